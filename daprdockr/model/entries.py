@@ -1,0 +1,107 @@
+"""What etcd holds and tells, as values: entries, lists, changes, and conditional commits."""
+
+from __future__ import annotations
+
+from attrs import frozen
+
+
+@frozen
+class Entry:
+    """One key with its value. ``lease`` is 0 when the key hangs on none."""
+
+    key: str
+    value: bytes
+    create_revision: int
+    mod_revision: int
+    lease: int = 0
+
+
+@frozen
+class Deleted:
+    """The key was deleted (or its lease ended) at ``mod_revision``."""
+
+    key: str
+    mod_revision: int
+
+
+Change = Entry | Deleted
+
+
+@frozen
+class Listing:
+    """All entries below a prefix at one revision of one etcd cluster."""
+
+    cluster_id: int
+    revision: int
+    entries: tuple[Entry, ...]
+
+
+@frozen
+class Batch:
+    """The changes of one watch response; everything up to ``revision`` has been told."""
+
+    cluster_id: int
+    revision: int
+    changes: tuple[Change, ...]
+
+
+@frozen
+class Absent:
+    """Condition: the key does not exist."""
+
+    key: str
+
+
+@frozen
+class Fence:
+    """Condition: the key still is the one created at ``create_revision``, under ``lease`` (0: not compared)."""
+
+    key: str
+    create_revision: int
+    lease: int = 0
+
+
+@frozen
+class Unchanged:
+    """Condition: the key was last written at ``mod_revision`` (0: it does not exist)."""
+
+    key: str
+    mod_revision: int
+
+
+Condition = Absent | Fence | Unchanged
+
+
+@frozen
+class Put:
+    """Operation: write the key, under ``lease`` unless that is 0."""
+
+    key: str
+    value: bytes
+    lease: int = 0
+
+
+@frozen
+class Delete:
+    """Operation: delete the key."""
+
+    key: str
+
+
+Operation = Put | Delete
+
+
+@frozen
+class Commit:
+    """The outcome of a conditional commit: whether the conditions held, and the revision after it."""
+
+    succeeded: bool
+    revision: int
+
+
+@frozen
+class Lease:
+    """A granted lease; ``ttl`` in seconds is etcd's own, which may be longer than what was asked for."""
+
+    id: int
+    ttl: int

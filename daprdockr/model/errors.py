@@ -1,0 +1,55 @@
+"""Every error daprdockr raises on purpose. The text of an error is one line that says what to do."""
+
+from __future__ import annotations
+
+
+class DaprdockrError(Exception):
+    """The root of all errors below."""
+
+
+class BadInput(DaprdockrError):
+    """What a person or another program gave us can not be used; the text names the part and the remedy."""
+
+
+class NotFound(DaprdockrError):
+    """What was asked for does not exist."""
+
+
+class EtcdError(DaprdockrError):
+    """etcd did not do what was asked. One of the children below says what that means."""
+
+
+class EtcdUnavailable(EtcdError):
+    """No endpoint answered in time; the same call may succeed later. A write may have happened."""
+
+
+class EtcdRefused(EtcdError):
+    """etcd answered and refused (authentication, permission, size, wrong argument); trying again is no use."""
+
+
+class EtcdHistoryLost(EtcdError):
+    """The revision asked for is compacted, or lies in the future, or the cluster is another one: list again."""
+
+
+class EngineError(DaprdockrError):
+    """The Docker Engine did not do what was asked. One of the children below says what that means."""
+
+
+class EngineUnavailable(EngineError):
+    """The Docker Engine could not be reached or did not answer in time; the same call may succeed later."""
+
+
+class EngineRefused(EngineError):
+    """The Docker Engine answered and refused (bad field, port taken, image can not start)."""
+
+
+class ContainerAbsent(EngineError):
+    """The container is not there (any more)."""
+
+
+class ImageAbsent(EngineError):
+    """The image is not on this host."""
+
+
+class PullFailed(EngineError):
+    """The image could not be pulled; the text is the registry's or the Engine's own."""

@@ -1,0 +1,85 @@
+"""
+The names of services, instances and nodes, and the one law they obey: each part is a DNS label.
+
+A name that passes here is safe in an etcd key, a DNS name, a container name and a file name.
+"""
+
+from __future__ import annotations
+
+import re
+
+from attrs import frozen
+
+from daprdockr.model.errors import BadInput
+
+_LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?", re.ASCII)
+
+MAX_INSTANCES = 10_000
+
+
+def check_label(label: object, what: str) -> str:
+    """
+    Return ``label`` if it is a DNS label in lower case (RFC 1035 section 2.3.1, first digit allowed by RFC 1123).
+
+    :param what: what the label names, for the error: "group", "service" or "node".
+    :raises BadInput: otherwise.
+    """
+    if isinstance(label, str) and _LABEL.fullmatch(label):
+        return label
+    raise BadInput(
+        f"{what} name {shorten(label)} is not usable: write 1 to 63 lower-case letters, digits or inner hyphens"
+    )
+
+
+def shorten(value: object, limit: int = 60) -> str:
+    """Quote any value for a one-line message, control characters escaped, cut at ``limit`` characters."""
+    text = ascii(value)
+    return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+@frozen(order=True)
+class ServiceName:
+    """A service of a group; written ``<service>.<group>``, as in ``web.myapp``."""
+
+    group: str
+    service: str
+
+    def __attrs_post_init__(self) -> None:
+        check_label(self.group, "group")
+        check_label(self.service, "service")
+
+    @classmethod
+    def parse(cls, text: str) -> ServiceName:
+        """Read ``web.myapp``. :raises BadInput: if it is anything else."""
+        service, dot, group = text.partition(".")
+        if not dot or "." in group:
+            raise BadInput(f"service {shorten(text)} is not usable: write <service>.<group>, as in web.myapp")
+        return cls(group=group, service=service)
+
+    def __str__(self) -> str:
+        return f"{self.service}.{self.group}"
+
+
+@frozen(order=True)
+class InstanceName:
+    """A numbered place of a service; written ``<number>.<service>.<group>``, as in ``1.web.myapp``."""
+
+    service: ServiceName
+    number: int
+
+    def __attrs_post_init__(self) -> None:
+        if not 1 <= self.number <= MAX_INSTANCES:
+            raise BadInput(f"instance number {self.number} is not usable: it lies between 1 and {MAX_INSTANCES}")
+
+    @classmethod
+    def parse(cls, text: str) -> InstanceName:
+        """Read ``1.web.myapp``. :raises BadInput: if it is anything else."""
+        number, dot, service = text.partition(".")
+        if not dot or not re.fullmatch(r"[1-9][0-9]{0,4}", number, re.ASCII):
+            raise BadInput(
+                f"instance {shorten(text)} is not usable: write <number>.<service>.<group>, as in 1.web.myapp"
+            )
+        return cls(service=ServiceName.parse(service), number=int(number))
+
+    def __str__(self) -> str:
+        return f"{self.number}.{self.service}"

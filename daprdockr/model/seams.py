@@ -1,0 +1,113 @@
+"""
+The seams: what the loops ask of etcd, of the Docker Engine, and of a pool of threads.
+
+Each has two implementations that pass one contract suite (``tests/contracts``): the adapter that speaks to
+the real thing, and a fake in memory (``tests/fakes``). The first two are blocking and safe to call from
+several threads; whoever calls them from the reactor goes through a ``Run``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Protocol, TypeVar
+
+from twisted.internet.defer import Deferred
+
+from daprdockr.model.entries import Batch, Commit, Condition, Entry, Lease, Listing, Operation
+from daprdockr.model.host import ContainerState, Image
+
+T = TypeVar("T")
+
+
+class Run(Protocol):
+    """Run a blocking call in a thread of a pool; the Deferred fires in the reactor's thread."""
+
+    def __call__(self, call: Callable[..., T], /, *args: Any, **kwargs: Any) -> Deferred[T]: ...
+
+
+class Watch(Protocol):
+    """An open watch: iterate for batches (blocking); ``close`` from another thread ends the iteration."""
+
+    def __iter__(self) -> Iterator[Batch]: ...
+
+    def close(self) -> None: ...
+
+
+class Store(Protocol):
+    """
+    etcd, as much of it as we use. Every call ends within the store's time limit.
+
+    :raises EtcdUnavailable, EtcdRefused, EtcdHistoryLost: as their texts say; every method may.
+    """
+
+    def get(self, key: str) -> Entry | None: ...
+
+    def list(self, prefix: str) -> Listing: ...
+
+    def put(self, key: str, value: bytes, lease: int = 0) -> int:
+        """Write unconditionally; returns the revision."""
+
+    def commit(self, conditions: Sequence[Condition], operations: Sequence[Operation]) -> Commit:
+        """One transaction: all operations if all conditions hold, else none."""
+
+    def grant(self, ttl: int) -> Lease: ...
+
+    def keep_alive(self, lease: int) -> int:
+        """Renew; returns the seconds it now lives, 0 if the lease is gone."""
+
+    def revoke(self, lease: int) -> None: ...
+
+    def watch(self, prefix: str, revision: int) -> Watch:
+        """Everything below ``prefix`` from ``revision`` on, in order; the iteration raises when it breaks."""
+
+    def close(self) -> None:
+        """Release channel and threads; calls in flight in other threads end with EtcdUnavailable."""
+
+
+class ContainerEvents(Protocol):
+    """The Engine's event stream for our containers: ``(action, container id)``; ends when the Engine does."""
+
+    def __iter__(self) -> Iterator[tuple[str, str]]: ...
+
+    def close(self) -> None: ...
+
+
+class Engine(Protocol):
+    """
+    The local Docker Engine, as much of it as we use, seen by one node: only containers that carry its label.
+
+    :raises EngineUnavailable, EngineRefused, ContainerAbsent, ImageAbsent, PullFailed: as their texts say.
+    """
+
+    def containers(self) -> Sequence[ContainerState]:
+        """All containers of this node, running or not."""
+
+    def inspect(self, container: str) -> ContainerState | None:
+        """One container, or None when it is gone or not this node's."""
+
+    def image(self, reference: str) -> Image | None: ...
+
+    def pull(self, reference: str) -> None: ...
+
+    def create(self, name: str, body: Mapping[str, Any]) -> str:
+        """
+        Create a container from a body of the Docker API's ``ContainerCreate``; returns its id.
+
+        :raises ImageAbsent: the image is not on this host. :raises EngineRefused: bad field, or name taken.
+        """
+
+    def start(self, container: str) -> ContainerState:
+        """Start it (a no-op when it runs) and return its state after that."""
+
+    def stop(self, container: str, grace: int) -> None:
+        """Ask it to stop, kill it after ``grace`` seconds; a no-op when it does not run or is gone."""
+
+    def remove(self, container: str) -> None:
+        """Remove it with its anonymous volumes, killing it if it runs; a no-op when it is gone."""
+
+    def execute(self, container: str, command: Sequence[str], timeout: float) -> int:
+        """Run a command inside and return its exit status; 124 if it took longer than ``timeout`` seconds."""
+
+    def events(self) -> ContainerEvents: ...
+
+    def close(self) -> None: ...
