@@ -1,0 +1,1 @@
+"""The Docker Engine: the only room that knows docker-py."""

@@ -1,0 +1,1 @@
+"""Behaviour suites that run against a fake and against the real thing."""
