@@ -1,0 +1,157 @@
+"""
+Reading JSON that a stranger wrote: each check returns the value it approves or raises one clear line.
+
+A ``Check`` takes the value and its path in the document ("Http.ContainerPort"), so that the line names the place.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+from daprdockr.model.errors import BadInput
+from daprdockr.model.names import shorten
+
+T = TypeVar("T")
+Check = Callable[[object, str], T]
+
+MAX_DOCUMENT = 256 * 1024
+
+
+def parse_json(data: bytes, limit: int = MAX_DOCUMENT) -> object:
+    """
+    The JSON document in ``data`` (RFC 8259, UTF-8), no longer than ``limit`` bytes, no key twice in an object.
+
+    :raises BadInput: if it is anything else.
+    """
+    if len(data) > limit:
+        raise BadInput(f"the JSON has {len(data)} bytes: at most {limit} are read")
+    try:
+        return json.loads(data.decode("utf-8"), object_pairs_hook=_refuse_twice, parse_constant=_refuse_constant)
+    except json.JSONDecodeError as error:
+        raise BadInput(f"not JSON: {error.msg} at line {error.lineno}, column {error.colno}") from None
+    except UnicodeDecodeError as error:
+        raise BadInput(f"not JSON: byte {error.start} is not UTF-8") from None
+    except RecursionError:
+        raise BadInput("not usable: the JSON is nested too deep") from None
+    except ValueError as error:  # a number with thousands of digits
+        raise BadInput(f"not usable: {error}") from None
+
+
+def _refuse_twice(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    seen: dict[str, object] = {}
+    for key, value in pairs:
+        if key in seen:
+            raise BadInput(f"key {shorten(key)} is given twice")
+        seen[key] = value
+    return seen
+
+
+def _refuse_constant(name: str) -> object:
+    raise BadInput(f"not JSON: {name} is not a number")
+
+
+def anything(value: object, path: str) -> Any:
+    """Whatever JSON can hold: the Docker Engine checks it."""
+    return value
+
+
+def text(value: object, path: str) -> str:
+    if isinstance(value, str) and value.isprintable():
+        return value
+    raise BadInput(f"{path}: {shorten(value)} is not usable, write a text in quotes without control characters")
+
+
+def free_text(value: object, path: str) -> str:
+    """Any text but one with a NUL in it, which no process can be given."""
+    if isinstance(value, str) and "\0" not in value:
+        return value
+    raise BadInput(f"{path}: {shorten(value)} is not usable, write a text in quotes")
+
+
+def boolean(value: object, path: str) -> bool:
+    if isinstance(value, bool):
+        return value
+    raise BadInput(f"{path}: {shorten(value)} is not usable, write true or false")
+
+
+def integer(low: int, high: int) -> Check[int]:
+    def check(value: object, path: str) -> int:
+        if isinstance(value, int) and not isinstance(value, bool) and low <= value <= high:
+            return value
+        raise BadInput(f"{path}: {shorten(value)} is not usable, write a whole number from {low} to {high}")
+
+    return check
+
+
+def seconds(low: float, high: float) -> Check[float]:
+    def check(value: object, path: str) -> float:
+        if isinstance(value, int | float) and not isinstance(value, bool) and low <= value <= high:
+            return value
+        raise BadInput(f"{path}: {shorten(value)} is not usable, write seconds from {low:g} to {high:g}")
+
+    return check
+
+
+def port(value: object, path: str) -> int:
+    """A port number, as a number or in quotes."""
+    number = int(value) if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 6 else value
+    if isinstance(number, int) and not isinstance(number, bool) and 1 <= number <= 65535:
+        return number
+    raise BadInput(f"{path}: {shorten(value)} is not usable, write a port from 1 to 65535")
+
+
+def one_of(*words: str) -> Check[str]:
+    def check(value: object, path: str) -> str:
+        if isinstance(value, str) and value in words:
+            return value
+        raise BadInput(f"{path}: {shorten(value)} is not usable, write one of {', '.join(words)}")
+
+    return check
+
+
+def list_of(check: Check[T]) -> Check[list[T]]:
+    def check_list(value: object, path: str) -> list[T]:
+        if isinstance(value, list):
+            return [check(item, f"{path}[{index}]") for index, item in enumerate(value)]
+        raise BadInput(f"{path}: {shorten(value)} is not usable, write a list in [ ]")
+
+    return check_list
+
+
+def map_of(check: Check[T]) -> Check[dict[str, T]]:
+    def check_map(value: object, path: str) -> dict[str, T]:
+        if isinstance(value, dict):
+            return {free_text(key, path): check(item, f"{path}.{key}") for key, item in value.items()}
+        raise BadInput(f"{path}: {shorten(value)} is not usable, write an object in {{ }}")
+
+    return check_map
+
+
+def record(value: object, path: str, checks: Mapping[str, Check[Any]]) -> dict[str, Any]:
+    """
+    The members of a JSON object under their proper names, keys matched without regard to case.
+
+    A member that is null counts as not given. :raises BadInput: naming an unknown key and the nearest known one.
+    """
+    if not isinstance(value, dict):
+        raise BadInput(f"{path or 'the definition'}: {shorten(value)} is not usable, write an object in {{ }}")
+    proper = {name.lower(): name for name in checks}
+    found: dict[str, Any] = {}
+    for key, item in value.items():
+        name = proper.get(key.lower())
+        where = f"{path}.{key}" if path else key
+        if name is None:
+            raise BadInput(f"{shorten(where)[1:-1]} is not a known key{_nearest(key, proper)}")
+        if name in found:
+            raise BadInput(f"{where} is given twice, in different case")
+        if item is not None:
+            found[name] = checks[name](item, f"{path}.{name}" if path else name)
+    return found
+
+
+def _nearest(key: str, proper: Mapping[str, str]) -> str:
+    near = difflib.get_close_matches(key.lower(), proper, n=1)
+    return f", did you mean {proper[near[0]]}?" if near else f": known are {', '.join(proper.values())}"
