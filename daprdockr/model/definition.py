@@ -10,7 +10,7 @@ import hashlib
 import json
 from typing import Any
 
-from attrs import evolve, frozen
+from attrs import evolve, field, frozen
 
 from daprdockr.model import reading
 from daprdockr.model.container import Container
@@ -32,8 +32,8 @@ class Definition:
     container: Container
     http: Http | None = None
     health: Health | None = None
-    placement: Placement = Placement()
-    update: Update = Update()
+    placement: Placement = field(factory=Placement)
+    update: Update = field(factory=Update)
     on_partition: str = "keep"
     stop_timeout: int = 10
 
@@ -86,7 +86,7 @@ class Definition:
             return Health(type="tcp", port=http_port) if http_port else Health()
         if self.health.port or not http_port:
             return self.health
-        return Health(**{name: getattr(self.health, name) for name in _HEALTH_NAMES.values()} | {"port": http_port})
+        return evolve(self.health, port=http_port)
 
     @property
     def ports(self) -> tuple[Port, ...]:

@@ -26,7 +26,7 @@ _CONSTRAINT = re.compile(
 
 
 def host_names(value: object, path: str) -> tuple[str, ...]:
-    """Host names by comma, in lower case, ``*.`` allowed in front (RFC 1123 section 2.1). :raises BadInput: otherwise."""
+    """Host names by comma, in lower case, ``*.`` allowed in front (RFC 1123 section 2.1)."""
     names = [name.strip(" ").lower() for name in value.split(",")] if isinstance(value, str) else [""]
     for name in names:
         if not _HOST_NAME.fullmatch(name):
