@@ -1,0 +1,224 @@
+"""
+The cluster as one agent knows it: a mirror of our keys in etcd, kept current change by change.
+
+It has one owner, in the reactor's thread, and refuses to know how changes arrive. Cost of a change: that change.
+
+Note [Only evidence removes]
+    A service, claim or node leaves the mirror only by a delete event, or by a listing of the same etcd cluster at a
+    revision not older than what the mirror has seen. Any other listing (a foreign cluster id, a smaller revision: etcd
+    was wiped, restored, or is another one) raises ``ForeignEtcd`` and changes nothing. A definition that became
+    unreadable keeps its last readable form; one that never was readable is held as broken, which is not absent.
+
+Note [Own writes come twice]
+    The agent notes its own successful writes at once, so that the next plan sees them, and they arrive again by the
+    watch. Every change is compared with the ``mod_revision`` the key has here, or had when it was deleted; older ones
+    are ignored. ``_deleted`` remembers own deletions until the watch has passed them.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+
+from attrs import define, field, frozen
+
+from daprdockr.model.definition import Definition
+from daprdockr.model.entries import Batch, Change, Deleted, Entry, Listing
+from daprdockr.model.errors import BadInput, DaprdockrError
+from daprdockr.model.keys import CordonKey, Keys, Named, NodeKey
+from daprdockr.model.names import InstanceName, ServiceName
+from daprdockr.model.records import ClaimRecord, NodeRecord
+
+
+class ForeignEtcd(DaprdockrError):
+    """This etcd is not the one remembered in the state directory; nothing is changed on its word."""
+
+
+@frozen
+class Service:
+    """A definition as stored: ``created`` and ``revision`` are etcd's create and mod revision of its key."""
+
+    definition: Definition
+    created: int
+    revision: int
+
+
+@frozen
+class Claim:
+    """A node's ownership of an instance; ``fence`` is the create revision every later write compares."""
+
+    instance: InstanceName
+    record: ClaimRecord
+    fence: int
+    revision: int
+    lease: int
+
+    @property
+    def node(self) -> str:
+        return self.record.node
+
+
+@frozen
+class Node:
+    """A node that holds a lease."""
+
+    name: str
+    record: NodeRecord
+    lease: int
+
+
+@frozen
+class Broken:
+    """A value in etcd that can not be read, and why."""
+
+    key: str
+    reason: str
+    revision: int
+
+
+@frozen
+class Changes:
+    """What a change of the mirror touched: services to plan anew, whether nodes did, and what was found broken."""
+
+    services: frozenset[ServiceName] = frozenset()
+    nodes: bool = False
+    broken: tuple[Broken, ...] = ()
+
+
+@define(eq=False)
+class Cluster:
+    """The mirror. ``cluster_id`` and ``revision`` are 0 until something was listed or loaded."""
+
+    keys: Keys
+    cluster_id: int = 0
+    revision: int = 0
+    services: dict[ServiceName, Service] = field(factory=dict)
+    nodes: dict[str, Node] = field(factory=dict)
+    cordoned: set[str] = field(factory=set)
+    broken: dict[str, Broken] = field(factory=dict)
+    loads: Counter[str] = field(factory=Counter)
+    """Claims per node."""
+    _claims: dict[ServiceName, dict[int, Claim]] = field(factory=dict)
+    _entries: dict[str, Entry] = field(factory=dict)
+    _deleted: dict[str, int] = field(factory=dict)
+
+    @property
+    def entries(self) -> Iterator[Entry]:
+        """Everything held, as etcd told it: what the state directory keeps."""
+        return iter(self._entries.values())
+
+    @property
+    def claimed_services(self) -> Iterable[ServiceName]:
+        return self._claims.keys()
+
+    def claims(self, service: ServiceName) -> Mapping[int, Claim]:
+        """The claims of a service by instance number."""
+        return self._claims.get(service, {})
+
+    def is_held(self, service: ServiceName) -> bool:
+        """Whether the definition exists but was never readable, so that nothing may be concluded from it."""
+        return service not in self.services and self.keys.service(service) in self.broken
+
+    def replace(self, listing: Listing) -> Changes:
+        """Take over a listing. :raises ForeignEtcd: see Note [Only evidence removes]; nothing is changed then."""
+        if self.cluster_id and listing.cluster_id != self.cluster_id:
+            raise ForeignEtcd(
+                f"this etcd is another cluster ({listing.cluster_id:x}) than the one known here ({self.cluster_id:x})"
+            )
+        if listing.revision < self.revision:
+            raise ForeignEtcd(f"this etcd went back from revision {self.revision} to {listing.revision}")
+        found = {entry.key for entry in listing.entries}
+        gone = [Deleted(key, listing.revision) for key in self._entries if key not in found]
+        self.cluster_id = listing.cluster_id
+        return self.apply(Batch(listing.cluster_id, listing.revision, (*gone, *listing.entries)))
+
+    def apply(self, batch: Batch) -> Changes:
+        """Take over one watch response."""
+        changes = self._take(batch.changes)
+        self.revision = max(self.revision, batch.revision)
+        self._deleted = {key: revision for key, revision in self._deleted.items() if revision > batch.revision}
+        return changes
+
+    def note(self, *own: Change) -> Changes:
+        """Take over own writes before the watch tells them: Note [Own writes come twice]."""
+        self._deleted.update({change.key: change.mod_revision for change in own if isinstance(change, Deleted)})
+        return self._take(own)
+
+    def _take(self, changes: Iterable[Change]) -> Changes:
+        services: set[ServiceName] = set()
+        nodes = False
+        broken = []
+        for change in changes:
+            if not self._is_news(change):
+                continue
+            try:
+                name = self.keys.read(change.key)
+                self._set(name, change)
+                self.broken.pop(change.key, None)
+            except BadInput as error:
+                name = self._name(change.key)
+                self.broken[change.key] = Broken(change.key, str(error), change.mod_revision)
+                broken.append(self.broken[change.key])
+            nodes = nodes or isinstance(name, NodeKey | CordonKey)
+            if isinstance(name, ServiceName | InstanceName):
+                services.add(name.service if isinstance(name, InstanceName) else name)
+        return Changes(frozenset(services), nodes, tuple(broken))
+
+    def _is_news(self, change: Change) -> bool:
+        known = self._entries.get(change.key)
+        latest = max(known.mod_revision if known else 0, self._deleted.get(change.key, 0))
+        if isinstance(change, Deleted):
+            if known is None or change.mod_revision < latest:
+                return False
+            del self._entries[change.key]
+            return True
+        if change.mod_revision <= latest:
+            return False
+        self._entries[change.key] = change
+        return True
+
+    def _name(self, key: str) -> Named | None:
+        try:
+            return self.keys.read(key)
+        except BadInput:
+            return None
+
+    def _set(self, name: Named | None, change: Change) -> None:
+        match name:
+            case ServiceName():
+                self._set_service(name, change)
+            case InstanceName():
+                self._set_claim(name, change)
+            case NodeKey():
+                self._set_node(name.node, change)
+            case CordonKey():
+                (self.cordoned.discard if isinstance(change, Deleted) else self.cordoned.add)(name.node)
+
+    def _set_service(self, name: ServiceName, change: Change) -> None:
+        if isinstance(change, Deleted):
+            self.services.pop(name, None)
+            return
+        definition = Definition.parse(change.value)
+        if definition.name != name:
+            raise BadInput(f"the definition calls itself {definition.name}")
+        self.services[name] = Service(definition, change.create_revision, change.mod_revision)
+
+    def _set_claim(self, instance: InstanceName, change: Change) -> None:
+        claims = self._claims.setdefault(instance.service, {})
+        old = claims.pop(instance.number, None)
+        if old is not None:
+            self.loads[old.node] -= 1
+        try:
+            if isinstance(change, Entry):
+                record = ClaimRecord.decode(change.value)
+                claim = Claim(instance, record, change.create_revision, change.mod_revision, change.lease)
+                claims[instance.number] = claim
+                self.loads[claim.node] += 1
+        finally:
+            if not claims:
+                del self._claims[instance.service]
+
+    def _set_node(self, name: str, change: Change) -> None:
+        self.nodes.pop(name, None)
+        if isinstance(change, Entry):
+            self.nodes[name] = Node(name, NodeRecord.decode(change.value), change.lease)

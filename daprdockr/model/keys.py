@@ -1,0 +1,89 @@
+"""The layout of the keys in etcd (design section 2.5), and nothing of what they hold."""
+
+from __future__ import annotations
+
+import re
+
+from attrs import frozen
+
+from daprdockr.model.errors import BadInput
+from daprdockr.model.names import InstanceName, ServiceName, check_label, shorten
+
+_PREFIX = re.compile(r"(?:/[A-Za-z0-9._-]{1,63}){1,8}", re.ASCII)
+
+
+@frozen(order=True)
+class NodeKey:
+    """The key of a node's record."""
+
+    node: str
+
+
+@frozen(order=True)
+class CordonKey:
+    """The key of an operator's wish that a node takes no more instances."""
+
+    node: str
+
+
+Named = ServiceName | InstanceName | NodeKey | CordonKey
+
+
+@frozen
+class Keys:
+    """The keys below one prefix, such as ``/daprdockr``. :raises BadInput: if the prefix is not usable."""
+
+    prefix: str = "/daprdockr"
+
+    def __attrs_post_init__(self) -> None:
+        if not _PREFIX.fullmatch(self.prefix):
+            raise BadInput(f"prefix {shorten(self.prefix)} is not usable: write a key such as /daprdockr")
+
+    @property
+    def root(self) -> str:
+        """What every key of ours starts with."""
+        return self.prefix + "/"
+
+    @property
+    def services(self) -> str:
+        return self.root + "services/"
+
+    @property
+    def events(self) -> str:
+        return self.root + "events/"
+
+    def service(self, name: ServiceName) -> str:
+        return f"{self.services}{name.group}/{name.service}"
+
+    def claim(self, instance: InstanceName) -> str:
+        return f"{self.root}instances/{instance.service.group}/{instance.service.service}/{instance.number}"
+
+    def node(self, node: str) -> str:
+        return f"{self.root}nodes/{node}"
+
+    def cordon(self, node: str) -> str:
+        return f"{self.root}cordons/{node}"
+
+    def event(self, node: str, number: int) -> str:
+        """``number`` only ever grows on one node, so that keys sort by time."""
+        return f"{self.events}{number:020d}-{node}"
+
+    def read(self, key: str) -> Named | None:
+        """
+        What a key names; None for keys that other modules read (``events/``) or that a newer agent wrote.
+
+        :raises BadInput: for a key in one of our places whose parts are not names.
+        """
+        place, *parts = key.removeprefix(self.root).split("/")
+        match place, parts:
+            case "services", [group, service]:
+                return ServiceName(group=group, service=service)
+            case "instances", [group, service, number] if re.fullmatch(r"[1-9][0-9]{0,4}", number, re.ASCII):
+                return InstanceName(service=ServiceName(group=group, service=service), number=int(number))
+            case "nodes", [node]:
+                return NodeKey(check_label(node, "node"))
+            case "cordons", [node]:
+                return CordonKey(check_label(node, "node"))
+            case (("services" | "nodes" | "cordons"), _):
+                raise BadInput(f"key {shorten(key)} is not usable: it has too few or too many parts")
+        return None

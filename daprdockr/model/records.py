@@ -1,0 +1,151 @@
+"""
+The records agents keep in etcd: a node's, and a claim's with the state of its instance.
+
+Unknown members are ignored and absent ones have defaults, so that agents of different age read each other.
+"""
+
+from __future__ import annotations
+
+import enum
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from attrs import field, frozen
+
+from daprdockr.model import reading
+from daprdockr.model.errors import BadInput
+from daprdockr.model.host import Port
+from daprdockr.model.names import check_label
+
+_TEXTS = reading.list_of(reading.free_text)
+
+
+class State(enum.Enum):
+    """Where an instance is on its way."""
+
+    STARTING = "starting"
+    PULLING = "pulling"
+    RUNNING = "running"
+    UNHEALTHY = "unhealthy"
+    BACKING_OFF = "backing-off"
+
+
+@frozen
+class NodeRecord:
+    """A node as it presents itself: the addresses it publishes and the labels placement looks at."""
+
+    addresses: tuple[str, ...] = ()
+    labels: Mapping[str, str] = field(factory=dict)
+    version: str = ""
+
+    @classmethod
+    def decode(cls, data: bytes) -> NodeRecord:
+        """:raises BadInput: if it is no record."""
+        given = _members(
+            data, {"Addresses": _TEXTS, "Labels": reading.map_of(reading.free_text), "Version": reading.text}
+        )
+        return cls(
+            addresses=tuple(given.get("Addresses", ())),
+            labels=given.get("Labels", {}),
+            version=given.get("Version", ""),
+        )
+
+    def encode(self) -> bytes:
+        return _encode({"Addresses": self.addresses, "Labels": dict(self.labels), "Version": self.version})
+
+
+@frozen
+class ClaimRecord:
+    """
+    A claim as its owner tells it. ``addresses`` are the host's; ``ports`` have their host ports; ``started`` is the
+    Engine's wall-clock time in seconds; ``reason`` says why the state is what it is, for people.
+    """
+
+    node: str
+    state: State = State.STARTING
+    healthy: bool = False
+    addresses: tuple[str, ...] = ()
+    ports: tuple[Port, ...] = ()
+    container: str = ""
+    definition: str = ""
+    started: float = 0.0
+    reason: str = ""
+
+    @classmethod
+    def decode(cls, data: bytes) -> ClaimRecord:
+        """:raises BadInput: if it is no record."""
+        given = _members(data, _CLAIM)
+        if "Node" not in given:
+            raise BadInput("Node is missing")
+        return cls(**{_CLAIM_NAMES[key]: item for key, item in given.items()})
+
+    def encode(self) -> bytes:
+        return _encode(
+            {
+                "Node": self.node,
+                "State": self.state.value,
+                "Healthy": self.healthy,
+                "Addresses": self.addresses,
+                "Ports": [
+                    {"Container": port.container, "Protocol": port.protocol, "Host": port.host} for port in self.ports
+                ],
+                "ContainerId": self.container,
+                "Definition": self.definition,
+                "Started": self.started,
+                "Reason": self.reason,
+            }
+        )
+
+
+def _state(value: object, path: str) -> State:
+    """A state that only a newer agent knows reads as starting: it is not served, and not ours to touch."""
+    text = reading.text(value, path)
+    return State(text) if text in State._value2member_map_ else State.STARTING
+
+
+def _port(value: object, path: str) -> Port:
+    given = _known(
+        value, path, {"Container": reading.port, "Protocol": reading.text, "Host": reading.integer(0, 65535)}
+    )
+    if "Container" not in given:
+        raise BadInput(f"{path}.Container is missing")
+    return Port(container=given["Container"], protocol=given.get("Protocol", "tcp"), host=given.get("Host", 0))
+
+
+_CLAIM: Mapping[str, reading.Check[Any]] = {
+    "Node": lambda value, path: check_label(value, "node"),
+    "State": _state,
+    "Healthy": reading.boolean,
+    "Addresses": lambda value, path: tuple(_TEXTS(value, path)),
+    "Ports": lambda value, path: tuple(reading.list_of(_port)(value, path)),
+    "ContainerId": reading.text,
+    "Definition": reading.text,
+    "Started": reading.seconds(0, 1e12),
+    "Reason": reading.free_text,
+}
+_CLAIM_NAMES = {
+    "Node": "node",
+    "State": "state",
+    "Healthy": "healthy",
+    "Addresses": "addresses",
+    "Ports": "ports",
+    "ContainerId": "container",
+    "Definition": "definition",
+    "Started": "started",
+    "Reason": "reason",
+}
+
+
+def _encode(members: Mapping[str, object]) -> bytes:
+    return json.dumps(members, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def _members(data: bytes, checks: Mapping[str, reading.Check[Any]]) -> dict[str, Any]:
+    return _known(reading.parse_json(data), "the record", checks)
+
+
+def _known(value: object, path: str, checks: Mapping[str, reading.Check[Any]]) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise BadInput(f"{path} is not an object")
+    return {key: check(value[key], key) for key, check in checks.items() if value.get(key) is not None}

@@ -1,0 +1,42 @@
+"""The last known state as the state directory keeps it: a listing of our keys as JSON, and back."""
+
+from __future__ import annotations
+
+import base64
+import json
+
+from daprdockr.model.entries import Entry, Listing
+from daprdockr.model.errors import BadInput
+
+_VERSION = 1
+
+
+def encode_listing(listing: Listing) -> bytes:
+    """The bytes to keep."""
+    return json.dumps(
+        {
+            "Version": _VERSION,
+            "ClusterId": listing.cluster_id,
+            "Revision": listing.revision,
+            "Entries": [
+                [e.key, base64.b64encode(e.value).decode(), e.create_revision, e.mod_revision, e.lease]
+                for e in listing.entries
+            ],
+        },
+        separators=(",", ":"),
+    ).encode()
+
+
+def decode_listing(data: bytes) -> Listing:
+    """:raises BadInput: if these bytes are not what ``encode_listing`` wrote."""
+    try:
+        kept = json.loads(data)
+        if kept["Version"] != _VERSION:
+            raise BadInput(f"version {kept['Version']} of the last known state is not known to this agent")
+        entries = tuple(
+            Entry(key, base64.b64decode(value, validate=True), created, modified, lease)
+            for key, value, created, modified, lease in kept["Entries"]
+        )
+        return Listing(cluster_id=kept["ClusterId"], revision=kept["Revision"], entries=entries)
+    except (ValueError, KeyError, TypeError) as error:
+        raise BadInput(f"the last known state can not be read: {error}") from None

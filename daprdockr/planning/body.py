@@ -1,0 +1,86 @@
+"""From a definition to the body of the Docker Engine API's ``ContainerCreate``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from daprdockr.model.container import CONFIG_FIELDS
+from daprdockr.model.definition import Definition
+from daprdockr.model.host import (
+    LABEL_CLUSTER,
+    LABEL_DEFINITION,
+    LABEL_INSTANCE,
+    LABEL_NODE,
+    LABEL_REVISION,
+    Port,
+)
+from daprdockr.model.names import InstanceName
+
+_LOG = {"Type": "json-file", "Config": {"max-size": "10m", "max-file": "3"}}
+_LONGEST_HOST_NAME = 63
+
+
+def container_name(instance: InstanceName, definition: Definition) -> str:
+    """Differs between two generations of one instance, so that both can stand side by side."""
+    return f"{instance}-{definition.digest}"
+
+
+def container_labels(
+    instance: InstanceName, definition: Definition, node: str, cluster: int, fence: int
+) -> dict[str, str]:
+    """What a later agent needs to adopt the container, and to judge whether its service was really deleted."""
+    return {
+        LABEL_NODE: node,
+        LABEL_INSTANCE: str(instance),
+        LABEL_DEFINITION: definition.digest,
+        LABEL_CLUSTER: f"{cluster:x}",
+        LABEL_REVISION: str(fence),
+    }
+
+
+def container_body(
+    instance: InstanceName,
+    definition: Definition,
+    ports: Sequence[Port],
+    labels: Mapping[str, str],
+    resolvers: Sequence[str],
+) -> dict[str, Any]:
+    """
+    The whole body. What the definition leaves open gets a bounded log, no swap beyond its memory, the instance's
+    name as host name and in ``DAPRDOCKR_INSTANCE``, and this node's DNS as resolver if there are ``resolvers``.
+
+    Docker's own restart policy stays off: two supervisors would fight over one container.
+    """
+    fields = dict(definition.container.fields)
+    plain, binds = _split_volumes(fields.pop("Volumes", []))
+    host = {key: fields.pop(key) for key in list(fields) if key not in CONFIG_FIELDS}
+    config: dict[str, Any] = {
+        **fields,
+        "Env": [*fields.get("Env", []), f"DAPRDOCKR_INSTANCE={instance}"],
+        "Labels": {**fields.get("Labels", {}), **labels},
+        "ExposedPorts": {f"{port.container}/{port.protocol}": {} for port in ports},
+        "Volumes": {path: {} for path in plain},
+    }
+    if len(str(instance)) <= _LONGEST_HOST_NAME:
+        config.setdefault("Hostname", str(instance))
+    if resolvers:
+        host.setdefault("Dns", list(resolvers))
+    if host.get("Memory"):
+        host.setdefault("MemorySwap", host["Memory"])
+    host.setdefault("LogConfig", _LOG)
+    bindings = {f"{port.container}/{port.protocol}": [{"HostPort": str(port.host)}] for port in ports}
+    return {
+        **config,
+        "HostConfig": {
+            **host,
+            "Binds": [*host.get("Binds", []), *binds],
+            "PortBindings": bindings,
+            "RestartPolicy": {"Name": "no"},
+        },
+    }
+
+
+def _split_volumes(volumes: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Anonymous volumes (a path alone) and binds (``name:/path`` or ``/host:/path``), which the API keeps apart."""
+    return [v for v in volumes if ":" not in v], [v for v in volumes if ":" in v]
