@@ -45,7 +45,8 @@ class ContainerState:
     ``definition`` is the digest of the definition it was created from; ``cluster`` the id of the etcd cluster
     and ``revision`` the claim's create revision it was created under; ``started`` and ``finished`` are the
     Engine's wall-clock times in seconds since the epoch (0.0: never). ``health`` is the verdict of the
-    image's own HEALTHCHECK: "" (none), "starting", "healthy" or "unhealthy".
+    image's own HEALTHCHECK: "" (none), "starting", "healthy" or "unhealthy". ``address`` is the container's own
+    on its first network ("": none); ``stop_timeout`` the seconds it has between the stop signal and KILL.
     """
 
     id: str
@@ -63,6 +64,7 @@ class ContainerState:
     finished: float = 0.0
     health: str = ""
     address: str = ""
+    stop_timeout: int = 10
 
     @property
     def running(self) -> bool:

@@ -61,6 +61,7 @@ def container_body(
         "Labels": {**fields.get("Labels", {}), **labels},
         "ExposedPorts": {f"{port.container}/{port.protocol}": {} for port in ports},
         "Volumes": {path: {} for path in plain},
+        "StopTimeout": definition.stop_timeout,
     }
     if len(str(instance)) <= _LONGEST_HOST_NAME:
         config.setdefault("Hostname", str(instance))

@@ -12,8 +12,9 @@ from collections.abc import Iterable, Mapping
 
 from attrs import frozen
 
-from daprdockr.model.definition import Constraint, Definition
+from daprdockr.model.definition import Definition
 from daprdockr.model.names import InstanceName
+from daprdockr.model.parts import Constraint
 
 
 @frozen

@@ -1,0 +1,201 @@
+"""
+The planner: one service as it is and as it should be, and the time, to the steps that bring them together.
+
+Pure: it logs nothing, keeps nothing, sorts what it walks, so that equal situations give equal plans. The steps of a
+plan are the next ones only: after each the situation is looked at and planned anew.
+
+Note [What may stop a container]
+    A running container of ours is stopped for one of these, and nothing else: its service is deleted or scaled down
+    (``_unwanted``), its definition changed (``_own``), its claim is held by another node whose instance is healthy
+    (``_surplus``), or it is one too many of the same instance. All of them need ``in_touch``; and a container created
+    under another etcd cluster than the present one is not removed on the word of this one, because an etcd that was
+    wiped or replaced has no definitions at all.
+
+Note [Old generation, new generation]
+    After a changed definition the image is fetched while the old container serves on. Then the old one is stopped, the
+    new one is created and started on the same host ports, and only when it runs is the old one removed.
+
+Note [Out of touch]
+    Without etcd an instance we last knew as ours is still ours: its container, when it died, is started again. Nothing
+    is created, claimed, released or stopped then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from attrs import field, frozen
+
+from daprdockr.model.cluster import Claim
+from daprdockr.model.definition import Definition
+from daprdockr.model.host import ContainerState, Port, Status
+from daprdockr.model.names import InstanceName
+from daprdockr.planning.attempts import NONE
+from daprdockr.planning.placement import rank
+from daprdockr.planning.situation import Situation
+from daprdockr.planning.steps import (
+    CreateContainer,
+    PullImage,
+    ReleaseClaim,
+    RemoveContainer,
+    StartContainer,
+    Step,
+    StopContainer,
+    TakeClaim,
+    WriteClaim,
+)
+from daprdockr.planning.telling import settled_at, tell
+
+PATIENCE = 1.0
+"""Seconds a node waits, per place in the ranking, before it claims what another should have claimed."""
+
+
+@frozen
+class Wait:
+    """Not a step: look again at ``at`` (monotonic seconds)."""
+
+    at: float
+
+
+@frozen
+class Plan:
+    """The next steps, at most one per lane, and when to look again even if nothing happens (None: never)."""
+
+    steps: tuple[Step, ...] = ()
+    look_again: float | None = field(default=None)
+
+
+def plan(situation: Situation, now: float) -> Plan:
+    """What this node should do next about one service."""
+    found: list[Step | Wait] = []
+    if not situation.held:
+        for instance in _instances(situation):
+            found.extend(_instance(situation, instance, now))
+        found.extend(_free(situation, now))
+    steps: dict[object, Step] = {}
+    for step in found:
+        if not isinstance(step, Wait):
+            steps.setdefault(step.lane, step)
+    return Plan(tuple(steps.values()), min((w.at for w in found if isinstance(w, Wait)), default=None))
+
+
+def _instances(situation: Situation) -> list[InstanceName]:
+    """The instances this node owns or has a container of."""
+    owned = {number for number, claim in situation.claims.items() if claim.node == situation.here.node}
+    numbers = owned.union(situation.containers)
+    return [InstanceName(situation.name, number) for number in sorted(numbers)]
+
+
+def _instance(situation: Situation, instance: InstanceName, now: float) -> Iterator[Step | Wait]:
+    claim = situation.claims.get(instance.number)
+    service = situation.service
+    if service is None or instance.number > service.definition.instances:
+        yield from _unwanted(situation, instance, claim)
+    elif claim is None:
+        return
+    elif claim.node == situation.here.node:
+        yield from _own(situation, claim, service.definition, now)
+    else:
+        yield from _surplus(situation, claim)
+
+
+def _unwanted(situation: Situation, instance: InstanceName, claim: Claim | None) -> Iterator[Step]:
+    """Deleted or scaled down: stop, remove, then let go of the claim. Note [What may stop a container]."""
+    here = situation.here
+    if not here.in_touch:
+        return
+    containers = situation.of(instance)
+    reason = f"{situation.name} is deleted" if situation.service is None else f"{situation.name} is scaled down"
+    for container in containers:
+        if container.cluster == here.cluster:
+            yield _remove(container, reason)
+    if claim is not None and claim.lease == here.lease != 0 and not containers:
+        yield ReleaseClaim(instance, claim.fence)
+
+
+def _surplus(situation: Situation, claim: Claim) -> Iterator[Step]:
+    """Another node owns the instance: our copy goes once that one is healthy, or at once if ours does not run."""
+    if situation.here.in_touch:
+        for container in situation.of(claim.instance):
+            if claim.record.healthy or not container.running:
+                yield _remove(container, f"{claim.instance} runs on {claim.node}")
+
+
+def _own(situation: Situation, claim: Claim, definition: Definition, now: float) -> Iterator[Step | Wait]:
+    here, instance = situation.here, claim.instance
+    confirmed = here.may_claim and claim.lease == here.lease
+    if confirmed:
+        record = tell(situation, instance, definition, now)
+        if record != claim.record:
+            yield WriteClaim(instance, record, claim.fence)
+    containers = situation.of(instance)
+    current = [c for c in containers if c.definition == definition.digest]
+    if current and current[0].running:
+        if settled_at(situation, instance) > now:
+            yield Wait(settled_at(situation, instance))
+        if confirmed:
+            yield from (_remove(c, "another container of this instance runs") for c in containers if c != current[0])
+    elif confirmed and situation.image is None:
+        yield from _pull(situation, definition, now)
+    elif confirmed and containers and containers[0].running:
+        yield _remove(containers[0], f"the definition of {situation.name} changed")
+    else:
+        yield from _run(situation, claim, definition, confirmed, now)
+
+
+def _run(
+    situation: Situation, claim: Claim, definition: Definition, confirmed: bool, now: float
+) -> Iterator[Step | Wait]:
+    """No container of the instance runs: start the one there is, or create one, when it is time."""
+    tries = situation.tries(claim.instance)
+    current = next((c for c in situation.of(claim.instance) if c.definition == definition.digest), None)
+    if current is not None and (current.error or current.status in (Status.DEAD, Status.REMOVING)):
+        if confirmed and current.status is not Status.REMOVING:
+            yield _remove(current, current.error or "it is dead")
+    elif now < tries.retry_at:
+        yield Wait(tries.retry_at)
+    elif current is not None:
+        yield StartContainer(claim.instance, current.id)
+    elif confirmed:
+        yield CreateContainer(claim.instance, definition, _ports(situation, claim, definition), claim.fence)
+
+
+def _pull(situation: Situation, definition: Definition, now: float) -> Iterator[Step | Wait]:
+    reference = definition.container.image
+    pulls = situation.pulls.get(reference, NONE)
+    yield PullImage(reference) if pulls.retry_at <= now else Wait(pulls.retry_at)
+
+
+def _ports(situation: Situation, claim: Claim, definition: Definition) -> tuple[Port, ...]:
+    """Declared and exposed ports, each with the host port it had when this instance last ran here."""
+    exposed = situation.image.exposed if situation.image else ()
+    wanted = {(port.container, port.protocol) for port in (*definition.ports, *exposed)}
+    before = [port for container in situation.of(claim.instance) for port in container.ports]
+    had = {(port.container, port.protocol): port.host for port in (*claim.record.ports, *before)}
+    return tuple(Port(number, protocol, had.get((number, protocol), 0)) for number, protocol in sorted(wanted))
+
+
+def _remove(container: ContainerState, reason: str) -> Step:
+    if container.running:
+        return StopContainer(container.instance, container.id, container.stop_timeout, reason)
+    return RemoveContainer(container.instance, container.id, reason)
+
+
+def _free(situation: Situation, now: float) -> Iterator[Step | Wait]:
+    """Claim free instances: those we run a container of, those we rank first for, and those others left too long."""
+    if situation.service is None or not situation.here.may_claim:
+        return
+    definition, node = situation.service.definition, situation.here.node
+    free = [n for n in range(1, definition.instances + 1) if n not in situation.claims]
+    held: dict[str, int] = {}
+    for claim in situation.claims.values():
+        held[claim.node] = held.get(claim.node, 0) + 1
+    names = [InstanceName(situation.name, number) for number in free]
+    ranking = rank(names, definition, held, situation.candidates)
+    for instance in names:
+        runs_here = any(container.running for container in situation.of(instance))
+        if node in ranking[instance] or runs_here:
+            place = 0 if runs_here else ranking[instance].index(node)
+            due = situation.free_since.get(instance.number, now) + place * PATIENCE
+            take = TakeClaim(instance, tell(situation, instance, definition, now))
+            yield take if due <= now else Wait(due)

@@ -1,0 +1,68 @@
+"""What the planner is told: one service as this node sees it, and this node itself. Values only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from attrs import field, frozen
+
+from daprdockr.model.cluster import Claim, Service
+from daprdockr.model.host import ContainerState, Image
+from daprdockr.model.names import InstanceName, ServiceName
+from daprdockr.planning.attempts import NONE, Attempts
+from daprdockr.planning.placement import Candidate
+
+
+@frozen
+class Here:
+    """
+    This node. ``lease`` is the one it holds for certain (0: none); ``in_touch`` says that the mirror follows etcd
+    and nothing is in doubt; ``cluster`` and ``revision`` say which etcd, how far.
+    """
+
+    node: str
+    addresses: tuple[str, ...] = ()
+    lease: int = 0
+    in_touch: bool = False
+    cluster: int = 0
+    revision: int = 0
+
+    @property
+    def may_claim(self) -> bool:
+        return self.in_touch and self.lease != 0
+
+
+@frozen
+class Situation:
+    """
+    One service, now. ``held`` says that its definition exists but can not be read. ``claims`` and ``containers`` (this
+    node's) go by instance number. ``verdicts`` are the outcomes of
+    health checks by container id; ``free_since`` is when this node first saw an instance without a claim, in
+    seconds of the monotonic clock.
+    """
+
+    here: Here
+    name: ServiceName
+    service: Service | None = None
+    held: bool = False
+    claims: Mapping[int, Claim] = field(factory=dict)
+    containers: Mapping[int, tuple[ContainerState, ...]] = field(factory=dict)
+    images: Mapping[str, Image] = field(factory=dict)
+    pulls: Mapping[str, Attempts] = field(factory=dict)
+    attempts: Mapping[InstanceName, Attempts] = field(factory=dict)
+    verdicts: Mapping[str, bool] = field(factory=dict)
+    candidates: tuple[Candidate, ...] = ()
+    free_since: Mapping[int, float] = field(factory=dict)
+
+    def of(self, instance: InstanceName) -> tuple[ContainerState, ...]:
+        """This node's containers of one instance: running ones first, then by start, the latest first."""
+        mine = self.containers.get(instance.number, ())
+        return tuple(sorted(mine, key=lambda c: (not c.running, -c.started, c.id)))
+
+    def tries(self, instance: InstanceName) -> Attempts:
+        return self.attempts.get(instance, NONE)
+
+    @property
+    def image(self) -> Image | None:
+        """What this host has under the definition's image, as far as known."""
+        return self.images.get(self.service.definition.container.image) if self.service else None

@@ -1,0 +1,86 @@
+"""What a node tells of an instance it owns: the record that should stand in its claim."""
+
+from __future__ import annotations
+
+from attrs import evolve
+
+from daprdockr.model.definition import Definition
+from daprdockr.model.host import ContainerState
+from daprdockr.model.names import InstanceName
+from daprdockr.model.records import ClaimRecord, State
+from daprdockr.planning.attempts import NONE, STEADY
+from daprdockr.planning.situation import Situation
+
+
+def tell(situation: Situation, instance: InstanceName, definition: Definition, now: float) -> ClaimRecord:
+    """The record of an instance of ours. It changes only when a person or another node should know."""
+    serving = next((c for c in situation.of(instance) if c.running), None)
+    if serving is None:
+        return _tell_absent(situation, instance, definition, now)
+    passed = verdict(situation, serving, definition, now)
+    if passed is None:
+        return evolve(_before(situation, instance), state=State.STARTING, healthy=False, reason="")
+    return ClaimRecord(
+        node=situation.here.node,
+        state=State.RUNNING if passed else State.UNHEALTHY,
+        healthy=passed,
+        addresses=situation.here.addresses,
+        ports=serving.ports,
+        container=serving.id,
+        definition=serving.definition,
+        started=serving.started,
+        reason="" if passed else _complaint(serving, definition),
+    )
+
+
+def verdict(situation: Situation, container: ContainerState, definition: Definition, now: float) -> bool | None:
+    """Whether a running container is well; None while that is not known yet."""
+    check = definition.check.type
+    if check == "docker":
+        return {"": False, "healthy": True, "unhealthy": False}.get(container.health)
+    if check == "none":
+        return True if settled_at(situation, container.instance) <= now else None
+    return situation.verdicts.get(container.id)
+
+
+def settled_at(situation: Situation, instance: InstanceName) -> float:
+    """
+    When a running container without a health check counts as well: at once, but not in the middle of a crash loop,
+    in which every start would be told to the whole cluster.
+    """
+    tries = situation.tries(instance)
+    return tries.retry_at + STEADY if tries.count > 1 else 0.0
+
+
+def _tell_absent(situation: Situation, instance: InstanceName, definition: Definition, now: float) -> ClaimRecord:
+    before = _before(situation, instance)
+    pulls = situation.pulls.get(definition.container.image, NONE)
+    tries = situation.tries(instance)
+    if situation.image is None and pulls.count:
+        return evolve(before, state=State.PULLING, healthy=False, reason=pulls.reason)
+    if tries.retry_at > now or tries.count > 1:
+        return evolve(before, state=State.BACKING_OFF, healthy=False, reason=tries.reason)
+    return evolve(before, state=State.STARTING, healthy=False, reason="")
+
+
+def _before(situation: Situation, instance: InstanceName) -> ClaimRecord:
+    """What was told last, which keeps the ports in memory, or the beginning of a claim."""
+    here = situation.here
+    claim = situation.claims.get(instance.number)
+    if claim is not None and claim.node == here.node:
+        return evolve(claim.record, addresses=here.addresses)
+    return ClaimRecord(node=here.node, addresses=here.addresses)
+
+
+def _complaint(container: ContainerState, definition: Definition) -> str:
+    check = definition.check
+    match check.type:
+        case "docker":
+            return (
+                "its HEALTHCHECK fails" if container.health else "the image has no HEALTHCHECK, but Health asks for it"
+            )
+        case "exec":
+            return f"the command {' '.join(check.command)} fails"
+        case "tcp":
+            return f"nothing answers on port {check.port}"
+    return f"no success from {check.path} on port {check.port}"
