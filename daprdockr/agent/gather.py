@@ -1,0 +1,118 @@
+"""Gathering: what mirror, host, health checks and heartbeat know of one service, as the planner's ``Situation``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from daprdockr.agent.health import HealthChecks
+from daprdockr.agent.heartbeat import Heartbeat
+from daprdockr.agent.host import Host
+from daprdockr.agent.mirror import Mirror
+from daprdockr.agent.probe import Target
+from daprdockr.model.cluster import Service
+from daprdockr.model.host import ContainerState
+from daprdockr.model.names import ServiceName
+from daprdockr.model.parts import Health
+from daprdockr.planning.placement import Candidate
+from daprdockr.planning.situation import Here, Situation
+
+
+class Gather:
+    """:param addresses: what this node publishes."""
+
+    def __init__(
+        self,
+        *,
+        node: str,
+        addresses: tuple[str, ...],
+        mirror: Mirror,
+        host: Host,
+        heartbeat: Heartbeat,
+        health: HealthChecks,
+    ) -> None:
+        self._node = node
+        self._addresses = addresses
+        self._mirror = mirror
+        self._cluster = mirror.cluster
+        self._host = host
+        self._heartbeat = heartbeat
+        self._free: dict[ServiceName, dict[int, float]] = {}
+        self._health = health
+
+    def here(self) -> Here:
+        """This node, as it is now. Without the Engine it claims nothing: it could not keep its word."""
+        return Here(
+            node=self._node,
+            addresses=self._addresses,
+            lease=self._heartbeat.lease if self._host.listed and not self._host.trouble else 0,
+            in_touch=self._mirror.in_touch and self._host.listed,
+            cluster=self._cluster.cluster_id,
+            revision=self._cluster.revision,
+        )
+
+    def services(self) -> frozenset[ServiceName]:
+        """Every service that is defined, claimed, or has a container here."""
+        return self._mirror.known_services().union(self._host.services)
+
+    def users_of(self, image: str) -> list[ServiceName]:
+        """The services whose definition names this image."""
+        return [name for name, service in self._cluster.services.items() if service.definition.container.image == image]
+
+    def situation(self, name: ServiceName, now: float) -> Situation:
+        """All that is known of a service at ``now`` (monotonic seconds)."""
+        service = self._cluster.services.get(name)
+        containers = self._host.of(name)
+        self._health.follow(name, _targets(service, containers))
+        return Situation(
+            here=self.here(),
+            name=name,
+            service=service,
+            held=self._cluster.is_held(name),
+            claims=self._cluster.claims(name),
+            containers=containers,
+            images=self._host.images,
+            pulls=self._host.pulls,
+            attempts=self._host.attempts,
+            verdicts=self._health.verdicts,
+            candidates=self._candidates(),
+            free_since=self._free_since(name, service, now),
+        )
+
+    def _candidates(self) -> tuple[Candidate, ...]:
+        cluster = self._cluster
+        return tuple(
+            Candidate(name, node.record.labels, cluster.loads[name])
+            for name, node in sorted(cluster.nodes.items())
+            if name not in cluster.cordoned
+        )
+
+    def _free_since(self, name: ServiceName, service: Service | None, now: float) -> Mapping[int, float]:
+        """When each instance without a claim was first seen without one, from this node's view."""
+        claims = self._cluster.claims(name)
+        if service is None or len(claims) >= service.definition.instances:
+            self._free.pop(name, None)
+            return {}
+        before = self._free.get(name, {})
+        free = (number for number in range(1, service.definition.instances + 1) if number not in claims)
+        self._free[name] = {number: before.get(number, now) for number in free}
+        return self._free[name]
+
+
+def _targets(service: Service | None, containers: Mapping[int, Iterable[ContainerState]]) -> dict[str, Target]:
+    """The running containers of a service that its health check must look at, by id."""
+    if service is None or service.definition.check.type in ("none", "docker"):
+        return {}
+    check = service.definition.check
+    running = (container for ones in containers.values() for container in ones if container.running)
+    return {container.id: _target(container, check) for container in running}
+
+
+def _target(container: ContainerState, check: Health) -> Target:
+    """
+    Where to look. The container's own address comes first: on a published port Docker's proxy accepts connections
+    even when nothing listens behind it.
+    """
+    if container.address or check.type == "exec":
+        return Target(container.id, check, container.address, check.port)
+    host_port = next((p.host for p in container.ports if (p.container, p.protocol) == (check.port, "tcp")), 0)
+    return Target(container.id, check, "127.0.0.1", host_port)

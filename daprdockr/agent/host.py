@@ -1,0 +1,230 @@
+"""
+This host as the agent knows it: its containers, what went wrong with them lately, its images.
+
+Kept current by the Engine's events, by the outcome of own steps, and by a full list now and then. Knows nothing of
+what should run.
+
+Note [A list is older than it looks]
+    A list is made by the Engine while events and own steps go on, and arrives after some of them. So every container
+    that was looked at since the list was asked for keeps what that look found; ``_looks`` counts them.
+
+Note [Deaths]
+    A container that ran and does not run any more died, unless we were stopping it. Its death is counted for the
+    instance, with the time it had lived, and decides how soon it is started again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Protocol
+
+from twisted.application.service import Service
+from twisted.internet.defer import Deferred
+from twisted.internet.task import LoopingCall
+from twisted.logger import Logger
+
+from daprdockr.model.errors import EngineError
+from daprdockr.model.host import ContainerState, Image
+from daprdockr.model.names import InstanceName, ServiceName
+from daprdockr.model.seams import Engine, Run
+from daprdockr.planning.attempts import NONE, Attempts
+
+LIST_INTERVAL = 30.0
+"""Seconds between two full lists. Events come sooner; this finds what they missed."""
+
+ATTEMPTS_KEPT = 600.0
+"""Seconds after which a failure that was not followed by another is forgotten."""
+
+
+class Listening(Protocol):
+    """What listens to the Engine's events in a thread of its own; ``daprdockr.engine.events`` has it."""
+
+    def start(self) -> None: ...
+
+    def stop(self) -> object: ...
+
+
+class Host(Service):
+    """
+    :param listen: makes the listener to the Engine's events for this object.
+    :param on_changes: told of the services whose containers changed.
+    """
+
+    log = Logger()
+
+    def __init__(
+        self,
+        *,
+        reactor: Any,
+        run: Run,
+        engine: Engine,
+        listen: Callable[[Host], Listening],
+        on_changes: Callable[[Iterable[ServiceName]], None],
+    ) -> None:
+        self._reactor = reactor
+        self._run = run
+        self._engine = engine
+        self._listener = listen(self)
+        self._on_changes = on_changes
+        self._containers: dict[str, ContainerState] = {}
+        self._services: dict[ServiceName, dict[int, tuple[ContainerState, ...]]] = {}
+        self._looks = 0
+        self._looked: dict[str, int] = {}
+        self._stopping: set[str] = set()
+        self._loop = LoopingCall(self._list)
+        self._loop.clock = reactor
+        self.attempts: dict[InstanceName, Attempts] = {}
+        self.images: dict[str, Image] = {}
+        self.pulls: dict[str, Attempts] = {}
+        self.listed = False
+        self.trouble = "the Docker Engine was not reached yet"
+
+    def startService(self) -> None:
+        super().startService()
+        self._listener.start()
+        self._loop.start(LIST_INTERVAL, now=False)
+
+    def stopService(self) -> Deferred[None]:
+        super().stopService()
+        if self._loop.running:
+            self._loop.stop()
+        return Deferred.fromCoroutine(self._stop())
+
+    async def _stop(self) -> None:
+        await self._run(self._listener.stop)
+
+    @property
+    def containers(self) -> Iterable[ContainerState]:
+        return self._containers.values()
+
+    @property
+    def services(self) -> Iterable[ServiceName]:
+        """The services that have a container here."""
+        return self._services.keys()
+
+    def of(self, service: ServiceName) -> Mapping[int, tuple[ContainerState, ...]]:
+        """The containers of a service by instance number."""
+        return self._services.get(service, {})
+
+    # What the listener calls, in its own thread.
+
+    def on_event(self, action: str, container: str) -> None:
+        self._reactor.callFromThread(self.look_at, container)
+
+    def on_connected(self) -> None:
+        self._reactor.callFromThread(lambda: Deferred.fromCoroutine(self._list()))
+
+    def on_lost(self, error: EngineError) -> None:
+        self._reactor.callFromThread(self._lost, str(error))
+
+    # The rest is in the reactor's thread.
+
+    def look_at(self, container: str) -> Deferred[None]:
+        """Find out what became of one container."""
+        return Deferred.fromCoroutine(self._look_at(container))
+
+    async def _look_at(self, container: str) -> None:
+        try:
+            state = await self._run(self._engine.inspect, container)
+        except EngineError as error:
+            self._lost(str(error))
+            return
+        if state is None:
+            self.forget(container)
+        else:
+            self.update(state)
+
+    async def _list(self) -> None:
+        before = self._looks
+        try:
+            found = await self._run(self._engine.containers)
+        except EngineError as error:
+            self._lost(str(error))
+            return
+        except Exception:
+            self.log.failure("the containers could not be listed")
+            return
+        self._take_list(found, before)
+
+    def _take_list(self, found: Iterable[ContainerState], before: int) -> None:
+        """See Note [A list is older than it looks]."""
+        states = {state.id: state for state in found}
+        if not self.listed or self.trouble:
+            self.log.info("the Docker Engine answers, {count} containers are ours", count=len(states))
+        changed = not self.listed or bool(self.trouble)
+        self.listed, self.trouble = True, ""
+        for container in list(self._containers):
+            if container not in states and self._looked.get(container, 0) <= before:
+                self.forget(container)
+        for state in states.values():
+            if self._looked.get(state.id, 0) <= before:
+                self.update(state)
+        self._looked = {c: look for c, look in self._looked.items() if look > before or c in self._containers}
+        long_ago = self._reactor.seconds() - ATTEMPTS_KEPT
+        self.attempts = {i: attempts for i, attempts in self.attempts.items() if attempts.retry_at > long_ago}
+        if changed:
+            self._on_changes(list(self._services))
+
+    def stopping(self, container: str) -> None:
+        """This container is going to be stopped on purpose: its end is no death."""
+        self._stopping.add(container)
+
+    def update(self, state: ContainerState) -> None:
+        """Take over what a look at a container found."""
+        self._looks += 1
+        self._looked[state.id] = self._looks
+        old = self._containers.get(state.id)
+        if old == state:
+            return
+        if old is not None and old.running and not state.running and state.id not in self._stopping:
+            self._died(state)
+        self._containers[state.id] = state
+        self._index(state.instance)
+
+    def forget(self, container: str) -> None:
+        """A container is gone."""
+        self._looks += 1
+        self._looked[container] = self._looks
+        self._stopping.discard(container)
+        state = self._containers.pop(container, None)
+        if state is not None:
+            if state.running:
+                self.log.warn("container {id} of {instance} is gone", id=container[:12], instance=state.instance)
+            self._index(state.instance)
+
+    def failed(self, instance: InstanceName, reason: str) -> None:
+        """A container of the instance could not be created or started."""
+        self.attempts[instance] = self.attempts.get(instance, NONE).failed(self._reactor.seconds(), reason)
+
+    def pull_failed(self, reference: str, reason: str) -> None:
+        """An image could not be pulled."""
+        self.pulls[reference] = self.pulls.get(reference, NONE).failed(self._reactor.seconds(), reason)
+
+    def pulled(self, reference: str, image: Image) -> None:
+        """An image is on this host."""
+        self.images[reference] = image
+        self.pulls.pop(reference, None)
+
+    def _died(self, state: ContainerState) -> None:
+        """See Note [Deaths]."""
+        how = "out of memory" if state.oom_killed else f"exit status {state.exit_code}"
+        lived = max(0.0, state.finished - state.started)
+        self.log.warn("container {id} of {instance} died: {how}", id=state.id[:12], instance=state.instance, how=how)
+        before = self.attempts.get(state.instance, NONE)
+        self.attempts[state.instance] = before.failed(self._reactor.seconds(), f"died: {how}", lived)
+
+    def _index(self, instance: InstanceName) -> None:
+        service = self._services.setdefault(instance.service, {})
+        states = tuple(state for state in self._containers.values() if state.instance == instance)
+        if states:
+            service[instance.number] = states
+        else:
+            service.pop(instance.number, None)
+            if not service:
+                del self._services[instance.service]
+        self._on_changes([instance.service])
+
+    def _lost(self, reason: str) -> None:
+        if reason != self.trouble:
+            self.log.warn("the Docker Engine does not answer: {reason}", reason=reason)
+        self.trouble = reason

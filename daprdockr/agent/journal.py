@@ -1,0 +1,95 @@
+"""
+The journal: what people should know, logged here and written to etcd where ``daprdockrcmd events`` finds it.
+
+Note [Short-lived]
+    Events hang on a lease of their own that is never renewed: a new one is taken while the old one has half of its
+    life left, so an event lives between half an hour and an hour, and an agent that is gone leaves none for ever. What
+    can not be written (etcd is away, too many wait) is only in the log.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+from twisted.application.service import Service
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+
+from daprdockr.model.cluster import Changes
+from daprdockr.model.errors import EtcdError
+from daprdockr.model.events import Event
+from daprdockr.model.keys import Keys
+from daprdockr.model.seams import Run, Store
+
+LIFE = 3600
+"""Seconds of the lease that events hang on."""
+
+MOST_WAITING = 100
+
+
+class Journal(Service):
+    """
+    :param run: runs a call to ``store`` in a thread.
+    :param wall_clock: seconds since the epoch, for people to read.
+    """
+
+    log = Logger()
+
+    def __init__(
+        self, *, reactor: Any, run: Run, store: Store, keys: Keys, node: str, wall_clock: Callable[[], float]
+    ) -> None:
+        self._reactor = reactor
+        self._run = run
+        self._store = store
+        self._keys = keys
+        self._node = node
+        self._wall_clock = wall_clock
+        self._waiting: deque[Event] = deque(maxlen=MOST_WAITING)
+        self._writing: Deferred[None] | None = None
+        self._lease = 0
+        self._renew_at = 0.0
+        self._last = 0
+
+    def tell(self, subject: str, text: str) -> None:
+        """Note an event about ``subject`` (a service, an instance, an image, a key)."""
+        self.log.warn("event: {subject}: {text}", subject=subject, text=text)
+        self._waiting.append(Event(time=self._wall_clock(), node=self._node, subject=subject, text=text))
+        self._write_soon()
+
+    def on_changes(self, changes: Changes) -> None:
+        """Tell of values in etcd that can not be read."""
+        for broken in changes.broken:
+            self.tell(broken.key, f"can not be read: {broken.reason}")
+
+    def startService(self) -> None:
+        super().startService()
+        self._write_soon()
+
+    def stopService(self) -> Deferred[None] | None:
+        super().stopService()
+        return self._writing
+
+    def _write_soon(self) -> None:
+        if self._waiting and self._writing is None and self.running:
+            self._writing = Deferred.fromCoroutine(self._write())
+
+    async def _write(self) -> None:
+        try:
+            while self._waiting and self.running:
+                await self._write_one(self._waiting.popleft())
+        except EtcdError as error:
+            self.log.info("an event was not written to etcd: {reason}", reason=error)
+        except Exception:
+            self.log.failure("an event was not written to etcd")
+        finally:
+            self._writing = None
+
+    async def _write_one(self, event: Event) -> None:
+        """See Note [Short-lived]."""
+        if self._reactor.seconds() >= self._renew_at:
+            lease = await self._run(self._store.grant, LIFE)
+            self._lease, self._renew_at = lease.id, self._reactor.seconds() + LIFE / 2
+        self._last = max(self._last + 1, int(event.time * 1_000_000))
+        await self._run(self._store.put, self._keys.event(self._node, self._last), event.encode(), self._lease)

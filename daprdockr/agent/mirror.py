@@ -1,0 +1,155 @@
+"""
+The mirror as a service: follows etcd, hands changes to whoever asked, keeps the last known state on disk.
+
+Note [In touch]
+    ``in_touch`` is False from the start, after every broken watch, and as long as etcd is not the one we know, until a
+    listing or a change was taken over. The planner then stops nothing and claims nothing; names and routes stay as
+    they are, because nothing is told to anybody.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from twisted.application.service import Service
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IDelayedCall
+from twisted.logger import Logger
+
+from daprdockr.agent.statedir import StateDir
+from daprdockr.model.cluster import Changes, Cluster, ForeignEtcd
+from daprdockr.model.entries import Batch, Change, Listing
+from daprdockr.model.errors import EtcdError
+from daprdockr.model.seams import Run
+
+KEEP_DELAY = 2.0
+"""Seconds between two writes of the last known state, at least."""
+
+
+class Following(Protocol):
+    """What follows etcd in a thread of its own; ``daprdockr.etcd.follow`` has it."""
+
+    def start(self) -> None: ...
+
+    def stop(self) -> None: ...
+
+
+class Mirror(Service):
+    """
+    Owns the ``Cluster`` and everything that is known about being in touch.
+
+    :param follow: makes the follower of etcd for a listener, which is this object.
+    :param on_changes: told of each change after it is in ``cluster``.
+    """
+
+    log = Logger()
+
+    def __init__(
+        self,
+        *,
+        reactor: Any,
+        run: Run,
+        cluster: Cluster,
+        state: StateDir,
+        follow: Callable[[Mirror], Following],
+        on_changes: Callable[[Changes], None],
+    ) -> None:
+        self.cluster = cluster
+        self._reactor = reactor
+        self._run = run
+        self._state = state
+        self._follower = follow(self)
+        self._on_changes = on_changes
+        self._keeping: IDelayedCall | None = None
+        self._unkept = False
+        self.in_touch = False
+        self.trouble = "etcd was not reached yet"
+
+    def _load(self) -> None:
+        """Begin with the last known state, if there is one: names and routes are served before etcd answers."""
+        listing = self._state.read_listing()
+        if listing is not None:
+            self._on_changes(self.cluster.replace(listing))
+            self.log.info("began with the state known at revision {revision}", revision=listing.revision)
+
+    def startService(self) -> None:
+        super().startService()
+        self._load()
+        self._follower.start()
+
+    def stopService(self) -> Deferred[None]:
+        super().stopService()
+        if self._keeping is not None and self._keeping.active():
+            self._keeping.cancel()
+        return Deferred.fromCoroutine(self._stop())
+
+    async def _stop(self) -> None:
+        await self._run(self._follower.stop)
+        if self._unkept:
+            await self._keep()
+
+    # What the follower calls, in its own thread.
+
+    def listed(self, listing: Listing) -> None:
+        self._reactor.callFromThread(self._listed, listing)
+
+    def changed(self, batch: Batch) -> None:
+        self._reactor.callFromThread(self._changed, batch)
+
+    def lost(self, error: EtcdError) -> None:
+        self._reactor.callFromThread(self._lost, str(error))
+
+    # The same in the reactor's thread.
+
+    def _listed(self, listing: Listing) -> None:
+        try:
+            changes = self.cluster.replace(listing)
+        except ForeignEtcd as error:
+            self._lost(f"frozen: {error}")
+            return
+        self._tell(changes)
+
+    def _changed(self, batch: Batch) -> None:
+        if batch.cluster_id != self.cluster.cluster_id:
+            self._lost(f"frozen: a change came from another etcd cluster ({batch.cluster_id:x})")
+            return
+        self._tell(self.cluster.apply(batch))
+
+    def note(self, *own: Change) -> None:
+        """Take over own writes, before the watch tells them."""
+        self._publish(self.cluster.note(*own))
+
+    def _tell(self, changes: Changes) -> None:
+        if not self.in_touch:
+            self.log.info("in touch with etcd at revision {revision}", revision=self.cluster.revision)
+            changes = Changes(changes.services | self.known_services(), True, changes.broken)
+        self.in_touch, self.trouble = True, ""
+        self._publish(changes)
+
+    def _lost(self, reason: str) -> None:
+        if reason != self.trouble:
+            self.log.warn("out of touch with etcd: {reason}", reason=reason)
+        self.in_touch, self.trouble = False, reason
+
+    def known_services(self) -> frozenset[Any]:
+        """Every service that has a definition or a claim."""
+        return frozenset(self.cluster.services).union(self.cluster.claimed_services)
+
+    def _publish(self, changes: Changes) -> None:
+        if changes.services or changes.nodes or changes.broken:
+            self._on_changes(changes)
+            self._unkept = True
+        if self._unkept and self.running and (self._keeping is None or not self._keeping.active()):
+            self._keeping = self._reactor.callLater(KEEP_DELAY, self._keep_soon)
+
+    def _keep_soon(self) -> None:
+        Deferred.fromCoroutine(self._keep()).addErrback(
+            lambda failure: self.log.failure("the last known state was not kept", failure)
+        )
+
+    async def _keep(self) -> None:
+        self._unkept = False
+        cluster = self.cluster
+        listing = Listing(cluster.cluster_id, cluster.revision, tuple(cluster.entries))
+        await self._run(self._state.write_listing, listing)

@@ -1,0 +1,83 @@
+"""One look at whether a container is well: HTTP by treq, TCP by a connection, exec by the Engine."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import treq
+from attrs import frozen
+from twisted.internet.endpoints import TCP4ClientEndpoint, TCP6ClientEndpoint
+from twisted.internet.protocol import Factory
+from twisted.internet.protocol import Protocol as StreamProtocol
+from twisted.web.client import Agent
+
+from daprdockr.model.parts import Health
+from daprdockr.model.seams import Engine, Run
+
+_MAX_BODY = 64 * 1024
+
+
+@frozen
+class Target:
+    """A container under a health check; ``host`` and ``port`` are where the check connects, where it does."""
+
+    container: str
+    check: Health
+    host: str = ""
+    port: int = 0
+
+
+class Probe(Protocol):
+    """Look once; return None if the container is well, else what is wrong, in words. Raises nothing on purpose."""
+
+    async def __call__(self, target: Target) -> str | None: ...
+
+
+class RealProbe:
+    """:param run: runs the Engine's calls in a thread."""
+
+    def __init__(self, *, reactor: Any, run: Run, engine: Engine) -> None:
+        self._reactor = reactor
+        self._run = run
+        self._engine = engine
+
+    async def __call__(self, target: Target) -> str | None:
+        look = {"http": self._http, "tcp": self._tcp, "exec": self._exec}[target.check.type]
+        return await look(target)
+
+    async def _tcp(self, target: Target) -> str | None:
+        kind = TCP6ClientEndpoint if ":" in target.host else TCP4ClientEndpoint
+        endpoint = kind(self._reactor, target.host, target.port, timeout=target.check.timeout)
+        connection = await endpoint.connect(Factory.forProtocol(StreamProtocol))
+        connection.transport.loseConnection()  # type: ignore[union-attr]  # IProtocol does not declare it
+        return None
+
+    async def _http(self, target: Target) -> str | None:
+        """Any status from 200 to 399 is well; redirects are not followed."""
+        host = f"[{target.host}]" if ":" in target.host else target.host
+        response = await treq.get(
+            f"http://{host}:{target.port}{target.check.path}",
+            agent=Agent(self._reactor, connectTimeout=target.check.timeout),
+            allow_redirects=False,
+            timeout=target.check.timeout,
+            reactor=self._reactor,
+        )
+        await treq.collect(response, _Discard())
+        return None if 200 <= response.code < 400 else f"status {response.code}"
+
+    async def _exec(self, target: Target) -> str | None:
+        check = target.check
+        status = await self._run(self._engine.execute, target.container, check.command, check.timeout)
+        return f"exit status {status}" if status else None
+
+
+class _Discard:
+    """Reads a body and keeps none of it; one that goes on too long is a fault of the check's path."""
+
+    def __init__(self) -> None:
+        self._read = 0
+
+    def __call__(self, data: bytes) -> None:
+        self._read += len(data)
+        if self._read > _MAX_BODY:
+            raise ValueError(f"the answer has more than {_MAX_BODY} bytes")

@@ -1,0 +1,114 @@
+"""
+Publishing: what the claims say that runs, as DNS zone and HTTP routes. Only of the services that changed.
+
+It asks nobody anything: the mirror's content is enough, so names and routes stay while etcd is away. An instance
+counts when its service is defined, its number is wanted, and its owner says that it is healthy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from twisted.internet.interfaces import IDelayedCall
+from twisted.logger import Logger
+
+from daprdockr.dns.zone import Running, Zone
+from daprdockr.model.cluster import Changes, Claim, Cluster
+from daprdockr.model.names import ServiceName
+from daprdockr.proxy.routes import HttpService, Refusal, Routing, Upstream, routing
+
+
+class Publish:
+    """
+    :param to_dns, to_nginx: take the zone and the routing after each change.
+    :param tell: takes an event for people: what it is about, and one sentence.
+    """
+
+    log = Logger()
+
+    def __init__(
+        self,
+        *,
+        reactor: Any,
+        node: str,
+        addresses: Iterable[str],
+        cluster: Cluster,
+        to_dns: Callable[[Zone], None],
+        to_nginx: Callable[[Routing], None],
+        tell: Callable[[str, str], None],
+    ) -> None:
+        self._reactor = reactor
+        self._node = node
+        self._cluster = cluster
+        self._to_dns = to_dns
+        self._to_nginx = to_nginx
+        self._tell = tell
+        self._zone = Zone.of((), serial=1, addresses=addresses)
+        self._http: dict[ServiceName, HttpService] = {}
+        self._routing: Routing | None = None
+        self._refusals: frozenset[Refusal] = frozenset()
+        self._dirty: set[ServiceName] = set()
+        self._turn: IDelayedCall | None = None
+
+    def on_changes(self, changes: Changes) -> None:
+        """Publish the services that changed, all of this turn of the reactor together."""
+        self._dirty |= changes.services
+        if self._turn is None or not self._turn.active():
+            self._turn = self._reactor.callLater(0, self._publish)
+
+    def _publish(self) -> None:
+        dirty, self._dirty = self._dirty, set()
+        zone = self._zone
+        for service in dirty:
+            running = [self._running(claim) for claim in self._claims(service)]
+            declared = service in self._cluster.services or self._cluster.is_held(service)
+            zone = zone.replace(service, running, declared=declared)
+            self._set_http(service)
+        self._zone = zone
+        self._to_dns(zone)
+        routes = routing(self._http.values())
+        if routes != self._routing:
+            self._routing = routes
+            self._to_nginx(routes)
+            self._tell_refusals(frozenset(routes.refusals))
+
+    def _claims(self, service: ServiceName) -> list[Claim]:
+        """The claims that count; of a definition that can not be read all do, because nothing is known against them."""
+        known = self._cluster.services.get(service)
+        claims = self._cluster.claims(service).values()
+        if known is None:
+            return list(claims) if self._cluster.is_held(service) else []
+        return [claim for claim in claims if claim.instance.number <= known.definition.instances]
+
+    def _running(self, claim: Claim) -> Running:
+        record = claim.record
+        return Running(claim.instance, record.addresses, record.ports, healthy=record.healthy)
+
+    def _set_http(self, service: ServiceName) -> None:
+        known = self._cluster.services.get(service)
+        if known is None and self._cluster.is_held(service):
+            return
+        if known is None or known.definition.http is None:
+            self._http.pop(service, None)
+            return
+        http = known.definition.http
+        upstreams = [self._upstream(claim, http.container_port) for claim in self._claims(service)]
+        self._http[service] = HttpService(
+            service=service,
+            host_names=http.host_names,
+            upstreams=tuple(upstream for upstream in upstreams if upstream is not None),
+            created=known.created,
+        )
+
+    def _upstream(self, claim: Claim, container_port: int) -> Upstream | None:
+        record = claim.record
+        ports = [p.host for p in record.ports if (p.container, p.protocol) == (container_port, "tcp") and p.host]
+        if not (record.healthy and record.addresses and ports):
+            return None
+        return Upstream(claim.instance, record.addresses[0], ports[0], local=claim.node == self._node)
+
+    def _tell_refusals(self, refusals: frozenset[Refusal]) -> None:
+        for refusal in sorted(refusals - self._refusals):
+            self._tell(str(refusal.service), refusal.reason)
+        self._refusals = refusals

@@ -1,0 +1,78 @@
+"""
+The state directory: everything this agent writes, one file for each thing it must know after a restart.
+
+Blocking; called before the reactor runs, or in a thread. What can not be read counts as not there, with the reason
+told: an agent that forgot is slower, an agent that does not start is worse.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+from pathlib import Path
+
+from twisted.logger import Logger
+
+from daprdockr.model.entries import Listing
+from daprdockr.model.errors import BadInput
+from daprdockr.model.snapshot import decode_listing, encode_listing
+
+
+class StateDir:
+    """:param path: made if it is not there; one agent at a time."""
+
+    log = Logger()
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._lock: int | None = None
+
+    def lock(self) -> None:
+        """:raises BadInput: another agent uses this directory, or it can not be made."""
+        try:
+            self.path.mkdir(mode=0o755, parents=True, exist_ok=True)
+            self._lock = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise BadInput(f"--state-dir {self.path} is in use by another agent: give each its own") from None
+        except OSError as error:
+            raise BadInput(f"--state-dir {self.path} can not be used: {error.strerror}") from None
+
+    def unlock(self) -> None:
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+    def read_listing(self) -> Listing | None:
+        """The last known state of the cluster."""
+        try:
+            return decode_listing((self.path / "cluster.json").read_bytes())
+        except FileNotFoundError:
+            return None
+        except (OSError, BadInput) as error:
+            self.log.warn("the last known state is not used: {reason}", reason=error)
+            return None
+
+    def write_listing(self, listing: Listing) -> None:
+        self._write("cluster.json", encode_listing(listing))
+
+    def read_lease(self) -> int:
+        """The lease this node held last, 0 if none is known."""
+        try:
+            lease = json.loads((self.path / "lease.json").read_bytes())["Lease"]
+            return lease if isinstance(lease, int) else 0
+        except (OSError, ValueError, KeyError, TypeError):
+            return 0
+
+    def write_lease(self, lease: int) -> None:
+        self._write("lease.json", json.dumps({"Lease": lease}).encode())
+
+    def _write(self, name: str, content: bytes) -> None:
+        """Whole or not at all, even when the power goes."""
+        draft = self.path / (name + ".new")
+        with draft.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(self.path / name)

@@ -1,0 +1,299 @@
+"""
+The composition root: each part of an agent, made once, from the parts it needs. Builds everything, decides nothing.
+
+Two signals close the circle of loops: ``cluster_changed`` when the mirror of etcd changed, ``services_changed`` when
+something else about a service did (its containers, its health). This module and ``tap`` alone know the reactor, the
+clock, the environment and the source of random numbers.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import time
+from collections.abc import Iterable
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from twisted.application.internet import TCPServer
+from twisted.application.service import Service
+from twisted.web.server import Site
+
+from daprdockr import __version__
+from daprdockr.agent.carry_out import Hands
+from daprdockr.agent.ephemeral import Ephemeral
+from daprdockr.agent.gather import Gather
+from daprdockr.agent.health import HealthChecks
+from daprdockr.agent.healthz import api
+from daprdockr.agent.heartbeat import Heartbeat
+from daprdockr.agent.host import Host
+from daprdockr.agent.journal import Journal
+from daprdockr.agent.mirror import Mirror
+from daprdockr.agent.probe import RealProbe
+from daprdockr.agent.profile import Profile
+from daprdockr.agent.publish import Publish
+from daprdockr.agent.reconcile import Reconcile
+from daprdockr.agent.signal import Signal
+from daprdockr.agent.statedir import StateDir
+from daprdockr.agent.workers import Workers
+from daprdockr.dns.addresses import host_addresses
+from daprdockr.dns.endpoint import Endpoint
+from daprdockr.dns.resolvconf import upstreams
+from daprdockr.dns.server import DnsServer
+from daprdockr.engine.docker_engine import DockerEngine
+from daprdockr.engine.events import EventListener
+from daprdockr.etcd.embedded import EmbeddedEtcd
+from daprdockr.etcd.follow import Follower
+from daprdockr.etcd.store import EtcdStore
+from daprdockr.model.cluster import Changes, Cluster
+from daprdockr.model.keys import Keys
+from daprdockr.model.names import ServiceName
+from daprdockr.model.records import NodeRecord
+from daprdockr.settings import Settings
+from daprdockr.proxy.configuration import Listener
+from daprdockr.proxy.nginx import Nginx
+from daprdockr.proxy.program import NginxProgram
+from daprdockr.proxy.surroundings import settings_here
+
+ETCD_THREADS, BEAT_THREADS, STOP_THREADS = 4, 1, 8
+STOP_GRACE = 15.0
+"""Seconds that stops in flight are given at exit: longer than the default ``StopTimeout``."""
+
+
+class Composition:
+    """The parts of one agent; ``services`` are those that start and stop."""
+
+    def __init__(self, *, settings: Settings, state: StateDir, reactor: Any) -> None:
+        self.settings = settings
+        self.state = state
+        self.reactor = reactor
+        self.keys = Keys(settings.prefix)
+        self.cluster = Cluster(self.keys)
+        self.cluster_changed: Signal[[Changes]] = Signal()
+        self.services_changed: Signal[[Iterable[ServiceName]]] = Signal()
+
+    def services(self) -> list[Service]:
+        """In the order they start. :raises BadInput: an option does not fit this machine."""
+        self.cluster_changed.subscribe(self.journal.on_changes)
+        self.cluster_changed.subscribe(self.publish.on_changes)
+        self.cluster_changed.subscribe(self.reconcile.on_changes)
+        self.services_changed.subscribe(self.reconcile.look_at)
+        threads = [self.etcd_threads, self.beat_threads, self.docker_threads, self.stop_threads]
+        edges = [self.dns, self.nginx, self.ephemeral]
+        loops = [self.journal, self.heartbeat, self.host, self.mirror, self.health, self.reconcile]
+        parts = [self.profile, self.embedded_etcd, *threads, *edges, *loops, self.api]
+        return [part for part in parts if part is not None]
+
+    # Threads and what is called in them.
+
+    @cached_property
+    def etcd_threads(self) -> Workers:
+        return Workers(name="etcd", size=ETCD_THREADS, reactor=self.reactor)
+
+    @cached_property
+    def beat_threads(self) -> Workers:
+        return Workers(name="heartbeat", size=BEAT_THREADS, reactor=self.reactor)
+
+    @cached_property
+    def docker_threads(self) -> Workers:
+        return Workers(name="docker", size=self.settings.docker_workers, reactor=self.reactor)
+
+    @cached_property
+    def stop_threads(self) -> Workers:
+        return Workers(name="stops", size=STOP_THREADS, reactor=self.reactor, grace=STOP_GRACE)
+
+    @cached_property
+    def store(self) -> EtcdStore:
+        return EtcdStore(self.settings.etcd)
+
+    @cached_property
+    def engine(self) -> DockerEngine:
+        return DockerEngine(self.settings.docker, self.settings.node)
+
+    # The edges: what the world sees.
+
+    @cached_property
+    def embedded_etcd(self) -> EmbeddedEtcd | None:
+        settings = self.settings
+        if not settings.embedded_etcd:
+            return None
+        return EmbeddedEtcd(
+            access=settings.etcd,
+            directory=settings.state_dir / "etcd",
+            reactor=self.reactor,
+            environment=dict(os.environ),
+        )
+
+    @cached_property
+    def dns(self) -> DnsServer | None:
+        settings = self.settings
+        if not settings.dns:
+            return None
+        listen = [Endpoint(address, port) for address, port in settings.dns]
+        return DnsServer(
+            self.reactor,
+            listen=listen,
+            allow=settings.dns_allow,
+            upstreams=self._upstreams(listen),
+            host_addresses=host_addresses,
+        )
+
+    def _upstreams(self, listen: list[Endpoint]) -> tuple[Endpoint, ...]:
+        """The servers that were named, else those of /etc/resolv.conf that are not ourselves."""
+        if self.settings.dns_upstream is not None:
+            return tuple(Endpoint(address, port) for address, port in self.settings.dns_upstream)
+        own = {endpoint.address for endpoint in listen if endpoint.port == 53}
+        if own & {"0.0.0.0", "::"}:
+            own |= host_addresses()
+        try:
+            return upstreams(Path("/etc/resolv.conf").read_text(), own)
+        except OSError:
+            return ()
+
+    @cached_property
+    def nginx(self) -> Nginx | None:
+        settings = self.settings
+        if not settings.http:
+            return None
+        listeners = [Listener(address, port) for address, port in settings.http]
+        return Nginx(
+            program=NginxProgram(path=settings.nginx, environment=dict(os.environ), reactor=self.reactor),
+            settings=settings_here(settings.state_dir / "nginx", listeners),
+            reactor=self.reactor,
+            run=self.docker_threads,
+            leave_running=not settings.ephemeral,
+        )
+
+    @cached_property
+    def api(self) -> TCPServer | None:
+        if self.settings.api is None:
+            return None
+        address, port = self.settings.api
+        return TCPServer(port, Site(api(self.troubles)), interface=address)
+
+    def troubles(self) -> list[str]:
+        """What is wrong now, a line each."""
+        http = self.nginx.status.reason if self.nginx is not None else ""
+        return [text for text in (self.mirror.trouble, self.heartbeat.trouble, self.host.trouble, http) if text]
+
+    # The loops.
+
+    @cached_property
+    def journal(self) -> Journal:
+        return Journal(
+            reactor=self.reactor,
+            run=self.etcd_threads,
+            store=self.store,
+            keys=self.keys,
+            node=self.settings.node,
+            wall_clock=time.time,
+        )
+
+    @cached_property
+    def heartbeat(self) -> Heartbeat:
+        settings = self.settings
+        return Heartbeat(
+            reactor=self.reactor,
+            run=self.beat_threads,
+            store=EtcdStore(settings.etcd, timeout=settings.lease_ttl / 3),
+            key=self.keys.node(settings.node),
+            record=NodeRecord(settings.host, settings.label, __version__),
+            ttl=settings.lease_ttl,
+            state=self.state,
+            is_listed=self._is_listed,
+            on_change=lambda: self.reconcile.look_at_all(),
+        )
+
+    def _is_listed(self, lease: int) -> bool:
+        node = self.cluster.nodes.get(self.settings.node)
+        return node is not None and node.lease == lease
+
+    @cached_property
+    def mirror(self) -> Mirror:
+        return Mirror(
+            reactor=self.reactor,
+            run=self.etcd_threads,
+            cluster=self.cluster,
+            state=self.state,
+            follow=lambda mirror: Follower(store=self.store, prefix=self.keys.root, listener=mirror),
+            on_changes=self.cluster_changed,
+        )
+
+    @cached_property
+    def host(self) -> Host:
+        return Host(
+            reactor=self.reactor,
+            run=self.docker_threads,
+            engine=self.engine,
+            listen=lambda host: EventListener(self.engine, host, random.random),
+            on_changes=self.services_changed,
+        )
+
+    @cached_property
+    def health(self) -> HealthChecks:
+        return HealthChecks(
+            reactor=self.reactor,
+            probe=RealProbe(reactor=self.reactor, run=self.docker_threads, engine=self.engine),
+            chance=random.random,
+            on_changes=lambda service: self.services_changed([service]),
+        )
+
+    @cached_property
+    def gather(self) -> Gather:
+        return Gather(
+            node=self.settings.node,
+            addresses=self.settings.host,
+            mirror=self.mirror,
+            host=self.host,
+            heartbeat=self.heartbeat,
+            health=self.health,
+        )
+
+    @cached_property
+    def reconcile(self) -> Reconcile:
+        hands = Hands(
+            keys=self.keys,
+            store=self.store,
+            engine=self.engine,
+            run_etcd=self.etcd_threads,
+            run_docker=self.docker_threads,
+            run_stops=self.stop_threads,
+            mirror=self.mirror,
+            host=self.host,
+            here=self.gather.here,
+            resolvers=self.resolvers,
+        )
+        return Reconcile(
+            reactor=self.reactor, gather=self.gather, host=self.host, carry_out=hands, tell=self.journal.tell
+        )
+
+    def resolvers(self) -> list[str]:
+        """This node's DNS as its containers can reach it: on port 53 of an address that is not loopback."""
+        bound = {endpoint.address for endpoint in self.dns.bound if endpoint.port == 53} if self.dns else set()
+        return [a for a in self.settings.host if a in bound and not a.startswith("127.") and a != "::1"]
+
+    @cached_property
+    def publish(self) -> Publish:
+        dns, nginx = self.dns, self.nginx
+        return Publish(
+            reactor=self.reactor,
+            node=self.settings.node,
+            addresses=self.settings.host,
+            cluster=self.cluster,
+            to_dns=dns.publish if dns is not None else lambda zone: None,
+            to_nginx=lambda routing: nginx.publish(routing.routes) if nginx is not None else None,
+            tell=self.journal.tell,
+        )
+
+    # What only some agents have.
+
+    @cached_property
+    def ephemeral(self) -> Ephemeral | None:
+        if not self.settings.ephemeral:
+            return None
+        return Ephemeral(run=self.stop_threads, engine=self.engine, heartbeat=self.heartbeat)
+
+    @cached_property
+    def profile(self) -> Profile | None:
+        return Profile(self.settings.cpuprofile) if self.settings.cpuprofile else None

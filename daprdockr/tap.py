@@ -1,0 +1,58 @@
+"""
+What ``twistd daprdockr`` runs: options in, the services of an agent out.
+
+Note [Monotonic time]
+    Twisted's reactor reads the wall clock, and a wall clock that is set back an hour would stop every timer for an
+    hour. Nothing is scheduled yet when a plugin makes its service, so the reactor is given the monotonic clock here.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from twisted.application.service import IService
+from twisted.internet.defer import Deferred
+from twisted.internet.error import CannotListenError
+
+from daprdockr.agent.sequence import Sequence
+from daprdockr.agent.statedir import StateDir
+from daprdockr.composition import Composition
+from daprdockr.model.errors import BadInput
+from daprdockr.options import Options
+
+__all__ = ["Options", "makeService"]
+
+
+def makeService(options: Options, reactor: Any = None) -> IService:  # noqa: N802  Twisted's name
+    """The agent; a mistake in its surroundings ends the program with one line."""
+    if reactor is None:
+        from twisted.internet import reactor
+    reactor.seconds = time.monotonic  # Note [Monotonic time]
+    settings = options.settings()
+    state = StateDir(settings.state_dir)
+    try:
+        state.lock()
+        agent = Agent(state)
+        for service in Composition(settings=settings, state=state, reactor=reactor).services():
+            service.setServiceParent(agent)
+    except BadInput as error:
+        raise SystemExit(f"daprdockr: {error}") from None
+    return agent
+
+
+class Agent(Sequence):
+    """All services of an agent, and its state directory, which is locked as long as they run."""
+
+    def __init__(self, state: StateDir) -> None:
+        super().__init__()
+        self._state = state
+
+    def privilegedStartService(self) -> None:
+        try:
+            super().privilegedStartService()
+        except CannotListenError as error:
+            raise SystemExit(f"daprdockr: {error}") from None
+
+    def stopService(self) -> Deferred[None]:
+        return super().stopService().addCallback(lambda _: self._state.unlock())
