@@ -15,6 +15,7 @@ Note [Deaths]
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Protocol
 
@@ -34,6 +35,9 @@ LIST_INTERVAL = 30.0
 
 ATTEMPTS_KEPT = 600.0
 """Seconds after which a failure that was not followed by another is forgotten."""
+
+KILLED = (128 + signal.SIGKILL, 128 + signal.SIGTERM)
+"""The exit statuses of a container that a signal from outside ended."""
 
 
 class Listening(Protocol):
@@ -211,7 +215,8 @@ class Host(Service):
         lived = max(0.0, state.finished - state.started)
         self.log.warn("container {id} of {instance} died: {how}", id=state.id[:12], instance=state.instance, how=how)
         before = self.attempts.get(state.instance, NONE)
-        self.attempts[state.instance] = before.failed(self._reactor.seconds(), f"died: {how}", lived)
+        killed = state.exit_code in KILLED and not state.oom_killed
+        self.attempts[state.instance] = before.failed(self._reactor.seconds(), f"died: {how}", lived, killed)
 
     def _index(self, instance: InstanceName) -> None:
         service = self._services.setdefault(instance.service, {})

@@ -48,7 +48,9 @@ class RealProbe:
     async def _tcp(self, target: Target) -> str | None:
         kind = TCP6ClientEndpoint if ":" in target.host else TCP4ClientEndpoint
         endpoint = kind(self._reactor, target.host, target.port, timeout=target.check.timeout)
-        connection = await endpoint.connect(Factory.forProtocol(StreamProtocol))
+        factory = Factory.forProtocol(StreamProtocol)
+        factory.noisy = False
+        connection = await endpoint.connect(factory)
         connection.transport.loseConnection()  # type: ignore[union-attr]  # IProtocol does not declare it
         return None
 

@@ -10,8 +10,14 @@ from attrs import frozen
 
 FIRST_DELAY = 0.5
 LONGEST_DELAY = 60.0
-STEADY = 2.0
-"""A container that lived this long has started well: its end is an accident, and it is started again at once."""
+STEADY = 10.0
+"""A container that lived this long had started well (Docker's own restart policy forgets failures after as long)."""
+
+SETTLED = 2.0
+"""In a crash loop a container is told to be running only after it ran for this long."""
+
+BRIEF = 0.5
+"""One that lived shorter than this failed, whoever ended it."""
 
 
 @frozen
@@ -22,13 +28,15 @@ class Attempts:
     retry_at: float = 0.0
     reason: str = ""
 
-    def failed(self, now: float, reason: str, after: float = 0.0) -> Attempts:
+    def failed(self, now: float, reason: str, after: float = 0.0, killed: bool = False) -> Attempts:
         """
         One more failure at ``now``, ``after`` seconds from its start.
 
-        The delay counts from that start; the first failure, and one after a steady run, costs none.
+        The delay counts from that start. The first failure costs none, nor does one after a steady run, nor the end of
+        a container that somebody ``killed`` from outside: that says nothing about the container.
         """
-        before = 0 if after >= STEADY else self.count
+        fresh = after >= STEADY or (killed and after >= BRIEF)
+        before = 0 if fresh else self.count
         delay = min(LONGEST_DELAY, FIRST_DELAY * 2.0 ** min(before - 1, 16)) if before else 0.0
         return Attempts(count=before + 1, retry_at=now - after + delay, reason=reason)
 

@@ -63,7 +63,7 @@ def container_body(
         "Volumes": {path: {} for path in plain},
         "StopTimeout": definition.stop_timeout,
     }
-    if len(str(instance)) <= _LONGEST_HOST_NAME:
+    if len(str(instance)) <= _LONGEST_HOST_NAME and host.get("UTSMode") != "host":
         config.setdefault("Hostname", str(instance))
     if resolvers:
         host.setdefault("Dns", list(resolvers))

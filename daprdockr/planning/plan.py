@@ -7,21 +7,22 @@ plan are the next ones only: after each the situation is looked at and planned a
 Note [What may stop a container]
     A running container of ours is stopped for one of these, and nothing else: its service is deleted or scaled down
     (``_unwanted``), its definition changed (``_own``), its claim is held by another node whose instance is healthy
-    (``_surplus``), or it is one too many of the same instance. All of them need ``in_touch``; and a container created
-    under another etcd cluster than the present one is not removed on the word of this one, because an etcd that was
-    wiped or replaced has no definitions at all.
+    (``_surplus``), or it is one too many of the same instance. All of them need ``in_touch``; and when an instance is
+    not wanted, its container goes only on the word of an etcd that knew it (``_knew``): one that was wiped, replaced or
+    restored from before the container's time has no definition of it, which is no evidence.
 
 Note [Old generation, new generation]
     After a changed definition the image is fetched while the old container serves on. Then the old one is stopped, the
     new one is created and started on the same host ports, and only when it runs is the old one removed.
 
 Note [Out of touch]
-    Without etcd an instance we last knew as ours is still ours: its container, when it died, is started again. Nothing
-    is created, claimed, released or stopped then.
+    Without etcd an instance we last knew as ours is still ours: its container, when it died, is started again, unless
+    one of another generation runs. Nothing is created, claimed, released or stopped then.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 
 from attrs import field, frozen
@@ -32,7 +33,7 @@ from daprdockr.model.host import ContainerState, Port, Status
 from daprdockr.model.names import InstanceName
 from daprdockr.planning.attempts import NONE
 from daprdockr.planning.placement import rank
-from daprdockr.planning.situation import Situation
+from daprdockr.planning.situation import Here, Situation
 from daprdockr.planning.steps import (
     CreateContainer,
     PullImage,
@@ -107,10 +108,16 @@ def _unwanted(situation: Situation, instance: InstanceName, claim: Claim | None)
     containers = situation.of(instance)
     reason = f"{situation.name} is deleted" if situation.service is None else f"{situation.name} is scaled down"
     for container in containers:
-        if container.cluster == here.cluster:
+        if _knew(here, container, claim):
             yield _remove(container, reason)
     if claim is not None and claim.lease == here.lease != 0 and not containers:
         yield ReleaseClaim(instance, claim.fence)
+
+
+def _knew(here: Here, container: ContainerState, claim: Claim | None) -> bool:
+    """Whether this etcd has seen the claim the container was created under, or one by which we adopted it."""
+    adopted = claim is not None and claim.node == here.node
+    return adopted or (container.cluster == here.cluster and container.revision <= here.revision)
 
 
 def _surplus(situation: Situation, claim: Claim) -> Iterator[Step]:
@@ -135,10 +142,11 @@ def _own(situation: Situation, claim: Claim, definition: Definition, now: float)
             yield Wait(settled_at(situation, instance))
         if confirmed:
             yield from (_remove(c, "another container of this instance runs") for c in containers if c != current[0])
-    elif confirmed and situation.image is None:
+    elif confirmed and not current and situation.image is None:
         yield from _pull(situation, definition, now)
-    elif confirmed and containers and containers[0].running:
-        yield _remove(containers[0], f"the definition of {situation.name} changed")
+    elif containers and containers[0].running:
+        if confirmed:
+            yield _remove(containers[0], f"the definition of {situation.name} changed")
     else:
         yield from _run(situation, claim, definition, confirmed, now)
 
@@ -170,8 +178,8 @@ def _ports(situation: Situation, claim: Claim, definition: Definition) -> tuple[
     """Declared and exposed ports, each with the host port it had when this instance last ran here."""
     exposed = situation.image.exposed if situation.image else ()
     wanted = {(port.container, port.protocol) for port in (*definition.ports, *exposed)}
-    before = [port for container in situation.of(claim.instance) for port in container.ports]
-    had = {(port.container, port.protocol): port.host for port in (*claim.record.ports, *before)}
+    before = [port for container in reversed(situation.of(claim.instance)) for port in container.ports]
+    had = {(port.container, port.protocol): port.host for port in (*claim.record.ports, *before) if port.host}
     return tuple(Port(number, protocol, had.get((number, protocol), 0)) for number, protocol in sorted(wanted))
 
 
@@ -186,16 +194,16 @@ def _free(situation: Situation, now: float) -> Iterator[Step | Wait]:
     if situation.service is None or not situation.here.may_claim:
         return
     definition, node = situation.service.definition, situation.here.node
-    free = [n for n in range(1, definition.instances + 1) if n not in situation.claims]
-    held: dict[str, int] = {}
-    for claim in situation.claims.values():
-        held[claim.node] = held.get(claim.node, 0) + 1
-    names = [InstanceName(situation.name, number) for number in free]
-    ranking = rank(names, definition, held, situation.candidates)
-    for instance in names:
-        runs_here = any(container.running for container in situation.of(instance))
-        if node in ranking[instance] or runs_here:
-            place = 0 if runs_here else ranking[instance].index(node)
-            due = situation.free_since.get(instance.number, now) + place * PATIENCE
-            take = TakeClaim(instance, tell(situation, instance, definition, now))
-            yield take if due <= now else Wait(due)
+    numbers = (n for n in range(1, definition.instances + 1) if n not in situation.claims)
+    free = [InstanceName(situation.name, number) for number in numbers]
+    running = [i for i in free if any(container.running for container in situation.of(i))]
+    held = Counter(claim.node for claim in situation.claims.values())
+    held[node] += len(running)
+    ranking = rank((i for i in free if i not in running), definition, held, situation.candidates)
+    places = sorted((order.index(node), i) for i, order in ranking.items() if node in order)
+    if definition.placement.one_per_node:
+        places = places[:1]
+    for place, instance in (*((0, i) for i in running), *places):
+        due = situation.free_since.get(instance.number, now) + place * PATIENCE
+        take = TakeClaim(instance, tell(situation, instance, definition, now))
+        yield take if due <= now else Wait(due)

@@ -8,18 +8,25 @@ from daprdockr.model.definition import Definition
 from daprdockr.model.host import ContainerState
 from daprdockr.model.names import InstanceName
 from daprdockr.model.records import ClaimRecord, State
-from daprdockr.planning.attempts import NONE, STEADY
+from daprdockr.planning.attempts import NONE, SETTLED
 from daprdockr.planning.situation import Situation
 
 
 def tell(situation: Situation, instance: InstanceName, definition: Definition, now: float) -> ClaimRecord:
-    """The record of an instance of ours. It changes only when a person or another node should know."""
+    """
+    The record of an instance of ours. It changes only when a person or another node should know.
+
+    As long as nothing is known of a container that was told of before (this agent has just begun), that stands.
+    """
     serving = next((c for c in situation.of(instance) if c.running), None)
     if serving is None:
         return _tell_absent(situation, instance, definition, now)
     passed = verdict(situation, serving, definition, now)
     if passed is None:
-        return evolve(_before(situation, instance), state=State.STARTING, healthy=False, reason="")
+        before = _before(situation, instance)
+        if (before.container, before.started) == (serving.id, serving.started):
+            return before
+        return evolve(before, state=State.STARTING, healthy=False, reason="")
     return ClaimRecord(
         node=situation.here.node,
         state=State.RUNNING if passed else State.UNHEALTHY,
@@ -49,7 +56,7 @@ def settled_at(situation: Situation, instance: InstanceName) -> float:
     in which every start would be told to the whole cluster.
     """
     tries = situation.tries(instance)
-    return tries.retry_at + STEADY if tries.count > 1 else 0.0
+    return tries.retry_at + SETTLED if tries.count > 1 else 0.0
 
 
 def _tell_absent(situation: Situation, instance: InstanceName, definition: Definition, now: float) -> ClaimRecord:
