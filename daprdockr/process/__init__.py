@@ -1,0 +1,1 @@
+"""Child processes that may outlive the agent: started in a session of their own, restarted, adopted, stopped."""

@@ -1,0 +1,66 @@
+"""Where a child's words go: bounded lines for a callback, or a bounded file that outlives the agent."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+from attrs import define, frozen
+
+MAX_LINE = 4096
+"""Bytes of one line that are kept; the rest of a longer line comes as lines of its own."""
+
+MAX_FILE = 4 * 1024 * 1024
+"""Bytes of an output file above which it is moved to ``<name>.1``, in place of the one there."""
+
+
+@define
+class LineSplitter:
+    """Cuts a stream of bytes into lines of text of at most ``MAX_LINE`` bytes."""
+
+    tell: Callable[[str], None]
+    _rest: bytes = b""
+
+    def feed(self, data: bytes) -> None:
+        *lines, self._rest = (self._rest + data).split(b"\n")
+        for line in lines:
+            self._tell(line)
+        while len(self._rest) > MAX_LINE:
+            self.tell(self._rest[:MAX_LINE].decode("utf-8", "replace"))
+            self._rest = self._rest[MAX_LINE:]
+
+    def end(self) -> None:
+        """The stream ended: tell what came after its last line end."""
+        if self._rest:
+            self._tell(self._rest)
+        self._rest = b""
+
+    def _tell(self, line: bytes) -> None:
+        for start in range(0, len(line) or 1, MAX_LINE):
+            self.tell(line[start : start + MAX_LINE].decode("utf-8", "replace"))
+
+
+@frozen
+class OutputFile:
+    """
+    A file that children append to.
+
+    It is opened with O_APPEND, so a child that is writing goes on at the new end after ``trim``.
+    """
+
+    path: Path
+
+    def open(self) -> int:
+        """A file descriptor to append to, of a file that is not too large. :raises OSError:"""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        self.trim()
+        return os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o640)
+
+    def trim(self) -> None:
+        """Keep the file bounded, even while a child writes to it; a no-op while it is small or absent."""
+        if not self.path.exists() or self.path.stat().st_size <= MAX_FILE:
+            return
+        shutil.copyfile(self.path, self.path.with_name(self.path.name + ".1"))
+        os.truncate(self.path, 0)

@@ -1,0 +1,85 @@
+"""Tests for daprdockr.process.output."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from hypothesis import given
+from hypothesis import strategies as st
+from twisted.trial.unittest import SynchronousTestCase
+
+from daprdockr.process.output import MAX_FILE, MAX_LINE, LineSplitter, OutputFile
+
+
+class LineSplitterTests(SynchronousTestCase):
+    """``LineSplitter``."""
+
+    def test_lines_across_chunks(self) -> None:
+        """A line that comes in parts is told once, when it is whole."""
+        told: list[str] = []
+        lines = LineSplitter(told.append)
+        lines.feed(b"one\ntw")
+        self.assertEqual(told, ["one"])
+        lines.feed(b"o\n")
+        self.assertEqual(told, ["one", "two"])
+
+    def test_end_without_newline(self) -> None:
+        """The end of the stream tells the unfinished line, once."""
+        told: list[str] = []
+        lines = LineSplitter(told.append)
+        lines.feed(b"last words")
+        lines.end()
+        lines.end()
+        self.assertEqual(told, ["last words"])
+
+    def test_bytes_that_are_no_text(self) -> None:
+        """Bytes that are not UTF-8 are told as replacement characters."""
+        told: list[str] = []
+        LineSplitter(told.append).feed(b"\xff\n")
+        self.assertEqual(told, ["\ufffd"])
+
+    @given(st.lists(st.binary(max_size=3 * MAX_LINE), max_size=6))
+    def test_bounded(self, chunks: list[bytes]) -> None:
+        """No line is longer than the bound, nothing but line ends is lost, and little is held back."""
+        told: list[str] = []
+        lines = LineSplitter(told.append)
+        for chunk in chunks:
+            lines.feed(chunk.replace(b"\n", b"x"))
+            self.assertLessEqual(len(lines._rest), MAX_LINE)
+        lines.end()
+        self.assertTrue(all(len(line) <= MAX_LINE for line in told))
+
+
+class OutputFileTests(SynchronousTestCase):
+    """``OutputFile``."""
+
+    def setUp(self) -> None:
+        self.path = Path(self.mktemp()) / "deep" / "etcd.log"
+        self.output = OutputFile(self.path)
+
+    def test_appends(self) -> None:
+        """Each opened descriptor writes behind what is there, and the directory is made."""
+        for words in (b"first ", b"second"):
+            descriptor = self.output.open()
+            self.addCleanup(os.close, descriptor)
+            os.write(descriptor, words)
+        self.assertEqual(self.path.read_bytes(), b"first second")
+
+    def test_trim_under_a_writer(self) -> None:
+        """A file that grew too large is moved aside, and its writer goes on in the emptied one."""
+        descriptor = self.output.open()
+        self.addCleanup(os.close, descriptor)
+        os.write(descriptor, b"x" * (MAX_FILE + 1))
+        self.output.trim()
+        os.write(descriptor, b"after")
+        self.assertEqual(self.path.read_bytes(), b"after")
+        self.assertEqual(self.path.with_name("etcd.log.1").stat().st_size, MAX_FILE + 1)
+
+    def test_trim_small_or_absent(self) -> None:
+        """A small file stays, and an absent one is no error."""
+        self.output.trim()
+        os.close(self.output.open())
+        self.path.write_bytes(b"little")
+        self.output.trim()
+        self.assertEqual(self.path.read_bytes(), b"little")
