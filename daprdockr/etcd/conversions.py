@@ -1,0 +1,64 @@
+"""Between our entries, conditions and operations and etcd's messages (etcd api/rpc.proto, api/kv.proto)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from daprdockr.etcd.stubs import Compare, DeleteRangeRequest, PutRequest, RequestOp, kv
+from daprdockr.model.entries import Absent, Change, Condition, Deleted, Entry, Fence, Operation, Put
+
+
+def to_key(key: str) -> bytes:
+    # A key that somebody wrote and that is not UTF-8 must be readable, and deletable, like any other.
+    return key.encode("utf-8", "surrogateescape")
+
+
+def from_key(key: bytes) -> str:
+    return key.decode("utf-8", "surrogateescape")
+
+
+def prefix_range(prefix: str) -> tuple[bytes, bytes]:
+    """The first key and the one after the last of all that begin with ``prefix`` ("" means all keys)."""
+    start = to_key(prefix)
+    stem = start.rstrip(b"\xff")
+    return start or b"\0", stem[:-1] + bytes([stem[-1] + 1]) if stem else b"\0"
+
+
+def to_entry(found: Any) -> Entry:
+    return Entry(
+        key=from_key(found.key),
+        value=found.value,
+        create_revision=found.create_revision,
+        mod_revision=found.mod_revision,
+        lease=found.lease,
+    )
+
+
+def to_change(event: Any) -> Change:
+    if event.type == kv.Event.DELETE:
+        return Deleted(key=from_key(event.kv.key), mod_revision=event.kv.mod_revision)
+    return to_entry(event.kv)
+
+
+def to_compares(condition: Condition) -> list[Any]:
+    """The comparisons that hold together exactly when ``condition`` does."""
+    key = to_key(condition.key)
+    if isinstance(condition, Absent):
+        return [_equal(key, Compare.CREATE, create_revision=0)]
+    if isinstance(condition, Fence):
+        compares = [_equal(key, Compare.CREATE, create_revision=condition.create_revision)]
+        if condition.lease:
+            compares.append(_equal(key, Compare.LEASE, lease=condition.lease))
+        return compares
+    return [_equal(key, Compare.MOD, mod_revision=condition.mod_revision)]
+
+
+def to_request(operation: Operation) -> Any:
+    key = to_key(operation.key)
+    if isinstance(operation, Put):
+        return RequestOp(request_put=PutRequest(key=key, value=operation.value, lease=operation.lease))
+    return RequestOp(request_delete_range=DeleteRangeRequest(key=key))
+
+
+def _equal(key: bytes, aspect: Any, **value: int) -> Any:
+    return Compare(key=key, result=Compare.EQUAL, target=aspect, **value)

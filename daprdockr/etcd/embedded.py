@@ -1,0 +1,130 @@
+"""
+The private one-member etcd of ``--embedded-etcd``: what it is started with. How it is kept running is the matter of
+``daprdockr.process``, and how it is spoken to that of the store, to which it is an etcd like any other.
+
+Note [A cluster of its own]
+    etcd derives the id of a new cluster from its token and the peer URL its members advertise. Ours advertises one that
+    nobody uses and listens for peers on whatever port is free, so only the token, which is random, tells one private
+    etcd from another; and agents that remember an id notice when the data was lost. A member that has data ignores it.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import secrets
+import shutil
+import socket
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from twisted.application.service import Service
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+
+from daprdockr.etcd.address import Access, Endpoint
+from daprdockr.etcd.channel import addresses
+from daprdockr.model.errors import BadInput
+from daprdockr.process.child import SupervisedProcess
+
+_PEER = "http://127.0.0.1:2380"
+
+
+class EmbeddedEtcd(Service):
+    """
+    One etcd on the first endpoint of ``access``, with everything it writes below ``directory``.
+
+    :param stop_at_exit: whether it ends with this service; otherwise the next agent adopts it.
+    :raises BadInput: etcd is not installed, or can not listen on that endpoint.
+    """
+
+    log = Logger()
+
+    def __init__(
+        self,
+        *,
+        access: Access,
+        directory: Path,
+        reactor: Any,
+        environment: Mapping[str, str],
+        stop_at_exit: bool = False,
+    ) -> None:
+        self._data = directory / "data"
+        self._output = directory / "etcd.log"
+        program = shutil.which("etcd", path=environment.get("PATH", os.defpath))
+        if program is None:
+            raise BadInput("--embedded-etcd needs the program etcd: install the Debian package etcd-server")
+        self._process = SupervisedProcess(
+            name="embedded etcd",
+            argv=[program, *flags(listening(access), self._data, secrets.token_hex(8))],
+            identity=f"--data-dir={self._data} ",
+            pidfile=directory / "process.json",
+            reactor=reactor,
+            # Any flag of etcd can also be set by a variable, such as ETCD_CERT_FILE.
+            environment={name: value for name, value in environment.items() if not name.startswith("ETCD_")},
+            leave_running=not stop_at_exit,
+            output=self._output,
+            before_start=self._make_directory,
+            on_exit=self._exited,
+        )
+
+    @property
+    def pid(self) -> int | None:
+        """The pid of etcd; None while it does not run."""
+        return self._process.pid
+
+    def startService(self) -> None:
+        super().startService()
+        self._process.startService()
+
+    def stopService(self) -> Deferred[None] | None:
+        super().stopService()
+        return self._process.stopService()
+
+    def _make_directory(self) -> None:
+        self._data.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+    def _exited(self, reason: str) -> None:
+        self.log.warn("embedded etcd {reason}; it may say why in {path}", reason=reason, path=str(self._output))
+
+
+def listening(access: Access) -> Endpoint:
+    """The first endpoint, by address. :raises BadInput: unless it is plain http on an address of this host."""
+    if access.secure:
+        raise BadInput("--embedded-etcd speaks http only: write --etcd with http://")
+    found = addresses(access.endpoints[0])
+    if not found or not _is_ours(found[0].host):
+        raise BadInput(f"--embedded-etcd can not listen on {access.endpoints[0]}: name an address of this host first")
+    return found[0]
+
+
+def flags(endpoint: Endpoint, data: Path, token: str) -> list[str]:
+    """etcd's command line (its configuration page). Every write is synced: the data outlives a power cut."""
+    return [
+        # First, since it identifies the process, and is followed by a space there.
+        f"--data-dir={data}",
+        "--name=embedded",
+        f"--listen-client-urls=http://{endpoint}",
+        f"--advertise-client-urls=http://{endpoint}",
+        "--listen-peer-urls=http://127.0.0.1:0",
+        f"--initial-advertise-peer-urls={_PEER}",
+        f"--initial-cluster=embedded={_PEER}",
+        f"--initial-cluster-token={token}",
+        # Short: whoever missed more lists again, which is cheap at this size.
+        "--auto-compaction-mode=periodic",
+        "--auto-compaction-retention=5m",
+        "--logger=zap",
+        "--log-level=warn",
+    ]
+
+
+def _is_ours(address: str) -> bool:
+    """Whether it is one address of this host, and not the wildcard, which would let the whole network in."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        try:
+            probe.bind((address, 0))
+        except OSError:
+            return False
+    return not ipaddress.ip_address(address.partition("%")[0]).is_unspecified

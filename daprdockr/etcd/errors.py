@@ -1,0 +1,88 @@
+"""
+What gRPC and etcd say when something fails, classed into our errors. No other module reads a status code.
+
+Note [A write may have happened]
+    When the answer to a write is lost, gRPC says UNAVAILABLE, UNKNOWN, CANCELLED or DEADLINE_EXCEEDED, and
+    nobody knows whether etcd carried the write out. All of them become ``EtcdUnavailable``, and the store
+    never repeats a write by itself: whoever asked reads back, or repeats a commit whose conditions make that
+    harmless.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from daprdockr.etcd.address import Access
+from daprdockr.etcd.stubs import grpc
+from daprdockr.model.errors import EtcdError, EtcdHistoryLost, EtcdRefused, EtcdUnavailable
+
+_Code = grpc.StatusCode
+
+_REFUSED = frozenset(
+    {
+        _Code.INVALID_ARGUMENT,
+        _Code.NOT_FOUND,
+        _Code.ALREADY_EXISTS,
+        _Code.PERMISSION_DENIED,
+        _Code.UNAUTHENTICATED,
+        _Code.FAILED_PRECONDITION,
+        _Code.RESOURCE_EXHAUSTED,
+        _Code.UNIMPLEMENTED,
+    }
+)
+_LOST_TOKEN = ("invalid auth token", "revision of auth store is old", "user name is empty")
+_NEVER_SENT = ("failed to connect to all addresses", "Name resolution failure")
+
+
+def classed(error: Exception, access: Access) -> EtcdError:
+    """Our error for an error of gRPC, or for the ValueError of a channel that was closed."""
+    if not isinstance(error, grpc.RpcError):
+        return EtcdUnavailable("the connection to etcd was closed by us")
+    code, details = code_of(error), details_of(error)
+    if code == _Code.OUT_OF_RANGE:
+        return EtcdHistoryLost(f"etcd no longer has that revision ({details}): list again")
+    # Of all that is RESOURCE_EXHAUSTED only this passes by itself.
+    if code in _REFUSED and "too many requests" not in details:
+        return EtcdRefused(f"etcd refused: {details}")
+    reason = details.removeprefix("failed to connect to all addresses; last error: ")
+    return EtcdUnavailable(f"etcd did not answer at {access} ({reason}): {_remedy(reason, access)}")
+
+
+def _remedy(reason: str, access: Access) -> str:
+    if access.secure and any(word in reason for word in ("andshake", "ostname", "Unwrap")):
+        return "check --etcd-ca, --etcd-cert, and that each member's certificate names it as --etcd does"
+    if access.secure:
+        return "check that it runs there and has a quorum"
+    # What gRPC says of a member that expects TLS is no different from silence.
+    return "check that it runs there and has a quorum, and write https:// if it speaks TLS"
+
+
+def is_lost_token(error: Exception) -> bool:
+    """Whether etcd forgot our token (it expires, and dies with its member): nothing was done."""
+    return isinstance(error, grpc.RpcError) and any(text in details_of(error) for text in _LOST_TOKEN)
+
+
+def is_unreachable(error: Exception) -> bool:
+    """Whether nobody answered, so that another member may."""
+    return isinstance(error, grpc.RpcError) and code_of(error) in (_Code.UNAVAILABLE, _Code.DEADLINE_EXCEEDED)
+
+
+def is_never_sent(error: Exception) -> bool:
+    """Whether the request did not leave this host, so that repeating it is harmless even for a write."""
+    return is_unreachable(error) and any(text in details_of(error) for text in _NEVER_SENT)
+
+
+def code_of(error: Any) -> Any:
+    return error.code()
+
+
+def details_of(error: Any) -> str:
+    """What etcd or gRPC said, on one bounded line."""
+    said = error.details() or error.code().name.lower().replace("_", " ")
+    return one_line(said.removeprefix("etcdserver: "))
+
+
+def one_line(text: str, limit: int = 300) -> str:
+    """Foreign text for a one-line message: white space folded, control characters out, cut at ``limit``."""
+    folded = "".join(letter for letter in " ".join(text.split()) if letter.isprintable())
+    return folded if len(folded) <= limit else folded[: limit - 1] + "…"

@@ -1,0 +1,180 @@
+"""
+Keeps a listener told of everything below a prefix, whatever happens to connections, members and history.
+
+Knows no meaning of a key, and judges nothing: a list of another cluster, or of a smaller revision than before,
+is handed over as it is; whoever listens decides whether to believe it.
+
+Note [No change is missed]
+    A list at revision R is told first, then the watch from R + 1 on. When the watch breaks, the next one
+    begins after the last revision told, so nothing is lost, and what is told twice carries the same
+    ``mod_revision`` (old servers repeat themselves too): listeners ignore what is not newer than what
+    they have. When etcd no longer has that revision, only a new list helps, and a deletion in between shows as
+    an absence from it.
+
+Note [A silent watch]
+    A watch may be open and deaf: old servers lose events, and a restored cluster waits for its revision to
+    get where ours was. No reply distinguishes that from quiet, so each ``relist`` seconds the pacer's
+    thread closes the watch, and the follower begins again with a list. The follower alone calls the listener.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import random
+import threading
+from collections.abc import Callable
+from typing import Protocol
+
+from attrs import define, field
+from twisted.logger import Logger
+
+from daprdockr.model.entries import Batch, Listing
+from daprdockr.model.errors import EtcdError, EtcdHistoryLost
+from daprdockr.model.seams import Store, Watch
+from daprdockr.process.backoff import Backoff
+
+JOIN = 5.0
+"""Seconds that ``stop`` waits for a thread; a call to etcd ends within less."""
+
+Pause = Callable[[threading.Event, float], bool]
+"""Wait for the event, at most some seconds; whether it is set (as ``threading.Event.wait``)."""
+
+
+class Listener(Protocol):
+    """Told by a follower, in the follower's thread; each of the first two is a sign of life of etcd."""
+
+    def listed(self, listing: Listing) -> None:
+        """Everything below the prefix at one revision; takes the place of all that was told before."""
+
+    def changed(self, batch: Batch) -> None:
+        """
+        What changed since, in the order of etcd; what was told before may come again.
+
+        Without a change it says that etcd is in touch again after ``lost``, and nothing was missed.
+        """
+
+    def lost(self, error: EtcdError) -> None:
+        """What was told may be out of date from now until the next call of the others; may come repeatedly."""
+
+
+@define(kw_only=True, eq=False)
+class Follower:
+    """
+    :ivar relist: seconds between two full lists. See Note [A silent watch].
+    :ivar chance: gives random numbers in [0, 1).
+    """
+
+    log = Logger()
+
+    store: Store
+    prefix: str
+    listener: Listener
+    relist: float = 60.0
+    backoff: Backoff = field(factory=lambda: Backoff(first=0.1, limit=5.0))
+    chance: Callable[[], float] = random.random
+    pause: Pause = threading.Event.wait
+
+    _position: int | None = field(init=False, default=None)
+    _cluster_id: int = field(init=False, default=0)
+    _failures: int = field(init=False, default=0)
+    _watch: Watch | None = field(init=False, default=None)
+    _lock: threading.Lock = field(init=False, factory=threading.Lock)
+    _stopping: threading.Event = field(init=False, factory=threading.Event)
+    _relist_due: bool = field(init=False, default=False)
+    _threads: tuple[threading.Thread, ...] = field(init=False, default=())
+
+    def start(self) -> None:
+        self._threads = tuple(
+            threading.Thread(target=target, name=f"etcd {target.__name__.strip('_')} {self.prefix}", daemon=True)
+            for target in (self._follow, self._pace)
+        )
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self) -> None:
+        """End both threads; after this the listener is not called any more."""
+        self._stopping.set()
+        self._close_watch()
+        for thread in self._threads:
+            thread.join(JOIN)
+            if thread.is_alive():
+                self.log.error("thread {name} did not end", name=thread.name)
+
+    def _follow(self) -> None:
+        while not self._stopping.is_set():
+            try:
+                if self._position is None:
+                    self._list()
+                self._listen()
+            except Exception as error:
+                self._failed(error)
+                if self.pause(self._stopping, self.backoff.delay(self._failures, self.chance())):
+                    return
+
+    def _pace(self) -> None:
+        while not self.pause(self._stopping, self.relist):
+            with self._lock:
+                self._relist_due = True
+            self._close_watch()
+
+    def _list(self) -> None:
+        with self._lock:
+            self._relist_due = False
+        listing = self.store.list(self.prefix)
+        if self._stopping.is_set():
+            return
+        self.listener.listed(listing)
+        self._position, self._cluster_id, self._failures = listing.revision, listing.cluster_id, 0
+
+    def _listen(self) -> None:
+        """Tell what one watch brings until it is closed or breaks."""
+        watch = self._open_watch()
+        if watch is None:
+            return
+        with contextlib.closing(watch):
+            for batch in watch:
+                if self._stopping.is_set():
+                    return
+                self._tell(batch)
+        self._position = None
+
+    def _tell(self, batch: Batch) -> None:
+        if batch.cluster_id != self._cluster_id:
+            raise EtcdHistoryLost("another etcd cluster answers at these endpoints: list again")
+        if batch.changes or self._failures:
+            self.listener.changed(batch)
+        assert self._position is not None
+        self._position = max(self._position, batch.revision)
+        self._failures = 0
+
+    def _open_watch(self) -> Watch | None:
+        """A watch from the position on; None when a list fell due meanwhile, or the end."""
+        if self._position is None:
+            return None
+        watch = self.store.watch(self.prefix, self._position + 1)
+        with self._lock:
+            if not self._relist_due and not self._stopping.is_set():
+                self._watch = watch
+                return watch
+        watch.close()
+        self._position = None
+        return None
+
+    def _close_watch(self) -> None:
+        with self._lock:
+            watch, self._watch = self._watch, None
+        if watch is not None:
+            watch.close()
+
+    def _failed(self, error: Exception) -> None:
+        if self._stopping.is_set():
+            return
+        self._failures += 1
+        if not isinstance(error, EtcdError):
+            self.log.failure("following {prefix} failed and begins again with a list", prefix=self.prefix)
+            self._position = None
+            return
+        if isinstance(error, EtcdHistoryLost):
+            self._position = None
+        self.log.warn("following {prefix} was interrupted: {reason}", prefix=self.prefix, reason=error)
+        self.listener.lost(error)

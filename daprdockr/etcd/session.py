@@ -1,0 +1,176 @@
+"""
+Calls to etcd: which member gets them, within which time, under which token. Knows no key and no lease.
+
+Note [One member frozen]
+    A member that is stopped, or behind a broken network, keeps its connection for up to 15 s (the keepalive),
+    and round robin gives it every third call meanwhile. A call that may be repeated, which every read and
+    every beat is, therefore gets half of its time for a first try and the rest for a second one, with the
+    next member. A write gets all its time once, unless nobody could be connected to: then, like every call, it waits
+    for the rest of its time until somebody can.
+
+Note [Opening anew]
+    The addresses of host names are looked up when the channels are opened. After ``STRIKES`` calls in a row
+    that nobody answered the channels are closed, and the next call opens new ones, in case a name has moved.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from attrs import define, field
+from twisted.logger import Logger
+
+from daprdockr.etcd.address import Access
+from daprdockr.etcd.channel import Lane, open_lanes
+from daprdockr.etcd.errors import classed, is_lost_token, is_never_sent, is_unreachable
+from daprdockr.etcd.stubs import AuthenticateRequest, grpc
+from daprdockr.model.errors import EtcdUnavailable
+
+STRIKES = 10
+"""Unanswered calls in a row after which the channels are opened anew."""
+
+SHORTEST = 0.05
+"""Seconds that a try is given at least, though its time is over."""
+
+Method = Callable[[Lane], Callable[..., Any]]
+"""Picks one remote procedure of a lane's stubs."""
+
+Metadata = tuple[tuple[str, str], ...]
+
+
+@define(eq=False)
+class Session:
+    """
+    Safe to call from several threads; opens its channels with the first call.
+
+    :ivar timeout: seconds within which ``call`` ends, whatever happens.
+    :ivar clock: a monotonic clock, in seconds.
+    """
+
+    log = Logger()
+
+    access: Access
+    timeout: float
+    clock: Callable[[], float]
+    open_lanes: Callable[[Access], tuple[Lane, ...]] = open_lanes
+    _lock: threading.Lock = field(init=False, factory=threading.Lock)
+    _renewing: threading.Lock = field(init=False, factory=threading.Lock)
+    _lanes: tuple[Lane, ...] = field(init=False, default=())
+    _turn: int = field(init=False, default=0)
+    _strikes: int = field(init=False, default=0)
+    _token: str = field(init=False, default="")
+    _closed: bool = field(init=False, default=False)
+
+    def deadline(self) -> float:
+        """When a call that begins now must have ended."""
+        return self.clock() + self.timeout
+
+    def call(self, method: Method, request: Any, *, deadline: float, repeatable: bool = False) -> Any:
+        """
+        One request and its answer, under a token that is renewed at most once.
+
+        :param repeatable: whether it may be sent twice. See Note [One member frozen].
+        :raises EtcdUnavailable, EtcdRefused, EtcdHistoryLost:
+        """
+        token = self.token(deadline)
+        try:
+            return self._send(method, request, self.metadata(token), deadline, repeatable)
+        except (grpc.RpcError, ValueError) as error:
+            if not token or not is_lost_token(error):
+                raise classed(error, self.access) from error
+        self.forget(token)
+        token = self.token(deadline)
+        try:
+            return self._send(method, request, self.metadata(token), deadline, repeatable)
+        except (grpc.RpcError, ValueError) as error:
+            raise classed(error, self.access) from error
+
+    def stream(self, method: Method, requests: Iterator[Any], token: str) -> Any:
+        """A stream without an end, which breaks when its member has no leader (pitfall of partitions)."""
+        return method(self._in_turn()[0])(requests, metadata=(*self.metadata(token), ("hasleader", "true")))
+
+    def token(self, deadline: float) -> str:
+        """The token of ``access.user``, fetched when there is none; "" without a user."""
+        if not self.access.user:
+            return ""
+        with self._renewing:
+            if not self._token:
+                request = AuthenticateRequest(name=self.access.user, password=self.access.password)
+                try:
+                    answer = self._send(lambda lane: lane.auth.Authenticate, request, (), deadline, True)
+                except (grpc.RpcError, ValueError) as error:
+                    raise classed(error, self.access) from error
+                self._token = answer.token
+            return self._token
+
+    def metadata(self, token: str) -> Metadata:
+        return (("token", token),) if token else ()
+
+    def forget(self, token: str) -> None:
+        """Have the next call fetch a token, unless somebody replaced this one already."""
+        with self._renewing:
+            if self._token == token:
+                self._token = ""
+
+    def next_lane(self) -> None:
+        """The lane in turn did not answer: take the next one first."""
+        self._turn += 1
+
+    def close(self) -> None:
+        """End every call and stream in flight, and refuse new ones."""
+        self._closed = True
+        self._discard()
+
+    def _send(self, method: Method, request: Any, metadata: Metadata, deadline: float, repeatable: bool) -> Any:
+        """:raises grpc.RpcError, ValueError: when the last try failed."""
+        lanes = self._in_turn()
+        tries = lanes * 2 if len(lanes) == 1 else lanes
+        telling: Exception | None = None
+        for left, lane in zip(reversed(range(len(tries))), tries, strict=True):
+            rest = max(deadline - self.clock(), SHORTEST)
+            try:
+                answer = method(lane)(
+                    request,
+                    timeout=rest / 2 if repeatable and left else rest,
+                    metadata=metadata,
+                    wait_for_ready=len(lanes) == 1 and not left,
+                )
+            except grpc.RpcError as error:
+                if not is_unreachable(error):
+                    raise
+                self.next_lane()
+                if is_never_sent(error):
+                    telling = error
+                if not left or not (repeatable or is_never_sent(error)):
+                    self._strike()
+                    # A wait for a member ends with "deadline exceeded", the try before it with the reason.
+                    raise telling or error from None
+            else:
+                self._strikes = 0
+                return answer
+        raise AssertionError("there is always a last try")
+
+    def _in_turn(self) -> tuple[Lane, ...]:
+        """All lanes, opened if need be, the one to try first in front."""
+        with self._lock:
+            if self._closed:
+                raise EtcdUnavailable("the connection to etcd was closed by us")
+            if not self._lanes:
+                self._lanes = self.open_lanes(self.access)
+            turn = self._turn % len(self._lanes)
+            return self._lanes[turn:] + self._lanes[:turn]
+
+    def _strike(self) -> None:
+        self._strikes += 1
+        if self._strikes >= STRIKES:
+            self.log.warn("etcd did not answer {count} calls: its endpoints are looked up anew", count=STRIKES)
+            self._strikes = 0
+            self._discard()
+
+    def _discard(self) -> None:
+        with self._lock:
+            lanes, self._lanes = self._lanes, ()
+        for lane in lanes:
+            lane.channel.close()

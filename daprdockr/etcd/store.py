@@ -1,0 +1,126 @@
+"""
+etcd as a ``daprdockr.model.seams.Store``: blocking, safe to share by threads, every call within a time limit.
+
+A write is sent at most once unless it certainly never left this host; see Note [A write may have happened] in
+``daprdockr.etcd.errors``. Opens nothing before its first call, so it may be made before the agent forks.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from daprdockr.etcd.address import Access
+from daprdockr.etcd.channel import Lane
+from daprdockr.etcd.conversions import prefix_range, to_compares, to_entry, to_key, to_request
+from daprdockr.etcd.errors import code_of
+from daprdockr.etcd.session import Session
+from daprdockr.etcd.stubs import (
+    LeaseGrantRequest,
+    LeaseKeepAliveRequest,
+    LeaseRevokeRequest,
+    PutRequest,
+    RangeRequest,
+    TxnRequest,
+    grpc,
+)
+from daprdockr.etcd.watch import EtcdWatch
+from daprdockr.model.entries import Commit, Condition, Entry, Lease, Listing, Operation
+from daprdockr.model.errors import EtcdRefused, EtcdUnavailable
+
+PAGE = 500
+"""Keys asked for at once, so that no answer is large."""
+
+
+class EtcdStore:
+    """
+    One etcd cluster.
+
+    :param timeout: seconds within which each call ends.
+    :param clock: a monotonic clock, in seconds.
+    """
+
+    def __init__(self, access: Access, timeout: float = 3.0, clock: Callable[[], float] = time.monotonic) -> None:
+        self._session = Session(access, timeout, clock)
+
+    def get(self, key: str) -> Entry | None:
+        answer = self._read(RangeRequest(key=to_key(key)), self._session.deadline())
+        return to_entry(answer.kvs[0]) if answer.kvs else None
+
+    def list(self, prefix: str) -> Listing:
+        """All pages at the revision of the first one; a compaction meanwhile is an EtcdHistoryLost."""
+        deadline = self._session.deadline()
+        start, end = prefix_range(prefix)
+        first = answer = self._read(RangeRequest(key=start, range_end=end, limit=PAGE), deadline)
+        found = list(answer.kvs)
+        while answer.more:
+            after = found[-1].key + b"\0"
+            answer = self._read(
+                RangeRequest(key=after, range_end=end, limit=PAGE, revision=first.header.revision), deadline
+            )
+            found += answer.kvs
+        return Listing(first.header.cluster_id, first.header.revision, tuple(map(to_entry, found)))
+
+    def put(self, key: str, value: bytes, lease: int = 0) -> int:
+        request = PutRequest(key=to_key(key), value=value, lease=lease)
+        answer = self._write(lambda lane: lane.kv.Put, request)
+        return int(answer.header.revision)
+
+    def commit(self, conditions: Sequence[Condition], operations: Sequence[Operation]) -> Commit:
+        request = TxnRequest(
+            compare=[compare for condition in conditions for compare in to_compares(condition)],
+            success=[to_request(operation) for operation in operations],
+        )
+        answer = self._write(lambda lane: lane.kv.Txn, request)
+        return Commit(succeeded=answer.succeeded, revision=answer.header.revision)
+
+    def grant(self, ttl: int) -> Lease:
+        answer = self._write(lambda lane: lane.lease.LeaseGrant, LeaseGrantRequest(TTL=ttl))
+        return Lease(id=answer.ID, ttl=answer.TTL)
+
+    def keep_alive(self, lease: int) -> int:
+        answer = self._session.call(
+            _keep_alive_once,
+            LeaseKeepAliveRequest(ID=lease),
+            deadline=self._session.deadline(),
+            repeatable=True,
+        )
+        return max(0, int(answer.TTL))
+
+    def revoke(self, lease: int) -> None:
+        """End the lease and delete its keys; a no-op when it is gone."""
+        try:
+            self._write(lambda lane: lane.lease.LeaseRevoke, LeaseRevokeRequest(ID=lease))
+        except EtcdRefused as error:
+            if code_of(error.__cause__) != grpc.StatusCode.NOT_FOUND:
+                raise
+
+    def watch(self, prefix: str, revision: int) -> EtcdWatch:
+        return EtcdWatch(self._session, prefix, revision)
+
+    def close(self) -> None:
+        self._session.close()
+
+    def _read(self, request: Any, deadline: float) -> Any:
+        return self._session.call(lambda lane: lane.kv.Range, request, deadline=deadline, repeatable=True)
+
+    def _write(self, method: Callable[[Lane], Any], request: Any) -> Any:
+        return self._session.call(method, request, deadline=self._session.deadline())
+
+
+def _keep_alive_once(lane: Lane) -> Callable[..., Any]:
+    """etcd renews over a stream only: this one carries one request and one answer."""
+
+    def send(request: Any, **options: Any) -> Any:
+        metadata = (*options.pop("metadata"), ("hasleader", "true"))
+        call = lane.lease.LeaseKeepAlive(iter((request,)), metadata=metadata, **options)
+        try:
+            answer = next(call, None)
+        finally:
+            call.cancel()
+        if answer is None:
+            raise EtcdUnavailable("etcd ended the renewal of a lease without an answer: try again")
+        return answer
+
+    return send

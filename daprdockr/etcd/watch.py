@@ -1,0 +1,94 @@
+"""
+One watch on one etcd member: it ends with the first thing that goes wrong. Resuming is the follower's task.
+
+Note [The end of a watch]
+    gRPC reads our requests in a thread of its own, which would wait for the next one for ever, cancelled or
+    not: the requests end with a sentinel, which is put in whenever the watch ends. etcd answers a refused
+    watch with ``created`` and ``canceled`` in one message, so ``canceled`` counts, whatever else is said.
+"""
+
+from __future__ import annotations
+
+import queue
+from collections.abc import Iterator
+from typing import Any
+
+from daprdockr.etcd.conversions import prefix_range, to_change
+from daprdockr.etcd.errors import classed, one_line
+from daprdockr.etcd.session import Session
+from daprdockr.etcd.stubs import WatchCreateRequest, WatchRequest, grpc
+from daprdockr.model.entries import Batch
+from daprdockr.model.errors import EtcdHistoryLost, EtcdRefused, EtcdUnavailable
+
+
+class EtcdWatch:
+    """
+    Implements ``daprdockr.model.seams.Watch``; to be iterated once, by one thread.
+
+    The first batch is empty, and says that the watch is open and in which cluster.
+    """
+
+    def __init__(self, session: Session, prefix: str, revision: int) -> None:
+        start, end = prefix_range(prefix)
+        create = WatchCreateRequest(key=start, range_end=end, start_revision=revision)
+        self._session = session
+        self._revision = revision
+        self._requests: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        self._requests.put(WatchRequest(create_request=create))
+        self._token = session.token(session.deadline())
+        self._call: Any = None
+        self._closed = False
+
+    def __iter__(self) -> Iterator[Batch]:
+        """:raises EtcdUnavailable, EtcdRefused, EtcdHistoryLost: when it breaks."""
+        try:
+            self._call = self._session.stream(
+                lambda lane: lane.watch.Watch, iter(self._requests.get, None), self._token
+            )
+            if self._closed:
+                return
+            for response in self._call:
+                self._check(response)
+                if response.events or response.created:
+                    yield self._batch(response)
+            if not self._closed:
+                raise EtcdUnavailable("etcd ended the watch: it is opened again")
+        except (grpc.RpcError, ValueError) as error:
+            if not self._closed:
+                self._session.next_lane()
+                raise classed(error, self._session.access) from error
+        finally:
+            self.close()
+
+    def close(self) -> None:
+        """See Note [The end of a watch]."""
+        self._closed = True
+        if self._call is not None:
+            self._call.cancel()
+        self._requests.put(None)
+
+    def _check(self, response: Any) -> None:
+        if response.compact_revision:
+            raise EtcdHistoryLost(
+                f"etcd compacted revision {self._revision} away (oldest is {response.compact_revision}): list again"
+            )
+        if response.canceled:
+            # A dead token and a missing permission look alike here: the next watch tries a fresh token.
+            self._session.forget(self._token)
+            reason = one_line(response.cancel_reason) or "no reason given"
+            raise EtcdRefused(f"etcd refused the watch: {reason}")
+        if response.created and response.header.revision + 1 < self._revision:
+            # etcd would wait in silence until its revision gets there, which is years in a cluster set up anew.
+            raise EtcdHistoryLost(
+                f"etcd is at revision {response.header.revision}, before {self._revision}: list again"
+            )
+
+    def _batch(self, response: Any) -> Batch:
+        """
+        The events of one response, which are all those of each revision in it; none, once, when the watch is open.
+
+        The revision in the header may be ahead: of a long history etcd sends parts, all headed by the present.
+        """
+        changes = tuple(to_change(event) for event in response.events)
+        revision = changes[-1].mod_revision if changes else self._revision - 1
+        return Batch(cluster_id=response.header.cluster_id, revision=revision, changes=changes)

@@ -1,0 +1,251 @@
+"""etcd in memory: revisions, leases, conditional commits, watches, and the ways in which it fails."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from typing import TypeVar
+
+from attrs import evolve
+
+from daprdockr.model.entries import (
+    Absent,
+    Batch,
+    Change,
+    Commit,
+    Condition,
+    Delete,
+    Deleted,
+    Entry,
+    Fence,
+    Lease,
+    Listing,
+    Operation,
+    Put,
+    Unchanged,
+)
+from daprdockr.model.errors import EtcdHistoryLost, EtcdRefused, EtcdUnavailable
+
+T = TypeVar("T")
+
+MAX_OPERATIONS = 128
+"""etcd's own limit (``--max-txn-ops``)."""
+
+
+class MemoryWatch:
+    """A watch of a ``MemoryStore``; its position moves through the store's history. Its first batch is empty."""
+
+    def __init__(self, store: MemoryStore, prefix: str, revision: int) -> None:
+        self._store = store
+        self._prefix = prefix
+        self._next = revision
+        self._cluster = 0
+        self._closed = False
+
+    def __iter__(self) -> Iterator[Batch]:
+        with self._store.news:
+            if self._closed:
+                return
+            self._store.check()
+            self._store.since(self._prefix, self._next)
+            self._cluster = self._store.cluster_id
+        yield Batch(self._cluster, self._next - 1, ())
+        while (batch := self._wait()) is not None:
+            yield batch
+
+    def close(self) -> None:
+        with self._store.news:
+            self._closed = True
+            self._store.news.notify_all()
+
+    def _wait(self) -> Batch | None:
+        """Block until there is something to tell; None when closed."""
+        with self._store.news:
+            while not self._closed:
+                self._store.check()
+                if self._cluster != self._store.cluster_id:
+                    raise EtcdUnavailable("etcd ended the watch: it is opened again")
+                batch = self._store.since(self._prefix, self._next)
+                if batch is not None:
+                    self._next = batch.revision + 1
+                    return batch
+                self._store.news.wait()
+        return None
+
+
+class MemoryStore:
+    """
+    Implements ``daprdockr.model.seams.Store``. Time passes only in ``advance``.
+
+    :ivar calls: the names of the methods called, in order.
+    """
+
+    def __init__(self) -> None:
+        self.news = threading.Condition(threading.RLock())
+        self.cluster_id = 1
+        self.calls: list[str] = []
+        self._ids = itertools.count(7001)
+        self._unavailable = False
+        self._closed = False
+        self._begin()
+
+    def _begin(self) -> None:
+        self.revision = 1
+        self._oldest = 0
+        self._entries: dict[str, Entry] = {}
+        self._history: list[tuple[int, tuple[Change, ...]]] = []
+        self._leases: dict[int, tuple[int, float]] = {}
+
+    # What etcd does.
+
+    def get(self, key: str) -> Entry | None:
+        return self._call("get", lambda: self._entries.get(key))
+
+    def list(self, prefix: str) -> Listing:
+        return self._call("list", lambda: self._list(prefix))
+
+    def put(self, key: str, value: bytes, lease: int = 0) -> int:
+        return self._call("put", lambda: self._apply([Put(key, value, lease)]))
+
+    def commit(self, conditions: Sequence[Condition], operations: Sequence[Operation]) -> Commit:
+        return self._call("commit", lambda: self._commit(conditions, operations))
+
+    def grant(self, ttl: int) -> Lease:
+        return self._call("grant", lambda: self._grant(ttl))
+
+    def keep_alive(self, lease: int) -> int:
+        return self._call("keep_alive", lambda: self._renew(lease))
+
+    def revoke(self, lease: int) -> None:
+        self._call("revoke", lambda: self._end([lease]))
+
+    def watch(self, prefix: str, revision: int) -> MemoryWatch:
+        return self._call("watch", lambda: MemoryWatch(self, prefix, revision))
+
+    def close(self) -> None:
+        with self.news:
+            self._closed = True
+            self.news.notify_all()
+
+    # What befalls it.
+
+    @property
+    def unavailable(self) -> bool:
+        """While true every call fails, and every watch breaks."""
+        return self._unavailable
+
+    @unavailable.setter
+    def unavailable(self, value: bool) -> None:
+        with self.news:
+            self._unavailable = value
+            self.news.notify_all()
+
+    def advance(self, seconds: float) -> None:
+        """Let time pass; each lease that ends takes its keys with it, in one revision."""
+        with self.news:
+            self._leases = {lease: (ttl, left - seconds) for lease, (ttl, left) in self._leases.items()}
+            for lease in [lease for lease, (_, left) in self._leases.items() if left <= 0]:
+                self._end([lease])
+
+    def compact(self, revision: int) -> None:
+        """Forget the history before ``revision``."""
+        with self.news:
+            self._oldest = revision
+            self._history = [told for told in self._history if told[0] >= revision]
+            self.news.notify_all()
+
+    def wipe(self) -> None:
+        """Be another, empty cluster at the same endpoints."""
+        with self.news:
+            self.cluster_id += 1
+            self._begin()
+            self.news.notify_all()
+
+    # What watches ask; they hold the lock.
+
+    def check(self) -> None:
+        if self._closed or self._unavailable:
+            raise EtcdUnavailable("etcd did not answer at memory: check that it runs there")
+
+    def since(self, prefix: str, revision: int) -> Batch | None:
+        """The changes below ``prefix`` in the first revision that has some, from ``revision`` on."""
+        if revision < self._oldest:
+            raise EtcdHistoryLost(f"etcd compacted revision {revision} away: list again")
+        if revision > self.revision + 1:
+            raise EtcdHistoryLost(f"etcd is at revision {self.revision}, before {revision}: list again")
+        for told, changes in self._history:
+            below = tuple(change for change in changes if change.key.startswith(prefix))
+            if told >= revision and below:
+                return Batch(self.cluster_id, told, below)
+        return None
+
+    # How it does it.
+
+    def _call(self, name: str, action: Callable[[], T]) -> T:
+        with self.news:
+            self.calls.append(name)
+            self.check()
+            return action()
+
+    def _list(self, prefix: str) -> Listing:
+        below = sorted(key for key in self._entries if key.startswith(prefix))
+        return Listing(self.cluster_id, self.revision, tuple(self._entries[key] for key in below))
+
+    def _commit(self, conditions: Sequence[Condition], operations: Sequence[Operation]) -> Commit:
+        if max(len(conditions), len(operations)) > MAX_OPERATIONS:
+            raise EtcdRefused("etcd refused: too many operations in txn request")
+        held = all(map(self._holds, conditions))
+        written = [operation.key for operation in operations if isinstance(operation, Put)]
+        deleted = {operation.key for operation in operations if isinstance(operation, Delete)}
+        if len(set(written)) < len(written) or deleted.intersection(written):
+            raise EtcdRefused("etcd refused: duplicate key given in txn request")
+        return Commit(held, self._apply(operations) if held else self.revision)
+
+    def _holds(self, condition: Condition) -> bool:
+        entry = self._entries.get(condition.key)
+        match condition:
+            case Absent():
+                return entry is None
+            case Fence(create_revision=created, lease=lease):
+                return entry is not None and entry.create_revision == created and lease in (0, entry.lease)
+            case Unchanged(mod_revision=modified):
+                return modified == (entry.mod_revision if entry else 0)
+
+    def _apply(self, operations: Sequence[Operation]) -> int:
+        for operation in operations:
+            if isinstance(operation, Put) and operation.lease and operation.lease not in self._leases:
+                raise EtcdRefused("etcd refused: requested lease not found")
+        revision = self.revision + 1
+        changes = [change for operation in operations if (change := self._write(operation, revision))]
+        if changes:
+            self.revision = revision
+            self._history.append((revision, tuple(changes)))
+            self.news.notify_all()
+        return self.revision
+
+    def _write(self, operation: Operation, revision: int) -> Change | None:
+        before = self._entries.get(operation.key)
+        if isinstance(operation, Delete):
+            return Deleted(operation.key, revision) if self._entries.pop(operation.key, None) else None
+        fresh = Entry(operation.key, operation.value, revision, revision, operation.lease)
+        entry = evolve(fresh, create_revision=before.create_revision) if before else fresh
+        self._entries[operation.key] = entry
+        return entry
+
+    def _grant(self, ttl: int) -> Lease:
+        lease = Lease(next(self._ids), ttl)
+        self._leases[lease.id] = (ttl, float(ttl))
+        return lease
+
+    def _renew(self, lease: int) -> int:
+        if lease not in self._leases:
+            return 0
+        ttl, _ = self._leases[lease]
+        self._leases[lease] = (ttl, float(ttl))
+        return ttl
+
+    def _end(self, leases: Sequence[int]) -> None:
+        for lease in leases:
+            self._leases.pop(lease, None)
+            self._apply([Delete(key) for key, entry in sorted(self._entries.items()) if lease == entry.lease])

@@ -1,0 +1,298 @@
+"""What store, watch and follower do when real members are killed, frozen, wiped, or forget."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from daprdockr.etcd.address import Access
+from daprdockr.etcd.follow import Follower
+from daprdockr.etcd.store import EtcdStore
+from daprdockr.model.entries import Batch, Listing
+from daprdockr.model.errors import EtcdError, EtcdRefused, EtcdUnavailable
+from daprdockr.process.backoff import Backoff
+from tests.contracts.store import take
+from tests.fakes.listener import MemoryListener
+from tests.functional.docker_engine import until
+from tests.functional.etcd_members import EtcdMembers, free_port, missing
+
+
+class FaultCase(SynchronousTestCase):
+    """Members of the test's own, and what speaks to them."""
+
+    skip = missing()
+
+    def start(self, count: int = 3, **settings: Any) -> EtcdMembers:
+        members = EtcdMembers(count, **settings).__enter__()
+        self.addCleanup(members.close)
+        return members
+
+    def connect(self, access: Access, timeout: float = 3.0) -> EtcdStore:
+        store = EtcdStore(access, timeout)
+        self.addCleanup(store.close)
+        return store
+
+    def follow(self, store: EtcdStore, **settings: Any) -> MemoryListener:
+        listener = MemoryListener()
+        follower = Follower(
+            store=store, prefix="/p/", listener=listener, backoff=Backoff(first=0.1, limit=0.5), **settings
+        )
+        follower.start()
+        self.addCleanup(follower.stop)
+        self.assertIsInstance(listener.next(), Listing)
+        return listener
+
+    def until_told(self, listener: MemoryListener, key: str) -> list[EtcdError]:
+        """Wait for a change, or an entry of a list, of this key; returns what was lost before."""
+        lost: list[EtcdError] = []
+        while True:
+            told = listener.next()
+            if isinstance(told, EtcdError):
+                lost.append(told)
+            elif key in [found.key for found in (told.changes if isinstance(told, Batch) else told.entries)]:
+                return lost
+
+    def repeat(self, call: Callable[[], Any]) -> Any:
+        """Call until etcd answers."""
+        answers: list[Any] = []
+
+        def answered() -> bool:
+            try:
+                answers.append(call())
+            except EtcdUnavailable:
+                return False
+            return True
+
+        until(answered)
+        return answers[0]
+
+
+class MemberTests(FaultCase):
+    """One member of three is lost: etcd goes on, and so do we."""
+
+    def test_killed_follower_costs_no_call(self) -> None:
+        """A member that does not lead is killed, and every read, write and beat after it succeeds."""
+        members = self.start()
+        store = self.connect(members.access)
+        lease = store.grant(60).id
+        victim = (members.leader() + 1) % 3
+        for number in range(300):
+            if number == 100:
+                members.kill(victim)
+            store.put("/p/a", b"%d" % number, lease)
+            self.assertIsNotNone(store.get("/p/a"))
+            self.assertEqual(store.keep_alive(lease), 60)
+
+    def test_killed_leader_during_a_watch(self) -> None:
+        """Any member is killed, the leader too: a follower misses nothing."""
+        members = self.start()
+        store = self.connect(members.access)
+        listener = self.follow(store)
+        for number in range(3):
+            members.kill(number)
+            self.repeat(lambda number=number: store.put(f"/p/{number}", b""))  # type: ignore[misc]  # bound now
+            self.until_told(listener, f"/p/{number}")
+            members.start(number)
+            members.wait_healthy()
+
+    def test_frozen_member_costs_no_read_and_no_beat(self) -> None:
+        """A member is frozen: reads and beats find another one within their time."""
+        members = self.start()
+        store = self.connect(members.access)
+        lease = store.grant(60).id
+        store.put("/p/a", b"")
+        members.stop((members.leader() + 1) % 3)
+        for _ in range(6):
+            self.assertIsNotNone(store.get("/p/a"))
+            self.assertEqual(store.keep_alive(lease), 60)
+
+    def test_frozen_member_during_a_watch(self) -> None:
+        """Whichever member a watch is on is frozen: the keepalive notices, and the follower resumes elsewhere."""
+        members = self.start()
+        ours = [self.connect(Access.parse(members.url(number))) for number in range(3)]
+        victim = (members.leader() + 1) % 3
+        listener = self.follow(self.connect(Access.parse(f"{members.url(victim)},{members.url((victim + 1) % 3)}")))
+        members.kill((victim + 1) % 3)
+        ours[victim].put("/p/a", b"")
+        self.until_told(listener, "/p/a")
+        members.start((victim + 1) % 3)
+        members.wait_healthy()
+        members.stop(victim)
+        self.addCleanup(members.cont, victim)
+        ours[(victim + 1) % 3].put("/p/b", b"")
+        self.assertNotEqual(self.until_told(listener, "/p/b"), [])
+
+    def test_quorum_lost_and_back(self) -> None:
+        """Two of three are killed: calls fail within their time and the watch ends; then all goes on."""
+        members = self.start()
+        store = self.connect(members.access, timeout=1.0)
+        listener = self.follow(store)
+        members.kill(0)
+        members.kill(1)
+        for call in (lambda: store.get("/p/a"), lambda: store.put("/p/a", b""), lambda: store.list("/p/")):
+            error = self.assertRaises(EtcdUnavailable, call)
+            self.assertIn(members.url(2), str(error))
+        until(lambda: not listener.told.empty())
+        self.assertIsInstance(listener.next(), EtcdUnavailable)
+        members.start(0)
+        members.start(1)
+        members.wait_healthy()
+        self.repeat(lambda: store.put("/p/b", b""))
+        self.until_told(listener, "/p/b")
+
+
+class HistoryTests(FaultCase):
+    """etcd forgets, or is another one."""
+
+    def test_compacted_while_away(self) -> None:
+        """What a follower missed is compacted: it lists, and goes on from there."""
+        members = self.start(1)
+        store = self.connect(members.access)
+        listener = self.follow(store)
+        away = self.connect(members.access)
+        store.put("/p/a", b"")
+        self.until_told(listener, "/p/a")
+        members.kill(0)
+        self.assertIsInstance(listener.next(), EtcdUnavailable)
+        members.start(0)
+        members.wait_healthy()
+        revision = self.repeat(lambda: away.put("/p/b", b""))
+        members.compact(revision)
+        self.until_told(listener, "/p/b")
+        store.put("/p/c", b"")
+        self.until_told(listener, "/p/c")
+
+    def test_wiped(self) -> None:
+        """etcd is set up anew at the same place: a list tells the other cluster and its lower revision."""
+        members = self.start(1)
+        store = self.connect(members.access)
+        before = store.list("/p/")
+        listener = self.follow(store)
+        for _ in range(5):
+            store.put("/p/a", b"")
+        self.until_told(listener, "/p/a")
+        members.wipe()
+        told = listener.next()
+        while not isinstance(told, Listing):
+            told = listener.next()
+        self.assertNotEqual(told.cluster_id, before.cluster_id)
+        self.assertEqual((told.revision, told.entries), (1, ()))
+
+    def test_large_history(self) -> None:
+        """A watch that catches up on more than gRPC's own 4 MiB is not broken by it."""
+        members = self.start(1)
+        store = self.connect(members.access)
+        first = store.put("/p/0", b"")
+        for number in range(1, 13):
+            store.put(f"/p/{number}", b"x" * 1_000_000)
+        watch = store.watch("/p/", first)
+        self.assertEqual(sum(len(batch.changes) for batch in take(watch, 13)), 13)
+        self.assertEqual(len(store.list("/p/").entries), 13)
+
+
+class AuthenticationTests(FaultCase):
+    """etcd with users."""
+
+    def test_token_lost(self) -> None:
+        """The members forget our token in a restart: calls, and the watch of a follower, get a new one."""
+        members = self.start(1, password="secret")
+        store = self.connect(members.access)
+        listener = self.follow(store)
+        store.put("/p/a", b"")
+        self.until_told(listener, "/p/a")
+        members.kill(0)
+        members.start(0)
+        members.wait_healthy()
+        self.repeat(lambda: store.put("/p/b", b""))
+        self.until_told(listener, "/p/b")
+
+    def test_wrong_password(self) -> None:
+        """A wrong password, and none, are refused in words."""
+        members = self.start(1, password="secret")
+        wrong = self.connect(Access.parse(members.urls, user="root", password="wrong"))
+        self.assertIn("invalid user ID or password", str(self.assertRaises(EtcdRefused, wrong.get, "/p/a")))
+        nobody = self.connect(Access.parse(members.urls))
+        self.assertRaises(EtcdRefused, nobody.get, "/p/a")
+        self.assertRaises(EtcdRefused, take, nobody.watch("/p/", 0), 1)
+
+    def test_no_permission(self) -> None:
+        """A user without permission is refused calls and watches."""
+        members = self.start(1, password="secret")
+        members.etcdctl("user", "add", "guest:guest")
+        guest = self.connect(Access.parse(members.urls, user="guest", password="guest"))
+        self.assertRaises(EtcdRefused, guest.put, "/p/a", b"")
+        self.assertRaises(EtcdRefused, take, guest.watch("/p/", 0), 1)
+
+
+class TlsTests(FaultCase):
+    """etcd with TLS, each member with a certificate for its own address alone."""
+
+    def test_each_member_is_used(self) -> None:
+        """Whichever member is killed, calls go on with the others; a follower misses nothing."""
+        members = self.start(tls=True)
+        store = self.connect(members.access)
+        listener = self.follow(store)
+        for number in range(3):
+            members.kill(number)
+            self.repeat(lambda number=number: store.put(f"/p/{number}", b""))  # type: ignore[misc]  # bound now
+            self.until_told(listener, f"/p/{number}")
+            members.start(number)
+            members.wait_healthy()
+
+    def test_killed_follower_costs_no_call(self) -> None:
+        """A member that does not lead is killed, and every call after it succeeds."""
+        members = self.start(tls=True)
+        store = self.connect(members.access)
+        victim = (members.leader() + 1) % 3
+        store.put("/p/a", b"")
+        members.kill(victim)
+        for _ in range(50):
+            store.put("/p/a", b"")
+            self.assertIsNotNone(store.get("/p/a"))
+
+    def test_untrusted(self) -> None:
+        """Members of an unknown authority are not spoken to, and plain text to them suggests https."""
+        members = self.start(1, tls=True)
+        stranger = self.connect(Access(members.access.endpoints, secure=True), timeout=1.0)
+        self.assertRaises(EtcdError, stranger.get, "/p/a")
+        plain = self.connect(Access(members.access.endpoints), timeout=1.0)
+        self.assertRaises(EtcdUnavailable, plain.get, "/p/a")
+
+
+class SilenceTests(FaultCase):
+    """Nobody is there."""
+
+    def test_nobody_listens(self) -> None:
+        """Calls end in time with a line that names the endpoints; closing ends one in flight."""
+        access = Access.parse(f"http://127.0.0.1:{free_port()},http://127.0.0.1:{free_port()}")
+        store = self.connect(access, timeout=0.5)
+        error = self.assertRaises(EtcdUnavailable, store.get, "/p/a")
+        self.assertIn(str(access), str(error))
+        self.assertRaises(EtcdUnavailable, take, store.watch("/p/", 1), 1)
+
+    def test_closed_in_flight(self) -> None:
+        """A call that waits ends with EtcdUnavailable when the store is closed by another thread."""
+        store = self.connect(Access.parse(f"http://127.0.0.1:{free_port()}"), timeout=600.0)
+        timer = threading.Timer(0.3, store.close)
+        timer.start()
+        self.addCleanup(timer.join)
+        self.assertRaises(EtcdUnavailable, store.get, "/p/a")
+
+    def test_etcd_comes_later(self) -> None:
+        """A store that was there first reaches etcd when it comes."""
+        members = EtcdMembers(1)
+        self.addCleanup(members.close)
+        store = self.connect(members.access, timeout=0.5)
+        for _ in range(12):
+            self.assertRaises(EtcdUnavailable, store.get, "/p/a")
+        members.start_all()
+        self.repeat(lambda: store.put("/p/a", b""))
+
+    def test_mixed_families(self) -> None:
+        """Endpoints of both families in one list are all used."""
+        members = self.start(1)
+        access = Access.parse(f"http://[::1]:{free_port()},{members.url(0)}")
+        self.repeat(lambda: self.connect(access).put("/p/a", b""))

@@ -1,0 +1,56 @@
+"""Tests for daprdockr.etcd.channel, as far as it needs no network."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from daprdockr.etcd.address import Access, Endpoint
+from daprdockr.etcd.channel import addresses, open_lanes, target
+from daprdockr.model.errors import EtcdRefused, EtcdUnavailable
+
+
+class TargetTests(SynchronousTestCase):
+    """``target``."""
+
+    def test_one_family(self) -> None:
+        """Addresses of one family are listed under its name."""
+        self.assertEqual(target([Endpoint("10.0.0.1", 1), Endpoint("10.0.0.2", 2)]), "ipv4:10.0.0.1:1,10.0.0.2:2")
+        self.assertEqual(target([Endpoint("fd00::1", 1)]), "ipv6:[fd00::1]:1")
+
+    def test_mixed_families(self) -> None:
+        """In a mixed list IPv4 addresses are written as IPv6."""
+        self.assertEqual(
+            target([Endpoint("10.0.0.1", 1), Endpoint("fd00::1", 2)]), "ipv6:[::ffff:10.0.0.1]:1,[fd00::1]:2"
+        )
+
+
+class AddressesTests(SynchronousTestCase):
+    """``addresses`` and ``open_lanes``."""
+
+    def test_literal(self) -> None:
+        """An address stands for itself."""
+        self.assertEqual(addresses(Endpoint("127.0.0.9", 1)), [Endpoint("127.0.0.9", 1)])
+
+    def test_not_to_be_looked_up(self) -> None:
+        """A host name that nobody knows gives none."""
+        self.assertEqual(addresses(Endpoint("no..name", 1)), [])
+
+    def test_no_endpoint_left(self) -> None:
+        """When no endpoint can be looked up, etcd is unavailable, for now."""
+        error = self.assertRaises(EtcdUnavailable, open_lanes, Access.parse("http://no..name:1"))
+        self.assertIn("no..name", str(error))
+
+    def test_unreadable_file(self) -> None:
+        """A certificate that vanished since the start is refused by name."""
+        access = Access((Endpoint("127.0.0.1", 1),), secure=True, ca=Path("/nonexistent/ca.pem"))
+        self.assertIn("/nonexistent/ca.pem", str(self.assertRaises(EtcdRefused, open_lanes, access)))
+
+    def test_lanes(self) -> None:
+        """In plain text all endpoints share one channel; with TLS each has its own."""
+        for scheme, count in (("http", 1), ("https", 2)):
+            lanes = open_lanes(Access.parse(f"{scheme}://127.0.0.1:1,{scheme}://127.0.0.2:1"))
+            for lane in lanes:
+                self.addCleanup(lane.channel.close)
+            self.assertEqual(len(lanes), count)

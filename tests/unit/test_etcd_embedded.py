@@ -1,0 +1,84 @@
+"""Tests for daprdockr.etcd.embedded: what is refused, and what etcd is started with."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from daprdockr.etcd.address import Access, Endpoint
+from daprdockr.etcd.embedded import EmbeddedEtcd, flags, listening
+from daprdockr.model.errors import BadInput
+from tests.fakes.process import ProcessReactor
+
+
+class ListeningTests(SynchronousTestCase):
+    """``listening``."""
+
+    def test_own_address(self) -> None:
+        """The first endpoint is taken, whatever the others are, a name by its address."""
+        self.assertEqual(listening(Access.parse("localhost:5001,10.255.255.1:1")), Endpoint("127.0.0.1", 5001))
+        self.assertEqual(listening(Access.parse("http://127.0.0.7:5001")), Endpoint("127.0.0.7", 5001))
+
+    def test_foreign_address(self) -> None:
+        """An address of another host, the wildcard, and a name of nobody are refused by name."""
+        for endpoint in ("192.0.2.1:5001", "0.0.0.0:5001", "[::]:5001", "no..name:5001"):
+            error = self.assertRaises(BadInput, listening, Access.parse(endpoint))
+            self.assertIn(endpoint, str(error))
+
+    def test_https(self) -> None:
+        """https is refused."""
+        self.assertIn("http only", str(self.assertRaises(BadInput, listening, Access.parse("https://localhost:1"))))
+
+
+class FlagsTests(SynchronousTestCase):
+    """``flags``."""
+
+    def test_flags(self) -> None:
+        """etcd listens on the endpoint, keeps its data below the directory, and syncs every write."""
+        given = flags(Endpoint("::1", 5001), Path("/var/lib/x/etcd/data"), "abc")
+        self.assertIn("--listen-client-urls=http://[::1]:5001", given)
+        self.assertEqual(given[0], "--data-dir=/var/lib/x/etcd/data")
+        self.assertIn("--initial-cluster-token=abc", given)
+        self.assertFalse([flag for flag in given if "unsafe" in flag])
+
+
+class EmbeddedEtcdTests(SynchronousTestCase):
+    """``EmbeddedEtcd``, with a reactor in memory and a program that is only looked up."""
+
+    def setUp(self) -> None:
+        self.directory = Path(self.mktemp()).absolute()
+        self.programs = self.directory / "bin"
+        self.programs.mkdir(parents=True)
+        (self.programs / "etcd").write_text("#!/bin/sh\n")
+        (self.programs / "etcd").chmod(0o755)
+        self.reactor = ProcessReactor()
+
+    def embedded(self, path: str, **more: str) -> EmbeddedEtcd:
+        return EmbeddedEtcd(
+            access=Access.parse("127.0.0.1:5001"),
+            directory=self.directory / "etcd",
+            reactor=self.reactor,
+            environment={"PATH": path, **more},
+            stop_at_exit=True,
+        )
+
+    def test_not_installed(self) -> None:
+        """Without the program the line names the package that brings it."""
+        error = self.assertRaises(BadInput, self.embedded, "/nonexistent")
+        self.assertIn("etcd-server", str(error))
+
+    def test_start(self) -> None:
+        """A start makes the directory, for us alone, and runs etcd without the ETCD_ variables of our environment."""
+        etcd = self.embedded(f"{self.programs}:{os.defpath}", ETCD_CERT_FILE="/x", ETCD_HOSTS="y", LANG="C")
+        etcd.startService()
+        process = self.reactor.processes[0]
+        self.assertEqual(process.argv[1], str(self.programs / "etcd"))
+        self.assertEqual(sorted(process.environment), ["LANG", "PATH"])
+        self.assertEqual((self.directory / "etcd/data").stat().st_mode & 0o777, 0o700)
+        self.assertEqual(etcd.pid, process.pid)
+        gone = etcd.stopService()
+        assert gone is not None
+        process.end()
+        self.assertIsNone(self.successResultOf(gone))

@@ -1,0 +1,100 @@
+"""Tests for daprdockr.etcd.errors."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from daprdockr.etcd.address import Access
+from daprdockr.etcd.errors import classed, is_lost_token, is_never_sent, is_unreachable
+from daprdockr.etcd.stubs import grpc
+from daprdockr.model.errors import EtcdHistoryLost, EtcdRefused, EtcdUnavailable
+
+ACCESS = Access.parse("http://a:1,http://b:2")
+Code = grpc.StatusCode
+
+
+class Failed(grpc.RpcError):
+    """A failed call with a status."""
+
+    def __init__(self, code: Any, details: str | None = "") -> None:
+        self._code, self._details = code, details
+
+    def code(self) -> Any:
+        return self._code
+
+    def details(self) -> str | None:
+        return self._details
+
+
+class ClassedTests(SynchronousTestCase):
+    """``classed``."""
+
+    def test_classes(self) -> None:
+        """Each status that etcd and gRPC use has its class."""
+        for code, details, expected in (
+            (Code.UNAVAILABLE, "etcdserver: no leader", EtcdUnavailable),
+            (Code.UNAVAILABLE, "failed to connect to all addresses", EtcdUnavailable),
+            (Code.DEADLINE_EXCEEDED, "Deadline Exceeded", EtcdUnavailable),
+            (Code.CANCELLED, "Channel closed!", EtcdUnavailable),
+            (Code.UNKNOWN, "context deadline exceeded", EtcdUnavailable),
+            (Code.INTERNAL, "stream terminated", EtcdUnavailable),
+            (Code.RESOURCE_EXHAUSTED, "etcdserver: too many requests", EtcdUnavailable),
+            (Code.RESOURCE_EXHAUSTED, "etcdserver: mvcc: database space exceeded", EtcdRefused),
+            (Code.RESOURCE_EXHAUSTED, "Received message larger than max (5 vs. 4)", EtcdRefused),
+            (Code.INVALID_ARGUMENT, "etcdserver: request is too large", EtcdRefused),
+            (Code.NOT_FOUND, "etcdserver: requested lease not found", EtcdRefused),
+            (Code.PERMISSION_DENIED, "etcdserver: permission denied", EtcdRefused),
+            (Code.UNAUTHENTICATED, "etcdserver: invalid auth token", EtcdRefused),
+            (Code.FAILED_PRECONDITION, "etcdserver: authentication is not enabled", EtcdRefused),
+            (Code.OUT_OF_RANGE, "etcdserver: mvcc: required revision has been compacted", EtcdHistoryLost),
+        ):
+            error = classed(Failed(code, details), ACCESS)
+            self.assertIs(type(error), expected, details)
+            self.assertIn(details.removeprefix("etcdserver: "), str(error))
+
+    def test_handshake(self) -> None:
+        """A handshake that failed points at the certificates."""
+        failed = Failed(Code.UNAVAILABLE, "failed to connect to all addresses; last error: Tls handshake failed")
+        self.assertIn("(Tls handshake failed): check --etcd-ca", str(classed(failed, Access.parse("https://a:1"))))
+
+    def test_endpoints_are_named(self) -> None:
+        """When nobody answered, the line names who was asked."""
+        self.assertIn("http://a:1, http://b:2", str(classed(Failed(Code.UNAVAILABLE), ACCESS)))
+
+    def test_plain_text_to_tls(self) -> None:
+        """Silence in plain text suggests TLS."""
+        error = Failed(Code.DEADLINE_EXCEEDED, "Deadline Exceeded")
+        self.assertIn("https://", str(classed(error, Access.parse("http://a:1"))))
+        self.assertNotIn("speaks TLS", str(classed(error, Access.parse("https://a:1"))))
+
+    def test_one_line(self) -> None:
+        """Long, broken or missing details give one bounded line."""
+        for details in ("a\nb\x1b[0m\r" * 200, None, ""):
+            text = str(classed(Failed(Code.INTERNAL, details), ACCESS))
+            self.assertLess(len(text), 500)
+            self.assertTrue(text.isprintable(), text)
+
+    def test_closed_channel(self) -> None:
+        """gRPC's ValueError for a closed channel is unavailability."""
+        self.assertIsInstance(classed(ValueError("Cannot invoke RPC on closed channel!"), ACCESS), EtcdUnavailable)
+
+
+class QuestionTests(SynchronousTestCase):
+    """What may be done after an error."""
+
+    def test_lost_token(self) -> None:
+        """A forgotten token is told from other refusals."""
+        self.assertTrue(is_lost_token(Failed(Code.UNAUTHENTICATED, "etcdserver: invalid auth token")))
+        self.assertTrue(is_lost_token(Failed(Code.INVALID_ARGUMENT, "etcdserver: revision of auth store is old")))
+        self.assertFalse(is_lost_token(Failed(Code.PERMISSION_DENIED, "etcdserver: permission denied")))
+        self.assertFalse(is_lost_token(ValueError("invalid auth token")))
+
+    def test_never_sent(self) -> None:
+        """Only a connection that never was proves that nothing was sent."""
+        unconnected = Failed(Code.UNAVAILABLE, "failed to connect to all addresses; last error: refused")
+        self.assertTrue(is_never_sent(unconnected))
+        self.assertTrue(is_unreachable(unconnected))
+        self.assertFalse(is_never_sent(Failed(Code.UNAVAILABLE, "Socket closed")))
+        self.assertFalse(is_unreachable(Failed(Code.INTERNAL, "failed to connect to all addresses")))

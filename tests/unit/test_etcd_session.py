@@ -1,0 +1,251 @@
+"""Tests for daprdockr.etcd.session, with members in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from attrs import define, evolve, field
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
+
+from daprdockr.etcd.address import Access
+from daprdockr.etcd.session import STRIKES, Session
+from daprdockr.etcd.stubs import grpc
+from daprdockr.model.errors import EtcdRefused, EtcdUnavailable
+
+Code = grpc.StatusCode
+
+
+class Failed(grpc.RpcError):
+    """A failed call with a status."""
+
+    def __init__(self, code: Any, details: str) -> None:
+        self._code, self._details = code, details
+
+    def code(self) -> Any:
+        return self._code
+
+    def details(self) -> str:
+        return self._details
+
+
+UNCONNECTED = Failed(Code.UNAVAILABLE, "failed to connect to all addresses; last error: connection refused")
+BROKEN = Failed(Code.UNAVAILABLE, "Socket closed")
+LATE = Failed(Code.DEADLINE_EXCEEDED, "Deadline Exceeded")
+NO_TOKEN = Failed(Code.UNAUTHENTICATED, "etcdserver: invalid auth token")
+
+
+@define
+class Call:
+    """What one try was sent with."""
+
+    lane: str
+    timeout: float
+    metadata: Any
+    wait_for_ready: bool
+
+
+@define
+class MemoryLane:
+    """One channel: it answers by what the test planned, or at once with its name; its tokens are counted."""
+
+    name: str
+    cluster: MemoryCluster
+    closed: bool = False
+
+    @property
+    def channel(self) -> MemoryLane:
+        return self
+
+    @property
+    def auth(self) -> MemoryLane:
+        return self
+
+    def close(self) -> None:
+        self.closed = True
+
+    def Authenticate(self, request: Any, **options: Any) -> MemoryLane:  # noqa: N802 - etcd's name
+        self.cluster.tokens += 1
+        return self
+
+    @property
+    def token(self) -> str:
+        return f"token-{self.cluster.tokens}"
+
+    def answer(self, request: Any, **options: Any) -> str:
+        self.cluster.calls.append(Call(self.name, **options))
+        outcome = self.cluster.outcomes.pop(0) if self.cluster.outcomes else None
+        if outcome is LATE:
+            self.cluster.clock.advance(options["timeout"])
+        if outcome is not None:
+            raise outcome
+        return self.name
+
+
+@define
+class MemoryCluster:
+    """Lanes as ``open_lanes`` gives them, one for each of ``names``."""
+
+    names: tuple[str, ...] = ("a",)
+    outcomes: list[Exception | None] = field(factory=list)
+    calls: list[Call] = field(factory=list)
+    opened: list[MemoryLane] = field(factory=list)
+    tokens: int = 0
+    clock: Clock = field(factory=Clock)
+
+    def open(self, access: Access) -> Any:
+        lanes = tuple(MemoryLane(name, self) for name in self.names)
+        self.opened += lanes
+        return lanes
+
+
+def answer(lane: Any) -> Callable[..., Any]:
+    """The remote procedure that all calls are to."""
+    return lane.answer  # type: ignore[no-any-return]  # a MemoryLane, which Session takes for a Lane
+
+
+class SessionCase(SynchronousTestCase):
+    """A session of three seconds with a cluster in memory."""
+
+    access = Access.parse("http://a:1")
+
+    def session(self, cluster: MemoryCluster) -> Session:
+        return Session(self.access, 3.0, cluster.clock.seconds, cluster.open)
+
+    def call(self, session: Session, repeatable: bool = False) -> Any:
+        return session.call(answer, None, deadline=session.deadline(), repeatable=repeatable)
+
+
+class SessionTests(SessionCase):
+    """``Session`` without a user."""
+
+    def test_opens_late(self) -> None:
+        """Nothing is opened before the first call, and one channel serves all."""
+        cluster = MemoryCluster()
+        session = self.session(cluster)
+        self.assertEqual(cluster.opened, [])
+        self.call(session)
+        self.call(session)
+        self.assertEqual(len(cluster.opened), 1)
+
+    def test_read_is_repeated(self) -> None:
+        """A read that nobody answered in half its time is sent again, within the rest."""
+        cluster = MemoryCluster(outcomes=[LATE])
+        self.assertEqual(self.call(self.session(cluster), repeatable=True), "a")
+        self.assertEqual([(call.timeout, call.wait_for_ready) for call in cluster.calls], [(1.5, False), (1.5, True)])
+
+    def test_write_is_not_repeated(self) -> None:
+        """A write that may have arrived has all the time, once."""
+        for outcome in (LATE, BROKEN):
+            cluster = MemoryCluster(outcomes=[outcome])
+            self.assertRaises(EtcdUnavailable, self.call, self.session(cluster))
+            self.assertEqual([call.timeout for call in cluster.calls], [3.0])
+
+    def test_write_that_was_never_sent(self) -> None:
+        """A write that certainly never left waits for a member to connect to."""
+        cluster = MemoryCluster(outcomes=[UNCONNECTED])
+        self.assertEqual(self.call(self.session(cluster)), "a")
+        self.assertEqual([call.wait_for_ready for call in cluster.calls], [False, True])
+
+    def test_the_reason_is_told(self) -> None:
+        """When the wait was in vain, the error is why there was one."""
+        cluster = MemoryCluster(outcomes=[UNCONNECTED, LATE])
+        error = self.assertRaises(EtcdUnavailable, self.call, self.session(cluster))
+        self.assertIn("connection refused", str(error))
+
+    def test_refusal_is_final(self) -> None:
+        """What etcd refused is not tried again."""
+        cluster = MemoryCluster(outcomes=[Failed(Code.PERMISSION_DENIED, "etcdserver: permission denied")])
+        self.assertRaises(EtcdRefused, self.call, self.session(cluster), True)
+        self.assertEqual(len(cluster.calls), 1)
+
+    def test_lanes_in_turn(self) -> None:
+        """With several lanes a write goes to the next one that can be connected to, and stays there."""
+        cluster = MemoryCluster(names=("a", "b", "c"), outcomes=[UNCONNECTED, UNCONNECTED])
+        session = self.session(cluster)
+        self.assertEqual(self.call(session), "c")
+        self.assertEqual(self.call(session), "c")
+        self.assertFalse(any(call.wait_for_ready for call in cluster.calls))
+
+    def test_lane_that_broke(self) -> None:
+        """After a lane broke under a write, the next write takes another."""
+        cluster = MemoryCluster(names=("a", "b"), outcomes=[BROKEN])
+        session = self.session(cluster)
+        self.assertRaises(EtcdUnavailable, self.call, session)
+        self.assertEqual(self.call(session), "b")
+
+    def test_never_beyond_the_deadline(self) -> None:
+        """However many lanes do not answer, the call ends with its time."""
+        cluster = MemoryCluster(names=("a", "b", "c", "d"), outcomes=[LATE] * 9)
+        self.assertRaises(EtcdUnavailable, self.call, self.session(cluster), True)
+        self.assertEqual(cluster.clock.seconds(), 3.0)
+
+    def test_opened_anew(self) -> None:
+        """After many calls in a row that nobody answered the channels are closed, and opened by the next."""
+        cluster = MemoryCluster(outcomes=[BROKEN] * STRIKES)
+        session = self.session(cluster)
+        for _ in range(STRIKES):
+            self.assertFalse(any(lane.closed for lane in cluster.opened))
+            self.assertRaises(EtcdUnavailable, self.call, session)
+        self.assertTrue(cluster.opened[0].closed)
+        self.call(session)
+        self.assertEqual(len(cluster.opened), 2)
+
+    def test_strikes_are_in_a_row(self) -> None:
+        """One answer takes all strikes back."""
+        cluster = MemoryCluster(outcomes=[*[BROKEN] * (STRIKES - 1), None, BROKEN])
+        session = self.session(cluster)
+        for _ in range(STRIKES - 1):
+            self.assertRaises(EtcdUnavailable, self.call, session)
+        self.call(session)
+        self.assertRaises(EtcdUnavailable, self.call, session)
+        self.assertEqual([lane.closed for lane in cluster.opened], [False])
+
+    def test_closed(self) -> None:
+        """A closed session closed its channels and opens no more."""
+        cluster = MemoryCluster()
+        session = self.session(cluster)
+        self.call(session)
+        session.close()
+        self.assertTrue(cluster.opened[0].closed)
+        self.assertRaises(EtcdUnavailable, self.call, session)
+        self.assertEqual(len(cluster.opened), 1)
+
+
+class TokenTests(SessionCase):
+    """What becomes of tokens."""
+
+    access = evolve(SessionCase.access, user="root", password="secret")
+
+    def test_one_token(self) -> None:
+        """A token is fetched once and sent with each call."""
+        cluster = MemoryCluster()
+        session = self.session(cluster)
+        self.call(session)
+        self.call(session)
+        self.assertEqual([call.metadata for call in cluster.calls], [(("token", "token-1"),)] * 2)
+
+    def test_token_lost(self) -> None:
+        """A token that etcd forgot is replaced once, and the call sent again: nothing was done."""
+        cluster = MemoryCluster(outcomes=[NO_TOKEN])
+        session = self.session(cluster)
+        self.assertEqual(self.call(session), "a")
+        self.assertEqual(cluster.calls[-1].metadata, (("token", "token-2"),))
+
+    def test_token_lost_twice(self) -> None:
+        """One that is forgotten at once again is a refusal."""
+        cluster = MemoryCluster(outcomes=[NO_TOKEN, NO_TOKEN])
+        session = self.session(cluster)
+        self.assertRaises(EtcdRefused, self.call, session)
+        self.assertEqual(cluster.tokens, 2)
+
+    def test_token_replaced_by_another_thread(self) -> None:
+        """Forgetting a token that was replaced meanwhile keeps the new one."""
+        cluster = MemoryCluster()
+        session = self.session(cluster)
+        first = session.token(session.deadline())
+        session.forget(first)
+        second = session.token(session.deadline())
+        session.forget(first)
+        self.assertEqual(session.token(session.deadline()), second)
