@@ -1,0 +1,140 @@
+"""
+The Docker Engine's JSON as values. Pure: knows the fields of the API, not how they got here.
+
+Field names are those of ``ContainerList``, ``ContainerInspect`` and ``ImageInspect`` of the Docker Engine API 1.41 and
+later. A member that one version leaves out counts as not set.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any
+
+from daprdockr.model.errors import BadInput
+from daprdockr.model.host import (
+    LABEL_CLUSTER,
+    LABEL_DEFINITION,
+    LABEL_INSTANCE,
+    LABEL_REVISION,
+    ContainerState,
+    Image,
+    Port,
+    Status,
+)
+from daprdockr.model.names import InstanceName, shorten
+
+_VERDICT = re.compile(r"\(([^)]*)\)")
+_DEFAULT_STOP_TIMEOUT = 10
+
+
+def container_state(answer: Mapping[str, Any]) -> ContainerState:
+    """
+    Read an answer to ``ContainerInspect``.
+
+    :raises BadInput: if a label that daprdockr writes, or the status, can not be read.
+    """
+    labels: Mapping[str, str] = answer["Config"].get("Labels") or {}
+    state: Mapping[str, Any] = answer["State"]
+    health = (state.get("Health") or {}).get("Status", "")
+    return ContainerState(
+        id=answer["Id"],
+        name=answer["Name"].lstrip("/"),
+        instance=InstanceName.parse(labels.get(LABEL_INSTANCE, "")),
+        definition=labels.get(LABEL_DEFINITION, ""),
+        status=_status(state["Status"]),
+        cluster=_number(labels, LABEL_CLUSTER, base=16),
+        revision=_number(labels, LABEL_REVISION, base=10),
+        ports=published_ports(answer),
+        exit_code=state.get("ExitCode", 0),
+        error=state.get("Error", ""),
+        oom_killed=state.get("OOMKilled", False),
+        started=epoch_seconds(state.get("StartedAt", "")),
+        finished=epoch_seconds(state.get("FinishedAt", "")),
+        health="" if health == "none" else health,
+        address=_address(answer) if state.get("Running") else "",
+        stop_timeout=_stop_timeout(answer),
+    )
+
+
+def fingerprint(summary: Mapping[str, Any]) -> tuple[object, ...]:
+    """
+    What of a ``ContainerList`` item differs after anything that we would see in ``ContainerInspect``.
+
+    Each start gives new endpoints (on the networks "host" and "none" too), and an exit code or a verdict of the
+    HEALTHCHECK stands in brackets in the text meant for people; the age beside it says nothing.
+    """
+    networks = (summary.get("NetworkSettings") or {}).get("Networks") or {}
+    endpoints = sorted(network.get("EndpointID", "") for network in networks.values())
+    return (summary["State"], *_VERDICT.findall(summary.get("Status", "")), *endpoints)
+
+
+def published_ports(answer: Mapping[str, Any]) -> tuple[Port, ...]:
+    """
+    One Port for each container port that is published, known for a stopped container too.
+
+    A binding that leaves the number to the Engine has none until the container runs. The Engine tells a published
+    port once for IPv4 and once for IPv6, some versions with different numbers: the one for IPv4 counts.
+    """
+    bindings: Mapping[str, Any] = answer["HostConfig"].get("PortBindings") or {}
+    actual: Mapping[str, Any] = (answer.get("NetworkSettings") or {}).get("Ports") or {}
+    ports = []
+    for key, wanted in bindings.items():
+        number, _, protocol = key.partition("/")
+        host = _host_port(wanted or ()) or _host_port(actual.get(key) or ())
+        ports.append(Port(container=int(number), protocol=protocol or "tcp", host=host))
+    return tuple(sorted(ports))
+
+
+def _host_port(bindings: Iterable[Mapping[str, str]]) -> int:
+    for binding in sorted(bindings, key=lambda binding: ":" in binding.get("HostIp", "")):
+        number = binding.get("HostPort", "")
+        if number.isdigit() and int(number):
+            return int(number)
+    return 0
+
+
+def image(answer: Mapping[str, Any]) -> Image:
+    """Read an answer to ``ImageInspect``."""
+    config: Mapping[str, Any] = answer.get("Config") or {}
+    check = (config.get("Healthcheck") or {}).get("Test") or ["NONE"]
+    keys = (key.partition("/") for key in config.get("ExposedPorts") or {})
+    ports = (Port(container=int(number), protocol=protocol or "tcp") for number, _, protocol in keys)
+    return Image(id=answer["Id"], exposed=tuple(sorted(ports)), has_healthcheck=check[0] != "NONE")
+
+
+def epoch_seconds(text: str) -> float:
+    """A time of the Engine (RFC 3339) in seconds since the epoch; its zero, the year 1, and "" give 0.0."""
+    if not text or text.startswith("0001-"):
+        return 0.0
+    return datetime.fromisoformat(text).timestamp()
+
+
+def _status(text: str) -> Status:
+    try:
+        return Status(text)
+    except ValueError:
+        raise BadInput(f"status {shorten(text)} is not known") from None
+
+
+def _address(answer: Mapping[str, Any]) -> str:
+    networks: Mapping[str, Mapping[str, str]] = answer["NetworkSettings"].get("Networks") or {}
+    for name in sorted(networks):
+        address = networks[name].get("IPAddress") or networks[name].get("GlobalIPv6Address")
+        if address:
+            return address
+    return ""
+
+
+def _stop_timeout(answer: Mapping[str, Any]) -> int:
+    timeout = answer["Config"].get("StopTimeout")
+    return _DEFAULT_STOP_TIMEOUT if timeout is None else timeout
+
+
+def _number(labels: Mapping[str, str], name: str, base: int) -> int:
+    text = labels.get(name, "0")
+    try:
+        return int(text, base)
+    except ValueError:
+        raise BadInput(f"label {name}={shorten(text)} is not usable: it is a number of base {base}") from None

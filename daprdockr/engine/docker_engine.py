@@ -1,0 +1,232 @@
+"""
+The local Docker Engine, as ``daprdockr.model.seams.Engine`` asks for it.
+
+Owns the calls of docker-py's low-level client and the order they come in. Does not know why a container is started or
+stopped. Blocking: runs in threads of a pool, never in the reactor's.
+
+Note [What a list need not ask again]
+The Engine's list of containers lacks what a stopped one left (exit code, times, host ports); asking for each container
+costs a request more. The list does show whether a container was started, stopped or judged since it was last inspected
+(``answers.fingerprint``), so only those are inspected again, and those of which the event stream told. A new stream
+forgets everything that was known: nobody told what happened before it. What remains is a container that was started and
+ended again with the same exit code while no stream was open to tell, whose times are then those of the run before.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from time import monotonic
+from typing import Any
+
+from twisted.logger import Logger
+
+from daprdockr.engine import answers, execution
+from daprdockr.engine.clients import Clients
+from daprdockr.engine.failures import FOREIGN, asking, one_line, pull_failure
+from daprdockr.engine.stream import DockerEvents
+from daprdockr.model.errors import (
+    BadInput,
+    ContainerAbsent,
+    EngineError,
+    EngineRefused,
+    EngineUnavailable,
+    ImageAbsent,
+    PullFailed,
+)
+from daprdockr.model.host import LABEL_NODE, ContainerState, Image
+from daprdockr.model.names import shorten
+
+_PULL_SILENCE = 120.0
+
+
+class DockerEngine:
+    """
+    One node's view of one Engine.
+
+    :param url: as in DOCKER_HOST: ``unix:///path`` or ``tcp://host:port``.
+    :param node: only containers whose node label has this value are seen.
+    :param timeout: seconds that one answer may take; a stop may take its grace on top.
+    :param pull_timeout: seconds that a pull may take.
+    :param clock: a monotonic clock in seconds.
+    """
+
+    log = Logger()
+
+    def __init__(
+        self,
+        url: str,
+        node: str,
+        *,
+        timeout: int = 60,
+        pull_timeout: float = 1800.0,
+        clock: Callable[[], float] = monotonic,
+    ) -> None:
+        self.node = node
+        self.pull_timeout = pull_timeout
+        self._clients = Clients(url, timeout)
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._known: dict[str, tuple[tuple[object, ...], ContainerState | None]] = {}
+        self._unreadable: set[str] = set()
+
+    def containers(self) -> Sequence[ContainerState]:
+        """All containers of this node, running or not; see Note [What a list need not ask again]."""
+        with self._asking("list the containers"):
+            filters = {"label": f"{LABEL_NODE}={self.node}"}
+            summaries = self._clients.mine().containers(all=True, filters=filters)
+        found = [self._look(summary) for summary in summaries]
+        listed = {summary["Id"] for summary in summaries}
+        with self._lock:
+            for container in self._known.keys() - listed:
+                del self._known[container]
+            self._unreadable &= listed
+        return [state for state in found if state is not None]
+
+    def _look(self, summary: Mapping[str, Any]) -> ContainerState | None:
+        container, mark = summary["Id"], answers.fingerprint(summary)
+        with self._lock:
+            known = self._known.get(container)
+        if known is None or known[0] != mark:
+            known = (mark, self.inspect(container))
+            with self._lock:
+                self._known[container] = known
+        return known[1]
+
+    def inspect(self, container: str) -> ContainerState | None:
+        """One container, or None when it is gone or not this node's."""
+        try:
+            with self._asking(f"inspect container {container[:12]}"):
+                answer = self._clients.mine().inspect_container(container)
+        except ContainerAbsent:
+            return None
+        if (answer["Config"].get("Labels") or {}).get(LABEL_NODE) != self.node:
+            return None
+        try:
+            return answers.container_state(answer)
+        except BadInput as problem:
+            self._tell_unreadable(answer["Id"], problem)
+            return None
+
+    def _tell_unreadable(self, container: str, problem: BadInput) -> None:
+        with self._lock:
+            told = container in self._unreadable
+            self._unreadable.add(container)
+        if not told:
+            self.log.warn("container {container} is passed over: {problem}", container=container, problem=problem)
+
+    def image(self, reference: str) -> Image | None:
+        """The image, or None when it is not on this host."""
+        try:
+            with self._asking(f"inspect image {shorten(reference)}"):
+                return answers.image(self._clients.mine().inspect_image(reference))
+        except ImageAbsent:
+            return None
+
+    def pull(self, reference: str) -> None:
+        """
+        Pull with the credentials of Docker's own configuration file, as it is now. No tag means ``latest``.
+
+        :raises PullFailed: in the words of the registry; also when it takes too long.
+        """
+        deadline = self._clock() + self.pull_timeout
+        with closing(self._clients.fresh(silence=_PULL_SILENCE)) as client:
+            try:
+                for line in client.pull(reference, stream=True, decode=True):
+                    if "error" in line:
+                        raise PullFailed(f"{shorten(reference)} could not be pulled: {one_line(line['error'])}")
+                    if self._clock() > deadline:
+                        raise PullFailed(f"{shorten(reference)} was not pulled within {self.pull_timeout:g} s")
+            except FOREIGN as error:
+                raise pull_failure(error, reference) from error
+
+    def create(self, name: str, body: Mapping[str, Any]) -> str:
+        """
+        Create a container from a body of the Docker API's ``ContainerCreate``; returns its id.
+
+        :raises ImageAbsent: the image is not on this host. :raises EngineRefused: bad field, or name taken.
+        """
+        try:
+            with self._asking(f"create container {name}"):
+                answer = self._clients.mine().create_container_from_config(dict(body), name)
+        except ContainerAbsent as error:  # the body names another container, whose network it wants to share
+            raise EngineRefused(f"container {name} can not be created: {error}") from error
+        return str(answer["Id"])
+
+    def start(self, container: str) -> ContainerState:
+        """
+        Start it (a no-op when it runs) and return its state after that.
+
+        :raises EngineRefused: its program can not run, or a host port is taken; it stays, created, for the caller.
+        """
+        with self._asking(f"start container {container[:12]}"):
+            self._clients.mine().start(container)
+        state = self.inspect(container)
+        if state is None:
+            raise ContainerAbsent(f"container {container[:12]} was removed while it was started")
+        return state
+
+    def stop(self, container: str, grace: int) -> None:
+        """Ask it to stop, kill it after ``grace`` seconds; a no-op when it does not run or is gone."""
+        try:
+            with self._asking(f"stop container {container[:12]}"):
+                self._clients.mine().stop(container, timeout=grace)
+        except ContainerAbsent:
+            return
+        except EngineError:
+            # A stop goes on in the Engine after we gave up waiting, and somebody else may have been first.
+            state = self.inspect(container)
+            if state is not None and state.running:
+                raise
+
+    def remove(self, container: str) -> None:
+        """Remove it with its anonymous volumes, killing it if it runs; a no-op when it is gone."""
+        try:
+            with self._asking(f"remove container {container[:12]}"):
+                self._clients.mine().remove_container(container, v=True, force=True)
+        except ContainerAbsent:
+            return
+        except EngineRefused as error:
+            if "already in progress" not in str(error):
+                raise
+
+    def execute(self, container: str, command: Sequence[str], timeout: float) -> int:
+        """
+        Run a command inside and return its exit status; 124 if it took longer than ``timeout`` seconds.
+
+        :raises EngineRefused: the container does not run. See Note [An overdue command is killed by us].
+        """
+        with self._asking(f"run a command in container {container[:12]}"):
+            return execution.execute(self._clients.mine(), container, command, timeout, self._clock)
+
+    def events(self) -> DockerEvents:
+        """Subscribe; returns when the Engine has answered. :raises EngineUnavailable: if it does not."""
+        self._clients.lost()
+        client = self._clients.fresh()
+        try:
+            stream = DockerEvents(client, self.node, self._forget)
+        except EngineError:
+            client.close()
+            raise
+        # Only now: what a list learned before the Engine had subscribed us may have changed untold.
+        with self._lock:
+            self._known.clear()
+        return stream
+
+    def _forget(self, container: str) -> None:
+        with self._lock:
+            self._known.pop(container, None)
+
+    def close(self) -> None:
+        """Close all connections; later calls raise EngineUnavailable."""
+        self._clients.close()
+
+    @contextmanager
+    def _asking(self, doing: str) -> Iterator[None]:
+        try:
+            with asking(doing):
+                yield
+        except EngineUnavailable:
+            self._clients.lost()
+            raise

@@ -1,0 +1,81 @@
+"""
+A command run inside a container for a bounded time.
+
+Note [An overdue command is killed by us]
+The Docker API can start a command in a running container but not end it: whoever hangs up leaves it running, and a
+health check that hangs would leave one more process behind at each try. The Engine tells the command's process id as
+the host sees it; if the Engine is on this host and that process really is in the container's cgroup, we kill it. With
+an Engine elsewhere the number means nothing here, the cgroup does not match, and the command is left alone.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
+from time import sleep
+from typing import Any
+
+from docker import APIClient
+
+from daprdockr.model.errors import EngineUnavailable
+
+OVERDUE = 124
+"""The exit status that timeout(1) gives a command that took too long."""
+
+_CHUNK = 65536
+_SETTLE_SECONDS = 1.0
+_SETTLE_STEP = 0.01
+
+
+def execute(
+    client: APIClient, container: str, command: Sequence[str], timeout: float, clock: Callable[[], float]
+) -> int:
+    """
+    The command's exit status, or OVERDUE; its output is read and thrown away.
+
+    :raises: what docker-py raises.
+    """
+    deadline = clock() + timeout
+    execution = client.exec_create(container, list(command))["Id"]
+    stream: Any = client.exec_start(execution, socket=True)
+    try:
+        # Without TLS docker-py hands out the file object around the socket, with it the socket itself.
+        ended = _drained(getattr(stream, "_sock", stream), deadline, clock)
+    finally:
+        stream.close()
+    if ended:
+        return _exit_status(client, execution, clock)
+    _kill(client.exec_inspect(execution))
+    return OVERDUE
+
+
+def _drained(connection: socket.socket, deadline: float, clock: Callable[[], float]) -> bool:
+    """Whether the output ended before the deadline."""
+    with suppress(TimeoutError):
+        while (left := deadline - clock()) > 0:
+            connection.settimeout(left)
+            if not connection.recv(_CHUNK):
+                return True
+    return False
+
+
+def _exit_status(client: APIClient, execution: str, clock: Callable[[], float]) -> int:
+    """The Engine may tell the end of the output a moment before it knows the exit status."""
+    deadline = clock() + _SETTLE_SECONDS
+    while (status := client.exec_inspect(execution)["ExitCode"]) is None:
+        if clock() > deadline:
+            raise EngineUnavailable("the Docker Engine did not tell the exit status of a command that ended")
+        sleep(_SETTLE_STEP)
+    return int(status)
+
+
+def _kill(execution: dict[str, Any]) -> None:
+    """See Note [An overdue command is killed by us]."""
+    process: int = execution.get("Pid") or 0
+    with suppress(OSError):
+        if process and execution["ContainerID"] in Path(f"/proc/{process}/cgroup").read_text():
+            os.kill(process, signal.SIGKILL)

@@ -1,0 +1,88 @@
+"""
+What goes wrong between us and the Docker Engine, classed once.
+
+Knows the exceptions of docker-py, requests and urllib3, and turns each into one of ``daprdockr.model.errors``. Does not
+know what was asked.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from docker.errors import APIError, DockerException, ImageNotFound, NotFound, StreamParseError
+from requests import RequestException, Timeout
+from urllib3.exceptions import HTTPError, ReadTimeoutError
+
+from daprdockr.model.errors import (
+    ContainerAbsent,
+    EngineError,
+    EngineRefused,
+    EngineUnavailable,
+    ImageAbsent,
+    PullFailed,
+)
+from daprdockr.model.names import shorten
+
+FOREIGN = (DockerException, StreamParseError, RequestException, HTTPError, OSError)
+"""All that docker-py lets through: its own errors, those of requests, and, while it streams, those below."""
+
+_MAX_TEXT = 300
+# "Bind for 0.0.0.0:80 failed: port is already allocated", "listen tcp4 0.0.0.0:80: bind: address already in use",
+# and since Engine 27 "failed to bind host port 0.0.0.0:80/tcp: address already in use".
+_PORT_TAKEN = re.compile(
+    r"(?:Bind for|listen \w+|host port(?: for)?) (?:\[[0-9a-f:]*\]|::|[0-9.]*):(\d+).*"
+    r"(?:address already in use|port is already allocated)"
+)
+
+
+@contextmanager
+def asking(doing: str) -> Iterator[None]:
+    """
+    Class what is raised inside.
+
+    :param doing: what is asked of the Engine, in words that go on from "the Docker Engine refused to".
+    :raises EngineUnavailable, EngineRefused, ContainerAbsent, ImageAbsent: as their texts say.
+    """
+    try:
+        yield
+    except FOREIGN as error:
+        raise classed(error, doing) from error
+
+
+def classed(error: BaseException, doing: str) -> EngineError:
+    """The error of ours that says what ``error`` means."""
+    if not isinstance(error, APIError):
+        return EngineUnavailable(f"the Docker Engine did not answer when asked to {doing}: {one_line(str(error))}")
+    text = one_line(str(error.explanation or error))
+    if isinstance(error, ImageNotFound):
+        return ImageAbsent(f"{text}: pull or build it on this host")
+    # Status 404 also says that a network or the program inside the image is missing.
+    if isinstance(error, NotFound) and "no such container" in text.lower():
+        return ContainerAbsent(text)
+    if error.response is not None and error.response.status_code == 503:
+        return EngineUnavailable(f"the Docker Engine was not ready to {doing}: {text}")
+    taken = _PORT_TAKEN.search(text)
+    if taken:
+        return EngineRefused(f"port {taken[1]} of this host is taken: publish another one ({text})")
+    return EngineRefused(f"the Docker Engine refused to {doing}: {text}")
+
+
+def pull_failure(error: BaseException, reference: str) -> EngineError:
+    """As ``classed``, for a pull: what the registry, the name or the credentials are to blame for is PullFailed."""
+    if isinstance(error, APIError):
+        text = str(error.explanation or error)
+    elif isinstance(error, Timeout | ReadTimeoutError):
+        text = "the registry fell silent"
+    elif isinstance(error, DockerException):
+        text = str(error)
+    else:
+        return classed(error, f"pull {shorten(reference)}")
+    return PullFailed(f"{shorten(reference)} could not be pulled: {one_line(text)}")
+
+
+def one_line(text: str) -> str:
+    """White space collapsed, cut at a length that suits a log line."""
+    line = " ".join(text.split())
+    return line if len(line) <= _MAX_TEXT else line[: _MAX_TEXT - 1] + "…"

@@ -1,0 +1,79 @@
+"""
+The Docker Engine's event stream for the containers of one node.
+
+Knows the filter, and how a stream is ended from another thread. Does not know what an event is good for: events are
+hints to look, never the truth, for the Engine tells nothing of what happened while nobody listened.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from typing import Any
+
+from docker import APIClient
+
+from daprdockr.engine.failures import FOREIGN, asking
+from daprdockr.model.errors import EngineUnavailable
+from daprdockr.model.host import LABEL_NODE
+
+# Filtered by the Engine, because a health check by exec would otherwise send three events each time.
+ACTIONS = (
+    "create",
+    "start",
+    "die",
+    "stop",
+    "kill",
+    "oom",
+    "pause",
+    "unpause",
+    "rename",
+    "restart",
+    "destroy",
+    "health_status",
+)
+
+
+class DockerEvents:
+    """
+    One subscription, made when this object is made; iterate for ``(action, container id)``.
+
+    The action of a verdict of HEALTHCHECK is "health_status: healthy" or the like. The iteration ends when the Engine
+    stops or ``close`` is called, and raises EngineUnavailable when what arrives can not be read.
+
+    :param client: used for this stream alone, and closed with it.
+    :param saw: called with each container id before its event is given out.
+    """
+
+    def __init__(self, client: APIClient, node: str, saw: Callable[[str], object]) -> None:
+        self._client = client
+        self._saw = saw
+        self._closed = False
+        filters: dict[str, Any] = {
+            "type": ["container"],
+            "label": [f"{LABEL_NODE}={node}"],
+            "event": list(ACTIONS),
+        }
+        with asking("tell its events"):
+            self._stream = client.events(decode=True, filters=filters)
+
+    def __iter__(self) -> Iterator[tuple[str, str]]:
+        try:
+            with asking("tell its events"):
+                for event in self._stream:
+                    self._saw(event["id"])
+                    yield event["Action"], event["id"]
+        except (AttributeError, ValueError, EngineUnavailable) as error:
+            # Reading raises any of these when close() takes the socket away at the wrong moment.
+            if not self._closed:
+                raise EngineUnavailable(f"the Docker Engine's events can not be read: {error}") from error
+        finally:
+            self.close()
+
+    def close(self) -> None:
+        """End the iteration; from any thread, any number of times."""
+        self._closed = True
+        with suppress(AttributeError, *FOREIGN):
+            # AttributeError: docker-py looks for the socket of a response that has just ended by itself.
+            self._stream.close()
+        self._client.close()

@@ -1,0 +1,390 @@
+"""What every implementation of ``daprdockr.model.seams.Engine`` does, asked of the fake and of the real one."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from queue import Empty, SimpleQueue
+from typing import TYPE_CHECKING, Any
+
+from daprdockr.model.errors import ContainerAbsent, EngineRefused, EngineUnavailable, ImageAbsent, PullFailed
+from daprdockr.model.host import (
+    LABEL_CLUSTER,
+    LABEL_DEFINITION,
+    LABEL_INSTANCE,
+    LABEL_NODE,
+    LABEL_REVISION,
+    ContainerState,
+    Port,
+    Status,
+)
+from daprdockr.model.names import InstanceName
+from daprdockr.model.seams import ContainerEvents, Engine
+
+if TYPE_CHECKING:
+    from twisted.trial.unittest import SynchronousTestCase as _Case
+else:
+    _Case = object
+
+PATIENCE = 20.0
+"""Seconds after which an event that did not come counts as missing."""
+
+
+class Told:
+    """The events of a stream, collected in a thread of its own."""
+
+    def __init__(self, stream: ContainerEvents) -> None:
+        self.stream = stream
+        self.events: SimpleQueue[tuple[str, str] | None] = SimpleQueue()
+        self.thread = threading.Thread(target=self._collect, daemon=True)
+        self.thread.start()
+
+    def _collect(self) -> None:
+        for event in self.stream:
+            self.events.put(event)
+        self.events.put(None)
+
+    def until(self, action: str, container: str) -> list[str]:
+        """The actions told of this container up to ``action``."""
+        actions: list[str] = []
+        while not actions or actions[-1] != action:
+            try:
+                event = self.events.get(timeout=PATIENCE)
+            except Empty:
+                raise AssertionError(f"no {action!r} came after {actions}") from None
+            if event is None:
+                raise AssertionError(f"the stream ended after {actions}")
+            if event[1] == container:
+                actions.append(event[0])
+        return actions
+
+    def ended(self) -> bool:
+        self.thread.join(PATIENCE)
+        return not self.thread.is_alive()
+
+
+class EngineContract(_Case):
+    """
+    Mix in and give ``make_engine``, ``image``, ``free_port`` and ``crash``.
+
+    ``prefix`` keeps the names and labels of one run apart from those of another on the same Engine. ``image`` is a
+    reference to an image on the host that exposes TCP port 8080 and runs until it is told to stop.
+    """
+
+    prefix = "contract"
+    image: str
+
+    def make_engine(self, node: str) -> Engine:
+        """The Engine under test as ``node`` sees it; each call in one test gives the same host."""
+        raise NotImplementedError
+
+    def free_port(self) -> int:
+        """A port of the host that nobody listens on."""
+        raise NotImplementedError
+
+    @contextmanager
+    def taken_port(self) -> Iterator[int]:
+        """A port of the host that another program listens on."""
+        raise NotImplementedError
+
+    def crash(self, engine: Engine, container: str) -> None:
+        """Kill the program of a running container behind the Engine's back."""
+        raise NotImplementedError
+
+    def setUp(self) -> None:
+        self.node = f"{self.prefix}-node"
+        self.engine = self.make_engine(self.node)
+
+    def body(self, instance: str = "1.web.myapp", **fields: Any) -> dict[str, Any]:
+        """A create body of this node, with more fields of the API."""
+        labels = {
+            LABEL_NODE: self.node,
+            LABEL_INSTANCE: instance,
+            LABEL_DEFINITION: "abc123",
+            LABEL_CLUSTER: "cafe0123456789ab",
+            LABEL_REVISION: "42",
+        }
+        return {"Image": self.image, "Labels": {**labels, **fields.pop("labels", {})}, **fields}
+
+    def publishing(self, port: int, **fields: Any) -> dict[str, Any]:
+        """A create body that publishes port 8080 as ``port`` of the host."""
+        host = {"PortBindings": {"8080/tcp": [{"HostPort": str(port)}]}}
+        return self.body(ExposedPorts={"8080/tcp": {}}, HostConfig=host, **fields)
+
+    def create(self, name: str, body: Mapping[str, Any] | None = None) -> str:
+        """Create a container that is removed after the test."""
+        container = self.engine.create(f"{self.prefix}-{name}", self.body() if body is None else body)
+        self.addCleanup(self.make_engine(self.node).remove, container)
+        return container
+
+    def state(self, container: str) -> ContainerState:
+        state = self.engine.inspect(container)
+        assert state is not None
+        return state
+
+    def listen(self) -> Told:
+        told = Told(self.engine.events())
+        self.addCleanup(told.ended)
+        self.addCleanup(told.stream.close)
+        return told
+
+    def listed(self) -> Sequence[ContainerState]:
+        return [state for state in self.engine.containers() if state.name.startswith(f"{self.prefix}-")]
+
+    # Creating and looking.
+
+    def test_created(self) -> None:
+        """A created container is told with what its labels say, and with its host port before it ever ran."""
+        port = self.free_port()
+        container = self.create("made", self.publishing(port, StopTimeout=3))
+        expected = ContainerState(
+            id=container,
+            name=f"{self.prefix}-made",
+            instance=InstanceName.parse("1.web.myapp"),
+            definition="abc123",
+            status=Status.CREATED,
+            cluster=0xCAFE0123456789AB,
+            revision=42,
+            ports=(Port(container=8080, host=port),),
+            stop_timeout=3,
+        )
+        self.assertEqual(self.state(container), expected)
+        self.assertEqual(list(self.listed()), [expected])
+
+    def test_other_node(self) -> None:
+        """A node does not see another node's containers."""
+        container = self.create("mine")
+        other = self.make_engine(f"{self.prefix}-other")
+        self.assertEqual(list(other.containers()), [])
+        self.assertIsNone(other.inspect(container))
+
+    def test_unreadable_label(self) -> None:
+        """A container whose instance label makes no sense is passed over, and the others are told."""
+        bad = self.create("bad", self.body(labels={LABEL_INSTANCE: "../../etc"}))
+        good = self.create("good")
+        self.assertEqual([state.id for state in self.listed()], [good])
+        self.assertIsNone(self.engine.inspect(bad))
+
+    def test_image_absent(self) -> None:
+        """Creating from an image that is not on the host says so."""
+        with self.assertRaises(ImageAbsent):
+            self.engine.create(f"{self.prefix}-none", {**self.body(), "Image": "nowhere.invalid/none:1"})
+
+    def test_name_taken(self) -> None:
+        """A second container of the same name is refused."""
+        self.create("twice")
+        with self.assertRaises(EngineRefused):
+            self.engine.create(f"{self.prefix}-twice", self.body())
+
+    def test_inspect_absent(self) -> None:
+        """A container that does not exist is told as None."""
+        self.assertIsNone(self.engine.inspect("0" * 64))
+
+    def test_image(self) -> None:
+        """An image is told with the ports it exposes."""
+        image = self.engine.image(self.image)
+        assert image is not None
+        self.assertEqual(image.exposed, (Port(container=8080),))
+        self.assertFalse(image.has_healthcheck)
+
+    def test_no_image(self) -> None:
+        """An image that is not on the host is told as None."""
+        self.assertIsNone(self.engine.image("nowhere.invalid/none:1"))
+
+    def test_pull_fails(self) -> None:
+        """A pull that fails names the image."""
+        with self.assertRaises(PullFailed) as caught:
+            self.engine.pull("nowhere.invalid/none:1")
+        self.assertIn("nowhere.invalid/none:1", str(caught.exception))
+
+    # Starting.
+
+    def test_started(self) -> None:
+        """A started container runs, with its host port and an address; no second of the old run is left in it."""
+        port = self.free_port()
+        container = self.create("web", self.publishing(port))
+        state = self.engine.start(container)
+        self.assertEqual(state.status, Status.RUNNING)
+        self.assertTrue(state.running)
+        self.assertEqual(state.ports, (Port(container=8080, host=port),))
+        self.assertNotEqual(state.address, "")
+        self.assertGreater(state.started, 0.0)
+        self.assertEqual(list(self.listed()), [self.state(container)])
+
+    def test_started_twice(self) -> None:
+        """Starting a running container changes nothing."""
+        container = self.create("web")
+        first = self.engine.start(container)
+        self.assertEqual(self.engine.start(container), first)
+
+    def test_start_absent(self) -> None:
+        """Starting a container that is gone says so."""
+        with self.assertRaises(ContainerAbsent):
+            self.engine.start("0" * 64)
+
+    def test_port_left_to_the_engine(self) -> None:
+        """A port whose number is left to the Engine is known once the container runs."""
+        container = self.create("any", self.publishing(0))
+        self.assertEqual(self.state(container).ports, (Port(container=8080, host=0),))
+        (port,) = self.engine.start(container).ports
+        self.assertGreater(port.host, 0)
+
+    def test_port_taken_by_container(self) -> None:
+        """A start whose host port another container has is refused, names the port, and leaves the container."""
+        port = self.free_port()
+        self.engine.start(self.create("first", self.publishing(port)))
+        second = self.create("second", self.publishing(port))
+        with self.assertRaises(EngineRefused) as caught:
+            self.engine.start(second)
+        self.assertIn(f"port {port} of this host is taken", str(caught.exception))
+        self.assertEqual(self.state(second).status, Status.CREATED)
+        self.assertNotEqual(self.state(second).error, "")
+        self.assertEqual(self.state(second).address, "")
+
+    def test_port_taken_by_program(self) -> None:
+        """A start whose host port another program listens on is refused in the same words."""
+        with self.taken_port() as port:
+            container = self.create("late", self.publishing(port))
+            with self.assertRaises(EngineRefused) as caught:
+                self.engine.start(container)
+        self.assertIn(f"port {port} of this host is taken", str(caught.exception))
+
+    # Ending.
+
+    def test_stopped(self) -> None:
+        """A stopped container is told with its exit code, its host port, and when it ended."""
+        port = self.free_port()
+        container = self.create("web", self.publishing(port))
+        started = self.engine.start(container)
+        self.engine.stop(container, 5)
+        state = self.state(container)
+        self.assertEqual((state.status, state.exit_code, state.address), (Status.EXITED, 0, ""))
+        self.assertEqual(state.ports, (Port(container=8080, host=port),))
+        self.assertGreater(state.finished, started.started)
+        self.assertEqual(list(self.listed()), [state])
+
+    def test_started_again(self) -> None:
+        """A container started again keeps its host port and gets a new starting time; a list tells it too."""
+        port = self.free_port()
+        container = self.create("web", self.publishing(port))
+        first = self.engine.start(container)
+        self.assertEqual(list(self.listed()), [first])
+        self.engine.stop(container, 5)
+        second = self.engine.start(container)
+        self.assertEqual(second.ports, first.ports)
+        self.assertGreater(second.started, first.started)
+        self.assertEqual(list(self.listed()), [second])
+
+    def test_stop_is_repeatable(self) -> None:
+        """Stopping what does not run, or is gone, does nothing."""
+        container = self.create("idle")
+        self.engine.stop(container, 1)
+        self.assertEqual(self.state(container).status, Status.CREATED)
+        self.engine.stop("0" * 64, 1)
+
+    def test_removed(self) -> None:
+        """A removed container is gone, also if it ran."""
+        container = self.create("web")
+        self.engine.start(container)
+        self.engine.remove(container)
+        self.assertIsNone(self.engine.inspect(container))
+        self.assertEqual(list(self.listed()), [])
+
+    def test_remove_is_repeatable(self) -> None:
+        """Removing what is gone does nothing."""
+        container = self.create("web")
+        self.engine.remove(container)
+        self.engine.remove(container)
+
+    def test_crashed(self) -> None:
+        """A container whose program died is told as exited, with an exit code, and a "die" event is sent."""
+        container = self.create("web")
+        self.engine.start(container)
+        told = self.listen()
+        self.assertTrue(self.listed()[0].running)
+        self.crash(self.engine, container)
+        told.until("die", container)
+        state = self.state(container)
+        self.assertEqual(state.status, Status.EXITED)
+        self.assertNotEqual(state.exit_code, 0)
+        self.assertEqual(list(self.listed()), [state])
+
+    # Commands inside.
+
+    def test_execute(self) -> None:
+        """A command run inside gives its exit status."""
+        container = self.create("web")
+        self.engine.start(container)
+        self.assertEqual(self.engine.execute(container, ["true"], 10.0), 0)
+        self.assertEqual(self.engine.execute(container, ["sh", "-c", "exit 3"], 10.0), 3)
+
+    def test_execute_overdue(self) -> None:
+        """A command that takes too long gives 124."""
+        container = self.create("web")
+        self.engine.start(container)
+        self.assertEqual(self.engine.execute(container, ["sleep", "1000"], 0.2), 124)
+
+    def test_execute_stopped(self) -> None:
+        """Running a command in a container that does not run is refused."""
+        container = self.create("web")
+        with self.assertRaises(EngineRefused):
+            self.engine.execute(container, ["true"], 10.0)
+
+    def test_execute_absent(self) -> None:
+        """Running a command in a container that is gone says so."""
+        with self.assertRaises(ContainerAbsent):
+            self.engine.execute("0" * 64, ["true"], 10.0)
+
+    # Events.
+
+    def test_events(self) -> None:
+        """A container's life is told in order, but not the commands run inside."""
+        told = self.listen()
+        container = self.create("web")
+        self.engine.start(container)
+        self.engine.execute(container, ["true"], 10.0)
+        self.engine.stop(container, 5)
+        self.engine.remove(container)
+        self.assertEqual(told.until("destroy", container), ["create", "start", "kill", "die", "stop", "destroy"])
+
+    def test_events_of_others(self) -> None:
+        """Another node's containers are not told."""
+        told = self.listen()
+        self.create("other", self.body(labels={LABEL_NODE: f"{self.prefix}-other"}))
+        mine = self.create("mine")
+        self.assertEqual(told.events.get(timeout=PATIENCE), ("create", mine))
+
+    def test_events_closed(self) -> None:
+        """Closing the stream from another thread ends the iteration; closing it again does nothing."""
+        told = self.listen()
+        told.stream.close()
+        self.assertTrue(told.ended())
+        told.stream.close()
+
+
+class AbsentEngineContract(_Case):
+    """Mix in and give ``make_absent_engine``."""
+
+    def make_absent_engine(self) -> Engine:
+        """An Engine that does not answer."""
+        raise NotImplementedError
+
+    def test_every_call(self) -> None:
+        """Every call to an Engine that does not answer says so."""
+        engine = self.make_absent_engine()
+        calls: list[Callable[[], object]] = [
+            engine.containers,
+            engine.events,
+            lambda: engine.inspect("0" * 64),
+            lambda: engine.image("web:1"),
+            lambda: engine.pull("web:1"),
+            lambda: engine.create("web", {"Image": "web:1"}),
+            lambda: engine.start("0" * 64),
+            lambda: engine.stop("0" * 64, 1),
+            lambda: engine.remove("0" * 64),
+            lambda: engine.execute("0" * 64, ["true"], 1.0),
+        ]
+        for call in calls:
+            with self.assertRaises(EngineUnavailable):
+                call()

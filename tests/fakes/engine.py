@@ -1,0 +1,331 @@
+"""
+A Docker Engine in memory that passes the contract of ``tests/contracts/engine.py``, without any real delay.
+
+It knows containers, images, a registry, ports taken by other programs, and an event stream; a test makes containers
+die, the Engine vanish, and pulls or starts fail.
+"""
+
+from __future__ import annotations
+
+import queue
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import wraps
+from itertools import count
+from threading import RLock
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+from attrs import define, evolve, field, frozen
+
+from daprdockr.model.errors import (
+    BadInput,
+    ContainerAbsent,
+    EngineRefused,
+    EngineUnavailable,
+    ImageAbsent,
+    PullFailed,
+)
+from daprdockr.model.host import (
+    LABEL_CLUSTER,
+    LABEL_DEFINITION,
+    LABEL_INSTANCE,
+    LABEL_NODE,
+    LABEL_REVISION,
+    ContainerState,
+    Image,
+    Port,
+    Status,
+)
+from daprdockr.model.names import InstanceName
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+_KILLED = 137
+_ENDED = object()
+
+
+@frozen
+class MemoryContainer:
+    """What the Engine remembers of one container."""
+
+    state: ContainerState
+    node: str
+    image: str
+    readable: bool = True
+
+
+class MemoryEvents:
+    """One subscription to the events of a node's containers."""
+
+    def __init__(self, node: str) -> None:
+        self.node = node
+        self.ended = False
+        self._queue: queue.SimpleQueue[object] = queue.SimpleQueue()
+
+    def __iter__(self) -> Iterator[tuple[str, str]]:
+        while (event := self._queue.get()) is not _ENDED:
+            assert isinstance(event, tuple)
+            yield event
+
+    def taken(self) -> tuple[str, str] | None:
+        """The next event if there is one already; None also at the end, when ``ended`` says so."""
+        event = None if self._queue.empty() else self._queue.get()
+        self.ended = self.ended or event is _ENDED
+        return event if isinstance(event, tuple) else None
+
+    def put(self, action: str, container: str) -> None:
+        self._queue.put((action, container))
+
+    def close(self) -> None:
+        self._queue.put(_ENDED)
+
+
+def _call(
+    method: Callable[Concatenate[MemoryEngine, P], T],
+) -> Callable[Concatenate[MemoryEngine, P], T]:
+    """Count the call, refuse it while the Engine is away, and let no other thread in."""
+
+    @wraps(method)
+    def counted(self: MemoryEngine, *args: P.args, **kwargs: P.kwargs) -> T:
+        with self._lock:
+            self.calls[method.__name__] += 1
+            if self.unavailable:
+                raise EngineUnavailable("the Docker Engine did not answer: the test took it away")
+            return method(self, *args, **kwargs)
+
+    return counted  # type: ignore[return-value]  # wraps() hides that self is given by position
+
+
+@define(eq=False)
+class MemoryEngine:
+    """
+    One host's Engine as ``node`` sees it; ``seen_by`` gives another node's view of the same host.
+
+    ``calls`` counts the calls by name. ``taken_ports`` are host ports of other programs. ``registry`` holds what can
+    be pulled. ``broken_images`` start no container. ``statuses`` are the exit statuses of commands run inside, 0 for
+    any other; None: the command takes too long. ``now`` is the Engine's clock in seconds since the epoch.
+    """
+
+    node: str = "node"
+    calls: Counter[str] = field(factory=Counter)
+    taken_ports: set[int] = field(factory=set)
+    images: dict[str, Image] = field(factory=dict)
+    registry: dict[str, Image] = field(factory=dict)
+    broken_images: set[str] = field(factory=set)
+    statuses: dict[tuple[str, ...], int | None] = field(factory=dict)
+    now: float = 1_000_000.0
+    _lock: RLock = field(factory=RLock)
+    _containers: dict[str, MemoryContainer] = field(factory=dict)
+    _streams: list[MemoryEvents] = field(factory=list)
+    _numbers: Iterator[int] = field(factory=lambda: count(1))
+    _gone: list[bool] = field(factory=lambda: [False])
+
+    # What a test does to the host.
+
+    def seen_by(self, node: str) -> MemoryEngine:
+        """Another node's agent on the same Engine; shares everything but ``node``, ``calls`` and ``now``."""
+        return evolve(self, node=node, calls=Counter())
+
+    def add_image(
+        self, reference: str, exposed: Sequence[int] = (), healthcheck: bool = False, local: bool = True
+    ) -> None:
+        """An image on this host, or with ``local`` False one that a pull brings here; ``exposed`` are TCP ports."""
+        ports = tuple(Port(container=number) for number in sorted(exposed))
+        image = Image(id=f"sha256:{reference}", exposed=ports, has_healthcheck=healthcheck)
+        (self.images if local else self.registry)[reference] = image
+
+    def crash(self, container: str, exit_code: int = 1, oom_killed: bool = False) -> None:
+        """Its program ends by itself."""
+        with self._lock:
+            self._end(container, exit_code, oom_killed)
+
+    def judge(self, container: str, verdict: str) -> None:
+        """The image's HEALTHCHECK says "healthy" or "unhealthy"."""
+        with self._lock:
+            self._change(container, health=verdict)
+            self._tell(f"health_status: {verdict}", container)
+
+    @property
+    def unavailable(self) -> bool:
+        """While true every call raises EngineUnavailable; turning true ends all event streams."""
+        return self._gone[0]
+
+    @unavailable.setter
+    def unavailable(self, value: bool) -> None:
+        with self._lock:
+            self._gone[0] = value
+            if value:
+                self._hang_up()
+
+    @property
+    def states(self) -> list[ContainerState]:
+        """What ``containers`` gives, also while the Engine is away."""
+        with self._lock:
+            return [held.state for held in self._containers.values() if held.node == self.node and held.readable]
+
+    # What daprdockr.model.seams.Engine asks for.
+
+    @_call
+    def containers(self) -> Sequence[ContainerState]:
+        return self.states
+
+    @_call
+    def inspect(self, container: str) -> ContainerState | None:
+        held = self._containers.get(container)
+        return held.state if held and held.node == self.node and held.readable else None
+
+    @_call
+    def image(self, reference: str) -> Image | None:
+        return self.images.get(reference)
+
+    @_call
+    def pull(self, reference: str) -> None:
+        if reference not in self.registry:
+            raise PullFailed(f"{reference!r} could not be pulled: manifest unknown")
+        self.images[reference] = self.registry[reference]
+
+    @_call
+    def create(self, name: str, body: Mapping[str, Any]) -> str:
+        reference = body["Image"]
+        if reference not in self.images:
+            raise ImageAbsent(f"No such image: {reference}: pull or build it on this host")
+        if any(held.state.name == name for held in self._containers.values()):
+            raise EngineRefused(f"the Docker Engine refused to create container {name}: the name is already in use")
+        container = f"{next(self._numbers):064x}"
+        self._containers[container] = self._held(container, name, body)
+        self._tell("create", container)
+        return container
+
+    @_call
+    def start(self, container: str) -> ContainerState:
+        held = self._find(container)
+        if held.state.running:
+            return held.state
+        if held.image in self.broken_images:
+            self._change(container, exit_code=127, error="executable file not found")
+            raise EngineRefused(f"the Docker Engine refused to start {held.state.name}: executable file not found")
+        ports = tuple(port if port.host else evolve(port, host=self._free_port()) for port in held.state.ports)
+        for port in ports:
+            if port.host in self.taken_ports | self._published():
+                self._change(container, exit_code=128, error="port is already allocated")
+                raise EngineRefused(f"port {port.host} of this host is taken: publish another one")
+        self._change(
+            container,
+            status=Status.RUNNING,
+            ports=ports,
+            exit_code=0,
+            error="",
+            oom_killed=False,
+            started=self._tick(),
+            health="starting" if self.images[held.image].has_healthcheck else "",
+            address=f"172.17.{next(self._numbers) % 65536 // 256}.{next(self._numbers) % 256}",
+        )
+        self._tell("start", container)
+        return self._containers[container].state
+
+    @_call
+    def stop(self, container: str, grace: int) -> None:
+        held = self._containers.get(container)
+        if held and held.state.running:
+            self._tell("kill", container)
+            self._end(container, 0, False)
+            self._tell("stop", container)
+
+    @_call
+    def remove(self, container: str) -> None:
+        if container in self._containers:
+            if self._containers[container].state.running:
+                self._tell("kill", container)
+                self._end(container, _KILLED, False)
+            self._tell("destroy", container)
+            del self._containers[container]
+
+    @_call
+    def execute(self, container: str, command: Sequence[str], timeout: float) -> int:
+        if not self._find(container).state.running:
+            raise EngineRefused(f"the Docker Engine refused to run a command: container {container} is not running")
+        status = self.statuses.get(tuple(command), 0)
+        return 124 if status is None else status
+
+    @_call
+    def events(self) -> MemoryEvents:
+        stream = MemoryEvents(self.node)
+        self._streams.append(stream)
+        return stream
+
+    def close(self) -> None:
+        with self._lock:
+            self._hang_up()
+
+    # How it works inside.
+
+    def _held(self, container: str, name: str, body: Mapping[str, Any]) -> MemoryContainer:
+        labels: Mapping[str, str] = body.get("Labels", {})
+        bindings = body.get("HostConfig", {}).get("PortBindings", {})
+        try:
+            instance = InstanceName.parse(labels.get(LABEL_INSTANCE, ""))
+            readable = True
+        except BadInput:
+            instance, readable = InstanceName.parse("1.unreadable.unreadable"), False
+        state = ContainerState(
+            id=container,
+            name=name,
+            instance=instance,
+            definition=labels.get(LABEL_DEFINITION, ""),
+            status=Status.CREATED,
+            cluster=int(labels.get(LABEL_CLUSTER, "0"), 16),
+            revision=int(labels.get(LABEL_REVISION, "0")),
+            ports=tuple(sorted(_port(key, wanted) for key, wanted in bindings.items())),
+            stop_timeout=body.get("StopTimeout", 10),
+        )
+        return MemoryContainer(state=state, node=labels.get(LABEL_NODE, ""), image=body["Image"], readable=readable)
+
+    def _find(self, container: str) -> MemoryContainer:
+        try:
+            return self._containers[container]
+        except KeyError:
+            raise ContainerAbsent(f"No such container: {container}") from None
+
+    def _change(self, container: str, **changes: Any) -> None:
+        held = self._find(container)
+        self._containers[container] = evolve(held, state=evolve(held.state, **changes))
+
+    def _end(self, container: str, exit_code: int, oom_killed: bool) -> None:
+        self._change(
+            container,
+            status=Status.EXITED,
+            exit_code=exit_code,
+            oom_killed=oom_killed,
+            finished=self._tick(),
+            address="",
+        )
+        self._tell("die", container)
+
+    def _published(self) -> set[int]:
+        running = (held.state for held in self._containers.values() if held.state.running)
+        return {port.host for state in running for port in state.ports}
+
+    def _free_port(self) -> int:
+        """As the Engine does: another number at every start."""
+        taken = self.taken_ports | self._published()
+        return next(number for number in (32768 + n % 28000 for n in self._numbers) if number not in taken)
+
+    def _tick(self) -> float:
+        self.now += 0.001
+        return self.now
+
+    def _tell(self, action: str, container: str) -> None:
+        for stream in self._streams:
+            if stream.node == self._containers[container].node:
+                stream.put(action, container)
+
+    def _hang_up(self) -> None:
+        for stream in self._streams:
+            stream.close()
+        self._streams.clear()
+
+
+def _port(key: str, wanted: Sequence[Mapping[str, str]]) -> Port:
+    number, _, protocol = key.partition("/")
+    return Port(container=int(number), protocol=protocol or "tcp", host=int(wanted[0].get("HostPort") or 0))

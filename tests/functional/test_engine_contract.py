@@ -1,0 +1,50 @@
+"""The adapter keeps the contract of the Engine's seam against a real Docker Engine."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from docker import APIClient
+from twisted.trial.unittest import SynchronousTestCase
+
+from daprdockr.engine.docker_engine import DockerEngine
+from daprdockr.model.seams import Engine
+from tests.contracts.engine import AbsentEngineContract, EngineContract
+from tests.functional import docker_engine
+
+
+class DockerEngineTests(EngineContract, SynchronousTestCase):
+    """The contract, asked of the adapter."""
+
+    def setUp(self) -> None:
+        self.image = docker_engine.sample_image()
+        self.prefix = docker_engine.unique_prefix()
+        super().setUp()
+
+    def make_engine(self, node: str) -> DockerEngine:
+        engine = DockerEngine(docker_engine.engine_url(), node)
+        self.addCleanup(engine.close)
+        return engine
+
+    def free_port(self) -> int:
+        return docker_engine.free_port()
+
+    @contextmanager
+    def taken_port(self) -> Iterator[int]:
+        with docker_engine.taken_port() as port:
+            yield port
+
+    def crash(self, engine: Engine, container: str) -> None:
+        client = APIClient(base_url=docker_engine.engine_url(), version="auto")
+        self.addCleanup(client.close)
+        os.kill(client.inspect_container(container)["State"]["Pid"], signal.SIGKILL)
+
+
+class DockerEngineAbsentTests(AbsentEngineContract, SynchronousTestCase):
+    """The contract of an Engine that does not answer, asked of the adapter."""
+
+    def make_absent_engine(self) -> DockerEngine:
+        return DockerEngine("unix:///nonexistent/docker.sock", "node")

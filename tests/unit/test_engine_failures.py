@@ -1,0 +1,96 @@
+"""What docker-py raises becomes one of our errors."""
+
+from __future__ import annotations
+
+from docker.errors import APIError, DockerException, ImageNotFound, NotFound
+from requests import ConnectionError, ReadTimeout, Response
+from twisted.trial.unittest import SynchronousTestCase
+from urllib3.exceptions import ProtocolError
+
+from daprdockr.engine.failures import asking, classed, one_line, pull_failure
+from daprdockr.model.errors import (
+    ContainerAbsent,
+    EngineError,
+    EngineRefused,
+    EngineUnavailable,
+    ImageAbsent,
+    PullFailed,
+)
+
+
+def answer(status: int, explanation: str, kind: type[APIError] = APIError) -> APIError:
+    """As docker-py raises for an answer of the Engine."""
+    response = Response()
+    response.status_code = status
+    return kind("refused", response=response, explanation=explanation)
+
+
+class ClassedTests(SynchronousTestCase):
+    """``classed`` and ``asking``."""
+
+    def test_kinds(self) -> None:
+        """Each foreign error has one meaning."""
+        errors: list[tuple[Exception, type[EngineError]]] = [
+            (answer(404, "No such image: web:1", ImageNotFound), ImageAbsent),
+            (answer(404, "No such container: web", NotFound), ContainerAbsent),
+            (answer(404, "network backend not found", NotFound), EngineRefused),
+            (answer(400, "Minimum memory limit allowed is 6MB"), EngineRefused),
+            (answer(409, "Conflict. The name is in use"), EngineRefused),
+            (answer(500, "invalid mode: zz"), EngineRefused),
+            (answer(503, "the daemon is shutting down"), EngineUnavailable),
+            (DockerException("Error while fetching server API version"), EngineUnavailable),
+            (ConnectionError("Connection aborted"), EngineUnavailable),
+            (ReadTimeout("timed out"), EngineUnavailable),
+            (ProtocolError("Connection broken"), EngineUnavailable),
+            (BrokenPipeError(32, "Broken pipe"), EngineUnavailable),
+        ]
+        for error, kind in errors:
+            with self.assertRaises(kind) as caught, asking("start web"):
+                raise error
+            self.assertIs(type(caught.exception), kind)
+            self.assertIs(caught.exception.__cause__, error)
+
+    def test_port_taken(self) -> None:
+        """A taken host port is named first, in whichever words the Engine says it."""
+        for text in (
+            "driver failed programming external connectivity on endpoint pb (07ea): "
+            "Bind for 0.0.0.0:18090 failed: port is already allocated",
+            "driver failed programming external connectivity on endpoint pd (2edb): "
+            "Error starting userland proxy: listen tcp4 0.0.0.0:18090: bind: address already in use",
+            "Bind for :::18090 failed: port is already allocated",
+            "failed to bind host port for [::]:18090:172.17.0.2:80/tcp: address already in use",
+            "failed to set up container networking: driver failed programming external connectivity on endpoint pd "
+            "(2edb): failed to bind host port 0.0.0.0:18090/tcp: address already in use",
+        ):
+            error = classed(answer(500, text), "start web")
+            self.assertIs(type(error), EngineRefused)
+            self.assertTrue(str(error).startswith("port 18090 of this host is taken"), error)
+
+    def test_ours_pass(self) -> None:
+        """An error of ours, and a mistake in the code, pass as they are."""
+        for error in (EngineRefused("no"), KeyError("Id")):
+            with self.assertRaises(type(error)) as caught, asking("start web"):
+                raise error
+            self.assertIs(caught.exception, error)
+
+    def test_one_line(self) -> None:
+        """A text of many lines becomes one of bounded length."""
+        text = one_line("first\n\tsecond " + "x" * 1000)
+        self.assertTrue(text.startswith("first second xxx"))
+        self.assertEqual(len(text), 300)
+
+
+class PullFailureTests(SynchronousTestCase):
+    """``pull_failure``."""
+
+    def test_blame(self) -> None:
+        """What registry, name or credentials are to blame for is a failed pull; an Engine that vanished is not."""
+        errors: list[tuple[Exception, type[EngineError]]] = [
+            (answer(404, "pull access denied for web", ImageNotFound), PullFailed),
+            (answer(500, "Get https://registry.invalid/v2/: no such host"), PullFailed),
+            (DockerException("Credentials store error"), PullFailed),
+            (ReadTimeout("timed out"), PullFailed),
+            (ConnectionError("Connection aborted"), EngineUnavailable),
+        ]
+        for error, kind in errors:
+            self.assertIs(type(pull_failure(error, "web:1")), kind)

@@ -1,0 +1,108 @@
+"""The Docker Engine in memory keeps the contract, and does what tests ask of it besides."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import count
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from daprdockr.model.errors import EngineRefused, EngineUnavailable, PullFailed
+from daprdockr.model.host import Status
+from daprdockr.model.seams import Engine
+from tests.contracts.engine import AbsentEngineContract, EngineContract
+from tests.fakes.engine import MemoryEngine
+
+
+class MemoryEngineTests(EngineContract, SynchronousTestCase):
+    """The contract, asked of the fake."""
+
+    image = "sample:1"
+
+    def setUp(self) -> None:
+        self.host = MemoryEngine(statuses={("sh", "-c", "exit 3"): 3, ("sleep", "1000"): None})
+        self.host.add_image(self.image, exposed=[8080])
+        self.ports = count(20000)
+        super().setUp()
+
+    def make_engine(self, node: str) -> MemoryEngine:
+        return self.host.seen_by(node)
+
+    def free_port(self) -> int:
+        return next(self.ports)
+
+    @contextmanager
+    def taken_port(self) -> Iterator[int]:
+        port = self.free_port()
+        self.host.taken_ports.add(port)
+        yield port
+
+    def crash(self, engine: Engine, container: str) -> None:
+        self.host.crash(container, 137)
+
+
+class MemoryEngineAbsentTests(AbsentEngineContract, SynchronousTestCase):
+    """The contract of an Engine that does not answer, asked of the fake."""
+
+    def make_absent_engine(self) -> MemoryEngine:
+        engine = MemoryEngine()
+        engine.unavailable = True
+        return engine
+
+
+class MemoryEngineControlTests(SynchronousTestCase):
+    """What only tests ask."""
+
+    def setUp(self) -> None:
+        self.engine = MemoryEngine()
+        self.engine.add_image("sample:1", healthcheck=True)
+        body = {"Image": "sample:1", "Labels": {"io.daprdockr.node": "node", "io.daprdockr.instance": "1.web.myapp"}}
+        self.container = self.engine.create("web", body)
+
+    def test_unavailable_ends_streams(self) -> None:
+        """Taking the Engine away ends the event streams, and bringing it back lets calls through again."""
+        stream = self.engine.events()
+        self.engine.unavailable = True
+        self.assertEqual(list(stream), [])
+        with self.assertRaises(EngineUnavailable):
+            self.engine.containers()
+        self.engine.unavailable = False
+        self.assertEqual([state.id for state in self.engine.containers()], [self.container])
+
+    def test_pull_from_registry(self) -> None:
+        """What lies in the registry is on the host after a pull; what is only local can not be pulled."""
+        self.engine.add_image("web:2", local=False)
+        self.assertIsNone(self.engine.image("web:2"))
+        self.engine.pull("web:2")
+        self.assertIsNotNone(self.engine.image("web:2"))
+        with self.assertRaises(PullFailed):
+            self.engine.pull("sample:1")
+
+    def test_crash(self) -> None:
+        """A crash leaves its exit code and says whether memory ran out."""
+        self.engine.start(self.container)
+        self.engine.crash(self.container, 9, oom_killed=True)
+        (state,) = self.engine.containers()
+        self.assertEqual((state.status, state.exit_code, state.oom_killed), (Status.EXITED, 9, True))
+
+    def test_judge(self) -> None:
+        """A verdict of the HEALTHCHECK is told as an event and as state."""
+        self.assertEqual(self.engine.start(self.container).health, "starting")
+        stream = self.engine.events()
+        self.engine.judge(self.container, "healthy")
+        self.engine.close()
+        self.assertEqual(list(stream), [("health_status: healthy", self.container)])
+        self.assertEqual(self.engine.containers()[0].health, "healthy")
+
+    def test_broken_image(self) -> None:
+        """A broken image starts no container."""
+        self.engine.broken_images.add("sample:1")
+        with self.assertRaises(EngineRefused):
+            self.engine.start(self.container)
+
+    def test_calls(self) -> None:
+        """Calls are counted by name."""
+        self.engine.containers()
+        self.engine.containers()
+        self.assertEqual(self.engine.calls["containers"], 2)
