@@ -1,0 +1,96 @@
+"""
+From a question about ``container.`` to what is answered. Pure: it knows neither bytes nor who asked.
+
+The rules: RFC 1034 section 4.3.2, RFC 2308 (negative answers), RFC 8020 (a name above existing ones exists),
+RFC 4343 (case), RFC 2782 (SRV), RFC 8482 (ANY gets one set).
+"""
+
+from __future__ import annotations
+
+from attrs import frozen
+
+from daprdockr.dns.query import Question
+from daprdockr.dns.records import (
+    AAAA,
+    ANY,
+    AXFR,
+    IN,
+    IXFR,
+    NOERROR,
+    NS,
+    NXDOMAIN,
+    SRV,
+    A,
+    Node,
+    RRset,
+    Srv,
+)
+from daprdockr.dns.zone import ZONE, Zone
+
+MAX_TARGETS = 256
+"""Targets of an answer whose addresses are looked up for the additional section; more hardly fit into it."""
+_APEX = ZONE.encode()
+
+
+@frozen
+class Owned:
+    """A set at a name. ``owner`` is dotted, without the last dot; all names of ours are plain labels."""
+
+    owner: bytes
+    rrset: RRset
+
+
+@frozen
+class Answer:
+    """What to answer: the response code and the sections."""
+
+    rcode: int
+    authoritative: bool = False
+    answers: tuple[Owned, ...] = ()
+    authority: tuple[Owned, ...] = ()
+    additional: tuple[Owned, ...] = ()
+
+
+def in_zone(question: Question) -> bool:
+    """Whether the name is ``container.`` or below it."""
+    return bool(question.labels) and question.labels[-1].lower() == _APEX
+
+
+def refused(question: Question) -> bool:
+    """Whether nobody gets an answer: another class than IN, or a transfer of the zone."""
+    return question.klass != IN or question.type in (AXFR, IXFR)
+
+
+def answer(zone: Zone, question: Question, rotation: int) -> Answer:
+    """
+    Answer a question that is ``in_zone`` and not ``refused``.
+
+    :param rotation: any number; the records of the answer are rotated by it.
+    """
+    node = zone.lookup(question.lower()[:-1])
+    rrset = None if node is None else _choose(node, question.type)
+    if rrset is None:
+        # The owner in the case it was asked: it then compresses to a pointer into the question.
+        soa = Owned(question.labels[-1], zone.soa())
+        return Answer(NXDOMAIN if node is None else NOERROR, True, authority=(soa,))
+    rotated = rrset.rotated(rotation)
+    owned = Owned(b".".join(question.labels), rotated)
+    return Answer(NOERROR, True, answers=(owned,), additional=_additional(zone, rotated))
+
+
+def _choose(node: Node, kind: int) -> RRset | None:
+    if kind == ANY:
+        return next(iter(node.values()), None)
+    return node.get(kind)
+
+
+def _additional(zone: Zone, rrset: RRset) -> tuple[Owned, ...]:
+    """The addresses of the names that an SRV or NS set points at, each name once, in the order of the set."""
+    if rrset.type not in (SRV, NS):
+        return ()
+    targets = dict.fromkeys(data.target if isinstance(data, Srv) else str(data) for data in rrset.data[:MAX_TARGETS])
+    found = []
+    for target in targets:
+        node = zone.lookup(tuple(target.encode().split(b".")[:-1])) or {}
+        found += [Owned(target.encode(), node[kind]) for kind in (A, AAAA) if kind in node]
+    return tuple(found)

@@ -1,0 +1,75 @@
+"""
+How packets come in and go out: the two protocols of ``twisted.names`` with limits and without a word per packet.
+
+Both hand raw packets to their controller (``authority``) instead of decoding them with ``dns.Message``: see
+``query`` for what that gets wrong. They know nothing of what a packet says.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet.protocol import connectionDone
+from twisted.names import dns
+from twisted.protocols.policies import TimeoutMixin
+from twisted.python.failure import Failure
+
+MAX_DATAGRAM = 1232
+MAX_MESSAGE = 4096
+"""Octets of a query over TCP; no honest one has as many."""
+IDLE_SECONDS = 10.0
+"""A connection is closed when it has been this long without a whole query (RFC 7766 section 6.2.3)."""
+
+
+class Datagrams(dns.DNSDatagramProtocol):
+    """DNS over one UDP socket."""
+
+    noisy = False
+    stream = False
+
+    def datagramReceived(self, data: bytes, addr: tuple[str, int]) -> None:
+        if len(data) <= MAX_DATAGRAM:
+            self.controller.packet_received(data, self, addr)
+
+    def send(self, packet: bytes, address: tuple[str, int]) -> None:
+        """
+        Send unless the socket has been closed meanwhile.
+
+        :raises OSError: when the kernel does not take it (no route, no buffer, a forged port 0).
+        """
+        if self.transport is not None:
+            self.transport.write(packet, address)
+
+
+class Streams(dns.DNSProtocol, TimeoutMixin):
+    """DNS over one TCP connection; answers leave in the order they are ready (RFC 7766 section 6.2.1.1)."""
+
+    transport: Any
+    MAX_LENGTH = MAX_MESSAGE
+    stream = True
+
+    def connectionMade(self) -> None:
+        super().connectionMade()
+        # Why: a client that asks and never reads must not fill our memory. As the producer of its own
+        # transport this protocol stops reading questions while the answers to earlier ones pile up.
+        self.transport.registerProducer(self, True)
+        self.setTimeout(IDLE_SECONDS)
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        self.setTimeout(None)
+        super().connectionLost(reason)
+
+    def stringReceived(self, data: bytes) -> None:
+        self.resetTimeout()
+        peer = self.transport.getPeer()
+        self.controller.packet_received(data, self, (peer.host, peer.port))
+
+    def lengthLimitExceeded(self, length: int) -> None:
+        self.transport.abortConnection()
+
+    def timeoutConnection(self) -> None:
+        self.transport.abortConnection()
+
+    def send(self, packet: bytes, address: Any) -> None:
+        """Send; nothing happens when the connection is gone."""
+        self.sendString(packet)

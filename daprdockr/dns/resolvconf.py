@@ -1,0 +1,36 @@
+"""The upstreams that a resolv.conf names. Pure: the caller reads the file."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Collection
+
+from daprdockr.dns.endpoint import Endpoint
+
+MAX_UPSTREAMS = 3
+"""resolv.conf(5): MAXNS."""
+
+
+def upstreams(text: str, own: Collection[str]) -> tuple[Endpoint, ...]:
+    """
+    The name servers of a resolv.conf (port 53 each), without those at ``own`` addresses.
+
+    :param own: addresses where this agent itself listens on port 53: asking there would be asking in a circle.
+    """
+    ours = {_canonical(address) for address in own}
+    found: dict[Endpoint, None] = {}
+    for line in text.splitlines():
+        words = line.split()
+        if len(words) < 2 or words[0] != "nameserver":
+            continue
+        address = _canonical(words[1])
+        if address and address not in ours:
+            found[Endpoint(address)] = None
+    return tuple(found)[:MAX_UPSTREAMS]
+
+
+def _canonical(text: str) -> str:
+    try:
+        return str(ipaddress.ip_address(text))
+    except ValueError:
+        return ""

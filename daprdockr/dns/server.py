@@ -1,0 +1,77 @@
+"""The DNS of an agent, put together: listeners, authority, proxy. Nothing is decided here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from random import SystemRandom
+from typing import Any
+
+from attrs import asdict
+from twisted.application.service import MultiService
+from twisted.internet.defer import Deferred
+
+from daprdockr.dns.authority import Authority, Network
+from daprdockr.dns.cache import Cache
+from daprdockr.dns.endpoint import Endpoint
+from daprdockr.dns.exchange import SocketExchange
+from daprdockr.dns.forward import Forwarder
+from daprdockr.dns.listen import DnsListeners
+from daprdockr.dns.zone import Zone
+
+
+class DnsServer(MultiService):
+    """
+    DNS over UDP and TCP at ``listen``: the zone that was published last, and other names from ``upstreams``.
+
+    Until the first zone is published, names below ``container.`` get SERVFAIL.
+    """
+
+    def __init__(
+        self,
+        reactor: Any,
+        *,
+        listen: Sequence[Endpoint],
+        allow: Sequence[Network],
+        upstreams: Sequence[Endpoint],
+        host_addresses: Callable[[], frozenset[str]],
+    ) -> None:
+        """
+        :param allow: the networks whose clients may have other names forwarded.
+        :param upstreams: who is asked for other names, none of them ourselves; empty to refuse such names.
+        :param host_addresses: all addresses of the host now, as ``addresses.host_addresses`` gives them.
+        """
+        super().__init__()
+        system = SystemRandom()
+        self._forwarder = Forwarder(
+            reactor, upstreams, SocketExchange(reactor), cache=Cache(), draw_id=lambda: system.getrandbits(16)
+        )
+        self._authority = Authority(
+            reactor,
+            forwarder=self._forwarder if upstreams else None,
+            allow=allow,
+            rotation=lambda: system.getrandbits(32),
+        )
+        self._listeners = DnsListeners(reactor, listen, self._authority, host_addresses)
+        self._listeners.setServiceParent(self)
+
+    @property
+    def bound(self) -> tuple[Endpoint, ...]:
+        """Where it listens now."""
+        return self._listeners.bound
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """What was counted since the start, by name."""
+        return {**asdict(self._authority.counts), **asdict(self._forwarder.counts)}
+
+    def publish(self, zone: Zone) -> None:
+        """Answer from this zone from the next query on."""
+        self._authority.publish(zone)
+
+    async def _stop(self) -> None:
+        await super().stopService()
+        await self._forwarder.stop()
+
+    def stopService(self) -> Deferred[None]:
+        """Fires when all sockets are closed."""
+        return Deferred.fromCoroutine(self._stop())

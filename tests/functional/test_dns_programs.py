@@ -1,0 +1,307 @@
+"""
+The DNS of an agent as the programs people use see it: dig, BusyBox's and BIND's nslookup, and hostile senders.
+
+The server runs in this process on a free port of loopback addresses, with an upstream of our own behind it.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import random
+import re
+import shutil
+import socket
+import struct
+from typing import Any
+
+import dns.message
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred
+from twisted.internet.protocol import DatagramProtocol
+from twisted.internet.testing import EventLoggingObserver
+from twisted.internet.utils import getProcessOutputAndValue
+from twisted.logger import globalLogPublisher
+from twisted.trial.unittest import SkipTest, TestCase
+
+from daprdockr.dns.endpoint import Endpoint
+from daprdockr.dns.server import DnsServer
+from daprdockr.dns.zone import Zone
+from daprdockr.model.host import Port
+from daprdockr.model.names import ServiceName
+from tests.functional.dns_upstream import Upstream, address_reply
+from tests.unit.dns_samples import running, sample_zone
+
+ALLOWED = [ipaddress.ip_network("127.0.0.1/32")]
+
+
+class DnsTestCase(TestCase):
+    """A server at 127.0.0.1 and 127.0.0.2 on one free port."""
+
+    timeout = 60
+
+    async def setUp(self) -> None:  # type: ignore[override]  # trial awaits it
+        self.upstream = Upstream(reactor)
+        self.addCleanup(self.upstream.stop)
+        self.server = await self.start()
+        self.addCleanup(self.server.stopService)
+        self.server.publish(sample_zone())
+        self.port = self.server.bound[0].port
+
+    async def start(self) -> DnsServer:
+        """A running server; when somebody takes one of its four sockets first, on another port."""
+        for _ in range(20):
+            server = DnsServer(
+                reactor,
+                listen=[Endpoint("0.0.0.0", self.free_port())],
+                allow=ALLOWED,
+                upstreams=[self.upstream.endpoint],
+                host_addresses=lambda: frozenset({"127.0.0.1", "127.0.0.2"}),
+            )
+            server.privilegedStartService()
+            server.startService()
+            if len(server.bound) == 2:
+                return server
+            await server.stopService()
+        raise AssertionError("no port was free at both addresses for UDP and TCP")
+
+    def free_port(self) -> int:
+        with socket.socket() as chosen:
+            chosen.bind(("127.0.0.1", 0))
+            port: int = chosen.getsockname()[1]
+            return port
+
+    async def run_program(self, program: str, *arguments: str) -> tuple[str, int]:
+        """What a program says on its standard output, and its exit status."""
+        path = shutil.which(program)
+        if path is None:
+            if os.environ.get("CI"):
+                self.fail(f"{program} is not installed")
+            raise SkipTest(f"{program} is not installed")
+        out, _, code = await getProcessOutputAndValue(path, arguments, env={"PATH": os.environ["PATH"]})
+        return out.decode(), code
+
+
+class DigTests(DnsTestCase):
+    """``dig``, which also complains about malformed messages and answers from elsewhere."""
+
+    async def dig(self, *arguments: str, server: str = "127.0.0.1") -> str:
+        where = [f"@{server}", "-p", str(self.port), "+tries=1", "+time=5", "+nocookie"]
+        out, code = await self.run_program("dig", *where, *arguments)
+        self.assertEqual(0, code, out)
+        self.assertNotRegex(out, r"(?i)malformed|unexpected|mismatch|garbage|timed out")
+        return out
+
+    async def short(self, *arguments: str) -> list[str]:
+        return (await self.dig("+short", *arguments)).split("\n")[:-1]
+
+    def status(self, out: str) -> str:
+        """The response code and the flags."""
+        found = re.search(r"status: (\w+).*\n;; flags: ([a-z ]+);", out)
+        assert found is not None, out
+        return f"{found[1]} {found[2]}"
+
+    async def test_addresses(self) -> None:
+        """Instances, services and groups answer with addresses, by UDP and TCP, with and without EDNS."""
+        for way in ("+notcp", "+tcp", "+noedns", "+norecurse", "+bufsize=512", "+bufsize=4096", "+dnssec"):
+            self.assertEqual(["10.0.0.1"], await self.short("1.web.myapp.container", way))
+            self.assertEqual(["fd00::1"], await self.short("web.myapp.container", "AAAA", way))
+            self.assertEqual(["10.0.0.1", "10.0.0.2"], sorted(await self.short("myapp.container", way)))
+
+    async def test_rotation(self) -> None:
+        """Every address comes first at some time."""
+        firsts: set[str] = set()
+        while len(firsts) < 2:
+            firsts.add((await self.short("web.myapp.container"))[0])
+        self.assertEqual({"10.0.0.1", "10.0.0.2"}, firsts)
+
+    async def test_ports(self) -> None:
+        """A port answers with the host's port and the address of its target."""
+        out = await self.dig("_8080._tcp.1.web.myapp.container", "SRV")
+        self.assertRegex(out, r"SRV\s+0 1 32001 1\.web\.myapp\.container\.")
+        self.assertRegex(out, r"ADDITIONAL SECTION:\n1\.web\.myapp\.container\.\s+0\s+IN\s+A\s+10\.0\.0\.1")
+
+    async def test_negative(self) -> None:
+        """Absent names are NXDOMAIN, absent types NOERROR, both with the SOA and the AA flag."""
+        for name, kind, status in [("no.container", "A", "NXDOMAIN"), ("2.web.myapp.container", "AAAA", "NOERROR")]:
+            out = await self.dig(name, kind)
+            self.assertEqual(f"{status} qr aa rd ra", self.status(out))
+            self.assertRegex(out, r"AUTHORITY SECTION:\ncontainer\.\s+1\s+IN\s+SOA")
+
+    async def test_next_query(self) -> None:
+        """What was published is in the answer to the next query."""
+        for number in range(1, 6):
+            zone = sample_zone().replace(ServiceName.parse("x.y"), [running("1.x.y", f"10.0.1.{number}")])
+            self.server.publish(zone)
+            self.assertEqual([f"10.0.1.{number}"], await self.short("1.x.y.container"))
+
+    async def test_large(self) -> None:
+        """An answer that is too long for UDP is fetched by TCP without the client being told to."""
+        ones = [running(f"{n}.web.crowd", f"10.1.0.{n}", Port(80, "tcp", 1000 + n)) for n in range(1, 201)]
+        self.server.publish(Zone.of(ones, serial=1))
+        out = await self.dig("80.tcp.web.crowd.container", "SRV")
+        self.assertEqual(200, out.count("IN\tSRV") - 1)
+        self.assertIn("(TCP)", out)
+        self.assertIn(" tc", self.status(await self.dig("80.tcp.web.crowd.container", "SRV", "+ignore")))
+
+    async def test_edns_compliance(self) -> None:
+        """The questions of the EDNS compliance tests (RFC 8906 section 8) have the answers they expect."""
+        expected = {
+            ("+noedns",): "NOERROR qr aa ra",
+            ("+edns=0",): "NOERROR qr aa ra",
+            ("+edns=1", "+noednsneg"): "BADVERS qr ra",
+            ("+edns=0", "+ednsopt=100"): "NOERROR qr aa ra",
+            ("+edns=0", "+ednsflags=0x80"): "NOERROR qr aa ra",
+            ("+edns=1", "+noednsneg", "+ednsopt=100"): "BADVERS qr ra",
+            ("+dnssec",): "NOERROR qr aa ra",
+            ("+noedns", "+zflag"): "NOERROR qr aa ra",
+            ("+noedns", "+noad", "+header-only"): "FORMERR qr ra",
+            ("+noedns", "+opcode=15", "+header-only"): "NOTIMP qr ra",
+        }
+        for arguments, status in expected.items():
+            out = await self.dig("+norecurse", *arguments, "container", "SOA")
+            self.assertEqual(status, self.status(out), arguments)
+            self.assertNotIn("OPT=100", out)
+            self.assertNotIn("MBZ", out)
+
+    async def test_refused(self) -> None:
+        """Other classes and transfers are refused."""
+        self.assertEqual("REFUSED qr rd ra", self.status(await self.dig("CH", "version.bind", "TXT")))
+        out = await self.dig("container", "AXFR")
+        self.assertIn("Transfer failed", out)
+
+    async def test_any(self) -> None:
+        """ANY gets one set of records by UDP and by TCP."""
+        for way in ("+notcp", "+tcp"):
+            out = await self.dig("1.web.myapp.container", "ANY", way)
+            self.assertEqual("NOERROR qr aa rd ra", self.status(out))
+            self.assertIn("ANSWER: 1,", out)
+
+    async def test_pipelining(self) -> None:
+        """Several questions on one TCP connection are all answered."""
+        out = await self.dig("+tcp", "+keepopen", "+short", "1.web.myapp.container", "+tcp", "2.web.myapp.container")
+        self.assertEqual(["10.0.0.1", "10.0.0.2"], out.split())
+
+    async def test_forwarded(self) -> None:
+        """Other names come from the upstream the first time, and from the cache from then on, by UDP and TCP."""
+        for way in ("+notcp", "+tcp", "+noedns"):
+            out = await self.dig("www.example.com", way)
+            self.assertEqual("NOERROR qr rd ra", self.status(out))
+            self.assertRegex(out, r"www\.example\.com\.\s+(60|5\d)\s+IN\s+A\s+10\.0\.0\.1")
+        self.assertEqual(1, len(self.upstream.queries))
+
+    async def test_forwarded_large(self) -> None:
+        """A long reply is fetched by TCP and passed on as each client can take it."""
+
+        def rule(query: dns.message.Message, stream: bool) -> list[bytes]:
+            reply = address_reply(query, 300)
+            if not stream:
+                reply.answer.clear()
+                reply.flags |= dns.flags.TC
+            return [reply.to_wire(max_size=65535)]
+
+        self.upstream.rule = rule
+        self.assertEqual(300, len(await self.short("www.example.com")))
+        self.assertEqual("NOERROR qr tc rd ra", self.status(await self.dig("www.example.com", "+ignore")))
+        self.assertEqual([False, True], [stream for _, stream, _ in self.upstream.queries])
+
+    async def test_not_allowed(self) -> None:
+        """Who is not allowed to have names forwarded is refused, and still gets those of the zone."""
+        out = await self.dig("-b", "127.0.0.3", "www.example.com", server="127.0.0.2")
+        self.assertEqual("REFUSED qr rd", self.status(out))
+        out = await self.dig("-b", "127.0.0.3", "1.web.myapp.container", server="127.0.0.2")
+        self.assertEqual("NOERROR qr aa rd", self.status(out))
+        self.assertEqual([], self.upstream.queries)
+
+
+class ClientTests(DnsTestCase):
+    """Other clients."""
+
+    async def test_busybox(self) -> None:
+        """BusyBox asks for A and AAAA at once and shows both; a missing type is no error to it."""
+        server = f"127.0.0.1:{self.port}"
+        out, code = await self.run_program("busybox", "nslookup", "1.web.myapp.container", server)
+        self.assertEqual(0, code, out)
+        self.assertEqual(["10.0.0.1", "fd00::1"], re.findall(r"^Address: (\S+)$", out, re.M))
+        out, code = await self.run_program("busybox", "nslookup", "2.web.myapp.container", server)
+        self.assertEqual(0, code, out)
+        out, code = await self.run_program("busybox", "nslookup", "no.container", server)
+        self.assertIn("NXDOMAIN", out)
+
+    async def test_nslookup(self) -> None:
+        """BIND's nslookup finds a service."""
+        port = f"-port={self.port}"
+        out, code = await self.run_program("nslookup", port, "web.myapp.container", "127.0.0.2")
+        self.assertEqual(0, code, out)
+        self.assertEqual({"10.0.0.1", "10.0.0.2", "fd00::1"}, set(re.findall(r"^Address: (\S+)$", out, re.M)))
+
+
+class Sender(DatagramProtocol):
+    """Sends packets, and a last one whose answer tells that all before it were read."""
+
+    noisy = False
+    transport: Any
+    LAST = dns.message.make_query("container", "SOA", id=0xFFFF).to_wire()
+
+    def __init__(self, server: tuple[str, int]) -> None:
+        self._server = server
+        self._received: list[bytes] = []
+        self._done: Deferred[list[bytes]] = Deferred()
+
+    def send(self, packets: list[bytes]) -> Deferred[list[bytes]]:
+        """Fires with what came back to ``packets``."""
+        self._received, self._done = [], Deferred()
+        for packet in [*packets, self.LAST]:
+            self.transport.write(packet, self._server)
+        return self._done
+
+    def datagramReceived(self, data: bytes, addr: Any) -> None:
+        if data[:2] == self.LAST[:2]:
+            self._done.callback(self._received)
+        else:
+            self._received.append(data)
+
+
+class HostileTests(DnsTestCase):
+    """Whatever is sent."""
+
+    async def setUp(self) -> None:  # type: ignore[override]  # trial awaits it
+        await super().setUp()
+        self.sender = Sender(("127.0.0.1", self.port))
+        port = reactor.listenUDP(0, self.sender, interface="127.0.0.1")  # type: ignore[attr-defined]  # IReactorUDP
+        self.addCleanup(port.stopListening)
+
+    async def send(self, packets: list[bytes]) -> list[bytes]:
+        """Send in bursts that the socket's buffer holds; returns what came back."""
+        received: list[bytes] = []
+        for start in range(0, len(packets), 50):
+            received += await self.sender.send(packets[start : start + 50])
+        return received
+
+    async def test_junk(self) -> None:
+        """Thousands of random, mutated and cut packets cause no exception, no line in the log, no odd answer."""
+        chance = random.Random(4)
+        whole = dns.message.make_query("8080.tcp.web.myapp.container", "SRV", use_edns=0, id=1).to_wire()
+        packets = []
+        for _ in range(1000):
+            packets.append(b"\0\1" + chance.randbytes(chance.randrange(200)))
+            mutated = bytearray(whole)
+            for _ in range(chance.randrange(1, 6)):
+                mutated[chance.randrange(2, len(mutated))] = chance.randrange(256)
+            packets += [bytes(mutated), whole[: chance.randrange(2, len(whole))]]
+        seen = EventLoggingObserver()
+        globalLogPublisher.addObserver(seen)
+        try:
+            received = await self.send(packets)
+        finally:
+            globalLogPublisher.removeObserver(seen)
+        self.assertEqual([], list(seen))
+        self.assertTrue(received)
+        for packet in received:
+            dns.message.from_wire(packet)
+
+    async def test_ping_pong(self) -> None:
+        """Packets that are answers are not answered, so no packet goes round and round."""
+        answers = [struct.pack("!6H", 1, flags, 0, 0, 0, 0) for flags in range(0x8000, 0x10000, 0x100)]
+        self.assertEqual([], await self.send(answers))
+        self.assertEqual(len(answers), self.server.counts["dropped"])
