@@ -53,3 +53,7 @@ class ImageAbsent(EngineError):
 
 class PullFailed(EngineError):
     """The image could not be pulled; the text is the registry's or the Engine's own."""
+
+
+class ProxyError(DaprdockrError):
+    """nginx is not there, refused a configuration, or did not take it up; the text is nginx's own if it gave one."""

@@ -1,0 +1,108 @@
+"""
+The files of the proxy, all in one directory below the state directory. Blocking: called in a thread.
+
+Note [Last good]
+    ``nginx.conf`` is what nginx reads when it starts or is told to reload; ``last-good.conf`` is the text it was last
+    seen to serve. A text becomes ``nginx.conf`` after ``nginx -t`` passed it, and ``last-good.conf`` after nginx
+    answered with its generation. In between a crash may fall anywhere: an agent that starts, or whose reload failed,
+    puts the last good text back. Only that text is therefore synced to the disk: syncing the others would delay each
+    change of the routes, and protect what a start overwrites.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from pathlib import Path
+
+from attrs import frozen
+
+_MAX_WORDS = 64 * 1024
+
+
+@frozen
+class ProxyFiles:
+    """A file that is read is written whole or not at all: into a draft beside it, then renamed."""
+
+    directory: Path
+
+    @property
+    def configuration(self) -> Path:
+        return self.directory / "nginx.conf"
+
+    @property
+    def candidate(self) -> Path:
+        return self.directory / "candidate.conf"
+
+    @property
+    def last_good(self) -> Path:
+        return self.directory / "last-good.conf"
+
+    @property
+    def socket(self) -> Path:
+        return self.directory / "generation.sock"
+
+    @property
+    def process(self) -> Path:
+        return self.directory / "process.json"
+
+    @property
+    def output(self) -> Path:
+        return self.directory / "error.log"
+
+    def prepare(self) -> bool:
+        """Make the directory, put the last good text back; whether there is a configuration to start on."""
+        self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.put_back()
+        return self.configuration.exists()
+
+    def propose(self, text: str) -> None:
+        """Write the candidate, which nobody reads but ``nginx -t``."""
+        self.candidate.write_bytes(text.encode())
+
+    def install(self) -> None:
+        """Make the candidate the configuration."""
+        os.replace(self.candidate, self.configuration)
+
+    def keep(self) -> None:
+        """Remember the configuration as good."""
+        text = self.configuration.read_bytes()
+        if not self.last_good.exists() or self.last_good.read_bytes() != text:
+            _write(self.last_good, text)
+
+    def put_back(self) -> None:
+        """Make the last good text the configuration; a no-op without one. See Note [Last good]."""
+        with contextlib.suppress(FileNotFoundError):
+            _write(self.configuration, self.last_good.read_bytes())
+
+    def output_size(self) -> int:
+        """Bytes that nginx has written until now."""
+        return self.output.stat().st_size if self.output.exists() else 0
+
+    def output_since(self, size: int) -> str:
+        """What nginx wrote after its output had ``size`` bytes, no more than the first 64 KiB of it."""
+        if size > self.output_size():  # trimmed in between
+            size = 0
+        with contextlib.suppress(FileNotFoundError), self.output.open("rb") as file:
+            file.seek(size)
+            return file.read(_MAX_WORDS).decode("utf-8", "replace")
+        return ""
+
+    def clear_socket(self) -> None:
+        """Remove what a killed nginx left, which would keep the next one from binding."""
+        self.socket.unlink(missing_ok=True)
+
+
+def _write(path: Path, content: bytes) -> None:
+    """Write whole or not at all, even if the power is cut: rename(2) survives that once the directory is synced."""
+    draft = path.with_name(path.name + ".new")
+    with draft.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(draft, path)
+    directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)

@@ -1,0 +1,236 @@
+"""
+The nginx that serves: started or adopted, given the routes, watched until it serves them.
+
+What runs is ``daprdockr.process``'s to keep running, when to publish is the ``Publisher``'s to say; this module puts
+a configuration in front of nginx and makes sure that it took it up.
+
+Note [Taking up a configuration]
+    A signal has no answer, and ``nginx -t`` passes where the reload then fails (a port is taken). So the new file is
+    tested, installed, signalled, and asked for: until the generation of the new text answers on the unix socket the
+    old one counts as served. HUP goes to the master's pid, and only after this master has answered once: before, it
+    has not set up its signals yet and would die of it.
+
+Note [Serving what was known]
+    nginx starts on the last good configuration before the agent knows anything, and an adopted one keeps what it has:
+    the routes of yesterday are better than none. Only ``publish`` changes them, and the agent calls it when it knows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from attrs import evolve, frozen
+from twisted.application.service import Service
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.task import deferLater
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from daprdockr.model.errors import ProxyError
+from daprdockr.model.seams import Run
+from daprdockr.process.child import SupervisedProcess
+from daprdockr.proxy.configuration import Settings, render
+from daprdockr.proxy.files import ProxyFiles
+from daprdockr.proxy.generation import GenerationSocket
+from daprdockr.proxy.program import NginxProgram, arguments, gave_up, reason_in
+from daprdockr.proxy.publisher import Publisher
+from daprdockr.proxy.routes import Route
+
+TAKE_UP = 10.0
+"""Seconds nginx is given to serve a new configuration. It tries for 2.5 s to bind a port that is taken."""
+
+FIRST_LOOK, LAST_LOOK = 0.01, 0.25
+"""Seconds between two questions for the generation, at first and at last."""
+
+ABSENT_RETRY = 30.0
+"""Seconds between two looks for a program that is not there."""
+
+
+@frozen
+class ProxyStatus:
+    """``reason`` is empty while all is well; ``reloads`` and ``failures`` count since the agent's start."""
+
+    running: bool
+    reason: str
+    generation: str
+    reloads: int
+    failures: int
+
+
+class Nginx(Service):
+    """
+    nginx as a service of the agent.
+
+    :param run: runs a blocking call in a thread: rendering and syncing files take longer than the reactor has.
+    :param leave_running: whether nginx goes on serving when this service stops.
+    :param spacing: seconds between two reloads, at least.
+    :param supervise: makes the supervised process.
+    """
+
+    log = Logger()
+
+    def __init__(
+        self,
+        *,
+        program: NginxProgram,
+        settings: Settings,
+        reactor: Any,
+        run: Run,
+        leave_running: bool = True,
+        spacing: float = 1.0,
+        supervise: Callable[..., SupervisedProcess] = SupervisedProcess,
+    ) -> None:
+        self._program = program
+        self._settings = settings
+        self._reactor = reactor
+        self._run = run
+        self._leave_running = leave_running
+        self._supervise = supervise
+        self._files = ProxyFiles(Path(settings.directory))
+        self._socket = GenerationSocket(path=settings.socket, reactor=reactor)
+        self._publisher: Publisher[tuple[Route, ...]] = Publisher(apply=self._apply, clock=reactor, spacing=spacing)
+        self._process: SupervisedProcess | None = None
+        self._beginning: Deferred[None] | None = None
+        self._generation = ""
+        self._trouble = ""
+
+    @property
+    def pid(self) -> int | None:
+        """The pid of nginx's master; None while there is none."""
+        return None if self._process is None else self._process.pid
+
+    @property
+    def status(self) -> ProxyStatus:
+        running = self.pid is not None
+        return ProxyStatus(
+            running=running,
+            reason=self._publisher.reason or ("" if running else self._trouble or "nginx was not started yet"),
+            generation=self._generation,
+            reloads=self._publisher.applied,
+            failures=self._publisher.failed,
+        )
+
+    def publish(self, routes: Iterable[Route]) -> None:
+        """Serve these routes and no others, as soon as the spacing allows; the last call wins."""
+        self._publisher.want(tuple(routes))
+
+    def startService(self) -> None:
+        super().startService()
+        self._beginning = Deferred.fromCoroutine(self._begin()).addErrback(self._begin_failed)
+
+    def stopService(self) -> Deferred[None] | None:
+        """Leave nginx serving, or end it: then the Deferred fires when it is gone."""
+        super().stopService()
+        self._publisher.stop()
+        if self._beginning is not None:
+            self._beginning.cancel()
+        if self._process is None or not self._process.running:
+            return None
+        return self._process.stopService()
+
+    async def _begin(self) -> None:
+        """See Note [Serving what was known]."""
+        self._settings = evolve(self._settings, version=await self._version())
+        startable = await self._run(self._files.prepare)
+        self._process = self._supervised()
+        if startable:
+            self._process.startService()
+        self._publisher.start()
+
+    async def _version(self) -> tuple[int, int, int]:
+        """Ask until the program is there: DNS and containers do without it."""
+        while True:
+            try:
+                return await self._program.version()
+            except ProxyError as error:
+                if str(error) != self._trouble:
+                    self.log.error("HTTP is not served: {reason}", reason=error)
+                self._trouble = str(error)
+            await deferLater(self._reactor, ABSENT_RETRY)
+
+    def _begin_failed(self, failure: Failure) -> None:
+        if not failure.check(CancelledError):
+            self._trouble = failure.getErrorMessage()
+            self.log.failure("nginx could not be prepared", failure)
+
+    def _supervised(self) -> SupervisedProcess:
+        return self._supervise(
+            name="nginx",
+            argv=[self._program.path, *self._arguments(self._files.configuration)],
+            identity=str(self._files.configuration),
+            pidfile=self._files.process,
+            reactor=self._reactor,
+            environment=dict(self._program.environment),
+            stop_signal="QUIT",
+            leave_running=self._leave_running,
+            output=self._files.output,
+            before_start=self._files.clear_socket,
+            on_exit=self._exited,
+        )
+
+    def _arguments(self, configuration: Path) -> list[str]:
+        return arguments(self._files.directory, configuration, self._settings.version)
+
+    def _exited(self, reason: str) -> None:
+        self._trouble = f"nginx does not run: {reason}"
+
+    async def _apply(self, routes: tuple[Route, ...]) -> None:
+        """
+        Make nginx serve these routes, unless it does. See Note [Taking up a configuration].
+
+        :raises ProxyError: it does not; the last good configuration is in place again.
+        """
+        configuration = await self._run(render, routes, self._settings)
+        serving = await self._socket.ask()
+        await self._run(self._files.propose, configuration.text)
+        if serving != configuration.generation:
+            await self._program.test(self._arguments(self._files.candidate))
+        await self._run(self._files.install)
+        try:
+            await self._take_up(configuration.generation)
+        except ProxyError:
+            await self._run(self._files.put_back)
+            raise
+        await self._run(self._files.keep)
+        self._generation = configuration.generation
+        self.log.info("nginx serves {routes} routes", routes=len(routes))
+
+    async def _take_up(self, generation: str) -> None:
+        """Have the installed file read, and wait until it is served. :raises ProxyError: it is not."""
+        assert self._process is not None
+        written = self._files.output_size()
+        if self._process.pid is None:
+            self._start_now(self._process)
+        signalled, said = False, ""
+        for pause in self._looks():
+            serving = await self._socket.ask()
+            if serving == generation:
+                return
+            if serving and not signalled:
+                self._process.signal("HUP")
+                signalled = True
+            await deferLater(self._reactor, pause)
+            said = await self._run(self._files.output_since, written)
+            if gave_up(said):
+                break
+        if self._process.pid is not None and not self._files.socket.exists():
+            self.log.warn("nginx lost its socket {path} and is started anew", path=self._files.socket)
+            self._process.signal("TERM")
+        reason = reason_in(said) or f"no answer within {TAKE_UP:.0f} s and no reason in {self._files.output}"
+        raise ProxyError(f"nginx did not take up the configuration: {reason}")
+
+    def _start_now(self, process: SupervisedProcess) -> None:
+        """Start it, whatever its backoff says: it has a new file to start on."""
+        if process.running:
+            process.stopService()
+        process.startService()
+
+    def _looks(self) -> Iterator[float]:
+        """Growing pauses in seconds until the deadline."""
+        deadline = self._reactor.seconds() + TAKE_UP
+        pause = FIRST_LOOK
+        while self._reactor.seconds() < deadline:
+            yield pause
+            pause = min(1.1 * pause, LAST_LOOK)

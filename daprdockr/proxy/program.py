@@ -1,0 +1,119 @@
+"""
+The nginx program, run for a moment: which version it is, and whether it accepts a configuration.
+
+Owns the short-lived processes; the one that serves is ``daprdockr.proxy.nginx``'s.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from attrs import frozen
+from twisted.internet.defer import Deferred
+from twisted.internet.defer import TimeoutError as DeferredTimeout
+from twisted.internet.error import ProcessExitedAlready
+from twisted.internet.protocol import ProcessProtocol
+from twisted.python.failure import Failure
+
+from daprdockr.model.errors import ProxyError
+from daprdockr.model.names import shorten
+
+MAX_OUTPUT = 64 * 1024
+"""Bytes of output that are kept of one run."""
+
+_VERSION = re.compile(r"nginx version: [^/\s]+/(\d+)\.(\d+)\.(\d+)", re.ASCII)
+_REASON = re.compile(r"\[emerg\] (?:\d+#\d+: )?(.+)", re.ASCII)
+
+
+class Execution(ProcessProtocol):
+    """One run to its end; ``finished`` fires with exit status and output, and its cancelling kills the process."""
+
+    def __init__(self) -> None:
+        self.finished: Deferred[tuple[int, str]] = Deferred(self._kill)
+        self._output = b""
+
+    def childDataReceived(self, childFD: int, data: bytes) -> None:  # noqa: N802,N803 - Twisted's names
+        self._output = (self._output + data)[:MAX_OUTPUT]
+
+    def processEnded(self, reason: Failure) -> None:
+        if self.finished.called:  # cancelled: nobody waits any more
+            return
+        status = getattr(reason.value, "exitCode", None)
+        self.finished.callback((-1 if status is None else status, self._output.decode("utf-8", "replace")))
+
+    def _kill(self, finished: Deferred[tuple[int, str]]) -> None:
+        assert self.transport is not None
+        with contextlib.suppress(ProcessExitedAlready):
+            self.transport.signalProcess("KILL")
+
+
+@frozen(kw_only=True)
+class NginxProgram:
+    """
+    :ivar path: a path, or a name that is looked up in the PATH of ``environment``.
+    :ivar timeout: seconds after which a run is killed and counts as failed.
+    """
+
+    path: str
+    environment: Mapping[str, str]
+    reactor: Any
+    timeout: float = 30.0
+
+    async def version(self) -> tuple[int, int, int]:
+        """Major, minor and patch number. :raises ProxyError: it is not installed, or is no nginx."""
+        _, output = await self._run("-v")
+        found = _VERSION.search(output)
+        if found is None:
+            raise ProxyError(f"{self.path} -v said {shorten(output)}: give the path of nginx as --nginx PATH")
+        major, minor, patch = found.groups()
+        return int(major), int(minor), int(patch)
+
+    async def test(self, arguments: Sequence[str]) -> None:
+        """
+        ``nginx -t``: parse the configuration, open what it names, and end.
+
+        :raises ProxyError: with nginx's own reason. A port that is taken is not noticed.
+        """
+        status, output = await self._run("-t", "-q", *arguments)
+        if status != 0:
+            raise ProxyError(f"nginx refused the configuration: {reason_in(output) or f'exit status {status}'}")
+
+    async def _run(self, *arguments: str) -> tuple[int, str]:
+        program = shutil.which(self.path, path=self.environment.get("PATH", os.defpath))
+        if program is None:
+            raise ProxyError(
+                f"program {self.path} is not there: install the Debian package nginx, or give --nginx PATH"
+            )
+        execution = Execution()
+        self.reactor.spawnProcess(execution, program, [program, *arguments], env=dict(self.environment))
+        try:
+            return await execution.finished.addTimeout(self.timeout, self.reactor)
+        except DeferredTimeout:
+            raise ProxyError(f"nginx {arguments[0]} took more than {self.timeout} s and was killed") from None
+
+
+def arguments(directory: Path, configuration: Path, version: tuple[int, int, int]) -> list[str]:
+    """
+    What tells nginx where its files are. The configuration comes first: it is what identifies the process.
+
+    Since 1.19.5 ``-e`` keeps nginx from its compiled-in error log, which lies outside the state directory.
+    """
+    log = ["-e", "stderr"] if version >= (1, 19, 5) else []
+    return ["-c", str(configuration), "-p", f"{directory}/", *log]
+
+
+def reason_in(output: str) -> str:
+    """Why nginx gave up, from what it wrote: its first emergency, without time and pid; empty if there is none."""
+    found = _REASON.search(output)
+    return found.group(1).strip() if found else ""
+
+
+def gave_up(output: str) -> bool:
+    """Whether nginx told an emergency other than a port that is taken, which it tries again for a while."""
+    return any(not reason.startswith("bind() to ") for reason in _REASON.findall(output))

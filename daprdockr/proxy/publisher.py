@@ -1,0 +1,126 @@
+"""
+Bringing the last value wanted into effect: one at a time, spaced, tried again when it failed.
+
+Knows nothing of nginx: how a value takes effect is handed in.
+
+Note [Last wins]
+    The first change after a quiet time takes effect at once, so a death leaves the routes without delay. Changes that
+    come while one is taking effect, or within the spacing, replace each other: only the last is applied, and a value
+    that came back to what is in effect is dropped. Nothing is lost, as the end of each attempt looks again.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Awaitable, Callable
+from typing import Any, Generic, TypeVar
+
+from attrs import define, field
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+
+from daprdockr.model.errors import DaprdockrError
+from daprdockr.process.backoff import Backoff
+
+T = TypeVar("T")
+
+RETRIES = Backoff(first=2.0, limit=60.0)
+
+
+@define(kw_only=True, eq=False, slots=False)
+class Publisher(Generic[T]):
+    """
+    :ivar apply: makes a value take effect; its exceptions count as failures.
+    :ivar clock: an IReactorTime.
+    :ivar spacing: seconds from the beginning of one attempt to that of the next, at least.
+    :ivar backoff: the growing delay between attempts that fail in a row.
+    """
+
+    log = Logger()
+
+    apply: Callable[[T], Awaitable[None]]
+    clock: Any
+    spacing: float = 1.0
+    backoff: Backoff = RETRIES
+    chance: Callable[[], float] = random.random
+
+    applied: int = field(init=False, default=0)
+    failed: int = field(init=False, default=0)
+    reason: str = field(init=False, default="")
+    _wanted: T | None = field(init=False, default=None)
+    _effective: T | None = field(init=False, default=None)
+    _failures: int = field(init=False, default=0)
+    _earliest: float = field(init=False, default=0.0)
+    _timer: Any = field(init=False, default=None)
+    _attempt: Deferred[None] | None = field(init=False, default=None)
+    _stopped: bool = field(init=False, default=True)
+
+    def start(self) -> None:
+        """Begin to apply; a value wanted before is applied now."""
+        self._stopped = False
+        self._look()
+
+    def stop(self) -> None:
+        """Apply nothing any more; an attempt in flight is cancelled."""
+        self._stopped = True
+        self._cancel_timer()
+        if self._attempt is not None:
+            self._attempt.cancel()
+
+    def want(self, value: T) -> None:
+        """Bring ``value`` into effect as soon as Note [Last wins] allows; forgets what was wanted before."""
+        if value == self._wanted:
+            return
+        self._wanted = value
+        if self._failures:
+            # What failed was another value: this one need not wait out its backoff.
+            self._earliest = min(self._earliest, self.clock.seconds() + self.spacing)
+        self._look()
+
+    def _look(self) -> None:
+        """Arrange the next attempt if one is due and none is in flight."""
+        self._cancel_timer()
+        if self._stopped or self._attempt is not None or self._wanted == self._effective:
+            return
+        self._timer = self.clock.callLater(max(0.0, self._earliest - self.clock.seconds()), self._begin)
+
+    def _begin(self) -> None:
+        self._timer = None
+        assert self._wanted is not None
+        self._earliest = self.clock.seconds() + self.spacing
+        self._attempt = attempt = Deferred.fromCoroutine(self._try(self._wanted))
+        attempt.addCallback(self._finished)
+
+    async def _try(self, value: T) -> None:
+        try:
+            await self.apply(value)
+        except Exception as error:
+            # What a cancelled call raises is up to it, so the flag decides.
+            if not self._stopped:
+                self._fail(error)
+        else:
+            self._effective = value
+            self._failures = 0
+            self.reason = ""
+            self.applied += 1
+
+    def _fail(self, error: Exception) -> None:
+        # What is in effect now is uncertain, so even the value before this one is applied again.
+        self._effective = None
+        self._failures += 1
+        self.failed += 1
+        self._earliest = self.clock.seconds() + self.backoff.delay(self._failures, self.chance())
+        if not isinstance(error, DaprdockrError):
+            self.log.failure("routes could not be published")
+        elif str(error) != self.reason:
+            self.log.warn("routes could not be published, the last good ones stay: {reason}", reason=error)
+        self.reason = str(error)
+
+    def _finished(self, _: object) -> None:
+        self._attempt = None
+        self._look()
+
+    def _cancel_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None

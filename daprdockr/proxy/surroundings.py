@@ -1,0 +1,48 @@
+"""What this machine lets nginx do: as whom its workers run, and how many files they may open."""
+
+from __future__ import annotations
+
+import grp
+import os
+import pwd
+import resource
+from collections.abc import Sequence
+from pathlib import Path
+
+from daprdockr.proxy.configuration import Listener, Settings
+
+_USERS = ("www-data", "nginx", "nobody")
+_MAX_OPEN_FILES = 65_536
+
+
+def settings_here(directory: Path, listeners: Sequence[Listener]) -> Settings:
+    """
+    Settings for an nginx in ``directory`` on this machine; its version is found out when it starts.
+
+    A listener that is given twice is one: nginx would refuse the second.
+
+    :raises BadInput: the directory or the listeners can not stand in a configuration.
+    """
+    return Settings(
+        directory=str(directory),
+        listeners=tuple({listener.text: listener for listener in listeners}.values()),
+        user=_worker_user() if os.geteuid() == 0 else "",
+        open_files=_open_files(),
+    )
+
+
+def _worker_user() -> str:
+    """The first of the usual users that exists, with its group: nginx would look for a group of the same name."""
+    for name in _USERS:
+        try:
+            user = pwd.getpwnam(name)
+            return f"{name} {grp.getgrgid(user.pw_gid).gr_name}"
+        except KeyError:
+            continue
+    return ""
+
+
+def _open_files() -> int:
+    """The hard limit, up to which nginx may raise its own without privileges."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return _MAX_OPEN_FILES if hard == resource.RLIM_INFINITY else min(hard, _MAX_OPEN_FILES)

@@ -1,0 +1,222 @@
+"""How a real nginx takes up what is published, and what happens when it does not."""
+
+from __future__ import annotations
+
+import socket
+from typing import Any
+
+from attrs import evolve
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred
+from twisted.internet.endpoints import TCP4ClientEndpoint, connectProtocol
+from twisted.internet.protocol import Factory, Protocol
+
+from daprdockr.model.names import InstanceName, ServiceName
+from daprdockr.proxy.generation import GenerationSocket
+from daprdockr.proxy.nginx import Nginx
+from daprdockr.proxy.routes import Route, Upstream
+from tests.functional.nginx_here import WEB, NginxTestCase, free_port, group_of, route, running, until
+from tests.functional.test_nginx_serving import Upgrading
+
+
+class Shouting(Protocol):
+    """A websocket's client: what it received, and its end."""
+
+    def __init__(self) -> None:
+        self.received = b""
+        self.ended: Deferred[None] = Deferred()
+
+    def connectionMade(self) -> None:
+        assert self.transport is not None
+        self.transport.write(
+            b"GET / HTTP/1.1\r\nHost: ws.example.com\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n"
+        )
+
+    def dataReceived(self, data: bytes) -> None:
+        self.received += data
+
+    def connectionLost(self, reason: Any = None) -> None:
+        self.ended.callback(None)
+
+
+def many(count: int) -> list[Route]:
+    """Routes of as many services, with three instances each."""
+    routes = []
+    for number in range(count):
+        service = ServiceName(group="many", service=f"s{number}")
+        places = [Upstream(InstanceName(service, i), f"127.0.0.{i}", 9, local=i == 1) for i in (1, 2, 3)]
+        routes.append(route(f"s{number}.example.com", *places, service=service))
+    return routes
+
+
+class TakingUpTests(NginxTestCase):
+    """A publication is done when nginx itself says so."""
+
+    async def test_generation(self) -> None:
+        """The generation that nginx answers on its socket is the one of the published routes."""
+        nginx = await self.started(route("web.example.com", self.upstream()))
+        asked = GenerationSocket(path=str(self.directory / "generation.sock"), reactor=reactor)
+        first = nginx.status.generation
+        self.assertEqual(await asked.ask(), first)
+        await self.published(nginx, route("other.example.com", self.upstream()))
+        self.assertNotEqual(nginx.status.generation, first)
+        self.assertEqual(await asked.ask(), nginx.status.generation)
+        self.assertEqual([await self.serves("web.example.com"), await self.serves("other.example.com")], [False, True])
+
+    async def test_one_process(self) -> None:
+        """A publication reloads the master that runs; it does not start another one."""
+        nginx = await self.started(route("web.example.com", self.upstream()))
+        before = nginx.pid
+        await self.published(nginx, route("other.example.com", self.upstream()))
+        self.assertEqual(nginx.pid, before)
+
+    async def test_unchanged(self) -> None:
+        """Routes that were served already by the nginx of an earlier agent cost no reload: its workers stay."""
+        places = self.upstream()
+        first = await self.started(route("web.example.com", places), leave_running=True)
+        assert first.pid is not None
+        master, *workers = group_of(first.pid)
+        await self.stopped(first)
+        second = await self.started(route("web.example.com", places))
+        self.assertEqual(second.pid, master)
+        self.assertEqual(group_of(master), [master, *workers])
+
+    async def test_a_thousand_routes(self) -> None:
+        """A thousand host names are served, and nginx has nothing to complain about."""
+        nginx = await self.started(*many(1000), route("web.example.com", self.upstream()))
+        self.assertTrue(await self.serves("web.example.com"))
+        self.assertEqual(nginx.status.failures, 0)
+        self.assertEqual((self.directory / "error.log").read_text(), "")
+
+    async def test_a_thousand_instances(self) -> None:
+        """A service of a thousand instances fits the memory its zone is given."""
+        places = [Upstream(InstanceName(WEB, n + 1), f"127.1.{n // 250}.{n % 250 + 1}", 9) for n in range(1000)]
+        await self.started(route("web.example.com", *places))
+
+    async def test_long_names(self) -> None:
+        """The longest host names that exist are served."""
+        label = "x" * 61
+        names = [f"{letter}{label}.{label}.{label}.{label}.ex" for letter in "ab"]
+        place = self.upstream()
+        await self.started(*(route(name, place) for name in [*names, f"*.{names[0][4:]}"]))
+        self.assertTrue(await self.serves(names[1]))
+
+
+class FailingTests(NginxTestCase):
+    """What nginx refuses changes nothing."""
+
+    async def test_refused_by_the_test(self) -> None:
+        """A configuration that nginx refuses is not installed, the old one is served on, and it is tried again."""
+        old, new = route("old.example.com", self.upstream()), route("new.example.com", self.upstream())
+        nginx = await self.started(old)
+        installed = (self.directory / "nginx.conf").read_text()
+        obstacle = self.directory / "nginx.pid"
+        obstacle.unlink()
+        obstacle.mkdir()
+
+        nginx.publish([new])
+        await until(lambda: nginx.status.failures)
+        self.assertEqual(
+            nginx.status.reason,
+            f'nginx refused the configuration: open() "{obstacle}" failed (21: Is a directory)',
+        )
+        self.assertEqual((self.directory / "nginx.conf").read_text(), installed)
+        self.assertTrue(await self.serves("old.example.com"))
+
+        obstacle.rmdir()
+        await until(lambda: self.serves("new.example.com"))
+        await until(lambda: nginx.status.reason == "")
+
+    async def test_refused_by_the_reload(self) -> None:
+        """Where only the reload fails, as when a port is taken, that is noticed, and the old one is served on."""
+        place = self.upstream()
+        await self.stopped(await self.started(route("web.example.com", place), leave_running=True))
+        installed = (self.directory / "nginx.conf").read_text()
+        taken = socket.create_server(("127.0.0.1", 0))
+        self.addCleanup(taken.close)
+        port = taken.getsockname()[1]
+
+        nginx = self.nginx(port=port)
+        nginx.startService()
+        nginx.publish([route("web.example.com", place)])
+        await until(lambda: nginx.status.failures)
+        self.assertIn(f"bind() to 127.0.0.1:{port} failed (98: Address already in use)", nginx.status.reason)
+        self.assertEqual((self.directory / "nginx.conf").read_text(), installed)
+        self.assertTrue(await self.serves("web.example.com"))
+
+        taken.close()
+        await until(lambda: self.serves("web.example.com", port=port))
+
+    async def test_port_taken_at_start(self) -> None:
+        """While another program holds the port, the reason is told; once it is free, nginx serves."""
+        taken = socket.create_server(("127.0.0.1", self.port))
+        self.addCleanup(taken.close)
+        nginx = self.nginx()
+        nginx.startService()
+        nginx.publish([route("web.example.com", self.upstream())])
+        await until(lambda: nginx.status.failures)
+        self.assertIn("Address already in use", nginx.status.reason)
+        taken.close()
+        await until(lambda: self.serves("web.example.com"))
+
+    async def test_lost_socket(self) -> None:
+        """When somebody removes the socket, nginx is started anew and the next attempt succeeds."""
+        nginx = await self.started(route("old.example.com", self.upstream()))
+        (self.directory / "generation.sock").unlink()
+        nginx.publish([route("new.example.com", self.upstream())])
+        await until(lambda: self.serves("new.example.com"))
+        await until(lambda: nginx.status.reloads == 2)
+
+
+class LongConnectionTests(NginxTestCase):
+    """What becomes of a websocket when the routes change."""
+
+    async def open(self, shutdown_timeout: int) -> tuple[Nginx, Shouting]:
+        port = self.listen(Factory.forProtocol(Upgrading))
+        nginx = self.nginx()
+        nginx._settings = evolve(nginx._settings, shutdown_timeout=shutdown_timeout)
+        nginx.startService()
+        place = Upstream(InstanceName(WEB, 1), "127.0.0.1", port)
+        await self.published(nginx, route("ws.example.com", place))
+        client = await connectProtocol(TCP4ClientEndpoint(reactor, "127.0.0.1", self.port), Shouting())
+        await until(lambda: b"101 Switching" in client.received)
+        return nginx, client
+
+    async def test_survives_a_change(self) -> None:
+        """A websocket goes on after the routes changed."""
+        nginx, client = await self.open(shutdown_timeout=60)
+        await self.published(nginx, route("web.example.com", self.upstream()))
+        assert client.transport is not None
+        client.transport.write(b"still here")
+        await until(lambda: b"STILL HERE" in client.received)
+        client.transport.loseConnection()
+        await client.ended
+
+    async def test_is_ended_in_the_end(self) -> None:
+        """The workers of an older configuration end after the time they are given, and their websockets with them."""
+        nginx, client = await self.open(shutdown_timeout=1)
+        assert nginx.pid is not None
+        old = [pid for pid in group_of(nginx.pid) if pid != nginx.pid]
+        await self.published(nginx, route("web.example.com", self.upstream()))
+        await client.ended
+        await until(lambda: not any(running(pid) for pid in old))
+
+
+class AddressTests(NginxTestCase):
+    """Where nginx listens."""
+
+    async def test_moved(self) -> None:
+        """An agent that comes back with another port has the nginx it adopts listen there, and nowhere else."""
+        place = self.upstream()
+        first = await self.started(route("web.example.com", place), leave_running=True)
+        await self.stopped(first)
+        port = free_port()
+        second = await self.started(route("web.example.com", place), port=port)
+        self.assertTrue(await self.serves("web.example.com", port=port))
+        await until(lambda: _refused(self.port))
+        self.assertIsNotNone(second.pid)
+
+
+def _refused(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) != 0

@@ -1,0 +1,181 @@
+"""What a client and a service see of a real nginx between them."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from attrs import evolve
+from twisted.internet.protocol import Factory, Protocol
+
+from daprdockr.model.names import InstanceName, ServiceName
+from daprdockr.proxy.routes import Upstream
+from tests.functional.nginx_here import WEB, NginxTestCase, route
+
+API = ServiceName(group="shop", service="api")
+
+
+class Upgrading(Protocol):
+    """Agrees to every upgrade, then sends back in capitals what it receives, until it receives ``bye``."""
+
+    def connectionMade(self) -> None:
+        self.head = b""
+        self.upgraded = False
+
+    def dataReceived(self, data: bytes) -> None:
+        assert self.transport is not None
+        if self.upgraded:
+            self.transport.write(data.upper())
+            if b"bye" in data:
+                self.transport.loseConnection()
+            return
+        self.head += data
+        if b"\r\n\r\n" in self.head:
+            self.upgraded = True
+            asked = b"yes" if b"Upgrade: websocket\r\nConnection: upgrade" in _connection_headers(self.head) else b"no"
+            self.transport.write(
+                b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: upgrade\r\n"
+                b"X-Asked: " + asked + b"\r\n\r\n"
+            )
+
+
+def _connection_headers(head: bytes) -> bytes:
+    wanted = {b"upgrade", b"connection"}
+    lines = [line for line in head.split(b"\r\n") if line.partition(b":")[0].lower() in wanted]
+    return b"\r\n".join(sorted(lines, reverse=True))
+
+
+class RoutingTests(NginxTestCase):
+    """Which request goes where."""
+
+    async def test_by_host_name(self) -> None:
+        """Each host name leads to its service, whatever its case, its port, and the path."""
+        await self.started(
+            route("web.example.com", self.upstream()),
+            route("*.api.example.com", self.upstream(service=API), service=API),
+        )
+        for host, name in [
+            ("web.example.com", "1.web.shop"),
+            ("WEB.Example.com:8080", "1.web.shop"),
+            ("v1.api.example.com", "1.api.shop"),
+        ]:
+            seen = (await self.get(host, "/a//b%20c?d=%2F&e")).seen
+            self.assertEqual((seen["name"], seen["path"]), (name, "/a//b%20c?d=%2F&e"))
+
+    async def test_all_instances_take_part(self) -> None:
+        """Requests are spread over the instances; those of this node get the larger share."""
+        near, far = self.upstream(1), self.upstream(2)
+        await self.started(route("web.example.com", evolve(near, local=True), far))
+        names = Counter([(await self.get("web.example.com")).seen["name"] for _ in range(30)])
+        self.assertEqual(set(names), {"1.web.shop", "2.web.shop"})
+        self.assertGreater(names["1.web.shop"], names["2.web.shop"])
+
+    async def test_unknown_host(self) -> None:
+        """A host name that no service has is answered with one line and 404."""
+        await self.started(route("web.example.com", self.upstream()))
+        answer = await self.get("other.example.com")
+        self.assertEqual((answer.code, answer.text), (404, "no service has this host name\n"))
+        self.assertEqual(answer.headers["content-type"], "text/plain")
+        self.assertEqual(answer.headers["server"], "nginx")
+
+    async def test_no_healthy_instance(self) -> None:
+        """A route without instances is answered with one line, 503, and when to come back."""
+        await self.started(route("web.example.com"))
+        answer = await self.get("web.example.com")
+        self.assertEqual((answer.code, answer.text), (503, "no instance of this service is healthy\n"))
+        self.assertEqual(answer.headers["retry-after"], "1")
+
+    async def test_a_dead_instance_costs_no_request(self) -> None:
+        """While an instance refuses connections, others answer in its place, also a POST with a body."""
+        dead = Upstream(InstanceName(WEB, 1), "127.0.0.1", 9)
+        await self.started(route("web.example.com", dead, self.upstream(2)))
+        for _ in range(4):
+            answer = await self.get("web.example.com", method="POST", data=b"x" * 1000)
+            self.assertEqual((answer.code, answer.seen["name"], answer.seen["body"]), (200, "2.web.shop", 1000))
+
+    async def test_large_body(self) -> None:
+        """A body of several megabytes passes whole, and leaves no file behind."""
+        await self.started(route("web.example.com", self.upstream()))
+        answer = await self.get("web.example.com", method="PUT", data=b"x" * 5_000_000)
+        self.assertEqual(answer.seen["body"], 5_000_000)
+        self.assertEqual([path for path in self.directory.glob("temp-*/*")], [])
+
+
+class HeaderTests(NginxTestCase):
+    """What the service is told about the client."""
+
+    async def headers(self, host: str = "web.example.com:8080", **given: str) -> dict[str, list[str]]:
+        await self.started(route("web.example.com", self.upstream()))
+        seen: dict[str, list[str]] = (await self.get(host, headers=given)).seen["headers"]
+        return seen
+
+    async def test_told_to_the_service(self) -> None:
+        """The service sees the host the client asked for, the client's address and the protocol."""
+        headers = await self.headers()
+        self.assertEqual(headers["host"], ["web.example.com:8080"])
+        self.assertEqual(headers["x-real-ip"], ["127.0.0.1"])
+        self.assertEqual(headers["x-forwarded-for"], ["127.0.0.1"])
+        self.assertEqual(headers["x-forwarded-proto"], ["http"])
+        self.assertEqual(headers["x-forwarded-host"], ["web.example.com:8080"])
+        self.assertEqual(headers["x-forwarded-port"], [str(self.port)])
+        self.assertNotIn("connection", headers)
+
+    async def test_not_believed(self) -> None:
+        """What a client claims about itself is replaced or removed; only the chain of addresses grows."""
+        headers = await self.headers(
+            **{
+                "X-Real-IP": "6.6.6.6",
+                "X-Forwarded-For": "6.6.6.6",
+                "X-Forwarded-Proto": "https",
+                "X-Forwarded-Host": "bank.example.com",
+                "X-Forwarded-Port": "443",
+                "Forwarded": "for=6.6.6.6",
+                "Proxy": "http://6.6.6.6/",
+            }
+        )
+        self.assertEqual(headers["x-real-ip"], ["127.0.0.1"])
+        self.assertEqual(headers["x-forwarded-for"], ["6.6.6.6, 127.0.0.1"])
+        self.assertEqual(headers["x-forwarded-proto"], ["http"])
+        self.assertEqual(headers["x-forwarded-host"], ["web.example.com:8080"])
+        self.assertEqual(headers["x-forwarded-port"], [str(self.port)])
+        self.assertNotIn("forwarded", headers)
+        self.assertNotIn("proxy", headers)
+
+    async def test_host_of_an_absolute_request(self) -> None:
+        """The host that was routed by is the one the service sees, whatever the Host header says beside it."""
+        await self.started(route("web.example.com", self.upstream()))
+        answer = await self.converse(
+            b"GET http://web.example.com/ HTTP/1.1\r\nHost: bank.example.com\r\nConnection: close\r\n\r\n", b"\r\n\r\n"
+        )
+        self.assertIn(b'"host": ["web.example.com"]', answer)
+        self.assertNotIn(b"bank.example.com", answer)
+
+
+class ConnectionTests(NginxTestCase):
+    """Connections that last."""
+
+    async def test_kept_to_the_service(self) -> None:
+        """Requests of several clients reach an instance over one connection."""
+        await self.started(route("web.example.com", self.upstream()))
+        workers = {(await self.get("web.example.com")).seen["client_port"] for _ in range(40)}
+        # Each worker keeps its own, and there is one for each core.
+        self.assertLess(len(workers), 40)
+
+    async def test_websocket(self) -> None:
+        """An upgrade to websocket passes, and bytes flow in both directions afterwards."""
+        port = self.listen(Factory.forProtocol(Upgrading))
+        await self.started(route("ws.example.com", Upstream(InstanceName(WEB, 1), "127.0.0.1", port)))
+        answer = await self.converse(
+            b"GET /chat HTTP/1.1\r\nHost: ws.example.com\r\nUpgrade: WebSocket\r\nConnection: Upgrade\r\n\r\n",
+            b"\r\n\r\n",
+            b"hello, bye",
+        )
+        self.assertTrue(answer.startswith(b"HTTP/1.1 101 "), answer)
+        self.assertIn(b"X-Asked: yes", answer)
+        self.assertTrue(answer.endswith(b"HELLO, BYE"), answer)
+
+    async def test_other_upgrades(self) -> None:
+        """An upgrade to anything else is not passed on: over h2c a client would speak past the proxy."""
+        await self.started(route("web.example.com", self.upstream()))
+        seen = (await self.get("web.example.com", headers={"Upgrade": "h2c", "Connection": "Upgrade"})).seen
+        self.assertNotIn("upgrade", seen["headers"])
+        self.assertNotIn("connection", seen["headers"])

@@ -1,0 +1,211 @@
+"""A real nginx that is killed, left behind, adopted and stopped."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+from twisted.internet.threads import deferToThread
+
+from daprdockr.proxy.configuration import Listener, Settings, render
+from daprdockr.proxy.nginx import Nginx
+from tests.functional.nginx_here import NginxTestCase, group_of, route, running, until
+
+CHECKOUT = Path(__file__).parents[2]
+
+
+class DeathTests(NginxTestCase):
+    """nginx does not stay dead."""
+
+    async def test_killed_master(self) -> None:
+        """After a kill of the master its workers go, and a new nginx serves the same routes on the same port."""
+        nginx = await self.started(route("web.example.com", self.upstream()))
+        assert nginx.pid is not None
+        old = group_of(nginx.pid)
+        os.kill(nginx.pid, signal.SIGKILL)
+        await until(lambda: not any(running(pid) for pid in old))
+        await until(lambda: self.serves("web.example.com"))
+        self.assertNotIn(nginx.pid, old)
+
+    async def test_killed_and_published(self) -> None:
+        """Routes that change while nginx is dead are served by the next one."""
+        nginx = await self.started(route("web.example.com", self.upstream()))
+        assert nginx.pid is not None
+        os.kill(nginx.pid, signal.SIGKILL)
+        await self.published(nginx, route("other.example.com", self.upstream()))
+        self.assertTrue(await self.serves("other.example.com"))
+
+    async def test_killed_worker(self) -> None:
+        """A killed worker is the master's business."""
+        nginx = await self.started(route("web.example.com", self.upstream()))
+        assert nginx.pid is not None
+        master, *workers = group_of(nginx.pid)
+        os.kill(workers[0], signal.SIGKILL)
+        await until(lambda: len(group_of(master)) == 1 + len(workers) and workers[0] not in group_of(master))
+        self.assertEqual((nginx.pid, await self.serves("web.example.com")), (master, True))
+
+
+class SessionTests(NginxTestCase):
+    """nginx and the terminal of the agent."""
+
+    async def test_own_session(self) -> None:
+        """nginx leads a session of its own, which an interrupt at the agent's terminal does not reach."""
+        nginx = await self.started(route("web.example.com", self.upstream()))
+        assert nginx.pid is not None
+        self.assertEqual((os.getsid(nginx.pid), os.getpgid(nginx.pid)), (nginx.pid, nginx.pid))
+
+
+class LeavingTests(NginxTestCase):
+    """What is left when an agent goes, and what the next one makes of it."""
+
+    async def agent(self, host_name: str) -> tuple[subprocess.Popen[str], int]:
+        """An agent in a process of its own, which serves one route, and the pid of its nginx."""
+        agent = subprocess.Popen(
+            [
+                sys.executable,
+                *("-m", "tests.functional.nginx_agent", str(self.directory), str(self.port)),
+                *(host_name, str(self.upstream().port)),
+            ],
+            cwd=CHECKOUT,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        self.addCleanup(agent.wait)
+        self.addCleanup(agent.kill)
+        assert agent.stdout is not None
+        self.addCleanup(agent.stdout.close)
+        ready = (await deferToThread(agent.stdout.readline)).split()
+        self.assertEqual(ready[:1], ["ready"])
+        return agent, int(ready[1])
+
+    async def test_killed_agent(self) -> None:
+        """
+        When an agent is killed its nginx serves on; the next agent adopts it, leaves it what it serves until it knows
+        better itself, and ends it when asked to.
+        """
+        agent, pid = await self.agent("web.example.com")
+        nginx = self.nginx()
+        self.addCleanup(self.kill_group, pid)
+        agent.kill()
+        await deferToThread(agent.wait)
+        self.assertTrue(await self.serves("web.example.com"))
+
+        nginx.startService()
+        await until(lambda: nginx.pid is not None)
+        self.assertEqual(nginx.pid, pid)
+        self.assertTrue(await self.serves("web.example.com"))
+
+        await self.published(nginx, route("other.example.com", self.upstream()))
+        self.assertEqual(nginx.pid, pid)
+        self.assertEqual([await self.serves("web.example.com"), await self.serves("other.example.com")], [False, True])
+
+        await self.stopped(nginx)
+        self.assertFalse(running(pid))
+
+    async def test_adopted_and_killed(self) -> None:
+        """An adopted nginx that is killed is started again like any other."""
+        agent, pid = await self.agent("web.example.com")
+        agent.kill()
+        nginx = self.nginx()
+        nginx.startService()
+        await until(lambda: nginx.pid == pid)
+        os.kill(pid, signal.SIGKILL)
+        await until(lambda: nginx.pid not in (pid, None))
+        await until(lambda: self.serves("web.example.com"))
+        self.assertEqual(group_of(pid), [])
+
+    async def test_left_running(self) -> None:
+        """A stop that leaves nginx running changes nothing for its clients."""
+        nginx = await self.started(route("web.example.com", self.upstream()), leave_running=True)
+        pid = nginx.pid
+        await self.stopped(nginx)
+        self.assertTrue(await self.serves("web.example.com"))
+        assert pid is not None
+        self.kill_group(pid)
+
+    async def test_ended(self) -> None:
+        """A stop that ends nginx waits until master and workers are gone and the port is free."""
+        nginx = await self.started(route("web.example.com", self.upstream()))
+        assert nginx.pid is not None
+        group = group_of(nginx.pid)
+        await self.stopped(nginx)
+        self.assertFalse(any(running(pid) for pid in group))
+        with socket.create_server(("127.0.0.1", self.port)):
+            pass
+
+    async def test_last_known_routes(self) -> None:
+        """Where nginx is gone with the agent, the next agent starts it at once on the routes it served last."""
+        first = await self.started(route("web.example.com", self.upstream()))
+        assert first.pid is not None
+        pid = first.pid
+        first._publisher.stop()
+        assert first._process is not None
+        first._process.leave_running = True
+        await self.stopped(first)
+        self.kill_group(pid)  # leaves the unix socket and the record behind
+        (self.directory / "nginx.conf").write_text("half a fi")
+
+        second = self.nginx()
+        second.startService()
+        await until(lambda: self.serves("web.example.com"))
+        self.assertEqual(second.status.reloads, 0)
+
+    def kill_group(self, pid: int) -> None:
+        if group_of(pid):
+            os.killpg(pid, signal.SIGKILL)
+
+
+class ProgramTests(NginxTestCase):
+    """What nginx needs of the machine."""
+
+    async def test_absent(self) -> None:
+        """Without nginx the agent says which package to install, and stops without delay."""
+        nginx = self.nginx(path="no-such-nginx")
+        nginx.startService()
+        nginx.publish([])
+        await until(lambda: "no-such-nginx" in nginx.status.reason)
+        self.assertEqual(
+            nginx.status.reason,
+            "program no-such-nginx is not there: install the Debian package nginx, or give --nginx PATH",
+        )
+        self.assertFalse(nginx.status.running)
+        await self.stopped(nginx)
+
+    async def test_not_nginx(self) -> None:
+        """A program that is something else is named."""
+        nginx = self.nginx(path="/bin/true")
+        nginx.startService()
+        await until(lambda: nginx.status.reason.startswith("/bin/true -v said ''"))
+
+    def test_without_privileges(self) -> None:
+        """A configuration without a user is accepted from somebody who is not root, without any complaint."""
+        settings = Settings(directory=str(self.directory), listeners=(Listener("127.0.0.1", self.port),))
+        (self.directory / "nginx.conf").write_text(render([route("web.example.com")], settings).text)
+        unprivileged = []
+        if os.geteuid() == 0:
+            unprivileged = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
+            for path in [self.directory, self.directory / "nginx.conf"]:
+                os.chown(path, 65534, 65534)
+        tested = subprocess.run(
+            [*unprivileged, "nginx", "-t", "-q", "-c", f"{self.directory}/nginx.conf", "-e", "stderr"],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        self.assertEqual((tested.returncode, tested.stderr), (0, ""))
+
+
+class StoppedEarlyTests(NginxTestCase):
+    """A service that is stopped before it got anywhere."""
+
+    async def test_at_once(self) -> None:
+        """A stop right after the start leaves nothing behind."""
+        nginx: Nginx = self.nginx()
+        nginx.startService()
+        nginx.publish([route("web.example.com", self.upstream())])
+        await self.stopped(nginx)
+        self.assertIsNone(nginx.pid)

@@ -1,0 +1,52 @@
+"""Asking for the generation, without a network."""
+
+from __future__ import annotations
+
+from twisted.internet.defer import CancelledError
+from twisted.internet.error import ConnectionDone
+from twisted.internet.testing import StringTransport
+from twisted.python.failure import Failure
+from twisted.trial.unittest import SynchronousTestCase
+
+from daprdockr.proxy.generation import MAX_ANSWER, Asking
+
+DONE = Failure(ConnectionDone())
+
+
+class AskingTests(SynchronousTestCase):
+    """``Asking`` on a transport in memory."""
+
+    def setUp(self) -> None:
+        self.asking = Asking()
+        self.transport = StringTransport()
+        self.asking.makeConnection(self.transport)
+
+    def test_answer(self) -> None:
+        """The answer is the body, however it is cut on its way."""
+        self.assertEqual(self.transport.value(), b"GET / HTTP/1.0\r\n\r\n")
+        for byte in b"HTTP/1.1 200 OK\r\nServer: nginx\r\n\r\n0123abcd":
+            self.asking.dataReceived(bytes([byte]))
+        self.assertNoResult(self.asking.answer)
+        self.asking.connectionLost(DONE)
+        self.assertEqual(self.successResultOf(self.asking.answer), "0123abcd")
+
+    def test_no_answer(self) -> None:
+        """A connection that ends without an answer, and an answer other than 200, are none."""
+        for received in [b"", b"HTTP/1.1 503 No\r\n\r\n0123", b"what\r\n\r\n0123", b"HTTP/1.1 200"]:
+            asking = Asking()
+            asking.makeConnection(StringTransport())
+            asking.dataReceived(received)
+            asking.connectionLost(DONE)
+            self.assertEqual(self.successResultOf(asking.answer), "")
+
+    def test_flood(self) -> None:
+        """Whoever answers too much is hung up on."""
+        self.asking.dataReceived(b"x" * (MAX_ANSWER + 1))
+        self.assertTrue(self.transport.disconnecting)
+
+    def test_cancelled(self) -> None:
+        """Who stops waiting hangs up, and the end of the connection is nobody's concern."""
+        self.asking.answer.cancel()
+        self.assertTrue(self.transport.disconnecting)
+        self.asking.connectionLost(DONE)
+        self.failureResultOf(self.asking.answer, CancelledError)

@@ -1,0 +1,188 @@
+"""Routes from services."""
+
+from __future__ import annotations
+
+import itertools
+
+from attrs import evolve
+from hypothesis import given
+from hypothesis import strategies as st
+from twisted.trial.unittest import SynchronousTestCase
+
+from daprdockr.model.errors import BadInput
+from daprdockr.model.names import InstanceName, ServiceName
+from daprdockr.proxy.routes import (
+    HttpService,
+    Refusal,
+    Route,
+    Upstream,
+    check_endpoint,
+    check_host_name,
+    routing,
+)
+
+WEB = ServiceName(group="shop", service="web")
+API = ServiceName(group="shop", service="api")
+
+
+def place(number: int, service: ServiceName = WEB, address: str = "10.0.0.1", port: int = 8000) -> Upstream:
+    return Upstream(InstanceName(service, number), address, port + number)
+
+
+def service(name: ServiceName = WEB, *hosts: str, created: int = 1, places: tuple[Upstream, ...] = ()) -> HttpService:
+    return HttpService(name, hosts, places, created)
+
+
+class RoutingTests(SynchronousTestCase):
+    """``routing`` with services as they should be."""
+
+    def test_nothing(self) -> None:
+        """Without services there are no routes."""
+        self.assertEqual(routing([]).routes, ())
+
+    def test_one_route_for_each_host_name(self) -> None:
+        """Each host name of a service leads to all of its instances, in order."""
+        places = (place(2), place(1))
+        found = routing([service(WEB, "www.example.com", "example.com", places=places)])
+        ordered = (place(1), place(2))
+        self.assertEqual(found.routes, (Route("example.com", WEB, ordered), Route("www.example.com", WEB, ordered)))
+        self.assertEqual(found.refusals, ())
+
+    def test_no_healthy_instance(self) -> None:
+        """A service without instances keeps its route, which then leads nowhere."""
+        self.assertEqual(routing([service(WEB, "example.com")]).routes, (Route("example.com", WEB, ()),))
+
+    def test_case(self) -> None:
+        """Host names are routed in lower case, and are the same in any case."""
+        found = routing([service(WEB, "Example.COM", "example.com")])
+        self.assertEqual([route.host_name for route in found.routes], ["example.com"])
+        self.assertEqual(found.refusals, ())
+
+    def test_order_of_services(self) -> None:
+        """The order in which services are given makes no difference."""
+        services = [
+            service(WEB, "a.example.com", "b.example.com", created=5, places=(place(1),)),
+            service(API, "b.example.com", "c.example.com", created=4),
+            service(ServiceName("other", "web"), "c.example.com", "not a name", created=4),
+        ]
+        found = {routing(order) for order in itertools.permutations(services)}
+        self.assertEqual(len(found), 1)
+
+
+class ConflictTests(SynchronousTestCase):
+    """Two services, one host name."""
+
+    def test_oldest_wins(self) -> None:
+        """The service that was created first keeps the host name; the other is told who has it."""
+        found = routing([service(API, "example.com", created=8), service(WEB, "example.com", created=7)])
+        self.assertEqual(found.routes, (Route("example.com", WEB, ()),))
+        self.assertEqual(
+            found.refusals,
+            (Refusal(API, "example.com", "host name example.com already belongs to web.shop"),),
+        )
+
+    def test_same_age(self) -> None:
+        """Of services created together the first by name keeps it, on every node."""
+        found = routing([service(WEB, "example.com"), service(API, "example.com")])
+        self.assertEqual(found.routes, (Route("example.com", API, ()),))
+
+    def test_loser_keeps_its_other_names(self) -> None:
+        """A lost host name does not cost a service its others."""
+        found = routing([service(WEB, "a.com", created=1), service(API, "a.com", "b.com", created=2)])
+        self.assertEqual([(r.host_name, r.service) for r in found.routes], [("a.com", WEB), ("b.com", API)])
+
+
+class RefusalTests(SynchronousTestCase):
+    """What can not be used is left out alone."""
+
+    def test_host_name(self) -> None:
+        """A host name that is none is refused; the service's others are routed."""
+        found = routing([service(WEB, "x; location /y { alias /etc/; }", "example.com")])
+        self.assertEqual([route.host_name for route in found.routes], ["example.com"])
+        [refusal] = found.refusals
+        self.assertEqual(refusal.subject, "'x; location /y { alias /etc/; }'")
+        self.assertIn("is not usable: write a name such as example.com", refusal.reason)
+
+    def test_place(self) -> None:
+        """An instance whose address or port is none is refused; the others are routed to."""
+        places = (place(1, address="db.example.com"), place(2, port=70_000), place(3))
+        found = routing([service(WEB, "example.com", places=places)])
+        self.assertEqual(found.routes, (Route("example.com", WEB, (place(3),)),))
+        self.assertEqual([refusal.subject for refusal in found.refusals], ["1.web.shop", "2.web.shop"])
+
+    def test_same_place_twice(self) -> None:
+        """Two records of one place are one place, and the first instance's."""
+        twice = evolve(place(1), instance=InstanceName(WEB, 2))
+        found = routing([service(WEB, "example.com", places=(twice, place(1)))])
+        self.assertEqual(found.routes[0].upstreams, (place(1),))
+
+    @given(st.lists(st.text(), max_size=5), st.text(), st.integers())
+    def test_anything(self, hosts: list[str], address: str, port: int) -> None:
+        """Whatever the fields hold, nothing is raised, and what is routed passes the checks."""
+        upstream = Upstream(InstanceName(WEB, 1), address, port)
+        for route in routing([service(WEB, *hosts, places=(upstream,))]).routes:
+            check_host_name(route.host_name)
+            for kept in route.upstreams:
+                check_endpoint(kept.address, kept.port)
+
+
+class CheckTests(SynchronousTestCase):
+    """``check_host_name`` and ``check_endpoint``."""
+
+    def test_host_names(self) -> None:
+        """Host names in lower case pass, with or without ``*.`` before them."""
+        for name in [
+            "example.com",
+            "*.example.com",
+            "localhost",
+            "a-b.c1.d",
+            "xn--bcher-kva.example",
+            "1.2.3.4",
+            "*.x",
+        ]:
+            self.assertEqual(check_host_name(name), name)
+
+    def test_no_host_names(self) -> None:
+        """Everything else is refused."""
+        for name in [
+            *("", ".", "a.", ".a", "a..b", "-a", "a-", "A", "*", "*a.b", "a.*", "*.*.a", "_", "a_b", "~^a$", "a b"),
+            *("a;b", "a{", "a}", '"a"', "'a'", "a$b", "a\\b", "a\n", "a\0", "a/b", "a:80", "[::1]", "ä.de", "a\u212a"),
+            *("x" * 64, "a." * 126 + "aa", None, 1, b"example.com"),
+        ]:
+            with self.assertRaises(BadInput, msg=name):
+                check_host_name(name)
+
+    def test_endpoints(self) -> None:
+        """An address and a port give one canonical text."""
+        for address, expected in [
+            ("10.0.0.1", "10.0.0.1:80"),
+            ("::1", "[::1]:80"),
+            ("2001:DB8:0:0::1", "[2001:db8::1]:80"),
+            ("0::0:1:2", "[::1:2]:80"),
+        ]:
+            self.assertEqual(check_endpoint(address, 80), expected)
+
+    def test_no_addresses(self) -> None:
+        """What is no IP literal is refused, also an IPv6 scope, which could be any text."""
+        for address in [
+            "",
+            "example.com",
+            "10.0.0",
+            "10.0.0.01",
+            "10.0.0.1 ",
+            "10.0.0.1/8",
+            "[::1]",
+            "unix:/x",
+            "1" * 99,
+        ]:
+            with self.assertRaises(BadInput, msg=address):
+                check_endpoint(address, 80)
+        for given_address in ["fe80::1%eth0", "fe80::1%;}{", None, 1, b"\x7f\0\0\1"]:
+            with self.assertRaises(BadInput, msg=given_address):
+                check_endpoint(given_address, 80)
+
+    def test_no_ports(self) -> None:
+        """What is no port number is refused."""
+        for port in [0, -1, 65536, "80", "80; }", 80.0, True, None]:
+            with self.assertRaises(BadInput, msg=port):
+                check_endpoint("10.0.0.1", port)

@@ -1,0 +1,41 @@
+"""What this machine lets nginx do."""
+
+from __future__ import annotations
+
+import os
+import pwd
+from pathlib import Path
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from daprdockr.model.errors import BadInput
+from daprdockr.proxy.configuration import Listener
+from daprdockr.proxy.surroundings import settings_here
+
+
+class SettingsHereTests(SynchronousTestCase):
+    """``settings_here``."""
+
+    def test_user(self) -> None:
+        """Workers run as an unprivileged user that exists if the agent is root, and as the agent otherwise."""
+        user = settings_here(Path("/x"), [Listener("127.0.0.1", 80)]).user
+        if os.geteuid() == 0:
+            self.assertNotEqual(pwd.getpwnam(user.split()[0]).pw_uid, 0)
+        else:
+            self.assertEqual(user, "")
+
+    def test_open_files(self) -> None:
+        """A worker may open some files, and not without a bound."""
+        self.assertIn(settings_here(Path("/x"), [Listener("127.0.0.1", 80)]).open_files, range(64, 65_537))
+
+    def test_same_listener_twice(self) -> None:
+        """A listener that is given twice, in whatever spelling, is one."""
+        listeners = [Listener("::1", 80), Listener("0:0::1", 80), Listener("::1", 81)]
+        self.assertEqual(
+            [found.text for found in settings_here(Path("/x"), listeners).listeners], ["[::1]:80", "[::1]:81"]
+        )
+
+    def test_unusable(self) -> None:
+        """A directory that can not stand in a configuration is refused."""
+        with self.assertRaises(BadInput):
+            settings_here(Path("relative"), [Listener("127.0.0.1", 80)])
