@@ -6,13 +6,15 @@ It has one owner, in the reactor's thread, and refuses to know how changes arriv
 Note [Only evidence removes]
     A service, claim or node leaves the mirror only by a delete event, or by a listing of the same etcd cluster at a
     revision not older than what the mirror has seen. Any other listing (a foreign cluster id, a smaller revision: etcd
-    was wiped, restored, or is another one) raises ``ForeignEtcd`` and changes nothing. A definition that became
-    unreadable keeps its last readable form; one that never was readable is held as broken, which is not absent.
+    was wiped, restored, or is another one) raises ``ForeignEtcd`` and changes nothing. What became unreadable keeps
+    its last readable form; a definition that never was readable is held as broken, which is not absent.
 
 Note [Own writes come twice]
     The agent notes its own successful writes at once, so that the next plan sees them, and they arrive again by the
     watch. Every change is compared with the ``mod_revision`` the key has here, or had when it was deleted; older ones
-    are ignored. ``_deleted`` remembers own deletions until the watch has passed them.
+    are ignored. ``_deleted`` remembers own deletions until the watch has passed them. And a change from before
+    ``revision`` is old whatever its key: the answer to an own write, or an old server that repeats itself, may come
+    after the key was deleted again, and must not bring it back.
 """
 
 from __future__ import annotations
@@ -130,19 +132,27 @@ class Cluster:
         found = {entry.key for entry in listing.entries}
         gone = [Deleted(key, listing.revision) for key in self._entries if key not in found]
         self.cluster_id = listing.cluster_id
-        return self.apply(Batch(listing.cluster_id, listing.revision, (*gone, *listing.entries)))
+        changes = self._take((*gone, *listing.entries))
+        self._pass(listing.revision)
+        return changes
 
     def apply(self, batch: Batch) -> Changes:
         """Take over one watch response."""
-        changes = self._take(batch.changes)
-        self.revision = max(self.revision, batch.revision)
-        self._deleted = {key: revision for key, revision in self._deleted.items() if revision > batch.revision}
+        changes = self._take(self._recent(batch.changes))
+        self._pass(batch.revision)
         return changes
 
     def note(self, *own: Change) -> Changes:
         """Take over own writes before the watch tells them: Note [Own writes come twice]."""
         self._deleted.update({change.key: change.mod_revision for change in own if isinstance(change, Deleted)})
-        return self._take(own)
+        return self._take(self._recent(own))
+
+    def _recent(self, changes: Iterable[Change]) -> list[Change]:
+        return [change for change in changes if change.mod_revision >= self.revision]
+
+    def _pass(self, revision: int) -> None:
+        self.revision = max(self.revision, revision)
+        self._deleted = {key: deleted for key, deleted in self._deleted.items() if deleted > self.revision}
 
     def _take(self, changes: Iterable[Change]) -> Changes:
         services: set[ServiceName] = set()
@@ -157,8 +167,10 @@ class Cluster:
                 self.broken.pop(change.key, None)
             except BadInput as error:
                 name = self._name(change.key)
-                self.broken[change.key] = Broken(change.key, str(error), change.mod_revision)
-                broken.append(self.broken[change.key])
+                self.broken.pop(change.key, None)
+                if isinstance(change, Entry):
+                    self.broken[change.key] = Broken(change.key, str(error), change.mod_revision)
+                    broken.append(self.broken[change.key])
             nodes = nodes or isinstance(name, NodeKey | CordonKey)
             if isinstance(name, ServiceName | InstanceName):
                 services.add(name.service if isinstance(name, InstanceName) else name)
@@ -204,21 +216,19 @@ class Cluster:
         self.services[name] = Service(definition, change.create_revision, change.mod_revision)
 
     def _set_claim(self, instance: InstanceName, change: Change) -> None:
+        record = ClaimRecord.decode(change.value) if isinstance(change, Entry) else None
         claims = self._claims.setdefault(instance.service, {})
         old = claims.pop(instance.number, None)
         if old is not None:
             self.loads[old.node] -= 1
-        try:
-            if isinstance(change, Entry):
-                record = ClaimRecord.decode(change.value)
-                claim = Claim(instance, record, change.create_revision, change.mod_revision, change.lease)
-                claims[instance.number] = claim
-                self.loads[claim.node] += 1
-        finally:
-            if not claims:
-                del self._claims[instance.service]
+        if isinstance(change, Entry) and record is not None:
+            claims[instance.number] = Claim(instance, record, change.create_revision, change.mod_revision, change.lease)
+            self.loads[record.node] += 1
+        if not claims:
+            del self._claims[instance.service]
 
     def _set_node(self, name: str, change: Change) -> None:
-        self.nodes.pop(name, None)
         if isinstance(change, Entry):
             self.nodes[name] = Node(name, NodeRecord.decode(change.value), change.lease)
+        else:
+            self.nodes.pop(name, None)

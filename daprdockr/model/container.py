@@ -63,9 +63,9 @@ def exposed_ports(value: object, path: str) -> list[str]:
 
 def volumes(value: object, path: str) -> list[str]:
     """Volumes as the API's object (paths alone) or as a list of ``/path``, ``name:/path[:ro]`` or ``/host:/path``."""
-    items = _TEXTS(list(value) if isinstance(value, dict) else value, path)
+    items = _TEXTS(sorted(value) if isinstance(value, dict) else value, path)
     for item in items:
-        if "/" not in (item.split(":")[1:2] or [item])[0]:
+        if not (item.split(":")[1:2] or [item])[0].startswith("/"):
             raise BadInput(f"{path}: {shorten(item)} is not usable, write /path, name:/path or /host:/path")
     return items
 

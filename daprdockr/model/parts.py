@@ -87,6 +87,8 @@ class Health:
                 written[key] = getattr(self, name)
         if "Port" in written:
             written["Port"] = str(self.port)
+        if "Cmd" in written:
+            written["Cmd"] = list(self.command)
         return written
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import math
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
@@ -18,18 +19,21 @@ T = TypeVar("T")
 Check = Callable[[object, str], T]
 
 MAX_DOCUMENT = 256 * 1024
+MAX_NESTING = 32
 
 
 def parse_json(data: bytes, limit: int = MAX_DOCUMENT) -> object:
     """
-    The JSON document in ``data`` (RFC 8259, UTF-8), no longer than ``limit`` bytes, no key twice in an object.
+    The JSON document in ``data`` (RFC 8259, UTF-8), no longer than ``limit`` bytes, no key twice in an object, and
+    such that it can be written again: nothing nested beyond ``MAX_NESTING``, no half of a surrogate pair, no number
+    too large to be one.
 
     :raises BadInput: if it is anything else.
     """
     if len(data) > limit:
         raise BadInput(f"the JSON has {len(data)} bytes: at most {limit} are read")
     try:
-        return json.loads(data.decode("utf-8"), object_pairs_hook=_refuse_twice, parse_constant=_refuse_constant)
+        document = json.loads(data.decode("utf-8"), object_pairs_hook=_refuse_twice, parse_constant=_refuse_constant)
     except json.JSONDecodeError as error:
         raise BadInput(f"not JSON: {error.msg} at line {error.lineno}, column {error.colno}") from None
     except UnicodeDecodeError as error:
@@ -38,6 +42,22 @@ def parse_json(data: bytes, limit: int = MAX_DOCUMENT) -> object:
         raise BadInput("not usable: the JSON is nested too deep") from None
     except ValueError as error:  # a number with thousands of digits
         raise BadInput(f"not usable: {error}") from None
+    _refuse_unwritable(document, MAX_NESTING)
+    return document
+
+
+def _refuse_unwritable(value: object, depth: int) -> None:
+    if isinstance(value, str):
+        if not value.isascii() and any("\ud800" <= character <= "\udfff" for character in value):
+            raise BadInput(f"{shorten(value)} is not usable, because half of a surrogate pair is no character")
+    elif isinstance(value, float):
+        if not math.isfinite(value):
+            raise BadInput("not usable: a number in the JSON is too large")
+    elif isinstance(value, list | dict):
+        if not depth:
+            raise BadInput(f"not usable: the JSON is nested deeper than {MAX_NESTING} levels")
+        for item in value if isinstance(value, list) else (*value, *value.values()):
+            _refuse_unwritable(item, depth - 1)
 
 
 def _refuse_twice(pairs: list[tuple[str, object]]) -> dict[str, object]:
@@ -124,7 +144,7 @@ def list_of(check: Check[T]) -> Check[list[T]]:
 def map_of(check: Check[T]) -> Check[dict[str, T]]:
     def check_map(value: object, path: str) -> dict[str, T]:
         if isinstance(value, dict):
-            return {free_text(key, path): check(item, f"{path}.{key}") for key, item in value.items()}
+            return {free_text(key, path): check(item, f"{path}.{shorten(key)[1:-1]}") for key, item in value.items()}
         raise BadInput(f"{path}: {shorten(value)} is not usable, write an object in {{ }}")
 
     return check_map

@@ -7,8 +7,10 @@ import json
 
 from daprdockr.model.entries import Entry, Listing
 from daprdockr.model.errors import BadInput
+from daprdockr.model.reading import free_text, integer
 
 _VERSION = 1
+_NUMBER = integer(0, 2**64 - 1)
 
 
 def encode_listing(listing: Listing) -> bytes:
@@ -33,10 +35,15 @@ def decode_listing(data: bytes) -> Listing:
         kept = json.loads(data)
         if kept["Version"] != _VERSION:
             raise BadInput(f"version {kept['Version']} of the last known state is not known to this agent")
-        entries = tuple(
-            Entry(key, base64.b64decode(value, validate=True), created, modified, lease)
-            for key, value, created, modified, lease in kept["Entries"]
+        return Listing(
+            cluster_id=_NUMBER(kept["ClusterId"], "ClusterId"),
+            revision=_NUMBER(kept["Revision"], "Revision"),
+            entries=tuple(_entry(*entry) for entry in kept["Entries"]),
         )
-        return Listing(cluster_id=kept["ClusterId"], revision=kept["Revision"], entries=entries)
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise BadInput(f"the last known state can not be read: {error}") from None
+
+
+def _entry(key: object, value: str, *numbers: object) -> Entry:
+    created, modified, lease = (_NUMBER(number, "Entries") for number in numbers)
+    return Entry(free_text(key, "Entries"), base64.b64decode(value, validate=True), created, modified, lease)

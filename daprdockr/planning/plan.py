@@ -198,12 +198,11 @@ def _free(situation: Situation, now: float) -> Iterator[Step | Wait]:
     free = [InstanceName(situation.name, number) for number in numbers]
     running = [i for i in free if any(container.running for container in situation.of(i))]
     held = Counter(claim.node for claim in situation.claims.values())
+    room = max(0, 1 - held[node]) if definition.placement.one_per_node else len(free)
     held[node] += len(running)
     ranking = rank((i for i in free if i not in running), definition, held, situation.candidates)
     places = sorted((order.index(node), i) for i, order in ranking.items() if node in order)
-    if definition.placement.one_per_node:
-        places = places[:1]
-    for place, instance in (*((0, i) for i in running), *places):
+    for place, instance in [*((0, i) for i in running), *places][:room]:
         due = situation.free_since.get(instance.number, now) + place * PATIENCE
         take = TakeClaim(instance, tell(situation, instance, definition, now))
         yield take if due <= now else Wait(due)

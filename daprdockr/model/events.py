@@ -1,0 +1,47 @@
+"""Events: what an agent tells people about, kept in etcd for a short time below ``Keys.events``."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from attrs import frozen
+
+from daprdockr.model import reading
+from daprdockr.model.errors import BadInput
+
+
+@frozen(order=True)
+class Event:
+    """
+    Something that happened. ``time`` is wall-clock seconds since the epoch on ``node``; ``subject`` is the service,
+    instance, node or key it is about.
+    """
+
+    time: float
+    node: str
+    subject: str
+    text: str
+
+    @classmethod
+    def decode(cls, data: bytes) -> Event:
+        """:raises BadInput: if it is no event. Unknown members are ignored."""
+        given = reading.parse_json(data)
+        if not isinstance(given, dict):
+            raise BadInput("the event is not an object")
+        return cls(**{name: check(given.get(key), key) for key, (name, check) in _MEMBERS.items()})
+
+    def encode(self) -> bytes:
+        return json.dumps(self.write(), ensure_ascii=False, separators=(",", ":")).encode()
+
+    def write(self) -> dict[str, Any]:
+        """The JSON form; ``decode`` gives an equal event back."""
+        return {key: getattr(self, name) for key, (name, _) in _MEMBERS.items()}
+
+
+_MEMBERS: dict[str, tuple[str, reading.Check[Any]]] = {
+    "Time": ("time", reading.seconds(0, 1e12)),
+    "Node": ("node", reading.free_text),
+    "Subject": ("subject", reading.free_text),
+    "Text": ("text", reading.free_text),
+}

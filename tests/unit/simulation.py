@@ -1,0 +1,302 @@
+"""
+A small cluster in memory: etcd, hosts with containers, and agents that plan and carry out. Time passes in rounds.
+
+It holds the planner to what must never happen, by rules of its own: ``Agent.check`` is asked about every step.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterable
+
+from attrs import evolve
+
+from daprdockr.model.cluster import Cluster
+from daprdockr.model.definition import Definition
+from daprdockr.model.entries import Absent, Condition, Delete, Deleted, Entry, Fence, Operation, Put
+from daprdockr.model.host import ContainerState, Image, Port, Status
+from daprdockr.model.keys import Keys
+from daprdockr.model.names import InstanceName, ServiceName
+from daprdockr.model.records import NodeRecord
+from daprdockr.planning.attempts import NONE, Attempts
+from daprdockr.planning.placement import Candidate
+from daprdockr.planning.plan import Plan, plan
+from daprdockr.planning.situation import Here, Situation
+from daprdockr.planning.steps import (
+    CreateContainer,
+    PullImage,
+    ReleaseClaim,
+    RemoveContainer,
+    StartContainer,
+    Step,
+    StopContainer,
+    TakeClaim,
+    WriteClaim,
+)
+from tests.fakes.store import MemoryStore
+
+KEYS = Keys()
+ROUND = 0.5
+"""Seconds that a round takes."""
+TTL = 6
+
+
+class Violation(AssertionError):
+    """The planner did what it never may."""
+
+
+class Agent:
+    """One node: its containers, its mirror of etcd, its lease."""
+
+    def __init__(self, world: World, name: str, labels: dict[str, str]) -> None:
+        self.world, self.name, self.labels = world, name, labels
+        self.cluster = Cluster(KEYS)
+        self.containers: dict[str, ContainerState] = {}
+        self.images: dict[str, Image] = {}
+        self.attempts: dict[InstanceName, Attempts] = {}
+        self.free: dict[InstanceName, float] = {}
+        self.lease, self.until = 0, 0.0
+        self.connected = True
+        self.beat()
+        self.listen()
+
+    # What befalls it.
+
+    def beat(self) -> None:
+        """Renew the lease, or begin another."""
+        store = self.world.store
+        if self.connected:
+            if not self.lease or not store.keep_alive(self.lease):
+                self.lease = store.grant(TTL).id
+                store.put(KEYS.node(self.name), NodeRecord(labels=self.labels).encode(), self.lease)
+            self.until = self.world.now + TTL
+
+    def listen(self) -> None:
+        """Take over what etcd holds, as the follower does after a broken watch."""
+        if self.connected:
+            self.cluster.replace(self.world.store.list(KEYS.root))
+
+    def hear(self, batches: int = 1000) -> None:
+        """Take over at most so many watch responses."""
+        for _ in range(batches):
+            batch = self.world.store.since(KEYS.root, self.cluster.revision + 1) if self.connected else None
+            if batch is None:
+                return
+            self.cluster.apply(batch)
+
+    def cut_off(self) -> None:
+        self.connected = False
+
+    def reconnect(self) -> None:
+        self.connected = True
+        self.beat()
+        self.listen()
+
+    def restart(self, keep_lease: bool) -> None:
+        """The agent ends and another begins, which knows what runs and what the state directory kept."""
+        self.attempts, self.free, self.images = {}, {}, {}
+        if not keep_lease:
+            self.lease, self.until = 0, 0.0
+        self.beat()
+        self.listen()
+
+    def end(self, container: str) -> None:
+        """A container dies."""
+        state = self.containers[container]
+        if state.running:
+            self.containers[container] = evolve(state, status=Status.EXITED, finished=self.world.now)
+            before = self.attempts.get(state.instance, NONE)
+            lived = max(0.0, self.world.now - state.started)
+            self.attempts[state.instance] = before.failed(self.world.now, "died", lived)
+
+    # What it plans.
+
+    def services(self) -> list[ServiceName]:
+        here = {state.instance.service for state in self.containers.values()}
+        return sorted(here.union(self.cluster.services, self.cluster.claimed_services))
+
+    def situation(self, name: ServiceName) -> Situation:
+        containers: dict[int, tuple[ContainerState, ...]] = {}
+        for state in self.containers.values():
+            if state.instance.service == name:
+                containers[state.instance.number] = (*containers.get(state.instance.number, ()), state)
+        cluster, now = self.cluster, self.world.now
+        lease = self.lease if self.connected and now < self.until else 0
+        return Situation(
+            here=Here(self.name, ("10.0.0.1",), lease, self.connected, cluster.cluster_id, cluster.revision),
+            name=name,
+            service=cluster.services.get(name),
+            held=cluster.is_held(name),
+            claims=cluster.claims(name),
+            containers=containers,
+            images=self.images,
+            attempts=self.attempts,
+            verdicts={state.id: True for state in self.containers.values() if state.started < now},
+            candidates=tuple(
+                Candidate(node, known.record.labels, cluster.loads[node])
+                for node, known in cluster.nodes.items()
+                if node not in cluster.cordoned
+            ),
+            free_since=self._free_since(name),
+        )
+
+    def _free_since(self, name: ServiceName) -> dict[int, float]:
+        service = self.cluster.services.get(name)
+        numbers = range(1, service.definition.instances + 1) if service else ()
+        free = {n: InstanceName(name, n) for n in numbers if n not in self.cluster.claims(name)}
+        for instance in [i for i in self.free if i.service == name and i.number not in free]:
+            del self.free[instance]
+        return {number: self.free.setdefault(instance, self.world.now) for number, instance in free.items()}
+
+    def plans(self) -> list[Plan]:
+        """A plan for each service, checked."""
+        made = []
+        for name in self.services():
+            seen = self.situation(name)
+            made.append(plan(seen, self.world.now))
+            for step in made[-1].steps:
+                self.check(seen, step)
+            if len({step.lane for step in made[-1].steps}) < len(made[-1].steps):
+                raise Violation(f"two steps in one lane: {made[-1].steps}")
+        return made
+
+    def check(self, seen: Situation, step: Step) -> None:
+        """:raises Violation: for a step that no plan may have."""
+        if not self.connected and not isinstance(step, StartContainer):
+            raise Violation(f"{self.name} is out of touch, but would {step}")
+        if isinstance(step, RemoveContainer) and self.containers[step.container].running:
+            raise Violation(f"{self.name} would remove what runs: {step}")
+        if isinstance(step, StopContainer) and not self.may_stop(seen, self.containers[step.container]):
+            raise Violation(f"{self.name} has no reason to {step}")
+        if isinstance(step, TakeClaim) and seen.service and seen.service.definition.placement.one_per_node:
+            held = sum(claim.node == self.name for claim in seen.claims.values())
+            if held:
+                raise Violation(f"{self.name} has one already, but would {step}")
+
+    def may_stop(self, seen: Situation, state: ContainerState) -> bool:
+        """The reasons of design rule 2, and of two copies side by side."""
+        if seen.held or seen.service is None:
+            return not seen.held
+        definition, claim = seen.service.definition, seen.claims.get(state.instance.number)
+        twins = [c for c in seen.containers[state.instance.number] if c.running and c != state]
+        return (
+            state.instance.number > definition.instances
+            or (claim is not None and claim.node != self.name and claim.record.healthy)
+            or (claim is not None and claim.node == self.name and state.definition != definition.digest)
+            or bool(twins)
+        )
+
+    # What it does.
+
+    def carry_out(self, step: Step) -> None:
+        match step:
+            case TakeClaim(instance, record):
+                key = KEYS.claim(instance)
+                self._write(Absent(key), Put(key, record.encode(), self.lease), 0)
+            case WriteClaim(instance, record, fence):
+                key = KEYS.claim(instance)
+                self._write(Fence(key, fence, self.lease), Put(key, record.encode(), self.lease), fence)
+            case ReleaseClaim(instance, fence):
+                self._write(Fence(KEYS.claim(instance), fence, self.lease), Delete(KEYS.claim(instance)), fence)
+            case PullImage(reference):
+                self.images[reference] = Image(reference)
+            case CreateContainer(instance, definition, ports, fence):
+                self._create(instance, definition, ports, fence)
+            case StartContainer(_, container):
+                self._start(container)
+            case StopContainer(_, container):
+                self.containers[container] = evolve(self.containers[container], status=Status.EXITED)
+            case RemoveContainer(_, container):
+                del self.containers[container]
+
+    def _write(self, condition: Condition, operation: Operation, fence: int) -> None:
+        self.world.attempts += isinstance(condition, Absent)
+        commit = self.world.store.commit([condition], [operation])
+        if not commit.succeeded:
+            return
+        revision = commit.revision
+        if isinstance(operation, Delete):
+            self.cluster.note(Deleted(operation.key, revision))
+        else:
+            entry = Entry(operation.key, operation.value, fence or revision, revision, operation.lease)
+            self.cluster.note(entry)
+
+    def _create(self, instance: InstanceName, definition: Definition, ports: Iterable[Port], fence: int) -> None:
+        name = f"{self.name}{next(self.world.numbers)}"
+        taken = {port.host for state in self.containers.values() if state.instance != instance for port in state.ports}
+        chosen = []
+        for port in ports:
+            free = (n for n in itertools.chain([port.host], itertools.count(20000)) if n and n not in taken)
+            chosen.append(evolve(port, host=next(free)))
+            taken.add(chosen[-1].host)
+        self.containers[name] = ContainerState(
+            name,
+            name,
+            instance,
+            definition.digest,
+            Status.CREATED,
+            self.cluster.cluster_id,
+            fence,
+            tuple(chosen),
+        )
+
+    def _start(self, container: str) -> None:
+        state = self.containers[container]
+        mine = {port.host for port in state.ports}
+        for other in self.containers.values():
+            if other.running and other.id != container and mine.intersection(port.host for port in other.ports):
+                raise Violation(f"{self.name} would start {container} on host ports in use")
+        self.containers[container] = evolve(state, status=Status.RUNNING, started=self.world.now)
+
+
+class World:
+    """The cluster; ``attempts`` counts the tries to claim."""
+
+    def __init__(self, labels: dict[str, dict[str, str]]) -> None:
+        self.store = MemoryStore()
+        self.now = 100.0
+        self.attempts = 0
+        self.numbers = itertools.count(1)
+        self.agents = {name: Agent(self, name, given) for name, given in labels.items()}
+        for agent in self.agents.values():
+            agent.hear()
+
+    def set(self, definition: Definition) -> None:
+        self.store.put(KEYS.service(definition.name), definition.encode())
+
+    def delete(self, name: ServiceName) -> None:
+        self.store.commit([], [Delete(KEYS.service(name))])
+
+    def round(self, order: Callable[[list[str]], list[str]] = sorted, lag: Callable[[], int] = lambda: 1000) -> int:
+        """All plan from what they heard before any of them acts; returns how many steps there were."""
+        self._pass_time()
+        for agent in self.agents.values():
+            agent.hear(lag())
+        planned = {name: [s for made in agent.plans() for s in made.steps] for name, agent in self.agents.items()}
+        for name in order(list(planned)):
+            for step in planned[name]:
+                self.agents[name].carry_out(step)
+        return sum(len(steps) for steps in planned.values())
+
+    def _pass_time(self) -> None:
+        self.now += ROUND
+        for agent in self.agents.values():
+            agent.beat()
+        self.store.advance(ROUND)
+
+    def settle(self, limit: int = 300) -> int:
+        """Rounds until nobody has anything to do or to wait for. :raises Violation: after ``limit`` of them."""
+        for rounds in range(limit):
+            busy = self.round()
+            for agent in self.agents.values():
+                agent.hear()
+            waiting = [m.look_again for agent in self.agents.values() for m in agent.plans() if m.steps or m.look_again]
+            if not busy and not waiting:
+                return rounds
+        raise Violation(f"not settled after {limit} rounds")
+
+    def truth(self) -> Cluster:
+        """What etcd holds now."""
+        cluster = Cluster(KEYS)
+        cluster.replace(self.store.list(KEYS.root))
+        return cluster

@@ -1,0 +1,47 @@
+"""How long a failure costs: nothing the first time, twice as long each time after, a minute at the most."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+from twisted.trial.unittest import SynchronousTestCase
+
+from daprdockr.planning.attempts import BRIEF, FIRST_DELAY, LONGEST_DELAY, NONE, STEADY
+
+
+class AttemptsTests(SynchronousTestCase):
+    def test_a_crash_loop(self) -> None:
+        """Failures in a row are followed by delays that double."""
+        attempts, delays = NONE, []
+        for _ in range(10):
+            attempts = attempts.failed(100.0, "died")
+            delays.append(attempts.retry_at - 100.0)
+        self.assertEqual(delays, [0.0, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, LONGEST_DELAY, LONGEST_DELAY])
+        self.assertEqual((attempts.count, attempts.reason), (10, "died"))
+
+    def test_after_a_steady_run(self) -> None:
+        """The end of a container that ran for a while is an accident: nothing that was before counts."""
+        attempts = NONE.failed(0, "").failed(0, "").failed(0, "").failed(100.0, "killed", after=STEADY)
+        self.assertEqual(attempts.count, 1)
+        self.assertLessEqual(attempts.retry_at, 100.0)
+
+    def test_killed_from_outside(self) -> None:
+        """A container that somebody killed starts again at once, unless it had hardly begun."""
+        failing = NONE.failed(0, "").failed(0, "").failed(0, "")
+        killed = failing.failed(100.0, "killed", after=BRIEF, killed=True)
+        self.assertEqual((killed.count, killed.retry_at <= 100.0), (1, True))
+        brief = failing.failed(100.0, "killed", after=BRIEF / 2, killed=True)
+        self.assertEqual((brief.count, brief.retry_at > 100.0), (4, True))
+
+    def test_time_that_it_ran_counts(self) -> None:
+        """The delay counts from the start of what failed."""
+        attempts = NONE.failed(100.0, "").failed(100.0, "", after=0.4)
+        self.assertAlmostEqual(attempts.retry_at, 100.0 - 0.4 + FIRST_DELAY)
+
+    @given(st.lists(st.tuples(st.floats(0, 1e6), st.floats(0, 10)), max_size=30))
+    def test_bounded(self, failures: list[tuple[float, float]]) -> None:
+        """However often something failed, the next try is at most the longest delay away."""
+        attempts = NONE
+        for now, after in failures:
+            attempts = attempts.failed(now, "", after)
+            self.assertLessEqual(attempts.retry_at, now + LONGEST_DELAY)

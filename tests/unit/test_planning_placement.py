@@ -1,0 +1,124 @@
+"""Placement: the same answer everywhere, even, and never against a constraint."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+from twisted.trial.unittest import SynchronousTestCase
+
+from daprdockr.model.definition import Definition
+from daprdockr.model.names import InstanceName, ServiceName
+from daprdockr.model.parts import Constraint
+from daprdockr.planning.placement import Candidate, meets, rank
+from tests.unit.situations import candidates, definition, instance
+
+NODES = st.lists(st.sampled_from("abcdefg"), min_size=1, max_size=7, unique=True)
+LABELS = st.dictionaries(st.sampled_from(["zone", "disk"]), st.sampled_from(["x", "y"]))
+CONSTRAINTS = st.lists(st.sampled_from(["zone == x", "zone != x", "disk == y", "node != a", "node == b"]), max_size=2)
+
+
+def free(*numbers: int) -> list[InstanceName]:
+    return [instance(number) for number in numbers]
+
+
+def placed(**members: Any) -> Definition:
+    return definition(Placement=members)
+
+
+class MeetsTests(SynchronousTestCase):
+    def test_labels(self) -> None:
+        """A constraint compares the value of a label; a label that is not there equals nothing."""
+        node = Candidate("a", {"zone": "x"}, 0)
+        table = (("zone", True, "x", True), ("zone", True, "y", False), ("zone", False, "x", False))
+        absent = (("disk", True, "x", False), ("disk", False, "x", True))
+        itself = (("node", True, "a", True), ("node", False, "a", False))
+        for label, equal, value, expected in (*table, *absent, *itself):
+            self.assertEqual(meets(Constraint(label, equal, value), node), expected, (label, equal, value))
+
+
+class RankTests(SynchronousTestCase):
+    def test_fewest_instances_of_the_service_first(self) -> None:
+        """The node with the fewest instances of the service comes first, before the one with the fewest claims."""
+        ranking = rank(free(2), definition(), {"a": 1}, candidates("a", "b", a=1, b=9))
+        self.assertEqual(ranking, {instance(2): ("b", "a")})
+
+    def test_fewest_claims_next(self) -> None:
+        """Among nodes with equally many instances of the service, the one with the fewest claims comes first."""
+        self.assertEqual(rank(free(1), definition(), {}, candidates("a", "b", a=1))[instance(1)], ("b", "a"))
+        self.assertEqual(rank(free(1), definition(), {}, candidates("a", "b", b=1))[instance(1)], ("a", "b"))
+
+    def test_twelve_on_three(self) -> None:
+        """Twelve new instances on three nodes are four for each."""
+        ranking = rank(free(*range(1, 13)), definition(), {}, candidates("a", "b", "c"))
+        self.assertEqual(Counter(order[0] for order in ranking.values()), Counter(a=4, b=4, c=4))
+
+    def test_nobody_may(self) -> None:
+        """An instance that no node may take is ranked with nobody."""
+        self.assertEqual(rank(free(1), placed(Constraints=["zone == x"]), {}, candidates("a"))[instance(1)], ())
+        self.assertEqual(rank(free(1), definition(), {}, ()), {instance(1): ()})
+
+    def test_ties_fall_differently(self) -> None:
+        """No node is the first of equals for every service."""
+        names = [InstanceName(ServiceName(group="g", service=f"s{number}"), 1) for number in range(40)]
+        firsts = Counter(rank([name], definition(), {}, candidates("a", "b", "c"))[name][0] for name in names)
+        self.assertEqual(set(firsts), {"a", "b", "c"})
+
+    @given(st.data())
+    def test_order_of_what_is_known(self, data: st.DataObject) -> None:
+        """All nodes that know the same agree, in whatever order they know it."""
+        names = data.draw(NODES)
+        nodes = [Candidate(name, data.draw(LABELS), data.draw(st.integers(0, 9))) for name in names]
+        numbers = data.draw(st.lists(st.integers(1, 20), unique=True, max_size=8))
+        held = {name: data.draw(st.integers(0, 3)) for name in names}
+        wish = placed(Constraints=data.draw(CONSTRAINTS), OnePerNode=data.draw(st.booleans()))
+        expected = rank(free(*numbers), wish, held, nodes)
+        other = rank(
+            data.draw(st.permutations(free(*numbers))),
+            wish,
+            dict(data.draw(st.permutations(list(held.items())))),
+            data.draw(st.permutations(nodes)),
+        )
+        self.assertEqual(other, expected)
+
+    @given(NODES, st.integers(0, 30), st.dictionaries(st.sampled_from("abcdefg"), st.just(1)))
+    def test_even(self, names: list[str], count: int, held: dict[str, int]) -> None:
+        """Over equal nodes no node ends with two instances of a service more than another."""
+        totals = Counter({name: held.get(name, 0) for name in names})
+        ranking = rank(free(*range(1, count + 1)), definition(), totals, candidates(*names))
+        totals.update(order[0] for order in ranking.values())
+        self.assertLessEqual(max(totals.values()) - min(totals.values()), 1)
+
+    @given(NODES, st.lists(st.integers(0, 12), max_size=10))
+    def test_even_over_services(self, names: list[str], counts: list[int]) -> None:
+        """Services placed one after another leave equal nodes with claims that differ by one at the most."""
+        loads = Counter(dict.fromkeys(names, 0))
+        for number, count in enumerate(counts):
+            service = ServiceName(group="g", service=f"s{number}")
+            ranking = rank(
+                [InstanceName(service, n + 1) for n in range(count)], definition(), {}, candidates(*names, **loads)
+            )
+            loads.update(order[0] for order in ranking.values())
+        self.assertLessEqual(max(loads.values()) - min(loads.values()), 1)
+
+    @given(st.data())
+    def test_one_per_node(self, data: st.DataObject) -> None:
+        """With OnePerNode no node is first for two instances, nor ranked at all when it holds one."""
+        names = data.draw(NODES)
+        held = data.draw(st.dictionaries(st.sampled_from(names), st.just(1)))
+        ranking = rank(free(*range(1, 10)), placed(OnePerNode=True), held, candidates(*names))
+        firsts = [order[0] for order in ranking.values() if order]
+        self.assertEqual(len(set(firsts)), len(firsts))
+        self.assertEqual(set(firsts), set(names) - set(held))
+        self.assertFalse({name for order in ranking.values() for name in order} & set(held))
+
+    @given(st.data())
+    def test_constraints(self, data: st.DataObject) -> None:
+        """Exactly the nodes that meet all constraints are ranked."""
+        nodes = [Candidate(name, data.draw(LABELS), 0) for name in data.draw(NODES)]
+        wish = placed(Constraints=data.draw(CONSTRAINTS))
+        able = {node.name for node in nodes if all(meets(c, node) for c in wish.placement.constraints)}
+        for order in rank(free(1, 2, 3), wish, {}, nodes).values():
+            self.assertEqual(set(order), able)
