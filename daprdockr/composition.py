@@ -27,10 +27,10 @@ from daprdockr.agent.gather import Gather
 from daprdockr.agent.health import HealthChecks
 from daprdockr.agent.healthz import api
 from daprdockr.agent.heartbeat import Heartbeat
-from daprdockr.agent.host import Host
+from daprdockr.agent.host import Host, Listening
 from daprdockr.agent.journal import Journal
-from daprdockr.agent.mirror import Mirror
-from daprdockr.agent.probe import RealProbe
+from daprdockr.agent.mirror import Following, Mirror
+from daprdockr.agent.probe import Probe, RealProbe
 from daprdockr.agent.profile import Profile
 from daprdockr.agent.publish import Publish
 from daprdockr.agent.reconcile import Reconcile
@@ -41,6 +41,7 @@ from daprdockr.dns.addresses import host_addresses
 from daprdockr.dns.endpoint import Endpoint
 from daprdockr.dns.resolvconf import upstreams
 from daprdockr.dns.server import DnsServer
+from daprdockr.dns.zone import Zone
 from daprdockr.engine.docker_engine import DockerEngine
 from daprdockr.engine.events import EventListener
 from daprdockr.etcd.embedded import EmbeddedEtcd
@@ -50,11 +51,13 @@ from daprdockr.model.cluster import Changes, Cluster
 from daprdockr.model.keys import Keys
 from daprdockr.model.names import ServiceName
 from daprdockr.model.records import NodeRecord
-from daprdockr.settings import Settings
+from daprdockr.model.seams import Engine, Store
 from daprdockr.proxy.configuration import Listener
 from daprdockr.proxy.nginx import Nginx
 from daprdockr.proxy.program import NginxProgram
+from daprdockr.proxy.routes import Routing
 from daprdockr.proxy.surroundings import settings_here
+from daprdockr.settings import Settings
 
 ETCD_THREADS, BEAT_THREADS, STOP_THREADS = 4, 1, 8
 STOP_GRACE = 15.0
@@ -79,7 +82,7 @@ class Composition:
         self.cluster_changed.subscribe(self.publish.on_changes)
         self.cluster_changed.subscribe(self.reconcile.on_changes)
         self.services_changed.subscribe(self.reconcile.look_at)
-        threads = [self.etcd_threads, self.beat_threads, self.docker_threads, self.stop_threads]
+        threads = [self.etcd_threads, self.beat_threads, self.docker_threads, self.stop_threads, self.nginx_thread]
         edges = [self.dns, self.nginx, self.ephemeral]
         loops = [self.journal, self.heartbeat, self.host, self.mirror, self.health, self.reconcile]
         parts = [self.profile, self.embedded_etcd, *threads, *edges, *loops, self.api]
@@ -104,12 +107,31 @@ class Composition:
         return Workers(name="stops", size=STOP_THREADS, reactor=self.reactor, grace=STOP_GRACE)
 
     @cached_property
-    def store(self) -> EtcdStore:
+    def nginx_thread(self) -> Workers:
+        """Its own, because a change of routes must not wait behind a slow call to Docker."""
+        return Workers(name="nginx", size=1, reactor=self.reactor)
+
+    @cached_property
+    def store(self) -> Store:
         return EtcdStore(self.settings.etcd)
 
     @cached_property
-    def engine(self) -> DockerEngine:
+    def beat_store(self) -> Store:
+        return EtcdStore(self.settings.etcd, timeout=self.settings.lease_ttl / 3)
+
+    @cached_property
+    def engine(self) -> Engine:
         return DockerEngine(self.settings.docker, self.settings.node)
+
+    def follow(self, mirror: Mirror) -> Following:
+        return Follower(store=self.store, prefix=self.keys.root, listener=mirror)
+
+    def listen(self, host: Host) -> Listening:
+        return EventListener(self.engine, host, random.random)
+
+    @cached_property
+    def probe(self) -> Probe:
+        return RealProbe(reactor=self.reactor, run=self.docker_threads, engine=self.engine)
 
     # The edges: what the world sees.
 
@@ -121,6 +143,7 @@ class Composition:
         return EmbeddedEtcd(
             access=settings.etcd,
             directory=settings.state_dir / "etcd",
+            stop_at_exit=True,
             reactor=self.reactor,
             environment=dict(os.environ),
         )
@@ -161,7 +184,7 @@ class Composition:
             program=NginxProgram(path=settings.nginx, environment=dict(os.environ), reactor=self.reactor),
             settings=settings_here(settings.state_dir / "nginx", listeners),
             reactor=self.reactor,
-            run=self.docker_threads,
+            run=self.nginx_thread,
             leave_running=not settings.ephemeral,
         )
 
@@ -170,7 +193,8 @@ class Composition:
         if self.settings.api is None:
             return None
         address, port = self.settings.api
-        return TCPServer(port, Site(api(self.troubles)), interface=address)
+        site = Site(api(self.troubles), reactor=self.reactor)
+        return TCPServer(port, site, interface=address, reactor=self.reactor)
 
     def troubles(self) -> list[str]:
         """What is wrong now, a line each."""
@@ -196,7 +220,7 @@ class Composition:
         return Heartbeat(
             reactor=self.reactor,
             run=self.beat_threads,
-            store=EtcdStore(settings.etcd, timeout=settings.lease_ttl / 3),
+            store=self.beat_store,
             key=self.keys.node(settings.node),
             record=NodeRecord(settings.host, settings.label, __version__),
             ttl=settings.lease_ttl,
@@ -216,7 +240,7 @@ class Composition:
             run=self.etcd_threads,
             cluster=self.cluster,
             state=self.state,
-            follow=lambda mirror: Follower(store=self.store, prefix=self.keys.root, listener=mirror),
+            follow=self.follow,
             on_changes=self.cluster_changed,
         )
 
@@ -226,7 +250,7 @@ class Composition:
             reactor=self.reactor,
             run=self.docker_threads,
             engine=self.engine,
-            listen=lambda host: EventListener(self.engine, host, random.random),
+            listen=self.listen,
             on_changes=self.services_changed,
         )
 
@@ -234,7 +258,7 @@ class Composition:
     def health(self) -> HealthChecks:
         return HealthChecks(
             reactor=self.reactor,
-            probe=RealProbe(reactor=self.reactor, run=self.docker_threads, engine=self.engine),
+            probe=self.probe,
             chance=random.random,
             on_changes=lambda service: self.services_changed([service]),
         )
@@ -275,16 +299,23 @@ class Composition:
 
     @cached_property
     def publish(self) -> Publish:
-        dns, nginx = self.dns, self.nginx
         return Publish(
             reactor=self.reactor,
             node=self.settings.node,
             addresses=self.settings.host,
             cluster=self.cluster,
-            to_dns=dns.publish if dns is not None else lambda zone: None,
-            to_nginx=lambda routing: nginx.publish(routing.routes) if nginx is not None else None,
+            to_dns=self.publish_zone,
+            to_nginx=self.publish_routing,
             tell=self.journal.tell,
         )
+
+    def publish_zone(self, zone: Zone) -> None:
+        if self.dns is not None:
+            self.dns.publish(zone)
+
+    def publish_routing(self, routing: Routing) -> None:
+        if self.nginx is not None:
+            self.nginx.publish(routing.routes)
 
     # What only some agents have.
 

@@ -1,0 +1,26 @@
+"""Which address of this host others reach it by, when nobody says so: what ``--host`` defaults to."""
+
+from __future__ import annotations
+
+import socket
+
+from daprdockr.model.errors import NotFound
+
+# Root name servers: addresses that only the default route leads to. Connecting a UDP socket sends nothing to them.
+_FAR = ((socket.AF_INET, "198.41.0.4"), (socket.AF_INET6, "2001:503:ba3e::2:30"))
+
+
+def default_address() -> str:
+    """
+    The address the kernel sends from on the default route, IPv4 before IPv6 (``connect`` of udp(7), ip(7)).
+
+    :raises NotFound: if this host has no default route.
+    """
+    for family, far in _FAR:
+        try:
+            with socket.socket(family, socket.SOCK_DGRAM) as probe:
+                probe.connect((far, 53))
+                return str(probe.getsockname()[0])
+        except OSError:
+            continue
+    raise NotFound("this host has no default route: name its address with --host or HOST_IP")

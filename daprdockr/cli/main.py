@@ -1,0 +1,126 @@
+"""
+``daprdockrcmd``: one command line, one answer, one exit status.
+
+What is not needed is not imported: reaching etcd costs most of the time a call takes, and ``-ip`` and ``-help`` do not.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, BinaryIO, TextIO
+
+from daprdockr.cli import manual
+from daprdockr.cli.console import Console
+from daprdockr.cli.outcome import DONE, FAILED, INTERRUPTED, WRONG_USAGE, status_of
+from daprdockr.cli.request import Request, read_request
+from daprdockr.etcd.address import Access
+from daprdockr.model.errors import BadInput, DaprdockrError
+
+if TYPE_CHECKING:  # Why: it imports Twisted, which the command line has no other need of.
+    from daprdockr.model.seams import Store
+
+Command = Callable[[Request, "Store", Console], None]
+
+
+def main(
+    words: Sequence[str],
+    environment: Mapping[str, str],
+    stdin: BinaryIO,
+    stdout: TextIO,
+    stderr: TextIO,
+    connect: Callable[[Access], Store],
+) -> int:
+    """
+    Do what ``words`` ask for and return the exit status. An error is one line on ``stderr``.
+
+    :raises BrokenPipeError: nobody reads ``stdout`` any more.
+    """
+    console = Console(stdin, stdout, stderr)
+    try:
+        request = read_request(words, environment)
+    except BadInput as error:
+        console.complain(str(error))
+        return WRONG_USAGE
+    try:
+        _carry_out(request, environment, console, connect)
+        stdout.flush()
+    except BrokenPipeError:
+        raise
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except Exception as error:
+        return _fail(error, request, console)
+    return DONE
+
+
+def _carry_out(
+    request: Request, environment: Mapping[str, str], console: Console, connect: Callable[[Access], Store]
+) -> None:
+    if request.command == "help":
+        console.stdout.write(manual.TEXT)
+    elif request.access is None:
+        _print_address(environment, console)
+    else:
+        command = _command(request.command)
+        store = connect(request.access)
+        try:
+            command(request, store, console)
+        finally:
+            store.close()
+
+
+def _command(name: str) -> Command:
+    if name in ("get", "set", "del"):
+        from daprdockr.cli import definitions
+
+        return {"get": definitions.get, "set": definitions.set_, "del": definitions.delete}[name]
+    if name == "wait":
+        from daprdockr.cli.wait import wait
+
+        return wait
+    from daprdockr.cli import show
+
+    return {"status": show.status, "ps": show.ps, "nodes": show.nodes, "events": show.events}[name]
+
+
+def _print_address(environment: Mapping[str, str], console: Console) -> None:
+    """The address that ``--host`` of an agent here would default to."""
+    from daprdockr.address import default_address
+    from daprdockr.parameter import host_addresses
+
+    given = environment.get("HOST_IP")
+    console.say(",".join(host_addresses(given)) if given else default_address())
+
+
+def _fail(error: Exception, request: Request, console: Console) -> int:
+    if request.verbose:
+        import traceback
+
+        traceback.print_exception(error, file=console.stderr)
+    if isinstance(error, DaprdockrError):
+        console.complain(str(error))
+    else:
+        console.complain(f"this is a fault of ours, -v shows where: {type(error).__name__}: {error}")
+    return status_of(error)
+
+
+def _connect(access: Access) -> Store:
+    from daprdockr.etcd.store import EtcdStore
+
+    return EtcdStore(access)
+
+
+def run() -> None:
+    """The console script."""
+    stdin = sys.stdin.buffer if sys.stdin else io.BytesIO()
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
+    try:
+        sys.exit(main(sys.argv[1:], os.environ, stdin, sys.stdout, sys.stderr, _connect))
+    except BrokenPipeError:
+        # Why: the interpreter flushes stdout once more at its exit, and would complain.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(FAILED)

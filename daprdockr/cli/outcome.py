@@ -1,0 +1,20 @@
+"""The exit statuses, and which error means which."""
+
+from __future__ import annotations
+
+from daprdockr.model.errors import DaprdockrError, NotFound
+
+DONE, FAILED, WRONG_USAGE, NOT_FOUND, TIMED_OUT = range(5)
+INTERRUPTED = 130
+"""As a shell has it: 128 and the number of SIGINT."""
+
+
+class TimedOut(DaprdockrError):
+    """The time was over before all was as it has to be."""
+
+
+def status_of(error: Exception) -> int:
+    """The exit status after an error that came up while a request was carried out."""
+    if isinstance(error, NotFound):
+        return NOT_FOUND
+    return TIMED_OUT if isinstance(error, TimedOut) else FAILED
