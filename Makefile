@@ -1,0 +1,52 @@
+# What a person types. How a stage of the tests is run stands in scripts/run-tests.
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help demo test venv lint types unit functional packaging coverage bench-converge clean
+
+# A root shell opened with plain "su" does not look there for dockerd and nginx.
+export PATH := $(PATH):/usr/sbin:/sbin
+
+PYTHON := .venv/bin/python
+WITH_ENGINE := $(PYTHON) scripts/docker-engine run
+
+help: ## show this list
+	@sed -n 's/^\([a-z-]*\):.*## /make \1\t/p' Makefile | expand -t 21
+
+demo: ## as root: bring the system up and show it at work; ONCE=1 ends by itself
+	@scripts/install-packages demo
+	@$(MAKE) --silent --no-print-directory venv
+	@$(WITH_ENGINE) .demo/engine -- $(PYTHON) scripts/demo $(if $(ONCE),--once)
+
+test: ## as root: install what the tests need and run them all
+	@scripts/install-packages test
+	@$(MAKE) --silent --no-print-directory venv
+	@$(PYTHON) scripts/run-tests
+
+venv: .venv/.complete ## bring .venv up to date with setup.py
+
+.venv/.complete: setup.py
+	@scripts/make-venv
+
+lint types unit functional packaging: venv
+	@$(PYTHON) scripts/run-tests $@
+
+lint: ## ruff: rules and format
+types: ## mypy, strict
+unit: ## tests that need nothing but .venv
+functional: ## as root: tests against a real etcd, Docker Engine and nginx
+packaging: ## wheel, editable and source installations into an empty environment
+
+coverage: venv ## the lines the unit tests leave out
+	@$(PYTHON) -m coverage run -m twisted.trial --temp-directory .test/coverage tests.unit
+	@$(PYTHON) -m coverage report --skip-covered --show-missing
+
+bench-converge: ## as root: from set to running, beside docker run and Swarm mode
+	@scripts/install-packages test
+	@$(MAKE) --silent --no-print-directory venv
+	@$(WITH_ENGINE) .test/bench-engine -- $(PYTHON) scripts/bench-converge
+
+clean: ## remove what the other targets made
+	rm -rf .venv .demo .test _trial_temp* build dist daprdockr.egg-info .mypy_cache .ruff_cache .hypothesis .coverage
+	find . -name __pycache__ -prune -exec rm -rf {} +
+	rm -f twisted/plugins/dropin.cache

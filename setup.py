@@ -1,0 +1,96 @@
+"""
+What the distribution is, needs and installs. Settings of tools stand in ``pyproject.toml``.
+
+Note [The plugin folder]: ``twisted/plugins`` is a folder of Twisted's package into which we put one file. It has no
+``__init__.py`` (with one, Twisted skips the folder), so ``find_packages`` does not see it: the packages are listed.
+``package_dir`` makes an editable install put the checkout itself on ``sys.path``; without it the plugin is not found
+there, and nothing says so.
+"""
+
+import re
+from pathlib import Path
+
+from setuptools import setup
+
+HERE = Path(__file__).parent
+
+
+def version() -> str:
+    """Read ``__version__`` as text, because what the package imports is not installed while it is built."""
+    source = (HERE / "daprdockr" / "__init__.py").read_text(encoding="utf-8")
+    found = re.search(r'^__version__ = "([^"]+)"$', source, re.MULTILINE)
+    if found is None:
+        raise SystemExit("daprdockr/__init__.py has no __version__ line")
+    return found[1]
+
+
+setup(
+    name="daprdockr",
+    version=version(),
+    description="Declaratively described container services on a cluster of Docker hosts, without a scheduler",
+    long_description=(HERE / "README.rst").read_text(encoding="utf-8"),
+    long_description_content_type="text/x-rst",
+    license="Apache-2.0",
+    license_files=["LICENSE"],
+    classifiers=[
+        "Development Status :: 3 - Alpha",
+        "Environment :: No Input/Output (Daemon)",
+        "Framework :: Twisted",
+        "Intended Audience :: System Administrators",
+        "Operating System :: POSIX :: Linux",
+        "Programming Language :: Python :: 3",
+        "Topic :: System :: Clustering",
+        "Typing :: Typed",
+    ],
+    python_requires=">=3.11",
+    packages=[
+        "daprdockr",
+        "daprdockr.agent",
+        "daprdockr.cli",
+        "daprdockr.dns",
+        "daprdockr.engine",
+        "daprdockr.etcd",
+        "daprdockr.model",
+        "daprdockr.planning",
+        "daprdockr.process",
+        "daprdockr.proxy",
+        "twisted.plugins",
+    ],
+    package_dir={"": "."},
+    package_data={"daprdockr": ["py.typed"], "daprdockr.proxy": ["*.j2"]},
+    zip_safe=False,
+    # Lower bounds are the oldest versions the tests passed with; the reasons are in docs/design/dependencies.rst.
+    install_requires=[
+        "Twisted>=26.4",
+        "treq>=25.5",
+        "docker>=7.1",
+        "etcd3>=0.12",
+        "grpcio>=1.71",
+        "protobuf>=6.31.1",
+        "Jinja2>=3.1.6",
+        "attrs>=24.2",
+    ],
+    extras_require={
+        # ruff and mypy find more with each release, so a checkout stays with the one it was clean under.
+        "dev": [
+            "build>=1.2",
+            "coverage>=7.17",
+            "cryptography>=50",
+            "dnspython>=2.9",
+            "hypothesis>=6.170",
+            "mypy~=2.4.1",
+            "mypy-zope~=1.0.17",
+            "ruff~=0.17.6",
+            "towncrier>=26.9",
+            "types-docker>=7.2",
+            "types-requests>=2.33",
+            "types-setuptools>=80",
+        ],
+    },
+    entry_points={
+        "console_scripts": [
+            "daprdockrcmd = daprdockr.cli.main:run",
+            "daprdockrd = daprdockr.daemon:run",
+        ],
+    },
+)

@@ -1,0 +1,49 @@
+"""``daprdockrcmd`` without a process: words in, what it printed and its exit status out."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from attrs import frozen
+
+from daprdockr.cli.main import main
+from daprdockr.etcd.address import Access
+from tests.fakes.store import MemoryStore
+
+
+class LentStore(MemoryStore):
+    """A store that outlives the command lines it is lent to; ``lent`` counts those that did not give it back."""
+
+    lent = 0
+
+    def close(self) -> None:
+        self.lent -= 1
+
+
+@frozen
+class Outcome:
+    status: int
+    stdout: str
+    stderr: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.stdout)
+
+
+def command_line(
+    store: MemoryStore, *words: str, stdin: bytes = b"", environment: Mapping[str, str] | None = None
+) -> Outcome:
+    """Run one command line against the store."""
+
+    def connect(access: Access) -> MemoryStore:
+        if isinstance(store, LentStore):
+            store.lent += 1
+        return store
+
+    stdout, stderr = io.StringIO(), io.StringIO()
+    status = main(words, environment or {}, io.BytesIO(stdin), stdout, stderr, connect)
+    return Outcome(status, stdout.getvalue(), stderr.getvalue())

@@ -1,0 +1,78 @@
+"""A reactor and its threads, as far as loops ask for them: a clock, and calls that end when the test says so."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from twisted.internet.defer import Deferred, execute
+from twisted.internet.task import Clock
+
+T = TypeVar("T")
+
+_NOT_YET = object()
+
+
+class LoopClock(Clock):
+    """A clock that takes calls from threads as the reactor does: they happen in its next turn."""
+
+    def callFromThread(self, call: Callable[..., object], *args: Any, **kwargs: Any) -> None:  # noqa: N802
+        self.callLater(0, call, *args, **kwargs)
+
+
+def run_at_once(call: Callable[..., T], /, *args: Any, **kwargs: Any) -> Deferred[T]:
+    """A ``Run`` whose threads take no time."""
+    return execute(call, *args, **kwargs)
+
+
+class HeldCall:
+    """A call that waits for a thread. What it finds out and when that arrives are two moments."""
+
+    def __init__(self, call: Callable[[], Any], name: str) -> None:
+        self.name = name
+        self.arrived: Deferred[Any] = Deferred()
+        self._call = call
+        self._result: Any = _NOT_YET
+
+    def perform(self) -> None:
+        """The thread makes the call now; its outcome does not arrive yet."""
+        try:
+            self._result = self._call()
+        except Exception as error:
+            self._result = error
+
+    def arrive(self) -> None:
+        """The outcome is in the reactor's thread; made now unless ``perform`` did."""
+        if self._result is _NOT_YET:
+            self.perform()
+        if isinstance(self._result, Exception):
+            self.arrived.errback(self._result)
+        else:
+            self.arrived.callback(self._result)
+
+
+class HeldRun:
+    """A ``Run`` whose calls are ``waiting``, in the order they came, until the test takes and ends them."""
+
+    def __init__(self) -> None:
+        self.waiting: list[HeldCall] = []
+
+    def __call__(self, call: Callable[..., T], /, *args: Any, **kwargs: Any) -> Deferred[T]:
+        held = HeldCall(lambda: call(*args, **kwargs), getattr(call, "__name__", repr(call)))
+        self.waiting.append(held)
+        return held.arrived
+
+    @property
+    def names(self) -> list[str]:
+        """What is waiting."""
+        return [held.name for held in self.waiting]
+
+    def take(self, name: str) -> HeldCall:
+        """The oldest waiting call of this name, which is the test's to end."""
+        held = next(held for held in self.waiting if held.name == name)
+        self.waiting.remove(held)
+        return held
+
+    def end(self, name: str) -> None:
+        """Make the oldest waiting call of this name, and let its outcome arrive."""
+        self.take(name).arrive()

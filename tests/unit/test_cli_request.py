@@ -1,0 +1,133 @@
+"""A command line becomes a request, or one line that says what is wrong with it."""
+
+from __future__ import annotations
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from daprdockr.cli import manual
+from daprdockr.cli.request import COMMANDS, Request, read_request
+from daprdockr.etcd.address import Endpoint
+from daprdockr.model.errors import BadInput
+from daprdockr.model.names import ServiceName
+
+WEB = ServiceName(group="myapp", service="web")
+
+REFUSED = {
+    "-get -del -svc web.myapp": "-get and -del",
+    "-get -set -svc web.myapp -image x": "-get and -set",
+    "-stdin -del -svc web.myapp": "-stdin and -del",
+    "-ip -get": "-get and -ip",
+    "ps -set": "-set and ps",
+    "-image x -svc web.myapp": "-image has no use with -get",
+    "-del -svc web.myapp -instances 3": "-instances has no use with -del",
+    "-ip -svc web.myapp": "-svc has no use with -ip",
+    "-ip -etcd http://e:1": "-etcd has no use with -ip",
+    "-o json": "-o has no use with -get",
+    "status -timeout 3": "-timeout has no use with status",
+    "ps -svc web.myapp": "-svc has no use with ps",
+    "nodes web.myapp": "'web.myapp' has no use with nodes",
+    "ps web.myapp db.myapp": "'db.myapp' has no use with ps",
+    "-set": "-set needs -svc",
+    "-set -svc web.myapp": "-set needs something to set",
+    "-del": "-del needs -svc",
+    "frobnicate": "'frobnicate' is not a known command",
+    "web.myapp": "'web.myapp' is not a known command",
+    "-svc Web..x": "'Web..x'",
+    "-svc web": "'web'",
+    "-svc a/b.c": "'a/b'",
+    f"-svc {'a' * 80}.myapp": "63",
+    "ps 1.web.myapp": "'1.web.myapp'",
+    "status -o yaml": "'yaml'",
+    "wait -timeout -1": "-timeout",
+    "wait -timeout 1h": "-timeout",
+    "-prefix x": "prefix 'x'",
+    "-etcd ftp://x": "ftp://x",
+    "-etcd-user root": "--etcd-user",
+    "-instnces 3": "did you mean -instances",
+}
+
+
+def read(line: str, **environment: str) -> Request:
+    return read_request(line.split(), environment)
+
+
+class ReadTests(SynchronousTestCase):
+    """What can be asked for."""
+
+    def test_nothing(self) -> None:
+        """An empty command line gets every definition, from the endpoints of the contract."""
+        request = read("")
+        self.assertEqual((request.command, request.service), ("get", None))
+        assert request.access is not None
+        self.assertEqual([endpoint.port for endpoint in request.access.endpoints], [5001, 5002, 5003])
+
+    def test_seed_flags(self) -> None:
+        """The flags of old say what to set; those that are absent say nothing."""
+        request = read("-svc web.myapp -set=1 -image x -instances=3 --http-host a --http-port 80 -v")
+        self.assertEqual((request.command, request.service, request.verbose), ("set", WEB, True))
+        self.assertEqual(request.changes, {"image": "x", "instances": "3", "http-host": "a", "http-port": "80"})
+
+    def test_false_action(self) -> None:
+        """An action that is false was not asked for."""
+        self.assertEqual(read("-set=false -del=0 -svc web.myapp").command, "get")
+
+    def test_stdin_sets(self) -> None:
+        """Reading stdin is setting, said or not; neither needs the service's name."""
+        for line in ("-stdin", "-set -stdin"):
+            request = read(line)
+            self.assertEqual((request.command, request.stdin, request.service), ("set", True, None))
+
+    def test_commands(self) -> None:
+        """Commands take their flags before or behind, and a service where that makes sense."""
+        for line in ("ps web.myapp -o json", "-o=json ps web.myapp"):
+            self.assertEqual((read(line).command, read(line).service, read(line).json), ("ps", WEB, True))
+        self.assertEqual(read("wait web.myapp -timeout 5").timeout, 5)
+
+    def test_endpoints(self) -> None:
+        """The flag goes before ETCD_HOSTS, which goes before the default."""
+        flag = read("-etcd http://f:1", ETCD_HOSTS="http://e:1").access
+        variable = read("", ETCD_HOSTS="http://e:1").access
+        assert flag is not None and variable is not None
+        self.assertEqual((flag.endpoints, variable.endpoints), ((Endpoint("f", 1),), (Endpoint("e", 1),)))
+
+    def test_prefix(self) -> None:
+        """The keys lie below the prefix that is given."""
+        self.assertEqual(read("-prefix /other").keys.prefix, "/other")
+
+    def test_ip_needs_no_etcd(self) -> None:
+        """The address is told even if ETCD_HOSTS is nonsense."""
+        self.assertIsNone(read("-ip", ETCD_HOSTS="ftp://").access)
+
+    def test_help(self) -> None:
+        """Help is help, whatever stands beside it."""
+        for line in ("-h", "-help", "--help", "ps -help", "-get -del -h"):
+            self.assertEqual(read(line).command, "help")
+
+
+class RefusedTests(SynchronousTestCase):
+    """What contradicts itself, has no use, or can not be read."""
+
+    def test_each(self) -> None:
+        """Each is answered with one line that names it."""
+        for line, part in REFUSED.items():
+            error = str(self.assertRaises(BadInput, read, line))
+            self.assertIn(part, error)
+            self.assertNotIn("\n", error)
+
+
+class ManualTests(SynchronousTestCase):
+    """The page of help."""
+
+    def test_complete(self) -> None:
+        """It names every flag and every command."""
+        from daprdockr.access import ETCD_PARAMETERS
+        from daprdockr.cli.request import ACTIONS, CHANGES
+
+        flags = [*ACTIONS, *CHANGES, *(row.name for row in ETCD_PARAMETERS), "svc", "prefix", "o", "timeout", "v"]
+        missing = [name for name in flags if f"-{name} " not in manual.TEXT and f"-{name}]" not in manual.TEXT]
+        self.assertEqual(missing, [])
+        self.assertEqual([name for name in COMMANDS if f"\n  {name} " not in manual.TEXT], [])
+
+    def test_width(self) -> None:
+        """It fits a terminal of 100 columns."""
+        self.assertLessEqual(max(map(len, manual.TEXT.splitlines())), 100)

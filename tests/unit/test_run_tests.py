@@ -1,0 +1,66 @@
+"""``scripts/run-tests`` counts what trial said, and nothing else."""
+
+from __future__ import annotations
+
+import sys
+from importlib.machinery import SourceFileLoader
+from importlib.util import module_from_spec, spec_from_loader
+from typing import Any
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from tests.unit.sources import CHECKOUT
+
+
+def load_script() -> Any:
+    """The script as a module; it has no suffix by which an import statement would find it."""
+    loader = SourceFileLoader("run_tests_script", str(CHECKOUT / "scripts/run-tests"))
+    spec = spec_from_loader(loader.name, loader)
+    assert spec is not None
+    module = module_from_spec(spec)
+    sys.modules[loader.name] = module  # where dataclasses look for the names in annotations
+    loader.exec_module(module)
+    return module
+
+
+SCRIPT = load_script()
+TRIAL = SCRIPT.Step("unit", "a trial", [], True)
+COMMAND = SCRIPT.Step("lint", "a command", [])
+
+
+class CountTests(SynchronousTestCase):
+    """From a step's exit status and output to its count."""
+
+    def assert_counts(self, step: Any, status: int, output: str, expected: str) -> None:
+        self.assertEqual(expected, str(SCRIPT.outcome(step, status, output)))
+
+    def test_all_passed(self) -> None:
+        """Each success counts, an expected failure too."""
+        self.assert_counts(TRIAL, 0, "Ran 8 tests in 0.1s\n\nPASSED (successes=7)\n", "7 passed, 0 failed")
+        self.assert_counts(TRIAL, 0, "PASSED (expectedFailures=1, successes=7)\n", "8 passed, 0 failed")
+
+    def test_failures(self) -> None:
+        """Failures, errors and unexpected successes are all failed tests."""
+        summary = "FAILED (skips=1, failures=2, errors=3, unexpectedSuccesses=4, successes=5)\n"
+        self.assert_counts(TRIAL, 1, summary, "5 passed, 9 failed, 1 skipped")
+
+    def test_last_summary(self) -> None:
+        """What a test prints earlier that looks like a summary is none."""
+        self.assert_counts(TRIAL, 0, "PASSED (successes=70)\nPASSED (successes=1)\n", "1 passed, 0 failed")
+
+    def test_nothing_ran(self) -> None:
+        """A run without a single test has failed, whatever its exit status."""
+        self.assert_counts(TRIAL, 0, "Ran 0 tests in 0.000s\n\nPASSED\n", "0 passed, 1 failed")
+
+    def test_no_summary(self) -> None:
+        """A run that ended before its summary has failed."""
+        self.assert_counts(TRIAL, 139, "Segmentation fault\n", "0 passed, 1 failed")
+
+    def test_status_counts(self) -> None:
+        """An exit status that no failed test explains is a failure beside the tests that passed."""
+        self.assert_counts(TRIAL, 1, "PASSED (successes=3)\n", "3 passed, 1 failed")
+
+    def test_command(self) -> None:
+        """Any other command is one test, and its output says nothing."""
+        self.assert_counts(COMMAND, 0, "PASSED (successes=3)\n", "1 passed, 0 failed")
+        self.assert_counts(COMMAND, 2, "PASSED (successes=3)\n", "0 passed, 1 failed")
