@@ -59,9 +59,10 @@ setup(
     package_dir={"": "."},
     package_data={"daprdockr": ["py.typed"], "daprdockr.proxy": ["*.j2"]},
     zip_safe=False,
-    # Lower bounds are the oldest versions the tests passed with; the reasons are in docs/design/dependencies.rst.
+    # Lower bounds are the oldest versions the tests passed with: DNS over TCP needs the DNSProtocol of Twisted 26.10, the
+    # stubs of etcd3 a protobuf that limits recursion. The reason for each package is in docs/design/dependencies.rst.
     install_requires=[
-        "Twisted>=26.4",
+        "Twisted>=26.10",
         "treq>=25.5",
         "docker>=7.1",
         "etcd3>=0.12",

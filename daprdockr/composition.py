@@ -30,6 +30,7 @@ from daprdockr.agent.heartbeat import Heartbeat
 from daprdockr.agent.host import Host, Listening
 from daprdockr.agent.journal import Journal
 from daprdockr.agent.mirror import Following, Mirror
+from daprdockr.agent.own_claims import OwnClaims
 from daprdockr.agent.probe import Probe, RealProbe
 from daprdockr.agent.profile import Profile
 from daprdockr.agent.publish import Publish
@@ -79,6 +80,7 @@ class Composition:
     def services(self) -> list[Service]:
         """In the order they start. :raises BadInput: an option does not fit this machine."""
         self.cluster_changed.subscribe(self.journal.on_changes)
+        self.cluster_changed.subscribe(self.own_claims.on_changes)  # before those who ask it
         self.cluster_changed.subscribe(self.publish.on_changes)
         self.cluster_changed.subscribe(self.reconcile.on_changes)
         self.services_changed.subscribe(self.reconcile.look_at)
@@ -252,6 +254,7 @@ class Composition:
             engine=self.engine,
             listen=self.listen,
             on_changes=self.services_changed,
+            on_answer=lambda: self.reconcile.look_at_all(),
         )
 
     @cached_property
@@ -264,6 +267,10 @@ class Composition:
         )
 
     @cached_property
+    def own_claims(self) -> OwnClaims:
+        return OwnClaims(node=self.settings.node, cluster=self.cluster)
+
+    @cached_property
     def gather(self) -> Gather:
         return Gather(
             node=self.settings.node,
@@ -272,6 +279,7 @@ class Composition:
             host=self.host,
             heartbeat=self.heartbeat,
             health=self.health,
+            own_claims=self.own_claims,
         )
 
     @cached_property
@@ -304,6 +312,8 @@ class Composition:
             node=self.settings.node,
             addresses=self.settings.host,
             cluster=self.cluster,
+            own_claims=self.own_claims,
+            may_run=self.gather.may_run,
             to_dns=self.publish_zone,
             to_nginx=self.publish_routing,
             tell=self.journal.tell,

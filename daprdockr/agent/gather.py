@@ -8,8 +8,9 @@ from daprdockr.agent.health import HealthChecks
 from daprdockr.agent.heartbeat import Heartbeat
 from daprdockr.agent.host import Host
 from daprdockr.agent.mirror import Mirror
+from daprdockr.agent.own_claims import OwnClaims
 from daprdockr.agent.probe import Target
-from daprdockr.model.cluster import Service
+from daprdockr.model.cluster import Claim, Service
 from daprdockr.model.host import ContainerState
 from daprdockr.model.names import ServiceName
 from daprdockr.model.parts import Health
@@ -29,6 +30,7 @@ class Gather:
         host: Host,
         heartbeat: Heartbeat,
         health: HealthChecks,
+        own_claims: OwnClaims,
     ) -> None:
         self._node = node
         self._addresses = addresses
@@ -38,6 +40,7 @@ class Gather:
         self._heartbeat = heartbeat
         self._free: dict[ServiceName, dict[int, float]] = {}
         self._health = health
+        self._own_claims = own_claims
 
     def here(self) -> Here:
         """This node, as it is now. Without the Engine it claims nothing: it could not keep its word."""
@@ -53,6 +56,13 @@ class Gather:
     def services(self) -> frozenset[ServiceName]:
         """Every service that is defined, claimed, or has a container here."""
         return self._mirror.known_services().union(self._host.services)
+
+    def may_run(self, claim: Claim) -> bool:
+        """Whether the container that a claim of this node tells of runs, as far as anybody here knows."""
+        if not self._host.listed:
+            return True
+        containers = self._host.of(claim.instance.service).get(claim.instance.number, ())
+        return any(container.running and container.id == claim.record.container for container in containers)
 
     def users_of(self, image: str) -> list[ServiceName]:
         """The services whose definition names this image."""
@@ -76,6 +86,7 @@ class Gather:
             verdicts=self._health.verdicts,
             candidates=self._candidates(),
             free_since=self._free_since(name, service, now),
+            lost=self._own_claims.lost(name),
         )
 
     def _candidates(self) -> tuple[Candidate, ...]:

@@ -71,6 +71,7 @@ class Heartbeat(Service):
         self._until = 0.0
         self._registered = False
         self._trouble = ""
+        self._told = 0
         self._loop = LoopingCall(self._beat)
         self._loop.clock = reactor
         self._ended: Deferred[Any] | None = None
@@ -104,7 +105,6 @@ class Heartbeat(Service):
 
     async def _beat(self) -> None:
         """Never raises: a LoopingCall whose function raised would be over for good."""
-        was = self.lease
         try:
             if not await self._renew():
                 await self._begin()
@@ -114,7 +114,11 @@ class Heartbeat(Service):
             self._tell(str(error))
         except Exception:
             self.log.failure("a heartbeat failed")
-        if was != self.lease:
+        if self.lease and self._trouble:
+            self.log.info("this node holds its lease again")
+            self._trouble = ""
+        if self.lease != self._told:
+            self._told = self.lease
             self._on_change()
 
     async def _renew(self) -> bool:
@@ -132,9 +136,9 @@ class Heartbeat(Service):
     async def _begin(self) -> None:
         sent = self._reactor.seconds()
         lease = await self._run(self._store.grant, self._ttl)
-        await self._run(self._state.write_lease, lease.id)
-        self.log.info("this node has lease {lease:x} for {ttl} s", lease=lease.id, ttl=lease.ttl)
         self._hold(lease.id, sent + lease.ttl)
+        self.log.info("this node has lease {lease:x} for {ttl} s", lease=lease.id, ttl=lease.ttl)
+        await self._run(self._state.write_lease, lease.id)
 
     def _hold(self, lease: int, until: float) -> None:
         self._lease, self._until = lease, until
@@ -146,16 +150,13 @@ class Heartbeat(Service):
         made = await self._run(self._store.commit, [Absent(self._key)], [put])
         if not made.succeeded:
             there = await self._run(self._store.get, self._key)
-            if there is not None and there.lease != self._lease:
+            if there is None or there.lease != self._lease:
                 self._registered = False
                 self._tell(f"{self._key} is held by another agent of this name, or for some seconds by a former one")
                 return
-            if there is not None and there.value != value:
+            if there.value != value:
                 await self._run(self._store.commit, [Fence(self._key, there.create_revision, self._lease)], [put])
         self._registered = True
-        if self._trouble:
-            self.log.info("this node holds its lease again")
-        self._trouble = ""
 
     def _tell(self, trouble: str) -> None:
         """Log a new trouble once, not at every beat."""

@@ -6,11 +6,15 @@ what should run.
 
 Note [A list is older than it looks]
     A list is made by the Engine while events and own steps go on, and arrives after some of them. So every container
-    that was looked at since the list was asked for keeps what that look found; ``_looks`` counts them.
+    that was looked at since the list was asked for keeps what that look found; ``_looks`` counts them. Looks overtake
+    each other too, in their threads: one that finds a container running which is known to have ended since that start
+    is the older one.
 
 Note [Deaths]
     A container that ran and does not run any more died, unless we were stopping it. Its death is counted for the
-    instance, with the time it had lived, and decides how soon it is started again.
+    instance, with the time it had lived, and decides how soon it is started again. One that lives so shortly that no
+    look finds it running has another time of start than before; without counting that, it would be started again at
+    once and for ever. "We were stopping it" is over when it is started again.
 """
 
 from __future__ import annotations
@@ -21,6 +25,7 @@ from typing import Any, Protocol
 
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IDelayedCall
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
@@ -32,6 +37,9 @@ from daprdockr.planning.attempts import NONE, Attempts
 
 LIST_INTERVAL = 30.0
 """Seconds between two full lists. Events come sooner; this finds what they missed."""
+
+FIRST_RETRY = 1.0
+"""Seconds from the first call that failed to another list; each further time twice as long, up to the interval."""
 
 ATTEMPTS_KEPT = 600.0
 """Seconds after which a failure that was not followed by another is forgotten."""
@@ -52,6 +60,7 @@ class Host(Service):
     """
     :param listen: makes the listener to the Engine's events for this object.
     :param on_changes: told of the services whose containers changed.
+    :param on_answer: called when the Engine answers for the first time, and when it does again after a failure.
     """
 
     log = Logger()
@@ -64,12 +73,14 @@ class Host(Service):
         engine: Engine,
         listen: Callable[[Host], Listening],
         on_changes: Callable[[Iterable[ServiceName]], None],
+        on_answer: Callable[[], None],
     ) -> None:
         self._reactor = reactor
         self._run = run
         self._engine = engine
         self._listener = listen(self)
         self._on_changes = on_changes
+        self._on_answer = on_answer
         self._containers: dict[str, ContainerState] = {}
         self._services: dict[ServiceName, dict[int, tuple[ContainerState, ...]]] = {}
         self._looks = 0
@@ -77,6 +88,8 @@ class Host(Service):
         self._stopping: set[str] = set()
         self._loop = LoopingCall(self._list)
         self._loop.clock = reactor
+        self._retry: IDelayedCall | None = None
+        self._pause = FIRST_RETRY
         self.attempts: dict[InstanceName, Attempts] = {}
         self.images: dict[str, Image] = {}
         self.pulls: dict[str, Attempts] = {}
@@ -92,6 +105,8 @@ class Host(Service):
         super().stopService()
         if self._loop.running:
             self._loop.stop()
+        if self._retry is not None and self._retry.active():
+            self._retry.cancel()
         return Deferred.fromCoroutine(self._stop())
 
     async def _stop(self) -> None:
@@ -116,7 +131,7 @@ class Host(Service):
         self._reactor.callFromThread(self.look_at, container)
 
     def on_connected(self) -> None:
-        self._reactor.callFromThread(lambda: Deferred.fromCoroutine(self._list()))
+        self._reactor.callFromThread(self._list_now)
 
     def on_lost(self, error: EngineError) -> None:
         self._reactor.callFromThread(self._lost, str(error))
@@ -138,6 +153,9 @@ class Host(Service):
         else:
             self.update(state)
 
+    def _list_now(self) -> None:
+        Deferred.fromCoroutine(self._list())
+
     async def _list(self) -> None:
         before = self._looks
         try:
@@ -156,7 +174,7 @@ class Host(Service):
         if not self.listed or self.trouble:
             self.log.info("the Docker Engine answers, {count} containers are ours", count=len(states))
         changed = not self.listed or bool(self.trouble)
-        self.listed, self.trouble = True, ""
+        self.listed, self.trouble, self._pause = True, "", FIRST_RETRY
         for container in list(self._containers):
             if container not in states and self._looked.get(container, 0) <= before:
                 self.forget(container)
@@ -167,7 +185,7 @@ class Host(Service):
         long_ago = self._reactor.seconds() - ATTEMPTS_KEPT
         self.attempts = {i: attempts for i, attempts in self.attempts.items() if attempts.retry_at > long_ago}
         if changed:
-            self._on_changes(list(self._services))
+            self._on_answer()
 
     def stopping(self, container: str) -> None:
         """This container is going to be stopped on purpose: its end is no death."""
@@ -178,10 +196,12 @@ class Host(Service):
         self._looks += 1
         self._looked[state.id] = self._looks
         old = self._containers.get(state.id)
-        if old == state:
+        if old == state or (old is not None and _is_older(state, old)):
             return
-        if old is not None and old.running and not state.running and state.id not in self._stopping:
+        if old is not None and _has_ended(old, state) and state.id not in self._stopping:
             self._died(state)
+        if old is not None and state.running and not old.running:
+            self._stopping.discard(state.id)
         self._containers[state.id] = state
         self._index(state.instance)
 
@@ -233,3 +253,16 @@ class Host(Service):
         if reason != self.trouble:
             self.log.warn("the Docker Engine does not answer: {reason}", reason=reason)
         self.trouble = reason
+        if self.running and (self._retry is None or not self._retry.active()):
+            self._retry = self._reactor.callLater(self._pause, self._list_now)
+            self._pause = min(LIST_INTERVAL, 2 * self._pause)
+
+
+def _is_older(state: ContainerState, known: ContainerState) -> bool:
+    """See Note [A list is older than it looks]."""
+    return state.running and not known.running and state.started == known.started
+
+
+def _has_ended(before: ContainerState, after: ContainerState) -> bool:
+    """Whether a run ended between two looks. See Note [Deaths]."""
+    return not after.running and (before.running or after.started != before.started)

@@ -72,7 +72,7 @@ class Journal(Service):
         return self._writing
 
     def _write_soon(self) -> None:
-        if self._waiting and self._writing is None and self.running:
+        if self._waiting and self.running and (self._writing is None or self._writing.called):
             self._writing = Deferred.fromCoroutine(self._write())
 
     async def _write(self) -> None:
@@ -83,8 +83,6 @@ class Journal(Service):
             self.log.info("an event was not written to etcd: {reason}", reason=error)
         except Exception:
             self.log.failure("an event was not written to etcd")
-        finally:
-            self._writing = None
 
     async def _write_one(self, event: Event) -> None:
         """See Note [Short-lived]."""

@@ -4,7 +4,8 @@ The mirror as a service: follows etcd, hands changes to whoever asked, keeps the
 Note [In touch]
     ``in_touch`` is False from the start, after every broken watch, and as long as etcd is not the one we know, until a
     listing or a change was taken over. The planner then stops nothing and claims nothing; names and routes stay as
-    they are, because nothing is told to anybody.
+    they are, because nothing is told to anybody. When a listing was refused, the changes that follow it tell of that
+    other state: only another listing, one that is believed, ends the doubt.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from twisted.application.service import Service
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, DeferredLock
 from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 
@@ -63,6 +64,8 @@ class Mirror(Service):
         self._on_changes = on_changes
         self._keeping: IDelayedCall | None = None
         self._unkept = False
+        self._writing = DeferredLock()
+        self._frozen = False
         self.in_touch = False
         self.trouble = "etcd was not reached yet"
 
@@ -87,7 +90,7 @@ class Mirror(Service):
     async def _stop(self) -> None:
         await self._run(self._follower.stop)
         if self._unkept:
-            await self._keep()
+            await self._writing.run(self._keep)
 
     # What the follower calls, in its own thread.
 
@@ -106,15 +109,16 @@ class Mirror(Service):
         try:
             changes = self.cluster.replace(listing)
         except ForeignEtcd as error:
-            self._lost(f"frozen: {error}")
+            self._freeze(str(error))
             return
+        self._frozen = False
         self._tell(changes)
 
     def _changed(self, batch: Batch) -> None:
         if batch.cluster_id != self.cluster.cluster_id:
-            self._lost(f"frozen: a change came from another etcd cluster ({batch.cluster_id:x})")
-            return
-        self._tell(self.cluster.apply(batch))
+            self._freeze(f"a change came from another etcd cluster ({batch.cluster_id:x})")
+        if not self._frozen:
+            self._tell(self.cluster.apply(batch))
 
     def note(self, *own: Change) -> None:
         """Take over own writes, before the watch tells them."""
@@ -126,6 +130,11 @@ class Mirror(Service):
             changes = Changes(changes.services | self.known_services(), True, changes.broken)
         self.in_touch, self.trouble = True, ""
         self._publish(changes)
+
+    def _freeze(self, reason: str) -> None:
+        """See Note [In touch]."""
+        self._frozen = True
+        self._lost(f"frozen: {reason}")
 
     def _lost(self, reason: str) -> None:
         if reason != self.trouble:
@@ -144,7 +153,7 @@ class Mirror(Service):
             self._keeping = self._reactor.callLater(KEEP_DELAY, self._keep_soon)
 
     def _keep_soon(self) -> None:
-        Deferred.fromCoroutine(self._keep()).addErrback(
+        self._writing.run(self._keep).addErrback(
             lambda failure: self.log.failure("the last known state was not kept", failure)
         )
 
@@ -152,4 +161,8 @@ class Mirror(Service):
         self._unkept = False
         cluster = self.cluster
         listing = Listing(cluster.cluster_id, cluster.revision, tuple(cluster.entries))
-        await self._run(self._state.write_listing, listing)
+        try:
+            await self._run(self._state.write_listing, listing)
+        except BaseException:
+            self._unkept = True
+            raise

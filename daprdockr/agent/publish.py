@@ -2,7 +2,8 @@
 Publishing: what the claims say that runs, as DNS zone and HTTP routes. Only of the services that changed.
 
 It asks nobody anything: the mirror's content is enough, so names and routes stay while etcd is away. An instance
-counts when its service is defined, its number is wanted, and its owner says that it is healthy.
+counts when its service is defined, its number is wanted, and its owner says that it is healthy; or when it was this
+node's, is nobody's now, and its container runs on: see Note [A lease that ended] in ``own_claims``.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import Any
 from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 
+from daprdockr.agent.own_claims import OwnClaims
 from daprdockr.dns.zone import Running, Zone
 from daprdockr.model.cluster import Changes, Claim, Cluster
 from daprdockr.model.names import ServiceName
@@ -21,7 +23,8 @@ from daprdockr.proxy.routes import HttpService, Refusal, Routing, Upstream, rout
 
 class Publish:
     """
-    :param to_dns, to_nginx: take the zone and the routing after each change.
+    :param may_run: whether the container of a claim that was this node's still runs.
+    :param to_dns: takes the zone after each change, as ``to_nginx`` the routing.
     :param tell: takes an event for people: what it is about, and one sentence.
     """
 
@@ -34,6 +37,8 @@ class Publish:
         node: str,
         addresses: Iterable[str],
         cluster: Cluster,
+        own_claims: OwnClaims,
+        may_run: Callable[[Claim], bool],
         to_dns: Callable[[Zone], None],
         to_nginx: Callable[[Routing], None],
         tell: Callable[[str, str], None],
@@ -41,6 +46,8 @@ class Publish:
         self._reactor = reactor
         self._node = node
         self._cluster = cluster
+        self._own_claims = own_claims
+        self._may_run = may_run
         self._to_dns = to_dns
         self._to_nginx = to_nginx
         self._tell = tell
@@ -76,9 +83,10 @@ class Publish:
     def _claims(self, service: ServiceName) -> list[Claim]:
         """The claims that count; of a definition that can not be read all do, because nothing is known against them."""
         known = self._cluster.services.get(service)
-        claims = self._cluster.claims(service).values()
+        lost = [claim for claim in self._own_claims.lost(service).values() if self._may_run(claim)]
+        claims = [*self._cluster.claims(service).values(), *lost]
         if known is None:
-            return list(claims) if self._cluster.is_held(service) else []
+            return claims if self._cluster.is_held(service) else []
         return [claim for claim in claims if claim.instance.number <= known.definition.instances]
 
     def _running(self, claim: Claim) -> Running:

@@ -87,7 +87,7 @@ class Reconcile(Service):
 
     async def _settle(self) -> None:
         """Let the steps in flight end, so that few are left half done; a pull may take longer than anyone waits."""
-        steps = gatherResults(list(self._busy.values()))
+        steps = gatherResults(list(self._busy.values()), consumeErrors=True)
         await steps.addTimeout(SETTLE, self._reactor, lambda *_: [])
 
     def look_at(self, services: Iterable[ServiceName]) -> None:

@@ -16,7 +16,10 @@ from twisted.logger import Logger
 
 from daprdockr.model.entries import Listing
 from daprdockr.model.errors import BadInput
+from daprdockr.model.reading import integer
 from daprdockr.model.snapshot import decode_listing, encode_listing
+
+_LEASE = integer(0, 2**63 - 1)
 
 
 class StateDir:
@@ -61,8 +64,8 @@ class StateDir:
         """The lease this node held last, 0 if none is known."""
         try:
             lease = json.loads((self.path / "lease.json").read_bytes())["Lease"]
-            return lease if isinstance(lease, int) else 0
-        except (OSError, ValueError, KeyError, TypeError):
+            return _LEASE(lease, "Lease")
+        except (OSError, ValueError, KeyError, TypeError, RecursionError, BadInput):
             return 0
 
     def write_lease(self, lease: int) -> None:

@@ -38,7 +38,7 @@ class Situation:
     One service, now. ``held`` says that its definition exists but can not be read. ``claims`` and ``containers`` (this
     node's) go by instance number. ``verdicts`` are the outcomes of
     health checks by container id; ``free_since`` is when this node first saw an instance without a claim, in
-    seconds of the monotonic clock.
+    seconds of the monotonic clock; ``lost`` are claims that were this node's and are nobody's now.
     """
 
     here: Here
@@ -53,6 +53,7 @@ class Situation:
     verdicts: Mapping[str, bool] = field(factory=dict)
     candidates: tuple[Candidate, ...] = ()
     free_since: Mapping[int, float] = field(factory=dict)
+    lost: Mapping[int, Claim] = field(factory=dict)
 
     def of(self, instance: InstanceName) -> tuple[ContainerState, ...]:
         """This node's containers of one instance: running ones first, then by start, the latest first."""

@@ -73,7 +73,7 @@ def _tell_absent(situation: Situation, instance: InstanceName, definition: Defin
 def _before(situation: Situation, instance: InstanceName) -> ClaimRecord:
     """What was told last, which keeps the ports in memory, or the beginning of a claim."""
     here = situation.here
-    claim = situation.claims.get(instance.number)
+    claim = situation.claims.get(instance.number, situation.lost.get(instance.number))
     if claim is not None and claim.node == here.node:
         return evolve(claim.record, addresses=here.addresses)
     return ClaimRecord(node=here.node, addresses=here.addresses)

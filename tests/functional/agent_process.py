@@ -17,7 +17,9 @@ import signal
 import subprocess
 import sys
 import tempfile
-from contextlib import closing
+import threading
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -164,6 +166,24 @@ class AgentProcess:
         command = ["curl", "-s", "-m", "5", "-H", f"Host: {host_name}"] if host_name else ["curl", "-s", "-m", "5"]
         target = url or f"http://127.0.0.1:{self.http_port}/"
         return subprocess.run([*command, target], capture_output=True, text=True, timeout=30, check=False).stdout
+
+    @contextmanager
+    def asked_all_the_time(self, host_name: str) -> Iterator[set[str]]:
+        """Ask one request after another while this lasts; the set fills with who answered ("": nobody did)."""
+        answers: set[str] = set()
+        over = threading.Event()
+
+        def ask() -> None:
+            while not over.is_set():
+                answers.add(self.curl(host_name).strip())
+
+        asker = threading.Thread(target=ask)
+        asker.start()
+        try:
+            yield answers
+        finally:
+            over.set()
+            asker.join()
 
     def served_by(self, host_name: str, times: int = 12) -> set[str]:
         """Who answered some requests."""

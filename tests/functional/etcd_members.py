@@ -29,6 +29,9 @@ from daprdockr.etcd.address import Access
 from tests.functional.certificates import Authority
 from tests.functional.docker_engine import until
 
+GUARD = 'cat; rm -rf "$1"; kill -KILL 0'
+"""Ends the members, which are in its process group, when the end of its input says that we died, in whatever way."""
+
 READY = 30.0
 """Seconds that members are given to elect a leader."""
 
@@ -79,6 +82,7 @@ class EtcdMembers:
         self._password = password
         self._processes: list[subprocess.Popen[bytes] | None] = [None] * count
         self._generation = 0
+        self._guard: subprocess.Popen[bytes] | None = None
         self._authority = Authority(self.directory) if tls else None
         if self._authority:
             for host in [*self.hosts, "client"]:
@@ -122,6 +126,9 @@ class EtcdMembers:
         for number in range(len(self.ports)):
             self.kill(number)
         shutil.rmtree(self.directory, ignore_errors=True)
+        guard, self._guard = self._guard, None
+        if guard is not None:
+            guard.communicate()
 
     def start_all(self) -> None:
         for number in range(len(self.ports)):
@@ -130,10 +137,18 @@ class EtcdMembers:
 
     def start(self, number: int) -> None:
         """Start a member that does not run, with the data it has."""
+        if self._guard is None:
+            self._guard = subprocess.Popen(
+                ["sh", "-c", GUARD, "guard", str(self.directory)], stdin=subprocess.PIPE, process_group=0
+            )
         log = open(self.directory / f"{number}.log", "ab")  # noqa: SIM115 - closed below, the child has its own
         with log:
             self._processes[number] = subprocess.Popen(
-                self._command(number), stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+                self._command(number),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                process_group=self._guard.pid,
             )
 
     def kill(self, number: int) -> None:

@@ -50,23 +50,24 @@ class DeathTests(AgentTestCase):
         self.agent.start(ttl=60)
         self.agent.command("wait", self.web)
         ids, claims = self.agent.ids(self.web), self.claims()
-        self.agent.kill()
-        self.assertEqual(self.agent.served_by("demo.test"), self.everyone)
-        self.agent.start()
-        self.agent.command("wait", self.web)
+        with self.agent.asked_all_the_time("demo.test") as answers:
+            self.agent.kill()
+            self.agent.start()
+            self.agent.command("wait", self.web)
+        self.assertEqual(answers, self.everyone)
         self.assertEqual(self.agent.ids(self.web), ids)
         self.assertEqual(self.claims(), claims)
-        self.assertEqual(self.agent.served_by("demo.test"), self.everyone)
         self.assertEqual(self.agent.log.count("nginx was started"), 1)
 
     def test_agent_stopped_for_longer_than_its_lease(self) -> None:
         """The next one claims what it finds running, and restarts none of it."""
         ids, claims = self.agent.ids(self.web), self.claims()
-        self.agent.stop()
-        until(lambda: self.claims() == [])
-        self.assertEqual(self.agent.served_by("demo.test"), self.everyone)
-        self.agent.start()
-        self.agent.command("wait", self.web)
+        with self.agent.asked_all_the_time("demo.test") as answers:
+            self.agent.stop()
+            until(lambda: self.claims() == [])
+            self.agent.start()
+            self.agent.command("wait", self.web)
+        self.assertEqual(answers, self.everyone)
         self.assertEqual(self.agent.ids(self.web), ids)
         self.assertNotEqual(self.claims(), claims)
 

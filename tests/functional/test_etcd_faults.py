@@ -114,7 +114,9 @@ class MemberTests(FaultCase):
         members = self.start()
         ours = [self.connect(Access.parse(members.url(number))) for number in range(3)]
         victim = (members.leader() + 1) % 3
-        listener = self.follow(self.connect(Access.parse(f"{members.url(victim)},{members.url((victim + 1) % 3)}")))
+        both = self.connect(Access.parse(f"{members.url(victim)},{members.url((victim + 1) % 3)}"))
+        # No list falls due that would end a deaf watch without the keepalive.
+        listener = self.follow(both, relist=3600.0)
         members.kill((victim + 1) % 3)
         ours[victim].put("/p/a", b"")
         self.until_told(listener, "/p/a")

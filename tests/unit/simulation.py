@@ -278,6 +278,10 @@ class World:
                 self.agents[name].carry_out(step)
         return sum(len(steps) for steps in planned.values())
 
+    def rounds(self, count: int) -> int:
+        """So many rounds; returns how many steps there were."""
+        return sum(self.round() for _ in range(count))
+
     def _pass_time(self) -> None:
         self.now += ROUND
         for agent in self.agents.values():
@@ -294,6 +298,10 @@ class World:
             if not busy and not waiting:
                 return rounds
         raise Violation(f"not settled after {limit} rounds")
+
+    def containers(self) -> dict[str, ContainerState]:
+        """All there are, on all hosts, by id."""
+        return {name: state for agent in self.agents.values() for name, state in agent.containers.items()}
 
     def truth(self) -> Cluster:
         """What etcd holds now."""

@@ -31,6 +31,7 @@ ROOMS = {
 SINGLE_MODULES = {
     "access": "arguments",
     "address": "arguments",
+    "goflags": "arguments",
     "parameter": "arguments",
     "settings": "arguments",
     "options": "wiring",

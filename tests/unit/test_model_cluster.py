@@ -159,6 +159,14 @@ class ChangesTests(SynchronousTestCase):
         again = entry(made.key, claim("b"), 5)
         self.assertEqual(self.cluster.apply(batch(again)), Changes(frozenset({WEB})))
 
+    def test_an_own_deletion_far_ahead_of_the_watch(self) -> None:
+        """An own deletion is remembered until the watch has passed it."""
+        made = entry(KEYS.claim(FIRST), claim("a"), 4)
+        self.cluster.note(made, Deleted(made.key, 6))
+        self.cluster.apply(batch(entry(KEYS.node("a"), NodeRecord().encode(), 3)))
+        self.assertEqual(self.cluster.apply(batch(made)), Changes())
+        self.assertEqual(self.cluster.claims(WEB), {})
+
     def test_an_own_deletion_and_an_older_list(self) -> None:
         """A list from before an own deletion does not bring the key back."""
         made = entry(KEYS.claim(FIRST), claim("a"), 3)

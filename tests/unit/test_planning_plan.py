@@ -201,6 +201,11 @@ class AdoptionTests(PlanTestCase):
             seen = situation(service, containers=(container(number=number),), candidates=candidates("a", "b"))
             self.assertEqual([str(step) for step in plan(seen, NOW).steps], [f"claim {number}.web.myapp"])
 
+    def test_counts_in_the_ranking(self) -> None:
+        """With what it adopts a node is not the first for another instance any more."""
+        seen = situation(definition(instances=2), containers=(RUNNING,), candidates=candidates("a", "b", b=9))
+        self.assertEqual(plan(seen, NOW), Plan((TakeClaim(FIRST, running_record(RUNNING)),), NOW + PATIENCE))
+
     def test_a_claim_under_the_former_lease(self) -> None:
         """A claim under a lease that is not the present one is written by nobody; it ends, or is renewed."""
         old_lease = claim(running_record(RUNNING), lease=5)

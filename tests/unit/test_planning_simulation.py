@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -13,7 +13,7 @@ from daprdockr.model.definition import Definition
 from daprdockr.model.names import ServiceName
 from daprdockr.model.records import State
 from daprdockr.planning.placement import Candidate, meets
-from tests.unit.simulation import World
+from tests.unit.simulation import Agent, World
 
 NODES = {"a": {"zone": "x"}, "b": {"zone": "y"}, "c": {"zone": "x"}, "d": {}, "e": {"zone": "y"}}
 CONSTRAINTS: tuple[list[str], ...] = ([], [], ["zone == x"], ["zone != y"], ["node == b"], ["zone == z"])
@@ -101,12 +101,12 @@ class ConvergenceTests(SimulationTestCase):
         """A changed definition is carried out by new containers where it needs them, and by nothing else."""
         world.set(before)
         world.settle()
-        old = {state.id for agent in world.agents.values() for state in agent.containers.values()}
+        old = set(world.containers())
         world.set(after)
         if before.placement == after.placement:
             world.settle()
             self.assert_converged(world)
-            new = {state.id for agent in world.agents.values() for state in agent.containers.values()}
+            new = set(world.containers())
             if before.digest == after.digest:
                 self.assertTrue(old <= new or new <= old)
 
@@ -120,7 +120,7 @@ class ConvergenceTests(SimulationTestCase):
             world.delete(definition.name)
         world.settle()
         self.assert_converged(world)
-        self.assertEqual([len(agent.containers) for agent in world.agents.values()], [0] * len(world.agents))
+        self.assertEqual(world.containers(), {})
 
 
 FAULTS = st.sampled_from(
@@ -128,6 +128,8 @@ FAULTS = st.sampled_from(
     + ["round"] * 6
     + ["long"]
 )
+LONG = 14
+"""Rounds, which together are longer than a lease lasts."""
 
 
 class Trouble:
@@ -138,7 +140,20 @@ class Trouble:
         self.agents = list(world.agents.values())
 
     def happen(self, fault: str) -> None:
-        agent = self.draw(st.sampled_from(self.agents))
+        match fault:
+            case "set":
+                self.world.set(self._definition(self.draw(st.sampled_from(["web", "api"]))))
+            case "delete":
+                self.world.delete(ServiceName(group="g", service="web"))
+            case "round":
+                lag = self.draw(st.lists(st.integers(0, 3), min_size=5, max_size=5))
+                self.world.round(lambda names: self.draw(st.permutations(names)), lag.pop)
+            case "long":
+                self.world.rounds(LONG)
+            case _:
+                self._befall(self.draw(st.sampled_from(self.agents)), fault)
+
+    def _befall(self, agent: Agent, fault: str) -> None:
         match fault:
             case "crash" | "remove" if agent.containers:
                 container = self.draw(st.sampled_from(sorted(agent.containers)))
@@ -156,25 +171,14 @@ class Trouble:
                     agent.end(container)
                 agent.reconnect()
                 agent.restart(keep_lease=False)
-            case "set":
-                self.world.set(self.definition(self.draw(st.sampled_from(["web", "api"]))))
-            case "delete":
-                self.world.delete(ServiceName(group="g", service="web"))
-            case "round":
-                lag = self.draw(st.lists(st.integers(0, 3), min_size=5, max_size=5))
-                self.world.round(lambda names: self.draw(st.permutations(names)), lag.pop)
-            case "long":
-                for _ in range(14):
-                    self.world.round()
 
-    def definition(self, name: str) -> Definition:
+    def _definition(self, name: str) -> Definition:
         """One of the service's forms; placement, which moves nothing that runs, stays the same."""
         document = self.draw(definitions(name, plain=True)).write()
         return Definition.read({**document, "Placement": {"OnePerNode": name == "api"}})
 
 
 class TroubleTests(SimulationTestCase):
-    @settings(max_examples=250)
     @given(worlds(4), st.lists(FAULTS, min_size=5, max_size=40), st.data())
     def test_recovers(self, world: World, faults: list[str], data: st.DataObject) -> None:
         """Whatever happens, nothing is stopped without reason, and when it is over the cluster converges."""
@@ -183,60 +187,63 @@ class TroubleTests(SimulationTestCase):
         world.settle()
         for fault in faults:
             trouble.happen(fault)
-            for service in world.truth().services.values():
-                if service.definition.placement.one_per_node:
-                    held = Counter(c.node for c in world.truth().claims(service.definition.name).values())
-                    self.assertLessEqual(max(held.values(), default=0), 1)
+            self.assert_one_per_node(world)
         for agent in world.agents.values():
             agent.reconnect()
         trouble.happen("long")
         world.settle()
         self.assert_converged(world)
 
+    def assert_one_per_node(self, world: World) -> None:
+        truth = world.truth()
+        for name, service in truth.services.items():
+            if service.definition.placement.one_per_node:
+                held = Counter(claim.node for claim in truth.claims(name).values())
+                self.assertLessEqual(max(held.values(), default=0), 1)
+
     def test_agents_restarted(self) -> None:
-        """Agents that end and begin again, with their lease or after it, adopt every container."""
-        for keep_lease in (True, False):
-            world = World(NODES)
-            world.set(Definition.read({"Name": "web", "Group": "g", "Instances": 9, "Container": {"Image": "web:1"}}))
-            world.settle()
-            before = {id: state for agent in world.agents.values() for id, state in agent.containers.items()}
+        """Agents that end and begin again with their lease change nothing; nor does one without it that is alone."""
+        for count, keep_lease in ((5, True), (1, True), (1, False)):
+            world = self._settled(count, instances=9)
+            before = world.containers()
             for agent in world.agents.values():
                 agent.restart(keep_lease)
-            for _ in range(20):
-                world.round()
-            after = {id: state for agent in world.agents.values() for id, state in agent.containers.items()}
-            self.assertEqual(after, before)
+            world.rounds(LONG)
+            self.assertEqual(world.containers(), before)
             self.assert_converged(world)
 
     def test_etcd_away_for_long(self) -> None:
-        """All cut off for longer than the leases last: everything runs on, and is adopted where it runs."""
-        world = World(NODES)
-        for name in ("web", "api"):
-            world.set(Definition.read({"Name": name, "Group": "g", "Instances": 7, "Container": {"Image": "web:1"}}))
-        world.settle()
-        before = {id: state for agent in world.agents.values() for id, state in agent.containers.items()}
-        for agent in world.agents.values():
-            agent.cut_off()
-        for _ in range(30):
-            self.assertEqual(world.round(), 0)
-        for agent in world.agents.values():
-            agent.reconnect()
-        world.settle()
-        after = {id: state for agent in world.agents.values() for id, state in agent.containers.items()}
-        self.assertEqual(after, before)
-        self.assert_converged(world)
+        """While all are cut off, for longer than leases last, everything runs on; then it is claimed again."""
+        for count in (1, 5):
+            world = self._settled(count, instances=7)
+            before = world.containers()
+            for agent in world.agents.values():
+                agent.cut_off()
+            self.assertEqual(world.rounds(2 * LONG), 0)
+            self.assertEqual(world.containers(), before)
+            for agent in world.agents.values():
+                agent.reconnect()
+            world.settle()
+            self.assert_converged(world)
+            if count == 1:
+                self.assertEqual(world.containers(), before)
 
     def test_a_node_that_is_gone(self) -> None:
         """What a silent node ran runs on the others, evenly; when it is back its copies go."""
-        world = World(dict(list(NODES.items())[:3]))
-        world.set(Definition.read({"Name": "web", "Group": "g", "Instances": 12, "Container": {"Image": "web:1"}}))
-        world.settle()
+        world = self._settled(3, instances=12)
         self.assertEqual(sorted(world.truth().loads.values()), [4, 4, 4])
         world.agents["b"].cut_off()
-        for _ in range(20):
-            world.round()
+        world.rounds(LONG)
         self.assertEqual(+world.truth().loads, Counter(a=6, c=6))
+        self.assertEqual(len(world.agents["b"].containers), 4)
         world.agents["b"].reconnect()
         world.settle()
         self.assertEqual(len(world.agents["b"].containers), 0)
         self.assert_converged(world)
+
+    def _settled(self, count: int, instances: int) -> World:
+        world = World(dict(list(NODES.items())[:count]))
+        document = {"Name": "web", "Group": "g", "Instances": instances, "Container": {"Image": "web:1"}}
+        world.set(Definition.read(document))
+        world.settle()
+        return world
