@@ -11,9 +11,9 @@ from typing import Any
 from attrs import frozen
 from twisted.internet.defer import Deferred
 from twisted.internet.defer import TimeoutError as DeferredTimeout
-from twisted.internet.endpoints import UNIXClientEndpoint, connectProtocol
+from twisted.internet.endpoints import UNIXClientEndpoint
 from twisted.internet.error import ConnectError
-from twisted.internet.protocol import Protocol, connectionDone
+from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.python.failure import Failure
 
 MAX_ANSWER = 4096
@@ -61,10 +61,12 @@ class GenerationSocket:
 
     async def ask(self) -> str:
         """The generation nginx serves; empty when none answers."""
-        asking = Asking()
+        factory = Factory.forProtocol(Asking)
+        factory.noisy = False  # it is asked many times, which nobody wants to read of
         endpoint = UNIXClientEndpoint(self.reactor, self.path, timeout=self.timeout)
         try:
-            await connectProtocol(endpoint, asking)
+            asking = await endpoint.connect(factory)
+            assert isinstance(asking, Asking)
             return await asking.answer.addTimeout(self.timeout, self.reactor)
         except (ConnectError, DeferredTimeout, OSError):
             return ""
