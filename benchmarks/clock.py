@@ -2,18 +2,18 @@
 When things happened: containers by the Engine's own word, definitions and claims by etcd's watch.
 
 Note [One clock]
-    All times are nanoseconds of the wall clock. The Engine stamps a container's ``start`` event when the container runs;
-    for all contestants that stamp counts, and not when this process, which has to share the processors, came to read
-    it. What etcd tells has no stamp, so there it is the arrival here, in a thread that does nothing else; it is late
-    rather than early. The Engine runs on this machine; a step of the clock in the middle of a run spoils that run.
+    All times are nanoseconds of the wall clock. The Engine stamps a container's ``start`` event when the container
+    runs; for all contestants that stamp counts, and not when this process, which has to share the processors, came to
+    read it. What etcd tells has no stamp, so there the arrival here counts, in a thread that does nothing else; it is
+    late rather than early. The Engine runs on this machine; a step of its clock during a run spoils that run.
 """
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from queue import Empty, SimpleQueue
 
 from docker import APIClient
@@ -112,15 +112,6 @@ class Changes:
 
     def close(self) -> None:
         self._watch.close()
-
-
-@contextmanager
-def client_of(engine: str) -> Iterator[APIClient]:
-    client = APIClient(base_url=engine, version="auto")
-    try:
-        yield client
-    finally:
-        client.close()
 
 
 def wait_until(condition: Callable[[], bool], what: str) -> None:

@@ -82,7 +82,9 @@ def judged(seconds: float, limit: float) -> str:
 def _kills(figures: Figures) -> list[str]:
     """Every value, because an outlier there is somebody's outage."""
     found = {row: sorted(figures.values(row, KILLED)) for row in ROWS}
-    return [f"all kills, {row}: {' '.join(f'{value:.2f}' for value in values)}" for row, values in found.items() if values]
+    return [
+        f"all kills, {row}: {' '.join(f'{value:.2f}' for value in values)}" for row, values in found.items() if values
+    ]
 
 
 def aligned(rows: Iterable[Sequence[str]]) -> list[str]:

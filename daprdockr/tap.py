@@ -51,7 +51,7 @@ class Agent(Sequence):
     def privilegedStartService(self) -> None:
         try:
             super().privilegedStartService()
-        except CannotListenError as error:
+        except (CannotListenError, BadInput) as error:
             raise SystemExit(f"daprdockr: {error}") from None
 
     def stopService(self) -> Deferred[None]:

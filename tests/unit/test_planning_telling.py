@@ -144,6 +144,21 @@ class AbsentTests(SynchronousTestCase):
         )
 
 
+class LostTests(SynchronousTestCase):
+    def test_taken_up_again(self) -> None:
+        """What was told of a claim that this node lost, and nobody took, goes on where it was."""
+        before = claim(running_record(RUNNING), lease=5)
+        seen = situation(CHECKED, containers=(RUNNING,), lost={1: before})
+        self.assertEqual(told(seen, CHECKED), before.record)
+        self.assertEqual(told(situation(lost={1: before})).ports, (PORT,))
+
+    def test_taken_by_another(self) -> None:
+        """The claim that is there counts before one that was lost."""
+        other = evolve(running_record(RUNNING), node="b")
+        seen = situation(claims=(claim(other),), lost={1: claim(running_record(RUNNING))})
+        self.assertEqual(told(seen), starting_record())
+
+
 class StillTests(SynchronousTestCase):
     def test_told_once(self) -> None:
         """What was told is not told again as time goes by."""

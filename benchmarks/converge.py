@@ -1,0 +1,151 @@
+"""
+From set to running, and from killed to running again: daprdockr beside ``docker run`` and Swarm mode.
+
+    scripts/docker-engine run DIR -- .venv/bin/python -m benchmarks.converge
+
+All contestants take turns on one Engine, round by round and each round in another order, so that whatever else this
+machine does hits them alike. Prints a table of medians with ratios and the goals; the exit status says only whether
+the measuring went well.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+
+from attrs import frozen
+
+from benchmarks import report
+from benchmarks.agent import Daprdockr
+from benchmarks.clock import BenchFailed
+from benchmarks.containers import Contestant, Restarting, client_of
+from benchmarks.figures import Figures
+from benchmarks.plain import Api, DockerRun
+from benchmarks.swarm import Swarm, swarm_mode
+from tests.functional.docker_engine import engine_url, sample_image, unique_prefix
+from tests.functional.etcd_members import EtcdMembers
+
+ROUNDS = 4
+LARGEST_IN_ROUNDS = 3
+KILLS = 5
+"""Kills of each contestant in a round."""
+
+REST = 1.2
+"""Seconds between a start and the next kill: an instance that dies younger than that may well be backed off."""
+
+BUDGET = 420.0
+"""Seconds after which no further round begins; a round takes up to two minutes on a slow machine."""
+
+
+@frozen
+class Entrant:
+    """Who takes part, with how many containers at a time, and in the kills too if ``killed`` is given."""
+
+    contestant: Contestant
+    counts: tuple[int, ...] = report.COUNTS
+    killed: Restarting | None = None
+
+
+def measure(entrant: Entrant, count: int, figures: Figures) -> None:
+    """One turn of one contestant."""
+    found = entrant.contestant.converge(count)
+    figures.add(str(count), found)
+    for row, value in found.items():
+        say(f"    {count} running: {value:.2f} s, {row.strip()}")
+    if count == 1 and entrant.killed is not None:
+        for _ in range(KILLS):
+            time.sleep(REST)
+            figures.add(report.KILLED, entrant.killed.kill())
+    entrant.contestant.clear()
+
+
+def run_rounds(entrants: list[Entrant], figures: Figures) -> None:
+    began = time.monotonic()
+    for number in range(ROUNDS):
+        if time.monotonic() - began > BUDGET:
+            say(f"stopped after {number} of {ROUNDS} rounds: this machine is too slow for more in the time there is")
+            return
+        say(f"round {number + 1} of {ROUNDS}")
+        order = entrants[number % len(entrants) :] + entrants[: number % len(entrants)]
+        for count in report.COUNTS:
+            if count < max(report.COUNTS) or number < LARGEST_IN_ROUNDS:
+                for entrant in order:
+                    if count in entrant.counts:
+                        measure(entrant, count, figures)
+
+
+@contextmanager
+def entrants_on(engine: str) -> Iterator[list[Entrant]]:
+    """Everyone, brought up and in the end taken down."""
+    image, run = sample_image(engine), unique_prefix()
+    with ExitStack() as stack:
+        members = stack.enter_context(EtcdMembers(3))
+        stack.enter_context(swarm_mode(engine))
+        api, docker_run = Api(engine, image, run), DockerRun(engine, image, run)
+        swarm = Swarm(engine, image, f"{run}-swarm", report.SWARM, report.SWARM_TOLD)
+        at_once = Swarm(engine, image, f"{run}-once", report.SWARM_AT_ONCE, "", "--restart-delay", "0s")
+        ours = Daprdockr(engine, image, run, members)
+        contestants: tuple[Contestant, ...] = (api, docker_run, swarm, at_once, ours)
+        for contestant in contestants:
+            stack.callback(contestant.close)
+        stack.callback(ignore_signals)
+        ours.start()
+        yield [
+            Entrant(api),
+            Entrant(docker_run),
+            Entrant(swarm, killed=swarm),
+            Entrant(at_once, counts=(1,), killed=at_once),
+            Entrant(ours, killed=ours),
+        ]
+
+
+def machine(engine: str) -> str:
+    """Where and when this was measured."""
+    with client_of(engine) as client:
+        version = client.version()["Version"]
+    load = " ".join(f"{value:.1f}" for value in os.getloadavg())
+    cores = len(os.sched_getaffinity(0))
+    return (
+        f"{time.strftime('%Y-%m-%d %H:%M')}, {cores} cores, Linux {platform.release()}, Engine {version}, load {load}"
+    )
+
+
+def say(line: str) -> None:
+    print(line, flush=True)
+
+
+def ignore_signals() -> None:
+    """Nothing cuts the clean-up short."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+
+
+def stopped(number: int, frame: object) -> None:
+    raise KeyboardInterrupt
+
+
+def main() -> int:
+    signal.signal(signal.SIGTERM, stopped)
+    engine, figures = engine_url(), Figures()
+    say(machine(engine))
+    try:
+        with entrants_on(engine) as entrants:
+            run_rounds(entrants, figures)
+    except BenchFailed as problem:
+        say(report.report(figures))
+        say(f"bench-converge: {problem}")
+        return 1
+    except KeyboardInterrupt:
+        say("bench-converge: interrupted")
+        return 130
+    say(f"\n{report.report(figures)}\n\n{machine(engine)}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
