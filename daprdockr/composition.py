@@ -145,7 +145,7 @@ class Composition:
         return EmbeddedEtcd(
             access=settings.etcd,
             directory=settings.state_dir / "etcd",
-            stop_at_exit=True,
+            stop_at_exit=settings.ephemeral,
             reactor=self.reactor,
             environment=dict(os.environ),
         )

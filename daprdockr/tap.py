@@ -15,6 +15,7 @@ from twisted.application.service import IService
 from twisted.internet.defer import Deferred
 from twisted.internet.error import CannotListenError
 
+from daprdockr.agent.library_logs import join_logs
 from daprdockr.agent.sequence import Sequence
 from daprdockr.agent.statedir import StateDir
 from daprdockr.composition import Composition
@@ -26,6 +27,7 @@ __all__ = ["Options", "makeService"]
 
 def makeService(options: Options, reactor: Any = None) -> IService:  # noqa: N802  Twisted's name
     """The agent; a mistake in its surroundings ends the program with one line."""
+    join_logs()
     if reactor is None:
         from twisted.internet import reactor
     reactor.seconds = time.monotonic  # Note [Monotonic time]

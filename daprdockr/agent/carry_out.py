@@ -12,7 +12,7 @@ from daprdockr.agent.host import Host
 from daprdockr.agent.mirror import Mirror
 from daprdockr.agent.ports import choose_ports, is_free
 from daprdockr.model.entries import Absent, Condition, Delete, Deleted, Entry, Fence, Operation, Put
-from daprdockr.model.errors import DaprdockrError, ImageAbsent
+from daprdockr.model.errors import DaprdockrError, EngineError, ImageAbsent
 from daprdockr.model.host import Port
 from daprdockr.model.keys import Keys
 from daprdockr.model.names import InstanceName
@@ -88,7 +88,7 @@ class Hands:
             case CreateContainer():
                 await self._create(step)
             case StartContainer():
-                self._host.update(await self._run_docker(self._engine.start, step.container))
+                await self._start(step)
             case StopContainer():
                 await self._stop(step)
             case RemoveContainer():
@@ -138,6 +138,14 @@ class Hands:
             self._host.images.pop(definition.container.image, None)
             raise
         await self._host.look_at(container)
+
+    async def _start(self, step: StartContainer) -> None:
+        try:
+            state = await self._run_docker(self._engine.start, step.container)
+        except EngineError:
+            await self._host.look_at(step.container)  # it tells why it could not start, which decides what comes next
+            raise
+        self._host.update(state)
 
     async def _stop(self, step: StopContainer) -> None:
         self._host.stopping(step.container)

@@ -98,9 +98,9 @@ class Gather:
         )
 
     def _free_since(self, name: ServiceName, service: Service | None, now: float) -> Mapping[int, float]:
-        """When each instance without a claim was first seen without one, from this node's view."""
+        """When each instance without a claim was first seen without one, since this node may claim."""
         claims = self._cluster.claims(name)
-        if service is None or len(claims) >= service.definition.instances:
+        if not self.here().may_claim or service is None or len(claims) >= service.definition.instances:
             self._free.pop(name, None)
             return {}
         before = self._free.get(name, {})

@@ -6,10 +6,13 @@ from typing import Any, Protocol
 
 import treq
 from attrs import frozen
+from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import TCP4ClientEndpoint, TCP6ClientEndpoint
-from twisted.internet.protocol import Factory
+from twisted.internet.protocol import Factory, connectionDone
 from twisted.internet.protocol import Protocol as StreamProtocol
-from twisted.web.client import Agent
+from twisted.python.failure import Failure
+from twisted.web.client import Agent, ResponseDone
+from twisted.web.http import PotentialDataLoss
 
 from daprdockr.model.parts import Health
 from daprdockr.model.seams import Engine, Run
@@ -63,8 +66,11 @@ class RealProbe:
             allow_redirects=False,
             timeout=target.check.timeout,
             reactor=self._reactor,
+            unbuffered=True,
         )
-        await treq.collect(response, _Discard())
+        body = _Unread()
+        response.deliverBody(body)
+        await body.ended
         return None if 200 <= response.code < 400 else f"status {response.code}"
 
     async def _exec(self, target: Target) -> str | None:
@@ -73,13 +79,27 @@ class RealProbe:
         return f"exit status {status}" if status else None
 
 
-class _Discard:
-    """Reads a body and keeps none of it; one that goes on too long is a fault of the check's path."""
+class _Unread(StreamProtocol):
+    """
+    A body of which nothing is kept. One that goes on too long is a fault of the check's path; and when nobody waits
+    for ``ended`` any more the connection goes, which otherwise would stay as long as the container likes.
+    """
 
     def __init__(self) -> None:
-        self._read = 0
+        self.ended: Deferred[None] = Deferred(lambda _: self._hang_up())
+        self._length = 0
 
-    def __call__(self, data: bytes) -> None:
-        self._read += len(data)
-        if self._read > _MAX_BODY:
-            raise ValueError(f"the answer has more than {_MAX_BODY} bytes")
+    def dataReceived(self, data: bytes) -> None:
+        self._length += len(data)
+        if self._length > _MAX_BODY and not self.ended.called:
+            self.ended.errback(ValueError(f"the answer has more than {_MAX_BODY} bytes"))
+            self._hang_up()
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        if not self.ended.called:
+            # Without a length in the header the end of the connection is the end of the body (RFC 9112 section 6.3).
+            self.ended.callback(None) if reason.check(ResponseDone, PotentialDataLoss) else self.ended.errback(reason)
+
+    def _hang_up(self) -> None:
+        if self.transport is not None:
+            self.transport.loseConnection()

@@ -38,6 +38,8 @@ from daprdockr.planning.steps import CreateContainer, Lane, PullImage, StartCont
 SWEEP = 15.0
 """Seconds between two looks at all services."""
 
+LONGEST_REASON = 500
+
 SETTLE = 5.0
 """Seconds that steps in flight are given when the loop stops."""
 
@@ -156,7 +158,7 @@ class Reconcile(Service):
     def _failed(self, step: Step, error: Exception) -> None:
         """See Note [Failed steps]."""
         now = self._reactor.seconds()
-        reason = str(error) or type(error).__name__
+        reason = _one_line(str(error) or type(error).__name__)
         if isinstance(step, CreateContainer | StartContainer) and _is_fault_of_container(error):
             self._host.failed(step.instance, reason)
             self._tell(str(step.instance), f"could not {step}: {reason}")
@@ -170,6 +172,12 @@ class Reconcile(Service):
             self.log.warn("could not {step}: {reason}", step=step, reason=reason)
         else:
             self.log.failure("could not {step}", step=step)
+
+
+def _one_line(text: str) -> str:
+    """Fit for a log line, an event and a claim: the Engine passes on whatever a registry or a runtime said."""
+    line = " ".join("".join(character if character.isprintable() else " " for character in text).split())
+    return line if len(line) <= LONGEST_REASON else line[: LONGEST_REASON - 1] + "…"
 
 
 def _is_fault_of_container(error: Exception) -> bool:

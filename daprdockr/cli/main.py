@@ -108,8 +108,12 @@ def _fail(error: Exception, request: Request, console: Console) -> int:
 
 
 def _connect(access: Access) -> Store:
+    import logging
+
     from daprdockr.etcd.store import EtcdStore
 
+    # Why: warnings would otherwise go to stderr, beside the one line that tells what went wrong.
+    logging.getLogger("daprdockr").addHandler(logging.NullHandler())
     return EtcdStore(access)
 
 

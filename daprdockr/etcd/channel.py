@@ -11,19 +11,19 @@ Note [Lanes]
 from __future__ import annotations
 
 import ipaddress
+import logging
 import socket
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from attrs import field, frozen
-from twisted.logger import Logger
 
 from daprdockr.etcd.address import Access, Endpoint
 from daprdockr.etcd.stubs import AuthStub, KVStub, LeaseStub, WatchStub, grpc
 from daprdockr.model.errors import EtcdRefused, EtcdUnavailable
 
-_log = Logger()
+_log = logging.getLogger(__name__)
 
 MAX_MESSAGE = 64 * 1024 * 1024
 """Bytes of an answer; gRPC's own limit of 4 MiB breaks a watch that catches up."""
@@ -91,7 +91,7 @@ def addresses(endpoint: Endpoint) -> list[Endpoint]:
         known = socket.getaddrinfo(endpoint.host, endpoint.port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
         # UnicodeError: Python finds no name in it that could be asked for, such as "a..b".
-        _log.warn("etcd endpoint {endpoint} is left out: {reason}", endpoint=str(endpoint), reason=str(error))
+        _log.warning("etcd endpoint %s is left out: %s", endpoint, error)
         return []
     families = {entry[0] for entry in known}
     family = socket.AF_INET if socket.AF_INET in families else socket.AF_INET6

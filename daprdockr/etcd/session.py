@@ -15,18 +15,20 @@ Note [Opening anew]
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
 from attrs import define, field
-from twisted.logger import Logger
 
 from daprdockr.etcd.address import Access
 from daprdockr.etcd.channel import Lane, open_lanes
 from daprdockr.etcd.errors import classed, is_lost_token, is_never_sent, is_unreachable
 from daprdockr.etcd.stubs import AuthenticateRequest, grpc
 from daprdockr.model.errors import EtcdUnavailable
+
+_log = logging.getLogger(__name__)
 
 STRIKES = 10
 """Unanswered calls in a row after which the channels are opened anew."""
@@ -48,8 +50,6 @@ class Session:
     :ivar timeout: seconds within which ``call`` ends, whatever happens.
     :ivar clock: a monotonic clock, in seconds.
     """
-
-    log = Logger()
 
     access: Access
     timeout: float
@@ -165,7 +165,7 @@ class Session:
     def _strike(self) -> None:
         self._strikes += 1
         if self._strikes >= STRIKES:
-            self.log.warn("etcd did not answer {count} calls: its endpoints are looked up anew", count=STRIKES)
+            _log.warning("etcd did not answer %d calls: its endpoints are looked up anew", STRIKES)
             self._strikes = 0
             self._discard()
 

@@ -1,0 +1,34 @@
+"""
+What libraries log with the standard library's ``logging`` (docker, urllib3, and our own modules that the command line
+shares, where importing twisted.logger would cost a tenth of each call), brought into Twisted's log.
+"""
+
+from __future__ import annotations
+
+import logging
+
+from twisted.logger import Logger, LogLevel
+
+_LEVELS = {
+    logging.WARNING: LogLevel.warn,
+    logging.ERROR: LogLevel.error,
+    logging.CRITICAL: LogLevel.critical,
+}
+
+
+class ToTwisted(logging.Handler):
+    """Hands each record on under its own name; warnings and worse only."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        level = _LEVELS.get(record.levelno, LogLevel.warn)
+        Logger(namespace=record.name).emit(level, "{text}", text=record.getMessage())
+
+
+def join_logs() -> None:
+    """Take over the root of the standard library's loggers; once is enough, more does no harm."""
+    root = logging.getLogger()
+    if not any(isinstance(handler, ToTwisted) for handler in root.handlers):
+        root.addHandler(ToTwisted())

@@ -1,0 +1,334 @@
+"""Carrying out steps over etcd and a Docker Engine in memory: what each does to the world, and what it tells on."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from attrs import define, evolve, field
+from twisted.internet.defer import Deferred
+from twisted.trial.unittest import SynchronousTestCase
+
+from daprdockr.agent.carry_out import ClaimLost, Hands
+from daprdockr.agent.host import Host
+from daprdockr.agent.mirror import Mirror
+from daprdockr.agent.statedir import StateDir
+from daprdockr.model.cluster import Claim, Cluster
+from daprdockr.model.entries import Delete, Put
+from daprdockr.model.errors import (
+    ContainerAbsent,
+    EngineRefused,
+    EngineUnavailable,
+    EtcdUnavailable,
+    ImageAbsent,
+    PullFailed,
+)
+from daprdockr.model.host import ContainerState, Image, Port, Status
+from daprdockr.model.keys import Keys
+from daprdockr.model.records import State
+from daprdockr.planning.situation import Here
+from daprdockr.planning.steps import (
+    CreateContainer,
+    PullImage,
+    ReleaseClaim,
+    RemoveContainer,
+    StartContainer,
+    Step,
+    StopContainer,
+    TakeClaim,
+    WriteClaim,
+)
+from tests.fakes.engine import MemoryEngine
+from tests.fakes.run import HeldRun, LoopClock, run_at_once
+from tests.fakes.steps import SteppedFollower, SteppedListener
+from tests.fakes.store import MemoryStore
+from tests.unit.situations import ADDRESSES, WEB, WEB_1, definition, instance, starting_record
+
+KEYS = Keys()
+FIRST = instance(1)
+KEY = KEYS.claim(FIRST)
+RECORD = starting_record()
+
+
+@define(eq=False)
+class RecordingEngine(MemoryEngine):
+    """Keeps the ``bodies`` of what it created."""
+
+    bodies: list[Mapping[str, Any]] = field(factory=list)
+
+    def create(self, name: str, body: Mapping[str, Any]) -> str:
+        self.bodies.append(body)
+        return MemoryEngine.create(self, name, body)
+
+
+class HandsCase(SynchronousTestCase):
+    """Hands between a store and an engine; ``here`` is the node they act for."""
+
+    def setUp(self) -> None:
+        self.clock = LoopClock()
+        self.store = MemoryStore()
+        self.engine = RecordingEngine(node="a")
+        self.engine.add_image("web:1")
+        self.resolvers: list[str] = []
+        self.stops = HeldRun()
+        self.mirror = Mirror(
+            reactor=self.clock,
+            run=run_at_once,
+            cluster=Cluster(KEYS),
+            state=StateDir(Path(self.mktemp())),
+            follow=lambda mirror: SteppedFollower(self.store, KEYS.root, mirror),
+            on_changes=lambda changes: None,
+        )
+        self.host = Host(
+            reactor=self.clock,
+            run=run_at_once,
+            engine=self.engine,
+            listen=lambda host: SteppedListener(self.engine, host),
+            on_changes=lambda services: None,
+            on_answer=lambda: None,
+        )
+        self.here = Here("a", ADDRESSES, self.store.grant(60).id, in_touch=True, cluster=7, revision=1)
+        self.hands = Hands(
+            keys=KEYS,
+            store=self.store,
+            engine=self.engine,
+            run_etcd=run_at_once,
+            run_docker=run_at_once,
+            run_stops=self.stops,
+            mirror=self.mirror,
+            host=self.host,
+            here=lambda: self.here,
+            resolvers=lambda: self.resolvers,
+        )
+
+    def do(self, step: Step) -> None:
+        """Carry out a step that succeeds, and takes no time."""
+        self.successResultOf(self.begin(step))
+
+    def begin(self, step: Step) -> Deferred[None]:
+        return Deferred.fromCoroutine(self.hands(step))
+
+    def fails(self, step: Step, error: type[Exception]) -> str:
+        """Carry out a step that fails; the text of its error."""
+        return str(self.failureResultOf(self.begin(step), error).value)
+
+    @property
+    def claim(self) -> Claim | None:
+        """What the mirror has of the first instance."""
+        return self.mirror.cluster.claims(WEB).get(1)
+
+    def create(self, of: str = "web:1", **members: Any) -> ContainerState:
+        """Have the first instance's container created; what the host knows of it then."""
+        self.do(CreateContainer(FIRST, definition(of, **members), (), 40))
+        (created,) = self.host.of(WEB)[1]
+        return created
+
+
+class ClaimTests(HandsCase):
+    """Claims are transactions; the mirror has them at once."""
+
+    def take(self) -> Claim:
+        self.do(TakeClaim(FIRST, RECORD))
+        assert self.claim is not None
+        return self.claim
+
+    def test_take(self) -> None:
+        """A free instance becomes this node's, under its lease, and the mirror knows before the watch."""
+        claim = self.take()
+        entry = self.store.get(KEY)
+        assert entry is not None
+        self.assertEqual((entry.value, entry.lease), (RECORD.encode(), self.here.lease))
+        self.assertEqual((claim.record, claim.fence, claim.lease), (RECORD, entry.create_revision, self.here.lease))
+
+    def test_take_taken(self) -> None:
+        """An instance that another node took first stays that node's, and the mirror is not touched."""
+        self.store.put(KEY, starting_record("b").encode())
+        self.assertIn("1.web.myapp", self.fails(TakeClaim(FIRST, RECORD), ClaimLost))
+        entry = self.store.get(KEY)
+        assert entry is not None
+        self.assertEqual((entry.value, self.claim), (starting_record("b").encode(), None))
+
+    def test_take_without_a_lease(self) -> None:
+        """Without a certain lease nothing is asked of etcd: a key under no lease would never go."""
+        self.here = evolve(self.here, lease=0)
+        self.store.calls.clear()
+        self.fails(TakeClaim(FIRST, RECORD), ClaimLost)
+        self.assertEqual(self.store.calls, [])
+
+    def test_take_without_etcd(self) -> None:
+        """When etcd does not answer nobody knows whether the claim was written: the mirror is not touched."""
+        self.store.unavailable = True
+        self.fails(TakeClaim(FIRST, RECORD), EtcdUnavailable)
+        self.assertIsNone(self.claim)
+
+    def test_write(self) -> None:
+        """A state is written over the own claim, which stays the claim it was."""
+        claim = self.take()
+        running = evolve(RECORD, state=State.RUNNING)
+        self.do(WriteClaim(FIRST, running, claim.fence))
+        after = self.claim
+        assert after is not None
+        self.assertEqual((after.record, after.fence, after.lease), (running, claim.fence, claim.lease))
+
+    def test_write_retaken(self) -> None:
+        """A claim that was deleted and taken anew is not written by who held it before: the fence is another."""
+        claim = self.take()
+        self.store.commit([], [Delete(KEY)])
+        self.store.commit([], [Put(KEY, starting_record("b").encode(), self.here.lease)])
+        self.fails(WriteClaim(FIRST, RECORD, claim.fence), ClaimLost)
+
+    def test_write_under_another_lease(self) -> None:
+        """A claim under the node's former lease is not written under the new one."""
+        claim = self.take()
+        self.here = evolve(self.here, lease=self.store.grant(60).id)
+        self.fails(WriteClaim(FIRST, RECORD, claim.fence), ClaimLost)
+
+    def test_release(self) -> None:
+        """A released claim is gone, in etcd and in the mirror."""
+        claim = self.take()
+        self.do(ReleaseClaim(FIRST, claim.fence))
+        self.assertEqual((self.store.get(KEY), self.claim), (None, None))
+
+    def test_release_retaken(self) -> None:
+        """The claim of another node is not released."""
+        claim = self.take()
+        self.store.commit([], [Delete(KEY)])
+        self.store.put(KEY, starting_record("b").encode())
+        self.fails(ReleaseClaim(FIRST, claim.fence), ClaimLost)
+        self.assertIsNotNone(self.store.get(KEY))
+
+
+class ImageTests(HandsCase):
+    """Images."""
+
+    def test_there(self) -> None:
+        """An image that is on this host is not pulled."""
+        self.do(PullImage("web:1"))
+        self.assertEqual(self.host.images, {"web:1": Image("sha256:web:1")})
+        self.assertEqual(self.engine.calls["pull"], 0)
+
+    def test_pull(self) -> None:
+        """An image that is not there is pulled in the threads for what takes long, and then known."""
+        self.engine.add_image("web:2", exposed=[80], local=False)
+        done = self.begin(PullImage("web:2"))
+        self.stops.end("pull")
+        self.successResultOf(done)
+        self.assertEqual(self.host.images["web:2"].exposed, (Port(80),))
+
+    def test_pull_failed(self) -> None:
+        """A pull that fails leaves nothing known of the image."""
+        done = self.begin(PullImage("web:9"))
+        self.stops.end("pull")
+        self.failureResultOf(done, PullFailed)
+        self.assertEqual(self.host.images, {})
+
+    def test_pulled_and_gone(self) -> None:
+        """An image that is not there after its pull is an error, not a success."""
+        self.engine.add_image("web:2", local=False)
+        done = self.begin(PullImage("web:2"))
+        pull = self.stops.take("pull")
+        pull.perform()
+        self.engine.images.clear()
+        pull.arrive()
+        self.failureResultOf(done, ImageAbsent)
+
+
+class ContainerTests(HandsCase):
+    """Containers."""
+
+    def test_create(self) -> None:
+        """A container is created with all that a later agent needs to adopt it, and known at once."""
+        created = self.create()
+        self.assertEqual(
+            (created.name, created.instance, created.definition, created.status),
+            (f"1.web.myapp-{WEB_1.digest}", FIRST, WEB_1.digest, Status.CREATED),
+        )
+        self.assertEqual((created.cluster, created.revision), (7, 40))
+
+    def test_create_ports(self) -> None:
+        """Each port gets a host port: the one it had if that is free, and none that a sibling holds."""
+        with socket.socket() as taken:
+            taken.bind(("", 0))
+            taken.listen()
+            had = taken.getsockname()[1]
+            self.do(CreateContainer(FIRST, WEB_1, (Port(80, "tcp", had),), 40))
+        (first,) = self.host.of(WEB)[1]
+        self.assertNotIn(first.ports[0].host, (0, had))
+        self.do(CreateContainer(instance(2), WEB_1, (Port(80, "tcp", first.ports[0].host),), 41))
+        (second,) = self.host.of(WEB)[2]
+        self.assertNotIn(second.ports[0].host, (0, first.ports[0].host))
+
+    def test_create_again(self) -> None:
+        """A container that takes the place of another one of its instance keeps the host port."""
+        self.do(CreateContainer(FIRST, WEB_1, (Port(80),), 40))
+        (old,) = self.host.of(WEB)[1]
+        self.do(CreateContainer(FIRST, definition("web:1", Container={"Cmd": ["x"]}), old.ports, 40))
+        self.assertEqual({one.ports for one in self.host.of(WEB)[1]}, {old.ports})
+
+    def test_create_resolvers(self) -> None:
+        """A container gets this node's DNS as it is at that moment."""
+        self.resolvers = ["10.0.0.1"]
+        self.create()
+        self.assertEqual(self.engine.bodies[0]["HostConfig"]["Dns"], ["10.0.0.1"])
+
+    def test_create_image_gone(self) -> None:
+        """An image that went after it was seen is forgotten, so that it is looked for again."""
+        self.do(PullImage("web:1"))
+        self.engine.images.clear()
+        self.fails(CreateContainer(FIRST, WEB_1, (), 40), ImageAbsent)
+        self.assertEqual((self.host.images, self.host.of(WEB)), ({}, {}))
+
+    def test_create_refused(self) -> None:
+        """A refused container leaves the host as it was."""
+        self.create()
+        self.fails(CreateContainer(FIRST, WEB_1, (), 40), EngineRefused)
+        self.assertEqual(len(self.host.of(WEB)[1]), 1)
+
+    def test_start(self) -> None:
+        """A started container is known to run at once."""
+        created = self.create()
+        self.do(StartContainer(FIRST, created.id))
+        self.assertEqual([one.status for one in self.host.of(WEB)[1]], [Status.RUNNING])
+
+    def test_start_refused(self) -> None:
+        """A container that can not start raises, for the loop to count."""
+        created = self.create()
+        self.engine.broken_images.add("web:1")
+        self.assertIn("executable", self.fails(StartContainer(FIRST, created.id), EngineRefused))
+
+    def test_start_gone(self) -> None:
+        """A container that is not there any more raises."""
+        created = self.create()
+        self.engine.remove(created.id)
+        self.fails(StartContainer(FIRST, created.id), ContainerAbsent)
+
+    def test_stop(self) -> None:
+        """A stop has threads of its own, and the end of the container is no death."""
+        created = self.create()
+        self.do(StartContainer(FIRST, created.id))
+        done = self.begin(StopContainer(FIRST, created.id, 3, "scaled down"))
+        self.assertNoResult(done)
+        self.stops.end("stop")
+        self.successResultOf(done)
+        self.assertEqual([one.status for one in self.host.of(WEB)[1]], [Status.EXITED])
+        self.assertEqual(self.host.attempts, {})
+
+    def test_stop_failed(self) -> None:
+        """A stop that the Engine did not answer raises, and leaves the container as it was known."""
+        created = self.create()
+        self.do(StartContainer(FIRST, created.id))
+        done = self.begin(StopContainer(FIRST, created.id, 3, "scaled down"))
+        self.engine.unavailable = True
+        self.stops.end("stop")
+        self.failureResultOf(done, EngineUnavailable)
+        self.assertEqual([one.status for one in self.host.of(WEB)[1]], [Status.RUNNING])
+
+    def test_remove(self) -> None:
+        """A removed container is forgotten at once."""
+        created = self.create()
+        done = self.begin(RemoveContainer(FIRST, created.id, "scaled down"))
+        self.stops.end("remove")
+        self.successResultOf(done)
+        self.assertEqual((self.engine.states, self.host.of(WEB)), ([], {}))
