@@ -44,7 +44,7 @@ coverage: venv ## the lines the unit tests leave out
 bench-converge: ## as root: from set to running, beside docker run and Swarm mode
 	@scripts/install-packages test
 	@$(MAKE) --silent --no-print-directory venv
-	@$(WITH_ENGINE) .test/bench-engine -- $(PYTHON) scripts/bench-converge
+	@$(WITH_ENGINE) .test/bench-engine -- $(PYTHON) -m benchmarks.converge
 
 clean: ## remove what the other targets made
 	rm -rf .venv .demo .test _trial_temp* build dist daprdockr.egg-info .mypy_cache .ruff_cache .hypothesis .coverage

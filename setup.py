@@ -59,8 +59,8 @@ setup(
     package_dir={"": "."},
     package_data={"daprdockr": ["py.typed"], "daprdockr.proxy": ["*.j2"]},
     zip_safe=False,
-    # Lower bounds are the oldest versions the tests passed with: DNS over TCP needs the DNSProtocol of Twisted 26.10, the
-    # stubs of etcd3 a protobuf that limits recursion. The reason for each package is in docs/design/dependencies.rst.
+    # Lower bounds are the oldest versions the tests passed with: DNS over TCP needs the DNSProtocol of Twisted 26.10,
+    # the stubs of etcd3 a protobuf that limits recursion. The reasons are in docs/design/dependencies.rst.
     install_requires=[
         "Twisted>=26.10",
         "treq>=25.5",
@@ -78,12 +78,14 @@ setup(
             "coverage>=7.17",
             "cryptography>=50",
             "dnspython>=2.9",
+            "docutils>=0.23",
             "hypothesis>=6.170",
             "mypy~=2.4.1",
             "mypy-zope~=1.0.17",
             "ruff~=0.17.6",
             "towncrier>=26.9",
             "types-docker>=7.2",
+            "types-docutils>=0.23",
             "types-requests>=2.33",
             "types-setuptools>=80",
         ],

@@ -37,7 +37,8 @@ ABSENT = "-"
 
 def report(figures: Figures) -> str:
     """Everything that was measured."""
-    return "\n".join([*_table(figures), "", *verdicts(figures), "", *_kills(figures)])
+    goals = [f"goals, for the medians of the row '{DAPRDOCKR}':", *verdicts(figures)]
+    return "\n".join([*_table(figures), "", *goals, "", *_kills(figures)])
 
 
 def _table(figures: Figures) -> list[str]:

@@ -18,14 +18,13 @@ from typing import Any
 
 from twisted.application.internet import TCPServer
 from twisted.application.service import Service
-from twisted.web.server import Site
 
 from daprdockr import __version__
 from daprdockr.agent.carry_out import Hands
 from daprdockr.agent.ephemeral import Ephemeral
 from daprdockr.agent.gather import Gather
 from daprdockr.agent.health import HealthChecks
-from daprdockr.agent.healthz import api
+from daprdockr.agent.healthz import QuietSite, api
 from daprdockr.agent.heartbeat import Heartbeat
 from daprdockr.agent.host import Host, Listening
 from daprdockr.agent.journal import Journal
@@ -195,7 +194,7 @@ class Composition:
         if self.settings.api is None:
             return None
         address, port = self.settings.api
-        site = Site(api(self.troubles), reactor=self.reactor)
+        site = QuietSite(api(self.troubles), reactor=self.reactor)
         return TCPServer(port, site, interface=address, reactor=self.reactor)
 
     def troubles(self) -> list[str]:

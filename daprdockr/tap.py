@@ -39,6 +39,7 @@ def makeService(options: Options, reactor: Any = None) -> IService:  # noqa: N80
         for service in Composition(settings=settings, state=state, reactor=reactor).services():
             service.setServiceParent(agent)
     except BadInput as error:
+        state.unlock()
         raise SystemExit(f"daprdockr: {error}") from None
     return agent
 

@@ -7,6 +7,7 @@ from twisted.internet.defer import Deferred, gatherResults
 from twisted.logger import Logger
 
 from daprdockr.agent.heartbeat import Heartbeat
+from daprdockr.model.errors import EngineError, EtcdError
 from daprdockr.model.host import ContainerState
 from daprdockr.model.seams import Engine, Run
 
@@ -30,11 +31,21 @@ class Ephemeral(Service):
         return Deferred.fromCoroutine(self._take_down())
 
     async def _take_down(self) -> None:
-        containers = await self._run(self._engine.containers)
+        try:
+            containers = await self._run(self._engine.containers)
+        except EngineError as error:
+            self.log.warn("the containers of this node stay: {reason}", reason=error)
+            return
         await gatherResults([Deferred.fromCoroutine(self._remove(container)) for container in containers])
         self.log.info("{count} containers were taken down", count=len(containers))
-        await self._heartbeat.revoke()
+        try:
+            await self._heartbeat.revoke()
+        except EtcdError as error:
+            self.log.warn("the lease of this node ends by itself: {reason}", reason=error)
 
     async def _remove(self, container: ContainerState) -> None:
-        await self._run(self._engine.stop, container.id, container.stop_timeout)
-        await self._run(self._engine.remove, container.id)
+        try:
+            await self._run(self._engine.stop, container.id, container.stop_timeout)
+            await self._run(self._engine.remove, container.id)
+        except EngineError as error:
+            self.log.warn("container {id} stays: {reason}", id=container.id[:12], reason=error)

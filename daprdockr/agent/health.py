@@ -23,7 +23,7 @@ from daprdockr.agent.probe import Probe, Target
 from daprdockr.model.names import ServiceName
 
 FIRST_DELAY = 0.05
-"""Seconds between the first two looks; each further delay is half as long again, up to the interval."""
+"""Seconds. The pause between the first two looks is half as long again, and so each further one, up to the interval."""
 
 
 @define(eq=False)

@@ -115,10 +115,12 @@ class Mirror(Service):
         self._tell(changes)
 
     def _changed(self, batch: Batch) -> None:
-        if batch.cluster_id != self.cluster.cluster_id:
-            self._freeze(f"a change came from another etcd cluster ({batch.cluster_id:x})")
-        if not self._frozen:
+        if self._frozen:
+            return
+        if batch.cluster_id == self.cluster.cluster_id:
             self._tell(self.cluster.apply(batch))
+        else:
+            self._freeze(f"a change came from another etcd cluster ({batch.cluster_id:x})")
 
     def note(self, *own: Change) -> None:
         """Take over own writes, before the watch tells them."""

@@ -92,7 +92,7 @@ class MemoryWorkers(Workers):
 class MemoryAgent(Composition):
     """
     One node's agent. ``docker`` is its host's Docker Engine; ``complaints`` says what health checks find wrong, by
-    container; ``zone`` and ``routing`` are what was published last; ``cluster`` is its mirror.
+    container, and ``looked`` has the looks they took; ``zone`` and ``routing`` are what was published last.
     """
 
     def __init__(self, *, chosen: Settings, store: MemoryStore, engine: MemoryEngine) -> None:
@@ -101,6 +101,7 @@ class MemoryAgent(Composition):
         self.docker = engine
         self.memory = store
         self.complaints: dict[str, str] = {}
+        self.looked: list[Target] = []
         self.zone: Zone | None = None
         self.routing: Routing | None = None
         self.sequence = Sequence()
@@ -147,6 +148,7 @@ class MemoryAgent(Composition):
         self.routing = routing
 
     async def _look(self, target: Target) -> str | None:
+        self.looked.append(target)
         return self.complaints.get(target.container)
 
 
@@ -158,12 +160,16 @@ class MemoryCluster:
         self.agents: list[MemoryAgent] = []
         self._test = test
 
-    def add(self, node: str, **changed: Any) -> MemoryAgent:
-        """A new node, its Engine with the image ``web:1``, and a started agent on it; changed settings by name."""
-        engine = MemoryEngine(node=node)
+    def add(self, node: str, engine: MemoryEngine | None = None, **changed: Any) -> MemoryAgent:
+        """A new node with a started agent; changed settings by name."""
+        return self.start(self.make(node, engine, **changed))
+
+    def make(self, node: str, engine: MemoryEngine | None = None, **changed: Any) -> MemoryAgent:
+        """A new node, its Engine with the image ``web:1``, and an agent that does not run yet."""
+        engine = engine or MemoryEngine(node=node)
         engine.add_image("web:1")
         state_dir = Path(self._test.mktemp())
-        return self.start(MemoryAgent(chosen=settings(node, state_dir, **changed), store=self.store, engine=engine))
+        return MemoryAgent(chosen=settings(node, state_dir, **changed), store=self.store, engine=engine)
 
     def start(self, agent: MemoryAgent) -> MemoryAgent:
         """Start an agent, which the test need not stop."""
@@ -198,6 +204,12 @@ class MemoryCluster:
 
     def delete(self, service: ServiceName) -> None:
         self.store.commit([], [Delete(KEYS.service(service))])
+
+    def claim(self, instance: InstanceName, node: str) -> int:
+        """Another node, of which there is nothing else, claims an instance; the lease of its claim."""
+        lease = self.store.grant(3600).id
+        self.store.put(KEYS.claim(instance), ClaimRecord(node).encode(), lease)
+        return lease
 
     @property
     def claims(self) -> dict[str, ClaimRecord]:

@@ -200,6 +200,14 @@ class FreezeTests(MirrorCase):
         self.changed(6)
         self.assert_frozen("went back from revision 5 to 4")
 
+    def test_logged_once(self) -> None:
+        """However much a foreign etcd has to say, that it is foreign is one line in the log."""
+        with capturedLogs() as logged:
+            for revision in range(6, 9):
+                self.listed(revision, cluster=2)
+                self.changed(revision, cluster=2)
+        self.assertEqual(len(logged), 1)
+
     def test_lost_while_frozen(self) -> None:
         """A watch that breaks and goes on does not end the doubt."""
         self.listed(4)

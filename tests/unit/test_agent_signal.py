@@ -1,0 +1,25 @@
+"""Signals between loops."""
+
+from __future__ import annotations
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from daprdockr.agent.signal import Signal
+
+
+class SignalTests(SynchronousTestCase):
+    """``Signal``."""
+
+    def test_order(self) -> None:
+        """All subscribers are called in the order in which they came, with what was given."""
+        heard: list[tuple[str, int]] = []
+        signal: Signal[[int]] = Signal()
+        signal.subscribe(lambda number: heard.append(("first", number)))
+        signal.subscribe(lambda number: heard.append(("second", number)))
+        signal(7)
+        self.assertEqual(heard, [("first", 7), ("second", 7)])
+
+    def test_nobody(self) -> None:
+        """A signal that nobody wants to know of is nothing."""
+        signal: Signal[[]] = Signal()
+        signal()
