@@ -40,10 +40,12 @@ cat
 :"""
 
 
+INSIDE = ("--mount", "--net", "--uts", "--ipc", "--pid")
+"""Options of nsenter: all namespaces of a machine."""
+
+
 class Machine:
-    """
-    :param lock: a file descriptor that stays open for as long as anything of the machine lives.
-    """
+    """:param lock: a file descriptor that stays open for as long as anything of the machine lives."""
 
     def __init__(self, name: str, lock: int) -> None:
         self.name = name
@@ -70,27 +72,32 @@ class Machine:
         assert pid, f"{self.name} could not be made: namespaces need root"
         self.pid = int(pid)
 
-    def cut_power(self) -> None:
+    def pull_plug(self) -> None:
         """End everything at once; a no-op when it is off."""
+        if self._process is not None and self._process.stdin is not None:
+            self._process.stdin.close()
+
+    def cut_power(self) -> None:
+        """The same, and wait until it is gone."""
+        self.pull_plug()
         process, self._process = self._process, None
         if process is not None:
-            os.kill(self.pid, signal.SIGKILL)
-            process.communicate()
+            with process:
+                process.wait()
 
-    def run(self, *command: str, stdin: str = "") -> str:
-        """Run a command in its network alone, which must succeed; what it prints."""
+    def run(self, *command: str, stdin: str = "", inside: Sequence[str] = ("--net",)) -> str:
+        """Run a command in its network, or in more namespaces of it; it must succeed; what it prints."""
         done = subprocess.run(
-            ["nsenter", f"--target={self.pid}", "--net", *command], input=stdin, capture_output=True, text=True
+            ["nsenter", f"--target={self.pid}", *inside, *command], input=stdin, capture_output=True, text=True
         )
         assert done.returncode == 0, f"{self.name}: {' '.join(command)}: {done.stderr}"
         return done.stdout
 
     def spawn(self, command: Sequence[str], log: Path) -> None:
         """Leave a command running on the machine: its first process inherits it."""
-        inside = ["--mount", "--net", "--uts", "--ipc", "--pid"]
         with log.open("ab") as output:
             subprocess.run(
-                ["nsenter", f"--target={self.pid}", *inside, "setsid", "--fork", *command],
+                ["nsenter", f"--target={self.pid}", *INSIDE, "setsid", "--fork", *command],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,

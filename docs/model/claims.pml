@@ -1,0 +1,592 @@
+/*
+ * Who runs an instance: claims, leases, moves and freezing, for every order of events. README.rst beside this file
+ * says what is modelled, what is not, and how to read an error; scripts/check-model runs it.
+ *
+ * Owns: the protocol of docs/design/reconcile.rst and its laws. Refuses to know: placement, ports, DNS, health checks,
+ * images, rollouts in place.
+ *
+ * Note [Trouble is delay]
+ *     Nothing here happens by itself at any time: a step that is possible may be taken late or never. So a paused agent,
+ *     a cut link, a crashed agent before its return, a slow disk and an etcd without a leader need no state of their
+ *     own: they are runs in which certain steps are not taken while all others are. What a fault destroys (memory,
+ *     answers, containers, leases) is a step of its own, marked "fault".
+ *
+ * Note [Time is an order]
+ *     The one fact about time the protocol rests on: a lease that its node still counts as certain has not ended
+ *     (heartbeat.py, [When a lease is certain]). So CERTAIN falls first, by the node's own clock, and only then may etcd
+ *     end the lease; how late is open, which covers the lease extensions of a new leader.
+ *
+ * Note [Marks for revisions]
+ *     A create revision is never used twice. To compare one is to ask whether the key was deleted since; a copy of a
+ *     claim (a view, a version on its way, a request) carries that as the mark FENCE, which the deletion takes away. In
+ *     the same way LEASE says that the lease the claim hangs on has not ended. A put on an existing key keeps its create
+ *     revision: after a move FENCE still holds for the former owner, and only the comparison of the lease refuses it.
+ *
+ * Note [The watch]
+ *     A node's view of an instance is one of its past versions and only moves forward: the next version (of the last
+ *     LAG), or, by a listing, the present one. Own writes are taken over with their answer (cluster.py, [Own writes come
+ *     twice]). The order between different instances is not kept, which allows more than etcd does.
+ *
+ * Note [The last copy]
+ *     With -DNO_DEATHS no container dies by itself, and then agents may never stop the last healthy copy. The law is not
+ *     in rule 2, which judges each stop alone; it needs a copy that is being stopped to count as one that does not run.
+ *
+ * Note [The guard]
+ *     OnPartition "stop" can not be kept by the agent: a paused or crashed one stops nothing, and its lease ends. It takes
+ *     a process beside it that knows the deadline of the last beat and starts and kills these containers: the guard.
+ */
+
+#ifndef NODES
+#define NODES 3
+#endif
+#ifndef INSTANCES
+#define INSTANCES 1
+#endif
+#ifndef LAG
+#define LAG 2 /* versions of an instance that a watch can be behind without skipping: 1 or 2 */
+#endif
+#ifdef ON_PARTITION_STOP
+#define STOPS true
+#else
+#define STOPS false
+#endif
+#ifdef NO_DEATHS
+#define DEATHS false
+#else
+#define DEATHS true
+#endif
+
+/* Faults: as many as there are orders for, or the first FAULTS of them. After the last one everything must settle. */
+#ifdef FAULTS
+byte faults_left = FAULTS;
+#define fault (faults_left > 0)
+#define happens faults_left--
+#else
+#define fault true
+#define happens skip
+#endif
+
+/* A version of the keys instances/../n and instances/../n/next, in one byte. Nodes count from 1; 0 is nobody. */
+#define OWNER 3
+#define HEALTHY 4
+#define FENCE 8
+#define LEASE 16
+#define NEXT 96
+#define ASKED 128 /* the claim is still the one for which the successor was asked */
+#define owner(v) ((v) & OWNER)
+#define next(v) (((v) & NEXT) >> 5)
+#define without(v, bits) ((v) & (255 - (bits)))
+
+/* A request on its way to etcd: what is wanted; MATCHES: all that it compares was so when it was sent and is still. */
+#define KIND 7
+#define TAKE 1
+#define TELL 2
+#define RELEASE 3
+#define SUCCEED 4
+#define PROMOTE 5
+#define WITHDRAW 6
+#define WELL 8
+#define MATCHES 16
+#define kind(r) ((r) & KIND)
+
+/* A lease, as etcd and its node have it. */
+#define GONE 0
+#define CERTAIN 1
+#define ENDING 2    /* with OnPartition stop: no start any more, the guard kills */
+#define DOUBTFUL 3  /* etcd may end it */
+#define FORGOTTEN 4 /* the node lost its state directory and waits for it to end */
+
+/* A container. */
+#define NONE 0
+#define LAUNCHED 1 /* the Engine was asked to start it */
+#define STARTING 2
+#define FIT 3
+#define STOPPING 4
+#define runs(c) ((c) >= STARTING)
+
+#define NODE_COUNT (NODES + 1)
+#define PLACES (NODE_COUNT * INSTANCES)
+#define at(i, k) ((i) * INSTANCES + (k))
+
+byte etcd[INSTANCES];  /* the present version */
+byte former[INSTANCES]; /* the one before, while some watch has still to tell it */
+byte view[PLACES];
+byte unseen[PLACES]; /* versions the watch has not told yet */
+byte container[PLACES];
+byte request[PLACES];
+bit leaving[PLACES]; /* with OnPartition stop: this owner is giving the instance away */
+bit beaten[PLACES];  /* for the laws: since this node held the claim another one did, and was healthy */
+byte lease[NODE_COUNT];
+bit in_touch[NODE_COUNT];
+#ifdef BELIEVES_ANY_ETCD
+bit misled[NODE_COUNT]; /* an etcd that was wiped told this node that the service is not defined */
+#endif
+
+hidden byte n, v, q, found;
+
+/* ---- etcd ---------------------------------------------------------------------------------------------------- */
+
+inline keep_former(k) {
+    found = 0;
+    for (n : 1 .. NODES) {
+        if
+        :: unseen[at(n, k)] == 2 -> found = 1
+        :: else
+        fi
+    }
+    if
+    :: !found -> former[k] = 0
+    :: else
+    fi
+}
+
+inline change(k, version) {
+    former[k] = etcd[k];
+    etcd[k] = version;
+    for (n : 1 .. NODES) {
+        if
+        :: unseen[at(n, k)] < LAG && in_touch[n] -> unseen[at(n, k)]++
+        :: else
+        fi;
+        if
+        :: owner(etcd[k]) == n -> beaten[at(n, k)] = 0
+        :: owner(etcd[k]) != n && owner(etcd[k]) && (etcd[k] & HEALTHY) -> beaten[at(n, k)] = 1
+        :: else
+        fi
+    }
+    keep_former(k)
+}
+
+/* The claim's key is deleted: no copy of it matches any more. */
+inline delete_claim(k) {
+    for (n : 1 .. NODES) {
+        view[at(n, k)] = without(view[at(n, k)], FENCE | ASKED);
+        if
+        :: kind(request[at(n, k)]) != TAKE && kind(request[at(n, k)]) != WITHDRAW ->
+            request[at(n, k)] = without(request[at(n, k)], MATCHES)
+        :: else
+        fi
+    }
+    former[k] = without(former[k], FENCE | ASKED);
+    etcd[k] = without(etcd[k], FENCE | ASKED)
+}
+
+/* A lease ends, and with it at once all that hangs on it. */
+inline end_lease(i) {
+    for (q : 0 .. INSTANCES - 1) {
+        request[at(i, q)] = without(request[at(i, q)], MATCHES);
+        v = etcd[q];
+        if
+        :: owner(v) == i -> delete_claim(q); v = without(v, OWNER | HEALTHY | FENCE | LEASE | ASKED)
+        :: else
+        fi;
+        if
+        :: next(v) == i -> v = without(v, NEXT | ASKED)
+        :: else
+        fi;
+        if
+        :: v != etcd[q] -> change(q, v)
+        :: else
+        fi;
+        /* what the node still reads of the former lease does not carry the id of its present one */
+        if
+        :: owner(view[at(i, q)]) == i -> view[at(i, q)] = without(view[at(i, q)], LEASE)
+        :: else
+        fi;
+        if
+        :: next(view[at(i, q)]) == i -> view[at(i, q)] = without(view[at(i, q)], ASKED)
+        :: else
+        fi;
+        if
+        :: owner(former[q]) == i -> former[q] = without(former[q], LEASE)
+        :: else
+        fi;
+        if
+        :: next(former[q]) == i -> former[q] = without(former[q], ASKED)
+        :: else
+        fi
+    }
+    lease[i] = GONE
+}
+
+#ifdef NO_FENCE
+#define matches(i, k) true
+#else
+#ifdef NO_LEASE_COMPARED
+#define matches(i, k) (request[at(i, k)] & MATCHES)
+#else
+#define matches(i, k) ((request[at(i, k)] & MATCHES) && owner(etcd[k]) == i)
+#endif
+#endif
+#ifdef MOVE_OVER_ANY_CLAIM
+#define matches_move(i, k) (next(etcd[k]) == i)
+#else
+#define matches_move(i, k) ((request[at(i, k)] & MATCHES) && next(etcd[k]) == i && (etcd[k] & ASKED))
+#endif
+
+/* One transaction at etcd; found says whether its conditions held. */
+inline commit(i, k) {
+    v = etcd[k];
+    if
+    :: kind(request[at(i, k)]) == TAKE && (request[at(i, k)] & MATCHES) && owner(v) == 0 ->
+        v = without(v, HEALTHY | ASKED) | i | FENCE | LEASE | ((request[at(i, k)] & WELL) -> HEALTHY : 0);
+        change(k, v);
+        found = 1
+    :: kind(request[at(i, k)]) == TELL && matches(i, k) ->
+        assert(owner(v) == i); /* law: a write never changes another's claim */
+        v = without(v, HEALTHY) | ((request[at(i, k)] & WELL) -> HEALTHY : 0);
+        if
+        :: v != etcd[k] -> change(k, v)
+        :: else
+        fi;
+        found = 1
+    :: kind(request[at(i, k)]) == RELEASE && matches(i, k) ->
+        assert(owner(v) == i); /* the same law */
+        delete_claim(k);
+        v = without(v, OWNER | HEALTHY | FENCE | LEASE | ASKED);
+        change(k, v);
+        found = 1
+    :: kind(request[at(i, k)]) == SUCCEED && (request[at(i, k)] & MATCHES) && next(v) == 0 && owner(v) != 0 ->
+        v = v | (i << 5) | ASKED;
+        change(k, v);
+        found = 1
+    :: kind(request[at(i, k)]) == PROMOTE && matches_move(i, k) ->
+        assert(owner(v) && (v & ASKED)); /* law: a claim changes hands only from the owner who asked for it */
+        v = without(v, OWNER | NEXT | ASKED) | i | HEALTHY | FENCE | LEASE;
+        change(k, v);
+        found = 1
+    :: kind(request[at(i, k)]) == WITHDRAW && (request[at(i, k)] & MATCHES) && next(v) == i ->
+        v = without(v, NEXT | ASKED);
+        change(k, v);
+        found = 1
+    :: else -> found = 0
+    fi
+}
+
+/* ---- an agent ------------------------------------------------------------------------------------------------ */
+
+/* What stands there, as node i reads it: of another's lease it knows nothing. */
+#define read_by(i, version) (owner(version) == (i) -> (version) : without(version, LEASE))
+
+inline see_present(i, k) {
+    view[at(i, k)] = read_by(i, etcd[k]);
+    unseen[at(i, k)] = 0;
+    keep_former(k)
+}
+
+inline lose_touch(i) {
+    for (q : 0 .. INSTANCES - 1) {
+        unseen[at(i, q)] = 0;
+        keep_former(q)
+    }
+    in_touch[i] = 0
+}
+
+/* The agent's memory is lost; what it asked of the Engine goes on. */
+inline lose_memory(i) {
+    for (q : 0 .. INSTANCES - 1) {
+        request[at(i, q)] = 0;
+        leaving[at(i, q)] = 0
+    }
+    lose_touch(i)
+}
+
+inline lose_state_directory(i) {
+    for (q : 0 .. INSTANCES - 1) {
+        view[at(i, q)] = 0
+    }
+    lease[i] = (lease[i] == GONE -> GONE : FORGOTTEN)
+}
+
+/*
+ * The fate of a request is unknown: nothing is stopped before a listing has told it, and a claim that may have been
+ * released counts as lost until then.
+ */
+inline lose_answer(i, k) {
+    if
+    :: kind(request[at(i, k)]) == RELEASE -> view[at(i, k)] = 0
+    :: else
+    fi;
+    request[at(i, k)] = 0;
+    leaving[at(i, k)] = 0;
+#ifndef TRUSTS_VIEW_AFTER_LOST_ANSWER
+    lose_touch(i)
+#endif
+}
+
+#define after_certain (STOPS -> ENDING : DOUBTFUL)
+
+#define may_write(i) (in_touch[i] && lease[i] == CERTAIN)
+#define is_own(i, k) (owner(view[at(i, k)]) == i)
+#define is_confirmed(i, k) (may_write(i) && is_own(i, k) && (view[at(i, k)] & LEASE))
+#define is_another(i, k) (owner(view[at(i, k)]) && !is_own(i, k))
+#define is_successor(i, k) (next(view[at(i, k)]) == i && (view[at(i, k)] & ASKED))
+#define is_well(i, k) (container[at(i, k)] == FIT)
+
+/* A copy of a healthy container must be stopped for a cause: rule 2. */
+inline stop_surplus(i, k) {
+    assert(in_touch[i]);       /* law: nothing is stopped while frozen */
+    assert(beaten[at(i, k)]);  /* law: another one held the claim and was healthy, in etcd's order */
+    container[at(i, k)] = STOPPING;
+#ifdef NO_DEATHS
+    found = 0;
+    for (n : 1 .. NODES) {
+        if
+        :: container[at(n, k)] == FIT -> found = 1
+        :: else
+        fi
+    }
+    assert(found) /* law: the last healthy copy is not stopped; Note [The last copy] */
+#endif
+}
+
+#ifdef TELLS_WHILE_STOPPING
+#define told_well(i, k) (is_well(i, k) || container[at(i, k)] == STOPPING)
+#define may_take(i, k) true
+#else
+#define told_well(i, k) is_well(i, k)
+#define may_take(i, k) (container[at(i, k)] != STOPPING)
+#endif
+
+#ifdef BELIEVES_ANY_ETCD
+#define is_surplus(i, k) misled[i]
+#else
+#ifdef KEEPS_SURPLUS
+#define is_surplus(i, k) false
+#else
+#define is_surplus(i, k) \
+    (is_fresh(i) && is_settled_with_etcd(i, k) && is_elsewhere(i, k) && next(view[at(i, k)]) != i)
+#endif
+#endif
+#ifdef STOPS_WHILE_FROZEN
+#define is_fresh(i) true
+#else
+#define is_fresh(i) in_touch[i]
+#endif
+#ifdef TRUSTS_VIEW_AFTER_LOST_ANSWER
+#define is_settled_with_etcd(i, k) true
+#else
+#define is_settled_with_etcd(i, k) (!request[at(i, k)])
+#endif
+#ifdef STOPS_ON_ABSENCE
+#define is_elsewhere(i, k) (!is_own(i, k))
+#else
+#ifdef STOPS_WHEN_TAKEN
+#define is_elsewhere(i, k) is_another(i, k)
+#else
+#define is_elsewhere(i, k) (is_another(i, k) && (view[at(i, k)] & HEALTHY))
+#endif
+#endif
+
+inline send(i, k, what, marks) {
+    request[at(i, k)] = what | (marks -> MATCHES : 0) | (told_well(i, k) -> WELL : 0)
+}
+
+#ifdef ON_PARTITION_STOP
+#ifdef STARTS_ANY_TIME
+#define may_start(i, k) is_own(i, k)
+#else
+#define may_start(i, k) (is_confirmed(i, k) && !leaving[at(i, k)])
+#endif
+#ifdef START_FIRST
+#define may_start_successor(i, k) (is_successor(i, k) && may_write(i))
+#define MOVES_START_FIRST true
+#else
+#define may_start_successor(i, k) false
+#define MOVES_START_FIRST false
+#endif
+#else
+#define may_start(i, k) is_own(i, k)
+#define may_start_successor(i, k) (is_successor(i, k) && may_write(i))
+#define MOVES_START_FIRST true
+#endif
+
+#ifdef NO_GUARD
+#define guard_has_stopped(i, k) true
+#else
+#ifdef AGENT_STARTS
+#define guard_has_stopped(i, k) (!runs(container[at(i, k)])) /* an agent's start may still be on its way */
+#else
+#define guard_has_stopped(i, k) (container[at(i, k)] == NONE)
+#endif
+#endif
+#if INSTANCES == 1
+#define node_is_quiet(i) guard_has_stopped(i, 0)
+#else
+#define node_is_quiet(i) (guard_has_stopped(i, 0) && guard_has_stopped(i, 1))
+#endif
+
+#ifdef ENDS_WHILE_CERTAIN
+#define may_end(i) (lease[i] != GONE)
+#else
+#define may_end(i) (lease[i] == DOUBTFUL || (lease[i] == FORGOTTEN && (!STOPS || node_is_quiet(i))))
+#endif
+
+/* One node's lease, its connection and its agent's life. */
+proctype Node(byte i) {
+end:
+    do
+    /* a beat is answered; a lease that ended is followed by a new one */
+    :: d_step { lease[i] == ENDING || lease[i] == DOUBTFUL || lease[i] == GONE -> lease[i] = CERTAIN }
+    /* fault: no beat was answered for so long that the lease may end */
+    :: d_step { fault && lease[i] == CERTAIN -> happens; lease[i] = after_certain }
+    :: d_step { lease[i] == ENDING && node_is_quiet(i) -> lease[i] = DOUBTFUL }
+    :: d_step { may_end(i) -> end_lease(i) }
+    /* a listing of our etcd */
+    :: d_step {
+        !in_touch[i] ->
+        for (q : 0 .. INSTANCES - 1) {
+            see_present(i, q)
+        }
+        in_touch[i] = 1
+    }
+    /* fault: etcd does not answer, or another one does: empty, foreign or put back; frozen */
+    :: d_step { fault && in_touch[i] -> happens; lose_touch(i) }
+#ifdef BELIEVES_ANY_ETCD
+    :: d_step { fault && !in_touch[i] -> happens; in_touch[i] = 1; misled[i] = 1 }
+#endif
+    /* fault: the agent crashes and comes back, on the same host, with or without its state directory */
+    :: d_step {
+        fault -> happens;
+        lose_memory(i);
+        lease[i] = (lease[i] == CERTAIN -> after_certain : lease[i])
+    }
+    :: d_step { fault -> happens; lose_memory(i); lose_state_directory(i) }
+    /* fault: the host's power is cut */
+    :: d_step {
+        fault && DEATHS -> happens;
+        for (q : 0 .. INSTANCES - 1) {
+            container[at(i, q)] = NONE
+        }
+        lose_memory(i);
+        lease[i] = (lease[i] == CERTAIN -> after_certain : lease[i])
+    }
+    od
+}
+
+/* One instance on one node: its watch, its claim's lane and its container's. */
+proctype Place(byte i; byte k) {
+end:
+    do
+    /* the watch tells the next version */
+    :: d_step {
+        unseen[at(i, k)] ->
+        view[at(i, k)] = read_by(i, (unseen[at(i, k)] == 2 -> former[k] : etcd[k]));
+        unseen[at(i, k)]--;
+        keep_former(k)
+    }
+
+    /* claim lane: nobody's claim is taken, by whoever sees it so */
+    :: d_step {
+        !request[at(i, k)] && may_write(i) && !owner(view[at(i, k)]) && may_take(i, k) -> send(i, k, TAKE, true)
+    }
+    :: d_step {
+        !request[at(i, k)] && is_confirmed(i, k) && !leaving[at(i, k)] &&
+        told_well(i, k) != ((view[at(i, k)] & HEALTHY) != 0) ->
+        send(i, k, TELL, view[at(i, k)] & FENCE)
+    }
+    /* a wish ("fault", as its number is what counts): another node is asked to take over */
+    :: d_step {
+        fault && MOVES_START_FIRST && !request[at(i, k)] && may_write(i) && is_another(i, k) &&
+        !next(view[at(i, k)]) && container[at(i, k)] == NONE -> happens;
+        send(i, k, SUCCEED, view[at(i, k)] & FENCE)
+    }
+    :: d_step {
+        !request[at(i, k)] && may_write(i) && is_another(i, k) && is_successor(i, k) && is_well(i, k) ->
+        send(i, k, PROMOTE, true)
+    }
+#ifndef NEVER_WITHDRAWS
+    :: d_step {
+        !request[at(i, k)] && may_write(i) && next(view[at(i, k)]) == i && !is_successor(i, k) ->
+        send(i, k, WITHDRAW, true)
+    }
+#endif
+    /* a wish with OnPartition stop: the owner stops first, then lets go */
+    :: d_step {
+        fault && STOPS && !request[at(i, k)] && is_confirmed(i, k) && !leaving[at(i, k)] &&
+        container[at(i, k)] == FIT -> happens;
+        leaving[at(i, k)] = 1;
+        container[at(i, k)] = STOPPING
+    }
+    :: d_step {
+        leaving[at(i, k)] && !request[at(i, k)] && container[at(i, k)] == NONE && is_confirmed(i, k) ->
+        send(i, k, RELEASE, view[at(i, k)] & FENCE)
+    }
+
+    /* etcd decides; the answer comes, with the watch not far behind a refusal */
+    :: d_step {
+        request[at(i, k)] ->
+        commit(i, k);
+        request[at(i, k)] = 0;
+        leaving[at(i, k)] = 0;
+        if
+        :: found || in_touch[i] -> see_present(i, k)
+        :: else
+        fi
+    }
+    /* fault: etcd decides and the answer is lost, or the request is */
+    :: d_step {
+        fault && request[at(i, k)] -> happens;
+        commit(i, k);
+        lose_answer(i, k)
+    }
+    :: d_step { fault && request[at(i, k)] -> happens; lose_answer(i, k) }
+
+    /* container lane */
+    :: d_step {
+        container[at(i, k)] == NONE && (may_start(i, k) || may_start_successor(i, k)) -> container[at(i, k)] = LAUNCHED
+    }
+    :: d_step {
+        container[at(i, k)] == LAUNCHED -> container[at(i, k)] = STARTING;
+#ifdef ON_PARTITION_STOP
+        found = 0;
+        for (n : 1 .. NODES) {
+            found = found + (runs(container[at(n, k)]) -> 1 : 0)
+        }
+        assert(found == 1) /* law: with OnPartition stop never two running copies */
+#endif
+    }
+    :: d_step { container[at(i, k)] == STARTING -> container[at(i, k)] = FIT }
+    :: d_step { container[at(i, k)] == STOPPING -> container[at(i, k)] = NONE }
+    /* fault: it dies */
+    :: d_step {
+        fault && DEATHS && (container[at(i, k)] == STARTING || container[at(i, k)] == FIT) -> happens;
+        container[at(i, k)] = NONE
+    }
+    /* a copy that is not ours goes once the other is healthy */
+    :: d_step { is_surplus(i, k) && (container[at(i, k)] == STARTING || container[at(i, k)] == FIT) -> stop_surplus(i, k) }
+    /* the guard */
+    :: d_step {
+        STOPS && lease[i] >= ENDING && (container[at(i, k)] == STARTING || container[at(i, k)] == FIT) ->
+        container[at(i, k)] = STOPPING
+    }
+    :: d_step { STOPS && lease[i] >= ENDING && container[at(i, k)] == LAUNCHED -> container[at(i, k)] = NONE }
+    od
+}
+
+#define is_settled(k) \
+    (owner(etcd[k]) && (etcd[k] & HEALTHY) && !next(etcd[k]) && container[at(owner(etcd[k]), k)] == FIT && found == 1)
+
+init {
+    atomic {
+        for (n : 1 .. NODES) {
+            run Node(n);
+            run Place(n, 0)
+#if INSTANCES == 2
+            ;
+            run Place(n, 1)
+#endif
+        }
+    }
+    /* law: when nothing is left to happen, each instance runs once, healthy, where its claim says */
+    timeout ->
+    atomic {
+        for (q : 0 .. INSTANCES - 1) {
+            found = 0;
+            for (n : 1 .. NODES) {
+                found = found + (container[at(n, q)] == NONE -> 0 : 1)
+            }
+            assert(is_settled(q))
+        }
+    }
+}

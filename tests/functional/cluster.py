@@ -1,0 +1,270 @@
+"""
+A whole cluster on this machine: hosts with a Docker Engine, an agent, DNS, nginx and an address each, and three
+members of etcd on the first of them.
+
+    cluster = shared()
+    cluster.define("web.myapp", 12)
+    cluster.until_settled("web.myapp", 12)
+    cluster.network.cut_from_all(2)
+
+Everything can be harmed by its host and by ``network``; ``reset`` puts it right again for the next test.
+``scripts/cluster`` brings one up to play with.
+"""
+
+from __future__ import annotations
+
+import atexit
+import functools
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from time import monotonic
+from typing import Any, TypeVar
+
+from tests.functional import cluster_etcd
+from tests.functional.cluster_home import Home
+from tests.functional.cluster_host import AGENT, ENGINE, ETCD, Host, Member, Wishes
+from tests.functional.cluster_network import CLIENT, Network
+from tests.functional.docker_engine import SAMPLE, until
+
+COMMAND = str(Path(sys.executable).with_name("daprdockrcmd"))
+MEMBERS = 3
+PATIENCE = 90.0
+PROGRAMS = ("unshare", "nsenter", "ip", "iptables-restore", "dockerd", "etcd", "etcdctl", "nginx", "dig", "curl")
+
+T = TypeVar("T")
+
+
+def missing() -> str | None:
+    """Why tests on a cluster are skipped; None to run them, which fails loudly where ``CI`` is set."""
+    absent = [program for program in PROGRAMS if shutil.which(program) is None]
+    if os.environ.get("CI") or (os.geteuid() == 0 and not absent):
+        return None
+    return f"not installed: {', '.join(absent)}" if absent else "a cluster needs root"
+
+
+@functools.cache
+def shared(hosts: int = 3) -> Cluster:
+    """The cluster of all tests that ``reset`` it; closed when Python ends, for it takes ten seconds to start."""
+    cluster = Cluster(hosts)
+    atexit.register(cluster.close)
+    cluster.open()
+    return cluster
+
+
+class Cluster:
+    """
+    :param count: how many hosts, at least three.
+    :param ttl: of the nodes' leases, in seconds.
+    """
+
+    def __init__(self, count: int = 3, ttl: int = 3, options: tuple[str, ...] = ()) -> None:
+        self.home = Home()
+        self.network = Network(self.home.lock, self.home.path / "lines.log")
+        self.hosts: list[Host] = []
+        self._count = count
+        self._ttl = ttl
+        self._options = options
+        self._generation = 0
+
+    @property
+    def members(self) -> list[Host]:
+        """The hosts with a member of etcd."""
+        return self.hosts[:MEMBERS]
+
+    @property
+    def etcd(self) -> str:
+        """The value of ``--etcd``."""
+        return ",".join(f"http://{host.address}:{CLIENT}" for host in self.members)
+
+    def host(self, number: int) -> Host:
+        return self.hosts[number - 1]
+
+    def open(self) -> None:
+        self.network.open()
+        self.hosts = [Host(number, self.home, self.network) for number in range(1, self._count + 1)]
+        self.boot()
+        self.until_well()
+
+    def close(self) -> None:
+        """End it all and leave nothing."""
+        self.cut_power()
+        self.network.close()
+        self.home.remove()
+
+    def cut_power(self) -> None:
+        """Of all hosts at once."""
+        for host in self.hosts:
+            host.machine.pull_plug()
+        for host in self.hosts:
+            host.cut_power()
+
+    def boot(self) -> None:
+        """Boot the hosts that are off, with all their parts."""
+        off = [host for host in self.hosts if not host.machine.is_on]
+        for host in off:
+            host.boot()
+        self.start_missing()
+
+    def start_missing(self) -> None:
+        """Start the parts that do not run."""
+        for host in self.hosts:
+            if host in self.members and not host.runs(ETCD):
+                self.start_etcd(host)
+            if not host.runs(ENGINE):
+                host.start_engine()
+        in_parallel(Host.load_image, self.hosts)
+        for host in self.hosts:
+            if not host.runs(AGENT):
+                self.start_agent(host)
+
+    def start_agent(self, host: Host) -> None:
+        host.start_agent(Wishes(self.etcd, self._ttl, self._options))
+
+    # etcd as a whole.
+
+    def start_etcd(self, host: Host, state: str = "new") -> None:
+        together = ",".join(f"{host.name}={host.peer}" for host in self.members)
+        host.start_etcd(Member(together, f"{self.home.path.name}-{self._generation}", state))
+
+    def kill_etcd(self) -> None:
+        """All members, at once as far as they can tell."""
+        for host in self.members:
+            host.kill(ETCD)
+
+    def wipe_etcd(self) -> None:
+        """Have another, empty etcd at the same endpoints."""
+        self.kill_etcd()
+        self._generation += 1
+        for host in self.members:
+            host.wipe_etcd()
+            self.start_etcd(host)
+
+    def replace_member(self, host: Host) -> None:
+        """Take a member that does not run out of etcd, and put it back without data."""
+        listed = json.loads(self.etcdctl("member", "list", "--write-out=json"))["members"]
+        number = next(member["ID"] for member in listed if member["name"] == host.name)
+        self.etcdctl("member", "remove", f"{number:x}")
+        self.etcdctl("member", "add", host.name, f"--peer-urls={host.peer}")
+        host.wipe_etcd()
+        self.start_etcd(host, "existing")
+
+    def etcdctl(self, *words: str) -> str:
+        environment = os.environ | {"ETCDCTL_API": "3"}
+        command = ["etcdctl", f"--endpoints={self.etcd}", *words]
+        return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=30, check=True).stdout
+
+    def leader(self) -> Host:
+        """The host whose member leads."""
+        for status in json.loads(self.etcdctl("endpoint", "status", "--write-out=json")):
+            if status["Status"]["header"]["member_id"] == status["Status"]["leader"]:
+                return next(host for host in self.members if host.address in status["Endpoint"])
+        raise AssertionError("no member leads")
+
+    # Services.
+
+    def command(self, *words: str, stdin: str = "") -> str:
+        """Run ``daprdockrcmd``, which must succeed; what it prints."""
+        done = subprocess.run(
+            [COMMAND, "-etcd", self.etcd, *words], input=stdin, capture_output=True, text=True, timeout=120
+        )
+        if done.returncode != 0:
+            raise AssertionError(f"daprdockrcmd {' '.join(words)}: {done.returncode}: {done.stderr}\n{self.report()}")
+        return done.stdout
+
+    def define(self, service: str, instances: int, **more: Any) -> None:
+        """Store a definition of sample instances; they answer HTTP at ``<service>.test``."""
+        name, group = service.split(".")
+        http = {"HostName": f"{service}.test", "ContainerPort": "8080"}
+        definition = {"Name": name, "Group": group, "Instances": instances, "Container": {"Image": SAMPLE}}
+        self.command("-stdin", stdin=json.dumps(definition | {"Http": http} | more))
+
+    def claims(self, service: str) -> dict[str, dict[str, Any]]:
+        """What is told of each claimed instance, by its name. :raises OSError: if no member answers."""
+        name, group = service.split(".")
+        found = self.stored(f"instances/{group}/{name}/")
+        return {f"{key.rpartition('/')[2]}.{service}": json.loads(value) for key, value in found.items()}
+
+    def stored(self, below: str) -> dict[str, bytes]:
+        """What stands in etcd below our prefix and this. :raises OSError: if no member answers."""
+        return cluster_etcd.values([host.address for host in self.members], f"/daprdockr/{below}")
+
+    def running(self) -> dict[str, list[tuple[str, str]]]:
+        """Host and id of the containers that run, by instance, over all hosts that are on."""
+        places: dict[str, list[tuple[str, str]]] = {}
+        for host in self.hosts:
+            for instance, container in (host.running() if host.machine.is_on else {}).items():
+                places.setdefault(instance, []).append((host.name, container))
+        return places
+
+    def starts(self) -> dict[str, str]:
+        """When each container that runs on any host was started last, by id."""
+        return {id: start for host in self.hosts for id, start in host.starts().items()}
+
+    def is_settled(self, service: str, instances: int) -> bool:
+        """Whether each instance is claimed, healthy, and runs where its claim says and nowhere else."""
+        try:
+            claims, running = self.claims(service), self.running()
+        except (OSError, ValueError):
+            return False
+        told = {name: [(claim["Node"], claim["ContainerId"])] for name, claim in claims.items() if claim["Healthy"]}
+        return len(told) == instances and told == {n: p for n, p in running.items() if n.endswith(f".{service}")}
+
+    def shares(self, service: str) -> list[int]:
+        """How many instances each host has claimed."""
+        nodes = [claim["Node"] for claim in self.claims(service).values()]
+        return [nodes.count(host.name) for host in self.hosts]
+
+    # Waiting.
+
+    def until(self, condition: Callable[[], bool], what: str, seconds: float = PATIENCE) -> None:
+        """Wait for what gives no event. :raises AssertionError: with the state of the cluster."""
+        try:
+            until(condition, seconds)
+        except AssertionError:
+            raise AssertionError(f"{what}: not within {seconds:g} s\n{self.report()}") from None
+
+    def until_settled(self, service: str, instances: int) -> None:
+        self.until(lambda: self.is_settled(service, instances), f"{service} settles on {instances} instances")
+
+    def outlive_leases(self) -> None:
+        """Wait for three times a lease: nothing tells of what does not happen."""
+        over = monotonic() + 3 * self._ttl
+        until(lambda: monotonic() > over)
+
+    def until_well(self) -> None:
+        """Wait until each agent says that all is well."""
+        for host in self.hosts:
+            self.until(lambda asked=host.asked: not asked.trouble(), f"{host.name} is well")
+
+    def reset(self) -> None:
+        """Undo all harm, delete all services and wait until nothing of them is left."""
+        for host in self.hosts:
+            if host.machine.is_on:
+                self.network.heal(host.number)
+                for part in (AGENT, ENGINE, ETCD):
+                    host.thaw(part)
+        self.boot()
+        self.until_well()
+        for path in self.stored("services/"):
+            group, name = path.split("/")[-2:]
+            self.command("-svc", f"{name}.{group}", "-del")
+        self.until(lambda: not any(host.containers() for host in self.hosts), "no container is left")
+        self.until(lambda: not self.stored("instances/"), "no claim is left")
+
+    def report(self) -> str:
+        """What a person would look at first."""
+        told = [f"{host.name}: {host.asked.trouble() or 'well'}" for host in self.hosts]
+        logs = [host.tail(part) for part in (AGENT,) for host in self.hosts]
+        return os.linesep.join([*told, *logs])
+
+
+def in_parallel(call: Callable[[Host], T], hosts: Iterable[Host]) -> list[T]:
+    """Call for all hosts side by side; the results in their order."""
+    with ThreadPoolExecutor() as threads:
+        return list(threads.map(call, hosts))

@@ -1,0 +1,37 @@
+"""What a node answers to DNS, HTTP and on its API, asked with the programs people use: ``dig`` and ``curl``."""
+
+from __future__ import annotations
+
+import subprocess
+
+API = 5080
+
+
+class Asked:
+    """:param address: where the node listens, on the ports an agent uses unless it is told otherwise."""
+
+    def __init__(self, address: str) -> None:
+        self.address = address
+
+    def dig(self, name: str, kind: str = "A") -> str:
+        """The short answer: one line a record, sorted; with a comment instead when nobody answers."""
+        command = ["dig", f"@{self.address}", name, kind, "+short", "+time=2", "+tries=2"]
+        return "\n".join(sorted(_output(command).splitlines()))
+
+    def curl(self, host_name: str, path: str = "/") -> str:
+        """What HTTP answers under a host name; "" when nobody does."""
+        return _output(["curl", "-s", "-m", "5", "-H", f"Host: {host_name}", f"http://{self.address}{path}"])
+
+    def served_by(self, host_name: str, times: int) -> set[str]:
+        """Who answered some requests."""
+        url = f"http://{self.address}/?[1-{times}]"
+        return set(_output(["curl", "-s", "-m", "10", "-H", f"Host: {host_name}", url]).splitlines())
+
+    def trouble(self) -> str:
+        """What ``/healthz`` says is wrong; "" when all is well."""
+        told = _output(["curl", "-s", "-m", "5", f"http://{self.address}:{API}/healthz"])
+        return "" if told == "ok\n" else told or "no answer"
+
+
+def _output(command: list[str]) -> str:
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False).stdout

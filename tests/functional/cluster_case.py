@@ -1,0 +1,59 @@
+"""What the tests on a whole cluster have in common: a service of twelve instances on three hosts, and what stays."""
+
+from __future__ import annotations
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from tests.functional.cluster import missing, shared
+
+WEB = "web.myapp"
+COUNT = 12
+
+
+class ClusterTestCase(SynchronousTestCase):
+    """Twelve instances run, four on each host, when a test begins; ``starts`` is when each container was started."""
+
+    skip = missing()
+
+    def setUp(self) -> None:
+        self.cluster = shared()
+        self.cluster.reset()
+        self.cluster.define(WEB, COUNT)
+        self.until_settled()
+        self.starts = self.cluster.starts()
+
+    def until_settled(self, instances: int = COUNT) -> None:
+        self.cluster.until_settled(WEB, instances)
+
+    def until_taken_over(self, number: int) -> None:
+        """Wait until the others run and serve all instances, those of this host too."""
+        others = [host for host in self.cluster.hosts if host.number != number]
+        addresses = sorted(host.address for host in others)
+
+        def is_done() -> bool:
+            told = self.cluster.claims(WEB).values()
+            places = {(claim["Node"], claim["ContainerId"]) for claim in told if claim["Healthy"]}
+            run = {(host.name, container) for host in others for container in host.running().values()}
+            names = all(host.asked.dig(f"{WEB}.container").split() == addresses for host in others)
+            return len(places) == COUNT and places == run and names
+
+        self.cluster.until(is_done, f"the other hosts take over from host{number}")
+
+    def assert_untouched(self, starts: dict[str, str]) -> None:
+        """All these containers run, and none was started anew."""
+        now = self.cluster.starts()
+        self.assertEqual({container: now.get(container) for container in starts}, starts)
+
+    def until_serving(self) -> None:
+        """Wait until each host names all hosts, and its nginx reaches every instance."""
+        addresses = sorted(host.address for host in self.cluster.hosts)
+        everyone = {f"{number}.{WEB} 1" for number in range(1, COUNT + 1)}
+        for host in self.cluster.hosts:
+            self.cluster.until(
+                lambda asked=host.asked: asked.dig(f"{WEB}.container").split() == addresses,
+                f"{host.name} names all hosts",
+            )
+            self.cluster.until(
+                lambda asked=host.asked: everyone <= asked.served_by(f"{WEB}.test", 96),
+                f"nginx of {host.name} reaches every instance",
+            )

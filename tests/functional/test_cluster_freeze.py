@@ -1,0 +1,92 @@
+"""etcd is away, slow, or changing: no container stops, names and routes stay, and then work goes on."""
+
+from __future__ import annotations
+
+from tests.functional.cluster_case import COUNT, WEB, ClusterTestCase
+from tests.functional.cluster_host import ETCD
+from tests.functional.cluster_network import CLIENT, PEER
+
+
+class EtcdTests(ClusterTestCase):
+    """Three members, to each of which everything may happen."""
+
+    def grow(self, more: int = 2) -> None:
+        """A change is carried out, and touches nothing that ran."""
+        self.cluster.define(WEB, COUNT + more)
+        self.until_settled(COUNT + more)
+        self.assert_untouched(self.starts)
+
+    def test_all_killed(self) -> None:
+        """For several leases nothing happens at all; with etcd back nothing is restarted."""
+        self.cluster.kill_etcd()
+        for host in self.cluster.hosts:
+            self.cluster.until(lambda asked=host.asked: "etcd" in asked.trouble(), f"{host.name} tells that etcd is away")
+        self.cluster.outlive_leases()
+        self.until_serving()
+        self.assertEqual(self.cluster.starts(), self.starts)
+
+        self.cluster.start_missing()
+        self.cluster.until_well()
+        self.until_settled()
+        self.assertEqual(self.cluster.shares(WEB), [4, 4, 4])
+        self.grow()
+        self.until_serving()
+
+    def test_all_frozen(self) -> None:
+        """Members that take connections and never answer are no different from dead ones."""
+        for host in self.cluster.members:
+            host.freeze(ETCD)
+        self.cluster.outlive_leases()
+        self.until_serving()
+        self.assertEqual(self.cluster.starts(), self.starts)
+
+        for host in self.cluster.members:
+            host.thaw(ETCD)
+        self.cluster.until_well()
+        self.until_settled()
+        self.grow()
+
+    def test_leader_killed(self) -> None:
+        """Two members are enough to go on with."""
+        self.cluster.leader().kill(ETCD)
+        self.grow()
+        self.cluster.start_missing()
+        self.cluster.until_well()
+        self.assert_untouched(self.starts)
+
+    def test_leader_frozen(self) -> None:
+        """Two members that have to find out first are enough too."""
+        leader = self.cluster.leader()
+        leader.freeze(ETCD)
+        self.grow()
+        leader.thaw(ETCD)
+        self.cluster.until_well()
+        self.assert_untouched(self.starts)
+
+    def test_member_cut_off(self) -> None:
+        """A member that nobody reaches is missed by nobody, also when it leads."""
+        leader = self.cluster.leader()
+        self.cluster.network.cut_member(leader.number)
+        self.grow()
+        self.cluster.network.heal(leader.number)
+        self.cluster.until_well()
+        self.assert_untouched(self.starts)
+
+    def test_member_replaced(self) -> None:
+        """A member that lost its disk is taken out and put back empty, as etcd's manual wants it."""
+        lost = self.cluster.host(3)
+        lost.kill(ETCD)
+        self.cluster.replace_member(lost)
+        self.grow()
+        self.cluster.until_well()
+
+    def test_slow(self) -> None:
+        """With 300 ms and some loss between any two hosts on etcd's ports everything still works."""
+        for host in self.cluster.hosts:
+            self.cluster.network.slow_down(host.number, delay=0.075, loss=0.01, ports=(CLIENT, PEER))
+        self.cluster.outlive_leases()
+        self.assertEqual(self.cluster.starts(), self.starts)
+        self.grow()
+        self.cluster.define(WEB, COUNT)
+        self.until_settled()
+        self.assert_untouched(self.starts)

@@ -1,0 +1,49 @@
+"""What is seen from outside and from containers, across hosts: names and routes lead to every instance from anywhere."""
+
+from __future__ import annotations
+
+from tests.functional.cluster_case import COUNT, WEB, ClusterTestCase
+from tests.functional.cluster_host import AGENT, NGINX
+
+
+class ServingTests(ClusterTestCase):
+    """Names, routes and containers of three hosts."""
+
+    def test_any_host_serves(self) -> None:
+        """Each host's DNS names all hosts, and each host's nginx reaches every instance."""
+        self.until_serving()
+
+    def test_each_instance_by_name(self) -> None:
+        """Each host answers for each instance with the address of the host that runs it."""
+        addresses = {host.name: host.address for host in self.cluster.hosts}
+        claims = self.cluster.claims(WEB)
+        for host in self.cluster.hosts:
+            told = {instance: host.asked.dig(f"{instance}.container") for instance in claims}
+            self.assertEqual(told, {instance: addresses[claim["Node"]] for instance, claim in claims.items()})
+
+    def test_from_a_container(self) -> None:
+        """A container resolves instances on any host by the DNS of its own, and reaches them by host port."""
+        claims = self.cluster.claims(WEB)
+        for host in self.cluster.hosts:
+            inside = next(iter(host.running().values()))
+            for other in self.cluster.hosts:
+                there, claim = next((name, claim) for name, claim in claims.items() if claim["Node"] == other.name)
+                answer = host.exec(inside, "nslookup", f"{there}.container")
+                self.assertIn(f"Server:\t\t{host.address}", answer)
+                self.assertIn(f"Address: {other.address}", answer)
+                url = f"http://{there}.container:{claim['Ports'][0]['Host']}/"
+                self.assertEqual(host.exec(inside, "wget", "-q", "-O", "-", url), f"{there} 1\n")
+
+    def test_parts_killed(self) -> None:
+        """Agent, nginx and a container of a host die: all of it serves again, and nothing has moved."""
+        host = self.cluster.host(2)
+        instance, container = next(iter(host.running().items()))
+        host.kill(AGENT)
+        host.kill(NGINX)
+        host.kill_container(container)
+        self.cluster.start_missing()
+        self.until_settled()
+        self.until_serving()
+        self.assertEqual(sorted(self.cluster.starts()), sorted(self.starts))
+        self.assertEqual(host.running()[instance], container)
+        self.assertEqual(len(host.running()), COUNT // 3)
