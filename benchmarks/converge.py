@@ -15,8 +15,9 @@ import platform
 import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from functools import partial
 
 from attrs import frozen
 
@@ -38,8 +39,8 @@ KILLS = 5
 REST = 1.2
 """Seconds between a start and the next kill: an instance that dies younger than that may well be backed off."""
 
-BUDGET = 420.0
-"""Seconds after which no further round begins; a round takes up to two minutes on a slow machine."""
+BUDGET = 450.0
+"""Seconds after which nobody gets another turn, so that a slow machine has its table within ten minutes."""
 
 
 @frozen
@@ -51,32 +52,49 @@ class Entrant:
     killed: Restarting | None = None
 
 
-def measure(entrant: Entrant, count: int, figures: Figures) -> None:
-    """One turn of one contestant."""
+def measure(
+    entrant: Entrant, count: int, figures: Figures, say: Callable[[str], object], rest: Callable[[], object]
+) -> None:
+    """One turn of one contestant. ``rest`` is called before each kill."""
     found = entrant.contestant.converge(count)
     figures.add(str(count), found)
     for row, value in found.items():
-        say(f"    {count} running: {value:.2f} s, {row.strip()}")
+        say(f"    {value:5.2f} s  {row}")
     if count == 1 and entrant.killed is not None:
         for _ in range(KILLS):
-            time.sleep(REST)
+            rest()
             figures.add(report.KILLED, entrant.killed.kill())
     entrant.contestant.clear()
 
 
-def run_rounds(entrants: list[Entrant], figures: Figures) -> None:
-    began = time.monotonic()
+def turns(entrants: Sequence[Entrant]) -> Iterator[tuple[int, int, list[Entrant]]]:
+    """Number of the round from 1, count, and who takes part, in the order of their turns."""
     for number in range(ROUNDS):
-        if time.monotonic() - began > BUDGET:
-            say(f"stopped after {number} of {ROUNDS} rounds: this machine is too slow for more in the time there is")
-            return
-        say(f"round {number + 1} of {ROUNDS}")
-        order = entrants[number % len(entrants) :] + entrants[: number % len(entrants)]
+        first = number % len(entrants)
+        order = [*entrants[first:], *entrants[:first]]
         for count in report.COUNTS:
             if count < max(report.COUNTS) or number < LARGEST_IN_ROUNDS:
-                for entrant in order:
-                    if count in entrant.counts:
-                        measure(entrant, count, figures)
+                yield number + 1, count, [entrant for entrant in order if count in entrant.counts]
+
+
+def warm_up(entrants: Sequence[Entrant]) -> None:
+    """The first container on an Engine takes longer than any later one, whoever runs it."""
+    say("warming up")
+    for entrant in entrants:
+        entrant.contestant.converge(1)
+        entrant.contestant.clear()
+
+
+def take_turns(entrants: Sequence[Entrant], figures: Figures) -> None:
+    """All of them, or those for which there is time: then everyone has had as many."""
+    deadline = time.monotonic() + BUDGET
+    for number, count, those in turns(entrants):
+        if time.monotonic() > deadline:
+            say(f"stopped in round {number} of {ROUNDS}: this machine is too slow for more in the time there is")
+            return
+        say(f"round {number} of {ROUNDS}, {count} running")
+        for entrant in those:
+            measure(entrant, count, figures, say, partial(time.sleep, REST))
 
 
 @contextmanager
@@ -135,7 +153,8 @@ def main() -> int:
     say(machine(engine))
     try:
         with entrants_on(engine) as entrants:
-            run_rounds(entrants, figures)
+            warm_up(entrants)
+            take_turns(entrants, figures)
     except BenchFailed as problem:
         say(report.report(figures))
         say(f"bench-converge: {problem}")

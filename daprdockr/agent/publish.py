@@ -95,8 +95,6 @@ class Publish:
 
     def _set_http(self, service: ServiceName) -> None:
         known = self._cluster.services.get(service)
-        if known is None and self._cluster.is_held(service):
-            return
         if known is None or known.definition.http is None:
             self._http.pop(service, None)
             return

@@ -98,11 +98,9 @@ byte faults_left = FAULTS;
 
 /* A container. */
 #define NONE 0
-#define LAUNCHED 1 /* the Engine was asked to start it */
-#define STARTING 2
-#define FIT 3
-#define STOPPING 4
-#define runs(c) ((c) >= STARTING)
+#define STARTING 1 /* the Engine was asked to; from here on it may run */
+#define FIT 2
+#define STOPPING 3
 
 #define NODE_COUNT (NODES + 1)
 #define PLACES (NODE_COUNT * INSTANCES)
@@ -378,8 +376,38 @@ inline stop_surplus(i, k) {
 #endif
 #endif
 
-inline send(i, k, what, marks) {
-    request[at(i, k)] = what | (marks -> MATCHES : 0) | (told_well(i, k) -> WELL : 0)
+/* What an agent with an idle claim lane asks of etcd next; 0: nothing. */
+#define asks(i, k) (!request[at(i, k)] && may_write(i) -> may_ask(i, k) : 0)
+#define may_ask(i, k) (!owner(view[at(i, k)]) -> (may_take(i, k) -> TAKE : 0) : may_tell(i, k))
+#define may_tell(i, k) (is_confirmed(i, k) && is_news(i, k) && !leaving[at(i, k)] -> TELL : may_release(i, k))
+#define may_release(i, k) \
+    (is_confirmed(i, k) && leaving[at(i, k)] && container[at(i, k)] == NONE -> RELEASE : may_promote(i, k))
+#define may_promote(i, k) (is_another(i, k) && is_successor(i, k) && is_well(i, k) -> PROMOTE : may_withdraw(i, k))
+#ifdef NEVER_WITHDRAWS
+#define may_withdraw(i, k) 0
+#else
+#define may_withdraw(i, k) (next(view[at(i, k)]) == i && !is_successor(i, k) -> WITHDRAW : 0)
+#endif
+#define is_news(i, k) (told_well(i, k) != ((view[at(i, k)] & HEALTHY) != 0))
+
+/* Send the request in v. */
+inline send(i, k) {
+    request[at(i, k)] = v | (told_well(i, k) -> WELL : 0);
+    if
+    :: (v == TELL || v == RELEASE || v == SUCCEED) && !(view[at(i, k)] & FENCE)
+    :: else -> request[at(i, k)] = request[at(i, k)] | MATCHES
+    fi
+}
+
+/* etcd decides and the answer arrives; behind a refusal the watch is not far. */
+inline be_answered(i, k) {
+    commit(i, k);
+    request[at(i, k)] = 0;
+    leaving[at(i, k)] = 0;
+    if
+    :: found || in_touch[i] -> see_present(i, k)
+    :: else
+    fi
 }
 
 #ifdef ON_PARTITION_STOP
@@ -405,7 +433,7 @@ inline send(i, k, what, marks) {
 #define guard_has_stopped(i, k) true
 #else
 #ifdef AGENT_STARTS
-#define guard_has_stopped(i, k) (!runs(container[at(i, k)])) /* an agent's start may still be on its way */
+#define guard_has_stopped(i, k) (container[at(i, k)] < FIT) /* an agent's start may still be on its way */
 #else
 #define guard_has_stopped(i, k) (container[at(i, k)] == NONE)
 #endif
@@ -476,77 +504,42 @@ end:
         keep_former(k)
     }
 
-    /* claim lane: nobody's claim is taken, by whoever sees it so */
-    :: d_step {
-        !request[at(i, k)] && may_write(i) && !owner(view[at(i, k)]) && may_take(i, k) -> send(i, k, TAKE, true)
-    }
-    :: d_step {
-        !request[at(i, k)] && is_confirmed(i, k) && !leaving[at(i, k)] &&
-        told_well(i, k) != ((view[at(i, k)] & HEALTHY) != 0) ->
-        send(i, k, TELL, view[at(i, k)] & FENCE)
-    }
-    /* a wish ("fault", as its number is what counts): another node is asked to take over */
+    /* claim lane: one request at a time, answered at once */
+    :: d_step { asks(i, k) -> v = asks(i, k); send(i, k); be_answered(i, k) }
+    /* fault: the next request is delayed; when it comes out of the network, it or its answer may be lost */
+    :: d_step { fault && asks(i, k) -> happens; v = asks(i, k); send(i, k) }
+    :: d_step { request[at(i, k)] -> be_answered(i, k) }
+    :: d_step { request[at(i, k)] -> commit(i, k); lose_answer(i, k) }
+    :: d_step { request[at(i, k)] -> lose_answer(i, k) }
+    /* a wish, which counts as a fault: another node is asked to take over */
     :: d_step {
         fault && MOVES_START_FIRST && !request[at(i, k)] && may_write(i) && is_another(i, k) &&
         !next(view[at(i, k)]) && container[at(i, k)] == NONE -> happens;
-        send(i, k, SUCCEED, view[at(i, k)] & FENCE)
+        v = SUCCEED;
+        send(i, k)
     }
-    :: d_step {
-        !request[at(i, k)] && may_write(i) && is_another(i, k) && is_successor(i, k) && is_well(i, k) ->
-        send(i, k, PROMOTE, true)
-    }
-#ifndef NEVER_WITHDRAWS
-    :: d_step {
-        !request[at(i, k)] && may_write(i) && next(view[at(i, k)]) == i && !is_successor(i, k) ->
-        send(i, k, WITHDRAW, true)
-    }
-#endif
-    /* a wish with OnPartition stop: the owner stops first, then lets go */
+    /* the same with OnPartition stop: the owner stops first, then lets go */
     :: d_step {
         fault && STOPS && !request[at(i, k)] && is_confirmed(i, k) && !leaving[at(i, k)] &&
         container[at(i, k)] == FIT -> happens;
         leaving[at(i, k)] = 1;
         container[at(i, k)] = STOPPING
     }
-    :: d_step {
-        leaving[at(i, k)] && !request[at(i, k)] && container[at(i, k)] == NONE && is_confirmed(i, k) ->
-        send(i, k, RELEASE, view[at(i, k)] & FENCE)
-    }
-
-    /* etcd decides; the answer comes, with the watch not far behind a refusal */
-    :: d_step {
-        request[at(i, k)] ->
-        commit(i, k);
-        request[at(i, k)] = 0;
-        leaving[at(i, k)] = 0;
-        if
-        :: found || in_touch[i] -> see_present(i, k)
-        :: else
-        fi
-    }
-    /* fault: etcd decides and the answer is lost, or the request is */
-    :: d_step {
-        fault && request[at(i, k)] -> happens;
-        commit(i, k);
-        lose_answer(i, k)
-    }
-    :: d_step { fault && request[at(i, k)] -> happens; lose_answer(i, k) }
 
     /* container lane */
     :: d_step {
-        container[at(i, k)] == NONE && (may_start(i, k) || may_start_successor(i, k)) -> container[at(i, k)] = LAUNCHED
+        container[at(i, k)] == NONE && (may_start(i, k) || may_start_successor(i, k)) -> container[at(i, k)] = STARTING
     }
     :: d_step {
-        container[at(i, k)] == LAUNCHED -> container[at(i, k)] = STARTING;
+        container[at(i, k)] == STARTING -> container[at(i, k)] = FIT;
 #ifdef ON_PARTITION_STOP
         found = 0;
         for (n : 1 .. NODES) {
-            found = found + (runs(container[at(n, k)]) -> 1 : 0)
+            found = found + (container[at(n, k)] >= FIT -> 1 : 0)
         }
         assert(found == 1) /* law: with OnPartition stop never two running copies */
 #endif
     }
-    :: d_step { container[at(i, k)] == STARTING -> container[at(i, k)] = FIT }
     :: d_step { container[at(i, k)] == STOPPING -> container[at(i, k)] = NONE }
     /* fault: it dies */
     :: d_step {
@@ -554,13 +547,13 @@ end:
         container[at(i, k)] = NONE
     }
     /* a copy that is not ours goes once the other is healthy */
-    :: d_step { is_surplus(i, k) && (container[at(i, k)] == STARTING || container[at(i, k)] == FIT) -> stop_surplus(i, k) }
+    :: d_step { is_surplus(i, k) && container[at(i, k)] == FIT -> stop_surplus(i, k) }
     /* the guard */
     :: d_step {
-        STOPS && lease[i] >= ENDING && (container[at(i, k)] == STARTING || container[at(i, k)] == FIT) ->
+        STOPS && lease[i] >= ENDING && container[at(i, k)] == FIT ->
         container[at(i, k)] = STOPPING
     }
-    :: d_step { STOPS && lease[i] >= ENDING && container[at(i, k)] == LAUNCHED -> container[at(i, k)] = NONE }
+    :: d_step { STOPS && lease[i] >= ENDING && container[at(i, k)] == STARTING -> container[at(i, k)] = NONE }
     od
 }
 
@@ -570,6 +563,8 @@ end:
 init {
     atomic {
         for (n : 1 .. NODES) {
+            lease[n] = CERTAIN;
+            in_touch[n] = 1;
             run Node(n);
             run Place(n, 0)
 #if INSTANCES == 2

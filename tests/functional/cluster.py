@@ -63,7 +63,7 @@ class Cluster:
     :param ttl: of the nodes' leases, in seconds.
     """
 
-    def __init__(self, count: int = 3, ttl: int = 3, options: tuple[str, ...] = ()) -> None:
+    def __init__(self, count: int = 3, ttl: int = 5, options: tuple[str, ...] = ()) -> None:
         self.home = Home()
         self.network = Network(self.home.lock, self.home.path / "lines.log")
         self.hosts: list[Host] = []

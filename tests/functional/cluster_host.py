@@ -207,5 +207,5 @@ class Host:
 
     def tail(self, part: str) -> str:
         file = self.directory / f"{part}.log"
-        lines = file.read_text("utf-8", "replace").splitlines()[-25:] if file.exists() else []
+        lines = file.read_text("utf-8", "replace").splitlines()[-40:] if file.exists() else []
         return os.linesep.join([f"-- {self.name}, {part}:", *lines])

@@ -65,10 +65,10 @@ class Network:
         machine.run("ip", "route", "add", "default", "via", self.address(STATION))
 
     def disconnect(self, host: int) -> None:
-        """Of a machine that is off the kernel removes the line too, but only some time later."""
+        """Take the line of a machine that is off: the kernel does too, but only some time later."""
         self._machines.pop(host, None)
         self.heal_line(host)
-        self.switch.run("ip", "link", "delete", f"port{host}")
+        self.switch.run("sh", "-c", f"ip link delete port{host} || ! ip link show port{host}")
 
     # What can be done to a line. Note [How a host is cut off].
 
@@ -120,7 +120,7 @@ class Network:
         """Undo ``slow_down``."""
         if f"line{host}:" not in self.switch.run("ip", "link", "show"):
             return
-        self.switch.run("ip", "link", "set", f"port{host}", "master", "bridge")
+        self.switch.run("sh", "-c", f"ip link set port{host} master bridge || ! ip link show port{host}")
         self.switch.signal(f"{sys.executable} {LINE} near{host} ", signal.SIGKILL)
         for name in (f"near{host}", f"far{host}", f"line{host}"):
             self.switch.run("ip", "link", "delete", name)

@@ -20,7 +20,9 @@ class EtcdTests(ClusterTestCase):
         """For several leases nothing happens at all; with etcd back nothing is restarted."""
         self.cluster.kill_etcd()
         for host in self.cluster.hosts:
-            self.cluster.until(lambda asked=host.asked: "etcd" in asked.trouble(), f"{host.name} tells that etcd is away")
+            self.cluster.until(
+                lambda asked=host.asked: "etcd" in asked.trouble(), f"{host.name} tells that etcd is away"
+            )
         self.cluster.outlive_leases()
         self.until_serving()
         self.assertEqual(self.cluster.starts(), self.starts)

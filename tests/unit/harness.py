@@ -110,6 +110,7 @@ class MemoryAgent(Composition):
         self.engine = engine
         self.etcd_threads, self.beat_threads = MemoryWorkers("etcd"), MemoryWorkers("heartbeat")
         self.docker_threads, self.stop_threads = MemoryWorkers("docker"), MemoryWorkers("stops")
+        self.nginx_thread = MemoryWorkers("nginx")
         self.probe = self._look
 
     def start(self) -> None:

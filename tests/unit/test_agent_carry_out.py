@@ -293,16 +293,18 @@ class ContainerTests(HandsCase):
         self.assertEqual([one.status for one in self.host.of(WEB)[1]], [Status.RUNNING])
 
     def test_start_refused(self) -> None:
-        """A container that can not start raises, for the loop to count."""
+        """A container that can not start raises, for the loop to count; the host knows what the Engine says of it."""
         created = self.create()
         self.engine.broken_images.add("web:1")
         self.assertIn("executable", self.fails(StartContainer(FIRST, created.id), EngineRefused))
+        self.assertEqual([one.error for one in self.host.of(WEB)[1]], ["executable file not found"])
 
     def test_start_gone(self) -> None:
         """A container that is not there any more raises."""
         created = self.create()
         self.engine.remove(created.id)
         self.fails(StartContainer(FIRST, created.id), ContainerAbsent)
+        self.assertEqual(self.host.of(WEB), {})
 
     def test_stop(self) -> None:
         """A stop has threads of its own, and the end of the container is no death."""

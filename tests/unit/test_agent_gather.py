@@ -130,6 +130,19 @@ class FreeTests(GatherCase):
         self.cluster.advance(1)
         self.assertEqual(self.free(), {})
 
+    def test_not_while_others_could(self) -> None:
+        """As long as this node may not claim no time counts: it would else jump every queue when it may."""
+        self.cluster.store.put(KEYS.cordon("a"), b"{}")
+        self.cluster.define(definition())
+        self.cluster.advance(1)
+        before = self.free()[1]
+        self.agent.docker.unavailable = True
+        self.cluster.advance(1)
+        self.assertEqual(self.free(), {})
+        self.agent.docker.unavailable = False
+        self.cluster.advance(1)
+        self.assertTrue(self.free()[1] > before + 1)
+
     def test_free_again(self) -> None:
         """An instance that was claimed and is free again is free since then."""
         self.cluster.store.put(KEYS.cordon("a"), b"{}")

@@ -10,7 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.agent.carry_out import ClaimLost
 from daprdockr.agent.host import Host
-from daprdockr.agent.reconcile import SETTLE, SWEEP, Reconcile
+from daprdockr.agent.reconcile import LONGEST_REASON, SETTLE, SWEEP, Reconcile
 from daprdockr.agent.workers import Stopped
 from daprdockr.model.cluster import Changes
 from daprdockr.model.errors import EngineRefused, EngineUnavailable, EtcdUnavailable, PullFailed
@@ -352,6 +352,14 @@ class FailureTests(ReconcileCase):
             (self.host.attempts[instance(1)].count, self.host.attempts[instance(1)].reason), (1, "port 80 is taken")
         )
         self.assertEqual(self.told, [("1.web.myapp", "could not start container c1 of 1.web.myapp: port 80 is taken")])
+
+    def test_reasons_are_one_line(self) -> None:
+        """What a runtime said on many lines, with whatever in it, is told on one of bounded length."""
+        self.start(web=DEAD)
+        self.hand.end(EngineRefused("no\nsuch\r\n\x1b[31mfile\t" + "x" * 10_000))
+        reason = self.host.attempts[instance(1)].reason
+        self.assertTrue(reason.startswith("no such [31mfile xxx"), reason)
+        self.assertEqual(len(reason), LONGEST_REASON)
 
     def test_engine_away(self) -> None:
         """An Engine that is away is no fault of the container, whose lane rests."""

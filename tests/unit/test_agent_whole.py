@@ -360,6 +360,19 @@ class SuccessionTests(WholeCase):
         self.cluster.advance(2)
         self.assertEqual((starts(successor), list(self.cluster.claims)), (self.before, [ONE, TWO]))
 
+    def test_late_before_the_engine(self) -> None:
+        """Until the Engine says otherwise, the containers of the claims that ended meanwhile count as running."""
+        self.cluster.stop(self.agent)
+        self.cluster.advance(TTL + 2)
+        self.agent.docker.unavailable = True
+        successor = self.cluster.succeed(self.agent)
+        self.cluster.advance(2)
+        self.assertEqual((routed(successor), self.cluster.claims), ([instance(1), instance(2)], {}))
+        self.agent.docker.unavailable = False
+        self.cluster.advance(2)
+        self.assertEqual((starts(successor), list(self.cluster.claims)), (self.before, [ONE, TWO]))
+        self.assertEqual(routed(successor), [instance(1), instance(2)])
+
     def test_without_etcd(self) -> None:
         """A successor that does not reach etcd serves names and routes from disk, and restarts what dies."""
         self.cluster.stop(self.agent)

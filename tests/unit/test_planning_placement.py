@@ -104,6 +104,28 @@ class RankTests(SynchronousTestCase):
         self.assertLessEqual(max(loads.values()) - min(loads.values()), 1)
 
     @given(st.data())
+    def test_claims_one_by_one(self, data: st.DataObject) -> None:
+        """While some nodes have claimed their share, in any order, everybody's share of the rest is what it was."""
+        names = data.draw(NODES)
+        held = {name: data.draw(st.integers(0, 3)) for name in names}
+        loads = {name: held[name] + data.draw(st.integers(0, 3)) for name in names}
+        wish = placed(OnePerNode=data.draw(st.booleans()))
+        ranking = rank(free(*range(1, 13)), wish, held, candidates(*names, **loads))
+        firsts = {name: order[0] for name, order in ranking.items() if order}
+        claimed = data.draw(st.sets(st.sampled_from(sorted(firsts)))) if firsts else set()
+        taken = Counter(firsts[name] for name in claimed)
+        rest = rank(
+            [name for name in ranking if name not in claimed],
+            wish,
+            Counter(held) + taken,
+            candidates(*names, **(Counter(loads) + taken)),
+        )
+        self.assertEqual(
+            {name: order[0] for name, order in rest.items() if order},
+            {name: first for name, first in firsts.items() if name not in claimed},
+        )
+
+    @given(st.data())
     def test_one_per_node(self, data: st.DataObject) -> None:
         """With OnePerNode no node is first for two instances, nor ranked at all when it holds one."""
         names = data.draw(NODES)
