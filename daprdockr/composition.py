@@ -20,7 +20,9 @@ from twisted.application.internet import TCPServer
 from twisted.application.service import Service
 
 from daprdockr import __version__
-from daprdockr.agent.carry_out import Hands
+from daprdockr.agent.carry_out import CarryOut
+from daprdockr.agent.claim_steps import ClaimSteps
+from daprdockr.agent.container_steps import ContainerSteps
 from daprdockr.agent.ephemeral import Ephemeral
 from daprdockr.agent.gather import Gather
 from daprdockr.agent.health import HealthChecks
@@ -279,24 +281,26 @@ class Composition:
             heartbeat=self.heartbeat,
             health=self.health,
             own_claims=self.own_claims,
+            rebalance=not self.settings.no_rebalance,
         )
 
     @cached_property
     def reconcile(self) -> Reconcile:
-        hands = Hands(
-            keys=self.keys,
-            store=self.store,
+        claims = ClaimSteps(store=self.store, run=self.etcd_threads, mirror=self.mirror, here=self.gather.here)
+        containers = ContainerSteps(
             engine=self.engine,
-            run_etcd=self.etcd_threads,
-            run_docker=self.docker_threads,
-            run_stops=self.stop_threads,
-            mirror=self.mirror,
+            run=self.docker_threads,
+            run_slow=self.stop_threads,
             host=self.host,
             here=self.gather.here,
             resolvers=self.resolvers,
         )
         return Reconcile(
-            reactor=self.reactor, gather=self.gather, host=self.host, carry_out=hands, tell=self.journal.tell
+            reactor=self.reactor,
+            gather=self.gather,
+            host=self.host,
+            carry_out=CarryOut(claims, containers),
+            tell=self.journal.tell,
         )
 
     def resolvers(self) -> list[str]:

@@ -27,7 +27,7 @@ from attrs import define, field, frozen
 from daprdockr.model.definition import Definition
 from daprdockr.model.entries import Batch, Change, Deleted, Entry, Listing
 from daprdockr.model.errors import BadInput, DaprdockrError
-from daprdockr.model.keys import CordonKey, Keys, Named, NodeKey
+from daprdockr.model.keys import CordonKey, Keys, Named, NodeKey, SuccessorKey
 from daprdockr.model.names import InstanceName, ServiceName
 from daprdockr.model.records import ClaimRecord, NodeRecord
 
@@ -87,6 +87,10 @@ class Changes:
     broken: tuple[Broken, ...] = ()
 
 
+Held = dict[ServiceName, dict[int, Claim]]
+"""Claims by service and instance number."""
+
+
 @define(eq=False)
 class Cluster:
     """The mirror. ``cluster_id`` and ``revision`` are 0 until something was listed or loaded."""
@@ -94,13 +98,16 @@ class Cluster:
     keys: Keys
     cluster_id: int = 0
     revision: int = 0
+    generation: int = 0
+    """Grows with every change of what is held."""
     services: dict[ServiceName, Service] = field(factory=dict)
     nodes: dict[str, Node] = field(factory=dict)
     cordoned: set[str] = field(factory=set)
     broken: dict[str, Broken] = field(factory=dict)
     loads: Counter[str] = field(factory=Counter)
-    """Claims per node."""
-    _claims: dict[ServiceName, dict[int, Claim]] = field(factory=dict)
+    """Claims and successions per node."""
+    _claims: Held = field(factory=dict)
+    _successors: Held = field(factory=dict)
     _entries: dict[str, Entry] = field(factory=dict)
     _deleted: dict[str, int] = field(factory=dict)
 
@@ -111,11 +118,15 @@ class Cluster:
 
     @property
     def claimed_services(self) -> Iterable[ServiceName]:
-        return self._claims.keys()
+        return self._claims.keys() | self._successors.keys()
 
     def claims(self, service: ServiceName) -> Mapping[int, Claim]:
         """The claims of a service by instance number."""
         return self._claims.get(service, {})
+
+    def successors(self, service: ServiceName) -> Mapping[int, Claim]:
+        """Who is to take instances of a service over from their owners, by instance number, in the form of claims."""
+        return self._successors.get(service, {})
 
     def is_held(self, service: ServiceName) -> bool:
         """Whether the definition exists but was never readable, so that nothing may be concluded from it."""
@@ -161,6 +172,7 @@ class Cluster:
         for change in changes:
             if not self._is_news(change):
                 continue
+            self.generation += 1
             try:
                 name = self.keys.read(change.key)
                 self._set(name, change)
@@ -172,8 +184,11 @@ class Cluster:
                     self.broken[change.key] = Broken(change.key, str(error), change.mod_revision)
                     broken.append(self.broken[change.key])
             nodes = nodes or isinstance(name, NodeKey | CordonKey)
-            if isinstance(name, ServiceName | InstanceName):
-                services.add(name.service if isinstance(name, InstanceName) else name)
+            match name:
+                case ServiceName():
+                    services.add(name)
+                case InstanceName(service, _) | SuccessorKey(InstanceName(service, _)):
+                    services.add(service)
         return Changes(frozenset(services), nodes, tuple(broken))
 
     def _is_news(self, change: Change) -> bool:
@@ -200,7 +215,9 @@ class Cluster:
             case ServiceName():
                 self._set_service(name, change)
             case InstanceName():
-                self._set_claim(name, change)
+                self._set_claim(self._claims, name, change)
+            case SuccessorKey(instance):
+                self._set_claim(self._successors, instance, change)
             case NodeKey():
                 self._set_node(name.node, change)
             case CordonKey():
@@ -215,9 +232,9 @@ class Cluster:
             raise BadInput(f"the definition calls itself {definition.name}")
         self.services[name] = Service(definition, change.create_revision, change.mod_revision)
 
-    def _set_claim(self, instance: InstanceName, change: Change) -> None:
+    def _set_claim(self, held: Held, instance: InstanceName, change: Change) -> None:
         record = ClaimRecord.decode(change.value) if isinstance(change, Entry) else None
-        claims = self._claims.setdefault(instance.service, {})
+        claims = held.setdefault(instance.service, {})
         old = claims.pop(instance.number, None)
         if old is not None:
             self.loads[old.node] -= 1
@@ -225,7 +242,7 @@ class Cluster:
             claims[instance.number] = Claim(instance, record, change.create_revision, change.mod_revision, change.lease)
             self.loads[record.node] += 1
         if not claims:
-            del self._claims[instance.service]
+            del held[instance.service]
 
     def _set_node(self, name: str, change: Change) -> None:
         if isinstance(change, Entry):

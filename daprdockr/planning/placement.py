@@ -32,6 +32,12 @@ def meets(constraint: Constraint, candidate: Candidate) -> bool:
     return (value == constraint.value) == constraint.equal
 
 
+def able(definition: Definition, candidates: Iterable[Candidate]) -> list[Candidate]:
+    """The candidates that meet all constraints of a definition."""
+    constraints = definition.placement.constraints
+    return [candidate for candidate in candidates if all(meets(constraint, candidate) for constraint in constraints)]
+
+
 def rank(
     free: Iterable[InstanceName],
     definition: Definition,
@@ -43,16 +49,12 @@ def rank(
 
     :param held: how many instances of this service each node holds already.
     """
-    able = {
-        candidate.name: candidate
-        for candidate in candidates
-        if all(meets(constraint, candidate) for constraint in definition.placement.constraints)
-    }
     mine = Counter(held)
-    loads = Counter({name: candidate.load for name, candidate in able.items()})
+    loads = Counter({candidate.name: candidate.load for candidate in able(definition, candidates)})
+    fit = list(loads)
     ranking: dict[InstanceName, tuple[str, ...]] = {}
     for instance in sorted(free):
-        nodes = [name for name in able if not (definition.placement.one_per_node and mine[name])]
+        nodes = [name for name in fit if not (definition.placement.one_per_node and mine[name])]
         order = sorted(nodes, key=lambda name: (mine[name], loads[name], _tie(instance, name)))
         ranking[instance] = tuple(order)
         if order:
