@@ -62,6 +62,9 @@ from daprdockr.proxy.surroundings import settings_here
 from daprdockr.settings import Settings
 
 ETCD_THREADS, BEAT_THREADS, STOP_THREADS = 4, 1, 8
+CALL_TIMEOUT = 2.0
+"""Seconds of a call to etcd. Short, because a write to a member whose host is gone waits for all of it."""
+
 STOP_GRACE = 15.0
 """Seconds that stops in flight are given at exit: longer than the default ``StopTimeout``."""
 
@@ -116,11 +119,11 @@ class Composition:
 
     @cached_property
     def store(self) -> Store:
-        return EtcdStore(self.settings.etcd)
+        return EtcdStore(self.settings.etcd, timeout=CALL_TIMEOUT, first=random.randrange(1024))
 
     @cached_property
     def beat_store(self) -> Store:
-        return EtcdStore(self.settings.etcd, timeout=self.settings.lease_ttl / 3)
+        return EtcdStore(self.settings.etcd, timeout=self.settings.lease_ttl / 3, first=random.randrange(1024))
 
     @cached_property
     def engine(self) -> Engine:
@@ -243,6 +246,8 @@ class Composition:
             run=self.etcd_threads,
             cluster=self.cluster,
             state=self.state,
+            store=self.store,
+            draw_identity=lambda: random.SystemRandom().randrange(1, 2**60),
             follow=self.follow,
             on_changes=self.cluster_changed,
         )

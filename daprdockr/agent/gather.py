@@ -57,8 +57,8 @@ class Gather:
             node=self._node,
             addresses=self._addresses,
             lease=self._heartbeat.lease if self._host.listed and not self._host.trouble else 0,
-            in_touch=self._mirror.in_touch and self._host.listed,
-            cluster=self._cluster.cluster_id,
+            in_touch=self._mirror.in_touch and self._host.listed and self._cluster.identity != 0,
+            cluster=self._cluster.identity,
             revision=self._cluster.revision,
         )
 

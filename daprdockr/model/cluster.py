@@ -9,6 +9,12 @@ Note [Only evidence removes]
     was wiped, restored, or is another one) raises ``ForeignEtcd`` and changes nothing. What became unreadable keeps
     its last readable form; a definition that never was readable is held as broken, which is not absent.
 
+Note [The identity of an etcd]
+    An etcd whose data was lost may come back with the same cluster id (same members, same token), and its revision
+    grows past the one remembered. So the first agent writes a random number under ``identity``, and a listing with
+    another one, or none, is foreign however its revision stands: the doubt lasts until a person ends it by removing the
+    state that remembers. Only an identity seen to be deleted, in etcd's order, makes room for another.
+
 Note [Own writes come twice]
     The agent notes its own successful writes at once, so that the next plan sees them, and they arrive again by the
     watch. Every change is compared with the ``mod_revision`` the key has here, or had when it was deleted; older ones
@@ -19,6 +25,7 @@ Note [Own writes come twice]
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 
@@ -27,7 +34,7 @@ from attrs import define, field, frozen
 from daprdockr.model.definition import Definition
 from daprdockr.model.entries import Batch, Change, Deleted, Entry, Listing
 from daprdockr.model.errors import BadInput, DaprdockrError
-from daprdockr.model.keys import CordonKey, Keys, Named, NodeKey, SuccessorKey
+from daprdockr.model.keys import CordonKey, IdentityKey, Keys, Named, NodeKey, SuccessorKey
 from daprdockr.model.names import InstanceName, ServiceName
 from daprdockr.model.records import ClaimRecord, NodeRecord
 
@@ -97,6 +104,8 @@ class Cluster:
 
     keys: Keys
     cluster_id: int = 0
+    identity: int = 0
+    """0: none was written yet."""
     revision: int = 0
     generation: int = 0
     """Grows with every change of what is held."""
@@ -140,6 +149,8 @@ class Cluster:
             )
         if listing.revision < self.revision:
             raise ForeignEtcd(f"this etcd went back from revision {self.revision} to {listing.revision}")
+        if self.identity and _identity_in(listing, self.keys.identity) != self.identity:
+            raise ForeignEtcd("this etcd does not hold the identity known here: its data was lost, or is another's")
         found = {entry.key for entry in listing.entries}
         gone = [Deleted(key, listing.revision) for key in self._entries if key not in found]
         self.cluster_id = listing.cluster_id
@@ -183,7 +194,7 @@ class Cluster:
                 if isinstance(change, Entry):
                     self.broken[change.key] = Broken(change.key, str(error), change.mod_revision)
                     broken.append(self.broken[change.key])
-            nodes = nodes or isinstance(name, NodeKey | CordonKey)
+            nodes = nodes or isinstance(name, NodeKey | CordonKey | IdentityKey)
             match name:
                 case ServiceName():
                     services.add(name)
@@ -212,6 +223,8 @@ class Cluster:
 
     def _set(self, name: Named | None, change: Change) -> None:
         match name:
+            case IdentityKey():
+                self.identity = _identity(change)
             case ServiceName():
                 self._set_service(name, change)
             case InstanceName():
@@ -249,3 +262,20 @@ class Cluster:
             self.nodes[name] = Node(name, NodeRecord.decode(change.value), change.lease)
         else:
             self.nodes.pop(name, None)
+
+
+def _identity(change: Change) -> int:
+    """:raises BadInput: a value that no agent wrote."""
+    if isinstance(change, Deleted):
+        return 0
+    if not re.fullmatch(rb"[0-9a-f]{1,15}", change.value):
+        raise BadInput("it is no identity: delete the key, and an agent writes another")
+    return int(change.value, 16)
+
+
+def _identity_in(listing: Listing, key: str) -> int:
+    """-1 for one that no agent wrote, which equals nothing."""
+    try:
+        return next((_identity(entry) for entry in listing.entries if entry.key == key), 0)
+    except BadInput:
+        return -1

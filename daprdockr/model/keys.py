@@ -28,6 +28,11 @@ class CordonKey:
     node: str
 
 
+@frozen
+class IdentityKey:
+    """The key of etcd's identity."""
+
+
 @frozen(order=True)
 class SuccessorKey:
     """The key of the node that is to take an instance over from its owner."""
@@ -35,7 +40,7 @@ class SuccessorKey:
     instance: InstanceName
 
 
-Named = ServiceName | InstanceName | NodeKey | CordonKey | SuccessorKey
+Named = ServiceName | InstanceName | NodeKey | CordonKey | SuccessorKey | IdentityKey
 
 
 @frozen
@@ -52,6 +57,11 @@ class Keys:
     def root(self) -> str:
         """What every key of ours starts with."""
         return self.prefix + "/"
+
+    @property
+    def identity(self) -> str:
+        """What tells this etcd from one that was wiped: see Note [The identity of an etcd] in ``cluster``."""
+        return self.root + "identity"
 
     @property
     def services(self) -> str:
@@ -88,6 +98,8 @@ class Keys:
         """
         place, *parts = key.removeprefix(self.root).split("/")
         match place, parts:
+            case "identity", []:
+                return IdentityKey()
             case "services", [group, service]:
                 return ServiceName(group=group, service=service)
             case "instances", [group, service, number] if _NUMBER.fullmatch(number):
