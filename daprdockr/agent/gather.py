@@ -130,7 +130,7 @@ class Gather:
     def _leaving_now(self) -> frozenset[InstanceName]:
         """See ``planning.leaving``; worked out anew only when the mirror changed."""
         cluster = self._cluster
-        draining = self._node in cluster.cordoned
+        draining = self._node in cluster.draining
         if not (draining or self._rebalance):
             return frozenset()
         if self._leaving[0] != cluster.generation:

@@ -36,7 +36,7 @@ from daprdockr.model.entries import Batch, Change, Deleted, Entry, Listing
 from daprdockr.model.errors import BadInput, DaprdockrError
 from daprdockr.model.keys import CordonKey, IdentityKey, Keys, Named, NodeKey, SuccessorKey
 from daprdockr.model.names import InstanceName, ServiceName
-from daprdockr.model.records import ClaimRecord, NodeRecord
+from daprdockr.model.records import ClaimRecord, NodeRecord, asks_to_drain
 
 
 class ForeignEtcd(DaprdockrError):
@@ -112,6 +112,8 @@ class Cluster:
     services: dict[ServiceName, Service] = field(factory=dict)
     nodes: dict[str, Node] = field(factory=dict)
     cordoned: set[str] = field(factory=set)
+    """Nodes that take no more instances; those that are also ``draining`` hand over what they have."""
+    draining: set[str] = field(factory=set)
     broken: dict[str, Broken] = field(factory=dict)
     loads: Counter[str] = field(factory=Counter)
     """Claims and successions per node."""
@@ -234,7 +236,7 @@ class Cluster:
             case NodeKey():
                 self._set_node(name.node, change)
             case CordonKey():
-                (self.cordoned.discard if isinstance(change, Deleted) else self.cordoned.add)(name.node)
+                self._set_cordon(name.node, change)
 
     def _set_service(self, name: ServiceName, change: Change) -> None:
         if isinstance(change, Deleted):
@@ -262,6 +264,14 @@ class Cluster:
             self.nodes[name] = Node(name, NodeRecord.decode(change.value), change.lease)
         else:
             self.nodes.pop(name, None)
+
+    def _set_cordon(self, node: str, change: Change) -> None:
+        self.cordoned.discard(node)
+        self.draining.discard(node)
+        if isinstance(change, Entry):
+            self.cordoned.add(node)
+            if asks_to_drain(change.value):
+                self.draining.add(node)
 
 
 def _identity(change: Change) -> int:

@@ -101,6 +101,11 @@ class ClaimRecord:
         )
 
 
+def asks_to_drain(data: bytes) -> bool:
+    """Whether a cordon, which may be empty, asks its node to hand over what it has. :raises BadInput: if it is no record."""
+    return data != b"" and bool(_members(data, {"Drain": reading.boolean}).get("Drain", False))
+
+
 def _state(value: object, path: str) -> State:
     """A state that only a newer agent knows reads as starting: it is not served, and not ours to touch."""
     text = reading.text(value, path)

@@ -68,10 +68,10 @@ class Situation:
     def own(self, instance: InstanceName) -> Claim | None:
         """This node's claim of an instance, or its succession, or the claim it had before its lease ended."""
         number = instance.number
-        for held in (self.claims, self.successors, self.lost):
+        for held in (self.claims, self.successors):
             if number in held and held[number].node == self.here.node:
                 return held[number]
-        return None
+        return None if number in self.claims else self.lost.get(number)
 
     def tries(self, instance: InstanceName) -> Attempts:
         return self.attempts.get(instance, NONE)
