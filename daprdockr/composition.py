@@ -20,7 +20,9 @@ from twisted.application.internet import TCPServer
 from twisted.application.service import Service
 
 from daprdockr import __version__
-from daprdockr.agent.carry_out import Hands
+from daprdockr.agent.carry_out import CarryOut
+from daprdockr.agent.claim_steps import ClaimSteps
+from daprdockr.agent.container_steps import ContainerSteps
 from daprdockr.agent.ephemeral import Ephemeral
 from daprdockr.agent.gather import Gather
 from daprdockr.agent.health import HealthChecks
@@ -60,6 +62,9 @@ from daprdockr.proxy.surroundings import settings_here
 from daprdockr.settings import Settings
 
 ETCD_THREADS, BEAT_THREADS, STOP_THREADS = 4, 1, 8
+CALL_TIMEOUT = 2.0
+"""Seconds of a call to etcd. Short, because a write to a member whose host is gone waits for all of it."""
+
 STOP_GRACE = 15.0
 """Seconds that stops in flight are given at exit: longer than the default ``StopTimeout``."""
 
@@ -114,11 +119,11 @@ class Composition:
 
     @cached_property
     def store(self) -> Store:
-        return EtcdStore(self.settings.etcd)
+        return EtcdStore(self.settings.etcd, timeout=CALL_TIMEOUT, first=random.randrange(1024))
 
     @cached_property
     def beat_store(self) -> Store:
-        return EtcdStore(self.settings.etcd, timeout=self.settings.lease_ttl / 3)
+        return EtcdStore(self.settings.etcd, timeout=self.settings.lease_ttl / 3, first=random.randrange(1024))
 
     @cached_property
     def engine(self) -> Engine:
@@ -241,6 +246,8 @@ class Composition:
             run=self.etcd_threads,
             cluster=self.cluster,
             state=self.state,
+            store=self.store,
+            draw_identity=lambda: random.SystemRandom().randrange(1, 2**60),
             follow=self.follow,
             on_changes=self.cluster_changed,
         )
@@ -279,24 +286,26 @@ class Composition:
             heartbeat=self.heartbeat,
             health=self.health,
             own_claims=self.own_claims,
+            rebalance=not self.settings.no_rebalance,
         )
 
     @cached_property
     def reconcile(self) -> Reconcile:
-        hands = Hands(
-            keys=self.keys,
-            store=self.store,
+        claims = ClaimSteps(store=self.store, run=self.etcd_threads, mirror=self.mirror, here=self.gather.here)
+        containers = ContainerSteps(
             engine=self.engine,
-            run_etcd=self.etcd_threads,
-            run_docker=self.docker_threads,
-            run_stops=self.stop_threads,
-            mirror=self.mirror,
+            run=self.docker_threads,
+            run_slow=self.stop_threads,
             host=self.host,
             here=self.gather.here,
             resolvers=self.resolvers,
         )
         return Reconcile(
-            reactor=self.reactor, gather=self.gather, host=self.host, carry_out=hands, tell=self.journal.tell
+            reactor=self.reactor,
+            gather=self.gather,
+            host=self.host,
+            carry_out=CarryOut(claims, containers),
+            tell=self.journal.tell,
         )
 
     def resolvers(self) -> list[str]:

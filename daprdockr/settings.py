@@ -38,6 +38,7 @@ class Settings:
     docker_workers: int
     cpuprofile: Path | None
     embedded_etcd: bool
+    no_rebalance: bool
     ephemeral: bool
 
     def __attrs_post_init__(self) -> None:

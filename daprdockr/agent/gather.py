@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
+from daprdockr.agent.first_seen import FirstSeen
 from daprdockr.agent.health import HealthChecks
 from daprdockr.agent.heartbeat import Heartbeat
 from daprdockr.agent.host import Host
@@ -12,14 +13,18 @@ from daprdockr.agent.own_claims import OwnClaims
 from daprdockr.agent.probe import Target
 from daprdockr.model.cluster import Claim, Service
 from daprdockr.model.host import ContainerState
-from daprdockr.model.names import ServiceName
+from daprdockr.model.names import InstanceName, ServiceName
 from daprdockr.model.parts import Health
+from daprdockr.planning.leaving import leaving
 from daprdockr.planning.placement import Candidate
 from daprdockr.planning.situation import Here, Situation
 
 
 class Gather:
-    """:param addresses: what this node publishes."""
+    """
+    :param addresses: what this node publishes.
+    :param rebalance: whether this node hands instances over when it has more than its share.
+    """
 
     def __init__(
         self,
@@ -31,6 +36,7 @@ class Gather:
         heartbeat: Heartbeat,
         health: HealthChecks,
         own_claims: OwnClaims,
+        rebalance: bool,
     ) -> None:
         self._node = node
         self._addresses = addresses
@@ -38,7 +44,10 @@ class Gather:
         self._cluster = mirror.cluster
         self._host = host
         self._heartbeat = heartbeat
-        self._free: dict[ServiceName, dict[int, float]] = {}
+        self._rebalance = rebalance
+        self._free_since = FirstSeen()
+        self._surplus_since = FirstSeen()
+        self._leaving: tuple[int, frozenset[InstanceName]] = (-1, frozenset())
         self._health = health
         self._own_claims = own_claims
 
@@ -48,8 +57,8 @@ class Gather:
             node=self._node,
             addresses=self._addresses,
             lease=self._heartbeat.lease if self._host.listed and not self._host.trouble else 0,
-            in_touch=self._mirror.in_touch and self._host.listed,
-            cluster=self._cluster.cluster_id,
+            in_touch=self._mirror.in_touch and self._host.listed and self._cluster.identity != 0,
+            cluster=self._cluster.identity,
             revision=self._cluster.revision,
         )
 
@@ -85,8 +94,11 @@ class Gather:
             attempts=self._host.attempts,
             verdicts=self._health.verdicts,
             candidates=self._candidates(),
-            free_since=self._free_since(name, service, now),
+            free_since=self._free_since(name, self._open(name, service), now),
             lost=self._own_claims.lost(name),
+            successors=self._cluster.successors(name),
+            leaving=frozenset(i.number for i in self._leaving_now() if i.service == name),
+            surplus_since=self._surplus_since(name, self._surplus(name), now),
         )
 
     def _candidates(self) -> tuple[Candidate, ...]:
@@ -97,16 +109,35 @@ class Gather:
             if name not in cluster.cordoned
         )
 
-    def _free_since(self, name: ServiceName, service: Service | None, now: float) -> Mapping[int, float]:
-        """When each instance without a claim was first seen without one, since this node may claim."""
+    def _open(self, name: ServiceName, service: Service | None) -> Iterator[int]:
+        """The instances this node may claim or prepare to take over, as far as nobody else has begun to."""
+        if service is None or not self.here().may_claim:
+            return
+        claims, successors = self._cluster.claims(name), self._cluster.successors(name)
+        for number in range(1, service.definition.instances + 1):
+            claim = claims.get(number)
+            if claim is None or (claim.record.leaving and number not in successors):
+                yield number
+
+    def _surplus(self, name: ServiceName) -> Iterator[int]:
+        """The instances whose container runs here although another node's claim of them is healthy."""
         claims = self._cluster.claims(name)
-        if not self.here().may_claim or service is None or len(claims) >= service.definition.instances:
-            self._free.pop(name, None)
-            return {}
-        before = self._free.get(name, {})
-        free = (number for number in range(1, service.definition.instances + 1) if number not in claims)
-        self._free[name] = {number: before.get(number, now) for number in free}
-        return self._free[name]
+        for number in self._host.of(name):
+            claim = claims.get(number)
+            if claim is not None and claim.node != self._node and claim.record.healthy:
+                yield number
+
+    def _leaving_now(self) -> frozenset[InstanceName]:
+        """See ``planning.leaving``; worked out anew only when the mirror changed."""
+        cluster = self._cluster
+        draining = self._node in cluster.draining
+        if not (draining or self._rebalance):
+            return frozenset()
+        if self._leaving[0] != cluster.generation:
+            claims = {name: cluster.claims(name) for name in cluster.claimed_services}
+            found = leaving(self._node, draining, self._rebalance, cluster.services, claims, self._candidates())
+            self._leaving = (cluster.generation, found)
+        return self._leaving[1]
 
 
 def _targets(service: Service | None, containers: Mapping[int, Iterable[ContainerState]]) -> dict[str, Target]:

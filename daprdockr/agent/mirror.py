@@ -20,9 +20,9 @@ from twisted.logger import Logger
 
 from daprdockr.agent.statedir import StateDir
 from daprdockr.model.cluster import Changes, Cluster, ForeignEtcd
-from daprdockr.model.entries import Batch, Change, Listing
+from daprdockr.model.entries import Absent, Batch, Change, Entry, Listing, Put
 from daprdockr.model.errors import EtcdError
-from daprdockr.model.seams import Run
+from daprdockr.model.seams import Run, Store
 
 KEEP_DELAY = 2.0
 """Seconds between two writes of the last known state, at least."""
@@ -40,6 +40,7 @@ class Mirror(Service):
     """
     Owns the ``Cluster`` and everything that is known about being in touch.
 
+    :param draw_identity: a random number from 1 to 2**60 - 1 for an etcd that has no identity yet.
     :param follow: makes the follower of etcd for a listener, which is this object.
     :param on_changes: told of each change after it is in ``cluster``.
     """
@@ -53,6 +54,8 @@ class Mirror(Service):
         run: Run,
         cluster: Cluster,
         state: StateDir,
+        store: Store,
+        draw_identity: Callable[[], int],
         follow: Callable[[Mirror], Following],
         on_changes: Callable[[Changes], None],
     ) -> None:
@@ -60,6 +63,8 @@ class Mirror(Service):
         self._reactor = reactor
         self._run = run
         self._state = state
+        self._store = store
+        self._draw_identity = draw_identity
         self._follower = follow(self)
         self._on_changes = on_changes
         self._keeping: IDelayedCall | None = None
@@ -122,6 +127,14 @@ class Mirror(Service):
         else:
             self._freeze(f"a change came from another etcd cluster ({batch.cluster_id:x})")
 
+    async def _identify(self) -> None:
+        """Give etcd an identity if it has none; which agent does is all the same, the watch tells the others."""
+        value = f"{self._draw_identity():x}".encode()
+        put = Put(self.cluster.keys.identity, value)
+        commit = await self._run(self._store.commit, [Absent(put.key)], [put])
+        if commit.succeeded:
+            self.note(Entry(put.key, value, commit.revision, commit.revision))
+
     def note(self, *own: Change) -> None:
         """Take over own writes, before the watch tells them."""
         self._publish(self.cluster.note(*own))
@@ -132,6 +145,10 @@ class Mirror(Service):
             changes = Changes(changes.services | self.known_services(), True, changes.broken)
         self.in_touch, self.trouble = True, ""
         self._publish(changes)
+        if not self.cluster.identity:
+            Deferred.fromCoroutine(self._identify()).addErrback(
+                lambda failure: self.log.warn("etcd got no identity yet: {reason}", reason=failure.getErrorMessage())
+            )
 
     def _freeze(self, reason: str) -> None:
         """See Note [In touch]."""

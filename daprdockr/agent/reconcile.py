@@ -24,7 +24,7 @@ from twisted.internet.interfaces import IDelayedCall
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
-from daprdockr.agent.carry_out import ClaimLost
+from daprdockr.agent.claim_steps import ClaimLost
 from daprdockr.agent.gather import Gather
 from daprdockr.agent.host import Host
 from daprdockr.agent.workers import Stopped

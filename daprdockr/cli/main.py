@@ -114,7 +114,7 @@ def _connect(access: Access) -> Store:
 
     # Why: warnings would otherwise go to stderr, beside the one line that tells what went wrong.
     logging.getLogger("daprdockr").addHandler(logging.NullHandler())
-    return EtcdStore(access)
+    return EtcdStore(access, first=os.getpid())
 
 
 def run() -> None:

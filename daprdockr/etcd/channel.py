@@ -2,15 +2,18 @@
 gRPC channels to the endpoints of an ``Access``. Opens threads and sockets: never before the agent has forked.
 
 Note [Lanes]
-    In plain text all endpoints are one channel that balances round robin and waits, within the deadline of a
-    call, for a member that is there: a killed member then costs no call. With TLS gRPC checks every member of
-    a channel against one name, while each member's certificate has its own. So with TLS each endpoint
-    gets a channel of its own, a lane, and the session changes lanes when one does not answer.
+    Each endpoint has a channel of its own, a lane, and the session keeps to one until it does not answer. One channel
+    for all, balanced round robin, would cost less code and more calls: a member whose host is gone, and sends no
+    refusal, keeps its connection for seconds, and every third call would wait for it in vain. And with TLS gRPC checks
+    every member of a channel against one name, while each member's certificate has its own.
+
+Note [A member that went silent]
+    A watch says nothing for hours when nothing changes. That its member is still there is found out by the pings of
+    HTTP/2: after 7 s at most it breaks and is opened on another member. More eager pings etcd punishes.
 """
 
 from __future__ import annotations
 
-import ipaddress
 import logging
 import socket
 from collections.abc import Iterable
@@ -35,9 +38,10 @@ OPTIONS = (
     ("grpc.min_reconnect_backoff_ms", 1000),
     # etcd sends a client away that pings more often than each 5 s. gRPC honours the timeout only when the
     # HTTP/2 ping timeout is set too, and without the last setting stops pinging on a silent watch.
-    ("grpc.keepalive_time_ms", 10_000),
-    ("grpc.keepalive_timeout_ms", 5000),
-    ("grpc.http2.ping_timeout_ms", 5000),
+    # See Note [A member that went silent].
+    ("grpc.keepalive_time_ms", 5500),
+    ("grpc.keepalive_timeout_ms", 1500),
+    ("grpc.http2.ping_timeout_ms", 1500),
     ("grpc.http2.max_pings_without_data", 0),
     # A channel that was opened anew must connect anew, not share what is broken.
     ("grpc.use_local_subchannel_pool", 1),
@@ -71,9 +75,7 @@ def open_lanes(access: Access) -> tuple[Lane, ...]:
     if not found:
         raise EtcdUnavailable(f"no host of {access} can be looked up: check --etcd and the resolver")
     if not access.secure:
-        everywhere = dict.fromkeys(address for known in found.values() for address in known)
-        balanced = (*OPTIONS, ("grpc.lb_policy_name", "round_robin"))
-        return (Lane(grpc.insecure_channel(target(everywhere), options=balanced)),)
+        return tuple(Lane(grpc.insecure_channel(target(known), options=OPTIONS)) for known in found.values())
     credentials = grpc.ssl_channel_credentials(_read(access.ca), _read(access.key), _read(access.cert))
     return tuple(
         Lane(grpc.secure_channel(target(known), credentials, options=(*OPTIONS, _named(endpoint))))
@@ -99,13 +101,10 @@ def addresses(endpoint: Endpoint) -> list[Endpoint]:
 
 
 def target(found: Iterable[Endpoint]) -> str:
-    """gRPC's name for a list of addresses (its naming.md): of one family, so a mixed list is written as IPv6."""
-    parsed = [(ipaddress.ip_address(endpoint.host.partition("%")[0]), endpoint) for endpoint in found]
-    if all(address.version == 4 for address, _ in parsed):
-        return "ipv4:" + ",".join(str(endpoint) for _, endpoint in parsed)
-    return "ipv6:" + ",".join(
-        f"[::ffff:{address}]:{endpoint.port}" if address.version == 4 else str(endpoint) for address, endpoint in parsed
-    )
+    """gRPC's name for addresses of one family (its naming.md)."""
+    endpoints = list(found)
+    family = "ipv6" if ":" in endpoints[0].host else "ipv4"
+    return f"{family}:" + ",".join(str(endpoint) for endpoint in endpoints)
 
 
 def _named(endpoint: Endpoint) -> tuple[str, str]:

@@ -2,11 +2,9 @@
 Calls to etcd: which member gets them, within which time, under which token. Knows no key and no lease.
 
 Note [One member frozen]
-    A member that is stopped, or behind a broken network, keeps its connection for up to 15 s (the keepalive),
-    and round robin gives it every third call meanwhile. A call that may be repeated, which every read and
-    every beat is, therefore gets half of its time for a first try and the rest for a second one, with the
-    next member. A write gets all its time once, unless nobody could be connected to: then, like every call, it waits
-    for the rest of its time until somebody can.
+    A member that is stopped, or behind a broken network, keeps its connection for some seconds. A call that may be
+    repeated, which every read and every beat is, therefore gets half of its time for a first try and the rest for
+    others, with the next members. A write gets all its time once. After either the session keeps to the next member.
 
 Note [Opening anew]
     The addresses of host names are looked up when the channels are opened. After ``STRIKES`` calls in a row
@@ -49,16 +47,17 @@ class Session:
 
     :ivar timeout: seconds within which ``call`` ends, whatever happens.
     :ivar clock: a monotonic clock, in seconds.
+    :ivar turn: the number of the endpoint to begin with, modulo their number.
     """
 
     access: Access
     timeout: float
     clock: Callable[[], float]
     open_lanes: Callable[[Access], tuple[Lane, ...]] = open_lanes
+    _turn: int = 0
     _lock: threading.Lock = field(init=False, factory=threading.Lock)
     _renewing: threading.Lock = field(init=False, factory=threading.Lock)
     _lanes: tuple[Lane, ...] = field(init=False, default=())
-    _turn: int = field(init=False, default=0)
     _strikes: int = field(init=False, default=0)
     _token: str = field(init=False, default="")
     _closed: bool = field(init=False, default=False)
@@ -87,9 +86,13 @@ class Session:
         except (grpc.RpcError, ValueError) as error:
             raise classed(error, self.access) from error
 
-    def stream(self, method: Method, requests: Iterator[Any], token: str) -> Any:
+    def stream(self, lane: Lane, method: Method, requests: Iterator[Any], token: str) -> Any:
         """A stream without an end, which breaks when its member has no leader (pitfall of partitions)."""
-        return method(self._in_turn()[0])(requests, metadata=(*self.metadata(token), ("hasleader", "true")))
+        return method(lane)(requests, metadata=(*self.metadata(token), ("hasleader", "true")))
+
+    def lane(self) -> Lane:
+        """The lane whose turn it is."""
+        return self._in_turn()[0]
 
     def token(self, deadline: float) -> str:
         """The token of ``access.user``, fetched when there is none; "" without a user."""
@@ -114,9 +117,11 @@ class Session:
             if self._token == token:
                 self._token = ""
 
-    def next_lane(self) -> None:
-        """The lane in turn did not answer: take the next one first."""
-        self._turn += 1
+    def next_lane(self, failed: Lane) -> None:
+        """This lane did not answer: if it is still its turn, take the next one first."""
+        with self._lock:
+            if self._lanes and self._lanes[self._turn % len(self._lanes)] is failed:
+                self._turn += 1
 
     def close(self) -> None:
         """End every call and stream in flight, and refuse new ones."""
@@ -140,7 +145,7 @@ class Session:
             except grpc.RpcError as error:
                 if not is_unreachable(error):
                     raise
-                self.next_lane()
+                self.next_lane(lane)
                 if is_never_sent(error):
                     telling = error
                 if not left or not (repeatable or is_never_sent(error)):

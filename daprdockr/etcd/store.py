@@ -39,10 +39,13 @@ class EtcdStore:
 
     :param timeout: seconds within which each call ends.
     :param clock: a monotonic clock, in seconds.
+    :param first: the number of the endpoint to begin with, so that not all clients begin with the same.
     """
 
-    def __init__(self, access: Access, timeout: float = 3.0, clock: Callable[[], float] = time.monotonic) -> None:
-        self._session = Session(access, timeout, clock)
+    def __init__(
+        self, access: Access, timeout: float = 3.0, clock: Callable[[], float] = time.monotonic, first: int = 0
+    ) -> None:
+        self._session = Session(access, timeout, clock, turn=first)
 
     def get(self, key: str) -> Entry | None:
         answer = self._read(RangeRequest(key=to_key(key)), self._session.deadline())

@@ -42,9 +42,9 @@ class EtcdWatch:
     def __iter__(self) -> Iterator[Batch]:
         """:raises EtcdUnavailable, EtcdRefused, EtcdHistoryLost: when it breaks."""
         try:
-            self._call = self._session.stream(
-                lambda lane: lane.watch.Watch, iter(self._requests.get, None), self._token
-            )
+            lane = self._session.lane()
+            requests = iter(self._requests.get, None)
+            self._call = self._session.stream(lane, lambda lane: lane.watch.Watch, requests, self._token)
             if self._closed:
                 return
             for response in self._call:
@@ -55,7 +55,7 @@ class EtcdWatch:
                 raise EtcdUnavailable("etcd ended the watch: it is opened again")
         except (grpc.RpcError, ValueError) as error:
             if not self._closed:
-                self._session.next_lane()
+                self._session.next_lane(lane)
                 raise classed(error, self._session.access) from error
         finally:
             self.close()

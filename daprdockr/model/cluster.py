@@ -9,6 +9,12 @@ Note [Only evidence removes]
     was wiped, restored, or is another one) raises ``ForeignEtcd`` and changes nothing. What became unreadable keeps
     its last readable form; a definition that never was readable is held as broken, which is not absent.
 
+Note [The identity of an etcd]
+    An etcd whose data was lost may come back with the same cluster id (same members, same token), and its revision
+    grows past the one remembered. So the first agent writes a random number under ``identity``, and a listing with
+    another one, or none, is foreign however its revision stands: the doubt lasts until a person ends it by removing the
+    state that remembers. Only an identity seen to be deleted, in etcd's order, makes room for another.
+
 Note [Own writes come twice]
     The agent notes its own successful writes at once, so that the next plan sees them, and they arrive again by the
     watch. Every change is compared with the ``mod_revision`` the key has here, or had when it was deleted; older ones
@@ -19,6 +25,7 @@ Note [Own writes come twice]
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 
@@ -27,9 +34,9 @@ from attrs import define, field, frozen
 from daprdockr.model.definition import Definition
 from daprdockr.model.entries import Batch, Change, Deleted, Entry, Listing
 from daprdockr.model.errors import BadInput, DaprdockrError
-from daprdockr.model.keys import CordonKey, Keys, Named, NodeKey
+from daprdockr.model.keys import CordonKey, IdentityKey, Keys, Named, NodeKey, SuccessorKey
 from daprdockr.model.names import InstanceName, ServiceName
-from daprdockr.model.records import ClaimRecord, NodeRecord
+from daprdockr.model.records import ClaimRecord, NodeRecord, asks_to_drain
 
 
 class ForeignEtcd(DaprdockrError):
@@ -87,20 +94,31 @@ class Changes:
     broken: tuple[Broken, ...] = ()
 
 
+Held = dict[ServiceName, dict[int, Claim]]
+"""Claims by service and instance number."""
+
+
 @define(eq=False)
 class Cluster:
     """The mirror. ``cluster_id`` and ``revision`` are 0 until something was listed or loaded."""
 
     keys: Keys
     cluster_id: int = 0
+    identity: int = 0
+    """0: none was written yet."""
     revision: int = 0
+    generation: int = 0
+    """Grows with every change of what is held."""
     services: dict[ServiceName, Service] = field(factory=dict)
     nodes: dict[str, Node] = field(factory=dict)
     cordoned: set[str] = field(factory=set)
+    """Nodes that take no more instances; those that are also ``draining`` hand over what they have."""
+    draining: set[str] = field(factory=set)
     broken: dict[str, Broken] = field(factory=dict)
     loads: Counter[str] = field(factory=Counter)
-    """Claims per node."""
-    _claims: dict[ServiceName, dict[int, Claim]] = field(factory=dict)
+    """Claims and successions per node."""
+    _claims: Held = field(factory=dict)
+    _successors: Held = field(factory=dict)
     _entries: dict[str, Entry] = field(factory=dict)
     _deleted: dict[str, int] = field(factory=dict)
 
@@ -111,11 +129,15 @@ class Cluster:
 
     @property
     def claimed_services(self) -> Iterable[ServiceName]:
-        return self._claims.keys()
+        return self._claims.keys() | self._successors.keys()
 
     def claims(self, service: ServiceName) -> Mapping[int, Claim]:
         """The claims of a service by instance number."""
         return self._claims.get(service, {})
+
+    def successors(self, service: ServiceName) -> Mapping[int, Claim]:
+        """Who is to take instances of a service over from their owners, by instance number, in the form of claims."""
+        return self._successors.get(service, {})
 
     def is_held(self, service: ServiceName) -> bool:
         """Whether the definition exists but was never readable, so that nothing may be concluded from it."""
@@ -129,6 +151,8 @@ class Cluster:
             )
         if listing.revision < self.revision:
             raise ForeignEtcd(f"this etcd went back from revision {self.revision} to {listing.revision}")
+        if self.identity and _identity_in(listing, self.keys.identity) != self.identity:
+            raise ForeignEtcd("this etcd does not hold the identity known here: its data was lost, or is another's")
         found = {entry.key for entry in listing.entries}
         gone = [Deleted(key, listing.revision) for key in self._entries if key not in found]
         self.cluster_id = listing.cluster_id
@@ -161,6 +185,7 @@ class Cluster:
         for change in changes:
             if not self._is_news(change):
                 continue
+            self.generation += 1
             try:
                 name = self.keys.read(change.key)
                 self._set(name, change)
@@ -171,9 +196,12 @@ class Cluster:
                 if isinstance(change, Entry):
                     self.broken[change.key] = Broken(change.key, str(error), change.mod_revision)
                     broken.append(self.broken[change.key])
-            nodes = nodes or isinstance(name, NodeKey | CordonKey)
-            if isinstance(name, ServiceName | InstanceName):
-                services.add(name.service if isinstance(name, InstanceName) else name)
+            nodes = nodes or isinstance(name, NodeKey | CordonKey | IdentityKey)
+            match name:
+                case ServiceName():
+                    services.add(name)
+                case InstanceName(service, _) | SuccessorKey(InstanceName(service, _)):
+                    services.add(service)
         return Changes(frozenset(services), nodes, tuple(broken))
 
     def _is_news(self, change: Change) -> bool:
@@ -197,14 +225,18 @@ class Cluster:
 
     def _set(self, name: Named | None, change: Change) -> None:
         match name:
+            case IdentityKey():
+                self.identity = _identity(change)
             case ServiceName():
                 self._set_service(name, change)
             case InstanceName():
-                self._set_claim(name, change)
+                self._set_claim(self._claims, name, change)
+            case SuccessorKey(instance):
+                self._set_claim(self._successors, instance, change)
             case NodeKey():
                 self._set_node(name.node, change)
             case CordonKey():
-                (self.cordoned.discard if isinstance(change, Deleted) else self.cordoned.add)(name.node)
+                self._set_cordon(name.node, change)
 
     def _set_service(self, name: ServiceName, change: Change) -> None:
         if isinstance(change, Deleted):
@@ -215,9 +247,9 @@ class Cluster:
             raise BadInput(f"the definition calls itself {definition.name}")
         self.services[name] = Service(definition, change.create_revision, change.mod_revision)
 
-    def _set_claim(self, instance: InstanceName, change: Change) -> None:
+    def _set_claim(self, held: Held, instance: InstanceName, change: Change) -> None:
         record = ClaimRecord.decode(change.value) if isinstance(change, Entry) else None
-        claims = self._claims.setdefault(instance.service, {})
+        claims = held.setdefault(instance.service, {})
         old = claims.pop(instance.number, None)
         if old is not None:
             self.loads[old.node] -= 1
@@ -225,10 +257,35 @@ class Cluster:
             claims[instance.number] = Claim(instance, record, change.create_revision, change.mod_revision, change.lease)
             self.loads[record.node] += 1
         if not claims:
-            del self._claims[instance.service]
+            del held[instance.service]
 
     def _set_node(self, name: str, change: Change) -> None:
         if isinstance(change, Entry):
             self.nodes[name] = Node(name, NodeRecord.decode(change.value), change.lease)
         else:
             self.nodes.pop(name, None)
+
+    def _set_cordon(self, node: str, change: Change) -> None:
+        self.cordoned.discard(node)
+        self.draining.discard(node)
+        if isinstance(change, Entry):
+            self.cordoned.add(node)
+            if asks_to_drain(change.value):
+                self.draining.add(node)
+
+
+def _identity(change: Change) -> int:
+    """:raises BadInput: a value that no agent wrote."""
+    if isinstance(change, Deleted):
+        return 0
+    if not re.fullmatch(rb"[0-9a-f]{1,15}", change.value):
+        raise BadInput("it is no identity: delete the key, and an agent writes another")
+    return int(change.value, 16)
+
+
+def _identity_in(listing: Listing, key: str) -> int:
+    """-1 for one that no agent wrote, which equals nothing."""
+    try:
+        return next((_identity(entry) for entry in listing.entries if entry.key == key), 0)
+    except BadInput:
+        return -1

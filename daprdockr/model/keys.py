@@ -11,6 +11,8 @@ from daprdockr.model.names import InstanceName, ServiceName, check_label, shorte
 
 _PREFIX = re.compile(r"(?:/[A-Za-z0-9._-]{1,63}){1,8}", re.ASCII)
 
+_NUMBER = re.compile(r"[1-9][0-9]{0,4}", re.ASCII)
+
 
 @frozen(order=True)
 class NodeKey:
@@ -26,7 +28,19 @@ class CordonKey:
     node: str
 
 
-Named = ServiceName | InstanceName | NodeKey | CordonKey
+@frozen
+class IdentityKey:
+    """The key of etcd's identity."""
+
+
+@frozen(order=True)
+class SuccessorKey:
+    """The key of the node that is to take an instance over from its owner."""
+
+    instance: InstanceName
+
+
+Named = ServiceName | InstanceName | NodeKey | CordonKey | SuccessorKey | IdentityKey
 
 
 @frozen
@@ -45,6 +59,11 @@ class Keys:
         return self.prefix + "/"
 
     @property
+    def identity(self) -> str:
+        """What tells this etcd from one that was wiped: see Note [The identity of an etcd] in ``cluster``."""
+        return self.root + "identity"
+
+    @property
     def services(self) -> str:
         return self.root + "services/"
 
@@ -57,6 +76,9 @@ class Keys:
 
     def claim(self, instance: InstanceName) -> str:
         return f"{self.root}instances/{instance.service.group}/{instance.service.service}/{instance.number}"
+
+    def successor(self, instance: InstanceName) -> str:
+        return f"{self.claim(instance)}/next"
 
     def node(self, node: str) -> str:
         return f"{self.root}nodes/{node}"
@@ -76,10 +98,14 @@ class Keys:
         """
         place, *parts = key.removeprefix(self.root).split("/")
         match place, parts:
+            case "identity", []:
+                return IdentityKey()
             case "services", [group, service]:
                 return ServiceName(group=group, service=service)
-            case "instances", [group, service, number] if re.fullmatch(r"[1-9][0-9]{0,4}", number, re.ASCII):
+            case "instances", [group, service, number] if _NUMBER.fullmatch(number):
                 return InstanceName(service=ServiceName(group=group, service=service), number=int(number))
+            case "instances", [group, service, number, "next"] if _NUMBER.fullmatch(number):
+                return SuccessorKey(InstanceName(ServiceName(group=group, service=service), int(number)))
             case "nodes", [node]:
                 return NodeKey(check_label(node, "node"))
             case "cordons", [node]:

@@ -59,7 +59,8 @@ class NodeRecord:
 class ClaimRecord:
     """
     A claim as its owner tells it. ``addresses`` are the host's; ``ports`` have their host ports; ``started`` is the
-    Engine's wall-clock time in seconds; ``reason`` says why the state is what it is, for people.
+    Engine's wall-clock time in seconds; ``reason`` says why the state is what it is, for people. ``leaving`` says that
+    the owner wants another node to take the instance over.
     """
 
     node: str
@@ -71,6 +72,7 @@ class ClaimRecord:
     definition: str = ""
     started: float = 0.0
     reason: str = ""
+    leaving: bool = False
 
     @classmethod
     def decode(cls, data: bytes) -> ClaimRecord:
@@ -94,8 +96,14 @@ class ClaimRecord:
                 "Definition": self.definition,
                 "Started": self.started,
                 "Reason": self.reason,
+                "Leaving": self.leaving,
             }
         )
+
+
+def asks_to_drain(data: bytes) -> bool:
+    """Whether a cordon, which may be empty, asks its node to hand over all it has. :raises BadInput: if it is none."""
+    return data != b"" and bool(_members(data, {"Drain": reading.boolean}).get("Drain", False))
 
 
 def _state(value: object, path: str) -> State:
@@ -123,6 +131,7 @@ _CLAIM: Mapping[str, reading.Check[Any]] = {
     "Definition": reading.text,
     "Started": reading.seconds(0, 1e12),
     "Reason": reading.free_text,
+    "Leaving": reading.boolean,
 }
 _CLAIM_NAMES = {
     "Node": "node",
@@ -134,6 +143,7 @@ _CLAIM_NAMES = {
     "Definition": "definition",
     "Started": "started",
     "Reason": "reason",
+    "Leaving": "leaving",
 }
 
 

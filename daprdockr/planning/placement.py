@@ -14,7 +14,6 @@ Note [Claims arrive one by one]
 from __future__ import annotations
 
 import hashlib
-from collections import Counter
 from collections.abc import Iterable, Mapping
 
 from attrs import frozen
@@ -37,6 +36,12 @@ def meets(constraint: Constraint, candidate: Candidate) -> bool:
     """Whether a node's labels meet a constraint; ``node`` is a label every node has."""
     value = candidate.name if constraint.label == "node" else candidate.labels.get(constraint.label)
     return (value == constraint.value) == constraint.equal
+
+
+def able(definition: Definition, candidates: Iterable[Candidate]) -> list[Candidate]:
+    """The candidates that meet all constraints of a definition."""
+    constraints = definition.placement.constraints
+    return [candidate for candidate in candidates if all(meets(constraint, candidate) for constraint in constraints)]
 
 
 def rank(
@@ -75,12 +80,10 @@ def _able(
     service: ServiceName, definition: Definition, held: Mapping[str, int], candidates: Iterable[Candidate]
 ) -> list[str]:
     """The nodes that may take an instance; first those with the fewest claims of other services."""
-    placement = definition.placement
     loads = {
         candidate.name: candidate.load - held.get(candidate.name, 0)
-        for candidate in candidates
-        if all(meets(constraint, candidate) for constraint in placement.constraints)
-        and not (placement.one_per_node and held.get(candidate.name))
+        for candidate in able(definition, candidates)
+        if not (definition.placement.one_per_node and held.get(candidate.name))
     }
     return sorted(loads, key=lambda node: (loads[node], _tie(service, node)))
 

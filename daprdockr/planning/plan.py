@@ -31,18 +31,22 @@ from daprdockr.model.cluster import Claim
 from daprdockr.model.definition import Definition
 from daprdockr.model.host import ContainerState, Port, Status
 from daprdockr.model.names import InstanceName
+from daprdockr.model.records import ClaimRecord
 from daprdockr.planning.attempts import NONE
 from daprdockr.planning.placement import rank
 from daprdockr.planning.situation import Here, Situation
 from daprdockr.planning.steps import (
     CreateContainer,
+    DropSuccession,
     PullImage,
     ReleaseClaim,
     RemoveContainer,
     StartContainer,
     Step,
     StopContainer,
+    Succeed,
     TakeClaim,
+    TakeSuccession,
     WriteClaim,
 )
 from daprdockr.planning.telling import settled_at, tell
@@ -73,6 +77,7 @@ def plan(situation: Situation, now: float) -> Plan:
         for instance in _instances(situation):
             found.extend(_instance(situation, instance, now))
         found.extend(_free(situation, now))
+        found.extend(_vacant(situation, now))
     steps: dict[object, Step] = {}
     for step in found:
         if not isinstance(step, Wait):
@@ -82,22 +87,30 @@ def plan(situation: Situation, now: float) -> Plan:
 
 def _instances(situation: Situation) -> list[InstanceName]:
     """The instances this node owns or has a container of."""
-    owned = {number for number, claim in situation.claims.items() if claim.node == situation.here.node}
+    held = (*situation.claims.items(), *situation.successors.items())
+    owned = {number for number, claim in held if claim.node == situation.here.node}
     numbers = owned.union(situation.containers)
     return [InstanceName(situation.name, number) for number in sorted(numbers)]
 
 
 def _instance(situation: Situation, instance: InstanceName, now: float) -> Iterator[Step | Wait]:
-    claim = situation.claims.get(instance.number)
+    node = situation.here.node
+    claim, successor = situation.claims.get(instance.number), situation.successors.get(instance.number)
+    succeeding = successor is not None and successor.node == node
     service = situation.service
-    if service is None or instance.number > service.definition.instances:
+    wanted = service is not None and instance.number <= service.definition.instances
+    if successor is not None and succeeding and not (wanted and claim and claim.node != node and claim.record.leaving):
+        yield from _drop(situation, successor)
+    if service is None or not wanted:
         yield from _unwanted(situation, instance, claim)
     elif claim is None:
         return
-    elif claim.node == situation.here.node:
+    elif claim.node == node:
         yield from _own(situation, claim, service.definition, now)
+    elif successor is not None and succeeding and claim.record.leaving:
+        yield from _succeed(situation, claim, successor, service.definition, now)
     else:
-        yield from _surplus(situation, claim)
+        yield from _surplus(situation, claim, service.definition, now)
 
 
 def _unwanted(situation: Situation, instance: InstanceName, claim: Claim | None) -> Iterator[Step]:
@@ -120,12 +133,37 @@ def _knew(here: Here, container: ContainerState, claim: Claim | None) -> bool:
     return adopted or (container.cluster == here.cluster and container.revision <= here.revision)
 
 
-def _surplus(situation: Situation, claim: Claim) -> Iterator[Step]:
-    """Another node owns the instance: our copy goes once that one is healthy, or at once if ours does not run."""
-    if situation.here.in_touch:
-        for container in situation.of(claim.instance):
-            if claim.record.healthy or not container.running:
-                yield _remove(container, f"{claim.instance} runs on {claim.node}")
+def _surplus(situation: Situation, claim: Claim, definition: Definition, now: float) -> Iterator[Step | Wait]:
+    """
+    Another node owns the instance: our copy goes when that one has been healthy for the seconds of ``Drain``, in which
+    all routes and names turn to it; or at once if ours does not run.
+    """
+    if not situation.here.in_touch:
+        return
+    due = situation.surplus_since.get(claim.instance.number, now) + definition.update.drain
+    for container in situation.of(claim.instance):
+        if not container.running or (claim.record.healthy and due <= now):
+            yield _remove(container, f"{claim.instance} runs on {claim.node}")
+        elif claim.record.healthy:
+            yield Wait(due)
+
+
+def _succeed(
+    situation: Situation, claim: Claim, successor: Claim, definition: Definition, now: float
+) -> Iterator[Step | Wait]:
+    """An instance leaves its owner for us: bring our container up, and when that is healthy take the owner's place."""
+    here = situation.here
+    confirmed = here.may_claim and successor.lease == here.lease
+    record = tell(situation, claim.instance, definition, now)
+    if confirmed and record.healthy:
+        yield Succeed(claim.instance, record, claim.fence, successor.fence)
+    yield from _keep_running(situation, successor, definition, confirmed, now)
+
+
+def _drop(situation: Situation, successor: Claim) -> Iterator[Step]:
+    """The owner is gone, or keeps the instance, or it is not wanted any more: nothing is taken over."""
+    if situation.here.may_claim and successor.lease == situation.here.lease:
+        yield DropSuccession(successor.instance, successor.fence)
 
 
 def _own(situation: Situation, claim: Claim, definition: Definition, now: float) -> Iterator[Step | Wait]:
@@ -135,6 +173,14 @@ def _own(situation: Situation, claim: Claim, definition: Definition, now: float)
         record = tell(situation, instance, definition, now)
         if record != claim.record:
             yield WriteClaim(instance, record, claim.fence)
+    yield from _keep_running(situation, claim, definition, confirmed, now)
+
+
+def _keep_running(
+    situation: Situation, claim: Claim, definition: Definition, confirmed: bool, now: float
+) -> Iterator[Step | Wait]:
+    """One container of the present definition runs, and no other, whether the claim is held or to be taken over."""
+    instance = claim.instance
     containers = situation.of(instance)
     current = [c for c in containers if c.definition == definition.digest]
     if current and current[0].running:
@@ -206,3 +252,23 @@ def _free(situation: Situation, now: float) -> Iterator[Step | Wait]:
         due = situation.free_since.get(instance.number, now) + place * PATIENCE
         take = TakeClaim(instance, tell(situation, instance, definition, now))
         yield take if due <= now else Wait(due)
+
+
+def _vacant(situation: Situation, now: float) -> Iterator[Step | Wait]:
+    """Prepare to take over instances that leave their owners, in the order of the same ranking."""
+    if situation.service is None or not situation.here.may_claim:
+        return
+    definition, node = situation.service.definition, situation.here.node
+    vacant = [
+        claim
+        for number, claim in sorted(situation.claims.items())
+        if claim.record.leaving and number not in situation.successors and number <= definition.instances
+    ]
+    for claim in vacant:
+        others = [candidate for candidate in situation.candidates if candidate.name != claim.node]
+        held = Counter(c.node for c in (*situation.claims.values(), *situation.successors.values()))
+        order = rank([claim.instance], definition, held, others)[claim.instance]
+        if node in order:
+            due = situation.free_since.get(claim.instance.number, now) + order.index(node) * PATIENCE
+            take = TakeSuccession(claim.instance, ClaimRecord(node=node, addresses=situation.here.addresses))
+            yield take if due <= now else Wait(due)

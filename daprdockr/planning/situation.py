@@ -38,7 +38,9 @@ class Situation:
     One service, now. ``held`` says that its definition exists but can not be read. ``claims`` and ``containers`` (this
     node's) go by instance number. ``verdicts`` are the outcomes of
     health checks by container id; ``free_since`` is when this node first saw an instance without a claim, in
-    seconds of the monotonic clock; ``lost`` are claims that were this node's and are nobody's now.
+    seconds of the monotonic clock; ``lost`` are claims that were this node's and are nobody's now. ``successors`` are
+    those who take instances over from their owners; ``leaving`` are our instances that should get one;
+    ``surplus_since`` is when our copy of an instance was first seen to have a healthy owner elsewhere.
     """
 
     here: Here
@@ -54,11 +56,22 @@ class Situation:
     candidates: tuple[Candidate, ...] = ()
     free_since: Mapping[int, float] = field(factory=dict)
     lost: Mapping[int, Claim] = field(factory=dict)
+    successors: Mapping[int, Claim] = field(factory=dict)
+    leaving: frozenset[int] = frozenset()
+    surplus_since: Mapping[int, float] = field(factory=dict)
 
     def of(self, instance: InstanceName) -> tuple[ContainerState, ...]:
         """This node's containers of one instance: running ones first, then by start, the latest first."""
         mine = self.containers.get(instance.number, ())
         return tuple(sorted(mine, key=lambda c: (not c.running, -c.started, c.id)))
+
+    def own(self, instance: InstanceName) -> Claim | None:
+        """This node's claim of an instance, or its succession, or the claim it had before its lease ended."""
+        number = instance.number
+        for held in (self.claims, self.successors):
+            if number in held and held[number].node == self.here.node:
+                return held[number]
+        return None if number in self.claims else self.lost.get(number)
 
     def tries(self, instance: InstanceName) -> Attempts:
         return self.attempts.get(instance, NONE)

@@ -71,6 +71,56 @@ class ReleaseClaim:
 
 
 @frozen
+class TakeSuccession:
+    """Become the one that takes an instance over from its owner: create the successor's key under this node's lease."""
+
+    instance: InstanceName
+    record: ClaimRecord
+
+    @property
+    def lane(self) -> Lane:
+        return Lane("claim", str(self.instance))
+
+    def __str__(self) -> str:
+        return f"prepare to take over {self.instance}"
+
+
+@frozen
+class Succeed:
+    """
+    Take the owner's place: one transaction compares both create revisions, the owner's (``owner``) and ours
+    (``fence``), puts our record and lease into the claim, and deletes the successor's key.
+    """
+
+    instance: InstanceName
+    record: ClaimRecord
+    owner: int
+    fence: int
+
+    @property
+    def lane(self) -> Lane:
+        return Lane("claim", str(self.instance))
+
+    def __str__(self) -> str:
+        return f"take over {self.instance}"
+
+
+@frozen
+class DropSuccession:
+    """Give up a succession that has become pointless; compared with ``fence``."""
+
+    instance: InstanceName
+    fence: int
+
+    @property
+    def lane(self) -> Lane:
+        return Lane("claim", str(self.instance))
+
+    def __str__(self) -> str:
+        return f"no longer take over {self.instance}"
+
+
+@frozen
 class PullImage:
     """Find out what this host has under an image reference, and pull it if that is nothing."""
 
@@ -149,13 +199,7 @@ class RemoveContainer:
         return f"remove container {self.container[:12]} of {self.instance}: {self.reason}"
 
 
-Step = (
-    TakeClaim
-    | WriteClaim
-    | ReleaseClaim
-    | PullImage
-    | CreateContainer
-    | StartContainer
-    | StopContainer
-    | RemoveContainer
-)
+ClaimStep = TakeClaim | WriteClaim | ReleaseClaim | TakeSuccession | Succeed | DropSuccession
+CLAIM_STEPS = (TakeClaim, WriteClaim, ReleaseClaim, TakeSuccession, Succeed, DropSuccession)
+ContainerStep = PullImage | CreateContainer | StartContainer | StopContainer | RemoveContainer
+Step = ClaimStep | ContainerStep

@@ -13,11 +13,13 @@ from daprdockr.planning.situation import Situation
 
 
 def tell(situation: Situation, instance: InstanceName, definition: Definition, now: float) -> ClaimRecord:
-    """
-    The record of an instance of ours. It changes only when a person or another node should know.
+    """The record of an instance of ours. It changes only when a person or another node should know."""
+    record = _tell_state(situation, instance, definition, now)
+    return evolve(record, leaving=instance.number in situation.leaving)
 
-    As long as nothing is known of a container that was told of before (this agent has just begun), that stands.
-    """
+
+def _tell_state(situation: Situation, instance: InstanceName, definition: Definition, now: float) -> ClaimRecord:
+    """As long as nothing is known of a container that was told of before (this agent has just begun), that stands."""
     serving = next((c for c in situation.of(instance) if c.running), None)
     if serving is None:
         return _tell_absent(situation, instance, definition, now)
@@ -73,8 +75,8 @@ def _tell_absent(situation: Situation, instance: InstanceName, definition: Defin
 def _before(situation: Situation, instance: InstanceName) -> ClaimRecord:
     """What was told last, which keeps the ports in memory, or the beginning of a claim."""
     here = situation.here
-    claim = situation.claims.get(instance.number, situation.lost.get(instance.number))
-    if claim is not None and claim.node == here.node:
+    claim = situation.own(instance)
+    if claim is not None:
         return evolve(claim.record, addresses=here.addresses)
     return ClaimRecord(node=here.node, addresses=here.addresses)
 

@@ -67,6 +67,7 @@ def settings(node: str, state_dir: Path, **changed: Any) -> Settings:
         "docker_workers": 2,
         "cpuprofile": None,
         "embedded_etcd": False,
+        "no_rebalance": True,
         "ephemeral": False,
     }
     return Settings(**{**given, **changed})

@@ -138,6 +138,7 @@ class Agent:
                 if node not in cluster.cordoned
             ),
             free_since=self._free_since(name),
+            surplus_since=dict.fromkeys(containers, 0.0),  # drained already: that takes time and nothing else
         )
 
     def _free_since(self, name: ServiceName) -> dict[int, float]:

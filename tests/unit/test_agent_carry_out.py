@@ -11,7 +11,9 @@ from attrs import define, evolve, field
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
-from daprdockr.agent.carry_out import ClaimLost, Hands
+from daprdockr.agent.carry_out import CarryOut
+from daprdockr.agent.claim_steps import ClaimLost, ClaimSteps
+from daprdockr.agent.container_steps import ContainerSteps
 from daprdockr.agent.host import Host
 from daprdockr.agent.mirror import Mirror
 from daprdockr.agent.statedir import StateDir
@@ -63,8 +65,8 @@ class RecordingEngine(MemoryEngine):
         return MemoryEngine.create(self, name, body)
 
 
-class HandsCase(SynchronousTestCase):
-    """Hands between a store and an engine; ``here`` is the node they act for."""
+class CarryOutCase(SynchronousTestCase):
+    """Steps are carried out between a store and an engine; ``here`` is the node that acts."""
 
     def setUp(self) -> None:
         self.clock = LoopClock()
@@ -78,6 +80,8 @@ class HandsCase(SynchronousTestCase):
             run=run_at_once,
             cluster=Cluster(KEYS),
             state=StateDir(Path(self.mktemp())),
+            store=self.store,
+            draw_identity=lambda: 7,
             follow=lambda mirror: SteppedFollower(self.store, KEYS.root, mirror),
             on_changes=lambda changes: None,
         )
@@ -90,17 +94,16 @@ class HandsCase(SynchronousTestCase):
             on_answer=lambda: None,
         )
         self.here = Here("a", ADDRESSES, self.store.grant(60).id, in_touch=True, cluster=7, revision=1)
-        self.hands = Hands(
-            keys=KEYS,
-            store=self.store,
-            engine=self.engine,
-            run_etcd=run_at_once,
-            run_docker=run_at_once,
-            run_stops=self.stops,
-            mirror=self.mirror,
-            host=self.host,
-            here=lambda: self.here,
-            resolvers=lambda: self.resolvers,
+        self.carry_out = CarryOut(
+            ClaimSteps(store=self.store, run=run_at_once, mirror=self.mirror, here=lambda: self.here),
+            ContainerSteps(
+                engine=self.engine,
+                run=run_at_once,
+                run_slow=self.stops,
+                host=self.host,
+                here=lambda: self.here,
+                resolvers=lambda: self.resolvers,
+            ),
         )
 
     def do(self, step: Step) -> None:
@@ -108,7 +111,7 @@ class HandsCase(SynchronousTestCase):
         self.successResultOf(self.begin(step))
 
     def begin(self, step: Step) -> Deferred[None]:
-        return Deferred.fromCoroutine(self.hands(step))
+        return Deferred.fromCoroutine(self.carry_out(step))
 
     def fails(self, step: Step, error: type[Exception]) -> str:
         """Carry out a step that fails; the text of its error."""
@@ -126,7 +129,7 @@ class HandsCase(SynchronousTestCase):
         return created
 
 
-class ClaimTests(HandsCase):
+class ClaimTests(CarryOutCase):
     """Claims are transactions; the mirror has them at once."""
 
     def take(self) -> Claim:
@@ -200,7 +203,7 @@ class ClaimTests(HandsCase):
         self.assertIsNotNone(self.store.get(KEY))
 
 
-class ImageTests(HandsCase):
+class ImageTests(CarryOutCase):
     """Images."""
 
     def test_there(self) -> None:
@@ -235,7 +238,7 @@ class ImageTests(HandsCase):
         self.failureResultOf(done, ImageAbsent)
 
 
-class ContainerTests(HandsCase):
+class ContainerTests(CarryOutCase):
     """Containers."""
 
     def test_create(self) -> None:

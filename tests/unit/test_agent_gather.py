@@ -38,7 +38,7 @@ class HereTests(GatherCase):
         here = self.agent.gather.here()
         self.assertEqual((here.node, here.addresses, here.lease), ("a", ("10.0.0.1",), self.agent.heartbeat.lease))
         self.assertTrue(here.may_claim)
-        self.assertEqual((here.cluster, here.revision), (self.cluster.store.cluster_id, self.cluster.store.revision))
+        self.assertEqual((here.cluster, here.revision), (self.agent.cluster.identity, self.cluster.store.revision))
 
     def test_etcd_away(self) -> None:
         """Without etcd it is out of touch at once, and without a lease when that is over."""

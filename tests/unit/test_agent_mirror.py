@@ -16,6 +16,7 @@ from daprdockr.model.keys import Keys
 from daprdockr.model.names import ServiceName
 from daprdockr.model.seams import Run
 from tests.fakes.run import HeldRun, LoopClock, run_at_once
+from tests.fakes.store import MemoryStore
 from tests.unit.situations import WEB, instance, starting_record
 
 KEYS = Keys()
@@ -52,6 +53,7 @@ class MirrorCase(SynchronousTestCase):
         self.clock = LoopClock()
         self.changes: list[Changes] = []
         self.follower = SilentFollower()
+        self.store = MemoryStore()
         path = Path(self.mktemp())
         path.mkdir(parents=True)
         self.state = StateDir(path)
@@ -63,12 +65,15 @@ class MirrorCase(SynchronousTestCase):
             run=run,
             cluster=Cluster(KEYS),
             state=self.state,
+            store=self.store,
+            draw_identity=lambda: 7,
             follow=lambda mirror: self.follower,
             on_changes=self.changes.append,
         )
 
     def listed(self, revision: int, *entries: Entry, cluster: int = 1) -> None:
-        self.mirror.listed(Listing(cluster, revision, entries))
+        """Of an etcd that has an identity."""
+        self.mirror.listed(Listing(cluster, revision, (Entry(KEYS.identity, b"7", 1, 1), *entries)))
         self.clock.advance(0)
 
     def changed(self, revision: int, *changes: Change, cluster: int = 1) -> None:
@@ -268,7 +273,7 @@ class DiskTests(MirrorCase):
         self.clock.advance(KEEP_DELAY / 2)
         self.assertEqual(run.names, ["write_listing"])
         run.end("write_listing")
-        self.assertEqual(self.kept(), (6, [KEYS.service(WEB), KEYS.service(API)]))
+        self.assertEqual(self.kept(), (6, [KEYS.identity, KEYS.service(WEB), KEYS.service(API)]))
         self.clock.advance(60)
         self.assertEqual(run.names, [])
 

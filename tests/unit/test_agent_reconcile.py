@@ -8,7 +8,7 @@ from attrs import evolve
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
-from daprdockr.agent.carry_out import ClaimLost
+from daprdockr.agent.claim_steps import ClaimLost
 from daprdockr.agent.host import Host
 from daprdockr.agent.reconcile import LONGEST_REASON, SETTLE, SWEEP, Reconcile
 from daprdockr.agent.workers import Stopped

@@ -22,6 +22,10 @@ ONE, TWO = "1.web.myapp", "2.web.myapp"
 TTL = 6.0
 
 
+DRAIN = 10
+"""Seconds that a copy which runs elsewhere too serves on (``Update.Drain``)."""
+
+
 class DoomedEngine(MemoryEngine):
     """While ``doomed`` what it starts has ended before it says so."""
 
@@ -433,7 +437,7 @@ class SeveralNodesTests(SynchronousTestCase):
         self.cluster.advance(TTL + 2)
         other = starts(b)
         self.cluster.succeed(a)
-        self.cluster.advance(5)
+        self.cluster.advance(5 + DRAIN)
         self.assertEqual((a.docker.states, starts(b)), ([], other))
 
     def test_back_before_the_other_is_well(self) -> None:
@@ -451,7 +455,7 @@ class SeveralNodesTests(SynchronousTestCase):
         self.cluster.advance(10)
         self.assertEqual(starts(successor), kept)
         b.complaints.clear()
-        self.cluster.advance(10)
+        self.cluster.advance(10 + DRAIN)
         self.assertEqual((a.docker.states, len(b.running)), ([], 2))
 
     def test_frozen(self) -> None:
@@ -464,7 +468,7 @@ class SeveralNodesTests(SynchronousTestCase):
         self.assertEqual((len(a.running), len(b.running)), (1, 2))
         self.cluster.agents.append(a)
         a.clock.advance(TTL + 2)
-        self.cluster.advance(5)
+        self.cluster.advance(5 + DRAIN)
         self.assertEqual((len(a.running), len(b.running)), (0, 2))
 
     def test_cordoned(self) -> None:

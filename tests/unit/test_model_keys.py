@@ -45,7 +45,6 @@ class KeysTests(SynchronousTestCase):
         others = (
             "events/1-a",
             "rollouts/myapp/web",
-            "instances/myapp/web/1/next",
             "instances/myapp/web/x",
             "novelty",
             "",

@@ -26,6 +26,7 @@ CLAIM = {
     "Definition": "0123456789ab",
     "Started": 1.5,
     "Reason": "",
+    "Leaving": False,
 }
 ANYTHING = st.one_of(st.binary(max_size=60), JSON.map(lambda value: json.dumps(value).encode()))
 

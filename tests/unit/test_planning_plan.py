@@ -353,11 +353,17 @@ class OneTooManyTests(PlanTestCase):
         )
 
     def test_runs_elsewhere_and_is_well(self) -> None:
-        """When another node has the claim, our copy goes once that one's is healthy."""
+        """When another node has the claim, our copy goes once that one's has been healthy for the drain."""
+        drained = {1: NOW - WEB_1.update.drain}
         self.assert_steps(
-            situation(claims=(claim(OTHERS),), containers=(RUNNING,)),
+            situation(claims=(claim(OTHERS),), containers=(RUNNING,), surplus_since=drained),
             StopContainer(FIRST, "c1", 3, "1.web.myapp runs on b"),
         )
+
+    def test_runs_elsewhere_and_drains(self) -> None:
+        """Until all routes had time to turn to the other one, our copy serves on."""
+        seen = situation(claims=(claim(OTHERS),), containers=(RUNNING,), surplus_since={1: NOW - 1})
+        self.assertEqual(plan(seen, NOW), Plan((), NOW - 1 + WEB_1.update.drain))
 
     def test_elsewhere_but_not_well(self) -> None:
         """As long as the other node's instance is not healthy our copy stays."""

@@ -1,0 +1,95 @@
+"""
+Carrying out steps about claims: each is one transaction in etcd, and what it changed is noted in the mirror.
+
+Decides nothing. A transaction whose condition did not hold raises; the watch will tell why.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from daprdockr.agent.mirror import Mirror
+from daprdockr.model.entries import Absent, Condition, Delete, Deleted, Entry, Fence, Operation, Put
+from daprdockr.model.errors import DaprdockrError
+from daprdockr.model.names import InstanceName
+from daprdockr.model.seams import Run, Store
+from daprdockr.planning.situation import Here
+from daprdockr.planning.steps import (
+    ClaimStep,
+    DropSuccession,
+    ReleaseClaim,
+    Succeed,
+    TakeClaim,
+    TakeSuccession,
+    WriteClaim,
+)
+
+
+class ClaimLost(DaprdockrError):
+    """Another node was first, or the claim is not ours any more; the watch will tell."""
+
+
+class ClaimSteps:
+    """
+    :param run: runs a call to ``store`` in a thread.
+    :param here: this node, as it is at the moment of the call.
+    """
+
+    def __init__(self, *, store: Store, run: Run, mirror: Mirror, here: Callable[[], Here]) -> None:
+        self._store = store
+        self._run = run
+        self._mirror = mirror
+        self._keys = mirror.cluster.keys
+        self._here = here
+
+    async def __call__(self, step: ClaimStep) -> None:
+        """
+        Carry out one step.
+
+        :raises EtcdError: as the store does. :raises ClaimLost: a transaction's condition did not hold.
+        """
+        match step:
+            case TakeClaim():
+                await self._take(step.instance, self._keys.claim(step.instance), step.record.encode())
+            case TakeSuccession():
+                await self._take(step.instance, self._keys.successor(step.instance), step.record.encode())
+            case WriteClaim():
+                await self._write(step)
+            case Succeed():
+                await self._succeed(step)
+            case ReleaseClaim():
+                await self._release(step.instance, self._keys.claim(step.instance), step.fence)
+            case DropSuccession():
+                await self._release(step.instance, self._keys.successor(step.instance), step.fence)
+
+    async def _take(self, instance: InstanceName, key: str, value: bytes) -> None:
+        lease = self._here().lease
+        revision = await self._commit(instance, [Absent(key)], [Put(key, value, lease)])
+        self._mirror.note(Entry(key, value, revision, revision, lease))
+
+    async def _write(self, step: WriteClaim) -> None:
+        key, value, lease = self._keys.claim(step.instance), step.record.encode(), self._here().lease
+        revision = await self._commit(step.instance, [Fence(key, step.fence, lease)], [Put(key, value, lease)])
+        self._mirror.note(Entry(key, value, step.fence, revision, lease))
+
+    async def _succeed(self, step: Succeed) -> None:
+        """One revision in etcd's order in which the owner changes: nobody ever sees two, or none."""
+        claim, successor = self._keys.claim(step.instance), self._keys.successor(step.instance)
+        value, lease = step.record.encode(), self._here().lease
+        conditions = [Fence(claim, step.owner), Fence(successor, step.fence, lease)]
+        revision = await self._commit(step.instance, conditions, [Put(claim, value, lease), Delete(successor)])
+        self._mirror.note(Entry(claim, value, step.owner, revision, lease), Deleted(successor, revision))
+
+    async def _release(self, instance: InstanceName, key: str, fence: int) -> None:
+        revision = await self._commit(instance, [Fence(key, fence, self._here().lease)], [Delete(key)])
+        self._mirror.note(Deleted(key, revision))
+
+    async def _commit(
+        self, instance: InstanceName, conditions: Sequence[Condition], operations: Sequence[Operation]
+    ) -> int:
+        if not self._here().lease:
+            raise ClaimLost(f"this node has no lease to hold {instance} under")
+        commit = await self._run(self._store.commit, conditions, operations)
+        if not commit.succeeded:
+            raise ClaimLost(f"the claim of {instance} is not this node's")
+        return commit.revision

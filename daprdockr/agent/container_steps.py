@@ -1,0 +1,106 @@
+"""
+Carrying out steps about images and containers: the calls to the Engine, and what their outcome changes in the host.
+
+Decides nothing. A step that fails raises; what that means for the next try is the reconcile loop's to say.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from daprdockr.agent.host import Host
+from daprdockr.agent.ports import choose_ports, is_free
+from daprdockr.model.errors import EngineError, ImageAbsent
+from daprdockr.model.host import Port
+from daprdockr.model.names import InstanceName
+from daprdockr.model.seams import Engine, Run
+from daprdockr.planning.body import container_body, container_labels, container_name
+from daprdockr.planning.situation import Here
+from daprdockr.planning.steps import (
+    ContainerStep,
+    CreateContainer,
+    PullImage,
+    RemoveContainer,
+    StartContainer,
+    StopContainer,
+)
+
+
+class ContainerSteps:
+    """
+    :param run: runs a call to ``engine`` in a thread.
+    :param run_slow: the same for calls that take long: a stop holds its thread for the whole grace of a container.
+    :param here: this node, as it is at the moment of the call.
+    :param resolvers: addresses that containers get as DNS servers.
+    """
+
+    def __init__(
+        self,
+        *,
+        engine: Engine,
+        run: Run,
+        run_slow: Run,
+        host: Host,
+        here: Callable[[], Here],
+        resolvers: Callable[[], Sequence[str]],
+    ) -> None:
+        self._engine = engine
+        self._run = run
+        self._run_slow = run_slow
+        self._host = host
+        self._here = here
+        self._resolvers = resolvers
+
+    async def __call__(self, step: ContainerStep) -> None:
+        """Carry out one step. :raises EngineError: as the Engine's adapter does."""
+        match step:
+            case PullImage():
+                await self._pull(step)
+            case CreateContainer():
+                await self._create(step)
+            case StartContainer():
+                await self._start(step)
+            case StopContainer():
+                await self._stop(step)
+            case RemoveContainer():
+                await self._run_slow(self._engine.remove, step.container)
+                self._host.forget(step.container)
+
+    async def _pull(self, step: PullImage) -> None:
+        image = await self._run(self._engine.image, step.reference)
+        if image is None:
+            await self._run_slow(self._engine.pull, step.reference)
+            image = await self._run(self._engine.image, step.reference)
+        if image is None:
+            raise ImageAbsent(f"image {step.reference} is not there after it was pulled")
+        self._host.pulled(step.reference, image)
+
+    async def _create(self, step: CreateContainer) -> None:
+        here, instance, definition = self._here(), step.instance, step.definition
+        ports = await self._run(choose_ports, instance, step.ports, self._taken(instance), is_free)
+        labels = container_labels(instance, definition, here.node, here.cluster, step.fence)
+        body = container_body(instance, definition, ports, labels, self._resolvers())
+        try:
+            container = await self._run(self._engine.create, container_name(instance, definition), body)
+        except ImageAbsent:
+            self._host.images.pop(definition.container.image, None)
+            raise
+        await self._host.look_at(container)
+
+    async def _start(self, step: StartContainer) -> None:
+        try:
+            state = await self._run(self._engine.start, step.container)
+        except EngineError:
+            await self._host.look_at(step.container)  # it tells why it could not start, which decides what comes next
+            raise
+        self._host.update(state)
+
+    async def _stop(self, step: StopContainer) -> None:
+        self._host.stopping(step.container)
+        await self._run_slow(self._engine.stop, step.container, step.grace)
+        await self._host.look_at(step.container)
+
+    def _taken(self, instance: InstanceName) -> set[tuple[str, int]]:
+        """The host ports of all other instances here, whether their containers run or not."""
+        others: list[Port] = [p for c in self._host.containers if c.instance != instance for p in c.ports]
+        return {(port.protocol, port.host) for port in others}

@@ -1,0 +1,24 @@
+"""Since when something has been so, from this node's view: the memory behind every "not at once"."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from daprdockr.model.names import ServiceName
+
+
+class FirstSeen:
+    """Times of the monotonic clock by service and instance number; what is not so any more is forgotten."""
+
+    def __init__(self) -> None:
+        self._times: dict[ServiceName, dict[int, float]] = {}
+
+    def __call__(self, service: ServiceName, numbers: Iterable[int], now: float) -> Mapping[int, float]:
+        """Of these numbers it is so now: since when, each. Of all others of the service it is not."""
+        before = self._times.get(service, {})
+        times = {number: before.get(number, now) for number in numbers}
+        if times:
+            self._times[service] = times
+        else:
+            self._times.pop(service, None)
+        return times
