@@ -138,6 +138,25 @@ inline keep_former(k) {
     fi
 }
 
+#define is_idle(i, k) (container[at(i, k)] == NONE && !request[at(i, k)])
+#define is_bystander(i, k) (is_idle(i, k) && owner(view[at(i, k)]) != i && next(view[at(i, k)]) != i)
+
+/* What stands there, as node i reads it: of another's lease it knows nothing. */
+#define read_by(i, version) (owner(version) == (i) -> (version) : without(version, LEASE))
+
+/* See Note [Bystanders]. */
+inline forget_what_is_no_matter(i, k) {
+    if
+    :: !in_touch[i] ->
+        unseen[at(i, k)] = 0;
+        view[at(i, k)] = (owner(view[at(i, k)]) == i && !STOPS -> i : 0)
+    :: in_touch[i] && is_bystander(i, k) ->
+        unseen[at(i, k)] = 0;
+        view[at(i, k)] = read_by(i, etcd[k])
+    :: else
+    fi
+}
+
 inline change(k, version) {
     former[k] = etcd[k];
     etcd[k] = version;
@@ -150,7 +169,8 @@ inline change(k, version) {
         :: owner(etcd[k]) == n -> beaten[at(n, k)] = 0
         :: owner(etcd[k]) != n && owner(etcd[k]) && (etcd[k] & HEALTHY) -> beaten[at(n, k)] = 1
         :: else
-        fi
+        fi;
+        forget_what_is_no_matter(n, k)
     }
     keep_former(k)
 }
@@ -263,21 +283,20 @@ inline commit(i, k) {
 
 /* ---- an agent ------------------------------------------------------------------------------------------------ */
 
-/* What stands there, as node i reads it: of another's lease it knows nothing. */
-#define read_by(i, version) (owner(version) == (i) -> (version) : without(version, LEASE))
-
 inline see_present(i, k) {
     view[at(i, k)] = read_by(i, etcd[k]);
     unseen[at(i, k)] = 0;
+    forget_what_is_no_matter(i, k);
     keep_former(k)
 }
 
 inline lose_touch(i) {
+    in_touch[i] = 0;
     for (q : 0 .. INSTANCES - 1) {
-        unseen[at(i, q)] = 0;
+        forget_what_is_no_matter(i, q);
         keep_former(q)
     }
-    in_touch[i] = 0
+    skip
 }
 
 /* The agent's memory is lost; what it asked of the Engine goes on. */
@@ -309,6 +328,9 @@ inline lose_answer(i, k) {
     leaving[at(i, k)] = 0;
 #ifndef TRUSTS_VIEW_AFTER_LOST_ANSWER
     lose_touch(i)
+#else
+    forget_what_is_no_matter(i, k);
+    keep_former(k)
 #endif
 }
 
@@ -410,6 +432,12 @@ inline be_answered(i, k) {
     fi
 }
 
+inline end_container(i, k) {
+    container[at(i, k)] = NONE;
+    forget_what_is_no_matter(i, k);
+    keep_former(k)
+}
+
 #ifdef ON_PARTITION_STOP
 #ifdef STARTS_ANY_TIME
 #define may_start(i, k) is_own(i, k)
@@ -463,10 +491,11 @@ end:
     /* a listing of our etcd */
     :: d_step {
         !in_touch[i] ->
+        in_touch[i] = 1;
         for (q : 0 .. INSTANCES - 1) {
             see_present(i, q)
         }
-        in_touch[i] = 1
+        skip
     }
     /* fault: etcd does not answer, or another one does: empty, foreign or put back; frozen */
     :: d_step { fault && in_touch[i] -> happens; lose_touch(i) }
@@ -501,6 +530,7 @@ end:
         unseen[at(i, k)] ->
         view[at(i, k)] = read_by(i, (unseen[at(i, k)] == 2 -> former[k] : etcd[k]));
         unseen[at(i, k)]--;
+        forget_what_is_no_matter(i, k);
         keep_former(k)
     }
 
@@ -540,11 +570,11 @@ end:
         assert(found == 1) /* law: with OnPartition stop never two running copies */
 #endif
     }
-    :: d_step { container[at(i, k)] == STOPPING -> container[at(i, k)] = NONE }
+    :: d_step { container[at(i, k)] == STOPPING -> end_container(i, k) }
     /* fault: it dies */
     :: d_step {
         fault && DEATHS && (container[at(i, k)] == STARTING || container[at(i, k)] == FIT) -> happens;
-        container[at(i, k)] = NONE
+        end_container(i, k)
     }
     /* a copy that is not ours goes once the other is healthy */
     :: d_step { is_surplus(i, k) && container[at(i, k)] == FIT -> stop_surplus(i, k) }
@@ -553,7 +583,7 @@ end:
         STOPS && lease[i] >= ENDING && container[at(i, k)] == FIT ->
         container[at(i, k)] = STOPPING
     }
-    :: d_step { STOPS && lease[i] >= ENDING && container[at(i, k)] == STARTING -> container[at(i, k)] = NONE }
+    :: d_step { STOPS && lease[i] >= ENDING && container[at(i, k)] == STARTING -> end_container(i, k) }
     od
 }
 
