@@ -128,6 +128,8 @@ class Host(Service):
     # What the listener calls, in its own thread.
 
     def on_event(self, action: str, container: str) -> None:
+        if action == "create":
+            return  # who created it knows, and until it starts it is nobody else's matter
         self._reactor.callFromThread(self.look_at, container)
 
     def on_connected(self) -> None:

@@ -157,7 +157,9 @@ class Cluster:
     def etcdctl(self, *words: str) -> str:
         environment = os.environ | {"ETCDCTL_API": "3"}
         command = ["etcdctl", f"--endpoints={self.etcd}", *words]
-        return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=30, check=True).stdout
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
+        assert done.stdout, f"{' '.join(command)}: {done.stderr}"
+        return done.stdout
 
     def leader(self) -> Host:
         """The host whose member leads."""
@@ -240,7 +242,7 @@ class Cluster:
     def until_well(self) -> None:
         """Wait until each agent says that all is well."""
         for host in self.hosts:
-            self.until(lambda asked=host.asked: not asked.trouble(), f"{host.name} is well")
+            self.until(host.asked.is_well, f"{host.name} is well")
 
     def reset(self) -> None:
         """Undo all harm, delete all services and wait until nothing of them is left."""

@@ -27,6 +27,9 @@ class Asked:
         url = f"http://{self.address}/?[1-{times}]"
         return set(_output(["curl", "-s", "-m", "10", "-H", f"Host: {host_name}", url]).splitlines())
 
+    def is_well(self) -> bool:
+        return not self.trouble()
+
     def trouble(self) -> str:
         """What ``/healthz`` says is wrong; "" when all is well."""
         told = _output(["curl", "-s", "-m", "5", f"http://{self.address}:{API}/healthz"])

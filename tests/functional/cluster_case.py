@@ -5,6 +5,7 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.functional.cluster import missing, shared
+from tests.functional.cluster_host import Host
 
 WEB = "web.myapp"
 COUNT = 12
@@ -21,6 +22,7 @@ class ClusterTestCase(SynchronousTestCase):
         self.cluster.define(WEB, COUNT)
         self.until_settled()
         self.starts = self.cluster.starts()
+        self.addresses = [host.address for host in self.cluster.hosts]
 
     def until_settled(self, instances: int = COUNT) -> None:
         self.cluster.until_settled(WEB, instances)
@@ -45,15 +47,15 @@ class ClusterTestCase(SynchronousTestCase):
         self.assertEqual({container: now.get(container) for container in starts}, starts)
 
     def until_serving(self) -> None:
-        """Wait until each host names all hosts, and its nginx reaches every instance."""
-        addresses = sorted(host.address for host in self.cluster.hosts)
-        everyone = {f"{number}.{WEB} 1" for number in range(1, COUNT + 1)}
+        """Wait until each host names all hosts that run an instance, and its nginx reaches every instance."""
+        addresses = sorted({claim["Addresses"][0] for claim in self.cluster.claims(WEB).values()})
         for host in self.cluster.hosts:
-            self.cluster.until(
-                lambda asked=host.asked: asked.dig(f"{WEB}.container").split() == addresses,
-                f"{host.name} names all hosts",
-            )
-            self.cluster.until(
-                lambda asked=host.asked: everyone <= asked.served_by(f"{WEB}.test", 96),
-                f"nginx of {host.name} reaches every instance",
-            )
+            self.until_host_serves(host, addresses)
+
+    def until_host_serves(self, host: Host, addresses: list[str]) -> None:
+        everyone = {f"{number}.{WEB} 1" for number in range(1, COUNT + 1)}
+        names = f"{WEB}.container"
+        self.cluster.until(lambda: host.asked.dig(names).split() == addresses, f"{host.name} names {addresses}")
+        self.cluster.until(
+            lambda: everyone <= host.asked.served_by(f"{WEB}.test", 96), f"nginx of {host.name} reaches every instance"
+        )

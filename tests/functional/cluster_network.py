@@ -88,11 +88,8 @@ class Network:
     def cut_member(self, host: int) -> None:
         """The member here is reached by nobody and reaches none; the rest of the host goes on."""
         ports = f"-p tcp -m multiport --dports {CLIENT},{PEER} -j DROP"
-        self._restrict(
-            host,
-            [f"-A PREROUTING {ports}", f"-A PREROUTING -p tcp --sport {PEER} -j DROP"]
-            + [f"-A OUTPUT -p tcp --dport {PEER} ! -o lo -j DROP"],
-        )
+        answers, calls = f"-p tcp --sport {PEER} -j DROP", f"-p tcp --dport {PEER} ! -o lo -j DROP"
+        self._restrict(host, [f"-A PREROUTING {ports}", f"-A PREROUTING {answers}", f"-A OUTPUT {calls}"])
 
     def heal(self, host: int) -> None:
         """Undo everything that was done to this host's line."""

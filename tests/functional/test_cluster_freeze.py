@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.functional.cluster_case import COUNT, WEB, ClusterTestCase
-from tests.functional.cluster_host import ETCD
+from tests.functional.cluster_host import ETCD, Host
 from tests.functional.cluster_network import CLIENT, PEER
 
 
@@ -16,15 +16,17 @@ class EtcdTests(ClusterTestCase):
         self.until_settled(COUNT + more)
         self.assert_untouched(self.starts)
 
+    def until_told(self, host: Host) -> None:
+        self.cluster.until(lambda: "etcd" in host.asked.trouble(), f"{host.name} tells that etcd is away")
+
     def test_all_killed(self) -> None:
         """For several leases nothing happens at all; with etcd back nothing is restarted."""
         self.cluster.kill_etcd()
         for host in self.cluster.hosts:
-            self.cluster.until(
-                lambda asked=host.asked: "etcd" in asked.trouble(), f"{host.name} tells that etcd is away"
-            )
+            self.until_told(host)
         self.cluster.outlive_leases()
-        self.until_serving()
+        for host in self.cluster.hosts:
+            self.until_host_serves(host, self.addresses)
         self.assertEqual(self.cluster.starts(), self.starts)
 
         self.cluster.start_missing()
@@ -35,18 +37,23 @@ class EtcdTests(ClusterTestCase):
         self.until_serving()
 
     def test_all_frozen(self) -> None:
-        """Members that take connections and never answer are no different from dead ones."""
+        """
+        Nothing happens while no member answers. All leases have ended when they do, and some instances may change
+        hands then: a known limit, see docs/design/reconcile.rst.
+        """
         for host in self.cluster.members:
             host.freeze(ETCD)
         self.cluster.outlive_leases()
-        self.until_serving()
+        for host in self.cluster.hosts:
+            self.until_host_serves(host, self.addresses)
         self.assertEqual(self.cluster.starts(), self.starts)
 
         for host in self.cluster.members:
             host.thaw(ETCD)
         self.cluster.until_well()
         self.until_settled()
-        self.grow()
+        self.cluster.define(WEB, COUNT + 2)
+        self.until_settled(COUNT + 2)
 
     def test_leader_killed(self) -> None:
         """Two members are enough to go on with."""

@@ -1,4 +1,4 @@
-"""What is seen from outside and from containers, across hosts: names and routes lead to every instance from anywhere."""
+"""Names and routes lead to every instance, from every host and from within containers."""
 
 from __future__ import annotations
 
