@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from functools import cached_property
 from typing import Any
 
 from attrs import evolve, field, frozen
@@ -78,7 +79,7 @@ class Definition:
         """The bytes to store in etcd: the JSON form, keys in the order of the documentation."""
         return json.dumps(self.write(), ensure_ascii=False, separators=(",", ":")).encode()
 
-    @property
+    @cached_property
     def check(self) -> Health:
         """The health check that counts: the stated one, else TCP connect on the HTTP port, else none."""
         http_port = self.http.container_port if self.http else 0
@@ -88,7 +89,7 @@ class Definition:
             return self.health
         return evolve(self.health, port=http_port)
 
-    @property
+    @cached_property
     def ports(self) -> tuple[Port, ...]:
         """The ports this definition declares, sorted; the image may expose more."""
         declared = set(self.container.exposed)
@@ -98,7 +99,7 @@ class Definition:
             declared.add(Port(container=self.check.port))
         return tuple(sorted(declared))
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """
         12 hex digits that change when a running container can not serve this definition any more.

@@ -170,8 +170,8 @@ class MemoryCluster:
         """A new node, its Engine with the image ``web:1``, and an agent that does not run yet."""
         engine = engine or MemoryEngine(node=node)
         engine.add_image("web:1")
-        state_dir = Path(self._test.mktemp())
-        return MemoryAgent(chosen=settings(node, state_dir, **changed), store=self.store, engine=engine)
+        chosen = settings(node, **{"state_dir": Path(self._test.mktemp()), **changed})
+        return MemoryAgent(chosen=chosen, store=self.store, engine=engine)
 
     def start(self, agent: MemoryAgent) -> MemoryAgent:
         """Start an agent, which the test need not stop."""

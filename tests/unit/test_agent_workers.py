@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import threading
@@ -13,6 +14,7 @@ from twisted.python.threadable import isInIOThread
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from daprdockr.agent.workers import Stopped, Workers
+from tests.unit.sources import CHECKOUT
 
 BLOCKED_EXIT = """
 import threading
@@ -109,11 +111,13 @@ class StoppedTests(SynchronousTestCase):
 
     def test_blocked_thread(self) -> None:
         """A thread that never ends holds up the stop no longer than its grace, and the exit not at all."""
+        environment = {**os.environ, "PYTHONPATH": str(CHECKOUT)}
         done = subprocess.run(
             [sys.executable, "-c", BLOCKED_EXIT],
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
+            env=environment,
             timeout=60,
         )
         self.assertEqual((done.returncode, done.stdout), (0, "ended\n"))

@@ -12,9 +12,12 @@ from daprdockr.agent.statedir import StateDir
 from daprdockr.composition import Composition
 from daprdockr.dns.endpoint import Endpoint
 from daprdockr.dns.zone import Zone
+from daprdockr.model.errors import EtcdUnavailable
 from daprdockr.proxy.routes import Routing
 from tests.fakes.run import LoopClock
+from tests.fakes.store import MemoryStore
 from tests.unit.harness import MemoryCluster, settings
+from tests.unit.situations import definition
 
 
 @define
@@ -85,6 +88,39 @@ class PartsTests(SynchronousTestCase):
         parts.dns = Bound()
         parts.publish_zone(zone)
         self.assertIs(parts.dns.zone, zone)
+
+
+class BeatGate:
+    """A store that answers when it is ``open``: what is wrong with beats alone."""
+
+    def __init__(self, store: MemoryStore) -> None:
+        self.open = False
+        self._store = store
+
+    def __getattr__(self, name: str) -> Any:
+        if not self.open:
+            raise EtcdUnavailable("etcd did not answer")
+        return getattr(self._store, name)
+
+
+class WakeTests(SynchronousTestCase):
+    """What one part has another look at."""
+
+    def test_lease(self) -> None:
+        """When the lease is certain again, though nothing changed in etcd, what waited for it is begun."""
+        cluster = MemoryCluster(self)
+        former = cluster.add("a")
+        cluster.advance(1)
+        cluster.stop(former)
+        agent: Any = cluster.make("a", former.docker, state_dir=former.settings.state_dir)
+        agent.beat_store = gate = BeatGate(cluster.store)
+        cluster.start(agent)
+        cluster.define(definition())
+        cluster.advance(1)
+        self.assertEqual((agent.mirror.in_touch, cluster.claims), (True, {}))
+        gate.open = True
+        cluster.advance(2)
+        self.assertEqual(len(agent.running), 1)
 
 
 class TroublesTests(SynchronousTestCase):
