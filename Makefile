@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test venv lint types unit functional packaging coverage bench-converge clean
+.PHONY: help demo cluster test venv lint types unit functional packaging coverage bench-converge clean
 
 # A root shell opened with plain "su" does not look there for dockerd and nginx.
 export PATH := $(PATH):/usr/sbin:/sbin
@@ -17,6 +17,11 @@ demo: ## as root: bring the system up and show it at work; ONCE=1 ends by itself
 	@scripts/install-packages demo
 	@$(MAKE) --silent --no-print-directory venv
 	@$(WITH_ENGINE) .demo/engine -- $(PYTHON) scripts/demo $(if $(ONCE),--once)
+
+cluster: ## as root: three hosts with agent, Docker Engine and etcd on this machine, to play with
+	@scripts/install-packages test
+	@$(MAKE) --silent --no-print-directory venv
+	@$(PYTHON) scripts/cluster
 
 test: ## as root: install what the tests need and run them all
 	@scripts/install-packages test

@@ -15,7 +15,7 @@ from daprdockr.model.cluster import Claim, Service
 from daprdockr.model.host import ContainerState
 from daprdockr.model.names import InstanceName, ServiceName
 from daprdockr.model.parts import Health
-from daprdockr.planning.leaving import leaving
+from daprdockr.planning.leaving import REBALANCE_AFTER, leaving
 from daprdockr.planning.placement import Candidate
 from daprdockr.planning.situation import Here, Situation
 
@@ -47,6 +47,7 @@ class Gather:
         self._rebalance = rebalance
         self._free_since = FirstSeen()
         self._surplus_since = FirstSeen()
+        self._leaving_since = FirstSeen()
         self._leaving: tuple[int, frozenset[InstanceName]] = (-1, frozenset())
         self._health = health
         self._own_claims = own_claims
@@ -97,7 +98,7 @@ class Gather:
             free_since=self._free_since(name, self._open(name, service), now),
             lost=self._own_claims.lost(name),
             successors=self._cluster.successors(name),
-            leaving=frozenset(i.number for i in self._leaving_now() if i.service == name),
+            leaving=self._leaving_from(name, now),
             surplus_since=self._surplus_since(name, self._surplus(name), now),
         )
 
@@ -127,6 +128,12 @@ class Gather:
             if claim is not None and claim.node != self._node and claim.record.healthy:
                 yield number
 
+    def _leaving_from(self, name: ServiceName, now: float) -> Mapping[int, float]:
+        """Which instances should leave, and from when on: out of a drained node at once."""
+        numbers = [instance.number for instance in self._leaving_now() if instance.service == name]
+        delay = 0.0 if self._node in self._cluster.draining else REBALANCE_AFTER
+        return {number: since + delay for number, since in self._leaving_since(name, numbers, now).items()}
+
     def _leaving_now(self) -> frozenset[InstanceName]:
         """See ``planning.leaving``; worked out anew only when the mirror changed."""
         cluster = self._cluster
@@ -134,8 +141,11 @@ class Gather:
         if not (draining or self._rebalance):
             return frozenset()
         if self._leaving[0] != cluster.generation:
-            claims = {name: cluster.claims(name) for name in cluster.claimed_services}
-            found = leaving(self._node, draining, self._rebalance, cluster.services, claims, self._candidates())
+            names = cluster.claimed_services
+            claims, successors = ({name: of(name) for name in names} for of in (cluster.claims, cluster.successors))
+            found = leaving(
+                self._node, draining, self._rebalance, cluster.services, claims, successors, self._candidates()
+            )
             self._leaving = (cluster.generation, found)
         return self._leaving[1]
 

@@ -25,8 +25,11 @@ Commands:
   nodes              nodes: addresses, labels, load
   events             what the agents told lately
   wait [SERVICE]     wait until all wanted instances run, healthy and up to date
-  -o table|json      how status, ps, nodes and events print
-  -timeout SECONDS   how long wait waits (default 60)
+  drain NODE         move the node's instances to others, one of each service at a time
+  uncordon NODE      let the node take instances again
+  -o table|json      how status, ps, nodes, events, drain and uncordon print
+  -wait              let drain tell its progress and end when nothing is left that can leave
+  -timeout SECONDS   how long wait and drain -wait wait (default 60)
 
 Reaching etcd:
   -etcd URLS         endpoints by comma (env ETCD_HOSTS; default

@@ -11,7 +11,7 @@ from daprdockr.access import ETCD_PARAMETERS, read_access
 from daprdockr.etcd.address import Access
 from daprdockr.model.errors import BadInput
 from daprdockr.model.keys import Keys
-from daprdockr.model.names import ServiceName, shorten
+from daprdockr.model.names import ServiceName, check_label, shorten
 from daprdockr.parameter import whole_number
 
 ACTIONS = ("get", "set", "stdin", "del", "ip")
@@ -19,7 +19,7 @@ CHANGES = ("image", "instances", "cmd", "http-host", "http-port")
 """Flags that change a definition."""
 
 _REACH = (*(row.name for row in ETCD_PARAMETERS), "prefix")
-_BOOLEAN = (*ACTIONS, "v", "h", "help")
+_BOOLEAN = (*ACTIONS, "wait", "v", "h", "help")
 _VALUED = ("svc", *CHANGES, *_REACH, "o", "timeout")
 
 _TAKES: Mapping[str, Sequence[str]] = {
@@ -32,26 +32,31 @@ _TAKES: Mapping[str, Sequence[str]] = {
     "nodes": ("o", *_REACH),
     "events": ("o", *_REACH),
     "wait": ("timeout", *_REACH),
+    "drain": ("wait", "timeout", "o", *_REACH),
+    "uncordon": ("o", *_REACH),
 }
 """The flags that have a use, by command; ``-v`` has one everywhere."""
-COMMANDS = ("status", "ps", "nodes", "events", "wait")
+COMMANDS = ("status", "ps", "nodes", "events", "wait", "drain", "uncordon")
 _ABOUT_ONE_SERVICE = ("ps", "wait")
+_ABOUT_ONE_NODE = ("drain", "uncordon")
 
 
 @frozen
 class Request:
     """
     One thing to do. ``command`` is one of the names above or "help"; ``access`` is None if etcd is not needed;
-    ``changes`` holds the flags of ``CHANGES`` as typed; ``timeout`` is seconds.
+    ``changes`` holds the flags of ``CHANGES`` as typed; ``timeout`` is seconds; ``node`` is "" where none is meant.
     """
 
     command: str
     access: Access | None = None
     keys: Keys = field(factory=Keys)
     service: ServiceName | None = None
+    node: str = ""
     changes: Mapping[str, str] = field(factory=dict)
     stdin: bool = False
     json: bool = False
+    wait: bool = False
     timeout: float = 60
     verbose: bool = False
 
@@ -71,14 +76,18 @@ def read_request(words: Sequence[str], environment: Mapping[str, str]) -> Reques
         command=command,
         access=None if command == "ip" else read_access(_reach(values, environment)),
         keys=Keys(values.get("prefix", Keys().prefix)),
-        service=_service(command, values, split.others[1:]),
+        service=None if command in _ABOUT_ONE_NODE else _service(command, values, split.others[1:]),
+        node=_node(command, split.others[1:]) if command in _ABOUT_ONE_NODE else "",
         changes={name: values[name] for name in CHANGES if name in values},
         stdin="stdin" in switches,
         json=_is_json(values.get("o", "table")),
+        wait="wait" in switches,
         timeout=_timeout(values.get("timeout", "60")),
         verbose="v" in switches,
     )
     _check_enough(request)
+    if command == "drain" and "timeout" in values and not request.wait:
+        raise BadInput("-timeout has no use with drain unless it waits: add -wait")
     return request
 
 
@@ -109,6 +118,14 @@ def _service(command: str, values: Mapping[str, str], words: Sequence[str]) -> S
         raise BadInput(f"{shorten(words[-1])} has no use with {_spelled(command)}: leave it out")
     name = values.get("svc", words[0] if words else None)
     return None if name is None else ServiceName.parse(name)
+
+
+def _node(command: str, words: Sequence[str]) -> str:
+    if not words:
+        raise BadInput(f"{command} needs the name of a node: daprdockrcmd nodes lists them")
+    if len(words) > 1:
+        raise BadInput(f"{shorten(words[1])} has no use with {command}: leave it out")
+    return check_label(words[0], "node")
 
 
 def _is_json(text: str) -> bool:

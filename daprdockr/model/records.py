@@ -106,6 +106,11 @@ def asks_to_drain(data: bytes) -> bool:
     return data != b"" and bool(_members(data, {"Drain": reading.boolean}).get("Drain", False))
 
 
+def asking_to_drain() -> bytes:
+    """A cordon that asks its node to hand over all it has."""
+    return _encode({"Drain": True})
+
+
 def _state(value: object, path: str) -> State:
     """A state that only a newer agent knows reads as starting: it is not served, and not ours to touch."""
     text = reading.text(value, path)

@@ -2,24 +2,37 @@
 Which instances a node should hand over to another: all of them from a node that is drained, one service's after
 another; and one at a time from a node that has more than its share, when rebalancing is on.
 
-An instance that keeps data on its node's disk does not leave: elsewhere it would start with nothing.
+An instance that keeps data on its node's disk does not leave: elsewhere it would start with nothing. One that is not
+healthy does not leave to even things out: whether it ever would be elsewhere is not known, and others wait behind it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import math
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+
+from attrs import evolve
 
 from daprdockr.model.cluster import Claim, Service
 from daprdockr.model.definition import Definition
 from daprdockr.model.names import InstanceName, ServiceName
 from daprdockr.planning.placement import Candidate, able
 
+REBALANCE_AFTER = 5.0
+"""Seconds that an imbalance must last: while a service is being placed, claim by claim, there is one for a moment."""
+
+Held = Mapping[ServiceName, Mapping[int, Claim]]
+"""Claims, or successions, by service and instance number."""
+
 
 def keeps_data(definition: Definition) -> str:
-    """The volume or bind that ties an instance to its node; "" if nothing does."""
+    """The volume, bind or mount that ties an instance to its node; "" if nothing does."""
     fields = definition.container.fields
     named = [volume for volume in fields.get("Volumes", ()) if ":" in volume]
-    return next(iter([*fields.get("Binds", ()), *named]), "")
+    mounts = ({key.lower(): value for key, value in mount.items()} for mount in fields.get("Mounts", ()))
+    sources = [str(mount["source"]) for mount in mounts if mount.get("source")]
+    return next(iter([*fields.get("Binds", ()), *named, *sources, *fields.get("VolumesFrom", ())]), "")
 
 
 def why_not(definition: Definition, held: Mapping[str, int], node: str, candidates: Iterable[Candidate]) -> str:
@@ -43,40 +56,63 @@ def leaving(
     draining: bool,
     rebalance: bool,
     services: Mapping[ServiceName, Service],
-    claims: Mapping[ServiceName, Mapping[int, Claim]],
+    claims: Held,
+    successors: Held,
     candidates: tuple[Candidate, ...],
 ) -> frozenset[InstanceName]:
-    """The instances of ``node`` that should leave it now; ``claims`` are those of the services it has a part in."""
-    movable = []
-    for name in sorted(claims):
-        if name not in services:
-            continue
-        definition = services[name].definition
-        held = _held(claims[name].values())
-        own = sorted(n for n, c in claims[name].items() if c.node == node and n <= definition.instances)
-        if own and not why_not(definition, held, node, candidates):
-            movable.append((definition, InstanceName(name, own[0]), held))
+    """The instances of ``node`` that should leave it; ``claims`` are those of the services it has a part in."""
     if draining:
-        return frozenset(instance for _, instance, _ in movable)
+        return frozenset(_movable(node, services, claims, successors, takers(node, candidates)))
     if not rebalance:
         return frozenset()
-    return frozenset([i for definition, i, held in movable if _relieves(node, definition, held, candidates)][:1])
+    fit = takers(node, _without_own_moves(node, claims, successors, candidates))
+    if not (fit and _has_most(node, candidates)):
+        return frozenset()
+    well = [i for i in _movable(node, services, claims, successors, fit) if claims[i.service][i.number].record.healthy]
+    return frozenset(sorted(well, key=lambda i: (i.number not in successors.get(i.service, {}), i))[:1])
 
 
-def _relieves(node: str, definition: Definition, held: Mapping[str, int], candidates: tuple[Candidate, ...]) -> bool:
-    """Whether this node, and no other before it, is more than one instance above the least loaded node that fits."""
+def takers(owner: str, candidates: Iterable[Candidate]) -> list[Candidate]:
+    """
+    Who may take an instance over from ``owner``: all others when it is no candidate itself, for then it is drained;
+    else only those that have less than the owner even after the move. So each move evens things out, and they end.
+    """
     loads = {candidate.name: candidate.load for candidate in candidates}
-    most = min(loads, key=lambda name: (-loads[name], name), default="")
-    free = [
-        c.load
-        for c in able(definition, candidates)
-        if c.name != node and not (definition.placement.one_per_node and held.get(c.name))
-    ]
-    return most == node and bool(free) and loads[node] - min(free) > 1
+    most = loads.get(owner, math.inf) - 2
+    return [candidate for candidate in candidates if candidate.name != owner and candidate.load <= most]
 
 
-def _held(claims: Iterable[Claim]) -> dict[str, int]:
-    held: dict[str, int] = {}
-    for claim in claims:
-        held[claim.node] = held.get(claim.node, 0) + 1
-    return held
+def _movable(
+    node: str,
+    services: Mapping[ServiceName, Service],
+    claims: Held,
+    successors: Held,
+    fit: Iterable[Candidate],
+) -> Iterator[InstanceName]:
+    """Of each service one instance that somebody can take, rather one that is on its way."""
+    for name in sorted(claims.keys() & services.keys()):
+        definition = services[name].definition
+        own = [n for n, c in claims[name].items() if c.node == node and n <= definition.instances]
+        held = Counter(claim.node for claim in claims[name].values())
+        if own and not why_not(definition, held, node, fit):
+            yield InstanceName(name, min(own, key=lambda number: (number not in successors.get(name, {}), number)))
+
+
+def _without_own_moves(
+    node: str, claims: Held, successors: Held, candidates: tuple[Candidate, ...]
+) -> tuple[Candidate, ...]:
+    """
+    The loads as if nothing of this node were on its way. Otherwise a move that is worth it would not be any more as
+    soon as somebody prepares for it, and be called off, and be worth it again.
+    """
+    moves: Counter[str] = Counter()
+    for name, held in successors.items():
+        own = claims.get(name, {})
+        moves.update(s.node for number, s in held.items() if number in own and own[number].node == node)
+    return tuple(evolve(candidate, load=candidate.load - moves[candidate.name]) for candidate in candidates)
+
+
+def _has_most(node: str, candidates: Iterable[Candidate]) -> bool:
+    """One node at a time evens things out: the one that has the most, and of several the first."""
+    loads = {candidate.name: candidate.load for candidate in candidates}
+    return node == min(loads, key=lambda name: (-loads[name], name), default="")

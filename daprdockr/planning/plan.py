@@ -33,6 +33,7 @@ from daprdockr.model.host import ContainerState, Port, Status
 from daprdockr.model.names import InstanceName
 from daprdockr.model.records import ClaimRecord
 from daprdockr.planning.attempts import NONE
+from daprdockr.planning.leaving import takers
 from daprdockr.planning.placement import rank
 from daprdockr.planning.situation import Here, Situation
 from daprdockr.planning.steps import (
@@ -173,6 +174,8 @@ def _own(situation: Situation, claim: Claim, definition: Definition, now: float)
         record = tell(situation, instance, definition, now)
         if record != claim.record:
             yield WriteClaim(instance, record, claim.fence)
+        if situation.leaving.get(instance.number, now) > now:
+            yield Wait(situation.leaving[instance.number])
     yield from _keep_running(situation, claim, definition, confirmed, now)
 
 
@@ -265,7 +268,7 @@ def _vacant(situation: Situation, now: float) -> Iterator[Step | Wait]:
         if claim.record.leaving and number not in situation.successors and number <= definition.instances
     ]
     for claim in vacant:
-        others = [candidate for candidate in situation.candidates if candidate.name != claim.node]
+        others = takers(claim.node, situation.candidates)
         held = Counter(c.node for c in (*situation.claims.values(), *situation.successors.values()))
         order = rank([claim.instance], definition, held, others)[claim.instance]
         if node in order:

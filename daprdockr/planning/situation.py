@@ -39,8 +39,8 @@ class Situation:
     node's) go by instance number. ``verdicts`` are the outcomes of
     health checks by container id; ``free_since`` is when this node first saw an instance without a claim, in
     seconds of the monotonic clock; ``lost`` are claims that were this node's and are nobody's now. ``successors`` are
-    those who take instances over from their owners; ``leaving`` are our instances that should get one;
-    ``surplus_since`` is when our copy of an instance was first seen to have a healthy owner elsewhere.
+    those who take instances over from their owners; ``leaving`` are our instances that should get one, and from when
+    on; ``surplus_since`` is when our copy of an instance was first seen to have a healthy owner elsewhere.
     """
 
     here: Here
@@ -57,7 +57,7 @@ class Situation:
     free_since: Mapping[int, float] = field(factory=dict)
     lost: Mapping[int, Claim] = field(factory=dict)
     successors: Mapping[int, Claim] = field(factory=dict)
-    leaving: frozenset[int] = frozenset()
+    leaving: Mapping[int, float] = field(factory=dict)
     surplus_since: Mapping[int, float] = field(factory=dict)
 
     def of(self, instance: InstanceName) -> tuple[ContainerState, ...]:

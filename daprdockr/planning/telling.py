@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from attrs import evolve
 
 from daprdockr.model.definition import Definition
@@ -15,7 +17,7 @@ from daprdockr.planning.situation import Situation
 def tell(situation: Situation, instance: InstanceName, definition: Definition, now: float) -> ClaimRecord:
     """The record of an instance of ours. It changes only when a person or another node should know."""
     record = _tell_state(situation, instance, definition, now)
-    return evolve(record, leaving=instance.number in situation.leaving)
+    return evolve(record, leaving=situation.leaving.get(instance.number, math.inf) <= now)
 
 
 def _tell_state(situation: Situation, instance: InstanceName, definition: Definition, now: float) -> ClaimRecord:

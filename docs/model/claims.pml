@@ -122,6 +122,14 @@ bit misled[NODE_COUNT]; /* an etcd that was wiped told this node that the servic
 
 hidden byte n, v, q, found;
 
+#ifdef SYMMETRY
+c_code { \#include "symmetry.c"
+};
+#define tidy c_code { keep_smallest(); }
+#else
+#define tidy skip
+#endif
+
 /* ---- etcd ---------------------------------------------------------------------------------------------------- */
 
 inline keep_former(k) {
@@ -483,11 +491,11 @@ proctype Node(byte i) {
 end:
     do
     /* a beat is answered; a lease that ended is followed by a new one */
-    :: d_step { lease[i] == ENDING || lease[i] == DOUBTFUL || lease[i] == GONE -> lease[i] = CERTAIN }
+    :: d_step { lease[i] == ENDING || lease[i] == DOUBTFUL || lease[i] == GONE -> lease[i] = CERTAIN; tidy }
     /* fault: no beat was answered for so long that the lease may end */
-    :: d_step { fault && lease[i] == CERTAIN -> happens; lease[i] = after_certain }
-    :: d_step { lease[i] == ENDING && node_is_quiet(i) -> lease[i] = DOUBTFUL }
-    :: d_step { may_end(i) -> end_lease(i) }
+    :: d_step { fault && lease[i] == CERTAIN -> happens; lease[i] = after_certain; tidy }
+    :: d_step { lease[i] == ENDING && node_is_quiet(i) -> lease[i] = DOUBTFUL; tidy }
+    :: d_step { may_end(i) -> end_lease(i); tidy }
     /* a listing of our etcd */
     :: d_step {
         !in_touch[i] ->
@@ -495,20 +503,21 @@ end:
         for (q : 0 .. INSTANCES - 1) {
             see_present(i, q)
         }
-        skip
+        tidy
     }
     /* fault: etcd does not answer, or another one does: empty, foreign or put back; frozen */
-    :: d_step { fault && in_touch[i] -> happens; lose_touch(i) }
+    :: d_step { fault && in_touch[i] -> happens; lose_touch(i); tidy }
 #ifdef BELIEVES_ANY_ETCD
-    :: d_step { fault && !in_touch[i] -> happens; in_touch[i] = 1; misled[i] = 1 }
+    :: d_step { fault && !in_touch[i] -> happens; in_touch[i] = 1; misled[i] = 1; tidy }
 #endif
     /* fault: the agent crashes and comes back, on the same host, with or without its state directory */
     :: d_step {
         fault -> happens;
         lose_memory(i);
-        lease[i] = (lease[i] == CERTAIN -> after_certain : lease[i])
+        lease[i] = (lease[i] == CERTAIN -> after_certain : lease[i]);
+        tidy
     }
-    :: d_step { fault -> happens; lose_memory(i); lose_state_directory(i) }
+    :: d_step { fault -> happens; lose_memory(i); lose_state_directory(i); tidy }
     /* fault: the host's power is cut */
     :: d_step {
         fault && DEATHS -> happens;
@@ -516,7 +525,8 @@ end:
             container[at(i, q)] = NONE
         }
         lose_memory(i);
-        lease[i] = (lease[i] == CERTAIN -> after_certain : lease[i])
+        lease[i] = (lease[i] == CERTAIN -> after_certain : lease[i]);
+        tidy
     }
     od
 }
@@ -531,34 +541,38 @@ end:
         view[at(i, k)] = read_by(i, (unseen[at(i, k)] == 2 -> former[k] : etcd[k]));
         unseen[at(i, k)]--;
         forget_what_is_no_matter(i, k);
-        keep_former(k)
+        keep_former(k);
+        tidy
     }
 
     /* claim lane: one request at a time, answered at once */
-    :: d_step { asks(i, k) -> v = asks(i, k); send(i, k); be_answered(i, k) }
+    :: d_step { asks(i, k) -> v = asks(i, k); send(i, k); be_answered(i, k); tidy }
     /* fault: the next request is delayed; when it comes out of the network, it or its answer may be lost */
-    :: d_step { fault && asks(i, k) -> happens; v = asks(i, k); send(i, k) }
-    :: d_step { request[at(i, k)] -> be_answered(i, k) }
-    :: d_step { request[at(i, k)] -> commit(i, k); lose_answer(i, k) }
-    :: d_step { request[at(i, k)] -> lose_answer(i, k) }
+    :: d_step { fault && asks(i, k) -> happens; v = asks(i, k); send(i, k); tidy }
+    :: d_step { request[at(i, k)] -> be_answered(i, k); tidy }
+    :: d_step { request[at(i, k)] -> commit(i, k); lose_answer(i, k); tidy }
+    :: d_step { request[at(i, k)] -> lose_answer(i, k); tidy }
     /* a wish, which counts as a fault: another node is asked to take over */
     :: d_step {
         fault && MOVES_START_FIRST && !request[at(i, k)] && may_write(i) && is_another(i, k) &&
         !next(view[at(i, k)]) && container[at(i, k)] == NONE -> happens;
         v = SUCCEED;
-        send(i, k)
+        send(i, k);
+        tidy
     }
     /* the same with OnPartition stop: the owner stops first, then lets go */
     :: d_step {
         fault && STOPS && !request[at(i, k)] && is_confirmed(i, k) && !leaving[at(i, k)] &&
         container[at(i, k)] == FIT -> happens;
         leaving[at(i, k)] = 1;
-        container[at(i, k)] = STOPPING
+        container[at(i, k)] = STOPPING;
+        tidy
     }
 
     /* container lane */
     :: d_step {
-        container[at(i, k)] == NONE && (may_start(i, k) || may_start_successor(i, k)) -> container[at(i, k)] = STARTING
+        container[at(i, k)] == NONE && (may_start(i, k) || may_start_successor(i, k)) -> container[at(i, k)] = STARTING;
+        tidy
     }
     :: d_step {
         container[at(i, k)] == STARTING -> container[at(i, k)] = FIT;
@@ -569,21 +583,24 @@ end:
         }
         assert(found == 1) /* law: with OnPartition stop never two running copies */
 #endif
+        tidy
     }
-    :: d_step { container[at(i, k)] == STOPPING -> end_container(i, k) }
+    :: d_step { container[at(i, k)] == STOPPING -> end_container(i, k); tidy }
     /* fault: it dies */
     :: d_step {
         fault && DEATHS && (container[at(i, k)] == STARTING || container[at(i, k)] == FIT) -> happens;
-        end_container(i, k)
+        end_container(i, k);
+        tidy
     }
     /* a copy that is not ours goes once the other is healthy */
-    :: d_step { is_surplus(i, k) && container[at(i, k)] == FIT -> stop_surplus(i, k) }
+    :: d_step { is_surplus(i, k) && container[at(i, k)] == FIT -> stop_surplus(i, k); tidy }
     /* the guard */
     :: d_step {
         STOPS && lease[i] >= ENDING && container[at(i, k)] == FIT ->
-        container[at(i, k)] = STOPPING
+        container[at(i, k)] = STOPPING;
+        tidy
     }
-    :: d_step { STOPS && lease[i] >= ENDING && container[at(i, k)] == STARTING -> end_container(i, k) }
+    :: d_step { STOPS && lease[i] >= ENDING && container[at(i, k)] == STARTING -> end_container(i, k); tidy }
     od
 }
 

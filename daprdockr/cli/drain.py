@@ -1,0 +1,119 @@
+"""``drain`` and ``uncordon``: the operator's wish that a node hands over all it has, and its end."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from attrs import define, field
+
+from daprdockr.cli.console import Console
+from daprdockr.cli.follow import Following
+from daprdockr.cli.outcome import TimedOut
+from daprdockr.cli.request import Request
+from daprdockr.cli.show import picture
+from daprdockr.cli.wait import not_done
+from daprdockr.model.cluster import Cluster
+from daprdockr.model.entries import Delete
+from daprdockr.model.errors import DaprdockrError, NotFound
+from daprdockr.model.names import InstanceName
+from daprdockr.model.records import asking_to_drain
+from daprdockr.planning.leaving import takers, why_not
+from daprdockr.planning.placement import Candidate
+
+if TYPE_CHECKING:  # Why: it imports Twisted, which the command line has no other need of.
+    from daprdockr.model.seams import Store
+
+
+class CalledOff(DaprdockrError):
+    """Somebody took the drain back while its end was waited for."""
+
+
+def drain(request: Request, store: Store, console: Console) -> None:
+    """:raises NotFound: no such node. :raises TimedOut, CalledOff: it was waited for."""
+    node = request.node
+    if node not in picture(request, store).nodes:
+        raise NotFound(f"node {node} does not exist: daprdockrcmd nodes lists those that do")
+    store.put(request.keys.cordon(node), asking_to_drain())
+    draining = Draining(request, store, time.monotonic, time.sleep, console)
+    draining.cluster = picture(request, store)
+    draining.announce()
+    if request.wait:
+        draining.finish()
+
+
+def uncordon(request: Request, store: Store, console: Console) -> None:
+    """:raises NotFound: the node is not cordoned."""
+    key = request.keys.cordon(request.node)
+    if store.get(key) is None:
+        raise NotFound(f"node {request.node} is not cordoned: daprdockrcmd nodes says which are")
+    store.commit([], [Delete(key)])
+    if request.json:
+        console.print_json({"Node": request.node, "Cordoned": False})
+    else:
+        console.say(f"{request.node} takes instances again")
+
+
+def leave_or_stay(cluster: Cluster, node: str) -> dict[InstanceName, str]:
+    """The wanted instances of a node that is drained, each with the reason why it can not leave, or ""."""
+    every = (Candidate(n, known.record.labels, 0) for n, known in cluster.nodes.items() if n not in cluster.cordoned)
+    fit = takers(node, every)
+    found = {}
+    for name in sorted(cluster.services.keys() & set(cluster.claimed_services)):
+        definition, claims = cluster.services[name].definition, cluster.claims(name)
+        own = sorted(n for n, c in claims.items() if c.node == node and n <= definition.instances)
+        reason = why_not(definition, Counter(claim.node for claim in claims.values()), node, fit)
+        found.update({InstanceName(name, number): reason for number in own})
+    return found
+
+
+@define(eq=False)
+class Draining(Following):
+    """The drain of one node as it goes on."""
+
+    console: Console
+    _left: set[InstanceName] = field(factory=set)
+    """Those that are still to leave, as last told."""
+
+    def announce(self) -> None:
+        """Say what leaves, and what stays and why."""
+        node = self.request.node
+        found = leave_or_stay(self.cluster, node)
+        self._left = {instance for instance, reason in found.items() if not reason}
+        stay = [(instance, reason) for instance, reason in found.items() if reason]
+        if self.request.json:
+            leaving = [str(instance) for instance in sorted(self._left)]
+            staying = [{"Instance": str(instance), "Reason": reason} for instance, reason in stay]
+            self.console.print_json({"Node": node, "Leaving": leaving, "Staying": staying})
+            return
+        self.console.say(f"{node} is cordoned: {len(self._left)} instances leave it, {len(stay)} stay")
+        for instance, reason in stay:
+            self.console.say(f"{instance} stays: {reason}")
+
+    def finish(self) -> None:
+        """Tell what left until nothing is there that can leave."""
+        if not self.until(self._has_ended):
+            raise TimedOut(not_done(self.request.timeout, [(i, self._whereabouts(i)) for i in sorted(self._left)]))
+
+    def _has_ended(self) -> bool:
+        if self.request.node not in self.cluster.draining:
+            raise CalledOff(f"{self.request.node} is not drained any more: somebody took it back")
+        found = leave_or_stay(self.cluster, self.request.node)
+        left = {instance for instance, reason in found.items() if not reason}
+        gone, self._left = self._left - left, left
+        for instance in sorted(gone):
+            if not self.request.json:
+                self.console.say(f"{instance} {self._outcome(instance, found)}, {len(left)} to go")
+        return not left
+
+    def _outcome(self, instance: InstanceName, found: dict[InstanceName, str]) -> str:
+        if instance in found:
+            return f"stays: {found[instance]}"
+        claim = self.cluster.claims(instance.service).get(instance.number)
+        return f"runs on {claim.node}" if claim else "is gone"
+
+    def _whereabouts(self, instance: InstanceName) -> str:
+        successor = self.cluster.successors(instance.service).get(instance.number)
+        node = self.request.node
+        return f"on {node}, {successor.node} prepares to take it over" if successor else f"on {node}"

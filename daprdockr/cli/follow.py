@@ -1,0 +1,69 @@
+"""
+Following the cluster until it is as a command waits for it to be.
+
+It follows etcd's watch, so that it ends with the change it waits for. A watch that breaks, and an etcd that is away for
+a while once it has answered, are borne until the time is over.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from attrs import define, field
+
+from daprdockr.cli.request import Request
+from daprdockr.cli.show import picture
+from daprdockr.model.cluster import Cluster
+from daprdockr.model.errors import EtcdHistoryLost, EtcdUnavailable
+
+if TYPE_CHECKING:  # Why: it imports Twisted, which the command line has no other need of.
+    from daprdockr.model.seams import Store
+
+PAUSE = 0.2
+"""Seconds between a broken watch and the next list."""
+
+
+@define(eq=False)
+class Following:
+    """:ivar clock: monotonic seconds. :ivar pause: blocks for so many seconds. :ivar cluster: as it is now."""
+
+    request: Request
+    store: Store
+    clock: Callable[[], float]
+    pause: Callable[[float], None]
+    cluster: Cluster = field(init=False)
+
+    def until(self, done: Callable[[], bool]) -> bool:
+        """Whether it came to be so within the request's time; ``done`` is asked after each change of ``cluster``."""
+        deadline = self.clock() + self.request.timeout
+        self.cluster = picture(self.request, self.store)
+        while not done():
+            try:
+                self._follow(deadline, done)
+            except (EtcdUnavailable, EtcdHistoryLost):
+                self.pause(PAUSE)
+            if done():
+                return True
+            if self.clock() >= deadline:
+                return False
+            with suppress(EtcdUnavailable, EtcdHistoryLost):
+                self.cluster = picture(self.request, self.store)
+        return True
+
+    def _follow(self, deadline: float, done: Callable[[], bool]) -> None:
+        """Apply changes until it is done or the time is over."""
+        watch = self.store.watch(self.request.keys.root, self.cluster.revision + 1)
+        timer = threading.Timer(max(0.0, deadline - self.clock()), watch.close)
+        timer.daemon = True
+        timer.start()
+        try:
+            for batch in watch:
+                self.cluster.apply(batch)
+                if done():
+                    return
+        finally:
+            timer.cancel()
+            watch.close()
