@@ -80,6 +80,7 @@ class Journal(Service):
             while self._waiting and self.running:
                 await self._write_one(self._waiting.popleft())
         except EtcdError as error:
+            self._renew_at = 0.0  # the lease may be what is wrong: the next event takes a new one
             self.log.info("an event was not written to etcd: {reason}", reason=error)
         except Exception:
             self.log.failure("an event was not written to etcd")

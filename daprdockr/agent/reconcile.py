@@ -40,6 +40,9 @@ SWEEP = 15.0
 
 LONGEST_REASON = 500
 
+ONCE = Attempts(count=1)
+"""A lost claim rests from the first time on: the watch will tell who has it, and trying sooner is in vain."""
+
 SETTLE = 5.0
 """Seconds that steps in flight are given when the loop stops."""
 
@@ -167,7 +170,8 @@ class Reconcile(Service):
                 self._tell(step.reference, reason)
             self._host.pull_failed(step.reference, reason)
         else:
-            self._resting[step.lane] = self._resting.get(step.lane, NONE).failed(now, reason)
+            before = self._resting.get(step.lane, ONCE if isinstance(error, ClaimLost) else NONE)
+            self._resting[step.lane] = before.failed(now, reason)
         if isinstance(error, ClaimLost | EtcdError | EngineError):
             self.log.warn("could not {step}: {reason}", step=step, reason=reason)
         else:

@@ -123,6 +123,7 @@ def nodes(cluster: Cluster) -> Table:
             "Labels": dict(node.record.labels),
             "Instances": cluster.loads[name],
             "Cordoned": name in cluster.cordoned,
+            "Draining": name in cluster.draining,
             "Version": node.record.version,
         }
         for name, node in sorted(cluster.nodes.items())
@@ -133,7 +134,7 @@ def nodes(cluster: Cluster) -> Table:
             ("NODE", lambda row: row["Node"]),
             ("ADDRESSES", lambda row: ",".join(row["Addresses"])),
             ("INSTANCES", lambda row: str(row["Instances"])),
-            ("CORDONED", lambda row: _yes(row["Cordoned"])),
+            ("CORDONED", lambda row: "draining" if row["Draining"] else _yes(row["Cordoned"])),
             ("LABELS", lambda row: ",".join(f"{key}={value}" for key, value in sorted(row["Labels"].items()))),
             ("VERSION", lambda row: row["Version"]),
         ),

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from attrs import evolve
 
@@ -72,7 +72,7 @@ def leaving(
     return frozenset(sorted(well, key=lambda i: (i.number not in successors.get(i.service, {}), i))[:1])
 
 
-def takers(owner: str, candidates: Iterable[Candidate]) -> list[Candidate]:
+def takers(owner: str, candidates: Sequence[Candidate]) -> list[Candidate]:
     """
     Who may take an instance over from ``owner``: all others when it is no candidate itself, for then it is drained;
     else only those that have less than the owner even after the move. So each move evens things out, and they end.
@@ -87,7 +87,7 @@ def _movable(
     services: Mapping[ServiceName, Service],
     claims: Held,
     successors: Held,
-    fit: Iterable[Candidate],
+    fit: Sequence[Candidate],
 ) -> Iterator[InstanceName]:
     """Of each service one instance that somebody can take, rather one that is on its way."""
     for name in sorted(claims.keys() & services.keys()):

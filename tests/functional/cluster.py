@@ -26,10 +26,10 @@ from pathlib import Path
 from time import monotonic
 from typing import Any, TypeVar
 
-from tests.functional import cluster_etcd
+from tests.functional.cluster_etcd import Members
 from tests.functional.cluster_home import Home
-from tests.functional.cluster_host import AGENT, ENGINE, ETCD, Host, Member, Wishes
-from tests.functional.cluster_network import CLIENT, Network
+from tests.functional.cluster_host import AGENT, ENGINE, ETCD, Host, Wishes
+from tests.functional.cluster_network import Network
 from tests.functional.docker_engine import SAMPLE, until
 
 COMMAND = str(Path(sys.executable).with_name("daprdockrcmd"))
@@ -72,20 +72,10 @@ class Cluster:
         self.home = Home()
         self.network = Network(self.home.lock, self.home.path / "lines.log")
         self.hosts: list[Host] = []
+        self.etcd = Members((), self.home.path.name)
         self._count = count
         self._ttl = ttl
         self._options = options
-        self._generation = 0
-
-    @property
-    def members(self) -> list[Host]:
-        """The hosts with a member of etcd."""
-        return self.hosts[:MEMBERS]
-
-    @property
-    def etcd(self) -> str:
-        """The value of ``--etcd``."""
-        return ",".join(f"http://{host.address}:{CLIENT}" for host in self.members)
 
     def host(self, number: int) -> Host:
         return self.hosts[number - 1]
@@ -93,6 +83,7 @@ class Cluster:
     def open(self) -> None:
         self.network.open()
         self.hosts = [Host(number, self.home, self.network) for number in range(1, self._count + 1)]
+        self.etcd = Members(self.hosts[:MEMBERS], self.home.path.name)
         self.boot()
         self.until_well()
 
@@ -119,8 +110,8 @@ class Cluster:
     def start_missing(self) -> None:
         """Start the parts that do not run."""
         for host in self.hosts:
-            if host in self.members and not host.runs(ETCD):
-                self.start_etcd(host)
+            if host in self.etcd.hosts and not host.runs(ETCD):
+                self.etcd.start(host)
             if not host.runs(ENGINE):
                 host.start_engine()
         in_parallel(Host.load_image, self.hosts)
@@ -129,56 +120,14 @@ class Cluster:
                 self.start_agent(host)
 
     def start_agent(self, host: Host) -> None:
-        host.start_agent(Wishes(self.etcd, self._ttl, self._options))
-
-    # etcd as a whole.
-
-    def start_etcd(self, host: Host, state: str = "new") -> None:
-        together = ",".join(f"{host.name}={host.peer}" for host in self.members)
-        host.start_etcd(Member(together, f"{self.home.path.name}-{self._generation}", state))
-
-    def kill_etcd(self) -> None:
-        """All members, at once as far as they can tell."""
-        for host in self.members:
-            host.kill(ETCD)
-
-    def wipe_etcd(self) -> None:
-        """Have another, empty etcd at the same endpoints."""
-        self.kill_etcd()
-        self._generation += 1
-        for host in self.members:
-            host.wipe_etcd()
-            self.start_etcd(host)
-
-    def replace_member(self, host: Host) -> None:
-        """Take a member that does not run out of etcd, and put it back without data."""
-        listed = json.loads(self.etcdctl("member", "list", "--write-out=json"))["members"]
-        number = next(member["ID"] for member in listed if member["name"] == host.name)
-        # etcd refuses for as long as the other members have not been connected for some seconds.
-        self.until(lambda: bool(self.etcdctl("member", "remove", f"{number:x}")), "etcd lets the member go")
-        self.etcdctl("member", "add", host.name, f"--peer-urls={host.peer}")
-        host.wipe_etcd()
-        self.start_etcd(host, "existing")
-
-    def etcdctl(self, *words: str) -> str:
-        """What etcdctl prints; "" when it fails altogether."""
-        environment = os.environ | {"ETCDCTL_API": "3"}
-        command = ["etcdctl", f"--endpoints={self.etcd}", *words]
-        return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60).stdout
-
-    def leader(self) -> Host:
-        """The host whose member leads."""
-        for status in json.loads(self.etcdctl("endpoint", "status", "--write-out=json")):
-            if status["Status"]["header"]["member_id"] == status["Status"]["leader"]:
-                return next(host for host in self.members if host.address in status["Endpoint"])
-        raise AssertionError("no member leads")
+        host.start_agent(Wishes(self.etcd.urls, self._ttl, self._options))
 
     # Services.
 
     def command(self, *words: str, stdin: str = "") -> str:
         """Run ``daprdockrcmd``, which must succeed; what it prints."""
         done = subprocess.run(
-            [COMMAND, "-etcd", self.etcd, *words], input=stdin, capture_output=True, text=True, timeout=120
+            [COMMAND, "-etcd", self.etcd.urls, *words], input=stdin, capture_output=True, text=True, timeout=120
         )
         if done.returncode != 0:
             raise AssertionError(f"daprdockrcmd {' '.join(words)}: {done.returncode}: {done.stderr}\n{self.report()}")
@@ -199,7 +148,7 @@ class Cluster:
 
     def stored(self, below: str) -> dict[str, bytes]:
         """What stands in etcd below our prefix and this. :raises OSError: if no member answers."""
-        return cluster_etcd.values([host.address for host in self.members], f"/daprdockr/{below}")
+        return self.etcd.values(f"/daprdockr/{below}")
 
     def running(self) -> dict[str, list[tuple[str, str]]]:
         """Host and id of the containers that run, by instance, over all hosts that are on."""

@@ -18,10 +18,6 @@ class Asked:
         command = ["dig", f"@{self.address}", name, kind, "+short", "+time=2", "+tries=2"]
         return "\n".join(sorted(_output(command).splitlines()))
 
-    def curl(self, host_name: str, path: str = "/") -> str:
-        """What HTTP answers under a host name; "" when nobody does."""
-        return _output(["curl", "-s", "-m", "5", "-H", f"Host: {host_name}", f"http://{self.address}{path}"])
-
     def served_by(self, host_name: str, times: int) -> set[str]:
         """Who answered some requests."""
         url = f"http://{self.address}/?[1-{times}]"

@@ -1,30 +1,101 @@
-"""What stands in etcd, read through its JSON gateway: by no code of ours that could share a mistake with the agent."""
+"""The etcd of a cluster: three members, one on each of the first hosts, and what can be done to all of them."""
 
 from __future__ import annotations
 
 import base64
 import json
+import os
+import subprocess
 import urllib.request
 from collections.abc import Sequence
 
+from tests.functional.cluster_host import ETCD, Host, Member
 from tests.functional.cluster_network import CLIENT
+from tests.functional.docker_engine import until
 
 
-def values(addresses: Sequence[str], prefix: str) -> dict[str, bytes]:
-    """Values by key below a prefix that ends with a slash. :raises OSError: if no member at an address answers."""
-    end = prefix[:-1] + chr(ord(prefix[-1]) + 1)
-    wanted = json.dumps({"key": _packed(prefix), "range_end": _packed(end)}).encode()
-    for address in addresses[:-1]:
-        try:
-            return _ask(address, wanted)
-        except OSError:
-            continue
-    return _ask(addresses[-1], wanted)
+class Members:
+    """:param hosts: those with a member. :param token: a name for the cluster they form."""
+
+    def __init__(self, hosts: Sequence[Host], token: str) -> None:
+        self.hosts = hosts
+        self._token = token
+        self._generation = 0
+
+    @property
+    def urls(self) -> str:
+        """The value of ``--etcd``."""
+        return ",".join(f"http://{host.address}:{CLIENT}" for host in self.hosts)
+
+    def start(self, host: Host, state: str = "new") -> None:
+        """Start the member of a host with what it has, or into a cluster that exists."""
+        together = ",".join(f"{member.name}={member.peer}" for member in self.hosts)
+        host.start_etcd(Member(together, f"{self._token}-{self._generation}", state))
+
+    def kill_all(self) -> None:
+        for host in self.hosts:
+            host.kill(ETCD)
+
+    def freeze_all(self) -> None:
+        for host in self.hosts:
+            host.freeze(ETCD)
+
+    def thaw_all(self) -> None:
+        for host in self.hosts:
+            host.thaw(ETCD)
+
+    def wipe(self) -> None:
+        """Have another, empty etcd at the same endpoints."""
+        self.kill_all()
+        self._generation += 1
+        for host in self.hosts:
+            host.wipe_etcd()
+            self.start(host)
+
+    def replace(self, host: Host) -> None:
+        """Take a member that does not run out of etcd, and put it back without data."""
+        listed = json.loads(self.etcdctl("member", "list", "--write-out=json"))["members"]
+        number = next(member["ID"] for member in listed if member["name"] == host.name)
+        # etcd refuses for as long as the other members have not been connected for some seconds.
+        until(lambda: bool(self.etcdctl("member", "remove", f"{number:x}")))
+        self.etcdctl("member", "add", host.name, f"--peer-urls={host.peer}")
+        host.wipe_etcd()
+        self.start(host, "existing")
+
+    def leader(self) -> Host:
+        """The host whose member leads."""
+        for status in json.loads(self.etcdctl("endpoint", "status", "--write-out=json")):
+            if status["Status"]["header"]["member_id"] == status["Status"]["leader"]:
+                return next(host for host in self.hosts if f"/{host.address}:" in status["Endpoint"])
+        raise AssertionError("no member leads")
+
+    def etcdctl(self, *words: str) -> str:
+        """What etcdctl prints; "" when it fails altogether."""
+        environment = os.environ | {"ETCDCTL_API": "3"}
+        command = ["etcdctl", f"--endpoints={self.urls}", *words]
+        return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60).stdout
+
+    def values(self, prefix: str) -> dict[str, bytes]:
+        """
+        Values by key below a prefix that ends with a slash. It is read through the JSON gateway, by no code of ours
+        that could share a mistake with the agent.
+
+        :raises OSError: if no member answers.
+        """
+        end = prefix[:-1] + chr(ord(prefix[-1]) + 1)
+        wanted = json.dumps({"key": _packed(prefix), "range_end": _packed(end)}).encode()
+        *first, last = self.hosts
+        for host in first:
+            try:
+                return _ask(host, wanted)
+            except OSError:
+                continue
+        return _ask(last, wanted)
 
 
-def _ask(address: str, wanted: bytes) -> dict[str, bytes]:
+def _ask(host: Host, wanted: bytes) -> dict[str, bytes]:
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    with opener.open(f"http://{address}:{CLIENT}/v3/kv/range", data=wanted, timeout=3) as answer:
+    with opener.open(f"http://{host.address}:{CLIENT}/v3/kv/range", data=wanted, timeout=3) as answer:
         found = json.load(answer).get("kvs", [])
     return {base64.b64decode(kv["key"]).decode(): base64.b64decode(kv["value"]) for kv in found}
 

@@ -199,12 +199,6 @@ class Host:
         with closing(APIClient(base_url=self.engine, version="auto")) as client:
             return str(client.exec_start(client.exec_create(container, list(command))["Id"]).decode())
 
-    def remove_containers(self) -> None:
-        """By force, whatever state they are in."""
-        with closing(APIClient(base_url=self.engine, version="auto")) as client:
-            for container in client.containers(all=True):
-                client.remove_container(container["Id"], v=True, force=True)
-
     def tail(self, part: str) -> str:
         file = self.directory / f"{part}.log"
         lines = file.read_text("utf-8", "replace").splitlines()[-40:] if file.exists() else []

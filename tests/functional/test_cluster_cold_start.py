@@ -18,7 +18,7 @@ class ColdStartTests(ClusterTestCase):
     def start(self, order: Sequence[tuple[int, str]]) -> None:
         for number, part in order:
             host = self.cluster.host(number)
-            starters = {AGENT: self.cluster.start_agent, ENGINE: Host.start_engine, ETCD: self.cluster.start_etcd}
+            starters = {AGENT: self.cluster.start_agent, ENGINE: Host.start_engine, ETCD: self.cluster.etcd.start}
             starters[part](host)
 
     def recover(self, order: Sequence[tuple[int, str]]) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from twisted.trial.unittest import SynchronousTestCase
+
+from tests.functional.cluster import Cluster, missing
 from tests.functional.cluster_case import COUNT, WEB, ClusterTestCase
 from tests.functional.cluster_host import ETCD, Host
 from tests.functional.cluster_network import CLIENT, PEER
@@ -21,7 +24,7 @@ class EtcdTests(ClusterTestCase):
 
     def test_all_killed(self) -> None:
         """For several leases nothing happens at all; with etcd back nothing is restarted."""
-        self.cluster.kill_etcd()
+        self.cluster.etcd.kill_all()
         for host in self.cluster.hosts:
             self.until_told(host)
         self.cluster.outlive_leases()
@@ -41,15 +44,13 @@ class EtcdTests(ClusterTestCase):
         Nothing happens while no member answers. All leases have ended when they do, and some instances may change
         hands then: a known limit, see docs/design/reconcile.rst.
         """
-        for host in self.cluster.members:
-            host.freeze(ETCD)
+        self.cluster.etcd.freeze_all()
         self.cluster.outlive_leases()
         for host in self.cluster.hosts:
             self.until_host_serves(host, self.addresses)
         self.assertEqual(self.cluster.starts(), self.starts)
 
-        for host in self.cluster.members:
-            host.thaw(ETCD)
+        self.cluster.etcd.thaw_all()
         self.cluster.until_well()
         self.until_settled()
         self.cluster.define(WEB, COUNT + 2)
@@ -57,7 +58,7 @@ class EtcdTests(ClusterTestCase):
 
     def test_leader_killed(self) -> None:
         """Two members are enough to go on with."""
-        self.cluster.leader().kill(ETCD)
+        self.cluster.etcd.leader().kill(ETCD)
         self.grow()
         self.cluster.start_missing()
         self.cluster.until_well()
@@ -65,7 +66,7 @@ class EtcdTests(ClusterTestCase):
 
     def test_leader_frozen(self) -> None:
         """Two members that have to find out first are enough too."""
-        leader = self.cluster.leader()
+        leader = self.cluster.etcd.leader()
         leader.freeze(ETCD)
         self.grow()
         leader.thaw(ETCD)
@@ -74,7 +75,7 @@ class EtcdTests(ClusterTestCase):
 
     def test_member_cut_off(self) -> None:
         """A member that nobody reaches is missed by nobody, also when it leads."""
-        leader = self.cluster.leader()
+        leader = self.cluster.etcd.leader()
         self.cluster.network.cut_member(leader.number)
         self.grow()
         self.cluster.network.heal(leader.number)
@@ -85,7 +86,7 @@ class EtcdTests(ClusterTestCase):
         """A member that lost its disk is taken out and put back empty, as etcd's manual wants it."""
         lost = self.cluster.host(3)
         lost.kill(ETCD)
-        self.cluster.replace_member(lost)
+        self.cluster.etcd.replace(lost)
         self.grow()
         self.cluster.until_well()
 
@@ -99,3 +100,32 @@ class EtcdTests(ClusterTestCase):
         self.cluster.define(WEB, COUNT)
         self.until_settled()
         self.assert_untouched(self.starts)
+
+
+class WipedTests(SynchronousTestCase):
+    """Another, empty etcd takes the place of the one that the agents know."""
+
+    skip = missing()
+
+    def setUp(self) -> None:
+        self.cluster = Cluster()
+        self.addCleanup(self.cluster.close)
+        self.cluster.open()
+        self.cluster.define(WEB, 6)
+        self.cluster.until_settled(WEB, 6)
+
+    def test_frozen(self) -> None:
+        """No container stops, names and routes stay, and every agent says that it is frozen."""
+        starts, addresses = self.cluster.starts(), sorted(host.address for host in self.cluster.hosts)
+        self.cluster.etcd.wipe()
+        for host in self.cluster.hosts:
+            self.until_frozen(host)
+        self.cluster.outlive_leases()
+        self.assertEqual(self.cluster.starts(), starts)
+        for host in self.cluster.hosts:
+            self.assertEqual(host.asked.dig(f"{WEB}.container").split(), addresses)
+            self.assertEqual(len(host.asked.served_by(f"{WEB}.test", 60)), 6)
+            self.assertIn("frozen", host.asked.trouble())
+
+    def until_frozen(self, host: Host) -> None:
+        self.cluster.until(lambda: "frozen" in host.asked.trouble(), f"{host.name} says that it is frozen")

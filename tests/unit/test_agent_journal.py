@@ -139,6 +139,15 @@ class LeaseTests(JournalCase):
 class FailureTests(JournalCase):
     """etcd is away, and worse."""
 
+    def test_lease_lost(self) -> None:
+        """When the lease is gone, the event that finds out is only in the log, and the next one takes a new lease."""
+        journal = self.started()
+        journal.tell("web.myapp", "one")
+        self.store.revoke(self.entries[0].lease)
+        journal.tell("web.myapp", "two")
+        journal.tell("web.myapp", "three")
+        self.assertEqual(self.texts, ["three"])
+
     def test_etcd_away(self) -> None:
         """An event that could not be written is only in the log; the next one is tried."""
         journal = self.started()

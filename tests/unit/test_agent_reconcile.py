@@ -324,14 +324,21 @@ class FailureTests(ReconcileCase):
         """A step that succeeds ends the resting of its lane."""
         self.start(web=FREE)
         for _ in range(2):
-            self.hand.end(ClaimLost("another was first"))
+            self.hand.end(EtcdUnavailable("no answer"))
             self.clock.advance(0)
         self.clock.advance(0.5)
         self.hand.end()
         self.clock.advance(0)
-        self.hand.end(ClaimLost("another was first"))
+        self.hand.end(EtcdUnavailable("no answer"))
         self.clock.advance(0)
         self.assertEqual(len(self.hand.begun), 5)
+
+    def test_lost_claim_rests(self) -> None:
+        """After a lost claim the lane rests from the first time on: the watch tells who has it."""
+        self.start(web=FREE)
+        for count, pause in ((2, 0.5), (3, 1.0)):
+            self.hand.end(ClaimLost("another was first"))
+            self.assert_begun(count, pause)
 
     def test_other_lanes_go_on(self) -> None:
         """A lane that rests keeps no other one waiting."""

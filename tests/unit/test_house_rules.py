@@ -76,7 +76,7 @@ PURE_ALL_THE_SAME = {("daprdockr.model.seams", "twisted.internet.defer.Deferred"
 EMPTY_WORDS = {"manager", "handler", "util", "utils", "helper", "helpers", "common", "misc"}
 LONGEST_MODULE = {"daprdockr": 400, "scripts": 400, "tests": 600}
 A_DEVELOPERS_PATH = re.compile(r"(?<![\w.])/(?:home|root|work|Users)/[a-z]")
-FOLDERS = ("daprdockr", "docs", "etc", "scripts", "tests", "twisted")
+FOLDERS = ("benchmarks", "daprdockr", "docs", "etc", "scripts", "tests", "twisted")
 TEXTS = ("*.py", "*.rst", "*.j2", "*.conf", "*.json", "*.toml", "*.env", "*.service")
 
 
