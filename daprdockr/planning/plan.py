@@ -156,7 +156,7 @@ def _succeed(
     here = situation.here
     confirmed = here.may_claim and successor.lease == here.lease
     record = tell(situation, claim.instance, definition, now)
-    if confirmed and record.healthy:
+    if confirmed and record.healthy and record.definition == definition.digest:
         yield Succeed(claim.instance, record, claim.fence, successor.fence)
     yield from _keep_running(situation, successor, definition, confirmed, now)
 

@@ -194,7 +194,8 @@ class Cluster:
         until(lambda: monotonic() > over)
 
     def until_well(self) -> None:
-        """Wait until each agent says that all is well."""
+        """Wait until etcd is whole and each agent says that all is well."""
+        self.until(self.etcd.is_whole, "all members of etcd are in touch with a leader")
         for host in self.hosts:
             self.until(host.asked.is_well, f"{host.name} is well")
 

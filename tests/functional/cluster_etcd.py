@@ -8,6 +8,7 @@ import os
 import subprocess
 import urllib.request
 from collections.abc import Sequence
+from typing import Any
 
 from tests.functional.cluster_host import ETCD, Host, Member
 from tests.functional.cluster_network import CLIENT
@@ -62,6 +63,10 @@ class Members:
         host.wipe_etcd()
         self.start(host, "existing")
 
+    def is_whole(self) -> bool:
+        """Whether all members are in touch with a leader."""
+        return all(_is_healthy(host) for host in self.hosts)
+
     def leader(self) -> Host:
         """The host whose member leads."""
         for status in json.loads(self.etcdctl("endpoint", "status", "--write-out=json")):
@@ -93,11 +98,22 @@ class Members:
         return _ask(last, wanted)
 
 
+def _is_healthy(host: Host) -> bool:
+    try:
+        return bool(_answer(host, "health")["health"] == "true")
+    except OSError:
+        return False
+
+
 def _ask(host: Host, wanted: bytes) -> dict[str, bytes]:
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    with opener.open(f"http://{host.address}:{CLIENT}/v3/kv/range", data=wanted, timeout=3) as answer:
-        found = json.load(answer).get("kvs", [])
+    found = _answer(host, "v3/kv/range", wanted).get("kvs", [])
     return {base64.b64decode(kv["key"]).decode(): base64.b64decode(kv["value"]) for kv in found}
+
+
+def _answer(host: Host, path: str, wanted: bytes | None = None) -> dict[str, Any]:
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    with opener.open(f"http://{host.address}:{CLIENT}/{path}", data=wanted, timeout=3) as answer:
+        return dict(json.load(answer))
 
 
 def _packed(text: str) -> str:

@@ -123,7 +123,17 @@ class ManualTests(SynchronousTestCase):
         from daprdockr.access import ETCD_PARAMETERS
         from daprdockr.cli.request import ACTIONS, CHANGES
 
-        flags = [*ACTIONS, *CHANGES, *(row.name for row in ETCD_PARAMETERS), "svc", "prefix", "o", "timeout", "v"]
+        flags = [
+            *ACTIONS,
+            *CHANGES,
+            *(row.name for row in ETCD_PARAMETERS),
+            "svc",
+            "prefix",
+            "o",
+            "timeout",
+            "wait",
+            "v",
+        ]
         missing = [name for name in flags if f"-{name} " not in manual.TEXT and f"-{name}]" not in manual.TEXT]
         self.assertEqual(missing, [])
         self.assertEqual([name for name in COMMANDS if f"\n  {name} " not in manual.TEXT], [])

@@ -153,6 +153,7 @@ class ReadmeTests(SynchronousTestCase):
             "prefix",
             "o",
             "timeout",
+            "wait",
             "v",
             "help",
         }

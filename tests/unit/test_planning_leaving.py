@@ -202,7 +202,7 @@ class WhyNotTests(SynchronousTestCase):
         self.assertEqual(self.why(Placement={"OnePerNode": True}, held={"b": 1, "c": 1}), every)
 
     def test_data(self) -> None:
-        """Named volumes, binds, mounts of something, and the volumes of others tie; what is the container's own does not."""
+        """Named volumes, binds, mounts and the volumes of others tie; what is the container's own does not."""
 
         def kept(**fields: Any) -> str:
             return keeps_data(definition(Container=fields))
