@@ -50,6 +50,11 @@
 #else
 #define STOPS false
 #endif
+#ifdef STOPS_WHILE_FROZEN
+#define KEEPS_ALL_VIEWS true
+#else
+#define KEEPS_ALL_VIEWS false
+#endif
 #ifdef NO_DEATHS
 #define DEATHS false
 #else
@@ -116,9 +121,6 @@ bit leaving[PLACES]; /* with OnPartition stop: this owner is giving the instance
 bit beaten[PLACES];  /* for the laws: since this node held the claim another one did, and was healthy */
 byte lease[NODE_COUNT];
 bit in_touch[NODE_COUNT];
-#ifdef BELIEVES_ANY_ETCD
-bit misled[NODE_COUNT]; /* an etcd that was wiped told this node that the service is not defined */
-#endif
 
 hidden byte n, v, q, found;
 
@@ -155,7 +157,7 @@ inline keep_former(k) {
 /* See Note [Bystanders]. */
 inline forget_what_is_no_matter(i, k) {
     if
-    :: !in_touch[i] ->
+    :: !in_touch[i] && !KEEPS_ALL_VIEWS ->
         unseen[at(i, k)] = 0;
         view[at(i, k)] = (owner(view[at(i, k)]) == i && !STOPS -> i : 0)
     :: in_touch[i] && is_bystander(i, k) ->
@@ -286,6 +288,29 @@ inline commit(i, k) {
         change(k, v);
         found = 1
     :: else -> found = 0
+    fi;
+    print_commit(i, k)
+}
+
+#define is_healthy(version) (((version) & HEALTHY) -> 1 : 0)
+
+inline print_view(i, k) {
+    printf("node %d, instance %d: sees owner %d (healthy %d), successor %d\n", i, k + 1, owner(view[at(i, k)]),
+        is_healthy(view[at(i, k)]), next(view[at(i, k)]))
+}
+
+inline print_commit(i, k) {
+    if
+    :: kind(request[at(i, k)]) == TAKE -> printf("node %d, instance %d: takes the claim", i, k + 1)
+    :: kind(request[at(i, k)]) == TELL -> printf("node %d, instance %d: tells its health", i, k + 1)
+    :: kind(request[at(i, k)]) == RELEASE -> printf("node %d, instance %d: releases the claim", i, k + 1)
+    :: kind(request[at(i, k)]) == SUCCEED -> printf("node %d, instance %d: WISH becomes successor", i, k + 1)
+    :: kind(request[at(i, k)]) == PROMOTE -> printf("node %d, instance %d: takes the owner's place", i, k + 1)
+    :: kind(request[at(i, k)]) == WITHDRAW -> printf("node %d, instance %d: gives up as successor", i, k + 1)
+    fi;
+    if
+    :: found -> printf("; etcd has owner %d (healthy %d), successor %d\n", owner(etcd[k]), is_healthy(etcd[k]), next(etcd[k]))
+    :: else -> printf(": refused\n")
     fi
 }
 
@@ -376,15 +401,11 @@ inline stop_surplus(i, k) {
 #define may_take(i, k) (container[at(i, k)] != STOPPING)
 #endif
 
-#ifdef BELIEVES_ANY_ETCD
-#define is_surplus(i, k) misled[i]
-#else
 #ifdef KEEPS_SURPLUS
 #define is_surplus(i, k) false
 #else
 #define is_surplus(i, k) \
     (is_fresh(i) && is_settled_with_etcd(i, k) && is_elsewhere(i, k) && next(view[at(i, k)]) != i)
-#endif
 #endif
 #ifdef STOPS_WHILE_FROZEN
 #define is_fresh(i) true
@@ -486,41 +507,79 @@ inline end_container(i, k) {
 #define may_end(i) (lease[i] == DOUBTFUL || (lease[i] == FORGOTTEN && (!STOPS || node_is_quiet(i))))
 #endif
 
+inline check_one_copy(k) {
+#ifdef ON_PARTITION_STOP
+    found = 0;
+    for (n : 1 .. NODES) {
+        found = found + (container[at(n, k)] >= FIT -> 1 : 0)
+    }
+    assert(found == 1) /* law: with OnPartition stop never two running copies */
+#else
+    skip
+#endif
+}
+
 /* One node's lease, its connection and its agent's life. */
 proctype Node(byte i) {
 end:
     do
-    /* a beat is answered; a lease that ended is followed by a new one */
-    :: d_step { lease[i] == ENDING || lease[i] == DOUBTFUL || lease[i] == GONE -> lease[i] = CERTAIN; tidy }
-    /* fault: no beat was answered for so long that the lease may end */
-    :: d_step { fault && lease[i] == CERTAIN -> happens; lease[i] = after_certain; tidy }
-    :: d_step { lease[i] == ENDING && node_is_quiet(i) -> lease[i] = DOUBTFUL; tidy }
-    :: d_step { may_end(i) -> end_lease(i); tidy }
-    /* a listing of our etcd */
+    :: d_step {
+        lease[i] == ENDING || lease[i] == DOUBTFUL || lease[i] == GONE ->
+        printf("node %d: a beat is answered\n", i);
+        lease[i] = CERTAIN;
+        tidy
+    }
+    :: d_step {
+        fault && lease[i] == CERTAIN -> happens;
+        printf("node %d: FAULT no beat is answered, its lease is not certain any more\n", i);
+        lease[i] = after_certain;
+        tidy
+    }
+    :: d_step {
+        lease[i] == ENDING && node_is_quiet(i) ->
+        printf("node %d: its deadline passes\n", i);
+        lease[i] = DOUBTFUL;
+        tidy
+    }
+    :: d_step {
+        may_end(i) ->
+        printf("etcd: the lease of node %d ends\n", i);
+        end_lease(i);
+        tidy
+    }
     :: d_step {
         !in_touch[i] ->
+        printf("node %d: in touch, by a listing\n", i);
         in_touch[i] = 1;
         for (q : 0 .. INSTANCES - 1) {
             see_present(i, q)
         }
         tidy
     }
-    /* fault: etcd does not answer, or another one does: empty, foreign or put back; frozen */
-    :: d_step { fault && in_touch[i] -> happens; lose_touch(i); tidy }
-#ifdef BELIEVES_ANY_ETCD
-    :: d_step { fault && !in_touch[i] -> happens; in_touch[i] = 1; misled[i] = 1; tidy }
-#endif
-    /* fault: the agent crashes and comes back, on the same host, with or without its state directory */
+    /* the same for no etcd, and for one that is empty, foreign or put back: frozen */
+    :: d_step {
+        fault && in_touch[i] -> happens;
+        printf("node %d: FAULT out of touch, or frozen by an etcd that is not ours\n", i);
+        lose_touch(i);
+        tidy
+    }
     :: d_step {
         fault -> happens;
+        printf("node %d: FAULT the agent crashes and comes back\n", i);
         lose_memory(i);
         lease[i] = (lease[i] == CERTAIN -> after_certain : lease[i]);
         tidy
     }
-    :: d_step { fault -> happens; lose_memory(i); lose_state_directory(i); tidy }
-    /* fault: the host's power is cut */
+    :: d_step {
+        fault -> happens;
+        printf("node %d: FAULT the agent crashes and comes back without its state directory\n", i);
+        lose_memory(i);
+        lose_state_directory(i);
+        tidy
+    }
     :: d_step {
         fault && DEATHS -> happens;
+        printf("node %d: FAULT its power is cut\n", i);
         for (q : 0 .. INSTANCES - 1) {
             container[at(i, q)] = NONE
         }
@@ -535,24 +594,52 @@ end:
 proctype Place(byte i; byte k) {
 end:
     do
-    /* the watch tells the next version */
     :: d_step {
         unseen[at(i, k)] ->
         view[at(i, k)] = read_by(i, (unseen[at(i, k)] == 2 -> former[k] : etcd[k]));
         unseen[at(i, k)]--;
+        print_view(i, k);
         forget_what_is_no_matter(i, k);
         keep_former(k);
         tidy
     }
 
     /* claim lane: one request at a time, answered at once */
-    :: d_step { asks(i, k) -> v = asks(i, k); send(i, k); be_answered(i, k); tidy }
-    /* fault: the next request is delayed; when it comes out of the network, it or its answer may be lost */
-    :: d_step { fault && asks(i, k) -> happens; v = asks(i, k); send(i, k); tidy }
-    :: d_step { request[at(i, k)] -> be_answered(i, k); tidy }
-    :: d_step { request[at(i, k)] -> commit(i, k); lose_answer(i, k); tidy }
-    :: d_step { request[at(i, k)] -> lose_answer(i, k); tidy }
-    /* a wish, which counts as a fault: another node is asked to take over */
+    :: d_step {
+        asks(i, k) ->
+        v = asks(i, k);
+        send(i, k);
+        be_answered(i, k);
+        tidy
+    }
+    /* or delayed; when it comes out of the network at last, it or its answer may be lost */
+    :: d_step {
+        fault && asks(i, k) -> happens;
+        v = asks(i, k);
+        send(i, k);
+        printf("node %d, instance %d: FAULT and the request is delayed\n", i, k + 1);
+        tidy
+    }
+    :: d_step {
+        request[at(i, k)] ->
+        printf("node %d, instance %d: the request arrives\n", i, k + 1);
+        be_answered(i, k);
+        tidy
+    }
+    :: d_step {
+        request[at(i, k)] ->
+        printf("node %d, instance %d: the request arrives, its answer is lost\n", i, k + 1);
+        commit(i, k);
+        lose_answer(i, k);
+        tidy
+    }
+    :: d_step {
+        request[at(i, k)] ->
+        printf("node %d, instance %d: the request is lost\n", i, k + 1);
+        lose_answer(i, k);
+        tidy
+    }
+    /* wishes are counted among the faults: the owner asks another node to take over, ... */
     :: d_step {
         fault && MOVES_START_FIRST && !request[at(i, k)] && may_write(i) && is_another(i, k) &&
         !next(view[at(i, k)]) && container[at(i, k)] == NONE -> happens;
@@ -560,10 +647,11 @@ end:
         send(i, k);
         tidy
     }
-    /* the same with OnPartition stop: the owner stops first, then lets go */
+    /* ... or, with OnPartition stop, stops first and then lets go */
     :: d_step {
         fault && STOPS && !request[at(i, k)] && is_confirmed(i, k) && !leaving[at(i, k)] &&
         container[at(i, k)] == FIT -> happens;
+        printf("node %d, instance %d: WISH to give it away, the container is being stopped\n", i, k + 1);
         leaving[at(i, k)] = 1;
         container[at(i, k)] = STOPPING;
         tidy
@@ -571,36 +659,59 @@ end:
 
     /* container lane */
     :: d_step {
-        container[at(i, k)] == NONE && (may_start(i, k) || may_start_successor(i, k)) -> container[at(i, k)] = STARTING;
+        container[at(i, k)] == NONE && (may_start(i, k) || may_start_successor(i, k)) ->
+        printf("node %d, instance %d: container is being started\n", i, k + 1);
+        container[at(i, k)] = STARTING;
         tidy
     }
     :: d_step {
-        container[at(i, k)] == STARTING -> container[at(i, k)] = FIT;
-#ifdef ON_PARTITION_STOP
-        found = 0;
-        for (n : 1 .. NODES) {
-            found = found + (container[at(n, k)] >= FIT -> 1 : 0)
-        }
-        assert(found == 1) /* law: with OnPartition stop never two running copies */
-#endif
+        container[at(i, k)] == STARTING ->
+        printf("node %d, instance %d: container is healthy\n", i, k + 1);
+        container[at(i, k)] = FIT;
+        check_one_copy(k);
         tidy
     }
-    :: d_step { container[at(i, k)] == STOPPING -> end_container(i, k); tidy }
-    /* fault: it dies */
     :: d_step {
-        fault && DEATHS && (container[at(i, k)] == STARTING || container[at(i, k)] == FIT) -> happens;
+        container[at(i, k)] == STOPPING ->
+        printf("node %d, instance %d: container has stopped\n", i, k + 1);
         end_container(i, k);
         tidy
     }
-    /* a copy that is not ours goes once the other is healthy */
-    :: d_step { is_surplus(i, k) && container[at(i, k)] == FIT -> stop_surplus(i, k); tidy }
+    :: d_step {
+        fault && DEATHS && (container[at(i, k)] == STARTING || container[at(i, k)] == FIT) -> happens;
+        printf("node %d, instance %d: FAULT container dies\n", i, k + 1);
+        end_container(i, k);
+        tidy
+    }
+    :: d_step {
+        is_surplus(i, k) && container[at(i, k)] == FIT ->
+        printf("node %d, instance %d: its copy is surplus and is being stopped\n", i, k + 1);
+        stop_surplus(i, k);
+        tidy
+    }
+#ifdef BELIEVES_ANY_ETCD
+    :: d_step {
+        fault && !in_touch[i] && container[at(i, k)] == FIT -> happens;
+        printf("node %d, instance %d: an etcd that was wiped has no definition, the copy is stopped\n", i, k + 1);
+        in_touch[i] = 1;
+        stop_surplus(i, k);
+        tidy
+    }
+#endif
+
     /* the guard */
     :: d_step {
         STOPS && lease[i] >= ENDING && container[at(i, k)] == FIT ->
+        printf("guard of node %d: stops instance %d\n", i, k + 1);
         container[at(i, k)] = STOPPING;
         tidy
     }
-    :: d_step { STOPS && lease[i] >= ENDING && container[at(i, k)] == STARTING -> end_container(i, k); tidy }
+    :: d_step {
+        STOPS && lease[i] >= ENDING && container[at(i, k)] == STARTING ->
+        printf("guard of node %d: the start of instance %d is undone\n", i, k + 1);
+        end_container(i, k);
+        tidy
+    }
     od
 }
 

@@ -68,11 +68,20 @@ class Members:
         return all(_is_healthy(host) for host in self.hosts)
 
     def leader(self) -> Host:
-        """The host whose member leads."""
-        for status in json.loads(self.etcdctl("endpoint", "status", "--write-out=json")):
-            if status["Status"]["header"]["member_id"] == status["Status"]["leader"]:
-                return next(host for host in self.hosts if f"/{host.address}:" in status["Endpoint"])
-        raise AssertionError("no member leads")
+        """The host whose member leads, of those that answer; it is waited for when they have to elect one."""
+        leading: list[Host] = []
+
+        def is_led() -> bool:
+            leading[:] = self._leaders()
+            return bool(leading)
+
+        until(is_led)
+        return leading[0]
+
+    def _leaders(self) -> list[Host]:
+        told = json.loads(self.etcdctl("endpoint", "status", "--write-out=json") or "[]")
+        leading = [one["Endpoint"] for one in told if one["Status"]["header"]["member_id"] == one["Status"]["leader"]]
+        return [host for host in self.hosts if f"http://{host.address}:{CLIENT}" in leading]
 
     def etcdctl(self, *words: str) -> str:
         """What etcdctl prints; "" when it fails altogether."""

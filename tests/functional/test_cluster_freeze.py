@@ -14,7 +14,8 @@ class EtcdTests(ClusterTestCase):
     """Three members, to each of which everything may happen."""
 
     def grow(self, more: int = 2) -> None:
-        """A change is carried out, and touches nothing that ran."""
+        """A change is carried out, and touches nothing that ran. A command fails while etcd elects a leader."""
+        self.cluster.etcd.leader()
         self.cluster.define(WEB, COUNT + more)
         self.until_settled(COUNT + more)
         self.assert_untouched(self.starts)
