@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo cluster test venv lint types unit functional packaging coverage bench-converge clean
+.PHONY: help demo cluster test venv lint types unit functional packaging coverage model bench-converge clean
 
 # A root shell opened with plain "su" does not look there for dockerd and nginx.
 export PATH := $(PATH):/usr/sbin:/sbin
@@ -45,6 +45,10 @@ packaging: ## wheel, editable and source installations into an empty environment
 coverage: venv ## the lines the unit tests leave out
 	@$(PYTHON) -m coverage run -m twisted.trial --temp-directory .test/coverage tests.unit
 	@$(PYTHON) -m coverage report --skip-covered --show-missing
+
+model: ## as root: check the model of the claim protocol with spin; three minutes on two free cores
+	@scripts/install-packages test
+	@scripts/check-model
 
 bench-converge: ## as root: from set to running, beside docker run and Swarm mode
 	@scripts/install-packages test

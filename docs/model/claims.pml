@@ -1,39 +1,50 @@
 /*
- * Who runs an instance: claims, leases, moves and freezing, for every order of events. README.rst beside this file
- * says what is modelled, what is not, and how to read an error; scripts/check-model runs it.
+ * Who runs an instance: claims, leases, moves and freezing, for every order of events. README.rst beside this file says
+ * what is modelled, what is not, and how to read an error; scripts/check-model runs it.
  *
  * Owns: the protocol of docs/design/reconcile.rst and its laws. Refuses to know: placement, ports, DNS, health checks,
  * images, rollouts in place.
  *
  * Note [Trouble is delay]
- *     Nothing here happens by itself at any time: a step that is possible may be taken late or never. So a paused agent,
- *     a cut link, a crashed agent before its return, a slow disk and an etcd without a leader need no state of their
- *     own: they are runs in which certain steps are not taken while all others are. What a fault destroys (memory,
- *     answers, containers, leases) is a step of its own, marked "fault".
+ *     Any step that is possible may be taken late. So a paused agent, a cut link, a crashed agent before its return, a
+ *     slow disk and an etcd without a leader need no state of their own: they are runs in which certain steps wait
+ *     while all others go on. What trouble destroys (memory, answers, containers, certainty) is a step of its own,
+ *     and counted as a fault.
  *
  * Note [Time is an order]
- *     The one fact about time the protocol rests on: a lease that its node still counts as certain has not ended
- *     (heartbeat.py, [When a lease is certain]). So CERTAIN falls first, by the node's own clock, and only then may etcd
- *     end the lease; how late is open, which covers the lease extensions of a new leader.
+ *     The protocol rests on one fact about time: a lease that its node still counts as certain has not ended
+ *     (heartbeat.py, [When a lease is certain]). So CERTAIN falls first, by the node's own clock, and only then may
+ *     etcd end the lease; how much later is open, which covers the lease extensions of a new leader.
  *
  * Note [Marks for revisions]
  *     A create revision is never used twice. To compare one is to ask whether the key was deleted since; a copy of a
  *     claim (a view, a version on its way, a request) carries that as the mark FENCE, which the deletion takes away. In
- *     the same way LEASE says that the lease the claim hangs on has not ended. A put on an existing key keeps its create
- *     revision: after a move FENCE still holds for the former owner, and only the comparison of the lease refuses it.
+ *     the same way LEASE says that the lease the claim hangs on has not ended. A put on an existing key keeps its
+ *     create revision: after a move FENCE still holds for the former owner, and only comparing the lease refuses it.
  *
  * Note [The watch]
- *     A node's view of an instance is one of its past versions and only moves forward: the next version (of the last
- *     LAG), or, by a listing, the present one. Own writes are taken over with their answer (cluster.py, [Own writes come
+ *     A node's view of an instance is one of its past versions and only moves forward: to the next one (of the last
+ *     LAG), or, by a listing, to the present. Own writes are taken over with their answer (cluster.py, [Own writes come
  *     twice]). The order between different instances is not kept, which allows more than etcd does.
  *
+ * Note [Bystanders]
+ *     What can make no difference is not kept, as it would only multiply states. A node without container, claim or
+ *     request could do nothing with an old view but ask in vain, so it has the present one. Out of touch a node only
+ *     looks whether a claim is its own, as everything else waits for a listing.
+ *
+ * Note [Unknown fate]
+ *     A request whose answer is lost may have made this node the owner. As long as one is on its way, or its fate
+ *     is unknown, the view may be older than what the node itself has done, and no copy is stopped on its word.
+ *
  * Note [The last copy]
- *     With -DNO_DEATHS no container dies by itself, and then agents may never stop the last healthy copy. The law is not
- *     in rule 2, which judges each stop alone; it needs a copy that is being stopped to count as one that does not run.
+ *     With -DNO_DEATHS no container dies by itself, and then agents may never stop the last healthy copy. Rule 2 does
+ *     not give that, as it judges each stop alone: a copy that is being stopped must not be told as healthy, and its
+ *     node must not claim with it. Otherwise two nodes can stop theirs, each on the word of the other.
  *
  * Note [The guard]
- *     OnPartition "stop" can not be kept by the agent: a paused or crashed one stops nothing, and its lease ends. It takes
- *     a process beside it that knows the deadline of the last beat and starts and kills these containers: the guard.
+ *     An agent alone can not keep OnPartition "stop": paused or crashed it stops nothing, and its lease ends. It takes a
+ *     process beside it that knows until when the last beat counts, starts these containers and kills them in time:
+ *     the guard. ENDING is the time it has for that.
  */
 
 #ifndef NODES
@@ -61,7 +72,7 @@
 #define DEATHS true
 #endif
 
-/* Faults: as many as there are orders for, or the first FAULTS of them. After the last one everything must settle. */
+/* Faults and wishes: any number, or FAULTS of them, after which everything must settle. */
 #ifdef FAULTS
 byte faults_left = FAULTS;
 #define fault (faults_left > 0)
@@ -111,7 +122,7 @@ byte faults_left = FAULTS;
 #define PLACES (NODE_COUNT * INSTANCES)
 #define at(i, k) ((i) * INSTANCES + (k))
 
-byte etcd[INSTANCES];  /* the present version */
+byte etcd[INSTANCES];   /* the present version */
 byte former[INSTANCES]; /* the one before, while some watch has still to tell it */
 byte view[PLACES];
 byte unseen[PLACES]; /* versions the watch has not told yet */
@@ -309,7 +320,8 @@ inline print_commit(i, k) {
     :: kind(request[at(i, k)]) == WITHDRAW -> printf("node %d, instance %d: gives up as successor", i, k + 1)
     fi;
     if
-    :: found -> printf("; etcd has owner %d (healthy %d), successor %d\n", owner(etcd[k]), is_healthy(etcd[k]), next(etcd[k]))
+    :: found ->
+        printf("; etcd has owner %d (healthy %d), successor %d\n", owner(etcd[k]), is_healthy(etcd[k]), next(etcd[k]))
     :: else -> printf(": refused\n")
     fi
 }
@@ -348,10 +360,7 @@ inline lose_state_directory(i) {
     lease[i] = (lease[i] == GONE -> GONE : FORGOTTEN)
 }
 
-/*
- * The fate of a request is unknown: nothing is stopped before a listing has told it, and a claim that may have been
- * released counts as lost until then.
- */
+/* See Note [Unknown fate]. A claim that may have been released counts as lost until a listing shows it. */
 inline lose_answer(i, k) {
     if
     :: kind(request[at(i, k)]) == RELEASE -> view[at(i, k)] = 0
@@ -376,10 +385,9 @@ inline lose_answer(i, k) {
 #define is_successor(i, k) (next(view[at(i, k)]) == i && (view[at(i, k)] & ASKED))
 #define is_well(i, k) (container[at(i, k)] == FIT)
 
-/* A copy of a healthy container must be stopped for a cause: rule 2. */
 inline stop_surplus(i, k) {
-    assert(in_touch[i]);       /* law: nothing is stopped while frozen */
-    assert(beaten[at(i, k)]);  /* law: another one held the claim and was healthy, in etcd's order */
+    assert(in_touch[i]);      /* law: nothing is stopped while frozen */
+    assert(beaten[at(i, k)]); /* law: another one held the claim and was healthy, in etcd's order */
     container[at(i, k)] = STOPPING;
 #ifdef NO_DEATHS
     found = 0;
@@ -404,8 +412,7 @@ inline stop_surplus(i, k) {
 #ifdef KEEPS_SURPLUS
 #define is_surplus(i, k) false
 #else
-#define is_surplus(i, k) \
-    (is_fresh(i) && is_settled_with_etcd(i, k) && is_elsewhere(i, k) && next(view[at(i, k)]) != i)
+#define is_surplus(i, k) (is_fresh(i) && has_answer(i, k) && is_elsewhere(i, k) && next(view[at(i, k)]) != i)
 #endif
 #ifdef STOPS_WHILE_FROZEN
 #define is_fresh(i) true
@@ -413,9 +420,9 @@ inline stop_surplus(i, k) {
 #define is_fresh(i) in_touch[i]
 #endif
 #ifdef TRUSTS_VIEW_AFTER_LOST_ANSWER
-#define is_settled_with_etcd(i, k) true
+#define has_answer(i, k) true
 #else
-#define is_settled_with_etcd(i, k) (!request[at(i, k)])
+#define has_answer(i, k) (!request[at(i, k)])
 #endif
 #ifdef STOPS_ON_ABSENCE
 #define is_elsewhere(i, k) (!is_own(i, k))
@@ -511,7 +518,7 @@ inline check_one_copy(k) {
 #ifdef ON_PARTITION_STOP
     found = 0;
     for (n : 1 .. NODES) {
-        found = found + (container[at(n, k)] >= FIT -> 1 : 0)
+        found = found + (container[at(n, k)] == NONE -> 0 : 1)
     }
     assert(found == 1) /* law: with OnPartition stop never two running copies */
 #else
@@ -662,13 +669,13 @@ end:
         container[at(i, k)] == NONE && (may_start(i, k) || may_start_successor(i, k)) ->
         printf("node %d, instance %d: container is being started\n", i, k + 1);
         container[at(i, k)] = STARTING;
+        check_one_copy(k);
         tidy
     }
     :: d_step {
         container[at(i, k)] == STARTING ->
         printf("node %d, instance %d: container is healthy\n", i, k + 1);
         container[at(i, k)] = FIT;
-        check_one_copy(k);
         tidy
     }
     :: d_step {

@@ -1,8 +1,8 @@
 /*
  * Nodes are alike, and so are instances: of all states that differ only in their names, keep one, the smallest.
  *
- * For runs with -DSYMMETRY. Included by claims.pml into the verifier that spin writes; the names of nodes jump about in a
- * trail of such a run, so a violation is read in a run without it.
+ * For runs with -DSYMMETRY. Included by claims.pml into the verifier that spin writes. Nodes change their names on the
+ * way, so a violation is read in a run without it.
  */
 
 #define ARRAYS 6
