@@ -38,12 +38,12 @@
  *
  * Note [The last copy]
  *     With -DNO_DEATHS no container dies by itself, and then agents may never stop the last healthy copy. Rule 2 does
- *     not give that, as it judges each stop alone: a copy that is being stopped must not be told as healthy, and its
- *     node must not claim with it. Otherwise two nodes can stop theirs, each on the word of the other.
+ *     not give that, as it judges each stop alone. It takes one thing more: a copy that is being stopped is not told
+ *     as healthy, also not when its node claims with it. Otherwise two nodes stop theirs, each on the other's word.
  *
  * Note [The guard]
- *     An agent alone can not keep OnPartition "stop": paused or crashed it stops nothing, and its lease ends. It takes a
- *     process beside it that knows until when the last beat counts, starts these containers and kills them in time:
+ *     An agent alone can not keep OnPartition "stop": paused or crashed it stops nothing, and its lease ends. It takes
+ *     a process beside it that knows until when the last beat counts, starts these containers and kills them in time:
  *     the guard. ENDING is the time it has for that.
  */
 
@@ -403,16 +403,14 @@ inline stop_surplus(i, k) {
 
 #ifdef TELLS_WHILE_STOPPING
 #define told_well(i, k) (is_well(i, k) || container[at(i, k)] == STOPPING)
-#define may_take(i, k) true
 #else
 #define told_well(i, k) is_well(i, k)
-#define may_take(i, k) (container[at(i, k)] != STOPPING)
 #endif
 
 #ifdef KEEPS_SURPLUS
 #define is_surplus(i, k) false
 #else
-#define is_surplus(i, k) (is_fresh(i) && has_answer(i, k) && is_elsewhere(i, k) && next(view[at(i, k)]) != i)
+#define is_surplus(i, k) (is_fresh(i) && has_answer(i, k) && is_elsewhere(i, k) && !is_successor(i, k))
 #endif
 #ifdef STOPS_WHILE_FROZEN
 #define is_fresh(i) true
@@ -436,7 +434,7 @@ inline stop_surplus(i, k) {
 
 /* What an agent with an idle claim lane asks of etcd next; 0: nothing. */
 #define asks(i, k) (!request[at(i, k)] && may_write(i) -> may_ask(i, k) : 0)
-#define may_ask(i, k) (!owner(view[at(i, k)]) -> (may_take(i, k) -> TAKE : 0) : may_tell(i, k))
+#define may_ask(i, k) (!owner(view[at(i, k)]) -> TAKE : may_tell(i, k))
 #define may_tell(i, k) (is_confirmed(i, k) && is_news(i, k) && !leaving[at(i, k)] -> TELL : may_release(i, k))
 #define may_release(i, k) \
     (is_confirmed(i, k) && leaving[at(i, k)] && container[at(i, k)] == NONE -> RELEASE : may_promote(i, k))

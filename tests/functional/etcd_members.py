@@ -166,9 +166,9 @@ class EtcdMembers:
         """Let a frozen member go on."""
         self._running(number).send_signal(signal.SIGCONT)
 
-    def wipe(self) -> None:
-        """Have another, empty cluster at the same endpoints."""
-        self._generation += 1
+    def wipe(self, same_id: bool = False) -> None:
+        """Have another, empty cluster at the same endpoints, perhaps with the same id, as a loss of data leaves it."""
+        self._generation += not same_id
         for number in range(len(self.ports)):
             self.kill(number)
             shutil.rmtree(self._data(number))

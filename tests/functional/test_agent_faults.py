@@ -133,6 +133,20 @@ class EtcdAwayTests(AgentTestCase):
         self.assertEqual(self.agent.served_by("demo.test"), self.everyone)
         until(lambda: "frozen" in self.agent.curl("", f"http://127.0.0.1:{self.agent.api_port}/healthz"))
 
+    def test_wiped_under_the_same_id(self) -> None:
+        """The same holds when the empty etcd has the cluster id of the former one and grows past its revision."""
+        ids = self.agent.ids(self.web)
+        self.members.wipe(same_id=True)
+        until(lambda: "frozen" in self.agent.curl("", f"http://127.0.0.1:{self.agent.api_port}/healthz"))
+        with closing(EtcdStore(self.members.access)) as store:
+            for _ in range(200):
+                store.put(f"/{self.agent.group}/services/other/broken", b"{")
+        self.agent.kill()
+        self.agent.spawn()
+        until(lambda: "does not hold the identity" in self.agent.log)
+        self.assertEqual(self.agent.ids(self.web), ids)
+        self.assertEqual(self.agent.served_by("demo.test"), self.everyone)
+
 
 class EngineRestartTests(AgentTestCase):
     """The Docker Engine is stopped, with its containers, and started again."""
