@@ -46,7 +46,7 @@ coverage: venv ## the lines the unit tests leave out
 	@$(PYTHON) -m coverage run -m twisted.trial --temp-directory .test/coverage tests.unit
 	@$(PYTHON) -m coverage report --skip-covered --show-missing
 
-model: ## as root: check the model of the claim protocol with spin; three minutes on two free cores
+model: ## as root: check the model of the claim protocol with spin; four minutes on two cores
 	@scripts/install-packages test
 	@scripts/check-model
 
