@@ -24,31 +24,43 @@ class Lane:
 
 
 @frozen
-class TakeClaim:
-    """Become the owner of a free instance: create its key under this node's lease."""
+class OnClaim:
+    """A step about the claim of an instance."""
 
     instance: InstanceName
-    record: ClaimRecord
 
     @property
     def lane(self) -> Lane:
         return Lane("claim", str(self.instance))
+
+
+@frozen
+class OnContainer:
+    """A step about the container of an instance on this node."""
+
+    instance: InstanceName
+
+    @property
+    def lane(self) -> Lane:
+        return Lane("container", str(self.instance))
+
+
+@frozen
+class TakeClaim(OnClaim):
+    """Become the owner of a free instance: create its key under this node's lease."""
+
+    record: ClaimRecord
 
     def __str__(self) -> str:
         return f"claim {self.instance}"
 
 
 @frozen
-class WriteClaim:
+class WriteClaim(OnClaim):
     """Tell the state of an instance this node owns; compared with ``fence``, the claim's create revision."""
 
-    instance: InstanceName
     record: ClaimRecord
     fence: int
-
-    @property
-    def lane(self) -> Lane:
-        return Lane("claim", str(self.instance))
 
     def __str__(self) -> str:
         because = f" ({self.record.reason})" if self.record.reason else ""
@@ -56,65 +68,45 @@ class WriteClaim:
 
 
 @frozen
-class ReleaseClaim:
+class ReleaseClaim(OnClaim):
     """Give up an instance that is not wanted any more; compared with ``fence``."""
 
-    instance: InstanceName
     fence: int
-
-    @property
-    def lane(self) -> Lane:
-        return Lane("claim", str(self.instance))
 
     def __str__(self) -> str:
         return f"release {self.instance}"
 
 
 @frozen
-class TakeSuccession:
+class TakeSuccession(OnClaim):
     """Become the one that takes an instance over from its owner: create the successor's key under this node's lease."""
 
-    instance: InstanceName
     record: ClaimRecord
-
-    @property
-    def lane(self) -> Lane:
-        return Lane("claim", str(self.instance))
 
     def __str__(self) -> str:
         return f"prepare to take over {self.instance}"
 
 
 @frozen
-class Succeed:
+class Succeed(OnClaim):
     """
     Take the owner's place: one transaction compares both create revisions, the owner's (``owner``) and ours
     (``fence``), puts our record and lease into the claim, and deletes the successor's key.
     """
 
-    instance: InstanceName
     record: ClaimRecord
     owner: int
     fence: int
-
-    @property
-    def lane(self) -> Lane:
-        return Lane("claim", str(self.instance))
 
     def __str__(self) -> str:
         return f"take over {self.instance}"
 
 
 @frozen
-class DropSuccession:
+class DropSuccession(OnClaim):
     """Give up a succession that has become pointless; compared with ``fence``."""
 
-    instance: InstanceName
     fence: int
-
-    @property
-    def lane(self) -> Lane:
-        return Lane("claim", str(self.instance))
 
     def __str__(self) -> str:
         return f"no longer take over {self.instance}"
@@ -135,65 +127,45 @@ class PullImage:
 
 
 @frozen
-class CreateContainer:
+class CreateContainer(OnContainer):
     """Create a container for a claimed instance. ``ports`` are to be published, where possible on their host port."""
 
-    instance: InstanceName
     definition: Definition
     ports: tuple[Port, ...]
     fence: int
-
-    @property
-    def lane(self) -> Lane:
-        return Lane("container", str(self.instance))
 
     def __str__(self) -> str:
         return f"create a container of {self.definition.container.image} for {self.instance}"
 
 
 @frozen
-class StartContainer:
+class StartContainer(OnContainer):
     """Start a container that exists and does not run."""
 
-    instance: InstanceName
     container: str
-
-    @property
-    def lane(self) -> Lane:
-        return Lane("container", str(self.instance))
 
     def __str__(self) -> str:
         return f"start container {self.container[:12]} of {self.instance}"
 
 
 @frozen
-class StopContainer:
+class StopContainer(OnContainer):
     """Ask a container to stop and kill it after ``grace`` seconds."""
 
-    instance: InstanceName
     container: str
     grace: int
     reason: str
-
-    @property
-    def lane(self) -> Lane:
-        return Lane("container", str(self.instance))
 
     def __str__(self) -> str:
         return f"stop container {self.container[:12]} of {self.instance}: {self.reason}"
 
 
 @frozen
-class RemoveContainer:
+class RemoveContainer(OnContainer):
     """Remove a container that does not run."""
 
-    instance: InstanceName
     container: str
     reason: str
-
-    @property
-    def lane(self) -> Lane:
-        return Lane("container", str(self.instance))
 
     def __str__(self) -> str:
         return f"remove container {self.container[:12]} of {self.instance}: {self.reason}"
