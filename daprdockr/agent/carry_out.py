@@ -6,7 +6,7 @@ from attrs import frozen
 
 from daprdockr.agent.claim_steps import ClaimSteps
 from daprdockr.agent.container_steps import ContainerSteps
-from daprdockr.planning.steps import CLAIM_STEPS, Step
+from daprdockr.planning.steps import OnClaim, Step
 
 
 @frozen
@@ -17,7 +17,7 @@ class CarryOut:
     containers: ContainerSteps
 
     async def __call__(self, step: Step) -> None:
-        if isinstance(step, CLAIM_STEPS):
+        if isinstance(step, OnClaim):
             await self.claims(step)
         else:
             await self.containers(step)

@@ -172,6 +172,5 @@ class RemoveContainer(OnContainer):
 
 
 ClaimStep = TakeClaim | WriteClaim | ReleaseClaim | TakeSuccession | Succeed | DropSuccession
-CLAIM_STEPS = (TakeClaim, WriteClaim, ReleaseClaim, TakeSuccession, Succeed, DropSuccession)
 ContainerStep = PullImage | CreateContainer | StartContainer | StopContainer | RemoveContainer
 Step = ClaimStep | ContainerStep
