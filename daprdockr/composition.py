@@ -38,6 +38,7 @@ from daprdockr.agent.publish import Publish
 from daprdockr.agent.reconcile import Reconcile
 from daprdockr.agent.signal import Signal
 from daprdockr.agent.statedir import StateDir
+from daprdockr.agent.unanswered import Unanswered
 from daprdockr.agent.workers import Workers
 from daprdockr.dns.addresses import host_addresses
 from daprdockr.dns.endpoint import Endpoint
@@ -277,21 +278,33 @@ class Composition:
         return OwnClaims(node=self.settings.node, cluster=self.cluster)
 
     @cached_property
+    def unanswered(self) -> Unanswered:
+        return Unanswered()
+
+    @cached_property
     def gather(self) -> Gather:
         return Gather(
             node=self.settings.node,
             addresses=self.settings.host,
+            labels=self.settings.label,
             mirror=self.mirror,
             host=self.host,
             heartbeat=self.heartbeat,
             health=self.health,
             own_claims=self.own_claims,
+            unanswered=self.unanswered,
             rebalance=not self.settings.no_rebalance,
         )
 
     @cached_property
     def reconcile(self) -> Reconcile:
-        claims = ClaimSteps(store=self.store, run=self.etcd_threads, mirror=self.mirror, here=self.gather.here)
+        claims = ClaimSteps(
+            store=self.store,
+            run=self.etcd_threads,
+            mirror=self.mirror,
+            here=self.gather.here,
+            unanswered=self.unanswered,
+        )
         containers = ContainerSteps(
             engine=self.engine,
             run=self.docker_threads,

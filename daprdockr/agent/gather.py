@@ -11,18 +11,19 @@ from daprdockr.agent.host import Host
 from daprdockr.agent.mirror import Mirror
 from daprdockr.agent.own_claims import OwnClaims
 from daprdockr.agent.probe import Target
+from daprdockr.agent.unanswered import Unanswered
 from daprdockr.model.cluster import Claim, Service
 from daprdockr.model.host import ContainerState
 from daprdockr.model.names import InstanceName, ServiceName
 from daprdockr.model.parts import Health
+from daprdockr.planning.candidates import Candidate, candidates
 from daprdockr.planning.leaving import REBALANCE_AFTER, leaving
-from daprdockr.planning.placement import Candidate
 from daprdockr.planning.situation import Here, Situation
 
 
 class Gather:
     """
-    :param addresses: what this node publishes.
+    :param addresses: what this node publishes. :param labels: of this node.
     :param rebalance: whether this node hands instances over when it has more than its share.
     """
 
@@ -31,15 +32,18 @@ class Gather:
         *,
         node: str,
         addresses: tuple[str, ...],
+        labels: Mapping[str, str],
         mirror: Mirror,
         host: Host,
         heartbeat: Heartbeat,
         health: HealthChecks,
         own_claims: OwnClaims,
+        unanswered: Unanswered,
         rebalance: bool,
     ) -> None:
         self._node = node
         self._addresses = addresses
+        self._labels = labels
         self._mirror = mirror
         self._cluster = mirror.cluster
         self._host = host
@@ -49,14 +53,18 @@ class Gather:
         self._surplus_since = FirstSeen()
         self._leaving_since = FirstSeen()
         self._leaving: tuple[int, frozenset[InstanceName]] = (-1, frozenset())
+        self._known_candidates: tuple[int, tuple[Candidate, ...]] = (-1, ())
         self._health = health
         self._own_claims = own_claims
+        self._unanswered = unanswered
 
     def here(self) -> Here:
         """This node, as it is now. Without the Engine it claims nothing: it could not keep its word."""
         return Here(
             node=self._node,
             addresses=self._addresses,
+            labels=self._labels,
+            cordoned=self._node in self._cluster.cordoned,
             lease=self._heartbeat.lease if self._host.listed and not self._host.trouble else 0,
             in_touch=self._mirror.in_touch and self._host.listed and self._cluster.identity != 0,
             cluster=self._cluster.identity,
@@ -100,15 +108,15 @@ class Gather:
             successors=self._cluster.successors(name),
             leaving=self._leaving_from(name, now),
             surplus_since=self._surplus_since(name, self._surplus(name), now),
+            stopping=self._host.stopping_now,
+            unanswered=self._unanswered.of(name),
         )
 
     def _candidates(self) -> tuple[Candidate, ...]:
-        cluster = self._cluster
-        return tuple(
-            Candidate(name, node.record.labels, cluster.loads[name])
-            for name, node in sorted(cluster.nodes.items())
-            if name not in cluster.cordoned
-        )
+        """The same for every service; worked out anew only when the mirror changed."""
+        if self._known_candidates[0] != self._cluster.generation:
+            self._known_candidates = (self._cluster.generation, candidates(self._cluster))
+        return self._known_candidates[1]
 
     def _open(self, name: ServiceName, service: Service | None) -> Iterator[int]:
         """The instances this node may claim or prepare to take over, as far as nobody else has begun to."""

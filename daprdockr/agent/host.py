@@ -20,7 +20,7 @@ Note [Deaths]
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any, Protocol
 
 from twisted.application.service import Service
@@ -124,6 +124,11 @@ class Host(Service):
     def of(self, service: ServiceName) -> Mapping[int, tuple[ContainerState, ...]]:
         """The containers of a service by instance number."""
         return self._services.get(service, {})
+
+    @property
+    def stopping_now(self) -> Collection[str]:
+        """The containers that are being stopped on purpose, though they may still run."""
+        return self._stopping
 
     # What the listener calls, in its own thread.
 

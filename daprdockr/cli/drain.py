@@ -19,8 +19,8 @@ from daprdockr.model.entries import Delete
 from daprdockr.model.errors import DaprdockrError, NotFound
 from daprdockr.model.names import InstanceName
 from daprdockr.model.records import asking_to_drain
+from daprdockr.planning.candidates import candidates
 from daprdockr.planning.leaving import why_not
-from daprdockr.planning.placement import Candidate
 
 if TYPE_CHECKING:  # Why: it imports Twisted, which the command line has no other need of.
     from daprdockr.model.seams import Store
@@ -57,8 +57,7 @@ def uncordon(request: Request, store: Store, console: Console) -> None:
 
 def leave_or_stay(cluster: Cluster, node: str) -> dict[InstanceName, str]:
     """The wanted instances of a node that is drained, each with the reason why it can not leave, or ""."""
-    others = sorted(cluster.nodes.keys() - cluster.cordoned)
-    fit = [Candidate(other, cluster.nodes[other].record.labels, cluster.loads[other]) for other in others]
+    fit = candidates(cluster)
     found = {}
     for name in sorted(cluster.services.keys() & set(cluster.claimed_services)):
         definition, claims = cluster.services[name].definition, cluster.claims(name)

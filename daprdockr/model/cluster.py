@@ -115,8 +115,8 @@ class Cluster:
     """Nodes that take no more instances; those that are also ``draining`` hand over what they have."""
     draining: set[str] = field(factory=set)
     broken: dict[str, Broken] = field(factory=dict)
-    loads: Counter[str] = field(factory=Counter)
-    """Claims and successions per node."""
+    placed: dict[str, Counter[ServiceName]] = field(factory=dict)
+    """How many claims and successions of each service every node has; none is zero."""
     _claims: Held = field(factory=dict)
     _successors: Held = field(factory=dict)
     _entries: dict[str, Entry] = field(factory=dict)
@@ -126,6 +126,11 @@ class Cluster:
     def entries(self) -> Iterator[Entry]:
         """Everything held, as etcd told it: what the state directory keeps."""
         return iter(self._entries.values())
+
+    @property
+    def loads(self) -> Counter[str]:
+        """Claims and successions per node."""
+        return Counter({node: counts.total() for node, counts in self.placed.items()})
 
     @property
     def claimed_services(self) -> Iterable[ServiceName]:
@@ -252,12 +257,20 @@ class Cluster:
         claims = held.setdefault(instance.service, {})
         old = claims.pop(instance.number, None)
         if old is not None:
-            self.loads[old.node] -= 1
+            self._count(old.node, instance.service, -1)
         if isinstance(change, Entry) and record is not None:
             claims[instance.number] = Claim(instance, record, change.create_revision, change.mod_revision, change.lease)
-            self.loads[record.node] += 1
+            self._count(record.node, instance.service, 1)
         if not claims:
             del held[instance.service]
+
+    def _count(self, node: str, service: ServiceName, change: int) -> None:
+        counts = self.placed.setdefault(node, Counter())
+        counts[service] += change
+        if not counts[service]:
+            del counts[service]
+        if not counts:
+            del self.placed[node]
 
     def _set_node(self, name: str, change: Change) -> None:
         if isinstance(change, Entry):

@@ -190,6 +190,17 @@ class Container:
         return str(self.fields["Image"])
 
     @property
+    def memory(self) -> int:
+        """The bytes that an instance states to need; 0: nothing stated."""
+        return max(0, int(self.fields.get("MemoryReservation") or self.fields.get("Memory") or 0))
+
+    @property
+    def cpus(self) -> float:
+        """The processors that an instance states to need, as ``docker run --cpus`` counts; 0: nothing stated."""
+        nano, quota, period = (int(self.fields.get(key) or 0) for key in ("NanoCpus", "CpuQuota", "CpuPeriod"))
+        return max(0, nano) / 1e9 or max(0, quota) / (period if period > 0 else 100_000)
+
+    @property
     def exposed(self) -> tuple[Port, ...]:
         """The ports declared in ``ExposedPorts``."""
         pairs = (item.split("/") for item in self.fields.get("ExposedPorts", ()))

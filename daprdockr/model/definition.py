@@ -89,6 +89,11 @@ class Definition:
             return self.health
         return evolve(self.health, port=http_port)
 
+    @property
+    def at_most_one(self) -> bool:
+        """Whether no two copies of an instance may ever run, not even for a moment."""
+        return self.on_partition == "stop"
+
     @cached_property
     def ports(self) -> tuple[Port, ...]:
         """The ports this definition declares, sorted; the image may expose more."""
@@ -107,7 +112,8 @@ class Definition:
         Made from what was given, never from defaults, so that a newer agent computes the same for an old definition.
         """
         ports = [f"{port.container}/{port.protocol}" for port in self.ports]
-        essence = json.dumps([dict(self.container.fields), ports], sort_keys=True, separators=(",", ":"))
+        given = [dict(self.container.fields), ports, *([self.on_partition] if self.on_partition != "keep" else [])]
+        essence = json.dumps(given, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(essence.encode()).hexdigest()[:12]
 
 

@@ -33,26 +33,37 @@ class State(enum.Enum):
 
 @frozen
 class NodeRecord:
-    """A node as it presents itself: the addresses it publishes and the labels placement looks at."""
+    """
+    A node as it presents itself: the addresses it publishes, and what placement looks at. ``ready`` says that it may
+    be given instances; ``memory`` (bytes) and ``cpus`` are the host's (0: not known); ``images`` are marks of those
+    that are there (``planning.candidates.mark``).
+    """
 
     addresses: tuple[str, ...] = ()
     labels: Mapping[str, str] = field(factory=dict)
     version: str = ""
+    ready: bool = True
+    memory: int = 0
+    cpus: int = 0
+    images: tuple[str, ...] = ()
 
     @classmethod
     def decode(cls, data: bytes) -> NodeRecord:
         """:raises BadInput: if it is no record."""
-        given = _members(
-            data, {"Addresses": _TEXTS, "Labels": reading.map_of(reading.free_text), "Version": reading.text}
-        )
-        return cls(
-            addresses=tuple(given.get("Addresses", ())),
-            labels=given.get("Labels", {}),
-            version=given.get("Version", ""),
-        )
+        return cls(**{key.lower(): item for key, item in _members(data, _NODE).items()})
 
     def encode(self) -> bytes:
-        return _encode({"Addresses": self.addresses, "Labels": dict(self.labels), "Version": self.version})
+        return _encode(
+            {
+                "Addresses": self.addresses,
+                "Labels": dict(self.labels),
+                "Version": self.version,
+                "Ready": self.ready,
+                "Memory": self.memory,
+                "Cpus": self.cpus,
+                "Images": self.images,
+            }
+        )
 
 
 @frozen
@@ -125,6 +136,16 @@ def _port(value: object, path: str) -> Port:
         raise BadInput(f"{path}.Container is missing")
     return Port(container=given["Container"], protocol=given.get("Protocol", "tcp"), host=given.get("Host", 0))
 
+
+_NODE: Mapping[str, reading.Check[Any]] = {
+    "Addresses": lambda value, path: tuple(_TEXTS(value, path)),
+    "Labels": reading.map_of(reading.free_text),
+    "Version": reading.text,
+    "Ready": reading.boolean,
+    "Memory": reading.integer(0, 2**63 - 1),
+    "Cpus": reading.integer(0, 2**31 - 1),
+    "Images": lambda value, path: tuple(_TEXTS(value, path)),
+}
 
 _CLAIM: Mapping[str, reading.Check[Any]] = {
     "Node": lambda value, path: check_label(value, "node"),

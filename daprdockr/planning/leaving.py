@@ -4,6 +4,8 @@ another; and one at a time from a node that has more than its share, when rebala
 
 An instance that keeps data on its node's disk does not leave: elsewhere it would start with nothing. One that is not
 healthy does not leave to even things out: whether it ever would be elsewhere is not known, and others wait behind it.
+One of a service with ``OnPartition: stop`` can only leave by stopping first, so it does that only from a node that is
+drained, and when all other instances of the service are well.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ from attrs import evolve
 from daprdockr.model.cluster import Claim, Service
 from daprdockr.model.definition import Definition
 from daprdockr.model.names import InstanceName, ServiceName
-from daprdockr.planning.placement import Candidate, able
+from daprdockr.planning.candidates import Candidate, able, room
 
 REBALANCE_AFTER = 5.0
 """Seconds that an imbalance must last: while a service is being placed, claim by claim, there is one for a moment."""
@@ -46,6 +48,8 @@ def why_not(definition: Definition, held: Mapping[str, int], node: str, candidat
     fit = able(definition, others)
     if not fit:
         return "no other node meets its constraints"
+    if not any(room(definition, candidate) for candidate in fit):
+        return "no other node has the memory or processors that it states"
     if definition.placement.one_per_node and all(held.get(candidate.name) for candidate in fit):
         return "every other node that fits has one"
     return ""
@@ -62,13 +66,14 @@ def leaving(
 ) -> frozenset[InstanceName]:
     """The instances of ``node`` that should leave it; ``claims`` are those of the services it has a part in."""
     if draining:
-        return frozenset(_movable(node, services, claims, successors, takers(node, candidates)))
+        return frozenset(_movable(node, draining, services, claims, successors, takers(node, candidates)))
     if not rebalance:
         return frozenset()
     fit = takers(node, _without_own_moves(node, claims, successors, candidates))
     if not (fit and _has_most(node, candidates)):
         return frozenset()
-    well = [i for i in _movable(node, services, claims, successors, fit) if claims[i.service][i.number].record.healthy]
+    movable = _movable(node, draining, services, claims, successors, fit)
+    well = [instance for instance in movable if claims[instance.service][instance.number].record.healthy]
     return frozenset(sorted(well, key=lambda i: (i.number not in successors.get(i.service, {}), i))[:1])
 
 
@@ -84,6 +89,7 @@ def takers(owner: str, candidates: Sequence[Candidate]) -> list[Candidate]:
 
 def _movable(
     node: str,
+    draining: bool,
     services: Mapping[ServiceName, Service],
     claims: Held,
     successors: Held,
@@ -93,9 +99,17 @@ def _movable(
     for name in sorted(claims.keys() & services.keys()):
         definition = services[name].definition
         own = [n for n, c in claims[name].items() if c.node == node and n <= definition.instances]
+        if definition.at_most_one and not (draining and _others_are_well(node, definition, claims[name])):
+            continue
         held = Counter(claim.node for claim in claims[name].values())
         if own and not why_not(definition, held, node, fit):
             yield InstanceName(name, min(own, key=lambda number: (number not in successors.get(name, {}), number)))
+
+
+def _others_are_well(node: str, definition: Definition, claims: Mapping[int, Claim]) -> bool:
+    """Whether each wanted instance of a service is healthy or on this node."""
+    held = (claims.get(number) for number in range(1, definition.instances + 1))
+    return all(claim is not None and (claim.node == node or claim.record.healthy) for claim in held)
 
 
 def _without_own_moves(

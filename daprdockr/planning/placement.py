@@ -8,40 +8,18 @@ Note [Claims arrive one by one]
     are not, in no order. Nobody's share may move by that, or nodes reach for what is another's. So each node's number
     of instances is found first, which only depends on how many there are; and each instance then goes, by its number
     and not by what was claimed, to the node whose turn it is among those that have not got theirs. What others claim
-    of this service counts in no other way.
+    of this service counts in no other way: the room that it takes is room for one less.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
-
-from attrs import frozen
+import heapq
+from collections.abc import Collection, Iterable, Mapping
 
 from daprdockr.model.definition import Definition
 from daprdockr.model.names import InstanceName, ServiceName
-from daprdockr.model.parts import Constraint
-
-
-@frozen
-class Candidate:
-    """A node that may take instances, with its labels and the number of claims it holds."""
-
-    name: str
-    labels: Mapping[str, str]
-    load: int
-
-
-def meets(constraint: Constraint, candidate: Candidate) -> bool:
-    """Whether a node's labels meet a constraint; ``node`` is a label every node has."""
-    value = candidate.name if constraint.label == "node" else candidate.labels.get(constraint.label)
-    return (value == constraint.value) == constraint.equal
-
-
-def able(definition: Definition, candidates: Iterable[Candidate]) -> list[Candidate]:
-    """The candidates that meet all constraints of a definition."""
-    constraints = definition.placement.constraints
-    return [candidate for candidate in candidates if all(meets(constraint, candidate) for constraint in constraints)]
+from daprdockr.planning.candidates import Candidate, able, mark, room
 
 
 def rank(
@@ -49,6 +27,7 @@ def rank(
     definition: Definition,
     held: Mapping[str, int],
     candidates: Iterable[Candidate],
+    failing: Collection[str] = (),
 ) -> dict[InstanceName, tuple[str, ...]]:
     """
     For each free instance of one service the nodes that may take it, the one that should first.
@@ -56,14 +35,17 @@ def rank(
     See Note [Claims arrive one by one].
 
     :param held: how many instances of this service each node holds already.
+    :param failing: nodes on which this service fails: they get what nobody else has room for.
     """
     wanted = sorted(free)
     if not wanted:
         return {}
-    nodes = _able(wanted[0].service, definition, held, candidates)
-    shares = _shares(nodes, len(wanted), definition, held)
+    fit = able(definition, candidates)
+    nodes = _in_order(wanted[0].service, definition, held, fit, failing)
+    most = {candidate.name: _most(definition, held, candidate) for candidate in fit}
+    shares = _shares(nodes, len(wanted), held, most, failing)
     left = {node: shares[node] - held.get(node, 0) for node in nodes}
-    orderly = sorted(nodes, key=lambda node: shares[node])
+    takers = sorted((node for node in nodes if most[node] > held.get(node, 0)), key=lambda n: (n in failing, shares[n]))
     ranking: dict[InstanceName, tuple[str, ...]] = {}
     for instance in wanted:
         turn = instance.number % len(nodes) if nodes else 0
@@ -72,28 +54,51 @@ def rank(
             ranking[instance] = ()
         else:
             left[first] -= 1
-            ranking[instance] = (first, *(node for node in orderly if node != first))
+            ranking[instance] = (first, *(node for node in takers if node != first))
     return ranking
 
 
-def _able(
-    service: ServiceName, definition: Definition, held: Mapping[str, int], candidates: Iterable[Candidate]
+def _in_order(
+    service: ServiceName,
+    definition: Definition,
+    held: Mapping[str, int],
+    fit: Iterable[Candidate],
+    failing: Collection[str],
 ) -> list[str]:
-    """The nodes that may take an instance; first those with the fewest claims of other services."""
-    loads = {
-        candidate.name: candidate.load - held.get(candidate.name, 0)
-        for candidate in able(definition, candidates)
-        if not (definition.placement.one_per_node and held.get(candidate.name))
+    """First the nodes with the fewest claims of other services, and of these the ones that have the image."""
+    image = mark(definition.container.image)
+    keys = {
+        candidate.name: (
+            candidate.name in failing,
+            candidate.load - held.get(candidate.name, 0),
+            image not in candidate.images,
+            _tie(service, candidate.name),
+        )
+        for candidate in fit
     }
-    return sorted(loads, key=lambda node: (loads[node], _tie(service, node)))
+    return sorted(keys, key=keys.__getitem__)
 
 
-def _shares(nodes: list[str], free: int, definition: Definition, held: Mapping[str, int]) -> dict[str, int]:
-    """How many instances each node has in the end, when each goes to one that has the fewest."""
+def _most(definition: Definition, held: Mapping[str, int], candidate: Candidate) -> float:
+    """How many instances of the service a node can hold, those that it holds included."""
+    if definition.placement.one_per_node:
+        return min(1, held.get(candidate.name, 0) + room(definition, candidate))
+    return held.get(candidate.name, 0) + room(definition, candidate)
+
+
+def _shares(
+    nodes: list[str], free: int, held: Mapping[str, int], most: Mapping[str, float], failing: Collection[str]
+) -> dict[str, int]:
+    """How many instances each node has in the end, when each goes to one that has the fewest and room for it."""
     shares = {node: held.get(node, 0) for node in nodes}
-    for _ in range(min(free, len(nodes)) if definition.placement.one_per_node else free):
-        if nodes:
-            shares[min(nodes, key=lambda node: shares[node])] += 1
+    queue = [(node in failing, shares[node], place, node) for place, node in enumerate(nodes)]
+    heapq.heapify(queue)
+    while free and queue:
+        fails, share, place, node = heapq.heappop(queue)
+        if share < most[node]:
+            shares[node] += 1
+            free -= 1
+            heapq.heappush(queue, (fails, share + 1, place, node))
     return shares
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from attrs import field, frozen
 
@@ -10,14 +10,15 @@ from daprdockr.model.cluster import Claim, Service
 from daprdockr.model.host import ContainerState, Image
 from daprdockr.model.names import InstanceName, ServiceName
 from daprdockr.planning.attempts import NONE, Attempts
-from daprdockr.planning.placement import Candidate
+from daprdockr.planning.candidates import Candidate
 
 
 @frozen
 class Here:
     """
     This node. ``lease`` is the one it holds for certain (0: none); ``in_touch`` says that the mirror follows etcd
-    and nothing is in doubt; ``cluster`` and ``revision`` say which etcd, how far.
+    and nothing is in doubt; ``cluster`` and ``revision`` say which etcd, how far; ``cordoned`` that it takes no more
+    instances.
     """
 
     node: str
@@ -26,6 +27,8 @@ class Here:
     in_touch: bool = False
     cluster: int = 0
     revision: int = 0
+    labels: Mapping[str, str] = field(factory=dict)
+    cordoned: bool = False
 
     @property
     def may_claim(self) -> bool:
@@ -41,6 +44,8 @@ class Situation:
     seconds of the monotonic clock; ``lost`` are claims that were this node's and are nobody's now. ``successors`` are
     those who take instances over from their owners; ``leaving`` are our instances that should get one, and from when
     on; ``surplus_since`` is when our copy of an instance was first seen to have a healthy owner elsewhere.
+    ``stopping`` are containers that are being stopped, though they may still run; ``unanswered`` are instances about
+    which a write of ours is under way, or its answer was lost, so that we may own them without knowing it.
     """
 
     here: Here
@@ -59,6 +64,8 @@ class Situation:
     successors: Mapping[int, Claim] = field(factory=dict)
     leaving: Mapping[int, float] = field(factory=dict)
     surplus_since: Mapping[int, float] = field(factory=dict)
+    stopping: Collection[str] = frozenset()
+    unanswered: Collection[int] = frozenset()
 
     def of(self, instance: InstanceName) -> tuple[ContainerState, ...]:
         """This node's containers of one instance: running ones first, then by start, the latest first."""

@@ -57,10 +57,14 @@ class TakeClaim(OnClaim):
 
 @frozen
 class WriteClaim(OnClaim):
-    """Tell the state of an instance this node owns; compared with ``fence``, the claim's create revision."""
+    """
+    Tell the state of an instance this node owns; compared with ``fence``, the claim's create revision, and with
+    ``revision``, that of the last write of it, so that a write which arrives late does not undo a later one.
+    """
 
     record: ClaimRecord
     fence: int
+    revision: int
 
     def __str__(self) -> str:
         because = f" ({self.record.reason})" if self.record.reason else ""
@@ -78,6 +82,14 @@ class ReleaseClaim(OnClaim):
 
 
 @frozen
+class ReadClaim(OnClaim):
+    """Find out what became of a write about this instance whose answer was lost."""
+
+    def __str__(self) -> str:
+        return f"read the claim of {self.instance}"
+
+
+@frozen
 class TakeSuccession(OnClaim):
     """Become the one that takes an instance over from its owner: create the successor's key under this node's lease."""
 
@@ -90,12 +102,13 @@ class TakeSuccession(OnClaim):
 @frozen
 class Succeed(OnClaim):
     """
-    Take the owner's place: one transaction compares both create revisions, the owner's (``owner``) and ours
-    (``fence``), puts our record and lease into the claim, and deletes the successor's key.
+    Take the owner's place: one transaction compares both create revisions, the owner's (``owner``, with its
+    ``owner_lease``) and ours (``fence``), puts our record and lease into the claim, and deletes the successor's key.
     """
 
     record: ClaimRecord
     owner: int
+    owner_lease: int
     fence: int
 
     def __str__(self) -> str:
@@ -171,6 +184,6 @@ class RemoveContainer(OnContainer):
         return f"remove container {self.container[:12]} of {self.instance}: {self.reason}"
 
 
-ClaimStep = TakeClaim | WriteClaim | ReleaseClaim | TakeSuccession | Succeed | DropSuccession
+ClaimStep = TakeClaim | ReadClaim | WriteClaim | ReleaseClaim | TakeSuccession | Succeed | DropSuccession
 ContainerStep = PullImage | CreateContainer | StartContainer | StopContainer | RemoveContainer
 Step = ClaimStep | ContainerStep

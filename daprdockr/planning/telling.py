@@ -17,12 +17,14 @@ from daprdockr.planning.situation import Situation
 def tell(situation: Situation, instance: InstanceName, definition: Definition, now: float) -> ClaimRecord:
     """The record of an instance of ours. It changes only when a person or another node should know."""
     record = _tell_state(situation, instance, definition, now)
-    return evolve(record, leaving=situation.leaving.get(instance.number, math.inf) <= now)
+    leaving = situation.leaving.get(instance.number, math.inf) <= now and not definition.at_most_one
+    return evolve(record, leaving=leaving)
 
 
 def _tell_state(situation: Situation, instance: InstanceName, definition: Definition, now: float) -> ClaimRecord:
     """As long as nothing is known of a container that was told of before (this agent has just begun), that stands."""
-    serving = next((c for c in situation.of(instance) if c.running), None)
+    # What is being stopped still answers, and is as good as gone: others would stop theirs because of it.
+    serving = next((c for c in situation.of(instance) if c.running and c.id not in situation.stopping), None)
     if serving is None:
         return _tell_absent(situation, instance, definition, now)
     passed = verdict(situation, serving, definition, now)

@@ -79,12 +79,14 @@ class MemoryStore:
     Implements ``daprdockr.model.seams.Store``. Time passes only in ``advance``.
 
     :ivar calls: the names of the methods called, in order.
+    :ivar loses_answers: while true a commit does what it should and its caller is not told.
     """
 
     def __init__(self) -> None:
         self.news = threading.Condition(threading.RLock())
         self.cluster_id = 1
         self.calls: list[str] = []
+        self.loses_answers = False
         self._ids = itertools.count(7001)
         self._unavailable = False
         self._closed = False
@@ -109,7 +111,10 @@ class MemoryStore:
         return self._call("put", lambda: self._apply([Put(key, value, lease)]))
 
     def commit(self, conditions: Sequence[Condition], operations: Sequence[Operation]) -> Commit:
-        return self._call("commit", lambda: self._commit(conditions, operations))
+        commit = self._call("commit", lambda: self._commit(conditions, operations))
+        if self.loses_answers:
+            raise EtcdUnavailable("etcd did not answer at memory: check that it runs there")
+        return commit
 
     def grant(self, ttl: int) -> Lease:
         return self._call("grant", lambda: self._grant(ttl))

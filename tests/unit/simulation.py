@@ -19,7 +19,7 @@ from daprdockr.model.keys import Keys
 from daprdockr.model.names import InstanceName, ServiceName
 from daprdockr.model.records import NodeRecord
 from daprdockr.planning.attempts import NONE, Attempts
-from daprdockr.planning.placement import Candidate
+from daprdockr.planning.candidates import Candidate
 from daprdockr.planning.plan import Plan, plan
 from daprdockr.planning.situation import Here, Situation
 from daprdockr.planning.steps import (
@@ -194,7 +194,7 @@ class Agent:
             case TakeClaim(instance, record):
                 key = KEYS.claim(instance)
                 self._write(Absent(key), Put(key, record.encode(), self.lease), 0)
-            case WriteClaim(instance, record, fence):
+            case WriteClaim(instance, record, fence, _):
                 key = KEYS.claim(instance)
                 self._write(Fence(key, fence, self.lease), Put(key, record.encode(), self.lease), fence)
             case ReleaseClaim(instance, fence):

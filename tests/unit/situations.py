@@ -9,7 +9,7 @@ from daprdockr.model.definition import Definition
 from daprdockr.model.host import ContainerState, Image, Port, Status
 from daprdockr.model.names import InstanceName, ServiceName
 from daprdockr.model.records import ClaimRecord, State
-from daprdockr.planning.placement import Candidate
+from daprdockr.planning.candidates import Candidate
 from daprdockr.planning.situation import Here, Situation
 
 NOW = 100.0

@@ -17,6 +17,7 @@ from daprdockr.agent.container_steps import ContainerSteps
 from daprdockr.agent.host import Host
 from daprdockr.agent.mirror import Mirror
 from daprdockr.agent.statedir import StateDir
+from daprdockr.agent.unanswered import Unanswered
 from daprdockr.model.cluster import Claim, Cluster
 from daprdockr.model.entries import Delete, Put
 from daprdockr.model.errors import (
@@ -34,6 +35,7 @@ from daprdockr.planning.situation import Here
 from daprdockr.planning.steps import (
     CreateContainer,
     PullImage,
+    ReadClaim,
     ReleaseClaim,
     RemoveContainer,
     StartContainer,
@@ -93,9 +95,16 @@ class CarryOutCase(SynchronousTestCase):
             on_changes=lambda services: None,
             on_answer=lambda: None,
         )
+        self.unanswered = Unanswered()
         self.here = Here("a", ADDRESSES, self.store.grant(60).id, in_touch=True, cluster=7, revision=1)
         self.carry_out = CarryOut(
-            ClaimSteps(store=self.store, run=run_at_once, mirror=self.mirror, here=lambda: self.here),
+            ClaimSteps(
+                store=self.store,
+                run=run_at_once,
+                mirror=self.mirror,
+                here=lambda: self.here,
+                unanswered=self.unanswered,
+            ),
             ContainerSteps(
                 engine=self.engine,
                 run=run_at_once,
@@ -170,7 +179,7 @@ class ClaimTests(CarryOutCase):
         """A state is written over the own claim, which stays the claim it was."""
         claim = self.take()
         running = evolve(RECORD, state=State.RUNNING)
-        self.do(WriteClaim(FIRST, running, claim.fence))
+        self.do(WriteClaim(FIRST, running, claim.fence, claim.revision))
         after = self.claim
         assert after is not None
         self.assertEqual((after.record, after.fence, after.lease), (running, claim.fence, claim.lease))
@@ -180,13 +189,53 @@ class ClaimTests(CarryOutCase):
         claim = self.take()
         self.store.commit([], [Delete(KEY)])
         self.store.commit([], [Put(KEY, starting_record("b").encode(), self.here.lease)])
-        self.fails(WriteClaim(FIRST, RECORD, claim.fence), ClaimLost)
+        self.fails(WriteClaim(FIRST, RECORD, claim.fence, claim.revision), ClaimLost)
 
     def test_write_under_another_lease(self) -> None:
         """A claim under the node's former lease is not written under the new one."""
         claim = self.take()
         self.here = evolve(self.here, lease=self.store.grant(60).id)
-        self.fails(WriteClaim(FIRST, RECORD, claim.fence), ClaimLost)
+        self.fails(WriteClaim(FIRST, RECORD, claim.fence, claim.revision), ClaimLost)
+
+    def test_write_late(self) -> None:
+        """A write that arrives after a later one changes nothing: the revision it was made for is past."""
+        claim = self.take()
+        self.do(WriteClaim(FIRST, evolve(RECORD, state=State.RUNNING), claim.fence, claim.revision))
+        self.fails(WriteClaim(FIRST, evolve(RECORD, healthy=True), claim.fence, claim.revision), ClaimLost)
+
+    def test_lost_answer(self) -> None:
+        """After a write whose answer was lost it is not known who owns the instance, until its key was read."""
+        self.store.loses_answers = True
+        self.fails(TakeClaim(FIRST, RECORD), EtcdUnavailable)
+        self.assertEqual((self.unanswered.of(WEB), self.claim), ({1}, None))
+        self.do(ReadClaim(FIRST))
+        assert self.claim is not None
+        self.assertEqual((self.unanswered.of(WEB), self.claim.record), (frozenset(), RECORD))
+
+    def test_lost_release(self) -> None:
+        """A look after a release whose answer was lost tells that the claim is gone, before the watch does."""
+        claim = self.take()
+        self.store.loses_answers = True
+        self.fails(ReleaseClaim(FIRST, claim.fence), EtcdUnavailable)
+        self.assertIsNotNone(self.claim)
+        self.do(ReadClaim(FIRST))
+        self.assertIsNone(self.claim)
+
+    def test_lost_again(self) -> None:
+        """A look that gets no answer either ends no doubt; one that finds nothing there does."""
+        self.store.unavailable = True
+        self.fails(TakeClaim(FIRST, RECORD), EtcdUnavailable)
+        self.fails(ReadClaim(FIRST), EtcdUnavailable)
+        self.assertEqual(self.unanswered.of(WEB), {1})
+        self.store.unavailable = False
+        self.do(ReadClaim(FIRST))
+        self.assertEqual((self.unanswered.of(WEB), self.claim), (frozenset(), None))
+
+    def test_refused(self) -> None:
+        """An answer that refuses is an answer."""
+        self.store.put(KEY, starting_record("b").encode())
+        self.fails(TakeClaim(FIRST, RECORD), ClaimLost)
+        self.assertEqual(self.unanswered.of(WEB), frozenset())
 
     def test_release(self) -> None:
         """A released claim is gone, in etcd and in the mirror."""

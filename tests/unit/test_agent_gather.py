@@ -10,7 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from daprdockr.agent.probe import Target
 from daprdockr.model.host import ContainerState, Port
 from daprdockr.model.names import ServiceName
-from daprdockr.planning.placement import Candidate
+from daprdockr.planning.candidates import Candidate
 from tests.unit.harness import KEYS, MemoryCluster
 from tests.unit.situations import WEB, container, definition, instance
 

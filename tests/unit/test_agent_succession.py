@@ -350,7 +350,7 @@ class TransactionTests(CarryOutCase):
     def test_succeed(self) -> None:
         """In one revision the claim is the successor's, under its lease and the same fence, and the succession gone."""
         fence = self.prepare()
-        self.do(Succeed(FIRST, RUNNING, self.owner, fence))
+        self.do(Succeed(FIRST, RUNNING, self.owner, self.theirs, fence))
         claim = self.stored(KEY)
         self.assertEqual((claim.lease, claim.create_revision), (self.here.lease, self.owner))
         self.assertEqual((ClaimRecord.decode(claim.value), self.store.get(NEXT_KEY)), (RUNNING, None))
@@ -359,10 +359,10 @@ class TransactionTests(CarryOutCase):
 
     def test_old_owner_writes_in_vain(self) -> None:
         """What the old owner writes or releases afterwards fails, though the claim's create revision is the same."""
-        self.do(Succeed(FIRST, RUNNING, self.owner, self.prepare()))
+        self.do(Succeed(FIRST, RUNNING, self.owner, self.theirs, self.prepare()))
         before = self.stored(KEY)
         self.here = evolve(self.here, node="b", lease=self.theirs)
-        self.fails(WriteClaim(FIRST, LEAVING, self.owner), ClaimLost)
+        self.fails(WriteClaim(FIRST, LEAVING, self.owner, self.owner), ClaimLost)
         self.fails(ReleaseClaim(FIRST, self.owner), ClaimLost)
         self.store.revoke(self.theirs)
         self.assertEqual(self.stored(KEY), before)
@@ -372,7 +372,7 @@ class TransactionTests(CarryOutCase):
         fence = self.prepare()
         self.store.commit([], [Delete(KEY)])
         self.store.put(KEY, starting_record("c").encode(), self.theirs)
-        self.fails(Succeed(FIRST, RUNNING, self.owner, fence), ClaimLost)
+        self.fails(Succeed(FIRST, RUNNING, self.owner, self.theirs, fence), ClaimLost)
         self.assertEqual(ClaimRecord.decode(self.stored(KEY).value).node, "c")
         self.assertEqual(self.stored(NEXT_KEY).create_revision, fence)
 
@@ -380,16 +380,16 @@ class TransactionTests(CarryOutCase):
         """A claim that ended is not brought back."""
         fence = self.prepare()
         self.store.revoke(self.theirs)
-        self.fails(Succeed(FIRST, RUNNING, self.owner, fence), ClaimLost)
+        self.fails(Succeed(FIRST, RUNNING, self.owner, self.theirs, fence), ClaimLost)
         self.assertEqual(self.store.get(KEY), None)
 
     def test_succession_lost(self) -> None:
         """Nor is anything taken over by one whose succession ended, or is another's by now."""
         fence = self.prepare()
         self.store.commit([], [Delete(NEXT_KEY)])
-        self.fails(Succeed(FIRST, RUNNING, self.owner, fence), ClaimLost)
+        self.fails(Succeed(FIRST, RUNNING, self.owner, self.theirs, fence), ClaimLost)
         self.store.put(NEXT_KEY, starting_record("c").encode(), self.theirs)
-        self.fails(Succeed(FIRST, RUNNING, self.owner, fence), ClaimLost)
+        self.fails(Succeed(FIRST, RUNNING, self.owner, self.theirs, fence), ClaimLost)
         self.fails(DropSuccession(FIRST, fence), ClaimLost)
         self.assertEqual(self.stored(KEY).mod_revision, self.owner)
 
@@ -415,7 +415,7 @@ class TransactionTests(CarryOutCase):
         before = self.store.calls.count("commit")
         for step in (
             TakeSuccession(FIRST, RUNNING),
-            Succeed(FIRST, RUNNING, self.owner, fence),
+            Succeed(FIRST, RUNNING, self.owner, self.theirs, fence),
             DropSuccession(FIRST, fence),
         ):
             self.fails(step, ClaimLost)

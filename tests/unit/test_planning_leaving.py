@@ -12,8 +12,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from daprdockr.model.cluster import Claim, Service
 from daprdockr.model.names import InstanceName, ServiceName
 from daprdockr.model.records import ClaimRecord
+from daprdockr.planning.candidates import Candidate
 from daprdockr.planning.leaving import keeps_data, leaving, takers, why_not
-from daprdockr.planning.placement import Candidate
 from tests.unit.situations import candidates, definition
 
 LABELED = (Candidate("b", {"zone": "x"}, 0), Candidate("c", {"zone": "y"}, 0))
@@ -107,6 +107,23 @@ class DrainTests(SynchronousTestCase):
         placed = Placed(web="aab")
         placed.define("web", 3, Container={"Volumes": ["data:/data"]})
         self.assertEqual(placed.drained(), [])
+
+    def test_at_most_one(self) -> None:
+        """One that has to stop first leaves when all others of its service are well, and never to even things out."""
+        placed = Placed(web="aab")
+        placed.define("web", 3, OnPartition="stop")
+        self.assertEqual((placed.drained(), placed.evened_out()), (["1.web"], []))
+        placed.sicken("web", 3)
+        self.assertEqual(placed.drained(), [])
+        placed = Placed(web="aab")
+        placed.define("web", 4, OnPartition="stop")
+        self.assertEqual(placed.drained(), [])
+
+    def test_no_room(self) -> None:
+        """What no other node has room for stays."""
+        wish = definition(Container={"Memory": 100})
+        for memory, reason in ((100, ""), (99, "no other node has the memory or processors that it states")):
+            self.assertEqual(why_not(wish, {}, "a", [Candidate("b", {}, 0, memory=memory)]), reason)
 
     def test_neither(self) -> None:
         """From a node that is not drained nothing leaves when rebalancing is off."""

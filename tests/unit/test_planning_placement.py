@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from typing import Any
 
+from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
@@ -12,11 +14,13 @@ from twisted.trial.unittest import SynchronousTestCase
 from daprdockr.model.definition import Definition
 from daprdockr.model.names import InstanceName, ServiceName
 from daprdockr.model.parts import Constraint
-from daprdockr.planning.placement import Candidate, meets, rank
+from daprdockr.planning.candidates import Candidate, mark, meets
+from daprdockr.planning.placement import rank
 from tests.unit.situations import candidates, definition, instance
 
 NODES = st.lists(st.sampled_from("abcdefg"), min_size=1, max_size=7, unique=True)
 LABELS = st.dictionaries(st.sampled_from(["zone", "disk"]), st.sampled_from(["x", "y"]))
+ROOM = st.one_of(st.just(math.inf), st.integers(0, 700))
 CONSTRAINTS = st.lists(st.sampled_from(["zone == x", "zone != x", "disk == y", "node != a", "node == b"]), max_size=2)
 
 
@@ -66,20 +70,56 @@ class RankTests(SynchronousTestCase):
         firsts = Counter(rank([name], definition(), {}, candidates("a", "b", "c"))[name][0] for name in names)
         self.assertEqual(set(firsts), {"a", "b", "c"})
 
+    def test_image_next(self) -> None:
+        """Among nodes with equally many claims the one that has the image comes first, however it is written."""
+        for node in "abc":
+            nodes = [evolve(c, images=frozenset({mark("web:1")} if c.name == node else ())) for c in candidates(*"abc")]
+            for reference in ("web:1", "docker.io/library/web:1"):
+                self.assertEqual(rank(free(1), definition(reference), {}, nodes)[instance(1)][0], node)
+
+    def test_room(self) -> None:
+        """A node gets no more than it has memory and processors for; what fits nowhere is nobody's."""
+        wish = definition(Container={"Memory": 100, "NanoCpus": 500_000_000})
+        nodes = [Candidate("a", {}, 0, memory=250.0), Candidate("b", {}, 0, cpus=1.5), Candidate("c", {}, 0, memory=99)]
+        ranking = rank(free(*range(1, 8)), wish, {}, nodes)
+        self.assertEqual(Counter(order[:1] for order in ranking.values()), {("a",): 2, ("b",): 3, (): 2})
+        self.assertEqual({node for order in ranking.values() for node in order}, {"a", "b"})
+
+    def test_failing(self) -> None:
+        """A node on which the service fails is the last, and gets what the others have no room for."""
+        self.assertEqual(rank(free(1), definition(), {"b": 5}, candidates("a", "b"), {"a"})[instance(1)], ("b", "a"))
+        ranking = rank(free(1, 2), placed(OnePerNode=True), {}, candidates("a", "b"), {"a"})
+        self.assertEqual(Counter(order[0] for order in ranking.values()), Counter(a=1, b=1))
+        self.assertEqual(rank(free(1), definition(), {}, candidates("a", "b", b=1), {"a", "b"})[instance(1)][0], "a")
+
     @given(st.data())
     def test_order_of_what_is_known(self, data: st.DataObject) -> None:
         """All nodes that know the same agree, in whatever order they know it."""
         names = data.draw(NODES)
-        nodes = [Candidate(name, data.draw(LABELS), data.draw(st.integers(0, 9))) for name in names]
+        nodes = [
+            Candidate(
+                name,
+                data.draw(LABELS),
+                data.draw(st.integers(0, 9)),
+                memory=data.draw(ROOM),
+                images=frozenset(data.draw(st.sets(st.just(mark("web:1"))))),
+            )
+            for name in names
+        ]
+        failing = data.draw(st.sets(st.sampled_from(names)))
         numbers = data.draw(st.lists(st.integers(1, 20), unique=True, max_size=8))
         held = {name: data.draw(st.integers(0, 3)) for name in names}
-        wish = placed(Constraints=data.draw(CONSTRAINTS), OnePerNode=data.draw(st.booleans()))
-        expected = rank(free(*numbers), wish, held, nodes)
+        wish = definition(
+            Placement={"Constraints": data.draw(CONSTRAINTS), "OnePerNode": data.draw(st.booleans())},
+            Container={"Memory": data.draw(st.sampled_from([0, 100]))},
+        )
+        expected = rank(free(*numbers), wish, held, nodes, failing)
         other = rank(
             data.draw(st.permutations(free(*numbers))),
             wish,
             dict(data.draw(st.permutations(list(held.items())))),
             data.draw(st.permutations(nodes)),
+            data.draw(st.permutations(sorted(failing))),
         )
         self.assertEqual(other, expected)
 
@@ -109,8 +149,10 @@ class RankTests(SynchronousTestCase):
         names = data.draw(NODES)
         held = {name: data.draw(st.integers(0, 3)) for name in names}
         loads = {name: held[name] + data.draw(st.integers(0, 3)) for name in names}
-        wish = placed(OnePerNode=data.draw(st.booleans()))
-        ranking = rank(free(*range(1, 13)), wish, held, candidates(*names, **loads))
+        wish = definition(Placement={"OnePerNode": data.draw(st.booleans())}, Container={"Memory": 100})
+        memory = {name: data.draw(ROOM) for name in names}
+        before = [Candidate(name, {}, loads[name], memory=memory[name]) for name in names]
+        ranking = rank(free(*range(1, 13)), wish, held, before)
         firsts = {name: order[0] for name, order in ranking.items() if order}
         claimed = data.draw(st.sets(st.sampled_from(sorted(firsts)))) if firsts else set()
         taken = Counter(firsts[name] for name in claimed)
@@ -118,7 +160,7 @@ class RankTests(SynchronousTestCase):
             [name for name in ranking if name not in claimed],
             wish,
             Counter(held) + taken,
-            candidates(*names, **(Counter(loads) + taken)),
+            [evolve(c, load=c.load + taken[c.name], memory=c.memory - 100 * taken[c.name]) for c in before],
         )
         self.assertEqual(
             {name: order[0] for name, order in rest.items() if order},
@@ -144,3 +186,15 @@ class RankTests(SynchronousTestCase):
         able = {node.name for node in nodes if all(meets(c, node) for c in wish.placement.constraints)}
         for order in rank(free(1, 2, 3), wish, {}, nodes).values():
             self.assertEqual(set(order), able)
+
+    @given(st.data())
+    def test_room_is_kept(self, data: st.DataObject) -> None:
+        """No node is first for more than fits, and nothing is left over while somebody has room."""
+        memory = {name: data.draw(st.integers(0, 500)) for name in data.draw(NODES)}
+        nodes = [Candidate(name, {}, 0, memory=left) for name, left in memory.items()]
+        wish = definition(Container={"Memory": data.draw(st.integers(1, 200))})
+        ranking = rank(free(*range(1, 10)), wish, {}, nodes)
+        firsts = Counter(order[0] for order in ranking.values() if order)
+        fits = {name: left // wish.container.memory for name, left in memory.items()}
+        self.assertTrue(all(count <= fits[name] for name, count in firsts.items()), (firsts, fits))
+        self.assertEqual(firsts.total(), min(9, sum(fits.values())))

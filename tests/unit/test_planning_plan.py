@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.model.host import Image, Port, Status
 from daprdockr.model.records import State
 from daprdockr.planning.attempts import SETTLED, Attempts
+from daprdockr.planning.claiming import PATIENCE
 from daprdockr.planning.placement import rank
-from daprdockr.planning.plan import PATIENCE, Plan, plan
+from daprdockr.planning.plan import Plan, plan
 from daprdockr.planning.situation import Situation
 from daprdockr.planning.steps import (
     CreateContainer,
+    DropSuccession,
     PullImage,
+    ReadClaim,
     ReleaseClaim,
     RemoveContainer,
     StartContainer,
@@ -108,7 +113,7 @@ class FromNothingTests(PlanTestCase):
     def test_tells(self) -> None:
         """A container that runs is told."""
         seen = situation(claims=(STARTING,), containers=(RUNNING,))
-        self.assert_steps(seen, WriteClaim(FIRST, running_record(RUNNING), FENCE))
+        self.assert_steps(seen, WriteClaim(FIRST, running_record(RUNNING), FENCE, FENCE))
 
     def test_several_at_once(self) -> None:
         """Instances do not wait for each other: each takes its own next step."""
@@ -185,14 +190,33 @@ class AdoptionTests(PlanTestCase):
         """What runs is adopted as it is; it is replaced only with the claim in hand."""
         self.assert_steps(situation(containers=(OLD,)), TakeClaim(FIRST, running_record(OLD)))
 
-    def test_a_stopped_container_is_no_title(self) -> None:
-        """A container that does not run gives no right before others, and stays until the instance runs elsewhere."""
-        seen = situation(containers=(EXITED,), candidates=candidates("b"))
-        self.assertEqual(plan(seen, NOW), Plan())
+    def test_a_stopped_container(self) -> None:
+        """After a power cut the node that had an instance goes on with it, whatever its rank, unless it came late."""
+        for nodes in (candidates("a", "b", a=9), candidates("b"), ()):
+            self.assert_steps(situation(containers=(EXITED,), candidates=nodes), TakeClaim(FIRST, starting_record()))
         self.assert_steps(
             situation(claims=(claim(OTHERS),), containers=(EXITED,)),
             RemoveContainer(FIRST, "c1", "1.web.myapp runs on b"),
         )
+
+    def test_a_stopped_container_is_no_title(self) -> None:
+        """It gives no right before others when it could not go on here."""
+        failed = {FIRST: Attempts(2, NOW - 1, "died")}
+        for fields in (
+            {"here": evolve(HERE, cordoned=True)},
+            {"service": WEB_2},
+            {"service": definition(Placement={"Constraints": ["zone == x"]})},
+            {"attempts": failed},
+            {"containers": (evolve(EXITED, status=Status.CREATED),)},
+            {"containers": (evolve(EXITED, status=Status.DEAD),)},
+        ):
+            given: dict[str, Any] = {"containers": (EXITED,), "candidates": candidates("b"), **fields}
+            self.assertEqual(plan(situation(**given), NOW), Plan(), fields)
+
+    def test_what_is_being_stopped(self) -> None:
+        """A container on its way out gives no title though it still runs."""
+        seen = situation(containers=(RUNNING,), candidates=candidates("b"), stopping={"c1"})
+        self.assertEqual(plan(seen, NOW), Plan())
 
     def test_counts_as_held(self) -> None:
         """What a node is about to adopt counts when it looks what else to claim."""
@@ -225,7 +249,7 @@ class DeathTests(PlanTestCase):
         """A container that died is started again at once, while the claim is told in a lane of its own."""
         seen = situation(claims=(OURS,), containers=(EXITED,), attempts={FIRST: Attempts(1, NOW, "died")})
         record = evolve(running_record(EXITED), state=State.STARTING, healthy=False)
-        self.assert_steps(seen, WriteClaim(FIRST, record, FENCE), StartContainer(FIRST, "c1"))
+        self.assert_steps(seen, WriteClaim(FIRST, record, FENCE, FENCE), StartContainer(FIRST, "c1"))
 
     def test_needs_no_image(self) -> None:
         """A container that is there is started whatever is known of the image, or of its registry."""
@@ -286,7 +310,7 @@ class DeathTests(PlanTestCase):
         pulls = {"web:1": Attempts(2, NOW + 0.5, "no such image")}
         record = starting_record(state=State.PULLING, reason="no such image")
         seen = situation(claims=(STARTING,), images={}, pulls=pulls)
-        self.assertEqual(plan(seen, NOW), Plan((WriteClaim(FIRST, record, FENCE),), NOW + 0.5))
+        self.assertEqual(plan(seen, NOW), Plan((WriteClaim(FIRST, record, FENCE, FENCE),), NOW + 0.5))
         told = evolve(seen, claims={1: claim(record)})
         self.assert_steps(told, PullImage("web:1"), now=NOW + 0.5)
 
@@ -365,6 +389,14 @@ class OneTooManyTests(PlanTestCase):
         seen = situation(claims=(claim(OTHERS),), containers=(RUNNING,), surplus_since={1: NOW - 1})
         self.assertEqual(plan(seen, NOW), Plan((), NOW - 1 + WEB_1.update.drain))
 
+    def test_a_write_without_an_answer(self) -> None:
+        """As long as we may own the instance without knowing it, our copy stays; its key is read."""
+        fields: dict[str, Any] = {"surplus_since": {1: 0.0}, "unanswered": {1}}
+        self.assert_steps(situation(claims=(claim(OTHERS),), containers=(RUNNING,), **fields), ReadClaim(FIRST))
+        self.assertEqual(
+            plan(situation(claims=(claim(OTHERS),), containers=(RUNNING,), here=OUT_OF_TOUCH, **fields), NOW), Plan()
+        )
+
     def test_elsewhere_but_not_well(self) -> None:
         """As long as the other node's instance is not healthy our copy stays."""
         seen = situation(claims=(claim(starting_record("b")),), containers=(RUNNING,))
@@ -433,7 +465,7 @@ class StepTests(PlanTestCase):
         """Each step prints as one line that says what is done, to what, and why."""
         steps: tuple[Step, ...] = (
             TakeClaim(FIRST, starting_record()),
-            WriteClaim(FIRST, starting_record(state=State.PULLING, reason="no such image"), 1),
+            WriteClaim(FIRST, starting_record(state=State.PULLING, reason="no such image"), 1, 1),
             ReleaseClaim(FIRST, 1),
             PullImage("web:1"),
             CreateContainer(FIRST, WEB_1, (), 1),
@@ -454,3 +486,80 @@ class StepTests(PlanTestCase):
                 "remove container 0123456789ab of 1.web.myapp: it is dead",
             ],
         )
+
+
+class AtMostOneTests(PlanTestCase):
+    """A service with ``OnPartition: stop``."""
+
+    service = definition(OnPartition="stop")
+    mine = container(of=service)
+    drained = evolve(HERE, cordoned=True)
+
+    def test_runs_elsewhere(self) -> None:
+        """Our copy goes at once when another node holds the claim, whether it is well there or not."""
+        for record in (OTHERS, starting_record("b")):
+            self.assert_steps(
+                situation(self.service, (claim(record),), (self.mine,)),
+                StopContainer(FIRST, "c1", 3, "1.web.myapp runs on b"),
+            )
+
+    def test_out_of_touch(self) -> None:
+        """Without etcd nothing is started, nor without a certain lease; and nothing is stopped by the planner."""
+        dead = evolve(self.mine, status=Status.EXITED)
+        ours = claim(starting_record())
+        self.assertEqual(plan(situation(self.service, (ours,), (dead,), here=OUT_OF_TOUCH), NOW), Plan())
+        self.assertEqual(plan(situation(self.service, (ours,), (dead,), here=evolve(HERE, lease=0)), NOW), Plan())
+        self.assert_steps(situation(self.service, (ours,), (dead,)), StartContainer(FIRST, "c1"))
+        told = claim(running_record(self.mine))
+        self.assertEqual(plan(situation(self.service, (told,), (self.mine,), here=OUT_OF_TOUCH), NOW), Plan())
+
+    def test_not_known_to_be_ours(self) -> None:
+        """After a write whose answer was lost nothing is started: the claim may have been given away by it."""
+        dead = evolve(self.mine, status=Status.EXITED)
+        seen = situation(self.service, (claim(starting_record()),), (dead,), unanswered={1})
+        self.assert_steps(seen, ReadClaim(FIRST))
+
+    def test_leaves_by_stopping(self) -> None:
+        """From a drained node it leaves by being stopped, removed, and released, in this order."""
+        told = claim(running_record(self.mine))
+        fields: dict[str, Any] = {"here": self.drained, "leaving": {1: NOW}, "candidates": candidates("b")}
+        self.assert_steps(
+            situation(self.service, (told,), (self.mine,), **fields),
+            StopContainer(FIRST, "c1", 3, "a is drained"),
+        )
+        starting = claim(evolve(starting_record(), container="c1", definition=self.mine.definition, started=10.0))
+        dead = evolve(self.mine, status=Status.EXITED)
+        self.assert_steps(
+            situation(self.service, (starting,), (dead,), **fields), RemoveContainer(FIRST, "c1", "a is drained")
+        )
+        self.assert_steps(situation(self.service, (starting,), **fields), ReleaseClaim(FIRST, FENCE))
+
+    def test_tells_while_it_stops(self) -> None:
+        """While it is being stopped it is told not to be healthy, so that nobody is sent there."""
+        told = claim(running_record(self.mine))
+        seen = situation(self.service, (told,), (self.mine,), here=self.drained, leaving={1: NOW}, stopping={"c1"})
+        step = plan(seen, NOW).steps[0]
+        assert isinstance(step, WriteClaim)
+        self.assertEqual((step.record.healthy, step.record.leaving), (False, False))
+
+    def test_not_taken_over(self) -> None:
+        """Nobody prepares to take it over while it runs; who has begun, because it was otherwise then, gives up."""
+        other = claim(evolve(OTHERS, leaving=True), lease=99)
+        self.assertEqual(plan(situation(self.service, (other,)), NOW), Plan())
+        next_is = {1: claim(starting_record(), fence=60)}
+        self.assert_steps(situation(self.service, (other,), successors=next_is), DropSuccession(FIRST, 60))
+
+
+class BeingStoppedTests(PlanTestCase):
+    """What is being stopped may still answer, and is as good as gone."""
+
+    def test_told(self) -> None:
+        """It is told not to be healthy: otherwise another node would stop its own copy because of it."""
+        record = plan(situation(claims=(OURS,), containers=(RUNNING,), stopping={"c1"}), NOW).steps[0]
+        assert isinstance(record, WriteClaim)
+        self.assertEqual((record.record.state, record.record.healthy), (State.STARTING, False))
+
+    def test_claimed_again(self) -> None:
+        """A claim that is taken meanwhile begins without it."""
+        seen = situation(containers=(RUNNING,), stopping={"c1"})
+        self.assert_steps(seen, TakeClaim(FIRST, starting_record()))

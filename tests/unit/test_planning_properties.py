@@ -13,7 +13,7 @@ from daprdockr.model.cluster import Claim
 from daprdockr.model.host import Port, Status
 from daprdockr.model.records import ClaimRecord, State
 from daprdockr.planning.attempts import Attempts
-from daprdockr.planning.placement import Candidate
+from daprdockr.planning.candidates import Candidate
 from daprdockr.planning.plan import Plan, plan
 from daprdockr.planning.situation import Here, Situation
 from daprdockr.planning.steps import (

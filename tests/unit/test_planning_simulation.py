@@ -12,7 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from daprdockr.model.definition import Definition
 from daprdockr.model.names import ServiceName
 from daprdockr.model.records import State
-from daprdockr.planning.placement import Candidate, meets
+from daprdockr.planning.candidates import Candidate, meets
 from tests.unit.simulation import Agent, World
 
 NODES = {"a": {"zone": "x"}, "b": {"zone": "y"}, "c": {"zone": "x"}, "d": {}, "e": {"zone": "y"}}

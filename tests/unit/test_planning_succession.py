@@ -148,7 +148,7 @@ class PrepareTests(SynchronousTestCase):
 
     def test_healthy(self) -> None:
         """When it is healthy it takes the owner's place, by both create revisions."""
-        step = Succeed(ONE, running_record(MINE), FENCE, NEXT)
+        step = Succeed(ONE, running_record(MINE), FENCE, THEIRS, NEXT)
         self.assertEqual(self.prepared(MINE), Plan((step,)))
 
     def test_changed_meanwhile(self) -> None:
@@ -213,7 +213,7 @@ class OwnerTests(SynchronousTestCase):
     def test_tells(self) -> None:
         """It tells so in the claim, and keeps the container."""
         made = planned(self.own, containers=(MINE,), leaving={1: NOW})
-        self.assertEqual(made, Plan((WriteClaim(ONE, running_record(MINE, leaving=True), FENCE),)))
+        self.assertEqual(made, Plan((WriteClaim(ONE, running_record(MINE, leaving=True), FENCE, FENCE),)))
 
     def test_not_yet(self) -> None:
         """Before its time it tells nothing, and looks again then."""
@@ -223,7 +223,7 @@ class OwnerTests(SynchronousTestCase):
         """What was told to leave and need not any more is told to stay."""
         told = claim(running_record(MINE, leaving=True))
         made = planned(told, containers=(MINE,))
-        self.assertEqual(made.steps, (WriteClaim(ONE, running_record(MINE), FENCE),))
+        self.assertEqual(made.steps, (WriteClaim(ONE, running_record(MINE), FENCE, FENCE),))
 
     def test_while_another_prepares(self) -> None:
         """While its successor prepares it goes on as before, and starts again what dies."""

@@ -1,0 +1,91 @@
+"""
+The nodes that may take instances, as placement looks at them: labels, what they hold, what room is left, which images
+are there. Made from the mirror alone, so that every node that sees the same state sees the same candidates.
+
+Memory is in bytes and processors are counted as in Docker's ``--cpus``. Only what definitions state is counted: an
+instance without a stated memory takes none.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections import Counter
+from collections.abc import Iterable, Mapping
+
+from attrs import field, frozen
+
+from daprdockr.model.cluster import Cluster
+from daprdockr.model.definition import Definition
+from daprdockr.model.parts import Constraint
+
+MOST_IMAGES = 256
+"""A node tells of so many images at most: its record must stay small."""
+
+
+@frozen
+class Candidate:
+    """
+    A node that may take instances. ``load`` counts its claims and successions; ``memory`` and ``cpus`` are what these
+    leave of the host (infinite: not known); ``images`` are marks of images that are there.
+    """
+
+    name: str
+    labels: Mapping[str, str]
+    load: int
+    memory: float = math.inf
+    cpus: float = math.inf
+    images: frozenset[str] = field(default=frozenset())
+
+
+def candidates(cluster: Cluster) -> tuple[Candidate, ...]:
+    """All nodes that are ready and not cordoned, by name."""
+    return tuple(
+        _candidate(cluster, name)
+        for name, node in sorted(cluster.nodes.items())
+        if node.record.ready and name not in cluster.cordoned
+    )
+
+
+def _candidate(cluster: Cluster, name: str) -> Candidate:
+    record, placed = cluster.nodes[name].record, cluster.placed.get(name, Counter())
+    known = [(cluster.services[s].definition.container, n) for s, n in placed.items() if s in cluster.services]
+    return Candidate(
+        name=name,
+        labels=record.labels,
+        load=placed.total(),
+        memory=record.memory - sum(c.memory * count for c, count in known) if record.memory else math.inf,
+        cpus=record.cpus - sum(c.cpus * count for c, count in known) if record.cpus else math.inf,
+        images=frozenset(record.images),
+    )
+
+
+def meets(constraint: Constraint, candidate: Candidate) -> bool:
+    """Whether a node's labels meet a constraint; ``node`` is a label every node has."""
+    value = candidate.name if constraint.label == "node" else candidate.labels.get(constraint.label)
+    return (value == constraint.value) == constraint.equal
+
+
+def able(definition: Definition, candidates: Iterable[Candidate]) -> list[Candidate]:
+    """The candidates that meet all constraints of a definition."""
+    constraints = definition.placement.constraints
+    return [candidate for candidate in candidates if all(meets(constraint, candidate) for constraint in constraints)]
+
+
+def room(definition: Definition, candidate: Candidate) -> float:
+    """How many more instances the memory and processors that a node has left are enough for."""
+    container = definition.container
+    return min(_fits(candidate.memory, container.memory), _fits(candidate.cpus, container.cpus))
+
+
+def _fits(left: float, stated: float) -> float:
+    """Tenths do not add up in binary: ten times 0.1 must fit into 1."""
+    return math.inf if left == math.inf or not stated else max(0, math.floor(left / stated + 1e-6))
+
+
+def mark(reference: str) -> str:
+    """A short mark of an image reference, the same for ``nginx`` and ``docker.io/library/nginx:latest``."""
+    short = reference.removeprefix("docker.io/").removeprefix("library/")
+    if "@" not in short and ":" not in short.rpartition("/")[2]:
+        short += ":latest"
+    return hashlib.blake2b(short.encode(), digest_size=4).hexdigest()

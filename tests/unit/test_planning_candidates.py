@@ -1,0 +1,65 @@
+"""Candidates: who may take instances, and what room is left there, as the mirror tells."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from daprdockr.model.cluster import Cluster
+from daprdockr.model.entries import Entry, Listing
+from daprdockr.model.keys import Keys
+from daprdockr.model.names import InstanceName
+from daprdockr.model.records import ClaimRecord, NodeRecord
+from daprdockr.planning.candidates import Candidate, candidates, mark
+from tests.unit.situations import WEB, definition
+
+KEYS = Keys()
+GIB = 1 << 30
+
+
+def cluster(*entries: tuple[str, bytes]) -> Cluster:
+    made = Cluster(KEYS)
+    made.replace(Listing(1, 9, tuple(Entry(key, value, 5, 5, 77) for key, value in entries)))
+    return made
+
+
+def node(name: str, **record: Any) -> tuple[str, bytes]:
+    return KEYS.node(name), NodeRecord(**record).encode()
+
+
+class CandidatesTests(SynchronousTestCase):
+    def test_ready_and_not_cordoned(self) -> None:
+        """A node that is not ready yet, or cordoned, is no candidate; the others come by name."""
+        seen = cluster(node("b"), node("a"), node("c", ready=False), node("d"), (KEYS.cordon("d"), b""))
+        self.assertEqual([candidate.name for candidate in candidates(seen)], ["a", "b"])
+
+    def test_an_older_agent(self) -> None:
+        """A node whose agent does not tell whether it is ready is; what it has is not known."""
+        (found,) = candidates(cluster((KEYS.node("a"), json.dumps({"Labels": {"zone": "x"}}).encode())))
+        self.assertEqual(found, Candidate("a", {"zone": "x"}, 0, math.inf, math.inf, frozenset()))
+
+    def test_room_that_is_left(self) -> None:
+        """What its instances state is taken off, those it prepares to take over as well."""
+        wish = definition(instances=9, Container={"Memory": GIB, "NanoCpus": 250_000_000})
+        held = [(KEYS.claim(InstanceName(WEB, number)), ClaimRecord("a").encode()) for number in (1, 2)]
+        taken = (KEYS.successor(InstanceName(WEB, 3)), ClaimRecord("a").encode())
+        seen = cluster(node("a", memory=4 * GIB, cpus=2), (KEYS.service(WEB), wish.encode()), *held, taken)
+        (found,) = candidates(seen)
+        self.assertEqual((found.load, found.memory, found.cpus), (3, GIB, 1.25))
+
+    def test_images(self) -> None:
+        """The images that are there are told by their marks."""
+        (found,) = candidates(cluster(node("a", images=(mark("web:1"),))))
+        self.assertIn(mark("web:1"), found.images)
+
+
+class MarkTests(SynchronousTestCase):
+    def test_one_image_many_names(self) -> None:
+        """What the Engine takes for the same reference has the same mark, and what it does not has not."""
+        same = ("web", "web:latest", "library/web", "docker.io/library/web:latest")
+        self.assertEqual(len({mark(reference) for reference in same}), 1)
+        others = ("web:1", "registry:5000/web", "me/web", "web@sha256:00", "registry:5000/web:1")
+        self.assertEqual(len({mark(reference) for reference in ("web", *others)}), 6)
