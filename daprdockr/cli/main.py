@@ -114,12 +114,14 @@ def _fail(error: Exception, request: Request, console: Console) -> int:
 
 def _connect(access: Access) -> Store:
     import logging
+    import time
 
+    from daprdockr.cli.patient import PatientStore
     from daprdockr.etcd.store import EtcdStore
 
     # Why: warnings would otherwise go to stderr, beside the one line that tells what went wrong.
     logging.getLogger("daprdockr").addHandler(logging.NullHandler())
-    return EtcdStore(access, first=os.getpid())
+    return PatientStore(EtcdStore(access, first=os.getpid()), time.monotonic, time.sleep)
 
 
 def run() -> None:

@@ -45,7 +45,8 @@ def classed(error: Exception, access: Access) -> EtcdError:
     if code in _REFUSED and "too many requests" not in details:
         return EtcdRefused(f"etcd refused: {details}")
     reason = details.removeprefix("failed to connect to all addresses; last error: ")
-    return EtcdUnavailable(f"etcd did not answer at {access} ({reason}): {_remedy(reason, access)}")
+    text = f"etcd did not answer at {access} ({reason}): {_remedy(reason, access)}"
+    return EtcdUnavailable(text, sent=not is_never_sent(error))
 
 
 def _remedy(reason: str, access: Access) -> str:

@@ -132,15 +132,17 @@ class Session:
         """:raises grpc.RpcError, ValueError: when the last try failed."""
         lanes = self._in_turn()
         tries = lanes * 2 if len(lanes) == 1 else lanes
+        reached: Exception | None = None
         telling: Exception | None = None
         for left, lane in zip(reversed(range(len(tries))), tries, strict=True):
             rest = max(deadline - self.clock(), SHORTEST)
+            waits = len(lanes) == 1 and not left
             try:
                 answer = method(lane)(
                     request,
                     timeout=rest / 2 if repeatable and left else rest,
                     metadata=metadata,
-                    wait_for_ready=len(lanes) == 1 and not left,
+                    wait_for_ready=waits,
                 )
             except grpc.RpcError as error:
                 if not is_unreachable(error):
@@ -148,10 +150,12 @@ class Session:
                 self.next_lane(lane)
                 if is_never_sent(error):
                     telling = error
+                elif not waits:
+                    reached = error
                 if not left or not (repeatable or is_never_sent(error)):
                     self._strike()
                     # A wait for a member ends with "deadline exceeded", the try before it with the reason.
-                    raise telling or error from None
+                    raise reached or telling or error from None
             else:
                 self._strikes = 0
                 return answer

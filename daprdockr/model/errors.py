@@ -20,7 +20,15 @@ class EtcdError(DaprdockrError):
 
 
 class EtcdUnavailable(EtcdError):
-    """No endpoint answered in time; the same call may succeed later. A write may have happened."""
+    """
+    No endpoint answered in time; the same call may succeed later. A write may have happened.
+
+    :ivar sent: whether the request may have reached a member. False: none could be connected to.
+    """
+
+    def __init__(self, text: str, *, sent: bool = True) -> None:
+        super().__init__(text)
+        self.sent = sent
 
 
 class EtcdRefused(EtcdError):

@@ -153,6 +153,18 @@ class SessionTests(SessionCase):
         cluster = MemoryCluster(outcomes=[UNCONNECTED, LATE])
         error = self.assertRaises(EtcdUnavailable, self.call, self.session(cluster))
         self.assertIn("connection refused", str(error))
+        self.assertFalse(error.sent)
+
+    def test_whether_it_was_sent(self) -> None:
+        """A member that was reached and did not answer counts more than one that was not reached."""
+        for outcomes, sent in (
+            ([UNCONNECTED, UNCONNECTED, UNCONNECTED], False),
+            ([UNCONNECTED, LATE, UNCONNECTED], True),
+            ([LATE, UNCONNECTED, UNCONNECTED], True),
+        ):
+            cluster = MemoryCluster(names=("a", "b", "c"), outcomes=list(outcomes))
+            error = self.assertRaises(EtcdUnavailable, self.call, self.session(cluster), True)
+            self.assertEqual(error.sent, sent, outcomes)
 
     def test_refusal_is_final(self) -> None:
         """What etcd refused is not tried again."""

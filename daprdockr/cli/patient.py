@@ -1,0 +1,76 @@
+"""
+A store for the command line, which is there once and should outlast an election.
+
+While the members of etcd choose a leader, which takes a second or two, they are there and answer nothing. Whatever may
+be asked twice is then asked again, for a time that a person would wait. Where no member is, nobody waits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, TypeVar
+
+from attrs import frozen
+
+from daprdockr.model.entries import Commit, Condition, Entry, Lease, Listing, Operation
+from daprdockr.model.errors import EtcdUnavailable
+
+if TYPE_CHECKING:  # Why: it imports Twisted, which the command line has no other need of.
+    from daprdockr.model.seams import Store, Watch
+
+T = TypeVar("T")
+
+PATIENCE = 10.0
+"""Seconds after which a question is not asked again."""
+
+PAUSE = 0.2
+"""Seconds between two questions: a member that has no leader says so at once."""
+
+
+@frozen
+class PatientStore:
+    """:ivar clock: monotonic seconds. :ivar pause: blocks for so many seconds."""
+
+    store: Store
+    clock: Callable[[], float]
+    pause: Callable[[float], None]
+
+    def get(self, key: str) -> Entry | None:
+        return self._patiently(lambda: self.store.get(key))
+
+    def list(self, prefix: str) -> Listing:
+        return self._patiently(lambda: self.store.list(prefix))
+
+    def put(self, key: str, value: bytes, lease: int = 0) -> int:
+        return self._patiently(lambda: self.store.put(key, value, lease))
+
+    def commit(self, conditions: Sequence[Condition], operations: Sequence[Operation]) -> Commit:
+        """One with conditions is not repeated: it may have happened, and then they do not hold any more."""
+        if conditions:
+            return self.store.commit(conditions, operations)
+        return self._patiently(lambda: self.store.commit(conditions, operations))
+
+    def grant(self, ttl: int) -> Lease:
+        return self.store.grant(ttl)
+
+    def keep_alive(self, lease: int) -> int:
+        return self.store.keep_alive(lease)
+
+    def revoke(self, lease: int) -> None:
+        self.store.revoke(lease)
+
+    def watch(self, prefix: str, revision: int) -> Watch:
+        return self.store.watch(prefix, revision)
+
+    def close(self) -> None:
+        self.store.close()
+
+    def _patiently(self, call: Callable[[], T]) -> T:
+        deadline = self.clock() + PATIENCE
+        while True:
+            try:
+                return call()
+            except EtcdUnavailable as error:
+                if not error.sent or self.clock() >= deadline:
+                    raise
+            self.pause(PAUSE)
