@@ -119,19 +119,30 @@ class Cluster:
             if not host.runs(AGENT):
                 self.start_agent(host)
 
-    def start_agent(self, host: Host) -> None:
-        host.start_agent(Wishes(self.etcd.urls, self._ttl, self._options))
+    def start_agent(self, host: Host, options: tuple[str, ...] | None = None) -> None:
+        """With other ``options`` than the cluster's if some are given."""
+        host.start_agent(Wishes(self.etcd.urls, self._ttl, self._options if options is None else options))
 
     # Services.
 
     def command(self, *words: str, stdin: str = "") -> str:
         """Run ``daprdockrcmd``, which must succeed; what it prints."""
-        done = subprocess.run(
-            [COMMAND, "-etcd", self.etcd.urls, *words], input=stdin, capture_output=True, text=True, timeout=120
-        )
+        done = self.try_command(*words, stdin=stdin)
         if done.returncode != 0:
             raise AssertionError(f"daprdockrcmd {' '.join(words)}: {done.returncode}: {done.stderr}\n{self.report()}")
         return done.stdout
+
+    def try_command(self, *words: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
+        """Run ``daprdockrcmd``; its exit status and what it printed."""
+        return subprocess.run(
+            [COMMAND, "-etcd", self.etcd.urls, *words], input=stdin, capture_output=True, text=True, timeout=120
+        )
+
+    def begin_command(self, *words: str) -> subprocess.Popen[str]:
+        """Run ``daprdockrcmd`` without waiting for its end."""
+        return subprocess.Popen(
+            [COMMAND, "-etcd", self.etcd.urls, *words], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
 
     def define(self, service: str, instances: int, **more: Any) -> None:
         """Store a definition of sample instances; they answer HTTP at ``<service>.test``."""
@@ -142,9 +153,18 @@ class Cluster:
 
     def claims(self, service: str) -> dict[str, dict[str, Any]]:
         """What is told of each claimed instance, by its name. :raises OSError: if no member answers."""
+        return self._held(service, successors=False)
+
+    def successors(self, service: str) -> dict[str, dict[str, Any]]:
+        """Who prepares to take instances over, by the instance's name. :raises OSError: if no member answers."""
+        return self._held(service, successors=True)
+
+    def _held(self, service: str, *, successors: bool) -> dict[str, dict[str, Any]]:
         name, group = service.split(".")
-        found = self.stored(f"instances/{group}/{name}/")
-        return {f"{key.rpartition('/')[2]}.{service}": json.loads(value) for key, value in found.items()}
+        start = f"instances/{group}/{name}/"
+        found = {key.partition(start)[2]: json.loads(value) for key, value in self.stored(start).items()}
+        wanted = {key: value for key, value in found.items() if key.endswith("/next") == successors}
+        return {f"{key.partition('/')[0]}.{service}": value for key, value in wanted.items()}
 
     def stored(self, below: str) -> dict[str, bytes]:
         """What stands in etcd below our prefix and this. :raises OSError: if no member answers."""
@@ -194,10 +214,20 @@ class Cluster:
         until(lambda: monotonic() > over)
 
     def until_well(self) -> None:
-        """Wait until etcd is whole and each agent says that all is well."""
+        """Wait until etcd is whole, each agent says that all is well, and each node may be given instances."""
         self.until(self.etcd.is_whole, "all members of etcd are in touch with a leader")
         for host in self.hosts:
             self.until(host.asked.is_well, f"{host.name} is well")
+        self.until(self._all_are_ready, "all nodes are ready")
+
+    def _all_are_ready(self) -> bool:
+        """A node is ready after some good beats; what is defined before goes to the others."""
+        try:
+            records = self.stored("nodes/")
+        except OSError:
+            return False
+        ready = {key.rpartition("/")[2] for key, record in records.items() if json.loads(record)["Ready"]}
+        return ready == {host.name for host in self.hosts}
 
     def reset(self) -> None:
         """Undo all harm, delete all services and wait until nothing of them is left."""
@@ -211,6 +241,8 @@ class Cluster:
         for path in self.stored("services/"):
             group, name = path.split("/")[-2:]
             self.command("-svc", f"{name}.{group}", "-del")
+        for path in self.stored("cordons/"):
+            self.command("uncordon", path.rpartition("/")[2])
         self.until(lambda: not any(host.containers() for host in self.hosts), "no container is left")
         self.until(lambda: not self.stored("instances/"), "no claim is left")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from tests.functional.cluster_case import ClusterTestCase
 from tests.functional.cluster_host import AGENT, ENGINE, ETCD, NGINX, Host
@@ -18,7 +18,11 @@ class ColdStartTests(ClusterTestCase):
     def start(self, order: Sequence[tuple[int, str]]) -> None:
         for number, part in order:
             host = self.cluster.host(number)
-            starters = {AGENT: self.cluster.start_agent, ENGINE: Host.start_engine, ETCD: self.cluster.etcd.start}
+            starters: dict[str, Callable[[Host], None]] = {
+                AGENT: self.cluster.start_agent,
+                ENGINE: Host.start_engine,
+                ETCD: self.cluster.etcd.start,
+            }
             starters[part](host)
 
     def recover(self, order: Sequence[tuple[int, str]]) -> None:
