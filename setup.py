@@ -50,6 +50,7 @@ setup(
         "daprdockr.dns",
         "daprdockr.engine",
         "daprdockr.etcd",
+        "daprdockr.guard",
         "daprdockr.model",
         "daprdockr.planning",
         "daprdockr.process",

@@ -19,12 +19,13 @@ from typing import Any
 from twisted.application.internet import TCPServer
 from twisted.application.service import Service
 
-from daprdockr import __version__
 from daprdockr.agent.carry_out import CarryOut
 from daprdockr.agent.claim_steps import ClaimSteps
 from daprdockr.agent.container_steps import ContainerSteps
 from daprdockr.agent.ephemeral import Ephemeral
 from daprdockr.agent.gather import Gather
+from daprdockr.agent.guard_process import GuardProcess, guard_process
+from daprdockr.agent.guarded import Guarded
 from daprdockr.agent.health import HealthChecks
 from daprdockr.agent.healthz import QuietSite, api
 from daprdockr.agent.heartbeat import Heartbeat
@@ -32,10 +33,12 @@ from daprdockr.agent.host import Host, Listening
 from daprdockr.agent.journal import Journal
 from daprdockr.agent.mirror import Following, Mirror
 from daprdockr.agent.own_claims import OwnClaims
+from daprdockr.agent.presence import Presence
 from daprdockr.agent.probe import Probe, RealProbe
 from daprdockr.agent.profile import Profile
 from daprdockr.agent.publish import Publish
 from daprdockr.agent.reconcile import Reconcile
+from daprdockr.agent.registration import Registration
 from daprdockr.agent.signal import Signal
 from daprdockr.agent.statedir import StateDir
 from daprdockr.agent.unanswered import Unanswered
@@ -50,10 +53,10 @@ from daprdockr.engine.events import EventListener
 from daprdockr.etcd.embedded import EmbeddedEtcd
 from daprdockr.etcd.follow import Follower
 from daprdockr.etcd.store import EtcdStore
+from daprdockr.guard.clock import boot_id, boottime
 from daprdockr.model.cluster import Changes, Cluster
 from daprdockr.model.keys import Keys
 from daprdockr.model.names import ServiceName
-from daprdockr.model.records import NodeRecord
 from daprdockr.model.seams import Engine, Store
 from daprdockr.proxy.configuration import Listener
 from daprdockr.proxy.nginx import Nginx
@@ -73,6 +76,8 @@ STOP_GRACE = 15.0
 class Composition:
     """The parts of one agent; ``services`` are those that start and stop."""
 
+    boottime = staticmethod(boottime)
+
     def __init__(self, *, settings: Settings, state: StateDir, reactor: Any) -> None:
         self.settings = settings
         self.state = state
@@ -88,9 +93,10 @@ class Composition:
         self.cluster_changed.subscribe(self.own_claims.on_changes)  # before those who ask it
         self.cluster_changed.subscribe(self.publish.on_changes)
         self.cluster_changed.subscribe(self.reconcile.on_changes)
+        self.services_changed.subscribe(self.guarded.on_changes)
         self.services_changed.subscribe(self.reconcile.look_at)
         threads = [self.etcd_threads, self.beat_threads, self.docker_threads, self.stop_threads, self.nginx_thread]
-        edges = [self.dns, self.nginx, self.ephemeral]
+        edges = [self.guard_thread, self.dns, self.nginx, self.guarded, self.ephemeral]
         loops = [self.journal, self.heartbeat, self.host, self.mirror, self.health, self.reconcile]
         parts = [self.profile, self.embedded_etcd, *threads, *edges, *loops, self.api]
         return [part for part in parts if part is not None]
@@ -119,12 +125,17 @@ class Composition:
         return Workers(name="nginx", size=1, reactor=self.reactor)
 
     @cached_property
+    def guard_thread(self) -> Workers:
+        return Workers(name="guard", size=1, reactor=self.reactor)
+
+    @cached_property
     def store(self) -> Store:
         return EtcdStore(self.settings.etcd, timeout=CALL_TIMEOUT, first=random.randrange(1024))
 
     @cached_property
     def beat_store(self) -> Store:
-        return EtcdStore(self.settings.etcd, timeout=self.settings.lease_ttl / 3, first=random.randrange(1024))
+        # A little less than the time between two beats: one that overran would cost the next one too.
+        return EtcdStore(self.settings.etcd, timeout=0.3 * self.settings.lease_ttl, first=random.randrange(1024))
 
     @cached_property
     def engine(self) -> Engine:
@@ -206,7 +217,8 @@ class Composition:
     def troubles(self) -> list[str]:
         """What is wrong now, a line each."""
         http = self.nginx.status.reason if self.nginx is not None else ""
-        return [text for text in (self.mirror.trouble, self.heartbeat.trouble, self.host.trouble, http) if text]
+        loops = (self.mirror.trouble, self.heartbeat.trouble, self.host.trouble, self.guarded.trouble)
+        return [text for text in (*loops, http) if text]
 
     # The loops.
 
@@ -228,12 +240,23 @@ class Composition:
             reactor=self.reactor,
             run=self.beat_threads,
             store=self.beat_store,
-            key=self.keys.node(settings.node),
-            record=NodeRecord(settings.host, settings.label, __version__),
+            registration=self.registration,
             ttl=settings.lease_ttl,
             state=self.state,
-            is_listed=self._is_listed,
             on_change=lambda: self.reconcile.look_at_all(),
+            boottime=self.boottime,
+            on_beat=self.guarded.on_beat,
+        )
+
+    @cached_property
+    def registration(self) -> Registration:
+        settings = self.settings
+        return Registration(
+            run=self.beat_threads,
+            store=self.beat_store,
+            key=self.keys.node(settings.node),
+            record=Presence(settings.host, settings.label, self.cluster, lambda: self.host),
+            is_listed=self._is_listed,
         )
 
     def _is_listed(self, lease: int) -> bool:
@@ -263,6 +286,21 @@ class Composition:
             on_changes=self.services_changed,
             on_answer=lambda: self.reconcile.look_at_all(),
         )
+
+    @cached_property
+    def guarded(self) -> Guarded:
+        return Guarded(
+            guard=self.guard,
+            host=self.host,
+            ttl=self.settings.lease_ttl,
+            boottime=self.boottime,
+            boot=boot_id(),
+            ephemeral=self.settings.ephemeral,
+        )
+
+    @cached_property
+    def guard(self) -> GuardProcess:
+        return guard_process(self.state, self.guard_thread, self.reactor, dict(os.environ))
 
     @cached_property
     def health(self) -> HealthChecks:
@@ -312,6 +350,7 @@ class Composition:
             host=self.host,
             here=self.gather.here,
             resolvers=self.resolvers,
+            guarded=self.guarded,
         )
         return Reconcile(
             reactor=self.reactor,

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from daprdockr.agent.guarded import Guarded
 from daprdockr.agent.host import Host
 from daprdockr.agent.ports import choose_ports, is_free
-from daprdockr.model.errors import EngineError, ImageAbsent
+from daprdockr.model.errors import EngineError, EngineRefused, ImageAbsent
 from daprdockr.model.host import ContainerState, Port, Status
 from daprdockr.model.names import InstanceName
 from daprdockr.model.seams import Engine, Run
@@ -32,6 +33,7 @@ class ContainerSteps:
     :param run_slow: the same for calls that take long: a stop holds its thread for the whole grace of a container.
     :param here: this node, as it is at the moment of the call.
     :param resolvers: addresses that containers get as DNS servers.
+    :param guarded: allows the start of a container that may not outlive this node's lease.
     """
 
     def __init__(
@@ -43,6 +45,7 @@ class ContainerSteps:
         host: Host,
         here: Callable[[], Here],
         resolvers: Callable[[], Sequence[str]],
+        guarded: Guarded,
     ) -> None:
         self._engine = engine
         self._run = run
@@ -50,6 +53,7 @@ class ContainerSteps:
         self._host = host
         self._here = here
         self._resolvers = resolvers
+        self._guarded = guarded
 
     async def __call__(self, step: ContainerStep) -> None:
         """Carry out one step. :raises EngineError: as the Engine's adapter does."""
@@ -97,16 +101,37 @@ class ContainerSteps:
             revision=step.fence,
             ports=ports,
             stop_timeout=definition.stop_timeout,
+            on_partition=definition.on_partition,
         )
         self._host.update(created)
 
     async def _start(self, step: StartContainer) -> None:
+        containers = self._host.of(step.instance.service).get(step.instance.number, ())
+        guarded = next((c for c in containers if c.id == step.container and c.on_partition == "stop"), None)
+        if guarded is not None:
+            await self._guarded.admit(guarded)
         try:
             state = await self._run(self._engine.start, step.container)
         except EngineError:
             await self._host.look_at(step.container)  # it tells why it could not start, which decides what comes next
             raise
         self._host.update(state)
+        if guarded is not None and state.running:
+            await self._check_guarded(step, state)
+
+    async def _check_guarded(self, step: StartContainer, before: ContainerState) -> None:
+        """
+        See Note [Before a start, and after] in ``daprdockr.agent.guarded``. A container that ended can not be seen
+        either, so only one that ran before and after the look proves anything.
+
+        :raises EngineRefused: the container could not be guarded, and was stopped.
+        """
+        blindness = await self._guarded.blindness(step.container)
+        after = await self._run(self._engine.inspect, step.container) if blindness else None
+        if after is not None and after.running and after.started == before.started:
+            self._guarded.refuse(blindness)
+            await self._stop(StopContainer(step.instance, step.container, 0, blindness))
+            raise EngineRefused(blindness)
 
     async def _stop(self, step: StopContainer) -> None:
         self._host.stopping(step.container)

@@ -1,5 +1,5 @@
 """
-The heartbeat: keeps this node's lease alive, and its record under that lease. Knows nothing of instances.
+The heartbeat: keeps this node's lease alive, and has its record kept under that lease. Knows nothing of instances.
 
 Note [When a lease is certain]
     etcd counts the lease's time from when it handled a beat, which was after we sent it. So from the moment of sending,
@@ -9,11 +9,6 @@ Note [When a lease is certain]
 Note [The lease outlives the agent]
     An agent's stop or crash does not end the lease; its id is in the state directory, and the next agent goes on with
     it if it comes within the TTL. Then no claim changed hands, no name left DNS.
-
-Note [Two agents, one name]
-    The node's record is created only if it does not exist. One under another lease is our own former self (state
-    directory lost: it goes with its lease) or a second agent of this name (it stays). In both cases we wait and claim
-    nothing: a second agent that took over claims would fight with the first.
 """
 
 from __future__ import annotations
@@ -26,10 +21,9 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
+from daprdockr.agent.registration import Registration
 from daprdockr.agent.statedir import StateDir
-from daprdockr.model.entries import Absent, Fence, Put
 from daprdockr.model.errors import EtcdError
-from daprdockr.model.records import NodeRecord
 from daprdockr.model.seams import Run, Store
 
 
@@ -38,9 +32,11 @@ class Heartbeat(Service):
     Beats three times per TTL, in threads of its own.
 
     :param run: runs a call to ``store`` in a thread that nothing else uses (design rule 4).
-    :param key: the node's key. :param ttl: seconds, as asked of etcd.
-    :param is_listed: whether the mirror shows the node's record under a lease.
+    :param registration: keeps the node's record under the lease. :param ttl: seconds, as asked of etcd.
     :param on_change: called when ``lease`` became certain, or stopped to be.
+    :param boottime: CLOCK_BOOTTIME in seconds, which counts while the machine is suspended and the reactor's does not.
+    :param on_beat: told at once of each answer to a beat: the lease, and the boottime until which it is certain; 0.0
+        when it has ended.
     """
 
     log = Logger()
@@ -51,25 +47,25 @@ class Heartbeat(Service):
         reactor: Any,
         run: Run,
         store: Store,
-        key: str,
-        record: NodeRecord,
+        registration: Registration,
         ttl: int,
         state: StateDir,
-        is_listed: Callable[[int], bool],
         on_change: Callable[[], None],
+        boottime: Callable[[], float],
+        on_beat: Callable[[int, float], None],
     ) -> None:
         self._reactor = reactor
         self._run = run
         self._store = store
-        self._key = key
-        self._record = record
+        self._registration = registration
         self._ttl = ttl
         self._state = state
-        self._is_listed = is_listed
         self._on_change = on_change
+        self._boottime = boottime
+        self._on_beat = on_beat
         self._lease = 0
         self._until = 0.0
-        self._registered = False
+        self._beats = 0
         self._trouble = ""
         self._told = 0
         self._loop = LoopingCall(self._beat)
@@ -79,12 +75,13 @@ class Heartbeat(Service):
     @property
     def lease(self) -> int:
         """The lease this node holds for certain and is registered under, else 0. Note [When a lease is certain]."""
-        return self._lease if self._registered and self._reactor.seconds() < self._until else 0
+        stands = self._registration.stands_under(self._lease)
+        return self._lease if stands and self._reactor.seconds() < self._until else 0
 
     @property
     def trouble(self) -> str:
         """Why there is no certain lease; empty while there is one."""
-        return "" if self.lease else self._trouble or "etcd has not answered yet"
+        return "" if self.lease else self._trouble or self._registration.trouble or "etcd has not answered yet"
 
     def startService(self) -> None:
         super().startService()
@@ -99,7 +96,7 @@ class Heartbeat(Service):
 
     async def revoke(self) -> None:
         """End the lease, and with it all claims of this node: for an agent that takes its containers with it."""
-        lease, self._lease, self._registered = self._lease, 0, False
+        lease, self._lease = self._lease, 0
         if lease:
             await self._run(self._store.revoke, lease)
 
@@ -108,58 +105,47 @@ class Heartbeat(Service):
         try:
             if not await self._renew():
                 await self._begin()
-            if self._lease and not (self._registered and self._is_listed(self._lease)):
-                await self._register()
+            self._beats += 1
+            if self._lease:  # it was not revoked meanwhile
+                await self._registration.keep(self._lease, self._beats)
+            self._tell(self._registration.trouble)
         except EtcdError as error:
             self._tell(str(error))
         except Exception:
             self.log.failure("a heartbeat failed")
-        if self.lease and self._trouble:
-            self.log.info("this node holds its lease again")
-            self._trouble = ""
         if self.lease != self._told:
             self._told = self.lease
             self._on_change()
 
     async def _renew(self) -> bool:
-        sent = self._reactor.seconds()
+        sent, boottime = self._reactor.seconds(), self._boottime()
         lease = self._lease or await self._run(self._state.read_lease)
         ttl = await self._run(self._store.keep_alive, lease) if lease else 0
         if ttl <= 0:
-            if self._lease:
-                self.log.warn("the lease {lease:x} of this node has ended", lease=self._lease)
-            self._lease, self._registered = 0, False
+            if lease:
+                self.log.warn("the lease {lease:x} of this node has ended", lease=lease)
+                self._on_beat(lease, 0.0)
+            self._lease = 0
             return False
-        self._hold(lease, sent + ttl)
+        self._hold(lease, sent + ttl, boottime + ttl)
         return True
 
     async def _begin(self) -> None:
-        sent = self._reactor.seconds()
+        sent, boottime = self._reactor.seconds(), self._boottime()
         lease = await self._run(self._store.grant, self._ttl)
-        self._hold(lease.id, sent + lease.ttl)
+        self._beats = 0
+        self._hold(lease.id, sent + lease.ttl, boottime + lease.ttl)
         self.log.info("this node has lease {lease:x} for {ttl} s", lease=lease.id, ttl=lease.ttl)
         await self._run(self._state.write_lease, lease.id)
 
-    def _hold(self, lease: int, until: float) -> None:
+    def _hold(self, lease: int, until: float, until_boottime: float) -> None:
         self._lease, self._until = lease, until
-
-    async def _register(self) -> None:
-        """See Note [Two agents, one name]."""
-        value = self._record.encode()
-        put = Put(self._key, value, self._lease)
-        made = await self._run(self._store.commit, [Absent(self._key)], [put])
-        if not made.succeeded:
-            there = await self._run(self._store.get, self._key)
-            if there is None or there.lease != self._lease:
-                self._registered = False
-                self._tell(f"{self._key} is held by another agent of this name, or for some seconds by a former one")
-                return
-            if there.value != value:
-                await self._run(self._store.commit, [Fence(self._key, there.create_revision, self._lease)], [put])
-        self._registered = True
+        self._on_beat(lease, until_boottime)
 
     def _tell(self, trouble: str) -> None:
-        """Log a new trouble once, not at every beat."""
-        if trouble != self._trouble:
+        """Log a new trouble once, not at every beat, and its end."""
+        if trouble and trouble != self._trouble:
             self.log.warn("no heartbeat: {trouble}", trouble=trouble)
+        elif self._trouble and not trouble:
+            self.log.info("this node's heartbeat goes on under lease {lease:x}", lease=self._lease)
         self._trouble = trouble

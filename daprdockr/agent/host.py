@@ -23,6 +23,7 @@ import signal
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any, Protocol
 
+from attrs import evolve
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall
@@ -30,7 +31,7 @@ from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
 from daprdockr.model.errors import EngineError
-from daprdockr.model.host import ContainerState, Image
+from daprdockr.model.host import ContainerState, Image, Inventory
 from daprdockr.model.names import InstanceName, ServiceName
 from daprdockr.model.seams import Engine, Run
 from daprdockr.planning.attempts import NONE, Attempts
@@ -93,6 +94,8 @@ class Host(Service):
         self.attempts: dict[InstanceName, Attempts] = {}
         self.images: dict[str, Image] = {}
         self.pulls: dict[str, Attempts] = {}
+        self.inventory = Inventory()
+        self.asked = False
         self.listed = False
         self.trouble = "the Docker Engine was not reached yet"
 
@@ -166,14 +169,12 @@ class Host(Service):
     async def _list(self) -> None:
         before = self._looks
         try:
-            found = await self._run(self._engine.containers)
+            self._take_list(await self._run(self._engine.containers), before)
+            self.inventory = await self._run(self._engine.inventory)
         except EngineError as error:
             self._lost(str(error))
-            return
         except Exception:
             self.log.failure("the containers could not be listed")
-            return
-        self._take_list(found, before)
 
     def _take_list(self, found: Iterable[ContainerState], before: int) -> None:
         """See Note [A list is older than it looks]."""
@@ -181,7 +182,8 @@ class Host(Service):
         if not self.listed or self.trouble:
             self.log.info("the Docker Engine answers, {count} containers are ours", count=len(states))
         changed = not self.listed or bool(self.trouble)
-        self.listed, self.trouble, self._pause = True, "", FIRST_RETRY
+        self.asked = self.listed = True
+        self.trouble, self._pause = "", FIRST_RETRY
         for container in list(self._containers):
             if container not in states and self._looked.get(container, 0) <= before:
                 self.forget(container)
@@ -233,6 +235,7 @@ class Host(Service):
 
     def pulled(self, reference: str, image: Image) -> None:
         """An image is on this host."""
+        self.inventory = evolve(self.inventory, images=self.inventory.images | {reference})
         self.images[reference] = image
         self.pulls.pop(reference, None)
 
@@ -259,7 +262,7 @@ class Host(Service):
     def _lost(self, reason: str) -> None:
         if reason != self.trouble:
             self.log.warn("the Docker Engine does not answer: {reason}", reason=reason)
-        self.trouble = reason
+        self.asked, self.trouble = True, reason
         if self.running and (self._retry is None or not self._retry.active()):
             self._retry = self._reactor.callLater(self._pause, self._list_now)
             self._pause = min(LIST_INTERVAL, 2 * self._pause)

@@ -71,11 +71,23 @@ class StateDir:
     def write_lease(self, lease: int) -> None:
         self._write("lease.json", json.dumps({"Lease": lease}).encode())
 
-    def _write(self, name: str, content: bytes) -> None:
-        """Whole or not at all, even when the power goes."""
+    def read_guard(self) -> bytes | None:
+        """The orders that the guard of this host was given last; None: never any."""
+        try:
+            return (self.path / "guard.json").read_bytes()
+        except OSError:
+            return None
+
+    def write_guard(self, orders: bytes) -> None:
+        """Not synced: no orders outlive the boot they were given in, and a beat must not wait for the disk."""
+        self._write("guard.json", orders, synced=False)
+
+    def _write(self, name: str, content: bytes, synced: bool = True) -> None:
+        """Whole or not at all; if ``synced``, even when the power goes."""
         draft = self.path / (name + ".new")
         with draft.open("wb") as file:
             file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
+            if synced:
+                file.flush()
+                os.fsync(file.fileno())
         draft.replace(self.path / name)

@@ -17,9 +17,11 @@ from daprdockr.model.host import (
     LABEL_CLUSTER,
     LABEL_DEFINITION,
     LABEL_INSTANCE,
+    LABEL_ON_PARTITION,
     LABEL_REVISION,
     ContainerState,
     Image,
+    Inventory,
     Port,
     Status,
 )
@@ -55,6 +57,7 @@ def container_state(answer: Mapping[str, Any]) -> ContainerState:
         health="" if health == "none" else health,
         address=_address(answer) if state.get("Running") else "",
         stop_timeout=_stop_timeout(answer),
+        on_partition=labels.get(LABEL_ON_PARTITION, "keep"),
     )
 
 
@@ -93,6 +96,16 @@ def _host_port(bindings: Iterable[Mapping[str, str]]) -> int:
         if number.isdigit() and int(number):
             return int(number)
     return 0
+
+
+def inventory(info: Mapping[str, Any], images: Iterable[Mapping[str, Any]]) -> Inventory:
+    """Of the answers to ``SystemInfo`` and ``ImageList``, in which old Engines write ``<none>`` for no name."""
+    names = (name for image in images for key in ("RepoTags", "RepoDigests") for name in image.get(key) or ())
+    return Inventory(
+        memory=int(info.get("MemTotal") or 0),
+        cpus=int(info.get("NCPU") or 0),
+        images=frozenset(name for name in names if "<none>" not in name),
+    )
 
 
 def image(answer: Mapping[str, Any]) -> Image:

@@ -35,7 +35,7 @@ from daprdockr.model.errors import (
     ImageAbsent,
     PullFailed,
 )
-from daprdockr.model.host import LABEL_NODE, ContainerState, Image
+from daprdockr.model.host import LABEL_NODE, ContainerState, Image, Inventory
 from daprdockr.model.names import shorten
 
 _PULL_SILENCE = 120.0
@@ -123,6 +123,12 @@ class DockerEngine:
                 return answers.image(self._clients.mine().inspect_image(reference))
         except ImageAbsent:
             return None
+
+    def inventory(self) -> Inventory:
+        """Of the Engine's ``info`` and its list of images."""
+        with self._asking("say what the host has"):
+            client = self._clients.mine()
+            return answers.inventory(client.info(), client.images())
 
     def pull(self, reference: str) -> None:
         """

@@ -14,6 +14,7 @@ LABEL_INSTANCE = LABEL_PREFIX + "instance"
 LABEL_DEFINITION = LABEL_PREFIX + "definition"
 LABEL_CLUSTER = LABEL_PREFIX + "cluster"
 LABEL_REVISION = LABEL_PREFIX + "revision"
+LABEL_ON_PARTITION = LABEL_PREFIX + "on-partition"
 
 
 class Status(enum.Enum):
@@ -47,6 +48,7 @@ class ContainerState:
     Engine's wall-clock times in seconds since the epoch (0.0: never). ``health`` is the verdict of the
     image's own HEALTHCHECK: "" (none), "starting", "healthy" or "unhealthy". ``address`` is the container's own
     on its first network ("": none); ``stop_timeout`` the seconds it has between the stop signal and KILL.
+    ``on_partition`` is that of the definition: "stop" says that the guard ends it with the lease.
     """
 
     id: str
@@ -65,10 +67,20 @@ class ContainerState:
     health: str = ""
     address: str = ""
     stop_timeout: int = 10
+    on_partition: str = "keep"
 
     @property
     def running(self) -> bool:
         return self.status in (Status.RUNNING, Status.PAUSED, Status.RESTARTING)
+
+
+@frozen
+class Inventory:
+    """What a host has: memory in bytes, processors, and the references of its images, by tag and by digest."""
+
+    memory: int = 0
+    cpus: int = 0
+    images: frozenset[str] = frozenset()
 
 
 @frozen

@@ -14,7 +14,7 @@ from typing import Any, Protocol, TypeVar
 from twisted.internet.defer import Deferred
 
 from daprdockr.model.entries import Batch, Commit, Condition, Entry, Lease, Listing, Operation
-from daprdockr.model.host import ContainerState, Image
+from daprdockr.model.host import ContainerState, Image, Inventory
 
 T = TypeVar("T")
 
@@ -86,6 +86,9 @@ class Engine(Protocol):
         """One container, or None when it is gone or not this node's."""
 
     def image(self, reference: str) -> Image | None: ...
+
+    def inventory(self) -> Inventory:
+        """What the host has for containers."""
 
     def pull(self, reference: str) -> None: ...
 

@@ -12,6 +12,7 @@ from daprdockr.model.host import (
     LABEL_DEFINITION,
     LABEL_INSTANCE,
     LABEL_NODE,
+    LABEL_ON_PARTITION,
     LABEL_REVISION,
     Port,
 )
@@ -36,6 +37,7 @@ def container_labels(
         LABEL_DEFINITION: definition.digest,
         LABEL_CLUSTER: f"{cluster:x}",
         LABEL_REVISION: str(fence),
+        LABEL_ON_PARTITION: definition.on_partition,
     }
 
 

@@ -8,6 +8,7 @@ instance without a stated memory takes none.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import math
 from collections import Counter
@@ -83,6 +84,7 @@ def _fits(left: float, stated: float) -> float:
     return math.inf if left == math.inf or not stated else max(0, math.floor(left / stated + 1e-6))
 
 
+@functools.lru_cache(maxsize=4096)
 def mark(reference: str) -> str:
     """A short mark of an image reference, the same for ``nginx`` and ``docker.io/library/nginx:latest``."""
     short = reference.removeprefix("docker.io/").removeprefix("library/")

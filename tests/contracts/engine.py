@@ -14,6 +14,7 @@ from daprdockr.model.host import (
     LABEL_DEFINITION,
     LABEL_INSTANCE,
     LABEL_NODE,
+    LABEL_ON_PARTITION,
     LABEL_REVISION,
     ContainerState,
     Port,
@@ -137,7 +138,8 @@ class EngineContract(_Case):
     def test_created(self) -> None:
         """A created container is told with what its labels say, and with its host port before it ever ran."""
         port = self.free_port()
-        container = self.create("made", self.publishing(port, StopTimeout=3))
+        labels = {LABEL_ON_PARTITION: "stop"}
+        container = self.create("made", self.publishing(port, StopTimeout=3, labels=labels))
         expected = ContainerState(
             id=container,
             name=f"{self.prefix}-made",
@@ -148,6 +150,7 @@ class EngineContract(_Case):
             revision=42,
             ports=(Port(container=8080, host=port),),
             stop_timeout=3,
+            on_partition="stop",
         )
         self.assertEqual(self.state(container), expected)
         self.assertEqual(list(self.listed()), [expected])
@@ -187,6 +190,13 @@ class EngineContract(_Case):
         assert image is not None
         self.assertEqual(image.exposed, (Port(container=8080),))
         self.assertFalse(image.has_healthcheck)
+
+    def test_inventory(self) -> None:
+        """What the host has is told: memory, processors, and its images by the names they were given."""
+        inventory = self.engine.inventory()
+        self.assertGreater(inventory.memory, 0)
+        self.assertGreater(inventory.cpus, 0)
+        self.assertIn(self.image, inventory.images)
 
     def test_no_image(self) -> None:
         """An image that is not on the host is told as None."""

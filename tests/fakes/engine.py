@@ -30,9 +30,11 @@ from daprdockr.model.host import (
     LABEL_DEFINITION,
     LABEL_INSTANCE,
     LABEL_NODE,
+    LABEL_ON_PARTITION,
     LABEL_REVISION,
     ContainerState,
     Image,
+    Inventory,
     Port,
     Status,
 )
@@ -104,7 +106,8 @@ class MemoryEngine:
 
     ``calls`` counts the calls by name. ``taken_ports`` are host ports of other programs. ``registry`` holds what can
     be pulled. ``broken_images`` start no container. ``statuses`` are the exit statuses of commands run inside, 0 for
-    any other; None: the command takes too long. ``now`` is the Engine's clock in seconds since the epoch.
+    any other; None: the command takes too long. ``now`` is the Engine's clock in seconds since the epoch;
+    ``memory`` and ``cpus`` are the host's.
     """
 
     node: str = "node"
@@ -115,6 +118,8 @@ class MemoryEngine:
     broken_images: set[str] = field(factory=set)
     statuses: dict[tuple[str, ...], int | None] = field(factory=dict)
     now: float = 1_000_000.0
+    memory: int = 8 << 30
+    cpus: int = 4
     _lock: RLock = field(factory=RLock)
     _containers: dict[str, MemoryContainer] = field(factory=dict)
     _streams: list[MemoryEvents] = field(factory=list)
@@ -178,6 +183,10 @@ class MemoryEngine:
     @_call
     def image(self, reference: str) -> Image | None:
         return self.images.get(reference)
+
+    @_call
+    def inventory(self) -> Inventory:
+        return Inventory(self.memory, self.cpus, frozenset(self.images))
 
     @_call
     def pull(self, reference: str) -> None:
@@ -278,6 +287,7 @@ class MemoryEngine:
             revision=int(labels.get(LABEL_REVISION, "0")),
             ports=tuple(sorted(_port(key, wanted) for key, wanted in bindings.items())),
             stop_timeout=body.get("StopTimeout", 10),
+            on_partition=labels.get(LABEL_ON_PARTITION, "keep"),
         )
         return MemoryContainer(state=state, node=labels.get(LABEL_NODE, ""), image=body["Image"], readable=readable)
 

@@ -18,7 +18,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
@@ -33,12 +33,17 @@ PROGRAMS = Path(sys.executable).parent
 
 class AgentProcess:
     """
-    One node. ``options`` are more options of the agent; ``label`` ones, for example.
+    One node. ``options`` are more options of the agent; ``label`` ones, for example. ``within`` is a command that runs
+    the agent's.
 
-    Its containers answer at ``address``; several agents of one cluster share ``prefix`` and ``group``.
+    Its containers answer at ``address``; several agents of one cluster share ``prefix`` and ``group``. What stands in
+    ``environment`` is added to that of this process.
     """
 
-    def __init__(self, etcd: str, engine: str, *options: str, prefix: str = "", node: str = "") -> None:
+    def __init__(
+        self, etcd: str, engine: str, *options: str, prefix: str = "", node: str = "", within: Sequence[str] = ()
+    ) -> None:
+        self.environment: dict[str, str] = {}
         self.etcd = etcd
         self.engine = engine
         self.group = prefix or unique_prefix()
@@ -47,6 +52,7 @@ class AgentProcess:
         self.address = "127.0.0.1"
         self.dns_port, self.http_port, self.api_port = free_port(), free_port(), free_port()
         self._options = options
+        self._within = within
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -63,14 +69,20 @@ class AgentProcess:
         until(self.is_well)
 
     def spawn(self, ttl: int = 2) -> None:
-        command = [str(PROGRAMS / "twistd"), "-n", "--pidfile=", "daprdockr"]
+        command = [*self._within, str(PROGRAMS / "twistd"), "-n", "--pidfile=", "daprdockr"]
         command += ["--etcd", self.etcd, "--docker", self.engine, "--node", self.node, "--host", self.address]
         command += ["--dns", f"127.0.0.1:{self.dns_port}", "--http", f"127.0.0.1:{self.http_port}"]
         command += ["--api", f"127.0.0.1:{self.api_port}", "--state-dir", str(self.state)]
         command += ["--prefix", f"/{self.group}", "--lease-ttl", str(ttl), "--dns-upstream", "none", *self._options]
         with (self.home / "agent.log").open("ab") as log:
             self._process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self.home, start_new_session=True
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                cwd=self.home,
+                env=os.environ | self.environment,
+                start_new_session=True,
             )
 
     def is_well(self) -> bool:
@@ -84,6 +96,11 @@ class AgentProcess:
         self._process.kill()
         self._process.wait()
         self._process = None
+
+    def signal(self, number: int) -> None:
+        """Send a signal to it alone."""
+        assert self._process is not None
+        self._process.send_signal(number)
 
     def stop(self) -> None:
         """End it in good order; twistd then ends itself by the signal it got."""

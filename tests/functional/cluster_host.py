@@ -12,6 +12,7 @@ import shutil
 import signal
 import sys
 from contextlib import closing
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -188,6 +189,13 @@ class Host:
         with closing(APIClient(base_url=self.engine, version="auto")) as client:
             return {id: client.inspect_container(id)["State"]["StartedAt"] for id in self.running().values()}
 
+    def runs_of(self, service: str) -> dict[str, tuple[datetime, datetime]]:
+        """When the containers of a service were started last, and ended (in the year 1 if they run), by instance."""
+        mine = {c["Labels"][INSTANCE_LABEL]: c["Id"] for c in self.containers()}
+        with closing(APIClient(base_url=self.engine, version="auto")) as client:
+            states = {i: client.inspect_container(c)["State"] for i, c in mine.items() if i.endswith(f".{service}")}
+        return {i: (_moment(state["StartedAt"]), _moment(state["FinishedAt"])) for i, state in states.items()}
+
     def kill_container(self, container: str) -> None:
         """KILL its first process from outside."""
         with closing(APIClient(base_url=self.engine, version="auto")) as client:
@@ -203,3 +211,9 @@ class Host:
         file = self.directory / f"{part}.log"
         lines = file.read_text("utf-8", "replace").splitlines()[-40:] if file.exists() else []
         return os.linesep.join([f"-- {self.name}, {part}:", *lines])
+
+
+def _moment(told: str) -> datetime:
+    """The Engine tells nanoseconds, which are cut to what ``datetime`` can hold."""
+    whole, _, fraction = told.removesuffix("Z").partition(".")
+    return datetime.fromisoformat(f"{whole}.{(fraction + '000000')[:6]}+00:00")

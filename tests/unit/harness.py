@@ -25,6 +25,8 @@ from daprdockr.agent.workers import Workers
 from daprdockr.composition import Composition
 from daprdockr.dns.zone import Zone
 from daprdockr.etcd.address import Access
+from daprdockr.guard.clock import boot_id
+from daprdockr.guard.watch import Guard
 from daprdockr.model.definition import Definition
 from daprdockr.model.entries import Delete
 from daprdockr.model.host import ContainerState
@@ -34,6 +36,7 @@ from daprdockr.model.records import ClaimRecord
 from daprdockr.proxy.routes import Routing
 from daprdockr.settings import Settings
 from tests.fakes.engine import MemoryEngine
+from tests.fakes.guard import MemoryProcesses, StandingProcess, memory_guard
 from tests.fakes.run import LoopClock, run_at_once
 from tests.fakes.steps import SteppedFollower, SteppedListener
 from tests.fakes.store import MemoryStore
@@ -42,6 +45,9 @@ T = TypeVar("T")
 
 STEP = 0.05
 """Seconds of the cluster's time between two moments at which news travel."""
+
+READY = 0.7
+"""Part of a lease's TTL after which a new node is ready: three beats, a third of it apart."""
 
 KEYS = Keys()
 
@@ -111,7 +117,11 @@ class MemoryAgent(Composition):
         self.engine = engine
         self.etcd_threads, self.beat_threads = MemoryWorkers("etcd"), MemoryWorkers("heartbeat")
         self.docker_threads, self.stop_threads = MemoryWorkers("docker"), MemoryWorkers("stops")
-        self.nginx_thread = MemoryWorkers("nginx")
+        self.nginx_thread, self.guard_thread = MemoryWorkers("nginx"), MemoryWorkers("guard")
+        self.host_guard = HostGuard(self.state, engine)
+        self.guard = memory_guard(
+            self.clock, self.state, self.host_guard.process, self.host_guard.processes, self.guard_thread
+        )
         self.probe = self._look
 
     def start(self) -> None:
@@ -126,6 +136,7 @@ class MemoryAgent(Composition):
     def pass_time(self, seconds: float) -> None:
         """What happened in etcd and in the Engine arrives, and the agent goes on for so long."""
         self.docker.now += seconds
+        self.host_guard.look()
         self.follower.step()
         self.listener.step()
         self.clock.advance(seconds)
@@ -134,6 +145,9 @@ class MemoryAgent(Composition):
     def running(self) -> list[ContainerState]:
         """The containers that run on this host, in the order of their instances."""
         return sorted((c for c in self.docker.states if c.running), key=lambda c: (c.instance, c.id))
+
+    def boottime(self) -> float:
+        return self.docker.now
 
     def follow(self, mirror: Mirror) -> SteppedFollower:
         self.follower = SteppedFollower(self.memory, self.keys.root, mirror)
@@ -154,17 +168,41 @@ class MemoryAgent(Composition):
         return self.complaints.get(target.container)
 
 
+class HostGuard:
+    """The guard of one host, which goes on when its agent is gone: call ``look`` after each moment."""
+
+    def __init__(self, state: StateDir, engine: MemoryEngine) -> None:
+        self.engine = engine
+        self.process = StandingProcess()
+        self.processes = MemoryProcesses(engine)
+        self.told: list[str] = []
+        self._guard = Guard(
+            read=state.read_guard,
+            processes=self.processes,
+            clock=lambda: engine.now,
+            boot=boot_id(),
+            tell=self.told.append,
+        )
+
+    def look(self) -> None:
+        if not self.process.ended and self.process.starts:
+            self._guard.look()
+
+
 class MemoryCluster:
     """One etcd in memory, and the agents of a test; those in ``agents`` see time pass."""
 
     def __init__(self, test: SynchronousTestCase) -> None:
         self.store = MemoryStore()
         self.agents: list[MemoryAgent] = []
+        self._left: list[HostGuard] = []
         self._test = test
 
     def add(self, node: str, engine: MemoryEngine | None = None, **changed: Any) -> MemoryAgent:
-        """A new node with a started agent; changed settings by name."""
-        return self.start(self.make(node, engine, **changed))
+        """A new node whose agent had its good beats; changed settings by name."""
+        agent = self.start(self.make(node, engine, **changed))
+        self.advance(READY * agent.settings.lease_ttl)
+        return agent
 
     def make(self, node: str, engine: MemoryEngine | None = None, **changed: Any) -> MemoryAgent:
         """A new node, its Engine with the image ``web:1``, and an agent that does not run yet."""
@@ -183,15 +221,18 @@ class MemoryCluster:
     def stop(self, agent: MemoryAgent) -> None:
         """The agent ends in order; its containers run on."""
         self.agents.remove(agent)
+        self._left.append(agent.host_guard)
         self._test.successResultOf(agent.stop())
 
     def crash(self, agent: MemoryAgent) -> None:
         """The agent is there no more, without a word; its containers run on."""
         self.agents.remove(agent)
+        self._left.append(agent.host_guard)
         agent.state.unlock()
 
     def succeed(self, agent: MemoryAgent) -> MemoryAgent:
         """Another agent on the host and in the state directory of one that is gone."""
+        self._left.remove(agent.host_guard)
         return self.start(MemoryAgent(chosen=agent.settings, store=self.store, engine=agent.docker))
 
     def advance(self, seconds: float) -> None:
@@ -200,6 +241,9 @@ class MemoryCluster:
             self.store.advance(STEP)
             for agent in self.agents:
                 agent.pass_time(STEP)
+            for left in self._left:
+                left.engine.now += STEP
+                left.look()
 
     def define(self, definition: Definition) -> None:
         self.store.put(KEYS.service(definition.name), json.dumps(definition.write()).encode())

@@ -14,6 +14,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from daprdockr.agent.carry_out import CarryOut
 from daprdockr.agent.claim_steps import ClaimLost, ClaimSteps
 from daprdockr.agent.container_steps import ContainerSteps
+from daprdockr.agent.guarded import Guarded
 from daprdockr.agent.host import Host
 from daprdockr.agent.mirror import Mirror
 from daprdockr.agent.statedir import StateDir
@@ -45,6 +46,7 @@ from daprdockr.planning.steps import (
     WriteClaim,
 )
 from tests.fakes.engine import MemoryEngine
+from tests.fakes.guard import MemoryProcesses, StandingProcess, memory_guard
 from tests.fakes.run import HeldRun, LoopClock, run_at_once
 from tests.fakes.steps import SteppedFollower, SteppedListener
 from tests.fakes.store import MemoryStore
@@ -54,6 +56,7 @@ KEYS = Keys()
 FIRST = instance(1)
 KEY = KEYS.claim(FIRST)
 RECORD = starting_record()
+TTL = 6
 
 
 @define(eq=False)
@@ -97,6 +100,17 @@ class CarryOutCase(SynchronousTestCase):
         )
         self.unanswered = Unanswered()
         self.here = Here("a", ADDRESSES, self.store.grant(60).id, in_touch=True, cluster=7, revision=1)
+        self.state = StateDir(Path(self.mktemp()))
+        self.state.path.mkdir(parents=True)
+        self.guard, self.processes = StandingProcess(), MemoryProcesses(self.engine)
+        self.guarded = Guarded(
+            guard=memory_guard(self.clock, self.state, self.guard, self.processes),
+            host=self.host,
+            ttl=TTL,
+            boottime=self.clock.seconds,
+            boot="boot",
+            ephemeral=False,
+        )
         self.carry_out = CarryOut(
             ClaimSteps(
                 store=self.store,
@@ -112,6 +126,7 @@ class CarryOutCase(SynchronousTestCase):
                 host=self.host,
                 here=lambda: self.here,
                 resolvers=lambda: self.resolvers,
+                guarded=self.guarded,
             ),
         )
 

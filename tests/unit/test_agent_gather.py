@@ -10,7 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from daprdockr.agent.probe import Target
 from daprdockr.model.host import ContainerState, Port
 from daprdockr.model.names import ServiceName
-from daprdockr.planning.candidates import Candidate
+from daprdockr.planning.candidates import Candidate, mark
 from tests.unit.harness import KEYS, MemoryCluster
 from tests.unit.situations import WEB, container, definition, instance
 
@@ -87,7 +87,8 @@ class SituationTests(GatherCase):
         self.cluster.add("b")
         self.cluster.define(definition(instances=2))
         self.cluster.advance(1)
-        expected = (Candidate("a", {"zone": "x"}, 1), Candidate("b", {}, 1))
+        host: dict[str, Any] = {"memory": 8 << 30, "cpus": 4, "images": frozenset({mark("web:1")})}
+        expected = (Candidate("a", {"zone": "x"}, 1, **host), Candidate("b", {}, 1, **host))
         self.assertEqual(self.situation().candidates, expected)
         self.cluster.store.put(KEYS.cordon("b"), b"{}")
         self.cluster.advance(1)

@@ -10,6 +10,7 @@ from twisted.logger import capturedLogs
 from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.agent.heartbeat import Heartbeat
+from daprdockr.agent.registration import Registration
 from daprdockr.agent.statedir import StateDir
 from daprdockr.model.entries import Delete, Entry
 from daprdockr.model.records import NodeRecord
@@ -20,6 +21,8 @@ from tests.fakes.store import MemoryStore
 KEY = "/p/nodes/a"
 RECORD = NodeRecord(("10.0.0.1",), {"zone": "a"}, "1")
 TTL = 6
+BOOTED = 1000.0
+"""Boottime at the beginning: another clock than the reactor's."""
 
 
 class FaultyStore(MemoryStore):
@@ -35,7 +38,10 @@ class FaultyStore(MemoryStore):
 
 
 class HeartbeatCase(SynchronousTestCase):
-    """Heartbeats over one etcd in memory; ``listed`` is what the mirror says, ``changes`` counts ``on_change``."""
+    """
+    Heartbeats over one etcd in memory; ``listed`` is what the mirror says, ``changes`` and ``beats`` have what
+    ``on_change`` and ``on_beat`` were told.
+    """
 
     def setUp(self) -> None:
         self.clock = LoopClock()
@@ -43,6 +49,7 @@ class HeartbeatCase(SynchronousTestCase):
         self.state = self.directory()
         self.listed = True
         self.changes: list[int] = []
+        self.beats: list[tuple[int, float]] = []
 
     def directory(self) -> StateDir:
         path = Path(self.mktemp())
@@ -54,12 +61,14 @@ class HeartbeatCase(SynchronousTestCase):
             reactor=self.clock,
             run=run,
             store=self.store,
-            key=KEY,
-            record=record,
+            registration=Registration(
+                run=run, store=self.store, key=KEY, record=lambda steady: record, is_listed=lambda lease: self.listed
+            ),
             ttl=TTL,
             state=state or self.state,
-            is_listed=lambda lease: self.listed,
             on_change=lambda: self.changes.append(beat.lease),
+            boottime=lambda: BOOTED + self.clock.seconds(),
+            on_beat=lambda lease, until: self.beats.append((lease, until)),
         )
         return beat
 
@@ -284,7 +293,52 @@ class CertaintyTests(HeartbeatCase):
                 self.store.unavailable = False
                 self.clock.advance(2)
         formats = [event["log_format"] for event in logged]
-        self.assertEqual(formats, ["no heartbeat: {trouble}", "this node holds its lease again"] * 2)
+        self.assertEqual(
+            formats, ["no heartbeat: {trouble}", "this node's heartbeat goes on under lease {lease:x}"] * 2
+        )
+
+
+class ToldTests(HeartbeatCase):
+    """``on_beat``: what those are told who must know until when a lease is certain, also if this agent stops here."""
+
+    def test_each_beat(self) -> None:
+        """Each good beat tells the lease and its end by the other clock, that of a new lease too."""
+        beat = self.started()
+        self.assertEqual(self.beats, [(beat.lease, BOOTED + TTL)])
+        self.advance(2)
+        self.assertEqual(self.beats[1:], [(beat.lease, BOOTED + 2 + TTL)])
+
+    def test_no_answer(self) -> None:
+        """A beat without an answer tells nothing."""
+        self.started()
+        self.store.unavailable = True
+        self.clock.advance(TTL)
+        self.assertEqual(len(self.beats), 1)
+
+    def test_from_the_sending(self) -> None:
+        """The end counts from the sending, by that clock too."""
+        run = HeldRun()
+        self.make(run=run).startService()
+        self.clock.advance(1.5)
+        run.end("read_lease")
+        self.clock.advance(1)
+        run.end("grant")
+        ((_, until),) = self.beats
+        self.assertEqual(until, BOOTED + 1.5 + TTL)
+
+    def test_ended(self) -> None:
+        """A lease that has ended is told before the new one, also one that a former agent had."""
+        beat = self.started()
+        former = beat.lease
+        self.store.revoke(former)
+        self.advance(2)
+        self.assertEqual(self.beats[1:], [(former, 0.0), (beat.lease, BOOTED + 2 + TTL)])
+        lease = beat.lease
+        self.stop(beat)
+        self.store.revoke(lease)
+        self.beats.clear()
+        second = self.started()
+        self.assertEqual(self.beats, [(lease, 0.0), (second.lease, BOOTED + 2 + TTL)])
 
 
 class RecordTests(HeartbeatCase):

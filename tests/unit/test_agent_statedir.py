@@ -102,6 +102,18 @@ class ListingTests(StateDirCase):
             self.assertEqual([event["log_format"] for event in logged], ["the last known state is not used: {reason}"])
 
 
+class GuardTests(StateDirCase):
+    """The orders of the guard."""
+
+    def test_kept(self) -> None:
+        """The newer ones take the place of the older, and nothing else is left in the directory."""
+        self.assertIsNone(self.state.read_guard())
+        for orders in (b"1", b"2"):
+            self.state.write_guard(orders)
+            self.assertEqual(self.state.read_guard(), orders)
+        self.assertEqual([file.name for file in self.path.iterdir()], ["guard.json"])
+
+
 class LeaseTests(StateDirCase):
     """The lease."""
 

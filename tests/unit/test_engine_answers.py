@@ -60,9 +60,15 @@ class ContainerStateTests(SynchronousTestCase):
             ("6bcc5c8d", "1.web.myapp-abc123", "1.web.myapp", "abc123", Status.RUNNING),
         )
         self.assertEqual((state.cluster, state.revision, state.stop_timeout), (255, 42, 3))
+        self.assertEqual(state.on_partition, "keep")
         self.assertEqual(state.ports, (Port(container=8080, host=18090),))
         self.assertEqual((state.address, state.health, state.finished), ("172.17.0.2", "", 0.0))
         self.assertAlmostEqual(state.started, 1795353821.346289, places=5)
+
+    def test_on_partition(self) -> None:
+        """What a container does without its lease stands in its label; older ones have none, and are kept."""
+        state = answers.container_state(labelled(**{"io.daprdockr.on-partition": "stop"}))
+        self.assertEqual(state.on_partition, "stop")
 
     def test_failed_start(self) -> None:
         """An address that a failed start left behind is not told."""

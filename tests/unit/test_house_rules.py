@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import re
+import sys
 from collections.abc import Mapping
 
 from twisted.trial.unittest import SynchronousTestCase
@@ -17,6 +18,7 @@ from tests.unit.sources import CHECKOUT, Source, lies_in, sources
 ROOMS = {
     "model": 0,
     "planning": 1,
+    "guard": 1,
     "process": 2,
     "etcd": 3,
     "engine": 3,
@@ -53,6 +55,8 @@ ONLY_IN: Mapping[str, tuple[str, ...]] = {
 }
 # Imported in one module at the most, whichever it is.
 BEHIND_ONE_MODULE = ("treq",)
+# Imports the standard library and itself: a process of its own, which must be small and break with nobody.
+SELF_SUFFICIENT = ("daprdockr.guard",)
 # Never imported in these.
 NEVER_IN: Mapping[str, tuple[str, ...]] = {
     "daprdockr.cli": ("daprdockr.agent", "twisted"),
@@ -65,6 +69,7 @@ PURE = (
     "daprdockr.dns.answer",
     "daprdockr.dns.cache",
     "daprdockr.dns.zone",
+    "daprdockr.guard.orders",
     "daprdockr.process.backoff",
     "daprdockr.proxy.configuration",
     "daprdockr.proxy.routes",
@@ -142,6 +147,18 @@ class ImportTests(SynchronousTestCase):
             if lies_in(source.name, [place])
             for found in source.imports()
             if lies_in(found.target, forbidden)
+        ]
+        self.assertEqual([], breaches)
+
+    def test_self_sufficient(self) -> None:
+        """What runs as a process beside the agent needs nothing that may be missing, slow or broken."""
+        breaches = [
+            source.at(found.line, f"imports {found.target}")
+            for source in sources("daprdockr")
+            if lies_in(source.name, SELF_SUFFICIENT)
+            for found in source.imports()
+            if found.target.partition(".")[0] not in sys.stdlib_module_names
+            and not lies_in(found.target, SELF_SUFFICIENT)
         ]
         self.assertEqual([], breaches)
 

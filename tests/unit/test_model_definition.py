@@ -162,7 +162,7 @@ class DigestTests(SynchronousTestCase):
             {"Health": {"Type": "none"}},
             {"Placement": {"OnePerNode": True}},
             {"Update": {"Drain": 1}},
-            {"OnPartition": "stop"},
+            {"OnPartition": "keep"},
             {"StopTimeout": 1},
         )
         for members in harmless:
@@ -178,6 +178,7 @@ class DigestTests(SynchronousTestCase):
             {"Container": {**container, "ExposedPorts": []}},
             {"Http": {"HostName": "example.com", "ContainerPort": 81}},
             {"Health": {"Type": "tcp", "Port": 82}},
+            {"OnPartition": "stop"},
         )
         digests = [self.digest(), *(self.digest(**members) for members in changes)]
         self.assertEqual(len(set(digests)), len(digests))

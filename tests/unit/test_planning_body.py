@@ -38,8 +38,11 @@ class NameAndLabelTests(SynchronousTestCase):
                 "io.daprdockr.definition": definition().digest,
                 "io.daprdockr.cluster": "ff",
                 "io.daprdockr.revision": "40",
+                "io.daprdockr.on-partition": "keep",
             },
         )
+        guarded = container_labels(FIRST, definition(OnPartition="stop"), "a", cluster=255, fence=40)
+        self.assertEqual(guarded["io.daprdockr.on-partition"], "stop")
 
 
 class BodyTests(SynchronousTestCase):

@@ -72,24 +72,24 @@ class TapCase(SynchronousTestCase):
 class OrderTests(TapCase):
     """Which services, in which order."""
 
-    THREADS = ["etcd", "heartbeat", "docker", "stops", "nginx"]
+    THREADS = ["etcd", "heartbeat", "docker", "stops", "nginx", "guard"]
     LOOPS = ["Journal", "Heartbeat", "Host", "Mirror", "HealthChecks", "Reconcile"]
 
     def test_all(self) -> None:
         """Threads come before the edges that the loops publish to, those before the loops, and the API last."""
         agent = self.make("--dns=127.0.0.1:5353", "--http=127.0.0.1:8080", "--api=127.0.0.1:5080")
-        self.assertEqual(self.parts(agent), [*self.THREADS, "DnsServer", "Nginx", *self.LOOPS, "TCPServer"])
+        self.assertEqual(self.parts(agent), [*self.THREADS, "DnsServer", "Nginx", "Guarded", *self.LOOPS, "TCPServer"])
 
     def test_off(self) -> None:
         """What is off is not there."""
         agent = self.make("--dns=off", "--http=off", "--api=off")
-        self.assertEqual(self.parts(agent), [*self.THREADS, *self.LOOPS])
+        self.assertEqual(self.parts(agent), [*self.THREADS, "Guarded", *self.LOOPS])
 
     def test_extras(self) -> None:
         """A profile spans all; what an ephemeral agent takes down goes after the loops have ended."""
         profile = f"--cpuprofile={Path(self.mktemp())}"
         agent = self.make("--dns=off", "--http=off", "--api=off", "--ephemeral", profile)
-        self.assertEqual(self.parts(agent), ["Profile", *self.THREADS, "Ephemeral", *self.LOOPS])
+        self.assertEqual(self.parts(agent), ["Profile", *self.THREADS, "Guarded", "Ephemeral", *self.LOOPS])
 
 
 class NothingYetTests(TapCase):

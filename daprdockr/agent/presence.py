@@ -1,0 +1,51 @@
+"""
+How this node presents itself to the others: its record, made anew at each beat from what is known then.
+
+It only changes when placement should know, because each change is a write that every node is told of.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from attrs import frozen
+
+from daprdockr import __version__
+from daprdockr.agent.host import Host
+from daprdockr.model.cluster import Cluster
+from daprdockr.model.records import NodeRecord
+from daprdockr.planning.candidates import MOST_IMAGES, mark
+
+
+@frozen
+class Presence:
+    """:param addresses: what this node publishes. :param labels: what placement may ask for."""
+
+    addresses: tuple[str, ...]
+    labels: Mapping[str, str]
+    cluster: Cluster
+    host: Callable[[], Host]
+
+    def __call__(self, steady: bool) -> NodeRecord:
+        """:param steady: whether enough beats were good. A node is not ready while its Engine does not answer."""
+        host = self.host()
+        return NodeRecord(
+            addresses=self.addresses,
+            labels=self.labels,
+            version=__version__,
+            ready=steady and not (host.asked and host.trouble),
+            memory=host.inventory.memory,
+            cpus=host.inventory.cpus,
+            images=self._images(host.inventory.images),
+        )
+
+    def _images(self, there: frozenset[str]) -> tuple[str, ...]:
+        """
+        The marks of all that are there, not only of those that definitions name: otherwise each new definition would
+        have every node write. Of too many those come first that are named.
+        """
+        marks = {mark(reference) for reference in there}
+        if len(marks) > MOST_IMAGES:
+            named = {mark(service.definition.container.image) for service in self.cluster.services.values()}
+            marks = set(sorted(marks, key=lambda m: (m not in named, m))[:MOST_IMAGES])
+        return tuple(sorted(marks))

@@ -1,0 +1,105 @@
+"""
+This node's record in etcd, under its lease: created once, and written again when what it says has changed.
+
+Note [Two agents, one name]
+    The node's record is created only if it does not exist. One under another lease is our own former self (state
+    directory lost: it goes with its lease) or a second agent of this name (it stays). In both cases we wait and claim
+    nothing: a second agent that took over claims would fight with the first.
+
+Note [Ready]
+    A node is ready after ``GOOD_BEATS`` beats under one lease. That its record says so, and not each observer's own
+    count, makes all nodes rank the same ones. An agent that takes up its former lease finds there what it was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from daprdockr.model.entries import Absent, Fence, Put
+from daprdockr.model.errors import BadInput
+from daprdockr.model.records import NodeRecord
+from daprdockr.model.seams import Run, Store
+
+GOOD_BEATS = 3
+"""So many must have succeeded before a node is given instances: a link that comes and goes gets none."""
+
+
+class Registration:
+    """
+    :param run: runs a call to ``store`` in a thread.
+    :param key: the node's key.
+    :param record: the record as of now; told whether enough beats were good.
+    :param is_listed: whether the mirror shows the node's record under a lease.
+    """
+
+    def __init__(
+        self,
+        *,
+        run: Run,
+        store: Store,
+        key: str,
+        record: Callable[[bool], NodeRecord],
+        is_listed: Callable[[int], bool],
+    ) -> None:
+        self._run = run
+        self._store = store
+        self._key = key
+        self._record = record
+        self._is_listed = is_listed
+        self._lease = 0
+        self._written = b""
+        self._created = 0
+        self._steady = 0
+        self.trouble = ""
+
+    def stands_under(self, lease: int) -> bool:
+        """Whether the record is there, as far as known."""
+        return self._lease == lease != 0
+
+    async def keep(self, lease: int, beats: int) -> None:
+        """
+        To be called after each good beat, the ``beats``-th under this lease. Afterwards ``trouble`` says why the record
+        does not stand there, or is empty. :raises EtcdError: as the store does.
+        """
+        if beats >= GOOD_BEATS:
+            self._steady = lease
+        value = self._value(lease)
+        if not (self.stands_under(lease) and self._is_listed(lease)):
+            await self._create(lease, value)
+        elif value != self._written:
+            await self._change(lease, value)
+
+    def _value(self, lease: int) -> bytes:
+        return self._record(self._steady == lease).encode()
+
+    async def _create(self, lease: int, value: bytes) -> None:
+        """See Note [Two agents, one name]."""
+        made = await self._run(self._store.commit, [Absent(self._key)], [Put(self._key, value, lease)])
+        self._created = made.revision
+        if not made.succeeded:
+            there = await self._run(self._store.get, self._key)
+            if there is None or there.lease != lease:
+                self._lease = 0
+                self.trouble = f"{self._key} is held by another agent of this name, or for some seconds by a former one"
+                return
+            if _was_ready(there.value):
+                self._steady = lease
+                value = self._value(lease)
+            self._created = there.create_revision
+            if there.value != value:
+                await self._change(lease, value)
+        self._lease, self._written, self.trouble = lease, value, ""
+
+    async def _change(self, lease: int, value: bytes) -> None:
+        """A record that is not ours any more is missed by the next beat, when the mirror does not show it."""
+        fence = Fence(self._key, self._created, lease)
+        if (await self._run(self._store.commit, [fence], [Put(self._key, value, lease)])).succeeded:
+            self._written = value
+
+
+def _was_ready(value: bytes) -> bool:
+    """See Note [Ready]."""
+    try:
+        return NodeRecord.decode(value).ready
+    except BadInput:
+        return False

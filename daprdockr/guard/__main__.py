@@ -1,0 +1,54 @@
+"""
+The guard as a program: ``python -m daprdockr.guard STATE_DIR``. Started, adopted and restarted by the agent.
+
+It ends by TERM, and only while it has nothing to guard: when a machine is shut down everybody gets that signal, and
+containers that are slow to end must not outlive their guard.
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+import time
+from pathlib import Path
+
+from daprdockr.guard.clock import boot_id, boottime
+from daprdockr.guard.disk import Disk
+from daprdockr.guard.presence import announce
+from daprdockr.guard.priority import come_first
+from daprdockr.guard.processes import Processes
+from daprdockr.guard.watch import LOOK, Guard
+
+ORDERS = "guard.json"
+
+
+def main(state_dir: Path) -> None:
+    told_to_end = False
+
+    def end(number: int, frame: object) -> None:
+        nonlocal told_to_end
+        told_to_end = True
+
+    signal.signal(signal.SIGTERM, end)
+    come_first()
+    disk = Disk(state_dir / ORDERS)
+    disk.start()
+    guard = Guard(read=disk.read, processes=Processes(), clock=boottime, boot=boot_id(), tell=disk.tell)
+    pause = look(guard, disk)
+    announce()
+    while guard.orders.containers or not told_to_end:
+        time.sleep(pause)
+        pause = look(guard, disk)
+
+
+def look(guard: Guard, disk: Disk) -> float:
+    """One look, whatever goes wrong in it: there is nobody behind the guard. Seconds until the next."""
+    try:
+        return guard.look()
+    except Exception as error:
+        disk.tell(f"a look failed: {error!r}")
+        return LOOK
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

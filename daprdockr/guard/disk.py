@@ -1,0 +1,74 @@
+"""
+All that the guard asks of a disk: the content of one file, and a place for its lines.
+
+Note [A disk may hang]
+    The disk that hangs an Engine holds the state directory too, as a rule. A thread that waits for it can not be woken.
+    So one thread reads and writes, and the one that looks at the clock waits for it a moment only and then goes by what
+    was read last: the deadlines in there hold whether or not there are newer ones.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from pathlib import Path
+from threading import Event, Thread
+
+PATIENCE = 0.05
+"""Seconds that a look waits for the disk; part of what the margin before a deadline is for."""
+
+LONGEST = 16 * 1024 * 1024
+"""Bytes of the file that are read."""
+
+LINES = 100
+
+
+class Disk:
+    """
+    :param path: the file to read, which is replaced as a whole.
+    :param output: the file descriptor to write lines to.
+    """
+
+    def __init__(self, path: Path, output: int = 1) -> None:
+        self._path = path
+        self._output = output
+        self._content: bytes | None = None
+        self._lines: deque[str] = deque(maxlen=LINES)
+        self._asked, self._answered = Event(), Event()
+        self._thread = Thread(target=self._serve, name="disk", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def read(self) -> bytes | None:
+        """What the file holds now; what it held last, while it can not be read or the disk hangs; None: nothing yet."""
+        self._answered.clear()
+        self._asked.set()
+        self._answered.wait(PATIENCE)
+        return self._content
+
+    def tell(self, line: str) -> None:
+        """Write a line soon. Of many that wait for the disk the last ones are kept."""
+        self._lines.append(line)
+
+    def _serve(self) -> None:
+        while True:
+            self._asked.wait()
+            self._asked.clear()
+            self._look()
+            self._answered.set()
+            self._write()
+
+    def _look(self) -> None:
+        try:
+            with open(self._path, "rb") as file:
+                self._content = file.read(LONGEST)
+        except OSError:
+            return
+
+    def _write(self) -> None:
+        while self._lines:
+            try:
+                os.write(self._output, f"{self._lines.popleft()}\n".encode())
+            except OSError:
+                return

@@ -1,0 +1,105 @@
+"""
+What the guard is told: which containers it watches, and until when each may run. Written by the agent, read by the
+guard. Pure: the clock and the id of the boot are handed in.
+
+Note [Until when]
+    All times are seconds of CLOCK_BOOTTIME, the one clock that agent and guard share, that nobody can set, and that
+    counts while the machine is suspended. It begins anew with each boot, and no container outlives one: orders of
+    another boot are empty ones.
+
+    Each container has a deadline of its own, because a start is allowed under one lease. Once that lease is in doubt
+    the start may still wait in a hung Engine; a newer lease must not make it lawful, for another node may have held
+    the instance in between. So the agent moves the deadline of those containers alone that it started, or found,
+    under the lease it has now.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Mapping
+from enum import Enum
+from typing import Any, NamedTuple
+
+_ID = re.compile(r"[0-9a-f]{64}", re.ASCII)
+
+
+class Action(Enum):
+    """What a container gets now."""
+
+    NONE = "none"
+    TERM = "term"
+    KILL = "kill"
+
+
+class Order(NamedTuple):
+    """
+    One container: it may run until ``deadline``, and has ``grace`` seconds between TERM and KILL.
+
+    ``lease`` is the agent's own note of the lease it was started under; the guard passes over it.
+    """
+
+    deadline: float
+    grace: float = 0.0
+    lease: int = 0
+
+
+class Orders(NamedTuple):
+    """``containers`` by their full id; KILL comes ``margin`` seconds before a deadline."""
+
+    boot: str
+    margin: float
+    containers: Mapping[str, Order]
+
+    def action(self, container: str, now: float) -> Action:
+        """What is due at ``now``; nothing for a container that is not in the orders."""
+        order = self.containers.get(container)
+        if order is None:
+            return Action.NONE
+        kill_at = order.deadline - self.margin
+        if now >= kill_at:
+            return Action.KILL
+        return Action.TERM if now >= kill_at - order.grace else Action.NONE
+
+    def next_change(self, now: float) -> float:
+        """The first moment after ``now`` at which an action becomes due; infinity if there is none."""
+        kills = ((order.deadline - self.margin, order.grace) for order in self.containers.values())
+        moments = (moment for at, grace in kills for moment in (at - grace, at))
+        return min((moment for moment in moments if moment > now), default=math.inf)
+
+    def encode(self) -> bytes:
+        containers = {container: order._asdict() for container, order in self.containers.items()}
+        return json.dumps({"boot": self.boot, "margin": self.margin, "containers": containers}).encode()
+
+    @classmethod
+    def decode(cls, data: bytes, boot: str) -> Orders:
+        """
+        Read what ``encode`` wrote, in this boot or another. A member that only a newer agent knows is passed over.
+
+        :raises ValueError: it is nothing that ``encode`` writes.
+        """
+        try:
+            given = json.loads(data)
+            containers = {_id(name): _order(order) for name, order in given["containers"].items()}
+            orders = cls(str(given["boot"]), _seconds(given["margin"]), containers)
+        except (KeyError, TypeError, AttributeError, RecursionError) as error:
+            raise ValueError(f"these are no orders: {error!r}") from None
+        return orders if orders.boot == boot else orders._replace(boot=boot, containers={})
+
+
+def _order(given: Any) -> Order:
+    return Order(_seconds(given["deadline"]), _seconds(given["grace"]), int(given.get("lease", 0)))
+
+
+def _seconds(given: Any) -> float:
+    seconds = float(given)
+    if not math.isfinite(seconds) or seconds < 0:
+        raise ValueError(f"{given} are no seconds")
+    return seconds
+
+
+def _id(given: str) -> str:
+    if not _ID.fullmatch(given):
+        raise ValueError("a container is known by the 64 digits of its id")
+    return given

@@ -1,0 +1,111 @@
+"""
+The guard's one loop: read the orders, and stop what may not run any more. One look after another, nothing remembered
+that a guard started anew would need.
+
+Note [No acknowledgement]
+    Nobody tells the guard of a change, and it answers nobody. Each look reads the orders anew, also the one at which
+    something is due, so a beat that came in time is always seen. What is due follows from orders and clock alone: a
+    guard that was killed and started again does what the former would have done, but for a second TERM.
+
+Note [After the deadline]
+    A start that the agent asked for in time may be carried out late, by an Engine that hung. So a container whose
+    deadline is over is looked for at every look until the agent gives it a later one, and killed when it appears.
+"""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable, Collection
+
+from daprdockr.guard.orders import Action, Orders
+from daprdockr.guard.processes import Processes
+
+LOOK = 0.1
+"""Seconds between two looks while there is something to guard; what becomes due between them has its own look."""
+
+IDLE = 0.25
+"""
+Seconds between two looks while there is nothing. It must leave time to act on a first order: a container is started
+when half of a lease is left, and the shortest lease is 2 s.
+"""
+
+
+class Guard:
+    """
+    :param read: the newest content of the orders' file that could be read; None: none yet.
+    :param clock: CLOCK_BOOTTIME in seconds. :param boot: the id of this boot.
+    :param tell: takes a line for people.
+    """
+
+    def __init__(
+        self,
+        *,
+        read: Callable[[], bytes | None],
+        processes: Processes,
+        clock: Callable[[], float],
+        boot: str,
+        tell: Callable[[str], None],
+    ) -> None:
+        self._read = read
+        self._processes = processes
+        self._clock = clock
+        self._tell = tell
+        self._content: bytes | None = None
+        self._asked: dict[str, float] = {}
+        self._told: dict[str, tuple[Action, Collection[int]]] = {}
+        self.orders = Orders(boot, 0.0, {})
+
+    def look(self) -> float:
+        """One look; returns the seconds until the next."""
+        self._take(self._read())
+        now = self._clock()
+        actions = {container: self.orders.action(container, now) for container in self.orders.containers}
+        due = {container: action for container, action in actions.items() if self._is_due(container, action)}
+        if due:
+            for container, pids in self._processes.of(due).items():
+                self._stop(container, due[container], pids)
+        if not self.orders.containers:
+            return IDLE
+        return max(0.0, min(LOOK, self.orders.next_change(now) - self._clock()))
+
+    def _take(self, content: bytes | None) -> None:
+        """What can not be read leaves the orders as they were: they end by themselves, at their deadlines."""
+        if content is None or content == self._content:
+            return
+        self._content = content
+        try:
+            self.orders = Orders.decode(content, self.orders.boot)
+        except ValueError as error:
+            self._tell(f"the orders can not be read, the former ones stand: {error}")
+            return
+        for known in (self._asked, self._told):
+            for container in known.keys() - self.orders.containers.keys():
+                del known[container]
+
+    def _is_due(self, container: str, action: Action) -> bool:
+        """TERM is due once for each deadline: many programs take a second one as an order to break off."""
+        if action is Action.TERM:
+            return self._asked.get(container) != self.orders.containers[container].deadline
+        return action is Action.KILL
+
+    def _stop(self, container: str, action: Action, pids: Collection[int]) -> None:
+        targets = pids if action is Action.KILL else self._processes.first_of(pids)
+        number = signal.SIGKILL if action is Action.KILL else signal.SIGTERM
+        reached = [pid for pid in targets if self._signal(pid, container, number)]
+        if action is Action.TERM and reached:
+            self._asked[container] = self.orders.containers[container].deadline
+        if reached and self._told.get(container) != (action, reached):
+            self._told[container] = (action, reached)
+            self._tell(self._line(container, action, reached))
+
+    def _signal(self, pid: int, container: str, number: int) -> bool:
+        try:
+            return self._processes.signal(pid, container, number)
+        except OSError as error:
+            self._tell(f"pid {pid} of container {container[:12]} can not be signalled: {error}")
+            return False
+
+    def _line(self, container: str, action: Action, pids: Collection[int]) -> str:
+        left = self.orders.containers[container].deadline - self._clock()
+        when = f"{left:.2f} s before" if left >= 0 else f"{-left:.2f} s after"
+        return f"container {container[:12]} got {action.name} {when} its deadline, pids {' '.join(map(str, pids))}"

@@ -1,0 +1,96 @@
+"""A guard beside an agent in memory: its process, and the processes of the containers it looks for."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable, Collection
+from pathlib import Path
+from typing import Any
+
+from attrs import define
+from twisted.internet.defer import Deferred, succeed
+
+from daprdockr.agent.guard_process import GuardProcess
+from daprdockr.agent.statedir import StateDir
+from daprdockr.guard.processes import Processes
+from daprdockr.model.seams import Run
+from tests.fakes.engine import MemoryEngine
+from tests.fakes.run import run_at_once
+
+
+@define
+class StandingProcess:
+    """In the place of the ``SupervisedProcess`` of a guard: it stands from start to end, unless a test says so."""
+
+    running: bool = False
+    leave_running: bool = True
+    ended: bool = False
+    on_guard: bool = True
+    starts: int = 0
+
+    @property
+    def pid(self) -> int | None:
+        return 4711 if self.running else None
+
+    def startService(self) -> None:
+        self.running, self.ended = True, False
+        self.starts += 1
+
+    def stopService(self) -> Deferred[None]:
+        self.running, self.ended = False, not self.leave_running
+        return succeed(None)
+
+    def is_on_guard(self, pid: int) -> bool:
+        return self.on_guard
+
+
+class MemoryProcesses(Processes):
+    """
+    The containers of an Engine in memory, each with one process that ends at any signal; ``hidden`` are containers
+    that can not be seen, ``refused`` says that none can be signalled, ``signals`` keeps who got what, and
+    ``before_look`` is what happens just before a look.
+    """
+
+    def __init__(self, engine: MemoryEngine) -> None:
+        super().__init__(Path(os.devnull))
+        self.hidden = False
+        self.refused = False
+        self.before_look: Callable[[], None] = lambda: None
+        self.signals: list[tuple[str, int]] = []
+        self._engine = engine
+
+    def of(self, containers: Collection[str]) -> dict[str, list[int]]:
+        self.before_look()
+        running = {state.id for state in self._engine.states if state.running}
+        return (
+            {} if self.hidden else {container: [int(container, 16)] for container in running.intersection(containers)}
+        )
+
+    def first_of(self, pids: Collection[int]) -> list[int]:
+        return list(pids)
+
+    def signal(self, pid: int, container: str, number: int) -> bool:
+        if self.refused:
+            raise PermissionError("not permitted")
+        if number:
+            self.signals.append((container, number))
+            self._engine.crash(container, 128 + number, oom_killed=False)
+        return True
+
+
+def memory_guard(
+    reactor: Any, state: StateDir, process: StandingProcess, processes: MemoryProcesses, run: Run = run_at_once
+) -> GuardProcess:
+    """The agent's end of a guard whose process and containers are in memory."""
+    return GuardProcess(
+        reactor=reactor,
+        run=run,
+        state=state,
+        process=process,  # type: ignore[arg-type]  # as much of a SupervisedProcess as is asked for
+        is_on_guard=process.is_on_guard,
+        processes=processes,
+    )
+
+
+TERM, KILL = int(signal.SIGTERM), int(signal.SIGKILL)

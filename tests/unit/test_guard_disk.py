@@ -1,0 +1,77 @@
+"""The guard's disk: a file that is read, lines that are written, and neither waited for."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from daprdockr.guard.disk import LINES, Disk
+
+
+class DiskTests(SynchronousTestCase):
+    """A ``Disk`` over a directory, with a pipe as its output."""
+
+    def setUp(self) -> None:
+        self.path = Path(self.mktemp()).absolute()
+        reading, self.output = os.pipe()
+        self.lines = os.fdopen(reading, encoding="ascii")
+        self.addCleanup(self.lines.close)
+        self.addCleanup(os.close, self.output)
+        self.disk = Disk(self.path, self.output)
+
+    def test_newest(self) -> None:
+        """Each read gives what the file holds now."""
+        self.disk.start()
+        for content in (b"one", b"two"):
+            self.path.write_bytes(content)
+            self.assertEqual(self.disk.read(), content)
+
+    def test_nothing_yet(self) -> None:
+        """A file that never was there gives nothing."""
+        self.disk.start()
+        self.assertIsNone(self.disk.read())
+
+    def test_gone(self) -> None:
+        """A file that is gone, or can not be read, gives what it held last."""
+        self.disk.start()
+        self.path.write_bytes(b"one")
+        self.disk.read()
+        self.path.unlink()
+        self.assertEqual(self.disk.read(), b"one")
+        self.path.mkdir()
+        self.assertEqual(self.disk.read(), b"one")
+
+    def test_hangs(self) -> None:
+        """A disk that does not answer holds nobody up: what was read last counts until it does."""
+        self.disk.start()
+        self.path.write_bytes(b"one")
+        self.disk.read()
+        self.path.unlink()
+        os.mkfifo(self.path)  # opening it to read waits for a writer
+        self.assertTrue(stat.S_ISFIFO(self.path.stat().st_mode))
+        self.assertEqual(self.disk.read(), b"one")
+        self.assertEqual(self.disk.read(), b"one")
+        self.path.rename(self.path.with_name("fifo"))
+        self.path.write_bytes(b"two")
+        os.close(os.open(self.path.with_name("fifo"), os.O_WRONLY))
+        self.assertEqual([self.disk.read() for _ in range(20)][-1], b"two")
+
+    def test_lines(self) -> None:
+        """Lines are written with the next read; of too many the last are kept."""
+        for number in range(LINES + 5):
+            self.disk.tell(f"line {number}")
+        self.disk.start()
+        self.disk.read()
+        self.assertEqual(self.lines.readline(), "line 5\n")
+
+    def test_output_lost(self) -> None:
+        """An output that nobody takes, or that is full, keeps nothing from being read."""
+        self.lines.close()
+        self.disk.start()
+        self.path.write_bytes(b"one")
+        for _ in range(3):
+            self.disk.tell("a line")
+            self.assertEqual(self.disk.read(), b"one")

@@ -1,0 +1,225 @@
+"""The guard's loop: which signals the containers of an Engine in memory get, at which time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from daprdockr.guard.orders import Order, Orders
+from daprdockr.guard.watch import IDLE, LOOK, Guard
+from daprdockr.model.host import LABEL_INSTANCE, LABEL_NODE
+from tests.fakes.engine import MemoryEngine
+from tests.fakes.guard import KILL, TERM, MemoryProcesses
+
+BOOT = "this-boot"
+MARGIN = 0.5
+NONE: Mapping[str, Order] = {}
+
+
+class DeafProcesses(MemoryProcesses):
+    """Containers that go on at TERM."""
+
+    def signal(self, pid: int, container: str, number: int) -> bool:
+        if number == TERM:
+            self.signals.append((container, number))
+            return True
+        return super().signal(pid, container, number)
+
+
+class GuardCase(SynchronousTestCase):
+    """One container that runs, orders in ``content``, and the time in ``now``."""
+
+    def setUp(self) -> None:
+        self.engine = MemoryEngine(node="a")
+        self.engine.add_image("web:1")
+        self.one = self.create("one")
+        self.engine.start(self.one)
+        self.processes = DeafProcesses(self.engine)
+        self.now = 0.0
+        self.content: bytes | None = None
+        self.told: list[str] = []
+        self.guard = self.make()
+
+    def make(self) -> Guard:
+        return Guard(
+            read=lambda: self.content,
+            processes=self.processes,
+            clock=lambda: self.now,
+            boot=BOOT,
+            tell=self.told.append,
+        )
+
+    def create(self, name: str) -> str:
+        labels = {LABEL_NODE: "a", LABEL_INSTANCE: "1.web.myapp"}
+        return self.engine.create(name, {"Image": "web:1", "Labels": labels})
+
+    def order(self, deadline: float, grace: float = 2.0, boot: str = BOOT, more: Mapping[str, Order] = NONE) -> None:
+        self.content = Orders(boot, MARGIN, {self.one: Order(deadline, grace), **more}).encode()
+
+    def look_until(self, end: float) -> None:
+        """Look as the program does: at once, and each time the guard asks for it."""
+        while self.now < end:
+            pause = self.guard.look()
+            self.assertGreater(pause, 0.0)
+            self.now += pause
+
+    def running(self) -> bool:
+        return any(state.running for state in self.engine.states)
+
+
+class DeadlineTests(GuardCase):
+    """What happens as a deadline comes nearer."""
+
+    def test_times(self) -> None:
+        """TERM comes once, when the grace begins, and KILL at the margin before the deadline, each to the moment."""
+        times: list[tuple[float, int]] = []
+        self.order(100.0)
+        self.now = 90.0
+        while self.now < 101.0:
+            before = len(self.processes.signals)
+            pause = self.guard.look()
+            times += [(self.now, number) for _, number in self.processes.signals[before:]]
+            self.now += pause
+        self.assertEqual(times, [(97.5, TERM), (99.5, KILL)])
+        self.assertFalse(self.running())
+        self.assertEqual(len(self.told), 2)
+
+    def test_beats(self) -> None:
+        """While the deadline moves on in time nothing is signalled."""
+        for beat in range(20):
+            self.order(self.now + 6.0)
+            self.look_until(2.0 * (beat + 1))
+        self.assertEqual((self.processes.signals, self.running()), ([], True))
+
+    def test_beat_at_the_last_moment(self) -> None:
+        """The look at which something is due reads the orders first."""
+        self.order(100.0)
+        self.now = 90.0
+        self.guard.look()
+        self.now = 99.9
+        self.order(106.0)
+        self.guard.look()
+        self.assertEqual(self.processes.signals, [])
+
+    def test_beat_after_term(self) -> None:
+        """A deadline that moves on after TERM spares the container KILL; the next one has a TERM of its own."""
+        self.order(100.0)
+        self.now = 98.0
+        self.guard.look()
+        self.order(106.0)
+        self.look_until(103.0)
+        self.assertEqual(self.processes.signals, [(self.one, TERM)])
+        self.look_until(104.0)
+        self.assertEqual(self.processes.signals, [(self.one, TERM)] * 2)
+
+    def test_late_start(self) -> None:
+        """A container that appears after its deadline is killed at the next look, as often as it does."""
+        self.engine.crash(self.one)
+        self.order(100.0)
+        self.now = 98.0
+        self.look_until(105.0)
+        self.assertEqual(self.processes.signals, [])
+        for _ in range(2):
+            self.engine.start(self.one)
+            self.look_until(self.now + LOOK)
+            self.assertFalse(self.running())
+        self.assertEqual(self.processes.signals, [(self.one, KILL)] * 2)
+
+    def test_allowed_again(self) -> None:
+        """Only a later deadline ends that."""
+        self.order(100.0)
+        self.look_until(101.0)
+        self.order(110.0)
+        self.guard.look()
+        self.engine.start(self.one)
+        self.look_until(107.0)
+        self.assertTrue(self.running())
+
+    def test_each_its_own(self) -> None:
+        """Containers end by their own deadlines; one that is not in the orders is left alone."""
+        two, three = self.create("two"), self.create("three")
+        for container in (two, three):
+            self.engine.start(container)
+        self.order(100.0, more={two: Order(0.0)})
+        self.guard.look()
+        self.assertEqual(self.processes.signals, [(two, KILL)])
+        self.look_until(200.0)
+        self.assertEqual([state.id for state in self.engine.states if state.running], [three])
+
+    def test_slept_through(self) -> None:
+        """A guard that looks too late, because the machine was suspended, kills at once."""
+        self.order(100.0)
+        self.guard.look()
+        self.now = 5000.0
+        self.guard.look()
+        self.assertEqual(self.processes.signals, [(self.one, KILL)])
+
+    def test_started_anew(self) -> None:
+        """A guard started anew does what the former one would have done."""
+        self.order(100.0)
+        self.now = 95.0
+        self.guard.look()
+        self.guard = self.make()
+        self.look_until(101.0)
+        self.assertEqual(self.processes.signals, [(self.one, TERM), (self.one, KILL)])
+
+
+class OrdersTests(GuardCase):
+    """What the guard makes of the file."""
+
+    def test_nothing_yet(self) -> None:
+        """Without orders there is nothing to guard, and little to do."""
+        self.now = 1e9
+        self.assertEqual(self.guard.look(), IDLE)
+        self.assertEqual(self.processes.signals, [])
+
+    def test_another_boot(self) -> None:
+        """Orders of another boot are none."""
+        self.order(1.0, boot="former-boot")
+        self.look_until(10.0)
+        self.assertEqual(self.processes.signals, [])
+
+    def test_unreadable(self) -> None:
+        """The last readable orders stand, whatever the file holds later, and that is told once."""
+        self.order(100.0)
+        self.look_until(1.0)
+        for content in (b"", b"{", None):
+            self.content = content
+            self.look_until(self.now + 1.0)
+        self.assertEqual(len(self.told), 2)
+        self.look_until(101.0)
+        self.assertEqual(self.processes.signals, [(self.one, TERM), (self.one, KILL)])
+
+    def test_refused(self) -> None:
+        """A container that may not be signalled is told, and looked for again."""
+        self.order(100.0, grace=0.0)
+        self.now = 99.5
+        self.processes.refused = True
+        self.guard.look()
+        self.assertIn("can not be signalled", self.told[0])
+        self.processes.refused = False
+        self.guard.look()
+        self.assertEqual(self.processes.signals, [(self.one, KILL)])
+
+    def test_pace(self) -> None:
+        """With something to guard a look follows within a tenth of a second."""
+        self.order(100.0)
+        self.assertEqual(self.guard.look(), LOOK)
+        self.now = 97.45
+        self.assertAlmostEqual(self.guard.look(), 0.05)
+
+
+class NothingTests(SynchronousTestCase):
+    """A container without processes."""
+
+    def test_told_only_when_done(self) -> None:
+        """What is due for a container that does not run is not told, for nothing happened."""
+        told: list[str] = []
+        engine = MemoryEngine(node="a")
+        content = Orders(BOOT, MARGIN, {"f" * 64: Order(1.0)}).encode()
+        processes: Any = MemoryProcesses(engine)
+        guard = Guard(read=lambda: content, processes=processes, clock=lambda: 9.0, boot=BOOT, tell=told.append)
+        guard.look()
+        self.assertEqual(told, [])
