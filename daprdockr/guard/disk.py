@@ -61,8 +61,9 @@ class Disk:
 
     def _look(self) -> None:
         try:
-            with open(self._path, "rb") as file:
-                self._content = file.read(LONGEST)
+            with open(self._path, "rb", buffering=0) as file:
+                # No more than there is: memory is locked, and a large buffer would be filled for each look.
+                self._content = file.read(min(os.fstat(file.fileno()).st_size, LONGEST))
         except OSError:
             return
 

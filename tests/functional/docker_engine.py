@@ -104,8 +104,6 @@ class PrivateEngine:
         """End dockerd as a crash would; its containers run on."""
         os.kill(self.pid, signal.SIGKILL)
         until(lambda: not self._answers())
-        # Its parent does not ask for its end, so its pid stays taken, which the next one would take for a running one.
-        (self._run.home / "docker.pid").unlink()
 
     def start(self) -> None:
         """Start dockerd again, with what it had."""

@@ -193,6 +193,19 @@ class StartTests(GuardedCase):
         self.processes.before_look = lambda: None
         self.successResultOf(self.start(container))
 
+    def test_another_run(self) -> None:
+        """Nor does one that was started again meanwhile."""
+        container = self.created()
+        self.beat()
+        self.processes.hidden = True
+
+        def start_again() -> None:
+            self.engine.crash(container.id)
+            self.engine.start(container.id)
+
+        self.processes.before_look = start_again
+        self.successResultOf(self.start(container))
+
     def test_kept_ones(self) -> None:
         """A container with ``OnPartition: keep`` is started without any of this."""
         container = self.create()

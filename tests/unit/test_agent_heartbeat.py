@@ -321,10 +321,13 @@ class ToldTests(HeartbeatCase):
         self.make(run=run).startService()
         self.clock.advance(1.5)
         run.end("read_lease")
+        self.clock.advance(0.25)
+        for name in ("grant", "write_lease", "commit"):
+            run.end(name)
+        self.clock.advance(0.25)
         self.clock.advance(1)
-        run.end("grant")
-        ((_, until),) = self.beats
-        self.assertEqual(until, BOOTED + 1.5 + TTL)
+        run.end("keep_alive")
+        self.assertEqual([until for _, until in self.beats], [BOOTED + 1.5 + TTL, BOOTED + 2 + TTL])
 
     def test_ended(self) -> None:
         """A lease that has ended is told before the new one, also one that a former agent had."""
