@@ -1,9 +1,10 @@
 """
 The composition root: each part of an agent, made once, from the parts it needs. Builds everything, decides nothing.
 
-Two signals close the circle of loops: ``cluster_changed`` when the mirror of etcd changed, ``services_changed`` when
-something else about a service did (its containers, its health). This module and ``tap`` alone know the reactor, the
-clock, the environment and the source of random numbers.
+It has three storeys: ``foundation``, ``edges`` and, here, the loops. Two signals close their circle:
+``cluster_changed`` when the mirror of etcd changed, ``services_changed`` when something else about a service did (its
+containers, its health). These modules and ``tap`` alone know the reactor, the clock, the environment and the source of
+random numbers.
 """
 
 from __future__ import annotations
@@ -11,10 +12,7 @@ from __future__ import annotations
 import os
 import random
 import time
-from collections.abc import Iterable
 from functools import cached_property
-from pathlib import Path
-from typing import Any
 
 from twisted.application.internet import TCPServer
 from twisted.application.service import Service
@@ -39,53 +37,15 @@ from daprdockr.agent.profile import Profile
 from daprdockr.agent.publish import Publish
 from daprdockr.agent.reconcile import Reconcile
 from daprdockr.agent.registration import Registration
-from daprdockr.agent.signal import Signal
-from daprdockr.agent.statedir import StateDir
 from daprdockr.agent.unanswered import Unanswered
-from daprdockr.agent.workers import Workers
-from daprdockr.dns.addresses import host_addresses
-from daprdockr.dns.endpoint import Endpoint
-from daprdockr.dns.resolvconf import upstreams
-from daprdockr.dns.server import DnsServer
-from daprdockr.dns.zone import Zone
-from daprdockr.engine.docker_engine import DockerEngine
+from daprdockr.edges import Edges
 from daprdockr.engine.events import EventListener
-from daprdockr.etcd.embedded import EmbeddedEtcd
 from daprdockr.etcd.follow import Follower
-from daprdockr.etcd.store import EtcdStore
-from daprdockr.guard.clock import boot_id, boottime
-from daprdockr.model.cluster import Changes, Cluster
-from daprdockr.model.keys import Keys
-from daprdockr.model.names import ServiceName
-from daprdockr.model.seams import Engine, Store
-from daprdockr.proxy.configuration import Listener
-from daprdockr.proxy.nginx import Nginx
-from daprdockr.proxy.program import NginxProgram
-from daprdockr.proxy.routes import Routing
-from daprdockr.proxy.surroundings import settings_here
-from daprdockr.settings import Settings
-
-ETCD_THREADS, BEAT_THREADS, STOP_THREADS = 4, 1, 8
-CALL_TIMEOUT = 2.0
-"""Seconds of a call to etcd. Short, because a write to a member whose host is gone waits for all of it."""
-
-STOP_GRACE = 15.0
-"""Seconds that stops in flight are given at exit: longer than the default ``StopTimeout``."""
+from daprdockr.guard.clock import boot_id
 
 
-class Composition:
+class Composition(Edges):
     """The parts of one agent; ``services`` are those that start and stop."""
-
-    boottime = staticmethod(boottime)
-
-    def __init__(self, *, settings: Settings, state: StateDir, reactor: Any) -> None:
-        self.settings = settings
-        self.state = state
-        self.reactor = reactor
-        self.keys = Keys(settings.prefix)
-        self.cluster = Cluster(self.keys)
-        self.cluster_changed: Signal[[Changes]] = Signal()
-        self.services_changed: Signal[[Iterable[ServiceName]]] = Signal()
 
     def services(self) -> list[Service]:
         """In the order they start. :raises BadInput: an option does not fit this machine."""
@@ -101,45 +61,7 @@ class Composition:
         parts = [self.profile, self.embedded_etcd, *threads, *edges, *loops, self.api]
         return [part for part in parts if part is not None]
 
-    # Threads and what is called in them.
-
-    @cached_property
-    def etcd_threads(self) -> Workers:
-        return Workers(name="etcd", size=ETCD_THREADS, reactor=self.reactor)
-
-    @cached_property
-    def beat_threads(self) -> Workers:
-        return Workers(name="heartbeat", size=BEAT_THREADS, reactor=self.reactor)
-
-    @cached_property
-    def docker_threads(self) -> Workers:
-        return Workers(name="docker", size=self.settings.docker_workers, reactor=self.reactor)
-
-    @cached_property
-    def stop_threads(self) -> Workers:
-        return Workers(name="stops", size=STOP_THREADS, reactor=self.reactor, grace=STOP_GRACE)
-
-    @cached_property
-    def nginx_thread(self) -> Workers:
-        """Its own, because a change of routes must not wait behind a slow call to Docker."""
-        return Workers(name="nginx", size=1, reactor=self.reactor)
-
-    @cached_property
-    def guard_thread(self) -> Workers:
-        return Workers(name="guard", size=1, reactor=self.reactor)
-
-    @cached_property
-    def store(self) -> Store:
-        return EtcdStore(self.settings.etcd, timeout=CALL_TIMEOUT, first=random.randrange(1024))
-
-    @cached_property
-    def beat_store(self) -> Store:
-        # A little less than the time between two beats: one that overran would cost the next one too.
-        return EtcdStore(self.settings.etcd, timeout=0.3 * self.settings.lease_ttl, first=random.randrange(1024))
-
-    @cached_property
-    def engine(self) -> Engine:
-        return DockerEngine(self.settings.docker, self.settings.node)
+    # What the loops use.
 
     def follow(self, mirror: Mirror) -> Following:
         return Follower(store=self.store, prefix=self.keys.root, listener=mirror)
@@ -150,61 +72,6 @@ class Composition:
     @cached_property
     def probe(self) -> Probe:
         return RealProbe(reactor=self.reactor, run=self.docker_threads, engine=self.engine)
-
-    # The edges: what the world sees.
-
-    @cached_property
-    def embedded_etcd(self) -> EmbeddedEtcd | None:
-        settings = self.settings
-        if not settings.embedded_etcd:
-            return None
-        return EmbeddedEtcd(
-            access=settings.etcd,
-            directory=settings.state_dir / "etcd",
-            stop_at_exit=settings.ephemeral,
-            reactor=self.reactor,
-            environment=dict(os.environ),
-        )
-
-    @cached_property
-    def dns(self) -> DnsServer | None:
-        settings = self.settings
-        if not settings.dns:
-            return None
-        listen = [Endpoint(address, port) for address, port in settings.dns]
-        return DnsServer(
-            self.reactor,
-            listen=listen,
-            allow=settings.dns_allow,
-            upstreams=self._upstreams(listen),
-            host_addresses=host_addresses,
-        )
-
-    def _upstreams(self, listen: list[Endpoint]) -> tuple[Endpoint, ...]:
-        """The servers that were named, else those of /etc/resolv.conf that are not ourselves."""
-        if self.settings.dns_upstream is not None:
-            return tuple(Endpoint(address, port) for address, port in self.settings.dns_upstream)
-        own = {endpoint.address for endpoint in listen if endpoint.port == 53}
-        if own & {"0.0.0.0", "::"}:
-            own |= host_addresses()
-        try:
-            return upstreams(Path("/etc/resolv.conf").read_text(), own)
-        except OSError:
-            return ()
-
-    @cached_property
-    def nginx(self) -> Nginx | None:
-        settings = self.settings
-        if not settings.http:
-            return None
-        listeners = [Listener(address, port) for address, port in settings.http]
-        return Nginx(
-            program=NginxProgram(path=settings.nginx, environment=dict(os.environ), reactor=self.reactor),
-            settings=settings_here(settings.state_dir / "nginx", listeners),
-            reactor=self.reactor,
-            run=self.nginx_thread,
-            leave_running=not settings.ephemeral,
-        )
 
     @cached_property
     def api(self) -> TCPServer | None:
@@ -360,11 +227,6 @@ class Composition:
             tell=self.journal.tell,
         )
 
-    def resolvers(self) -> list[str]:
-        """This node's DNS as its containers can reach it: on port 53 of an address that is not loopback."""
-        bound = {endpoint.address for endpoint in self.dns.bound if endpoint.port == 53} if self.dns else set()
-        return [a for a in self.settings.host if a in bound and not a.startswith("127.") and a != "::1"]
-
     @cached_property
     def publish(self) -> Publish:
         return Publish(
@@ -378,14 +240,6 @@ class Composition:
             to_nginx=self.publish_routing,
             tell=self.journal.tell,
         )
-
-    def publish_zone(self, zone: Zone) -> None:
-        if self.dns is not None:
-            self.dns.publish(zone)
-
-    def publish_routing(self, routing: Routing) -> None:
-        if self.nginx is not None:
-            self.nginx.publish(routing.routes)
 
     # What only some agents have.
 

@@ -118,10 +118,11 @@ def _connect(access: Access) -> Store:
 
     from daprdockr.cli.patient import PatientStore
     from daprdockr.etcd.store import EtcdStore
+    from daprdockr.etcd.turn import Turn
 
     # Why: warnings would otherwise go to stderr, beside the one line that tells what went wrong.
     logging.getLogger("daprdockr").addHandler(logging.NullHandler())
-    return PatientStore(EtcdStore(access, first=os.getpid()), time.monotonic, time.sleep)
+    return PatientStore(EtcdStore(access, turn=Turn(os.getpid())), time.monotonic, time.sleep)
 
 
 def run() -> None:

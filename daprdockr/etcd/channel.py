@@ -9,7 +9,8 @@ Note [Lanes]
 
 Note [A member that went silent]
     A watch says nothing for hours when nothing changes. That its member is still there is found out by the pings of
-    HTTP/2: after 7 s at most it breaks and is opened on another member. More eager pings etcd punishes.
+    HTTP/2: after 7 s at most it breaks and is opened on another member. More eager pings etcd punishes. Where there are
+    beats they find out sooner: Note [Found out by the beats] in ``turn``.
 """
 
 from __future__ import annotations

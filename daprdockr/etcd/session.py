@@ -24,6 +24,7 @@ from daprdockr.etcd.address import Access
 from daprdockr.etcd.channel import Lane, open_lanes
 from daprdockr.etcd.errors import classed, is_lost_token, is_never_sent, is_unreachable
 from daprdockr.etcd.stubs import AuthenticateRequest, grpc
+from daprdockr.etcd.turn import Turn
 from daprdockr.model.errors import EtcdUnavailable
 
 _log = logging.getLogger(__name__)
@@ -47,14 +48,14 @@ class Session:
 
     :ivar timeout: seconds within which ``call`` ends, whatever happens.
     :ivar clock: a monotonic clock, in seconds.
-    :ivar turn: the number of the endpoint to begin with, modulo their number.
+    :ivar turn: which endpoint to speak to, shared with other sessions: Note [Found out by the beats] in ``turn``.
     """
 
     access: Access
     timeout: float
     clock: Callable[[], float]
     open_lanes: Callable[[Access], tuple[Lane, ...]] = open_lanes
-    _turn: int = 0
+    turn: Turn = field(factory=Turn)
     _lock: threading.Lock = field(init=False, factory=threading.Lock)
     _renewing: threading.Lock = field(init=False, factory=threading.Lock)
     _lanes: tuple[Lane, ...] = field(init=False, default=())
@@ -90,9 +91,10 @@ class Session:
         """A stream without an end, which breaks when its member has no leader (pitfall of partitions)."""
         return method(lane)(requests, metadata=(*self.metadata(token), ("hasleader", "true")))
 
-    def lane(self) -> Lane:
-        """The lane whose turn it is."""
-        return self._in_turn()[0]
+    def lane(self) -> tuple[int, Lane]:
+        """The turn, and the lane whose it is."""
+        turn, lanes = self._in_turn()
+        return turn, lanes[0]
 
     def token(self, deadline: float) -> str:
         """The token of ``access.user``, fetched when there is none; "" without a user."""
@@ -117,12 +119,6 @@ class Session:
             if self._token == token:
                 self._token = ""
 
-    def next_lane(self, failed: Lane) -> None:
-        """This lane did not answer: if it is still its turn, take the next one first."""
-        with self._lock:
-            if self._lanes and self._lanes[self._turn % len(self._lanes)] is failed:
-                self._turn += 1
-
     def close(self) -> None:
         """End every call and stream in flight, and refuse new ones."""
         self._closed = True
@@ -130,11 +126,12 @@ class Session:
 
     def _send(self, method: Method, request: Any, metadata: Metadata, deadline: float, repeatable: bool) -> Any:
         """:raises grpc.RpcError, ValueError: when the last try failed."""
-        lanes = self._in_turn()
+        turn, lanes = self._in_turn()
         tries = lanes * 2 if len(lanes) == 1 else lanes
         reached: Exception | None = None
         telling: Exception | None = None
-        for left, lane in zip(reversed(range(len(tries))), tries, strict=True):
+        for place, lane in enumerate(tries):
+            left = len(tries) - 1 - place
             rest = max(deadline - self.clock(), SHORTEST)
             waits = len(lanes) == 1 and not left
             try:
@@ -147,7 +144,8 @@ class Session:
             except grpc.RpcError as error:
                 if not is_unreachable(error):
                     raise
-                self.next_lane(lane)
+                if len(lanes) > 1:
+                    self.turn.pass_on(turn + place)
                 if is_never_sent(error):
                     telling = error
                 elif not waits:
@@ -161,15 +159,16 @@ class Session:
                 return answer
         raise AssertionError("there is always a last try")
 
-    def _in_turn(self) -> tuple[Lane, ...]:
-        """All lanes, opened if need be, the one to try first in front."""
+    def _in_turn(self) -> tuple[int, tuple[Lane, ...]]:
+        """The turn, and all lanes, opened if need be, the one to try first in front."""
         with self._lock:
             if self._closed:
                 raise EtcdUnavailable("the connection to etcd was closed by us")
             if not self._lanes:
                 self._lanes = self.open_lanes(self.access)
-            turn = self._turn % len(self._lanes)
-            return self._lanes[turn:] + self._lanes[:turn]
+            turn = self.turn.number
+            first = turn % len(self._lanes)
+            return turn, self._lanes[first:] + self._lanes[:first]
 
     def _strike(self) -> None:
         self._strikes += 1

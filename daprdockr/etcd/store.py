@@ -25,6 +25,7 @@ from daprdockr.etcd.stubs import (
     TxnRequest,
     grpc,
 )
+from daprdockr.etcd.turn import Turn
 from daprdockr.etcd.watch import EtcdWatch
 from daprdockr.model.entries import Commit, Condition, Entry, Lease, Listing, Operation
 from daprdockr.model.errors import EtcdRefused, EtcdUnavailable
@@ -39,13 +40,17 @@ class EtcdStore:
 
     :param timeout: seconds within which each call ends.
     :param clock: a monotonic clock, in seconds.
-    :param first: the number of the endpoint to begin with, so that not all clients begin with the same.
+    :param turn: which endpoint to speak to; stores of one process share it.
     """
 
     def __init__(
-        self, access: Access, timeout: float = 3.0, clock: Callable[[], float] = time.monotonic, first: int = 0
+        self,
+        access: Access,
+        timeout: float = 3.0,
+        clock: Callable[[], float] = time.monotonic,
+        turn: Turn | None = None,
     ) -> None:
-        self._session = Session(access, timeout, clock, turn=first)
+        self._session = Session(access, timeout, clock, turn=turn or Turn())
 
     def get(self, key: str) -> Entry | None:
         answer = self._read(RangeRequest(key=to_key(key)), self._session.deadline())

@@ -42,11 +42,12 @@ class EtcdWatch:
     def __iter__(self) -> Iterator[Batch]:
         """:raises EtcdUnavailable, EtcdRefused, EtcdHistoryLost: when it breaks."""
         try:
-            lane = self._session.lane()
+            turn, lane = self._session.lane()
             requests = iter(self._requests.get, None)
             self._call = self._session.stream(lane, lambda lane: lane.watch.Watch, requests, self._token)
             if self._closed:
                 return
+            self._session.turn.when_passed(turn, self._call.cancel)
             for response in self._call:
                 self._check(response)
                 if response.events or response.created:
@@ -54,9 +55,12 @@ class EtcdWatch:
             if not self._closed:
                 raise EtcdUnavailable("etcd ended the watch: it is opened again")
         except (grpc.RpcError, ValueError) as error:
-            if not self._closed:
-                self._session.next_lane(lane)
-                raise classed(error, self._session.access) from error
+            if self._closed:
+                return
+            if self._session.turn.number != turn:
+                raise EtcdUnavailable("a member of etcd did not answer: the watch goes on at the next") from error
+            self._session.turn.pass_on(turn)
+            raise classed(error, self._session.access) from error
         finally:
             self.close()
 
@@ -64,6 +68,7 @@ class EtcdWatch:
         """See Note [The end of a watch]."""
         self._closed = True
         if self._call is not None:
+            self._session.turn.forget(self._call.cancel)
             self._call.cancel()
         self._requests.put(None)
 

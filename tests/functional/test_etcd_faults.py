@@ -11,6 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from daprdockr.etcd.address import Access
 from daprdockr.etcd.follow import Follower
 from daprdockr.etcd.store import EtcdStore
+from daprdockr.etcd.turn import Turn
 from daprdockr.model.entries import Batch, Listing
 from daprdockr.model.errors import EtcdError, EtcdRefused, EtcdUnavailable
 from daprdockr.process.backoff import Backoff
@@ -30,8 +31,8 @@ class FaultCase(SynchronousTestCase):
         self.addCleanup(members.close)
         return members
 
-    def connect(self, access: Access, timeout: float = 3.0) -> EtcdStore:
-        store = EtcdStore(access, timeout)
+    def connect(self, access: Access, timeout: float = 3.0, turn: Turn | None = None) -> EtcdStore:
+        store = EtcdStore(access, timeout, turn=turn)
         self.addCleanup(store.close)
         return store
 
@@ -134,6 +135,27 @@ class MemberTests(FaultCase):
         self.addCleanup(members.cont, victim)
         ours[(victim + 1) % 3].put("/p/b", b"")
         self.assertNotEqual(self.until_told(listener, "/p/b"), [])
+
+    def test_frozen_member_found_out_by_a_beat(self) -> None:
+        """A beat that is not answered by the member which the watch is on moves the watch too, before its keepalive."""
+        members = self.start()
+        victim = (members.leader() + 1) % 3
+        other = (victim + 1) % 3
+        access, turn = Access.parse(f"{members.url(victim)},{members.url(other)}"), Turn()
+        store, beats = self.connect(access, turn=turn), self.connect(access, 1.0, turn)
+        lease = beats.grant(60).id
+        listener = self.follow(store, relist=3600.0)
+        store.put("/p/a", b"")
+        self.until_told(listener, "/p/a")
+        self.assertEqual(turn.number, 0)
+        members.stop(victim)
+        self.addCleanup(members.cont, victim)
+        self.assertEqual(beats.keep_alive(lease), 60)
+        store.put("/p/b", b"")
+        self.assertEqual(
+            [str(error) for error in self.until_told(listener, "/p/b")],
+            ["a member of etcd did not answer: the watch goes on at the next"],
+        )
 
     def test_quorum_lost_and_back(self) -> None:
         """Two of three are killed: calls fail within their time and the watch ends; then all goes on."""

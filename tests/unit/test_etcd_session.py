@@ -12,6 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from daprdockr.etcd.address import Access
 from daprdockr.etcd.session import STRIKES, Session
 from daprdockr.etcd.stubs import grpc
+from daprdockr.etcd.turn import Turn
 from daprdockr.model.errors import EtcdRefused, EtcdUnavailable
 
 Code = grpc.StatusCode
@@ -179,6 +180,16 @@ class SessionTests(SessionCase):
         self.assertEqual(self.call(session), "c")
         self.assertEqual(self.call(session), "c")
         self.assertFalse(any(call.wait_for_ready for call in cluster.calls))
+
+    def test_shared_turn(self) -> None:
+        """What one session finds out about an endpoint serves the others, which have channels of their own."""
+        turn = Turn(1)
+        first = MemoryCluster(names=("a", "b", "c"), outcomes=[LATE])
+        second = MemoryCluster(names=("a", "b", "c"))
+        sessions = [Session(self.access, 3.0, c.clock.seconds, c.open, turn) for c in (first, second)]
+        self.assertEqual(self.call(sessions[0], repeatable=True), "c")
+        self.assertEqual([call.lane for call in first.calls], ["b", "c"])
+        self.assertEqual(self.call(sessions[1]), "c")
 
     def test_lane_that_broke(self) -> None:
         """After a lane broke under a write, the next write takes another."""

@@ -38,6 +38,8 @@ SINGLE_MODULES = {
     "settings": "arguments",
     "options": "wiring",
     "tap": "wiring",
+    "foundation": "wiring",
+    "edges": "wiring",
     "composition": "wiring",
     "daemon": "wiring",
 }

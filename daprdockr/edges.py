@@ -1,0 +1,90 @@
+"""The edges of an agent, what the world sees: DNS and nginx, and the private etcd where there is one."""
+
+from __future__ import annotations
+
+import os
+from functools import cached_property
+from pathlib import Path
+
+from daprdockr.dns.addresses import host_addresses
+from daprdockr.dns.endpoint import Endpoint
+from daprdockr.dns.resolvconf import upstreams
+from daprdockr.dns.server import DnsServer
+from daprdockr.dns.zone import Zone
+from daprdockr.etcd.embedded import EmbeddedEtcd
+from daprdockr.foundation import Foundation
+from daprdockr.proxy.configuration import Listener
+from daprdockr.proxy.nginx import Nginx
+from daprdockr.proxy.program import NginxProgram
+from daprdockr.proxy.routes import Routing
+from daprdockr.proxy.surroundings import settings_here
+
+
+class Edges(Foundation):
+    """Each is None when its options are off."""
+
+    @cached_property
+    def embedded_etcd(self) -> EmbeddedEtcd | None:
+        settings = self.settings
+        if not settings.embedded_etcd:
+            return None
+        return EmbeddedEtcd(
+            access=settings.etcd,
+            directory=settings.state_dir / "etcd",
+            stop_at_exit=settings.ephemeral,
+            reactor=self.reactor,
+            environment=dict(os.environ),
+        )
+
+    @cached_property
+    def dns(self) -> DnsServer | None:
+        settings = self.settings
+        if not settings.dns:
+            return None
+        listen = [Endpoint(address, port) for address, port in settings.dns]
+        return DnsServer(
+            self.reactor,
+            listen=listen,
+            allow=settings.dns_allow,
+            upstreams=self._upstreams(listen),
+            host_addresses=host_addresses,
+        )
+
+    def _upstreams(self, listen: list[Endpoint]) -> tuple[Endpoint, ...]:
+        """The servers that were named, else those of /etc/resolv.conf that are not ourselves."""
+        if self.settings.dns_upstream is not None:
+            return tuple(Endpoint(address, port) for address, port in self.settings.dns_upstream)
+        own = {endpoint.address for endpoint in listen if endpoint.port == 53}
+        if own & {"0.0.0.0", "::"}:
+            own |= host_addresses()
+        try:
+            return upstreams(Path("/etc/resolv.conf").read_text(), own)
+        except OSError:
+            return ()
+
+    @cached_property
+    def nginx(self) -> Nginx | None:
+        settings = self.settings
+        if not settings.http:
+            return None
+        listeners = [Listener(address, port) for address, port in settings.http]
+        return Nginx(
+            program=NginxProgram(path=settings.nginx, environment=dict(os.environ), reactor=self.reactor),
+            settings=settings_here(settings.state_dir / "nginx", listeners),
+            reactor=self.reactor,
+            run=self.nginx_thread,
+            leave_running=not settings.ephemeral,
+        )
+
+    def resolvers(self) -> list[str]:
+        """This node's DNS as its containers can reach it: on port 53 of an address that is not loopback."""
+        bound = {endpoint.address for endpoint in self.dns.bound if endpoint.port == 53} if self.dns else set()
+        return [a for a in self.settings.host if a in bound and not a.startswith("127.") and a != "::1"]
+
+    def publish_zone(self, zone: Zone) -> None:
+        if self.dns is not None:
+            self.dns.publish(zone)
+
+    def publish_routing(self, routing: Routing) -> None:
+        if self.nginx is not None:
+            self.nginx.publish(routing.routes)

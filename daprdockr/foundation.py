@@ -1,0 +1,90 @@
+"""
+What all parts of an agent stand on: its settings, the mirror, the signals, threads, and connections to etcd and Engine.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable
+from functools import cached_property
+from typing import Any
+
+from daprdockr.agent.signal import Signal
+from daprdockr.agent.statedir import StateDir
+from daprdockr.agent.workers import Workers
+from daprdockr.engine.docker_engine import DockerEngine
+from daprdockr.etcd.store import EtcdStore
+from daprdockr.etcd.turn import Turn
+from daprdockr.guard.clock import boottime
+from daprdockr.model.cluster import Changes, Cluster
+from daprdockr.model.keys import Keys
+from daprdockr.model.names import ServiceName
+from daprdockr.model.seams import Engine, Store
+from daprdockr.settings import Settings
+
+ETCD_THREADS, BEAT_THREADS, STOP_THREADS = 4, 1, 8
+CALL_TIMEOUT = 2.0
+"""Seconds of a call to etcd. Short, because a write to a member whose host is gone waits for all of it."""
+
+STOP_GRACE = 15.0
+"""Seconds that stops in flight are given at exit: longer than the default ``StopTimeout``."""
+
+
+class Foundation:
+    """``cluster_changed`` and ``services_changed`` are the two signals by which the loops wake each other."""
+
+    boottime = staticmethod(boottime)
+
+    def __init__(self, *, settings: Settings, state: StateDir, reactor: Any) -> None:
+        self.settings = settings
+        self.state = state
+        self.reactor = reactor
+        self.keys = Keys(settings.prefix)
+        self.cluster = Cluster(self.keys)
+        self.cluster_changed: Signal[[Changes]] = Signal()
+        self.services_changed: Signal[[Iterable[ServiceName]]] = Signal()
+
+    # Threads and what is called in them.
+
+    @cached_property
+    def etcd_threads(self) -> Workers:
+        return Workers(name="etcd", size=ETCD_THREADS, reactor=self.reactor)
+
+    @cached_property
+    def beat_threads(self) -> Workers:
+        return Workers(name="heartbeat", size=BEAT_THREADS, reactor=self.reactor)
+
+    @cached_property
+    def docker_threads(self) -> Workers:
+        return Workers(name="docker", size=self.settings.docker_workers, reactor=self.reactor)
+
+    @cached_property
+    def stop_threads(self) -> Workers:
+        return Workers(name="stops", size=STOP_THREADS, reactor=self.reactor, grace=STOP_GRACE)
+
+    @cached_property
+    def nginx_thread(self) -> Workers:
+        """Its own, because a change of routes must not wait behind a slow call to Docker."""
+        return Workers(name="nginx", size=1, reactor=self.reactor)
+
+    @cached_property
+    def guard_thread(self) -> Workers:
+        return Workers(name="guard", size=1, reactor=self.reactor)
+
+    @cached_property
+    def etcd_turn(self) -> Turn:
+        """Of both stores; not all agents begin with the same endpoint."""
+        return Turn(random.randrange(1024))
+
+    @cached_property
+    def store(self) -> Store:
+        return EtcdStore(self.settings.etcd, timeout=CALL_TIMEOUT, turn=self.etcd_turn)
+
+    @cached_property
+    def beat_store(self) -> Store:
+        # A little less than the time between two beats: one that overran would cost the next one too.
+        return EtcdStore(self.settings.etcd, timeout=0.3 * self.settings.lease_ttl, turn=self.etcd_turn)
+
+    @cached_property
+    def engine(self) -> Engine:
+        return DockerEngine(self.settings.docker, self.settings.node)
