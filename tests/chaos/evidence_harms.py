@@ -57,6 +57,7 @@ MEANINGS = {
     "agent frozen": Trait.SILENCES,
     "agent stopped": Trait.SILENCES,
     "nginx killed": Trait.NOTHING,
+    "guard killed": Trait.NOTHING,
     "engine killed": Trait.STALLS_ENGINE | Trait.ENDS_CONTAINERS,
     "engine frozen": Trait.STALLS_ENGINE,
     "cut off": Trait.SILENCES | Trait.MEMBER,
