@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo cluster test venv lint types unit functional packaging coverage model bench-converge clean
+.PHONY: help demo cluster test venv lint types unit functional packaging coverage model bench-converge bench-failover bench-scale chaos clean
 
 # A root shell opened with plain "su" does not look there for dockerd and nginx.
 export PATH := $(PATH):/usr/sbin:/sbin
@@ -54,6 +54,19 @@ bench-converge: ## as root: from set to running, beside docker run and Swarm mod
 	@scripts/install-packages test
 	@$(MAKE) --silent --no-print-directory venv
 	@$(WITH_ENGINE) .test/bench-engine -- $(PYTHON) -m benchmarks.converge
+
+bench-scale: venv ## 100 and 1,000 agents in one process around a real etcd; half an hour
+	@$(PYTHON) -m benchmarks.scale
+
+bench-failover: ## as root: a host is cut off, its instances run elsewhere; beside Swarm mode on the same three hosts
+	@scripts/install-packages test
+	@$(MAKE) --silent --no-print-directory venv
+	@$(PYTHON) -m benchmarks.failover $(if $(TTL),--ttl $(TTL)) $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(TUNED),--tuned)
+
+chaos: ## as root: random faults on five hosts under load; SEED=7 FAULTS=100, else a seed is drawn and FAULTS is 10
+	@scripts/install-packages test
+	@$(MAKE) --silent --no-print-directory venv
+	@$(PYTHON) -m tests.chaos $(if $(SEED),--seed $(SEED)) $(if $(FAULTS),--faults $(FAULTS))
 
 clean: ## remove what the other targets made
 	rm -rf .venv .demo .test _trial_temp* build dist daprdockr.egg-info .mypy_cache .ruff_cache .hypothesis .coverage

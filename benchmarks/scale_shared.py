@@ -1,0 +1,159 @@
+"""
+What the agents of a fleet are given, and what they share.
+
+Note [What agents share]
+    The reactor, the processors and Python's lock; therefore Note [Slower time] in ``scale_pace``. Up to ``MOST_ALONE``
+    agents have all else for themselves, as on as many hosts: connections, watch, threads, state directory. More would
+    need ten thousand threads and thousands of connections: they share connections and pools of threads, in groups of
+    ``GROUP``, and one watch, whose every batch each agent's own mirror takes over.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+from attrs import field, frozen
+from twisted.internet.defer import Deferred, succeed
+
+from benchmarks.scale_pace import PacedReactor, PacedStore
+from benchmarks.scale_store import CountingStore, Tally
+from daprdockr.agent.mirror import Mirror
+from daprdockr.agent.workers import Workers
+from daprdockr.etcd.address import Access
+from daprdockr.etcd.follow import Follower
+from daprdockr.etcd.store import EtcdStore
+from daprdockr.etcd.turn import Turn
+from daprdockr.foundation import BEAT_THREADS, CALL_TIMEOUT, ETCD_THREADS, STOP_THREADS
+from daprdockr.model.entries import Batch, Listing
+from daprdockr.model.errors import EtcdError
+from daprdockr.model.keys import Keys
+from daprdockr.model.seams import Store
+from daprdockr.options import Options
+from daprdockr.settings import Settings
+
+T = TypeVar("T")
+
+MOST_ALONE = 200
+GROUP = 25
+DOCKER_THREADS = 8
+"""As by default."""
+
+RELIST = 60.0
+"""Seconds between two full lists, as by default."""
+
+
+@frozen
+class Surroundings:
+    """What all agents are given: the real reactor, how slow their time goes, and where etcd is."""
+
+    reactor: Any
+    pace: float
+    access: Access
+    keys: Keys
+    tally: Tally
+    directory: Path
+    ttl: int
+    agents_reactor: PacedReactor = field(init=False)
+
+    @agents_reactor.default
+    def _(self) -> PacedReactor:
+        return PacedReactor(self.reactor, self.pace)
+
+    def settings(self, node: str) -> Settings:
+        """An agent as by default, without what listens on a socket."""
+        options = Options({})
+        off = {"http": "off", "dns": "off", "api": "off", "host": "192.0.2.1", "dns-upstream": "none"}
+        own = {"node": node, "state-dir": str(self.directory / node), "lease-ttl": str(self.ttl)}
+        own |= {"etcd": str(self.access).replace(" ", ""), "prefix": self.keys.prefix}
+        options.parseOptions([word for name, value in (off | own).items() for word in (f"--{name}", value)])
+        return options.settings()
+
+    def store(self, timeout: float) -> Store:
+        """A connection to etcd; ``timeout`` in seconds of the agents."""
+        store = EtcdStore(self.access, timeout=timeout * self.pace, turn=Turn(random.randrange(1024)))
+        return PacedStore(store, self.pace)
+
+
+class Everyone:
+    """One watch for all: hands what it brings to each mirror."""
+
+    def __init__(self, around: Surroundings) -> None:
+        self._mirrors: list[Mirror] = []
+        store = CountingStore(around.store(CALL_TIMEOUT), around.keys, around.tally)
+        self._follower = Follower(store=store, prefix=around.keys.root, listener=self, relist=RELIST * around.pace)
+
+    def start(self) -> None:
+        self._follower.start()
+
+    def stop(self) -> None:
+        self._follower.stop()
+
+    def add(self, mirror: Mirror) -> None:
+        self._mirrors.append(mirror)
+
+    def remove(self, mirror: Mirror) -> None:
+        self._mirrors.remove(mirror)
+
+    def listed(self, listing: Listing) -> None:
+        for mirror in tuple(self._mirrors):
+            mirror.listed(listing)
+
+    def changed(self, batch: Batch) -> None:
+        for mirror in tuple(self._mirrors):
+            mirror.changed(batch)
+
+    def lost(self, error: EtcdError) -> None:
+        for mirror in tuple(self._mirrors):
+            mirror.lost(error)
+
+
+class Beside:
+    """Implements ``Following`` for one mirror of many."""
+
+    def __init__(self, everyone: Everyone, mirror: Mirror) -> None:
+        self._everyone = everyone
+        self._mirror = mirror
+
+    def start(self) -> None:
+        self._everyone.add(self._mirror)
+
+    def stop(self) -> None:
+        self._everyone.remove(self._mirror)
+
+
+class Lent(Workers):
+    """A pool of threads that does not start and stop with the agent who uses it."""
+
+    def __init__(self, pool: Workers) -> None:
+        self._lender = pool
+
+    def __call__(self, call: Callable[..., T], /, *args: Any, **kwargs: Any) -> Deferred[T]:
+        return self._lender(call, *args, **kwargs)
+
+    def startService(self) -> None:
+        self.running = 1
+
+    def stopService(self) -> Deferred[None]:
+        self.running = 0
+        return succeed(None)
+
+
+class Group:
+    """Connections and threads of one agent, or of some that share them."""
+
+    def __init__(self, around: Surroundings) -> None:
+        self.store = around.store(CALL_TIMEOUT)
+        self.beat_store = around.store(0.3 * around.ttl)
+        sizes = {"etcd": ETCD_THREADS, "heartbeat": BEAT_THREADS, "docker": DOCKER_THREADS, "stops": STOP_THREADS}
+        self.pools = {name: Workers(name=name, size=size, reactor=around.reactor) for name, size in sizes.items()}
+        for pool in self.pools.values():
+            pool.startService()
+
+    async def close(self) -> None:
+        for pool in self.pools.values():
+            await pool.stopService()
+        self.store.close()
+        self.beat_store.close()

@@ -1,0 +1,174 @@
+"""
+The wall clock jumps while an agent runs: nothing changes, because whatever is timed is timed by other clocks.
+
+Note [Whose clock jumps]
+    libfaketime stands before the agent's C library and shifts what it is told of the wall clock; monotonic clocks and
+    the times of files are left alone, as they are when somebody sets the clock of a machine. The processes that the
+    agent starts get the shift too. The Docker Engine and etcd do not, for Go asks the kernel and no library: so here
+    the agent's clock is also an hour away from theirs.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from http.client import HTTPConnection
+from pathlib import Path
+from time import monotonic
+
+from attrs import frozen
+from docker import APIClient
+
+from daprdockr.etcd.store import EtcdStore
+from tests.functional import etcd_members
+from tests.functional.agent_process import AgentProcess
+from tests.functional.docker_engine import engine_url, sample_image, until
+from tests.functional.etcd_members import shared
+from tests.functional.test_agent_path import HTTP, AgentTestCase
+
+LIBRARIES = Path("/usr/lib")
+FORWARD, BACK = timedelta(hours=1), timedelta(hours=-1)
+TTL = 3
+"""Seconds of the lease."""
+
+NEAR = timedelta(minutes=10)
+"""What a busy machine may take to answer, at the very most, and much less than a jump."""
+
+
+def library() -> str:
+    """The preloaded part of libfaketime; "" without it."""
+    return next(iter(map(str, sorted(LIBRARIES.glob("*/faketime/libfaketimeMT.so.1")))), "")
+
+
+def missing() -> str | None:
+    """Why these tests are skipped; None to run them, which fails loudly where ``CI`` is set."""
+    if library() or os.environ.get("CI"):
+        return etcd_members.missing()
+    return "not installed: libfaketime (Debian)"
+
+
+class Clock:
+    """The wall clock of one agent: ahead of the real one by an offset that can be changed at any time."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self.ahead(timedelta())
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """See /usr/share/doc/libfaketime/README.gz."""
+        return {
+            "LD_PRELOAD": library(),
+            "FAKETIME_TIMESTAMP_FILE": str(self._file),
+            "FAKETIME_NO_CACHE": "1",
+            "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+            "NO_FAKE_STAT": "1",
+        }
+
+    def ahead(self, offset: timedelta) -> None:
+        """Whole at any moment, because the file is read whenever anybody asks what time it is."""
+        fresh = self._file.with_suffix(".new")
+        fresh.write_text(f"{offset.total_seconds():+.0f}")
+        fresh.replace(self._file)
+
+
+@frozen
+class Held:
+    """What must stay: the containers with the times of their starts, and the claims with fence and lease."""
+
+    starts: dict[str, str]
+    claims: dict[str, tuple[int, int]]
+
+
+class ClockJumpTests(AgentTestCase):
+    """The wall clock of a running agent is set an hour forward, then two hours back."""
+
+    skip = missing()
+
+    def setUp(self) -> None:
+        self.agent = AgentProcess(shared().urls, engine_url())
+        self.addCleanup(self.agent.close)
+        self.clock = Clock(self.agent.home / "clock")
+        self.agent.environment = self.clock.environment
+        self.web = f"web.{self.agent.group}"
+        self.agent.start(TTL)
+        self.define(2)
+        self.addresses = self.agent.dig(f"{self.web}.container")
+        self.engine = APIClient(base_url=self.agent.engine, version="auto")
+        self.addCleanup(self.engine.close)
+        self.store = EtcdStore(shared().access)
+        self.addCleanup(self.store.close)
+
+    def define(self, instances: int) -> None:
+        self.agent.define(self.web, instances, sample_image(), Http=HTTP)
+        self.everyone = {f"{number}.{self.web} 1" for number in range(1, instances + 1)}
+        until(lambda: self.agent.served_by("demo.test") == self.everyone)
+
+    def jump(self, offset: timedelta) -> None:
+        """Set the agent's clock, and see that it goes by it, at once and after more than two leases."""
+        self.clock.ahead(offset)
+        self.assert_ahead(offset)
+        over = monotonic() + 2.5 * TTL
+        until(lambda: monotonic() > over)
+        self.assert_ahead(offset)
+
+    def assert_ahead(self, offset: timedelta) -> None:
+        """By its word on the API, which Twisted's web server dates."""
+        with closing(HTTPConnection("127.0.0.1", self.agent.api_port, timeout=30)) as connection:
+            connection.request("GET", "/healthz")
+            told = parsedate_to_datetime(connection.getresponse().headers["Date"])
+        self.assertApproximates(told, datetime.now(UTC) + offset, NEAR)
+
+    def held(self) -> Held:
+        listing = self.store.list(f"/{self.agent.group}/instances/")
+        return Held(
+            {id: self.engine.inspect_container(id)["State"]["StartedAt"] for id in self.agent.ids(self.web)},
+            {entry.key: (entry.create_revision, entry.lease) for entry in listing.entries},
+        )
+
+    def after_each_jump(self, then: Callable[[], object]) -> None:
+        for offset in (FORWARD, BACK):
+            self.jump(offset)
+            then()
+
+    def assert_answers(self) -> None:
+        """Names, routes and health are what they were."""
+        until(self.agent.is_well)
+        self.assertEqual(self.agent.dig(f"{self.web}.container"), self.addresses)
+        self.assertEqual(self.agent.served_by("demo.test"), self.everyone)
+
+    def test_nothing_changes(self) -> None:
+        """No container stops or restarts, lease and claims are the same ones, names and routes answer."""
+        before = self.held()
+        self.assertEqual((len(before.starts), len(before.claims)), (2, 2))
+        self.after_each_jump(self.assert_answers)
+        self.assertEqual(self.held(), before)
+
+    def test_container_killed(self) -> None:
+        """It is started again: no pause after a death is reckoned by the wall clock."""
+        before = self.held()
+        self.after_each_jump(self.kill_one)
+        self.assertEqual(self.agent.ids(self.web), list(before.starts))
+        self.assertEqual(self.held().claims, before.claims)
+        self.assert_answers()
+
+    def kill_one(self) -> None:
+        container = self.agent.ids(self.web)[0]
+        pid = self.agent.pid_of(container)
+        os.kill(pid, signal.SIGKILL)
+        until(lambda: self.agent.pid_of(container) not in (0, pid))
+        self.agent.command("wait", self.web, "-timeout", "60")
+
+    def test_definition_changed(self) -> None:
+        """More instances are placed, and those there were are left alone."""
+        before = self.held()
+        counts = iter((3, 4))
+        self.after_each_jump(lambda: self.define(next(counts)))
+        after = self.held()
+        self.assertEqual({id: after.starts.get(id) for id in before.starts}, before.starts)
+        self.assertEqual({key: after.claims.get(key) for key in before.claims}, before.claims)
+        self.assertEqual(len(after.claims), 4)
