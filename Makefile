@@ -55,8 +55,10 @@ bench-converge: ## as root: from set to running, beside docker run and Swarm mod
 	@$(MAKE) --silent --no-print-directory venv
 	@$(WITH_ENGINE) .test/bench-engine -- $(PYTHON) -m benchmarks.converge
 
-bench-scale: venv ## 100 and 1,000 agents in one process around a real etcd; half an hour
-	@$(PYTHON) -m benchmarks.scale
+bench-scale: ## as root: 100 and 1,000 agents in one process; an hour on two cores; ARGS="--agents 100:20"
+	@scripts/install-packages test
+	@$(MAKE) --silent --no-print-directory venv
+	@$(PYTHON) -m benchmarks.scale $(ARGS)
 
 bench-failover: ## as root: a host is cut off, its instances run elsewhere; beside Swarm mode on the same three hosts
 	@scripts/install-packages test

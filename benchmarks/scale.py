@@ -1,7 +1,7 @@
 """
 The race at scale: 100 and 1,000 agents in one process, around a real etcd, with Docker in memory.
 
-    .venv/bin/python -m benchmarks.scale [--agents 100:20,1000:100] [--instances 1000]
+    .venv/bin/python -m benchmarks.scale [--agents 100:20,1000:60] [--instances 1000]
 
 Each run starts all agents at once, has the instances of ten services placed, leaves the agents alone for a while, and
 then loses a node that has 100 instances more. Prints a table with the goals; the exit status says only whether the
@@ -44,7 +44,7 @@ from daprdockr.model.keys import Keys
 from daprdockr.model.parts import Constraint, Placement
 from tests.functional.etcd_members import EtcdMembers
 
-RUNS = "100:20,1000:100"
+RUNS = "100:20,1000:60"
 INSTANCES = 1000
 SERVICES = 10
 LOST_INSTANCES = 100

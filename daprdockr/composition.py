@@ -21,6 +21,7 @@ from daprdockr.agent.carry_out import CarryOut
 from daprdockr.agent.claim_steps import ClaimSteps
 from daprdockr.agent.container_steps import ContainerSteps
 from daprdockr.agent.ephemeral import Ephemeral
+from daprdockr.agent.exodus import Exodus
 from daprdockr.agent.gather import Gather
 from daprdockr.agent.guard_process import GuardProcess, guard_process
 from daprdockr.agent.guarded import Guarded
@@ -51,6 +52,8 @@ class Composition(Edges):
         """In the order they start. :raises BadInput: an option does not fit this machine."""
         self.cluster_changed.subscribe(self.journal.on_changes)
         self.cluster_changed.subscribe(self.own_claims.on_changes)  # before those who ask it
+        self.cluster_changed.subscribe(self.exodus.on_changes)  # so are these
+        self.cluster_changed.subscribe(self.heartbeat.on_changes)
         self.cluster_changed.subscribe(self.publish.on_changes)
         self.cluster_changed.subscribe(self.reconcile.on_changes)
         self.services_changed.subscribe(self.guarded.on_changes)
@@ -183,6 +186,10 @@ class Composition(Edges):
         return OwnClaims(node=self.settings.node, cluster=self.cluster)
 
     @cached_property
+    def exodus(self) -> Exodus:
+        return Exodus(clock=self.reactor.seconds, cluster=self.cluster, ttl=self.settings.lease_ttl)
+
+    @cached_property
     def unanswered(self) -> Unanswered:
         return Unanswered()
 
@@ -198,6 +205,7 @@ class Composition(Edges):
             health=self.health,
             own_claims=self.own_claims,
             unanswered=self.unanswered,
+            exodus=self.exodus,
             rebalance=not self.settings.no_rebalance,
         )
 

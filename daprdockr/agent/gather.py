@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
+from daprdockr.agent.exodus import Exodus
 from daprdockr.agent.first_seen import FirstSeen
 from daprdockr.agent.health import HealthChecks
 from daprdockr.agent.heartbeat import Heartbeat
@@ -39,6 +40,7 @@ class Gather:
         health: HealthChecks,
         own_claims: OwnClaims,
         unanswered: Unanswered,
+        exodus: Exodus,
         rebalance: bool,
     ) -> None:
         self._node = node
@@ -57,6 +59,7 @@ class Gather:
         self._health = health
         self._own_claims = own_claims
         self._unanswered = unanswered
+        self._exodus = exodus
 
     def here(self) -> Here:
         """This node, as it is now. Without the Engine it claims nothing: it could not keep its word."""
@@ -110,6 +113,7 @@ class Gather:
             surplus_since=self._surplus_since(name, self._surplus(name), now),
             stopping=self._host.stopping_now,
             unanswered=self._unanswered.of(name),
+            adopt_until=self._exodus.until,
         )
 
     def _candidates(self) -> tuple[Candidate, ...]:

@@ -23,6 +23,7 @@ from twisted.logger import Logger
 
 from daprdockr.agent.registration import Registration
 from daprdockr.agent.statedir import StateDir
+from daprdockr.model.cluster import Changes
 from daprdockr.model.errors import EtcdError
 from daprdockr.model.seams import Run, Store
 
@@ -66,6 +67,8 @@ class Heartbeat(Service):
         self._lease = 0
         self._until = 0.0
         self._beats = 0
+        self._beating = False
+        self._listed = False
         self._trouble = ""
         self._told = 0
         self._loop = LoopingCall(self._beat)
@@ -100,8 +103,19 @@ class Heartbeat(Service):
         if lease:
             await self._run(self._store.revoke, lease)
 
+    def on_changes(self, changes: Changes) -> None:
+        """Beat at once when our own record vanished: Note [Many leases at once] in ``exodus``."""
+        if not changes.nodes:
+            return
+        was_listed, self._listed = self._listed, self._registration.is_listed()
+        if was_listed and not self._listed and self.running:
+            Deferred.fromCoroutine(self._beat())
+
     async def _beat(self) -> None:
         """Never raises: a LoopingCall whose function raised would be over for good."""
+        if self._beating:
+            return
+        self._beating = True
         try:
             if not await self._renew():
                 await self._begin()
@@ -113,6 +127,8 @@ class Heartbeat(Service):
             self._tell(str(error))
         except Exception:
             self.log.failure("a heartbeat failed")
+        finally:
+            self._beating = False
         if self.lease != self._told:
             self._told = self.lease
             self._on_change()

@@ -56,6 +56,10 @@ class Registration:
         """Whether the record is there, as far as known."""
         return self._lease == lease != 0
 
+    def is_listed(self) -> bool:
+        """Whether the mirror shows the record that stands."""
+        return self._is_listed(self._lease)
+
     async def keep(self, lease: int, beats: int) -> None:
         """
         To be called after each good beat, the ``beats``-th under this lease. Afterwards ``trouble`` says why the record

@@ -46,8 +46,9 @@ def free(situation: Situation, now: float) -> Iterator[Step | Wait]:
     places = sorted((order.index(node), i) for i, order in ranking.items() if node in order)
     for place, instance in [*((0, i) for i in titles), *places][:room]:
         due = situation.free_since.get(instance.number, now) + place * PATIENCE
-        take = TakeClaim(instance, tell(situation, instance, definition, now))
-        yield take if due <= now else Wait(due)
+        due = due if instance in titles else max(due, situation.adopt_until)
+        # What waits is not made yet: there may be hundreds that others are going to claim.
+        yield TakeClaim(instance, tell(situation, instance, definition, now)) if due <= now else Wait(due)
 
 
 def _is_title(situation: Situation, definition: Definition, container: ContainerState, now: float) -> bool:

@@ -8,7 +8,8 @@ Note [Claims arrive one by one]
     are not, in no order. Nobody's share may move by that, or nodes reach for what is another's. So each node's number
     of instances is found first, which only depends on how many there are; and each instance then goes, by its number
     and not by what was claimed, to the node whose turn it is among those that have not got theirs. What others claim
-    of this service counts in no other way: the room that it takes is room for one less.
+    of this service counts in no other way: the room that it takes is room for one less. Claims of other services, which
+    may arrive meanwhile, only count for who gets one more than others; the turns go round in an order of their own.
 """
 
 from __future__ import annotations
@@ -46,10 +47,11 @@ def rank(
     shares = _shares(nodes, len(wanted), held, most, failing)
     left = {node: shares[node] - held.get(node, 0) for node in nodes}
     takers = sorted((node for node in nodes if most[node] > held.get(node, 0)), key=lambda n: (n in failing, shares[n]))
+    round_ = sorted(nodes, key=lambda node: _tie(wanted[0].service, node))
     ranking: dict[InstanceName, tuple[str, ...]] = {}
     for instance in wanted:
-        turn = instance.number % len(nodes) if nodes else 0
-        first = next((node for node in nodes[turn:] + nodes[:turn] if left[node]), None)
+        turn = instance.number % len(round_) if round_ else 0
+        first = next((node for node in round_[turn:] + round_[:turn] if left[node]), None)
         if first is None:
             ranking[instance] = ()
         else:

@@ -45,7 +45,8 @@ class Situation:
     those who take instances over from their owners; ``leaving`` are our instances that should get one, and from when
     on; ``surplus_since`` is when our copy of an instance was first seen to have a healthy owner elsewhere.
     ``stopping`` are containers that are being stopped, though they may still run; ``unanswered`` are instances about
-    which a write of ours is under way, or its answer was lost, so that we may own them without knowing it.
+    which a write of ours is under way, or its answer was lost, so that we may own them without knowing it. Until
+    ``adopt_until`` nothing is claimed but what runs here.
     """
 
     here: Here
@@ -66,6 +67,7 @@ class Situation:
     surplus_since: Mapping[int, float] = field(factory=dict)
     stopping: Collection[str] = frozenset()
     unanswered: Collection[int] = frozenset()
+    adopt_until: float = 0.0
 
     def of(self, instance: InstanceName) -> tuple[ContainerState, ...]:
         """This node's containers of one instance: running ones first, then by start, the latest first."""

@@ -32,8 +32,8 @@ from tests.functional.test_agent_path import HTTP, AgentTestCase
 
 LIBRARIES = Path("/usr/lib")
 FORWARD, BACK = timedelta(hours=1), timedelta(hours=-1)
-TTL = 3
-"""Seconds of the lease."""
+TTL = 6
+"""Seconds of the lease: a machine that is busy with other tests may be slow for half of it."""
 
 NEAR = timedelta(minutes=10)
 """What a busy machine may take to answer, at the very most, and much less than a jump."""
@@ -109,10 +109,10 @@ class ClockJumpTests(AgentTestCase):
         until(lambda: self.agent.served_by("demo.test") == self.everyone)
 
     def jump(self, offset: timedelta) -> None:
-        """Set the agent's clock, and see that it goes by it, at once and after more than two leases."""
+        """Set the agent's clock, and see that it goes by it, at once and after more than a lease."""
         self.clock.ahead(offset)
         self.assert_ahead(offset)
-        over = monotonic() + 2.5 * TTL
+        over = monotonic() + 1.3 * TTL
         until(lambda: monotonic() > over)
         self.assert_ahead(offset)
 

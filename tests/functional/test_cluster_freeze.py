@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.functional.cluster import Cluster, missing
@@ -53,6 +55,19 @@ class EtcdTests(ClusterTestCase):
         self.assertEqual(self.cluster.starts(), self.starts)
         self.assertEqual(self.cluster.shares(WEB), [4, 4, 4])
         self.grow()
+
+    def test_leases_revoked(self) -> None:
+        """etcd ends the leases of two hosts of three, as it can after an election: nothing is started twice."""
+        listed = json.loads(self.cluster.etcd.etcdctl("get", "--prefix", "/daprdockr/nodes/", "-w", "json"))
+        leases = [f"{entry['lease']:x}" for entry in listed["kvs"]]
+        self.assertEqual(len(leases), 3)
+        for lease in leases[:2]:
+            self.cluster.etcd.etcdctl("lease", "revoke", lease)
+        self.cluster.until_well()
+        self.cluster.outlive_leases()
+        self.until_settled()
+        self.assertEqual(self.cluster.starts(), self.starts)
+        self.assertEqual(self.cluster.shares(WEB), [4, 4, 4])
 
     def test_leader_killed(self) -> None:
         """Two members are enough to go on with."""

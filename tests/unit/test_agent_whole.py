@@ -457,6 +457,22 @@ class SeveralNodesTests(SynchronousTestCase):
         self.cluster.advance(10 + DRAIN)
         self.assertEqual((a.docker.states, len(b.running)), ([], 2))
 
+    def test_leases_revoked(self) -> None:
+        """etcd ends the leases of most nodes at once: each takes up what it runs, and nothing is started twice."""
+        self.agents.append(self.cluster.add("c"))
+        self.cluster.define(definition(instances=6))
+        self.cluster.advance(1)
+        before = [starts(agent) for agent in self.agents]
+        self.assertEqual(self.shares(), [2, 2, 2])
+        for agent in self.agents[1:]:
+            self.cluster.store.revoke(agent.heartbeat.lease)
+        self.cluster.advance(0.5)
+        told = self.cluster.claims
+        self.assertEqual((len(told), {record.healthy for record in told.values()}), (6, {True}))
+        self.cluster.advance(3 * TTL)
+        self.assertEqual([starts(agent) for agent in self.agents], before)
+        self.assertEqual(Counter(record.node for record in self.cluster.claims.values()), {"a": 2, "b": 2, "c": 2})
+
     def test_frozen(self) -> None:
         """A node that was frozen beyond its lease finds out that it has lost it, and nothing runs twice for long."""
         self.cluster.define(definition(instances=2))

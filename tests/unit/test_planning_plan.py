@@ -190,6 +190,13 @@ class AdoptionTests(PlanTestCase):
         """What runs is adopted as it is; it is replaced only with the claim in hand."""
         self.assert_steps(situation(containers=(OLD,)), TakeClaim(FIRST, running_record(OLD)))
 
+    def test_many_leases_at_once(self) -> None:
+        """While nodes that vanished together may come back, only what runs here is claimed."""
+        until = NOW + 3.0
+        seen = situation(definition(instances=2), containers=(RUNNING,), adopt_until=until)
+        self.assertEqual(plan(seen, NOW), Plan((TakeClaim(FIRST, running_record(RUNNING)),), until))
+        self.assertEqual(len(plan(evolve(seen, adopt_until=NOW), NOW).steps), 2)
+
     def test_a_stopped_container(self) -> None:
         """After a power cut the node that had an instance goes on with it, whatever its rank, unless it came late."""
         for nodes in (candidates("a", "b", a=9), candidates("b"), ()):

@@ -1,0 +1,46 @@
+"""
+Whether nodes vanish one by one, as hosts die, or many at once, which hosts do not.
+
+Note [Many leases at once]
+    etcd may end the leases of nodes that are as well as ever: a leader that was stopped for a while and goes on can do
+    so before it learns that it leads no more (etcd issue 15247), and when a leader was away nobody could beat. Each of
+    these nodes takes up its claims again as soon as it notices. The few that kept theirs must not be quicker, or they
+    start everything a second time and the first copies go as surplus. So after a node vanished nothing is claimed for a
+    moment, in which others of the same blow are seen to vanish too; and when it were two or more, and half of all,
+    only what runs here is claimed for the time of a lease. A death of half the hosts is noticed so much later.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from daprdockr.model.cluster import Changes, Cluster
+
+MOMENT = 0.25
+"""Seconds in which leases that end together are seen to end, from the first to the last."""
+
+
+class Exodus:
+    """:param clock: monotonic seconds. :param ttl: of a lease, in seconds."""
+
+    def __init__(self, *, clock: Callable[[], float], cluster: Cluster, ttl: float) -> None:
+        self._clock = clock
+        self._cluster = cluster
+        self._ttl = ttl
+        self._nodes: frozenset[str] = frozenset()
+        self._vanished: dict[str, float] = {}
+        self.until = 0.0
+        """Until then nothing is claimed but what runs here."""
+
+    def on_changes(self, changes: Changes) -> None:
+        """To be told of changes before anybody who asks for ``until``."""
+        if not changes.nodes:
+            return
+        now = self._clock()
+        present = frozenset(self._cluster.nodes)
+        gone, self._nodes = self._nodes - present, present
+        self._vanished = {name: at for name, at in self._vanished.items() if at > now - MOMENT}
+        self._vanished.update(dict.fromkeys(gone, now))
+        if gone:
+            many = len(self._vanished) >= max(2, len(present - self._vanished.keys()))
+            self.until = max(self.until, now + (self._ttl if many else MOMENT))

@@ -1,0 +1,69 @@
+"""One node that vanishes is dead; many at once are not."""
+
+from __future__ import annotations
+
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
+
+from daprdockr.agent.exodus import MOMENT, Exodus
+from daprdockr.model.cluster import Cluster
+from daprdockr.model.keys import Keys
+from daprdockr.model.records import NodeRecord
+from tests.fakes.store import MemoryStore
+
+KEYS = Keys()
+TTL = 6.0
+
+
+class ExodusTests(SynchronousTestCase):
+    """Nodes ``a`` to ``e``; a test lets some vanish."""
+
+    def setUp(self) -> None:
+        self.clock = Clock()
+        self.clock.advance(100)
+        self.store = MemoryStore()
+        self.cluster = Cluster(KEYS)
+        self.exodus = Exodus(clock=self.clock.seconds, cluster=self.cluster, ttl=TTL)
+        self.leases = {node: self.store.grant(600).id for node in "abcde"}
+        for node, lease in self.leases.items():
+            self.store.put(KEYS.node(node), NodeRecord().encode(), lease)
+        self.hear()
+
+    def hear(self) -> None:
+        while (batch := self.store.since(KEYS.root, self.cluster.revision + 1)) is not None:
+            self.exodus.on_changes(self.cluster.apply(batch))
+
+    def vanish(self, nodes: str) -> float:
+        """Let nodes vanish one after another; for how long nothing is claimed now."""
+        for node in nodes:
+            self.store.revoke(self.leases[node])
+            self.hear()
+        return max(0.0, self.exodus.until - self.clock.seconds())
+
+    def test_nobody(self) -> None:
+        """As long as nobody vanishes there is nothing to wait for."""
+        self.assertLess(self.exodus.until, self.clock.seconds())
+
+    def test_one(self) -> None:
+        """One node that vanishes costs a moment, in which others might."""
+        self.assertEqual(self.vanish("a"), MOMENT)
+
+    def test_a_minority(self) -> None:
+        """So do two of five, which may have shared a switch."""
+        self.assertEqual(self.vanish("ab"), MOMENT)
+
+    def test_half(self) -> None:
+        """When those that vanished are as many as those that stay, they have the time of a lease to come back."""
+        self.assertEqual(self.vanish("abc"), TTL)
+
+    def test_half_of_two(self) -> None:
+        """One of two is a dead host like any other."""
+        self.vanish("abc")
+        self.clock.advance(2 * TTL)
+        self.assertEqual(self.vanish("d"), MOMENT)
+
+    def test_one_after_another(self) -> None:
+        """Nodes that vanish with time in between are not one blow."""
+        self.vanish("ab")
+        self.clock.advance(MOMENT + 0.01)
+        self.assertEqual(self.vanish("c"), MOMENT)
