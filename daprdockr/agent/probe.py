@@ -11,7 +11,7 @@ from twisted.internet.endpoints import TCP4ClientEndpoint, TCP6ClientEndpoint
 from twisted.internet.protocol import Factory, connectionDone
 from twisted.internet.protocol import Protocol as StreamProtocol
 from twisted.python.failure import Failure
-from twisted.web.client import Agent, ResponseDone
+from twisted.web.client import Agent, HTTPConnectionPool, ResponseDone
 from twisted.web.http import PotentialDataLoss
 
 from daprdockr.model.parts import Health
@@ -62,7 +62,7 @@ class RealProbe:
         host = f"[{target.host}]" if ":" in target.host else target.host
         response = await treq.get(
             f"http://{host}:{target.port}{target.check.path}",
-            agent=Agent(self._reactor, connectTimeout=target.check.timeout),
+            agent=Agent(self._reactor, connectTimeout=target.check.timeout, pool=_quiet_pool(self._reactor)),
             allow_redirects=False,
             timeout=target.check.timeout,
             reactor=self._reactor,
@@ -77,6 +77,17 @@ class RealProbe:
         check = target.check
         status = await self._run(self._engine.execute, target.container, check.command, check.timeout)
         return f"exit status {status}" if status else None
+
+
+def _quiet_pool(reactor: Any) -> HTTPConnectionPool:
+    """One that keeps no connection, and whose factories do not log two lines for each: half of an agent's log."""
+    pool = HTTPConnectionPool(reactor, persistent=False)
+    pool._factory = _QuietFactory
+    return pool
+
+
+class _QuietFactory(HTTPConnectionPool._factory):  # type: ignore[misc, valid-type]  # it has no public name
+    noisy = False
 
 
 class _Unread(StreamProtocol):

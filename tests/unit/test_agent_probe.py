@@ -7,6 +7,7 @@ from typing import Any
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.error import ConnectionRefusedError
 from twisted.internet.protocol import Factory, Protocol, connectionDone
+from twisted.logger import capturedLogs
 from twisted.python.failure import Failure
 from twisted.trial.unittest import TestCase
 from twisted.web.client import ResponseFailed
@@ -95,6 +96,12 @@ class HttpTests(ProbeCase):
         """A status from 200 to 399 is well; nobody follows a redirect."""
         for status in (b"200 OK", b"204 No Content", b"302 Found\r\nLocation: http://127.0.0.1:1/", b"399 Odd"):
             self.assertIsNone(await self.answer(b"HTTP/1.1 " + status + b"\r\nContent-Length: 0\r\n\r\n"))
+
+    async def test_says_nothing(self) -> None:
+        """A look leaves no line in the log, of which there would be two for each."""
+        with capturedLogs() as logged:
+            await self.answer(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+        self.assertEqual([event["log_namespace"] for event in logged if "client" in event["log_namespace"]], [])
 
     async def test_not_well(self) -> None:
         """Any other status is the complaint."""
