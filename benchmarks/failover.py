@@ -47,6 +47,9 @@ LOOK = 0.02
 REST = 3.0
 """Seconds that the hosts stay cut off after the takeover, and stay healed before it is looked at who was restarted."""
 
+TRIES = 5
+"""How often instances are placed anew until each host has as many."""
+
 TUNED_HEARTBEAT, TUNED_DELAY = "2s", "0s"
 
 
@@ -98,11 +101,10 @@ def measure(cluster: Cluster, team: Team, turn: Turn, result: Result) -> None:
     """One turn of one contender. :raises AssertionError: when what was waited for did not come true."""
     others = [host for host in cluster.hosts if host.number != turn.cut]
     team.come(cluster.host(turn.leader))
-    team.place(COUNT)
+    place_evenly(team, cluster, result)
     if team.leader().number != turn.leader:
         raise BenchFailed(f"{team.contender.name}: the leader did not stay on host{turn.leader}")
-    placed, before = team.containers.shares(cluster.hosts), team.containers.starts(others)
-    load = os.getloadavg()[0]
+    before, load = team.containers.starts(others), os.getloadavg()[0]
 
     elapsed = stopwatch()
     cluster.network.cut_from_all(turn.cut)
@@ -121,9 +123,27 @@ def measure(cluster: Cluster, team: Team, turn: Turn, result: Result) -> None:
     result.add(team.contender, turn.cut == turn.leader, seconds, kept)
     told = ", ".join(f"{value:.2f} s {stage}" for stage, value in seconds.items())
     healed = f"then {team.containers.shares(cluster.hosts)}, {kept.lost} of {kept.ran} restarted"
-    say(f"    {team.contender.name}: {placed}, load {load:.1f}, {told}; {healed}")
+    say(f"    {team.contender.name}: load {load:.1f}, {told}; {healed}")
     team.clear()
     team.go()
+
+
+def place_evenly(team: Team, cluster: Cluster, result: Result) -> None:
+    """
+    Place them anew until each host has as many: to lose a host that has none, or most, could not be compared.
+
+    :raises BenchFailed: if it took too many tries.
+    """
+    even = "/".join([str(COUNT // HOSTS)] * HOSTS)
+    for _ in range(TRIES):
+        team.place(COUNT)
+        shares = team.containers.shares(cluster.hosts)
+        result.add_placement(team.contender, shares)
+        if shares == even:
+            return
+        say(f"    {team.contender.name}: placed {shares}, load {os.getloadavg()[0]:.1f}: once more")
+        team.clear()
+    raise BenchFailed(f"{team.contender.name} did not place {even} in {TRIES} tries")
 
 
 def stopwatch() -> Callable[[], float]:

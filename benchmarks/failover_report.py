@@ -6,6 +6,7 @@ The goal is the third row of the design's figures; one that is missed is told, a
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
 from attrs import Factory, frozen
@@ -63,10 +64,15 @@ class Kept:
 
 @frozen
 class Result:
-    """All that was measured. ``kept`` is by the name of the contender."""
+    """All that was measured. ``kept``, and how often which ``shares`` were seen, by the name of the contender."""
 
     figures: Figures = Factory(Figures)
     kept: dict[str, Kept] = Factory(dict)
+    shares: dict[str, Counter[str]] = Factory(dict)
+
+    def add_placement(self, contender: Contender, shares: str) -> None:
+        """Take note of how new instances were placed, as in 4/4/4."""
+        self.shares.setdefault(contender.name, Counter())[shares] += 1
 
     def add(self, contender: Contender, leaders: bool, seconds: Mapping[str, float], kept: Kept) -> None:
         """Take over one round, in which the leader's host was cut off or another one; ``seconds`` is by stage."""
@@ -81,8 +87,8 @@ def report(result: Result, contenders: Sequence[Contender]) -> str:
     rows: list[Sequence[str]] = [TITLES]
     for contender in contenders:
         rows += _rows(result.figures, contender)
-    lines = [*aligned(rows), "", *_all_rounds(result.figures, contenders), "", "after the heal:"]
-    return "\n".join([*lines, *_healed(result, contenders)])
+    lines = [*aligned(rows), "", *_all_rounds(result.figures, contenders), "", "new instances on the hosts:"]
+    return "\n".join([*lines, *_placed(result, contenders), "", "after the heal:", *_healed(result, contenders)])
 
 
 def _rows(figures: Figures, contender: Contender) -> Iterable[Sequence[str]]:
@@ -118,6 +124,12 @@ def _all_rounds(figures: Figures, contenders: Iterable[Contender]) -> Iterable[s
             f"{column} {' '.join(f'{v:.2f}' for v in sorted(values))}" for column, values in told.items() if values
         ]
         yield f"all rounds, {contender.name}: {'; '.join(parts) or ABSENT}"
+
+
+def _placed(result: Result, contenders: Iterable[Contender]) -> Iterable[str]:
+    for contender in contenders:
+        seen = result.shares.get(contender.name, Counter()).most_common()
+        yield f"{contender.name}: {', '.join(f'{count} times {shares}' for shares, count in seen) or ABSENT}"
 
 
 def _healed(result: Result, contenders: Iterable[Contender]) -> Iterable[str]:

@@ -22,7 +22,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from attrs import evolve
+from attrs import evolve, frozen
 from twisted.internet.defer import Deferred
 from twisted.internet.task import LoopingCall, deferLater, react
 from twisted.internet.threads import deferToThread
@@ -66,6 +66,13 @@ PATIENCE = 240.0
 PATIENCE_PACED = 40.0
 
 TURN = 0.05
+
+
+@frozen
+class _Counts:
+    asked: Counter[str]
+    told: Counter[str]
+    etcd_processor: float
 
 
 class Race:
@@ -168,23 +175,27 @@ class Race:
 
     async def _measure(self, name: str, part: Callable[[], Awaitable[object]]) -> None:
         """Do a part, and note it even if it does not end as it was meant to."""
-        told = await deferToThread(asked, self._urls)
-        etcd_processor = await deferToThread(processor_time, self._urls)
-        begin, processor, so_far = time.monotonic(), time.process_time(), self._tally.so_far()
+        before = await deferToThread(self._count)
+        begin, processor = time.monotonic(), time.process_time()
         self._longest_turn = 0.0
         try:
             await part()
         finally:
             seconds, processor = time.monotonic() - begin, time.process_time() - processor
+            after = await deferToThread(self._count)
             self.run.parts[name] = Part(
                 seconds=seconds / self._clock.pace,
-                asked=self._tally.so_far() - so_far,
-                told=await deferToThread(asked, self._urls) - told,
+                asked=after.asked - before.asked,
+                told=after.told - before.told,
                 processor=processor,
-                etcd_processor=await deferToThread(processor_time, self._urls) - etcd_processor,
+                etcd_processor=after.etcd_processor - before.etcd_processor,
                 longest_turn=self._longest_turn,
             )
             say(f"  {name}: {seconds:.0f} s, {processor:.0f} s of processor time, {self._claims}")
+
+    def _count(self) -> _Counts:
+        """In a thread, at one go: to come back to the reactor may take seconds."""
+        return _Counts(self._tally.so_far(), asked(self._urls), processor_time(self._urls))
 
     def _turn(self) -> None:
         now = time.monotonic()

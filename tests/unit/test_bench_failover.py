@@ -86,6 +86,14 @@ class ReportTests(SynchronousTestCase):
         row = next(line for line in self.told if line.startswith("  claimed"))
         self.assertEqual(["claimed", "4.50", "[4.00..5.00]"], row.split()[:3])
 
+    def test_shares(self) -> None:
+        """It is told how new instances were placed, the most frequent first."""
+        for shares in ("2/4/6", "4/4/4", "4/4/4"):
+            self.result.add_placement(OURS, shares)
+        told = report(self.result, (OURS, THEIRS)).splitlines()
+        self.assertIn("ours: 2 times 4/4/4, 1 times 2/4/6", told)
+        self.assertIn("theirs: -", told)
+
     def test_kept(self) -> None:
         """It is told how many containers did not outlive the heal."""
         healed = "ours: settled within 3.00 [2.00..4.00] s; 1 of 24 containers of the other hosts stopped or restarted"
