@@ -187,7 +187,9 @@ class Composition(Edges):
 
     @cached_property
     def exodus(self) -> Exodus:
-        return Exodus(clock=self.reactor.seconds, cluster=self.cluster, ttl=self.settings.lease_ttl)
+        return Exodus(
+            node=self.settings.node, clock=self.reactor.seconds, cluster=self.cluster, ttl=self.settings.lease_ttl
+        )
 
     @cached_property
     def unanswered(self) -> Unanswered:

@@ -8,6 +8,9 @@ Note [Many leases at once]
     start everything a second time and the first copies go as surplus. So after a node vanished nothing is claimed for a
     moment, in which others of the same blow are seen to vanish too; and when it were two or more, and half of all,
     only what runs here is claimed for the time of a lease. A death of half the hosts is noticed so much later.
+
+    Only who was there before and after can tell. A node that comes back itself finds that all others have vanished
+    since, which may be long ago; it would wait while the next one, which finds the first, claims everything.
 """
 
 from __future__ import annotations
@@ -21,9 +24,10 @@ MOMENT = 0.25
 
 
 class Exodus:
-    """:param clock: monotonic seconds. :param ttl: of a lease, in seconds."""
+    """:param node: this node's name. :param clock: monotonic seconds. :param ttl: of a lease, in seconds."""
 
-    def __init__(self, *, clock: Callable[[], float], cluster: Cluster, ttl: float) -> None:
+    def __init__(self, *, node: str, clock: Callable[[], float], cluster: Cluster, ttl: float) -> None:
+        self._node = node
         self._clock = clock
         self._cluster = cluster
         self._ttl = ttl
@@ -37,8 +41,9 @@ class Exodus:
         if not changes.nodes:
             return
         now = self._clock()
-        present = frozenset(self._cluster.nodes)
-        gone, self._nodes = self._nodes - present, present
+        before, present = self._nodes, frozenset(self._cluster.nodes)
+        self._nodes = present
+        gone = before - present if self._node in before & present else frozenset()
         self._vanished = {name: at for name, at in self._vanished.items() if at > now - MOMENT}
         self._vanished.update(dict.fromkeys(gone, now))
         if gone:

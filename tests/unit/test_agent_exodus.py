@@ -23,7 +23,7 @@ class ExodusTests(SynchronousTestCase):
         self.clock.advance(100)
         self.store = MemoryStore()
         self.cluster = Cluster(KEYS)
-        self.exodus = Exodus(clock=self.clock.seconds, cluster=self.cluster, ttl=TTL)
+        self.exodus = Exodus(node="e", clock=self.clock.seconds, cluster=self.cluster, ttl=TTL)
         self.leases = {node: self.store.grant(600).id for node in "abcde"}
         for node, lease in self.leases.items():
             self.store.put(KEYS.node(node), NodeRecord().encode(), lease)
@@ -60,6 +60,14 @@ class ExodusTests(SynchronousTestCase):
         """One of two is a dead host like any other."""
         self.vanish("abc")
         self.clock.advance(2 * TTL)
+        self.assertEqual(self.vanish("d"), MOMENT)
+
+    def test_we_came_back(self) -> None:
+        """A node that was not there itself can not tell when the others went."""
+        self.assertEqual(self.vanish("e"), 0.0)
+        self.assertEqual(self.vanish("abc"), 0.0)
+        self.store.put(KEYS.node("e"), NodeRecord().encode(), self.store.grant(600).id)
+        self.hear()
         self.assertEqual(self.vanish("d"), MOMENT)
 
     def test_one_after_another(self) -> None:
