@@ -55,7 +55,10 @@ MEMBERS = 3
 """As a cluster in production has them; they share the two processors with the agents here."""
 
 IDLE = 60.0
-"""Seconds that nothing happens: Note [Idle agents keep to real time] in ``scale_pace``."""
+"""Seconds of the real clock that nothing happens."""
+
+ALL_IN_TIME = 100
+"""So many idle agents beat in time in one process."""
 
 QUIET = 12.0
 """Seconds without a change of any claim after which placing is over, and evening out as well."""
@@ -101,7 +104,7 @@ class Race:
         self._turns.start(TURN)
         await self._measure(scale_report.START, self._start)
         await self._measure(scale_report.PLACE, lambda: self._place(instances))
-        self._clock.pace = 1.0  # Note [Idle agents keep to real time]
+        self._clock.pace = idle_pace(self.run)
         await self._settle()
         await self._measure(scale_report.IDLE, lambda: deferLater(self._reactor, IDLE))
         self._clock.pace = self.run.pace
@@ -260,6 +263,11 @@ def machine() -> str:
 
 def say(line: str) -> None:
     print(line, flush=True)
+
+
+def idle_pace(run: Run) -> float:
+    """See Note [Idle agents keep to real time] in ``scale_pace``."""
+    return min(run.pace, max(1.0, run.agents / ALL_IN_TIME))
 
 
 def read_run(text: str) -> Run:

@@ -9,8 +9,9 @@ Note [Slower time]
     more processors. etcd and the kernel keep to real time; they are faster by that factor than they should be.
 
 Note [Idle agents keep to real time]
-    Nobody is short of anything while nothing happens, and a minute is a minute then. Leases granted before stay as long
-    as they are, and beats come as often as they should: more often than such a lease needs.
+    A hundred agents are short of nothing while nothing happens, and a minute is a minute then; more of them go slower
+    by as much as they are more. Leases granted before stay as long as they are, and beats come as often as they should:
+    more often than such a lease needs.
 """
 
 from __future__ import annotations

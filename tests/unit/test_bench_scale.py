@@ -7,7 +7,7 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from benchmarks.clock import BenchFailed
-from benchmarks.scale import read_run
+from benchmarks.scale import idle_pace, read_run
 from benchmarks.scale_claims import Claims
 from benchmarks.scale_etcd import PROPOSALS, requests
 from benchmarks.scale_pace import PacedReactor, PacedStore
@@ -224,3 +224,9 @@ class RunTests(SynchronousTestCase):
         """A run is a number of agents, and how much slower their time goes."""
         self.assertEqual((100, 1.0), (read_run("100").agents, read_run("100").pace))
         self.assertEqual((1000, 60.0), (read_run("1000:60").agents, read_run("1000:60").pace))
+
+    def test_idle(self) -> None:
+        """A hundred idle agents keep to real time; more go slower, but not more than when they are busy."""
+        self.assertEqual(1.0, idle_pace(read_run("100:20")))
+        self.assertEqual(10.0, idle_pace(read_run("1000:60")))
+        self.assertEqual(2.0, idle_pace(read_run("1000:2")))
