@@ -42,7 +42,7 @@ PATIENCE = 180.0
 """Seconds that a takeover may take; a Swarm that has lost its leader needs one of them."""
 
 LOOK = 0.02
-"""Seconds between two looks. Each takes about as long, so this is how exact the figures are."""
+"""Seconds between two looks."""
 
 REST = 3.0
 """Seconds that the hosts stay cut off after the takeover, and stay healed before it is looked at who was restarted."""

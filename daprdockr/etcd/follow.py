@@ -70,7 +70,8 @@ class Follower:
     prefix: str
     listener: Listener
     relist: float = 60.0
-    backoff: Backoff = field(factory=lambda: Backoff(first=0.1, limit=5.0))
+    # Who comes back later than others are ready again, after three beats, finds its instances claimed by them.
+    backoff: Backoff = field(factory=lambda: Backoff(first=0.1, limit=1.0))
     chance: Callable[[], float] = random.random
     pause: Pause = threading.Event.wait
 
