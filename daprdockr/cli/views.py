@@ -116,12 +116,13 @@ def _unclaimed(instance: InstanceName) -> Row:
 
 def nodes(cluster: Cluster) -> Table:
     """Every node that holds a lease."""
+    loads = cluster.loads
     rows = [
         {
             "Node": name,
             "Addresses": list(node.record.addresses),
             "Labels": dict(node.record.labels),
-            "Instances": cluster.loads[name],
+            "Instances": loads[name],
             "Cordoned": name in cluster.cordoned,
             "Draining": name in cluster.draining,
             "Version": node.record.version,

@@ -41,13 +41,14 @@ def rank(
     wanted = sorted(free)
     if not wanted:
         return {}
-    fit = able(definition, candidates)
-    nodes = _in_order(wanted[0].service, definition, held, fit, failing)
+    service = wanted[0].service
+    fit = sorted(able(definition, candidates), key=lambda candidate: _tie(service, candidate.name))
+    nodes = _in_order(definition, held, fit, failing)
     most = {candidate.name: _most(definition, held, candidate) for candidate in fit}
     shares = _shares(nodes, len(wanted), held, most, failing)
     left = {node: shares[node] - held.get(node, 0) for node in nodes}
     takers = sorted((node for node in nodes if most[node] > held.get(node, 0)), key=lambda n: (n in failing, shares[n]))
-    round_ = sorted(nodes, key=lambda node: _tie(wanted[0].service, node))
+    round_ = [candidate.name for candidate in fit]
     ranking: dict[InstanceName, tuple[str, ...]] = {}
     for instance in wanted:
         turn = instance.number % len(round_) if round_ else 0
@@ -61,20 +62,18 @@ def rank(
 
 
 def _in_order(
-    service: ServiceName,
-    definition: Definition,
-    held: Mapping[str, int],
-    fit: Iterable[Candidate],
-    failing: Collection[str],
+    definition: Definition, held: Mapping[str, int], fit: Iterable[Candidate], failing: Collection[str]
 ) -> list[str]:
-    """First the nodes with the fewest claims of other services, and of these the ones that have the image."""
+    """
+    First the nodes with the fewest claims of other services, and of these the ones that have the image; equal ones in
+    the order they come.
+    """
     image = mark(definition.container.image)
     keys = {
         candidate.name: (
             candidate.name in failing,
             candidate.load - held.get(candidate.name, 0),
             image not in candidate.images,
-            _tie(service, candidate.name),
         )
         for candidate in fit
     }
