@@ -25,7 +25,7 @@ from daprdockr.dns.records import (
     RRset,
     Srv,
 )
-from daprdockr.dns.zone import ZONE, Zone
+from daprdockr.dns.zone import ZONE, Labels, Zone
 
 MAX_TARGETS = 256
 """Targets of an answer whose addresses are looked up for the additional section; more hardly fit into it."""
@@ -34,9 +34,9 @@ _APEX = ZONE.encode()
 
 @frozen
 class Owned:
-    """A set at a name. ``owner`` is dotted, without the last dot; all names of ours are plain labels."""
+    """A set at a name. ``owner`` is the labels of that name, the root's left out."""
 
-    owner: bytes
+    owner: tuple[bytes, ...]
     rrset: RRset
 
 
@@ -61,21 +61,23 @@ def refused(question: Question) -> bool:
     return question.klass != IN or question.type in (AXFR, IXFR)
 
 
-def answer(zone: Zone, question: Question, rotation: int) -> Answer:
-    """
-    Answer a question that is ``in_zone`` and not ``refused``.
+def answer(zone: Zone, question: Question) -> Answer:
+    """Answer a question that is ``in_zone`` and not ``refused``."""
+    return answer_node(zone, question, zone.lookup(question.lower()[:-1]), question.labels[-1:])
 
-    :param rotation: any number; the records of the answer are rotated by it.
+
+def answer_node(zone: Zone, question: Question, node: Node | None, apex: Labels) -> Answer:
     """
-    node = zone.lookup(question.lower()[:-1])
+    Answer from what stands at the name that is asked for.
+
+    :param apex: the owner of the SOA in a negative answer.
+    """
     rrset = None if node is None else _choose(node, question.type)
     if rrset is None:
-        # The owner in the case it was asked: it then compresses to a pointer into the question.
-        soa = Owned(question.labels[-1], zone.soa())
+        soa = Owned(apex, zone.soa())
         return Answer(NXDOMAIN if node is None else NOERROR, True, authority=(soa,))
-    rotated = rrset.rotated(rotation)
-    owned = Owned(b".".join(question.labels), rotated)
-    return Answer(NOERROR, True, answers=(owned,), additional=_additional(zone, rotated))
+    owned = Owned(question.labels, rrset)
+    return Answer(NOERROR, True, answers=(owned,), additional=_additional(zone, rrset))
 
 
 def _choose(node: Node, kind: int) -> RRset | None:
@@ -91,6 +93,7 @@ def _additional(zone: Zone, rrset: RRset) -> tuple[Owned, ...]:
     targets = dict.fromkeys(data.target if isinstance(data, Srv) else str(data) for data in rrset.data[:MAX_TARGETS])
     found = []
     for target in targets:
-        node = zone.lookup(tuple(target.encode().split(b".")[:-1])) or {}
-        found += [Owned(target.encode(), node[kind]) for kind in (A, AAAA) if kind in node]
+        owner = tuple(target.encode().split(b"."))
+        node = zone.lookup(owner[:-1]) or {}
+        found += [Owned(owner, node[kind]) for kind in (A, AAAA) if kind in node]
     return tuple(found)

@@ -6,53 +6,68 @@ Note [One question at a time]
     That keeps a burst cheap, takes from a forger the many open ids of one question (RFC 5452 section 5), and
     ends a circle: should an upstream forward to us again, its question waits for itself and runs out of time.
 
-Note [Whose failure]
-    A reply of REFUSED, SERVFAIL or the like may be that upstream's alone, so the others are asked too; when all
-    say so, the client gets the first such reply, never a code of our making. SERVFAIL of our own means that no
-    upstream spoke in time, or that too many questions are open.
+Note [An outage]
+    When a reply is too old and upstreams fail to renew it, or take longer than a client has patience, clients get the
+    old one (RFC 8767). While that lasts nobody waits any more: the old reply is given at once, and every few
+    seconds the question is asked again behind it. A name that nobody asked for in a while is not part of
+    the outage: there the first client waits again, for who knows whether upstreams are still away.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from attrs import define
-from twisted.internet.defer import CancelledError, Deferred, TimeoutError, gatherResults, succeed
-from twisted.internet.interfaces import IReactorTime
+from attrs import Factory, define
+from twisted.internet.defer import CancelledError, Deferred, gatherResults, succeed
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from daprdockr.dns.cache import Cache
 from daprdockr.dns.endpoint import Endpoint
-from daprdockr.dns.exchange import Exchange, NoReply
+from daprdockr.dns.exchange import Exchange
 from daprdockr.dns.query import Query
-from daprdockr.dns.records import FORMERR, NOTIMP
-from daprdockr.dns.relay import Asked, Reply, read_reply
-from daprdockr.dns.wire import Malformed
+from daprdockr.dns.relay import Asked, Reply
+from daprdockr.dns.upstreams import Upstreams
 
-TRY_SECONDS = 1.0
-TOTAL_SECONDS = 3.5
-"""Less than the five seconds after which stub resolvers give up (resolv.conf(5))."""
-ROUNDS = 3
 MAX_OPEN = 200
-"""Questions open at upstreams at one time; each holds a socket."""
+"""Questions open at upstreams at one time; each holds a socket at each upstream that is asked."""
 MAX_WAITING = 2000
 """Clients that wait for one of them."""
+PATIENCE_SECONDS = 1.8
+"""How long a client waits before it gets an old reply; RFC 8767 section 5: the client response timer."""
+RECHECK_SECONDS = 10.0
+"""Between two questions for a name during an outage; RFC 8767 section 5: the failure recheck timer."""
+OUTAGE_SECONDS = 30.0
+"""How long an outage is taken to last after the last question that failed."""
 
 
 @define
 class ForwardCounts:
-    """What the proxy did since the start."""
+    """
+    What the proxy did since the start: clients that were answered from the cache and with an old reply, questions
+    that were asked and those that got no reply, clients that were too many.
+    """
 
     cached: int = 0
+    stale: int = 0
     asked: int = 0
     unanswered: int = 0
     overloaded: int = 0
 
 
+@define
+class _Open:
+    """A question that is being asked, and who waits for its reply."""
+
+    waiters: list[Deferred[bytes | None]] = Factory(list)
+    task: Deferred[Any] = Factory(Deferred)
+    patience: IDelayedCall | None = None
+
+
 class Forwarder:
-    """Asks upstreams in turn, beginning with the one that answered last."""
+    """Answers from the cache or else from the upstreams."""
 
     log = Logger()
 
@@ -67,103 +82,99 @@ class Forwarder:
     ) -> None:
         """:param draw_id: gives unpredictable numbers of 16 bits."""
         self._clock = clock
-        self._upstreams = tuple(upstreams)
-        self._exchange = exchange
+        self._upstreams = Upstreams(clock, upstreams, exchange, draw_id)
         self._cache = cache
-        self._draw_id = draw_id
-        self._preferred = 0
-        self._open: dict[Asked, Deferred[Any]] = {}
-        self._waiting: dict[Asked, list[Deferred[bytes | None]]] = {}
+        self._open: dict[Asked, _Open] = {}
         self._waiters = 0
         self.counts = ForwardCounts()
 
+    def cached(self, query: Query) -> bytes | None:
+        """The packet of a reply that is at hand, for ``relay.fit``."""
+        asked, now = Asked.of(query), self._clock.seconds()
+        packet = self._cache.get(asked, now)
+        if packet is not None:
+            self.counts.cached += 1
+            return packet
+        return self._during_outage(asked, now)
+
     def ask(self, query: Query) -> Deferred[bytes | None]:
         """
-        The packet of the reply, for ``relay.fit``; None when there is none (answer SERVFAIL).
+        The packet of the reply, ``cached`` or asked for; None when there is no room to ask (answer SERVFAIL).
 
         See Note [One question at a time].
         """
-        asked = Asked.of(query)
-        packet = self._cache.get(asked, self._clock.seconds())
+        packet = self.cached(query)
         if packet is not None:
-            self.counts.cached += 1
             return succeed(packet)
-        opens = asked not in self._waiting
-        if self._waiters >= MAX_WAITING or (opens and len(self._waiting) >= MAX_OPEN):
+        asked = Asked.of(query)
+        if self._waiters >= MAX_WAITING or (asked not in self._open and len(self._open) >= MAX_OPEN):
             self.counts.overloaded += 1
-            return succeed(None)
+            return succeed(self._stale(asked))
         reply: Deferred[bytes | None] = Deferred()
         self._waiters += 1
-        self._waiting.setdefault(asked, []).append(reply)
-        if opens:
-            self._begin(asked)
+        if asked in self._open:
+            self._open[asked].waiters.append(reply)
+        else:
+            self._begin(asked, _Open([reply]))
         return reply
 
     def stop(self) -> Deferred[None]:
-        """End all questions that are open; their clients get no reply. Fires when the sockets are closed."""
-        tasks = list(self._open.values())
+        """End all questions that are open; their clients get no new reply. Fires when the sockets are closed."""
+        tasks = [opened.task for opened in self._open.values()]
         for task in tasks:
             task.cancel()
         return gatherResults(tasks).addCallback(lambda _: None)
 
-    def _begin(self, asked: Asked) -> None:
+    def _during_outage(self, asked: Asked, now: float) -> bytes | None:
+        """The old reply, if upstreams failed to renew it a moment ago: see Note [An outage]."""
+        failed = self._cache.failed_for(asked, now)
+        if failed is None or failed >= OUTAGE_SECONDS:
+            return None
+        if failed >= RECHECK_SECONDS and asked not in self._open and len(self._open) < MAX_OPEN:
+            self._begin(asked, _Open())
+        return self._stale(asked)
+
+    def _begin(self, asked: Asked, opened: _Open) -> None:
         self.counts.asked += 1
-        task = Deferred.fromCoroutine(self._resolve(asked))
-        self._open[asked] = task
-        task.addErrback(self._broken).addCallback(self._end, asked)
+        self._open[asked] = opened
+        if self._cache.stale(asked, self._clock.seconds()) is not None:
+            opened.patience = self._clock.callLater(PATIENCE_SECONDS, self._fail, asked)
+        opened.task = Deferred.fromCoroutine(self._upstreams.ask(asked))
+        opened.task.addErrback(self._broken).addCallback(self._end, asked)
 
     def _broken(self, failure: Failure) -> None:
         if not failure.check(CancelledError):
             self.log.failure("a question to the upstreams failed", failure)
 
     def _end(self, reply: Reply | None, asked: Asked) -> None:
-        self._open.pop(asked, None)
-        packet = None
+        opened = self._open[asked]
+        if opened.patience is not None and opened.patience.active():
+            opened.patience.cancel()
         if reply is None:
             self.counts.unanswered += 1
-        else:
-            self._cache.put(asked, reply, self._clock.seconds())
-            packet = reply.packet
-        for waiter in self._waiting.pop(asked):
-            self._waiters -= 1
+            reply = asked.unanswered()
+        if reply.failed:
+            self._fail(asked)
+        self._cache.put(asked, reply, self._clock.seconds())
+        del self._open[asked]
+        self._answer(opened, reply.packet)
+
+    def _fail(self, asked: Asked) -> None:
+        """Upstreams failed, or are slow: who waits gets the old reply, if there is one."""
+        self._cache.fail(asked, self._clock.seconds())
+        opened = self._open[asked]
+        packet = self._stale(asked, len(opened.waiters))
+        if packet is not None:
+            self._answer(opened, packet)
+
+    def _stale(self, asked: Asked, clients: int = 1) -> bytes | None:
+        packet = self._cache.stale(asked, self._clock.seconds())
+        if packet is not None:
+            self.counts.stale += clients
+        return packet
+
+    def _answer(self, opened: _Open, packet: bytes | None) -> None:
+        waiters, opened.waiters = opened.waiters, []
+        self._waiters -= len(waiters)
+        for waiter in waiters:
             waiter.callback(packet)
-
-    async def _resolve(self, asked: Asked) -> Reply | None:
-        """The first good reply, or see Note [Whose failure]."""
-        deadline = self._clock.seconds() + TOTAL_SECONDS
-        failures: dict[int, Reply] = {}
-        count = len(self._upstreams)
-        for turn in range(self._preferred, self._preferred + count * ROUNDS):
-            upstream = turn % count
-            if upstream in failures or self._clock.seconds() >= deadline:
-                continue
-            reply = await self._try(self._upstreams[upstream], asked, deadline)
-            if reply is not None and not reply.failed:
-                self._preferred = upstream
-                return reply
-            if reply is not None:
-                failures[upstream] = reply
-        return next(iter(failures.values()), None)
-
-    async def _try(self, upstream: Endpoint, asked: Asked, deadline: float) -> Reply | None:
-        """One try, each with a new id and port: by UDP, and by TCP if the reply was cut."""
-        datagram, stream = self._exchange.over_datagram, self._exchange.over_stream
-        edns = True
-        try:
-            reply = read_reply(await self._within(deadline, datagram(upstream, self._message(asked, edns))))
-            if reply.rcode in (FORMERR, NOTIMP) and not reply.edns:
-                # RFC 6891 section 6.2.2: that is how a server speaks that knows no OPT.
-                edns = False
-                reply = read_reply(await self._within(deadline, datagram(upstream, self._message(asked, edns))))
-            if reply.cut:
-                reply = read_reply(await self._within(deadline, stream(upstream, self._message(asked, edns))))
-        except (NoReply, TimeoutError, Malformed):
-            return None
-        return reply
-
-    def _message(self, asked: Asked, edns: bool) -> bytes:
-        return asked.message(self._draw_id(), edns=edns)
-
-    def _within(self, deadline: float, question: Coroutine[Deferred[bytes], object, bytes]) -> Deferred[bytes]:
-        seconds = max(0.0, min(TRY_SECONDS, deadline - self._clock.seconds()))
-        return Deferred.fromCoroutine(question).addTimeout(seconds, self._clock)

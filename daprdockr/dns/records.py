@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from attrs import evolve, frozen
+from attrs import frozen
 
 A = 1
 NS = 2
 SOA = 6
+PTR = 12
 AAAA = 28
 SRV = 33
 OPT = 41
@@ -32,7 +33,7 @@ REFUSED = 5
 BADVERS = 16
 
 
-@frozen
+@frozen(cache_hash=True)
 class Srv:
     """RFC 2782: where a port is published. ``target`` is a name without its last dot."""
 
@@ -42,7 +43,7 @@ class Srv:
     weight: int = 1
 
 
-@frozen
+@frozen(cache_hash=True)
 class Soa:
     """RFC 1035 section 3.3.13; ``minimum`` is the TTL of negative answers (RFC 2308). Times in seconds."""
 
@@ -56,7 +57,7 @@ class Soa:
 
 
 Data = str | Srv | Soa
-"""``str`` is the address of A and AAAA, and the name of NS."""
+"""``str`` is the address of A and AAAA, and the name of NS and PTR."""
 
 
 @frozen
@@ -66,13 +67,6 @@ class RRset:
     type: int
     ttl: int
     data: tuple[Data, ...]
-
-    def rotated(self, by: int) -> RRset:
-        """The same records in the same circle, begun at another one."""
-        if len(self.data) < 2:
-            return self
-        start = by % len(self.data)
-        return evolve(self, data=self.data[start:] + self.data[:start])
 
 
 Node = Mapping[int, RRset]

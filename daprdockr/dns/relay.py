@@ -13,8 +13,11 @@ from attrs import frozen
 
 from daprdockr.dns.query import EDNS_SIZE, Query
 from daprdockr.dns.records import FORMERR, NOERROR, NOTIMP, NXDOMAIN, OPT, REFUSED, SERVFAIL, SOA
-from daprdockr.dns.response import STREAM_LIMIT, opt
-from daprdockr.dns.wire import AA, AD, CD, DO, HEADER, HEADER_SIZE, OPCODE, QR, RA, RD, TC, Malformed, RecordAt, walk
+from daprdockr.dns.response import STREAM_LIMIT, flags, opt
+from daprdockr.dns.wire import AD, CD, DO, HEADER, HEADER_SIZE, OPCODE, QR, RD, TC, Malformed, RecordAt, walk
+
+_FLAGS = struct.Struct("!H")
+"""The second word of a header."""
 
 
 @frozen
@@ -48,18 +51,22 @@ class Asked:
         ttl = DO if self.dnssec_ok else 0
         return header + self.question + (struct.pack("!BHHIH", 0, OPT, EDNS_SIZE, ttl, 0) if edns else b"")
 
+    def unanswered(self) -> Reply:
+        """What stands in for the reply of upstreams that gave none."""
+        return Reply(HEADER.pack(0, QR | SERVFAIL, 1, 0, 0, 0) + self.question, SERVFAIL, cut=False)
+
 
 def answers(message: bytes, packet: bytes) -> bool:
     """Whether ``packet`` is a reply to ``message``: same id, opcode and question (RFC 5452 section 9.1)."""
     if len(packet) < HEADER_SIZE:
         return False
-    identity, flags, questions, *_ = HEADER.unpack_from(packet)
+    identity, word, questions, *_ = HEADER.unpack_from(packet)
     asked, *_ = HEADER.unpack_from(message)
-    if identity != asked or not flags & QR or flags & OPCODE:
+    if identity != asked or not word & QR or word & OPCODE:
         return False
     if questions == 0:
         # RFC 8906 section 3.1: a server that could not read the message may repeat its header alone.
-        return flags & 15 in (FORMERR, NOTIMP, SERVFAIL, REFUSED)
+        return word & 15 in (FORMERR, NOTIMP, SERVFAIL, REFUSED)
     question = _question(message)
     found = packet[HEADER_SIZE : HEADER_SIZE + len(question)]
     return questions == 1 and found[:-4].lower() == question[:-4] and found[-4:] == question[-4:]
@@ -93,31 +100,31 @@ def read_reply(packet: bytes) -> Reply:
 
     :raises Malformed: when its records do not fit into it, or its response code is one of EDNS (we ask for none).
     """
-    _, flags, questions, *counts = HEADER.unpack_from(packet)
+    _, word, questions, *counts = HEADER.unpack_from(packet)
     if questions == 0:
-        return Reply(packet[:4] + struct.pack("!4H", 1, 0, 0, 0), flags & 15, cut=False)
+        return Reply(packet[:4] + struct.pack("!4H", 1, 0, 0, 0), word & 15, cut=False)
     kept, edns = _records(packet, tuple(counts))
     end = kept[-1].end if kept else HEADER_SIZE + len(_question(packet))
     sections = [sum(1 for record in kept if record.section == section) for section in range(3)]
     clean = packet[:4] + struct.pack("!4H", 1, *sections) + packet[HEADER_SIZE:end]
-    cut = bool(flags & TC)
-    lifetime = 0 if cut else _lifetime(packet, flags & 15, kept)
-    return Reply(clean, flags & 15, cut, tuple(record.ttl_at for record in kept), lifetime, edns)
+    cut = bool(word & TC)
+    lifetime = 0 if cut else _lifetime(packet, word & 15, kept)
+    return Reply(clean, word & 15, cut, tuple(record.ttl_at for record in kept), lifetime, edns)
 
 
 def fit(packet: bytes, query: Query, *, stream: bool) -> bytes:
     """What the client of ``query`` gets of a reply's packet: its id, case, OPT, and TC if it is too long."""
-    flags = struct.unpack_from("!H", packet, 2)[0]
-    flags = flags & ~(AA | RD | CD) | RA | (Asked.of(query).flags & (RD | CD))
+    said = _FLAGS.unpack_from(packet, 2)[0]
+    word = flags(query.header, said & 15, recursion=True) | said & (AD | TC)
     tail = opt(query, 0)
     limit = STREAM_LIMIT if stream else query.datagram_limit
     wire = query.question.wire
     counts: list[int] = list(HEADER.unpack_from(packet)[3:])
     rest = packet[HEADER_SIZE + len(wire) :]
-    if HEADER_SIZE + len(wire) + len(rest) + len(tail) > limit or (flags & TC and not stream):
-        flags, counts, rest = flags | TC, [0, 0, 0], b""
+    if HEADER_SIZE + len(wire) + len(rest) + len(tail) > limit or (said & TC and not stream):
+        word, counts, rest = word | TC, [0, 0, 0], b""
     counts[2] += 1 if tail else 0
-    return HEADER.pack(query.header.id, flags, 1, *counts) + wire + rest + tail
+    return HEADER.pack(query.header.id, word, 1, *counts) + wire + rest + tail
 
 
 def _question(packet: bytes) -> bytes:

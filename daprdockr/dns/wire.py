@@ -13,7 +13,7 @@ from attrs import frozen
 
 HEADER = struct.Struct("!6H")
 HEADER_SIZE = HEADER.size
-_FIXED = struct.Struct("!HHIH")
+FIXED = struct.Struct("!HHIH")
 
 # The second word of the header (RFC 1035 section 4.1.1, RFC 4035 section 3); DO lies in the TTL of OPT (RFC 3225).
 QR = 0x8000
@@ -58,10 +58,10 @@ def walk(packet: bytes, at: int, counts: tuple[int, ...]) -> Iterator[RecordAt]:
     for section, count in enumerate(counts):
         for _ in range(count):
             start, at = at, skip_name(packet, at)
-            data = at + _FIXED.size
+            data = at + FIXED.size
             if data > len(packet):
                 raise Malformed("a record is cut")
-            kind, klass, ttl, length = _FIXED.unpack_from(packet, at)
+            kind, klass, ttl, length = FIXED.unpack_from(packet, at)
             record = RecordAt(section, kind, klass, ttl, start, at + 4, data, data + length)
             at = record.end
             if at > len(packet):

@@ -3,7 +3,7 @@ The zone ``container.``: which names exist, and which records they have, for wha
 
 A zone never changes; a change gives another zone that shares all services it did not touch. The zone is a tree
 of two levels, groups and services, and below a service one flat mapping from labels to records: the cost of a
-change is that of its service and of a copy of two dictionaries. This module knows nothing of questions, bytes,
+change is that of its service and of a copy of three dictionaries. This module knows nothing of questions, bytes,
 clocks or sockets.
 """
 
@@ -15,6 +15,7 @@ from functools import cached_property, lru_cache
 
 from attrs import evolve, field, frozen
 
+from daprdockr.dns.hosts import Hosts, Part, part
 from daprdockr.dns.records import AAAA, NS, SOA, SRV, A, Node, RRset, Soa, Srv
 from daprdockr.model.host import Port
 from daprdockr.model.names import InstanceName, ServiceName
@@ -46,10 +47,15 @@ class Running:
 
 @frozen
 class ServiceTree:
-    """The names at and below one service, relative to it; ``addresses`` are those its own name answers."""
+    """
+    The names at and below one service, relative to it.
+
+    ``addresses`` are those its own name answers, ``published`` says which of its instances stands at which address.
+    """
 
     nodes: Mapping[Labels, Node]
     addresses: tuple[str, ...]
+    published: Part
 
     @classmethod
     def of(cls, service: ServiceName, runnings: Iterable[Running]) -> ServiceTree:
@@ -59,10 +65,12 @@ class ServiceTree:
         addresses = tuple(dict.fromkeys(a for running in runnings for a in running.addresses))
         tree: dict[Labels, Node] = {(): _addresses(addresses)}
         ports: dict[Labels, dict[Srv, None]] = {}
+        published: list[tuple[str, str]] = []
         for running in runnings:
             own = (str(running.instance.number).encode(),)
             tree[own] = _addresses(running.addresses)
             target = f"{running.instance}.{ZONE}"
+            published += [(str(address), target) for rrset in tree[own].values() for address in rrset.data]
             for port in running.ports:
                 for labels in _port_labels(port):
                     ports.setdefault(labels, {})[Srv(port.host, target)] = None
@@ -70,7 +78,10 @@ class ServiceTree:
         for labels, records in ports.items():
             tree[labels] = {SRV: RRset(SRV, INSTANCE_TTL, tuple(records))}
             tree.setdefault(labels[1:], {})
-        return cls(tree, addresses)
+        return cls(tree, addresses, part(published))
+
+
+_ABSENT = ServiceTree({}, (), {})
 
 
 @frozen
@@ -88,10 +99,15 @@ class Group:
 
 @frozen
 class Zone:
-    """All names below ``container.``; ``serial`` grows by one with each change (RFC 1982)."""
+    """
+    All names below ``container.``, and whose address is whose.
+
+    ``serial`` grows by one with each change (RFC 1982).
+    """
 
     serial: int
     groups: Mapping[bytes, Group]
+    hosts: Hosts = field(repr=False)
     _own: Mapping[Labels, Node] = field(repr=False)
 
     @classmethod
@@ -112,17 +128,13 @@ class Zone:
         runnings: dict[ServiceName, list[Running]] = {service: [] for service in declared}
         for one in running:
             runnings.setdefault(one.instance.service, []).append(one)
+        trees = {service: ServiceTree.of(service, ones) for service, ones in runnings.items()}
         groups: dict[bytes, dict[bytes, ServiceTree]] = {}
-        for service, ones in runnings.items():
-            trees = groups.setdefault(service.group.encode(), {})
-            trees[service.service.encode()] = ServiceTree.of(service, ones)
-        own: dict[Labels, Node] = {
-            (): {NS: RRset(NS, APEX_TTL, (NAMESERVER,))},
-            (b"dns",): {},
-            (b"ns", b"dns"): {},
-            (b"a", b"ns", b"dns"): _addresses(addresses, APEX_TTL),
-        }
-        return cls(serial % _SERIALS, {group: Group(trees) for group, trees in groups.items()}, own)
+        for service, tree in trees.items():
+            groups.setdefault(service.group.encode(), {})[service.service.encode()] = tree
+        hosts = Hosts.of((service, tree.published) for service, tree in trees.items())
+        below = {label: Group(services) for label, services in groups.items()}
+        return cls(serial % _SERIALS, below, hosts, _own(addresses))
 
     def replace(self, service: ServiceName, runnings: Iterable[Running], *, declared: bool = True) -> Zone:
         """The zone after ``service`` changed to these instances; without any, its name stays if declared."""
@@ -130,15 +142,16 @@ class Zone:
         label, name = service.group.encode(), service.service.encode()
         groups = dict(self.groups)
         trees = dict(groups[label].services) if label in groups else {}
-        if ones or declared:
-            trees[name] = ServiceTree.of(service, ones)
-        else:
-            trees.pop(name, None)
+        before = trees.pop(name, _ABSENT)
+        after = ServiceTree.of(service, ones) if ones or declared else _ABSENT
+        if after is not _ABSENT:
+            trees[name] = after
         if trees:
             groups[label] = Group(trees)
         else:
             groups.pop(label, None)
-        return evolve(self, serial=(self.serial + 1) % _SERIALS, groups=groups)
+        hosts = self.hosts.replace(service, before.published, after.published)
+        return evolve(self, serial=(self.serial + 1) % _SERIALS, groups=groups, hosts=hosts)
 
     def soa(self) -> RRset:
         """The zone's SOA record, as negative answers carry it."""
@@ -160,6 +173,16 @@ class Zone:
             return group.node
         tree = group.services.get(labels[-2])
         return None if tree is None else tree.nodes.get(labels[:-2])
+
+
+def _own(addresses: Iterable[str]) -> Mapping[Labels, Node]:
+    """The names of the zone itself: its apex, and its name server at these addresses."""
+    return {
+        (): {NS: RRset(NS, APEX_TTL, (NAMESERVER,))},
+        (b"dns",): {},
+        (b"ns", b"dns"): {},
+        (b"a", b"ns", b"dns"): _addresses(addresses, APEX_TTL),
+    }
 
 
 def _port_labels(port: Port) -> Iterable[Labels]:

@@ -9,7 +9,7 @@ from typing import Any
 import dns.flags
 import dns.message
 import dns.rrset
-from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.defer import Deferred, gatherResults, maybeDeferred
 from twisted.internet.error import CannotListenError
 from twisted.internet.protocol import DatagramProtocol, ServerFactory
 from twisted.protocols.basic import Int16StringReceiver
@@ -39,20 +39,20 @@ class Upstream(DatagramProtocol):
     noisy = False
     transport: Any
 
-    def __init__(self, reactor: Any, rule: Rule = plain, address: str = "127.0.0.1") -> None:
+    def __init__(self, reactor: Any, rule: Rule = plain, address: str = "127.0.0.1", port: int = 0) -> None:
         self.rule = rule
         self.queries: list[tuple[dns.message.Message, bool, int]] = []
         factory = ServerFactory()
         factory.noisy = False
         factory.protocol = lambda: _Connection(self)
-        self._stream, self._datagram = self._listen(reactor, factory, address)
+        self._stream, self._datagram = self._listen(reactor, factory, address, port)
         self.endpoint = Endpoint(address, self._stream.getHost().port)
 
-    def _listen(self, reactor: Any, factory: ServerFactory, address: str) -> tuple[Any, Any]:
-        """Both on one port: a port that is free for TCP may be somebody's of UDP, then another one is tried."""
+    def _listen(self, reactor: Any, factory: ServerFactory, address: str, port: int) -> tuple[Any, Any]:
+        """Both on one port; of port 0 one that is free for TCP may be somebody's of UDP, then another one is tried."""
         taken = []
         while True:
-            stream = reactor.listenTCP(0, factory, interface=address)
+            stream = reactor.listenTCP(port, factory, interface=address)
             try:
                 return stream, reactor.listenUDP(stream.getHost().port, self, interface=address)
             except CannotListenError:
@@ -70,7 +70,8 @@ class Upstream(DatagramProtocol):
             self.transport.write(packet, addr)
 
     def stop(self) -> Deferred[Any]:
-        return gatherResults([self._datagram.stopListening(), self._stream.stopListening()])
+        """Fires when both sockets are closed; may be called again."""
+        return gatherResults([maybeDeferred(port.stopListening) for port in (self._datagram, self._stream)])
 
 
 class _Connection(Int16StringReceiver):

@@ -1,226 +1,144 @@
-"""``daprdockr.dns.forward``: whom it asks, in which order, how long, and what becomes of failures."""
+"""``daprdockr.dns.forward``: what is answered from the cache, what is asked, who waits, and what an outage changes."""
 
 from __future__ import annotations
 
-import dns.flags
 import dns.message
 import dns.rcode
-import dns.rrset
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from daprdockr.dns.cache import Cache
+from daprdockr.dns.cache import FAILURE_SECONDS, STALE_TTL, Cache
 from daprdockr.dns.endpoint import Endpoint
-from daprdockr.dns.exchange import NoReply
-from daprdockr.dns.forward import MAX_OPEN, MAX_WAITING, TOTAL_SECONDS, Forwarder
+from daprdockr.dns.forward import (
+    MAX_OPEN,
+    MAX_WAITING,
+    OUTAGE_SECONDS,
+    PATIENCE_SECONDS,
+    RECHECK_SECONDS,
+    ForwardCounts,
+    Forwarder,
+)
+from daprdockr.dns.query import Query
+from daprdockr.dns.upstreams import TOTAL_SECONDS
+from tests.fakes.exchange import FakeExchange
 from tests.unit.dns_samples import question, read
 
 FIRST, SECOND = Endpoint("192.0.2.1"), Endpoint("192.0.2.2")
 
 
-class Upstreams:
-    """Upstreams in memory; each question stays open until the test answers it or it is cancelled."""
-
-    def __init__(self) -> None:
-        self.asked: list[tuple[str, Endpoint, bytes]] = []
-        self.replies: list[Deferred[bytes]] = []
-        self.cancelled = 0
-
-    async def over_datagram(self, upstream: Endpoint, message: bytes) -> bytes:
-        return await self._ask("udp", upstream, message)
-
-    async def over_stream(self, upstream: Endpoint, message: bytes) -> bytes:
-        return await self._ask("tcp", upstream, message)
-
-    def _ask(self, way: str, upstream: Endpoint, message: bytes) -> Deferred[bytes]:
-        self.asked.append((way, upstream, message))
-        reply: Deferred[bytes] = Deferred(self._cancel)
-        self.replies.append(reply)
-        return reply
-
-    def _cancel(self, reply: Deferred[bytes]) -> None:
-        self.cancelled += 1
-
-    def answer(self, rcode: int = 0, *, cut: bool = False, edns: bool = True, ttl: int = 60) -> None:
-        """Answer the question asked last."""
-        query = dns.message.from_wire(self.asked[-1][2])
-        message = dns.message.make_response(query, recursion_available=True)
-        message.set_rcode(dns.rcode.Rcode(rcode))
-        message.flags |= dns.flags.TC if cut else 0
-        if rcode == 0:
-            message.answer.append(dns.rrset.from_text(query.question[0].name, ttl, "IN", "A", "192.0.2.9"))
-        message.use_edns(0 if edns else False)
-        self.replies[-1].callback(message.to_wire())
-
-    def fail(self) -> None:
-        self.replies[-1].errback(NoReply("gone"))
-
-    def whom(self) -> list[tuple[str, Endpoint]]:
-        return [(way, upstream) for way, upstream, _ in self.asked]
+def query(name: str = "example.com", **how: int) -> Query:
+    return read(question(name, **how).to_wire())  # type: ignore[arg-type]  # checked there
 
 
-class ForwarderTests(SynchronousTestCase):
-    """``Forwarder``"""
+class ForwarderTestCase(SynchronousTestCase):
+    """A forwarder to two upstreams in memory."""
 
     def setUp(self) -> None:
         self.clock = Clock()
-        self.upstreams = Upstreams()
-        self.forwarder = self.build(FIRST, SECOND)
-
-    def build(self, *upstreams: Endpoint) -> Forwarder:
+        self.exchange = FakeExchange()
         ids = iter(range(1, 100_000))
-        return Forwarder(self.clock, upstreams, self.upstreams, cache=Cache(), draw_id=lambda: next(ids) % 65536)
+        self.forwarder = Forwarder(
+            self.clock, (FIRST, SECOND), self.exchange, cache=Cache(), draw_id=lambda: next(ids) % 65536
+        )
+        self.addCleanup(lambda: self.successResultOf(self.forwarder.stop()))
 
     def ask(self, name: str = "example.com", **how: int) -> Deferred[bytes | None]:
-        return self.forwarder.ask(read(question(name, **how).to_wire()))  # type: ignore[arg-type]  # checked there
+        return self.forwarder.ask(query(name, **how))
+
+    def message(self, reply: Deferred[bytes | None]) -> dns.message.Message:
+        packet = self.successResultOf(reply)
+        assert packet is not None
+        return dns.message.from_wire(packet)
 
     def rcode(self, reply: Deferred[bytes | None]) -> int:
-        packet = self.successResultOf(reply)
-        assert packet is not None
-        return dns.message.from_wire(packet).rcode()
+        return self.message(reply).rcode()
+
+    def found(self, reply: Deferred[bytes | None]) -> tuple[str, int]:
+        """The address of a reply, and its TTL."""
+        (rrset,) = self.message(reply).answer
+        return rrset[0].to_text(), rrset.ttl
+
+    def count(self, **expected: int) -> None:
+        self.assertEqual(ForwardCounts(**expected), self.forwarder.counts)
+
+    def lose(self) -> None:
+        """Neither upstream can be reached."""
+        self.exchange.fail()
+        self.exchange.fail()
+
+
+class AskingTests(ForwarderTestCase):
+    """``Forwarder.ask`` and ``Forwarder.cached`` while upstreams work."""
 
     def test_reply(self) -> None:
-        """The first upstream's reply is handed over without its OPT record."""
+        """The reply is handed over without its OPT record."""
         reply = self.ask()
         self.assertNoResult(reply)
-        self.upstreams.answer()
-        packet = self.successResultOf(reply)
-        assert packet is not None
-        message = dns.message.from_wire(packet)
+        self.exchange.answer()
+        message = self.message(reply)
         self.assertEqual((1, -1), (len(message.answer), message.edns))
-        self.assertEqual([("udp", FIRST)], self.upstreams.whom())
         self.assertEqual([], self.clock.getDelayedCalls())
 
     def test_cached(self) -> None:
-        """The same question is answered from the cache until the reply's time is over."""
+        """The same question is answered at once until the reply's time is over."""
+        self.assertIsNone(self.forwarder.cached(query()))
         self.ask()
-        self.upstreams.answer(ttl=60)
+        self.exchange.answer(ttl=60)
         self.clock.advance(59)
-        self.successResultOf(self.ask("EXAMPLE.com"))
-        self.assertEqual((1, 1), (self.forwarder.counts.asked, self.forwarder.counts.cached))
+        packet = self.forwarder.cached(query("EXAMPLE.com"))
+        assert packet is not None
+        self.assertEqual(1, dns.message.from_wire(packet).answer[0].ttl)
+        self.assertEqual(("192.0.2.9", 1), self.found(self.ask()))
+        self.count(asked=1, cached=2)
         self.clock.advance(1)
+        self.assertIsNone(self.forwarder.cached(query()))
         self.assertNoResult(self.ask())
-        self.assertEqual(2, len(self.upstreams.asked))
+        self.assertEqual(2, len(self.exchange.asked))
 
-    def test_next_upstream(self) -> None:
-        """An upstream that does not reply within a second is left for the next one, with another id."""
-        reply = self.ask()
-        self.clock.advance(1)
-        self.assertEqual(1, self.upstreams.cancelled)
-        self.upstreams.answer()
-        self.assertEqual(0, self.rcode(reply))
-        self.assertEqual([("udp", FIRST), ("udp", SECOND)], self.upstreams.whom())
-        self.assertEqual(2, len({message[:2] for _, _, message in self.upstreams.asked}))
-
-    def test_preferred(self) -> None:
-        """Who answered last is asked first."""
+    def test_cached_negative(self) -> None:
+        """So is one for a name that does not exist, as long as its SOA allows."""
         self.ask()
-        self.clock.advance(1)
-        self.upstreams.answer()
-        self.ask("example.net")
-        self.assertEqual(("udp", SECOND), self.upstreams.whom()[-1])
-
-    def test_unreachable(self) -> None:
-        """An upstream that can not be reached is left at once."""
-        reply = self.ask()
-        self.upstreams.fail()
-        self.upstreams.answer()
-        self.assertEqual(0, self.rcode(reply))
+        self.exchange.answer(dns.rcode.NXDOMAIN)
+        self.assertEqual(dns.rcode.NXDOMAIN, self.rcode(self.ask()))
+        self.clock.advance(60)
+        self.assertNoResult(self.ask())
 
     def test_nobody(self) -> None:
         """When nobody replies the client hears so before it gives up itself."""
         reply = self.ask()
-        for _ in range(3):
-            self.clock.advance(1)
-            self.assertNoResult(reply)
-        self.clock.advance(TOTAL_SECONDS - 3)
-        self.assertIsNone(self.successResultOf(reply))
-        self.assertEqual(1, self.forwarder.counts.unanswered)
+        self.clock.pump([0.1] * round(TOTAL_SECONDS * 10 - 1))
+        self.assertNoResult(reply)
+        self.clock.pump([0.1, 0.1])
+        self.assertEqual(dns.rcode.SERVFAIL, self.rcode(reply))
+        self.count(asked=1, unanswered=1)
         self.assertEqual([], self.clock.getDelayedCalls())
-        self.assertEqual([FIRST, SECOND, FIRST, SECOND], [upstream for _, upstream in self.upstreams.whom()])
 
-    def test_all_unreachable(self) -> None:
-        """Upstreams that can not be reached are each tried a few times, not for ever."""
+    def test_failure(self) -> None:
+        """The failure of all is passed on, and for a moment to whoever asks again."""
         reply = self.ask()
-        for _ in range(6):
-            self.assertNoResult(reply)
-            self.upstreams.fail()
-        self.assertIsNone(self.successResultOf(reply))
-
-    def test_single_upstream(self) -> None:
-        """A single upstream gets a second and a third chance."""
-        self.forwarder = self.build(FIRST)
-        reply = self.ask()
-        self.clock.advance(1)
-        self.clock.advance(1)
-        self.upstreams.answer()
-        self.assertEqual(0, self.rcode(reply))
-        self.assertEqual([("udp", FIRST)] * 3, self.upstreams.whom())
-
-    def test_failure_of_one(self) -> None:
-        """SERVFAIL or REFUSED of one upstream is not the last word."""
-        for rcode in (dns.rcode.SERVFAIL, dns.rcode.REFUSED):
-            reply = self.ask(f"{int(rcode)}.example.com")
-            self.upstreams.answer(rcode)
-            self.upstreams.answer()
-            self.assertEqual(0, self.rcode(reply))
-
-    def test_failure_of_all(self) -> None:
-        """When all fail, the first failure is passed on as it is, each having been asked once, and is not kept."""
-        reply = self.ask()
-        self.upstreams.answer(dns.rcode.REFUSED)
-        self.upstreams.answer(dns.rcode.SERVFAIL)
+        self.exchange.answer(dns.rcode.REFUSED)
+        self.exchange.answer(dns.rcode.SERVFAIL)
         self.assertEqual(dns.rcode.REFUSED, self.rcode(reply))
-        self.assertEqual(2, len(self.upstreams.asked))
+        self.assertEqual(dns.rcode.REFUSED, self.rcode(self.ask()))
+        self.clock.advance(FAILURE_SECONDS)
         self.assertNoResult(self.ask())
 
-    def test_no_such_name(self) -> None:
-        """NXDOMAIN is an answer: no other upstream is asked."""
+    def test_unreachable(self) -> None:
+        """So is that no upstream can be reached."""
         reply = self.ask()
-        self.upstreams.answer(dns.rcode.NXDOMAIN)
-        self.assertEqual(dns.rcode.NXDOMAIN, self.rcode(reply))
-        self.assertEqual(1, len(self.upstreams.asked))
-
-    def test_cut(self) -> None:
-        """A reply that was cut is asked for again over TCP, and the whole one is handed over."""
-        reply = self.ask()
-        self.upstreams.answer(cut=True)
-        self.assertEqual([("udp", FIRST), ("tcp", FIRST)], self.upstreams.whom())
-        self.upstreams.answer()
-        self.assertEqual(0, self.rcode(reply))
-
-    def test_cut_and_no_stream(self) -> None:
-        """An upstream that cuts its reply and takes no TCP is left for the next one."""
-        reply = self.ask()
-        self.upstreams.answer(cut=True)
-        self.upstreams.fail()
-        self.assertEqual(("udp", SECOND), self.upstreams.whom()[-1])
-        self.upstreams.answer()
-        self.assertEqual(0, self.rcode(reply))
-
-    def test_upstream_without_edns(self) -> None:
-        """An upstream that knows no OPT is asked again without one."""
-        reply = self.ask()
-        self.upstreams.answer(dns.rcode.FORMERR, edns=False)
-        self.assertEqual(("udp", FIRST), self.upstreams.whom()[-1])
-        self.assertEqual(-1, dns.message.from_wire(self.upstreams.asked[-1][2]).edns)
-        self.upstreams.answer(edns=False)
-        self.assertEqual(0, self.rcode(reply))
-
-    def test_nonsense(self) -> None:
-        """A reply that is no message counts as none."""
-        reply = self.ask()
-        message = self.upstreams.asked[-1][2]
-        self.upstreams.replies[-1].callback(message[:2] + b"\x81\x80\0\1\0\1" + message[8:])
-        self.upstreams.answer()
-        self.assertEqual(0, self.rcode(reply))
+        self.lose()
+        self.assertEqual(dns.rcode.SERVFAIL, self.rcode(reply))
+        self.assertEqual(dns.rcode.SERVFAIL, self.rcode(self.ask("EXAMPLE.com", edns=0)))
+        self.clock.advance(FAILURE_SECONDS)
+        self.assertNoResult(self.ask())
+        self.count(asked=2, unanswered=1, cached=1)
 
     def test_one_question_at_a_time(self) -> None:
         """Who asks what is being asked waits for the same reply."""
         replies = [self.ask(), self.ask("EXAMPLE.com"), self.ask(edns=0)]
-        self.assertEqual(1, len(self.upstreams.asked))
-        self.upstreams.answer()
+        self.assertEqual(1, len(self.exchange.asked))
+        self.exchange.answer()
         self.assertEqual([0, 0, 0], [self.rcode(reply) for reply in replies])
 
     def test_too_many_questions(self) -> None:
@@ -228,30 +146,169 @@ class ForwarderTests(SynchronousTestCase):
         for number in range(MAX_OPEN):
             self.ask(f"{number}.example.com")
         self.assertIsNone(self.successResultOf(self.ask("one.more.example.com")))
-        self.assertEqual(MAX_OPEN, len(self.upstreams.asked))
+        self.assertEqual(MAX_OPEN, len(self.exchange.asked))
         self.assertNoResult(self.ask("0.example.com"))
-        self.assertEqual(1, self.forwarder.counts.overloaded)
+        self.count(asked=MAX_OPEN, overloaded=1)
 
     def test_too_many_clients(self) -> None:
         """Beyond a number of waiting clients another one gets no reply; when they have theirs, others may come."""
         for _ in range(MAX_WAITING):
             self.ask()
         self.assertIsNone(self.successResultOf(self.ask()))
-        self.upstreams.answer(ttl=0)
+        self.exchange.answer(ttl=0)
         self.assertNoResult(self.ask())
 
     def test_stop(self) -> None:
-        """At the end all open questions are given up and their clients get no reply."""
+        """At the end all open questions are given up and their clients are told so."""
         replies = [self.ask(), self.ask("example.net")]
         self.successResultOf(self.forwarder.stop())
-        self.assertEqual([None, None], [self.successResultOf(reply) for reply in replies])
-        self.assertEqual(2, self.upstreams.cancelled)
+        self.assertEqual([dns.rcode.SERVFAIL] * 2, [self.rcode(reply) for reply in replies])
+        self.assertEqual([0, 1], self.exchange.cancelled)
         self.assertEqual([], self.clock.getDelayedCalls())
 
     def test_defect(self) -> None:
         """A defect of ours costs the question, is logged, and leaves the next one alone."""
         reply = self.ask()
-        self.upstreams.replies[-1].errback(ZeroDivisionError())
-        self.assertIsNone(self.successResultOf(reply))
+        self.exchange.replies[-1].errback(ZeroDivisionError())
+        self.assertEqual(dns.rcode.SERVFAIL, self.rcode(reply))
         self.assertEqual(1, len(self.flushLoggedErrors(ZeroDivisionError)))
-        self.assertNoResult(self.ask())
+        self.assertNoResult(self.ask("example.net"))
+
+
+class StaleTests(ForwarderTestCase):
+    """What clients get when a reply is too old and upstreams fail to renew it (RFC 8767)."""
+
+    OLD = ("192.0.2.9", STALE_TTL)
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.ask()
+        self.exchange.answer(ttl=60)
+        self.clock.advance(60)
+        self.forwarder.counts = ForwardCounts()
+
+    def outage(self) -> None:
+        """The first question that upstreams fail to answer."""
+        self.ask()
+        self.lose()
+        self.forwarder.counts = ForwardCounts()
+
+    def test_renewed(self) -> None:
+        """An old reply is not given to a client that gets a new one in time."""
+        reply = self.ask()
+        self.clock.advance(PATIENCE_SECONDS - 0.1)
+        self.assertNoResult(reply)
+        self.exchange.answer(last=10)
+        self.assertEqual(("192.0.2.10", 60), self.found(reply))
+        self.count(asked=1)
+        self.assertEqual([], self.clock.getDelayedCalls())
+
+    def test_slow(self) -> None:
+        """When upstreams take longer than a client's patience it gets the old reply, and the next one the new one."""
+        replies = [self.ask(), self.ask()]
+        self.clock.pump([0.1] * round(PATIENCE_SECONDS * 10))
+        self.assertEqual([self.OLD, self.OLD], [self.found(reply) for reply in replies])
+        self.assertEqual(self.OLD, self.found(self.ask()))
+        self.count(asked=1, stale=3)
+        self.exchange.answer(last=10)
+        self.assertEqual(("192.0.2.10", 60), self.found(self.ask()))
+        self.assertEqual([], self.clock.getDelayedCalls())
+
+    def test_unreachable(self) -> None:
+        """When no upstream can be reached the old reply is given at once."""
+        reply = self.ask()
+        self.lose()
+        self.assertEqual(self.OLD, self.found(reply))
+        self.count(asked=1, unanswered=1, stale=1)
+        self.assertEqual([], self.clock.getDelayedCalls())
+
+    def test_failure(self) -> None:
+        """An old reply is better than SERVFAIL or REFUSED."""
+        reply = self.ask()
+        self.exchange.answer(dns.rcode.SERVFAIL)
+        self.exchange.answer(dns.rcode.REFUSED)
+        self.assertEqual(self.OLD, self.found(reply))
+
+    def test_never_against_the_last_word(self) -> None:
+        """What upstreams say now is never answered with what they said before, though it may not be kept."""
+        for rcode, ttl in ((dns.rcode.NXDOMAIN, 60), (dns.rcode.NOERROR, 0)):
+            reply = self.ask()
+            self.exchange.answer(rcode, ttl=ttl)
+            self.assertEqual(rcode, self.rcode(reply))
+            self.clock.advance(60)
+        reply = self.ask()
+        self.lose()
+        self.assertEqual(dns.rcode.SERVFAIL, self.rcode(reply))
+
+    def test_old_and_negative(self) -> None:
+        """During an outage a name that did not exist still does not."""
+        self.ask()
+        self.exchange.answer(dns.rcode.NXDOMAIN)
+        self.clock.advance(60)
+        reply = self.ask()
+        self.lose()
+        self.assertEqual(dns.rcode.NXDOMAIN, self.rcode(reply))
+
+    def test_nobody_waits(self) -> None:
+        """During an outage the old reply is at hand, and no upstream is asked for a while."""
+        self.outage()
+        asked = len(self.exchange.asked)
+        self.clock.advance(RECHECK_SECONDS - 0.1)
+        self.assertIsNotNone(self.forwarder.cached(query()))
+        self.assertEqual(self.OLD, self.found(self.ask()))
+        self.assertEqual(asked, len(self.exchange.asked))
+        self.count(stale=2)
+
+    def test_recheck(self) -> None:
+        """After that while the question is asked again, once, behind a client that gets the old reply."""
+        self.outage()
+        self.clock.advance(RECHECK_SECONDS)
+        asked = len(self.exchange.asked)
+        self.assertEqual([self.OLD] * 3, [self.found(self.ask()) for _ in range(3)])
+        self.assertEqual(asked + 1, len(self.exchange.asked))
+        self.exchange.answer(last=10)
+        self.assertEqual(("192.0.2.10", 60), self.found(self.ask()))
+        self.count(stale=3, asked=1, cached=1)
+
+    def test_recheck_fails(self) -> None:
+        """A question that fails again puts off the next one again."""
+        self.outage()
+        for _ in range(5):
+            self.clock.advance(RECHECK_SECONDS)
+            asked = len(self.exchange.asked)
+            self.assertEqual(self.OLD, self.found(self.ask()))
+            self.lose()
+            self.assertEqual(self.OLD, self.found(self.ask()))
+            self.assertEqual(asked + 2, len(self.exchange.asked))
+
+    def test_after_a_pause(self) -> None:
+        """A client that asks long after the last failure waits: the outage may be over."""
+        self.outage()
+        self.clock.advance(OUTAGE_SECONDS)
+        reply = self.ask()
+        self.assertNoResult(reply)
+        self.exchange.answer(last=10)
+        self.assertEqual(("192.0.2.10", 60), self.found(reply))
+
+    def test_too_many_questions(self) -> None:
+        """A client for whom there is no room gets the old reply, and a recheck waits for room."""
+        self.outage()
+        self.clock.advance(RECHECK_SECONDS - 0.1)
+        asked = len(self.exchange.asked)
+        for number in range(MAX_OPEN):
+            self.ask(f"{number}.example.com")
+        self.clock.advance(0.1)
+        self.assertEqual(self.OLD, self.found(self.ask()))
+        self.assertEqual(asked + MAX_OPEN, len(self.exchange.asked))
+        self.clock.advance(OUTAGE_SECONDS - RECHECK_SECONDS - 0.1)
+        for number in range(MAX_OPEN):
+            self.ask(f"{number}.example.net")
+        self.clock.advance(0.1)
+        self.assertEqual(self.OLD, self.found(self.ask()))
+        self.assertEqual(1, self.forwarder.counts.overloaded)
+
+    def test_stop(self) -> None:
+        """An end of the forwarder leaves no timer behind."""
+        self.ask()
+        self.successResultOf(self.forwarder.stop())
+        self.assertEqual([], self.clock.getDelayedCalls())

@@ -1,4 +1,4 @@
-"""``daprdockr.dns.relay`` and ``cache``: the proxy's messages, and how long they are kept."""
+"""``daprdockr.dns.relay``: the proxy's messages."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from daprdockr.dns.cache import MAX_NEGATIVE, MAX_POSITIVE, OVERHEAD, Cache
-from daprdockr.dns.relay import Asked, Reply, answers, fit, read_reply
+from daprdockr.dns.cache import Cache
+from daprdockr.dns.relay import Asked, answers, fit, read_reply
 from daprdockr.dns.wire import Malformed
 from tests.unit.dns_samples import question, read
 
@@ -226,78 +226,16 @@ class FitTests(SynchronousTestCase):
         self.assertEqual(59, len(self.fit(self.long, edns=0).answer[0]))
         self.assertEqual(59, len(self.fit(self.long, stream=True).answer[0]))
 
+    def test_cut_by_the_upstream(self) -> None:
+        """What the upstream cut over TCP, since there was more than a message holds, goes on as it came, with TC."""
+        packet = read_reply(response(ADDRESS, flags=dns.flags.TC)).packet
+        for stream, records in ((True, 1), (False, 0)):
+            answer = self.fit(packet, stream=stream)
+            self.assertTrue(answer.flags & dns.flags.TC)
+            self.assertEqual(records, len(answer.answer))
+
     def test_room_for_opt(self) -> None:
         """Our OPT record counts: with it a reply may be too long that fits without."""
         size = len(self.long)
         self.assertTrue(self.fit(self.long, edns=0, size=size + 10).flags & dns.flags.TC)
         self.assertFalse(self.fit(self.long, edns=0, size=size + 11).flags & dns.flags.TC)
-
-
-class CacheTests(SynchronousTestCase):
-    """``cache.Cache``"""
-
-    def setUp(self) -> None:
-        self.cache = Cache()
-        self.asked = asked()
-
-    def ttls(self, packet: bytes | None) -> list[int]:
-        assert packet is not None
-        message = dns.message.from_wire(packet)
-        return [rrset.ttl for rrset in (*message.answer, *message.authority, *message.additional)]
-
-    def put(self, reply: bytes, now: float = 0.0) -> None:
-        self.cache.put(self.asked, read_reply(reply), now)
-
-    def test_ttls_run_down(self) -> None:
-        """Each TTL is less by the whole seconds it was kept; at the end the reply is gone."""
-        self.put(response(ADDRESS, "x.example.com. 200 IN A 192.0.2.2"), now=50.0)
-        self.assertEqual([200, 200], self.ttls(self.cache.get(self.asked, 50.5)))
-        self.assertEqual([1, 1], self.ttls(self.cache.get(self.asked, 249.9)))
-        self.assertIsNone(self.cache.get(self.asked, 250.0))
-        self.assertEqual((0, 0), (len(self.cache), self.cache.octets))
-
-    def test_other_questions(self) -> None:
-        """A reply answers its own question and no other."""
-        self.put(response(ADDRESS))
-        self.assertIsNone(self.cache.get(asked(edns=0, dnssec=True), 0.0))
-        self.assertIsNone(self.cache.get(asked("x"), 0.0))
-
-    def test_limits(self) -> None:
-        """Nothing is kept for longer than an hour, nothing negative for longer than five minutes."""
-        self.put(response("www.example.com. 90000 IN A 192.0.2.1"))
-        self.assertEqual([MAX_POSITIVE - 10], self.ttls(self.cache.get(self.asked, 10.0)))
-        self.assertIsNone(self.cache.get(self.asked, MAX_POSITIVE))
-        self.put(response(authority=(SOA.replace("900", "9000").replace(" 60", " 9000"),), rcode=3))
-        self.assertEqual([MAX_NEGATIVE - 10], self.ttls(self.cache.get(self.asked, 10.0)))
-        self.assertIsNone(self.cache.get(self.asked, MAX_NEGATIVE))
-
-    def test_not_to_be_kept(self) -> None:
-        """What may not be kept is not, and leaves what is there."""
-        self.put(response(ADDRESS))
-        self.put(response(rcode=2))
-        self.assertEqual([300], self.ttls(self.cache.get(self.asked, 0.0)))
-
-    def test_newer(self) -> None:
-        """A newer reply takes the place of the older one."""
-        self.put(response(ADDRESS))
-        octets = self.cache.octets
-        self.put(response(ADDRESS), now=100.0)
-        self.assertEqual([300], self.ttls(self.cache.get(self.asked, 100.0)))
-        self.assertEqual((1, octets), (len(self.cache), self.cache.octets))
-
-    def test_room(self) -> None:
-        """When there is no more room the reply that was used least recently goes."""
-        names = ["a", "b", "c"]
-        reply = Reply(b"\0" * 12, 0, cut=False, lifetime=100)
-        cache = Cache(2 * (OVERHEAD + 12))
-        for name in names:
-            cache.put(asked(name), reply, 0.0)
-            cache.get(asked("a"), 0.0)
-        self.assertEqual([True, False, True], [cache.get(asked(name), 0.0) is not None for name in names])
-        self.assertTrue(cache.octets <= 2 * (OVERHEAD + 12))
-
-    def test_larger_than_all_room(self) -> None:
-        """A reply that is larger than the cache leaves it empty."""
-        cache = Cache(100)
-        cache.put(self.asked, read_reply(response(ADDRESS)), 0.0)
-        self.assertEqual((0, 0), (len(cache), cache.octets))

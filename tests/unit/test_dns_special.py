@@ -30,9 +30,19 @@ class SpecialTests(SynchronousTestCase):
 
     def test_absent(self) -> None:
         """Names below a special one do not exist, and the special one has nothing."""
-        soa = "N local. 10800 SOA local. nobody.invalid. 1 3600 600 86400 10800"
-        self.assertEqual(["NXDOMAIN AA RD RA", soa], self.said("printer.LOCAL"))
-        self.assertEqual(["NOERROR AA RD RA", soa], self.said("local"))
+        soa = "10800 SOA local. nobody.invalid. 1 3600 600 86400 10800"
+        self.assertEqual(["NXDOMAIN AA RD RA", f"N LOCAL. {soa}"], self.said("printer.LOCAL"))
+        self.assertEqual(["NOERROR AA RD RA", f"N local. {soa}"], self.said("local"))
+
+    def test_reverse(self) -> None:
+        """An address of a private network is absent for a second; what is no whole address exists without records."""
+        soa = "N 10.in-addr.arpa. 1 SOA 10.in-addr.arpa. nobody.invalid. 1 3600 600 86400 1"
+        self.assertEqual(["NXDOMAIN AA RD RA", soa], self.said("77.0.0.10.in-addr.arpa", "PTR"))
+        self.assertEqual(["NXDOMAIN AA RD RA", soa], self.said("x.77.0.0.10.in-addr.arpa", "PTR"))
+        for name in ("0.0.10.in-addr.arpa", "0.10.in-addr.arpa", "10.in-addr.arpa"):
+            self.assertEqual(["NOERROR AA RD RA", soa], self.said(name, "PTR"))
+        self.assertEqual("NXDOMAIN AA RD RA", self.said(f"{'0.' * 30}d.f.ip6.arpa", "PTR")[0])
+        self.assertEqual("NOERROR AA RD RA", self.said(f"{'0.' * 29}d.f.ip6.arpa", "PTR")[0])
 
     def special(self, name: str, kind: str = "PTR") -> bool:
         return answer_special(read(question(name, kind).to_wire()).question) is not None

@@ -193,16 +193,6 @@ class ChangeTests(SynchronousTestCase):
         self.assertEqual(5, Zone.of([], serial=2**32 + 5).serial)
 
 
-class RotationTests(SynchronousTestCase):
-    """``RRset.rotated``."""
-
-    def test_rotation(self) -> None:
-        """Every record comes first for some number, in the same circle; one record stays where it is."""
-        rrset = RRset(A, 0, ("a", "b", "c"))
-        self.assertEqual(["abc", "bca", "cab", "abc"], ["".join(map(str, rrset.rotated(n).data)) for n in range(4)])
-        self.assertEqual(("a",), RRset(A, 0, ("a",)).rotated(5).data)
-
-
 class SizeTests(SynchronousTestCase):
     """A whole cluster."""
 

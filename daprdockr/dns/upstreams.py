@@ -1,0 +1,131 @@
+"""
+Whom to ask, in which order, and how long: one question, asked of upstreams until one of them has a good reply.
+
+Note [Staggered race]
+    The upstream that had the last good reply is asked first. The next one is asked as well when that one has been
+    silent for a moment, or at once when it failed; the first is not given up for that, and the first good reply of
+    any of them wins. So a name server that died costs each question that moment and not its whole time, and from
+    the first reply of another one on nothing at all. At one upstream there is never more than one try of a
+    question: several would help a forger (RFC 5452 section 5) and a busy server not at all.
+
+Note [Whose failure]
+    A reply of REFUSED, SERVFAIL or the like may be that upstream's alone, so the others are asked too; when all
+    say so, the client gets the first such reply, never a code of our making. No reply at all means that no
+    upstream spoke in time.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Coroutine, Sequence
+
+from twisted.internet.defer import Deferred, DeferredList, DeferredQueue, TimeoutError
+from twisted.internet.interfaces import IReactorTime
+from twisted.python.failure import Failure
+
+from daprdockr.dns.endpoint import Endpoint
+from daprdockr.dns.exchange import Exchange, NoReply
+from daprdockr.dns.records import FORMERR, NOTIMP
+from daprdockr.dns.relay import Asked, Reply, read_reply
+from daprdockr.dns.wire import Malformed
+
+STAGGER_SECONDS = 0.3
+TRY_SECONDS = 1.0
+TOTAL_SECONDS = 3.5
+"""Less than the five seconds after which stub resolvers give up (resolv.conf(5))."""
+MAX_RACING = 3
+"""Upstreams that are asked one question at one time; each try holds a socket."""
+
+_Ended = DeferredQueue[tuple[int, Reply | Failure | None]]
+"""Upstreams that are through with a question, each with its reply, with none, or with a defect of ours."""
+
+
+class Upstreams:
+    """Asks upstreams over an exchange, beginning with the one that had the last good reply."""
+
+    def __init__(
+        self, clock: IReactorTime, endpoints: Sequence[Endpoint], exchange: Exchange, draw_id: Callable[[], int]
+    ) -> None:
+        """:param draw_id: gives unpredictable numbers of 16 bits."""
+        self._clock = clock
+        self._endpoints = tuple(endpoints)
+        self._exchange = exchange
+        self._draw_id = draw_id
+        self._preferred = 0
+
+    async def ask(self, asked: Asked) -> Reply | None:
+        """
+        The first good reply, or else the first one; see Note [Staggered race] and Note [Whose failure].
+
+        All sockets are closed when it returns, and when it is cancelled.
+        """
+        ended: _Ended = DeferredQueue()
+        turns: list[Deferred[None]] = []
+        try:
+            return await self._race(asked, turns, ended)
+        finally:
+            for turn in turns:
+                turn.cancel()
+            await DeferredList(turns)
+
+    async def _race(self, asked: Asked, turns: list[Deferred[None]], ended: _Ended) -> Reply | None:
+        deadline = self._clock.seconds() + TOTAL_SECONDS
+        count = len(self._endpoints)
+        waiting = deque((self._preferred + turn) % count for turn in range(count))
+        failure, through = None, 0
+        while waiting or through < len(turns):
+            if waiting:
+                turns.append(self._begin(waiting.popleft(), asked, deadline, ended))
+            more = bool(waiting) and len(turns) - through < MAX_RACING
+            try:
+                upstream, reply = await self._next(ended, patient=not more)
+            except TimeoutError:
+                continue
+            through += 1
+            if isinstance(reply, Failure):
+                reply.raiseException()
+            if reply is not None and not reply.failed:
+                self._preferred = upstream
+                return reply
+            failure = failure or reply
+        return failure
+
+    def _begin(self, upstream: int, asked: Asked, deadline: float, ended: _Ended) -> Deferred[None]:
+        turn = Deferred.fromCoroutine(self._turn(self._endpoints[upstream], asked, deadline))
+        return turn.addBoth(lambda reply: ended.put((upstream, reply)))
+
+    def _next(self, ended: _Ended, *, patient: bool) -> Deferred[tuple[int, Reply | Failure | None]]:
+        """:raises TimeoutError: when it is time to ask the next upstream too; never, if ``patient``."""
+        one = ended.get()
+        return one if patient else one.addTimeout(STAGGER_SECONDS, self._clock)
+
+    async def _turn(self, upstream: Endpoint, asked: Asked, deadline: float) -> Reply | None:
+        """What one upstream says: it is asked anew as long as it is silent, and left when it can not be reached."""
+        while self._clock.seconds() < deadline:
+            try:
+                return await self._try(upstream, asked, deadline)
+            except TimeoutError:
+                continue
+            except (NoReply, Malformed):
+                break
+        return None
+
+    async def _try(self, upstream: Endpoint, asked: Asked, deadline: float) -> Reply:
+        """One try, each with a new id and port: by UDP, and by TCP if the reply was cut."""
+        datagram, stream = self._exchange.over_datagram, self._exchange.over_stream
+        edns = True
+        reply = read_reply(await self._within(deadline, datagram(upstream, self._message(asked, edns))))
+        if reply.rcode in (FORMERR, NOTIMP) and not reply.edns:
+            # RFC 6891 section 6.2.2: that is how a server speaks that knows no OPT.
+            edns = False
+            reply = read_reply(await self._within(deadline, datagram(upstream, self._message(asked, edns))))
+        if reply.cut:
+            reply = read_reply(await self._within(deadline, stream(upstream, self._message(asked, edns))))
+        return reply
+
+    def _message(self, asked: Asked, edns: bool) -> bytes:
+        return asked.message(self._draw_id(), edns=edns)
+
+    def _within(self, deadline: float, question: Coroutine[Deferred[bytes], object, bytes]) -> Deferred[bytes]:
+        seconds = max(0.0, min(TRY_SECONDS, deadline - self._clock.seconds()))
+        return Deferred.fromCoroutine(question).addTimeout(seconds, self._clock)
