@@ -8,8 +8,7 @@ change is in the next answer. It opens no socket of its own.
 
 from __future__ import annotations
 
-import ipaddress
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from attrs import define
@@ -19,17 +18,19 @@ from twisted.names import server
 
 from daprdockr.dns import relay
 from daprdockr.dns.answer import Answer, answer, in_zone, refused
+from daprdockr.dns.clients import Clients, Network
+from daprdockr.dns.finished import MAX_EACH, Finished, Owner, Shared, changed, may_be_kept
 from daprdockr.dns.forward import Forwarder
 from daprdockr.dns.protocols import Datagrams, Streams
 from daprdockr.dns.query import Query, read_header, read_query
-from daprdockr.dns.records import BADVERS, FORMERR, NOTIMP, REFUSED, SERVFAIL
-from daprdockr.dns.reply import encode
+from daprdockr.dns.records import BADVERS, FORMERR, NOERROR, NOTIMP, NXDOMAIN, REFUSED, SERVFAIL
+from daprdockr.dns.reply import encode, rotations
 from daprdockr.dns.response import bare
+from daprdockr.dns.reverse import answer_reverse
 from daprdockr.dns.special import answer_special
 from daprdockr.dns.wire import Malformed
 from daprdockr.dns.zone import Zone
 
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 Way = Datagrams | Streams
 """The protocol a query came by; the answer goes back the same way."""
 
@@ -39,9 +40,10 @@ _QUERY = 0
 
 @define
 class Counts:
-    """What came in since the start, and what could not go out."""
+    """What came in since the start, and what could not go out; ``queries`` are those without a finished reply."""
 
     queries: int = 0
+    finished: int = 0
     malformed: int = 0
     dropped: int = 0
     refused: int = 0
@@ -72,14 +74,35 @@ class Authority(server.DNSServerFactory):
         super().__init__()
         self._reactor = reactor
         self._forwarder = forwarder
-        self._allow = tuple(allow)
-        self._rotation = rotation
+        self._clients = Clients(allow if forwarder is not None else ())
+        self.rotation = rotation
         self._zone: Zone | None = None
+        self._finished = {recursion: Finished() for recursion in (False, True)}
+        self._second = 0
         self.counts = Counts()
+
+    @property
+    def finished_octets(self) -> int:
+        """Octets of all finished replies."""
+        return sum(finished.octets for finished in self._finished.values())
 
     def publish(self, zone: Zone) -> None:
         """Answer from this zone from now on."""
+        owners = changed(self._zone, zone) if self._zone is not None else []
         self._zone = zone
+        for finished in self._finished.values():
+            finished.forget(owners)
+
+    def finished(self, client: str) -> Mapping[bytes, Sequence[bytes]]:
+        """The finished replies to this client, see ``Finished.replies``."""
+        return self._finished[self._clients.may_recurse(client)].replies
+
+    def look_at_clock(self) -> None:
+        """To be called before finished replies are looked at: those whose TTLs run down last for a second."""
+        second = int(self._reactor.seconds())
+        if second != self._second:
+            self._second = second
+            self._finished[True].forget([Shared.FORWARDED])
 
     def buildProtocol(self, addr: Any) -> Streams:
         return Streams(self, self._reactor)
@@ -91,62 +114,86 @@ class Authority(server.DNSServerFactory):
             oldest.transport.abortConnection()
 
     def packet_received(self, packet: bytes, way: Way, address: tuple[str, int]) -> None:
-        """A packet from a client; one that is no query gets no answer, so no two servers ever talk in circles."""
+        """A packet from a client: reply to it, now or later, or not."""
+        reply = self.reply(packet, way, address)
+        if reply is not None:
+            self._send(reply, way, address)
+
+    def send_finished(self, identity: bytes, replies: Sequence[bytes], way: Way, address: tuple[str, int]) -> None:
+        """Send one of the ``finished`` replies."""
+        self.counts.finished += 1
+        self._send(identity + replies[self.rotation() % len(replies)], way, address)
+
+    def reply(self, packet: bytes, way: Way, address: tuple[str, int]) -> bytes | None:
+        """
+        The reply to a packet; None when there is none, or when it comes later and then goes out by ``way``.
+
+        A packet that is no query gets no answer, so no two servers ever talk in circles.
+        """
         header = read_header(packet)
         if header is None:
             self.counts.dropped += 1
-            return
+            return None
+        recursion = self._clients.may_recurse(address[0])
         if header.opcode != _QUERY:
-            self._send(bare(header, NOTIMP, recursion=self._recursion(address)), way, address)
-            return
+            return bare(header, NOTIMP, recursion=recursion)
         try:
             query = read_query(packet, header)
         except Malformed:
             self.counts.malformed += 1
-            self._send(bare(header, FORMERR, recursion=self._recursion(address)), way, address)
-        else:
-            self.messageReceived(query, way, address)
-
-    def messageReceived(self, message: Query, proto: Way, address: Any = None) -> None:
-        """A query that could be read."""
+            return bare(header, FORMERR, recursion=recursion)
         self.counts.queries += 1
-        recursion = self._recursion(address)
-        result = self._decide(message, recursion)
+        keep = not way.stream and may_be_kept(packet, query)
+        result = self._decide(query, recursion)
         if result is None:
-            self._forward(message, proto, address)
-            return
-        if result.rcode == REFUSED:
-            self.counts.refused += 1
-        packet = encode(result, message, stream=proto.stream, recursion=recursion)
-        self._send(packet, proto, address)
+            return self._forwarded(packet, query, way, address, keep)
+        replies = self._finish(packet, query, result, recursion) if keep else None
+        if replies:
+            return packet[:2] + replies[self.rotation() % len(replies)]
+        return encode(result, query, stream=way.stream, recursion=recursion, rotation=self.rotation())
+
+    def _finish(self, packet: bytes, query: Query, result: Answer, recursion: bool) -> Sequence[bytes]:
+        """All replies to a query about our zone, kept until they change; none when they can not be kept."""
+        owner = _owner(query, result)
+        if owner is None:
+            return ()
+        replies = rotations(result, query, recursion=recursion, max_octets=MAX_EACH)
+        if replies:
+            self._finished[recursion].put(packet[2:], replies, owner)
+        return replies
 
     def _decide(self, query: Query, recursion: bool) -> Answer | None:
         """The answer to a query, or None when it has to be forwarded."""
         if query.edns is not None and query.edns.version > 0:
             return Answer(BADVERS)
-        if refused(query.question):
-            return Answer(REFUSED)
-        if in_zone(query.question):
+        question = query.question
+        if refused(question):
+            return self._refused()
+        if in_zone(question):
             # Why not an empty zone: a name that we do not know yet must not be told to be absent.
-            if self._zone is None:
-                return Answer(SERVFAIL)
-            return answer(self._zone, query.question, self._rotation())
-        if not recursion:
-            return Answer(REFUSED)
-        return answer_special(query.question)
+            return Answer(SERVFAIL) if self._zone is None else answer(self._zone, question)
+        pointer = None if self._zone is None else answer_reverse(self._zone, question)
+        if pointer is not None:
+            return pointer
+        return answer_special(question) if recursion else self._refused()
 
-    def _recursion(self, address: tuple[str, int]) -> bool:
-        """Whether a client may have other names forwarded."""
-        if self._forwarder is None:
-            return False
-        client = ipaddress.ip_address(address[0])
-        return any(client in network for network in self._allow)
+    def _refused(self) -> Answer:
+        self.counts.refused += 1
+        return Answer(REFUSED)
 
-    def _forward(self, query: Query, way: Way, address: tuple[str, int]) -> None:
+    def _forwarded(self, packet: bytes, query: Query, way: Way, address: tuple[str, int], keep: bool) -> bytes | None:
+        """What upstreams said, if it is known; otherwise ask them, and let the reply go out by itself."""
         assert self._forwarder is not None
+        known = self._forwarder.cached(query)
+        if known is not None:
+            reply = relay.fit(known, query, stream=way.stream)
+            if keep:
+                self._finished[True].put(packet[2:], [reply[2:]], Shared.FORWARDED)
+            return reply
         asking: Deferred[bytes | None] = self._forwarder.ask(query)
         asking.addCallback(self._passed_on, query, way, address)
         asking.addErrback(lambda failure: self.log.failure("a reply could not be passed on", failure))
+        return None
 
     def _passed_on(self, packet: bytes | None, query: Query, way: Way, address: tuple[str, int]) -> None:
         if packet is None:
@@ -160,3 +207,13 @@ class Authority(server.DNSServerFactory):
             way.send(packet, address)
         except OSError:
             self.counts.unsent += 1
+
+
+def _owner(query: Query, result: Answer) -> Owner | None:
+    """Whose change ends the reply to a query, None when nobody's does."""
+    if not in_zone(query.question) or result.rcode not in (NOERROR, NXDOMAIN):
+        return None
+    if result.rcode == NXDOMAIN:
+        return Shared.ABSENT
+    below = query.question.lower()[:-1]
+    return below[-2:] if below and result.answers else Shared.ZONE

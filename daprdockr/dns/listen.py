@@ -30,7 +30,6 @@ from daprdockr.dns.protocols import Datagrams
 from daprdockr.model.errors import BadInput
 
 LOOK_SECONDS = 3.0
-_MAX_READ = 4096
 _ANY4 = "0.0.0.0"
 _ANY6 = "::"
 
@@ -61,13 +60,18 @@ class DnsListeners(Service):
         endpoints: Sequence[Endpoint],
         authority: Authority,
         host_addresses: Callable[[], frozenset[str]],
+        listen_datagrams: Callable[[Any, int, Datagrams, str], Any],
     ) -> None:
-        """:param host_addresses: all addresses of the host now; may raise OSError, then nothing changes."""
+        """
+        :param host_addresses: all addresses of the host now; may raise OSError, then nothing changes.
+        :param listen_datagrams: see ``batched``.
+        """
         self._reactor = reactor
         self._wildcards = tuple(e for e in endpoints if e.address in (_ANY4, _ANY6))
         self._fixed = tuple(e for e in endpoints if e.address not in (_ANY4, _ANY6))
         self._authority = authority
         self._host_addresses = host_addresses
+        self._listen_datagrams = listen_datagrams
         self._open: dict[Endpoint, _Sockets] = {}
         self._taken: set[Endpoint] = set()
         self._closing: list[Deferred[Any]] = []
@@ -149,7 +153,7 @@ class DnsListeners(Service):
     def _listen(self, endpoint: Endpoint) -> _Sockets:
         """:raises CannotListenError: then neither socket is open."""
         datagrams = Datagrams(self._authority, self._reactor)
-        datagram = self._reactor.listenUDP(endpoint.port, datagrams, endpoint.address, _MAX_READ)
+        datagram = self._listen_datagrams(self._reactor, endpoint.port, datagrams, endpoint.address)
         try:
             port = datagram.getHost().port
             stream = self._reactor.listenTCP(port, self._authority, interface=endpoint.address)

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from random import SystemRandom
+from random import Random, SystemRandom
 from typing import Any
 
 from attrs import asdict
 from twisted.application.service import MultiService
 from twisted.internet.defer import Deferred
 
-from daprdockr.dns.authority import Authority, Network
+from daprdockr.dns.authority import Authority
+from daprdockr.dns.batched import listen_datagrams
 from daprdockr.dns.cache import Cache
+from daprdockr.dns.clients import Network
 from daprdockr.dns.endpoint import Endpoint
 from daprdockr.dns.exchange import SocketExchange
 from daprdockr.dns.forward import Forwarder
@@ -41,7 +43,7 @@ class DnsServer(MultiService):
         :param host_addresses: all addresses of the host now, as ``addresses.host_addresses`` gives them.
         """
         super().__init__()
-        system = SystemRandom()
+        system, chance = SystemRandom(), Random()
         self._forwarder = Forwarder(
             reactor, upstreams, SocketExchange(reactor), cache=Cache(), draw_id=lambda: system.getrandbits(16)
         )
@@ -49,9 +51,9 @@ class DnsServer(MultiService):
             reactor,
             forwarder=self._forwarder if upstreams else None,
             allow=allow,
-            rotation=lambda: system.getrandbits(32),
+            rotation=lambda: chance.getrandbits(32),
         )
-        self._listeners = DnsListeners(reactor, listen, self._authority, host_addresses)
+        self._listeners = DnsListeners(reactor, listen, self._authority, host_addresses, listen_datagrams)
         self._listeners.setServiceParent(self)
 
     @property

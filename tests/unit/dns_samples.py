@@ -86,10 +86,16 @@ class Datagram:
 
 
 class Asking:
-    """A forwarder that answers when the test says so."""
+    """A forwarder that answers when the test says so; ``known`` is what it has at hand."""
 
     def __init__(self) -> None:
+        self.known: bytes | None = None
+        self.cached_asked = 0
         self.asked: list[tuple[Query, Deferred[bytes | None]]] = []
+
+    def cached(self, query: Query) -> bytes | None:
+        self.cached_asked += 1
+        return self.known
 
     def ask(self, query: Query) -> Deferred[bytes | None]:
         reply: Deferred[bytes | None] = Deferred()
@@ -100,7 +106,7 @@ class Asking:
 class Nameserver:
     """An authority with its protocols on transports in memory."""
 
-    def __init__(self, zone: Zone | None = None, *, forwards: bool = True) -> None:
+    def __init__(self, zone: Zone | None = None, *, forwards: bool = True, published: bool = True) -> None:
         self.reactor = MemoryReactorClock()
         self.rotation = 0
         self.forwarder = Asking()
@@ -110,7 +116,8 @@ class Nameserver:
             allow=ALLOWED,
             rotation=lambda: self.rotation,
         )
-        self.authority.publish(zone or sample_zone())
+        if published:
+            self.authority.publish(zone or sample_zone())
         self.transport = Datagram()
         self.datagrams = Datagrams(self.authority, self.reactor)
         self.datagrams.makeConnection(self.transport)  # type: ignore[arg-type]  # as much of one as is used

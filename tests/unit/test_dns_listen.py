@@ -14,6 +14,7 @@ from twisted.logger import globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.dns.authority import Authority
+from daprdockr.dns.batched import listen_datagrams
 from daprdockr.dns.endpoint import Endpoint
 from daprdockr.dns.listen import LOOK_SECONDS, DnsListeners
 from daprdockr.dns.server import DnsServer
@@ -87,7 +88,7 @@ class ListenerTests(SynchronousTestCase):
 
     def start(self, *endpoints: str, port: int = 53) -> DnsListeners:
         listen = [Endpoint(endpoint, port) for endpoint in endpoints]
-        listeners = DnsListeners(self.sockets, listen, self.authority, self.host_addresses)
+        listeners = DnsListeners(self.sockets, listen, self.authority, self.host_addresses, listen_datagrams)
         listeners.privilegedStartService()
         listeners.startService()
         return listeners

@@ -1,0 +1,37 @@
+"""
+Which clients may have other names forwarded: those of the networks that ``--dns-allow`` names.
+
+An address that came before is known by its text; the number of those kept is bounded, because anybody can forge more.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Sequence
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+MAX_KNOWN = 4096
+
+
+class Clients:
+    """The clients, told apart by whether they are in one of the ``allowed`` networks."""
+
+    def __init__(self, allowed: Sequence[Network]) -> None:
+        self._allowed = tuple(allowed)
+        self._known: dict[str, bool] = {}
+
+    def may_recurse(self, address: str) -> bool:
+        """Whether the client at an IPv4 or IPv6 address may have other names forwarded."""
+        known = self._known.get(address)
+        if known is None:
+            if len(self._known) >= MAX_KNOWN:
+                self._known.clear()
+            known = self._known[address] = self._look_up(address)
+        return known
+
+    def _look_up(self, text: str) -> bool:
+        address = ipaddress.ip_address(text)
+        if isinstance(address, ipaddress.IPv6Address):
+            address = address.ipv4_mapped or address
+        return any(address in network for network in self._allowed)
