@@ -29,7 +29,7 @@ from daprdockr.dns.zone import ZONE, Labels, Zone
 
 MAX_TARGETS = 256
 """Targets of an answer whose addresses are looked up for the additional section; more hardly fit into it."""
-_APEX = ZONE.encode()
+_APEX = (ZONE.encode(),)
 
 
 @frozen
@@ -53,7 +53,7 @@ class Answer:
 
 def in_zone(question: Question) -> bool:
     """Whether the name is ``container.`` or below it."""
-    return bool(question.labels) and question.labels[-1].lower() == _APEX
+    return question.lowered[-1:] == _APEX
 
 
 def refused(question: Question) -> bool:
@@ -63,7 +63,7 @@ def refused(question: Question) -> bool:
 
 def answer(zone: Zone, question: Question) -> Answer:
     """Answer a question that is ``in_zone`` and not ``refused``."""
-    return answer_node(zone, question, zone.lookup(question.lower()[:-1]), question.labels[-1:])
+    return answer_node(zone, question, zone.lookup(question.lowered[:-1]), question.labels[-1:])
 
 
 def answer_node(zone: Zone, question: Question, node: Node | None, apex: Labels) -> Answer:
@@ -74,7 +74,7 @@ def answer_node(zone: Zone, question: Question, node: Node | None, apex: Labels)
     """
     rrset = None if node is None else _choose(node, question.type)
     if rrset is None:
-        soa = Owned(apex, zone.soa())
+        soa = Owned(apex, zone.soa)
         return Answer(NXDOMAIN if node is None else NOERROR, True, authority=(soa,))
     owned = Owned(question.labels, rrset)
     return Answer(NOERROR, True, answers=(owned,), additional=_additional(zone, rrset))

@@ -1,5 +1,5 @@
 """
-The authority: decides for each packet whether it is answered from the zone, forwarded, refused or dropped.
+The authority: for each packet a reply, from the table of finished ones, as it was decided, or as an upstream gave it.
 
 It is the controller of ``twisted.names``: the same ``DNSServerFactory`` is the factory of the TCP connections
 and what the UDP protocols report to. In place of a chain of resolvers it holds one zone, swapped whole, so a
@@ -17,17 +17,16 @@ from twisted.logger import Logger
 from twisted.names import server
 
 from daprdockr.dns import relay
-from daprdockr.dns.answer import Answer, answer, in_zone, refused
+from daprdockr.dns.answer import Answer
 from daprdockr.dns.clients import Clients, Network
-from daprdockr.dns.finished import MAX_EACH, Finished, Owner, Shared, changed, may_be_kept
+from daprdockr.dns.decide import decide, owner_of
+from daprdockr.dns.finished import FORWARDED, MAX_EACH, Finished, changed, may_be_kept
 from daprdockr.dns.forward import Forwarder
 from daprdockr.dns.protocols import Datagrams, Streams
 from daprdockr.dns.query import Query, read_header, read_query
-from daprdockr.dns.records import BADVERS, FORMERR, NOERROR, NOTIMP, NXDOMAIN, REFUSED, SERVFAIL
+from daprdockr.dns.records import FORMERR, NOTIMP, REFUSED, SERVFAIL
 from daprdockr.dns.reply import encode, rotations
 from daprdockr.dns.response import bare
-from daprdockr.dns.reverse import answer_reverse
-from daprdockr.dns.special import answer_special
 from daprdockr.dns.wire import Malformed
 from daprdockr.dns.zone import Zone
 
@@ -102,7 +101,7 @@ class Authority(server.DNSServerFactory):
         second = int(self._reactor.seconds())
         if second != self._second:
             self._second = second
-            self._finished[True].forget([Shared.FORWARDED])
+            self._finished[True].forget([FORWARDED])
 
     def buildProtocol(self, addr: Any) -> Streams:
         return Streams(self, self._reactor)
@@ -134,52 +133,31 @@ class Authority(server.DNSServerFactory):
         if header is None:
             self.counts.dropped += 1
             return None
-        recursion = self._clients.may_recurse(address[0])
         if header.opcode != _QUERY:
-            return bare(header, NOTIMP, recursion=recursion)
+            return bare(header, NOTIMP, recursion=self._clients.may_recurse(address[0]))
         try:
             query = read_query(packet, header)
         except Malformed:
             self.counts.malformed += 1
-            return bare(header, FORMERR, recursion=recursion)
+            return bare(header, FORMERR, recursion=self._clients.may_recurse(address[0]))
+        return self._respond(packet, query, way, address)
+
+    def _respond(self, packet: bytes, query: Query, way: Way, address: tuple[str, int]) -> bytes | None:
+        """The reply to a query that could be read; from the first datagram on it is kept for the next."""
         self.counts.queries += 1
+        recursion = self._clients.may_recurse(address[0])
         keep = not way.stream and may_be_kept(packet, query)
-        result = self._decide(query, recursion)
+        result = decide(query, self._zone, recursion)
         if result is None:
             return self._forwarded(packet, query, way, address, keep)
-        replies = self._finish(packet, query, result, recursion) if keep else None
-        if replies:
-            return packet[:2] + replies[self.rotation() % len(replies)]
+        self.counts.refused += result.rcode == REFUSED
+        owner = owner_of(query, result) if keep else None
+        if owner is not None:
+            replies = rotations(result, query, recursion=recursion, max_octets=MAX_EACH)
+            if replies:
+                self._finished[recursion].put(packet[2:], replies, owner)
+                return packet[:2] + replies[self.rotation() % len(replies)]
         return encode(result, query, stream=way.stream, recursion=recursion, rotation=self.rotation())
-
-    def _finish(self, packet: bytes, query: Query, result: Answer, recursion: bool) -> Sequence[bytes]:
-        """All replies to a query about our zone, kept until they change; none when they can not be kept."""
-        owner = _owner(query, result)
-        if owner is None:
-            return ()
-        replies = rotations(result, query, recursion=recursion, max_octets=MAX_EACH)
-        if replies:
-            self._finished[recursion].put(packet[2:], replies, owner)
-        return replies
-
-    def _decide(self, query: Query, recursion: bool) -> Answer | None:
-        """The answer to a query, or None when it has to be forwarded."""
-        if query.edns is not None and query.edns.version > 0:
-            return Answer(BADVERS)
-        question = query.question
-        if refused(question):
-            return self._refused()
-        if in_zone(question):
-            # Why not an empty zone: a name that we do not know yet must not be told to be absent.
-            return Answer(SERVFAIL) if self._zone is None else answer(self._zone, question)
-        pointer = None if self._zone is None else answer_reverse(self._zone, question)
-        if pointer is not None:
-            return pointer
-        return answer_special(question) if recursion else self._refused()
-
-    def _refused(self) -> Answer:
-        self.counts.refused += 1
-        return Answer(REFUSED)
 
     def _forwarded(self, packet: bytes, query: Query, way: Way, address: tuple[str, int], keep: bool) -> bytes | None:
         """What upstreams said, if it is known; otherwise ask them, and let the reply go out by itself."""
@@ -188,7 +166,7 @@ class Authority(server.DNSServerFactory):
         if known is not None:
             reply = relay.fit(known, query, stream=way.stream)
             if keep:
-                self._finished[True].put(packet[2:], [reply[2:]], Shared.FORWARDED)
+                self._finished[True].put(packet[2:], [reply[2:]], FORWARDED)
             return reply
         asking: Deferred[bytes | None] = self._forwarder.ask(query)
         asking.addCallback(self._passed_on, query, way, address)
@@ -207,13 +185,3 @@ class Authority(server.DNSServerFactory):
             way.send(packet, address)
         except OSError:
             self.counts.unsent += 1
-
-
-def _owner(query: Query, result: Answer) -> Owner | None:
-    """Whose change ends the reply to a query, None when nobody's does."""
-    if not in_zone(query.question) or result.rcode not in (NOERROR, NXDOMAIN):
-        return None
-    if result.rcode == NXDOMAIN:
-        return Shared.ABSENT
-    below = query.question.lower()[:-1]
-    return below[-2:] if below and result.answers else Shared.ZONE

@@ -10,7 +10,6 @@ may not be kept, is none of this module's business. Pure.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from enum import Enum
 
 from daprdockr.dns.query import Query
 from daprdockr.dns.wire import HEADER_SIZE
@@ -29,16 +28,11 @@ _OPT_SIZE = 11
 """Octets of an OPT record without options."""
 
 
-class Shared(Enum):
-    """Owners that are no name."""
-
-    ZONE = "the zone: its serial number is in all negative answers"
-    ABSENT = "names that do not exist"
-    FORWARDED = "replies of upstreams, whose TTLs run down"
-
-
-Owner = tuple[bytes, ...] | Shared
-"""A service by its labels, the deepest first, or a group by its one label, or what more names share."""
+Owner = tuple[bytes, ...] | str
+"""A service by its labels, the deepest first, or a group by its one label, or one of the following."""
+THE_ZONE = "the zone, whose serial number is in all negative answers"
+ABSENT = "names that do not exist"
+FORWARDED = "replies of upstreams, whose TTLs run down"
 
 
 class Finished:
@@ -63,7 +57,7 @@ class Finished:
         size = len(query) + OVERHEAD + sum(map(len, replies)) + _PER_MESSAGE * len(replies)
         if self.octets + size > self._max_octets:
             self.forget(list(self._queries))
-        elif owner is Shared.ABSENT and len(self._queries.get(owner, ())) >= MAX_ABSENT:
+        elif owner is ABSENT and len(self._queries.get(owner, ())) >= MAX_ABSENT:
             self.forget([owner])
         self.replies[query] = replies
         self._queries.setdefault(owner, []).append(query)
@@ -95,7 +89,7 @@ def changed(old: Zone, new: Zone) -> list[Owner]:
 
     What did not change the two share, so it is enough to compare identities.
     """
-    owners: list[Owner] = [Shared.ZONE, Shared.ABSENT]
+    owners: list[Owner] = [THE_ZONE, ABSENT]
     for label in old.groups.keys() | new.groups.keys():
         before, after = old.groups.get(label), new.groups.get(label)
         if before is after:

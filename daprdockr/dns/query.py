@@ -35,16 +35,16 @@ class Header:
 
 @frozen
 class Question:
-    """The one question. ``labels`` and ``wire`` (the whole question section) are in the case it was asked."""
+    """
+    The one question. ``labels`` and ``wire`` (the whole question section) are in the case it was asked, ``lowered`` are
+    the labels as names are compared: ASCII letters in lower case (RFC 4343).
+    """
 
     labels: tuple[bytes, ...]
+    lowered: tuple[bytes, ...]
     type: int
     klass: int
     wire: bytes
-
-    def lower(self) -> tuple[bytes, ...]:
-        """The labels as names are compared: ASCII letters in lower case (RFC 4343)."""
-        return tuple(label.lower() for label in self.labels)
 
 
 @frozen
@@ -118,4 +118,5 @@ def _read_question(packet: bytes) -> tuple[Question, int]:
     kind, klass = struct.unpack_from("!HH", packet, at + 1)
     if kind == OPT:
         raise Malformed("a question for OPT")
-    return Question(tuple(labels), kind, klass, packet[HEADER_SIZE:end]), end
+    lowered = tuple([label.lower() for label in labels])
+    return Question(tuple(labels), lowered, kind, klass, packet[HEADER_SIZE:end]), end

@@ -23,15 +23,15 @@ _INET6 = (b"ip6", _ARPA)
 def answer_reverse(zone: Zone, question: Question) -> Answer | None:
     """The answer for an address of one instance, or None; the question is not ``refused``."""
     # Why first: this is asked of every name that is not in the zone, and hardly any is one of these.
-    if not question.labels or question.labels[-1].lower() != _ARPA:
+    if question.lowered[-1:] != _INET[-1:]:
         return None
-    address = address_of(question.lower())
+    address = address_of(question.lowered)
     instance = None if address is None else zone.hosts.only(address)
     if instance is None:
         return None
     node: Node = {
         PTR: RRset(PTR, INSTANCE_TTL, (instance,)),
-        SOA: zone.soa(),
+        SOA: zone.soa,
         NS: RRset(NS, APEX_TTL, (NAMESERVER,)),
     }
     return answer_node(zone, question, node, question.labels)

@@ -45,7 +45,7 @@ _WHOLE = {b"in-addr": 6, b"ip6": 34}
 
 def answer_special(question: Question) -> Answer | None:
     """The answer to a name that must not be forwarded, or None when it may be."""
-    labels = question.lower()
+    labels = question.lowered
     zone = _zone(labels)
     if zone is None:
         single = len(labels) == 1 and question.type in _LOOPBACK

@@ -153,6 +153,7 @@ class Zone:
         hosts = self.hosts.replace(service, before.published, after.published)
         return evolve(self, serial=(self.serial + 1) % _SERIALS, groups=groups, hosts=hosts)
 
+    @cached_property
     def soa(self) -> RRset:
         """The zone's SOA record, as negative answers carry it."""
         data = Soa(NAMESERVER, f"hostmaster.{ZONE}", self.serial, NEGATIVE_TTL)
@@ -161,7 +162,7 @@ class Zone:
     def lookup(self, labels: Labels) -> Node | None:
         """What stands at a name relative to ``container.``; None when nothing is there or below it."""
         if not labels:
-            return {SOA: self.soa(), **self._own[()]}
+            return {SOA: self.soa, **self._own[()]}
         node = self._running(labels)
         return node or self._own.get(labels, node)
 

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from daprdockr.dns.finished import MAX_ABSENT, Finished, Shared, changed, may_be_kept
+from daprdockr.dns.finished import ABSENT, FORWARDED, MAX_ABSENT, THE_ZONE, Finished, changed, may_be_kept
 from daprdockr.dns.zone import Running, Zone
 from daprdockr.model.host import Port
 from daprdockr.model.names import ServiceName
@@ -42,10 +42,10 @@ class FinishedTests(SynchronousTestCase):
     def test_twice(self) -> None:
         """A query that is kept already stays as it is."""
         finished = Finished()
-        finished.put(b"1", [b"first"], Shared.FORWARDED)
-        finished.put(b"1", [b"second"], Shared.FORWARDED)
+        finished.put(b"1", [b"first"], FORWARDED)
+        finished.put(b"1", [b"second"], FORWARDED)
         self.assertEqual({b"1": [b"first"]}, finished.replies)
-        finished.forget([Shared.FORWARDED])
+        finished.forget([FORWARDED])
         self.assertEqual((0, {}), (finished.octets, finished.replies))
 
     def test_bounded(self) -> None:
@@ -62,7 +62,7 @@ class FinishedTests(SynchronousTestCase):
         finished = Finished()
         finished.put(b"there", [b"reply"], (b"web", b"myapp"))
         for number in range(MAX_ABSENT + 1):
-            finished.put(b"%d" % number, [b"no"], Shared.ABSENT)
+            finished.put(b"%d" % number, [b"no"], ABSENT)
         self.assertEqual([b"there", b"%d" % MAX_ABSENT], list(finished.replies))
 
     def test_what_comes_again(self) -> None:
@@ -86,7 +86,7 @@ class ChangedTests(SynchronousTestCase):
         """A changed service is an owner, with its group, its zone and the names that did not exist."""
         zone = sample_zone()
         after = zone.replace(ServiceName.parse("web.myapp"), [])
-        expected = {Shared.ZONE, Shared.ABSENT, (b"myapp",), (b"web", b"myapp")}
+        expected = {THE_ZONE, ABSENT, (b"myapp",), (b"web", b"myapp")}
         self.assertEqual(expected, set(changed(zone, after)))
 
     def test_come_and_gone(self) -> None:
@@ -94,7 +94,7 @@ class ChangedTests(SynchronousTestCase):
         zone = sample_zone()
         after = zone.replace(ServiceName.parse("x.new"), [running("1.x.new", "10.0.0.1")])
         for old, new in [(zone, after), (after, zone)]:
-            self.assertEqual({Shared.ZONE, Shared.ABSENT, (b"new",), (b"x", b"new")}, set(changed(old, new)))
+            self.assertEqual({THE_ZONE, ABSENT, (b"new",), (b"x", b"new")}, set(changed(old, new)))
 
 
 NAMES = [

@@ -53,7 +53,7 @@ class QueryTests(SynchronousTestCase):
         """A question keeps its case and its bytes."""
         query = read(PLAIN)
         self.assertEqual((b"1", b"Web", b"myapp", b"container"), query.question.labels)
-        self.assertEqual((b"1", b"web", b"myapp", b"container"), query.question.lower())
+        self.assertEqual((b"1", b"web", b"myapp", b"container"), query.question.lowered)
         self.assertEqual((1, 1), (query.question.type, query.question.klass))
         self.assertEqual(PLAIN[12:], query.question.wire)
         self.assertIsNone(query.edns)

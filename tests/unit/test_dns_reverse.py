@@ -101,7 +101,7 @@ class AnswerTests(SynchronousTestCase):
         negative = found["A"]
         assert negative is not None
         self.assertEqual((NOERROR, True), (negative.rcode, negative.authoritative))
-        self.assertEqual([(owner, self.zone.soa())], [(o.owner, o.rrset) for o in negative.authority])
+        self.assertEqual([(owner, self.zone.soa)], [(o.owner, o.rrset) for o in negative.authority])
 
     def test_name_server(self) -> None:
         """The name server of such a name is that of the zone, with its addresses."""

@@ -70,6 +70,7 @@ PURE = (
     "daprdockr.planning",
     "daprdockr.dns.answer",
     "daprdockr.dns.cache",
+    "daprdockr.dns.decide",
     "daprdockr.dns.finished",
     "daprdockr.dns.hosts",
     "daprdockr.dns.reverse",

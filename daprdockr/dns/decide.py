@@ -1,0 +1,46 @@
+"""
+Who answers a query: the zone, an address of ours, a name that goes nowhere, an upstream, or nobody. Pure.
+
+The order is that of ``docs/design/dns.rst``; each of those who answer has a module of its own.
+"""
+
+from __future__ import annotations
+
+from daprdockr.dns.answer import Answer, answer, in_zone, refused
+from daprdockr.dns.finished import ABSENT, THE_ZONE, Owner
+from daprdockr.dns.query import Query
+from daprdockr.dns.records import BADVERS, NOERROR, NXDOMAIN, REFUSED, SERVFAIL
+from daprdockr.dns.reverse import answer_reverse
+from daprdockr.dns.special import answer_special
+from daprdockr.dns.zone import Zone
+
+
+def decide(query: Query, zone: Zone | None, recursion: bool) -> Answer | None:
+    """
+    The answer to a query, or None when it has to be forwarded.
+
+    :param zone: None before the first is published.
+    :param recursion: whether this client may have other names forwarded.
+    """
+    if query.edns is not None and query.edns.version > 0:
+        return Answer(BADVERS)
+    question = query.question
+    if refused(question):
+        return Answer(REFUSED)
+    if in_zone(question):
+        # Why not an empty zone: a name that we do not know yet must not be told to be absent.
+        return Answer(SERVFAIL) if zone is None else answer(zone, question)
+    pointer = None if zone is None else answer_reverse(zone, question)
+    if pointer is not None:
+        return pointer
+    return answer_special(question) if recursion else Answer(REFUSED)
+
+
+def owner_of(query: Query, result: Answer) -> Owner | None:
+    """Whose change ends what was decided, None when it may not be kept at all."""
+    if result.rcode not in (NOERROR, NXDOMAIN) or not in_zone(query.question):
+        return None
+    if result.rcode == NXDOMAIN:
+        return ABSENT
+    below = query.question.lowered[:-1]
+    return below[-2:] if below and result.answers else THE_ZONE
