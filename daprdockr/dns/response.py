@@ -15,7 +15,8 @@ STREAM_LIMIT = 65535
 def flags(header: Header, rcode: int, *, recursion: bool, authoritative: bool = False, cut: bool = False) -> int:
     """The second word of a response's header; of a long ``rcode`` its low four bits."""
     word = QR | header.opcode << 11 | rcode & 15
-    word |= (RD if header.recursion_desired else 0) | (CD if header.checking_disabled else 0)
+    # RFC 4035 section 3.1.6: what an authority says is not checked, so it clears CD.
+    word |= (RD if header.recursion_desired else 0) | (CD if header.checking_disabled and not authoritative else 0)
     word |= (AA if authoritative else 0) | (TC if cut else 0) | (RA if recursion else 0)
     return word
 
