@@ -17,10 +17,11 @@ from twisted.logger import Logger
 from twisted.names import server
 
 from daprdockr.dns import relay
+from daprdockr.dns.absent import Absent
 from daprdockr.dns.answer import Answer
 from daprdockr.dns.clients import Clients, Network
 from daprdockr.dns.decide import decide, owner_of
-from daprdockr.dns.finished import FORWARDED, MAX_EACH, Finished, changed, may_be_kept
+from daprdockr.dns.finished import ABSENT, FORWARDED, MAX_EACH, Finished, changed, may_be_kept
 from daprdockr.dns.forward import Forwarder
 from daprdockr.dns.protocols import Datagrams, Streams
 from daprdockr.dns.query import Query, read_header, read_query
@@ -76,6 +77,7 @@ class Authority(server.DNSServerFactory):
         self._clients = Clients(allow if forwarder is not None else ())
         self.rotation = rotation
         self._zone: Zone | None = None
+        self._absent: Absent | None = None
         self._finished = {recursion: Finished() for recursion in (False, True)}
         self._second = 0
         self.counts = Counts()
@@ -89,6 +91,7 @@ class Authority(server.DNSServerFactory):
         """Answer from this zone from now on."""
         owners = changed(self._zone, zone) if self._zone is not None else []
         self._zone = zone
+        self._absent = Absent(zone)
         for finished in self._finished.values():
             finished.forget(owners)
 
@@ -129,6 +132,9 @@ class Authority(server.DNSServerFactory):
 
         A packet that is no query gets no answer, so no two servers ever talk in circles.
         """
+        reply = None if way.stream else self._no_such_name(packet, address)
+        if reply is not None:
+            return reply
         header = read_header(packet)
         if header is None:
             self.counts.dropped += 1
@@ -141,6 +147,17 @@ class Authority(server.DNSServerFactory):
             self.counts.malformed += 1
             return bare(header, FORMERR, recursion=self._clients.may_recurse(address[0]))
         return self._respond(packet, query, way, address)
+
+    def _no_such_name(self, packet: bytes, address: tuple[str, int]) -> bytes | None:
+        """See ``absent``."""
+        if self._absent is None:
+            return None
+        recursion = self._clients.may_recurse(address[0])
+        reply = self._absent.reply(packet, recursion)
+        if reply is not None:
+            self.counts.queries += 1
+            self._finished[recursion].put(packet[2:], [reply[2:]], ABSENT)
+        return reply
 
     def _respond(self, packet: bytes, query: Query, way: Way, address: tuple[str, int]) -> bytes | None:
         """The reply to a query that could be read; from the first datagram on it is kept for the next."""

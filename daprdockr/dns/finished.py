@@ -20,7 +20,7 @@ MAX_OCTETS = 32 * 2**20
 MAX_EACH = 16384
 """Octets of all rotations of one reply; those of a larger one are made each time."""
 MAX_ABSENT = 8192
-"""Replies to names that do not exist; anybody can think of more."""
+"""Replies to names that do not exist; anybody can think of more, so those behind the first are not kept."""
 OVERHEAD = 250
 """Octets of the objects around one reply, beside ``_PER_MESSAGE`` for each of its rotations."""
 _PER_MESSAGE = 41
@@ -47,18 +47,16 @@ class Finished:
 
     def put(self, query: bytes, replies: Sequence[bytes], owner: Owner) -> None:
         """
-        Keep the replies to a query.
+        Keep the replies to a query, unless there are too many for names that do not exist.
 
         :param query: the octets of the query after its id.
         :param replies: any of these answers it, without the id; together no more than ``MAX_EACH``.
         """
-        if query in self.replies:
+        if query in self.replies or (owner is ABSENT and len(self._queries.get(owner, ())) >= MAX_ABSENT):
             return
         size = len(query) + OVERHEAD + sum(map(len, replies)) + _PER_MESSAGE * len(replies)
         if self.octets + size > self._max_octets:
             self.forget(list(self._queries))
-        elif owner is ABSENT and len(self._queries.get(owner, ())) >= MAX_ABSENT:
-            self.forget([owner])
         self.replies[query] = replies
         self._queries.setdefault(owner, []).append(query)
         self._octets[owner] = self._octets.get(owner, 0) + size

@@ -84,7 +84,7 @@ class _Message:
             owner, rrset = self._name(owned.owner), owned.rrset
             start = rotation % len(rrset.data)
             data = rrset.data[start:] + rrset.data[:start] if start else rrset.data
-            records = [owner + _octets(rrset.type, rrset.ttl, one) for one in data]
+            records = [owner + record_octets(rrset.type, rrset.ttl, one) for one in data]
             size = sum(map(len, records))
             if size > self._room:
                 self._full = True
@@ -120,7 +120,7 @@ class _Message:
 
 # Why kept: a record is asked for again and again, in several sets and orders; encoding one takes longer than all else.
 @lru_cache(maxsize=_RECORDS_KEPT)
-def _octets(kind: int, ttl: int, data: Data) -> bytes:
+def record_octets(kind: int, ttl: int, data: Data) -> bytes:
     """A record behind its owner; names in it are not compressed (for SRV they must not be, RFC 2782)."""
     octets = BytesIO()
     _payload(kind, ttl, data).encode(octets, None)
