@@ -8,6 +8,7 @@ change is in the next answer. It opens no socket of its own.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -82,11 +83,6 @@ class Authority(server.DNSServerFactory):
         self._second = 0
         self.counts = Counts()
 
-    @property
-    def finished_octets(self) -> int:
-        """Octets of all finished replies."""
-        return sum(finished.octets for finished in self._finished.values())
-
     def publish(self, zone: Zone) -> None:
         """Answer from this zone from now on."""
         owners = changed(self._zone, zone) if self._zone is not None else []
@@ -110,10 +106,11 @@ class Authority(server.DNSServerFactory):
         return Streams(self, self._reactor)
 
     def connectionMade(self, protocol: Streams) -> None:
-        """Make room for a new connection by ending the oldest: a crowd of idle ones keeps nobody out."""
+        """Make room for a new connection: of the client that has the most, the one that asked least recently goes."""
         super().connectionMade(protocol)
-        for oldest in self.connections[:-MAX_CONNECTIONS]:
-            oldest.transport.abortConnection()
+        if len(self.connections) > MAX_CONNECTIONS:
+            shares = Counter(one.client for one in self.connections)
+            max(self.connections, key=lambda one: (shares[one.client], -one.asked_at)).close_now()
 
     def packet_received(self, packet: bytes, way: Way, address: tuple[str, int]) -> None:
         """A packet from a client: reply to it, now or later, or not."""

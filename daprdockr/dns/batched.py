@@ -25,10 +25,13 @@ from daprdockr.dns.protocols import MAX_DATAGRAM, Datagrams
 
 RECEIVE_BUFFER = 2**20
 """Octets of a socket's buffer, for what comes while the reactor is busy with something else."""
+BATCHES = 4
+"""Batches of one turn of the reactor."""
 MAX_SENDERS = 4096
 _MAX_READ = 4096
 _SO_RCVBUFFORCE = 33
 """socket(7): the form for the privileged, which may go beyond the limit of the system."""
+_PORT = struct.Struct("!H")
 _PORT_AT = 2
 _ADDRESS_AT = {socket.AF_INET: (4, 8), socket.AF_INET6: (8, 24)}
 """Where a ``sockaddr`` has its port, and its address."""
@@ -55,7 +58,7 @@ class BatchedPort(udp.Port):
         self._controller = proto.controller
         self._batch = Batch()
         self._family = socket.AF_INET6 if ":" in interface else socket.AF_INET
-        self._senders: dict[bytes, Mapping[bytes, Sequence[bytes]]] = {}
+        self._senders: dict[bytes, tuple[Mapping[bytes, Sequence[bytes]], str]] = {}
         begin, end = _ADDRESS_AT[self._family]
         self._places = [(i, i * SLOT, i * SLOT + 2, i * NAME + begin, i * NAME + end) for i in range(CAPACITY)]
         """Of each datagram of a batch its number, its start, that of what follows its id, and its sender's address."""
@@ -69,11 +72,13 @@ class BatchedPort(udp.Port):
         return made
 
     def doRead(self) -> None:
-        """Answer one batch; the reactor comes back while there is more, after a look at its other work."""
-        count = self._batch.receive(self.fileno())
-        if count:
-            self._controller.look_at_clock()
+        """Answer what has come, up to some batches; then the reactor looks at its other work before it comes back."""
+        self._controller.look_at_clock()
+        for _ in range(BATCHES):
+            count = self._batch.receive(self.fileno())
             self._answer(count)
+            if count < CAPACITY:
+                return
 
     def _answer(self, count: int) -> None:
         """See Note [One look]."""
@@ -83,10 +88,10 @@ class BatchedPort(udp.Port):
         first = asked = 0
         for index, start, after_id, begin, end in self._places[:count]:
             sender = names[begin:end]
-            finished = senders.get(sender)
-            if finished is None:
-                finished = self._meet(sender)
-            found = finished.get(octets[after_id : start + lengths[index]])
+            known = senders.get(sender)
+            if known is None:
+                known = self._meet(sender)
+            found = known[0].get(octets[after_id : start + lengths[index]])
             if found is not None:
                 reply = found[(turn + index) % len(found)]
                 after = after_id + len(reply)
@@ -94,38 +99,37 @@ class BatchedPort(udp.Port):
                 replies[index] = after - start
                 continue
             asked += 1
-            if not self._ask(index):
+            if not self._ask(index, known[1]):
                 self._send(first, index)
                 first = index + 1
         self._send(first, count)
         self._controller.counts.finished += count - asked
 
-    def _meet(self, sender: bytes) -> Mapping[bytes, Sequence[bytes]]:
-        """The finished replies for a sender; the number of those kept is bounded, because anybody can forge more."""
+    def _meet(self, sender: bytes) -> tuple[Mapping[bytes, Sequence[bytes]], str]:
+        """
+        The finished replies for a sender, and its address as text.
+
+        The number of those kept is bounded, because anybody can forge more.
+        """
         if len(self._senders) >= MAX_SENDERS:
             self._senders.clear()
-        finished: Mapping[bytes, Sequence[bytes]] = self._controller.finished(socket.inet_ntop(self._family, sender))
-        self._senders[sender] = finished
-        return finished
+        address = socket.inet_ntop(self._family, sender)
+        known = self._senders[sender] = (self._controller.finished(address), address)
+        return known
 
-    def _ask(self, index: int) -> bool:
+    def _ask(self, index: int, address: str) -> bool:
         """Have the controller decide on a datagram; whether there is a reply to send now."""
         batch = self._batch
         start, length = index * SLOT, batch.lengths[index]
         if length > MAX_DATAGRAM:
             return False
-        reply = self._controller.reply(batch.octets[start : start + length], self.protocol, self._sender(index))
+        (port,) = _PORT.unpack_from(batch.names, index * NAME + _PORT_AT)
+        reply = self._controller.reply(batch.octets[start : start + length], self.protocol, (address, port))
         if reply is None:
             return False
         batch.octets[start : start + len(reply)] = reply
         batch.replies[index] = len(reply)
         return True
-
-    def _sender(self, index: int) -> tuple[str, int]:
-        names = self._batch.names
-        *_, begin, end = self._places[index]
-        (port,) = struct.unpack_from("!H", names, index * NAME + _PORT_AT)
-        return socket.inet_ntop(self._family, names[begin:end]), port
 
     def _send(self, first: int, end: int) -> None:
         if first < end:

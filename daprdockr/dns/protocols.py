@@ -7,8 +7,10 @@ Both hand raw packets to their controller (``authority``) instead of decoding th
 
 from __future__ import annotations
 
+import socket
 from typing import Any
 
+from twisted.internet.error import ConnectionAborted
 from twisted.internet.protocol import connectionDone
 from twisted.names import dns
 from twisted.protocols.policies import TimeoutMixin
@@ -19,6 +21,10 @@ MAX_MESSAGE = 4096
 """Octets of a query over TCP; no honest one has as many."""
 IDLE_SECONDS = 10.0
 """A connection is closed when it has been this long without a whole query (RFC 7766 section 6.2.3)."""
+READ_OCTETS = 1024
+"""Read at once of one connection: with all of them busy, a turn of the reactor stays far shorter than a beat."""
+SEND_OCTETS = 65536
+"""Of answers that the kernel keeps for a client that does not read them."""
 
 
 class Datagrams(dns.DNSDatagramProtocol):
@@ -55,6 +61,10 @@ class Streams(dns.DNSProtocol, TimeoutMixin):
     stream = True
 
     def connectionMade(self) -> None:
+        self.client = self.transport.getPeer().host
+        self.asked_at = self._reactor.seconds()
+        self.transport.bufferSize = READ_OCTETS
+        self.transport.getHandle().setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_OCTETS)
         super().connectionMade()
         # Why: a client that asks and never reads must not fill our memory. As the producer of its own
         # transport this protocol stops reading questions while the answers to earlier ones pile up.
@@ -67,11 +77,20 @@ class Streams(dns.DNSProtocol, TimeoutMixin):
 
     def stringReceived(self, data: bytes) -> None:
         self.resetTimeout()
+        self.asked_at = self._reactor.seconds()
         peer = self.transport.getPeer()
         self.controller.packet_received(data, self, (peer.host, peer.port))
 
     def lengthLimitExceeded(self, length: int) -> None:
         self.transport.abortConnection()
+
+    def close_now(self) -> None:
+        """
+        Close within this turn of the reactor; to be called from outside of this connection.
+
+        ``abortConnection`` does it after the turn, and so a turn with many new ones would run out of files.
+        """
+        self.transport.connectionLost(Failure(ConnectionAborted()))
 
     def timeoutConnection(self) -> None:
         self.transport.abortConnection()

@@ -16,6 +16,7 @@ import dns.rdatatype
 from twisted.internet.address import IPv4Address
 from twisted.internet.defer import Deferred
 from twisted.internet.testing import MemoryReactorClock, StringTransport
+from twisted.python.failure import Failure
 
 from daprdockr.dns.authority import Authority
 from daprdockr.dns.protocols import Datagrams, Streams
@@ -141,9 +142,30 @@ class Nameserver:
         return self.authority.buildProtocol(None)
 
 
-def connected(nameserver: Nameserver) -> tuple[Streams, StringTransport]:
-    """A new TCP connection of a client that is allowed."""
-    stream, transport = nameserver.connect(), StringTransport(peerAddress=IPv4Address("TCP", *CLIENT))
+class Connection(StringTransport):
+    """A TCP transport in memory, with as much of a socket as is used."""
+
+    def __init__(self, stream: Streams, host: str) -> None:
+        super().__init__(peerAddress=IPv4Address("TCP", host, CLIENT[1]))
+        self._stream = stream
+        self.bufferSize = 0
+        self.options: dict[int, int] = {}
+
+    def getHandle(self) -> Connection:  # noqa: N802  # Twisted's name
+        return self
+
+    def setsockopt(self, level: int, option: int, value: int) -> None:
+        self.options[option] = value
+
+    def connectionLost(self, reason: Failure) -> None:
+        self.disconnected = True
+        self._stream.connectionLost(reason)
+
+
+def connected(nameserver: Nameserver, host: str = CLIENT[0]) -> tuple[Streams, Connection]:
+    """A new TCP connection of a client."""
+    stream = nameserver.connect()
+    transport = Connection(stream, host)
     stream.makeConnection(transport)
     return stream, transport
 

@@ -9,7 +9,7 @@ from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.error import CannotListenError
 from twisted.internet.task import Clock
-from twisted.internet.testing import EventLoggingObserver, StringTransport
+from twisted.internet.testing import EventLoggingObserver
 from twisted.logger import globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -19,7 +19,7 @@ from daprdockr.dns.endpoint import Endpoint
 from daprdockr.dns.listen import LOOK_SECONDS, DnsListeners
 from daprdockr.dns.server import DnsServer
 from daprdockr.model.errors import BadInput
-from tests.unit.dns_samples import sample_zone
+from tests.unit.dns_samples import Connection, sample_zone
 
 Kind = Literal["UDP", "TCP"]
 Bound = tuple[Kind, str, int]
@@ -178,7 +178,8 @@ class ListenerTests(SynchronousTestCase):
     def test_stop(self) -> None:
         """At the end all sockets are closed, connections are ended, and no look is taken any more."""
         listeners = self.start("0.0.0.0", "192.0.2.66")
-        stream, transport = self.authority.buildProtocol(None), StringTransport()
+        stream = self.authority.buildProtocol(None)
+        transport = Connection(stream, "192.0.2.77")
         stream.makeConnection(transport)
         self.successResultOf(listeners.stopService())
         self.assertEqual([], self.sockets.open)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import socket
+
 import dns.message
 from twisted.internet.testing import StringTransport
 from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.dns.authority import MAX_CONNECTIONS
-from daprdockr.dns.protocols import IDLE_SECONDS
+from daprdockr.dns.protocols import IDLE_SECONDS, READ_OCTETS, SEND_OCTETS
 from tests.unit.dns_samples import Nameserver, connected, framed, question, unframed
 
 SOA = question("container", "SOA").to_wire()
@@ -75,11 +77,26 @@ class StreamTests(SynchronousTestCase):
         self.assertEqual([], self.nameserver.authority.connections)
 
     def test_crowd(self) -> None:
-        """One connection more than there may be ends the oldest."""
+        """One connection more than there may be ends, of one client, that which asked least recently."""
         others = [connected(self.nameserver) for _ in range(MAX_CONNECTIONS - 1)]
-        self.assertFalse(self.transport.disconnected)
-        newest, transport = connected(self.nameserver)
-        self.assertTrue(self.transport.disconnected)
+        self.nameserver.reactor.advance(1.0)
+        self.stream.dataReceived(framed(SOA))
         self.assertFalse(others[0][1].disconnected)
+        newest, transport = connected(self.nameserver)
+        self.assertEqual([True, False], [other.disconnected for _, other in others[:2]])
+        self.assertFalse(self.transport.disconnected)
+        self.assertEqual(MAX_CONNECTIONS, len(self.nameserver.authority.connections))
         newest.dataReceived(framed(SOA))
         self.assertEqual(1, len(unframed(transport.value())))
+
+    def test_crowd_of_one_client(self) -> None:
+        """A client with many connections displaces its own, however long those of others have been silent."""
+        self.nameserver.reactor.advance(1.0)
+        others = [connected(self.nameserver, "192.0.2.9") for _ in range(MAX_CONNECTIONS)]
+        self.assertFalse(self.transport.disconnected)
+        self.assertTrue(others[0][1].disconnected)
+
+    def test_kept_small(self) -> None:
+        """What is read at once of a connection, and what the kernel keeps for it, is bounded."""
+        self.assertEqual(READ_OCTETS, self.transport.bufferSize)
+        self.assertEqual({socket.SO_SNDBUF: SEND_OCTETS}, self.transport.options)
