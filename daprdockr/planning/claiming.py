@@ -26,11 +26,8 @@ from daprdockr.planning.situation import Situation
 from daprdockr.planning.steps import Step, TakeClaim, TakeSuccession
 from daprdockr.planning.telling import tell
 
-PATIENCE = 2.0
-"""
-Seconds a node waits, per place in the ranking, before it claims what another should have claimed: longer than etcd
-takes to elect a leader, while nobody's claims get through.
-"""
+PATIENCE = 1.0
+"""Seconds a node waits, per place in the ranking, before it claims what another should have claimed."""
 
 
 def free(situation: Situation, now: float) -> Iterator[Step | Wait]:

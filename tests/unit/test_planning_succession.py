@@ -11,7 +11,6 @@ from daprdockr.model.cluster import Claim
 from daprdockr.model.definition import Definition
 from daprdockr.model.host import ContainerState, Status
 from daprdockr.model.records import ClaimRecord, State
-from daprdockr.planning.claiming import PATIENCE
 from daprdockr.planning.plan import Plan, plan
 from daprdockr.planning.steps import (
     CreateContainer,
@@ -78,12 +77,12 @@ class TakeTests(SynchronousTestCase):
         self.assertEqual(planned(self.leaving), Plan((TakeSuccession(ONE, starting_record()),)))
 
     def test_rank_order(self) -> None:
-        """Others wait for each place before them, and begin then."""
+        """Others wait a second for each place before them, and begin then."""
         others: dict[str, Any] = {"candidates": candidates("a", "c", "d", a=2, d=1)}
-        self.assertEqual(planned(self.leaving, **others), Plan((), NOW + 2 * PATIENCE))
-        since: dict[str, Any] = {"free_since": {1: NOW - 1.5 * PATIENCE}}
-        self.assertEqual(planned(self.leaving, **others, **since), Plan((), NOW + 0.5 * PATIENCE))
-        since = {"free_since": {1: NOW - 2 * PATIENCE}}
+        self.assertEqual(planned(self.leaving, **others), Plan((), NOW + 2.0))
+        since: dict[str, Any] = {"free_since": {1: NOW - 1.5}}
+        self.assertEqual(planned(self.leaving, **others, **since), Plan((), NOW + 0.5))
+        since = {"free_since": {1: NOW - 2.0}}
         self.assertEqual(planned(self.leaving, **others, **since).steps, (TakeSuccession(ONE, starting_record()),))
 
     def test_owner_is_no_taker(self) -> None:
