@@ -238,6 +238,8 @@ class Cluster:
                     host.thaw(part)
         self.boot()
         self.until_well()
+        # Why: a node that lost its lease takes nothing before its third good beat, and the others would take its share.
+        self.until(self.all_ready, "every node may take instances")
         for path in self.stored("services/"):
             group, name = path.split("/")[-2:]
             self.command("-svc", f"{name}.{group}", "-del")
@@ -245,6 +247,11 @@ class Cluster:
             self.command("uncordon", path.rpartition("/")[2])
         self.until(lambda: not any(host.containers() for host in self.hosts), "no container is left")
         self.until(lambda: not self.stored("instances/"), "no claim is left")
+
+    def all_ready(self) -> bool:
+        """Whether each host's node has told that it may take instances."""
+        told = [json.loads(value).get("Ready") for value in self.stored("nodes/").values()]
+        return told.count(True) == len(self.hosts)
 
     def report(self) -> str:
         """What a person would look at first."""

@@ -21,6 +21,7 @@ class ClusterTestCase(SynchronousTestCase):
         self.cluster.reset()
         self.cluster.define(WEB, COUNT)
         self.until_settled()
+        self.assertEqual(self.cluster.shares(WEB), [4, 4, 4])
         self.starts = self.cluster.starts()
         self.addresses = [host.address for host in self.cluster.hosts]
 
