@@ -14,7 +14,8 @@ Note [Deaths]
     A container that ran and does not run any more died, unless we were stopping it. Its death is counted for the
     instance, with the time it had lived, and decides how soon it is started again. One that lives so shortly that no
     look finds it running has another time of start than before; without counting that, it would be started again at
-    once and for ever. "We were stopping it" is over when it is started again.
+    once and for ever. "We were stopping it" is over when it is started again. What is counted ends with the service:
+    one that is defined later under its name begins anew, and nobody takes this node for one on which it fails.
 """
 
 from __future__ import annotations
@@ -228,6 +229,10 @@ class Host(Service):
     def failed(self, instance: InstanceName, reason: str) -> None:
         """A container of the instance could not be created or started."""
         self.attempts[instance] = self.attempts.get(instance, NONE).failed(self._reactor.seconds(), reason)
+
+    def forget_attempts(self, service: ServiceName) -> None:
+        """A service is no more: see Note [Deaths]."""
+        self.attempts = {i: attempts for i, attempts in self.attempts.items() if i.service != service}
 
     def pull_failed(self, reference: str, reason: str) -> None:
         """An image could not be pulled."""

@@ -122,7 +122,10 @@ class Reconcile(Service):
 
     def _plan(self, service: ServiceName) -> None:
         now = self._reactor.seconds()
-        made = plan(self._gather.situation(service, now), now)
+        situation = self._gather.situation(service, now)
+        if situation.service is None and not situation.held and situation.here.in_touch:
+            self._host.forget_attempts(service)
+        made = plan(situation, now)
         again = [made.look_again] if made.look_again is not None else []
         for step in made.steps:
             rest = self._resting.get(step.lane, NONE)

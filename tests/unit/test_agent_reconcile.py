@@ -15,7 +15,7 @@ from daprdockr.agent.workers import Stopped
 from daprdockr.model.cluster import Changes
 from daprdockr.model.errors import EngineRefused, EngineUnavailable, EtcdUnavailable, PullFailed
 from daprdockr.model.host import Status
-from daprdockr.model.names import ServiceName
+from daprdockr.model.names import InstanceName, ServiceName
 from daprdockr.planning.attempts import Attempts
 from daprdockr.planning.situation import Situation
 from daprdockr.planning.steps import CreateContainer, PullImage, StartContainer, Step, TakeClaim, WriteClaim
@@ -339,6 +339,18 @@ class FailureTests(ReconcileCase):
         for count, pause in ((2, 0.5), (3, 1.0)):
             self.hand.end(ClaimLost("another was first"))
             self.assert_begun(count, pause)
+
+    def test_former_life(self) -> None:
+        """How a service fared is forgotten when it is deleted, not when etcd is away and nobody knows."""
+        tried = {instance(1): Attempts(2, 0.0, "died"), InstanceName(API, 1): Attempts(2, 0.0, "died")}
+        self.host.attempts = dict(tried)
+        gone = situation(None)
+        self.start(web=evolve(gone, here=evolve(gone.here, in_touch=False)), api=FREE)
+        self.assertEqual(self.host.attempts, tried)
+        self.know(web=gone)
+        self.loop.look_at([WEB])
+        self.clock.advance(0)
+        self.assertEqual(list(self.host.attempts), [InstanceName(API, 1)])
 
     def test_other_lanes_go_on(self) -> None:
         """A lane that rests keeps no other one waiting."""
