@@ -20,11 +20,10 @@ from daprdockr.dns.answer import Answer, Owned
 from daprdockr.dns.query import Query
 from daprdockr.dns.records import AAAA, IN, NS, PTR, A, Data, Soa, Srv
 from daprdockr.dns.response import STREAM_LIMIT, flags, opt
-from daprdockr.dns.wire import FIXED, HEADER, HEADER_SIZE
+from daprdockr.dns.wire import FIXED, HEADER, HEADER_SIZE, POINTER
 
-_POINTER = 0xC000
-_QUESTION = struct.pack("!H", _POINTER | HEADER_SIZE)
-"""A pointer to the question's name (RFC 1035 section 4.1.4)."""
+_QUESTION = struct.pack("!H", POINTER | HEADER_SIZE)
+"""A pointer to the question's name."""
 _RECORDS_KEPT = 32768
 
 
@@ -115,7 +114,7 @@ class _Message:
         if not common:
             return own + b"\0"
         offset = HEADER_SIZE + sum(len(label) + 1 for label in asked[: len(asked) - common])
-        return own + struct.pack("!H", _POINTER | offset)
+        return own + struct.pack("!H", POINTER | offset)
 
 
 # Why kept: a record is asked for again and again, in several sets and orders; encoding one takes longer than all else.

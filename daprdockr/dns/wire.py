@@ -14,6 +14,8 @@ from attrs import frozen
 HEADER = struct.Struct("!6H")
 HEADER_SIZE = HEADER.size
 FIXED = struct.Struct("!HHIH")
+POINTER = 0xC000
+"""The bits that make two octets a pointer to an offset (RFC 1035 section 4.1.4)."""
 
 # The second word of the header (RFC 1035 section 4.1.1, RFC 4035 section 3); DO lies in the TTL of OPT (RFC 3225).
 QR = 0x8000
