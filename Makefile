@@ -68,7 +68,7 @@ bench-scale: ## as root: 100 and 1,000 agents in one process; an hour on two cor
 bench-failover: ## as root: a host is cut off, its instances run elsewhere; beside Swarm mode on the same three hosts
 	@scripts/install-packages test
 	@$(MAKE) --silent --no-print-directory venv
-	@$(PYTHON) -m benchmarks.failover $(if $(TTL),--ttl $(TTL)) $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(TUNED),--tuned)
+	@$(PYTHON) -m benchmarks.failover $(if $(TTL),--ttl $(TTL)) $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(ELECTION),--election $(ELECTION)) $(if $(TUNED),--tuned)
 
 chaos: ## as root: random faults on five hosts under load; SEED=7 FAULTS=100, else a seed is drawn and FAULTS is 10
 	@scripts/install-packages test

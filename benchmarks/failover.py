@@ -1,7 +1,7 @@
 """
 A host is cut off: how long until its instances run elsewhere. daprdockr beside Swarm mode, on the same three hosts.
 
-    .venv/bin/python -m benchmarks.failover [--ttl 5,6] [--rounds 5] [--tuned]
+    .venv/bin/python -m benchmarks.failover [--ttl 5,6] [--rounds 6] [--election 300] [--tuned]
 
 The hosts are namespaces of this machine with a Docker Engine each, see ``tests/functional/cluster.py``. All contenders
 take turns, round by round, each alone: when it comes it is started on all hosts, and when it goes it is ended. In a
@@ -30,11 +30,12 @@ from benchmarks.failover_containers import Containers
 from benchmarks.failover_report import HEALED, Contender, Kept, Result, report
 from benchmarks.failover_swarm import SwarmMode
 from tests.functional.cluster import Cluster, missing
+from tests.functional.cluster_etcd import ELECTION
 from tests.functional.cluster_host import AGENT, Host
 
 COUNT = 12
 HOSTS = 3
-ROUNDS = 5
+ROUNDS = 6
 TTLS = "5,6"
 """Seconds of the lease; the agent's own default is the last of these."""
 
@@ -167,10 +168,10 @@ def watch(
 
 
 @contextmanager
-def cluster_of(hosts: int) -> Iterator[Cluster]:
+def cluster_of(hosts: int, election: int) -> Iterator[Cluster]:
     """Hosts on which nothing works but the Engines and etcd; taken down in the end, whatever happens."""
     with ExitStack() as stack:
-        cluster = Cluster(hosts)
+        cluster = Cluster(hosts, election=election)
         stack.callback(cluster.close)
         stack.callback(ignore_signals)
         cluster.open()
@@ -192,12 +193,12 @@ def teams(cluster: Cluster, ttls: Sequence[int], tuned: bool) -> list[Team]:
 
 def run(options: argparse.Namespace, result: Result, told: list[Contender]) -> None:
     """All rounds; who took part is added to ``told``."""
-    with cluster_of(HOSTS) as cluster, ExitStack() as stack:
+    with cluster_of(HOSTS, options.election) as cluster, ExitStack() as stack:
         everyone = teams(cluster, options.ttl, options.tuned)
         told += [team.contender for team in everyone]
         for team in everyone:
             stack.callback(team.close)
-        say(machine(cluster.host(1).engine))
+        say(f"{machine(cluster.host(1).engine)}; etcd elects after {options.election} ms")
         for number, turn in enumerate(turns(HOSTS, options.rounds)):
             say(f"round {number + 1} of {options.rounds}: host{turn.cut} is cut off, host{turn.leader} leads")
             first = number % len(everyone)
@@ -210,6 +211,7 @@ def wishes(words: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="bench-failover")
     parser.add_argument("--ttl", type=leases, default=TTLS, help=f"of the leases, by comma; {TTLS}")
     parser.add_argument("--rounds", type=int, default=ROUNDS, help=f"how many; {ROUNDS}")
+    parser.add_argument("--election", type=int, default=ELECTION, help=f"timeout of etcd in milliseconds; {ELECTION}")
     parser.add_argument("--tuned", action="store_true", help="a Swarm with faster settings takes part too")
     return parser.parse_args(words)
 

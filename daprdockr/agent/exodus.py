@@ -19,8 +19,8 @@ from collections.abc import Callable
 
 from daprdockr.model.cluster import Changes, Cluster
 
-MOMENT = 0.25
-"""Seconds in which leases that end together are seen to end, from the first to the last."""
+MOMENT = 0.1
+"""Seconds in which leases that end together are seen to end; sixty took 30 ms, also beside 24 busy processes."""
 
 
 class Exodus:

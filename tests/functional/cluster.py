@@ -26,7 +26,7 @@ from pathlib import Path
 from time import monotonic
 from typing import Any, TypeVar
 
-from tests.functional.cluster_etcd import Members
+from tests.functional.cluster_etcd import ELECTION, Members
 from tests.functional.cluster_home import Home
 from tests.functional.cluster_host import AGENT, ENGINE, ETCD, Host, Wishes
 from tests.functional.cluster_network import Network
@@ -66,16 +66,18 @@ class Cluster:
     :param count: how many hosts, at least three.
     :param ttl: of the nodes' leases, in seconds.
     :param options: more options of every agent.
+    :param election: milliseconds without a beat after which members of etcd elect another leader.
     """
 
-    def __init__(self, count: int = 3, ttl: int = 5, options: tuple[str, ...] = ()) -> None:
+    def __init__(self, count: int = 3, ttl: int = 5, options: tuple[str, ...] = (), election: int = ELECTION) -> None:
         self.home = Home()
         self.network = Network(self.home.lock, self.home.path / "lines.log")
         self.hosts: list[Host] = []
-        self.etcd = Members((), self.home.path.name)
+        self.etcd = Members((), self.home.path.name, election)
         self._count = count
         self._ttl = ttl
         self._options = options
+        self._election = election
 
     def host(self, number: int) -> Host:
         return self.hosts[number - 1]
@@ -83,7 +85,7 @@ class Cluster:
     def open(self) -> None:
         self.network.open()
         self.hosts = [Host(number, self.home, self.network) for number in range(1, self._count + 1)]
-        self.etcd = Members(self.hosts[:MEMBERS], self.home.path.name)
+        self.etcd = Members(self.hosts[:MEMBERS], self.home.path.name, self._election)
         self.boot()
         self.until_well()
 
@@ -221,7 +223,7 @@ class Cluster:
         self.until(self._all_are_ready, "all nodes are ready")
 
     def _all_are_ready(self) -> bool:
-        """A node is ready after some good beats; what is defined before goes to the others."""
+        """A node is ready after some good beats under its lease; what is defined before goes to the others."""
         try:
             records = self.stored("nodes/")
         except OSError:
@@ -238,8 +240,6 @@ class Cluster:
                     host.thaw(part)
         self.boot()
         self.until_well()
-        # Why: a node that lost its lease takes nothing before its third good beat, and the others would take its share.
-        self.until(self.all_ready, "every node may take instances")
         for path in self.stored("services/"):
             group, name = path.split("/")[-2:]
             self.command("-svc", f"{name}.{group}", "-del")
@@ -247,11 +247,6 @@ class Cluster:
             self.command("uncordon", path.rpartition("/")[2])
         self.until(lambda: not any(host.containers() for host in self.hosts), "no container is left")
         self.until(lambda: not self.stored("instances/"), "no claim is left")
-
-    def all_ready(self) -> bool:
-        """Whether each host's node has told that it may take instances."""
-        told = [json.loads(value).get("Ready") for value in self.stored("nodes/").values()]
-        return told.count(True) == len(self.hosts)
 
     def report(self) -> str:
         """What a person would look at first."""

@@ -34,11 +34,16 @@ NODE_LABEL, INSTANCE_LABEL = "io.daprdockr.node", "io.daprdockr.instance"
 
 @frozen
 class Member:
-    """How a member of etcd starts: with which others, as a new cluster or into one that exists."""
+    """
+    How a member of etcd starts: with which others, as a new cluster or into one that exists.
+
+    :ivar election: milliseconds without a beat after which another leader is elected; a beat comes ten times as often.
+    """
 
     cluster: str
     token: str
-    state: str = "new"
+    state: str
+    election: int
 
 
 @frozen
@@ -98,6 +103,8 @@ class Host:
             f"--initial-cluster={member.cluster}",
             f"--initial-cluster-token={member.token}",
             f"--initial-cluster-state={member.state}",
+            f"--election-timeout={member.election}",
+            f"--heartbeat-interval={member.election // 10}",
             "--logger=zap",
             "--log-level=warn",
         ]
