@@ -120,6 +120,7 @@ def nodes(cluster: Cluster) -> Table:
     rows = [
         {
             "Node": name,
+            "Ready": node.record.ready,
             "Addresses": list(node.record.addresses),
             "Labels": dict(node.record.labels),
             "Instances": loads[name],
@@ -133,6 +134,7 @@ def nodes(cluster: Cluster) -> Table:
         rows,
         (
             ("NODE", lambda row: row["Node"]),
+            ("READY", lambda row: _yes(row["Ready"])),
             ("ADDRESSES", lambda row: ",".join(row["Addresses"])),
             ("INSTANCES", lambda row: str(row["Instances"])),
             ("CORDONED", lambda row: "draining" if row["Draining"] else _yes(row["Cordoned"])),

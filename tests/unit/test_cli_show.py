@@ -117,18 +117,18 @@ class NodesTests(ShowTestCase):
     """Nodes."""
 
     def test_table(self) -> None:
-        """A node shows its addresses, its labels, its claims, and whether it is cordoned."""
+        """A node shows its addresses, its labels, its claims, if it may be given instances, if it is cordoned."""
         record = NodeRecord(("192.0.2.1", "2001:db8::1"), {"zone": "a", "disk": "ssd"}, "1.0")
         self.store.put(KEYS.node("n1"), record.encode())
-        self.store.put(KEYS.node("n2"), NodeRecord().encode())
+        self.store.put(KEYS.node("n2"), NodeRecord(ready=False).encode())
         self.store.put(KEYS.cordon("n2"), b"{}")
         self.claim(1, RUNNING)
         self.assertEqual(
             self.cells("nodes"),
             [
-                ["NODE", "ADDRESSES", "INSTANCES", "CORDONED", "LABELS", "VERSION"],
-                ["n1", "192.0.2.1,2001:db8::1", "1", "no", "disk=ssd,zone=a", "1.0"],
-                ["n2", "-", "0", "yes", "-", "-"],
+                ["NODE", "READY", "ADDRESSES", "INSTANCES", "CORDONED", "LABELS", "VERSION"],
+                ["n1", "yes", "192.0.2.1,2001:db8::1", "1", "no", "disk=ssd,zone=a", "1.0"],
+                ["n2", "no", "-", "0", "yes", "-", "-"],
             ],
         )
 
@@ -222,12 +222,12 @@ class TableTests(ShowTestCase):
         self.store.put(KEYS.node("n1"), NodeRecord().encode())
         self.store.put(KEYS.node("a-long-name"), NodeRecord(("192.0.2.1",)).encode())
         lines = command_line(self.store, "nodes").stdout.splitlines()
-        self.assertEqual({line.index(word) for line, word in zip(lines, ("ADDR", "192.", "-  "), strict=True)}, {14})
+        self.assertEqual({line.index(word) for line, word in zip(lines, ("ADDR", "192.", "-  "), strict=True)}, {22})
         self.assertEqual([line for line in lines if line != line.rstrip()], [])
 
     def test_nothing(self) -> None:
         """A table of nothing is its header."""
         self.assertEqual(
             command_line(self.store, "nodes"),
-            Outcome(0, "NODE   ADDRESSES   INSTANCES   CORDONED   LABELS   VERSION\n", ""),
+            Outcome(0, "NODE   READY   ADDRESSES   INSTANCES   CORDONED   LABELS   VERSION\n", ""),
         )
