@@ -92,11 +92,10 @@ class Batch:
         self._receive, self._send = _CALLS
         self.octets = mmap.mmap(-1, CAPACITY * SLOT)
         self.names = mmap.mmap(-1, CAPACITY * NAME)
-        incoming = self._vectors()
-        self._incoming, self._in_headers, self._lengths = self._headers(incoming)
+        self._vectors_in = self._vectors()  # the kernel has its address: it must live as long
+        self._incoming, self._in_headers, self._lengths = self._headers(self._vectors_in)
         self._vectors_out = self._vectors()
         self._outgoing, self._out_headers, _ = self._headers(self._vectors_out)
-        self._kept = incoming
         self.lengths = self._lengths[_Message.length.offset // 4 :: _MESSAGE // 4]
         """How long datagram ``i`` is that came last."""
         self.replies = memoryview(self._vectors_out).cast("L")[_Vector.length.offset // _SIZE :: _VECTOR // _SIZE]

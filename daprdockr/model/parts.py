@@ -13,23 +13,18 @@ from attrs import frozen
 
 from daprdockr.model import reading
 from daprdockr.model.errors import BadInput
-from daprdockr.model.names import MAX_INSTANCES, shorten
+from daprdockr.model.names import MAX_INSTANCES, is_host_name, shorten
 
-_HOST_NAME = re.compile(
-    r"(?=.{1,253}\Z)(?:\*\.)?[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
-    r"(?:\.[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)*",
-    re.ASCII,
-)
 _CONSTRAINT = re.compile(
     r"\s*([A-Za-z0-9][A-Za-z0-9._/-]{0,62})\s*(==|!=)\s*([A-Za-z0-9][A-Za-z0-9._/-]{0,62})\s*", re.ASCII
 )
 
 
 def host_names(value: object, path: str) -> tuple[str, ...]:
-    """Host names by comma, in lower case, ``*.`` allowed in front (RFC 1123 section 2.1)."""
+    """Host names by comma, in lower case, ``*.`` allowed in front."""
     names = [name.strip(" ").lower() for name in value.split(",")] if isinstance(value, str) else [""]
     for name in names:
-        if not _HOST_NAME.fullmatch(name):
+        if not is_host_name(name):
             raise BadInput(
                 f"{path}: {shorten(value)} is not usable, write host names such as example.com,*.example.com"
             )

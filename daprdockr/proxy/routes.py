@@ -13,20 +13,13 @@ Note [Oldest wins]
 from __future__ import annotations
 
 import ipaddress
-import re
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 
 from attrs import frozen
 
 from daprdockr.model.errors import BadInput
-from daprdockr.model.names import InstanceName, ServiceName, shorten
-
-_LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
-_HOST_NAME = re.compile(rf"(?:\*\.)?{_LABEL}(?:\.{_LABEL})*", re.ASCII)
-
-MAX_HOST_NAME = 253
-"""Characters of a host name (RFC 1035 section 2.3.4, written without the root's dot)."""
+from daprdockr.model.names import InstanceName, ServiceName, is_host_name, shorten
 
 
 @frozen
@@ -77,11 +70,11 @@ class Routing:
 
 def check_host_name(name: object) -> str:
     """
-    Return ``name`` if it is a host name in lower case, perhaps with ``*.`` before it (RFC 1123 section 2.1).
+    Return ``name`` if it is a host name in lower case, perhaps with ``*.`` before it.
 
     :raises BadInput: otherwise.
     """
-    if isinstance(name, str) and len(name) <= MAX_HOST_NAME and _HOST_NAME.fullmatch(name):
+    if isinstance(name, str) and is_host_name(name):
         return name
     raise BadInput(f"host name {shorten(name)} is not usable: write a name such as example.com or *.example.com")
 

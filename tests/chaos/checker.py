@@ -35,11 +35,10 @@ from tests.chaos.history import Line
 from tests.chaos.laws_claims import claims
 from tests.chaos.laws_names import Names
 from tests.chaos.laws_partition import partition
-from tests.chaos.laws_requests import Row, rows
 from tests.chaos.laws_settled import settled, witnessed
 from tests.chaos.laws_stops import Stops
 
-__all__ = ["Row", "Violation", "check", "summarise"]
+__all__ = ["Violation", "check"]
 
 
 def check(lines: Iterable[Line]) -> list[Violation]:
@@ -50,11 +49,6 @@ def check(lines: Iterable[Line]) -> list[Violation]:
     except ValueError as error:
         return [Violation(0.0, "history", str(error))]
     return sorted(_violations(seen, setting))
-
-
-def summarise(lines: Iterable[Line]) -> list[Row]:
-    """What each fault cost: a row for each, in their order."""
-    return rows(numbered(lines))
 
 
 def _violations(seen: Sequence[Seen], setting: Setting) -> Iterator[Violation]:

@@ -1,11 +1,10 @@
-"""The checker as a whole, the laws ``settled`` and ``history``, and what faults cost those who asked."""
+"""The checker as a whole, and the laws ``settled`` and ``history``."""
 
 from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.chaos.checker import check, summarise
-from tests.chaos.laws_requests import Asked
+from tests.chaos.checker import check
 from tests.unit.chaos_story import FIRST, SECOND, Story, story
 
 
@@ -125,31 +124,3 @@ class SettledTests(SynchronousTestCase):
         told = quiet()
         told.tell("end", settled=False)
         self.assertEqual(1, len(told.broken("settled")))
-
-
-class SummaryTests(SynchronousTestCase):
-    """What each fault cost."""
-
-    def test_rows(self) -> None:
-        """Each fault has the questions from its begin until it was settled, and those that failed."""
-        told = story()
-        told.ask("host1")
-        told.wait(1)
-        told.fault("begin", 1, "power cut", hosts=["host2"])
-        told.wait(1)
-        told.ask("host1", "host2")
-        told.ask("host3")
-        told.tell("http", host="host1", service="web.chaos", ok=False, status=502)
-        told.fault("heal", 1, "power cut", hosts=["host2"])
-        told.wait(1)
-        told.tell("http", host="host1", service="web.chaos", ok=True, status=200)
-        told.fault("settled", 1, "power cut", hosts=["host2"], seconds=1.0)
-        told.wait(1)
-        told.ask("host1")
-        told.wait(1)
-        told.fault("begin", 2, "drain", hosts=["host1"])
-        told.fault("unsettled", 2, "drain", hosts=["host1"], seconds=60.0)
-        first, second = summarise(told.lines)
-        self.assertEqual((1, "power cut", ("host2",), 1.0), (first.number, first.kind, first.hosts, first.recovered))
-        self.assertEqual((Asked(2, 1), Asked(2, 1)), (first.http, first.dns))
-        self.assertEqual((2, None, Asked(0, 0)), (second.number, second.recovered, second.dns))
