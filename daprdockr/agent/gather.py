@@ -13,10 +13,10 @@ from daprdockr.agent.mirror import Mirror
 from daprdockr.agent.own_claims import OwnClaims
 from daprdockr.agent.probe import Target
 from daprdockr.agent.unanswered import Unanswered
-from daprdockr.model.cluster import Claim, Service
 from daprdockr.model.host import ContainerState
 from daprdockr.model.names import InstanceName, ServiceName
 from daprdockr.model.parts import Health
+from daprdockr.model.stored import Claim, Service
 from daprdockr.planning.candidates import Candidate, candidates
 from daprdockr.planning.leaving import REBALANCE_AFTER, leaving
 from daprdockr.planning.situation import Here, Situation

@@ -12,8 +12,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from daprdockr.model.cluster import Changes, Claim, Cluster
+from daprdockr.model.cluster import Changes, Cluster
 from daprdockr.model.names import ServiceName
+from daprdockr.model.stored import Claim
 
 
 class OwnClaims:

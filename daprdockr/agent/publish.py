@@ -16,8 +16,9 @@ from twisted.logger import Logger
 
 from daprdockr.agent.own_claims import OwnClaims
 from daprdockr.dns.zone import Running, Zone
-from daprdockr.model.cluster import Changes, Claim, Cluster
+from daprdockr.model.cluster import Changes, Cluster
 from daprdockr.model.names import ServiceName
+from daprdockr.model.stored import Claim
 from daprdockr.proxy.routes import HttpService, Refusal, Routing, Upstream, routing
 
 

@@ -8,10 +8,11 @@ from typing import Any
 
 from attrs import frozen
 
-from daprdockr.model.cluster import Claim, Cluster, Service
+from daprdockr.model.cluster import Cluster
 from daprdockr.model.events import Event
 from daprdockr.model.names import InstanceName, ServiceName
 from daprdockr.model.records import State
+from daprdockr.model.stored import Claim, Service
 
 Row = Mapping[str, Any]
 Column = tuple[str, Callable[[Row], str]]

@@ -37,52 +37,11 @@ from daprdockr.model.errors import BadInput, DaprdockrError
 from daprdockr.model.keys import CordonKey, IdentityKey, Keys, Named, NodeKey, SuccessorKey
 from daprdockr.model.names import InstanceName, ServiceName
 from daprdockr.model.records import ClaimRecord, NodeRecord, asks_to_drain
+from daprdockr.model.stored import Broken, Claim, Node, Service
 
 
 class ForeignEtcd(DaprdockrError):
     """This etcd is not the one remembered in the state directory; nothing is changed on its word."""
-
-
-@frozen
-class Service:
-    """A definition as stored: ``created`` and ``revision`` are etcd's create and mod revision of its key."""
-
-    definition: Definition
-    created: int
-    revision: int
-
-
-@frozen
-class Claim:
-    """A node's ownership of an instance; ``fence`` is the create revision every later write compares."""
-
-    instance: InstanceName
-    record: ClaimRecord
-    fence: int
-    revision: int
-    lease: int
-
-    @property
-    def node(self) -> str:
-        return self.record.node
-
-
-@frozen
-class Node:
-    """A node that holds a lease."""
-
-    name: str
-    record: NodeRecord
-    lease: int
-
-
-@frozen
-class Broken:
-    """A value in etcd that can not be read, and why."""
-
-    key: str
-    reason: str
-    revision: int
 
 
 @frozen

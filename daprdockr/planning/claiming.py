@@ -13,11 +13,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
-from daprdockr.model.cluster import Claim
 from daprdockr.model.definition import Definition
 from daprdockr.model.host import ContainerState, Status
 from daprdockr.model.names import InstanceName
 from daprdockr.model.records import ClaimRecord, State
+from daprdockr.model.stored import Claim
 from daprdockr.planning.candidates import Candidate, able
 from daprdockr.planning.leaving import takers
 from daprdockr.planning.placement import rank

@@ -16,9 +16,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from attrs import evolve
 
-from daprdockr.model.cluster import Claim, Service
 from daprdockr.model.definition import Definition
 from daprdockr.model.names import InstanceName, ServiceName
+from daprdockr.model.stored import Claim, Service
 from daprdockr.planning.candidates import Candidate, able, room
 
 REBALANCE_AFTER = 5.0

@@ -30,10 +30,10 @@ from collections.abc import Iterator
 
 from attrs import field, frozen
 
-from daprdockr.model.cluster import Claim
 from daprdockr.model.definition import Definition
 from daprdockr.model.host import ContainerState
 from daprdockr.model.names import InstanceName
+from daprdockr.model.stored import Claim
 from daprdockr.planning.claiming import free, vacant
 from daprdockr.planning.running import Wait, keep_running, remove
 from daprdockr.planning.situation import Here, Situation

@@ -17,9 +17,9 @@ from collections.abc import Iterator
 
 from attrs import frozen
 
-from daprdockr.model.cluster import Claim
 from daprdockr.model.definition import Definition
 from daprdockr.model.host import ContainerState, Port, Status
+from daprdockr.model.stored import Claim
 from daprdockr.planning.attempts import NONE
 from daprdockr.planning.situation import Situation
 from daprdockr.planning.steps import (

@@ -6,9 +6,9 @@ from collections.abc import Collection, Mapping
 
 from attrs import field, frozen
 
-from daprdockr.model.cluster import Claim, Service
 from daprdockr.model.host import ContainerState, Image
 from daprdockr.model.names import InstanceName, ServiceName
+from daprdockr.model.stored import Claim, Service
 from daprdockr.planning.attempts import NONE, Attempts
 from daprdockr.planning.candidates import Candidate
 

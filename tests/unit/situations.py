@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from daprdockr.model.cluster import Claim, Service
 from daprdockr.model.definition import Definition
 from daprdockr.model.host import ContainerState, Image, Port, Status
 from daprdockr.model.names import InstanceName, ServiceName
 from daprdockr.model.records import ClaimRecord, State
+from daprdockr.model.stored import Claim, Service
 from daprdockr.planning.candidates import Candidate
 from daprdockr.planning.situation import Here, Situation
 

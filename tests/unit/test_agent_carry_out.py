@@ -19,7 +19,7 @@ from daprdockr.agent.host import Host
 from daprdockr.agent.mirror import Mirror
 from daprdockr.agent.statedir import StateDir
 from daprdockr.agent.unanswered import Unanswered
-from daprdockr.model.cluster import Claim, Cluster
+from daprdockr.model.cluster import Cluster
 from daprdockr.model.entries import Delete, Put
 from daprdockr.model.errors import (
     ContainerAbsent,
@@ -32,6 +32,7 @@ from daprdockr.model.errors import (
 from daprdockr.model.host import ContainerState, Image, Port, Status
 from daprdockr.model.keys import Keys
 from daprdockr.model.records import State
+from daprdockr.model.stored import Claim
 from daprdockr.planning.situation import Here
 from daprdockr.planning.steps import (
     CreateContainer,

@@ -6,11 +6,12 @@ from twisted.logger import capturedLogs
 from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.agent.journal import LIFE, MOST_WAITING, Journal
-from daprdockr.model.cluster import Broken, Changes
+from daprdockr.model.cluster import Changes
 from daprdockr.model.entries import Entry
 from daprdockr.model.events import Event
 from daprdockr.model.keys import Keys
 from daprdockr.model.seams import Run
+from daprdockr.model.stored import Broken
 from tests.fakes.run import HeldRun, LoopClock, run_at_once
 from tests.fakes.store import MemoryStore
 

@@ -12,13 +12,14 @@ from daprdockr.agent.own_claims import OwnClaims
 from daprdockr.agent.publish import Publish
 from daprdockr.dns.records import A
 from daprdockr.dns.zone import Zone
-from daprdockr.model.cluster import Changes, Claim, Cluster
+from daprdockr.model.cluster import Changes, Cluster
 from daprdockr.model.definition import Definition
 from daprdockr.model.entries import Batch, Change, Deleted, Entry
 from daprdockr.model.host import Port
 from daprdockr.model.keys import Keys
 from daprdockr.model.names import InstanceName, ServiceName
 from daprdockr.model.records import ClaimRecord, State
+from daprdockr.model.stored import Claim
 from daprdockr.proxy.routes import Routing
 from tests.fakes.run import LoopClock
 from tests.unit.situations import WEB, definition, instance

@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from daprdockr.model.cluster import Claim, Service
 from daprdockr.model.names import InstanceName, ServiceName
 from daprdockr.model.records import ClaimRecord
+from daprdockr.model.stored import Claim, Service
 from daprdockr.planning.candidates import Candidate
 from daprdockr.planning.leaving import keeps_data, leaving, takers, why_not
 from tests.unit.situations import candidates, definition

@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from daprdockr.model.cluster import Claim
 from daprdockr.model.host import Port, Status
 from daprdockr.model.records import ClaimRecord, State
+from daprdockr.model.stored import Claim
 from daprdockr.planning.attempts import Attempts
 from daprdockr.planning.candidates import Candidate
 from daprdockr.planning.plan import Plan, plan

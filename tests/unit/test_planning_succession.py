@@ -7,10 +7,10 @@ from typing import Any
 from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
-from daprdockr.model.cluster import Claim
 from daprdockr.model.definition import Definition
 from daprdockr.model.host import ContainerState, Status
 from daprdockr.model.records import ClaimRecord, State
+from daprdockr.model.stored import Claim
 from daprdockr.planning.plan import Plan, plan
 from daprdockr.planning.steps import (
     CreateContainer,

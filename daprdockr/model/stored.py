@@ -1,0 +1,51 @@
+"""What stands in etcd, read: a value together with the revisions and the lease of its key."""
+
+from __future__ import annotations
+
+from attrs import frozen
+
+from daprdockr.model.definition import Definition
+from daprdockr.model.names import InstanceName
+from daprdockr.model.records import ClaimRecord, NodeRecord
+
+
+@frozen
+class Service:
+    """A definition as stored: ``created`` and ``revision`` are etcd's create and mod revision of its key."""
+
+    definition: Definition
+    created: int
+    revision: int
+
+
+@frozen
+class Claim:
+    """A node's ownership of an instance; ``fence`` is the create revision every later write compares."""
+
+    instance: InstanceName
+    record: ClaimRecord
+    fence: int
+    revision: int
+    lease: int
+
+    @property
+    def node(self) -> str:
+        return self.record.node
+
+
+@frozen
+class Node:
+    """A node that holds a lease."""
+
+    name: str
+    record: NodeRecord
+    lease: int
+
+
+@frozen
+class Broken:
+    """A value in etcd that can not be read, and why."""
+
+    key: str
+    reason: str
+    revision: int
