@@ -1,5 +1,6 @@
 """
-Publishing: what the claims say that runs, as DNS zone and HTTP routes. Only of the services that changed.
+Publishing: what the claims say that runs, as DNS zone and HTTP routes. Only of the services that changed, and nothing
+when a change shows in neither, as most do while instances start.
 
 It asks nobody anything: the mirror's content is enough, so names and routes stay while etcd is away. An instance
 counts when its service is defined, its number is wanted, and its owner says that it is healthy; or when it was this
@@ -53,7 +54,9 @@ class Publish:
         self._to_nginx = to_nginx
         self._tell = tell
         self._zone = Zone.of((), serial=1, addresses=addresses)
+        self._named: dict[ServiceName, tuple[Running, ...]] = {}
         self._http: dict[ServiceName, HttpService] = {}
+        self._zone_is_news = self._http_is_news = True
         self._routing: Routing | None = None
         self._refusals: frozenset[Refusal] = frozenset()
         self._dirty: set[ServiceName] = set()
@@ -67,41 +70,64 @@ class Publish:
 
     def _publish(self) -> None:
         dirty, self._dirty = self._dirty, set()
-        zone = self._zone
         for service in dirty:
-            running = [self._running(claim) for claim in self._claims(service)]
-            declared = service in self._cluster.services or self._cluster.is_held(service)
-            zone = zone.replace(service, running, declared=declared)
-            self._set_http(service)
-        self._zone = zone
-        self._to_dns(zone)
-        routes = routing(self._http.values())
+            claims = self._claims(service)
+            self._set_names(service, claims)
+            self._set_http(service, claims)
+        if self._zone_is_news:
+            self._zone_is_news = False
+            self._to_dns(self._zone)
+        if self._http_is_news:
+            self._http_is_news = False
+            self._publish_routing(routing(self._http.values()))
+
+    def _publish_routing(self, routes: Routing) -> None:
         if routes != self._routing:
             self._routing = routes
             self._to_nginx(routes)
             self._tell_refusals(frozenset(routes.refusals))
 
     def _claims(self, service: ServiceName) -> list[Claim]:
-        """The claims that count; of a definition that can not be read all do, because nothing is known against them."""
+        """
+        The claims that count, by number; of a definition that can not be read all do, because nothing is known against
+        them.
+        """
         known = self._cluster.services.get(service)
+        if known is None and not self._cluster.is_held(service):
+            return []
         lost = [claim for claim in self._own_claims.lost(service).values() if self._may_run(claim)]
-        claims = [*self._cluster.claims(service).values(), *lost]
-        if known is None:
-            return claims if self._cluster.is_held(service) else []
-        return [claim for claim in claims if claim.instance.number <= known.definition.instances]
+        claims = sorted([*self._cluster.claims(service).values(), *lost], key=lambda claim: claim.instance.number)
+        return [claim for claim in claims if known is None or claim.instance.number <= known.definition.instances]
 
-    def _running(self, claim: Claim) -> Running:
-        record = claim.record
-        return Running(claim.instance, record.addresses, record.ports, healthy=record.healthy)
+    def _set_names(self, service: ServiceName, claims: Iterable[Claim]) -> None:
+        declared = service in self._cluster.services or self._cluster.is_held(service)
+        running = tuple(_running(claim) for claim in claims if claim.record.healthy) if declared else None
+        if running == self._named.get(service):
+            return
+        if running is None:
+            del self._named[service]
+        else:
+            self._named[service] = running
+        self._zone = self._zone.replace(service, running or (), declared=declared)
+        self._zone_is_news = True
 
-    def _set_http(self, service: ServiceName) -> None:
+    def _set_http(self, service: ServiceName, claims: Iterable[Claim]) -> None:
+        http = self._http_of(service, claims)
+        if http == self._http.get(service):
+            return
+        if http is None:
+            del self._http[service]
+        else:
+            self._http[service] = http
+        self._http_is_news = True
+
+    def _http_of(self, service: ServiceName, claims: Iterable[Claim]) -> HttpService | None:
         known = self._cluster.services.get(service)
         if known is None or known.definition.http is None:
-            self._http.pop(service, None)
-            return
+            return None
         http = known.definition.http
-        upstreams = [self._upstream(claim, http.container_port) for claim in self._claims(service)]
-        self._http[service] = HttpService(
+        upstreams = [self._upstream(claim, http.container_port) for claim in claims]
+        return HttpService(
             service=service,
             host_names=http.host_names,
             upstreams=tuple(upstream for upstream in upstreams if upstream is not None),
@@ -119,3 +145,7 @@ class Publish:
         for refusal in sorted(refusals - self._refusals):
             self._tell(str(refusal.service), refusal.reason)
         self._refusals = refusals
+
+
+def _running(claim: Claim) -> Running:
+    return Running(claim.instance, claim.record.addresses, claim.record.ports)

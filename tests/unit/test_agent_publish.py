@@ -136,6 +136,20 @@ class ZoneTests(PublishCase):
         self.clock.advance(0)
         self.assertEqual(self.addresses(b"a", b"ns", b"dns"), {"10.0.0.1"})
 
+    def test_unchanged(self) -> None:
+        """DNS is not bothered with what does not change its names, so what it has worked out stays."""
+        self.change(self.defined(definition(instances=2)), self.claimed(1, record("a")))
+        self.change(self.claimed(2, record("b", healthy=False)))
+        self.change(self.claimed(1, record("a", reason="told anew")))
+        self.assertEqual(len(self.zones), 1)
+
+    def test_declared_again(self) -> None:
+        """A service that is deleted and defined again has its name again."""
+        self.change(self.defined(definition()))
+        self.change(self.gone(KEYS.service(WEB)))
+        self.change(self.defined(definition()))
+        self.assertEqual((len(self.zones), self.web), (3, set()))
+
     def test_one_turn(self) -> None:
         """Changes of one turn are published once, and services that did not change are not touched."""
         self.change(self.defined(definition()), self.claimed(1, record("a")))
