@@ -151,12 +151,12 @@ class NamesTests(SynchronousTestCase):
     def test_perhaps_the_leader(self) -> None:
         """With a member's host etcd may have lost its leader: a death takes as much longer as an election."""
         self.story.harm("host2", "power cut")
-        self.story.wait(GONE + 2.9)
+        self.story.wait(GONE + 1.4)
         self.story.ask("host1", "host2")
         self.assert_good()
         self.story.wait(0.2)
         self.story.ask("host1", "host2")
-        self.assert_broken("10.1 s after power cut")
+        self.assert_broken("8.6 s after power cut")
 
     def test_member_returns(self) -> None:
         """A member that comes back may have the others elect a leader once more."""
