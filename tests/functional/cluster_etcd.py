@@ -21,13 +21,13 @@ ELECTION = 300
 class Members:
     """
     :param hosts: those with a member. :param token: a name for the cluster they form.
-    :param election: milliseconds without a beat after which they elect another leader.
+    :param election: milliseconds without a beat after which they elect another leader; each learns it when it starts.
     """
 
     def __init__(self, hosts: Sequence[Host], token: str, election: int = ELECTION) -> None:
         self.hosts = hosts
         self._token = token
-        self._election = election
+        self.election = election
         self._generation = 0
 
     @property
@@ -38,7 +38,7 @@ class Members:
     def start(self, host: Host, state: str = "new") -> None:
         """Start the member of a host with what it has, or into a cluster that exists."""
         together = ",".join(f"{member.name}={member.peer}" for member in self.hosts)
-        host.start_etcd(Member(together, f"{self._token}-{self._generation}", state, self._election))
+        host.start_etcd(Member(together, f"{self._token}-{self._generation}", state, self.election))
 
     def kill_all(self) -> None:
         for host in self.hosts:

@@ -103,16 +103,44 @@ class EtcdTests(ClusterTestCase):
         self.grow()
         self.cluster.until_well()
 
-    def test_slow(self) -> None:
-        """With 300 ms there and back between any two hosts on etcd's ports everything still works."""
+    def slow_down(self) -> None:
+        """300 ms there and back between any two hosts on etcd's ports, for longer than leases last."""
         for host in self.cluster.hosts:
             self.cluster.network.slow_down(host.number, delay=0.075, ports=(CLIENT, PEER))
         self.cluster.outlive_leases()
+
+    def restart_members(self, election: int) -> None:
+        """On a good line, with other timeouts. Nobody notices, for they are back before a lease ends."""
+        for host in self.cluster.hosts:
+            self.cluster.network.heal(host.number)
+        self.cluster.etcd.kill_all()
+        self.cluster.etcd.election = election
+        self.cluster.start_missing()
+        self.cluster.until_well()
+
+    def test_slow(self) -> None:
+        """On a slow line everything still works, with members that take it for what it is: etcd's default timeouts."""
+        self.addCleanup(self.restart_members, self.cluster.etcd.election)
+        self.restart_members(1000)
+        self.slow_down()
         self.assertEqual(self.cluster.starts(), self.starts)
         self.grow()
         self.cluster.define(WEB, COUNT)
         self.until_settled()
         self.assert_untouched(self.starts)
+
+    def test_too_slow(self) -> None:
+        """On a line too slow for their timeouts, when they elect without end, nothing stops; later work goes on."""
+        self.slow_down()
+        self.assert_untouched(self.starts)
+        for host in self.cluster.hosts:
+            self.until_host_serves(host, self.addresses)
+        for host in self.cluster.hosts:
+            self.cluster.network.heal(host.number)
+        self.cluster.until_well()
+        self.until_settled()
+        self.assert_untouched(self.starts)
+        self.grow()
 
 
 class WipedTests(SynchronousTestCase):
