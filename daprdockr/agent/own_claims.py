@@ -40,7 +40,7 @@ class OwnClaims:
 
     def _remember(self, service: ServiceName) -> None:
         known = self._cluster.services.get(service)
-        if known is None and not self._cluster.is_held(service):
+        if not self._cluster.is_declared(service):
             self._held.pop(service, None)
             return
         claims = self._cluster.claims(service)

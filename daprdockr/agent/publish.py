@@ -1,6 +1,6 @@
 """
 Publishing: what the claims say that runs, as DNS zone and HTTP routes. Only of the services that changed, and nothing
-when a change shows in neither, as most do while instances start.
+when a change shows in neither, as about half of them while instances start.
 
 It asks nobody anything: the mirror's content is enough, so names and routes stay while etcd is away. An instance
 counts when its service is defined, its number is wanted, and its owner says that it is healthy; or when it was this
@@ -10,7 +10,7 @@ node's, is nobody's now, and its container runs on: see Note [A lease that ended
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, TypeVar
 
 from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
@@ -21,6 +21,8 @@ from daprdockr.model.cluster import Changes, Cluster
 from daprdockr.model.names import ServiceName
 from daprdockr.model.stored import Claim
 from daprdockr.proxy.routes import HttpService, Refusal, Routing, Upstream, routing
+
+T = TypeVar("T")
 
 
 class Publish:
@@ -92,34 +94,23 @@ class Publish:
         The claims that count, by number; of a definition that can not be read all do, because nothing is known against
         them.
         """
-        known = self._cluster.services.get(service)
-        if known is None and not self._cluster.is_held(service):
+        if not self._cluster.is_declared(service):
             return []
+        known = self._cluster.services.get(service)
         lost = [claim for claim in self._own_claims.lost(service).values() if self._may_run(claim)]
         claims = sorted([*self._cluster.claims(service).values(), *lost], key=lambda claim: claim.instance.number)
         return [claim for claim in claims if known is None or claim.instance.number <= known.definition.instances]
 
     def _set_names(self, service: ServiceName, claims: Iterable[Claim]) -> None:
-        declared = service in self._cluster.services or self._cluster.is_held(service)
+        declared = self._cluster.is_declared(service)
         running = tuple(_running(claim) for claim in claims if claim.record.healthy) if declared else None
-        if running == self._named.get(service):
-            return
-        if running is None:
-            del self._named[service]
-        else:
-            self._named[service] = running
-        self._zone = self._zone.replace(service, running or (), declared=declared)
-        self._zone_is_news = True
+        if _note(self._named, service, running):
+            self._zone = self._zone.replace(service, running or (), declared=declared)
+            self._zone_is_news = True
 
     def _set_http(self, service: ServiceName, claims: Iterable[Claim]) -> None:
-        http = self._http_of(service, claims)
-        if http == self._http.get(service):
-            return
-        if http is None:
-            del self._http[service]
-        else:
-            self._http[service] = http
-        self._http_is_news = True
+        if _note(self._http, service, self._http_of(service, claims)):
+            self._http_is_news = True
 
     def _http_of(self, service: ServiceName, claims: Iterable[Claim]) -> HttpService | None:
         known = self._cluster.services.get(service)
@@ -145,6 +136,17 @@ class Publish:
         for refusal in sorted(refusals - self._refusals):
             self._tell(str(refusal.service), refusal.reason)
         self._refusals = refusals
+
+
+def _note(shown: dict[ServiceName, T], service: ServiceName, now: T | None) -> bool:
+    """Take note of what a service shows now, None for nothing; whether that is another than before."""
+    if now == shown.get(service):
+        return False
+    if now is None:
+        del shown[service]
+    else:
+        shown[service] = now
+    return True
 
 
 def _running(claim: Claim) -> Running:

@@ -107,6 +107,10 @@ class Cluster:
         """Whether the definition exists but was never readable, so that nothing may be concluded from it."""
         return service not in self.services and self.keys.service(service) in self.broken
 
+    def is_declared(self, service: ServiceName) -> bool:
+        """Whether the definition exists, whether or not it can be read."""
+        return service in self.services or self.is_held(service)
+
     def replace(self, listing: Listing) -> Changes:
         """Take over a listing. :raises ForeignEtcd: see Note [Only evidence removes]; nothing is changed then."""
         if self.cluster_id and listing.cluster_id != self.cluster_id:

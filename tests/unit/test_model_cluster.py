@@ -224,8 +224,10 @@ class BrokenValueTests(SynchronousTestCase):
             cluster.replace(listing(3, entry(KEYS.service(WEB), b"{", 3)))
             self.assertTrue(cluster.is_held(WEB))
             self.assertFalse(cluster.is_held(API))
+            self.assertEqual((cluster.is_declared(WEB), cluster.is_declared(API)), (True, False))
             cluster.apply(batch(end))
             self.assertFalse(cluster.is_held(WEB))
+            self.assertEqual(cluster.is_declared(WEB), isinstance(end, Entry))
             self.assertEqual(cluster.broken, {})
 
     def test_an_unreadable_definition_is_deleted(self) -> None:
