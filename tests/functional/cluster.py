@@ -77,7 +77,6 @@ class Cluster:
         self._count = count
         self._ttl = ttl
         self._options = options
-        self._election = election
 
     def host(self, number: int) -> Host:
         return self.hosts[number - 1]
@@ -85,7 +84,7 @@ class Cluster:
     def open(self) -> None:
         self.network.open()
         self.hosts = [Host(number, self.home, self.network) for number in range(1, self._count + 1)]
-        self.etcd = Members(self.hosts[:MEMBERS], self.home.path.name, self._election)
+        self.etcd = Members(self.hosts[:MEMBERS], self.home.path.name, self.etcd.election)
         self.boot()
         self.until_well()
 

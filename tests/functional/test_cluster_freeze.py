@@ -109,10 +109,13 @@ class EtcdTests(ClusterTestCase):
             self.cluster.network.slow_down(host.number, delay=0.075, ports=(CLIENT, PEER))
         self.cluster.outlive_leases()
 
-    def restart_members(self, election: int) -> None:
-        """On a good line, with other timeouts. Nobody notices, for they are back before a lease ends."""
+    def heal(self) -> None:
         for host in self.cluster.hosts:
             self.cluster.network.heal(host.number)
+
+    def restart_members(self, election: int) -> None:
+        """On a good line, with other timeouts. Nobody notices, for they are back before a lease ends."""
+        self.heal()
         self.cluster.etcd.kill_all()
         self.cluster.etcd.election = election
         self.cluster.start_missing()
@@ -135,8 +138,7 @@ class EtcdTests(ClusterTestCase):
         self.assert_untouched(self.starts)
         for host in self.cluster.hosts:
             self.until_host_serves(host, self.addresses)
-        for host in self.cluster.hosts:
-            self.cluster.network.heal(host.number)
+        self.heal()
         self.cluster.until_well()
         self.until_settled()
         self.assert_untouched(self.starts)
