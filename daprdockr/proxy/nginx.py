@@ -120,15 +120,19 @@ class Nginx(Service):
         super().startService()
         self._beginning = Deferred.fromCoroutine(self._begin()).addErrback(self._begin_failed)
 
-    def stopService(self) -> Deferred[None] | None:
-        """Leave nginx serving, or end it: then the Deferred fires when it is gone."""
+    def stopService(self) -> Deferred[None]:
+        """Leave nginx serving, or end it: the Deferred fires when what was to end is gone."""
         super().stopService()
         self._publisher.stop()
         if self._beginning is not None:
             self._beginning.cancel()
-        if self._process is None or not self._process.running:
-            return None
-        return self._process.stopService()
+        return Deferred.fromCoroutine(self._end())
+
+    async def _end(self) -> None:
+        stopped = self._process.stopService() if self._process is not None and self._process.running else None
+        await self._program.gone()
+        if stopped is not None:
+            await stopped
 
     async def _begin(self) -> None:
         """See Note [Serving what was known]."""

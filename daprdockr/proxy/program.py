@@ -2,6 +2,10 @@
 The nginx program, run for a moment: which version it is, and whether it accepts a configuration.
 
 Owns the short-lived processes; the one that serves is ``daprdockr.proxy.nginx``'s.
+
+Note [A killed run]
+    Who asked is told at once that its run was called off, but the process is there until the kernel has ended it and
+    the reactor has reaped it. Who leaves nothing behind waits for ``gone``.
 """
 
 from __future__ import annotations
@@ -14,8 +18,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from attrs import frozen
-from twisted.internet.defer import Deferred
+from attrs import define, field
+from twisted.internet.defer import Deferred, DeferredList
 from twisted.internet.defer import TimeoutError as DeferredTimeout
 from twisted.internet.error import ProcessExitedAlready
 from twisted.internet.protocol import ProcessProtocol
@@ -27,25 +31,33 @@ from daprdockr.model.names import shorten
 MAX_OUTPUT = 64 * 1024
 """Bytes of output that are kept of one run."""
 
+GIVE_UP = 5.0
+"""Seconds after which a killed run that the kernel does not let go is waited for no more."""
+
 _VERSION = re.compile(r"nginx version: [^/\s]+/(\d+)\.(\d+)\.(\d+)", re.ASCII)
 _REASON = re.compile(r"\[emerg\] (?:\d+#\d+: )?(.+)", re.ASCII)
 
 
 class Execution(ProcessProtocol):
-    """One run to its end; ``finished`` fires with exit status and output, and its cancelling kills the process."""
+    """
+    One run to its end; ``finished`` fires with exit status and output, and its cancelling kills the process.
+
+    :ivar gone: fires when the process is there no more. See Note [A killed run].
+    """
 
     def __init__(self) -> None:
         self.finished: Deferred[tuple[int, str]] = Deferred(self._kill)
+        self.gone: Deferred[None] = Deferred()
         self._output = b""
 
     def childDataReceived(self, childFD: int, data: bytes) -> None:  # noqa: N802,N803 - Twisted's names
         self._output = (self._output + data)[:MAX_OUTPUT]
 
     def processEnded(self, reason: Failure) -> None:
-        if self.finished.called:  # cancelled: nobody waits any more
-            return
-        status = getattr(reason.value, "exitCode", None)
-        self.finished.callback((-1 if status is None else status, self._output.decode("utf-8", "replace")))
+        if not self.finished.called:  # if it was, it was cancelled, and nobody waits any more
+            status = getattr(reason.value, "exitCode", None)
+            self.finished.callback((-1 if status is None else status, self._output.decode("utf-8", "replace")))
+        self.gone.callback(None)
 
     def _kill(self, finished: Deferred[tuple[int, str]]) -> None:
         assert self.transport is not None
@@ -53,7 +65,7 @@ class Execution(ProcessProtocol):
             self.transport.signalProcess("KILL")
 
 
-@frozen(kw_only=True)
+@define(kw_only=True, eq=False)
 class NginxProgram:
     """
     :ivar path: a path, or a name that is looked up in the PATH of ``environment``.
@@ -64,6 +76,13 @@ class NginxProgram:
     environment: Mapping[str, str]
     reactor: Any
     timeout: float = 30.0
+    _executions: set[Execution] = field(init=False, factory=set)
+
+    async def gone(self) -> None:
+        """Wait until no run's process is there any more, ``GIVE_UP`` at most. See Note [A killed run]."""
+        runs = DeferredList([execution.gone for execution in self._executions], consumeErrors=True)
+        with contextlib.suppress(DeferredTimeout):
+            await runs.addTimeout(GIVE_UP, self.reactor)
 
     async def version(self) -> tuple[int, int, int]:
         """Major, minor and patch number. :raises ProxyError: it is not installed, or is no nginx."""
@@ -92,6 +111,8 @@ class NginxProgram:
             )
         execution = Execution()
         self.reactor.spawnProcess(execution, program, [program, *arguments], env=dict(self.environment))
+        self._executions.add(execution)
+        execution.gone.addCallback(lambda _: self._executions.discard(execution))
         try:
             return await execution.finished.addTimeout(self.timeout, self.reactor)
         except DeferredTimeout:

@@ -160,15 +160,10 @@ class NginxTestCase(TestCase):
         """Stop the service, and what it leaves."""
         pid = nginx.pid
         if nginx.running:
-            await self.stopped(nginx)
+            await nginx.stopService()
         if pid is not None and group_of(pid):
             os.killpg(pid, signal.SIGKILL)
             await until(lambda: not group_of(pid))
-
-    async def stopped(self, nginx: Nginx) -> None:
-        gone = nginx.stopService()
-        if gone is not None:
-            await gone
 
     def upstream(self, number: int = 1, service: ServiceName = WEB, resource: Resource | None = None) -> Upstream:
         """A little service on a free port, in this process."""

@@ -76,7 +76,7 @@ class TakingUpTests(NginxTestCase):
         first = await self.started(route("web.example.com", places), leave_running=True)
         assert first.pid is not None
         master, *workers = group_of(first.pid)
-        await self.stopped(first)
+        await first.stopService()
         second = await self.started(route("web.example.com", places))
         self.assertEqual(second.pid, master)
         self.assertEqual(group_of(master), [master, *workers])
@@ -130,7 +130,8 @@ class FailingTests(NginxTestCase):
     async def test_refused_by_the_reload(self) -> None:
         """Where only the reload fails, as when a port is taken, that is noticed, and the old one is served on."""
         place = self.upstream()
-        await self.stopped(await self.started(route("web.example.com", place), leave_running=True))
+        first = await self.started(route("web.example.com", place), leave_running=True)
+        await first.stopService()
         installed = (self.directory / "nginx.conf").read_text()
         taken = socket.create_server(("127.0.0.1", 0))
         self.addCleanup(taken.close)
@@ -209,7 +210,7 @@ class AddressTests(NginxTestCase):
         """An agent that comes back with another port has the nginx it adopts listen there, and nowhere else."""
         place = self.upstream()
         first = await self.started(route("web.example.com", place), leave_running=True)
-        await self.stopped(first)
+        await first.stopService()
         port = free_port()
         second = await self.started(route("web.example.com", place), port=port)
         self.assertTrue(await self.serves("web.example.com", port=port))

@@ -103,7 +103,7 @@ class LeavingTests(NginxTestCase):
         self.assertEqual(nginx.pid, pid)
         self.assertEqual([await self.serves("web.example.com"), await self.serves("other.example.com")], [False, True])
 
-        await self.stopped(nginx)
+        await nginx.stopService()
         self.assertFalse(running(pid))
 
     async def test_adopted_and_killed(self) -> None:
@@ -122,7 +122,7 @@ class LeavingTests(NginxTestCase):
         """A stop that leaves nginx running changes nothing for its clients."""
         nginx = await self.started(route("web.example.com", self.upstream()), leave_running=True)
         pid = nginx.pid
-        await self.stopped(nginx)
+        await nginx.stopService()
         self.assertTrue(await self.serves("web.example.com"))
         assert pid is not None
         self.kill_group(pid)
@@ -132,7 +132,7 @@ class LeavingTests(NginxTestCase):
         nginx = await self.started(route("web.example.com", self.upstream()))
         assert nginx.pid is not None
         group = group_of(nginx.pid)
-        await self.stopped(nginx)
+        await nginx.stopService()
         self.assertFalse(any(running(pid) for pid in group))
         with socket.create_server(("127.0.0.1", self.port)):
             pass
@@ -145,7 +145,7 @@ class LeavingTests(NginxTestCase):
         first._publisher.stop()
         assert first._process is not None
         first._process.leave_running = True
-        await self.stopped(first)
+        await first.stopService()
         self.kill_group(pid)  # leaves the unix socket and the record behind
         (self.directory / "nginx.conf").write_text("half a fi")
 
@@ -173,7 +173,7 @@ class ProgramTests(NginxTestCase):
             "program no-such-nginx is not there: install the Debian package nginx, or give --nginx PATH",
         )
         self.assertFalse(nginx.status.running)
-        await self.stopped(nginx)
+        await nginx.stopService()
 
     async def test_not_nginx(self) -> None:
         """A program that is something else is named."""
@@ -207,5 +207,29 @@ class StoppedEarlyTests(NginxTestCase):
         nginx: Nginx = self.nginx()
         nginx.startService()
         nginx.publish([route("web.example.com", self.upstream())])
-        await self.stopped(nginx)
+        await nginx.stopService()
         self.assertIsNone(nginx.pid)
+
+    async def test_while_asked_for_its_version(self) -> None:
+        """A stop while nginx is asked for its version ends that process too, and waits until it is gone."""
+        await self.stopped_while_it_hangs("-v")
+
+    async def test_while_it_tests(self) -> None:
+        """A stop while nginx tests a configuration ends that process too, and waits until it is gone."""
+        await self.stopped_while_it_hangs("-t")
+
+    async def stopped_while_it_hangs(self, action: str) -> None:
+        """Stop a service whose program hangs in ``action`` after it wrote its pid; fails when its process is left."""
+        pid, program = self.directory / "hangs.pid", self.directory / "nginx.sh"
+        program.write_text(
+            f'#!/bin/sh\nif [ "$1" = {action} ]; then echo $$ > {pid}.new; mv {pid}.new {pid}; exec sleep 60; fi\n'
+            'exec nginx "$@"\n'
+        )
+        program.chmod(0o755)
+        nginx = self.nginx(path=str(program))
+        nginx.startService()
+        nginx.publish([route("web.example.com", self.upstream())])
+        await until(pid.exists)
+        await nginx.stopService()
+        with self.assertRaises(ProcessLookupError):
+            os.kill(int(pid.read_text()), 0)

@@ -282,7 +282,7 @@ class NginxTests(SynchronousTestCase):
     def test_stop_and_leave(self) -> None:
         """A stop leaves nginx alone by default, and no call behind in the reactor."""
         nginx = self.started("a.com")
-        self.assertIsNone(nginx.stopService())
+        self.assertIsNone(self.successResultOf(nginx.stopService()))
         self.assertEqual((self.master.signals, self.reactor.getDelayedCalls()), ([], []))
 
     def test_stop_and_end(self) -> None:
@@ -309,5 +309,5 @@ class NginxTests(SynchronousTestCase):
         """A stop while the program is not there leaves nothing behind."""
         nginx = self.nginx(path="no-such-program")
         nginx.startService()
-        self.assertIsNone(nginx.stopService())
+        self.assertIsNone(self.successResultOf(nginx.stopService()))
         self.assertEqual(self.reactor.getDelayedCalls(), [])

@@ -7,14 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from attrs import define, field
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.error import ProcessDone, ProcessExitedAlready, ProcessTerminated
 from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.model.errors import ProxyError
-from daprdockr.proxy.program import MAX_OUTPUT, Execution, NginxProgram, arguments, gave_up, reason_in
+from daprdockr.proxy.program import GIVE_UP, MAX_OUTPUT, Execution, NginxProgram, arguments, gave_up, reason_in
 
 
 @define
@@ -117,6 +117,27 @@ class NginxProgramTests(SynchronousTestCase):
         self.assertEqual(self.reactor.spawned[-1].signals, ["KILL"])
         error = self.failureResultOf(tested, ProxyError).value
         self.assertEqual(str(error), "nginx -t took more than 30.0 s and was killed")
+        self.reactor.spawned[-1].end(killed=True)
+
+    def test_gone(self) -> None:
+        """A run that was called off is waited for until its process has ended."""
+        tested = self.begun(self.program.test(["-c", "/x"]))
+        tested.cancel()
+        self.failureResultOf(tested, CancelledError)
+        gone = self.begun(self.program.gone())
+        self.assertNoResult(gone)
+        self.reactor.spawned[-1].end(killed=True)
+        self.assertIsNone(self.successResultOf(gone))
+        self.assertIsNone(self.successResultOf(self.begun(self.program.gone())))
+
+    def test_never_gone(self) -> None:
+        """A process that not even a kill ends is waited for a while only; its late end does no harm."""
+        tested = self.begun(self.program.test(["-c", "/x"]))
+        tested.cancel()
+        self.failureResultOf(tested, CancelledError)
+        gone = self.begun(self.program.gone())
+        self.reactor.advance(GIVE_UP)
+        self.assertIsNone(self.successResultOf(gone))
         self.reactor.spawned[-1].end(killed=True)
 
     def test_output_is_bounded(self) -> None:
