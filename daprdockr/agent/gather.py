@@ -12,12 +12,12 @@ from daprdockr.agent.host import Host
 from daprdockr.agent.mirror import Mirror
 from daprdockr.agent.own_claims import OwnClaims
 from daprdockr.agent.probe import Target
+from daprdockr.agent.roster import Roster
 from daprdockr.agent.unanswered import Unanswered
 from daprdockr.model.host import ContainerState
 from daprdockr.model.names import InstanceName, ServiceName
 from daprdockr.model.parts import Health
 from daprdockr.model.stored import Claim, Service
-from daprdockr.planning.candidates import Candidate, candidates
 from daprdockr.planning.leaving import REBALANCE_AFTER, leaving
 from daprdockr.planning.situation import Here, Situation
 
@@ -55,7 +55,7 @@ class Gather:
         self._surplus_since = FirstSeen()
         self._leaving_since = FirstSeen()
         self._leaving: tuple[int, frozenset[InstanceName]] = (-1, frozenset())
-        self._known_candidates: tuple[int, tuple[Candidate, ...]] = (-1, ())
+        self._candidates = Roster(mirror.cluster)
         self._health = health
         self._own_claims = own_claims
         self._unanswered = unanswered
@@ -116,12 +116,6 @@ class Gather:
             adopt_until=self._exodus.until,
         )
 
-    def _candidates(self) -> tuple[Candidate, ...]:
-        """The same for every service; worked out anew only when the mirror changed."""
-        if self._known_candidates[0] != self._cluster.generation:
-            self._known_candidates = (self._cluster.generation, candidates(self._cluster))
-        return self._known_candidates[1]
-
     def _open(self, name: ServiceName, service: Service | None) -> Iterator[int]:
         """The instances this node may claim or prepare to take over, as far as nobody else has begun to."""
         if service is None or not self.here().may_claim:
@@ -153,7 +147,7 @@ class Gather:
         if not (draining or self._rebalance):
             return frozenset()
         if self._leaving[0] != cluster.generation:
-            names = cluster.claimed_services
+            names = cluster.placed.get(self._node, {}).keys()
             claims, successors = ({name: of(name) for name in names} for of in (cluster.claims, cluster.successors))
             found = leaving(
                 self._node, draining, self._rebalance, cluster.services, claims, successors, self._candidates()

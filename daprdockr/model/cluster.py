@@ -76,6 +76,11 @@ class Cluster:
     broken: dict[str, Broken] = field(factory=dict)
     placed: dict[str, Counter[ServiceName]] = field(factory=dict)
     """How many claims and successions of each service every node has; none is zero."""
+    changed: dict[str, int] = field(factory=dict)
+    """
+    For each node that is there or has claims, in which generation its record, its cordon, its claims or a definition
+    of what it has changed last.
+    """
     _claims: Held = field(factory=dict)
     _successors: Held = field(factory=dict)
     _entries: dict[str, Entry] = field(factory=dict)
@@ -209,11 +214,13 @@ class Cluster:
     def _set_service(self, name: ServiceName, change: Change) -> None:
         if isinstance(change, Deleted):
             self.services.pop(name, None)
+            self._touch_holders(name)
             return
         definition = Definition.parse(change.value)
         if definition.name != name:
             raise BadInput(f"the definition calls itself {definition.name}")
         self.services[name] = Service(definition, change.create_revision, change.mod_revision)
+        self._touch_holders(name)
 
     def _set_claim(self, held: Held, instance: InstanceName, change: Change) -> None:
         record = ClaimRecord.decode(change.value) if isinstance(change, Entry) else None
@@ -234,12 +241,14 @@ class Cluster:
             del counts[service]
         if not counts:
             del self.placed[node]
+        self._touch(node)
 
     def _set_node(self, name: str, change: Change) -> None:
         if isinstance(change, Entry):
             self.nodes[name] = Node(name, NodeRecord.decode(change.value), change.lease)
         else:
             self.nodes.pop(name, None)
+        self._touch(name)
 
     def _set_cordon(self, node: str, change: Change) -> None:
         self.cordoned.discard(node)
@@ -248,6 +257,18 @@ class Cluster:
             self.cordoned.add(node)
             if asks_to_drain(change.value):
                 self.draining.add(node)
+        self._touch(node)
+
+    def _touch(self, node: str) -> None:
+        if node in self.nodes or node in self.placed:
+            self.changed[node] = self.generation
+        else:
+            self.changed.pop(node, None)
+
+    def _touch_holders(self, service: ServiceName) -> None:
+        for node, counts in self.placed.items():
+            if service in counts:
+                self._touch(node)
 
 
 def _identity(change: Change) -> int:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Any
 
 from attrs import field, frozen
@@ -189,12 +190,12 @@ class Container:
     def image(self) -> str:
         return str(self.fields["Image"])
 
-    @property
+    @cached_property
     def memory(self) -> int:
         """The bytes that an instance states to need; 0: nothing stated."""
         return max(0, int(self.fields.get("MemoryReservation") or self.fields.get("Memory") or 0))
 
-    @property
+    @cached_property
     def cpus(self) -> float:
         """The processors that an instance states to need, as ``docker run --cpus`` counts; 0: nothing stated."""
         nano, quota, period = (int(self.fields.get(key) or 0) for key in ("NanoCpus", "CpuQuota", "CpuPeriod"))

@@ -41,15 +41,16 @@ class Candidate:
 
 def candidates(cluster: Cluster) -> tuple[Candidate, ...]:
     """All nodes that are ready and not cordoned, by name."""
-    return tuple(
-        _candidate(cluster, name)
-        for name, node in sorted(cluster.nodes.items())
-        if node.record.ready and name not in cluster.cordoned
-    )
+    found = (candidate(cluster, name) for name in sorted(cluster.nodes))
+    return tuple(one for one in found if one is not None)
 
 
-def _candidate(cluster: Cluster, name: str) -> Candidate:
-    record, placed = cluster.nodes[name].record, cluster.placed.get(name, Counter())
+def candidate(cluster: Cluster, name: str) -> Candidate | None:
+    """What placement sees of one node; None while it takes no instances."""
+    node, placed = cluster.nodes.get(name), cluster.placed.get(name, Counter())
+    if node is None or not node.record.ready or name in cluster.cordoned:
+        return None
+    record = node.record
     known = [(cluster.services[s].definition.container, n) for s, n in placed.items() if s in cluster.services]
     return Candidate(
         name=name,
@@ -70,13 +71,17 @@ def meets(constraint: Constraint, candidate: Candidate) -> bool:
 def able(definition: Definition, candidates: Iterable[Candidate]) -> list[Candidate]:
     """The candidates that meet all constraints of a definition."""
     constraints = definition.placement.constraints
+    if not constraints:
+        return list(candidates)
     return [candidate for candidate in candidates if all(meets(constraint, candidate) for constraint in constraints)]
 
 
-def room(definition: Definition, candidate: Candidate) -> float:
-    """How many more instances the memory and processors that a node has left are enough for."""
-    container = definition.container
-    return min(_fits(candidate.memory, container.memory), _fits(candidate.cpus, container.cpus))
+def room(definition: Definition, candidates: Iterable[Candidate]) -> dict[str, float]:
+    """By node, how many more instances the memory and processors that it has left are enough for."""
+    memory, cpus = definition.container.memory, definition.container.cpus
+    if not (memory or cpus):
+        return {candidate.name: math.inf for candidate in candidates}
+    return {c.name: min(_fits(c.memory, memory), _fits(c.cpus, cpus)) for c in candidates}
 
 
 def _fits(left: float, stated: float) -> float:

@@ -37,14 +37,14 @@ def free(situation: Situation, now: float) -> Iterator[Step | Wait]:
     definition, node = situation.service.definition, situation.here.node
     numbers = (n for n in range(1, definition.instances + 1) if n not in situation.claims)
     wanted = [InstanceName(situation.name, number) for number in numbers]
-    titles = [i for i in wanted if any(_is_title(situation, definition, c, now) for c in situation.of(i))]
+    titles = {i for i in wanted if any(_is_title(situation, definition, c, now) for c in situation.of(i))}
     held = Counter(claim.node for claim in situation.claims.values())
     room = max(0, 1 - held[node]) if definition.placement.one_per_node else len(wanted)
     held[node] += len(titles)
     others = (instance for instance in wanted if instance not in titles)
     ranking = rank(others, definition, held, situation.candidates, _failing(situation))
-    places = sorted((order.index(node), i) for i, order in ranking.items() if node in order)
-    for place, instance in [*((0, i) for i in titles), *places][:room]:
+    places = sorted((place, i) for i in ranking.first if (place := ranking.place(i, node)) is not None)
+    for place, instance in [*((0, i) for i in sorted(titles)), *places][:room]:
         due = situation.free_since.get(instance.number, now) + place * PATIENCE
         due = due if instance in titles else max(due, situation.adopt_until)
         # What waits is not made yet: there may be hundreds that others are going to claim.
@@ -80,9 +80,9 @@ def vacant(situation: Situation, now: float) -> Iterator[Step | Wait]:
     held = Counter(c.node for c in (*situation.claims.values(), *situation.successors.values()))
     for claim in _leavers(situation, definition):
         others = takers(claim.node, situation.candidates)
-        order = rank([claim.instance], definition, held, others, _failing(situation))[claim.instance]
-        if node in order:
-            due = situation.free_since.get(claim.instance.number, now) + order.index(node) * PATIENCE
+        place = rank([claim.instance], definition, held, others, _failing(situation)).place(claim.instance, node)
+        if place is not None:
+            due = situation.free_since.get(claim.instance.number, now) + place * PATIENCE
             take = TakeSuccession(claim.instance, ClaimRecord(node=node, addresses=situation.here.addresses))
             yield take if due <= now else Wait(due)
 

@@ -48,7 +48,7 @@ def why_not(definition: Definition, held: Mapping[str, int], node: str, candidat
     fit = able(definition, others)
     if not fit:
         return "no other node meets its constraints"
-    if not any(room(definition, candidate) for candidate in fit):
+    if not any(room(definition, fit).values()):
         return "no other node has the memory or processors that it states"
     if definition.placement.one_per_node and all(held.get(candidate.name) for candidate in fit):
         return "every other node that fits has one"
@@ -67,11 +67,9 @@ def leaving(
     """The instances of ``node`` that should leave it; ``claims`` are those of the services it has a part in."""
     if draining:
         return frozenset(_movable(node, draining, services, claims, successors, takers(node, candidates)))
-    if not rebalance:
+    if not (rebalance and _has_most(node, candidates)):  # looked at first: it is the answer of all nodes but one
         return frozenset()
     fit = takers(node, _without_own_moves(node, claims, successors, candidates))
-    if not (fit and _has_most(node, candidates)):
-        return frozenset()
     movable = _movable(node, draining, services, claims, successors, fit)
     well = [instance for instance in movable if claims[instance.service][instance.number].record.healthy]
     return frozenset(sorted(well, key=lambda i: (i.number not in successors.get(i.service, {}), i))[:1])
@@ -123,10 +121,10 @@ def _without_own_moves(
     for name, held in successors.items():
         own = claims.get(name, {})
         moves.update(s.node for number, s in held.items() if number in own and own[number].node == node)
-    return tuple(evolve(candidate, load=candidate.load - moves[candidate.name]) for candidate in candidates)
+    return tuple(evolve(c, load=c.load - moves[c.name]) if c.name in moves else c for c in candidates)
 
 
-def _has_most(node: str, candidates: Iterable[Candidate]) -> bool:
+def _has_most(node: str, candidates: Sequence[Candidate]) -> bool:
     """One node at a time evens things out: the one that has the most, and of several the first."""
-    loads = {candidate.name: candidate.load for candidate in candidates}
-    return node == min(loads, key=lambda name: (-loads[name], name), default="")
+    most = max((candidate.load for candidate in candidates), default=0)
+    return node == min((candidate.name for candidate in candidates if candidate.load == most), default="")

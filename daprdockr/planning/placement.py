@@ -14,13 +14,47 @@ Note [Claims arrive one by one]
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import heapq
-from collections.abc import Collection, Iterable, Mapping
+import math
+from bisect import bisect_left
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from operator import attrgetter
+
+from attrs import field, frozen
 
 from daprdockr.model.definition import Definition
-from daprdockr.model.names import InstanceName, ServiceName
+from daprdockr.model.names import InstanceName
 from daprdockr.planning.candidates import Candidate, able, mark, room
+
+
+@frozen
+class Ranking:
+    """
+    Who may take the free instances of a service: for each the node that should ``first``, unless there is none, and
+    behind it all other ``takers`` in their order.
+    """
+
+    first: Mapping[InstanceName, str]
+    takers: tuple[str, ...]
+    _places: Mapping[str, int] = field(init=False, eq=False, repr=False)
+
+    @_places.default
+    def _(self) -> Mapping[str, int]:
+        return {node: place for place, node in enumerate(self.takers)}
+
+    def place(self, instance: InstanceName, node: str) -> int | None:
+        """How many nodes should take an instance before ``node``; None: it may not, or nobody may."""
+        first, place = self.first.get(instance), self._places.get(node)
+        if first is None or place is None:
+            return None
+        return 0 if node == first else place + (place < self._places[first])
+
+    def order(self, instance: InstanceName) -> tuple[str, ...]:
+        """The nodes that may take an instance, the one that should first."""
+        first = self.first.get(instance)
+        return () if first is None else (first, *(node for node in self.takers if node != first))
 
 
 def rank(
@@ -29,36 +63,43 @@ def rank(
     held: Mapping[str, int],
     candidates: Iterable[Candidate],
     failing: Collection[str] = (),
-) -> dict[InstanceName, tuple[str, ...]]:
+) -> Ranking:
     """
-    For each free instance of one service the nodes that may take it, the one that should first.
-
-    See Note [Claims arrive one by one].
+    Who may take each free instance of one service. See Note [Claims arrive one by one].
 
     :param held: how many instances of this service each node holds already.
     :param failing: nodes on which this service fails: they get what nobody else has room for.
     """
-    wanted = sorted(free)
+    wanted = sorted(free, key=attrgetter("number"))
     if not wanted:
-        return {}
-    service = wanted[0].service
+        return Ranking({}, ())
+    service = str(wanted[0].service)
     fit = sorted(able(definition, candidates), key=lambda candidate: _tie(service, candidate.name))
     nodes = _in_order(definition, held, fit, failing)
-    most = {candidate.name: _most(definition, held, candidate) for candidate in fit}
+    most = _most(definition, held, fit)
     shares = _shares(nodes, len(wanted), held, most, failing)
-    left = {node: shares[node] - held.get(node, 0) for node in nodes}
-    takers = sorted((node for node in nodes if most[node] > held.get(node, 0)), key=lambda n: (n in failing, shares[n]))
-    round_ = [candidate.name for candidate in fit]
-    ranking: dict[InstanceName, tuple[str, ...]] = {}
+    left = {candidate.name: shares[candidate.name] - held.get(candidate.name, 0) for candidate in fit}
+    able_to = [node for node in nodes if most[node] > held.get(node, 0)]
+    takers = sorted(able_to, key=lambda node: (node in failing, shares[node]))
+    return Ranking(dict(zip(wanted, _turns(wanted, left), strict=False)), tuple(takers))
+
+
+def _turns(wanted: Sequence[InstanceName], left: Mapping[str, int]) -> Iterator[str]:
+    """
+    Whose turn each instance is, until nobody has any left: by its number the turn goes round the nodes in ``left``, in
+    their order, and passes over those that have got what they should.
+    """
+    nodes, to_give = list(left), dict(left)
+    waiting = [place for place, node in enumerate(nodes) if left[node]]
     for instance in wanted:
-        turn = instance.number % len(round_) if round_ else 0
-        first = next((node for node in round_[turn:] + round_[:turn] if left[node]), None)
-        if first is None:
-            ranking[instance] = ()
-        else:
-            left[first] -= 1
-            ranking[instance] = (first, *(node for node in takers if node != first))
-    return ranking
+        if not waiting:
+            return
+        turn = bisect_left(waiting, instance.number % len(nodes)) % len(waiting)
+        node = nodes[waiting[turn]]
+        to_give[node] -= 1
+        if not to_give[node]:
+            del waiting[turn]
+        yield node
 
 
 def _in_order(
@@ -80,11 +121,10 @@ def _in_order(
     return sorted(keys, key=keys.__getitem__)
 
 
-def _most(definition: Definition, held: Mapping[str, int], candidate: Candidate) -> float:
-    """How many instances of the service a node can hold, those that it holds included."""
-    if definition.placement.one_per_node:
-        return min(1, held.get(candidate.name, 0) + room(definition, candidate))
-    return held.get(candidate.name, 0) + room(definition, candidate)
+def _most(definition: Definition, held: Mapping[str, int], fit: Iterable[Candidate]) -> dict[str, float]:
+    """How many instances of the service each node can hold, those that it holds included."""
+    limit = 1 if definition.placement.one_per_node else math.inf
+    return {node: min(limit, held.get(node, 0) + left) for node, left in room(definition, fit).items()}
 
 
 def _shares(
@@ -103,6 +143,7 @@ def _shares(
     return shares
 
 
-def _tie(service: ServiceName, node: str) -> bytes:
+@functools.lru_cache(maxsize=16384)
+def _tie(service: str, node: str) -> bytes:
     """An order of equal nodes that differs from service to service, so that none is always the first."""
     return hashlib.blake2b(f"{service} {node}".encode(), digest_size=8).digest()

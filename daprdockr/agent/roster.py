@@ -1,0 +1,36 @@
+"""The candidates for placement, as the mirror has them now: worked out anew only for the nodes that changed."""
+
+from __future__ import annotations
+
+from daprdockr.model.cluster import Cluster
+from daprdockr.planning.candidates import Candidate, candidate
+
+
+class Roster:
+    """Call it for ``planning.candidates.candidates`` of the mirror, at the price of what changed meanwhile."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self._cluster = cluster
+        self._generation = -1
+        self._seen: dict[str, int] = {}
+        self._known: dict[str, Candidate | None] = {}
+        self._candidates: tuple[Candidate, ...] = ()
+
+    def __call__(self) -> tuple[Candidate, ...]:
+        """All nodes that are ready and not cordoned, by name."""
+        if self._generation != self._cluster.generation:
+            self._generation = self._cluster.generation
+            self._follow(self._cluster.changed)
+        return self._candidates
+
+    def _follow(self, changed: dict[str, int]) -> None:
+        stale = [node for node, generation in changed.items() if self._seen.get(node) != generation]
+        gone = self._seen.keys() - changed.keys()
+        if not (stale or gone):
+            return
+        for node in gone:
+            del self._known[node]
+        self._known.update((node, candidate(self._cluster, node)) for node in stale)
+        self._seen = dict(changed)
+        known = (self._known[node] for node in sorted(self._known))
+        self._candidates = tuple(one for one in known if one is not None)
