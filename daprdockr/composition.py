@@ -69,8 +69,12 @@ class Composition(Edges):
     def follow(self, mirror: Mirror) -> Following:
         return Follower(store=self.store, prefix=self.keys.root, listener=mirror)
 
+    def chance(self) -> float:
+        """A random number in [0, 1)."""
+        return random.random()
+
     def listen(self, host: Host) -> Listening:
-        return EventListener(self.engine, host, random.random)
+        return EventListener(self.engine, host, self.chance)
 
     @cached_property
     def probe(self) -> Probe:
@@ -155,6 +159,7 @@ class Composition(Edges):
             listen=self.listen,
             on_changes=self.services_changed,
             on_answer=lambda: self.reconcile.look_at_all(),
+            chance=self.chance,
         )
 
     @cached_property
@@ -177,7 +182,7 @@ class Composition(Edges):
         return HealthChecks(
             reactor=self.reactor,
             probe=self.probe,
-            chance=random.random,
+            chance=self.chance,
             on_changes=lambda service: self.services_changed([service]),
         )
 
@@ -234,6 +239,7 @@ class Composition(Edges):
             gather=self.gather,
             host=self.host,
             carry_out=CarryOut(claims, containers),
+            chance=self.chance,
             tell=self.journal.tell,
         )
 

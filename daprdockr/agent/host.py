@@ -63,6 +63,7 @@ class Host(Service):
     :param listen: makes the listener to the Engine's events for this object.
     :param on_changes: told of the services whose containers changed.
     :param on_answer: called when the Engine answers for the first time, and when it does again after a failure.
+    :param chance: gives random numbers in [0, 1).
     """
 
     log = Logger()
@@ -76,6 +77,7 @@ class Host(Service):
         listen: Callable[[Host], Listening],
         on_changes: Callable[[Iterable[ServiceName]], None],
         on_answer: Callable[[], None],
+        chance: Callable[[], float],
     ) -> None:
         self._reactor = reactor
         self._run = run
@@ -83,6 +85,7 @@ class Host(Service):
         self._listener = listen(self)
         self._on_changes = on_changes
         self._on_answer = on_answer
+        self._chance = chance
         self._containers: dict[str, ContainerState] = {}
         self._services: dict[ServiceName, dict[int, tuple[ContainerState, ...]]] = {}
         self._looks = 0
@@ -228,7 +231,7 @@ class Host(Service):
 
     def failed(self, instance: InstanceName, reason: str) -> None:
         """A container of the instance could not be created or started."""
-        self.attempts[instance] = self.attempts.get(instance, NONE).failed(self._reactor.seconds(), reason)
+        self.attempts[instance] = self._once_more(self.attempts.get(instance, NONE), reason)
 
     def forget_attempts(self, service: ServiceName) -> None:
         """A service is no more: see Note [Deaths]."""
@@ -236,7 +239,7 @@ class Host(Service):
 
     def pull_failed(self, reference: str, reason: str) -> None:
         """An image could not be pulled."""
-        self.pulls[reference] = self.pulls.get(reference, NONE).failed(self._reactor.seconds(), reason)
+        self.pulls[reference] = self._once_more(self.pulls.get(reference, NONE), reason)
 
     def pulled(self, reference: str, image: Image) -> None:
         """An image is on this host."""
@@ -251,7 +254,10 @@ class Host(Service):
         self.log.warn("container {id} of {instance} died: {how}", id=state.id[:12], instance=state.instance, how=how)
         before = self.attempts.get(state.instance, NONE)
         killed = state.exit_code in KILLED and not state.oom_killed
-        self.attempts[state.instance] = before.failed(self._reactor.seconds(), f"died: {how}", lived, killed)
+        self.attempts[state.instance] = self._once_more(before, f"died: {how}", after=lived, killed=killed)
+
+    def _once_more(self, before: Attempts, reason: str, after: float = 0.0, killed: bool = False) -> Attempts:
+        return before.failed(self._reactor.seconds(), reason, after, killed, chance=self._chance())
 
     def _index(self, instance: InstanceName) -> None:
         service = self._services.setdefault(instance.service, {})

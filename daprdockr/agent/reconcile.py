@@ -28,10 +28,11 @@ from daprdockr.agent.claim_steps import ClaimLost
 from daprdockr.agent.gather import Gather
 from daprdockr.agent.host import Host
 from daprdockr.agent.workers import Stopped
+from daprdockr.model.backoff import Backoff
 from daprdockr.model.cluster import Changes
 from daprdockr.model.errors import EngineError, EngineUnavailable, EtcdError
 from daprdockr.model.names import ServiceName
-from daprdockr.planning.attempts import NONE, Attempts
+from daprdockr.planning.attempts import DELAYS, NONE, Attempts
 from daprdockr.planning.plan import plan
 from daprdockr.planning.steps import CreateContainer, Lane, PullImage, StartContainer, Step
 
@@ -43,6 +44,9 @@ LONGEST_REASON = 500
 ONCE = Attempts(count=1)
 """A lost claim rests from the first time on: the watch will tell who has it, and trying sooner is in vain."""
 
+ETCD_DELAYS = Backoff(first=0.5, limit=5.0)
+"""Between two tries of what etcd did not take: it may be well again at any moment, and others wait for the word."""
+
 SETTLE = 5.0
 """Seconds that steps in flight are given when the loop stops."""
 
@@ -51,6 +55,7 @@ class Reconcile(Service):
     """
     :param gather: says what is known of a service.
     :param carry_out: carries out one step, or raises.
+    :param chance: gives random numbers in [0, 1).
     :param tell: takes an event for people: what it is about, and one sentence.
     """
 
@@ -63,12 +68,14 @@ class Reconcile(Service):
         gather: Gather,
         host: Host,
         carry_out: Callable[[Step], Awaitable[None]],
+        chance: Callable[[], float],
         tell: Callable[[str, str], None],
     ) -> None:
         self._reactor = reactor
         self._gather = gather
         self._host = host
         self._carry_out = carry_out
+        self._chance = chance
         self._tell = tell
         self._dirty: set[ServiceName] = set()
         self._turn: IDelayedCall | None = None
@@ -174,7 +181,8 @@ class Reconcile(Service):
             self._host.pull_failed(step.reference, reason)
         else:
             before = self._resting.get(step.lane, ONCE if isinstance(error, ClaimLost) else NONE)
-            self._resting[step.lane] = before.failed(now, reason)
+            delays = ETCD_DELAYS if isinstance(error, ClaimLost | EtcdError) else DELAYS
+            self._resting[step.lane] = before.failed(now, reason, delays=delays, chance=self._chance())
         if isinstance(error, ClaimLost | EtcdError | EngineError):
             self.log.warn("could not {step}: {reason}", step=step, reason=reason)
         else:

@@ -20,9 +20,9 @@ from typing import Protocol
 
 from twisted.logger import Logger
 
+from daprdockr.model.backoff import Backoff
 from daprdockr.model.errors import EngineError, EngineUnavailable
 from daprdockr.model.seams import ContainerEvents, Engine
-from daprdockr.process.backoff import Backoff
 
 
 class EventConsumer(Protocol):

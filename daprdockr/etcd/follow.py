@@ -28,10 +28,10 @@ from typing import Protocol
 from attrs import define, field
 from twisted.logger import Logger
 
+from daprdockr.model.backoff import Backoff
 from daprdockr.model.entries import Batch, Listing
 from daprdockr.model.errors import EtcdError, EtcdHistoryLost
 from daprdockr.model.seams import Store, Watch
-from daprdockr.process.backoff import Backoff
 
 JOIN = 5.0
 """Seconds that ``stop`` waits for a thread; a call to etcd ends within less."""

@@ -8,8 +8,11 @@ from __future__ import annotations
 
 from attrs import frozen
 
-FIRST_DELAY = 0.5
-LONGEST_DELAY = 60.0
+from daprdockr.model.backoff import Backoff
+
+DELAYS = Backoff(first=0.5, limit=60.0)
+"""Between two tries, from the second failure in a row on."""
+
 STEADY = 10.0
 """A container that lived this long had started well (Docker's own restart policy forgets failures after as long)."""
 
@@ -28,16 +31,26 @@ class Attempts:
     retry_at: float = 0.0
     reason: str = ""
 
-    def failed(self, now: float, reason: str, after: float = 0.0, killed: bool = False) -> Attempts:
+    def failed(
+        self,
+        now: float,
+        reason: str,
+        after: float = 0.0,
+        killed: bool = False,
+        delays: Backoff = DELAYS,
+        chance: float = 0.0,
+    ) -> Attempts:
         """
         One more failure at ``now``, ``after`` seconds from its start.
 
         The delay counts from that start. The first failure costs none, nor does one after a steady run, nor the end of
         a container that somebody ``killed`` from outside: that says nothing about the container.
+
+        :param chance: a random number in [0, 1), so that many that failed together are not tried again together.
         """
         fresh = after >= STEADY or (killed and after >= BRIEF)
         before = 0 if fresh else self.count
-        delay = min(LONGEST_DELAY, FIRST_DELAY * 2.0 ** min(before - 1, 16)) if before else 0.0
+        delay = delays.delay(before, chance) if before else 0.0
         return Attempts(count=before + 1, retry_at=now - after + delay, reason=reason)
 
 

@@ -33,7 +33,7 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
-from daprdockr.process.backoff import Backoff
+from daprdockr.model.backoff import Backoff
 from daprdockr.process.hold import Adopted, Child, Hold
 from daprdockr.process.output import LineSplitter, OutputFile
 from daprdockr.process.pidfile import PidFile

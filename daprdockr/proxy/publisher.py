@@ -19,8 +19,8 @@ from attrs import define, field
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
+from daprdockr.model.backoff import Backoff
 from daprdockr.model.errors import DaprdockrError
-from daprdockr.process.backoff import Backoff
 
 T = TypeVar("T")
 

@@ -12,9 +12,9 @@ from daprdockr.etcd.address import Access
 from daprdockr.etcd.follow import Follower
 from daprdockr.etcd.store import EtcdStore
 from daprdockr.etcd.turn import Turn
+from daprdockr.model.backoff import Backoff
 from daprdockr.model.entries import Batch, Listing
 from daprdockr.model.errors import EtcdError, EtcdRefused, EtcdUnavailable
-from daprdockr.process.backoff import Backoff
 from tests.contracts.store import take
 from tests.fakes.listener import MemoryListener
 from tests.functional.docker_engine import until

@@ -149,6 +149,9 @@ class MemoryAgent(Composition):
     def boottime(self) -> float:
         return self.docker.now
 
+    def chance(self) -> float:
+        return 0.0
+
     def follow(self, mirror: Mirror) -> SteppedFollower:
         self.follower = SteppedFollower(self.memory, self.keys.root, mirror)
         return self.follower

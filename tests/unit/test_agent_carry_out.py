@@ -98,6 +98,7 @@ class CarryOutCase(SynchronousTestCase):
             listen=lambda host: SteppedListener(self.engine, host),
             on_changes=lambda services: None,
             on_answer=lambda: None,
+            chance=lambda: 0.0,
         )
         self.unanswered = Unanswered()
         self.here = Here("a", ADDRESSES, self.store.grant(60).id, in_touch=True, cluster=7, revision=1)

@@ -61,6 +61,7 @@ class HostCase(SynchronousTestCase):
             listen=self.listen,
             on_changes=self.changed,
             on_answer=self.answered,
+            chance=lambda: 0.0,
         )
 
     def listen(self, host: Host) -> SteppedListener:

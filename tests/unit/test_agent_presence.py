@@ -31,6 +31,7 @@ class PresenceTests(SynchronousTestCase):
             listen=lambda host: SteppedListener(self.engine, host),
             on_changes=lambda services: None,
             on_answer=lambda: None,
+            chance=lambda: 0.0,
         )
         self.presence = Presence(("10.0.0.1",), {"zone": "x"}, self.cluster, lambda: self.host)
 

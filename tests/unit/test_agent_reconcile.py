@@ -10,7 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.agent.claim_steps import ClaimLost
 from daprdockr.agent.host import Host
-from daprdockr.agent.reconcile import LONGEST_REASON, SETTLE, SWEEP, Reconcile
+from daprdockr.agent.reconcile import ETCD_DELAYS, LONGEST_REASON, SETTLE, SWEEP, Reconcile
 from daprdockr.agent.workers import Stopped
 from daprdockr.model.cluster import Changes
 from daprdockr.model.errors import EngineRefused, EngineUnavailable, EtcdUnavailable, PullFailed
@@ -110,6 +110,7 @@ class ReconcileCase(SynchronousTestCase):
             listen=lambda host: SteppedListener(MemoryEngine(), host),
             on_changes=lambda services: None,
             on_answer=lambda: None,
+            chance=lambda: 0.0,
         )
         self.loop = self.make()
 
@@ -120,6 +121,7 @@ class ReconcileCase(SynchronousTestCase):
             gather=known,
             host=self.host,
             carry_out=self.hand,
+            chance=lambda: 0.0,
             tell=lambda subject, text: self.told.append((subject, text)),
         )
 
@@ -319,6 +321,16 @@ class FailureTests(ReconcileCase):
         for count, pause in ((3, 0.5), (4, 1.0), (5, 2.0)):
             self.hand.end(EtcdUnavailable("no answer"))
             self.assert_begun(count, pause)
+
+    def test_etcd_is_asked_again_soon(self) -> None:
+        """However often etcd did not take a step, it is asked again within seconds: it may be well at any moment."""
+        self.start(web=FREE)
+        for count in range(2, 20):
+            self.hand.end(EtcdUnavailable("no answer"))
+            self.clock.advance(ETCD_DELAYS.limit)
+            self.assertEqual(len(self.hand.begun), count)
+        self.hand.end(EtcdUnavailable("no answer"))
+        self.assert_begun(20, ETCD_DELAYS.limit)
 
     def test_success_forgives(self) -> None:
         """A step that succeeds ends the resting of its lane."""

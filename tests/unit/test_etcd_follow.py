@@ -7,9 +7,9 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.etcd.follow import Follower
+from daprdockr.model.backoff import Backoff
 from daprdockr.model.entries import Batch, Delete, Deleted, Listing, Put
 from daprdockr.model.errors import EtcdHistoryLost, EtcdUnavailable
-from daprdockr.process.backoff import Backoff
 from tests.fakes.listener import MemoryListener, MemoryPause
 from tests.fakes.store import MemoryStore
 

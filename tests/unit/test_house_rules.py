@@ -76,7 +76,7 @@ PURE = (
     "daprdockr.dns.reverse",
     "daprdockr.dns.zone",
     "daprdockr.guard.orders",
-    "daprdockr.process.backoff",
+    "daprdockr.model.backoff",
     "daprdockr.proxy.configuration",
     "daprdockr.proxy.routes",
 )

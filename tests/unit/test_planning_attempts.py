@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from daprdockr.planning.attempts import BRIEF, FIRST_DELAY, LONGEST_DELAY, NONE, STEADY
+from daprdockr.planning.attempts import BRIEF, DELAYS, NONE, STEADY
 
 
 class AttemptsTests(SynchronousTestCase):
@@ -16,7 +16,7 @@ class AttemptsTests(SynchronousTestCase):
         for _ in range(10):
             attempts = attempts.failed(100.0, "died")
             delays.append(attempts.retry_at - 100.0)
-        self.assertEqual(delays, [0.0, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, LONGEST_DELAY, LONGEST_DELAY])
+        self.assertEqual(delays, [0.0, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, DELAYS.limit, DELAYS.limit])
         self.assertEqual((attempts.count, attempts.reason), (10, "died"))
 
     def test_after_a_steady_run(self) -> None:
@@ -36,7 +36,13 @@ class AttemptsTests(SynchronousTestCase):
     def test_time_that_it_ran_counts(self) -> None:
         """The delay counts from the start of what failed."""
         attempts = NONE.failed(100.0, "").failed(100.0, "", after=0.4)
-        self.assertAlmostEqual(attempts.retry_at, 100.0 - 0.4 + FIRST_DELAY)
+        self.assertAlmostEqual(attempts.retry_at, 100.0 - 0.4 + DELAYS.first)
+
+    def test_chance(self) -> None:
+        """What failed together is tried again at different times: chance takes up to a half off the delay."""
+        failing = NONE.failed(0, "")
+        for chance, delay in [(0.0, 0.5), (0.5, 0.375), (0.99, 0.2525)]:
+            self.assertAlmostEqual(failing.failed(100.0, "", chance=chance).retry_at, 100.0 + delay)
 
     @given(st.lists(st.tuples(st.floats(0, 1e6), st.floats(0, 10)), max_size=30))
     def test_bounded(self, failures: list[tuple[float, float]]) -> None:
@@ -44,4 +50,4 @@ class AttemptsTests(SynchronousTestCase):
         attempts = NONE
         for now, after in failures:
             attempts = attempts.failed(now, "", after)
-            self.assertLessEqual(attempts.retry_at, now + LONGEST_DELAY)
+            self.assertLessEqual(attempts.retry_at, now + DELAYS.limit)

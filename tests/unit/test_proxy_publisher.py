@@ -6,8 +6,8 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
+from daprdockr.model.backoff import Backoff
 from daprdockr.model.errors import ProxyError
-from daprdockr.process.backoff import Backoff
 from daprdockr.proxy.publisher import Publisher
 
 

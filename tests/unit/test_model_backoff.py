@@ -1,4 +1,4 @@
-"""Tests for daprdockr.process.backoff."""
+"""Tests for daprdockr.model.backoff."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from daprdockr.process.backoff import Backoff
+from daprdockr.model.backoff import Backoff
 
 
 class BackoffTests(SynchronousTestCase):
