@@ -18,6 +18,7 @@ from daprdockr.model.entries import Listing
 from daprdockr.model.errors import BadInput
 from daprdockr.model.reading import integer
 from daprdockr.model.snapshot import decode_listing, encode_listing
+from daprdockr.process.whole import write_whole
 
 _LEASE = integer(0, 2**63 - 1)
 
@@ -58,7 +59,7 @@ class StateDir:
             return None
 
     def write_listing(self, listing: Listing) -> None:
-        self._write("cluster.json", encode_listing(listing))
+        write_whole(self.path / "cluster.json", encode_listing(listing), synced=True)
 
     def read_lease(self) -> int:
         """The lease this node held last, 0 if none is known."""
@@ -69,7 +70,7 @@ class StateDir:
             return 0
 
     def write_lease(self, lease: int) -> None:
-        self._write("lease.json", json.dumps({"Lease": lease}).encode())
+        write_whole(self.path / "lease.json", json.dumps({"Lease": lease}).encode(), synced=True)
 
     def read_guard(self) -> bytes | None:
         """The orders that the guard of this host was given last; None: never any."""
@@ -80,14 +81,4 @@ class StateDir:
 
     def write_guard(self, orders: bytes) -> None:
         """Not synced: no orders outlive the boot they were given in, and a beat must not wait for the disk."""
-        self._write("guard.json", orders, synced=False)
-
-    def _write(self, name: str, content: bytes, synced: bool = True) -> None:
-        """Whole or not at all; if ``synced``, even when the power goes."""
-        draft = self.path / (name + ".new")
-        with draft.open("wb") as file:
-            file.write(content)
-            if synced:
-                file.flush()
-                os.fsync(file.fileno())
-        draft.replace(self.path / name)
+        write_whole(self.path / "guard.json", orders, synced=False)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 from pathlib import Path
 
 from attrs import asdict, frozen
 
 from daprdockr.process.table import Record
+from daprdockr.process.whole import write_whole
 
 
 @frozen
@@ -21,9 +21,7 @@ class PidFile:
     def write(self, record: Record) -> None:
         """Write whole or not at all, so that a reader never meets half a record."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        draft = self.path.with_name(self.path.name + ".new")
-        draft.write_text(json.dumps(asdict(record)), "ascii")
-        os.replace(draft, self.path)
+        write_whole(self.path, json.dumps(asdict(record)).encode("ascii"), synced=False)
 
     def read(self) -> Record | None:
         """The record; None when there is none, or what is there is not one."""

@@ -17,6 +17,8 @@ from pathlib import Path
 
 from attrs import frozen
 
+from daprdockr.process.whole import write_whole
+
 _MAX_WORDS = 64 * 1024
 
 
@@ -68,12 +70,12 @@ class ProxyFiles:
         """Remember the configuration as good."""
         text = self.configuration.read_bytes()
         if not self.last_good.exists() or self.last_good.read_bytes() != text:
-            _write(self.last_good, text)
+            write_whole(self.last_good, text, synced=True)
 
     def put_back(self) -> None:
         """Make the last good text the configuration; a no-op without one. See Note [Last good]."""
         with contextlib.suppress(FileNotFoundError):
-            _write(self.configuration, self.last_good.read_bytes())
+            write_whole(self.configuration, self.last_good.read_bytes(), synced=False)
 
     def output_size(self) -> int:
         """Bytes that nginx has written until now."""
@@ -91,18 +93,3 @@ class ProxyFiles:
     def clear_socket(self) -> None:
         """Remove what a killed nginx left, which would keep the next one from binding."""
         self.socket.unlink(missing_ok=True)
-
-
-def _write(path: Path, content: bytes) -> None:
-    """Write whole or not at all, even if the power is cut: rename(2) survives that once the directory is synced."""
-    draft = path.with_name(path.name + ".new")
-    with draft.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(draft, path)
-    directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(directory)
-    finally:
-        os.close(directory)

@@ -1,0 +1,33 @@
+"""A file for whoever comes after a crash: written whole or not at all. Blocking."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+
+def write_whole(path: Path, content: bytes, synced: bool) -> None:
+    """
+    Write a draft beside ``path`` and rename it, so that a reader meets the old content or the new.
+
+    :param synced: whether the new one stands even if the power goes. A rename survives that once the directory is
+        synced (rename(2), fsync(2)), and the disk may need some time for both.
+    :raises OSError: nothing was replaced; a draft may be left, which the next one overwrites.
+    """
+    draft = path.with_name(path.name + ".new")
+    with draft.open("wb") as file:
+        file.write(content)
+        if synced:
+            file.flush()
+            os.fsync(file.fileno())
+    os.replace(draft, path)
+    if synced:
+        _sync(path.parent)
+
+
+def _sync(directory: Path) -> None:
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

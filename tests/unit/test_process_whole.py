@@ -1,0 +1,45 @@
+"""Files that are written whole or not at all."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from daprdockr.process.whole import write_whole
+
+
+class WriteWholeTests(SynchronousTestCase):
+    """``write_whole``."""
+
+    def setUp(self) -> None:
+        self.directory = Path(self.mktemp())
+        self.directory.mkdir()
+        self.path = self.directory / "known.json"
+
+    def test_replaces(self) -> None:
+        """The new content takes the old one's place, and nothing else is left."""
+        for synced in (True, False):
+            for content in (b"a" * 100_000, b"", b"short"):
+                write_whole(self.path, content, synced)
+                self.assertEqual((self.path.read_bytes(), list(self.directory.iterdir())), (content, [self.path]))
+
+    def test_never_half(self) -> None:
+        """Who has opened the file goes on reading the old content."""
+        write_whole(self.path, b"old", synced=False)
+        with self.path.open("rb") as reader:
+            write_whole(self.path, b"new one", synced=False)
+            self.assertEqual((reader.read(), self.path.read_bytes()), (b"old", b"new one"))
+
+    def test_can_not_be_written(self) -> None:
+        """When the draft can not be written the old content stays."""
+        write_whole(self.path, b"old", synced=True)
+        (self.directory / "known.json.new").mkdir()
+        self.assertRaises(OSError, write_whole, self.path, b"new", synced=True)
+        self.assertEqual(self.path.read_bytes(), b"old")
+
+    def test_left_by_a_crash(self) -> None:
+        """A draft that a crash left half written is in nobody's way."""
+        (self.directory / "known.json.new").write_bytes(b"half of a much longer dra")
+        write_whole(self.path, b"new", synced=True)
+        self.assertEqual((self.path.read_bytes(), list(self.directory.iterdir())), (b"new", [self.path]))
