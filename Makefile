@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo cluster test venv lint types unit functional packaging coverage model bench-converge bench-dns bench-failover bench-scale chaos clean
+.PHONY: help demo cluster test venv lint types unit functional packaging coverage model bench-change bench-converge bench-dns bench-failover bench-scale chaos clean
 
 # A root shell opened with plain "su" does not look there for dockerd and nginx.
 export PATH := $(PATH):/usr/sbin:/sbin
@@ -64,6 +64,9 @@ bench-scale: ## as root: 100 and 1,000 agents in one process; an hour on two cor
 	@scripts/install-packages test
 	@$(MAKE) --silent --no-print-directory venv
 	@$(PYTHON) -m benchmarks.scale $(ARGS)
+
+bench-change: venv ## what one change in the cluster costs an agent; five minutes; ARGS="--nodes 100"
+	@$(PYTHON) -m benchmarks.change $(ARGS)
 
 bench-failover: ## as root: a host is cut off, its instances run elsewhere; beside Swarm mode on the same three hosts
 	@scripts/install-packages test
