@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from itertools import islice
 
 from daprdockr.model.definition import Definition
 from daprdockr.model.host import ContainerState, Status
@@ -34,21 +35,33 @@ def free(situation: Situation, now: float) -> Iterator[Step | Wait]:
     """Claim free instances: those we have a title to, those we rank first for, and those others left too long."""
     if situation.service is None or not situation.here.may_claim:
         return
-    definition, node = situation.service.definition, situation.here.node
-    numbers = (n for n in range(1, definition.instances + 1) if n not in situation.claims)
-    wanted = [InstanceName(situation.name, number) for number in numbers]
-    titles = {i for i in wanted if any(_is_title(situation, definition, c, now) for c in situation.of(i))}
+    definition = situation.service.definition
+    due = _due(situation, definition, now)
+    # What waits is not made yet: there may be hundreds that others are going to claim.
+    for instance in (InstanceName(situation.name, number) for number, at in due.items() if at <= now):
+        yield TakeClaim(instance, tell(situation, instance, definition, now))
+    yield from (Wait(at) for at in sorted(at for at in due.values() if at > now)[:1])
+
+
+def _due(situation: Situation, definition: Definition, now: float) -> dict[int, float]:
+    """Which free instances this node may claim, by number, and from when on; the best first."""
+    node, since = situation.here.node, situation.free_since
+    wanted = [number for number in range(1, definition.instances + 1) if number not in situation.claims]
+    titles = [number for number in wanted if _has_title(situation, definition, number, now)]
     held = Counter(claim.node for claim in situation.claims.values())
     room = max(0, 1 - held[node]) if definition.placement.one_per_node else len(wanted)
     held[node] += len(titles)
-    others = (instance for instance in wanted if instance not in titles)
-    ranking = rank(others, definition, held, situation.candidates, _failing(situation))
-    places = sorted((place, i) for i in ranking.first if (place := ranking.place(i, node)) is not None)
-    for place, instance in [*((0, i) for i in sorted(titles)), *places][:room]:
-        due = situation.free_since.get(instance.number, now) + place * PATIENCE
-        due = due if instance in titles else max(due, situation.adopt_until)
-        # What waits is not made yet: there may be hundreds that others are going to claim.
-        yield TakeClaim(instance, tell(situation, instance, definition, now)) if due <= now else Wait(due)
+    ranking = rank(set(wanted).difference(titles), definition, held, situation.candidates, _failing(situation))
+    places = sorted((place, number) for number in ranking.first if (place := ranking.place(number, node)) is not None)
+    due = {number: since.get(number, now) for number in titles}
+    due |= {n: max(since.get(n, now) + place * PATIENCE, situation.adopt_until) for place, n in places}
+    return dict(islice(due.items(), room))
+
+
+def _has_title(situation: Situation, definition: Definition, number: int, now: float) -> bool:
+    """See Note [Titles]."""
+    containers = situation.containers.get(number, ())
+    return any(_is_title(situation, definition, container, now) for container in containers)
 
 
 def _is_title(situation: Situation, definition: Definition, container: ContainerState, now: float) -> bool:
@@ -80,9 +93,10 @@ def vacant(situation: Situation, now: float) -> Iterator[Step | Wait]:
     held = Counter(c.node for c in (*situation.claims.values(), *situation.successors.values()))
     for claim in _leavers(situation, definition):
         others = takers(claim.node, situation.candidates)
-        place = rank([claim.instance], definition, held, others, _failing(situation)).place(claim.instance, node)
+        number = claim.instance.number
+        place = rank([number], definition, held, others, _failing(situation)).place(number, node)
         if place is not None:
-            due = situation.free_since.get(claim.instance.number, now) + place * PATIENCE
+            due = situation.free_since.get(number, now) + place * PATIENCE
             take = TakeSuccession(claim.instance, ClaimRecord(node=node, addresses=situation.here.addresses))
             yield take if due <= now else Wait(due)
 

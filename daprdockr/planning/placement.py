@@ -20,23 +20,21 @@ import heapq
 import math
 from bisect import bisect_left
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from operator import attrgetter
 
 from attrs import field, frozen
 
 from daprdockr.model.definition import Definition
-from daprdockr.model.names import InstanceName
 from daprdockr.planning.candidates import Candidate, able, mark, room
 
 
 @frozen
 class Ranking:
     """
-    Who may take the free instances of a service: for each the node that should ``first``, unless there is none, and
-    behind it all other ``takers`` in their order.
+    Who may take the free instances of a service: for each, by its number, the node that should ``first``, unless there
+    is none, and behind it all other ``takers`` in their order.
     """
 
-    first: Mapping[InstanceName, str]
+    first: Mapping[int, str]
     takers: tuple[str, ...]
     _places: Mapping[str, int] = field(init=False, eq=False, repr=False)
 
@@ -44,21 +42,21 @@ class Ranking:
     def _(self) -> Mapping[str, int]:
         return {node: place for place, node in enumerate(self.takers)}
 
-    def place(self, instance: InstanceName, node: str) -> int | None:
+    def place(self, number: int, node: str) -> int | None:
         """How many nodes should take an instance before ``node``; None: it may not, or nobody may."""
-        first, place = self.first.get(instance), self._places.get(node)
+        first, place = self.first.get(number), self._places.get(node)
         if first is None or place is None:
             return None
         return 0 if node == first else place + (place < self._places[first])
 
-    def order(self, instance: InstanceName) -> tuple[str, ...]:
+    def order(self, number: int) -> tuple[str, ...]:
         """The nodes that may take an instance, the one that should first."""
-        first = self.first.get(instance)
+        first = self.first.get(number)
         return () if first is None else (first, *(node for node in self.takers if node != first))
 
 
 def rank(
-    free: Iterable[InstanceName],
+    free: Iterable[int],
     definition: Definition,
     held: Mapping[str, int],
     candidates: Iterable[Candidate],
@@ -67,13 +65,14 @@ def rank(
     """
     Who may take each free instance of one service. See Note [Claims arrive one by one].
 
+    :param free: the numbers of these instances.
     :param held: how many instances of this service each node holds already.
     :param failing: nodes on which this service fails: they get what nobody else has room for.
     """
-    wanted = sorted(free, key=attrgetter("number"))
+    wanted = sorted(free)
     if not wanted:
         return Ranking({}, ())
-    service = str(wanted[0].service)
+    service = str(definition.name)
     fit = sorted(able(definition, candidates), key=lambda candidate: _tie(service, candidate.name))
     nodes = _in_order(definition, held, fit, failing)
     most = _most(definition, held, fit)
@@ -84,17 +83,17 @@ def rank(
     return Ranking(dict(zip(wanted, _turns(wanted, left), strict=False)), tuple(takers))
 
 
-def _turns(wanted: Sequence[InstanceName], left: Mapping[str, int]) -> Iterator[str]:
+def _turns(wanted: Sequence[int], left: Mapping[str, int]) -> Iterator[str]:
     """
     Whose turn each instance is, until nobody has any left: by its number the turn goes round the nodes in ``left``, in
     their order, and passes over those that have got what they should.
     """
     nodes, to_give = list(left), dict(left)
     waiting = [place for place, node in enumerate(nodes) if left[node]]
-    for instance in wanted:
+    for number in wanted:
         if not waiting:
             return
-        turn = bisect_left(waiting, instance.number % len(nodes)) % len(waiting)
+        turn = bisect_left(waiting, number % len(nodes)) % len(waiting)
         node = nodes[waiting[turn]]
         to_give[node] -= 1
         if not to_give[node]:

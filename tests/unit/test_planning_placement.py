@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 from attrs import evolve
@@ -12,11 +13,10 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.model.definition import Definition
-from daprdockr.model.names import InstanceName, ServiceName
 from daprdockr.model.parts import Constraint
 from daprdockr.planning.candidates import Candidate, mark, meets
 from daprdockr.planning.placement import rank
-from tests.unit.situations import candidates, definition, instance
+from tests.unit.situations import candidates, definition
 
 NODES = st.lists(st.sampled_from("abcdefg"), min_size=1, max_size=7, unique=True)
 LABELS = st.dictionaries(st.sampled_from(["zone", "disk"]), st.sampled_from(["x", "y"]))
@@ -24,14 +24,10 @@ ROOM = st.one_of(st.just(math.inf), st.integers(0, 700))
 CONSTRAINTS = st.lists(st.sampled_from(["zone == x", "zone != x", "disk == y", "node != a", "node == b"]), max_size=2)
 
 
-def free(*numbers: int) -> list[InstanceName]:
-    return [instance(number) for number in numbers]
-
-
-def orders(free: list[InstanceName], *known: Any) -> dict[InstanceName, tuple[str, ...]]:
+def orders(free: Sequence[int], *known: Any) -> dict[int, tuple[str, ...]]:
     """The whole ranking: for each free instance the nodes that may take it, in order."""
     ranking = rank(free, *known)
-    return {instance: ranking.order(instance) for instance in free}
+    return {number: ranking.order(number) for number in free}
 
 
 def placed(**members: Any) -> Definition:
@@ -52,28 +48,28 @@ class MeetsTests(SynchronousTestCase):
 class RankTests(SynchronousTestCase):
     def test_fewest_instances_of_the_service_first(self) -> None:
         """The node with the fewest instances of the service comes first, before the one with the fewest claims."""
-        ranking = orders(free(2), definition(), {"a": 1}, candidates("a", "b", a=1, b=9))
-        self.assertEqual(ranking, {instance(2): ("b", "a")})
+        ranking = orders([2], definition(), {"a": 1}, candidates("a", "b", a=1, b=9))
+        self.assertEqual(ranking, {2: ("b", "a")})
 
     def test_fewest_claims_next(self) -> None:
         """Among nodes with equally many instances of the service, the one with the fewest claims comes first."""
-        self.assertEqual(orders(free(1), definition(), {}, candidates("a", "b", a=1))[instance(1)], ("b", "a"))
-        self.assertEqual(orders(free(1), definition(), {}, candidates("a", "b", b=1))[instance(1)], ("a", "b"))
+        self.assertEqual(orders([1], definition(), {}, candidates("a", "b", a=1))[1], ("b", "a"))
+        self.assertEqual(orders([1], definition(), {}, candidates("a", "b", b=1))[1], ("a", "b"))
 
     def test_twelve_on_three(self) -> None:
         """Twelve new instances on three nodes are four for each."""
-        ranking = orders(free(*range(1, 13)), definition(), {}, candidates("a", "b", "c"))
+        ranking = orders(range(1, 13), definition(), {}, candidates("a", "b", "c"))
         self.assertEqual(Counter(order[0] for order in ranking.values()), Counter(a=4, b=4, c=4))
 
     def test_nobody_may(self) -> None:
         """An instance that no node may take is ranked with nobody."""
-        self.assertEqual(orders(free(1), placed(Constraints=["zone == x"]), {}, candidates("a"))[instance(1)], ())
-        self.assertEqual(orders(free(1), definition(), {}, ()), {instance(1): ()})
+        self.assertEqual(orders([1], placed(Constraints=["zone == x"]), {}, candidates("a"))[1], ())
+        self.assertEqual(orders([1], definition(), {}, ()), {1: ()})
 
     def test_ties_fall_differently(self) -> None:
         """No node is the first of equals for every service."""
-        names = [InstanceName(ServiceName(group="g", service=f"s{number}"), 1) for number in range(40)]
-        firsts = Counter(orders([name], definition(), {}, candidates("a", "b", "c"))[name][0] for name in names)
+        services = [definition(Name=f"s{number}") for number in range(40)]
+        firsts = Counter(orders([1], service, {}, candidates("a", "b", "c"))[1][0] for service in services)
         self.assertEqual(set(firsts), {"a", "b", "c"})
 
     def test_image_next(self) -> None:
@@ -81,33 +77,33 @@ class RankTests(SynchronousTestCase):
         for node in "abc":
             nodes = [evolve(c, images=frozenset({mark("web:1")} if c.name == node else ())) for c in candidates(*"abc")]
             for reference in ("web:1", "docker.io/library/web:1"):
-                self.assertEqual(orders(free(1), definition(reference), {}, nodes)[instance(1)][0], node)
+                self.assertEqual(orders([1], definition(reference), {}, nodes)[1][0], node)
 
     def test_room(self) -> None:
         """A node gets no more than it has memory and processors for; what fits nowhere is nobody's."""
         wish = definition(Container={"Memory": 100, "NanoCpus": 500_000_000})
         nodes = [Candidate("a", {}, 0, memory=250.0), Candidate("b", {}, 0, cpus=1.5), Candidate("c", {}, 0, memory=99)]
-        ranking = orders(free(*range(1, 8)), wish, {}, nodes)
+        ranking = orders(range(1, 8), wish, {}, nodes)
         self.assertEqual(Counter(order[:1] for order in ranking.values()), {("a",): 2, ("b",): 3, (): 2})
         self.assertEqual({node for order in ranking.values() for node in order}, {"a", "b"})
 
     def test_failing(self) -> None:
         """A node on which the service fails is the last, and gets what the others have no room for."""
-        self.assertEqual(orders(free(1), definition(), {"b": 5}, candidates("a", "b"), {"a"})[instance(1)], ("b", "a"))
-        ranking = orders(free(1, 2), placed(OnePerNode=True), {}, candidates("a", "b"), {"a"})
+        self.assertEqual(orders([1], definition(), {"b": 5}, candidates("a", "b"), {"a"})[1], ("b", "a"))
+        ranking = orders([1, 2], placed(OnePerNode=True), {}, candidates("a", "b"), {"a"})
         self.assertEqual(Counter(order[0] for order in ranking.values()), Counter(a=1, b=1))
-        self.assertEqual(orders(free(1), definition(), {}, candidates("a", "b", b=1), {"a", "b"})[instance(1)][0], "a")
+        self.assertEqual(orders([1], definition(), {}, candidates("a", "b", b=1), {"a", "b"})[1][0], "a")
 
     @given(NODES, st.lists(st.integers(1, 20), unique=True, max_size=8), st.dictionaries(st.sampled_from("abc"), ROOM))
     def test_places(self, names: list[str], numbers: list[int], memory: dict[str, float]) -> None:
         """The place of a node is how many come before it in the order; it has none where it may not take part."""
         nodes = [Candidate(name, {}, 0, memory=memory.get(name, math.inf)) for name in names]
-        ranking = rank(free(*numbers), definition(Container={"Memory": 100}), {}, nodes)
+        ranking = rank(numbers, definition(Container={"Memory": 100}), {}, nodes)
         for number in range(1, 21):
-            order = ranking.order(instance(number))
+            order = ranking.order(number)
             for node in "abcdefg":
                 expected = order.index(node) if node in order else None
-                self.assertEqual(ranking.place(instance(number), node), expected)
+                self.assertEqual(ranking.place(number, node), expected)
 
     @given(st.data())
     def test_order_of_what_is_known(self, data: st.DataObject) -> None:
@@ -130,9 +126,9 @@ class RankTests(SynchronousTestCase):
             Placement={"Constraints": data.draw(CONSTRAINTS), "OnePerNode": data.draw(st.booleans())},
             Container={"Memory": data.draw(st.sampled_from([0, 100]))},
         )
-        expected = orders(free(*numbers), wish, held, nodes, failing)
+        expected = orders(numbers, wish, held, nodes, failing)
         other = orders(
-            data.draw(st.permutations(free(*numbers))),
+            data.draw(st.permutations(numbers)),
             wish,
             dict(data.draw(st.permutations(list(held.items())))),
             data.draw(st.permutations(nodes)),
@@ -144,7 +140,7 @@ class RankTests(SynchronousTestCase):
     def test_even(self, names: list[str], count: int, held: dict[str, int]) -> None:
         """Over equal nodes no node ends with two instances of a service more than another."""
         totals = Counter({name: held.get(name, 0) for name in names})
-        ranking = orders(free(*range(1, count + 1)), definition(), totals, candidates(*names))
+        ranking = orders(range(1, count + 1), definition(), totals, candidates(*names))
         totals.update(order[0] for order in ranking.values())
         self.assertLessEqual(max(totals.values()) - min(totals.values()), 1)
 
@@ -153,10 +149,8 @@ class RankTests(SynchronousTestCase):
         """Services placed one after another leave equal nodes with claims that differ by one at the most."""
         loads = Counter(dict.fromkeys(names, 0))
         for number, count in enumerate(counts):
-            service = ServiceName(group="g", service=f"s{number}")
-            ranking = orders(
-                [InstanceName(service, n + 1) for n in range(count)], definition(), {}, candidates(*names, **loads)
-            )
+            service = definition(Name=f"s{number}")
+            ranking = orders(range(1, count + 1), service, {}, candidates(*names, **loads))
             loads.update(order[0] for order in ranking.values())
         self.assertLessEqual(max(loads.values()) - min(loads.values()), 1)
 
@@ -169,7 +163,7 @@ class RankTests(SynchronousTestCase):
         wish = definition(Placement={"OnePerNode": data.draw(st.booleans())}, Container={"Memory": 100})
         memory = {name: data.draw(ROOM) for name in names}
         before = [Candidate(name, {}, loads[name], memory=memory[name]) for name in names]
-        ranking = orders(free(*range(1, 13)), wish, held, before)
+        ranking = orders(range(1, 13), wish, held, before)
         firsts = {name: order[0] for name, order in ranking.items() if order}
         claimed = data.draw(st.sets(st.sampled_from(sorted(firsts)))) if firsts else set()
         taken = Counter(firsts[name] for name in claimed)
@@ -189,7 +183,7 @@ class RankTests(SynchronousTestCase):
         """With OnePerNode no node is first for two instances, nor ranked at all when it holds one."""
         names = data.draw(NODES)
         held = data.draw(st.dictionaries(st.sampled_from(names), st.just(1)))
-        ranking = orders(free(*range(1, 10)), placed(OnePerNode=True), held, candidates(*names))
+        ranking = orders(range(1, 10), placed(OnePerNode=True), held, candidates(*names))
         firsts = [order[0] for order in ranking.values() if order]
         self.assertEqual(len(set(firsts)), len(firsts))
         self.assertEqual(set(firsts), set(names) - set(held))
@@ -201,7 +195,7 @@ class RankTests(SynchronousTestCase):
         nodes = [Candidate(name, data.draw(LABELS), 0) for name in data.draw(NODES)]
         wish = placed(Constraints=data.draw(CONSTRAINTS))
         able = {node.name for node in nodes if all(meets(c, node) for c in wish.placement.constraints)}
-        for order in orders(free(1, 2, 3), wish, {}, nodes).values():
+        for order in orders([1, 2, 3], wish, {}, nodes).values():
             self.assertEqual(set(order), able)
 
     @given(st.data())
@@ -210,7 +204,7 @@ class RankTests(SynchronousTestCase):
         memory = {name: data.draw(st.integers(0, 500)) for name in data.draw(NODES)}
         nodes = [Candidate(name, {}, 0, memory=left) for name, left in memory.items()]
         wish = definition(Container={"Memory": data.draw(st.integers(1, 200))})
-        ranking = orders(free(*range(1, 10)), wish, {}, nodes)
+        ranking = orders(range(1, 10), wish, {}, nodes)
         firsts = Counter(order[0] for order in ranking.values() if order)
         fits = {name: left // wish.container.memory for name, left in memory.items()}
         self.assertTrue(all(count <= fits[name] for name, count in firsts.items()), (firsts, fits))

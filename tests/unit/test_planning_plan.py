@@ -127,7 +127,7 @@ class FromNothingTests(PlanTestCase):
 
 class ClaimingTests(PlanTestCase):
     def nodes_in_order(self) -> tuple[str, ...]:
-        return rank([FIRST], WEB_1, {}, candidates("a", "b", "c")).order(FIRST)
+        return rank([FIRST.number], WEB_1, {}, candidates("a", "b", "c")).order(FIRST.number)
 
     def test_only_the_first_of_the_ranking_at_once(self) -> None:
         """The node ranked first claims at once; each next one waits longer."""
