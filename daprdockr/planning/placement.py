@@ -49,11 +49,6 @@ class Ranking:
             return None
         return 0 if node == first else place + (place < self._places[first])
 
-    def order(self, number: int) -> tuple[str, ...]:
-        """The nodes that may take an instance, the one that should first."""
-        first = self.first.get(number)
-        return () if first is None else (first, *(node for node in self.takers if node != first))
-
 
 def rank(
     free: Iterable[int],

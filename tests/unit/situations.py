@@ -10,6 +10,7 @@ from daprdockr.model.names import InstanceName, ServiceName
 from daprdockr.model.records import ClaimRecord, State
 from daprdockr.model.stored import Claim, Service
 from daprdockr.planning.candidates import Candidate
+from daprdockr.planning.placement import Ranking
 from daprdockr.planning.situation import Here, Situation
 
 NOW = 100.0
@@ -60,6 +61,12 @@ def starting_record(node: str = "a", **fields: Any) -> ClaimRecord:
 
 def claim(record: ClaimRecord, number: int = 1, lease: int = LEASE, fence: int = FENCE) -> Claim:
     return Claim(instance(number), record, fence, fence, lease)
+
+
+def order(ranking: Ranking, number: int) -> tuple[str, ...]:
+    """The nodes that may take an instance, the one that should first."""
+    first = ranking.first.get(number)
+    return () if first is None else (first, *(node for node in ranking.takers if node != first))
 
 
 def candidates(*names: str, **loads: int) -> tuple[Candidate, ...]:

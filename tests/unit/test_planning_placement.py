@@ -16,7 +16,7 @@ from daprdockr.model.definition import Definition
 from daprdockr.model.parts import Constraint
 from daprdockr.planning.candidates import Candidate, mark, meets
 from daprdockr.planning.placement import rank
-from tests.unit.situations import candidates, definition
+from tests.unit.situations import candidates, definition, order
 
 NODES = st.lists(st.sampled_from("abcdefg"), min_size=1, max_size=7, unique=True)
 LABELS = st.dictionaries(st.sampled_from(["zone", "disk"]), st.sampled_from(["x", "y"]))
@@ -27,7 +27,7 @@ CONSTRAINTS = st.lists(st.sampled_from(["zone == x", "zone != x", "disk == y", "
 def orders(free: Sequence[int], *known: Any) -> dict[int, tuple[str, ...]]:
     """The whole ranking: for each free instance the nodes that may take it, in order."""
     ranking = rank(free, *known)
-    return {number: ranking.order(number) for number in free}
+    return {number: order(ranking, number) for number in free}
 
 
 def placed(**members: Any) -> Definition:
@@ -100,10 +100,10 @@ class RankTests(SynchronousTestCase):
         nodes = [Candidate(name, {}, 0, memory=memory.get(name, math.inf)) for name in names]
         ranking = rank(numbers, definition(Container={"Memory": 100}), {}, nodes)
         for number in range(1, 21):
-            order = ranking.order(number)
+            expected = order(ranking, number)
             for node in "abcdefg":
-                expected = order.index(node) if node in order else None
-                self.assertEqual(ranking.place(number, node), expected)
+                place = expected.index(node) if node in expected else None
+                self.assertEqual(ranking.place(number, node), place)
 
     @given(st.data())
     def test_order_of_what_is_known(self, data: st.DataObject) -> None:
@@ -195,8 +195,8 @@ class RankTests(SynchronousTestCase):
         nodes = [Candidate(name, data.draw(LABELS), 0) for name in data.draw(NODES)]
         wish = placed(Constraints=data.draw(CONSTRAINTS))
         able = {node.name for node in nodes if all(meets(c, node) for c in wish.placement.constraints)}
-        for order in orders([1, 2, 3], wish, {}, nodes).values():
-            self.assertEqual(set(order), able)
+        for able_ones in orders([1, 2, 3], wish, {}, nodes).values():
+            self.assertEqual(set(able_ones), able)
 
     @given(st.data())
     def test_room_is_kept(self, data: st.DataObject) -> None:

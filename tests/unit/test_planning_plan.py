@@ -40,6 +40,7 @@ from tests.unit.situations import (
     container,
     definition,
     instance,
+    order,
     running_record,
     situation,
     starting_record,
@@ -127,7 +128,7 @@ class FromNothingTests(PlanTestCase):
 
 class ClaimingTests(PlanTestCase):
     def nodes_in_order(self) -> tuple[str, ...]:
-        return rank([FIRST.number], WEB_1, {}, candidates("a", "b", "c")).order(FIRST.number)
+        return order(rank([FIRST.number], WEB_1, {}, candidates("a", "b", "c")), FIRST.number)
 
     def test_only_the_first_of_the_ranking_at_once(self) -> None:
         """The node ranked first claims at once; each next one waits longer."""
