@@ -2,7 +2,8 @@
 The reconcile loop: gather what is known of a service, plan, carry out, look again. For every service that changed.
 
 Note [Dirty services, busy lanes]
-    A change marks its service dirty; all dirty services are planned once in the next turn of the reactor. The steps of
+    A change marks its service dirty; all dirty services are planned once in the next turn of the reactor, or when they
+    are many in the next turns, so that DNS, which lives in the same thread, need not wait for all. The steps of
     a plan start at once, each in its lane, many side by side. A lane carries out one step at a time, and planning goes
     on while it does: the step of a busy lane is dropped, because the end of the running step marks the service dirty
     again, and the plan made then knows more. So no wake is lost, nothing waits for an unrelated step, and cost follows
@@ -38,6 +39,9 @@ from daprdockr.planning.steps import CreateContainer, Lane, PullImage, StartCont
 
 SWEEP = 15.0
 """Seconds between two looks at all services."""
+
+AT_ONCE = 50
+"""Services that are planned in one turn of the reactor: some milliseconds."""
 
 LONGEST_REASON = 500
 
@@ -120,12 +124,14 @@ class Reconcile(Service):
         self.look_at(self._gather.services())
 
     def _plan_dirty(self) -> None:
-        dirty, self._dirty = self._dirty, set()
-        for service in sorted(dirty):
+        dirty = sorted(self._dirty, key=str)[:AT_ONCE]
+        self._dirty.difference_update(dirty)
+        for service in dirty:
             try:
                 self._plan(service)
             except Exception:  # one service must not stop the others
                 self.log.failure("{service} could not be planned", service=service)
+        self.look_at(())
 
     def _plan(self, service: ServiceName) -> None:
         now = self._reactor.seconds()

@@ -10,7 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.agent.claim_steps import ClaimLost
 from daprdockr.agent.host import Host
-from daprdockr.agent.reconcile import ETCD_DELAYS, LONGEST_REASON, SETTLE, SWEEP, Reconcile
+from daprdockr.agent.reconcile import AT_ONCE, ETCD_DELAYS, LONGEST_REASON, SETTLE, SWEEP, Reconcile
 from daprdockr.agent.workers import Stopped
 from daprdockr.model.cluster import Changes
 from daprdockr.model.errors import EngineRefused, EngineUnavailable, EtcdUnavailable, PullFailed
@@ -154,6 +154,25 @@ class PlanningTests(ReconcileCase):
         self.assertEqual(self.known.asked, [])
         self.clock.advance(0)
         self.assertEqual(self.known.asked, [API, WEB])
+
+    def test_many(self) -> None:
+        """Of many services only some are planned in one turn, the rest after what else waits, each once."""
+        names = [f"s{number:03d}" for number in range(2 * AT_ONCE + 1)]
+        self.start(**dict.fromkeys(names, CALM))
+        self.known.asked.clear()
+        self.loop.look_at_all()
+        planned: list[int] = []
+
+        def another() -> None:
+            """What else waits for its turn in this thread."""
+            planned.append(len(self.known.asked))
+            if len(planned) < 4:
+                self.clock.callLater(0, another)
+
+        self.clock.callLater(0, another)
+        self.clock.advance(0)
+        self.assertEqual(planned, [AT_ONCE, 2 * AT_ONCE, len(names), len(names)])
+        self.assertEqual([name.service for name in self.known.asked], names)
 
     def test_only_what_changed(self) -> None:
         """A change has its own services planned and no others."""
