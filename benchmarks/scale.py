@@ -1,9 +1,9 @@
 """
 The race at scale: 100 and 1,000 agents in one process, around a real etcd, with Docker in memory.
 
-    .venv/bin/python -m benchmarks.scale [--agents 100:20,1000:60] [--instances 1000]
+    .venv/bin/python -m benchmarks.scale [--agents 100:20,1000:60] [--instances 1000] [--services 10]
 
-Each run starts all agents at once, has the instances of ten services placed, leaves the agents alone for a while, and
+Each run starts all agents at once, has the instances of some services placed, leaves the agents alone for a while, and
 then loses a node that has 100 instances more. Prints a table with the goals; the exit status says only whether the
 measuring went well.
 """
@@ -97,13 +97,13 @@ class Race:
         self._longest_turn, self._turned_at = 0.0, 0.0
         self._turns = LoopingCall(self._turn)
 
-    async def go(self, instances: int) -> None:
+    async def go(self, services: int, instances: int) -> None:
         """:raises BenchFailed: when a part did not end in time; what was measured before stands in ``run``."""
         self._follower.start()
         self._turned_at = time.monotonic()
         self._turns.start(TURN)
         await self._measure(scale_report.START, self._start)
-        await self._measure(scale_report.PLACE, lambda: self._place(instances))
+        await self._measure(scale_report.PLACE, lambda: self._place(services, instances))
         self._clock.pace = idle_pace(self.run)
         await self._settle()
         await self._measure(scale_report.IDLE, lambda: deferLater(self._reactor, IDLE))
@@ -124,11 +124,11 @@ class Race:
         moment = await self._until(lambda claims: len(claims.ready) == self.run.agents, "all nodes ready")
         self._note(scale_report.READY, begin, moment)
 
-    async def _place(self, instances: int) -> None:
+    async def _place(self, services: int, instances: int) -> None:
         begin = time.monotonic()
-        for number in range(SERVICES):
-            await self._define(definition(f"web{number}", instances // SERVICES))
-        wanted = instances // SERVICES * SERVICES
+        for number in range(services):
+            await self._define(definition(f"web{number}", instances // services))
+        wanted = instances // services * services
         moment = await self._until(lambda claims: claims.held.total() == wanted, f"{wanted} instances claimed")
         self._note(scale_report.CLAIMED, begin, moment)
         moment = await self._until(lambda claims: claims.well.total() == wanted, f"{wanted} instances told healthy")
@@ -228,26 +228,26 @@ class Complaints:
         return ", ".join(f"{count} x '{sentence}'" for sentence, count in counts.most_common(5)) or "nothing"
 
 
-async def measure(reactor: Any, run: Run, instances: int) -> None:
+async def measure(reactor: Any, run: Run, services: int, instances: int) -> None:
     """:raises BenchFailed: when it did not end as it was meant to; the rest is in ``run``."""
     with EtcdMembers(MEMBERS) as members, tempfile.TemporaryDirectory(prefix="bench-scale-") as directory:
         around = Surroundings(reactor, run.pace, members.access, Keys("/scale"), Tally(), Path(directory), run.ttl)
         race = Race(run, around, members, reactor)
         try:
-            await race.go(instances)
+            await race.go(services, instances)
         finally:
             await race.close()
 
 
-async def measure_all(reactor: Any, runs: list[Run], instances: int) -> None:
+async def measure_all(reactor: Any, runs: list[Run], services: int, instances: int) -> None:
     complaints = Complaints()
     globalLogBeginner.beginLoggingTo([complaints], discardBuffer=True, redirectStandardIO=False)
     logging.getLogger().addHandler(logging.NullHandler())  # else Python prints what nobody listens to
     say(machine())
     for run in runs:
-        say(f"{run.title}: {instances} instances")
+        say(f"{run.title}: {instances} instances of {services} services")
         try:
-            await measure(reactor, run, instances)
+            await measure(reactor, run, services, instances)
         except BenchFailed as problem:
             say(f"  stopped: {problem}")
         say(f"  the agents complained: {complaints.taken()}")
@@ -279,10 +279,11 @@ def read_run(text: str) -> Run:
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.scale", description=(__doc__ or "").split("\n")[1])
     parser.add_argument("--agents", default=RUNS, help=f"runs, each <agents>[:<times slower>]; {RUNS} by default")
-    parser.add_argument("--instances", type=int, default=INSTANCES)
+    parser.add_argument("--instances", type=int, default=INSTANCES, help=f"of all services; {INSTANCES} by default")
+    parser.add_argument("--services", type=int, default=SERVICES, help=f"they are of; {SERVICES} by default")
     options = parser.parse_args()
     runs = [read_run(text) for text in options.agents.split(",")]
-    react(lambda reactor: Deferred.fromCoroutine(measure_all(reactor, runs, options.instances)))
+    react(lambda reactor: Deferred.fromCoroutine(measure_all(reactor, runs, options.services, options.instances)))
 
 
 if __name__ == "__main__":
