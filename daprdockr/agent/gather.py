@@ -106,6 +106,7 @@ class Gather:
             attempts=self._host.attempts,
             verdicts=self._health.verdicts,
             candidates=self._candidates(),
+            offered=self._candidates.offered(name),
             free_since=self._free_since(name, self._open(name, service), now),
             lost=self._own_claims.lost(name),
             successors=self._cluster.successors(name),

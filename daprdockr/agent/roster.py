@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from daprdockr.model.cluster import Cluster
+from daprdockr.model.names import ServiceName
 from daprdockr.planning.candidates import Candidate, candidate
+from daprdockr.planning.wave import offers
 
 
 class Roster:
@@ -11,20 +15,29 @@ class Roster:
 
     def __init__(self, cluster: Cluster) -> None:
         self._cluster = cluster
-        self._generation = -1
+        self._layout = -1
         self._seen: dict[str, int] = {}
         self._known: dict[str, Candidate | None] = {}
         self._candidates: tuple[Candidate, ...] = ()
+        self._offered_in = -1
+        self._offers: Mapping[ServiceName, tuple[Candidate, ...]] = {}
 
     def __call__(self) -> tuple[Candidate, ...]:
         """All nodes that are ready and not cordoned, by name."""
-        if self._generation != self._cluster.generation:
-            self._generation = self._cluster.generation
+        if self._layout != self._cluster.layout:
+            self._layout = self._cluster.layout
             self._follow(self._cluster.changed)
         return self._candidates
 
+    def offered(self, service: ServiceName) -> tuple[Candidate, ...]:
+        """The candidates to rank for free instances of a service. See Note [A wave] in ``planning.wave``."""
+        if self._offered_in != self._cluster.layout:
+            self._offered_in = self._cluster.layout
+            self._offers = offers(self._cluster, self())
+        return self._offers.get(service, self())
+
     def _follow(self, changed: dict[str, int]) -> None:
-        stale = [node for node, generation in changed.items() if self._seen.get(node) != generation]
+        stale = [node for node, layout in changed.items() if self._seen.get(node) != layout]
         gone = self._seen.keys() - changed.keys()
         if not (stale or gone):
             return

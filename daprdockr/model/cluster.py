@@ -68,6 +68,8 @@ class Cluster:
     revision: int = 0
     generation: int = 0
     """Grows with every change of what is held."""
+    layout: int = 0
+    """Grows with every change of what placement goes by: definitions, nodes, who holds what and on whom it fails."""
     services: dict[ServiceName, Service] = field(factory=dict)
     nodes: dict[str, Node] = field(factory=dict)
     cordoned: set[str] = field(factory=set)
@@ -78,9 +80,11 @@ class Cluster:
     """How many claims and successions of each service every node has; none is zero."""
     changed: dict[str, int] = field(factory=dict)
     """
-    For each node that is there or has claims, in which generation its record, its cordon, its claims or a definition
-    of what it has changed last.
+    For each node that is there or has claims, in which layout its record, its cordon, its claims or a definition of
+    what it has changed last.
     """
+    freed: dict[ServiceName, int] = field(factory=dict)
+    """For each definition the revision at which it was set, or an instance of it lost its claim, last."""
     _claims: Held = field(factory=dict)
     _successors: Held = field(factory=dict)
     _entries: dict[str, Entry] = field(factory=dict)
@@ -214,25 +218,36 @@ class Cluster:
     def _set_service(self, name: ServiceName, change: Change) -> None:
         if isinstance(change, Deleted):
             self.services.pop(name, None)
+            self.freed.pop(name, None)
             self._touch_holders(name)
             return
         definition = Definition.parse(change.value)
         if definition.name != name:
             raise BadInput(f"the definition calls itself {definition.name}")
         self.services[name] = Service(definition, change.create_revision, change.mod_revision)
+        self.freed[name] = max(change.mod_revision, self.freed.get(name, 0))
         self._touch_holders(name)
 
     def _set_claim(self, held: Held, instance: InstanceName, change: Change) -> None:
         record = ClaimRecord.decode(change.value) if isinstance(change, Entry) else None
         claims = held.setdefault(instance.service, {})
         old = claims.pop(instance.number, None)
-        if old is not None:
-            self._count(old.node, instance.service, -1)
         if isinstance(change, Entry) and record is not None:
             claims[instance.number] = Claim(instance, record, change.create_revision, change.mod_revision, change.lease)
-            self._count(record.node, instance.service, 1)
+        elif held is self._claims and instance.service in self.freed:
+            self.freed[instance.service] = max(change.mod_revision, self.freed[instance.service])
         if not claims:
             del held[instance.service]
+        self._recount(instance.service, None if old is None else old.record, record)
+
+    def _recount(self, service: ServiceName, old: ClaimRecord | None, new: ClaimRecord | None) -> None:
+        """Most of what owners tell is nothing to placement: the instance stays where it was, and starts or is well."""
+        if old is not None and new is not None and (old.node, old.fails) == (new.node, new.fails):
+            return
+        if old is not None:
+            self._count(old.node, service, -1)
+        if new is not None:
+            self._count(new.node, service, 1)
 
     def _count(self, node: str, service: ServiceName, change: int) -> None:
         counts = self.placed.setdefault(node, Counter())
@@ -260,12 +275,14 @@ class Cluster:
         self._touch(node)
 
     def _touch(self, node: str) -> None:
+        self.layout += 1
         if node in self.nodes or node in self.placed:
-            self.changed[node] = self.generation
+            self.changed[node] = self.layout
         else:
             self.changed.pop(node, None)
 
     def _touch_holders(self, service: ServiceName) -> None:
+        self.layout += 1
         for node, counts in self.placed.items():
             if service in counts:
                 self._touch(node)

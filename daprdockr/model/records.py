@@ -85,6 +85,11 @@ class ClaimRecord:
     reason: str = ""
     leaving: bool = False
 
+    @property
+    def fails(self) -> bool:
+        """Whether its owner can not bring the instance up."""
+        return self.state is State.BACKING_OFF or (self.state is State.PULLING and bool(self.reason))
+
     @classmethod
     def decode(cls, data: bytes) -> ClaimRecord:
         """:raises BadInput: if it is no record."""

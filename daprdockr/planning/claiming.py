@@ -17,11 +17,11 @@ from itertools import islice
 from daprdockr.model.definition import Definition
 from daprdockr.model.host import ContainerState, Status
 from daprdockr.model.names import InstanceName
-from daprdockr.model.records import ClaimRecord, State
+from daprdockr.model.records import ClaimRecord
 from daprdockr.model.stored import Claim
 from daprdockr.planning.candidates import Candidate, able
 from daprdockr.planning.leaving import takers
-from daprdockr.planning.placement import rank
+from daprdockr.planning.placement import failing, rank
 from daprdockr.planning.running import Wait
 from daprdockr.planning.situation import Situation
 from daprdockr.planning.steps import Step, TakeClaim, TakeSuccession
@@ -51,7 +51,9 @@ def _due(situation: Situation, definition: Definition, now: float) -> dict[int, 
     held = Counter(claim.node for claim in situation.claims.values())
     room = max(0, 1 - held[node]) if definition.placement.one_per_node else len(wanted)
     held[node] += len(titles)
-    ranking = rank(set(wanted).difference(titles), definition, held, situation.candidates, _failing(situation))
+    ranking = rank(
+        set(wanted).difference(titles), definition, held, situation.offered, failing(situation.claims.values())
+    )
     places = sorted((place, number) for number in ranking.first if (place := ranking.place(number, node)) is not None)
     due = {number: since.get(number, now) for number in titles}
     due |= {n: max(since.get(n, now) + place * PATIENCE, situation.adopt_until) for place, n in places}
@@ -79,12 +81,6 @@ def _is_title(situation: Situation, definition: Definition, container: Container
     )
 
 
-def _failing(situation: Situation) -> set[str]:
-    """The nodes on which an instance of the service does not start, as their claims tell."""
-    records = (claim.record for claim in situation.claims.values())
-    return {r.node for r in records if r.state is State.BACKING_OFF or (r.state is State.PULLING and r.reason)}
-
-
 def vacant(situation: Situation, now: float) -> Iterator[Step | Wait]:
     """Prepare to take over instances that leave their owners, in the order of the same ranking."""
     if situation.service is None or not situation.here.may_claim or situation.service.definition.at_most_one:
@@ -94,7 +90,7 @@ def vacant(situation: Situation, now: float) -> Iterator[Step | Wait]:
     for claim in _leavers(situation, definition):
         others = takers(claim.node, situation.candidates)
         number = claim.instance.number
-        place = rank([number], definition, held, others, _failing(situation)).place(number, node)
+        place = rank([number], definition, held, others, failing(situation.claims.values())).place(number, node)
         if place is not None:
             due = situation.free_since.get(number, now) + place * PATIENCE
             take = TakeSuccession(claim.instance, ClaimRecord(node=node, addresses=situation.here.addresses))

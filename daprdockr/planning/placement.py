@@ -24,6 +24,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from attrs import field, frozen
 
 from daprdockr.model.definition import Definition
+from daprdockr.model.stored import Claim
 from daprdockr.planning.candidates import Candidate, able, mark, room
 
 
@@ -76,6 +77,11 @@ def rank(
     able_to = [node for node in nodes if most[node] > held.get(node, 0)]
     takers = sorted(able_to, key=lambda node: (node in failing, shares[node]))
     return Ranking(dict(zip(wanted, _turns(wanted, left), strict=False)), tuple(takers))
+
+
+def failing(claims: Iterable[Claim]) -> set[str]:
+    """The nodes on which an instance of a service does not start, as its claims tell."""
+    return {claim.node for claim in claims if claim.record.fails}
 
 
 def _turns(wanted: Sequence[int], left: Mapping[str, int]) -> Iterator[str]:

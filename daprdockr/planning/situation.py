@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
-from attrs import field, frozen
+from attrs import Factory, field, frozen
 
 from daprdockr.model.host import ContainerState, Image
 from daprdockr.model.names import InstanceName, ServiceName
@@ -39,14 +39,14 @@ class Here:
 class Situation:
     """
     One service, now. ``held`` says that its definition exists but can not be read. ``claims`` and ``containers`` (this
-    node's) go by instance number. ``verdicts`` are the outcomes of
-    health checks by container id; ``free_since`` is when this node first saw an instance without a claim, in
-    seconds of the monotonic clock; ``lost`` are claims that were this node's and are nobody's now. ``successors`` are
-    those who take instances over from their owners; ``leaving`` are our instances that should get one, and from when
-    on; ``surplus_since`` is when our copy of an instance was first seen to have a healthy owner elsewhere.
-    ``stopping`` are containers that are being stopped, though they may still run; ``unanswered`` are instances about
-    which a write of ours is under way, or its answer was lost, so that we may own them without knowing it. Until
-    ``adopt_until`` nothing is claimed but what runs here.
+    node's) go by instance number. ``verdicts`` are the outcomes of health checks by container id; ``offered`` are the
+    candidates as free instances see them: Note [A wave] in ``planning.wave``; ``free_since`` is when this node first
+    saw an instance without a claim, in seconds of the monotonic clock; ``lost`` are claims that were this node's and
+    are nobody's now. ``successors`` are those who take instances over from their owners; ``leaving`` are our instances
+    that should get one, and from when on; ``surplus_since`` is when our copy of an instance was first seen to have a
+    healthy owner elsewhere. ``stopping`` are containers that are being stopped, though they may still run;
+    ``unanswered`` are instances about which a write of ours is under way, or its answer was lost, so that we may own
+    them without knowing it. Until ``adopt_until`` nothing is claimed but what runs here.
     """
 
     here: Here
@@ -60,6 +60,7 @@ class Situation:
     attempts: Mapping[InstanceName, Attempts] = field(factory=dict)
     verdicts: Mapping[str, bool] = field(factory=dict)
     candidates: tuple[Candidate, ...] = ()
+    offered: tuple[Candidate, ...] = field(default=Factory(lambda self: self.candidates, takes_self=True))
     free_since: Mapping[int, float] = field(factory=dict)
     lost: Mapping[int, Claim] = field(factory=dict)
     successors: Mapping[int, Claim] = field(factory=dict)

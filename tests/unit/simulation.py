@@ -33,6 +33,7 @@ from daprdockr.planning.steps import (
     TakeClaim,
     WriteClaim,
 )
+from daprdockr.planning.wave import offers
 from tests.fakes.store import MemoryStore
 
 KEYS = Keys()
@@ -121,6 +122,11 @@ class Agent:
             if state.instance.service == name:
                 containers[state.instance.number] = (*containers.get(state.instance.number, ()), state)
         cluster, now = self.cluster, self.world.now
+        known = tuple(
+            Candidate(node, found.record.labels, cluster.loads[node])
+            for node, found in cluster.nodes.items()
+            if node not in cluster.cordoned
+        )
         lease = self.lease if self.connected and now < self.until else 0
         return Situation(
             here=Here(self.name, ("10.0.0.1",), lease, self.connected, cluster.cluster_id, cluster.revision),
@@ -132,11 +138,8 @@ class Agent:
             images=self.images,
             attempts=self.attempts,
             verdicts={state.id: True for state in self.containers.values() if state.started < now},
-            candidates=tuple(
-                Candidate(node, known.record.labels, cluster.loads[node])
-                for node, known in cluster.nodes.items()
-                if node not in cluster.cordoned
-            ),
+            candidates=known,
+            offered=offers(cluster, known).get(name, known),
             free_since=self._free_since(name),
             surplus_since=dict.fromkeys(containers, 0.0),  # drained already: that takes time and nothing else
         )

@@ -10,17 +10,21 @@ from daprdockr.agent.roster import Roster
 from daprdockr.model.cluster import Cluster
 from daprdockr.model.entries import Delete, Put
 from daprdockr.model.keys import Keys
-from daprdockr.model.names import InstanceName
-from daprdockr.model.records import ClaimRecord, NodeRecord
+from daprdockr.model.names import InstanceName, ServiceName
+from daprdockr.model.records import ClaimRecord, NodeRecord, State
 from daprdockr.planning.candidates import candidates
+from daprdockr.planning.wave import offers
 from tests.fakes.store import MemoryStore
 from tests.unit.situations import WEB, definition
 
 KEYS = Keys()
+API = ServiceName(group="myapp", service="api")
 FIRST, SECOND = InstanceName(WEB, 1), InstanceName(WEB, 2)
 VALUES: dict[str, list[bytes]] = {
     KEYS.service(WEB): [definition(Container={"Memory": size}).encode() for size in (100, 200)] + [b"{"],
-    KEYS.claim(FIRST): [ClaimRecord(node).encode() for node in "abc"],
+    KEYS.claim(FIRST): [ClaimRecord(node).encode() for node in "abc"]
+    + [ClaimRecord("a", State.BACKING_OFF).encode(), ClaimRecord("a", State.RUNNING, healthy=True).encode()],
+    KEYS.service(API): [definition(Name="api", instances=3).encode()],
     KEYS.claim(SECOND): [ClaimRecord(node).encode() for node in "ab"] + [b"\xff"],
     KEYS.successor(FIRST): [ClaimRecord("b").encode()],
     KEYS.node("a"): [NodeRecord(memory=1000).encode(), NodeRecord(memory=1000, ready=False).encode(), b"[]"],
@@ -52,8 +56,13 @@ class RosterTests(SynchronousTestCase):
         for write, ask in writes:
             self.write(write)
             if ask:
-                self.assertEqual(self.roster(), candidates(self.cluster))
-        self.assertEqual(self.roster(), candidates(self.cluster))
+                self.assert_all_is_seen()
+        self.assert_all_is_seen()
+
+    def assert_all_is_seen(self) -> None:
+        known = candidates(self.cluster)
+        self.assertEqual(self.roster(), known)
+        self.assertEqual(self.roster.offered(WEB), offers(self.cluster, known).get(WEB, known))
 
     def test_only_what_changed(self) -> None:
         """A claim makes the candidate of its node anew and no other; a definition those of the nodes that have it."""
@@ -65,6 +74,15 @@ class RosterTests(SynchronousTestCase):
         self.write(Put(KEYS.service(WEB), definition(Container={"Memory": 100}).encode()))
         self.assertEqual([old is new for old, new in zip(claimed, self.roster(), strict=True)], [True, False, True])
         self.assertEqual([candidate.memory for candidate in self.roster()], [1000, 900, 1000])
+
+    def test_what_is_told(self) -> None:
+        """That an instance starts, or is well, changes nothing; that it fails does."""
+        self.write(Put(KEYS.node("a"), NodeRecord().encode()), Put(KEYS.claim(FIRST), ClaimRecord("a").encode()))
+        before, layout = self.roster(), self.cluster.layout
+        self.write(Put(KEYS.claim(FIRST), ClaimRecord("a", State.RUNNING, healthy=True).encode()))
+        self.assertEqual((self.roster() is before, self.cluster.layout), (True, layout))
+        self.write(Put(KEYS.claim(FIRST), ClaimRecord("a", State.BACKING_OFF).encode()))
+        self.assertGreater(self.cluster.layout, layout)
 
     def test_forgets(self) -> None:
         """Nothing is kept of a node that is gone, and has nothing."""

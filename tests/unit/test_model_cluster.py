@@ -122,6 +122,24 @@ class ChangesTests(SynchronousTestCase):
         self.cluster = Cluster(KEYS)
         self.cluster.replace(listing(2))
 
+    def test_freed(self) -> None:
+        """What is remembered of a service is when its instances came free last: when it was set, or lost a claim."""
+        changes: tuple[tuple[Change, dict[ServiceName, int]], ...] = (
+            (entry(KEYS.claim(SECOND), claim("a"), 3), {}),
+            (Deleted(KEYS.claim(SECOND), 4), {}),
+            (entry(KEYS.service(WEB), definition(), 5), {WEB: 5}),
+            (entry(KEYS.claim(FIRST), claim("a"), 6), {WEB: 5}),
+            (entry(KEYS.claim(FIRST), claim("b"), 7, created=6), {WEB: 5}),
+            (entry(KEYS.successor(FIRST), claim("a"), 8), {WEB: 5}),
+            (Deleted(KEYS.successor(FIRST), 9), {WEB: 5}),
+            (Deleted(KEYS.claim(FIRST), 10), {WEB: 10}),
+            (entry(KEYS.service(WEB), definition(Instances=2), 11, created=5), {WEB: 11}),
+            (Deleted(KEYS.service(WEB), 12), {}),
+        )
+        for change, expected in changes:
+            self.cluster.apply(batch(change))
+            self.assertEqual(self.cluster.freed, expected)
+
     def test_what_each_change_touches(self) -> None:
         """A definition and a claim touch their service; a node and a cordon touch the nodes; their ends as well."""
         touching: tuple[tuple[str, bytes, Changes], ...] = (
