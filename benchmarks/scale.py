@@ -46,7 +46,8 @@ from tests.functional.etcd_members import EtcdMembers
 
 RUNS = "100:20,1000:60"
 INSTANCES = 1000
-SERVICES = 10
+SERVICES = 20
+"""So many that each has fewer instances than there are nodes: who gets one depends on the claims of the others."""
 LOST_INSTANCES = 100
 TTL = 6
 """Seconds: the agent's own default."""

@@ -6,8 +6,9 @@ Note [A wave]
     fewest claims depends on the others' claims, which reach each node in another order. Ranked by what is claimed just
     now, no two nodes would agree. So the services are ranked one after another, in the order in which etcd made their
     instances free, and each counts for those before it what they will have in the end, and for those behind it what
-    they had before. Neither moves while the claims arrive. What came free longer ago than ``LONGEST`` revisions is
-    behind no wave any more, for nobody has room for it: then the claims of the moment are all there is to go by.
+    they had before. Neither moves while the claims arrive. A wave ends: with the ``MOST``-th service of it, because all
+    of this is worked out anew with each claim; and with what came free longer ago than ``LONGEST`` revisions, because
+    nobody has had room for that. The claims of the moment are all that the others have to go by.
 """
 
 from __future__ import annotations
@@ -23,6 +24,9 @@ from daprdockr.model.names import ServiceName
 from daprdockr.planning.candidates import Candidate
 from daprdockr.planning.placement import failing, rank
 
+MOST = 100
+"""Services with free instances: 30 ms on 100 nodes."""
+
 LONGEST = 5000
 """Revisions of etcd, of which each placed instance takes two."""
 
@@ -34,12 +38,12 @@ def offers(cluster: Cluster, candidates: tuple[Candidate, ...]) -> Mapping[Servi
     counted = _Counted()
     for name in members:
         counted.add(cluster.services[name].definition, fresh[name], -1)
-    offered = {}
+    offered: dict[ServiceName, tuple[Candidate, ...]] = {}
     for name in members:
         definition, claims = cluster.services[name].definition, cluster.claims(name)
         counted.add(definition, fresh[name])
         free = _free(cluster, name)
-        if free:
+        if free and len(offered) < MOST:
             offered[name] = counted.onto(candidates)
             held = Counter(claim.node for claim in claims.values())
             ranking = rank(free, definition, held, offered[name], failing(claims.values()))

@@ -17,7 +17,7 @@ from daprdockr.model.names import InstanceName, ServiceName
 from daprdockr.model.records import ClaimRecord, NodeRecord, State
 from daprdockr.planning.candidates import candidates
 from daprdockr.planning.placement import failing, rank
-from daprdockr.planning.wave import LONGEST, offers
+from daprdockr.planning.wave import LONGEST, MOST, offers
 from tests.unit.situations import definition
 
 KEYS = Keys()
@@ -156,6 +156,14 @@ class WaveTests(SynchronousTestCase):
         etcd.revision += LONGEST
         etcd.define("s3", 1)
         self.assertEqual([name.service for name in offers(etcd.cluster, candidates(etcd.cluster))], ["s3"])
+
+    def test_many(self) -> None:
+        """Of very many services the first are offered something, and the next when those have what they want."""
+        etcd = Etcd("ab")
+        names = [etcd.define(f"s{number:03d}", 1).name for number in range(MOST + 2)]
+        self.assertEqual(list(offers(etcd.cluster, candidates(etcd.cluster))), names[:MOST])
+        etcd.claim(InstanceName(names[0], 1), "a")
+        self.assertEqual(list(offers(etcd.cluster, candidates(etcd.cluster))), names[1 : MOST + 1])
 
     def test_nothing_free(self) -> None:
         """While nothing is free there is nothing to offer."""
