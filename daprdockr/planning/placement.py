@@ -8,8 +8,9 @@ Note [Claims arrive one by one]
     are not, in no order. Nobody's share may move by that, or nodes reach for what is another's. So each node's number
     of instances is found first, which only depends on how many there are; and each instance then goes, by its number
     and not by what was claimed, to the node whose turn it is among those that have not got theirs. What others claim
-    of this service counts in no other way: the room that it takes is room for one less. Claims of other services, which
-    may arrive meanwhile, only count for who gets one more than others; the turns go round in an order of their own.
+    of this service counts in no other way: the room that it takes is room for one less. Claims of other services only
+    count for who gets one more than others, and not as they happen to be just now: Note [A wave] in ``wave``. The turns
+    go round in an order of their own.
 """
 
 from __future__ import annotations
