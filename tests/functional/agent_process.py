@@ -25,7 +25,7 @@ from typing import Any
 
 from docker import APIClient
 
-from tests.functional.docker_engine import unique_prefix, until
+from tests.functional.docker_engine import remove, unique_prefix, until
 from tests.functional.etcd_members import free_port
 
 PROGRAMS = Path(sys.executable).parent
@@ -120,7 +120,7 @@ class AgentProcess:
                 os.killpg(pid, signal.SIGKILL)
         with closing(APIClient(base_url=self.engine, version="auto")) as client:
             for container in self.containers():
-                client.remove_container(container["Id"], v=True, force=True)
+                remove(client, container["Id"])
         shutil.rmtree(self.home, ignore_errors=True)
 
     def containers(self) -> list[dict[str, Any]]:

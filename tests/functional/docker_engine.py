@@ -24,6 +24,7 @@ from typing import NoReturn
 from unittest import SkipTest
 
 from docker import APIClient
+from docker.errors import APIError
 
 SCRIPTS = Path(__file__).resolve().parents[2] / "scripts"
 SAMPLE = "daprdockr/sample:1"
@@ -172,6 +173,26 @@ def until(condition: Callable[[], bool], seconds: float = PATIENCE) -> None:
         if monotonic() > deadline:
             raise AssertionError(f"what was waited for did not come true within {seconds:g} s")
         sleep(0.02)
+
+
+def remove(client: APIClient, container: str) -> None:
+    """
+    Remove a container that may run, or that somebody kills just now.
+
+    Of that one the Engine says that it can not be killed, as it does not run, and therefore not be removed; a moment
+    later it can.
+    """
+    until(lambda: _is_removed(client, container))
+
+
+def _is_removed(client: APIClient, container: str) -> bool:
+    try:
+        client.remove_container(container, v=True, force=True)
+    except APIError as error:
+        if "is not running" not in str(error):
+            raise
+        return False
+    return True
 
 
 def _require(program: str) -> None:

@@ -29,7 +29,15 @@ from daprdockr.guard.orders import Order, Orders
 from daprdockr.guard.presence import is_on_guard
 from daprdockr.guard.processes import Processes
 from tests.functional.agent_process import AgentProcess
-from tests.functional.docker_engine import PATIENCE, PrivateEngine, engine_url, sample_image, unique_prefix, until
+from tests.functional.docker_engine import (
+    PATIENCE,
+    PrivateEngine,
+    engine_url,
+    remove,
+    sample_image,
+    unique_prefix,
+    until,
+)
 from tests.functional.etcd_members import EtcdMembers, missing, shared
 
 DEAF = ["/bin/sh", "-c", "trap '' TERM; while :; do sleep 1; done"]
@@ -105,11 +113,8 @@ class GuardCase(TestCase):
             sample_image(self.url), list(command), name=unique_prefix(), host_config=configuration
         )
         container = str(made["Id"])
-        self.addCleanup(self.remove, container)
+        self.addCleanup(remove, self.client, container)
         return container
-
-    def remove(self, container: str) -> None:
-        self.client.remove_container(container, v=True, force=True)
 
     def running(self, command: Sequence[str] = DEAF, **host: Any) -> tuple[str, Life]:
         """A container, and its first process."""
