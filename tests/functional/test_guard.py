@@ -113,8 +113,11 @@ class GuardCase(TestCase):
             sample_image(self.url), list(command), name=unique_prefix(), host_config=configuration
         )
         container = str(made["Id"])
-        self.addCleanup(remove, self.client, container)
+        self.addCleanup(self.remove, container)
         return container
+
+    def remove(self, container: str) -> None:
+        remove(self.client, container)
 
     def running(self, command: Sequence[str] = DEAF, **host: Any) -> tuple[str, Life]:
         """A container, and its first process."""
