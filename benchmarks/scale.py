@@ -1,7 +1,7 @@
 """
 The race at scale: 100 and 1,000 agents in one process, around a real etcd, with Docker in memory.
 
-    .venv/bin/python -m benchmarks.scale [--agents 100:20,1000:60] [--instances 1000] [--services 10]
+    .venv/bin/python -m benchmarks.scale [--agents 100:20,1000:60] [--instances 1000] [--services 20]
 
 Each run starts all agents at once, has the instances of some services placed, leaves the agents alone for a while, and
 then loses a node that has 100 instances more. Prints a table with the goals; the exit status says only whether the

@@ -21,7 +21,7 @@ from daprdockr.model.records import ClaimRecord
 from daprdockr.model.stored import Claim
 from daprdockr.planning.candidates import Candidate, able
 from daprdockr.planning.leaving import takers
-from daprdockr.planning.placement import failing, rank
+from daprdockr.planning.placement import failing, rank, vacancies
 from daprdockr.planning.running import Wait
 from daprdockr.planning.situation import Situation
 from daprdockr.planning.steps import Step, TakeClaim, TakeSuccession
@@ -46,7 +46,7 @@ def free(situation: Situation, now: float) -> Iterator[Step | Wait]:
 def _due(situation: Situation, definition: Definition, now: float) -> dict[int, float]:
     """Which free instances this node may claim, by number, and from when on; the best first."""
     node, since = situation.here.node, situation.free_since
-    wanted = [number for number in range(1, definition.instances + 1) if number not in situation.claims]
+    wanted = vacancies(definition, situation.claims)
     titles = [number for number in wanted if _has_title(situation, definition, number, now)]
     held = Counter(claim.node for claim in situation.claims.values())
     room = max(0, 1 - held[node]) if definition.placement.one_per_node else len(wanted)

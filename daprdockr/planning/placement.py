@@ -20,7 +20,7 @@ import hashlib
 import heapq
 import math
 from bisect import bisect_left
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Container, Iterable, Iterator, Mapping, Sequence
 
 from attrs import field, frozen
 
@@ -78,6 +78,11 @@ def rank(
     able_to = [node for node in nodes if most[node] > held.get(node, 0)]
     takers = sorted(able_to, key=lambda node: (node in failing, shares[node]))
     return Ranking(dict(zip(wanted, _turns(wanted, left), strict=False)), tuple(takers))
+
+
+def vacancies(definition: Definition, claims: Container[int]) -> list[int]:
+    """The numbers of a service's wanted instances that are not among ``claims``."""
+    return [number for number in range(1, definition.instances + 1) if number not in claims]
 
 
 def failing(claims: Iterable[Claim]) -> set[str]:

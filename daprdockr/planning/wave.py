@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from itertools import dropwhile
 
 from attrs import define, evolve, field
 
@@ -22,7 +23,7 @@ from daprdockr.model.cluster import Cluster
 from daprdockr.model.definition import Definition
 from daprdockr.model.names import ServiceName
 from daprdockr.planning.candidates import Candidate
-from daprdockr.planning.placement import failing, rank
+from daprdockr.planning.placement import failing, rank, vacancies
 
 MOST = 100
 """Services with free instances: 30 ms on 100 nodes."""
@@ -40,10 +41,12 @@ def offers(cluster: Cluster, candidates: tuple[Candidate, ...]) -> Mapping[Servi
         counted.add(cluster.services[name].definition, fresh[name], -1)
     offered: dict[ServiceName, tuple[Candidate, ...]] = {}
     for name in members:
+        if len(offered) == MOST:
+            break
         definition, claims = cluster.services[name].definition, cluster.claims(name)
         counted.add(definition, fresh[name])
-        free = _free(cluster, name)
-        if free and len(offered) < MOST:
+        free = vacancies(definition, claims)
+        if free:
             offered[name] = counted.onto(candidates)
             held = Counter(claim.node for claim in claims.values())
             ranking = rank(free, definition, held, offered[name], failing(claims.values()))
@@ -55,13 +58,7 @@ def _members(cluster: Cluster) -> list[ServiceName]:
     """The services from the first on that has free instances, in the order in which these came free."""
     recent = sorted((at, name) for name, at in cluster.freed.items() if at > cluster.revision - LONGEST)
     names = [name for _, name in recent]
-    first = next((place for place, name in enumerate(names) if _free(cluster, name)), len(names))
-    return names[first:]
-
-
-def _free(cluster: Cluster, name: ServiceName) -> list[int]:
-    claims, wanted = cluster.claims(name), cluster.services[name].definition.instances
-    return [number for number in range(1, wanted + 1) if number not in claims]
+    return list(dropwhile(lambda name: not vacancies(cluster.services[name].definition, cluster.claims(name)), names))
 
 
 def _fresh(cluster: Cluster, name: ServiceName) -> Counter[str]:

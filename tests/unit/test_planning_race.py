@@ -21,7 +21,7 @@ from daprdockr.model.entries import Batch, Change, Deleted, Entry
 from daprdockr.model.keys import Keys
 from daprdockr.model.names import InstanceName
 from daprdockr.model.records import ClaimRecord, NodeRecord
-from daprdockr.planning.placement import rank
+from daprdockr.planning.placement import rank, vacancies
 from tests.unit.situations import definition
 
 KEYS = Keys()
@@ -51,8 +51,7 @@ class Node:
     def _of(self, wanted: Definition) -> list[InstanceName]:
         claims = self.cluster.claims(wanted.name)
         held = Counter(claim.node for claim in claims.values())
-        free = [number for number in range(1, wanted.instances + 1) if number not in claims]
-        first = rank(free, wanted, held, self.roster.offered(wanted.name)).first
+        first = rank(vacancies(wanted, claims), wanted, held, self.roster.offered(wanted.name)).first
         return [InstanceName(wanted.name, number) for number, node in first.items() if node == self.name]
 
 

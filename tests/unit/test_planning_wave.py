@@ -16,7 +16,7 @@ from daprdockr.model.keys import Keys
 from daprdockr.model.names import InstanceName, ServiceName
 from daprdockr.model.records import ClaimRecord, NodeRecord, State
 from daprdockr.planning.candidates import candidates
-from daprdockr.planning.placement import failing, rank
+from daprdockr.planning.placement import failing, rank, vacancies
 from daprdockr.planning.wave import LONGEST, MOST, offers
 from tests.unit.situations import definition
 
@@ -72,9 +72,8 @@ class Etcd:
 
     def _rank(self, name: ServiceName, offered: Any) -> Any:
         claims, wanted = self.cluster.claims(name), self.cluster.services[name].definition
-        free = [number for number in range(1, wanted.instances + 1) if number not in claims]
         held = Counter(claim.node for claim in claims.values())
-        return rank(free, wanted, held, offered, failing(claims.values())).first
+        return rank(vacancies(wanted, claims), wanted, held, offered, failing(claims.values())).first
 
     def _apply(self, *changes: Change) -> None:
         self.cluster.apply(Batch(7, self.revision, changes))
@@ -107,7 +106,7 @@ class WaveTests(SynchronousTestCase):
 
     @given(NODES.filter(lambda nodes: len(nodes) > 1), WISHES, st.data())
     def test_after_a_death(self, nodes: str, wishes: list[Any], data: st.DataObject) -> None:
-        """So it is when a node's instances of several services are placed anew, and services are set meanwhile."""
+        """So it is when a node's instances of several services are placed anew."""
         etcd = Etcd(nodes)
         self.place(etcd, wishes, data)
         etcd.lose(nodes[-1])
