@@ -148,7 +148,7 @@ class Gather:
         if not (draining or self._rebalance):
             return frozenset()
         if self._leaving[0] != cluster.generation:
-            names = cluster.placed.get(self._node, {}).keys()
+            names = cluster.layout.placed.get(self._node, {}).keys()
             claims, successors = ({name: of(name) for name in names} for of in (cluster.claims, cluster.successors))
             found = leaving(
                 self._node, draining, self._rebalance, cluster.services, claims, successors, self._candidates()

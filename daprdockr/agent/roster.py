@@ -24,15 +24,15 @@ class Roster:
 
     def __call__(self) -> tuple[Candidate, ...]:
         """All nodes that are ready and not cordoned, by name."""
-        if self._layout != self._cluster.layout:
-            self._layout = self._cluster.layout
-            self._follow(self._cluster.changed)
+        if self._layout != self._cluster.layout.version:
+            self._layout = self._cluster.layout.version
+            self._follow(self._cluster.layout.changed)
         return self._candidates
 
     def offered(self, service: ServiceName) -> tuple[Candidate, ...]:
         """The candidates to rank for free instances of a service. See Note [A wave] in ``planning.wave``."""
-        if self._offered_in != self._cluster.layout:
-            self._offered_in = self._cluster.layout
+        if self._offered_in != self._cluster.layout.version:
+            self._offered_in = self._cluster.layout.version
             self._offers = offers(self._cluster, self())
         return self._offers.get(service, self())
 

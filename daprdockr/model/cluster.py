@@ -35,6 +35,7 @@ from daprdockr.model.definition import Definition
 from daprdockr.model.entries import Batch, Change, Deleted, Entry, Listing
 from daprdockr.model.errors import BadInput, DaprdockrError
 from daprdockr.model.keys import CordonKey, IdentityKey, Keys, Named, NodeKey, SuccessorKey
+from daprdockr.model.layout import Layout
 from daprdockr.model.names import InstanceName, ServiceName
 from daprdockr.model.records import ClaimRecord, NodeRecord, asks_to_drain
 from daprdockr.model.stored import Broken, Claim, Node, Service
@@ -68,27 +69,21 @@ class Cluster:
     revision: int = 0
     generation: int = 0
     """Grows with every change of what is held."""
-    layout: int = 0
-    """Grows with every change of what placement goes by: definitions, nodes, who holds what and on whom it fails."""
     services: dict[ServiceName, Service] = field(factory=dict)
     nodes: dict[str, Node] = field(factory=dict)
     cordoned: set[str] = field(factory=set)
     """Nodes that take no more instances; those that are also ``draining`` hand over what they have."""
     draining: set[str] = field(factory=set)
     broken: dict[str, Broken] = field(factory=dict)
-    placed: dict[str, Counter[ServiceName]] = field(factory=dict)
-    """How many claims and successions of each service every node has; none is zero."""
-    changed: dict[str, int] = field(factory=dict)
-    """
-    For each node that is there or has claims, in which layout its record, its cordon, its claims or a definition of
-    what it has changed last.
-    """
-    freed: dict[ServiceName, int] = field(factory=dict)
-    """For each definition the revision at which it was set, or an instance of it lost its claim, last."""
+    layout: Layout = field(init=False)
     _claims: Held = field(factory=dict)
     _successors: Held = field(factory=dict)
     _entries: dict[str, Entry] = field(factory=dict)
     _deleted: dict[str, int] = field(factory=dict)
+
+    @layout.default
+    def _(self) -> Layout:
+        return Layout(self.nodes)
 
     @property
     def entries(self) -> Iterator[Entry]:
@@ -98,7 +93,7 @@ class Cluster:
     @property
     def loads(self) -> Counter[str]:
         """Claims and successions per node."""
-        return Counter({node: counts.total() for node, counts in self.placed.items()})
+        return Counter({node: counts.total() for node, counts in self.layout.placed.items()})
 
     @property
     def claimed_services(self) -> Iterable[ServiceName]:
@@ -218,15 +213,13 @@ class Cluster:
     def _set_service(self, name: ServiceName, change: Change) -> None:
         if isinstance(change, Deleted):
             self.services.pop(name, None)
-            self.freed.pop(name, None)
-            self._touch_holders(name)
+            self.layout.undefined(name)
             return
         definition = Definition.parse(change.value)
         if definition.name != name:
             raise BadInput(f"the definition calls itself {definition.name}")
         self.services[name] = Service(definition, change.create_revision, change.mod_revision)
-        self.freed[name] = max(change.mod_revision, self.freed.get(name, 0))
-        self._touch_holders(name)
+        self.layout.defined(name, change.mod_revision)
 
     def _set_claim(self, held: Held, instance: InstanceName, change: Change) -> None:
         record = ClaimRecord.decode(change.value) if isinstance(change, Entry) else None
@@ -234,36 +227,18 @@ class Cluster:
         old = claims.pop(instance.number, None)
         if isinstance(change, Entry) and record is not None:
             claims[instance.number] = Claim(instance, record, change.create_revision, change.mod_revision, change.lease)
-        elif held is self._claims and instance.service in self.freed:
-            self.freed[instance.service] = max(change.mod_revision, self.freed[instance.service])
+        elif held is self._claims:
+            self.layout.vacated(instance.service, change.mod_revision)
         if not claims:
             del held[instance.service]
-        self._recount(instance.service, None if old is None else old.record, record)
-
-    def _recount(self, service: ServiceName, old: ClaimRecord | None, new: ClaimRecord | None) -> None:
-        """Most of what owners tell is nothing to placement: the instance stays where it was, and starts or is well."""
-        if old is not None and new is not None and (old.node, old.fails) == (new.node, new.fails):
-            return
-        if old is not None:
-            self._count(old.node, service, -1)
-        if new is not None:
-            self._count(new.node, service, 1)
-
-    def _count(self, node: str, service: ServiceName, change: int) -> None:
-        counts = self.placed.setdefault(node, Counter())
-        counts[service] += change
-        if not counts[service]:
-            del counts[service]
-        if not counts:
-            del self.placed[node]
-        self._touch(node)
+        self.layout.recount(instance.service, None if old is None else old.record, record)
 
     def _set_node(self, name: str, change: Change) -> None:
         if isinstance(change, Entry):
             self.nodes[name] = Node(name, NodeRecord.decode(change.value), change.lease)
         else:
             self.nodes.pop(name, None)
-        self._touch(name)
+        self.layout.touch(name)
 
     def _set_cordon(self, node: str, change: Change) -> None:
         self.cordoned.discard(node)
@@ -272,20 +247,7 @@ class Cluster:
             self.cordoned.add(node)
             if asks_to_drain(change.value):
                 self.draining.add(node)
-        self._touch(node)
-
-    def _touch(self, node: str) -> None:
-        self.layout += 1
-        if node in self.nodes or node in self.placed:
-            self.changed[node] = self.layout
-        else:
-            self.changed.pop(node, None)
-
-    def _touch_holders(self, service: ServiceName) -> None:
-        self.layout += 1
-        for node, counts in self.placed.items():
-            if service in counts:
-                self._touch(node)
+        self.layout.touch(node)
 
 
 def _identity(change: Change) -> int:

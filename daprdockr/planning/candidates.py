@@ -47,7 +47,7 @@ def candidates(cluster: Cluster) -> tuple[Candidate, ...]:
 
 def candidate(cluster: Cluster, name: str) -> Candidate | None:
     """What placement sees of one node; None while it takes no instances."""
-    node, placed = cluster.nodes.get(name), cluster.placed.get(name, Counter())
+    node, placed = cluster.nodes.get(name), cluster.layout.placed.get(name, Counter())
     if node is None or not node.record.ready or name in cluster.cordoned:
         return None
     record = node.record

@@ -56,14 +56,14 @@ def offers(cluster: Cluster, candidates: tuple[Candidate, ...]) -> Mapping[Servi
 
 def _members(cluster: Cluster) -> list[ServiceName]:
     """The services from the first on that has free instances, in the order in which these came free."""
-    recent = sorted((at, name) for name, at in cluster.freed.items() if at > cluster.revision - LONGEST)
+    recent = sorted((at, name) for name, at in cluster.layout.freed.items() if at > cluster.revision - LONGEST)
     names = [name for _, name in recent]
     return list(dropwhile(lambda name: not vacancies(cluster.services[name].definition, cluster.claims(name)), names))
 
 
 def _fresh(cluster: Cluster, name: ServiceName) -> Counter[str]:
     """How many instances each node has claimed since they came free."""
-    since = cluster.freed[name]
+    since = cluster.layout.freed[name]
     return Counter(claim.node for claim in cluster.claims(name).values() if claim.fence > since)
 
 

@@ -138,7 +138,7 @@ class ChangesTests(SynchronousTestCase):
         )
         for change, expected in changes:
             self.cluster.apply(batch(change))
-            self.assertEqual(self.cluster.freed, expected)
+            self.assertEqual(self.cluster.layout.freed, expected)
 
     def test_what_each_change_touches(self) -> None:
         """A definition and a claim touch their service; a node and a cordon touch the nodes; their ends as well."""
