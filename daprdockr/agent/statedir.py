@@ -35,13 +35,31 @@ class StateDir:
     def lock(self) -> None:
         """:raises BadInput: another agent uses this directory, or it can not be made."""
         try:
-            self.path.mkdir(mode=0o755, parents=True, exist_ok=True)
-            self._lock = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._close_to_others()
+            self._lock = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise BadInput(f"--state-dir {self.path} is in use by another agent: give each its own") from None
         except OSError as error:
             raise BadInput(f"--state-dir {self.path} can not be used: {error.strerror}") from None
+
+    def _close_to_others(self) -> None:
+        """
+        Leave the directory and what an older agent wrote into it to the owner alone.
+
+        :raises BadInput: the directory belongs to another user. :raises OSError: a mode can not be changed.
+        """
+        owner = self.path.stat().st_uid
+        if owner != os.geteuid():
+            raise BadInput(
+                f"--state-dir {self.path} belongs to user {owner}, not to user {os.geteuid()} who runs this agent: "
+                "choose a directory of your own"
+            )
+        self.path.chmod(0o700)
+        for file in self.path.iterdir():
+            if file.is_file() and not file.is_symlink():
+                file.chmod(0o600)
 
     def unlock(self) -> None:
         if self._lock is not None:

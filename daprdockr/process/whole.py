@@ -10,12 +10,17 @@ def write_whole(path: Path, content: bytes, synced: bool) -> None:
     """
     Write a draft beside ``path`` and rename it, so that a reader meets the old content or the new.
 
+    Only its owner can read the file: it may hold the environment of containers. The draft is always a new file, so a
+    link that somebody planted under its name is removed, not followed.
+
     :param synced: whether the new one stands even if the power goes. A rename survives that once the directory is
         synced (rename(2), fsync(2)), and the disk may need some time for both.
     :raises OSError: nothing was replaced; a draft may be left, which the next one overwrites.
     """
     draft = path.with_name(path.name + ".new")
-    with draft.open("wb") as file:
+    draft.unlink(missing_ok=True)
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    with open(descriptor, "wb") as file:
         file.write(content)
         if synced:
             file.flush()

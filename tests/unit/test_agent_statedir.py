@@ -39,6 +39,26 @@ class LockTests(SynchronousTestCase):
         self.locked(path)
         self.assertTrue(path.is_dir())
 
+    def test_private(self) -> None:
+        """Directory and files are the owner's alone; what an older agent left open is closed at start."""
+        path = Path(self.mktemp())
+        path.mkdir(mode=0o755)
+        left = path / "cluster.json"
+        left.write_bytes(b"{}")
+        left.chmod(0o644)
+        state = self.locked(path)
+        state.write_lease(7)
+        modes = {file.name: file.stat().st_mode & 0o777 for file in path.iterdir()}
+        self.assertEqual(path.stat().st_mode & 0o777, 0o700)
+        self.assertEqual(modes, {"cluster.json": 0o600, "lease.json": 0o600, "lock": 0o600})
+
+    def test_planted_lock(self) -> None:
+        """A link in place of the lock is refused, not followed."""
+        path = Path(self.mktemp())
+        path.mkdir()
+        (path / "lock").symlink_to(Path(self.mktemp()).resolve())
+        self.assertRaises(BadInput, StateDir(path).lock)
+
     def test_second(self) -> None:
         """A second agent is refused with one line that names the option and the directory."""
         path = Path(self.mktemp())

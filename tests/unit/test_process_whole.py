@@ -43,3 +43,19 @@ class WriteWholeTests(SynchronousTestCase):
         (self.directory / "known.json.new").write_bytes(b"half of a much longer dra")
         write_whole(self.path, b"new", synced=True)
         self.assertEqual((self.path.read_bytes(), list(self.directory.iterdir())), (b"new", [self.path]))
+
+    def test_private(self) -> None:
+        """Only the owner can read the file, whatever mode the former one had."""
+        self.path.write_bytes(b"old")
+        self.path.chmod(0o644)
+        write_whole(self.path, b"new", synced=False)
+        self.assertEqual(self.path.stat().st_mode & 0o777, 0o600)
+
+    def test_planted_link(self) -> None:
+        """A link under the name of the draft is not followed."""
+        victim = self.directory / "victim"
+        victim.write_bytes(b"precious")
+        (self.directory / "known.json.new").symlink_to(victim.resolve())
+        write_whole(self.path, b"new", synced=False)
+        self.assertEqual((victim.read_bytes(), self.path.read_bytes()), (b"precious", b"new"))
+        self.assertFalse(self.path.is_symlink())
