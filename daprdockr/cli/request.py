@@ -26,7 +26,7 @@ _TAKES: Mapping[str, Sequence[str]] = {
     "get": ("get", "svc", *_REACH),
     "set": ("set", "stdin", "svc", *CHANGES, *_REACH),
     "del": ("del", "svc", *_REACH),
-    "ip": ("ip",),
+    "ip": ("ip", *_REACH),
     "status": ("o", *_REACH),
     "ps": ("o", *_REACH),
     "nodes": ("o", *_REACH),
@@ -35,7 +35,7 @@ _TAKES: Mapping[str, Sequence[str]] = {
     "drain": ("wait", "timeout", "o", *_REACH),
     "uncordon": ("o", *_REACH),
 }
-"""The flags that have a use, by command; ``-v`` has one everywhere."""
+"""The flags that have a use, by command, or do no harm, as those of etcd with ``-ip``; ``-v`` has a use everywhere."""
 COMMANDS = ("status", "ps", "nodes", "events", "wait", "drain", "uncordon")
 _ABOUT_ONE_SERVICE = ("ps", "wait")
 _ABOUT_ONE_NODE = ("drain", "uncordon")

@@ -21,7 +21,6 @@ REFUSED = {
     "-image x -svc web.myapp": "-image has no use with -get",
     "-del -svc web.myapp -instances 3": "-instances has no use with -del",
     "-ip -svc web.myapp": "-svc has no use with -ip",
-    "-ip -etcd http://e:1": "-etcd has no use with -ip",
     "-o json": "-o has no use with -get",
     "status -timeout 3": "-timeout has no use with status",
     "ps -svc web.myapp": "-svc has no use with ps",
@@ -97,6 +96,7 @@ class ReadTests(SynchronousTestCase):
     def test_ip_needs_no_etcd(self) -> None:
         """The address is told even if ETCD_HOSTS is nonsense."""
         self.assertIsNone(read("-ip", ETCD_HOSTS="ftp://").access)
+        self.assertEqual(read("-ip -etcd http://e:1"), read("-ip"))
 
     def test_help(self) -> None:
         """Help is help, whatever stands beside it."""
