@@ -58,7 +58,8 @@ class Composition(Edges):
         self.cluster_changed.subscribe(self.reconcile.on_changes)
         self.services_changed.subscribe(self.guarded.on_changes)
         self.services_changed.subscribe(self.reconcile.look_at)
-        threads = [self.etcd_threads, self.beat_threads, self.docker_threads, self.stop_threads, self.nginx_thread]
+        docker = [self.docker_threads, self.stop_threads, self.check_threads]
+        threads = [self.etcd_threads, self.beat_threads, *docker, self.nginx_thread]
         edges = [self.guard_thread, self.dns, self.nginx, self.guarded, self.ephemeral]
         loops = [self.journal, self.heartbeat, self.host, self.mirror, self.health, self.reconcile]
         parts = [self.profile, self.embedded_etcd, *threads, *edges, *loops, self.api]
@@ -78,7 +79,7 @@ class Composition(Edges):
 
     @cached_property
     def probe(self) -> Probe:
-        return RealProbe(reactor=self.reactor, run=self.docker_threads, engine=self.engine)
+        return RealProbe(reactor=self.reactor, run=self.check_threads, engine=self.engine)
 
     @cached_property
     def api(self) -> TCPServer | None:

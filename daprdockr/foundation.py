@@ -22,7 +22,7 @@ from daprdockr.model.names import ServiceName
 from daprdockr.model.seams import Engine, Store
 from daprdockr.settings import Settings
 
-ETCD_THREADS, BEAT_THREADS, STOP_THREADS = 4, 1, 8
+ETCD_THREADS, BEAT_THREADS, STOP_THREADS, CHECK_THREADS = 4, 1, 8, 8
 CALL_TIMEOUT = 2.0
 """Seconds of a call to etcd. Short, because a write to a member whose host is gone waits for all of it."""
 
@@ -57,6 +57,11 @@ class Foundation:
     @cached_property
     def docker_threads(self) -> Workers:
         return Workers(name="docker", size=self.settings.docker_workers, reactor=self.reactor)
+
+    @cached_property
+    def check_threads(self) -> Workers:
+        """Their own, because commands that take long must not delay the start of another service's container."""
+        return Workers(name="checks", size=CHECK_THREADS, reactor=self.reactor)
 
     @cached_property
     def stop_threads(self) -> Workers:

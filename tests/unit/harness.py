@@ -117,6 +117,7 @@ class MemoryAgent(Composition):
         self.engine = engine
         self.etcd_threads, self.beat_threads = MemoryWorkers("etcd"), MemoryWorkers("heartbeat")
         self.docker_threads, self.stop_threads = MemoryWorkers("docker"), MemoryWorkers("stops")
+        self.check_threads = MemoryWorkers("checks")
         self.nginx_thread, self.guard_thread = MemoryWorkers("nginx"), MemoryWorkers("guard")
         self.host_guard = HostGuard(self.state, engine)
         self.guard = memory_guard(

@@ -55,6 +55,12 @@ class PartsTests(SynchronousTestCase):
         self.assertIsNot(parts.beat_store, parts.store)
         self.assertNotIn(parts.beat_threads, (parts.etcd_threads, parts.docker_threads, parts.stop_threads))
 
+    def test_checks_have_their_own(self) -> None:
+        """The commands of health checks take no thread from starts and stops."""
+        parts = self.make()
+        self.assertIs(parts.probe._run, parts.check_threads)  # type: ignore[attr-defined]
+        self.assertNotIn(parts.check_threads, (parts.docker_threads, parts.stop_threads))
+
     def test_resolvers(self) -> None:
         """Containers get this node's DNS where it listens on port 53 of a published address."""
         own = Endpoint("10.0.0.1", 53)

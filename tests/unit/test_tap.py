@@ -72,7 +72,7 @@ class TapCase(SynchronousTestCase):
 class OrderTests(TapCase):
     """Which services, in which order."""
 
-    THREADS = ["etcd", "heartbeat", "docker", "stops", "nginx", "guard"]
+    THREADS = ["etcd", "heartbeat", "docker", "stops", "checks", "nginx", "guard"]
     LOOPS = ["Journal", "Heartbeat", "Host", "Mirror", "HealthChecks", "Reconcile"]
 
     def test_all(self) -> None:
