@@ -73,7 +73,11 @@ class Leftovers:
     """What an agent of this checkout has running: containers with its label, processes that name its directory."""
 
     def __init__(self) -> None:
-        self.engine = docker.APIClient(**kwargs_from_env(), version="auto")
+        """:raises DemoFailed: no Docker Engine answers."""
+        try:
+            self.engine = docker.APIClient(**kwargs_from_env(), version="auto")
+        except docker.errors.DockerException as error:
+            raise DemoFailed(f"no Docker Engine answers; is it running, and DOCKER_HOST right? {error}") from error
 
     def containers(self) -> list[str]:
         label = {"label": f"io.daprdockr.node={NODE}"}
