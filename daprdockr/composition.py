@@ -130,7 +130,7 @@ class Composition(Edges):
             run=self.beat_threads,
             store=self.beat_store,
             key=self.keys.node(settings.node),
-            record=Presence(settings.host, settings.label, self.cluster, lambda: self.host),
+            record=Presence(settings.host, settings.label, settings.allow, self.cluster, lambda: self.host),
             is_listed=self._is_listed,
         )
 
@@ -207,6 +207,7 @@ class Composition(Edges):
             node=self.settings.node,
             addresses=self.settings.host,
             labels=self.settings.label,
+            allow=self.settings.allow,
             mirror=self.mirror,
             host=self.host,
             heartbeat=self.heartbeat,

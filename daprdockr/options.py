@@ -116,6 +116,14 @@ PARAMETERS: tuple[Parameter, ...] = (
     Parameter("prefix", "KEY", "root of our keys in etcd", default="/daprdockr", read=_prefix),
     Parameter("label", "NAME=VALUE", "label of this node, for placement", many=True, read=parameter.node_labels),
     Parameter(
+        "allow",
+        "NAME,...",
+        "privileges that definitions may use on this host: privileged, binds, host-devices, ... or all",
+        default="none",
+        many=True,
+        read=parameter.privileges,
+    ),
+    Parameter(
         "docker-workers",
         "N",
         "threads for blocking Docker calls",
@@ -161,6 +169,7 @@ class Options(usage.Options):
     opt_http = _repeated("http")
     opt_https = _repeated("https")
     opt_label = _repeated("label")
+    opt_allow = _repeated("allow")
 
     def __init__(self, environment: Mapping[str, str] = os.environ) -> None:
         super().__init__()

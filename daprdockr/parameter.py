@@ -18,6 +18,7 @@ from attrs import field, frozen
 
 from daprdockr.model.errors import BadInput
 from daprdockr.model.names import shorten
+from daprdockr.model.privileges import PRIVILEGES
 
 Address = tuple[str, int]
 """An IP address without brackets, and a port."""
@@ -142,6 +143,19 @@ def _network(text: str) -> Network:
         raise BadInput(
             f"{shorten(text)} is not usable, write a network such as 10.0.0.0/8, no bit set beyond its length"
         ) from None
+
+
+def privileges(texts: Sequence[str]) -> frozenset[str]:
+    """Names of privileges by comma, ``all`` or ``none``."""
+    names = [name.strip() for text in texts for name in text.split(",")]
+    if names == ["none"]:
+        return frozenset()
+    if names == ["all"]:
+        return frozenset(PRIVILEGES)
+    for name in names:
+        if name not in PRIVILEGES:
+            raise BadInput(f"{shorten(name)} is not usable, write some of {', '.join(PRIVILEGES)}, or all, or none")
+    return frozenset(names)
 
 
 def node_labels(texts: Sequence[str]) -> dict[str, str]:

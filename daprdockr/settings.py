@@ -35,6 +35,7 @@ class Settings:
     lease_ttl: int
     prefix: str
     label: Mapping[str, str]
+    allow: frozenset[str]
     docker_workers: int
     cpuprofile: Path | None
     embedded_etcd: bool

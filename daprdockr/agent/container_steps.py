@@ -14,6 +14,7 @@ from daprdockr.agent.ports import choose_ports, is_free
 from daprdockr.model.errors import EngineError, EngineRefused, ImageAbsent
 from daprdockr.model.host import ContainerState, Port, Status
 from daprdockr.model.names import InstanceName
+from daprdockr.model.privileges import refusal
 from daprdockr.model.seams import Engine, Run
 from daprdockr.planning.body import container_body, container_labels, container_name
 from daprdockr.planning.situation import Here
@@ -81,6 +82,8 @@ class ContainerSteps:
 
     async def _create(self, step: CreateContainer) -> None:
         here, instance, definition = self._here(), step.instance, step.definition
+        if here.allow is not None and (missing := definition.container.privileges - here.allow):
+            raise EngineRefused(refusal(missing))
         ports = await self._run(choose_ports, instance, step.ports, self._taken(instance), is_free)
         labels = container_labels(instance, definition, here.node, here.cluster, step.fence)
         body = container_body(instance, definition, ports, labels, self._resolvers())

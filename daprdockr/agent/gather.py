@@ -25,6 +25,7 @@ from daprdockr.planning.situation import Here, Situation
 class Gather:
     """
     :param addresses: what this node publishes. :param labels: of this node.
+    :param allow: the privileges that definitions may use here.
     :param rebalance: whether this node hands instances over when it has more than its share.
     """
 
@@ -34,6 +35,7 @@ class Gather:
         node: str,
         addresses: tuple[str, ...],
         labels: Mapping[str, str],
+        allow: frozenset[str],
         mirror: Mirror,
         host: Host,
         heartbeat: Heartbeat,
@@ -46,6 +48,7 @@ class Gather:
         self._node = node
         self._addresses = addresses
         self._labels = labels
+        self._allow = allow
         self._mirror = mirror
         self._cluster = mirror.cluster
         self._host = host
@@ -67,6 +70,7 @@ class Gather:
             node=self._node,
             addresses=self._addresses,
             labels=self._labels,
+            allow=self._allow,
             cordoned=self._node in self._cluster.cordoned,
             lease=self._heartbeat.lease if self._host.listed and not self._host.trouble else 0,
             in_touch=self._mirror.in_touch and self._host.listed and self._cluster.identity != 0,

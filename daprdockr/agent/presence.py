@@ -19,10 +19,14 @@ from daprdockr.planning.candidates import MOST_IMAGES, mark
 
 @frozen
 class Presence:
-    """:param addresses: what this node publishes. :param labels: what placement may ask for."""
+    """
+    :param addresses: what this node publishes. :param labels: what placement may ask for.
+    :param allow: the privileges that definitions may use here.
+    """
 
     addresses: tuple[str, ...]
     labels: Mapping[str, str]
+    allow: frozenset[str]
     cluster: Cluster
     host: Callable[[], Host]
 
@@ -37,6 +41,7 @@ class Presence:
             memory=host.inventory.memory,
             cpus=host.inventory.cpus,
             images=self._images(host.inventory.images),
+            allow=tuple(sorted(self.allow)),
         )
 
     def _images(self, there: frozenset[str]) -> tuple[str, ...]:

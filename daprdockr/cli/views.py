@@ -13,6 +13,7 @@ from daprdockr.model.events import Event
 from daprdockr.model.names import InstanceName, ServiceName
 from daprdockr.model.records import State
 from daprdockr.model.stored import Claim, Service
+from daprdockr.planning.candidates import candidates, why_nowhere
 
 Row = Mapping[str, Any]
 Column = tuple[str, Callable[[Row], str]]
@@ -39,13 +40,14 @@ def unmet(cluster: Cluster, service: ServiceName) -> list[tuple[InstanceName, st
     wanted = cluster.services[service]
     claims = cluster.claims(service)
     numbers = range(1, wanted.definition.instances + 1)
-    found = [(InstanceName(service, number), _lack(wanted, claims.get(number))) for number in numbers]
+    waiting = why_nowhere(wanted.definition, candidates(cluster))
+    found = [(InstanceName(service, number), _lack(wanted, claims.get(number), waiting)) for number in numbers]
     return [(instance, lack) for instance, lack in found if lack]
 
 
-def _lack(wanted: Service, claim: Claim | None) -> str:
+def _lack(wanted: Service, claim: Claim | None, waiting: str) -> str:
     if claim is None:
-        return "waiting for a node"
+        return f"waiting for a node ({waiting})" if waiting else "waiting for a node"
     if claim.record.state is not State.RUNNING or not claim.record.healthy:
         reason = f" ({claim.record.reason})" if claim.record.reason else ""
         return f"{claim.record.state.value} on {claim.node}{reason}"
@@ -78,10 +80,11 @@ def _instances_of(cluster: Cluster, name: ServiceName) -> Iterable[Row]:
     wanted = cluster.services.get(name)
     claims = cluster.claims(name)
     numbers = {*claims, *range(1, wanted.definition.instances + 1 if wanted else 1)}
+    waiting = why_nowhere(wanted.definition, candidates(cluster)) if wanted and len(claims) < len(numbers) else ""
     for number in sorted(numbers):
         claim = claims.get(number)
         instance = InstanceName(name, number)
-        yield _claimed(instance, claim, _is_current(wanted, claim)) if claim else _unclaimed(instance)
+        yield _claimed(instance, claim, _is_current(wanted, claim)) if claim else _unclaimed(instance, waiting)
 
 
 def _claimed(instance: InstanceName, claim: Claim, current: bool) -> Row:
@@ -100,7 +103,7 @@ def _claimed(instance: InstanceName, claim: Claim, current: bool) -> Row:
     }
 
 
-def _unclaimed(instance: InstanceName) -> Row:
+def _unclaimed(instance: InstanceName, waiting: str) -> Row:
     return {
         "Instance": str(instance),
         "Node": "",
@@ -111,7 +114,7 @@ def _unclaimed(instance: InstanceName) -> Row:
         "Ports": [],
         "ContainerId": "",
         "Started": 0.0,
-        "Reason": "no node has claimed it",
+        "Reason": waiting or "no node has claimed it",
     }
 
 
@@ -128,6 +131,7 @@ def nodes(cluster: Cluster) -> Table:
             "Cordoned": name in cluster.cordoned,
             "Draining": name in cluster.draining,
             "Version": node.record.version,
+            "Allow": None if node.record.allow is None else list(node.record.allow),
         }
         for name, node in sorted(cluster.nodes.items())
     ]
@@ -140,6 +144,7 @@ def nodes(cluster: Cluster) -> Table:
             ("INSTANCES", lambda row: str(row["Instances"])),
             ("CORDONED", lambda row: "draining" if row["Draining"] else _yes(row["Cordoned"])),
             ("LABELS", lambda row: ",".join(f"{key}={value}" for key, value in sorted(row["Labels"].items()))),
+            ("ALLOWS", lambda row: "all" if row["Allow"] is None else ",".join(row["Allow"])),
             ("VERSION", lambda row: row["Version"]),
         ),
     )

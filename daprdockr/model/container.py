@@ -17,6 +17,7 @@ from attrs import field, frozen
 from daprdockr.model.errors import BadInput
 from daprdockr.model.host import LABEL_PREFIX, Port
 from daprdockr.model.names import shorten
+from daprdockr.model.privileges import needed
 from daprdockr.model.reading import (
     Check,
     anything,
@@ -200,6 +201,11 @@ class Container:
         """The processors that an instance states to need, as ``docker run --cpus`` counts; 0: nothing stated."""
         nano, quota, period = (int(self.fields.get(key) or 0) for key in ("NanoCpus", "CpuQuota", "CpuPeriod"))
         return max(0, nano) / 1e9 or max(0, quota) / (period if period > 0 else 100_000)
+
+    @cached_property
+    def privileges(self) -> frozenset[str]:
+        """What it asks of a host beyond an ordinary container, as ``model.privileges`` names it."""
+        return needed(self.fields)
 
     @property
     def exposed(self) -> tuple[Port, ...]:

@@ -36,7 +36,8 @@ class NodeRecord:
     """
     A node as it presents itself: the addresses it publishes, and what placement looks at. ``ready`` says that it may
     be given instances; ``memory`` (bytes) and ``cpus`` are the host's (0: not known); ``images`` are marks of those
-    that are there (``planning.candidates.mark``).
+    that are there (``planning.candidates.mark``); ``allow`` are the privileges that definitions may use there (None:
+    all, because an agent that does not say so is older than the option).
     """
 
     addresses: tuple[str, ...] = ()
@@ -46,6 +47,7 @@ class NodeRecord:
     memory: int = 0
     cpus: int = 0
     images: tuple[str, ...] = ()
+    allow: tuple[str, ...] | None = None
 
     @classmethod
     def decode(cls, data: bytes) -> NodeRecord:
@@ -53,17 +55,16 @@ class NodeRecord:
         return cls(**{key.lower(): item for key, item in _members(data, _NODE).items()})
 
     def encode(self) -> bytes:
-        return _encode(
-            {
-                "Addresses": self.addresses,
-                "Labels": dict(self.labels),
-                "Version": self.version,
-                "Ready": self.ready,
-                "Memory": self.memory,
-                "Cpus": self.cpus,
-                "Images": self.images,
-            }
-        )
+        members: dict[str, object] = {
+            "Addresses": self.addresses,
+            "Labels": dict(self.labels),
+            "Version": self.version,
+            "Ready": self.ready,
+            "Memory": self.memory,
+            "Cpus": self.cpus,
+            "Images": self.images,
+        }
+        return _encode(members if self.allow is None else {**members, "Allow": self.allow})
 
 
 @frozen
@@ -150,6 +151,7 @@ _NODE: Mapping[str, reading.Check[Any]] = {
     "Memory": reading.integer(0, 2**63 - 1),
     "Cpus": reading.integer(0, 2**31 - 1),
     "Images": lambda value, path: tuple(_TEXTS(value, path)),
+    "Allow": lambda value, path: tuple(_TEXTS(value, path)),
 }
 
 _CLAIM: Mapping[str, reading.Check[Any]] = {

@@ -20,6 +20,8 @@ from daprdockr.model.names import InstanceName
 
 _LOG = {"Type": "json-file", "Config": {"max-size": "10m", "max-file": "3"}}
 _LONGEST_HOST_NAME = 63
+_PIDS = 4096
+"""Enough for any server, and a fork bomb leaves the host alive."""
 
 
 def container_name(instance: InstanceName, definition: Definition) -> str:
@@ -49,8 +51,9 @@ def container_body(
     resolvers: Sequence[str],
 ) -> dict[str, Any]:
     """
-    The whole body. What the definition leaves open gets a bounded log, no swap beyond its memory, the instance's
-    name as host name and in ``DAPRDOCKR_INSTANCE``, and this node's DNS as resolver if there are ``resolvers``.
+    The whole body. What the definition leaves open gets a bounded log, bounded processes, no swap beyond its memory, no
+    new privileges by setuid programs, the instance's name as host name and in ``DAPRDOCKR_INSTANCE``, and this node's
+    DNS as resolver if there are ``resolvers``.
 
     Docker's own restart policy stays off: two supervisors would fight over one container.
     """
@@ -72,6 +75,9 @@ def container_body(
     if host.get("Memory"):
         host.setdefault("MemorySwap", host["Memory"])
     host.setdefault("LogConfig", _LOG)
+    host.setdefault("PidsLimit", _PIDS)
+    if not any(option.startswith("no-new-privileges") for option in host.get("SecurityOpt", [])):
+        host["SecurityOpt"] = [*host.get("SecurityOpt", []), "no-new-privileges"]
     bindings = {f"{port.container}/{port.protocol}": [{"HostPort": str(port.host)}] for port in ports}
     return {
         **config,

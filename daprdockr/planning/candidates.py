@@ -28,7 +28,8 @@ MOST_IMAGES = 256
 class Candidate:
     """
     A node that may take instances. ``load`` counts its claims and successions; ``memory`` and ``cpus`` are what these
-    leave of the host (infinite: not known); ``images`` are marks of images that are there.
+    leave of the host (infinite: not known); ``images`` are marks of images that are there; ``allow`` are the privileges
+    that definitions may use there (None: all).
     """
 
     name: str
@@ -37,6 +38,7 @@ class Candidate:
     memory: float = math.inf
     cpus: float = math.inf
     images: frozenset[str] = field(default=frozenset())
+    allow: frozenset[str] | None = None
 
 
 def candidates(cluster: Cluster) -> tuple[Candidate, ...]:
@@ -59,6 +61,7 @@ def candidate(cluster: Cluster, name: str) -> Candidate | None:
         memory=record.memory - sum(c.memory * count for c, count in known) if record.memory else math.inf,
         cpus=record.cpus - sum(c.cpus * count for c, count in known) if record.cpus else math.inf,
         images=frozenset(record.images),
+        allow=None if record.allow is None else frozenset(record.allow),
     )
 
 
@@ -69,11 +72,31 @@ def meets(constraint: Constraint, candidate: Candidate) -> bool:
 
 
 def able(definition: Definition, candidates: Iterable[Candidate]) -> list[Candidate]:
-    """The candidates that meet all constraints of a definition."""
-    constraints = definition.placement.constraints
-    if not constraints:
+    """The candidates that meet all constraints of a definition and allow the privileges it needs."""
+    constraints, needed = definition.placement.constraints, definition.container.privileges
+    if not (constraints or needed):
         return list(candidates)
-    return [candidate for candidate in candidates if all(meets(constraint, candidate) for constraint in constraints)]
+    return [c for c in candidates if allows(c, needed) and all(meets(constraint, c) for constraint in constraints)]
+
+
+def allows(candidate: Candidate, needed: frozenset[str]) -> bool:
+    """Whether a node lets definitions use these privileges."""
+    return candidate.allow is None or needed <= candidate.allow
+
+
+def why_nowhere(definition: Definition, candidates: Iterable[Candidate]) -> str:
+    """In words for people, why no node may take an instance of this definition; "" if one may."""
+    there = list(candidates)
+    if not there:
+        return "no node is ready"
+    if able(definition, there):
+        return ""
+    needed = definition.container.privileges
+    allowing = [candidate for candidate in there if allows(candidate, needed)]
+    if not allowing:
+        names = ",".join(sorted(needed))
+        return f"no node allows {names}: start an agent with --allow {names}, or change the definition"
+    return f"no node meets {', '.join(constraint.write() for constraint in definition.placement.constraints)}"
 
 
 def room(definition: Definition, candidates: Iterable[Candidate]) -> dict[str, float]:

@@ -75,7 +75,7 @@ def _is_title(situation: Situation, definition: Definition, container: Container
         container.status is Status.EXITED
         and container.definition == definition.digest
         and not here.cordoned
-        and bool(able(definition, [Candidate(here.node, here.labels, 0)]))
+        and bool(able(definition, [Candidate(here.node, here.labels, 0, allow=here.allow)]))
         and tries.count <= 1
         and tries.retry_at <= now
     )

@@ -18,7 +18,7 @@ class Here:
     """
     This node. ``lease`` is the one it holds for certain (0: none); ``in_touch`` says that the mirror follows etcd
     and nothing is in doubt; ``cluster`` and ``revision`` say which etcd, how far; ``cordoned`` that it takes no more
-    instances.
+    instances; ``allow`` are the privileges that definitions may use here (None: all).
     """
 
     node: str
@@ -29,6 +29,7 @@ class Here:
     revision: int = 0
     labels: Mapping[str, str] = field(factory=dict)
     cordoned: bool = False
+    allow: frozenset[str] | None = None
 
     @property
     def may_claim(self) -> bool:

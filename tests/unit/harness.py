@@ -70,6 +70,7 @@ def settings(node: str, state_dir: Path, **changed: Any) -> Settings:
         "lease_ttl": 6,
         "prefix": KEYS.prefix,
         "label": {},
+        "allow": frozenset(),
         "docker_workers": 2,
         "cpuprofile": None,
         "embedded_etcd": False,

@@ -355,6 +355,17 @@ class ContainerTests(CarryOutCase):
         self.fails(CreateContainer(FIRST, WEB_1, (), 40), EngineRefused)
         self.assertEqual(len(self.host.of(WEB)[1]), 1)
 
+    def test_create_not_allowed(self) -> None:
+        """What needs a privilege that this node does not give is not even asked of the Engine."""
+        wish = definition(Container={"Binds": ["/:/host"]})
+        self.here = evolve(self.here, allow=frozenset({"privileged"}))
+        error = self.fails(CreateContainer(FIRST, wish, (), 40), EngineRefused)
+        self.assertIn("--allow binds", error)
+        self.assertEqual(self.engine.bodies, [])
+        self.here = evolve(self.here, allow=frozenset({"binds"}))
+        self.do(CreateContainer(FIRST, wish, (), 40))
+        self.assertEqual(len(self.engine.bodies), 1)
+
     def test_start(self) -> None:
         """A started container is known to run at once."""
         created = self.create()

@@ -87,7 +87,12 @@ class SituationTests(GatherCase):
         self.cluster.add("b")
         self.cluster.define(definition(instances=2))
         self.cluster.advance(1)
-        host: dict[str, Any] = {"memory": 8 << 30, "cpus": 4, "images": frozenset({mark("web:1")})}
+        host: dict[str, Any] = {
+            "memory": 8 << 30,
+            "cpus": 4,
+            "images": frozenset({mark("web:1")}),
+            "allow": frozenset(),
+        }
         expected = (Candidate("a", {"zone": "x"}, 1, **host), Candidate("b", {}, 1, **host))
         self.assertEqual(self.situation().candidates, expected)
         self.cluster.store.put(KEYS.cordon("b"), b"{}")

@@ -73,7 +73,7 @@ class PsTests(ShowTestCase):
                 ["INSTANCE", "NODE", "STATE", "HEALTHY", "PORTS", "STARTED", "REASON"],
                 ["1.web.myapp", "n1", "running", "yes", "32768->8080/tcp", "2023-11-14 22:13:20Z", "-"],
                 ["2.web.myapp", "n2", "backing-off", "no", "-", "-", "exit code 1"],
-                ["3.web.myapp", "-", "waiting", "no", "-", "-", "no node has claimed it"],
+                ["3.web.myapp", "-", "waiting", "no", "-", "-", "no node is ready"],
                 [
                     "10.web.myapp",
                     "n1",
@@ -118,17 +118,21 @@ class NodesTests(ShowTestCase):
 
     def test_table(self) -> None:
         """A node shows its addresses, its labels, its claims, if it may be given instances, if it is cordoned."""
-        record = NodeRecord(("192.0.2.1", "2001:db8::1"), {"zone": "a", "disk": "ssd"}, "1.0")
+        record = NodeRecord(
+            ("192.0.2.1", "2001:db8::1"), {"zone": "a", "disk": "ssd"}, "1.0", allow=("binds", "runtime")
+        )
         self.store.put(KEYS.node("n1"), record.encode())
         self.store.put(KEYS.node("n2"), NodeRecord(ready=False).encode())
+        self.store.put(KEYS.node("n3"), NodeRecord(allow=()).encode())
         self.store.put(KEYS.cordon("n2"), b"{}")
         self.claim(1, RUNNING)
         self.assertEqual(
             self.cells("nodes"),
             [
-                ["NODE", "READY", "ADDRESSES", "INSTANCES", "CORDONED", "LABELS", "VERSION"],
-                ["n1", "yes", "192.0.2.1,2001:db8::1", "1", "no", "disk=ssd,zone=a", "1.0"],
-                ["n2", "no", "-", "0", "yes", "-", "-"],
+                ["NODE", "READY", "ADDRESSES", "INSTANCES", "CORDONED", "LABELS", "ALLOWS", "VERSION"],
+                ["n1", "yes", "192.0.2.1,2001:db8::1", "1", "no", "disk=ssd,zone=a", "binds,runtime", "1.0"],
+                ["n2", "no", "-", "0", "yes", "-", "all", "-"],
+                ["n3", "yes", "-", "0", "no", "-", "-", "-"],
             ],
         )
 
@@ -229,5 +233,5 @@ class TableTests(ShowTestCase):
         """A table of nothing is its header."""
         self.assertEqual(
             command_line(self.store, "nodes"),
-            Outcome(0, "NODE   READY   ADDRESSES   INSTANCES   CORDONED   LABELS   VERSION\n", ""),
+            Outcome(0, "NODE   READY   ADDRESSES   INSTANCES   CORDONED   LABELS   ALLOWS   VERSION\n", ""),
         )

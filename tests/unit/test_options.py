@@ -15,6 +15,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from daprdockr.address import default_address
 from daprdockr.etcd.address import Endpoint
 from daprdockr.model.errors import BadInput
+from daprdockr.model.privileges import PRIVILEGES
 from daprdockr.options import FLAGS, PARAMETERS, Options, short_host_name
 from daprdockr.settings import Settings
 
@@ -36,6 +37,7 @@ REFUSED = {
     "--lease-ttl": ["1", "0", "-6", "6.5", "x", "", "99999"],
     "--prefix": ["daprdockr", "/", "/a/", "/a b", "/" + "a" * 64],
     "--label": ["x", "=a", "a=", "a=b c", "a==b"],
+    "--allow": ["", "root", "privileged,", "all,binds", "none,binds"],
     "--docker-workers": ["0", "257", "many"],
     "--cpuprofile": ["", "/no/such/directory/profile", "/"],
     "--etcd-ca": ["/no/such/file"],
@@ -65,9 +67,14 @@ class DefaultTests(SynchronousTestCase):
         self.assertEqual(settings.api, ("127.0.0.1", 5080))
         self.assertEqual(settings.state_dir, Path("/var/lib/daprdockr"))
         self.assertEqual((settings.lease_ttl, settings.docker_workers), (6, 8))
-        self.assertEqual((settings.prefix, settings.label), ("/daprdockr", {}))
+        self.assertEqual((settings.prefix, settings.label, settings.allow), ("/daprdockr", {}, frozenset()))
         self.assertIsNone(settings.cpuprofile)
         self.assertFalse(settings.embedded_etcd or settings.ephemeral)
+
+    def test_privileges(self) -> None:
+        """Privileges add up over options and commas."""
+        self.assertEqual(read("--allow", "binds,privileged", "--allow", "binds").allow, {"binds", "privileged"})
+        self.assertEqual(read("--allow", "all").allow, set(PRIVILEGES))
 
     def test_forwarding_is_private(self) -> None:
         """Names are forwarded for loopback and private addresses, and for no others."""

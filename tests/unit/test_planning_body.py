@@ -60,6 +60,8 @@ class BodyTests(SynchronousTestCase):
                 "Hostname": "1.web.myapp",
                 "HostConfig": {
                     "LogConfig": {"Type": "json-file", "Config": {"max-size": "10m", "max-file": "3"}},
+                    "PidsLimit": 4096,
+                    "SecurityOpt": ["no-new-privileges"],
                     "Binds": [],
                     "PortBindings": {},
                     "RestartPolicy": {"Name": "no"},
@@ -79,6 +81,15 @@ class BodyTests(SynchronousTestCase):
         self.assertEqual(body(Memory=64)["HostConfig"]["MemorySwap"], 64)
         self.assertEqual(body(Memory=64, MemorySwap=128)["HostConfig"]["MemorySwap"], 128)
         self.assertNotIn("MemorySwap", body(Memory=0)["HostConfig"])
+
+    def test_no_new_privileges(self) -> None:
+        """No setuid program raises anybody's rights, unless the definition says that it may."""
+        self.assertEqual(
+            body(SecurityOpt=["label=disable"])["HostConfig"]["SecurityOpt"], ["label=disable", "no-new-privileges"]
+        )
+        for option in ("no-new-privileges=false", "no-new-privileges:true"):
+            self.assertEqual(body(SecurityOpt=[option])["HostConfig"]["SecurityOpt"], [option])
+        self.assertEqual(body(PidsLimit=-1)["HostConfig"]["PidsLimit"], -1)
 
     def test_volumes(self) -> None:
         """A path alone is an anonymous volume; what has a colon is a bind, beside those given as binds."""

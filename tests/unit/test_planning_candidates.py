@@ -13,7 +13,7 @@ from daprdockr.model.entries import Entry, Listing
 from daprdockr.model.keys import Keys
 from daprdockr.model.names import InstanceName
 from daprdockr.model.records import ClaimRecord, NodeRecord
-from daprdockr.planning.candidates import Candidate, candidates, mark
+from daprdockr.planning.candidates import Candidate, able, candidates, mark, why_nowhere
 from tests.unit.situations import WEB, definition
 
 KEYS = Keys()
@@ -54,6 +54,34 @@ class CandidatesTests(SynchronousTestCase):
         """The images that are there are told by their marks."""
         (found,) = candidates(cluster(node("a", images=(mark("web:1"),))))
         self.assertIn(mark("web:1"), found.images)
+
+
+class PrivilegesTests(SynchronousTestCase):
+    """A definition that needs privileges goes to nodes that allow them."""
+
+    wish = definition(Container={"Privileged": True, "Binds": ["/srv:/srv"]}, Placement={"Constraints": ["zone == x"]})
+
+    def seen(self, **allowed: Any) -> tuple[Candidate, ...]:
+        return candidates(cluster(*(node(name, allow=allow, labels={"zone": name}) for name, allow in allowed.items())))
+
+    def test_allowed(self) -> None:
+        """Only who allows all of them may take it; an older agent, which does not say, allows all."""
+        seen = self.seen(x=("binds", "privileged", "runtime"))
+        self.assertEqual([one.name for one in able(self.wish, seen)], ["x"])
+        self.assertEqual([one.name for one in able(self.wish, self.seen(x=None))], ["x"])
+        for too_little in ((), ("binds",), ("privileged",)):
+            self.assertEqual(able(self.wish, self.seen(x=too_little)), [])
+        self.assertEqual(len(able(definition(), self.seen(x=(), y=()))), 2)
+
+    def test_why_nowhere(self) -> None:
+        """A person reads what is missing, and what to do."""
+        self.assertEqual(why_nowhere(self.wish, ()), "no node is ready")
+        self.assertEqual(why_nowhere(self.wish, self.seen(x=None)), "")
+        self.assertEqual(
+            why_nowhere(self.wish, self.seen(x=("binds",), y=())),
+            "no node allows binds,privileged: start an agent with --allow binds,privileged, or change the definition",
+        )
+        self.assertEqual(why_nowhere(self.wish, self.seen(y=None)), "no node meets zone == x")
 
 
 class MarkTests(SynchronousTestCase):
