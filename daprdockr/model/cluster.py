@@ -241,13 +241,14 @@ class Cluster:
         self.layout.touch(name)
 
     def _set_cordon(self, node: str, change: Change) -> None:
+        """A cordon that cannot be read is one, for somebody wished it: placement must notice before it is refused."""
+        self.layout.touch(node)
         self.cordoned.discard(node)
         self.draining.discard(node)
         if isinstance(change, Entry):
             self.cordoned.add(node)
             if asks_to_drain(change.value):
                 self.draining.add(node)
-        self.layout.touch(node)
 
 
 def _identity(change: Change) -> int:

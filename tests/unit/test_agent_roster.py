@@ -29,7 +29,7 @@ VALUES: dict[str, list[bytes]] = {
     KEYS.successor(FIRST): [ClaimRecord("b").encode()],
     KEYS.node("a"): [NodeRecord(memory=1000).encode(), NodeRecord(memory=1000, ready=False).encode(), b"[]"],
     KEYS.node("b"): [NodeRecord(memory=size).encode() for size in (1000, 2000)],
-    KEYS.cordon("a"): [b""],
+    KEYS.cordon("a"): [b"", b"{unreadable"],
     KEYS.cordon("never-there"): [b""],
 }
 WRITES = st.sampled_from([Delete(key) for key in VALUES] + [Put(key, v) for key in VALUES for v in VALUES[key]])
@@ -48,6 +48,13 @@ class RosterTests(SynchronousTestCase):
         for operation in operations:
             self.store.commit([], [operation])
         self.cluster.replace(self.store.list(KEYS.root))
+
+    def test_cordon_that_can_not_be_read(self) -> None:
+        """It counts as a cordon: somebody wished one, and ``nodes`` shows it."""
+        self.write(Put(KEYS.node("b"), NodeRecord().encode()))
+        self.assertEqual([candidate.name for candidate in self.roster()], ["b"])
+        self.write(Put(KEYS.cordon("b"), b"{unreadable"))
+        self.assertEqual((self.roster(), self.cluster.cordoned), ((), {"b"}))
 
     @given(st.lists(st.tuples(WRITES, st.booleans()), max_size=30))
     def test_as_if_worked_out_anew(self, writes: list[tuple[Put | Delete, bool]]) -> None:
