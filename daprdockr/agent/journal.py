@@ -21,6 +21,7 @@ from daprdockr.model.cluster import Changes
 from daprdockr.model.errors import EtcdError
 from daprdockr.model.events import Event
 from daprdockr.model.keys import Keys
+from daprdockr.model.names import printable
 from daprdockr.model.seams import Run, Store
 
 LIFE = 3600
@@ -53,7 +54,11 @@ class Journal(Service):
         self._last = 0
 
     def tell(self, subject: str, text: str) -> None:
-        """Note an event about ``subject`` (a service, an instance, an image, a key)."""
+        """
+        Note an event about ``subject`` (a service, an instance, an image, a key). Anybody may have chosen these texts:
+        control characters are escaped before they reach a log or a terminal.
+        """
+        subject, text = printable(subject), printable(text)
         self.log.warn("event: {subject}: {text}", subject=subject, text=text)
         self._waiting.append(Event(time=self._wall_clock(), node=self._node, subject=subject, text=text))
         self._write_soon()

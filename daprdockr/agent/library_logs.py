@@ -9,6 +9,8 @@ import logging
 
 from twisted.logger import Logger, LogLevel
 
+from daprdockr.model.names import printable
+
 _LEVELS = {
     logging.WARNING: LogLevel.warn,
     logging.ERROR: LogLevel.error,
@@ -24,7 +26,7 @@ class ToTwisted(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         level = _LEVELS.get(record.levelno, LogLevel.warn)
-        Logger(namespace=record.name).emit(level, "{text}", text=record.getMessage())
+        Logger(namespace=record.name).emit(level, "{text}", text=printable(record.getMessage()))
 
 
 def join_logs() -> None:

@@ -32,7 +32,7 @@ from daprdockr.agent.workers import Stopped
 from daprdockr.model.backoff import Backoff
 from daprdockr.model.cluster import Changes
 from daprdockr.model.errors import EngineError, EngineUnavailable, EtcdError
-from daprdockr.model.names import ServiceName
+from daprdockr.model.names import ServiceName, one_line
 from daprdockr.planning.attempts import DELAYS, NONE, Attempts
 from daprdockr.planning.plan import plan
 from daprdockr.planning.steps import CreateContainer, Lane, PullImage, StartContainer, Step
@@ -177,7 +177,7 @@ class Reconcile(Service):
     def _failed(self, step: Step, error: Exception) -> None:
         """See Note [Failed steps]."""
         now = self._reactor.seconds()
-        reason = _one_line(str(error) or type(error).__name__)
+        reason = one_line(str(error) or type(error).__name__, LONGEST_REASON)
         if isinstance(step, CreateContainer | StartContainer) and _is_fault_of_container(error):
             self._host.failed(step.instance, reason)
             self._tell(str(step.instance), f"could not {step}: {reason}")
@@ -193,12 +193,6 @@ class Reconcile(Service):
             self.log.warn("could not {step}: {reason}", step=step, reason=reason)
         else:
             self.log.failure("could not {step}", step=step)
-
-
-def _one_line(text: str) -> str:
-    """Fit for a log line, an event and a claim: the Engine passes on whatever a registry or a runtime said."""
-    line = " ".join("".join(character if character.isprintable() else " " for character in text).split())
-    return line if len(line) <= LONGEST_REASON else line[: LONGEST_REASON - 1] + "…"
 
 
 def _is_fault_of_container(error: Exception) -> bool:

@@ -9,6 +9,7 @@ from typing import BinaryIO, TextIO
 from attrs import frozen
 
 from daprdockr.model.errors import BadInput
+from daprdockr.model.names import printable
 from daprdockr.model.reading import MAX_DOCUMENT
 
 _GAP = "   "
@@ -35,19 +36,14 @@ class Console:
 
     def print_table(self, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         """Columns as wide as their widest cell."""
-        cells = [[_printable(cell) for cell in row] for row in (header, *rows)]
+        cells = [[printable(cell) for cell in row] for row in (header, *rows)]
         widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
         for row in cells:
             line = _GAP.join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
             print(line.rstrip(), file=self.stdout)
 
     def say(self, line: str) -> None:
-        print(_printable(line), file=self.stdout)
+        print(printable(line), file=self.stdout)
 
     def complain(self, line: str) -> None:
-        print(f"daprdockrcmd: {_printable(line)}", file=self.stderr)
-
-
-def _printable(text: str) -> str:
-    """The text on one line: whatever moves the cursor or is half a character is escaped."""
-    return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)
+        print(f"daprdockrcmd: {printable(line)}", file=self.stderr)

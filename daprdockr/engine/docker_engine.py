@@ -24,7 +24,7 @@ from twisted.logger import Logger
 
 from daprdockr.engine import answers, execution
 from daprdockr.engine.clients import Clients
-from daprdockr.engine.failures import FOREIGN, asking, one_line, pull_failure
+from daprdockr.engine.failures import FOREIGN, asking, pull_failure
 from daprdockr.engine.stream import DockerEvents
 from daprdockr.model.errors import (
     BadInput,
@@ -36,7 +36,7 @@ from daprdockr.model.errors import (
     PullFailed,
 )
 from daprdockr.model.host import LABEL_NODE, ContainerState, Image, Inventory
-from daprdockr.model.names import shorten
+from daprdockr.model.names import one_line, shorten
 
 _PULL_SILENCE = 120.0
 

@@ -23,12 +23,11 @@ from daprdockr.model.errors import (
     ImageAbsent,
     PullFailed,
 )
-from daprdockr.model.names import shorten
+from daprdockr.model.names import one_line, shorten
 
 FOREIGN = (DockerException, StreamParseError, RequestException, HTTPError, OSError)
 """All that docker-py lets through: its own errors, those of requests, and, while it streams, those below."""
 
-_MAX_TEXT = 300
 # "Bind for 0.0.0.0:80 failed: port is already allocated", "listen tcp4 0.0.0.0:80: bind: address already in use",
 # and since Engine 27 "failed to bind host port 0.0.0.0:80/tcp: address already in use".
 _PORT_TAKEN = re.compile(
@@ -80,9 +79,3 @@ def pull_failure(error: BaseException, reference: str) -> EngineError:
     else:
         return classed(error, f"pull {shorten(reference)}")
     return PullFailed(f"{shorten(reference)} could not be pulled: {one_line(text)}")
-
-
-def one_line(text: str) -> str:
-    """White space collapsed, cut at a length that suits a log line."""
-    line = " ".join(text.split())
-    return line if len(line) <= _MAX_TEXT else line[: _MAX_TEXT - 1] + "…"

@@ -15,6 +15,7 @@ from typing import Any
 from daprdockr.etcd.address import Access
 from daprdockr.etcd.stubs import grpc
 from daprdockr.model.errors import EtcdError, EtcdHistoryLost, EtcdRefused, EtcdUnavailable
+from daprdockr.model.names import one_line
 
 _Code = grpc.StatusCode
 
@@ -81,9 +82,3 @@ def details_of(error: Any) -> str:
     """What etcd or gRPC said, on one bounded line."""
     said = error.details() or error.code().name.lower().replace("_", " ")
     return one_line(said.removeprefix("etcdserver: "))
-
-
-def one_line(text: str, limit: int = 300) -> str:
-    """Foreign text for a one-line message: white space folded, control characters out, cut at ``limit``."""
-    folded = "".join(letter for letter in " ".join(text.split()) if letter.isprintable())
-    return folded if len(folded) <= limit else folded[: limit - 1] + "…"

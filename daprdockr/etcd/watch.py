@@ -14,11 +14,12 @@ from collections.abc import Iterator
 from typing import Any
 
 from daprdockr.etcd.conversions import prefix_range, to_change
-from daprdockr.etcd.errors import classed, one_line
+from daprdockr.etcd.errors import classed
 from daprdockr.etcd.session import Session
 from daprdockr.etcd.stubs import WatchCreateRequest, WatchRequest, grpc
 from daprdockr.model.entries import Batch
 from daprdockr.model.errors import EtcdHistoryLost, EtcdRefused, EtcdUnavailable
+from daprdockr.model.names import one_line
 
 
 class EtcdWatch:

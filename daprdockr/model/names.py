@@ -46,6 +46,17 @@ def shorten(value: object, limit: int = 60) -> str:
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
+def printable(text: str) -> str:
+    """The text with each character escaped that moves a cursor, switches a colour or is half a character."""
+    return text if text.isprintable() else "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+
+
+def one_line(text: str, limit: int = 300) -> str:
+    """Foreign text for a message: white space collapsed, other control characters left out, cut at ``limit``."""
+    line = "".join(letter for letter in " ".join(text.split()) if letter.isprintable())
+    return line if len(line) <= limit else line[: limit - 1] + "…"
+
+
 @frozen(order=True)
 class ServiceName:
     """A service of a group; written ``<service>.<group>``, as in ``web.myapp``."""

@@ -28,7 +28,7 @@ class LineSplitter:
         for line in lines:
             self._tell(line)
         while len(self._rest) > MAX_LINE:
-            self.tell(self._rest[:MAX_LINE].decode("utf-8", "replace"))
+            self.tell(_text(self._rest[:MAX_LINE]))
             self._rest = self._rest[MAX_LINE:]
 
     def end(self) -> None:
@@ -39,7 +39,13 @@ class LineSplitter:
 
     def _tell(self, line: bytes) -> None:
         for start in range(0, len(line) or 1, MAX_LINE):
-            self.tell(line[start : start + MAX_LINE].decode("utf-8", "replace"))
+            self.tell(_text(line[start : start + MAX_LINE]))
+
+
+def _text(line: bytes) -> str:
+    """A child may write what others sent it: no control character of that reaches a log."""
+    text = line.decode("utf-8", "replace")
+    return text if text.isprintable() else "".join(letter if letter.isprintable() else "\ufffd" for letter in text)
 
 
 @frozen

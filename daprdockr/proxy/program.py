@@ -26,7 +26,7 @@ from twisted.internet.protocol import ProcessProtocol
 from twisted.python.failure import Failure
 
 from daprdockr.model.errors import ProxyError
-from daprdockr.model.names import shorten
+from daprdockr.model.names import one_line, shorten
 
 MAX_OUTPUT = 64 * 1024
 """Bytes of output that are kept of one run."""
@@ -132,7 +132,7 @@ def arguments(directory: Path, configuration: Path, version: tuple[int, int, int
 def reason_in(output: str) -> str:
     """Why nginx gave up, from what it wrote: its first emergency, without time and pid; empty if there is none."""
     found = _REASON.search(output)
-    return found.group(1).strip() if found else ""
+    return one_line(found.group(1), MAX_OUTPUT) if found else ""
 
 
 def gave_up(output: str) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from twisted.logger import capturedLogs
+from twisted.logger import capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.agent.journal import LIFE, MOST_WAITING, Journal
@@ -77,6 +77,15 @@ class WritingTests(JournalCase):
         """A value in etcd that can not be read is told of, by its key."""
         self.started().on_changes(Changes(broken=(Broken("/daprdockr/services/myapp/web", "not JSON", 3),)))
         self.assertEqual(self.texts, ["can not be read: not JSON"])
+
+    def test_control_characters(self) -> None:
+        """Keys and reasons that others chose reach neither the log nor etcd with control characters in them."""
+        key = "/daprdockr/services/myapp/\x1b]0;owned\x07\udcff"
+        with capturedLogs() as logged:
+            self.started().on_changes(Changes(broken=(Broken(key, "no \x1b[31mJSON\n", 3),)))
+        for event in [*(formatEvent(event) for event in logged), *self.texts]:
+            self.assertTrue(event.isprintable(), event)
+        self.assertIn("owned", formatEvent(logged[0]))
 
     def test_before_the_start(self) -> None:
         """What is told before the journal runs is written when it does."""

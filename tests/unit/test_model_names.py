@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.model.errors import BadInput
-from daprdockr.model.names import MAX_INSTANCES, InstanceName, ServiceName, check_label, shorten
+from daprdockr.model.names import MAX_INSTANCES, InstanceName, ServiceName, check_label, one_line, printable, shorten
 from tests.strategies import INSTANCE_NAMES, SERVICE_NAMES
 
 BAD_LABELS = ("", "Web", "-web", "web-", "we_b", "a/b", "a.b", "x" * 64, "x" * 80, "wéb", "web\n", " web", "٣", None, 7)
@@ -77,6 +77,25 @@ class InstanceNameTests(SynchronousTestCase):
         """Instances sort by group, service and number, so that 10 comes after 9."""
         names = [InstanceName.parse(text) for text in ("10.web.b", "9.web.b", "1.web.a", "1.api.b")]
         self.assertEqual([str(name) for name in sorted(names)], ["1.web.a", "1.api.b", "9.web.b", "10.web.b"])
+
+
+class ForeignTextTests(SynchronousTestCase):
+    @given(st.text())
+    def test_printable(self, text: str) -> None:
+        """Nothing that moves a cursor is left, and what was printable is untouched."""
+        self.assertTrue(printable(text).isprintable())
+        if text.isprintable():
+            self.assertEqual(printable(text), text)
+
+    @given(st.text(), st.integers(1, 50))
+    def test_one_line(self, text: str, limit: int) -> None:
+        """One line, without control characters, no longer than the limit."""
+        self.assertTrue(one_line(text, limit).isprintable())
+        self.assertLessEqual(len(one_line(text, limit)), limit)
+
+    def test_words_stay(self) -> None:
+        """White space becomes single spaces, colours go."""
+        self.assertEqual(one_line(" no\n\tsuch\x1b[31m image "), "no such[31m image")
 
 
 class ShortenTests(SynchronousTestCase):

@@ -39,6 +39,13 @@ class LineSplitterTests(SynchronousTestCase):
         LineSplitter(told.append).feed(b"\xff\n")
         self.assertEqual(told, ["\ufffd"])
 
+    def test_control_characters(self) -> None:
+        """What moves a cursor or switches a colour is replaced, however a child came by it."""
+        told: list[str] = []
+        LineSplitter(told.append).feed(b'"GET /\x1b[2J\x9b31m HTTP/1.1"\r\n')
+        self.assertTrue(told[0].isprintable(), told[0])
+        self.assertIn("[2J", told[0])
+
     @given(st.lists(st.binary(max_size=3 * MAX_LINE), max_size=6))
     def test_bounded(self, chunks: list[bytes]) -> None:
         """No line is longer than the bound, nothing but line ends is lost, and little is held back."""
