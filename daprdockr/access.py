@@ -19,9 +19,9 @@ ETCD_PARAMETERS = (
         default="http://localhost:5001,http://localhost:5002,http://localhost:5003",
         variable="ETCD_HOSTS",
     ),
-    Parameter("etcd-ca", "FILE", "certificate authority of https:// endpoints"),
-    Parameter("etcd-cert", "FILE", "our own certificate, if etcd asks for one"),
-    Parameter("etcd-key", "FILE", "the key of --etcd-cert"),
+    Parameter("etcd-ca", "FILE", "certificate authority of https:// endpoints", variable="ETCD_CA"),
+    Parameter("etcd-cert", "FILE", "our own certificate, if etcd asks for one", variable="ETCD_CERT"),
+    Parameter("etcd-key", "FILE", "the key of --etcd-cert", variable="ETCD_KEY"),
     Parameter("etcd-user", "NAME", "our user, if etcd has authentication enabled"),
     Parameter("etcd-password-file", "FILE", "file whose first line is the password of --etcd-user"),
 )
