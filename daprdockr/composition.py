@@ -17,6 +17,7 @@ from functools import cached_property
 from twisted.application.internet import TCPServer
 from twisted.application.service import Service
 
+from daprdockr.agent.bounded_site import BoundedSite
 from daprdockr.agent.carry_out import CarryOut
 from daprdockr.agent.claim_steps import ClaimSteps
 from daprdockr.agent.container_steps import ContainerSteps
@@ -26,7 +27,7 @@ from daprdockr.agent.gather import Gather
 from daprdockr.agent.guard_process import GuardProcess, guard_process
 from daprdockr.agent.guarded import Guarded
 from daprdockr.agent.health import HealthChecks
-from daprdockr.agent.healthz import QuietSite, api
+from daprdockr.agent.healthz import api
 from daprdockr.agent.heartbeat import Heartbeat
 from daprdockr.agent.host import Host, Listening
 from daprdockr.agent.journal import Journal
@@ -86,7 +87,7 @@ class Composition(Edges):
         if self.settings.api is None:
             return None
         address, port = self.settings.api
-        site = QuietSite(api(self.troubles), reactor=self.reactor)
+        site = BoundedSite(api(self.troubles), reactor=self.reactor)
         return TCPServer(port, site, interface=address, reactor=self.reactor)
 
     def troubles(self) -> list[str]:

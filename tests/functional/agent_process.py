@@ -90,6 +90,12 @@ class AgentProcess:
             raise AssertionError(f"the agent ended:\n{self.log[-3000:]}")
         return self.curl("", f"http://127.0.0.1:{self.api_port}/healthz") == "ok\n"
 
+    def resident(self) -> int:
+        """Its resident memory in bytes."""
+        assert self._process is not None
+        status = Path(f"/proc/{self._process.pid}/status").read_text()
+        return int(status.partition("VmRSS:")[2].split()[0]) * 1024
+
     def kill(self) -> None:
         """End it as a crash would."""
         assert self._process is not None

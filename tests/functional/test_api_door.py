@@ -1,0 +1,45 @@
+"""The API port of a real agent, under load that nobody should send: the agent stays as small and as well as it was."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+
+from twisted.trial.unittest import TestCase
+
+from tests.functional.agent_process import AgentProcess
+from tests.functional.docker_engine import engine_url
+from tests.functional.etcd_members import missing, shared
+
+CHUNK, CHUNKS = b"a=b&" * 16384, 4096
+"""A form of 256 MiB, of which twisted.web would make a dictionary."""
+
+
+class ApiDoorTests(TestCase):
+    timeout = 120
+    skip = missing()
+
+    def setUp(self) -> None:
+        self.agent = AgentProcess(shared().urls, engine_url())
+        self.addCleanup(self.agent.close)
+        self.agent.start()
+
+    def test_large_form(self) -> None:
+        """A large form, beside clients that say nothing, costs no memory, no file and no beat."""
+        idle = [self.connected() for _ in range(100)]
+        before = self.agent.resident()
+        head = "POST /healthz HTTP/1.1\r\nHost: a\r\nContent-Type: application/x-www-form-urlencoded\r\n"
+        with self.connected() as client, contextlib.suppress(OSError):
+            client.sendall(f"{head}Content-Length: {len(CHUNK) * CHUNKS}\r\n\r\n".encode())
+            for _ in range(CHUNKS):
+                client.sendall(CHUNK)
+            client.recv(1)
+        self.assertTrue(self.agent.is_well())
+        self.assertLess(self.agent.resident() - before, 16 << 20)
+        for warning in ("no heartbeat", "has ended", "Traceback"):
+            self.assertNotIn(warning, self.agent.log)
+        for client in idle:
+            client.close()
+
+    def connected(self) -> socket.socket:
+        return socket.create_connection(("127.0.0.1", self.agent.api_port), timeout=5)
