@@ -16,6 +16,10 @@ Note [Deaths]
     look finds it running has another time of start than before; without counting that, it would be started again at
     once and for ever. "We were stopping it" is over when it is started again. What is counted ends with the service:
     one that is defined later under its name begins anew, and nobody takes this node for one on which it fails.
+
+    The exit status of a signal is no proof of a kill from outside, for a program can give itself that status; and a
+    container that is removed while it runs leaves no exit status at all. So both count as kills, and kills are only
+    spared the first few times: ``attempts.SPARED``.
 """
 
 from __future__ import annotations
@@ -35,7 +39,7 @@ from daprdockr.model.errors import EngineError
 from daprdockr.model.host import ContainerState, Image, Inventory
 from daprdockr.model.names import InstanceName, ServiceName
 from daprdockr.model.seams import Engine, Run
-from daprdockr.planning.attempts import NONE, Attempts
+from daprdockr.planning.attempts import BRIEF, NONE, Attempts
 
 LIST_INTERVAL = 30.0
 """Seconds between two full lists. Events come sooner; this finds what they missed."""
@@ -47,7 +51,7 @@ ATTEMPTS_KEPT = 600.0
 """Seconds after which a failure that was not followed by another is forgotten."""
 
 KILLED = (128 + signal.SIGKILL, 128 + signal.SIGTERM)
-"""The exit statuses of a container that a signal from outside ended."""
+"""The exit statuses of a container that a signal from outside may have ended."""
 
 
 class Listening(Protocol):
@@ -222,16 +226,18 @@ class Host(Service):
         """A container is gone."""
         self._looks += 1
         self._looked[container] = self._looks
-        self._stopping.discard(container)
         state = self._containers.pop(container, None)
         if state is not None:
             if state.running:
                 self.log.warn("container {id} of {instance} is gone", id=container[:12], instance=state.instance)
+                if container not in self._stopping:
+                    self._count(state.instance, "its container was removed by somebody", BRIEF, killed=True)
             self._index(state.instance)
+        self._stopping.discard(container)
 
     def failed(self, instance: InstanceName, reason: str) -> None:
         """A container of the instance could not be created or started."""
-        self.attempts[instance] = self._once_more(self.attempts.get(instance, NONE), reason)
+        self._count(instance, reason)
 
     def forget_attempts(self, service: ServiceName) -> None:
         """A service is no more: see Note [Deaths]."""
@@ -252,9 +258,12 @@ class Host(Service):
         how = "out of memory" if state.oom_killed else f"exit status {state.exit_code}"
         lived = max(0.0, state.finished - state.started)
         self.log.warn("container {id} of {instance} died: {how}", id=state.id[:12], instance=state.instance, how=how)
-        before = self.attempts.get(state.instance, NONE)
         killed = state.exit_code in KILLED and not state.oom_killed
-        self.attempts[state.instance] = self._once_more(before, f"died: {how}", after=lived, killed=killed)
+        self._count(state.instance, f"died: {how}", after=lived, killed=killed)
+
+    def _count(self, instance: InstanceName, reason: str, after: float = 0.0, killed: bool = False) -> None:
+        before = self.attempts.get(instance, NONE)
+        self.attempts[instance] = self._once_more(before, reason, after, killed)
 
     def _once_more(self, before: Attempts, reason: str, after: float = 0.0, killed: bool = False) -> Attempts:
         return before.failed(self._reactor.seconds(), reason, after, killed, chance=self._chance())

@@ -22,14 +22,21 @@ SETTLED = 2.0
 BRIEF = 0.5
 """One that lived shorter than this failed, whoever ended it."""
 
+SPARED = 3
+"""
+So many deaths in a row, with no steady run between them, may look like a kill from outside and cost nothing. A program
+that ends itself with the exit status of a signal looks the same, and must not be started again without a pause.
+"""
+
 
 @frozen
 class Attempts:
-    """``count`` failures in a row; not again before ``retry_at``."""
+    """``count`` failures in a row, after ``spared`` deaths that cost nothing; not again before ``retry_at``."""
 
     count: int = 0
     retry_at: float = 0.0
     reason: str = ""
+    spared: int = 0
 
     def failed(
         self,
@@ -43,15 +50,18 @@ class Attempts:
         """
         One more failure at ``now``, ``after`` seconds from its start.
 
-        The delay counts from that start. The first failure costs none, nor does one after a steady run, nor the end of
-        a container that somebody ``killed`` from outside: that says nothing about the container.
+        The delay counts from that start. The first failure costs none, nor does one after a steady run, nor, up to
+        ``SPARED`` times, the end of a container that somebody seems to have ``killed`` from outside: that says nothing
+        about the container.
 
         :param chance: a random number in [0, 1), so that many that failed together are not tried again together.
         """
-        fresh = after >= STEADY or (killed and after >= BRIEF)
-        before = 0 if fresh else self.count
+        steady = after >= STEADY
+        spared = 0 if steady else self.spared
+        spare = killed and BRIEF <= after < STEADY and spared < SPARED
+        before = 0 if steady or spare else self.count
         delay = delays.delay(before, chance) if before else 0.0
-        return Attempts(count=before + 1, retry_at=now - after + delay, reason=reason)
+        return Attempts(count=before + 1, retry_at=now - after + delay, reason=reason, spared=spared + spare)
 
 
 NONE = Attempts()

@@ -297,12 +297,46 @@ class DeathTests(HostCase):
         self.assertEqual(self.host.attempts[FIRST].count, 1)
 
     def test_killed(self) -> None:
-        """A container that somebody killed from outside is started again without delay, each time."""
-        for _ in range(3):
-            end = self.ended(1, exit_code=137)
+        """A container that somebody seems to have killed from outside is started again without delay a few times."""
+        for status in (137, 143, 137):
+            end = self.ended(1, exit_code=status)
             self.host.update(end)
             self.again(end)
         self.assertEqual(self.host.attempts[FIRST].count, 1)
+
+    def test_ends_itself_with_the_status_of_a_signal(self) -> None:
+        """A program that ends again and again with exit status 137 or 143 is started ever more seldom."""
+        for status in (137, 143):
+            with self.subTest(status=status):
+                self.host.attempts.clear()
+                starts = self.starts_in(60.0, lived=0.6, exit_code=status)
+                self.assertLess(starts, 12)
+
+    def starts_in(self, seconds: float, lived: float, **end: Any) -> int:
+        """How often a container that always ends like this is started."""
+        until, starts = self.clock.seconds() + seconds, 0
+        while self.clock.seconds() < until:
+            starts += 1
+            self.clock.advance(lived)
+            ended = self.ended(lived, **end)
+            self.host.update(ended)
+            self.clock.advance(max(0.0, self.delay()))
+            self.again(ended)
+        return starts
+
+    def test_removed_again_and_again(self) -> None:
+        """A container that somebody removes as soon as it runs is created ever more seldom, and the reason is told."""
+        for number in range(6):
+            self.host.update(evolve(self.one, id=f"c{number}", started=20.0 + number))
+            self.host.forget(f"c{number}")
+        self.assertEqual(self.host.attempts[FIRST].reason, "its container was removed by somebody")
+        self.assertGreater(self.delay(), 0.5)
+
+    def test_removed_by_us(self) -> None:
+        """The removal of a container that we stopped is no death."""
+        self.host.stopping(self.one.id)
+        self.host.forget(self.one.id)
+        self.assertEqual(self.host.attempts, {})
 
     def test_out_of_memory(self) -> None:
         """One that the kernel killed for want of memory was not killed from outside."""

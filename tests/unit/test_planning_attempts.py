@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from daprdockr.planning.attempts import BRIEF, DELAYS, NONE, STEADY
+from daprdockr.planning.attempts import BRIEF, DELAYS, NONE, SPARED, STEADY
 
 
 class AttemptsTests(SynchronousTestCase):
@@ -32,6 +32,16 @@ class AttemptsTests(SynchronousTestCase):
         self.assertEqual((killed.count, killed.retry_at <= 100.0), (1, True))
         brief = failing.failed(100.0, "killed", after=BRIEF / 2, killed=True)
         self.assertEqual((brief.count, brief.retry_at > 100.0), (4, True))
+
+    def test_killed_again_and_again(self) -> None:
+        """A kill is spared a few times in a row; then it costs what any death costs, until a run was steady."""
+        attempts, delays = NONE, []
+        for _ in range(SPARED + 3):
+            attempts = attempts.failed(100.0, "killed", after=BRIEF, killed=True)
+            delays.append(max(0.0, attempts.retry_at - 100.0))
+        self.assertEqual(delays, [0.0] * SPARED + [0.0, 0.5, 1.5])
+        steady = attempts.failed(200.0, "killed", after=STEADY, killed=True)
+        self.assertEqual((steady.count, steady.spared), (1, 0))
 
     def test_time_that_it_ran_counts(self) -> None:
         """The delay counts from the start of what failed."""
