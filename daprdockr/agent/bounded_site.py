@@ -35,6 +35,8 @@ class BoundedChannel(HTTPChannel):
     transport: Any
     totalHeadersSize = 16384  # noqa: N815
     maxHeaders = 100  # noqa: N815
+    MAX_LENGTH = 4096
+    """Octets of a line. Python makes no number of more than 4,300 digits, which a Content-Length might have."""
     _end: IDelayedCall | None = None
     _over = False
 

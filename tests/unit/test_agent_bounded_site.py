@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import random
 from typing import Any
 
+from twisted.internet.error import ConnectionDone
 from twisted.internet.testing import StringTransport
 from twisted.logger import capturedLogs
+from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.agent.bounded_site import LIFETIME, MOST_CONNECTIONS, BoundedSite
@@ -64,6 +67,38 @@ class BoundedSiteTests(SynchronousTestCase):
             channel.dataReceived(b"x" * 65536)
         self.assertIsNone(channel.requests[-1].content)
         self.assertEqual(channel._dataBuffer, [])
+
+    def test_absurd_length(self) -> None:
+        """A length that is no number is refused; one of too many digits ends the connection."""
+        for length, answer in (
+            (b"-1", b"HTTP/1.1 4"),
+            (b"", b"HTTP/1.1 4"),
+            (b"9" * 4000, b"HTTP/1.1 4"),
+            (b"9" * 5000, b""),
+        ):
+            got = self.answer(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: " + length + b"\r\n\r\n")
+            self.assertEqual(got[:10], answer)
+
+    def test_anything(self) -> None:
+        """Whatever octets come, in whatever pieces, one answer at most is given, and nothing is logged."""
+        seed = random.randrange(2**32)
+        chance = random.Random(seed)
+        words = [b"GET", b"POST", b" ", b"/", b"%", b"HTTP/1.1", b"\r\n", b"\n", b"\0", b"Host", b":", b"a", b"?a=%ff&"]
+        words += [
+            b"Expect: 100-continue\r\n",
+            b"Content-Length:",
+            b"Cookie: a=\xff;\r\n",
+            b"Transfer-Encoding: chunked",
+        ]
+        with capturedLogs() as logged:
+            for _ in range(1000):
+                channel, transport = self.connected()
+                for _ in range(chance.randrange(12)):
+                    channel.dataReceived(b"".join(chance.choices(words, k=chance.randrange(8))) + chance.randbytes(2))
+                channel.dataReceived(b"\r\n\r\n")
+                self.assertLessEqual(transport.value().count(b"HTTP/1.1 "), 1, f"seed {seed}")
+                channel.connectionLost(Failure(ConnectionDone()))
+        self.assertEqual(logged, [], f"seed {seed}")
 
     def test_expectation(self) -> None:
         """Nobody is told to go on with a body."""
