@@ -14,7 +14,7 @@ from daprdockr.agent.own_claims import OwnClaims
 from daprdockr.agent.probe import Target
 from daprdockr.agent.roster import Roster
 from daprdockr.agent.unanswered import Unanswered
-from daprdockr.model.host import ContainerState
+from daprdockr.model.host import ContainerState, Status
 from daprdockr.model.names import InstanceName, ServiceName
 from daprdockr.model.parts import Health
 from daprdockr.model.stored import Claim, Service
@@ -162,12 +162,12 @@ class Gather:
 
 
 def _targets(service: Service | None, containers: Mapping[int, Iterable[ContainerState]]) -> dict[str, Target]:
-    """The running containers of a service that its health check must look at, by id."""
+    """The running containers of a service that its health check must look at, by id; a paused one cannot be well."""
     if service is None or service.definition.check.type in ("none", "docker"):
         return {}
     check = service.definition.check
     running = (container for ones in containers.values() for container in ones if container.running)
-    return {container.id: _target(container, check) for container in running}
+    return {one.id: _target(one, check) for one in running if one.status is not Status.PAUSED}
 
 
 def _target(container: ContainerState, check: Health) -> Target:

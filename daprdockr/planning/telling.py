@@ -7,7 +7,7 @@ import math
 from attrs import evolve
 
 from daprdockr.model.definition import Definition
-from daprdockr.model.host import ContainerState
+from daprdockr.model.host import ContainerState, Status
 from daprdockr.model.names import InstanceName
 from daprdockr.model.records import ClaimRecord, State
 from daprdockr.planning.attempts import NONE, SETTLED
@@ -48,6 +48,8 @@ def _tell_state(situation: Situation, instance: InstanceName, definition: Defini
 
 def verdict(situation: Situation, container: ContainerState, definition: Definition, now: float) -> bool | None:
     """Whether a running container is well; None while that is not known yet."""
+    if _hindrance(container):
+        return False
     check = definition.check.type
     if check == "docker":
         return {"": False, "healthy": True, "unhealthy": False}.get(container.health)
@@ -85,8 +87,18 @@ def _before(situation: Situation, instance: InstanceName) -> ClaimRecord:
     return ClaimRecord(node=here.node, addresses=here.addresses)
 
 
+def _hindrance(container: ContainerState) -> str:
+    """
+    What keeps a running container from serving, whatever its check would find: the kernel goes on taking connections
+    for the processes of a paused one.
+    """
+    return "it is paused" if container.status is Status.PAUSED else ""
+
+
 def _complaint(container: ContainerState, definition: Definition) -> str:
     check = definition.check
+    if _hindrance(container):
+        return _hindrance(container)
     match check.type:
         case "docker":
             return (

@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any
 
+from attrs import evolve
+
 from daprdockr.model.errors import ContainerAbsent, EngineRefused, EngineUnavailable, ImageAbsent, PullFailed
 from daprdockr.model.host import (
     LABEL_CLUSTER,
@@ -67,7 +69,7 @@ class Told:
 
 class EngineContract(_Case):
     """
-    Mix in and give ``make_engine``, ``image``, ``free_port`` and ``crash``.
+    Mix in and give ``make_engine``, ``image``, ``free_port``, ``crash`` and ``pause``.
 
     ``prefix`` keeps the names and labels of one run apart from those of another on the same Engine. ``image`` is a
     reference to an image on the host that exposes TCP port 8080 and runs until it is told to stop.
@@ -91,6 +93,10 @@ class EngineContract(_Case):
 
     def crash(self, engine: Engine, container: str) -> None:
         """Kill the program of a running container behind the Engine's back."""
+        raise NotImplementedError
+
+    def pause(self, engine: Engine, container: str, paused: bool = True) -> None:
+        """Pause a container, or end its pause, behind the engine's back."""
         raise NotImplementedError
 
     def setUp(self) -> None:
@@ -319,6 +325,25 @@ class EngineContract(_Case):
         self.assertEqual(state.status, Status.EXITED)
         self.assertNotEqual(state.exit_code, 0)
         self.assertEqual(list(self.listed()), [state])
+
+    def test_paused(self) -> None:
+        """A paused container counts as running; both ends of the pause are told by events, and by lists."""
+        container = self.create("web")
+        running = self.engine.start(container)
+        told = self.listen()
+        for paused, status, event in ((True, Status.PAUSED, "pause"), (False, Status.RUNNING, "unpause")):
+            self.pause(self.engine, container, paused)
+            told.until(event, container)
+            self.assertEqual(self.state(container), evolve(running, status=status))
+            self.assertEqual([state.running for state in self.listed()], [True])
+
+    def test_stopped_while_paused(self) -> None:
+        """A paused container can be stopped."""
+        container = self.create("web")
+        self.engine.start(container)
+        self.pause(self.engine, container)
+        self.engine.stop(container, 0)
+        self.assertEqual(self.state(container).status, Status.EXITED)
 
     # Commands inside.
 

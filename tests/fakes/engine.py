@@ -145,6 +145,12 @@ class MemoryEngine:
         with self._lock:
             self._end(container, exit_code, oom_killed)
 
+    def pause(self, container: str, paused: bool = True) -> None:
+        """Somebody pauses it, or ends its pause."""
+        with self._lock:
+            self._change(container, status=Status.PAUSED if paused else Status.RUNNING)
+            self._tell("pause" if paused else "unpause", container)
+
     def judge(self, container: str, verdict: str) -> None:
         """The image's HEALTHCHECK says "healthy" or "unhealthy"."""
         with self._lock:

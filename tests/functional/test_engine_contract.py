@@ -38,9 +38,16 @@ class DockerEngineTests(EngineContract, SynchronousTestCase):
             yield port
 
     def crash(self, engine: Engine, container: str) -> None:
+        os.kill(self.client().inspect_container(container)["State"]["Pid"], signal.SIGKILL)
+
+    def pause(self, engine: Engine, container: str, paused: bool = True) -> None:
+        client = self.client()
+        (client.pause if paused else client.unpause)(container)
+
+    def client(self) -> APIClient:
         client = APIClient(base_url=docker_engine.engine_url(), version="auto")
         self.addCleanup(client.close)
-        os.kill(client.inspect_container(container)["State"]["Pid"], signal.SIGKILL)
+        return client
 
 
 class DockerEngineAbsentTests(AbsentEngineContract, SynchronousTestCase):

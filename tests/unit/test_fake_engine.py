@@ -41,6 +41,9 @@ class MemoryEngineTests(EngineContract, SynchronousTestCase):
     def crash(self, engine: Engine, container: str) -> None:
         self.host.crash(container, 137)
 
+    def pause(self, engine: Engine, container: str, paused: bool = True) -> None:
+        self.host.pause(container, paused)
+
 
 class MemoryEngineAbsentTests(AbsentEngineContract, SynchronousTestCase):
     """The contract of an Engine that does not answer, asked of the fake."""

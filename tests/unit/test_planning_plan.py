@@ -303,9 +303,12 @@ class DeathTests(PlanTestCase):
         self.assertEqual(plan(situation(claims=(STARTING,), containers=(removing,)), NOW), Plan())
 
     def test_paused(self) -> None:
-        """A container that a person paused counts as running: it is neither started nor replaced."""
+        """A container that a person paused counts as running: it is told of, and neither started nor replaced."""
         paused = container(ports=(PORT,), status=Status.PAUSED)
-        self.assertEqual(plan(situation(claims=(OURS,), containers=(paused,)), NOW), Plan())
+        seen = situation(claims=(OURS,), containers=(paused,))
+        record = running_record(RUNNING, state=State.UNHEALTHY, healthy=False, reason="it is paused")
+        self.assert_steps(seen, WriteClaim(FIRST, record, FENCE, FENCE))
+        self.assertEqual(plan(evolve(seen, claims={1: claim(record)}), NOW), Plan())
 
     def test_removed_by_a_stranger(self) -> None:
         """A container that is gone is created again, on the host ports it had."""
