@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo cluster test venv lint types unit functional packaging coverage model bench-change bench-converge bench-dns bench-failover bench-scale chaos clean
+.PHONY: help demo cluster test venv lint types unit functional packaging coverage model bench-change bench-converge bench-dns bench-failover bench-scale bench-slowness chaos clean
 
 # A root shell opened with plain "su" does not look there for dockerd and nginx.
 export PATH := $(PATH):/usr/sbin:/sbin
@@ -54,6 +54,11 @@ bench-converge: ## as root: from set to running, beside docker run and Swarm mod
 	@scripts/install-packages test
 	@$(MAKE) --silent --no-print-directory venv
 	@$(WITH_ENGINE) .test/bench-engine -- $(PYTHON) -m benchmarks.converge
+
+bench-slowness: ## as root: the repair of one service while others hang; eight minutes
+	@scripts/install-packages test
+	@$(MAKE) --silent --no-print-directory venv
+	@$(WITH_ENGINE) .test/bench-engine -- $(PYTHON) -m benchmarks.slowness
 
 bench-dns: ## as root: DNS on one core beside Knot, BIND and others; twenty minutes; ARGS="--rounds 1 --scenarios mix"
 	@scripts/install-packages bench

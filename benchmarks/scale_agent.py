@@ -41,7 +41,8 @@ class ScaleAgent(Composition):
         self.store, self.beat_store = CountingStore(group.store, around.keys, around.tally), self.beats
         self.etcd_threads, self.beat_threads = Lent(group.pools["etcd"]), Lent(group.pools["heartbeat"])
         self.docker_threads, self.stop_threads = Lent(group.pools["docker"]), Lent(group.pools["stops"])
-        self.guard_thread = Lent(group.pools["stops"])
+        self.guard_thread, self.ping_thread = Lent(group.pools["stops"]), Lent(group.pools["stops"])
+        self.pull_threads, self.check_threads = Lent(group.pools["stops"]), Lent(group.pools["stops"])
         self.engine = MemoryEngine(node=node)
         self.engine.add_image(IMAGE)
         self.probe = healthy

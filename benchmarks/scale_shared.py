@@ -11,7 +11,7 @@ Note [What agents share]
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -26,11 +26,11 @@ from daprdockr.etcd.address import Access
 from daprdockr.etcd.follow import Follower
 from daprdockr.etcd.store import EtcdStore
 from daprdockr.etcd.turn import Turn
-from daprdockr.foundation import BEAT_THREADS, CALL_TIMEOUT, ETCD_THREADS, STOP_THREADS
+from daprdockr.foundation import BEAT_THREADS, CALL_TIMEOUT, ETCD_THREADS
 from daprdockr.model.entries import Batch, Listing
 from daprdockr.model.errors import EtcdError
 from daprdockr.model.keys import Keys
-from daprdockr.model.seams import Store
+from daprdockr.model.seams import Run, Store
 from daprdockr.options import Options
 from daprdockr.settings import Settings
 
@@ -40,6 +40,9 @@ MOST_ALONE = 200
 GROUP = 25
 DOCKER_THREADS = 8
 """As by default."""
+
+STOP_THREADS = 8
+"""Fewer than an agent has: nothing that takes long happens here."""
 
 RELIST = 60.0
 """Seconds between two full lists, as by default."""
@@ -132,6 +135,13 @@ class Lent(Workers):
 
     def __call__(self, call: Callable[..., T], /, *args: Any, **kwargs: Any) -> Deferred[T]:
         return self._lender(call, *args, **kwargs)
+
+    def of(self, owner: Hashable) -> Run:
+        return self._lender.of(owner)
+
+    @property
+    def trouble(self) -> str:
+        return self._lender.trouble
 
     def startService(self) -> None:
         self.running = 1

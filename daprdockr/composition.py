@@ -20,7 +20,7 @@ from twisted.application.service import Service
 from daprdockr.agent.bounded_site import BoundedSite
 from daprdockr.agent.carry_out import CarryOut
 from daprdockr.agent.claim_steps import ClaimSteps
-from daprdockr.agent.container_steps import ContainerSteps
+from daprdockr.agent.container_steps import ContainerSteps, EngineThreads
 from daprdockr.agent.ephemeral import Ephemeral
 from daprdockr.agent.exodus import Exodus
 from daprdockr.agent.gather import Gather
@@ -37,6 +37,7 @@ from daprdockr.agent.presence import Presence
 from daprdockr.agent.probe import Probe, RealProbe
 from daprdockr.agent.profile import Profile
 from daprdockr.agent.publish import Publish
+from daprdockr.agent.pulse import Pulse
 from daprdockr.agent.reconcile import Reconcile
 from daprdockr.agent.registration import Registration
 from daprdockr.agent.unanswered import Unanswered
@@ -59,10 +60,10 @@ class Composition(Edges):
         self.cluster_changed.subscribe(self.reconcile.on_changes)
         self.services_changed.subscribe(self.guarded.on_changes)
         self.services_changed.subscribe(self.reconcile.look_at)
-        docker = [self.docker_threads, self.stop_threads, self.check_threads]
+        docker = [self.docker_threads, self.stop_threads, self.pull_threads, self.check_threads, self.ping_thread]
         threads = [self.etcd_threads, self.beat_threads, *docker, self.nginx_thread]
         edges = [self.guard_thread, self.dns, self.nginx, self.guarded, self.ephemeral]
-        loops = [self.journal, self.heartbeat, self.host, self.mirror, self.health, self.reconcile]
+        loops = [self.journal, self.heartbeat, self.host, self.pulse, self.mirror, self.health, self.reconcile]
         parts = [self.profile, self.embedded_etcd, *threads, *edges, *loops, self.api]
         return [part for part in parts if part is not None]
 
@@ -80,7 +81,7 @@ class Composition(Edges):
 
     @cached_property
     def probe(self) -> Probe:
-        return RealProbe(reactor=self.reactor, run=self.check_threads, engine=self.engine)
+        return RealProbe(reactor=self.reactor, pool=self.check_threads, engine=self.engine)
 
     @cached_property
     def api(self) -> TCPServer | None:
@@ -92,9 +93,10 @@ class Composition(Edges):
 
     def troubles(self) -> list[str]:
         """What is wrong now, a line each."""
+        pools = (self.docker_threads, self.stop_threads, self.pull_threads, self.check_threads, self.etcd_threads)
         http = self.nginx.status.reason if self.nginx is not None else ""
         loops = (self.mirror.trouble, self.heartbeat.trouble, self.host.trouble, self.guarded.trouble)
-        return [text for text in (*loops, http) if text]
+        return [text for text in (*loops, *(pool.trouble for pool in pools), http) if text]
 
     # The loops.
 
@@ -165,6 +167,10 @@ class Composition(Edges):
         )
 
     @cached_property
+    def pulse(self) -> Pulse:
+        return Pulse(reactor=self.reactor, run=self.ping_thread, engine=self.engine, host=self.host)
+
+    @cached_property
     def guarded(self) -> Guarded:
         return Guarded(
             guard=self.guard,
@@ -230,8 +236,7 @@ class Composition(Edges):
         )
         containers = ContainerSteps(
             engine=self.engine,
-            run=self.docker_threads,
-            run_slow=self.stop_threads,
+            threads=EngineThreads(work=self.docker_threads, stops=self.stop_threads, pulls=self.pull_threads),
             host=self.host,
             here=self.gather.here,
             resolvers=self.resolvers,

@@ -22,9 +22,12 @@ from daprdockr.model.names import ServiceName
 from daprdockr.model.seams import Engine, Store
 from daprdockr.settings import Settings
 
-ETCD_THREADS, BEAT_THREADS, STOP_THREADS, CHECK_THREADS = 4, 1, 8, 8
+ETCD_THREADS, BEAT_THREADS = 4, 1
 CALL_TIMEOUT = 2.0
 """Seconds of a call to etcd. Short, because a write to a member whose host is gone waits for all of it."""
+
+OWNERS = 8
+"""So many services may hang at once, each with its whole share of a pool, before another one waits."""
 
 STOP_GRACE = 15.0
 """Seconds that stops in flight are given at exit: longer than the default ``StopTimeout``."""
@@ -56,16 +59,29 @@ class Foundation:
 
     @cached_property
     def docker_threads(self) -> Workers:
-        return Workers(name="docker", size=self.settings.docker_workers, reactor=self.reactor)
+        """One service may have as many as were asked for, and several may hang before the others notice."""
+        share = self.settings.docker_workers
+        return Workers(name="docker", size=OWNERS * share, share=share, reactor=self.reactor)
 
     @cached_property
     def check_threads(self) -> Workers:
         """Their own, because commands that take long must not delay the start of another service's container."""
-        return Workers(name="checks", size=CHECK_THREADS, reactor=self.reactor)
+        return Workers(name="checks", size=64, share=16, reactor=self.reactor)
 
     @cached_property
     def stop_threads(self) -> Workers:
-        return Workers(name="stops", size=STOP_THREADS, reactor=self.reactor, grace=STOP_GRACE)
+        """A stop holds its thread for the whole grace of a container."""
+        return Workers(name="stops", size=128, share=32, reactor=self.reactor, grace=STOP_GRACE)
+
+    @cached_property
+    def pull_threads(self) -> Workers:
+        """A registry that is silent holds its own share alone."""
+        return Workers(name="pulls", size=32, share=4, reactor=self.reactor)
+
+    @cached_property
+    def ping_thread(self) -> Workers:
+        """Its own, because it has to notice that all other calls to the Engine hang."""
+        return Workers(name="ping", size=1, reactor=self.reactor)
 
     @cached_property
     def nginx_thread(self) -> Workers:

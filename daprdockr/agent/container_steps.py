@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from attrs import frozen
+
 from daprdockr.agent.guarded import Guarded
 from daprdockr.agent.host import Host
 from daprdockr.agent.ports import choose_ports, is_free
@@ -15,12 +17,13 @@ from daprdockr.model.errors import EngineError, EngineRefused, ImageAbsent
 from daprdockr.model.host import ContainerState, Port, Status
 from daprdockr.model.names import InstanceName
 from daprdockr.model.privileges import refusal
-from daprdockr.model.seams import Engine, Run
+from daprdockr.model.seams import Engine, Pool, Run
 from daprdockr.planning.body import container_body, container_labels, container_name
 from daprdockr.planning.situation import Here
 from daprdockr.planning.steps import (
     ContainerStep,
     CreateContainer,
+    OnContainer,
     PullImage,
     RemoveContainer,
     StartContainer,
@@ -28,10 +31,21 @@ from daprdockr.planning.steps import (
 )
 
 
+@frozen
+class EngineThreads:
+    """
+    Where calls to the Engine run, by what they may wait for, so that none of these keeps the others waiting: ``work``
+    for the Engine itself, ``stops`` for the whole grace of a container, ``pulls`` for a registry.
+    """
+
+    work: Pool
+    stops: Pool
+    pulls: Pool
+
+
 class ContainerSteps:
     """
-    :param run: runs a call to ``engine`` in a thread.
-    :param run_slow: the same for calls that take long: a stop holds its thread for the whole grace of a container.
+    :param threads: where calls to ``engine`` run; services share ``work`` and ``stops``, registries ``pulls``.
     :param here: this node, as it is at the moment of the call.
     :param resolvers: addresses that containers get as DNS servers.
     :param guarded: allows the start of a container that may not outlive this node's lease.
@@ -41,16 +55,14 @@ class ContainerSteps:
         self,
         *,
         engine: Engine,
-        run: Run,
-        run_slow: Run,
+        threads: EngineThreads,
         host: Host,
         here: Callable[[], Here],
         resolvers: Callable[[], Sequence[str]],
         guarded: Guarded,
     ) -> None:
         self._engine = engine
-        self._run = run
-        self._run_slow = run_slow
+        self._threads = threads
         self._host = host
         self._here = here
         self._resolvers = resolvers
@@ -68,14 +80,15 @@ class ContainerSteps:
             case StopContainer():
                 await self._stop(step)
             case RemoveContainer():
-                await self._run_slow(self._engine.remove, step.container)
+                await self._stops(step)(self._engine.remove, step.container)
                 self._host.forget(step.container)
 
     async def _pull(self, step: PullImage) -> None:
-        image = await self._run(self._engine.image, step.reference)
+        run = self._threads.work.of(step.reference)
+        image = await run(self._engine.image, step.reference)
         if image is None:
-            await self._run_slow(self._engine.pull, step.reference)
-            image = await self._run(self._engine.image, step.reference)
+            await self._threads.pulls.of(registry(step.reference))(self._engine.pull, step.reference)
+            image = await run(self._engine.image, step.reference)
         if image is None:
             raise ImageAbsent(f"image {step.reference} is not there after it was pulled")
         self._host.pulled(step.reference, image)
@@ -84,12 +97,13 @@ class ContainerSteps:
         here, instance, definition = self._here(), step.instance, step.definition
         if here.allow is not None and (missing := definition.container.privileges - here.allow):
             raise EngineRefused(refusal(missing))
-        ports = await self._run(choose_ports, instance, step.ports, self._taken(instance), is_free)
+        run = self._work(step)
+        ports = await run(choose_ports, instance, step.ports, self._taken(instance), is_free)
         labels = container_labels(instance, definition, here.node, here.cluster, step.fence)
         body = container_body(instance, definition, ports, labels, self._resolvers())
         name = container_name(instance, definition)
         try:
-            container = await self._run(self._engine.create, name, body)
+            container = await run(self._engine.create, name, body)
         except ImageAbsent:
             self._host.images.pop(definition.container.image, None)
             raise
@@ -114,7 +128,7 @@ class ContainerSteps:
         if guarded is not None:
             await self._guarded.admit(guarded)
         try:
-            state = await self._run(self._engine.start, step.container)
+            state = await self._work(step)(self._engine.start, step.container)
         except EngineError:
             await self._host.look_at(step.container)  # it tells why it could not start, which decides what comes next
             raise
@@ -130,7 +144,7 @@ class ContainerSteps:
         :raises EngineRefused: the container could not be guarded, and was stopped.
         """
         blindness = await self._guarded.blindness(step.container)
-        after = await self._run(self._engine.inspect, step.container) if blindness else None
+        after = await self._work(step)(self._engine.inspect, step.container) if blindness else None
         if after is not None and after.running and after.started == before.started:
             self._guarded.refuse(blindness)
             await self._stop(StopContainer(step.instance, step.container, 0, blindness))
@@ -138,10 +152,22 @@ class ContainerSteps:
 
     async def _stop(self, step: StopContainer) -> None:
         self._host.stopping(step.container)
-        await self._run_slow(self._engine.stop, step.container, step.grace)
+        await self._stops(step)(self._engine.stop, step.container, step.grace)
         await self._host.look_at(step.container)
+
+    def _work(self, step: OnContainer) -> Run:
+        return self._threads.work.of(step.instance.service)
+
+    def _stops(self, step: OnContainer) -> Run:
+        return self._threads.stops.of(step.instance.service)
 
     def _taken(self, instance: InstanceName) -> set[tuple[str, int]]:
         """The host ports of all other instances here, whether their containers run or not."""
         others: list[Port] = [p for c in self._host.containers if c.instance != instance for p in c.ports]
         return {(port.protocol, port.host) for port in others}
+
+
+def registry(reference: str) -> str:
+    """The registry of a reference: its first part if that is a host (distribution/reference), else Docker Hub."""
+    first, slash, _ = reference.partition("/")
+    return first if slash and ("." in first or ":" in first or first == "localhost") else "docker.io"

@@ -167,15 +167,16 @@ def _targets(service: Service | None, containers: Mapping[int, Iterable[Containe
         return {}
     check = service.definition.check
     running = (container for ones in containers.values() for container in ones if container.running)
-    return {one.id: _target(one, check) for one in running if one.status is not Status.PAUSED}
+    name = service.definition.name
+    return {one.id: _target(one, check, name) for one in running if one.status is not Status.PAUSED}
 
 
-def _target(container: ContainerState, check: Health) -> Target:
+def _target(container: ContainerState, check: Health, service: ServiceName) -> Target:
     """
     Where to look. The container's own address comes first: on a published port Docker's proxy accepts connections
     even when nothing listens behind it.
     """
     if container.address or check.type == "exec":
-        return Target(container.id, check, container.address, check.port)
+        return Target(container.id, check, container.address, check.port, service)
     host_port = next((p.host for p in container.ports if (p.container, p.protocol) == (check.port, "tcp")), 0)
-    return Target(container.id, check, "127.0.0.1", host_port)
+    return Target(container.id, check, "127.0.0.1", host_port, service)

@@ -94,7 +94,8 @@ class HealthChecks(Service):
             return await self._probe(patient.target)
 
         looking: Deferred[Any] = Deferred.fromCoroutine(look())
-        looking.addTimeout(patient.target.check.timeout + 1, self._reactor)
+        if patient.target.check.type != "exec":  # whose time begins when it has a thread
+            looking.addTimeout(patient.target.check.timeout + 1, self._reactor)
         patient.look = looking
         looking.addCallbacks(lambda complaint: complaint, lambda failure: failure.getErrorMessage() or "no answer")
         looking.addCallback(self._judge, patient)

@@ -171,6 +171,17 @@ class Host(Service):
         else:
             self.update(state)
 
+    def fell_silent(self, reason: str) -> None:
+        """The Engine answers nothing at all; whoever says so tells as well when it does again."""
+        if not (self.asked and self.trouble):
+            self.log.warn("the Docker Engine has fallen silent: {reason}", reason=reason)
+            self.asked, self.trouble = True, reason
+            self._on_answer()
+
+    def answered(self) -> None:
+        """The Engine answers again after it had fallen silent."""
+        self._list_now()
+
     def _list_now(self) -> None:
         Deferred.fromCoroutine(self._list())
 

@@ -10,12 +10,14 @@ from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import TCP4ClientEndpoint, TCP6ClientEndpoint
 from twisted.internet.protocol import Factory, connectionDone
 from twisted.internet.protocol import Protocol as StreamProtocol
+from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.web.client import Agent, HTTPConnectionPool, ResponseDone
 from twisted.web.http import PotentialDataLoss
 
+from daprdockr.model.names import ServiceName
 from daprdockr.model.parts import Health
-from daprdockr.model.seams import Engine, Run
+from daprdockr.model.seams import Engine, Pool
 
 _MAX_BODY = 64 * 1024
 
@@ -28,6 +30,7 @@ class Target:
     check: Health
     host: str = ""
     port: int = 0
+    service: ServiceName | None = None
 
 
 class Probe(Protocol):
@@ -37,12 +40,19 @@ class Probe(Protocol):
 
 
 class RealProbe:
-    """:param run: runs the Engine's calls in a thread."""
+    """
+    :param pool: threads for commands in containers, which services share.
 
-    def __init__(self, *, reactor: Any, run: Run, engine: Engine) -> None:
+    The look of a command ends by itself; its time counts from its start, however long it waited for a thread.
+    """
+
+    log = Logger()
+
+    def __init__(self, *, reactor: Any, pool: Pool, engine: Engine) -> None:
         self._reactor = reactor
-        self._run = run
+        self._pool = pool
         self._engine = engine
+        self._late: set[ServiceName | None] = set()
 
     async def __call__(self, target: Target) -> str | None:
         look = {"http": self._http, "tcp": self._tcp, "exec": self._exec}[target.check.type]
@@ -74,9 +84,29 @@ class RealProbe:
         return None if 200 <= response.code < 400 else f"status {response.code}"
 
     async def _exec(self, target: Target) -> str | None:
-        check = target.check
-        status = await self._run(self._engine.execute, target.container, check.command, check.timeout)
+        check, asked = target.check, self._reactor.seconds()
+        begun = asked
+
+        def look() -> int:
+            nonlocal begun
+            begun = self._reactor.seconds()
+            return self._engine.execute(target.container, check.command, check.timeout)
+
+        status = await self._pool.of(target.service)(look)
+        self._note_wait(target, begun - asked)
         return f"exit status {status}" if status else None
+
+    def _note_wait(self, target: Target, waited: float) -> None:
+        """Log once that the looks at a service come late, and forget it when they are in time again."""
+        if waited <= target.check.interval / 2:
+            self._late.discard(target.service)
+        elif waited > target.check.interval and target.service not in self._late:
+            self._late.add(target.service)
+            self.log.warn(
+                "health checks of {service} wait {waited:.0f} s for a thread: give them a longer Interval",
+                service=target.service,
+                waited=waited,
+            )
 
 
 def _quiet_pool(reactor: Any) -> HTTPConnectionPool:

@@ -5,14 +5,22 @@ Note [Blocked threads]
     A call to Docker may block for as long as it likes, and Python can not end a thread. ``ThreadPool.stop`` would wait
     for it, and with it the whole exit. So the threads are daemons, the stop waits a bounded time for calls in flight,
     and a pool that still has some then is left to the end of the process.
+
+Note [Fair shares]
+    Calls that belong to an owner (a service, a registry) wait in a queue of its own, and no owner has more than
+    ``share`` threads at once. The queues take turns. So one service whose commands hang delays itself alone, as long as
+    a pool has threads for several such owners, which cost nothing until they are needed.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections import Counter, deque
+from collections.abc import Callable, Hashable
+from functools import partial
 from typing import Any, TypeVar
 
+from attrs import define
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, fail
 from twisted.internet.threads import deferToThreadPool
@@ -20,39 +28,67 @@ from twisted.logger import Logger
 from twisted.python.threadpool import ThreadPool
 
 from daprdockr.model.errors import DaprdockrError
+from daprdockr.model.seams import Run
 
 T = TypeVar("T")
+
+LONG_WAIT = 3.0
+"""Seconds that a call may wait for a thread, in a pool that has none left, before a person should know."""
 
 
 class Stopped(DaprdockrError):
     """The agent is stopping; nothing new is begun."""
 
 
+@define(eq=False)
+class _Call:
+    owner: Hashable
+    make: Callable[[], Any]
+    since: float
+    done: Deferred[Any]
+
+
 class Workers(Service):
     """
-    A pool of at most ``size`` threads. Instances are callables: ``await workers(call, argument)``.
+    A pool of at most ``size`` threads. Instances are callables: ``await workers(call, argument)``, and
+    ``await workers.of(owner)(call, argument)`` for a call that counts against a share. See Note [Fair shares].
 
+    :param share: how many threads one owner may have; 0: all.
     :param grace: seconds that calls in flight are given when the service stops.
     """
 
     log = Logger()
 
-    def __init__(self, *, name: str, size: int, reactor: Any, grace: float = 5.0) -> None:
+    def __init__(self, *, name: str, size: int, reactor: Any, share: int = 0, grace: float = 5.0) -> None:
         self.setName(name)
+        self.size = size
+        self.share = share or size
         self._reactor = reactor
         self._grace = grace
         self._pool = ThreadPool(minthreads=0, maxthreads=size, name=name)
         self._pool.threadFactory = _daemon  # type: ignore[assignment]  # declared as the class Thread
-        self._in_flight = 0
+        self._queues: dict[Hashable, deque[_Call]] = {}
+        self._in_flight: Counter[Hashable] = Counter()
         self._idle: Deferred[None] | None = None
 
     def __call__(self, call: Callable[..., T], /, *args: Any, **kwargs: Any) -> Deferred[T]:
         """:raises Stopped: through the Deferred, when the service does not run."""
-        if not self.running:
-            return fail(Stopped(f"the {self.name} threads are stopped"))
-        self._in_flight += 1
-        done: Deferred[T] = deferToThreadPool(self._reactor, self._pool, call, *args, **kwargs)
-        return done.addBoth(self._landed)
+        return self._submit(None, call, *args, **kwargs)
+
+    def of(self, owner: Hashable) -> Run:
+        """The same for calls that belong to ``owner``."""
+        return partial(self._submit, owner)
+
+    @property
+    def trouble(self) -> str:
+        """What a person should know: that calls wait although no owner has too much; "" if nothing."""
+        waiting = [call for queue in self._queues.values() for call in queue]
+        longest = self._reactor.seconds() - min((call.since for call in waiting), default=self._reactor.seconds())
+        if self._in_flight.total() < self.size or longest < LONG_WAIT:
+            return ""
+        return (
+            f"all {self.size} {self.name} threads are busy: {len(waiting)} calls wait, the oldest for {longest:.0f} s"
+        )
 
     def startService(self) -> None:
         super().startService()
@@ -60,14 +96,56 @@ class Workers(Service):
 
     def stopService(self) -> Deferred[None]:
         super().stopService()
+        for call in [call for queue in self._queues.values() for call in queue]:
+            call.done.errback(self._stopped())
+        self._queues.clear()
         return Deferred.fromCoroutine(self._stop())
 
-    def _landed(self, result: Any) -> Any:
-        self._in_flight -= 1
+    def _stopped(self) -> Stopped:
+        return Stopped(f"the {self.name} threads are stopped")
+
+    def _submit(self, owner: Hashable, call: Callable[..., T], /, *args: Any, **kwargs: Any) -> Deferred[T]:
+        if not self.running:
+            return fail(self._stopped())
+        done: Deferred[T] = Deferred(lambda _: self._withdraw(submitted))
+        submitted = _Call(owner, partial(call, *args, **kwargs), self._reactor.seconds(), done)
+        self._queues.setdefault(owner, deque()).append(submitted)
+        self._begin()
+        return done
+
+    def _withdraw(self, call: _Call) -> None:
+        """Nobody waits for it any more: a call that has begun can not be ended, one that has not is not made."""
+        queue = self._queues.get(call.owner, deque())
+        if call in queue:
+            queue.remove(call)
+            if not queue:
+                del self._queues[call.owner]
+
+    def _begin(self) -> None:
+        """Begin what may begin, one call of each owner in turn. See Note [Fair shares]."""
+        while ready := [owner for owner in self._queues if self._in_flight[owner] < self.share]:
+            free = self.size - self._in_flight.total()
+            if not free:
+                return
+            for owner in ready[:free]:
+                queue = self._queues.pop(owner)
+                call = queue.popleft()
+                if queue:
+                    self._queues[owner] = queue  # behind all others
+                self._in_flight[owner] += 1
+                made = deferToThreadPool(self._reactor, self._pool, call.make)
+                made.addBoth(self._landed, call)
+
+    def _landed(self, result: Any, call: _Call) -> None:
+        self._in_flight[call.owner] -= 1
+        if not self._in_flight[call.owner]:
+            del self._in_flight[call.owner]
+        self._begin()
         if self._idle is not None and not self._in_flight:
             idle, self._idle = self._idle, None
             idle.callback(None)
-        return result
+        if not call.done.called:
+            call.done.callback(result)
 
     async def _stop(self) -> None:
         """See Note [Blocked threads]."""
@@ -75,7 +153,8 @@ class Workers(Service):
             self._idle = Deferred()
             await self._idle.addTimeout(self._grace, self._reactor, lambda *_: None)
         if self._in_flight:
-            self.log.warn("{count} calls of the {name} threads did not end", count=self._in_flight, name=self.name)
+            count = self._in_flight.total()
+            self.log.warn("{count} calls of the {name} threads did not end", count=count, name=self.name)
             return
         self._pool.stop()
 

@@ -1,19 +1,21 @@
 """
-The connections to the Docker Engine: one docker-py client for each thread, and fresh ones for special uses.
+The connections to the Docker Engine: docker-py clients that are borrowed for a call, and fresh ones for special uses.
 
 Knows how a client is made and when it is thrown away; does not know what it is used for.
 
-Note [One client per thread, thrown away after a loss]
+Note [A client is borrowed]
 A docker-py client is a ``requests.Session``, which nobody promises to be safe between threads, and making one asks the
-Engine for its API version. So each thread gets its own at its first call, not sooner: an Engine that is down must not
-stop an agent from starting. An Engine that was lost may come back as another version, which may refuse the one agreed
-on before; after a loss every thread therefore makes a new client at its next call.
+Engine for its API version. So a call borrows one for itself. At most ``MOST_IDLE`` wait for the next borrower, so that
+open files follow the calls in flight and not the threads there are. None is made before the first call: an Engine that
+is down must not stop an agent from starting. An Engine that was lost may come back as another version, which may refuse
+the one agreed on before; after a loss no client that was made before it is used again.
 """
 
 from __future__ import annotations
 
 import threading
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 from weakref import WeakSet
 
@@ -23,11 +25,14 @@ from requests import PreparedRequest, Response
 from daprdockr.engine.failures import asking
 from daprdockr.model.errors import EngineUnavailable
 
+MOST_IDLE = 8
+
 
 class _Client(APIClient):
     """docker-py gives streams no time limit at all; this hook of requests is where one can be put back."""
 
     silence: float | None = None
+    """Seconds that a stream may say nothing; None: for ever."""
 
     def send(self, request: PreparedRequest, **kwargs: Any) -> Response:
         if kwargs.get("timeout") is None:
@@ -43,25 +48,37 @@ class Clients:
     :param timeout: seconds that one answer may take.
     """
 
-    def __init__(self, url: str, timeout: int) -> None:
+    def __init__(self, url: str, timeout: float) -> None:
         self.url = url
         self.timeout = timeout
-        self._mine = threading.local()
+        self._idle: list[tuple[int, APIClient]] = []
         self._lock = threading.Lock()
         self._all: WeakSet[APIClient] = WeakSet()
         self._losses = 0
         self._closed = False
 
-    def mine(self) -> APIClient:
-        """This thread's client. :raises EngineUnavailable: if a new one is due and the Engine does not answer."""
-        losses = self._losses
-        client: APIClient | None = getattr(self._mine, "client", None)
-        if client is None or self._mine.losses != losses or self._closed:
-            if client is not None:
-                client.close()
-            client = self._mine.client = self.fresh()
-            self._mine.losses = losses
-        return client
+    @contextmanager
+    def borrowed(self) -> Iterator[APIClient]:
+        """A client for one call. :raises EngineUnavailable: if a new one is due and the Engine does not answer."""
+        losses, client = self._take()
+        try:
+            yield client
+        finally:
+            self._put_back(losses, client)
+
+    def _take(self) -> tuple[int, APIClient]:
+        with self._lock:
+            losses = self._losses
+            if self._idle:
+                return self._idle.pop()
+        return losses, self.fresh()
+
+    def _put_back(self, losses: int, client: APIClient) -> None:
+        with self._lock:
+            if losses == self._losses and len(self._idle) < MOST_IDLE and not self._closed:
+                self._idle.append((losses, client))
+                return
+        client.close()
 
     def fresh(self, silence: float | None = None) -> APIClient:
         """
@@ -71,7 +88,7 @@ class Clients:
         :raises EngineUnavailable: if the Engine does not answer.
         """
         with asking("tell its version"):
-            client = _Client(base_url=self.url, version="auto", timeout=self.timeout)
+            client = _Client(base_url=self.url, version="auto", timeout=self.timeout)  # type: ignore[arg-type]  # requests takes parts of a second
         client.silence = silence
         with self._lock:
             if not self._closed:
@@ -81,13 +98,17 @@ class Clients:
         raise EngineUnavailable("the Docker Engine's connections are closed: this agent is stopping")
 
     def lost(self) -> None:
-        """The Engine went away: see Note [One client per thread, thrown away after a loss]."""
+        """The Engine went away: see Note [A client is borrowed]."""
         with self._lock:
             self._losses += 1
+            idle, self._idle = self._idle, []
+        for _, client in idle:
+            client.close()
 
     def close(self) -> None:
         with self._lock:
             self._closed = True
+            self._idle.clear()
             clients = list(self._all)
         for client in clients:
             with suppress(OSError):

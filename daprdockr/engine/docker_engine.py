@@ -20,6 +20,7 @@ from contextlib import closing, contextmanager
 from time import monotonic
 from typing import Any
 
+from docker import APIClient
 from twisted.logger import Logger
 
 from daprdockr.engine import answers, execution
@@ -37,6 +38,7 @@ from daprdockr.model.errors import (
 )
 from daprdockr.model.host import LABEL_NODE, ContainerState, Image, Inventory
 from daprdockr.model.names import one_line, shorten
+from daprdockr.model.seams import PING_TIMEOUT
 
 _PULL_SILENCE = 120.0
 
@@ -66,6 +68,7 @@ class DockerEngine:
         self.node = node
         self.pull_timeout = pull_timeout
         self._clients = Clients(url, timeout)
+        self._pings = Clients(url, PING_TIMEOUT)
         self._clock = clock
         self._lock = threading.Lock()
         self._known: dict[str, tuple[tuple[object, ...], ContainerState | None]] = {}
@@ -73,9 +76,9 @@ class DockerEngine:
 
     def containers(self) -> Sequence[ContainerState]:
         """All containers of this node, running or not; see Note [What a list need not ask again]."""
-        with self._asking("list the containers"):
+        with self._asking("list the containers") as client:
             filters = {"label": f"{LABEL_NODE}={self.node}"}
-            summaries = self._clients.mine().containers(all=True, filters=filters)
+            summaries = client.containers(all=True, filters=filters)
         found = [self._look(summary) for summary in summaries]
         listed = {summary["Id"] for summary in summaries}
         with self._lock:
@@ -97,8 +100,8 @@ class DockerEngine:
     def inspect(self, container: str) -> ContainerState | None:
         """One container, or None when it is gone or not this node's."""
         try:
-            with self._asking(f"inspect container {container[:12]}"):
-                answer = self._clients.mine().inspect_container(container)
+            with self._asking(f"inspect container {container[:12]}") as client:
+                answer = client.inspect_container(container)
         except ContainerAbsent:
             return None
         if (answer["Config"].get("Labels") or {}).get(LABEL_NODE) != self.node:
@@ -119,15 +122,27 @@ class DockerEngine:
     def image(self, reference: str) -> Image | None:
         """The image, or None when it is not on this host."""
         try:
-            with self._asking(f"inspect image {shorten(reference)}"):
-                return answers.image(self._clients.mine().inspect_image(reference))
+            with self._asking(f"inspect image {shorten(reference)}") as client:
+                return answers.image(client.inspect_image(reference))
         except ImageAbsent:
             return None
 
+    def ping(self) -> None:
+        """Return if the Engine answers at all. :raises EngineUnavailable: it did not within ``PING_TIMEOUT``."""
+        asked = self._clock()
+        try:
+            with asking("answer a ping"), self._pings.borrowed() as client:
+                client.ping()
+        except EngineUnavailable:
+            self._pings.lost()
+            if self._clock() - asked < PING_TIMEOUT:
+                raise
+            text = f"the Docker Engine hangs, a ping was not answered within {PING_TIMEOUT} s: restart it"
+            raise EngineUnavailable(text) from None
+
     def inventory(self) -> Inventory:
         """Of the Engine's ``info`` and its list of images."""
-        with self._asking("say what the host has"):
-            client = self._clients.mine()
+        with self._asking("say what the host has") as client:
             return answers.inventory(client.info(), client.images())
 
     def pull(self, reference: str) -> None:
@@ -154,8 +169,8 @@ class DockerEngine:
         :raises ImageAbsent: the image is not on this host. :raises EngineRefused: bad field, or name taken.
         """
         try:
-            with self._asking(f"create container {name}"):
-                answer = self._clients.mine().create_container_from_config(dict(body), name)
+            with self._asking(f"create container {name}") as client:
+                answer = client.create_container_from_config(dict(body), name)
         except ContainerAbsent as error:  # the body names another container, whose network it wants to share
             raise EngineRefused(f"container {name} can not be created: {error}") from error
         return str(answer["Id"])
@@ -166,8 +181,8 @@ class DockerEngine:
 
         :raises EngineRefused: its program can not run, or a host port is taken; it stays, created, for the caller.
         """
-        with self._asking(f"start container {container[:12]}"):
-            self._clients.mine().start(container)
+        with self._asking(f"start container {container[:12]}") as client:
+            client.start(container)
         state = self.inspect(container)
         if state is None:
             raise ContainerAbsent(f"container {container[:12]} was removed while it was started")
@@ -176,8 +191,8 @@ class DockerEngine:
     def stop(self, container: str, grace: int) -> None:
         """Ask it to stop, kill it after ``grace`` seconds; a no-op when it does not run or is gone."""
         try:
-            with self._asking(f"stop container {container[:12]}"):
-                self._clients.mine().stop(container, timeout=grace)
+            with self._asking(f"stop container {container[:12]}") as client:
+                client.stop(container, timeout=grace)
         except ContainerAbsent:
             return
         except EngineError:
@@ -189,8 +204,8 @@ class DockerEngine:
     def remove(self, container: str) -> None:
         """Remove it with its anonymous volumes, killing it if it runs; a no-op when it is gone."""
         try:
-            with self._asking(f"remove container {container[:12]}"):
-                self._clients.mine().remove_container(container, v=True, force=True)
+            with self._asking(f"remove container {container[:12]}") as client:
+                client.remove_container(container, v=True, force=True)
         except ContainerAbsent:
             return
         except EngineRefused as error:
@@ -203,8 +218,8 @@ class DockerEngine:
 
         :raises EngineRefused: the container does not run. See Note [An overdue command is killed by us].
         """
-        with self._asking(f"run a command in container {container[:12]}"):
-            return execution.execute(self._clients.mine(), container, command, timeout, self._clock)
+        with self._asking(f"run a command in container {container[:12]}") as client:
+            return execution.execute(client, container, command, timeout, self._clock)
 
     def events(self) -> DockerEvents:
         """Subscribe; returns when the Engine has answered. :raises EngineUnavailable: if it does not."""
@@ -227,12 +242,13 @@ class DockerEngine:
     def close(self) -> None:
         """Close all connections; later calls raise EngineUnavailable."""
         self._clients.close()
+        self._pings.close()
 
     @contextmanager
-    def _asking(self, doing: str) -> Iterator[None]:
+    def _asking(self, doing: str) -> Iterator[APIClient]:
         try:
-            with asking(doing):
-                yield
+            with asking(doing), self._clients.borrowed() as client:
+                yield client
         except EngineUnavailable:
             self._clients.lost()
             raise

@@ -10,11 +10,12 @@ an Engine elsewhere the number means nothing here, the cgroup does not match, an
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 import socket
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from time import sleep
 from typing import Any
@@ -29,6 +30,7 @@ OVERDUE = 124
 _CHUNK = 65536
 _SETTLE_SECONDS = 1.0
 _SETTLE_STEP = 0.01
+_ENGINE_SECONDS = 5.0
 
 
 def execute(
@@ -37,20 +39,32 @@ def execute(
     """
     The command's exit status, or OVERDUE; its output is read and thrown away.
 
+    :param timeout: seconds from the moment the command was started; what else the Engine is asked gets as long, but
+        at least ``_ENGINE_SECONDS``, so that nobody's thread is held by an Engine that hangs.
     :raises: what docker-py raises.
     """
-    deadline = clock() + timeout
-    execution = client.exec_create(container, list(command))["Id"]
-    stream: Any = client.exec_start(execution, socket=True)
+    with _within(client, max(timeout, _ENGINE_SECONDS)):
+        execution = client.exec_create(container, list(command))["Id"]
+        stream: Any = client.exec_start(execution, socket=True)
+        try:
+            # Without TLS docker-py hands out the file object around the socket, with it the socket itself.
+            ended = _drained(getattr(stream, "_sock", stream), clock() + timeout, clock)
+        finally:
+            stream.close()
+        if ended:
+            return _exit_status(client, execution, clock)
+        _kill(client.exec_inspect(execution))
+        return OVERDUE
+
+
+@contextmanager
+def _within(client: APIClient, seconds: float) -> Iterator[None]:
+    """Give each answer of the Engine so long; the client is this call's alone."""
+    before, client.timeout = client.timeout, math.ceil(seconds)
     try:
-        # Without TLS docker-py hands out the file object around the socket, with it the socket itself.
-        ended = _drained(getattr(stream, "_sock", stream), deadline, clock)
+        yield
     finally:
-        stream.close()
-    if ended:
-        return _exit_status(client, execution, clock)
-    _kill(client.exec_inspect(execution))
-    return OVERDUE
+        client.timeout = before
 
 
 def _drained(connection: socket.socket, deadline: float, clock: Callable[[], float]) -> bool:

@@ -8,7 +8,7 @@ several threads; whoever calls them from the reactor goes through a ``Run``.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from typing import Any, Protocol, TypeVar
 
 from twisted.internet.defer import Deferred
@@ -18,11 +18,21 @@ from daprdockr.model.host import ContainerState, Image, Inventory
 
 T = TypeVar("T")
 
+PING_TIMEOUT = 2.5
+"""Seconds that the Engine may take for an answer that costs it nothing."""
+
 
 class Run(Protocol):
     """Run a blocking call in a thread of a pool; the Deferred fires in the reactor's thread."""
 
     def __call__(self, call: Callable[..., T], /, *args: Any, **kwargs: Any) -> Deferred[T]: ...
+
+
+class Pool(Protocol):
+    """Threads that owners (services, registries) share, so that none of them can take all."""
+
+    def of(self, owner: Hashable) -> Run:
+        """Runs calls that belong to ``owner``."""
 
 
 class Watch(Protocol):
@@ -86,6 +96,9 @@ class Engine(Protocol):
         """One container, or None when it is gone or not this node's."""
 
     def image(self, reference: str) -> Image | None: ...
+
+    def ping(self) -> None:
+        """Return if the Engine answers at all. :raises EngineUnavailable: it did not within ``PING_TIMEOUT``."""
 
     def inventory(self) -> Inventory:
         """What the host has for containers."""

@@ -417,6 +417,7 @@ class AbsentEngineContract(_Case):
             lambda: engine.create("web", {"Image": "web:1"}),
             lambda: engine.start("0" * 64),
             lambda: engine.stop("0" * 64, 1),
+            engine.ping,
             lambda: engine.remove("0" * 64),
             lambda: engine.execute("0" * 64, ["true"], 1.0),
         ]

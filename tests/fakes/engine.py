@@ -191,6 +191,10 @@ class MemoryEngine:
         return self.images.get(reference)
 
     @_call
+    def ping(self) -> None:
+        pass
+
+    @_call
     def inventory(self) -> Inventory:
         return Inventory(self.memory, self.cpus, frozenset(self.images))
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from typing import Any, TypeVar
 
 from twisted.internet.defer import Deferred, execute
 from twisted.internet.task import Clock
+
+from daprdockr.model.seams import Run
 
 T = TypeVar("T")
 
@@ -23,6 +25,16 @@ class LoopClock(Clock):
 def run_at_once(call: Callable[..., T], /, *args: Any, **kwargs: Any) -> Deferred[T]:
     """A ``Run`` whose threads take no time."""
     return execute(call, *args, **kwargs)
+
+
+class OnePool:
+    """A ``Pool`` whose owners all have the same ``Run``."""
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+
+    def of(self, owner: Hashable) -> Run:
+        return self._run
 
 
 class HeldCall:

@@ -9,7 +9,7 @@ what runs, what is claimed and what was published.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -33,6 +33,7 @@ from daprdockr.model.host import ContainerState
 from daprdockr.model.keys import Keys
 from daprdockr.model.names import InstanceName, ServiceName
 from daprdockr.model.records import ClaimRecord
+from daprdockr.model.seams import Run
 from daprdockr.proxy.routes import Routing
 from daprdockr.settings import Settings
 from tests.fakes.engine import MemoryEngine
@@ -96,6 +97,13 @@ class MemoryWorkers(Workers):
     def __call__(self, call: Callable[..., T], /, *args: Any, **kwargs: Any) -> Deferred[T]:
         return run_at_once(call, *args, **kwargs) if self.running else super().__call__(call, *args, **kwargs)
 
+    def of(self, owner: Hashable) -> Run:
+        return self
+
+    @property
+    def trouble(self) -> str:
+        return ""
+
 
 class MemoryAgent(Composition):
     """
@@ -118,7 +126,8 @@ class MemoryAgent(Composition):
         self.engine = engine
         self.etcd_threads, self.beat_threads = MemoryWorkers("etcd"), MemoryWorkers("heartbeat")
         self.docker_threads, self.stop_threads = MemoryWorkers("docker"), MemoryWorkers("stops")
-        self.check_threads = MemoryWorkers("checks")
+        self.check_threads, self.pull_threads = MemoryWorkers("checks"), MemoryWorkers("pulls")
+        self.ping_thread = MemoryWorkers("ping")
         self.nginx_thread, self.guard_thread = MemoryWorkers("nginx"), MemoryWorkers("guard")
         self.host_guard = HostGuard(self.state, engine)
         self.guard = memory_guard(

@@ -13,7 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.agent.carry_out import CarryOut
 from daprdockr.agent.claim_steps import ClaimLost, ClaimSteps
-from daprdockr.agent.container_steps import ContainerSteps
+from daprdockr.agent.container_steps import ContainerSteps, EngineThreads, registry
 from daprdockr.agent.guarded import Guarded
 from daprdockr.agent.host import Host
 from daprdockr.agent.mirror import Mirror
@@ -48,7 +48,7 @@ from daprdockr.planning.steps import (
 )
 from tests.fakes.engine import MemoryEngine
 from tests.fakes.guard import MemoryProcesses, StandingProcess, memory_guard
-from tests.fakes.run import HeldRun, LoopClock, run_at_once
+from tests.fakes.run import HeldRun, LoopClock, OnePool, run_at_once
 from tests.fakes.steps import SteppedFollower, SteppedListener
 from tests.fakes.store import MemoryStore
 from tests.unit.situations import ADDRESSES, WEB, WEB_1, definition, instance, starting_record
@@ -123,8 +123,7 @@ class CarryOutCase(SynchronousTestCase):
             ),
             ContainerSteps(
                 engine=self.engine,
-                run=run_at_once,
-                run_slow=self.stops,
+                threads=EngineThreads(OnePool(run_at_once), OnePool(self.stops), OnePool(self.stops)),
                 host=self.host,
                 here=lambda: self.here,
                 resolvers=lambda: self.resolvers,
@@ -302,6 +301,19 @@ class ImageTests(CarryOutCase):
         self.engine.images.clear()
         pull.arrive()
         self.failureResultOf(done, ImageAbsent)
+
+
+class RegistryTests(SynchronousTestCase):
+    def test_registry(self) -> None:
+        """The first part of a reference is a registry if it looks like a host; else it is Docker Hub's."""
+        for reference, expected in (
+            ("web", "docker.io"),
+            ("library/web:1", "docker.io"),
+            ("r.example.com/a/web:1", "r.example.com"),
+            ("localhost/web", "localhost"),
+            ("r:5000/web@sha256:0", "r:5000"),
+        ):
+            self.assertEqual(registry(reference), expected)
 
 
 class ContainerTests(CarryOutCase):

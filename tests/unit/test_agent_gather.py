@@ -177,14 +177,14 @@ class TargetTests(GatherCase):
     def test_address(self) -> None:
         """A container with an address of its own is looked at there, on the port that the check names."""
         one = self.run_checked()
-        self.assertEqual(self.target(one), Target(one.id, CHECKED.check, one.address, 8080))
+        self.assertEqual(self.target(one), Target(one.id, CHECKED.check, one.address, 8080, WEB))
 
     def test_host_port(self) -> None:
         """One without an address is looked at on the host, where its port is published."""
         one = self.run_checked()
         self.agent.host.update(evolve(one, address=""))
         self.cluster.advance(1)
-        self.assertIn(Target(one.id, CHECKED.check, "127.0.0.1", one.ports[0].host), self.agent.looked)
+        self.assertIn(Target(one.id, CHECKED.check, "127.0.0.1", one.ports[0].host, WEB), self.agent.looked)
         self.assertEqual(one.ports, (Port(8080, "tcp", one.ports[0].host),))
 
     def test_not_running(self) -> None:

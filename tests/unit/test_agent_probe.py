@@ -15,7 +15,7 @@ from twisted.web.client import ResponseFailed
 from daprdockr.agent.probe import RealProbe, Target
 from daprdockr.model.parts import Health
 from tests.fakes.engine import MemoryEngine
-from tests.fakes.run import run_at_once
+from tests.fakes.run import OnePool, run_at_once
 
 LOOPBACK = "127.0.0.1"
 
@@ -64,7 +64,7 @@ class ProbeCase(TestCase):
 
         self.reactor: Any = reactor
         self.engine = MemoryEngine()
-        self.probe = RealProbe(reactor=reactor, run=run_at_once, engine=self.engine)
+        self.probe = RealProbe(reactor=reactor, pool=OnePool(run_at_once), engine=self.engine)
 
     def listen(self, place: Place, interface: str = LOOPBACK) -> int:
         """The port where the place listens until the end of the test."""

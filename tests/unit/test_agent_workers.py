@@ -8,12 +8,13 @@ import sys
 import threading
 from typing import Any
 
-from twisted.internet.defer import gatherResults
+from twisted.internet.defer import CancelledError, gatherResults
 from twisted.internet.task import Clock
 from twisted.python.threadable import isInIOThread
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
-from daprdockr.agent.workers import Stopped, Workers
+from daprdockr.agent.workers import LONG_WAIT, Stopped, Workers
+from tests.fakes.run import LoopClock
 from tests.unit.sources import CHECKOUT
 
 BLOCKED_EXIT = """
@@ -47,8 +48,8 @@ class WorkersTests(TestCase):
         self.release = threading.Event()
         self.addCleanup(self.release.set)
 
-    def start(self, size: int = 1) -> Workers:
-        workers = Workers(name="test", size=size, reactor=self.reactor, grace=0.05)
+    def start(self, size: int = 1, share: int = 0) -> Workers:
+        workers = Workers(name="test", size=size, share=share, reactor=self.reactor, grace=0.05)
         workers.startService()
         self.addCleanup(workers.stopService)
         return workers
@@ -81,9 +82,45 @@ class WorkersTests(TestCase):
         *_, released = await gatherResults([*blocked, third])
         self.assertTrue(released)
 
+    async def test_share(self) -> None:
+        """An owner whose calls hang keeps its share of the threads; the calls of others are made at once."""
+        workers = self.start(size=4, share=2)
+        hanging = [workers.of("slow")(self.release.wait) for _ in range(6)]
+        for owner in ("other", "third"):
+            self.assertEqual(await workers.of(owner)(divmod, 7, 2), (3, 1))
+        self.assertEqual(await workers(divmod, 9, 2), (4, 1))
+        self.assertEqual([call.called for call in hanging], [False] * 6)
+        self.assertEqual(workers.trouble, "")
+        self.release.set()
+        self.assertEqual(await gatherResults(hanging), [True] * 6)
+
+    async def test_turns(self) -> None:
+        """Of many calls that wait, those of each owner are made in their order, and the owners take turns."""
+        workers = self.start()
+        made: list[str] = []
+        first = workers(self.release.wait)
+        calls: list[Any] = [workers.of(name[0])(made.append, name) for name in ("a1", "a2", "a3", "b1", "c1", "b2")]
+        self.release.set()
+        await gatherResults([first, *calls])
+        self.assertEqual(made, ["a1", "b1", "c1", "a2", "b2", "a3"])
+
+    async def test_withdrawn(self) -> None:
+        """A call that nobody waits for any more is not made, and one that is under way is let go of."""
+        workers = self.start()
+        made: list[str] = []
+        first, second = workers(self.release.wait), workers.of("a")(made.append, "second")
+        third = workers.of("a")(made.append, "third")
+        for call in (first, second):
+            call.cancel()
+            with self.assertRaises(CancelledError):
+                await call
+        self.release.set()
+        await third
+        self.assertEqual(made, ["third"])
+
     async def test_stop_waits(self) -> None:
         """A stop waits for the calls in flight, then ends the threads."""
-        workers = Workers(name="test", size=1, reactor=self.reactor, grace=60)
+        workers = Workers(name="ending", size=1, reactor=self.reactor, grace=60)
         workers.startService()
         call = workers(self.release.wait)
         stopped = workers.stopService()
@@ -91,7 +128,7 @@ class WorkersTests(TestCase):
         self.release.set()
         await stopped
         self.assertTrue(await call)
-        self.assertEqual([t for t in threading.enumerate() if "PoolThread-test" in t.name], [])
+        self.assertEqual([t for t in threading.enumerate() if "PoolThread-ending" in t.name], [])
 
 
 class StoppedTests(SynchronousTestCase):
@@ -108,6 +145,32 @@ class StoppedTests(SynchronousTestCase):
         workers.startService()
         self.successResultOf(workers.stopService())
         self.assertIn("test", str(self.failureResultOf(workers(int), Stopped).value))
+
+    def test_waiting_at_the_stop(self) -> None:
+        """What waits when the pool stops is refused, and never made."""
+        workers = Workers(name="test", size=1, reactor=LoopClock(), grace=0)
+        workers.startService()
+        release = threading.Event()
+        workers(release.wait)
+        waiting = workers(int)
+        workers.stopService()
+        self.failureResultOf(waiting, Stopped)
+        release.set()
+
+    def test_trouble(self) -> None:
+        """A pool without a free thread says so once a call has waited for some seconds."""
+        clock = LoopClock()
+        workers = Workers(name="test", size=1, reactor=clock, grace=0)
+        workers.startService()
+        release = threading.Event()
+        workers(release.wait)
+        clock.advance(LONG_WAIT)
+        self.assertEqual(workers.trouble, "")
+        workers.of("a")(int).addErrback(lambda failure: failure.trap(Stopped))
+        clock.advance(LONG_WAIT)
+        self.assertEqual(workers.trouble, "all 1 test threads are busy: 1 calls wait, the oldest for 3 s")
+        workers.stopService()
+        release.set()
 
     def test_blocked_thread(self) -> None:
         """A thread that never ends holds up the stop no longer than its grace, and the exit not at all."""

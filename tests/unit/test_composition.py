@@ -58,7 +58,7 @@ class PartsTests(SynchronousTestCase):
     def test_checks_have_their_own(self) -> None:
         """The commands of health checks take no thread from starts and stops."""
         parts = self.make()
-        self.assertIs(parts.probe._run, parts.check_threads)  # type: ignore[attr-defined]
+        self.assertIs(parts.probe._pool, parts.check_threads)  # type: ignore[attr-defined]
         self.assertNotIn(parts.check_threads, (parts.docker_threads, parts.stop_threads))
 
     def test_resolvers(self) -> None:

@@ -9,6 +9,7 @@ import re
 import tempfile
 import threading
 from collections.abc import Mapping
+from contextlib import ExitStack
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from socketserver import ThreadingMixIn, UnixStreamServer
@@ -20,7 +21,7 @@ from twisted.internet.testing import EventLoggingObserver
 from twisted.logger import globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
-from daprdockr.engine.clients import Clients
+from daprdockr.engine.clients import MOST_IDLE, Clients
 from daprdockr.engine.docker_engine import DockerEngine
 from daprdockr.model.errors import ContainerAbsent, EngineRefused, EngineUnavailable, PullFailed
 
@@ -197,10 +198,10 @@ class ListTests(AdapterCase):
 
 
 class LossTests(AdapterCase):
-    """See Note [One client per thread, thrown away after a loss]."""
+    """See Note [A client is borrowed]."""
 
-    def test_client_per_thread(self) -> None:
-        """Each thread has a connection of its own, made at its first call."""
+    def test_borrowed(self) -> None:
+        """No connection is made before the first call, and calls after one another share one, whatever their thread."""
         self.hold()
         self.assertEqual(self.server.paths(), [])
         self.engine.containers()
@@ -208,7 +209,16 @@ class LossTests(AdapterCase):
         thread.start()
         thread.join()
         self.engine.containers()
-        self.assertEqual(self.server.paths().count("/version"), 2)
+        self.assertEqual(self.server.paths().count("/version"), 1)
+
+    def test_few_wait(self) -> None:
+        """Calls at the same time have clients of their own; few of these are kept for later ones."""
+        clients = self.engine._clients
+        with ExitStack() as calls:
+            borrowed = {id(calls.enter_context(clients.borrowed())) for _ in range(3 * MOST_IDLE)}
+        self.assertEqual((len(borrowed), len(clients._idle)), (3 * MOST_IDLE, MOST_IDLE))
+        self.engine.close()
+        self.assertEqual(clients._idle, [])
 
     def test_other_version_after_loss(self) -> None:
         """An Engine that comes back as another version is asked for it."""

@@ -72,8 +72,8 @@ class TapCase(SynchronousTestCase):
 class OrderTests(TapCase):
     """Which services, in which order."""
 
-    THREADS = ["etcd", "heartbeat", "docker", "stops", "checks", "nginx", "guard"]
-    LOOPS = ["Journal", "Heartbeat", "Host", "Mirror", "HealthChecks", "Reconcile"]
+    THREADS = ["etcd", "heartbeat", "docker", "stops", "pulls", "checks", "ping", "nginx", "guard"]
+    LOOPS = ["Journal", "Heartbeat", "Host", "Pulse", "Mirror", "HealthChecks", "Reconcile"]
 
     def test_all(self) -> None:
         """Threads come before the edges that the loops publish to, those before the loops, and the API last."""
