@@ -1,0 +1,68 @@
+"""The role that README.rst gives an agent in etcd: enough to run services, and not to define them."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+from pathlib import Path
+
+from attrs import evolve
+from twisted.trial.unittest import TestCase
+
+from daprdockr.etcd.store import EtcdStore
+from daprdockr.model.errors import EtcdRefused
+from daprdockr.model.keys import Keys
+from daprdockr.model.names import ServiceName
+from tests.functional.agent_process import AgentProcess
+from tests.functional.docker_engine import engine_url, sample_image, until
+from tests.functional.etcd_members import EtcdMembers, missing
+
+README = Path(__file__).parents[2] / "README.rst"
+
+
+class RoleTests(TestCase):
+    timeout = 300
+    skip = missing()
+
+    def test_agent(self) -> None:
+        """An agent with the role claims, runs, reports and tells events; it can write no definition."""
+        members = EtcdMembers(1, password="secret")
+        self.enterContext(members)
+        sample_image()
+        agent = AgentProcess(members.urls, engine_url())
+        self.addCleanup(agent.close)
+        for command in self.commands(agent.group):
+            members.etcdctl(*command)
+        password = agent.home / "password"
+        password.write_text("agents\n")
+        agent.options = ("--etcd-user", "agent", "--etcd-password-file", str(password))
+        agent.start()
+
+        keys, web = Keys(f"/{agent.group}"), ServiceName(agent.group, "web")
+        root = EtcdStore(members.access, timeout=5)
+        self.addCleanup(root.close)
+        definition = {"Name": "web", "Group": agent.group, "Container": {"Image": sample_image()}}
+        root.put(keys.service(web), json.dumps(definition | {"Health": {"Type": "none"}}).encode())
+        until(lambda: agent.dig(f"{web}.container") == "127.0.0.1")
+        root.put(keys.service(ServiceName(agent.group, "bad")), b"{")
+        until(lambda: bool(root.list(keys.events).entries))
+
+        own = EtcdStore(evolve(members.access, user="agent", password="agents"), timeout=5)
+        self.addCleanup(own.close)
+        with self.assertRaises(EtcdRefused):
+            own.put(keys.service(web), b"{}")
+        with self.assertRaises(EtcdRefused):
+            own.put(keys.cordon("a"), b"")
+        self.assertTrue(agent.is_well())
+        root.put(keys.service(web), json.dumps(definition | {"Instances": 0}).encode())
+        until(lambda: not agent.containers())
+
+    def commands(self, group: str) -> list[list[str]]:
+        """Those of README.rst, for another prefix, and a password instead of a certificate."""
+        found = re.findall(r"^ +etcdctl (.*)$", README.read_text(), re.MULTILINE)
+        self.assertGreater(len(found), 6)
+        ours = (
+            line.replace("/daprdockr/", f"/{group}/").replace("agent --no-password", "agent:agents") for line in found
+        )
+        return [shlex.split(line) for line in ours]
