@@ -92,7 +92,7 @@ class Race:
         self._tally = around.tally
         self._store = EtcdStore(members.access)
         self._claims = Claims(around.keys, reactor)
-        self._follower = Follower(store=EtcdStore(members.access), prefix=around.keys.root, listener=self._claims)
+        self._follower = Follower(store=EtcdStore(members.access), prefixes=around.keys.mirrored, listener=self._claims)
         self._clock = around.agents_reactor
         self._fleet = Fleet(around, run.agents)
         self._longest_turn, self._turned_at = 0.0, 0.0

@@ -53,7 +53,7 @@ class ScaleAgent(Composition):
     def follow(self, mirror: Mirror) -> Following:
         if self._everyone is not None:
             return Beside(self._everyone, mirror)
-        return Follower(store=self.store, prefix=self.keys.root, listener=mirror, relist=RELIST * self._pace)
+        return Follower(store=self.store, prefixes=self.keys.mirrored, listener=mirror, relist=RELIST * self._pace)
 
     def start(self) -> None:
         self.state.lock()

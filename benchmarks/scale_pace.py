@@ -19,7 +19,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from daprdockr.model.entries import Commit, Condition, Entry, Lease, Listing, Operation
+from daprdockr.model.entries import Commit, Condition, Entry, Lease, Listing, Operation, Prefixes
 from daprdockr.model.seams import Store, Watch
 
 
@@ -68,8 +68,8 @@ class PacedStore:
     def get(self, key: str) -> Entry | None:
         return self._store.get(key)
 
-    def list(self, prefix: str) -> Listing:
-        return self._store.list(prefix)
+    def list(self, prefixes: Prefixes) -> Listing:
+        return self._store.list(prefixes)
 
     def put(self, key: str, value: bytes, lease: int = 0) -> int:
         return self._store.put(key, value, lease)
@@ -80,8 +80,8 @@ class PacedStore:
     def revoke(self, lease: int) -> None:
         self._store.revoke(lease)
 
-    def watch(self, prefix: str, revision: int) -> Watch:
-        return self._store.watch(prefix, revision)
+    def watch(self, prefixes: Prefixes, revision: int) -> Watch:
+        return self._store.watch(prefixes, revision)
 
     def close(self) -> None:
         self._store.close()

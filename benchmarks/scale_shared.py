@@ -86,7 +86,9 @@ class Everyone:
     def __init__(self, around: Surroundings) -> None:
         self._mirrors: list[Mirror] = []
         store = CountingStore(around.store(CALL_TIMEOUT), around.keys, around.tally)
-        self._follower = Follower(store=store, prefix=around.keys.root, listener=self, relist=RELIST * around.pace)
+        self._follower = Follower(
+            store=store, prefixes=around.keys.mirrored, listener=self, relist=RELIST * around.pace
+        )
 
     def start(self) -> None:
         self._follower.start()

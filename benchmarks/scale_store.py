@@ -12,8 +12,8 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
-from daprdockr.etcd.store import PAGE
-from daprdockr.model.entries import Absent, Commit, Condition, Entry, Lease, Listing, Operation, Put
+from daprdockr.etcd.pages import MOST_KEYS
+from daprdockr.model.entries import Absent, Commit, Condition, Entry, Lease, Listing, Operation, Prefixes, Put
 from daprdockr.model.errors import EtcdError
 from daprdockr.model.keys import Keys, SuccessorKey
 from daprdockr.model.names import InstanceName
@@ -75,10 +75,10 @@ class CountingStore:
     def get(self, key: str) -> Entry | None:
         return self._count(READ, lambda: self._store.get(key))
 
-    def list(self, prefix: str) -> Listing:
-        """Counted by the pages that it takes."""
-        listing = self._count(READ, lambda: self._store.list(prefix))
-        self._tally.add(READ, max(0, len(listing.entries) - 1) // PAGE)
+    def list(self, prefixes: Prefixes) -> Listing:
+        """Counted by the pages that it takes at least."""
+        listing = self._count(READ, lambda: self._store.list(prefixes))
+        self._tally.add(READ, max(0, len(listing.entries) - 1) // MOST_KEYS)
         return listing
 
     def put(self, key: str, value: bytes, lease: int = 0) -> int:
@@ -108,8 +108,8 @@ class CountingStore:
     def revoke(self, lease: int) -> None:
         self._count(REVOKE, lambda: self._store.revoke(lease))
 
-    def watch(self, prefix: str, revision: int) -> Watch:
-        return self._count(WATCH, lambda: self._store.watch(prefix, revision))
+    def watch(self, prefixes: Prefixes, revision: int) -> Watch:
+        return self._count(WATCH, lambda: self._store.watch(prefixes, revision))
 
     def close(self) -> None:
         self._store.close()

@@ -70,7 +70,7 @@ class Composition(Edges):
     # What the loops use.
 
     def follow(self, mirror: Mirror) -> Following:
-        return Follower(store=self.store, prefix=self.keys.root, listener=mirror)
+        return Follower(store=self.store, prefixes=self.keys.mirrored, listener=mirror)
 
     def chance(self) -> float:
         """A random number in [0, 1)."""

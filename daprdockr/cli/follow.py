@@ -55,7 +55,7 @@ class Following:
 
     def _follow(self, deadline: float, done: Callable[[], bool]) -> None:
         """Apply changes until it is done or the time is over."""
-        watch = self.store.watch(self.request.keys.root, self.cluster.revision + 1)
+        watch = self.store.watch(self.request.keys.mirrored, self.cluster.revision + 1)
         timer = threading.Timer(max(0.0, deadline - self.clock()), watch.close)
         timer.daemon = True
         timer.start()

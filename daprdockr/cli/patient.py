@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from attrs import frozen
 
-from daprdockr.model.entries import Commit, Condition, Entry, Lease, Listing, Operation
+from daprdockr.model.entries import Commit, Condition, Entry, Lease, Listing, Operation, Prefixes
 from daprdockr.model.errors import EtcdUnavailable
 
 if TYPE_CHECKING:  # Why: it imports Twisted, which the command line has no other need of.
@@ -38,8 +38,8 @@ class PatientStore:
     def get(self, key: str) -> Entry | None:
         return self._patiently(lambda: self.store.get(key))
 
-    def list(self, prefix: str) -> Listing:
-        return self._patiently(lambda: self.store.list(prefix))
+    def list(self, prefixes: Prefixes) -> Listing:
+        return self._patiently(lambda: self.store.list(prefixes))
 
     def put(self, key: str, value: bytes, lease: int = 0) -> int:
         return self._patiently(lambda: self.store.put(key, value, lease))
@@ -59,8 +59,8 @@ class PatientStore:
     def revoke(self, lease: int) -> None:
         self.store.revoke(lease)
 
-    def watch(self, prefix: str, revision: int) -> Watch:
-        return self.store.watch(prefix, revision)
+    def watch(self, prefixes: Prefixes, revision: int) -> Watch:
+        return self.store.watch(prefixes, revision)
 
     def close(self) -> None:
         self.store.close()

@@ -55,7 +55,7 @@ def events(request: Request, store: Store, console: Console) -> None:
 def picture(request: Request, store: Store) -> Cluster:
     """The cluster as it is now."""
     cluster = Cluster(request.keys)
-    cluster.replace(store.list(request.keys.root))
+    cluster.replace(store.list(request.keys.mirrored))
     return cluster
 
 

@@ -29,8 +29,11 @@ from daprdockr.model.errors import EtcdRefused, EtcdUnavailable
 
 _log = logging.getLogger(__name__)
 
-MAX_MESSAGE = 64 * 1024 * 1024
-"""Bytes of an answer; gRPC's own limit of 4 MiB breaks a watch that catches up."""
+MAX_MESSAGE = 16 * 1024 * 1024
+"""
+Bytes of an answer. etcd takes values of 1.5 MiB, or as it is told (up to 10 MiB, says its documentation), and answers
+with pages and parts of our choice: Note [Pages] in ``pages``, Note [Parts] in ``watch``.
+"""
 
 OPTIONS = (
     ("grpc.max_receive_message_length", MAX_MESSAGE),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from daprdockr.etcd.stubs import Compare, DeleteRangeRequest, PutRequest, RequestOp, kv
-from daprdockr.model.entries import Absent, Change, Condition, Deleted, Entry, Fence, Operation, Put
+from daprdockr.model.entries import Absent, Change, Condition, Deleted, Entry, Fence, Operation, Prefixes, Put
 
 
 def to_key(key: str) -> bytes:
@@ -24,13 +24,23 @@ def prefix_range(prefix: str) -> tuple[bytes, bytes]:
     return start or b"\0", stem[:-1] + bytes([stem[-1] + 1]) if stem else b"\0"
 
 
-def to_entry(found: Any) -> Entry:
+def shared_prefix(prefixes: Prefixes) -> str:
+    """The longest prefix that all of them begin with."""
+    if isinstance(prefixes, str):
+        return prefixes
+    first, last = min(prefixes), max(prefixes)  # if these two agree so far, so do all between them
+    differ = (place for place, pair in enumerate(zip(first, last, strict=False)) if len(set(pair)) > 1)
+    return first[: next(differ, len(first))]
+
+
+def to_entry(found: Any, omitted: str = "") -> Entry:
     return Entry(
         key=from_key(found.key),
         value=found.value,
         create_revision=found.create_revision,
         mod_revision=found.mod_revision,
         lease=found.lease,
+        omitted=omitted,
     )
 
 

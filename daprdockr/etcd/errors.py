@@ -14,7 +14,7 @@ from typing import Any
 
 from daprdockr.etcd.address import Access
 from daprdockr.etcd.stubs import grpc
-from daprdockr.model.errors import EtcdError, EtcdHistoryLost, EtcdRefused, EtcdUnavailable
+from daprdockr.model.errors import EtcdError, EtcdHistoryLost, EtcdRefused, EtcdTooLarge, EtcdUnavailable
 from daprdockr.model.names import one_line
 
 _Code = grpc.StatusCode
@@ -42,6 +42,8 @@ def classed(error: Exception, access: Access) -> EtcdError:
     code, details = code_of(error), details_of(error)
     if code == _Code.OUT_OF_RANGE:
         return EtcdHistoryLost(f"etcd no longer has that revision ({details}): list again")
+    if is_too_large(error):
+        return EtcdTooLarge(f"an answer of etcd is too large ({details}): write smaller values")
     # Of all that is RESOURCE_EXHAUSTED only this passes by itself.
     if code in _REFUSED and "too many requests" not in details:
         return EtcdRefused(f"etcd refused: {details}")
@@ -62,6 +64,17 @@ def _remedy(reason: str, access: Access) -> str:
 def is_lost_token(error: Exception) -> bool:
     """Whether etcd forgot our token (it expires, and dies with its member): nothing was done."""
     return isinstance(error, grpc.RpcError) and any(text in details_of(error) for text in _LOST_TOKEN)
+
+
+def is_too_large(error: Exception) -> bool:
+    """
+    Whether the answer was larger than ``channel.MAX_MESSAGE``.
+
+    The words are gRPC's own; what etcd says of a request that is too large begins with a small letter.
+    """
+    if not isinstance(error, grpc.RpcError) or code_of(error) != _Code.RESOURCE_EXHAUSTED:
+        return False
+    return "Received message larger than max" in details_of(error)
 
 
 def is_unreachable(error: Exception) -> bool:

@@ -1,5 +1,5 @@
 """
-Keeps a listener told of everything below a prefix, whatever happens to connections, members and history.
+Keeps a listener told of everything below some prefixes, whatever happens to connections, members and history.
 
 Knows no meaning of a key, and judges nothing: a list of another cluster, or of a smaller revision than before,
 is handed over as it is; whoever listens decides whether to believe it.
@@ -29,7 +29,7 @@ from attrs import define, field
 from twisted.logger import Logger
 
 from daprdockr.model.backoff import Backoff
-from daprdockr.model.entries import Batch, Listing
+from daprdockr.model.entries import Batch, Listing, Prefixes
 from daprdockr.model.errors import EtcdError, EtcdHistoryLost
 from daprdockr.model.seams import Store, Watch
 
@@ -44,7 +44,7 @@ class Listener(Protocol):
     """Told by a follower, in the follower's thread; each of the first two is a sign of life of etcd."""
 
     def listed(self, listing: Listing) -> None:
-        """Everything below the prefix at one revision; takes the place of all that was told before."""
+        """Everything below the prefixes at one revision; takes the place of all that was told before."""
 
     def changed(self, batch: Batch) -> None:
         """
@@ -67,7 +67,7 @@ class Follower:
     log = Logger()
 
     store: Store
-    prefix: str
+    prefixes: Prefixes
     listener: Listener
     relist: float = 60.0
     # Who comes back later than others are ready again, after three beats, finds its instances claimed by them.
@@ -86,7 +86,7 @@ class Follower:
 
     def start(self) -> None:
         self._threads = tuple(
-            threading.Thread(target=target, name=f"etcd {target.__name__.strip('_')} {self.prefix}", daemon=True)
+            threading.Thread(target=target, name=f"etcd {target.__name__.strip('_')}", daemon=True)
             for target in (self._follow, self._pace)
         )
         for thread in self._threads:
@@ -121,7 +121,7 @@ class Follower:
     def _list(self) -> None:
         with self._lock:
             self._relist_due = False
-        listing = self.store.list(self.prefix)
+        listing = self.store.list(self.prefixes)
         if self._stopping.is_set():
             return
         self.listener.listed(listing)
@@ -152,7 +152,7 @@ class Follower:
         """A watch from the position on; None when a list fell due meanwhile, or the end."""
         if self._position is None:
             return None
-        watch = self.store.watch(self.prefix, self._position + 1)
+        watch = self.store.watch(self.prefixes, self._position + 1)
         with self._lock:
             if not self._relist_due and not self._stopping.is_set():
                 self._watch = watch
@@ -172,10 +172,10 @@ class Follower:
             return
         self._failures += 1
         if not isinstance(error, EtcdError):
-            self.log.failure("following {prefix} failed and begins again with a list", prefix=self.prefix)
+            self.log.failure("following etcd failed and begins again with a list")
             self._position = None
             return
         if isinstance(error, EtcdHistoryLost):
             self._position = None
-        self.log.warn("following {prefix} was interrupted: {reason}", prefix=self.prefix, reason=error)
+        self.log.warn("following etcd was interrupted: {reason}", reason=error)
         self.listener.lost(error)

@@ -13,8 +13,9 @@ from typing import Any
 
 from daprdockr.etcd.address import Access
 from daprdockr.etcd.channel import Lane
-from daprdockr.etcd.conversions import prefix_range, to_compares, to_entry, to_key, to_request
+from daprdockr.etcd.conversions import to_compares, to_entry, to_key, to_request
 from daprdockr.etcd.errors import code_of
+from daprdockr.etcd.pages import Lister, Pace
 from daprdockr.etcd.session import Session
 from daprdockr.etcd.stubs import (
     LeaseGrantRequest,
@@ -27,18 +28,15 @@ from daprdockr.etcd.stubs import (
 )
 from daprdockr.etcd.turn import Turn
 from daprdockr.etcd.watch import EtcdWatch
-from daprdockr.model.entries import Commit, Condition, Entry, Lease, Listing, Operation
+from daprdockr.model.entries import Commit, Condition, Entry, Lease, Listing, Operation, Prefixes
 from daprdockr.model.errors import EtcdRefused, EtcdUnavailable
-
-PAGE = 500
-"""Keys asked for at once, so that no answer is large."""
 
 
 class EtcdStore:
     """
     One etcd cluster.
 
-    :param timeout: seconds within which each call ends.
+    :param timeout: seconds within which each call ends; of a list, each page.
     :param clock: a monotonic clock, in seconds.
     :param turn: which endpoint to speak to; stores of one process share it.
     """
@@ -51,24 +49,15 @@ class EtcdStore:
         turn: Turn | None = None,
     ) -> None:
         self._session = Session(access, timeout, clock, turn=turn or Turn())
+        self._lister = Lister(self._read, clock, Pace(slow=timeout / 4))
 
     def get(self, key: str) -> Entry | None:
-        answer = self._read(RangeRequest(key=to_key(key)), self._session.deadline())
+        answer = self._read(RangeRequest(key=to_key(key)))
         return to_entry(answer.kvs[0]) if answer.kvs else None
 
-    def list(self, prefix: str) -> Listing:
-        """All pages at the revision of the first one; a compaction meanwhile is an EtcdHistoryLost."""
-        deadline = self._session.deadline()
-        start, end = prefix_range(prefix)
-        first = answer = self._read(RangeRequest(key=start, range_end=end, limit=PAGE), deadline)
-        found = list(answer.kvs)
-        while answer.more:
-            after = found[-1].key + b"\0"
-            answer = self._read(
-                RangeRequest(key=after, range_end=end, limit=PAGE, revision=first.header.revision), deadline
-            )
-            found += answer.kvs
-        return Listing(first.header.cluster_id, first.header.revision, tuple(map(to_entry, found)))
+    def list(self, prefixes: Prefixes) -> Listing:
+        """See Note [Pages] in ``daprdockr.etcd.pages``."""
+        return self._lister.all_of(prefixes)
 
     def put(self, key: str, value: bytes, lease: int = 0) -> int:
         request = PutRequest(key=to_key(key), value=value, lease=lease)
@@ -104,13 +93,14 @@ class EtcdStore:
             if code_of(error.__cause__) != grpc.StatusCode.NOT_FOUND:
                 raise
 
-    def watch(self, prefix: str, revision: int) -> EtcdWatch:
-        return EtcdWatch(self._session, prefix, revision)
+    def watch(self, prefixes: Prefixes, revision: int) -> EtcdWatch:
+        return EtcdWatch(self._session, prefixes, revision)
 
     def close(self) -> None:
         self._session.close()
 
-    def _read(self, request: Any, deadline: float) -> Any:
+    def _read(self, request: Any) -> Any:
+        deadline = self._session.deadline()
         return self._session.call(lambda lane: lane.kv.Range, request, deadline=deadline, repeatable=True)
 
     def _write(self, method: Callable[[Lane], Any], request: Any) -> Any:

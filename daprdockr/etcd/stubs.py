@@ -8,8 +8,10 @@ broken connection, and ignore arguments. Importing this module takes about 0.15 
 from __future__ import annotations
 
 import os
+from typing import Any
 
 from google.protobuf.internal import api_implementation
+from google.protobuf.unknown_fields import UnknownFieldSet
 
 from daprdockr.model.errors import BadInput
 
@@ -35,10 +37,13 @@ from etcd3.etcdrpc import (
     LeaseStub,
     PutRequest,
     RangeRequest,
+    RangeResponse,
     RequestOp,
+    ResponseHeader,
     TxnRequest,
     WatchCreateRequest,
     WatchRequest,
+    WatchResponse,
     WatchStub,
 )
 from etcd3.etcdrpc import kv_pb2 as kv
@@ -55,11 +60,36 @@ __all__ = [
     "LeaseStub",
     "PutRequest",
     "RangeRequest",
+    "RangeResponse",
     "RequestOp",
+    "ResponseHeader",
     "TxnRequest",
     "WatchCreateRequest",
     "WatchRequest",
+    "WatchResponse",
     "WatchStub",
     "grpc",
+    "in_parts",
+    "is_part",
     "kv",
 ]
+
+_FRAGMENT_OF_REQUEST = b"\x40\x01"
+"""Field 8, true; see ``in_parts``."""
+
+_FRAGMENT_OF_RESPONSE = 7
+
+
+def in_parts(create: Any) -> Any:
+    """
+    The request for a watch, with the wish that what is large comes in several responses.
+
+    The messages of etcd3 are older than etcd's field for this (``fragment``, since etcd 3.4), but keep what they do not
+    know. An etcd that is older still ignores it.
+    """
+    return WatchCreateRequest.FromString(create.SerializeToString() + _FRAGMENT_OF_REQUEST)
+
+
+def is_part(response: Any) -> bool:
+    """Whether more of the same follows a ``WatchResponse``: see ``in_parts``."""
+    return any(unknown.field_number == _FRAGMENT_OF_RESPONSE and unknown.data for unknown in UnknownFieldSet(response))

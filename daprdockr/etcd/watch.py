@@ -5,6 +5,16 @@ Note [The end of a watch]
     gRPC reads our requests in a thread of its own, which would wait for the next one for ever, cancelled or
     not: the requests end with a sentinel, which is put in whenever the watch ends. etcd answers a refused
     watch with ``created`` and ``canceled`` in one message, so ``canceled`` counts, whatever else is said.
+
+Note [One watch for all places]
+    Several prefixes share one watch, of all that they have in common; what begins with none of them is dropped here. A
+    watch for each would bring less, but etcd orders only what one watch tells: a slow one falls behind the others.
+
+Note [Parts]
+    etcd tells up to 1,000 revisions at once when it catches up, which may be more than anybody takes in one message. So
+    it is asked for parts of a bounded size. A part may end in the middle of a revision: the changes of the last one
+    wait for the next part, so that a revision is told whole, and a watch that breaks resumes before it. Only one single
+    change can still be too large; then a list, which names its key, takes the place of the watch.
 """
 
 from __future__ import annotations
@@ -13,11 +23,11 @@ import queue
 from collections.abc import Iterator
 from typing import Any
 
-from daprdockr.etcd.conversions import prefix_range, to_change
-from daprdockr.etcd.errors import classed
+from daprdockr.etcd.conversions import prefix_range, shared_prefix, to_change
+from daprdockr.etcd.errors import classed, is_too_large
 from daprdockr.etcd.session import Session
-from daprdockr.etcd.stubs import WatchCreateRequest, WatchRequest, grpc
-from daprdockr.model.entries import Batch
+from daprdockr.etcd.stubs import WatchCreateRequest, WatchRequest, grpc, in_parts, is_part
+from daprdockr.model.entries import Batch, Change, Prefixes
 from daprdockr.model.errors import EtcdHistoryLost, EtcdRefused, EtcdUnavailable
 from daprdockr.model.names import one_line
 
@@ -29,13 +39,15 @@ class EtcdWatch:
     The first batch is empty, and says that the watch is open and in which cluster.
     """
 
-    def __init__(self, session: Session, prefix: str, revision: int) -> None:
-        start, end = prefix_range(prefix)
+    def __init__(self, session: Session, prefixes: Prefixes, revision: int) -> None:
+        start, end = prefix_range(shared_prefix(prefixes))
         create = WatchCreateRequest(key=start, range_end=end, start_revision=revision)
         self._session = session
+        self._prefixes = prefixes
         self._revision = revision
+        self._begun: tuple[Change, ...] = ()
         self._requests: queue.SimpleQueue[Any] = queue.SimpleQueue()
-        self._requests.put(WatchRequest(create_request=create))
+        self._requests.put(WatchRequest(create_request=in_parts(create)))
         self._token = session.token(session.deadline())
         self._call: Any = None
         self._closed = False
@@ -51,13 +63,17 @@ class EtcdWatch:
             self._session.turn.when_passed(turn, self._call.cancel)
             for response in self._call:
                 self._check(response)
-                if response.events or response.created:
-                    yield self._batch(response)
+                if response.created:
+                    yield Batch(response.header.cluster_id, self._revision - 1, ())
+                elif batch := self._batch(response):
+                    yield batch
             if not self._closed:
                 raise EtcdUnavailable("etcd ended the watch: it is opened again")
         except (grpc.RpcError, ValueError) as error:
             if self._closed:
                 return
+            if is_too_large(error):
+                raise EtcdHistoryLost("a change in etcd is too large for a watch: list again") from error
             if self._session.turn.number != turn:
                 raise EtcdUnavailable("a member of etcd did not answer: the watch goes on at the next") from error
             self._session.turn.pass_on(turn)
@@ -89,12 +105,19 @@ class EtcdWatch:
                 f"etcd is at revision {response.header.revision}, before {self._revision}: list again"
             )
 
-    def _batch(self, response: Any) -> Batch:
+    def _batch(self, response: Any) -> Batch | None:
         """
-        The events of one response, which are all those of each revision in it; none, once, when the watch is open.
+        What is told whole with this response; None if that is nothing. It is empty if it is about other keys alone.
 
         The revision in the header may be ahead: of a long history etcd sends parts, all headed by the present.
         """
-        changes = tuple(to_change(event) for event in response.events)
-        revision = changes[-1].mod_revision if changes else self._revision - 1
-        return Batch(cluster_id=response.header.cluster_id, revision=revision, changes=changes)
+        changes = (*self._begun, *map(to_change, response.events))
+        self._begun = ()
+        if changes and is_part(response):
+            last = changes[-1].mod_revision
+            self._begun = tuple(change for change in changes if change.mod_revision == last)
+            changes = changes[: -len(self._begun)]
+        if not changes:
+            return None
+        ours = tuple(change for change in changes if change.key.startswith(self._prefixes))
+        return Batch(response.header.cluster_id, changes[-1].mod_revision, ours)

@@ -29,7 +29,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 
-from attrs import define, field, frozen
+from attrs import define, evolve, field, frozen
 
 from daprdockr.model.definition import Definition
 from daprdockr.model.entries import Batch, Change, Deleted, Entry, Listing
@@ -37,6 +37,7 @@ from daprdockr.model.errors import BadInput, DaprdockrError
 from daprdockr.model.keys import CordonKey, IdentityKey, Keys, Named, NodeKey, SuccessorKey
 from daprdockr.model.layout import Layout
 from daprdockr.model.names import InstanceName, ServiceName
+from daprdockr.model.reading import MAX_DOCUMENT
 from daprdockr.model.records import ClaimRecord, NodeRecord, asks_to_drain
 from daprdockr.model.stored import Broken, Claim, Node, Service
 
@@ -155,19 +156,15 @@ class Cluster:
         nodes = False
         broken = []
         for change in changes:
-            if not self._is_news(change):
-                continue
-            self.generation += 1
+            name = self._name(change.key) if self._is_news(change) else None
+            if name is None:
+                continue  # it is known; or it belongs to another module, or to a newer agent, and nobody here reads it
+            self._hold(change)
             try:
-                name = self.keys.read(change.key)
                 self._set(name, change)
-                self.broken.pop(change.key, None)
             except BadInput as error:
-                name = self._name(change.key)
-                self.broken.pop(change.key, None)
                 if isinstance(change, Entry):
-                    self.broken[change.key] = Broken(change.key, str(error), change.mod_revision)
-                    broken.append(self.broken[change.key])
+                    broken.append(self._hold_broken(change, str(error)))
             nodes = nodes or isinstance(name, NodeKey | CordonKey | IdentityKey)
             match name:
                 case ServiceName():
@@ -180,22 +177,36 @@ class Cluster:
         known = self._entries.get(change.key)
         latest = max(known.mod_revision if known else 0, self._deleted.get(change.key, 0))
         if isinstance(change, Deleted):
-            if known is None or change.mod_revision < latest:
-                return False
-            del self._entries[change.key]
-            return True
-        if change.mod_revision <= latest:
-            return False
-        self._entries[change.key] = change
-        return True
+            return known is not None and change.mod_revision >= latest
+        return change.mod_revision > latest
 
-    def _name(self, key: str) -> Named | None:
+    def _hold(self, change: Change) -> None:
+        """Keep what etcd told, readable or not."""
+        self.generation += 1
+        self.broken.pop(change.key, None)
+        if isinstance(change, Entry):
+            self._entries[change.key] = change
+        else:
+            self._entries.pop(change.key, None)
+
+    def _hold_broken(self, entry: Entry, reason: str) -> Broken:
+        if len(entry.value) > MAX_DOCUMENT:  # no value of ours is so long: its key says all that is of use
+            self._entries[entry.key] = evolve(entry, value=b"", omitted=reason)
+        self.broken[entry.key] = Broken(entry.key, reason, entry.mod_revision)
+        return self.broken[entry.key]
+
+    def _name(self, key: str) -> Named | BadInput | None:
         try:
             return self.keys.read(key)
-        except BadInput:
-            return None
+        except BadInput as error:
+            return error
 
-    def _set(self, name: Named | None, change: Change) -> None:
+    def _set(self, name: Named | BadInput, change: Change) -> None:
+        """:raises BadInput: what is there can not be read."""
+        if isinstance(name, BadInput):
+            raise name
+        if isinstance(change, Entry) and change.omitted:
+            raise BadInput(change.omitted)
         match name:
             case IdentityKey():
                 self.identity = _identity(change)

@@ -4,16 +4,23 @@ from __future__ import annotations
 
 from attrs import frozen
 
+Prefixes = str | tuple[str, ...]
+"""One prefix of keys, or several, as ``str.startswith`` takes them."""
+
 
 @frozen
 class Entry:
-    """One key with its value. ``lease`` is 0 when the key hangs on none."""
+    """
+    One key with its value. ``lease`` is 0 when the key hangs on none. ``omitted``, unless "", says why ``value`` is not
+    what etcd holds, but b"".
+    """
 
     key: str
     value: bytes
     create_revision: int
     mod_revision: int
     lease: int = 0
+    omitted: str = ""
 
 
 @frozen
@@ -29,7 +36,7 @@ Change = Entry | Deleted
 
 @frozen
 class Listing:
-    """All entries below a prefix at one revision of one etcd cluster."""
+    """All entries below one or more prefixes at one revision of one etcd cluster, in the order of the prefixes."""
 
     cluster_id: int
     revision: int

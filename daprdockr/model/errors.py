@@ -35,6 +35,10 @@ class EtcdRefused(EtcdError):
     """etcd answered and refused (authentication, permission, size, wrong argument); trying again is no use."""
 
 
+class EtcdTooLarge(EtcdRefused):
+    """An answer was larger than we take: ask for less of it."""
+
+
 class EtcdHistoryLost(EtcdError):
     """The revision asked for is compacted, or lies in the future, or the cluster is another one: list again."""
 

@@ -59,6 +59,12 @@ class Keys:
         return self.prefix + "/"
 
     @property
+    def mirrored(self) -> tuple[str, ...]:
+        """What the keys of which an agent keeps a mirror start with; it asks etcd for no others."""
+        places = ("cordons/", "identity", "instances/", "nodes/", "services/")
+        return tuple(self.root + place for place in places)
+
+    @property
     def identity(self) -> str:
         """What tells this etcd from one that was wiped: see Note [The identity of an etcd] in ``cluster``."""
         return self.root + "identity"

@@ -13,7 +13,7 @@ from typing import Any, Protocol, TypeVar
 
 from twisted.internet.defer import Deferred
 
-from daprdockr.model.entries import Batch, Commit, Condition, Entry, Lease, Listing, Operation
+from daprdockr.model.entries import Batch, Commit, Condition, Entry, Lease, Listing, Operation, Prefixes
 from daprdockr.model.host import ContainerState, Image, Inventory
 
 T = TypeVar("T")
@@ -52,7 +52,8 @@ class Store(Protocol):
 
     def get(self, key: str) -> Entry | None: ...
 
-    def list(self, prefix: str) -> Listing: ...
+    def list(self, prefixes: Prefixes) -> Listing:
+        """All that begins with one of the prefixes, at one revision. The time limit is for each part that arrives."""
 
     def put(self, key: str, value: bytes, lease: int = 0) -> int:
         """Write unconditionally; returns the revision."""
@@ -67,8 +68,10 @@ class Store(Protocol):
 
     def revoke(self, lease: int) -> None: ...
 
-    def watch(self, prefix: str, revision: int) -> Watch:
-        """Everything below ``prefix`` from ``revision`` on, in order; the iteration raises when it breaks."""
+    def watch(self, prefixes: Prefixes, revision: int) -> Watch:
+        """
+        All that begins with one of the prefixes, from ``revision`` on, in order; the iteration raises when it breaks.
+        """
 
     def close(self) -> None:
         """Release channel and threads; calls in flight in other threads end with EtcdUnavailable."""

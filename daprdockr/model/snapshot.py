@@ -22,6 +22,7 @@ def encode_listing(listing: Listing) -> bytes:
             "Revision": listing.revision,
             "Entries": [
                 [e.key, base64.b64encode(e.value).decode(), e.create_revision, e.mod_revision, e.lease]
+                + ([e.omitted] if e.omitted else [])
                 for e in listing.entries
             ],
         },
@@ -44,6 +45,12 @@ def decode_listing(data: bytes) -> Listing:
         raise BadInput(f"the last known state can not be read: {error}") from None
 
 
-def _entry(key: object, value: str, *numbers: object) -> Entry:
-    created, modified, lease = (_NUMBER(number, "Entries") for number in numbers)
-    return Entry(free_text(key, "Entries"), base64.b64decode(value, validate=True), created, modified, lease)
+def _entry(key: object, value: str, created: object, modified: object, lease: object, omitted: object = "") -> Entry:
+    return Entry(
+        key=free_text(key, "Entries"),
+        value=base64.b64decode(value, validate=True),
+        create_revision=_NUMBER(created, "Entries"),
+        mod_revision=_NUMBER(modified, "Entries"),
+        lease=_NUMBER(lease, "Entries"),
+        omitted=free_text(omitted, "Entries"),
+    )

@@ -121,6 +121,15 @@ class ReadContract(StoreCase):
             self.store.commit([], [Put(name, b"x") for name in names[start : start + 100]])
         self.assertEqual([entry.key for entry in self.store.list(self.key("many/")).entries], names)
 
+    def test_list_of_several(self) -> None:
+        """A list of several prefixes holds the keys of each, and no others, at one revision."""
+        for name in ("b/1", "a/1", "a/2"):
+            self.store.put(self.key(name), b"")
+        revision = self.store.put(self.key("c/1"), b"")
+        listing = self.store.list((self.key("a/"), self.key("d/"), self.key("c/")))
+        self.assertEqual([entry.key for entry in listing.entries], [self.key(name) for name in ("a/1", "a/2", "c/1")])
+        self.assertEqual(listing.revision, revision)
+
     def test_key_that_is_no_text(self) -> None:
         """A key that is not UTF-8 is listed, read and deleted like any other."""
         strange = self.key("\udcff\udcfe")
@@ -293,6 +302,15 @@ class WatchContract(StoreCase):
         self.store.put(self.key("b/2"), b"")
         told = changes(take(self.store.watch(self.key("b/"), revision), 2))
         self.assertEqual([change.key for change in told], [self.key("b/1"), self.key("b/2")])
+
+    def test_several_prefixes(self) -> None:
+        """Of several prefixes all is told in the order it happened, and nothing of their neighbours."""
+        revision = self.store.put(self.key("a/1"), b"")
+        self.store.put(self.key("b/1"), b"")
+        self.store.put(self.key("c/1"), b"")
+        self.store.put(self.key("a/2"), b"")
+        told = changes(take(self.store.watch((self.key("a/"), self.key("c/")), revision), 3))
+        self.assertEqual([change.key for change in told], [self.key(name) for name in ("a/1", "c/1", "a/2")])
 
     def test_commit_is_one_batch(self) -> None:
         """The changes of one commit come together, and the batch is as far as they are."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from daprdockr.engine.events import EventConsumer
 from daprdockr.etcd.follow import Listener
-from daprdockr.model.entries import Batch
+from daprdockr.model.entries import Batch, Prefixes
 from daprdockr.model.errors import EngineError, EngineUnavailable, EtcdError
 from tests.fakes.engine import MemoryEngine, MemoryEvents
 from tests.fakes.store import MemoryStore
@@ -13,9 +13,9 @@ from tests.fakes.store import MemoryStore
 class SteppedFollower:
     """Stands for ``daprdockr.etcd.follow.Follower``: a list first, changes after it, a list again when they end."""
 
-    def __init__(self, store: MemoryStore, prefix: str, listener: Listener) -> None:
+    def __init__(self, store: MemoryStore, prefixes: Prefixes, listener: Listener) -> None:
         self._store = store
-        self._prefix = prefix
+        self._prefixes = prefixes
         self._listener = listener
         self._position: int | None = None
         self._cluster = 0
@@ -50,12 +50,12 @@ class SteppedFollower:
     def _tell_all(self) -> None:
         self._store.check()
         if self._position is None or self._cluster != self._store.cluster_id:
-            listing = self._store.list(self._prefix)
+            listing = self._store.list(self._prefixes)
             self._position, self._cluster = listing.revision, listing.cluster_id
             self._listener.listed(listing)
         elif self._failed:
             self._listener.changed(Batch(self._cluster, self._position, ()))
-        while (batch := self._store.since(self._prefix, self._position + 1)) is not None:
+        while (batch := self._store.since(self._prefixes, self._position + 1)) is not None:
             self._position = batch.revision
             self._listener.changed(batch)
 

@@ -22,6 +22,7 @@ from daprdockr.model.entries import (
     Lease,
     Listing,
     Operation,
+    Prefixes,
     Put,
     Unchanged,
 )
@@ -36,9 +37,9 @@ MAX_OPERATIONS = 128
 class MemoryWatch:
     """A watch of a ``MemoryStore``; its position moves through the store's history. Its first batch is empty."""
 
-    def __init__(self, store: MemoryStore, prefix: str, revision: int) -> None:
+    def __init__(self, store: MemoryStore, prefixes: Prefixes, revision: int) -> None:
         self._store = store
-        self._prefix = prefix
+        self._prefixes = prefixes
         self._next = revision
         self._cluster = 0
         self._closed = False
@@ -48,7 +49,7 @@ class MemoryWatch:
             if self._closed:
                 return
             self._store.check()
-            self._store.since(self._prefix, self._next)
+            self._store.since(self._prefixes, self._next)
             self._cluster = self._store.cluster_id
         yield Batch(self._cluster, self._next - 1, ())
         while (batch := self._wait()) is not None:
@@ -66,7 +67,7 @@ class MemoryWatch:
                 self._store.check()
                 if self._cluster != self._store.cluster_id:
                     raise EtcdUnavailable("etcd ended the watch: it is opened again")
-                batch = self._store.since(self._prefix, self._next)
+                batch = self._store.since(self._prefixes, self._next)
                 if batch is not None:
                     self._next = batch.revision + 1
                     return batch
@@ -104,8 +105,8 @@ class MemoryStore:
     def get(self, key: str) -> Entry | None:
         return self._call("get", lambda: self._entries.get(key))
 
-    def list(self, prefix: str) -> Listing:
-        return self._call("list", lambda: self._list(prefix))
+    def list(self, prefixes: Prefixes) -> Listing:
+        return self._call("list", lambda: self._list(prefixes))
 
     def put(self, key: str, value: bytes, lease: int = 0) -> int:
         return self._call("put", lambda: self._apply([Put(key, value, lease)]))
@@ -125,8 +126,8 @@ class MemoryStore:
     def revoke(self, lease: int) -> None:
         self._call("revoke", lambda: self._end([lease]))
 
-    def watch(self, prefix: str, revision: int) -> MemoryWatch:
-        return self._call("watch", lambda: MemoryWatch(self, prefix, revision))
+    def watch(self, prefixes: Prefixes, revision: int) -> MemoryWatch:
+        return self._call("watch", lambda: MemoryWatch(self, prefixes, revision))
 
     def close(self) -> None:
         with self.news:
@@ -173,14 +174,14 @@ class MemoryStore:
         if self._closed or self._unavailable:
             raise EtcdUnavailable("etcd did not answer at memory: check that it runs there")
 
-    def since(self, prefix: str, revision: int) -> Batch | None:
-        """The changes below ``prefix`` in the first revision that has some, from ``revision`` on."""
+    def since(self, prefixes: Prefixes, revision: int) -> Batch | None:
+        """The changes below ``prefixes`` in the first revision that has some, from ``revision`` on."""
         if revision < self._oldest:
             raise EtcdHistoryLost(f"etcd compacted revision {revision} away: list again")
         if revision > self.revision + 1:
             raise EtcdHistoryLost(f"etcd is at revision {self.revision}, before {revision}: list again")
         for told, changes in self._history:
-            below = tuple(change for change in changes if change.key.startswith(prefix))
+            below = tuple(change for change in changes if change.key.startswith(prefixes))
             if told >= revision and below:
                 return Batch(self.cluster_id, told, below)
         return None
@@ -193,8 +194,9 @@ class MemoryStore:
             self.check()
             return action()
 
-    def _list(self, prefix: str) -> Listing:
-        below = sorted(key for key in self._entries if key.startswith(prefix))
+    def _list(self, prefixes: Prefixes) -> Listing:
+        places = (prefixes,) if isinstance(prefixes, str) else prefixes
+        below = [key for place in places for key in sorted(self._entries) if key.startswith(place)]
         return Listing(self.cluster_id, self.revision, tuple(self._entries[key] for key in below))
 
     def _commit(self, conditions: Sequence[Condition], operations: Sequence[Operation]) -> Commit:

@@ -39,7 +39,7 @@ class FaultCase(SynchronousTestCase):
     def follow(self, store: EtcdStore, **settings: Any) -> MemoryListener:
         listener = MemoryListener()
         follower = Follower(
-            store=store, prefix="/p/", listener=listener, backoff=Backoff(first=0.1, limit=0.5), **settings
+            store=store, prefixes="/p/", listener=listener, backoff=Backoff(first=0.1, limit=0.5), **settings
         )
         follower.start()
         self.addCleanup(follower.stop)

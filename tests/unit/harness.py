@@ -164,7 +164,7 @@ class MemoryAgent(Composition):
         return 0.0
 
     def follow(self, mirror: Mirror) -> SteppedFollower:
-        self.follower = SteppedFollower(self.memory, self.keys.root, mirror)
+        self.follower = SteppedFollower(self.memory, self.keys.mirrored, mirror)
         return self.follower
 
     def listen(self, host: Host) -> SteppedListener:

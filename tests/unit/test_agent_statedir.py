@@ -12,7 +12,7 @@ from daprdockr.agent.statedir import StateDir
 from daprdockr.model.entries import Entry, Listing
 from daprdockr.model.errors import BadInput
 
-LISTING = Listing(7, 9, (Entry("/p/a", b"\xff", 3, 4, 77),))
+LISTING = Listing(7, 9, (Entry("/p/a", b"\xff", 3, 4, 77), Entry("/p/b", b"", 3, 4, omitted="too large")))
 
 
 class StateDirCase(SynchronousTestCase):

@@ -26,7 +26,7 @@ from benchmarks.scale_store import (
     Tally,
     kind_of,
 )
-from daprdockr.etcd.store import PAGE
+from daprdockr.etcd.pages import MOST_KEYS
 from daprdockr.model.entries import Absent, Batch, Delete, Deleted, Entry, Fence, Listing, Put
 from daprdockr.model.errors import EtcdUnavailable
 from daprdockr.model.keys import Keys
@@ -76,7 +76,7 @@ class CountingTests(SynchronousTestCase):
 
     def test_pages(self) -> None:
         """A list counts as often as etcd is asked for it."""
-        for number in range(PAGE):
+        for number in range(MOST_KEYS):
             self.memory.put(f"{KEYS.root}nodes/{number}", b"")
         self.store.list(KEYS.root)
         self.assertEqual(1, self.tally.so_far()[READ])

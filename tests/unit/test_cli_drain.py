@@ -11,7 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from daprdockr.cli.views import nodes
 from daprdockr.model.cluster import Cluster
 from daprdockr.model.definition import Definition
-from daprdockr.model.entries import Delete
+from daprdockr.model.entries import Delete, Prefixes
 from daprdockr.model.keys import Keys
 from daprdockr.model.names import InstanceName, ServiceName
 from daprdockr.model.records import ClaimRecord, NodeRecord, State
@@ -40,8 +40,8 @@ class EventfulStore(LentStore):
         super().__init__()
         self.coming: list[Callable[[], object]] = []
 
-    def watch(self, prefix: str, revision: int) -> MemoryWatch:
-        watch = super().watch(prefix, revision)
+    def watch(self, prefixes: Prefixes, revision: int) -> MemoryWatch:
+        watch = super().watch(prefixes, revision)
         if self.coming:
             self.coming.pop(0)()
         return watch

@@ -11,7 +11,7 @@ from daprdockr.cli.outcome import TimedOut
 from daprdockr.cli.request import Request
 from daprdockr.cli.wait import Waiting
 from daprdockr.model.definition import Definition
-from daprdockr.model.entries import Delete
+from daprdockr.model.entries import Delete, Prefixes
 from daprdockr.model.errors import EtcdUnavailable, NotFound
 from daprdockr.model.keys import Keys
 from daprdockr.model.names import InstanceName
@@ -31,8 +31,8 @@ class EventfulStore(LentStore):
         super().__init__()
         self.coming: list[Callable[[], object]] = []
 
-    def watch(self, prefix: str, revision: int) -> MemoryWatch:
-        watch = super().watch(prefix, revision)
+    def watch(self, prefixes: Prefixes, revision: int) -> MemoryWatch:
+        watch = super().watch(prefixes, revision)
         if self.coming:
             self.coming.pop(0)()
         return watch

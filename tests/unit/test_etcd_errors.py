@@ -9,7 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from daprdockr.etcd.address import Access
 from daprdockr.etcd.errors import classed, is_lost_token, is_never_sent, is_unreachable
 from daprdockr.etcd.stubs import grpc
-from daprdockr.model.errors import EtcdHistoryLost, EtcdRefused, EtcdUnavailable
+from daprdockr.model.errors import EtcdHistoryLost, EtcdRefused, EtcdTooLarge, EtcdUnavailable
 
 ACCESS = Access.parse("http://a:1,http://b:2")
 Code = grpc.StatusCode
@@ -42,7 +42,8 @@ class ClassedTests(SynchronousTestCase):
             (Code.INTERNAL, "stream terminated", EtcdUnavailable),
             (Code.RESOURCE_EXHAUSTED, "etcdserver: too many requests", EtcdUnavailable),
             (Code.RESOURCE_EXHAUSTED, "etcdserver: mvcc: database space exceeded", EtcdRefused),
-            (Code.RESOURCE_EXHAUSTED, "Received message larger than max (5 vs. 4)", EtcdRefused),
+            (Code.RESOURCE_EXHAUSTED, "Received message larger than max (5 vs. 4)", EtcdTooLarge),
+            (Code.RESOURCE_EXHAUSTED, "grpc: received message larger than max (5 vs. 4)", EtcdRefused),
             (Code.INVALID_ARGUMENT, "etcdserver: request is too large", EtcdRefused),
             (Code.NOT_FOUND, "etcdserver: requested lease not found", EtcdRefused),
             (Code.PERMISSION_DENIED, "etcdserver: permission denied", EtcdRefused),

@@ -23,7 +23,7 @@ class FollowerTests(SynchronousTestCase):
         self.pause = MemoryPause(60.0)
         self.follower = Follower(
             store=self.store,
-            prefix="/p/",
+            prefixes="/p/",
             listener=self.listener,
             relist=60.0,
             backoff=Backoff(first=1.0, limit=4.0),

@@ -16,6 +16,7 @@ from daprdockr.model.entries import Batch, Change, Delete, Deleted, Entry, Listi
 from daprdockr.model.keys import Keys
 from daprdockr.model.names import InstanceName, ServiceName
 from daprdockr.model.records import ClaimRecord, NodeRecord
+from daprdockr.model.stored import Broken
 from tests.fakes.store import MemoryStore
 
 KEYS = Keys()
@@ -109,12 +110,30 @@ class ListingTests(SynchronousTestCase):
         self.assertEqual((picture(self.cluster), self.cluster.revision), (before, 9))
 
     def test_keys_of_others(self) -> None:
-        """Keys that other modules read are kept, and touch nothing."""
+        """Keys that nobody here reads are not kept, however they arrive, and touch nothing."""
         changes = self.cluster.apply(
             batch(entry(KEYS.event("a", 1), b"\xff", 10), entry(KEYS.root + "novelty", b"", 10))
         )
         self.assertEqual(changes, Changes())
-        self.assertEqual(len(list(self.cluster.entries)), 6)
+        strange = entry(KEYS.root + "instances/myapp/web/1/novelty", b"", 11)
+        held = set(self.cluster.entries)
+        self.assertEqual(self.cluster.replace(listing(11, *held, strange)), Changes())
+        self.assertEqual(set(self.cluster.entries), held)
+
+    def test_omitted(self) -> None:
+        """An entry without its value is broken for the reason given, and what it held before stays."""
+        key = KEYS.service(WEB)
+        changes = self.cluster.apply(batch(Entry(key, b"", 3, 10, omitted="it is too large")))
+        self.assertEqual(changes.broken, (Broken(key, "it is too large", 10),))
+        self.assertIn(WEB, self.cluster.services)
+
+    def test_too_long(self) -> None:
+        """A value longer than any of ours is broken, and is not kept."""
+        key = KEYS.service(WEB)
+        changes = self.cluster.apply(batch(entry(key, b" " * 300_000, 10)))
+        self.assertEqual([broken.key for broken in changes.broken], [key])
+        (kept,) = (held for held in self.cluster.entries if held.key == key)
+        self.assertEqual((kept.value, kept.mod_revision), (b"", 10))
 
 
 class ChangesTests(SynchronousTestCase):
@@ -388,7 +407,8 @@ class InterleavingTests(SynchronousTestCase):
         final = play.store.list(KEYS.root)
         fresh = Cluster(KEYS)
         fresh.replace(final)
-        self.assertEqual(set(play.cluster.entries), set(final.entries))
+        ours = {entry for entry in final.entries if entry.key.startswith(KEYS.mirrored)}
+        self.assertEqual(set(play.cluster.entries), ours)
         self.assertEqual(set(play.cluster.broken), set(fresh.broken))
         for name, service in fresh.services.items():
             self.assertEqual(play.cluster.services[name], service)

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.model.errors import BadInput
-from daprdockr.model.keys import CordonKey, Keys, NodeKey
+from daprdockr.model.keys import CordonKey, IdentityKey, Keys, NodeKey, SuccessorKey
 from daprdockr.model.names import InstanceName, ServiceName
 from tests.strategies import INSTANCE_NAMES, LABELS, SERVICE_NAMES
 
@@ -51,6 +51,21 @@ class KeysTests(SynchronousTestCase):
         )
         for key in others:
             self.assertIsNone(KEYS.read(KEYS.root + key), key)
+
+    @given(SERVICE_NAMES, INSTANCE_NAMES, LABELS)
+    def test_mirrored(self, service: ServiceName, instance: InstanceName, node: str) -> None:
+        """Whatever names something here is asked for; events, which change often, are not."""
+        named = {
+            KEYS.service(service): service,
+            KEYS.claim(instance): instance,
+            KEYS.successor(instance): SuccessorKey(instance),
+            KEYS.node(node): NodeKey(node),
+            KEYS.cordon(node): CordonKey(node),
+            KEYS.identity: IdentityKey(),
+        }
+        for key, name in named.items():
+            self.assertEqual((KEYS.read(key), key.startswith(KEYS.mirrored)), (name, True))
+        self.assertFalse(KEYS.event(node, 1).startswith(KEYS.mirrored))
 
     def test_broken_keys(self) -> None:
         """A key in one of our places whose parts are no names is bad input."""
