@@ -136,6 +136,11 @@ class Host(Service):
         """The containers of a service by instance number."""
         return self._services.get(service, {})
 
+    def digest_of(self, container: str) -> str:
+        """Of its definition; "" when there is no such container."""
+        state = self._containers.get(container)
+        return state.definition if state is not None else ""
+
     @property
     def stopping_now(self) -> Collection[str]:
         """The containers that are being stopped on purpose, though they may still run."""
@@ -242,13 +247,20 @@ class Host(Service):
             if state.running:
                 self.log.warn("container {id} of {instance} is gone", id=container[:12], instance=state.instance)
                 if container not in self._stopping:
-                    self._count(state.instance, "its container was removed by somebody", BRIEF, killed=True)
+                    self._count(
+                        state.instance, "its container was removed by somebody", state.definition, BRIEF, killed=True
+                    )
             self._index(state.instance)
         self._stopping.discard(container)
 
-    def failed(self, instance: InstanceName, reason: str) -> None:
-        """A container of the instance could not be created or started."""
-        self._count(instance, reason)
+    def failed(self, instance: InstanceName, reason: str, of: str = "") -> bool:
+        """
+        A container of the instance could not be created or started; ``of`` is the digest of its definition, or "" if it
+        is not known. Whether the reason is another one than last time.
+        """
+        before = self.attempts.get(instance, NONE)
+        self._count(instance, reason, of)
+        return self.attempts[instance].reason != before.reason
 
     def forget_attempts(self, service: ServiceName) -> None:
         """A service is no more: see Note [Deaths]."""
@@ -270,11 +282,13 @@ class Host(Service):
         lived = max(0.0, state.finished - state.started)
         self.log.warn("container {id} of {instance} died: {how}", id=state.id[:12], instance=state.instance, how=how)
         killed = state.exit_code in KILLED and not state.oom_killed
-        self._count(state.instance, f"died: {how}", after=lived, killed=killed)
+        self._count(state.instance, f"died: {how}", state.definition, after=lived, killed=killed)
 
-    def _count(self, instance: InstanceName, reason: str, after: float = 0.0, killed: bool = False) -> None:
+    def _count(self, instance: InstanceName, reason: str, of: str, after: float = 0.0, killed: bool = False) -> None:
+        """One more failure of an instance; what another definition did is forgotten."""
         before = self.attempts.get(instance, NONE)
-        self.attempts[instance] = self._once_more(before, reason, after, killed)
+        begun = before if of in ("", before.of) else Attempts(of=of)
+        self.attempts[instance] = self._once_more(begun, reason, after, killed)
 
     def _once_more(self, before: Attempts, reason: str, after: float = 0.0, killed: bool = False) -> Attempts:
         return before.failed(self._reactor.seconds(), reason, after, killed, chance=self._chance())

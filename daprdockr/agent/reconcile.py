@@ -179,8 +179,9 @@ class Reconcile(Service):
         now = self._reactor.seconds()
         reason = one_line(str(error) or type(error).__name__, LONGEST_REASON)
         if isinstance(step, CreateContainer | StartContainer) and _is_fault_of_container(error):
-            self._host.failed(step.instance, reason)
-            self._tell(str(step.instance), f"could not {step}: {reason}")
+            of = step.definition.digest if isinstance(step, CreateContainer) else self._host.digest_of(step.container)
+            if self._host.failed(step.instance, reason, of):
+                self._tell(str(step.instance), f"could not {step}: {reason}")
         elif isinstance(step, PullImage) and isinstance(error, EngineError):
             if self._host.pulls.get(step.reference, NONE).reason != reason:
                 self._tell(step.reference, reason)

@@ -162,12 +162,13 @@ def services(cluster: Cluster) -> Table:
             ("HEALTHY", lambda row: str(row["Healthy"])),
             ("CURRENT", lambda row: str(row["Current"])),
             ("HTTP", lambda row: ",".join(row["HostNames"])),
+            ("REASON", lambda row: row["Reason"]),
         ),
     )
 
 
 def _service(cluster: Cluster, name: ServiceName, service: Service) -> Row:
-    claims = cluster.claims(name).values()
+    claims = [claim for _, claim in sorted(cluster.claims(name).items())]
     running = [claim for claim in claims if claim.record.state in (State.RUNNING, State.UNHEALTHY)]
     return {
         "Service": str(name),
@@ -176,6 +177,7 @@ def _service(cluster: Cluster, name: ServiceName, service: Service) -> Row:
         "Healthy": sum(claim.record.healthy for claim in running),
         "Current": sum(_is_current(service, claim) for claim in running),
         "HostNames": list(service.definition.http.host_names) if service.definition.http else [],
+        "Reason": next((claim.record.reason for claim in claims if claim.record.reason), ""),
     }
 
 

@@ -181,7 +181,7 @@ class DockerEngine:
 
         :raises EngineRefused: its program can not run, or a host port is taken; it stays, created, for the caller.
         """
-        with self._asking(f"start container {container[:12]}") as client:
+        with self._asking("start the container") as client:  # not by its id, which differs when it was created anew
             client.start(container)
         state = self.inspect(container)
         if state is None:

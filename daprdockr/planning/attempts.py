@@ -6,7 +6,9 @@ Times are seconds of a monotonic clock.
 
 from __future__ import annotations
 
-from attrs import frozen
+import re
+
+from attrs import evolve, frozen
 
 from daprdockr.model.backoff import Backoff
 
@@ -29,14 +31,22 @@ that ends itself with the exit status of a signal looks the same, and must not b
 """
 
 
+_MADE_UP = re.compile(r"[0-9a-f]{7,}")
+"""What the Engine makes up anew at each attempt: ids of containers and endpoints, names of interfaces."""
+
+
 @frozen
 class Attempts:
-    """``count`` failures in a row, after ``spared`` deaths that cost nothing; not again before ``retry_at``."""
+    """
+    ``count`` failures in a row, after ``spared`` deaths that cost nothing; not again before ``retry_at``. ``of`` is the
+    digest of the definition that failed ("": it does not matter).
+    """
 
     count: int = 0
     retry_at: float = 0.0
     reason: str = ""
     spared: int = 0
+    of: str = ""
 
     def failed(
         self,
@@ -54,6 +64,8 @@ class Attempts:
         ``SPARED`` times, the end of a container that somebody seems to have ``killed`` from outside: that says nothing
         about the container.
 
+        A ``reason`` that only differs from the last one in what the Engine makes up is no news, and the last one stays.
+
         :param chance: a random number in [0, 1), so that many that failed together are not tried again together.
         """
         steady = after >= STEADY
@@ -61,7 +73,17 @@ class Attempts:
         spare = killed and BRIEF <= after < STEADY and spared < SPARED
         before = 0 if steady or spare else self.count
         delay = delays.delay(before, chance) if before else 0.0
-        return Attempts(count=before + 1, retry_at=now - after + delay, reason=reason, spared=spared + spare)
+        return evolve(
+            self,
+            count=before + 1,
+            retry_at=now - after + delay,
+            reason=self.reason if _gist(reason) == _gist(self.reason) else reason,
+            spared=spared + spare,
+        )
+
+
+def _gist(reason: str) -> str:
+    return _MADE_UP.sub("", reason)
 
 
 NONE = Attempts()

@@ -85,7 +85,10 @@ class Situation:
         return None if number in self.claims else self.lost.get(number)
 
     def tries(self, instance: InstanceName) -> Attempts:
-        return self.attempts.get(instance, NONE)
+        """What failed of the present definition: that a former one did says nothing about this one."""
+        found = self.attempts.get(instance, NONE)
+        former = self.service is not None and found.of not in ("", self.service.definition.digest)
+        return NONE if former else found
 
     @property
     def image(self) -> Image | None:

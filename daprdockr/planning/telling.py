@@ -32,7 +32,7 @@ def _tell_state(situation: Situation, instance: InstanceName, definition: Defini
         before = _before(situation, instance)
         if (before.container, before.started) == (serving.id, serving.started):
             return before
-        return evolve(before, state=State.STARTING, healthy=False, reason="")
+        return evolve(before, state=State.STARTING, healthy=False, reason=situation.tries(instance).reason)
     return ClaimRecord(
         node=situation.here.node,
         state=State.RUNNING if passed else State.UNHEALTHY,
@@ -75,7 +75,7 @@ def _tell_absent(situation: Situation, instance: InstanceName, definition: Defin
         return evolve(before, state=State.PULLING, healthy=False, reason=pulls.reason)
     if tries.retry_at > now or tries.count > 1:
         return evolve(before, state=State.BACKING_OFF, healthy=False, reason=tries.reason)
-    return evolve(before, state=State.STARTING, healthy=False, reason="")
+    return evolve(before, state=State.STARTING, healthy=False, reason=tries.reason)
 
 
 def _before(situation: Situation, instance: InstanceName) -> ClaimRecord:

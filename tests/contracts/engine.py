@@ -180,6 +180,13 @@ class EngineContract(_Case):
         with self.assertRaises(ImageAbsent):
             self.engine.create(f"{self.prefix}-none", {**self.body(), "Image": "nowhere.invalid/none:1"})
 
+    def test_unknown_option(self) -> None:
+        """A setting that the Engine does not know is refused in words that name it."""
+        log = {"Type": "json-file", "Config": {"nowhere": "1"}}
+        with self.assertRaises(EngineRefused) as caught:
+            self.engine.create(f"{self.prefix}-odd", self.body(HostConfig={"LogConfig": log}))
+        self.assertIn("unknown log opt 'nowhere'", str(caught.exception))
+
     def test_name_taken(self) -> None:
         """A second container of the same name is refused."""
         self.create("twice")

@@ -45,6 +45,8 @@ T = TypeVar("T")
 
 _KILLED = 137
 _ENDED = object()
+_LOG_OPTIONS = {"max-size", "max-file"}
+"""Those that it knows; with another one no container is created."""
 
 
 @frozen
@@ -211,6 +213,11 @@ class MemoryEngine:
             raise ImageAbsent(f"No such image: {reference}: pull or build it on this host")
         if any(held.state.name == name for held in self._containers.values()):
             raise EngineRefused(f"the Docker Engine refused to create container {name}: the name is already in use")
+        options = (body.get("HostConfig", {}).get("LogConfig") or {}).get("Config", {}).keys() - _LOG_OPTIONS
+        if options:
+            raise EngineRefused(
+                f"the Docker Engine refused to create container {name}: unknown log opt {min(options)!r}"
+            )
         container = f"{next(self._numbers):064x}"
         self._containers[container] = self._held(container, name, body)
         self._tell("create", container)

@@ -7,8 +7,9 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.model.definition import Definition
+from daprdockr.model.events import Event
 from daprdockr.model.records import State
-from tests.unit.harness import MemoryCluster
+from tests.unit.harness import KEYS, MemoryCluster
 from tests.unit.situations import definition
 from tests.unit.test_agent_whole import HTTP, ONE, resolved, routed
 
@@ -22,6 +23,10 @@ CHECKS: tuple[dict[str, Any], ...] = (
 """One definition for each way to find out whether an instance is well."""
 
 
+ODD = {"LogConfig": {"Type": "json-file", "Config": {"odd": "1"}}}
+"""What the Engine refuses to make a container of."""
+
+
 class AilingCase(SynchronousTestCase):
     """One node."""
 
@@ -30,6 +35,7 @@ class AilingCase(SynchronousTestCase):
         self.agent = self.cluster.add("a")
         self.engine = self.agent.docker
         self.engine.add_image("web:1", exposed=[8080], healthcheck=True)
+        self.cluster.advance(1)
 
     def define(self, by: Definition) -> str:
         """Define a service of one instance, and wait until it is well; its container."""
@@ -74,3 +80,34 @@ class PausedTests(AilingCase):
                 self.assertTrue(self.served)
                 self.cluster.delete(definition().name)
                 self.cluster.advance(1)
+
+
+class RefusedTests(AilingCase):
+    """A definition that the Engine refuses."""
+
+    def events(self) -> list[str]:
+        """What people were told."""
+        return [Event.decode(entry.value).text for entry in self.cluster.store.list(KEYS.events).entries]
+
+    def test_told_once(self) -> None:
+        """The reason is in the claim, is an event once, and is written once, however often it is tried."""
+        self.cluster.define(definition(Container=ODD))
+        self.cluster.advance(0.5)
+        self.assertIn("unknown log opt 'odd'", self.cluster.claims[ONE].reason)
+        self.cluster.advance(10)
+        revision = self.cluster.store.list(KEYS.root).revision
+        tries = self.engine.calls["create"]
+        self.cluster.advance(600)
+        self.assertEqual(self.cluster.store.list(KEYS.root).revision, revision)
+        self.assertIn(self.engine.calls["create"] - tries, range(8, 15))
+        self.assertEqual(len(self.events()), 1, self.events())
+        self.assertEqual(self.cluster.claims[ONE].state, State.BACKING_OFF)
+
+    def test_mended(self) -> None:
+        """A definition that is mended is carried out at once, however long the old one would have waited."""
+        self.cluster.define(definition(Container=ODD))
+        self.cluster.advance(120)
+        self.cluster.define(definition())
+        self.cluster.advance(0.5)
+        self.assertEqual([str(container.instance) for container in self.agent.running], [ONE])
+        self.assertEqual(self.cluster.claims[ONE].reason, "")

@@ -403,6 +403,14 @@ class FailureTests(ReconcileCase):
         )
         self.assertEqual(self.told, [("1.web.myapp", "could not start container c1 of 1.web.myapp: port 80 is taken")])
 
+    def test_the_same_fault_again(self) -> None:
+        """A fault is told of once for each instance, however often it is met, and again when it is another one."""
+        self.start(web=DEAD)
+        for reason in ("unknown runtime", "unknown runtime", "port 80 is taken", "port 80 is taken"):
+            self.hand.end(EngineRefused(reason))
+            self.clock.advance(60)
+        self.assertEqual([text.rpartition(": ")[2] for _, text in self.told], ["unknown runtime", "port 80 is taken"])
+
     def test_reasons_are_one_line(self) -> None:
         """What a runtime said on many lines, with whatever in it, is told on one of bounded length."""
         self.start(web=DEAD)

@@ -158,10 +158,16 @@ class StatusTests(ShowTestCase):
             self.cells("status"),
             [
                 ["nodes: 1"],
-                ["SERVICE", "WANTED", "RUNNING", "HEALTHY", "CURRENT", "HTTP"],
-                ["web.myapp", "3", "2", "1", "1", "demo.test"],
+                ["SERVICE", "WANTED", "RUNNING", "HEALTHY", "CURRENT", "HTTP", "REASON"],
+                ["web.myapp", "3", "2", "1", "1", "demo.test", "-"],
             ],
         )
+
+    def test_reason(self) -> None:
+        """Why a service is not all there is said in the words of its first instance that has any."""
+        for number in (3, 2):
+            self.claim(number, evolve(RUNNING, state=State.BACKING_OFF, healthy=False, reason=f"no driver {number}"))
+        self.assertEqual(self.cells("status")[-1], ["web.myapp", "3", "1", "1", "1", "demo.test", "no driver 2"])
 
     def test_broken(self) -> None:
         """What can not be read is listed with the reason."""

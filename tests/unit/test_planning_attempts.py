@@ -48,6 +48,15 @@ class AttemptsTests(SynchronousTestCase):
         attempts = NONE.failed(100.0, "").failed(100.0, "", after=0.4)
         self.assertAlmostEqual(attempts.retry_at, 100.0 - 0.4 + DELAYS.first)
 
+    def test_reasons(self) -> None:
+        """A reason that only differs in an id that the Engine made up is the one known before."""
+        known = "failed to create endpoint (1f2e3d4c5b6a7980): adding interface veth1a2b3c4 to bridge failed"
+        failing = NONE.failed(0, known).failed(
+            0, known.replace("1f2e3d4c5b6a7980", "0987654321ab").replace("1a2b3", "5d6e7")
+        )
+        self.assertEqual(failing.reason, known)
+        self.assertEqual(failing.failed(0, "died: exit status 3").failed(0, "died: exit status 4").reason[-1], "4")
+
     def test_chance(self) -> None:
         """What failed together is tried again at different times: chance takes up to a half off the delay."""
         failing = NONE.failed(0, "")

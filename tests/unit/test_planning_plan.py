@@ -256,7 +256,7 @@ class DeathTests(PlanTestCase):
     def test_starts_again_and_tells(self) -> None:
         """A container that died is started again at once, while the claim is told in a lane of its own."""
         seen = situation(claims=(OURS,), containers=(EXITED,), attempts={FIRST: Attempts(1, NOW, "died")})
-        record = evolve(running_record(EXITED), state=State.STARTING, healthy=False)
+        record = evolve(running_record(EXITED), state=State.STARTING, healthy=False, reason="died")
         self.assert_steps(seen, WriteClaim(FIRST, record, FENCE, FENCE), StartContainer(FIRST, "c1"))
 
     def test_needs_no_image(self) -> None:
@@ -279,10 +279,16 @@ class DeathTests(PlanTestCase):
         self.assert_waits(told, NOW + 2)
         self.assert_steps(told, StartContainer(FIRST, "c1"), now=NOW + 2)
 
+    def test_a_new_definition(self) -> None:
+        """What an older definition failed with keeps the present one waiting for nothing."""
+        tries = Attempts(9, NOW + 60, "no such driver", of=WEB_1.digest)
+        seen = situation(WEB_2, (STARTING,), attempts={FIRST: tries})
+        self.assertEqual([type(step) for step in plan(seen, NOW).steps], [CreateContainer])
+
     def test_settling(self) -> None:
         """After a crash loop the planner looks again when the container has lasted."""
         tries = Attempts(3, NOW, "died")
-        record = evolve(running_record(EXITED), state=State.STARTING, healthy=False, started=1.0)
+        record = evolve(running_record(EXITED), state=State.STARTING, healthy=False, started=1.0, reason="died")
         seen = situation(claims=(claim(record),), containers=(RUNNING,), attempts={FIRST: tries})
         self.assert_waits(seen, NOW + SETTLED)
 

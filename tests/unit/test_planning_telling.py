@@ -120,13 +120,20 @@ class AbsentTests(SynchronousTestCase):
         self.assertEqual(told(situation(claims=(claim(other),))), starting_record())
 
     def test_after_one_death(self) -> None:
-        """The first death is told as starting again: it costs no delay."""
+        """The first death is told as starting again, and why: it costs no delay, but the next start may take long."""
         dead = container(status=Status.EXITED, ports=(PORT,))
         seen = situation(
             claims=(claim(running_record(dead)),), containers=(dead,), attempts={FIRST: Attempts(1, 0.0, "died")}
         )
         record = told(seen)
-        self.assertEqual((record.state, record.healthy, record.ports), (State.STARTING, False, (PORT,)))
+        self.assertEqual(
+            (record.state, record.healthy, record.ports, record.reason), (State.STARTING, False, (PORT,), "died")
+        )
+        again = evolve(
+            seen, claims={1: claim(record)}, containers={1: (evolve(dead, status=Status.RUNNING, started=20),)}
+        )
+        checked = evolve(again, service=situation(CHECKED).service)
+        self.assertEqual(told(checked, CHECKED), record)
 
     def test_in_a_crash_loop(self) -> None:
         """Repeated deaths are told with their reason, and stay told between the tries."""
