@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, Protocol
 
 import treq
@@ -14,6 +15,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.web.client import Agent, HTTPConnectionPool, ResponseDone
 from twisted.web.http import PotentialDataLoss
+from twisted.web.http_headers import Headers
 
 from daprdockr.model.names import ServiceName
 from daprdockr.model.parts import Health
@@ -74,6 +76,7 @@ class RealProbe:
             f"http://{host}:{target.port}{target.check.path}",
             agent=Agent(self._reactor, connectTimeout=target.check.timeout, pool=_quiet_pool(self._reactor)),
             allow_redirects=False,
+            headers=Headers({name: [value] for name, value in _sent(target.check)}),
             timeout=target.check.timeout,
             reactor=self._reactor,
             unbuffered=True,
@@ -107,6 +110,13 @@ class RealProbe:
                 service=target.service,
                 waited=waited,
             )
+
+
+def _sent(check: Health) -> Iterator[tuple[str, str]]:
+    """The headers of a check; without a ``Host`` among them treq writes that of the URL."""
+    yield from check.headers
+    if check.host:
+        yield "Host", check.host
 
 
 def _quiet_pool(reactor: Any) -> HTTPConnectionPool:

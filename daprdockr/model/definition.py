@@ -81,13 +81,16 @@ class Definition:
 
     @cached_property
     def check(self) -> Health:
-        """The health check that counts: the stated one, else TCP connect on the HTTP port, else none."""
+        """
+        The health check that counts: the stated one, else TCP connect on the HTTP port, else none. It asks on the HTTP
+        port, and for the first HTTP host name that is no wildcard, unless it says otherwise.
+        """
         http_port = self.http.container_port if self.http else 0
         if self.health is None:
             return Health(type="tcp", port=http_port) if http_port else Health()
-        if self.health.port or not http_port:
-            return self.health
-        return evolve(self.health, port=http_port)
+        names = [name for name in self.http.host_names if "*" not in name] if self.http else []
+        host = self.health.host or (names[0] if names and self.health.type == "http" else "")
+        return evolve(self.health, port=self.health.port or http_port, host=host)
 
     @property
     def at_most_one(self) -> bool:

@@ -19,6 +19,12 @@ _CONSTRAINT = re.compile(
     r"\s*([A-Za-z0-9][A-Za-z0-9._/-]{0,62})\s*(==|!=)\s*([A-Za-z0-9][A-Za-z0-9._/-]{0,62})\s*", re.ASCII
 )
 
+_TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,64}", re.ASCII)
+_NOT_TO_BE_SENT = frozenset(
+    {"host", "connection", "content-length", "transfer-encoding", "te", "trailer", "upgrade", "expect", "keep-alive"}
+)
+_MOST_HEADERS, _LONGEST_HEADER = 16, 1024
+
 
 def host_names(value: object, path: str) -> tuple[str, ...]:
     """Host names by comma, in lower case, ``*.`` allowed in front."""
@@ -55,6 +61,7 @@ class Health:
     """
     How an instance shows that it is well. ``interval`` and ``timeout`` are seconds; ``port`` is a container port
     (0: none); ``retries`` failures in a row make it unhealthy; ``command`` is what type ``exec`` runs inside.
+    ``headers`` are sent by ``http`` beside ``host``, which is the header of that name ("": the first HTTP host name).
     """
 
     type: str = "none"
@@ -64,6 +71,8 @@ class Health:
     timeout: float = 2
     retries: int = 3
     command: tuple[str, ...] = ()
+    host: str = ""
+    headers: tuple[tuple[str, str], ...] = ()
 
     @classmethod
     def read(cls, value: object, path: str) -> Health:
@@ -84,6 +93,8 @@ class Health:
             written["Port"] = str(self.port)
         if "Cmd" in written:
             written["Cmd"] = list(self.command)
+        if "Headers" in written:
+            written["Headers"] = dict(self.headers)
         return written
 
 
@@ -91,6 +102,33 @@ def _path(value: object, path: str) -> str:
     if isinstance(value, str) and re.fullmatch(r"/[!-~]{0,1023}", value):
         return value
     raise BadInput(f"{path}: {shorten(value)} is not usable, write a path that starts with / and has no spaces")
+
+
+def _host(value: object, path: str) -> str:
+    """What may stand in a ``Host`` header (RFC 9110, section 7.2): a name or address, perhaps with a port."""
+    if isinstance(value, str) and re.fullmatch(
+        r"[A-Za-z0-9._-]{1,253}(:[0-9]{1,5})?|\[[0-9A-Fa-f:.]+\](:[0-9]{1,5})?", value
+    ):
+        return value
+    raise BadInput(f"{path}: {shorten(value)} is not usable, write a host such as example.com or example.com:8080")
+
+
+def _headers(value: object, path: str) -> tuple[tuple[str, str], ...]:
+    """
+    Names and values that can be sent as they are (RFC 9110, section 5), none of them twice. Not those that belong to
+    the connection, and not ``Host``, which has a member of its own.
+    """
+    given = reading.map_of(reading.text)(value, path)
+    if len(given) > _MOST_HEADERS:
+        raise BadInput(f"{path} has {len(given)} members, write at most {_MOST_HEADERS}")
+    for name, text in given.items():
+        if not _TOKEN.fullmatch(name) or name.lower() in _NOT_TO_BE_SENT:
+            raise BadInput(f"{path}: a header {shorten(name)} can not be sent; Host has a member of its own")
+        if not (text.isascii() and len(text) <= _LONGEST_HEADER and text == text.strip()):
+            raise BadInput(f"{path}.{name} is not usable, write at most {_LONGEST_HEADER} ASCII characters")
+    if len({name.lower() for name in given}) < len(given):
+        raise BadInput(f"{path} has a header twice, in different case")
+    return tuple(sorted(given.items()))
 
 
 _HEALTH: dict[str, reading.Check[Any]] = {
@@ -101,6 +139,8 @@ _HEALTH: dict[str, reading.Check[Any]] = {
     "Timeout": reading.seconds(0.1, 300),
     "Retries": reading.integer(1, 100),
     "Cmd": lambda value, path: tuple(reading.list_of(reading.free_text)(value, path)),
+    "Host": _host,
+    "Headers": _headers,
 }
 _HEALTH_NAMES = {
     "Type": "type",
@@ -110,6 +150,8 @@ _HEALTH_NAMES = {
     "Timeout": "timeout",
     "Retries": "retries",
     "Cmd": "command",
+    "Host": "host",
+    "Headers": "headers",
 }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from attrs import evolve
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.error import ConnectionRefusedError
 from twisted.internet.protocol import Factory, Protocol, connectionDone
@@ -114,6 +115,21 @@ class HttpTests(ProbeCase):
         place = Place(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
         await self.look(HTTP, self.listen(place))
         self.assertTrue((await place.asked).heard.startswith(b"GET /health?full HTTP/1.1\r\n"))
+
+    async def test_headers(self) -> None:
+        """Host and headers are those of the check; without a host it is the container's address."""
+        place = Place(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+        port = self.listen(place)
+        check = evolve(HTTP, host="app.example.com", headers=(("X-Probe", "yes"),))
+        await self.look(check, port)
+        heard = (await place.asked).heard
+        self.assertEqual(heard.count(b"\r\nHost: "), 1)
+        self.assertIn(b"\r\nHost: app.example.com\r\n", heard)
+        self.assertIn(b"\r\nX-Probe: yes\r\n", heard)
+        other = Place(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+        port = self.listen(other)
+        await self.look(HTTP, port)
+        self.assertIn(f"\r\nHost: 127.0.0.1:{port}\r\n".encode(), (await other.asked).heard)
 
     async def test_body(self) -> None:
         """A body is read to its end, and the connection is not kept."""

@@ -132,6 +132,17 @@ class CheckTests(SynchronousTestCase):
             check = Definition.read({**WEB, "Health": health}).check
             self.assertEqual((check.type, check.path, check.port), ("http", "/up", expected))
 
+    def test_health_host(self) -> None:
+        """A check by HTTP asks for the first host name that is no wildcard, unless it says which."""
+        http = {"HostName": "*.example.com,app.example.com", "ContainerPort": 8080}
+        for host, expected in ((None, "app.example.com"), ("other.test", "other.test")):
+            definition = Definition.read({**WEB, "Http": http, "Health": {"Type": "http", "Host": host}})
+            self.assertEqual(definition.check.host, expected)
+            self.assertEqual(definition.digest, Definition.read({**WEB, "Http": http}).digest)
+        alone = {**WEB, "Http": {**http, "HostName": "*.example.com"}, "Health": {"Type": "http"}}
+        self.assertEqual(Definition.read(alone).check.host, "")
+        self.assertEqual(Definition.read({**WEB, "Health": {"Type": "tcp"}}).check.host, "")
+
     def test_neither(self) -> None:
         """Without HTTP and health nothing is checked."""
         self.assertEqual(Definition.read({**WEB, "Http": None}).check.type, "none")

@@ -61,6 +61,19 @@ class HealthTests(SynchronousTestCase):
             {"Type": None},
             {"Path": "healthz"},
             {"Path": "/a b"},
+            {"Host": "a b"},
+            {"Host": "a\r\nX: y"},
+            {"Host": ""},
+            {"Headers": ["X-A: b"]},
+            {"Headers": {"X A": "b"}},
+            {"Headers": {"X-A": "b\r\nX-B: c"}},
+            {"Headers": {"X-A": "ü"}},
+            {"Headers": {"X-A": " b"}},
+            {"Headers": {"X-A": "b" * 1025}},
+            {"Headers": {"host": "b"}},
+            {"Headers": {"Content-Length": "1"}},
+            {"Headers": {"X-A": "1", "x-a": "2"}},
+            {"Headers": {f"X-{number}": "" for number in range(17)}},
             {"Path": "/a\r\nHost: b"},
             {"Path": "/" + "x" * 1024},
             {"Port": 0},
@@ -83,6 +96,7 @@ class HealthTests(SynchronousTestCase):
             Health(),
             Health(type="http", path="/up", port=81, interval=0.5, timeout=1, retries=1),
             Health(type="exec", command=("pg_isready", "-q")),
+            Health(type="http", host="[fd00::1]:80", headers=(("Authorization", "Bearer x"), ("X-A", ""))),
         ):
             self.assertEqual(Health.read(health.write(), "Health"), health)
 
