@@ -61,10 +61,10 @@ class Composition(Edges):
         self.services_changed.subscribe(self.guarded.on_changes)
         self.services_changed.subscribe(self.reconcile.look_at)
         docker = [self.docker_threads, self.stop_threads, self.pull_threads, self.check_threads, self.ping_thread]
-        threads = [self.etcd_threads, self.beat_threads, *docker, self.nginx_thread]
+        threads = [self.etcd_threads, self.beat_threads, *docker, self.file_threads, self.nginx_thread]
         edges = [self.guard_thread, self.dns, self.nginx, self.guarded, self.ephemeral]
         loops = [self.journal, self.heartbeat, self.host, self.pulse, self.mirror, self.health, self.reconcile]
-        parts = [self.profile, self.embedded_etcd, *threads, *edges, *loops, self.api]
+        parts = [self.profile, self.embedded_etcd, *threads, *edges, *loops, *self.followed, self.api]
         return [part for part in parts if part is not None]
 
     # What the loops use.

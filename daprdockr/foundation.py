@@ -5,10 +5,11 @@ What all parts of an agent stand on: its settings, the mirror, the signals, thre
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
+from daprdockr.agent.followed import Followed
 from daprdockr.agent.signal import Signal
 from daprdockr.agent.statedir import StateDir
 from daprdockr.agent.workers import Workers
@@ -22,7 +23,9 @@ from daprdockr.model.names import ServiceName
 from daprdockr.model.seams import Engine, Store
 from daprdockr.settings import Settings
 
-ETCD_THREADS, BEAT_THREADS = 4, 1
+T = TypeVar("T")
+
+ETCD_THREADS, BEAT_THREADS, FILE_THREADS = 4, 1, 8
 CALL_TIMEOUT = 2.0
 """Seconds of a call to etcd. Short, because a write to a member whose host is gone waits for all of it."""
 
@@ -46,6 +49,14 @@ class Foundation:
         self.cluster = Cluster(self.keys)
         self.cluster_changed: Signal[[Changes]] = Signal()
         self.services_changed: Signal[[Iterable[ServiceName]]] = Signal()
+        self.followed: list[Followed[Any]] = []
+        """What of the surroundings is followed; each starts with the agent."""
+
+    def following(self, what: str, read: Callable[[], T], first: T) -> Followed[T]:
+        """A value of the surroundings that may change while the agent runs: see ``Followed``."""
+        found = Followed(reactor=self.reactor, run=self.file_threads, what=what, read=read, first=first)
+        self.followed.append(found)
+        return found
 
     # Threads and what is called in them.
 
@@ -82,6 +93,11 @@ class Foundation:
     def ping_thread(self) -> Workers:
         """Its own, because it has to notice that all other calls to the Engine hang."""
         return Workers(name="ping", size=1, reactor=self.reactor)
+
+    @cached_property
+    def file_threads(self) -> Workers:
+        """Several, because a file on a disk that hangs must not keep the addresses of this host from being followed."""
+        return Workers(name="files", size=FILE_THREADS, reactor=self.reactor)
 
     @cached_property
     def nginx_thread(self) -> Workers:

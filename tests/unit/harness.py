@@ -127,7 +127,7 @@ class MemoryAgent(Composition):
         self.etcd_threads, self.beat_threads = MemoryWorkers("etcd"), MemoryWorkers("heartbeat")
         self.docker_threads, self.stop_threads = MemoryWorkers("docker"), MemoryWorkers("stops")
         self.check_threads, self.pull_threads = MemoryWorkers("checks"), MemoryWorkers("pulls")
-        self.ping_thread = MemoryWorkers("ping")
+        self.ping_thread, self.file_threads = MemoryWorkers("ping"), MemoryWorkers("files")
         self.nginx_thread, self.guard_thread = MemoryWorkers("nginx"), MemoryWorkers("guard")
         self.host_guard = HostGuard(self.state, engine)
         self.guard = memory_guard(

@@ -72,7 +72,7 @@ class TapCase(SynchronousTestCase):
 class OrderTests(TapCase):
     """Which services, in which order."""
 
-    THREADS = ["etcd", "heartbeat", "docker", "stops", "pulls", "checks", "ping", "nginx", "guard"]
+    THREADS = ["etcd", "heartbeat", "docker", "stops", "pulls", "checks", "ping", "files", "nginx", "guard"]
     LOOPS = ["Journal", "Heartbeat", "Host", "Pulse", "Mirror", "HealthChecks", "Reconcile"]
 
     def test_all(self) -> None:

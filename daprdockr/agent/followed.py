@@ -1,0 +1,97 @@
+"""
+What was read at the start and may change while the agent runs (files, addresses), followed in one way.
+
+It reads again every few seconds and reports a change. Refuses to know what the value means and who needs it. The kernel
+could tell of changes sooner, but not for every file system, and no two kinds of values in the same way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Generic, TypeVar
+
+from twisted.application.service import Service
+from twisted.internet.defer import Deferred
+from twisted.internet.task import LoopingCall
+from twisted.logger import Logger
+
+from daprdockr.agent.signal import Signal
+from daprdockr.agent.workers import Stopped
+from daprdockr.model.errors import DaprdockrError
+from daprdockr.model.seams import Run
+
+T = TypeVar("T")
+
+INTERVAL = 3.0
+"""Seconds between two readings."""
+
+
+class Followed(Service, Generic[T]):
+    """
+    :param run: runs ``read`` in a thread, for a file may lie on a disk that hangs.
+    :param what: what is followed, as a line of the log names it.
+    :param read: finds out the value as it is now. While it raises OSError or DaprdockrError the last value stands.
+    :param first: the value at the start.
+    """
+
+    log = Logger()
+
+    def __init__(self, *, reactor: Any, run: Run, what: str, read: Callable[[], T], first: T) -> None:
+        self._run = run
+        self._what = what
+        self._read = read
+        self._changed: Signal[[T]] = Signal()
+        self._looking = False
+        self._loop = LoopingCall(self.look)
+        self._loop.clock = reactor
+        self.value = first
+        """As it was found last."""
+        self.trouble = ""
+        """Why it cannot be followed now; empty while it can."""
+
+    def subscribe(self, subscriber: Callable[[T], object]) -> None:
+        """Have each new value reported, in the reactor's thread; not the first one."""
+        self._changed.subscribe(subscriber)
+
+    def startService(self) -> None:
+        super().startService()
+        self._loop.start(INTERVAL, now=False)
+
+    def stopService(self) -> None:
+        super().stopService()
+        if self._loop.running:
+            self._loop.stop()
+
+    def look(self) -> Deferred[None]:
+        """Read now, unless a reading is under way. Never fails: a LoopingCall whose function failed would be over."""
+        return Deferred.fromCoroutine(self._look())
+
+    async def _look(self) -> None:
+        if self._looking:
+            return
+        self._looking = True
+        try:
+            self._take(await self._run(self._read))
+        except Stopped:
+            pass
+        except (OSError, DaprdockrError) as error:
+            self._report(str(error))
+        except Exception:
+            self.log.failure("{what} could not be followed", what=self._what)
+        finally:
+            self._looking = False
+
+    def _take(self, found: T) -> None:
+        self._report("")
+        if found != self.value and self.running:
+            self.value = found
+            self.log.info("{what} changed", what=self._what)
+            self._changed(found)
+
+    def _report(self, trouble: str) -> None:
+        """Once, not at every look."""
+        if trouble and trouble != self.trouble:
+            self.log.warn("{what} cannot be read, the last value stands: {reason}", what=self._what, reason=trouble)
+        elif self.trouble and not trouble:
+            self.log.info("{what} can be read again", what=self._what)
+        self.trouble = trouble
