@@ -239,8 +239,9 @@ class Composition(Edges):
             threads=EngineThreads(work=self.docker_threads, stops=self.stop_threads, pulls=self.pull_threads),
             host=self.host,
             here=self.gather.here,
-            resolvers=self.resolvers,
+            network=self.network,
             guarded=self.guarded,
+            tell=self.journal.tell,
         )
         return Reconcile(
             reactor=self.reactor,

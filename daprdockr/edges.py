@@ -6,6 +6,8 @@ import os
 from functools import cached_property
 from pathlib import Path
 
+from daprdockr.agent.container_steps import Network
+from daprdockr.agent.ports import bound_to
 from daprdockr.dns.addresses import host_addresses
 from daprdockr.dns.endpoint import Endpoint
 from daprdockr.dns.resolvconf import upstreams
@@ -56,7 +58,7 @@ class Edges(Foundation):
             return tuple(Endpoint(address, port) for address, port in self.settings.dns_upstream)
         own = {endpoint.address for endpoint in listen if endpoint.port == 53}
         if own & {"0.0.0.0", "::"}:
-            own |= host_addresses()
+            own |= self.own_addresses()
         try:
             return upstreams(Path("/etc/resolv.conf").read_text(), own)
         except OSError:
@@ -80,6 +82,17 @@ class Edges(Foundation):
         """This node's DNS as its containers can reach it: on port 53 of an address that is not loopback."""
         bound = {endpoint.address for endpoint in self.dns.bound if endpoint.port == 53} if self.dns else set()
         return [a for a in self.settings.host if a in bound and not a.startswith("127.") and a != "::1"]
+
+    def own_addresses(self) -> frozenset[str]:
+        """The addresses of this host now; none if the kernel does not say."""
+        try:
+            return host_addresses()
+        except OSError:
+            return frozenset()
+
+    def network(self) -> Network:
+        """What containers get of this host's network now."""
+        return Network(tuple(self.resolvers()), bound_to(self.settings.host, self.own_addresses()))
 
     def publish_zone(self, zone: Zone) -> None:
         if self.dns is not None:

@@ -6,19 +6,29 @@ Decides nothing. A step that fails raises; what that means for the next try is t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections import deque
+from collections.abc import Callable
+from functools import partial
 
 from attrs import frozen
 
 from daprdockr.agent.guarded import Guarded
 from daprdockr.agent.host import Host
 from daprdockr.agent.ports import choose_ports, is_free
-from daprdockr.model.errors import EngineError, EngineRefused, ImageAbsent
-from daprdockr.model.host import ContainerState, Port, Status
+from daprdockr.model.definition import Definition
+from daprdockr.model.errors import EngineError, EngineRefused, ImageAbsent, PortTaken
+from daprdockr.model.host import ContainerState, Image, Port, Status
 from daprdockr.model.names import InstanceName
 from daprdockr.model.privileges import refusal
 from daprdockr.model.seams import Engine, Pool, Run
-from daprdockr.planning.body import container_body, container_labels, container_name
+from daprdockr.planning.body import (
+    MOST_EXPOSED,
+    container_body,
+    container_labels,
+    container_name,
+    published,
+    unpublished,
+)
 from daprdockr.planning.situation import Here
 from daprdockr.planning.steps import (
     ContainerStep,
@@ -29,6 +39,17 @@ from daprdockr.planning.steps import (
     StartContainer,
     StopContainer,
 )
+
+MOST_REFUSED = 64
+"""Ports that the Engine refused are not chosen again until so many others were."""
+
+
+@frozen
+class Network:
+    """What containers get of this host: DNS servers, and the addresses their ports are published on (none: all)."""
+
+    resolvers: tuple[str, ...] = ()
+    addresses: tuple[str, ...] = ()
 
 
 @frozen
@@ -47,7 +68,8 @@ class ContainerSteps:
     """
     :param threads: where calls to ``engine`` run; services share ``work`` and ``stops``, registries ``pulls``.
     :param here: this node, as it is at the moment of the call.
-    :param resolvers: addresses that containers get as DNS servers.
+    :param network: what containers get of this host's network.
+    :param tell: takes an event for people: what it is about, and one sentence.
     :param guarded: allows the start of a container that may not outlive this node's lease.
     """
 
@@ -58,15 +80,19 @@ class ContainerSteps:
         threads: EngineThreads,
         host: Host,
         here: Callable[[], Here],
-        resolvers: Callable[[], Sequence[str]],
+        network: Callable[[], Network],
         guarded: Guarded,
+        tell: Callable[[str, str], None],
     ) -> None:
         self._engine = engine
         self._threads = threads
         self._host = host
         self._here = here
-        self._resolvers = resolvers
+        self._network = network
         self._guarded = guarded
+        self._tell = tell
+        self._refused: deque[int] = deque(maxlen=MOST_REFUSED)
+        self._crowded: deque[str] = deque(maxlen=MOST_REFUSED)
 
     async def __call__(self, step: ContainerStep) -> None:
         """Carry out one step. :raises EngineError: as the Engine's adapter does."""
@@ -97,16 +123,13 @@ class ContainerSteps:
         here, instance, definition = self._here(), step.instance, step.definition
         if here.allow is not None and (missing := definition.container.privileges - here.allow):
             raise EngineRefused(refusal(missing))
-        run = self._work(step)
-        ports = await run(choose_ports, instance, step.ports, self._taken(instance), is_free)
+        run, network = self._work(step), self._network()
+        image = await self._image(run, definition)
+        ports = await self._choose(run, step, image, network)
         labels = container_labels(instance, definition, here.node, here.cluster, step.fence)
-        body = container_body(instance, definition, ports, labels, self._resolvers())
+        body = container_body(instance, definition, ports, labels, network.resolvers, network.addresses)
         name = container_name(instance, definition)
-        try:
-            container = await run(self._engine.create, name, body)
-        except ImageAbsent:
-            self._host.images.pop(definition.container.image, None)
-            raise
+        container = await run(self._engine.create, name, body)
         # All that is to be known of it before it starts; asking the Engine would cost a tenth of its creation.
         created = ContainerState(
             id=container,
@@ -122,6 +145,27 @@ class ContainerSteps:
         )
         self._host.update(created)
 
+    async def _image(self, run: Run, definition: Definition) -> Image:
+        """What the reference means now: since it was planned with, somebody may have built another under its tag."""
+        reference = definition.container.image
+        image = await run(self._engine.image, reference)
+        if image is None:
+            self._host.images.pop(reference, None)
+            raise ImageAbsent(f"image {reference} was removed from this host")
+        self._host.pulled(reference, image)
+        if (more := unpublished(definition, image)) and image.id not in self._crowded:
+            self._crowded.append(image.id)
+            text = f"exposes {more} ports more than the {MOST_EXPOSED} that are published unnamed"
+            self._tell(reference, f"{text}: name those that you need in Container.ExposedPorts")
+        return image
+
+    async def _choose(self, run: Run, step: CreateContainer, image: Image, network: Network) -> tuple[Port, ...]:
+        """A host port for each port to publish, where possible the planned one."""
+        planned = {(port.container, port.protocol): port for port in step.ports}
+        wanted = [planned.get(key, Port(*key)) for key in published(step.definition, image)]
+        free = partial(is_free, addresses=network.addresses)
+        return await run(choose_ports, step.instance, wanted, self._taken(step.instance), free)
+
     async def _start(self, step: StartContainer) -> None:
         containers = self._host.of(step.instance.service).get(step.instance.number, ())
         guarded = next((c for c in containers if c.id == step.container and c.on_partition == "stop"), None)
@@ -129,7 +173,9 @@ class ContainerSteps:
             await self._guarded.admit(guarded)
         try:
             state = await self._work(step)(self._engine.start, step.container)
-        except EngineError:
+        except EngineError as error:
+            if isinstance(error, PortTaken):
+                self._refused.append(error.port)
             await self._host.look_at(step.container)  # it tells why it could not start, which decides what comes next
             raise
         self._host.update(state)
@@ -162,9 +208,10 @@ class ContainerSteps:
         return self._threads.stops.of(step.instance.service)
 
     def _taken(self, instance: InstanceName) -> set[tuple[str, int]]:
-        """The host ports of all other instances here, whether their containers run or not."""
+        """The host ports of all other instances here, running or not, and those that the Engine refused."""
         others: list[Port] = [p for c in self._host.containers if c.instance != instance for p in c.ports]
-        return {(port.protocol, port.host) for port in others}
+        refused = {(protocol, port) for protocol in ("tcp", "udp") for port in self._refused}
+        return refused.union((port.protocol, port.host) for port in others)
 
 
 def registry(reference: str) -> str:

@@ -97,7 +97,7 @@ class Gather:
         """All that is known of a service at ``now`` (monotonic seconds)."""
         service = self._cluster.services.get(name)
         containers = self._host.of(name)
-        self._health.follow(name, _targets(service, containers))
+        self._health.follow(name, _targets(service, containers, self._addresses[0]))
         return Situation(
             here=self.here(),
             name=name,
@@ -161,22 +161,24 @@ class Gather:
         return self._leaving[1]
 
 
-def _targets(service: Service | None, containers: Mapping[int, Iterable[ContainerState]]) -> dict[str, Target]:
+def _targets(
+    service: Service | None, containers: Mapping[int, Iterable[ContainerState]], address: str
+) -> dict[str, Target]:
     """The running containers of a service that its health check must look at, by id; a paused one cannot be well."""
     if service is None or service.definition.check.type in ("none", "docker"):
         return {}
     check = service.definition.check
     running = (container for ones in containers.values() for container in ones if container.running)
     name = service.definition.name
-    return {one.id: _target(one, check, name) for one in running if one.status is not Status.PAUSED}
+    return {one.id: _target(one, check, name, address) for one in running if one.status is not Status.PAUSED}
 
 
-def _target(container: ContainerState, check: Health, service: ServiceName) -> Target:
+def _target(container: ContainerState, check: Health, service: ServiceName, address: str) -> Target:
     """
-    Where to look. The container's own address comes first: on a published port Docker's proxy accepts connections
-    even when nothing listens behind it.
+    Where to look: the container's own address, else ``address`` of this node. The former comes first: on a published
+    port Docker's proxy accepts connections even when nothing listens behind it.
     """
     if container.address or check.type == "exec":
         return Target(container.id, check, container.address, check.port, service)
     host_port = next((p.host for p in container.ports if (p.container, p.protocol) == (check.port, "tcp")), 0)
-    return Target(container.id, check, "127.0.0.1", host_port, service)
+    return Target(container.id, check, address, host_port, service)

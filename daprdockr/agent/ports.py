@@ -1,10 +1,14 @@
-"""Choosing host ports for a new container: the ones it had, else free ones, in an order that tends to repeat."""
+"""
+Choosing host ports for a new container: the ones it had, else free ones, in an order that tends to repeat; and the
+addresses of this host on which they are published.
+"""
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import socket
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
 from attrs import evolve
 
@@ -19,12 +23,15 @@ _TRIES = 200
 
 
 def choose_ports(
-    instance: InstanceName, ports: Sequence[Port], taken: set[tuple[str, int]], is_free: Callable[[str, int], bool]
+    instance: InstanceName,
+    ports: Sequence[Port],
+    taken: Collection[tuple[str, int]],
+    is_free: Callable[[str, int], bool],
 ) -> tuple[Port, ...]:
     """
     The same ports with a host port each.
 
-    :param taken: (protocol, host port) pairs that containers of ours hold, running or not.
+    :param taken: (protocol, host port) pairs that containers of ours hold, running or not, or that the Engine refused.
     :raises EngineRefused: if no free port is found.
     """
     chosen = []
@@ -48,15 +55,34 @@ def _candidates(instance: InstanceName, port: Port) -> Iterator[int]:
         yield FIRST + (start + step * 7919) % (LAST - FIRST + 1)
 
 
-def is_free(protocol: str, port: int) -> bool:
-    """Whether a port of the host can be bound right now; sctp is not tried, the Engine will say."""
+def bound_to(published: Iterable[str], own: Collection[str]) -> tuple[str, ...]:
+    """
+    The addresses to publish ports on: those of ``published`` that this host has. Behind a router that translates
+    addresses it may have none of them; then there are none to choose, which means all.
+    """
+    return tuple(address for address in published if address in own)
+
+
+def is_free(protocol: str, port: int, addresses: Collection[str] = ()) -> bool:
+    """
+    Whether a port of the host can be bound right now as the Engine would: on each of the addresses, or without any
+    on all of both families. sctp is not tried, the Engine will say.
+    """
     kinds = {"tcp": socket.SOCK_STREAM, "udp": socket.SOCK_DGRAM}
     if protocol not in kinds:
         return True
-    with socket.socket(socket.AF_INET, kinds[protocol]) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, protocol == "tcp")
-        try:
-            probe.bind(("", port))
-        except OSError:
-            return False
-    return True
+    return not any(_is_taken(kinds[protocol], address, port) for address in addresses or ("0.0.0.0", "::"))
+
+
+def _is_taken(kind: socket.SocketKind, address: str, port: int) -> bool:
+    """What fails for another reason (a host without IPv6) is not taken."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    try:
+        with socket.socket(family, kind) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, kind is socket.SOCK_STREAM)
+            if family is socket.AF_INET6:
+                probe.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, True)
+            probe.bind((address, port))
+    except OSError as error:
+        return error.errno in (errno.EADDRINUSE, errno.EACCES)
+    return False

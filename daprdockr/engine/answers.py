@@ -8,7 +8,7 @@ later. A member that one version leaves out counts as not set.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -27,6 +27,7 @@ from daprdockr.model.host import (
 )
 from daprdockr.model.names import InstanceName, shorten
 
+_EXPOSE = re.compile(r"(?P<first>[0-9]{1,5})(?:-(?P<last>[0-9]{1,5}))?(?:/(?P<protocol>tcp|udp|sctp))?", re.ASCII)
 _VERDICT = re.compile(r"\(([^)]*)\)")
 _DEFAULT_STOP_TIMEOUT = 10
 
@@ -112,9 +113,20 @@ def image(answer: Mapping[str, Any]) -> Image:
     """Read an answer to ``ImageInspect``."""
     config: Mapping[str, Any] = answer.get("Config") or {}
     check = (config.get("Healthcheck") or {}).get("Test") or ["NONE"]
-    keys = (key.partition("/") for key in config.get("ExposedPorts") or {})
-    ports = (Port(container=int(number), protocol=protocol or "tcp") for number, _, protocol in keys)
+    ports = {port for key in config.get("ExposedPorts") or {} for port in _exposed(key)}
     return Image(id=answer["Id"], exposed=tuple(sorted(ports)), has_healthcheck=check[0] != "NONE")
+
+
+def _exposed(key: str) -> Iterator[Port]:
+    """
+    The ports that one EXPOSE names, ``8080``, ``8080/TCP`` or ``8000-8010/tcp``. Tools write what they like there,
+    and no Engine reads it: what is none of these names no port.
+    """
+    found = _EXPOSE.fullmatch(key.strip().lower())
+    if found is not None:
+        first, last = int(found["first"]), int(found["last"] or found["first"])
+        for number in range(max(1, first), min(65535, last) + 1):
+            yield Port(container=number, protocol=found["protocol"] or "tcp")
 
 
 def epoch_seconds(text: str) -> float:

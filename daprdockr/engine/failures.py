@@ -21,6 +21,7 @@ from daprdockr.model.errors import (
     EngineRefused,
     EngineUnavailable,
     ImageAbsent,
+    PortTaken,
     PullFailed,
 )
 from daprdockr.model.names import one_line, shorten
@@ -64,7 +65,7 @@ def classed(error: BaseException, doing: str) -> EngineError:
         return EngineUnavailable(f"the Docker Engine was not ready to {doing}: {text}")
     taken = _PORT_TAKEN.search(text)
     if taken:
-        return EngineRefused(f"port {taken[1]} of this host is taken: publish another one ({text})")
+        return PortTaken(f"port {taken[1]} of this host is taken: publish another one ({text})", int(taken[1]))
     return EngineRefused(f"the Docker Engine refused to {doing}: {text}")
 
 

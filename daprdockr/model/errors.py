@@ -55,6 +55,14 @@ class EngineRefused(EngineError):
     """The Docker Engine answered and refused (bad field, port taken, image can not start)."""
 
 
+class PortTaken(EngineRefused):
+    """``port`` of this host is held by somebody else, of whom only the Engine knows."""
+
+    def __init__(self, text: str, port: int) -> None:
+        super().__init__(text)
+        self.port = port
+
+
 class ContainerAbsent(EngineError):
     """The container is not there (any more)."""
 

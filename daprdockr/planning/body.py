@@ -14,12 +14,16 @@ from daprdockr.model.host import (
     LABEL_NODE,
     LABEL_ON_PARTITION,
     LABEL_REVISION,
+    Image,
     Port,
 )
 from daprdockr.model.names import InstanceName
 
 _LOG = {"Type": "json-file", "Config": {"max-size": "10m", "max-file": "3"}}
 _LONGEST_HOST_NAME = 63
+MOST_EXPOSED = 16
+"""Ports of an image that are published although no definition names them."""
+
 _PIDS = 4096
 """Enough for any server, and a fork bomb leaves the host alive."""
 
@@ -27,6 +31,25 @@ _PIDS = 4096
 def container_name(instance: InstanceName, definition: Definition) -> str:
     """Differs between two generations of one instance, so that both can stand side by side."""
     return f"{instance}-{definition.digest}"
+
+
+def published(definition: Definition, image: Image | None) -> list[tuple[int, str]]:
+    """
+    The container ports to publish, with their protocols: those that the definition names, and of the others that
+    the image exposes the first ``MOST_EXPOSED``. Each costs the host a port and a process for each of its addresses.
+    """
+    named = {(port.container, port.protocol) for port in definition.ports}
+    return sorted(named.union(_exposed(definition, image)[:MOST_EXPOSED]))
+
+
+def unpublished(definition: Definition, image: Image) -> int:
+    """How many ports of the image are not published because there are too many."""
+    return len(_exposed(definition, image)[MOST_EXPOSED:])
+
+
+def _exposed(definition: Definition, image: Image | None) -> list[tuple[int, str]]:
+    named = {(port.container, port.protocol) for port in definition.ports}
+    return sorted({(p.container, p.protocol) for p in image.exposed} - named) if image else []
 
 
 def container_labels(
@@ -49,11 +72,12 @@ def container_body(
     ports: Sequence[Port],
     labels: Mapping[str, str],
     resolvers: Sequence[str],
+    addresses: Sequence[str] = (),
 ) -> dict[str, Any]:
     """
     The whole body. What the definition leaves open gets a bounded log, bounded processes, no swap beyond its memory, no
     new privileges by setuid programs, the instance's name as host name and in ``DAPRDOCKR_INSTANCE``, and this node's
-    DNS as resolver if there are ``resolvers``.
+    DNS as resolver if there are ``resolvers``. Ports are published on ``addresses``, without any on all of the host's.
 
     Docker's own restart policy stays off: two supervisors would fight over one container.
     """
@@ -78,7 +102,11 @@ def container_body(
     host.setdefault("PidsLimit", _PIDS)
     if not any(option.startswith("no-new-privileges") for option in host.get("SecurityOpt", [])):
         host["SecurityOpt"] = [*host.get("SecurityOpt", []), "no-new-privileges"]
-    bindings = {f"{port.container}/{port.protocol}": [{"HostPort": str(port.host)}] for port in ports}
+    bindings = {
+        f"{port.container}/{port.protocol}": [{"HostIp": address, "HostPort": str(port.host)} for address in addresses]
+        or [{"HostPort": str(port.host)}]
+        for port in ports
+    }
     return {
         **config,
         "HostConfig": {

@@ -21,6 +21,7 @@ from daprdockr.model.definition import Definition
 from daprdockr.model.host import ContainerState, Port, Status
 from daprdockr.model.stored import Claim
 from daprdockr.planning.attempts import NONE
+from daprdockr.planning.body import published
 from daprdockr.planning.situation import Situation
 from daprdockr.planning.steps import (
     CreateContainer,
@@ -89,12 +90,11 @@ def _pull(situation: Situation, definition: Definition, now: float) -> Iterator[
 
 
 def _ports(situation: Situation, claim: Claim, definition: Definition) -> tuple[Port, ...]:
-    """Declared and exposed ports, each with the host port it had when this instance last ran here."""
-    exposed = situation.image.exposed if situation.image else ()
-    wanted = {(port.container, port.protocol) for port in (*definition.ports, *exposed)}
+    """The ports to publish, each with the host port it had when this instance last ran here."""
+    wanted = published(definition, situation.image)
     before = [port for container in reversed(situation.of(claim.instance)) for port in container.ports]
     had = {(port.container, port.protocol): port.host for port in (*claim.record.ports, *before) if port.host}
-    return tuple(Port(number, protocol, had.get((number, protocol), 0)) for number, protocol in sorted(wanted))
+    return tuple(Port(number, protocol, had.get((number, protocol), 0)) for number, protocol in wanted)
 
 
 def remove(container: ContainerState, reason: str) -> Step:

@@ -23,6 +23,7 @@ from daprdockr.model.errors import (
     EngineRefused,
     EngineUnavailable,
     ImageAbsent,
+    PortTaken,
     PullFailed,
 )
 from daprdockr.model.host import (
@@ -235,7 +236,7 @@ class MemoryEngine:
         for port in ports:
             if port.host in self.taken_ports | self._published():
                 self._change(container, exit_code=128, error="port is already allocated")
-                raise EngineRefused(f"port {port.host} of this host is taken: publish another one")
+                raise PortTaken(f"port {port.host} of this host is taken: publish another one", port.host)
         self._change(
             container,
             status=Status.RUNNING,

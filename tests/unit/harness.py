@@ -171,6 +171,9 @@ class MemoryAgent(Composition):
         self.listener = SteppedListener(self.docker, host)
         return self.listener
 
+    def own_addresses(self) -> frozenset[str]:
+        return frozenset()
+
     def publish_zone(self, zone: Zone) -> None:
         self.zone = zone
 

@@ -13,7 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.agent.carry_out import CarryOut
 from daprdockr.agent.claim_steps import ClaimLost, ClaimSteps
-from daprdockr.agent.container_steps import ContainerSteps, EngineThreads, registry
+from daprdockr.agent.container_steps import ContainerSteps, EngineThreads, Network, registry
 from daprdockr.agent.guarded import Guarded
 from daprdockr.agent.host import Host
 from daprdockr.agent.mirror import Mirror
@@ -27,12 +27,14 @@ from daprdockr.model.errors import (
     EngineUnavailable,
     EtcdUnavailable,
     ImageAbsent,
+    PortTaken,
     PullFailed,
 )
 from daprdockr.model.host import ContainerState, Image, Port, Status
 from daprdockr.model.keys import Keys
 from daprdockr.model.records import State
 from daprdockr.model.stored import Claim
+from daprdockr.planning.body import MOST_EXPOSED
 from daprdockr.planning.situation import Here
 from daprdockr.planning.steps import (
     CreateContainer,
@@ -58,6 +60,7 @@ FIRST = instance(1)
 KEY = KEYS.claim(FIRST)
 RECORD = starting_record()
 TTL = 6
+SERVED = definition("web:1", Container={"ExposedPorts": ["80"]})
 
 
 @define(eq=False)
@@ -80,6 +83,8 @@ class CarryOutCase(SynchronousTestCase):
         self.engine = RecordingEngine(node="a")
         self.engine.add_image("web:1")
         self.resolvers: list[str] = []
+        self.addresses: tuple[str, ...] = ()
+        self.told: list[tuple[str, str]] = []
         self.stops = HeldRun()
         self.mirror = Mirror(
             reactor=self.clock,
@@ -126,8 +131,9 @@ class CarryOutCase(SynchronousTestCase):
                 threads=EngineThreads(OnePool(run_at_once), OnePool(self.stops), OnePool(self.stops)),
                 host=self.host,
                 here=lambda: self.here,
-                resolvers=lambda: self.resolvers,
+                network=lambda: Network(tuple(self.resolvers), self.addresses),
                 guarded=self.guarded,
+                tell=lambda subject, text: self.told.append((subject, text)),
             ),
         )
 
@@ -334,19 +340,63 @@ class ContainerTests(CarryOutCase):
             taken.bind(("", 0))
             taken.listen()
             had = taken.getsockname()[1]
-            self.do(CreateContainer(FIRST, WEB_1, (Port(80, "tcp", had),), 40))
+            self.do(CreateContainer(FIRST, SERVED, (Port(80, "tcp", had),), 40))
         (first,) = self.host.of(WEB)[1]
         self.assertNotIn(first.ports[0].host, (0, had))
-        self.do(CreateContainer(instance(2), WEB_1, (Port(80, "tcp", first.ports[0].host),), 41))
+        self.do(CreateContainer(instance(2), SERVED, (Port(80, "tcp", first.ports[0].host),), 41))
         (second,) = self.host.of(WEB)[2]
         self.assertNotIn(second.ports[0].host, (0, first.ports[0].host))
 
     def test_create_again(self) -> None:
         """A container that takes the place of another one of its instance keeps the host port."""
-        self.do(CreateContainer(FIRST, WEB_1, (Port(80),), 40))
+        self.do(CreateContainer(FIRST, SERVED, (Port(80),), 40))
         (old,) = self.host.of(WEB)[1]
-        self.do(CreateContainer(FIRST, definition("web:1", Container={"Cmd": ["x"]}), old.ports, 40))
+        self.do(
+            CreateContainer(FIRST, definition("web:1", Container={"Cmd": ["x"], "ExposedPorts": ["80"]}), old.ports, 40)
+        )
         self.assertEqual({one.ports for one in self.host.of(WEB)[1]}, {old.ports})
+
+    def test_create_port_refused(self) -> None:
+        """A port that only the Engine knows to be taken is not chosen again."""
+        self.do(CreateContainer(FIRST, SERVED, (), 40))
+        (first,) = self.host.of(WEB)[1]
+        self.engine.taken_ports.add(first.ports[0].host)
+        self.fails(StartContainer(FIRST, first.id), PortTaken)
+        done = self.begin(RemoveContainer(FIRST, first.id, "its port is taken"))
+        self.stops.end("remove")
+        self.successResultOf(done)
+        self.do(CreateContainer(FIRST, SERVED, first.ports, 40))
+        (second,) = self.host.of(WEB)[1]
+        self.assertNotEqual(second.ports[0].host, first.ports[0].host)
+        self.do(StartContainer(FIRST, second.id))
+
+    def test_create_other_image(self) -> None:
+        """An image that was built anew under its tag counts as it is when the container is created."""
+        self.engine.add_image("web:1", exposed=[80])
+        self.do(PullImage("web:1"))
+        self.engine.add_image("web:1", exposed=[81])
+        self.do(CreateContainer(FIRST, WEB_1, (Port(80),), 40))
+        (created,) = self.host.of(WEB)[1]
+        self.assertEqual([port.container for port in created.ports], [81])
+
+    def test_create_many_exposed(self) -> None:
+        """Of an image with hundreds of ports few are published, and one event says so, however many are created."""
+        self.engine.add_image("web:1", exposed=range(1000, 1301))
+        for number in (1, 2):
+            self.do(CreateContainer(instance(number), SERVED, (), 40))
+            (created,) = self.host.of(WEB)[number]
+            self.assertEqual([port.container for port in created.ports], [80, *range(1000, 1000 + MOST_EXPOSED)])
+        ((subject, text),) = self.told
+        self.assertEqual(subject, "web:1")
+        self.assertIn(f"exposes {301 - MOST_EXPOSED} ports more", text)
+
+    def test_create_addresses(self) -> None:
+        """Ports are published on this node's addresses alone, all of them."""
+        self.addresses = ("127.0.0.1", "::1")
+        self.do(CreateContainer(FIRST, SERVED, (), 40))
+        (bindings,) = self.engine.bodies[0]["HostConfig"]["PortBindings"].values()
+        self.assertEqual([binding["HostIp"] for binding in bindings], ["127.0.0.1", "::1"])
+        self.assertEqual(len({binding["HostPort"] for binding in bindings}), 1)
 
     def test_create_resolvers(self) -> None:
         """A container gets this node's DNS as it is at that moment."""

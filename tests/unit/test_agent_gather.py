@@ -184,7 +184,7 @@ class TargetTests(GatherCase):
         one = self.run_checked()
         self.agent.host.update(evolve(one, address=""))
         self.cluster.advance(1)
-        self.assertIn(Target(one.id, CHECKED.check, "127.0.0.1", one.ports[0].host, WEB), self.agent.looked)
+        self.assertIn(Target(one.id, CHECKED.check, "10.0.0.1", one.ports[0].host, WEB), self.agent.looked)
         self.assertEqual(one.ports, (Port(8080, "tcp", one.ports[0].host),))
 
     def test_not_running(self) -> None:

@@ -6,7 +6,7 @@ import socket
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from daprdockr.agent.ports import FIRST, LAST, choose_ports, is_free
+from daprdockr.agent.ports import FIRST, LAST, bound_to, choose_ports, is_free
 from daprdockr.model.errors import EngineRefused
 from daprdockr.model.host import Port
 from tests.unit.situations import instance
@@ -100,6 +100,27 @@ class FreeTests(SynchronousTestCase):
                 served.close()
                 client.recv(1)
         self.assertTrue(is_free("tcp", port))
+
+    def test_other_family(self) -> None:
+        """A port that somebody has on IPv6 alone, or on its loopback alone, is not free on all addresses."""
+        for address in ("::", "::1"):
+            with socket.socket(socket.AF_INET6) as holder:
+                holder.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, True)
+                holder.bind((address, 0))
+                holder.listen()
+                port = holder.getsockname()[1]
+                self.assertFalse(is_free("tcp", port), address)
+                self.assertFalse(is_free("tcp", port, ("127.0.0.1", "::1")), address)
+                self.assertTrue(is_free("tcp", port, ("127.0.0.1",)), address)
+
+    def test_no_such_address(self) -> None:
+        """An address that this host does not have says nothing about a port."""
+        self.assertTrue(is_free("tcp", 1, ("192.0.2.1",)))
+
+    def test_bound_to(self) -> None:
+        """Of the published addresses those count that this host has."""
+        self.assertEqual(bound_to(("192.0.2.1", "10.0.0.1", "::1"), {"::1", "10.0.0.1"}), ("10.0.0.1", "::1"))
+        self.assertEqual(bound_to(("192.0.2.1",), {"10.0.0.1"}), ())
 
     def test_untried(self) -> None:
         """What can not be tried counts as free: the Engine will say."""

@@ -168,6 +168,27 @@ class FingerprintTests(SynchronousTestCase):
 class ImageTests(SynchronousTestCase):
     """``image``."""
 
+    def test_odd_forms(self) -> None:
+        """Ranges and capitals are read, and what is no port names none."""
+        forms = [
+            "80",
+            "53/UDP",
+            "8000-8002/tcp",
+            " 9/sctp ",
+            "",
+            "/tcp",
+            "x",
+            "70000",
+            "0",
+            "80/tcp/udp",
+            "9-1",
+            "1-x",
+            "٣",
+        ]
+        found = answers.image({"Id": "i", "Config": {"ExposedPorts": {key: {} for key in forms}}}).exposed
+        expected = [Port(9, "sctp"), Port(53, "udp"), Port(80), Port(8000), Port(8001), Port(8002)]
+        self.assertEqual(list(found), expected)
+
     def test_exposed(self) -> None:
         """Exposed ports are told in order, and a HEALTHCHECK is noticed."""
         config = {"ExposedPorts": {"8080/tcp": {}, "53/udp": {}}, "Healthcheck": {"Test": ["CMD", "true"]}}

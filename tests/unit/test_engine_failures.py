@@ -14,6 +14,7 @@ from daprdockr.model.errors import (
     EngineRefused,
     EngineUnavailable,
     ImageAbsent,
+    PortTaken,
     PullFailed,
 )
 
@@ -63,7 +64,8 @@ class ClassedTests(SynchronousTestCase):
             "(2edb): failed to bind host port 0.0.0.0:18090/tcp: address already in use",
         ):
             error = classed(answer(500, text), "start web")
-            self.assertIs(type(error), EngineRefused)
+            assert isinstance(error, PortTaken)
+            self.assertEqual(error.port, 18090)
             self.assertTrue(str(error).startswith("port 18090 of this host is taken"), error)
 
     def test_ours_pass(self) -> None:
