@@ -1,8 +1,14 @@
 """
 The state directory: everything this agent writes, one file for each thing it must know after a restart.
 
-Blocking; called before the reactor runs, or in a thread. What can not be read counts as not there, with the reason
-told: an agent that forgot is slower, an agent that does not start is worse.
+Blocking; called before the reactor runs, or in a thread. What cannot be read counts as not there, with the reason
+told: an agent that forgot is slower, an agent that does not start is worse. See Note [Set aside] in ``process.kept``.
+
+Note [Nobody else's paths]
+    An agent is root as a rule, and whoever can rename what lies on the way to its directory, or plants a link under a
+    name it will write to, has root write wherever he likes. So each directory on the way must be one that no other user
+    may replace, the directory itself is closed to everybody else before anything in it is opened, and no link in it is
+    followed.
 """
 
 from __future__ import annotations
@@ -10,17 +16,25 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import stat
 from pathlib import Path
 
 from twisted.logger import Logger
 
+from daprdockr.guard.disk import LONGEST
+from daprdockr.guard.regular import NotUsable, read_regular
 from daprdockr.model.entries import Listing
 from daprdockr.model.errors import BadInput
-from daprdockr.model.reading import integer
-from daprdockr.model.snapshot import decode_listing, encode_listing
+from daprdockr.model.reading import integer, parse_json
+from daprdockr.model.snapshot import MAX_BYTES, decode_listing, encode_listing
+from daprdockr.process.kept import read_kept, tidy, tidy_file
 from daprdockr.process.whole import write_whole
 
 _LEASE = integer(0, 2**63 - 1)
+_SMALL = 64 * 1024
+_LOCK, _LISTING, _LEASE_FILE, _GUARD = "lock", "cluster.json", "lease.json", "guard.json"
+_ELSE = "choose a directory that root, or the agent's user, alone may change"
+_DIRECTORIES = ("etcd", "guard", "nginx")
 
 
 class StateDir:
@@ -33,20 +47,35 @@ class StateDir:
         self._lock: int | None = None
 
     def lock(self) -> None:
-        """:raises BadInput: another agent uses this directory, or it can not be made."""
+        """:raises BadInput: another agent uses this directory, or it cannot be made, or others could replace it."""
         try:
+            self._refuse_planted()
             self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._refuse_planted()
             self._close_to_others()
-            self._lock = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+            self._lock = os.open(self.path / _LOCK, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise BadInput(f"--state-dir {self.path} is in use by another agent: give each its own") from None
         except OSError as error:
             raise BadInput(f"--state-dir {self.path} can not be used: {error.strerror}") from None
 
+    def _refuse_planted(self) -> None:
+        """:raises BadInput: another user may put something else in the place of the directory, or has done so."""
+        ways = {self.path.absolute(), Path(os.path.realpath(self.path))}
+        for place in (place for way in ways for place in (way, *way.parents[:-1])):
+            above = place.parent.stat().st_mode if place.parent.exists() else 0
+            if above & stat.S_IWOTH and not above & stat.S_ISVTX:
+                raise BadInput(
+                    f"--state-dir {self.path} lies in {place.parent}, where any user may replace it: {_ELSE}"
+                )
+            status = place.lstat() if os.path.lexists(place) else None
+            if status and status.st_uid not in (0, os.geteuid()) and (above & stat.S_IWOTH or place.is_symlink()):
+                raise BadInput(f"--state-dir {self.path}: {place} belongs to user {status.st_uid}: {_ELSE}")
+
     def _close_to_others(self) -> None:
         """
-        Leave the directory and what an older agent wrote into it to the owner alone.
+        Leave the directory and what an older agent wrote into it to the owner alone. See Note [Nobody else's paths].
 
         :raises BadInput: the directory belongs to another user. :raises OSError: a mode can not be changed.
         """
@@ -57,9 +86,13 @@ class StateDir:
                 "choose a directory of your own"
             )
         self.path.chmod(0o700)
+        for name in _DIRECTORIES:
+            tidy(self.path / name)
         for file in self.path.iterdir():
-            if file.is_file() and not file.is_symlink():
-                file.chmod(0o600)
+            if file.name.removesuffix(".new") in (_LOCK, _LISTING, _LEASE_FILE, _GUARD):
+                tidy_file(file)
+            elif file.is_file() and not file.is_symlink():
+                file.chmod(file.stat().st_mode & 0o700)
 
     def unlock(self) -> None:
         if self._lock is not None:
@@ -68,35 +101,32 @@ class StateDir:
 
     def read_listing(self) -> Listing | None:
         """The last known state of the cluster."""
-        try:
-            return decode_listing((self.path / "cluster.json").read_bytes())
-        except FileNotFoundError:
-            return None
-        except (OSError, BadInput) as error:
-            self.log.warn("the last known state is not used: {reason}", reason=error)
-            return None
+        return read_kept(self.path / _LISTING, MAX_BYTES, decode_listing)
 
     def write_listing(self, listing: Listing) -> None:
-        write_whole(self.path / "cluster.json", encode_listing(listing), synced=True)
+        write_whole(self.path / _LISTING, encode_listing(listing), synced=True)
 
     def read_lease(self) -> int:
         """The lease this node held last, 0 if none is known."""
-        try:
-            lease = json.loads((self.path / "lease.json").read_bytes())["Lease"]
-            return _LEASE(lease, "Lease")
-        except (OSError, ValueError, KeyError, TypeError, RecursionError, BadInput):
-            return 0
+        return read_kept(self.path / _LEASE_FILE, _SMALL, _lease) or 0
 
     def write_lease(self, lease: int) -> None:
-        write_whole(self.path / "lease.json", json.dumps({"Lease": lease}).encode(), synced=True)
+        write_whole(self.path / _LEASE_FILE, json.dumps({"Lease": lease}).encode(), synced=True)
 
     def read_guard(self) -> bytes | None:
         """The orders that the guard of this host was given last; None: never any."""
         try:
-            return (self.path / "guard.json").read_bytes()
-        except OSError:
+            return read_regular(self.path / _GUARD, LONGEST)
+        except (OSError, NotUsable):
             return None
 
     def write_guard(self, orders: bytes) -> None:
         """Not synced: no orders outlive the boot they were given in, and a beat must not wait for the disk."""
-        write_whole(self.path / "guard.json", orders, synced=False)
+        write_whole(self.path / _GUARD, orders, synced=False)
+
+
+def _lease(content: bytes) -> int:
+    kept = parse_json(content)
+    if not isinstance(kept, dict):
+        raise BadInput("it is no object")
+    return _LEASE(kept.get("Lease"), "Lease")

@@ -27,6 +27,7 @@ from daprdockr.etcd.address import Access, Endpoint
 from daprdockr.etcd.channel import addresses
 from daprdockr.model.errors import BadInput
 from daprdockr.process.child import SupervisedProcess
+from daprdockr.process.kept import private_directory
 
 _PEER = "http://127.0.0.1:2380"
 
@@ -83,7 +84,8 @@ class EmbeddedEtcd(Service):
         return self._process.stopService()
 
     def _make_directory(self) -> None:
-        self._data.mkdir(mode=0o700, parents=True, exist_ok=True)
+        private_directory(self._data.parent)
+        self._data.mkdir(mode=0o700, exist_ok=True)
 
     def _exited(self, reason: str) -> None:
         self.log.warn("embedded etcd {reason}; it may say why in {path}", reason=reason, path=str(self._output))

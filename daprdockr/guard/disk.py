@@ -11,8 +11,11 @@ from __future__ import annotations
 
 import os
 from collections import deque
+from collections.abc import Callable
 from pathlib import Path
 from threading import Event, Thread
+
+from daprdockr.guard.regular import NotUsable, read_regular
 
 PATIENCE = 0.05
 """Seconds that a look waits for the disk; part of what the margin before a deadline is for."""
@@ -27,11 +30,13 @@ class Disk:
     """
     :param path: the file to read, which is replaced as a whole.
     :param output: the file descriptor to write lines to.
+    :param regular: reads a file of at most so many bytes; tests hand in one that waits.
     """
 
-    def __init__(self, path: Path, output: int = 1) -> None:
+    def __init__(self, path: Path, output: int = 1, regular: Callable[[Path, int], bytes] = read_regular) -> None:
         self._path = path
         self._output = output
+        self._regular = regular
         self._content: bytes | None = None
         self._lines: deque[str] = deque(maxlen=LINES)
         self._asked, self._answered = Event(), Event()
@@ -61,10 +66,8 @@ class Disk:
 
     def _look(self) -> None:
         try:
-            with open(self._path, "rb", buffering=0) as file:
-                # No more than there is: memory is locked, and a large buffer would be filled for each look.
-                self._content = file.read(min(os.fstat(file.fileno()).st_size, LONGEST))
-        except OSError:
+            self._content = self._regular(self._path, LONGEST)
+        except (OSError, NotUsable):
             return
 
     def _write(self) -> None:

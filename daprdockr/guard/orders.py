@@ -23,6 +23,7 @@ from enum import Enum
 from typing import Any, NamedTuple
 
 _ID = re.compile(r"[0-9a-f]{64}", re.ASCII)
+_FOREVER = 1e12
 
 
 class Action(Enum):
@@ -82,21 +83,29 @@ class Orders(NamedTuple):
         try:
             given = json.loads(data)
             containers = {_id(name): _order(order) for name, order in given["containers"].items()}
-            orders = cls(str(given["boot"]), _seconds(given["margin"]), containers)
+            orders = cls(_boot(given["boot"]), _seconds(given["margin"]), containers)
         except (KeyError, TypeError, AttributeError, RecursionError) as error:
-            raise ValueError(f"these are no orders: {error!r}") from None
+            raise ValueError(f"these are no orders: {error!r:.100}") from None
         return orders if orders.boot == boot else orders._replace(boot=boot, containers={})
 
 
 def _order(given: Any) -> Order:
-    return Order(_seconds(given["deadline"]), _seconds(given["grace"]), int(given.get("lease", 0)))
+    lease = given.get("lease", 0)
+    if type(lease) is not int or not 0 <= lease < 2**63:
+        raise ValueError(f"{lease!r:.50} is no lease")
+    return Order(_seconds(given["deadline"]), _seconds(given["grace"]), lease)
 
 
 def _seconds(given: Any) -> float:
-    seconds = float(given)
-    if not math.isfinite(seconds) or seconds < 0:
-        raise ValueError(f"{given} are no seconds")
-    return seconds
+    if type(given) not in (int, float) or not 0 <= given < _FOREVER:
+        raise ValueError(f"{given!r:.50} are no seconds")
+    return float(given)
+
+
+def _boot(given: Any) -> str:
+    if type(given) is not str:
+        raise ValueError(f"{given!r:.50} is no boot")
+    return given
 
 
 def _id(given: str) -> str:

@@ -7,7 +7,11 @@ import json
 
 from daprdockr.model.entries import Entry, Listing
 from daprdockr.model.errors import BadInput
+from daprdockr.model.names import shorten
 from daprdockr.model.reading import free_text, integer
+
+MAX_BYTES = 256 * 1024 * 1024
+"""Of a listing that is read."""
 
 _VERSION = 1
 _NUMBER = integer(0, 2**64 - 1)
@@ -35,19 +39,21 @@ def decode_listing(data: bytes) -> Listing:
     try:
         kept = json.loads(data)
         if kept["Version"] != _VERSION:
-            raise BadInput(f"version {kept['Version']} of the last known state is not known to this agent")
+            raise BadInput(f"version {shorten(kept['Version'])} of the last known state is not known to this agent")
         return Listing(
             cluster_id=_NUMBER(kept["ClusterId"], "ClusterId"),
             revision=_NUMBER(kept["Revision"], "Revision"),
             entries=tuple(_entry(*entry) for entry in kept["Entries"]),
         )
     except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise BadInput(f"the last known state can not be read: {error}") from None
+        raise BadInput(f"it is no last known state: {error}") from None
 
 
 def _entry(key: object, value: str, created: object, modified: object, lease: object, omitted: object = "") -> Entry:
+    if not isinstance(key, str):
+        raise BadInput(f"Entries: {shorten(key)} is no key")
     return Entry(
-        key=free_text(key, "Entries"),
+        key=key,
         value=base64.b64decode(value, validate=True),
         create_revision=_NUMBER(created, "Entries"),
         mod_revision=_NUMBER(modified, "Entries"),

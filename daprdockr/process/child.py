@@ -12,7 +12,8 @@ Note [Adoption]
     An agent that was killed leaves its children running, and the pidfile. The next agent opens a pidfd first
     and compares the record afterwards: if the pid went to a stranger before the open, the comparison sees it,
     and after it the pidfd can mean no other process. Workers whose master died meanwhile would keep its port,
-    so they are killed before a new one starts; for the same reason the group is killed when the leader ends.
+    so they are killed before a new one starts; for the same reason the group is killed when the leader ends. A pidfile
+    that was lost, or could not be written on a full disk, is made up for by a look at all command lines.
 """
 
 from __future__ import annotations
@@ -37,13 +38,13 @@ from daprdockr.model.backoff import Backoff
 from daprdockr.process.hold import Adopted, Child, Hold
 from daprdockr.process.output import LineSplitter, OutputFile
 from daprdockr.process.pidfile import PidFile
-from daprdockr.process.table import ProcessTable
+from daprdockr.process.table import ProcessTable, Record
 
 STEADY = 10.0
 """Seconds after which a process counts as well started, and earlier failures are forgotten."""
 
-TRIM_INTERVAL = 60.0
-"""Seconds between two looks at the size of the output file."""
+UPKEEP_INTERVAL = 5.0
+"""Seconds between two looks at the size of the output file, and between two tries to write the pidfile."""
 
 
 @define(kw_only=True, eq=False, slots=False)
@@ -87,7 +88,8 @@ class SupervisedProcess(Service):
     _timer: Any = field(init=False, default=None)
     _starting: Deferred[None] | None = field(init=False, default=None)
     _gone: Deferred[None] | None = field(init=False, default=None)
-    _trimming: LoopingCall | None = field(init=False, default=None)
+    _upkeep: LoopingCall | None = field(init=False, default=None)
+    _unrecorded: str = field(init=False, default="")
 
     @property
     def pid(self) -> int | None:
@@ -101,10 +103,9 @@ class SupervisedProcess(Service):
 
     def startService(self) -> None:
         super().startService()
-        if self.output is not None:
-            self._trimming = LoopingCall(OutputFile(self.output).trim)
-            self._trimming.clock = self.reactor
-            self._trimming.start(TRIM_INTERVAL, now=False).addErrback(self._trim_failed)
+        self._upkeep = LoopingCall(self._keep_up)
+        self._upkeep.clock = self.reactor
+        self._upkeep.start(UPKEEP_INTERVAL, now=False).addErrback(self._upkeep_failed)
         if not self._adopt():
             self._start()
 
@@ -112,8 +113,8 @@ class SupervisedProcess(Service):
         """Let go of the process, or end it: then the Deferred fires when it is gone."""
         super().stopService()
         self._cancel_timer()
-        if self._trimming is not None and self._trimming.running:
-            self._trimming.stop()
+        if self._upkeep is not None and self._upkeep.running:
+            self._upkeep.stop()
         if self._starting is not None:
             self._starting.cancel()
         if self._hold is None:
@@ -129,24 +130,30 @@ class SupervisedProcess(Service):
 
     def _adopt(self) -> bool:
         """Take over the process of an earlier agent. See Note [Adoption]."""
+        program = os.path.realpath(shutil.which(self.argv[0], path=self._path()) or self.argv[0])
         record = PidFile(self.pidfile).read()
+        if self._take_over(record) or self._take_over(self.table.find(self.identity, program)):
+            return True
+        for pid in self.table.orphans(record, program) if record is not None else ():
+            self.log.warn("{name} left pid {pid} behind, which is killed", name=self.name, pid=pid)
+            self.table.kill(pid)
+        return False
+
+    def _take_over(self, record: Record | None) -> bool:
+        """Hold the process of this record, if it is ours and lives."""
         if record is None:
             return False
         try:
             descriptor = self.table.open(record.pid)
         except OSError:
-            descriptor = -1
-        if descriptor >= 0 and self.table.lives(record, self.identity):
-            self._took(Adopted(record.pid, descriptor, self.reactor, self._ended))
-            self.log.info("{name} is running as pid {pid} and was adopted", name=self.name, pid=record.pid)
-            return True
-        if descriptor >= 0:
+            return False
+        if not self.table.lives(record, self.identity):
             os.close(descriptor)
-        program = shutil.which(self.argv[0], path=self._path())
-        for pid in self.table.orphans(record, os.path.realpath(program or self.argv[0])):
-            self.log.warn("{name} left pid {pid} behind, which is killed", name=self.name, pid=pid)
-            self.table.kill(pid)
-        return False
+            return False
+        self._took(Adopted(record.pid, descriptor, self.reactor, self._ended))
+        self._record()
+        self.log.info("{name} is running as pid {pid} and was adopted", name=self.name, pid=record.pid)
+        return True
 
     def _start(self) -> None:
         self._timer = None
@@ -190,18 +197,41 @@ class SupervisedProcess(Service):
         null = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
         opened.callback(os.close, null)
         if self.output is not None:
-            appended = OutputFile(self.output).open()
+            appended = self._appended(self.output)
+            if appended < 0:
+                return {0: null, 1: null, 2: null}, None
             opened.callback(os.close, appended)
             return {0: null, 1: appended, 2: appended}, None
         if self.on_output is not None:
             return {0: null, 1: "r", 2: "r"}, LineSplitter(self.on_output)
         return {0: null, 1: null, 2: null}, None
 
+    def _appended(self, output: Path) -> int:
+        """A process that says nothing is better than none: -1 when the file cannot be opened."""
+        try:
+            return OutputFile(output).open()
+        except OSError as error:
+            self.log.warn("the output of {name} is lost: {reason}", name=self.name, reason=error)
+            return -1
+
+    def _record(self) -> None:
+        """Write the pidfile. A disk that is full costs no process; it is tried again. See Note [Adoption]."""
+        record = None if self._hold is None else self.table.identify(self._hold.pid)
+        try:
+            if record is not None:
+                PidFile(self.pidfile).write(record)
+        except OSError as error:
+            if not self._unrecorded:
+                self.log.warn(
+                    "{name} is not recorded in {path}: {reason}", name=self.name, path=str(self.pidfile), reason=error
+                )
+            self._unrecorded = str(error)
+        else:
+            self._unrecorded = ""
+
     def _started(self, child: Child) -> None:
         self._took(child)
-        record = self.table.identify(child.pid)
-        if record is not None:
-            PidFile(self.pidfile).write(record)
+        self._record()
         self.log.info("{name} was started as pid {pid}", name=self.name, pid=child.pid)
 
     def _took(self, hold: Hold) -> None:
@@ -249,5 +279,14 @@ class SupervisedProcess(Service):
             self._timer.cancel()
         self._timer = None
 
-    def _trim_failed(self, failure: Any) -> None:
-        self.log.failure("the output of {name} can not be kept small", failure, name=self.name)
+    def _keep_up(self) -> None:
+        if self._unrecorded:
+            self._record()
+        try:
+            if self.output is not None:
+                OutputFile(self.output).trim()
+        except OSError as error:
+            self.log.warn("the output of {name} is lost: {reason}", name=self.name, reason=error)
+
+    def _upkeep_failed(self, failure: Any) -> None:
+        self.log.failure("the files of {name} are not kept up any more", failure, name=self.name)

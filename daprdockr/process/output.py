@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 from attrs import define, frozen
 
+from daprdockr.process.kept import private_directory, set_aside
+from daprdockr.process.whole import write_whole
+
 MAX_LINE = 4096
 """Bytes of one line that are kept; the rest of a longer line comes as lines of its own."""
 
 MAX_FILE = 4 * 1024 * 1024
-"""Bytes of an output file above which it is moved to ``<name>.1``, in place of the one there."""
+"""Bytes of an output file above which its end is moved to ``<name>.1``, in place of the one there."""
+
+_APPEND = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+_TRIM = os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
 @define
@@ -60,13 +65,30 @@ class OutputFile:
 
     def open(self) -> int:
         """A file descriptor to append to, of a file that is not too large. :raises OSError:"""
-        self.path.parent.mkdir(parents=True, exist_ok=True)
+        private_directory(self.path.parent)
+        if self.path.is_dir():
+            set_aside(self.path, "it is a directory")
         self.trim()
-        return os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o640)
+        return os.open(self.path, _APPEND, 0o600)
 
     def trim(self) -> None:
-        """Keep the file bounded, even while a child writes to it; a no-op while it is small or absent."""
-        if not self.path.exists() or self.path.stat().st_size <= MAX_FILE:
+        """
+        Keep the file bounded, even while a child writes to it; a no-op while it is small or absent.
+
+        :raises OSError: its end could not be kept, and is lost if the disk is full.
+        """
+        try:
+            descriptor = os.open(self.path, _TRIM)
+        except FileNotFoundError:
             return
-        shutil.copyfile(self.path, self.path.with_name(self.path.name + ".1"))
-        os.truncate(self.path, 0)
+        try:
+            size = os.fstat(descriptor).st_size
+            if size > MAX_FILE:
+                self._move(descriptor, size)
+        finally:
+            os.close(descriptor)
+
+    def _move(self, descriptor: int, size: int) -> None:
+        end = os.pread(descriptor, MAX_FILE, size - MAX_FILE)
+        os.ftruncate(descriptor, 0)  # first, for a full disk has room for the copy only then
+        write_whole(self.path.with_name(self.path.name + ".1"), end, synced=False)

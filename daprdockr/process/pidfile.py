@@ -8,8 +8,15 @@ from pathlib import Path
 
 from attrs import asdict, frozen
 
+from daprdockr.model.errors import BadInput
+from daprdockr.model.reading import integer, parse_json, text
+from daprdockr.process.kept import private_directory, read_kept
 from daprdockr.process.table import Record
 from daprdockr.process.whole import write_whole
+
+_LONGEST = 4096
+_PID = integer(1, 2**22)
+_TICKS = integer(0, 2**63)
 
 
 @frozen
@@ -20,17 +27,25 @@ class PidFile:
 
     def write(self, record: Record) -> None:
         """Write whole or not at all, so that a reader never meets half a record."""
-        self.path.parent.mkdir(parents=True, exist_ok=True)
+        private_directory(self.path.parent)
         write_whole(self.path, json.dumps(asdict(record)).encode("ascii"), synced=False)
 
     def read(self) -> Record | None:
         """The record; None when there is none, or what is there is not one."""
-        try:
-            fields = json.loads(self.path.read_text("ascii"))
-            return Record(pid=int(fields["pid"]), started=int(fields["started"]), boot=str(fields["boot"]))
-        except (OSError, ValueError, KeyError, TypeError):
-            return None
+        return read_kept(self.path, _LONGEST, _record)
 
     def remove(self) -> None:
-        with contextlib.suppress(FileNotFoundError):
+        """A record that stays does no harm: it tells of a process that lives no more."""
+        with contextlib.suppress(OSError):
             self.path.unlink()
+
+
+def _record(content: bytes) -> Record:
+    kept = parse_json(content)
+    if not isinstance(kept, dict):
+        raise BadInput("it is no object")
+    return Record(
+        pid=_PID(kept.get("pid"), "pid"),
+        started=_TICKS(kept.get("started"), "started"),
+        boot=text(kept.get("boot"), "boot"),
+    )

@@ -51,6 +51,18 @@ class ProcessTable:
         """Whether that very process lives, and its command line still holds ``identity``."""
         return self.identify(record.pid) == record and identity in self._command_line(record.pid)
 
+    def find(self, identity: str, program: str) -> Record | None:
+        """
+        The process that leads a session, runs ``program``, and has ``identity`` as whole words of its command line:
+        one that we started and of which there is no record.
+        """
+        for pid in self._pids():
+            stat = self._stat(pid)
+            leads = stat is not None and stat.session == pid and self._executable(pid) == program
+            if leads and f" {identity.strip()} " in f" {self._command_line(pid)} ":
+                return self.identify(pid)
+        return None
+
     def orphans(self, record: Record, program: str) -> tuple[int, ...]:
         """
         The pids left in the session that the dead process of ``record`` led, those that run ``program`` only.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from pathlib import Path
 
@@ -15,17 +16,22 @@ def write_whole(path: Path, content: bytes, synced: bool) -> None:
 
     :param synced: whether the new one stands even if the power goes. A rename survives that once the directory is
         synced (rename(2), fsync(2)), and the disk may need some time for both.
-    :raises OSError: nothing was replaced; a draft may be left, which the next one overwrites.
+    :raises OSError: nothing was replaced, and no draft is left to fill the disk.
     """
     draft = path.with_name(path.name + ".new")
     draft.unlink(missing_ok=True)
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-    with open(descriptor, "wb") as file:
-        file.write(content)
-        if synced:
-            file.flush()
-            os.fsync(file.fileno())
-    os.replace(draft, path)
+    try:
+        with open(descriptor, "wb") as file:
+            file.write(content)
+            if synced:
+                file.flush()
+                os.fsync(file.fileno())
+        os.replace(draft, path)
+    except OSError:
+        with contextlib.suppress(OSError):
+            draft.unlink()
+        raise
     if synced:
         _sync(path.parent)
 

@@ -6,7 +6,8 @@ last door before nginx, and it checks again whatever it lets through. Knows noth
 
 Note [Generation]
     The text carries the digest of itself, which nginx answers on a unix socket: the only proof that a reload took
-    effect. The digest is taken over the text with a NUL byte in its place, which can stand nowhere else in it.
+    effect. The digest is taken over the text with a NUL byte in its place, which can stand nowhere else in it. It also
+    tells a text that is whole from what a disk made of one.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ LOCAL_WEIGHT = 2
 """Share of an instance on this node, against 1 of others: saves a hop without starving the rest."""
 
 _PLACEHOLDER = "\0"
+_GENERATION = re.compile(r'return 200 "([0-9a-f]{16})";', re.ASCII)
 _UNQUOTABLE = re.compile(r'[\x00-\x1f\x7f"\\$]')
 _MAX_SOCKET_PATH = 107  # bytes of sun_path without its end, unix(7)
 _MAX_CONNECTIONS = 16_384
@@ -130,8 +132,21 @@ def render(routes: Iterable[Route], settings: Settings) -> Configuration:
         names_bucket=_names_bucket(max((len(route.host_name) for route in ordered), default=0)),
         names_size=_names_size(len(ordered)),
     )
-    generation = hashlib.sha256(text.encode()).hexdigest()[:16]
+    generation = _digest(text)
     return Configuration(text.replace(_PLACEHOLDER, generation), generation)
+
+
+def checked(content: bytes) -> bytes:
+    """The same bytes. :raises ValueError, BadInput: ``render`` did not make them. See Note [Generation]."""
+    text = content.decode()
+    found = _GENERATION.search(text)
+    if found is None or _digest(text.replace(found[1], _PLACEHOLDER)) != found[1]:
+        raise BadInput("it is no configuration that an agent wrote, or not all of one")
+    return content
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def _site(service: ServiceName, routes: list[Route]) -> _Site:

@@ -45,9 +45,13 @@ class MemoryProcess:
 
 @define
 class MemoryTable(ProcessTable):
-    """The kernel's table: which records live, who was killed. ``open`` hands out a real, harmless descriptor."""
+    """
+    The kernel's table: which records live, who was killed. ``open`` hands out a real, harmless descriptor;
+    ``unrecorded`` is the pid that ``find`` finds.
+    """
 
     records: dict[int, Record] = field(factory=dict)
+    unrecorded: int = 0
     left_behind: tuple[int, ...] = ()
     killed: list[int] = field(factory=list)
     groups_killed: list[int] = field(factory=list)
@@ -58,6 +62,9 @@ class MemoryTable(ProcessTable):
 
     def lives(self, record: Record, identity: str) -> bool:
         return self.records.get(record.pid) == record
+
+    def find(self, identity: str, program: str) -> Record | None:
+        return self.records.get(self.unrecorded)
 
     def orphans(self, record: Record, program: str) -> tuple[int, ...]:
         return self.left_behind

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from twisted.logger import capturedLogs
 from twisted.trial.unittest import SynchronousTestCase
@@ -13,6 +16,17 @@ from daprdockr.model.entries import Entry, Listing
 from daprdockr.model.errors import BadInput
 
 LISTING = Listing(7, 9, (Entry("/p/a", b"\xff", 3, 4, 77), Entry("/p/b", b"", 3, 4, omitted="too large")))
+
+
+def garbage(good: dict[str, Any]) -> Iterator[bytes]:
+    """What a file may hold instead of ``good``, of which all is needed."""
+    whole = json.dumps(good).encode()
+    yield from (b"", b"{", b"[]", b"{}", b"7", b"null", b"\xff", b"\0" * 100, whole[:-3], whole + b"}")
+    yield from (b"[" * 100_000, b'{"Version":' * 100_000, b"[" * 40 + b"]" * 40, b"9" * 10_000, b'{"Version": 99}')
+    for name in good:
+        bad: tuple[object, ...] = (None, -1, "1", 1.5, 10**400, [[]], {"a": {}}, float("nan"))
+        for value in bad:
+            yield json.dumps({**good, name: value}).encode()
 
 
 class StateDirCase(SynchronousTestCase):
@@ -52,12 +66,81 @@ class LockTests(SynchronousTestCase):
         self.assertEqual(path.stat().st_mode & 0o777, 0o700)
         self.assertEqual(modes, {"cluster.json": 0o600, "lease.json": 0o600, "lock": 0o600})
 
-    def test_planted_lock(self) -> None:
-        """A link in place of the lock is refused, not followed."""
+    def test_private_below(self) -> None:
+        """So are the directories of nginx, etcd and the guard, and the files in them."""
         path = Path(self.mktemp())
-        path.mkdir()
-        (path / "lock").symlink_to(Path(self.mktemp()).resolve())
-        self.assertRaises(BadInput, StateDir(path).lock)
+        for name in ("nginx", "etcd", "guard"):
+            (path / name).mkdir(parents=True, mode=0o755)
+            (path / name / "process.json").write_bytes(b"{}")
+            (path / name / "process.json").chmod(0o644)
+        self.locked(path)
+        for place in path.glob("*/process.json"):
+            self.assertEqual([at.stat().st_mode & 0o777 for at in (place, place.parent)], [0o600, 0o700])
+
+    def test_planted(self) -> None:
+        """What is no file under the name of one is set aside, and no link is followed."""
+        victim = Path(self.mktemp()).absolute()
+        victim.write_bytes(b"precious")
+        victim.chmod(0o644)
+        for name in ("lock", "cluster.json", "lease.json", "guard.json", "lease.json.new", "nginx/nginx.pid"):
+            path = Path(self.mktemp())
+            (path / "nginx").mkdir(parents=True)
+            place = path / name
+            for plant in (lambda place: place.symlink_to(victim), os.mkfifo, Path.mkdir):
+                plant(place)
+                self.locked(path).unlock()
+                self.assertTrue(os.path.lexists(place.with_name(place.name + ".unreadable")), name)
+                self.assertEqual(os.path.lexists(place), name == "lock")
+                place.unlink(missing_ok=True)
+        self.assertEqual((victim.read_bytes(), victim.stat().st_mode & 0o777), (b"precious", 0o644))
+
+    def test_replaceable(self) -> None:
+        """A directory below one where any user may replace it is refused, and nothing is made there."""
+        open_to_all = Path(self.mktemp()).absolute()
+        open_to_all.mkdir()
+        open_to_all.chmod(0o777)
+        for path in (open_to_all / "state", open_to_all / "deeper" / "state"):
+            error = self.assertRaises(BadInput, StateDir(path).lock)
+            self.assertIn(f"lies in {open_to_all}, where any user may replace it", str(error))
+        self.assertEqual(list(open_to_all.iterdir()), [])
+
+    def test_replaceable_behind_a_link(self) -> None:
+        """So is one that a link leads to, for the link is not what would be replaced."""
+        open_to_all = Path(self.mktemp()).absolute()
+        open_to_all.mkdir()
+        open_to_all.chmod(0o777)
+        link = Path(self.mktemp())
+        link.symlink_to(open_to_all / "state")
+        self.assertRaises(BadInput, StateDir(link).lock)
+
+    def test_sticky(self) -> None:
+        """A directory like /tmp is good for what is ours, and refused for what somebody else put there before us."""
+        if os.geteuid():
+            self.skipTest("a file is given away by root alone")
+        shared = Path(self.mktemp()).absolute()
+        shared.mkdir()
+        shared.chmod(0o1777)
+        self.locked(shared / "state")
+        theirs = shared / "theirs"
+        theirs.mkdir()
+        os.chown(theirs, 65534, 65534)
+        ours = Path(self.mktemp()).absolute()
+        ours.mkdir()
+        (shared / "link").symlink_to(ours)
+        os.lchown(shared / "link", 65534, 65534)
+        for path in (theirs, theirs / "state", shared / "link", shared / "link" / "state"):
+            error = self.assertRaises(BadInput, StateDir(path).lock)
+            self.assertIn("belongs to user 65534", str(error))
+        self.assertEqual(list(ours.iterdir()), [])
+
+    def test_behind_a_link(self) -> None:
+        """A link of our own leads to the directory, as one to a larger disk does."""
+        elsewhere = Path(self.mktemp()).absolute()
+        elsewhere.mkdir()
+        link = Path(self.mktemp())
+        link.symlink_to(elsewhere)
+        self.locked(link)
+        self.assertTrue((elsewhere / "lock").exists())
 
     def test_second(self) -> None:
         """A second agent is refused with one line that names the option and the directory."""
@@ -114,12 +197,18 @@ class ListingTests(StateDirCase):
         self.assertEqual(logged, [])
 
     def test_garbage(self) -> None:
-        """What can not be read counts as not there, with a warning."""
-        for content in (b"", b"{", b"[]", b'{"Version": 99}', b"\xff", b"[" * 100_000):
+        """What cannot be read is set aside, with one line."""
+        for content in garbage({"Version": 1, "ClusterId": 7, "Revision": 9, "Entries": [["/p/a", "/w==", 3, 4, 77]]}):
             (self.path / "cluster.json").write_bytes(content)
             with capturedLogs() as logged:
-                self.assertIsNone(self.state.read_listing())
-            self.assertEqual([event["log_format"] for event in logged], ["the last known state is not used: {reason}"])
+                self.assertIsNone(self.state.read_listing(), content[:80])
+            self.assertEqual((len(logged), os.listdir(self.path)), (1, ["cluster.json.unreadable"]))
+
+    def test_any_key(self) -> None:
+        """A key that no agent writes, whatever is in it, is kept like the others."""
+        listing = Listing(7, 9, tuple(Entry(key, b"", 3, 4) for key in ("/p/\0", "/p/\udcff", "/p/\u2028", "")))
+        self.state.write_listing(listing)
+        self.assertEqual(self.state.read_listing(), listing)
 
 
 class GuardTests(StateDirCase):
@@ -148,11 +237,11 @@ class LeaseTests(StateDirCase):
         self.assertEqual(self.state.read_lease(), 0)
 
     def test_garbage(self) -> None:
-        """What is no lease that etcd could have given counts as none."""
+        """What is no lease that etcd could have given counts as none, and is set aside with one line."""
         values: tuple[object, ...] = (-1, 2**63, 1.5, True, "7001", None, [], {})
-        for value in values:
-            (self.path / "lease.json").write_text(json.dumps({"Lease": value}))
-            self.assertEqual(self.state.read_lease(), 0, value)
-        for content in (b"", b"{", b"[]", b"{}", b"7", b"\xff", b"[" * 100_000):
+        kept = [{"Lease": value} for value in values]
+        for content in [*garbage({"Lease": 7}), *(json.dumps(value).encode() for value in kept)]:
             (self.path / "lease.json").write_bytes(content)
-            self.assertEqual(self.state.read_lease(), 0, content[:10])
+            with capturedLogs() as logged:
+                self.assertEqual(self.state.read_lease(), 0, content[:80])
+            self.assertEqual((len(logged), os.listdir(self.path)), (1, ["lease.json.unreadable"]))

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-import stat
 from pathlib import Path
+from threading import Event
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from daprdockr.guard.disk import LINES, Disk
+from daprdockr.guard.disk import LINES, LONGEST, Disk
+from daprdockr.guard.regular import read_regular
 
 
 class DiskTests(SynchronousTestCase):
@@ -46,18 +47,42 @@ class DiskTests(SynchronousTestCase):
 
     def test_hangs(self) -> None:
         """A disk that does not answer holds nobody up: what was read last counts until it does."""
+        answers = Event()
+        answers.set()
+
+        def regular(path: Path, limit: int) -> bytes:
+            answers.wait()
+            return read_regular(path, limit)
+
+        self.disk = Disk(self.path, self.output, regular)
         self.disk.start()
         self.path.write_bytes(b"one")
         self.disk.read()
-        self.path.unlink()
-        os.mkfifo(self.path)  # opening it to read waits for a writer
-        self.assertTrue(stat.S_ISFIFO(self.path.stat().st_mode))
-        self.assertEqual(self.disk.read(), b"one")
-        self.assertEqual(self.disk.read(), b"one")
-        self.path.rename(self.path.with_name("fifo"))
+        answers.clear()
         self.path.write_bytes(b"two")
-        os.close(os.open(self.path.with_name("fifo"), os.O_WRONLY))
+        self.assertEqual([self.disk.read() for _ in range(2)], [b"one", b"one"])
+        answers.set()
         self.assertEqual([self.disk.read() for _ in range(20)][-1], b"two")
+
+    def test_planted(self) -> None:
+        """A pipe, a link and a file without end hold nobody up, and change nothing."""
+        self.disk.start()
+        self.path.write_bytes(b"one")
+        self.disk.read()
+        self.path.rename(self.path.with_name("moved"))
+        os.mkfifo(self.path)
+        self.assertEqual(self.disk.read(), b"one")
+        self.path.unlink()
+        self.path.with_name("moved").write_bytes(b"two")
+        self.path.symlink_to(self.path.with_name("moved"))
+        self.assertEqual(self.disk.read(), b"one")
+        self.path.unlink()
+        self.path.touch()
+        os.truncate(self.path, LONGEST + 1)
+        self.assertEqual(self.disk.read(), b"one")
+        self.path.unlink()
+        self.path.write_bytes(b"three")
+        self.assertEqual(self.disk.read(), b"three")
 
     def test_lines(self) -> None:
         """Lines are written with the next read; of too many the last are kept."""

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from twisted.internet.defer import Deferred
+from twisted.logger import capturedLogs
 from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.process.child import STEADY, SupervisedProcess
@@ -299,3 +300,54 @@ class AdoptTests(SupervisedProcessTestCase):
         thing = self.supervise(before_start=lambda: self.assertEqual(self.reactor.table.killed, [78, 79]))
         thing.startService()
         self.assertEqual(len(self.reactor.living), 1)
+
+    def test_without_record(self) -> None:
+        """A process whose pidfile was lost, or tells of another, is found by its command line, and recorded again."""
+        for spoil in (self.place / "pid.json").unlink, self._stale:
+            spoil()
+            found = self.reactor.table.records[88] = Record(pid=88, started=9, boot="this-boot")
+            self.reactor.table.unrecorded = 88
+            thing = self.supervise()
+            thing.startService()
+            self.assertEqual((thing.pid, self.reactor.processes), (88, []))
+            self.assertEqual(PidFile(thing.pidfile).read(), found)
+            thing.leave_running = True
+            thing.stopService()
+
+    def _stale(self) -> None:
+        PidFile(self.place / "pid.json").write(Record(pid=77, started=1, boot="last-boot"))
+
+
+class FullDiskTests(SupervisedProcessTestCase):
+    """A disk on which nothing can be written: here the directory of the files is no directory."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.place.write_bytes(b"")
+
+    def mend(self) -> None:
+        self.place.unlink()
+
+    def supervise(self, **changes: Any) -> SupervisedProcess:
+        return super().supervise(
+            **({"pidfile": self.place / "a" / "pid.json", "output": self.place / "b" / "out"} | changes)
+        )
+
+    def test_runs(self) -> None:
+        """A process is started once, though it can neither be recorded nor its output kept."""
+        thing, process = self.started()
+        self.reactor.advance(60)
+        self.assertEqual((thing.pid, self.reactor.processes, self.reasons), (process.pid, [process], []))
+        process.end()
+        self.reactor.advance(1)
+        self.assertEqual(thing.pid, self.reactor.processes[1].pid)
+
+    def test_recorded_later(self) -> None:
+        """It is recorded within ten seconds of when that can be done; one line tells of all that failed before."""
+        with capturedLogs() as logged:
+            thing, process = self.started(output=None)
+            self.reactor.pump([1.0] * 30)
+        self.assertEqual(len([event for event in logged if "is not recorded" in event["log_format"]]), 1)
+        self.mend()
+        self.reactor.pump([1.0] * 10)
+        self.assertEqual(PidFile(thing.pidfile).read(), self.reactor.table.records[process.pid])

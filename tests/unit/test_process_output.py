@@ -74,14 +74,14 @@ class OutputFileTests(SynchronousTestCase):
         self.assertEqual(self.path.read_bytes(), b"first second")
 
     def test_trim_under_a_writer(self) -> None:
-        """A file that grew too large is moved aside, and its writer goes on in the emptied one."""
+        """The end of a file that grew too large is moved aside, and its writer goes on in the emptied one."""
         descriptor = self.output.open()
         self.addCleanup(os.close, descriptor)
-        os.write(descriptor, b"x" * (MAX_FILE + 1))
+        os.write(descriptor, b"y" + b"x" * MAX_FILE)
         self.output.trim()
         os.write(descriptor, b"after")
         self.assertEqual(self.path.read_bytes(), b"after")
-        self.assertEqual(self.path.with_name("etcd.log.1").stat().st_size, MAX_FILE + 1)
+        self.assertEqual(self.path.with_name("etcd.log.1").read_bytes(), b"x" * MAX_FILE)
 
     def test_trim_small_or_absent(self) -> None:
         """A small file stays, and an absent one is no error."""
@@ -90,3 +90,30 @@ class OutputFileTests(SynchronousTestCase):
         self.path.write_bytes(b"little")
         self.output.trim()
         self.assertEqual(self.path.read_bytes(), b"little")
+
+    def test_trim_that_fails(self) -> None:
+        """A file that grew too large is emptied even where its end cannot be kept, for that is what makes room."""
+        os.close(self.output.open())
+        os.truncate(self.path, MAX_FILE + 1)
+        self.path.with_name("etcd.log.1.new").mkdir()
+        self.assertRaises(OSError, self.output.trim)
+        self.assertEqual(self.path.stat().st_size, 0)
+
+    def test_private(self) -> None:
+        """File and directory are their owner's alone."""
+        os.close(self.output.open())
+        modes = [path.stat().st_mode & 0o777 for path in (self.path, self.path.parent)]
+        self.assertEqual(modes, [0o600, 0o700])
+
+    def test_planted(self) -> None:
+        """A link, a pipe or a directory in its place is set aside: nothing is written through it, nothing waits."""
+        victim = Path(self.mktemp()).absolute()
+        victim.write_bytes(b"precious")
+        self.path.parent.mkdir(parents=True)
+        for plant in (lambda: self.path.symlink_to(victim), lambda: os.mkfifo(self.path), self.path.mkdir):
+            plant()
+            descriptor = self.output.open()
+            os.write(descriptor, b"words")
+            os.close(descriptor)
+            self.assertEqual((victim.read_bytes(), self.path.read_bytes()), (b"precious", b"words"))
+            self.path.unlink()

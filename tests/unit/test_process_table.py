@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 from attrs import evolve
+from twisted.logger import capturedLogs
 from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.process.pidfile import PidFile
@@ -92,6 +94,17 @@ class ProcessTableTests(FilesAsProc):
         self.process(20)
         self.assertEqual(self.table.orphans(Record(20, 500, "boot-1"), "/usr/sbin/nginx"), ())
 
+    def test_find(self) -> None:
+        """A process of which there is no record is found as the leader of a session that runs our words, no others."""
+        self.process(30, argv=b"nginx: master process /usr/sbin/nginx -c /var/lib/xy/nginx.conf -p /\0")
+        self.process(31, argv=b"nginx\0-c\0/other/var/lib/x\0-p\0/\0")
+        self.process(32, argv=b"vi\0/var/lib/x\0", program="/usr/bin/vi")
+        self.process(33, argv=b"nginx\0-c\0/var/lib/x\0", session=34)
+        self.process(34, argv=b"nginx\0-c\0/var/lib/x\0", state="Z")
+        self.assertIsNone(self.table.find("/var/lib/x", "/usr/sbin/nginx"))
+        self.process(35, argv=b"nginx: master process /usr/sbin/nginx -c /var/lib/x -p /var/lib/x/\0", started=600)
+        self.assertEqual(self.table.find("/var/lib/x ", "/usr/sbin/nginx"), Record(35, 600, "boot-1"))
+
 
 class PidFileTests(SynchronousTestCase):
     """``PidFile``."""
@@ -115,8 +128,16 @@ class PidFileTests(SynchronousTestCase):
         self.assertIsNone(self.pidfile.read())
 
     def test_unreadable(self) -> None:
-        """A file that holds anything else holds no record."""
+        """A file that holds anything else holds no record, and is set aside with one line."""
+        good = {"pid": 7, "started": 500, "boot": "boot-1"}
+        bad: list[object] = [{**good, "pid": pid} for pid in (-7, 0, "7", 7.0, True, 2**31, None)]
+        bad += [{**good, "started": -1}, {**good, "started": "500"}, {**good, "boot": 1}, {"pid": 7}, [], "pid", None]
+        texts = ["", "1234\n", "\x00", "[" * 100_000, '{"pid":' * 100_000, *(json.dumps(kept) for kept in bad)]
         self.path.parent.mkdir(parents=True)
-        for text in ("", "1234\n", "[]", '{"pid": "x", "started": 1, "boot": ""}', "\x00"):
+        for text in texts:
             self.path.write_text(text)
-            self.assertIsNone(self.pidfile.read(), text)
+            with capturedLogs() as logged:
+                self.assertIsNone(self.pidfile.read(), text[:80])
+            self.assertEqual(
+                (len(logged), [path.name for path in self.path.parent.iterdir()]), (1, ["pid.json.unreadable"])
+            )

@@ -1,0 +1,111 @@
+"""
+What an agent finds on the disk when it starts, taken with suspicion: a former agent wrote it, or a disk that failed, or
+somebody who wants root to follow a link. Blocking.
+
+Note [Set aside]
+    Whatever lies under a name of ours and cannot be used is renamed to ``<name>.unreadable``, in place of what is
+    there, and told in one line. So an agent always comes up, the same line is not told at each start, what was there
+    can be looked at, and the next write finds no pipe, no link and no directory in its way.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+from twisted.logger import Logger
+
+from daprdockr.guard.regular import read_regular, unlike_ours
+from daprdockr.model.errors import BadInput
+
+T = TypeVar("T")
+
+SUFFIX = ".unreadable"
+
+_log = Logger()
+
+
+def read_kept(path: Path, limit: int, decode: Callable[[bytes], T]) -> T | None:
+    """
+    What ``decode`` makes of the file; None when there is none, or none that can be used. See Note [Set aside].
+
+    :param limit: bytes that are read at most.
+    :param decode: raises ValueError or BadInput for what it did not write.
+    """
+    try:
+        return decode(read_regular(path, limit))
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        _log.warn("{path} cannot be read and counts as not there: {reason}", path=str(path), reason=error.strerror)
+    except (ValueError, BadInput) as error:
+        set_aside(path, str(error))
+    return None
+
+
+def set_aside(path: Path, reason: str) -> None:
+    """See Note [Set aside]. Never raises: what cannot be moved is told too."""
+    aside = path.with_name(path.name + SUFFIX)
+    try:
+        _clear(aside)
+        os.replace(path, aside)
+    except OSError as error:
+        told = "{path} cannot be used ({reason}) and cannot be set aside ({hindrance}): remove it"
+        _log.warn(told, path=str(path), reason=reason, hindrance=error.strerror)
+    else:
+        told = "{path} cannot be used and was set aside as {name}: {reason}"
+        _log.warn(told, path=str(path), name=aside.name, reason=reason)
+
+
+def _clear(aside: Path) -> None:
+    """Only a directory with something in it stays: it may hold what somebody misses."""
+    try:
+        aside.unlink(missing_ok=True)
+    except OSError:
+        aside.rmdir()
+
+
+def private_directory(path: Path) -> None:
+    """
+    Make it if it is not there, and leave it to its owner alone. What is no directory of ours is set aside.
+
+    :raises OSError: it cannot be made.
+    """
+    tidy(path)
+    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+
+def tidy(directory: Path) -> None:
+    """
+    Close a directory of ours, and the files in it, to everybody else, and set aside what no program of ours puts there:
+    links, pipes, devices, what belongs to another user, and a directory under the name of a file. (Where there should
+    be a directory its name has no dot; those and sockets are left as they are.)
+
+    A no-op when it is not there. :raises OSError: a mode cannot be changed.
+    """
+    try:
+        status = directory.lstat()
+    except FileNotFoundError:
+        return
+    if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.geteuid():
+        set_aside(directory, "it is no directory" if status.st_uid == os.geteuid() else f"it is user {status.st_uid}'s")
+        return
+    directory.chmod(0o700)
+    for path in directory.iterdir():
+        mode = path.lstat().st_mode
+        expected = stat.S_ISSOCK(mode) or (stat.S_ISDIR(mode) and not path.suffix)
+        if not expected and path.suffix != SUFFIX:
+            tidy_file(path)
+
+
+def tidy_file(path: Path) -> None:
+    """As ``tidy``, for one file. :raises OSError: there is none, or its mode cannot be changed."""
+    status = path.lstat()
+    foreign = unlike_ours(status)
+    if foreign:
+        set_aside(path, foreign)
+    else:
+        path.chmod(stat.S_IMODE(status.st_mode) & 0o700)
