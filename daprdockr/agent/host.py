@@ -35,6 +35,7 @@ from twisted.internet.interfaces import IDelayedCall
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
+from daprdockr.agent.hints import Hints
 from daprdockr.model.errors import EngineError
 from daprdockr.model.host import ContainerState, Image, Inventory
 from daprdockr.model.names import InstanceName, ServiceName
@@ -92,6 +93,7 @@ class Host(Service):
         self._chance = chance
         self._containers: dict[str, ContainerState] = {}
         self._services: dict[ServiceName, dict[int, tuple[ContainerState, ...]]] = {}
+        self._hints = Hints(reactor, self._look_for_hint, self._list_now)
         self._looks = 0
         self._looked: dict[str, int] = {}
         self._stopping: set[str] = set()
@@ -151,7 +153,7 @@ class Host(Service):
     def on_event(self, action: str, container: str) -> None:
         if action == "create":
             return  # who created it knows, and until it starts it is nobody else's matter
-        self._reactor.callFromThread(self.look_at, container)
+        self._hints.hint(container)
 
     def on_connected(self) -> None:
         self._reactor.callFromThread(self._list_now)
@@ -164,6 +166,11 @@ class Host(Service):
     def look_at(self, container: str) -> Deferred[None]:
         """Find out what became of one container."""
         return Deferred.fromCoroutine(self._look_at(container))
+
+    def _look_for_hint(self, container: str) -> Deferred[None]:
+        return self.look_at(container).addErrback(
+            lambda failure: self.log.failure("a container could not be looked at", failure)
+        )
 
     async def _look_at(self, container: str) -> None:
         try:

@@ -29,6 +29,9 @@ LIFE = 3600
 
 MOST_WAITING = 100
 
+BROKEN_REST = 10.0
+"""Seconds between two events about values of one key that cannot be read: somebody may write them without a pause."""
+
 
 class Journal(Service):
     """
@@ -52,6 +55,7 @@ class Journal(Service):
         self._lease = 0
         self._renew_at = 0.0
         self._last = 0
+        self._broken: dict[str, float] = {}
 
     def tell(self, subject: str, text: str) -> None:
         """
@@ -64,9 +68,13 @@ class Journal(Service):
         self._write_soon()
 
     def on_changes(self, changes: Changes) -> None:
-        """Tell of values in etcd that can not be read."""
+        """Report values in etcd that cannot be read; ``status`` shows the newest reason of each."""
+        now = self._reactor.seconds()
+        self._broken = {key: at for key, at in self._broken.items() if now - at < BROKEN_REST}
         for broken in changes.broken:
-            self.tell(broken.key, f"can not be read: {broken.reason}")
+            if broken.key not in self._broken:
+                self._broken[broken.key] = now
+                self.tell(broken.key, f"can not be read: {broken.reason}")
 
     def startService(self) -> None:
         super().startService()

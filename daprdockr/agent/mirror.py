@@ -18,6 +18,7 @@ from twisted.internet.defer import Deferred, DeferredLock
 from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 
+from daprdockr.agent.intake import Intake
 from daprdockr.agent.statedir import StateDir
 from daprdockr.model.cluster import Changes, Cluster, ForeignEtcd
 from daprdockr.model.entries import Absent, Batch, Change, Entry, Listing, Put
@@ -26,6 +27,9 @@ from daprdockr.model.seams import Run, Store
 
 KEEP_DELAY = 2.0
 """Seconds between two writes of the last known state, at least."""
+
+KEEP_REST = 10
+"""So many times as long as a write took there is none, so that a large state does not keep disk and processor busy."""
 
 
 class Following(Protocol):
@@ -65,9 +69,13 @@ class Mirror(Service):
         self._state = state
         self._store = store
         self._draw_identity = draw_identity
+        self._intake = Intake(
+            reactor=reactor, prepare=self._prepare, listed=self._listed, changed=self._changed, lost=self._lost
+        )
         self._follower = follow(self)
         self._on_changes = on_changes
         self._keeping: IDelayedCall | None = None
+        self._keep_delay = KEEP_DELAY
         self._unkept = False
         self._writing = DeferredLock()
         self._frozen = False
@@ -88,6 +96,7 @@ class Mirror(Service):
 
     def stopService(self) -> Deferred[None]:
         super().stopService()
+        self._intake.close()
         if self._keeping is not None and self._keeping.active():
             self._keeping.cancel()
         return Deferred.fromCoroutine(self._stop())
@@ -100,15 +109,19 @@ class Mirror(Service):
     # What the follower calls, in its own thread.
 
     def listed(self, listing: Listing) -> None:
-        self._reactor.callFromThread(self._listed, listing)
+        self._intake.listed(listing)
 
     def changed(self, batch: Batch) -> None:
-        self._reactor.callFromThread(self._changed, batch)
+        self._intake.changed(batch)
 
     def lost(self, error: EtcdError) -> None:
-        self._reactor.callFromThread(self._lost, str(error))
+        self._intake.lost(error)
 
-    # The same in the reactor's thread.
+    # The same in the reactor's thread, some turns later.
+
+    def _prepare(self, change: Change) -> None:
+        if not self._frozen:
+            self.cluster.prepare(change)
 
     def _listed(self, listing: Listing) -> None:
         try:
@@ -168,16 +181,22 @@ class Mirror(Service):
         if changes.services or changes.nodes or changes.broken:
             self._on_changes(changes)
             self._unkept = True
-        if self._unkept and self.running and (self._keeping is None or not self._keeping.active()):
-            self._keeping = self._reactor.callLater(KEEP_DELAY, self._keep_soon)
+        self._keep_later()
+
+    def _keep_later(self) -> None:
+        due = self._writing.locked or (self._keeping is not None and self._keeping.active())
+        if self._unkept and self.running and not due:
+            self._keeping = self._reactor.callLater(self._keep_delay, self._keep_soon)
 
     def _keep_soon(self) -> None:
-        self._writing.run(self._keep).addErrback(
-            lambda failure: self.log.failure("the last known state was not kept", failure)
+        self._writing.run(self._keep).addCallbacks(
+            lambda _: self._keep_later(),
+            lambda failure: self.log.failure("the last known state was not kept", failure),
         )
 
     async def _keep(self) -> None:
         self._unkept = False
+        began = self._reactor.seconds()
         cluster = self.cluster
         listing = Listing(cluster.cluster_id, cluster.revision, tuple(cluster.entries))
         try:
@@ -185,3 +204,5 @@ class Mirror(Service):
         except BaseException:
             self._unkept = True
             raise
+        finally:
+            self._keep_delay = max(KEEP_DELAY, KEEP_REST * (self._reactor.seconds() - began))

@@ -27,7 +27,8 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, TypeVar, cast
 
 from attrs import define, evolve, field, frozen
 
@@ -48,12 +49,17 @@ class ForeignEtcd(DaprdockrError):
 
 @frozen
 class Changes:
-    """What a change of the mirror touched: services to plan anew, whether nodes did, and what was found broken."""
+    """
+    What a change of the mirror touched: services to plan anew, whether nodes did, and what was found broken that was
+    not, or not for that reason.
+    """
 
     services: frozenset[ServiceName] = frozenset()
     nodes: bool = False
     broken: tuple[Broken, ...] = ()
 
+
+T = TypeVar("T")
 
 Held = dict[ServiceName, dict[int, Claim]]
 """Claims by service and instance number."""
@@ -81,6 +87,8 @@ class Cluster:
     _successors: Held = field(factory=dict)
     _entries: dict[str, Entry] = field(factory=dict)
     _deleted: dict[str, int] = field(factory=dict)
+    _prepared: dict[str, tuple[Entry, Any]] = field(factory=dict)
+    """What the values of entries say, or why they say nothing, by key: those that were read in advance."""
 
     @layout.default
     def _(self) -> Layout:
@@ -116,8 +124,25 @@ class Cluster:
         """Whether the definition exists, whether or not it can be read."""
         return service in self.services or self.is_held(service)
 
+    def prepare(self, change: Change) -> None:
+        """Read in advance what is going to be taken over: most of the work, which can be done one by one."""
+        if not isinstance(change, Entry) or change.omitted or not self._is_news(change):
+            return
+        parse = _PARSERS.get(type(self._name(change.key)))
+        if parse is not None:
+            try:
+                self._prepared[change.key] = change, parse(change.value)
+            except BadInput as error:
+                self._prepared[change.key] = change, error
+
     def replace(self, listing: Listing) -> Changes:
         """Take over a listing. :raises ForeignEtcd: see Note [Only evidence removes]; nothing is changed then."""
+        try:
+            return self._replace(listing)
+        finally:
+            self._prepared.clear()
+
+    def _replace(self, listing: Listing) -> Changes:
         if self.cluster_id and listing.cluster_id != self.cluster_id:
             raise ForeignEtcd(
                 f"this etcd is another cluster ({listing.cluster_id:x}) than the one known here ({self.cluster_id:x})"
@@ -136,6 +161,7 @@ class Cluster:
     def apply(self, batch: Batch) -> Changes:
         """Take over one watch response."""
         changes = self._take(self._recent(batch.changes))
+        self._prepared.clear()
         self._pass(batch.revision)
         return changes
 
@@ -159,12 +185,15 @@ class Cluster:
             name = self._name(change.key) if self._is_news(change) else None
             if name is None:
                 continue  # it is known; or it belongs to another module, or to a newer agent, and nobody here reads it
+            before = self.broken.get(change.key)
             self._hold(change)
             try:
                 self._set(name, change)
             except BadInput as error:
                 if isinstance(change, Entry):
-                    broken.append(self._hold_broken(change, str(error)))
+                    found = self._hold_broken(change, str(error))
+                    if before is None or before.reason != found.reason:
+                        broken.append(found)
             nodes = nodes or isinstance(name, NodeKey | CordonKey | IdentityKey)
             match name:
                 case ServiceName():
@@ -221,19 +250,28 @@ class Cluster:
             case CordonKey():
                 self._set_cordon(name.node, change)
 
+    def _read(self, entry: Entry, parse: Callable[[bytes], T]) -> T:
+        """What the value says. :raises BadInput: it can not be read."""
+        known, said = self._prepared.get(entry.key, (None, None))
+        if known is not entry:
+            return parse(entry.value)
+        if isinstance(said, BadInput):
+            raise said
+        return cast(T, said)
+
     def _set_service(self, name: ServiceName, change: Change) -> None:
         if isinstance(change, Deleted):
             self.services.pop(name, None)
             self.layout.undefined(name)
             return
-        definition = Definition.parse(change.value)
+        definition = self._read(change, Definition.parse)
         if definition.name != name:
             raise BadInput(f"the definition calls itself {definition.name}")
         self.services[name] = Service(definition, change.create_revision, change.mod_revision)
         self.layout.defined(name, change.mod_revision)
 
     def _set_claim(self, held: Held, instance: InstanceName, change: Change) -> None:
-        record = ClaimRecord.decode(change.value) if isinstance(change, Entry) else None
+        record = self._read(change, ClaimRecord.decode) if isinstance(change, Entry) else None
         claims = held.setdefault(instance.service, {})
         old = claims.pop(instance.number, None)
         if isinstance(change, Entry) and record is not None:
@@ -246,7 +284,7 @@ class Cluster:
 
     def _set_node(self, name: str, change: Change) -> None:
         if isinstance(change, Entry):
-            self.nodes[name] = Node(name, NodeRecord.decode(change.value), change.lease)
+            self.nodes[name] = Node(name, self._read(change, NodeRecord.decode), change.lease)
         else:
             self.nodes.pop(name, None)
         self.layout.touch(name)
@@ -260,6 +298,14 @@ class Cluster:
             self.cordoned.add(node)
             if asks_to_drain(change.value):
                 self.draining.add(node)
+
+
+_PARSERS: Mapping[type, Callable[[bytes], Any]] = {
+    ServiceName: Definition.parse,
+    InstanceName: ClaimRecord.decode,
+    SuccessorKey: ClaimRecord.decode,
+    NodeKey: NodeRecord.decode,
+}
 
 
 def _identity(change: Change) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from collections.abc import Iterator
 
 from daprdockr.model.entries import Entry, Listing
 from daprdockr.model.errors import BadInput
@@ -17,21 +18,14 @@ _VERSION = 1
 _NUMBER = integer(0, 2**64 - 1)
 
 
-def encode_listing(listing: Listing) -> bytes:
-    """The bytes to keep."""
-    return json.dumps(
-        {
-            "Version": _VERSION,
-            "ClusterId": listing.cluster_id,
-            "Revision": listing.revision,
-            "Entries": [
-                [e.key, base64.b64encode(e.value).decode(), e.create_revision, e.mod_revision, e.lease]
-                + ([e.omitted] if e.omitted else [])
-                for e in listing.entries
-            ],
-        },
-        separators=(",", ":"),
-    ).encode()
+def encode_listing(listing: Listing) -> Iterator[bytes]:
+    """The bytes to keep, entry by entry: in one piece a large cluster would keep other threads from running."""
+    head = {"Version": _VERSION, "ClusterId": listing.cluster_id, "Revision": listing.revision}
+    yield _json(head).removesuffix(b"}") + b',"Entries":['
+    for number, e in enumerate(listing.entries):
+        entry = [e.key, base64.b64encode(e.value).decode(), e.create_revision, e.mod_revision, e.lease]
+        yield b"," * bool(number) + _json([*entry, e.omitted] if e.omitted else entry)
+    yield b"]}"
 
 
 def decode_listing(data: bytes) -> Listing:
@@ -60,3 +54,7 @@ def _entry(key: object, value: str, created: object, modified: object, lease: ob
         lease=_NUMBER(lease, "Entries"),
         omitted=free_text(omitted, "Entries"),
     )
+
+
+def _json(value: object) -> bytes:
+    return json.dumps(value, separators=(",", ":")).encode()

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 
-def write_whole(path: Path, content: bytes, synced: bool) -> None:
+def write_whole(path: Path, content: bytes | Iterable[bytes], synced: bool) -> None:
     """
     Write a draft beside ``path`` and rename it, so that a reader meets the old content or the new.
 
     Only its owner can read the file: it may hold the environment of containers. The draft is always a new file, so a
     link that somebody planted under its name is removed, not followed.
 
+    :param content: all of it, or its parts one by one.
     :param synced: whether the new one stands even if the power goes. A rename survives that once the directory is
         synced (rename(2), fsync(2)), and the disk may need some time for both.
     :raises OSError: nothing was replaced, and no draft is left to fill the disk.
@@ -23,7 +25,7 @@ def write_whole(path: Path, content: bytes, synced: bool) -> None:
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     try:
         with open(descriptor, "wb") as file:
-            file.write(content)
+            file.writelines((content,) if isinstance(content, bytes) else content)
             if synced:
                 file.flush()
                 os.fsync(file.fileno())

@@ -230,7 +230,7 @@ class OrderTests(HostCase):
         earlier = self.threads.take("inspect")
         earlier.perform()
         self.engine.crash(one.id)
-        self.look(one.id)
+        self.host.look_at(one.id)  # as a step does
         self.threads.end("inspect")
         earlier.arrive()
         self.assertEqual(self.known, {one.id: Status.EXITED})

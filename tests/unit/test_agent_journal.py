@@ -5,7 +5,7 @@ from __future__ import annotations
 from twisted.logger import capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 
-from daprdockr.agent.journal import LIFE, MOST_WAITING, Journal
+from daprdockr.agent.journal import BROKEN_REST, LIFE, MOST_WAITING, Journal
 from daprdockr.model.cluster import Changes
 from daprdockr.model.entries import Entry
 from daprdockr.model.events import Event
@@ -77,6 +77,18 @@ class WritingTests(JournalCase):
         """A value in etcd that can not be read is told of, by its key."""
         self.started().on_changes(Changes(broken=(Broken("/daprdockr/services/myapp/web", "not JSON", 3),)))
         self.assertEqual(self.texts, ["can not be read: not JSON"])
+
+    def test_broken_without_end(self) -> None:
+        """Of a key that somebody writes without a pause one event is written in a while; others have theirs."""
+        journal = self.started()
+        for second in range(100):
+            journal.on_changes(Changes(broken=(Broken("one", f"not JSON at {second}", second),)))
+            self.clock.advance(BROKEN_REST / 20)
+        journal.on_changes(Changes(broken=(Broken("two", "not JSON", 3),)))
+        self.assertEqual(
+            self.texts,
+            [f"can not be read: not JSON{at}" for at in (" at 0", *(f" at {n}" for n in (20, 40, 60, 80)), "")],
+        )
 
     def test_control_characters(self) -> None:
         """Keys and reasons that others chose reach neither the log nor etcd with control characters in them."""

@@ -278,19 +278,23 @@ class DiskTests(MirrorCase):
         self.assertEqual(run.names, [])
 
     def test_one_writer(self) -> None:
-        """A write that takes long is followed by the next one, never overtaken."""
+        """A write that takes long is followed by one more, however much changed, after a rest ten times as long."""
         run = HeldRun()
         self.mirror = self.make(run)
         self.mirror.startService()
         self.listed(5, service(WEB, 3))
         self.clock.advance(KEEP_DELAY)
-        self.changed(6, service(API, 6))
-        self.clock.advance(KEEP_DELAY)
+        for revision in range(6, 16):
+            self.changed(revision, service(API, revision))
+            self.clock.advance(1.0)
         self.assertEqual(run.names, ["write_listing"])
         run.end("write_listing")
-        self.assertEqual((self.kept()[0], run.names), (5, ["write_listing"]))
+        self.assertEqual((self.kept()[0], run.names), (5, []))
+        self.clock.advance(99.0)
+        self.assertEqual(run.names, [])
+        self.clock.advance(1.0)
         run.end("write_listing")
-        self.assertEqual(self.kept()[0], 6)
+        self.assertEqual((self.kept()[0], run.names), (15, []))
 
     def test_write_fails(self) -> None:
         """What could not be kept is tried again with the next change, and at the stop."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Iterable
 from typing import Any
 
 from attrs import evolve
@@ -119,6 +120,16 @@ class ListingTests(SynchronousTestCase):
         held = set(self.cluster.entries)
         self.assertEqual(self.cluster.replace(listing(11, *held, strange)), Changes())
         self.assertEqual(set(self.cluster.entries), held)
+
+    def test_prepared(self) -> None:
+        """A value that was read in advance is not read again, and serves for its own entry alone."""
+        first, second = (entry(KEYS.service(WEB), definition(Instances=n), 10) for n in (5, 6))
+        self.cluster.prepare(first)
+        self.cluster.apply(batch(second))
+        self.assertEqual(self.cluster.services[WEB].definition.instances, 6)
+        broken = entry(KEYS.service(API), b"{", 11)
+        self.cluster.prepare(broken)
+        self.assertEqual([b.key for b in self.cluster.apply(batch(broken)).broken], [KEYS.service(API)])
 
     def test_omitted(self) -> None:
         """An entry without its value is broken for the reason given, and what it held before stays."""
@@ -239,6 +250,17 @@ class BrokenValueTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.cluster = Cluster(KEYS)
         self.cluster.replace(listing(2))
+
+    def test_broken_again(self) -> None:
+        """A value that is broken as the one before it was is no news, until it was readable or is broken otherwise."""
+        values = [*[b"{"] * 1000, b"[", b"[", definition(), b"["]
+        told = [
+            broken.revision
+            for revision, value in enumerate(values, 3)
+            for broken in self.cluster.apply(batch(entry(KEYS.service(WEB), value, revision, created=3))).broken
+        ]
+        self.assertEqual(told, [3, 1003, 1006])
+        self.assertEqual(self.cluster.broken[KEYS.service(WEB)].revision, 1006)
 
     def test_a_definition_becomes_unreadable(self) -> None:
         """The last readable definition counts on, and what is broken is told once, with the reason."""
@@ -372,8 +394,15 @@ class Play:
         if told is None:
             return False
         self.told.append(told)
+        self.prepare(told.changes)
         self.cluster.apply(told)
         return True
+
+    def prepare(self, changes: Iterable[Change]) -> None:
+        """Some of what comes is read in advance."""
+        for change in changes:
+            if self.draw(st.booleans()):
+                self.cluster.prepare(change)
 
     def repeat(self) -> None:
         if self.told:
@@ -383,12 +412,14 @@ class Play:
 
     def list(self) -> None:
         self.lists.append(self.store.list(KEYS.root))
+        self.prepare(self.lists[-1].entries)
         self.cluster.replace(self.lists[-1])
 
     def old_list(self) -> None:
         old = self.draw(st.sampled_from(self.lists))
         if old.revision < self.cluster.revision:
             before = picture(self.cluster)
+            self.prepare(old.entries)
             self.case.assertRaises(ForeignEtcd, self.cluster.replace, old)
             self.case.assertEqual(picture(self.cluster), before)
 

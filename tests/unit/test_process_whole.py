@@ -59,3 +59,8 @@ class WriteWholeTests(SynchronousTestCase):
         write_whole(self.path, b"new", synced=False)
         self.assertEqual((victim.read_bytes(), self.path.read_bytes()), (b"precious", b"new"))
         self.assertFalse(self.path.is_symlink())
+
+    def test_in_parts(self) -> None:
+        """What is written in parts is there as a whole."""
+        write_whole(self.path, (part for part in (b"one ", b"two")), synced=False)
+        self.assertEqual(self.path.read_bytes(), b"one two")

@@ -1,0 +1,65 @@
+"""
+Hints that something happened to a container, on their way from the thread that hears them to looks at the container.
+
+Note [One look at a time]
+    A hint says only that a look is worth while, and the Engine may give any number of them: a container that comes and
+    goes, or is paused again and again. So hints wait as a set, for one turn of the reactor; no container is looked at
+    twice at once; and however many hints come during a look, one more look follows it, because what it finds may be
+    older than they are. More containers than ``MOST_WAITING`` are found by a list.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet.defer import Deferred
+
+MOST_WAITING = 1000
+
+
+class Hints:
+    """
+    :param look: looks at one container; what it returns never fails.
+    :param list_all: looks at all.
+    """
+
+    def __init__(self, reactor: Any, look: Callable[[str], Deferred[None]], list_all: Callable[[], object]) -> None:
+        self._reactor = reactor
+        self._look = look
+        self._list_all = list_all
+        self._lock = threading.Lock()
+        self._waiting: dict[str, None] = {}  # in the order they came
+        self._awake = False
+        self._again: dict[str, bool] = {}  # by container that is being looked at
+
+    def hint(self, container: str) -> None:
+        """Something happened to it; from any thread."""
+        with self._lock:
+            if len(self._waiting) < MOST_WAITING:
+                self._waiting[container] = None
+            if self._awake:
+                return
+            self._awake = True
+        self._reactor.callFromThread(self._take)
+
+    def _take(self) -> None:
+        with self._lock:
+            waiting, self._waiting, self._awake = self._waiting, {}, False
+        if len(waiting) >= MOST_WAITING:
+            self._list_all()
+            return
+        for container in waiting:
+            if container in self._again:
+                self._again[container] = True
+            else:
+                self._begin(container)
+
+    def _begin(self, container: str) -> None:
+        self._again[container] = False
+        self._look(container).addCallback(self._looked, container)
+
+    def _looked(self, _: None, container: str) -> None:
+        if self._again.pop(container):
+            self._begin(container)
