@@ -45,6 +45,7 @@ from daprdockr.edges import Edges
 from daprdockr.engine.events import EventListener
 from daprdockr.etcd.follow import Follower
 from daprdockr.guard.clock import boot_id
+from daprdockr.model.host import ContainerState
 
 
 class Composition(Edges):
@@ -179,7 +180,14 @@ class Composition(Edges):
             boottime=self.boottime,
             boot=boot_id(),
             ephemeral=self.settings.ephemeral,
+            claimed=self._claimed,
         )
+
+    def _claimed(self, container: ContainerState) -> int:
+        """The lease under which this node's claim names this container; 0: none does."""
+        claim = self.cluster.claims(container.instance.service).get(container.instance.number)
+        own = claim is not None and claim.node == self.settings.node and claim.record.container == container.id
+        return claim.lease if claim is not None and own and self.mirror.in_touch else 0
 
     @cached_property
     def guard(self) -> GuardProcess:

@@ -14,6 +14,7 @@ from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
 from daprdockr.agent.statedir import StateDir
+from daprdockr.guard.orders import Orders
 from daprdockr.guard.presence import is_on_guard
 from daprdockr.guard.processes import Processes
 from daprdockr.model.seams import Run
@@ -68,9 +69,10 @@ class GuardProcess:
         """Whether it runs and does its work."""
         return self._process.pid is not None and self._is_on_guard(self._process.pid)
 
-    def former_orders(self) -> bytes | None:
-        """What a former agent gave; None: nothing ever. Blocking, for one small file."""
-        return self._state.read_guard()
+    def former_orders(self, boot: str) -> Orders | None:
+        """What a former agent gave; None: nothing ever, or it was lost. Blocking, for one small file."""
+        orders = self._state.former_orders(boot)
+        return Orders(boot, 0.0, {}) if orders is None and self._state.had_guard else orders
 
     def start(self) -> None:
         """Adopt the guard of a former agent, or start one; a no-op when this was done."""

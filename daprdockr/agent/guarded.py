@@ -8,6 +8,12 @@ Note [One start, one lease]
     start, which the planner asks for when the claim is this node's again. One that runs though no agent here allowed
     it (the state directory was lost, or somebody started it by hand) has no time at all.
 
+Note [Orders that were lost]
+    The file with the orders may be damaged while their containers run. What it said is in etcd as well: a container
+    whose claim names it, and stands under the lease that is certain now, was started under that lease, or nobody else
+    has held its instance since. Such a container goes on under this lease. A new agent can know that by its second
+    beat, when claims and containers were listed; so a container that it misses in former orders has half a lease.
+
 Note [Before a start, and after]
     The orders are written before the Engine is asked: what the Engine does late is then undone by the guard, even if
     this agent is gone by then. Nothing is started unless the guard stands and the lease is certain for half its life,
@@ -43,6 +49,9 @@ Engine that lost its data has none of those that run.
 """
 
 
+_UNKNOWN = Order(0.0)
+
+
 class NotGuarded(EngineUnavailable):
     """A container is not started now, because nobody would stop it in time; the same start may succeed later."""
 
@@ -65,6 +74,7 @@ class Guarded(Service):
     :param ttl: seconds of this node's lease.
     :param boottime: CLOCK_BOOTTIME in seconds. :param boot: the id of this boot.
     :param ephemeral: whether the containers are taken down before this service stops, and the guard goes with them.
+    :param claimed: the lease of the claim of this node that names this container; 0: none does.
     """
 
     log = Logger()
@@ -78,6 +88,7 @@ class Guarded(Service):
         boottime: Callable[[], float],
         boot: str,
         ephemeral: bool,
+        claimed: Callable[[ContainerState], int],
     ) -> None:
         self._guard = guard
         self._host = host
@@ -85,8 +96,10 @@ class Guarded(Service):
         self._boottime = boottime
         self._boot = boot
         self._ephemeral = ephemeral
+        self._claimed = claimed
         self._orders: dict[str, Order] = {}
         self._lease, self._until = 0, 0.0
+        self._patient_until = 0.0
         self._blind = ""
 
     @property
@@ -101,14 +114,11 @@ class Guarded(Service):
     def startService(self) -> None:
         """Go on with what a former agent left."""
         super().startService()
-        content = self._guard.former_orders()
-        if content is None:
-            return
-        try:
-            self._orders = dict(Orders.decode(content, self._boot).containers)
-        except ValueError as error:
-            self.log.warn("the former orders of the guard are not used: {reason}", reason=error)
-        self._guard.start()
+        former = self._guard.former_orders(self._boot)
+        if former is not None:
+            self._orders = dict(former.containers)
+            self._patient_until = self._boottime() + self._ttl / 2
+            self._guard.start()
 
     def stopService(self) -> Deferred[None]:
         """Leave the guard to its work; if ``ephemeral``, end it with the last container."""
@@ -140,6 +150,7 @@ class Guarded(Service):
     def on_beat(self, lease: int, until: float) -> None:
         """The lease is certain until ``until`` (boottime); 0.0: it has ended. Note [One start, one lease]."""
         self._lease, self._until = (lease, until) if until else (0, 0.0)
+        self._find_again(self._host.containers)
         before, now = self._orders, self._boottime()
         there = {container.id for container in self._host.containers} if self._host.listed else before.keys()
         self._orders = {
@@ -152,13 +163,26 @@ class Guarded(Service):
 
     def on_changes(self, services: Iterable[ServiceName]) -> None:
         """Containers of these services changed: find those that run and that no agent here allowed."""
-        found = (c for service in services for ones in self._host.of(service).values() for c in ones)
+        found = [c for service in services for ones in self._host.of(service).values() for c in ones]
+        self._find_again(found)
         unknown = [c for c in found if c.on_partition == "stop" and c.running and c.id not in self._orders]
+        unless = " unless its claim says so" if self._boottime() < self._patient_until else ""
         for container in unknown:
-            self.log.warn("container {id} was not started by an agent here and is killed", id=container.id[:12])
-            self._orders[container.id] = Order(deadline=0.0)
+            told = "container {id} was not started by an agent here and is killed{unless}"
+            self.log.warn(told, id=container.id[:12], unless=unless)
+            self._orders[container.id] = Order(self._patient_until)
         if unknown:
             self._give()
+
+    def _find_again(self, containers: Iterable[ContainerState]) -> None:
+        """Those that this node's lease covers, though no orders say so. See Note [Orders that were lost]."""
+        if not self._lease or self._until <= self._boottime():
+            return
+        for container in containers:
+            order = self._orders.get(container.id, _UNKNOWN)
+            running = container.on_partition == "stop" and container.running
+            if running and not order.lease and self._claimed(container) == self._lease:
+                self._orders[container.id] = Order(self._until, grace(self._ttl, container.stop_timeout), self._lease)
 
     async def admit(self, container: ContainerState) -> None:
         """

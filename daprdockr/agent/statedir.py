@@ -13,6 +13,7 @@ Note [Nobody else's paths]
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import json
 import os
@@ -22,17 +23,19 @@ from pathlib import Path
 from twisted.logger import Logger
 
 from daprdockr.guard.disk import LONGEST
+from daprdockr.guard.orders import Orders
 from daprdockr.guard.regular import NotUsable, read_regular
 from daprdockr.model.entries import Listing
 from daprdockr.model.errors import BadInput
 from daprdockr.model.reading import integer, parse_json
 from daprdockr.model.snapshot import MAX_BYTES, decode_listing, encode_listing
-from daprdockr.process.kept import read_kept, tidy, tidy_file
+from daprdockr.process.kept import SUFFIX, read_kept, tidy, tidy_file
 from daprdockr.process.whole import write_whole
 
 _LEASE = integer(0, 2**63 - 1)
 _SMALL = 64 * 1024
-_LOCK, _LISTING, _LEASE_FILE, _GUARD = "lock", "cluster.json", "lease.json", "guard.json"
+_LOCK, _LISTING, _GUARD = "lock", "cluster.json", "guard.json"
+_LEASE_FILES = ("lease.json", "lease-copy.json")
 _ELSE = "choose a directory that root, or the agent's user, alone may change"
 _DIRECTORIES = ("etcd", "guard", "nginx")
 
@@ -89,7 +92,7 @@ class StateDir:
         for name in _DIRECTORIES:
             tidy(self.path / name)
         for file in self.path.iterdir():
-            if file.name.removesuffix(".new") in (_LOCK, _LISTING, _LEASE_FILE, _GUARD):
+            if file.name.removesuffix(".new") in (_LOCK, _LISTING, _GUARD, *_LEASE_FILES):
                 tidy_file(file)
             elif file.is_file() and not file.is_symlink():
                 file.chmod(file.stat().st_mode & 0o700)
@@ -108,13 +111,29 @@ class StateDir:
 
     def read_lease(self) -> int:
         """The lease this node held last, 0 if none is known."""
-        return read_kept(self.path / _LEASE_FILE, _SMALL, _lease) or 0
+        found = [read_kept(self.path / name, _SMALL, _lease) for name in _LEASE_FILES]
+        lease = next((lease for lease in found if lease), 0)
+        if lease and None in found:
+            with contextlib.suppress(OSError):
+                self.write_lease(lease)
+        return lease
 
     def write_lease(self, lease: int) -> None:
-        write_whole(self.path / _LEASE_FILE, json.dumps({"Lease": lease}).encode(), synced=True)
+        """Twice: a node that forgot its lease loses its claims when that ends, and its containers to other nodes."""
+        for name in _LEASE_FILES:
+            write_whole(self.path / name, json.dumps({"Lease": lease}).encode(), synced=True)
+
+    def former_orders(self, boot: str) -> Orders | None:
+        """What a former agent ordered; None: nothing, or nothing that can be read."""
+        return read_kept(self.path / _GUARD, LONGEST, lambda content: Orders.decode(content, boot))
+
+    @property
+    def had_guard(self) -> bool:
+        """Whether a guard was ever given orders here, whatever became of them."""
+        return any(os.path.lexists(self.path / name) for name in ("guard", _GUARD, _GUARD + SUFFIX))
 
     def read_guard(self) -> bytes | None:
-        """The orders that the guard of this host was given last; None: never any."""
+        """The orders as the guard reads them, in whatever state they are; None: none."""
         try:
             return read_regular(self.path / _GUARD, LONGEST)
         except (OSError, NotUsable):

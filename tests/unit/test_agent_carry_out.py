@@ -110,6 +110,7 @@ class CarryOutCase(SynchronousTestCase):
         self.state = StateDir(Path(self.mktemp()))
         self.state.path.mkdir(parents=True)
         self.guard, self.processes = StandingProcess(), MemoryProcesses(self.engine)
+        self.claimed: dict[str, int] = {}
         self.guarded = Guarded(
             guard=memory_guard(self.clock, self.state, self.guard, self.processes),
             host=self.host,
@@ -117,6 +118,7 @@ class CarryOutCase(SynchronousTestCase):
             boottime=self.clock.seconds,
             boot="boot",
             ephemeral=False,
+            claimed=lambda container: self.claimed.get(container.id, 0),
         )
         self.carry_out = CarryOut(
             ClaimSteps(

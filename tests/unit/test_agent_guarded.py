@@ -7,6 +7,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 from twisted.internet.defer import Deferred
+from twisted.logger import capturedLogs
 from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.agent.guard_process import PATIENCE, UNSEEN
@@ -92,6 +93,7 @@ class GuardedCase(CarryOutCase):
             boottime=self.clock.seconds,
             boot="boot",
             ephemeral=False,
+            claimed=lambda container: self.claimed.get(container.id, 0),
         )
         guarded.startService()
         return guarded
@@ -317,12 +319,48 @@ class AdoptionTests(GuardedCase):
         self.guarded.on_changes([WEB])
         self.assertEqual(self.orders, {})
 
-    def test_unreadable(self) -> None:
-        """A file that can not be read is none, but for the guard that goes with it."""
-        self.running()
+    def damaged(self) -> ContainerState:
+        """A container that runs; the next agent cannot read the orders, and has begun."""
+        container = self.running()
         self.state.write_guard(b"{")
         self.guarded = self.another()
+        return container
+
+    def test_unreadable(self) -> None:
+        """A file that can not be read is set aside, and none, but for the guard that goes with it."""
+        with capturedLogs() as logged:
+            self.damaged()
         self.assertTrue(self.guard.running)
+        self.assertEqual([event["log_level"].name for event in logged], ["warn"])
+        self.assertTrue((self.state.path / "guard.json.unreadable").exists())
+
+    def test_found_again(self) -> None:
+        """Damaged orders cost no container whose claim, under the lease that was renewed, names it."""
+        container = self.damaged()
+        self.guarded.on_changes([WEB])
+        self.assertEqual(self.orders[container.id].deadline, self.clock.seconds() + TTL / 2)
+        self.claimed[container.id] = LEASE
+        until = self.beat()
+        self.assertEqual(self.orders, {container.id: Order(until, grace(TTL, 3), LEASE)})
+
+    def test_not_found_again(self) -> None:
+        """One whose claim is under another lease, or is not, has half a lease."""
+        container = self.damaged()
+        self.guarded.on_changes([WEB])
+        deadline = self.orders[container.id].deadline
+        self.claimed[container.id] = NEXT_LEASE
+        self.clock.advance(2)
+        self.beat()
+        self.assertEqual(self.orders, {container.id: Order(deadline)})
+
+    def test_left_out(self) -> None:
+        """Orders that can be read and leave out a container are no reason to kill it, if its claim names it."""
+        container = self.running()
+        self.state.write_guard(Orders("boot", 0.2, {}).encode())
+        self.guarded = self.another()
+        self.claimed[container.id] = LEASE
+        until = self.beat()
+        self.assertEqual(self.orders[container.id].deadline, until)
 
 
 class TroubleTests(GuardedCase):
@@ -394,6 +432,29 @@ class WholeTests(SynchronousTestCase):
         agent = self.cluster.succeed(self.agent)
         self.cluster.advance(30)
         self.assertEqual([(state.id, state.started) for state in agent.running], [(self.first.id, self.first.started)])
+
+    def test_orders_damaged(self) -> None:
+        """It runs on when the orders are damaged while an agent starts, whatever is in the file."""
+        kept = self.agent.state.path / "guard.json"
+        whole = kept.read_bytes()
+        agent = self.agent
+        for content in (b"", b"{", whole[:-9], b"[" * 10_000, whole.replace(b'"deadline": ', b'"deadline": -')):
+            self.cluster.crash(agent)
+            kept.write_bytes(content)
+            agent = self.cluster.succeed(agent)
+            self.cluster.advance(10)
+            running = [(state.id, state.started) for state in agent.running]
+            self.assertEqual(running, [(self.first.id, self.first.started)], content[:80])
+
+    def test_lease_damaged(self) -> None:
+        """So it does when the file with the lease is."""
+        for content in (b"", b"{", b'{"Lease": "7"}'):
+            self.cluster.crash(self.agent)
+            (self.agent.state.path / "lease.json").write_bytes(content)
+            self.agent = self.cluster.succeed(self.agent)
+            self.cluster.advance(10)
+            running = [(state.id, state.started) for state in self.agent.running]
+            self.assertEqual(running, [(self.first.id, self.first.started)], content[:80])
 
     def test_ephemeral(self) -> None:
         """An agent that takes its containers down takes the guard with them."""

@@ -64,7 +64,7 @@ class LockTests(SynchronousTestCase):
         state.write_lease(7)
         modes = {file.name: file.stat().st_mode & 0o777 for file in path.iterdir()}
         self.assertEqual(path.stat().st_mode & 0o777, 0o700)
-        self.assertEqual(modes, {"cluster.json": 0o600, "lease.json": 0o600, "lock": 0o600})
+        self.assertEqual(modes, dict.fromkeys(("cluster.json", "lease.json", "lease-copy.json", "lock"), 0o600))
 
     def test_private_below(self) -> None:
         """So are the directories of nginx, etcd and the guard, and the files in them."""
@@ -235,6 +235,15 @@ class LeaseTests(StateDirCase):
     def test_none(self) -> None:
         """A new directory has none."""
         self.assertEqual(self.state.read_lease(), 0)
+
+    def test_damaged(self) -> None:
+        """A lease of which one file was damaged or lost is still known, and written again where it was."""
+        self.state.write_lease(7)
+        for name in ("lease.json", "lease-copy.json"):
+            for content in (b"", b"{", b"[" * 10_000, b'{"Lease":-7}'):
+                (self.path / name).write_bytes(content)
+                self.assertEqual(self.state.read_lease(), 7)
+                self.assertEqual((self.path / name).read_bytes(), b'{"Lease": 7}')
 
     def test_garbage(self) -> None:
         """What is no lease that etcd could have given counts as none, and is set aside with one line."""

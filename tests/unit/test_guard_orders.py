@@ -94,9 +94,20 @@ class FileTests(SynchronousTestCase):
         )
         self.assertEqual(Orders.decode(given.encode(), BOOT).containers, {ONE: Order(9.0, 2.0)})
 
+    def test_damaged(self) -> None:
+        """Orders of which a single digit changed are refused; those of an agent that wrote no sum are not."""
+        written = orders().encode()
+        for place, octet in enumerate(written):
+            if chr(octet).isdigit():
+                damaged = written[:place] + (b"7" if octet != ord("7") else b"6") + written[place + 1 :]
+                self.assertRaises(ValueError, Orders.decode, damaged, BOOT)
+        older = {name: given for name, given in json.loads(written).items() if name != "sum"}
+        self.assertEqual(Orders.decode(json.dumps(older).encode(), BOOT), orders())
+
     def test_no_orders(self) -> None:
         """Everything else is refused, one bad container among good ones too."""
         good = json.loads(orders().encode())
+        del good["sum"]  # it would refuse all of these
         order = good["containers"][ONE]
         bad = [
             {**good, "containers": {**good["containers"], "..": order}},
