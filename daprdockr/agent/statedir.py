@@ -56,8 +56,9 @@ class StateDir:
             self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._refuse_planted()
             self._close_to_others()
-            self._lock = os.open(self.path / _LOCK, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+            self._lock = self._opened_lock()
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            self._tidy()
         except BlockingIOError:
             raise BadInput(f"--state-dir {self.path} is in use by another agent: give each its own") from None
         except OSError as error:
@@ -78,9 +79,9 @@ class StateDir:
 
     def _close_to_others(self) -> None:
         """
-        Leave the directory and what an older agent wrote into it to the owner alone. See Note [Nobody else's paths].
+        Leave the directory to its owner alone. See Note [Nobody else's paths].
 
-        :raises BadInput: the directory belongs to another user. :raises OSError: a mode can not be changed.
+        :raises BadInput: the directory belongs to another user. :raises OSError: its mode can not be changed.
         """
         owner = self.path.stat().st_uid
         if owner != os.geteuid():
@@ -89,12 +90,22 @@ class StateDir:
                 "choose a directory of your own"
             )
         self.path.chmod(0o700)
+
+    def _opened_lock(self) -> int:
+        """The file itself is what excludes another agent: one that has a second name elsewhere stays as it is."""
+        path = self.path / _LOCK
+        if os.path.lexists(path) and not stat.S_ISREG(path.lstat().st_mode):
+            tidy_file(path)
+        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+
+    def _tidy(self) -> None:
+        """So that what an older agent wrote, too, is its owner's alone. :raises OSError: a mode can not be changed."""
         for name in _DIRECTORIES:
             tidy(self.path / name)
         for file in self.path.iterdir():
-            if file.name.removesuffix(".new") in (_LOCK, _LISTING, _GUARD, *_LEASE_FILES):
+            if file.name.removesuffix(".new") in (_LISTING, _GUARD, *_LEASE_FILES):
                 tidy_file(file)
-            elif file.is_file() and not file.is_symlink():
+            elif file.is_file() and not file.is_symlink() and file.stat().st_nlink == 1:
                 file.chmod(file.stat().st_mode & 0o700)
 
     def unlock(self) -> None:

@@ -18,12 +18,15 @@ from typing import TypeVar
 
 from twisted.logger import Logger
 
-from daprdockr.guard.regular import read_regular, unlike_ours
+from daprdockr.guard.regular import NotUsable, read_regular, unlike_ours
 from daprdockr.model.errors import BadInput
+from daprdockr.process.whole import write_whole
 
 T = TypeVar("T")
 
 SUFFIX = ".unreadable"
+
+_LONGEST_COPY = 256 * 1024 * 1024
 
 _log = Logger()
 
@@ -102,10 +105,24 @@ def tidy(directory: Path) -> None:
 
 
 def tidy_file(path: Path) -> None:
-    """As ``tidy``, for one file. :raises OSError: there is none, or its mode cannot be changed."""
+    """
+    As ``tidy``, for one file. One that has another name as well (somebody planted it, or a backup holds on to it) is
+    replaced by a copy, so that neither mode nor content of that other changes.
+
+    :raises OSError: there is none, or its mode cannot be changed.
+    """
     status = path.lstat()
     foreign = unlike_ours(status)
     if foreign:
         set_aside(path, foreign)
+    elif status.st_nlink > 1:
+        _copy(path)
     else:
         path.chmod(stat.S_IMODE(status.st_mode) & 0o700)
+
+
+def _copy(path: Path) -> None:
+    try:
+        write_whole(path, read_regular(path, _LONGEST_COPY), synced=False)
+    except (OSError, NotUsable) as error:
+        set_aside(path, f"it has a second name, and no copy could be made: {error}")

@@ -14,6 +14,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from daprdockr.agent.statedir import StateDir
 from daprdockr.model.entries import Entry, Listing
 from daprdockr.model.errors import BadInput
+from daprdockr.process.output import OutputFile
 
 LISTING = Listing(7, 9, (Entry("/p/a", b"\xff", 3, 4, 77), Entry("/p/b", b"", 3, 4, omitted="too large")))
 
@@ -93,6 +94,32 @@ class LockTests(SynchronousTestCase):
                 self.assertEqual(os.path.lexists(place), name == "lock")
                 place.unlink(missing_ok=True)
         self.assertEqual((victim.read_bytes(), victim.stat().st_mode & 0o777), (b"precious", 0o644))
+
+    def test_second_name(self) -> None:
+        """A file that has a name elsewhere too is not changed there: not its mode, and not what is in it."""
+        names = (
+            "lock",
+            "cluster.json",
+            "lease.json",
+            "guard.json.new",
+            "other",
+            "nginx/error.log",
+            "etcd/process.json",
+        )
+        for name in names:
+            victim = Path(self.mktemp()).absolute()
+            victim.write_bytes(b"precious")
+            victim.chmod(0o644)
+            place = Path(self.mktemp()) / name
+            place.parent.mkdir(parents=True)
+            place.hardlink_to(victim)
+            state = self.locked(place.parents[name.count("/")])
+            self.assertRaises(BadInput, StateDir(state.path).lock)
+            if name == "nginx/error.log":
+                with open(OutputFile(place).open(), "ab") as output:
+                    output.write(b", and more")
+            self.assertEqual((victim.read_bytes(), victim.stat().st_mode & 0o777), (b"precious", 0o644), name)
+            self.assertEqual(place.read_bytes()[:8], b"precious")
 
     def test_replaceable(self) -> None:
         """A directory below one where any user may replace it is refused, and nothing is made there."""
