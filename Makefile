@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo cluster test venv lint types unit functional packaging coverage model bench-change bench-converge bench-dns bench-failover bench-scale bench-slowness chaos clean
+.PHONY: help demo cluster test check venv lint types unit properties functional packaging coverage model bench-change bench-converge bench-dns bench-failover bench-scale bench-slowness chaos clean
 
 # A root shell opened with plain "su" does not look there for dockerd and nginx.
 export PATH := $(PATH):/usr/sbin:/sbin
@@ -33,17 +33,18 @@ venv: .venv/.complete ## bring .venv up to date with setup.py
 .venv/.complete: setup.py
 	@scripts/make-venv
 
-lint types unit functional packaging: venv
+check lint types unit properties functional packaging: venv
 	@$(PYTHON) scripts/run-tests $@
 
+check: ## before each commit, within a minute and a half: lint, types, unit tests
 lint: ## ruff: rules and format
 types: ## mypy, strict
-unit: ## tests that need nothing but .venv
+unit: ## tests that need nothing but .venv, with coverage; three minutes
+properties: ## laws of placement and claims on drawn inputs; a minute
 functional: ## as root: tests against a real etcd, Docker Engine and nginx
 packaging: ## wheel, editable and source installations into an empty environment
 
-coverage: venv ## the lines the unit tests leave out
-	@$(PYTHON) -m coverage run -m twisted.trial --temp-directory .test/coverage tests.unit
+coverage: unit ## the lines the unit tests leave out
 	@$(PYTHON) -m coverage report --skip-covered --show-missing
 
 model: ## as root: check the model of the claim protocol with spin; four minutes on two cores

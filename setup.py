@@ -83,6 +83,7 @@ setup(
             "hypothesis>=6.170",
             "mypy~=2.4.1",
             "mypy-zope~=1.0.17",
+            "pre-commit>=4.7",
             "ruff~=0.17.6",
             "towncrier>=26.9",
             "types-docker>=7.2",

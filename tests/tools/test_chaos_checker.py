@@ -5,7 +5,7 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.chaos.checker import check
-from tests.unit.chaos_story import FIRST, SECOND, Story, story
+from tests.tools.chaos_story import FIRST, SECOND, Story, story
 
 
 def quiet() -> Story:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.unit.chaos_story import FIRST, SECOND, WEB
-from tests.unit.test_chaos_laws_stops import LONG, StopsTestCase
+from tests.tools.chaos_story import FIRST, SECOND, WEB
+from tests.tools.test_chaos_laws_stops import LONG, StopsTestCase
 
 
 class WishCausesTests(StopsTestCase):

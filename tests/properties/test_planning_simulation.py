@@ -13,7 +13,7 @@ from daprdockr.model.definition import Definition
 from daprdockr.model.names import ServiceName
 from daprdockr.model.records import State
 from daprdockr.planning.candidates import Candidate, meets
-from tests.unit.simulation import Agent, World
+from tests.properties.simulation import Agent, World
 
 NODES = {"a": {"zone": "x"}, "b": {"zone": "y"}, "c": {"zone": "x"}, "d": {}, "e": {"zone": "y"}}
 CONSTRAINTS: tuple[list[str], ...] = ([], [], ["zone == x"], ["zone != y"], ["node == b"], ["zone == z"])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.unit.chaos_story import FIRST, LONE, story
+from tests.tools.chaos_story import FIRST, LONE, story
 
 
 class PartitionTests(SynchronousTestCase):

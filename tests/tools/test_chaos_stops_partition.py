@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from tests.unit.chaos_story import FIRST, LONE, SINGLE
-from tests.unit.test_chaos_laws_stops import LONG, StopsTestCase
+from tests.tools.chaos_story import FIRST, LONE, SINGLE
+from tests.tools.test_chaos_laws_stops import LONG, StopsTestCase
 
 
 class OnPartitionTests(StopsTestCase):

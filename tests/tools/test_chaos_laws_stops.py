@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.unit.chaos_story import FIRST, SECOND, Story, key_of, story
+from tests.tools.chaos_story import FIRST, SECOND, Story, key_of, story
 
 LONG = 30.0
 """Seconds after which nothing that was before is news to anybody."""
