@@ -36,7 +36,6 @@ with pages and parts of our choice: Note [Pages] in ``pages``, Note [Parts] in `
 """
 
 OPTIONS = (
-    ("grpc.max_receive_message_length", MAX_MESSAGE),
     ("grpc.max_reconnect_backoff_ms", 2000),
     ("grpc.initial_reconnect_backoff_ms", 200),
     ("grpc.min_reconnect_backoff_ms", 1000),
@@ -69,20 +68,22 @@ class Lane:
             object.__setattr__(self, name, stub(self.channel))
 
 
-def open_lanes(access: Access) -> tuple[Lane, ...]:
+def open_lanes(access: Access, largest: int = MAX_MESSAGE) -> tuple[Lane, ...]:
     """
     Open what ``access`` describes; host names are looked up in the calling thread. See Note [Lanes].
 
+    :param largest: bytes of an answer; a larger one is refused.
     :raises EtcdUnavailable: no host can be looked up. :raises EtcdRefused: a file can not be read.
     """
     found = {endpoint: known for endpoint in access.endpoints if (known := addresses(endpoint))}
     if not found:
         raise EtcdUnavailable(f"no host of {access} can be looked up: check --etcd and the resolver")
+    options = (*OPTIONS, ("grpc.max_receive_message_length", largest))
     if not access.secure:
-        return tuple(Lane(grpc.insecure_channel(target(known), options=OPTIONS)) for known in found.values())
+        return tuple(Lane(grpc.insecure_channel(target(known), options=options)) for known in found.values())
     credentials = grpc.ssl_channel_credentials(_read(access.ca), _read(access.key), _read(access.cert))
     return tuple(
-        Lane(grpc.secure_channel(target(known), credentials, options=(*OPTIONS, _named(endpoint))))
+        Lane(grpc.secure_channel(target(known), credentials, options=(*options, _named(endpoint))))
         for endpoint, known in found.items()
     )
 

@@ -15,6 +15,9 @@ Note [A silent watch]
     A watch may be open and deaf: old servers lose events, and a restored cluster waits for its revision to
     get where ours was. No reply distinguishes that from quiet, so each ``relist`` seconds the pacer's
     thread closes the watch, and the follower begins again with a list. The follower alone calls the listener.
+
+    Nothing is told while a list is read, which may take minutes over a slow link. So the pause between two lists is
+    ``REST`` times as long as the last one took, at least, and a list that falls due during another is not made.
 """
 
 from __future__ import annotations
@@ -22,6 +25,7 @@ from __future__ import annotations
 import contextlib
 import random
 import threading
+import time
 from collections.abc import Callable
 from typing import Protocol
 
@@ -35,6 +39,9 @@ from daprdockr.model.seams import Store, Watch
 
 JOIN = 5.0
 """Seconds that ``stop`` waits for a thread; a call to etcd ends within less."""
+
+REST = 10
+"""See Note [A silent watch]."""
 
 Pause = Callable[[threading.Event, float], bool]
 """Wait for the event, at most some seconds; whether it is set (as ``threading.Event.wait``)."""
@@ -60,7 +67,7 @@ class Listener(Protocol):
 @define(kw_only=True, eq=False)
 class Follower:
     """
-    :ivar relist: seconds between two full lists. See Note [A silent watch].
+    :ivar relist: seconds between two full lists, at least. See Note [A silent watch].
     :ivar chance: gives random numbers in [0, 1).
     """
 
@@ -74,10 +81,12 @@ class Follower:
     backoff: Backoff = field(factory=lambda: Backoff(first=0.1, limit=1.0))
     chance: Callable[[], float] = random.random
     pause: Pause = threading.Event.wait
+    clock: Callable[[], float] = time.monotonic
 
     _position: int | None = field(init=False, default=None)
     _cluster_id: int = field(init=False, default=0)
     _failures: int = field(init=False, default=0)
+    _took: float = field(init=False, default=0.0)
     _watch: Watch | None = field(init=False, default=None)
     _lock: threading.Lock = field(init=False, factory=threading.Lock)
     _stopping: threading.Event = field(init=False, factory=threading.Event)
@@ -113,15 +122,16 @@ class Follower:
                     return
 
     def _pace(self) -> None:
-        while not self.pause(self._stopping, self.relist):
+        while not self.pause(self._stopping, max(self.relist, REST * self._took)):
             with self._lock:
                 self._relist_due = True
             self._close_watch()
 
     def _list(self) -> None:
-        with self._lock:
-            self._relist_due = False
+        began = self.clock()
         listing = self.store.list(self.prefixes)
+        with self._lock:
+            self._took, self._relist_due = self.clock() - began, False
         if self._stopping.is_set():
             return
         self.listener.listed(listing)

@@ -5,8 +5,10 @@ Note [Pages]
     How large values are shows only when they arrive. So a page has so many keys as took few bytes and little time
     before: each page that came quickly doubles the next one, up to ``MOST_KEYS`` and about ``PAGE_BYTES``; one that
     gRPC refuses for its size, or that came slowly, halves it. What holds one list up teaches the next one, too. A
-    single key whose value alone is too large is told without it; it does not stand in the way of the others. The time
-    limit of a call is one page's: over a slow link a long list takes longer, and ends.
+    single key whose value alone is too large is told without it; it does not stand in the way of the others.
+
+    The time limit of a call is one page's: over a slow link a long list takes longer, and ends. A page that is late
+    once after others came is asked for again, as a smaller one: else a long list over a bad link would never end.
 """
 
 from __future__ import annotations
@@ -92,6 +94,7 @@ class Lister:
 
     def _page(self, request: Any) -> tuple[Any, list[Entry]]:
         """The answer, and the entries in it. See Note [Pages]."""
+        late = not request.revision  # The first page: if nobody answers, nothing is lost by saying so at once.
         while True:
             request.limit = self.pace.keys
             asked = self.clock()
@@ -104,7 +107,10 @@ class Lister:
                 continue
             except EtcdUnavailable:
                 self.pace.was_late()
-                raise
+                if late:
+                    raise
+                late = True
+                continue
             self.pace.came(len(answer.kvs), answer.ByteSize(), self.clock() - asked)
             return answer, [to_entry(found) for found in answer.kvs]
 

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from daprdockr.etcd.address import Access
-from daprdockr.etcd.channel import Lane
+from daprdockr.etcd.channel import MAX_MESSAGE, Lane, open_lanes
 from daprdockr.etcd.conversions import to_compares, to_entry, to_key, to_request
 from daprdockr.etcd.errors import code_of
 from daprdockr.etcd.pages import Lister, Pace
@@ -39,6 +40,7 @@ class EtcdStore:
     :param timeout: seconds within which each call ends; of a list, each page.
     :param clock: a monotonic clock, in seconds.
     :param turn: which endpoint to speak to; stores of one process share it.
+    :param largest: bytes of an answer. A value that does not fit in one is listed without it.
     """
 
     def __init__(
@@ -47,8 +49,10 @@ class EtcdStore:
         timeout: float = 3.0,
         clock: Callable[[], float] = time.monotonic,
         turn: Turn | None = None,
+        largest: int = MAX_MESSAGE,
     ) -> None:
-        self._session = Session(access, timeout, clock, turn=turn or Turn())
+        opened = partial(open_lanes, largest=largest)
+        self._session = Session(access, timeout, clock, open_lanes=opened, turn=turn or Turn())
         self._lister = Lister(self._read, clock, Pace(slow=timeout / 4))
 
     def get(self, key: str) -> Entry | None:

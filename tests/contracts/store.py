@@ -21,6 +21,8 @@ from daprdockr.model.entries import (
 from daprdockr.model.errors import EtcdHistoryLost, EtcdRefused, EtcdUnavailable
 from daprdockr.model.seams import Store, Watch
 
+NARROW = 1_000_000
+
 PATIENCE = 20.0
 """Seconds after which a watch that brings nothing is closed, so that a broken one fails its test."""
 
@@ -53,6 +55,10 @@ class StoreCase(SynchronousTestCase):
 
     def another_store(self) -> Store:
         """A second client of the same etcd, to be closed by the test."""
+        raise NotImplementedError
+
+    def narrow_store(self) -> Store:
+        """A client of the same etcd that takes answers of ``NARROW`` bytes, to be closed by the test."""
         raise NotImplementedError
 
     def let_expire(self, lease: int, key: str) -> None:
@@ -381,5 +387,40 @@ class WatchContract(StoreCase):
         self.assertEqual(changes(take(first, 1)), changes(take(second, 1)))
 
 
-class StoreContract(ReadContract, CommitContract, LeaseContract, WatchContract):
+class SizeContract(StoreCase):
+    """What is larger than one answer may be."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.narrow = self.narrow_store()
+        self.addCleanup(self.narrow.close)
+
+    def test_more_than_an_answer(self) -> None:
+        """A list that does not fit in one answer is complete."""
+        values = {self.key(f"{number:02}"): b"%02d" % number * 50_000 for number in range(24)}
+        for key, value in values.items():
+            self.store.put(key, value)
+        entries = self.narrow.list(self.prefix).entries
+        self.assertEqual({entry.key: entry.value for entry in entries}, values)
+        self.assertEqual({entry.omitted for entry in entries}, {""})
+
+    def test_value_larger_than_an_answer(self) -> None:
+        """A value that fits in no answer is listed without it, with the reason; those beside it are as they are."""
+        for name in ("a", "c"):
+            self.store.put(self.key(name), b"x")
+        revision = self.store.put(self.key("b"), b"x" * (NARROW + 1))
+        a, b, c = self.narrow.list(self.prefix).entries
+        self.assertEqual((b.key, b.value, b.mod_revision), (self.key("b"), b"", revision))
+        self.assertNotEqual(b.omitted, "")
+        self.assertEqual([a, c], [self.entry("a"), self.entry("c")])
+
+    def test_change_larger_than_an_answer(self) -> None:
+        """A change that fits in no answer ends the watch: only a list tells of it."""
+        first = self.store.put(self.key("a"), b"x")
+        self.store.put(self.key("b"), b"x" * (NARROW + 1))
+        watch = self.narrow.watch(self.prefix, first)
+        self.assertRaises(EtcdHistoryLost, take, watch, 2)
+
+
+class StoreContract(ReadContract, CommitContract, LeaseContract, WatchContract, SizeContract):
     """All of it."""

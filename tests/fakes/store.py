@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from attrs import evolve
 
+from daprdockr.etcd.pages import OMITTED
 from daprdockr.model.entries import (
     Absent,
     Batch,
@@ -29,6 +30,9 @@ from daprdockr.model.entries import (
 from daprdockr.model.errors import EtcdHistoryLost, EtcdRefused, EtcdUnavailable
 
 T = TypeVar("T")
+
+MAX_MESSAGE = 16 * 1024 * 1024
+"""As ``daprdockr.etcd.channel`` has it."""
 
 MAX_OPERATIONS = 128
 """etcd's own limit (``--max-txn-ops``)."""
@@ -80,6 +84,7 @@ class MemoryStore:
     Implements ``daprdockr.model.seams.Store``. Time passes only in ``advance``.
 
     :ivar calls: the names of the methods called, in order.
+    :ivar largest: bytes of a value that fits in an answer to ``list``, or in a watch.
     :ivar loses_answers: while true a commit does what it should and its caller is not told.
     """
 
@@ -87,6 +92,7 @@ class MemoryStore:
         self.news = threading.Condition(threading.RLock())
         self.cluster_id = 1
         self.calls: list[str] = []
+        self.largest = MAX_MESSAGE
         self.loses_answers = False
         self._ids = itertools.count(7001)
         self._unavailable = False
@@ -183,6 +189,8 @@ class MemoryStore:
         for told, changes in self._history:
             below = tuple(change for change in changes if change.key.startswith(prefixes))
             if told >= revision and below:
+                if any(isinstance(change, Entry) and len(change.value) > self.largest for change in below):
+                    raise EtcdHistoryLost("a change in etcd is too large for a watch: list again")
                 return Batch(self.cluster_id, told, below)
         return None
 
@@ -197,7 +205,10 @@ class MemoryStore:
     def _list(self, prefixes: Prefixes) -> Listing:
         places = (prefixes,) if isinstance(prefixes, str) else prefixes
         below = [key for place in places for key in sorted(self._entries) if key.startswith(place)]
-        return Listing(self.cluster_id, self.revision, tuple(self._entries[key] for key in below))
+        return Listing(self.cluster_id, self.revision, tuple(self._shown(self._entries[key]) for key in below))
+
+    def _shown(self, entry: Entry) -> Entry:
+        return entry if len(entry.value) <= self.largest else evolve(entry, value=b"", omitted=OMITTED)
 
     def _commit(self, conditions: Sequence[Condition], operations: Sequence[Operation]) -> Commit:
         if max(len(conditions), len(operations)) > MAX_OPERATIONS:

@@ -22,9 +22,13 @@ class EtcdStoreContractTests(contract.StoreContract):
         self.prefix = f"/{uuid.uuid4()}/"
         self.store = self.another_store()
         self.addCleanup(self.store.close)
+        super().setUp()
 
     def another_store(self) -> Store:
         return EtcdStore(self.members.access)
+
+    def narrow_store(self) -> Store:
+        return EtcdStore(self.members.access, largest=contract.NARROW)
 
     def let_expire(self, lease: int, key: str) -> None:
         until(lambda: self.store.get(key) is None)
@@ -36,7 +40,6 @@ class EtcdStoreContractTests(contract.StoreContract):
         """Watches that were closed or broke leave no thread behind."""
         before = threading.active_count()
         for _ in range(5):
-            watch = self.store.watch(self.prefix, 0)
-            self.store.put(self.key("a"), b"")
-            contract.take(watch, 1)
+            watch = self.store.watch(self.prefix, self.store.put(self.key("a"), b""))
+            self.assertEqual(len(contract.changes(contract.take(watch, 1))), 1)
         until(lambda: threading.active_count() <= before)

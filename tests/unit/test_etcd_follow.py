@@ -2,16 +2,72 @@
 
 from __future__ import annotations
 
+import queue
+import threading
 from typing import Any
 
+from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.etcd.follow import Follower
 from daprdockr.model.backoff import Backoff
-from daprdockr.model.entries import Batch, Delete, Deleted, Listing, Put
+from daprdockr.model.entries import Batch, Delete, Deleted, Listing, Prefixes, Put
 from daprdockr.model.errors import EtcdHistoryLost, EtcdUnavailable
-from tests.fakes.listener import MemoryListener, MemoryPause
+from tests.fakes.listener import PATIENCE, MemoryListener, MemoryPause
 from tests.fakes.store import MemoryStore
+
+
+class SlowStore(MemoryStore):
+    """Each list waits until the test lets it go on, and has then taken 100 seconds."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.clock = Clock()
+        self.go_on = threading.Semaphore(0)
+
+    def list(self, prefixes: Prefixes) -> Listing:
+        self.go_on.acquire(timeout=PATIENCE)
+        self.clock.advance(100.0)
+        return super().list(prefixes)
+
+
+class Pauses:
+    """Takes the place of ``threading.Event.wait``: ``asked`` has the seconds of each pause, ``go_on`` ends one."""
+
+    def __init__(self) -> None:
+        self.asked: queue.SimpleQueue[float] = queue.SimpleQueue()
+        self.go_on = threading.Semaphore(0)
+
+    def __call__(self, stopping: threading.Event, seconds: float) -> bool:
+        self.asked.put(seconds)
+        while not self.go_on.acquire(timeout=0.01):
+            if stopping.is_set():
+                return True
+        return stopping.is_set()
+
+
+class SlowListTests(SynchronousTestCase):
+    """A list that takes longer than there should be between two."""
+
+    def test_slow_list(self) -> None:
+        """It is followed by the watch, though another fell due meanwhile, and by a pause ten times as long."""
+        store, listener, pauses = SlowStore(), MemoryListener(), Pauses()
+        follower = Follower(
+            store=store, prefixes="/p/", listener=listener, relist=60.0, pause=pauses, clock=store.clock.seconds
+        )
+        follower.start()
+        self.addCleanup(follower.stop)
+        self.assertEqual(pauses.asked.get(timeout=PATIENCE), 60.0)
+        pauses.go_on.release()
+        self.assertEqual(pauses.asked.get(timeout=PATIENCE), 60.0)
+        store.go_on.release()
+        self.assertIsInstance(listener.next(), Listing)
+        store.put("/p/a", b"")
+        self.assertEqual([change.key for change in listener.next().changes], ["/p/a"])
+        pauses.go_on.release()
+        self.assertEqual(pauses.asked.get(timeout=PATIENCE), 1000.0)
+        store.go_on.release()
+        self.assertEqual([entry.key for entry in listener.next().entries], ["/p/a"])
 
 
 class FollowerTests(SynchronousTestCase):

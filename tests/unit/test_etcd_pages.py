@@ -27,6 +27,8 @@ class Ranges:
     clock: Clock
     latency: float = 0.0
     bytes_a_second: float = 1e9
+    stalls: frozenset[int] = frozenset()
+    """The numbers of requests that are not answered in time."""
     asked: list[tuple[int, int]] = field(factory=list)
     """The limit and the revision of each request."""
 
@@ -44,7 +46,7 @@ class Ranges:
             raise EtcdTooLarge("too large")
         seconds = self.latency + answer.ByteSize() / self.bytes_a_second
         self.clock.advance(min(seconds, PATIENCE))
-        if seconds > PATIENCE:
+        if seconds > PATIENCE or len(self.asked) in self.stalls:
             raise EtcdUnavailable("too late")
         return answer
 
@@ -140,6 +142,20 @@ class ListerTests(SynchronousTestCase):
         self.hold(300, 3_000)
         self.assertRaises(EtcdUnavailable, self.lister.all_of, "/a/")
         self.assert_complete()
+
+    def test_late_once(self) -> None:
+        """After others came a page that is late once is asked for again, and no other is."""
+        self.hold(30_000, 10)
+        self.ranges.stalls = frozenset(range(5, 1000, 5))
+        self.assert_complete()
+        self.assertEqual({revision for _, revision in self.ranges.asked[1:]}, {9})
+
+    def test_late_twice(self) -> None:
+        """A page that is late a second time ends the list."""
+        self.hold(3_000, 10)
+        self.ranges.stalls = frozenset((2, 3))
+        self.assertRaises(EtcdUnavailable, self.lister.all_of, "/a/")
+        self.assertEqual(len(self.ranges.asked), 3)
 
     def test_away(self) -> None:
         """However often etcd did not answer, a page has a key at least, and pages grow again."""

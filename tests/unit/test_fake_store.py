@@ -17,8 +17,13 @@ class MemoryStoreContractTests(contract.StoreContract):
 
     def setUp(self) -> None:
         self.store = self.memory = MemoryStore()
+        super().setUp()
 
     def another_store(self) -> Store:
+        return self.memory
+
+    def narrow_store(self) -> Store:
+        self.memory.largest = contract.NARROW
         return self.memory
 
     def let_expire(self, lease: int, key: str) -> None:
