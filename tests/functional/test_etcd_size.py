@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
 from typing import Any
 
 from daprdockr.etcd.address import Access
@@ -17,6 +19,7 @@ from daprdockr.model.names import ServiceName
 from tests.fakes.listener import MemoryListener
 from tests.functional.distant import Distant
 from tests.functional.etcd_members import EtcdMembers
+from tests.functional.test_cli import LIMIT, PROGRAMS
 from tests.functional.test_etcd_faults import FaultCase
 
 KEYS = Keys("/p")
@@ -53,6 +56,13 @@ class SizeCase(FaultCase):
         self.assertIsInstance(listing, Listing, listing)
         return listener, listing
 
+    def command(self, urls: str, *words: str) -> str:
+        """What ``daprdockrcmd`` prints."""
+        command = [str(PROGRAMS / "daprdockrcmd"), *words, "-etcd", urls, "-prefix", KEYS.prefix]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=LIMIT, check=False)
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        return done.stdout
+
     def many(self, members: EtcdMembers, count: int) -> None:
         store = self.connect(members.access)
         for first in range(0, count, 100):
@@ -64,13 +74,14 @@ class SizeTests(SizeCase):
 
     def test_large(self) -> None:
         """
-        With 75 MB below the prefix a follower starts and goes on; keys that no agent reads are not fetched, and a
-        mirror holds no value that is too long to be read.
+        With more than 100 MB below the prefix a follower starts and goes on, and ``daprdockrcmd`` answers; keys that
+        no agent reads are not fetched, and a mirror holds no value that is too long to be read.
         """
         members = self.start(1)
         writer = self.connect(members.access)
         for number in range(50):
             writer.put(f"{KEYS.root}novelty/{number}", MEGABYTE)
+            writer.put(f"{KEYS.events}a/{number}", MEGABYTE)
             writer.put(f"{KEYS.services}many/broken{number}", MEGABYTE)
             operation = definition(number, 240_000)
             writer.put(operation.key, operation.value)
@@ -81,6 +92,8 @@ class SizeTests(SizeCase):
         cluster.replace(listing)
         self.assertEqual((len(cluster.services), len(cluster.broken)), (50, 50))
         self.assertLess(sum(len(entry.value) for entry in cluster.entries), 13_000_000)
+        self.assertEqual(len(json.loads(self.command(members.urls, "status", "-o", "json"))["Services"]), 50)
+        self.assertEqual(self.command(members.urls, "events", "-o", "json").strip(), "[]")
         writer.put(f"{KEYS.root}novelty/1", MEGABYTE)
         writer.put(definition(1).key, definition(1).value)
         self.assertEqual(self.until_told(listener, definition(1).key), [])
@@ -130,13 +143,15 @@ class DistanceTests(SizeCase):
     """A long way."""
 
     def test_long_list(self) -> None:
-        """Over a round trip of 120 ms a follower gets a list of 10,000 keys, and what changes after it."""
+        """Over 120 ms there and back a follower gets a list of 10,000 keys, and what changes; so does a command."""
         members = self.start(1)
         self.many(members, 10_000)
         way = Distant(members.ports[0], 0.06)
         self.addCleanup(way.close)
-        store = self.connect(Access.parse(f"http://127.0.0.1:{way.port}"), CALL_TIMEOUT)
+        url = f"http://127.0.0.1:{way.port}"
+        store = self.connect(Access.parse(url), CALL_TIMEOUT)
         listener, listing = self.follow_ours(store)
         self.assertEqual(len(listing.entries), 10_000)
         store.put(definition(1).key, b"")
         self.assertEqual(self.until_told(listener, definition(1).key), [])
+        self.assertEqual(len(json.loads(self.command(url, "status", "-o", "json"))["Services"]), 9_999)
