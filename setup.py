@@ -47,6 +47,7 @@ setup(
         "daprdockr",
         "daprdockr.agent",
         "daprdockr.cli",
+        "daprdockr.cli.commands",
         "daprdockr.dns",
         "daprdockr.engine",
         "daprdockr.etcd",

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 
 from attrs import define, field
 
+from daprdockr.cli.picture import picture
 from daprdockr.cli.request import Request
-from daprdockr.cli.show import picture
 from daprdockr.model.cluster import Cluster
 from daprdockr.model.errors import EtcdHistoryLost, EtcdUnavailable
 

@@ -14,16 +14,16 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, BinaryIO, TextIO
 
 from daprdockr.cli import manual
+from daprdockr.cli.command import load
 from daprdockr.cli.console import Console
 from daprdockr.cli.outcome import DONE, FAILED, INTERRUPTED, WRONG_USAGE, status_of
-from daprdockr.cli.request import Request, read_request
+from daprdockr.cli.parse import read_request
+from daprdockr.cli.request import Request
 from daprdockr.etcd.address import Access
 from daprdockr.model.errors import BadInput, DaprdockrError
 
 if TYPE_CHECKING:  # Why: it imports Twisted, which the command line has no other need of.
     from daprdockr.model.seams import Store
-
-Command = Callable[[Request, "Store", Console], None]
 
 
 def main(
@@ -46,7 +46,7 @@ def main(
         console.complain(str(error))
         return WRONG_USAGE
     try:
-        _carry_out(request, environment, console, connect)
+        _carry_out(request, console, connect)
         stdout.flush()
     except BrokenPipeError:
         raise
@@ -57,47 +57,20 @@ def main(
     return DONE
 
 
-def _carry_out(
-    request: Request, environment: Mapping[str, str], console: Console, connect: Callable[[Access], Store]
-) -> None:
+def _carry_out(request: Request, console: Console, connect: Callable[[Access], Store]) -> None:
     if request.command == "help":
-        console.stdout.write(manual.TEXT)
-    elif request.access is None:
-        _print_address(environment, console)
-    else:
-        command = _command(request.command)
-        store = connect(request.access)
-        try:
-            command(request, store, console)
-        finally:
-            store.close()
-
-
-def _command(name: str) -> Command:
-    if name in ("get", "set", "del"):
-        from daprdockr.cli import definitions
-
-        return {"get": definitions.get, "set": definitions.set_, "del": definitions.delete}[name]
-    if name == "wait":
-        from daprdockr.cli.wait import wait
-
-        return wait
-    if name in ("drain", "uncordon"):
-        from daprdockr.cli import drain
-
-        return {"drain": drain.drain, "uncordon": drain.uncordon}[name]
-    from daprdockr.cli import show
-
-    return {"status": show.status, "ps": show.ps, "nodes": show.nodes, "events": show.events}[name]
-
-
-def _print_address(environment: Mapping[str, str], console: Console) -> None:
-    """The address that ``--host`` of an agent here would default to."""
-    from daprdockr.address import default_address
-    from daprdockr.parameter import host_addresses
-
-    given = environment.get("HOST_IP")
-    console.say(",".join(host_addresses(given)) if given else default_address())
+        console.stdout.write(manual.text())
+        return
+    command = load(request.command)
+    if command.offline is not None:
+        command.offline(request, console)
+    if command.run is None or request.access is None:
+        return
+    store = connect(request.access)
+    try:
+        command.run(request, store, console)
+    finally:
+        store.close()
 
 
 def _fail(error: Exception, request: Request, console: Console) -> int:

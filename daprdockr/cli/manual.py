@@ -1,43 +1,47 @@
-"""The one page of help."""
+"""The one page of help, made from the declarations of commands and flags."""
 
-TEXT = """\
-Usage: daprdockrcmd [-get] [-svc SERVICE]          print a definition, or a list of all
-       daprdockrcmd -set -svc SERVICE FLAGS...     change a definition, or make one
-       daprdockrcmd -stdin [-svc SERVICE] [FLAGS]  store the definition read from stdin
-       daprdockrcmd -del -svc SERVICE              delete a service
-       daprdockrcmd -ip                            print what --host of an agent here defaults to
-       daprdockrcmd COMMAND                        see below
+from __future__ import annotations
 
-SERVICE is <service>.<group>, as in web.myapp.
+from collections.abc import Iterable, Iterator
+from textwrap import TextWrapper
 
-Flags, with one dash or two; -flag=value and -flag=false work too:
-  -image IMAGE       image to run
-  -instances N       how many instances
-  -cmd WORDS         command, split as a shell does; '' for the image's own
-  -http-host NAMES   HTTP host names by comma that lead to the service
-  -http-port PORT    container port that they lead to
-  -v                 on an error print the traceback too
-  -help              print this and exit
+from daprdockr.cli.command import ACTIONS, WORDS, load
+from daprdockr.cli.flags import CHANGES, EVERYWHERE, OF_COMMANDS, REACH
 
-Commands:
-  status             services: wanted, running and healthy instances
-  ps [SERVICE]       instances: where they are and how they are
-  nodes              nodes: addresses, labels, load
-  events             what the agents told lately
-  wait [SERVICE]     wait until all wanted instances run, healthy and up to date
-  drain NODE         move the node's instances to others, one of each service at a time
-  uncordon NODE      let the node take instances again
-  -o table|json      how status, ps, nodes, events, drain and uncordon print
-  -wait              let drain tell its progress and end when nothing is left that can leave
-  -timeout SECONDS   how long wait and drain -wait wait (default 60)
+_WIDTH = 100
 
-Reaching etcd:
-  -etcd URLS         endpoints by comma (env ETCD_HOSTS; default
-                     http://localhost:5001,http://localhost:5002,http://localhost:5003)
-  -prefix KEY        root of the keys (default /daprdockr)
-  -etcd-ca FILE      certificate authority of https:// endpoints
-  -etcd-cert FILE    own certificate, with -etcd-key FILE
-  -etcd-user NAME    with -etcd-password-file FILE
 
-Exit status: 0 done, 1 failed, 2 wrong usage, 3 not found, 4 timed out.
-"""
+def text() -> str:
+    """The page, 100 columns at most."""
+    return "\n".join(_lines()) + "\n"
+
+
+def _lines() -> Iterator[str]:
+    commands = [load(name) for name in WORDS]
+    actions = [load(name) for name in ACTIONS if name != "stdin"]
+    forms = [form for command in actions for form in command.usage]
+    start = "Usage: "
+    for form, about in (*forms, ("COMMAND", "see below")):
+        yield f"{start}daprdockrcmd {form:<29} {about}"
+        start = " " * len(start)
+    yield from ("", "SERVICE is <service>.<group>, as in web.myapp.", "")
+    yield "Flags, with one dash or two; -flag=value and -flag=false work too:"
+    yield from _table((flag.usage, flag.about) for flag in (*CHANGES, *EVERYWHERE))
+    yield from ("", "Commands:")
+    yield from _table(form for command in commands for form in command.usage)
+    takers = {flag.name: [command.name for command in commands if flag.name in command.flags] for flag in OF_COMMANDS}
+    yield from _table((flag.usage, flag.about.format(commands=_listed(takers[flag.name]))) for flag in OF_COMMANDS)
+    yield from ("", "Reaching etcd:")
+    yield from _table((flag.usage, flag.about) for flag in REACH)
+    yield from ("", "Exit status: 0 done, 1 failed, 2 wrong usage, 3 not found, 4 timed out.")
+
+
+def _table(rows: Iterable[tuple[str, str]]) -> Iterator[str]:
+    for term, about in rows:
+        line = f"  {term:<25} "
+        page = TextWrapper(_WIDTH, line, " " * len(line), break_long_words=False, break_on_hyphens=False)
+        yield from page.wrap(about)
+
+
+def _listed(names: list[str]) -> str:
+    return f"{', '.join(names[:-1])} and {names[-1]}" if len(names) > 1 else "".join(names)

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from daprdockr.model.errors import DaprdockrError, NotFound
+from daprdockr.model.names import InstanceName
+
+_SHOWN = 3
 
 DONE, FAILED, WRONG_USAGE, NOT_FOUND, TIMED_OUT = range(5)
 INTERRUPTED = 130
@@ -18,3 +23,10 @@ def status_of(error: Exception) -> int:
     if isinstance(error, NotFound):
         return NOT_FOUND
     return TIMED_OUT if isinstance(error, TimedOut) else FAILED
+
+
+def not_done(timeout: float, lacking: Sequence[tuple[InstanceName, str]]) -> str:
+    """What instances still are when the time is over, no more of them than fit a line."""
+    shown = [f"{instance} is {lack}" for instance, lack in lacking[:_SHOWN]]
+    more = [f"and {len(lacking) - _SHOWN} more"] if len(lacking) > _SHOWN else []
+    return f"not done after {timeout:g} s: {', '.join(shown + more)}"

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from daprdockr.cli.definitions import ATTEMPTS
+from daprdockr.cli.stored import ATTEMPTS
 from daprdockr.model.definition import Definition
 from daprdockr.model.entries import Commit, Condition, Operation
 from daprdockr.model.errors import EtcdUnavailable

@@ -33,7 +33,7 @@ class MainTests(SynchronousTestCase):
     def test_help(self) -> None:
         """Help goes to stdout, and asks nobody."""
         store = LentStore()
-        self.assertEqual(command_line(store, "-help"), Outcome(0, manual.TEXT, ""))
+        self.assertEqual(command_line(store, "-help"), Outcome(0, manual.text(), ""))
         self.assertEqual(store.calls, [])
 
     def test_address(self) -> None:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from pkgutil import iter_modules
+
 from twisted.trial.unittest import SynchronousTestCase
 
-from daprdockr.cli import manual
-from daprdockr.cli.request import COMMANDS, Request, read_request
+from daprdockr.cli import commands, manual
+from daprdockr.cli.command import ACTIONS, WORDS, load
+from daprdockr.cli.flags import ALL
+from daprdockr.cli.parse import read_request
+from daprdockr.cli.request import Request
 from daprdockr.etcd.address import Endpoint
 from daprdockr.model.errors import BadInput
 from daprdockr.model.names import ServiceName
@@ -120,24 +125,31 @@ class ManualTests(SynchronousTestCase):
 
     def test_complete(self) -> None:
         """It names every flag and every command."""
-        from daprdockr.access import ETCD_PARAMETERS
-        from daprdockr.cli.request import ACTIONS, CHANGES
-
-        flags = [
-            *ACTIONS,
-            *CHANGES,
-            *(row.name for row in ETCD_PARAMETERS),
-            "svc",
-            "prefix",
-            "o",
-            "timeout",
-            "wait",
-            "v",
-        ]
-        missing = [name for name in flags if f"-{name} " not in manual.TEXT and f"-{name}]" not in manual.TEXT]
+        page = manual.text()
+        flags = [*ACTIONS, *(flag.name for flag in ALL)]
+        missing = [name for name in flags if f"-{name} " not in page and f"-{name}]" not in page]
         self.assertEqual(missing, [])
-        self.assertEqual([name for name in COMMANDS if f"\n  {name} " not in manual.TEXT], [])
+        self.assertEqual([name for name in WORDS if f"\n  {name} " not in page], [])
 
     def test_width(self) -> None:
         """It fits a terminal of 100 columns."""
-        self.assertLessEqual(max(map(len, manual.TEXT.splitlines())), 100)
+        self.assertLessEqual(max(map(len, manual.text().splitlines())), 100)
+
+
+class DeclarationTests(SynchronousTestCase):
+    """The commands' own declarations."""
+
+    def test_each(self) -> None:
+        """Each is named as its module is, takes only flags that exist, and runs with or without etcd, not both."""
+        known = {flag.name for flag in ALL}
+        for name in (*ACTIONS, *WORDS):
+            command = load(name)
+            self.assertIn(name, (command.name, "stdin"))
+            self.assertEqual(set(command.flags) - known, set(), name)
+            self.assertTrue((command.run is None) != (command.offline is None), name)
+            self.assertIn(command.spelled, " ".join(form for form, _ in command.usage))
+
+    def test_every_module(self) -> None:
+        """No module of the commands is left out of the list of commands."""
+        modules = {module.name for module in iter_modules(commands.__path__)}
+        self.assertEqual(modules, {*ACTIONS.values(), *WORDS})

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
+from daprdockr.cli.commands.wait import Waiting
 from daprdockr.cli.outcome import TimedOut
 from daprdockr.cli.request import Request
-from daprdockr.cli.wait import Waiting
 from daprdockr.model.definition import Definition
 from daprdockr.model.entries import Delete, Prefixes
 from daprdockr.model.errors import EtcdUnavailable, NotFound

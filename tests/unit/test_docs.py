@@ -15,9 +15,10 @@ from docutils import nodes
 from docutils.core import publish_doctree
 from twisted.trial.unittest import SynchronousTestCase
 
-from daprdockr.access import ETCD_PARAMETERS
 from daprdockr.cli import outcome
-from daprdockr.cli.request import ACTIONS, CHANGES, COMMANDS, read_request
+from daprdockr.cli.command import ACTIONS, WORDS
+from daprdockr.cli.flags import ALL
+from daprdockr.cli.parse import read_request
 from daprdockr.model.container import CONFIG_FIELDS, HOST_FIELDS
 from daprdockr.model.definition import Definition
 from daprdockr.model.errors import BadInput
@@ -145,22 +146,11 @@ class ReadmeTests(SynchronousTestCase):
     def test_flags_and_commands(self) -> None:
         """Its table has the flags and commands of the command line and no others."""
         table = next(section(README, "The command line").findall(nodes.tbody))
-        flags = {
-            *ACTIONS,
-            *CHANGES,
-            *(row.name for row in ETCD_PARAMETERS),
-            "svc",
-            "prefix",
-            "o",
-            "timeout",
-            "wait",
-            "v",
-            "help",
-        }
+        flags = {*ACTIONS, *(flag.name for flag in ALL)}
         told = {text[1:] for text in literals(table) if re.match(r"-[a-z]", text)}
         self.assertEqual(flags, told)
         first = [row[0].split()[0] for row in rows(README, "The command line")]
-        self.assertEqual(set(COMMANDS), {word for word in first if not word.startswith("-")})
+        self.assertEqual(set(WORDS), {word for word in first if not word.startswith("-")})
 
     def test_exit_statuses(self) -> None:
         """Its table has every exit status."""

@@ -1,4 +1,4 @@
-"""``drain`` and ``uncordon``: the operator's wish that a node hands over all it has, and its end."""
+"""``drain``: the operator's wish that a node hands over all it has."""
 
 from __future__ import annotations
 
@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING
 
 from attrs import define, field
 
+from daprdockr.cli.command import Command
 from daprdockr.cli.console import Console
 from daprdockr.cli.follow import Following
-from daprdockr.cli.outcome import TimedOut
+from daprdockr.cli.outcome import TimedOut, not_done
+from daprdockr.cli.picture import picture
 from daprdockr.cli.request import Request
-from daprdockr.cli.show import picture
-from daprdockr.cli.wait import not_done
 from daprdockr.model.cluster import Cluster
-from daprdockr.model.entries import Delete
 from daprdockr.model.errors import DaprdockrError, NotFound
 from daprdockr.model.names import InstanceName
 from daprdockr.model.records import asking_to_drain
@@ -41,18 +40,6 @@ def drain(request: Request, store: Store, console: Console) -> None:
     draining.announce()
     if request.wait:
         draining.finish()
-
-
-def uncordon(request: Request, store: Store, console: Console) -> None:
-    """:raises NotFound: the node is not cordoned."""
-    key = request.keys.cordon(request.node)
-    if store.get(key) is None:
-        raise NotFound(f"node {request.node} is not cordoned: daprdockrcmd nodes says which are")
-    store.commit([], [Delete(key)])
-    if request.json:
-        console.print_json({"Node": request.node, "Cordoned": False})
-    else:
-        console.say(f"{request.node} takes instances again")
 
 
 def leave_or_stay(cluster: Cluster, node: str) -> dict[InstanceName, str]:
@@ -116,3 +103,12 @@ class Draining(Following):
         successor = self.cluster.successors(instance.service).get(instance.number)
         node = self.request.node
         return f"on {node}, {successor.node} prepares to take it over" if successor else f"on {node}"
+
+
+COMMAND = Command(
+    name="drain",
+    usage=(("drain NODE", "move the node's instances to others, one of each service at a time"),),
+    run=drain,
+    flags=("wait", "timeout", "o"),
+    word="NODE",
+)

@@ -9,17 +9,16 @@ from typing import TYPE_CHECKING
 from attrs import define
 
 from daprdockr.cli import views
+from daprdockr.cli.command import Command
 from daprdockr.cli.console import Console
 from daprdockr.cli.follow import Following
-from daprdockr.cli.outcome import TimedOut
+from daprdockr.cli.outcome import TimedOut, not_done
+from daprdockr.cli.picture import check_exists
 from daprdockr.cli.request import Request
-from daprdockr.cli.show import check_exists
 from daprdockr.model.names import InstanceName, ServiceName
 
 if TYPE_CHECKING:  # Why: it imports Twisted, which the command line has no other need of.
     from daprdockr.model.seams import Store
-
-_SHOWN = 3
 
 
 def wait(request: Request, store: Store, console: Console) -> None:
@@ -52,8 +51,10 @@ class Waiting(Following):
             raise TimedOut(not_done(self.request.timeout, self.unmet))
 
 
-def not_done(timeout: float, lacking: Sequence[tuple[InstanceName, str]]) -> str:
-    """What instances still are when the time is over, no more of them than fit a line."""
-    shown = [f"{instance} is {lack}" for instance, lack in lacking[:_SHOWN]]
-    more = [f"and {len(lacking) - _SHOWN} more"] if len(lacking) > _SHOWN else []
-    return f"not done after {timeout:g} s: {', '.join(shown + more)}"
+COMMAND = Command(
+    name="wait",
+    usage=(("wait [SERVICE]", "wait until all wanted instances run, healthy and up to date"),),
+    run=wait,
+    flags=("timeout",),
+    word="SERVICE",
+)

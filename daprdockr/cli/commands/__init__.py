@@ -1,0 +1,1 @@
+"""The commands of ``daprdockrcmd``, a module and a declaration each."""

@@ -1,0 +1,35 @@
+"""``events``: what the agents reported lately."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from daprdockr.cli import views
+from daprdockr.cli.command import Command
+from daprdockr.cli.console import Console
+from daprdockr.cli.picture import show
+from daprdockr.cli.request import Request
+from daprdockr.model.errors import BadInput
+from daprdockr.model.events import Event
+
+if TYPE_CHECKING:  # Why: it imports Twisted, which the command line has no other need of.
+    from daprdockr.model.seams import Store
+
+
+def events(request: Request, store: Store, console: Console) -> None:
+    """What can not be read as an event is left out: events are for people, and nothing depends on them."""
+    told = []
+    for entry in store.list(request.keys.events).entries:
+        try:
+            told.append(Event.decode(entry.value))
+        except BadInput:
+            continue
+    show(request, console, views.events(told))
+
+
+COMMAND = Command(
+    name="events",
+    usage=(("events", "what the agents reported lately"),),
+    run=events,
+    flags=("o",),
+)

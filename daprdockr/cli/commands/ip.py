@@ -1,0 +1,21 @@
+"""``-ip``: the address that ``--host`` of an agent here would default to."""
+
+from __future__ import annotations
+
+from daprdockr.address import default_address
+from daprdockr.cli.command import Command
+from daprdockr.cli.console import Console
+from daprdockr.cli.request import Request
+from daprdockr.parameter import host_addresses
+
+
+def ip(request: Request, console: Console) -> None:
+    """:raises BadInput: HOST_IP is no address."""
+    console.say(",".join(host_addresses(request.host)) if request.host else default_address())
+
+
+COMMAND = Command(
+    name="ip",
+    usage=(("-ip", "print what --host of an agent here defaults to"),),
+    offline=ip,
+)

@@ -1,0 +1,26 @@
+"""``nodes``: the nodes of the cluster."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from daprdockr.cli import views
+from daprdockr.cli.command import Command
+from daprdockr.cli.console import Console
+from daprdockr.cli.picture import picture, show
+from daprdockr.cli.request import Request
+
+if TYPE_CHECKING:  # Why: it imports Twisted, which the command line has no other need of.
+    from daprdockr.model.seams import Store
+
+
+def nodes(request: Request, store: Store, console: Console) -> None:
+    show(request, console, views.nodes(picture(request, store)))
+
+
+COMMAND = Command(
+    name="nodes",
+    usage=(("nodes", "nodes: addresses, labels, load"),),
+    run=nodes,
+    flags=("o",),
+)

@@ -1,0 +1,102 @@
+"""``-set`` and ``-stdin``: make or change a definition."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from daprdockr.cli.command import Command
+from daprdockr.cli.console import Console
+from daprdockr.cli.flags import CHANGES, names
+from daprdockr.cli.request import Request
+from daprdockr.cli.stored import change, parse
+from daprdockr.model.definition import Definition
+from daprdockr.model.entries import Entry, Operation, Put
+from daprdockr.model.errors import BadInput
+from daprdockr.model.names import ServiceName
+
+if TYPE_CHECKING:  # Why: it imports Twisted, which the command line has no other need of.
+    from daprdockr.model.seams import Store
+
+
+def set_definition(request: Request, store: Store, console: Console) -> None:
+    """Merge flags over the stored definition, or over the one on stdin, store the result and print it."""
+    given = Definition.parse(console.read_document()) if request.stdin else None
+    service = given.name if given else request.service
+    assert service is not None
+    if request.service not in (None, service):
+        raise BadInput(f"stdin defines {service}, but -svc says {request.service}: make them agree")
+    key = request.keys.service(service)
+    wanted = given
+
+    def decide(entry: Entry | None) -> Operation | None:
+        nonlocal wanted
+        stored = None if entry is None or given else parse(entry, service)
+        wanted = merge(service, given or stored, request.changes)
+        value = _encode(wanted)
+        return None if entry is not None and entry.value == value else Put(key, value)
+
+    change(store, key, decide)
+    assert wanted is not None
+    console.print_json(wanted.write())
+
+
+def merge(service: ServiceName, base: Definition | None, changes: Mapping[str, str]) -> Definition:
+    """The definition with the flags' values in it. :raises BadInput: if what results is not usable."""
+    written: dict[str, Any] = base.write() if base else {"Name": service.service, "Group": service.group}
+    container = dict(written.get("Container", {}))
+    http = dict(written.get("Http", {}))
+    for flag, part, member in (("image", container, "Image"), ("http-host", http, "HostName")):
+        if flag in changes:
+            part[member] = changes[flag]
+    if "http-port" in changes:
+        http["ContainerPort"] = changes["http-port"]
+    if "instances" in changes:
+        written["Instances"] = _number(changes["instances"])
+    if "cmd" in changes:
+        container["Cmd"] = _split_command(changes["cmd"])
+        if not container["Cmd"]:
+            del container["Cmd"]
+    return Definition.read(written | {"Container": container} | ({"Http": http} if http else {}))
+
+
+def _number(text: str) -> int | str:
+    """The number if it is one; else the text, which the definition then refuses with its range."""
+    return int(text) if re.fullmatch(r"-?[0-9]{1,9}", text, re.ASCII) else text
+
+
+def _split_command(text: str) -> list[str]:
+    try:
+        return shlex.split(text)
+    except ValueError as error:
+        raise BadInput(f"-cmd can not be split into words ({str(error).lower()}): mind its quotes") from None
+
+
+def _encode(definition: Definition) -> bytes:
+    try:
+        return definition.encode()
+    except UnicodeEncodeError:
+        raise BadInput("the definition holds half a character: write all of it in UTF-8") from None
+
+
+def _check(request: Request) -> None:
+    if request.stdin:
+        return
+    if request.service is None:
+        raise BadInput("-set needs -svc <service>.<group>")
+    if not request.changes:
+        raise BadInput(f"-set needs something to set: {', '.join('-' + name for name in names(CHANGES))} or -stdin")
+
+
+COMMAND = Command(
+    name="set",
+    usage=(
+        ("-set -svc SERVICE FLAGS...", "change a definition, or make one"),
+        ("-stdin [-svc SERVICE] [FLAGS]", "store the definition read from stdin"),
+    ),
+    run=set_definition,
+    flags=("svc", "stdin", *names(CHANGES)),
+    check=_check,
+)

@@ -1,0 +1,36 @@
+"""``status``: the services of the cluster, and what is not usable."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from daprdockr.cli import views
+from daprdockr.cli.command import Command
+from daprdockr.cli.console import Console
+from daprdockr.cli.picture import picture
+from daprdockr.cli.request import Request
+
+if TYPE_CHECKING:  # Why: it imports Twisted, which the command line has no other need of.
+    from daprdockr.model.seams import Store
+
+
+def status(request: Request, store: Store, console: Console) -> None:
+    """Services, the number of nodes, and definitions or records that can not be read."""
+    cluster = picture(request, store)
+    table = views.services(cluster)
+    broken = [{"Key": item.key, "Reason": item.reason} for _, item in sorted(cluster.broken.items())]
+    if request.json:
+        console.print_json({"Nodes": len(cluster.nodes), "Services": list(table.rows), "Broken": broken})
+        return
+    console.say(f"nodes: {len(cluster.nodes)}")
+    console.print_table(table.header, table.cells)
+    for item in broken:
+        console.say(f"not usable: {item['Key']}: {item['Reason']}")
+
+
+COMMAND = Command(
+    name="status",
+    usage=(("status", "services: wanted, running and healthy instances"),),
+    run=status,
+    flags=("o",),
+)

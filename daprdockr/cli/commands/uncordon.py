@@ -1,0 +1,35 @@
+"""``uncordon``: the end of a drain."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from daprdockr.cli.command import Command
+from daprdockr.cli.console import Console
+from daprdockr.cli.request import Request
+from daprdockr.model.entries import Delete
+from daprdockr.model.errors import NotFound
+
+if TYPE_CHECKING:  # Why: it imports Twisted, which the command line has no other need of.
+    from daprdockr.model.seams import Store
+
+
+def uncordon(request: Request, store: Store, console: Console) -> None:
+    """:raises NotFound: the node is not cordoned."""
+    key = request.keys.cordon(request.node)
+    if store.get(key) is None:
+        raise NotFound(f"node {request.node} is not cordoned: daprdockrcmd nodes says which are")
+    store.commit([], [Delete(key)])
+    if request.json:
+        console.print_json({"Node": request.node, "Cordoned": False})
+    else:
+        console.say(f"{request.node} takes instances again")
+
+
+COMMAND = Command(
+    name="uncordon",
+    usage=(("uncordon NODE", "let the node take instances again"),),
+    run=uncordon,
+    flags=("o",),
+    word="NODE",
+)

@@ -1,0 +1,68 @@
+"""The flags of the command line: each once, whichever commands take it."""
+
+from __future__ import annotations
+
+from attrs import frozen
+
+from daprdockr.access import ETCD_PARAMETERS
+from daprdockr.model.keys import Keys
+from daprdockr.parameter import Parameter
+
+
+@frozen
+class Flag:
+    """
+    One flag, without its dash.
+
+    :ivar value: what its value is called; "" for a flag that takes none.
+    :ivar about: one line for the help, in which ``{commands}`` becomes the names of those that take it.
+    """
+
+    name: str
+    value: str
+    about: str
+
+    @property
+    def usage(self) -> str:
+        return f"-{self.name} {self.value}".rstrip()
+
+
+def _about(row: Parameter) -> str:
+    notes = [f"env {row.variable}"] if row.variable else []
+    notes += [f"default {row.default}"] if row.default else []
+    return row.help.replace("--", "-") + (f" ({'; '.join(notes)})" if notes else "")
+
+
+CHANGES = (
+    Flag("image", "IMAGE", "image to run"),
+    Flag("instances", "N", "how many instances"),
+    Flag("cmd", "WORDS", "command, split as a shell does; '' for the image's own"),
+    Flag("http-host", "NAMES", "HTTP host names by comma that lead to the service"),
+    Flag("http-port", "PORT", "container port that they lead to"),
+)
+"""Those that change a definition."""
+
+EVERYWHERE = (
+    Flag("v", "", "on an error print the traceback too"),
+    Flag("help", "", "print this and exit"),
+)
+
+OF_COMMANDS = (
+    Flag("o", "table|json", "how {commands} print"),
+    Flag("wait", "", "let drain report its progress and end when nothing is left that can leave"),
+    Flag("timeout", "SECONDS", "how long wait and drain -wait wait (default 60)"),
+)
+
+REACH = (
+    *(Flag(row.name, row.value, _about(row)) for row in ETCD_PARAMETERS),
+    Flag("prefix", "KEY", f"root of the keys (default {Keys().prefix})"),
+)
+"""Those that say how etcd is reached, and where in it everything lies."""
+
+SERVICE = Flag("svc", "SERVICE", "the service, <service>.<group>")
+STDIN = Flag("stdin", "", "read a definition from stdin")
+ALL = (SERVICE, STDIN, *CHANGES, *EVERYWHERE, *OF_COMMANDS, *REACH)
+
+
+def names(flags: tuple[Flag, ...]) -> tuple[str, ...]:
+    return tuple(flag.name for flag in flags)

@@ -1,0 +1,103 @@
+"""From the words of a command line and the environment to a request. Touches nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from daprdockr import goflags
+from daprdockr.access import ETCD_PARAMETERS, read_access
+from daprdockr.cli.command import ACTIONS, WORDS, Command, load
+from daprdockr.cli.flags import ALL, CHANGES, REACH, names
+from daprdockr.cli.request import Request
+from daprdockr.model.errors import BadInput
+from daprdockr.model.keys import Keys
+from daprdockr.model.names import ServiceName, check_label, shorten
+from daprdockr.parameter import whole_number
+
+_BOOLEAN = (*ACTIONS, "h", *(flag.name for flag in ALL if not flag.value))
+_VALUED = tuple(flag.name for flag in ALL if flag.value)
+
+
+def read_request(words: Sequence[str], environment: Mapping[str, str]) -> Request:
+    """:raises BadInput: one line that says what is wrong with the command line."""
+    split = goflags.split(words, valued=_VALUED, boolean=_BOOLEAN)
+    switches = {name for name, value in dict(split.flags).items() if value is True}
+    values = {name: value for name, value in split.flags if isinstance(value, str)}
+    if switches & {"h", "help"}:
+        return Request("help")
+    command = load(_name(switches, split.others))
+    _check_flags(command, (*sorted(switches - {"v"}), *values))
+    request = Request(
+        command=command.name,
+        access=read_access(_reach(values, environment)) if command.run else None,
+        keys=Keys(values.get("prefix", Keys().prefix)),
+        service=_service(command, values, split.others[1:]),
+        node=_node(command, split.others[1:]) if command.word == "NODE" else "",
+        changes={name: values[name] for name in names(CHANGES) if name in values},
+        stdin="stdin" in switches,
+        json=_is_json(values.get("o", "table")),
+        wait="wait" in switches,
+        timeout=_timeout(values.get("timeout", "60")),
+        verbose="v" in switches,
+        host=environment.get("HOST_IP", ""),
+    )
+    command.check(request)
+    return request
+
+
+def _name(switches: set[str], others: Sequence[str]) -> str:
+    actions = [name for name in ACTIONS if name in switches]
+    if others:
+        if others[0] not in WORDS:
+            raise BadInput(f"{shorten(others[0])} is not a known command: known are {', '.join(WORDS)}, and flags")
+        actions.append(others[0])
+    if actions == ["set", "stdin"]:
+        return "set"
+    if len(actions) > 1:
+        first, second = (name if name in WORDS else f"-{name}" for name in actions[:2])
+        raise BadInput(f"{first} and {second} cannot be given together: choose one")
+    return actions[0] if actions else "get"
+
+
+def _check_flags(command: Command, given: Sequence[str]) -> None:
+    taken = {command.name, *command.flags, *names(REACH)}
+    for name in given:
+        if name not in taken:
+            raise BadInput(f"-{name} has no use with {command.spelled}: leave it out")
+    if "timeout" in given and "wait" in command.flags and "wait" not in given:
+        raise BadInput(f"-timeout has no use with {command.spelled} unless it waits: add -wait")
+
+
+def _reach(values: Mapping[str, str], environment: Mapping[str, str]) -> dict[str, str]:
+    given = {row.name: values.get(row.name) or environment.get(row.variable) or row.default for row in ETCD_PARAMETERS}
+    return {name: text for name, text in given.items() if text is not None}
+
+
+def _service(command: Command, values: Mapping[str, str], words: Sequence[str]) -> ServiceName | None:
+    if command.word == "NODE":
+        return None
+    if len(words) > (command.word == "SERVICE"):
+        raise BadInput(f"{shorten(words[-1])} has no use with {command.spelled}: leave it out")
+    name = values.get("svc", words[0] if words else None)
+    return None if name is None else ServiceName.parse(name)
+
+
+def _node(command: Command, words: Sequence[str]) -> str:
+    if not words:
+        raise BadInput(f"{command.name} needs the name of a node: daprdockrcmd nodes lists them")
+    if len(words) > 1:
+        raise BadInput(f"{shorten(words[1])} has no use with {command.name}: leave it out")
+    return check_label(words[0], "node")
+
+
+def _is_json(text: str) -> bool:
+    if text not in ("table", "json"):
+        raise BadInput(f"-o: {shorten(text)} is not usable, write table or json")
+    return text == "json"
+
+
+def _timeout(text: str) -> float:
+    try:
+        return whole_number(0, 86400)(text)
+    except BadInput as error:
+        raise BadInput(f"-timeout: {error}") from None

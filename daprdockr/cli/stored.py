@@ -1,0 +1,52 @@
+"""
+A stored definition read and changed.
+
+Note [Reading back]
+    A write is guarded by the revision that was read, so two people never overwrite each other unseen: whoever loses
+    reads again and merges anew. When the answer to a write is lost, nobody knows whether it happened; reading
+    again tells, because a definition that stands already is not written twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from daprdockr.model.definition import Definition
+from daprdockr.model.entries import Delete, Entry, Operation, Unchanged
+from daprdockr.model.errors import BadInput, DaprdockrError, EtcdUnavailable
+from daprdockr.model.names import ServiceName
+
+if TYPE_CHECKING:  # Why: it imports Twisted, which the command line has no other need of.
+    from daprdockr.model.seams import Store
+
+ATTEMPTS = 8
+
+
+def parse(entry: Entry, service: ServiceName) -> Definition:
+    try:
+        definition = Definition.parse(entry.value)
+    except BadInput as error:
+        raise BadInput(f"the stored definition of {service} is not usable ({error}): use -stdin or -del") from None
+    if definition.name != service:
+        raise BadInput(f"the stored definition of {service} calls itself {definition.name}: use -stdin or -del")
+    return definition
+
+
+def change(store: Store, key: str, decide: Callable[[Entry | None], Operation | None]) -> None:
+    """Carry out what ``decide`` makes of the key's entry; None is nothing to do. See Note [Reading back]."""
+    operation: Operation | None = None
+    lost: EtcdUnavailable | None = None
+    for _ in range(ATTEMPTS):
+        entry = store.get(key)
+        if entry is None and isinstance(operation, Delete):
+            return
+        operation = decide(entry)
+        if operation is None:
+            return
+        try:
+            if store.commit([Unchanged(key, entry.mod_revision if entry else 0)], [operation]).succeeded:
+                return
+        except EtcdUnavailable as error:
+            lost = error
+    raise lost or DaprdockrError(f"others keep changing {key}, {ATTEMPTS} attempts were in vain: try again")
