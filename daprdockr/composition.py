@@ -134,7 +134,9 @@ class Composition(Edges):
             run=self.beat_threads,
             store=self.beat_store,
             key=self.keys.node(settings.node),
-            record=Presence(settings.host, settings.label, settings.allow, self.cluster, lambda: self.host),
+            record=Presence(
+                settings.host, settings.label, settings.allow, self.cluster, lambda: self.host, self.reactor.seconds
+            ),
             is_listed=self._is_listed,
         )
 

@@ -36,11 +36,12 @@ from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
 from daprdockr.agent.hints import Hints
-from daprdockr.model.errors import EngineError
+from daprdockr.agent.starts import Starts
+from daprdockr.model.errors import EngineError, EngineFailed, EngineSilent
 from daprdockr.model.host import ContainerState, Image, Inventory
 from daprdockr.model.names import InstanceName, ServiceName
 from daprdockr.model.seams import Engine, Run
-from daprdockr.planning.attempts import BRIEF, NONE, Attempts
+from daprdockr.planning.attempts import BRIEF, LASTING, NONE, Attempts
 
 LIST_INTERVAL = 30.0
 """Seconds between two full lists. Events come sooner; this finds what they missed."""
@@ -104,6 +105,7 @@ class Host(Service):
         self.attempts: dict[InstanceName, Attempts] = {}
         self.images: dict[str, Image] = {}
         self.pulls: dict[str, Attempts] = {}
+        self.starts = Starts()
         self.inventory = Inventory()
         self.asked = False
         self.listed = False
@@ -224,6 +226,8 @@ class Host(Service):
         self._looked = {c: look for c, look in self._looked.items() if look > before or c in self._containers}
         long_ago = self._reactor.seconds() - ATTEMPTS_KEPT
         self.attempts = {i: attempts for i, attempts in self.attempts.items() if attempts.retry_at > long_ago}
+        self.pulls = {image: attempts for image, attempts in self.pulls.items() if attempts.retry_at > long_ago}
+        self.starts.forget(long_ago)
         if changed:
             self._on_answer()
 
@@ -242,6 +246,7 @@ class Host(Service):
             self._died(state)
         if old is not None and state.running and not old.running:
             self._stopping.discard(state.id)
+            self.starts.succeeded()
         self._containers[state.id] = state
         self._index(state.instance)
 
@@ -260,13 +265,20 @@ class Host(Service):
             self._index(state.instance)
         self._stopping.discard(container)
 
-    def failed(self, instance: InstanceName, reason: str, of: str = "") -> bool:
+    def failed(self, instance: InstanceName, error: EngineError, reason: str, of: str = "") -> bool:
         """
         A container of the instance could not be created or started; ``of`` is the digest of its definition, or "" if it
         is not known. Whether the reason is another one than last time.
+
+        An answer that did not come in time counts as several failures: nobody waits for three of them.
         """
         before = self.attempts.get(instance, NONE)
         self._count(instance, reason, of)
+        if isinstance(error, EngineSilent):
+            counted = self.attempts[instance]
+            self.attempts[instance] = evolve(counted, count=max(counted.count, LASTING))
+        if isinstance(error, EngineFailed | EngineSilent):
+            self.starts.failed(instance.service, reason, self._reactor.seconds())
         return self.attempts[instance].reason != before.reason
 
     def forget_attempts(self, service: ServiceName) -> None:

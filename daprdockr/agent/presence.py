@@ -15,13 +15,14 @@ from daprdockr.agent.host import Host
 from daprdockr.model.cluster import Cluster
 from daprdockr.model.records import NodeRecord
 from daprdockr.planning.candidates import MOST_IMAGES, mark
+from daprdockr.planning.failing import MOST_FAILS, does_not_come_up
 
 
 @frozen
 class Presence:
     """
     :param addresses: what this node publishes. :param labels: what placement may ask for.
-    :param allow: the privileges that definitions may use here.
+    :param allow: the privileges that definitions may use here. :param clock: monotonic seconds.
     """
 
     addresses: tuple[str, ...]
@@ -29,6 +30,7 @@ class Presence:
     allow: frozenset[str]
     cluster: Cluster
     host: Callable[[], Host]
+    clock: Callable[[], float]
 
     def __call__(self, steady: bool) -> NodeRecord:
         """:param steady: whether enough beats were good. A node is not ready while its Engine does not answer."""
@@ -42,7 +44,20 @@ class Presence:
             cpus=host.inventory.cpus,
             images=self._images(host.inventory.images),
             allow=tuple(sorted(self.allow)),
+            fails=self._fails(host),
+            trouble=host.starts.trouble,
         )
+
+    def _fails(self, host: Host) -> tuple[str, ...]:
+        """The services that do not come up here: Note [Giving up] in ``planning.failing``."""
+        if not (host.attempts or host.pulls):
+            return ()
+        found = (
+            str(name)
+            for name, service in self.cluster.services.items()
+            if does_not_come_up(service.definition, host.attempts, host.pulls, host.of(name), self.clock())
+        )
+        return tuple(sorted(found)[:MOST_FAILS])
 
     def _images(self, there: frozenset[str]) -> tuple[str, ...]:
         """

@@ -17,7 +17,7 @@ Note [Failed steps]
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable
-from typing import Any
+from typing import Any, TypeGuard
 
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, gatherResults
@@ -31,7 +31,7 @@ from daprdockr.agent.host import Host
 from daprdockr.agent.workers import Stopped
 from daprdockr.model.backoff import Backoff
 from daprdockr.model.cluster import Changes
-from daprdockr.model.errors import EngineError, EngineUnavailable, EtcdError
+from daprdockr.model.errors import EngineError, EngineSilent, EngineUnavailable, EtcdError
 from daprdockr.model.names import ServiceName, one_line
 from daprdockr.planning.attempts import DELAYS, NONE, Attempts
 from daprdockr.planning.plan import plan
@@ -178,10 +178,8 @@ class Reconcile(Service):
         """See Note [Failed steps]."""
         now = self._reactor.seconds()
         reason = one_line(str(error) or type(error).__name__, LONGEST_REASON)
-        if isinstance(step, CreateContainer | StartContainer) and _is_fault_of_container(error):
-            of = step.definition.digest if isinstance(step, CreateContainer) else self._host.digest_of(step.container)
-            if self._host.failed(step.instance, reason, of):
-                self._tell(str(step.instance), f"could not {step}: {reason}")
+        if isinstance(step, CreateContainer | StartContainer) and self._says_something_of(error):
+            self._did_not_come_up(step, error, reason)
         elif isinstance(step, PullImage) and isinstance(error, EngineError):
             if self._host.pulls.get(step.reference, NONE).reason != reason:
                 self._tell(step.reference, reason)
@@ -195,6 +193,17 @@ class Reconcile(Service):
         else:
             self.log.failure("could not {step}", step=step)
 
+    def _says_something_of(self, error: Exception) -> TypeGuard[EngineError]:
+        """Of the container or of this host's starts, rather than that the Engine is away."""
+        if isinstance(error, EngineSilent):
+            return not self._host.trouble
+        return isinstance(error, EngineError) and not isinstance(error, EngineUnavailable)
 
-def _is_fault_of_container(error: Exception) -> bool:
-    return isinstance(error, EngineError) and not isinstance(error, EngineUnavailable)
+    def _did_not_come_up(self, step: CreateContainer | StartContainer, error: EngineError, reason: str) -> None:
+        before = self._host.starts.trouble
+        of = step.definition.digest if isinstance(step, CreateContainer) else self._host.digest_of(step.container)
+        if self._host.failed(step.instance, error, reason, of):
+            self._tell(str(step.instance), f"could not {step}: {reason}")
+        if self._host.starts.trouble and not before:
+            node = self._gather.here().node
+            self._tell(node, f"nothing starts on this node, which is taken last from now on: {reason}")

@@ -132,6 +132,8 @@ def nodes(cluster: Cluster) -> Table:
             "Draining": name in cluster.draining,
             "Version": node.record.version,
             "Allow": None if node.record.allow is None else list(node.record.allow),
+            "Fails": list(node.record.fails),
+            "Trouble": node.record.trouble,
         }
         for name, node in sorted(cluster.nodes.items())
     ]
@@ -146,8 +148,21 @@ def nodes(cluster: Cluster) -> Table:
             ("LABELS", lambda row: ",".join(f"{key}={value}" for key, value in sorted(row["Labels"].items()))),
             ("ALLOWS", lambda row: "all" if row["Allow"] is None else ",".join(row["Allow"])),
             ("VERSION", lambda row: row["Version"]),
+            ("REASON", _lacking),
         ),
     )
+
+
+def dark(cluster: Cluster) -> dict[str, str]:
+    """The nodes on which nothing starts, each with the reason."""
+    return {name: node.record.trouble for name, node in sorted(cluster.nodes.items()) if node.record.trouble}
+
+
+def _lacking(row: Row) -> str:
+    """Why a node is taken last, for everything or for some services."""
+    if row["Trouble"]:
+        return f"nothing starts: {row['Trouble']}"
+    return f"{','.join(row['Fails'])} cannot start" if row["Fails"] else ""
 
 
 def services(cluster: Cluster) -> Table:

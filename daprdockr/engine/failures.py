@@ -18,7 +18,9 @@ from urllib3.exceptions import HTTPError, ReadTimeoutError
 from daprdockr.model.errors import (
     ContainerAbsent,
     EngineError,
+    EngineFailed,
     EngineRefused,
+    EngineSilent,
     EngineUnavailable,
     ImageAbsent,
     PortTaken,
@@ -54,19 +56,22 @@ def asking(doing: str) -> Iterator[None]:
 def classed(error: BaseException, doing: str) -> EngineError:
     """The error of ours that says what ``error`` means."""
     if not isinstance(error, APIError):
-        return EngineUnavailable(f"the Docker Engine did not answer when asked to {doing}: {one_line(str(error))}")
+        kind = EngineSilent if isinstance(error, Timeout | ReadTimeoutError) else EngineUnavailable
+        return kind(f"the Docker Engine did not answer when asked to {doing}: {one_line(str(error))}")
     text = one_line(str(error.explanation or error))
     if isinstance(error, ImageNotFound):
         return ImageAbsent(f"{text}: pull or build it on this host")
     # Status 404 also says that a network or the program inside the image is missing.
     if isinstance(error, NotFound) and "no such container" in text.lower():
         return ContainerAbsent(text)
-    if error.response is not None and error.response.status_code == 503:
+    status = error.response.status_code if error.response is not None else 0
+    if status == 503:
         return EngineUnavailable(f"the Docker Engine was not ready to {doing}: {text}")
     taken = _PORT_TAKEN.search(text)
     if taken:
         return PortTaken(f"port {taken[1]} of this host is taken: publish another one ({text})", int(taken[1]))
-    return EngineRefused(f"the Docker Engine refused to {doing}: {text}")
+    refused = EngineFailed if status >= 500 else EngineRefused
+    return refused(f"the Docker Engine refused to {doing}: {text}")
 
 
 def pull_failure(error: BaseException, reference: str) -> EngineError:

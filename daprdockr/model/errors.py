@@ -63,6 +63,17 @@ class PortTaken(EngineRefused):
         self.port = port
 
 
+class EngineSilent(EngineUnavailable):
+    """The Docker Engine took the call and did not answer it in time."""
+
+
+class EngineFailed(EngineRefused):
+    """
+    The Docker Engine answered that it failed: a fault of its host, or of a definition that asks for what is not there.
+    One alone says nothing about the host; several services that fail this way do.
+    """
+
+
 class ContainerAbsent(EngineError):
     """The container is not there (any more)."""
 

@@ -37,7 +37,8 @@ class NodeRecord:
     A node as it presents itself: the addresses it publishes, and what placement looks at. ``ready`` says that it may
     be given instances; ``memory`` (bytes) and ``cpus`` are the host's (0: not known); ``images`` are marks of those
     that are there (``planning.candidates.mark``); ``allow`` are the privileges that definitions may use there (None:
-    all, because an agent that does not say so is older than the option).
+    all, because an agent that does not say so is older than the option); ``fails`` are services that do not come up
+    there, and ``trouble`` says why nothing at all does ("": something does).
     """
 
     addresses: tuple[str, ...] = ()
@@ -48,6 +49,8 @@ class NodeRecord:
     cpus: int = 0
     images: tuple[str, ...] = ()
     allow: tuple[str, ...] | None = None
+    fails: tuple[str, ...] = ()
+    trouble: str = ""
 
     @classmethod
     def decode(cls, data: bytes) -> NodeRecord:
@@ -64,7 +67,13 @@ class NodeRecord:
             "Cpus": self.cpus,
             "Images": self.images,
         }
-        return _encode(members if self.allow is None else {**members, "Allow": self.allow})
+        if self.allow is not None:
+            members["Allow"] = self.allow
+        if self.fails:
+            members["Fails"] = self.fails
+        if self.trouble:
+            members["Trouble"] = self.trouble
+        return _encode(members)
 
 
 @frozen
@@ -152,6 +161,8 @@ _NODE: Mapping[str, reading.Check[Any]] = {
     "Cpus": reading.integer(0, 2**31 - 1),
     "Images": lambda value, path: tuple(_TEXTS(value, path)),
     "Allow": lambda value, path: tuple(_TEXTS(value, path)),
+    "Fails": lambda value, path: tuple(_TEXTS(value, path)),
+    "Trouble": reading.free_text,
 }
 
 _CLAIM: Mapping[str, reading.Check[Any]] = {

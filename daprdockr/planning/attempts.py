@@ -30,6 +30,8 @@ So many deaths in a row, with no steady run between them, may look like a kill f
 that ends itself with the exit status of a signal looks the same, and must not be started again without a pause.
 """
 
+LASTING = 3
+"""After so many failures in a row something is wrong that another try here does not mend."""
 
 _MADE_UP = re.compile(r"[0-9a-f]{7,}")
 """What the Engine makes up anew at each attempt: ids of containers and endpoints, names of interfaces."""
@@ -47,6 +49,10 @@ class Attempts:
     reason: str = ""
     spared: int = 0
     of: str = ""
+
+    @property
+    def lasting(self) -> bool:
+        return self.count >= LASTING
 
     def failed(
         self,

@@ -18,7 +18,9 @@ from attrs import field, frozen
 
 from daprdockr.model.cluster import Cluster
 from daprdockr.model.definition import Definition
+from daprdockr.model.names import ServiceName
 from daprdockr.model.parts import Constraint
+from daprdockr.model.stored import Claim
 
 MOST_IMAGES = 256
 """A node tells of so many images at most: its record must stay small."""
@@ -29,7 +31,8 @@ class Candidate:
     """
     A node that may take instances. ``load`` counts its claims and successions; ``memory`` and ``cpus`` are what these
     leave of the host (infinite: not known); ``images`` are marks of images that are there; ``allow`` are the privileges
-    that definitions may use there (None: all).
+    that definitions may use there (None: all); ``fails`` are services that do not come up there; on one that is
+    ``dark`` nothing does.
     """
 
     name: str
@@ -39,6 +42,8 @@ class Candidate:
     cpus: float = math.inf
     images: frozenset[str] = field(default=frozenset())
     allow: frozenset[str] | None = None
+    fails: frozenset[str] = field(default=frozenset())
+    dark: bool = False
 
 
 def candidates(cluster: Cluster) -> tuple[Candidate, ...]:
@@ -62,6 +67,8 @@ def candidate(cluster: Cluster, name: str) -> Candidate | None:
         cpus=record.cpus - sum(c.cpus * count for c, count in known) if record.cpus else math.inf,
         images=frozenset(record.images),
         allow=None if record.allow is None else frozenset(record.allow),
+        fails=frozenset(record.fails),
+        dark=bool(record.trouble),
     )
 
 
@@ -82,6 +89,12 @@ def able(definition: Definition, candidates: Iterable[Candidate]) -> list[Candid
 def allows(candidate: Candidate, needed: frozenset[str]) -> bool:
     """Whether a node lets definitions use these privileges."""
     return candidate.allow is None or needed <= candidate.allow
+
+
+def failing(service: ServiceName, claims: Iterable[Claim], candidates: Iterable[Candidate]) -> set[str]:
+    """The nodes on which a service does not come up, as its claims and the nodes' records tell."""
+    told = {claim.node for claim in claims if claim.record.fails}
+    return told.union(c.name for c in candidates if c.dark or str(service) in c.fails)
 
 
 def why_nowhere(definition: Definition, candidates: Iterable[Candidate]) -> str:

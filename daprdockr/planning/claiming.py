@@ -18,10 +18,10 @@ from daprdockr.model.definition import Definition
 from daprdockr.model.host import ContainerState, Status
 from daprdockr.model.names import InstanceName
 from daprdockr.model.records import ClaimRecord
-from daprdockr.model.stored import Claim
 from daprdockr.planning.candidates import Candidate, able
+from daprdockr.planning.failing import failing_now
 from daprdockr.planning.leaving import takers
-from daprdockr.planning.placement import failing, rank, vacancies
+from daprdockr.planning.placement import rank, vacancies
 from daprdockr.planning.running import Wait
 from daprdockr.planning.situation import Situation
 from daprdockr.planning.steps import Step, TakeClaim, TakeSuccession
@@ -51,9 +51,8 @@ def _due(situation: Situation, definition: Definition, now: float) -> dict[int, 
     held = Counter(claim.node for claim in situation.claims.values())
     room = max(0, 1 - held[node]) if definition.placement.one_per_node else len(wanted)
     held[node] += len(titles)
-    ranking = rank(
-        set(wanted).difference(titles), definition, held, situation.offered, failing(situation.claims.values())
-    )
+    bad = failing_now(situation, now)
+    ranking = rank(set(wanted).difference(titles), definition, held, situation.offered, bad)
     places = sorted((place, number) for number in ranking.first if (place := ranking.place(number, node)) is not None)
     due = {number: since.get(number, now) for number in titles}
     due |= {n: max(since.get(n, now) + place * PATIENCE, situation.adopt_until) for place, n in places}
@@ -86,19 +85,26 @@ def vacant(situation: Situation, now: float) -> Iterator[Step | Wait]:
     if situation.service is None or not situation.here.may_claim or situation.service.definition.at_most_one:
         return
     definition, node = situation.service.definition, situation.here.node
+    record = ClaimRecord(node=node, addresses=situation.here.addresses)
     held = Counter(c.node for c in (*situation.claims.values(), *situation.successors.values()))
-    for claim in _leavers(situation, definition):
-        others = takers(claim.node, situation.candidates)
-        number = claim.instance.number
-        place = rank([number], definition, held, others, failing(situation.claims.values())).place(number, node)
-        if place is not None:
-            due = situation.free_since.get(number, now) + place * PATIENCE
-            take = TakeSuccession(claim.instance, ClaimRecord(node=node, addresses=situation.here.addresses))
-            yield take if due <= now else Wait(due)
+    bad = failing_now(situation, now)
+    for (owner, healthy), numbers in _leavers(situation, definition).items():
+        ranking = rank(numbers, definition, held, takers(owner, situation.candidates, healthy, bad), bad)
+        for number in numbers:
+            place = ranking.place(number, node)
+            if place is not None:
+                due = situation.free_since.get(number, now) + place * PATIENCE
+                take = TakeSuccession(InstanceName(situation.name, number), record)
+                yield take if due <= now else Wait(due)
 
 
-def _leavers(situation: Situation, definition: Definition) -> Iterator[Claim]:
-    """The claims whose owners want another to take over, and nobody has begun to."""
+def _leavers(situation: Situation, definition: Definition) -> dict[tuple[str, bool], list[int]]:
+    """
+    The instances whose owners want another to take over, and nobody has begun to, by owner and by whether they are
+    healthy: several that one owner gives up are ranked together, or all of them would go to the same node.
+    """
+    found: dict[tuple[str, bool], list[int]] = {}
     for number, claim in sorted(situation.claims.items()):
         if claim.record.leaving and number not in situation.successors and number <= definition.instances:
-            yield claim
+            found.setdefault((claim.node, claim.record.healthy), []).append(number)
+    return found

@@ -12,14 +12,14 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 
 from attrs import evolve
 
 from daprdockr.model.definition import Definition
 from daprdockr.model.names import InstanceName, ServiceName
 from daprdockr.model.stored import Claim, Service
-from daprdockr.planning.candidates import Candidate, able, room
+from daprdockr.planning.candidates import Candidate, able, failing, room
 
 REBALANCE_AFTER = 5.0
 """Seconds that an imbalance must last: while a service is being placed, claim by claim, there is one for a moment."""
@@ -75,14 +75,19 @@ def leaving(
     return frozenset(sorted(well, key=lambda i: (i.number not in successors.get(i.service, {}), i))[:1])
 
 
-def takers(owner: str, candidates: Sequence[Candidate]) -> list[Candidate]:
+def takers(
+    owner: str, candidates: Sequence[Candidate], healthy: bool = True, failing: Container[str] = ()
+) -> list[Candidate]:
     """
     Who may take an instance over from ``owner``: all others when it is no candidate itself, for then it is drained;
-    else only those that have less than the owner even after the move. So each move evens things out, and they end.
+    else none that is ``failing``, and of a ``healthy`` one, which leaves to even out the load, only those that have
+    less than the owner even after the move. So each move evens things out, and they end.
     """
-    loads = {candidate.name: candidate.load for candidate in candidates}
-    most = loads.get(owner, math.inf) - 2
-    return [candidate for candidate in candidates if candidate.name != owner and candidate.load <= most]
+    others = [candidate for candidate in candidates if candidate.name != owner]
+    if len(others) == len(candidates):
+        return others
+    most = next(c.load for c in candidates if c.name == owner) - 2 if healthy else math.inf
+    return [candidate for candidate in others if candidate.load <= most and candidate.name not in failing]
 
 
 def _movable(
@@ -100,7 +105,8 @@ def _movable(
         if definition.at_most_one and not (draining and _others_are_well(node, definition, claims[name])):
             continue
         held = Counter(claim.node for claim in claims[name].values())
-        if own and not why_not(definition, held, node, fit):
+        bad = () if draining else failing(name, claims[name].values(), fit)
+        if own and not why_not(definition, held, node, [c for c in fit if c.name not in bad]):
             yield InstanceName(name, min(own, key=lambda number: (number not in successors.get(name, {}), number)))
 
 

@@ -25,7 +25,6 @@ from collections.abc import Collection, Container, Iterable, Iterator, Mapping, 
 from attrs import field, frozen
 
 from daprdockr.model.definition import Definition
-from daprdockr.model.stored import Claim
 from daprdockr.planning.candidates import Candidate, able, mark, room
 
 
@@ -83,11 +82,6 @@ def rank(
 def vacancies(definition: Definition, claims: Container[int]) -> list[int]:
     """The numbers of a service's wanted instances that are not among ``claims``."""
     return [number for number in range(1, definition.instances + 1) if number not in claims]
-
-
-def failing(claims: Iterable[Claim]) -> set[str]:
-    """The nodes on which an instance of a service does not start, as its claims tell."""
-    return {claim.node for claim in claims if claim.record.fails}
 
 
 def _turns(wanted: Sequence[int], left: Mapping[str, int]) -> Iterator[str]:

@@ -35,6 +35,7 @@ from daprdockr.model.host import ContainerState
 from daprdockr.model.names import InstanceName
 from daprdockr.model.stored import Claim
 from daprdockr.planning.claiming import free, vacant
+from daprdockr.planning.failing import drops_out, gives_up
 from daprdockr.planning.running import Wait, keep_running, remove
 from daprdockr.planning.situation import Here, Situation
 from daprdockr.planning.steps import DropSuccession, ReadClaim, ReleaseClaim, Step, Succeed, WriteClaim
@@ -87,7 +88,8 @@ def _instance(situation: Situation, instance: InstanceName, now: float) -> Itera
     wanted = service is not None and instance.number <= service.definition.instances
     leaves = claim is not None and claim.node != node and claim.record.leaving
     moves = wanted and leaves and service is not None and not service.definition.at_most_one
-    if successor is not None and succeeding and not moves:
+    dropped = claim is not None and succeeding and moves and drops_out(situation, claim, now)
+    if successor is not None and succeeding and (dropped or not moves):
         yield from _drop(situation, successor)
     if service is None or not wanted:
         yield from _unwanted(situation, instance, claim)
@@ -95,7 +97,7 @@ def _instance(situation: Situation, instance: InstanceName, now: float) -> Itera
         return
     elif claim.node == node:
         yield from _own(situation, claim, service.definition, now)
-    elif successor is not None and succeeding and moves:
+    elif successor is not None and succeeding and moves and not dropped:
         yield from _succeed(situation, claim, successor, service.definition, now)
     else:
         yield from _surplus(situation, claim, service.definition, now)
@@ -162,7 +164,8 @@ def _own(situation: Situation, claim: Claim, definition: Definition, now: float)
     if definition.at_most_one and instance.number in situation.unanswered:
         confirmed = False
     leaves_at = situation.leaving.get(instance.number)
-    leaves = confirmed and leaves_at is not None and leaves_at <= now
+    drained = leaves_at is not None and leaves_at <= now
+    leaves = confirmed and (drained or (definition.at_most_one and gives_up(situation, claim, now)))
     if leaves and definition.at_most_one and not situation.of(instance):
         yield ReleaseClaim(instance, claim.fence)
         return
@@ -173,6 +176,7 @@ def _own(situation: Situation, claim: Claim, definition: Definition, now: float)
         if leaves_at is not None and not leaves:
             yield Wait(leaves_at)
     if leaves and definition.at_most_one:
-        yield from (remove(container, f"{here.node} is drained") for container in situation.of(instance))
+        reason = f"{here.node} is drained" if drained else f"{instance} does not come up on {here.node}"
+        yield from (remove(container, reason) for container in situation.of(instance))
     else:
         yield from keep_running(situation, claim, definition, confirmed, now)

@@ -11,14 +11,18 @@ from daprdockr.model.host import ContainerState, Status
 from daprdockr.model.names import InstanceName
 from daprdockr.model.records import ClaimRecord, State
 from daprdockr.planning.attempts import NONE, SETTLED
+from daprdockr.planning.failing import gives_up
 from daprdockr.planning.situation import Situation
 
 
 def tell(situation: Situation, instance: InstanceName, definition: Definition, now: float) -> ClaimRecord:
     """The record of an instance of ours. It changes only when a person or another node should know."""
     record = _tell_state(situation, instance, definition, now)
-    leaving = situation.leaving.get(instance.number, math.inf) <= now and not definition.at_most_one
-    return evolve(record, leaving=leaving)
+    leaving = situation.leaving.get(instance.number, math.inf) <= now
+    claim = situation.claims.get(instance.number)
+    if claim is not None and claim.node == situation.here.node and not record.healthy:
+        leaving = leaving or gives_up(situation, claim, now)
+    return evolve(record, leaving=leaving and not definition.at_most_one)
 
 
 def _tell_state(situation: Situation, instance: InstanceName, definition: Definition, now: float) -> ClaimRecord:

@@ -22,8 +22,8 @@ from attrs import define, evolve, field
 from daprdockr.model.cluster import Cluster
 from daprdockr.model.definition import Definition
 from daprdockr.model.names import ServiceName
-from daprdockr.planning.candidates import Candidate
-from daprdockr.planning.placement import failing, rank, vacancies
+from daprdockr.planning.candidates import Candidate, failing
+from daprdockr.planning.placement import rank, vacancies
 
 MOST = 100
 """Services with free instances: 30 ms on 100 nodes."""
@@ -49,7 +49,7 @@ def offers(cluster: Cluster, candidates: tuple[Candidate, ...]) -> Mapping[Servi
         if free:
             offered[name] = counted.onto(candidates)
             held = Counter(claim.node for claim in claims.values())
-            ranking = rank(free, definition, held, offered[name], failing(claims.values()))
+            ranking = rank(free, definition, held, offered[name], failing(name, claims.values(), candidates))
             counted.add(definition, Counter(ranking.first.values()))
     return offered
 

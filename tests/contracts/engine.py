@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 from attrs import evolve
 
-from daprdockr.model.errors import ContainerAbsent, EngineRefused, EngineUnavailable, ImageAbsent, PullFailed
+from daprdockr.model.errors import (
+    ContainerAbsent,
+    EngineFailed,
+    EngineRefused,
+    EngineUnavailable,
+    ImageAbsent,
+    PullFailed,
+)
 from daprdockr.model.host import (
     LABEL_CLUSTER,
     LABEL_DEFINITION,
@@ -245,6 +252,14 @@ class EngineContract(_Case):
         """Starting a container that is gone says so."""
         with self.assertRaises(ContainerAbsent):
             self.engine.start("0" * 64)
+
+    def test_start_fails_on_this_host(self) -> None:
+        """What fails in the Engine or its host is told apart from what it refuses; the container stays, created."""
+        missing = {"PathOnHost": "/dev/absent", "PathInContainer": "/dev/absent", "CgroupPermissions": "rwm"}
+        container = self.create("device", self.body(HostConfig={"Devices": [missing]}))
+        with self.assertRaises(EngineFailed):
+            self.engine.start(container)
+        self.assertFalse(self.state(container).running)
 
     def test_port_left_to_the_engine(self) -> None:
         """A port whose number is left to the Engine is known once the container runs."""

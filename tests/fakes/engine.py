@@ -20,7 +20,9 @@ from attrs import define, evolve, field, frozen
 from daprdockr.model.errors import (
     BadInput,
     ContainerAbsent,
+    EngineFailed,
     EngineRefused,
+    EngineSilent,
     EngineUnavailable,
     ImageAbsent,
     PortTaken,
@@ -57,6 +59,7 @@ class MemoryContainer:
     state: ContainerState
     node: str
     image: str
+    devices: tuple[str, ...] = ()
     readable: bool = True
 
 
@@ -108,9 +111,10 @@ class MemoryEngine:
     One host's Engine as ``node`` sees it; ``seen_by`` gives another node's view of the same host.
 
     ``calls`` counts the calls by name. ``taken_ports`` are host ports of other programs. ``registry`` holds what can
-    be pulled. ``broken_images`` start no container. ``statuses`` are the exit statuses of commands run inside, 0 for
-    any other; None: the command takes too long. ``now`` is the Engine's clock in seconds since the epoch;
-    ``memory`` and ``cpus`` are the host's.
+    be pulled. ``broken_images`` start no container, and while it ``starts_nothing`` nor does any other, as where a
+    device is missing that is not among ``devices``; while it is ``silent`` no start is answered in time.
+    ``statuses`` are the exit statuses of commands run inside, 0 for any other; None: the command takes too long.
+    ``now`` is the Engine's clock in seconds since the epoch; ``memory`` and ``cpus`` are the host's.
     """
 
     node: str = "node"
@@ -119,6 +123,9 @@ class MemoryEngine:
     images: dict[str, Image] = field(factory=dict)
     registry: dict[str, Image] = field(factory=dict)
     broken_images: set[str] = field(factory=set)
+    starts_nothing: bool = False
+    silent: bool = False
+    devices: set[str] = field(factory=set)
     statuses: dict[tuple[str, ...], int | None] = field(factory=dict)
     now: float = 1_000_000.0
     memory: int = 8 << 30
@@ -232,6 +239,13 @@ class MemoryEngine:
         if held.image in self.broken_images:
             self._change(container, exit_code=127, error="executable file not found")
             raise EngineRefused(f"the Docker Engine refused to start {held.state.name}: executable file not found")
+        if self.silent:
+            raise EngineSilent("the Docker Engine did not answer when asked to start the container: read timed out")
+        missing = sorted(set(held.devices) - self.devices)
+        if self.starts_nothing or missing:
+            text = f"no such device: {missing[0]}" if missing else "failed to create task: no space left on device"
+            self._change(container, exit_code=128, error=text)
+            raise EngineFailed(f"the Docker Engine refused to start the container: {text}")
         ports = tuple(port if port.host else evolve(port, host=self._free_port()) for port in held.state.ports)
         for port in ports:
             if port.host in self.taken_ports | self._published():
@@ -307,7 +321,13 @@ class MemoryEngine:
             stop_timeout=body.get("StopTimeout", 10),
             on_partition=labels.get(LABEL_ON_PARTITION, "keep"),
         )
-        return MemoryContainer(state=state, node=labels.get(LABEL_NODE, ""), image=body["Image"], readable=readable)
+        return MemoryContainer(
+            state=state,
+            node=labels.get(LABEL_NODE, ""),
+            image=body["Image"],
+            devices=tuple(device["PathOnHost"] for device in body.get("HostConfig", {}).get("Devices", ())),
+            readable=readable,
+        )
 
     def _find(self, container: str) -> MemoryContainer:
         try:

@@ -15,8 +15,8 @@ from daprdockr.model.entries import Batch, Change, Deleted, Entry
 from daprdockr.model.keys import Keys
 from daprdockr.model.names import InstanceName, ServiceName
 from daprdockr.model.records import ClaimRecord, NodeRecord, State
-from daprdockr.planning.candidates import candidates
-from daprdockr.planning.placement import failing, rank, vacancies
+from daprdockr.planning.candidates import candidates, failing
+from daprdockr.planning.placement import rank, vacancies
 from daprdockr.planning.wave import LONGEST, MOST, offers
 from tests.unit.situations import definition
 
@@ -73,7 +73,7 @@ class Etcd:
     def _rank(self, name: ServiceName, offered: Any) -> Any:
         claims, wanted = self.cluster.claims(name), self.cluster.services[name].definition
         held = Counter(claim.node for claim in claims.values())
-        return rank(vacancies(wanted, claims), wanted, held, offered, failing(claims.values())).first
+        return rank(vacancies(wanted, claims), wanted, held, offered, failing(name, claims.values(), offered)).first
 
     def _apply(self, *changes: Change) -> None:
         self.cluster.apply(Batch(7, self.revision, changes))

@@ -10,7 +10,7 @@ from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.agent.host import FIRST_RETRY, LIST_INTERVAL, Host
-from daprdockr.model.errors import EngineUnavailable
+from daprdockr.model.errors import EngineRefused, EngineUnavailable
 from daprdockr.model.host import LABEL_INSTANCE, LABEL_NODE, ContainerState, Image, Status
 from daprdockr.model.names import ServiceName
 from daprdockr.model.seams import Run
@@ -390,7 +390,7 @@ class DeathTests(HostCase):
     def test_forgotten(self) -> None:
         """Failures that no other followed for long are forgotten with a list."""
         self.step()
-        self.host.failed(FIRST, "port taken")
+        self.host.failed(FIRST, EngineRefused("port taken"), "port taken")
         self.clock.advance(300)
         self.assertIn(FIRST, self.host.attempts)
         self.clock.pump([LIST_INTERVAL] * 12)
@@ -478,5 +478,5 @@ class ImageTests(HostCase):
 
     def test_failed(self) -> None:
         """A container that could not be created or started is counted for its instance."""
-        self.host.failed(FIRST, "port taken")
+        self.host.failed(FIRST, EngineRefused("port taken"), "port taken")
         self.assertEqual((self.host.attempts[FIRST].count, self.host.attempts.get(instance(2), NONE)), (1, NONE))

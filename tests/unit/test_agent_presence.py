@@ -33,7 +33,9 @@ class PresenceTests(SynchronousTestCase):
             on_answer=lambda: None,
             chance=lambda: 0.0,
         )
-        self.presence = Presence(("10.0.0.1",), {"zone": "x"}, frozenset({"binds"}), self.cluster, lambda: self.host)
+        self.presence = Presence(
+            ("10.0.0.1",), {"zone": "x"}, frozenset({"binds"}), self.cluster, lambda: self.host, self.clock.seconds
+        )
 
     def list(self) -> None:
         self.host.on_connected()

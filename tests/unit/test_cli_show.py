@@ -122,17 +122,17 @@ class NodesTests(ShowTestCase):
             ("192.0.2.1", "2001:db8::1"), {"zone": "a", "disk": "ssd"}, "1.0", allow=("binds", "runtime")
         )
         self.store.put(KEYS.node("n1"), record.encode())
-        self.store.put(KEYS.node("n2"), NodeRecord(ready=False).encode())
-        self.store.put(KEYS.node("n3"), NodeRecord(allow=()).encode())
+        self.store.put(KEYS.node("n2"), NodeRecord(ready=False, fails=("web.myapp",)).encode())
+        self.store.put(KEYS.node("n3"), NodeRecord(allow=(), fails=("web.myapp",), trouble="no space").encode())
         self.store.put(KEYS.cordon("n2"), b"{}")
         self.claim(1, RUNNING)
         self.assertEqual(
             self.cells("nodes"),
             [
-                ["NODE", "READY", "ADDRESSES", "INSTANCES", "CORDONED", "LABELS", "ALLOWS", "VERSION"],
-                ["n1", "yes", "192.0.2.1,2001:db8::1", "1", "no", "disk=ssd,zone=a", "binds,runtime", "1.0"],
-                ["n2", "no", "-", "0", "yes", "-", "all", "-"],
-                ["n3", "yes", "-", "0", "no", "-", "-", "-"],
+                ["NODE", "READY", "ADDRESSES", "INSTANCES", "CORDONED", "LABELS", "ALLOWS", "VERSION", "REASON"],
+                ["n1", "yes", "192.0.2.1,2001:db8::1", "1", "no", "disk=ssd,zone=a", "binds,runtime", "1.0", "-"],
+                ["n2", "no", "-", "0", "yes", "-", "all", "-", "web.myapp cannot start"],
+                ["n3", "yes", "-", "0", "no", "-", "-", "-", "nothing starts: no space"],
             ],
         )
 
@@ -151,6 +151,12 @@ class StatusTests(ShowTestCase):
         self.store.put(KEYS.node("n1"), NodeRecord().encode())
         self.claim(1, RUNNING)
         self.claim(2, evolve(RUNNING, state=State.UNHEALTHY, healthy=False, definition="older"))
+
+    def test_dark(self) -> None:
+        """A node on which nothing starts is named with the reason."""
+        self.store.put(KEYS.node("n2"), NodeRecord(trouble="no space").encode())
+        self.assertIn("nothing starts on n2: no space\n", command_line(self.store, "status").stdout)
+        self.assertEqual(command_line(self.store, "status", "-o", "json").json["Dark"], {"n2": "no space"})
 
     def test_table(self) -> None:
         """Services with what is wanted and what is there, and the number of nodes."""
@@ -239,5 +245,5 @@ class TableTests(ShowTestCase):
         """A table of nothing is its header."""
         self.assertEqual(
             command_line(self.store, "nodes"),
-            Outcome(0, "NODE   READY   ADDRESSES   INSTANCES   CORDONED   LABELS   ALLOWS   VERSION\n", ""),
+            Outcome(0, "NODE   READY   ADDRESSES   INSTANCES   CORDONED   LABELS   ALLOWS   VERSION   REASON\n", ""),
         )

@@ -11,7 +11,9 @@ from daprdockr.engine.failures import asking, classed, pull_failure
 from daprdockr.model.errors import (
     ContainerAbsent,
     EngineError,
+    EngineFailed,
     EngineRefused,
+    EngineSilent,
     EngineUnavailable,
     ImageAbsent,
     PortTaken,
@@ -37,11 +39,11 @@ class ClassedTests(SynchronousTestCase):
             (answer(404, "network backend not found", NotFound), EngineRefused),
             (answer(400, "Minimum memory limit allowed is 6MB"), EngineRefused),
             (answer(409, "Conflict. The name is in use"), EngineRefused),
-            (answer(500, "invalid mode: zz"), EngineRefused),
+            (answer(500, "failed to create task"), EngineFailed),
             (answer(503, "the daemon is shutting down"), EngineUnavailable),
             (DockerException("Error while fetching server API version"), EngineUnavailable),
             (ConnectionError("Connection aborted"), EngineUnavailable),
-            (ReadTimeout("timed out"), EngineUnavailable),
+            (ReadTimeout("timed out"), EngineSilent),
             (ProtocolError("Connection broken"), EngineUnavailable),
             (BrokenPipeError(32, "Broken pipe"), EngineUnavailable),
         ]

@@ -15,15 +15,18 @@ if TYPE_CHECKING:  # Why: it imports Twisted, which the command line has no othe
 
 
 def status(request: Request, store: Store, console: Console) -> None:
-    """Services, the number of nodes, and definitions or records that can not be read."""
+    """Services, the number of nodes and those on which nothing starts, and what cannot be read."""
     cluster = picture(request, store)
     table = views.services(cluster)
     broken = [{"Key": item.key, "Reason": item.reason} for _, item in sorted(cluster.broken.items())]
     if request.json:
-        console.print_json({"Nodes": len(cluster.nodes), "Services": list(table.rows), "Broken": broken})
+        whole = {"Nodes": len(cluster.nodes), "Services": list(table.rows), "Broken": broken}
+        console.print_json({**whole, "Dark": views.dark(cluster)})
         return
     console.say(f"nodes: {len(cluster.nodes)}")
     console.print_table(table.header, table.cells)
+    for node, reason in views.dark(cluster).items():
+        console.say(f"nothing starts on {node}: {reason}")
     for item in broken:
         console.say(f"not usable: {item['Key']}: {item['Reason']}")
 
