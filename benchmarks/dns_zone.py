@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 
 from attrs import frozen
 
-from daprdockr.dns.records import AAAA, NS, SOA, SRV, A, Data, Node, RRset, Soa, Srv
+from daprdockr.dns.records import AAAA, NS, SOA, SRV, A, Data, RRset, RRsets, Soa, Srv
 from daprdockr.dns.zone import NAMESERVER, NEGATIVE_TTL, ZONE, Running, Zone
 from daprdockr.model.host import Port
 from daprdockr.model.names import InstanceName, ServiceName
@@ -94,7 +94,7 @@ def upstream_records(names: int) -> Iterator[Owned]:
         yield Owned(f"www{number}.site{number % 100}.{UPSTREAM}", RRset(A, UPSTREAM_TTL, (address,)))
 
 
-def _owned(owner: str, node: Node) -> Iterator[Owned]:
+def _owned(owner: str, node: RRsets) -> Iterator[Owned]:
     for rrset in node.values():
         yield Owned(owner, rrset)
 

@@ -6,7 +6,7 @@ import os
 from functools import cached_property
 from pathlib import Path
 
-from daprdockr.agent.container_steps import Network
+from daprdockr.agent.container_steps import ContainerNetwork
 from daprdockr.agent.ports import bound_to
 from daprdockr.dns.addresses import host_addresses
 from daprdockr.dns.endpoint import Endpoint
@@ -15,7 +15,7 @@ from daprdockr.dns.server import DnsServer
 from daprdockr.dns.zone import Zone
 from daprdockr.etcd.embedded import EmbeddedEtcd
 from daprdockr.foundation import Foundation
-from daprdockr.proxy.configuration import Listener
+from daprdockr.proxy.configuration import HttpListener
 from daprdockr.proxy.nginx import Nginx
 from daprdockr.proxy.program import NginxProgram
 from daprdockr.proxy.routes import Routing
@@ -69,7 +69,7 @@ class Edges(Foundation):
         settings = self.settings
         if not settings.http:
             return None
-        listeners = [Listener(address, port) for address, port in settings.http]
+        listeners = [HttpListener(address, port) for address, port in settings.http]
         return Nginx(
             program=NginxProgram(path=settings.nginx, environment=dict(os.environ), reactor=self.reactor),
             settings=settings_here(settings.state_dir / "nginx", listeners),
@@ -90,9 +90,9 @@ class Edges(Foundation):
         except OSError:
             return frozenset()
 
-    def network(self) -> Network:
+    def network(self) -> ContainerNetwork:
         """What containers get of this host's network now."""
-        return Network(tuple(self.resolvers()), bound_to(self.settings.host, self.own_addresses()))
+        return ContainerNetwork(tuple(self.resolvers()), bound_to(self.settings.host, self.own_addresses()))
 
     def publish_zone(self, zone: Zone) -> None:
         if self.dns is not None:

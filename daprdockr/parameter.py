@@ -16,13 +16,13 @@ from typing import Any
 
 from attrs import field, frozen
 
+from daprdockr.dns.clients import Network
 from daprdockr.model.errors import BadInput
 from daprdockr.model.names import shorten
 from daprdockr.model.privileges import PRIVILEGES
 
 Address = tuple[str, int]
 """An IP address without brackets, and a port."""
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 _LABEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,62}", re.ASCII)
 _PLACE = re.compile(r"(?P<host>\[[^]]*\]|[^][:]*)(?::(?P<port>[0-9]{1,5}))?", re.ASCII)

@@ -8,9 +8,10 @@ from pathlib import Path
 
 from attrs import frozen
 
+from daprdockr.dns.clients import Network
 from daprdockr.etcd.address import Access
 from daprdockr.model.errors import BadInput
-from daprdockr.parameter import Address, Network
+from daprdockr.parameter import Address
 
 
 @frozen(kw_only=True)

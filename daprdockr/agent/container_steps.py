@@ -45,7 +45,7 @@ MOST_REFUSED = 64
 
 
 @frozen
-class Network:
+class ContainerNetwork:
     """What containers get of this host: DNS servers, and the addresses their ports are published on (none: all)."""
 
     resolvers: tuple[str, ...] = ()
@@ -80,7 +80,7 @@ class ContainerSteps:
         threads: EngineThreads,
         host: Host,
         here: Callable[[], Here],
-        network: Callable[[], Network],
+        network: Callable[[], ContainerNetwork],
         guarded: Guarded,
         tell: Callable[[str, str], None],
     ) -> None:
@@ -159,7 +159,9 @@ class ContainerSteps:
             self._tell(reference, f"{text}: name those that you need in Container.ExposedPorts")
         return image
 
-    async def _choose(self, run: Run, step: CreateContainer, image: Image, network: Network) -> tuple[Port, ...]:
+    async def _choose(
+        self, run: Run, step: CreateContainer, image: Image, network: ContainerNetwork
+    ) -> tuple[Port, ...]:
         """A host port for each port to publish, where possible the planned one."""
         planned = {(port.container, port.protocol): port for port in step.ports}
         wanted = [planned.get(key, Port(*key)) for key in published(step.definition, image)]

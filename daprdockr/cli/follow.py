@@ -27,7 +27,7 @@ PAUSE = 0.2
 
 
 @define(eq=False)
-class Following:
+class ClusterWait:
     """:ivar clock: monotonic seconds. :ivar pause: blocks for so many seconds. :ivar cluster: as it is now."""
 
     request: Request

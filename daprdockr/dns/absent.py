@@ -25,7 +25,7 @@ _END = len(_APEX) + 4
 _MAX_QUESTION = MAX_NAME + 4
 
 
-class Absent:
+class AbsentNames:
     """The names that one zone does not have."""
 
     def __init__(self, zone: Zone) -> None:

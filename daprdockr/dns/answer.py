@@ -21,8 +21,8 @@ from daprdockr.dns.records import (
     NXDOMAIN,
     SRV,
     A,
-    Node,
     RRset,
+    RRsets,
     Srv,
 )
 from daprdockr.dns.zone import ZONE, Labels, Zone
@@ -66,7 +66,7 @@ def answer(zone: Zone, question: Question) -> Answer:
     return answer_node(zone, question, zone.lookup(question.lowered[:-1]), question.labels[-1:])
 
 
-def answer_node(zone: Zone, question: Question, node: Node | None, apex: Labels) -> Answer:
+def answer_node(zone: Zone, question: Question, node: RRsets | None, apex: Labels) -> Answer:
     """
     Answer from what stands at the name that is asked for.
 
@@ -80,7 +80,7 @@ def answer_node(zone: Zone, question: Question, node: Node | None, apex: Labels)
     return Answer(NOERROR, True, answers=(owned,), additional=_additional(zone, rrset))
 
 
-def _choose(node: Node, kind: int) -> RRset | None:
+def _choose(node: RRsets, kind: int) -> RRset | None:
     if kind == ANY:
         return next(iter(node.values()), None)
     return node.get(kind)

@@ -18,7 +18,7 @@ from twisted.logger import Logger
 from twisted.names import server
 
 from daprdockr.dns import relay
-from daprdockr.dns.absent import Absent
+from daprdockr.dns.absent import AbsentNames
 from daprdockr.dns.answer import Answer
 from daprdockr.dns.clients import Clients, Network
 from daprdockr.dns.decide import decide, owner_of
@@ -78,7 +78,7 @@ class Authority(server.DNSServerFactory):
         self._clients = Clients(allow if forwarder is not None else ())
         self.rotation = rotation
         self._zone: Zone | None = None
-        self._absent: Absent | None = None
+        self._absent: AbsentNames | None = None
         self._finished = {recursion: Finished() for recursion in (False, True)}
         self._second = 0
         self.counts = Counts()
@@ -87,7 +87,7 @@ class Authority(server.DNSServerFactory):
         """Answer from this zone from now on."""
         owners = changed(self._zone, zone) if self._zone is not None else []
         self._zone = zone
-        self._absent = Absent(zone)
+        self._absent = AbsentNames(zone)
         for finished in self._finished.values():
             finished.forget(owners)
 

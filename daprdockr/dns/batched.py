@@ -20,7 +20,7 @@ from typing import Any
 from twisted.internet import udp
 from twisted.internet.interfaces import IReactorFDSet
 
-from daprdockr.dns.mmsg import AVAILABLE, CAPACITY, NAME, SLOT, Batch
+from daprdockr.dns.mmsg import AVAILABLE, CAPACITY, NAME, SLOT, DatagramBatch
 from daprdockr.dns.protocols import MAX_DATAGRAM, Datagrams
 
 RECEIVE_BUFFER = 2**20
@@ -56,7 +56,7 @@ class BatchedPort(udp.Port):
     def __init__(self, port: int, proto: Datagrams, interface: str, reactor: Any) -> None:
         super().__init__(port, proto, interface, _MAX_READ, reactor)
         self._controller = proto.controller
-        self._batch = Batch()
+        self._batch = DatagramBatch()
         self._family = socket.AF_INET6 if ":" in interface else socket.AF_INET
         self._senders: dict[bytes, tuple[Mapping[bytes, Sequence[bytes]], str]] = {}
         begin, end = _ADDRESS_AT[self._family]

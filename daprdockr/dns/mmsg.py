@@ -4,8 +4,8 @@ Many datagrams in one system call: ``recvmmsg(2)`` and ``sendmmsg(2)`` of Linux,
 Note [Answered in place]
     Each datagram has a slot of memory for its octets and one for its sender's address. A reply is written over its
     query, whose id it keeps, and goes back to the address that lies there; nothing is built for a datagram but the
-    octets of its query and its reply. So a ``Batch`` belongs to one socket, and is read, written and sent before the
-    next is received.
+    octets of its query and its reply. So a ``DatagramBatch`` belongs to one socket, and is read, written and sent
+    before the next is received.
 
 Note [With the lock held]
     The calls keep Python's global lock (``PyDLL``): they do not wait, and take less time than it takes to get the lock
@@ -78,7 +78,7 @@ AVAILABLE = _CALLS is not None
 """Whether this platform has both calls."""
 
 
-class Batch:
+class DatagramBatch:
     """
     Room for ``CAPACITY`` datagrams of one socket, see Note [Answered in place].
 

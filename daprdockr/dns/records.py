@@ -69,5 +69,5 @@ class RRset:
     data: tuple[Data, ...]
 
 
-Node = Mapping[int, RRset]
+RRsets = Mapping[int, RRset]
 """What stands at a name, by type; empty when the name only has names below it (RFC 8020)."""

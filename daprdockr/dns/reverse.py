@@ -12,7 +12,7 @@ import ipaddress
 
 from daprdockr.dns.answer import Answer, answer_node
 from daprdockr.dns.query import Question
-from daprdockr.dns.records import NS, PTR, SOA, Node, RRset
+from daprdockr.dns.records import NS, PTR, SOA, RRset, RRsets
 from daprdockr.dns.zone import APEX_TTL, INSTANCE_TTL, NAMESERVER, Labels, Zone
 
 _ARPA = b"arpa"
@@ -29,7 +29,7 @@ def answer_reverse(zone: Zone, question: Question) -> Answer | None:
     instance = None if address is None else zone.hosts.only(address)
     if instance is None:
         return None
-    node: Node = {
+    node: RRsets = {
         PTR: RRset(PTR, INSTANCE_TTL, (instance,)),
         SOA: zone.soa,
         NS: RRset(NS, APEX_TTL, (NAMESERVER,)),

@@ -16,7 +16,7 @@ from functools import cached_property, lru_cache
 from attrs import evolve, field, frozen
 
 from daprdockr.dns.hosts import Hosts, Part, part
-from daprdockr.dns.records import AAAA, NS, SOA, SRV, A, Node, RRset, Soa, Srv
+from daprdockr.dns.records import AAAA, NS, SOA, SRV, A, RRset, RRsets, Soa, Srv
 from daprdockr.model.host import Port
 from daprdockr.model.names import InstanceName, ServiceName
 
@@ -53,7 +53,7 @@ class ServiceTree:
     ``addresses`` are those its own name answers, ``published`` says which of its instances stands at which address.
     """
 
-    nodes: Mapping[Labels, Node]
+    nodes: Mapping[Labels, RRsets]
     addresses: tuple[str, ...]
     published: Part
 
@@ -63,7 +63,7 @@ class ServiceTree:
         healthy = {running.instance.number: running for running in runnings if running.healthy}
         runnings = [healthy[number] for number in sorted(healthy)]
         addresses = tuple(dict.fromkeys(a for running in runnings for a in running.addresses))
-        tree: dict[Labels, Node] = {(): _addresses(addresses)}
+        tree: dict[Labels, RRsets] = {(): _addresses(addresses)}
         ports: dict[Labels, dict[Srv, None]] = {}
         published: list[tuple[str, str]] = []
         for running in runnings:
@@ -92,7 +92,7 @@ class Group:
 
     # Why only when asked: a change of one service must not cost a walk over all others of its group.
     @cached_property
-    def node(self) -> Node:
+    def node(self) -> RRsets:
         """The addresses of all healthy instances of the group."""
         return _addresses(dict.fromkeys(a for tree in self.services.values() for a in tree.addresses))
 
@@ -108,7 +108,7 @@ class Zone:
     serial: int
     groups: Mapping[bytes, Group]
     hosts: Hosts = field(repr=False)
-    _own: Mapping[Labels, Node] = field(repr=False)
+    _own: Mapping[Labels, RRsets] = field(repr=False)
 
     @classmethod
     def of(
@@ -159,14 +159,14 @@ class Zone:
         data = Soa(NAMESERVER, f"hostmaster.{ZONE}", self.serial, NEGATIVE_TTL)
         return RRset(SOA, NEGATIVE_TTL, (data,))
 
-    def lookup(self, labels: Labels) -> Node | None:
+    def lookup(self, labels: Labels) -> RRsets | None:
         """What stands at a name relative to ``container.``; None when nothing is there or below it."""
         if not labels:
             return {SOA: self.soa, **self._own[()]}
         node = self._running(labels)
         return node or self._own.get(labels, node)
 
-    def _running(self, labels: Labels) -> Node | None:
+    def _running(self, labels: Labels) -> RRsets | None:
         group = self.groups.get(labels[-1])
         if group is None:
             return None
@@ -176,7 +176,7 @@ class Zone:
         return None if tree is None else tree.nodes.get(labels[:-2])
 
 
-def _own(addresses: Iterable[str]) -> Mapping[Labels, Node]:
+def _own(addresses: Iterable[str]) -> Mapping[Labels, RRsets]:
     """The names of the zone itself: its apex, and its name server at these addresses."""
     return {
         (): {NS: RRset(NS, APEX_TTL, (NAMESERVER,))},
@@ -194,7 +194,7 @@ def _port_labels(port: Port) -> Iterable[Labels]:
     return (number, protocol), (b"_" + number, b"_" + protocol)
 
 
-def _addresses(addresses: Iterable[str], ttl: int = INSTANCE_TTL) -> Node:
+def _addresses(addresses: Iterable[str], ttl: int = INSTANCE_TTL) -> RRsets:
     """A and AAAA sets of the addresses; what is no address of a host (it came from etcd) is left out."""
     found: dict[int, dict[str, None]] = {A: {}, AAAA: {}}
     for text in addresses:

@@ -40,7 +40,7 @@ class _Client(APIClient):
         return super().send(request, **kwargs)
 
 
-class Clients:
+class EngineClients:
     """
     All clients of one Engine.
 

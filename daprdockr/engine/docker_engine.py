@@ -24,7 +24,7 @@ from docker import APIClient
 from twisted.logger import Logger
 
 from daprdockr.engine import answers, execution
-from daprdockr.engine.clients import Clients
+from daprdockr.engine.clients import EngineClients
 from daprdockr.engine.failures import FOREIGN, asking, pull_failure
 from daprdockr.engine.stream import DockerEvents
 from daprdockr.model.errors import (
@@ -67,8 +67,8 @@ class DockerEngine:
     ) -> None:
         self.node = node
         self.pull_timeout = pull_timeout
-        self._clients = Clients(url, timeout)
-        self._pings = Clients(url, PING_TIMEOUT)
+        self._clients = EngineClients(url, timeout)
+        self._pings = EngineClients(url, PING_TIMEOUT)
         self._clock = clock
         self._lock = threading.Lock()
         self._known: dict[str, tuple[tuple[object, ...], ContainerState | None]] = {}

@@ -23,7 +23,7 @@ _ENDPOINT = re.compile(
 
 
 @frozen
-class Endpoint:
+class EtcdEndpoint:
     """One etcd member as its clients reach it; ``host`` is a name or an address, IPv6 without brackets."""
 
     host: str
@@ -43,7 +43,7 @@ class Access:
     :ivar user: with ``password``, if etcd has authentication enabled; "" otherwise.
     """
 
-    endpoints: tuple[Endpoint, ...]
+    endpoints: tuple[EtcdEndpoint, ...]
     secure: bool = False
     ca: Path | None = None
     cert: Path | None = None
@@ -93,9 +93,9 @@ class Access:
         return cls(endpoints, schemes.pop(), ca, cert, key, user, password)
 
 
-def _parse_endpoint(part: str) -> tuple[bool, Endpoint]:
+def _parse_endpoint(part: str) -> tuple[bool, EtcdEndpoint]:
     match = _ENDPOINT.fullmatch(part)
     port = int(match["port"] or DEFAULT_PORT) if match else 0
     if match is None or not 1 <= port <= 65535:
         raise BadInput(f"--etcd endpoint {shorten(part)} is not usable: write http://<host>:<port>")
-    return match["scheme"] == "https", Endpoint(match["host"].strip("[]"), port)
+    return match["scheme"] == "https", EtcdEndpoint(match["host"].strip("[]"), port)

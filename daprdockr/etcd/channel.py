@@ -23,7 +23,7 @@ from typing import Any
 
 from attrs import field, frozen
 
-from daprdockr.etcd.address import Access, Endpoint
+from daprdockr.etcd.address import Access, EtcdEndpoint
 from daprdockr.etcd.stubs import AuthStub, KVStub, LeaseStub, WatchStub, grpc
 from daprdockr.model.errors import EtcdRefused, EtcdUnavailable
 
@@ -54,7 +54,7 @@ OPTIONS = (
 
 
 @frozen
-class Lane:
+class EtcdChannel:
     """One channel and the stubs that use it."""
 
     channel: Any
@@ -68,7 +68,7 @@ class Lane:
             object.__setattr__(self, name, stub(self.channel))
 
 
-def open_lanes(access: Access, largest: int = MAX_MESSAGE) -> tuple[Lane, ...]:
+def open_lanes(access: Access, largest: int = MAX_MESSAGE) -> tuple[EtcdChannel, ...]:
     """
     Open what ``access`` describes; host names are looked up in the calling thread. See Note [Lanes].
 
@@ -80,15 +80,15 @@ def open_lanes(access: Access, largest: int = MAX_MESSAGE) -> tuple[Lane, ...]:
         raise EtcdUnavailable(f"no host of {access} can be looked up: check --etcd and the resolver")
     options = (*OPTIONS, ("grpc.max_receive_message_length", largest))
     if not access.secure:
-        return tuple(Lane(grpc.insecure_channel(target(known), options=options)) for known in found.values())
+        return tuple(EtcdChannel(grpc.insecure_channel(target(known), options=options)) for known in found.values())
     credentials = grpc.ssl_channel_credentials(_read(access.ca), _read(access.key), _read(access.cert))
     return tuple(
-        Lane(grpc.secure_channel(target(known), credentials, options=(*options, _named(endpoint))))
+        EtcdChannel(grpc.secure_channel(target(known), credentials, options=(*options, _named(endpoint))))
         for endpoint, known in found.items()
     )
 
 
-def addresses(endpoint: Endpoint) -> list[Endpoint]:
+def addresses(endpoint: EtcdEndpoint) -> list[EtcdEndpoint]:
     """
     The endpoint with each of its addresses in place of a host name; none if it can not be looked up.
 
@@ -102,17 +102,17 @@ def addresses(endpoint: Endpoint) -> list[Endpoint]:
         return []
     families = {entry[0] for entry in known}
     family = socket.AF_INET if socket.AF_INET in families else socket.AF_INET6
-    return [Endpoint(str(entry[4][0]), endpoint.port) for entry in known if entry[0] == family]
+    return [EtcdEndpoint(str(entry[4][0]), endpoint.port) for entry in known if entry[0] == family]
 
 
-def target(found: Iterable[Endpoint]) -> str:
+def target(found: Iterable[EtcdEndpoint]) -> str:
     """gRPC's name for addresses of one family (its naming.md)."""
     endpoints = list(found)
     family = "ipv6" if ":" in endpoints[0].host else "ipv4"
     return f"{family}:" + ",".join(str(endpoint) for endpoint in endpoints)
 
 
-def _named(endpoint: Endpoint) -> tuple[str, str]:
+def _named(endpoint: EtcdEndpoint) -> tuple[str, str]:
     """The option that says whose certificate is expected."""
     return "grpc.default_authority", endpoint.host
 

@@ -23,7 +23,7 @@ from twisted.application.service import Service
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
-from daprdockr.etcd.address import Access, Endpoint
+from daprdockr.etcd.address import Access, EtcdEndpoint
 from daprdockr.etcd.channel import addresses
 from daprdockr.model.errors import BadInput
 from daprdockr.process.child import SupervisedProcess
@@ -91,7 +91,7 @@ class EmbeddedEtcd(Service):
         self.log.warn("embedded etcd {reason}; it may say why in {path}", reason=reason, path=str(self._output))
 
 
-def listening(access: Access) -> Endpoint:
+def listening(access: Access) -> EtcdEndpoint:
     """The first endpoint, by address. :raises BadInput: unless it is plain http on an address of this host."""
     if access.secure:
         raise BadInput("--embedded-etcd speaks http only: write --etcd with http://")
@@ -101,7 +101,7 @@ def listening(access: Access) -> Endpoint:
     return found[0]
 
 
-def flags(endpoint: Endpoint, data: Path, token: str) -> list[str]:
+def flags(endpoint: EtcdEndpoint, data: Path, token: str) -> list[str]:
     """etcd's command line (its configuration page). Every write is synced: the data outlives a power cut."""
     return [
         # First, since it identifies the process, and is followed by a space there.

@@ -21,7 +21,7 @@ from typing import Any
 from attrs import define, field
 
 from daprdockr.etcd.address import Access
-from daprdockr.etcd.channel import Lane, open_lanes
+from daprdockr.etcd.channel import EtcdChannel, open_lanes
 from daprdockr.etcd.errors import classed, is_lost_token, is_never_sent, is_unreachable
 from daprdockr.etcd.stubs import AuthenticateRequest, grpc
 from daprdockr.etcd.turn import Turn
@@ -35,7 +35,7 @@ STRIKES = 10
 SHORTEST = 0.05
 """Seconds that a try is given at least, though its time is over."""
 
-Method = Callable[[Lane], Callable[..., Any]]
+Method = Callable[[EtcdChannel], Callable[..., Any]]
 """Picks one remote procedure of a lane's stubs."""
 
 Metadata = tuple[tuple[str, str], ...]
@@ -54,11 +54,11 @@ class Session:
     access: Access
     timeout: float
     clock: Callable[[], float]
-    open_lanes: Callable[[Access], tuple[Lane, ...]] = open_lanes
+    open_lanes: Callable[[Access], tuple[EtcdChannel, ...]] = open_lanes
     turn: Turn = field(factory=Turn)
     _lock: threading.Lock = field(init=False, factory=threading.Lock)
     _renewing: threading.Lock = field(init=False, factory=threading.Lock)
-    _lanes: tuple[Lane, ...] = field(init=False, default=())
+    _lanes: tuple[EtcdChannel, ...] = field(init=False, default=())
     _strikes: int = field(init=False, default=0)
     _token: str = field(init=False, default="")
     _closed: bool = field(init=False, default=False)
@@ -87,11 +87,11 @@ class Session:
         except (grpc.RpcError, ValueError) as error:
             raise classed(error, self.access) from error
 
-    def stream(self, lane: Lane, method: Method, requests: Iterator[Any], token: str) -> Any:
+    def stream(self, lane: EtcdChannel, method: Method, requests: Iterator[Any], token: str) -> Any:
         """A stream without an end, which breaks when its member has no leader (pitfall of partitions)."""
         return method(lane)(requests, metadata=(*self.metadata(token), ("hasleader", "true")))
 
-    def lane(self) -> tuple[int, Lane]:
+    def lane(self) -> tuple[int, EtcdChannel]:
         """The turn, and the lane whose it is."""
         turn, lanes = self._in_turn()
         return turn, lanes[0]
@@ -159,7 +159,7 @@ class Session:
                 return answer
         raise AssertionError("there is always a last try")
 
-    def _in_turn(self) -> tuple[int, tuple[Lane, ...]]:
+    def _in_turn(self) -> tuple[int, tuple[EtcdChannel, ...]]:
         """The turn, and all lanes, opened if need be, the one to try first in front."""
         with self._lock:
             if self._closed:

@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any
 
 from daprdockr.etcd.address import Access
-from daprdockr.etcd.channel import MAX_MESSAGE, Lane, open_lanes
+from daprdockr.etcd.channel import MAX_MESSAGE, EtcdChannel, open_lanes
 from daprdockr.etcd.conversions import to_compares, to_entry, to_key, to_request
 from daprdockr.etcd.errors import code_of
 from daprdockr.etcd.pages import Lister, Pace
@@ -107,11 +107,11 @@ class EtcdStore:
         deadline = self._session.deadline()
         return self._session.call(lambda lane: lane.kv.Range, request, deadline=deadline, repeatable=True)
 
-    def _write(self, method: Callable[[Lane], Any], request: Any) -> Any:
+    def _write(self, method: Callable[[EtcdChannel], Any], request: Any) -> Any:
         return self._session.call(method, request, deadline=self._session.deadline())
 
 
-def _keep_alive_once(lane: Lane) -> Callable[..., Any]:
+def _keep_alive_once(lane: EtcdChannel) -> Callable[..., Any]:
     """etcd renews over a stream only: this one carries one request and one answer."""
 
     def send(request: Any, **options: Any) -> Any:

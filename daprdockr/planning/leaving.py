@@ -24,7 +24,7 @@ from daprdockr.planning.candidates import Candidate, able, failing, room
 REBALANCE_AFTER = 5.0
 """Seconds that an imbalance must last: while a service is being placed, claim by claim, there is one for a moment."""
 
-Held = Mapping[ServiceName, Mapping[int, Claim]]
+Claims = Mapping[ServiceName, Mapping[int, Claim]]
 """Claims, or successions, by service and instance number."""
 
 
@@ -60,8 +60,8 @@ def leaving(
     draining: bool,
     rebalance: bool,
     services: Mapping[ServiceName, Service],
-    claims: Held,
-    successors: Held,
+    claims: Claims,
+    successors: Claims,
     candidates: tuple[Candidate, ...],
 ) -> frozenset[InstanceName]:
     """The instances of ``node`` that should leave it; ``claims`` are those of the services it has a part in."""
@@ -94,8 +94,8 @@ def _movable(
     node: str,
     draining: bool,
     services: Mapping[ServiceName, Service],
-    claims: Held,
-    successors: Held,
+    claims: Claims,
+    successors: Claims,
     fit: Sequence[Candidate],
 ) -> Iterator[InstanceName]:
     """Of each service one instance that somebody can take, rather one that is on its way."""
@@ -117,7 +117,7 @@ def _others_are_well(node: str, definition: Definition, claims: Mapping[int, Cla
 
 
 def _without_own_moves(
-    node: str, claims: Held, successors: Held, candidates: tuple[Candidate, ...]
+    node: str, claims: Claims, successors: Claims, candidates: tuple[Candidate, ...]
 ) -> tuple[Candidate, ...]:
     """
     The loads as if nothing of this node were on its way. Otherwise a move that is worth it would not be any more as

@@ -44,7 +44,7 @@ _environment = Environment(
 
 
 @frozen(order=True)
-class Listener:
+class HttpListener:
     """An address and a port where nginx accepts HTTP."""
 
     address: str
@@ -56,7 +56,7 @@ class Listener:
 
 
 @frozen(kw_only=True)
-class Settings:
+class NginxSettings:
     """
     What does not change while the agent runs.
 
@@ -69,7 +69,7 @@ class Settings:
     """
 
     directory: str
-    listeners: tuple[Listener, ...]
+    listeners: tuple[HttpListener, ...]
     user: str = ""
     version: tuple[int, int, int] = (1, 18, 0)
     open_files: int = 1024
@@ -117,7 +117,7 @@ class _Site:
     zone: int
 
 
-def render(routes: Iterable[Route], settings: Settings) -> Configuration:
+def render(routes: Iterable[Route], settings: NginxSettings) -> Configuration:
     """
     Render the whole configuration.
 

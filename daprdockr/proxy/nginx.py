@@ -31,7 +31,7 @@ from twisted.python.failure import Failure
 from daprdockr.model.errors import ProxyError
 from daprdockr.model.seams import Run
 from daprdockr.process.child import SupervisedProcess
-from daprdockr.proxy.configuration import Settings, render
+from daprdockr.proxy.configuration import NginxSettings, render
 from daprdockr.proxy.files import ProxyFiles
 from daprdockr.proxy.generation import GenerationSocket
 from daprdockr.proxy.program import NginxProgram, arguments, gave_up, reason_in
@@ -75,7 +75,7 @@ class Nginx(Service):
         self,
         *,
         program: NginxProgram,
-        settings: Settings,
+        settings: NginxSettings,
         reactor: Any,
         run: Run,
         leave_running: bool = True,

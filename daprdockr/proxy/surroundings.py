@@ -9,13 +9,13 @@ import resource
 from collections.abc import Sequence
 from pathlib import Path
 
-from daprdockr.proxy.configuration import Listener, Settings
+from daprdockr.proxy.configuration import HttpListener, NginxSettings
 
 _USERS = ("www-data", "nginx", "nobody")
 _MAX_OPEN_FILES = 65_536
 
 
-def settings_here(directory: Path, listeners: Sequence[Listener]) -> Settings:
+def settings_here(directory: Path, listeners: Sequence[HttpListener]) -> NginxSettings:
     """
     Settings for an nginx in ``directory`` on this machine; its version is found out when it starts.
 
@@ -23,7 +23,7 @@ def settings_here(directory: Path, listeners: Sequence[Listener]) -> Settings:
 
     :raises BadInput: the directory or the listeners can not stand in a configuration.
     """
-    return Settings(
+    return NginxSettings(
         directory=str(directory),
         listeners=tuple({listener.text: listener for listener in listeners}.values()),
         user=_worker_user() if os.geteuid() == 0 else "",

@@ -17,7 +17,7 @@ from twisted.internet.task import deferLater, react
 from twisted.internet.threads import deferToThread
 
 from daprdockr.model.names import InstanceName, ServiceName
-from daprdockr.proxy.configuration import Listener
+from daprdockr.proxy.configuration import HttpListener
 from daprdockr.proxy.nginx import Nginx
 from daprdockr.proxy.program import NginxProgram
 from daprdockr.proxy.routes import Route, Upstream
@@ -28,7 +28,7 @@ async def main(reactor: Any, directory: str, port: str, host_name: str, upstream
     service = ServiceName(group="shop", service="web")
     nginx = Nginx(
         program=NginxProgram(path="nginx", environment={"PATH": os.environ["PATH"]}, reactor=reactor),
-        settings=settings_here(Path(directory), [Listener("127.0.0.1", int(port))]),
+        settings=settings_here(Path(directory), [HttpListener("127.0.0.1", int(port))]),
         reactor=reactor,
         run=deferToThread,
     )

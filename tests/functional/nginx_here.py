@@ -26,7 +26,7 @@ from twisted.web.resource import Resource
 from twisted.web.server import Site
 
 from daprdockr.model.names import InstanceName, ServiceName
-from daprdockr.proxy.configuration import Listener
+from daprdockr.proxy.configuration import HttpListener
 from daprdockr.proxy.nginx import Nginx
 from daprdockr.proxy.program import NginxProgram
 from daprdockr.proxy.routes import Route, Upstream
@@ -134,7 +134,7 @@ class NginxTestCase(TestCase):
 
     def nginx(self, **changes: Any) -> Nginx:
         """An nginx that is ended after the test; not started."""
-        settings = settings_here(self.directory, [Listener("127.0.0.1", changes.pop("port", self.port))])
+        settings = settings_here(self.directory, [HttpListener("127.0.0.1", changes.pop("port", self.port))])
         program = NginxProgram(
             path=changes.pop("path", "nginx"), environment=changes.pop("environment", ENVIRONMENT), reactor=reactor
         )

@@ -15,7 +15,7 @@ from twisted.trial.unittest import TestCase
 
 from daprdockr.dns.authority import Authority
 from daprdockr.dns.batched import RECEIVE_BUFFER, BatchedPort, listen_datagrams
-from daprdockr.dns.mmsg import CAPACITY, NAME, SLOT, Batch
+from daprdockr.dns.mmsg import CAPACITY, NAME, SLOT, DatagramBatch
 from daprdockr.dns.protocols import MAX_DATAGRAM, Datagrams
 from daprdockr.dns.zone import Zone
 from daprdockr.model.host import Port
@@ -141,7 +141,7 @@ class BatchedInet6Tests(BatchedTests):
 
 
 class BatchTests(TestCase):
-    """``Batch`` on its own."""
+    """``DatagramBatch`` on its own."""
 
     def test_refused(self) -> None:
         """A reply that the kernel does not take, here to port 0, is counted, and those behind it still go."""
@@ -153,7 +153,7 @@ class BatchTests(TestCase):
         client.settimeout(20)
         for octets in (b"one", b"two", b"three"):
             client.send(octets)
-        batch = Batch()
+        batch = DatagramBatch()
         self.assertEqual(3, batch.receive(server.fileno()))
         self.assertEqual([3, 3, 5], list(batch.lengths[:3]))
         batch.names[NAME + 2 : NAME + 4] = b"\0\0"

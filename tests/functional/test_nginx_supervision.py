@@ -11,7 +11,7 @@ from pathlib import Path
 
 from twisted.internet.threads import deferToThread
 
-from daprdockr.proxy.configuration import Listener, Settings, render
+from daprdockr.proxy.configuration import HttpListener, NginxSettings, render
 from daprdockr.proxy.nginx import Nginx
 from tests.functional.nginx_here import NginxTestCase, group_of, route, running, until
 
@@ -183,7 +183,7 @@ class ProgramTests(NginxTestCase):
 
     def test_without_privileges(self) -> None:
         """A configuration without a user is accepted from somebody who is not root, without any complaint."""
-        settings = Settings(directory=str(self.directory), listeners=(Listener("127.0.0.1", self.port),))
+        settings = NginxSettings(directory=str(self.directory), listeners=(HttpListener("127.0.0.1", self.port),))
         (self.directory / "nginx.conf").write_text(render([route("web.example.com")], settings).text)
         unprivileged = []
         if os.geteuid() == 0:

@@ -13,7 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.agent.carry_out import CarryOut
 from daprdockr.agent.claim_steps import ClaimLost, ClaimSteps
-from daprdockr.agent.container_steps import ContainerSteps, EngineThreads, Network, registry
+from daprdockr.agent.container_steps import ContainerNetwork, ContainerSteps, EngineThreads, registry
 from daprdockr.agent.guarded import Guarded
 from daprdockr.agent.host import Host
 from daprdockr.agent.mirror import Mirror
@@ -133,7 +133,7 @@ class CarryOutCase(SynchronousTestCase):
                 threads=EngineThreads(OnePool(run_at_once), OnePool(self.stops), OnePool(self.stops)),
                 host=self.host,
                 here=lambda: self.here,
-                network=lambda: Network(tuple(self.resolvers), self.addresses),
+                network=lambda: ContainerNetwork(tuple(self.resolvers), self.addresses),
                 guarded=self.guarded,
                 tell=lambda subject, text: self.told.append((subject, text)),
             ),

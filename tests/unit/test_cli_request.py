@@ -11,7 +11,7 @@ from daprdockr.cli.command import ACTIONS, WORDS, load
 from daprdockr.cli.flags import ALL
 from daprdockr.cli.parse import read_request
 from daprdockr.cli.request import Request
-from daprdockr.etcd.address import Endpoint
+from daprdockr.etcd.address import EtcdEndpoint
 from daprdockr.model.errors import BadInput
 from daprdockr.model.names import ServiceName
 
@@ -92,7 +92,7 @@ class ReadTests(SynchronousTestCase):
         flag = read("-etcd http://f:1", ETCD_HOSTS="http://e:1").access
         variable = read("", ETCD_HOSTS="http://e:1").access
         assert flag is not None and variable is not None
-        self.assertEqual((flag.endpoints, variable.endpoints), ((Endpoint("f", 1),), (Endpoint("e", 1),)))
+        self.assertEqual((flag.endpoints, variable.endpoints), ((EtcdEndpoint("f", 1),), (EtcdEndpoint("e", 1),)))
 
     def test_prefix(self) -> None:
         """The keys lie below the prefix that is given."""

@@ -7,7 +7,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from daprdockr.dns.absent import Absent
+from daprdockr.dns.absent import AbsentNames
 from daprdockr.dns.decide import decide
 from daprdockr.dns.query import read_header, read_query
 from daprdockr.dns.records import NXDOMAIN
@@ -36,11 +36,11 @@ def the_long_way(packet: bytes, recursion: bool) -> bytes | None:
 
 
 class AbsentTests(SynchronousTestCase):
-    """``Absent``"""
+    """``AbsentNames``"""
 
     def check(self, packet: bytes, recursion: bool) -> bool:
         """A reply is the one of the long way; whether there is one."""
-        reply = Absent(ZONE).reply(packet, recursion)
+        reply = AbsentNames(ZONE).reply(packet, recursion)
         if reply is not None:
             self.assertEqual(the_long_way(packet, recursion), reply, packet)
         return reply is not None

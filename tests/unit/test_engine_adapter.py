@@ -21,7 +21,7 @@ from twisted.internet.testing import EventLoggingObserver
 from twisted.logger import globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
-from daprdockr.engine.clients import MOST_IDLE, Clients
+from daprdockr.engine.clients import MOST_IDLE, EngineClients
 from daprdockr.engine.docker_engine import DockerEngine
 from daprdockr.model.errors import ContainerAbsent, EngineRefused, EngineUnavailable, PullFailed
 
@@ -294,7 +294,7 @@ class PullTests(AdapterCase):
     def test_silence(self) -> None:
         """A stream for which docker-py sets no time limit ends when it says nothing for longer than ours."""
         self.server.silent.add("/images/create")
-        clients = Clients(f"unix://{self.directory}/s", timeout=20)
+        clients = EngineClients(f"unix://{self.directory}/s", timeout=20)
         self.addCleanup(clients.close)
         with self.assertRaises(Timeout):
             clients.fresh(silence=0.05).pull("web:1", stream=True)

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from daprdockr.etcd.address import Access, Endpoint
+from daprdockr.etcd.address import Access, EtcdEndpoint
 from daprdockr.model.errors import BadInput
 
 
@@ -108,4 +108,4 @@ class AccessTests(SynchronousTestCase):
 
     def test_endpoint_text(self) -> None:
         """An IPv6 address is written in brackets."""
-        self.assertEqual(str(Endpoint("::1", 1)), "[::1]:1")
+        self.assertEqual(str(EtcdEndpoint("::1", 1)), "[::1]:1")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from daprdockr.etcd.address import Access, Endpoint
+from daprdockr.etcd.address import Access, EtcdEndpoint
 from daprdockr.etcd.channel import addresses, open_lanes, target
 from daprdockr.model.errors import EtcdRefused, EtcdUnavailable
 
@@ -16,8 +16,10 @@ class TargetTests(SynchronousTestCase):
 
     def test_one_family(self) -> None:
         """Addresses of one family are listed under its name."""
-        self.assertEqual(target([Endpoint("10.0.0.1", 1), Endpoint("10.0.0.2", 2)]), "ipv4:10.0.0.1:1,10.0.0.2:2")
-        self.assertEqual(target([Endpoint("fd00::1", 1)]), "ipv6:[fd00::1]:1")
+        self.assertEqual(
+            target([EtcdEndpoint("10.0.0.1", 1), EtcdEndpoint("10.0.0.2", 2)]), "ipv4:10.0.0.1:1,10.0.0.2:2"
+        )
+        self.assertEqual(target([EtcdEndpoint("fd00::1", 1)]), "ipv6:[fd00::1]:1")
 
 
 class AddressesTests(SynchronousTestCase):
@@ -25,11 +27,11 @@ class AddressesTests(SynchronousTestCase):
 
     def test_literal(self) -> None:
         """An address stands for itself."""
-        self.assertEqual(addresses(Endpoint("127.0.0.9", 1)), [Endpoint("127.0.0.9", 1)])
+        self.assertEqual(addresses(EtcdEndpoint("127.0.0.9", 1)), [EtcdEndpoint("127.0.0.9", 1)])
 
     def test_not_to_be_looked_up(self) -> None:
         """A host name that nobody knows gives none."""
-        self.assertEqual(addresses(Endpoint("no..name", 1)), [])
+        self.assertEqual(addresses(EtcdEndpoint("no..name", 1)), [])
 
     def test_no_endpoint_left(self) -> None:
         """When no endpoint can be looked up, etcd is unavailable, for now."""
@@ -38,7 +40,7 @@ class AddressesTests(SynchronousTestCase):
 
     def test_unreadable_file(self) -> None:
         """A certificate that vanished since the start is refused by name."""
-        access = Access((Endpoint("127.0.0.1", 1),), secure=True, ca=Path("/nonexistent/ca.pem"))
+        access = Access((EtcdEndpoint("127.0.0.1", 1),), secure=True, ca=Path("/nonexistent/ca.pem"))
         self.assertIn("/nonexistent/ca.pem", str(self.assertRaises(EtcdRefused, open_lanes, access)))
 
     def test_lanes(self) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from daprdockr.etcd.address import Access, Endpoint
+from daprdockr.etcd.address import Access, EtcdEndpoint
 from daprdockr.etcd.embedded import EmbeddedEtcd, flags, listening
 from daprdockr.model.errors import BadInput
 from tests.fakes.process import ProcessReactor
@@ -18,8 +18,8 @@ class ListeningTests(SynchronousTestCase):
 
     def test_own_address(self) -> None:
         """The first endpoint is taken, whatever the others are, a name by its address."""
-        self.assertEqual(listening(Access.parse("localhost:5001,10.255.255.1:1")), Endpoint("127.0.0.1", 5001))
-        self.assertEqual(listening(Access.parse("http://127.0.0.7:5001")), Endpoint("127.0.0.7", 5001))
+        self.assertEqual(listening(Access.parse("localhost:5001,10.255.255.1:1")), EtcdEndpoint("127.0.0.1", 5001))
+        self.assertEqual(listening(Access.parse("http://127.0.0.7:5001")), EtcdEndpoint("127.0.0.7", 5001))
 
     def test_foreign_address(self) -> None:
         """An address of another host, the wildcard, and a name of nobody are refused by name."""
@@ -37,7 +37,7 @@ class FlagsTests(SynchronousTestCase):
 
     def test_flags(self) -> None:
         """etcd listens on the endpoint, keeps its data below the directory, and syncs every write."""
-        given = flags(Endpoint("::1", 5001), Path("/var/lib/x/etcd/data"), "abc")
+        given = flags(EtcdEndpoint("::1", 5001), Path("/var/lib/x/etcd/data"), "abc")
         self.assertIn("--listen-client-urls=http://[::1]:5001", given)
         self.assertEqual(given[0], "--data-dir=/var/lib/x/etcd/data")
         self.assertIn("--initial-cluster-token=abc", given)

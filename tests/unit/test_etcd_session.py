@@ -103,7 +103,7 @@ class MemoryCluster:
 
 def answer(lane: Any) -> Callable[..., Any]:
     """The remote procedure that all calls are to."""
-    return lane.answer  # type: ignore[no-any-return]  # a MemoryLane, which Session takes for a Lane
+    return lane.answer  # type: ignore[no-any-return]  # a MemoryLane, which Session takes for an EtcdChannel
 
 
 class SessionCase(SynchronousTestCase):

@@ -8,7 +8,7 @@ from __future__ import annotations
 import ast
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -200,11 +200,30 @@ class ImportTests(SynchronousTestCase):
         self.assertEqual([], breaches)
 
 
+def types_of(source: Source) -> Iterator[str]:
+    """The public classes of a module, and the names that it gives to types; a type variable is none."""
+    for node in source.tree.body:
+        if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+            yield node.name
+        elif isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+            name = node.targets[0].id
+            if re.fullmatch(r"[A-Z][a-z]\w*", name):
+                yield name
+
+
 class FormTests(SynchronousTestCase):
     """How long modules are, what they are called, and what they may say."""
 
     def every_source(self) -> list[Source]:
         return [source for top in LONGEST_MODULE for source in sources(top)]
+
+    def test_one_meaning(self) -> None:
+        """No public class, and no public name of a type, is defined twice in the package."""
+        defined: dict[str, list[str]] = {}
+        for source in sources("daprdockr"):
+            for name in types_of(source):
+                defined.setdefault(name, []).append(source.name)
+        self.assertEqual({name: where for name, where in defined.items() if len(where) > 1}, {})
 
     def test_lengths(self) -> None:
         """No module is longer than a reader's patience."""

@@ -13,7 +13,7 @@ from twisted.python import usage
 from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.address import default_address
-from daprdockr.etcd.address import Endpoint
+from daprdockr.etcd.address import EtcdEndpoint
 from daprdockr.model.errors import BadInput
 from daprdockr.model.privileges import PRIVILEGES
 from daprdockr.options import FLAGS, PARAMETERS, Options, short_host_name
@@ -108,7 +108,7 @@ class GivenTests(SynchronousTestCase):
         """ETCD_HOSTS, DOCKER_HOST and HOST_IP count when their options are absent."""
         environment = {"ETCD_HOSTS": "http://e:1", "DOCKER_HOST": "tcp://d:2", "HOST_IP": "192.0.2.1,2001:DB8::1"}
         settings = read(environment=environment)
-        self.assertEqual(settings.etcd.endpoints, (Endpoint("e", 1),))
+        self.assertEqual(settings.etcd.endpoints, (EtcdEndpoint("e", 1),))
         self.assertEqual(settings.docker, "tcp://d:2")
         self.assertEqual(settings.host, ("192.0.2.1", "2001:db8::1"))
 

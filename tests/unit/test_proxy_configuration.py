@@ -13,16 +13,16 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.model.errors import BadInput
 from daprdockr.model.names import InstanceName, ServiceName
-from daprdockr.proxy.configuration import Listener, Settings, render
+from daprdockr.proxy.configuration import HttpListener, NginxSettings, render
 from daprdockr.proxy.routes import HttpService, Route, Upstream, routing
 
 GOLDEN = Path(__file__).parent / "golden"
 WEB = ServiceName(group="shop", service="web")
 API = ServiceName(group="shop", service="api")
 
-SETTINGS = Settings(
+SETTINGS = NginxSettings(
     directory="/var/lib/daprdockr/nginx",
-    listeners=(Listener("0.0.0.0", 80), Listener("::", 80)),
+    listeners=(HttpListener("0.0.0.0", 80), HttpListener("::", 80)),
     user="www-data www-data",
     version=(1, 22, 1),
     open_files=65536,
@@ -58,7 +58,7 @@ class GoldenTests(SynchronousTestCase):
 
     def test_newer_and_unprivileged(self) -> None:
         """A newer nginx keeps idle clients through a reload; without root there is no user to name."""
-        settings = evolve(SETTINGS, version=(1, 29, 7), user="", listeners=(Listener("127.0.0.1", 8080),))
+        settings = evolve(SETTINGS, version=(1, 29, 7), user="", listeners=(HttpListener("127.0.0.1", 8080),))
         self.assert_golden("newer-unprivileged.conf", render(ROUTES[:1], settings).text)
 
 
@@ -160,7 +160,7 @@ class SettingsTests(SynchronousTestCase):
         with self.assertRaises(BadInput):
             evolve(SETTINGS, listeners=())
         with self.assertRaises(BadInput):
-            Listener("localhost", 80)
+            HttpListener("localhost", 80)
 
     def test_connections(self) -> None:
         """A worker takes half as many connections as it may open files, and not too many."""

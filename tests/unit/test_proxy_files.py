@@ -8,13 +8,13 @@ from pathlib import Path
 from twisted.logger import capturedLogs
 from twisted.trial.unittest import SynchronousTestCase
 
-from daprdockr.proxy.configuration import Listener, Settings, render
+from daprdockr.proxy.configuration import HttpListener, NginxSettings, render
 from daprdockr.proxy.files import ProxyFiles
 
 
 def text(port: int) -> str:
     """One of several configurations that an agent may have written."""
-    return render([], Settings(directory="/d", listeners=(Listener("127.0.0.1", port),))).text
+    return render([], NginxSettings(directory="/d", listeners=(HttpListener("127.0.0.1", port),))).text
 
 
 GOOD, BAD = text(80), text(81)

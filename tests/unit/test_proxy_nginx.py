@@ -19,7 +19,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.model.names import InstanceName, ServiceName
 from daprdockr.process.child import SupervisedProcess
-from daprdockr.proxy.configuration import Listener, Settings
+from daprdockr.proxy.configuration import HttpListener, NginxSettings
 from daprdockr.proxy.nginx import ABSENT_RETRY, TAKE_UP, Nginx
 from daprdockr.proxy.program import NginxProgram
 from daprdockr.proxy.routes import Route, Upstream
@@ -104,7 +104,7 @@ class NginxTests(SynchronousTestCase):
     def nginx(self, path: str = "sh", **changes: Any) -> Nginx:
         nginx = Nginx(
             program=NginxProgram(path=path, environment={"PATH": "/usr/bin:/bin"}, reactor=self.reactor),
-            settings=Settings(directory=str(self.directory), listeners=(Listener("127.0.0.1", 80),)),
+            settings=NginxSettings(directory=str(self.directory), listeners=(HttpListener("127.0.0.1", 80),)),
             reactor=self.reactor,
             run=execute,
             supervise=partial(SupervisedProcess, table=self.reactor.table),

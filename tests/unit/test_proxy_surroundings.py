@@ -9,7 +9,7 @@ from pathlib import Path
 from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.model.errors import BadInput
-from daprdockr.proxy.configuration import Listener
+from daprdockr.proxy.configuration import HttpListener
 from daprdockr.proxy.surroundings import settings_here
 
 
@@ -18,7 +18,7 @@ class SettingsHereTests(SynchronousTestCase):
 
     def test_user(self) -> None:
         """Workers run as an unprivileged user that exists if the agent is root, and as the agent otherwise."""
-        user = settings_here(Path("/x"), [Listener("127.0.0.1", 80)]).user
+        user = settings_here(Path("/x"), [HttpListener("127.0.0.1", 80)]).user
         if os.geteuid() == 0:
             self.assertNotEqual(pwd.getpwnam(user.split()[0]).pw_uid, 0)
         else:
@@ -26,11 +26,11 @@ class SettingsHereTests(SynchronousTestCase):
 
     def test_open_files(self) -> None:
         """A worker may open some files, and not without a bound."""
-        self.assertIn(settings_here(Path("/x"), [Listener("127.0.0.1", 80)]).open_files, range(64, 65_537))
+        self.assertIn(settings_here(Path("/x"), [HttpListener("127.0.0.1", 80)]).open_files, range(64, 65_537))
 
     def test_same_listener_twice(self) -> None:
         """A listener that is given twice, in whatever spelling, is one."""
-        listeners = [Listener("::1", 80), Listener("0:0::1", 80), Listener("::1", 81)]
+        listeners = [HttpListener("::1", 80), HttpListener("0:0::1", 80), HttpListener("::1", 81)]
         self.assertEqual(
             [found.text for found in settings_here(Path("/x"), listeners).listeners], ["[::1]:80", "[::1]:81"]
         )
@@ -38,4 +38,4 @@ class SettingsHereTests(SynchronousTestCase):
     def test_unusable(self) -> None:
         """A directory that can not stand in a configuration is refused."""
         with self.assertRaises(BadInput):
-            settings_here(Path("relative"), [Listener("127.0.0.1", 80)])
+            settings_here(Path("relative"), [HttpListener("127.0.0.1", 80)])

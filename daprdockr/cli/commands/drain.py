@@ -10,7 +10,7 @@ from attrs import define, field
 
 from daprdockr.cli.command import Command
 from daprdockr.cli.console import Console
-from daprdockr.cli.follow import Following
+from daprdockr.cli.follow import ClusterWait
 from daprdockr.cli.outcome import TimedOut, not_done
 from daprdockr.cli.picture import picture
 from daprdockr.cli.request import Request
@@ -55,7 +55,7 @@ def leave_or_stay(cluster: Cluster, node: str) -> dict[InstanceName, str]:
 
 
 @define(eq=False)
-class Draining(Following):
+class Draining(ClusterWait):
     """The drain of one node as it goes on."""
 
     console: Console

@@ -11,7 +11,7 @@ from attrs import define
 from daprdockr.cli import views
 from daprdockr.cli.command import Command
 from daprdockr.cli.console import Console
-from daprdockr.cli.follow import Following
+from daprdockr.cli.follow import ClusterWait
 from daprdockr.cli.outcome import TimedOut, not_done
 from daprdockr.cli.picture import check_exists
 from daprdockr.cli.request import Request
@@ -30,7 +30,7 @@ def wait(request: Request, store: Store, console: Console) -> None:
 
 
 @define(eq=False)
-class Waiting(Following):
+class Waiting(ClusterWait):
     """What is waited for, and what is lacking."""
 
     @property
