@@ -9,19 +9,29 @@ import treq
 from attrs import frozen
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import TCP4ClientEndpoint, TCP6ClientEndpoint
+from twisted.internet.error import ConnectionAborted
 from twisted.internet.protocol import Factory, connectionDone
 from twisted.internet.protocol import Protocol as StreamProtocol
 from twisted.logger import Logger
 from twisted.python.failure import Failure
-from twisted.web.client import Agent, HTTPConnectionPool, ResponseDone
+from twisted.web._newclient import BODY, HTTP11ClientProtocol
+from twisted.web.client import (
+    Agent,
+    HTTPConnectionPool,
+    ResponseDone,
+    ResponseFailed,
+)
 from twisted.web.http import PotentialDataLoss
 from twisted.web.http_headers import Headers
+from twisted.web.iweb import IAgent
+from zope.interface import implementer
 
 from daprdockr.model.names import ServiceName
 from daprdockr.model.parts import Health
 from daprdockr.model.seams import Engine, Pool
 
 _MAX_BODY = 64 * 1024
+_MAX_HEAD = 64 * 1024
 
 
 @frozen
@@ -72,18 +82,23 @@ class RealProbe:
     async def _http(self, target: Target) -> str | None:
         """Any status from 200 to 399 is well; redirects are not followed."""
         host = f"[{target.host}]" if ":" in target.host else target.host
-        response = await treq.get(
-            f"http://{host}:{target.port}{target.check.path}",
-            agent=Agent(self._reactor, connectTimeout=target.check.timeout, pool=_quiet_pool(self._reactor)),
-            allow_redirects=False,
-            headers=Headers({name: [value] for name, value in _sent(target.check)}),
-            timeout=target.check.timeout,
-            reactor=self._reactor,
-            unbuffered=True,
-        )
-        body = _Unread()
-        response.deliverBody(body)
-        await body.ended
+        try:
+            response = await treq.get(
+                f"http://{host}:{target.port}{target.check.path}",
+                agent=_AsSent(Agent(self._reactor, connectTimeout=target.check.timeout, pool=_pool(self._reactor))),
+                allow_redirects=False,
+                headers=Headers({name: [value] for name, value in _sent(target.check)}),
+                timeout=target.check.timeout,
+                reactor=self._reactor,
+                unbuffered=True,
+            )
+            body = _Unread()
+            response.deliverBody(body)
+            await body.ended
+        except ResponseFailed as error:
+            if any(reason.check(ConnectionAborted) for reason in error.reasons):  # by ``_Bounded``, by nobody else
+                raise ValueError(f"the answer has a head of more than {_MAX_HEAD} bytes") from None
+            raise
         return None if 200 <= response.code < 400 else f"status {response.code}"
 
     async def _exec(self, target: Target) -> str | None:
@@ -119,15 +134,51 @@ def _sent(check: Health) -> Iterator[tuple[str, str]]:
         yield "Host", check.host
 
 
-def _quiet_pool(reactor: Any) -> HTTPConnectionPool:
-    """One that keeps no connection, and whose factories do not log two lines for each: half of an agent's log."""
+def _pool(reactor: Any) -> HTTPConnectionPool:
+    """One that keeps no connection."""
     pool = HTTPConnectionPool(reactor, persistent=False)
-    pool._factory = _QuietFactory
+    pool._factory = _BoundedFactory
     return pool
 
 
-class _QuietFactory(HTTPConnectionPool._factory):  # type: ignore[misc, valid-type]  # it has no public name
+class _Bounded(HTTP11ClientProtocol):
+    """Twisted bounds a line of an answer's head, not how many there are, nor how many answers precede the real one."""
+
+    transport: Any
+    _head = 0
+
+    def dataReceived(self, data: bytes) -> None:
+        if self._parser is not None and self._parser.state != BODY:
+            self._head += len(data)
+        if self._head > _MAX_HEAD:
+            self.transport.abortConnection()
+        else:
+            super().dataReceived(data)
+
+
+class _BoundedFactory(HTTPConnectionPool._factory):  # type: ignore[misc, valid-type]  # it has no public name
+    """Also one that does not log two lines for each connection: half of an agent's log."""
+
     noisy = False
+
+    def buildProtocol(self, addr: object) -> _Bounded:
+        return _Bounded(self._quiescentCallback)
+
+
+@implementer(IAgent)
+@frozen
+class _AsSent:
+    """Hides from treq that a body is compressed: it would unpack it, and a few bytes may become any number."""
+
+    agent: Agent
+
+    def request(self, *words: Any) -> Deferred[Any]:
+        return self.agent.request(*words).addCallback(_uncoded)
+
+
+def _uncoded(response: Any) -> Any:
+    response.headers.removeHeader(b"content-encoding")
+    return response
 
 
 class _Unread(StreamProtocol):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from typing import Any
 
 from attrs import evolve
@@ -143,6 +144,20 @@ class HttpTests(ProbeCase):
         with self.assertRaisesRegex(ValueError, "more than"):
             await self.look(HTTP, self.listen(place))
         await (await place.asked).lost
+
+    async def test_long_head(self) -> None:
+        """So is a head without end, and an answer that is announced without end."""
+        for line in (b"X: y\r\n", b"\r\nHTTP/1.1 103 Early Hints\r\n"):
+            place = Place(b"HTTP/1.1 103 Early Hints\r\n" + line * 30_000, stays=True)
+            with self.assertRaisesRegex(ValueError, "more than"):
+                await self.look(HTTP, self.listen(place))
+            await (await place.asked).lost
+
+    async def test_packed_body(self) -> None:
+        """A compressed body is not unpacked, so that none is larger than it seems."""
+        packed = gzip.compress(b"x" * 10_000_000)
+        head = f"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: {len(packed)}\r\n\r\n"
+        self.assertIsNone(await self.answer(head.encode() + packed))
 
     async def test_given_up(self) -> None:
         """A look that is given up in the middle of a body leaves no connection behind."""
