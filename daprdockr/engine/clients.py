@@ -16,12 +16,14 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from time import monotonic
 from typing import Any
 from weakref import WeakSet
 
 from docker import APIClient
 from requests import PreparedRequest, Response
 
+from daprdockr.engine.documents import read_whole
 from daprdockr.engine.failures import asking
 from daprdockr.model.errors import EngineUnavailable
 
@@ -29,15 +31,22 @@ MOST_IDLE = 8
 
 
 class _Client(APIClient):
-    """docker-py gives streams no time limit at all; this hook of requests is where one can be put back."""
+    """
+    docker-py gives streams no time limit at all, and answers neither a size nor a time that counts to their end; this
+    hook of requests is where both can be put back.
+    """
 
     silence: float | None = None
     """Seconds that a stream may say nothing; None: for ever."""
 
     def send(self, request: PreparedRequest, **kwargs: Any) -> Response:
-        if kwargs.get("timeout") is None:
-            kwargs["timeout"] = self.silence
-        return super().send(request, **kwargs)
+        timeout, streams = kwargs.get("timeout"), kwargs.get("stream", False)
+        kwargs |= {"timeout": self.silence if timeout is None else timeout, "stream": True}
+        deadline = monotonic() + (timeout or self.timeout)
+        response = super().send(request, **kwargs)
+        if not streams or not response.ok:
+            read_whole(response, deadline, monotonic)
+        return response
 
 
 class EngineClients:

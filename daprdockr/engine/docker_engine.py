@@ -25,6 +25,7 @@ from twisted.logger import Logger
 
 from daprdockr.engine import answers, execution
 from daprdockr.engine.clients import EngineClients
+from daprdockr.engine.documents import documents
 from daprdockr.engine.failures import FOREIGN, asking, pull_failure
 from daprdockr.engine.stream import DockerEvents
 from daprdockr.model.errors import (
@@ -154,7 +155,7 @@ class DockerEngine:
         deadline = self._clock() + self.pull_timeout
         with closing(self._clients.fresh(silence=_PULL_SILENCE)) as client:
             try:
-                for line in client.pull(reference, stream=True, decode=True):
+                for line in documents(client.pull(reference, stream=True, decode=False)):
                     if "error" in line:
                         raise PullFailed(f"{shorten(reference)} could not be pulled: {one_line(line['error'])}")
                     if self._clock() > deadline:

@@ -13,6 +13,7 @@ from typing import Any
 
 from docker import APIClient
 
+from daprdockr.engine.documents import documents
 from daprdockr.engine.failures import FOREIGN, asking
 from daprdockr.model.errors import EngineUnavailable
 from daprdockr.model.host import LABEL_NODE
@@ -55,15 +56,15 @@ class DockerEvents:
             "event": list(ACTIONS),
         }
         with asking("tell its events"):
-            self._stream = client.events(decode=True, filters=filters)
+            self._stream = client.events(decode=False, filters=filters)
 
     def __iter__(self) -> Iterator[tuple[str, str]]:
         try:
             with asking("tell its events"):
-                for event in self._stream:
+                for event in documents(self._stream):
                     self._saw(event["id"])
                     yield event["Action"], event["id"]
-        except (AttributeError, ValueError, EngineUnavailable) as error:
+        except (AttributeError, KeyError, TypeError, ValueError, EngineUnavailable) as error:
             # Reading raises any of these when close() takes the socket away at the wrong moment.
             if not self._closed:
                 raise EngineUnavailable(f"the Docker Engine's events can not be read: {error}") from error
