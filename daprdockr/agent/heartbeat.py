@@ -70,6 +70,7 @@ class Heartbeat(Service):
         self._beating = False
         self._listed = False
         self._trouble = ""
+        self._unkept = ""
         self._told = 0
         self._loop = LoopingCall(self._beat)
         self._loop.clock = reactor
@@ -119,6 +120,8 @@ class Heartbeat(Service):
         try:
             if not await self._renew():
                 await self._begin()
+            elif self._unkept:
+                await self._keep_lease()
             self._beats += 1
             if self._lease:  # it was not revoked meanwhile
                 await self._registration.keep(self._lease, self._beats)
@@ -152,7 +155,18 @@ class Heartbeat(Service):
         self._beats = 0
         self._hold(lease.id, sent + lease.ttl, boottime + lease.ttl)
         self.log.info("this node has lease {lease:x} for {ttl} s", lease=lease.id, ttl=lease.ttl)
-        await self._run(self._state.write_lease, lease.id)
+        await self._keep_lease()
+
+    async def _keep_lease(self) -> None:
+        """A disk that is full costs no beat: each one tries again. Told once for each reason."""
+        try:
+            await self._run(self._state.write_lease, self._lease)
+        except OSError as error:
+            if str(error) != self._unkept:
+                self.log.warn("this node's lease is not kept for the next agent: {reason}", reason=error)
+            self._unkept = str(error)
+        else:
+            self._unkept = ""
 
     def _hold(self, lease: int, until: float, until_boottime: float) -> None:
         self._lease, self._until = lease, until

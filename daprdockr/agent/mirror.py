@@ -17,6 +17,7 @@ from twisted.application.service import Service
 from twisted.internet.defer import Deferred, DeferredLock
 from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 from daprdockr.agent.intake import Intake
 from daprdockr.agent.statedir import StateDir
@@ -27,6 +28,9 @@ from daprdockr.model.seams import Run, Store
 
 KEEP_DELAY = 2.0
 """Seconds between two writes of the last known state, at least."""
+
+KEEP_RETRY = 5.0
+"""Seconds between two tries to write it, at least, where the disk is full."""
 
 KEEP_REST = 10
 """So many times as long as a write took there is none, so that a large state does not keep disk and processor busy."""
@@ -77,6 +81,7 @@ class Mirror(Service):
         self._keeping: IDelayedCall | None = None
         self._keep_delay = KEEP_DELAY
         self._unkept = False
+        self._unkept_for = ""
         self._writing = DeferredLock()
         self._frozen = False
         self.in_touch = False
@@ -104,7 +109,7 @@ class Mirror(Service):
     async def _stop(self) -> None:
         await self._run(self._follower.stop)
         if self._unkept:
-            await self._writing.run(self._keep)
+            await self._writing.run(self._keep).addErrback(self._not_kept)
 
     # What the follower calls, in its own thread.
 
@@ -189,10 +194,17 @@ class Mirror(Service):
             self._keeping = self._reactor.callLater(self._keep_delay, self._keep_soon)
 
     def _keep_soon(self) -> None:
-        self._writing.run(self._keep).addCallbacks(
-            lambda _: self._keep_later(),
-            lambda failure: self.log.failure("the last known state was not kept", failure),
-        )
+        self._writing.run(self._keep).addErrback(self._not_kept).addCallback(lambda _: self._keep_later())
+
+    def _not_kept(self, failure: Failure) -> None:
+        """Tell so once for each reason; the next try comes when a disk that was full may have room."""
+        reason = failure.getErrorMessage()
+        if not failure.check(OSError):
+            self.log.failure("the last known state was not kept", failure)
+        elif reason != self._unkept_for:
+            self.log.warn("the last known state is not kept, the agent goes on: {reason}", reason=reason)
+        self._unkept_for = reason
+        self._keep_delay = max(self._keep_delay, KEEP_RETRY)
 
     async def _keep(self) -> None:
         self._unkept = False
@@ -204,5 +216,7 @@ class Mirror(Service):
         except BaseException:
             self._unkept = True
             raise
+        else:
+            self._unkept_for = ""
         finally:
             self._keep_delay = max(KEEP_DELAY, KEEP_REST * (self._reactor.seconds() - began))

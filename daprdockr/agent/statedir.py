@@ -9,6 +9,12 @@ Note [Nobody else's paths]
     name it will write to, has root write wherever he likes. So each directory on the way must be one that no other user
     may replace, the directory itself is closed to everybody else before anything in it is opened, and no link in it is
     followed.
+
+Note [Orders without room]
+    The guard kills a container whose deadline is not moved, so orders must reach it when the disk is full as well. The
+    file is therefore filled up with blanks to a multiple of 4 KiB, and where there is no room for a new one the old one
+    is overwritten in place, which takes no room on a file system that does not copy on writing. The guard may read
+    while it is being overwritten: the sum in the orders tells, and it looks again a tenth of a second later.
 """
 
 from __future__ import annotations
@@ -30,9 +36,10 @@ from daprdockr.model.errors import BadInput
 from daprdockr.model.reading import integer, parse_json
 from daprdockr.model.snapshot import MAX_BYTES, decode_listing, encode_listing
 from daprdockr.process.kept import SUFFIX, read_kept, tidy, tidy_file
-from daprdockr.process.whole import write_whole
+from daprdockr.process.whole import is_full, overwrite, write_whole
 
 _LEASE = integer(0, 2**63 - 1)
+_ROOM = 4096
 _SMALL = 64 * 1024
 _LOCK, _LISTING, _GUARD = "lock", "cluster.json", "guard.json"
 _LEASE_FILES = ("lease.json", "lease-copy.json")
@@ -146,13 +153,23 @@ class StateDir:
     def read_guard(self) -> bytes | None:
         """The orders as the guard reads them, in whatever state they are; None: none."""
         try:
-            return read_regular(self.path / _GUARD, LONGEST)
+            return read_regular(self.path / _GUARD, LONGEST).rstrip(b" ")
         except (OSError, NotUsable):
             return None
 
     def write_guard(self, orders: bytes) -> None:
-        """Not synced: no orders outlive the boot they were given in, and a beat must not wait for the disk."""
-        write_whole(self.path / _GUARD, orders, synced=False)
+        """
+        Not synced: no orders outlive the boot they were given in, and a beat must not wait for the disk.
+
+        :raises OSError: they are not written. See Note [Orders without room].
+        """
+        path, padded = self.path / _GUARD, orders.ljust(_ROOM * (len(orders) // _ROOM + 1))
+        try:
+            write_whole(path, padded, synced=False)
+        except OSError as error:
+            if not is_full(error):
+                raise
+            overwrite(path, orders)
 
 
 def _lease(content: bytes) -> int:

@@ -86,5 +86,9 @@ class PullFailed(EngineError):
     """The image could not be pulled; the text is the registry's or the Engine's own."""
 
 
+class DiskError(DaprdockrError):
+    """A file could not be written: the disk is full, or fails. The same write may succeed later."""
+
+
 class ProxyError(DaprdockrError):
     """nginx is not there, refused a configuration, or did not take it up; the text is nginx's own if it gave one."""

@@ -43,6 +43,9 @@ from daprdockr.process.table import ProcessTable, Record
 STEADY = 10.0
 """Seconds after which a process counts as well started, and earlier failures are forgotten."""
 
+BACKOFF = Backoff(limit=8.0)
+"""Of starts that fail: what could not start on a full disk runs again within ten seconds of room."""
+
 UPKEEP_INTERVAL = 5.0
 """Seconds between two looks at the size of the output file, and between two tries to write the pidfile."""
 
@@ -79,7 +82,7 @@ class SupervisedProcess(Service):
     before_start: Callable[[], Awaitable[None] | None] | None = None
     on_exit: Callable[[str], None] | None = None
     table: ProcessTable = field(factory=ProcessTable)
-    backoff: Backoff = field(factory=Backoff)
+    backoff: Backoff = BACKOFF
     chance: Callable[[], float] = random.random
 
     _hold: Hold | None = field(init=False, default=None)

@@ -68,14 +68,17 @@ class ProcessTable:
         The pids left in the session that the dead process of ``record`` led, those that run ``program`` only.
 
         Without its leader a session keeps its number, but so does the session of any stranger who got the pid
-        since; the path of the executable tells them apart.
+        since; the path of the executable tells them apart. A leader that is dead and was not waited for yet is gone.
         """
-        if record.boot != self._boot() or self._stat(record.pid) is not None:
+        leader = self._stat(record.pid)
+        is_gone = leader is None or (leader.state in "ZX" and leader.started == record.started)
+        if record.boot != self._boot() or not is_gone:
             return ()
         return tuple(
             pid
             for pid in self._pids()
             if (stat := self._stat(pid)) is not None
+            and pid != record.pid
             and stat.group == stat.session == record.pid
             and stat.started >= record.started
             and self._executable(pid) == program

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 from collections.abc import Iterable
 from pathlib import Path
@@ -36,6 +37,41 @@ def write_whole(path: Path, content: bytes | Iterable[bytes], synced: bool) -> N
         raise
     if synced:
         _sync(path.parent)
+
+
+def overwrite(path: Path, content: bytes) -> None:
+    """
+    Write into a file that is there and long enough, and fill up with blanks: for a disk that has no room for another.
+    A reader may meet a mixture of old and new.
+
+    :raises OSError: it is not there, or too short; or the file system copies on writing, and has no room for that.
+    """
+    descriptor = os.open(path, os.O_WRONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        size = os.fstat(descriptor).st_size
+        if size < len(content):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+        os.pwrite(descriptor, content.ljust(size), 0)
+    finally:
+        os.close(descriptor)
+
+
+def reserve(spare: Path, size: int) -> None:
+    """Have a file of at least ``size`` bytes at hand, for ``reuse``. :raises OSError: there is no room for it now."""
+    if not spare.exists() or spare.stat().st_size < size:
+        write_whole(spare, bytes(size), synced=False)
+
+
+def reuse(spare: Path, path: Path, content: bytes) -> None:
+    """As ``write_whole``, for a disk without room: ``spare`` becomes the file. :raises OSError: as ``overwrite``."""
+    overwrite(spare, content)
+    os.truncate(spare, len(content))
+    os.replace(spare, path)
+
+
+def is_full(error: OSError) -> bool:
+    """Whether a write failed for want of room."""
+    return error.errno in (errno.ENOSPC, errno.EDQUOT)
 
 
 def _sync(directory: Path) -> None:

@@ -19,11 +19,13 @@ from attrs import frozen
 
 from daprdockr.guard.regular import read_regular
 from daprdockr.process.kept import private_directory, read_kept, set_aside
-from daprdockr.process.whole import write_whole
+from daprdockr.process.whole import is_full, reserve, reuse, write_whole
 from daprdockr.proxy.configuration import checked
 
 MAX_BYTES = 64 * 1024 * 1024
 """Of a configuration that is read: 10,000 sites take about 5 MB."""
+
+_SPARE = 16 * 1024
 
 _MAX_WORDS = 64 * 1024
 
@@ -47,6 +49,11 @@ class ProxyFiles:
         return self.directory / "last-good.conf"
 
     @property
+    def spare(self) -> Path:
+        """Room for the next candidate, for when the disk has none: routes have to follow all the same."""
+        return self.directory / "spare.conf"
+
+    @property
     def socket(self) -> Path:
         return self.directory / "generation.sock"
 
@@ -61,12 +68,18 @@ class ProxyFiles:
     def prepare(self) -> bool:
         """Make the directory, put the last good text back; whether there is a configuration to start on."""
         private_directory(self.directory)
-        self.put_back()
+        with contextlib.suppress(OSError):  # a disk without room: what stands there has passed nginx's test at least
+            self.put_back()
         return read_kept(self.configuration, MAX_BYTES, checked) is not None
 
     def propose(self, text: str) -> None:
         """Write the candidate, which nobody reads but ``nginx -t``."""
-        write_whole(self.candidate, text.encode(), synced=False)
+        try:
+            write_whole(self.candidate, text.encode(), synced=False)
+        except OSError as error:
+            if not is_full(error):
+                raise
+            reuse(self.spare, self.candidate, text.encode())
 
     def install(self) -> None:
         """Make the candidate the configuration."""
@@ -77,11 +90,14 @@ class ProxyFiles:
         text = read_regular(self.configuration, MAX_BYTES)
         if read_kept(self.last_good, MAX_BYTES, bytes) != text:
             write_whole(self.last_good, text, synced=True)
+        with contextlib.suppress(OSError):
+            reserve(self.spare, _SPARE * (2 * len(text) // _SPARE + 1))
 
     def put_back(self) -> None:
         """Make the last good text the configuration; a no-op without one. See Note [Last good]."""
         text = read_kept(self.last_good, MAX_BYTES, checked)
-        if text is not None:
+        # What is the same already is not written again: a disk without room keeps no nginx from its start.
+        if text is not None and text != read_kept(self.configuration, MAX_BYTES, bytes):
             write_whole(self.configuration, text, synced=False)
 
     def output_size(self) -> int:

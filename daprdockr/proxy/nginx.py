@@ -28,14 +28,14 @@ from twisted.internet.task import deferLater
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from daprdockr.model.errors import ProxyError
+from daprdockr.model.errors import DiskError, ProxyError
 from daprdockr.model.seams import Run
 from daprdockr.process.child import SupervisedProcess
 from daprdockr.proxy.configuration import NginxSettings, render
 from daprdockr.proxy.files import ProxyFiles
 from daprdockr.proxy.generation import GenerationSocket
 from daprdockr.proxy.program import NginxProgram, arguments, gave_up, reason_in
-from daprdockr.proxy.publisher import Publisher
+from daprdockr.proxy.publisher import DISK_RETRY, Publisher
 from daprdockr.proxy.routes import Route
 
 TAKE_UP = 10.0
@@ -137,7 +137,7 @@ class Nginx(Service):
     async def _begin(self) -> None:
         """See Note [Serving what was known]."""
         self._settings = evolve(self._settings, version=await self._version())
-        startable = await self._run(self._files.prepare)
+        startable = await self._prepared()
         self._process = self._supervised()
         if startable:
             self._process.startService()
@@ -153,6 +153,18 @@ class Nginx(Service):
                     self.log.error("HTTP is not served: {reason}", reason=error)
                 self._trouble = str(error)
             await deferLater(self._reactor, ABSENT_RETRY)
+
+    async def _prepared(self) -> bool:
+        """Whether there is a configuration to start on; tried until the disk has room for what must be written."""
+        while True:
+            try:
+                return await self._run(self._files.prepare)
+            except OSError as error:
+                trouble = f"files in {self._files.directory} cannot be written: {error.strerror}"
+                if trouble != self._trouble:
+                    self.log.error("HTTP is not served: {reason}", reason=trouble)
+                self._trouble = trouble
+            await deferLater(self._reactor, DISK_RETRY)
 
     def _begin_failed(self, failure: Failure) -> None:
         if not failure.check(CancelledError):
@@ -181,10 +193,17 @@ class Nginx(Service):
         self._trouble = f"nginx does not run: {reason}"
 
     async def _apply(self, routes: tuple[Route, ...]) -> None:
+        """:raises DiskError: a file could not be written. :raises ProxyError: as ``_serve``."""
+        try:
+            await self._serve(routes)
+        except OSError as error:
+            raise DiskError(f"files in {self._files.directory} cannot be written: {error.strerror}") from None
+
+    async def _serve(self, routes: tuple[Route, ...]) -> None:
         """
         Make nginx serve these routes, unless it does. See Note [Taking up a configuration].
 
-        :raises ProxyError: it does not; the last good configuration is in place again.
+        :raises ProxyError: it does not; the last good configuration is in place again. :raises OSError: by the disk.
         """
         configuration = await self._run(render, routes, self._settings)
         serving = await self._socket.ask()

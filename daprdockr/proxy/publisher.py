@@ -20,9 +20,12 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 from daprdockr.model.backoff import Backoff
-from daprdockr.model.errors import DaprdockrError
+from daprdockr.model.errors import DaprdockrError, DiskError
 
 T = TypeVar("T")
+
+DISK_RETRY = 5.0
+"""Seconds between attempts at most while a disk is full: it costs little, and nobody tells when there is room."""
 
 RETRIES = Backoff(first=2.0, limit=60.0)
 
@@ -109,7 +112,8 @@ class Publisher(Generic[T]):
         self._effective = None
         self._failures += 1
         self.failed += 1
-        self._earliest = self.clock.seconds() + self.backoff.delay(self._failures, self.chance())
+        delay = self.backoff.delay(self._failures, self.chance())
+        self._earliest = self.clock.seconds() + (min(delay, DISK_RETRY) if isinstance(error, DiskError) else delay)
         if not isinstance(error, DaprdockrError):
             self.log.failure("routes could not be published")
         elif str(error) != self.reason:

@@ -19,7 +19,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -120,10 +120,10 @@ class AgentProcess:
         """Take down all that it left: containers, nginx, files."""
         if self._process is not None:
             self.kill()
-        for record in self.state.glob("*/process.json"):
-            pid = json.loads(record.read_text())["pid"]
-            if str(self.state).encode() in Path(f"/proc/{pid}/cmdline").read_bytes():
-                os.killpg(pid, signal.SIGKILL)
+        for line in Path("/proc").glob("[0-9]*/cmdline"):
+            with suppress(OSError):  # it has ended, or leads no group
+                if str(self.state).encode() in line.read_bytes():
+                    os.killpg(int(line.parent.name), signal.SIGKILL)
         with closing(APIClient(base_url=self.engine, version="auto")) as client:
             for container in self.containers():
                 remove(client, container["Id"])

@@ -157,11 +157,15 @@ class LeaseTests(HeartbeatCase):
     def test_disk_full(self) -> None:
         """A lease that can not be saved is held all the same, and no other one is taken."""
         shutil.rmtree(self.state.path)
-        beat = self.started()
-        self.assertEqual(len(self.flushLoggedErrors(OSError)), 1)
-        self.advance(2)
-        self.assertEqual(beat.lease, self.entry.lease)
+        with capturedLogs() as logged:
+            beat = self.started()
+            self.assertEqual(beat.lease, self.entry.lease)
+            self.advance(4)
+        self.assertEqual(len([event for event in logged if event["log_level"].name == "warn"]), 1)
         self.assertEqual(self.store.calls.count("grant"), 1)
+        self.state.path.mkdir()
+        self.advance(2)
+        self.assertEqual((self.state.read_lease(), beat.lease), (self.entry.lease, self.entry.lease))
 
     def test_stop(self) -> None:
         """A stop ends the beats and leaves lease and record."""

@@ -7,7 +7,7 @@ from pathlib import Path
 from twisted.logger import capturedLogs
 from twisted.trial.unittest import SynchronousTestCase
 
-from daprdockr.agent.mirror import KEEP_DELAY, Mirror
+from daprdockr.agent.mirror import KEEP_DELAY, KEEP_RETRY, Mirror
 from daprdockr.agent.statedir import StateDir
 from daprdockr.model.cluster import Changes, Cluster
 from daprdockr.model.entries import Batch, Change, Deleted, Entry, Listing
@@ -297,12 +297,23 @@ class DiskTests(MirrorCase):
         self.assertEqual((self.kept()[0], run.names), (15, []))
 
     def test_write_fails(self) -> None:
-        """What could not be kept is tried again with the next change, and at the stop."""
+        """What could not be kept is told once, and tried again until it is."""
+        self.mirror.startService()
+        (self.state.path / "cluster.json").mkdir()
+        with capturedLogs() as logged:
+            self.listed(5, service(WEB, 3))
+            self.clock.pump([KEEP_DELAY, KEEP_RETRY, KEEP_RETRY])
+        self.assertEqual([event["log_level"].name for event in logged].count("warn"), 1)
+        (self.state.path / "cluster.json").rmdir()
+        self.clock.advance(KEEP_RETRY)
+        self.assertEqual(self.kept()[0], 5)
+
+    def test_write_fails_at_the_stop(self) -> None:
+        """A stop tries once more, and ends whether or not that succeeds."""
         self.mirror.startService()
         self.listed(5, service(WEB, 3))
         (self.state.path / "cluster.json").mkdir()
-        self.clock.advance(KEEP_DELAY)
-        self.assertEqual(len(self.flushLoggedErrors(OSError)), 1)
+        self.successResultOf(self.mirror.stopService())
         (self.state.path / "cluster.json").rmdir()
         self.successResultOf(self.mirror.stopService())
         self.assertEqual(self.kept()[0], 5)

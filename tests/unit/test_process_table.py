@@ -87,6 +87,13 @@ class ProcessTableTests(FilesAsProc):
         record = Record(pid=20, started=500, boot="boot-1")
         self.assertEqual(sorted(self.table.orphans(record, "/usr/sbin/nginx")), [21, 22])
 
+    def test_orphans_of_a_zombie(self) -> None:
+        """A leader that was killed and that nobody has waited for yet is dead; a stranger's zombie is none of it."""
+        self.process(20, started=500, state="Z")
+        self.process(21, session=20, started=501)
+        self.assertEqual(self.table.orphans(Record(20, 500, "boot-1"), "/usr/sbin/nginx"), (21,))
+        self.assertEqual(self.table.orphans(Record(20, 400, "boot-1"), "/usr/sbin/nginx"), ())
+
     def test_no_orphans_of_the_living_or_of_another_boot(self) -> None:
         """While somebody has the leader's pid, or after a reboot, nobody is an orphan."""
         self.process(21, session=20, started=501)

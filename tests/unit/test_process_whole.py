@@ -6,7 +6,7 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from daprdockr.process.whole import write_whole
+from daprdockr.process.whole import overwrite, reserve, reuse, write_whole
 
 
 class WriteWholeTests(SynchronousTestCase):
@@ -64,3 +64,37 @@ class WriteWholeTests(SynchronousTestCase):
         """What is written in parts is there as a whole."""
         write_whole(self.path, (part for part in (b"one ", b"two")), synced=False)
         self.assertEqual(self.path.read_bytes(), b"one two")
+
+
+class WithoutRoomTests(SynchronousTestCase):
+    """``overwrite``, ``reserve`` and ``reuse``: what is done without room for another file."""
+
+    def setUp(self) -> None:
+        self.directory = Path(self.mktemp())
+        self.directory.mkdir()
+        self.path, self.spare = self.directory / "known", self.directory / "spare"
+
+    def test_overwrites(self) -> None:
+        """What is there is replaced in the same file, which stays as long as it was."""
+        self.path.write_bytes(b"former")
+        before = self.path.stat().st_ino
+        overwrite(self.path, b"new")
+        self.assertEqual((self.path.read_bytes(), self.path.stat().st_ino), (b"new   ", before))
+
+    def test_no_room_there(self) -> None:
+        """A file that is too short, or a link, is not touched."""
+        self.path.write_bytes(b"former")
+        self.assertRaises(OSError, overwrite, self.path, b"longer ones")
+        self.spare.symlink_to(self.path)
+        self.assertRaises(OSError, overwrite, self.spare, b"new")
+        self.assertEqual(self.path.read_bytes(), b"former")
+
+    def test_reuse(self) -> None:
+        """A spare file becomes the one wanted, of the right length."""
+        reserve(self.spare, 100)
+        before = self.spare.stat()
+        reserve(self.spare, 50)
+        self.assertEqual((self.spare.stat().st_ino, before.st_size), (before.st_ino, 100))
+        self.path.write_bytes(b"former")
+        reuse(self.spare, self.path, b"new")
+        self.assertEqual((self.path.read_bytes(), list(self.directory.iterdir())), (b"new", [self.path]))

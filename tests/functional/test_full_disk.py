@@ -1,0 +1,156 @@
+"""A state directory on a disk that is full: a small tmpfs. What needs no disk goes on, the rest when there is room."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import shutil
+import signal
+import subprocess
+from pathlib import Path
+from unittest import SkipTest
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from daprdockr.agent.statedir import StateDir
+from daprdockr.guard.clock import boot_id, boottime
+from daprdockr.guard.orders import Order, Orders
+from daprdockr.process.table import ProcessTable
+from daprdockr.proxy.configuration import HttpListener, NginxSettings, render
+from daprdockr.proxy.files import ProxyFiles
+from tests.functional.agent_process import AgentProcess
+from tests.functional.docker_engine import engine_url, sample_image, until
+from tests.functional.etcd_members import shared
+from tests.functional.test_agent_path import HTTP, AgentTestCase
+
+TTL = 12
+
+
+class SmallDisk:
+    """
+    A tmpfs of 2 MiB on ``path``.
+
+    :raises SkipTest: this user may not mount one.
+    """
+
+    def __init__(self, path: Path) -> None:
+        path.mkdir(parents=True, exist_ok=True)
+        self.path = path
+        command = ["mount", "-t", "tmpfs", "-o", "size=2m,mode=0700", "state", str(path)]
+        mounted = subprocess.run(command, capture_output=True, text=True, check=False)
+        if mounted.returncode:
+            raise SkipTest(f"no tmpfs can be mounted here: {mounted.stderr.strip()}")
+
+    def fill(self) -> None:
+        """Leave no room at all."""
+        with (self.path / "filler").open("ab", buffering=0) as filler:
+            for size in (65536, 4096, 1):
+                with contextlib.suppress(OSError):
+                    while True:
+                        filler.write(bytes(size))
+
+    def empty(self) -> None:
+        """Make room."""
+        (self.path / "filler").unlink()
+
+    def unmount(self) -> None:
+        subprocess.run(["umount", "--lazy", str(self.path)], check=True)
+
+
+class FilesTests(SynchronousTestCase):
+    """The files themselves; no agent."""
+
+    def setUp(self) -> None:
+        self.disk = SmallDisk(Path(self.mktemp()).absolute())
+        self.addCleanup(self.disk.unmount)
+        self.path = self.disk.path / "state"
+
+    def test_orders(self) -> None:
+        """The guard's orders are written again and again, by an agent that starts meanwhile too."""
+        state = StateDir(self.path)
+        state.lock()
+        named = {f"{number:064x}": Order(boottime()) for number in range(20)}
+        state.write_guard(Orders(boot_id(), 0.2, named).encode())
+        self.disk.fill()
+        self.assertEqual(self.assertRaises(OSError, state.write_lease, 7).errno, errno.ENOSPC)
+        for _ in range(3):
+            state.unlock()
+            state = StateDir(self.path)
+            state.lock()
+            orders = Orders(boot_id(), 0.2, {name: Order(boottime(), 0.5, 77) for name in named})
+            state.write_guard(orders.encode())
+            self.assertEqual(state.former_orders(boot_id()), orders)
+        state.unlock()
+
+    def test_configuration(self) -> None:
+        """A configuration is replaced, and the last good one is there at the next start."""
+        files = ProxyFiles(self.path / "nginx")
+        listeners = [(HttpListener("127.0.0.1", port),) for port in (1, 2, 3)]
+        texts = [render([], NginxSettings(directory="/nginx", listeners=on)).text for on in listeners]
+        for text in texts:
+            files.prepare()
+            files.propose(text)
+            files.install()
+            files.keep()
+            self.disk.fill()
+            self.assertTrue(files.prepare())
+            self.assertEqual(files.configuration.read_text(), text)
+
+
+class AgentTests(AgentTestCase):
+    """A whole agent."""
+
+    def setUp(self) -> None:
+        sample_image()
+        self.agent = AgentProcess(shared().urls, engine_url())
+        self.addCleanup(shutil.rmtree, self.agent.home)
+        self.disk = SmallDisk(self.agent.state)
+        self.addCleanup(self.disk.unmount)
+        self.addCleanup(self.agent.close)
+        self.agent.start(TTL)
+        self.web = f"web.{self.agent.group}"
+        self.data = f"data.{self.agent.group}"
+
+    def nginx(self) -> int:
+        """The pid of nginx's master; 0 while there is none."""
+        program = os.path.realpath(shutil.which("nginx") or "nginx")
+        record = ProcessTable().find(str(self.agent.state / "nginx" / "nginx.conf"), program)
+        return 0 if record is None else record.pid
+
+    def deadline(self, container: str) -> float:
+        """Until when the guard lets it run, as far as it was told."""
+        orders = StateDir(self.agent.state).former_orders(boot_id())
+        assert orders is not None
+        return orders.containers[container].deadline
+
+    def test_full(self) -> None:
+        """
+        Nothing that runs is stopped, what dies is started, and routes follow. An agent that starts meanwhile has all
+        under control soon after there is room.
+        """
+        self.agent.define(self.data, 1, sample_image(), OnPartition="stop")
+        self.agent.define(self.web, 2, sample_image(), Http=HTTP)
+        until(lambda: len(self.agent.served_by("demo.test")) == 2)
+        data, web = self.agent.ids(self.data), self.agent.ids(self.web)
+        pid = self.agent.pid_of(data[0])
+        self.disk.fill()
+        deadline = self.deadline(data[0])
+        until(lambda: boottime() > deadline + 1)
+        killed = self.agent.pid_of(web[0])
+        os.kill(killed, signal.SIGKILL)
+        until(lambda: self.agent.pid_of(web[0]) not in (0, killed))
+        self.agent.command("-svc", self.web, "-set", "-instances", "1")
+        until(lambda: self.agent.served_by("demo.test") == {f"1.{self.web} 1"})
+        self.agent.kill()
+        self.agent.spawn(TTL)
+        until(lambda: self.agent.log.count("in touch") == 2)
+        until(lambda: self.nginx() != 0)
+        os.kill(self.nginx(), signal.SIGKILL)
+        self.assertEqual((self.agent.ids(self.data), self.agent.pid_of(data[0])), (data, pid))
+        self.agent.command("-svc", self.web, "-set", "-http-host", "other.test")
+        self.disk.empty()
+        until(lambda: self.agent.served_by("other.test") == {f"1.{self.web} 1"})
+        until(self.agent.is_well)
+        self.assertEqual((self.agent.ids(self.data), self.agent.pid_of(data[0])), (data, pid))
+        self.assertNotIn("Traceback", self.agent.log)
