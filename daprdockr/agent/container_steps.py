@@ -126,9 +126,9 @@ class ContainerSteps:
         run, network = self._work(step), self._network()
         image = await self._image(run, definition)
         ports = await self._choose(run, step, image, network)
-        labels = container_labels(instance, definition, here.node, here.cluster, step.fence)
-        body = container_body(instance, definition, ports, labels, network.resolvers, network.addresses)
         name = container_name(instance, definition)
+        labels = container_labels(instance, definition, name, here.node, here.cluster, step.fence)
+        body = container_body(instance, definition, ports, labels, network.resolvers, network.addresses)
         container = await run(self._engine.create, name, body)
         # All that is to be known of it before it starts; asking the Engine would cost a tenth of its creation.
         created = ContainerState(

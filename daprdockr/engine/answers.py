@@ -24,6 +24,7 @@ from daprdockr.model.host import (
     Inventory,
     Port,
     Status,
+    is_marked,
 )
 from daprdockr.model.names import InstanceName, shorten
 
@@ -36,14 +37,17 @@ def container_state(answer: Mapping[str, Any]) -> ContainerState:
     """
     Read an answer to ``ContainerInspect``.
 
-    :raises BadInput: if a label that daprdockr writes, or the status, can not be read.
+    :raises BadInput: if a label that daprdockr writes, or the status, can not be read, or no agent made the container.
     """
     labels: Mapping[str, str] = answer["Config"].get("Labels") or {}
+    name = answer["Name"].lstrip("/")
+    if not is_marked(labels, (name, (answer.get("HostConfig") or {}).get("ContainerIDFile", ""))):
+        raise BadInput(f"it carries the labels of an instance, but no agent made it: {shorten(name)} is left alone")
     state: Mapping[str, Any] = answer["State"]
     health = (state.get("Health") or {}).get("Status", "")
     return ContainerState(
         id=answer["Id"],
-        name=answer["Name"].lstrip("/"),
+        name=name,
         instance=InstanceName.parse(labels.get(LABEL_INSTANCE, "")),
         definition=labels.get(LABEL_DEFINITION, ""),
         status=_status(state["Status"]),

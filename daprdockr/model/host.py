@@ -1,8 +1,19 @@
-"""What a host's Docker Engine holds, as values: containers, their published ports, images."""
+"""
+What a host's Docker Engine holds, as values: containers, their published ports, images.
+
+Note [A mark that is not a label]
+    Labels prove nothing: an image brings its own along, ``docker commit`` copies them, and so can anybody. But no image
+    says what a container is called or what stands in its ``HostConfig``, and no two containers of one Engine have the
+    same name. So a label says which name the agent gave, and a container is ours if it is called so, or, since people
+    rename containers, if its ``ContainerIDFile`` says the same: a text for the command line, which the Engine keeps and
+    does not use. Anything else that carries our labels is reported and left alone. Two that both bear the mark are told
+    apart by the claim, which names the id of one.
+"""
 
 from __future__ import annotations
 
 import enum
+from collections.abc import Collection, Mapping
 
 from attrs import frozen
 
@@ -15,6 +26,7 @@ LABEL_DEFINITION = LABEL_PREFIX + "definition"
 LABEL_CLUSTER = LABEL_PREFIX + "cluster"
 LABEL_REVISION = LABEL_PREFIX + "revision"
 LABEL_ON_PARTITION = LABEL_PREFIX + "on-partition"
+LABEL_NAME = LABEL_PREFIX + "name"
 
 
 class Status(enum.Enum):
@@ -90,3 +102,13 @@ class Image:
     id: str
     exposed: tuple[Port, ...] = ()
     has_healthcheck: bool = False
+
+
+def is_marked(labels: Mapping[str, str], texts: Collection[str]) -> bool:
+    """
+    Whether an agent made the container. See Note [A mark that is not a label].
+
+    :param texts: what only its maker can have given it: its name and its ``ContainerIDFile``.
+    """
+    former = f"{labels.get(LABEL_INSTANCE, '')}-{labels.get(LABEL_DEFINITION, '')}"
+    return labels.get(LABEL_NAME, former) in texts

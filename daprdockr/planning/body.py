@@ -11,6 +11,7 @@ from daprdockr.model.host import (
     LABEL_CLUSTER,
     LABEL_DEFINITION,
     LABEL_INSTANCE,
+    LABEL_NAME,
     LABEL_NODE,
     LABEL_ON_PARTITION,
     LABEL_REVISION,
@@ -53,10 +54,11 @@ def _exposed(definition: Definition, image: Image | None) -> list[tuple[int, str
 
 
 def container_labels(
-    instance: InstanceName, definition: Definition, node: str, cluster: int, fence: int
+    instance: InstanceName, definition: Definition, name: str, node: str, cluster: int, fence: int
 ) -> dict[str, str]:
     """What a later agent needs to adopt the container, and to judge whether its service was really deleted."""
     return {
+        LABEL_NAME: name,
         LABEL_NODE: node,
         LABEL_INSTANCE: str(instance),
         LABEL_DEFINITION: definition.digest,
@@ -79,7 +81,8 @@ def container_body(
     new privileges by setuid programs, the instance's name as host name and in ``DAPRDOCKR_INSTANCE``, and this node's
     DNS as resolver if there are ``resolvers``. Ports are published on ``addresses``, without any on all of the host's.
 
-    Docker's own restart policy stays off: two supervisors would fight over one container.
+    Docker's own restart policy stays off: two supervisors would fight over one container. See also Note [A mark that is
+    not a label] in ``model.host``.
     """
     fields = dict(definition.container.fields)
     plain, binds = _split_volumes(fields.pop("Volumes", []))
@@ -96,6 +99,8 @@ def container_body(
         config.setdefault("Hostname", str(instance))
     if resolvers:
         host.setdefault("Dns", list(resolvers))
+    if LABEL_NAME in labels:
+        host["ContainerIDFile"] = labels[LABEL_NAME]
     if host.get("Memory"):
         host.setdefault("MemorySwap", host["Memory"])
     host.setdefault("LogConfig", _LOG)

@@ -72,9 +72,11 @@ class Situation:
     adopt_until: float = 0.0
 
     def of(self, instance: InstanceName) -> tuple[ContainerState, ...]:
-        """This node's containers of one instance: running ones first, then by start, the latest first."""
+        """This node's containers of one instance: running ones first, then the claim's, then the latest start first."""
         mine = self.containers.get(instance.number, ())
-        return tuple(sorted(mine, key=lambda c: (not c.running, -c.started, c.id)))
+        own = self.own(instance)
+        named = own.record.container if own is not None else ""
+        return tuple(sorted(mine, key=lambda c: (not c.running, c.id != named, -c.started, c.id)))
 
     def own(self, instance: InstanceName) -> Claim | None:
         """This node's claim of an instance, or its succession, or the claim it had before its lease ended."""

@@ -22,6 +22,7 @@ from daprdockr.model.host import (
     LABEL_CLUSTER,
     LABEL_DEFINITION,
     LABEL_INSTANCE,
+    LABEL_NAME,
     LABEL_NODE,
     LABEL_ON_PARTITION,
     LABEL_REVISION,
@@ -76,7 +77,7 @@ class Told:
 
 class EngineContract(_Case):
     """
-    Mix in and give ``make_engine``, ``image``, ``free_port``, ``crash`` and ``pause``.
+    Mix in and give ``make_engine``, ``image``, ``free_port``, ``crash``, ``pause``, ``rename`` and ``commit``.
 
     ``prefix`` keeps the names and labels of one run apart from those of another on the same Engine. ``image`` is a
     reference to an image on the host that exposes TCP port 8080 and runs until it is told to stop.
@@ -106,6 +107,14 @@ class EngineContract(_Case):
         """Pause a container, or end its pause, behind the engine's back."""
         raise NotImplementedError
 
+    def rename(self, engine: Engine, container: str, name: str) -> None:
+        """Give a container another name behind the engine's back."""
+        raise NotImplementedError
+
+    def commit(self, engine: Engine, container: str) -> str:
+        """Make an image of a container behind the engine's back; its reference."""
+        raise NotImplementedError
+
     def setUp(self) -> None:
         self.node = f"{self.prefix}-node"
         self.engine = self.make_engine(self.node)
@@ -128,7 +137,14 @@ class EngineContract(_Case):
 
     def create(self, name: str, body: Mapping[str, Any] | None = None) -> str:
         """Create a container that is removed after the test."""
-        container = self.engine.create(f"{self.prefix}-{name}", self.body() if body is None else body)
+        name, body = f"{self.prefix}-{name}", self.body() if body is None else body
+        container = self.engine.create(name, {**body, "Labels": {**body["Labels"], LABEL_NAME: name}})
+        self.addCleanup(self.make_engine(self.node).remove, container)
+        return container
+
+    def create_by_hand(self, name: str, body: Mapping[str, Any]) -> str:
+        """As somebody else would, who gives no mark."""
+        container = self.engine.create(f"{self.prefix}-{name}", body)
         self.addCleanup(self.make_engine(self.node).remove, container)
         return container
 
@@ -181,6 +197,38 @@ class EngineContract(_Case):
         good = self.create("good")
         self.assertEqual([state.id for state in self.listed()], [good])
         self.assertIsNone(self.engine.inspect(bad))
+
+    # Whose it is: Note [A mark that is not a label].
+
+    def test_copied_labels(self) -> None:
+        """A container that somebody gave the labels of another one is passed over."""
+        self.create("original")
+        copy = self.create_by_hand("copy", self.body(labels={LABEL_NAME: f"{self.prefix}-original"}))
+        self.assertEqual([state.name for state in self.listed()], [f"{self.prefix}-original"])
+        self.assertIsNone(self.engine.inspect(copy))
+
+    def test_labels_of_an_image(self) -> None:
+        """So is one whose labels come with its image, and its image may have been made of a container of ours."""
+        original = self.create("original")
+        image = self.commit(self.engine, original)
+        copy = self.create_by_hand("copy", {"Image": image})
+        self.assertEqual([state.id for state in self.listed()], [original])
+        self.assertIsNone(self.engine.inspect(copy))
+
+    def test_renamed(self) -> None:
+        """A container that somebody renamed is still its agent's."""
+        body = self.body(HostConfig={"ContainerIDFile": f"{self.prefix}-before"})
+        container = self.create("before", body)
+        self.rename(self.engine, container, f"{self.prefix}-after")
+        self.assertEqual(self.state(container).name, f"{self.prefix}-after")
+        self.assertEqual([state.id for state in self.listed()], [container])
+
+    def test_former_naming(self) -> None:
+        """A container of an agent that gave no mark is known by the name that such an agent gave."""
+        former = self.body(instance="1.web.myapp", labels={LABEL_DEFINITION: self.prefix})
+        container = self.engine.create(f"1.web.myapp-{self.prefix}", former)
+        self.addCleanup(self.make_engine(self.node).remove, container)
+        self.assertEqual(self.state(container).instance, InstanceName.parse("1.web.myapp"))
 
     def test_image_absent(self) -> None:
         """Creating from an image that is not on the host says so."""

@@ -40,6 +40,7 @@ from daprdockr.model.host import (
     Inventory,
     Port,
     Status,
+    is_marked,
 )
 from daprdockr.model.names import InstanceName
 
@@ -61,6 +62,8 @@ class MemoryContainer:
     image: str
     devices: tuple[str, ...] = ()
     readable: bool = True
+    labels: Mapping[str, str] = field(factory=dict)
+    id_file: str = ""
 
 
 class MemoryEvents:
@@ -110,17 +113,19 @@ class MemoryEngine:
     """
     One host's Engine as ``node`` sees it; ``seen_by`` gives another node's view of the same host.
 
-    ``calls`` counts the calls by name. ``taken_ports`` are host ports of other programs. ``registry`` holds what can
-    be pulled. ``broken_images`` start no container, and while it ``starts_nothing`` nor does any other, as where a
-    device is missing that is not among ``devices``; while it is ``silent`` no start is answered in time.
-    ``statuses`` are the exit statuses of commands run inside, 0 for any other; None: the command takes too long.
-    ``now`` is the Engine's clock in seconds since the epoch; ``memory`` and ``cpus`` are the host's.
+    ``calls`` counts the calls by name. ``taken_ports`` are host ports of other programs. ``registry`` holds what
+    can be pulled. ``image_labels`` are what containers get of an image. ``broken_images`` start no container, and
+    while it ``starts_nothing`` nor does any other, as where a device is missing that is not among ``devices``;
+    while it is ``silent`` no start is answered in time. ``statuses`` are the exit statuses of commands run inside,
+    0 for any other; None: the command takes too long. ``now`` is the Engine's clock in seconds since the epoch;
+    ``memory`` and ``cpus`` are the host's.
     """
 
     node: str = "node"
     calls: Counter[str] = field(factory=Counter)
     taken_ports: set[int] = field(factory=set)
     images: dict[str, Image] = field(factory=dict)
+    image_labels: dict[str, Mapping[str, str]] = field(factory=dict)
     registry: dict[str, Image] = field(factory=dict)
     broken_images: set[str] = field(factory=set)
     starts_nothing: bool = False
@@ -161,6 +166,19 @@ class MemoryEngine:
             self._change(container, status=Status.PAUSED if paused else Status.RUNNING)
             self._tell("pause" if paused else "unpause", container)
 
+    def rename(self, container: str, name: str) -> None:
+        """Somebody renames it."""
+        with self._lock:
+            held = self._find(container)
+            readable = is_marked(held.labels, (name, held.id_file))
+            self._containers[container] = evolve(held, readable=readable, state=evolve(held.state, name=name))
+            self._tell("rename", container)
+
+    def commit(self, container: str, reference: str) -> None:
+        """Somebody makes an image of it, which has its labels."""
+        self.add_image(reference)
+        self.image_labels[reference] = self._find(container).labels
+
     def judge(self, container: str, verdict: str) -> None:
         """The image's HEALTHCHECK says "healthy" or "unhealthy"."""
         with self._lock:
@@ -178,6 +196,18 @@ class MemoryEngine:
             self._gone[0] = value
             if value:
                 self._hang_up()
+
+    def run_by_hand(self, container: str) -> None:
+        """Somebody starts it, whoever's it is."""
+        with self._lock:
+            self._change(container, status=Status.RUNNING, started=self._tick())
+            self._tell("start", container)
+
+    @property
+    def everything(self) -> Mapping[str, ContainerState]:
+        """All containers of the host by id, whoever's they are."""
+        with self._lock:
+            return {container: held.state for container, held in self._containers.items()}
 
     @property
     def states(self) -> list[ContainerState]:
@@ -302,11 +332,12 @@ class MemoryEngine:
     # How it works inside.
 
     def _held(self, container: str, name: str, body: Mapping[str, Any]) -> MemoryContainer:
-        labels: Mapping[str, str] = body.get("Labels", {})
+        labels = {**self.image_labels.get(body["Image"], {}), **body.get("Labels", {})}
+        id_file = body.get("HostConfig", {}).get("ContainerIDFile", "")
         bindings = body.get("HostConfig", {}).get("PortBindings", {})
         try:
             instance = InstanceName.parse(labels.get(LABEL_INSTANCE, ""))
-            readable = True
+            readable = is_marked(labels, (name, id_file))
         except BadInput:
             instance, readable = InstanceName.parse("1.unreadable.unreadable"), False
         state = ContainerState(
@@ -327,6 +358,8 @@ class MemoryEngine:
             image=body["Image"],
             devices=tuple(device["PathOnHost"] for device in body.get("HostConfig", {}).get("Devices", ())),
             readable=readable,
+            labels=labels,
+            id_file=id_file,
         )
 
     def _find(self, container: str) -> MemoryContainer:

@@ -44,6 +44,15 @@ class DockerEngineTests(EngineContract, SynchronousTestCase):
         client = self.client()
         (client.pause if paused else client.unpause)(container)
 
+    def rename(self, engine: Engine, container: str, name: str) -> None:
+        self.client().rename(container, name)
+
+    def commit(self, engine: Engine, container: str) -> str:
+        client = self.client()
+        image = client.commit(container)["Id"]
+        self.addCleanup(client.remove_image, image)
+        return str(image)
+
     def client(self) -> APIClient:
         client = APIClient(base_url=docker_engine.engine_url(), version="auto")
         self.addCleanup(client.close)

@@ -16,8 +16,9 @@ from twisted.trial.unittest import SynchronousTestCase
 from daprdockr.engine.docker_engine import DockerEngine
 from daprdockr.engine.events import EventListener
 from daprdockr.model.errors import EngineError, EngineUnavailable
-from daprdockr.model.host import LABEL_INSTANCE, LABEL_NODE, Status
+from daprdockr.model.host import Status
 from tests.functional import docker_engine
+from tests.marked import marked
 
 PATIENCE = 60.0
 
@@ -44,8 +45,8 @@ class Consumer:
                 return detail
 
 
-def body(node: str, instance: str = "1.web.myapp", **fields: Any) -> dict[str, Any]:
-    return {"Image": docker_engine.SAMPLE, "Labels": {LABEL_NODE: node, LABEL_INSTANCE: instance}, **fields}
+def body(name: str, node: str, instance: str = "1.web.myapp", **fields: Any) -> dict[str, Any]:
+    return {"Image": docker_engine.SAMPLE, "Labels": marked(name, node, instance), **fields}
 
 
 class RestartTests(SynchronousTestCase):
@@ -60,7 +61,7 @@ class RestartTests(SynchronousTestCase):
 
     def test_restart_under_listener(self) -> None:
         """A listener tells the loss and the return of the Engine, and hears its events again."""
-        container = self.engine.create("web", body("n1"))
+        container = self.engine.create("web", body("web", "n1"))
         self.engine.start(container)
         consumer = Consumer()
         listener = EventListener(self.engine, consumer, random=random.random)
@@ -105,7 +106,8 @@ class SharedEngineTests(SynchronousTestCase):
         self.addCleanup(self.client.close)
 
     def create(self, name: str, **fields: Any) -> str:
-        container = self.engine.create(f"{self.node}-{name}", body(self.node, **fields))
+        name = f"{self.node}-{name}"
+        container = self.engine.create(name, body(name, self.node, **fields))
         self.addCleanup(self.engine.remove, container)
         return container
 
@@ -160,7 +162,7 @@ class SharedEngineTests(SynchronousTestCase):
 
         def run(number: int) -> str:
             name = f"{self.node}-{number}"
-            container = self.engine.create(name, body(self.node, f"{number}.web.myapp"))
+            container = self.engine.create(name, body(name, self.node, f"{number}.web.myapp"))
             self.engine.start(container)
             return container
 

@@ -6,8 +6,9 @@ from twisted.logger import capturedLogs
 from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.model.errors import EngineRefused
-from daprdockr.model.host import LABEL_INSTANCE, LABEL_NODE, ContainerState
+from daprdockr.model.host import ContainerState
 from tests.fakes.engine import MemoryEngine
+from tests.marked import marked
 from tests.unit.harness import MemoryAgent, MemoryCluster
 from tests.unit.situations import definition
 
@@ -42,8 +43,7 @@ class EphemeralTests(SynchronousTestCase):
     def test_all_go(self) -> None:
         """All containers of this node go, and no other; the lease is ended, and with it claims and record."""
         other = self.engine.seen_by("b")
-        labels = {LABEL_NODE: "b", LABEL_INSTANCE: "1.web.myapp"}
-        kept = other.create("other", {"Image": "web:1", "Labels": labels})
+        kept = other.create("other", {"Image": "web:1", "Labels": marked("other", "b")})
         self.assertEqual(self.stop(), [])
         self.assertEqual((self.engine.states, self.cluster.claims), ([], {}))
         self.assertEqual(self.cluster.store.list("/daprdockr/nodes/").entries, ())

@@ -12,11 +12,11 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.agent.guard_process import PATIENCE, UNSEEN, UNTOUCHED, guard_process
 from daprdockr.agent.statedir import StateDir
-from daprdockr.model.host import LABEL_INSTANCE, LABEL_NODE
 from tests.fakes.engine import MemoryEngine
 from tests.fakes.guard import MemoryProcesses, StandingProcess, memory_guard
 from tests.fakes.process import ProcessReactor
 from tests.fakes.run import HeldRun, LoopClock, run_at_once
+from tests.marked import marked
 
 
 class GuardCase(SynchronousTestCase):
@@ -38,8 +38,7 @@ class GuardCase(SynchronousTestCase):
     def container(self) -> str:
         """One that runs."""
         self.engine.add_image("web:1")
-        labels = {LABEL_NODE: "a", LABEL_INSTANCE: "1.web.myapp"}
-        container = self.engine.create("one", {"Image": "web:1", "Labels": labels})
+        container = self.engine.create("one", {"Image": "web:1", "Labels": marked("one", "a")})
         self.engine.start(container)
         return container
 

@@ -11,13 +11,14 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.agent.host import FIRST_RETRY, LIST_INTERVAL, Host
 from daprdockr.model.errors import EngineRefused, EngineUnavailable
-from daprdockr.model.host import LABEL_INSTANCE, LABEL_NODE, ContainerState, Image, Status
+from daprdockr.model.host import ContainerState, Image, Status
 from daprdockr.model.names import ServiceName
 from daprdockr.model.seams import Run
 from daprdockr.planning.attempts import NONE, STEADY
 from tests.fakes.engine import MemoryEngine
 from tests.fakes.run import HeldRun, LoopClock, run_at_once
 from tests.fakes.steps import SteppedListener
+from tests.marked import marked
 from tests.unit.situations import WEB, container, instance
 
 FIRST = instance(1)
@@ -85,8 +86,8 @@ class HostCase(SynchronousTestCase):
         self.clock.advance(0)
 
     def create(self, number: int = 1, node: str = "a") -> str:
-        labels = {LABEL_NODE: node, LABEL_INSTANCE: str(instance(number))}
-        return self.engine.create(f"{number}-{node}", {"Image": "web:1", "Labels": labels})
+        name = f"{number}-{node}"
+        return self.engine.create(name, {"Image": "web:1", "Labels": marked(name, node, str(instance(number)))})
 
     def run_one(self, number: int = 1) -> ContainerState:
         return self.engine.start(self.create(number))
@@ -116,7 +117,7 @@ class ListTests(HostCase):
     def test_several_containers_of_an_instance(self) -> None:
         """All containers of an instance stand together under its number."""
         first, second = self.run_one(), self.engine.start(self.create(2))
-        copy = self.engine.create("copy", {"Image": "web:1", "Labels": {LABEL_NODE: "a", LABEL_INSTANCE: str(FIRST)}})
+        copy = self.engine.create("copy", {"Image": "web:1", "Labels": marked("copy", "a", str(FIRST))})
         self.start()
         ids = {number: {one.id for one in ones} for number, ones in self.host.of(WEB).items()}
         self.assertEqual(ids, {1: {first.id, copy}, 2: {second.id}})

@@ -325,6 +325,61 @@ class EtcdTests(WholeCase):
         self.assertEqual(list(self.cluster.claims), [ONE, TWO])
 
 
+class StrangerTests(WholeCase):
+    """Containers that somebody else made, with the labels of ours."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.cluster.define(definition(Http=HTTP))
+        self.cluster.advance(1)
+        (self.own,) = self.agent.running
+        self.agent.docker.commit(self.own.id, "copy:1")
+
+    def by_hand(self) -> str:
+        """A container of an image that has all labels of the instance's own one."""
+        return self.agent.docker.create("by-hand", {"Image": "copy:1"})
+
+    def runs(self, container: str) -> bool:
+        """Asked of the whole host, for the agent does not see it."""
+        return self.agent.docker.everything[container].running
+
+    def test_copy(self) -> None:
+        """A copy runs on beside the one that the claim names, which is neither stopped nor restarted."""
+        before = starts(self.agent)
+        copy = self.by_hand()
+        self.agent.docker.run_by_hand(copy)
+        self.cluster.advance(40)
+        self.assertEqual((starts(self.agent), self.runs(copy)), (before, True))
+
+    def test_service_deleted(self) -> None:
+        """It stays when the service goes."""
+        copy = self.by_hand()
+        self.agent.docker.run_by_hand(copy)
+        self.cluster.delete(WEB)
+        self.cluster.advance(40)
+        self.assertEqual((self.agent.docker.states, self.runs(copy)), ([], True))
+
+    def test_new_agent(self) -> None:
+        """An agent that begins adopts the one that is its own, and not the copy that was started later."""
+        self.cluster.stop(self.agent)
+        before = starts(self.agent)
+        copy = self.by_hand()
+        self.agent.docker.run_by_hand(copy)
+        successor = self.cluster.succeed(self.agent)
+        self.cluster.advance(40)
+        self.assertEqual((starts(successor), self.runs(copy)), (before, True))
+
+    def test_renamed(self) -> None:
+        """Somebody's new name for a container changes nothing, not even for the next agent."""
+        before = starts(self.agent)
+        self.agent.docker.rename(self.own.id, "mine")
+        self.cluster.advance(40)
+        self.cluster.stop(self.agent)
+        successor = self.cluster.succeed(self.agent)
+        self.cluster.advance(10)
+        self.assertEqual(starts(successor), before)
+
+
 class SuccessionTests(WholeCase):
     """An agent ends, and another one comes in its place."""
 

@@ -26,6 +26,7 @@ from daprdockr.engine.clients import MOST_IDLE, EngineClients
 from daprdockr.engine.docker_engine import DockerEngine
 from daprdockr.engine.documents import MAX_ANSWER, MAX_LINE, documents, read_whole
 from daprdockr.model.errors import ContainerAbsent, EngineRefused, EngineUnavailable, PullFailed
+from tests.marked import marked
 
 PATIENCE = 20.0
 
@@ -94,7 +95,7 @@ def inspected(container: str, instance: str = "1.web.myapp") -> dict[str, Any]:
         "Id": container,
         "Name": f"/{container}",
         "State": {"Status": "running", "Running": True},
-        "Config": {"Labels": {"io.daprdockr.node": "n1", "io.daprdockr.instance": instance}},
+        "Config": {"Labels": marked(container, "n1", instance)},
         "HostConfig": {},
         "NetworkSettings": {},
     }

@@ -10,6 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from daprdockr.engine.events import EventListener
 from daprdockr.model.errors import EngineError, EngineRefused
 from tests.fakes.engine import MemoryEngine
+from tests.marked import marked
 
 PATIENCE = 20.0
 Told = tuple[object, ...]
@@ -77,8 +78,7 @@ class EventListenerTests(SynchronousTestCase):
         return self.consumer.told.get(timeout=PATIENCE)
 
     def create(self, name: str) -> str:
-        labels = {"io.daprdockr.node": "node", "io.daprdockr.instance": "1.web.myapp"}
-        return self.engine.create(name, {"Image": "sample:1", "Labels": labels})
+        return self.engine.create(name, {"Image": "sample:1", "Labels": marked(name, "node")})
 
     def test_subscribed_before_connected(self) -> None:
         """The consumer is told to list when the stream is open already, so that nothing falls in between."""

@@ -13,6 +13,7 @@ from daprdockr.model.host import Status
 from daprdockr.model.seams import Engine
 from tests.contracts.engine import AbsentEngineContract, EngineContract
 from tests.fakes.engine import MemoryEngine
+from tests.marked import marked
 
 
 class MemoryEngineTests(EngineContract, SynchronousTestCase):
@@ -44,6 +45,13 @@ class MemoryEngineTests(EngineContract, SynchronousTestCase):
     def pause(self, engine: Engine, container: str, paused: bool = True) -> None:
         self.host.pause(container, paused)
 
+    def rename(self, engine: Engine, container: str, name: str) -> None:
+        self.host.rename(container, name)
+
+    def commit(self, engine: Engine, container: str) -> str:
+        self.host.commit(container, "copy:1")
+        return "copy:1"
+
 
 class MemoryEngineAbsentTests(AbsentEngineContract, SynchronousTestCase):
     """The contract of an Engine that does not answer, asked of the fake."""
@@ -60,7 +68,7 @@ class MemoryEngineControlTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.engine = MemoryEngine()
         self.engine.add_image("sample:1", healthcheck=True)
-        body = {"Image": "sample:1", "Labels": {"io.daprdockr.node": "node", "io.daprdockr.instance": "1.web.myapp"}}
+        body = {"Image": "sample:1", "Labels": marked("web", "node")}
         self.container = self.engine.create("web", body)
 
     def test_unavailable_ends_streams(self) -> None:

@@ -9,9 +9,9 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.guard.orders import Order, Orders
 from daprdockr.guard.watch import IDLE, LOOK, Guard
-from daprdockr.model.host import LABEL_INSTANCE, LABEL_NODE
 from tests.fakes.engine import MemoryEngine
 from tests.fakes.guard import KILL, TERM, MemoryProcesses
+from tests.marked import marked
 
 BOOT = "this-boot"
 MARGIN = 0.5
@@ -52,8 +52,7 @@ class GuardCase(SynchronousTestCase):
         )
 
     def create(self, name: str) -> str:
-        labels = {LABEL_NODE: "a", LABEL_INSTANCE: "1.web.myapp"}
-        return self.engine.create(name, {"Image": "web:1", "Labels": labels})
+        return self.engine.create(name, {"Image": "web:1", "Labels": marked(name, "a")})
 
     def order(self, deadline: float, grace: float = 2.0, boot: str = BOOT, more: Mapping[str, Order] = NONE) -> None:
         self.content = Orders(boot, MARGIN, {self.one: Order(deadline, grace), **more}).encode()

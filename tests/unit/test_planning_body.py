@@ -31,8 +31,9 @@ class NameAndLabelTests(SynchronousTestCase):
     def test_labels(self) -> None:
         """The labels say whose the container is, what it was made from and on whose word."""
         self.assertEqual(
-            container_labels(FIRST, definition(), "a", cluster=255, fence=40),
+            container_labels(FIRST, definition(), "name", "a", cluster=255, fence=40),
             {
+                "io.daprdockr.name": "name",
                 "io.daprdockr.node": "a",
                 "io.daprdockr.instance": "1.web.myapp",
                 "io.daprdockr.definition": definition().digest,
@@ -41,8 +42,14 @@ class NameAndLabelTests(SynchronousTestCase):
                 "io.daprdockr.on-partition": "keep",
             },
         )
-        guarded = container_labels(FIRST, definition(OnPartition="stop"), "a", cluster=255, fence=40)
+        guarded = container_labels(FIRST, definition(OnPartition="stop"), "name", "a", cluster=255, fence=40)
         self.assertEqual(guarded["io.daprdockr.on-partition"], "stop")
+
+    def test_mark(self) -> None:
+        """The name stands where no image can put it, too: it marks a container that was renamed."""
+        labels = container_labels(FIRST, definition(), "name", "a", cluster=255, fence=40)
+        made = container_body(FIRST, definition(Container={"Labels": {"x": "y"}}), (), labels, ())
+        self.assertEqual(made["HostConfig"]["ContainerIDFile"], "name")
 
 
 class BodyTests(SynchronousTestCase):

@@ -385,6 +385,12 @@ class ChangedDefinitionTests(PlanTestCase):
 
 
 class OneTooManyTests(PlanTestCase):
+    def test_the_claim_names_one(self) -> None:
+        """Of two running containers of an instance that one stays which its claim names, though it is the older one."""
+        later = container("c2", started=20.0)
+        seen = situation(claims=(OURS,), containers=(RUNNING, later), verdicts={"c1": True, "c2": True})
+        self.assert_steps(seen, StopContainer(FIRST, "c2", 3, "another container of this instance runs"))
+
     def test_two_of_an_instance(self) -> None:
         """Of two running containers of an instance the latest stays."""
         later = container("c2", started=20.0)
