@@ -24,6 +24,8 @@ from daprdockr.dns.endpoint import Endpoint
 from daprdockr.dns.relay import answers
 
 _MAX_READ = 4096
+_MAX_STREAM = 4 * 65536
+"""Octets over TCP among which the reply must be; it has no more than a quarter of them."""
 
 
 class NoReply(Exception):
@@ -130,11 +132,19 @@ class _Stream(Int16StringReceiver):
 
     def __init__(self, message: bytes) -> None:
         self._message = message
+        self._octets = 0
         self._lost: Deferred[None] = Deferred()
         self.reply: Deferred[bytes] = Deferred()
 
     def connectionMade(self) -> None:
         self.sendString(self._message)
+
+    def dataReceived(self, data: bytes) -> None:
+        self._octets += len(data)
+        if self._octets > _MAX_STREAM:
+            self.transport.abortConnection()
+        else:
+            super().dataReceived(data)
 
     def stringReceived(self, string: bytes) -> None:
         if not self.reply.called and answers(self._message, string):

@@ -71,6 +71,15 @@ class ExchangeTests(TestCase):
         for ask in (self.exchange.over_datagram, self.exchange.over_stream):
             self.assertEqual(address_reply(QUERY).to_wire(), await ask(upstream.endpoint, MESSAGE))
 
+    async def test_endless(self) -> None:
+        """A connection over which much comes that does not fit is given up."""
+
+        def rule(query: dns.message.Message, stream: bool) -> list[bytes]:
+            return [*[b"junk" * 16_000] * 10, address_reply(query).to_wire()]
+
+        with self.assertRaises(NoReply):
+            await self.exchange.over_stream(self.upstream(rule).endpoint, MESSAGE)
+
     async def test_other_sender(self) -> None:
         """A reply from another address is not heard, however well it fits."""
 
