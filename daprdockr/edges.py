@@ -15,6 +15,7 @@ from daprdockr.dns.server import DnsServer
 from daprdockr.dns.zone import Zone
 from daprdockr.etcd.embedded import EmbeddedEtcd
 from daprdockr.foundation import Foundation
+from daprdockr.process.given import read_given
 from daprdockr.proxy.configuration import HttpListener
 from daprdockr.proxy.nginx import Nginx
 from daprdockr.proxy.program import NginxProgram
@@ -60,7 +61,7 @@ class Edges(Foundation):
         if own & {"0.0.0.0", "::"}:
             own |= self.own_addresses()
         try:
-            return upstreams(Path("/etc/resolv.conf").read_text(), own)
+            return upstreams(read_given(Path("/etc/resolv.conf")).decode("utf-8", "replace"), own)
         except OSError:
             return ()
 

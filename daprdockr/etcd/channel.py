@@ -26,6 +26,7 @@ from attrs import field, frozen
 from daprdockr.etcd.address import Access, EtcdEndpoint
 from daprdockr.etcd.stubs import AuthStub, KVStub, LeaseStub, WatchStub, grpc
 from daprdockr.model.errors import EtcdRefused, EtcdUnavailable
+from daprdockr.process.given import read_given
 
 _log = logging.getLogger(__name__)
 
@@ -121,6 +122,6 @@ def _read(path: Path | None) -> bytes | None:
     if path is None:
         return None
     try:
-        return path.read_bytes()
+        return read_given(path)
     except OSError as error:
         raise EtcdRefused(f"{path} can not be read ({error.strerror}): check the --etcd options") from error

@@ -43,6 +43,11 @@ class AddressesTests(SynchronousTestCase):
         access = Access((EtcdEndpoint("127.0.0.1", 1),), secure=True, ca=Path("/nonexistent/ca.pem"))
         self.assertIn("/nonexistent/ca.pem", str(self.assertRaises(EtcdRefused, open_lanes, access)))
 
+    def test_endless_file(self) -> None:
+        """So is one that is no certificate, but goes on for ever."""
+        access = Access((EtcdEndpoint("127.0.0.1", 1),), secure=True, ca=Path("/dev/zero"))
+        self.assertIn("it has more than", str(self.assertRaises(EtcdRefused, open_lanes, access)))
+
     def test_lanes(self) -> None:
         """Each endpoint has a channel of its own, in plain text and with TLS."""
         for scheme in ("http", "https"):
