@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from attrs import evolve
+
 from daprdockr.etcd.stubs import Compare, DeleteRangeRequest, PutRequest, RequestOp, kv
 from daprdockr.model.entries import Absent, Change, Condition, Deleted, Entry, Fence, Operation, Prefixes, Put
+from daprdockr.model.reading import MAX_DOCUMENT
+
+OMITTED = "its value is larger than an agent takes: delete the key, or write a smaller value"
 
 
 def to_key(key: str) -> bytes:
@@ -33,21 +38,29 @@ def shared_prefix(prefixes: Prefixes) -> str:
     return first[: next(differ, len(first))]
 
 
-def to_entry(found: Any, omitted: str = "") -> Entry:
+def to_entry(found: Any) -> Entry:
     return Entry(
         key=from_key(found.key),
         value=found.value,
         create_revision=found.create_revision,
         mod_revision=found.mod_revision,
         lease=found.lease,
-        omitted=omitted,
     )
+
+
+def to_seen(found: Any) -> Entry:
+    """As ``to_entry``, for one of many: a value that is too long to be read is left where it is."""
+    return to_entry(found) if len(found.value) <= MAX_DOCUMENT else without_value(found)
+
+
+def without_value(found: Any) -> Entry:
+    return evolve(to_entry(found), value=b"", omitted=OMITTED)
 
 
 def to_change(event: Any) -> Change:
     if event.type == kv.Event.DELETE:
         return Deleted(key=from_key(event.kv.key), mod_revision=event.kv.mod_revision)
-    return to_entry(event.kv)
+    return to_seen(event.kv)
 
 
 def to_compares(condition: Condition) -> list[Any]:

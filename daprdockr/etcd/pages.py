@@ -5,7 +5,8 @@ Note [Pages]
     How large values are shows only when they arrive. So a page has so many keys as took few bytes and little time
     before: each page that came quickly doubles the next one, up to ``MOST_KEYS`` and about ``PAGE_BYTES``; one that
     gRPC refuses for its size, or that came slowly, halves it. What holds one list up teaches the next one, too. A
-    single key whose value alone is too large is told without it; it does not stand in the way of the others.
+    single key whose value alone is too large is told without it; it does not stand in the way of the others. So is one
+    whose value is longer than anything of ours, lest a list of such values fill the memory.
 
     The time limit of a call is one page's: over a slow link a long list takes longer, and ends. A page that is late
     once after others came is asked for again, as a smaller one: else a long list over a bad link would never end.
@@ -18,7 +19,7 @@ from typing import Any
 
 from attrs import define, field, frozen
 
-from daprdockr.etcd.conversions import prefix_range, to_entry
+from daprdockr.etcd.conversions import prefix_range, to_seen, without_value
 from daprdockr.etcd.stubs import RangeRequest
 from daprdockr.model.entries import Entry, Listing, Prefixes
 from daprdockr.model.errors import EtcdTooLarge, EtcdUnavailable
@@ -28,8 +29,6 @@ MOST_KEYS = 1024
 PAGE_BYTES = 1024 * 1024
 FEW_BYTES = 64 * 1024
 """A page of fewer bytes that came slowly was not slow because of its size."""
-
-OMITTED = "its value is larger than an agent takes: delete the key, or write a smaller value"
 
 
 @define(eq=False)
@@ -112,9 +111,9 @@ class Lister:
                 late = True
                 continue
             self.pace.came(len(answer.kvs), answer.ByteSize(), self.clock() - asked)
-            return answer, [to_entry(found) for found in answer.kvs]
+            return answer, list(map(to_seen, answer.kvs))
 
     def _without_value(self, request: Any) -> tuple[Any, list[Entry]]:
         request.keys_only = True
         answer = self.read(request)
-        return answer, [to_entry(found, omitted=OMITTED) for found in answer.kvs]
+        return answer, list(map(without_value, answer.kvs))

@@ -53,7 +53,10 @@ class Store(Protocol):
     def get(self, key: str) -> Entry | None: ...
 
     def list(self, prefixes: Prefixes) -> Listing:
-        """All that begins with one of the prefixes, at one revision. The time limit is for each part that arrives."""
+        """
+        All that begins with one of the prefixes, at one revision. The time limit is for each part that arrives. A value
+        longer than ``MAX_DOCUMENT`` of ``reading`` is omitted.
+        """
 
     def put(self, key: str, value: bytes, lease: int = 0) -> int:
         """Write unconditionally; returns the revision."""
@@ -71,6 +74,7 @@ class Store(Protocol):
     def watch(self, prefixes: Prefixes, revision: int) -> Watch:
         """
         All that begins with one of the prefixes, from ``revision`` on, in order; the iteration raises when it breaks.
+        Values are omitted as in a list.
         """
 
     def close(self) -> None:

@@ -19,6 +19,7 @@ from daprdockr.model.entries import (
     Unchanged,
 )
 from daprdockr.model.errors import EtcdHistoryLost, EtcdRefused, EtcdUnavailable
+from daprdockr.model.reading import MAX_DOCUMENT
 from daprdockr.model.seams import Store, Watch
 
 NARROW = 1_000_000
@@ -413,6 +414,15 @@ class SizeContract(StoreCase):
         self.assertEqual((b.key, b.value, b.mod_revision), (self.key("b"), b"", revision))
         self.assertNotEqual(b.omitted, "")
         self.assertEqual([a, c], [self.entry("a"), self.entry("c")])
+
+    def test_value_too_long_to_be_read(self) -> None:
+        """A value longer than anything of ours is left out of lists and watches, and read if it is asked for."""
+        revision = self.store.put(self.key("a"), b"x" * (MAX_DOCUMENT + 1))
+        self.store.put(self.key("b"), b"x" * MAX_DOCUMENT)
+        listed = self.store.list(self.prefix).entries
+        self.assertEqual([(bool(e.omitted), len(e.value)) for e in listed], [(True, 0), (False, MAX_DOCUMENT)])
+        self.assertEqual(changes(take(self.store.watch(self.prefix, revision), 2)), list(listed))
+        self.assertEqual(len(self.entry("a").value), MAX_DOCUMENT + 1)
 
     def test_change_larger_than_an_answer(self) -> None:
         """A change that fits in no answer ends the watch: only a list tells of it."""

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from attrs import evolve
 
-from daprdockr.etcd.pages import OMITTED
+from daprdockr.etcd.conversions import OMITTED
 from daprdockr.model.entries import (
     Absent,
     Batch,
@@ -28,8 +28,10 @@ from daprdockr.model.entries import (
     Unchanged,
 )
 from daprdockr.model.errors import EtcdHistoryLost, EtcdRefused, EtcdUnavailable
+from daprdockr.model.reading import MAX_DOCUMENT
 
 T = TypeVar("T")
+C = TypeVar("C", Change, Entry)
 
 MAX_MESSAGE = 16 * 1024 * 1024
 """As ``daprdockr.etcd.channel`` has it."""
@@ -191,7 +193,7 @@ class MemoryStore:
             if told >= revision and below:
                 if any(isinstance(change, Entry) and len(change.value) > self.largest for change in below):
                     raise EtcdHistoryLost("a change in etcd is too large for a watch: list again")
-                return Batch(self.cluster_id, told, below)
+                return Batch(self.cluster_id, told, tuple(map(self._shown, below)))
         return None
 
     # How it does it.
@@ -207,8 +209,11 @@ class MemoryStore:
         below = [key for place in places for key in sorted(self._entries) if key.startswith(place)]
         return Listing(self.cluster_id, self.revision, tuple(self._shown(self._entries[key]) for key in below))
 
-    def _shown(self, entry: Entry) -> Entry:
-        return entry if len(entry.value) <= self.largest else evolve(entry, value=b"", omitted=OMITTED)
+    def _shown(self, entry: C) -> C:
+        if isinstance(entry, Deleted):
+            return entry
+        fits = len(entry.value) <= min(self.largest, MAX_DOCUMENT)
+        return entry if fits else evolve(entry, value=b"", omitted=OMITTED)
 
     def _commit(self, conditions: Sequence[Condition], operations: Sequence[Operation]) -> Commit:
         if max(len(conditions), len(operations)) > MAX_OPERATIONS:

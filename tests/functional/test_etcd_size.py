@@ -8,8 +8,8 @@ from typing import Any
 
 from daprdockr.etcd.address import Access
 from daprdockr.etcd.channel import MAX_MESSAGE
+from daprdockr.etcd.conversions import OMITTED
 from daprdockr.etcd.follow import Follower
-from daprdockr.etcd.pages import OMITTED
 from daprdockr.etcd.store import EtcdStore
 from daprdockr.foundation import CALL_TIMEOUT
 from daprdockr.model.cluster import Cluster
@@ -87,7 +87,8 @@ class SizeTests(SizeCase):
             writer.put(operation.key, operation.value)
         listener, listing = self.follow_ours(self.connect(members.access, CALL_TIMEOUT))
         self.assertEqual(len(listing.entries), 100)
-        self.assertGreater(sum(len(entry.value) for entry in listing.entries), 60_000_000)
+        self.assertEqual([entry.omitted for entry in listing.entries].count(OMITTED), 50)
+        self.assertLess(sum(len(entry.value) for entry in listing.entries), 13_000_000)
         cluster = Cluster(KEYS)
         cluster.replace(listing)
         self.assertEqual((len(cluster.services), len(cluster.broken)), (50, 50))

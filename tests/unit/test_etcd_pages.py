@@ -8,7 +8,8 @@ from attrs import define, field
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from daprdockr.etcd.pages import FIRST_KEYS, MOST_KEYS, OMITTED, Lister, Pace
+from daprdockr.etcd.conversions import OMITTED
+from daprdockr.etcd.pages import FIRST_KEYS, MOST_KEYS, Lister, Pace
 from daprdockr.etcd.stubs import RangeResponse, ResponseHeader, kv
 from daprdockr.model.errors import EtcdTooLarge, EtcdUnavailable
 
