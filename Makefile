@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo cluster test check venv lint types unit properties functional packaging coverage model bench-change bench-converge bench-dns bench-failover bench-scale bench-slowness chaos clean
+.PHONY: help demo cluster test check venv lint types unit properties functional packaging coverage model bench-change bench-converge bench-dns bench-failover bench-scale bench-slowness chaos fuzz clean
 
 # A root shell opened with plain "su" does not look there for dockerd and nginx.
 export PATH := $(PATH):/usr/sbin:/sbin
@@ -83,6 +83,9 @@ chaos: ## as root: random faults on five hosts under load; SEED=7 FAULTS=100, el
 	@scripts/install-packages test
 	@$(MAKE) --silent --no-print-directory venv
 	@$(PYTHON) -m tests.chaos $(if $(SEED),--seed $(SEED)) $(if $(FAULTS),--faults $(FAULTS))
+
+fuzz: venv ## random values for each key in etcd and each file of an agent; SEED=7 VALUES=100000; ten minutes
+	@$(PYTHON) -m tests.fuzz $(if $(SEED),--seed $(SEED)) $(if $(VALUES),--values $(VALUES))
 
 clean: ## remove what the other targets made
 	rm -rf .venv .demo .test _trial_temp* build dist daprdockr.egg-info .mypy_cache .ruff_cache .hypothesis .coverage

@@ -1,0 +1,111 @@
+"""One random value for one key below the prefix, and the real one again."""
+
+from __future__ import annotations
+
+import contextlib
+from random import Random
+
+from daprdockr.model.definition import Definition
+from daprdockr.model.entries import Delete, Entry
+from daprdockr.model.errors import BadInput, EtcdRefused
+from daprdockr.model.events import Event
+from daprdockr.model.names import InstanceName
+from daprdockr.model.records import ClaimRecord, NodeRecord
+from tests.fuzz.mutations import TEXTS, Mutations
+from tests.fuzz.scene import KEPT, SAFE, STOPPED, WEB, Scene
+from tests.unit.harness import KEYS
+
+DEFINITION = Definition.read(
+    {
+        "Name": "web",
+        "Group": "myapp",
+        "Instances": 2,
+        "Container": {"Image": "web:1", "Cmd": ["a", "b"], "Env": ["K=V"], "Memory": 2**26, "ExposedPorts": ["80"]},
+        "Http": {"HostName": "example.com", "ContainerPort": "8080"},
+        "Health": {"Type": "http", "Path": "/", "Port": "8080", "Interval": 5},
+        "Placement": {"Constraints": ["zone == a"]},
+    }
+)
+REAL = {
+    "services": DEFINITION.encode(),
+    "instances": ClaimRecord("b", addresses=("10.0.0.2",), container="c" * 64, reason="because").encode(),
+    "nodes": NodeRecord(("10.0.0.2",), {"zone": "b"}, "1", memory=2**30, cpus=2).encode(),
+    "cordons": b'{"Drain": true, "Reason": "kernel"}',
+    "identity": b"1f",
+    "events": Event(1e9, "a", "web.myapp", "it was started").encode(),
+}
+
+
+class KeyFuzz:
+    """:param random: where chance comes from. :param scene: the agent that hears of it."""
+
+    def __init__(self, random: Random, scene: Scene) -> None:
+        self._random = random
+        self._scene = scene
+        self._mutations = Mutations(random, list(REAL.values()))
+        self.what = ""
+
+    def try_one(self) -> None:
+        """Write a value, and what was there before again. ``what`` tells people of it."""
+        store = self._scene.store
+        key = self._key()
+        before = store.get(key)
+        place = key.removeprefix(KEYS.root).partition("/")[0]
+        value = self._mutations.of(before.value if before is not None else REAL.get(place, b"{}"))
+        self.what = f"{key!r}: {value[:300]!r}"
+        if self._is_lawful(key, value):
+            return
+        lease = before.lease if before is not None and self._random.random() < 0.7 else 0
+        if self._random.random() < 0.03 and not self._is_precious(key):
+            store.commit([], [Delete(key)])
+        store.put(key, value, lease)
+        self._scene.settle(self._random.choice((0.05, 0.05, 0.05, 0.3)))
+        self._put_back(key, before)
+
+    def _put_back(self, key: str, before: Entry | None) -> None:
+        """The agent may have been quicker, and its lease is another one if its record was in the way of that."""
+        store = self._scene.store
+        entry = store.get(key)
+        if before is None:
+            store.commit([], [Delete(key)])
+        elif entry is None or (entry.value, entry.lease) != (before.value, before.lease):
+            with contextlib.suppress(EtcdRefused):
+                store.put(key, before.value, before.lease)
+        self._scene.settle(0.05)
+
+    def _is_precious(self, key: str) -> bool:
+        """Whether its deletion means something, and is obeyed."""
+        return any(key.startswith((KEYS.service(name), f"{KEYS.root}instances/{name.group}/")) for name in SAFE)
+
+    def _is_lawful(self, key: str, value: bytes) -> bool:
+        """Whether it is a wish that can be read, and asks for something else of what must stay."""
+        try:
+            named = KEYS.read(key)
+            if named in SAFE:
+                return Definition.parse(value) is not None
+            if isinstance(named, InstanceName) and named.service in SAFE:
+                return ClaimRecord.decode(value).node != "a"
+        except BadInput:
+            pass
+        return False
+
+    def _key(self) -> str:
+        chance = self._random
+        label = chance.choice(("web", "keep", "safe", "myapp", "a", "b", "x-1", *TEXTS))
+        claims = [KEYS.claim(InstanceName(name, number)) for name in (*SAFE, WEB) for number in (1, 2)]
+        usual = [
+            *(KEYS.service(name) for name in (KEPT, STOPPED, WEB)),
+            *claims,
+            KEYS.claim(InstanceName(WEB, 1)) + "/next",
+            KEYS.claim(InstanceName(KEPT, 1)) + "/next",
+            KEYS.node("a"),
+            KEYS.node("b"),
+            KEYS.cordon("b"),
+            KEYS.cordon("a"),
+            KEYS.identity,
+            KEYS.event("a", 1),
+        ]
+        places = (*REAL, "rollouts", "history", "runs", label)
+        parts = [chance.choice((label, "1", "web")) for _ in range(chance.randrange(5))]
+        odd = KEYS.root + "/".join([chance.choice(places), *parts])
+        return chance.choice(usual) if chance.random() < 0.8 else odd
