@@ -13,7 +13,7 @@ import struct
 from attrs import frozen
 
 from daprdockr.dns.records import OPT
-from daprdockr.dns.wire import AD, CD, DO, HEADER, HEADER_SIZE, QR, RD, Malformed, walk
+from daprdockr.dns.wire import CD, DO, HEADER, HEADER_SIZE, QR, RD, Malformed, walk
 
 MAX_NAME = 255
 """Octets of a name, its length octets and the root included (RFC 1035 section 2.3.4)."""
@@ -29,7 +29,6 @@ class Header:
     id: int
     opcode: int
     recursion_desired: bool
-    authentic_data: bool
     checking_disabled: bool
 
 
@@ -77,7 +76,7 @@ def read_header(packet: bytes) -> Header | None:
     identity, flags = struct.unpack_from("!HH", packet)
     if flags & QR:
         return None
-    return Header(identity, flags >> 11 & 15, bool(flags & RD), bool(flags & AD), bool(flags & CD))
+    return Header(identity, flags >> 11 & 15, bool(flags & RD), bool(flags & CD))
 
 
 def read_query(packet: bytes, header: Header) -> Query:

@@ -1,8 +1,10 @@
 """
 The proxy's messages, as bytes in and bytes out: the question to an upstream, its reply, what a client gets of it.
 
-A reply is never taken apart into records: it is checked, its OPT record is cut off (that one is between us and
-the upstream, RFC 6891 section 6.1.1), its TTLs are found, and the rest goes on as it came.
+A reply is checked, and what of it does not belong to its question is left out (``belonging``), with it the OPT record,
+which is between us and the upstream (RFC 6891 section 6.1.1). AD goes neither way: that the answer was proved to be
+authentic would be our own word, and we prove nothing (RFC 4035 section 3.2.3). What is left, its TTLs known by their
+places, goes on as it came.
 """
 
 from __future__ import annotations
@@ -11,10 +13,12 @@ import struct
 
 from attrs import frozen
 
+from daprdockr.dns.belonging import Belonging
 from daprdockr.dns.query import EDNS_SIZE, Query
 from daprdockr.dns.records import FORMERR, NOERROR, NOTIMP, NXDOMAIN, OPT, REFUSED, SERVFAIL, SOA
 from daprdockr.dns.response import STREAM_LIMIT, flags, opt
-from daprdockr.dns.wire import AD, CD, DO, HEADER, HEADER_SIZE, OPCODE, QR, RD, TC, Malformed, RecordAt, walk
+from daprdockr.dns.rewrite import rewritten
+from daprdockr.dns.wire import CD, DO, HEADER, HEADER_SIZE, OPCODE, QR, RD, TC, Malformed, RecordAt, walk
 
 _FLAGS = struct.Struct("!H")
 """The second word of a header."""
@@ -25,7 +29,7 @@ class Asked:
     """
     All of a client's query that an upstream is told, and so all that its reply depends on.
 
-    ``question`` is the question section in lower case, ``flags`` the RD, AD and CD bits of the header.
+    ``question`` is the question section in lower case, ``flags`` the RD and CD bits of the header.
     """
 
     question: bytes
@@ -36,7 +40,6 @@ class Asked:
     def of(cls, query: Query) -> Asked:
         header, wire = query.header, query.question.wire
         flags = (RD if header.recursion_desired else 0) | (CD if header.checking_disabled else 0)
-        flags |= AD if header.authentic_data else 0
         # Why lower() on bytes is safe here: length octets are below 64, and type and class are kept out of it.
         question = wire[:-4].lower() + wire[-4:]
         return cls(question, flags, query.edns is not None and query.edns.dnssec_ok)
@@ -75,7 +78,7 @@ def answers(message: bytes, packet: bytes) -> bool:
 @frozen
 class Reply:
     """
-    An upstream's reply without its OPT record.
+    What belongs to the question of an upstream's reply.
 
     ``packet`` has the header, the question (or, of a server that repeated none, nothing) and the records;
     ``ttl_places`` are where TTLs stand in it; ``lifetime`` is how many seconds it may be kept, 0 for not at all.
@@ -98,24 +101,30 @@ def read_reply(packet: bytes) -> Reply:
     """
     Read a reply that ``answers`` its question.
 
-    :raises Malformed: when its records do not fit into it, or its response code is one of EDNS (we ask for none).
+    :raises Malformed: when its records do not fit into it, when it has answers and none is one to its question, or
+        when its response code is one of EDNS (we ask for none).
     """
     _, word, questions, *counts = HEADER.unpack_from(packet)
+    rcode, cut = word & 15, bool(word & TC)
     if questions == 0:
-        return Reply(packet[:4] + struct.pack("!4H", 1, 0, 0, 0), word & 15, cut=False)
-    kept, edns = _records(packet, tuple(counts))
-    end = kept[-1].end if kept else HEADER_SIZE + len(_question(packet))
-    sections = [sum(1 for record in kept if record.section == section) for section in range(3)]
-    clean = packet[:4] + struct.pack("!4H", 1, *sections) + packet[HEADER_SIZE:end]
-    cut = bool(word & TC)
-    lifetime = 0 if cut else _lifetime(packet, word & 15, kept)
-    return Reply(clean, word & 15, cut, tuple(record.ttl_at for record in kept), lifetime, edns)
+        return Reply(packet[:4] + struct.pack("!4H", 1, 0, 0, 0), rcode, cut=False)
+    question = _question(packet)
+    records, edns = _records(packet, HEADER_SIZE + len(question), tuple(counts))
+    good = rcode in (NOERROR, NXDOMAIN)
+    kept = Belonging(packet, question, records).records() if good else []
+    answers, authority = (sum(record.section == section for record in kept) for section in (0, 1))
+    if good and counts[0] and not answers and not cut:
+        raise Malformed("no record of the answer belongs to the question")
+    octets, ttl_places = _without_others(packet, question, records, kept)
+    head = packet[:4] + struct.pack("!4H", 1, answers, authority, 0)
+    lifetime = 0 if cut or not good else _lifetime(packet, rcode, kept)
+    return Reply(head + octets, rcode, cut, ttl_places, lifetime, edns)
 
 
 def fit(packet: bytes, query: Query, *, stream: bool) -> bytes:
     """What the client of ``query`` gets of a reply's packet: its id, case, OPT, and TC if it is too long."""
     said = _FLAGS.unpack_from(packet, 2)[0]
-    word = flags(query.header, said & 15, recursion=True) | said & (AD | TC)
+    word = flags(query.header, said & 15, recursion=True) | said & TC
     tail = opt(query, 0)
     limit = STREAM_LIMIT if stream else query.datagram_limit
     wire = query.question.wire
@@ -135,23 +144,23 @@ def _question(packet: bytes) -> bytes:
     return packet[HEADER_SIZE : at + 5]
 
 
-def _records(packet: bytes, counts: tuple[int, ...]) -> tuple[list[RecordAt], bool]:
-    """
-    The records before OPT, and whether there is one.
+def _records(packet: bytes, at: int, counts: tuple[int, ...]) -> tuple[list[RecordAt], bool]:
+    """The records except OPT, and whether there is one."""
+    records = list(walk(packet, at, counts))
+    opts = [record for record in records if record.type == OPT]
+    if any(record.section != 2 or record.ttl >> 24 for record in opts):
+        raise Malformed("a misplaced OPT record, or an extended response code")
+    return [record for record in records if record.type != OPT], bool(opts)
 
-    What follows an OPT is additional and is dropped with it: cutting it out of the middle would move octets
-    that compression pointers behind it point at.
-    """
-    kept: list[RecordAt] = []
-    edns = False
-    for record in walk(packet, HEADER_SIZE + len(_question(packet)), counts):
-        if record.type == OPT:
-            if record.section != 2 or record.ttl >> 24:
-                raise Malformed("a misplaced OPT record, or an extended response code")
-            edns = True
-        elif not edns:
-            kept.append(record)
-    return kept, edns
+
+def _without_others(
+    packet: bytes, question: bytes, records: list[RecordAt], kept: list[RecordAt]
+) -> tuple[bytes, tuple[int, ...]]:
+    """What follows the header when it has these records only; mostly they are the first, and the rest is cut off."""
+    if kept != records[: len(kept)]:
+        return rewritten(packet, question, kept)
+    end = kept[-1].end if kept else HEADER_SIZE + len(question)
+    return packet[HEADER_SIZE:end], tuple(record.ttl_at for record in kept)
 
 
 def _lifetime(packet: bytes, rcode: int, records: list[RecordAt]) -> int:
@@ -160,6 +169,6 @@ def _lifetime(packet: bytes, rcode: int, records: list[RecordAt]) -> int:
     soas = [record for record in records if record.section == 1 and record.type == SOA]
     ttls += [struct.unpack_from("!I", packet, record.end - 4)[0] for record in soas]
     negative = rcode == NXDOMAIN or not any(record.section == 0 for record in records)
-    if rcode not in (NOERROR, NXDOMAIN) or not ttls or (negative and not soas):
+    if not ttls or (negative and not soas):
         return 0
     return min(ttls)

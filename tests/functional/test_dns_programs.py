@@ -15,7 +15,9 @@ import socket
 import struct
 from typing import Any
 
+import dns.flags
 import dns.message
+import dns.rrset
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 from twisted.internet.protocol import DatagramProtocol
@@ -204,6 +206,26 @@ class DigTests(DnsTestCase):
         self.assertEqual(300, len(await self.short("www.example.com")))
         self.assertEqual("NOERROR qr tc rd ra", self.status(await self.dig("www.example.com", "+ignore")))
         self.assertEqual([False, True], [stream for _, stream, _ in self.upstream.queries])
+
+    async def test_forwarded_with_others(self) -> None:
+        """What an upstream says beyond the question goes no further, and its word on authenticity neither."""
+
+        def rule(query: dns.message.Message, stream: bool) -> list[bytes]:
+            reply = address_reply(query)
+            foreign = dns.rrset.from_text("www.bank.example.", 60, "IN", "A", "203.0.113.6")
+            reply.answer.insert(0, foreign)
+            reply.additional.append(foreign)
+            reply.authority.append(dns.rrset.from_text("com.", 60, "IN", "NS", "ns.evil.example."))
+            reply.flags |= dns.flags.AD
+            return [reply.to_wire()]
+
+        self.upstream.rule = rule
+        for _ in range(2):
+            out = await self.dig("www.example.com", "+adflag")
+            self.assertEqual("NOERROR qr rd ra", self.status(out))
+            self.assertRegex(out, r"www\.example\.com\.\s+\d+\s+IN\s+A\s+10\.0\.0\.1")
+            self.assertNotRegex(out, "bank|evil")
+        self.assertEqual(dns.flags.RD, self.upstream.queries[0][0].flags)
 
     async def test_not_allowed(self) -> None:
         """Who is not allowed to have names forwarded is refused, and still gets those of the zone."""
