@@ -41,6 +41,7 @@ from daprdockr.agent.pulse import Pulse
 from daprdockr.agent.reconcile import Reconcile
 from daprdockr.agent.registration import Registration
 from daprdockr.agent.unanswered import Unanswered
+from daprdockr.agent.write_check import WriteCheck
 from daprdockr.edges import Edges
 from daprdockr.engine.events import EventListener
 from daprdockr.etcd.follow import Follower
@@ -65,7 +66,7 @@ class Composition(Edges):
         threads = [self.etcd_threads, self.beat_threads, *docker, self.file_threads, self.nginx_thread]
         edges = [self.guard_thread, self.dns, self.nginx, self.guarded, self.ephemeral]
         loops = [self.journal, self.heartbeat, self.host, self.pulse, self.mirror, self.health, self.reconcile]
-        parts = [self.profile, self.embedded_etcd, *threads, *edges, *loops, *self.followed, self.api]
+        parts = [self.profile, self.embedded_etcd, *threads, *edges, *loops, self.write_check, *self.followed, self.api]
         return [part for part in parts if part is not None]
 
     # What the loops use.
@@ -97,7 +98,8 @@ class Composition(Edges):
         pools = (self.docker_threads, self.stop_threads, self.pull_threads, self.check_threads, self.etcd_threads)
         http = self.nginx.status.reason if self.nginx is not None else ""
         loops = (self.mirror.trouble, self.heartbeat.trouble, self.host.trouble, self.guarded.trouble)
-        return [text for text in (*loops, *(pool.trouble for pool in pools), http) if text]
+        writes = self.write_check.trouble
+        return [text for text in (*loops, writes, *(pool.trouble for pool in pools), http) if text]
 
     # The loops.
 
@@ -128,6 +130,16 @@ class Composition(Edges):
         )
 
     @cached_property
+    def write_check(self) -> WriteCheck:
+        return WriteCheck(
+            reactor=self.reactor,
+            run=self.etcd_threads,
+            store=self.store,
+            record=self.keys.node(self.settings.node),
+            keys=self.keys.trials,
+        )
+
+    @cached_property
     def registration(self) -> Registration:
         settings = self.settings
         return Registration(
@@ -135,7 +147,13 @@ class Composition(Edges):
             store=self.beat_store,
             key=self.keys.node(settings.node),
             record=Presence(
-                settings.host, settings.label, settings.allow, self.cluster, lambda: self.host, self.reactor.seconds
+                settings.host,
+                settings.label,
+                settings.allow,
+                self.cluster,
+                lambda: self.host,
+                self.reactor.seconds,
+                lambda: self.write_check.to_publish,
             ),
             is_listed=self._is_listed,
         )

@@ -23,6 +23,7 @@ class Presence:
     """
     :param addresses: what this node publishes. :param labels: what placement may ask for.
     :param allow: the privileges that definitions may use here. :param clock: monotonic seconds.
+    :param refused: why this node cannot write all that it has to, or "".
     """
 
     addresses: tuple[str, ...]
@@ -31,21 +32,27 @@ class Presence:
     cluster: Cluster
     host: Callable[[], Host]
     clock: Callable[[], float]
+    refused: Callable[[], str]
 
     def __call__(self, steady: bool) -> NodeRecord:
-        """:param steady: whether enough beats were good. A node is not ready while its Engine does not answer."""
-        host = self.host()
+        """
+        :param steady: whether enough beats were good.
+
+        A node is not ready while its Engine does not answer, or while it may not write all that it has to.
+        """
+        host, refused = self.host(), self.refused()
         return NodeRecord(
             addresses=self.addresses,
             labels=self.labels,
             version=__version__,
-            ready=steady and not (host.asked and host.trouble),
+            ready=steady and not (host.asked and host.trouble) and not refused,
             memory=host.inventory.memory,
             cpus=host.inventory.cpus,
             images=self._images(host.inventory.images),
             allow=tuple(sorted(self.allow)),
             fails=self._fails(host),
             trouble=host.starts.trouble,
+            refused=refused,
         )
 
     def _fails(self, host: Host) -> tuple[str, ...]:

@@ -8,7 +8,8 @@ from daprdockr.cli import views
 from daprdockr.cli.console import Console
 from daprdockr.cli.request import Request
 from daprdockr.model.cluster import Cluster
-from daprdockr.model.errors import BadInput, NotFound
+from daprdockr.model.entries import trial
+from daprdockr.model.errors import BadInput, EtcdError, EtcdReadOnly, NotFound
 from daprdockr.model.names import ServiceName
 
 if TYPE_CHECKING:  # Why: it imports Twisted, which the command line has no other need of.
@@ -20,6 +21,21 @@ def picture(request: Request, store: Store) -> Cluster:
     cluster = Cluster(request.keys)
     cluster.replace(store.list(request.keys.mirrored))
     return cluster
+
+
+def refused_to_all(request: Request, store: Store) -> str:
+    """
+    Why no node can write to etcd, or "".
+
+    Then none can say so in its record either. That etcd refuses us something says nothing of the nodes.
+    """
+    try:
+        store.commit(*trial(*request.keys.trials))
+    except EtcdReadOnly as error:
+        return str(error)
+    except EtcdError:
+        pass
+    return ""
 
 
 def check_exists(cluster: Cluster, service: ServiceName) -> None:

@@ -118,8 +118,8 @@ def _unclaimed(instance: InstanceName, waiting: str) -> Row:
     }
 
 
-def nodes(cluster: Cluster) -> Table:
-    """Every node that holds a lease."""
+def nodes(cluster: Cluster, refused: str = "") -> Table:
+    """Every node that holds a lease. :param refused: what etcd refuses all of them, though none can say so."""
     loads = cluster.loads
     rows = [
         {
@@ -134,6 +134,7 @@ def nodes(cluster: Cluster) -> Table:
             "Allow": None if node.record.allow is None else list(node.record.allow),
             "Fails": list(node.record.fails),
             "Trouble": node.record.trouble,
+            "Refused": node.record.refused or refused,
         }
         for name, node in sorted(cluster.nodes.items())
     ]
@@ -159,7 +160,9 @@ def dark(cluster: Cluster) -> dict[str, str]:
 
 
 def _lacking(row: Row) -> str:
-    """Why a node is taken last, for everything or for some services."""
+    """Why a node can do nothing, or is taken last, for everything or for some services."""
+    if row["Refused"]:
+        return str(row["Refused"])
     if row["Trouble"]:
         return f"nothing starts: {row['Trouble']}"
     return f"{','.join(row['Fails'])} cannot start" if row["Fails"] else ""

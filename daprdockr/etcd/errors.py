@@ -13,8 +13,9 @@ from __future__ import annotations
 from typing import Any
 
 from daprdockr.etcd.address import Access
+from daprdockr.etcd.refusals import refusal
 from daprdockr.etcd.stubs import grpc
-from daprdockr.model.errors import EtcdError, EtcdHistoryLost, EtcdRefused, EtcdTooLarge, EtcdUnavailable
+from daprdockr.model.errors import EtcdError, EtcdHistoryLost, EtcdTooLarge, EtcdUnavailable
 from daprdockr.model.names import one_line
 
 _Code = grpc.StatusCode
@@ -29,6 +30,7 @@ _REFUSED = frozenset(
         _Code.FAILED_PRECONDITION,
         _Code.RESOURCE_EXHAUSTED,
         _Code.UNIMPLEMENTED,
+        _Code.DATA_LOSS,
     }
 )
 _LOST_TOKEN = ("invalid auth token", "revision of auth store is old", "user name is empty")
@@ -46,7 +48,7 @@ def classed(error: Exception, access: Access) -> EtcdError:
         return EtcdTooLarge(f"an answer of etcd is too large ({details}): write smaller values")
     # Of all that is RESOURCE_EXHAUSTED only this passes by itself.
     if code in _REFUSED and "too many requests" not in details:
-        return EtcdRefused(f"etcd refused: {details}")
+        return refusal(details, access)
     reason = details.removeprefix("failed to connect to all addresses; last error: ")
     text = f"etcd did not answer at {access} ({reason}): {_remedy(reason, access)}"
     return EtcdUnavailable(text, sent=not is_never_sent(error))

@@ -25,10 +25,11 @@ from typing import Any
 
 from daprdockr.etcd.conversions import prefix_range, shared_prefix, to_change
 from daprdockr.etcd.errors import classed, is_too_large
+from daprdockr.etcd.refusals import refusal
 from daprdockr.etcd.session import Session
 from daprdockr.etcd.stubs import WatchCreateRequest, WatchRequest, grpc, in_parts, is_part
 from daprdockr.model.entries import Batch, Change, Prefixes
-from daprdockr.model.errors import EtcdHistoryLost, EtcdRefused, EtcdUnavailable
+from daprdockr.model.errors import EtcdHistoryLost, EtcdUnavailable
 from daprdockr.model.names import one_line
 
 
@@ -98,7 +99,7 @@ class EtcdWatch:
             # A dead token and a missing permission look alike here: the next watch tries a fresh token.
             self._session.forget(self._token)
             reason = one_line(response.cancel_reason) or "no reason given"
-            raise EtcdRefused(f"etcd refused the watch: {reason}")
+            raise refusal(reason.removeprefix("etcdserver: "), self._session.access)
         if response.created and response.header.revision + 1 < self._revision:
             # etcd would wait in silence until its revision gets there, which is years in a cluster set up anew.
             raise EtcdHistoryLost(

@@ -98,6 +98,19 @@ class Delete:
 Operation = Put | Delete
 
 
+def trial(*keys: str) -> tuple[tuple[Condition, ...], tuple[Operation, ...]]:
+    """
+    Conditions and operations of a commit that changes nothing, and is refused if one that writes these keys would be.
+
+    etcd looks at rights and room for both outcomes of a transaction before it looks at the conditions.
+    """
+    return (Unchanged(keys[0], NEVER),), tuple(Put(key, b"") for key in keys)
+
+
+NEVER = 2**62
+"""A revision that no key of any etcd has."""
+
+
 @frozen
 class Commit:
     """The outcome of a conditional commit: whether the conditions held, and the revision after it."""

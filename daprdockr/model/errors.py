@@ -35,6 +35,14 @@ class EtcdRefused(EtcdError):
     """etcd answered and refused (authentication, permission, size, wrong argument); trying again is no use."""
 
 
+class EtcdReadOnly(EtcdRefused):
+    """etcd takes no writes from anybody, until a person mends it (its database is full, its members disagree)."""
+
+
+class EtcdForbidden(EtcdRefused):
+    """etcd does not let this user do what was asked, or does not know who asks."""
+
+
 class EtcdTooLarge(EtcdRefused):
     """An answer was larger than we take: ask for less of it."""
 

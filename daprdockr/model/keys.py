@@ -70,6 +70,11 @@ class Keys:
         return self.root + "identity"
 
     @property
+    def trials(self) -> tuple[str, ...]:
+        """A key that nobody writes in each place, but for nodes, in which agents do, for ``entries.trial``."""
+        return f"{self.root}events/trial", f"{self.root}instances/trial"
+
+    @property
     def services(self) -> str:
         return self.root + "services/"
 

@@ -38,7 +38,8 @@ class NodeRecord:
     be given instances; ``memory`` (bytes) and ``cpus`` are the host's (0: not known); ``images`` are marks of those
     that are there (``planning.candidates.mark``); ``allow`` are the privileges that definitions may use there (None:
     all, because an agent that does not say so is older than the option); ``fails`` are services that do not come up
-    there, and ``trouble`` says why nothing at all does ("": something does).
+    there, and ``trouble`` says why nothing at all does ("": something does). ``refused`` says what it has to write and
+    etcd refuses ("": nothing).
     """
 
     addresses: tuple[str, ...] = ()
@@ -51,6 +52,7 @@ class NodeRecord:
     allow: tuple[str, ...] | None = None
     fails: tuple[str, ...] = ()
     trouble: str = ""
+    refused: str = ""
 
     @classmethod
     def decode(cls, data: bytes) -> NodeRecord:
@@ -73,6 +75,8 @@ class NodeRecord:
             members["Fails"] = self.fails
         if self.trouble:
             members["Trouble"] = self.trouble
+        if self.refused:
+            members["Refused"] = self.refused
         return _encode(members)
 
 
@@ -163,6 +167,7 @@ _NODE: Mapping[str, reading.Check[Any]] = {
     "Allow": lambda value, path: tuple(_TEXTS(value, path)),
     "Fails": lambda value, path: tuple(_TEXTS(value, path)),
     "Trouble": reading.free_text,
+    "Refused": reading.free_text,
 }
 
 _CLAIM: Mapping[str, reading.Check[Any]] = {

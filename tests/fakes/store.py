@@ -11,6 +11,7 @@ from attrs import evolve
 
 from daprdockr.etcd.conversions import OMITTED
 from daprdockr.model.entries import (
+    NEVER,
     Absent,
     Batch,
     Change,
@@ -27,7 +28,7 @@ from daprdockr.model.entries import (
     Put,
     Unchanged,
 )
-from daprdockr.model.errors import EtcdHistoryLost, EtcdRefused, EtcdUnavailable
+from daprdockr.model.errors import EtcdForbidden, EtcdHistoryLost, EtcdReadOnly, EtcdRefused, EtcdUnavailable
 from daprdockr.model.reading import MAX_DOCUMENT
 
 T = TypeVar("T")
@@ -85,9 +86,11 @@ class MemoryStore:
     """
     Implements ``daprdockr.model.seams.Store``. Time passes only in ``advance``.
 
-    :ivar calls: the names of the methods called, in order.
+    :ivar calls: the names of the methods called, in order; "trial" for a commit that can change nothing.
     :ivar largest: bytes of a value that fits in an answer to ``list``, or in a watch.
     :ivar loses_answers: while true a commit does what it should and its caller is not told.
+    :ivar full: while true it takes only deletions, as with the alarm NOSPACE.
+    :ivar forbidden: what the keys begin with that may not be written.
     """
 
     def __init__(self) -> None:
@@ -96,6 +99,8 @@ class MemoryStore:
         self.calls: list[str] = []
         self.largest = MAX_MESSAGE
         self.loses_answers = False
+        self.full = False
+        self.forbidden: tuple[str, ...] = ()
         self._ids = itertools.count(7001)
         self._unavailable = False
         self._closed = False
@@ -117,10 +122,11 @@ class MemoryStore:
         return self._call("list", lambda: self._list(prefixes))
 
     def put(self, key: str, value: bytes, lease: int = 0) -> int:
-        return self._call("put", lambda: self._apply([Put(key, value, lease)]))
+        return self._call("put", lambda: self._put(Put(key, value, lease)))
 
     def commit(self, conditions: Sequence[Condition], operations: Sequence[Operation]) -> Commit:
-        commit = self._call("commit", lambda: self._commit(conditions, operations))
+        name = "trial" if any(isinstance(c, Unchanged) and c.mod_revision == NEVER for c in conditions) else "commit"
+        commit = self._call(name, lambda: self._commit(conditions, operations))
         if self.loses_answers:
             raise EtcdUnavailable("etcd did not answer at memory: check that it runs there")
         return commit
@@ -204,6 +210,18 @@ class MemoryStore:
             self.check()
             return action()
 
+    def _put(self, put: Put) -> int:
+        self._permit([put])
+        return self._apply([put])
+
+    def _permit(self, operations: Sequence[Operation]) -> None:
+        """Rights and room, which etcd looks at before any condition."""
+        for operation in operations:
+            if operation.key.startswith(self.forbidden):
+                raise EtcdForbidden("etcd refuses user a (permission denied): grant its role the rights")
+        if self.full and any(isinstance(operation, Put) for operation in operations):
+            raise EtcdReadOnly("etcd refuses all writes, for its database is as large as its quota (alarm NOSPACE)")
+
     def _list(self, prefixes: Prefixes) -> Listing:
         places = (prefixes,) if isinstance(prefixes, str) else prefixes
         below = [key for place in places for key in sorted(self._entries) if key.startswith(place)]
@@ -218,6 +236,7 @@ class MemoryStore:
     def _commit(self, conditions: Sequence[Condition], operations: Sequence[Operation]) -> Commit:
         if max(len(conditions), len(operations)) > MAX_OPERATIONS:
             raise EtcdRefused("etcd refused: too many operations in txn request")
+        self._permit(operations)
         held = all(map(self._holds, conditions))
         written = [operation.key for operation in operations if isinstance(operation, Put)]
         deleted = {operation.key for operation in operations if isinstance(operation, Delete)}
@@ -257,6 +276,8 @@ class MemoryStore:
         return entry
 
     def _grant(self, ttl: int) -> Lease:
+        if self.full:
+            raise EtcdReadOnly("etcd refuses all writes, for its database is as large as its quota (alarm NOSPACE)")
         lease = Lease(next(self._ids), ttl)
         self._leases[lease.id] = (ttl, float(ttl))
         return lease

@@ -10,6 +10,7 @@ from daprdockr.agent.presence import Presence
 from daprdockr.model.cluster import Cluster
 from daprdockr.model.entries import Entry, Listing
 from daprdockr.model.keys import Keys
+from daprdockr.model.records import NodeRecord
 from daprdockr.planning.candidates import MOST_IMAGES, mark
 from tests.fakes.engine import MemoryEngine
 from tests.fakes.run import LoopClock, run_at_once
@@ -33,8 +34,15 @@ class PresenceTests(SynchronousTestCase):
             on_answer=lambda: None,
             chance=lambda: 0.0,
         )
+        self.refused = ""
         self.presence = Presence(
-            ("10.0.0.1",), {"zone": "x"}, frozenset({"binds"}), self.cluster, lambda: self.host, self.clock.seconds
+            ("10.0.0.1",),
+            {"zone": "x"},
+            frozenset({"binds"}),
+            self.cluster,
+            lambda: self.host,
+            self.clock.seconds,
+            lambda: self.refused,
         )
 
     def list(self) -> None:
@@ -51,6 +59,15 @@ class PresenceTests(SynchronousTestCase):
         """Without enough good beats it is not ready."""
         self.list()
         self.assertEqual([self.presence(steady).ready for steady in (False, True)], [False, True])
+
+    def test_cannot_write(self) -> None:
+        """A node that cannot write all that it has to is not ready, and its record says why."""
+        self.list()
+        self.refused = "cannot write /p/instances/trial"
+        record = NodeRecord.decode(self.presence(True).encode())
+        self.assertEqual((record.ready, record.refused), (False, "cannot write /p/instances/trial"))
+        self.refused = ""
+        self.assertNotIn(b"Refused", self.presence(True).encode())
 
     def test_engine_away(self) -> None:
         """A node whose Engine does not answer is not ready, until it does again."""

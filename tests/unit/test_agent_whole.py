@@ -560,10 +560,12 @@ class SeveralNodesTests(SynchronousTestCase):
         self.assertEqual((self.shares(), len(self.cluster.claims)), ([1, 1, 1], 3))
 
     def test_idle(self) -> None:
-        """Nodes with nothing to do write nothing: a minute costs their beats."""
+        """Nodes with nothing to do write nothing: a minute costs their beats, and trials whether they could write."""
         self.cluster.define(definition(instances=4, Http=HTTP))
         self.cluster.advance(15)
         revision = self.cluster.store.revision
         self.cluster.store.calls.clear()
         self.cluster.advance(60)
-        self.assertEqual((self.cluster.store.revision, set(self.cluster.store.calls)), (revision, {"keep_alive"}))
+        self.assertEqual(
+            (self.cluster.store.revision, set(self.cluster.store.calls)), (revision, {"keep_alive", "trial"})
+        )

@@ -8,6 +8,7 @@ from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.model.definition import Definition
+from daprdockr.model.entries import Delete
 from daprdockr.model.errors import BadInput
 from daprdockr.model.events import Event
 from daprdockr.model.host import Port
@@ -186,6 +187,43 @@ class StatusTests(ShowTestCase):
     def test_nothing(self) -> None:
         """An empty cluster is no error."""
         self.assertEqual(command_line(LentStore(), "status").status, 0)
+
+
+class NoWritesTests(ShowTestCase):
+    """Nodes that run, and can claim and report nothing."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.store.put(KEYS.node("n1"), NodeRecord().encode())
+        self.store.put(KEYS.node("n2"), NodeRecord(ready=False, refused="cannot write /daprdockr/x").encode())
+
+    def test_full(self) -> None:
+        """An etcd that takes no writes is the trouble of every node, and the exit status says so."""
+        self.store.full = True
+        done = command_line(self.store, "status")
+        self.assertEqual(done.status, 1)
+        self.assertIn("nodes: 2\n", done.stdout)
+        self.assertIn("NOSPACE", done.stderr)
+        self.assertEqual(done.stderr.count("\n"), 1)
+        asked = command_line(self.store, "status", "-o", "json")
+        self.assertEqual(asked.status, 1)
+        self.assertIn("NOSPACE", asked.json["Refused"])
+        rows = command_line(self.store, "nodes", "-o", "json").json
+        self.assertIn("NOSPACE", rows[0]["Refused"])
+
+    def test_one_node(self) -> None:
+        """What a node says of itself stands beside it, and ends ``status`` with a line that names it."""
+        self.assertEqual(self.cells("nodes")[2][-1], "cannot write /daprdockr/x")
+        done = command_line(self.store, "status")
+        self.assertEqual((done.status, done.stderr), (1, "daprdockrcmd: node n2 cannot write /daprdockr/x\n"))
+
+    def test_a_reader(self) -> None:
+        """Who may only read learns nothing of the nodes from that, and gets the usual answer."""
+        self.store.commit([], [Delete(KEYS.node("n2"))])
+        self.store.forbidden = ("/",)
+        revision = self.store.revision
+        done = command_line(self.store, "status")
+        self.assertEqual((done.status, done.stderr, self.store.revision), (0, "", revision))
 
 
 class EventsTests(ShowTestCase):

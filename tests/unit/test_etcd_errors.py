@@ -4,12 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
+from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.etcd.address import Access
 from daprdockr.etcd.errors import classed, is_lost_token, is_never_sent, is_unreachable
 from daprdockr.etcd.stubs import grpc
-from daprdockr.model.errors import EtcdHistoryLost, EtcdRefused, EtcdTooLarge, EtcdUnavailable
+from daprdockr.model.errors import (
+    EtcdForbidden,
+    EtcdHistoryLost,
+    EtcdReadOnly,
+    EtcdRefused,
+    EtcdTooLarge,
+    EtcdUnavailable,
+)
 
 ACCESS = Access.parse("http://a:1,http://b:2")
 Code = grpc.StatusCode
@@ -41,19 +49,37 @@ class ClassedTests(SynchronousTestCase):
             (Code.UNKNOWN, "context deadline exceeded", EtcdUnavailable),
             (Code.INTERNAL, "stream terminated", EtcdUnavailable),
             (Code.RESOURCE_EXHAUSTED, "etcdserver: too many requests", EtcdUnavailable),
-            (Code.RESOURCE_EXHAUSTED, "etcdserver: mvcc: database space exceeded", EtcdRefused),
             (Code.RESOURCE_EXHAUSTED, "Received message larger than max (5 vs. 4)", EtcdTooLarge),
             (Code.RESOURCE_EXHAUSTED, "grpc: received message larger than max (5 vs. 4)", EtcdRefused),
             (Code.INVALID_ARGUMENT, "etcdserver: request is too large", EtcdRefused),
             (Code.NOT_FOUND, "etcdserver: requested lease not found", EtcdRefused),
-            (Code.PERMISSION_DENIED, "etcdserver: permission denied", EtcdRefused),
-            (Code.UNAUTHENTICATED, "etcdserver: invalid auth token", EtcdRefused),
-            (Code.FAILED_PRECONDITION, "etcdserver: authentication is not enabled", EtcdRefused),
+            (Code.PERMISSION_DENIED, "etcdserver: permission denied", EtcdForbidden),
+            (Code.UNAUTHENTICATED, "etcdserver: invalid auth token", EtcdForbidden),
+            (Code.FAILED_PRECONDITION, "etcdserver: authentication is not enabled", EtcdForbidden),
             (Code.OUT_OF_RANGE, "etcdserver: mvcc: required revision has been compacted", EtcdHistoryLost),
         ):
             error = classed(Failed(code, details), ACCESS)
             self.assertIs(type(error), expected, details)
             self.assertIn(details.removeprefix("etcdserver: "), str(error))
+
+    def test_remedies(self) -> None:
+        """What a person has to mend is said in words, with the remedy."""
+        for code, details, expected, remedy in (
+            (Code.RESOURCE_EXHAUSTED, "mvcc: database space exceeded", EtcdReadOnly, "etcdctl alarm disarm"),
+            (Code.DATA_LOSS, "corrupt cluster", EtcdReadOnly, "replace the member"),
+            (Code.INVALID_ARGUMENT, "user name is empty", EtcdForbidden, "give --etcd-user"),
+            (Code.PERMISSION_DENIED, "permission denied", EtcdForbidden, "user ag (permission denied): grant its role"),
+            (
+                Code.UNAUTHENTICATED,
+                "authentication failed, invalid user ID or password",
+                EtcdForbidden,
+                "password-file",
+            ),
+            (Code.FAILED_PRECONDITION, "authentication is not enabled", EtcdForbidden, "leave out --etcd-user"),
+        ):
+            error = classed(Failed(code, f"etcdserver: {details}"), evolve(ACCESS, user="ag", password="x"))
+            self.assertIs(type(error), expected, details)
+            self.assertIn(remedy, str(error))
 
     def test_handshake(self) -> None:
         """A handshake that failed points at the certificates."""

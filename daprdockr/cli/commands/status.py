@@ -2,27 +2,45 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from daprdockr.cli import views
 from daprdockr.cli.command import Command
 from daprdockr.cli.console import Console
-from daprdockr.cli.picture import picture
+from daprdockr.cli.picture import picture, refused_to_all
 from daprdockr.cli.request import Request
+from daprdockr.model.cluster import Cluster
+from daprdockr.model.errors import DaprdockrError
 
 if TYPE_CHECKING:  # Why: it imports Twisted, which the command line has no other need of.
     from daprdockr.model.seams import Store
 
 
+class Mute(DaprdockrError):
+    """Nodes run, and can claim and report nothing."""
+
+
 def status(request: Request, store: Store, console: Console) -> None:
-    """Services, the number of nodes and those on which nothing starts, and what cannot be read."""
-    cluster = picture(request, store)
+    """
+    Services, the number of nodes and those on which nothing starts, and what cannot be read.
+
+    :raises Mute: nodes cannot write to etcd. It comes after everything else.
+    """
+    cluster, refused = picture(request, store), refused_to_all(request, store)
     table = views.services(cluster)
     broken = [{"Key": item.key, "Reason": item.reason} for _, item in sorted(cluster.broken.items())]
     if request.json:
         whole = {"Nodes": len(cluster.nodes), "Services": list(table.rows), "Broken": broken}
-        console.print_json({**whole, "Dark": views.dark(cluster)})
-        return
+        console.print_json({**whole, "Dark": views.dark(cluster), "Refused": refused})
+    else:
+        _print(console, cluster, table, broken)
+    mute = [f"node {name} {node.record.refused}" for name, node in sorted(cluster.nodes.items()) if node.record.refused]
+    if refused or mute:
+        raise Mute(refused or "; ".join(mute))
+
+
+def _print(console: Console, cluster: Cluster, table: views.Table, broken: Sequence[Mapping[str, str]]) -> None:
     console.say(f"nodes: {len(cluster.nodes)}")
     console.print_table(table.header, table.cells)
     for node, reason in views.dark(cluster).items():
