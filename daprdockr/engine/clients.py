@@ -9,6 +9,13 @@ Engine for its API version. So a call borrows one for itself. At most ``MOST_IDL
 open files follow the calls in flight and not the threads there are. None is made before the first call: an Engine that
 is down must not stop an agent from starting. An Engine that was lost may come back as another version, which may refuse
 the one agreed on before; after a loss no client that was made before it is used again.
+
+Note [Open files]
+docker-py keeps a connection open for each address that a client asked lately, up to 25, and a container's id is part of
+an address: eight idle clients kept 200 connections. Here a client has one, whatever it asks. And what streams (the
+output of a command, events, progress) has a connection of its own, which docker-py closes when the garbage collector
+comes by: with a hundred commands a minute that was some hundred more. So a client ends its streams when the call is
+over, in the thread that read them, for a stream can only be closed when nobody reads it.
 """
 
 from __future__ import annotations
@@ -21,16 +28,25 @@ from typing import Any
 from weakref import WeakSet
 
 from docker import APIClient
+from docker.transport.unixconn import UnixHTTPAdapter
 from requests import PreparedRequest, Response
+from requests.adapters import BaseAdapter
 
 from daprdockr.engine.documents import read_whole
-from daprdockr.engine.failures import asking
+from daprdockr.engine.failures import FOREIGN, asking
 from daprdockr.model.errors import EngineUnavailable
 
 MOST_IDLE = 8
 
 
-class _Client(APIClient):
+class _OneConnection(UnixHTTPAdapter):
+    """See Note [Open files]."""
+
+    def get_connection(self, url: str | bytes, proxies: Any = None) -> Any:
+        return super().get_connection("http+docker://localhost", proxies)
+
+
+class EngineClient(APIClient):
     """
     docker-py gives streams no time limit at all, and answers neither a size nor a time that counts to their end; this
     hook of requests is where both can be put back.
@@ -39,6 +55,15 @@ class _Client(APIClient):
     silence: float | None = None
     """Seconds that a stream may say nothing; None: for ever."""
 
+    def __init__(self, url: str, timeout: float) -> None:
+        self._streams: list[Response] = []
+        super().__init__(base_url=url, version="auto", timeout=timeout)  # type: ignore[arg-type]  # requests takes parts of a second
+
+    def mount(self, prefix: str | bytes, adapter: BaseAdapter) -> None:
+        if isinstance(adapter, UnixHTTPAdapter):
+            adapter = _OneConnection(f"http+unix:/{adapter.socket_path}", adapter.timeout)
+        super().mount(prefix, adapter)
+
     def send(self, request: PreparedRequest, **kwargs: Any) -> Response:
         timeout, streams = kwargs.get("timeout"), kwargs.get("stream", False)
         kwargs |= {"timeout": self.silence if timeout is None else timeout, "stream": True}
@@ -46,7 +71,16 @@ class _Client(APIClient):
         response = super().send(request, **kwargs)
         if not streams or not response.ok:
             read_whole(response, deadline, monotonic)
+        else:
+            self._streams.append(response)
         return response
+
+    def end_streams(self) -> None:
+        """To be called in the thread that read them: Note [Open files]."""
+        for response in self._streams:
+            with suppress(ValueError, *FOREIGN):  # ValueError: its socket was taken away already
+                response.close()
+        self._streams.clear()
 
 
 class EngineClients:
@@ -60,14 +94,14 @@ class EngineClients:
     def __init__(self, url: str, timeout: float) -> None:
         self.url = url
         self.timeout = timeout
-        self._idle: list[tuple[int, APIClient]] = []
+        self._idle: list[tuple[int, EngineClient]] = []
         self._lock = threading.Lock()
-        self._all: WeakSet[APIClient] = WeakSet()
+        self._all: WeakSet[EngineClient] = WeakSet()
         self._losses = 0
         self._closed = False
 
     @contextmanager
-    def borrowed(self) -> Iterator[APIClient]:
+    def borrowed(self) -> Iterator[EngineClient]:
         """A client for one call. :raises EngineUnavailable: if a new one is due and the Engine does not answer."""
         losses, client = self._take()
         try:
@@ -75,21 +109,32 @@ class EngineClients:
         finally:
             self._put_back(losses, client)
 
-    def _take(self) -> tuple[int, APIClient]:
+    def _take(self) -> tuple[int, EngineClient]:
         with self._lock:
             losses = self._losses
             if self._idle:
                 return self._idle.pop()
         return losses, self.fresh()
 
-    def _put_back(self, losses: int, client: APIClient) -> None:
+    def _put_back(self, losses: int, client: EngineClient) -> None:
+        client.end_streams()
         with self._lock:
             if losses == self._losses and len(self._idle) < MOST_IDLE and not self._closed:
                 self._idle.append((losses, client))
                 return
         client.close()
 
-    def fresh(self, silence: float | None = None) -> APIClient:
+    @contextmanager
+    def own(self, silence: float) -> Iterator[EngineClient]:
+        """One as ``fresh`` makes it, for a call that ends here."""
+        client = self.fresh(silence)
+        try:
+            yield client
+        finally:
+            client.end_streams()
+            client.close()
+
+    def fresh(self, silence: float | None = None) -> EngineClient:
         """
         A client of the caller's own, who closes it; it has read the credentials in Docker's own configuration anew.
 
@@ -97,7 +142,7 @@ class EngineClients:
         :raises EngineUnavailable: if the Engine does not answer.
         """
         with asking("tell its version"):
-            client = _Client(base_url=self.url, version="auto", timeout=self.timeout)  # type: ignore[arg-type]  # requests takes parts of a second
+            client = EngineClient(self.url, self.timeout)
         client.silence = silence
         with self._lock:
             if not self._closed:

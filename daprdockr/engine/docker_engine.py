@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from time import monotonic
 from typing import Any
 
@@ -153,7 +153,7 @@ class DockerEngine:
         :raises PullFailed: in the words of the registry; also when it takes too long.
         """
         deadline = self._clock() + self.pull_timeout
-        with closing(self._clients.fresh(silence=_PULL_SILENCE)) as client:
+        with self._clients.own(silence=_PULL_SILENCE) as client:
             try:
                 for line in documents(client.pull(reference, stream=True, decode=False)):
                     if "error" in line:

@@ -45,13 +45,9 @@ def execute(
     """
     with _within(client, max(timeout, _ENGINE_SECONDS)):
         execution = client.exec_create(container, list(command))["Id"]
-        stream: Any = client.exec_start(execution, socket=True)
-        try:
-            # Without TLS docker-py hands out the file object around the socket, with it the socket itself.
-            ended = _drained(getattr(stream, "_sock", stream), clock() + timeout, clock)
-        finally:
-            stream.close()
-        if ended:
+        stream: Any = client.exec_start(execution, socket=True)  # which ends with the call: Note [Open files]
+        # Without TLS docker-py hands out the file object around the socket, with it the socket itself.
+        if _drained(getattr(stream, "_sock", stream), clock() + timeout, clock):
             return _exit_status(client, execution, clock)
         _kill(client.exec_inspect(execution))
         return OVERDUE

@@ -11,8 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any
 
-from docker import APIClient
-
+from daprdockr.engine.clients import EngineClient
 from daprdockr.engine.documents import documents
 from daprdockr.engine.failures import FOREIGN, asking
 from daprdockr.model.errors import EngineUnavailable
@@ -46,10 +45,11 @@ class DockerEvents:
     :param saw: called with each container id before its event is given out.
     """
 
-    def __init__(self, client: APIClient, node: str, saw: Callable[[str], object]) -> None:
+    def __init__(self, client: EngineClient, node: str, saw: Callable[[str], object]) -> None:
         self._client = client
         self._saw = saw
         self._closed = False
+        self._is_read = False
         filters: dict[str, Any] = {
             "type": ["container"],
             "label": [f"{LABEL_NODE}={node}"],
@@ -59,6 +59,7 @@ class DockerEvents:
             self._stream = client.events(decode=False, filters=filters)
 
     def __iter__(self) -> Iterator[tuple[str, str]]:
+        self._is_read = True
         try:
             with asking("tell its events"):
                 for event in documents(self._stream):
@@ -69,6 +70,7 @@ class DockerEvents:
             if not self._closed:
                 raise EngineUnavailable(f"the Docker Engine's events can not be read: {error}") from error
         finally:
+            self._is_read = False
             self.close()
 
     def close(self) -> None:
@@ -77,4 +79,6 @@ class DockerEvents:
         with suppress(AttributeError, *FOREIGN):
             # AttributeError: docker-py looks for the socket of a response that has just ended by itself.
             self._stream.close()
+        if not self._is_read:  # else the reader does it, who notices now
+            self._client.end_streams()
         self._client.close()

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import io
 import json
 import os
 import re
+import socket
 import tempfile
 import threading
 from collections.abc import Mapping
@@ -51,6 +53,17 @@ class ScriptedEngine(ThreadingMixIn, UnixStreamServer):
         self.asked: list[Asked] = []
         self.silent: set[str] = set()
         self.released = threading.Event()
+        self._connections: list[socket.socket] = []
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        self._connections.append(request)
+        super().process_request(request, client_address)
+
+    def hang_up(self) -> None:
+        """End all connections, as an Engine that dies does."""
+        for connection in self._connections:
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
 
     def handle_error(self, request: object, client_address: object) -> None:
         """Silence: clients hang up in the middle of answers."""
@@ -229,6 +242,7 @@ class LossTests(AdapterCase):
         self.engine.containers()
         self.server.shutdown()
         self.server.server_close()
+        self.server.hang_up()
         Path(f"{self.directory}/s").unlink()
         with self.assertRaises(EngineUnavailable):
             self.engine.image("web:1")
