@@ -122,6 +122,17 @@ class TouchTests(MirrorCase):
         self.changed(6, service(API, 6))
         self.assertEqual(self.changes[1:], [Changes(frozenset({API}))])
 
+    def test_many(self) -> None:
+        """What comes faster than the reactor takes it is one call to it, and is handed on once, as it is at last."""
+        self.listed(5, service(WEB, 3))
+        waiting = len(self.clock.getDelayedCalls())
+        for revision in range(6, 1006):
+            self.mirror.changed(Batch(1, revision, (service(API, revision),)))
+        self.assertEqual(len(self.clock.getDelayedCalls()) - waiting, 1)
+        self.clock.advance(0)
+        self.assertEqual(self.changes[1:], [Changes(frozenset({API}))])
+        self.assertEqual(self.mirror.cluster.services[API].revision, 1005)
+
     def test_nothing_new(self) -> None:
         """What is known already is not handed on."""
         self.listed(5, service(WEB, 3))
