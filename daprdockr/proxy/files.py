@@ -77,7 +77,7 @@ class ProxyFiles:
         try:
             write_whole(self.candidate, text.encode(), synced=False)
         except OSError as error:
-            if not is_full(error):
+            if not is_full(error) or not self.spare.exists():
                 raise
             reuse(self.spare, self.candidate, text.encode())
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Callable
 from random import Random
 
 from daprdockr.model.definition import Definition
@@ -10,7 +11,7 @@ from daprdockr.model.entries import Delete, Entry
 from daprdockr.model.errors import BadInput, EtcdRefused
 from daprdockr.model.events import Event
 from daprdockr.model.names import InstanceName
-from daprdockr.model.records import ClaimRecord, NodeRecord
+from daprdockr.model.records import ClaimRecord, NodeRecord, asks_to_drain
 from tests.fuzz.mutations import TEXTS, Mutations
 from tests.fuzz.scene import KEPT, SAFE, STOPPED, WEB, Scene
 from tests.unit.harness import KEYS
@@ -36,6 +37,18 @@ REAL = {
 }
 
 
+LEFT = 0.5
+"""How often a value that nobody can read stays while the next one is written, so that several keys are spoiled."""
+
+READ: dict[str, Callable[[bytes], object]] = {
+    "services": Definition.parse,
+    "instances": ClaimRecord.decode,
+    "nodes": NodeRecord.decode,
+    "cordons": asks_to_drain,
+    "identity": bytes,
+}
+
+
 class KeyFuzz:
     """:param random: where chance comes from. :param scene: the agent that hears of it."""
 
@@ -44,9 +57,10 @@ class KeyFuzz:
         self._scene = scene
         self._mutations = Mutations(random, list(REAL.values()))
         self.what = ""
+        self._left: dict[str, Entry | None] = {}
 
     def try_one(self) -> None:
-        """Write a value, and what was there before again. ``what`` tells people of it."""
+        """Write a value, and soon what was there before again. ``what`` tells people of it."""
         store = self._scene.store
         key = self._key()
         before = store.get(key)
@@ -60,7 +74,15 @@ class KeyFuzz:
             store.commit([], [Delete(key)])
         store.put(key, value, lease)
         self._scene.settle(self._random.choice((0.05, 0.05, 0.05, 0.3)))
-        self._put_back(key, before)
+        self._left.setdefault(key, before)
+        if self._random.random() > LEFT or _is_readable(place, value):
+            self.put_back()
+
+    def put_back(self) -> None:
+        """All that was left as it is."""
+        for key, before in self._left.items():
+            self._put_back(key, before)
+        self._left.clear()
 
     def _put_back(self, key: str, before: Entry | None) -> None:
         """The agent may have been quicker, and its lease is another one if its record was in the way of that."""
@@ -109,3 +131,12 @@ class KeyFuzz:
         parts = [chance.choice((label, "1", "web")) for _ in range(chance.randrange(5))]
         odd = KEYS.root + "/".join([chance.choice(places), *parts])
         return chance.choice(usual) if chance.random() < 0.8 else odd
+
+
+def _is_readable(place: str, value: bytes) -> bool:
+    """Whether it may be a wish that is obeyed."""
+    try:
+        READ.get(place, bool)(value)
+    except BadInput:
+        return False
+    return place in READ

@@ -52,6 +52,8 @@ class Fuzz:
         fuzz = self._files if kind == "file" else self._keys
         with Hearing() as heard:
             try:
+                if kind == "file":
+                    self._keys.put_back()  # an agent that starts has not seen what was there before
                 fuzz.try_one()
                 wrong = self.scene.wrong()
             except Exception as error:
@@ -63,6 +65,7 @@ class Fuzz:
 
     def _prove(self, number: int) -> None:
         self._say(f"{number} values")
+        self._keys.put_back()
         wrong = self.scene.works()
         if wrong:
             self._report(number, "the values before", wrong)

@@ -119,6 +119,7 @@ class Scene:
         events = self.store.list(KEYS.events).entries
         for entry in events:
             self.store.commit([], [Delete(entry.key)])
+        self.store.calls.clear()
         self.store.compact(self.store.revision)
         self.agent.follower.list_again()
         self.cluster.advance(0.1)
