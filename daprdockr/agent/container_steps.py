@@ -16,7 +16,7 @@ from daprdockr.agent.guarded import Guarded
 from daprdockr.agent.host import Host
 from daprdockr.agent.ports import choose_ports, is_free
 from daprdockr.model.definition import Definition
-from daprdockr.model.errors import EngineError, EngineRefused, ImageAbsent, PortTaken
+from daprdockr.model.errors import EngineError, EngineRefused, ImageAbsent, NameTaken, PortTaken
 from daprdockr.model.host import ContainerState, Image, Port, Status
 from daprdockr.model.names import InstanceName
 from daprdockr.model.privileges import refusal
@@ -25,7 +25,7 @@ from daprdockr.planning.body import (
     MOST_EXPOSED,
     container_body,
     container_labels,
-    container_name,
+    container_names,
     published,
     unpublished,
 )
@@ -126,24 +126,20 @@ class ContainerSteps:
         run, network = self._work(step), self._network()
         image = await self._image(run, definition)
         ports = await self._choose(run, step, image, network)
-        name = container_name(instance, definition)
-        labels = container_labels(instance, definition, name, here.node, here.cluster, step.fence)
-        body = container_body(instance, definition, ports, labels, network.resolvers, network.addresses)
-        container = await run(self._engine.create, name, body)
-        # All that is to be known of it before it starts; asking the Engine would cost a tenth of its creation.
-        created = ContainerState(
-            id=container,
-            name=name,
-            instance=instance,
-            definition=definition.digest,
-            status=Status.CREATED,
-            cluster=here.cluster,
-            revision=step.fence,
-            ports=ports,
-            stop_timeout=definition.stop_timeout,
-            on_partition=definition.on_partition,
-        )
-        self._host.update(created)
+        for name in container_names(instance, definition, here.node, here.cluster):
+            labels = container_labels(instance, definition, name, here.node, here.cluster, step.fence)
+            body = container_body(instance, definition, ports, labels, network.resolvers, network.addresses)
+            try:
+                container = await run(self._engine.create, name, body)
+            except NameTaken:
+                there = await run(self._engine.inspect, name)
+                if there is None:
+                    continue  # somebody else's, who may keep it
+            else:
+                there = _created(container, name, step, here, ports)
+            self._host.update(there)
+            return
+        raise NameTaken(f"{instance} has no name that is free: remove what is called like container {name}")
 
     async def _image(self, run: Run, definition: Definition) -> Image:
         """What the reference means now: since it was planned with, somebody may have built another under its tag."""
@@ -214,6 +210,22 @@ class ContainerSteps:
         others: list[Port] = [p for c in self._host.containers if c.instance != instance for p in c.ports]
         refused = {(protocol, port) for protocol in ("tcp", "udp") for port in self._refused}
         return refused.union((port.protocol, port.host) for port in others)
+
+
+def _created(container: str, name: str, step: CreateContainer, here: Here, ports: tuple[Port, ...]) -> ContainerState:
+    """All that is to be known of it before it starts; asking the Engine would cost a tenth of its creation."""
+    return ContainerState(
+        id=container,
+        name=name,
+        instance=step.instance,
+        definition=step.definition.digest,
+        status=Status.CREATED,
+        cluster=here.cluster,
+        revision=step.fence,
+        ports=ports,
+        stop_timeout=step.definition.stop_timeout,
+        on_partition=step.definition.on_partition,
+    )
 
 
 def registry(reference: str) -> str:

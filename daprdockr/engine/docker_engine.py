@@ -99,7 +99,7 @@ class DockerEngine:
         return known[1]
 
     def inspect(self, container: str) -> ContainerState | None:
-        """One container, or None when it is gone or not this node's."""
+        """One container, by its id or its name, or None when it is gone or not this node's."""
         try:
             with self._asking(f"inspect container {container[:12]}") as client:
                 answer = client.inspect_container(container)
@@ -167,7 +167,8 @@ class DockerEngine:
         """
         Create a container from a body of the Docker API's ``ContainerCreate``; returns its id.
 
-        :raises ImageAbsent: the image is not on this host. :raises EngineRefused: bad field, or name taken.
+        :raises ImageAbsent: the image is not on this host. :raises NameTaken: by another container.
+        :raises EngineRefused: bad field.
         """
         try:
             with self._asking(f"create container {name}") as client:

@@ -23,6 +23,7 @@ from daprdockr.model.errors import (
     EngineSilent,
     EngineUnavailable,
     ImageAbsent,
+    NameTaken,
     PortTaken,
     PullFailed,
 )
@@ -37,6 +38,8 @@ _PORT_TAKEN = re.compile(
     r"(?:Bind for|listen \w+|host port(?: for)?) (?:\[[0-9a-f:]*\]|::|[0-9.]*):(\d+).*"
     r"(?:address already in use|port is already allocated)"
 )
+
+_NAME_TAKEN = re.compile(r"container name .* is already in use")
 
 
 @contextmanager
@@ -67,6 +70,8 @@ def classed(error: BaseException, doing: str) -> EngineError:
     status = error.response.status_code if error.response is not None else 0
     if status == 503:
         return EngineUnavailable(f"the Docker Engine was not ready to {doing}: {text}")
+    if _NAME_TAKEN.search(text):
+        return NameTaken(f"the Docker Engine refused to {doing}: {text}")
     taken = _PORT_TAKEN.search(text)
     if taken:
         return PortTaken(f"port {taken[1]} of this host is taken: publish another one ({text})", int(taken[1]))

@@ -82,6 +82,10 @@ class EngineFailed(EngineRefused):
     """
 
 
+class NameTaken(EngineRefused):
+    """Another container, whoever's it is, has the name."""
+
+
 class ContainerAbsent(EngineError):
     """The container is not there (any more)."""
 

@@ -100,7 +100,7 @@ class Engine(Protocol):
         """All containers of this node, running or not."""
 
     def inspect(self, container: str) -> ContainerState | None:
-        """One container, or None when it is gone or not this node's."""
+        """One container, by its id or its name, or None when it is gone or not this node's."""
 
     def image(self, reference: str) -> Image | None: ...
 
@@ -116,7 +116,8 @@ class Engine(Protocol):
         """
         Create a container from a body of the Docker API's ``ContainerCreate``; returns its id.
 
-        :raises ImageAbsent: the image is not on this host. :raises EngineRefused: bad field, or name taken.
+        :raises ImageAbsent: the image is not on this host. :raises NameTaken: by another container.
+        :raises EngineRefused: bad field.
         """
 
     def start(self, container: str) -> ContainerState:

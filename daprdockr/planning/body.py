@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -22,6 +23,7 @@ from daprdockr.model.names import InstanceName
 
 _LOG = {"Type": "json-file", "Config": {"max-size": "10m", "max-file": "3"}}
 _LONGEST_HOST_NAME = 63
+MOST_NAMES = 9
 MOST_EXPOSED = 16
 """Ports of an image that are published although no definition names them."""
 
@@ -29,9 +31,14 @@ _PIDS = 4096
 """Enough for any server, and a fork bomb leaves the host alive."""
 
 
-def container_name(instance: InstanceName, definition: Definition) -> str:
-    """Differs between two generations of one instance, so that both can stand side by side."""
-    return f"{instance}-{definition.digest}"
+def container_names(instance: InstanceName, definition: Definition, node: str, cluster: int) -> list[str]:
+    """
+    The names a new container may have, the first one that is free on its Engine. They differ between two generations of
+    one instance, between the agents of one cluster and between clusters, all of which may stand side by side there.
+    """
+    owner = hashlib.blake2s(f"{cluster:x}/{node}".encode(), digest_size=4).hexdigest()
+    name = f"{instance}-{definition.digest}-{owner}"
+    return [name, *(f"{name}-{number}" for number in range(2, MOST_NAMES + 1))]
 
 
 def published(definition: Definition, image: Image | None) -> list[tuple[int, str]]:

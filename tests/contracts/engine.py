@@ -16,6 +16,7 @@ from daprdockr.model.errors import (
     EngineRefused,
     EngineUnavailable,
     ImageAbsent,
+    NameTaken,
     PullFailed,
 )
 from daprdockr.model.host import (
@@ -243,10 +244,11 @@ class EngineContract(_Case):
         self.assertIn("unknown log opt 'nowhere'", str(caught.exception))
 
     def test_name_taken(self) -> None:
-        """A second container of the same name is refused."""
-        self.create("twice")
-        with self.assertRaises(EngineRefused):
+        """A second container of the same name is refused, and the first one can be looked at by that name."""
+        first = self.create("twice")
+        with self.assertRaises(NameTaken):
             self.engine.create(f"{self.prefix}-twice", self.body())
+        self.assertEqual(self.engine.inspect(f"{self.prefix}-twice"), self.state(first))
 
     def test_inspect_absent(self) -> None:
         """A container that does not exist is told as None."""

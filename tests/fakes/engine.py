@@ -25,6 +25,7 @@ from daprdockr.model.errors import (
     EngineSilent,
     EngineUnavailable,
     ImageAbsent,
+    NameTaken,
     PortTaken,
     PullFailed,
 )
@@ -116,9 +117,9 @@ class MemoryEngine:
     ``calls`` counts the calls by name. ``taken_ports`` are host ports of other programs. ``registry`` holds what
     can be pulled. ``image_labels`` are what containers get of an image. ``broken_images`` start no container, and
     while it ``starts_nothing`` nor does any other, as where a device is missing that is not among ``devices``;
-    while it is ``silent`` no start is answered in time. ``statuses`` are the exit statuses of commands run inside,
-    0 for any other; None: the command takes too long. ``now`` is the Engine's clock in seconds since the epoch;
-    ``memory`` and ``cpus`` are the host's.
+    while it is ``silent`` no start is answered in time. ``deaf_to_create`` loses the answers to ``create``.
+    ``statuses`` are the exit statuses of commands run inside, 0 for any other; None: the command takes too long.
+    ``now`` is the Engine's clock in seconds since the epoch; ``memory`` and ``cpus`` are the host's.
     """
 
     node: str = "node"
@@ -128,6 +129,7 @@ class MemoryEngine:
     image_labels: dict[str, Mapping[str, str]] = field(factory=dict)
     registry: dict[str, Image] = field(factory=dict)
     broken_images: set[str] = field(factory=set)
+    deaf_to_create: bool = False
     starts_nothing: bool = False
     silent: bool = False
     devices: set[str] = field(factory=set)
@@ -223,7 +225,8 @@ class MemoryEngine:
 
     @_call
     def inspect(self, container: str) -> ContainerState | None:
-        held = self._containers.get(container)
+        named = (held for held in self._containers.values() if held.state.name == container)
+        held = self._containers.get(container) or next(named, None)
         return held.state if held and held.node == self.node and held.readable else None
 
     @_call
@@ -250,7 +253,7 @@ class MemoryEngine:
         if reference not in self.images:
             raise ImageAbsent(f"No such image: {reference}: pull or build it on this host")
         if any(held.state.name == name for held in self._containers.values()):
-            raise EngineRefused(f"the Docker Engine refused to create container {name}: the name is already in use")
+            raise NameTaken(f"the Docker Engine refused to create container {name}: the name is already in use")
         options = (body.get("HostConfig", {}).get("LogConfig") or {}).get("Config", {}).keys() - _LOG_OPTIONS
         if options:
             raise EngineRefused(
@@ -259,6 +262,8 @@ class MemoryEngine:
         container = f"{next(self._numbers):064x}"
         self._containers[container] = self._held(container, name, body)
         self._tell("create", container)
+        if self.deaf_to_create:
+            raise EngineUnavailable("the Docker Engine did not answer: the test lost its answer")
         return container
 
     @_call

@@ -34,7 +34,7 @@ from daprdockr.model.host import ContainerState, Image, Port, Status
 from daprdockr.model.keys import Keys
 from daprdockr.model.records import State
 from daprdockr.model.stored import Claim
-from daprdockr.planning.body import MOST_EXPOSED
+from daprdockr.planning.body import MOST_EXPOSED, container_names
 from daprdockr.planning.situation import Here
 from daprdockr.planning.steps import (
     CreateContainer,
@@ -332,7 +332,7 @@ class ContainerTests(CarryOutCase):
         created = self.create()
         self.assertEqual(
             (created.name, created.instance, created.definition, created.status),
-            (f"1.web.myapp-{WEB_1.digest}", FIRST, WEB_1.digest, Status.CREATED),
+            (container_names(FIRST, WEB_1, "a", 7)[0], FIRST, WEB_1.digest, Status.CREATED),
         )
         self.assertEqual((created.cluster, created.revision), (7, 40))
 
@@ -416,7 +416,8 @@ class ContainerTests(CarryOutCase):
     def test_create_refused(self) -> None:
         """A refused container leaves the host as it was."""
         self.create()
-        self.fails(CreateContainer(FIRST, WEB_1, (), 40), EngineRefused)
+        odd = definition(Container={"LogConfig": {"Type": "json-file", "Config": {"nowhere": "1"}}})
+        self.fails(CreateContainer(FIRST, odd, (), 40), EngineRefused)
         self.assertEqual(len(self.host.of(WEB)[1]), 1)
 
     def test_create_not_allowed(self) -> None:

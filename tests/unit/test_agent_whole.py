@@ -12,7 +12,8 @@ from daprdockr.model.errors import EtcdUnavailable
 from daprdockr.model.events import Event
 from daprdockr.model.host import ContainerState
 from daprdockr.model.names import InstanceName, ServiceName
-from daprdockr.model.records import State
+from daprdockr.model.records import State, asking_to_drain
+from daprdockr.planning.body import container_names
 from tests.fakes.engine import MemoryEngine
 from tests.unit.harness import KEYS, MemoryAgent, MemoryCluster
 from tests.unit.situations import WEB, definition, instance
@@ -378,6 +379,64 @@ class StrangerTests(WholeCase):
         successor = self.cluster.succeed(self.agent)
         self.cluster.advance(10)
         self.assertEqual(starts(successor), before)
+
+
+class OneEngineTests(SynchronousTestCase):
+    """Several agents on one Engine."""
+
+    def setUp(self) -> None:
+        self.cluster = MemoryCluster(self)
+        self.engine = MemoryEngine(node="a")
+        self.agent = self.cluster.add("a", self.engine)
+
+    def test_drain(self) -> None:
+        """A drain between two agents of one Engine ends, though both copies stand there for a while."""
+        other = self.cluster.add("b", self.engine.seen_by("b"))
+        self.cluster.define(definition(Placement={"Constraints": ["node == a"]}))
+        self.cluster.advance(1)
+        self.assertEqual(names(self.agent), [ONE])
+        self.cluster.define(definition())
+        self.cluster.store.put(KEYS.cordon("a"), asking_to_drain())
+        self.cluster.advance(3 + DRAIN)
+        self.assertEqual((self.engine.states, names(other)), ([], [ONE]))
+
+    def test_two_clusters(self) -> None:
+        """Agents of two clusters run the same instance side by side."""
+        clusters = [MemoryCluster(self), MemoryCluster(self)]
+        agents = [cluster.add(node, self.engine.seen_by(node)) for cluster, node in zip(clusters, "cd", strict=True)]
+        for cluster in clusters:
+            cluster.define(definition())
+            cluster.advance(1)
+        self.assertEqual([names(agent) for agent in agents], [[ONE], [ONE]])
+
+    def test_foreign_name(self) -> None:
+        """A container of somebody else under the name of ours has it called otherwise, at once."""
+        self.cluster.define(definition())
+        self.cluster.advance(1)
+        (first,) = self.agent.running
+        self.engine.remove(first.id)
+        stranger = self.engine.create(first.name, {"Image": "web:1"})
+        self.cluster.advance(0.1)
+        self.assertEqual([c.name for c in self.agent.running], [f"{first.name}-2"])
+        self.assertIn(stranger, self.engine.everything)
+
+    def test_all_names_taken(self) -> None:
+        """When no name is left the claim says what to do."""
+        cluster = self.agent.cluster.identity
+        for name in container_names(instance(1), definition(), "a", cluster):
+            self.engine.create(name, {"Image": "web:1"})
+        self.cluster.define(definition())
+        self.cluster.advance(5)
+        self.assertRegex(self.cluster.claims[ONE].reason, "has no name that is free: remove what is called like")
+
+    def test_answer_lost(self) -> None:
+        """A container that was made though nobody heard of it is taken up, and no second one is made."""
+        self.agent.docker.deaf_to_create = True
+        self.cluster.define(definition())
+        self.cluster.advance(0.1)
+        self.agent.docker.deaf_to_create = False
+        self.cluster.advance(5)
+        self.assertEqual([c.running for c in self.engine.states], [True])
 
 
 class SuccessionTests(WholeCase):

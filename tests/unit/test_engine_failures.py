@@ -16,6 +16,7 @@ from daprdockr.model.errors import (
     EngineSilent,
     EngineUnavailable,
     ImageAbsent,
+    NameTaken,
     PortTaken,
     PullFailed,
 )
@@ -39,6 +40,7 @@ class ClassedTests(SynchronousTestCase):
             (answer(404, "network backend not found", NotFound), EngineRefused),
             (answer(400, "Minimum memory limit allowed is 6MB"), EngineRefused),
             (answer(409, "Conflict. The name is in use"), EngineRefused),
+            (answer(409, 'Conflict. The container name "/web" is already in use by container "c0ffee".'), NameTaken),
             (answer(500, "failed to create task"), EngineFailed),
             (answer(503, "the daemon is shutting down"), EngineUnavailable),
             (DockerException("Error while fetching server API version"), EngineUnavailable),

@@ -10,7 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from daprdockr.model.definition import Definition
 from daprdockr.model.host import Port
 from daprdockr.model.names import InstanceName
-from daprdockr.planning.body import container_body, container_labels, container_name
+from daprdockr.planning.body import container_body, container_labels, container_names
 from tests.strategies import DEFINITIONS, INSTANCE_NAMES
 from tests.unit.situations import definition, instance
 
@@ -24,9 +24,14 @@ def body(ports: tuple[Port, ...] = (), resolvers: tuple[str, ...] = (), **fields
 class NameAndLabelTests(SynchronousTestCase):
     def test_two_generations(self) -> None:
         """Two generations of an instance have different names."""
-        names = {container_name(FIRST, definition(image)) for image in ("web:1", "web:2")}
+        names = {container_names(FIRST, definition(image), "a", 7)[0] for image in ("web:1", "web:2")}
         self.assertEqual(len(names), 2)
         self.assertTrue(all(name.startswith("1.web.myapp-") for name in names))
+
+    def test_two_on_one_engine(self) -> None:
+        """Two agents, and two clusters, have no name in common; each has more than one for each container."""
+        names = [container_names(FIRST, definition(), node, cluster) for node in ("a", "b") for cluster in (7, 8)]
+        self.assertEqual(len({name for some in names for name in some}), 4 * 9)
 
     def test_labels(self) -> None:
         """The labels say whose the container is, what it was made from and on whose word."""
