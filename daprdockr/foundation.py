@@ -10,6 +10,7 @@ from functools import cached_property
 from typing import Any, TypeVar
 
 from daprdockr.agent.followed import Followed
+from daprdockr.agent.holder import Holder, machine_id
 from daprdockr.agent.signal import Signal
 from daprdockr.agent.statedir import StateDir
 from daprdockr.agent.workers import Workers
@@ -40,10 +41,12 @@ class Foundation:
     """``cluster_changed`` and ``services_changed`` are the two signals by which the loops wake each other."""
 
     boottime = staticmethod(boottime)
+    machine_id = staticmethod(machine_id)
 
     def __init__(self, *, settings: Settings, state: StateDir, reactor: Any) -> None:
         self.settings = settings
         self.state = state
+        state.holder = Holder(settings.node, settings.prefix, self.machine_id())
         self.reactor = reactor
         self.keys = Keys(settings.prefix)
         self.cluster = Cluster(self.keys)

@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Protocol
 
+from attrs import evolve
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, DeferredLock
 from twisted.internet.interfaces import IDelayedCall
@@ -92,6 +93,7 @@ class Mirror(Service):
         listing = self._state.read_listing()
         if listing is not None:
             self._on_changes(self.cluster.replace(listing))
+            self._state.holder = evolve(self._state.holder, cluster=self.cluster.identity)
             self.log.info("began with the state known at revision {revision}", revision=listing.revision)
 
     def startService(self) -> None:

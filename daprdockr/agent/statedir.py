@@ -28,6 +28,7 @@ from pathlib import Path
 
 from twisted.logger import Logger
 
+from daprdockr.agent.holder import Holder
 from daprdockr.guard.disk import LONGEST
 from daprdockr.guard.orders import Orders
 from daprdockr.guard.regular import NotUsable, read_regular
@@ -55,6 +56,8 @@ class StateDir:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._lock: int | None = None
+        self.holder = Holder()
+        """This agent; its cluster is added when it is known."""
 
     def lock(self) -> None:
         """:raises BadInput: another agent uses this directory, or it cannot be made, or others could replace it."""
@@ -128,18 +131,22 @@ class StateDir:
         write_whole(self.path / _LISTING, encode_listing(listing), synced=True)
 
     def read_lease(self) -> int:
-        """The lease this node held last, 0 if none is known."""
+        """The lease this agent's holder held last, 0 if none is known. See Note [A copied state directory]."""
         found = [read_kept(self.path / name, _SMALL, _lease) for name in _LEASE_FILES]
-        lease = next((lease for lease in found if lease), 0)
-        if lease and None in found:
+        lease, holder = next((kept for kept in found if kept and kept[0]), (0, self.holder))
+        if whose := self.holder.difference(holder):
+            self.log.warn("the lease in --state-dir is left alone, it is that of {whose}", whose=whose)
+            return 0
+        if lease and any(kept != (lease, self.holder) for kept in found):
             with contextlib.suppress(OSError):
                 self.write_lease(lease)
         return lease
 
     def write_lease(self, lease: int) -> None:
         """Twice: a node that forgot its lease loses its claims when that ends, and its containers to other nodes."""
+        content = json.dumps({"Lease": lease, **self.holder.write()}).encode()
         for name in _LEASE_FILES:
-            write_whole(self.path / name, json.dumps({"Lease": lease}).encode(), synced=True)
+            write_whole(self.path / name, content, synced=True)
 
     def former_orders(self, boot: str) -> Orders | None:
         """What a former agent ordered; None: nothing, or nothing that can be read."""
@@ -172,8 +179,8 @@ class StateDir:
             overwrite(path, orders)
 
 
-def _lease(content: bytes) -> int:
+def _lease(content: bytes) -> tuple[int, Holder]:
     kept = parse_json(content)
     if not isinstance(kept, dict):
         raise BadInput("it is no object")
-    return _LEASE(kept.get("Lease"), "Lease")
+    return _LEASE(kept.get("Lease"), "Lease"), Holder.read(kept)

@@ -10,6 +10,7 @@ from twisted.logger import capturedLogs
 from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.agent.heartbeat import Heartbeat
+from daprdockr.agent.holder import Holder
 from daprdockr.agent.registration import Registration
 from daprdockr.agent.statedir import StateDir
 from daprdockr.model.entries import Delete, Entry
@@ -144,6 +145,31 @@ class LeaseTests(HeartbeatCase):
         second = self.started()
         self.assertNotIn(second.lease, (0, lease))
         self.assertEqual(self.state.read_lease(), second.lease)
+
+    def test_lease_of_another(self) -> None:
+        """A lease in a state directory that was another node's, prefix's, machine's or cluster's is left alone."""
+        self.state.holder = Holder("a", "/p", "m1", 7)
+        first = self.started()
+        for change in ({"node": "b"}, {"prefix": "/q"}, {"machine": "m2"}, {"cluster": 8}):
+            copy = self.directory()
+            shutil.copytree(self.state.path, copy.path, dirs_exist_ok=True)
+            copy.holder = evolve(self.state.holder, **change)
+            with capturedLogs() as logged:
+                second = self.started(copy)
+            self.assertEqual(copy.read_lease(), second._lease)
+            self.assertNotEqual(copy.read_lease(), first.lease)
+            (warning,) = [e for e in logged if "left alone" in e["log_format"]]
+            self.assertIn(next(iter(change)), warning["whose"])
+            self.stop(second)
+
+    def test_lease_of_an_older_agent(self) -> None:
+        """A lease that was kept without a word about its holder is taken up, and the holder is written beside it."""
+        first = self.started()
+        self.stop(first)
+        self.state.holder = Holder("a", "/p", "m1", 7)
+        second = self.started()
+        self.assertEqual(second.lease, first._lease)
+        self.assertIn(b'"Node": "a"', (self.state.path / "lease.json").read_bytes())
 
     def test_lease_ended(self) -> None:
         """A lease that ended under a living agent is replaced at the next beat, and that is told."""

@@ -1,0 +1,169 @@
+"""Whole agents and who is who: containers, leases and names that are copies of another's, or shared with others."""
+
+from __future__ import annotations
+
+import shutil
+from typing import Any
+
+from attrs import evolve
+from twisted.trial.unittest import SynchronousTestCase
+
+from daprdockr.model.records import asking_to_drain
+from daprdockr.planning.body import container_names
+from tests.fakes.engine import MemoryEngine
+from tests.unit.harness import KEYS, MemoryAgent, MemoryCluster
+from tests.unit.situations import WEB, definition, instance
+from tests.unit.test_agent_whole import DRAIN, HTTP, ONE, TTL, TWO, names, starts
+
+
+class AlikeCase(SynchronousTestCase):
+    """A cluster of one node, ``a``, that has begun."""
+
+    def setUp(self) -> None:
+        self.cluster = MemoryCluster(self)
+        self.agent = self.cluster.add("a")
+        self.cluster.advance(1)
+
+
+class StrangerTests(AlikeCase):
+    """Containers that somebody else made, with the labels of ours."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.cluster.define(definition(Http=HTTP))
+        self.cluster.advance(1)
+        (self.own,) = self.agent.running
+        self.agent.docker.commit(self.own.id, "copy:1")
+
+    def by_hand(self) -> str:
+        """A container of an image that has all labels of the instance's own one."""
+        return self.agent.docker.create("by-hand", {"Image": "copy:1"})
+
+    def runs(self, container: str) -> bool:
+        """Asked of the whole host, for the agent does not see it."""
+        return self.agent.docker.everything[container].running
+
+    def test_copy(self) -> None:
+        """A copy runs on beside the one that the claim names, which is neither stopped nor restarted."""
+        before = starts(self.agent)
+        copy = self.by_hand()
+        self.agent.docker.run_by_hand(copy)
+        self.cluster.advance(40)
+        self.assertEqual((starts(self.agent), self.runs(copy)), (before, True))
+
+    def test_service_deleted(self) -> None:
+        """It stays when the service goes."""
+        copy = self.by_hand()
+        self.agent.docker.run_by_hand(copy)
+        self.cluster.delete(WEB)
+        self.cluster.advance(40)
+        self.assertEqual((self.agent.docker.states, self.runs(copy)), ([], True))
+
+    def test_new_agent(self) -> None:
+        """An agent that begins adopts the one that is its own, and not the copy that was started later."""
+        self.cluster.stop(self.agent)
+        before = starts(self.agent)
+        copy = self.by_hand()
+        self.agent.docker.run_by_hand(copy)
+        successor = self.cluster.succeed(self.agent)
+        self.cluster.advance(40)
+        self.assertEqual((starts(successor), self.runs(copy)), (before, True))
+
+    def test_renamed(self) -> None:
+        """Somebody's new name for a container changes nothing, not even for the next agent."""
+        before = starts(self.agent)
+        self.agent.docker.rename(self.own.id, "mine")
+        self.cluster.advance(40)
+        self.cluster.stop(self.agent)
+        successor = self.cluster.succeed(self.agent)
+        self.cluster.advance(10)
+        self.assertEqual(starts(successor), before)
+
+
+class OneEngineTests(SynchronousTestCase):
+    """Several agents on one Engine."""
+
+    def setUp(self) -> None:
+        self.cluster = MemoryCluster(self)
+        self.engine = MemoryEngine(node="a")
+        self.agent = self.cluster.add("a", self.engine)
+
+    def test_drain(self) -> None:
+        """A drain between two agents of one Engine ends, though both copies stand there for a while."""
+        other = self.cluster.add("b", self.engine.seen_by("b"))
+        self.cluster.define(definition(Placement={"Constraints": ["node == a"]}))
+        self.cluster.advance(1)
+        self.assertEqual(names(self.agent), [ONE])
+        self.cluster.define(definition())
+        self.cluster.store.put(KEYS.cordon("a"), asking_to_drain())
+        self.cluster.advance(3 + DRAIN)
+        self.assertEqual((self.engine.states, names(other)), ([], [ONE]))
+
+    def test_two_clusters(self) -> None:
+        """Agents of two clusters run the same instance side by side."""
+        clusters = [MemoryCluster(self), MemoryCluster(self)]
+        agents = [cluster.add(node, self.engine.seen_by(node)) for cluster, node in zip(clusters, "cd", strict=True)]
+        for cluster in clusters:
+            cluster.define(definition())
+            cluster.advance(1)
+        self.assertEqual([names(agent) for agent in agents], [[ONE], [ONE]])
+
+    def test_foreign_name(self) -> None:
+        """A container of somebody else under the name of ours has it called otherwise, at once."""
+        self.cluster.define(definition())
+        self.cluster.advance(1)
+        (first,) = self.agent.running
+        self.engine.remove(first.id)
+        stranger = self.engine.create(first.name, {"Image": "web:1"})
+        self.cluster.advance(0.1)
+        self.assertEqual([c.name for c in self.agent.running], [f"{first.name}-2"])
+        self.assertIn(stranger, self.engine.everything)
+
+    def test_all_names_taken(self) -> None:
+        """When no name is left the claim says what to do."""
+        cluster = self.agent.cluster.identity
+        for name in container_names(instance(1), definition(), "a", cluster):
+            self.engine.create(name, {"Image": "web:1"})
+        self.cluster.define(definition())
+        self.cluster.advance(5)
+        self.assertRegex(self.cluster.claims[ONE].reason, "has no name that is free: remove what is called like")
+
+    def test_answer_lost(self) -> None:
+        """A container that was made though nobody heard of it is taken up, and no second one is made."""
+        self.agent.docker.deaf_to_create = True
+        self.cluster.define(definition())
+        self.cluster.advance(0.1)
+        self.agent.docker.deaf_to_create = False
+        self.cluster.advance(5)
+        self.assertEqual([c.running for c in self.engine.states], [True])
+
+
+class CloneTests(AlikeCase):
+    """A host that is cloned with all it has."""
+
+    def clone(self, node: str, **changed: Any) -> MemoryAgent:
+        """An agent on another host with a copy of the state directory."""
+        copy = self.cluster.make(node, **changed)
+        shutil.copytree(self.agent.state.path, copy.state.path)
+        return self.cluster.start(copy)
+
+    def test_renamed(self) -> None:
+        """A clone under another name keeps nobody's lease alive but its own."""
+        self.cluster.define(definition(instances=2))
+        self.cluster.advance(1)
+        clone = self.clone("b")
+        self.cluster.advance(TTL)
+        self.assertNotEqual(clone.heartbeat.lease, self.agent.heartbeat.lease)
+        self.cluster.crash(self.agent)
+        self.cluster.advance(TTL + 2)
+        self.assertEqual(names(clone), [ONE, TWO])
+
+    def test_another_prefix(self) -> None:
+        """An agent that goes over to another prefix leaves the claims below the former one to end."""
+        self.cluster.define(definition())
+        self.cluster.advance(1)
+        self.cluster.stop(self.agent)
+        changed = evolve(self.agent.settings, prefix="/other")
+        self.cluster.start(MemoryAgent(chosen=changed, store=self.cluster.store, engine=self.agent.docker))
+        self.cluster.advance(TTL + 2)
+        self.assertEqual(self.cluster.claims, {})
