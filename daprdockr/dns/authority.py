@@ -182,7 +182,7 @@ class Authority(server.DNSServerFactory):
             if keep:
                 self._finished[True].put(packet[2:], [reply[2:]], FORWARDED)
             return reply
-        asking: Deferred[bytes | None] = self._forwarder.ask(query)
+        asking: Deferred[bytes | None] = self._forwarder.ask(query, address[0])
         asking.addCallback(self._passed_on, query, way, address)
         asking.addErrback(lambda failure: self.log.failure("a reply could not be passed on", failure))
         return None

@@ -2,8 +2,12 @@
 One question to one upstream, over UDP or TCP, and its reply.
 
 Each UDP question has a socket of its own: the kernel chooses the port at random, and as the socket is connected
-it hands over nothing but what comes from the upstream's address and port (RFC 5452). Time limits, further tries
-and what replies mean are the forwarder's; it cancels a question that takes too long.
+it hands over nothing but what comes from the upstream's address and port (RFC 5452). Time limits and what replies mean
+are the forwarder's; it cancels a question that takes too long.
+
+Note [Lost or late]
+    Silence says that a packet was lost, or that the upstream is slow. So the question is sent again from the same
+    socket with the same id: a reply to either sending counts, however late, and a forger has no second number to guess.
 """
 
 from __future__ import annotations
@@ -14,7 +18,7 @@ from typing import Any, Protocol
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import TCP4ClientEndpoint, TCP6ClientEndpoint, connectProtocol
 from twisted.internet.error import ConnectError, ConnectingCancelledError
-from twisted.internet.interfaces import IReadDescriptor
+from twisted.internet.interfaces import IDelayedCall, IReadDescriptor
 from twisted.internet.protocol import connectionDone
 from twisted.protocols.basic import Int16StringReceiver
 from twisted.python.failure import Failure
@@ -23,6 +27,8 @@ from zope.interface import implementer
 from daprdockr.dns.endpoint import Endpoint
 from daprdockr.dns.relay import answers
 
+RESEND_SECONDS = (1.0, 2.0, 4.0)
+"""Until a question by UDP is sent again, and then again; see Note [Lost or late]."""
 _MAX_READ = 4096
 _MAX_STREAM = 4 * 65536
 """Octets over TCP among which the reply must be; it has no more than a quarter of them."""
@@ -33,7 +39,7 @@ class NoReply(Exception):
 
 
 class Exchange(Protocol):
-    """How the forwarder asks. Both raise NoReply, and release the socket when they are cancelled."""
+    """How the forwarder asks. Both wait for ever, raise NoReply, and release the socket when they are cancelled."""
 
     async def over_datagram(self, upstream: Endpoint, message: bytes) -> bytes: ...
 
@@ -94,6 +100,8 @@ class _Datagram:
             self._socket.close()
             raise
         reactor.addReader(self)
+        self._resending: IDelayedCall | None = None
+        self._resend_later(list(RESEND_SECONDS))
 
     def fileno(self) -> int:
         return self._socket.fileno()
@@ -118,8 +126,22 @@ class _Datagram:
         self._fail("nothing listens there")
 
     def close(self) -> None:
+        if self._resending is not None:
+            self._resending.cancel()
         self._reactor.removeReader(self)
         self._socket.close()
+
+    def _resend_later(self, pauses: list[float]) -> None:
+        self._resending = self._reactor.callLater(pauses[0], self._resend, pauses[1:]) if pauses else None
+
+    def _resend(self, pauses: list[float]) -> None:
+        self._resend_later(pauses)
+        try:
+            self._socket.send(self._message)
+        except BlockingIOError:
+            return
+        except OSError as error:
+            self._fail(str(error))
 
     def _fail(self, reason: str) -> None:
         if not self.reply.called:

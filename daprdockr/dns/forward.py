@@ -6,6 +6,11 @@ Note [One question at a time]
     That keeps a burst cheap, takes from a forger the many open ids of one question (RFC 5452 section 5), and
     ends a circle: should an upstream forward to us again, its question waits for itself and runs out of time.
 
+Note [Late replies]
+    Clients wait five seconds (resolv.conf(5)). So they hear before those are over that nobody has replied, but the
+    question stays open as long again, without anybody waiting: a reply that comes then is kept for those who ask again.
+    Who asks meanwhile, and not in the second for which failures are kept, waits for that reply.
+
 Note [An outage]
     When a reply is too old and upstreams fail to renew it, or take longer than a client has patience, clients get the
     old one (RFC 8767). While that lasts nobody waits any more: the old reply is given at once, and every few
@@ -16,11 +21,10 @@ Note [An outage]
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
-from attrs import Factory, define
+from attrs import define
 from twisted.internet.defer import CancelledError, Deferred, gatherResults, succeed
-from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
@@ -30,13 +34,12 @@ from daprdockr.dns.exchange import Exchange
 from daprdockr.dns.query import Query
 from daprdockr.dns.relay import Asked, Reply
 from daprdockr.dns.upstreams import Upstreams
+from daprdockr.dns.waiting import Open, OpenQuestions, Waiter
 
-MAX_OPEN = 200
-"""Questions open at upstreams at one time; each holds a socket at each upstream that is asked."""
-MAX_WAITING = 2000
-"""Clients that wait for one of them."""
 PATIENCE_SECONDS = 1.8
 """How long a client waits before it gets an old reply; RFC 8767 section 5: the client response timer."""
+ANSWER_SECONDS = 4.5
+"""How long a client waits where there is none; see Note [Late replies]."""
 RECHECK_SECONDS = 10.0
 """Between two questions for a name during an outage; RFC 8767 section 5: the failure recheck timer."""
 OUTAGE_SECONDS = 30.0
@@ -57,15 +60,6 @@ class ForwardCounts:
     overloaded: int = 0
 
 
-@define
-class _Open:
-    """A question that is being asked, and who waits for its reply."""
-
-    waiters: list[Deferred[bytes | None]] = Factory(list)
-    task: Deferred[Any] = Factory(Deferred)
-    patience: IDelayedCall | None = None
-
-
 class Forwarder:
     """Answers from the cache or else from the upstreams."""
 
@@ -84,8 +78,8 @@ class Forwarder:
         self._clock = clock
         self._upstreams = Upstreams(clock, upstreams, exchange, draw_id)
         self._cache = cache
-        self._open: dict[Asked, _Open] = {}
-        self._waiters = 0
+        self._waiting = OpenQuestions()
+        self._leaving: set[Deferred[None]] = set()
         self.counts = ForwardCounts()
 
     def cached(self, query: Query) -> bytes | None:
@@ -97,75 +91,107 @@ class Forwarder:
             return packet
         return self._during_outage(asked, now)
 
-    def ask(self, query: Query) -> Deferred[bytes | None]:
+    def ask(self, query: Query, client: str) -> Deferred[bytes | None]:
         """
         The packet of the reply, ``cached`` or asked for; None when there is no room to ask (answer SERVFAIL).
 
-        See Note [One question at a time].
+        See Note [One question at a time], and Note [A share for each client] in ``waiting``.
         """
         packet = self.cached(query)
         if packet is not None:
             return succeed(packet)
         asked = Asked.of(query)
-        if self._waiters >= MAX_WAITING or (asked not in self._open and len(self._open) >= MAX_OPEN):
+        opened = self._waiting.get(asked)
+        if not self._may_wait(client) or (opened is None and not self._may_open(client)):
             self.counts.overloaded += 1
             return succeed(self._stale(asked))
-        reply: Deferred[bytes | None] = Deferred()
-        self._waiters += 1
-        if asked in self._open:
-            self._open[asked].waiters.append(reply)
-        else:
-            self._begin(asked, _Open([reply]))
-        return reply
+        if opened is not None:
+            return self._waiting.wait(opened, client).reply
+        opened = self._waiting.begin(asked, self._clock.seconds())
+        waiter = self._waiting.wait(opened, client)
+        self._start(opened)
+        return waiter.reply
+
+    @property
+    def open(self) -> list[Open]:
+        """The questions that are being asked now."""
+        return self._waiting.opened()
 
     def stop(self) -> Deferred[None]:
         """End all questions that are open; their clients get no new reply. Fires when the sockets are closed."""
-        tasks = [opened.task for opened in self._open.values()]
+        tasks = [*self._leaving, *(opened.task for opened in self.open)]
         for task in tasks:
             task.cancel()
         return gatherResults(tasks).addCallback(lambda _: None)
+
+    def _may_wait(self, client: str) -> bool:
+        try:
+            left = self._waiting.leave_one(client)
+        except LookupError:
+            return False
+        if left is not None:
+            opened, waiter = left
+            self._turn_away(opened.asked, [waiter])
+        return True
+
+    def _may_open(self, client: str) -> bool:
+        if not self._waiting.full:
+            return True
+        opened = self._waiting.gives_way(client, self._clock.seconds())
+        if opened is None:
+            return False
+        self._lose_patience(opened)
+        self._turn_away(opened.asked, self._waiting.end(opened))
+        self._leaving.add(opened.task)
+        opened.task.addBoth(lambda _: self._leaving.discard(opened.task))
+        opened.task.cancel()
+        return True
+
+    def _turn_away(self, asked: Asked, waiters: list[Waiter]) -> None:
+        self.counts.overloaded += len(waiters)
+        _answer(waiters, self._stale(asked, len(waiters)))
 
     def _during_outage(self, asked: Asked, now: float) -> bytes | None:
         """The old reply, if upstreams failed to renew it a moment ago: see Note [An outage]."""
         failed = self._cache.failed_for(asked, now)
         if failed is None or failed >= OUTAGE_SECONDS:
             return None
-        if failed >= RECHECK_SECONDS and asked not in self._open and len(self._open) < MAX_OPEN:
-            self._begin(asked, _Open())
+        if failed >= RECHECK_SECONDS and self._waiting.get(asked) is None and not self._waiting.full:
+            self._start(self._waiting.begin(asked, now))
         return self._stale(asked)
 
-    def _begin(self, asked: Asked, opened: _Open) -> None:
+    def _start(self, opened: Open) -> None:
         self.counts.asked += 1
-        self._open[asked] = opened
-        if self._cache.stale(asked, self._clock.seconds()) is not None:
-            opened.patience = self._clock.callLater(PATIENCE_SECONDS, self._fail, asked)
-        opened.task = Deferred.fromCoroutine(self._upstreams.ask(asked))
-        opened.task.addErrback(self._broken).addCallback(self._end, asked)
+        old = self._cache.stale(opened.asked, self._clock.seconds())
+        patience = ANSWER_SECONDS if old is None else PATIENCE_SECONDS
+        opened.patience = self._clock.callLater(patience, self._fail, opened, opened.asked.unanswered())
+        opened.task = Deferred.fromCoroutine(self._upstreams.ask(opened.asked))
+        opened.task.addErrback(self._broken).addCallback(self._end, opened)
 
     def _broken(self, failure: Failure) -> None:
         if not failure.check(CancelledError):
             self.log.failure("a question to the upstreams failed", failure)
 
-    def _end(self, reply: Reply | None, asked: Asked) -> None:
-        opened = self._open[asked]
-        if opened.patience is not None and opened.patience.active():
-            opened.patience.cancel()
+    def _end(self, reply: Reply | None, opened: Open) -> None:
+        if self._waiting.get(opened.asked) is not opened:
+            return  # It gave way to another one.
+        self._lose_patience(opened)
         if reply is None:
             self.counts.unanswered += 1
-            reply = asked.unanswered()
+            reply = opened.asked.unanswered()
         if reply.failed:
-            self._fail(asked)
-        self._cache.put(asked, reply, self._clock.seconds())
-        del self._open[asked]
-        self._answer(opened, reply.packet)
+            self._fail(opened, reply)
+        else:
+            self._cache.put(opened.asked, reply, self._clock.seconds())
+        _answer(self._waiting.end(opened), reply.packet)
 
-    def _fail(self, asked: Asked) -> None:
-        """Upstreams failed, or are slow: who waits gets the old reply, if there is one."""
-        self._cache.fail(asked, self._clock.seconds())
-        opened = self._open[asked]
-        packet = self._stale(asked, len(opened.waiters))
-        if packet is not None:
-            self._answer(opened, packet)
+    def _fail(self, opened: Open, reply: Reply) -> None:
+        """Upstreams failed, or are slow: who waits gets the old reply, or else this one, and so does who comes next."""
+        asked, now = opened.asked, self._clock.seconds()
+        self._cache.fail(asked, now)
+        self._cache.put(asked, reply, now)
+        waiters = self._waiting.leave(opened)
+        _answer(waiters, self._stale(asked, len(waiters)) or reply.packet)
 
     def _stale(self, asked: Asked, clients: int = 1) -> bytes | None:
         packet = self._cache.stale(asked, self._clock.seconds())
@@ -173,8 +199,12 @@ class Forwarder:
             self.counts.stale += clients
         return packet
 
-    def _answer(self, opened: _Open, packet: bytes | None) -> None:
-        waiters, opened.waiters = opened.waiters, []
-        self._waiters -= len(waiters)
-        for waiter in waiters:
-            waiter.callback(packet)
+    @staticmethod
+    def _lose_patience(opened: Open) -> None:
+        if opened.patience is not None and opened.patience.active():
+            opened.patience.cancel()
+
+
+def _answer(waiters: list[Waiter], packet: bytes | None) -> None:
+    for waiter in waiters:
+        waiter.reply.callback(packet)

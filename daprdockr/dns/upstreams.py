@@ -5,8 +5,9 @@ Note [Staggered race]
     The upstream that had the last good reply is asked first. The next one is asked as well when that one has been
     silent for a moment, or at once when it failed; the first is not given up for that, and the first good reply of
     any of them wins. So a name server that died costs each question that moment and not its whole time, and from
-    the first reply of another one on nothing at all. At one upstream there is never more than one try of a
-    question: several would help a forger (RFC 5452 section 5) and a busy server not at all.
+    the first reply of another one on nothing at all. Each upstream is tried once, until the end: a second try, with
+    another id, would help a forger (RFC 5452 section 5), and to end the first would be to miss the reply of a slow
+    upstream, for ever if all its replies are as slow. What is lost the exchange sends again.
 
 Note [Whose failure]
     A reply of REFUSED, SERVFAIL or the like may be that upstream's alone, so the others are asked too; when all
@@ -30,9 +31,8 @@ from daprdockr.dns.relay import Asked, Reply, read_reply
 from daprdockr.dns.wire import Malformed
 
 STAGGER_SECONDS = 0.3
-TRY_SECONDS = 1.0
-TOTAL_SECONDS = 3.5
-"""Less than the five seconds after which stub resolvers give up (resolv.conf(5))."""
+TOTAL_SECONDS = 9.0
+"""As long is a reply worth waiting for; see Note [Late replies] in ``forward``."""
 MAX_RACING = 3
 """Upstreams that are asked one question at one time; each try holds a socket."""
 
@@ -100,18 +100,14 @@ class Upstreams:
         return one if patient else one.addTimeout(STAGGER_SECONDS, self._clock)
 
     async def _turn(self, upstream: Endpoint, asked: Asked, deadline: float) -> Reply | None:
-        """What one upstream says: it is asked anew as long as it is silent, and left when it can not be reached."""
-        while self._clock.seconds() < deadline:
-            try:
-                return await self._try(upstream, asked, deadline)
-            except TimeoutError:
-                continue
-            except (NoReply, Malformed):
-                break
-        return None
+        """What one upstream says, None when it is silent until the deadline or can not be reached."""
+        try:
+            return await self._try(upstream, asked, deadline)
+        except (TimeoutError, NoReply, Malformed):
+            return None
 
     async def _try(self, upstream: Endpoint, asked: Asked, deadline: float) -> Reply:
-        """One try, each with a new id and port: by UDP, and by TCP if the reply was cut."""
+        """By UDP, and by TCP if the reply was cut, each with a new id and port."""
         datagram, stream = self._exchange.over_datagram, self._exchange.over_stream
         edns = True
         reply = read_reply(await self._within(deadline, datagram(upstream, self._message(asked, edns))))
@@ -127,5 +123,5 @@ class Upstreams:
         return asked.message(self._draw_id(), edns=edns)
 
     def _within(self, deadline: float, question: Coroutine[Deferred[bytes], object, bytes]) -> Deferred[bytes]:
-        seconds = max(0.0, min(TRY_SECONDS, deadline - self._clock.seconds()))
+        seconds = max(0.0, deadline - self._clock.seconds())
         return Deferred.fromCoroutine(question).addTimeout(seconds, self._clock)

@@ -8,6 +8,7 @@ import dns.message
 from twisted.internet import reactor
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.protocol import DatagramProtocol
+from twisted.internet.task import deferLater
 from twisted.trial.unittest import TestCase
 
 from daprdockr.dns.endpoint import Endpoint
@@ -114,6 +115,25 @@ class ExchangeTests(TestCase):
         upstream = self.upstream(lambda query, stream: [])
         with self.assertRaises(NoReply):
             await self.exchange.over_stream(upstream.endpoint, MESSAGE)
+
+    async def test_lost(self) -> None:
+        """A question that was lost is sent again from the same socket; a reply to the first sending counts as well."""
+        lost = self.upstream(lambda query, stream: plain(query, stream) if len(lost.queries) > 1 else [])
+        await self.exchange.over_datagram(lost.endpoint, MESSAGE)
+        (first, _, port), (second, _, again) = lost.queries
+        self.assertEqual((first.id, port), (second.id, again))
+
+    async def test_slow(self) -> None:
+        """An upstream that takes long for every reply is heard."""
+        slow = self.upstream(lambda query, stream: [])
+
+        def late() -> None:
+            query, _, port = slow.queries[0]
+            slow.transport.write(address_reply(query).to_wire(), ("127.0.0.1", port))
+
+        deferLater(reactor, 1.6, late)
+        packet = await self.exchange.over_datagram(slow.endpoint, MESSAGE)
+        self.assertEqual(address_reply(QUERY).to_wire(), packet)
 
     async def test_cancelled(self) -> None:
         """A question that is given up leaves no socket behind (trial fails if it does)."""

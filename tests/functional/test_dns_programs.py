@@ -19,8 +19,9 @@ import dns.flags
 import dns.message
 import dns.rrset
 from twisted.internet import reactor
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.protocol import DatagramProtocol
+from twisted.internet.task import deferLater
 from twisted.internet.testing import EventLoggingObserver
 from twisted.internet.utils import getProcessOutputAndValue
 from twisted.logger import globalLogPublisher
@@ -28,13 +29,15 @@ from twisted.trial.unittest import SkipTest, TestCase
 
 from daprdockr.dns.endpoint import Endpoint
 from daprdockr.dns.server import DnsServer
+from daprdockr.dns.waiting import MAX_OPEN
 from daprdockr.dns.zone import Zone
 from daprdockr.model.host import Port
 from daprdockr.model.names import ServiceName
 from tests.functional.dns_upstream import Upstream, address_reply
 from tests.unit.dns_samples import running, sample_zone
 
-ALLOWED = [ipaddress.ip_network("127.0.0.1/32")]
+GREEDY = "127.0.0.4"
+ALLOWED = [ipaddress.ip_network("127.0.0.1/32"), ipaddress.ip_network(f"{GREEDY}/32")]
 
 
 class DnsTestCase(TestCase):
@@ -226,6 +229,39 @@ class DigTests(DnsTestCase):
             self.assertRegex(out, r"www\.example\.com\.\s+\d+\s+IN\s+A\s+10\.0\.0\.1")
             self.assertNotRegex(out, "bank|evil")
         self.assertEqual(dns.flags.RD, self.upstream.queries[0][0].flags)
+
+    async def test_slow_upstream(self) -> None:
+        """An upstream that takes two seconds for every reply is waited for, without a second question."""
+
+        def rule(query: dns.message.Message, stream: bool) -> list[bytes]:
+            port = self.upstream.queries[-1][2]
+            reply = address_reply(query).to_wire()
+            replies.append(deferLater(reactor, 2.2, self.upstream.transport.write, reply, ("127.0.0.1", port)))
+            return []
+
+        replies: list[Deferred[None]] = []
+        self.upstream.rule = rule
+        self.assertEqual("NOERROR qr rd ra", self.status(await self.dig("www.example.com")))
+        self.assertEqual(1, len({port for _, _, port in self.upstream.queries}))
+        await gatherResults(replies)
+
+    async def test_greedy_client(self) -> None:
+        """Hundreds of questions of one client that stay without a reply leave room for another one's."""
+
+        def rule(query: dns.message.Message, stream: bool) -> list[bytes]:
+            return [] if "silent" in str(query.question[0].name) else [address_reply(query).to_wire()]
+
+        self.upstream.rule = rule
+        greedy = Sender(("127.0.0.1", self.port))
+        port = reactor.listenUDP(0, greedy, interface=GREEDY)  # type: ignore[attr-defined]  # IReactorUDP
+        self.addCleanup(port.stopListening)
+        for start in range(0, 2 * MAX_OPEN, 50):
+            names = [f"{number}.silent.example.com" for number in range(start, start + 50)]
+            await greedy.send([dns.message.make_query(name, "A", id=1).to_wire() for name in names])
+        self.assertEqual(MAX_OPEN, self.server.counts["asked"])
+        for number in range(3):
+            out = await self.dig(f"{number}.example.com")
+            self.assertEqual("NOERROR qr rd ra", self.status(out))
 
     async def test_not_allowed(self) -> None:
         """Who is not allowed to have names forwarded is refused, and still gets those of the zone."""

@@ -44,7 +44,7 @@ class UpstreamsTests(TestCase):
 
     def ask(self, forwarder: Forwarder, name: str = "example.com") -> Deferred[tuple[int, int]]:
         """How many addresses the reply has, and their TTL."""
-        return forwarder.ask(read(question(name).to_wire())).addCallback(self.found)
+        return forwarder.ask(read(question(name).to_wire()), "127.0.0.1").addCallback(self.found)
 
     def found(self, packet: bytes | None) -> tuple[int, int]:
         assert packet is not None

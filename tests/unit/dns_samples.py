@@ -98,7 +98,7 @@ class Asking:
         self.cached_asked += 1
         return self.known
 
-    def ask(self, query: Query) -> Deferred[bytes | None]:
+    def ask(self, query: Query, client: str) -> Deferred[bytes | None]:
         reply: Deferred[bytes | None] = Deferred()
         self.asked.append((query, reply))
         return reply

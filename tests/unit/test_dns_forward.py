@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import dns.message
 import dns.rcode
 from twisted.internet.defer import Deferred
@@ -11,8 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from daprdockr.dns.cache import FAILURE_SECONDS, STALE_TTL, Cache
 from daprdockr.dns.endpoint import Endpoint
 from daprdockr.dns.forward import (
-    MAX_OPEN,
-    MAX_WAITING,
+    ANSWER_SECONDS,
     OUTAGE_SECONDS,
     PATIENCE_SECONDS,
     RECHECK_SECONDS,
@@ -21,10 +22,12 @@ from daprdockr.dns.forward import (
 )
 from daprdockr.dns.query import Query
 from daprdockr.dns.upstreams import TOTAL_SECONDS
+from daprdockr.dns.waiting import CHANCE_SECONDS, MAX_OPEN, MAX_WAITING
 from tests.fakes.exchange import FakeExchange
 from tests.unit.dns_samples import question, read
 
 FIRST, SECOND = Endpoint("192.0.2.1"), Endpoint("192.0.2.2")
+GREEDY, OTHER = "10.0.0.1", "10.0.0.2"
 
 
 def query(name: str = "example.com", **how: int) -> Query:
@@ -43,8 +46,8 @@ class ForwarderTestCase(SynchronousTestCase):
         )
         self.addCleanup(lambda: self.successResultOf(self.forwarder.stop()))
 
-    def ask(self, name: str = "example.com", **how: int) -> Deferred[bytes | None]:
-        return self.forwarder.ask(query(name, **how))
+    def ask(self, name: str = "example.com", client: str = OTHER, **how: int) -> Deferred[bytes | None]:
+        return self.forwarder.ask(query(name, **how), client)
 
     def message(self, reply: Deferred[bytes | None]) -> dns.message.Message:
         packet = self.successResultOf(reply)
@@ -61,6 +64,10 @@ class ForwarderTestCase(SynchronousTestCase):
 
     def count(self, **expected: int) -> None:
         self.assertEqual(ForwardCounts(**expected), self.forwarder.counts)
+
+    def pass_time(self, seconds: float) -> None:
+        """In small steps, as time goes."""
+        self.clock.pump([0.1] * round(seconds * 10))
 
     def lose(self) -> None:
         """Neither upstream can be reached."""
@@ -107,11 +114,42 @@ class AskingTests(ForwarderTestCase):
     def test_nobody(self) -> None:
         """When nobody replies the client hears so before it gives up itself."""
         reply = self.ask()
-        self.clock.pump([0.1] * round(TOTAL_SECONDS * 10 - 1))
+        self.pass_time(ANSWER_SECONDS - 0.1)
         self.assertNoResult(reply)
-        self.clock.pump([0.1, 0.1])
+        self.pass_time(0.2)
         self.assertEqual(dns.rcode.SERVFAIL, self.rcode(reply))
-        self.count(asked=1, unanswered=1)
+        self.assertEqual(dns.rcode.SERVFAIL, self.rcode(self.ask()))
+        self.pass_time(TOTAL_SECONDS - ANSWER_SECONDS)
+        self.count(asked=1, cached=1, unanswered=1)
+        self.assertEqual([], self.clock.getDelayedCalls())
+
+    def test_slow(self) -> None:
+        """A reply that takes its time is used, as long as a client waits."""
+        for seconds in (1.2, 3.2, ANSWER_SECONDS - 0.1):
+            reply = self.ask(f"{seconds}.example.com")
+            self.pass_time(seconds)
+            self.exchange.answer(which=0 - len(self.exchange.open()))
+            self.assertEqual(("192.0.2.9", 60), self.found(reply))
+
+    def test_late(self) -> None:
+        """A reply that comes after its client was told that there is none is there for whom asks then."""
+        reply = self.ask()
+        self.pass_time(ANSWER_SECONDS + 0.1)
+        self.assertEqual(dns.rcode.SERVFAIL, self.rcode(reply))
+        self.exchange.answer(which=0)
+        self.assertEqual("192.0.2.9", self.found(self.ask())[0])
+        self.count(asked=1, cached=1)
+        self.assertEqual([], self.clock.getDelayedCalls())
+
+    def test_asked_again(self) -> None:
+        """Who asks again before the late reply waits for it, and no new question is asked, until all is over."""
+        self.ask()
+        self.pass_time(ANSWER_SECONDS + FAILURE_SECONDS + 0.1)
+        waiting = self.ask()
+        self.assertNoResult(waiting)
+        self.assertEqual(2, len(self.exchange.asked))
+        self.pass_time(TOTAL_SECONDS - ANSWER_SECONDS)
+        self.assertEqual(dns.rcode.SERVFAIL, self.rcode(waiting))
         self.assertEqual([], self.clock.getDelayedCalls())
 
     def test_failure(self) -> None:
@@ -149,6 +187,73 @@ class AskingTests(ForwarderTestCase):
         self.assertEqual(MAX_OPEN, len(self.exchange.asked))
         self.assertNoResult(self.ask("0.example.com"))
         self.count(asked=MAX_OPEN, overloaded=1)
+
+    def test_greedy_client(self) -> None:
+        """Where one client has all places, another one's question takes that of its oldest."""
+        replies = [self.ask(f"{number}.example.com", GREEDY) for number in range(MAX_OPEN)]
+        mine = self.ask("mine.example.com")
+        self.assertNoResult(mine)
+        self.assertIsNone(self.successResultOf(replies[0]))
+        self.assertNoResult(replies[1])
+        self.assertEqual([0], self.exchange.cancelled)
+        self.exchange.answer()
+        self.assertEqual(("192.0.2.9", 60), self.found(mine))
+        self.count(asked=MAX_OPEN + 1, overloaded=1)
+
+    def test_greedy_client_goes_on(self) -> None:
+        """A client that asks on and on displaces itself, at a pace that does not grow with its own."""
+        mine = self.ask("mine.example.com")
+        for number in range(MAX_OPEN + 500):
+            self.ask(f"{number}.example.com", GREEDY)
+        self.assertEqual(MAX_OPEN, len(self.exchange.asked))
+        self.clock.advance(CHANCE_SECONDS)
+        asked = len(self.exchange.asked)
+        for number in range(MAX_OPEN + 500):
+            self.ask(f"{number}.example.net", GREEDY)
+        self.assertEqual(asked + MAX_OPEN - 1, len(self.exchange.asked))
+        self.exchange.answer(which=0)
+        self.assertEqual(("192.0.2.9", 60), self.found(mine))
+
+    def test_shared_question(self) -> None:
+        """A question that another client waits for as well is not the one that gives way."""
+        self.ask("shared.example.com", GREEDY)
+        shared = self.ask("shared.example.com")
+        for number in range(MAX_OPEN):
+            self.ask(f"{number}.example.com", GREEDY)
+        mine = self.ask("mine.example.com")
+        self.assertNoResult(shared)
+        self.assertNoResult(mine)
+        self.assertEqual([1], self.exchange.cancelled)
+
+    def test_nobody_waits(self) -> None:
+        """A question of which nobody waits for a late reply gives way before all others."""
+        for number in range(MAX_OPEN):
+            self.ask(f"{number}.example.com", GREEDY)
+            if number == 0:
+                self.pass_time(ANSWER_SECONDS)
+        self.ask("mine.example.com", GREEDY)
+        self.assertEqual({0, 1}, set(self.exchange.cancelled))
+        self.count(asked=MAX_OPEN + 1)
+
+    def test_shares_of_many(self) -> None:
+        """Many clients who ask more than there is room for have as many questions open each, but for one."""
+        clients = [f"10.0.1.{number}" for number in range(7)]
+        for number in range(3 * MAX_OPEN):
+            self.ask(f"{number}.example.com", clients[number % 7 if number >= MAX_OPEN else 0])
+        waiting = Counter(one.client for opened in self.forwarder.open for one in opened.waiters)
+        self.assertEqual(MAX_OPEN, sum(waiting.values()))
+        self.assertLessEqual(max(waiting.values()) - min(waiting.values()), 1)
+
+    def test_greedy_waiting(self) -> None:
+        """Where one client does all the waiting, another one's takes the place of its oldest."""
+        replies = [self.ask(client=GREEDY) for _ in range(MAX_WAITING)]
+        mine = self.ask()
+        self.assertNoResult(mine)
+        self.assertIsNone(self.successResultOf(replies[0]))
+        self.assertNoResult(replies[1])
+        self.exchange.answer()
+        self.assertEqual(("192.0.2.9", 60), self.found(mine))
+        self.assertNoResult(self.ask("other.example.com"))
 
     def test_too_many_clients(self) -> None:
         """Beyond a number of waiting clients another one gets no reply; when they have theirs, others may come."""
