@@ -28,6 +28,9 @@ OVERDUE = 124
 """The exit status that timeout(1) gives a command that took too long."""
 
 _CHUNK = 65536
+_QUICK = 16
+"""Pieces of output that are read as fast as they come. Whoever writes on and on gets no whole processor of ours."""
+_PAUSE = 0.01
 _SETTLE_SECONDS = 1.0
 _SETTLE_STEP = 0.01
 _ENGINE_SECONDS = 5.0
@@ -65,11 +68,15 @@ def _within(client: APIClient, seconds: float) -> Iterator[None]:
 
 def _drained(connection: socket.socket, deadline: float, clock: Callable[[], float]) -> bool:
     """Whether the output ended before the deadline."""
+    pieces = 0
     with suppress(TimeoutError):
         while (left := deadline - clock()) > 0:
             connection.settimeout(left)
             if not connection.recv(_CHUNK):
                 return True
+            pieces += 1
+            if pieces > _QUICK:
+                sleep(_PAUSE)
     return False
 
 

@@ -1,0 +1,59 @@
+"""Tests for daprdockr.engine.execution, with a command whose output is at hand."""
+
+from __future__ import annotations
+
+from time import monotonic
+from typing import Any
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from daprdockr.engine.execution import OVERDUE, execute
+
+
+class Talking:
+    """A client of an Engine, and the socket of its one command, which writes ``left`` bytes without a pause."""
+
+    def __init__(self, left: float) -> None:
+        self.left = left
+        self.reads = 0
+        self.timeout = 60
+
+    def exec_create(self, container: str, command: list[str]) -> dict[str, str]:
+        return {"Id": "e"}
+
+    def exec_start(self, execution: str, socket: bool) -> Talking:
+        return self
+
+    def exec_inspect(self, execution: str) -> dict[str, Any]:
+        return {"ExitCode": 0, "Pid": 0, "ContainerID": "c"}
+
+    def settimeout(self, seconds: float) -> None:
+        pass
+
+    def recv(self, size: int) -> bytes:
+        self.reads += 1
+        size = int(min(size, self.left))
+        self.left -= size
+        return b"x" * size
+
+    def close(self) -> None:
+        pass
+
+
+def run(talking: Talking, timeout: float) -> int:
+    client: Any = talking
+    return execute(client, "c", ["talk"], timeout, monotonic)
+
+
+class OutputTests(SynchronousTestCase):
+    """What a command writes."""
+
+    def test_much(self) -> None:
+        """A command may write much, and its exit status counts."""
+        self.assertEqual(run(Talking(2_000_000), 60.0), 0)
+
+    def test_endless(self) -> None:
+        """Output without end is read slowly until the command is overdue."""
+        talking = Talking(float("inf"))
+        self.assertEqual(run(talking, 0.2), OVERDUE)
+        self.assertLess(talking.reads, 50)
