@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from contextlib import closing
 from pathlib import Path
-from random import Random, SystemRandom
+from random import Random
 
 from daprdockr.etcd.store import EtcdStore
 from daprdockr.model.definition import Definition
@@ -20,7 +20,7 @@ from tests.functional.test_agent_path import HTTP, AgentTestCase
 from tests.fuzz.keys import REAL
 from tests.fuzz.mutations import Mutations
 
-SEED = int(os.environ.get("SEED") or SystemRandom().randrange(10**6))
+SEED = int(os.environ.get("SEED") or 2026)
 VALUES = 200
 FILES = (
     "cluster.json",

@@ -11,6 +11,9 @@ from time import monotonic
 
 from tests.fuzz.run import Fuzz
 
+GROWTH = 100
+"""Megabytes by which memory may grow, whatever is written: the agent's, and that of the etcd beside it."""
+
 
 def peak() -> float:
     """Megabytes of memory that this process had at most."""
@@ -33,7 +36,10 @@ def main(words: Sequence[str]) -> int:
     kinds = ", ".join(f"{count} {kind}s" for kind, count in sorted(fuzz.tried.items()))
     memory = f"{before:.0f} MB of memory before, {peak():.0f} MB at most"
     say(f"seed {wanted.seed}: {kinds}; {len(fuzz.found)} faults; {monotonic() - since:.0f} s; {memory}")
-    return 1 if fuzz.found else 0
+    grew = peak() - before
+    if grew > GROWTH:
+        say(f"seed {wanted.seed}: memory grew by {grew:.0f} MB, more than {GROWTH}")
+    return 1 if fuzz.found or grew > GROWTH else 0
 
 
 if __name__ == "__main__":

@@ -101,6 +101,7 @@ class FileFuzz:
         path = self._scene.path / name
         for given in (content, self._real[name]):
             self._scene.cluster.crash(self._scene.agent)
+            self._scene.agent.docker.close()  # the events of the one that is gone reach nobody
             path.write_bytes(given)
             self._scene.agent = self._scene.cluster.succeed(self._scene.agent)
             self._scene.settle(4)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-from random import Random, SystemRandom
+from random import Random
 
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.fuzz.mutations import Mutations
 from tests.fuzz.run import Fuzz
 
-SEED = int(os.environ.get("SEED") or SystemRandom().randrange(10**6))
+SEED = int(os.environ.get("SEED") or 2026)
 VALUES = 3000
 
 

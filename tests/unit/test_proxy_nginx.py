@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import errno
 import re
 import signal
 import tempfile
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from twisted.internet.address import UNIXAddress
-from twisted.internet.defer import execute
+from twisted.internet.defer import Deferred, execute, fail
 from twisted.internet.error import ConnectError, ConnectionDone, ProcessDone, ProcessTerminated
 from twisted.internet.testing import StringTransport
+from twisted.logger import capturedLogs
 from twisted.python.failure import Failure
 from twisted.python.filepath import FilePath
 from twisted.trial.unittest import SynchronousTestCase
@@ -22,8 +25,11 @@ from daprdockr.process.child import SupervisedProcess
 from daprdockr.proxy.configuration import HttpListener, NginxSettings
 from daprdockr.proxy.nginx import ABSENT_RETRY, TAKE_UP, Nginx
 from daprdockr.proxy.program import NginxProgram
+from daprdockr.proxy.publisher import DISK_RETRY
 from daprdockr.proxy.routes import Route, Upstream
 from tests.fakes.process import MemoryProcess, ProcessReactor
+
+T = TypeVar("T")
 
 WEB = ServiceName(group="shop", service="web")
 
@@ -106,9 +112,8 @@ class NginxTests(SynchronousTestCase):
             program=NginxProgram(path=path, environment={"PATH": "/usr/bin:/bin"}, reactor=self.reactor),
             settings=NginxSettings(directory=str(self.directory), listeners=(HttpListener("127.0.0.1", 80),)),
             reactor=self.reactor,
-            run=execute,
             supervise=partial(SupervisedProcess, table=self.reactor.table),
-            **changes,
+            **{"run": execute, **changes},
         )
         self.addCleanup(self.stop, nginx)
         return nginx
@@ -137,6 +142,24 @@ class NginxTests(SynchronousTestCase):
 
     def installed(self) -> str:
         return (self.directory / "nginx.conf").read_text()
+
+    def test_full_disk(self) -> None:
+        """An agent that starts on a full disk serves soon after there is room, without a traceback."""
+        full = [True]
+
+        def run(call: Callable[..., T], *arguments: Any) -> Deferred[T]:
+            if full and call.__name__ in ("prepare", "propose"):
+                return fail(OSError(errno.ENOSPC, "No space left on device"))
+            return execute(call, *arguments)
+
+        with capturedLogs() as logged:
+            nginx = self.started("a.com", run=run)
+            self.pass_time(100)
+            self.assertIn("No space left", nginx.status.reason)
+            full.clear()
+            self.pass_time(2 * DISK_RETRY)
+        self.assertEqual((nginx.status.reason, nginx.pid), ("", self.master.pid))
+        self.assertEqual([event for event in logged if "log_failure" in event], [])
 
     def test_first_start(self) -> None:
         """Without a configuration of an earlier agent nginx waits for the first publication."""

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
+from twisted.logger import capturedLogs
 from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.model.backoff import Backoff
-from daprdockr.model.errors import ProxyError
-from daprdockr.proxy.publisher import Publisher
+from daprdockr.model.errors import DiskError, ProxyError
+from daprdockr.proxy.publisher import DISK_RETRY, Publisher
 
 
 class PublisherTests(SynchronousTestCase):
@@ -100,6 +101,18 @@ class PublisherTests(SynchronousTestCase):
         self.clock.advance(3600)
         self.assertEqual(self.begun, ["a"] * 4)
         self.assertEqual((self.publisher.reason, self.publisher.failed, self.publisher.applied), ("", 3, 1))
+
+    def test_full_disk(self) -> None:
+        """What a disk without room keeps from taking effect is tried every few seconds, and told in one line."""
+        self.want("a")
+        with capturedLogs() as logged:
+            for attempt in range(10):
+                self.assertEqual(len(self.begun), attempt + 1)
+                self.break_off(DiskError("no room"))
+                self.clock.advance(DISK_RETRY)
+        self.assertEqual([event["log_level"].name for event in logged], ["warn"])
+        self.succeed()
+        self.assertEqual((self.publisher.applied, self.publisher.reason), (1, ""))
 
     def test_new_value_after_a_failure(self) -> None:
         """Another value does not wait out the delay of the one that failed."""
