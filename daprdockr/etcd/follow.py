@@ -38,7 +38,7 @@ from daprdockr.model.errors import EtcdError, EtcdHistoryLost
 from daprdockr.model.seams import Store, Watch
 
 JOIN = 5.0
-"""Seconds that ``stop`` waits for a thread; a call to etcd ends within less."""
+"""Seconds that ``stop`` waits for a thread; a call to etcd ends within less, but for Note [Pages] in ``pages``."""
 
 REST = 10
 """See Note [A silent watch]."""

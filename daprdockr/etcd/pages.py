@@ -8,8 +8,10 @@ Note [Pages]
     single key whose value alone is too large is told without it; it does not stand in the way of the others. So is one
     whose value is longer than anything of ours, lest a list of such values fill the memory.
 
-    The time limit of a call is one page's: over a slow link a long list takes longer, and ends. A page that is late
-    once after others came is asked for again, as a smaller one: else a long list over a bad link would never end.
+    The time limit of a call is one page's: over a slow link a long list takes longer, and ends. When a page is late, a
+    question with a short answer shows whether etcd is away or the page was too large for the link. In that case it is
+    asked for again, as a smaller one, down to a single key, which gets ``STRETCH`` times as long: else a list with
+    something large in it would begin anew for ever. Only the first page of many keys is not asked for again.
 """
 
 from __future__ import annotations
@@ -27,6 +29,7 @@ from daprdockr.model.errors import EtcdTooLarge, EtcdUnavailable
 FIRST_KEYS = 128
 MOST_KEYS = 1024
 PAGE_BYTES = 1024 * 1024
+STRETCH = 4.0
 FEW_BYTES = 64 * 1024
 """A page of fewer bytes that came slowly was not slow because of its size."""
 
@@ -64,11 +67,11 @@ class Pace:
 @frozen
 class Lister:
     """
-    :ivar read: sends one ``RangeRequest`` and returns its answer, within a time limit of its own.
+    :ivar read: sends one ``RangeRequest`` and returns its answer, within so many times its time limit.
     :ivar clock: monotonic seconds.
     """
 
-    read: Callable[[Any], Any]
+    read: Callable[[Any, float], Any]
     clock: Callable[[], float]
     pace: Pace = field()
 
@@ -93,27 +96,38 @@ class Lister:
 
     def _page(self, request: Any) -> tuple[Any, list[Entry]]:
         """The answer, and the entries in it. See Note [Pages]."""
-        late = not request.revision  # The first page: if nobody answers, nothing is lost by saying so at once.
+        stretch = 1.0
         while True:
             request.limit = self.pace.keys
             asked = self.clock()
             try:
-                answer = self.read(request)
+                answer = self.read(request, stretch)
             except EtcdTooLarge:
                 if request.limit == 1:
                     return self._without_value(request)
                 self.pace.was_too_large(request.limit)
                 continue
-            except EtcdUnavailable:
+            except EtcdUnavailable as error:
                 self.pace.was_late()
-                if late:
+                if stretch > 1 or not error.sent or not self._is_there(request):
                     raise
-                late = True
+                stretch = STRETCH if request.limit == 1 else 1.0
                 continue
             self.pace.came(len(answer.kvs), answer.ByteSize(), self.clock() - asked)
             return answer, list(map(to_seen, answer.kvs))
 
     def _without_value(self, request: Any) -> tuple[Any, list[Entry]]:
         request.keys_only = True
-        answer = self.read(request)
+        answer = self.read(request, 1.0)
         return answer, list(map(without_value, answer.kvs))
+
+    def _is_there(self, late: Any) -> bool:
+        """Whether etcd answers although a page did not come in time."""
+        if late.limit > 1 and not late.revision:
+            return False  # nobody answered yet, and to say so at once costs nothing but another try
+        brief = RangeRequest(key=late.key, range_end=late.range_end, revision=late.revision, limit=1, keys_only=True)
+        try:
+            self.read(brief, 1.0)
+        except EtcdUnavailable:
+            return False
+        return True

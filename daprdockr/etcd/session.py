@@ -63,9 +63,9 @@ class Session:
     _token: str = field(init=False, default="")
     _closed: bool = field(init=False, default=False)
 
-    def deadline(self) -> float:
-        """When a call that begins now must have ended."""
-        return self.clock() + self.timeout
+    def deadline(self, stretch: float = 1.0) -> float:
+        """When a call that begins now must have ended; ``stretch`` times later than most."""
+        return self.clock() + self.timeout * stretch
 
     def call(self, method: Method, request: Any, *, deadline: float, repeatable: bool = False) -> Any:
         """

@@ -103,8 +103,8 @@ class EtcdStore:
     def close(self) -> None:
         self._session.close()
 
-    def _read(self, request: Any) -> Any:
-        deadline = self._session.deadline()
+    def _read(self, request: Any, stretch: float = 1.0) -> Any:
+        deadline = self._session.deadline(stretch)
         return self._session.call(lambda lane: lane.kv.Range, request, deadline=deadline, repeatable=True)
 
     def _write(self, method: Callable[[EtcdChannel], Any], request: Any) -> Any:

@@ -33,7 +33,7 @@ class Ranges:
     asked: list[tuple[int, int]] = field(factory=list)
     """The limit and the revision of each request."""
 
-    def __call__(self, request: Any) -> Any:
+    def __call__(self, request: Any, stretch: float) -> Any:
         self.asked.append((request.limit, request.revision))
         keys = [key for key in sorted(self.values) if request.key <= key < request.range_end]
         shown = keys[: request.limit]
@@ -46,8 +46,9 @@ class Ranges:
         if answer.ByteSize() > LIMIT:
             raise EtcdTooLarge("too large")
         seconds = self.latency + answer.ByteSize() / self.bytes_a_second
-        self.clock.advance(min(seconds, PATIENCE))
-        if seconds > PATIENCE or len(self.asked) in self.stalls:
+        patience = PATIENCE * stretch
+        self.clock.advance(min(seconds, patience))
+        if seconds > patience or len(self.asked) in self.stalls:
             raise EtcdUnavailable("too late")
         return answer
 
@@ -146,17 +147,36 @@ class ListerTests(SynchronousTestCase):
 
     def test_late_once(self) -> None:
         """After others came a page that is late once is asked for again, and no other is."""
-        self.hold(30_000, 10)
+        self.hold(10_000, 10)
         self.ranges.stalls = frozenset(range(5, 1000, 5))
         self.assert_complete()
         self.assertEqual({revision for _, revision in self.ranges.asked[1:]}, {9})
 
     def test_late_twice(self) -> None:
-        """A page that is late a second time ends the list."""
+        """When a page is late, and not even a short answer comes, the list ends."""
         self.hold(3_000, 10)
         self.ranges.stalls = frozenset((2, 3))
         self.assertRaises(EtcdUnavailable, self.lister.all_of, "/a/")
         self.assertEqual(len(self.ranges.asked), 3)
+
+    def test_large_behind_small(self) -> None:
+        """A list ends whose pages grew while values were small, so that the first of large ones is far too large."""
+        self.ranges.bytes_a_second = 100_000
+        self.hold(5_000, 10)
+        self.ranges.values |= {b"/a/1-%02d" % number: b"x" * 20_000 for number in range(40)}
+        self.lister.pace.keys = 1
+        self.assert_complete()
+
+    def test_one_slow(self) -> None:
+        """A single value that takes longer than a page may is waited for, wherever it stands; others are not."""
+        self.ranges.bytes_a_second = 40_000
+        for key in (b"/a/00000", b"/a/00025", b"/a/00049"):
+            self.hold(50, 10)
+            self.ranges.values[key] = b"x" * 200_000
+            self.pace.keys = 1
+            self.assert_complete()
+        self.ranges.values[key] = b"x" * 500_000
+        self.assertRaises(EtcdUnavailable, self.lister.all_of, "/a/")
 
     def test_away(self) -> None:
         """However often etcd did not answer, a page has a key at least, and pages grow again."""
