@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from attrs import define
+from attrs import define, evolve
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from twisted.names import server
@@ -24,8 +24,9 @@ from daprdockr.dns.clients import Clients, Network
 from daprdockr.dns.decide import decide, owner_of
 from daprdockr.dns.finished import ABSENT, FORWARDED, MAX_EACH, Finished, changed, may_be_kept
 from daprdockr.dns.forward import Forwarder
+from daprdockr.dns.limit import Limiter, Verdict, stranger_limit
 from daprdockr.dns.protocols import Datagrams, Streams
-from daprdockr.dns.query import Query, read_header, read_query
+from daprdockr.dns.query import EDNS_SIZE, PLAIN_SIZE, Query, read_header, read_query
 from daprdockr.dns.records import FORMERR, NOTIMP, REFUSED, SERVFAIL
 from daprdockr.dns.reply import encode, rotations
 from daprdockr.dns.response import bare
@@ -41,13 +42,17 @@ _QUERY = 0
 
 @define
 class Counts:
-    """What came in since the start, and what could not go out; ``queries`` are those without a finished reply."""
+    """
+    What came in since the start, and what could not go out. ``queries`` are those without a finished reply, ``limited``
+    those of strangers that were too many.
+    """
 
     queries: int = 0
     finished: int = 0
     malformed: int = 0
     dropped: int = 0
     refused: int = 0
+    limited: int = 0
     unsent: int = 0
 
 
@@ -68,18 +73,19 @@ class Authority(server.DNSServerFactory):
     ) -> None:
         """
         :param forwarder: who asks upstreams; None when other names are refused.
-        :param allow: the networks whose clients may have other names forwarded.
+        :param allow: the networks whose clients may have other names forwarded, and are not limited.
         :param rotation: gives numbers that vary, to rotate answers by. Not a plain counter: a client that asks
             for A and AAAA in turn would then always see the same address first.
         """
         super().__init__()
         self._reactor = reactor
         self._forwarder = forwarder
-        self._clients = Clients(allow if forwarder is not None else ())
+        self._clients = Clients(allow)
+        self._limiter = Limiter(rotation)
         self.rotation = rotation
         self._zone: Zone | None = None
         self._absent: AbsentNames | None = None
-        self._finished = {recursion: Finished() for recursion in (False, True)}
+        self._finished = {allowed: Finished() for allowed in (False, True)}
         self._second = 0
         self.counts = Counts()
 
@@ -92,8 +98,8 @@ class Authority(server.DNSServerFactory):
             finished.forget(owners)
 
     def finished(self, client: str) -> Mapping[bytes, Sequence[bytes]]:
-        """The finished replies to this client, see ``Finished.replies``."""
-        return self._finished[self._clients.may_recurse(client)].replies
+        """The finished replies to this client, see ``Finished.replies``; to strangers there are none without a look."""
+        return self._finished[True].replies if self._clients.allows(client) else {}
 
     def look_at_clock(self) -> None:
         """To be called before finished replies are looked at: those whose TTLs run down last for a second."""
@@ -129,38 +135,66 @@ class Authority(server.DNSServerFactory):
 
         A packet that is no query gets no answer, so no two servers ever talk in circles.
         """
-        reply = None if way.stream else self._no_such_name(packet, address)
-        if reply is not None:
-            return reply
+        if not way.stream:
+            allowed = self._clients.allows(address[0])
+            reply = self._no_such_name(packet, True, PLAIN_SIZE) if allowed else None
+            if reply is not None:
+                return reply
+            if not allowed:
+                return self._to_stranger(packet, way, address)
+        return self._read(packet, way, address, EDNS_SIZE)
+
+    def _to_stranger(self, packet: bytes, way: Way, address: tuple[str, int]) -> bytes | None:
+        """The same for a datagram of a stranger; see ``limit``."""
+        verdict = self._limiter.verdict(address[0], self._reactor.seconds())
+        if verdict is not Verdict.WHOLE:
+            self.counts.limited += 1
+            return self._read(packet, way, address, 0) if verdict is Verdict.CUT else None
+        limit = stranger_limit(len(packet))
+        found = self._finished[False].replies.get(packet[2:])
+        if found is not None:
+            self.counts.finished += 1
+            return packet[:2] + found[self.rotation() % len(found)]
+        reply = self._no_such_name(packet, False, limit)
+        return self._read(packet, way, address, limit) if reply is None else reply
+
+    def _read(self, packet: bytes, way: Way, address: tuple[str, int], limit: int) -> bytes | None:
+        """The reply to what is read first; by UDP no longer than ``limit``, and cut if that is 0."""
         header = read_header(packet)
         if header is None:
             self.counts.dropped += 1
             return None
         if header.opcode != _QUERY:
-            return bare(header, NOTIMP, recursion=self._clients.may_recurse(address[0]))
+            return bare(header, NOTIMP, recursion=self._recursion(address))
         try:
             query = read_query(packet, header)
         except Malformed:
             self.counts.malformed += 1
-            return bare(header, FORMERR, recursion=self._clients.may_recurse(address[0]))
+            return bare(header, FORMERR, recursion=self._recursion(address))
+        if limit != EDNS_SIZE:
+            query = evolve(query, limit=limit)
         return self._respond(packet, query, way, address)
 
-    def _no_such_name(self, packet: bytes, address: tuple[str, int]) -> bytes | None:
-        """See ``absent``."""
+    def _recursion(self, address: tuple[str, int]) -> bool:
+        """Whether a client may have other names forwarded."""
+        return self._forwarder is not None and self._clients.allows(address[0])
+
+    def _no_such_name(self, packet: bytes, allowed: bool, limit: int) -> bytes | None:
+        """See ``absent``; None also when the reply were longer than ``limit``."""
         if self._absent is None:
             return None
-        recursion = self._clients.may_recurse(address[0])
-        reply = self._absent.reply(packet, recursion)
-        if reply is not None:
-            self.counts.queries += 1
-            self._finished[recursion].put(packet[2:], [reply[2:]], ABSENT)
+        reply = self._absent.reply(packet, allowed and self._forwarder is not None)
+        if reply is None or len(reply) > limit:
+            return None
+        self.counts.queries += 1
+        self._finished[allowed].put(packet[2:], [reply[2:]], ABSENT)
         return reply
 
     def _respond(self, packet: bytes, query: Query, way: Way, address: tuple[str, int]) -> bytes | None:
         """The reply to a query that could be read; from the first datagram on it is kept for the next."""
         self.counts.queries += 1
-        recursion = self._clients.may_recurse(address[0])
-        keep = not way.stream and may_be_kept(packet, query)
+        recursion = self._recursion(address)
+        keep = not way.stream and query.limit > 0 and may_be_kept(packet, query)
         result = decide(query, self._zone, recursion)
         if result is None:
             return self._forwarded(packet, query, way, address, keep)
@@ -169,7 +203,7 @@ class Authority(server.DNSServerFactory):
         if owner is not None:
             replies = rotations(result, query, recursion=recursion, max_octets=MAX_EACH)
             if replies:
-                self._finished[recursion].put(packet[2:], replies, owner)
+                self._finished[self._clients.allows(address[0])].put(packet[2:], replies, owner)
                 return packet[:2] + replies[self.rotation() % len(replies)]
         return encode(result, query, stream=way.stream, recursion=recursion, rotation=self.rotation())
 

@@ -1,5 +1,6 @@
 """
-Which clients may have other names forwarded: those of the networks that ``--dns-allow`` names.
+Which clients may have other names forwarded, and get any number of answers: those of the networks that ``--dns-allow``
+names. All others are strangers.
 
 An address that came before is known by its text; the number of those kept is bounded, because anybody can forge more.
 """
@@ -21,8 +22,8 @@ class Clients:
         self._allowed = tuple(allowed)
         self._known: dict[str, bool] = {}
 
-    def may_recurse(self, address: str) -> bool:
-        """Whether the client at an IPv4 or IPv6 address may have other names forwarded."""
+    def allows(self, address: str) -> bool:
+        """Whether the client at an IPv4 or IPv6 address is none of the strangers."""
         known = self._known.get(address)
         if known is None:
             if len(self._known) >= MAX_KNOWN:

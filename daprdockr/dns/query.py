@@ -57,16 +57,18 @@ class Edns:
 
 @frozen
 class Query:
-    """A whole query."""
+    """A whole query. ``limit`` is how many octets its client may be sent in a datagram at most, whatever it says."""
 
     header: Header
     question: Question
     edns: Edns | None
+    limit: int = EDNS_SIZE
 
     @property
     def datagram_limit(self) -> int:
         """Octets of the largest datagram to send back."""
-        return PLAIN_SIZE if self.edns is None else max(PLAIN_SIZE, min(self.edns.size, EDNS_SIZE))
+        wanted = PLAIN_SIZE if self.edns is None else max(PLAIN_SIZE, self.edns.size)
+        return min(wanted, self.limit)
 
 
 def read_header(packet: bytes) -> Header | None:

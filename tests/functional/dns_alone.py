@@ -10,6 +10,7 @@ each question is answered at once.
 
 from __future__ import annotations
 
+import ipaddress
 import re
 import subprocess
 import sys
@@ -37,6 +38,8 @@ from tests.functional.dns_town import town, village
 ZONES = {"village": village, "town": lambda: town().zone()}
 ATTEMPTS = 20
 LOOPBACK = ("127.0.0.1", "::1")
+ALLOWED = [ipaddress.ip_network(address) for address in LOOPBACK]
+"""Who asks as fast as it likes."""
 CHECKOUT = Path(__file__).resolve().parents[2]
 
 
@@ -99,7 +102,7 @@ def _listening(reactor: Any) -> DnsServer:
     """A server on ports that are free for UDP and TCP alike."""
     here = [Endpoint(address, 0) for address in LOOPBACK if address in host_addresses()]
     for _ in range(ATTEMPTS):
-        server = DnsServer(reactor, listen=here, allow=(), upstreams=(), host_addresses=host_addresses)
+        server = DnsServer(reactor, listen=here, allow=ALLOWED, upstreams=(), host_addresses=host_addresses)
         try:
             server.privilegedStartService()
         except BadInput:

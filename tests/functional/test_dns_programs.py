@@ -87,7 +87,7 @@ class DnsTestCase(TestCase):
         return out.decode(), code
 
 
-class DigTests(DnsTestCase):
+class DigTestCase(DnsTestCase):
     """``dig``, which also complains about malformed messages and answers from elsewhere."""
 
     async def dig(self, *arguments: str, server: str = "127.0.0.1") -> str:
@@ -105,6 +105,10 @@ class DigTests(DnsTestCase):
         found = re.search(r"status: (\w+).*\n;; flags: ([a-z ]+);", out)
         assert found is not None, out
         return f"{found[1]} {found[2]}"
+
+
+class DigTests(DigTestCase):
+    """Somebody asks who is allowed to have names forwarded."""
 
     async def test_addresses(self) -> None:
         """Instances, services and groups answer with addresses, by UDP and TCP, with and without EDNS."""
