@@ -33,6 +33,7 @@ from daprdockr.agent.host import Host, Listening
 from daprdockr.agent.journal import Journal
 from daprdockr.agent.mirror import Following, Mirror
 from daprdockr.agent.own_claims import OwnClaims
+from daprdockr.agent.ownerless import Ownerless
 from daprdockr.agent.presence import Presence
 from daprdockr.agent.probe import Probe, RealProbe
 from daprdockr.agent.profile import Profile
@@ -60,13 +61,15 @@ class Composition(Edges):
         self.cluster_changed.subscribe(self.heartbeat.on_changes)
         self.cluster_changed.subscribe(self.publish.on_changes)
         self.cluster_changed.subscribe(self.reconcile.on_changes)
+        self.cluster_changed.subscribe(self.ownerless.on_changes)
         self.services_changed.subscribe(self.guarded.on_changes)
         self.services_changed.subscribe(self.reconcile.look_at)
         docker = [self.docker_threads, self.stop_threads, self.pull_threads, self.check_threads, self.ping_thread]
         threads = [self.etcd_threads, self.beat_threads, *docker, self.file_threads, self.nginx_thread]
         edges = [self.guard_thread, self.dns, self.nginx, self.guarded, self.ephemeral]
         loops = [self.journal, self.heartbeat, self.host, self.pulse, self.mirror, self.health, self.reconcile]
-        parts = [self.profile, self.embedded_etcd, *threads, *edges, *loops, self.write_check, *self.followed, self.api]
+        looks = [self.ownerless, self.write_check, *self.followed]
+        parts = [self.profile, self.embedded_etcd, *threads, *edges, *loops, *looks, self.api]
         return [part for part in parts if part is not None]
 
     # What the loops use.
@@ -127,6 +130,18 @@ class Composition(Edges):
             on_change=lambda: self.reconcile.look_at_all(),
             boottime=self.boottime,
             on_beat=self.guarded.on_beat,
+        )
+
+    @cached_property
+    def ownerless(self) -> Ownerless:
+        return Ownerless(
+            reactor=self.reactor,
+            run=self.etcd_threads,
+            store=self.store,
+            cluster=self.cluster,
+            in_touch=lambda: self.mirror.in_touch,
+            chance=self.chance,
+            tell=self.journal.tell,
         )
 
     @cached_property

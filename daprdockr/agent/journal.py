@@ -68,11 +68,14 @@ class Journal(Service):
         self._write_soon()
 
     def on_changes(self, changes: Changes) -> None:
-        """Report values in etcd that cannot be read; ``status`` shows the newest reason of each."""
+        """
+        Report values in etcd that cannot be read; ``status`` shows the newest reason of each. Of what is ownerless that
+        agent reports which deletes it.
+        """
         now = self._reactor.seconds()
         self._broken = {key: at for key, at in self._broken.items() if now - at < BROKEN_REST}
         for broken in changes.broken:
-            if broken.key not in self._broken:
+            if broken.key not in self._broken and not broken.ownerless:
                 self._broken[broken.key] = now
                 self.tell(broken.key, f"can not be read: {broken.reason}")
 

@@ -9,6 +9,12 @@ Note [Only evidence removes]
     was wiped, restored, or is another one) raises ``ForeignEtcd`` and changes nothing. What became unreadable keeps
     its last readable form; a definition that never was readable is held as broken, which is not absent.
 
+Note [A record without a lease]
+    A node's record, a claim and a succession count only under a lease, which ends when their owner does. Without one
+    (a copy by ``etcdctl get`` and ``put``, somebody who wrote over a living one) nobody keeps their word: such an
+    entry counts as an absent one, whatever it says, but for the key that is taken. It is held as broken and
+    ``ownerless``, for ``agent.ownerless`` to delete.
+
 Note [The identity of an etcd]
     An etcd whose data was lost may come back with the same cluster id (same members, same token), and its revision
     grows past the one remembered. So the first agent writes a random number under ``identity``, and a listing with
@@ -221,7 +227,8 @@ class Cluster:
     def _hold_broken(self, entry: Entry, reason: str) -> Broken:
         if len(entry.value) > MAX_DOCUMENT:  # no value of ours is so long: its key says all that is of use
             self._entries[entry.key] = evolve(entry, value=b"", omitted=reason)
-        self.broken[entry.key] = Broken(entry.key, reason, entry.mod_revision)
+        ownerless = _is_ownerless(self._name(entry.key), entry)
+        self.broken[entry.key] = Broken(entry.key, reason, entry.mod_revision, ownerless)
         return self.broken[entry.key]
 
     def _name(self, key: str) -> Named | BadInput | None:
@@ -231,9 +238,12 @@ class Cluster:
             return error
 
     def _set(self, name: Named | BadInput, change: Change) -> None:
-        """:raises BadInput: what is there can not be read."""
+        """:raises BadInput: what is there can not be read, or does not count."""
         if isinstance(name, BadInput):
             raise name
+        if _is_ownerless(name, change):
+            self._set(name, Deleted(change.key, change.mod_revision))
+            raise BadInput("it stands under no lease, so it counts for nothing and is deleted")
         if isinstance(change, Entry) and change.omitted:
             raise BadInput(change.omitted)
         match name:
@@ -306,6 +316,11 @@ _PARSERS: Mapping[type, Callable[[bytes], Any]] = {
     SuccessorKey: ClaimRecord.decode,
     NodeKey: NodeRecord.decode,
 }
+
+
+def _is_ownerless(name: Named | BadInput | None, change: Change) -> bool:
+    """See Note [A record without a lease]."""
+    return isinstance(change, Entry) and not change.lease and isinstance(name, InstanceName | SuccessorKey | NodeKey)
 
 
 def _identity(change: Change) -> int:

@@ -44,8 +44,12 @@ class Node:
 
 @frozen
 class Broken:
-    """A value in etcd that can not be read, and why."""
+    """
+    A value in etcd that can not be read, or does not count, and why. ``ownerless``: anybody may delete it, while its
+    mod revision is ``revision``.
+    """
 
     key: str
     reason: str
     revision: int
+    ownerless: bool = False

@@ -15,9 +15,17 @@ from tests.fakes.store import MemoryStore
 
 
 class LentStore(MemoryStore):
-    """A store that outlives the command lines it is lent to; ``lent`` counts those that did not give it back."""
+    """
+    A store that outlives the command lines it is lent to; ``lent`` counts those that did not give it back. ``lease`` is
+    for what must stand under one.
+    """
 
     lent = 0
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lease = self.grant(1_000_000).id
+        self.calls.clear()
 
     def close(self) -> None:
         self.lent -= 1

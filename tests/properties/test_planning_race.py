@@ -113,7 +113,7 @@ class Race:
 
     def _write(self, key: str, value: bytes) -> None:
         revision = self._revision + 1
-        self._tell([Entry(key, value, revision, revision, 0)])
+        self._tell([Entry(key, value, revision, revision, 1)])
 
     def _tell(self, changes: list[Change]) -> None:
         """etcd's order is the same for all; when a node hears of it is not."""

@@ -40,7 +40,7 @@ class Etcd:
 
     def tell(self, key: str, value: bytes, created: int = 0) -> None:
         self.revision += 1
-        self._apply(Entry(key, value, created or self.revision, self.revision, 0))
+        self._apply(Entry(key, value, created or self.revision, self.revision, 1))
 
     def define(self, name: str, instances: int, **members: Any) -> Definition:
         wanted = definition(Name=name, instances=instances, **members)

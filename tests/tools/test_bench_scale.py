@@ -170,7 +170,7 @@ class ClaimsTests(SynchronousTestCase):
         self.claims.changed(Batch(1, 1, changes))
 
     def entry(self, instance: str, record: ClaimRecord) -> Entry:
-        return Entry(KEYS.claim(InstanceName.parse(instance)), record.encode(), 1, 1)
+        return Entry(KEYS.claim(InstanceName.parse(instance)), record.encode(), 1, 1, 1)
 
     def test_counts(self) -> None:
         """Claims and healthy ones are counted by node, from the list on, whatever becomes of them."""
@@ -186,9 +186,9 @@ class ClaimsTests(SynchronousTestCase):
     def test_nodes(self) -> None:
         """Nodes come and go with their records, which say whether they take instances."""
         key = KEYS.node("a")
-        self.tell(Entry(key, NodeRecord(ready=False).encode(), 1, 1))
+        self.tell(Entry(key, NodeRecord(ready=False).encode(), 1, 1, 1))
         self.assertEqual(({"a"}, set()), (self.claims.nodes, self.claims.ready))
-        self.tell(Entry(key, NodeRecord(ready=True).encode(), 1, 2))
+        self.tell(Entry(key, NodeRecord(ready=True).encode(), 1, 2, 1))
         self.assertEqual(({"a"}, {"a"}), (self.claims.nodes, self.claims.ready))
         self.tell(Deleted(key, 3))
         self.assertEqual((set(), set()), (self.claims.nodes, self.claims.ready))

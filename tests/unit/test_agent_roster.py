@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
@@ -40,12 +41,15 @@ class RosterTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         self.store = MemoryStore()
+        self.lease = self.store.grant(600).id
         self.cluster = Cluster(KEYS)
         self.roster = Roster(self.cluster)
 
     def write(self, *operations: Put | Delete) -> None:
         """Write, and have it told."""
         for operation in operations:
+            if isinstance(operation, Put):
+                operation = evolve(operation, lease=self.lease)
             self.store.commit([], [operation])
         self.cluster.replace(self.store.list(KEYS.root))
 

@@ -53,7 +53,7 @@ class DrainCase(SynchronousTestCase):
     def setUp(self) -> None:
         self.store = EventfulStore()
         for name in ("n1", "n2"):
-            self.store.put(KEYS.node(name), NodeRecord().encode())
+            self.store.put(KEYS.node(name), NodeRecord().encode(), self.store.lease)
 
     def define(self, *definitions: Definition, node: str = "n1") -> None:
         for one in definitions:
@@ -62,7 +62,7 @@ class DrainCase(SynchronousTestCase):
                 self.claim(InstanceName(one.name, number), node)
 
     def claim(self, name: InstanceName, node: str) -> None:
-        self.store.put(KEYS.claim(name), evolve(RUNNING, node=node).encode())
+        self.store.put(KEYS.claim(name), evolve(RUNNING, node=node).encode(), self.store.lease)
 
     def moves(self, *names: InstanceName) -> Callable[[], None]:
         """What makes these run on ``n2`` at once."""
@@ -186,7 +186,7 @@ class WaitTests(DrainCase):
     def test_timed_out(self) -> None:
         """When the time is over it says what is left and who is about to take it, with exit status 4."""
         self.define(definition("web", 2))
-        self.store.put(KEYS.successor(instance(1)), evolve(RUNNING, node="n2").encode())
+        self.store.put(KEYS.successor(instance(1)), evolve(RUNNING, node="n2").encode(), self.store.lease)
         done = self.run_line("drain n1 -wait -timeout 0")
         self.assertEqual(
             (done.status, done.stderr),

@@ -44,7 +44,7 @@ class ShowTestCase(SynchronousTestCase):
         self.store = LentStore()
 
     def claim(self, number: int, record: ClaimRecord, service: ServiceName = WEB.name) -> None:
-        self.store.put(KEYS.claim(InstanceName(service, number)), record.encode())
+        self.store.put(KEYS.claim(InstanceName(service, number)), record.encode(), self.store.lease)
 
     def lines(self, *words: str) -> list[list[str]]:
         """The table, each line as its cells."""
@@ -122,9 +122,11 @@ class NodesTests(ShowTestCase):
         record = NodeRecord(
             ("192.0.2.1", "2001:db8::1"), {"zone": "a", "disk": "ssd"}, "1.0", allow=("binds", "runtime")
         )
-        self.store.put(KEYS.node("n1"), record.encode())
-        self.store.put(KEYS.node("n2"), NodeRecord(ready=False, fails=("web.myapp",)).encode())
-        self.store.put(KEYS.node("n3"), NodeRecord(allow=(), fails=("web.myapp",), trouble="no space").encode())
+        self.store.put(KEYS.node("n1"), record.encode(), self.store.lease)
+        self.store.put(KEYS.node("n2"), NodeRecord(ready=False, fails=("web.myapp",)).encode(), self.store.lease)
+        self.store.put(
+            KEYS.node("n3"), NodeRecord(allow=(), fails=("web.myapp",), trouble="no space").encode(), self.store.lease
+        )
         self.store.put(KEYS.cordon("n2"), b"{}")
         self.claim(1, RUNNING)
         self.assertEqual(
@@ -139,7 +141,7 @@ class NodesTests(ShowTestCase):
 
     def test_json(self) -> None:
         """Programs get the labels as an object."""
-        self.store.put(KEYS.node("n1"), NodeRecord(labels={"zone": "a"}).encode())
+        self.store.put(KEYS.node("n1"), NodeRecord(labels={"zone": "a"}).encode(), self.store.lease)
         self.assertEqual(command_line(self.store, "nodes", "-o=json").json[0]["Labels"], {"zone": "a"})
 
 
@@ -149,13 +151,13 @@ class StatusTests(ShowTestCase):
     def setUp(self) -> None:
         super().setUp()
         self.store.put(KEYS.service(WEB.name), WEB.encode())
-        self.store.put(KEYS.node("n1"), NodeRecord().encode())
+        self.store.put(KEYS.node("n1"), NodeRecord().encode(), self.store.lease)
         self.claim(1, RUNNING)
         self.claim(2, evolve(RUNNING, state=State.UNHEALTHY, healthy=False, definition="older"))
 
     def test_dark(self) -> None:
         """A node on which nothing starts is named with the reason."""
-        self.store.put(KEYS.node("n2"), NodeRecord(trouble="no space").encode())
+        self.store.put(KEYS.node("n2"), NodeRecord(trouble="no space").encode(), self.store.lease)
         self.assertIn("nothing starts on n2: no space\n", command_line(self.store, "status").stdout)
         self.assertEqual(command_line(self.store, "status", "-o", "json").json["Dark"], {"n2": "no space"})
 
@@ -194,8 +196,10 @@ class NoWritesTests(ShowTestCase):
 
     def setUp(self) -> None:
         super().setUp()
-        self.store.put(KEYS.node("n1"), NodeRecord().encode())
-        self.store.put(KEYS.node("n2"), NodeRecord(ready=False, refused="cannot write /daprdockr/x").encode())
+        self.store.put(KEYS.node("n1"), NodeRecord().encode(), self.store.lease)
+        self.store.put(
+            KEYS.node("n2"), NodeRecord(ready=False, refused="cannot write /daprdockr/x").encode(), self.store.lease
+        )
 
     def test_full(self) -> None:
         """An etcd that takes no writes is the trouble of every node, and the exit status says so."""
@@ -234,7 +238,7 @@ class EventsTests(ShowTestCase):
         late = Event(1_700_000_060, "n1", "1.web.myapp", "exit code 1")
         early = Event(1_700_000_000, "n2", "web.myapp", "image ä is missing")
         for number, (node, value) in enumerate([("n1", late.encode()), ("n2", early.encode()), ("n3", b"x")]):
-            self.store.put(KEYS.event(node, number), value)
+            self.store.put(KEYS.event(node, number), value, self.store.lease)
         self.assertEqual(
             self.cells("events"),
             [
@@ -247,7 +251,7 @@ class EventsTests(ShowTestCase):
 
     def test_absurd_time(self) -> None:
         """A time beyond the calendar is not shown."""
-        self.store.put(KEYS.event("n1", 1), Event(1e12, "n1", "x", "y").encode())
+        self.store.put(KEYS.event("n1", 1), Event(1e12, "n1", "x", "y").encode(), self.store.lease)
         self.assertEqual(self.cells("events")[1], ["-", "n1", "x", "y"])
 
 
@@ -273,8 +277,8 @@ class TableTests(ShowTestCase):
 
     def test_columns(self) -> None:
         """Columns are aligned, and no line ends in spaces."""
-        self.store.put(KEYS.node("n1"), NodeRecord().encode())
-        self.store.put(KEYS.node("a-long-name"), NodeRecord(("192.0.2.1",)).encode())
+        self.store.put(KEYS.node("n1"), NodeRecord().encode(), self.store.lease)
+        self.store.put(KEYS.node("a-long-name"), NodeRecord(("192.0.2.1",)).encode(), self.store.lease)
         lines = command_line(self.store, "nodes").stdout.splitlines()
         self.assertEqual({line.index(word) for line, word in zip(lines, ("ADDR", "192.", "-  "), strict=True)}, {22})
         self.assertEqual([line for line in lines if line != line.rstrip()], [])

@@ -47,7 +47,7 @@ class WaitTests(SynchronousTestCase):
         self.now = 0.0
 
     def claim(self, number: int, record: ClaimRecord = RUNNING) -> None:
-        self.store.put(KEYS.claim(InstanceName(WEB.name, number)), record.encode())
+        self.store.put(KEYS.claim(InstanceName(WEB.name, number)), record.encode(), self.store.lease)
 
     def claim_both(self) -> None:
         self.claim(1)

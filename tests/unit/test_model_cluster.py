@@ -37,7 +37,7 @@ def claim(node: str) -> bytes:
     return ClaimRecord(node=node).encode()
 
 
-def entry(key: str, value: bytes, revision: int, created: int = 0, lease: int = 0) -> Entry:
+def entry(key: str, value: bytes, revision: int, created: int = 0, lease: int = 9) -> Entry:
     return Entry(key, value, created or revision, revision, lease)
 
 
