@@ -30,6 +30,7 @@ from twisted.logger import (
 from benchmarks.dns_zone import INSTANCES_OF_SERVICE, bench_zone, running
 from daprdockr.dns.endpoint import Endpoint
 from daprdockr.dns.server import DnsServer
+from daprdockr.dns.whom import NOBODY, Whom
 
 LOOPBACK = "127.0.0.1"
 PUBLISHED = "published"
@@ -71,7 +72,7 @@ def serve(reactor: Any, options: argparse.Namespace) -> None:
         reactor,
         listen=[Endpoint(LOOPBACK, options.port)],
         allow=[CLIENTS],
-        upstreams=[Endpoint(LOOPBACK, options.upstream)] if options.upstream else [],
+        whom=Whom((Endpoint(LOOPBACK, options.upstream),)) if options.upstream else NOBODY,
         host_addresses=frozenset,
     )
     changing = Changing(server, options.instances)

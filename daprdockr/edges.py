@@ -7,14 +7,17 @@ from functools import cached_property
 from pathlib import Path
 
 from daprdockr.agent.container_steps import ContainerNetwork
+from daprdockr.agent.followed import Followed
 from daprdockr.agent.ports import bound_to
 from daprdockr.dns.addresses import host_addresses
 from daprdockr.dns.endpoint import Endpoint
 from daprdockr.dns.resolvconf import upstreams
 from daprdockr.dns.server import DnsServer
+from daprdockr.dns.whom import Whom
 from daprdockr.dns.zone import Zone
 from daprdockr.etcd.embedded import EmbeddedEtcd
 from daprdockr.foundation import Foundation
+from daprdockr.model.errors import NotFound
 from daprdockr.process.given import read_given
 from daprdockr.proxy.configuration import HttpListener
 from daprdockr.proxy.nginx import Nginx
@@ -25,6 +28,8 @@ from daprdockr.proxy.surroundings import settings_here
 
 class Edges(Foundation):
     """Each is None when its options are off."""
+
+    resolv_conf = Path("/etc/resolv.conf")
 
     @cached_property
     def embedded_etcd(self) -> EmbeddedEtcd | None:
@@ -45,25 +50,40 @@ class Edges(Foundation):
         if not settings.dns:
             return None
         listen = [Endpoint(address, port) for address, port in settings.dns]
-        return DnsServer(
+        followed = self._upstreams(listen) if settings.dns_upstream is None else None
+        named = tuple(Endpoint(*address) for address in settings.dns_upstream or ()) or None
+        server = DnsServer(
             self.reactor,
             listen=listen,
             allow=settings.dns_allow,
-            upstreams=self._upstreams(listen),
+            whom=self._whom(named if followed is None else followed.value),
             host_addresses=host_addresses,
         )
+        if followed is not None:
+            followed.subscribe(lambda found: server.forward(self._whom(found)))
+        return server
 
-    def _upstreams(self, listen: list[Endpoint]) -> tuple[Endpoint, ...]:
-        """The servers that were named, else those of /etc/resolv.conf that are not ourselves."""
-        if self.settings.dns_upstream is not None:
-            return tuple(Endpoint(address, port) for address, port in self.settings.dns_upstream)
-        own = {endpoint.address for endpoint in listen if endpoint.port == 53}
-        if own & {"0.0.0.0", "::"}:
-            own |= self.own_addresses()
+    def _whom(self, upstreams: tuple[Endpoint, ...] | None) -> Whom:
+        zones = self.settings.dns_forward.items()
+        return Whom(upstreams, {zone: tuple(Endpoint(*address) for address in servers) for zone, servers in zones})
+
+    def _upstreams(self, listen: list[Endpoint]) -> Followed[tuple[Endpoint, ...]]:
+        """The name servers of resolv.conf that are not ourselves; none until it names one."""
+
+        def read() -> tuple[Endpoint, ...]:
+            own = {endpoint.address for endpoint in listen if endpoint.port == 53}
+            if own & {"0.0.0.0", "::"}:
+                own |= host_addresses()
+            found = upstreams(read_given(self.resolv_conf).decode("utf-8", "replace"), own)
+            if not found:
+                raise NotFound(f"{self.resolv_conf} names none but this agent itself")
+            return found
+
         try:
-            return upstreams(read_given(Path("/etc/resolv.conf")).decode("utf-8", "replace"), own)
-        except OSError:
-            return ()
+            first = read()
+        except (OSError, NotFound):
+            first = ()
+        return self.following("the list of upstream name servers", read, first)
 
     @cached_property
     def nginx(self) -> Nginx | None:

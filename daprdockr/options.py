@@ -18,16 +18,12 @@ from twisted.python import usage
 from daprdockr import __version__, parameter
 from daprdockr.access import ETCD_PARAMETERS, read_access
 from daprdockr.address import default_address
+from daprdockr.dns.clients import PRIVATE_NETWORKS
 from daprdockr.model.errors import BadInput, NotFound
 from daprdockr.model.keys import Keys
 from daprdockr.model.names import check_label, shorten
 from daprdockr.parameter import Address, Parameter
 from daprdockr.settings import Settings
-
-PRIVATE_NETWORKS = (
-    "127.0.0.0/8,::1/128,10.0.0.0/8,172.16.0.0/12,192.168.0.0/16,169.254.0.0/16,100.64.0.0/10,fc00::/7,fe80::/10"
-)
-"""Loopback, private (RFC 1918, RFC 4193), link-local (RFC 3927, RFC 4291) and shared (RFC 6598) addresses."""
 
 
 def _https(texts: Sequence[str]) -> tuple[Address, ...]:
@@ -75,6 +71,13 @@ PARAMETERS: tuple[Parameter, ...] = (
         "ADDR[:PORT],...",
         "name servers that other names are forwarded to, or none (default: those of /etc/resolv.conf)",
         read=parameter.upstreams,
+    ),
+    Parameter(
+        "dns-forward",
+        "ZONE=ADDR[:PORT],...",
+        "name servers of a zone of this site",
+        many=True,
+        read=parameter.forwards,
     ),
     Parameter(
         "dns-allow",
@@ -166,6 +169,7 @@ class Options(usage.Options):
     optFlags = [[name, None, text] for name, text in FLAGS.items()]
     optParameters = [[row.name, None, row.default, _help(row)] for row in PARAMETERS if not row.many]
     opt_dns = _repeated("dns")
+    opt_dns_forward = _repeated("dns-forward")
     opt_http = _repeated("http")
     opt_https = _repeated("https")
     opt_label = _repeated("label")

@@ -26,6 +26,8 @@ Address = tuple[str, int]
 
 _LABEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,62}", re.ASCII)
 _PLACE = re.compile(r"(?P<host>\[[^]]*\]|[^][:]*)(?::(?P<port>[0-9]{1,5}))?", re.ASCII)
+_ZONE = re.compile(r"[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})*", re.ASCII)
+_LONGEST_ZONE = 253
 _ENGINE_URL = re.compile(r"unix:///[^\s]+|(?:tcp|https?)://[^\s/]+(?:/[^\s]*)?", re.ASCII)
 
 
@@ -130,6 +132,30 @@ def upstreams(text: str) -> tuple[Address, ...]:
     if text == "none":
         return ()
     return tuple(dict.fromkeys(address_and_port(part.strip(), default_port=53) for part in text.split(",")))
+
+
+def forwards(texts: Sequence[str]) -> dict[tuple[bytes, ...], tuple[Address, ...]]:
+    """``corp.example=10.0.0.1``: the name servers of each zone, which is given as its labels in lower case."""
+    found: dict[tuple[bytes, ...], tuple[Address, ...]] = {}
+    for text in texts:
+        zone, _, servers = text.partition("=")
+        if not servers or servers == "none":
+            raise BadInput(f"{shorten(text)} is not usable, write <zone>=<address> as in corp.example=10.0.0.1")
+        labels = _zone(zone)
+        found[labels] = tuple(dict.fromkeys((*found.get(labels, ()), *upstreams(servers))))
+    return found
+
+
+def _zone(text: str) -> tuple[bytes, ...]:
+    name = text.lower().removesuffix(".")
+    if text == ".":
+        raise BadInput("the zone . is that of all names, name its servers with --dns-upstream")
+    if len(name) > _LONGEST_ZONE or not _ZONE.fullmatch(name):
+        raise BadInput(f"{shorten(text)} is not usable, write a zone such as corp.example")
+    labels = name.split(".")
+    if labels[-1] in ("container", "localhost"):
+        raise BadInput(f"{shorten(text)} is not usable, names below {labels[-1]} are answered here")
+    return tuple(label.encode() for label in labels)
 
 
 def networks(text: str) -> tuple[Network, ...]:

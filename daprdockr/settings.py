@@ -27,6 +27,7 @@ class Settings:
     host: tuple[str, ...]
     dns: tuple[Address, ...]
     dns_upstream: tuple[Address, ...] | None
+    dns_forward: Mapping[tuple[bytes, ...], tuple[Address, ...]]
     dns_allow: tuple[Network, ...]
     http: tuple[Address, ...]
     https: tuple[Address, ...]

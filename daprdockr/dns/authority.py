@@ -30,6 +30,7 @@ from daprdockr.dns.query import EDNS_SIZE, PLAIN_SIZE, Query, read_header, read_
 from daprdockr.dns.records import FORMERR, NOTIMP, REFUSED, SERVFAIL
 from daprdockr.dns.reply import encode, rotations
 from daprdockr.dns.response import bare
+from daprdockr.dns.whom import NOBODY
 from daprdockr.dns.wire import Malformed
 from daprdockr.dns.zone import Zone
 
@@ -195,7 +196,8 @@ class Authority(server.DNSServerFactory):
         self.counts.queries += 1
         recursion = self._recursion(address)
         keep = not way.stream and query.limit > 0 and may_be_kept(packet, query)
-        result = decide(query, self._zone, recursion)
+        whom = self._forwarder.whom if self._forwarder is not None else NOBODY
+        result = decide(query, self._zone, recursion, whom)
         if result is None:
             return self._forwarded(packet, query, way, address, keep)
         self.counts.refused += result.rcode == REFUSED

@@ -109,6 +109,13 @@ class Cache:
         kept = self._kept.get(asked)
         return None if kept is None or kept.failed is None else now - kept.failed
 
+    def outdate(self, now: float) -> None:
+        """Everything that is kept is to be asked for again; only when nobody answers it counts, as an old reply."""
+        for asked, kept in list(self._kept.items()):
+            if kept.reply.failed:
+                self._drop(asked)
+            kept.until, kept.failed = min(kept.until, now), None
+
     def _drop(self, asked: Asked) -> None:
         kept = self._kept.pop(asked, None)
         if kept is not None:

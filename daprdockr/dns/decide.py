@@ -12,15 +12,17 @@ from daprdockr.dns.query import Query
 from daprdockr.dns.records import BADVERS, NOERROR, NXDOMAIN, REFUSED, SERVFAIL
 from daprdockr.dns.reverse import answer_reverse
 from daprdockr.dns.special import answer_special
+from daprdockr.dns.whom import Whom
 from daprdockr.dns.zone import Zone
 
 
-def decide(query: Query, zone: Zone | None, recursion: bool) -> Answer | None:
+def decide(query: Query, zone: Zone | None, recursion: bool, whom: Whom) -> Answer | None:
     """
     The answer to a query, or None when it has to be forwarded.
 
     :param zone: None before the first is published.
     :param recursion: whether this client may have other names forwarded.
+    :param whom: who is asked for them.
     """
     if query.edns is not None and query.edns.version > 0:
         return Answer(BADVERS)
@@ -33,7 +35,11 @@ def decide(query: Query, zone: Zone | None, recursion: bool) -> Answer | None:
     pointer = None if zone is None else answer_reverse(zone, question)
     if pointer is not None:
         return pointer
-    return answer_special(question) if recursion else Answer(REFUSED)
+    if not recursion:
+        return Answer(REFUSED)
+    if whom.of(question.lowered, question.type) is not None:
+        return None
+    return answer_special(question) or Answer(REFUSED)
 
 
 def owner_of(query: Query, result: Answer) -> Owner | None:

@@ -20,7 +20,7 @@ Note [An outage]
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from attrs import define
 from twisted.internet.defer import CancelledError, Deferred, gatherResults, succeed
@@ -29,12 +29,12 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from daprdockr.dns.cache import Cache
-from daprdockr.dns.endpoint import Endpoint
 from daprdockr.dns.exchange import Exchange
 from daprdockr.dns.query import Query
 from daprdockr.dns.relay import Asked, Reply
 from daprdockr.dns.upstreams import Upstreams
 from daprdockr.dns.waiting import Open, OpenQuestions, Waiter
+from daprdockr.dns.whom import Whom
 
 PATIENCE_SECONDS = 1.8
 """How long a client waits before it gets an old reply; RFC 8767 section 5: the client response timer."""
@@ -68,7 +68,7 @@ class Forwarder:
     def __init__(
         self,
         clock: IReactorTime,
-        upstreams: Sequence[Endpoint],
+        whom: Whom,
         exchange: Exchange,
         *,
         cache: Cache,
@@ -76,11 +76,21 @@ class Forwarder:
     ) -> None:
         """:param draw_id: gives unpredictable numbers of 16 bits."""
         self._clock = clock
-        self._upstreams = Upstreams(clock, upstreams, exchange, draw_id)
+        self._upstreams = Upstreams(clock, whom, exchange, draw_id)
         self._cache = cache
         self._waiting = OpenQuestions()
         self._leaving: set[Deferred[None]] = set()
         self.counts = ForwardCounts()
+
+    @property
+    def whom(self) -> Whom:
+        """Who is asked. Others may know other names, so what was kept counts as old when they change."""
+        return self._upstreams.whom
+
+    @whom.setter
+    def whom(self, whom: Whom) -> None:
+        self._upstreams.whom = whom
+        self._cache.outdate(self._clock.seconds())
 
     def cached(self, query: Query) -> bytes | None:
         """The packet of a reply that is at hand, for ``relay.fit``."""

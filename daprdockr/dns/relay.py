@@ -36,6 +36,15 @@ class Asked:
     flags: int
     dnssec_ok: bool
 
+    @property
+    def name(self) -> tuple[tuple[bytes, ...], int]:
+        """The labels and the type that are asked for."""
+        labels, at = [], 0
+        while length := self.question[at]:
+            labels.append(self.question[at + 1 : at + 1 + length])
+            at += 1 + length
+        return tuple(labels), int.from_bytes(self.question[at + 1 : at + 3])
+
     @classmethod
     def of(cls, query: Query) -> Asked:
         header, wire = query.header, query.question.wire

@@ -18,6 +18,7 @@ from daprdockr.dns.endpoint import Endpoint
 from daprdockr.dns.exchange import SocketExchange
 from daprdockr.dns.forward import Forwarder
 from daprdockr.dns.listen import DnsListeners
+from daprdockr.dns.whom import NOBODY, Whom
 from daprdockr.dns.zone import Zone
 
 
@@ -34,22 +35,22 @@ class DnsServer(MultiService):
         *,
         listen: Sequence[Endpoint],
         allow: Sequence[Network],
-        upstreams: Sequence[Endpoint],
+        whom: Whom,
         host_addresses: Callable[[], frozenset[str]],
     ) -> None:
         """
         :param allow: the networks whose clients may have other names forwarded.
-        :param upstreams: who is asked for other names, none of them ourselves; empty to refuse such names.
+        :param whom: who is asked for other names, none of them ourselves.
         :param host_addresses: all addresses of the host now, as ``addresses.host_addresses`` gives them.
         """
         super().__init__()
         system, chance = SystemRandom(), Random()
         self._forwarder = Forwarder(
-            reactor, upstreams, SocketExchange(reactor), cache=Cache(), draw_id=lambda: system.getrandbits(16)
+            reactor, whom, SocketExchange(reactor), cache=Cache(), draw_id=lambda: system.getrandbits(16)
         )
         self._authority = Authority(
             reactor,
-            forwarder=self._forwarder if upstreams else None,
+            forwarder=self._forwarder if whom != NOBODY else None,
             allow=allow,
             rotation=lambda: chance.getrandbits(32),
         )
@@ -65,6 +66,15 @@ class DnsServer(MultiService):
     def counts(self) -> dict[str, int]:
         """What was counted since the start, by name."""
         return {**asdict(self._authority.counts), **asdict(self._forwarder.counts)}
+
+    @property
+    def whom(self) -> Whom:
+        """Who is asked for other names."""
+        return self._forwarder.whom
+
+    def forward(self, whom: Whom) -> None:
+        """Ask these for other names from now on; a server that was made to forward nothing goes on to refuse them."""
+        self._forwarder.whom = whom
 
     def publish(self, zone: Zone) -> None:
         """Answer from this zone from the next query on."""

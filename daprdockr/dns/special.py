@@ -1,9 +1,11 @@
 """
-Names that no upstream may be asked for, and what is answered instead.
+Names that no public upstream may be asked for, and what is answered where there is nobody else to ask.
 
 RFC 6761 (localhost, test, invalid), RFC 6762 (local), RFC 7686 (onion), RFC 9476 (alt), RFC 6303 and 7793 (the
-reverse zones of addresses that mean something else, or nothing, elsewhere). A host name of a single label is
-not asked for either: it could only be a name of this site, and the search list has tried that already.
+reverse zones of addresses that mean something else, or nothing, elsewhere), RFC 8375 (home.arpa), and ``internal``,
+which is reserved for private use. A host name of a single label is among them: it could only be a name of this site.
+
+Some of them are names of the house: the name servers of a home or an office may have them, and ``whom`` knows such.
 
 Note [Reverse zones have holes]
     Some names of these reverse zones exist: those that ``reverse`` answers, which come and go. So that such an
@@ -22,34 +24,56 @@ _TTL = 10800
 """Seconds; RFC 6303 section 3."""
 
 
-def _reverse_zones() -> list[str]:
-    private = [f"{second}.172" for second in range(16, 32)]
-    documentation = ["2.0.192", "100.51.198", "113.0.203"]
+def _zones_of_house() -> list[str]:
+    private = ["10", *(f"{second}.172" for second in range(16, 32)), "168.192"]
     shared = [f"{second}.100" for second in range(64, 128)]
-    inet = ["0", "10", "127", "254.169", "168.192", "255.255.255.255", *private, *documentation, *shared]
+    reverse = [f"{zone}.in-addr.arpa" for zone in (*private, *shared)]
+    return ["test", "local", "internal", "home.arpa", *reverse, "d.f.ip6.arpa"]
+
+
+def _zones_of_nobody() -> list[str]:
+    documentation = ["2.0.192", "100.51.198", "113.0.203"]
+    inet = ["0", "127", "254.169", "255.255.255.255", *documentation]
     zeroes = "0." * 31
-    inet6 = [f"{zeroes}0", f"1.{zeroes}"[:-1], "8.b.d.0.1.0.0.2", "d.f", "8.e.f", "9.e.f", "a.e.f", "b.e.f"]
-    return [f"{zone}.in-addr.arpa" for zone in inet] + [f"{zone}.ip6.arpa" for zone in inet6]
+    inet6 = [f"{zeroes}0", f"1.{zeroes}"[:-1], "8.b.d.0.1.0.0.2", "8.e.f", "9.e.f", "a.e.f", "b.e.f"]
+    reverse = [f"{zone}.in-addr.arpa" for zone in inet] + [f"{zone}.ip6.arpa" for zone in inet6]
+    return ["localhost", "invalid", "onion", "alt", *reverse]
+
+
+def _labels(zones: list[str]) -> frozenset[Labels]:
+    return frozenset(tuple(zone.encode().split(b".")) for zone in zones)
 
 
 _LOCALHOST = (b"localhost",)
-_ZONES = frozenset(
-    tuple(zone.encode().split(b"."))
-    for zone in ["localhost", "test", "invalid", "local", "onion", "alt", *_reverse_zones()]
-)
+_HOUSE = _labels(_zones_of_house())
+_ZONES = _HOUSE | _labels(_zones_of_nobody())
 _ENDS = frozenset(zone[-1] for zone in _ZONES)
 _LOOPBACK = {A: "127.0.0.1", AAAA: "::1"}
 _WHOLE = {b"in-addr": 6, b"ip6": 34}
 """Labels of a whole address's name."""
 
 
+def is_special(labels: Labels, kind: int) -> bool:
+    """Whether a name (in lower case) and a type must not be asked of a public upstream."""
+    return _is_single(labels, kind) or _zone(labels) is not None
+
+
+def is_of_house(labels: Labels, kind: int) -> bool:
+    """Whether a special name may be known to a name server of this site."""
+    return _is_single(labels, kind) or _zone(labels) in _HOUSE
+
+
+def _is_single(labels: Labels, kind: int) -> bool:
+    """A host's name of a single label; of other types a resolver asks for a top level."""
+    return len(labels) == 1 and kind in _LOOPBACK and labels not in _ZONES
+
+
 def answer_special(question: Question) -> Answer | None:
-    """The answer to a name that must not be forwarded, or None when it may be."""
+    """The answer to a special name that nobody is asked for; None when it is none."""
     labels = question.lowered
     zone = _zone(labels)
     if zone is None:
-        single = len(labels) == 1 and question.type in _LOOPBACK
-        return Answer(NXDOMAIN) if single else None
+        return Answer(NXDOMAIN) if _is_single(labels, question.type) else None
     if zone == _LOCALHOST and question.type in _LOOPBACK and not any(b"." in label for label in labels):
         rrset = RRset(question.type, _TTL, (_LOOPBACK[question.type],))
         return Answer(NOERROR, True, answers=(Owned(question.labels, rrset),))
@@ -69,4 +93,4 @@ def _zone(labels: Labels) -> Labels | None:
 
 
 def _is_reverse(zone: Labels) -> bool:
-    return zone[-1] == b"arpa"
+    return zone[-1] == b"arpa" and zone[-2] in _WHOLE

@@ -18,7 +18,7 @@ Note [Whose failure]
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine
 
 from twisted.internet.defer import Deferred, DeferredList, DeferredQueue, TimeoutError
 from twisted.internet.interfaces import IReactorTime
@@ -28,6 +28,7 @@ from daprdockr.dns.endpoint import Endpoint
 from daprdockr.dns.exchange import Exchange, NoReply
 from daprdockr.dns.records import FORMERR, NOTIMP
 from daprdockr.dns.relay import Asked, Reply, read_reply
+from daprdockr.dns.whom import Whom
 from daprdockr.dns.wire import Malformed
 
 STAGGER_SECONDS = 0.3
@@ -36,22 +37,30 @@ TOTAL_SECONDS = 9.0
 MAX_RACING = 3
 """Upstreams that are asked one question at one time; each try holds a socket."""
 
-_Ended = DeferredQueue[tuple[int, Reply | Failure | None]]
+_Ended = DeferredQueue[tuple[Endpoint, Reply | Failure | None]]
 """Upstreams that are through with a question, each with its reply, with none, or with a defect of ours."""
 
 
 class Upstreams:
     """Asks upstreams over an exchange, beginning with the one that had the last good reply."""
 
-    def __init__(
-        self, clock: IReactorTime, endpoints: Sequence[Endpoint], exchange: Exchange, draw_id: Callable[[], int]
-    ) -> None:
+    def __init__(self, clock: IReactorTime, whom: Whom, exchange: Exchange, draw_id: Callable[[], int]) -> None:
         """:param draw_id: gives unpredictable numbers of 16 bits."""
         self._clock = clock
-        self._endpoints = tuple(endpoints)
         self._exchange = exchange
         self._draw_id = draw_id
-        self._preferred = 0
+        self._preferred: dict[tuple[Endpoint, ...], Endpoint] = {}
+        self._whom = whom
+
+    @property
+    def whom(self) -> Whom:
+        """Who is asked from now on. A question that is being asked goes on where it began."""
+        return self._whom
+
+    @whom.setter
+    def whom(self, whom: Whom) -> None:
+        self._whom = whom
+        self._preferred.clear()
 
     async def ask(self, asked: Asked) -> Reply | None:
         """
@@ -70,8 +79,8 @@ class Upstreams:
 
     async def _race(self, asked: Asked, turns: list[Deferred[None]], ended: _Ended) -> Reply | None:
         deadline = self._clock.seconds() + TOTAL_SECONDS
-        count = len(self._endpoints)
-        waiting = deque((self._preferred + turn) % count for turn in range(count))
+        servers = self._whom.of(*asked.name) or ()
+        waiting = deque(self._ordered(servers))
         failure, through = None, 0
         while waiting or through < len(turns):
             if waiting:
@@ -85,16 +94,20 @@ class Upstreams:
             if isinstance(reply, Failure):
                 reply.raiseException()
             if reply is not None and not reply.failed:
-                self._preferred = upstream
+                self._preferred[servers] = upstream
                 return reply
             failure = failure or reply
         return failure
 
-    def _begin(self, upstream: int, asked: Asked, deadline: float, ended: _Ended) -> Deferred[None]:
-        turn = Deferred.fromCoroutine(self._turn(self._endpoints[upstream], asked, deadline))
+    def _ordered(self, servers: tuple[Endpoint, ...]) -> tuple[Endpoint, ...]:
+        first = servers.index(self._preferred[servers]) if servers in self._preferred else 0
+        return servers[first:] + servers[:first]
+
+    def _begin(self, upstream: Endpoint, asked: Asked, deadline: float, ended: _Ended) -> Deferred[None]:
+        turn = Deferred.fromCoroutine(self._turn(upstream, asked, deadline))
         return turn.addBoth(lambda reply: ended.put((upstream, reply)))
 
-    def _next(self, ended: _Ended, *, patient: bool) -> Deferred[tuple[int, Reply | Failure | None]]:
+    def _next(self, ended: _Ended, *, patient: bool) -> Deferred[tuple[Endpoint, Reply | Failure | None]]:
         """:raises TimeoutError: when it is time to ask the next upstream too; never, if ``patient``."""
         one = ended.get()
         return one if patient else one.addTimeout(STAGGER_SECONDS, self._clock)

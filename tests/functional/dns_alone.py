@@ -32,6 +32,7 @@ from twisted.python.failure import Failure
 from daprdockr.dns.addresses import host_addresses
 from daprdockr.dns.endpoint import Endpoint
 from daprdockr.dns.server import DnsServer
+from daprdockr.dns.whom import NOBODY
 from daprdockr.model.errors import BadInput
 from tests.functional.dns_town import town, village
 
@@ -102,7 +103,7 @@ def _listening(reactor: Any) -> DnsServer:
     """A server on ports that are free for UDP and TCP alike."""
     here = [Endpoint(address, 0) for address in LOOPBACK if address in host_addresses()]
     for _ in range(ATTEMPTS):
-        server = DnsServer(reactor, listen=here, allow=ALLOWED, upstreams=(), host_addresses=host_addresses)
+        server = DnsServer(reactor, listen=here, allow=ALLOWED, whom=NOBODY, host_addresses=host_addresses)
         try:
             server.privilegedStartService()
         except BadInput:

@@ -24,6 +24,7 @@ from twisted.python.failure import Failure
 
 from daprdockr.dns.endpoint import Endpoint
 from daprdockr.dns.server import DnsServer
+from daprdockr.dns.whom import NOBODY
 from daprdockr.dns.zone import Zone
 from daprdockr.model.host import Port
 from tests.unit.dns_samples import running
@@ -95,7 +96,7 @@ def main() -> None:
         reactor,
         listen=[Endpoint("127.0.0.1", given.port)],
         allow=[ipaddress.ip_network("127.0.0.0/8")],
-        upstreams=[],
+        whom=NOBODY,
         host_addresses=frozenset,
     )
     server.publish(zone())

@@ -30,6 +30,7 @@ from twisted.trial.unittest import SkipTest, TestCase
 from daprdockr.dns.endpoint import Endpoint
 from daprdockr.dns.server import DnsServer
 from daprdockr.dns.waiting import MAX_OPEN
+from daprdockr.dns.whom import Whom
 from daprdockr.dns.zone import Zone
 from daprdockr.model.host import Port
 from daprdockr.model.names import ServiceName
@@ -60,7 +61,7 @@ class DnsTestCase(TestCase):
                 reactor,
                 listen=[Endpoint("0.0.0.0", self.free_port())],
                 allow=ALLOWED,
-                upstreams=[self.upstream.endpoint],
+                whom=Whom((self.upstream.endpoint,)),
                 host_addresses=lambda: frozenset({"127.0.0.1", "127.0.0.2"}),
             )
             server.privilegedStartService()

@@ -16,6 +16,7 @@ from daprdockr.dns.endpoint import Endpoint
 from daprdockr.dns.exchange import SocketExchange
 from daprdockr.dns.forward import PATIENCE_SECONDS, RECHECK_SECONDS, Forwarder
 from daprdockr.dns.upstreams import STAGGER_SECONDS
+from daprdockr.dns.whom import Whom
 from tests.functional.dns_upstream import Rule, Upstream, address_reply, plain
 from tests.unit.dns_samples import question, read
 
@@ -38,7 +39,9 @@ class UpstreamsTests(TestCase):
 
     def forward_to(self, *endpoints: Endpoint) -> Forwarder:
         ids = iter(range(1, 1000))
-        forwarder = Forwarder(self.clock, endpoints, SocketExchange(reactor), cache=Cache(), draw_id=lambda: next(ids))
+        forwarder = Forwarder(
+            self.clock, Whom(endpoints), SocketExchange(reactor), cache=Cache(), draw_id=lambda: next(ids)
+        )
         self.addCleanup(forwarder.stop)
         return forwarder
 

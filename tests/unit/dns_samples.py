@@ -19,14 +19,17 @@ from twisted.internet.testing import MemoryReactorClock, StringTransport
 from twisted.python.failure import Failure
 
 from daprdockr.dns.authority import Authority
+from daprdockr.dns.endpoint import Endpoint
 from daprdockr.dns.protocols import Datagrams, Streams
 from daprdockr.dns.query import Query, read_header, read_query
+from daprdockr.dns.whom import Whom
 from daprdockr.dns.zone import Running, Zone
 from daprdockr.model.host import Port
 from daprdockr.model.names import InstanceName, ServiceName
 
 CLIENT = ("192.0.2.77", 40000)
 STRANGER = ("203.0.113.5", 40000)
+PUBLIC = Whom((Endpoint("192.0.2.53"),))
 ALLOWED = [ipaddress.ip_network("192.0.2.0/24"), ipaddress.ip_network("fd00::/8")]
 
 
@@ -91,6 +94,7 @@ class Asking:
 
     def __init__(self) -> None:
         self.known: bytes | None = None
+        self.whom = PUBLIC
         self.cached_asked = 0
         self.asked: list[tuple[Query, Deferred[bytes | None]]] = []
 

@@ -62,6 +62,7 @@ def settings(node: str, state_dir: Path, **changed: Any) -> Settings:
         "host": ("10.0.0.1",),
         "dns": (),
         "dns_upstream": (),
+        "dns_forward": {},
         "dns_allow": (),
         "http": (),
         "https": (),

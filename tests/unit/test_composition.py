@@ -11,10 +11,11 @@ from twisted.trial.unittest import SynchronousTestCase
 from daprdockr.agent.statedir import StateDir
 from daprdockr.composition import Composition
 from daprdockr.dns.endpoint import Endpoint
+from daprdockr.dns.whom import Whom
 from daprdockr.dns.zone import Zone
 from daprdockr.model.errors import EtcdUnavailable
 from daprdockr.proxy.routes import Routing
-from tests.fakes.run import LoopClock
+from tests.fakes.run import LoopClock, run_at_once
 from tests.fakes.store import MemoryStore
 from tests.unit.harness import MemoryCluster, settings
 from tests.unit.situations import definition
@@ -77,13 +78,34 @@ class PartsTests(SynchronousTestCase):
         self.assertEqual(self.make().resolvers(), [])
 
     def test_upstreams(self) -> None:
-        """Upstreams that were named are those, none means none, and by default they are the host's."""
-        listen = [Endpoint("127.0.0.1", 5353)]
-        named = self.make(dns_upstream=(("192.0.2.1", 53),))
-        self.assertEqual(named._upstreams(listen), (Endpoint("192.0.2.1", 53),))
-        self.assertEqual(self.make(dns_upstream=())._upstreams(listen), ())
-        for upstream in self.make(dns_upstream=None)._upstreams([Endpoint("0.0.0.0", 53)]):
-            self.assertNotIn(upstream.address, ("127.0.0.1", "0.0.0.0"))
+        """Upstreams that were named are those, none means none, and zones have theirs."""
+        self.assertEqual(self.whom(dns_upstream=(("192.0.2.1", 53),)), Whom((Endpoint("192.0.2.1"),)))
+        self.assertEqual(self.whom(dns_upstream=()), Whom(None))
+        zones: dict[tuple[bytes, ...], tuple[Endpoint, ...]] = {(b"corp", b"local"): (Endpoint("10.0.0.1", 54),)}
+        forward = {(b"corp", b"local"): (("10.0.0.1", 54),)}
+        self.assertEqual(self.whom(dns_upstream=(), dns_forward=forward), Whom(None, zones))
+
+    def whom(self, **changed: Any) -> Whom:
+        made = self.make(dns=(("127.0.0.1", 5353),), **changed)
+        assert made.dns is not None
+        return made.dns.whom
+
+    def test_upstreams_followed(self) -> None:
+        """Without named ones they are those of resolv.conf, which may come later and change, but for ourselves."""
+        parts = self.make(dns=(("127.0.0.1", 53),), dns_upstream=None)
+        parts.file_threads = run_at_once  # type: ignore[assignment]  # as much of one as is used
+        parts.resolv_conf = Path(self.mktemp())
+        dns = parts.dns
+        assert dns is not None
+        self.assertEqual(dns.whom, Whom(()))
+        (followed,) = parts.followed
+        followed.startService()
+        self.addCleanup(followed.stopService)
+        for text, server in (("192.0.2.1", "192.0.2.1"), ("192.0.2.2", "192.0.2.2"), ("127.0.0.1", "192.0.2.2")):
+            parts.resolv_conf.write_text(f"nameserver {text}\n")
+            self.successResultOf(followed.look())
+            self.assertEqual(dns.whom, Whom((Endpoint(server),)))
+        self.assertIn("none but this agent", followed.trouble)
 
     def test_published(self) -> None:
         """A zone goes to DNS where there is DNS, routes to nginx where there is nginx; elsewhere to nobody."""

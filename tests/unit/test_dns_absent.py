@@ -12,6 +12,7 @@ from daprdockr.dns.decide import decide
 from daprdockr.dns.query import read_header, read_query
 from daprdockr.dns.records import NXDOMAIN
 from daprdockr.dns.reply import encode
+from daprdockr.dns.whom import NOBODY
 from daprdockr.dns.wire import Malformed
 from tests.unit.dns_samples import question, sample_zone
 
@@ -29,7 +30,7 @@ def the_long_way(packet: bytes, recursion: bool) -> bytes | None:
         query = read_query(packet, header) if header and not header.opcode else None
     except Malformed:
         return None
-    result = decide(query, ZONE, recursion) if query else None
+    result = decide(query, ZONE, recursion, NOBODY) if query else None
     if query is None or result is None or result.rcode != NXDOMAIN:
         return None
     return encode(result, query, stream=False, recursion=recursion)

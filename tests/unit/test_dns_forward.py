@@ -23,6 +23,7 @@ from daprdockr.dns.forward import (
 from daprdockr.dns.query import Query
 from daprdockr.dns.upstreams import TOTAL_SECONDS
 from daprdockr.dns.waiting import CHANCE_SECONDS, MAX_OPEN, MAX_WAITING
+from daprdockr.dns.whom import Whom
 from tests.fakes.exchange import FakeExchange
 from tests.unit.dns_samples import question, read
 
@@ -42,7 +43,7 @@ class ForwarderTestCase(SynchronousTestCase):
         self.exchange = FakeExchange()
         ids = iter(range(1, 100_000))
         self.forwarder = Forwarder(
-            self.clock, (FIRST, SECOND), self.exchange, cache=Cache(), draw_id=lambda: next(ids) % 65536
+            self.clock, Whom((FIRST, SECOND)), self.exchange, cache=Cache(), draw_id=lambda: next(ids) % 65536
         )
         self.addCleanup(lambda: self.successResultOf(self.forwarder.stop()))
 

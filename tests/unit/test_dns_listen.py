@@ -18,6 +18,7 @@ from daprdockr.dns.batched import listen_datagrams
 from daprdockr.dns.endpoint import Endpoint
 from daprdockr.dns.listen import LOOK_SECONDS, DnsListeners
 from daprdockr.dns.server import DnsServer
+from daprdockr.dns.whom import NOBODY
 from daprdockr.model.errors import BadInput
 from tests.unit.dns_samples import Connection, sample_zone
 
@@ -193,7 +194,7 @@ class ServerTests(SynchronousTestCase):
 
     def build(self, sockets: Sockets) -> DnsServer:
         listen = [Endpoint("192.0.2.2")]
-        return DnsServer(sockets, listen=listen, allow=[], upstreams=[], host_addresses=frozenset)
+        return DnsServer(sockets, listen=listen, allow=[], whom=NOBODY, host_addresses=frozenset)
 
     def test_life(self) -> None:
         """It binds while it has its privileges, counts from zero, and closes all at the end."""

@@ -11,6 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from daprdockr.dns.endpoint import Endpoint
 from daprdockr.dns.relay import Asked, Reply
 from daprdockr.dns.upstreams import MAX_RACING, STAGGER_SECONDS, TOTAL_SECONDS, Upstreams
+from daprdockr.dns.whom import Whom
 from tests.fakes.exchange import FakeExchange
 from tests.unit.dns_samples import question, read
 
@@ -27,7 +28,7 @@ class UpstreamsTestCase(SynchronousTestCase):
 
     def build(self, *endpoints: Endpoint) -> None:
         ids = iter(range(1, 100_000))
-        self.upstreams = Upstreams(self.clock, endpoints, self.exchange, lambda: next(ids))
+        self.upstreams = Upstreams(self.clock, Whom(endpoints), self.exchange, lambda: next(ids))
 
     def ask(self, name: str = "example.com") -> Deferred[Reply | None]:
         asking = Deferred.fromCoroutine(self.upstreams.ask(Asked.of(read(question(name).to_wire()))))

@@ -28,6 +28,23 @@ REFUSED = {
     "--host": ["", "host1", "10.0.0", "0.0.0.0", "::", "224.0.0.1", "fe80::1%eth0", "10.0.0.1,,10.0.0.2"],
     "--dns": ["", "53", "0.0.0.0", "0.0.0.0:70000", "0.0.0.0:0", "::1:53x", "localhost:53", "[1::1]", "0.0.0.0:5 3"],
     "--dns-upstream": ["", "dns.example.com", "192.0.2.1:0", "192.0.2.1:99999", "192.0.2.1,"],
+    "--dns-forward": [
+        "",
+        "corp.local",
+        "corp.local=",
+        "=10.0.0.1",
+        "corp.local=none",
+        "corp.local=ns.corp.local",
+        "corp.local=10.0.0.1,",
+        "corp..local=10.0.0.1",
+        "corp local=10.0.0.1",
+        ".=10.0.0.1",
+        "container=10.0.0.1",
+        "web.myapp.Container.=10.0.0.1",
+        "localhost=127.0.0.1",
+        "a" * 64 + "=10.0.0.1",
+        "a." * 127 + "a=10.0.0.1",
+    ],
     "--dns-allow": ["", "10.0.0.0/99", "10.0.0.1/8", "all", "10.0.0.0/8;"],
     "--http": ["80", "0.0.0.0:65536", "0.0.0.0:80;"],
     "--https": ["0.0.0.0:443", "yes"],
@@ -143,6 +160,13 @@ class GivenTests(SynchronousTestCase):
         settings = read("--dns-upstream", "192.0.2.1,192.0.2.1:54,::1,[::1],[::1]:54")
         self.assertEqual(settings.dns_upstream, (("192.0.2.1", 53), ("192.0.2.1", 54), ("::1", 53), ("::1", 54)))
         self.assertEqual(read("--dns-upstream", "none").dns_upstream, ())
+
+    def test_forwards(self) -> None:
+        """A zone has the servers of all its mentions, each once, however its name is written."""
+        settings = read("--dns-forward", "Corp.Local.=10.0.0.1,[::1]:54", "--dns-forward", "corp.local=10.0.0.1:53,::2")
+        servers = (("10.0.0.1", 53), ("::1", 54), ("::2", 53))
+        self.assertEqual(settings.dns_forward, {(b"corp", b"local"): servers})
+        self.assertEqual(read().dns_forward, {})
 
     def test_relative_paths(self) -> None:
         """Paths are absolute, so that they survive a change of the working directory; a bare program name stays."""

@@ -78,7 +78,8 @@ class OrderTests(TapCase):
     def test_all(self) -> None:
         """Threads come before the edges that the loops publish to, those before the loops, and the API last."""
         agent = self.make("--dns=127.0.0.1:5353", "--http=127.0.0.1:8080", "--api=127.0.0.1:5080")
-        self.assertEqual(self.parts(agent), [*self.THREADS, "DnsServer", "Nginx", "Guarded", *self.LOOPS, "TCPServer"])
+        loops = [*self.LOOPS, "Followed", "TCPServer"]
+        self.assertEqual(self.parts(agent), [*self.THREADS, "DnsServer", "Nginx", "Guarded", *loops])
 
     def test_off(self) -> None:
         """What is off is not there."""
