@@ -29,6 +29,7 @@ from daprdockr.planning.body import (
     published,
     unpublished,
 )
+from daprdockr.planning.resolvers import resolvers
 from daprdockr.planning.situation import Here
 from daprdockr.planning.steps import (
     ContainerStep,
@@ -125,10 +126,10 @@ class ContainerSteps:
             raise EngineRefused(refusal(missing))
         run, network = self._work(step), self._network()
         image = await self._image(run, definition)
-        ports = await self._choose(run, step, image, network)
+        ports, dns = await self._choose(run, step, image, network), self._resolvers(step, network)
         for name in container_names(instance, definition, here.node, here.cluster):
             labels = container_labels(instance, definition, name, here.node, here.cluster, step.fence)
-            body = container_body(instance, definition, ports, labels, network.resolvers, network.addresses)
+            body = container_body(instance, definition, ports, labels, dns, network.addresses)
             try:
                 container = await run(self._engine.create, name, body)
             except NameTaken:
@@ -140,6 +141,15 @@ class ContainerSteps:
             self._host.update(there)
             return
         raise NameTaken(f"{instance} has no name that is free: remove what is called like container {name}")
+
+    def _resolvers(self, step: CreateContainer, network: ContainerNetwork) -> tuple[str, ...]:
+        """Those that the container can reach from its own network."""
+        service = step.instance.service
+        found = resolvers(step.definition, network.resolvers, self._host.inventory.networks)
+        if found.lacking and found.lacking != self._host.lacking.get(service):
+            self._tell(str(service), found.lacking)
+        self._host.lacks(service, found.lacking)
+        return found.addresses
 
     async def _image(self, run: Run, definition: Definition) -> Image:
         """What the reference means now: since it was planned with, somebody may have built another under its tag."""

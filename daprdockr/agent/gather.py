@@ -108,6 +108,7 @@ class Gather:
             images=self._host.images,
             pulls=self._host.pulls,
             attempts=self._host.attempts,
+            lacking=self._host.lacking.get(name, ""),
             verdicts=self._health.verdicts,
             candidates=self._candidates(),
             offered=self._candidates.offered(name),

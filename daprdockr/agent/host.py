@@ -107,6 +107,7 @@ class Host(Service):
         self.pulls: dict[str, Attempts] = {}
         self.starts = Starts()
         self.inventory = Inventory()
+        self.lacking: dict[ServiceName, str] = {}
         self.asked = False
         self.listed = False
         self.trouble = "the Docker Engine was not reached yet"
@@ -281,9 +282,16 @@ class Host(Service):
             self.starts.failed(instance.service, reason, self._reactor.seconds())
         return self.attempts[instance].reason != before.reason
 
+    def lacks(self, service: ServiceName, what: str) -> None:
+        """What the containers of a service run without here, in words; "" when nothing."""
+        self.lacking[service] = what
+        if not what:
+            del self.lacking[service]
+
     def forget_attempts(self, service: ServiceName) -> None:
         """A service is no more: see Note [Deaths]."""
         self.attempts = {i: attempts for i, attempts in self.attempts.items() if i.service != service}
+        self.lacking.pop(service, None)
 
     def pull_failed(self, reference: str, reason: str) -> None:
         """An image could not be pulled."""

@@ -20,6 +20,7 @@ from daprdockr.model.host import (
     LABEL_ON_PARTITION,
     LABEL_REVISION,
     ContainerState,
+    EngineNetwork,
     Image,
     Inventory,
     Port,
@@ -103,14 +104,29 @@ def _host_port(bindings: Iterable[Mapping[str, str]]) -> int:
     return 0
 
 
-def inventory(info: Mapping[str, Any], images: Iterable[Mapping[str, Any]]) -> Inventory:
-    """Of the answers to ``SystemInfo`` and ``ImageList``, in which old Engines write ``<none>`` for no name."""
+def inventory(
+    info: Mapping[str, Any], images: Iterable[Mapping[str, Any]], networks: Iterable[Mapping[str, Any]]
+) -> Inventory:
+    """
+    Of the answers to ``SystemInfo``, ``ImageList``, in which old Engines write ``<none>`` for no name, and
+    ``NetworkList``.
+    """
     names = (name for image in images for key in ("RepoTags", "RepoDigests") for name in image.get(key) or ())
     return Inventory(
         memory=int(info.get("MemTotal") or 0),
         cpus=int(info.get("NCPU") or 0),
         images=frozenset(name for name in names if "<none>" not in name),
+        networks=tuple(EngineNetwork(one["Name"], one["Id"], frozenset(_families(one))) for one in networks),
     )
+
+
+def _families(network: Mapping[str, Any]) -> Iterator[int]:
+    """By its subnets: a network may have some of a family that is switched off. Old Engines know no EnableIPv4."""
+    subnets = [pool.get("Subnet") or "" for pool in (network.get("IPAM") or {}).get("Config") or ()]
+    if network.get("EnableIPv4", True) and any("." in subnet for subnet in subnets):
+        yield 4
+    if network.get("EnableIPv6", False) and any(":" in subnet for subnet in subnets):
+        yield 6
 
 
 def image(answer: Mapping[str, Any]) -> Image:

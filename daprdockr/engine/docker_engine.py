@@ -142,9 +142,9 @@ class DockerEngine:
             raise EngineUnavailable(text) from None
 
     def inventory(self) -> Inventory:
-        """Of the Engine's ``info`` and its list of images."""
+        """Of the Engine's ``info`` and its lists of images and networks."""
         with self._asking("say what the host has") as client:
-            return answers.inventory(client.info(), client.images())
+            return answers.inventory(client.info(), client.images(), client.networks())
 
     def pull(self, reference: str) -> None:
         """

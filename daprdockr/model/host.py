@@ -87,12 +87,25 @@ class ContainerState:
 
 
 @frozen
+class EngineNetwork:
+    """A network of the Engine, and the families of addresses (4, 6) that containers get on it."""
+
+    name: str
+    id: str
+    families: frozenset[int]
+
+
+@frozen
 class Inventory:
-    """What a host has: memory in bytes, processors, and the references of its images, by tag and by digest."""
+    """
+    What a host has: memory in bytes, processors, the references of its images, by tag and by digest, and the Engine's
+    networks.
+    """
 
     memory: int = 0
     cpus: int = 0
     images: frozenset[str] = frozenset()
+    networks: tuple[EngineNetwork, ...] = ()
 
 
 @frozen

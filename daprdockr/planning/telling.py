@@ -46,7 +46,7 @@ def _tell_state(situation: Situation, instance: InstanceName, definition: Defini
         container=serving.id,
         definition=serving.definition,
         started=serving.started,
-        reason="" if passed else _complaint(serving, definition),
+        reason=situation.lacking if passed else _complaint(serving, definition),
     )
 
 

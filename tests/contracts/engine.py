@@ -28,6 +28,7 @@ from daprdockr.model.host import (
     LABEL_ON_PARTITION,
     LABEL_REVISION,
     ContainerState,
+    EngineNetwork,
     Port,
     Status,
 )
@@ -78,7 +79,8 @@ class Told:
 
 class EngineContract(_Case):
     """
-    Mix in and give ``make_engine``, ``image``, ``free_port``, ``crash``, ``pause``, ``rename`` and ``commit``.
+    Mix in and give ``make_engine``, ``image``, ``free_port``, ``crash``, ``pause``, ``rename``, ``commit`` and
+    ``add_network``.
 
     ``prefix`` keeps the names and labels of one run apart from those of another on the same Engine. ``image`` is a
     reference to an image on the host that exposes TCP port 8080 and runs until it is told to stop.
@@ -114,6 +116,10 @@ class EngineContract(_Case):
 
     def commit(self, engine: Engine, container: str) -> str:
         """Make an image of a container behind the engine's back; its reference."""
+        raise NotImplementedError
+
+    def add_network(self, name: str, families: set[int]) -> str:
+        """Make a bridge network with these families until the test ends; its id."""
         raise NotImplementedError
 
     def setUp(self) -> None:
@@ -267,6 +273,14 @@ class EngineContract(_Case):
         self.assertGreater(inventory.memory, 0)
         self.assertGreater(inventory.cpus, 0)
         self.assertIn(self.image, inventory.images)
+
+    def test_networks(self) -> None:
+        """The networks are known, by name and id, with the families of addresses that containers get there."""
+        for name, families in (("four", {4}), ("both", {4, 6})):
+            made = self.add_network(f"{self.prefix}-{name}", families)
+            known = [network for network in self.engine.inventory().networks if network.name == f"{self.prefix}-{name}"]
+            self.assertEqual(known, [EngineNetwork(f"{self.prefix}-{name}", made, frozenset(families))])
+        self.assertIn("bridge", [network.name for network in self.engine.inventory().networks])
 
     def test_no_image(self) -> None:
         """An image that is not on the host is told as None."""

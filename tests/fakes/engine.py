@@ -37,6 +37,7 @@ from daprdockr.model.host import (
     LABEL_ON_PARTITION,
     LABEL_REVISION,
     ContainerState,
+    EngineNetwork,
     Image,
     Inventory,
     Port,
@@ -119,7 +120,8 @@ class MemoryEngine:
     while it ``starts_nothing`` nor does any other, as where a device is missing that is not among ``devices``;
     while it is ``silent`` no start is answered in time. ``deaf_to_create`` loses the answers to ``create``.
     ``statuses`` are the exit statuses of commands run inside, 0 for any other; None: the command takes too long.
-    ``now`` is the Engine's clock in seconds since the epoch; ``memory`` and ``cpus`` are the host's.
+    ``now`` is the Engine's clock in seconds since the epoch; ``memory`` and ``cpus`` are the host's, ``networks`` the
+    Engine's.
     """
 
     node: str = "node"
@@ -135,6 +137,7 @@ class MemoryEngine:
     devices: set[str] = field(factory=set)
     statuses: dict[tuple[str, ...], int | None] = field(factory=dict)
     now: float = 1_000_000.0
+    networks: list[EngineNetwork] = field(factory=lambda: [EngineNetwork("bridge", "b0", frozenset({4}))])
     memory: int = 8 << 30
     cpus: int = 4
     _lock: RLock = field(factory=RLock)
@@ -239,7 +242,7 @@ class MemoryEngine:
 
     @_call
     def inventory(self) -> Inventory:
-        return Inventory(self.memory, self.cpus, frozenset(self.images))
+        return Inventory(self.memory, self.cpus, frozenset(self.images), tuple(self.networks))
 
     @_call
     def pull(self, reference: str) -> None:

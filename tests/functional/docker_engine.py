@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import atexit
 import os
+import secrets
 import shutil
 import signal
 import socket
@@ -63,6 +64,11 @@ def sample_image(url: str | None = None) -> str:
 def unique_prefix() -> str:
     """For the names and labels of one run, which may share its Engine with others."""
     return f"test-{os.getpid()}-{os.urandom(3).hex()}"
+
+
+def unique_subnet() -> str:
+    """Of private IPv6 addresses (RFC 4193)."""
+    return f"fd{secrets.token_hex(1)}:{secrets.token_hex(2)}:{secrets.token_hex(2)}::/64"
 
 
 def free_port() -> int:

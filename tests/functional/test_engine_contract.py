@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from docker import APIClient
+from docker.types import IPAMConfig, IPAMPool
 from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.engine.docker_engine import DockerEngine
@@ -52,6 +53,14 @@ class DockerEngineTests(EngineContract, SynchronousTestCase):
         image = client.commit(container)["Id"]
         self.addCleanup(client.remove_image, image)
         return str(image)
+
+    def add_network(self, name: str, families: set[int]) -> str:
+        client = self.client()
+        pools = [IPAMPool(subnet=docker_engine.unique_subnet())] if 6 in families else []
+        ipam = IPAMConfig(pool_configs=pools) if pools else None
+        made = client.create_network(name, driver="bridge", enable_ipv6=bool(pools), ipam=ipam)["Id"]
+        self.addCleanup(client.remove_network, made)
+        return str(made)
 
     def client(self) -> APIClient:
         client = APIClient(base_url=docker_engine.engine_url(), version="auto")

@@ -32,6 +32,7 @@ from daprdockr.model.errors import (
 )
 from daprdockr.model.host import ContainerState, Image, Port, Status
 from daprdockr.model.keys import Keys
+from daprdockr.model.names import InstanceName
 from daprdockr.model.records import State
 from daprdockr.model.stored import Claim
 from daprdockr.planning.body import MOST_EXPOSED, container_names
@@ -405,6 +406,23 @@ class ContainerTests(CarryOutCase):
         self.resolvers = ["10.0.0.1"]
         self.create()
         self.assertEqual(self.engine.bodies[0]["HostConfig"]["Dns"], ["10.0.0.1"])
+
+    def test_create_resolvers_of_its_network(self) -> None:
+        """Of this node's resolvers a container gets those that its network has a family for; none is an event, once."""
+        self.resolvers = ["fd00::1", "10.0.0.1"]
+        self.host.inventory = self.engine.inventory()
+        self.create()
+        self.assertEqual(self.engine.bodies[0]["HostConfig"]["Dns"], ["10.0.0.1"])
+        self.resolvers = ["fd00::1"]
+        for number in (2, 3):
+            self.do(CreateContainer(InstanceName(FIRST.service, number), definition("web:1"), (), 40))
+        self.assertNotIn("Dns", self.engine.bodies[-1]["HostConfig"])
+        ((subject, text),) = self.told
+        self.assertEqual((subject, self.host.lacking[FIRST.service]), (str(FIRST.service), text))
+        self.assertIn("which has IPv6 alone", text)
+        self.resolvers = ["10.0.0.1"]
+        self.do(CreateContainer(InstanceName(FIRST.service, 4), definition("web:1"), (), 40))
+        self.assertEqual(self.host.lacking, {})
 
     def test_create_image_gone(self) -> None:
         """An image that went after it was seen is forgotten, so that it is looked for again."""

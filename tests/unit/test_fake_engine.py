@@ -9,7 +9,7 @@ from itertools import count
 from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.model.errors import EngineRefused, EngineUnavailable, PullFailed
-from daprdockr.model.host import Status
+from daprdockr.model.host import EngineNetwork, Status
 from daprdockr.model.seams import Engine
 from tests.contracts.engine import AbsentEngineContract, EngineContract
 from tests.fakes.engine import MemoryEngine
@@ -51,6 +51,10 @@ class MemoryEngineTests(EngineContract, SynchronousTestCase):
     def commit(self, engine: Engine, container: str) -> str:
         self.host.commit(container, "copy:1")
         return "copy:1"
+
+    def add_network(self, name: str, families: set[int]) -> str:
+        self.host.networks.append(EngineNetwork(name, f"id of {name}", frozenset(families)))
+        return f"id of {name}"
 
 
 class MemoryEngineAbsentTests(AbsentEngineContract, SynchronousTestCase):

@@ -53,6 +53,12 @@ class RunningTests(SynchronousTestCase):
             expected = running_record(RUNNING, state=state, healthy=healthy, reason=reason)
             self.assertEqual(told(seen, CHECKED), expected)
 
+    def test_lacking(self) -> None:
+        """What a healthy container runs without is reported; where it is not, the complaint counts."""
+        for healthy, reason in ((True, "no DNS"), (False, "nothing answers on port 8080")):
+            seen = situation(CHECKED, containers=(RUNNING,), verdicts={RUNNING.id: healthy}, lacking="no DNS")
+            self.assertEqual(told(seen, CHECKED).reason, reason)
+
     def test_complaints(self) -> None:
         """The complaint says which check failed."""
         checks: tuple[tuple[dict[str, Any], str], ...] = (
