@@ -108,6 +108,7 @@ class Gather:
             images=self._host.images,
             pulls=self._host.pulls,
             attempts=self._host.attempts,
+            networks={name for network in self._host.inventory.networks for name in (network.name, network.id)},
             lacking=self._host.lacking.get(name, ""),
             verdicts=self._health.verdicts,
             candidates=self._candidates(),

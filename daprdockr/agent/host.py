@@ -204,7 +204,7 @@ class Host(Service):
         before = self._looks
         try:
             self._take_list(await self._run(self._engine.containers), before)
-            self.inventory = await self._run(self._engine.inventory)
+            self._take_inventory(await self._run(self._engine.inventory))
         except EngineError as error:
             self._lost(str(error))
         except Exception:
@@ -232,6 +232,11 @@ class Host(Service):
         if changed:
             self._on_answer()
 
+    def _take_inventory(self, found: Inventory) -> None:
+        before, self.inventory = self.inventory, found
+        if found.networks != before.networks and any(state.cut_off for state in self.containers):
+            self._on_answer()
+
     def stopping(self, container: str) -> None:
         """This container is going to be stopped on purpose: its end is no death."""
         self._stopping.add(container)
@@ -248,8 +253,15 @@ class Host(Service):
         if old is not None and state.running and not old.running:
             self._stopping.discard(state.id)
             self.starts.succeeded()
+        if state.cut_off and (old is None or not old.cut_off):
+            self._doubt(state.cut_off)
         self._containers[state.id] = state
         self._index(state.instance)
+
+    def _doubt(self, network: str) -> None:
+        """A network was taken from a container, most likely because it goes: the next inventory says whether it did."""
+        there = tuple(one for one in self.inventory.networks if network not in (one.name, one.id))
+        self.inventory = evolve(self.inventory, networks=there)
 
     def forget(self, container: str) -> None:
         """A container is gone."""

@@ -64,6 +64,7 @@ def container_state(answer: Mapping[str, Any]) -> ContainerState:
         address=_address(answer) if state.get("Running") else "",
         stop_timeout=_stop_timeout(answer),
         on_partition=labels.get(LABEL_ON_PARTITION, "keep"),
+        cut_off=_cut_off(answer),
     )
 
 
@@ -170,6 +171,17 @@ def _address(answer: Mapping[str, Any]) -> str:
         if address:
             return address
     return ""
+
+
+def _cut_off(answer: Mapping[str, Any]) -> str:
+    """
+    The network of a container that is on none. It is taken by ``docker network disconnect``, which must come before a
+    network that is in use can be removed.
+    """
+    mode = str(answer["HostConfig"].get("NetworkMode") or "default")
+    if answer["NetworkSettings"].get("Networks") or mode in ("host", "none") or mode.startswith("container:"):
+        return ""
+    return "bridge" if mode == "default" else mode
 
 
 def _stop_timeout(answer: Mapping[str, Any]) -> int:

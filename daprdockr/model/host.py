@@ -60,7 +60,8 @@ class ContainerState:
     Engine's wall-clock times in seconds since the epoch (0.0: never). ``health`` is the verdict of the
     image's own HEALTHCHECK: "" (none), "starting", "healthy" or "unhealthy". ``address`` is the container's own
     on its first network ("": none); ``stop_timeout`` the seconds it has between the stop signal and KILL.
-    ``on_partition`` is that of the definition: "stop" says that the guard ends it with the lease.
+    ``on_partition`` is that of the definition: "stop" says that the guard ends it with the lease. ``cut_off`` names the
+    network that it was created for when that was taken from it; neither the network nor a start gives it back.
     """
 
     id: str
@@ -80,6 +81,7 @@ class ContainerState:
     address: str = ""
     stop_timeout: int = 10
     on_partition: str = "keep"
+    cut_off: str = ""
 
     @property
     def running(self) -> bool:

@@ -9,6 +9,11 @@ Note [Out of touch]
     Without etcd an instance we last knew as ours is still ours: its container, when it died, is started again, unless
     one of another generation runs. Nothing is created, claimed, released or stopped then. With ``OnPartition: stop``
     nothing is started either: somebody else may be running it by now.
+
+Note [A network that was taken]
+    A container whose network was taken from it does not get it back when it is started again, nor when there is a
+    network of that name again. While it runs it may still do some work, so it stays until there is a network for
+    another one; when it has ended it goes at once, and the next one says why it cannot start.
 """
 
 from __future__ import annotations
@@ -53,6 +58,9 @@ def keep_running(
     containers = situation.of(instance)
     current = [c for c in containers if c.definition == definition.digest]
     if current and current[0].running:
+        if confirmed and current[0].cut_off in situation.networks:  # Note [A network that was taken]
+            yield remove(current[0], f"network {current[0].cut_off} was taken from it, and is there")
+            return
         if settled_at(situation, instance) > now:
             yield Wait(settled_at(situation, instance))
         if confirmed:
@@ -75,6 +83,8 @@ def _run(
     if current is not None and (current.error or current.status in (Status.DEAD, Status.REMOVING)):
         if confirmed and current.status is not Status.REMOVING:
             yield remove(current, current.error or "it is dead")
+    elif current is not None and current.cut_off and confirmed:
+        yield remove(current, f"network {current.cut_off} was taken from it")
     elif now < tries.retry_at:
         yield Wait(tries.retry_at)
     elif current is not None and (confirmed or not definition.at_most_one):

@@ -40,8 +40,8 @@ class Here:
 class Situation:
     """
     One service, now. ``held`` says that its definition exists but can not be read. ``claims`` and ``containers`` (this
-    node's) go by instance number. ``lacking`` says what its
-    containers run without. ``verdicts`` are the outcomes of health checks by container id; ``offered`` are the
+    node's) go by instance number. ``lacking`` says what its containers run without; ``networks`` are the names and ids
+    of those that this node has. ``verdicts`` are the outcomes of health checks by container id; ``offered`` are the
     candidates as free instances see them: Note [A wave] in ``planning.wave``; ``free_since`` is when this node first
     saw an instance without a claim, in seconds of the monotonic clock; ``lost`` are claims that were this node's and
     are nobody's now. ``successors`` are those who take instances over from their owners; ``leaving`` are our instances
@@ -61,6 +61,7 @@ class Situation:
     pulls: Mapping[str, Attempts] = field(factory=dict)
     attempts: Mapping[InstanceName, Attempts] = field(factory=dict)
     lacking: str = ""
+    networks: Collection[str] = frozenset()
     verdicts: Mapping[str, bool] = field(factory=dict)
     candidates: tuple[Candidate, ...] = ()
     offered: tuple[Candidate, ...] = field(default=Factory(lambda self: self.candidates, takes_self=True))

@@ -94,9 +94,11 @@ def _before(situation: Situation, instance: InstanceName) -> ClaimRecord:
 def _hindrance(container: ContainerState) -> str:
     """
     What keeps a running container from serving, whatever its check would find: the kernel goes on taking connections
-    for the processes of a paused one.
+    for the processes of a paused one, and one without a network may find itself well.
     """
-    return "it is paused" if container.status is Status.PAUSED else ""
+    if container.status is Status.PAUSED:
+        return "it is paused"
+    return f"network {container.cut_off} was taken from it" if container.cut_off else ""
 
 
 def _complaint(container: ContainerState, definition: Definition) -> str:

@@ -79,8 +79,8 @@ class Told:
 
 class EngineContract(_Case):
     """
-    Mix in and give ``make_engine``, ``image``, ``free_port``, ``crash``, ``pause``, ``rename``, ``commit`` and
-    ``add_network``.
+    Mix in and give ``make_engine``, ``image``, ``free_port``, ``crash``, ``pause``, ``rename``, ``commit``,
+    ``detach`` and ``add_network``.
 
     ``prefix`` keeps the names and labels of one run apart from those of another on the same Engine. ``image`` is a
     reference to an image on the host that exposes TCP port 8080 and runs until it is told to stop.
@@ -116,6 +116,10 @@ class EngineContract(_Case):
 
     def commit(self, engine: Engine, container: str) -> str:
         """Make an image of a container behind the engine's back; its reference."""
+        raise NotImplementedError
+
+    def detach(self, engine: Engine, container: str) -> None:
+        """Take a container's network from it behind the engine's back."""
         raise NotImplementedError
 
     def add_network(self, name: str, families: set[int]) -> str:
@@ -430,6 +434,27 @@ class EngineContract(_Case):
         self.pause(self.engine, container)
         self.engine.stop(container, 0)
         self.assertEqual(self.state(container).status, Status.EXITED)
+
+    def test_network_absent(self) -> None:
+        """A container whose network is not there is created, and refused to start with the reason."""
+        name = f"{self.prefix}-none"
+        container = self.create("web", self.body(HostConfig={"NetworkMode": name}))
+        with self.assertRaisesRegex(EngineRefused, f"network {name} not found"):
+            self.engine.start(container)
+        self.assertEqual(
+            (self.state(container).error, self.state(container).cut_off), (f"network {name} not found", "")
+        )
+
+    def test_cut_off(self) -> None:
+        """A container whose network was taken from it is on none, also after it was started again."""
+        container = self.create("web")
+        self.engine.start(container)
+        self.assertEqual(self.state(container).cut_off, "")
+        self.detach(self.engine, container)
+        self.assertEqual([state.cut_off for state in self.listed()], ["bridge"])
+        self.engine.stop(container, 0)
+        self.assertEqual(self.state(container).cut_off, "bridge")
+        self.assertEqual(self.engine.start(container).cut_off, "bridge")
 
     # Commands inside.
 

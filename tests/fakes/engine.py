@@ -66,6 +66,7 @@ class MemoryContainer:
     readable: bool = True
     labels: Mapping[str, str] = field(factory=dict)
     id_file: str = ""
+    network: str = "bridge"
 
 
 class MemoryEvents:
@@ -170,6 +171,11 @@ class MemoryEngine:
         with self._lock:
             self._change(container, status=Status.PAUSED if paused else Status.RUNNING)
             self._tell("pause" if paused else "unpause", container)
+
+    def detach(self, container: str) -> None:
+        """Somebody takes its network from it, which is no event of the container."""
+        with self._lock:
+            self._change(container, cut_off=self._find(container).network)
 
     def rename(self, container: str, name: str) -> None:
         """Somebody renames it."""
@@ -277,6 +283,9 @@ class MemoryEngine:
         if held.image in self.broken_images:
             self._change(container, exit_code=127, error="executable file not found")
             raise EngineRefused(f"the Docker Engine refused to start {held.state.name}: executable file not found")
+        if not held.state.cut_off and held.network not in {network.name for network in self.networks}:
+            self._change(container, exit_code=128, error=f"network {held.network} not found")
+            raise EngineRefused(f"the Docker Engine refused to start the container: network {held.network} not found")
         if self.silent:
             raise EngineSilent("the Docker Engine did not answer when asked to start the container: read timed out")
         missing = sorted(set(held.devices) - self.devices)
@@ -368,6 +377,7 @@ class MemoryEngine:
             readable=readable,
             labels=labels,
             id_file=id_file,
+            network=body.get("HostConfig", {}).get("NetworkMode", "bridge"),
         )
 
     def _find(self, container: str) -> MemoryContainer:

@@ -54,6 +54,9 @@ class DockerEngineTests(EngineContract, SynchronousTestCase):
         self.addCleanup(client.remove_image, image)
         return str(image)
 
+    def detach(self, engine: Engine, container: str) -> None:
+        self.client().disconnect_container_from_network(container, "bridge", force=True)
+
     def add_network(self, name: str, families: set[int]) -> str:
         client = self.client()
         pools = [IPAMPool(subnet=docker_engine.unique_subnet())] if 6 in families else []

@@ -52,6 +52,9 @@ class MemoryEngineTests(EngineContract, SynchronousTestCase):
         self.host.commit(container, "copy:1")
         return "copy:1"
 
+    def detach(self, engine: Engine, container: str) -> None:
+        self.host.detach(container)
+
     def add_network(self, name: str, families: set[int]) -> str:
         self.host.networks.append(EngineNetwork(name, f"id of {name}", frozenset(families)))
         return f"id of {name}"

@@ -53,6 +53,13 @@ class RunningTests(SynchronousTestCase):
             expected = running_record(RUNNING, state=state, healthy=healthy, reason=reason)
             self.assertEqual(told(seen, CHECKED), expected)
 
+    def test_cut_off(self) -> None:
+        """A container whose network was taken from it is not well, whatever its check finds, and the reason is told."""
+        for by in (WEB_1, CHECKED):
+            cut = container(of=by, ports=(PORT,), cut_off="front")
+            record = told(situation(by, containers=(cut,), verdicts={cut.id: True}), by)
+            self.assertEqual((record.healthy, record.reason), (False, "network front was taken from it"))
+
     def test_lacking(self) -> None:
         """What a healthy container runs without is reported; where it is not, the complaint counts."""
         for healthy, reason in ((True, "no DNS"), (False, "nothing answers on port 8080")):
