@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
+from attrs import evolve
+
 from daprdockr.agent.exodus import Exodus
 from daprdockr.agent.first_seen import FirstSeen
 from daprdockr.agent.health import HealthChecks
@@ -111,6 +113,7 @@ class Gather:
             networks={name for network in self._host.inventory.networks for name in (network.name, network.id)},
             lacking=self._host.lacking.get(name, ""),
             verdicts=self._health.verdicts,
+            unreached=self._health.unreached,
             candidates=self._candidates(),
             offered=self._candidates.offered(name),
             free_since=self._free_since(name, self._open(name, service), now),
@@ -172,7 +175,22 @@ def _targets(
     check = service.definition.check
     running = (container for ones in containers.values() for container in ones if container.running)
     name = service.definition.name
-    return {one.id: _target(one, check, name, address) for one in running if one.status is not Status.PAUSED}
+    http = service.definition.http.container_port if service.definition.http is not None else 0
+    return {
+        one.id: evolve(_target(one, check, name, address), route=_route(one, http, address))
+        for one in running
+        if one.status is not Status.PAUSED
+    }
+
+
+def _route(container: ContainerState, http: int, address: str) -> tuple[str, int] | None:
+    """What nginx is given of a container: see ``Publish``."""
+    host_port = _host_port(container, http)
+    return (address, host_port) if host_port else None
+
+
+def _host_port(container: ContainerState, port: int) -> int:
+    return next((p.host for p in container.ports if (p.container, p.protocol) == (port, "tcp")), 0)
 
 
 def _target(container: ContainerState, check: Health, service: ServiceName, address: str) -> Target:
@@ -182,5 +200,4 @@ def _target(container: ContainerState, check: Health, service: ServiceName, addr
     """
     if container.address or check.type == "exec":
         return Target(container.id, check, container.address, check.port, service)
-    host_port = next((p.host for p in container.ports if (p.container, p.protocol) == (check.port, "tcp")), 0)
-    return Target(container.id, check, address, host_port, service)
+    return Target(container.id, check, address, _host_port(container, check.port), service)

@@ -19,7 +19,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 
-from daprdockr.agent.probe import Probe, Target
+from daprdockr.agent.probe import Probe, Target, Unreached
 from daprdockr.model.names import ServiceName
 
 FIRST_DELAY = 0.05
@@ -55,6 +55,8 @@ class HealthChecks(Service):
         self._patients: dict[str, _Patient] = {}
         self._by_service: dict[ServiceName, Mapping[str, Target]] = {}
         self.verdicts: dict[str, bool] = {}
+        self.unreached: dict[str, str] = {}
+        """What is to be reported of containers that are not well only because nginx cannot reach them."""
 
     def follow(self, service: ServiceName, targets: Mapping[str, Target]) -> None:
         """These containers of a service, by id, are to be checked from now on, and no others of it."""
@@ -81,6 +83,7 @@ class HealthChecks(Service):
     def _dismiss(self, container: str) -> None:
         patient = self._patients.pop(container)
         self.verdicts.pop(container, None)
+        self.unreached.pop(container, None)
         if patient.next_look is not None and patient.next_look.active():
             patient.next_look.cancel()
         if patient.look is not None:
@@ -108,6 +111,9 @@ class HealthChecks(Service):
         if self._patients.get(container) is not patient:
             return
         before = self.verdicts.get(container)
+        self.unreached.pop(container, None)
+        if isinstance(complaint, Unreached):
+            self.unreached[container] = complaint
         if complaint is None:
             patient.failures, self.verdicts[container] = 0, True
         elif before is not None or patient.delay >= check.interval:

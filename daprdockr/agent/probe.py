@@ -9,7 +9,7 @@ import treq
 from attrs import frozen
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import TCP4ClientEndpoint, TCP6ClientEndpoint
-from twisted.internet.error import ConnectionAborted
+from twisted.internet.error import ConnectError, ConnectingCancelledError, ConnectionAborted
 from twisted.internet.protocol import Factory, connectionDone
 from twisted.internet.protocol import Protocol as StreamProtocol
 from twisted.logger import Logger
@@ -36,13 +36,21 @@ _MAX_HEAD = 64 * 1024
 
 @frozen
 class Target:
-    """A container under a health check; ``host`` and ``port`` are where the check connects, where it does."""
+    """
+    A container under a health check; ``host`` and ``port`` are where the check connects, where it does. ``route`` is
+    the place that its route names, an address of this host and a port; None: it is behind no route.
+    """
 
     container: str
     check: Health
     host: str = ""
     port: int = 0
     service: ServiceName | None = None
+    route: tuple[str, int] | None = None
+
+
+class Unreached(str):
+    """A complaint: the container is well, but nginx cannot reach it."""
 
 
 class Probe(Protocol):
@@ -68,16 +76,34 @@ class RealProbe:
 
     async def __call__(self, target: Target) -> str | None:
         look = {"http": self._http, "tcp": self._tcp, "exec": self._exec}[target.check.type]
-        return await look(target)
+        return await look(target) or await self._by_route(target)
+
+    async def _by_route(self, target: Target) -> Unreached | None:
+        """
+        Whether nginx can reach it, which takes another way than a look does: there is none to a network without ports.
+        Only whether it can be reached is asked this way, for Docker's proxy accepts connections that nobody listens to.
+        """
+        if target.route is None:
+            return None
+        host, port = target.route
+        try:
+            await self._connect(host, port, target.check.timeout)
+        except ConnectingCancelledError:
+            raise
+        except (ConnectError, OSError) as error:
+            return Unreached(f"nginx cannot reach it at {f'[{host}]' if ':' in host else host}:{port} ({error})")
+        return None
 
     async def _tcp(self, target: Target) -> str | None:
-        kind = TCP6ClientEndpoint if ":" in target.host else TCP4ClientEndpoint
-        endpoint = kind(self._reactor, target.host, target.port, timeout=target.check.timeout)
+        await self._connect(target.host, target.port, target.check.timeout)
+        return None
+
+    async def _connect(self, host: str, port: int, timeout: float) -> None:
+        kind = TCP6ClientEndpoint if ":" in host else TCP4ClientEndpoint
         factory = Factory.forProtocol(StreamProtocol)
         factory.noisy = False
-        connection = await endpoint.connect(factory)
+        connection = await kind(self._reactor, host, port, timeout=timeout).connect(factory)
         connection.transport.loseConnection()  # type: ignore[union-attr]  # IProtocol does not declare it
-        return None
 
     async def _http(self, target: Target) -> str | None:
         """Any status from 200 to 399 is well; redirects are not followed."""

@@ -41,14 +41,15 @@ class Situation:
     """
     One service, now. ``held`` says that its definition exists but can not be read. ``claims`` and ``containers`` (this
     node's) go by instance number. ``lacking`` says what its containers run without; ``networks`` are the names and ids
-    of those that this node has. ``verdicts`` are the outcomes of health checks by container id; ``offered`` are the
-    candidates as free instances see them: Note [A wave] in ``planning.wave``; ``free_since`` is when this node first
-    saw an instance without a claim, in seconds of the monotonic clock; ``lost`` are claims that were this node's and
-    are nobody's now. ``successors`` are those who take instances over from their owners; ``leaving`` are our instances
-    that should get one, and from when on; ``surplus_since`` is when our copy of an instance was first seen to have a
-    healthy owner elsewhere. ``stopping`` are containers that are being stopped, though they may still run;
-    ``unanswered`` are instances about which a write of ours is under way, or its answer was lost, so that we may own
-    them without knowing it. Until ``adopt_until`` nothing is claimed but what runs here.
+    of those that this node has. ``verdicts`` are the outcomes of health checks by container id, ``unreached`` the
+    complaints of those that nginx cannot reach; ``offered`` are the candidates as free instances see them: Note [A
+    wave] in ``planning.wave``; ``free_since`` is when this node first saw an instance without a claim, in seconds of
+    the monotonic clock; ``lost`` are claims that were this node's and are nobody's now. ``successors`` are those who
+    take instances over from their owners; ``leaving`` are our instances that should get one, and from when on;
+    ``surplus_since`` is when our copy of an instance was first seen to have a healthy owner elsewhere. ``stopping`` are
+    containers that are being stopped, though they may still run; ``unanswered`` are instances about which a write of
+    ours is under way, or its answer was lost, so that we may own them without knowing it. Until ``adopt_until`` nothing
+    is claimed but what runs here.
     """
 
     here: Here
@@ -63,6 +64,7 @@ class Situation:
     lacking: str = ""
     networks: Collection[str] = frozenset()
     verdicts: Mapping[str, bool] = field(factory=dict)
+    unreached: Mapping[str, str] = field(factory=dict)
     candidates: tuple[Candidate, ...] = ()
     offered: tuple[Candidate, ...] = field(default=Factory(lambda self: self.candidates, takes_self=True))
     free_since: Mapping[int, float] = field(factory=dict)

@@ -46,7 +46,7 @@ def _tell_state(situation: Situation, instance: InstanceName, definition: Defini
         container=serving.id,
         definition=serving.definition,
         started=serving.started,
-        reason=situation.lacking if passed else _complaint(serving, definition),
+        reason=situation.lacking if passed else _complaint(situation, serving, definition),
     )
 
 
@@ -101,10 +101,11 @@ def _hindrance(container: ContainerState) -> str:
     return f"network {container.cut_off} was taken from it" if container.cut_off else ""
 
 
-def _complaint(container: ContainerState, definition: Definition) -> str:
+def _complaint(situation: Situation, container: ContainerState, definition: Definition) -> str:
     check = definition.check
-    if _hindrance(container):
-        return _hindrance(container)
+    known = _hindrance(container) or situation.unreached.get(container.id, "")
+    if known:
+        return known
     match check.type:
         case "docker":
             return (

@@ -187,6 +187,15 @@ class TargetTests(GatherCase):
         self.assertIn(Target(one.id, CHECKED.check, "10.0.0.1", one.ports[0].host, WEB), self.agent.looked)
         self.assertEqual(one.ports, (Port(8080, "tcp", one.ports[0].host),))
 
+    def test_route(self) -> None:
+        """A container behind HTTP must be reached at the address and port that its route names."""
+        self.cluster.define(definition(Http={"HostName": "example.com", "ContainerPort": "8080"}))
+        self.cluster.advance(1)
+        (one,) = self.agent.running
+        assert self.agent.routing is not None
+        (upstream,) = self.agent.routing.routes[0].upstreams
+        self.assertEqual(self.target(one).route, (upstream.address, upstream.port))
+
     def test_not_running(self) -> None:
         """A container that does not run is not looked at."""
         one = self.run_checked()

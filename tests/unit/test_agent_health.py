@@ -8,7 +8,7 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.agent.health import FIRST_DELAY, HealthChecks
-from daprdockr.agent.probe import Target
+from daprdockr.agent.probe import Target, Unreached
 from daprdockr.model.names import ServiceName
 from daprdockr.model.parts import Health
 from tests.fakes.run import LoopClock
@@ -104,6 +104,15 @@ class VerdictTests(HealthCase):
         for _ in range(3):
             self.look()
         self.assertEqual(self.told, [WEB])
+
+    def test_unreached(self) -> None:
+        """That only nginx cannot reach a container is remembered for as long as that is the complaint."""
+        for complaint, remembered in (("down", {}), (Unreached("no way"), {"c1": "no way"}), ("down", {})):
+            self.look(complaint)
+            self.assertEqual(self.checks.unreached, remembered)
+        self.look(Unreached("no way"))
+        self.follow()
+        self.assertEqual(self.checks.unreached, {})
 
     def test_failures(self) -> None:
         """As many failures in a row as the check says make it unhealthy, fewer do not."""

@@ -14,7 +14,7 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import TestCase
 from twisted.web.client import ResponseFailed
 
-from daprdockr.agent.probe import RealProbe, Target
+from daprdockr.agent.probe import RealProbe, Target, Unreached
 from daprdockr.model.parts import Health
 from tests.fakes.engine import MemoryEngine
 from tests.fakes.run import OnePool, run_at_once
@@ -86,6 +86,7 @@ class ProbeCase(TestCase):
 
 HTTP = Health("http", path="/health?full", port=8080)
 TCP = Health("tcp", port=8080)
+GOOD = Health("exec", command=("good",))
 
 
 class HttpTests(ProbeCase):
@@ -197,14 +198,18 @@ class TcpTests(ProbeCase):
             await self.look(TCP, 1)
 
 
-class ExecTests(ProbeCase):
-    """Type ``exec``."""
+class ContainerCase(ProbeCase):
+    """With a container to run commands in."""
 
     def setUp(self) -> None:
         super().setUp()
         self.engine.add_image("web:1")
         self.container = self.engine.start(self.engine.create("c", {"Image": "web:1"})).id
         self.engine.statuses = {("bad",): 3, ("slow",): None}
+
+
+class ExecTests(ContainerCase):
+    """Type ``exec``."""
 
     async def run_command(self, command: str) -> str | None:
         return await self.probe(Target(self.container, Health("exec", command=(command,))))
@@ -214,3 +219,28 @@ class ExecTests(ProbeCase):
         self.assertIsNone(await self.run_command("good"))
         self.assertEqual(await self.run_command("bad"), "exit status 3")
         self.assertEqual(await self.run_command("slow"), "exit status 124")
+
+
+class RouteTests(ContainerCase):
+    """A container behind a route must be reached by that too."""
+
+    async def routed(self, check: Health, port: int, status: bytes = b"200 OK") -> str | None:
+        """A look at a container that answers, behind a route to a port of this host."""
+        well = self.listen(Place(b"HTTP/1.1 " + status + b"\r\nContent-Length: 0\r\n\r\n"))
+        return await self.probe(Target(self.container, check, LOOPBACK, well, route=(LOOPBACK, port)))
+
+    async def test_reached(self) -> None:
+        """A container that is well and can be reached is well."""
+        for check in (TCP, HTTP, GOOD):
+            self.assertIsNone(await self.routed(check, self.listen(Place())))
+
+    async def test_not_reached(self) -> None:
+        """One that is well in itself but cannot be reached by its route is not, whatever the type of its check."""
+        for check in (TCP, HTTP, GOOD):
+            complaint = await self.routed(check, 1)
+            assert isinstance(complaint, Unreached)
+            self.assertIn("nginx cannot reach it at 127.0.0.1:1 (", complaint)
+
+    async def test_not_well(self) -> None:
+        """What is wrong with the container itself is the complaint."""
+        self.assertEqual(await self.routed(HTTP, 1, b"503 No"), "status 503")

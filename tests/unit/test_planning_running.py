@@ -8,8 +8,8 @@ from daprdockr.model.records import State
 from daprdockr.planning.attempts import Attempts
 from daprdockr.planning.plan import Plan, plan
 from daprdockr.planning.steps import RemoveContainer, StartContainer, StopContainer
-from tests.unit.situations import NOW, PORT, claim, container, running_record, situation
-from tests.unit.test_planning_plan import EXITED, FIRST, OURS, OUT_OF_TOUCH, PlanTestCase
+from tests.unit.situations import NOW, OUT_OF_TOUCH, PORT, claim, container, running_record, situation
+from tests.unit.test_planning_plan import EXITED, FIRST, OURS, PlanTestCase
 
 
 class NetworkTests(PlanTestCase):

@@ -60,6 +60,11 @@ class RunningTests(SynchronousTestCase):
             record = told(situation(by, containers=(cut,), verdicts={cut.id: True}), by)
             self.assertEqual((record.healthy, record.reason), (False, "network front was taken from it"))
 
+    def test_unreached(self) -> None:
+        """Of a container that is well in itself the complaint says that nginx cannot reach it."""
+        seen = situation(CHECKED, containers=(RUNNING,), verdicts={RUNNING.id: False}, unreached={RUNNING.id: "no way"})
+        self.assertEqual(told(seen, CHECKED).reason, "no way")
+
     def test_lacking(self) -> None:
         """What a healthy container runs without is reported; where it is not, the complaint counts."""
         for healthy, reason in ((True, "no DNS"), (False, "nothing answers on port 8080")):
