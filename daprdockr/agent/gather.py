@@ -169,18 +169,22 @@ class Gather:
 def _targets(
     service: Service | None, containers: Mapping[int, Iterable[ContainerState]], address: str
 ) -> dict[str, Target]:
-    """The running containers of a service that its health check must look at, by id; a paused one cannot be well."""
-    if service is None or service.definition.check.type in ("none", "docker"):
+    """
+    The running containers of a service that a look is taken at, by id: those with a check, and those behind a route. A
+    paused one cannot be well.
+    """
+    if service is None:
         return {}
     check = service.definition.check
     running = (container for ones in containers.values() for container in ones if container.running)
     name = service.definition.name
     http = service.definition.http.container_port if service.definition.http is not None else 0
-    return {
-        one.id: evolve(_target(one, check, name, address), route=_route(one, http, address))
+    found = [
+        evolve(_target(one, check, name, address), route=_route(one, http, address))
         for one in running
         if one.status is not Status.PAUSED
-    }
+    ]
+    return {target.container: target for target in found if target.route or check.type not in ("none", "docker")}
 
 
 def _route(container: ContainerState, http: int, address: str) -> tuple[str, int] | None:

@@ -75,8 +75,8 @@ class RealProbe:
         self._late: set[ServiceName | None] = set()
 
     async def __call__(self, target: Target) -> str | None:
-        look = {"http": self._http, "tcp": self._tcp, "exec": self._exec}[target.check.type]
-        return await look(target) or await self._by_route(target)
+        look = {"http": self._http, "tcp": self._tcp, "exec": self._exec}.get(target.check.type)
+        return (await look(target) if look else None) or await self._by_route(target)
 
     async def _by_route(self, target: Target) -> Unreached | None:
         """

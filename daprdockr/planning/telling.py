@@ -52,7 +52,9 @@ def _tell_state(situation: Situation, instance: InstanceName, definition: Defini
 
 def verdict(situation: Situation, container: ContainerState, definition: Definition, now: float) -> bool | None:
     """Whether a running container is well; None while that is not known yet."""
-    if _hindrance(container):
+    if _hindrance(container) or (
+        container.id in situation.unreached and not situation.verdicts.get(container.id, True)
+    ):
         return False
     check = definition.check.type
     if check == "docker":

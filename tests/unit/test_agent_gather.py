@@ -189,7 +189,8 @@ class TargetTests(GatherCase):
 
     def test_route(self) -> None:
         """A container behind HTTP must be reached at the address and port that its route names."""
-        self.cluster.define(definition(Http={"HostName": "example.com", "ContainerPort": "8080"}))
+        http = {"HostName": "example.com", "ContainerPort": "8080"}
+        self.cluster.define(definition(Http=http, Health={"Type": "none"}))
         self.cluster.advance(1)
         (one,) = self.agent.running
         assert self.agent.routing is not None

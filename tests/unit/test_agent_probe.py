@@ -236,7 +236,7 @@ class RouteTests(ContainerCase):
 
     async def test_not_reached(self) -> None:
         """One that is well in itself but cannot be reached by its route is not, whatever the type of its check."""
-        for check in (TCP, HTTP, GOOD):
+        for check in (TCP, HTTP, GOOD, Health("none"), Health("docker")):
             complaint = await self.routed(check, 1)
             assert isinstance(complaint, Unreached)
             self.assertIn("nginx cannot reach it at 127.0.0.1:1 (", complaint)

@@ -65,6 +65,13 @@ class RunningTests(SynchronousTestCase):
         seen = situation(CHECKED, containers=(RUNNING,), verdicts={RUNNING.id: False}, unreached={RUNNING.id: "no way"})
         self.assertEqual(told(seen, CHECKED).reason, "no way")
 
+    def test_unreached_without_a_check(self) -> None:
+        """Nor is one well that has no check of its own, once that is sure."""
+        one = container(ports=(PORT,))
+        for verdicts, healthy, reason in (({one.id: False}, False, "no way"), ({}, True, "")):
+            record = told(situation(containers=(one,), verdicts=verdicts, unreached={one.id: "no way"}))
+            self.assertEqual((record.healthy, record.reason), (healthy, reason))
+
     def test_lacking(self) -> None:
         """What a healthy container runs without is reported; where it is not, the complaint counts."""
         for healthy, reason in ((True, "no DNS"), (False, "nothing answers on port 8080")):
