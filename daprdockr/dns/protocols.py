@@ -25,6 +25,8 @@ READ_OCTETS = 1024
 """Read at once of one connection: with all of them busy, a turn of the reactor stays far shorter than a beat."""
 SEND_OCTETS = 65536
 """Of answers that the kernel keeps for a client that does not read them."""
+MAX_UNSENT = 131072
+"""Octets of answers that wait in this process for such a client; see ``Streams.send``."""
 
 
 class Datagrams(dns.DNSDatagramProtocol):
@@ -64,6 +66,7 @@ class Streams(dns.DNSProtocol, TimeoutMixin):
         self.client = self.transport.getPeer().host
         self.asked_at = self._reactor.seconds()
         self.transport.bufferSize = READ_OCTETS
+        self._unsent = 0
         self.transport.getHandle().setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_OCTETS)
         super().connectionMade()
         # Why: a client that asks and never reads must not fill our memory. As the producer of its own
@@ -95,6 +98,21 @@ class Streams(dns.DNSProtocol, TimeoutMixin):
     def timeoutConnection(self) -> None:
         self.transport.abortConnection()
 
+    def resumeProducing(self) -> None:  # noqa: N802  # Twisted's name
+        """All answers have left."""
+        self._unsent = 0
+        super().resumeProducing()
+
     def send(self, packet: bytes, address: Any) -> None:
-        """Send; nothing happens when the connection is gone."""
+        """
+        Send; nothing happens when the connection is gone.
+
+        While answers pile up no question is read, but of those that were read before hundreds may wait for an upstream,
+        and each reply may have 64 KiB. A client that has so many coming and does not read them is left.
+        """
+        if self.paused:
+            self._unsent += len(packet)
+            if self._unsent > MAX_UNSENT:
+                self.transport.abortConnection()
+                return
         self.sendString(packet)

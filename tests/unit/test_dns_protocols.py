@@ -5,11 +5,12 @@ from __future__ import annotations
 import socket
 
 import dns.message
+import dns.rrset
 from twisted.internet.testing import StringTransport
 from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.dns.authority import MAX_CONNECTIONS
-from daprdockr.dns.protocols import IDLE_SECONDS, READ_OCTETS, SEND_OCTETS
+from daprdockr.dns.protocols import IDLE_SECONDS, MAX_UNSENT, READ_OCTETS, SEND_OCTETS
 from tests.unit.dns_samples import Nameserver, connected, framed, question, unframed
 
 SOA = question("container", "SOA").to_wire()
@@ -69,6 +70,32 @@ class StreamTests(SynchronousTestCase):
         self.assertEqual(b"", self.transport.value())
         self.stream.resumeProducing()
         self.assertEqual(1, len(unframed(self.transport.value())))
+
+    def test_replies_that_nobody_reads(self) -> None:
+        """When replies of upstreams pile up that were asked for before, the connection ends."""
+        forwarded = question("example.com")
+        self.stream.dataReceived(framed(forwarded.to_wire()) * 50)
+        self.stream.pauseProducing()
+        reply = dns.message.make_response(forwarded)
+        addresses = [f"10.0.{number // 250}.{number % 250}" for number in range(2500)]
+        reply.answer.append(dns.rrset.from_text("example.com.", 60, "IN", "A", *addresses))
+        asked = self.nameserver.forwarder.asked
+        for _, asking in asked[:3]:
+            asking.callback(reply.to_wire())
+        self.assertFalse(self.transport.disconnected)
+        for _, asking in asked[3:]:
+            asking.callback(reply.to_wire())
+        self.assertTrue(self.transport.disconnected)
+        self.assertLessEqual(len(self.transport.value()), MAX_UNSENT + 100)
+
+    def test_replies_that_are_read(self) -> None:
+        """Replies that leave are not counted for long."""
+        self.stream.dataReceived(framed(question("example.com").to_wire()) * 50)
+        for _, asking in self.nameserver.forwarder.asked:
+            self.stream.pauseProducing()
+            asking.callback(bytes(MAX_UNSENT // 3))
+            self.stream.resumeProducing()
+        self.assertFalse(self.transport.disconnected)
 
     def test_lost(self) -> None:
         """A lost connection leaves nothing behind: no timer, no place in the list."""
