@@ -130,6 +130,7 @@ class Composition(Edges):
             on_change=lambda: self.reconcile.look_at_all(),
             boottime=self.boottime,
             on_beat=self.guarded.on_beat,
+            outage=self.outage,
         )
 
     @cached_property
@@ -188,6 +189,7 @@ class Composition(Edges):
             draw_identity=lambda: random.SystemRandom().randrange(1, 2**60),
             follow=self.follow,
             on_changes=self.cluster_changed,
+            outage=self.outage,
         )
 
     @cached_property

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 from daprdockr.agent.followed import Followed
 from daprdockr.agent.holder import Holder, machine_id
+from daprdockr.agent.outage import Outage
 from daprdockr.agent.signal import Signal
 from daprdockr.agent.statedir import StateDir
 from daprdockr.agent.workers import Workers
@@ -52,6 +53,7 @@ class Foundation:
         self.cluster = Cluster(self.keys)
         self.cluster_changed: Signal[[Changes]] = Signal()
         self.services_changed: Signal[[Iterable[ServiceName]]] = Signal()
+        self.outage = Outage(reactor.seconds)
         self.followed: list[Followed[Any]] = []
         """What of the surroundings is followed; each starts with the agent."""
 

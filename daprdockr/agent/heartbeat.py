@@ -21,10 +21,11 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
+from daprdockr.agent.outage import Outage
 from daprdockr.agent.registration import Registration
 from daprdockr.agent.statedir import StateDir
 from daprdockr.model.cluster import Changes
-from daprdockr.model.errors import EtcdError
+from daprdockr.model.errors import EtcdError, EtcdUnavailable
 from daprdockr.model.seams import Run, Store
 
 
@@ -38,6 +39,7 @@ class Heartbeat(Service):
     :param boottime: CLOCK_BOOTTIME in seconds, which counts while the machine is suspended and the reactor's does not.
     :param on_beat: told at once of each answer to a beat: the lease, and the boottime until which it is certain; 0.0
         when it has ended.
+    :param outage: says in the log that beats are not answered.
     """
 
     log = Logger()
@@ -54,6 +56,7 @@ class Heartbeat(Service):
         on_change: Callable[[], None],
         boottime: Callable[[], float],
         on_beat: Callable[[int, float], None],
+        outage: Outage,
     ) -> None:
         self._reactor = reactor
         self._run = run
@@ -64,12 +67,14 @@ class Heartbeat(Service):
         self._on_change = on_change
         self._boottime = boottime
         self._on_beat = on_beat
+        self._outage = outage
         self._lease = 0
         self._until = 0.0
         self._beats = 0
         self._beating = False
         self._listed = False
         self._trouble = ""
+        self._logged = ""
         self._unkept = ""
         self._told = 0
         self._loop = LoopingCall(self._beat)
@@ -125,7 +130,11 @@ class Heartbeat(Service):
             self._beats += 1
             if self._lease:  # it was not revoked meanwhile
                 await self._registration.keep(self._lease, self._beats)
+            self._outage.worked()
             self._tell(self._registration.trouble)
+        except EtcdUnavailable as error:
+            self._trouble = str(error)
+            self._outage.failed(f"no heartbeat: {error}")
         except EtcdError as error:
             self._tell(str(error))
         except Exception:
@@ -173,9 +182,9 @@ class Heartbeat(Service):
         self._on_beat(lease, until_boottime)
 
     def _tell(self, trouble: str) -> None:
-        """Log a new trouble once, not at every beat, and its end."""
-        if trouble and trouble != self._trouble:
+        """Log a new trouble once, not at every beat, and its end. Of silence the ``Outage`` speaks."""
+        if trouble and trouble != self._logged:
             self.log.warn("no heartbeat: {trouble}", trouble=trouble)
-        elif self._trouble and not trouble:
+        elif self._logged and not trouble:
             self.log.info("this node's heartbeat goes on under lease {lease:x}", lease=self._lease)
-        self._trouble = trouble
+        self._trouble = self._logged = trouble

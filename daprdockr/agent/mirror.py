@@ -21,6 +21,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from daprdockr.agent.intake import Intake
+from daprdockr.agent.outage import Outage
 from daprdockr.agent.statedir import StateDir
 from daprdockr.model.cluster import Changes, Cluster, ForeignEtcd
 from daprdockr.model.entries import Absent, Batch, Change, Entry, Listing, Put
@@ -52,6 +53,7 @@ class Mirror(Service):
     :param draw_identity: a random number from 1 to 2**60 - 1 for an etcd that has no identity yet.
     :param follow: makes the follower of etcd for a listener, which is this object.
     :param on_changes: told of each change after it is in ``cluster``.
+    :param outage: says in the log that etcd cannot be followed.
     """
 
     log = Logger()
@@ -67,6 +69,7 @@ class Mirror(Service):
         draw_identity: Callable[[], int],
         follow: Callable[[Mirror], Following],
         on_changes: Callable[[Changes], None],
+        outage: Outage,
     ) -> None:
         self.cluster = cluster
         self._reactor = reactor
@@ -79,6 +82,8 @@ class Mirror(Service):
         )
         self._follower = follow(self)
         self._on_changes = on_changes
+        self._outage = outage
+        self._logged = False
         self._keeping: IDelayedCall | None = None
         self._keep_delay = KEEP_DELAY
         self._unkept = False
@@ -161,9 +166,12 @@ class Mirror(Service):
 
     def _tell(self, changes: Changes) -> None:
         if not self.in_touch:
-            self.log.info("in touch with etcd at revision {revision}", revision=self.cluster.revision)
+            if not self._logged:
+                self._logged = True
+                self.log.info("in touch with etcd at revision {revision}", revision=self.cluster.revision)
             changes = Changes(changes.services | self.known_services(), True, changes.broken)
         self.in_touch, self.trouble = True, ""
+        self._outage.worked()
         self._publish(changes)
         if not self.cluster.identity:
             Deferred.fromCoroutine(self._identify()).addErrback(
@@ -172,12 +180,13 @@ class Mirror(Service):
 
     def _freeze(self, reason: str) -> None:
         """See Note [In touch]."""
-        self._frozen = True
-        self._lost(f"frozen: {reason}")
-
-    def _lost(self, reason: str) -> None:
+        reason, self._frozen, self._logged = f"frozen: {reason}", True, False
         if reason != self.trouble:
             self.log.warn("out of touch with etcd: {reason}", reason=reason)
+        self.in_touch, self.trouble = False, reason
+
+    def _lost(self, reason: str) -> None:
+        self._outage.failed(reason)
         self.in_touch, self.trouble = False, reason
 
     def known_services(self) -> frozenset[Any]:

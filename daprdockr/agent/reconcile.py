@@ -176,7 +176,7 @@ class Reconcile(Service):
 
     def _failed(self, step: Step, error: Exception) -> None:
         """See Note [Failed steps]."""
-        now = self._reactor.seconds()
+        now, said_before = self._reactor.seconds(), False
         reason = one_line(str(error) or type(error).__name__, LONGEST_REASON)
         if isinstance(step, CreateContainer | StartContainer) and self._says_something_of(error):
             self._did_not_come_up(step, error, reason)
@@ -186,8 +186,11 @@ class Reconcile(Service):
             self._host.pull_failed(step.reference, reason)
         else:
             before = self._resting.get(step.lane, ONCE if isinstance(error, ClaimLost) else NONE)
+            said_before = isinstance(error, EtcdError) and before.reason == reason
             delays = ETCD_DELAYS if isinstance(error, ClaimLost | EtcdError) else DELAYS
             self._resting[step.lane] = before.failed(now, reason, delays=delays, chance=self._chance())
+        if said_before:
+            return
         if isinstance(error, ClaimLost | EtcdError | EngineError):
             self.log.warn("could not {step}: {reason}", step=step, reason=reason)
         else:

@@ -187,5 +187,4 @@ class Follower:
             return
         if isinstance(error, EtcdHistoryLost):
             self._position = None
-        self.log.warn("following etcd was interrupted: {reason}", reason=error)
         self.listener.lost(error)

@@ -173,7 +173,7 @@ class Session:
     def _strike(self) -> None:
         self._strikes += 1
         if self._strikes >= STRIKES:
-            _log.warning("etcd did not answer %d calls: its endpoints are looked up anew", STRIKES)
+            _log.info("etcd did not answer %d calls: its endpoints are looked up anew", STRIKES)
             self._strikes = 0
             self._discard()
 

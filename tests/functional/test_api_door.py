@@ -36,7 +36,7 @@ class ApiDoorTests(TestCase):
             client.recv(1)
         self.assertTrue(self.agent.is_well())
         self.assertLess(self.agent.resident() - before, 16 << 20)
-        for warning in ("no heartbeat", "has ended", "Traceback"):
+        for warning in ("no heartbeat", "trouble with etcd", "has ended", "Traceback"):
             self.assertNotIn(warning, self.agent.log)
         for client in idle:
             client.close()

@@ -438,7 +438,7 @@ class EtcdAwayTests(AgentCase):
         self.members.stop(0)
         self.ends_in_time()
         until(lambda: self.agent.ids(self.db) == [])
-        until(lambda: "no heartbeat" in self.agent.log)
+        until(lambda: "trouble with etcd began" in self.agent.log)
         self.assertEqual(self.agent.ids(self.db), [])
         self.members.cont(0)
         self.runs_again()

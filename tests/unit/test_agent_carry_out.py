@@ -17,6 +17,7 @@ from daprdockr.agent.container_steps import ContainerNetwork, ContainerSteps, En
 from daprdockr.agent.guarded import Guarded
 from daprdockr.agent.host import Host
 from daprdockr.agent.mirror import Mirror
+from daprdockr.agent.outage import Outage
 from daprdockr.agent.statedir import StateDir
 from daprdockr.agent.unanswered import Unanswered
 from daprdockr.model.cluster import Cluster
@@ -96,6 +97,7 @@ class CarryOutCase(SynchronousTestCase):
             draw_identity=lambda: 7,
             follow=lambda mirror: SteppedFollower(self.store, KEYS.root, mirror),
             on_changes=lambda changes: None,
+            outage=Outage(self.clock.seconds),
         )
         self.host = Host(
             reactor=self.clock,

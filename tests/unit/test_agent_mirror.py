@@ -8,6 +8,7 @@ from twisted.logger import capturedLogs
 from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.agent.mirror import KEEP_DELAY, KEEP_RETRY, Mirror
+from daprdockr.agent.outage import Outage
 from daprdockr.agent.statedir import StateDir
 from daprdockr.model.cluster import Changes, Cluster
 from daprdockr.model.entries import Batch, Change, Deleted, Entry, Listing
@@ -69,6 +70,7 @@ class MirrorCase(SynchronousTestCase):
             draw_identity=lambda: 7,
             follow=lambda mirror: self.follower,
             on_changes=self.changes.append,
+            outage=Outage(self.clock.seconds),
         )
 
     def listed(self, revision: int, *entries: Entry, cluster: int = 1) -> None:
@@ -159,9 +161,10 @@ class TouchTests(MirrorCase):
         """A loss that goes on is one line in the log."""
         self.listed(5)
         with capturedLogs() as logged:
-            self.lost()
-            self.lost()
-        self.assertEqual([event["log_format"] for event in logged], ["out of touch with etcd: {reason}"])
+            for _ in range(10):
+                self.lost()
+                self.clock.advance(1)
+        self.assertEqual([event["log_format"] for event in logged], ["trouble with etcd began: {reason}"])
 
     def test_deleted(self) -> None:
         """A deletion that etcd tells removes the service and hands it on."""

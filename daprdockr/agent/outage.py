@@ -1,0 +1,56 @@
+"""
+What the log says of an etcd that does not answer, or not always: one line when that begins, one when it has ended.
+
+Note [When etcd is slow]
+    Watch and beats fail and succeed by turns while etcd is slow, and each says so each second or two. So all of them
+    report here. Trouble begins when calls fail ``BRIEF`` seconds after the first that did (``STARTING`` until etcd
+    has answered for the first time, for it may be starting as we are), and has ended when none failed for ``CALM``
+    seconds; meanwhile a line each ``REMINDER`` seconds says that it goes on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from twisted.logger import Logger
+
+BRIEF = 2.0
+STARTING = 10.0
+CALM = 30.0
+REMINDER = 600.0
+
+
+class Outage:
+    """:param clock: monotonic seconds."""
+
+    log = Logger()
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._grace = STARTING
+        self._since: float | None = None
+        self._last = 0.0
+        self._remind_at: float | None = None
+
+    def failed(self, reason: str) -> None:
+        """A call was not answered."""
+        now = self._last = self._clock()
+        if self._since is None:
+            self._since = now
+        if self._remind_at is None and now - self._since >= self._grace:
+            self.log.warn("trouble with etcd began: {reason}", reason=reason)
+            self._remind_at = now + REMINDER
+        elif self._remind_at is not None and now >= self._remind_at:
+            minutes = round((now - self._since) / 60)
+            self.log.warn("trouble with etcd goes on for {minutes} minutes: {reason}", minutes=minutes, reason=reason)
+            self._remind_at = now + REMINDER
+
+    def worked(self) -> None:
+        """A call was answered."""
+        self._grace = BRIEF
+        if self._since is None or self._clock() - self._last < CALM:
+            return
+        if self._remind_at is not None:
+            seconds = round(self._clock() - self._since)
+            self.log.info("trouble with etcd has ended after {seconds} s", seconds=seconds)
+        self._since = self._remind_at = None
