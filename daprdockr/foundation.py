@@ -16,10 +16,12 @@ from daprdockr.agent.signal import Signal
 from daprdockr.agent.statedir import StateDir
 from daprdockr.agent.workers import Workers
 from daprdockr.engine.docker_engine import DockerEngine
+from daprdockr.etcd.credentials import fingerprint
 from daprdockr.etcd.store import EtcdStore
 from daprdockr.etcd.turn import Turn
 from daprdockr.guard.clock import boottime
 from daprdockr.model.cluster import Changes, Cluster
+from daprdockr.model.errors import BadInput
 from daprdockr.model.keys import Keys
 from daprdockr.model.names import ServiceName
 from daprdockr.model.seams import Engine, Store
@@ -120,12 +122,28 @@ class Foundation:
 
     @cached_property
     def store(self) -> Store:
-        return EtcdStore(self.settings.etcd, timeout=CALL_TIMEOUT, turn=self.etcd_turn)
+        return self._etcd(CALL_TIMEOUT)
 
     @cached_property
     def beat_store(self) -> Store:
         # A little less than the time between two beats: one that overran would cost the next one too.
-        return EtcdStore(self.settings.etcd, timeout=0.3 * self.settings.lease_ttl, turn=self.etcd_turn)
+        return self._etcd(0.3 * self.settings.lease_ttl)
+
+    def _etcd(self, timeout: float) -> EtcdStore:
+        """It takes up new certificates while the old ones still count."""
+        store = EtcdStore(self.settings.etcd, timeout=timeout, turn=self.etcd_turn)
+        if self.settings.etcd.ca or self.settings.etcd.cert:
+            self.etcd_files.subscribe(lambda _: store.reopen())
+        return store
+
+    @cached_property
+    def etcd_files(self) -> Followed[bytes]:
+        access = self.settings.etcd
+        try:
+            first = fingerprint(access)
+        except (OSError, BadInput):
+            first = b""
+        return self.following("the certificates for etcd", lambda: fingerprint(access), first)
 
     @cached_property
     def engine(self) -> Engine:

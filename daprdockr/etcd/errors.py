@@ -15,6 +15,7 @@ from typing import Any
 from daprdockr.etcd.address import Access
 from daprdockr.etcd.refusals import refusal
 from daprdockr.etcd.stubs import grpc
+from daprdockr.etcd.tls_failures import tls_failure
 from daprdockr.model.errors import EtcdError, EtcdHistoryLost, EtcdTooLarge, EtcdUnavailable
 from daprdockr.model.names import one_line
 
@@ -50,13 +51,16 @@ def classed(error: Exception, access: Access) -> EtcdError:
     if code in _REFUSED and "too many requests" not in details:
         return refusal(details, access)
     reason = details.removeprefix("failed to connect to all addresses; last error: ")
-    text = f"etcd did not answer at {access} ({reason}): {_remedy(reason, access)}"
+    failure = tls_failure(reason, access)
+    text = (
+        f"etcd cannot be reached: {failure}"
+        if failure
+        else f"etcd did not answer at {access} ({reason}): {_remedy(access)}"
+    )
     return EtcdUnavailable(text, sent=not is_never_sent(error))
 
 
-def _remedy(reason: str, access: Access) -> str:
-    if access.secure and any(word in reason for word in ("andshake", "ostname", "Unwrap")):
-        return "check --etcd-ca, --etcd-cert, and that each member's certificate names it as --etcd does"
+def _remedy(access: Access) -> str:
     if access.secure:
         return "check that it runs there and has a quorum"
     # What gRPC says of a member that expects TLS is no different from silence.

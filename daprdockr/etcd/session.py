@@ -9,6 +9,11 @@ Note [One member frozen]
 Note [Opening anew]
     The addresses of host names are looked up when the channels are opened. After ``STRIKES`` calls in a row
     that nobody answered the channels are closed, and the next call opens new ones, in case a name has moved.
+
+Note [New certificates]
+    A connection goes on when its certificate has ended, and fails when it is made again, with what was read long ago.
+    So when the files have changed new calls go to new channels, and the old ones are closed ``RETIREMENT`` seconds
+    later: calls under way end as they began, and the watch is opened again.
 """
 
 from __future__ import annotations
@@ -31,6 +36,9 @@ _log = logging.getLogger(__name__)
 
 STRIKES = 10
 """Unanswered calls in a row after which the channels are opened anew."""
+
+RETIREMENT = 30.0
+"""Seconds that channels live on for the calls under way, after others took their place."""
 
 SHORTEST = 0.05
 """Seconds that a try is given at least, though its time is over."""
@@ -62,6 +70,8 @@ class Session:
     _strikes: int = field(init=False, default=0)
     _token: str = field(init=False, default="")
     _closed: bool = field(init=False, default=False)
+    _retired: tuple[EtcdChannel, ...] = field(init=False, default=())
+    _retired_until: float = field(init=False, default=0.0)
 
     def deadline(self, stretch: float = 1.0) -> float:
         """When a call that begins now must have ended; ``stretch`` times later than most."""
@@ -119,13 +129,23 @@ class Session:
             if self._token == token:
                 self._token = ""
 
+    def reopen(self) -> None:
+        """See Note [New certificates]."""
+        with self._lock:
+            retired, self._lanes = self._lanes, ()
+            self._retired += retired
+            self._retired_until = self.clock() + RETIREMENT
+
     def close(self) -> None:
         """End every call and stream in flight, and refuse new ones."""
         self._closed = True
         self._discard()
+        self._close_retired()
 
     def _send(self, method: Method, request: Any, metadata: Metadata, deadline: float, repeatable: bool) -> Any:
         """:raises grpc.RpcError, ValueError: when the last try failed."""
+        if self._retired and self.clock() >= self._retired_until:
+            self._close_retired()
         turn, lanes = self._in_turn()
         tries = lanes * 2 if len(lanes) == 1 else lanes
         reached: Exception | None = None
@@ -176,6 +196,12 @@ class Session:
             _log.info("etcd did not answer %d calls: its endpoints are looked up anew", STRIKES)
             self._strikes = 0
             self._discard()
+
+    def _close_retired(self) -> None:
+        with self._lock:
+            retired, self._retired = self._retired, ()
+        for lane in retired:
+            lane.channel.close()
 
     def _discard(self) -> None:
         with self._lock:

@@ -100,6 +100,10 @@ class EtcdStore:
     def watch(self, prefixes: Prefixes, revision: int) -> EtcdWatch:
         return EtcdWatch(self._session, prefixes, revision)
 
+    def reopen(self) -> None:
+        """Take up what the files of ``access`` hold now, and the addresses of its hosts; calls under way go on."""
+        self._session.reopen()
+
     def close(self) -> None:
         self._session.close()
 

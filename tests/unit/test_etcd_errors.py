@@ -83,8 +83,24 @@ class ClassedTests(SynchronousTestCase):
 
     def test_handshake(self) -> None:
         """A handshake that failed points at the certificates."""
-        failed = Failed(Code.UNAVAILABLE, "failed to connect to all addresses; last error: Tls handshake failed")
-        self.assertIn("(Tls handshake failed): check --etcd-ca", str(classed(failed, Access.parse("https://a:1"))))
+        tls = "UNKNOWN: ipv4:10.0.0.1:1: Tls handshake failed (TSI_PROTOCOL_FAILURE): SSL_ERROR_SSL: "
+        tls += "error:1000007d:SSL routines:OPENSSL_internal:CERTIFICATE_VERIFY_FAILED: "
+        for said, words in (
+            (tls + "certificate has expired: OK", "the certificate of https://a:1 has expired"),
+            (tls + "unable to get local issuer certificate: OK", "signed by an authority that --etcd-ca does not know"),
+            ("error:1a000064:ECDSA routines:OPENSSL_internal:BAD_SIGNATURE: certificate", "--etcd-ca does not know"),
+            ("Custom verification check failed with error: Hostname Verification Check failed.", "for another name"),
+            ("UNAVAILABLE: ipv4:10.0.0.1:1: Unwrap failed (TSI_DATA_CORRUPTED)", "does not take our certificate"),
+            ("UNKNOWN: ipv4:10.0.0.1:1: Failed to create security handshaker.", "the key that of the certificate"),
+            ("UNAVAILABLE: ipv4:10.0.0.1:1: Handshake read failed (Socket closed)", "https://a:1 does not speak TLS"),
+        ):
+            failed = Failed(Code.UNAVAILABLE, f"failed to connect to all addresses; last error: {said}")
+            text = str(classed(failed, Access.parse("https://a:1")))
+            self.assertIn(words, text)
+            self.assertNotIn("OPENSSL", text)
+        several = Access.parse("https://a:1,https://b:1")
+        failed = Failed(Code.UNAVAILABLE, tls + "certificate has expired")
+        self.assertIn("the certificate of https://10.0.0.1:1 has expired", str(classed(failed, several)))
 
     def test_endpoints_are_named(self) -> None:
         """When nobody answered, the line names who was asked."""

@@ -10,7 +10,7 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.etcd.address import Access
-from daprdockr.etcd.session import STRIKES, Session
+from daprdockr.etcd.session import RETIREMENT, STRIKES, Session
 from daprdockr.etcd.stubs import grpc
 from daprdockr.etcd.turn import Turn
 from daprdockr.model.errors import EtcdRefused, EtcdUnavailable
@@ -129,6 +129,22 @@ class SessionTests(SessionCase):
         self.call(session)
         self.call(session)
         self.assertEqual(len(cluster.opened), 1)
+
+    def test_new_certificates(self) -> None:
+        """New calls go to new channels; the old ones serve calls under way, and are closed after a while."""
+        cluster = MemoryCluster()
+        session = self.session(cluster)
+        self.call(session)
+        session.reopen()
+        self.call(session)
+        old, new = cluster.opened
+        self.assertEqual((old.closed, new.closed), (False, False))
+        cluster.clock.advance(RETIREMENT)
+        self.call(session)
+        self.assertEqual((old.closed, new.closed, len(cluster.opened)), (True, False, 2))
+        session.reopen()
+        session.close()
+        self.assertTrue(new.closed)
 
     def test_read_is_repeated(self) -> None:
         """A read that nobody answered in half its time is sent again, within the rest."""

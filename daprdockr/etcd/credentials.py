@@ -1,0 +1,32 @@
+"""The files of ``--etcd-ca``, ``--etcd-cert`` and ``--etcd-key``, as they are now. Opens no connection."""
+
+from __future__ import annotations
+
+import hashlib
+import ssl
+
+from daprdockr.etcd.address import Access
+from daprdockr.model.errors import BadInput
+from daprdockr.process.given import read_given
+
+
+def fingerprint(access: Access) -> bytes:
+    """
+    Changes with what the files hold.
+
+    :raises OSError: one cannot be read. :raises BadInput: certificate and key do not fit, as between two renewals.
+    """
+    digest = hashlib.sha256()
+    for path in (access.ca, access.cert, access.key):
+        if path is not None:
+            digest.update(hashlib.sha256(read_given(path)).digest())
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    try:
+        if access.ca is not None:
+            context.load_verify_locations(access.ca)
+        if access.cert is not None:
+            context.load_cert_chain(access.cert, access.key, password="")
+    except ssl.SSLError:
+        files = ", ".join(str(path) for path in (access.ca, access.cert, access.key) if path is not None)
+        raise BadInput(f"{files} are not a certificate and its key in PEM: put both in place") from None
+    return digest.digest()
