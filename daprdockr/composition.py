@@ -32,6 +32,7 @@ from daprdockr.agent.heartbeat import Heartbeat
 from daprdockr.agent.host import Host, Listening
 from daprdockr.agent.journal import Journal
 from daprdockr.agent.mirror import Following, Mirror
+from daprdockr.agent.orphans import Orphans
 from daprdockr.agent.own_claims import OwnClaims
 from daprdockr.agent.ownerless import Ownerless
 from daprdockr.agent.presence import Presence
@@ -58,6 +59,7 @@ class Composition(Edges):
         self.cluster_changed.subscribe(self.journal.on_changes)
         self.cluster_changed.subscribe(self.own_claims.on_changes)  # before those who ask it
         self.cluster_changed.subscribe(self.exodus.on_changes)  # so are these
+        self.cluster_changed.subscribe(self.host.on_changes)
         self.cluster_changed.subscribe(self.heartbeat.on_changes)
         self.cluster_changed.subscribe(self.publish.on_changes)
         self.cluster_changed.subscribe(self.reconcile.on_changes)
@@ -68,7 +70,7 @@ class Composition(Edges):
         threads = [self.etcd_threads, self.beat_threads, *docker, self.file_threads, self.nginx_thread]
         edges = [self.guard_thread, self.dns, self.nginx, self.guarded, self.ephemeral]
         loops = [self.journal, self.heartbeat, self.host, self.pulse, self.mirror, self.health, self.reconcile]
-        looks = [self.ownerless, self.write_check, *self.followed]
+        looks = [self.ownerless, self.write_check, self.orphans, *self.followed]
         parts = [self.profile, self.embedded_etcd, *threads, *edges, *loops, *looks, self.api]
         return [part for part in parts if part is not None]
 
@@ -202,6 +204,17 @@ class Composition(Edges):
             on_changes=self.services_changed,
             on_answer=lambda: self.reconcile.look_at_all(),
             chance=self.chance,
+            is_alive=lambda node: node in self.cluster.nodes,
+        )
+
+    @cached_property
+    def orphans(self) -> Orphans:
+        return Orphans(
+            reactor=self.reactor,
+            host=self.host,
+            mirror=self.mirror,
+            node=self.settings.node,
+            tell=self.journal.tell,
         )
 
     @cached_property

@@ -49,7 +49,7 @@ class Foundation:
     def __init__(self, *, settings: Settings, state: StateDir, reactor: Any) -> None:
         self.settings = settings
         self.state = state
-        state.holder = Holder(settings.node, settings.prefix, self.machine_id())
+        state.belongs_to(Holder(settings.node, settings.prefix, self.machine_id()))
         self.reactor = reactor
         self.keys = Keys(settings.prefix)
         self.cluster = Cluster(self.keys)
@@ -147,4 +147,4 @@ class Foundation:
 
     @cached_property
     def engine(self) -> Engine:
-        return DockerEngine(self.settings.docker, self.settings.node)
+        return DockerEngine(self.settings.docker, self.settings.node, self.state.holder.former)

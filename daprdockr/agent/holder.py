@@ -7,6 +7,12 @@ Note [A copied state directory]
     lease stands who held it: node, prefix, cluster and machine. An agent that differs in any of them leaves that lease
     alone, to end by itself or to live with its holder, and begins one of its own. What is not known, because an older
     agent wrote no such thing or the machine has no id, differs from nothing.
+
+Note [A node that was renamed]
+    Containers carry the name of their node, which cannot be changed. So the state directory also keeps the names that
+    the node had before, and a container that carries one of them, on the Engine of this agent, is taken up as soon as
+    no node holds a lease under that name: until then it may be somebody else's, of a host that was cloned. What carries
+    a name that nobody bears and this state directory does not know is reported and left alone.
 """
 
 from __future__ import annotations
@@ -15,31 +21,49 @@ import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from daprdockr.model import reading
 from daprdockr.model.names import shorten
 
 _MEMBERS: Mapping[str, reading.Check[str]] = dict.fromkeys(("Node", "Prefix", "Machine", "Cluster"), reading.text)
 
+_NAMES = reading.list_of(reading.text)
+MOST_NAMES = 8
+"""Of a node that is renamed again and again the latest are kept."""
+
 
 @frozen
 class Holder:
-    """``machine`` is ``machine_id()``, ``cluster`` the identity of the etcd; "" and 0: not known."""
+    """
+    ``machine`` is ``machine_id()``, ``cluster`` the identity of the etcd; "" and 0: not known. ``former`` are the names
+    that the node had before on this machine: Note [A node that was renamed].
+    """
 
     node: str = ""
     prefix: str = ""
     machine: str = ""
     cluster: int = 0
+    former: tuple[str, ...] = ()
+
+    def after(self, before: Holder) -> Holder:
+        """This one, coming after ``before`` in its state directory."""
+        if before.machine != self.machine or before.prefix != self.prefix:
+            return self
+        names = dict.fromkeys((*before.former, before.node))
+        return evolve(self, former=tuple(name for name in names if name and name != self.node)[-MOST_NAMES:])
 
     def difference(self, other: Holder) -> str:
         """In what ``other`` is another one, in words; "" if in nothing."""
-        own, its = self.write(), other.write()
+        own, its = self._texts(), other._texts()
         differing = [name for name in own if own[name] != its.get(name, own[name])]
         return ", ".join(f"{name.lower()} {shorten(its[name])}, and this is {shorten(own[name])}" for name in differing)
 
-    def write(self) -> dict[str, str]:
+    def write(self) -> dict[str, object]:
         """What is known, as members of a JSON object."""
+        return {**self._texts(), **({"Former": list(self.former)} if self.former else {})}
+
+    def _texts(self) -> dict[str, str]:
         cluster = f"{self.cluster:x}" if self.cluster else ""
         members = {"Node": self.node, "Prefix": self.prefix, "Machine": self.machine, "Cluster": cluster}
         return {name: text for name, text in members.items() if text}
@@ -52,7 +76,8 @@ class Holder:
             cluster = int(found["Cluster"] or "0", 16)
         except ValueError:
             cluster = 0
-        return cls(found["Node"], found["Prefix"], found["Machine"], cluster)
+        former = _NAMES(members.get("Former", []), "Former")
+        return cls(found["Node"], found["Prefix"], found["Machine"], cluster, tuple(former[-MOST_NAMES:]))
 
 
 def machine_id(root: Path = Path("/etc")) -> str:

@@ -37,6 +37,7 @@ from twisted.logger import Logger
 
 from daprdockr.agent.hints import Hints
 from daprdockr.agent.starts import Starts
+from daprdockr.model.cluster import Changes
 from daprdockr.model.errors import EngineError, EngineFailed, EngineSilent
 from daprdockr.model.host import ContainerState, Image, Inventory
 from daprdockr.model.names import InstanceName, ServiceName
@@ -70,6 +71,7 @@ class Host(Service):
     :param on_changes: told of the services whose containers changed.
     :param on_answer: called when the Engine answers for the first time, and when it does again after a failure.
     :param chance: gives random numbers in [0, 1).
+    :param is_alive: whether a node holds a lease: Note [A node that was renamed] in ``agent.holder``.
     """
 
     log = Logger()
@@ -84,6 +86,7 @@ class Host(Service):
         on_changes: Callable[[Iterable[ServiceName]], None],
         on_answer: Callable[[], None],
         chance: Callable[[], float],
+        is_alive: Callable[[str], bool] = lambda node: False,
     ) -> None:
         self._reactor = reactor
         self._run = run
@@ -92,6 +95,8 @@ class Host(Service):
         self._on_changes = on_changes
         self._on_answer = on_answer
         self._chance = chance
+        self._is_alive = is_alive
+        self._waiting: dict[str, ContainerState] = {}
         self._containers: dict[str, ContainerState] = {}
         self._services: dict[ServiceName, dict[int, tuple[ContainerState, ...]]] = {}
         self._hints = Hints(reactor, self._look_for_hint, self._list_now)
@@ -221,6 +226,7 @@ class Host(Service):
         for container in list(self._containers):
             if container not in states and self._looked.get(container, 0) <= before:
                 self.forget(container)
+        self._waiting = {container: state for container, state in self._waiting.items() if container in states}
         for state in states.values():
             if self._looked.get(state.id, 0) <= before:
                 self.update(state)
@@ -243,6 +249,9 @@ class Host(Service):
 
     def update(self, state: ContainerState) -> None:
         """Take over what a look at a container found."""
+        if state.former and state.id not in self._containers and self._is_alive(state.former):
+            self._waiting[state.id] = state
+            return
         self._looks += 1
         self._looked[state.id] = self._looks
         old = self._containers.get(state.id)
@@ -263,8 +272,16 @@ class Host(Service):
         there = tuple(one for one in self.inventory.networks if network not in (one.name, one.id))
         self.inventory = evolve(self.inventory, networks=there)
 
+    def on_changes(self, changes: Changes) -> None:
+        """Nodes came or went: take up what one of them held back."""
+        if changes.nodes and self._waiting:
+            waiting, self._waiting = self._waiting, {}
+            for state in waiting.values():
+                self.update(state)
+
     def forget(self, container: str) -> None:
         """A container is gone."""
+        self._waiting.pop(container, None)
         self._looks += 1
         self._looked[container] = self._looks
         state = self._containers.pop(container, None)

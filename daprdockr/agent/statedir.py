@@ -132,7 +132,7 @@ class StateDir:
 
     def read_lease(self) -> int:
         """The lease this agent's holder held last, 0 if none is known. See Note [A copied state directory]."""
-        found = [read_kept(self.path / name, _SMALL, _lease) for name in _LEASE_FILES]
+        found = self._kept_leases()
         lease, holder = next((kept for kept in found if kept and kept[0]), (0, self.holder))
         if whose := self.holder.difference(holder):
             self.log.warn("the lease in --state-dir is left alone, it is that of {whose}", whose=whose)
@@ -141,6 +141,14 @@ class StateDir:
             with contextlib.suppress(OSError):
                 self.write_lease(lease)
         return lease
+
+    def belongs_to(self, holder: Holder) -> None:
+        """From now on this agent's. See Note [A node that was renamed]."""
+        before = next((kept[1] for kept in self._kept_leases() if kept), holder)
+        self.holder = holder.after(before)
+
+    def _kept_leases(self) -> list[tuple[int, Holder] | None]:
+        return [read_kept(self.path / name, _SMALL, _lease) for name in _LEASE_FILES]
 
     def write_lease(self, lease: int) -> None:
         """Twice: a node that forgot its lease loses its claims when that ends, and its containers to other nodes."""

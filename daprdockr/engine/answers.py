@@ -17,6 +17,7 @@ from daprdockr.model.host import (
     LABEL_CLUSTER,
     LABEL_DEFINITION,
     LABEL_INSTANCE,
+    LABEL_NODE,
     LABEL_ON_PARTITION,
     LABEL_REVISION,
     ContainerState,
@@ -66,6 +67,16 @@ def container_state(answer: Mapping[str, Any]) -> ContainerState:
         on_partition=labels.get(LABEL_ON_PARTITION, "keep"),
         cut_off=_cut_off(answer),
     )
+
+
+def node_of(summary: Mapping[str, Any]) -> tuple[str, int]:
+    """The node that a ``ContainerList`` item carries in its labels, and its cluster (0: none that can be read)."""
+    labels: Mapping[str, str] = summary.get("Labels") or {}
+    try:
+        cluster = _number(labels, LABEL_CLUSTER, base=16)
+    except BadInput:
+        cluster = 0
+    return labels.get(LABEL_NODE, ""), cluster
 
 
 def fingerprint(summary: Mapping[str, Any]) -> tuple[object, ...]:

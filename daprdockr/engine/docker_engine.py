@@ -15,11 +15,12 @@ ended again with the same exit code while no stream was open to tell, whose time
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from time import monotonic
 from typing import Any
 
+from attrs import evolve
 from docker import APIClient
 from twisted.logger import Logger
 
@@ -49,7 +50,7 @@ class DockerEngine:
     One node's view of one Engine.
 
     :param url: as in DOCKER_HOST: ``unix:///path`` or ``tcp://host:port``.
-    :param node: only containers whose node label has this value are seen.
+    :param node: only containers whose node label has this value are seen, or one of those in ``former``.
     :param timeout: seconds that one answer may take; a stop may take its grace on top.
     :param pull_timeout: seconds that a pull may take.
     :param clock: a monotonic clock in seconds.
@@ -61,12 +62,15 @@ class DockerEngine:
         self,
         url: str,
         node: str,
+        former: Collection[str] = (),
         *,
         timeout: int = 60,
         pull_timeout: float = 1800.0,
         clock: Callable[[], float] = monotonic,
     ) -> None:
         self.node = node
+        self._names = frozenset({node, *former})
+        self._others: frozenset[tuple[str, int]] = frozenset()
         self.pull_timeout = pull_timeout
         self._clients = EngineClients(url, timeout)
         self._pings = EngineClients(url, PING_TIMEOUT)
@@ -78,8 +82,9 @@ class DockerEngine:
     def containers(self) -> Sequence[ContainerState]:
         """All containers of this node, running or not; see Note [What a list need not ask again]."""
         with self._asking("list the containers") as client:
-            filters = {"label": f"{LABEL_NODE}={self.node}"}
-            summaries = client.containers(all=True, filters=filters)
+            listed_all = client.containers(all=True, filters={"label": LABEL_NODE})
+        summaries = [summary for summary in listed_all if answers.node_of(summary)[0] in self._names]
+        self._others = frozenset(answers.node_of(one) for one in listed_all).difference(map(answers.node_of, summaries))
         found = [self._look(summary) for summary in summaries]
         listed = {summary["Id"] for summary in summaries}
         with self._lock:
@@ -105,10 +110,11 @@ class DockerEngine:
                 answer = client.inspect_container(container)
         except ContainerAbsent:
             return None
-        if (answer["Config"].get("Labels") or {}).get(LABEL_NODE) != self.node:
+        node = (answer["Config"].get("Labels") or {}).get(LABEL_NODE)
+        if node not in self._names:
             return None
         try:
-            return answers.container_state(answer)
+            return evolve(answers.container_state(answer), former="" if node == self.node else node)
         except BadInput as problem:
             self._tell_unreadable(answer["Id"], problem)
             return None
@@ -142,9 +148,10 @@ class DockerEngine:
             raise EngineUnavailable(text) from None
 
     def inventory(self) -> Inventory:
-        """Of the Engine's ``info`` and its lists of images and networks."""
+        """Of the Engine's ``info``, its lists of images and networks, and the last list of containers."""
         with self._asking("say what the host has") as client:
-            return answers.inventory(client.info(), client.images(), client.networks())
+            found = answers.inventory(client.info(), client.images(), client.networks())
+        return evolve(found, others=self._others)
 
     def pull(self, reference: str) -> None:
         """
@@ -228,7 +235,7 @@ class DockerEngine:
         self._clients.lost()
         client = self._clients.fresh()
         try:
-            stream = DockerEvents(client, self.node, self._forget)
+            stream = DockerEvents(client, self._names, self._forget)
         except EngineError:
             client.close()
             raise

@@ -7,7 +7,7 @@ hints to look, never the truth, for the Engine tells nothing of what happened wh
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import suppress
 from typing import Any
 
@@ -41,18 +41,20 @@ class DockerEvents:
     The action of a verdict of HEALTHCHECK is "health_status: healthy" or the like. The iteration ends when the Engine
     stops or ``close`` is called, and raises EngineUnavailable when what arrives can not be read.
 
+    :param nodes: the values of the node label; several of them the Engine cannot be asked for.
     :param client: used for this stream alone, and closed with it.
     :param saw: called with each container id before its event is given out.
     """
 
-    def __init__(self, client: EngineClient, node: str, saw: Callable[[str], object]) -> None:
+    def __init__(self, client: EngineClient, nodes: Collection[str], saw: Callable[[str], object]) -> None:
         self._client = client
+        self._nodes = nodes
         self._saw = saw
         self._closed = False
         self._is_read = False
         filters: dict[str, Any] = {
             "type": ["container"],
-            "label": [f"{LABEL_NODE}={node}"],
+            "label": [f"{LABEL_NODE}={node}" for node in nodes] if len(nodes) == 1 else [LABEL_NODE],
             "event": list(ACTIONS),
         }
         with asking("tell its events"):
@@ -63,8 +65,9 @@ class DockerEvents:
         try:
             with asking("tell its events"):
                 for event in documents(self._stream):
-                    self._saw(event["id"])
-                    yield event["Action"], event["id"]
+                    if len(self._nodes) == 1 or event["Actor"]["Attributes"].get(LABEL_NODE) in self._nodes:
+                        self._saw(event["id"])
+                        yield event["Action"], event["id"]
         except (AttributeError, KeyError, TypeError, ValueError, EngineUnavailable) as error:
             # Reading raises any of these when close() takes the socket away at the wrong moment.
             if not self._closed:

@@ -61,7 +61,8 @@ class ContainerState:
     image's own HEALTHCHECK: "" (none), "starting", "healthy" or "unhealthy". ``address`` is the container's own
     on its first network ("": none); ``stop_timeout`` the seconds it has between the stop signal and KILL.
     ``on_partition`` is that of the definition: "stop" says that the guard ends it with the lease. ``cut_off`` names the
-    network that it was created for when that was taken from it; neither the network nor a start gives it back.
+    network that it was created for when that was taken from it; neither the network nor a start gives it back. ``former`` is the
+    name under which this node made it, if it has another one now.
     """
 
     id: str
@@ -82,6 +83,7 @@ class ContainerState:
     stop_timeout: int = 10
     on_partition: str = "keep"
     cut_off: str = ""
+    former: str = ""
 
     @property
     def running(self) -> bool:
@@ -100,14 +102,15 @@ class EngineNetwork:
 @frozen
 class Inventory:
     """
-    What a host has: memory in bytes, processors, the references of its images, by tag and by digest, and the Engine's
-    networks.
+    What a host has: memory in bytes, processors, the references of its images, by tag and by digest, the Engine's
+    networks, and which other nodes' containers are there, each with the cluster of that node.
     """
 
     memory: int = 0
     cpus: int = 0
     images: frozenset[str] = frozenset()
     networks: tuple[EngineNetwork, ...] = ()
+    others: frozenset[tuple[str, int]] = frozenset()
 
 
 @frozen

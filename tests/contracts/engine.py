@@ -89,8 +89,8 @@ class EngineContract(_Case):
     prefix = "contract"
     image: str
 
-    def make_engine(self, node: str) -> Engine:
-        """The Engine under test as ``node`` sees it; each call in one test gives the same host."""
+    def make_engine(self, node: str, former: Sequence[str] = ()) -> Engine:
+        """The Engine under test as ``node``, with its former names, sees it; each call in one test: the same host."""
         raise NotImplementedError
 
     def free_port(self) -> int:
@@ -201,6 +201,25 @@ class EngineContract(_Case):
         other = self.make_engine(f"{self.prefix}-other")
         self.assertEqual(list(other.containers()), [])
         self.assertIsNone(other.inspect(container))
+
+    def test_renamed_node(self) -> None:
+        """A node that was renamed sees what it made under its former name, hears of it, and can tell it."""
+        container = self.create("mine")
+        self.engine = self.make_engine(f"{self.prefix}-new", former=[self.node])
+        told = self.listen()
+        state = self.engine.start(container)
+        self.assertEqual((state.former, self.state(container).former), (self.node, self.node))
+        self.assertEqual([one.id for one in self.engine.containers()], [container])
+        told.until("start", container)
+
+    def test_others(self) -> None:
+        """Which other nodes have containers on the host is known after a list, and of which clusters they are."""
+        self.create("mine")
+        other = self.make_engine(f"{self.prefix}-other")
+        other.containers()
+        self.assertIn((self.node, 0xCAFE0123456789AB), other.inventory().others)
+        self.engine.containers()
+        self.assertNotIn((self.node, 0xCAFE0123456789AB), self.engine.inventory().others)
 
     def test_unreadable_label(self) -> None:
         """A container whose instance label makes no sense is passed over, and the others are told."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import queue
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import wraps
 from itertools import count
 from threading import RLock
@@ -68,12 +68,16 @@ class MemoryContainer:
     id_file: str = ""
     network: str = "bridge"
 
+    def state_for(self, node: str) -> ContainerState:
+        """As a node sees it that bore the container's name before, or bears it."""
+        return evolve(self.state, former="" if self.node == node else self.node)
+
 
 class MemoryEvents:
-    """One subscription to the events of a node's containers."""
+    """One subscription to the events of the containers that carry one of these names of a node."""
 
-    def __init__(self, node: str) -> None:
-        self.node = node
+    def __init__(self, nodes: Collection[str]) -> None:
+        self.nodes = nodes
         self.ended = False
         self._queue: queue.SimpleQueue[object] = queue.SimpleQueue()
 
@@ -126,6 +130,7 @@ class MemoryEngine:
     """
 
     node: str = "node"
+    former: Collection[str] = ()
     calls: Counter[str] = field(factory=Counter)
     taken_ports: set[int] = field(factory=set)
     images: dict[str, Image] = field(factory=dict)
@@ -149,9 +154,9 @@ class MemoryEngine:
 
     # What a test does to the host.
 
-    def seen_by(self, node: str) -> MemoryEngine:
-        """Another node's agent on the same Engine; shares everything but ``node``, ``calls`` and ``now``."""
-        return evolve(self, node=node, calls=Counter())
+    def seen_by(self, node: str, former: Collection[str] = ()) -> MemoryEngine:
+        """Another node's agent on the same Engine; shares all but ``node``, ``former``, ``calls`` and ``now``."""
+        return evolve(self, node=node, former=former, calls=Counter())
 
     def add_image(
         self, reference: str, exposed: Sequence[int] = (), healthcheck: bool = False, local: bool = True
@@ -224,7 +229,7 @@ class MemoryEngine:
     def states(self) -> list[ContainerState]:
         """What ``containers`` gives, also while the Engine is away."""
         with self._lock:
-            return [held.state for held in self._containers.values() if held.node == self.node and held.readable]
+            return [held.state_for(self.node) for held in self._containers.values() if self._is_mine(held)]
 
     # What daprdockr.model.seams.Engine asks for.
 
@@ -236,7 +241,7 @@ class MemoryEngine:
     def inspect(self, container: str) -> ContainerState | None:
         named = (held for held in self._containers.values() if held.state.name == container)
         held = self._containers.get(container) or next(named, None)
-        return held.state if held and held.node == self.node and held.readable else None
+        return held.state_for(self.node) if held and self._is_mine(held) else None
 
     @_call
     def image(self, reference: str) -> Image | None:
@@ -248,7 +253,10 @@ class MemoryEngine:
 
     @_call
     def inventory(self) -> Inventory:
-        return Inventory(self.memory, self.cpus, frozenset(self.images), tuple(self.networks))
+        others = ((held.node, held.state.cluster) for held in self._containers.values())
+        names = ("", self.node, *self.former)
+        there = frozenset(one for one in others if one[0] not in names)
+        return Inventory(self.memory, self.cpus, frozenset(self.images), tuple(self.networks), there)
 
     @_call
     def pull(self, reference: str) -> None:
@@ -279,7 +287,7 @@ class MemoryEngine:
     def start(self, container: str) -> ContainerState:
         held = self._find(container)
         if held.state.running:
-            return held.state
+            return held.state_for(self.node)
         if held.image in self.broken_images:
             self._change(container, exit_code=127, error="executable file not found")
             raise EngineRefused(f"the Docker Engine refused to start {held.state.name}: executable file not found")
@@ -310,7 +318,7 @@ class MemoryEngine:
             address=f"172.17.{next(self._numbers) % 65536 // 256}.{next(self._numbers) % 256}",
         )
         self._tell("start", container)
-        return self._containers[container].state
+        return self._containers[container].state_for(self.node)
 
     @_call
     def stop(self, container: str, grace: int) -> None:
@@ -338,7 +346,7 @@ class MemoryEngine:
 
     @_call
     def events(self) -> MemoryEvents:
-        stream = MemoryEvents(self.node)
+        stream = MemoryEvents((self.node, *self.former))
         self._streams.append(stream)
         return stream
 
@@ -380,6 +388,9 @@ class MemoryEngine:
             network=body.get("HostConfig", {}).get("NetworkMode", "bridge"),
         )
 
+    def _is_mine(self, held: MemoryContainer) -> bool:
+        return held.node in (self.node, *self.former) and held.readable
+
     def _find(self, container: str) -> MemoryContainer:
         try:
             return self._containers[container]
@@ -416,7 +427,7 @@ class MemoryEngine:
 
     def _tell(self, action: str, container: str) -> None:
         for stream in self._streams:
-            if stream.node == self._containers[container].node:
+            if self._containers[container].node in stream.nodes:
                 stream.put(action, container)
 
     def _hang_up(self) -> None:

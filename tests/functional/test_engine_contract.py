@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from docker import APIClient
@@ -25,8 +25,8 @@ class DockerEngineTests(EngineContract, SynchronousTestCase):
         self.prefix = docker_engine.unique_prefix()
         super().setUp()
 
-    def make_engine(self, node: str) -> DockerEngine:
-        engine = DockerEngine(docker_engine.engine_url(), node)
+    def make_engine(self, node: str, former: Sequence[str] = ()) -> DockerEngine:
+        engine = DockerEngine(docker_engine.engine_url(), node, former)
         self.addCleanup(engine.close)
         return engine
 

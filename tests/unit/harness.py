@@ -115,6 +115,8 @@ class MemoryAgent(Composition):
     def __init__(self, *, chosen: Settings, store: MemoryStore, engine: MemoryEngine) -> None:
         self.clock = LoopClock()
         super().__init__(settings=chosen, state=StateDir(chosen.state_dir), reactor=self.clock)
+        if self.state.holder.former:
+            engine = engine.seen_by(chosen.node, self.state.holder.former)
         self.docker = engine
         self.memory = store
         self.complaints: dict[str, str] = {}

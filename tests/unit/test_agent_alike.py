@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import shutil
+from pathlib import Path
 from typing import Any
 
 from attrs import evolve
+from twisted.logger import capturedLogs
 from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.model.records import asking_to_drain
@@ -167,3 +169,67 @@ class CloneTests(AlikeCase):
         self.cluster.start(MemoryAgent(chosen=changed, store=self.cluster.store, engine=self.agent.docker))
         self.cluster.advance(TTL + 2)
         self.assertEqual(self.cluster.claims, {})
+
+
+class RenamedTests(AlikeCase):
+    """An agent that goes on under another ``--node``, on the same Engine and in the same state directory."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.cluster.define(definition(instances=2))
+        self.cluster.advance(1)
+        self.before = starts(self.agent)
+        self.cluster.stop(self.agent)
+
+    def renamed(self, state_dir: Path | None = None) -> MemoryAgent:
+        """The agent under its new name, before etcd has forgotten the former one."""
+        chosen = evolve(self.agent.settings, node="b", state_dir=state_dir or self.agent.settings.state_dir)
+        engine = self.agent.docker.seen_by("b")
+        return self.cluster.start(MemoryAgent(chosen=chosen, store=self.cluster.store, engine=engine))
+
+    def test_adopted(self) -> None:
+        """What it ran under its former name is its own as soon as that name has no lease; nothing is restarted."""
+        agent = self.renamed()
+        self.cluster.advance(TTL - 2)
+        self.assertEqual(list(agent.host.containers), [])
+        self.cluster.advance(6)
+        self.assertEqual({record.node for record in self.cluster.claims.values()}, {"b"})
+        self.assertEqual([(c.id, c.started) for c in agent.engine.containers()], self.before)
+
+    def test_once_more(self) -> None:
+        """So it is for the next agent of the new name, and when a container dies it is started again at once."""
+        self.cluster.stop(self.renamed())
+        agent = self.renamed()
+        self.cluster.advance(TTL + 2)
+        container = self.before[0][0]
+        agent.docker.crash(container)
+        self.cluster.advance(0.5)
+        self.assertTrue(agent.docker.everything[container].running)
+
+    def test_deleted(self) -> None:
+        """A service that is deleted takes them with it."""
+        self.renamed()
+        self.cluster.advance(TTL + 2)
+        self.cluster.delete(WEB)
+        self.cluster.advance(2)
+        self.assertEqual(self.agent.docker.everything, {})
+
+    def test_unknown_state(self) -> None:
+        """With another state directory they are nobody's: reported in one line, and left alone."""
+        with capturedLogs() as logged:
+            self.renamed(Path(self.mktemp()))
+            self.cluster.advance(100)
+        told = [event["sentence"] for event in logged if "sentence" in event]
+        self.assertEqual(
+            told, ["containers of node a, which has no agent, are left alone: remove them, or start its agent"]
+        )
+        self.assertTrue(all(self.agent.docker.everything[container].running for container, _ in self.before))
+
+    def test_living_namesake(self) -> None:
+        """As long as another host bears the former name, the containers are left alone."""
+        self.cluster.advance(TTL + 1)
+        self.cluster.add("a")
+        agent = self.renamed()
+        self.cluster.advance(TTL + 10)
+        self.assertEqual(list(agent.host.containers), [])
+        self.assertTrue(all(agent.docker.everything[container].running for container, _ in self.before))

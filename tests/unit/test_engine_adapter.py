@@ -100,7 +100,14 @@ class _Exchange(BaseHTTPRequestHandler):
 
 def summary(container: str, status: str = "Up 1 second") -> dict[str, Any]:
     networks = {"bridge": {"EndpointID": f"endpoint of {container}"}}
-    return {"Id": container, "State": "running", "Status": status, "NetworkSettings": {"Networks": networks}}
+    labels = {"io.daprdockr.node": "n1"}
+    return {
+        "Id": container,
+        "State": "running",
+        "Status": status,
+        "Labels": labels,
+        "NetworkSettings": {"Networks": networks},
+    }
 
 
 def inspected(container: str, instance: str = "1.web.myapp") -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import count
 
@@ -27,8 +27,8 @@ class MemoryEngineTests(EngineContract, SynchronousTestCase):
         self.ports = count(20000)
         super().setUp()
 
-    def make_engine(self, node: str) -> MemoryEngine:
-        return self.host.seen_by(node)
+    def make_engine(self, node: str, former: Sequence[str] = ()) -> MemoryEngine:
+        return self.host.seen_by(node, former)
 
     def free_port(self) -> int:
         return next(self.ports)

@@ -73,7 +73,8 @@ class OrderTests(TapCase):
     """Which services, in which order."""
 
     THREADS = ["etcd", "heartbeat", "docker", "stops", "pulls", "checks", "ping", "files", "nginx", "guard"]
-    LOOPS = ["Journal", "Heartbeat", "Host", "Pulse", "Mirror", "HealthChecks", "Reconcile", "Ownerless", "WriteCheck"]
+    LOOPS = ["Journal", "Heartbeat", "Host", "Pulse", "Mirror", "HealthChecks", "Reconcile"]
+    LOOPS += ["Ownerless", "WriteCheck", "Orphans"]
 
     def test_all(self) -> None:
         """Threads come before the edges that the loops publish to, those before the loops, and the API last."""
