@@ -16,6 +16,7 @@ from functools import cached_property
 
 from twisted.application.internet import TCPServer
 from twisted.application.service import Service
+from twisted.logger import Logger
 
 from daprdockr.agent.bounded_site import BoundedSite
 from daprdockr.agent.carry_out import CarryOut
@@ -43,6 +44,7 @@ from daprdockr.agent.pulse import Pulse
 from daprdockr.agent.reconcile import Reconcile
 from daprdockr.agent.registration import Registration
 from daprdockr.agent.unanswered import Unanswered
+from daprdockr.agent.whereabouts import Herald
 from daprdockr.agent.write_check import WriteCheck
 from daprdockr.edges import Edges
 from daprdockr.engine.events import EventListener
@@ -53,6 +55,8 @@ from daprdockr.model.host import ContainerState
 
 class Composition(Edges):
     """The parts of one agent; ``services`` are those that start and stop."""
+
+    log = Logger()
 
     def services(self) -> list[Service]:
         """In the order they start. :raises BadInput: an option does not fit this machine."""
@@ -66,6 +70,10 @@ class Composition(Edges):
         self.cluster_changed.subscribe(self.ownerless.on_changes)
         self.services_changed.subscribe(self.guarded.on_changes)
         self.services_changed.subscribe(self.reconcile.look_at)
+        self.whereabouts.subscribe(self.herald.look)
+        self.herald.moved.subscribe(self.publish.on_move)
+        self.herald.moved.subscribe(lambda addresses: self.reconcile.look_at_all())
+        self.herald.look(self.whereabouts.value)
         docker = [self.docker_threads, self.stop_threads, self.pull_threads, self.check_threads, self.ping_thread]
         threads = [self.etcd_threads, self.beat_threads, *docker, self.file_threads, self.nginx_thread]
         edges = [self.guard_thread, self.dns, self.nginx, self.guarded, self.ephemeral]
@@ -105,6 +113,14 @@ class Composition(Edges):
         loops = (self.mirror.trouble, self.heartbeat.trouble, self.host.trouble, self.guarded.trouble)
         writes = self.write_check.trouble
         return [text for text in (*loops, writes, *(pool.trouble for pool in pools), http) if text]
+
+    @cached_property
+    def herald(self) -> Herald:
+        return Herald(
+            first=self.whereabouts.value,
+            warn=lambda line: self.log.warn("{line}", line=line),
+            tell=lambda sentence: self.journal.tell(self.settings.node, sentence),
+        )
 
     # The loops.
 
@@ -165,7 +181,7 @@ class Composition(Edges):
             store=self.beat_store,
             key=self.keys.node(settings.node),
             record=Presence(
-                settings.host,
+                lambda: self.whereabouts.value,
                 settings.label,
                 settings.allow,
                 self.cluster,
@@ -270,7 +286,7 @@ class Composition(Edges):
     def gather(self) -> Gather:
         return Gather(
             node=self.settings.node,
-            addresses=self.settings.host,
+            addresses=lambda: self.addresses,
             labels=self.settings.label,
             allow=self.settings.allow,
             mirror=self.mirror,
@@ -315,7 +331,7 @@ class Composition(Edges):
         return Publish(
             reactor=self.reactor,
             node=self.settings.node,
-            addresses=self.settings.host,
+            addresses=self.addresses,
             cluster=self.cluster,
             own_claims=self.own_claims,
             may_run=self.gather.may_run,

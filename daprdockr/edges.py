@@ -6,9 +6,11 @@ import os
 from functools import cached_property
 from pathlib import Path
 
+from daprdockr.address import default_address
 from daprdockr.agent.container_steps import ContainerNetwork
 from daprdockr.agent.followed import Followed
 from daprdockr.agent.ports import bound_to
+from daprdockr.agent.whereabouts import Whereabouts
 from daprdockr.dns.addresses import host_addresses
 from daprdockr.dns.endpoint import Endpoint
 from daprdockr.dns.resolvconf import upstreams
@@ -99,10 +101,28 @@ class Edges(Foundation):
             leave_running=not settings.ephemeral,
         )
 
+    @cached_property
+    def whereabouts(self) -> Followed[Whereabouts]:
+        """Where this node is, as its records say it."""
+        first = Whereabouts.of(self.settings.host, self.own_addresses())
+        return self.following("where this node is", self._where, first)
+
+    def _where(self) -> Whereabouts:
+        """:raises NotFound: this host has no default route for now."""
+        published = self.settings.host if self.settings.host_given else (self.default_address(),)
+        return Whereabouts.of(published, self.own_addresses())
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """What this node publishes now."""
+        return self.whereabouts.value.addresses
+
+    default_address = staticmethod(default_address)
+
     def resolvers(self) -> list[str]:
         """This node's DNS as its containers can reach it: on port 53 of an address that is not loopback."""
         bound = {endpoint.address for endpoint in self.dns.bound if endpoint.port == 53} if self.dns else set()
-        return [a for a in self.settings.host if a in bound and not a.startswith("127.") and a != "::1"]
+        return [a for a in self.addresses if a in bound and not a.startswith("127.") and a != "::1"]
 
     def own_addresses(self) -> frozenset[str]:
         """The addresses of this host now; none if the kernel does not say."""
@@ -113,7 +133,7 @@ class Edges(Foundation):
 
     def network(self) -> ContainerNetwork:
         """What containers get of this host's network now."""
-        return ContainerNetwork(tuple(self.resolvers()), bound_to(self.settings.host, self.own_addresses()))
+        return ContainerNetwork(tuple(self.resolvers()), bound_to(self.addresses, self.own_addresses()))
 
     def publish_zone(self, zone: Zone) -> None:
         if self.dns is not None:

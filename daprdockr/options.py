@@ -214,6 +214,7 @@ class Options(usage.Options):
         etcd = {row.name: self[row.name] for row in ETCD_PARAMETERS if self[row.name] is not None}
         values = {row.name: self._value(row) for row in PARAMETERS if row not in ETCD_PARAMETERS}
         values |= {name: bool(self[name]) for name in FLAGS}
+        values["host-given"] = self["host"] is not None
         return Settings(etcd=read_access(etcd), **{name.replace("-", "_"): value for name, value in values.items()})
 
     def _value(self, row: Parameter) -> Any:

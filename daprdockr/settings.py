@@ -18,7 +18,8 @@ from daprdockr.parameter import Address
 class Settings:
     """
     What an agent was told. An empty tuple of listeners, or ``api`` None, is "off"; ``dns_upstream`` None means the
-    servers of /etc/resolv.conf, empty means forward nothing; ``lease_ttl`` is seconds.
+    servers of /etc/resolv.conf, empty means forward nothing; ``lease_ttl`` is seconds; without
+    ``host_given`` ``host`` is only what it was at the start.
     """
 
     etcd: Access
@@ -43,6 +44,7 @@ class Settings:
     embedded_etcd: bool
     no_rebalance: bool
     ephemeral: bool
+    host_given: bool = True
 
     def __attrs_post_init__(self) -> None:
         api = (self.api,) if self.api else ()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from attrs import evolve
 
@@ -26,7 +26,7 @@ from daprdockr.planning.situation import Here, Situation
 
 class Gather:
     """
-    :param addresses: what this node publishes. :param labels: of this node.
+    :param addresses: what this node publishes now. :param labels: of this node.
     :param allow: the privileges that definitions may use here.
     :param rebalance: whether this node hands instances over when it has more than its share.
     """
@@ -35,7 +35,7 @@ class Gather:
         self,
         *,
         node: str,
-        addresses: tuple[str, ...],
+        addresses: Callable[[], tuple[str, ...]],
         labels: Mapping[str, str],
         allow: frozenset[str],
         mirror: Mirror,
@@ -70,7 +70,7 @@ class Gather:
         """This node, as it is now. Without the Engine it claims nothing: it could not keep its word."""
         return Here(
             node=self._node,
-            addresses=self._addresses,
+            addresses=self._addresses(),
             labels=self._labels,
             allow=self._allow,
             cordoned=self._node in self._cluster.cordoned,
@@ -99,7 +99,7 @@ class Gather:
         """All that is known of a service at ``now`` (monotonic seconds)."""
         service = self._cluster.services.get(name)
         containers = self._host.of(name)
-        self._health.follow(name, _targets(service, containers, self._addresses[0]))
+        self._health.follow(name, _targets(service, containers, self._addresses()[0]))
         return Situation(
             here=self.here(),
             name=name,

@@ -12,6 +12,7 @@ from attrs import frozen
 
 from daprdockr import __version__
 from daprdockr.agent.host import Host
+from daprdockr.agent.whereabouts import Whereabouts
 from daprdockr.model.cluster import Cluster
 from daprdockr.model.records import NodeRecord
 from daprdockr.planning.candidates import MOST_IMAGES, mark
@@ -21,12 +22,12 @@ from daprdockr.planning.failing import MOST_FAILS, does_not_come_up
 @frozen
 class Presence:
     """
-    :param addresses: what this node publishes. :param labels: what placement may ask for.
+    :param where: the addresses it publishes now. :param labels: what placement may ask for.
     :param allow: the privileges that definitions may use here. :param clock: monotonic seconds.
     :param refused: why this node cannot write all that it has to, or "".
     """
 
-    addresses: tuple[str, ...]
+    where: Callable[[], Whereabouts]
     labels: Mapping[str, str]
     allow: frozenset[str]
     cluster: Cluster
@@ -40,9 +41,10 @@ class Presence:
 
         A node is not ready while its Engine does not answer, or while it may not write all that it has to.
         """
-        host, refused = self.host(), self.refused()
+        host, refused, where = self.host(), self.refused(), self.where()
         return NodeRecord(
-            addresses=self.addresses,
+            addresses=where.addresses,
+            missing=where.missing,
             labels=self.labels,
             version=__version__,
             ready=steady and not (host.asked and host.trouble) and not refused,

@@ -70,6 +70,12 @@ class Publish:
         if self._turn is None or not self._turn.active():
             self._turn = self._reactor.callLater(0, self._publish)
 
+    def on_move(self, addresses: Iterable[str]) -> None:
+        """This node's own addresses are others now."""
+        self._zone = self._zone.moved(addresses)
+        self._zone_is_news = True
+        self.on_changes(Changes())
+
     def _publish(self) -> None:
         dirty, self._dirty = self._dirty, set()
         for service in dirty:

@@ -133,6 +133,7 @@ def nodes(cluster: Cluster, refused: str = "") -> Table:
             "Version": node.record.version,
             "Allow": None if node.record.allow is None else list(node.record.allow),
             "Fails": list(node.record.fails),
+            "Missing": list(node.record.missing),
             "Trouble": node.record.trouble,
             "Refused": node.record.refused or refused,
         }
@@ -165,6 +166,8 @@ def _lacking(row: Row) -> str:
         return str(row["Refused"])
     if row["Trouble"]:
         return f"nothing starts: {row['Trouble']}"
+    if row["Missing"]:
+        return f"{','.join(row['Missing'])} is no address of this machine"
     return f"{','.join(row['Fails'])} cannot start" if row["Fails"] else ""
 
 

@@ -153,6 +153,10 @@ class Zone:
         hosts = self.hosts.replace(service, before.published, after.published)
         return evolve(self, serial=(self.serial + 1) % _SERIALS, groups=groups, hosts=hosts)
 
+    def moved(self, addresses: Iterable[str]) -> Zone:
+        """The zone after this node's own addresses changed to these."""
+        return evolve(self, serial=(self.serial + 1) % _SERIALS, own=_own(addresses))
+
     @cached_property
     def soa(self) -> RRset:
         """The zone's SOA record, as negative answers carry it."""

@@ -55,13 +55,13 @@ class ContainerState:
     """
     One container that carries our labels.
 
-    ``definition`` is the digest of the definition it was created from; ``cluster`` the id of the etcd cluster
-    and ``revision`` the claim's create revision it was created under; ``started`` and ``finished`` are the
-    Engine's wall-clock times in seconds since the epoch (0.0: never). ``health`` is the verdict of the
-    image's own HEALTHCHECK: "" (none), "starting", "healthy" or "unhealthy". ``address`` is the container's own
-    on its first network ("": none); ``stop_timeout`` the seconds it has between the stop signal and KILL.
-    ``on_partition`` is that of the definition: "stop" says that the guard ends it with the lease. ``cut_off`` names the
-    network that it was created for when that was taken from it; neither the network nor a start gives it back. ``former`` is the
+    ``definition`` is the digest of the definition it was created from; ``cluster`` the id of the etcd cluster and
+    ``revision`` the claim's create revision it was created under; ``started`` and ``finished`` are the Engine's
+    wall-clock times in seconds since the epoch (0.0: never). ``health`` is the verdict of the image's own
+    HEALTHCHECK: "" (none), "starting", "healthy" or "unhealthy". ``address`` is the container's own on its first
+    network ("": none); ``stop_timeout`` the seconds it has between the stop signal and KILL. ``on_partition`` is
+    that of the definition: "stop" says that the guard ends it with the lease. ``cut_off`` names the network that it
+    was created for when that was taken from it; neither the network nor a start gives it back. ``former`` is the
     name under which this node made it, if it has another one now.
     """
 

@@ -34,12 +34,12 @@ class State(enum.Enum):
 @frozen
 class NodeRecord:
     """
-    A node as it presents itself: the addresses it publishes, and what placement looks at. ``ready`` says that it may
-    be given instances; ``memory`` (bytes) and ``cpus`` are the host's (0: not known); ``images`` are marks of those
-    that are there (``planning.candidates.mark``); ``allow`` are the privileges that definitions may use there (None:
-    all, because an agent that does not say so is older than the option); ``fails`` are services that do not come up
-    there, and ``trouble`` says why nothing at all does ("": something does). ``refused`` says what it has to write and
-    etcd refuses ("": nothing).
+    A node as it presents itself: the addresses it publishes, and what placement looks at. ``ready`` says that it
+    may be given instances; ``memory`` (bytes) and ``cpus`` are the host's (0: not known); ``images`` are marks of
+    those that are there (``planning.candidates.mark``); ``allow`` are the privileges that definitions may use there
+    (None: all, because an agent that does not say so is older than the option); ``missing`` are addresses that the
+    machine does not have; ``fails`` are services that do not come up there, and ``trouble`` says why nothing at all
+    does ("": something does). ``refused`` says what it has to write and etcd refuses ("": nothing).
     """
 
     addresses: tuple[str, ...] = ()
@@ -51,6 +51,7 @@ class NodeRecord:
     images: tuple[str, ...] = ()
     allow: tuple[str, ...] | None = None
     fails: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
     trouble: str = ""
     refused: str = ""
 
@@ -73,6 +74,8 @@ class NodeRecord:
             members["Allow"] = self.allow
         if self.fails:
             members["Fails"] = self.fails
+        if self.missing:
+            members["Missing"] = self.missing
         if self.trouble:
             members["Trouble"] = self.trouble
         if self.refused:
@@ -165,6 +168,7 @@ _NODE: Mapping[str, reading.Check[Any]] = {
     "Cpus": reading.integer(0, 2**31 - 1),
     "Images": lambda value, path: tuple(_TEXTS(value, path)),
     "Allow": lambda value, path: tuple(_TEXTS(value, path)),
+    "Missing": lambda value, path: tuple(_TEXTS(value, path)),
     "Fails": lambda value, path: tuple(_TEXTS(value, path)),
     "Trouble": reading.free_text,
     "Refused": reading.free_text,

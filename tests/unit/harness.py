@@ -124,6 +124,8 @@ class MemoryAgent(Composition):
         self.zone: Zone | None = None
         self.routing: Routing | None = None
         self.sequence = Sequence()
+        self.interfaces: frozenset[str] = frozenset()
+        self.routed_from = "10.0.0.1"
         # In the place of what the composition would make.
         self.store = self.beat_store = store
         self.engine = engine
@@ -175,7 +177,10 @@ class MemoryAgent(Composition):
         return self.listener
 
     def own_addresses(self) -> frozenset[str]:
-        return frozenset()
+        return self.interfaces
+
+    def default_address(self) -> str:
+        return self.routed_from
 
     def publish_zone(self, zone: Zone) -> None:
         self.zone = zone

@@ -7,6 +7,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.agent.host import Host
 from daprdockr.agent.presence import Presence
+from daprdockr.agent.whereabouts import Whereabouts
 from daprdockr.model.cluster import Cluster
 from daprdockr.model.entries import Entry, Listing
 from daprdockr.model.keys import Keys
@@ -36,7 +37,7 @@ class PresenceTests(SynchronousTestCase):
         )
         self.refused = ""
         self.presence = Presence(
-            ("10.0.0.1",),
+            lambda: Whereabouts(("10.0.0.1",)),
             {"zone": "x"},
             frozenset({"binds"}),
             self.cluster,

@@ -1,0 +1,60 @@
+"""
+Which addresses this node publishes, and which of them this machine does not have. Values, and the words about them.
+
+Where ``--host`` names the addresses they stay what they are: behind a router that translates addresses a machine has
+none of those that others reach it by. Where it does not, the address is that of the default route, which changes with
+a DHCP lease, and whoever goes by the former one is led nowhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable
+
+from attrs import frozen
+
+from daprdockr.agent.signal import Signal
+
+
+@frozen
+class Whereabouts:
+    """``missing`` are those of ``addresses`` that this machine does not have."""
+
+    addresses: tuple[str, ...]
+    missing: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, addresses: Iterable[str], own: Collection[str]) -> Whereabouts:
+        """:param own: the addresses of this machine; none: the kernel does not say."""
+        published = tuple(addresses)
+        return cls(published, tuple(address for address in published if own and address not in own))
+
+
+class Herald:
+    """
+    Says what changed about the whereabouts, to people and to the parts that publish them.
+
+    :param warn: takes a line for the log. :param tell: takes an event for people.
+    """
+
+    def __init__(self, *, first: Whereabouts, warn: Callable[[str], None], tell: Callable[[str], None]) -> None:
+        self.moved: Signal[[tuple[str, ...]]] = Signal()
+        self._last = Whereabouts(first.addresses)
+        self._warn = warn
+        self._tell = tell
+
+    def look(self, now: Whereabouts) -> None:
+        """The whereabouts are these now."""
+        before, self._last = self._last, now
+        if now.missing and now.missing != before.missing:
+            self._warn(
+                f"{', '.join(now.missing)} is published as an address of this node, and no interface of this machine "
+                "has it: correct --host, unless a router translates it"
+            )
+        if now.addresses != before.addresses:
+            sentence = (
+                f"the address of this node is {', '.join(now.addresses)}, and no longer {', '.join(before.addresses)}, "
+                "which the containers that are here go by until they are replaced"
+            )
+            self._warn(sentence)
+            self._tell(sentence)
+            self.moved(now.addresses)
