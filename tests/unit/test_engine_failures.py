@@ -43,6 +43,8 @@ class ClassedTests(SynchronousTestCase):
             (answer(409, 'Conflict. The container name "/web" is already in use by container "c0ffee".'), NameTaken),
             (answer(500, "failed to create task"), EngineFailed),
             (answer(503, "the daemon is shutting down"), EngineUnavailable),
+            (answer(500, "grpc: the client connection is closing: context canceled"), EngineUnavailable),
+            (answer(500, "failed to update store for object type *libnetwork.endpoint: open : no"), EngineUnavailable),
             (DockerException("Error while fetching server API version"), EngineUnavailable),
             (ConnectionError("Connection aborted"), EngineUnavailable),
             (ReadTimeout("timed out"), EngineSilent),
