@@ -21,7 +21,7 @@ from twisted.logger import Logger
 from daprdockr.agent.workers import Stopped
 from daprdockr.model.cluster import Changes, Cluster
 from daprdockr.model.entries import Delete, Unchanged
-from daprdockr.model.errors import EtcdError
+from daprdockr.model.errors import EtcdError, EtcdUnavailable
 from daprdockr.model.seams import Run, Store
 
 DELAY = 1.0
@@ -104,8 +104,8 @@ class Ownerless(Service):
                 await self._clear_events()
                 again = self._events_at - self._reactor.seconds()
             self._trouble = ""
-        except Stopped:
-            pass
+        except (Stopped, EtcdUnavailable):
+            pass  # Of silence others speak.
         except EtcdError as error:
             if str(error) != self._trouble:
                 self._trouble = str(error)

@@ -11,6 +11,7 @@ from daprdockr.model.events import Event
 from daprdockr.model.keys import Keys
 from daprdockr.model.records import ClaimRecord, NodeRecord, State
 from tests.unit.harness import MemoryCluster
+from tests.unit.log_lines import LogLines
 from tests.unit.situations import WEB, definition, instance
 
 KEYS = Keys()
@@ -117,6 +118,25 @@ class AgentTests(SynchronousTestCase):
         agent.clock.advance(GONE)
         self.assertIsNotNone(self.store.get(key))
         agent.mirror.in_touch = True
+        agent.clock.advance(AGAIN)
+        self.assertIsNone(self.store.get(key))
+
+    def test_refused(self) -> None:
+        """An etcd that refuses it is named once; one that does not answer is not, for others do that."""
+        agent = self.cluster.add("a")
+        lines = LogLines(self)
+        key = KEYS.node("ghost")
+        self.store.put(key, NodeRecord().encode())
+        agent.follower.step()
+        self.store.unavailable = True
+        agent.clock.advance(GONE)
+        self.assertEqual(lines("were not deleted"), [])
+        self.store.unavailable = False
+        self.store.forbidden = (key,)
+        for _ in range(3):
+            agent.clock.advance(AGAIN)
+        self.assertEqual(len(lines("were not deleted")), 1)
+        self.store.forbidden = ()
         agent.clock.advance(AGAIN)
         self.assertIsNone(self.store.get(key))
 
