@@ -88,7 +88,7 @@ class Foundation:
 
     @cached_property
     def stop_threads(self) -> Workers:
-        """A stop holds its thread for the whole grace of a container."""
+        """Their own, because ending and removing a container may take the Engine long; see also ``Ephemeral``."""
         return Workers(name="stops", size=128, share=32, reactor=self.reactor, grace=STOP_GRACE)
 
     @cached_property

@@ -2,6 +2,13 @@
 Carrying out steps about images and containers: the calls to the Engine, and what their outcome changes in the host.
 
 Decides nothing. A step that fails raises; what that means for the next try is the reconcile loop's to say.
+
+Note [A stop waits without a thread]
+    The Engine can stop a container by itself, and answers when it has ended, which may take the whole grace of a
+    container that ignores its signal. Some hundred of those, deleted together, would hold every thread there is, and
+    another service's container would not be stopped meanwhile. So the Engine is only asked to send the signal; that the
+    container ended is told by its events, or by a list if those were lost, and after its grace it is killed. An agent
+    that ends in between leaves it to the next one, which finds the container running and begins again.
 """
 
 from __future__ import annotations
@@ -57,7 +64,7 @@ class ContainerNetwork:
 class EngineThreads:
     """
     Where calls to the Engine run, by what they may wait for, so that none of these keeps the others waiting: ``work``
-    for the Engine itself, ``stops`` for the whole grace of a container, ``pulls`` for a registry.
+    for the Engine itself, ``stops`` for a container that is killed or removed, ``pulls`` for a registry.
     """
 
     work: Pool
@@ -205,8 +212,13 @@ class ContainerSteps:
             raise EngineRefused(blindness)
 
     async def _stop(self, step: StopContainer) -> None:
+        """See Note [A stop waits without a thread]."""
         self._host.stopping(step.container)
-        await self._stops(step)(self._engine.stop, step.container, step.grace)
+        if step.grace:
+            await self._stops(step)(self._engine.ask_to_stop, step.container)
+            if await self._host.ended(step.container, step.grace):
+                return
+        await self._stops(step)(self._engine.stop, step.container, 0)
         await self._host.look_at(step.container)
 
     def _work(self, step: OnContainer) -> Run:

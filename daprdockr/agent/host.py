@@ -35,6 +35,7 @@ from twisted.internet.interfaces import IDelayedCall
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
+from daprdockr.agent.endings import Endings
 from daprdockr.agent.hints import Hints
 from daprdockr.agent.starts import Starts
 from daprdockr.model.cluster import Changes
@@ -110,6 +111,7 @@ class Host(Service):
         self.attempts: dict[InstanceName, Attempts] = {}
         self.images: dict[str, Image] = {}
         self.pulls: dict[str, Attempts] = {}
+        self._endings = Endings(reactor)
         self.starts = Starts()
         self.inventory = Inventory()
         self.lacking: dict[ServiceName, str] = {}
@@ -243,6 +245,15 @@ class Host(Service):
         if found.networks != before.networks and any(state.cut_off for state in self.containers):
             self._on_answer()
 
+    async def ended(self, container: str, seconds: float) -> bool:
+        """Wait until a container is known not to run any more, at most so many seconds; whether it is."""
+        if self._runs(container):
+            await self._endings.wait(container, seconds)
+        return not self._runs(container)
+
+    def _runs(self, container: str) -> bool:
+        return container in self._containers and self._containers[container].running
+
     def stopping(self, container: str) -> None:
         """This container is going to be stopped on purpose: its end is no death."""
         self._stopping.add(container)
@@ -266,6 +277,8 @@ class Host(Service):
             self._doubt(state.cut_off)
         self._containers[state.id] = state
         self._index(state.instance)
+        if not state.running:
+            self._endings.over(state.id)
 
     def _doubt(self, network: str) -> None:
         """A network was taken from a container, most likely because it goes: the next inventory says whether it did."""
@@ -294,6 +307,7 @@ class Host(Service):
                     )
             self._index(state.instance)
         self._stopping.discard(container)
+        self._endings.over(container)
 
     def failed(self, instance: InstanceName, error: EngineError, reason: str, of: str = "") -> bool:
         """

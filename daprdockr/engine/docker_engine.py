@@ -16,12 +16,14 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from http import HTTPStatus
 from time import monotonic
 from typing import Any
 
 from attrs import evolve
 from docker import APIClient
+from docker.errors import APIError
 from twisted.logger import Logger
 
 from daprdockr.engine import answers, execution
@@ -197,6 +199,13 @@ class DockerEngine:
             raise ContainerAbsent(f"container {container[:12]} was removed while it was started")
         return state
 
+    def ask_to_stop(self, container: str) -> None:
+        """Send it the signal that its image or definition names for that; a no-op when it does not run or is gone."""
+        with suppress(ContainerAbsent), self._asking(f"signal container {container[:12]}") as client:
+            state = client.inspect_container(container)
+            if state["State"]["Running"]:
+                _signal(client, container, state["Config"].get("StopSignal") or "SIGTERM")
+
     def stop(self, container: str, grace: int) -> None:
         """Ask it to stop, kill it after ``grace`` seconds; a no-op when it does not run or is gone."""
         try:
@@ -260,4 +269,13 @@ class DockerEngine:
                 yield client
         except EngineUnavailable:
             self._clients.lost()
+            raise
+
+
+def _signal(client: APIClient, container: str, signal: str) -> None:
+    """It may end before the signal arrives, which is no failure."""
+    try:
+        client.kill(container, signal)
+    except APIError as error:
+        if error.response is None or error.response.status_code != HTTPStatus.CONFLICT:
             raise

@@ -123,6 +123,9 @@ class Engine(Protocol):
     def start(self, container: str) -> ContainerState:
         """Start it (a no-op when it runs) and return its state after that."""
 
+    def ask_to_stop(self, container: str) -> None:
+        """Send it the signal that asks it to end, and return at once; a no-op when it does not run or is gone."""
+
     def stop(self, container: str, grace: int) -> None:
         """Ask it to stop, kill it after ``grace`` seconds; a no-op when it does not run or is gone."""
 

@@ -389,6 +389,30 @@ class EngineContract(_Case):
         self.assertGreater(state.finished, started.started)
         self.assertEqual(list(self.listed()), [state])
 
+    def test_asked_to_stop(self) -> None:
+        """A container that is asked to end gets the signal that its body names; its end is told by the events."""
+        bodies = (self.body(), self.body(StopSignal="SIGKILL"))
+        for status, body in zip((0, 137), bodies, strict=True):
+            container = self.create(f"asked{status}", body)
+            told = self.listen()
+            self.engine.start(container)
+            self.engine.ask_to_stop(container)
+            self.assertIn("kill", told.until("die", container))
+            self.assertEqual((self.state(container).running, self.state(container).exit_code), (False, status))
+
+    def test_asking_is_repeatable(self) -> None:
+        """Asking a container to end that is paused ends it; one that does not run, or is gone, changes nothing."""
+        container = self.create("asked")
+        self.engine.ask_to_stop(container)
+        self.assertEqual(self.state(container).status, Status.CREATED)
+        told = self.listen()
+        self.engine.start(container)
+        self.pause(self.engine, container)
+        self.engine.ask_to_stop(container)
+        told.until("die", container)
+        for absent in (container, "0" * 64):
+            self.engine.ask_to_stop(absent)
+
     def test_started_again(self) -> None:
         """A container started again keeps its host port and gets a new starting time; a list tells it too."""
         port = self.free_port()
@@ -547,6 +571,7 @@ class AbsentEngineContract(_Case):
             lambda: engine.create("web", {"Image": "web:1"}),
             lambda: engine.start("0" * 64),
             lambda: engine.stop("0" * 64, 1),
+            lambda: engine.ask_to_stop("0" * 64),
             engine.ping,
             lambda: engine.remove("0" * 64),
             lambda: engine.execute("0" * 64, ["true"], 1.0),

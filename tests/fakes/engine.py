@@ -63,6 +63,7 @@ class MemoryContainer:
     node: str
     image: str
     devices: tuple[str, ...] = ()
+    stop_signal: str = "SIGTERM"
     readable: bool = True
     labels: Mapping[str, str] = field(factory=dict)
     id_file: str = ""
@@ -124,6 +125,7 @@ class MemoryEngine:
     can be pulled. ``image_labels`` are what containers get of an image. ``broken_images`` start no container, and
     while it ``starts_nothing`` nor does any other, as where a device is missing that is not among ``devices``;
     while it is ``silent`` no start is answered in time. ``deaf_to_create`` loses the answers to ``create``.
+    ``stubborn_images`` ignore the signal that asks them to end.
     ``statuses`` are the exit statuses of commands run inside, 0 for any other; None: the command takes too long.
     ``now`` is the Engine's clock in seconds since the epoch; ``memory`` and ``cpus`` are the host's, ``networks`` the
     Engine's.
@@ -140,6 +142,7 @@ class MemoryEngine:
     deaf_to_create: bool = False
     starts_nothing: bool = False
     silent: bool = False
+    stubborn_images: set[str] = field(factory=set)
     devices: set[str] = field(factory=set)
     statuses: dict[tuple[str, ...], int | None] = field(factory=dict)
     now: float = 1_000_000.0
@@ -321,6 +324,14 @@ class MemoryEngine:
         return self._containers[container].state_for(self.node)
 
     @_call
+    def ask_to_stop(self, container: str) -> None:
+        held = self._containers.get(container)
+        if held and held.state.running:
+            self._tell("kill", container)
+            if held.image not in self.stubborn_images:
+                self._end(container, _KILLED if held.stop_signal == "SIGKILL" else 0, False)
+
+    @_call
     def stop(self, container: str, grace: int) -> None:
         held = self._containers.get(container)
         if held and held.state.running:
@@ -382,6 +393,7 @@ class MemoryEngine:
             node=labels.get(LABEL_NODE, ""),
             image=body["Image"],
             devices=tuple(device["PathOnHost"] for device in body.get("HostConfig", {}).get("Devices", ())),
+            stop_signal=body.get("StopSignal", "SIGTERM"),
             readable=readable,
             labels=labels,
             id_file=id_file,

@@ -477,7 +477,9 @@ class ContainerTests(CarryOutCase):
         self.do(StartContainer(FIRST, created.id))
         done = self.begin(StopContainer(FIRST, created.id, 3, "scaled down"))
         self.assertNoResult(done)
-        self.stops.end("stop")
+        self.stops.end("ask_to_stop")
+        self.assertNoResult(done)
+        self.successResultOf(self.host.look_at(created.id))  # as an event asks for
         self.successResultOf(done)
         self.assertEqual([one.status for one in self.host.of(WEB)[1]], [Status.EXITED])
         self.assertEqual(self.host.attempts, {})
@@ -488,9 +490,44 @@ class ContainerTests(CarryOutCase):
         self.do(StartContainer(FIRST, created.id))
         done = self.begin(StopContainer(FIRST, created.id, 3, "scaled down"))
         self.engine.unavailable = True
-        self.stops.end("stop")
+        self.stops.end("ask_to_stop")
         self.failureResultOf(done, EngineUnavailable)
         self.assertEqual([one.status for one in self.host.of(WEB)[1]], [Status.RUNNING])
+
+    def test_stubborn(self) -> None:
+        """A container that ignores its signal is killed after its grace, and holds no thread until then."""
+        self.engine.stubborn_images.add("web:1")
+        created = self.create()
+        self.do(StartContainer(FIRST, created.id))
+        done = self.begin(StopContainer(FIRST, created.id, 3, "scaled down"))
+        self.stops.end("ask_to_stop")
+        self.clock.advance(2.9)
+        self.assertEqual(self.stops.names, [])
+        self.clock.advance(0.1)
+        self.assertNoResult(done)
+        self.stops.end("stop")
+        self.successResultOf(done)
+        self.assertEqual([one.status for one in self.host.of(WEB)[1]], [Status.EXITED])
+        self.assertEqual((self.host.attempts, self.clock.getDelayedCalls()), ({}, []))
+
+    def test_no_grace(self) -> None:
+        """Without a grace it is killed at once."""
+        created = self.create()
+        self.do(StartContainer(FIRST, created.id))
+        done = self.begin(StopContainer(FIRST, created.id, 0, "scaled down"))
+        self.stops.end("stop")
+        self.successResultOf(done)
+        self.assertEqual(self.engine.calls["ask_to_stop"], 0)
+
+    def test_removed_while_it_stops(self) -> None:
+        """One that somebody removes meanwhile has ended too."""
+        created = self.create()
+        self.do(StartContainer(FIRST, created.id))
+        done = self.begin(StopContainer(FIRST, created.id, 3, "scaled down"))
+        self.stops.take("ask_to_stop").arrive()
+        self.engine.remove(created.id)
+        self.successResultOf(self.host.look_at(created.id))
+        self.successResultOf(done)
 
     def test_remove(self) -> None:
         """A removed container is forgotten at once."""

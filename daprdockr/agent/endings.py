@@ -1,0 +1,29 @@
+"""Who waits for which container to end. Knows no container; whoever does says when one is over."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet.defer import Deferred
+
+
+class Endings:
+    def __init__(self, reactor: Any) -> None:
+        self._reactor = reactor
+        self._waiting: dict[str, list[Deferred[None]]] = {}
+
+    def wait(self, container: str, seconds: float) -> Deferred[None]:
+        """Fires when the container is over, or after so many seconds."""
+        waiting: Deferred[None] = Deferred(lambda _: self._give_up(container, waiting))
+        self._waiting.setdefault(container, []).append(waiting)
+        return waiting.addTimeout(seconds, self._reactor, lambda *_: None)
+
+    def over(self, container: str) -> None:
+        """It does not run any more."""
+        for waiting in self._waiting.pop(container, ()):
+            waiting.callback(None)
+
+    def _give_up(self, container: str, waiting: Deferred[None]) -> None:
+        self._waiting[container].remove(waiting)
+        if not self._waiting[container]:
+            del self._waiting[container]
