@@ -13,8 +13,7 @@ import statistics
 import sys
 import time
 
-from tests.functional.agent_process import AgentProcess
-from tests.functional.docker_engine import engine_url, sample_image
+from tests.functional.docker_engine import sample_image
 from tests.functional.etcd_members import EtcdMembers
 from tests.functional.slowness import KINDS, Slowness
 
@@ -25,18 +24,13 @@ REST = 11.0
 
 def repairs(etcd: str, kinds: tuple[str, ...]) -> list[float]:
     """The seconds that each repair took, on an agent of its own."""
-    agent = AgentProcess(etcd, engine_url())
-    try:
-        agent.start(ttl=6)
-        with Slowness(agent) as slow:
-            slow.begin(*kinds)
-            found = []
-            for _ in range(REPAIRS):
-                time.sleep(REST)
-                found.append(slow.repair())
-            return found
-    finally:
-        agent.close()
+    with Slowness(etcd) as slow:
+        slow.begin(*kinds)
+        found = []
+        for _ in range(REPAIRS):
+            time.sleep(REST)
+            found.append(slow.repair())
+        return found
 
 
 def main() -> int:
