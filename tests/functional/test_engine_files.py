@@ -11,7 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.engine.docker_engine import DockerEngine
 from daprdockr.model.errors import EngineError
-from daprdockr.model.host import LABEL_INSTANCE, LABEL_NODE
+from daprdockr.model.host import LABEL_INSTANCE, LABEL_NAME, LABEL_NODE
 from tests.functional.docker_engine import engine_url, sample_image, unique_prefix
 
 TIMES = 12
@@ -25,7 +25,7 @@ class OpenFilesTests(SynchronousTestCase):
         image = sample_image()
         self.engine = DockerEngine(engine_url(), self.node)
         self.addCleanup(self.engine.close)
-        labels = {LABEL_NODE: self.node, LABEL_INSTANCE: "1.web.myapp"}
+        labels = {LABEL_NODE: self.node, LABEL_INSTANCE: "1.web.myapp", LABEL_NAME: self.node}
         self.container = self.engine.create(self.node, {"Image": image, "Labels": labels})
         self.addCleanup(self.engine.remove, self.container)
         self.engine.start(self.container)
