@@ -68,8 +68,8 @@ class PacedStore:
     def get(self, key: str) -> Entry | None:
         return self._store.get(key)
 
-    def list(self, prefixes: Prefixes) -> Listing:
-        return self._store.list(prefixes)
+    def list(self, prefixes: Prefixes, revision: int = 0) -> Listing:
+        return self._store.list(prefixes, revision)
 
     def put(self, key: str, value: bytes, lease: int = 0) -> int:
         return self._store.put(key, value, lease)

@@ -75,9 +75,9 @@ class CountingStore:
     def get(self, key: str) -> Entry | None:
         return self._count(READ, lambda: self._store.get(key))
 
-    def list(self, prefixes: Prefixes) -> Listing:
+    def list(self, prefixes: Prefixes, revision: int = 0) -> Listing:
         """Counted by the pages that it takes at least."""
-        listing = self._count(READ, lambda: self._store.list(prefixes))
+        listing = self._count(READ, lambda: self._store.list(prefixes, revision))
         self._tally.add(READ, max(0, len(listing.entries) - 1) // MOST_KEYS)
         return listing
 

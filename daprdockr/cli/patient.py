@@ -38,8 +38,8 @@ class PatientStore:
     def get(self, key: str) -> Entry | None:
         return self._patiently(lambda: self.store.get(key))
 
-    def list(self, prefixes: Prefixes) -> Listing:
-        return self._patiently(lambda: self.store.list(prefixes))
+    def list(self, prefixes: Prefixes, revision: int = 0) -> Listing:
+        return self._patiently(lambda: self.store.list(prefixes, revision))
 
     def put(self, key: str, value: bytes, lease: int = 0) -> int:
         return self._patiently(lambda: self.store.put(key, value, lease))

@@ -75,10 +75,13 @@ class Lister:
     clock: Callable[[], float]
     pace: Pace = field()
 
-    def all_of(self, prefixes: Prefixes) -> Listing:
-        """:raises EtcdError: as ``read`` does; EtcdHistoryLost if the revision was compacted away meanwhile."""
+    def all_of(self, prefixes: Prefixes, revision: int = 0) -> Listing:
+        """
+        :param revision: 0: the present one.
+        :raises EtcdError: as ``read`` does; EtcdHistoryLost if the revision was compacted away meanwhile.
+        """
         entries: list[Entry] = []
-        cluster = revision = 0
+        cluster = 0
         for start, end in map(prefix_range, (prefixes,) if isinstance(prefixes, str) else prefixes):
             for answer, found in self._pages(start, end, revision):
                 # The first answer's revision is the one that all others are asked for.

@@ -59,9 +59,9 @@ class EtcdStore:
         answer = self._read(RangeRequest(key=to_key(key)))
         return to_entry(answer.kvs[0]) if answer.kvs else None
 
-    def list(self, prefixes: Prefixes) -> Listing:
+    def list(self, prefixes: Prefixes, revision: int = 0) -> Listing:
         """See Note [Pages] in ``daprdockr.etcd.pages``."""
-        return self._lister.all_of(prefixes)
+        return self._lister.all_of(prefixes, revision)
 
     def put(self, key: str, value: bytes, lease: int = 0) -> int:
         request = PutRequest(key=to_key(key), value=value, lease=lease)

@@ -52,10 +52,11 @@ class Store(Protocol):
 
     def get(self, key: str) -> Entry | None: ...
 
-    def list(self, prefixes: Prefixes) -> Listing:
+    def list(self, prefixes: Prefixes, revision: int = 0) -> Listing:
         """
-        All that begins with one of the prefixes, at one revision. The time limit is for each part that arrives. A value
-        longer than ``MAX_DOCUMENT`` of ``reading`` is omitted.
+        All that begins with one of the prefixes, at one revision: the present one unless another is given, of which
+        EtcdHistoryLost says that it was compacted away. The time limit is for each part that arrives. A value longer
+        than ``MAX_DOCUMENT`` of ``reading`` is omitted.
         """
 
     def put(self, key: str, value: bytes, lease: int = 0) -> int:

@@ -137,6 +137,27 @@ class ReadContract(StoreCase):
         self.assertEqual([entry.key for entry in listing.entries], [self.key(name) for name in ("a/1", "a/2", "c/1")])
         self.assertEqual(listing.revision, revision)
 
+    def test_list_of_the_past(self) -> None:
+        """A list at an earlier revision holds what stood there then."""
+        first = self.store.put(self.key("b/1"), b"1")
+        second = self.store.put(self.key("b/2"), b"2")
+        self.store.commit([], [Delete(self.key("b/1")), Put(self.key("b/2"), b"3")])
+        listing = self.store.list(self.key("b/"), second)
+        self.assertEqual(listing.revision, second)
+        self.assertEqual(
+            listing.entries,
+            (Entry(self.key("b/1"), b"1", first, first), Entry(self.key("b/2"), b"2", second, second)),
+        )
+
+    def test_list_of_what_was_compacted(self) -> None:
+        """A list at a revision that etcd forgot, or that lies in the future, is a lost history."""
+        first = self.store.put(self.key("a"), b"1")
+        second = self.store.put(self.key("a"), b"2")
+        self.compact(second)
+        self.assertRaises(EtcdHistoryLost, self.store.list, self.prefix, first)
+        self.assertRaises(EtcdHistoryLost, self.store.list, self.prefix, second + 1000)
+        self.assertEqual([entry.value for entry in self.store.list(self.prefix, second).entries], [b"2"])
+
     def test_key_that_is_no_text(self) -> None:
         """A key that is not UTF-8 is listed, read and deleted like any other."""
         strange = self.key("\udcff\udcfe")

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import itertools
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from typing import TypeVar
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, TypeVar
 
 from attrs import evolve
 
@@ -40,6 +41,8 @@ MAX_MESSAGE = 16 * 1024 * 1024
 MAX_OPERATIONS = 128
 """etcd's own limit (``--max-txn-ops``)."""
 
+_DATA = ("cluster_id", "revision", "_oldest", "_base", "_entries", "_history", "_leases")
+
 
 class MemoryWatch:
     """A watch of a ``MemoryStore``; its position moves through the store's history. Its first batch is empty."""
@@ -48,7 +51,7 @@ class MemoryWatch:
         self._store = store
         self._prefixes = prefixes
         self._next = revision
-        self._cluster = 0
+        self._cluster = self._life = 0
         self._closed = False
 
     def __iter__(self) -> Iterator[Batch]:
@@ -57,7 +60,7 @@ class MemoryWatch:
                 return
             self._store.check()
             self._store.since(self._prefixes, self._next)
-            self._cluster = self._store.cluster_id
+            self._cluster, self._life = self._store.cluster_id, self._store.life
         yield Batch(self._cluster, self._next - 1, ())
         while (batch := self._wait()) is not None:
             yield batch
@@ -72,7 +75,7 @@ class MemoryWatch:
         with self._store.news:
             while not self._closed:
                 self._store.check()
-                if self._cluster != self._store.cluster_id:
+                if self._cluster != self._store.cluster_id or self._life != self._store.life:
                     raise EtcdUnavailable("etcd ended the watch: it is opened again")
                 batch = self._store.since(self._prefixes, self._next)
                 if batch is not None:
@@ -91,11 +94,13 @@ class MemoryStore:
     :ivar loses_answers: while true a commit does what it should and its caller is not told.
     :ivar full: while true it takes only deletions, as with the alarm NOSPACE.
     :ivar forbidden: what the keys begin with that may not be written.
+    :ivar life: how often it was restored; no watch outlives that.
     """
 
     def __init__(self) -> None:
         self.news = threading.Condition(threading.RLock())
         self.cluster_id = 1
+        self.life = 0
         self.calls: list[str] = []
         self.largest = MAX_MESSAGE
         self.loses_answers = False
@@ -110,6 +115,7 @@ class MemoryStore:
         self.revision = 1
         self._oldest = 0
         self._entries: dict[str, Entry] = {}
+        self._base: dict[str, Entry] = {}
         self._history: list[tuple[int, tuple[Change, ...]]] = []
         self._leases: dict[int, tuple[int, float]] = {}
 
@@ -118,8 +124,8 @@ class MemoryStore:
     def get(self, key: str) -> Entry | None:
         return self._call("get", lambda: self._entries.get(key))
 
-    def list(self, prefixes: Prefixes) -> Listing:
-        return self._call("list", lambda: self._list(prefixes))
+    def list(self, prefixes: Prefixes, revision: int = 0) -> Listing:
+        return self._call("list", lambda: self._list(prefixes, revision))
 
     def put(self, key: str, value: bytes, lease: int = 0) -> int:
         return self._call("put", lambda: self._put(Put(key, value, lease)))
@@ -171,8 +177,31 @@ class MemoryStore:
     def compact(self, revision: int) -> None:
         """Forget the history before ``revision``."""
         with self.news:
+            for told, changes in self._history:
+                if told < revision:
+                    _replay(self._base, changes)
             self._oldest = revision
             self._history = [told for told in self._history if told[0] >= revision]
+            self.news.notify_all()
+
+    def snapshot(self) -> Mapping[str, Any]:
+        """What ``etcdctl snapshot save`` keeps."""
+        with self.news:
+            return copy.deepcopy({name: getattr(self, name) for name in _DATA})
+
+    def restore(self, snapshot: Mapping[str, Any], bump: int = 0) -> None:
+        """
+        Go on from a snapshot, as the same cluster; every watch breaks.
+
+        :param bump: as ``--bump-revision --mark-compacted``: the revision is so much higher, and all before is gone.
+        """
+        with self.news:
+            for name, value in copy.deepcopy(dict(snapshot)).items():
+                setattr(self, name, value)
+            self.life += 1
+            self.revision += bump
+            if bump:
+                self.compact(self.revision)
             self.news.notify_all()
 
     def wipe(self) -> None:
@@ -222,16 +251,27 @@ class MemoryStore:
         if self.full and any(isinstance(operation, Put) for operation in operations):
             raise EtcdReadOnly("etcd refuses all writes, for its database is as large as its quota (alarm NOSPACE)")
 
-    def _list(self, prefixes: Prefixes) -> Listing:
+    def _list(self, prefixes: Prefixes, revision: int) -> Listing:
         places = (prefixes,) if isinstance(prefixes, str) else prefixes
-        below = [key for place in places for key in sorted(self._entries) if key.startswith(place)]
-        return Listing(self.cluster_id, self.revision, tuple(self._shown(self._entries[key]) for key in below))
+        there = self._at(revision) if revision else self._entries
+        below = [key for place in places for key in sorted(there) if key.startswith(place)]
+        return Listing(self.cluster_id, revision or self.revision, tuple(self._shown(there[key]) for key in below))
 
     def _shown(self, entry: C) -> C:
         if isinstance(entry, Deleted):
             return entry
         fits = len(entry.value) <= min(self.largest, MAX_DOCUMENT)
         return entry if fits else evolve(entry, value=b"", omitted=OMITTED)
+
+    def _at(self, revision: int) -> dict[str, Entry]:
+        """What stood there at a revision."""
+        if not self._oldest <= revision <= self.revision:
+            raise EtcdHistoryLost("etcd no longer has that revision (mvcc: required revision): list again")
+        there = dict(self._base)
+        for told, changes in self._history:
+            if told <= revision:
+                _replay(there, changes)
+        return there
 
     def _commit(self, conditions: Sequence[Condition], operations: Sequence[Operation]) -> Commit:
         if max(len(conditions), len(operations)) > MAX_OPERATIONS:
@@ -293,3 +333,10 @@ class MemoryStore:
         for lease in leases:
             self._leases.pop(lease, None)
             self._apply([Delete(key) for key, entry in sorted(self._entries.items()) if lease == entry.lease])
+
+
+def _replay(there: dict[str, Entry], changes: Iterable[Change]) -> None:
+    for change in changes:
+        there.pop(change.key, None)
+        if isinstance(change, Entry):
+            there[change.key] = change

@@ -38,9 +38,9 @@ class CountingStore(EtcdStore):
 
     lists = 0
 
-    def list(self, prefixes: Prefixes) -> Listing:
+    def list(self, prefixes: Prefixes, revision: int = 0) -> Listing:
         self.lists += 1
-        return super().list(prefixes)
+        return super().list(prefixes, revision)
 
 
 class SizeCase(FaultCase):

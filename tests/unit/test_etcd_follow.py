@@ -25,10 +25,10 @@ class SlowStore(MemoryStore):
         self.clock = Clock()
         self.go_on = threading.Semaphore(0)
 
-    def list(self, prefixes: Prefixes) -> Listing:
+    def list(self, prefixes: Prefixes, revision: int = 0) -> Listing:
         self.go_on.acquire(timeout=PATIENCE)
         self.clock.advance(100.0)
-        return super().list(prefixes)
+        return super().list(prefixes, revision)
 
 
 class Pauses:
