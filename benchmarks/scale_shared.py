@@ -128,6 +128,9 @@ class Beside:
     def stop(self) -> None:
         self._everyone.remove(self._mirror)
 
+    def list_again(self) -> None:
+        """A no-op: the list is everybody's, and comes when it is due."""
+
 
 class Lent(Workers):
     """A pool of threads that does not start and stop with the agent who uses it."""

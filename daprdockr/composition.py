@@ -22,6 +22,7 @@ from daprdockr.agent.bounded_site import BoundedSite
 from daprdockr.agent.carry_out import CarryOut
 from daprdockr.agent.claim_steps import ClaimSteps
 from daprdockr.agent.container_steps import ContainerSteps, EngineThreads
+from daprdockr.agent.doubting import Doubting
 from daprdockr.agent.ephemeral import Ephemeral
 from daprdockr.agent.exodus import Exodus
 from daprdockr.agent.gather import Gather
@@ -32,6 +33,7 @@ from daprdockr.agent.healthz import api
 from daprdockr.agent.heartbeat import Heartbeat
 from daprdockr.agent.host import Host, Listening
 from daprdockr.agent.journal import Journal
+from daprdockr.agent.marking import Marking
 from daprdockr.agent.mirror import Following, Mirror
 from daprdockr.agent.orphans import Orphans
 from daprdockr.agent.own_claims import OwnClaims
@@ -78,7 +80,7 @@ class Composition(Edges):
         threads = [self.etcd_threads, self.beat_threads, *docker, self.file_threads, self.nginx_thread]
         edges = [self.guard_thread, self.dns, self.nginx, self.guarded, self.ephemeral]
         loops = [self.journal, self.heartbeat, self.host, self.pulse, self.mirror, self.health, self.reconcile]
-        looks = [self.ownerless, self.write_check, self.orphans, *self.followed]
+        looks = [self.marking, self.doubting, self.ownerless, self.write_check, self.orphans, *self.followed]
         parts = [self.profile, self.embedded_etcd, *threads, *edges, *loops, *looks, self.api]
         return [part for part in parts if part is not None]
 
@@ -93,6 +95,10 @@ class Composition(Edges):
 
     def listen(self, host: Host) -> Listening:
         return EventListener(self.engine, host, self.chance)
+
+    def draw(self) -> int:
+        """A number that nobody can guess."""
+        return random.SystemRandom().randrange(1, 2**60)
 
     @cached_property
     def probe(self) -> Probe:
@@ -204,10 +210,33 @@ class Composition(Edges):
             cluster=self.cluster,
             state=self.state,
             store=self.store,
-            draw_identity=lambda: random.SystemRandom().randrange(1, 2**60),
+            draw_identity=self.draw,
             follow=self.follow,
             on_changes=self.cluster_changed,
             outage=self.outage,
+        )
+
+    @cached_property
+    def marking(self) -> Marking:
+        return Marking(
+            reactor=self.reactor,
+            run=self.etcd_threads,
+            store=self.store,
+            mirror=self.mirror,
+            draw=self.draw,
+            chance=self.chance,
+        )
+
+    @cached_property
+    def doubting(self) -> Doubting:
+        return Doubting(
+            reactor=self.reactor,
+            run=self.etcd_threads,
+            store=self.store,
+            key=self.keys.doubt(self.settings.node),
+            mirror=self.mirror,
+            host=self.host,
+            lease=lambda: self.heartbeat.lease,
         )
 
     @cached_property

@@ -11,6 +11,9 @@ Note [Many leases at once]
 
     Only who was there before and after can tell. A node that comes back itself finds that all others have vanished
     since, which may be long ago; it would wait while the next one, which finds the first, claims everything.
+
+    After a person had the agents believe another history (``trust-etcd``), claims may be missing of all that runs on
+    all nodes, and each node has the same time to take up what it runs.
 """
 
 from __future__ import annotations
@@ -33,6 +36,7 @@ class Exodus:
         self._ttl = ttl
         self._nodes: frozenset[str] = frozenset()
         self._vanished: dict[str, float] = {}
+        self._begun = cluster.begun
         self.until = 0.0
         """Until then nothing is claimed but what runs here."""
 
@@ -49,3 +53,5 @@ class Exodus:
         if gone:
             many = len(self._vanished) >= max(2, len(present - self._vanished.keys()))
             self.until = max(self.until, now + (self._ttl if many else MOMENT))
+        if self._cluster.begun != self._begun:
+            self._begun, self.until = self._cluster.begun, now + self._ttl

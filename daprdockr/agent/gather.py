@@ -77,7 +77,7 @@ class Gather:
             lease=self._heartbeat.lease if self._host.listed and not self._host.trouble else 0,
             in_touch=self._mirror.in_touch and self._host.listed and self._cluster.identity != 0,
             cluster=self._cluster.identity,
-            revision=self._cluster.revision,
+            revision=max(self._cluster.revision, self._cluster.superseded),
         )
 
     def services(self) -> frozenset[ServiceName]:

@@ -4,8 +4,7 @@ The mirror as a service: follows etcd, hands changes to whoever asked, keeps the
 Note [In touch]
     ``in_touch`` is False from the start, after every broken watch, and as long as etcd is not the one we know, until a
     listing or a change was taken over. The planner then stops nothing and claims nothing; names and routes stay as
-    they are, because nothing is told to anybody. When a listing was refused, the changes that follow it tell of that
-    other state: only another listing, one that is believed, ends the doubt.
+    they are, because nothing is told to anybody. What is believed is decided in ``belief``.
 """
 
 from __future__ import annotations
@@ -20,10 +19,12 @@ from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from daprdockr.agent.belief import Belief
 from daprdockr.agent.intake import Intake
 from daprdockr.agent.outage import Outage
 from daprdockr.agent.statedir import StateDir
-from daprdockr.model.cluster import Changes, Cluster, ForeignEtcd
+from daprdockr.model.cluster import Changes, Cluster
+from daprdockr.model.doubts import Doubt
 from daprdockr.model.entries import Absent, Batch, Change, Entry, Listing, Put
 from daprdockr.model.errors import EtcdError
 from daprdockr.model.seams import Run, Store
@@ -44,6 +45,9 @@ class Following(Protocol):
     def start(self) -> None: ...
 
     def stop(self) -> None: ...
+
+    def list_again(self) -> None:
+        """Tell everything there is as soon as possible; called in the reactor's thread."""
 
 
 class Mirror(Service):
@@ -84,12 +88,14 @@ class Mirror(Service):
         self._on_changes = on_changes
         self._outage = outage
         self._logged = False
+        self._frozen_for = ""
         self._keeping: IDelayedCall | None = None
         self._keep_delay = KEEP_DELAY
         self._unkept = False
         self._unkept_for = ""
+        self._kept = 0
         self._writing = DeferredLock()
-        self._frozen = False
+        self._belief = Belief(believer=self, run=run, cluster=cluster, state=state, store=store, draw=draw_identity)
         self.in_touch = False
         self.trouble = "etcd was not reached yet"
 
@@ -99,7 +105,10 @@ class Mirror(Service):
         if listing is not None:
             self._on_changes(self.cluster.replace(listing))
             self._state.holder = evolve(self._state.holder, cluster=self.cluster.identity)
+            self.cluster.unbroken = False
+            self._kept = self.cluster.generation
             self.log.info("began with the state known at revision {revision}", revision=listing.revision)
+        self._belief.load()
 
     def startService(self) -> None:
         super().startService()
@@ -132,25 +141,51 @@ class Mirror(Service):
     # The same in the reactor's thread, some turns later.
 
     def _prepare(self, change: Change) -> None:
-        if not self._frozen:
+        if self.doubt is None:
             self.cluster.prepare(change)
 
     def _listed(self, listing: Listing) -> None:
-        try:
-            changes = self.cluster.replace(listing)
-        except ForeignEtcd as error:
-            self._freeze(str(error))
-            return
-        self._frozen = False
-        self._tell(changes)
+        self._belief.listed(listing)
 
     def _changed(self, batch: Batch) -> None:
-        if self._frozen:
-            return
-        if batch.cluster_id == self.cluster.cluster_id:
-            self._tell(self.cluster.apply(batch))
-        else:
-            self._freeze(f"a change came from another etcd cluster ({batch.cluster_id:x})")
+        self._belief.changed(batch)
+
+    def _lost(self, reason: str) -> None:
+        self._belief.lost()
+        self._outage.failed(reason)
+        self.in_touch, self.trouble = False, "; ".join(filter(None, (self._belief.trouble, reason)))
+
+    # What is believed.
+
+    @property
+    def doubt(self) -> Doubt | None:
+        """Why etcd is not believed."""
+        return self._belief.doubt
+
+    def take_list(self, listing: Listing) -> None:
+        self._tell(self.cluster.replace(listing))
+
+    def take_anew(self, listing: Listing) -> Deferred[None]:
+        """:returns: fires when it is in the state directory."""
+        self._tell(self.cluster.begin_anew(listing))
+        return self._writing.run(self._keep)
+
+    def take_changes(self, batch: Batch) -> None:
+        self._tell(self.cluster.apply(batch))
+
+    def freeze(self, reason: str) -> None:
+        """See Note [In touch]."""
+        if reason != self._frozen_for:
+            self.log.warn("out of touch with etcd: {reason}", reason=reason)
+        self.in_touch, self.trouble, self._logged, self._frozen_for = False, reason, False, reason
+
+    def list_again(self, after: float) -> None:
+        """Have the follower list again in so many seconds."""
+        self._reactor.callLater(after, self._list_again)
+
+    def _list_again(self) -> None:
+        if self.running:
+            self._follower.list_again()
 
     async def _identify(self) -> None:
         """Give etcd an identity if it has none; which agent does is all the same, the watch tells the others."""
@@ -170,24 +205,13 @@ class Mirror(Service):
                 self._logged = True
                 self.log.info("in touch with etcd at revision {revision}", revision=self.cluster.revision)
             changes = Changes(changes.services | self.known_services(), True, changes.broken)
-        self.in_touch, self.trouble = True, ""
+        self.in_touch, self.trouble, self._frozen_for = True, "", ""
         self._outage.worked()
         self._publish(changes)
         if not self.cluster.identity:
             Deferred.fromCoroutine(self._identify()).addErrback(
                 lambda failure: self.log.warn("etcd got no identity yet: {reason}", reason=failure.getErrorMessage())
             )
-
-    def _freeze(self, reason: str) -> None:
-        """See Note [In touch]."""
-        reason, self._frozen, self._logged = f"frozen: {reason}", True, False
-        if reason != self.trouble:
-            self.log.warn("out of touch with etcd: {reason}", reason=reason)
-        self.in_touch, self.trouble = False, reason
-
-    def _lost(self, reason: str) -> None:
-        self._outage.failed(reason)
-        self.in_touch, self.trouble = False, reason
 
     def known_services(self) -> frozenset[Any]:
         """Every service that has a definition or a claim."""
@@ -196,7 +220,8 @@ class Mirror(Service):
     def _publish(self, changes: Changes) -> None:
         if changes.services or changes.nodes or changes.broken:
             self._on_changes(changes)
-            self._unkept = True
+        if self.cluster.generation != self._kept:  # marks are nobody else's business
+            self._kept, self._unkept = self.cluster.generation, True
         self._keep_later()
 
     def _keep_later(self) -> None:

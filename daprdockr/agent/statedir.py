@@ -32,6 +32,7 @@ from daprdockr.agent.holder import Holder
 from daprdockr.guard.disk import LONGEST
 from daprdockr.guard.orders import Orders
 from daprdockr.guard.regular import NotUsable, read_regular
+from daprdockr.model.doubts import Doubt
 from daprdockr.model.entries import Listing
 from daprdockr.model.errors import BadInput
 from daprdockr.model.reading import integer, parse_json
@@ -42,7 +43,7 @@ from daprdockr.process.whole import is_full, overwrite, write_whole
 _LEASE = integer(0, 2**63 - 1)
 _ROOM = 4096
 _SMALL = 64 * 1024
-_LOCK, _LISTING, _GUARD = "lock", "cluster.json", "guard.json"
+_LOCK, _LISTING, _GUARD, _DOUBT = "lock", "cluster.json", "guard.json", "doubt.json"
 _LEASE_FILES = ("lease.json", "lease-copy.json")
 _ELSE = "choose a directory that root, or the agent's user, alone may change"
 _DIRECTORIES = ("etcd", "guard", "nginx")
@@ -113,7 +114,7 @@ class StateDir:
         for name in _DIRECTORIES:
             tidy(self.path / name)
         for file in self.path.iterdir():
-            if file.name.removesuffix(".new") in (_LISTING, _GUARD, *_LEASE_FILES):
+            if file.name.removesuffix(".new") in (_LISTING, _GUARD, _DOUBT, *_LEASE_FILES):
                 tidy_file(file)
             elif file.is_file() and not file.is_symlink() and file.stat().st_nlink == 1:
                 file.chmod(file.stat().st_mode & 0o700)
@@ -129,6 +130,16 @@ class StateDir:
 
     def write_listing(self, listing: Listing) -> None:
         write_whole(self.path / _LISTING, encode_listing(listing), synced=True)
+
+    def read_doubt(self) -> Doubt | None:
+        """Why a former agent did not believe etcd, unless that is over."""
+        return read_kept(self.path / _DOUBT, _SMALL, Doubt.decode)
+
+    def write_doubt(self, doubt: Doubt | None) -> None:
+        if doubt is None:
+            (self.path / _DOUBT).unlink(missing_ok=True)
+        else:
+            write_whole(self.path / _DOUBT, doubt.encode(), synced=True)
 
     def read_lease(self) -> int:
         """The lease this agent's holder held last, 0 if none is known. See Note [A copied state directory]."""

@@ -21,8 +21,8 @@ if TYPE_CHECKING:  # Why: it imports Twisted, which the command line has no othe
 
 ACTIONS = {"get": "get", "set": "set", "stdin": "set", "del": "delete", "ip": "ip"}
 """Commands that are flags, as the first users type them, and their modules."""
-WORDS = ("status", "ps", "nodes", "events", "wait", "drain", "uncordon")
-"""Commands that are words; their modules have the same names."""
+WORDS = ("status", "ps", "nodes", "events", "wait", "drain", "uncordon", "trust-etcd")
+"""Commands that are words; their modules have the same names, but for the dash."""
 
 
 @frozen
@@ -51,6 +51,6 @@ class Command:
 
 def load(name: str) -> Command:
     """The declaration of a command by its name, one of ``ACTIONS`` or ``WORDS``."""
-    command = import_module(f"daprdockr.cli.commands.{ACTIONS.get(name, name)}").COMMAND
+    command = import_module(f"daprdockr.cli.commands.{ACTIONS.get(name, name.replace('-', '_'))}").COMMAND
     assert isinstance(command, Command)
     return command

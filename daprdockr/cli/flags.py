@@ -50,6 +50,7 @@ EVERYWHERE = (
 OF_COMMANDS = (
     Flag("o", "table|json", "how {commands} print"),
     Flag("wait", "", "let drain report its progress and end when nothing is left that can leave"),
+    Flag("yes", "", "let {commands} go on without asking"),
     Flag("timeout", "SECONDS", "how long wait and drain -wait wait (default 60)"),
 )
 

@@ -37,6 +37,7 @@ def read_request(words: Sequence[str], environment: Mapping[str, str]) -> Reques
         stdin="stdin" in switches,
         json=_is_json(values.get("o", "table")),
         wait="wait" in switches,
+        yes="yes" in switches,
         timeout=_timeout(values.get("timeout", "60")),
         verbose="v" in switches,
         host=environment.get("HOST_IP", ""),

@@ -8,6 +8,7 @@ from daprdockr.cli import views
 from daprdockr.cli.console import Console
 from daprdockr.cli.request import Request
 from daprdockr.model.cluster import Cluster
+from daprdockr.model.doubts import COMMAND, DoubtRecord
 from daprdockr.model.entries import trial
 from daprdockr.model.errors import BadInput, EtcdError, EtcdReadOnly, NotFound
 from daprdockr.model.names import ServiceName
@@ -36,6 +37,24 @@ def refused_to_all(request: Request, store: Store) -> str:
     except EtcdError:
         pass
     return ""
+
+
+def doubts(request: Request, store: Store) -> dict[str, DoubtRecord]:
+    """What the nodes that doubt this etcd report, by node."""
+    place = request.keys.doubts
+    found = {}
+    for entry in store.list(place).entries:
+        try:
+            found[entry.key.removeprefix(place)] = DoubtRecord.decode(entry.value)
+        except BadInput:
+            continue  # no agent wrote it, so none waits for an answer
+    return found
+
+
+def say_doubts(request: Request, store: Store, console: Console) -> None:
+    """A line for each node that doubts this etcd, so that it does nothing."""
+    for node, record in doubts(request, store).items():
+        console.say(f"{node} is frozen, it doubts this etcd: {record.reason} ({COMMAND} shows what to do)")
 
 
 def check_exists(cluster: Cluster, service: ServiceName) -> None:

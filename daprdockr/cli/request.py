@@ -28,6 +28,7 @@ class Request:
     stdin: bool = False
     json: bool = False
     wait: bool = False
+    yes: bool = False
     timeout: float = 60
     verbose: bool = False
     host: str = ""

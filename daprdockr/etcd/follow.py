@@ -121,11 +121,15 @@ class Follower:
                 if self.pause(self._stopping, self.backoff.delay(self._failures, self.chance())):
                     return
 
+    def list_again(self) -> None:
+        """Begin again with a list; may be called from any thread."""
+        with self._lock:
+            self._relist_due = True
+        self._close_watch()
+
     def _pace(self) -> None:
         while not self.pause(self._stopping, max(self.relist, REST * self._took)):
-            with self._lock:
-                self._relist_due = True
-            self._close_watch()
+            self.list_again()
 
     def _list(self) -> None:
         began = self.clock()

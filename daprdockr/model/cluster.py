@@ -6,8 +6,10 @@ It has one owner, in the reactor's thread, and refuses to know how changes arriv
 Note [Only evidence removes]
     A service, claim or node leaves the mirror only by a delete event, or by a listing of the same etcd cluster at a
     revision not older than what the mirror has seen. Any other listing (a foreign cluster id, a smaller revision: etcd
-    was wiped, restored, or is another one) raises ``ForeignEtcd`` and changes nothing. What became unreadable keeps
-    its last readable form; a definition that never was readable is held as broken, which is not absent.
+    was wiped, restored, or is another one) raises ``ForeignEtcd`` and changes nothing; whether a list continues the
+    history known here is judged before it is taken over (``judge``): Note [No restored history passes] in
+    ``continuity``. What became unreadable keeps its last readable form; a definition that never was readable is held as
+    broken, which is not absent.
 
 Note [A record without a lease]
     A node's record, a claim and a succession count only under a lease, which ends when their owner does. Without one
@@ -18,8 +20,14 @@ Note [A record without a lease]
 Note [The identity of an etcd]
     An etcd whose data was lost may come back with the same cluster id (same members, same token), and its revision
     grows past the one remembered. So the first agent writes a random number under ``identity``, and a listing with
-    another one, or none, is foreign however its revision stands: the doubt lasts until a person ends it by removing the
-    state that remembers. Only an identity seen to be deleted, in etcd's order, makes room for another.
+    another one, or none, is foreign however its revision stands: the doubt lasts until a person ends it. Only an
+    identity seen to be deleted, in etcd's order, makes room for another.
+
+Note [Marks of an unbroken history]
+    A watch that broke goes on where it ended, and nothing it tells then shows that the history is still the same. What
+    it tells is true all the same, and every deletion evidence; but a mark that another history holds would attest what
+    that one never had. So marks are taken over from a list that was judged, and from the watch that followed it until
+    it broke, and from nowhere else.
 
 Note [Own writes come twice]
     The agent notes its own successful writes at once, so that the next plan sees them, and they arrive again by the
@@ -31,18 +39,20 @@ Note [Own writes come twice]
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, TypeVar, cast
 
 from attrs import define, evolve, field, frozen
 
+from daprdockr.model.continuity import contradiction, unexplained
 from daprdockr.model.definition import Definition
 from daprdockr.model.entries import Batch, Change, Deleted, Entry, Listing
 from daprdockr.model.errors import BadInput, DaprdockrError
-from daprdockr.model.keys import CordonKey, IdentityKey, Keys, Named, NodeKey, SuccessorKey
+from daprdockr.model.identity import identity_in, read_identity
+from daprdockr.model.keys import CordonKey, IdentityKey, Keys, MarksKey, Named, NodeKey, SuccessorKey
 from daprdockr.model.layout import Layout
+from daprdockr.model.marks import Marks, attested, decode_marks, marks_in
 from daprdockr.model.names import InstanceName, ServiceName
 from daprdockr.model.reading import MAX_DOCUMENT
 from daprdockr.model.records import ClaimRecord, NodeRecord, asks_to_drain
@@ -51,6 +61,10 @@ from daprdockr.model.stored import Broken, Claim, Node, Service
 
 class ForeignEtcd(DaprdockrError):
     """This etcd is not the one remembered in the state directory; nothing is changed on its word."""
+
+
+class BrokenHistory(ForeignEtcd):
+    """It is that etcd, and its history is another one: it was restored, and cannot become what it was by going on."""
 
 
 @frozen
@@ -80,6 +94,17 @@ class Cluster:
     identity: int = 0
     """0: none was written yet."""
     revision: int = 0
+    begun: int = 0
+    """How often this mirror began anew with another history."""
+    superseded: int = 0
+    """The largest revision of a history that was given up for another: see ``begin_anew``."""
+    marks: Marks = ()
+    """See Note [Marks of an unbroken history]."""
+    unbroken: bool = False
+    """Whether all that came since the last list came by one watch."""
+    changed_at: int = 0
+    """The revision of the last change of anything but the marks, and of the last one of a definition."""
+    defined_at: int = 0
     generation: int = 0
     """Grows with every change of what is held."""
     services: dict[ServiceName, Service] = field(factory=dict)
@@ -148,18 +173,55 @@ class Cluster:
         finally:
             self._prepared.clear()
 
-    def _replace(self, listing: Listing) -> Changes:
+    def judge(self, listing: Listing) -> tuple[Entry, ...]:
+        """
+        What a list leaves unexplained: it may be taken over unless ``refutation`` says something.
+
+        :raises ForeignEtcd, BrokenHistory: it must not be.
+        """
+        self._check(listing)
+        reason = contradiction(self._entries, self.revision if self.identity else 0, listing, self.keys)
+        if reason:
+            raise BrokenHistory(reason)
+        shown = attested(self.marks, marks_in(listing, self.keys.marks))
+        if shown is None:
+            raise BrokenHistory(f"this etcd does not hold mark {self.marks[-1].number} of the history known here")
+        return unexplained(self._entries, self.revision, shown, listing, self.keys)
+
+    def begin_anew(self, listing: Listing) -> Changes:
+        """Take over a list of whatever etcd, with another history than the one known: a person wants it so."""
+        found = {entry.key for entry in listing.entries}
+        known = self._entries.values()
+        gone = [Deleted(e.key, max(e.mod_revision, listing.revision)) for e in known if e.key not in found]
+        self.begun += 1
+        self.superseded = max(self.superseded, self.revision)
+        self.cluster_id, self.revision, self.unbroken = listing.cluster_id, 0, True
+        self.changed_at = self.defined_at = 0
+        self._deleted.clear()
+        over = self._take(gone)
+        self._entries.clear()
+        self.identity, self.marks = 0, ()
+        self.layout.freed.clear()
+        anew = self._take(listing.entries)
+        self._prepared.clear()
+        self._pass(listing.revision)
+        return Changes(over.services | anew.services, over.nodes or anew.nodes, anew.broken)
+
+    def _check(self, listing: Listing) -> None:
         if self.cluster_id and listing.cluster_id != self.cluster_id:
             raise ForeignEtcd(
                 f"this etcd is another cluster ({listing.cluster_id:x}) than the one known here ({self.cluster_id:x})"
             )
         if listing.revision < self.revision:
-            raise ForeignEtcd(f"this etcd went back from revision {self.revision} to {listing.revision}")
-        if self.identity and _identity_in(listing, self.keys.identity) != self.identity:
+            raise BrokenHistory(f"this etcd went back from revision {self.revision} to {listing.revision}")
+        if self.identity and identity_in(listing, self.keys.identity) != self.identity:
             raise ForeignEtcd("this etcd does not hold the identity known here: its data was lost, or is another's")
+
+    def _replace(self, listing: Listing) -> Changes:
+        self._check(listing)
         found = {entry.key for entry in listing.entries}
         gone = [Deleted(key, listing.revision) for key in self._entries if key not in found]
-        self.cluster_id = listing.cluster_id
+        self.cluster_id, self.unbroken = listing.cluster_id, True
         changes = self._take((*gone, *listing.entries))
         self._pass(listing.revision)
         return changes
@@ -189,10 +251,11 @@ class Cluster:
         broken = []
         for change in changes:
             name = self._name(change.key) if self._is_news(change) else None
-            if name is None:
+            if name is None or (isinstance(name, MarksKey) and not self.unbroken):
                 continue  # it is known; or it belongs to another module, or to a newer agent, and nobody here reads it
             before = self.broken.get(change.key)
             self._hold(change)
+            self._note_revision(name, change.mod_revision)
             try:
                 self._set(name, change)
             except BadInput as error:
@@ -207,6 +270,12 @@ class Cluster:
                 case InstanceName(service, _) | SuccessorKey(InstanceName(service, _)):
                     services.add(service)
         return Changes(frozenset(services), nodes, tuple(broken))
+
+    def _note_revision(self, name: Named | BadInput, revision: int) -> None:
+        if not isinstance(name, MarksKey):
+            self.changed_at = max(self.changed_at, revision)
+        if isinstance(name, ServiceName):
+            self.defined_at = max(self.defined_at, revision)
 
     def _is_news(self, change: Change) -> bool:
         known = self._entries.get(change.key)
@@ -247,8 +316,8 @@ class Cluster:
         if isinstance(change, Entry) and change.omitted:
             raise BadInput(change.omitted)
         match name:
-            case IdentityKey():
-                self.identity = _identity(change)
+            case IdentityKey() | MarksKey():
+                self._set_history(name, change)
             case ServiceName():
                 self._set_service(name, change)
             case InstanceName():
@@ -268,6 +337,12 @@ class Cluster:
         if isinstance(said, BadInput):
             raise said
         return cast(T, said)
+
+    def _set_history(self, name: IdentityKey | MarksKey, change: Change) -> None:
+        if isinstance(name, IdentityKey):
+            self.identity = read_identity(change)
+        else:
+            self.marks = decode_marks(change.value) if isinstance(change, Entry) else ()
 
     def _set_service(self, name: ServiceName, change: Change) -> None:
         if isinstance(change, Deleted):
@@ -321,20 +396,3 @@ _PARSERS: Mapping[type, Callable[[bytes], Any]] = {
 def _is_ownerless(name: Named | BadInput | None, change: Change) -> bool:
     """See Note [A record without a lease]."""
     return isinstance(change, Entry) and not change.lease and isinstance(name, InstanceName | SuccessorKey | NodeKey)
-
-
-def _identity(change: Change) -> int:
-    """:raises BadInput: a value that no agent wrote."""
-    if isinstance(change, Deleted):
-        return 0
-    if not re.fullmatch(rb"[0-9a-f]{1,15}", change.value):
-        raise BadInput("it is no identity: delete the key, and an agent writes another")
-    return int(change.value, 16)
-
-
-def _identity_in(listing: Listing, key: str) -> int:
-    """-1 for one that no agent wrote, which equals nothing."""
-    try:
-        return next((_identity(entry) for entry in listing.entries if entry.key == key), 0)
-    except BadInput:
-        return -1

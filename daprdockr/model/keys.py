@@ -33,6 +33,16 @@ class IdentityKey:
     """The key of etcd's identity."""
 
 
+@frozen
+class MarksKey:
+    """The key of the marks of etcd's history."""
+
+
+@frozen
+class TrustKey:
+    """The key of an operator's word that doubts are over."""
+
+
 @frozen(order=True)
 class SuccessorKey:
     """The key of the node that is to take an instance over from its owner."""
@@ -40,7 +50,7 @@ class SuccessorKey:
     instance: InstanceName
 
 
-Named = ServiceName | InstanceName | NodeKey | CordonKey | SuccessorKey | IdentityKey
+Named = ServiceName | InstanceName | NodeKey | CordonKey | SuccessorKey | IdentityKey | MarksKey | TrustKey
 
 
 @frozen
@@ -61,7 +71,7 @@ class Keys:
     @property
     def mirrored(self) -> tuple[str, ...]:
         """What the keys of which an agent keeps a mirror start with; it asks etcd for no others."""
-        places = ("cordons/", "identity", "instances/", "nodes/", "services/")
+        places = ("cordons/", "identity", "instances/", "marks", "nodes/", "services/", "trust")
         return tuple(self.root + place for place in places)
 
     @property
@@ -73,6 +83,20 @@ class Keys:
     def trials(self) -> tuple[str, ...]:
         """A key that nobody writes in each place, but for nodes, in which agents do, for ``entries.trial``."""
         return f"{self.root}events/trial", f"{self.root}instances/trial"
+
+    @property
+    def marks(self) -> str:
+        """By which a history is known again: see Note [Marks] in ``marks``."""
+        return self.root + "marks"
+
+    @property
+    def trust(self) -> str:
+        """Which doubts an operator ended: see Note [A word that is not old] in ``doubts``."""
+        return self.root + "trust"
+
+    @property
+    def doubts(self) -> str:
+        return self.root + "doubts/"
 
     @property
     def services(self) -> str:
@@ -97,6 +121,9 @@ class Keys:
     def cordon(self, node: str) -> str:
         return f"{self.root}cordons/{node}"
 
+    def doubt(self, node: str) -> str:
+        return f"{self.doubts}{node}"
+
     def event(self, node: str, number: int) -> str:
         """``number`` only ever grows on one node, so that keys sort by time."""
         return f"{self.events}{number:020d}-{node}"
@@ -111,6 +138,10 @@ class Keys:
         match place, parts:
             case "identity", []:
                 return IdentityKey()
+            case "marks", []:
+                return MarksKey()
+            case "trust", []:
+                return TrustKey()
             case "services", [group, service]:
                 return ServiceName(group=group, service=service)
             case "instances", [group, service, number] if _NUMBER.fullmatch(number):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from daprdockr.engine.events import EventConsumer
 from daprdockr.etcd.follow import Listener
 from daprdockr.model.entries import Batch, Prefixes
-from daprdockr.model.errors import EngineError, EngineUnavailable, EtcdError
+from daprdockr.model.errors import EngineError, EngineUnavailable, EtcdError, EtcdHistoryLost, EtcdUnavailable
 from tests.fakes.engine import MemoryEngine, MemoryEvents
 from tests.fakes.store import MemoryStore
 
@@ -19,6 +19,7 @@ class SteppedFollower:
         self._listener = listener
         self._position: int | None = None
         self._cluster = 0
+        self._life = store.life
         self._failed = False
         self.running = False
 
@@ -37,7 +38,7 @@ class SteppedFollower:
                 self._tell_all()
             self._failed = False
         except EtcdError as error:
-            if self._cluster != self._store.cluster_id:
+            if self._cluster != self._store.cluster_id or isinstance(error, EtcdHistoryLost):
                 self._position = None
             if not self._failed:
                 self._listener.lost(error)
@@ -49,6 +50,9 @@ class SteppedFollower:
 
     def _tell_all(self) -> None:
         self._store.check()
+        if self._life != self._store.life:
+            self._life = self._store.life
+            raise EtcdUnavailable("etcd ended the watch: it is opened again")
         if self._position is None or self._cluster != self._store.cluster_id:
             listing = self._store.list(self._prefixes)
             self._position, self._cluster = listing.revision, listing.cluster_id

@@ -46,6 +46,9 @@ class SilentFollower:
     def stop(self) -> None:
         self.told.append("stop")
 
+    def list_again(self) -> None:
+        self.told.append("list again")
+
 
 class MirrorCase(SynchronousTestCase):
     """A mirror that the test tells of etcd as the follower would; ``changes`` is what it handed on."""
@@ -234,15 +237,33 @@ class FreezeTests(MirrorCase):
         self.changed(6, service(API, 6))
         self.assert_frozen("etcd did not answer")
 
-    def test_believed_again(self) -> None:
-        """A listing that is not older than what is known ends the doubt, and its absences count."""
+    def test_doubt_lasts(self) -> None:
+        """A history that went back is not believed when it has gone on past what is known."""
         self.listed(4)
-        self.listed(6, service(API, 6))
+        for revision in (5, 6, 100):
+            self.listed(revision, service(API, 4), service(WEB, 3))
+            self.changed(revision + 1, Deleted(KEYS.service(WEB), revision + 1))
+        self.assert_frozen("frozen: this etcd went back from revision 5 to 4")
+
+    def test_doubt_survives(self) -> None:
+        """Neither is it by the next agent."""
+        self.clock.advance(KEEP_DELAY)
+        self.listed(4)
+        self.successResultOf(self.mirror.stopService())
+        self.mirror = self.make()
+        self.mirror.startService()
+        self.changes.clear()
+        self.assert_frozen("frozen: this etcd went back from revision 5 to 4")
+        self.listed(7)
+        self.assert_frozen("frozen: this etcd went back from revision 5 to 4")
+
+    def test_known_etcd_is_back(self) -> None:
+        """Another etcd is not believed; the one that is known is, when it is back in its place."""
+        self.listed(9, cluster=2)
+        self.listed(6, service(WEB, 3), service(API, 6))
         self.assertTrue(self.mirror.in_touch)
-        self.assertEqual(self.mirror.known_services(), {API})
-        self.assertEqual(self.changes, [Changes(frozenset({WEB, API}), True)])
-        self.changed(7, Deleted(KEYS.service(API), 7))
-        self.assertEqual(self.mirror.known_services(), set())
+        self.assertEqual(self.mirror.known_services(), {API, WEB})
+        self.assertIsNone(self.state.read_doubt())
 
 
 class DiskTests(MirrorCase):

@@ -74,7 +74,7 @@ class OrderTests(TapCase):
 
     THREADS = ["etcd", "heartbeat", "docker", "stops", "pulls", "checks", "ping", "files", "nginx", "guard"]
     LOOPS = ["Journal", "Heartbeat", "Host", "Pulse", "Mirror", "HealthChecks", "Reconcile"]
-    LOOPS += ["Ownerless", "WriteCheck", "Orphans", "Followed"]
+    LOOPS += ["Marking", "Doubting", "Ownerless", "WriteCheck", "Orphans", "Followed"]
 
     def test_all(self) -> None:
         """Threads come before the edges that the loops publish to, those before the loops, and the API last."""

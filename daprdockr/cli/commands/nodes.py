@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from daprdockr.cli import views
 from daprdockr.cli.command import Command
 from daprdockr.cli.console import Console
-from daprdockr.cli.picture import picture, refused_to_all, show
+from daprdockr.cli.picture import picture, refused_to_all, say_doubts, show
 from daprdockr.cli.request import Request
 
 if TYPE_CHECKING:  # Why: it imports Twisted, which the command line has no other need of.
@@ -16,6 +16,8 @@ if TYPE_CHECKING:  # Why: it imports Twisted, which the command line has no othe
 
 def nodes(request: Request, store: Store, console: Console) -> None:
     show(request, console, views.nodes(picture(request, store), refused_to_all(request, store)))
+    if not request.json:
+        say_doubts(request, store, console)
 
 
 COMMAND = Command(

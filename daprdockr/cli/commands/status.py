@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from daprdockr.cli import views
 from daprdockr.cli.command import Command
 from daprdockr.cli.console import Console
-from daprdockr.cli.picture import picture, refused_to_all
+from daprdockr.cli.picture import doubts, picture, refused_to_all, say_doubts
 from daprdockr.cli.request import Request
 from daprdockr.model.cluster import Cluster
 from daprdockr.model.errors import DaprdockrError
@@ -32,8 +32,10 @@ def status(request: Request, store: Store, console: Console) -> None:
     broken = [{"Key": item.key, "Reason": item.reason} for _, item in sorted(cluster.broken.items())]
     if request.json:
         whole = {"Nodes": len(cluster.nodes), "Services": list(table.rows), "Broken": broken}
-        console.print_json({**whole, "Dark": views.dark(cluster), "Refused": refused})
+        doubted = {node: record.reason for node, record in doubts(request, store).items()}
+        console.print_json({**whole, "Dark": views.dark(cluster), "Refused": refused, "Doubts": doubted})
     else:
+        say_doubts(request, store, console)
         _print(console, cluster, table, broken)
     mute = [f"node {name} {node.record.refused}" for name, node in sorted(cluster.nodes.items()) if node.record.refused]
     if refused or mute:
