@@ -22,6 +22,7 @@ from daprdockr.agent.bounded_site import BoundedSite
 from daprdockr.agent.carry_out import CarryOut
 from daprdockr.agent.claim_steps import ClaimSteps
 from daprdockr.agent.container_steps import ContainerSteps, EngineThreads
+from daprdockr.agent.contested import Contested
 from daprdockr.agent.doubting import Doubting
 from daprdockr.agent.ephemeral import Ephemeral
 from daprdockr.agent.exodus import Exodus
@@ -65,6 +66,7 @@ class Composition(Edges):
         self.cluster_changed.subscribe(self.journal.on_changes)
         self.cluster_changed.subscribe(self.own_claims.on_changes)  # before those who ask it
         self.cluster_changed.subscribe(self.exodus.on_changes)  # so are these
+        self.cluster_changed.subscribe(self.contested.on_changes)  # and this
         self.cluster_changed.subscribe(self.host.on_changes)
         self.cluster_changed.subscribe(self.heartbeat.on_changes)
         self.cluster_changed.subscribe(self.publish.on_changes)
@@ -117,8 +119,8 @@ class Composition(Edges):
         pools = (self.docker_threads, self.stop_threads, self.pull_threads, self.check_threads, self.etcd_threads)
         http = self.nginx.status.reason if self.nginx is not None else ""
         loops = (self.mirror.trouble, self.heartbeat.trouble, self.host.trouble, self.guarded.trouble)
-        writes = self.write_check.trouble
-        return [text for text in (*loops, writes, *(pool.trouble for pool in pools), http) if text]
+        writes, contested = self.write_check.trouble, self.contested.trouble
+        return [text for text in (*loops, writes, contested, *(pool.trouble for pool in pools), http) if text]
 
     @cached_property
     def herald(self) -> Herald:
@@ -194,6 +196,8 @@ class Composition(Edges):
                 lambda: self.host,
                 self.reactor.seconds,
                 lambda: self.write_check.to_publish,
+                self.this_machine(),
+                lambda: self.contested.trouble,
             ),
             is_listed=self._is_listed,
         )
@@ -308,6 +312,10 @@ class Composition(Edges):
         )
 
     @cached_property
+    def contested(self) -> Contested:
+        return Contested(node=self.settings.node, cluster=self.cluster, on_change=lambda: self.reconcile.look_at_all())
+
+    @cached_property
     def unanswered(self) -> Unanswered:
         return Unanswered()
 
@@ -325,6 +333,7 @@ class Composition(Edges):
             own_claims=self.own_claims,
             unanswered=self.unanswered,
             exodus=self.exodus,
+            contested=self.contested,
             rebalance=not self.settings.no_rebalance,
         )
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from functools import cached_property
 from typing import Any, TypeVar
 
+from daprdockr.agent.contested import this_machine
 from daprdockr.agent.followed import Followed
 from daprdockr.agent.holder import Holder, machine_id
 from daprdockr.agent.outage import Outage
@@ -45,6 +46,7 @@ class Foundation:
 
     boottime = staticmethod(boottime)
     machine_id = staticmethod(machine_id)
+    this_machine = staticmethod(this_machine)
 
     def __init__(self, *, settings: Settings, state: StateDir, reactor: Any) -> None:
         self.settings = settings

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from attrs import evolve
 
+from daprdockr.agent.contested import Contested
 from daprdockr.agent.exodus import Exodus
 from daprdockr.agent.first_seen import FirstSeen
 from daprdockr.agent.health import HealthChecks
@@ -45,6 +46,7 @@ class Gather:
         own_claims: OwnClaims,
         unanswered: Unanswered,
         exodus: Exodus,
+        contested: Contested,
         rebalance: bool,
     ) -> None:
         self._node = node
@@ -65,6 +67,7 @@ class Gather:
         self._own_claims = own_claims
         self._unanswered = unanswered
         self._exodus = exodus
+        self._contested = contested
 
     def here(self) -> Here:
         """This node, as it is now. Without the Engine it claims nothing: it could not keep its word."""
@@ -73,7 +76,7 @@ class Gather:
             addresses=self._addresses(),
             labels=self._labels,
             allow=self._allow,
-            cordoned=self._node in self._cluster.cordoned,
+            cordoned=self._node in self._cluster.cordoned or self._contested.trouble != "",
             lease=self._heartbeat.lease if self._host.listed and not self._host.trouble else 0,
             in_touch=self._mirror.in_touch and self._host.listed and self._cluster.identity != 0,
             cluster=self._cluster.identity,

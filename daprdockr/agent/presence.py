@@ -24,7 +24,8 @@ class Presence:
     """
     :param where: the addresses it publishes now. :param labels: what placement may ask for.
     :param allow: the privileges that definitions may use here. :param clock: monotonic seconds.
-    :param refused: why this node cannot write all that it has to, or "".
+    :param refused: why this node cannot write all that it has to, or "". :param machine: a mark of this machine.
+    :param contested: why an address is not this node's own, or "".
     """
 
     where: Callable[[], Whereabouts]
@@ -34,12 +35,15 @@ class Presence:
     host: Callable[[], Host]
     clock: Callable[[], float]
     refused: Callable[[], str]
+    machine: str
+    contested: Callable[[], str]
 
     def __call__(self, steady: bool) -> NodeRecord:
         """
         :param steady: whether enough beats were good.
 
-        A node is not ready while its Engine does not answer, or while it may not write all that it has to.
+        A node is not ready while its Engine does not answer, while it may not write all that it has to, or while an
+        address that it publishes is another machine's.
         """
         host, refused, where = self.host(), self.refused(), self.where()
         return NodeRecord(
@@ -47,7 +51,7 @@ class Presence:
             missing=where.missing,
             labels=self.labels,
             version=__version__,
-            ready=steady and not (host.asked and host.trouble) and not refused,
+            ready=steady and not ((host.asked and host.trouble) or refused or self.contested()),
             memory=host.inventory.memory,
             cpus=host.inventory.cpus,
             images=self._images(host.inventory.images),
@@ -55,6 +59,7 @@ class Presence:
             fails=self._fails(host),
             trouble=host.starts.trouble,
             refused=refused,
+            machine=self.machine,
         )
 
     def _fails(self, host: Host) -> tuple[str, ...]:

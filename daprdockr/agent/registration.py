@@ -9,11 +9,17 @@ Note [Two agents, one name]
 Note [Ready]
     A node is ready after ``GOOD_BEATS`` beats under one lease. That its record says so, and not each observer's own
     count, makes all nodes rank the same ones. An agent that takes up its former lease finds there what it was.
+
+Note [Since when]
+    A record that is written over with other addresses says at which revision that was: as etcd tells it then, because
+    the mirror may be old. See Note [Two machines, one address] in ``planning.clashes``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+
+from attrs import evolve
 
 from daprdockr.model.entries import Absent, Fence, Put
 from daprdockr.model.errors import BadInput
@@ -49,6 +55,8 @@ class Registration:
         self._lease = 0
         self._written = b""
         self._created = 0
+        self._since = 0
+        self._addresses: tuple[str, ...] = ()
         self._steady = 0
         self.trouble = ""
 
@@ -67,17 +75,18 @@ class Registration:
         """
         if beats >= GOOD_BEATS:
             self._steady = lease
-        value = self._value(lease)
-        if not (self.stands_under(lease) and self._is_listed(lease)):
-            await self._create(lease, value)
-        elif value != self._written:
-            await self._change(lease, value)
+        record = self._presented(lease)
+        if not (self.stands_under(lease) and self._is_listed(lease)) or record.addresses != self._addresses:
+            await self._create(lease, record)
+        elif record.encode() != self._written:
+            await self._change(lease, record.encode())
 
-    def _value(self, lease: int) -> bytes:
-        return self._record(self._steady == lease).encode()
+    def _presented(self, lease: int) -> NodeRecord:
+        return evolve(self._record(self._steady == lease), since=self._since)
 
-    async def _create(self, lease: int, value: bytes) -> None:
-        """See Note [Two agents, one name]."""
+    async def _create(self, lease: int, record: NodeRecord) -> None:
+        """See Note [Two agents, one name]. Whatever stands there under this lease is written over."""
+        value = record.encode()
         made = await self._run(self._store.commit, [Absent(self._key)], [Put(self._key, value, lease)])
         self._created = made.revision
         if not made.succeeded:
@@ -86,13 +95,19 @@ class Registration:
                 self._lease = 0
                 self.trouble = f"{self._key} is held by another agent of this name, or for some seconds by a former one"
                 return
-            if _was_ready(there.value):
-                self._steady = lease
-                value = self._value(lease)
+            self._resume(lease, _record_in(there.value), record.addresses, made.revision)
+            record = self._presented(lease)
+            value = record.encode()
             self._created = there.create_revision
             if there.value != value:
                 await self._change(lease, value)
-        self._lease, self._written, self.trouble = lease, value, ""
+        self._lease, self._written, self._addresses, self.trouble = lease, value, record.addresses, ""
+
+    def _resume(self, lease: int, former: NodeRecord, addresses: tuple[str, ...], revision: int) -> None:
+        """See Note [Ready] and Note [Since when]."""
+        if former.ready:
+            self._steady = lease
+        self._since = former.since if former.addresses == addresses else revision
 
     async def _change(self, lease: int, value: bytes) -> None:
         """A record that is not ours any more is missed by the next beat, when the mirror does not show it."""
@@ -101,9 +116,9 @@ class Registration:
             self._written = value
 
 
-def _was_ready(value: bytes) -> bool:
-    """See Note [Ready]."""
+def _record_in(value: bytes) -> NodeRecord:
+    """What cannot be read was not ready, and published nothing."""
     try:
-        return NodeRecord.decode(value).ready
+        return NodeRecord.decode(value)
     except BadInput:
-        return False
+        return NodeRecord(ready=False)

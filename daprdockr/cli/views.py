@@ -14,6 +14,7 @@ from daprdockr.model.names import InstanceName, ServiceName
 from daprdockr.model.records import State
 from daprdockr.model.stored import Claim, Service
 from daprdockr.planning.candidates import candidates, why_nowhere
+from daprdockr.planning.clashes import clashes
 
 Row = Mapping[str, Any]
 Column = tuple[str, Callable[[Row], str]]
@@ -120,7 +121,7 @@ def _unclaimed(instance: InstanceName, waiting: str) -> Row:
 
 def nodes(cluster: Cluster, refused: str = "") -> Table:
     """Every node that holds a lease. :param refused: what etcd refuses all of them, though none can say so."""
-    loads = cluster.loads
+    loads, clashing = cluster.loads, clashes(cluster.nodes.values())
     rows = [
         {
             "Node": name,
@@ -136,6 +137,7 @@ def nodes(cluster: Cluster, refused: str = "") -> Table:
             "Missing": list(node.record.missing),
             "Trouble": node.record.trouble,
             "Refused": node.record.refused or refused,
+            "Clash": clashing.get(name, ""),
         }
         for name, node in sorted(cluster.nodes.items())
     ]
@@ -164,6 +166,8 @@ def _lacking(row: Row) -> str:
     """Why a node can do nothing, or is taken last, for everything or for some services."""
     if row["Refused"]:
         return str(row["Refused"])
+    if row["Clash"]:
+        return str(row["Clash"])
     if row["Trouble"]:
         return f"nothing starts: {row['Trouble']}"
     if row["Missing"]:

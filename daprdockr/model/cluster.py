@@ -369,7 +369,7 @@ class Cluster:
 
     def _set_node(self, name: str, change: Change) -> None:
         if isinstance(change, Entry):
-            self.nodes[name] = Node(name, self._read(change, NodeRecord.decode), change.lease)
+            self.nodes[name] = Node(name, self._read(change, NodeRecord.decode), change.lease, change.create_revision)
         else:
             self.nodes.pop(name, None)
         self.layout.touch(name)

@@ -39,7 +39,9 @@ class NodeRecord:
     those that are there (``planning.candidates.mark``); ``allow`` are the privileges that definitions may use there
     (None: all, because an agent that does not say so is older than the option); ``missing`` are addresses that the
     machine does not have; ``fails`` are services that do not come up there, and ``trouble`` says why nothing at all
-    does ("": something does). ``refused`` says what it has to write and etcd refuses ("": nothing).
+    does ("": something does). ``refused`` says what it has to write and etcd refuses ("": nothing). ``machine`` is a
+    mark of the machine it is on ("": not known), and ``since`` the revision at which it came to publish its addresses
+    (0: that of the record's creation): Note [Two machines, one address] in ``planning.clashes``.
     """
 
     addresses: tuple[str, ...] = ()
@@ -54,6 +56,8 @@ class NodeRecord:
     missing: tuple[str, ...] = ()
     trouble: str = ""
     refused: str = ""
+    machine: str = ""
+    since: int = 0
 
     @classmethod
     def decode(cls, data: bytes) -> NodeRecord:
@@ -80,6 +84,10 @@ class NodeRecord:
             members["Trouble"] = self.trouble
         if self.refused:
             members["Refused"] = self.refused
+        if self.machine:
+            members["Machine"] = self.machine
+        if self.since:
+            members["Since"] = self.since
         return _encode(members)
 
 
@@ -172,6 +180,8 @@ _NODE: Mapping[str, reading.Check[Any]] = {
     "Fails": lambda value, path: tuple(_TEXTS(value, path)),
     "Trouble": reading.free_text,
     "Refused": reading.free_text,
+    "Machine": reading.text,
+    "Since": reading.integer(0, 2**63 - 1),
 }
 
 _CLAIM: Mapping[str, reading.Check[Any]] = {

@@ -35,11 +35,12 @@ class Claim:
 
 @frozen
 class Node:
-    """A node that holds a lease."""
+    """A node that holds a lease; ``created`` is the create revision of its record."""
 
     name: str
     record: NodeRecord
     lease: int
+    created: int
 
 
 @frozen

@@ -53,7 +53,8 @@ def _due(situation: Situation, definition: Definition, now: float) -> dict[int, 
     held[node] += len(titles)
     bad = failing_now(situation, now)
     ranking = rank(set(wanted).difference(titles), definition, held, situation.offered, bad)
-    places = sorted((place, number) for number in ranking.first if (place := ranking.place(number, node)) is not None)
+    first = () if situation.here.cordoned else ranking.first
+    places = sorted((place, number) for number in first if (place := ranking.place(number, node)) is not None)
     due = {number: since.get(number, now) for number in titles}
     due |= {n: max(since.get(n, now) + place * PATIENCE, situation.adopt_until) for place, n in places}
     return dict(islice(due.items(), room))
@@ -82,9 +83,10 @@ def _is_title(situation: Situation, definition: Definition, container: Container
 
 def vacant(situation: Situation, now: float) -> Iterator[Step | Wait]:
     """Prepare to take over instances that leave their owners, in the order of the same ranking."""
-    if situation.service is None or not situation.here.may_claim or situation.service.definition.at_most_one:
+    here = situation.here
+    if situation.service is None or not here.may_claim or here.cordoned or situation.service.definition.at_most_one:
         return
-    definition, node = situation.service.definition, situation.here.node
+    definition, node = situation.service.definition, here.node
     record = ClaimRecord(node=node, addresses=situation.here.addresses)
     held = Counter(c.node for c in (*situation.claims.values(), *situation.successors.values()))
     bad = failing_now(situation, now)

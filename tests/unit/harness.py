@@ -114,6 +114,7 @@ class MemoryAgent(Composition):
 
     def __init__(self, *, chosen: Settings, store: MemoryStore, engine: MemoryEngine) -> None:
         self.clock = LoopClock()
+        self.machine = "m1"
         super().__init__(settings=chosen, state=StateDir(chosen.state_dir), reactor=self.clock)
         if self.state.holder.former:
             engine = engine.seen_by(chosen.node, self.state.holder.former)
@@ -164,6 +165,9 @@ class MemoryAgent(Composition):
 
     def boottime(self) -> float:
         return self.docker.now
+
+    def this_machine(self) -> str:
+        return self.machine
 
     def chance(self) -> float:
         return 0.0

@@ -35,7 +35,7 @@ class PresenceTests(SynchronousTestCase):
             on_answer=lambda: None,
             chance=lambda: 0.0,
         )
-        self.refused = ""
+        self.refused = self.contested = ""
         self.presence = Presence(
             lambda: Whereabouts(("10.0.0.1",)),
             {"zone": "x"},
@@ -44,6 +44,8 @@ class PresenceTests(SynchronousTestCase):
             lambda: self.host,
             self.clock.seconds,
             lambda: self.refused,
+            "m1",
+            lambda: self.contested,
         )
 
     def list(self) -> None:
@@ -69,6 +71,13 @@ class PresenceTests(SynchronousTestCase):
         self.assertEqual((record.ready, record.refused), (False, "cannot write /p/instances/trial"))
         self.refused = ""
         self.assertNotIn(b"Refused", self.presence(True).encode())
+
+    def test_contested(self) -> None:
+        """A node that publishes the address of another machine is not ready."""
+        self.list()
+        self.contested = "10.0.0.1 is the address of node b"
+        record = NodeRecord.decode(self.presence(True).encode())
+        self.assertEqual((record.ready, record.machine), (False, "m1"))
 
     def test_engine_away(self) -> None:
         """A node whose Engine does not answer is not ready, until it does again."""

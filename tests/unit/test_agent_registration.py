@@ -106,6 +106,27 @@ class RegistrationTests(SynchronousTestCase):
         self.keep(1)
         self.assertFalse(self.ready)
 
+    def test_moved(self) -> None:
+        """
+        Other addresses are written together with the revision at which they came, by this agent and its successor; the
+        same ones keep it.
+        """
+        self.keep(GOOD_BEATS)
+        since = []
+        for address in ("10.0.0.2", "10.0.0.2", "10.0.0.3"):
+            self.store.put("/elsewhere", b"")
+            now = self.store.revision
+            self.record = evolve(self.record, addresses=(address,))
+            self.keep(GOOD_BEATS + 1)
+            self.keep(1, registration=self.make())
+            since.append(NodeRecord.decode(self.entry.value).since - now)
+        self.assertEqual((since[0], since[1] < 0, since[2]), (0, True, 0))
+        self.record = evolve(self.record, addresses=("10.0.0.4",))
+        now = self.store.revision
+        self.keep(1, registration=self.make())
+        self.assertEqual(NodeRecord.decode(self.entry.value).since, now)
+        self.assertTrue(self.ready)
+
     def test_taken(self) -> None:
         """A record under another lease is left alone, and said to be in the way; when it is gone ours stands."""
         other = self.store.grant(60).id
