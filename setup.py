@@ -56,6 +56,7 @@ setup(
         "daprdockr.planning",
         "daprdockr.process",
         "daprdockr.proxy",
+        "daprdockr.runtime",
         "twisted.plugins",
     ],
     package_dir={"": "."},

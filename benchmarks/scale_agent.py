@@ -13,11 +13,11 @@ from benchmarks.scale_shared import GROUP, MOST_ALONE, RELIST, Beside, Everyone,
 from benchmarks.scale_store import CountingStore
 from daprdockr.agent.mirror import Following, Mirror
 from daprdockr.agent.probe import Target
-from daprdockr.agent.sequence import Sequence
 from daprdockr.agent.statedir import StateDir
 from daprdockr.composition import Composition
 from daprdockr.etcd.follow import Follower
 from daprdockr.model.definition import Definition
+from daprdockr.runtime.sequence import Sequence
 from tests.fakes.engine import MemoryEngine
 
 IMAGE = "web:1"

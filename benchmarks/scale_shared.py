@@ -21,7 +21,6 @@ from twisted.internet.defer import Deferred, succeed
 from benchmarks.scale_pace import PacedReactor, PacedStore
 from benchmarks.scale_store import CountingStore, Tally
 from daprdockr.agent.mirror import Mirror
-from daprdockr.agent.workers import Workers
 from daprdockr.etcd.address import Access
 from daprdockr.etcd.follow import Follower
 from daprdockr.etcd.store import EtcdStore
@@ -30,8 +29,10 @@ from daprdockr.foundation import BEAT_THREADS, CALL_TIMEOUT, ETCD_THREADS
 from daprdockr.model.entries import Batch, Listing
 from daprdockr.model.errors import EtcdError
 from daprdockr.model.keys import Keys
-from daprdockr.model.seams import Run, Store
+from daprdockr.model.seams import Store
 from daprdockr.options import Options
+from daprdockr.runtime.pool import Run
+from daprdockr.runtime.workers import Workers
 from daprdockr.settings import Settings
 
 T = TypeVar("T")

@@ -41,7 +41,6 @@ from daprdockr.agent.own_claims import OwnClaims
 from daprdockr.agent.ownerless import Ownerless
 from daprdockr.agent.presence import Presence
 from daprdockr.agent.probe import Probe, RealProbe
-from daprdockr.agent.profile import Profile
 from daprdockr.agent.publish import Publish
 from daprdockr.agent.pulse import Pulse
 from daprdockr.agent.reconcile import Reconcile
@@ -54,6 +53,7 @@ from daprdockr.engine.events import EventListener
 from daprdockr.etcd.follow import Follower
 from daprdockr.guard.clock import boot_id
 from daprdockr.model.host import ContainerState
+from daprdockr.runtime.profile import Profile
 
 
 class Composition(Edges):

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from daprdockr.address import default_address
 from daprdockr.agent.container_steps import ContainerNetwork
-from daprdockr.agent.followed import Followed
 from daprdockr.agent.ports import bound_to
 from daprdockr.agent.whereabouts import Whereabouts
 from daprdockr.dns.addresses import host_addresses
@@ -26,6 +25,7 @@ from daprdockr.proxy.nginx import Nginx
 from daprdockr.proxy.program import NginxProgram
 from daprdockr.proxy.routes import Routing
 from daprdockr.proxy.surroundings import settings_here
+from daprdockr.runtime.followed import Followed
 
 
 class Edges(Foundation):

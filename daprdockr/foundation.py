@@ -10,12 +10,9 @@ from functools import cached_property
 from typing import Any, TypeVar
 
 from daprdockr.agent.contested import this_machine
-from daprdockr.agent.followed import Followed
 from daprdockr.agent.holder import Holder, machine_id
 from daprdockr.agent.outage import Outage
-from daprdockr.agent.signal import Signal
 from daprdockr.agent.statedir import StateDir
-from daprdockr.agent.workers import Workers
 from daprdockr.engine.docker_engine import DockerEngine
 from daprdockr.etcd.credentials import fingerprint
 from daprdockr.etcd.store import EtcdStore
@@ -26,6 +23,9 @@ from daprdockr.model.errors import BadInput
 from daprdockr.model.keys import Keys
 from daprdockr.model.names import ServiceName
 from daprdockr.model.seams import Engine, Store
+from daprdockr.runtime.followed import Followed
+from daprdockr.runtime.signal import Signal
+from daprdockr.runtime.workers import Workers
 from daprdockr.settings import Settings
 
 T = TypeVar("T")

@@ -15,12 +15,12 @@ from twisted.application.service import IService
 from twisted.internet.defer import Deferred
 from twisted.internet.error import CannotListenError
 
-from daprdockr.agent.library_logs import join_logs
-from daprdockr.agent.sequence import Sequence
 from daprdockr.agent.statedir import StateDir
 from daprdockr.composition import Composition
 from daprdockr.model.errors import BadInput
 from daprdockr.options import Options
+from daprdockr.runtime.library_logs import join_logs
+from daprdockr.runtime.sequence import Sequence
 
 __all__ = ["Options", "makeService"]
 

@@ -29,7 +29,8 @@ from daprdockr.model.doubts import COMMAND, Doubt, is_over
 from daprdockr.model.entries import Batch, Entry, Listing
 from daprdockr.model.errors import EtcdError, EtcdHistoryLost
 from daprdockr.model.pending import Pending
-from daprdockr.model.seams import Run, Store
+from daprdockr.model.seams import Store
+from daprdockr.runtime.pool import Run
 
 MOST_BYTES = 4 * 1024 * 1024
 """Of changes that wait for the past."""

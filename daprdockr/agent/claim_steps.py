@@ -13,7 +13,7 @@ from daprdockr.agent.unanswered import Unanswered
 from daprdockr.model.entries import Absent, Condition, Delete, Deleted, Entry, Fence, Operation, Put, Unchanged
 from daprdockr.model.errors import DaprdockrError
 from daprdockr.model.names import InstanceName
-from daprdockr.model.seams import Run, Store
+from daprdockr.model.seams import Store
 from daprdockr.planning.situation import Here
 from daprdockr.planning.steps import (
     ClaimStep,
@@ -25,6 +25,7 @@ from daprdockr.planning.steps import (
     TakeSuccession,
     WriteClaim,
 )
+from daprdockr.runtime.pool import Run
 
 
 class ClaimLost(DaprdockrError):

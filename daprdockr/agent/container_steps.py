@@ -27,7 +27,7 @@ from daprdockr.model.errors import EngineError, EngineRefused, ImageAbsent, Name
 from daprdockr.model.host import ContainerState, Image, Port, Status
 from daprdockr.model.names import InstanceName
 from daprdockr.model.privileges import refusal
-from daprdockr.model.seams import Engine, Pool, Run
+from daprdockr.model.seams import Engine
 from daprdockr.planning.body import (
     MOST_EXPOSED,
     container_body,
@@ -47,6 +47,7 @@ from daprdockr.planning.steps import (
     StartContainer,
     StopContainer,
 )
+from daprdockr.runtime.pool import Pool, Run
 
 MOST_REFUSED = 64
 """Ports that the Engine refused are not chosen again until so many others were."""

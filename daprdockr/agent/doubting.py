@@ -19,7 +19,8 @@ from daprdockr.agent.mirror import Mirror
 from daprdockr.model.doubts import MOST_INSTANCES, DoubtRecord
 from daprdockr.model.entries import Delete
 from daprdockr.model.errors import EtcdError
-from daprdockr.model.seams import Run, Store
+from daprdockr.model.seams import Store
+from daprdockr.runtime.pool import Run
 
 LOOK = 2.0
 """Seconds between two looks at what should be told."""

@@ -9,7 +9,8 @@ from twisted.logger import Logger
 from daprdockr.agent.heartbeat import Heartbeat
 from daprdockr.model.errors import EngineError, EtcdError
 from daprdockr.model.host import ContainerState
-from daprdockr.model.seams import Engine, Run
+from daprdockr.model.seams import Engine
+from daprdockr.runtime.pool import Run
 
 
 class Ephemeral(Service):

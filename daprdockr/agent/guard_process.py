@@ -17,8 +17,8 @@ from daprdockr.agent.statedir import StateDir
 from daprdockr.guard.orders import Orders
 from daprdockr.guard.presence import is_on_guard
 from daprdockr.guard.processes import Processes
-from daprdockr.model.seams import Run
 from daprdockr.process.child import SupervisedProcess
+from daprdockr.runtime.pool import Run
 
 PATIENCE = 5.0
 """Seconds that the guard is given to stand after its start, and to be done with what is left at the agent's exit."""

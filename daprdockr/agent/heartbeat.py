@@ -26,7 +26,8 @@ from daprdockr.agent.registration import Registration
 from daprdockr.agent.statedir import StateDir
 from daprdockr.model.cluster import Changes
 from daprdockr.model.errors import EtcdError, EtcdUnavailable
-from daprdockr.model.seams import Run, Store
+from daprdockr.model.seams import Store
+from daprdockr.runtime.pool import Run
 
 
 class Heartbeat(Service):

@@ -42,8 +42,9 @@ from daprdockr.model.cluster import Changes
 from daprdockr.model.errors import EngineError, EngineFailed, EngineSilent
 from daprdockr.model.host import ContainerState, Image, Inventory
 from daprdockr.model.names import InstanceName, ServiceName
-from daprdockr.model.seams import Engine, Run
+from daprdockr.model.seams import Engine
 from daprdockr.planning.attempts import BRIEF, LASTING, NONE, Attempts
+from daprdockr.runtime.pool import Run
 
 LIST_INTERVAL = 30.0
 """Seconds between two full lists. Events come sooner; this finds what they missed."""

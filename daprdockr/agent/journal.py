@@ -22,7 +22,8 @@ from daprdockr.model.errors import EtcdError
 from daprdockr.model.events import Event
 from daprdockr.model.keys import Keys
 from daprdockr.model.names import printable
-from daprdockr.model.seams import Run, Store
+from daprdockr.model.seams import Store
+from daprdockr.runtime.pool import Run
 
 LIFE = 3600
 """Seconds of the lease that events hang on."""

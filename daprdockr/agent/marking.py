@@ -24,7 +24,8 @@ from daprdockr.agent.mirror import Mirror
 from daprdockr.model.entries import Condition, Put, Unchanged
 from daprdockr.model.errors import EtcdError, EtcdRefused
 from daprdockr.model.marks import encode_marks, with_another
-from daprdockr.model.seams import Run, Store
+from daprdockr.model.seams import Store
+from daprdockr.runtime.pool import Run
 
 LOOK = 5.0
 """Seconds between two looks whether a mark is due."""

@@ -27,7 +27,8 @@ from daprdockr.model.cluster import Changes, Cluster
 from daprdockr.model.doubts import Doubt
 from daprdockr.model.entries import Absent, Batch, Change, Entry, Listing, Put
 from daprdockr.model.errors import EtcdError
-from daprdockr.model.seams import Run, Store
+from daprdockr.model.seams import Store
+from daprdockr.runtime.pool import Run
 
 KEEP_DELAY = 2.0
 """Seconds between two writes of the last known state, at least."""

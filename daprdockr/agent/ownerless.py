@@ -18,11 +18,12 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 
-from daprdockr.agent.workers import Stopped
 from daprdockr.model.cluster import Changes, Cluster
 from daprdockr.model.entries import Delete, Unchanged
 from daprdockr.model.errors import EtcdError, EtcdUnavailable
-from daprdockr.model.seams import Run, Store
+from daprdockr.model.seams import Store
+from daprdockr.runtime.pool import Run
+from daprdockr.runtime.workers import Stopped
 
 DELAY = 1.0
 """Seconds until an agent deletes, at least; at most three times as many."""

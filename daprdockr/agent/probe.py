@@ -28,7 +28,8 @@ from zope.interface import implementer
 
 from daprdockr.model.names import ServiceName
 from daprdockr.model.parts import Health
-from daprdockr.model.seams import Engine, Pool
+from daprdockr.model.seams import Engine
+from daprdockr.runtime.pool import Pool
 
 _MAX_BODY = 64 * 1024
 _MAX_HEAD = 64 * 1024

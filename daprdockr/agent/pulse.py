@@ -17,7 +17,8 @@ from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
 from daprdockr.model.errors import EngineError
-from daprdockr.model.seams import Engine, Run
+from daprdockr.model.seams import Engine
+from daprdockr.runtime.pool import Run
 
 INTERVAL = 1.5
 """Seconds between two pings; one that is late is followed at once by the next."""

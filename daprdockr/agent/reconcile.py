@@ -28,7 +28,6 @@ from twisted.logger import Logger
 from daprdockr.agent.claim_steps import ClaimLost
 from daprdockr.agent.gather import Gather
 from daprdockr.agent.host import Host
-from daprdockr.agent.workers import Stopped
 from daprdockr.model.backoff import Backoff
 from daprdockr.model.cluster import Changes
 from daprdockr.model.errors import EngineError, EngineSilent, EngineUnavailable, EtcdError
@@ -36,6 +35,7 @@ from daprdockr.model.names import ServiceName, one_line
 from daprdockr.planning.attempts import DELAYS, NONE, Attempts
 from daprdockr.planning.plan import plan
 from daprdockr.planning.steps import CreateContainer, Lane, PullImage, StartContainer, Step
+from daprdockr.runtime.workers import Stopped
 
 SWEEP = 15.0
 """Seconds between two looks at all services."""

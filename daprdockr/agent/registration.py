@@ -24,7 +24,8 @@ from attrs import evolve
 from daprdockr.model.entries import Absent, Fence, Put
 from daprdockr.model.errors import BadInput
 from daprdockr.model.records import NodeRecord
-from daprdockr.model.seams import Run, Store
+from daprdockr.model.seams import Store
+from daprdockr.runtime.pool import Run
 
 GOOD_BEATS = 3
 """So many must have succeeded before a node is given instances: a link that comes and goes gets none."""

@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection, Iterable
 
 from attrs import frozen
 
-from daprdockr.agent.signal import Signal
+from daprdockr.runtime.signal import Signal
 
 
 @frozen

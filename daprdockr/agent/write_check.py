@@ -18,10 +18,11 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
-from daprdockr.agent.workers import Stopped
 from daprdockr.model.entries import trial
 from daprdockr.model.errors import EtcdError, EtcdForbidden, EtcdRefused
-from daprdockr.model.seams import Run, Store
+from daprdockr.model.seams import Store
+from daprdockr.runtime.pool import Run
+from daprdockr.runtime.workers import Stopped
 
 INTERVAL = 10.0
 """Seconds between two trials."""

@@ -9,15 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from importlib import import_module
-from typing import TYPE_CHECKING
 
 from attrs import frozen
 
 from daprdockr.cli.console import Console
 from daprdockr.cli.request import Request
-
-if TYPE_CHECKING:  # Why: it imports Twisted, which the command line has no other need of.
-    from daprdockr.model.seams import Store
+from daprdockr.model.seams import Store
 
 ACTIONS = {"get": "get", "set": "set", "stdin": "set", "del": "delete", "ip": "ip"}
 """Commands that are flags, as the first users type them, and their modules."""

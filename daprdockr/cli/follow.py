@@ -10,7 +10,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from contextlib import suppress
-from typing import TYPE_CHECKING
 
 from attrs import define, field
 
@@ -18,9 +17,7 @@ from daprdockr.cli.picture import picture
 from daprdockr.cli.request import Request
 from daprdockr.model.cluster import Cluster
 from daprdockr.model.errors import EtcdHistoryLost, EtcdUnavailable
-
-if TYPE_CHECKING:  # Why: it imports Twisted, which the command line has no other need of.
-    from daprdockr.model.seams import Store
+from daprdockr.model.seams import Store
 
 PAUSE = 0.2
 """Seconds between a broken watch and the next list."""

@@ -11,7 +11,7 @@ import io
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, BinaryIO, TextIO
+from typing import BinaryIO, TextIO
 
 from daprdockr.cli import manual
 from daprdockr.cli.command import load
@@ -21,9 +21,7 @@ from daprdockr.cli.parse import read_request
 from daprdockr.cli.request import Request
 from daprdockr.etcd.address import Access
 from daprdockr.model.errors import BadInput, DaprdockrError
-
-if TYPE_CHECKING:  # Why: it imports Twisted, which the command line has no other need of.
-    from daprdockr.model.seams import Store
+from daprdockr.model.seams import Store
 
 
 def main(

@@ -8,15 +8,13 @@ be asked twice is then asked again, for a time that a person would wait. Where n
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 from attrs import frozen
 
 from daprdockr.model.entries import Commit, Condition, Entry, Lease, Listing, Operation, Prefixes
 from daprdockr.model.errors import EtcdUnavailable
-
-if TYPE_CHECKING:  # Why: it imports Twisted, which the command line has no other need of.
-    from daprdockr.model.seams import Store, Watch
+from daprdockr.model.seams import Store, Watch
 
 T = TypeVar("T")
 

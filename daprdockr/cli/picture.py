@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from daprdockr.cli import views
 from daprdockr.cli.console import Console
 from daprdockr.cli.request import Request
@@ -12,9 +10,7 @@ from daprdockr.model.doubts import COMMAND, DoubtRecord
 from daprdockr.model.entries import trial
 from daprdockr.model.errors import BadInput, EtcdError, EtcdReadOnly, NotFound
 from daprdockr.model.names import ServiceName
-
-if TYPE_CHECKING:  # Why: it imports Twisted, which the command line has no other need of.
-    from daprdockr.model.seams import Store
+from daprdockr.model.seams import Store
 
 
 def picture(request: Request, store: Store) -> Cluster:

@@ -10,15 +10,12 @@ Note [Reading back]
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from daprdockr.model.definition import Definition
 from daprdockr.model.entries import Delete, Entry, Operation, Unchanged
 from daprdockr.model.errors import BadInput, DaprdockrError, EtcdUnavailable
 from daprdockr.model.names import ServiceName
-
-if TYPE_CHECKING:  # Why: it imports Twisted, which the command line has no other need of.
-    from daprdockr.model.seams import Store
+from daprdockr.model.seams import Store
 
 ATTEMPTS = 8
 

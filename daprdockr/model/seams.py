@@ -1,38 +1,21 @@
 """
-The seams: what the loops ask of etcd, of the Docker Engine, and of a pool of threads.
+The seams: what the loops ask of etcd and of the Docker Engine.
 
 Each has two implementations that pass one contract suite (``tests/contracts``): the adapter that speaks to
-the real thing, and a fake in memory (``tests/fakes``). The first two are blocking and safe to call from
-several threads; whoever calls them from the reactor goes through a ``Run``.
+the real thing, and a fake in memory (``tests/fakes``). Both are blocking and safe to call from several threads;
+whoever calls them from the reactor goes through a ``Run`` of ``daprdockr.runtime.pool``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
-from typing import Any, Protocol, TypeVar
-
-from twisted.internet.defer import Deferred
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Protocol
 
 from daprdockr.model.entries import Batch, Commit, Condition, Entry, Lease, Listing, Operation, Prefixes
 from daprdockr.model.host import ContainerState, Image, Inventory
 
-T = TypeVar("T")
-
 PING_TIMEOUT = 2.5
 """Seconds that the Engine may take for an answer that costs it nothing."""
-
-
-class Run(Protocol):
-    """Run a blocking call in a thread of a pool; the Deferred fires in the reactor's thread."""
-
-    def __call__(self, call: Callable[..., T], /, *args: Any, **kwargs: Any) -> Deferred[T]: ...
-
-
-class Pool(Protocol):
-    """Threads that owners (services, registries) share, so that none of them can take all."""
-
-    def of(self, owner: Hashable) -> Run:
-        """Runs calls that belong to ``owner``."""
 
 
 class Watch(Protocol):

@@ -29,7 +29,6 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from daprdockr.model.errors import DiskError, ProxyError
-from daprdockr.model.seams import Run
 from daprdockr.process.child import SupervisedProcess
 from daprdockr.proxy.configuration import NginxSettings, render
 from daprdockr.proxy.files import ProxyFiles
@@ -37,6 +36,7 @@ from daprdockr.proxy.generation import GenerationSocket
 from daprdockr.proxy.program import NginxProgram, arguments, gave_up, reason_in
 from daprdockr.proxy.publisher import DISK_RETRY, Publisher
 from daprdockr.proxy.routes import Route
+from daprdockr.runtime.pool import Run
 
 TAKE_UP = 10.0
 """Seconds nginx is given to serve a new configuration. It tries for 2.5 s to bind a port that is taken."""

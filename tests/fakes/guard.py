@@ -14,7 +14,7 @@ from twisted.internet.defer import Deferred, succeed
 from daprdockr.agent.guard_process import GuardProcess
 from daprdockr.agent.statedir import StateDir
 from daprdockr.guard.processes import Processes
-from daprdockr.model.seams import Run
+from daprdockr.runtime.pool import Run
 from tests.fakes.engine import MemoryEngine
 from tests.fakes.run import run_at_once
 

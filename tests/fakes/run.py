@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from twisted.internet.defer import Deferred, execute
 from twisted.internet.task import Clock
 
-from daprdockr.model.seams import Run
+from daprdockr.runtime.pool import Run
 
 T = TypeVar("T")
 

@@ -19,9 +19,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from daprdockr.agent.host import Host
 from daprdockr.agent.mirror import Mirror
 from daprdockr.agent.probe import Target
-from daprdockr.agent.sequence import Sequence
 from daprdockr.agent.statedir import StateDir
-from daprdockr.agent.workers import Workers
 from daprdockr.composition import Composition
 from daprdockr.dns.zone import Zone
 from daprdockr.etcd.address import Access
@@ -33,8 +31,10 @@ from daprdockr.model.host import ContainerState
 from daprdockr.model.keys import Keys
 from daprdockr.model.names import InstanceName, ServiceName
 from daprdockr.model.records import ClaimRecord
-from daprdockr.model.seams import Run
 from daprdockr.proxy.routes import Routing
+from daprdockr.runtime.pool import Run
+from daprdockr.runtime.sequence import Sequence
+from daprdockr.runtime.workers import Workers
 from daprdockr.settings import Settings
 from tests.fakes.engine import MemoryEngine
 from tests.fakes.guard import MemoryProcesses, StandingProcess, memory_guard

@@ -16,7 +16,7 @@ from daprdockr.agent.registration import Registration
 from daprdockr.agent.statedir import StateDir
 from daprdockr.model.entries import Delete, Entry
 from daprdockr.model.records import NodeRecord
-from daprdockr.model.seams import Run
+from daprdockr.runtime.pool import Run
 from tests.fakes.run import HeldRun, LoopClock, run_at_once
 from tests.fakes.store import MemoryStore
 

@@ -13,8 +13,8 @@ from daprdockr.agent.host import FIRST_RETRY, LIST_INTERVAL, Host
 from daprdockr.model.errors import EngineRefused, EngineUnavailable
 from daprdockr.model.host import ContainerState, Image, Status
 from daprdockr.model.names import ServiceName
-from daprdockr.model.seams import Run
 from daprdockr.planning.attempts import NONE, STEADY
+from daprdockr.runtime.pool import Run
 from tests.fakes.engine import MemoryEngine
 from tests.fakes.run import HeldRun, LoopClock, run_at_once
 from tests.fakes.steps import SteppedListener

@@ -10,8 +10,8 @@ from daprdockr.model.cluster import Changes
 from daprdockr.model.entries import Entry
 from daprdockr.model.events import Event
 from daprdockr.model.keys import Keys
-from daprdockr.model.seams import Run
 from daprdockr.model.stored import Broken
+from daprdockr.runtime.pool import Run
 from tests.fakes.run import HeldRun, LoopClock, run_at_once
 from tests.fakes.store import MemoryStore
 

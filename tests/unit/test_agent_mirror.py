@@ -15,7 +15,7 @@ from daprdockr.model.entries import Batch, Change, Deleted, Entry, Listing
 from daprdockr.model.errors import EtcdUnavailable
 from daprdockr.model.keys import Keys
 from daprdockr.model.names import ServiceName
-from daprdockr.model.seams import Run
+from daprdockr.runtime.pool import Run
 from tests.fakes.run import HeldRun, LoopClock, run_at_once
 from tests.fakes.store import MemoryStore
 from tests.unit.situations import WEB, instance, starting_record

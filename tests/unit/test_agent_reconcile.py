@@ -11,7 +11,6 @@ from twisted.trial.unittest import SynchronousTestCase
 from daprdockr.agent.claim_steps import ClaimLost
 from daprdockr.agent.host import Host
 from daprdockr.agent.reconcile import AT_ONCE, ETCD_DELAYS, LONGEST_REASON, SETTLE, SWEEP, Reconcile
-from daprdockr.agent.workers import Stopped
 from daprdockr.model.cluster import Changes
 from daprdockr.model.errors import EngineRefused, EngineUnavailable, EtcdUnavailable, PullFailed
 from daprdockr.model.host import Status
@@ -19,6 +18,7 @@ from daprdockr.model.names import InstanceName, ServiceName
 from daprdockr.planning.attempts import Attempts
 from daprdockr.planning.situation import Situation
 from daprdockr.planning.steps import CreateContainer, PullImage, StartContainer, Step, TakeClaim, WriteClaim
+from daprdockr.runtime.workers import Stopped
 from tests.fakes.engine import MemoryEngine
 from tests.fakes.run import LoopClock, run_at_once
 from tests.fakes.steps import SteppedListener

@@ -13,12 +13,12 @@ from twisted.trial.unittest import TestCase
 from daprdockr.agent.container_steps import ContainerNetwork, ContainerSteps, EngineThreads
 from daprdockr.agent.host import Host
 from daprdockr.agent.statedir import StateDir
-from daprdockr.agent.workers import Stopped
 from daprdockr.foundation import Foundation
 from daprdockr.model.host import LABEL_INSTANCE, LABEL_NODE
 from daprdockr.model.names import InstanceName
 from daprdockr.planning.situation import Here
 from daprdockr.planning.steps import StopContainer
+from daprdockr.runtime.workers import Stopped
 from tests.fakes.engine import MemoryEngine
 from tests.fakes.run import LoopClock, OnePool, run_at_once
 from tests.fakes.steps import SteppedListener

@@ -7,12 +7,12 @@ from pathlib import Path
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from daprdockr.agent.followed import INTERVAL
 from daprdockr.agent.statedir import StateDir
 from daprdockr.etcd.address import Access
 from daprdockr.etcd.credentials import fingerprint
 from daprdockr.foundation import Foundation
 from daprdockr.model.errors import BadInput
+from daprdockr.runtime.followed import INTERVAL
 from tests.functional.certificates import Authority
 from tests.unit.harness import MemoryWorkers, settings
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from typing import TYPE_CHECKING
 
 from attrs import define, field
 
@@ -18,11 +17,9 @@ from daprdockr.model.cluster import Cluster
 from daprdockr.model.errors import DaprdockrError, NotFound
 from daprdockr.model.names import InstanceName
 from daprdockr.model.records import asking_to_drain
+from daprdockr.model.seams import Store
 from daprdockr.planning.candidates import candidates
 from daprdockr.planning.leaving import why_not
-
-if TYPE_CHECKING:  # Why: it imports Twisted, which the command line has no other need of.
-    from daprdockr.model.seams import Store
 
 
 class CalledOff(DaprdockrError):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from daprdockr.cli import views
 from daprdockr.cli.command import Command
 from daprdockr.cli.console import Console
@@ -11,9 +9,7 @@ from daprdockr.cli.picture import show
 from daprdockr.cli.request import Request
 from daprdockr.model.errors import BadInput
 from daprdockr.model.events import Event
-
-if TYPE_CHECKING:  # Why: it imports Twisted, which the command line has no other need of.
-    from daprdockr.model.seams import Store
+from daprdockr.model.seams import Store
 
 
 def events(request: Request, store: Store, console: Console) -> None:

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from daprdockr.cli import views
 from daprdockr.cli.command import Command
 from daprdockr.cli.console import Console
 from daprdockr.cli.picture import check_exists, picture, show
 from daprdockr.cli.request import Request
-
-if TYPE_CHECKING:  # Why: it imports Twisted, which the command line has no other need of.
-    from daprdockr.model.seams import Store
+from daprdockr.model.seams import Store
 
 
 def ps(request: Request, store: Store, console: Console) -> None:

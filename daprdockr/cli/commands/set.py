@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from daprdockr.cli.command import Command
 from daprdockr.cli.console import Console
@@ -16,9 +16,7 @@ from daprdockr.model.definition import Definition
 from daprdockr.model.entries import Entry, Operation, Put
 from daprdockr.model.errors import BadInput
 from daprdockr.model.names import ServiceName
-
-if TYPE_CHECKING:  # Why: it imports Twisted, which the command line has no other need of.
-    from daprdockr.model.seams import Store
+from daprdockr.model.seams import Store
 
 
 def set_definition(request: Request, store: Store, console: Console) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
 
 from daprdockr.cli import views
 from daprdockr.cli.command import Command
@@ -12,9 +11,7 @@ from daprdockr.cli.picture import doubts, picture, refused_to_all, say_doubts
 from daprdockr.cli.request import Request
 from daprdockr.model.cluster import Cluster
 from daprdockr.model.errors import DaprdockrError
-
-if TYPE_CHECKING:  # Why: it imports Twisted, which the command line has no other need of.
-    from daprdockr.model.seams import Store
+from daprdockr.model.seams import Store
 
 
 class Mute(DaprdockrError):

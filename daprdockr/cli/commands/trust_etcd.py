@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 from attrs import field, frozen
 
@@ -15,9 +14,7 @@ from daprdockr.model.cluster import Cluster
 from daprdockr.model.doubts import DoubtRecord, encode_trust
 from daprdockr.model.errors import DaprdockrError
 from daprdockr.model.names import InstanceName
-
-if TYPE_CHECKING:  # Why: it imports Twisted, which the command line has no other need of.
-    from daprdockr.model.seams import Store
+from daprdockr.model.seams import Store
 
 
 class NotConfirmed(DaprdockrError):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from attrs import define
 
@@ -16,9 +15,7 @@ from daprdockr.cli.outcome import TimedOut, not_done
 from daprdockr.cli.picture import check_exists
 from daprdockr.cli.request import Request
 from daprdockr.model.names import InstanceName, ServiceName
-
-if TYPE_CHECKING:  # Why: it imports Twisted, which the command line has no other need of.
-    from daprdockr.model.seams import Store
+from daprdockr.model.seams import Store
 
 
 def wait(request: Request, store: Store, console: Console) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from daprdockr.agent.profile import Profile
+from daprdockr.runtime.profile import Profile
 
 
 def busy() -> int:

@@ -1,4 +1,4 @@
-"""Tests of ``daprdockr.agent.library_logs``."""
+"""Tests of ``daprdockr.runtime.library_logs``."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from twisted.internet.testing import EventLoggingObserver
 from twisted.logger import LogLevel, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
-from daprdockr.agent.library_logs import ToTwisted, join_logs
+from daprdockr.runtime.library_logs import ToTwisted, join_logs
 
 
 class JoinLogsTests(SynchronousTestCase):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from daprdockr.agent.signal import Signal
+from daprdockr.runtime.signal import Signal
 
 
 class SignalTests(SynchronousTestCase):

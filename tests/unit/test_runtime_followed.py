@@ -6,8 +6,8 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from daprdockr.agent.followed import INTERVAL, Followed
 from daprdockr.model.errors import NotFound
+from daprdockr.runtime.followed import INTERVAL, Followed
 from tests.fakes.run import HeldRun, LoopClock, run_at_once
 from tests.unit.log_lines import LogLines
 

@@ -13,14 +13,14 @@ from twisted.internet.task import Clock
 from twisted.python.threadable import isInIOThread
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
-from daprdockr.agent.workers import LONG_WAIT, Stopped, Workers
+from daprdockr.runtime.workers import LONG_WAIT, Stopped, Workers
 from tests.fakes.run import LoopClock
 from tests.unit.sources import CHECKOUT
 
 BLOCKED_EXIT = """
 import threading
 from twisted.internet import reactor
-from daprdockr.agent.workers import Workers
+from daprdockr.runtime.workers import Workers
 
 workers = Workers(name="blocked", size=1, reactor=reactor, grace=0.1)
 workers.startService()

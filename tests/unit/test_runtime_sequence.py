@@ -6,7 +6,7 @@ from twisted.application.service import Service
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
-from daprdockr.agent.sequence import Sequence
+from daprdockr.runtime.sequence import Sequence
 
 
 class Part(Service):

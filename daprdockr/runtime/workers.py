@@ -28,7 +28,7 @@ from twisted.logger import Logger
 from twisted.python.threadpool import ThreadPool
 
 from daprdockr.model.errors import DaprdockrError
-from daprdockr.model.seams import Run
+from daprdockr.runtime.pool import Run
 
 T = TypeVar("T")
 

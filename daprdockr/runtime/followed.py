@@ -15,10 +15,10 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
-from daprdockr.agent.signal import Signal
-from daprdockr.agent.workers import Stopped
 from daprdockr.model.errors import DaprdockrError
-from daprdockr.model.seams import Run
+from daprdockr.runtime.pool import Run
+from daprdockr.runtime.signal import Signal
+from daprdockr.runtime.workers import Stopped
 
 T = TypeVar("T")
 
