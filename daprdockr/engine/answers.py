@@ -31,6 +31,9 @@ from daprdockr.model.host import (
 from daprdockr.model.names import InstanceName, shorten
 
 _EXPOSE = re.compile(r"(?P<first>[0-9]{1,5})(?:-(?P<last>[0-9]{1,5}))?(?:/(?P<protocol>tcp|udp|sctp))?", re.ASCII)
+ENDING = re.compile("failed to update store for object type|grpc: the client connection is closing")
+"""What an Engine says that is about to end: its record of networks is closed, or its way to containerd."""
+
 _VERDICT = re.compile(r"\(([^)]*)\)")
 _DEFAULT_STOP_TIMEOUT = 10
 
@@ -57,7 +60,7 @@ def container_state(answer: Mapping[str, Any]) -> ContainerState:
         revision=_number(labels, LABEL_REVISION, base=10),
         ports=published_ports(answer),
         exit_code=state.get("ExitCode", 0),
-        error=state.get("Error", ""),
+        error=_error(state.get("Error", "")),
         oom_killed=state.get("OOMKilled", False),
         started=epoch_seconds(state.get("StartedAt", "")),
         finished=epoch_seconds(state.get("FinishedAt", "")),
@@ -67,6 +70,11 @@ def container_state(answer: Mapping[str, Any]) -> ContainerState:
         on_partition=labels.get(LABEL_ON_PARTITION, "keep"),
         cut_off=_cut_off(answer),
     )
+
+
+def _error(text: str) -> str:
+    """Why it could not start, if it is to blame: an Engine that was about to end is none of its faults."""
+    return "" if ENDING.search(text) else text
 
 
 def node_of(summary: Mapping[str, Any]) -> tuple[str, int]:

@@ -15,6 +15,7 @@ from docker.errors import APIError, DockerException, ImageNotFound, NotFound, St
 from requests import RequestException, Timeout
 from urllib3.exceptions import HTTPError, ReadTimeoutError
 
+from daprdockr.engine.answers import ENDING
 from daprdockr.model.errors import (
     ContainerAbsent,
     EngineError,
@@ -31,9 +32,6 @@ from daprdockr.model.names import one_line, shorten
 
 FOREIGN = (DockerException, StreamParseError, RequestException, HTTPError, OSError)
 """All that docker-py lets through: its own errors, those of requests, and, while it streams, those below."""
-
-_ENDING = re.compile("failed to update store for object type|grpc: the client connection is closing")
-"""What an Engine says that is about to end: its record of networks is closed, or its way to containerd."""
 
 # "Bind for 0.0.0.0:80 failed: port is already allocated", "listen tcp4 0.0.0.0:80: bind: address already in use",
 # and since Engine 27 "failed to bind host port 0.0.0.0:80/tcp: address already in use".
@@ -71,7 +69,7 @@ def classed(error: BaseException, doing: str) -> EngineError:
     if isinstance(error, NotFound) and "no such container" in text.lower():
         return ContainerAbsent(text)
     status = error.response.status_code if error.response is not None else 0
-    if status == 503 or _ENDING.search(text):
+    if status == 503 or ENDING.search(text):
         return EngineUnavailable(f"the Docker Engine was not ready to {doing}: {text}")
     if _NAME_TAKEN.search(text):
         return NameTaken(f"the Docker Engine refused to {doing}: {text}")

@@ -78,6 +78,15 @@ class ContainerStateTests(SynchronousTestCase):
         self.assertEqual((state.status, state.exit_code, state.error), (Status.CREATED, 128, "port is taken"))
         self.assertEqual((state.address, state.started), ("", 0.0))
 
+    def test_engine_was_ending(self) -> None:
+        """A start that failed because the Engine was about to end is no fault of the container."""
+        for text in (
+            "failed to update store for object type *libnetwork.endpoint: x",
+            "grpc: the client connection is closing",
+        ):
+            state = answers.container_state(inspected(State={"Status": "exited", "ExitCode": 143, "Error": text}))
+            self.assertEqual((state.status, state.error), (Status.EXITED, ""))
+
     def test_health(self) -> None:
         """The verdict of a HEALTHCHECK is told; "none" is no verdict."""
         for verdict, told in [("starting", "starting"), ("healthy", "healthy"), ("none", "")]:
