@@ -132,8 +132,12 @@ class Edges(Foundation):
             return frozenset()
 
     def network(self) -> ContainerNetwork:
-        """What containers get of this host's network now."""
-        return ContainerNetwork(tuple(self.resolvers()), bound_to(self.addresses, self.own_addresses()))
+        """
+        What containers get of this host's network now. Where ``--host`` was not given, the address may change while
+        they run, and ports that were bound to it alone would not follow: they are published on all addresses.
+        """
+        published = bound_to(self.addresses, self.own_addresses()) if self.settings.host_given else ()
+        return ContainerNetwork(tuple(self.resolvers()), published)
 
     def publish_zone(self, zone: Zone) -> None:
         if self.dns is not None:

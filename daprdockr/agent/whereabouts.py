@@ -53,7 +53,7 @@ class Herald:
         if now.addresses != before.addresses:
             sentence = (
                 f"the address of this node is {', '.join(now.addresses)}, and no longer {', '.join(before.addresses)}, "
-                "which the containers that are here go by until they are replaced"
+                "which the containers that are here have as their resolver until they are replaced"
             )
             self._warn(sentence)
             self._tell(sentence)

@@ -13,8 +13,8 @@ from tests.unit.situations import definition
 
 HTTP = {"HostName": "example.com", "ContainerPort": "8080"}
 MOVED = (
-    "the address of this node is 127.0.0.9, and no longer 127.0.0.1, which the containers that are here go by until "
-    "they are replaced"
+    "the address of this node is 127.0.0.9, and no longer 127.0.0.1, which the containers that are here have as their "
+    "resolver until they are replaced"
 )
 SOON = 6.0
 """Seconds in which the address is read again, a beat passes and what follows from it is done."""
@@ -73,9 +73,13 @@ class WhereaboutsTests(SynchronousTestCase):
         found = [agent.zone.lookup(labels) for labels in ((b"1", b"web", b"myapp"), (b"a", b"ns", b"dns"))]
         self.assertEqual([next(iter(sets.values())).data for sets in found if sets], [("127.0.0.9",)] * 2)
         self.assertEqual([u.address for route in agent.routing.routes for u in route.upstreams], ["127.0.0.9"])
-        self.assertEqual(agent.network().addresses, ("127.0.0.9",))
         events = [Event.decode(entry.value).text for entry in self.cluster.store.list(KEYS.events).entries]
         self.assertIn(lines[0], events)
+
+    def test_published(self) -> None:
+        """Ports are published on the addresses of ``--host``; without it on all, so that they follow a new one."""
+        self.assertEqual(self.begun(given=True).network().addresses, ("127.0.0.1",))
+        self.assertEqual(self.cluster.make("b", host_given=False).network().addresses, ())
 
     def test_named(self) -> None:
         """Where it was given it stays what it is, and that the machine lost it is said."""
