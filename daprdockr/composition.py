@@ -196,15 +196,20 @@ class Composition(Edges):
                 lambda: self.host,
                 self.reactor.seconds,
                 lambda: self.write_check.to_publish,
-                self.this_machine(),
+                self.machine_mark,
                 lambda: self.contested.trouble,
             ),
             is_listed=self._is_listed,
         )
 
+    @cached_property
+    def machine_mark(self) -> str:
+        """Asked for at every change of the mirror, and the same as long as the agent runs."""
+        return self.this_machine()
+
     def _is_listed(self, lease: int) -> bool:
         node = self.cluster.nodes.get(self.settings.node)
-        return node is not None and node.lease == lease
+        return node is not None and node.lease == lease and node.record.machine in ("", self.machine_mark)
 
     @cached_property
     def mirror(self) -> Mirror:

@@ -131,6 +131,8 @@ class Heartbeat(Service):
             self._beats += 1
             if self._lease:  # it was not revoked meanwhile
                 await self._registration.keep(self._lease, self._beats)
+            if self._registration.yields == self._lease != 0:
+                await self._leave()
             self._outage.worked()
             self._tell(self._registration.trouble)
         except EtcdUnavailable as error:
@@ -166,6 +168,17 @@ class Heartbeat(Service):
         self._hold(lease.id, sent + lease.ttl, boottime + lease.ttl)
         self.log.info("this node has lease {lease:x} for {ttl} s", lease=lease.id, ttl=lease.ttl)
         await self._keep_lease()
+
+    async def _leave(self) -> None:
+        """See Note [Two machines, one lease] in ``registration``: the lease goes on, and is not revoked."""
+        self.log.warn(
+            "lease {lease:x} and this node's name are in use on another machine, which had them first: this agent "
+            "waits until that one is gone, or until it gets another --node",
+            lease=self._lease,
+        )
+        self._on_beat(self._lease, 0.0)
+        await self._begin()
+        await self._registration.keep(self._lease, self._beats)
 
     async def _keep_lease(self) -> None:
         """A disk that is full costs no beat: each one tries again. Told once for each reason."""

@@ -5,7 +5,8 @@ Note [A copied state directory]
     A host that is cloned takes its state directory along, and with it a lease that the original holds. Two nodes on one
     lease keep it alive for each other: when one of them dies, nobody starts its instances elsewhere. So beside the
     lease stands who held it: node, prefix, cluster and machine. An agent that differs in any of them leaves that lease
-    alone, to end by itself or to live with its holder, and begins one of its own. What is not known, because an older
+    alone, to end by itself or to live with its holder, and begins one of its own. Where nothing differs, because the
+    machine id was copied too: Note [Two machines, one lease] in ``registration``. What is not known, because an older
     agent wrote no such thing or the machine has no id, differs from nothing.
 
 Note [A node that was renamed]

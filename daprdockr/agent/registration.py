@@ -6,13 +6,20 @@ Note [Two agents, one name]
     directory lost: it goes with its lease) or a second agent of this name (it stays). In both cases we wait and claim
     nothing: a second agent that took over claims would fight with the first.
 
+Note [Two machines, one lease]
+    A clone whose machine id was copied too, under the same name, takes up the lease that the original holds, as a host
+    does that was booted anew. Which it is shows when the other one goes on: it sees its record written over by another
+    machine (by boot), and writes it again, because it was there first; and the clone, whose own word was written over
+    in its turn, leaves the lease to it and waits. A host that was booted anew has nobody to write over its record, and
+    acts under the lease when the next beat finds it as it was written.
+
 Note [Ready]
     A node is ready after ``GOOD_BEATS`` beats under one lease. That its record says so, and not each observer's own
     count, makes all nodes rank the same ones. An agent that takes up its former lease finds there what it was.
 
 Note [Since when]
-    A record that is written over with other addresses says at which revision that was: as etcd tells it then, because
-    the mirror may be old. See Note [Two machines, one address] in ``planning.clashes``.
+    A record that is written over with other addresses, or by another machine, says at which revision that was: as etcd
+    tells it then, because the mirror may be old. See Note [Two machines, one address] in ``planning.clashes``.
 """
 
 from __future__ import annotations
@@ -36,7 +43,7 @@ class Registration:
     :param run: runs a call to ``store`` in a thread.
     :param key: the node's key.
     :param record: the record as of now; told whether enough beats were good.
-    :param is_listed: whether the mirror shows the node's record under a lease.
+    :param is_listed: whether the mirror shows the node's record under a lease, as one of this machine.
     """
 
     def __init__(
@@ -59,11 +66,14 @@ class Registration:
         self._since = 0
         self._addresses: tuple[str, ...] = ()
         self._steady = 0
+        self._unproven = False
+        self.yields = 0
+        """A lease that is another machine's: Note [Two machines, one lease]."""
         self.trouble = ""
 
     def stands_under(self, lease: int) -> bool:
         """Whether the record is there, as far as known."""
-        return self._lease == lease != 0
+        return self._lease == lease != 0 and not self._unproven
 
     def is_listed(self) -> bool:
         """Whether the mirror shows the record that stands."""
@@ -86,29 +96,40 @@ class Registration:
         return evolve(self._record(self._steady == lease), since=self._since)
 
     async def _create(self, lease: int, record: NodeRecord) -> None:
-        """See Note [Two agents, one name]. Whatever stands there under this lease is written over."""
+        """See Note [Two agents, one name]."""
         value = record.encode()
         made = await self._run(self._store.commit, [Absent(self._key)], [Put(self._key, value, lease)])
         self._created = made.revision
+        self._unproven = self._unproven and not made.succeeded
         if not made.succeeded:
             there = await self._run(self._store.get, self._key)
             if there is None or there.lease != lease:
                 self._lease = 0
                 self.trouble = f"{self._key} is held by another agent of this name, or for some seconds by a former one"
                 return
-            self._resume(lease, _record_in(there.value), record.addresses, made.revision)
+            self._resume(lease, _record_in(there.value), record, made.revision)
+            if self.yields == lease:
+                self._lease = 0
+                return
             record = self._presented(lease)
             value = record.encode()
             self._created = there.create_revision
             if there.value != value:
                 await self._change(lease, value)
-        self._lease, self._written, self._addresses, self.trouble = lease, value, record.addresses, ""
+        self._lease, self._written, self._addresses = lease, value, record.addresses
+        self.trouble = "another machine held this node's lease and may go on: wait for a beat" if self._unproven else ""
 
-    def _resume(self, lease: int, former: NodeRecord, addresses: tuple[str, ...], revision: int) -> None:
-        """See Note [Ready] and Note [Since when]."""
+    def _resume(self, lease: int, former: NodeRecord, record: NodeRecord, revision: int) -> None:
+        """What stands under this lease already is ``former``. See the three other notes."""
+        moved = record.machine != "" and former.machine not in ("", record.machine)
+        if moved and self._lease == lease:
+            if (former.since, former.machine) < (self._since, record.machine):
+                self.yields = lease
+            return
+        self._unproven = moved
         if former.ready:
             self._steady = lease
-        self._since = former.since if former.addresses == addresses else revision
+        self._since = revision if moved or former.addresses != record.addresses else former.since
 
     async def _change(self, lease: int, value: bytes) -> None:
         """A record that is not ours any more is missed by the next beat, when the mirror does not show it."""

@@ -146,6 +146,7 @@ class CloneTests(AlikeCase):
     def clone(self, node: str, **changed: Any) -> MemoryAgent:
         """An agent on another host with a copy of the state directory."""
         copy = self.cluster.make(node, **changed)
+        copy.machine = "m2"
         shutil.copytree(self.agent.state.path, copy.state.path)
         return self.cluster.start(copy)
 
@@ -159,6 +160,36 @@ class CloneTests(AlikeCase):
         self.cluster.crash(self.agent)
         self.cluster.advance(TTL + 2)
         self.assertEqual(names(clone), [ONE, TWO])
+
+    def test_same_name(self) -> None:
+        """A clone with the name and the machine id of the original leaves it the lease, says so, and waits."""
+        lease = self.agent.heartbeat.lease
+        with capturedLogs() as logged:
+            clone = self.clone("a")
+            self.cluster.advance(1)
+            self.cluster.define(definition(instances=2))
+            self.cluster.advance(3 * TTL)
+        self.assertEqual((self.agent.heartbeat.lease, clone.heartbeat.lease, names(clone)), (lease, 0, []))
+        self.assertEqual((names(self.agent), self.agent.troubles()), ([ONE, TWO], []))
+        self.assertIn("held by another agent of this name", clone.troubles()[0])
+        self.assertEqual(len([e for e in logged if "in use on another machine" in e["log_format"]]), 1)
+        self.cluster.crash(self.agent)
+        self.cluster.advance(2 * TTL)
+        self.assertEqual((names(clone), clone.troubles()), ([ONE, TWO], []))
+
+    def test_booted_anew(self) -> None:
+        """A machine that boots within the TTL goes on with its lease; so does its next agent."""
+        self.cluster.define(definition(instances=2))
+        self.cluster.advance(1)
+        before, lease = starts(self.agent), self.agent.heartbeat.lease
+        with capturedLogs() as logged:
+            for _ in range(2):
+                self.cluster.crash(self.agent)
+                self.agent = self.cluster.succeed(self.agent)
+                self.agent.machine = "m2"
+                self.cluster.advance(TTL)
+        self.assertEqual((self.agent.heartbeat.lease, starts(self.agent)), (lease, before))
+        self.assertEqual([e for e in logged if "in use on another machine" in e["log_format"]], [])
 
     def test_another_prefix(self) -> None:
         """An agent that goes over to another prefix leaves the claims below the former one to end."""

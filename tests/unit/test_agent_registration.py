@@ -139,6 +139,52 @@ class RegistrationTests(SynchronousTestCase):
         self.assertTrue(self.registration.stands_under(self.lease))
         self.assertEqual((self.registration.trouble, self.entry.lease), ("", self.lease))
 
+    def elsewhere(self) -> Registration:
+        """The same node on another machine, or after a boot, which has begun under the same lease."""
+        self.record = evolve(self.record, machine="m1")
+        self.keep(GOOD_BEATS)
+        other = evolve(self.record, machine="m2")
+        registration = Registration(
+            run=run_at_once,
+            store=self.store,
+            key=KEY,
+            record=lambda steady: evolve(other, ready=steady),
+            is_listed=lambda lease: False,
+        )
+        self.keep(1, registration=registration)
+        self.assertFalse(registration.stands_under(self.lease))
+        return registration
+
+    def test_booted_anew(self) -> None:
+        """After a boot the record stands when it is found as it was written."""
+        later = self.elsewhere()
+        self.keep(2, registration=later)
+        self.assertEqual((later.stands_under(self.lease), later.yields, later.trouble), (True, 0, ""))
+        self.assertTrue(self.ready)
+
+    def test_two_machines(self) -> None:
+        """Of two machines that go on under one lease the first has its record again, and the second yields."""
+        later = self.elsewhere()
+        self.listed = False
+        for beat in range(2, 6):
+            self.keep(beat)
+            self.keep(beat, registration=later)
+        self.assertEqual((self.registration.yields, later.yields), (0, self.lease))
+        self.assertEqual([r.stands_under(self.lease) for r in (self.registration, later)], [True, False])
+        self.assertEqual(NodeRecord.decode(self.entry.value).machine, "m1")
+
+    def test_both_begin(self) -> None:
+        """If the first is started again meanwhile, still one of the two goes on, and one yields."""
+        later = self.elsewhere()
+        first = self.make()
+        self.listed = False
+        for beat in range(2, 6):
+            for registration in (first, later):
+                if not registration.yields:
+                    self.keep(beat, registration=registration)
+        self.assertEqual(sorted(r.yields for r in (first, later)), [0, self.lease])
+        self.assertEqual(sorted(r.stands_under(self.lease) for r in (first, later)), [False, True])
+
     def test_etcd_away(self) -> None:
         """That etcd did not answer is for who beats; what was not written is written with the next beat."""
         self.store.unavailable = True
