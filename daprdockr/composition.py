@@ -149,6 +149,7 @@ class Composition(Edges):
         return Heartbeat(
             reactor=self.reactor,
             run=self.beat_threads,
+            disk=self.file_threads,
             store=self.beat_store,
             registration=self.registration,
             ttl=settings.lease_ttl,

@@ -8,7 +8,8 @@ Note [When a lease is certain]
 
 Note [The lease outlives the agent]
     An agent's stop or crash does not end the lease; its id is in the state directory, and the next agent goes on with
-    it if it comes within the TTL. Then no claim changed hands, no name left DNS.
+    it if it comes within the TTL. Then no claim changed hands, no name left DNS. It is written beside the beats, never
+    before one: a disk that hangs would end the lease that it should have kept.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from daprdockr.model.cluster import Changes
 from daprdockr.model.errors import EtcdError, EtcdUnavailable
 from daprdockr.model.seams import Store
 from daprdockr.runtime.pool import Run
+from daprdockr.runtime.workers import Stopped
 
 
 class Heartbeat(Service):
@@ -35,6 +37,7 @@ class Heartbeat(Service):
     Beats three times per TTL, in threads of its own.
 
     :param run: runs a call to ``store`` in a thread that nothing else uses (design rule 4).
+    :param disk: runs what writes the state directory, which may hang.
     :param registration: keeps the node's record under the lease. :param ttl: seconds, as asked of etcd.
     :param on_change: called when ``lease`` became certain, or stopped to be.
     :param boottime: CLOCK_BOOTTIME in seconds, which counts while the machine is suspended and the reactor's does not.
@@ -50,6 +53,7 @@ class Heartbeat(Service):
         *,
         reactor: Any,
         run: Run,
+        disk: Run,
         store: Store,
         registration: Registration,
         ttl: int,
@@ -61,6 +65,7 @@ class Heartbeat(Service):
     ) -> None:
         self._reactor = reactor
         self._run = run
+        self._disk = disk
         self._store = store
         self._registration = registration
         self._ttl = ttl
@@ -76,6 +81,8 @@ class Heartbeat(Service):
         self._listed = False
         self._trouble = ""
         self._logged = ""
+        self._kept = 0
+        self._keeping = False
         self._unkept = ""
         self._told = 0
         self._loop = LoopingCall(self._beat)
@@ -126,8 +133,8 @@ class Heartbeat(Service):
         try:
             if not await self._renew():
                 await self._begin()
-            elif self._unkept:
-                await self._keep_lease()
+            if self._lease != self._kept and not self._keeping:
+                Deferred.fromCoroutine(self._keep_lease())
             self._beats += 1
             if self._lease:  # it was not revoked meanwhile
                 await self._registration.keep(self._lease, self._beats)
@@ -167,7 +174,6 @@ class Heartbeat(Service):
         self._beats = 0
         self._hold(lease.id, sent + lease.ttl, boottime + lease.ttl)
         self.log.info("this node has lease {lease:x} for {ttl} s", lease=lease.id, ttl=lease.ttl)
-        await self._keep_lease()
 
     async def _leave(self) -> None:
         """See Note [Two machines, one lease] in ``registration``: the lease goes on, and is not revoked."""
@@ -181,15 +187,20 @@ class Heartbeat(Service):
         await self._registration.keep(self._lease, self._beats)
 
     async def _keep_lease(self) -> None:
-        """A disk that is full costs no beat: each one tries again. Told once for each reason."""
+        """Write the lease for the next agent. What fails is tried again at the next beat, and logged once a reason."""
+        self._keeping, lease = True, self._lease
         try:
-            await self._run(self._state.write_lease, self._lease)
+            await self._disk(self._state.write_lease, lease)
         except OSError as error:
             if str(error) != self._unkept:
                 self.log.warn("this node's lease is not kept for the next agent: {reason}", reason=error)
             self._unkept = str(error)
+        except Stopped:
+            pass
         else:
-            self._unkept = ""
+            self._kept, self._unkept = lease, ""
+        finally:
+            self._keeping = False
 
     def _hold(self, lease: int, until: float, until_boottime: float) -> None:
         self._lease, self._until = lease, until

@@ -58,10 +58,17 @@ class HeartbeatCase(SynchronousTestCase):
         path.mkdir(parents=True)
         return StateDir(path)
 
-    def make(self, state: StateDir | None = None, run: Run = run_at_once, record: NodeRecord = RECORD) -> Heartbeat:
+    def make(
+        self,
+        state: StateDir | None = None,
+        run: Run = run_at_once,
+        record: NodeRecord = RECORD,
+        disk: Run | None = None,
+    ) -> Heartbeat:
         beat = Heartbeat(
             reactor=self.clock,
             run=run,
+            disk=disk or run,
             store=self.store,
             registration=Registration(
                 run=run, store=self.store, key=KEY, record=lambda steady: record, is_listed=lambda lease: self.listed
@@ -194,6 +201,24 @@ class LeaseTests(HeartbeatCase):
         self.state.path.mkdir()
         self.advance(2)
         self.assertEqual((self.state.read_lease(), beat.lease), (self.entry.lease, self.entry.lease))
+
+    def test_disk_hangs(self) -> None:
+        """A disk that does not answer holds no beat; when it does, the lease of that moment is saved."""
+        disk = HeldRun()
+        beat = self.make(disk=disk)
+        beat.startService()
+        first = beat.lease
+        self.assertEqual((first, self.entry.lease), (beat.lease, beat.lease))
+        self.advance(10 * TTL)
+        self.store.revoke(first)
+        self.advance(2)
+        self.assertNotIn(beat.lease, (0, first))
+        disk.end("write_lease")
+        self.assertEqual(self.state.read_lease(), first)
+        self.advance(2)
+        disk.end("write_lease")
+        self.assertEqual(self.state.read_lease(), beat.lease)
+        self.assertEqual(disk.waiting, [])
 
     def test_stop(self) -> None:
         """A stop ends the beats and leaves lease and record."""
