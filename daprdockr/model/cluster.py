@@ -212,10 +212,10 @@ class Cluster:
             raise ForeignEtcd(
                 f"this etcd is another cluster ({listing.cluster_id:x}) than the one known here ({self.cluster_id:x})"
             )
-        if listing.revision < self.revision:
-            raise BrokenHistory(f"this etcd went back from revision {self.revision} to {listing.revision}")
         if self.identity and identity_in(listing, self.keys.identity) != self.identity:
             raise ForeignEtcd("this etcd does not hold the identity known here: its data was lost, or is another's")
+        if listing.revision < self.revision:
+            raise BrokenHistory(f"this etcd went back from revision {self.revision} to {listing.revision}")
 
     def _replace(self, listing: Listing) -> Changes:
         self._check(listing)

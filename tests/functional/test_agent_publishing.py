@@ -93,7 +93,7 @@ class PublishingTests(TestCase):
             holder.listen()
             self.agent.address = "192.0.2.1"
             self.agent.start()
-            self.agent.define(self.web, 1, sample_image(), Http=HTTP)
+            self.agent.define(self.web, 1, sample_image())
             ((_, ports),) = self.bindings().items()
         self.assertNotEqual({one["HostPort"] for one in ports["8080/tcp"]}, {str(port.host)})
         self.assertNotIn("is taken", self.agent.log)
