@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Any
 
 from attrs import frozen
@@ -119,13 +120,17 @@ def _unclaimed(instance: InstanceName, waiting: str) -> Row:
     }
 
 
-def nodes(cluster: Cluster, refused: str = "") -> Table:
-    """Every node that holds a lease. :param refused: what etcd refuses all of them, though none can say so."""
+def nodes(cluster: Cluster, refused: str = "", doubted: Mapping[str, str] = MappingProxyType({})) -> Table:
+    """
+    Every node that holds a lease.
+
+    :param refused: what etcd refuses all of them, though none can say so. :param doubted: why nodes are frozen.
+    """
     loads, clashing = cluster.loads, clashes(cluster.nodes.values())
     rows = [
         {
             "Node": name,
-            "Ready": node.record.ready,
+            "Ready": node.record.ready and name not in doubted,
             "Addresses": list(node.record.addresses),
             "Labels": dict(node.record.labels),
             "Instances": loads[name],
@@ -138,6 +143,7 @@ def nodes(cluster: Cluster, refused: str = "") -> Table:
             "Trouble": node.record.trouble,
             "Refused": node.record.refused or refused,
             "Clash": clashing.get(name, ""),
+            "Doubts": doubted.get(name, ""),
         }
         for name, node in sorted(cluster.nodes.items())
     ]
@@ -164,6 +170,8 @@ def dark(cluster: Cluster) -> dict[str, str]:
 
 def _lacking(row: Row) -> str:
     """Why a node can do nothing, or is taken last, for everything or for some services."""
+    if row["Doubts"]:
+        return f"frozen: {row['Doubts']}"
     if row["Refused"]:
         return str(row["Refused"])
     if row["Clash"]:

@@ -174,6 +174,26 @@ class EtcdMembers:
             shutil.rmtree(self._data(number))
         self.start_all()
 
+    def save(self) -> Path:
+        """A snapshot of what the first member holds now."""
+        path = self.directory / f"snapshot-{random.getrandbits(32):x}"
+        self.etcdctl("snapshot", "save", str(path), only=0)
+        return path
+
+    def restore(self, snapshot: Path) -> None:
+        """All members begin anew with that snapshot, as the same cluster."""
+        peers = [f"http://127.0.0.1:{port}" for port in self._peers]
+        cluster = ",".join(f"m{place}={peer}" for place, peer in enumerate(peers))
+        for number, peer in enumerate(peers):
+            self.kill(number)
+            shutil.rmtree(self._data(number))
+            command = ["etcdctl", "snapshot", "restore", str(snapshot), f"--data-dir={self._data(number)}"]
+            command += [f"--name=m{number}", f"--initial-cluster={cluster}", f"--initial-advertise-peer-urls={peer}"]
+            command += [f"--initial-cluster-token={self.directory.name}-{self._generation}"]
+            environment = os.environ | {"ETCDCTL_API": "3"}
+            subprocess.run(command, env=environment, capture_output=True, timeout=30, check=True)
+        self.start_all()
+
     def wait_healthy(self, numbers: tuple[int, ...] = ()) -> None:
         """Wait until these members (all, if none is named) know a leader and answer."""
         for number in numbers or tuple(range(len(self.ports))):
@@ -194,9 +214,10 @@ class EtcdMembers:
         """Make etcd forget what was before ``revision``."""
         self.etcdctl("compaction", str(revision))
 
-    def etcdctl(self, *arguments: str, login: bool = True) -> str:
-        """Run etcdctl against the members that run, and return what it prints."""
-        urls = [self.url(number) for number, process in enumerate(self._processes) if process]
+    def etcdctl(self, *arguments: str, login: bool = True, only: int | None = None) -> str:
+        """Run etcdctl against the members that run, or the only one, and return what it prints."""
+        running = [number for number, process in enumerate(self._processes) if process]
+        urls = [self.url(number) for number in running if only in (None, number)]
         command = ["etcdctl", f"--endpoints={','.join(urls)}", *arguments]
         if self._authority:
             ca, cert, key = self._authority.files("client")

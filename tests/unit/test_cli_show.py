@@ -8,6 +8,7 @@ from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.model.definition import Definition
+from daprdockr.model.doubts import DoubtRecord, encode_trust
 from daprdockr.model.entries import Delete
 from daprdockr.model.errors import BadInput
 from daprdockr.model.events import Event
@@ -220,6 +221,35 @@ class NoWritesTests(ShowTestCase):
         self.assertEqual(self.cells("nodes")[2][-1], "cannot write /daprdockr/x")
         done = command_line(self.store, "status")
         self.assertEqual((done.status, done.stderr), (1, "daprdockrcmd: node n2 cannot write /daprdockr/x\n"))
+
+    def test_doubts(self) -> None:
+        """A node that doubts this etcd is not ready and says why; ``status`` names the way on, and fails."""
+        record = DoubtRecord(number=7, reason="this etcd went back from revision 9 to 5")
+        self.store.put(KEYS.doubts + "n1", record.encode())
+        self.store.commit([], [Delete(KEYS.node("n2"))])
+        (row,) = command_line(self.store, "nodes", "-o", "json").json
+        self.assertEqual((row["Ready"], row["Doubts"]), (False, record.reason))
+        table = command_line(self.store, "nodes").stdout
+        self.assertIn(f"frozen: {record.reason}", table)
+        done = command_line(self.store, "status")
+        self.assertEqual((done.status, done.stderr), (1, "daprdockrcmd: node n1 is frozen\n"))
+        self.assertIn(f"n1 is frozen, it doubts this etcd: {record.reason} (daprdockrcmd trust-etcd", done.stdout)
+        self.assertEqual(command_line(self.store, "status", "-o", "json").json["Doubts"], {"n1": record.reason})
+
+    def test_trusted(self) -> None:
+        """``trust-etcd`` shows what goes; only with ``-yes`` it writes the key, with the numbers of the doubts."""
+        instances = {"1.gone.myapp": "0" * 12}
+        record = DoubtRecord(number=7, reason="it went back", instances=instances)
+        self.store.put(KEYS.doubts + "n1", record.encode())
+        done = command_line(self.store, "trust-etcd")
+        self.assertEqual(done.status, 1)
+        self.assertIn("n1 would remove 1.gone.myapp: gone.myapp is not defined", done.stdout)
+        self.assertIn("-yes", done.stderr)
+        self.assertIsNone(self.store.get(KEYS.trust))
+        self.assertEqual(command_line(self.store, "trust-etcd", "-yes").status, 0)
+        entry = self.store.get(KEYS.trust)
+        assert entry is not None
+        self.assertEqual(entry.value, encode_trust([7]))
 
     def test_a_reader(self) -> None:
         """Who may only read learns nothing of the nodes from that, and gets the usual answer."""

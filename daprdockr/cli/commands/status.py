@@ -22,19 +22,20 @@ def status(request: Request, store: Store, console: Console) -> None:
     """
     Services, the number of nodes and those on which nothing starts, and what cannot be read.
 
-    :raises Mute: nodes cannot write to etcd. It comes after everything else.
+    :raises Mute: nodes cannot write to etcd, or doubt it. It comes after everything else.
     """
     cluster, refused = picture(request, store), refused_to_all(request, store)
+    doubted = {node: record.reason for node, record in doubts(request, store).items()}
     table = views.services(cluster)
     broken = [{"Key": item.key, "Reason": item.reason} for _, item in sorted(cluster.broken.items())]
     if request.json:
         whole = {"Nodes": len(cluster.nodes), "Services": list(table.rows), "Broken": broken}
-        doubted = {node: record.reason for node, record in doubts(request, store).items()}
         console.print_json({**whole, "Dark": views.dark(cluster), "Refused": refused, "Doubts": doubted})
     else:
         say_doubts(request, store, console)
         _print(console, cluster, table, broken)
     mute = [f"node {name} {node.record.refused}" for name, node in sorted(cluster.nodes.items()) if node.record.refused]
+    mute += [f"node {name} is frozen" for name in sorted(doubted)]
     if refused or mute:
         raise Mute(refused or "; ".join(mute))
 
