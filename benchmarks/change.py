@@ -39,8 +39,10 @@ class Cluster:
         self._memory = MemoryCluster(test)
         self.agent = self._memory.add("a", no_rebalance=False)
         self._others = [f"n{number:04d}" for number in range(1, nodes)]
+        self._lease = self._memory.store.grant(100_000).id
+        """Of all others: what has none counts for nothing."""
         for node in self._others:
-            self._memory.store.put(KEYS.node(node), NodeRecord().encode())
+            self._memory.store.put(KEYS.node(node), NodeRecord().encode(), self._lease)
         self._definitions = [definition(f"web{number}", instances) for number in range(SERVICES)]
         self.names = [wanted.name for wanted in self._definitions]
         for wanted in self._definitions:
@@ -75,7 +77,7 @@ class Cluster:
 
     def _change(self, name: InstanceName, record: ClaimRecord) -> float:
         """Write it, and hand it to the agent as its watch does."""
-        revision = self._memory.store.put(KEYS.claim(name), record.encode())
+        revision = self._memory.store.put(KEYS.claim(name), record.encode(), self._lease)
         entry = self._memory.store.get(KEYS.claim(name))
         assert isinstance(entry, Entry)
         begin = time.process_time()

@@ -31,8 +31,14 @@ from daprdockr.model.host import (
 from daprdockr.model.names import InstanceName, shorten
 
 _EXPOSE = re.compile(r"(?P<first>[0-9]{1,5})(?:-(?P<last>[0-9]{1,5}))?(?:/(?P<protocol>tcp|udp|sctp))?", re.ASCII)
-ENDING = re.compile("failed to update store for object type|grpc: the client connection is closing")
-"""What an Engine says that is about to end: its record of networks is closed, or its way to containerd."""
+ENDING = re.compile(
+    "failed to update store for object type|grpc: the client connection is closing|transport is closing"
+    "|task [0-9a-f]{64}: already exists"
+)
+"""
+What an Engine says that is about to end, as its record of networks is closed, or its way to containerd; and that has
+just begun, and does not know yet what containerd still has.
+"""
 
 _VERDICT = re.compile(r"\(([^)]*)\)")
 _DEFAULT_STOP_TIMEOUT = 10

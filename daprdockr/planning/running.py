@@ -25,7 +25,7 @@ from attrs import frozen
 from daprdockr.model.definition import Definition
 from daprdockr.model.host import ContainerState, Port, Status
 from daprdockr.model.stored import Claim
-from daprdockr.planning.attempts import NONE
+from daprdockr.planning.attempts import NONE, Attempts
 from daprdockr.planning.body import published
 from daprdockr.planning.situation import Situation
 from daprdockr.planning.steps import (
@@ -80,7 +80,7 @@ def _run(
     """No container of the instance runs: start the one there is, or create one, when it is time."""
     tries = situation.tries(claim.instance)
     current = next((c for c in situation.of(claim.instance) if c.definition == definition.digest), None)
-    if current is not None and (current.error or current.status in (Status.DEAD, Status.REMOVING)):
+    if current is not None and _is_spoilt(current, tries):
         if confirmed and current.status is not Status.REMOVING:
             yield remove(current, current.error or "it is dead")
     elif current is not None and current.cut_off and confirmed:
@@ -91,6 +91,15 @@ def _run(
         yield StartContainer(claim.instance, current.id)
     elif confirmed:
         yield CreateContainer(claim.instance, definition, _ports(situation, claim, definition), claim.fence)
+
+
+def _is_spoilt(container: ContainerState, tries: Attempts) -> bool:
+    """
+    Whether it will not start, and another has to take its place. One failed start does not say so: the Engine may have
+    been about to end, or the host short of something for a moment.
+    """
+    failed = container.error and tries.count != 1
+    return bool(failed) or container.status in (Status.DEAD, Status.REMOVING)
 
 
 def _pull(situation: Situation, definition: Definition, now: float) -> Iterator[Step | Wait]:

@@ -83,6 +83,8 @@ class ContainerStateTests(SynchronousTestCase):
         for text in (
             "failed to update store for object type *libnetwork.endpoint: x",
             "grpc: the client connection is closing",
+            "transport is closing: unavailable",
+            f"task {64 * 'a'}: already exists",
         ):
             state = answers.container_state(inspected(State={"Status": "exited", "ExitCode": 143, "Error": text}))
             self.assertEqual((state.status, state.error), (Status.EXITED, ""))
