@@ -28,5 +28,7 @@ def refusal(details: str, access: Access) -> EtcdRefused:
     if "invalid auth token" in details or "auth store is old" in details:
         return EtcdForbidden(f"etcd refuses {who} ({details}): check that all members have the same authentication")
     if "permission denied" in details:
-        return EtcdForbidden(f"etcd refuses {who} (permission denied): grant its role the rights that README.rst lists")
+        return EtcdForbidden(
+            f"etcd refuses {who} (permission denied): grant its role the rights that docs/guide/security.rst lists"
+        )
     return EtcdRefused(f"etcd refused: {details}")

@@ -15,7 +15,7 @@ from tests.functional.cluster_network import CLIENT
 from tests.functional.docker_engine import until
 
 ELECTION = 300
-"""Milliseconds: what the README says for hosts that are near each other. etcd's own default is 1000."""
+"""Milliseconds: what docs/guide/installing.rst says for hosts that are near each other. etcd's own default is 1000."""
 
 
 class Members:

@@ -1,8 +1,8 @@
 """
 A town: a zone of some sixty services of all shapes, as what runs and as records that another server can read.
 
-The records are put together here from the contract's words (``README.rst``) and not from ``daprdockr.dns.zone``, so a
-mistake there is a difference between the two.
+The records are put together here from the contract's words (``docs/reference/dns.rst``) and not from
+``daprdockr.dns.zone``, so a mistake there is a difference between the two.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """
-``scripts/etcd-certificates`` and the walk-through of three nodes in README.rst, as it is written there: its commands
-start three members of etcd, which take an agent with its certificate and nobody without one.
+``scripts/etcd-certificates`` and the walk-through of three nodes in docs/guide/installing.rst, as it is written there:
+its commands start three members of etcd, which take an agent with its certificate and nobody without one.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ TLS = "/etc/daprdockr/tls"
 
 
 def walk_through() -> str:
-    """The commands of README.rst for three nodes, each on one line."""
-    text = (CHECKOUT / "README.rst").read_text()
+    """The commands of the guide for three nodes, each on one line."""
+    text = (CHECKOUT / "docs/guide/installing.rst").read_text()
     section = text[text.index("\nThree nodes\n") : text.index("\nOptions of the agent\n")]
     return section.replace("\\\n", " ")
 
@@ -39,7 +39,7 @@ def make(directory: Path, *hosts: str) -> subprocess.CompletedProcess[str]:
 
 
 class WalkThroughTests(SynchronousTestCase):
-    """What README.rst says, on 127.0.0.1 to 127.0.0.3 in the place of 10.0.0.1 to 10.0.0.3."""
+    """What the guide says, on 127.0.0.1 to 127.0.0.3 in the place of 10.0.0.1 to 10.0.0.3."""
 
     def setUp(self) -> None:
         self.home = Path(tempfile.mkdtemp(prefix="walk-"))

@@ -1,4 +1,4 @@
-"""The role that README.rst gives an agent in etcd: enough to run services, and not to define them."""
+"""The role that docs/guide/security.rst gives an agent in etcd: enough to run services, and not to define them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.functional.agent_process import AgentProcess
 from tests.functional.docker_engine import engine_url, sample_image, until
 from tests.functional.etcd_members import EtcdMembers, missing
 
-README = Path(__file__).parents[2] / "README.rst"
+GUIDE = Path(__file__).parents[2] / "docs/guide/security.rst"
 
 
 class RoleTests(TestCase):
@@ -59,8 +59,8 @@ class RoleTests(TestCase):
         until(lambda: not agent.containers())
 
     def commands(self, group: str) -> list[list[str]]:
-        """Those of README.rst, for another prefix, and a password instead of a certificate."""
-        found = re.findall(r"^ +etcdctl (.*)$", README.read_text(), re.MULTILINE)
+        """Those of the guide, for another prefix, and a password instead of a certificate."""
+        found = re.findall(r"^ +etcdctl (.*)$", GUIDE.read_text(), re.MULTILINE)
         self.assertGreater(len(found), 6)
         ours = (
             line.replace("/daprdockr/", f"/{group}/").replace("agent --no-password", "agent:agents") for line in found

@@ -29,7 +29,11 @@ from tests.unit.test_house_rules import ROOMS, SINGLE_MODULES
 
 README = CHECKOUT / "README.rst"
 DESIGN = CHECKOUT / "docs/design"
-PAGES = (README, CHECKOUT / "CONTRIBUTING.rst", CHECKOUT / "NEWS.rst", *sorted(DESIGN.glob("*.rst")))
+GUIDE = sorted((CHECKOUT / "docs/guide").glob("*.rst"))
+REFERENCE = CHECKOUT / "docs/reference"
+AGENT, COMMAND_LINE, DEFINITION = (REFERENCE / f"{name}.rst" for name in ("agent", "command-line", "definition"))
+LINKED = (*GUIDE, *sorted(REFERENCE.glob("*.rst")), *sorted(DESIGN.glob("*.rst")))
+PAGES = (README, CHECKOUT / "CONTRIBUTING.rst", CHECKOUT / "NEWS.rst", *LINKED)
 
 WARNING, NEVER = 2, 5
 BREAKS = "<>|;&"
@@ -124,18 +128,18 @@ class FormTests(SynchronousTestCase):
         ]
         self.assertEqual([], missing)
 
-    def test_every_design_page_is_linked(self) -> None:
-        """The README leads to each design page."""
+    def test_every_page_is_linked(self) -> None:
+        """The README leads to each page of guide, reference and design."""
         links = {ref["refuri"] for ref in read(README)[0].findall(nodes.reference) if "refuri" in ref}
-        self.assertEqual(set(), {f"docs/design/{page.name}" for page in DESIGN.glob("*.rst")} - links)
+        self.assertEqual(set(), {str(page.relative_to(CHECKOUT)) for page in LINKED} - links)
 
 
-class ReadmeTests(SynchronousTestCase):
-    """README.rst, the reference."""
+class ReferenceTests(SynchronousTestCase):
+    """The pages in docs/reference, and what README and guide type."""
 
     def test_options(self) -> None:
         """Its table has the options of the agent and no others, with their defaults and environment variables."""
-        told = {row[0].split()[0].removeprefix("--"): row[1:] for row in rows(README, "Options of the agent")}
+        told = {row[0].split()[0].removeprefix("--"): row[1:] for row in rows(AGENT, "Options of the agent")}
         self.assertEqual({row.name for row in PARAMETERS} | set(FLAGS), set(told))
         for row in PARAMETERS:
             default, meaning = told[row.name]
@@ -145,27 +149,27 @@ class ReadmeTests(SynchronousTestCase):
 
     def test_flags_and_commands(self) -> None:
         """Its table has the flags and commands of the command line and no others."""
-        table = next(section(README, "The command line").findall(nodes.tbody))
+        table = next(section(COMMAND_LINE, "The command line").findall(nodes.tbody))
         flags = {*ACTIONS, *(flag.name for flag in ALL)}
         told = {text[1:] for text in literals(table) if re.match(r"-[a-z]", text)}
         self.assertEqual(flags, told)
-        first = [row[0].split()[0] for row in rows(README, "The command line")]
+        first = [row[0].split()[0] for row in rows(COMMAND_LINE, "The command line")]
         self.assertEqual(set(WORDS), {word for word in first if not word.startswith("-")})
 
     def test_exit_statuses(self) -> None:
         """Its table has every exit status."""
         statuses = {value for name, value in vars(outcome).items() if name.isupper() and isinstance(value, int)}
-        self.assertEqual(statuses, {int(row[0]) for row in rows(README, "The command line", table=1)})
+        self.assertEqual(statuses, {int(row[0]) for row in rows(COMMAND_LINE, "The command line", table=1)})
 
     def test_definition_keys(self) -> None:
         """Its table has every key of a definition and no other."""
-        told = {row[0] for row in rows(README, "Definition of a service")}
+        told = {row[0] for row in rows(DEFINITION, "Definition of a service")}
         parts = {key for part in OPTIONAL_PARTS for key in known_keys(part)}
         self.assertEqual(known_keys("") - set(OPTIONAL_PARTS) | parts, told)
 
     def test_definition_defaults(self) -> None:
         """The defaults in its table are those that count."""
-        told = {row[0]: row[2] for row in rows(README, "Definition of a service")}
+        told = {row[0]: row[2] for row in rows(DEFINITION, "Definition of a service")}
         plain = Definition.read(LEAST)
         self.assertEqual(str(plain.instances), told["Instances"])
         self.assertEqual(plain.on_partition, told["OnPartition"])
@@ -178,20 +182,21 @@ class ReadmeTests(SynchronousTestCase):
 
     def test_container_fields(self) -> None:
         """It lists the Engine's fields that are passed on."""
-        quotes = section(README, "Definition of a service").findall(nodes.block_quote)
+        quotes = section(DEFINITION, "Definition of a service").findall(nodes.block_quote)
         listed = next(quotes).astext().replace("\n", " ").split(", ")
         self.assertEqual(sorted({*CONFIG_FIELDS, *HOST_FIELDS}), sorted(listed))
 
     def test_examples(self) -> None:
         """Its examples of definitions can be used."""
-        blocks = [block.astext() for block in read(README)[0].findall(nodes.literal_block)]
+        pages = (README, DEFINITION, *GUIDE)
+        blocks = [block.astext() for page in pages for block in read(page)[0].findall(nodes.literal_block)]
         examples = [Definition.parse(block.encode()) for block in blocks if block.startswith("{")]
         self.assertTrue(examples)
 
     def test_commands_typed(self) -> None:
         """The commands of its examples are understood by agent and command line."""
         agents = commands = 0
-        for words in command_lines(README):
+        for words in (words for page in (README, *GUIDE) for words in command_lines(page)):
             if words[:1] == ["twistd"]:
                 agents += 1
                 given = words[words.index("daprdockr") + 1 :]
