@@ -35,7 +35,9 @@ STAGGER_SECONDS = 0.3
 TOTAL_SECONDS = 9.0
 """As long is a reply worth waiting for; see Note [Late replies] in ``forward``."""
 MAX_RACING = 3
-"""Upstreams that are asked one question at one time; each try holds a socket."""
+"""Upstreams that are asked one question within the first moments; each try holds a socket."""
+CROWDED_SECONDS = 1.0
+"""As long are so many given before one more is asked: when all of them are dead, the next one must still have time."""
 
 _Ended = DeferredQueue[tuple[Endpoint, Reply | Failure | None]]
 """Upstreams that are through with a question, each with its reply, with none, or with a defect of ours."""
@@ -85,9 +87,9 @@ class Upstreams:
         while waiting or through < len(turns):
             if waiting:
                 turns.append(self._begin(waiting.popleft(), asked, deadline, ended))
-            more = bool(waiting) and len(turns) - through < MAX_RACING
+            moment = STAGGER_SECONDS if len(turns) - through < MAX_RACING else CROWDED_SECONDS
             try:
-                upstream, reply = await self._next(ended, patient=not more)
+                upstream, reply = await self._next(ended, moment if waiting else None)
             except TimeoutError:
                 continue
             through += 1
@@ -107,10 +109,10 @@ class Upstreams:
         turn = Deferred.fromCoroutine(self._turn(upstream, asked, deadline))
         return turn.addBoth(lambda reply: ended.put((upstream, reply)))
 
-    def _next(self, ended: _Ended, *, patient: bool) -> Deferred[tuple[Endpoint, Reply | Failure | None]]:
-        """:raises TimeoutError: when it is time to ask the next upstream too; never, if ``patient``."""
+    def _next(self, ended: _Ended, moment: float | None) -> Deferred[tuple[Endpoint, Reply | Failure | None]]:
+        """:raises TimeoutError: after that moment, when it is time to ask the next upstream too; None: never."""
         one = ended.get()
-        return one if patient else one.addTimeout(STAGGER_SECONDS, self._clock)
+        return one if moment is None else one.addTimeout(moment, self._clock)
 
     async def _turn(self, upstream: Endpoint, asked: Asked, deadline: float) -> Reply | None:
         """What one upstream says, None when it is silent until the deadline or can not be reached."""

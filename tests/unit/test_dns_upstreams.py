@@ -10,7 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.dns.endpoint import Endpoint
 from daprdockr.dns.relay import Asked, Reply
-from daprdockr.dns.upstreams import MAX_RACING, STAGGER_SECONDS, TOTAL_SECONDS, Upstreams
+from daprdockr.dns.upstreams import CROWDED_SECONDS, MAX_RACING, STAGGER_SECONDS, TOTAL_SECONDS, Upstreams
 from daprdockr.dns.whom import Whom
 from tests.fakes.exchange import FakeExchange
 from tests.unit.dns_samples import question, read
@@ -74,6 +74,18 @@ class RaceTests(UpstreamsTestCase):
         self.exchange.answer()
         self.assertEqual(0, self.rcode(asking))
         self.assertEqual([0], self.exchange.cancelled)
+
+    def test_many_silent(self) -> None:
+        """Three that are silent do not keep the fourth from being asked while a client still waits."""
+        self.build(FIRST, SECOND, THIRD, FOURTH)
+        asking = self.ask()
+        for _ in range(3):
+            self.clock.advance(STAGGER_SECONDS)
+        self.assertEqual([FIRST, SECOND, THIRD], self.exchange.open())
+        self.clock.advance(CROWDED_SECONDS)
+        self.assertEqual([FIRST, SECOND, THIRD, FOURTH], self.exchange.open())
+        self.exchange.answer()
+        self.assertEqual(0, self.rcode(asking))
 
     def test_first_not_given_up(self) -> None:
         """The first upstream may still win after the second was asked."""
@@ -173,7 +185,7 @@ class RaceTests(UpstreamsTestCase):
         self.assertEqual(0, self.rcode(asking))
 
     def test_many_upstreams(self) -> None:
-        """So many upstreams are asked at one time and no more; the next has its turn when one is out."""
+        """In the first moments so many upstreams are asked and no more; the next has its turn when one is out."""
         self.build(FIRST, SECOND, THIRD, FOURTH)
         asking = self.ask()
         self.advance(1.0)
