@@ -329,7 +329,7 @@ class Composition(Edges):
     def gather(self) -> Gather:
         return Gather(
             node=self.settings.node,
-            addresses=lambda: self.addresses,
+            whereabouts=lambda: self.whereabouts.value,
             labels=self.settings.label,
             allow=self.settings.allow,
             mirror=self.mirror,

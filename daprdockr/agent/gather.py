@@ -17,6 +17,7 @@ from daprdockr.agent.own_claims import OwnClaims
 from daprdockr.agent.probe import Target
 from daprdockr.agent.roster import Roster
 from daprdockr.agent.unanswered import Unanswered
+from daprdockr.agent.whereabouts import Whereabouts
 from daprdockr.model.host import ContainerState, Status
 from daprdockr.model.names import InstanceName, ServiceName
 from daprdockr.model.parts import Health
@@ -27,7 +28,7 @@ from daprdockr.planning.situation import Here, Situation
 
 class Gather:
     """
-    :param addresses: what this node publishes now. :param labels: of this node.
+    :param whereabouts: where this node is now. :param labels: of this node.
     :param allow: the privileges that definitions may use here.
     :param rebalance: whether this node hands instances over when it has more than its share.
     """
@@ -36,7 +37,7 @@ class Gather:
         self,
         *,
         node: str,
-        addresses: Callable[[], tuple[str, ...]],
+        whereabouts: Callable[[], Whereabouts],
         labels: Mapping[str, str],
         allow: frozenset[str],
         mirror: Mirror,
@@ -50,7 +51,7 @@ class Gather:
         rebalance: bool,
     ) -> None:
         self._node = node
-        self._addresses = addresses
+        self._whereabouts = whereabouts
         self._labels = labels
         self._allow = allow
         self._mirror = mirror
@@ -73,7 +74,7 @@ class Gather:
         """This node, as it is now. Without the Engine it claims nothing: it could not keep its word."""
         return Here(
             node=self._node,
-            addresses=self._addresses(),
+            addresses=self._whereabouts().addresses,
             labels=self._labels,
             allow=self._allow,
             cordoned=self._node in self._cluster.cordoned or self._contested.trouble != "",
@@ -102,7 +103,7 @@ class Gather:
         """All that is known of a service at ``now`` (monotonic seconds)."""
         service = self._cluster.services.get(name)
         containers = self._host.of(name)
-        self._health.follow(name, _targets(service, containers, self._addresses()[0]))
+        self._health.follow(name, _targets(service, containers, self._whereabouts().local))
         return Situation(
             here=self.here(),
             name=name,
@@ -191,7 +192,7 @@ def _targets(
 
 
 def _route(container: ContainerState, http: int, address: str) -> tuple[str, int] | None:
-    """What nginx is given of a container: see ``Publish``."""
+    """What nginx is given of a container, as this node reaches it: see ``Publish``."""
     host_port = _host_port(container, http)
     return (address, host_port) if host_port else None
 
@@ -202,8 +203,8 @@ def _host_port(container: ContainerState, port: int) -> int:
 
 def _target(container: ContainerState, check: Health, service: ServiceName, address: str) -> Target:
     """
-    Where to look: the container's own address, else ``address`` of this node. The former comes first: on a published
-    port Docker's proxy accepts connections even when nothing listens behind it.
+    Where to look: the container's own address, else ``address``, at which this node reaches itself. The former comes
+    first: on a published port Docker's proxy accepts connections even when nothing listens behind it.
     """
     if container.address or check.type == "exec":
         return Target(container.id, check, container.address, check.port, service)

@@ -28,6 +28,14 @@ class Whereabouts:
         published = tuple(addresses)
         return cls(published, tuple(address for address in published if own and address not in own))
 
+    @property
+    def local(self) -> str:
+        """
+        Where this machine reaches the ports that its containers publish: an address of its own, or, where it has none
+        of those that others reach it by, loopback, for then they are published on all.
+        """
+        return next((address for address in self.addresses if address not in self.missing), "127.0.0.1")
+
 
 class Herald:
     """

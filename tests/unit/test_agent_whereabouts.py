@@ -57,6 +57,17 @@ class WhereaboutsTests(SynchronousTestCase):
         self.assertIn("203.0.113.7 is no address of this machine", str(nodes(agent.cluster).cells))
         self.assertEqual(agent.cluster.nodes["a"].record.addresses, ("203.0.113.7",))
 
+    def test_translated(self) -> None:
+        """Behind a router that translates addresses instances are tried at loopback, and published as before."""
+        agent = self.cluster.make("a", host=("203.0.113.7",))
+        agent.interfaces = frozenset({"127.0.0.1"})
+        self.cluster.start(agent)
+        self.cluster.define(definition(Http=HTTP))
+        self.cluster.advance(SOON)
+        self.assertEqual({target.route[0] for target in agent.looked if target.route}, {"127.0.0.1"})
+        assert agent.routing is not None
+        self.assertEqual([u.address for route in agent.routing.routes for u in route.upstreams], ["203.0.113.7"])
+
     def test_present(self) -> None:
         """An address that it has is nobody's concern."""
         agent = self.begun(True)
