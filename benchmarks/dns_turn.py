@@ -28,7 +28,7 @@ from tests.functional.etcd_members import free_port
 
 WARM_UP = 1.0
 STANDS = 1.1
-"""Who can not answer so many times the common rate is not asked at it."""
+"""Who cannot answer so many times the common rate is not asked at it."""
 
 REACHED = 0.95
 """Of a rate that was asked for."""

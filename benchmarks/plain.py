@@ -1,7 +1,7 @@
 """
 The Engine without an orchestrator: its own API, and ``docker run``. Nobody restarts what dies here.
 
-The API is the floor: what uses this Engine from 8 threads can not be faster.
+The API is the floor: what uses this Engine from 8 threads cannot be faster.
 """
 
 from __future__ import annotations

@@ -28,7 +28,7 @@ def swarm_mode(engine: str) -> Iterator[None]:
     """
     The Engine as the only node of a new Swarm.
 
-    :raises BenchFailed: if it is in a Swarm already, which is not ours to play with, or can not be in one.
+    :raises BenchFailed: if it is in a Swarm already, which is not ours to play with, or cannot be in one.
     """
     docker = DockerCommand(engine)
     with client_of(engine) as client:

@@ -56,7 +56,7 @@ def _password(given: Mapping[str, str]) -> str:
             password = file.readline(_MAX_PASSWORD).rstrip("\r\n")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
-        raise BadInput(f"--etcd-password-file {path} can not be read: {reason}") from None
+        raise BadInput(f"--etcd-password-file {path} cannot be read: {reason}") from None
     if not password:
         raise BadInput(f"--etcd-password-file {path} has an empty first line: write the password there")
     return password

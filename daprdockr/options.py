@@ -28,7 +28,7 @@ from daprdockr.settings import Settings
 
 def _https(texts: Sequence[str]) -> tuple[Address, ...]:
     if parameter.listeners(texts):
-        raise BadInput("TLS listeners can not be opened yet, there is no source of certificates: leave it off")
+        raise BadInput("TLS listeners cannot be opened yet, there is no source of certificates: leave it off")
     return ()
 
 

@@ -119,7 +119,7 @@ def listeners(texts: Sequence[str]) -> tuple[Address, ...]:
     if list(texts) == ["off"]:
         return ()
     if "off" in texts:
-        raise BadInput("off can not be given together with an address")
+        raise BadInput("off cannot be given together with an address")
     return tuple(dict.fromkeys(address_and_port(text) for text in texts))
 
 

@@ -200,7 +200,7 @@ class ContainerSteps:
 
     async def _check_guarded(self, step: StartContainer, before: ContainerState) -> None:
         """
-        See Note [Before a start, and after] in ``daprdockr.agent.guarded``. A container that ended can not be seen
+        See Note [Before a start, and after] in ``daprdockr.agent.guarded``. A container that ended cannot be seen
         either, so only one that ran before and after the look proves anything.
 
         :raises EngineRefused: the container could not be guarded, and was stopped.

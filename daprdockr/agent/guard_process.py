@@ -27,10 +27,10 @@ LOOK = 0.02
 """Seconds between two looks meanwhile."""
 
 UNSEEN = (
-    "OnPartition stop can not be kept here, as the processes of containers can not be seen: run the agent on the "
+    "OnPartition stop cannot be kept here, as the processes of containers cannot be seen: run the agent on the "
     "Engine's host and in its PID namespace"
 )
-UNTOUCHED = "OnPartition stop can not be kept here, as containers can not be signalled: run the agent as root"
+UNTOUCHED = "OnPartition stop cannot be kept here, as containers cannot be signalled: run the agent as root"
 
 
 class GuardProcess:
@@ -120,7 +120,7 @@ class GuardProcess:
         self._writing = False
 
     def _failed(self, error: Exception) -> None:
-        unwritten = f"the orders of the guard can not be written: {error}"
+        unwritten = f"the orders of the guard cannot be written: {error}"
         if unwritten != self.unwritten:
             self.log.warn("{unwritten}", unwritten=unwritten)
         self.unwritten = unwritten

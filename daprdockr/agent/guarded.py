@@ -18,7 +18,7 @@ Note [Before a start, and after]
     The orders are written before the Engine is asked: what the Engine does late is then undone by the guard, even if
     this agent is gone by then. Nothing is started unless the guard stands and the lease is certain for half its life,
     in which the guard reads the orders several times. After the start this process looks for the container as the
-    guard does: where it can not see or signal it (another PID namespace, an Engine on another machine, no root),
+    guard does: where it cannot see or signal it (another PID namespace, an Engine on another machine, no root),
     nobody would stop the container, and it may not run here.
 
 Note [Grace before a deadline]
@@ -138,12 +138,12 @@ class Guarded(Service):
         try:
             await self._guard.given(self._content())
             if not await self._guard.is_alone(containers):
-                self.log.warn("the guard stays, for there are containers that can not be killed")
+                self.log.warn("the guard stays, for there are containers that cannot be killed")
                 return False
             self._orders = {}
             await self._guard.given(self._content())
         except (OSError, DaprdockrError) as error:
-            self.log.warn("the guard stays, for it can not be told to end: {reason}", reason=error)
+            self.log.warn("the guard stays, for it cannot be told to end: {reason}", reason=error)
             return False
         return True
 
@@ -200,7 +200,7 @@ class Guarded(Service):
         try:
             await self._guard.given(self._content())
         except OSError as error:
-            raise NotGuarded(f"the orders of its guard can not be written: {error}") from None
+            raise NotGuarded(f"the orders of its guard cannot be written: {error}") from None
         if not await self._guard.is_ready():
             raise NotGuarded("its guard does not run: see guard/output.log in --state-dir")
         if self._certain_lease() != lease:

@@ -4,7 +4,7 @@ The journal: what people should know, logged here and written to etcd where ``da
 Note [Short-lived]
     Events hang on a lease of their own that is never renewed: a new one is taken while the old one has half of its
     life left, so an event lives between half an hour and an hour, and an agent that is gone leaves none for ever. What
-    can not be written (etcd is away, too many wait) is only in the log.
+    cannot be written (etcd is away, too many wait) is only in the log.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ class Journal(Service):
         for broken in changes.broken:
             if broken.key not in self._broken and not broken.ownerless:
                 self._broken[broken.key] = now
-                self.tell(broken.key, f"can not be read: {broken.reason}")
+                self.tell(broken.key, f"cannot be read: {broken.reason}")
 
     def startService(self) -> None:
         super().startService()

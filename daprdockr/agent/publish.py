@@ -97,7 +97,7 @@ class Publish:
 
     def _claims(self, service: ServiceName) -> list[Claim]:
         """
-        The claims that count, by number; of a definition that can not be read all do, because nothing is known against
+        The claims that count, by number; of a definition that cannot be read all do, because nothing is known against
         them.
         """
         if not self._cluster.is_declared(service):

@@ -10,8 +10,8 @@ Note [Dirty services, busy lanes]
     change. A sweep over all services, now and then, mends what nobody told us.
 
 Note [Failed steps]
-    A lane whose step failed rests, longer each time. What a person should know of it (an image that can not be pulled,
-    a container that can not start) is counted in ``Host``, and the planner tells it in the claim.
+    A lane whose step failed rests, longer each time. What a person should know of it (an image that cannot be pulled,
+    a container that cannot start) is counted in ``Host``, and the planner tells it in the claim.
 """
 
 from __future__ import annotations

@@ -73,7 +73,7 @@ class StateDir:
         except BlockingIOError:
             raise BadInput(f"--state-dir {self.path} is in use by another agent: give each its own") from None
         except OSError as error:
-            raise BadInput(f"--state-dir {self.path} can not be used: {error.strerror}") from None
+            raise BadInput(f"--state-dir {self.path} cannot be used: {error.strerror}") from None
 
     def _refuse_planted(self) -> None:
         """:raises BadInput: another user may put something else in the place of the directory, or has done so."""
@@ -92,7 +92,7 @@ class StateDir:
         """
         Leave the directory to its owner alone. See Note [Nobody else's paths].
 
-        :raises BadInput: the directory belongs to another user. :raises OSError: its mode can not be changed.
+        :raises BadInput: the directory belongs to another user. :raises OSError: its mode cannot be changed.
         """
         owner = self.path.stat().st_uid
         if owner != os.geteuid():
@@ -110,7 +110,7 @@ class StateDir:
         return os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
 
     def _tidy(self) -> None:
-        """So that what an older agent wrote, too, is its owner's alone. :raises OSError: a mode can not be changed."""
+        """So that what an older agent wrote, too, is its owner's alone. :raises OSError: a mode cannot be changed."""
         for name in _DIRECTORIES:
             tidy(self.path / name)
         for file in self.path.iterdir():

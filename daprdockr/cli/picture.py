@@ -54,7 +54,7 @@ def say_doubts(request: Request, store: Store, console: Console) -> None:
 
 
 def check_exists(cluster: Cluster, service: ServiceName) -> None:
-    """:raises NotFound: there is no such service. :raises BadInput: its definition can not be read."""
+    """:raises NotFound: there is no such service. :raises BadInput: its definition cannot be read."""
     if cluster.is_held(service):
         raise BadInput(f"the stored definition of {service} is not usable: daprdockrcmd status says why")
     if service not in cluster.services:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 _LOCAL = re.compile(r"\|-- (\S+)\n\s+/32 host LOCAL")
 _UNUSABLE = 0x40 | 0x08
-"""IFA_F_TENTATIVE and IFA_F_DADFAILED of ``linux/if_addr.h``: such an address can not be bound."""
+"""IFA_F_TENTATIVE and IFA_F_DADFAILED of ``linux/if_addr.h``: such an address cannot be bound."""
 
 
 def parse_fib_trie(text: str) -> frozenset[str]:
@@ -34,7 +34,7 @@ def host_addresses(root: Path = Path("/proc/net")) -> frozenset[str]:
     """
     All addresses of the host now.
 
-    :raises OSError: when the kernel's list can not be read.
+    :raises OSError: when the kernel's list cannot be read.
     """
     inet6 = root / "if_inet6"
     found = parse_fib_trie((root / "fib_trie").read_text())

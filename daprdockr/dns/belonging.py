@@ -39,7 +39,7 @@ class Belonging:
     def __init__(self, packet: bytes, question: bytes, records: Sequence[RecordAt]) -> None:
         """
         :param question: the question section.
-        :raises Malformed: when there is a name that can not be.
+        :raises Malformed: when there is a name that cannot be.
         """
         self._packet = packet
         self._names = Names(packet)

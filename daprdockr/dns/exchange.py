@@ -35,7 +35,7 @@ _MAX_STREAM = 4 * 65536
 
 
 class NoReply(Exception):
-    """The upstream can not be reached, or ended the connection without a reply; never leaves the room."""
+    """The upstream cannot be reached, or ended the connection without a reply; never leaves the room."""
 
 
 class Exchange(Protocol):
@@ -87,7 +87,7 @@ class _Datagram:
     """
 
     def __init__(self, reactor: Any, upstream: Endpoint, message: bytes) -> None:
-        """:raises OSError: when it can not be sent; then nothing is left open."""
+        """:raises OSError: when it cannot be sent; then nothing is left open."""
         self._reactor = reactor
         self._message = message
         self._socket = socket.socket(socket.AF_INET6 if upstream.ipv6 else socket.AF_INET, socket.SOCK_DGRAM)

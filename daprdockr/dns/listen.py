@@ -87,14 +87,14 @@ class DnsListeners(Service):
         """
         Bind while we still may (``twistd`` gives up its privileges after this).
 
-        :raises BadInput: when an endpoint that was named alone can not be bound.
+        :raises BadInput: when an endpoint that was named alone cannot be bound.
         """
         for endpoint in self._fixed:
             try:
                 self._open[endpoint] = self._listen(endpoint)
             except CannotListenError as error:
                 raise BadInput(
-                    f"--dns {endpoint} can not be listened at ({error.socketError}): free it or name another"
+                    f"--dns {endpoint} cannot be listened at ({error.socketError}): free it or name another"
                 ) from error
         self._follow()
 
@@ -127,7 +127,7 @@ class DnsListeners(Service):
         try:
             addresses = self._host_addresses()
         except OSError as error:
-            self.log.warn("the addresses of this host can not be read: {reason}", reason=str(error))
+            self.log.warn("the addresses of this host cannot be read: {reason}", reason=str(error))
             return
         wanted = {Endpoint(a, w.port) for w in self._wildcards for a in addresses if w.ipv6 or ":" not in a}
         self._taken &= wanted

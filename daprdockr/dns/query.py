@@ -105,7 +105,7 @@ def read_query(packet: bytes, header: Header) -> Query:
 
 
 def _read_question(packet: bytes) -> tuple[Question, int]:
-    """A first name can not be compressed: there is nothing before it to point at."""
+    """A first name cannot be compressed: there is nothing before it to point at."""
     labels = []
     at = HEADER_SIZE
     while at < len(packet) and (length := packet[at]):

@@ -55,7 +55,7 @@ class Asked:
 
     def message(self, identity: int, *, edns: bool) -> bytes:
         """
-        The question as bytes, with OPT unless the upstream can not read it.
+        The question as bytes, with OPT unless the upstream cannot read it.
 
         The client's own OPT never goes on: its options (cookies, its network) are between it and us.
         """

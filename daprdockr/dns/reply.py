@@ -3,7 +3,7 @@ From an answer to the bytes that are sent.
 
 The records are encoded by ``twisted.names.dns``, each once for as long as it is asked for. The message around them is
 written here, because ``dns.Message.encode`` is wrong in four ways: it cuts an answer that is too long in the middle of
-a record and leaves the counts as they were, compresses to offsets that a pointer can not express (above 0x3FFF),
+a record and leaves the counts as they were, compresses to offsets that a pointer cannot express (above 0x3FFF),
 writes the question anew from a dotted name, and has no OPT record.
 """
 

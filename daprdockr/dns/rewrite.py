@@ -31,7 +31,7 @@ def rewritten(packet: bytes, question: bytes, records: Sequence[RecordAt]) -> tu
     """
     The octets of a message behind its header, with these of its records, and the places of their TTLs in the message.
 
-    :raises Malformed: when a name can not be.
+    :raises Malformed: when a name cannot be.
     """
     names = Names(packet)
     octets = bytearray(HEADER_SIZE) + question

@@ -115,7 +115,7 @@ class Upstreams:
         return one if moment is None else one.addTimeout(moment, self._clock)
 
     async def _turn(self, upstream: Endpoint, asked: Asked, deadline: float) -> Reply | None:
-        """What one upstream says, None when it is silent until the deadline or can not be reached."""
+        """What one upstream says, None when it is silent until the deadline or cannot be reached."""
         try:
             return await self._try(upstream, asked, deadline)
         except (TimeoutError, NoReply, Malformed):

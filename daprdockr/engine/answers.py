@@ -48,7 +48,7 @@ def container_state(answer: Mapping[str, Any]) -> ContainerState:
     """
     Read an answer to ``ContainerInspect``.
 
-    :raises BadInput: if a label that daprdockr writes, or the status, can not be read, or no agent made the container.
+    :raises BadInput: if a label that daprdockr writes, or the status, cannot be read, or no agent made the container.
     """
     labels: Mapping[str, str] = answer["Config"].get("Labels") or {}
     name = answer["Name"].lstrip("/")

@@ -183,14 +183,14 @@ class DockerEngine:
             with self._asking(f"create container {name}") as client:
                 answer = client.create_container_from_config(dict(body), name)
         except ContainerAbsent as error:  # the body names another container, whose network it wants to share
-            raise EngineRefused(f"container {name} can not be created: {error}") from error
+            raise EngineRefused(f"container {name} cannot be created: {error}") from error
         return str(answer["Id"])
 
     def start(self, container: str) -> ContainerState:
         """
         Start it (a no-op when it runs) and return its state after that.
 
-        :raises EngineRefused: its program can not run, or a host port is taken; it stays, created, for the caller.
+        :raises EngineRefused: its program cannot run, or a host port is taken; it stays, created, for the caller.
         """
         with self._asking("start the container") as client:  # not by its id, which differs when it was created anew
             client.start(container)

@@ -39,7 +39,7 @@ class DockerEvents:
     One subscription, made when this object is made; iterate for ``(action, container id)``.
 
     The action of a verdict of HEALTHCHECK is "health_status: healthy" or the like. The iteration ends when the Engine
-    stops or ``close`` is called, and raises EngineUnavailable when what arrives can not be read.
+    stops or ``close`` is called, and raises EngineUnavailable when what arrives cannot be read.
 
     :param nodes: the values of the node label; several of them the Engine cannot be asked for.
     :param client: used for this stream alone, and closed with it.
@@ -71,7 +71,7 @@ class DockerEvents:
         except (AttributeError, KeyError, TypeError, ValueError, EngineUnavailable) as error:
             # Reading raises any of these when close() takes the socket away at the wrong moment.
             if not self._closed:
-                raise EngineUnavailable(f"the Docker Engine's events can not be read: {error}") from error
+                raise EngineUnavailable(f"the Docker Engine's events cannot be read: {error}") from error
         finally:
             self._is_read = False
             self.close()

@@ -85,7 +85,7 @@ class Access:
         parsed = [_parse_endpoint(part) for part in parts]
         for path in filter(None, (ca, cert, key)):
             if not os.access(path, os.R_OK):
-                raise BadInput(f"{path} can not be read: check --etcd-ca, --etcd-cert and --etcd-key")
+                raise BadInput(f"{path} cannot be read: check --etcd-ca, --etcd-cert and --etcd-key")
         schemes = {secure for secure, _ in parsed}
         if len(schemes) > 1:
             raise BadInput(f"--etcd {shorten(urls)} mixes http and https: write all endpoints alike")

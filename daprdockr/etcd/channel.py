@@ -74,7 +74,7 @@ def open_lanes(access: Access, largest: int = MAX_MESSAGE) -> tuple[EtcdChannel,
     Open what ``access`` describes; host names are looked up in the calling thread. See Note [Lanes].
 
     :param largest: bytes of an answer; a larger one is refused.
-    :raises EtcdUnavailable: no host can be looked up. :raises EtcdRefused: a file can not be read.
+    :raises EtcdUnavailable: no host can be looked up. :raises EtcdRefused: a file cannot be read.
     """
     found = {endpoint: known for endpoint in access.endpoints if (known := addresses(endpoint))}
     if not found:
@@ -91,7 +91,7 @@ def open_lanes(access: Access, largest: int = MAX_MESSAGE) -> tuple[EtcdChannel,
 
 def addresses(endpoint: EtcdEndpoint) -> list[EtcdEndpoint]:
     """
-    The endpoint with each of its addresses in place of a host name; none if it can not be looked up.
+    The endpoint with each of its addresses in place of a host name; none if it cannot be looked up.
 
     A name with addresses of both families gives those of IPv4 only: they are the same member.
     """
@@ -124,4 +124,4 @@ def _read(path: Path | None) -> bytes | None:
     try:
         return read_given(path)
     except OSError as error:
-        raise EtcdRefused(f"{path} can not be read ({error.strerror}): check the --etcd options") from error
+        raise EtcdRefused(f"{path} cannot be read ({error.strerror}): check the --etcd options") from error

@@ -37,7 +37,7 @@ class EmbeddedEtcd(Service):
     One etcd on the first endpoint of ``access``, with everything it writes below ``directory``.
 
     :param stop_at_exit: whether it ends with this service; otherwise the next agent adopts it.
-    :raises BadInput: etcd is not installed, or can not listen on that endpoint.
+    :raises BadInput: etcd is not installed, or cannot listen on that endpoint.
     """
 
     log = Logger()
@@ -97,7 +97,7 @@ def listening(access: Access) -> EtcdEndpoint:
         raise BadInput("--embedded-etcd speaks http only: write --etcd with http://")
     found = addresses(access.endpoints[0])
     if not found or not _is_ours(found[0].host):
-        raise BadInput(f"--embedded-etcd can not listen on {access.endpoints[0]}: name an address of this host first")
+        raise BadInput(f"--embedded-etcd cannot listen on {access.endpoints[0]}: name an address of this host first")
     return found[0]
 
 

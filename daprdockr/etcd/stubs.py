@@ -17,7 +17,7 @@ from daprdockr.model.errors import BadInput
 
 if api_implementation.Type() != "python":
     raise BadInput(
-        f"protobuf runs its {api_implementation.Type()} backend, which can not load the stubs of etcd3: "
+        f"protobuf runs its {api_implementation.Type()} backend, which cannot load the stubs of etcd3: "
         "unset PROTOCOL_BUFFERS_PYTHON_IMPLEMENTATION, and import daprdockr before anything that uses protobuf"
     )
 

@@ -2,7 +2,7 @@
 All that the guard asks of a disk: the content of one file, and a place for its lines.
 
 Note [A disk may hang]
-    The disk that hangs an Engine holds the state directory too, as a rule. A thread that waits for it can not be woken.
+    The disk that hangs an Engine holds the state directory too, as a rule. A thread that waits for it cannot be woken.
     So one thread reads and writes, and the one that looks at the clock waits for it a moment only and then goes by what
     was read last: the deadlines in there hold whether or not there are newer ones.
 """
@@ -46,7 +46,7 @@ class Disk:
         self._thread.start()
 
     def read(self) -> bytes | None:
-        """What the file holds now; what it held last, while it can not be read or the disk hangs; None: nothing yet."""
+        """What the file holds now; what it held last, while it cannot be read or the disk hangs; None: nothing yet."""
         self._answered.clear()
         self._asked.set()
         self._answered.wait(PATIENCE)

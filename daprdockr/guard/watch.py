@@ -69,14 +69,14 @@ class Guard:
         return max(0.0, min(LOOK, self.orders.next_change(now) - self._clock()))
 
     def _take(self, content: bytes | None) -> None:
-        """What can not be read leaves the orders as they were: they end by themselves, at their deadlines."""
+        """What cannot be read leaves the orders as they were: they end by themselves, at their deadlines."""
         if content is None or content == self._content:
             return
         self._content = content
         try:
             self.orders = Orders.decode(content, self.orders.boot)
         except ValueError as error:
-            self._tell(f"the orders can not be read, the former ones stand: {error}")
+            self._tell(f"the orders cannot be read, the former ones stand: {error}")
             return
         for known in (self._asked, self._told):
             for container in known.keys() - self.orders.containers.keys():
@@ -102,7 +102,7 @@ class Guard:
         try:
             return self._processes.signal(pid, container, number)
         except OSError as error:
-            self._tell(f"pid {pid} of container {container[:12]} can not be signalled: {error}")
+            self._tell(f"pid {pid} of container {container[:12]} cannot be signalled: {error}")
             return False
 
     def _line(self, container: str, action: Action, pids: Collection[int]) -> str:

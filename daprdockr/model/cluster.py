@@ -307,7 +307,7 @@ class Cluster:
             return error
 
     def _set(self, name: Named | BadInput, change: Change) -> None:
-        """:raises BadInput: what is there can not be read, or does not count."""
+        """:raises BadInput: what is there cannot be read, or does not count."""
         if isinstance(name, BadInput):
             raise name
         if _is_ownerless(name, change):
@@ -330,7 +330,7 @@ class Cluster:
                 self._set_cordon(name.node, change)
 
     def _read(self, entry: Entry, parse: Callable[[bytes], T]) -> T:
-        """What the value says. :raises BadInput: it can not be read."""
+        """What the value says. :raises BadInput: it cannot be read."""
         known, said = self._prepared.get(entry.key, (None, None))
         if known is not entry:
             return parse(entry.value)

@@ -176,7 +176,7 @@ class Container:
 
     @classmethod
     def read(cls, value: object, path: str = "Container") -> Container:
-        """:raises BadInput: naming the field that can not be used."""
+        """:raises BadInput: naming the field that cannot be used."""
         given = record(value, path, {**_FIELDS, "HostConfig": _host_config})
         host = given.pop("HostConfig", {})
         for name in host:

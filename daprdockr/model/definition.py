@@ -110,7 +110,7 @@ class Definition:
     @cached_property
     def digest(self) -> str:
         """
-        12 hex digits that change when a running container can not serve this definition any more.
+        12 hex digits that change when a running container cannot serve this definition any more.
 
         Made from what was given, never from defaults, so that a newer agent computes the same for an old definition.
         """

@@ -8,7 +8,7 @@ class DaprdockrError(Exception):
 
 
 class BadInput(DaprdockrError):
-    """What a person or another program gave us can not be used; the text names the part and the remedy."""
+    """What a person or another program gave us cannot be used; the text names the part and the remedy."""
 
 
 class NotFound(DaprdockrError):
@@ -60,7 +60,7 @@ class EngineUnavailable(EngineError):
 
 
 class EngineRefused(EngineError):
-    """The Docker Engine answered and refused (bad field, port taken, image can not start)."""
+    """The Docker Engine answered and refused (bad field, port taken, image cannot start)."""
 
 
 class PortTaken(EngineRefused):

@@ -123,7 +123,7 @@ def _headers(value: object, path: str) -> tuple[tuple[str, str], ...]:
         raise BadInput(f"{path} has {len(given)} members, write at most {_MOST_HEADERS}")
     for name, text in given.items():
         if not _TOKEN.fullmatch(name) or name.lower() in _NOT_TO_BE_SENT:
-            raise BadInput(f"{path}: a header {shorten(name)} can not be sent; Host has a member of its own")
+            raise BadInput(f"{path}: a header {shorten(name)} cannot be sent; Host has a member of its own")
         if not (text.isascii() and len(text) <= _LONGEST_HEADER and text == text.strip()):
             raise BadInput(f"{path}.{name} is not usable, write at most {_LONGEST_HEADER} ASCII characters")
     if len({name.lower() for name in given}) < len(given):

@@ -112,7 +112,7 @@ class ClaimRecord:
 
     @property
     def fails(self) -> bool:
-        """Whether its owner can not bring the instance up."""
+        """Whether its owner cannot bring the instance up."""
         return self.state is State.BACKING_OFF or (self.state is State.PULLING and bool(self.reason))
 
     @classmethod

@@ -46,7 +46,7 @@ class Node:
 @frozen
 class Broken:
     """
-    A value in etcd that can not be read, or does not count, and why. ``ownerless``: anybody may delete it, while its
+    A value in etcd that cannot be read, or does not count, and why. ``ownerless``: anybody may delete it, while its
     mod revision is ``revision``.
     """
 

@@ -38,7 +38,7 @@ def keeps_data(definition: Definition) -> str:
 
 
 def why_not(definition: Definition, held: Mapping[str, int], node: str, candidates: Iterable[Candidate]) -> str:
-    """Why an instance can not leave ``node``, in words; "" if it can. ``held``: instances of the service per node."""
+    """Why an instance cannot leave ``node``, in words; "" if it can. ``held``: instances of the service per node."""
     tie = keeps_data(definition)
     if tie:
         return f"it keeps data in {tie}"

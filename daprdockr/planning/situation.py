@@ -39,7 +39,7 @@ class Here:
 @frozen
 class Situation:
     """
-    One service, now. ``held`` says that its definition exists but can not be read. ``claims`` and ``containers`` (this
+    One service, now. ``held`` says that its definition exists but cannot be read. ``claims`` and ``containers`` (this
     node's) go by instance number. ``lacking`` says what its containers run without; ``networks`` are the names and ids
     of those that this node has. ``verdicts`` are the outcomes of health checks by container id, ``unreached`` the
     complaints of those that nginx cannot reach; ``offered`` are the candidates as free instances see them: Note [A

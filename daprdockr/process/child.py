@@ -177,7 +177,7 @@ class SupervisedProcess(Service):
             self._again(f"could not be started: {error}")
 
     def _spawn(self) -> None:
-        """:raises OSError: the program, or the output file, can not be used."""
+        """:raises OSError: the program, or the output file, cannot be used."""
         program = shutil.which(self.argv[0], path=self._path())
         if program is None:
             raise FileNotFoundError(f"program {self.argv[0]} is not installed, or not executable")
@@ -273,7 +273,7 @@ class SupervisedProcess(Service):
         self.table.kill_group(hold.pid)
 
     def _give_up(self, hold: Hold) -> None:
-        self.log.error("pid {pid} of {name} can not be killed", pid=hold.pid, name=self.name)
+        self.log.error("pid {pid} of {name} cannot be killed", pid=hold.pid, name=self.name)
         hold.release()
         self._ended("not even killed")
 

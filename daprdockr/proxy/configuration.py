@@ -65,7 +65,7 @@ class NginxSettings:
     :ivar version: the nginx that will read the text.
     :ivar open_files: file descriptors that a worker may have.
     :ivar shutdown_timeout: seconds the workers of an older configuration are given to finish their connections.
-    :raises BadInput: a value can not stand in a configuration.
+    :raises BadInput: a value cannot stand in a configuration.
     """
 
     directory: str
@@ -121,7 +121,7 @@ def render(routes: Iterable[Route], settings: NginxSettings) -> Configuration:
     """
     Render the whole configuration.
 
-    :raises BadInput: a route can not stand in a configuration; ``routes.routing`` never gives such a one.
+    :raises BadInput: a route cannot stand in a configuration; ``routes.routing`` never gives such a one.
     """
     ordered = sorted(routes, key=lambda route: (route.service, route.host_name))
     sites = [_site(service, list(group)) for service, group in groupby(ordered, key=lambda route: route.service)]

@@ -2,7 +2,7 @@
 Routes: which host name leads to which instances, worked out from the services that run.
 
 Pure. Every field that would reach nginx is checked here, because a definition or another node's record may be
-hostile; what can not be used is refused by itself and never stops the rest. Knows nothing of nginx's syntax.
+hostile; what cannot be used is refused by itself and never stops the rest. Knows nothing of nginx's syntax.
 
 Note [Oldest wins]
     nginx lets the first of two servers with one name win, with no more than a warning. Two services that claim a

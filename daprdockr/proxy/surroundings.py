@@ -21,7 +21,7 @@ def settings_here(directory: Path, listeners: Sequence[HttpListener]) -> NginxSe
 
     A listener that is given twice is one: nginx would refuse the second.
 
-    :raises BadInput: the directory or the listeners can not stand in a configuration.
+    :raises BadInput: the directory or the listeners cannot stand in a configuration.
     """
     return NginxSettings(
         directory=str(directory),

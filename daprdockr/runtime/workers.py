@@ -2,7 +2,7 @@
 Threads for blocking calls, as a service: the ``Run`` of the seams.
 
 Note [Blocked threads]
-    A call to Docker may block for as long as it likes, and Python can not end a thread. ``ThreadPool.stop`` would wait
+    A call to Docker may block for as long as it likes, and Python cannot end a thread. ``ThreadPool.stop`` would wait
     for it, and with it the whole exit. So the threads are daemons, the stop waits a bounded time for calls in flight,
     and a pool that still has some then is left to the end of the process.
 
@@ -114,7 +114,7 @@ class Workers(Service):
         return done
 
     def _withdraw(self, call: _Call) -> None:
-        """Nobody waits for it any more: a call that has begun can not be ended, one that has not is not made."""
+        """Nobody waits for it any more: a call that has begun cannot be ended, one that has not is not made."""
         queue = self._queues.get(call.owner, deque())
         if call in queue:
             queue.remove(call)

@@ -42,7 +42,7 @@
  *     as healthy, also not when its node claims with it. Otherwise two nodes stop theirs, each on the other's word.
  *
  * Note [The guard]
- *     An agent alone can not keep OnPartition "stop": paused or crashed it stops nothing, and its lease ends. It takes
+ *     An agent alone cannot keep OnPartition "stop": paused or crashed it stops nothing, and its lease ends. It takes
  *     a process beside it that knows until when the last beat counts, starts these containers and kills them in time:
  *     the guard. ENDING is the time it has for that.
  */

@@ -44,7 +44,7 @@ class Trait(enum.Flag):
     STALLS_ENGINE = enum.auto()
     """The Engine tells late, and does late what it was asked."""
     SILENCES = enum.auto()
-    """The host can not renew its lease."""
+    """The host cannot renew its lease."""
     SHAKES = enum.auto()
     """Whether the host is in touch is not certain."""
     MEMBER = enum.auto()

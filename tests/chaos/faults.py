@@ -45,7 +45,7 @@ class Fault:
     One thing that happens, or two at once.
 
     :param host: its number; 0 if its kind is not done to a host. :param hold: how many TTLs it lasts.
-    :param chance: a seed for what can not be chosen before it begins, such as one of the containers that run then.
+    :param chance: a seed for what cannot be chosen before it begins, such as one of the containers that run then.
     :param beside: another one that begins and is healed with it.
     """
 

@@ -49,7 +49,7 @@ def changes(batches: Sequence[Batch]) -> list[Change]:
 
 
 class StoreCase(SynchronousTestCase):
-    """A store to test, and a prefix that is this test's own; the host class brings what etcd's clients can not do."""
+    """A store to test, and a prefix that is this test's own; the host class brings what etcd's clients cannot do."""
 
     store: Store
     prefix: str

@@ -51,7 +51,7 @@ class FakeExchange:
         self.replies[which].callback(message.to_wire())
 
     def fail(self, which: int = -1) -> None:
-        """The upstream can not be reached."""
+        """The upstream cannot be reached."""
         self.replies[which].errback(NoReply("gone"))
 
     def whom(self) -> list[tuple[str, Endpoint]]:

@@ -48,7 +48,7 @@ class StandingProcess:
 class MemoryProcesses(Processes):
     """
     The containers of an Engine in memory, each with one process that ends at any signal; ``hidden`` are containers
-    that can not be seen, ``refused`` says that none can be signalled, ``signals`` keeps who got what, and
+    that cannot be seen, ``refused`` says that none can be signalled, ``signals`` keeps who got what, and
     ``before_look`` is what happens just before a look.
     """
 

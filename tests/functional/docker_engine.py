@@ -185,7 +185,7 @@ def remove(client: APIClient, container: str) -> None:
     """
     Remove a container that may run, or that somebody kills just now.
 
-    Of that one the Engine says that it can not be killed, as it does not run, and therefore not be removed; a moment
+    Of that one the Engine says that it cannot be killed, as it does not run, and therefore not be removed; a moment
     later it can.
     """
     until(lambda: _is_removed(client, container))

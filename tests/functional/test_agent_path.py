@@ -134,7 +134,7 @@ class TroubledServiceTests(AgentTestCase):
         self.assertEqual(self.agent.status(f"1.{self.web}.container"), "NXDOMAIN")
 
     def test_broken_values(self) -> None:
-        """What can not be read is logged once and shown as an event, and every other service goes on."""
+        """What cannot be read is logged once and shown as an event, and every other service goes on."""
         broken = {"garbage": b"\x00\xff", "shape": b'{"Name": 5}', "large": b"x" * (1024 * 1024)}
         keys = {name: f"/{self.agent.group}/services/{self.agent.group}/{name}" for name in broken}
         with closing(EtcdStore(shared().access)) as store:

@@ -106,7 +106,7 @@ class ExchangeTests(TestCase):
                 await ask(upstream.endpoint, MESSAGE)
 
     async def test_no_way(self) -> None:
-        """An address that can not be reached is known at once."""
+        """An address that cannot be reached is known at once."""
         with self.assertRaises(NoReply):
             await self.exchange.over_datagram(Endpoint("255.255.255.255"), MESSAGE)
 

@@ -136,7 +136,7 @@ class ScriptTests(SynchronousTestCase):
         self.assertTrue((self.directory / "host2/etcd.pem").exists())
 
     def test_refused(self) -> None:
-        """What can not be used is named in one line, and nothing is made."""
+        """What cannot be used is named in one line, and nothing is made."""
         for words in (
             ["host1"],
             ["host1=a b"],

@@ -135,7 +135,7 @@ class WaveTests(SynchronousTestCase):
         self.assertEqual(etcd.firsts(), {})
 
     def test_fails_meanwhile(self) -> None:
-        """A node on which an instance can not start is counted with what it has, and is given no more."""
+        """A node on which an instance cannot start is counted with what it has, and is given no more."""
         etcd = Etcd("ab")
         wanted = etcd.define("s1", 3)
         etcd.define("s2", 1)

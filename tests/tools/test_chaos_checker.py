@@ -42,7 +42,7 @@ class CheckTests(SynchronousTestCase):
         self.assertIn("2.web.chaos", str(found[0]))
 
     def test_no_start(self) -> None:
-        """What does not begin with its setting can not be judged, and says so."""
+        """What does not begin with its setting cannot be judged, and says so."""
         self.assertEqual(["history"], [violation.law for violation in check([])])
 
 

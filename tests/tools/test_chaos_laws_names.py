@@ -48,7 +48,7 @@ class NamesTests(SynchronousTestCase):
         self.assert_good()
 
     def test_each_way_to_die(self) -> None:
-        """Dead is who can not renew its lease, and nobody else."""
+        """Dead is who cannot renew its lease, and nobody else."""
         dying = ("cut off", "cut off from etcd", "agent frozen", "agent killed", "agent stopped", "power cut")
         living = ("cut off from hosts", "bad line", "engine killed", "engine frozen", "nginx killed", "etcd frozen")
         for harm in (*dying, *living):

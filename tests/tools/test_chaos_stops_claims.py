@@ -53,7 +53,7 @@ class ClaimCausesTests(StopsTestCase):
         self.assert_good()
 
     def test_order_of_etcd(self) -> None:
-        """What etcd did after something that can not have been before the stop was not before the stop either."""
+        """What etcd did after something that cannot have been before the stop was not before the stop either."""
         self.lose_to("host3", healthy=False)
         self.story.wait(1)
         self.stop()
@@ -109,7 +109,7 @@ class ClaimCausesTests(StopsTestCase):
         self.assert_broken("its claim was host1's")
 
     def test_held_again_too_late(self) -> None:
-        """But an order that is on its way can not be called back."""
+        """But an order that is on its way cannot be called back."""
         self.lose_to("host3", healthy=True)
         self.story.wait(2)
         self.story.lose(FIRST)

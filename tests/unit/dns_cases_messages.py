@@ -1,4 +1,4 @@
-"""What is answered to messages by their form: flags, EDNS, classes, opcodes, and what can not be read at all."""
+"""What is answered to messages by their form: flags, EDNS, classes, opcodes, and what cannot be read at all."""
 
 from __future__ import annotations
 
@@ -214,7 +214,7 @@ SILENCE = (
         Case(f"RFC 1035 7.3: an answer is not answered, flags {flags:04x}", query(ONE, flags=flags), "")
         for flags in (0x8000, 0x8100, 0x8583, 0xA800, 0xFFFF)
     ),
-    Case("RFC 1035 7.3: an answer that can not be read", message(flags=0x8000, counts="2 9 9 9"), ""),
+    Case("RFC 1035 7.3: an answer that cannot be read", message(flags=0x8000, counts="2 9 9 9"), ""),
 )
 
 TOLERATED = (

@@ -458,7 +458,7 @@ class ContainerTests(CarryOutCase):
         self.assertEqual([one.status for one in self.host.of(WEB)[1]], [Status.RUNNING])
 
     def test_start_refused(self) -> None:
-        """A container that can not start raises, for the loop to count; the host knows what the Engine says of it."""
+        """A container that cannot start raises, for the loop to count; the host knows what the Engine says of it."""
         created = self.create()
         self.engine.broken_images.add("web:1")
         self.assertIn("executable", self.fails(StartContainer(FIRST, created.id), EngineRefused))

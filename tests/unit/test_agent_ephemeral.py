@@ -50,7 +50,7 @@ class EphemeralTests(SynchronousTestCase):
         self.assertEqual([state.id for state in other.states], [kept])
 
     def test_one_stays(self) -> None:
-        """A container that can not be removed keeps none of the others."""
+        """A container that cannot be removed keeps none of the others."""
         first: ContainerState = self.agent.running[0]
         self.engine.clinging = (first.id,)
         self.assertEqual(self.stop(), ["container {id} stays: {reason}"])

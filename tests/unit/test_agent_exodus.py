@@ -70,7 +70,7 @@ class ExodusTests(SynchronousTestCase):
         self.assert_waits(MOMENT)
 
     def test_we_came_back(self) -> None:
-        """A node that was not there itself can not tell when the others went."""
+        """A node that was not there itself cannot tell when the others went."""
         self.vanish("e")
         self.assert_waits(0.0)
         self.vanish("abc")

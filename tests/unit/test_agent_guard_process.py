@@ -74,7 +74,7 @@ class WritingTests(GuardCase):
         done = self.given(b"1")
         self.disk.end("write_guard")
         self.failureResultOf(done, OSError)
-        self.assertIn("can not be written", self.guard.unwritten)
+        self.assertIn("cannot be written", self.guard.unwritten)
         self.assertEqual(self.disk.waiting, [])
         self.state.path.with_name("away").rename(self.state.path)
         self.guard.give(b"2")
@@ -137,7 +137,7 @@ class ProcessTests(GuardCase):
             self.assertEqual(self.process.ended, not leave)
 
     def test_blindness(self) -> None:
-        """A container that can be seen and signalled can be guarded, any other can not, each with its reason."""
+        """A container that can be seen and signalled can be guarded, any other cannot, each with its reason."""
         container = self.container()
         self.guard = memory_guard(self.clock, self.state, self.process, self.processes)
 

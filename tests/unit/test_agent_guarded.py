@@ -152,11 +152,11 @@ class StartTests(GuardedCase):
         self.assertEqual(self.engine.calls["start"], 0)
 
     def test_file_can_not_be_written(self) -> None:
-        """Nothing is started when the guard can not be told."""
+        """Nothing is started when the guard cannot be told."""
         container = self.created()
         self.beat()
         self.state.path.rename(self.state.path.with_name("away"))
-        self.assertIn("can not be written", self.refused(container))
+        self.assertIn("cannot be written", self.refused(container))
 
     def test_lease_changed_meanwhile(self) -> None:
         """A start that was allowed under a lease that ended while it waited is not carried out."""
@@ -172,7 +172,7 @@ class StartTests(GuardedCase):
         self.assertEqual(self.engine.calls["start"], 0)
 
     def test_unseen(self) -> None:
-        """A container whose processes can not be seen is stopped, and no other is started on this host."""
+        """A container whose processes cannot be seen is stopped, and no other is started on this host."""
         self.processes.hidden = True
         container = self.created()
         self.beat()
@@ -327,7 +327,7 @@ class AdoptionTests(GuardedCase):
         return container
 
     def test_unreadable(self) -> None:
-        """A file that can not be read is set aside, and none, but for the guard that goes with it."""
+        """A file that cannot be read is set aside, and none, but for the guard that goes with it."""
         with capturedLogs() as logged:
             self.damaged()
         self.assertTrue(self.guard.running)
@@ -376,11 +376,11 @@ class TroubleTests(GuardedCase):
         self.assertIn("guard", self.guarded.trouble)
 
     def test_file(self) -> None:
-        """Orders that can not be written are one until they can."""
+        """Orders that cannot be written are one until they can."""
         self.running()
         self.state.path.rename(self.state.path.with_name("away"))
         self.beat()
-        self.assertIn("can not be written", self.guarded.trouble)
+        self.assertIn("cannot be written", self.guarded.trouble)
         self.state.path.with_name("away").rename(self.state.path)
         self.beat()
         self.assertEqual(self.guarded.trouble, "")
@@ -467,7 +467,7 @@ class WholeTests(SynchronousTestCase):
         self.assertEqual((agent.running, agent.host_guard.process.ended), ([], True))
 
     def test_ephemeral_without_engine(self) -> None:
-        """If the Engine can not take them down the guard does."""
+        """If the Engine cannot take them down the guard does."""
         agent = self.cluster.add("b", ephemeral=True)
         self.cluster.advance(8)
         self.cluster.define(definition(instances=2, OnPartition="stop"))

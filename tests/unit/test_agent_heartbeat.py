@@ -190,7 +190,7 @@ class LeaseTests(HeartbeatCase):
         self.assertEqual((self.entry.lease, self.changes), (beat.lease, [lease, beat.lease]))
 
     def test_disk_full(self) -> None:
-        """A lease that can not be saved is held all the same, and no other one is taken."""
+        """A lease that cannot be saved is held all the same, and no other one is taken."""
         shutil.rmtree(self.state.path)
         with capturedLogs() as logged:
             beat = self.started()

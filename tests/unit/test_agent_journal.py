@@ -53,11 +53,11 @@ class WritingTests(JournalCase):
     def test_event(self) -> None:
         """An event says when, where, of what, and what; it is logged too."""
         with capturedLogs() as logged:
-            self.started().tell("1.web.myapp", "can not start")
+            self.started().tell("1.web.myapp", "cannot start")
         self.assertEqual(
-            [Event.decode(e.value) for e in self.entries], [Event(NOON, "a", "1.web.myapp", "can not start")]
+            [Event.decode(e.value) for e in self.entries], [Event(NOON, "a", "1.web.myapp", "cannot start")]
         )
-        self.assertEqual([(e["subject"], e["text"]) for e in logged], [("1.web.myapp", "can not start")])
+        self.assertEqual([(e["subject"], e["text"]) for e in logged], [("1.web.myapp", "cannot start")])
 
     def test_order(self) -> None:
         """Keys sort as the events came, also within one moment and when the wall clock is set back."""
@@ -74,9 +74,9 @@ class WritingTests(JournalCase):
         self.assertEqual(sorted(self.texts), ["here", "there"])
 
     def test_broken(self) -> None:
-        """A value in etcd that can not be read is told of, by its key."""
+        """A value in etcd that cannot be read is told of, by its key."""
         self.started().on_changes(Changes(broken=(Broken("/daprdockr/services/myapp/web", "not JSON", 3),)))
-        self.assertEqual(self.texts, ["can not be read: not JSON"])
+        self.assertEqual(self.texts, ["cannot be read: not JSON"])
 
     def test_broken_without_end(self) -> None:
         """Of a key that somebody writes without a pause one event is written in a while; others have theirs."""
@@ -87,7 +87,7 @@ class WritingTests(JournalCase):
         journal.on_changes(Changes(broken=(Broken("two", "not JSON", 3),)))
         self.assertEqual(
             self.texts,
-            [f"can not be read: not JSON{at}" for at in (" at 0", *(f" at {n}" for n in (20, 40, 60, 80)), "")],
+            [f"cannot be read: not JSON{at}" for at in (" at 0", *(f" at {n}" for n in (20, 40, 60, 80)), "")],
         )
 
     def test_control_characters(self) -> None:

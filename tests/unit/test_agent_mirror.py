@@ -290,7 +290,7 @@ class DiskTests(MirrorCase):
         self.assertEqual(self.mirror.known_services(), {WEB})
 
     def test_garbage(self) -> None:
-        """What can not be read on disk counts as not there."""
+        """What cannot be read on disk counts as not there."""
         (self.state.path / "cluster.json").write_bytes(b"{")
         self.mirror.startService()
         self.listed(5, service(WEB, 3))

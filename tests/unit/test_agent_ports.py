@@ -126,5 +126,5 @@ class FreeTests(SynchronousTestCase):
         self.assertEqual(bound_to(("192.0.2.1",), {"10.0.0.1"}), ())
 
     def test_untried(self) -> None:
-        """What can not be tried counts as free: the Engine will say."""
+        """What cannot be tried counts as free: the Engine will say."""
         self.assertTrue(is_free("sctp", 1))

@@ -163,7 +163,7 @@ class ZoneTests(PublishCase):
 
 
 class HeldTests(PublishCase):
-    """Definitions that can not be read."""
+    """Definitions that cannot be read."""
 
     def broken(self) -> Entry:
         return self.put(KEYS.service(WEB), b"{")

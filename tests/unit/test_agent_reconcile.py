@@ -395,7 +395,7 @@ class FailureTests(ReconcileCase):
         self.assertEqual(self.hand.kinds[-1], StartContainer)
 
     def test_container_at_fault(self) -> None:
-        """A container that can not start is counted for its instance and told of; the planner has it wait."""
+        """A container that cannot start is counted for its instance and told of; the planner has it wait."""
         self.start(web=DEAD)
         self.hand.end(EngineRefused("port 80 is taken"))
         self.assertEqual(
@@ -429,7 +429,7 @@ class FailureTests(ReconcileCase):
         self.assert_begun(3, 0.5)
 
     def test_create_failed(self) -> None:
-        """A container that can not be created is counted as one that can not start."""
+        """A container that cannot be created is counted as one that cannot start."""
         self.start(web=situation(WEB_1, (claim(starting_record()),)))
         self.assertEqual(self.hand.kinds, [CreateContainer])
         self.hand.end(EngineRefused("no such runtime"))

@@ -101,7 +101,7 @@ class RegistrationTests(SynchronousTestCase):
         self.assertTrue(self.ready)
 
     def test_resumed_from_what_is_no_record(self) -> None:
-        """What can not be read under the own lease is written over."""
+        """What cannot be read under the own lease is written over."""
         self.store.put(KEY, b"[]", self.lease)
         self.keep(1)
         self.assertFalse(self.ready)

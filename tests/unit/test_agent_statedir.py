@@ -187,11 +187,11 @@ class LockTests(SynchronousTestCase):
         StateDir(Path(self.mktemp())).unlock()
 
     def test_unusable(self) -> None:
-        """A directory that can not be made is refused with one line that names it."""
+        """A directory that cannot be made is refused with one line that names it."""
         file = Path(self.mktemp())
         file.write_bytes(b"")
         error = self.assertRaises(BadInput, StateDir(file / "state").lock)
-        self.assertEqual(str(error), f"--state-dir {file / 'state'} can not be used: Not a directory")
+        self.assertEqual(str(error), f"--state-dir {file / 'state'} cannot be used: Not a directory")
 
 
 class ListingTests(StateDirCase):

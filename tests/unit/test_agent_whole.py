@@ -127,7 +127,7 @@ class DefinitionTests(WholeCase):
         self.assertEqual(claim.create_revision, created[claim.key])
 
     def test_image_comes_later(self) -> None:
-        """An image that can not be pulled is told of; when it can be, the container runs."""
+        """An image that cannot be pulled is told of; when it can be, the container runs."""
         self.cluster.define(definition("web:9"))
         self.cluster.advance(3)
         self.assertEqual(self.cluster.claims[ONE].state, State.PULLING)
@@ -138,7 +138,7 @@ class DefinitionTests(WholeCase):
         self.assertEqual((names(self.agent), self.cluster.claims[ONE].state), ([ONE], State.RUNNING))
 
     def test_broken_definition(self) -> None:
-        """A definition that can not be read is told of, and stops neither itself nor others."""
+        """A definition that cannot be read is told of, and stops neither itself nor others."""
         self.cluster.define(definition())
         self.cluster.advance(1)
         before = starts(self.agent)
@@ -207,7 +207,7 @@ class DeathTests(WholeCase):
         self.assertTrue(self.cluster.claims[ONE].healthy)
 
     def test_can_not_start(self) -> None:
-        """A container that can not start is told of and tried again."""
+        """A container that cannot start is told of and tried again."""
         self.agent.docker.broken_images.add("web:1")
         self.cluster.define(definition())
         self.cluster.advance(5)

@@ -84,7 +84,7 @@ class GetTests(DefinitionTestCase):
         self.assertEqual(self.run_line(), Outcome(0, "[]\n", ""))
 
     def test_all_with_a_broken_one(self) -> None:
-        """What can not be read is named on stderr, the others are printed, and the exit status tells."""
+        """What cannot be read is named on stderr, the others are printed, and the exit status tells."""
         self.store.put("/daprdockr/services/myapp/bad", b"\xff")
         self.given()
         done = self.run_line()
@@ -92,7 +92,7 @@ class GetTests(DefinitionTestCase):
         self.assertIn("/services/myapp/bad", done.stderr)
 
     def test_broken(self) -> None:
-        """A stored definition that can not be read is answered with one line that says what to do."""
+        """A stored definition that cannot be read is answered with one line that says what to do."""
         for value in (b"\xff", b"[]", b"{}", json.dumps(DOCUMENT | {"Name": "other"}).encode()):
             self.store.put(KEY, value)
             done = self.run_line("-svc", "web.myapp")
@@ -170,7 +170,7 @@ class SetTests(DefinitionTestCase):
         self.assertEqual(self.stored(), done.json)
 
     def test_over_a_broken_one(self) -> None:
-        """Flags are not merged over what can not be read."""
+        """Flags are not merged over what cannot be read."""
         self.store.put(KEY, b"garbage")
         done = self.run_line("-svc", "web.myapp", "-set", "-instances", "3")
         self.assertEqual((done.status, self.store.calls.count("commit")), (1, 0))
@@ -197,7 +197,7 @@ class StdinTests(DefinitionTestCase):
         self.assertEqual((done.json["Instances"], done.json["Container"]), (7, {"Image": "web:2"}))
 
     def test_over_a_broken_one(self) -> None:
-        """It mends a stored definition that can not be read."""
+        """It mends a stored definition that cannot be read."""
         self.store.put(KEY, b"garbage")
         self.assertEqual(self.run_line("-stdin", stdin=DOCUMENT).status, 0)
         self.assertEqual(self.stored(), DOCUMENT)
@@ -220,11 +220,11 @@ class DeleteTests(DefinitionTestCase):
         self.assertIsNone(self.stored())
 
     def test_absent(self) -> None:
-        """What does not exist can not be deleted, and the exit status is 3."""
+        """What does not exist cannot be deleted, and the exit status is 3."""
         self.assertEqual(self.run_line("-del", "-svc", "web.myapp").status, 3)
 
     def test_broken(self) -> None:
-        """A definition that can not be read can be deleted."""
+        """A definition that cannot be read can be deleted."""
         self.store.put(KEY, b"garbage")
         self.assertEqual(self.run_line("-del", "-svc", "web.myapp").status, 0)
 
@@ -236,7 +236,7 @@ class DeleteTests(DefinitionTestCase):
 
 
 class BadInputTests(DefinitionTestCase):
-    """Input that can not be used: one line, exit status 1, and nothing is read from or written to etcd."""
+    """Input that cannot be used: one line, exit status 1, and nothing is read from or written to etcd."""
 
     def refused(self, done: Outcome, part: str) -> None:
         self.assertEqual((done.status, done.stdout), (1, ""))

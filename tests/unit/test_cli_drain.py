@@ -94,7 +94,7 @@ class DrainTests(DrainCase):
         self.assertIn("draining", self.run_line("nodes").stdout)
 
     def test_tells(self) -> None:
-        """It tells how many leave, and of what can not leave why."""
+        """It tells how many leave, and of what cannot leave why."""
         self.define(
             definition("web", 2),
             definition("db", Container={"Volumes": ["data:/data"]}),
@@ -148,7 +148,7 @@ class WaitTests(DrainCase):
     """A drain whose end is waited for."""
 
     def test_nothing_to_wait_for(self) -> None:
-        """When only what can not leave is there it ends at once."""
+        """When only what cannot leave is there it ends at once."""
         self.define(definition("db", Container={"Volumes": ["data:/data"]}))
         self.assertEqual(self.run_line("drain n1 -wait -timeout 0").status, 0)
 

@@ -110,7 +110,7 @@ class ReadTests(SynchronousTestCase):
 
 
 class RefusedTests(SynchronousTestCase):
-    """What contradicts itself, has no use, or can not be read."""
+    """What contradicts itself, has no use, or cannot be read."""
 
     def test_each(self) -> None:
         """Each is answered with one line that names it."""

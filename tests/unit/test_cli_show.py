@@ -103,14 +103,14 @@ class PsTests(ShowTestCase):
         self.assertEqual(command_line(self.store, "ps", "no.such").status, 3)
 
     def test_broken_service(self) -> None:
-        """A definition that can not be read is not said to be absent."""
+        """A definition that cannot be read is not said to be absent."""
         self.store.put(KEYS.service(ServiceName("myapp", "bad")), b"garbage")
         done = command_line(self.store, "ps", "bad.myapp")
         self.assertEqual(done.status, 1)
         self.assertIn("not usable", done.stderr)
 
     def test_hostile_reason(self) -> None:
-        """What a registry said can not move the cursor or add lines."""
+        """What a registry said cannot move the cursor or add lines."""
         self.claim(1, ClaimRecord(node="n1", reason="a\nb\x1b[2J\x9b"))
         self.assertIn(r"a\nb\x1b[2J\x9b", self.cells("ps")[1])
 
@@ -180,7 +180,7 @@ class StatusTests(ShowTestCase):
         self.assertEqual(self.cells("status")[-1], ["web.myapp", "3", "1", "1", "1", "demo.test", "no driver 2"])
 
     def test_broken(self) -> None:
-        """What can not be read is listed with the reason."""
+        """What cannot be read is listed with the reason."""
         self.store.put(KEYS.service(ServiceName("myapp", "bad")), b"{}")
         self.assertIn("not usable: /daprdockr/services/myapp/bad: Name is missing", self.cells("status")[-1][0])
         told = command_line(self.store, "status", "-o", "json").json
@@ -264,7 +264,7 @@ class EventsTests(ShowTestCase):
     """Events."""
 
     def test_table(self) -> None:
-        """Events are listed by time, whatever node they are from; one that can not be read is left out."""
+        """Events are listed by time, whatever node they are from; one that cannot be read is left out."""
         late = Event(1_700_000_060, "n1", "1.web.myapp", "exit code 1")
         early = Event(1_700_000_000, "n2", "web.myapp", "image ä is missing")
         for number, (node, value) in enumerate([("n1", late.encode()), ("n2", early.encode()), ("n3", b"x")]):

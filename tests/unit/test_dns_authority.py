@@ -223,7 +223,7 @@ class MessageTests(SynchronousTestCase):
             self.assertEqual([], other.send(answer))
 
     def test_malformed(self) -> None:
-        """A query that can not be read is told so by a header alone."""
+        """A query that cannot be read is told so by a header alone."""
         whole = question("1.web.myapp.container", edns=0).to_wire()
         for packet in (whole[:20], whole + b"x", struct.pack("!6H", 0x1234, 0x0100, 0, 0, 0, 0)):
             (sent,) = self.nameserver.send(packet)
@@ -323,7 +323,7 @@ class SizeTests(SynchronousTestCase):
         self.assertTrue(all(str(rrset.name) in targets for rrset in answer.additional))
 
     def test_streams_full(self) -> None:
-        """What TCP can not carry either is cut to the records that fit, without TC; others come with rotation."""
+        """What TCP cannot carry either is cut to the records that fit, without TC; others come with rotation."""
         nameserver = Nameserver(crowd(10_000))
         seen = set()
         for nameserver.rotation in (0, 5000):

@@ -182,7 +182,7 @@ class FrameTests(ConformanceTestCase):
             (reply,) = nameserver.send(query(owner), STRANGER)
             self.assertEqual(words(header).hex(), reply[:HEADER].hex(), owner)
         self.check(
-            Case("RFC 9619 4: and for what can not be read", message(counts="0 0 0 0"), "1234 8101 0 0 0 0"),
+            Case("RFC 9619 4: and for what cannot be read", message(counts="0 0 0 0"), "1234 8101 0 0 0 0"),
             nameserver.send(message(counts="0 0 0 0"), STRANGER),
         )
 
@@ -401,7 +401,7 @@ class StreamTests(ConformanceTestCase):
         self.assertEqual([2, 4, 3, 1], self.ids())
 
     def test_malformed_between(self) -> None:
-        """What can not be read gets FORMERR or nothing, and the connection goes on."""
+        """What cannot be read gets FORMERR or nothing, and the connection goes on."""
         first, last = self.packets(ONE, ONE)
         octets = [first, b"", b"x", first[:11], message(counts="2 0 0 0"), last]
         self.stream.dataReceived(b"".join(map(framed, octets)))

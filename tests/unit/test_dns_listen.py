@@ -111,7 +111,7 @@ class ListenerTests(SynchronousTestCase):
         self.assertEqual((Endpoint("127.0.0.1", 40000),), listeners.bound)
 
     def test_fixed_and_taken(self) -> None:
-        """An address that was named and can not be had is an error of one line that names it."""
+        """An address that was named and cannot be had is an error of one line that names it."""
         self.sockets.taken = {("TCP", "192.0.2.2", 53)}
         error = self.assertRaises(BadInput, self.start, "192.0.2.2")
         self.assertRegex(str(error), r"^--dns 192\.0\.2\.2:53 .*Address already in use.*$")
@@ -160,7 +160,7 @@ class ListenerTests(SynchronousTestCase):
         self.assertEqual(2, sum(line.startswith("not listening at") for line in self.lines()))
 
     def test_unreadable(self) -> None:
-        """When the host's addresses can not be read nothing is closed."""
+        """When the host's addresses cannot be read nothing is closed."""
         self.start("0.0.0.0")
         self.addresses = OSError("no proc")
         self.sockets.advance(LOOK_SECONDS)

@@ -61,7 +61,7 @@ class QuestionTests(SynchronousTestCase):
         self.assertEqual((), message.options)
 
     def test_without_edns(self) -> None:
-        """An upstream that can not read OPT gets none."""
+        """An upstream that cannot read OPT gets none."""
         self.assertEqual(-1, dns.message.from_wire(asked().message(7, edns=False)).edns)
 
     def test_what_makes_a_difference(self) -> None:

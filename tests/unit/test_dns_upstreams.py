@@ -96,7 +96,7 @@ class RaceTests(UpstreamsTestCase):
         self.assertEqual([1], self.exchange.cancelled)
 
     def test_unreachable(self) -> None:
-        """An upstream that can not be reached is left at once."""
+        """An upstream that cannot be reached is left at once."""
         asking = self.ask()
         self.exchange.fail()
         self.assertEqual([SECOND], self.exchange.open())

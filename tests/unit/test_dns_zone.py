@@ -120,7 +120,7 @@ class HostileInputTests(SynchronousTestCase):
         self.assertEqual({}, look(self.zone(""), "1.web.myapp"))
 
     def test_ports(self) -> None:
-        """A port of the host that can not be one is left out, and a protocol may be any text."""
+        """A port of the host that cannot be one is left out, and a protocol may be any text."""
         zone = self.zone("10.0.0.1", Port(80, "tcp", 70000), Port(80, "tcp", -1), Port(81, "ümläut" * 30, 5))
         self.assertIsNone(look(zone, "80.tcp.1.web.myapp"))
 

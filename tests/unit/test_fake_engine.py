@@ -89,7 +89,7 @@ class MemoryEngineControlTests(SynchronousTestCase):
         self.assertEqual([state.id for state in self.engine.containers()], [self.container])
 
     def test_pull_from_registry(self) -> None:
-        """What lies in the registry is on the host after a pull; what is only local can not be pulled."""
+        """What lies in the registry is on the host after a pull; what is only local cannot be pulled."""
         self.engine.add_image("web:2", local=False)
         self.assertIsNone(self.engine.image("web:2"))
         self.engine.pull("web:2")

@@ -36,7 +36,7 @@ class DiskTests(SynchronousTestCase):
         self.assertIsNone(self.disk.read())
 
     def test_gone(self) -> None:
-        """A file that is gone, or can not be read, gives what it held last."""
+        """A file that is gone, or cannot be read, gives what it held last."""
         self.disk.start()
         self.path.write_bytes(b"one")
         self.disk.read()

@@ -197,7 +197,7 @@ class OrdersTests(GuardCase):
         self.now = 99.5
         self.processes.refused = True
         self.guard.look()
-        self.assertIn("can not be signalled", self.told[0])
+        self.assertIn("cannot be signalled", self.told[0])
         self.processes.refused = False
         self.guard.look()
         self.assertEqual(self.processes.signals, [(self.one, KILL)])

@@ -52,7 +52,7 @@ BAD_FIELDS: tuple[tuple[dict[str, Any], str], ...] = (
 
 class ContainerTests(SynchronousTestCase):
     def test_bad_fields(self) -> None:
-        """A field that can not be used is named, in one line."""
+        """A field that cannot be used is named, in one line."""
         for fields, part in BAD_FIELDS:
             error = self.assertRaises(BadInput, Container.read, {"Image": "web", **fields})
             self.assertTrue(str(error).startswith(part), f"{part}: {error}")

@@ -110,7 +110,7 @@ class DefaultTests(SynchronousTestCase):
         self.assertEqual(read().node, short_host_name(socket.gethostname()))
 
     def test_host_name_that_is_no_label(self) -> None:
-        """A host name that can not be a node name is refused, not bent."""
+        """A host name that cannot be a node name is refused, not bent."""
         self.assertRaises(BadInput, short_host_name, "web_1")
 
     def test_host_is_that_of_the_default_route(self) -> None:
@@ -202,7 +202,7 @@ class RefusedTests(SynchronousTestCase):
         return str(self.assertRaises(usage.UsageError, read, *words))
 
     def test_values(self) -> None:
-        """Each value that can not be used is answered with one line that names its option."""
+        """Each value that cannot be used is answered with one line that names its option."""
         for option, values in REFUSED.items():
             for value in values:
                 line = self.refusal(f"{option}={value}")
@@ -222,7 +222,7 @@ class RefusedTests(SynchronousTestCase):
         self.assertIn("--label: zone is given twice", self.refusal("--label", "zone=a", "--label", "zone=b"))
 
     def test_listeners_meet(self) -> None:
-        """Two parts of the agent can not listen on one address and port."""
+        """Two parts of the agent cannot listen on one address and port."""
         self.assertIn("--api", self.refusal("--http", "127.0.0.1:80", "--api", "127.0.0.1:80"))
 
     def test_unknown(self) -> None:

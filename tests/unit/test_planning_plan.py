@@ -80,7 +80,7 @@ class ConvergedTests(PlanTestCase):
         self.assertEqual(plan(situation(definition(instances=0)), NOW), Plan())
 
     def test_held(self) -> None:
-        """Of a service whose definition can not be read nothing is concluded."""
+        """Of a service whose definition cannot be read nothing is concluded."""
         for service in (None, WEB_1):
             seen = situation(service, (OURS,), (EXITED, OLD), held=True)
             self.assertEqual(plan(seen, NOW), Plan())

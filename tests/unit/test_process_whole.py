@@ -32,7 +32,7 @@ class WriteWholeTests(SynchronousTestCase):
             self.assertEqual((reader.read(), self.path.read_bytes()), (b"old", b"new one"))
 
     def test_can_not_be_written(self) -> None:
-        """When the draft can not be written the old content stays."""
+        """When the draft cannot be written the old content stays."""
         write_whole(self.path, b"old", synced=True)
         (self.directory / "known.json.new").mkdir()
         self.assertRaises(OSError, write_whole, self.path, b"new", synced=True)

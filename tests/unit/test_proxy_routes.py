@@ -93,7 +93,7 @@ class ConflictTests(SynchronousTestCase):
 
 
 class RefusalTests(SynchronousTestCase):
-    """What can not be used is left out alone."""
+    """What cannot be used is left out alone."""
 
     def test_host_name(self) -> None:
         """A host name that is none is refused; the service's others are routed."""

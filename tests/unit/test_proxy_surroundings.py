@@ -36,6 +36,6 @@ class SettingsHereTests(SynchronousTestCase):
         )
 
     def test_unusable(self) -> None:
-        """A directory that can not stand in a configuration is refused."""
+        """A directory that cannot stand in a configuration is refused."""
         with self.assertRaises(BadInput):
             settings_here(Path("relative"), [HttpListener("127.0.0.1", 80)])

@@ -24,7 +24,7 @@ from daprdockr.tap import Agent, makeService
 
 
 class Unable(Service):
-    """Can not do at the start what it needs privileges for."""
+    """Cannot do at the start what it needs privileges for."""
 
     def __init__(self, error: Exception) -> None:
         self.error = error
@@ -142,9 +142,9 @@ class RefusalTests(TapCase):
         self.assertIn("in use by another agent", line)
 
     def test_directory_unusable(self) -> None:
-        """A state directory that can not be made is named."""
+        """A state directory that cannot be made is named."""
         self.state_dir.write_bytes(b"")
-        self.assertIn(f"--state-dir {self.state_dir.absolute()} can not be used", self.refused())
+        self.assertIn(f"--state-dir {self.state_dir.absolute()} cannot be used", self.refused())
 
     def test_option_that_does_not_fit(self) -> None:
         """An option that does not fit this machine is named; the state directory is free again."""

@@ -40,7 +40,7 @@ def drain(request: Request, store: Store, console: Console) -> None:
 
 
 def leave_or_stay(cluster: Cluster, node: str) -> dict[InstanceName, str]:
-    """The wanted instances of a node that is drained, each with the reason why it can not leave, or ""."""
+    """The wanted instances of a node that is drained, each with the reason why it cannot leave, or ""."""
     fit = candidates(cluster)
     found = {}
     for name in sorted(cluster.services.keys() & set(cluster.claimed_services)):

@@ -13,7 +13,7 @@ from daprdockr.model.seams import Store
 
 
 def events(request: Request, store: Store, console: Console) -> None:
-    """What can not be read as an event is left out: events are for people, and nothing depends on them."""
+    """What cannot be read as an event is left out: events are for people, and nothing depends on them."""
     told = []
     for entry in store.list(request.keys.events).entries:
         if not entry.lease:

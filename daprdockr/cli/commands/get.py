@@ -34,7 +34,7 @@ def _get_all(request: Request, store: Store, console: Console) -> None:
             console.complain(f"{entry.key}: {error}")
     console.print_json(found)
     if broken:
-        raise BadInput(f"{broken} of the stored definitions can not be used and are left out")
+        raise BadInput(f"{broken} of the stored definitions cannot be used and are left out")
 
 
 COMMAND = Command(

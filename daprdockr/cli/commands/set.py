@@ -69,7 +69,7 @@ def _split_command(text: str) -> list[str]:
     try:
         return shlex.split(text)
     except ValueError as error:
-        raise BadInput(f"-cmd can not be split into words ({str(error).lower()}): mind its quotes") from None
+        raise BadInput(f"-cmd cannot be split into words ({str(error).lower()}): mind its quotes") from None
 
 
 def _encode(definition: Definition) -> bytes:
