@@ -25,7 +25,6 @@ from daprdockr.agent.container_steps import ContainerSteps, EngineThreads
 from daprdockr.agent.contested import Contested
 from daprdockr.agent.doubting import Doubting
 from daprdockr.agent.ephemeral import Ephemeral
-from daprdockr.agent.exodus import Exodus
 from daprdockr.agent.gather import Gather
 from daprdockr.agent.guard_process import GuardProcess, guard_process
 from daprdockr.agent.guarded import Guarded
@@ -35,6 +34,7 @@ from daprdockr.agent.heartbeat import Heartbeat
 from daprdockr.agent.host import Host, Listening
 from daprdockr.agent.journal import Journal
 from daprdockr.agent.marking import Marking
+from daprdockr.agent.mass_expiry import MassExpiry
 from daprdockr.agent.mirror import Following, Mirror
 from daprdockr.agent.orphans import Orphans
 from daprdockr.agent.own_claims import OwnClaims
@@ -65,7 +65,7 @@ class Composition(Edges):
         """In the order they start. :raises BadInput: an option does not fit this machine."""
         self.cluster_changed.subscribe(self.journal.on_changes)
         self.cluster_changed.subscribe(self.own_claims.on_changes)  # before those who ask it
-        self.cluster_changed.subscribe(self.exodus.on_changes)  # so are these
+        self.cluster_changed.subscribe(self.mass_expiry.on_changes)  # so are these
         self.cluster_changed.subscribe(self.contested.on_changes)  # and this
         self.cluster_changed.subscribe(self.host.on_changes)
         self.cluster_changed.subscribe(self.heartbeat.on_changes)
@@ -312,8 +312,8 @@ class Composition(Edges):
         return OwnClaims(node=self.settings.node, cluster=self.cluster)
 
     @cached_property
-    def exodus(self) -> Exodus:
-        return Exodus(
+    def mass_expiry(self) -> MassExpiry:
+        return MassExpiry(
             node=self.settings.node, clock=self.reactor.seconds, cluster=self.cluster, ttl=self.settings.lease_ttl
         )
 
@@ -338,7 +338,7 @@ class Composition(Edges):
             health=self.health,
             own_claims=self.own_claims,
             unanswered=self.unanswered,
-            exodus=self.exodus,
+            mass_expiry=self.mass_expiry,
             contested=self.contested,
             rebalance=not self.settings.no_rebalance,
         )

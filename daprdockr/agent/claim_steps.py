@@ -77,7 +77,7 @@ class ClaimSteps:
         self._mirror.note(Entry(key, value, revision, revision, lease))
 
     async def _read(self, instance: InstanceName) -> None:
-        """What the keys hold now is as late as any write whose answer nobody waits for any more."""
+        """A read now reflects every write that we have given up waiting for, so it settles whether they happened."""
         with self._unanswered.asking(instance):
             keys = (self._keys.claim(instance), self._keys.successor(instance))
             listing = await self._run(self._store.list, keys[0])

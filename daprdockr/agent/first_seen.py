@@ -14,7 +14,7 @@ class FirstSeen:
         self._times: dict[ServiceName, dict[int, float]] = {}
 
     def __call__(self, service: ServiceName, numbers: Iterable[int], now: float) -> Mapping[int, float]:
-        """Of these numbers it is so now: since when, each. Of all others of the service it is not."""
+        """Return when each of ``numbers`` was first seen; forget the service's other numbers."""
         before = self._times.get(service, {})
         times = {number: before.get(number, now) for number in numbers}
         if times:

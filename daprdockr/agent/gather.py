@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from attrs import evolve
 
 from daprdockr.agent.contested import Contested
-from daprdockr.agent.exodus import Exodus
 from daprdockr.agent.first_seen import FirstSeen
 from daprdockr.agent.health import HealthChecks
 from daprdockr.agent.heartbeat import Heartbeat
 from daprdockr.agent.host import Host
+from daprdockr.agent.mass_expiry import MassExpiry
 from daprdockr.agent.mirror import Mirror
 from daprdockr.agent.own_claims import OwnClaims
 from daprdockr.agent.probe import Target
@@ -46,7 +46,7 @@ class Gather:
         health: HealthChecks,
         own_claims: OwnClaims,
         unanswered: Unanswered,
-        exodus: Exodus,
+        mass_expiry: MassExpiry,
         contested: Contested,
         rebalance: bool,
     ) -> None:
@@ -67,7 +67,7 @@ class Gather:
         self._health = health
         self._own_claims = own_claims
         self._unanswered = unanswered
-        self._exodus = exodus
+        self._mass_expiry = mass_expiry
         self._contested = contested
 
     def here(self) -> Here:
@@ -89,7 +89,7 @@ class Gather:
         return self._mirror.known_services().union(self._host.services)
 
     def may_run(self, claim: Claim) -> bool:
-        """Whether the container that a claim of this node tells of runs, as far as anybody here knows."""
+        """Whether the container named in this node's claim is running; True until the Engine has been listed."""
         if not self._host.listed:
             return True
         containers = self._host.of(claim.instance.service).get(claim.instance.number, ())
@@ -127,7 +127,7 @@ class Gather:
             surplus_since=self._surplus_since(name, self._surplus(name), now),
             stopping=self._host.stopping_now,
             unanswered=self._unanswered.of(name),
-            adopt_until=self._exodus.until,
+            adopt_until=self._mass_expiry.until,
         )
 
     def _open(self, name: ServiceName, service: Service | None) -> Iterator[int]:

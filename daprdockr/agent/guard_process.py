@@ -1,5 +1,5 @@
 """
-The guard as its agent has it: the process, and the file with its orders. Knows what neither is told nor why.
+The agent's handle on the guard: runs its process and writes its orders file, without knowing what they mean.
 """
 
 from __future__ import annotations
@@ -134,8 +134,8 @@ class GuardProcess:
             await deferLater(self._reactor, LOOK)
         return True
 
-    async def is_alone(self, containers: Collection[str]) -> bool:
-        """Whether none of these containers runs, now or soon."""
+    async def all_gone(self, containers: Collection[str]) -> bool:
+        """Wait up to ``PATIENCE`` seconds for all of these containers to exit; return whether they did."""
         deadline = self._reactor.seconds() + PATIENCE
         while await self._run(self._processes.of, containers):
             if self._reactor.seconds() >= deadline:

@@ -137,7 +137,7 @@ class Guarded(Service):
         self._orders = {container: order._replace(deadline=0.0) for container, order in self._orders.items()}
         try:
             await self._guard.given(self._content())
-            if not await self._guard.is_alone(containers):
+            if not await self._guard.all_gone(containers):
                 self.log.warn("the guard stays, for there are containers that cannot be killed")
                 return False
             self._orders = {}
@@ -211,7 +211,7 @@ class Guarded(Service):
         return self._guard.blindness(container)
 
     def refuse(self, blindness: str) -> None:
-        """From now on admit none."""
+        """Refuse all later ``admit`` calls, giving this reason."""
         self._blind = blindness
 
     def _certain_lease(self) -> int:

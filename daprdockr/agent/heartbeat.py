@@ -118,7 +118,7 @@ class Heartbeat(Service):
             await self._run(self._store.revoke, lease)
 
     def on_changes(self, changes: Changes) -> None:
-        """Beat at once when our own record vanished: Note [Many leases at once] in ``exodus``."""
+        """Beat at once when our own record vanished: Note [Many leases at once] in ``mass_expiry``."""
         if not changes.nodes:
             return
         was_listed, self._listed = self._listed, self._registration.is_listed()

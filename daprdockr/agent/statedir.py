@@ -37,8 +37,8 @@ from daprdockr.model.entries import Listing
 from daprdockr.model.errors import BadInput
 from daprdockr.model.reading import integer, parse_json
 from daprdockr.model.snapshot import MAX_BYTES, decode_listing, encode_listing
+from daprdockr.process.atomic import is_full, overwrite, replace_file
 from daprdockr.process.kept import SUFFIX, read_kept, tidy, tidy_file
-from daprdockr.process.whole import is_full, overwrite, write_whole
 
 _LEASE = integer(0, 2**63 - 1)
 _ROOM = 4096
@@ -129,7 +129,7 @@ class StateDir:
         return read_kept(self.path / _LISTING, MAX_BYTES, decode_listing)
 
     def write_listing(self, listing: Listing) -> None:
-        write_whole(self.path / _LISTING, encode_listing(listing), synced=True)
+        replace_file(self.path / _LISTING, encode_listing(listing), synced=True)
 
     def read_doubt(self) -> Doubt | None:
         """Why a former agent did not believe etcd, unless that is over."""
@@ -139,7 +139,7 @@ class StateDir:
         if doubt is None:
             (self.path / _DOUBT).unlink(missing_ok=True)
         else:
-            write_whole(self.path / _DOUBT, doubt.encode(), synced=True)
+            replace_file(self.path / _DOUBT, doubt.encode(), synced=True)
 
     def read_lease(self) -> int:
         """The lease this agent's holder held last, 0 if none is known. See Note [A copied state directory]."""
@@ -165,7 +165,7 @@ class StateDir:
         """Twice: a node that forgot its lease loses its claims when that ends, and its containers to other nodes."""
         content = json.dumps({"Lease": lease, **self.holder.write()}).encode()
         for name in _LEASE_FILES:
-            write_whole(self.path / name, content, synced=True)
+            replace_file(self.path / name, content, synced=True)
 
     def former_orders(self, boot: str) -> Orders | None:
         """What a former agent ordered; None: nothing, or nothing that can be read."""
@@ -191,7 +191,7 @@ class StateDir:
         """
         path, padded = self.path / _GUARD, orders.ljust(_ROOM * (len(orders) // _ROOM + 1))
         try:
-            write_whole(path, padded, synced=False)
+            replace_file(path, padded, synced=False)
         except OSError as error:
             if not is_full(error):
                 raise

@@ -248,7 +248,7 @@ class DockerEngine:
         except EngineError:
             client.close()
             raise
-        # Only now: what a list learned before the Engine had subscribed us may have changed untold.
+        # Clear the cache only after subscribing: earlier changes were never reported to us.
         with self._lock:
             self._known.clear()
         return stream

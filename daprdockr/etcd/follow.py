@@ -77,7 +77,7 @@ class Follower:
     prefixes: Prefixes
     listener: Listener
     relist: float = 60.0
-    # Who comes back later than others are ready again, after three beats, finds its instances claimed by them.
+    # Keep retries under a second: a node that reconnects after the others are ready (three beats) loses its instances.
     backoff: Backoff = field(factory=lambda: Backoff(first=0.1, limit=1.0))
     chance: Callable[[], float] = random.random
     pause: Pause = threading.Event.wait

@@ -37,7 +37,7 @@ def free(situation: Situation, now: float) -> Iterator[Step | Wait]:
         return
     definition = situation.service.definition
     due = _due(situation, definition, now)
-    # What waits is not made yet: there may be hundreds that others are going to claim.
+    # Build records only for claims that are due now; others will take most of the rest.
     for instance in (InstanceName(situation.name, number) for number, at in due.items() if at <= now):
         yield TakeClaim(instance, tell(situation, instance, definition, now))
     yield from (Wait(at) for at in sorted(at for at in due.values() if at > now)[:1])

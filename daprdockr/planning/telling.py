@@ -27,7 +27,7 @@ def tell(situation: Situation, instance: InstanceName, definition: Definition, n
 
 def _tell_state(situation: Situation, instance: InstanceName, definition: Definition, now: float) -> ClaimRecord:
     """As long as nothing is known of a container that was told of before (this agent has just begun), that stands."""
-    # What is being stopped still answers, and is as good as gone: others would stop theirs because of it.
+    # Ignore containers being stopped: if we reported one healthy, another node would stop its copy.
     serving = next((c for c in situation.of(instance) if c.running and c.id not in situation.stopping), None)
     if serving is None:
         return _tell_absent(situation, instance, definition, now)

@@ -20,7 +20,7 @@ from twisted.logger import Logger
 
 from daprdockr.guard.regular import NotUsable, read_regular, unlike_ours
 from daprdockr.model.errors import BadInput
-from daprdockr.process.whole import write_whole
+from daprdockr.process.atomic import replace_file
 
 T = TypeVar("T")
 
@@ -123,6 +123,6 @@ def tidy_file(path: Path) -> None:
 
 def _copy(path: Path) -> None:
     try:
-        write_whole(path, read_regular(path, _LONGEST_COPY), synced=False)
+        replace_file(path, read_regular(path, _LONGEST_COPY), synced=False)
     except (OSError, NotUsable) as error:
         set_aside(path, f"it has a second name, and no copy could be made: {error}")

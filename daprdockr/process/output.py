@@ -8,8 +8,8 @@ from pathlib import Path
 
 from attrs import define, frozen
 
+from daprdockr.process.atomic import replace_file
 from daprdockr.process.kept import private_directory, set_aside
-from daprdockr.process.whole import write_whole
 
 MAX_LINE = 4096
 """Bytes of one line that are kept; the rest of a longer line comes as lines of its own."""
@@ -91,4 +91,4 @@ class OutputFile:
     def _move(self, descriptor: int, size: int) -> None:
         end = os.pread(descriptor, MAX_FILE, size - MAX_FILE)
         os.ftruncate(descriptor, 0)  # first, for a full disk has room for the copy only then
-        write_whole(self.path.with_name(self.path.name + ".1"), end, synced=False)
+        replace_file(self.path.with_name(self.path.name + ".1"), end, synced=False)

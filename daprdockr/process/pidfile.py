@@ -10,9 +10,9 @@ from attrs import asdict, frozen
 
 from daprdockr.model.errors import BadInput
 from daprdockr.model.reading import integer, parse_json, text
+from daprdockr.process.atomic import replace_file
 from daprdockr.process.kept import private_directory, read_kept
 from daprdockr.process.table import Record
-from daprdockr.process.whole import write_whole
 
 _LONGEST = 4096
 _PID = integer(1, 2**22)
@@ -28,7 +28,7 @@ class PidFile:
     def write(self, record: Record) -> None:
         """Write whole or not at all, so that a reader never meets half a record."""
         private_directory(self.path.parent)
-        write_whole(self.path, json.dumps(asdict(record)).encode("ascii"), synced=False)
+        replace_file(self.path, json.dumps(asdict(record)).encode("ascii"), synced=False)
 
     def read(self) -> Record | None:
         """The record; None when there is none, or what is there is not one."""

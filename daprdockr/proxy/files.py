@@ -18,8 +18,8 @@ from pathlib import Path
 from attrs import frozen
 
 from daprdockr.guard.regular import read_regular
+from daprdockr.process.atomic import is_full, replace_file, reserve, reuse
 from daprdockr.process.kept import private_directory, read_kept, set_aside
-from daprdockr.process.whole import is_full, reserve, reuse, write_whole
 from daprdockr.proxy.configuration import checked
 
 MAX_BYTES = 64 * 1024 * 1024
@@ -75,7 +75,7 @@ class ProxyFiles:
     def propose(self, text: str) -> None:
         """Write the candidate, which nobody reads but ``nginx -t``."""
         try:
-            write_whole(self.candidate, text.encode(), synced=False)
+            replace_file(self.candidate, text.encode(), synced=False)
         except OSError as error:
             if not is_full(error) or not self.spare.exists():
                 raise
@@ -89,7 +89,7 @@ class ProxyFiles:
         """Remember the configuration as good."""
         text = read_regular(self.configuration, MAX_BYTES)
         if read_kept(self.last_good, MAX_BYTES, bytes) != text:
-            write_whole(self.last_good, text, synced=True)
+            replace_file(self.last_good, text, synced=True)
         with contextlib.suppress(OSError):
             reserve(self.spare, _SPARE * (2 * len(text) // _SPARE + 1))
 
@@ -98,7 +98,7 @@ class ProxyFiles:
         text = read_kept(self.last_good, MAX_BYTES, checked)
         # What is the same already is not written again: a disk without room keeps no nginx from its start.
         if text is not None and text != read_kept(self.configuration, MAX_BYTES, bytes):
-            write_whole(self.configuration, text, synced=False)
+            replace_file(self.configuration, text, synced=False)
 
     def output_size(self) -> int:
         """Bytes that nginx has written until now."""

@@ -154,10 +154,10 @@ class ProcessTests(GuardCase):
         """The last container is waited for, for some seconds."""
         container = self.container()
         self.guard = memory_guard(self.clock, self.state, self.process, self.processes)
-        first = Deferred.fromCoroutine(self.guard.is_alone([container]))
+        first = Deferred.fromCoroutine(self.guard.all_gone([container]))
         self.clock.pump([0.1] * (10 * int(PATIENCE) + 1))
         self.assertFalse(self.successResultOf(first))
-        second = Deferred.fromCoroutine(self.guard.is_alone([container]))
+        second = Deferred.fromCoroutine(self.guard.all_gone([container]))
         self.assertNoResult(second)
         self.engine.crash(container)
         self.clock.advance(0.1)

@@ -6,11 +6,11 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from daprdockr.process.whole import overwrite, reserve, reuse, write_whole
+from daprdockr.process.atomic import overwrite, replace_file, reserve, reuse
 
 
 class WriteWholeTests(SynchronousTestCase):
-    """``write_whole``."""
+    """``replace_file``."""
 
     def setUp(self) -> None:
         self.directory = Path(self.mktemp())
@@ -21,34 +21,34 @@ class WriteWholeTests(SynchronousTestCase):
         """The new content takes the old one's place, and nothing else is left."""
         for synced in (True, False):
             for content in (b"a" * 100_000, b"", b"short"):
-                write_whole(self.path, content, synced)
+                replace_file(self.path, content, synced)
                 self.assertEqual((self.path.read_bytes(), list(self.directory.iterdir())), (content, [self.path]))
 
     def test_never_half(self) -> None:
         """Who has opened the file goes on reading the old content."""
-        write_whole(self.path, b"old", synced=False)
+        replace_file(self.path, b"old", synced=False)
         with self.path.open("rb") as reader:
-            write_whole(self.path, b"new one", synced=False)
+            replace_file(self.path, b"new one", synced=False)
             self.assertEqual((reader.read(), self.path.read_bytes()), (b"old", b"new one"))
 
     def test_can_not_be_written(self) -> None:
         """When the draft cannot be written the old content stays."""
-        write_whole(self.path, b"old", synced=True)
+        replace_file(self.path, b"old", synced=True)
         (self.directory / "known.json.new").mkdir()
-        self.assertRaises(OSError, write_whole, self.path, b"new", synced=True)
+        self.assertRaises(OSError, replace_file, self.path, b"new", synced=True)
         self.assertEqual(self.path.read_bytes(), b"old")
 
     def test_left_by_a_crash(self) -> None:
         """A draft that a crash left half written is in nobody's way."""
         (self.directory / "known.json.new").write_bytes(b"half of a much longer dra")
-        write_whole(self.path, b"new", synced=True)
+        replace_file(self.path, b"new", synced=True)
         self.assertEqual((self.path.read_bytes(), list(self.directory.iterdir())), (b"new", [self.path]))
 
     def test_private(self) -> None:
         """Only the owner can read the file, whatever mode the former one had."""
         self.path.write_bytes(b"old")
         self.path.chmod(0o644)
-        write_whole(self.path, b"new", synced=False)
+        replace_file(self.path, b"new", synced=False)
         self.assertEqual(self.path.stat().st_mode & 0o777, 0o600)
 
     def test_planted_link(self) -> None:
@@ -56,13 +56,13 @@ class WriteWholeTests(SynchronousTestCase):
         victim = self.directory / "victim"
         victim.write_bytes(b"precious")
         (self.directory / "known.json.new").symlink_to(victim.resolve())
-        write_whole(self.path, b"new", synced=False)
+        replace_file(self.path, b"new", synced=False)
         self.assertEqual((victim.read_bytes(), self.path.read_bytes()), (b"precious", b"new"))
         self.assertFalse(self.path.is_symlink())
 
     def test_in_parts(self) -> None:
         """What is written in parts is there as a whole."""
-        write_whole(self.path, (part for part in (b"one ", b"two")), synced=False)
+        replace_file(self.path, (part for part in (b"one ", b"two")), synced=False)
         self.assertEqual(self.path.read_bytes(), b"one two")
 
 

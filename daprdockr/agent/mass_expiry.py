@@ -1,16 +1,17 @@
 """
-Whether nodes vanish one by one, as hosts die, or many at once, which hosts do not.
+Whether node leases expire one by one, as hosts die, or many at once, which dying hosts do not explain.
 
 Note [Many leases at once]
     etcd may end the leases of nodes that are as well as ever: a leader that was stopped for a while and goes on can do
     so before it learns that it leads no more (etcd issue 15247), and when a leader was away nobody could beat. Each of
     these nodes takes up its claims again as soon as it notices. The few that kept theirs must not be quicker, or they
-    start everything a second time and the first copies go as surplus. So after a node vanished nothing is claimed for a
-    moment, in which others of the same blow are seen to vanish too; and when it were two or more, and half of all,
-    only what runs here is claimed for the time of a lease. A death of half the hosts is noticed so much later.
+    start everything a second time and the first copies go as surplus. So after a node vanished nothing is claimed for
+    ``MOMENT`` seconds, in which the other leases that expire together are seen. If at least two nodes, and half the
+    cluster, vanish within it, claim for one lease TTL only instances that run here already. The death of half the hosts
+    is handled that much later.
 
-    Only who was there before and after can tell. A node that comes back itself finds that all others have vanished
-    since, which may be long ago; it would wait while the next one, which finds the first, claims everything.
+    Ignore nodes that vanished while this node was disconnected: it finds that all others have vanished, perhaps long
+    ago, and would wait while the next node to reconnect, which finds this one, claims everything.
 
     After a person had the agents believe another history (``trust-etcd``), claims may be missing of all that runs on
     all nodes, and each node has the same time to take up what it runs.
@@ -26,7 +27,7 @@ MOMENT = 0.1
 """Seconds in which leases that end together are seen to end; sixty took 30 ms, also beside 24 busy processes."""
 
 
-class Exodus:
+class MassExpiry:
     """:param node: this node's name. :param clock: monotonic seconds. :param ttl: of a lease, in seconds."""
 
     def __init__(self, *, node: str, clock: Callable[[], float], cluster: Cluster, ttl: float) -> None:

@@ -1,4 +1,4 @@
-"""A file for whoever comes after a crash: written whole or not at all. Blocking."""
+"""Atomic file replacement: write a draft, rename it, and sync it if asked to. Blocking."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 
-def write_whole(path: Path, content: bytes | Iterable[bytes], synced: bool) -> None:
+def replace_file(path: Path, content: bytes | Iterable[bytes], synced: bool) -> None:
     """
     Write a draft beside ``path`` and rename it, so that a reader meets the old content or the new.
 
@@ -59,11 +59,11 @@ def overwrite(path: Path, content: bytes) -> None:
 def reserve(spare: Path, size: int) -> None:
     """Have a file of at least ``size`` bytes at hand, for ``reuse``. :raises OSError: there is no room for it now."""
     if not spare.exists() or spare.stat().st_size < size:
-        write_whole(spare, bytes(size), synced=False)
+        replace_file(spare, bytes(size), synced=False)
 
 
 def reuse(spare: Path, path: Path, content: bytes) -> None:
-    """As ``write_whole``, for a disk without room: ``spare`` becomes the file. :raises OSError: as ``overwrite``."""
+    """As ``replace_file``, for a disk without room: ``spare`` becomes the file. :raises OSError: as ``overwrite``."""
     overwrite(spare, content)
     os.truncate(spare, len(content))
     os.replace(spare, path)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from daprdockr.agent.exodus import MOMENT, Exodus
+from daprdockr.agent.mass_expiry import MOMENT, MassExpiry
 from daprdockr.model.cluster import Cluster
 from daprdockr.model.keys import Keys
 from daprdockr.model.records import NodeRecord
@@ -15,7 +15,7 @@ KEYS = Keys()
 TTL = 6.0
 
 
-class ExodusTests(SynchronousTestCase):
+class MassExpiryTests(SynchronousTestCase):
     """Nodes ``a`` to ``e``; a test lets some vanish."""
 
     def setUp(self) -> None:
@@ -23,7 +23,7 @@ class ExodusTests(SynchronousTestCase):
         self.clock.advance(100)
         self.store = MemoryStore()
         self.cluster = Cluster(KEYS)
-        self.exodus = Exodus(node="e", clock=self.clock.seconds, cluster=self.cluster, ttl=TTL)
+        self.mass_expiry = MassExpiry(node="e", clock=self.clock.seconds, cluster=self.cluster, ttl=TTL)
         self.leases = {node: self.store.grant(600).id for node in "abcde"}
         for node, lease in self.leases.items():
             self.store.put(KEYS.node(node), NodeRecord().encode(), lease)
@@ -31,7 +31,7 @@ class ExodusTests(SynchronousTestCase):
 
     def hear(self) -> None:
         while (batch := self.store.since(KEYS.root, self.cluster.revision + 1)) is not None:
-            self.exodus.on_changes(self.cluster.apply(batch))
+            self.mass_expiry.on_changes(self.cluster.apply(batch))
 
     def vanish(self, nodes: str) -> None:
         """Let nodes vanish one after another."""
@@ -41,11 +41,11 @@ class ExodusTests(SynchronousTestCase):
 
     def assert_waits(self, seconds: float) -> None:
         """Nothing is claimed for so long from now on."""
-        self.assertEqual(max(self.exodus.until, self.clock.seconds()), self.clock.seconds() + seconds)
+        self.assertEqual(max(self.mass_expiry.until, self.clock.seconds()), self.clock.seconds() + seconds)
 
     def test_nobody(self) -> None:
         """As long as nobody vanishes there is nothing to wait for."""
-        self.assertLess(self.exodus.until, self.clock.seconds())
+        self.assertLess(self.mass_expiry.until, self.clock.seconds())
 
     def test_one(self) -> None:
         """One node that vanishes costs a moment, in which others might."""
