@@ -76,7 +76,8 @@ class Composition(Edges):
         self.services_changed.subscribe(self.reconcile.look_at)
         self.whereabouts.subscribe(self.herald.look)
         self.herald.moved.subscribe(self.publish.on_move)
-        self.herald.moved.subscribe(lambda addresses: self.reconcile.look_at_all())
+        self.herald.moved.subscribe(lambda addresses: self.node_changed())
+        self.node_changed.subscribe(self.reconcile.look_at_all)
         self.herald.look(self.whereabouts.value)
         docker = [self.docker_threads, self.stop_threads, self.pull_threads, self.check_threads, self.ping_thread]
         threads = [self.etcd_threads, self.beat_threads, *docker, self.file_threads, self.nginx_thread]
@@ -154,7 +155,7 @@ class Composition(Edges):
             registration=self.registration,
             ttl=settings.lease_ttl,
             state=self.state,
-            on_change=lambda: self.reconcile.look_at_all(),
+            on_change=self.node_changed,
             boottime=self.boottime,
             on_beat=self.guarded.on_beat,
             outage=self.outage,
@@ -257,7 +258,7 @@ class Composition(Edges):
             engine=self.engine,
             listen=self.listen,
             on_changes=self.services_changed,
-            on_answer=lambda: self.reconcile.look_at_all(),
+            on_answer=self.node_changed,
             chance=self.chance,
             is_alive=lambda node: node in self.cluster.nodes,
         )
@@ -319,7 +320,7 @@ class Composition(Edges):
 
     @cached_property
     def contested(self) -> Contested:
-        return Contested(node=self.settings.node, cluster=self.cluster, on_change=lambda: self.reconcile.look_at_all())
+        return Contested(node=self.settings.node, cluster=self.cluster, on_change=self.node_changed)
 
     @cached_property
     def unanswered(self) -> Unanswered:

@@ -57,6 +57,8 @@ class Foundation:
         self.cluster = Cluster(self.keys)
         self.cluster_changed: Signal[[Changes]] = Signal()
         self.services_changed: Signal[[Iterable[ServiceName]]] = Signal()
+        self.node_changed: Signal[[]] = Signal()
+        """What this node may or can do: its lease became certain or not, its Engine answers, its address changed."""
         self.outage = Outage(reactor.seconds)
         self.followed: list[Followed[Any]] = []
         """What of the surroundings is followed; each starts with the agent."""
