@@ -52,6 +52,7 @@ class RestoredTests(TestCase):
     def assert_doubted(self) -> None:
         """The agent says what it doubts and which command ends that, and removes nothing in several rounds."""
         until(lambda: "frozen" in self.health() and "trust-etcd" in self.health())
+        self.assertNotIn("another cluster", self.health())
         until(lambda: "trust-etcd" in self.agent.run("nodes").stdout)
         self.assertIn("trust-etcd", self.agent.run("status").stdout)
         deadline = time.monotonic() + 3  # nothing is to happen, and nothing tells its end
@@ -84,4 +85,5 @@ class RestoredTests(TestCase):
         self.restore()
         self.agent.spawn()
         self.assert_doubted()
+        self.assertNotIn("went back from revision", self.health())
         self.assert_trusted()
