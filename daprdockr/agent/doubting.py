@@ -9,9 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from twisted.application.service import Service
-from twisted.internet.defer import Deferred
-from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
 from daprdockr.agent.host import Host
@@ -20,13 +17,14 @@ from daprdockr.model.doubts import MOST_INSTANCES, DoubtRecord
 from daprdockr.model.entries import Delete
 from daprdockr.model.errors import EtcdError
 from daprdockr.model.seams import Store
+from daprdockr.runtime.periodic import Periodic
 from daprdockr.runtime.pool import Run
 
 LOOK = 2.0
 """Seconds between two looks at what should be told."""
 
 
-class Doubting(Service):
+class Doubting(Periodic):
     """:param key: the node's key for it. :param lease: the lease this node holds for certain, else 0."""
 
     log = Logger()
@@ -42,6 +40,7 @@ class Doubting(Service):
         host: Host,
         lease: Callable[[], int],
     ) -> None:
+        super().__init__(reactor=reactor, interval=LOOK, failing="etcd could not be told of the doubt about it")
         self._run = run
         self._store = store
         self._key = key
@@ -50,26 +49,16 @@ class Doubting(Service):
         self._lease = lease
         # A former agent may have told something.
         self._told: tuple[DoubtRecord | None, int] | None = None
-        self._loop = LoopingCall(self._look)
-        self._loop.clock = reactor
 
-    def startService(self) -> None:
-        super().startService()
-        self._loop.start(LOOK, now=False)
-
-    def stopService(self) -> None:
-        super().stopService()
-        if self._loop.running:
-            self._loop.stop()
-
-    def _look(self) -> Deferred[None] | None:
+    async def look(self) -> None:
         told = (self._record(), self._lease())
         if told[0] is None:
             told = (None, 0)
             ready = self._mirror.in_touch
         else:
             ready = told[1] != 0
-        return Deferred.fromCoroutine(self._tell(*told)) if ready and told != self._told else None
+        if ready and told != self._told:
+            await self._tell(*told)
 
     async def _tell(self, record: DoubtRecord | None, lease: int) -> None:
         try:

@@ -15,9 +15,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from twisted.application.service import Service
-from twisted.internet.defer import Deferred
-from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
 from daprdockr.agent.mirror import Mirror
@@ -25,6 +22,7 @@ from daprdockr.model.entries import Condition, Put, Unchanged
 from daprdockr.model.errors import EtcdError, EtcdRefused
 from daprdockr.model.marks import encode_marks, with_another
 from daprdockr.model.seams import Store
+from daprdockr.runtime.periodic import Periodic
 from daprdockr.runtime.pool import Run
 
 LOOK = 5.0
@@ -42,7 +40,7 @@ BETWEEN = 60.0
 MOST_COMPARED = 100
 
 
-class Marking(Service):
+class Marking(Periodic):
     """
     :param draw: a random number from 1 to 2**60 - 1. :param chance: gives random numbers in [0, 1).
     """
@@ -59,6 +57,7 @@ class Marking(Service):
         draw: Callable[[], int],
         chance: Callable[[], float],
     ) -> None:
+        super().__init__(reactor=reactor, interval=LOOK, failing="no mark of etcd's history could be written")
         self._reactor = reactor
         self._run = run
         self._store = store
@@ -70,17 +69,6 @@ class Marking(Service):
         self._latest = 0
         self._marked = -BETWEEN
         self._refused = ""
-        self._loop = LoopingCall(self._look)
-        self._loop.clock = reactor
-
-    def startService(self) -> None:
-        super().startService()
-        self._loop.start(LOOK, now=False)
-
-    def stopService(self) -> None:
-        super().stopService()
-        if self._loop.running:
-            self._loop.stop()
 
     async def _mark(self) -> None:
         cluster, key = self._cluster, self._cluster.keys.marks
@@ -102,11 +90,11 @@ class Marking(Service):
         else:
             self._refused = ""
 
-    def _look(self) -> Deferred[None] | None:
+    async def look(self) -> None:
         """Write a mark if one is due. What was written comes by the watch, as what others wrote does."""
         cluster, now = self._cluster, self._reactor.seconds()
         if not (self._mirror.in_touch and cluster.unbroken and cluster.identity):
-            return None
+            return
         if cluster.marks and cluster.marks[-1].number != self._latest:
             self._latest, self._marked = cluster.marks[-1].number, now
         if cluster.changed_at <= self._attested:
@@ -116,9 +104,9 @@ class Marking(Service):
         spread = 1 + (SPREAD - 1) * self._chance()
         due = min(self._changed + AFTER_CHANGE * spread, self._defined + AFTER_DEFINITION * spread)
         if now < max(due, self._marked + BETWEEN):
-            return None
+            return
         self._changed = self._defined = now
-        return Deferred.fromCoroutine(self._mark())
+        await self._mark()
 
     @property
     def _attested(self) -> int:

@@ -8,18 +8,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from twisted.application.service import Service
-from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
 from daprdockr.agent.host import Host
 from daprdockr.agent.mirror import Mirror
+from daprdockr.runtime.periodic import Periodic
 
 INTERVAL = 30.0
 """Seconds between two looks. What both find is no agent that is just being started again."""
 
 
-class Orphans(Service):
+class Orphans(Periodic):
     """
     :param node: this node's name. :param tell: takes an event for people: what it is about, and one sentence.
     """
@@ -29,25 +28,16 @@ class Orphans(Service):
     def __init__(
         self, *, reactor: Any, host: Host, mirror: Mirror, node: str, tell: Callable[[str, str], None]
     ) -> None:
+        failing = "containers that no agent looks after could not be found"
+        super().__init__(reactor=reactor, interval=INTERVAL, failing=failing)
         self._host = host
         self._mirror = mirror
         self._node = node
         self._tell = tell
         self._seen: frozenset[str] = frozenset()
         self._told: frozenset[str] = frozenset()
-        self._loop = LoopingCall(self.look)
-        self._loop.clock = reactor
 
-    def startService(self) -> None:
-        super().startService()
-        self._loop.start(INTERVAL, now=False)
-
-    def stopService(self) -> None:
-        super().stopService()
-        if self._loop.running:
-            self._loop.stop()
-
-    def look(self) -> None:
+    async def look(self) -> None:
         """Report, once, what this look and the one before found."""
         if not (self._mirror.in_touch and self._host.listed and not self._host.trouble):
             return

@@ -11,13 +11,11 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
-from twisted.application.service import Service
-from twisted.internet.defer import Deferred
-from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
 from daprdockr.model.errors import EngineError
 from daprdockr.model.seams import Engine
+from daprdockr.runtime.periodic import Periodic
 from daprdockr.runtime.pool import Run
 
 INTERVAL = 1.5
@@ -34,28 +32,20 @@ class Patient(Protocol):
     def answered(self) -> None: ...
 
 
-class Pulse(Service):
+class Pulse(Periodic):
     """:param run: runs a call to ``engine`` in a thread that nothing else uses."""
 
     log = Logger()
 
     def __init__(self, *, reactor: Any, run: Run, engine: Engine, host: Patient) -> None:
+        failing = "the pulse of the Docker Engine could not be taken"
+        super().__init__(reactor=reactor, interval=INTERVAL, failing=failing)
         self._run = run
         self._engine = engine
         self._host = host
         self._misses = 0
-        self._loop = LoopingCall(lambda: Deferred.fromCoroutine(self._ping()))
-        self._loop.clock = reactor
 
-    def startService(self) -> None:
-        super().startService()
-        self._loop.start(INTERVAL, now=False)
-
-    def stopService(self) -> None:
-        super().stopService()
-        self._loop.stop()
-
-    async def _ping(self) -> None:
+    async def look(self) -> None:
         """See Note [A hung Engine]. Each ping is over before the next is due."""
         while self.running:
             try:
@@ -65,9 +55,6 @@ class Pulse(Service):
                 if self._misses >= MISSES:
                     self._host.fell_silent(str(error))
                     return
-            except Exception:
-                self.log.failure("the pulse of the Docker Engine could not be taken")
-                return
             else:
                 if self._misses >= MISSES:
                     self._host.answered()

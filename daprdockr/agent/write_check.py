@@ -13,22 +13,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from twisted.application.service import Service
-from twisted.internet.defer import Deferred
-from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
 from daprdockr.model.entries import trial
 from daprdockr.model.errors import EtcdError, EtcdForbidden, EtcdRefused
 from daprdockr.model.seams import Store
+from daprdockr.runtime.periodic import Periodic
 from daprdockr.runtime.pool import Run
-from daprdockr.runtime.workers import Stopped
 
 INTERVAL = 10.0
 """Seconds between two trials."""
 
 
-class WriteCheck(Service):
+class WriteCheck(Periodic):
     """
     :param run: runs a call to ``store`` in a thread. :param record: the key of the node's record.
     :param keys: one of each other kind that this node writes.
@@ -37,39 +34,25 @@ class WriteCheck(Service):
     log = Logger()
 
     def __init__(self, *, reactor: Any, run: Run, store: Store, record: str, keys: tuple[str, ...]) -> None:
+        failing = "whether etcd takes writes could not be found out"
+        super().__init__(reactor=reactor, interval=INTERVAL, failing=failing, at_once=True)
         self._run = run
         self._store = store
         self._record = record
         self._keys = (*keys, record)
-        self._loop = LoopingCall(self.look)
-        self._loop.clock = reactor
         self.trouble = ""
         """Why this node cannot write what it has to; empty while it can, as far as known."""
         self.to_publish = ""
         """The same for the node's record; empty when that is what cannot be written."""
 
-    def startService(self) -> None:
-        super().startService()
-        self._loop.start(INTERVAL, now=True)
-
-    def stopService(self) -> None:
-        super().stopService()
-        if self._loop.running:
-            self._loop.stop()
-
-    def look(self) -> Deferred[None]:
-        """Try now. Never fails: a LoopingCall whose function failed would be over for good."""
-        return Deferred.fromCoroutine(self._look())
-
-    async def _look(self) -> None:
+    async def look(self) -> None:
+        """Try now."""
         try:
             trouble, refused = await self._try()
             self.to_publish = "" if self._record in refused else trouble
             self._report(trouble)
-        except (EtcdError, Stopped):
+        except EtcdError:
             pass  # It did not answer, which others report; what was found last stands.
-        except Exception:
-            self.log.failure("whether etcd takes writes could not be found out")
 
     async def _try(self) -> tuple[str, Sequence[str]]:
         """Why etcd refuses to have some key written, and which; nothing if it does not."""

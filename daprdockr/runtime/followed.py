@@ -10,12 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
-from twisted.application.service import Service
-from twisted.internet.defer import Deferred
-from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
 from daprdockr.model.errors import DaprdockrError
+from daprdockr.runtime.periodic import Periodic
 from daprdockr.runtime.pool import Run
 from daprdockr.runtime.signal import Signal
 from daprdockr.runtime.workers import Stopped
@@ -26,7 +24,7 @@ INTERVAL = 3.0
 """Seconds between two readings."""
 
 
-class Followed(Service, Generic[T]):
+class Followed(Periodic, Generic[T]):
     """
     :param run: runs ``read`` in a thread, for a file may lie on a disk that hangs.
     :param what: what is followed, as a line of the log names it.
@@ -37,13 +35,12 @@ class Followed(Service, Generic[T]):
     log = Logger()
 
     def __init__(self, *, reactor: Any, run: Run, what: str, read: Callable[[], T], first: T) -> None:
+        super().__init__(reactor=reactor, interval=INTERVAL, failing=f"{what} could not be followed")
         self._run = run
         self._what = what
         self._read = read
         self._changed: Signal[[T]] = Signal()
         self._looking = False
-        self._loop = LoopingCall(self.look)
-        self._loop.clock = reactor
         self.value = first
         """As it was found last."""
         self.trouble = ""
@@ -53,20 +50,8 @@ class Followed(Service, Generic[T]):
         """Have each new value reported, in the reactor's thread; not the first one."""
         self._changed.subscribe(subscriber)
 
-    def startService(self) -> None:
-        super().startService()
-        self._loop.start(INTERVAL, now=False)
-
-    def stopService(self) -> None:
-        super().stopService()
-        if self._loop.running:
-            self._loop.stop()
-
-    def look(self) -> Deferred[None]:
-        """Read now, unless a reading is under way. Never fails: a LoopingCall whose function failed would be over."""
-        return Deferred.fromCoroutine(self._look())
-
-    async def _look(self) -> None:
+    async def look(self) -> None:
+        """Read now, unless a reading is under way."""
         if self._looking:
             return
         self._looking = True
@@ -76,8 +61,6 @@ class Followed(Service, Generic[T]):
             pass
         except (OSError, DaprdockrError) as error:
             self._report(str(error))
-        except Exception:
-            self.log.failure("{what} could not be followed", what=self._what)
         finally:
             self._looking = False
 

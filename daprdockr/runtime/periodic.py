@@ -1,0 +1,53 @@
+"""A service that looks at something every few seconds; what it looks at is its subclass's."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.application.service import Service
+from twisted.internet.task import LoopingCall
+from twisted.logger import Logger
+
+from daprdockr.runtime.workers import Stopped
+
+
+class Periodic(Service):
+    """
+    Awaits ``look`` every ``interval`` seconds, never twice at a time.
+
+    An exception that ``look`` lets through is logged, and the next look comes: a LoopingCall whose function failed
+    would be over for good. That the threads are stopping is no failure.
+
+    :param at_once: whether it looks as it starts, too.
+    :param failing: what could not be done then, as a line of the log says it.
+    """
+
+    log = Logger()
+
+    def __init__(self, *, reactor: Any, interval: float, failing: str, at_once: bool = False) -> None:
+        self._interval = interval
+        self._failing = failing
+        self._at_once = at_once
+        self._loop = LoopingCall(self._turn)
+        self._loop.clock = reactor
+
+    def startService(self) -> None:
+        super().startService()
+        self._loop.start(self._interval, now=self._at_once)
+
+    def stopService(self) -> None:
+        super().stopService()
+        if self._loop.running:
+            self._loop.stop()
+
+    async def look(self) -> None:
+        """What is to be done each time."""
+        raise NotImplementedError
+
+    async def _turn(self) -> None:
+        try:
+            await self.look()
+        except Stopped:
+            pass
+        except Exception:
+            self.log.failure("{failing}", failing=self._failing)
