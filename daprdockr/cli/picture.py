@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from daprdockr.cli import views
 from daprdockr.cli.console import Console
 from daprdockr.cli.request import Request
@@ -47,10 +49,10 @@ def doubts(request: Request, store: Store) -> dict[str, DoubtRecord]:
     return found
 
 
-def say_doubts(request: Request, store: Store, console: Console) -> None:
-    """A line for each node that doubts this etcd, so that it does nothing."""
-    for node, record in doubts(request, store).items():
-        console.say(f"{node} is frozen, it doubts this etcd: {record.reason} ({COMMAND} shows what to do)")
+def say_doubts(doubted: Mapping[str, str], console: Console) -> None:
+    """A line for each node that doubts this etcd, with its reason, so that it does nothing."""
+    for node, reason in doubted.items():
+        console.say(f"{node} is frozen, it doubts this etcd: {reason} ({COMMAND} shows what to do)")
 
 
 def check_exists(cluster: Cluster, service: ServiceName) -> None:

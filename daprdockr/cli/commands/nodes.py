@@ -14,7 +14,7 @@ def nodes(request: Request, store: Store, console: Console) -> None:
     doubted = {node: record.reason for node, record in doubts(request, store).items()}
     show(request, console, views.nodes(picture(request, store), refused_to_all(request, store), doubted))
     if not request.json:
-        say_doubts(request, store, console)
+        say_doubts(doubted, console)
 
 
 COMMAND = Command(

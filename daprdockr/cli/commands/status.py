@@ -32,7 +32,7 @@ def status(request: Request, store: Store, console: Console) -> None:
         whole = {"Nodes": len(cluster.nodes), "Services": list(table.rows), "Broken": broken}
         console.print_json({**whole, "Dark": views.dark(cluster), "Refused": refused, "Doubts": doubted})
     else:
-        say_doubts(request, store, console)
+        say_doubts(doubted, console)
         _print(console, cluster, table, broken)
     mute = [f"node {name} {node.record.refused}" for name, node in sorted(cluster.nodes.items()) if node.record.refused]
     mute += [f"node {name} is frozen" for name in sorted(doubted)]
