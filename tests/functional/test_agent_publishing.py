@@ -9,29 +9,23 @@ from contextlib import closing
 from typing import Any
 
 from docker import APIClient
-from twisted.trial.unittest import TestCase
 
 from daprdockr.agent.ports import choose_ports
 from daprdockr.model.host import Port
 from daprdockr.model.names import InstanceName, ServiceName
-from tests.functional.agent_process import AgentProcess
 from tests.functional.docker_engine import engine_url, remove, sample_image
-from tests.functional.etcd_members import missing, shared
+from tests.functional.test_agent_path import AgentTestCase
 
 HTTP = {"ContainerPort": "8080", "HostName": "ports.test"}
 
 
-class PublishingTests(TestCase):
+class PublishingTests(AgentTestCase):
     """One agent; its image may expose what a test says."""
 
-    timeout = 300
-    skip = missing()
+    started = False
 
     def setUp(self) -> None:
-        sample_image()
-        self.agent = AgentProcess(shared().urls, engine_url())
-        self.addCleanup(self.agent.close)
-        self.web = f"web.{self.agent.group}"
+        super().setUp()
         client = self.enterContext(closing(APIClient(base_url=engine_url(), version="auto")))
         assert isinstance(client, APIClient)
         self.client = client
