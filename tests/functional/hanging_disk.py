@@ -13,7 +13,7 @@ SIZE = 64 * 1024 * 1024
 
 
 class HangingDisk:
-    """At ``directory``, which is made. :raises SkipTest: from ``missing``, where this machine cannot have one."""
+    """At ``directory``, which is made. :raises CalledProcessError: this machine cannot have one."""
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
@@ -45,7 +45,9 @@ class HangingDisk:
 
 
 def missing() -> str | None:
-    """Why this machine can have none; None if it can."""
+    """Why this machine can have none; None to try one, which fails loudly where ``CI`` is set."""
+    if os.environ.get("CI"):
+        return None
     if os.geteuid() != 0:
         return "only root can mount a file system"
     lacking = [name for name in ("mkfs.ext4", "mount", "umount", "fsfreeze") if shutil.which(name) is None]
