@@ -9,13 +9,13 @@ from benchmarks import report
 from benchmarks.clock import Changes, now, seconds
 from benchmarks.containers import Containers
 from daprdockr.etcd.store import EtcdStore
-from daprdockr.model.entries import Entry
 from daprdockr.model.host import LABEL_NODE
-from daprdockr.model.keys import Keys
 from daprdockr.model.names import InstanceName, ServiceName
-from daprdockr.model.records import ClaimRecord, State
-from tests.functional.agent_process import AgentProcess
-from tests.functional.etcd_members import EtcdMembers
+from daprdockr.model.stored.entries import Entry
+from daprdockr.model.stored.keys import Keys
+from daprdockr.model.stored.records import ClaimRecord, State
+from tests.rig.agent_process import AgentProcess
+from tests.rig.etcd_members import EtcdMembers
 
 LEASE_TTL = 6
 """Seconds: the agent's own default."""

@@ -3,7 +3,7 @@ What one change in the cluster costs an agent: processor time from the watch to 
 
     .venv/bin/python -m benchmarks.change [--nodes 3,100,1000] [--instances 20,100,1000]
 
-An agent in memory (``tests.unit.harness``) is one of so many nodes. Ten services are placed, claim by claim, and then
+An agent in memory (``tests.fakes.agents``) is one of so many nodes. Ten services are placed, claim by claim, and then
 one instance after another fails its check and is well again. etcd, Docker, nginx and DNS server take no part.
 """
 
@@ -20,10 +20,10 @@ from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
 from benchmarks.scale_agent import definition
-from daprdockr.model.entries import Batch, Entry
 from daprdockr.model.names import InstanceName
-from daprdockr.model.records import ClaimRecord, NodeRecord, State
-from tests.unit.harness import KEYS, STEP, MemoryCluster
+from daprdockr.model.stored.entries import Batch, Entry
+from daprdockr.model.stored.records import ClaimRecord, NodeRecord, State
+from tests.fakes.agents import KEYS, STEP, MemoryCluster
 
 SERVICES = 10
 FLAPS = 200

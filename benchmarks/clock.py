@@ -20,9 +20,9 @@ from docker import APIClient
 from docker.errors import DockerException
 from requests import RequestException
 
-from daprdockr.model.entries import Entry
 from daprdockr.model.errors import EtcdError
 from daprdockr.model.seams import Store
+from daprdockr.model.stored.entries import Entry
 
 PATIENCE = 60.0
 """Seconds that anything waited for may take."""

@@ -28,8 +28,8 @@ from benchmarks.containers import Contestant, Restarting, client_of
 from benchmarks.figures import Figures
 from benchmarks.plain import Api, DockerRun
 from benchmarks.swarm import Swarm, swarm_mode
-from tests.functional.docker_engine import engine_url, sample_image, unique_prefix
-from tests.functional.etcd_members import EtcdMembers
+from tests.rig.docker_engine import engine_url, sample_image, unique_prefix
+from tests.rig.etcd_members import EtcdMembers
 
 ROUNDS = 4
 LARGEST_IN_ROUNDS = 3

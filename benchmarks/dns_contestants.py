@@ -14,7 +14,7 @@ from pathlib import Path
 from attrs import frozen
 
 from benchmarks.dns_zone import Owned, zone_file
-from daprdockr.dns.records import SRV, A, Srv
+from daprdockr.dns.message.records import SRV, A, Srv
 
 LOOPBACK = "127.0.0.1"
 DAPRDOCKR = "daprdockr"

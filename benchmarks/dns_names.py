@@ -20,7 +20,7 @@ from twisted.names.server import DNSServerFactory
 
 from benchmarks.dns_server import LOOPBACK, wishes
 from benchmarks.dns_zone import Owned, bench_zone, records
-from daprdockr.dns.records import AAAA, NS, Data, Soa, Srv
+from daprdockr.dns.message.records import AAAA, NS, Data, Soa, Srv
 
 
 class Authority(FileAuthority):

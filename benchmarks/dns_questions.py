@@ -14,8 +14,8 @@ from random import Random
 from attrs import field, frozen
 
 from benchmarks.dns_zone import INSTANCES_OF_SERVICE, PORT, TYPES, Owned
-from daprdockr.dns.records import SRV, A
-from daprdockr.dns.zone import ZONE, Running
+from daprdockr.dns.message.records import SRV, A
+from daprdockr.dns.zone.zone import ZONE, Running
 
 SHARES = {"instance": 60, "srv": 25, "service": 10, "absent": 5}
 """Of a hundred questions of the mix. One half of ``srv`` asks for the port of an instance, the other of a service."""

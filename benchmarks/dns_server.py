@@ -28,9 +28,9 @@ from twisted.logger import (
 )
 
 from benchmarks.dns_zone import INSTANCES_OF_SERVICE, bench_zone, running
+from daprdockr.dns.answering.whom import NOBODY, Whom
 from daprdockr.dns.endpoint import Endpoint
 from daprdockr.dns.server import DnsServer
-from daprdockr.dns.whom import NOBODY, Whom
 
 LOOPBACK = "127.0.0.1"
 PUBLISHED = "published"

@@ -11,8 +11,8 @@ from collections.abc import Iterable, Iterator
 
 from attrs import frozen
 
-from daprdockr.dns.records import AAAA, NS, SOA, SRV, A, Data, RRset, RRsets, Soa, Srv
-from daprdockr.dns.zone import NAMESERVER, NEGATIVE_TTL, ZONE, Running, Zone
+from daprdockr.dns.message.records import AAAA, NS, SOA, SRV, A, Data, RRset, RRsets, Soa, Srv
+from daprdockr.dns.zone.zone import NAMESERVER, NEGATIVE_TTL, ZONE, Running, Zone
 from daprdockr.model.host import Port
 from daprdockr.model.names import InstanceName, ServiceName
 

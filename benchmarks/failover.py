@@ -3,7 +3,7 @@ A host is cut off: how long until its instances run elsewhere. daprdockr beside 
 
     .venv/bin/python -m benchmarks.failover [--ttl 5,6] [--rounds 6] [--election 300] [--tuned]
 
-The hosts are namespaces of this machine with a Docker Engine each, see ``tests/functional/cluster.py``. All contenders
+The hosts are namespaces of this machine with a Docker Engine each, see ``tests/rig/cluster/cluster.py``. All contenders
 take turns, round by round, each alone: when it comes it is started on all hosts, and when it goes it is ended. In a
 round all lose the same host; in every other round the leader, of etcd or of the Swarm, is on that host. Prints a
 table with the goals; the exit status says only whether the measuring went well.
@@ -29,9 +29,9 @@ from benchmarks.failover_agents import Agents
 from benchmarks.failover_containers import Containers
 from benchmarks.failover_report import HEALED, Contender, Kept, Result, report
 from benchmarks.failover_swarm import SwarmMode
-from tests.functional.cluster import Cluster, missing
-from tests.functional.cluster_etcd import ELECTION
-from tests.functional.cluster_host import AGENT, Host
+from tests.rig.cluster.cluster import Cluster, missing
+from tests.rig.cluster.etcd import ELECTION
+from tests.rig.cluster.host import AGENT, Host
 
 COUNT = 12
 HOSTS = 3

@@ -8,9 +8,9 @@ from collections.abc import Callable, Container, Mapping, Sequence
 from benchmarks.failover_containers import Containers
 from benchmarks.failover_report import Contender
 from daprdockr.model.host import LABEL_INSTANCE
-from tests.functional.cluster import Cluster, in_parallel
-from tests.functional.cluster_etcd import Members
-from tests.functional.cluster_host import AGENT, Host, Wishes
+from tests.rig.cluster.cluster import Cluster, in_parallel
+from tests.rig.cluster.etcd import Members
+from tests.rig.cluster.host import AGENT, Host, Wishes
 
 SERVICE = "web.myapp"
 NODES, CLAIMS = "/daprdockr/nodes/", "/daprdockr/instances/myapp/web/"

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from docker import APIClient
 
-from tests.functional.cluster_host import Host
+from tests.rig.cluster.host import Host
 
 TIMEOUT = 30
 """Seconds that one answer of an Engine may take while it starts a dozen containers."""

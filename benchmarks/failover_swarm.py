@@ -24,9 +24,9 @@ from benchmarks.clock import BenchFailed
 from benchmarks.containers import DockerCommand
 from benchmarks.failover_containers import Containers
 from benchmarks.failover_report import Contender
-from tests.functional.cluster import Cluster, in_parallel
-from tests.functional.cluster_host import Host
-from tests.functional.docker_engine import SAMPLE
+from tests.rig.cluster.cluster import Cluster, in_parallel
+from tests.rig.cluster.host import Host
+from tests.rig.docker_engine import SAMPLE
 
 SERVICE = "bench-failover"
 LABEL = f"com.docker.swarm.service.name={SERVICE}"

@@ -39,10 +39,10 @@ from benchmarks.scale_shared import Surroundings
 from benchmarks.scale_store import Tally
 from daprdockr.etcd.follow import Follower
 from daprdockr.etcd.store import EtcdStore
-from daprdockr.model.definition import Definition
-from daprdockr.model.keys import Keys
-from daprdockr.model.parts import Constraint, Placement
-from tests.functional.etcd_members import EtcdMembers
+from daprdockr.model.stored.keys import Keys
+from daprdockr.model.wanted.definition import Definition
+from daprdockr.model.wanted.parts import Constraint, Placement
+from tests.rig.etcd_members import EtcdMembers
 
 RUNS = "100:20,1000:60"
 INSTANCES = 1000

@@ -1,8 +1,8 @@
 """
 A fleet: many whole agents in one process, each with its Docker Engine in memory, around a real etcd.
 
-An agent is ``daprdockr.composition`` as in production but for DNS, nginx and API, which are off, the Engine, and a
-health check that always succeeds. See Note [What agents share] in ``scale_shared``.
+An agent is ``daprdockr.wiring.composition`` as in production but for DNS, nginx and API, which are off, the Engine, and
+a health check that always succeeds. See Note [What agents share] in ``scale_shared``.
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ from twisted.internet.defer import Deferred, gatherResults
 
 from benchmarks.scale_shared import GROUP, MOST_ALONE, RELIST, Beside, Everyone, Group, Lent, Surroundings
 from benchmarks.scale_store import CountingStore
-from daprdockr.agent.mirror import Following, Mirror
-from daprdockr.agent.probe import Target
+from daprdockr.agent.host.probe import Target
+from daprdockr.agent.mirror.mirror import Following, Mirror
 from daprdockr.agent.statedir import StateDir
-from daprdockr.composition import Composition
 from daprdockr.etcd.follow import Follower
-from daprdockr.model.definition import Definition
+from daprdockr.model.wanted.definition import Definition
 from daprdockr.runtime.sequence import Sequence
+from daprdockr.wiring.composition import Composition
 from tests.fakes.engine import MemoryEngine
 
 IMAGE = "web:1"

@@ -14,11 +14,11 @@ from typing import Any
 from twisted.internet.defer import Deferred
 
 from benchmarks.clock import BenchFailed
-from daprdockr.model.entries import Batch, Change, Entry, Listing
 from daprdockr.model.errors import EtcdError
-from daprdockr.model.keys import Keys, NodeKey
 from daprdockr.model.names import InstanceName
-from daprdockr.model.records import ClaimRecord, NodeRecord
+from daprdockr.model.stored.entries import Batch, Change, Entry, Listing
+from daprdockr.model.stored.keys import Keys, NodeKey
+from daprdockr.model.stored.records import ClaimRecord, NodeRecord
 
 Condition = Callable[["Claims"], bool]
 

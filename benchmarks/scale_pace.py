@@ -19,8 +19,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from daprdockr.model.entries import Commit, Condition, Entry, Lease, Listing, Operation, Prefixes
 from daprdockr.model.seams import Store, Watch
+from daprdockr.model.stored.entries import Commit, Condition, Entry, Lease, Listing, Operation, Prefixes
 
 
 class PacedReactor:

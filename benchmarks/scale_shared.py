@@ -20,20 +20,20 @@ from twisted.internet.defer import Deferred, succeed
 
 from benchmarks.scale_pace import PacedReactor, PacedStore
 from benchmarks.scale_store import CountingStore, Tally
-from daprdockr.agent.mirror import Mirror
+from daprdockr.agent.mirror.mirror import Mirror
+from daprdockr.arguments.options import Options
+from daprdockr.arguments.settings import Settings
 from daprdockr.etcd.address import Access
 from daprdockr.etcd.follow import Follower
 from daprdockr.etcd.store import EtcdStore
 from daprdockr.etcd.turn import Turn
-from daprdockr.foundation import BEAT_THREADS, CALL_TIMEOUT, ETCD_THREADS
-from daprdockr.model.entries import Batch, Listing
 from daprdockr.model.errors import EtcdError
-from daprdockr.model.keys import Keys
 from daprdockr.model.seams import Store
-from daprdockr.options import Options
+from daprdockr.model.stored.entries import Batch, Listing
+from daprdockr.model.stored.keys import Keys
 from daprdockr.runtime.pool import Run
 from daprdockr.runtime.workers import Workers
-from daprdockr.settings import Settings
+from daprdockr.wiring.foundation import BEAT_THREADS, CALL_TIMEOUT, ETCD_THREADS
 
 T = TypeVar("T")
 

@@ -13,11 +13,11 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
 from daprdockr.etcd.pages import MOST_KEYS
-from daprdockr.model.entries import Absent, Commit, Condition, Entry, Lease, Listing, Operation, Prefixes, Put
 from daprdockr.model.errors import EtcdError
-from daprdockr.model.keys import Keys, SuccessorKey
 from daprdockr.model.names import InstanceName
 from daprdockr.model.seams import Store, Watch
+from daprdockr.model.stored.entries import Absent, Commit, Condition, Entry, Lease, Listing, Operation, Prefixes, Put
+from daprdockr.model.stored.keys import Keys, SuccessorKey
 
 T = TypeVar("T")
 

@@ -13,9 +13,9 @@ import statistics
 import sys
 import time
 
-from tests.functional.docker_engine import sample_image
-from tests.functional.etcd_members import EtcdMembers
-from tests.functional.slowness import KINDS, Slowness
+from tests.rig.docker_engine import sample_image
+from tests.rig.etcd_members import EtcdMembers
+from tests.rig.slowness import KINDS, Slowness
 
 REPAIRS = 5
 REST = 11.0

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 
 from twisted.scripts import twistd
 
-from daprdockr import goflags
+from daprdockr.arguments import goflags
+from daprdockr.arguments.options import FLAGS, PARAMETERS, Options
 from daprdockr.model.errors import BadInput
 from daprdockr.model.names import shorten
-from daprdockr.options import FLAGS, PARAMETERS, Options
 
 _LAST = ("help", "version")
 """Flags that only print something."""

@@ -16,11 +16,11 @@ from twisted.internet.defer import Deferred
 from twisted.internet.error import CannotListenError
 
 from daprdockr.agent.statedir import StateDir
-from daprdockr.composition import Composition
+from daprdockr.arguments.options import Options
 from daprdockr.model.errors import BadInput
-from daprdockr.options import Options
 from daprdockr.runtime.library_logs import join_logs
 from daprdockr.runtime.sequence import Sequence
+from daprdockr.wiring.composition import Composition
 
 __all__ = ["Options", "makeService"]
 

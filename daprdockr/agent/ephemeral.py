@@ -6,7 +6,7 @@ from twisted.application.service import Service
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.logger import Logger
 
-from daprdockr.agent.heartbeat import Heartbeat
+from daprdockr.agent.membership.heartbeat import Heartbeat
 from daprdockr.model.errors import EngineError, EtcdError
 from daprdockr.model.host import ContainerState
 from daprdockr.model.seams import Engine

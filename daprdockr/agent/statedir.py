@@ -32,11 +32,11 @@ from daprdockr.agent.holder import Holder
 from daprdockr.guard.disk import LONGEST
 from daprdockr.guard.orders import Orders
 from daprdockr.guard.regular import NotUsable, read_regular
-from daprdockr.model.doubts import Doubt
-from daprdockr.model.entries import Listing
 from daprdockr.model.errors import BadInput
 from daprdockr.model.reading import integer, parse_json
-from daprdockr.model.snapshot import MAX_BYTES, decode_listing, encode_listing
+from daprdockr.model.stored.doubts import Doubt
+from daprdockr.model.stored.entries import Listing
+from daprdockr.model.stored.snapshot import MAX_BYTES, decode_listing, encode_listing
 from daprdockr.process.atomic import is_full, overwrite, replace_file
 from daprdockr.process.kept import SUFFIX, read_kept, tidy, tidy_file
 

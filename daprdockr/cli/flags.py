@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from attrs import frozen
 
-from daprdockr.access import ETCD_PARAMETERS
-from daprdockr.model.keys import Keys
-from daprdockr.parameter import Parameter
+from daprdockr.arguments.access import ETCD_PARAMETERS
+from daprdockr.arguments.parameter import Parameter
+from daprdockr.model.stored.keys import Keys
 
 
 @frozen

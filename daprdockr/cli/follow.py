@@ -15,8 +15,8 @@ from attrs import define, field
 
 from daprdockr.cli.picture import picture
 from daprdockr.cli.request import Request
-from daprdockr.model.cluster import Cluster
 from daprdockr.model.errors import EtcdHistoryLost, EtcdUnavailable
+from daprdockr.model.known.cluster import Cluster
 from daprdockr.model.seams import Store
 
 PAUSE = 0.2

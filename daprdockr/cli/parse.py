@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from daprdockr import goflags
-from daprdockr.access import ETCD_PARAMETERS, read_access
+from daprdockr.arguments import goflags
+from daprdockr.arguments.access import ETCD_PARAMETERS, read_access
+from daprdockr.arguments.parameter import whole_number
 from daprdockr.cli.command import ACTIONS, WORDS, Command, load
 from daprdockr.cli.flags import ALL, CHANGES, REACH, names
 from daprdockr.cli.request import Request
 from daprdockr.model.errors import BadInput
-from daprdockr.model.keys import Keys
 from daprdockr.model.names import ServiceName, check_label, shorten
-from daprdockr.parameter import whole_number
+from daprdockr.model.stored.keys import Keys
 
 _BOOLEAN = (*ACTIONS, "h", *(flag.name for flag in ALL if not flag.value))
 _VALUED = tuple(flag.name for flag in ALL if flag.value)

@@ -12,9 +12,9 @@ from typing import TypeVar
 
 from attrs import frozen
 
-from daprdockr.model.entries import Commit, Condition, Entry, Lease, Listing, Operation, Prefixes
 from daprdockr.model.errors import EtcdUnavailable
 from daprdockr.model.seams import Store, Watch
+from daprdockr.model.stored.entries import Commit, Condition, Entry, Lease, Listing, Operation, Prefixes
 
 T = TypeVar("T")
 

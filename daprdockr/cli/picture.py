@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from daprdockr.cli import views
 from daprdockr.cli.console import Console
 from daprdockr.cli.request import Request
-from daprdockr.model.cluster import Cluster
-from daprdockr.model.doubts import COMMAND, DoubtRecord
-from daprdockr.model.entries import trial
 from daprdockr.model.errors import BadInput, EtcdError, EtcdReadOnly, NotFound
+from daprdockr.model.known.cluster import Cluster
 from daprdockr.model.names import ServiceName
 from daprdockr.model.seams import Store
+from daprdockr.model.stored.doubts import COMMAND, DoubtRecord
+from daprdockr.model.stored.entries import trial
 
 
 def picture(request: Request, store: Store) -> Cluster:

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from attrs import field, frozen
 
 from daprdockr.etcd.address import Access
-from daprdockr.model.keys import Keys
 from daprdockr.model.names import ServiceName
+from daprdockr.model.stored.keys import Keys
 
 
 @frozen

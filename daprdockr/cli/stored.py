@@ -11,11 +11,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from daprdockr.model.definition import Definition
-from daprdockr.model.entries import Delete, Entry, Operation, Unchanged
 from daprdockr.model.errors import BadInput, DaprdockrError, EtcdUnavailable
 from daprdockr.model.names import ServiceName
 from daprdockr.model.seams import Store
+from daprdockr.model.stored.entries import Delete, Entry, Operation, Unchanged
+from daprdockr.model.wanted.definition import Definition
 
 ATTEMPTS = 8
 

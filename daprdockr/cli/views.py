@@ -9,13 +9,13 @@ from typing import Any
 
 from attrs import frozen
 
-from daprdockr.model.cluster import Cluster
-from daprdockr.model.events import Event
+from daprdockr.model.known.cluster import Cluster
 from daprdockr.model.names import InstanceName, ServiceName
-from daprdockr.model.records import State
-from daprdockr.model.stored import Claim, Service
+from daprdockr.model.stored.events import Event
+from daprdockr.model.stored.records import State
+from daprdockr.model.stored.revisioned import Claim, Service
 from daprdockr.planning.candidates import candidates, why_nowhere
-from daprdockr.planning.clashes import clashes
+from daprdockr.planning.placing.clashes import clashes
 
 Row = Mapping[str, Any]
 Column = tuple[str, Callable[[Row], str]]

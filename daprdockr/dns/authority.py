@@ -17,22 +17,22 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from twisted.names import server
 
-from daprdockr.dns import relay
-from daprdockr.dns.absent import AbsentNames
-from daprdockr.dns.answer import Answer
+from daprdockr.dns.answering.absent import AbsentNames
+from daprdockr.dns.answering.answer import Answer
+from daprdockr.dns.answering.decide import decide, owner_of
+from daprdockr.dns.answering.finished import ABSENT, FORWARDED, MAX_EACH, Finished, changed, may_be_kept
+from daprdockr.dns.answering.reply import encode, rotations
+from daprdockr.dns.answering.whom import NOBODY
 from daprdockr.dns.clients import Clients, Network
-from daprdockr.dns.decide import decide, owner_of
-from daprdockr.dns.finished import ABSENT, FORWARDED, MAX_EACH, Finished, changed, may_be_kept
-from daprdockr.dns.forward import Forwarder
-from daprdockr.dns.limit import Limiter, Verdict, stranger_limit
-from daprdockr.dns.protocols import Datagrams, Streams
-from daprdockr.dns.query import EDNS_SIZE, PLAIN_SIZE, Query, read_header, read_query
-from daprdockr.dns.records import FORMERR, NOTIMP, REFUSED, SERVFAIL
-from daprdockr.dns.reply import encode, rotations
-from daprdockr.dns.response import bare
-from daprdockr.dns.whom import NOBODY
-from daprdockr.dns.wire import Malformed
-from daprdockr.dns.zone import Zone
+from daprdockr.dns.forwarding import relay
+from daprdockr.dns.forwarding.forward import Forwarder
+from daprdockr.dns.listening.limit import Limiter, Verdict, stranger_limit
+from daprdockr.dns.listening.protocols import Datagrams, Streams
+from daprdockr.dns.message.query import EDNS_SIZE, PLAIN_SIZE, Query, read_header, read_query
+from daprdockr.dns.message.records import FORMERR, NOTIMP, REFUSED, SERVFAIL
+from daprdockr.dns.message.response import bare
+from daprdockr.dns.message.wire import Malformed
+from daprdockr.dns.zone.zone import Zone
 
 Way = Datagrams | Streams
 """The protocol a query came by; the answer goes back the same way."""

@@ -10,16 +10,16 @@ from attrs import asdict
 from twisted.application.service import MultiService
 from twisted.internet.defer import Deferred
 
+from daprdockr.dns.answering.whom import NOBODY, Whom
 from daprdockr.dns.authority import Authority
-from daprdockr.dns.batched import listen_datagrams
-from daprdockr.dns.cache import Cache
 from daprdockr.dns.clients import Network
 from daprdockr.dns.endpoint import Endpoint
-from daprdockr.dns.exchange import SocketExchange
-from daprdockr.dns.forward import Forwarder
-from daprdockr.dns.listen import DnsListeners
-from daprdockr.dns.whom import NOBODY, Whom
-from daprdockr.dns.zone import Zone
+from daprdockr.dns.forwarding.cache import Cache
+from daprdockr.dns.forwarding.exchange import SocketExchange
+from daprdockr.dns.forwarding.forward import Forwarder
+from daprdockr.dns.listening.batched import listen_datagrams
+from daprdockr.dns.listening.listen import DnsListeners
+from daprdockr.dns.zone.zone import Zone
 
 
 class DnsServer(MultiService):

@@ -7,8 +7,8 @@ from typing import Any
 from attrs import evolve
 
 from daprdockr.etcd.stubs import Compare, DeleteRangeRequest, PutRequest, RequestOp, kv
-from daprdockr.model.entries import Absent, Change, Condition, Deleted, Entry, Fence, Operation, Prefixes, Put
 from daprdockr.model.reading import MAX_DOCUMENT
+from daprdockr.model.stored.entries import Absent, Change, Condition, Deleted, Entry, Fence, Operation, Prefixes, Put
 
 OMITTED = "its value is larger than an agent takes: delete the key, or write a smaller value"
 

@@ -26,8 +26,8 @@ from twisted.logger import Logger
 from daprdockr.etcd.address import Access, EtcdEndpoint
 from daprdockr.etcd.channel import addresses
 from daprdockr.model.errors import BadInput
-from daprdockr.process.child import SupervisedProcess
 from daprdockr.process.kept import private_directory
+from daprdockr.process.supervised import SupervisedProcess
 
 _PEER = "http://127.0.0.1:2380"
 

@@ -33,9 +33,9 @@ from attrs import define, field
 from twisted.logger import Logger
 
 from daprdockr.model.backoff import Backoff
-from daprdockr.model.entries import Batch, Listing, Prefixes
 from daprdockr.model.errors import EtcdError, EtcdHistoryLost
 from daprdockr.model.seams import Store, Watch
+from daprdockr.model.stored.entries import Batch, Listing, Prefixes
 
 JOIN = 5.0
 """Seconds that ``stop`` waits for a thread; a call to etcd ends within less, but for Note [Pages] in ``pages``."""

@@ -23,8 +23,8 @@ from attrs import define, field, frozen
 
 from daprdockr.etcd.conversions import prefix_range, to_seen, without_value
 from daprdockr.etcd.stubs import RangeRequest
-from daprdockr.model.entries import Entry, Listing, Prefixes
 from daprdockr.model.errors import EtcdTooLarge, EtcdUnavailable
+from daprdockr.model.stored.entries import Entry, Listing, Prefixes
 
 FIRST_KEYS = 128
 MOST_KEYS = 1024

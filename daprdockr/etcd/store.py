@@ -29,8 +29,8 @@ from daprdockr.etcd.stubs import (
 )
 from daprdockr.etcd.turn import Turn
 from daprdockr.etcd.watch import EtcdWatch
-from daprdockr.model.entries import Commit, Condition, Entry, Lease, Listing, Operation, Prefixes
 from daprdockr.model.errors import EtcdRefused, EtcdUnavailable
+from daprdockr.model.stored.entries import Commit, Condition, Entry, Lease, Listing, Operation, Prefixes
 
 
 class EtcdStore:

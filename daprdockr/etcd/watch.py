@@ -28,9 +28,9 @@ from daprdockr.etcd.errors import classed, is_too_large
 from daprdockr.etcd.refusals import refusal
 from daprdockr.etcd.session import Session
 from daprdockr.etcd.stubs import WatchCreateRequest, WatchRequest, grpc, in_parts, is_part
-from daprdockr.model.entries import Batch, Change, Prefixes
 from daprdockr.model.errors import EtcdHistoryLost, EtcdUnavailable
 from daprdockr.model.names import one_line
+from daprdockr.model.stored.entries import Batch, Change, Prefixes
 
 
 class EtcdWatch:

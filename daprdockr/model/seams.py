@@ -11,8 +11,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
-from daprdockr.model.entries import Batch, Commit, Condition, Entry, Lease, Listing, Operation, Prefixes
 from daprdockr.model.host import ContainerState, Image, Inventory
+from daprdockr.model.stored.entries import Batch, Commit, Condition, Entry, Lease, Listing, Operation, Prefixes
 
 PING_TIMEOUT = 2.5
 """Seconds that the Engine may take for an answer that costs it nothing."""

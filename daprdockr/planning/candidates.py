@@ -16,11 +16,11 @@ from collections.abc import Iterable, Mapping
 
 from attrs import field, frozen
 
-from daprdockr.model.cluster import Cluster
-from daprdockr.model.definition import Definition
+from daprdockr.model.known.cluster import Cluster
 from daprdockr.model.names import ServiceName
-from daprdockr.model.parts import Constraint
-from daprdockr.model.stored import Claim
+from daprdockr.model.stored.revisioned import Claim
+from daprdockr.model.wanted.definition import Definition
+from daprdockr.model.wanted.parts import Constraint
 
 MOST_IMAGES = 256
 """A node tells of so many images at most: its record must stay small."""

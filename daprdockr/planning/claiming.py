@@ -14,18 +14,18 @@ from collections import Counter
 from collections.abc import Iterator
 from itertools import islice
 
-from daprdockr.model.definition import Definition
 from daprdockr.model.host import ContainerState, Status
 from daprdockr.model.names import InstanceName
-from daprdockr.model.records import ClaimRecord
+from daprdockr.model.stored.records import ClaimRecord
+from daprdockr.model.wanted.definition import Definition
 from daprdockr.planning.candidates import Candidate, able
-from daprdockr.planning.failing import failing_now
-from daprdockr.planning.leaving import takers
-from daprdockr.planning.placement import rank, vacancies
-from daprdockr.planning.running import Wait
+from daprdockr.planning.keeping.running import Wait
+from daprdockr.planning.keeping.telling import tell
+from daprdockr.planning.placing.failing import failing_now
+from daprdockr.planning.placing.leaving import takers
+from daprdockr.planning.placing.placement import rank, vacancies
 from daprdockr.planning.situation import Situation
 from daprdockr.planning.steps import Step, TakeClaim, TakeSuccession
-from daprdockr.planning.telling import tell
 
 PATIENCE = 1.0
 """Seconds a node waits, per place in the ranking, before it claims what another should have claimed."""

@@ -30,16 +30,16 @@ from collections.abc import Iterator
 
 from attrs import field, frozen
 
-from daprdockr.model.definition import Definition
 from daprdockr.model.host import ContainerState
 from daprdockr.model.names import InstanceName
-from daprdockr.model.stored import Claim
+from daprdockr.model.stored.revisioned import Claim
+from daprdockr.model.wanted.definition import Definition
 from daprdockr.planning.claiming import free, vacant
-from daprdockr.planning.failing import drops_out, gives_up
-from daprdockr.planning.running import Wait, keep_running, remove
+from daprdockr.planning.keeping.running import Wait, keep_running, remove
+from daprdockr.planning.keeping.telling import tell
+from daprdockr.planning.placing.failing import drops_out, gives_up
 from daprdockr.planning.situation import Here, Situation
 from daprdockr.planning.steps import DropSuccession, ReadClaim, ReleaseClaim, Step, Succeed, WriteClaim
-from daprdockr.planning.telling import tell
 
 
 @frozen

@@ -8,7 +8,7 @@ from attrs import Factory, field, frozen
 
 from daprdockr.model.host import ContainerState, Image
 from daprdockr.model.names import InstanceName, ServiceName
-from daprdockr.model.stored import Claim, Service
+from daprdockr.model.stored.revisioned import Claim, Service
 from daprdockr.planning.attempts import NONE, Attempts
 from daprdockr.planning.candidates import Candidate
 
@@ -43,13 +43,13 @@ class Situation:
     node's) go by instance number. ``lacking`` says what its containers run without; ``networks`` are the names and ids
     of those that this node has. ``verdicts`` are the outcomes of health checks by container id, ``unreached`` the
     complaints of those that nginx cannot reach; ``offered`` are the candidates as free instances see them: Note [A
-    wave] in ``planning.wave``; ``free_since`` is when this node first saw an instance without a claim, in seconds of
-    the monotonic clock; ``lost`` are claims that were this node's and are nobody's now. ``successors`` are those who
-    take instances over from their owners; ``leaving`` are our instances that should get one, and from when on;
-    ``surplus_since`` is when our copy of an instance was first seen to have a healthy owner elsewhere. ``stopping`` are
-    containers that are being stopped, though they may still run; ``unanswered`` are instances about which a write of
-    ours is under way, or its answer was lost, so that we may own them without knowing it. Until ``adopt_until`` nothing
-    is claimed but what runs here.
+    wave] in ``planning.placing.wave``; ``free_since`` is when this node first saw an instance without a claim, in
+    seconds of the monotonic clock; ``lost`` are claims that were this node's and are nobody's now. ``successors`` are
+    those who take instances over from their owners; ``leaving`` are our instances that should get one, and from when
+    on; ``surplus_since`` is when our copy of an instance was first seen to have a healthy owner elsewhere. ``stopping``
+    are containers that are being stopped, though they may still run; ``unanswered`` are instances about which a write
+    of ours is under way, or its answer was lost, so that we may own them without knowing it. Until ``adopt_until``
+    nothing is claimed but what runs here.
     """
 
     here: Here

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from attrs import frozen
 
-from daprdockr.model.definition import Definition
 from daprdockr.model.host import Port
 from daprdockr.model.names import InstanceName
-from daprdockr.model.records import ClaimRecord
+from daprdockr.model.stored.records import ClaimRecord
+from daprdockr.model.wanted.definition import Definition
 
 
 @frozen

@@ -29,7 +29,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from daprdockr.model.errors import DiskError, ProxyError
-from daprdockr.process.child import SupervisedProcess
+from daprdockr.process.supervised import SupervisedProcess
 from daprdockr.proxy.configuration import NginxSettings, render
 from daprdockr.proxy.files import ProxyFiles
 from daprdockr.proxy.generation import GenerationSocket

@@ -24,7 +24,7 @@ from tests.chaos.run import Run, Settings
 from tests.chaos.scene import SuiteFailed
 from tests.chaos.table import LEGEND, table
 from tests.chaos.tally import tally
-from tests.functional.cluster import MEMBERS, missing
+from tests.rig.cluster.cluster import MEMBERS, missing
 
 KEPT = Path(".test/chaos")
 SEEDS = 10**6

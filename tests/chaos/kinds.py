@@ -12,8 +12,8 @@ from typing import Any
 from tests.chaos.faults import Act, Fault, Kind, Scope
 from tests.chaos.scene import Scene
 from tests.chaos.services import redefined
-from tests.functional.cluster_host import AGENT, ENGINE, ETCD, NGINX, Host
-from tests.functional.cluster_network import Network
+from tests.rig.cluster.host import AGENT, ENGINE, ETCD, NGINX, Host
+from tests.rig.cluster.network import Network
 
 GUARD = "daprdockr.guard"
 """In the command line of the process that keeps ``OnPartition: stop``."""

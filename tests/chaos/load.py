@@ -24,7 +24,7 @@ import dns.rdatatype
 
 from tests.chaos.history import History
 from tests.chaos.services import Wanted
-from tests.functional.cluster_host import Host
+from tests.rig.cluster.host import Host
 
 RATE = 10
 """Questions of each kind in a second, over all hosts together."""

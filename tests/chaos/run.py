@@ -23,8 +23,8 @@ from tests.chaos.load import Load
 from tests.chaos.scene import Scene, SuiteFailed
 from tests.chaos.schedule import schedule
 from tests.chaos.services import definitions
-from tests.functional.cluster import Cluster
-from tests.functional.cluster_network import CLIENT
+from tests.rig.cluster.cluster import Cluster
+from tests.rig.cluster.network import CLIENT
 
 PREFIX = "/daprdockr/"
 SETTLE_WITHIN = 60.0

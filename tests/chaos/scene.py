@@ -10,8 +10,8 @@ from typing import Any
 
 from tests.chaos.history import History
 from tests.chaos.services import Wanted
-from tests.functional.cluster import COMMAND, Cluster
-from tests.functional.cluster_host import Host
+from tests.rig.cluster.cluster import COMMAND, Cluster
+from tests.rig.cluster.host import Host
 
 PATIENCE = 60.0
 """Seconds for a command: etcd may have to elect a leader first."""

@@ -13,7 +13,7 @@ from attrs import evolve
 
 from tests.chaos.faults import Fault, Kind, Scope
 from tests.chaos.kinds import KINDS
-from tests.functional.cluster import MEMBERS
+from tests.rig.cluster.cluster import MEMBERS
 
 PAIRS = 2
 """Of two kinds at once, in each bag."""

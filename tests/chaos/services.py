@@ -6,7 +6,7 @@ import threading
 from collections.abc import Mapping
 from typing import Any
 
-from tests.functional.docker_engine import SAMPLE
+from tests.rig.docker_engine import SAMPLE
 
 GROUP = "chaos"
 STOPPED = "single.chaos"

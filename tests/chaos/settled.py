@@ -15,8 +15,8 @@ from typing import Any
 
 from tests.chaos.load import http_answer
 from tests.chaos.scene import Scene
-from tests.functional.cluster import Cluster, in_parallel
-from tests.functional.cluster_host import Host
+from tests.rig.cluster.cluster import Cluster, in_parallel
+from tests.rig.cluster.host import Host
 
 PAUSE = 0.2
 """Seconds between two looks: each costs several requests."""

@@ -7,7 +7,10 @@ from collections.abc import Sequence
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from daprdockr.model.entries import (
+from daprdockr.model.errors import EtcdHistoryLost, EtcdRefused, EtcdUnavailable
+from daprdockr.model.reading import MAX_DOCUMENT
+from daprdockr.model.seams import Store, Watch
+from daprdockr.model.stored.entries import (
     Absent,
     Batch,
     Change,
@@ -18,9 +21,6 @@ from daprdockr.model.entries import (
     Put,
     Unchanged,
 )
-from daprdockr.model.errors import EtcdHistoryLost, EtcdRefused, EtcdUnavailable
-from daprdockr.model.reading import MAX_DOCUMENT
-from daprdockr.model.seams import Store, Watch
 
 NARROW = 1_000_000
 

@@ -1,4 +1,4 @@
-"""Upstreams in memory, behind the seam ``daprdockr.dns.exchange.Exchange``."""
+"""Upstreams in memory, behind the seam ``daprdockr.dns.forwarding.exchange.Exchange``."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import dns.rrset
 from twisted.internet.defer import Deferred
 
 from daprdockr.dns.endpoint import Endpoint
-from daprdockr.dns.exchange import NoReply
+from daprdockr.dns.forwarding.exchange import NoReply
 
 SOA = "ns.example.com. root.example.com. 1 2 3 4 60"
 

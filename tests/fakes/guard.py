@@ -11,7 +11,7 @@ from typing import Any
 from attrs import define
 from twisted.internet.defer import Deferred, succeed
 
-from daprdockr.agent.guard_process import GuardProcess
+from daprdockr.agent.guarding.guard_process import GuardProcess
 from daprdockr.agent.statedir import StateDir
 from daprdockr.guard.processes import Processes
 from daprdockr.runtime.pool import Run

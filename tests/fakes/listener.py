@@ -6,8 +6,8 @@ import queue
 import threading
 from typing import Any
 
-from daprdockr.model.entries import Batch, Listing
 from daprdockr.model.errors import EtcdError
+from daprdockr.model.stored.entries import Batch, Listing
 
 PATIENCE = 60.0
 """Seconds after which something that was not told fails its test."""

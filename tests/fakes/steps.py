@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from daprdockr.engine.events import EventConsumer
 from daprdockr.etcd.follow import Listener
-from daprdockr.model.entries import Batch, Prefixes
 from daprdockr.model.errors import EngineError, EngineUnavailable, EtcdError, EtcdHistoryLost, EtcdUnavailable
+from daprdockr.model.stored.entries import Batch, Prefixes
 from tests.fakes.engine import MemoryEngine, MemoryEvents
 from tests.fakes.store import MemoryStore
 

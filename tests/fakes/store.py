@@ -11,7 +11,9 @@ from typing import Any, TypeVar
 from attrs import evolve
 
 from daprdockr.etcd.conversions import OMITTED
-from daprdockr.model.entries import (
+from daprdockr.model.errors import EtcdForbidden, EtcdHistoryLost, EtcdReadOnly, EtcdRefused, EtcdUnavailable
+from daprdockr.model.reading import MAX_DOCUMENT
+from daprdockr.model.stored.entries import (
     NEVER,
     Absent,
     Batch,
@@ -29,8 +31,6 @@ from daprdockr.model.entries import (
     Put,
     Unchanged,
 )
-from daprdockr.model.errors import EtcdForbidden, EtcdHistoryLost, EtcdReadOnly, EtcdRefused, EtcdUnavailable
-from daprdockr.model.reading import MAX_DOCUMENT
 
 T = TypeVar("T")
 C = TypeVar("C", Change, Entry)

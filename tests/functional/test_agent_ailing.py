@@ -9,8 +9,8 @@ from typing import Any
 
 from docker import APIClient
 
-from tests.functional.docker_engine import sample_image, until
 from tests.functional.test_agent_path import HTTP, AgentTestCase
+from tests.rig.docker_engine import sample_image, until
 
 
 class AilingTests(AgentTestCase):

@@ -7,10 +7,10 @@ from typing import Any
 
 from twisted.trial.unittest import TestCase
 
-from tests.functional.agent_process import AgentProcess
-from tests.functional.docker_engine import PrivateEngine, engine_url, sample_image, unique_prefix, until
-from tests.functional.engine_proxy import EngineProxy
-from tests.functional.etcd_members import missing, shared
+from tests.rig.agent_process import AgentProcess
+from tests.rig.docker_engine import PrivateEngine, engine_url, sample_image, unique_prefix, until
+from tests.rig.engine_proxy import EngineProxy
+from tests.rig.etcd_members import missing, shared
 
 START = "POST /containers/[^/]+/start"
 

@@ -24,11 +24,11 @@ from attrs import frozen
 from docker import APIClient
 
 from daprdockr.etcd.store import EtcdStore
-from tests.functional import etcd_members
-from tests.functional.agent_process import AgentProcess
-from tests.functional.docker_engine import engine_url, sample_image, until
-from tests.functional.etcd_members import shared
 from tests.functional.test_agent_path import HTTP, AgentTestCase
+from tests.rig import etcd_members
+from tests.rig.agent_process import AgentProcess
+from tests.rig.docker_engine import engine_url, sample_image, until
+from tests.rig.etcd_members import shared
 
 LIBRARIES = Path("/usr/lib")
 FORWARD, BACK = timedelta(hours=1), timedelta(hours=-1)

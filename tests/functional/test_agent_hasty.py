@@ -7,11 +7,11 @@ import sys
 from pathlib import Path
 
 from daprdockr.etcd.store import EtcdStore
-from daprdockr.model.keys import Keys
-from tests.functional.agent_process import AgentProcess
-from tests.functional.docker_engine import engine_url, sample_image
-from tests.functional.etcd_members import EtcdMembers
+from daprdockr.model.stored.keys import Keys
 from tests.functional.test_agent_path import AgentTestCase
+from tests.rig.agent_process import AgentProcess
+from tests.rig.docker_engine import engine_url, sample_image
+from tests.rig.etcd_members import EtcdMembers
 
 CHECKOUT = Path(__file__).parents[2]
 WRITES = 600

@@ -11,10 +11,10 @@ from docker import APIClient
 from docker.types import IPAMConfig, IPAMPool
 from twisted.trial.unittest import TestCase
 
-from daprdockr.dns.addresses import host_addresses
-from tests.functional.agent_process import AgentProcess
-from tests.functional.docker_engine import engine_url, remove, sample_image, unique_subnet, until
-from tests.functional.etcd_members import missing, shared
+from daprdockr.dns.listening.addresses import host_addresses
+from tests.rig.agent_process import AgentProcess
+from tests.rig.docker_engine import engine_url, remove, sample_image, unique_subnet, until
+from tests.rig.etcd_members import missing, shared
 
 CHECK = {"Type": "tcp", "Port": "8080", "Interval": 1, "Retries": 1}
 

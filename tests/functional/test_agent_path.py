@@ -9,9 +9,9 @@ from docker import APIClient
 from twisted.trial.unittest import TestCase
 
 from daprdockr.etcd.store import EtcdStore
-from tests.functional.agent_process import AgentProcess
-from tests.functional.docker_engine import engine_url, sample_image, until
-from tests.functional.etcd_members import missing, shared
+from tests.rig.agent_process import AgentProcess
+from tests.rig.docker_engine import engine_url, sample_image, until
+from tests.rig.etcd_members import missing, shared
 
 HTTP = {"HostName": "demo.test", "ContainerPort": "8080"}
 

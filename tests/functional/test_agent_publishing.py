@@ -10,11 +10,11 @@ from typing import Any
 
 from docker import APIClient
 
-from daprdockr.agent.ports import choose_ports
+from daprdockr.agent.host.ports import choose_ports
 from daprdockr.model.host import Port
 from daprdockr.model.names import InstanceName, ServiceName
-from tests.functional.docker_engine import engine_url, remove, sample_image
 from tests.functional.test_agent_path import AgentTestCase
+from tests.rig.docker_engine import engine_url, remove, sample_image
 
 HTTP = {"ContainerPort": "8080", "HostName": "ports.test"}
 

@@ -6,10 +6,10 @@ import json
 
 from twisted.trial.unittest import TestCase
 
-from tests.functional.agent_process import AgentProcess
-from tests.functional.docker_engine import PrivateEngine, sample_image, until
-from tests.functional.etcd_members import missing, shared
-from tests.functional.slowness import KINDS, Slowness
+from tests.rig.agent_process import AgentProcess
+from tests.rig.docker_engine import PrivateEngine, sample_image, until
+from tests.rig.etcd_members import missing, shared
+from tests.rig.slowness import KINDS, Slowness
 
 
 class SlownessTests(TestCase):

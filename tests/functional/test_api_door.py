@@ -7,9 +7,9 @@ import socket
 
 from twisted.trial.unittest import TestCase
 
-from tests.functional.agent_process import AgentProcess
-from tests.functional.docker_engine import engine_url
-from tests.functional.etcd_members import missing, shared
+from tests.rig.agent_process import AgentProcess
+from tests.rig.docker_engine import engine_url
+from tests.rig.etcd_members import missing, shared
 
 CHUNK, CHUNKS = b"a=b&" * 16384, 4096
 """A form of 256 MiB, of which twisted.web would make a dictionary."""

@@ -13,7 +13,7 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.functional import etcd_members
+from tests.rig import etcd_members
 
 PROGRAMS = Path(sys.executable).parent
 NOBODY = "http://127.0.0.1:1,http://127.0.0.1:2"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from tests.functional.cluster_case import ClusterTestCase
-from tests.functional.cluster_host import AGENT, ENGINE, ETCD, NGINX, Host
+from tests.rig.cluster.case import ClusterTestCase
+from tests.rig.cluster.host import AGENT, ENGINE, ETCD, NGINX, Host
 
 AGENTS_FIRST = [(number, part) for part in (AGENT, ENGINE, ETCD) for number in (1, 2, 3)]
 AGENTS_LAST = [(number, part) for part in (ETCD, ENGINE, AGENT) for number in (3, 1, 2)]

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from subprocess import Popen
 
-from tests.functional.cluster_case import COUNT, WEB, ClusterTestCase
-from tests.functional.cluster_host import AGENT
-from tests.functional.docker_engine import SAMPLE
+from tests.rig.cluster.case import COUNT, WEB, ClusterTestCase
+from tests.rig.cluster.host import AGENT
+from tests.rig.docker_engine import SAMPLE
 
 SINGLE = "single.myapp"
 TIED = "tied.myapp"

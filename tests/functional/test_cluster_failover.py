@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from tests.functional.cluster_case import WEB, ClusterTestCase
-from tests.functional.cluster_host import AGENT, ENGINE
+from tests.rig.cluster.case import WEB, ClusterTestCase
+from tests.rig.cluster.host import AGENT, ENGINE
 
 
 class PlacementTests(ClusterTestCase):

@@ -6,10 +6,10 @@ import json
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.functional.cluster import Cluster, missing
-from tests.functional.cluster_case import COUNT, WEB, ClusterTestCase
-from tests.functional.cluster_host import ETCD, Host
-from tests.functional.cluster_network import CLIENT, PEER
+from tests.rig.cluster.case import COUNT, WEB, ClusterTestCase
+from tests.rig.cluster.cluster import Cluster, missing
+from tests.rig.cluster.host import ETCD, Host
+from tests.rig.cluster.network import CLIENT, PEER
 
 
 class EtcdTests(ClusterTestCase):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from tests.functional.cluster_case import WEB, ClusterTestCase
-from tests.functional.cluster_host import AGENT, ENGINE, Host
+from tests.rig.cluster.case import WEB, ClusterTestCase
+from tests.rig.cluster.host import AGENT, ENGINE, Host
 
 LONE = "lone.myapp"
 LONELY = 6

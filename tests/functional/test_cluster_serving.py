@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from tests.functional.cluster_case import COUNT, WEB, ClusterTestCase
-from tests.functional.cluster_host import NGINX
+from tests.rig.cluster.case import COUNT, WEB, ClusterTestCase
+from tests.rig.cluster.host import NGINX
 
 
 class ServingTests(ClusterTestCase):

@@ -1,4 +1,4 @@
-"""``daprdockr.dns.addresses`` on the kernel of this machine."""
+"""``daprdockr.dns.listening.addresses`` on the kernel of this machine."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import socket
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from daprdockr.dns.addresses import host_addresses
+from daprdockr.dns.listening.addresses import host_addresses
 
 
 class HostAddressTests(SynchronousTestCase):

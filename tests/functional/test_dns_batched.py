@@ -14,12 +14,12 @@ from twisted.internet.task import deferLater
 from twisted.trial.unittest import TestCase
 
 from daprdockr.dns.authority import Authority
-from daprdockr.dns.batched import RECEIVE_BUFFER, BatchedPort, listen_datagrams
-from daprdockr.dns.mmsg import CAPACITY, NAME, SLOT, DatagramBatch
-from daprdockr.dns.protocols import MAX_DATAGRAM, Datagrams
-from daprdockr.dns.zone import Zone
+from daprdockr.dns.listening.batched import RECEIVE_BUFFER, BatchedPort, listen_datagrams
+from daprdockr.dns.listening.mmsg import CAPACITY, NAME, SLOT, DatagramBatch
+from daprdockr.dns.listening.protocols import MAX_DATAGRAM, Datagrams
+from daprdockr.dns.zone.zone import Zone
 from daprdockr.model.host import Port
-from tests.unit.dns_samples import Asking, question, running, sample_zone
+from tests.build.dns_samples import Asking, question, running, sample_zone
 
 NAMES = ["1.web.myapp", "2.web.myapp", "web.myapp", "nope.myapp", "db.myapp"]
 LOOPBACK = [ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("::1/128")]

@@ -16,11 +16,12 @@ from tempfile import mkdtemp
 from docker import APIClient
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.functional import dns_inside, etcd_members
-from tests.functional.agent_process import AgentProcess
-from tests.functional.dns_inside import Inside, Outside
-from tests.functional.docker_engine import engine_url, sample_image, until
-from tests.functional.etcd_members import shared
+from tests.rig import etcd_members
+from tests.rig.agent_process import AgentProcess
+from tests.rig.dns import inside
+from tests.rig.dns.inside import Inside, Outside
+from tests.rig.docker_engine import engine_url, sample_image, until
+from tests.rig.etcd_members import shared
 
 INSTANCES = 2
 TRIES = ("+tries=1", "+time=5")
@@ -77,7 +78,7 @@ def site() -> Site:
 class ClientTests(SynchronousTestCase):
     """``places`` are the host and a container."""
 
-    skip = dns_inside.missing() or etcd_members.missing()
+    skip = inside.missing() or etcd_members.missing()
 
     def setUp(self) -> None:
         self.site = site()

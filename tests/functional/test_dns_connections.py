@@ -9,8 +9,8 @@ from time import monotonic
 from twisted.trial.unittest import TestCase
 
 from daprdockr.dns.authority import MAX_CONNECTIONS
-from tests.functional.dns_flood_clients import GREAT, GREED, PORTS, Client, Crowd, Served, framed
-from tests.functional.dns_flood_packets import question
+from tests.rig.dns.flood_clients import GREAT, GREED, PORTS, Client, Crowd, Served, framed
+from tests.rig.dns.flood_packets import question
 
 CROWD = 1000
 STEP = 50

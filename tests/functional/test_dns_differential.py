@@ -11,13 +11,13 @@ from collections import Counter
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.functional.dns_alone import CHECKOUT, DnsAlone
-from tests.functional.dns_asker import Asker
-from tests.functional.dns_explained import explained
-from tests.functional.dns_knot import Knot, missing
-from tests.functional.dns_questions import Asked, Lot
-from tests.functional.dns_town import town
-from tests.functional.dns_view import View
+from tests.rig.dns.alone import CHECKOUT, DnsAlone
+from tests.rig.dns.asker import Asker
+from tests.rig.dns.explained import explained
+from tests.rig.dns.knot import Knot, missing
+from tests.rig.dns.questions import Asked, Lot
+from tests.rig.dns.town import town
+from tests.rig.dns.view import View
 
 SEED = 20_261_122
 QUESTIONS = 10_000

@@ -1,4 +1,4 @@
-"""``daprdockr.dns.exchange`` over real sockets of the loopback address."""
+"""``daprdockr.dns.forwarding.exchange`` over real sockets of the loopback address."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from twisted.internet.task import deferLater
 from twisted.trial.unittest import TestCase
 
 from daprdockr.dns.endpoint import Endpoint
-from daprdockr.dns.exchange import NoReply, SocketExchange
-from tests.functional.dns_upstream import Rule, Upstream, address_reply, plain
+from daprdockr.dns.forwarding.exchange import NoReply, SocketExchange
+from tests.rig.dns.upstream import Rule, Upstream, address_reply, plain
 
 QUERY = dns.message.make_query("example.com", "A", id=0x1234)
 MESSAGE = QUERY.to_wire()

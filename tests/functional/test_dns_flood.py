@@ -24,11 +24,11 @@ from docker import APIClient
 from twisted.trial.unittest import TestCase
 
 from daprdockr.etcd.store import EtcdStore
-from tests.functional.agent_process import AgentProcess
-from tests.functional.dns_flooder import Told
-from tests.functional.docker_engine import engine_url, sample_image, until
-from tests.functional.etcd_members import missing, shared
 from tests.functional.test_agent_path import HTTP
+from tests.rig.agent_process import AgentProcess
+from tests.rig.dns.flooder import Told
+from tests.rig.docker_engine import engine_url, sample_image, until
+from tests.rig.etcd_members import missing, shared
 
 SECONDS = 60
 SEED = 4
@@ -73,7 +73,7 @@ class Flood:
     """The flooder, in a process of its own, for as long as ``SECONDS``."""
 
     def __init__(self, port: int, service: str) -> None:
-        command = [sys.executable, "-m", "tests.functional.dns_flooder", "127.0.0.1", str(port)]
+        command = [sys.executable, "-m", "tests.rig.dns.flooder", "127.0.0.1", str(port)]
         command += ["--service", f"{service}.container", "--seconds", str(SECONDS), "--seed", str(SEED)]
         checkout = Path(__file__).resolve().parents[2]
         self._process = subprocess.Popen(command, cwd=checkout, stdout=subprocess.PIPE, text=True)

@@ -16,11 +16,11 @@ import dns.flags
 import dns.message
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.functional.dns_alone import DnsAlone
-from tests.functional.dns_asker import LARGEST, Asker, framed, unframed
-from tests.functional.dns_mutants import Mutants
-from tests.unit.dns_octets import query, question_of
-from tests.unit.dns_samples import said
+from tests.build.dns_octets import query, question_of
+from tests.build.dns_samples import said
+from tests.rig.dns.alone import DnsAlone
+from tests.rig.dns.asker import LARGEST, Asker, framed, unframed
+from tests.rig.dns.mutants import Mutants
 
 SEED = 20_261_122
 DATAGRAMS, MESSAGES, CONNECTIONS = 200_000, 5_000, 300

@@ -7,8 +7,8 @@ import shutil
 
 from twisted.trial.unittest import SkipTest, TestCase
 
-from tests.functional.dns_house import House
-from tests.functional.docker_engine import until
+from tests.rig.dns.house import House
+from tests.rig.docker_engine import until
 
 PUBLIC, OFFICE, CORP, DEEP = "203.0.113.53:53", "10.9.9.1:53", "127.0.0.2:5301", "127.0.0.3:5302"
 OF_THE_HOUSE = ["nas", "printer.local", "x.test", "vm.internal", "nas.home.arpa", "7.9.9.10.in-addr.arpa"]

@@ -27,15 +27,15 @@ from twisted.internet.utils import getProcessOutputAndValue
 from twisted.logger import globalLogPublisher
 from twisted.trial.unittest import SkipTest, TestCase
 
+from daprdockr.dns.answering.whom import Whom
 from daprdockr.dns.endpoint import Endpoint
+from daprdockr.dns.forwarding.waiting import MAX_OPEN
 from daprdockr.dns.server import DnsServer
-from daprdockr.dns.waiting import MAX_OPEN
-from daprdockr.dns.whom import Whom
-from daprdockr.dns.zone import Zone
+from daprdockr.dns.zone.zone import Zone
 from daprdockr.model.host import Port
 from daprdockr.model.names import ServiceName
-from tests.functional.dns_upstream import Upstream, address_reply
-from tests.unit.dns_samples import running, sample_zone
+from tests.build.dns_samples import running, sample_zone
+from tests.rig.dns.upstream import Upstream, address_reply
 
 GREEDY = "127.0.0.4"
 ALLOWED = [ipaddress.ip_network("127.0.0.1/32"), ipaddress.ip_network(f"{GREEDY}/32")]

@@ -10,11 +10,11 @@ from time import monotonic
 import dns.message
 from twisted.internet import reactor
 
-from daprdockr.dns.limit import BURST, RATE, STRANGER_SIZE
-from daprdockr.dns.zone import Zone
+from daprdockr.dns.listening.limit import BURST, RATE, STRANGER_SIZE
+from daprdockr.dns.zone.zone import Zone
 from daprdockr.model.host import Port
+from tests.build.dns_samples import running
 from tests.functional.test_dns_programs import DigTestCase, Sender
-from tests.unit.dns_samples import running
 
 
 class StrangerTests(DigTestCase):

@@ -1,4 +1,4 @@
-"""``daprdockr.dns.forward`` and upstreams on sockets of the loopback address; the time is the test's."""
+"""``daprdockr.dns.forwarding.forward`` and upstreams on sockets of the loopback address; the time is the test's."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock, deferLater
 from twisted.trial.unittest import TestCase
 
-from daprdockr.dns.cache import STALE_TTL, Cache
+from daprdockr.dns.answering.whom import Whom
 from daprdockr.dns.endpoint import Endpoint
-from daprdockr.dns.exchange import SocketExchange
-from daprdockr.dns.forward import PATIENCE_SECONDS, RECHECK_SECONDS, Forwarder
-from daprdockr.dns.upstreams import STAGGER_SECONDS
-from daprdockr.dns.whom import Whom
-from tests.functional.dns_upstream import Rule, Upstream, address_reply, plain
-from tests.unit.dns_samples import question, read
+from daprdockr.dns.forwarding.cache import STALE_TTL, Cache
+from daprdockr.dns.forwarding.exchange import SocketExchange
+from daprdockr.dns.forwarding.forward import PATIENCE_SECONDS, RECHECK_SECONDS, Forwarder
+from daprdockr.dns.forwarding.upstreams import STAGGER_SECONDS
+from tests.build.dns_samples import question, read
+from tests.rig.dns.upstream import Rule, Upstream, address_reply, plain
 
 TTL = 60
 """Seconds; that of the upstream's replies."""

@@ -14,7 +14,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from daprdockr.engine.docker_engine import DockerEngine
 from daprdockr.model.seams import Engine
 from tests.contracts.engine import AbsentEngineContract, EngineContract
-from tests.functional import docker_engine
+from tests.rig import docker_engine
 
 
 class DockerEngineTests(EngineContract, SynchronousTestCase):

@@ -17,8 +17,8 @@ from daprdockr.engine.docker_engine import DockerEngine
 from daprdockr.engine.events import EventListener
 from daprdockr.model.errors import EngineError, EngineUnavailable
 from daprdockr.model.host import Status
-from tests.functional import docker_engine
 from tests.marked import marked
+from tests.rig import docker_engine
 
 PATIENCE = 60.0
 

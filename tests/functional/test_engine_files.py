@@ -12,7 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from daprdockr.engine.docker_engine import DockerEngine
 from daprdockr.model.errors import EngineError
 from daprdockr.model.host import LABEL_INSTANCE, LABEL_NAME, LABEL_NODE
-from tests.functional.docker_engine import engine_url, sample_image, unique_prefix
+from tests.rig.docker_engine import engine_url, sample_image, unique_prefix
 
 TIMES = 12
 

@@ -15,8 +15,8 @@ from daprdockr.etcd.address import Access
 from daprdockr.etcd.embedded import EmbeddedEtcd
 from daprdockr.etcd.store import EtcdStore
 from daprdockr.model.errors import EtcdUnavailable
-from tests.functional.docker_engine import until
-from tests.functional.etcd_members import free_port, missing
+from tests.rig.docker_engine import until
+from tests.rig.etcd_members import free_port, missing
 
 
 class EmbeddedEtcdTests(TestCase):

@@ -13,12 +13,12 @@ from daprdockr.etcd.follow import Follower
 from daprdockr.etcd.store import EtcdStore
 from daprdockr.etcd.turn import Turn
 from daprdockr.model.backoff import Backoff
-from daprdockr.model.entries import Batch, Listing
 from daprdockr.model.errors import EtcdError, EtcdRefused, EtcdUnavailable
+from daprdockr.model.stored.entries import Batch, Listing
 from tests.contracts.store import take
 from tests.fakes.listener import MemoryListener
-from tests.functional.docker_engine import until
-from tests.functional.etcd_members import EtcdMembers, free_port, missing
+from tests.rig.docker_engine import until
+from tests.rig.etcd_members import EtcdMembers, free_port, missing
 
 
 class FaultCase(SynchronousTestCase):

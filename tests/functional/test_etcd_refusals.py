@@ -9,11 +9,11 @@ from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from daprdockr.etcd.store import EtcdStore
-from daprdockr.model.entries import trial
 from daprdockr.model.errors import EtcdForbidden, EtcdReadOnly
-from tests.functional.agent_process import AgentProcess
-from tests.functional.docker_engine import engine_url, until
-from tests.functional.etcd_members import EtcdMembers, missing
+from daprdockr.model.stored.entries import trial
+from tests.rig.agent_process import AgentProcess
+from tests.rig.docker_engine import engine_url, until
+from tests.rig.etcd_members import EtcdMembers, missing
 
 
 def fill(store: EtcdStore) -> None:

@@ -12,11 +12,11 @@ from twisted.trial.unittest import TestCase
 
 from daprdockr.etcd.store import EtcdStore
 from daprdockr.model.errors import EtcdRefused
-from daprdockr.model.keys import Keys
 from daprdockr.model.names import ServiceName
-from tests.functional.agent_process import AgentProcess
-from tests.functional.docker_engine import engine_url, sample_image, until
-from tests.functional.etcd_members import EtcdMembers, missing
+from daprdockr.model.stored.keys import Keys
+from tests.rig.agent_process import AgentProcess
+from tests.rig.docker_engine import engine_url, sample_image, until
+from tests.rig.etcd_members import EtcdMembers, missing
 
 GUIDE = Path(__file__).parents[2] / "docs/guide/security.rst"
 

@@ -11,16 +11,16 @@ from daprdockr.etcd.channel import MAX_MESSAGE
 from daprdockr.etcd.conversions import OMITTED
 from daprdockr.etcd.follow import Follower
 from daprdockr.etcd.store import EtcdStore
-from daprdockr.foundation import CALL_TIMEOUT
-from daprdockr.model.cluster import Cluster
-from daprdockr.model.entries import Listing, Prefixes, Put
-from daprdockr.model.keys import Keys
+from daprdockr.model.known.cluster import Cluster
 from daprdockr.model.names import ServiceName
+from daprdockr.model.stored.entries import Listing, Prefixes, Put
+from daprdockr.model.stored.keys import Keys
+from daprdockr.wiring.foundation import CALL_TIMEOUT
 from tests.fakes.listener import MemoryListener
-from tests.functional.distant import Distant
-from tests.functional.etcd_members import EtcdMembers
 from tests.functional.test_cli import LIMIT, PROGRAMS
 from tests.functional.test_etcd_faults import FaultCase
+from tests.rig.distant import Distant
+from tests.rig.etcd_members import EtcdMembers
 
 KEYS = Keys("/p")
 MEGABYTE = b"x" * 1_000_000

@@ -8,8 +8,8 @@ import uuid
 from daprdockr.etcd.store import EtcdStore
 from daprdockr.model.seams import Store
 from tests.contracts import store as contract
-from tests.functional.docker_engine import until
-from tests.functional.etcd_members import missing, shared
+from tests.rig.docker_engine import until
+from tests.rig.etcd_members import missing, shared
 
 
 class EtcdStoreContractTests(contract.StoreContract):

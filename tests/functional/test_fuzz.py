@@ -8,17 +8,17 @@ from pathlib import Path
 from random import Random
 
 from daprdockr.etcd.store import EtcdStore
-from daprdockr.model.definition import Definition
-from daprdockr.model.entries import Delete
-from daprdockr.model.keys import Keys
 from daprdockr.model.names import InstanceName, ServiceName
+from daprdockr.model.stored.entries import Delete
+from daprdockr.model.stored.keys import Keys
+from daprdockr.model.wanted.definition import Definition
 from daprdockr.process.table import ProcessTable
-from tests.functional.agent_process import AgentProcess
-from tests.functional.docker_engine import engine_url, sample_image, until
-from tests.functional.etcd_members import shared
 from tests.functional.test_agent_path import HTTP, AgentTestCase
 from tests.fuzz.keys import REAL
 from tests.fuzz.mutations import Mutations
+from tests.rig.agent_process import AgentProcess
+from tests.rig.docker_engine import engine_url, sample_image, until
+from tests.rig.etcd_members import shared
 
 SEED = int(os.environ.get("SEED") or 2026)
 VALUES = 200

@@ -28,8 +28,8 @@ from daprdockr.guard.clock import boot_id, boottime
 from daprdockr.guard.orders import Order, Orders
 from daprdockr.guard.presence import is_on_guard
 from daprdockr.guard.processes import Processes
-from tests.functional.agent_process import AgentProcess
-from tests.functional.docker_engine import (
+from tests.rig.agent_process import AgentProcess
+from tests.rig.docker_engine import (
     PATIENCE,
     PrivateEngine,
     engine_url,
@@ -38,7 +38,7 @@ from tests.functional.docker_engine import (
     unique_prefix,
     until,
 )
-from tests.functional.etcd_members import EtcdMembers, missing, shared
+from tests.rig.etcd_members import EtcdMembers, missing, shared
 
 DEAF = ["/bin/sh", "-c", "trap '' TERM; while :; do sleep 1; done"]
 MARGIN = 0.2

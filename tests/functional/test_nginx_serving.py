@@ -9,7 +9,7 @@ from twisted.internet.protocol import Factory, Protocol
 
 from daprdockr.model.names import InstanceName, ServiceName
 from daprdockr.proxy.routes import Upstream
-from tests.functional.nginx_here import WEB, NginxTestCase, route
+from tests.rig.nginx_here import WEB, NginxTestCase, route
 
 API = ServiceName(group="shop", service="api")
 

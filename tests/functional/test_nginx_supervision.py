@@ -13,7 +13,7 @@ from twisted.internet.threads import deferToThread
 
 from daprdockr.proxy.configuration import HttpListener, NginxSettings, render
 from daprdockr.proxy.nginx import Nginx
-from tests.functional.nginx_here import NginxTestCase, group_of, route, running, until
+from tests.rig.nginx_here import NginxTestCase, group_of, route, running, until
 
 CHECKOUT = Path(__file__).parents[2]
 
@@ -67,7 +67,7 @@ class LeavingTests(NginxTestCase):
         agent = subprocess.Popen(
             [
                 sys.executable,
-                *("-m", "tests.functional.nginx_agent", str(self.directory), str(self.port)),
+                *("-m", "tests.rig.nginx_agent", str(self.directory), str(self.port)),
                 *(host_name, str(self.upstream().port)),
             ],
             cwd=CHECKOUT,

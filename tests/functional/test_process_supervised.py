@@ -14,7 +14,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
 from twisted.trial.unittest import TestCase
 
-from daprdockr.process.child import SupervisedProcess
+from daprdockr.process.supervised import SupervisedProcess
 
 MASTER = """
 import os, signal, sys, time

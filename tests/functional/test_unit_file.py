@@ -13,9 +13,9 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
-from tests.functional.agent_process import AgentProcess
-from tests.functional.docker_engine import engine_url, sample_image, until
-from tests.functional.etcd_members import missing, shared
+from tests.rig.agent_process import AgentProcess
+from tests.rig.docker_engine import engine_url, sample_image, until
+from tests.rig.etcd_members import missing, shared
 
 UNIT = Path(__file__).parents[2] / "etc/daprdockr.service"
 MOST_EXPOSED = 40

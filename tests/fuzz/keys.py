@@ -6,15 +6,15 @@ import contextlib
 from collections.abc import Callable
 from random import Random
 
-from daprdockr.model.definition import Definition
-from daprdockr.model.entries import Delete, Entry
 from daprdockr.model.errors import BadInput, EtcdRefused
-from daprdockr.model.events import Event
 from daprdockr.model.names import InstanceName
-from daprdockr.model.records import ClaimRecord, NodeRecord, asks_to_drain
+from daprdockr.model.stored.entries import Delete, Entry
+from daprdockr.model.stored.events import Event
+from daprdockr.model.stored.records import ClaimRecord, NodeRecord, asks_to_drain
+from daprdockr.model.wanted.definition import Definition
+from tests.fakes.agents import KEYS
 from tests.fuzz.mutations import TEXTS, Mutations
 from tests.fuzz.scene import KEPT, SAFE, STOPPED, WEB, Scene
-from tests.unit.harness import KEYS
 
 DEFINITION = Definition.read(
     {

@@ -13,10 +13,10 @@ from twisted.logger import ILogObserver, LogLevel, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
-from daprdockr.model.definition import Definition
-from daprdockr.model.entries import Delete
 from daprdockr.model.names import ServiceName
-from tests.unit.harness import KEYS, MemoryAgent, MemoryCluster
+from daprdockr.model.stored.entries import Delete
+from daprdockr.model.wanted.definition import Definition
+from tests.fakes.agents import KEYS, MemoryAgent, MemoryCluster
 
 KEPT = ServiceName(group="safe", service="keep")
 STOPPED = ServiceName(group="safe", service="stop")

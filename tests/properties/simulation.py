@@ -11,15 +11,16 @@ from collections.abc import Callable, Iterable
 
 from attrs import evolve
 
-from daprdockr.model.cluster import Cluster
-from daprdockr.model.definition import Definition
-from daprdockr.model.entries import Absent, Condition, Delete, Deleted, Entry, Fence, Operation, Put
 from daprdockr.model.host import ContainerState, Image, Port, Status
-from daprdockr.model.keys import Keys
+from daprdockr.model.known.cluster import Cluster
 from daprdockr.model.names import InstanceName, ServiceName
-from daprdockr.model.records import NodeRecord
+from daprdockr.model.stored.entries import Absent, Condition, Delete, Deleted, Entry, Fence, Operation, Put
+from daprdockr.model.stored.keys import Keys
+from daprdockr.model.stored.records import NodeRecord
+from daprdockr.model.wanted.definition import Definition
 from daprdockr.planning.attempts import NONE, Attempts
 from daprdockr.planning.candidates import Candidate
+from daprdockr.planning.placing.wave import offers
 from daprdockr.planning.plan import Plan, plan
 from daprdockr.planning.situation import Here, Situation
 from daprdockr.planning.steps import (
@@ -33,7 +34,6 @@ from daprdockr.planning.steps import (
     TakeClaim,
     WriteClaim,
 )
-from daprdockr.planning.wave import offers
 from tests.fakes.store import MemoryStore
 
 KEYS = Keys()

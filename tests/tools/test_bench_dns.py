@@ -25,8 +25,8 @@ from benchmarks.dns_questions import Expected, Known, Question, absent, each, fo
 from benchmarks.dns_report import Scenario
 from benchmarks.dns_tracks import CHECKED, SCENARIOS, track
 from benchmarks.dns_zone import bench_zone, records, running, upstream_records, zone_file
-from daprdockr.dns.records import AAAA, SRV, A
-from tests.unit.dns_samples import question, sample_zone
+from daprdockr.dns.message.records import AAAA, SRV, A
+from tests.build.dns_samples import question, sample_zone
 
 INSTANCES = 12
 SETS = tuple(records(bench_zone(INSTANCES)))

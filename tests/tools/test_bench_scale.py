@@ -27,11 +27,11 @@ from benchmarks.scale_store import (
     kind_of,
 )
 from daprdockr.etcd.pages import MOST_KEYS
-from daprdockr.model.entries import Absent, Batch, Delete, Deleted, Entry, Fence, Listing, Put
 from daprdockr.model.errors import EtcdUnavailable
-from daprdockr.model.keys import Keys
 from daprdockr.model.names import InstanceName
-from daprdockr.model.records import ClaimRecord, NodeRecord
+from daprdockr.model.stored.entries import Absent, Batch, Delete, Deleted, Entry, Fence, Listing, Put
+from daprdockr.model.stored.keys import Keys
+from daprdockr.model.stored.records import ClaimRecord, NodeRecord
 from tests.fakes.run import LoopClock
 from tests.fakes.store import MemoryStore
 

@@ -8,7 +8,7 @@ from tests.chaos.faults import Fault, Scope
 from tests.chaos.kinds import KINDS
 from tests.chaos.schedule import PAIRS, schedule
 from tests.chaos.services import SERVICES
-from tests.functional.cluster import MEMBERS
+from tests.rig.cluster.cluster import MEMBERS
 
 HOSTS = 5
 SEEDS = 1000

@@ -15,7 +15,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.chaos import container_watch, etcd_watch
 from tests.chaos.history import History, Line, read
-from tests.functional.docker_engine import until
+from tests.rig.docker_engine import until
 
 PREFIX = "/daprdockr/"
 

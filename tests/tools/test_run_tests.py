@@ -9,7 +9,7 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.unit.sources import CHECKOUT
+from tests.unit.house.sources import CHECKOUT
 
 
 def load_script() -> Any:

@@ -18,8 +18,8 @@ from twisted.internet.testing import MemoryReactorClock
 from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.agent.statedir import StateDir
+from daprdockr.arguments.options import Options
 from daprdockr.model.errors import BadInput
-from daprdockr.options import Options
 from daprdockr.tap import Agent, makeService
 
 

@@ -6,9 +6,9 @@ from daprdockr.cli.command import Command
 from daprdockr.cli.console import Console
 from daprdockr.cli.request import Request
 from daprdockr.cli.stored import change
-from daprdockr.model.entries import Delete, Entry, Operation
 from daprdockr.model.errors import BadInput, NotFound
 from daprdockr.model.seams import Store
+from daprdockr.model.stored.entries import Delete, Entry, Operation
 
 
 def delete(request: Request, store: Store, console: Console) -> None:

@@ -13,13 +13,13 @@ from daprdockr.cli.follow import ClusterWait
 from daprdockr.cli.outcome import TimedOut, not_done
 from daprdockr.cli.picture import picture
 from daprdockr.cli.request import Request
-from daprdockr.model.cluster import Cluster
 from daprdockr.model.errors import DaprdockrError, NotFound
+from daprdockr.model.known.cluster import Cluster
 from daprdockr.model.names import InstanceName
-from daprdockr.model.records import asking_to_drain
 from daprdockr.model.seams import Store
+from daprdockr.model.stored.records import asking_to_drain
 from daprdockr.planning.candidates import candidates
-from daprdockr.planning.leaving import why_not
+from daprdockr.planning.placing.leaving import why_not
 
 
 class CalledOff(DaprdockrError):

@@ -8,8 +8,8 @@ from daprdockr.cli.console import Console
 from daprdockr.cli.picture import show
 from daprdockr.cli.request import Request
 from daprdockr.model.errors import BadInput
-from daprdockr.model.events import Event
 from daprdockr.model.seams import Store
+from daprdockr.model.stored.events import Event
 
 
 def events(request: Request, store: Store, console: Console) -> None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from daprdockr.address import default_address
+from daprdockr.arguments.address import default_address
+from daprdockr.arguments.parameter import host_addresses
 from daprdockr.cli.command import Command
 from daprdockr.cli.console import Console
 from daprdockr.cli.request import Request
-from daprdockr.parameter import host_addresses
 
 
 def ip(request: Request, console: Console) -> None:

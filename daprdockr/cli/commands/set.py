@@ -12,11 +12,11 @@ from daprdockr.cli.console import Console
 from daprdockr.cli.flags import CHANGES, names
 from daprdockr.cli.request import Request
 from daprdockr.cli.stored import change, parse
-from daprdockr.model.definition import Definition
-from daprdockr.model.entries import Entry, Operation, Put
 from daprdockr.model.errors import BadInput
 from daprdockr.model.names import ServiceName
 from daprdockr.model.seams import Store
+from daprdockr.model.stored.entries import Entry, Operation, Put
+from daprdockr.model.wanted.definition import Definition
 
 
 def set_definition(request: Request, store: Store, console: Console) -> None:

@@ -9,8 +9,8 @@ from daprdockr.cli.command import Command
 from daprdockr.cli.console import Console
 from daprdockr.cli.picture import doubts, picture, refused_to_all, say_doubts
 from daprdockr.cli.request import Request
-from daprdockr.model.cluster import Cluster
 from daprdockr.model.errors import DaprdockrError
+from daprdockr.model.known.cluster import Cluster
 from daprdockr.model.seams import Store
 
 

@@ -10,11 +10,11 @@ from daprdockr.cli.command import Command
 from daprdockr.cli.console import Console
 from daprdockr.cli.picture import doubts, picture
 from daprdockr.cli.request import Request
-from daprdockr.model.cluster import Cluster
-from daprdockr.model.doubts import DoubtRecord, encode_trust
 from daprdockr.model.errors import DaprdockrError
+from daprdockr.model.known.cluster import Cluster
 from daprdockr.model.names import InstanceName
 from daprdockr.model.seams import Store
+from daprdockr.model.stored.doubts import DoubtRecord, encode_trust
 
 
 class NotConfirmed(DaprdockrError):

@@ -5,9 +5,9 @@ from __future__ import annotations
 from daprdockr.cli.command import Command
 from daprdockr.cli.console import Console
 from daprdockr.cli.request import Request
-from daprdockr.model.entries import Delete
 from daprdockr.model.errors import NotFound
 from daprdockr.model.seams import Store
+from daprdockr.model.stored.entries import Delete
 
 
 def uncordon(request: Request, store: Store, console: Console) -> None:

@@ -1,0 +1,1 @@
+"""What the agent has the guard do: containers that must end before the lease does."""

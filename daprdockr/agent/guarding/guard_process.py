@@ -1,0 +1,173 @@
+"""
+The agent's handle on the guard: runs its process and writes its orders file, without knowing what they mean.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Collection
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.defer import TimeoutError as DeferredTimeout
+from twisted.internet.task import deferLater
+from twisted.logger import Logger
+
+from daprdockr.agent.statedir import StateDir
+from daprdockr.guard.orders import Orders
+from daprdockr.guard.presence import is_on_guard
+from daprdockr.guard.processes import Processes
+from daprdockr.process.supervised import SupervisedProcess
+from daprdockr.runtime.pool import Run
+
+PATIENCE = 5.0
+"""Seconds that the guard is given to stand after its start, and to be done with what is left at the agent's exit."""
+
+LOOK = 0.02
+"""Seconds between two looks meanwhile."""
+
+UNSEEN = (
+    "OnPartition stop cannot be kept here, as the processes of containers cannot be seen: run the agent on the "
+    "Engine's host and in its PID namespace"
+)
+UNTOUCHED = "OnPartition stop cannot be kept here, as containers cannot be signalled: run the agent as root"
+
+
+class GuardProcess:
+    """
+    :param run: runs a call in a thread that nothing else uses: a disk that hangs holds up nobody but this.
+    :param process: the guard; it does not run before ``start``.
+    :param is_on_guard: whether the process of this pid does its work.
+    :param processes: how the guard sees containers.
+    """
+
+    log = Logger()
+
+    def __init__(
+        self,
+        *,
+        reactor: Any,
+        run: Run,
+        state: StateDir,
+        process: SupervisedProcess,
+        is_on_guard: Callable[[int], bool],
+        processes: Processes,
+    ) -> None:
+        self._reactor = reactor
+        self._run = run
+        self._state = state
+        self._process = process
+        self._is_on_guard = is_on_guard
+        self._processes = processes
+        self._wanted = self._written = b""
+        self._waiting: list[Deferred[None]] = []
+        self._writing = False
+        self.unwritten = ""
+
+    @property
+    def stands(self) -> bool:
+        """Whether it runs and does its work."""
+        return self._process.pid is not None and self._is_on_guard(self._process.pid)
+
+    def former_orders(self, boot: str) -> Orders | None:
+        """What a former agent gave; None: nothing ever, or it was lost. Blocking, for one small file."""
+        orders = self._state.former_orders(boot)
+        return Orders(boot, 0.0, {}) if orders is None and self._state.had_guard else orders
+
+    def start(self) -> None:
+        """Adopt the guard of a former agent, or start one; a no-op when this was done."""
+        if not self._process.running:
+            self._process.startService()
+
+    def stop(self, leave_running: bool) -> Deferred[None] | None:
+        """Let go of it, or end it."""
+        self._process.leave_running = leave_running
+        return self._process.stopService() if self._process.running else None
+
+    def give(self, orders: bytes) -> None:
+        """Write these orders, in place of others that still wait for the disk. ``unwritten`` tells a failure."""
+        self._wanted = orders
+        if not self._writing:
+            self._writing = True
+            Deferred.fromCoroutine(self._write())
+
+    async def given(self, orders: bytes) -> None:
+        """As ``give``; returns when these or later ones are written. :raises OSError: they are not, or not yet."""
+        done: Deferred[None] = Deferred()
+        self._waiting = [*(waiting for waiting in self._waiting if not waiting.called), done]
+        self.give(orders)
+        try:
+            await done.addTimeout(PATIENCE, self._reactor)
+        except DeferredTimeout:
+            raise TimeoutError(f"the disk of the state directory took more than {PATIENCE:g} s") from None
+
+    async def _write(self) -> None:
+        """One write at a time. After a failure the next orders are the next try."""
+        while self._waiting or self._written is not self._wanted:
+            orders, (waiting, self._waiting) = self._wanted, (self._waiting, [])
+            try:
+                await self._run(self._state.write_guard, orders)
+            except Exception as error:
+                self._failed(error)
+                for done in waiting:
+                    done.errback(error)
+                if not self._waiting:
+                    break
+            else:
+                self._written, self.unwritten = orders, ""
+                for done in waiting:
+                    done.callback(None)
+        self._writing = False
+
+    def _failed(self, error: Exception) -> None:
+        unwritten = f"the orders of the guard cannot be written: {error}"
+        if unwritten != self.unwritten:
+            self.log.warn("{unwritten}", unwritten=unwritten)
+        self.unwritten = unwritten
+
+    async def is_ready(self) -> bool:
+        """Whether it stands now or soon."""
+        deadline = self._reactor.seconds() + PATIENCE
+        while not self.stands:
+            if self._reactor.seconds() >= deadline:
+                return False
+            await deferLater(self._reactor, LOOK)
+        return True
+
+    async def all_gone(self, containers: Collection[str]) -> bool:
+        """Wait up to ``PATIENCE`` seconds for all of these containers to exit; return whether they did."""
+        deadline = self._reactor.seconds() + PATIENCE
+        while await self._run(self._processes.of, containers):
+            if self._reactor.seconds() >= deadline:
+                return False
+            await deferLater(self._reactor, LOOK)
+        return True
+
+    def blindness(self, container: str) -> Deferred[str]:
+        """Why the guard could not stop this container, which runs; empty if it could."""
+        return self._run(self._blindness, container)
+
+    def _blindness(self, container: str) -> str:
+        pids = self._processes.of([container]).get(container, ())
+        try:
+            return "" if any(self._processes.signal(pid, container, 0) for pid in pids) else UNSEEN
+        except PermissionError:
+            return UNTOUCHED
+
+
+def guard_process(state: StateDir, run: Run, reactor: Any, environment: dict[str, str]) -> GuardProcess:
+    """The guard of this state directory, as this Python runs it; it goes on when its agent ends."""
+    process = SupervisedProcess(
+        name="the guard",
+        # -P: what lies in the directory the agent was started in is no part of it.
+        argv=[sys.executable, "-P", "-m", "daprdockr.guard", str(state.path)],
+        identity=f"daprdockr.guard {state.path}",
+        pidfile=state.path / "guard" / "process.json",
+        reactor=reactor,
+        environment=environment,
+        leave_running=True,
+        output=state.path / "guard" / "output.log",
+    )
+    return GuardProcess(
+        reactor=reactor, run=run, state=state, process=process, is_on_guard=is_on_guard, processes=Processes()
+    )

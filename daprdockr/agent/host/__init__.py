@@ -1,0 +1,1 @@
+"""This host: its Docker Engine, its containers, their health and their ports."""

@@ -1,0 +1,234 @@
+"""One look at whether a container is well: HTTP by treq, TCP by a connection, exec by the Engine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Protocol
+
+import treq
+from attrs import frozen
+from twisted.internet.defer import Deferred
+from twisted.internet.endpoints import TCP4ClientEndpoint, TCP6ClientEndpoint
+from twisted.internet.error import ConnectError, ConnectingCancelledError, ConnectionAborted
+from twisted.internet.protocol import Factory, connectionDone
+from twisted.internet.protocol import Protocol as StreamProtocol
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from twisted.web._newclient import BODY, HTTP11ClientProtocol
+from twisted.web.client import (
+    Agent,
+    HTTPConnectionPool,
+    ResponseDone,
+    ResponseFailed,
+)
+from twisted.web.http import PotentialDataLoss
+from twisted.web.http_headers import Headers
+from twisted.web.iweb import IAgent
+from zope.interface import implementer
+
+from daprdockr.model.names import ServiceName
+from daprdockr.model.seams import Engine
+from daprdockr.model.wanted.parts import Health
+from daprdockr.runtime.pool import Pool
+
+_MAX_BODY = 64 * 1024
+_MAX_HEAD = 64 * 1024
+
+
+@frozen
+class Target:
+    """
+    A container under a health check; ``host`` and ``port`` are where the check connects, where it does. ``route`` is
+    the place that its route names, an address of this host and a port; None: it is behind no route.
+    """
+
+    container: str
+    check: Health
+    host: str = ""
+    port: int = 0
+    service: ServiceName | None = None
+    route: tuple[str, int] | None = None
+
+
+class Unreached(str):
+    """A complaint: the container is well, but nginx cannot reach it."""
+
+
+class Probe(Protocol):
+    """Look once; return None if the container is well, else what is wrong, in words. Raises nothing on purpose."""
+
+    async def __call__(self, target: Target) -> str | None: ...
+
+
+class RealProbe:
+    """
+    :param pool: threads for commands in containers, which services share.
+
+    The look of a command ends by itself; its time counts from its start, however long it waited for a thread.
+    """
+
+    log = Logger()
+
+    def __init__(self, *, reactor: Any, pool: Pool, engine: Engine) -> None:
+        self._reactor = reactor
+        self._pool = pool
+        self._engine = engine
+        self._late: set[ServiceName | None] = set()
+
+    async def __call__(self, target: Target) -> str | None:
+        look = {"http": self._http, "tcp": self._tcp, "exec": self._exec}.get(target.check.type)
+        return (await look(target) if look else None) or await self._by_route(target)
+
+    async def _by_route(self, target: Target) -> Unreached | None:
+        """
+        Whether nginx can reach it, which takes another way than a look does: there is none to a network without ports.
+        Only whether it can be reached is asked this way, for Docker's proxy accepts connections that nobody listens to.
+        """
+        if target.route is None:
+            return None
+        host, port = target.route
+        try:
+            await self._connect(host, port, target.check.timeout)
+        except ConnectingCancelledError:
+            raise
+        except (ConnectError, OSError) as error:
+            return Unreached(f"nginx cannot reach it at {f'[{host}]' if ':' in host else host}:{port} ({error})")
+        return None
+
+    async def _tcp(self, target: Target) -> str | None:
+        await self._connect(target.host, target.port, target.check.timeout)
+        return None
+
+    async def _connect(self, host: str, port: int, timeout: float) -> None:
+        kind = TCP6ClientEndpoint if ":" in host else TCP4ClientEndpoint
+        factory = Factory.forProtocol(StreamProtocol)
+        factory.noisy = False
+        connection = await kind(self._reactor, host, port, timeout=timeout).connect(factory)
+        connection.transport.loseConnection()  # type: ignore[union-attr]  # IProtocol does not declare it
+
+    async def _http(self, target: Target) -> str | None:
+        """Any status from 200 to 399 is well; redirects are not followed."""
+        host = f"[{target.host}]" if ":" in target.host else target.host
+        try:
+            response = await treq.get(
+                f"http://{host}:{target.port}{target.check.path}",
+                agent=_AsSent(Agent(self._reactor, connectTimeout=target.check.timeout, pool=_pool(self._reactor))),
+                allow_redirects=False,
+                headers=Headers({name: [value] for name, value in _sent(target.check)}),
+                timeout=target.check.timeout,
+                reactor=self._reactor,
+                unbuffered=True,
+            )
+            body = _Unread()
+            response.deliverBody(body)
+            await body.ended
+        except ResponseFailed as error:
+            if any(reason.check(ConnectionAborted) for reason in error.reasons):  # by ``_Bounded``, by nobody else
+                raise ValueError(f"the answer has a head of more than {_MAX_HEAD} bytes") from None
+            raise
+        return None if 200 <= response.code < 400 else f"status {response.code}"
+
+    async def _exec(self, target: Target) -> str | None:
+        check, asked = target.check, self._reactor.seconds()
+        begun = asked
+
+        def look() -> int:
+            nonlocal begun
+            begun = self._reactor.seconds()
+            return self._engine.execute(target.container, check.command, check.timeout)
+
+        status = await self._pool.of(target.service)(look)
+        self._note_wait(target, begun - asked)
+        return f"exit status {status}" if status else None
+
+    def _note_wait(self, target: Target, waited: float) -> None:
+        """Log once that the looks at a service come late, and forget it when they are in time again."""
+        if waited <= target.check.interval / 2:
+            self._late.discard(target.service)
+        elif waited > target.check.interval and target.service not in self._late:
+            self._late.add(target.service)
+            self.log.warn(
+                "health checks of {service} wait {waited:.0f} s for a thread: give them a longer Interval",
+                service=target.service,
+                waited=waited,
+            )
+
+
+def _sent(check: Health) -> Iterator[tuple[str, str]]:
+    """The headers of a check; without a ``Host`` among them treq writes that of the URL."""
+    yield from check.headers
+    if check.host:
+        yield "Host", check.host
+
+
+def _pool(reactor: Any) -> HTTPConnectionPool:
+    """One that keeps no connection."""
+    pool = HTTPConnectionPool(reactor, persistent=False)
+    pool._factory = _BoundedFactory
+    return pool
+
+
+class _Bounded(HTTP11ClientProtocol):
+    """Twisted bounds a line of an answer's head, not how many there are, nor how many answers precede the real one."""
+
+    transport: Any
+    _head = 0
+
+    def dataReceived(self, data: bytes) -> None:
+        if self._parser is not None and self._parser.state != BODY:
+            self._head += len(data)
+        if self._head > _MAX_HEAD:
+            self.transport.abortConnection()
+        else:
+            super().dataReceived(data)
+
+
+class _BoundedFactory(HTTPConnectionPool._factory):  # type: ignore[misc, valid-type]  # it has no public name
+    """Also one that does not log two lines for each connection: half of an agent's log."""
+
+    noisy = False
+
+    def buildProtocol(self, addr: object) -> _Bounded:
+        return _Bounded(self._quiescentCallback)
+
+
+@implementer(IAgent)
+@frozen
+class _AsSent:
+    """Hides from treq that a body is compressed: it would unpack it, and a few bytes may become any number."""
+
+    agent: Agent
+
+    def request(self, *words: Any) -> Deferred[Any]:
+        return self.agent.request(*words).addCallback(_uncoded)
+
+
+def _uncoded(response: Any) -> Any:
+    response.headers.removeHeader(b"content-encoding")
+    return response
+
+
+class _Unread(StreamProtocol):
+    """
+    A body of which nothing is kept. One that goes on too long is a fault of the check's path; and when nobody waits
+    for ``ended`` any more the connection goes, which otherwise would stay as long as the container likes.
+    """
+
+    def __init__(self) -> None:
+        self.ended: Deferred[None] = Deferred(lambda _: self._hang_up())
+        self._length = 0
+
+    def dataReceived(self, data: bytes) -> None:
+        self._length += len(data)
+        if self._length > _MAX_BODY and not self.ended.called:
+            self.ended.errback(ValueError(f"the answer has more than {_MAX_BODY} bytes"))
+            self._hang_up()
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        if not self.ended.called:
+            # Without a length in the header the end of the connection is the end of the body (RFC 9112 section 6.3).
+            self.ended.callback(None) if reason.check(ResponseDone, PotentialDataLoss) else self.ended.errback(reason)
+
+    def _hang_up(self) -> None:
+        if self.transport is not None:
+            self.transport.loseConnection()

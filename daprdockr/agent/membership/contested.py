@@ -1,0 +1,44 @@
+"""Whether another machine publishes an address of this node, and had it first. See ``planning.placing.clashes``."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+
+from twisted.logger import Logger
+
+from daprdockr.guard.clock import boot_id
+from daprdockr.model.known.cluster import Changes, Cluster
+from daprdockr.planning.placing.clashes import clashes
+
+
+class Contested:
+    """:param on_change: called when ``trouble`` has changed."""
+
+    log = Logger()
+
+    def __init__(self, *, node: str, cluster: Cluster, on_change: Callable[[], None]) -> None:
+        self._node = node
+        self._cluster = cluster
+        self._on_change = on_change
+        self.trouble = ""
+        """Why this node takes no more instances; empty while its addresses are its own, as far as known."""
+
+    def on_changes(self, changes: Changes) -> None:
+        if not changes.nodes:
+            return
+        before, self.trouble = self.trouble, clashes(self._cluster.nodes.values()).get(self._node, "")
+        if self.trouble == before:
+            return
+        if self.trouble:
+            self.log.warn("{trouble}", trouble=self.trouble)
+        else:
+            self.log.info("no other machine publishes an address of this node any more")
+        self._on_change()
+
+
+def this_machine() -> str:
+    """
+    What is different on each machine that is up, clones included. Hashed, because the id itself is not to be handed on.
+    """
+    return hashlib.blake2s(boot_id().encode(), digest_size=8, person=b"daprdock").hexdigest()

@@ -1,0 +1,85 @@
+"""
+How this node presents itself to the others: its record, made anew at each beat from what is known then.
+
+It only changes when placement should know, because each change is a write that every node is told of.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from attrs import frozen
+
+from daprdockr import __version__
+from daprdockr.agent.host.host import Host
+from daprdockr.agent.membership.whereabouts import Whereabouts
+from daprdockr.model.known.cluster import Cluster
+from daprdockr.model.stored.records import NodeRecord
+from daprdockr.planning.candidates import MOST_IMAGES, mark
+from daprdockr.planning.placing.failing import MOST_FAILS, does_not_come_up
+
+
+@frozen
+class Presence:
+    """
+    :param where: the addresses it publishes now. :param labels: what placement may ask for.
+    :param allow: the privileges that definitions may use here. :param clock: monotonic seconds.
+    :param refused: why this node cannot write all that it has to, or "". :param machine: a mark of this machine.
+    :param contested: why an address is not this node's own, or "".
+    """
+
+    where: Callable[[], Whereabouts]
+    labels: Mapping[str, str]
+    allow: frozenset[str]
+    cluster: Cluster
+    host: Callable[[], Host]
+    clock: Callable[[], float]
+    refused: Callable[[], str]
+    machine: str
+    contested: Callable[[], str]
+
+    def __call__(self, steady: bool) -> NodeRecord:
+        """
+        :param steady: whether enough beats were good.
+
+        A node is not ready while its Engine does not answer, while it may not write all that it has to, or while an
+        address that it publishes is another machine's.
+        """
+        host, refused, where = self.host(), self.refused(), self.where()
+        return NodeRecord(
+            addresses=where.addresses,
+            missing=where.missing,
+            labels=self.labels,
+            version=__version__,
+            ready=steady and not ((host.asked and host.trouble) or refused or self.contested()),
+            memory=host.inventory.memory,
+            cpus=host.inventory.cpus,
+            images=self._images(host.inventory.images),
+            allow=tuple(sorted(self.allow)),
+            fails=self._fails(host),
+            trouble=host.starts.trouble,
+            refused=refused,
+            machine=self.machine,
+        )
+
+    def _fails(self, host: Host) -> tuple[str, ...]:
+        """The services that do not come up here: Note [Giving up] in ``planning.placing.failing``."""
+        if not (host.attempts or host.pulls):
+            return ()
+        found = (
+            str(name)
+            for name, service in self.cluster.services.items()
+            if does_not_come_up(service.definition, host.attempts, host.pulls, host.of(name), self.clock())
+        )
+        return tuple(sorted(found)[:MOST_FAILS])
+
+    def _images(self, there: frozenset[str]) -> tuple[str, ...]:
+        """
+        The marks of all that are there, not only of those that definitions name: otherwise each new definition would
+        have every node write. Of too many those come first that are named.
+        """
+        marks = {mark(reference) for reference in there}
+        if len(marks) > MOST_IMAGES:
+            named = {mark(service.definition.container.image) for service in self.cluster.services.values()}
+            marks = set(sorted(marks, key=lambda m: (m not in named, m))[:MOST_IMAGES])
+        return tuple(sorted(marks))

@@ -1,0 +1,146 @@
+"""
+This node's record in etcd, under its lease: created once, and written again when what it says has changed.
+
+Note [Two agents, one name]
+    The node's record is created only if it does not exist. One under another lease is our own former self (state
+    directory lost: it goes with its lease) or a second agent of this name (it stays). In both cases we wait and claim
+    nothing: a second agent that took over claims would fight with the first.
+
+Note [Two machines, one lease]
+    A clone whose machine id was copied too, under the same name, takes up the lease that the original holds, as a host
+    does that was booted anew. Which it is shows when the other one goes on: it sees its record written over by another
+    machine (by boot), and writes it again, because it was there first; and the clone, whose own word was written over
+    in its turn, leaves the lease to it and waits. A host that was booted anew has nobody to write over its record, and
+    acts under the lease when the next beat finds it as it was written.
+
+Note [Ready]
+    A node is ready after ``GOOD_BEATS`` beats under one lease. That its record says so, and not each observer's own
+    count, makes all nodes rank the same ones. An agent that takes up its former lease finds there what it was.
+
+Note [Since when]
+    A record that is written over with other addresses, or by another machine, says at which revision that was: as etcd
+    tells it then, because the mirror may be old. See Note [Two machines, one address] in ``planning.placing.clashes``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from attrs import evolve
+
+from daprdockr.model.errors import BadInput
+from daprdockr.model.seams import Store
+from daprdockr.model.stored.entries import Absent, Fence, Put
+from daprdockr.model.stored.records import NodeRecord
+from daprdockr.runtime.pool import Run
+
+GOOD_BEATS = 3
+"""So many must have succeeded before a node is given instances: a link that comes and goes gets none."""
+
+
+class Registration:
+    """
+    :param run: runs a call to ``store`` in a thread.
+    :param key: the node's key.
+    :param record: the record as of now; told whether enough beats were good.
+    :param is_listed: whether the mirror shows the node's record under a lease, as one of this machine.
+    """
+
+    def __init__(
+        self,
+        *,
+        run: Run,
+        store: Store,
+        key: str,
+        record: Callable[[bool], NodeRecord],
+        is_listed: Callable[[int], bool],
+    ) -> None:
+        self._run = run
+        self._store = store
+        self._key = key
+        self._record = record
+        self._is_listed = is_listed
+        self._lease = 0
+        self._written = b""
+        self._created = 0
+        self._since = 0
+        self._addresses: tuple[str, ...] = ()
+        self._steady = 0
+        self._unproven = False
+        self.yields = 0
+        """A lease that is another machine's: Note [Two machines, one lease]."""
+        self.trouble = ""
+
+    def stands_under(self, lease: int) -> bool:
+        """Whether the record is there, as far as known."""
+        return self._lease == lease != 0 and not self._unproven
+
+    def is_listed(self) -> bool:
+        """Whether the mirror shows the record that stands."""
+        return self._is_listed(self._lease)
+
+    async def keep(self, lease: int, beats: int) -> None:
+        """
+        To be called after each good beat, the ``beats``-th under this lease. Afterwards ``trouble`` says why the record
+        does not stand there, or is empty. :raises EtcdError: as the store does.
+        """
+        if beats >= GOOD_BEATS:
+            self._steady = lease
+        record = self._presented(lease)
+        if not (self.stands_under(lease) and self._is_listed(lease)) or record.addresses != self._addresses:
+            await self._create(lease, record)
+        elif record.encode() != self._written:
+            await self._change(lease, record.encode())
+
+    def _presented(self, lease: int) -> NodeRecord:
+        return evolve(self._record(self._steady == lease), since=self._since)
+
+    async def _create(self, lease: int, record: NodeRecord) -> None:
+        """See Note [Two agents, one name]."""
+        value = record.encode()
+        made = await self._run(self._store.commit, [Absent(self._key)], [Put(self._key, value, lease)])
+        self._created = made.revision
+        self._unproven = self._unproven and not made.succeeded
+        if not made.succeeded:
+            there = await self._run(self._store.get, self._key)
+            if there is None or there.lease != lease:
+                self._lease = 0
+                self.trouble = f"{self._key} is held by another agent of this name, or for some seconds by a former one"
+                return
+            self._resume(lease, _record_in(there.value), record, made.revision)
+            if self.yields == lease:
+                self._lease = 0
+                return
+            record = self._presented(lease)
+            value = record.encode()
+            self._created = there.create_revision
+            if there.value != value:
+                await self._change(lease, value)
+        self._lease, self._written, self._addresses = lease, value, record.addresses
+        self.trouble = "another machine held this node's lease and may go on: wait for a beat" if self._unproven else ""
+
+    def _resume(self, lease: int, former: NodeRecord, record: NodeRecord, revision: int) -> None:
+        """What stands under this lease already is ``former``. See the three other notes."""
+        moved = record.machine != "" and former.machine not in ("", record.machine)
+        if moved and self._lease == lease:
+            if (former.since, former.machine) < (self._since, record.machine):
+                self.yields = lease
+            return
+        self._unproven = moved
+        if former.ready:
+            self._steady = lease
+        self._since = revision if moved or former.addresses != record.addresses else former.since
+
+    async def _change(self, lease: int, value: bytes) -> None:
+        """A record that is not ours any more is missed by the next beat, when the mirror does not show it."""
+        fence = Fence(self._key, self._created, lease)
+        if (await self._run(self._store.commit, [fence], [Put(self._key, value, lease)])).succeeded:
+            self._written = value
+
+
+def _record_in(value: bytes) -> NodeRecord:
+    """What cannot be read was not ready, and published nothing."""
+    try:
+        return NodeRecord.decode(value)
+    except BadInput:
+        return NodeRecord(ready=False)

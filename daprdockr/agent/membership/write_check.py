@@ -1,0 +1,81 @@
+"""
+Whether etcd takes what this node has to write. Refuses to know what that is.
+
+Note [A beat proves no right to write]
+    etcd renews a lease, and mostly answers reads too, while its database is full, and renews it for a client that may
+    write nothing at all. A node would go on as well as ever and could claim and report nothing. So every ``INTERVAL``
+    seconds it sends a transaction whose condition never holds (``trial``), which costs etcd an entry in its log, and
+    neither a revision nor an event. Deletions are no proof: a full database still takes them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from twisted.logger import Logger
+
+from daprdockr.model.errors import EtcdError, EtcdForbidden, EtcdRefused
+from daprdockr.model.seams import Store
+from daprdockr.model.stored.entries import trial
+from daprdockr.runtime.periodic import Periodic
+from daprdockr.runtime.pool import Run
+
+INTERVAL = 10.0
+"""Seconds between two trials."""
+
+
+class WriteCheck(Periodic):
+    """
+    :param run: runs a call to ``store`` in a thread. :param record: the key of the node's record.
+    :param keys: one of each other kind that this node writes.
+    """
+
+    log = Logger()
+
+    def __init__(self, *, reactor: Any, run: Run, store: Store, record: str, keys: tuple[str, ...]) -> None:
+        failing = "whether etcd takes writes could not be found out"
+        super().__init__(reactor=reactor, interval=INTERVAL, failing=failing, at_once=True)
+        self._run = run
+        self._store = store
+        self._record = record
+        self._keys = (*keys, record)
+        self.trouble = ""
+        """Why this node cannot write what it has to; empty while it can, as far as known."""
+        self.to_publish = ""
+        """The same for the node's record; empty when that is what cannot be written."""
+
+    async def look(self) -> None:
+        """Try now."""
+        try:
+            trouble, refused = await self._try()
+            self.to_publish = "" if self._record in refused else trouble
+            self._report(trouble)
+        except EtcdError:
+            pass  # It did not answer, which others report; what was found last stands.
+
+    async def _try(self) -> tuple[str, Sequence[str]]:
+        """Why etcd refuses to have some key written, and which; nothing if it does not."""
+        try:
+            await self._run(self._store.commit, *trial(*self._keys))
+        except EtcdForbidden as error:
+            refused = [key for key in self._keys if await self._is_forbidden(key)] or self._keys
+            return f"cannot write {' '.join(refused)}: {error}", refused
+        except EtcdRefused as error:
+            return f"cannot write: {error}", self._keys
+        return "", ()
+
+    async def _is_forbidden(self, key: str) -> bool:
+        try:
+            await self._run(self._store.commit, *trial(key))
+        except EtcdForbidden:
+            return True
+        return False
+
+    def _report(self, trouble: str) -> None:
+        """Once, not at every look."""
+        if trouble and trouble != self.trouble:
+            self.log.warn("this node {trouble}", trouble=trouble)
+        elif self.trouble and not trouble:
+            self.log.info("this node can write to etcd again")
+        self.trouble = trouble

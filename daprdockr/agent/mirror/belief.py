@@ -1,0 +1,180 @@
+"""
+Whether what etcd tells is believed: judges each list before the mirror takes it over, and keeps the doubt.
+
+Knows how a list is judged (``daprdockr.model.known.continuity``), when more must be asked, and how a doubt ends;
+refuses to know what the mirror holds.
+
+Note [A doubt lasts]
+    A history that went back may go on until nothing shows it any more. So the first list that is not believed begins a
+    doubt, which is kept in the state directory, and no later list ends it, only a person: Note [A word that is not old]
+    in ``daprdockr.model.stored.doubts``. The exception is an etcd that is another cluster, or lost its identity: when
+    the one we know is back in its place, its lists are judged as ever.
+
+Note [Asked about the past]
+    What was deleted while we did not look is missing in a list as what never was there is. Unless a mark tells them
+    apart, etcd is asked what stood there at the revision we know. Until it answers, what the watch brings waits.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+
+from daprdockr.agent.statedir import StateDir
+from daprdockr.model.errors import EtcdError, EtcdHistoryLost
+from daprdockr.model.known.cluster import BrokenHistory, Cluster, ForeignEtcd
+from daprdockr.model.known.continuity import refutation
+from daprdockr.model.known.pending import Pending
+from daprdockr.model.seams import Store
+from daprdockr.model.stored.doubts import COMMAND, Doubt, is_over
+from daprdockr.model.stored.entries import Batch, Entry, Listing
+from daprdockr.runtime.pool import Run
+
+MOST_BYTES = 4 * 1024 * 1024
+"""Of changes that wait for the past."""
+
+ASK_AGAIN = 5.0
+"""Seconds until another list, after one that could not be judged."""
+
+
+class Believer(Protocol):
+    """Who takes over what is believed: the mirror."""
+
+    def take_list(self, listing: Listing) -> None: ...
+
+    def take_anew(self, listing: Listing) -> Deferred[None]:
+        """In spite of everything; fires when it is in the state directory."""
+
+    def take_changes(self, batch: Batch) -> None: ...
+
+    def freeze(self, reason: str) -> None: ...
+
+    def list_again(self, after: float) -> None: ...
+
+
+class Belief:
+    """:param draw: a random number from 1 to 2**60 - 1."""
+
+    log = Logger()
+
+    def __init__(
+        self, *, believer: Believer, run: Run, cluster: Cluster, state: StateDir, store: Store, draw: Any
+    ) -> None:
+        self._believer = believer
+        self._run = run
+        self._cluster = cluster
+        self._state = state
+        self._store = store
+        self._draw = draw
+        self._waiting: Pending | None = None
+        self.doubt: Doubt | None = None
+
+    def load(self) -> None:
+        """Go on with the doubt of a former agent."""
+        self.doubt = self._state.read_doubt()
+        if self.doubt is not None:
+            self._believer.freeze(self.trouble)
+
+    @property
+    def trouble(self) -> str:
+        """What is doubted, and how that ends; "" if nothing is."""
+        return f"frozen: {self.doubt.reason} ({COMMAND} shows what to do)" if self.doubt is not None else ""
+
+    def listed(self, listing: Listing) -> None:
+        """Judge a list."""
+        self._waiting = None
+        if self.doubt is not None and is_over(self.doubt, listing.entries, self._cluster.keys.trust):
+            self._begin_anew(listing)
+        elif self.doubt is not None and self.doubt.lasts:
+            self._believer.freeze(self.trouble)
+        else:
+            self._judge(listing)
+
+    def changed(self, batch: Batch) -> None:
+        """Changes since the last list."""
+        if self.doubt is not None:
+            if is_over(self.doubt, batch.changes, self._cluster.keys.trust):
+                self._believer.list_again(0)
+        elif batch.cluster_id != self._cluster.cluster_id:
+            self._begin(f"a change came from another etcd cluster ({batch.cluster_id:x})", lasts=False)
+        elif self._waiting is None:
+            self._believer.take_changes(batch)
+        else:
+            self._waiting.add(batch)
+            if self._waiting.size > MOST_BYTES:
+                self._put_off()
+
+    def lost(self) -> None:
+        """The watch broke."""
+        self._cluster.unbroken = False  # Note [Marks of an unbroken history] in ``cluster``
+        if self._waiting is not None:
+            self._put_off()
+
+    def _judge(self, listing: Listing) -> None:
+        try:
+            missed = self._cluster.judge(listing)
+        except ForeignEtcd as error:
+            self._begin(str(error), lasts=isinstance(error, BrokenHistory))
+            return
+        if not missed:
+            self._take(listing)
+            return
+        self._waiting = Pending(listing.cluster_id)
+        asked = Deferred.fromCoroutine(self._ask(listing, missed, self._waiting))
+        asked.addErrback(lambda failure: self.log.failure("a list could not be judged", failure))
+
+    async def _ask(self, listing: Listing, missed: tuple[Entry, ...], waiting: Pending) -> None:
+        """See Note [Asked about the past]."""
+        keys = self._cluster.keys
+        try:
+            past = await self._run(self._store.list, keys.mirrored, self._cluster.revision)
+        except EtcdHistoryLost:
+            past = None
+        except EtcdError as error:
+            self.log.warn("etcd did not tell its past: {reason}", reason=error)
+            if self._waiting is waiting:
+                self._put_off()
+            return
+        if self._waiting is not waiting:
+            return
+        self._waiting = None
+        reason = refutation(missed, past, listing, keys)
+        if reason:
+            self._begin(reason, lasts=True)
+        else:
+            self._take(listing)
+            self._believer.take_changes(waiting.batch)
+
+    def _take(self, listing: Listing) -> None:
+        if self.doubt is not None:
+            self.log.info("the etcd that is known here is back")
+            self.doubt = None
+            self._keep()
+        self._believer.take_list(listing)
+
+    def _put_off(self) -> None:
+        self._waiting = None
+        self._believer.list_again(ASK_AGAIN)
+
+    def _begin(self, reason: str, *, lasts: bool) -> None:
+        """See Note [A doubt lasts]."""
+        doubt = Doubt(self.doubt.number if self.doubt is not None else self._draw(), reason, lasts)
+        if doubt != self.doubt:
+            self.doubt = doubt
+            self._keep()
+        self._believer.freeze(self.trouble)
+
+    def _begin_anew(self, listing: Listing) -> None:
+        self.log.info("a person ended the doubt about etcd: {reason}", reason=self.doubt and self.doubt.reason)
+        self.doubt = None
+        # Only when what is known is the new history: otherwise an agent that starts now would doubt again.
+        self._believer.take_anew(listing).addCallbacks(
+            lambda _: self._keep(),
+            lambda failure: self.log.failure("the history that is believed now was not kept", failure),
+        )
+
+    def _keep(self) -> None:
+        kept = self._run(self._state.write_doubt, self.doubt)
+        kept.addErrback(lambda failure: self.log.failure("the doubt about etcd was not kept", failure))

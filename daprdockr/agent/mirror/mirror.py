@@ -1,0 +1,259 @@
+"""
+The mirror as a service: follows etcd, hands changes to whoever asked, keeps the last known state on disk.
+
+Note [In touch]
+    ``in_touch`` is False from the start, after every broken watch, and as long as etcd is not the one we know, until a
+    listing or a change was taken over. The planner then stops nothing and claims nothing; names and routes stay as
+    they are, because nothing is told to anybody. What is believed is decided in ``belief``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from attrs import evolve
+from twisted.application.service import Service
+from twisted.internet.defer import Deferred, DeferredLock
+from twisted.internet.interfaces import IDelayedCall
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from daprdockr.agent.mirror.belief import Belief
+from daprdockr.agent.mirror.intake import Intake
+from daprdockr.agent.statedir import StateDir
+from daprdockr.model.errors import EtcdError
+from daprdockr.model.known.cluster import Changes, Cluster
+from daprdockr.model.seams import Store
+from daprdockr.model.stored.doubts import Doubt
+from daprdockr.model.stored.entries import Absent, Batch, Change, Entry, Listing, Put
+from daprdockr.runtime.outage import Outage
+from daprdockr.runtime.pool import Run
+
+KEEP_DELAY = 2.0
+"""Seconds between two writes of the last known state, at least."""
+
+KEEP_RETRY = 5.0
+"""Seconds between two tries to write it, at least, where the disk is full."""
+
+KEEP_REST = 10
+"""So many times as long as a write took there is none, so that a large state does not keep disk and processor busy."""
+
+
+class Following(Protocol):
+    """What follows etcd in a thread of its own; ``daprdockr.etcd.follow`` has it."""
+
+    def start(self) -> None: ...
+
+    def stop(self) -> None: ...
+
+    def list_again(self) -> None:
+        """Tell everything there is as soon as possible; called in the reactor's thread."""
+
+
+class Mirror(Service):
+    """
+    Owns the ``Cluster`` and everything that is known about being in touch.
+
+    :param draw_identity: a random number from 1 to 2**60 - 1 for an etcd that has no identity yet.
+    :param follow: makes the follower of etcd for a listener, which is this object.
+    :param on_changes: told of each change after it is in ``cluster``.
+    :param outage: says in the log that etcd cannot be followed.
+    """
+
+    log = Logger()
+
+    def __init__(
+        self,
+        *,
+        reactor: Any,
+        run: Run,
+        cluster: Cluster,
+        state: StateDir,
+        store: Store,
+        draw_identity: Callable[[], int],
+        follow: Callable[[Mirror], Following],
+        on_changes: Callable[[Changes], None],
+        outage: Outage,
+    ) -> None:
+        self.cluster = cluster
+        self._reactor = reactor
+        self._run = run
+        self._state = state
+        self._store = store
+        self._draw_identity = draw_identity
+        self._intake = Intake(
+            reactor=reactor, prepare=self._prepare, listed=self._listed, changed=self._changed, lost=self._lost
+        )
+        self._follower = follow(self)
+        self._on_changes = on_changes
+        self._outage = outage
+        self._logged = False
+        self._frozen_for = ""
+        self._keeping: IDelayedCall | None = None
+        self._keep_delay = KEEP_DELAY
+        self._unkept = False
+        self._unkept_for = ""
+        self._kept = 0
+        self._writing = DeferredLock()
+        self._belief = Belief(believer=self, run=run, cluster=cluster, state=state, store=store, draw=draw_identity)
+        self.in_touch = False
+        self.trouble = "etcd was not reached yet"
+
+    def _load(self) -> None:
+        """Begin with the last known state, if there is one: names and routes are served before etcd answers."""
+        listing = self._state.read_listing()
+        if listing is not None:
+            self._on_changes(self.cluster.replace(listing))
+            self._state.holder = evolve(self._state.holder, cluster=self.cluster.identity)
+            self.cluster.unbroken = False
+            self._kept = self.cluster.generation
+            self.log.info("began with the state known at revision {revision}", revision=listing.revision)
+        self._belief.load()
+
+    def startService(self) -> None:
+        super().startService()
+        self._load()
+        self._follower.start()
+
+    def stopService(self) -> Deferred[None]:
+        super().stopService()
+        self._intake.close()
+        if self._keeping is not None and self._keeping.active():
+            self._keeping.cancel()
+        return Deferred.fromCoroutine(self._stop())
+
+    async def _stop(self) -> None:
+        await self._run(self._follower.stop)
+        if self._unkept:
+            await self._writing.run(self._keep).addErrback(self._not_kept)
+
+    # What the follower calls, in its own thread.
+
+    def listed(self, listing: Listing) -> None:
+        self._intake.listed(listing)
+
+    def changed(self, batch: Batch) -> None:
+        self._intake.changed(batch)
+
+    def lost(self, error: EtcdError) -> None:
+        self._intake.lost(error)
+
+    # The same in the reactor's thread, some turns later.
+
+    def _prepare(self, change: Change) -> None:
+        if self.doubt is None:
+            self.cluster.prepare(change)
+
+    def _listed(self, listing: Listing) -> None:
+        self._belief.listed(listing)
+
+    def _changed(self, batch: Batch) -> None:
+        self._belief.changed(batch)
+
+    def _lost(self, reason: str) -> None:
+        self._belief.lost()
+        self._outage.failed(reason)
+        self.in_touch, self.trouble = False, "; ".join(filter(None, (self._belief.trouble, reason)))
+
+    # What is believed.
+
+    @property
+    def doubt(self) -> Doubt | None:
+        """Why etcd is not believed."""
+        return self._belief.doubt
+
+    def take_list(self, listing: Listing) -> None:
+        self._tell(self.cluster.replace(listing))
+
+    def take_anew(self, listing: Listing) -> Deferred[None]:
+        """:returns: fires when it is in the state directory."""
+        self._tell(self.cluster.begin_anew(listing))
+        return self._writing.run(self._keep)
+
+    def take_changes(self, batch: Batch) -> None:
+        self._tell(self.cluster.apply(batch))
+
+    def freeze(self, reason: str) -> None:
+        """See Note [In touch]."""
+        if reason != self._frozen_for:
+            self.log.warn("out of touch with etcd: {reason}", reason=reason)
+        self.in_touch, self.trouble, self._logged, self._frozen_for = False, reason, False, reason
+
+    def list_again(self, after: float) -> None:
+        """Have the follower list again in so many seconds."""
+        self._reactor.callLater(after, self._list_again)
+
+    def _list_again(self) -> None:
+        if self.running:
+            self._follower.list_again()
+
+    async def _identify(self) -> None:
+        """Give etcd an identity if it has none; which agent does is all the same, the watch tells the others."""
+        value = f"{self._draw_identity():x}".encode()
+        put = Put(self.cluster.keys.identity, value)
+        commit = await self._run(self._store.commit, [Absent(put.key)], [put])
+        if commit.succeeded:
+            self.note(Entry(put.key, value, commit.revision, commit.revision))
+
+    def note(self, *own: Change) -> None:
+        """Take over own writes, before the watch tells them."""
+        self._publish(self.cluster.note(*own))
+
+    def _tell(self, changes: Changes) -> None:
+        if not self.in_touch:
+            if not self._logged:
+                self._logged = True
+                self.log.info("in touch with etcd at revision {revision}", revision=self.cluster.revision)
+            changes = Changes(changes.services | self.known_services(), True, changes.broken)
+        self.in_touch, self.trouble, self._frozen_for = True, "", ""
+        self._outage.worked()
+        self._publish(changes)
+        if not self.cluster.identity:
+            Deferred.fromCoroutine(self._identify()).addErrback(
+                lambda failure: self.log.warn("etcd got no identity yet: {reason}", reason=failure.getErrorMessage())
+            )
+
+    def known_services(self) -> frozenset[Any]:
+        """Every service that has a definition or a claim."""
+        return frozenset(self.cluster.services).union(self.cluster.claimed_services)
+
+    def _publish(self, changes: Changes) -> None:
+        if changes.services or changes.nodes or changes.broken:
+            self._on_changes(changes)
+        if self.cluster.generation != self._kept:  # marks are nobody else's business
+            self._kept, self._unkept = self.cluster.generation, True
+        self._keep_later()
+
+    def _keep_later(self) -> None:
+        due = self._writing.locked or (self._keeping is not None and self._keeping.active())
+        if self._unkept and self.running and not due:
+            self._keeping = self._reactor.callLater(self._keep_delay, self._keep_soon)
+
+    def _keep_soon(self) -> None:
+        self._writing.run(self._keep).addErrback(self._not_kept).addCallback(lambda _: self._keep_later())
+
+    def _not_kept(self, failure: Failure) -> None:
+        """Tell so once for each reason; the next try comes when a disk that was full may have room."""
+        reason = failure.getErrorMessage()
+        if not failure.check(OSError):
+            self.log.failure("the last known state was not kept", failure)
+        elif reason != self._unkept_for:
+            self.log.warn("the last known state is not kept, the agent goes on: {reason}", reason=reason)
+        self._unkept_for = reason
+        self._keep_delay = max(self._keep_delay, KEEP_RETRY)
+
+    async def _keep(self) -> None:
+        self._unkept = False
+        began = self._reactor.seconds()
+        cluster = self.cluster
+        listing = Listing(cluster.cluster_id, cluster.revision, tuple(cluster.entries))
+        try:
+            await self._run(self._state.write_listing, listing)
+        except BaseException:
+            self._unkept = True
+            raise
+        else:
+            self._unkept_for = ""
+        finally:
+            self._keep_delay = max(KEEP_DELAY, KEEP_REST * (self._reactor.seconds() - began))

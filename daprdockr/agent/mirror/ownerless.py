@@ -1,0 +1,143 @@
+"""
+Deletes the records in etcd that stand under no lease: claims, successions, nodes' records, events.
+
+Note [Who deletes what nobody owns]
+    Any agent that is in touch with etcd, one to three seconds after it saw the record, and only if nobody wrote it
+    meanwhile: the transaction compares its mod revision. The time is drawn at random, so that one agent deletes and the
+    others see it gone. See Note [A record without a lease] in ``daprdockr.model.known.cluster``. Events, which agents
+    do not follow, are looked through at the start and each hour.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from twisted.application.service import Service
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IDelayedCall
+from twisted.logger import Logger
+
+from daprdockr.model.errors import EtcdError, EtcdUnavailable
+from daprdockr.model.known.cluster import Changes, Cluster
+from daprdockr.model.seams import Store
+from daprdockr.model.stored.entries import Delete, Unchanged
+from daprdockr.runtime.pool import Run
+from daprdockr.runtime.workers import Stopped
+
+DELAY = 1.0
+"""Seconds until an agent deletes, at least; at most three times as many."""
+
+AGAIN = 15.0
+"""Seconds until it tries again what did not work."""
+
+EVENTS = 3600.0
+"""Seconds between two looks at the events: so long a leased one lives."""
+
+
+class Ownerless(Service):
+    """
+    :param run: runs a call to ``store`` in a thread.
+    :param in_touch: whether ``cluster`` shows what etcd holds.
+    :param chance: gives random numbers in [0, 1).
+    :param tell: takes an event for people: what it is about, and one sentence.
+    """
+
+    log = Logger()
+
+    def __init__(
+        self,
+        *,
+        reactor: Any,
+        run: Run,
+        store: Store,
+        cluster: Cluster,
+        in_touch: Callable[[], bool],
+        chance: Callable[[], float],
+        tell: Callable[[str, str], None],
+    ) -> None:
+        self._reactor = reactor
+        self._run = run
+        self._store = store
+        self._cluster = cluster
+        self._in_touch = in_touch
+        self._chance = chance
+        self._tell = tell
+        self._due: IDelayedCall | None = None
+        self._trouble = ""
+        self._events_at = 0.0
+        self._clearing = False
+
+    def startService(self) -> None:
+        super().startService()
+        self._later(self._soon())
+
+    def stopService(self) -> None:
+        super().stopService()
+        if self._due is not None and self._due.active():
+            self._due.cancel()
+
+    def on_changes(self, changes: Changes) -> None:
+        if any(broken.ownerless for broken in changes.broken):
+            self._later(self._soon())
+
+    def _soon(self) -> float:
+        return DELAY * (1 + 2 * self._chance())
+
+    def _later(self, delay: float) -> None:
+        """Clear after ``delay`` seconds at the latest."""
+        if not self.running:
+            return
+        if self._due is not None and self._due.active():
+            if self._due.getTime() <= self._reactor.seconds() + delay:
+                return
+            self._due.cancel()
+        self._due = self._reactor.callLater(delay, lambda: Deferred.fromCoroutine(self._clear()))
+
+    async def _clear(self) -> None:
+        """Never fails."""
+        if self._clearing:
+            return
+        self._clearing = True
+        again = AGAIN
+        try:
+            if self._in_touch() and not await self._clear_records():
+                await self._clear_events()
+                again = self._events_at - self._reactor.seconds()
+            self._trouble = ""
+        except (Stopped, EtcdUnavailable):
+            pass  # Of silence others speak.
+        except EtcdError as error:
+            if str(error) != self._trouble:
+                self._trouble = str(error)
+                self.log.info("records without a lease were not deleted: {reason}", reason=error)
+        except Exception:
+            self.log.failure("records without a lease were not deleted")
+        finally:
+            self._clearing = False
+        self._later(again)
+
+    async def _clear_records(self) -> bool:
+        """Whether there were any: then somebody looks again whether they are gone."""
+        found = [(broken.key, broken.revision) for broken in self._cluster.broken.values() if broken.ownerless]
+        await self._delete(found)
+        return bool(found)
+
+    async def _clear_events(self) -> None:
+        if self._reactor.seconds() < self._events_at:
+            return
+        listing = await self._run(self._store.list, self._cluster.keys.events)
+        await self._delete((entry.key, entry.mod_revision) for entry in listing.entries if not entry.lease)
+        self._events_at = self._reactor.seconds() + EVENTS
+
+    async def _delete(self, found: Iterable[tuple[str, int]]) -> None:
+        """See Note [Who deletes what nobody owns]. One event for all of them."""
+        gone: list[str] = []
+        try:
+            for key, revision in found:
+                if (await self._run(self._store.commit, [Unchanged(key, revision)], [Delete(key)])).succeeded:
+                    gone.append(key)
+        finally:
+            if gone:
+                more = f" (and {len(gone) - 1} others)" if len(gone) > 1 else ""
+                self._tell(gone[0], f"stood under no lease, as a copy leaves it, and was deleted{more}")

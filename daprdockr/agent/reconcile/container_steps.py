@@ -1,0 +1,257 @@
+"""
+Carrying out steps about images and containers: the calls to the Engine, and what their outcome changes in the host.
+
+Decides nothing. A step that fails raises; what that means for the next try is the reconcile loop's to say.
+
+Note [A stop waits without a thread]
+    The Engine can stop a container by itself, and answers when it has ended, which may take the whole grace of a
+    container that ignores its signal. Some hundred of those, deleted together, would hold every thread there is, and
+    another service's container would not be stopped meanwhile. So the Engine is only asked to send the signal; that the
+    container ended is told by its events, or by a list if those were lost, and after its grace it is killed. An agent
+    that ends in between leaves it to the next one, which finds the container running and begins again.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from functools import partial
+
+from attrs import frozen
+
+from daprdockr.agent.guarding.guarded import Guarded
+from daprdockr.agent.host.host import Host
+from daprdockr.agent.host.ports import choose_ports, is_free
+from daprdockr.model.errors import EngineError, EngineRefused, ImageAbsent, NameTaken, PortTaken
+from daprdockr.model.host import ContainerState, Image, Port, Status
+from daprdockr.model.names import InstanceName
+from daprdockr.model.seams import Engine
+from daprdockr.model.wanted.definition import Definition
+from daprdockr.model.wanted.privileges import refusal
+from daprdockr.planning.keeping.body import (
+    MOST_EXPOSED,
+    container_body,
+    container_labels,
+    container_names,
+    published,
+    unpublished,
+)
+from daprdockr.planning.keeping.resolvers import resolvers
+from daprdockr.planning.situation import Here
+from daprdockr.planning.steps import (
+    ContainerStep,
+    CreateContainer,
+    OnContainer,
+    PullImage,
+    RemoveContainer,
+    StartContainer,
+    StopContainer,
+)
+from daprdockr.runtime.pool import Pool, Run
+
+MOST_REFUSED = 64
+"""Ports that the Engine refused are not chosen again until so many others were."""
+
+
+@frozen
+class ContainerNetwork:
+    """What containers get of this host: DNS servers, and the addresses their ports are published on (none: all)."""
+
+    resolvers: tuple[str, ...] = ()
+    addresses: tuple[str, ...] = ()
+
+
+@frozen
+class EngineThreads:
+    """
+    Where calls to the Engine run, by what they may wait for, so that none of these keeps the others waiting: ``work``
+    for the Engine itself, ``stops`` for a container that is killed or removed, ``pulls`` for a registry.
+    """
+
+    work: Pool
+    stops: Pool
+    pulls: Pool
+
+
+class ContainerSteps:
+    """
+    :param threads: where calls to ``engine`` run; services share ``work`` and ``stops``, registries ``pulls``.
+    :param here: this node, as it is at the moment of the call.
+    :param network: what containers get of this host's network.
+    :param tell: takes an event for people: what it is about, and one sentence.
+    :param guarded: allows the start of a container that may not outlive this node's lease.
+    """
+
+    def __init__(
+        self,
+        *,
+        engine: Engine,
+        threads: EngineThreads,
+        host: Host,
+        here: Callable[[], Here],
+        network: Callable[[], ContainerNetwork],
+        guarded: Guarded,
+        tell: Callable[[str, str], None],
+    ) -> None:
+        self._engine = engine
+        self._threads = threads
+        self._host = host
+        self._here = here
+        self._network = network
+        self._guarded = guarded
+        self._tell = tell
+        self._refused: deque[int] = deque(maxlen=MOST_REFUSED)
+        self._crowded: deque[str] = deque(maxlen=MOST_REFUSED)
+
+    async def __call__(self, step: ContainerStep) -> None:
+        """Carry out one step. :raises EngineError: as the Engine's adapter does."""
+        match step:
+            case PullImage():
+                await self._pull(step)
+            case CreateContainer():
+                await self._create(step)
+            case StartContainer():
+                await self._start(step)
+            case StopContainer():
+                await self._stop(step)
+            case RemoveContainer():
+                await self._stops(step)(self._engine.remove, step.container)
+                self._host.forget(step.container)
+
+    async def _pull(self, step: PullImage) -> None:
+        run = self._threads.work.of(step.reference)
+        image = await run(self._engine.image, step.reference)
+        if image is None:
+            await self._threads.pulls.of(registry(step.reference))(self._engine.pull, step.reference)
+            image = await run(self._engine.image, step.reference)
+        if image is None:
+            raise ImageAbsent(f"image {step.reference} is not there after it was pulled")
+        self._host.pulled(step.reference, image)
+
+    async def _create(self, step: CreateContainer) -> None:
+        here, instance, definition = self._here(), step.instance, step.definition
+        if here.allow is not None and (missing := definition.container.privileges - here.allow):
+            raise EngineRefused(refusal(missing))
+        run, network = self._work(step), self._network()
+        image = await self._image(run, definition)
+        ports, dns = await self._choose(run, step, image, network), self._resolvers(step, network)
+        for name in container_names(instance, definition, here.node, here.cluster):
+            labels = container_labels(instance, definition, name, here.node, here.cluster, step.fence)
+            body = container_body(instance, definition, ports, labels, dns, network.addresses)
+            try:
+                container = await run(self._engine.create, name, body)
+            except NameTaken:
+                there = await run(self._engine.inspect, name)
+                if there is None:
+                    continue  # somebody else's, who may keep it
+            else:
+                there = _created(container, name, step, here, ports)
+            self._host.update(there)
+            return
+        raise NameTaken(f"{instance} has no name that is free: remove what is called like container {name}")
+
+    def _resolvers(self, step: CreateContainer, network: ContainerNetwork) -> tuple[str, ...]:
+        """Those that the container can reach from its own network."""
+        service = step.instance.service
+        found = resolvers(step.definition, network.resolvers, self._host.inventory.networks)
+        if found.lacking and found.lacking != self._host.lacking.get(service):
+            self._tell(str(service), found.lacking)
+        self._host.lacks(service, found.lacking)
+        return found.addresses
+
+    async def _image(self, run: Run, definition: Definition) -> Image:
+        """What the reference means now: since it was planned with, somebody may have built another under its tag."""
+        reference = definition.container.image
+        image = await run(self._engine.image, reference)
+        if image is None:
+            self._host.images.pop(reference, None)
+            raise ImageAbsent(f"image {reference} was removed from this host")
+        self._host.pulled(reference, image)
+        if (more := unpublished(definition, image)) and image.id not in self._crowded:
+            self._crowded.append(image.id)
+            text = f"exposes {more} ports more than the {MOST_EXPOSED} that are published unnamed"
+            self._tell(reference, f"{text}: name those that you need in Container.ExposedPorts")
+        return image
+
+    async def _choose(
+        self, run: Run, step: CreateContainer, image: Image, network: ContainerNetwork
+    ) -> tuple[Port, ...]:
+        """A host port for each port to publish, where possible the planned one."""
+        planned = {(port.container, port.protocol): port for port in step.ports}
+        wanted = [planned.get(key, Port(*key)) for key in published(step.definition, image)]
+        free = partial(is_free, addresses=network.addresses)
+        return await run(choose_ports, step.instance, wanted, self._taken(step.instance), free)
+
+    async def _start(self, step: StartContainer) -> None:
+        containers = self._host.of(step.instance.service).get(step.instance.number, ())
+        guarded = next((c for c in containers if c.id == step.container and c.on_partition == "stop"), None)
+        if guarded is not None:
+            await self._guarded.admit(guarded)
+        try:
+            state = await self._work(step)(self._engine.start, step.container)
+        except EngineError as error:
+            if isinstance(error, PortTaken):
+                self._refused.append(error.port)
+            await self._host.look_at(step.container)  # it tells why it could not start, which decides what comes next
+            raise
+        self._host.update(state)
+        if guarded is not None and state.running:
+            await self._check_guarded(step, state)
+
+    async def _check_guarded(self, step: StartContainer, before: ContainerState) -> None:
+        """
+        See Note [Before a start, and after] in ``daprdockr.agent.guarding.guarded``. A container that ended cannot be
+        seen either, so only one that ran before and after the look proves anything.
+
+        :raises EngineRefused: the container could not be guarded, and was stopped.
+        """
+        blindness = await self._guarded.blindness(step.container)
+        after = await self._work(step)(self._engine.inspect, step.container) if blindness else None
+        if after is not None and after.running and after.started == before.started:
+            self._guarded.refuse(blindness)
+            await self._stop(StopContainer(step.instance, step.container, 0, blindness))
+            raise EngineRefused(blindness)
+
+    async def _stop(self, step: StopContainer) -> None:
+        """See Note [A stop waits without a thread]."""
+        self._host.stopping(step.container)
+        if step.grace:
+            await self._stops(step)(self._engine.ask_to_stop, step.container)
+            if await self._host.ended(step.container, step.grace):
+                return
+        await self._stops(step)(self._engine.stop, step.container, 0)
+        await self._host.look_at(step.container)
+
+    def _work(self, step: OnContainer) -> Run:
+        return self._threads.work.of(step.instance.service)
+
+    def _stops(self, step: OnContainer) -> Run:
+        return self._threads.stops.of(step.instance.service)
+
+    def _taken(self, instance: InstanceName) -> set[tuple[str, int]]:
+        """The host ports of all other instances here, running or not, and those that the Engine refused."""
+        others: list[Port] = [p for c in self._host.containers if c.instance != instance for p in c.ports]
+        refused = {(protocol, port) for protocol in ("tcp", "udp") for port in self._refused}
+        return refused.union((port.protocol, port.host) for port in others)
+
+
+def _created(container: str, name: str, step: CreateContainer, here: Here, ports: tuple[Port, ...]) -> ContainerState:
+    """We already know the state of a container that we just created; inspecting it would add 10 % to the cost."""
+    return ContainerState(
+        id=container,
+        name=name,
+        instance=step.instance,
+        definition=step.definition.digest,
+        status=Status.CREATED,
+        cluster=here.cluster,
+        revision=step.fence,
+        ports=ports,
+        stop_timeout=step.definition.stop_timeout,
+        on_partition=step.definition.on_partition,
+    )
+
+
+def registry(reference: str) -> str:
+    """The registry of a reference: its first part if that is a host (distribution/reference), else Docker Hub."""
+    first, slash, _ = reference.partition("/")
+    return first if slash and ("." in first or ":" in first or first == "localhost") else "docker.io"

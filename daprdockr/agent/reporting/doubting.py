@@ -1,0 +1,93 @@
+"""
+Tells etcd, under the node's lease, that this node does not believe it, and what runs here: for ``trust-etcd`` to show.
+
+The one thing that an agent writes into an etcd it doubts, beside its node's record.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from twisted.logger import Logger
+
+from daprdockr.agent.host.host import Host
+from daprdockr.agent.mirror.mirror import Mirror
+from daprdockr.model.errors import EtcdError
+from daprdockr.model.seams import Store
+from daprdockr.model.stored.doubts import MOST_INSTANCES, DoubtRecord
+from daprdockr.model.stored.entries import Delete
+from daprdockr.runtime.periodic import Periodic
+from daprdockr.runtime.pool import Run
+
+LOOK = 2.0
+"""Seconds between two looks at what should be told."""
+
+
+class Doubting(Periodic):
+    """:param key: the node's key for it. :param lease: the lease this node holds for certain, else 0."""
+
+    log = Logger()
+
+    def __init__(
+        self,
+        *,
+        reactor: Any,
+        run: Run,
+        store: Store,
+        key: str,
+        mirror: Mirror,
+        host: Host,
+        lease: Callable[[], int],
+    ) -> None:
+        super().__init__(reactor=reactor, interval=LOOK, failing="etcd could not be told of the doubt about it")
+        self._run = run
+        self._store = store
+        self._key = key
+        self._mirror = mirror
+        self._host = host
+        self._lease = lease
+        # A former agent may have told something.
+        self._told: tuple[DoubtRecord | None, int] | None = None
+
+    async def look(self) -> None:
+        told = (self._record(), self._lease())
+        if told[0] is None:
+            told = (None, 0)
+            ready = self._mirror.in_touch
+        else:
+            ready = told[1] != 0
+        if ready and told != self._told:
+            await self._tell(*told)
+
+    async def _tell(self, record: DoubtRecord | None, lease: int) -> None:
+        try:
+            if record is None:
+                if await self._run(self._store.get, self._key) is not None:
+                    await self._run(self._store.commit, [], [Delete(self._key)])
+            else:
+                await self._run(self._store.put, self._key, record.encode(), lease)
+        except EtcdError as error:
+            self.log.info("etcd was not told of the doubt about it: {reason}", reason=error)
+        else:
+            self._told = (record, lease)
+
+    def _record(self) -> DoubtRecord | None:
+        doubt, cluster = self._mirror.doubt, self._mirror.cluster
+        if doubt is None:
+            return None
+        running = sorted(
+            (container.instance, container.definition)
+            for service in self._host.services
+            for ones in self._host.of(service).values()
+            for container in ones
+            if container.running and container.cluster == cluster.identity
+        )
+        return DoubtRecord(
+            number=doubt.number,
+            reason=doubt.reason,
+            identity=cluster.identity,
+            revision=cluster.revision,
+            instances={str(instance): definition for instance, definition in running[:MOST_INSTANCES]},
+            untold=len(running[MOST_INSTANCES:]),
+        )

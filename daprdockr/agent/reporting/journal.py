@@ -1,0 +1,111 @@
+"""
+The journal: what people should know, logged here and written to etcd where ``daprdockrcmd events`` finds it.
+
+Note [Short-lived]
+    Events hang on a lease of their own that is never renewed: a new one is taken while the old one has half of its
+    life left, so an event lives between half an hour and an hour, and an agent that is gone leaves none for ever. What
+    cannot be written (etcd is away, too many wait) is only in the log.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+from twisted.application.service import Service
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+
+from daprdockr.model.errors import EtcdError
+from daprdockr.model.known.cluster import Changes
+from daprdockr.model.names import printable
+from daprdockr.model.seams import Store
+from daprdockr.model.stored.events import Event
+from daprdockr.model.stored.keys import Keys
+from daprdockr.runtime.pool import Run
+
+LIFE = 3600
+"""Seconds of the lease that events hang on."""
+
+MOST_WAITING = 100
+
+BROKEN_REST = 10.0
+"""Seconds between two events about values of one key that cannot be read: somebody may write them without a pause."""
+
+
+class Journal(Service):
+    """
+    :param run: runs a call to ``store`` in a thread.
+    :param wall_clock: seconds since the epoch, for people to read.
+    """
+
+    log = Logger()
+
+    def __init__(
+        self, *, reactor: Any, run: Run, store: Store, keys: Keys, node: str, wall_clock: Callable[[], float]
+    ) -> None:
+        self._reactor = reactor
+        self._run = run
+        self._store = store
+        self._keys = keys
+        self._node = node
+        self._wall_clock = wall_clock
+        self._waiting: deque[Event] = deque(maxlen=MOST_WAITING)
+        self._writing: Deferred[None] | None = None
+        self._lease = 0
+        self._renew_at = 0.0
+        self._last = 0
+        self._broken: dict[str, float] = {}
+
+    def tell(self, subject: str, text: str) -> None:
+        """
+        Note an event about ``subject`` (a service, an instance, an image, a key). Anybody may have chosen these texts:
+        control characters are escaped before they reach a log or a terminal.
+        """
+        subject, text = printable(subject), printable(text)
+        self.log.warn("event: {subject}: {text}", subject=subject, text=text)
+        self._waiting.append(Event(time=self._wall_clock(), node=self._node, subject=subject, text=text))
+        self._write_soon()
+
+    def on_changes(self, changes: Changes) -> None:
+        """
+        Report values in etcd that cannot be read; ``status`` shows the newest reason of each. Of what is ownerless that
+        agent reports which deletes it.
+        """
+        now = self._reactor.seconds()
+        self._broken = {key: at for key, at in self._broken.items() if now - at < BROKEN_REST}
+        for broken in changes.broken:
+            if broken.key not in self._broken and not broken.ownerless:
+                self._broken[broken.key] = now
+                self.tell(broken.key, f"cannot be read: {broken.reason}")
+
+    def startService(self) -> None:
+        super().startService()
+        self._write_soon()
+
+    def stopService(self) -> Deferred[None] | None:
+        super().stopService()
+        return self._writing
+
+    def _write_soon(self) -> None:
+        if self._waiting and self.running and (self._writing is None or self._writing.called):
+            self._writing = Deferred.fromCoroutine(self._write())
+
+    async def _write(self) -> None:
+        try:
+            while self._waiting and self.running:
+                await self._write_one(self._waiting.popleft())
+        except EtcdError as error:
+            self._renew_at = 0.0  # the lease may be what is wrong: the next event takes a new one
+            self.log.info("an event was not written to etcd: {reason}", reason=error)
+        except Exception:
+            self.log.failure("an event was not written to etcd")
+
+    async def _write_one(self, event: Event) -> None:
+        """See Note [Short-lived]."""
+        if self._reactor.seconds() >= self._renew_at:
+            lease = await self._run(self._store.grant, LIFE)
+            self._lease, self._renew_at = lease.id, self._reactor.seconds() + LIFE / 2
+        self._last = max(self._last + 1, int(event.time * 1_000_000))
+        await self._run(self._store.put, self._keys.event(self._node, self._last), event.encode(), self._lease)

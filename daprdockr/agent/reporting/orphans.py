@@ -1,0 +1,57 @@
+"""
+Containers on this Engine that carry the name of a node which nobody bears: reported, and left alone. They go on
+running although no agent looks after them, and a service that is deleted does not take them with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from twisted.logger import Logger
+
+from daprdockr.agent.host.host import Host
+from daprdockr.agent.mirror.mirror import Mirror
+from daprdockr.runtime.periodic import Periodic
+
+INTERVAL = 30.0
+"""Seconds between two looks. What both find is no agent that is just being started again."""
+
+
+class Orphans(Periodic):
+    """
+    :param node: this node's name. :param tell: takes an event for people: what it is about, and one sentence.
+    """
+
+    log = Logger()
+
+    def __init__(
+        self, *, reactor: Any, host: Host, mirror: Mirror, node: str, tell: Callable[[str, str], None]
+    ) -> None:
+        failing = "containers that no agent looks after could not be found"
+        super().__init__(reactor=reactor, interval=INTERVAL, failing=failing)
+        self._host = host
+        self._mirror = mirror
+        self._node = node
+        self._tell = tell
+        self._seen: frozenset[str] = frozenset()
+        self._told: frozenset[str] = frozenset()
+
+    async def look(self) -> None:
+        """Report, once, what this look and the one before found."""
+        if not (self._mirror.in_touch and self._host.listed and not self._host.trouble):
+            return
+        found = frozenset(self._found())
+        lasting = found & self._seen
+        for sentence in sorted(lasting - self._told):
+            self.log.warn("{sentence}", sentence=sentence)
+            self._tell(self._node, sentence)
+        self._seen, self._told = found, lasting
+
+    def _found(self) -> Iterator[str]:
+        cluster = self._mirror.cluster
+        for node, identity in self._host.inventory.others:
+            if identity == cluster.identity and node not in cluster.nodes:
+                yield f"containers of node {node}, which has no agent, are left alone: remove them, or start its agent"
+        if any(container.cluster not in (0, cluster.identity) for container in self._host.containers):
+            yield f"containers of a node {self._node} in another cluster are here: give each agent its own --node"

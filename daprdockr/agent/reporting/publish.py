@@ -1,0 +1,159 @@
+"""
+Publishing: what the claims say that runs, as DNS zone and HTTP routes. Only of the services that changed, and nothing
+when a change shows in neither, as about half of them while instances start.
+
+It asks nobody anything: the mirror's content is enough, so names and routes stay while etcd is away. An instance
+counts when its service is defined, its number is wanted, and its owner says that it is healthy; or when it was this
+node's, is nobody's now, and its container runs on: see Note [A lease that ended] in ``own_claims``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar
+
+from twisted.internet.interfaces import IDelayedCall
+from twisted.logger import Logger
+
+from daprdockr.agent.mirror.own_claims import OwnClaims
+from daprdockr.dns.zone.zone import Running, Zone
+from daprdockr.model.known.cluster import Changes, Cluster
+from daprdockr.model.names import ServiceName
+from daprdockr.model.stored.revisioned import Claim
+from daprdockr.proxy.routes import HttpService, Refusal, Routing, Upstream, routing
+
+T = TypeVar("T")
+
+
+class Publish:
+    """
+    :param may_run: whether the container of a claim that was this node's still runs.
+    :param to_dns: takes the zone after each change, as ``to_nginx`` the routing.
+    :param tell: takes an event for people: what it is about, and one sentence.
+    """
+
+    log = Logger()
+
+    def __init__(
+        self,
+        *,
+        reactor: Any,
+        node: str,
+        addresses: Iterable[str],
+        cluster: Cluster,
+        own_claims: OwnClaims,
+        may_run: Callable[[Claim], bool],
+        to_dns: Callable[[Zone], None],
+        to_nginx: Callable[[Routing], None],
+        tell: Callable[[str, str], None],
+    ) -> None:
+        self._reactor = reactor
+        self._node = node
+        self._cluster = cluster
+        self._own_claims = own_claims
+        self._may_run = may_run
+        self._to_dns = to_dns
+        self._to_nginx = to_nginx
+        self._tell = tell
+        self._zone = Zone.of((), serial=1, addresses=addresses)
+        self._named: dict[ServiceName, tuple[Running, ...]] = {}
+        self._http: dict[ServiceName, HttpService] = {}
+        self._zone_is_news = self._http_is_news = True
+        self._routing: Routing | None = None
+        self._refusals: frozenset[Refusal] = frozenset()
+        self._dirty: set[ServiceName] = set()
+        self._turn: IDelayedCall | None = None
+
+    def on_changes(self, changes: Changes) -> None:
+        """Publish the services that changed, all of this turn of the reactor together."""
+        self._dirty |= changes.services
+        if self._turn is None or not self._turn.active():
+            self._turn = self._reactor.callLater(0, self._publish)
+
+    def on_move(self, addresses: Iterable[str]) -> None:
+        """This node's own addresses are others now."""
+        self._zone = self._zone.moved(addresses)
+        self._zone_is_news = True
+        self.on_changes(Changes())
+
+    def _publish(self) -> None:
+        dirty, self._dirty = self._dirty, set()
+        for service in dirty:
+            claims = self._claims(service)
+            self._set_names(service, claims)
+            self._set_http(service, claims)
+        if self._zone_is_news:
+            self._zone_is_news = False
+            self._to_dns(self._zone)
+        if self._http_is_news:
+            self._http_is_news = False
+            self._publish_routing(routing(self._http.values()))
+
+    def _publish_routing(self, routes: Routing) -> None:
+        if routes != self._routing:
+            self._routing = routes
+            self._to_nginx(routes)
+            self._tell_refusals(frozenset(routes.refusals))
+
+    def _claims(self, service: ServiceName) -> list[Claim]:
+        """
+        The claims that count, by number; of a definition that cannot be read all do, because nothing is known against
+        them.
+        """
+        if not self._cluster.is_declared(service):
+            return []
+        known = self._cluster.services.get(service)
+        lost = [claim for claim in self._own_claims.lost(service).values() if self._may_run(claim)]
+        claims = sorted([*self._cluster.claims(service).values(), *lost], key=lambda claim: claim.instance.number)
+        return [claim for claim in claims if known is None or claim.instance.number <= known.definition.instances]
+
+    def _set_names(self, service: ServiceName, claims: Iterable[Claim]) -> None:
+        declared = self._cluster.is_declared(service)
+        running = tuple(_running(claim) for claim in claims if claim.record.healthy) if declared else None
+        if _note(self._named, service, running):
+            self._zone = self._zone.replace(service, running or (), declared=declared)
+            self._zone_is_news = True
+
+    def _set_http(self, service: ServiceName, claims: Iterable[Claim]) -> None:
+        if _note(self._http, service, self._http_of(service, claims)):
+            self._http_is_news = True
+
+    def _http_of(self, service: ServiceName, claims: Iterable[Claim]) -> HttpService | None:
+        known = self._cluster.services.get(service)
+        if known is None or known.definition.http is None:
+            return None
+        http = known.definition.http
+        upstreams = [self._upstream(claim, http.container_port) for claim in claims]
+        return HttpService(
+            service=service,
+            host_names=http.host_names,
+            upstreams=tuple(upstream for upstream in upstreams if upstream is not None),
+            created=known.created,
+        )
+
+    def _upstream(self, claim: Claim, container_port: int) -> Upstream | None:
+        record = claim.record
+        ports = [p.host for p in record.ports if (p.container, p.protocol) == (container_port, "tcp") and p.host]
+        if not (record.healthy and record.addresses and ports):
+            return None
+        return Upstream(claim.instance, record.addresses[0], ports[0], local=claim.node == self._node)
+
+    def _tell_refusals(self, refusals: frozenset[Refusal]) -> None:
+        for refusal in sorted(refusals - self._refusals):
+            self._tell(str(refusal.service), refusal.reason)
+        self._refusals = refusals
+
+
+def _note(shown: dict[ServiceName, T], service: ServiceName, now: T | None) -> bool:
+    """Take note of what a service shows now, None for nothing; whether that is another than before."""
+    if now == shown.get(service):
+        return False
+    if now is None:
+        del shown[service]
+    else:
+        shown[service] = now
+    return True
+
+
+def _running(claim: Claim) -> Running:
+    return Running(claim.instance, claim.record.addresses, claim.record.ports)

@@ -1,0 +1,1 @@
+"""What command lines may say, as values."""

@@ -1,0 +1,62 @@
+"""The options that say how etcd is reached, the same for agent and command line, and the ``Access`` they give."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from daprdockr.arguments.parameter import Parameter, absolute_path
+from daprdockr.etcd.address import Access
+from daprdockr.model.errors import BadInput
+
+_MAX_PASSWORD = 4096
+
+ETCD_PARAMETERS = (
+    Parameter(
+        "etcd",
+        "URLS",
+        "etcd endpoints by comma, any of which may be down",
+        default="http://localhost:5001,http://localhost:5002,http://localhost:5003",
+        variable="ETCD_HOSTS",
+    ),
+    Parameter("etcd-ca", "FILE", "certificate authority of https:// endpoints", variable="ETCD_CA"),
+    Parameter("etcd-cert", "FILE", "our own certificate, if etcd asks for one", variable="ETCD_CERT"),
+    Parameter("etcd-key", "FILE", "the key of --etcd-cert", variable="ETCD_KEY"),
+    Parameter("etcd-user", "NAME", "our user, if etcd has authentication enabled"),
+    Parameter("etcd-password-file", "FILE", "file whose first line is the password of --etcd-user"),
+)
+
+
+def read_access(given: Mapping[str, str]) -> Access:
+    """
+    The access that option values by name describe; an absent one counts as not given.
+
+    :raises BadInput: one line that names the option.
+    """
+    return Access.parse(
+        given["etcd"],
+        ca=_path(given, "etcd-ca"),
+        cert=_path(given, "etcd-cert"),
+        key=_path(given, "etcd-key"),
+        user=given.get("etcd-user", ""),
+        password=_password(given),
+    )
+
+
+def _path(given: Mapping[str, str], name: str) -> Path | None:
+    return absolute_path(given[name]) if given.get(name) else None
+
+
+def _password(given: Mapping[str, str]) -> str:
+    path = _path(given, "etcd-password-file")
+    if path is None:
+        return ""
+    try:
+        with path.open(encoding="utf-8") as file:
+            password = file.readline(_MAX_PASSWORD).rstrip("\r\n")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+        raise BadInput(f"--etcd-password-file {path} cannot be read: {reason}") from None
+    if not password:
+        raise BadInput(f"--etcd-password-file {path} has an empty first line: write the password there")
+    return password

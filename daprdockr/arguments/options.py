@@ -1,0 +1,246 @@
+"""
+The options of an agent: one table, read by ``twistd daprdockr``, turned into one ``Settings`` value.
+
+It opens nothing but ``--etcd-password-file``; what the settings are used for is the business of ``daprdockr.tap``.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from twisted.copyright import version as twisted_version
+from twisted.python import usage
+
+from daprdockr import __version__
+from daprdockr.arguments import parameter
+from daprdockr.arguments.access import ETCD_PARAMETERS, read_access
+from daprdockr.arguments.address import default_address
+from daprdockr.arguments.parameter import Address, Parameter
+from daprdockr.arguments.settings import Settings
+from daprdockr.dns.clients import PRIVATE_NETWORKS
+from daprdockr.model.errors import BadInput, NotFound
+from daprdockr.model.names import check_label, shorten
+from daprdockr.model.stored.keys import Keys
+
+
+def _https(texts: Sequence[str]) -> tuple[Address, ...]:
+    if parameter.listeners(texts):
+        raise BadInput("TLS listeners cannot be opened yet, there is no source of certificates: leave it off")
+    return ()
+
+
+def _node(text: str) -> str:
+    return check_label(text, "node")
+
+
+def _prefix(text: str) -> str:
+    return Keys(text).prefix
+
+
+PARAMETERS: tuple[Parameter, ...] = (
+    *ETCD_PARAMETERS,
+    Parameter(
+        "docker",
+        "URL",
+        "the Docker Engine of this host",
+        default="unix:///var/run/docker.sock",
+        variable="DOCKER_HOST",
+        read=parameter.engine_url,
+    ),
+    Parameter("node", "NAME", "name of this node, a DNS label (default: the short host name)", read=_node),
+    Parameter(
+        "host",
+        "ADDR[,ADDR]",
+        "addresses of this host to publish in DNS (default: that of the default route's interface)",
+        variable="HOST_IP",
+        read=parameter.host_addresses,
+    ),
+    Parameter(
+        "dns",
+        "ADDR:PORT",
+        "answer DNS here, or off",
+        default="0.0.0.0:53",
+        many=True,
+        read=parameter.listeners,
+    ),
+    Parameter(
+        "dns-upstream",
+        "ADDR[:PORT],...",
+        "name servers that other names are forwarded to, or none (default: those of /etc/resolv.conf)",
+        read=parameter.upstreams,
+    ),
+    Parameter(
+        "dns-forward",
+        "ZONE=ADDR[:PORT],...",
+        "name servers of a zone of this site",
+        many=True,
+        read=parameter.forwards,
+    ),
+    Parameter(
+        "dns-allow",
+        "CIDR,...",
+        "networks that may have other names forwarded (default: loopback and private ranges)",
+        read=parameter.networks,
+    ),
+    Parameter(
+        "http",
+        "ADDR:PORT",
+        "let nginx listen here for HTTP, or off for no nginx",
+        default="0.0.0.0:80",
+        many=True,
+        read=parameter.listeners,
+    ),
+    Parameter("https", "ADDR:PORT", "let nginx listen here for TLS", default="off", many=True, read=_https),
+    Parameter("nginx", "PATH", "the nginx program", default="nginx", read=parameter.program),
+    Parameter(
+        "api",
+        "ADDR:PORT",
+        "serve status and metrics here, or off",
+        default="127.0.0.1:5080",
+        read=parameter.listener,
+    ),
+    Parameter(
+        "state-dir",
+        "DIR",
+        "directory for all that this agent writes",
+        default="/var/lib/daprdockr",
+        read=parameter.absolute_path,
+    ),
+    Parameter(
+        "lease-ttl",
+        "SECONDS",
+        "a node silent for so long loses its claims, at least 2",
+        default="6",
+        read=parameter.whole_number(2, 3600),
+    ),
+    Parameter("prefix", "KEY", "root of our keys in etcd", default="/daprdockr", read=_prefix),
+    Parameter("label", "NAME=VALUE", "label of this node, for placement", many=True, read=parameter.node_labels),
+    Parameter(
+        "allow",
+        "NAME,...",
+        "privileges that definitions may use on this host: privileged, binds, host-devices, ... or all",
+        default="none",
+        many=True,
+        read=parameter.privileges,
+    ),
+    Parameter(
+        "docker-workers",
+        "N",
+        "threads for blocking Docker calls",
+        default="8",
+        read=parameter.whole_number(1, 256),
+    ),
+    Parameter("cpuprofile", "FILE", "write a CPU profile here at exit", read=parameter.new_file),
+)
+FLAGS = {
+    "embedded-etcd": "run a private one-member etcd on the first --etcd endpoint",
+    "no-rebalance": "keep instances where they are when nodes join, however uneven that is",
+    "ephemeral": "at exit take down containers, nginx and embedded etcd",
+}
+_BY_NAME = {row.name: row for row in PARAMETERS}
+
+
+def _help(row: Parameter) -> str:
+    default = f"; default {row.default}" if row.many and row.default else ""
+    repeatable = f" (repeatable{default})" if row.many else ""
+    variable = f" (env {row.variable})" if row.variable else ""
+    return f"{row.value}: {row.help}{repeatable}{variable}"
+
+
+def _repeated(name: str) -> Callable[[Options, str], None]:
+    def collect(self: Options, text: str) -> None:
+        self.setdefault(name, []).append(text)
+
+    collect.__doc__ = _help(_BY_NAME[name])
+    return collect
+
+
+class Options(usage.Options):
+    """
+    The options as Twisted reads them; one that is absent counts as its environment variable says.
+
+    :raises usage.UsageError: from ``parseOptions``, one line that names the option.
+    """
+
+    longdesc = "env NAME: the environment variable that counts when the option is absent."
+    optFlags = [[name, None, text] for name, text in FLAGS.items()]
+    optParameters = [[row.name, None, row.default, _help(row)] for row in PARAMETERS if not row.many]
+    opt_dns = _repeated("dns")
+    opt_dns_forward = _repeated("dns-forward")
+    opt_http = _repeated("http")
+    opt_https = _repeated("https")
+    opt_label = _repeated("label")
+    opt_allow = _repeated("allow")
+
+    def __init__(self, environment: Mapping[str, str] = os.environ) -> None:
+        super().__init__()
+        self.update({row.name: environment[row.variable] for row in PARAMETERS if environment.get(row.variable)})
+        self._settings: Settings | None = None
+
+    def opt_version(self) -> None:
+        """Display the versions of daprdockr and Twisted and exit."""
+        print(f"daprdockr {__version__}, Twisted {twisted_version}")
+        sys.exit(0)
+
+    def parseOptions(self, options: Sequence[str] | None = None) -> None:
+        """Read command line words. Below ``twistd``, which prints its whole help on an error, end with one line."""
+        try:
+            super().parseOptions(options)
+        except usage.UsageError as error:
+            if self.parent is None:
+                raise
+            print(f"daprdockr: {error}", file=sys.stderr)
+            sys.exit(2)
+
+    def parseArgs(self, *words: str) -> None:
+        if words:
+            raise usage.UsageError(f"{shorten(words[0])} is not an option: options start with --")
+
+    def postOptions(self) -> None:
+        try:
+            self._settings = self._read()
+        except BadInput as error:
+            raise usage.UsageError(str(error)) from None
+
+    def settings(self) -> Settings:
+        """What was read. Only after ``parseOptions``."""
+        assert self._settings is not None
+        return self._settings
+
+    def _read(self) -> Settings:
+        etcd = {row.name: self[row.name] for row in ETCD_PARAMETERS if self[row.name] is not None}
+        values = {row.name: self._value(row) for row in PARAMETERS if row not in ETCD_PARAMETERS}
+        values |= {name: bool(self[name]) for name in FLAGS}
+        values["host-given"] = self["host"] is not None
+        return Settings(etcd=read_access(etcd), **{name.replace("-", "_"): value for name, value in values.items()})
+
+    def _value(self, row: Parameter) -> Any:
+        text = self.get(row.name)
+        try:
+            if row.many:
+                return row.read(text or ([row.default] if row.default else []))
+            if text is None:
+                return _COMPUTED[row.name]() if row.name in _COMPUTED else None
+            return row.read(text)
+        except (BadInput, NotFound) as error:
+            raise BadInput(f"--{row.name}{_origin(row)}: {error}") from None
+
+
+def _origin(row: Parameter) -> str:
+    return f" (or {row.variable})" if row.variable else ""
+
+
+def short_host_name(host_name: str) -> str:
+    """The node name that a host name gives. :raises BadInput: if it is no DNS label."""
+    return check_label(host_name.partition(".")[0].lower(), "node")
+
+
+_COMPUTED: Mapping[str, Callable[[], object]] = {
+    "node": lambda: short_host_name(socket.gethostname()),
+    "host": lambda: (default_address(),),
+    "dns-allow": lambda: parameter.networks(PRIVATE_NETWORKS),
+}

@@ -1,0 +1,53 @@
+"""What one agent was told, as one value: checked, complete, and free of where it was read from."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+
+from attrs import frozen
+
+from daprdockr.arguments.parameter import Address
+from daprdockr.dns.clients import Network
+from daprdockr.etcd.address import Access
+from daprdockr.model.errors import BadInput
+
+
+@frozen(kw_only=True)
+class Settings:
+    """
+    What an agent was told. An empty tuple of listeners, or ``api`` None, is "off"; ``dns_upstream`` None means the
+    servers of /etc/resolv.conf, empty means forward nothing; ``lease_ttl`` is seconds; without
+    ``host_given`` ``host`` is only what it was at the start.
+    """
+
+    etcd: Access
+    docker: str
+    node: str
+    host: tuple[str, ...]
+    dns: tuple[Address, ...]
+    dns_upstream: tuple[Address, ...] | None
+    dns_forward: Mapping[tuple[bytes, ...], tuple[Address, ...]]
+    dns_allow: tuple[Network, ...]
+    http: tuple[Address, ...]
+    https: tuple[Address, ...]
+    nginx: str
+    api: Address | None
+    state_dir: Path
+    lease_ttl: int
+    prefix: str
+    label: Mapping[str, str]
+    allow: frozenset[str]
+    docker_workers: int
+    cpuprofile: Path | None
+    embedded_etcd: bool
+    no_rebalance: bool
+    ephemeral: bool
+    host_given: bool = True
+
+    def __attrs_post_init__(self) -> None:
+        api = (self.api,) if self.api else ()
+        for (address, port), count in Counter((*self.dns, *self.http, *self.https, *api)).items():
+            if count > 1:
+                raise BadInput(f"{address} port {port} is given to more than one of --dns, --http, --https and --api")

@@ -1,0 +1,52 @@
+"""
+Who answers a query: the zone, an address of ours, a name that goes nowhere, an upstream, or nobody. Pure.
+
+The order is that of ``docs/design/dns.rst``; each of those who answer has a module of its own.
+"""
+
+from __future__ import annotations
+
+from daprdockr.dns.answering.answer import Answer, answer, in_zone, refused
+from daprdockr.dns.answering.finished import ABSENT, THE_ZONE, Owner
+from daprdockr.dns.answering.reverse import answer_reverse
+from daprdockr.dns.answering.special import answer_special
+from daprdockr.dns.answering.whom import Whom
+from daprdockr.dns.message.query import Query
+from daprdockr.dns.message.records import BADVERS, NOERROR, NXDOMAIN, REFUSED, SERVFAIL
+from daprdockr.dns.zone.zone import Zone
+
+
+def decide(query: Query, zone: Zone | None, recursion: bool, whom: Whom) -> Answer | None:
+    """
+    The answer to a query, or None when it has to be forwarded.
+
+    :param zone: None before the first is published.
+    :param recursion: whether this client may have other names forwarded.
+    :param whom: who is asked for them.
+    """
+    if query.edns is not None and query.edns.version > 0:
+        return Answer(BADVERS)
+    question = query.question
+    if refused(question):
+        return Answer(REFUSED)
+    if in_zone(question):
+        # Why not an empty zone: a name that we do not know yet must not be told to be absent.
+        return Answer(SERVFAIL) if zone is None else answer(zone, question)
+    pointer = None if zone is None else answer_reverse(zone, question)
+    if pointer is not None:
+        return pointer
+    if not recursion:
+        return Answer(REFUSED)
+    if whom.of(question.lowered, question.type) is not None:
+        return None
+    return answer_special(question) or Answer(REFUSED)
+
+
+def owner_of(query: Query, result: Answer) -> Owner | None:
+    """Whose change ends what was decided, None when it may not be kept at all."""
+    if result.rcode not in (NOERROR, NXDOMAIN) or not in_zone(query.question):
+        return None
+    if result.rcode == NXDOMAIN:
+        return ABSENT
+    below = query.question.lowered[:-1]
+    return below[-2:] if below and result.answers else THE_ZONE

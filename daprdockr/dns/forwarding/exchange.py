@@ -1,0 +1,182 @@
+"""
+One question to one upstream, over UDP or TCP, and its reply.
+
+Each UDP question has a socket of its own: the kernel chooses the port at random, and as the socket is connected
+it hands over nothing but what comes from the upstream's address and port (RFC 5452). Time limits and what replies mean
+are the forwarder's; it cancels a question that takes too long.
+
+Note [Lost or late]
+    Silence says that a packet was lost, or that the upstream is slow. So the question is sent again from the same
+    socket with the same id: a reply to either sending counts, however late, and a forger has no second number to guess.
+"""
+
+from __future__ import annotations
+
+import socket
+from typing import Any, Protocol
+
+from twisted.internet.defer import Deferred
+from twisted.internet.endpoints import TCP4ClientEndpoint, TCP6ClientEndpoint, connectProtocol
+from twisted.internet.error import ConnectError, ConnectingCancelledError
+from twisted.internet.interfaces import IDelayedCall, IReadDescriptor
+from twisted.internet.protocol import connectionDone
+from twisted.protocols.basic import Int16StringReceiver
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from daprdockr.dns.endpoint import Endpoint
+from daprdockr.dns.forwarding.relay import answers
+
+RESEND_SECONDS = (1.0, 2.0, 4.0)
+"""Until a question by UDP is sent again, and then again; see Note [Lost or late]."""
+_MAX_READ = 4096
+_MAX_STREAM = 4 * 65536
+"""Octets over TCP among which the reply must be; it has no more than a quarter of them."""
+
+
+class NoReply(Exception):
+    """The upstream cannot be reached, or ended the connection without a reply; never leaves the room."""
+
+
+class Exchange(Protocol):
+    """How the forwarder asks. Both wait for ever, raise NoReply, and release the socket when they are cancelled."""
+
+    async def over_datagram(self, upstream: Endpoint, message: bytes) -> bytes: ...
+
+    async def over_stream(self, upstream: Endpoint, message: bytes) -> bytes: ...
+
+
+class SocketExchange:
+    """Exchange over real sockets."""
+
+    def __init__(self, reactor: Any) -> None:
+        self._reactor = reactor
+
+    async def over_datagram(self, upstream: Endpoint, message: bytes) -> bytes:
+        try:
+            asking = _Datagram(self._reactor, upstream, message)
+        except OSError as error:
+            raise NoReply(str(error)) from error
+        try:
+            return await asking.reply
+        finally:
+            asking.close()
+
+    async def over_stream(self, upstream: Endpoint, message: bytes) -> bytes:
+        kind = TCP6ClientEndpoint if upstream.ipv6 else TCP4ClientEndpoint
+        # Why the second: that is how an endpoint says that it was cancelled.
+        try:
+            asking: _Stream = await connectProtocol(
+                kind(self._reactor, upstream.address, upstream.port), _Stream(message)
+            )
+        except (ConnectError, ConnectingCancelledError, OSError) as error:
+            raise NoReply(str(error)) from error
+        try:
+            return await asking.reply
+        finally:
+            await asking.close()
+
+
+@implementer(IReadDescriptor)
+class _Datagram:
+    """
+    A question on its way, and its socket.
+
+    Not a ``DatagramProtocol``: ``listenUDP`` writes two lines into the log for each socket, which would be two
+    for each forwarded question.
+    """
+
+    def __init__(self, reactor: Any, upstream: Endpoint, message: bytes) -> None:
+        """:raises OSError: when it cannot be sent; then nothing is left open."""
+        self._reactor = reactor
+        self._message = message
+        self._socket = socket.socket(socket.AF_INET6 if upstream.ipv6 else socket.AF_INET, socket.SOCK_DGRAM)
+        self.reply: Deferred[bytes] = Deferred()
+        try:
+            self._socket.setblocking(False)
+            self._socket.connect((upstream.address, upstream.port))
+            self._socket.send(message)
+        except OSError:
+            self._socket.close()
+            raise
+        reactor.addReader(self)
+        self._resending: IDelayedCall | None = None
+        self._resend_later(list(RESEND_SECONDS))
+
+    def fileno(self) -> int:
+        return self._socket.fileno()
+
+    def logPrefix(self) -> str:
+        return "dns"
+
+    def doRead(self) -> None:
+        try:
+            packet = self._socket.recv(_MAX_READ)
+        except BlockingIOError:
+            return
+        except OSError as error:
+            # An ICMP message: nothing listens there, or no way leads there.
+            self._fail(str(error))
+            return
+        if not self.reply.called and answers(self._message, packet):
+            self.reply.callback(packet)
+
+    def connectionLost(self, reason: Failure) -> None:
+        # Called by reactors that look for errors before they read, and when a reactor ends.
+        self._fail("nothing listens there")
+
+    def close(self) -> None:
+        if self._resending is not None:
+            self._resending.cancel()
+        self._reactor.removeReader(self)
+        self._socket.close()
+
+    def _resend_later(self, pauses: list[float]) -> None:
+        self._resending = self._reactor.callLater(pauses[0], self._resend, pauses[1:]) if pauses else None
+
+    def _resend(self, pauses: list[float]) -> None:
+        self._resend_later(pauses)
+        try:
+            self._socket.send(self._message)
+        except BlockingIOError:
+            return
+        except OSError as error:
+            self._fail(str(error))
+
+    def _fail(self, reason: str) -> None:
+        if not self.reply.called:
+            self.reply.errback(NoReply(reason))
+
+
+class _Stream(Int16StringReceiver):
+    transport: Any
+    noisy = False
+
+    def __init__(self, message: bytes) -> None:
+        self._message = message
+        self._octets = 0
+        self._lost: Deferred[None] = Deferred()
+        self.reply: Deferred[bytes] = Deferred()
+
+    def connectionMade(self) -> None:
+        self.sendString(self._message)
+
+    def dataReceived(self, data: bytes) -> None:
+        self._octets += len(data)
+        if self._octets > _MAX_STREAM:
+            self.transport.abortConnection()
+        else:
+            super().dataReceived(data)
+
+    def stringReceived(self, string: bytes) -> None:
+        if not self.reply.called and answers(self._message, string):
+            self.reply.callback(string)
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        if not self.reply.called:
+            self.reply.errback(NoReply("it closed the connection"))
+        self._lost.callback(None)
+
+    def close(self) -> Deferred[None]:
+        self.transport.abortConnection()
+        return self._lost

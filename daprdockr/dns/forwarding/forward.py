@@ -1,0 +1,220 @@
+"""
+The proxy: other names are asked of the upstreams, and their replies kept and passed on as they are.
+
+Note [One question at a time]
+    A question that is being asked already is not asked again; whoever comes meanwhile waits for the same reply.
+    That keeps a burst cheap, takes from a forger the many open ids of one question (RFC 5452 section 5), and
+    ends a circle: should an upstream forward to us again, its question waits for itself and runs out of time.
+
+Note [Late replies]
+    Clients wait five seconds (resolv.conf(5)). So they hear before those are over that nobody has replied, but the
+    question stays open as long again, without anybody waiting: a reply that comes then is kept for those who ask again.
+    Who asks meanwhile, and not in the second for which failures are kept, waits for that reply.
+
+Note [An outage]
+    When a reply is too old and upstreams fail to renew it, or take longer than a client has patience, clients get the
+    old one (RFC 8767). While that lasts nobody waits any more: the old reply is given at once, and every few
+    seconds the question is asked again behind it. A name that nobody asked for in a while is not part of
+    the outage: there the first client waits again, for who knows whether upstreams are still away.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from attrs import define
+from twisted.internet.defer import CancelledError, Deferred, gatherResults, succeed
+from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from daprdockr.dns.answering.whom import Whom
+from daprdockr.dns.forwarding.cache import Cache
+from daprdockr.dns.forwarding.exchange import Exchange
+from daprdockr.dns.forwarding.relay import Asked, Reply
+from daprdockr.dns.forwarding.upstreams import Upstreams
+from daprdockr.dns.forwarding.waiting import Open, OpenQuestions, Waiter
+from daprdockr.dns.message.query import Query
+
+PATIENCE_SECONDS = 1.8
+"""How long a client waits before it gets an old reply; RFC 8767 section 5: the client response timer."""
+ANSWER_SECONDS = 4.5
+"""How long a client waits where there is none; see Note [Late replies]."""
+RECHECK_SECONDS = 10.0
+"""Between two questions for a name during an outage; RFC 8767 section 5: the failure recheck timer."""
+OUTAGE_SECONDS = 30.0
+"""How long an outage is taken to last after the last question that failed."""
+
+
+@define
+class ForwardCounts:
+    """
+    What the proxy did since the start: clients that were answered from the cache and with an old reply, questions
+    that were asked and those that got no reply, clients that were too many.
+    """
+
+    cached: int = 0
+    stale: int = 0
+    asked: int = 0
+    unanswered: int = 0
+    overloaded: int = 0
+
+
+class Forwarder:
+    """Answers from the cache or else from the upstreams."""
+
+    log = Logger()
+
+    def __init__(
+        self,
+        clock: IReactorTime,
+        whom: Whom,
+        exchange: Exchange,
+        *,
+        cache: Cache,
+        draw_id: Callable[[], int],
+    ) -> None:
+        """:param draw_id: gives unpredictable numbers of 16 bits."""
+        self._clock = clock
+        self._upstreams = Upstreams(clock, whom, exchange, draw_id)
+        self._cache = cache
+        self._waiting = OpenQuestions()
+        self._leaving: set[Deferred[None]] = set()
+        self.counts = ForwardCounts()
+
+    @property
+    def whom(self) -> Whom:
+        """Who is asked. Others may know other names, so what was kept counts as old when they change."""
+        return self._upstreams.whom
+
+    @whom.setter
+    def whom(self, whom: Whom) -> None:
+        self._upstreams.whom = whom
+        self._cache.outdate(self._clock.seconds())
+
+    def cached(self, query: Query) -> bytes | None:
+        """The packet of a reply that is at hand, for ``relay.fit``."""
+        asked, now = Asked.of(query), self._clock.seconds()
+        packet = self._cache.get(asked, now)
+        if packet is not None:
+            self.counts.cached += 1
+            return packet
+        return self._during_outage(asked, now)
+
+    def ask(self, query: Query, client: str) -> Deferred[bytes | None]:
+        """
+        The packet of the reply, ``cached`` or asked for; None when there is no room to ask (answer SERVFAIL).
+
+        See Note [One question at a time], and Note [A share for each client] in ``waiting``.
+        """
+        packet = self.cached(query)
+        if packet is not None:
+            return succeed(packet)
+        asked = Asked.of(query)
+        opened = self._waiting.get(asked)
+        if not self._may_wait(client) or (opened is None and not self._may_open(client)):
+            self.counts.overloaded += 1
+            return succeed(self._stale(asked))
+        if opened is not None:
+            return self._waiting.wait(opened, client).reply
+        opened = self._waiting.begin(asked, self._clock.seconds())
+        waiter = self._waiting.wait(opened, client)
+        self._start(opened)
+        return waiter.reply
+
+    @property
+    def open(self) -> list[Open]:
+        """The questions that are being asked now."""
+        return self._waiting.opened()
+
+    def stop(self) -> Deferred[None]:
+        """End all questions that are open; their clients get no new reply. Fires when the sockets are closed."""
+        tasks = [*self._leaving, *(opened.task for opened in self.open)]
+        for task in tasks:
+            task.cancel()
+        return gatherResults(tasks).addCallback(lambda _: None)
+
+    def _may_wait(self, client: str) -> bool:
+        try:
+            left = self._waiting.leave_one(client)
+        except LookupError:
+            return False
+        if left is not None:
+            opened, waiter = left
+            self._turn_away(opened.asked, [waiter])
+        return True
+
+    def _may_open(self, client: str) -> bool:
+        if not self._waiting.full:
+            return True
+        opened = self._waiting.gives_way(client, self._clock.seconds())
+        if opened is None:
+            return False
+        self._lose_patience(opened)
+        self._turn_away(opened.asked, self._waiting.end(opened))
+        self._leaving.add(opened.task)
+        opened.task.addBoth(lambda _: self._leaving.discard(opened.task))
+        opened.task.cancel()
+        return True
+
+    def _turn_away(self, asked: Asked, waiters: list[Waiter]) -> None:
+        self.counts.overloaded += len(waiters)
+        _answer(waiters, self._stale(asked, len(waiters)))
+
+    def _during_outage(self, asked: Asked, now: float) -> bytes | None:
+        """The old reply, if upstreams failed to renew it a moment ago: see Note [An outage]."""
+        failed = self._cache.failed_for(asked, now)
+        if failed is None or failed >= OUTAGE_SECONDS:
+            return None
+        if failed >= RECHECK_SECONDS and self._waiting.get(asked) is None and not self._waiting.full:
+            self._start(self._waiting.begin(asked, now))
+        return self._stale(asked)
+
+    def _start(self, opened: Open) -> None:
+        self.counts.asked += 1
+        old = self._cache.stale(opened.asked, self._clock.seconds())
+        patience = ANSWER_SECONDS if old is None else PATIENCE_SECONDS
+        opened.patience = self._clock.callLater(patience, self._fail, opened, opened.asked.unanswered())
+        opened.task = Deferred.fromCoroutine(self._upstreams.ask(opened.asked))
+        opened.task.addErrback(self._broken).addCallback(self._end, opened)
+
+    def _broken(self, failure: Failure) -> None:
+        if not failure.check(CancelledError):
+            self.log.failure("a question to the upstreams failed", failure)
+
+    def _end(self, reply: Reply | None, opened: Open) -> None:
+        if self._waiting.get(opened.asked) is not opened:
+            return  # It gave way to another one.
+        self._lose_patience(opened)
+        if reply is None:
+            self.counts.unanswered += 1
+            reply = opened.asked.unanswered()
+        if reply.failed:
+            self._fail(opened, reply)
+        else:
+            self._cache.put(opened.asked, reply, self._clock.seconds())
+        _answer(self._waiting.end(opened), reply.packet)
+
+    def _fail(self, opened: Open, reply: Reply) -> None:
+        """Upstreams failed, or are slow: who waits gets the old reply, or else this one, and so does who comes next."""
+        asked, now = opened.asked, self._clock.seconds()
+        self._cache.fail(asked, now)
+        self._cache.put(asked, reply, now)
+        waiters = self._waiting.leave(opened)
+        _answer(waiters, self._stale(asked, len(waiters)) or reply.packet)
+
+    def _stale(self, asked: Asked, clients: int = 1) -> bytes | None:
+        packet = self._cache.stale(asked, self._clock.seconds())
+        if packet is not None:
+            self.counts.stale += clients
+        return packet
+
+    @staticmethod
+    def _lose_patience(opened: Open) -> None:
+        if opened.patience is not None and opened.patience.active():
+            opened.patience.cancel()
+
+
+def _answer(waiters: list[Waiter], packet: bytes | None) -> None:
+    for waiter in waiters:
+        waiter.reply.callback(packet)

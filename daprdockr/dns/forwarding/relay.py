@@ -1,0 +1,183 @@
+"""
+The proxy's messages, as bytes in and bytes out: the question to an upstream, its reply, what a client gets of it.
+
+A reply is checked, and what of it does not belong to its question is left out (``belonging``), with it the OPT record,
+which is between us and the upstream (RFC 6891 section 6.1.1). AD goes neither way: that the answer was proved to be
+authentic would be our own word, and we prove nothing (RFC 4035 section 3.2.3). What is left, its TTLs known by their
+places, goes on as it came.
+"""
+
+from __future__ import annotations
+
+import struct
+
+from attrs import frozen
+
+from daprdockr.dns.forwarding.belonging import Belonging
+from daprdockr.dns.message.query import EDNS_SIZE, Query
+from daprdockr.dns.message.records import FORMERR, NOERROR, NOTIMP, NXDOMAIN, OPT, REFUSED, SERVFAIL, SOA
+from daprdockr.dns.message.response import STREAM_LIMIT, flags, opt
+from daprdockr.dns.message.rewrite import rewritten
+from daprdockr.dns.message.wire import CD, DO, HEADER, HEADER_SIZE, OPCODE, QR, RD, TC, Malformed, RecordAt, walk
+
+_FLAGS = struct.Struct("!H")
+"""The second word of a header."""
+
+
+@frozen
+class Asked:
+    """
+    All of a client's query that an upstream is told, and so all that its reply depends on.
+
+    ``question`` is the question section in lower case, ``flags`` the RD and CD bits of the header.
+    """
+
+    question: bytes
+    flags: int
+    dnssec_ok: bool
+
+    @property
+    def name(self) -> tuple[tuple[bytes, ...], int]:
+        """The labels and the type that are asked for."""
+        labels, at = [], 0
+        while length := self.question[at]:
+            labels.append(self.question[at + 1 : at + 1 + length])
+            at += 1 + length
+        return tuple(labels), int.from_bytes(self.question[at + 1 : at + 3])
+
+    @classmethod
+    def of(cls, query: Query) -> Asked:
+        header, wire = query.header, query.question.wire
+        flags = (RD if header.recursion_desired else 0) | (CD if header.checking_disabled else 0)
+        # Why lower() on bytes is safe here: length octets are below 64, and type and class are kept out of it.
+        question = wire[:-4].lower() + wire[-4:]
+        return cls(question, flags, query.edns is not None and query.edns.dnssec_ok)
+
+    def message(self, identity: int, *, edns: bool) -> bytes:
+        """
+        The question as bytes, with OPT unless the upstream cannot read it.
+
+        The client's own OPT never goes on: its options (cookies, its network) are between it and us.
+        """
+        header = HEADER.pack(identity, self.flags, 1, 0, 0, 1 if edns else 0)
+        ttl = DO if self.dnssec_ok else 0
+        return header + self.question + (struct.pack("!BHHIH", 0, OPT, EDNS_SIZE, ttl, 0) if edns else b"")
+
+    def unanswered(self) -> Reply:
+        """What stands in for the reply of upstreams that gave none."""
+        return Reply(HEADER.pack(0, QR | SERVFAIL, 1, 0, 0, 0) + self.question, SERVFAIL, cut=False)
+
+
+def answers(message: bytes, packet: bytes) -> bool:
+    """Whether ``packet`` is a reply to ``message``: same id, opcode and question (RFC 5452 section 9.1)."""
+    if len(packet) < HEADER_SIZE:
+        return False
+    identity, word, questions, *_ = HEADER.unpack_from(packet)
+    asked, *_ = HEADER.unpack_from(message)
+    if identity != asked or not word & QR or word & OPCODE:
+        return False
+    if questions == 0:
+        # RFC 8906 section 3.1: a server that could not read the message may repeat its header alone.
+        return word & 15 in (FORMERR, NOTIMP, SERVFAIL, REFUSED)
+    question = _question(message)
+    found = packet[HEADER_SIZE : HEADER_SIZE + len(question)]
+    return questions == 1 and found[:-4].lower() == question[:-4] and found[-4:] == question[-4:]
+
+
+@frozen
+class Reply:
+    """
+    What belongs to the question of an upstream's reply.
+
+    ``packet`` has the header, the question (or, of a server that repeated none, nothing) and the records;
+    ``ttl_places`` are where TTLs stand in it; ``lifetime`` is how many seconds it may be kept, 0 for not at all.
+    """
+
+    packet: bytes
+    rcode: int
+    cut: bool
+    ttl_places: tuple[int, ...] = ()
+    lifetime: int = 0
+    edns: bool = False
+
+    @property
+    def failed(self) -> bool:
+        """Whether another upstream may know better."""
+        return self.rcode not in (NOERROR, NXDOMAIN)
+
+
+def read_reply(packet: bytes) -> Reply:
+    """
+    Read a reply that ``answers`` its question.
+
+    :raises Malformed: when its records do not fit into it, when it has answers and none is one to its question, or
+        when its response code is one of EDNS (we ask for none).
+    """
+    _, word, questions, *counts = HEADER.unpack_from(packet)
+    rcode, cut = word & 15, bool(word & TC)
+    if questions == 0:
+        return Reply(packet[:4] + struct.pack("!4H", 1, 0, 0, 0), rcode, cut=False)
+    question = _question(packet)
+    records, edns = _records(packet, HEADER_SIZE + len(question), tuple(counts))
+    good = rcode in (NOERROR, NXDOMAIN)
+    kept = Belonging(packet, question, records).records() if good else []
+    answers, authority = (sum(record.section == section for record in kept) for section in (0, 1))
+    if good and counts[0] and not answers and not cut:
+        raise Malformed("no record of the answer belongs to the question")
+    octets, ttl_places = _without_others(packet, question, records, kept)
+    head = packet[:4] + struct.pack("!4H", 1, answers, authority, 0)
+    lifetime = 0 if cut or not good else _lifetime(packet, rcode, kept)
+    return Reply(head + octets, rcode, cut, ttl_places, lifetime, edns)
+
+
+def fit(packet: bytes, query: Query, *, stream: bool) -> bytes:
+    """What the client of ``query`` gets of a reply's packet: its id, case, OPT, and TC if it is too long."""
+    said = _FLAGS.unpack_from(packet, 2)[0]
+    word = flags(query.header, said & 15, recursion=True) | said & TC
+    tail = opt(query, 0)
+    limit = STREAM_LIMIT if stream else query.datagram_limit
+    wire = query.question.wire
+    counts: list[int] = list(HEADER.unpack_from(packet)[3:])
+    rest = packet[HEADER_SIZE + len(wire) :]
+    if HEADER_SIZE + len(wire) + len(rest) + len(tail) > limit or (said & TC and not stream):
+        word, counts, rest = word | TC, [0, 0, 0], b""
+    counts[2] += 1 if tail else 0
+    return HEADER.pack(query.header.id, word, 1, *counts) + wire + rest + tail
+
+
+def _question(packet: bytes) -> bytes:
+    """The question section of a packet that has one, with a name that is not compressed."""
+    at = HEADER_SIZE
+    while at < len(packet) and packet[at]:
+        at += 1 + packet[at]
+    return packet[HEADER_SIZE : at + 5]
+
+
+def _records(packet: bytes, at: int, counts: tuple[int, ...]) -> tuple[list[RecordAt], bool]:
+    """The records except OPT, and whether there is one."""
+    records = list(walk(packet, at, counts))
+    opts = [record for record in records if record.type == OPT]
+    if any(record.section != 2 or record.ttl >> 24 for record in opts):
+        raise Malformed("a misplaced OPT record, or an extended response code")
+    return [record for record in records if record.type != OPT], bool(opts)
+
+
+def _without_others(
+    packet: bytes, question: bytes, records: list[RecordAt], kept: list[RecordAt]
+) -> tuple[bytes, tuple[int, ...]]:
+    """What follows the header when it has these records only; mostly they are the first, and the rest is cut off."""
+    if kept != records[: len(kept)]:
+        return rewritten(packet, question, kept)
+    end = kept[-1].end if kept else HEADER_SIZE + len(question)
+    return packet[HEADER_SIZE:end], tuple(record.ttl_at for record in kept)
+
+
+def _lifetime(packet: bytes, rcode: int, records: list[RecordAt]) -> int:
+    """RFC 2308 section 5: the smallest TTL; a negative answer also lives by its SOA, and not without one."""
+    ttls = [record.ttl if record.ttl < 2**31 else 0 for record in records]
+    soas = [record for record in records if record.section == 1 and record.type == SOA]
+    ttls += [struct.unpack_from("!I", packet, record.end - 4)[0] for record in soas]
+    negative = rcode == NXDOMAIN or not any(record.section == 0 for record in records)
+    if not ttls or (negative and not soas):
+        return 0
+    return min(ttls)

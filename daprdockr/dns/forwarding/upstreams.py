@@ -1,0 +1,142 @@
+"""
+Whom to ask, in which order, and how long: one question, asked of upstreams until one of them has a good reply.
+
+Note [Staggered race]
+    The upstream that had the last good reply is asked first. The next one is asked as well when that one has been
+    silent for a moment, or at once when it failed; the first is not given up for that, and the first good reply of
+    any of them wins. So a name server that died costs each question that moment and not its whole time, and from
+    the first reply of another one on nothing at all. Each upstream is tried once, until the end: a second try, with
+    another id, would help a forger (RFC 5452 section 5), and to end the first would be to miss the reply of a slow
+    upstream, for ever if all its replies are as slow. What is lost the exchange sends again.
+
+Note [Whose failure]
+    A reply of REFUSED, SERVFAIL or the like may be that upstream's alone, so the others are asked too; when all
+    say so, the client gets the first such reply, never a code of our making. No reply at all means that no
+    upstream spoke in time.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Coroutine
+
+from twisted.internet.defer import Deferred, DeferredList, DeferredQueue, TimeoutError
+from twisted.internet.interfaces import IReactorTime
+from twisted.python.failure import Failure
+
+from daprdockr.dns.answering.whom import Whom
+from daprdockr.dns.endpoint import Endpoint
+from daprdockr.dns.forwarding.exchange import Exchange, NoReply
+from daprdockr.dns.forwarding.relay import Asked, Reply, read_reply
+from daprdockr.dns.message.records import FORMERR, NOTIMP
+from daprdockr.dns.message.wire import Malformed
+
+STAGGER_SECONDS = 0.3
+TOTAL_SECONDS = 9.0
+"""As long is a reply worth waiting for; see Note [Late replies] in ``forward``."""
+MAX_RACING = 3
+"""Upstreams that are asked one question within the first moments; each try holds a socket."""
+CROWDED_SECONDS = 1.0
+"""As long are so many given before one more is asked: when all of them are dead, the next one must still have time."""
+
+_Ended = DeferredQueue[tuple[Endpoint, Reply | Failure | None]]
+"""Upstreams that are through with a question, each with its reply, with none, or with a defect of ours."""
+
+
+class Upstreams:
+    """Asks upstreams over an exchange, beginning with the one that had the last good reply."""
+
+    def __init__(self, clock: IReactorTime, whom: Whom, exchange: Exchange, draw_id: Callable[[], int]) -> None:
+        """:param draw_id: gives unpredictable numbers of 16 bits."""
+        self._clock = clock
+        self._exchange = exchange
+        self._draw_id = draw_id
+        self._preferred: dict[tuple[Endpoint, ...], Endpoint] = {}
+        self._whom = whom
+
+    @property
+    def whom(self) -> Whom:
+        """Who is asked from now on. A question that is being asked goes on where it began."""
+        return self._whom
+
+    @whom.setter
+    def whom(self, whom: Whom) -> None:
+        self._whom = whom
+        self._preferred.clear()
+
+    async def ask(self, asked: Asked) -> Reply | None:
+        """
+        The first good reply, or else the first one; see Note [Staggered race] and Note [Whose failure].
+
+        All sockets are closed when it returns, and when it is cancelled.
+        """
+        ended: _Ended = DeferredQueue()
+        turns: list[Deferred[None]] = []
+        try:
+            return await self._race(asked, turns, ended)
+        finally:
+            for turn in turns:
+                turn.cancel()
+            await DeferredList(turns)
+
+    async def _race(self, asked: Asked, turns: list[Deferred[None]], ended: _Ended) -> Reply | None:
+        deadline = self._clock.seconds() + TOTAL_SECONDS
+        servers = self._whom.of(*asked.name) or ()
+        waiting = deque(self._ordered(servers))
+        failure, through = None, 0
+        while waiting or through < len(turns):
+            if waiting:
+                turns.append(self._begin(waiting.popleft(), asked, deadline, ended))
+            moment = STAGGER_SECONDS if len(turns) - through < MAX_RACING else CROWDED_SECONDS
+            try:
+                upstream, reply = await self._next(ended, moment if waiting else None)
+            except TimeoutError:
+                continue
+            through += 1
+            if isinstance(reply, Failure):
+                reply.raiseException()
+            if reply is not None and not reply.failed:
+                self._preferred[servers] = upstream
+                return reply
+            failure = failure or reply
+        return failure
+
+    def _ordered(self, servers: tuple[Endpoint, ...]) -> tuple[Endpoint, ...]:
+        first = servers.index(self._preferred[servers]) if servers in self._preferred else 0
+        return servers[first:] + servers[:first]
+
+    def _begin(self, upstream: Endpoint, asked: Asked, deadline: float, ended: _Ended) -> Deferred[None]:
+        turn = Deferred.fromCoroutine(self._turn(upstream, asked, deadline))
+        return turn.addBoth(lambda reply: ended.put((upstream, reply)))
+
+    def _next(self, ended: _Ended, moment: float | None) -> Deferred[tuple[Endpoint, Reply | Failure | None]]:
+        """:raises TimeoutError: after that moment, when it is time to ask the next upstream too; None: never."""
+        one = ended.get()
+        return one if moment is None else one.addTimeout(moment, self._clock)
+
+    async def _turn(self, upstream: Endpoint, asked: Asked, deadline: float) -> Reply | None:
+        """What one upstream says, None when it is silent until the deadline or cannot be reached."""
+        try:
+            return await self._try(upstream, asked, deadline)
+        except (TimeoutError, NoReply, Malformed):
+            return None
+
+    async def _try(self, upstream: Endpoint, asked: Asked, deadline: float) -> Reply:
+        """By UDP, and by TCP if the reply was cut, each with a new id and port."""
+        datagram, stream = self._exchange.over_datagram, self._exchange.over_stream
+        edns = True
+        reply = read_reply(await self._within(deadline, datagram(upstream, self._message(asked, edns))))
+        if reply.rcode in (FORMERR, NOTIMP) and not reply.edns:
+            # RFC 6891 section 6.2.2: that is how a server speaks that knows no OPT.
+            edns = False
+            reply = read_reply(await self._within(deadline, datagram(upstream, self._message(asked, edns))))
+        if reply.cut:
+            reply = read_reply(await self._within(deadline, stream(upstream, self._message(asked, edns))))
+        return reply
+
+    def _message(self, asked: Asked, edns: bool) -> bytes:
+        return asked.message(self._draw_id(), edns=edns)
+
+    def _within(self, deadline: float, question: Coroutine[Deferred[bytes], object, bytes]) -> Deferred[bytes]:
+        seconds = max(0.0, deadline - self._clock.seconds())
+        return Deferred.fromCoroutine(question).addTimeout(seconds, self._clock)

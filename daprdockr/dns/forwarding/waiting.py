@@ -1,0 +1,151 @@
+"""
+Questions that are open at upstreams, and the clients that wait for them: both are bounded and shared. Pure.
+
+Note [A share for each client]
+    When all places are taken, a question that nobody waits for any more gives up its own. Else the oldest question of
+    the client that has most goes, if that has at least two more than the one that asks: so a client whose questions
+    stay without a reply, or that asks without end, takes places from itself. Among equals a question is given its
+    time before it goes, or who asks fastest would end everybody's before they can be answered, at a cost of sockets
+    for each packet. A question that others wait for as well is first counted as one of theirs. The waiting itself is
+    shared in the same way, since one question may have any number of clients, or one client many times.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from attrs import Factory, define
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IDelayedCall
+
+from daprdockr.dns.forwarding.relay import Asked
+from daprdockr.dns.forwarding.shares import Shares
+
+MAX_OPEN = 200
+"""Questions open at upstreams at one time; each holds a socket at each upstream that is asked."""
+MAX_WAITING = 2000
+"""Clients that wait for one of them."""
+CHANCE_SECONDS = 1.0
+"""A question has at least so long before one of a client with as many takes its place."""
+
+
+@define(eq=False)
+class Waiter:
+    """A client that waits for a reply."""
+
+    client: str
+    reply: Deferred[bytes | None] = Factory(Deferred)
+
+
+@define(eq=False)
+class Open:
+    """A question that is being asked, who waits for its reply, and in whose share it is (None: nobody waits)."""
+
+    asked: Asked
+    since: float
+    waiters: dict[Waiter, None] = Factory(dict)
+    holder: str | None = None
+    task: Deferred[Any] = Factory(Deferred)
+    patience: IDelayedCall | None = None
+
+
+class OpenQuestions:
+    """See Note [A share for each client]."""
+
+    def __init__(self) -> None:
+        self._open: dict[Asked, Open] = {}
+        self._unawaited: dict[Open, None] = {}
+        self._questions: Shares[Open] = Shares()
+        self._waiters: Shares[Waiter] = Shares()
+        self._waits_for: dict[Waiter, Open] = {}
+
+    @property
+    def full(self) -> bool:
+        """Whether a question more would need the place of another one."""
+        return len(self._open) >= MAX_OPEN
+
+    def opened(self) -> list[Open]:
+        """All questions that are open."""
+        return list(self._open.values())
+
+    def get(self, asked: Asked) -> Open | None:
+        return self._open.get(asked)
+
+    def begin(self, asked: Asked, now: float) -> Open:
+        """A question more; nobody waits for it yet."""
+        opened = self._open[asked] = Open(asked, now)
+        self._unawaited[opened] = None
+        return opened
+
+    def end(self, opened: Open) -> list[Waiter]:
+        """A question less; those that waited for it."""
+        waiters = self.leave(opened)
+        del self._open[opened.asked]
+        del self._unawaited[opened]
+        return waiters
+
+    def wait(self, opened: Open, client: str) -> Waiter:
+        """A client waits for a question."""
+        waiter = Waiter(client)
+        opened.waiters[waiter] = None
+        self._waits_for[waiter] = opened
+        self._waiters.take(client, waiter)
+        if opened.holder is None:
+            self._count_as(opened, client)
+        return waiter
+
+    def leave(self, opened: Open) -> list[Waiter]:
+        """Nobody waits for a question any more; those that did."""
+        waiters = list(opened.waiters)
+        for waiter in waiters:
+            self._forget(waiter)
+        self._count_as(opened, None)
+        return waiters
+
+    def leave_one(self, client: str) -> tuple[Open, Waiter] | None:
+        """
+        The waiter that has to go so that this client can wait, when there are too many, and its question.
+
+        :raises LookupError: when it is this client that must not.
+        """
+        if len(self._waits_for) < MAX_WAITING:
+            return None
+        holder, waiter = self._waiters.oldest_of_most()
+        if self._waiters.count(holder) <= self._waiters.count(client) + 1:
+            raise LookupError
+        opened = self._forget(waiter)
+        if opened.holder not in {other.client for other in opened.waiters}:
+            left = next(iter(opened.waiters), None)
+            self._count_as(opened, None if left is None else left.client)
+        return opened, waiter
+
+    def gives_way(self, client: str, now: float) -> Open | None:
+        """The question that has to go so that this client can have one more, when they are too many; None: not one."""
+        if self._unawaited:
+            return next(iter(self._unawaited))
+        while True:
+            holder, opened = self._questions.oldest_of_most()
+            most = self._questions.count(holder)
+            other = min((waiter.client for waiter in opened.waiters), key=self._questions.count)
+            if other != holder and self._questions.count(other) + 1 < most:
+                self._count_as(opened, other)
+                continue
+            fair = most > self._questions.count(client) + 1 or now - opened.since >= CHANCE_SECONDS
+            return opened if fair else None
+
+    def _forget(self, waiter: Waiter) -> Open:
+        opened = self._waits_for.pop(waiter)
+        self._waiters.free(waiter.client, waiter)
+        del opened.waiters[waiter]
+        return opened
+
+    def _count_as(self, opened: Open, holder: str | None) -> None:
+        if opened.holder is None:
+            self._unawaited.pop(opened, None)
+        else:
+            self._questions.free(opened.holder, opened)
+        opened.holder = holder
+        if holder is None:
+            self._unawaited[opened] = None
+        else:
+            self._questions.take(holder, opened)

@@ -1,0 +1,1 @@
+"""What the zone holds: names of hosts, services and instances."""

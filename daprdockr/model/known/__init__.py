@@ -1,0 +1,1 @@
+"""What a reader of etcd knows: the cluster put together from its keys."""

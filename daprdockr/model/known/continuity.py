@@ -1,0 +1,104 @@
+"""
+Whether a list of etcd continues the history that an agent knows, or comes from another one: pure judgement.
+
+Note [No restored history passes]
+    An etcd that was restored from a snapshot has the cluster id and the identity of before, and as soon as enough was
+    written, or its revision was bumped, a revision beyond the one known. What was written between the snapshot and the
+    loss is missing there, and looks as if it had been deleted. So a list is taken over only if each of these holds:
+
+    1. Its revision is not smaller than the one known.
+    2. What it holds does not contradict what is known: no key is older than it was seen, or another value of the same
+       revision, or a definition from before the revision known that was not there then.
+    3. The newest mark known is in its chain: Note [Marks] in ``daprdockr.model.stored.marks``.
+    4. What was known and is not there any more, or has changed, was part of this history. A mark known that is younger
+       shows it; what is younger than all marks is read again at the revision known, where it must be as it is known.
+       Once etcd has compacted that revision away, an agent takes only the word of a mark for a definition's end.
+
+    So a definition is believed to be deleted only by an etcd that is known to have held it. Everything else that a list
+    can take away (claims, nodes) stops no container by its absence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from daprdockr.model.errors import BadInput
+from daprdockr.model.names import ServiceName
+from daprdockr.model.stored.entries import Entry, Listing
+from daprdockr.model.stored.keys import Keys
+
+Known = Mapping[str, Entry]
+"""All that is known below our prefix, by key."""
+
+
+def contradiction(known: Known, revision: int, listing: Listing, keys: Keys) -> str:
+    """
+    What in a list cannot be so in the history known, in words; "" if nothing. Conditions 1 and 2.
+
+    :param revision: up to which everything is known; 0: it is not.
+    """
+    if listing.revision < revision:
+        return f"this etcd went back from revision {revision} to {listing.revision}"
+    for entry in listing.entries:
+        seen = known.get(entry.key)
+        if seen is None:
+            if entry.mod_revision <= revision and isinstance(_named(keys, entry.key), ServiceName):
+                return f"this etcd holds {entry.key} of revision {entry.mod_revision}, which was deleted later"
+        elif entry.mod_revision < seen.mod_revision <= listing.revision:
+            return (
+                f"this etcd holds {entry.key} of revision {entry.mod_revision}, "
+                f"which was written later, at revision {seen.mod_revision}"
+            )
+        elif entry.mod_revision == seen.mod_revision and not _is_same(entry, seen):
+            return f"this etcd holds another {entry.key} of revision {entry.mod_revision}"
+    return ""
+
+
+def unexplained(known: Known, revision: int, attested: int, listing: Listing, keys: Keys) -> tuple[Entry, ...]:
+    """
+    What is known, up to ``revision``, and not in the list as it was, though no mark shows that it was ever there.
+
+    :param attested: the revision of the youngest mark known that is there.
+    """
+    present = {entry.key: entry.mod_revision for entry in listing.entries}
+    young = (entry for entry in known.values() if attested < entry.mod_revision <= revision)
+    # The chain of marks is judged by what it holds.
+    return tuple(e for e in young if present.get(e.key) != e.mod_revision and e.key != keys.marks)
+
+
+def refutation(missed: tuple[Entry, ...], past: Listing | None, listing: Listing, keys: Keys) -> str:
+    """
+    Why what is ``unexplained`` was not part of this history, in words; "" if it was, or nothing hangs on it.
+
+    :param past: all at the revision known; None: it was compacted away.
+    """
+    if past is not None:
+        then = {entry.key: entry for entry in past.entries}
+        lost = [entry for entry in missed if entry.key not in then or not _is_same(entry, then[entry.key])]
+        return f"this etcd never held {_some(lost)}" if lost else ""
+    present = {entry.key for entry in listing.entries}
+    absent = [entry for entry in missed if entry.key not in present]
+    lost = [entry for entry in absent if isinstance(_named(keys, entry.key), ServiceName)]
+    return f"nothing shows that this etcd, which lacks it, ever held {_some(lost)}" if lost else ""
+
+
+def _is_same(one: Entry, other: Entry) -> bool:
+    written = (one.create_revision, one.mod_revision, one.lease) == (
+        other.create_revision,
+        other.mod_revision,
+        other.lease,
+    )
+    return written and (one.value == other.value or bool(one.omitted or other.omitted))
+
+
+def _some(lost: list[Entry]) -> str:
+    first = min(lost, key=lambda entry: entry.mod_revision)
+    more = f" and {len(lost) - 1} more" if len(lost) > 1 else ""
+    return f"{first.key} of revision {first.mod_revision}{more}"
+
+
+def _named(keys: Keys, key: str) -> object:
+    try:
+        return keys.read(key)
+    except BadInput:
+        return None

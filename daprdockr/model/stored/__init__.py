@@ -1,0 +1,1 @@
+"""What stands in etcd: keys, records, and their revisions."""

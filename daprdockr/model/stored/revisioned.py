@@ -1,0 +1,56 @@
+"""What stands in etcd, read: a value together with the revisions and the lease of its key."""
+
+from __future__ import annotations
+
+from attrs import frozen
+
+from daprdockr.model.names import InstanceName
+from daprdockr.model.stored.records import ClaimRecord, NodeRecord
+from daprdockr.model.wanted.definition import Definition
+
+
+@frozen
+class Service:
+    """A definition as stored: ``created`` and ``revision`` are etcd's create and mod revision of its key."""
+
+    definition: Definition
+    created: int
+    revision: int
+
+
+@frozen
+class Claim:
+    """A node's ownership of an instance; ``fence`` is the create revision every later write compares."""
+
+    instance: InstanceName
+    record: ClaimRecord
+    fence: int
+    revision: int
+    lease: int
+
+    @property
+    def node(self) -> str:
+        return self.record.node
+
+
+@frozen
+class Node:
+    """A node that holds a lease; ``created`` is the create revision of its record."""
+
+    name: str
+    record: NodeRecord
+    lease: int
+    created: int
+
+
+@frozen
+class Broken:
+    """
+    A value in etcd that cannot be read, or does not count, and why. ``ownerless``: anybody may delete it, while its
+    mod revision is ``revision``.
+    """
+
+    key: str
+    reason: str
+    revision: int
+    ownerless: bool = False

@@ -1,0 +1,1 @@
+"""What people ask for: definitions and their parts."""

@@ -1,0 +1,144 @@
+"""
+A service definition: what a person wants to run, read from JSON with every mistake named, and written back.
+
+Agent and command line read through here and nowhere else, so that what one accepts the other accepts.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from functools import cached_property
+from typing import Any
+
+from attrs import evolve, field, frozen
+
+from daprdockr.model import reading
+from daprdockr.model.errors import BadInput
+from daprdockr.model.host import Port
+from daprdockr.model.names import MAX_INSTANCES, ServiceName, check_label
+from daprdockr.model.wanted.container import Container
+from daprdockr.model.wanted.parts import Health, Http, Placement, Update
+
+
+@frozen
+class Definition:
+    """
+    A service as it is wanted. ``stop_timeout`` is the seconds a container has between TERM and KILL;
+    ``on_partition`` says whether a node that lost its claim keeps the container ("keep") or stops it ("stop").
+    """
+
+    name: ServiceName
+    instances: int
+    container: Container
+    http: Http | None = None
+    health: Health | None = None
+    placement: Placement = field(factory=Placement)
+    update: Update = field(factory=Update)
+    on_partition: str = "keep"
+    stop_timeout: int = 10
+
+    @classmethod
+    def parse(cls, data: bytes) -> Definition:
+        """Read JSON. :raises BadInput: one line that names the place and the remedy."""
+        return cls.read(reading.parse_json(data))
+
+    @classmethod
+    def read(cls, value: object) -> Definition:
+        """Read the parsed JSON of design section 2.3. :raises BadInput: as ``parse``."""
+        given = reading.record(value, "", _DEFINITION)
+        for key in ("Name", "Group", "Container"):
+            if key not in given:
+                raise BadInput(f"{key} is missing")
+        name = ServiceName(group=given.pop("Group"), service=given.pop("Name"))
+        fields = {_DEFINITION_NAMES[key]: item for key, item in given.items()}
+        definition = cls(name=name, **{"instances": 1, **fields})
+        if definition.check.type in ("http", "tcp") and not definition.check.port:
+            raise BadInput("Health.Port is missing: there is no Http.ContainerPort to check instead")
+        return definition
+
+    def write(self) -> dict[str, Any]:
+        """The JSON form, without what is at its default; ``read`` gives an equal definition back."""
+        written: dict[str, Any] = {
+            "Name": self.name.service,
+            "Group": self.name.group,
+            "Instances": self.instances,
+        }
+        written["Container"] = dict(self.container.fields)
+        for key, part in (("Http", self.http), ("Health", self.health)):
+            if part is not None:
+                written[key] = part.write()
+        written |= {k: p for k, p in (("Placement", self.placement.write()), ("Update", self.update.write())) if p}
+        if self.on_partition != "keep":
+            written["OnPartition"] = self.on_partition
+        if self.stop_timeout != 10:
+            written["StopTimeout"] = self.stop_timeout
+        return written
+
+    def encode(self) -> bytes:
+        """The bytes to store in etcd: the JSON form, keys in the order of the documentation."""
+        return json.dumps(self.write(), ensure_ascii=False, separators=(",", ":")).encode()
+
+    @cached_property
+    def check(self) -> Health:
+        """
+        The health check that counts: the stated one, else TCP connect on the HTTP port, else none. It asks on the HTTP
+        port, and for the first HTTP host name that is no wildcard, unless it says otherwise.
+        """
+        http_port = self.http.container_port if self.http else 0
+        if self.health is None:
+            return Health(type="tcp", port=http_port) if http_port else Health()
+        names = [name for name in self.http.host_names if "*" not in name] if self.http else []
+        host = self.health.host or (names[0] if names and self.health.type == "http" else "")
+        return evolve(self.health, port=self.health.port or http_port, host=host)
+
+    @property
+    def at_most_one(self) -> bool:
+        """Whether no two copies of an instance may ever run, not even for a moment."""
+        return self.on_partition == "stop"
+
+    @cached_property
+    def ports(self) -> tuple[Port, ...]:
+        """The ports this definition declares, sorted; the image may expose more."""
+        declared = set(self.container.exposed)
+        if self.http is not None:
+            declared.add(Port(container=self.http.container_port))
+        if self.check.type in ("http", "tcp"):
+            declared.add(Port(container=self.check.port))
+        return tuple(sorted(declared))
+
+    @cached_property
+    def digest(self) -> str:
+        """
+        12 hex digits that change when a running container cannot serve this definition any more.
+
+        Made from what was given, never from defaults, so that a newer agent computes the same for an old definition.
+        """
+        ports = [f"{port.container}/{port.protocol}" for port in self.ports]
+        given = [dict(self.container.fields), ports, *([self.on_partition] if self.on_partition != "keep" else [])]
+        essence = json.dumps(given, sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(essence.encode()).hexdigest()[:12]
+
+
+_DEFINITION: dict[str, reading.Check[Any]] = {
+    "Name": lambda value, path: check_label(value, "service"),
+    "Group": lambda value, path: check_label(value, "group"),
+    "Instances": reading.integer(0, MAX_INSTANCES),
+    "Container": Container.read,
+    "Http": Http.read,
+    "Health": Health.read,
+    "Placement": Placement.read,
+    "Update": Update.read,
+    "OnPartition": reading.one_of("keep", "stop"),
+    "StopTimeout": reading.integer(0, 3600),
+}
+_DEFINITION_NAMES = {
+    "Instances": "instances",
+    "Container": "container",
+    "Http": "http",
+    "Health": "health",
+    "Placement": "placement",
+    "Update": "update",
+    "OnPartition": "on_partition",
+    "StopTimeout": "stop_timeout",
+}

@@ -1,0 +1,1 @@
+"""What the node that has an instance does about its containers, and reports of them."""

@@ -1,0 +1,135 @@
+"""From a definition to the body of the Docker Engine API's ``ContainerCreate``."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from daprdockr.model.host import (
+    LABEL_CLUSTER,
+    LABEL_DEFINITION,
+    LABEL_INSTANCE,
+    LABEL_NAME,
+    LABEL_NODE,
+    LABEL_ON_PARTITION,
+    LABEL_REVISION,
+    Image,
+    Port,
+)
+from daprdockr.model.names import InstanceName
+from daprdockr.model.wanted.container import CONFIG_FIELDS
+from daprdockr.model.wanted.definition import Definition
+
+_LOG = {"Type": "json-file", "Config": {"max-size": "10m", "max-file": "3"}}
+_LONGEST_HOST_NAME = 63
+MOST_NAMES = 9
+MOST_EXPOSED = 16
+"""Ports of an image that are published although no definition names them."""
+
+_PIDS = 4096
+"""Enough for any server, and a fork bomb leaves the host alive."""
+
+
+def container_names(instance: InstanceName, definition: Definition, node: str, cluster: int) -> list[str]:
+    """
+    The names a new container may have, the first one that is free on its Engine. They differ between two generations of
+    one instance, between the agents of one cluster and between clusters, all of which may stand side by side there.
+    """
+    owner = hashlib.blake2s(f"{cluster:x}/{node}".encode(), digest_size=4).hexdigest()
+    name = f"{instance}-{definition.digest}-{owner}"
+    return [name, *(f"{name}-{number}" for number in range(2, MOST_NAMES + 1))]
+
+
+def published(definition: Definition, image: Image | None) -> list[tuple[int, str]]:
+    """
+    The container ports to publish, with their protocols: those that the definition names, and of the others that
+    the image exposes the first ``MOST_EXPOSED``. Each costs the host a port and a process for each of its addresses.
+    """
+    named = {(port.container, port.protocol) for port in definition.ports}
+    return sorted(named.union(_exposed(definition, image)[:MOST_EXPOSED]))
+
+
+def unpublished(definition: Definition, image: Image) -> int:
+    """How many ports of the image are not published because there are too many."""
+    return len(_exposed(definition, image)[MOST_EXPOSED:])
+
+
+def _exposed(definition: Definition, image: Image | None) -> list[tuple[int, str]]:
+    named = {(port.container, port.protocol) for port in definition.ports}
+    return sorted({(p.container, p.protocol) for p in image.exposed} - named) if image else []
+
+
+def container_labels(
+    instance: InstanceName, definition: Definition, name: str, node: str, cluster: int, fence: int
+) -> dict[str, str]:
+    """What a later agent needs to adopt the container, and to judge whether its service was really deleted."""
+    return {
+        LABEL_NAME: name,
+        LABEL_NODE: node,
+        LABEL_INSTANCE: str(instance),
+        LABEL_DEFINITION: definition.digest,
+        LABEL_CLUSTER: f"{cluster:x}",
+        LABEL_REVISION: str(fence),
+        LABEL_ON_PARTITION: definition.on_partition,
+    }
+
+
+def container_body(
+    instance: InstanceName,
+    definition: Definition,
+    ports: Sequence[Port],
+    labels: Mapping[str, str],
+    resolvers: Sequence[str],
+    addresses: Sequence[str] = (),
+) -> dict[str, Any]:
+    """
+    The whole body. What the definition leaves open gets a bounded log, bounded processes, no swap beyond its memory, no
+    new privileges by setuid programs, the instance's name as host name and in ``DAPRDOCKR_INSTANCE``, and this node's
+    DNS as resolver if there are ``resolvers``. Ports are published on ``addresses``, without any on all of the host's.
+
+    Docker's own restart policy stays off: two supervisors would fight over one container. See also Note [A mark that is
+    not a label] in ``model.host``.
+    """
+    fields = dict(definition.container.fields)
+    plain, binds = _split_volumes(fields.pop("Volumes", []))
+    host = {key: fields.pop(key) for key in list(fields) if key not in CONFIG_FIELDS}
+    config: dict[str, Any] = {
+        **fields,
+        "Env": [*fields.get("Env", []), f"DAPRDOCKR_INSTANCE={instance}"],
+        "Labels": {**fields.get("Labels", {}), **labels},
+        "ExposedPorts": {f"{port.container}/{port.protocol}": {} for port in ports},
+        "Volumes": {path: {} for path in plain},
+        "StopTimeout": definition.stop_timeout,
+    }
+    if len(str(instance)) <= _LONGEST_HOST_NAME and host.get("UTSMode") != "host":
+        config.setdefault("Hostname", str(instance))
+    if resolvers:
+        host.setdefault("Dns", list(resolvers))
+    if LABEL_NAME in labels:
+        host["ContainerIDFile"] = labels[LABEL_NAME]
+    if host.get("Memory"):
+        host.setdefault("MemorySwap", host["Memory"])
+    host.setdefault("LogConfig", _LOG)
+    host.setdefault("PidsLimit", _PIDS)
+    if not any(option.startswith("no-new-privileges") for option in host.get("SecurityOpt", [])):
+        host["SecurityOpt"] = [*host.get("SecurityOpt", []), "no-new-privileges"]
+    bindings = {
+        f"{port.container}/{port.protocol}": [{"HostIp": address, "HostPort": str(port.host)} for address in addresses]
+        or [{"HostPort": str(port.host)}]
+        for port in ports
+    }
+    return {
+        **config,
+        "HostConfig": {
+            **host,
+            "Binds": [*host.get("Binds", []), *binds],
+            "PortBindings": bindings,
+            "RestartPolicy": {"Name": "no"},
+        },
+    }
+
+
+def _split_volumes(volumes: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Anonymous volumes (a path alone) and binds (``name:/path`` or ``/host:/path``), which the API keeps apart."""
+    return [v for v in volumes if ":" not in v], [v for v in volumes if ":" in v]

@@ -1,0 +1,123 @@
+"""
+What the node that holds an instance does about its containers: one of the present definition runs, and no other.
+
+Note [Old generation, new generation]
+    After a changed definition the image is fetched while the old container serves on. Then the old one is stopped, the
+    new one is created and started on the same host ports, and only when it runs is the old one removed.
+
+Note [Out of touch]
+    Without etcd an instance we last knew as ours is still ours: its container, when it died, is started again, unless
+    one of another generation runs. Nothing is created, claimed, released or stopped then. With ``OnPartition: stop``
+    nothing is started either: somebody else may be running it by now.
+
+Note [A network that was taken]
+    A container whose network was taken from it does not get it back when it is started again, nor when there is a
+    network of that name again. While it runs it may still do some work, so it stays until there is a network for
+    another one; when it has ended it goes at once, and the next one says why it cannot start.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from attrs import frozen
+
+from daprdockr.model.host import ContainerState, Port, Status
+from daprdockr.model.stored.revisioned import Claim
+from daprdockr.model.wanted.definition import Definition
+from daprdockr.planning.attempts import NONE, Attempts
+from daprdockr.planning.keeping.body import published
+from daprdockr.planning.keeping.telling import settled_at
+from daprdockr.planning.situation import Situation
+from daprdockr.planning.steps import (
+    CreateContainer,
+    PullImage,
+    RemoveContainer,
+    StartContainer,
+    Step,
+    StopContainer,
+)
+
+
+@frozen
+class Wait:
+    """Not a step: look again at ``at`` (monotonic seconds)."""
+
+    at: float
+
+
+def keep_running(
+    situation: Situation, claim: Claim, definition: Definition, confirmed: bool, now: float
+) -> Iterator[Step | Wait]:
+    """
+    Whether the claim is held or to be taken over.
+
+    :param confirmed: whether it is certain that this node holds it now.
+    """
+    instance = claim.instance
+    containers = situation.of(instance)
+    current = [c for c in containers if c.definition == definition.digest]
+    if current and current[0].running:
+        if confirmed and current[0].cut_off in situation.networks:  # Note [A network that was taken]
+            yield remove(current[0], f"network {current[0].cut_off} was taken from it, and is there")
+            return
+        if settled_at(situation, instance) > now:
+            yield Wait(settled_at(situation, instance))
+        if confirmed:
+            yield from (remove(c, "another container of this instance runs") for c in containers if c != current[0])
+    elif confirmed and not current and situation.image is None:
+        yield from _pull(situation, definition, now)
+    elif containers and containers[0].running:
+        if confirmed:
+            yield remove(containers[0], f"the definition of {situation.name} changed")
+    else:
+        yield from _run(situation, claim, definition, confirmed, now)
+
+
+def _run(
+    situation: Situation, claim: Claim, definition: Definition, confirmed: bool, now: float
+) -> Iterator[Step | Wait]:
+    """No container of the instance runs: start the one there is, or create one, when it is time."""
+    tries = situation.tries(claim.instance)
+    current = next((c for c in situation.of(claim.instance) if c.definition == definition.digest), None)
+    if current is not None and _is_spoilt(current, tries):
+        if confirmed and current.status is not Status.REMOVING:
+            yield remove(current, current.error or "it is dead")
+    elif current is not None and current.cut_off and confirmed:
+        yield remove(current, f"network {current.cut_off} was taken from it")
+    elif now < tries.retry_at:
+        yield Wait(tries.retry_at)
+    elif current is not None and (confirmed or not definition.at_most_one):
+        yield StartContainer(claim.instance, current.id)
+    elif confirmed:
+        yield CreateContainer(claim.instance, definition, _ports(situation, claim, definition), claim.fence)
+
+
+def _is_spoilt(container: ContainerState, tries: Attempts) -> bool:
+    """
+    Whether it will not start, and another has to take its place. One failed start does not say so: the Engine may have
+    been about to end, or the host short of something for a moment.
+    """
+    failed = container.error and tries.count != 1
+    return bool(failed) or container.status in (Status.DEAD, Status.REMOVING)
+
+
+def _pull(situation: Situation, definition: Definition, now: float) -> Iterator[Step | Wait]:
+    reference = definition.container.image
+    pulls = situation.pulls.get(reference, NONE)
+    yield PullImage(reference) if pulls.retry_at <= now else Wait(pulls.retry_at)
+
+
+def _ports(situation: Situation, claim: Claim, definition: Definition) -> tuple[Port, ...]:
+    """The ports to publish, each with the host port it had when this instance last ran here."""
+    wanted = published(definition, situation.image)
+    before = [port for container in reversed(situation.of(claim.instance)) for port in container.ports]
+    had = {(port.container, port.protocol): port.host for port in (*claim.record.ports, *before) if port.host}
+    return tuple(Port(number, protocol, had.get((number, protocol), 0)) for number, protocol in wanted)
+
+
+def remove(container: ContainerState, reason: str) -> Step:
+    """The next step on the way out."""
+    if container.running:
+        return StopContainer(container.instance, container.id, container.stop_timeout, reason)
+    return RemoveContainer(container.instance, container.id, reason)

@@ -1,0 +1,120 @@
+"""What a node tells of an instance it owns: the record that should stand in its claim."""
+
+from __future__ import annotations
+
+import math
+
+from attrs import evolve
+
+from daprdockr.model.host import ContainerState, Status
+from daprdockr.model.names import InstanceName
+from daprdockr.model.stored.records import ClaimRecord, State
+from daprdockr.model.wanted.definition import Definition
+from daprdockr.planning.attempts import NONE, SETTLED
+from daprdockr.planning.placing.failing import gives_up
+from daprdockr.planning.situation import Situation
+
+
+def tell(situation: Situation, instance: InstanceName, definition: Definition, now: float) -> ClaimRecord:
+    """The record of an instance of ours. It changes only when a person or another node should know."""
+    record = _tell_state(situation, instance, definition, now)
+    leaving = situation.leaving.get(instance.number, math.inf) <= now
+    claim = situation.claims.get(instance.number)
+    if claim is not None and claim.node == situation.here.node and not record.healthy:
+        leaving = leaving or gives_up(situation, claim, now)
+    return evolve(record, leaving=leaving and not definition.at_most_one)
+
+
+def _tell_state(situation: Situation, instance: InstanceName, definition: Definition, now: float) -> ClaimRecord:
+    """As long as nothing is known of a container that was told of before (this agent has just begun), that stands."""
+    # Ignore containers being stopped: if we reported one healthy, another node would stop its copy.
+    serving = next((c for c in situation.of(instance) if c.running and c.id not in situation.stopping), None)
+    if serving is None:
+        return _tell_absent(situation, instance, definition, now)
+    passed = verdict(situation, serving, definition, now)
+    if passed is None:
+        before = _before(situation, instance)
+        if (before.container, before.started) == (serving.id, serving.started):
+            return before
+        return evolve(before, state=State.STARTING, healthy=False, reason=situation.tries(instance).reason)
+    return ClaimRecord(
+        node=situation.here.node,
+        state=State.RUNNING if passed else State.UNHEALTHY,
+        healthy=passed,
+        addresses=situation.here.addresses,
+        ports=serving.ports,
+        container=serving.id,
+        definition=serving.definition,
+        started=serving.started,
+        reason=situation.lacking if passed else _complaint(situation, serving, definition),
+    )
+
+
+def verdict(situation: Situation, container: ContainerState, definition: Definition, now: float) -> bool | None:
+    """Whether a running container is well; None while that is not known yet."""
+    if _hindrance(container) or (
+        container.id in situation.unreached and not situation.verdicts.get(container.id, True)
+    ):
+        return False
+    check = definition.check.type
+    if check == "docker":
+        return {"": False, "healthy": True, "unhealthy": False}.get(container.health)
+    if check == "none":
+        return True if settled_at(situation, container.instance) <= now else None
+    return situation.verdicts.get(container.id)
+
+
+def settled_at(situation: Situation, instance: InstanceName) -> float:
+    """
+    When a running container without a health check counts as well: at once, but not in the middle of a crash loop,
+    in which every start would be told to the whole cluster.
+    """
+    tries = situation.tries(instance)
+    return tries.retry_at + SETTLED if tries.count > 1 else 0.0
+
+
+def _tell_absent(situation: Situation, instance: InstanceName, definition: Definition, now: float) -> ClaimRecord:
+    before = _before(situation, instance)
+    pulls = situation.pulls.get(definition.container.image, NONE)
+    tries = situation.tries(instance)
+    if situation.image is None and pulls.count:
+        return evolve(before, state=State.PULLING, healthy=False, reason=pulls.reason)
+    if tries.retry_at > now or tries.count > 1:
+        return evolve(before, state=State.BACKING_OFF, healthy=False, reason=tries.reason)
+    return evolve(before, state=State.STARTING, healthy=False, reason=tries.reason)
+
+
+def _before(situation: Situation, instance: InstanceName) -> ClaimRecord:
+    """What was told last, which keeps the ports in memory, or the beginning of a claim."""
+    here = situation.here
+    claim = situation.own(instance)
+    if claim is not None:
+        return evolve(claim.record, addresses=here.addresses)
+    return ClaimRecord(node=here.node, addresses=here.addresses)
+
+
+def _hindrance(container: ContainerState) -> str:
+    """
+    What keeps a running container from serving, whatever its check would find: the kernel goes on taking connections
+    for the processes of a paused one, and one without a network may find itself well.
+    """
+    if container.status is Status.PAUSED:
+        return "it is paused"
+    return f"network {container.cut_off} was taken from it" if container.cut_off else ""
+
+
+def _complaint(situation: Situation, container: ContainerState, definition: Definition) -> str:
+    check = definition.check
+    known = _hindrance(container) or situation.unreached.get(container.id, "")
+    if known:
+        return known
+    match check.type:
+        case "docker":
+            return (
+                "its HEALTHCHECK fails" if container.health else "the image has no HEALTHCHECK, but Health asks for it"
+            )
+        case "exec":
+            return f"the command {' '.join(check.command)} fails"
+        case "tcp":
+            return f"nothing answers on port {check.port}"
+    return f"no success from {check.path} on port {check.port}"

@@ -1,0 +1,95 @@
+"""
+Instances that do not come up: on which nodes a service fails, and when its owner gives an instance up.
+
+Note [Giving up]
+    An instance that failed ``LASTING`` times in a row where it is may be well elsewhere: the host has lost its disk,
+    the registry is out of its reach, its Engine starts nothing. So its owner says in the claim that it leaves, as on a
+    node that is drained, and goes on trying, each time later. Another node prepares it and takes over when it is
+    healthy there, not before; so nothing moves that would not be better off. One on which it fails as often drops out
+    again, and the next one prepares it. Where a service fails is told in the node's record, and such a node takes
+    nothing that another gives up, is given nothing to even out the load, and is ranked behind all others. When no node
+    is left the owner keeps the instance and says that it stays. So a bad definition is tried a few times on each node
+    and never goes round; a node forgets what failed ``ATTEMPTS_KEPT`` seconds ago (``agent.host.host``), and may then
+    be tried again. An instance of which there may only be one copy leaves by being released.
+
+    That one definition fails says nothing about the node. One on which several services failed by the Engine's own
+    fault, and nothing started since, is ranked behind all others for every service: ``agent.host.starts``.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+
+from daprdockr.model.host import ContainerState
+from daprdockr.model.names import InstanceName
+from daprdockr.model.stored.revisioned import Claim
+from daprdockr.model.wanted.definition import Definition
+from daprdockr.planning.attempts import NONE, STEADY, Attempts
+from daprdockr.planning.candidates import failing
+from daprdockr.planning.placing.leaving import why_not
+from daprdockr.planning.situation import Situation
+
+MOST_FAILS = 64
+"""A node tells of so many services that fail there at most: its record must stay small."""
+
+
+def does_not_come_up(
+    definition: Definition,
+    attempts: Mapping[InstanceName, Attempts],
+    pulls: Mapping[str, Attempts],
+    containers: Mapping[int, Iterable[ContainerState]],
+    now: float,
+) -> list[InstanceName]:
+    """The instances of a service that failed here, as it is defined now, as often as counts: Note [Giving up]."""
+    name, digest = definition.name, definition.digest
+    if pulls.get(definition.container.image, NONE).lasting:
+        return [InstanceName(name, number) for number in range(1, definition.instances + 1)]
+    return [
+        instance
+        for instance, tries in attempts.items()
+        if instance.service == name
+        and tries.lasting
+        and tries.of in ("", digest)
+        and not (now >= tries.retry_at + STEADY and any(c.running for c in containers.get(instance.number, ())))
+    ]
+
+
+def fails_here(situation: Situation, now: float) -> list[InstanceName]:
+    """The instances of the service that do not come up on this node."""
+    if situation.service is None:
+        return []
+    definition = situation.service.definition
+    return does_not_come_up(definition, situation.attempts, situation.pulls, situation.containers, now)
+
+
+def failing_now(situation: Situation, now: float) -> set[str]:
+    """The same, with what this node knows of itself and has not told yet."""
+    found = failing(situation.name, situation.claims.values(), situation.candidates)
+    return found | {situation.here.node} if fails_here(situation, now) else found
+
+
+def gives_up(situation: Situation, claim: Claim, now: float) -> bool:
+    """Whether this node, which holds the claim, wants another to try: one that may, and on which it does not fail."""
+    if situation.service is None or claim.instance not in fails_here(situation, now):
+        return False
+    definition, node = situation.service.definition, situation.here.node
+    bad = failing_now(situation, now)
+    successor = situation.successors.get(claim.instance.number)
+    if successor is not None:
+        return successor.node not in bad
+    if definition.at_most_one and any(container.running for container in situation.of(claim.instance)):
+        return False
+    held = Counter(one.node for one in situation.claims.values())
+    return not why_not(definition, held, node, [c for c in situation.candidates if c.name not in bad])
+
+
+def drops_out(situation: Situation, claim: Claim, now: float) -> bool:
+    """Whether this node, which prepares an instance, should let another do so; from a drain only if one is there."""
+    if situation.service is None or claim.instance not in fails_here(situation, now):
+        return False
+    bad = failing_now(situation, now)
+    drained = claim.node not in {candidate.name for candidate in situation.candidates}
+    held = Counter(one.node for one in situation.claims.values())
+    others = [c for c in situation.candidates if c.name not in bad]
+    return not drained or not why_not(situation.service.definition, held, claim.node, others)

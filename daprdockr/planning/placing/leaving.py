@@ -1,0 +1,136 @@
+"""
+Which instances a node should hand over to another: all of them from a node that is drained, one service's after
+another; and one at a time from a node that has more than its share, when rebalancing is on.
+
+An instance that keeps data on its node's disk does not leave: elsewhere it would start with nothing. One that is not
+healthy does not leave to even things out: whether it ever would be elsewhere is not known, and others wait behind it.
+One of a service with ``OnPartition: stop`` can only leave by stopping first, so it does that only from a node that is
+drained, and when all other instances of the service are well.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+
+from attrs import evolve
+
+from daprdockr.model.names import InstanceName, ServiceName
+from daprdockr.model.stored.revisioned import Claim, Service
+from daprdockr.model.wanted.definition import Definition
+from daprdockr.planning.candidates import Candidate, able, failing, room
+
+REBALANCE_AFTER = 5.0
+"""Seconds that an imbalance must last: while a service is being placed, claim by claim, there is one for a moment."""
+
+Claims = Mapping[ServiceName, Mapping[int, Claim]]
+"""Claims, or successions, by service and instance number."""
+
+
+def keeps_data(definition: Definition) -> str:
+    """The volume, bind or mount that ties an instance to its node; "" if nothing does."""
+    fields = definition.container.fields
+    named = [volume for volume in fields.get("Volumes", ()) if ":" in volume]
+    mounts = ({key.lower(): value for key, value in mount.items()} for mount in fields.get("Mounts", ()))
+    sources = [str(mount["source"]) for mount in mounts if mount.get("source")]
+    return next(iter([*fields.get("Binds", ()), *named, *sources, *fields.get("VolumesFrom", ())]), "")
+
+
+def why_not(definition: Definition, held: Mapping[str, int], node: str, candidates: Iterable[Candidate]) -> str:
+    """Why an instance cannot leave ``node``, in words; "" if it can. ``held``: instances of the service per node."""
+    tie = keeps_data(definition)
+    if tie:
+        return f"it keeps data in {tie}"
+    others = [candidate for candidate in candidates if candidate.name != node]
+    if not others:
+        return "there is no other node"
+    fit = able(definition, others)
+    if not fit:
+        return "no other node meets its constraints"
+    if not any(room(definition, fit).values()):
+        return "no other node has the memory or processors that it states"
+    if definition.placement.one_per_node and all(held.get(candidate.name) for candidate in fit):
+        return "every other node that fits has one"
+    return ""
+
+
+def leaving(
+    node: str,
+    draining: bool,
+    rebalance: bool,
+    services: Mapping[ServiceName, Service],
+    claims: Claims,
+    successors: Claims,
+    candidates: tuple[Candidate, ...],
+) -> frozenset[InstanceName]:
+    """The instances of ``node`` that should leave it; ``claims`` are those of the services it has a part in."""
+    if draining:
+        return frozenset(_movable(node, draining, services, claims, successors, takers(node, candidates)))
+    if not (rebalance and _has_most(node, candidates)):  # looked at first: it is the answer of all nodes but one
+        return frozenset()
+    fit = takers(node, _without_own_moves(node, claims, successors, candidates))
+    movable = _movable(node, draining, services, claims, successors, fit)
+    well = [instance for instance in movable if claims[instance.service][instance.number].record.healthy]
+    return frozenset(sorted(well, key=lambda i: (i.number not in successors.get(i.service, {}), i))[:1])
+
+
+def takers(
+    owner: str, candidates: Sequence[Candidate], healthy: bool = True, failing: Container[str] = ()
+) -> list[Candidate]:
+    """
+    Who may take an instance over from ``owner``: all others when it is no candidate itself, for then it is drained;
+    else none that is ``failing``, and of a ``healthy`` one, which leaves to even out the load, only those that have
+    less than the owner even after the move. So each move evens things out, and they end.
+    """
+    others = [candidate for candidate in candidates if candidate.name != owner]
+    if len(others) == len(candidates):
+        return others
+    most = next(c.load for c in candidates if c.name == owner) - 2 if healthy else math.inf
+    return [candidate for candidate in others if candidate.load <= most and candidate.name not in failing]
+
+
+def _movable(
+    node: str,
+    draining: bool,
+    services: Mapping[ServiceName, Service],
+    claims: Claims,
+    successors: Claims,
+    fit: Sequence[Candidate],
+) -> Iterator[InstanceName]:
+    """Of each service one instance that somebody can take, rather one that is on its way."""
+    for name in sorted(claims.keys() & services.keys()):
+        definition = services[name].definition
+        own = [n for n, c in claims[name].items() if c.node == node and n <= definition.instances]
+        if definition.at_most_one and not (draining and _others_are_well(node, definition, claims[name])):
+            continue
+        held = Counter(claim.node for claim in claims[name].values())
+        bad = () if draining else failing(name, claims[name].values(), fit)
+        if own and not why_not(definition, held, node, [c for c in fit if c.name not in bad]):
+            yield InstanceName(name, min(own, key=lambda number: (number not in successors.get(name, {}), number)))
+
+
+def _others_are_well(node: str, definition: Definition, claims: Mapping[int, Claim]) -> bool:
+    """Whether each wanted instance of a service is healthy or on this node."""
+    held = (claims.get(number) for number in range(1, definition.instances + 1))
+    return all(claim is not None and (claim.node == node or claim.record.healthy) for claim in held)
+
+
+def _without_own_moves(
+    node: str, claims: Claims, successors: Claims, candidates: tuple[Candidate, ...]
+) -> tuple[Candidate, ...]:
+    """
+    The loads as if nothing of this node were on its way. Otherwise a move that is worth it would not be any more as
+    soon as somebody prepares for it, and be called off, and be worth it again.
+    """
+    moves: Counter[str] = Counter()
+    for name, held in successors.items():
+        own = claims.get(name, {})
+        moves.update(s.node for number, s in held.items() if number in own and own[number].node == node)
+    return tuple(evolve(c, load=c.load - moves[c.name]) if c.name in moves else c for c in candidates)
+
+
+def _has_most(node: str, candidates: Sequence[Candidate]) -> bool:
+    """One node at a time evens things out: the one that has the most, and of several the first."""
+    most = max((candidate.load for candidate in candidates), default=0)
+    return node == min((candidate.name for candidate in candidates if candidate.load == most), default="")

@@ -1,0 +1,149 @@
+"""
+Which node takes a free instance: the same answer on every node that sees the same state.
+
+Nobody assigns; each node computes this and claims its own share at once, and another's only when that one is late.
+
+Note [Claims arrive one by one]
+    Between the first claim and the last each node ranks anew, on a state in which some shares are claimed and others
+    are not, in no order. Nobody's share may move by that, or nodes reach for what is another's. So each node's number
+    of instances is found first, which only depends on how many there are; and each instance then goes, by its number
+    and not by what was claimed, to the node whose turn it is among those that have not got theirs. What others claim
+    of this service counts in no other way: the room that it takes is room for one less. Claims of other services only
+    count for who gets one more than others, and not as they happen to be just now: Note [A wave] in ``wave``. The turns
+    go round in an order of their own.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import heapq
+import math
+from bisect import bisect_left
+from collections.abc import Collection, Container, Iterable, Iterator, Mapping, Sequence
+
+from attrs import field, frozen
+
+from daprdockr.model.wanted.definition import Definition
+from daprdockr.planning.candidates import Candidate, able, mark, room
+
+
+@frozen
+class Ranking:
+    """
+    Who may take the free instances of a service: for each, by its number, the node that should ``first``, unless there
+    is none, and behind it all other ``takers`` in their order.
+    """
+
+    first: Mapping[int, str]
+    takers: tuple[str, ...]
+    _places: Mapping[str, int] = field(init=False, eq=False, repr=False)
+
+    @_places.default
+    def _(self) -> Mapping[str, int]:
+        return {node: place for place, node in enumerate(self.takers)}
+
+    def place(self, number: int, node: str) -> int | None:
+        """How many nodes should take an instance before ``node``; None: it may not, or nobody may."""
+        first, place = self.first.get(number), self._places.get(node)
+        if first is None or place is None:
+            return None
+        return 0 if node == first else place + (place < self._places[first])
+
+
+def rank(
+    free: Iterable[int],
+    definition: Definition,
+    held: Mapping[str, int],
+    candidates: Iterable[Candidate],
+    failing: Collection[str] = (),
+) -> Ranking:
+    """
+    Who may take each free instance of one service. See Note [Claims arrive one by one].
+
+    :param free: the numbers of these instances.
+    :param held: how many instances of this service each node holds already.
+    :param failing: nodes on which this service fails: they get what nobody else has room for.
+    """
+    wanted = sorted(free)
+    if not wanted:
+        return Ranking({}, ())
+    service = str(definition.name)
+    fit = sorted(able(definition, candidates), key=lambda candidate: _tie(service, candidate.name))
+    nodes = _in_order(definition, held, fit, failing)
+    most = _most(definition, held, fit)
+    shares = _shares(nodes, len(wanted), held, most, failing)
+    left = {candidate.name: shares[candidate.name] - held.get(candidate.name, 0) for candidate in fit}
+    able_to = [node for node in nodes if most[node] > held.get(node, 0)]
+    takers = sorted(able_to, key=lambda node: (node in failing, shares[node]))
+    return Ranking(dict(zip(wanted, _turns(wanted, left), strict=False)), tuple(takers))
+
+
+def vacancies(definition: Definition, claims: Container[int]) -> list[int]:
+    """The numbers of a service's wanted instances that are not among ``claims``."""
+    return [number for number in range(1, definition.instances + 1) if number not in claims]
+
+
+def _turns(wanted: Sequence[int], left: Mapping[str, int]) -> Iterator[str]:
+    """
+    Whose turn each instance is, until nobody has any left: by its number the turn goes round the nodes in ``left``, in
+    their order, and passes over those that have got what they should.
+    """
+    nodes, to_give = list(left), dict(left)
+    waiting = [place for place, node in enumerate(nodes) if left[node]]
+    for number in wanted:
+        if not waiting:
+            return
+        turn = bisect_left(waiting, number % len(nodes)) % len(waiting)
+        node = nodes[waiting[turn]]
+        to_give[node] -= 1
+        if not to_give[node]:
+            del waiting[turn]
+        yield node
+
+
+def _in_order(
+    definition: Definition, held: Mapping[str, int], fit: Iterable[Candidate], failing: Collection[str]
+) -> list[str]:
+    """
+    First the nodes with the fewest claims of other services, and of these the ones that have the image; equal ones in
+    the order they come.
+    """
+    image = mark(definition.container.image)
+    keys = {
+        candidate.name: (
+            candidate.name in failing,
+            candidate.load - held.get(candidate.name, 0),
+            image not in candidate.images,
+        )
+        for candidate in fit
+    }
+    return sorted(keys, key=keys.__getitem__)
+
+
+def _most(definition: Definition, held: Mapping[str, int], fit: Iterable[Candidate]) -> dict[str, float]:
+    """How many instances of the service each node can hold, those that it holds included."""
+    limit = 1 if definition.placement.one_per_node else math.inf
+    return {node: min(limit, held.get(node, 0) + left) for node, left in room(definition, fit).items()}
+
+
+def _shares(
+    nodes: list[str], free: int, held: Mapping[str, int], most: Mapping[str, float], failing: Collection[str]
+) -> dict[str, int]:
+    """How many instances each node has in the end, when each goes to one that has the fewest and room for it."""
+    shares = {node: held.get(node, 0) for node in nodes}
+    queue = [(node in failing, shares[node], place, node) for place, node in enumerate(nodes)]
+    heapq.heapify(queue)
+    while free and queue:
+        fails, share, place, node = heapq.heappop(queue)
+        if share < most[node]:
+            shares[node] += 1
+            free -= 1
+            heapq.heappush(queue, (fails, share + 1, place, node))
+    return shares
+
+
+@functools.lru_cache(maxsize=16384)
+def _tie(service: str, node: str) -> bytes:
+    """An order of equal nodes that differs from service to service, so that none is always the first."""
+    return hashlib.blake2b(f"{service} {node}".encode(), digest_size=8).digest()

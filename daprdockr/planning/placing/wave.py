@@ -1,0 +1,95 @@
+"""
+Several services that are placed at the same time: what each of them counts on from the others.
+
+Note [A wave]
+    When a host dies or an application is set, instances of many services are free at once, and which node has the
+    fewest claims depends on the others' claims, which reach each node in another order. Ranked by what is claimed just
+    now, no two nodes would agree. So the services are ranked one after another, in the order in which etcd made their
+    instances free, and each counts for those before it what they will have in the end, and for those behind it what
+    they had before. Neither moves while the claims arrive. A wave ends: with the ``MOST``-th service of it, because all
+    of this is worked out anew with each claim; and with what came free longer ago than ``LONGEST`` revisions, because
+    nobody has had room for that. The claims of the moment are all that the others have to go by.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from itertools import dropwhile
+
+from attrs import define, evolve, field
+
+from daprdockr.model.known.cluster import Cluster
+from daprdockr.model.names import ServiceName
+from daprdockr.model.wanted.definition import Definition
+from daprdockr.planning.candidates import Candidate, failing
+from daprdockr.planning.placing.placement import rank, vacancies
+
+MOST = 100
+"""Services with free instances: 30 ms on 100 nodes."""
+
+LONGEST = 5000
+"""Revisions of etcd, of which each placed instance takes two."""
+
+
+def offers(cluster: Cluster, candidates: tuple[Candidate, ...]) -> Mapping[ServiceName, tuple[Candidate, ...]]:
+    """For each service of the wave with free instances the candidates to rank for them. See Note [A wave]."""
+    members = _members(cluster)
+    fresh = {name: _fresh(cluster, name) for name in members}
+    counted = _Counted()
+    for name in members:
+        counted.add(cluster.services[name].definition, fresh[name], -1)
+    offered: dict[ServiceName, tuple[Candidate, ...]] = {}
+    for name in members:
+        if len(offered) == MOST:
+            break
+        definition, claims = cluster.services[name].definition, cluster.claims(name)
+        counted.add(definition, fresh[name])
+        free = vacancies(definition, claims)
+        if free:
+            offered[name] = counted.onto(candidates)
+            held = Counter(claim.node for claim in claims.values())
+            ranking = rank(free, definition, held, offered[name], failing(name, claims.values(), candidates))
+            counted.add(definition, Counter(ranking.first.values()))
+    return offered
+
+
+def _members(cluster: Cluster) -> list[ServiceName]:
+    """The services from the first on that has free instances, in the order in which these came free."""
+    recent = sorted((at, name) for name, at in cluster.layout.freed.items() if at > cluster.revision - LONGEST)
+    names = [name for _, name in recent]
+    return list(dropwhile(lambda name: not vacancies(cluster.services[name].definition, cluster.claims(name)), names))
+
+
+def _fresh(cluster: Cluster, name: ServiceName) -> Counter[str]:
+    """How many instances each node has claimed since they came free."""
+    since = cluster.layout.freed[name]
+    return Counter(claim.node for claim in cluster.claims(name).values() if claim.fence > since)
+
+
+@define
+class _Counted:
+    """What is counted for nodes beyond their claims, or not counted of them."""
+
+    load: Counter[str] = field(factory=Counter)
+    memory: Counter[str] = field(factory=Counter)
+    cpus: dict[str, float] = field(factory=dict)
+
+    def add(self, definition: Definition, instances: Mapping[str, int], sign: int = 1) -> None:
+        container = definition.container
+        for node, count in instances.items():
+            self.load[node] += sign * count
+            self.memory[node] += sign * count * container.memory
+            self.cpus[node] = self.cpus.get(node, 0.0) + sign * count * container.cpus
+
+    def onto(self, candidates: Iterable[Candidate]) -> tuple[Candidate, ...]:
+        return tuple(self._onto(candidate) if candidate.name in self.load else candidate for candidate in candidates)
+
+    def _onto(self, candidate: Candidate) -> Candidate:
+        name = candidate.name
+        return evolve(
+            candidate,
+            load=candidate.load + self.load[name],
+            memory=candidate.memory - self.memory[name],
+            cpus=candidate.cpus - self.cpus[name],
+        )

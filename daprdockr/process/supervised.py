@@ -1,0 +1,295 @@
+"""
+A program kept running: adopted or spawned at start, restarted when it ends, stopped for good or left alone.
+
+Knows nothing of nginx or etcd: what runs, and what must be done before each start, is handed in.
+
+Note [Own session]
+    The program starts through setsid(1), which execs it under the same pid. So a Ctrl-C at the agent's
+    terminal does not reach it, and its whole group can be killed. spawnProcess gets neither a user nor a
+    directory: either would make it fork a process full of gRPC threads instead of calling posix_spawn.
+
+Note [Adoption]
+    An agent that was killed leaves its children running, and the pidfile. The next agent opens a pidfd first
+    and compares the record afterwards: if the pid went to a stranger before the open, the comparison sees it,
+    and after it the pidfd can mean no other process. Workers whose master died meanwhile would keep its port,
+    so they are killed before a new one starts; for the same reason the group is killed when the leader ends. A pidfile
+    that was lost, or could not be written on a full disk, is made up for by a look at all command lines.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import inspect
+import os
+import random
+import shutil
+import signal
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from attrs import define, field
+from twisted.application.service import Service
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.task import LoopingCall
+from twisted.logger import Logger
+
+from daprdockr.model.backoff import Backoff
+from daprdockr.process.child import Adopted, Child, Hold
+from daprdockr.process.output import LineSplitter, OutputFile
+from daprdockr.process.pidfile import PidFile
+from daprdockr.process.table import ProcessTable, Record
+
+STEADY = 10.0
+"""Seconds after which a process counts as well started, and earlier failures are forgotten."""
+
+BACKOFF = Backoff(limit=8.0)
+"""Of starts that fail: what could not start on a full disk runs again within ten seconds of room."""
+
+UPKEEP_INTERVAL = 5.0
+"""Seconds between two looks at the size of the output file, and between two tries to write the pidfile."""
+
+
+@define(kw_only=True, eq=False, slots=False)
+class SupervisedProcess(Service):
+    """
+    One program, at most one process of it.
+
+    :ivar argv: the command line; the program is looked up in the PATH of ``environment`` at each start.
+    :ivar identity: a string that only our process has in its command line, such as the path of its directory.
+    :ivar stop_signal: the name of the signal that asks it to end, without ``SIG``.
+    :ivar grace: seconds it is given to end before its group is killed.
+    :ivar leave_running: whether ``stopService`` lets go of it instead of ending it.
+    :ivar output: the file its output is appended to; needed with ``leave_running``, as a pipe breaks with us.
+    :ivar on_output: told each line of its output when there is no ``output`` file.
+    :ivar before_start: called before each start; when it raises, that counts as a failed start.
+    :ivar on_exit: told why the process ended or could not start, once the next start is arranged; a stop is not told.
+    """
+
+    log = Logger()
+
+    name: str
+    argv: Sequence[str]
+    identity: str
+    pidfile: Path
+    reactor: Any
+    environment: dict[str, str]
+    stop_signal: str = "TERM"
+    grace: float = 5.0
+    leave_running: bool = False
+    output: Path | None = None
+    on_output: Callable[[str], None] | None = None
+    before_start: Callable[[], Awaitable[None] | None] | None = None
+    on_exit: Callable[[str], None] | None = None
+    table: ProcessTable = field(factory=ProcessTable)
+    backoff: Backoff = BACKOFF
+    chance: Callable[[], float] = random.random
+
+    _hold: Hold | None = field(init=False, default=None)
+    _since: float = field(init=False, default=0.0)
+    _failures: int = field(init=False, default=0)
+    _timer: Any = field(init=False, default=None)
+    _starting: Deferred[None] | None = field(init=False, default=None)
+    _gone: Deferred[None] | None = field(init=False, default=None)
+    _upkeep: LoopingCall | None = field(init=False, default=None)
+    _unrecorded: str = field(init=False, default="")
+
+    @property
+    def pid(self) -> int | None:
+        """The pid of the process; None while there is none."""
+        return None if self._hold is None else self._hold.pid
+
+    def signal(self, name: str) -> None:
+        """Signal the process (not its group); ``name`` without ``SIG``. A no-op while there is none."""
+        if self._hold is not None:
+            self._hold.signal(signal.Signals["SIG" + name])
+
+    def startService(self) -> None:
+        super().startService()
+        self._upkeep = LoopingCall(self._keep_up)
+        self._upkeep.clock = self.reactor
+        self._upkeep.start(UPKEEP_INTERVAL, now=False).addErrback(self._upkeep_failed)
+        if not self._adopt():
+            self._start()
+
+    def stopService(self) -> Deferred[None] | None:
+        """Let go of the process, or end it: then the Deferred fires when it is gone."""
+        super().stopService()
+        self._cancel_timer()
+        if self._upkeep is not None and self._upkeep.running:
+            self._upkeep.stop()
+        if self._starting is not None:
+            self._starting.cancel()
+        if self._hold is None:
+            return None
+        if self.leave_running:
+            self._hold.release()
+            self._hold = None
+            return None
+        self._gone = Deferred()
+        self._timer = self.reactor.callLater(self.grace, self._kill, self._hold)
+        self.signal(self.stop_signal)
+        return self._gone
+
+    def _adopt(self) -> bool:
+        """Take over the process of an earlier agent. See Note [Adoption]."""
+        program = os.path.realpath(shutil.which(self.argv[0], path=self._path()) or self.argv[0])
+        record = PidFile(self.pidfile).read()
+        if self._take_over(record) or self._take_over(self.table.find(self.identity, program)):
+            return True
+        for pid in self.table.orphans(record, program) if record is not None else ():
+            self.log.warn("{name} left pid {pid} behind, which is killed", name=self.name, pid=pid)
+            self.table.kill(pid)
+        return False
+
+    def _take_over(self, record: Record | None) -> bool:
+        """Hold the process of this record, if it is ours and lives."""
+        if record is None:
+            return False
+        try:
+            descriptor = self.table.open(record.pid)
+        except OSError:
+            return False
+        if not self.table.lives(record, self.identity):
+            os.close(descriptor)
+            return False
+        self._took(Adopted(record.pid, descriptor, self.reactor, self._ended))
+        self._record()
+        self.log.info("{name} is running as pid {pid} and was adopted", name=self.name, pid=record.pid)
+        return True
+
+    def _start(self) -> None:
+        self._timer = None
+        self._starting = Deferred.fromCoroutine(self._prepare_and_spawn())
+
+    async def _prepare_and_spawn(self) -> None:
+        try:
+            if self.before_start is not None:
+                prepared = self.before_start()
+                if inspect.isawaitable(prepared):
+                    await prepared
+            if self.running:
+                self._spawn()
+        except CancelledError:
+            self.log.debug("the start of {name} was called off", name=self.name)
+        except Exception as error:
+            self.log.warn("{name} could not be started: {reason}", name=self.name, reason=error)
+            self._again(f"could not be started: {error}")
+
+    def _spawn(self) -> None:
+        """:raises OSError: the program, or the output file, cannot be used."""
+        program = shutil.which(self.argv[0], path=self._path())
+        if program is None:
+            raise FileNotFoundError(f"program {self.argv[0]} is not installed, or not executable")
+        setsid = shutil.which("setsid", path=self._path()) or "setsid"
+        with contextlib.ExitStack() as opened:
+            descriptors, lines = self._descriptors(opened)
+            self.reactor.spawnProcess(
+                Child(self._started, self._ended, lines),
+                setsid,
+                [setsid, program, *self.argv[1:]],
+                env=self.environment,
+                childFDs=descriptors,
+            )
+
+    def _path(self) -> str:
+        return self.environment.get("PATH", os.defpath)
+
+    def _descriptors(self, opened: contextlib.ExitStack) -> tuple[dict[int, int | str], LineSplitter | None]:
+        """Standard input, output and error of the next child, and who reads them if they are pipes."""
+        null = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
+        opened.callback(os.close, null)
+        if self.output is not None:
+            appended = self._appended(self.output)
+            if appended < 0:
+                return {0: null, 1: null, 2: null}, None
+            opened.callback(os.close, appended)
+            return {0: null, 1: appended, 2: appended}, None
+        if self.on_output is not None:
+            return {0: null, 1: "r", 2: "r"}, LineSplitter(self.on_output)
+        return {0: null, 1: null, 2: null}, None
+
+    def _appended(self, output: Path) -> int:
+        """A process that says nothing is better than none: -1 when the file cannot be opened."""
+        try:
+            return OutputFile(output).open()
+        except OSError as error:
+            self.log.warn("the output of {name} is lost: {reason}", name=self.name, reason=error)
+            return -1
+
+    def _record(self) -> None:
+        """Write the pidfile. A disk that is full costs no process; it is tried again. See Note [Adoption]."""
+        record = None if self._hold is None else self.table.identify(self._hold.pid)
+        try:
+            if record is not None:
+                PidFile(self.pidfile).write(record)
+        except OSError as error:
+            if not self._unrecorded:
+                self.log.warn(
+                    "{name} is not recorded in {path}: {reason}", name=self.name, path=str(self.pidfile), reason=error
+                )
+            self._unrecorded = str(error)
+        else:
+            self._unrecorded = ""
+
+    def _started(self, child: Child) -> None:
+        self._took(child)
+        self._record()
+        self.log.info("{name} was started as pid {pid}", name=self.name, pid=child.pid)
+
+    def _took(self, hold: Hold) -> None:
+        self._hold = hold
+        self._since = self.reactor.seconds()
+
+    def _ended(self, reason: str) -> None:
+        hold, self._hold = self._hold, None
+        assert hold is not None
+        self.table.kill_group(hold.pid)
+        PidFile(self.pidfile).remove()
+        self._cancel_timer()
+        if self._gone is not None:
+            self.log.info("{name} was stopped: {reason}", name=self.name, reason=reason)
+            gone, self._gone = self._gone, None
+            hold.closed.addTimeout(self.grace, self.reactor).addBoth(lambda _: gone.callback(None))
+            return
+        self.log.warn("{name} ended: {reason}", name=self.name, reason=reason)
+        if self.reactor.seconds() - self._since >= STEADY:
+            self._failures = 0
+        self._again(reason)
+
+    def _again(self, reason: str) -> None:
+        self._failures += 1
+        if self.running:
+            self._timer = self.reactor.callLater(self.backoff.delay(self._failures, self.chance()), self._start)
+        if self.on_exit is not None:
+            self.on_exit(reason)
+
+    def _kill(self, hold: Hold) -> None:
+        """The grace is over: kill, and give up on a process that the kernel does not let go."""
+        self.log.warn("{name} did not end within {grace} s and is killed", name=self.name, grace=self.grace)
+        self._timer = self.reactor.callLater(self.grace, self._give_up, hold)
+        # The group does not exist yet if setsid(1) has not run yet, hence both. See Note [Own session].
+        hold.signal(signal.SIGKILL)
+        self.table.kill_group(hold.pid)
+
+    def _give_up(self, hold: Hold) -> None:
+        self.log.error("pid {pid} of {name} cannot be killed", pid=hold.pid, name=self.name)
+        hold.release()
+        self._ended("not even killed")
+
+    def _cancel_timer(self) -> None:
+        if self._timer is not None and self._timer.active():
+            self._timer.cancel()
+        self._timer = None
+
+    def _keep_up(self) -> None:
+        if self._unrecorded:
+            self._record()
+        try:
+            if self.output is not None:
+                OutputFile(self.output).trim()
+        except OSError as error:
+            self.log.warn("the output of {name} is lost: {reason}", name=self.name, reason=error)
+
+    def _upkeep_failed(self, failure: Any) -> None:
+        self.log.failure("the files of {name} are not kept up any more", failure, name=self.name)

@@ -1,0 +1,1 @@
+"""Each part of an agent, made once, from the parts that it needs."""

@@ -1,0 +1,94 @@
+"""Short words for the situations that tests of the planner begin with: one service, seen by node ``a`` at time 100."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from daprdockr.model.wanted.definition import Definition
+from daprdockr.model.host import ContainerState, Image, Port, Status
+from daprdockr.model.names import InstanceName, ServiceName
+from daprdockr.model.stored.records import ClaimRecord, State
+from daprdockr.model.stored.revisioned import Claim, Service
+from daprdockr.planning.candidates import Candidate
+from daprdockr.planning.placing.placement import Ranking
+from daprdockr.planning.situation import Here, Situation
+
+NOW = 100.0
+WEB = ServiceName(group="myapp", service="web")
+ADDRESSES = ("10.0.0.1",)
+PORT = Port(8080, "tcp", 20000)
+IMAGES = {"web:1": Image("sha256:1"), "web:2": Image("sha256:2")}
+CLUSTER, LEASE, FENCE = 7, 77, 40
+HERE = Here(node="a", addresses=ADDRESSES, lease=LEASE, in_touch=True, cluster=CLUSTER, revision=50)
+OUT_OF_TOUCH = Here(node="a", addresses=ADDRESSES, lease=LEASE, in_touch=False, cluster=CLUSTER, revision=50)
+
+
+def instance(number: int) -> InstanceName:
+    return InstanceName(WEB, number)
+
+
+def definition(image: str = "web:1", instances: int = 1, **members: Any) -> Definition:
+    container = {"Image": image, **members.pop("Container", {})}
+    return Definition.read({"Name": "web", "Group": "myapp", "Instances": instances, "Container": container, **members})
+
+
+WEB_1, WEB_2 = definition("web:1"), definition("web:2")
+
+
+def container(
+    name: str = "c1", number: int = 1, of: Definition = WEB_1, status: Status = Status.RUNNING, **fields: Any
+) -> ContainerState:
+    given: dict[str, Any] = {"cluster": CLUSTER, "revision": FENCE, "started": 10.0, "stop_timeout": 3, **fields}
+    return ContainerState(name, f"{number}.web.myapp-{of.digest}", instance(number), of.digest, status, **given)
+
+
+def running_record(of: ContainerState, **fields: Any) -> ClaimRecord:
+    """What is told of a running container that is well."""
+    given: dict[str, Any] = {
+        "state": State.RUNNING,
+        "healthy": True,
+        "ports": of.ports,
+        "container": of.id,
+        "definition": of.definition,
+        "started": of.started,
+    }
+    return ClaimRecord(node="a", addresses=ADDRESSES, **{**given, **fields})
+
+
+def starting_record(node: str = "a", **fields: Any) -> ClaimRecord:
+    return ClaimRecord(node=node, addresses=ADDRESSES, **fields)
+
+
+def claim(record: ClaimRecord, number: int = 1, lease: int = LEASE, fence: int = FENCE) -> Claim:
+    return Claim(instance(number), record, fence, fence, lease)
+
+
+def order(ranking: Ranking, number: int) -> tuple[str, ...]:
+    """The nodes that may take an instance, the one that should first."""
+    first = ranking.first.get(number)
+    return () if first is None else (first, *(node for node in ranking.takers if node != first))
+
+
+def candidates(*names: str, **loads: int) -> tuple[Candidate, ...]:
+    return tuple(Candidate(name, {}, loads.get(name, 0)) for name in names)
+
+
+def situation(
+    service: Definition | None = WEB_1,
+    claims: tuple[Claim, ...] = (),
+    containers: tuple[ContainerState, ...] = (),
+    here: Here = HERE,
+    **fields: Any,
+) -> Situation:
+    by_number: dict[int, tuple[ContainerState, ...]] = {}
+    for one in containers:
+        by_number[one.instance.number] = (*by_number.get(one.instance.number, ()), one)
+    given: dict[str, Any] = {"images": IMAGES, "candidates": candidates("a"), **fields}
+    return Situation(
+        here=here,
+        name=WEB,
+        service=Service(service, 30, 30) if service else None,
+        claims={one.instance.number: one for one in claims},
+        containers=by_number,
+        **given,
+    )

@@ -1,0 +1,181 @@
+"""What holds of a plan in any situation, however odd, and whoever made it so."""
+
+from __future__ import annotations
+
+import itertools
+
+from attrs import evolve
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from twisted.trial.unittest import SynchronousTestCase
+
+from daprdockr.model.host import Port, Status
+from daprdockr.model.stored.records import ClaimRecord, State
+from daprdockr.model.stored.revisioned import Claim
+from daprdockr.planning.attempts import Attempts
+from daprdockr.planning.candidates import Candidate
+from daprdockr.planning.plan import Plan, plan
+from daprdockr.planning.situation import Here, Situation
+from daprdockr.planning.steps import (
+    CreateContainer,
+    PullImage,
+    ReleaseClaim,
+    RemoveContainer,
+    StartContainer,
+    StopContainer,
+    TakeClaim,
+    WriteClaim,
+)
+from tests.build.situations import CLUSTER, IMAGES, LEASE, NOW, PORT, container, definition, instance, situation
+
+NODES = st.sampled_from("abc")
+NUMBERS = range(1, 4)
+TIMES = st.sampled_from([0.0, NOW - 1.5, NOW, NOW + 1.5])
+GENERATIONS = (definition("web:1"), definition("web:2"))
+ATTEMPTS = st.builds(Attempts, count=st.integers(0, 4), retry_at=TIMES, reason=st.just("died"))
+WANTED = st.sampled_from(
+    [
+        definition(image, instances, Health=health, Placement={"Constraints": constraints, "OnePerNode": one_per_node})
+        for image, instances, health, constraints, one_per_node in itertools.product(
+            ("web:1", "web:2"),
+            range(4),
+            (None, {"Type": "tcp", "Port": 8080}, {"Type": "docker"}),
+            ([], ["node != a"], ["zone == x"]),
+            (False, True),
+        )
+    ]
+)
+CONTAINERS = st.sampled_from(
+    [
+        container("", number, of, status, cluster=cluster, revision=revision, ports=ports, started=started, **odd)
+        for number, of, status, (cluster, revision), ports, started, odd in itertools.product(
+            NUMBERS,
+            GENERATIONS,
+            (*Status, Status.RUNNING, Status.RUNNING, Status.EXITED),
+            ((CLUSTER, 40), (CLUSTER, 60), (8, 40)),
+            ((), (PORT,), (Port(8080),)),
+            (0.0, 10.0, 20.0),
+            ({}, {}, {"error": "port is taken"}, {"health": "healthy"}, {"health": "unhealthy"}),
+        )
+    ]
+)
+HERE = st.sampled_from(
+    [
+        Here("a", ("10.0.0.1",), lease, in_touch, CLUSTER, revision=50)
+        for lease, in_touch in ((LEASE, True), (LEASE, True), (0, True), (LEASE, False), (0, False))
+    ]
+)
+RECORDS = st.sampled_from(
+    [
+        ClaimRecord(node, state, healthy, ports=ports, container=name, started=started)
+        for node, state, healthy, ports, name, started in itertools.product(
+            "aaabc", State, (False, True), ((), (PORT,)), ("", "c0", "c1"), (0.0, 10.0)
+        )
+    ]
+)
+CLAIMS = st.builds(
+    Claim,
+    instance=st.sampled_from([instance(number) for number in NUMBERS]),
+    record=RECORDS,
+    fence=st.integers(1, 50),
+    revision=st.just(50),
+    lease=st.sampled_from([LEASE, LEASE, LEASE, 0, 5]),
+)
+
+
+@st.composite
+def situations(draw: st.DrawFn) -> Situation:
+    """Anything: claims under any lease, containers of any generation, knowledge of any age."""
+    return situation(
+        draw(st.one_of(st.none(), WANTED, WANTED, WANTED)),
+        tuple(draw(st.lists(CLAIMS, max_size=3, unique_by=lambda claim: claim.instance))),
+        tuple(evolve(c, id=f"c{n}") for n, c in enumerate(draw(st.lists(CONTAINERS, max_size=4)))),
+        draw(HERE),
+        held=draw(st.sampled_from([False] * 5 + [True])),
+        images=draw(st.sampled_from([{}, IMAGES, IMAGES])),
+        pulls=draw(st.dictionaries(st.sampled_from(["web:1", "web:2"]), ATTEMPTS, max_size=1)),
+        attempts=draw(st.dictionaries(st.sampled_from([instance(n) for n in NUMBERS]), ATTEMPTS, max_size=2)),
+        verdicts=draw(st.dictionaries(st.sampled_from(["c0", "c1", "c2"]), st.booleans(), max_size=2)),
+        candidates=tuple(Candidate(n, {"zone": "xyx"["abc".index(n)]}, 1) for n in draw(st.lists(NODES, unique=True))),
+        free_since=draw(st.dictionaries(st.integers(1, 3), TIMES, max_size=2)),
+    )
+
+
+class PlanPropertyTests(SynchronousTestCase):
+    @given(situations(), st.data())
+    def test_order_of_what_is_known(self, seen: Situation, data: st.DataObject) -> None:
+        """Equal situations give equal plans, in whatever order they were put together."""
+        other = evolve(
+            seen,
+            claims=dict(data.draw(st.permutations(list(seen.claims.items())))),
+            containers={n: tuple(reversed(c)) for n, c in data.draw(st.permutations(list(seen.containers.items())))},
+            candidates=tuple(data.draw(st.permutations(seen.candidates))),
+        )
+        self.assertEqual(plan(other, NOW), plan(seen, NOW))
+
+    @settings(max_examples=600)
+    @given(situations())
+    def test_laws(self, seen: Situation) -> None:
+        """No step of any plan breaks one of the laws below."""
+        made = plan(seen, NOW)
+        lanes = [step.lane for step in made.steps]
+        self.assertEqual(len(set(lanes)), len(lanes), "a plan has at most one step for each lane")
+        self.assertTrue(made.look_again is None or made.look_again > NOW, "it looks again in the future")
+        self.assertFalse(seen.held and made != Plan(), "nothing is done about a service that is held")
+        for step in made.steps:
+            match step:
+                case TakeClaim():
+                    self._takes(seen, step)
+                case CreateContainer():
+                    self._creates(seen, step)
+                case StartContainer():
+                    self._starts(seen, step)
+                case StopContainer() | RemoveContainer():
+                    self._ends(seen, step)
+                case WriteClaim() | ReleaseClaim():
+                    claim = seen.claims[step.instance.number]
+                    self.assertEqual((claim.node, claim.lease, claim.fence), ("a", LEASE, step.fence))
+                case PullImage():
+                    self.assertIsNone(seen.image)
+            self.assertTrue(seen.here.in_touch or isinstance(step, StartContainer), "out of touch, things only start")
+            if not seen.here.lease:
+                self.assertIsInstance(step, StartContainer | StopContainer | RemoveContainer)
+
+    def _takes(self, seen: Situation, step: TakeClaim) -> None:
+        """What is claimed is free, wanted, and told as this node's own; and one at most with OnePerNode."""
+        assert seen.service is not None
+        self.assertLessEqual(step.instance.number, seen.service.definition.instances)
+        self.assertNotIn(step.instance.number, seen.claims)
+        self.assertEqual(step.record.node, "a")
+        if seen.service.definition.placement.one_per_node:
+            held = sum(claim.node == "a" for claim in seen.claims.values())
+            taken = sum(isinstance(other, TakeClaim) for other in plan(seen, NOW).steps)
+            self.assertLessEqual(held + taken, 1)
+
+    def _creates(self, seen: Situation, step: CreateContainer) -> None:
+        """A container is created under a claim of the present lease, from a known image, beside none that runs."""
+        claim = seen.claims[step.instance.number]
+        self.assertEqual((claim.node, claim.lease, claim.fence), ("a", LEASE, step.fence))
+        self.assertIsNotNone(seen.image)
+        self.assertFalse(any(c.running for c in seen.of(step.instance)))
+
+    def _starts(self, seen: Situation, step: StartContainer) -> None:
+        """What is started is current, of an instance of ours that is wanted, and beside none that runs."""
+        assert seen.service is not None
+        states = {c.id: c for c in seen.of(step.instance)}
+        self.assertEqual(seen.claims[step.instance.number].node, "a")
+        self.assertLessEqual(step.instance.number, seen.service.definition.instances)
+        self.assertEqual(states[step.container].definition, seen.service.definition.digest)
+        self.assertFalse(any(c.running for c in states.values()))
+
+    def _ends(self, seen: Situation, step: StopContainer | RemoveContainer) -> None:
+        """What runs is stopped before it is removed, and not at all if it is current, wanted, ours and alone."""
+        target = next(c for c in seen.of(step.instance) if c.id == step.container)
+        self.assertEqual(target.running, isinstance(step, StopContainer))
+        claim = seen.claims.get(step.instance.number)
+        if target.running and seen.service and step.instance.number <= seen.service.definition.instances:
+            others = [c for c in seen.of(step.instance) if c.running and c != target]
+            current = target.definition == seen.service.definition.digest
+            assert claim is not None
+            self.assertTrue(claim.record.healthy if claim.node != "a" else (others or not current), str(step))
+            self.assertTrue(claim.node != "a" or claim.lease == seen.here.lease)

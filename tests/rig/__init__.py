@@ -1,0 +1,1 @@
+"""What functional tests and benchmarks stand on: real programs, hosts, load."""

@@ -1,0 +1,1 @@
+"""Several hosts on this machine, each a network namespace with an Engine, an agent and a member of etcd."""

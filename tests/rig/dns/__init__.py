@@ -1,0 +1,1 @@
+"""Servers, clients and questions for tests of DNS over real sockets."""

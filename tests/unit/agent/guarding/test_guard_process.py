@@ -1,0 +1,183 @@
+"""The agent's end of the guard: writes that wait for a disk, and a process that is looked at."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.trial.unittest import SynchronousTestCase
+
+from daprdockr.agent.guarding.guard_process import PATIENCE, UNSEEN, UNTOUCHED, guard_process
+from daprdockr.agent.statedir import StateDir
+from tests.fakes.engine import MemoryEngine
+from tests.fakes.guard import MemoryProcesses, StandingProcess, memory_guard
+from tests.fakes.process import ProcessReactor
+from tests.fakes.run import HeldRun, LoopClock, run_at_once
+from tests.marked import marked
+
+
+class GuardCase(SynchronousTestCase):
+    """A guard over a disk whose writes the test ends."""
+
+    def setUp(self) -> None:
+        self.clock = LoopClock()
+        self.disk = HeldRun()
+        self.state = StateDir(Path(self.mktemp()))
+        self.state.path.mkdir(parents=True)
+        self.process = StandingProcess()
+        self.engine = MemoryEngine(node="a")
+        self.processes = MemoryProcesses(self.engine)
+        self.guard = memory_guard(self.clock, self.state, self.process, self.processes, self.disk)
+
+    def given(self, orders: bytes) -> Deferred[None]:
+        return Deferred.fromCoroutine(self.guard.given(orders))
+
+    def container(self) -> str:
+        """One that runs."""
+        self.engine.add_image("web:1")
+        container = self.engine.create("one", {"Image": "web:1", "Labels": marked("one", "a")})
+        self.engine.start(container)
+        return container
+
+
+class WritingTests(GuardCase):
+    """``give`` and ``given``."""
+
+    def test_one_at_a_time(self) -> None:
+        """Of the orders that come during a write the last ones are written next, and the others never."""
+        for orders in (b"1", b"2", b"3"):
+            self.guard.give(orders)
+        self.assertEqual(len(self.disk.waiting), 1)
+        self.disk.end("write_guard")
+        self.assertEqual((self.state.read_guard(), len(self.disk.waiting)), (b"1", 1))
+        self.disk.end("write_guard")
+        self.assertEqual((self.state.read_guard(), self.disk.waiting), (b"3", []))
+
+    def test_given(self) -> None:
+        """Who waits for orders is told when these or later ones are written, not when earlier ones are."""
+        self.guard.give(b"1")
+        waiting = [self.given(b"2"), self.given(b"3")]
+        self.disk.end("write_guard")
+        for done in waiting:
+            self.assertNoResult(done)
+        self.disk.end("write_guard")
+        for done in waiting:
+            self.successResultOf(done)
+        self.assertEqual(self.state.read_guard(), b"3")
+
+    def test_failure(self) -> None:
+        """A write that fails is told, to whoever waits for it too; the next orders are the next try."""
+        self.state.path.rename(self.state.path.with_name("away"))
+        done = self.given(b"1")
+        self.disk.end("write_guard")
+        self.failureResultOf(done, OSError)
+        self.assertIn("cannot be written", self.guard.unwritten)
+        self.assertEqual(self.disk.waiting, [])
+        self.state.path.with_name("away").rename(self.state.path)
+        self.guard.give(b"2")
+        self.disk.end("write_guard")
+        self.assertEqual((self.state.read_guard(), self.guard.unwritten), (b"2", ""))
+
+    def test_failure_of_an_earlier_one(self) -> None:
+        """A write that fails while newer orders wait keeps those from nothing."""
+        self.guard.give(b"1")
+        done = self.given(b"2")
+        self.state.path.rename(self.state.path.with_name("away"))
+        self.disk.end("write_guard")
+        self.state.path.with_name("away").rename(self.state.path)
+        self.disk.end("write_guard")
+        self.successResultOf(done)
+
+    def test_disk_hangs(self) -> None:
+        """Who waits is told after some seconds that the disk hangs; nothing piles up behind it."""
+        for _ in range(3):
+            done = self.given(b"1")
+            self.clock.advance(PATIENCE)
+            self.failureResultOf(done, TimeoutError)
+        self.assertEqual(len(self.disk.waiting), 1)
+        done = self.given(b"2")
+        self.disk.end("write_guard")
+        self.disk.end("write_guard")
+        self.successResultOf(done)
+
+
+class ProcessTests(GuardCase):
+    """The process, and what it will find."""
+
+    def test_started_once(self) -> None:
+        """It is started once, however often that is asked for."""
+        self.guard.start()
+        self.guard.start()
+        self.assertEqual((self.process.starts, self.guard.stands), (1, True))
+
+    def test_ready(self) -> None:
+        """It is waited for until it stands, for some seconds."""
+        self.process.on_guard = False
+        self.guard.start()
+        first = Deferred.fromCoroutine(self.guard.is_ready())
+        self.clock.advance(0.1)
+        self.assertNoResult(first)
+        self.process.on_guard = True
+        self.clock.advance(0.1)
+        self.assertTrue(self.successResultOf(first))
+        self.process.on_guard = False
+        second = Deferred.fromCoroutine(self.guard.is_ready())
+        self.clock.pump([0.1] * (10 * int(PATIENCE) + 1))
+        self.assertFalse(self.successResultOf(second))
+
+    def test_stop(self) -> None:
+        """It is left running or ended; one that never ran is neither."""
+        self.assertIsNone(self.guard.stop(leave_running=False))
+        for leave in (True, False):
+            self.guard.start()
+            self.guard.stop(leave)
+            self.assertEqual(self.process.ended, not leave)
+
+    def test_blindness(self) -> None:
+        """A container that can be seen and signalled can be guarded, any other cannot, each with its reason."""
+        container = self.container()
+        self.guard = memory_guard(self.clock, self.state, self.process, self.processes)
+
+        def blindness() -> str:
+            return self.successResultOf(self.guard.blindness(container))
+
+        self.assertEqual(blindness(), "")
+        self.processes.refused = True
+        self.assertEqual(blindness(), UNTOUCHED)
+        self.processes.hidden = True
+        self.assertEqual(blindness(), UNSEEN)
+
+    def test_alone(self) -> None:
+        """The last container is waited for, for some seconds."""
+        container = self.container()
+        self.guard = memory_guard(self.clock, self.state, self.process, self.processes)
+        first = Deferred.fromCoroutine(self.guard.all_gone([container]))
+        self.clock.pump([0.1] * (10 * int(PATIENCE) + 1))
+        self.assertFalse(self.successResultOf(first))
+        second = Deferred.fromCoroutine(self.guard.all_gone([container]))
+        self.assertNoResult(second)
+        self.engine.crash(container)
+        self.clock.advance(0.1)
+        self.assertTrue(self.successResultOf(second))
+
+
+class CommandTests(SynchronousTestCase):
+    """``guard_process``: what is run."""
+
+    def test_command(self) -> None:
+        """This Python runs the guard for the state directory, without the current directory on its path."""
+        reactor: Any = ProcessReactor()
+        state = StateDir(Path(self.mktemp()).absolute())
+        state.path.mkdir(parents=True)
+        guard = guard_process(state, run_at_once, reactor, {"PATH": os.environ["PATH"]})
+        guard._process.table = reactor.table
+        guard.start()
+        (process,) = reactor.processes
+        self.assertEqual(process.argv[1:], [sys.executable, "-P", "-m", "daprdockr.guard", str(state.path)])
+        self.assertTrue((state.path / "guard" / "process.json").exists())
+        self.assertFalse(guard.stands)
+        guard.stop(leave_running=True)
+        self.assertEqual(reactor.living, [process])

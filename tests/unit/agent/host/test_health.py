@@ -1,0 +1,257 @@
+"""Health checks: when a container is looked at, and what the looks add up to."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.trial.unittest import SynchronousTestCase
+
+from daprdockr.agent.host.health import FIRST_DELAY, HealthChecks
+from daprdockr.agent.host.probe import Target, Unreached
+from daprdockr.model.names import ServiceName
+from daprdockr.model.wanted.parts import Health
+from tests.build.situations import WEB
+from tests.fakes.run import LoopClock
+
+CHECK = Health("tcp", port=8080, interval=5, timeout=2, retries=3)
+TARGET = Target("c1", CHECK, "172.17.0.2", 8080)
+MIDDLE = 0.5
+"""The chance that leaves every delay as it is."""
+
+
+class Doctor:
+    """A probe whose looks the test ends: ``looks`` are those in flight, ``times`` when each began."""
+
+    def __init__(self, clock: LoopClock) -> None:
+        self.looks: list[Deferred[str | None]] = []
+        self.times: list[float] = []
+        self.cancelled = 0
+        self._clock = clock
+
+    async def __call__(self, target: Target) -> str | None:
+        look: Deferred[str | None] = Deferred()
+        self.looks.append(look)
+        self.times.append(self._clock.seconds())
+        try:
+            return await look
+        except CancelledError:
+            self.cancelled += 1
+            raise
+
+
+class HealthCase(SynchronousTestCase):
+    """Checks that have begun; ``told`` are the services whose verdicts changed."""
+
+    chance = MIDDLE
+
+    def setUp(self) -> None:
+        self.clock = LoopClock()
+        self.doctor = Doctor(self.clock)
+        self.told: list[ServiceName] = []
+        self.checks = HealthChecks(
+            reactor=self.clock, probe=self.doctor, chance=lambda: self.chance, on_changes=self.told.append
+        )
+        self.checks.startService()
+
+    def follow(self, *targets: Target) -> None:
+        self.checks.follow(WEB, {target.container: target for target in targets})
+        self.clock.advance(0)
+
+    def answer(self, complaint: str | None = None) -> None:
+        """The look in flight ends."""
+        self.doctor.looks.pop(0).callback(complaint)
+
+    def look(self, complaint: str | None = None) -> None:
+        """Until the next look, which ends so."""
+        if not self.doctor.looks:
+            self.clock.advance(CHECK.interval)
+        self.answer(complaint)
+
+    def wait(self) -> None:
+        """Let time pass until the next look begins, or the one in flight is given up."""
+        (next_call,) = self.clock.getDelayedCalls()
+        self.clock.advance(next_call.getTime() - self.clock.seconds() + 1e-9)
+
+    @property
+    def pauses(self) -> list[float]:
+        """Seconds from one look to the next."""
+        return [round(b - a, 3) for a, b in pairwise(self.doctor.times)]
+
+    @property
+    def verdict(self) -> bool | None:
+        return self.checks.verdicts.get("c1")
+
+
+class VerdictTests(HealthCase):
+    """Note [Verdicts]."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.follow(TARGET)
+
+    def test_at_once(self) -> None:
+        """A new container is looked at at once, and has no verdict before the answer."""
+        self.assertEqual((len(self.doctor.looks), self.verdict), (1, None))
+
+    def test_first_success(self) -> None:
+        """The first success is the verdict, and is told."""
+        self.answer()
+        self.assertEqual((self.verdict, self.told), (True, [WEB]))
+
+    def test_further_successes(self) -> None:
+        """What does not change is not told."""
+        for _ in range(3):
+            self.look()
+        self.assertEqual(self.told, [WEB])
+
+    def test_unreached(self) -> None:
+        """That only nginx cannot reach a container is remembered for as long as that is the complaint."""
+        for complaint, remembered in (("down", {}), (Unreached("no way"), {"c1": "no way"}), ("down", {})):
+            self.look(complaint)
+            self.assertEqual(self.checks.unreached, remembered)
+        self.look(Unreached("no way"))
+        self.follow()
+        self.assertEqual(self.checks.unreached, {})
+
+    def test_failures(self) -> None:
+        """As many failures in a row as the check says make it unhealthy, fewer do not."""
+        self.look()
+        for expected in (True, True, False):
+            self.look("refused")
+            self.assertEqual(self.verdict, expected)
+        self.assertEqual(self.told, [WEB, WEB])
+
+    def test_failures_apart(self) -> None:
+        """Failures with a success between them do not add up."""
+        self.look()
+        for complaint in ("refused", "refused", None, "refused", "refused"):
+            self.look(complaint)
+        self.assertTrue(self.verdict)
+
+    def test_well_again(self) -> None:
+        """One success makes it well again."""
+        self.look()
+        for complaint in ("refused", "refused", "refused", None):
+            self.look(complaint)
+        self.assertTrue(self.verdict)
+        self.assertEqual(len(self.told), 3)
+
+    def test_exception(self) -> None:
+        """A look that raises is a failure like any other."""
+        self.look()
+        for _ in range(3):
+            self.clock.advance(CHECK.interval)
+            self.doctor.looks.pop().errback(OSError("no route to host"))
+        self.assertIs(self.verdict, False)
+
+    def test_no_answer(self) -> None:
+        """A look without an answer is given up a second after its time limit, and counts as a failure."""
+        self.look()
+        for _ in range(3):
+            self.clock.advance(CHECK.interval)
+            self.doctor.looks.clear()
+            self.clock.advance(CHECK.timeout + 1)
+        self.assertEqual((self.verdict, self.doctor.cancelled), (False, 3))
+
+    def test_never_well(self) -> None:
+        """A container that never was well gets its verdict after as many looks at the full interval, not before."""
+        while self.verdict is None:
+            self.answer("refused")
+            self.wait()
+        self.assertFalse(self.verdict)
+        self.assertEqual(self.pauses[-4:].count(CHECK.interval), 3 + 1)
+        self.assertEqual(self.pauses.count(CHECK.interval), 3 + 1)
+
+
+class TimeTests(HealthCase):
+    """When looks come."""
+
+    def begin(self) -> None:
+        self.follow(TARGET)
+
+    def test_ramp(self) -> None:
+        """Until the first success looks come often, each delay half as long again, up to the interval."""
+        self.begin()
+        while self.verdict is None:
+            self.answer("refused")
+            self.wait()
+        self.assertEqual(self.pauses[:3], [round(FIRST_DELAY * 1.5**n, 3) for n in (1, 2, 3)])
+        self.assertEqual(self.pauses, sorted(self.pauses))
+        self.assertEqual(self.pauses[-1], CHECK.interval)
+
+    def test_interval(self) -> None:
+        """After the verdict looks come at the interval, from the answer on."""
+        self.begin()
+        self.clock.advance(1)
+        self.answer()
+        self.clock.advance(CHECK.interval - 0.01)
+        self.assertEqual(len(self.doctor.looks), 0)
+        self.clock.advance(0.02)
+        self.assertEqual(len(self.doctor.looks), 1)
+
+    def test_spread(self) -> None:
+        """Chance moves a look by a tenth of the interval at the most."""
+        self.chance = 1.0
+        self.begin()
+        self.answer()
+        self.clock.advance(CHECK.interval * 1.1 - 0.01)
+        self.assertEqual(len(self.doctor.looks), 0)
+        self.clock.advance(0.02)
+        self.assertEqual(len(self.doctor.looks), 1)
+
+    def test_one_at_a_time(self) -> None:
+        """The next look waits for the one in flight."""
+        self.begin()
+        self.clock.advance(CHECK.timeout)
+        self.assertEqual(len(self.doctor.times), 1)
+
+
+class FollowTests(HealthCase):
+    """Whom to look at."""
+
+    def test_unchanged(self) -> None:
+        """Following the same containers again begins nothing anew."""
+        self.follow(TARGET)
+        self.answer()
+        self.follow(TARGET)
+        self.assertEqual((self.verdict, len(self.doctor.looks)), (True, 0))
+
+    def test_dismissed(self) -> None:
+        """A container that is not followed any more has no verdict, no look and no timer."""
+        self.follow(TARGET)
+        self.answer()
+        self.follow()
+        self.assertEqual((self.checks.verdicts, self.clock.getDelayedCalls()), ({}, []))
+
+    def test_dismissed_during_a_look(self) -> None:
+        """A look that is in flight then is given up, and changes nothing."""
+        self.follow(TARGET)
+        self.follow()
+        self.assertEqual(self.doctor.cancelled, 1)
+        self.assertEqual((self.checks.verdicts, self.told, self.clock.getDelayedCalls()), ({}, [], []))
+
+    def test_other_place(self) -> None:
+        """A container that listens elsewhere since it was restarted, is looked at there, without its old verdict."""
+        self.follow(TARGET)
+        self.answer()
+        self.follow(Target("c1", CHECK, "172.17.0.9", 8080))
+        self.assertEqual((self.verdict, len(self.doctor.looks)), (None, 1))
+
+    def test_sibling(self) -> None:
+        """One container of a service comes or goes without a change for the others."""
+        self.follow(TARGET)
+        self.answer()
+        self.follow(TARGET, Target("c2", CHECK, "172.17.0.3", 8080))
+        self.assertEqual((self.verdict, len(self.doctor.looks)), (True, 1))
+        self.follow(TARGET)
+        self.assertEqual((self.verdict, self.doctor.cancelled), (True, 1))
+
+    def test_stop(self) -> None:
+        """A stop gives up every look and ends every timer; nothing is followed afterwards."""
+        self.follow(TARGET, Target("c2", CHECK, "172.17.0.3", 8080))
+        self.answer()
+        self.checks.stopService()
+        self.assertEqual((self.doctor.cancelled, self.clock.getDelayedCalls()), (1, []))
+        self.follow(TARGET)
+        self.assertEqual(self.clock.getDelayedCalls(), [])

@@ -1,0 +1,483 @@
+"""The host as the agent knows it: what events, looks and lists tell, in whatever order, and what counts as a death."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
+from typing import Any
+
+from attrs import evolve
+from twisted.trial.unittest import SynchronousTestCase
+
+from daprdockr.agent.host.host import FIRST_RETRY, LIST_INTERVAL, Host
+from daprdockr.model.errors import EngineRefused, EngineUnavailable
+from daprdockr.model.host import ContainerState, Image, Status
+from daprdockr.model.names import ServiceName
+from daprdockr.planning.attempts import NONE, STEADY
+from daprdockr.runtime.pool import Run
+from tests.build.situations import WEB, container, instance
+from tests.fakes.engine import MemoryEngine
+from tests.fakes.run import HeldRun, LoopClock, run_at_once
+from tests.fakes.steps import SteppedListener
+from tests.marked import marked
+
+FIRST = instance(1)
+
+
+class FlakyEngine(MemoryEngine):
+    """Answers ``failures`` looks with an error, and raises ``fault`` at the next list."""
+
+    failures = 0
+    fault: Exception | None = None
+
+    def containers(self) -> Sequence[ContainerState]:
+        fault, self.fault = self.fault, None
+        if fault is not None:
+            raise fault
+        return super().containers()
+
+    def inspect(self, container: str) -> ContainerState | None:
+        if self.failures:
+            self.failures -= 1
+            raise EngineUnavailable("the Docker Engine did not answer in time")
+        return super().inspect(container)
+
+
+class HostCase(SynchronousTestCase):
+    """A host over a Docker Engine in memory; ``changes`` and ``answers`` are what it handed on."""
+
+    def setUp(self) -> None:
+        self.clock = LoopClock()
+        self.engine = FlakyEngine(node="a")
+        self.engine.add_image("web:1")
+        self.changes: list[ServiceName] = []
+        self.answers = 0
+        self.host = self.make()
+
+    def make(self, run: Run = run_at_once) -> Host:
+        return Host(
+            reactor=self.clock,
+            run=run,
+            engine=self.engine,
+            listen=self.listen,
+            on_changes=self.changed,
+            on_answer=self.answered,
+            chance=lambda: 0.0,
+        )
+
+    def listen(self, host: Host) -> SteppedListener:
+        self.listener = SteppedListener(self.engine, host)
+        return self.listener
+
+    def changed(self, services: Iterable[ServiceName]) -> None:
+        self.changes += services
+
+    def answered(self) -> None:
+        self.answers += 1
+
+    def start(self) -> None:
+        """Start, and let the first list arrive."""
+        self.host.startService()
+        self.step()
+
+    def step(self) -> None:
+        """The Engine's events arrive."""
+        self.listener.step()
+        self.clock.advance(0)
+
+    def create(self, number: int = 1, node: str = "a") -> str:
+        name = f"{number}-{node}"
+        return self.engine.create(name, {"Image": "web:1", "Labels": marked(name, node, str(instance(number)))})
+
+    def run_one(self, number: int = 1) -> ContainerState:
+        return self.engine.start(self.create(number))
+
+    @property
+    def known(self) -> dict[str, Status]:
+        return {state.id: state.status for state in self.host.containers}
+
+
+class ListTests(HostCase):
+    """Lists and events."""
+
+    def test_before_the_first_list(self) -> None:
+        """Until the Engine was heard of nothing is known, and the trouble says why."""
+        self.host.startService()
+        self.assertFalse(self.host.listed)
+        self.assertEqual(self.host.trouble, "the Docker Engine was not reached yet")
+
+    def test_first_list(self) -> None:
+        """The list made on connecting finds this node's containers and no others."""
+        one = self.run_one()
+        self.create(node="b")
+        self.start()
+        self.assertEqual((self.known, self.host.of(WEB)), ({one.id: Status.RUNNING}, {1: (one,)}))
+        self.assertEqual((self.host.listed, self.host.trouble, self.answers), (True, "", 1))
+
+    def test_several_containers_of_an_instance(self) -> None:
+        """All containers of an instance stand together under its number."""
+        first, second = self.run_one(), self.engine.start(self.create(2))
+        copy = self.engine.create("copy", {"Image": "web:1", "Labels": marked("copy", "a", str(FIRST))})
+        self.start()
+        ids = {number: {one.id for one in ones} for number, ones in self.host.of(WEB).items()}
+        self.assertEqual(ids, {1: {first.id, copy}, 2: {second.id}})
+
+    def test_event(self) -> None:
+        """An event has its one container looked at, and its service told, without another list."""
+        self.start()
+        lists = self.engine.calls["containers"]
+        one = self.run_one()
+        self.step()
+        self.assertEqual(self.known, {one.id: Status.RUNNING})
+        self.assertEqual(set(self.changes), {WEB})
+        self.assertEqual(self.engine.calls["containers"], lists)
+
+    def test_events_without_news(self) -> None:
+        """An event after which a container is as it was before, tells nobody."""
+        one = self.run_one()
+        self.start()
+        self.changes.clear()
+        self.host.on_event("exec_start", one.id)
+        self.clock.advance(0)
+        self.assertEqual(self.changes, [])
+
+    def test_removed(self) -> None:
+        """A container that was removed is forgotten, and its service told."""
+        one = self.run_one()
+        self.start()
+        self.changes.clear()
+        self.engine.remove(one.id)
+        self.step()
+        self.assertEqual((self.known, list(self.host.services)), ({}, []))
+        self.assertIn(WEB, self.changes)
+
+    def test_missed_events(self) -> None:
+        """What no event told is found by the list that comes now and then."""
+        gone = self.run_one(1)
+        self.start()
+        self.listener.stop()
+        self.engine.remove(gone.id)
+        new = self.run_one(2)
+        self.clock.advance(LIST_INTERVAL)
+        self.assertEqual((self.known, set(self.host.of(WEB))), ({new.id: Status.RUNNING}, {2}))
+
+    def test_stop(self) -> None:
+        """A stop ends the listener and every timer."""
+        self.start()
+        self.engine.unavailable = True
+        self.step()
+        self.successResultOf(self.host.stopService())
+        self.assertEqual((self.listener.running, self.clock.getDelayedCalls()), (False, []))
+
+
+class OrderTests(HostCase):
+    """Note [A list is older than it looks]."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.threads = HeldRun()
+        self.host = self.make(self.threads)
+
+    def begin(self) -> None:
+        """Start, and take over the first list."""
+        self.start()
+        self.threads.end("containers")
+
+    def look(self, container: str) -> None:
+        """An event arrives; the look waits for a thread."""
+        self.host.on_event("event", container)
+        self.clock.advance(0)
+
+    def test_look_during_a_list(self) -> None:
+        """What a look found while a list was made is not undone by that list."""
+        self.begin()
+        one = self.run_one()
+        self.clock.advance(LIST_INTERVAL)
+        listing = self.threads.take("containers")
+        listing.perform()
+        self.engine.crash(one.id)
+        self.look(one.id)
+        self.threads.end("inspect")
+        listing.arrive()
+        self.assertEqual(self.known, {one.id: Status.EXITED})
+
+    def test_removed_during_a_list(self) -> None:
+        """A container that is gone does not come back by a list that was made before."""
+        one = self.run_one()
+        self.begin()
+        self.clock.advance(LIST_INTERVAL)
+        listing = self.threads.take("containers")
+        listing.perform()
+        self.host.forget(one.id)
+        listing.arrive()
+        self.assertEqual(self.known, {})
+
+    def test_created_during_a_list(self) -> None:
+        """A container that is new since a list was made is not forgotten by it."""
+        self.begin()
+        self.clock.advance(LIST_INTERVAL)
+        listing = self.threads.take("containers")
+        listing.perform()
+        one = self.run_one()
+        self.host.update(one)
+        listing.arrive()
+        self.assertEqual(self.known, {one.id: Status.RUNNING})
+
+    def test_looks_overtake(self) -> None:
+        """Of two looks at one container the later one counts, though the earlier one arrives last."""
+        one = self.run_one()
+        self.begin()
+        self.look(one.id)
+        earlier = self.threads.take("inspect")
+        earlier.perform()
+        self.engine.crash(one.id)
+        self.host.look_at(one.id)  # as a step does
+        self.threads.end("inspect")
+        earlier.arrive()
+        self.assertEqual(self.known, {one.id: Status.EXITED})
+        self.assertEqual(self.host.attempts[FIRST].count, 1)
+
+    def test_started_anew(self) -> None:
+        """A container that runs again since a later time is believed."""
+        one = self.run_one()
+        self.begin()
+        self.engine.crash(one.id)
+        self.look(one.id)
+        self.threads.end("inspect")
+        again = self.engine.start(one.id)
+        self.host.update(again)
+        self.assertEqual(self.known, {one.id: Status.RUNNING})
+
+
+class DeathTests(HostCase):
+    """Note [Deaths]."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.host.startService()
+        self.one = container(started=10.0)
+        self.host.update(self.one)
+
+    def ended(self, lived: float, **fields: Any) -> ContainerState:
+        """The container as it is after it lived so long."""
+        finished = self.one.started + lived
+        return evolve(self.one, **{"status": Status.EXITED, "exit_code": 1, "finished": finished, **fields})
+
+    def delay(self) -> float:
+        """Seconds from now until the next start."""
+        return self.host.attempts[FIRST].retry_at - self.clock.seconds()
+
+    def again(self, state: ContainerState) -> None:
+        """It is started again, which a look finds, and then it is in this state."""
+        self.one = evolve(self.one, started=state.finished + 1)
+        self.host.update(self.one)
+
+    def test_first_death(self) -> None:
+        """The first death is counted and told, and costs no delay."""
+        self.host.update(self.ended(1, exit_code=3))
+        self.assertEqual(self.host.attempts[FIRST].reason, "died: exit status 3")
+        self.assertTrue(self.delay() <= 0)
+        self.assertEqual(self.changes, [WEB, WEB])
+
+    def test_crash_loop(self) -> None:
+        """Each death soon after a start doubles the delay; the time it lived is part of it."""
+        delays = []
+        for _ in range(4):
+            end = self.ended(0.25)
+            self.host.update(end)
+            delays.append(self.delay())
+            self.again(end)
+        self.assertEqual(delays[1:], [0.25, 0.75, 1.75])
+
+    def test_steady(self) -> None:
+        """A death after a steady run counts as the first one."""
+        for lived in (0.25, 0.25, STEADY):
+            end = self.ended(lived)
+            self.host.update(end)
+            self.again(end)
+        self.assertEqual(self.host.attempts[FIRST].count, 1)
+
+    def test_killed(self) -> None:
+        """A container that somebody seems to have killed from outside is started again without delay a few times."""
+        for status in (137, 143, 137):
+            end = self.ended(1, exit_code=status)
+            self.host.update(end)
+            self.again(end)
+        self.assertEqual(self.host.attempts[FIRST].count, 1)
+
+    def test_ends_itself_with_the_status_of_a_signal(self) -> None:
+        """A program that ends again and again with exit status 137 or 143 is started ever more seldom."""
+        for status in (137, 143):
+            with self.subTest(status=status):
+                self.host.attempts.clear()
+                starts = self.starts_in(60.0, lived=0.6, exit_code=status)
+                self.assertLess(starts, 12)
+
+    def starts_in(self, seconds: float, lived: float, **end: Any) -> int:
+        """How often a container that always ends like this is started."""
+        until, starts = self.clock.seconds() + seconds, 0
+        while self.clock.seconds() < until:
+            starts += 1
+            self.clock.advance(lived)
+            ended = self.ended(lived, **end)
+            self.host.update(ended)
+            self.clock.advance(max(0.0, self.delay()))
+            self.again(ended)
+        return starts
+
+    def test_removed_again_and_again(self) -> None:
+        """A container that somebody removes as soon as it runs is created ever more seldom, and the reason is told."""
+        for number in range(6):
+            self.host.update(evolve(self.one, id=f"c{number}", started=20.0 + number))
+            self.host.forget(f"c{number}")
+        self.assertEqual(self.host.attempts[FIRST].reason, "its container was removed by somebody")
+        self.assertGreater(self.delay(), 0.5)
+
+    def test_removed_by_us(self) -> None:
+        """The removal of a container that we stopped is no death."""
+        self.host.stopping(self.one.id)
+        self.host.forget(self.one.id)
+        self.assertEqual(self.host.attempts, {})
+
+    def test_out_of_memory(self) -> None:
+        """One that the kernel killed for want of memory was not killed from outside."""
+        for _ in range(2):
+            end = self.ended(1, exit_code=137, oom_killed=True)
+            self.host.update(end)
+            self.again(end)
+        self.assertEqual(
+            (self.host.attempts[FIRST].count, self.host.attempts[FIRST].reason), (2, "died: out of memory")
+        )
+
+    def test_clock_set_back(self) -> None:
+        """A wall clock that was set back while a container ran makes its life short, not negative."""
+        self.host.update(self.ended(-3600))
+        self.assertTrue(self.delay() <= 0)
+
+    def test_on_purpose(self) -> None:
+        """The end of a container that we stopped is no death."""
+        self.host.stopping(self.one.id)
+        self.host.update(self.ended(1))
+        self.assertEqual(self.host.attempts, {})
+
+    def test_after_one_on_purpose(self) -> None:
+        """A container that was stopped on purpose and started again dies like any other."""
+        self.host.stopping(self.one.id)
+        end = self.ended(1)
+        self.host.update(end)
+        self.again(end)
+        self.host.update(self.ended(0.25))
+        self.assertEqual(self.host.attempts[FIRST].count, 1)
+
+    def test_never_seen_running(self) -> None:
+        """A container that ended before any look found it running died all the same."""
+        self.host.update(evolve(self.one, status=Status.CREATED, id="c2", started=0.0))
+        self.host.update(evolve(self.one, status=Status.EXITED, id="c2", started=11.0, finished=11.1))
+        self.assertEqual(self.host.attempts[FIRST].count, 1)
+        self.host.update(evolve(self.one, status=Status.EXITED, id="c2", started=12.0, finished=12.1))
+        self.assertEqual(self.host.attempts[FIRST].count, 2)
+
+    def test_found_dead(self) -> None:
+        """A container that had ended before this agent knew it is no death of now."""
+        self.host.update(evolve(self.ended(1), id="c2"))
+        self.assertEqual(self.host.attempts, {})
+
+    def test_told_twice(self) -> None:
+        """One death is counted once, however often it is seen."""
+        self.host.update(self.ended(1))
+        self.host.update(self.ended(1, error="seen again"))
+        self.assertEqual(self.host.attempts[FIRST].count, 1)
+
+    def test_forgotten(self) -> None:
+        """Failures that no other followed for long are forgotten with a list."""
+        self.step()
+        self.host.failed(FIRST, EngineRefused("port taken"), "port taken")
+        self.clock.advance(300)
+        self.assertIn(FIRST, self.host.attempts)
+        self.clock.pump([LIST_INTERVAL] * 12)
+        self.assertEqual(self.host.attempts, {})
+
+
+class TroubleTests(HostCase):
+    """The Engine is away."""
+
+    def test_away_and_back(self) -> None:
+        """An Engine that ended its events is in trouble until a list is answered; nothing is forgotten meanwhile."""
+        one = self.run_one()
+        self.start()
+        self.engine.unavailable = True
+        self.step()
+        self.assertIn("ended its event stream", self.host.trouble)
+        self.assertEqual((self.known, self.host.listed), ({one.id: Status.RUNNING}, True))
+        self.engine.unavailable = False
+        self.step()
+        self.assertEqual((self.host.trouble, self.answers), ("", 2))
+
+    def test_away_at_the_start(self) -> None:
+        """An Engine that is away at the start is listed as soon as it answers."""
+        self.engine.unavailable = True
+        self.start()
+        self.assertEqual((self.host.listed, self.answers), (False, 0))
+        self.engine.unavailable = False
+        self.step()
+        self.assertEqual((self.host.listed, self.answers), (True, 1))
+
+    def test_one_look_failed(self) -> None:
+        """After a look that failed all is listed again soon, though the events go on."""
+        one = self.run_one()
+        self.start()
+        self.engine.failures = 1
+        self.engine.crash(one.id)
+        self.step()
+        self.assertIn("did not answer in time", self.host.trouble)
+        self.clock.advance(FIRST_RETRY)
+        self.assertEqual((self.host.trouble, self.known), ("", {one.id: Status.EXITED}))
+
+    def test_retries(self) -> None:
+        """While the Engine is away lists are tried at growing distances, never far apart; then soon again."""
+        self.start()
+        self.listener.stop()
+        self.engine.unavailable = True
+        self.engine.calls.clear()
+        self.host.look_at("c1")
+        asked: list[int] = []
+        for second in range(1, 121):
+            self.clock.advance(1)
+            if self.engine.calls["containers"] > len(asked):
+                asked += [second] * (self.engine.calls["containers"] - len(asked))
+        self.assertEqual(asked[:4], [1, 3, 7, 15])
+        self.assertTrue(max(b - a for a, b in pairwise(asked)) <= LIST_INTERVAL)
+        self.assertTrue(len(asked) < 16, asked)
+        self.engine.unavailable = False
+        self.clock.advance(LIST_INTERVAL)
+        self.engine.failures = 1
+        self.host.look_at("c1")
+        self.clock.advance(FIRST_RETRY)
+        self.assertEqual(self.host.trouble, "")
+
+    def test_fault(self) -> None:
+        """An exception nobody foresaw in a list is logged, and the next list comes."""
+        self.start()
+        self.engine.fault = RuntimeError("unforeseen")
+        self.clock.advance(LIST_INTERVAL)
+        self.assertEqual(len(self.flushLoggedErrors(RuntimeError)), 1)
+        one = self.run_one()
+        self.clock.advance(LIST_INTERVAL)
+        self.assertEqual(self.known, {one.id: Status.RUNNING})
+
+
+class ImageTests(HostCase):
+    """Images and failures."""
+
+    def test_pull_failed(self) -> None:
+        """Failed pulls are counted by reference, and forgotten when the image is there."""
+        self.host.pull_failed("web:2", "manifest unknown")
+        self.host.pull_failed("web:2", "manifest unknown")
+        self.assertEqual((self.host.pulls["web:2"].count, self.host.pulls["web:2"].reason), (2, "manifest unknown"))
+        self.host.pulled("web:2", Image("sha256:2"))
+        self.assertEqual((self.host.pulls, self.host.images), ({}, {"web:2": Image("sha256:2")}))
+
+    def test_failed(self) -> None:
+        """A container that could not be created or started is counted for its instance."""
+        self.host.failed(FIRST, EngineRefused("port taken"), "port taken")
+        self.assertEqual((self.host.attempts[FIRST].count, self.host.attempts.get(instance(2), NONE)), (1, NONE))

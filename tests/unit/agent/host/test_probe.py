@@ -1,0 +1,246 @@
+"""One look at a container, over loopback sockets and a Docker Engine in memory."""
+
+from __future__ import annotations
+
+import gzip
+from typing import Any
+
+from attrs import evolve
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.error import ConnectionRefusedError
+from twisted.internet.protocol import Factory, Protocol, connectionDone
+from twisted.logger import capturedLogs
+from twisted.python.failure import Failure
+from twisted.trial.unittest import TestCase
+from twisted.web.client import ResponseFailed
+
+from daprdockr.agent.host.probe import RealProbe, Target, Unreached
+from daprdockr.model.wanted.parts import Health
+from tests.fakes.engine import MemoryEngine
+from tests.fakes.run import OnePool, run_at_once
+
+LOOPBACK = "127.0.0.1"
+
+
+class Speaker(Protocol):
+    """Says the words of its place to whoever asked something, and hangs up after them unless it ``stays``."""
+
+    def __init__(self, place: Place) -> None:
+        self.heard = b""
+        self.lost: Deferred[None] = Deferred()
+        self._place = place
+
+    def connectionMade(self) -> None:
+        self._place.connected.callback(self)
+
+    def dataReceived(self, data: bytes) -> None:
+        assert self.transport is not None
+        self.heard += data
+        if self.heard.endswith(b"\r\n\r\n"):
+            self.transport.write(self._place.words)
+            self._place.asked.callback(self)
+            if not self._place.stays:
+                self.transport.loseConnection()
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        self.lost.callback(None)
+
+
+class Place(Factory):
+    """Where a container listens, for one look."""
+
+    def __init__(self, words: bytes = b"", stays: bool = False) -> None:
+        self.words, self.stays = words, stays
+        self.connected: Deferred[Speaker] = Deferred()
+        self.asked: Deferred[Speaker] = Deferred()
+
+    def buildProtocol(self, addr: object) -> Speaker:
+        return Speaker(self)
+
+
+class ProbeCase(TestCase):
+    """A probe, and places for it to look at."""
+
+    def setUp(self) -> None:
+        from twisted.internet import reactor
+
+        self.reactor: Any = reactor
+        self.engine = MemoryEngine()
+        self.probe = RealProbe(reactor=reactor, pool=OnePool(run_at_once), engine=self.engine)
+
+    def listen(self, place: Place, interface: str = LOOPBACK) -> int:
+        """The port where the place listens until the end of the test."""
+        port = self.reactor.listenTCP(0, place, interface=interface)
+        self.addCleanup(port.stopListening)
+        return int(port.getHost().port)
+
+    def turn(self) -> Deferred[None]:
+        """The reactor has gone round."""
+        turned: Deferred[None] = Deferred()
+        self.reactor.callLater(0, turned.callback, None)
+        return turned
+
+    def look(self, check: Health, port: int = 0, host: str = LOOPBACK) -> Deferred[str | None]:
+        return Deferred.fromCoroutine(self.probe(Target("c1", check, host, port)))
+
+
+HTTP = Health("http", path="/health?full", port=8080)
+TCP = Health("tcp", port=8080)
+GOOD = Health("exec", command=("good",))
+
+
+class HttpTests(ProbeCase):
+    """Type ``http``."""
+
+    async def answer(self, words: bytes, stays: bool = False) -> str | None:
+        return await self.look(HTTP, self.listen(Place(words, stays)))
+
+    async def test_well(self) -> None:
+        """A status from 200 to 399 is well; nobody follows a redirect."""
+        for status in (b"200 OK", b"204 No Content", b"302 Found\r\nLocation: http://127.0.0.1:1/", b"399 Odd"):
+            self.assertIsNone(await self.answer(b"HTTP/1.1 " + status + b"\r\nContent-Length: 0\r\n\r\n"))
+
+    async def test_says_nothing(self) -> None:
+        """A look leaves no line in the log, of which there would be two for each."""
+        with capturedLogs() as logged:
+            await self.answer(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+        self.assertEqual([event["log_namespace"] for event in logged if "client" in event["log_namespace"]], [])
+
+    async def test_not_well(self) -> None:
+        """Any other status is the complaint."""
+        for status in (404, 500):
+            words = f"HTTP/1.1 {status} No\r\nContent-Length: 2\r\n\r\nno".encode()
+            self.assertEqual(await self.answer(words), f"status {status}")
+
+    async def test_question(self) -> None:
+        """The path is asked for as it was given."""
+        place = Place(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+        await self.look(HTTP, self.listen(place))
+        self.assertTrue((await place.asked).heard.startswith(b"GET /health?full HTTP/1.1\r\n"))
+
+    async def test_headers(self) -> None:
+        """Host and headers are those of the check; without a host it is the container's address."""
+        place = Place(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+        port = self.listen(place)
+        check = evolve(HTTP, host="app.example.com", headers=(("X-Probe", "yes"),))
+        await self.look(check, port)
+        heard = (await place.asked).heard
+        self.assertEqual(heard.count(b"\r\nHost: "), 1)
+        self.assertIn(b"\r\nHost: app.example.com\r\n", heard)
+        self.assertIn(b"\r\nX-Probe: yes\r\n", heard)
+        other = Place(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+        port = self.listen(other)
+        await self.look(HTTP, port)
+        self.assertIn(f"\r\nHost: 127.0.0.1:{port}\r\n".encode(), (await other.asked).heard)
+
+    async def test_body(self) -> None:
+        """A body is read to its end, and the connection is not kept."""
+        place = Place(b"HTTP/1.1 200 OK\r\nContent-Length: 9000\r\n\r\n" + b"x" * 9000, stays=True)
+        self.assertIsNone(await self.look(HTTP, self.listen(place)))
+        await (await place.asked).lost
+
+    async def test_long_body(self) -> None:
+        """A body that is too long for a health check is a complaint, and ends the connection."""
+        place = Place(b"HTTP/1.1 200 OK\r\n\r\n" + b"x" * 100_000, stays=True)
+        with self.assertRaisesRegex(ValueError, "more than"):
+            await self.look(HTTP, self.listen(place))
+        await (await place.asked).lost
+
+    async def test_long_head(self) -> None:
+        """So is a head without end, and an answer that is announced without end."""
+        for line in (b"X: y\r\n", b"\r\nHTTP/1.1 103 Early Hints\r\n"):
+            place = Place(b"HTTP/1.1 103 Early Hints\r\n" + line * 30_000, stays=True)
+            with self.assertRaisesRegex(ValueError, "more than"):
+                await self.look(HTTP, self.listen(place))
+            await (await place.asked).lost
+
+    async def test_packed_body(self) -> None:
+        """A compressed body is not unpacked, so that none is larger than it seems."""
+        packed = gzip.compress(b"x" * 10_000_000)
+        head = f"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: {len(packed)}\r\n\r\n"
+        self.assertIsNone(await self.answer(head.encode() + packed))
+
+    async def test_given_up(self) -> None:
+        """A look that is given up in the middle of a body leaves no connection behind."""
+        place = Place(b"HTTP/1.1 200 OK\r\n\r\nand so on", stays=True)
+        looking = self.look(HTTP, self.listen(place))
+        speaker = await place.asked
+        for _ in range(5):
+            await self.turn()
+        looking.cancel()
+        with self.assertRaises(CancelledError):
+            await looking
+        await speaker.lost
+
+    async def test_broken(self) -> None:
+        """What is no HTTP, or ends in the middle, raises."""
+        for words in (b"SSH-2.0\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nx"):
+            with self.assertRaises(ResponseFailed):
+                await self.answer(words)
+
+
+class TcpTests(ProbeCase):
+    """Type ``tcp``."""
+
+    async def test_listens(self) -> None:
+        """Where something listens the container is well, and the connection is closed."""
+        place = Place(stays=True)
+        self.assertIsNone(await self.look(TCP, self.listen(place)))
+        await (await place.connected).lost
+
+    async def test_listens_ipv6(self) -> None:
+        """A container may have an IPv6 address."""
+        self.assertIsNone(await self.look(TCP, self.listen(Place(stays=True), "::1"), "::1"))
+
+    async def test_refused(self) -> None:
+        """Where nothing listens the look raises what the kernel said."""
+        with self.assertRaises(ConnectionRefusedError):
+            await self.look(TCP, 1)
+
+
+class ContainerCase(ProbeCase):
+    """With a container to run commands in."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.engine.add_image("web:1")
+        self.container = self.engine.start(self.engine.create("c", {"Image": "web:1"})).id
+        self.engine.statuses = {("bad",): 3, ("slow",): None}
+
+
+class ExecTests(ContainerCase):
+    """Type ``exec``."""
+
+    async def run_command(self, command: str) -> str | None:
+        return await self.probe(Target(self.container, Health("exec", command=(command,))))
+
+    async def test_statuses(self) -> None:
+        """Exit status 0 is well, any other is the complaint."""
+        self.assertIsNone(await self.run_command("good"))
+        self.assertEqual(await self.run_command("bad"), "exit status 3")
+        self.assertEqual(await self.run_command("slow"), "exit status 124")
+
+
+class RouteTests(ContainerCase):
+    """A container behind a route must be reached by that too."""
+
+    async def routed(self, check: Health, port: int, status: bytes = b"200 OK") -> str | None:
+        """A look at a container that answers, behind a route to a port of this host."""
+        well = self.listen(Place(b"HTTP/1.1 " + status + b"\r\nContent-Length: 0\r\n\r\n"))
+        return await self.probe(Target(self.container, check, LOOPBACK, well, route=(LOOPBACK, port)))
+
+    async def test_reached(self) -> None:
+        """A container that is well and can be reached is well."""
+        for check in (TCP, HTTP, GOOD):
+            self.assertIsNone(await self.routed(check, self.listen(Place())))
+
+    async def test_not_reached(self) -> None:
+        """One that is well in itself but cannot be reached by its route is not, whatever the type of its check."""
+        for check in (TCP, HTTP, GOOD, Health("none"), Health("docker")):
+            complaint = await self.routed(check, 1)
+            assert isinstance(complaint, Unreached)
+            self.assertIn("nginx cannot reach it at 127.0.0.1:1 (", complaint)
+
+    async def test_not_well(self) -> None:
+        """What is wrong with the container itself is the complaint."""
+        self.assertEqual(await self.routed(HTTP, 1, b"503 No"), "status 503")

@@ -1,0 +1,452 @@
+"""The heartbeat: which lease a node has, when that is certain, and what the node's record needs."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from attrs import evolve
+from twisted.logger import capturedLogs
+from twisted.trial.unittest import SynchronousTestCase
+
+from daprdockr.agent.holder import Holder
+from daprdockr.agent.membership.heartbeat import Heartbeat
+from daprdockr.agent.membership.registration import Registration
+from daprdockr.agent.statedir import StateDir
+from daprdockr.model.stored.entries import Delete, Entry
+from daprdockr.model.stored.records import NodeRecord
+from daprdockr.runtime.outage import Outage
+from daprdockr.runtime.pool import Run
+from tests.fakes.run import HeldRun, LoopClock, run_at_once
+from tests.fakes.store import MemoryStore
+
+KEY = "/p/nodes/a"
+RECORD = NodeRecord(("10.0.0.1",), {"zone": "a"}, "1")
+TTL = 6
+BOOTED = 1000.0
+"""Boottime at the beginning: another clock than the reactor's."""
+
+
+class FaultyStore(MemoryStore):
+    """Raises ``fault`` at the next beat."""
+
+    fault: Exception | None = None
+
+    def keep_alive(self, lease: int) -> int:
+        fault, self.fault = self.fault, None
+        if fault is not None:
+            raise fault
+        return super().keep_alive(lease)
+
+
+class HeartbeatCase(SynchronousTestCase):
+    """
+    Heartbeats over one etcd in memory; ``listed`` is what the mirror says, ``changes`` and ``beats`` have what
+    ``on_change`` and ``on_beat`` were told.
+    """
+
+    def setUp(self) -> None:
+        self.clock = LoopClock()
+        self.store = FaultyStore()
+        self.state = self.directory()
+        self.listed = True
+        self.changes: list[int] = []
+        self.beats: list[tuple[int, float]] = []
+
+    def directory(self) -> StateDir:
+        path = Path(self.mktemp())
+        path.mkdir(parents=True)
+        return StateDir(path)
+
+    def make(
+        self,
+        state: StateDir | None = None,
+        run: Run = run_at_once,
+        record: NodeRecord = RECORD,
+        disk: Run | None = None,
+    ) -> Heartbeat:
+        beat = Heartbeat(
+            reactor=self.clock,
+            run=run,
+            disk=disk or run,
+            store=self.store,
+            registration=Registration(
+                run=run, store=self.store, key=KEY, record=lambda steady: record, is_listed=lambda lease: self.listed
+            ),
+            ttl=TTL,
+            state=state or self.state,
+            on_change=lambda: self.changes.append(beat.lease),
+            boottime=lambda: BOOTED + self.clock.seconds(),
+            on_beat=lambda lease, until: self.beats.append((lease, until)),
+            outage=Outage(self.clock.seconds),
+        )
+        return beat
+
+    def started(self, state: StateDir | None = None, record: NodeRecord = RECORD) -> Heartbeat:
+        beat = self.make(state, record=record)
+        beat.startService()
+        return beat
+
+    def stop(self, beat: Heartbeat) -> None:
+        stopped = beat.stopService()
+        assert stopped is not None
+        self.successResultOf(stopped)
+
+    def advance(self, seconds: float) -> None:
+        """Time passes for etcd and for the agent."""
+        for _ in range(round(seconds * 2)):
+            self.store.advance(0.5)
+            self.clock.advance(0.5)
+
+    @property
+    def entry(self) -> Entry:
+        found = self.store.get(KEY)
+        assert found is not None
+        return found
+
+
+class LeaseTests(HeartbeatCase):
+    """Getting a lease, and keeping it."""
+
+    def test_first_beat(self) -> None:
+        """The first beat takes a lease, saves it, and registers the node under it."""
+        beat = self.started()
+        self.assertNotEqual(beat.lease, 0)
+        self.assertEqual(self.state.read_lease(), beat.lease)
+        self.assertEqual((self.entry.lease, self.entry.value), (beat.lease, RECORD.encode()))
+        self.assertEqual((self.changes, beat.trouble), ([beat.lease], ""))
+
+    def test_further_beats(self) -> None:
+        """Three beats in a TTL keep the lease, and write nothing."""
+        beat = self.started()
+        lease, revision = beat.lease, self.store.revision
+        self.store.calls.clear()
+        self.advance(TTL)
+        self.assertEqual(self.store.calls, ["keep_alive"] * 3)
+        self.advance(10 * TTL)
+        self.assertEqual((beat.lease, self.store.revision, self.changes), (lease, revision, [lease]))
+
+    def test_resume(self) -> None:
+        """An agent that comes within the TTL goes on with the saved lease and the record as they are."""
+        first = self.started()
+        lease, before = first.lease, self.entry
+        self.stop(first)
+        self.advance(TTL - 1)
+        second = self.started()
+        self.assertEqual((second.lease, self.entry), (lease, before))
+
+    def test_resume_as_another(self) -> None:
+        """A successor that presents itself differently writes its record in the place of the old one."""
+        first = self.started()
+        before = self.entry
+        self.stop(first)
+        record = evolve(RECORD, version="2")
+        second = self.started(record=record)
+        self.assertEqual(self.entry.value, record.encode())
+        self.assertEqual((self.entry.create_revision, self.entry.lease), (before.create_revision, second.lease))
+
+    def test_saved_lease_over(self) -> None:
+        """A saved lease that has ended is replaced at the first beat."""
+        first = self.started()
+        lease = first.lease
+        self.stop(first)
+        self.advance(TTL + 1)
+        second = self.started()
+        self.assertNotIn(second.lease, (0, lease))
+        self.assertEqual(self.state.read_lease(), second.lease)
+
+    def test_lease_of_another(self) -> None:
+        """A lease in a state directory that was another node's, prefix's, machine's or cluster's is left alone."""
+        self.state.holder = Holder("a", "/p", "m1", 7)
+        first = self.started()
+        for change in ({"node": "b"}, {"prefix": "/q"}, {"machine": "m2"}, {"cluster": 8}):
+            copy = self.directory()
+            shutil.copytree(self.state.path, copy.path, dirs_exist_ok=True)
+            copy.holder = evolve(self.state.holder, **change)
+            with capturedLogs() as logged:
+                second = self.started(copy)
+            self.assertEqual(copy.read_lease(), second._lease)
+            self.assertNotEqual(copy.read_lease(), first.lease)
+            (warning,) = [e for e in logged if "left alone" in e["log_format"]]
+            self.assertIn(next(iter(change)), warning["whose"])
+            self.stop(second)
+
+    def test_lease_of_an_older_agent(self) -> None:
+        """A lease that was kept without a word about its holder is taken up, and the holder is written beside it."""
+        first = self.started()
+        self.stop(first)
+        self.state.holder = Holder("a", "/p", "m1", 7)
+        second = self.started()
+        self.assertEqual(second.lease, first._lease)
+        self.assertIn(b'"Node": "a"', (self.state.path / "lease.json").read_bytes())
+
+    def test_lease_ended(self) -> None:
+        """A lease that ended under a living agent is replaced at the next beat, and that is told."""
+        beat = self.started()
+        lease = beat.lease
+        self.store.revoke(lease)
+        self.advance(2)
+        self.assertNotIn(beat.lease, (0, lease))
+        self.assertEqual((self.entry.lease, self.changes), (beat.lease, [lease, beat.lease]))
+
+    def test_disk_full(self) -> None:
+        """A lease that cannot be saved is held all the same, and no other one is taken."""
+        shutil.rmtree(self.state.path)
+        with capturedLogs() as logged:
+            beat = self.started()
+            self.assertEqual(beat.lease, self.entry.lease)
+            self.advance(4)
+        self.assertEqual(len([event for event in logged if event["log_level"].name == "warn"]), 1)
+        self.assertEqual(self.store.calls.count("grant"), 1)
+        self.state.path.mkdir()
+        self.advance(2)
+        self.assertEqual((self.state.read_lease(), beat.lease), (self.entry.lease, self.entry.lease))
+
+    def test_disk_hangs(self) -> None:
+        """A disk that does not answer holds no beat; when it does, the lease of that moment is saved."""
+        disk = HeldRun()
+        beat = self.make(disk=disk)
+        beat.startService()
+        first = beat.lease
+        self.assertEqual((first, self.entry.lease), (beat.lease, beat.lease))
+        self.advance(10 * TTL)
+        self.store.revoke(first)
+        self.advance(2)
+        self.assertNotIn(beat.lease, (0, first))
+        disk.end("write_lease")
+        self.assertEqual(self.state.read_lease(), first)
+        self.advance(2)
+        disk.end("write_lease")
+        self.assertEqual(self.state.read_lease(), beat.lease)
+        self.assertEqual(disk.waiting, [])
+
+    def test_stop(self) -> None:
+        """A stop ends the beats and leaves lease and record."""
+        beat = self.started()
+        self.stop(beat)
+        self.store.calls.clear()
+        self.clock.advance(60)
+        self.assertEqual(self.store.calls, [])
+        self.assertEqual(self.entry.lease, self.state.read_lease())
+
+    def test_stop_during_a_beat(self) -> None:
+        """A stop waits for the beat in flight."""
+        run = HeldRun()
+        beat = self.make(run=run)
+        beat.startService()
+        stopped = beat.stopService()
+        assert stopped is not None
+        self.assertNoResult(stopped)
+        for name in ("read_lease", "grant", "write_lease", "commit"):
+            self.assertNoResult(stopped)
+            run.end(name)
+        self.successResultOf(stopped)
+
+    def test_revoke(self) -> None:
+        """A revoked lease takes the node's record with it, and is held no more."""
+        beat = self.started()
+        self.stop(beat)
+        self.successResultOf(beat.revoke())
+        self.assertEqual((self.store.get(KEY), beat.lease), (None, 0))
+
+    def test_revoke_nothing(self) -> None:
+        """Without a lease there is nothing to revoke."""
+        self.successResultOf(self.make().revoke())
+        self.assertEqual(self.store.calls, [])
+
+
+class CertaintyTests(HeartbeatCase):
+    """``lease`` is 0 as soon as etcd may have ended it."""
+
+    def test_etcd_away(self) -> None:
+        """Without etcd the lease is certain for one TTL from the last beat; then it is not, and that is told."""
+        beat = self.started()
+        lease = beat.lease
+        self.store.unavailable = True
+        self.clock.advance(TTL - 0.1)
+        self.assertEqual(beat.lease, lease)
+        self.clock.advance(0.1)
+        self.assertEqual(beat.lease, 0)
+        self.assertIn("etcd did not answer", beat.trouble)
+        self.clock.advance(2)
+        self.assertEqual(self.changes, [lease, 0])
+
+    def test_etcd_back(self) -> None:
+        """When etcd answers again and the lease still is, it is certain again, and that is told."""
+        beat = self.started()
+        lease = beat.lease
+        self.store.unavailable = True
+        self.clock.advance(2 * TTL)
+        self.store.unavailable = False
+        self.clock.advance(2)
+        self.assertEqual((beat.lease, beat.trouble, self.changes), (lease, "", [lease, 0, lease]))
+
+    def test_away_for_long(self) -> None:
+        """When etcd comes back after the lease ended, there is a new one."""
+        beat = self.started()
+        lease = beat.lease
+        self.store.unavailable = True
+        self.advance(60)
+        self.store.unavailable = False
+        self.advance(2)
+        self.assertNotIn(beat.lease, (0, lease))
+        self.assertEqual(self.entry.lease, beat.lease)
+
+    def test_from_the_sending(self) -> None:
+        """The time counts from when a beat was sent, however late its answer arrives."""
+        run = HeldRun()
+        beat = self.make(run=run)
+        beat.startService()
+        for name in ("read_lease", "grant", "write_lease", "commit"):
+            run.end(name)
+        self.clock.advance(2)
+        renewal = run.take("keep_alive")
+        renewal.perform()
+        self.clock.advance(3)
+        renewal.arrive()
+        self.assertNotEqual(beat.lease, 0)
+        self.clock.advance(3)
+        self.assertEqual(beat.lease, 0)
+
+    def test_answer_too_late(self) -> None:
+        """An answer that arrives after a whole TTL gives no certain lease."""
+        run = HeldRun()
+        beat = self.make(run=run)
+        beat.startService()
+        run.end("read_lease")
+        grant = run.take("grant")
+        grant.perform()
+        self.clock.advance(TTL)
+        grant.arrive()
+        run.end("write_lease")
+        run.end("commit")
+        self.assertEqual((beat.lease, self.changes), (0, []))
+
+    def test_before_the_first_answer(self) -> None:
+        """Before etcd answered there is no lease, and the trouble says so."""
+        beat = self.make(run=HeldRun())
+        beat.startService()
+        self.assertEqual((beat.lease, beat.trouble), (0, "etcd has not answered yet"))
+
+    def test_a_fault(self) -> None:
+        """An exception nobody foresaw is logged, and the next beat comes."""
+        beat = self.started()
+        self.store.fault = RuntimeError("unforeseen")
+        self.advance(2)
+        self.assertEqual(len(self.flushLoggedErrors(RuntimeError)), 1)
+        self.store.calls.clear()
+        self.advance(2)
+        self.assertEqual(self.store.calls, ["keep_alive"])
+        self.assertNotEqual(beat.lease, 0)
+
+    def test_each_outage_is_logged_once(self) -> None:
+        """However many beats fail, an outage is one line, its end, after some calm, another, and so the next time."""
+        self.started()
+        with capturedLogs() as logged:
+            for _ in range(2):
+                self.store.unavailable = True
+                self.clock.advance(10)
+                self.clock.advance(10)
+                self.store.unavailable = False
+                for _ in range(20):
+                    self.clock.advance(2)
+        formats = [event["log_format"] for event in logged]
+        self.assertEqual(
+            formats, ["trouble with etcd began: {reason}", "trouble with etcd has ended after {seconds} s"] * 2
+        )
+
+
+class ToldTests(HeartbeatCase):
+    """``on_beat``: what those are told who must know until when a lease is certain, also if this agent stops here."""
+
+    def test_each_beat(self) -> None:
+        """Each good beat tells the lease and its end by the other clock, that of a new lease too."""
+        beat = self.started()
+        self.assertEqual(self.beats, [(beat.lease, BOOTED + TTL)])
+        self.advance(2)
+        self.assertEqual(self.beats[1:], [(beat.lease, BOOTED + 2 + TTL)])
+
+    def test_no_answer(self) -> None:
+        """A beat without an answer tells nothing."""
+        self.started()
+        self.store.unavailable = True
+        self.clock.advance(TTL)
+        self.assertEqual(len(self.beats), 1)
+
+    def test_from_the_sending(self) -> None:
+        """The end counts from the sending, by that clock too."""
+        run = HeldRun()
+        self.make(run=run).startService()
+        self.clock.advance(1.5)
+        run.end("read_lease")
+        self.clock.advance(0.25)
+        for name in ("grant", "write_lease", "commit"):
+            run.end(name)
+        self.clock.advance(0.25)
+        self.clock.advance(1)
+        run.end("keep_alive")
+        self.assertEqual([until for _, until in self.beats], [BOOTED + 1.5 + TTL, BOOTED + 2 + TTL])
+
+    def test_ended(self) -> None:
+        """A lease that has ended is told before the new one, also one that a former agent had."""
+        beat = self.started()
+        former = beat.lease
+        self.store.revoke(former)
+        self.advance(2)
+        self.assertEqual(self.beats[1:], [(former, 0.0), (beat.lease, BOOTED + 2 + TTL)])
+        lease = beat.lease
+        self.stop(beat)
+        self.store.revoke(lease)
+        self.beats.clear()
+        second = self.started()
+        self.assertEqual(self.beats, [(lease, 0.0), (second.lease, BOOTED + 2 + TTL)])
+
+
+class RecordTests(HeartbeatCase):
+    """The node's record."""
+
+    def test_vanished(self) -> None:
+        """A record that vanished from the mirror is registered again under the same lease."""
+        beat = self.started()
+        lease = beat.lease
+        self.store.commit([], [Delete(KEY)])
+        self.listed = False
+        self.advance(2)
+        self.assertEqual((self.entry.lease, beat.lease, self.changes), (lease, lease, [lease]))
+
+    def test_mirror_behind(self) -> None:
+        """A record that the mirror does not show yet is left as it is."""
+        self.listed = False
+        beat = self.started()
+        before = self.entry
+        self.advance(2)
+        self.assertEqual((self.entry, beat.lease), (before, before.lease))
+
+    def test_two_agents(self) -> None:
+        """A second agent of the same name holds no lease to act under, changes nothing, and says why."""
+        first = self.started()
+        before = self.entry
+        second = self.started(self.directory())
+        self.advance(60)
+        self.assertEqual((first.lease, self.entry), (before.lease, before))
+        self.assertEqual(second.lease, 0)
+        self.assertIn("held by another agent of this name", second.trouble)
+
+    def test_former_self(self) -> None:
+        """A node that lost its state directory waits until its former lease has ended."""
+        first = self.started()
+        self.stop(first)
+        second = self.started(self.directory())
+        self.advance(TTL - 2)
+        self.assertEqual(second.lease, 0)
+        self.advance(4)
+        self.assertEqual((self.entry.lease, second.trouble), (second.lease, ""))
+
+    def test_ousted(self) -> None:
+        """A node whose record another agent took over while its lease was gone, holds none."""
+        beat = self.started()
+        self.store.revoke(beat.lease)
+        self.store.put(KEY, RECORD.encode(), self.store.grant(60).id)
+        self.advance(2)
+        self.assertEqual(beat.lease, 0)
+        self.assertIn("held by another agent", beat.trouble)

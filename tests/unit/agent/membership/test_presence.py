@@ -1,0 +1,117 @@
+"""What a node says of itself, and when it says that it is ready."""
+
+from __future__ import annotations
+
+from attrs import evolve
+from twisted.trial.unittest import SynchronousTestCase
+
+from daprdockr.agent.host.host import Host
+from daprdockr.agent.membership.presence import Presence
+from daprdockr.agent.membership.whereabouts import Whereabouts
+from daprdockr.model.known.cluster import Cluster
+from daprdockr.model.stored.entries import Entry, Listing
+from daprdockr.model.stored.keys import Keys
+from daprdockr.model.stored.records import NodeRecord
+from daprdockr.planning.candidates import MOST_IMAGES, mark
+from tests.build.situations import WEB, definition
+from tests.fakes.engine import MemoryEngine
+from tests.fakes.run import LoopClock, run_at_once
+from tests.fakes.steps import SteppedListener
+
+KEYS = Keys()
+
+
+class PresenceTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.engine = MemoryEngine(node="a", memory=1 << 30, cpus=2)
+        self.cluster = Cluster(KEYS)
+        self.clock = LoopClock()
+        self.host = Host(
+            reactor=self.clock,
+            run=run_at_once,
+            engine=self.engine,
+            listen=lambda host: SteppedListener(self.engine, host),
+            on_changes=lambda services: None,
+            on_answer=lambda: None,
+            chance=lambda: 0.0,
+        )
+        self.refused = self.contested = ""
+        self.presence = Presence(
+            lambda: Whereabouts(("10.0.0.1",)),
+            {"zone": "x"},
+            frozenset({"binds"}),
+            self.cluster,
+            lambda: self.host,
+            self.clock.seconds,
+            lambda: self.refused,
+            "m1",
+            lambda: self.contested,
+        )
+
+    def list(self) -> None:
+        self.host.on_connected()
+        self.clock.advance(0)
+
+    def test_before_the_engine_was_asked(self) -> None:
+        """What is not known yet is no reason not to be ready: a new agent goes on as its predecessor ended."""
+        record = self.presence(True)
+        self.assertEqual((record.ready, record.memory, record.cpus), (True, 0, 0))
+        self.assertEqual((record.addresses, record.labels), (("10.0.0.1",), {"zone": "x"}))
+
+    def test_beats(self) -> None:
+        """Without enough good beats it is not ready."""
+        self.list()
+        self.assertEqual([self.presence(steady).ready for steady in (False, True)], [False, True])
+
+    def test_cannot_write(self) -> None:
+        """A node that cannot write all that it has to is not ready, and its record says why."""
+        self.list()
+        self.refused = "cannot write /p/instances/trial"
+        record = NodeRecord.decode(self.presence(True).encode())
+        self.assertEqual((record.ready, record.refused), (False, "cannot write /p/instances/trial"))
+        self.refused = ""
+        self.assertNotIn(b"Refused", self.presence(True).encode())
+
+    def test_contested(self) -> None:
+        """A node that publishes the address of another machine is not ready."""
+        self.list()
+        self.contested = "10.0.0.1 is the address of node b"
+        record = NodeRecord.decode(self.presence(True).encode())
+        self.assertEqual((record.ready, record.machine), (False, "m1"))
+
+    def test_engine_away(self) -> None:
+        """A node whose Engine does not answer is not ready, until it does again."""
+        self.engine.unavailable = True
+        self.list()
+        self.assertFalse(self.presence(True).ready)
+        self.engine.unavailable = False
+        self.list()
+        self.assertTrue(self.presence(True).ready)
+
+    def test_inventory(self) -> None:
+        """It says what the host has, and which images are there."""
+        self.engine.add_image("web:1")
+        self.list()
+        record = self.presence(True)
+        self.assertEqual((record.memory, record.cpus, record.images), (1 << 30, 2, (mark("web:1"),)))
+
+    def test_too_many_images(self) -> None:
+        """Of too many images those are told that definitions name, and then some of the others."""
+        for number in range(2 * MOST_IMAGES):
+            self.engine.add_image(f"other:{number}")
+        self.engine.add_image("web:1")
+        self.cluster.replace(Listing(1, 5, (Entry(KEYS.service(WEB), definition("web:1").encode(), 5, 5),)))
+        self.list()
+        told = self.presence(True).images
+        self.assertIn(mark("web:1"), told)
+        self.assertEqual(len(set(told)), MOST_IMAGES)
+
+    def test_pulled(self) -> None:
+        """An image that was pulled counts at once, before the next full list."""
+        self.list()
+        self.assertEqual(self.presence(True).images, ())
+        self.engine.add_image("web:1")
+        image = self.engine.image("web:1")
+        assert image is not None
+        self.host.pulled("web:1", evolve(image))
+        self.assertEqual(self.presence(True).images, (mark("web:1"),))

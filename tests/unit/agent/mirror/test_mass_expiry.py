@@ -1,0 +1,88 @@
+"""One node that vanishes is dead; many at once are not."""
+
+from __future__ import annotations
+
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
+
+from daprdockr.agent.mirror.mass_expiry import MOMENT, MassExpiry
+from daprdockr.model.known.cluster import Cluster
+from daprdockr.model.stored.keys import Keys
+from daprdockr.model.stored.records import NodeRecord
+from tests.fakes.store import MemoryStore
+
+KEYS = Keys()
+TTL = 6.0
+
+
+class MassExpiryTests(SynchronousTestCase):
+    """Nodes ``a`` to ``e``; a test lets some vanish."""
+
+    def setUp(self) -> None:
+        self.clock = Clock()
+        self.clock.advance(100)
+        self.store = MemoryStore()
+        self.cluster = Cluster(KEYS)
+        self.mass_expiry = MassExpiry(node="e", clock=self.clock.seconds, cluster=self.cluster, ttl=TTL)
+        self.leases = {node: self.store.grant(600).id for node in "abcde"}
+        for node, lease in self.leases.items():
+            self.store.put(KEYS.node(node), NodeRecord().encode(), lease)
+        self.hear()
+
+    def hear(self) -> None:
+        while (batch := self.store.since(KEYS.root, self.cluster.revision + 1)) is not None:
+            self.mass_expiry.on_changes(self.cluster.apply(batch))
+
+    def vanish(self, nodes: str) -> None:
+        """Let nodes vanish one after another."""
+        for node in nodes:
+            self.store.revoke(self.leases[node])
+            self.hear()
+
+    def assert_waits(self, seconds: float) -> None:
+        """Nothing is claimed for so long from now on."""
+        self.assertEqual(max(self.mass_expiry.until, self.clock.seconds()), self.clock.seconds() + seconds)
+
+    def test_nobody(self) -> None:
+        """As long as nobody vanishes there is nothing to wait for."""
+        self.assertLess(self.mass_expiry.until, self.clock.seconds())
+
+    def test_one(self) -> None:
+        """One node that vanishes costs a moment, in which others might."""
+        self.vanish("a")
+        self.assert_waits(MOMENT)
+
+    def test_a_minority(self) -> None:
+        """So do two of five, which may have shared a switch."""
+        self.vanish("ab")
+        self.assert_waits(MOMENT)
+
+    def test_half(self) -> None:
+        """When those that vanished are as many as those that stay, they have the time of a lease to come back."""
+        self.vanish("abc")
+        self.assert_waits(TTL)
+
+    def test_half_of_two(self) -> None:
+        """One of two is a dead host like any other."""
+        self.vanish("abc")
+        self.clock.advance(2 * TTL)
+        self.vanish("d")
+        self.assert_waits(MOMENT)
+
+    def test_we_came_back(self) -> None:
+        """A node that was not there itself cannot tell when the others went."""
+        self.vanish("e")
+        self.assert_waits(0.0)
+        self.vanish("abc")
+        self.assert_waits(0.0)
+        self.store.put(KEYS.node("e"), NodeRecord().encode(), self.store.grant(600).id)
+        self.hear()
+        self.vanish("d")
+        self.assert_waits(MOMENT)
+
+    def test_one_after_another(self) -> None:
+        """Nodes that vanish with time in between are not one blow."""
+        self.vanish("ab")
+        self.clock.advance(MOMENT + 0.01)
+        self.vanish("c")
+        self.assert_waits(MOMENT)

@@ -1,0 +1,162 @@
+"""Records in etcd that stand under no lease: they count for nothing, and go."""
+
+from __future__ import annotations
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from daprdockr.agent.mirror.ownerless import AGAIN, DELAY, EVENTS
+from daprdockr.model.known.cluster import Cluster
+from daprdockr.model.stored.entries import Batch, Entry, Listing
+from daprdockr.model.stored.events import Event
+from daprdockr.model.stored.keys import Keys
+from daprdockr.model.stored.records import ClaimRecord, NodeRecord, State
+from tests.build.situations import WEB, definition, instance
+from tests.fakes.agents import MemoryCluster
+from tests.fakes.log_lines import LogLines
+
+KEYS = Keys()
+GHOST = ClaimRecord("ghost", state=State.RUNNING, healthy=True)
+GONE = 4 * DELAY
+"""Seconds in which what nobody owns is gone."""
+
+
+class MirrorTests(SynchronousTestCase):
+    """What the mirror makes of them."""
+
+    def setUp(self) -> None:
+        self.cluster = Cluster(KEYS)
+
+    def test_counts_for_nothing(self) -> None:
+        """Claim, succession and node do not exist without a lease, whatever they say; a definition needs none."""
+        for lease, there in ((0, False), (9, True)):
+            entries = [
+                Entry(KEYS.claim(instance(1)), GHOST.encode(), 5 + lease, 5 + lease, lease),
+                Entry(KEYS.successor(instance(2)), GHOST.encode(), 5 + lease, 5 + lease, lease),
+                Entry(KEYS.node("ghost"), NodeRecord().encode(), 5 + lease, 5 + lease, lease),
+                Entry(KEYS.service(WEB), definition().encode(), 5 + lease, 5 + lease),
+            ]
+            self.cluster.replace(Listing(1, 20 + lease, tuple(entries)))
+            found = (self.cluster.claims(WEB), self.cluster.successors(WEB), self.cluster.nodes, self.cluster.services)
+            self.assertEqual([bool(one) for one in found], [there, there, there, True])
+            self.assertEqual(len([one for one in self.cluster.broken.values() if one.ownerless]), 0 if there else 3)
+
+    def test_written_over(self) -> None:
+        """A record that loses its lease is gone at once: its last form does not stand, as a broken one's does."""
+        key = KEYS.claim(instance(1))
+        self.cluster.replace(Listing(1, 5, (Entry(key, GHOST.encode(), 5, 5, 9),)))
+        changes = self.cluster.apply(Batch(1, 6, (Entry(key, GHOST.encode(), 5, 6, 0),)))
+        self.assertEqual((self.cluster.claims(WEB), changes.services), ({}, frozenset({WEB})))
+        self.assertEqual([(one.key, one.revision, one.ownerless) for one in changes.broken], [(key, 6, True)])
+
+    def test_garbage(self) -> None:
+        """Nor does it matter whether it can be read."""
+        self.cluster.apply(Batch(1, 6, (Entry(KEYS.claim(instance(1)), b"{", 6, 6, 0),)))
+        self.assertTrue(self.cluster.broken[KEYS.claim(instance(1))].ownerless)
+
+
+class AgentTests(SynchronousTestCase):
+    """Whole agents beside such records."""
+
+    def setUp(self) -> None:
+        self.cluster = MemoryCluster(self)
+        self.store = self.cluster.store
+
+    @property
+    def events(self) -> list[str]:
+        return [Event.decode(entry.value).text for entry in self.store.list(KEYS.events).entries]
+
+    def test_copied_claims(self) -> None:
+        """What a copy left of a former cluster keeps no instance from running, and no start waits for its nodes."""
+        for number in (1, 2):
+            self.store.put(KEYS.claim(instance(number)), GHOST.encode())
+        self.store.put(KEYS.successor(instance(1)), GHOST.encode())
+        for ghost in ("ghost", "a"):
+            self.store.put(KEYS.node(ghost), NodeRecord().encode())
+        agent = self.cluster.make("a")
+        self.cluster.start(agent)
+        self.cluster.define(definition(instances=2))
+        self.cluster.advance(12)
+        self.assertEqual([str(one.instance) for one in agent.running], ["1.web.myapp", "2.web.myapp"])
+        self.assertEqual({claim.node for claim in self.cluster.claims.values()}, {"a"})
+        self.assertIsNone(self.store.get(KEYS.node("ghost")))
+        self.assertIsNone(self.store.get(KEYS.successor(instance(1))))
+        (told,) = [text for text in self.events if "no lease" in text]
+        self.assertIn("(and 4 others)", told)
+
+    def test_a_living_claim_written_over(self) -> None:
+        """Its owner takes it up again, and the container is not touched."""
+        agent = self.cluster.add("a")
+        self.cluster.define(definition())
+        self.cluster.advance(3)
+        before = [one.id for one in agent.running]
+        found = self.store.get(KEYS.claim(instance(1)))
+        assert found is not None
+        self.store.put(found.key, found.value)
+        self.cluster.advance(GONE + 3)
+        again = self.store.get(found.key)
+        self.assertEqual((len(before), [one.id for one in agent.running]), (1, before))
+        self.assertEqual(again.lease if again else 0, agent.heartbeat.lease)
+
+    def test_drain(self) -> None:
+        """A succession that nobody carries out does not keep an instance on a node that is drained."""
+        first, second = self.cluster.add("a"), self.cluster.add("b")
+        self.cluster.define(definition())
+        self.cluster.advance(3)
+        (owner,) = [one for one in (first, second) if one.running]
+        self.store.put(KEYS.successor(instance(1)), GHOST.encode())
+        self.store.put(KEYS.cordon(owner.settings.node), b'{"Drain":true}')
+        self.cluster.advance(40)
+        self.assertEqual([], owner.running)
+
+    def test_out_of_touch(self) -> None:
+        """An agent that does not believe its etcd deletes nothing, and does it when that is over."""
+        agent = self.cluster.add("a")
+        agent.mirror.in_touch = False
+        key = KEYS.node("ghost")
+        agent.mirror.note(Entry(key, NodeRecord().encode(), 10_000, self.store.put(key, NodeRecord().encode())))
+        agent.ownerless.on_changes(agent.cluster.apply(Batch(1, 1, ())))
+        agent.clock.advance(GONE)
+        self.assertIsNotNone(self.store.get(key))
+        agent.mirror.in_touch = True
+        agent.clock.advance(AGAIN)
+        self.assertIsNone(self.store.get(key))
+
+    def test_refused(self) -> None:
+        """An etcd that refuses it is named once; one that does not answer is not, for others do that."""
+        agent = self.cluster.add("a")
+        lines = LogLines(self)
+        key = KEYS.node("ghost")
+        self.store.put(key, NodeRecord().encode())
+        agent.follower.step()
+        self.store.unavailable = True
+        agent.clock.advance(GONE)
+        self.assertEqual(lines("were not deleted"), [])
+        self.store.unavailable = False
+        self.store.forbidden = (key,)
+        for _ in range(3):
+            agent.clock.advance(AGAIN)
+        self.assertEqual(len(lines("were not deleted")), 1)
+        self.store.forbidden = ()
+        agent.clock.advance(AGAIN)
+        self.assertIsNone(self.store.get(key))
+
+    def test_written_meanwhile(self) -> None:
+        """Only what was seen without a lease is deleted, not what stands there since under one."""
+        agent = self.cluster.add("a")
+        key = KEYS.node("ghost")
+        self.store.put(key, NodeRecord().encode())
+        agent.follower.step()
+        self.store.put(key, NodeRecord().encode(), self.store.grant(600).id)
+        agent.clock.advance(GONE)
+        self.assertIsNotNone(self.store.get(key))
+
+    def test_events(self) -> None:
+        """An event without a lease, which would stay for ever, is deleted within the hour; others are not."""
+        agent = self.cluster.add("a")
+        left, told = KEYS.event("ghost", 1), KEYS.event("b", 2)
+        self.store.put(left, b"{}")
+        self.store.put(told, b"{}", self.store.grant(10 * int(EVENTS)).id)
+        for _ in range(120):
+            agent.clock.advance(EVENTS / 120)
+        self.assertIsNone(self.store.get(left))
+        self.assertIsNotNone(self.store.get(told))

@@ -1,0 +1,215 @@
+"""Gathering: what the planner is told of a service and of this node."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from attrs import evolve
+from twisted.trial.unittest import SynchronousTestCase
+
+from daprdockr.agent.host.probe import Target
+from daprdockr.model.host import ContainerState, Port
+from daprdockr.model.names import ServiceName
+from daprdockr.planning.candidates import Candidate, mark
+from tests.build.situations import WEB, container, definition, instance
+from tests.fakes.agents import KEYS, MemoryCluster
+
+API = ServiceName(group="myapp", service="api")
+CHECKED = definition(Health={"Type": "tcp", "Port": 8080})
+
+
+class GatherCase(SynchronousTestCase):
+    """One agent that is in touch with everything."""
+
+    def setUp(self) -> None:
+        self.cluster = MemoryCluster(self)
+        self.agent = self.cluster.add("a", label={"zone": "x"})
+        self.cluster.advance(1)
+
+    def situation(self, name: ServiceName = WEB) -> Any:
+        return self.agent.gather.situation(name, self.agent.clock.seconds())
+
+
+class HereTests(GatherCase):
+    """This node."""
+
+    def test_well(self) -> None:
+        """In touch with etcd and the Engine this node has its lease and may claim."""
+        here = self.agent.gather.here()
+        self.assertEqual((here.node, here.addresses, here.lease), ("a", ("10.0.0.1",), self.agent.heartbeat.lease))
+        self.assertTrue(here.may_claim)
+        self.assertEqual((here.cluster, here.revision), (self.agent.cluster.identity, self.cluster.store.revision))
+
+    def test_etcd_away(self) -> None:
+        """Without etcd it is out of touch at once, and without a lease when that is over."""
+        self.cluster.store.unavailable = True
+        self.cluster.advance(1)
+        self.assertEqual((self.agent.gather.here().in_touch, self.agent.gather.here().lease != 0), (False, True))
+        self.cluster.advance(6)
+        self.assertEqual(self.agent.gather.here().lease, 0)
+
+    def test_engine_away(self) -> None:
+        """Without the Engine it may not claim: it could not keep its word."""
+        self.agent.docker.unavailable = True
+        self.cluster.advance(1)
+        here = self.agent.gather.here()
+        self.assertEqual((here.in_touch, here.lease, here.may_claim), (True, 0, False))
+        self.agent.docker.unavailable = False
+        self.cluster.advance(1)
+        self.assertTrue(self.agent.gather.here().may_claim)
+
+    def test_engine_never_there(self) -> None:
+        """Before the first list of containers it is not in touch: what it would not find is not absent."""
+        late = self.cluster.make("b")
+        late.docker.unavailable = True
+        self.cluster.start(late)
+        self.cluster.advance(1)
+        self.assertFalse(late.gather.here().in_touch)
+
+
+class SituationTests(GatherCase):
+    """One service."""
+
+    def test_services(self) -> None:
+        """A service counts that is defined."""
+        self.assertEqual(self.agent.gather.services(), frozenset())
+        self.cluster.define(definition())
+        self.cluster.advance(1)
+        self.assertEqual(self.agent.gather.services(), {WEB})
+
+    def test_services_of_containers(self) -> None:
+        """A service of which there is nothing but a container here counts."""
+        self.agent.host.update(container())
+        self.assertEqual(self.agent.gather.services(), {WEB})
+
+    def test_candidates(self) -> None:
+        """Candidates are the nodes that hold a lease, with labels and number of claims, without cordoned ones."""
+        self.cluster.add("b")
+        self.cluster.define(definition(instances=2))
+        self.cluster.advance(1)
+        host: dict[str, Any] = {
+            "memory": 8 << 30,
+            "cpus": 4,
+            "images": frozenset({mark("web:1")}),
+            "allow": frozenset(),
+        }
+        expected = (Candidate("a", {"zone": "x"}, 1, **host), Candidate("b", {}, 1, **host))
+        self.assertEqual(self.situation().candidates, expected)
+        self.cluster.store.put(KEYS.cordon("b"), b"{}")
+        self.cluster.advance(1)
+        self.assertEqual(self.situation().candidates, expected[:1])
+
+    def test_held(self) -> None:
+        """A definition that never was readable is held, one that does not exist is not."""
+        self.cluster.store.put(KEYS.service(WEB), b"{")
+        self.cluster.advance(1)
+        self.assertTrue(self.situation().held)
+        self.assertFalse(self.situation(API).held)
+
+    def test_users_of(self) -> None:
+        """The users of an image are the services whose definitions name it."""
+        self.cluster.define(definition("web:1"))
+        self.cluster.advance(1)
+        self.assertEqual(self.agent.gather.users_of("web:1"), [WEB])
+        self.assertEqual(self.agent.gather.users_of("web:2"), [])
+
+
+class FreeTests(GatherCase):
+    """Since when an instance has no claim."""
+
+    def free(self) -> dict[int, float]:
+        return dict(self.situation().free_since)
+
+    def test_since(self) -> None:
+        """The time is that of the first look, and forgotten when the instance is claimed."""
+        self.cluster.store.put(KEYS.cordon("a"), b"{}")
+        self.cluster.define(definition(instances=2))
+        self.cluster.advance(1)
+        since = self.free()
+        self.assertEqual(list(since), [1, 2])
+        self.cluster.advance(5)
+        self.assertEqual(self.free(), since)
+        self.cluster.claim(instance(1), "b")
+        self.cluster.advance(1)
+        self.assertEqual(self.free(), {2: since[2]})
+        self.cluster.delete(WEB)
+        self.cluster.advance(1)
+        self.assertEqual(self.free(), {})
+
+    def test_not_while_others_could(self) -> None:
+        """As long as this node may not claim no time counts: it would else jump every queue when it may."""
+        self.cluster.store.put(KEYS.cordon("a"), b"{}")
+        self.cluster.define(definition())
+        self.cluster.advance(1)
+        before = self.free()[1]
+        self.agent.docker.unavailable = True
+        self.cluster.advance(1)
+        self.assertEqual(self.free(), {})
+        self.agent.docker.unavailable = False
+        self.cluster.advance(1)
+        self.assertTrue(self.free()[1] > before + 1)
+
+    def test_free_again(self) -> None:
+        """An instance that was claimed and is free again is free since then."""
+        self.cluster.store.put(KEYS.cordon("a"), b"{}")
+        self.cluster.define(definition())
+        self.cluster.advance(1)
+        before = self.free()
+        lease = self.cluster.claim(instance(1), "b")
+        self.cluster.advance(5)
+        self.cluster.store.revoke(lease)
+        self.cluster.advance(1)
+        self.assertTrue(self.free()[1] > before[1] + 4)
+
+
+class TargetTests(GatherCase):
+    """Where health checks look."""
+
+    def target(self, of: ContainerState) -> Target:
+        """Where the check of a container looks, as the probe is told."""
+        return next(target for target in self.agent.looked if target.container == of.id)
+
+    def run_checked(self) -> ContainerState:
+        self.cluster.define(CHECKED)
+        self.cluster.advance(1)
+        return self.agent.running[0]
+
+    def test_address(self) -> None:
+        """A container with an address of its own is looked at there, on the port that the check names."""
+        one = self.run_checked()
+        self.assertEqual(self.target(one), Target(one.id, CHECKED.check, one.address, 8080, WEB))
+
+    def test_host_port(self) -> None:
+        """One without an address is looked at on the host, where its port is published."""
+        one = self.run_checked()
+        self.agent.host.update(evolve(one, address=""))
+        self.cluster.advance(1)
+        self.assertIn(Target(one.id, CHECKED.check, "10.0.0.1", one.ports[0].host, WEB), self.agent.looked)
+        self.assertEqual(one.ports, (Port(8080, "tcp", one.ports[0].host),))
+
+    def test_route(self) -> None:
+        """A container behind HTTP must be reached at the address and port that its route names."""
+        http = {"HostName": "example.com", "ContainerPort": "8080"}
+        self.cluster.define(definition(Http=http, Health={"Type": "none"}))
+        self.cluster.advance(1)
+        (one,) = self.agent.running
+        assert self.agent.routing is not None
+        (upstream,) = self.agent.routing.routes[0].upstreams
+        self.assertEqual(self.target(one).route, (upstream.address, upstream.port))
+
+    def test_not_running(self) -> None:
+        """A container that does not run is not looked at."""
+        one = self.run_checked()
+        self.cluster.store.unavailable = True
+        self.agent.docker.broken_images.add("web:1")
+        self.agent.docker.crash(one.id)
+        self.cluster.advance(1)
+        self.agent.looked.clear()
+        self.cluster.advance(30)
+        self.assertEqual(self.agent.looked, [])
+
+    def test_no_check_of_ours(self) -> None:
+        """Nor is one without a check, or whose check is Docker's own."""
+        self.cluster.define(definition(Health={"Type": "docker"}))
+        self.cluster.advance(10)
+        self.assertEqual((len(self.agent.running), self.agent.looked), (1, []))

@@ -1,0 +1,509 @@
+"""The reconcile loop: when a service is planned, which steps begin, and what happens after each."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from attrs import evolve
+from twisted.internet.defer import Deferred
+from twisted.trial.unittest import SynchronousTestCase
+
+from daprdockr.agent.host.host import Host
+from daprdockr.agent.reconcile.claim_steps import ClaimLost
+from daprdockr.agent.reconcile.reconcile import AT_ONCE, ETCD_DELAYS, LONGEST_REASON, SETTLE, SWEEP, Reconcile
+from daprdockr.model.errors import EngineRefused, EngineUnavailable, EtcdUnavailable, PullFailed
+from daprdockr.model.host import Status
+from daprdockr.model.known.cluster import Changes
+from daprdockr.model.names import InstanceName, ServiceName
+from daprdockr.planning.attempts import Attempts
+from daprdockr.planning.situation import Situation
+from daprdockr.planning.steps import CreateContainer, PullImage, StartContainer, Step, TakeClaim, WriteClaim
+from daprdockr.runtime.workers import Stopped
+from tests.build.situations import (
+    WEB,
+    WEB_1,
+    claim,
+    container,
+    definition,
+    instance,
+    running_record,
+    situation,
+    starting_record,
+)
+from tests.fakes.engine import MemoryEngine
+from tests.fakes.run import LoopClock, run_at_once
+from tests.fakes.steps import SteppedListener
+
+API = ServiceName(group="myapp", service="api")
+RUNNING = container()
+EXITED = container(status=Status.EXITED)
+
+CALM = situation(WEB_1, (claim(running_record(RUNNING)),), (RUNNING,))
+DEAD = situation(WEB_1, (claim(starting_record()),), (EXITED,))
+FREE = situation(WEB_1)
+UNPULLED = situation(WEB_1, (claim(starting_record()),), images={})
+
+
+def backing_off(until: float) -> Situation:
+    """A container that is to be started again at ``until``; there is nothing to write until then."""
+    return evolve(DEAD, attempts={instance(1): Attempts(3, until, "died")}, here=evolve(DEAD.here, lease=0))
+
+
+class Known:
+    """In the place of ``Gather``: what the test says is known; ``asked`` has the services that were planned."""
+
+    def __init__(self) -> None:
+        self.situations: dict[ServiceName, Situation | Exception] = {}
+        self.asked: list[ServiceName] = []
+
+    def services(self) -> frozenset[ServiceName]:
+        return frozenset(self.situations)
+
+    def users_of(self, image: str) -> list[ServiceName]:
+        return [name for name in self.situations if name == WEB]
+
+    def situation(self, name: ServiceName, now: float) -> Situation:
+        self.asked.append(name)
+        found = self.situations[name]
+        if isinstance(found, Exception):
+            raise found
+        return evolve(found, name=name)
+
+
+class Hand:
+    """Carries out nothing: ``begun`` has the steps in order, which the test ends."""
+
+    def __init__(self) -> None:
+        self.begun: list[Step] = []
+        self._ends: list[Deferred[None]] = []
+
+    def __call__(self, step: Step) -> Deferred[None]:
+        self.begun.append(step)
+        self._ends.append(Deferred())
+        return self._ends[-1]
+
+    def end(self, error: Exception | None = None) -> None:
+        """End the oldest step in flight."""
+        ended = self._ends.pop(0)
+        if error is None:
+            ended.callback(None)
+        else:
+            ended.errback(error)
+
+    @property
+    def kinds(self) -> list[type]:
+        return [type(step) for step in self.begun]
+
+
+class ReconcileCase(SynchronousTestCase):
+    """A loop between what the test says is known and a hand that waits; ``told`` has the events."""
+
+    def setUp(self) -> None:
+        self.clock = LoopClock()
+        self.known = Known()
+        self.hand = Hand()
+        self.told: list[tuple[str, str]] = []
+        self.host = Host(
+            reactor=self.clock,
+            run=run_at_once,
+            engine=MemoryEngine(),
+            listen=lambda host: SteppedListener(MemoryEngine(), host),
+            on_changes=lambda services: None,
+            on_answer=lambda: None,
+            chance=lambda: 0.0,
+        )
+        self.loop = self.make()
+
+    def make(self) -> Reconcile:
+        known: Any = self.known
+        return Reconcile(
+            reactor=self.clock,
+            gather=known,
+            host=self.host,
+            carry_out=self.hand,
+            chance=lambda: 0.0,
+            tell=lambda subject, text: self.told.append((subject, text)),
+        )
+
+    def start(self, **situations: Situation | Exception) -> None:
+        """Start, with what is known of ``web`` and ``api``, and plan once."""
+        self.know(**situations)
+        self.loop.startService()
+        self.clock.advance(0)
+
+    def know(self, **situations: Situation | Exception) -> None:
+        names = {ServiceName(group="myapp", service=name): found for name, found in situations.items()}
+        self.known.situations.update(names)
+
+
+class PlanningTests(ReconcileCase):
+    """When a service is planned."""
+
+    def test_start(self) -> None:
+        """At the start all there is is planned once."""
+        self.start(web=CALM, api=CALM)
+        self.assertEqual(self.known.asked, [API, WEB])
+
+    def test_one_turn(self) -> None:
+        """Changes that come in one turn of the reactor are planned together, each service once."""
+        self.start(web=CALM, api=CALM)
+        self.known.asked.clear()
+        self.loop.look_at([WEB])
+        self.loop.on_changes(Changes(frozenset({WEB, API})))
+        self.loop.look_at([WEB])
+        self.assertEqual(self.known.asked, [])
+        self.clock.advance(0)
+        self.assertEqual(self.known.asked, [API, WEB])
+
+    def test_many(self) -> None:
+        """Of many services only some are planned in one turn, the rest after what else waits, each once."""
+        names = [f"s{number:03d}" for number in range(2 * AT_ONCE + 1)]
+        self.start(**dict.fromkeys(names, CALM))
+        self.known.asked.clear()
+        self.loop.look_at_all()
+        planned: list[int] = []
+
+        def another() -> None:
+            """What else waits for its turn in this thread."""
+            planned.append(len(self.known.asked))
+            if len(planned) < 4:
+                self.clock.callLater(0, another)
+
+        self.clock.callLater(0, another)
+        self.clock.advance(0)
+        self.assertEqual(planned, [AT_ONCE, 2 * AT_ONCE, len(names), len(names)])
+        self.assertEqual([name.service for name in self.known.asked], names)
+
+    def test_only_what_changed(self) -> None:
+        """A change has its own services planned and no others."""
+        self.start(web=CALM, api=CALM)
+        self.known.asked.clear()
+        self.loop.on_changes(Changes(frozenset({WEB})))
+        self.clock.advance(0)
+        self.assertEqual(self.known.asked, [WEB])
+
+    def test_nodes(self) -> None:
+        """When a node came or went, all services are planned: any of them may have become ours to run."""
+        self.start(web=CALM, api=CALM)
+        self.known.asked.clear()
+        self.loop.on_changes(Changes(nodes=True))
+        self.clock.advance(0)
+        self.assertEqual(self.known.asked, [API, WEB])
+
+    def test_sweep(self) -> None:
+        """Now and then all services are planned, though nothing was told."""
+        self.start(web=CALM)
+        self.clock.advance(SWEEP)
+        self.assertEqual(self.known.asked, [WEB, WEB])
+
+    def test_before_the_start(self) -> None:
+        """What changes before the loop runs is planned when it does."""
+        self.know(web=CALM)
+        self.loop.look_at([API])
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+        self.start(api=CALM)
+        self.assertEqual(self.known.asked, [API, WEB])
+
+    def test_fault(self) -> None:
+        """A service whose planning raises is logged, and the others are planned."""
+        self.start(api=RuntimeError("unforeseen"), web=DEAD)
+        self.assertEqual(len(self.flushLoggedErrors(RuntimeError)), 1)
+        self.assertEqual(self.hand.kinds, [StartContainer])
+
+
+class StepTests(ReconcileCase):
+    """Lanes, and what happens when a step ends."""
+
+    def test_side_by_side(self) -> None:
+        """The steps of different lanes begin at once."""
+        self.start(web=situation(definition(instances=3)))
+        self.assertEqual(self.hand.kinds, [TakeClaim] * 3)
+
+    def test_busy(self) -> None:
+        """A lane does one step at a time, however often its service is planned."""
+        self.start(web=DEAD)
+        self.loop.look_at([WEB])
+        self.clock.advance(SWEEP)
+        self.assertEqual(self.hand.kinds, [StartContainer])
+
+    def test_other_lane(self) -> None:
+        """While a lane is busy another one of the same instance goes on."""
+        self.start(web=DEAD)
+        self.know(web=situation(WEB_1, (claim(running_record(RUNNING)),), (EXITED,)))
+        self.loop.look_at([WEB])
+        self.clock.advance(0)
+        self.assertEqual(self.hand.kinds, [StartContainer, WriteClaim])
+
+    def test_after_a_step(self) -> None:
+        """When a step ended its service is planned again, in the next turn."""
+        self.start(web=DEAD)
+        self.know(web=situation(WEB_1, (claim(starting_record()),), (RUNNING,)))
+        self.hand.end()
+        self.assertEqual(self.hand.kinds, [StartContainer])
+        self.clock.advance(0)
+        self.assertEqual(self.hand.kinds, [StartContainer, WriteClaim])
+
+    def test_no_wake_lost(self) -> None:
+        """A change that came while a step was in flight, is in the plan made at its end."""
+        self.start(web=FREE)
+        self.know(web=DEAD)
+        self.loop.look_at([WEB])
+        self.clock.advance(0)
+        self.assertEqual(self.hand.kinds, [TakeClaim, StartContainer])
+        self.know(web=situation(WEB_1, (claim(starting_record(), fence=41),), (RUNNING,)))
+        self.loop.look_at([WEB])
+        self.clock.advance(0)
+        self.assertEqual(len(self.hand.begun), 2)
+        self.hand.end()
+        self.clock.advance(0)
+        self.assertEqual(self.hand.kinds, [TakeClaim, StartContainer, WriteClaim])
+
+    def test_pulled(self) -> None:
+        """An image that was pulled has the services planned that use it."""
+        self.start(web=UNPULLED, api=CALM)
+        self.assertEqual(self.hand.begun, [PullImage("web:1")])
+        self.known.asked.clear()
+        self.know(web=CALM)
+        self.hand.end()
+        self.clock.advance(0)
+        self.assertEqual(self.known.asked, [WEB])
+
+    def test_one_pull(self) -> None:
+        """Two services of one image pull it once."""
+        self.start(web=UNPULLED, api=UNPULLED)
+        self.assertEqual(self.hand.begun, [PullImage("web:1")])
+
+    def test_at_once(self) -> None:
+        """A step that ends in the turn in which it began is no trap."""
+        done: list[Step] = []
+
+        async def carry_out(step: Step) -> None:
+            done.append(step)
+            self.know(web=CALM)
+
+        self.hand = carry_out  # type: ignore[assignment]  # a hand that does not wait
+        self.loop = self.make()
+        self.start(web=DEAD)
+        self.assertEqual(len(done), 1)
+        self.assertEqual(self.known.asked, [WEB, WEB])
+
+
+class TimerTests(ReconcileCase):
+    """Looks at a time that a plan asked for."""
+
+    def test_look_again(self) -> None:
+        """A plan that says when to look again is made again then, and not before."""
+        self.start(web=backing_off(4))
+        self.clock.advance(3.9)
+        self.assertEqual((self.known.asked, self.hand.begun), ([WEB], []))
+        self.clock.advance(0.1)
+        self.assertEqual(self.hand.kinds, [StartContainer])
+
+    def test_replaced(self) -> None:
+        """A new plan replaces the time of the one before."""
+        self.start(web=backing_off(4))
+        self.know(web=backing_off(8))
+        self.loop.look_at([WEB])
+        self.clock.advance(0)
+        self.known.asked.clear()
+        self.clock.advance(4)
+        self.assertEqual(self.known.asked, [])
+        self.clock.advance(4)
+        self.assertEqual(self.known.asked, [WEB])
+
+    def test_withdrawn(self) -> None:
+        """A new plan without such a time leaves no timer."""
+        self.start(web=backing_off(4))
+        timers = len(self.clock.getDelayedCalls())
+        self.know(web=CALM)
+        self.loop.look_at([WEB])
+        self.clock.advance(0)
+        self.assertEqual(len(self.clock.getDelayedCalls()), timers - 1)
+
+
+class FailureTests(ReconcileCase):
+    """Note [Failed steps]."""
+
+    def assert_begun(self, count: int, after: float) -> None:
+        """So many steps have begun after some more seconds, the last of them not earlier."""
+        self.clock.advance(after - 0.01)
+        self.assertEqual(len(self.hand.begun), count - 1)
+        self.clock.advance(0.01)
+        self.assertEqual(len(self.hand.begun), count)
+
+    def test_rests(self) -> None:
+        """The lane of a failed step rests, after the first failure not at all, then longer each time."""
+        self.start(web=FREE)
+        self.hand.end(EtcdUnavailable("no answer"))
+        self.clock.advance(0)
+        self.assertEqual(len(self.hand.begun), 2)
+        for count, pause in ((3, 0.5), (4, 1.0), (5, 2.0)):
+            self.hand.end(EtcdUnavailable("no answer"))
+            self.assert_begun(count, pause)
+
+    def test_etcd_is_asked_again_soon(self) -> None:
+        """However often etcd did not take a step, it is asked again within seconds: it may be well at any moment."""
+        self.start(web=FREE)
+        for count in range(2, 20):
+            self.hand.end(EtcdUnavailable("no answer"))
+            self.clock.advance(ETCD_DELAYS.limit)
+            self.assertEqual(len(self.hand.begun), count)
+        self.hand.end(EtcdUnavailable("no answer"))
+        self.assert_begun(20, ETCD_DELAYS.limit)
+
+    def test_success_forgives(self) -> None:
+        """A step that succeeds ends the resting of its lane."""
+        self.start(web=FREE)
+        for _ in range(2):
+            self.hand.end(EtcdUnavailable("no answer"))
+            self.clock.advance(0)
+        self.clock.advance(0.5)
+        self.hand.end()
+        self.clock.advance(0)
+        self.hand.end(EtcdUnavailable("no answer"))
+        self.clock.advance(0)
+        self.assertEqual(len(self.hand.begun), 5)
+
+    def test_lost_claim_rests(self) -> None:
+        """After a lost claim the lane rests from the first time on: the watch tells who has it."""
+        self.start(web=FREE)
+        for count, pause in ((2, 0.5), (3, 1.0)):
+            self.hand.end(ClaimLost("another was first"))
+            self.assert_begun(count, pause)
+
+    def test_former_life(self) -> None:
+        """How a service fared is forgotten when it is deleted, not when etcd is away and nobody knows."""
+        tried = {instance(1): Attempts(2, 0.0, "died"), InstanceName(API, 1): Attempts(2, 0.0, "died")}
+        self.host.attempts = dict(tried)
+        gone = situation(None)
+        self.start(web=evolve(gone, here=evolve(gone.here, in_touch=False)), api=FREE)
+        self.assertEqual(self.host.attempts, tried)
+        self.know(web=gone)
+        self.loop.look_at([WEB])
+        self.clock.advance(0)
+        self.assertEqual(list(self.host.attempts), [InstanceName(API, 1)])
+
+    def test_other_lanes_go_on(self) -> None:
+        """A lane that rests keeps no other one waiting."""
+        self.start(web=FREE)
+        for _ in range(2):
+            self.hand.end(EtcdUnavailable("no answer"))
+            self.clock.advance(0)
+        self.know(web=DEAD)
+        self.loop.look_at([WEB])
+        self.clock.advance(0)
+        self.assertEqual(self.hand.kinds[-1], StartContainer)
+
+    def test_container_at_fault(self) -> None:
+        """A container that cannot start is counted for its instance and told of; the planner has it wait."""
+        self.start(web=DEAD)
+        self.hand.end(EngineRefused("port 80 is taken"))
+        self.assertEqual(
+            (self.host.attempts[instance(1)].count, self.host.attempts[instance(1)].reason), (1, "port 80 is taken")
+        )
+        self.assertEqual(self.told, [("1.web.myapp", "could not start container c1 of 1.web.myapp: port 80 is taken")])
+
+    def test_the_same_fault_again(self) -> None:
+        """A fault is told of once for each instance, however often it is met, and again when it is another one."""
+        self.start(web=DEAD)
+        for reason in ("unknown runtime", "unknown runtime", "port 80 is taken", "port 80 is taken"):
+            self.hand.end(EngineRefused(reason))
+            self.clock.advance(60)
+        self.assertEqual([text.rpartition(": ")[2] for _, text in self.told], ["unknown runtime", "port 80 is taken"])
+
+    def test_reasons_are_one_line(self) -> None:
+        """What a runtime said on many lines, with whatever in it, is told on one of bounded length."""
+        self.start(web=DEAD)
+        self.hand.end(EngineRefused("no\nsuch\r\n\x1b[31mfile\t" + "x" * 10_000))
+        reason = self.host.attempts[instance(1)].reason
+        self.assertTrue(reason.startswith("no such [31mfile xxx"), reason)
+        self.assertEqual(len(reason), LONGEST_REASON)
+
+    def test_engine_away(self) -> None:
+        """An Engine that is away is no fault of the container, whose lane rests."""
+        self.start(web=DEAD)
+        self.hand.end(EngineUnavailable("no answer"))
+        self.assertEqual((self.host.attempts, self.told), ({}, []))
+        self.clock.advance(0)
+        self.hand.end(EngineUnavailable("no answer"))
+        self.assert_begun(3, 0.5)
+
+    def test_create_failed(self) -> None:
+        """A container that cannot be created is counted as one that cannot start."""
+        self.start(web=situation(WEB_1, (claim(starting_record()),)))
+        self.assertEqual(self.hand.kinds, [CreateContainer])
+        self.hand.end(EngineRefused("no such runtime"))
+        self.assertEqual(self.host.attempts[instance(1)].count, 1)
+
+    def test_pull_failed(self) -> None:
+        """A failed pull is counted for the image, and told of when its reason is new."""
+        self.start(web=UNPULLED)
+        for reason in ("manifest unknown", "manifest unknown", "no route to host"):
+            self.hand.end(PullFailed(reason))
+            self.clock.advance(0)
+            self.loop.look_at([WEB])
+            self.clock.advance(0)
+        self.assertEqual(self.host.pulls["web:1"].count, 3)
+        self.assertEqual(self.told, [("web:1", "manifest unknown"), ("web:1", "no route to host")])
+
+    def test_unforeseen(self) -> None:
+        """An exception nobody foresaw is logged with its traceback, and the lane rests."""
+        self.start(web=DEAD)
+        self.hand.end(ZeroDivisionError())
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+        self.clock.advance(0)
+        self.assertEqual(len(self.hand.begun), 2)
+
+    def test_old_rests_are_forgotten(self) -> None:
+        """What failed long ago is forgotten by the sweep."""
+        self.start(web=FREE)
+        for pause in (0.0, 0.5, 1.0, 2.0):
+            self.hand.end(EtcdUnavailable("no answer"))
+            self.clock.advance(pause)
+        self.know(web=CALM)
+        self.clock.pump([SWEEP] * 4)
+        self.know(web=FREE)
+        self.hand.end(EtcdUnavailable("no answer"))
+        self.loop.look_at([WEB])
+        begun = len(self.hand.begun)
+        self.clock.advance(0)
+        self.assertEqual(len(self.hand.begun), begun + 1)
+
+
+class StopTests(ReconcileCase):
+    """The end of the loop."""
+
+    def test_idle(self) -> None:
+        """A stop ends all timers, and no plan is made afterwards."""
+        self.start(web=backing_off(4))
+        self.loop.look_at([WEB])
+        self.successResultOf(self.loop.stopService())
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+        self.loop.look_at([WEB])
+        self.assertEqual((self.clock.getDelayedCalls(), self.known.asked), ([], [WEB]))
+
+    def test_waits(self) -> None:
+        """A stop waits for the step in flight, and begins no other one."""
+        self.start(web=DEAD)
+        stopped = self.loop.stopService()
+        self.assertNoResult(stopped)
+        self.hand.end()
+        self.successResultOf(stopped)
+        self.clock.advance(SWEEP)
+        self.assertEqual(len(self.hand.begun), 1)
+
+    def test_not_for_ever(self) -> None:
+        """A stop leaves a step that takes too long to itself, without a complaint, also when it fails later."""
+        self.start(web=situation(definition(instances=2)))
+        stopped = self.loop.stopService()
+        self.clock.advance(SETTLE)
+        self.successResultOf(stopped)
+        self.hand.end()
+        self.hand.end(Stopped("the threads are stopped"))
+        self.assertEqual(self.flushLoggedErrors(), [])
+
+    def test_threads_stopped(self) -> None:
+        """A step that found its threads stopped is no failure."""
+        self.start(web=DEAD)
+        self.hand.end(Stopped("the threads are stopped"))
+        self.assertEqual((self.host.attempts, self.told, self.flushLoggedErrors()), ({}, [], []))

@@ -1,0 +1,205 @@
+"""The journal: events in etcd, in order, for a limited time, and never in the way."""
+
+from __future__ import annotations
+
+from twisted.logger import capturedLogs, formatEvent
+from twisted.trial.unittest import SynchronousTestCase
+
+from daprdockr.agent.reporting.journal import BROKEN_REST, LIFE, MOST_WAITING, Journal
+from daprdockr.model.known.cluster import Changes
+from daprdockr.model.stored.entries import Entry
+from daprdockr.model.stored.events import Event
+from daprdockr.model.stored.keys import Keys
+from daprdockr.model.stored.revisioned import Broken
+from daprdockr.runtime.pool import Run
+from tests.fakes.run import HeldRun, LoopClock, run_at_once
+from tests.fakes.store import MemoryStore
+
+KEYS = Keys()
+NOON = 1_000_000.0
+
+
+class JournalCase(SynchronousTestCase):
+    """A journal over etcd in memory; ``wall`` is the wall clock."""
+
+    def setUp(self) -> None:
+        self.clock = LoopClock()
+        self.store = MemoryStore()
+        self.wall = NOON
+
+    def make(self, run: Run = run_at_once, node: str = "a") -> Journal:
+        return Journal(
+            reactor=self.clock, run=run, store=self.store, keys=KEYS, node=node, wall_clock=lambda: self.wall
+        )
+
+    def started(self, node: str = "a") -> Journal:
+        journal = self.make(node=node)
+        journal.startService()
+        return journal
+
+    @property
+    def entries(self) -> tuple[Entry, ...]:
+        return self.store.list(KEYS.events).entries
+
+    @property
+    def texts(self) -> list[str]:
+        """What etcd has, in the order of the keys."""
+        return [Event.decode(entry.value).text for entry in self.entries]
+
+
+class WritingTests(JournalCase):
+    """What is written."""
+
+    def test_event(self) -> None:
+        """An event says when, where, of what, and what; it is logged too."""
+        with capturedLogs() as logged:
+            self.started().tell("1.web.myapp", "cannot start")
+        self.assertEqual(
+            [Event.decode(e.value) for e in self.entries], [Event(NOON, "a", "1.web.myapp", "cannot start")]
+        )
+        self.assertEqual([(e["subject"], e["text"]) for e in logged], [("1.web.myapp", "cannot start")])
+
+    def test_order(self) -> None:
+        """Keys sort as the events came, also within one moment and when the wall clock is set back."""
+        journal = self.started()
+        for text, wall in (("one", NOON), ("two", NOON), ("three", NOON - 3600), ("four", NOON + 1)):
+            self.wall = wall
+            journal.tell("web.myapp", text)
+        self.assertEqual(self.texts, ["one", "two", "three", "four"])
+
+    def test_nodes(self) -> None:
+        """Events of two nodes in one moment are two events."""
+        self.started("a").tell("web.myapp", "here")
+        self.started("b").tell("web.myapp", "there")
+        self.assertEqual(sorted(self.texts), ["here", "there"])
+
+    def test_broken(self) -> None:
+        """A value in etcd that cannot be read is told of, by its key."""
+        self.started().on_changes(Changes(broken=(Broken("/daprdockr/services/myapp/web", "not JSON", 3),)))
+        self.assertEqual(self.texts, ["cannot be read: not JSON"])
+
+    def test_broken_without_end(self) -> None:
+        """Of a key that somebody writes without a pause one event is written in a while; others have theirs."""
+        journal = self.started()
+        for second in range(100):
+            journal.on_changes(Changes(broken=(Broken("one", f"not JSON at {second}", second),)))
+            self.clock.advance(BROKEN_REST / 20)
+        journal.on_changes(Changes(broken=(Broken("two", "not JSON", 3),)))
+        self.assertEqual(
+            self.texts,
+            [f"cannot be read: not JSON{at}" for at in (" at 0", *(f" at {n}" for n in (20, 40, 60, 80)), "")],
+        )
+
+    def test_control_characters(self) -> None:
+        """Keys and reasons that others chose reach neither the log nor etcd with control characters in them."""
+        key = "/daprdockr/services/myapp/\x1b]0;owned\x07\udcff"
+        with capturedLogs() as logged:
+            self.started().on_changes(Changes(broken=(Broken(key, "no \x1b[31mJSON\n", 3),)))
+        for event in [*(formatEvent(event) for event in logged), *self.texts]:
+            self.assertTrue(event.isprintable(), event)
+        self.assertIn("owned", formatEvent(logged[0]))
+
+    def test_before_the_start(self) -> None:
+        """What is told before the journal runs is written when it does."""
+        journal = self.make()
+        journal.tell("web.myapp", "early")
+        self.assertEqual(self.texts, [])
+        journal.startService()
+        self.assertEqual(self.texts, ["early"])
+
+    def test_one_at_a_time(self) -> None:
+        """However many events wait, one call to etcd is in flight."""
+        run = HeldRun()
+        journal = self.make(run)
+        journal.startService()
+        journal.tell("web.myapp", "one")
+        journal.tell("web.myapp", "two")
+        for name in ("grant", "put", "put"):
+            self.assertEqual(run.names, [name])
+            run.end(name)
+        self.assertEqual((run.names, self.texts), ([], ["one", "two"]))
+
+    def test_bounded(self) -> None:
+        """While etcd does not answer the latest events wait, no more than the limit."""
+        run = HeldRun()
+        journal = self.make(run)
+        journal.startService()
+        for number in range(3 * MOST_WAITING):
+            journal.tell("web.myapp", str(number))
+        while run.names:
+            run.end(run.names[0])
+        kept = [str(number) for number in range(2 * MOST_WAITING, 3 * MOST_WAITING)]
+        self.assertEqual(self.texts, ["0", *kept])
+
+
+class LeaseTests(JournalCase):
+    """Note [Short-lived]."""
+
+    def test_shared(self) -> None:
+        """Events hang on one lease, which is never renewed."""
+        journal = self.started()
+        journal.tell("web.myapp", "one")
+        self.clock.advance(LIFE / 2 - 1)
+        journal.tell("web.myapp", "two")
+        self.assertEqual(len({entry.lease for entry in self.entries}), 1)
+        self.assertEqual(self.store.calls.count("grant"), 1)
+        self.store.advance(LIFE)
+        self.assertEqual(self.entries, ())
+
+    def test_next(self) -> None:
+        """An event that comes when half the life of the lease is over, hangs on a new one."""
+        journal = self.started()
+        journal.tell("web.myapp", "one")
+        self.clock.advance(LIFE / 2)
+        self.store.advance(LIFE / 2)
+        journal.tell("web.myapp", "two")
+        self.assertEqual(len({entry.lease for entry in self.entries}), 2)
+        self.store.advance(LIFE / 2)
+        self.assertEqual(self.texts, ["two"])
+
+
+class FailureTests(JournalCase):
+    """etcd is away, and worse."""
+
+    def test_lease_lost(self) -> None:
+        """When the lease is gone, the event that finds out is only in the log, and the next one takes a new lease."""
+        journal = self.started()
+        journal.tell("web.myapp", "one")
+        self.store.revoke(self.entries[0].lease)
+        journal.tell("web.myapp", "two")
+        journal.tell("web.myapp", "three")
+        self.assertEqual(self.texts, ["three"])
+
+    def test_etcd_away(self) -> None:
+        """An event that could not be written is only in the log; the next one is tried."""
+        journal = self.started()
+        self.store.unavailable = True
+        journal.tell("web.myapp", "one")
+        self.store.unavailable = False
+        journal.tell("web.myapp", "two")
+        self.assertEqual(self.texts, ["two"])
+
+    def test_fault(self) -> None:
+        """An exception nobody foresaw is logged, and the next event is tried."""
+        journal = self.started()
+        self.wall = float("inf")
+        journal.tell("web.myapp", "one")
+        self.assertEqual(len(self.flushLoggedErrors(OverflowError)), 1)
+        self.wall = NOON
+        journal.tell("web.myapp", "two")
+        self.assertEqual(self.texts, ["two"])
+
+    def test_stop(self) -> None:
+        """A stop waits for the call in flight and leaves the rest unwritten."""
+        run = HeldRun()
+        journal = self.make(run)
+        journal.startService()
+        journal.tell("web.myapp", "one")
+        journal.tell("web.myapp", "two")
+        run.end("grant")
+        stopped = journal.stopService()
+        assert stopped is not None
+        self.assertNoResult(stopped)
+        run.end("put")
+        self.successResultOf(stopped)
+        self.assertEqual((run.names, self.texts), ([], ["one"]))

@@ -1,0 +1,296 @@
+"""Publishing: which claims become names and routes, and when."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from attrs import evolve
+from twisted.trial.unittest import SynchronousTestCase
+
+from daprdockr.agent.mirror.own_claims import OwnClaims
+from daprdockr.agent.reporting.publish import Publish
+from daprdockr.dns.message.records import A
+from daprdockr.dns.zone.zone import Zone
+from daprdockr.model.host import Port
+from daprdockr.model.known.cluster import Changes, Cluster
+from daprdockr.model.names import InstanceName, ServiceName
+from daprdockr.model.stored.entries import Batch, Change, Deleted, Entry
+from daprdockr.model.stored.keys import Keys
+from daprdockr.model.stored.records import ClaimRecord, State
+from daprdockr.model.stored.revisioned import Claim
+from daprdockr.model.wanted.definition import Definition
+from daprdockr.proxy.routes import Routing
+from tests.build.situations import WEB, definition, instance
+from tests.fakes.run import LoopClock
+
+KEYS = Keys()
+API = ServiceName(group="myapp", service="api")
+HTTP = {"HostName": "example.com", "ContainerPort": "8080"}
+WITH_HTTP = definition(instances=2, Http=HTTP)
+
+
+def record(node: str, port: int = 20000, **changed: Any) -> ClaimRecord:
+    """A healthy instance on a node, which has the address 10.0.0.1 (a) or 10.0.0.2 (b)."""
+    address = {"a": "10.0.0.1", "b": "10.0.0.2"}[node]
+    well = ClaimRecord(node, State.RUNNING, True, (address,), (Port(8080, "tcp", port), Port(53, "udp", 5)), "c1")
+    return evolve(well, **changed)
+
+
+class PublishCase(SynchronousTestCase):
+    """Publishing on node ``a``; ``zones`` and ``routings`` are what was published, ``told`` the events."""
+
+    def setUp(self) -> None:
+        self.clock = LoopClock()
+        self.cluster = Cluster(KEYS)
+        self.zones: list[Zone] = []
+        self.routings: list[Routing] = []
+        self.told: list[tuple[str, str]] = []
+        self.running = True
+        self.own_claims = OwnClaims(node="a", cluster=self.cluster)
+        self.publish = Publish(
+            reactor=self.clock,
+            node="a",
+            addresses=("10.0.0.1",),
+            cluster=self.cluster,
+            own_claims=self.own_claims,
+            may_run=lambda claim: self.running,
+            to_dns=self.zones.append,
+            to_nginx=self.routings.append,
+            tell=lambda subject, text: self.told.append((subject, text)),
+        )
+
+    # What etcd tells.
+
+    def change(self, *changes: Change) -> None:
+        """One batch, published."""
+        found = self.cluster.apply(Batch(1, self.cluster.revision + 1, changes))
+        self.own_claims.on_changes(found)
+        self.publish.on_changes(found)
+        self.clock.advance(0)
+
+    def put(self, key: str, value: bytes) -> Entry:
+        revision = self.cluster.revision + 1
+        return Entry(key, value, revision, revision, 77)
+
+    def defined(self, wanted: Definition) -> Entry:
+        return self.put(KEYS.service(wanted.name), json.dumps(wanted.write()).encode())
+
+    def claimed(self, number: int, told: ClaimRecord, service: ServiceName = WEB) -> Entry:
+        return self.put(KEYS.claim(InstanceName(service, number)), told.encode())
+
+    def gone(self, key: str) -> Deleted:
+        return Deleted(key, self.cluster.revision + 1)
+
+    # What was published.
+
+    def addresses(self, *labels: bytes) -> set[str] | None:
+        """The addresses of a name below ``container.``, None if it does not exist."""
+        node = self.zones[-1].lookup(labels)
+        return None if node is None else set(map(str, node[A].data)) if A in node else set()
+
+    @property
+    def web(self) -> set[str] | None:
+        return self.addresses(b"web", b"myapp")
+
+    @property
+    def routes(self) -> dict[str, list[tuple[str, int, bool]]]:
+        routes = self.routings[-1].routes
+        return {r.host_name: [(u.address, u.port, u.local) for u in r.upstreams] for r in routes}
+
+
+class ZoneTests(PublishCase):
+    """Names."""
+
+    def test_healthy(self) -> None:
+        """Healthy instances of a defined service have names, wherever they run."""
+        self.change(self.defined(definition(instances=2)), self.claimed(1, record("a")), self.claimed(2, record("b")))
+        self.assertEqual(self.web, {"10.0.0.1", "10.0.0.2"})
+        self.assertEqual(self.addresses(b"2", b"web", b"myapp"), {"10.0.0.2"})
+
+    def test_unhealthy(self) -> None:
+        """An instance whose owner does not say that it is healthy has none; the service's name stays."""
+        self.change(self.defined(definition(instances=2)), self.claimed(1, record("a", healthy=False)))
+        self.assertEqual((self.web, self.addresses(b"1", b"web", b"myapp")), (set(), None))
+
+    def test_surplus(self) -> None:
+        """An instance beyond the wanted number has none, from the change of the definition on."""
+        self.change(self.defined(definition(instances=2)), self.claimed(1, record("a")), self.claimed(2, record("b")))
+        self.change(self.defined(definition(instances=1)))
+        self.assertEqual((self.web, self.addresses(b"2", b"web", b"myapp")), ({"10.0.0.1"}, None))
+
+    def test_undefined(self) -> None:
+        """A claim of a service that is not defined has none."""
+        self.change(self.claimed(1, record("a")))
+        self.assertIsNone(self.web)
+
+    def test_deleted(self) -> None:
+        """With the definition the names go, while claims still stand."""
+        self.change(self.defined(definition()), self.claimed(1, record("a")))
+        self.change(self.gone(KEYS.service(WEB)))
+        self.assertIsNone(self.web)
+
+    def test_nothing_at_all(self) -> None:
+        """A cluster without services has a zone all the same, with this node as its name server."""
+        self.publish.on_changes(Changes(nodes=True))
+        self.clock.advance(0)
+        self.assertEqual(self.addresses(b"a", b"ns", b"dns"), {"10.0.0.1"})
+
+    def test_unchanged(self) -> None:
+        """DNS is not bothered with what does not change its names, so what it has worked out stays."""
+        self.change(self.defined(definition(instances=2)), self.claimed(1, record("a")))
+        self.change(self.claimed(2, record("b", healthy=False)))
+        self.change(self.claimed(1, record("a", reason="told anew")))
+        self.assertEqual(len(self.zones), 1)
+
+    def test_declared_again(self) -> None:
+        """A service that is deleted and defined again has its name again."""
+        self.change(self.defined(definition()))
+        self.change(self.gone(KEYS.service(WEB)))
+        self.change(self.defined(definition()))
+        self.assertEqual((len(self.zones), self.web), (3, set()))
+
+    def test_one_turn(self) -> None:
+        """Changes of one turn are published once, and services that did not change are not touched."""
+        self.change(self.defined(definition()), self.claimed(1, record("a")))
+        tree = self.zones[-1].groups[b"myapp"].services[b"web"]
+        for revision in (5, 6):
+            other = Entry(KEYS.service(API), b"{}", revision, revision)
+            self.publish.on_changes(self.cluster.apply(Batch(1, revision, (other,))))
+        self.clock.advance(0)
+        self.assertEqual(len(self.zones), 2)
+        self.assertIs(self.zones[-1].groups[b"myapp"].services[b"web"], tree)
+
+
+class HeldTests(PublishCase):
+    """Definitions that cannot be read."""
+
+    def broken(self) -> Entry:
+        return self.put(KEYS.service(WEB), b"{")
+
+    def test_became_unreadable(self) -> None:
+        """A definition that became unreadable keeps names and routes as they were."""
+        self.change(self.defined(WITH_HTTP), self.claimed(1, record("a")))
+        before = self.routes
+        self.change(self.broken())
+        self.assertEqual((self.web, self.routes), ({"10.0.0.1"}, before))
+
+    def test_never_readable(self) -> None:
+        """Of one that never was readable all healthy claims count, because nothing is known against them."""
+        self.change(self.broken(), self.claimed(1, record("a")), self.claimed(9, record("b")))
+        self.assertEqual(self.web, {"10.0.0.1", "10.0.0.2"})
+
+    def test_deleted(self) -> None:
+        """Its deletion is a deletion."""
+        self.change(self.broken(), self.claimed(1, record("a")))
+        self.change(self.gone(KEYS.service(WEB)))
+        self.assertIsNone(self.web)
+
+
+class RouteTests(PublishCase):
+    """Routes."""
+
+    def test_healthy(self) -> None:
+        """A host name leads to the healthy instances, and says which of them run here."""
+        self.change(self.defined(WITH_HTTP), self.claimed(1, record("a")), self.claimed(2, record("b", 20001)))
+        self.assertEqual(self.routes, {"example.com": [("10.0.0.1", 20000, True), ("10.0.0.2", 20001, False)]})
+
+    def test_none_healthy(self) -> None:
+        """A host name without healthy instances leads nowhere, and still is the service's."""
+        self.change(self.defined(WITH_HTTP), self.claimed(1, record("a", healthy=False)))
+        self.assertEqual(self.routes, {"example.com": []})
+
+    def test_not_published(self) -> None:
+        """An instance whose port is not published on its host is not routed to."""
+        for told in (record("a", ports=()), record("a", 0), record("a", ports=(Port(8080, "udp", 7),))):
+            self.change(self.defined(WITH_HTTP), self.claimed(1, told))
+            self.assertEqual(self.routes, {"example.com": []})
+
+    def test_no_http_any_more(self) -> None:
+        """A definition without HTTP has no route."""
+        self.change(self.defined(WITH_HTTP), self.claimed(1, record("a")))
+        self.change(self.defined(definition(instances=2)))
+        self.assertEqual(self.routes, {})
+
+    def test_deleted(self) -> None:
+        """With the definition the route goes."""
+        self.change(self.defined(WITH_HTTP), self.claimed(1, record("a")))
+        self.change(self.gone(KEYS.service(WEB)))
+        self.assertEqual(self.routes, {})
+
+    def test_unchanged(self) -> None:
+        """nginx is not bothered with what does not change its routes."""
+        self.change(self.defined(WITH_HTTP), self.claimed(1, record("a")))
+        self.change(self.claimed(1, record("a", reason="told anew")))
+        self.change(self.claimed(2, record("b", healthy=False)))
+        self.assertEqual(len(self.routings), 1)
+
+    def test_conflict(self) -> None:
+        """A host name that an older service has stays there; that is told once, and again if it comes again."""
+        taken = evolve(definition(Http=HTTP), name=API)
+        self.change(self.defined(WITH_HTTP), self.claimed(1, record("a")))
+        self.change(self.defined(taken), self.claimed(1, record("b"), API))
+        self.change(self.claimed(2, record("b", 20001)))
+        self.assertEqual(list(self.routes), ["example.com"])
+        conflict = (str(API), "host name example.com already belongs to web.myapp")
+        self.assertEqual(self.told, [conflict])
+        self.change(self.gone(KEYS.service(WEB)))
+        self.assertEqual(self.routes, {"example.com": [("10.0.0.2", 20000, False)]})
+
+
+class OwnClaimTests(PublishCase):
+    """Claims that ended with their lease: Note [A lease that ended]."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.change(self.defined(WITH_HTTP), self.claimed(1, record("a")), self.claimed(2, record("b", 20001)))
+
+    def lose(self, number: int) -> None:
+        self.change(self.gone(KEYS.claim(instance(number))))
+
+    def lost(self) -> dict[int, Claim]:
+        return dict(self.own_claims.lost(WEB))
+
+    def test_own(self) -> None:
+        """An own instance keeps its names and its route while nobody has claimed it."""
+        before = self.routes
+        self.lose(1)
+        self.assertEqual((self.web, self.routes), ({"10.0.0.1", "10.0.0.2"}, before))
+        self.assertEqual(list(self.lost()), [1])
+
+    def test_not_running(self) -> None:
+        """One whose container does not run is gone at once."""
+        self.running = False
+        self.lose(1)
+        self.assertEqual(self.web, {"10.0.0.2"})
+
+    def test_of_another_node(self) -> None:
+        """Another node's instance is gone with its claim."""
+        self.lose(2)
+        self.assertEqual((self.web, self.lost()), ({"10.0.0.1"}, {}))
+
+    def test_taken_again(self) -> None:
+        """When this node has claimed it again, the new claim counts."""
+        self.lose(1)
+        self.change(self.claimed(1, record("a", healthy=False)))
+        self.assertEqual((self.web, self.lost()), ({"10.0.0.2"}, {}))
+
+    def test_taken_by_another(self) -> None:
+        """When another node has claimed it, it is that node's, and stays lost when that one loses it."""
+        self.lose(1)
+        self.change(self.claimed(1, record("b")))
+        self.assertEqual((self.web, self.lost()), ({"10.0.0.2"}, {}))
+        self.lose(1)
+        self.assertEqual(self.lost(), {})
+
+    def test_scaled_down(self) -> None:
+        """An instance that is not wanted any more is not waited for."""
+        self.change(self.defined(definition(instances=0, Http=HTTP)))
+        self.lose(1)
+        self.assertEqual((self.web, self.lost()), (set(), {}))
+
+    def test_deleted(self) -> None:
+        """Nor is one of a service that is deleted."""
+        self.lose(1)
+        self.change(self.gone(KEYS.service(WEB)))
+        self.assertEqual((self.web, self.lost()), (None, {}))

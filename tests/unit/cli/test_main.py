@@ -1,0 +1,101 @@
+"""The frame of a command line: help, address, errors and exit statuses."""
+
+from __future__ import annotations
+
+import io
+import subprocess
+import sys
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from daprdockr.arguments.address import default_address
+from daprdockr.cli import manual
+from daprdockr.cli.main import main
+from daprdockr.etcd.address import Access
+from tests.fakes.command_line import LentStore, Outcome, command_line
+from tests.fakes.store import MemoryStore
+
+
+class Faulty(MemoryStore):
+    """A store whose ``get`` raises what it is given."""
+
+    def __init__(self, error: BaseException) -> None:
+        super().__init__()
+        self.error = error
+
+    def get(self, key: str) -> None:
+        raise self.error
+
+
+class MainTests(SynchronousTestCase):
+    """What does not depend on the command."""
+
+    def test_help(self) -> None:
+        """Help goes to stdout, and asks nobody."""
+        store = LentStore()
+        self.assertEqual(command_line(store, "-help"), Outcome(0, manual.text(), ""))
+        self.assertEqual(store.calls, [])
+
+    def test_address(self) -> None:
+        """The address is HOST_IP, in its canonical form, else that of the default route."""
+        self.assertEqual(command_line(MemoryStore(), "-ip").stdout, default_address() + "\n")
+        given = {"HOST_IP": "192.0.2.1, 2001:DB8::1"}
+        self.assertEqual(command_line(MemoryStore(), "-ip", environment=given).stdout, "192.0.2.1,2001:db8::1\n")
+
+    def test_bad_address(self) -> None:
+        """HOST_IP that is no address is refused."""
+        done = command_line(MemoryStore(), "-ip", environment={"HOST_IP": "here"})
+        self.assertEqual((done.status, done.stdout), (1, ""))
+
+    def test_wrong_usage(self) -> None:
+        """Wrong usage is one line and exit status 2."""
+        done = command_line(MemoryStore(), "-nope")
+        self.assertEqual(done, Outcome(2, "", "daprdockrcmd: '-nope' is not a known flag: -help lists them all\n"))
+
+    def test_etcd_is_away(self) -> None:
+        """etcd that does not answer is one line and exit status 1."""
+        store = LentStore()
+        store.unavailable = True
+        done = command_line(store, "-get")
+        self.assertEqual((done.status, done.stderr.count("\n"), store.lent), (1, 1, 0))
+
+    def test_verbose(self) -> None:
+        """The traceback is printed only if it is asked for."""
+        store = LentStore()
+        store.unavailable = True
+        self.assertIn("Traceback", command_line(store, "-get", "-v").stderr)
+        self.assertNotIn("Traceback", command_line(store, "-get", "-v=false").stderr)
+
+    def test_fault_of_ours(self) -> None:
+        """An error nobody thought of is one line, too."""
+        done = command_line(Faulty(RuntimeError("two\nlines")), "-get", "-svc", "web.myapp")
+        self.assertEqual((done.status, done.stderr.count("\n")), (1, 1))
+        self.assertIn("RuntimeError", done.stderr)
+
+    def test_interrupted(self) -> None:
+        """Ctrl-C ends it without a word, with the exit status shells expect."""
+        done = command_line(Faulty(KeyboardInterrupt()), "-get", "-svc", "web.myapp")
+        self.assertEqual(done, Outcome(130, "", ""))
+
+    def test_nobody_reads(self) -> None:
+        """A closed pipe is the caller's affair."""
+
+        class Closed(io.StringIO):
+            def write(self, text: str) -> int:
+                raise BrokenPipeError
+
+        def connect(access: Access) -> MemoryStore:
+            return MemoryStore()
+
+        self.assertRaises(BrokenPipeError, main, ["-get"], {}, io.BytesIO(), Closed(), io.StringIO(), connect)
+
+
+class ImportTests(SynchronousTestCase):
+    """What a command line loads before it knows what to do."""
+
+    def test_nothing_heavy(self) -> None:
+        """Neither Twisted, gRPC nor the parts of other commands are loaded to read a command line."""
+        heavy = {"twisted", "grpc", "etcd3", "docker", "argparse", "daprdockr.model.wanted.definition"}
+        source = f"import sys, daprdockr.cli.main; print(sorted({heavy}.intersection(sys.modules)))"
+        done = subprocess.run([sys.executable, "-c", source], capture_output=True, text=True, check=True)
+        self.assertEqual(done.stdout, "[]\n")

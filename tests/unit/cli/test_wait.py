@@ -1,0 +1,162 @@
+"""``wait`` ends with the change it waits for, or with what is lacking when the time is over."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from attrs import evolve
+from twisted.trial.unittest import SynchronousTestCase
+
+from daprdockr.cli.commands.wait import Waiting
+from daprdockr.cli.outcome import TimedOut
+from daprdockr.cli.request import Request
+from daprdockr.model.errors import EtcdUnavailable, NotFound
+from daprdockr.model.names import InstanceName
+from daprdockr.model.stored.entries import Delete, Prefixes
+from daprdockr.model.stored.keys import Keys
+from daprdockr.model.stored.records import ClaimRecord, State
+from daprdockr.model.wanted.definition import Definition
+from tests.fakes.command_line import LentStore, command_line
+from tests.fakes.store import MemoryWatch
+
+KEYS = Keys()
+WEB = Definition.read({"Name": "web", "Group": "myapp", "Instances": 2, "Container": {"Image": "web:1"}})
+RUNNING = ClaimRecord(node="n1", state=State.RUNNING, healthy=True, definition=WEB.digest)
+
+
+class EventfulStore(LentStore):
+    """A store in which one thing of ``coming`` happens each time somebody begins to watch."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.coming: list[Callable[[], object]] = []
+
+    def watch(self, prefixes: Prefixes, revision: int) -> MemoryWatch:
+        watch = super().watch(prefixes, revision)
+        if self.coming:
+            self.coming.pop(0)()
+        return watch
+
+
+class WaitTests(SynchronousTestCase):
+    """The command, with time that stands still unless a test lets it pass."""
+
+    def setUp(self) -> None:
+        self.store = EventfulStore()
+        self.store.put(KEYS.service(WEB.name), WEB.encode())
+        self.now = 0.0
+
+    def claim(self, number: int, record: ClaimRecord = RUNNING) -> None:
+        self.store.put(KEYS.claim(InstanceName(WEB.name, number)), record.encode(), self.store.lease)
+
+    def claim_both(self) -> None:
+        self.claim(1)
+        self.claim(2)
+
+    def pause(self, seconds: float) -> None:
+        self.now += seconds
+
+    def wait(self, timeout: float = 60) -> Waiting:
+        request = Request("wait", service=WEB.name, timeout=timeout)
+        waiting = Waiting(request, self.store, lambda: self.now, self.pause)
+        waiting.finish()
+        return waiting
+
+    def test_all_there(self) -> None:
+        """When all is as it has to be nothing is waited for."""
+        self.claim(1)
+        self.claim(2)
+        self.wait(timeout=0)
+        self.assertNotIn("watch", self.store.calls)
+
+    def test_follows(self) -> None:
+        """It ends when the watch tells of the last instance that was lacking."""
+        self.store.coming = [self.claim_both]
+        self.wait()
+        self.assertEqual(self.store.calls.count("list"), 1)
+
+    def test_unhealthy_and_older(self) -> None:
+        """An instance counts only when it runs, is healthy, and has the definition that is wanted now."""
+        self.claim(1)
+        for lacking in (
+            evolve(RUNNING, healthy=False),
+            evolve(RUNNING, state=State.UNHEALTHY),
+            evolve(RUNNING, definition="older"),
+        ):
+            self.claim(2, lacking)
+            self.assertRaises(TimedOut, self.wait, timeout=0)
+
+    def test_timed_out(self) -> None:
+        """When the time is over it says what is lacking, no more of it than fits a line, with exit status 4."""
+        self.claim(1, ClaimRecord(node="n1", state=State.PULLING, reason="no such image"))
+        done = command_line(self.store, "wait", "web.myapp", "-timeout", "0")
+        self.assertEqual(
+            (done.status, done.stderr),
+            (
+                4,
+                "daprdockrcmd: not done after 0 s: 1.web.myapp is pulling on n1 (no such image),"
+                " 2.web.myapp is waiting for a node (no node is ready)\n",
+            ),
+        )
+        many = evolve(WEB, instances=9000)
+        self.store.put(KEYS.service(WEB.name), many.encode())
+        self.assertIn("and 8997 more", command_line(self.store, "wait", "-timeout", "0").stderr)
+
+    def test_scaled_meanwhile(self) -> None:
+        """What is wanted may change while it waits."""
+        self.claim(1)
+        self.store.coming = [lambda: self.store.put(KEYS.service(WEB.name), evolve(WEB, instances=1).encode())]
+        self.wait()
+
+    def test_broken_watch(self) -> None:
+        """A watch that breaks is opened anew behind a new list, after a pause."""
+
+        def die() -> None:
+            self.claim_both()
+            raise EtcdUnavailable("etcd ended the watch")
+
+        self.store.coming = [die]
+        self.wait()
+        self.assertEqual((self.store.calls.count("list"), self.now), (2, 0.2))
+
+    def test_etcd_is_away_meanwhile(self) -> None:
+        """Once etcd has answered, its absence is borne until the time is over."""
+        self.store.coming = [lambda: setattr(self.store, "unavailable", True)]
+        error = self.assertRaises(TimedOut, self.wait, timeout=1)
+        self.assertIn("2.web.myapp is waiting", str(error))
+        self.assertGreaterEqual(self.now, 1)
+
+    def test_etcd_comes_back(self) -> None:
+        """After an absence of etcd it goes on with a new list."""
+        self.store.coming = [lambda: setattr(self.store, "unavailable", True)]
+
+        def come_back(seconds: float) -> None:
+            self.store.unavailable = False
+            self.claim_both()
+
+        waiting = Waiting(Request("wait", service=WEB.name), self.store, lambda: self.now, come_back)
+        waiting.finish()
+        self.assertEqual(waiting.unmet, [])
+
+    def test_etcd_is_away_from_the_start(self) -> None:
+        """An etcd that never answered is not waited for."""
+        self.store.unavailable = True
+        self.assertRaises(EtcdUnavailable, self.wait)
+
+    def test_absent(self) -> None:
+        """A service that does not exist, or is deleted meanwhile, is not waited for."""
+        self.assertEqual(command_line(self.store, "wait", "no.such").status, 3)
+        self.store.coming = [lambda: self.store.commit([], [_deletion()])]
+        self.assertRaises(NotFound, self.wait)
+
+    def test_all_services(self) -> None:
+        """Without a name it waits for all, and says what it found."""
+        other = evolve(WEB, name=evolve(WEB.name, service="db"), instances=0)
+        self.store.put(KEYS.service(other.name), other.encode())
+        self.store.coming = [self.claim_both]
+        done = command_line(self.store, "wait")
+        self.assertEqual((done.status, done.stdout), (0, "db.myapp: 0 healthy\nweb.myapp: 2 healthy\n"))
+
+
+def _deletion() -> Delete:
+    return Delete(KEYS.service(WEB.name))

@@ -1,0 +1,1 @@
+"""The fakes pass the contracts, and do what else tests ask of them."""

@@ -1,0 +1,65 @@
+"""The Python files of the checkout as trees, for tests that read them instead of running them."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable, Iterator
+from functools import cache
+from pathlib import Path
+
+from attrs import frozen
+
+CHECKOUT = Path(__file__).resolve().parents[3]
+
+
+@frozen
+class Import:
+    """``from a import b`` is an import of ``a.b``. ``on_load``: outside of any function."""
+
+    line: int
+    target: str
+    on_load: bool
+
+
+@frozen
+class Source:
+    """A Python file of the checkout, by its dotted name."""
+
+    name: str
+    path: Path
+    text: str
+    tree: ast.Module
+
+    def at(self, line: int, what: str) -> str:
+        return f"{self.path.relative_to(CHECKOUT)}:{line}: {what}"
+
+    def functions(self) -> list[ast.FunctionDef | ast.AsyncFunctionDef]:
+        return [node for node in ast.walk(self.tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
+
+    def imports(self) -> Iterator[Import]:
+        inside = {id(node) for function in self.functions() for node in ast.walk(function)}
+        for node in ast.walk(self.tree):
+            if isinstance(node, ast.Import):
+                targets = [alias.name for alias in node.names]
+            elif isinstance(node, ast.ImportFrom):
+                targets = ["." * node.level + f"{node.module or ''}.{alias.name}" for alias in node.names]
+            else:
+                continue
+            for target in targets:
+                yield Import(node.lineno, target, id(node) not in inside)
+
+
+@cache
+def sources(top: str) -> tuple[Source, ...]:
+    """All Python files below ``daprdockr``, ``tests`` or ``scripts``."""
+    found = []
+    for path in sorted((CHECKOUT / top).rglob("*.py")):
+        name = ".".join(path.relative_to(CHECKOUT).with_suffix("").parts).removesuffix(".__init__")
+        text = path.read_text(encoding="utf-8")
+        found.append(Source(name, path, text, ast.parse(text, str(path))))
+    return tuple(found)
+
+
+def lies_in(name: str, places: Iterable[str]) -> bool:
+    """Whether a dotted name is one of ``places`` or below one."""
+    return any(name == place or name.startswith(f"{place}.") for place in places)

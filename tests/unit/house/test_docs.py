@@ -1,0 +1,240 @@
+"""What the documents say is true as far as it can be read from the code: nothing is left out, nothing is made up."""
+
+from __future__ import annotations
+
+import ast
+import re
+import shlex
+from collections.abc import Iterator
+from functools import cache
+from io import StringIO
+from itertools import takewhile
+from pathlib import Path
+
+from docutils import nodes
+from docutils.core import publish_doctree
+from twisted.trial.unittest import SynchronousTestCase
+
+from daprdockr.arguments.options import FLAGS, PARAMETERS, Options
+from daprdockr.cli import outcome
+from daprdockr.cli.command import ACTIONS, WORDS
+from daprdockr.cli.flags import ALL
+from daprdockr.cli.parse import read_request
+from daprdockr.model.errors import BadInput
+from daprdockr.model.wanted.container import CONFIG_FIELDS, HOST_FIELDS
+from daprdockr.model.wanted.definition import Definition
+from daprdockr.model.wanted.parts import Health, Update
+from tests.unit.house.sources import CHECKOUT, sources
+from tests.unit.house.test_house_rules import FLOORS, ROOMS
+
+README = CHECKOUT / "README.rst"
+DESIGN = CHECKOUT / "docs/design"
+ARCHITECTURE = DESIGN / "architecture.rst"
+GUIDE = sorted((CHECKOUT / "docs/guide").glob("*.rst"))
+REFERENCE = CHECKOUT / "docs/reference"
+AGENT, COMMAND_LINE, DEFINITION = (REFERENCE / f"{name}.rst" for name in ("agent", "command-line", "definition"))
+LINKED = (*GUIDE, *sorted(REFERENCE.glob("*.rst")), *sorted(DESIGN.glob("*.rst")))
+PAGES = (README, CHECKOUT / "CONTRIBUTING.rst", CHECKOUT / "NEWS.rst", *LINKED)
+
+WARNING, NEVER = 2, 5
+BREAKS = "<>|;&"
+A_FILE_OF_OURS = re.compile(r"[a-z][\w.-]*(?:/[\w.-]+)+\.(?:py|rst|json|env|service|j2)", re.ASCII)
+A_NOTE = re.compile(r"^Note \[(.+?)\]$", re.MULTILINE)
+OPTIONAL_PARTS = ("Http", "Health", "Placement", "Update")
+LEAST = {"Name": "web", "Group": "myapp", "Container": {"Image": "x"}}
+
+
+@cache
+def read(page: Path) -> tuple[nodes.document, str]:
+    """A page as docutils sees it, and what docutils complains of."""
+    complaints = StringIO()
+    settings = {"report_level": WARNING, "halt_level": NEVER, "warning_stream": complaints}
+    text = page.read_text(encoding="utf-8")
+    document = publish_doctree(text, source_path=str(page.relative_to(CHECKOUT)), settings_overrides=settings)
+    return document, complaints.getvalue()
+
+
+def section(page: Path, title: str) -> nodes.section:
+    """The section of that title."""
+    found = [part for part in read(page)[0].findall(nodes.section) if part[0].astext() == title]
+    if len(found) != 1:
+        raise AssertionError(f"{page.name} has {len(found)} sections {title!r}")
+    return found[0]
+
+
+def rows(page: Path, title: str, table: int = 0) -> list[list[str]]:
+    """The rows of a table in a section, without its head, each cell as text on one line."""
+    body = list(section(page, title).findall(nodes.tbody))[table]
+    return [[" ".join(cell.astext().split()) for cell in row.children] for row in body.children]
+
+
+def literals(node: nodes.Element) -> list[str]:
+    """What stands in double backquotes."""
+    return [literal.astext() for literal in node.findall(nodes.literal)]
+
+
+def command_lines(page: Path) -> Iterator[list[str]]:
+    """The words of each command that an example block types, up to a pipe or redirection."""
+    for block in read(page)[0].findall(nodes.literal_block):
+        for line in re.sub(r"\\\n", " ", block.astext()).splitlines():
+            lexer = shlex.shlex(line.removeprefix("# "), posix=True, punctuation_chars=BREAKS)
+            lexer.whitespace_split = True
+            yield list(takewhile(lambda word: not set(word) <= set(BREAKS), lexer))
+
+
+def known_keys(part: str) -> set[str]:
+    """The keys of a part of a definition, as its reader tells them to whoever writes another; "" is the whole."""
+    unknown = {"0": 0}
+    try:
+        Definition.read({**LEAST, **({part: unknown} if part else unknown)})
+    except BadInput as error:
+        return {f"{part}.{key}".lstrip(".") for key in str(error).partition("known are ")[2].split(", ")}
+    raise AssertionError(f"{part} takes any key")
+
+
+def distribution(argument: str) -> object:
+    """What ``setup.py`` gives to ``setup`` under that name."""
+    tree = ast.parse((CHECKOUT / "setup.py").read_text(encoding="utf-8"))
+    found = (n.value for n in ast.walk(tree) if isinstance(n, ast.keyword) and n.arg == argument)
+    return ast.literal_eval(next(found))
+
+
+class FormTests(SynchronousTestCase):
+    """All pages."""
+
+    def test_well_formed(self) -> None:
+        """docutils reads each page without a warning."""
+        self.assertEqual([], [complaints for page in PAGES if (complaints := read(page)[1])])
+
+    def test_links(self) -> None:
+        """A link to a file leads to one."""
+        targets = [
+            (page, reference["refuri"])
+            for page in PAGES
+            for reference in read(page)[0].findall(nodes.reference)
+            if "refuri" in reference and ":" not in reference["refuri"]
+        ]
+        self.assertTrue(targets)
+        self.assertEqual([], [target for page, target in targets if not (page.parent / target).is_file()])
+
+    def test_files_named(self) -> None:
+        """A file that a page names is there, from the checkout's root or from the package's."""
+        named = {(page.name, text) for page in PAGES for text in literals(read(page)[0])}
+        missing = [
+            (page, text)
+            for page, text in sorted(named)
+            if A_FILE_OF_OURS.fullmatch(text)
+            and not (CHECKOUT / text).is_file()
+            and not (CHECKOUT / "daprdockr" / text).is_file()
+        ]
+        self.assertEqual([], missing)
+
+    def test_every_page_is_linked(self) -> None:
+        """The README leads to each page of guide, reference and design."""
+        links = {ref["refuri"] for ref in read(README)[0].findall(nodes.reference) if "refuri" in ref}
+        self.assertEqual(set(), {str(page.relative_to(CHECKOUT)) for page in LINKED} - links)
+
+
+class ReferenceTests(SynchronousTestCase):
+    """The pages in docs/reference, and what README and guide type."""
+
+    def test_options(self) -> None:
+        """Its table has the options of the agent and no others, with their defaults and environment variables."""
+        told = {row[0].split()[0].removeprefix("--"): row[1:] for row in rows(AGENT, "Options of the agent")}
+        self.assertEqual({row.name for row in PARAMETERS} | set(FLAGS), set(told))
+        for row in PARAMETERS:
+            default, meaning = told[row.name]
+            if row.default is not None:
+                self.assertEqual(row.default.split(","), default.split(", "))
+            self.assertEqual([row.variable] if row.variable else [], re.findall(r"env (\w+)", meaning), row.name)
+
+    def test_flags_and_commands(self) -> None:
+        """Its table has the flags and commands of the command line and no others."""
+        table = next(section(COMMAND_LINE, "The command line").findall(nodes.tbody))
+        flags = {*ACTIONS, *(flag.name for flag in ALL)}
+        told = {text[1:] for text in literals(table) if re.match(r"-[a-z]", text)}
+        self.assertEqual(flags, told)
+        first = [row[0].split()[0] for row in rows(COMMAND_LINE, "The command line")]
+        self.assertEqual(set(WORDS), {word for word in first if not word.startswith("-")})
+
+    def test_exit_statuses(self) -> None:
+        """Its table has every exit status."""
+        statuses = {value for name, value in vars(outcome).items() if name.isupper() and isinstance(value, int)}
+        self.assertEqual(statuses, {int(row[0]) for row in rows(COMMAND_LINE, "The command line", table=1)})
+
+    def test_definition_keys(self) -> None:
+        """Its table has every key of a definition and no other."""
+        told = {row[0] for row in rows(DEFINITION, "Definition of a service")}
+        parts = {key for part in OPTIONAL_PARTS for key in known_keys(part)}
+        self.assertEqual(known_keys("") - set(OPTIONAL_PARTS) | parts, told)
+
+    def test_definition_defaults(self) -> None:
+        """The defaults in its table are those that count."""
+        told = {row[0]: row[2] for row in rows(DEFINITION, "Definition of a service")}
+        plain = Definition.read(LEAST)
+        self.assertEqual(str(plain.instances), told["Instances"])
+        self.assertEqual(plain.on_partition, told["OnPartition"])
+        self.assertEqual(str(plain.stop_timeout), told["StopTimeout"])
+        for part in (Health(), Update()):
+            for key in ("Path", "Interval", "Timeout", "Retries", "Parallelism", "Deadline", "On_Failure", "Drain"):
+                if hasattr(part, key.lower()):
+                    name = f"{type(part).__name__}.{key.replace('_', '')}"
+                    self.assertEqual(str(getattr(part, key.lower())), told[name], name)
+
+    def test_container_fields(self) -> None:
+        """It lists the Engine's fields that are passed on."""
+        quotes = section(DEFINITION, "Definition of a service").findall(nodes.block_quote)
+        listed = next(quotes).astext().replace("\n", " ").split(", ")
+        self.assertEqual(sorted({*CONFIG_FIELDS, *HOST_FIELDS}), sorted(listed))
+
+    def test_examples(self) -> None:
+        """Its examples of definitions can be used."""
+        pages = (README, DEFINITION, *GUIDE)
+        blocks = [block.astext() for page in pages for block in read(page)[0].findall(nodes.literal_block)]
+        examples = [Definition.parse(block.encode()) for block in blocks if block.startswith("{")]
+        self.assertTrue(examples)
+
+    def test_commands_typed(self) -> None:
+        """The commands of its examples are understood by agent and command line."""
+        agents = commands = 0
+        for words in (words for page in (README, *GUIDE) for words in command_lines(page)):
+            if words[:1] == ["twistd"]:
+                agents += 1
+                given = words[words.index("daprdockr") + 1 :]
+                Options({"HOST_IP": "192.0.2.1"}).parseOptions([*given, "--node", "host1"])
+            elif words[:1] == ["daprdockrcmd"]:
+                commands += 1
+                read_request(words[1:], {})
+        self.assertTrue(agents and commands)
+
+
+class DesignTests(SynchronousTestCase):
+    """The pages in docs/design."""
+
+    def test_notes(self) -> None:
+        """The index of notes has every note of the package, at its module, and no other."""
+        notes = {
+            (title, str(source.path.relative_to(CHECKOUT)))
+            for source in sources("daprdockr")
+            for title in A_NOTE.findall(ast.get_docstring(source.tree) or "")
+        }
+        told = {(title, module) for title, module in rows(ARCHITECTURE, "Where each race is explained")}
+        self.assertEqual(notes, told)
+
+    def test_rooms(self) -> None:
+        """The list of rooms is the one that the imports are held to."""
+        told = {name: int(row[0]) for row in rows(ARCHITECTURE, "The rooms") for name in row[1].split(", ")}
+        self.assertEqual(dict(ROOMS), told)
+
+    def test_floors(self) -> None:
+        """The list of folders within the rooms names each of them, in the order that the imports are held to."""
+        told = {row[0]: [floor.split(", ") for floor in row[1].split("; ")] for row in rows(ARCHITECTURE, "The floors")}
+        self.assertEqual({room: [list(level) for level in levels] for room, levels in FLOORS.items()}, told)
+
+    def test_dependencies(self) -> None:
+        """Each package that setup.py asks for has its line of reason, with the version it is asked for in."""
+        page = DESIGN / "dependencies.rst"
+        told = {title: ["".join(row[:2]) for row in rows(page, title)] for title in ("To run", "To develop")}
+        extras = distribution("extras_require")
+        assert isinstance(extras, dict)
+        self.assertEqual({"To run": distribution("install_requires"), "To develop": extras["dev"]}, told)

@@ -1,0 +1,470 @@
+"""The mirror of the cluster: it ends where etcd ends, whatever came twice, late or broken, and believes no stranger."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable
+from typing import Any
+
+from attrs import evolve
+from hypothesis import given
+from hypothesis import strategies as st
+from twisted.trial.unittest import SynchronousTestCase
+
+from daprdockr.model.known.cluster import Changes, Cluster, ForeignEtcd
+from daprdockr.model.names import InstanceName, ServiceName
+from daprdockr.model.stored.entries import Batch, Change, Delete, Deleted, Entry, Listing, Operation, Put
+from daprdockr.model.stored.keys import Keys
+from daprdockr.model.stored.records import ClaimRecord, NodeRecord
+from daprdockr.model.stored.revisioned import Broken
+from tests.fakes.store import MemoryStore
+
+KEYS = Keys()
+WEB = ServiceName(group="myapp", service="web")
+API = ServiceName(group="myapp", service="api")
+FIRST, SECOND = InstanceName(WEB, 1), InstanceName(WEB, 2)
+CLUSTER = 7
+GARBAGE = (b"\xff\0", b"{", b"[]", b"x" * 1_000_000)
+
+
+def definition(name: ServiceName = WEB, **members: Any) -> bytes:
+    part = {"Name": name.service, "Group": name.group, "Container": {"Image": "web:1"}}
+    return json.dumps({**part, **members}).encode()
+
+
+def claim(node: str) -> bytes:
+    return ClaimRecord(node=node).encode()
+
+
+def entry(key: str, value: bytes, revision: int, created: int = 0, lease: int = 9) -> Entry:
+    return Entry(key, value, created or revision, revision, lease)
+
+
+def listing(revision: int, *entries: Entry, cluster: int = CLUSTER) -> Listing:
+    return Listing(cluster, revision, entries)
+
+
+def batch(*changes: Change) -> Batch:
+    return Batch(CLUSTER, changes[-1].mod_revision, changes)
+
+
+def picture(cluster: Cluster) -> object:
+    """Everything a mirror shows, to be compared."""
+    services = cluster.services | dict.fromkeys(cluster.claimed_services)
+    return (
+        cluster.services,
+        {name: dict(cluster.claims(name)) for name in services if cluster.claims(name)},
+        cluster.nodes,
+        cluster.cordoned,
+        set(cluster.broken),
+        set(cluster.entries),
+        +cluster.loads,
+    )
+
+
+class ListingTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.cluster = Cluster(KEYS)
+        self.cluster.replace(
+            listing(
+                9,
+                entry(KEYS.service(WEB), definition(), 3),
+                entry(KEYS.claim(FIRST), claim("a"), 8, created=4, lease=77),
+                entry(KEYS.node("a"), NodeRecord().encode(), 2, lease=77),
+                entry(KEYS.cordon("b"), b"", 5),
+            )
+        )
+
+    def test_takes_over(self) -> None:
+        """After a listing the mirror holds what was listed, with revisions and lease."""
+        self.assertEqual((self.cluster.cluster_id, self.cluster.revision), (CLUSTER, 9))
+        self.assertEqual((self.cluster.services[WEB].created, self.cluster.services[WEB].revision), (3, 3))
+        held = self.cluster.claims(WEB)[1]
+        self.assertEqual((held.node, held.fence, held.revision, held.lease), ("a", 4, 8, 77))
+        self.assertEqual(self.cluster.nodes["a"].lease, 77)
+        self.assertEqual((self.cluster.cordoned, self.cluster.loads), ({"b"}, Counter(a=1)))
+
+    def test_absence_in_a_later_listing(self) -> None:
+        """What a later listing of the same etcd does not have is gone."""
+        changes = self.cluster.replace(listing(9))
+        self.assertEqual(changes, Changes(frozenset({WEB}), nodes=True))
+        self.assertEqual(picture(self.cluster), picture(Cluster(KEYS)))
+
+    def test_the_same_again(self) -> None:
+        """A listing with nothing new touches nothing."""
+        self.assertEqual(self.cluster.replace(listing(12, *self.cluster.entries)), Changes())
+        self.assertEqual(self.cluster.revision, 12)
+
+    def test_a_stranger(self) -> None:
+        """A listing of another etcd, empty or not, is refused and changes nothing."""
+        before = picture(self.cluster)
+        for revision in (1, 9, 1000):
+            for entries in ((), (entry(KEYS.service(API), definition(API), 1),)):
+                self.assertRaises(ForeignEtcd, self.cluster.replace, listing(revision, *entries, cluster=8))
+        self.assertEqual((picture(self.cluster), self.cluster.cluster_id, self.cluster.revision), (before, CLUSTER, 9))
+
+    def test_an_etcd_that_went_back(self) -> None:
+        """A listing at a smaller revision is refused and changes nothing."""
+        before = picture(self.cluster)
+        self.assertRaises(ForeignEtcd, self.cluster.replace, listing(8))
+        self.assertEqual((picture(self.cluster), self.cluster.revision), (before, 9))
+
+    def test_keys_of_others(self) -> None:
+        """Keys that nobody here reads are not kept, however they arrive, and touch nothing."""
+        changes = self.cluster.apply(
+            batch(entry(KEYS.event("a", 1), b"\xff", 10), entry(KEYS.root + "novelty", b"", 10))
+        )
+        self.assertEqual(changes, Changes())
+        strange = entry(KEYS.root + "instances/myapp/web/1/novelty", b"", 11)
+        held = set(self.cluster.entries)
+        self.assertEqual(self.cluster.replace(listing(11, *held, strange)), Changes())
+        self.assertEqual(set(self.cluster.entries), held)
+
+    def test_prepared(self) -> None:
+        """A value that was read in advance is not read again, and serves for its own entry alone."""
+        first, second = (entry(KEYS.service(WEB), definition(Instances=n), 10) for n in (5, 6))
+        self.cluster.prepare(first)
+        self.cluster.apply(batch(second))
+        self.assertEqual(self.cluster.services[WEB].definition.instances, 6)
+        broken = entry(KEYS.service(API), b"{", 11)
+        self.cluster.prepare(broken)
+        self.assertEqual([b.key for b in self.cluster.apply(batch(broken)).broken], [KEYS.service(API)])
+
+    def test_omitted(self) -> None:
+        """An entry without its value is broken for the reason given, and what it held before stays."""
+        key = KEYS.service(WEB)
+        changes = self.cluster.apply(batch(Entry(key, b"", 3, 10, omitted="it is too large")))
+        self.assertEqual(changes.broken, (Broken(key, "it is too large", 10),))
+        self.assertIn(WEB, self.cluster.services)
+
+    def test_too_long(self) -> None:
+        """A value longer than any of ours is broken, and is not kept."""
+        key = KEYS.service(WEB)
+        changes = self.cluster.apply(batch(entry(key, b" " * 300_000, 10)))
+        self.assertEqual([broken.key for broken in changes.broken], [key])
+        (kept,) = (held for held in self.cluster.entries if held.key == key)
+        self.assertEqual((kept.value, kept.mod_revision), (b"", 10))
+
+
+class ChangesTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.cluster = Cluster(KEYS)
+        self.cluster.replace(listing(2))
+
+    def test_freed(self) -> None:
+        """What is remembered of a service is when its instances came free last: when it was set, or lost a claim."""
+        changes: tuple[tuple[Change, dict[ServiceName, int]], ...] = (
+            (entry(KEYS.claim(SECOND), claim("a"), 3), {}),
+            (Deleted(KEYS.claim(SECOND), 4), {}),
+            (entry(KEYS.service(WEB), definition(), 5), {WEB: 5}),
+            (entry(KEYS.claim(FIRST), claim("a"), 6), {WEB: 5}),
+            (entry(KEYS.claim(FIRST), claim("b"), 7, created=6), {WEB: 5}),
+            (entry(KEYS.successor(FIRST), claim("a"), 8), {WEB: 5}),
+            (Deleted(KEYS.successor(FIRST), 9), {WEB: 5}),
+            (Deleted(KEYS.claim(FIRST), 10), {WEB: 10}),
+            (entry(KEYS.service(WEB), definition(Instances=2), 11, created=5), {WEB: 11}),
+            (Deleted(KEYS.service(WEB), 12), {}),
+        )
+        for change, expected in changes:
+            self.cluster.apply(batch(change))
+            self.assertEqual(self.cluster.layout.freed, expected)
+
+    def test_what_each_change_touches(self) -> None:
+        """A definition and a claim touch their service; a node and a cordon touch the nodes; their ends as well."""
+        touching: tuple[tuple[str, bytes, Changes], ...] = (
+            (KEYS.service(WEB), definition(), Changes(frozenset({WEB}))),
+            (KEYS.claim(FIRST), claim("a"), Changes(frozenset({WEB}))),
+            (KEYS.node("a"), NodeRecord().encode(), Changes(nodes=True)),
+            (KEYS.cordon("a"), b"", Changes(nodes=True)),
+        )
+        for revision, (key, value, changes) in enumerate(touching, 3):
+            self.assertEqual(self.cluster.apply(batch(entry(key, value, revision))), changes)
+        for revision, (key, _, changes) in enumerate(touching, 7):
+            self.assertEqual(self.cluster.apply(batch(Deleted(key, revision))), changes)
+            self.assertEqual(self.cluster.apply(batch(Deleted(key, revision))), Changes())
+
+    def test_a_claim_changes_hands(self) -> None:
+        """The loads follow a claim from node to node."""
+        self.cluster.apply(batch(entry(KEYS.claim(FIRST), claim("a"), 3), entry(KEYS.claim(SECOND), claim("a"), 3)))
+        self.cluster.apply(batch(entry(KEYS.claim(FIRST), claim("b"), 4)))
+        self.assertEqual(self.cluster.loads, Counter(a=1, b=1))
+
+    def test_an_own_write_known_before_the_watch(self) -> None:
+        """An own write counts at once; when the watch tells it, it is no news."""
+        own = entry(KEYS.claim(FIRST), claim("a"), 3)
+        self.assertEqual(self.cluster.note(own), Changes(frozenset({WEB})))
+        self.assertEqual(self.cluster.revision, 2)
+        self.assertEqual(self.cluster.apply(batch(own)), Changes())
+
+    def test_an_own_deletion_known_before_the_watch(self) -> None:
+        """What the watch tells of a key from before its own deletion does not bring it back."""
+        made = entry(KEYS.claim(FIRST), claim("a"), 3)
+        self.cluster.note(made)
+        self.cluster.note(Deleted(made.key, 4))
+        self.assertEqual(self.cluster.apply(batch(made)), Changes())
+        self.assertEqual(self.cluster.apply(batch(Deleted(made.key, 4))), Changes())
+        again = entry(made.key, claim("b"), 5)
+        self.assertEqual(self.cluster.apply(batch(again)), Changes(frozenset({WEB})))
+
+    def test_an_own_deletion_far_ahead_of_the_watch(self) -> None:
+        """An own deletion is remembered until the watch has passed it."""
+        made = entry(KEYS.claim(FIRST), claim("a"), 4)
+        self.cluster.note(made, Deleted(made.key, 6))
+        self.cluster.apply(batch(entry(KEYS.node("a"), NodeRecord().encode(), 3)))
+        self.assertEqual(self.cluster.apply(batch(made)), Changes())
+        self.assertEqual(self.cluster.claims(WEB), {})
+
+    def test_an_own_deletion_and_an_older_list(self) -> None:
+        """A list from before an own deletion does not bring the key back."""
+        made = entry(KEYS.claim(FIRST), claim("a"), 3)
+        self.cluster.apply(batch(made))
+        self.cluster.note(Deleted(made.key, 5))
+        self.cluster.replace(listing(4, made))
+        self.assertEqual(self.cluster.claims(WEB), {})
+
+    def test_an_own_write_and_an_older_list(self) -> None:
+        """A list from before an own write does not remove what was written."""
+        self.cluster.note(entry(KEYS.claim(FIRST), claim("a"), 5))
+        self.cluster.replace(listing(4))
+        self.assertIn(1, self.cluster.claims(WEB))
+
+    def test_an_answer_that_comes_after_the_end(self) -> None:
+        """An own write whose key ended before the answer was heard is not brought back by the answer."""
+        made = entry(KEYS.claim(FIRST), claim("a"), 3)
+        self.cluster.apply(batch(made))
+        self.cluster.apply(batch(Deleted(made.key, 4)))
+        self.assertEqual(self.cluster.note(made), Changes())
+        self.assertEqual(self.cluster.claims(WEB), {})
+
+    def test_an_old_server_repeats_itself(self) -> None:
+        """A change told again after the key was deleted does not bring it back."""
+        made = entry(KEYS.service(WEB), definition(), 3)
+        self.cluster.apply(batch(made))
+        self.cluster.apply(batch(Deleted(made.key, 4)))
+        self.assertEqual(self.cluster.apply(batch(made)), Changes())
+        self.assertEqual(self.cluster.services, {})
+
+
+class BrokenValueTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.cluster = Cluster(KEYS)
+        self.cluster.replace(listing(2))
+
+    def test_broken_again(self) -> None:
+        """A value that is broken as the one before it was is no news, until it was readable or is broken otherwise."""
+        values = [*[b"{"] * 1000, b"[", b"[", definition(), b"["]
+        told = [
+            broken.revision
+            for revision, value in enumerate(values, 3)
+            for broken in self.cluster.apply(batch(entry(KEYS.service(WEB), value, revision, created=3))).broken
+        ]
+        self.assertEqual(told, [3, 1003, 1006])
+        self.assertEqual(self.cluster.broken[KEYS.service(WEB)].revision, 1006)
+
+    def test_a_definition_becomes_unreadable(self) -> None:
+        """The last readable definition counts on, and what is broken is told once, with the reason."""
+        self.cluster.apply(batch(entry(KEYS.service(WEB), definition(Instances=3), 3)))
+        for revision, garbage in enumerate(GARBAGE, 4):
+            told = batch(entry(KEYS.service(WEB), garbage, revision, created=3))
+            changes = self.cluster.apply(told)
+            self.assertEqual([broken.key for broken in changes.broken], [KEYS.service(WEB)])
+            self.assertTrue(changes.broken[0].reason.isprintable())
+            self.assertEqual(self.cluster.apply(told), Changes())
+            self.assertEqual(self.cluster.services[WEB].definition.instances, 3)
+            self.assertFalse(self.cluster.is_held(WEB))
+        self.cluster.apply(batch(entry(KEYS.service(WEB), definition(Instances=5), 9, created=3)))
+        self.assertEqual((self.cluster.services[WEB].definition.instances, self.cluster.broken), (5, {}))
+
+    def test_a_definition_that_never_was_readable(self) -> None:
+        """Such a service is held until its definition is mended or deleted."""
+        for end in (entry(KEYS.service(WEB), definition(), 4, created=3), Deleted(KEYS.service(WEB), 4)):
+            cluster = Cluster(KEYS)
+            cluster.replace(listing(3, entry(KEYS.service(WEB), b"{", 3)))
+            self.assertTrue(cluster.is_held(WEB))
+            self.assertFalse(cluster.is_held(API))
+            self.assertEqual((cluster.is_declared(WEB), cluster.is_declared(API)), (True, False))
+            cluster.apply(batch(end))
+            self.assertFalse(cluster.is_held(WEB))
+            self.assertEqual(cluster.is_declared(WEB), isinstance(end, Entry))
+            self.assertEqual(cluster.broken, {})
+
+    def test_an_unreadable_definition_is_deleted(self) -> None:
+        """The last readable form goes with the key."""
+        self.cluster.apply(batch(entry(KEYS.service(WEB), definition(), 3)))
+        self.cluster.apply(batch(entry(KEYS.service(WEB), b"{", 4, created=3)))
+        self.assertEqual(self.cluster.apply(batch(Deleted(KEYS.service(WEB), 5))), Changes(frozenset({WEB})))
+        self.assertEqual((self.cluster.services, self.cluster.broken), ({}, {}))
+
+    def test_a_definition_under_the_key_of_another(self) -> None:
+        """A definition whose names are not those of its key is broken."""
+        changes = self.cluster.apply(batch(entry(KEYS.service(API), definition(WEB), 3)))
+        self.assertEqual(changes.broken[0].reason, "the definition calls itself web.myapp")
+        self.assertTrue(self.cluster.is_held(API))
+
+    def test_a_claim_and_a_node_become_unreadable(self) -> None:
+        """Their last readable forms stay, and go when the keys do."""
+        keys = (KEYS.claim(FIRST), KEYS.node("a"))
+        self.cluster.apply(batch(entry(keys[0], claim("a"), 3), entry(keys[1], NodeRecord().encode(), 3)))
+        self.cluster.apply(batch(*(entry(key, b"[]", 4, created=3) for key in keys)))
+        self.assertEqual(self.cluster.claims(WEB)[1].node, "a")
+        self.assertEqual((set(self.cluster.nodes), self.cluster.loads["a"], len(self.cluster.broken)), ({"a"}, 1, 2))
+        self.cluster.apply(batch(*(Deleted(key, 5) for key in keys)))
+        self.assertEqual((self.cluster.claims(WEB), self.cluster.nodes, self.cluster.broken), ({}, {}, {}))
+        self.assertEqual(+self.cluster.loads, Counter())
+
+    def test_a_claim_that_never_was_readable(self) -> None:
+        """Such a claim is not there."""
+        changes = self.cluster.apply(batch(entry(KEYS.claim(FIRST), b"\xff", 3)))
+        self.assertEqual((changes.services, len(changes.broken)), (frozenset({WEB}), 1))
+        self.assertEqual((self.cluster.claims(WEB), list(self.cluster.claimed_services)), ({}, []))
+
+    def test_a_key_that_is_no_name(self) -> None:
+        """A key whose parts are no names is told as broken, and is forgotten when it is deleted."""
+        for revision, key in ((3, "services/A/b"), (5, "nodes/a/b"), (7, "instances/myapp/web/10001")):
+            changes = self.cluster.apply(batch(entry(KEYS.root + key, b"{}", revision)))
+            self.assertEqual((changes.services, changes.nodes, len(changes.broken)), (frozenset(), False, 1))
+            self.assertEqual(self.cluster.apply(batch(Deleted(KEYS.root + key, revision + 1))), Changes())
+            self.assertEqual(self.cluster.broken, {})
+
+    def test_one_does_not_stop_the_others(self) -> None:
+        """Whatever is broken in a list or a batch, the rest of it is taken over."""
+        broken = (
+            entry(KEYS.service(WEB), b"\xff", 3),
+            entry(KEYS.node("b"), b"", 3),
+            entry(KEYS.root + "services/", b"", 3),
+        )
+        changes = self.cluster.apply(batch(*broken, entry(KEYS.service(API), definition(API), 3)))
+        self.assertEqual((len(changes.broken), set(self.cluster.services)), (3, {API}))
+
+
+VALUES: dict[str, list[bytes]] = {
+    KEYS.service(WEB): [definition(), definition(Instances=2), b"{", definition(API)],
+    KEYS.service(API): [definition(API)],
+    KEYS.claim(FIRST): [claim("a"), claim("b"), b"\xff"],
+    KEYS.claim(SECOND): [claim("a"), claim("b")],
+    KEYS.node("a"): [NodeRecord().encode(), NodeRecord(version="2").encode(), b"[]"],
+    KEYS.cordon("a"): [b""],
+    KEYS.event("a", 1): [b"?"],
+    KEYS.root + "services/A/b": [b""],
+}
+OPERATIONS = st.sampled_from([Delete(key) for key in VALUES] + [Put(key, v) for key in VALUES for v in VALUES[key]])
+TURNS = st.lists(
+    st.sampled_from(["write", "write", "own", "answer", "tell", "tell", "repeat", "list", "old list"]), max_size=40
+)
+
+
+class Play:
+    """An etcd, a mirror, and between them a watch that repeats itself and answers that are heard late."""
+
+    def __init__(self, case: SynchronousTestCase, draw: Any) -> None:
+        self.case, self.draw = case, draw
+        self.store = MemoryStore()
+        self.cluster = Cluster(KEYS)
+        self.told: list[Batch] = []
+        self.answers: list[Change] = []
+        self.lists = [self.store.list(KEYS.root)]
+        self.list()
+
+    def turn(self, name: str) -> None:
+        getattr(self, name.replace(" ", "_"))()
+        self.case.assertEqual(
+            +self.cluster.loads, Counter(c.node for n in (WEB, API) for c in self.cluster.claims(n).values())
+        )
+
+    def write(self) -> Change | None:
+        operation: Operation = self.draw(OPERATIONS)
+        before = self.store.revision
+        revision = self.store.commit([], [operation]).revision
+        if revision == before:
+            return None
+        return self.store.get(operation.key) or Deleted(operation.key, revision)
+
+    def own(self) -> None:
+        change = self.write()
+        if change is not None:
+            self.answers.append(change)
+
+    def answer(self) -> None:
+        if self.answers:
+            self.cluster.note(self.answers.pop(self.draw(st.integers(0, len(self.answers) - 1))))
+
+    def tell(self) -> bool:
+        told = self.store.since(KEYS.root, self.cluster.revision + 1)
+        if told is None:
+            return False
+        self.told.append(told)
+        self.prepare(told.changes)
+        self.cluster.apply(told)
+        return True
+
+    def prepare(self, changes: Iterable[Change]) -> None:
+        """Some of what comes is read in advance."""
+        for change in changes:
+            if self.draw(st.booleans()):
+                self.cluster.prepare(change)
+
+    def repeat(self) -> None:
+        if self.told:
+            before = picture(self.cluster)
+            self.cluster.apply(self.draw(st.sampled_from(self.told)))
+            self.case.assertEqual(picture(self.cluster), before)
+
+    def list(self) -> None:
+        self.lists.append(self.store.list(KEYS.root))
+        self.prepare(self.lists[-1].entries)
+        self.cluster.replace(self.lists[-1])
+
+    def old_list(self) -> None:
+        old = self.draw(st.sampled_from(self.lists))
+        if old.revision < self.cluster.revision:
+            before = picture(self.cluster)
+            self.prepare(old.entries)
+            self.case.assertRaises(ForeignEtcd, self.cluster.replace, old)
+            self.case.assertEqual(picture(self.cluster), before)
+
+
+class InterleavingTests(SynchronousTestCase):
+    @given(st.data())
+    def test_ends_where_etcd_ends(self, data: st.DataObject) -> None:
+        """Whatever comes twice, late or out of date, the mirror shows in the end what etcd holds."""
+        play = Play(self, data.draw)
+        for turn in data.draw(TURNS):
+            play.turn(turn)
+        while play.tell():
+            pass
+        while play.answers:
+            play.answer()
+        final = play.store.list(KEYS.root)
+        fresh = Cluster(KEYS)
+        fresh.replace(final)
+        ours = {entry for entry in final.entries if entry.key.startswith(KEYS.mirrored)}
+        self.assertEqual(set(play.cluster.entries), ours)
+        self.assertEqual(set(play.cluster.broken), set(fresh.broken))
+        for name, service in fresh.services.items():
+            self.assertEqual(play.cluster.services[name], service)
+        for name in (WEB, API):
+            self.assertEqual({**play.cluster.claims(name), **fresh.claims(name)}, play.cluster.claims(name))
+        self.assert_rest_is_broken(play.cluster, fresh)
+
+    def assert_rest_is_broken(self, cluster: Cluster, fresh: Cluster) -> None:
+        """What a mirror shows beyond a fresh one is the last readable form of something broken now."""
+        shown = {KEYS.service(name) for name in cluster.services.keys() - fresh.services.keys()}
+        shown |= {KEYS.node(name) for name in cluster.nodes.keys() - fresh.nodes.keys()}
+        for name in (WEB, API):
+            numbers = cluster.claims(name).keys() - fresh.claims(name).keys()
+            shown |= {KEYS.claim(InstanceName(name, number)) for number in numbers}
+        self.assertLessEqual(shown, set(fresh.broken))
+        self.assertEqual(cluster.cordoned, fresh.cordoned)
+
+    @given(st.data())
+    def test_survives_the_state_directory(self, data: st.DataObject) -> None:
+        """A mirror that begins with what another kept shows what that one showed, but for broken values."""
+        play = Play(self, data.draw)
+        for turn in data.draw(TURNS):
+            play.turn(turn)
+        kept = listing(play.cluster.revision, *play.cluster.entries, cluster=play.cluster.cluster_id)
+        next_one = Cluster(KEYS)
+        next_one.replace(evolve(kept, entries=tuple(reversed(kept.entries))))
+        self.assertEqual(set(next_one.entries), set(play.cluster.entries))
+        self.assert_rest_is_broken(play.cluster, next_one)

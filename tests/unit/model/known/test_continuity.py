@@ -1,0 +1,166 @@
+"""
+Tests of ``daprdockr.model.known.continuity``: histories that part, and lists that are judged by who knows one of them.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from attrs import evolve
+from hypothesis import given
+from hypothesis import strategies as st
+from twisted.trial.unittest import SynchronousTestCase
+
+from daprdockr.model.errors import EtcdHistoryLost
+from daprdockr.model.known.cluster import BrokenHistory, Cluster
+from daprdockr.model.known.continuity import contradiction, refutation, unexplained
+from daprdockr.model.names import ServiceName
+from daprdockr.model.stored.entries import Delete, Entry, Listing, Operation, Put
+from daprdockr.model.stored.keys import Keys
+from daprdockr.model.stored.marks import encode_marks, with_another
+from tests.build.situations import WEB, definition, instance, starting_record
+from tests.fakes.store import MemoryStore
+
+KEYS = Keys()
+SERVICE = Entry(KEYS.service(WEB), definition().encode(), 3, 5)
+CLAIM = Entry(KEYS.claim(instance(1)), starting_record().encode(), 4, 6, 77)
+KNOWN = {entry.key: entry for entry in (SERVICE, CLAIM)}
+
+
+def listing(revision: int, *entries: Entry) -> Listing:
+    return Listing(1, revision, entries)
+
+
+class ContradictionTests(SynchronousTestCase):
+    """``contradiction``, by one who knows everything up to revision 9."""
+
+    def found(self, revision: int, *entries: Entry) -> str:
+        return contradiction(KNOWN, 9, listing(revision, *entries), KEYS)
+
+    def test_same(self) -> None:
+        """What is as it was, what changed since, and what is missing contradicts nothing."""
+        newer = evolve(SERVICE, mod_revision=12)
+        for entries in ((SERVICE, CLAIM), (newer,), ()):
+            self.assertEqual(self.found(12, *entries), "")
+
+    def test_back(self) -> None:
+        """A smaller revision does, and an older key, and another value or lease of the same revision."""
+        self.assertIn("went back from revision 9 to 8", self.found(8, SERVICE, CLAIM))
+        self.assertIn("was written later", self.found(12, evolve(SERVICE, mod_revision=4)))
+        self.assertIn("another", self.found(12, evolve(SERVICE, value=b"")))
+        self.assertIn("another", self.found(12, evolve(CLAIM, lease=78)))
+
+    def test_deleted_and_back(self) -> None:
+        """A definition of before, which was not there, does; one that was set since, and any other key, does not."""
+        other = KEYS.service(ServiceName("myapp", "api"))
+        self.assertIn("was deleted later", self.found(12, Entry(other, b"", 2, 2)))
+        self.assertEqual(self.found(12, Entry(other, b"", 10, 10), Entry(KEYS.cordon("a"), b"", 2, 2)), "")
+
+    def test_too_large(self) -> None:
+        """A value that nobody keeps is not compared."""
+        self.assertEqual(self.found(12, evolve(SERVICE, value=b"", omitted="too large")), "")
+
+
+class MissedTests(SynchronousTestCase):
+    """``unexplained`` and ``refutation``."""
+
+    def test_unexplained(self) -> None:
+        """What changed or went is unexplained unless a mark attests it."""
+        now = listing(12, evolve(CLAIM, mod_revision=11))
+        self.assertEqual(unexplained(KNOWN, 9, 0, now, KEYS), (SERVICE, CLAIM))
+        self.assertEqual(unexplained(KNOWN, 9, 5, now, KEYS), (CLAIM,))
+        self.assertEqual(unexplained(KNOWN, 9, 6, now, KEYS), ())
+        self.assertEqual(unexplained(KNOWN, 9, 0, listing(12, SERVICE, CLAIM), KEYS), ())
+
+    def test_looked_up(self) -> None:
+        """It is refuted unless it stood there then."""
+        now = listing(12)
+        self.assertEqual(refutation((SERVICE, CLAIM), listing(9, SERVICE, CLAIM), now, KEYS), "")
+        for past in ((CLAIM,), (evolve(SERVICE, value=b""), CLAIM), (evolve(SERVICE, mod_revision=4), CLAIM)):
+            self.assertIn(SERVICE.key, refutation((SERVICE, CLAIM), listing(9, *past), now, KEYS))
+
+    def test_compacted(self) -> None:
+        """When nobody knows, the end of a definition is not believed, and everything else is."""
+        self.assertIn(SERVICE.key, refutation((SERVICE, CLAIM), None, listing(12), KEYS))
+        self.assertEqual(refutation((CLAIM,), None, listing(12), KEYS), "")
+        self.assertEqual(refutation((SERVICE,), None, listing(12, evolve(SERVICE, mod_revision=11)), KEYS), "")
+
+
+NAMES = [ServiceName("myapp", name) for name in ("web", "api", "db")]
+WRITES = st.lists(
+    st.one_of(
+        st.tuples(st.sampled_from(NAMES), st.integers(0, 2)), st.sampled_from(["mark", "elsewhere", "compact", "list"])
+    ),
+    max_size=12,
+)
+
+
+class HistoryTests(SynchronousTestCase):
+    """Any history, a snapshot anywhere in it, and any history that goes on from there."""
+
+    def play(self, store: MemoryStore, writes: Any, agent: Cluster | None) -> None:
+        """Write so to a store; an agent that is given sees it, and may leave marks."""
+        for write in writes:
+            if write == "elsewhere":
+                store.put("/elsewhere", b"")
+            elif write == "mark" and (chain := agent or self.follower(store)):
+                marks = with_another(chain.marks, chain.revision, self.drawn())
+                store.put(KEYS.marks, encode_marks(marks))
+            elif write == "compact":
+                store.compact(store.revision)
+            elif isinstance(write, tuple):
+                store.commit([], [self.operation(*write)])
+            if agent is not None:
+                agent.replace(store.list(KEYS.mirrored))
+
+    def follower(self, store: MemoryStore) -> Cluster:
+        found = Cluster(KEYS)
+        found.replace(store.list(KEYS.mirrored))
+        return found
+
+    def drawn(self) -> int:
+        self.count = getattr(self, "count", 0) + 1
+        return self.count
+
+    def operation(self, name: ServiceName, instances: int) -> Operation:
+        of = definition(instances=instances, Name=name.service)
+        return Put(KEYS.service(name), of.encode()) if instances else Delete(KEYS.service(name))
+
+    def judged(self, agent: Cluster, store: MemoryStore) -> str:
+        """Why the agent does not believe what the store holds now; "" if it does."""
+        now = store.list(KEYS.mirrored)
+        try:
+            missed = agent.judge(now)
+        except BrokenHistory as error:
+            return str(error)
+        try:
+            past = store.list(KEYS.mirrored, agent.revision)
+        except EtcdHistoryLost:
+            past = None
+        return refutation(missed, past, now, KEYS)
+
+    @given(WRITES, WRITES, WRITES, st.integers(0, 30))
+    def test_nothing_lost(self, first: Any, lost: Any, others: Any, bump: int) -> None:
+        """A definition that the agent knows, and that this history never held, is never believed to be deleted."""
+        store, agent = MemoryStore(), Cluster(KEYS)
+        store.put(KEYS.identity, b"7")
+        self.play(store, first, agent)
+        snapshot = store.snapshot()
+        self.play(store, lost, agent)
+        known = set(agent.services)
+        store.restore(snapshot, bump)
+        held = set(self.follower(store).services)
+        self.play(store, others, None)
+        held.update(name for name, instances in (w for w in others if isinstance(w, tuple)) if instances)
+        now = set(self.follower(store).services)
+        if known - now - held:
+            self.assertNotEqual(self.judged(agent, store), "")
+
+    @given(WRITES, WRITES)
+    def test_no_false_doubt(self, first: Any, others: Any) -> None:
+        """A history that only went on is believed; but for definitions younger than all marks that were compacted."""
+        store, agent = MemoryStore(), Cluster(KEYS)
+        store.put(KEYS.identity, b"7")
+        self.play(store, [*first, "mark"], agent)
+        self.play(store, others, None)
+        self.assertEqual(self.judged(agent, store), "")

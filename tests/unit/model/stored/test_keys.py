@@ -1,0 +1,100 @@
+"""The keys: each name has one, each of our keys names one thing, and nothing else passes for ours."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+from twisted.trial.unittest import SynchronousTestCase
+
+from daprdockr.model.errors import BadInput
+from daprdockr.model.names import InstanceName, ServiceName
+from daprdockr.model.stored.keys import CordonKey, IdentityKey, Keys, NodeKey, SuccessorKey
+from tests.build.strategies import INSTANCE_NAMES, LABELS, SERVICE_NAMES
+
+KEYS = Keys()
+PARTS = st.one_of(
+    st.sampled_from(
+        ["services", "instances", "nodes", "cordons", "rollouts", "events", "next", "", "..", "1", "0", "10001"]
+    ),
+    LABELS,
+    st.text(max_size=5),
+)
+
+
+class KeysTests(SynchronousTestCase):
+    def test_layout(self) -> None:
+        """The layout is the one that agents of all versions share."""
+        instance = InstanceName.parse("2.web.myapp")
+        self.assertEqual(KEYS.service(instance.service), "/daprdockr/services/myapp/web")
+        self.assertEqual(KEYS.claim(instance), "/daprdockr/instances/myapp/web/2")
+        self.assertEqual(KEYS.node("a"), "/daprdockr/nodes/a")
+        self.assertEqual(KEYS.cordon("a"), "/daprdockr/cordons/a")
+        self.assertEqual(KEYS.event("a", 7), "/daprdockr/events/00000000000000000007-a")
+
+    @given(SERVICE_NAMES, INSTANCE_NAMES, LABELS)
+    def test_reads_what_it_writes(self, service: ServiceName, instance: InstanceName, node: str) -> None:
+        """Each key reads as the name it was made from."""
+        for keys in (KEYS, Keys("/a/services")):
+            self.assertEqual(keys.read(keys.service(service)), service)
+            self.assertEqual(keys.read(keys.claim(instance)), instance)
+            self.assertEqual(keys.read(keys.node(node)), NodeKey(node))
+            self.assertEqual(keys.read(keys.cordon(node)), CordonKey(node))
+
+    def test_what_others_read(self) -> None:
+        """Events, rollouts, and what a newer agent may write below a claim name nothing here."""
+        others = (
+            "events/1-a",
+            "rollouts/myapp/web",
+            "instances/myapp/web/x",
+            "novelty",
+            "",
+        )
+        for key in others:
+            self.assertIsNone(KEYS.read(KEYS.root + key), key)
+
+    @given(SERVICE_NAMES, INSTANCE_NAMES, LABELS)
+    def test_mirrored(self, service: ServiceName, instance: InstanceName, node: str) -> None:
+        """Whatever names something here is asked for; events, which change often, are not."""
+        named = {
+            KEYS.service(service): service,
+            KEYS.claim(instance): instance,
+            KEYS.successor(instance): SuccessorKey(instance),
+            KEYS.node(node): NodeKey(node),
+            KEYS.cordon(node): CordonKey(node),
+            KEYS.identity: IdentityKey(),
+        }
+        for key, name in named.items():
+            self.assertEqual((KEYS.read(key), key.startswith(KEYS.mirrored)), (name, True))
+        self.assertFalse(KEYS.event(node, 1).startswith(KEYS.mirrored))
+
+    def test_broken_keys(self) -> None:
+        """A key in one of our places whose parts are no names is bad input."""
+        broken = ("services/web", "services/a/b/c", "services/A/b", "services//b", "nodes/", "nodes/a/b", "cordons/A b")
+        for key in (*broken, "instances/A/web/1", "instances/myapp/web/10001"):
+            self.assertRaises(BadInput, KEYS.read, KEYS.root + key)
+
+    @given(st.lists(PARTS, max_size=6).map("/".join))
+    def test_any_key(self, key: str) -> None:
+        """A key names what has that very key, or nothing, or is bad input told in one line."""
+        key = KEYS.root + key
+        try:
+            match KEYS.read(key):
+                case ServiceName() as service:
+                    self.assertEqual(KEYS.service(service), key)
+                case InstanceName() as instance:
+                    self.assertEqual(KEYS.claim(instance), key)
+                case NodeKey(node):
+                    self.assertEqual(KEYS.node(node), key)
+                case CordonKey(node):
+                    self.assertEqual(KEYS.cordon(node), key)
+        except BadInput as error:
+            self.assertTrue(str(error).isprintable(), str(error))
+
+    def test_bad_prefixes(self) -> None:
+        """A prefix is a path of plain words."""
+        for prefix in ("", "/", "daprdockr", "/a/", "//a", "/a b", "/a\n", "/" + "x" * 64, "/a" * 9, "/é"):
+            self.assertRaises(BadInput, Keys, prefix)
+
+    def test_events_sort_by_time(self) -> None:
+        """Keys of events sort in the order of their numbers."""
+        self.assertLess(KEYS.event("z", 9), KEYS.event("a", 10))

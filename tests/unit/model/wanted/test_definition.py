@@ -1,0 +1,205 @@
+"""Definitions: every bad input named, good ones read back what they write, digests that change only with reason."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from attrs import evolve
+from hypothesis import given
+from hypothesis import strategies as st
+from twisted.trial.unittest import SynchronousTestCase
+
+from daprdockr.model.errors import BadInput
+from daprdockr.model.host import Port
+from daprdockr.model.wanted.definition import Definition
+from daprdockr.model.wanted.parts import Health
+from tests.build.strategies import DEFINITIONS, DOCUMENTS, JSON, rewritten, spoiled
+
+WEB: dict[str, Any] = {
+    "Name": "web",
+    "Group": "myapp",
+    "Instances": 3,
+    "Container": {"Image": "web:1", "Env": ["A=1"], "ExposedPorts": [9000]},
+    "Http": {"HostName": "example.com", "ContainerPort": "8080"},
+}
+
+BAD_MEMBERS: tuple[tuple[dict[str, Any], str], ...] = (
+    ({"Instanzes": 3}, "Instanzes is not a known key, did you mean Instances?"),
+    ({"instances": 3}, "instances is given twice, in different case"),
+    ({"Instances": -1}, "Instances: -1"),
+    ({"Instances": 10001}, "Instances: 10001"),
+    ({"Instances": "3"}, "Instances: '3'"),
+    ({"Instances": True}, "Instances: True"),
+    ({"Instances": 1.5}, "Instances: 1.5"),
+    ({"Name": None}, "Name is missing"),
+    ({"Group": None}, "Group is missing"),
+    ({"Container": None}, "Container is missing"),
+    ({"Name": "Web..x"}, "service name 'Web..x'"),
+    ({"Name": "a/b.c"}, "service name 'a/b.c'"),
+    ({"Group": "x" * 80}, "group name 'xxxx"),
+    ({"Group": 7}, "group name 7"),
+    ({"Container": "web"}, "Container: 'web'"),
+    ({"Container": {"Image": ""}}, "Container.Image: ''"),
+    ({"Container": {}}, "Container.Image is missing"),
+    ({"Http": {"HostName": "a;b", "ContainerPort": 80}}, "Http.HostName: 'a;b'"),
+    ({"Http": {"HostName": "a{", "ContainerPort": 80}}, "Http.HostName: 'a{'"),
+    ({"Http": {"HostName": "a\nb", "ContainerPort": 80}}, "Http.HostName: 'a\\nb'"),
+    ({"Http": {"HostName": "a b", "ContainerPort": 80}}, "Http.HostName: 'a b'"),
+    ({"Http": {"HostName": "a.b", "ContainerPort": 0}}, "Http.ContainerPort: 0"),
+    ({"Http": {"HostName": "a.b", "ContainerPort": "65536"}}, "Http.ContainerPort: '65536'"),
+    ({"Http": {"HostName": "a.b", "ContainerPort": "x"}}, "Http.ContainerPort: 'x'"),
+    ({"Http": {"ContainerPort": "80"}}, "Http.HostName is missing"),
+    ({"Http": {"HostName": "a.b"}}, "Http.ContainerPort is missing"),
+    ({"Http": None, "Health": {"Type": "http"}}, "Health.Port is missing"),
+    ({"Http": None, "Health": {"Type": "tcp"}}, "Health.Port is missing"),
+    ({"Health": {}}, "Health.Type is missing"),
+    ({"Placement": []}, "Placement: []"),
+    ({"OnPartition": "panic"}, "OnPartition: 'panic'"),
+    ({"StopTimeout": -1}, "StopTimeout: -1"),
+)
+
+
+class ReadTests(SynchronousTestCase):
+    def test_bad_members(self) -> None:
+        """Each mistake is answered with one line that begins with its place."""
+        for members, part in BAD_MEMBERS:
+            error = self.assertRaises(BadInput, Definition.read, {**WEB, **members})
+            self.assertTrue(str(error).startswith(part), f"{part}: {error}")
+            self.assertTrue(str(error).isprintable(), str(error))
+
+    def test_no_object(self) -> None:
+        """A document that is no object is no definition."""
+        for data in (b"null", b"[]", b"3", b'"web"', b"", b'{"Name": "web", "Gro', b"\0" * 1_000_000):
+            self.assertRaises(BadInput, Definition.parse, data)
+
+    def test_defaults(self) -> None:
+        """Only name, group and image must be given; null stands for not given."""
+        least = {"Name": "web", "Group": "myapp", "Container": {"Image": "web:1"}}
+        full = {**least, "Instances": 1, "OnPartition": "keep", "StopTimeout": 10, "Placement": {}, "Update": {}}
+        self.assertEqual(Definition.read(least), Definition.read(full))
+        self.assertEqual(Definition.read(least), Definition.read({**least, "Http": None, "Instances": None}))
+
+    @given(DEFINITIONS)
+    def test_reads_what_it_writes(self, definition: Definition) -> None:
+        """A definition reads back from its JSON form and from its bytes, which stay the same."""
+        self.assertEqual(Definition.read(definition.write()), definition)
+        self.assertEqual(Definition.parse(definition.encode()), definition)
+        self.assertEqual(Definition.parse(definition.encode()).encode(), definition.encode())
+
+    @given(st.data())
+    def test_order_and_case_of_keys(self, data: st.DataObject) -> None:
+        """Neither the order nor the case of keys makes a difference, to the digest neither."""
+        document = data.draw(DOCUMENTS)
+        other = Definition.read(data.draw(rewritten(document)))
+        self.assertEqual(other, Definition.read(document))
+        self.assertEqual(other.digest, Definition.read(document).digest)
+
+    @given(st.one_of(st.binary(max_size=80), JSON.map(lambda value: json.dumps(value).encode())))
+    def test_anything(self, data: bytes) -> None:
+        """Any bytes are a definition or bad input, told in one line."""
+        self._read(data)
+
+    @given(DOCUMENTS.flatmap(spoiled))
+    def test_almost_good(self, document: object) -> None:
+        """A definition with one place replaced by anything is a definition or bad input, told in one line."""
+        self._read(json.dumps(document).encode())
+
+    @given(DOCUMENTS.map(lambda document: json.dumps(document).encode()), st.integers(0, 200))
+    def test_cut_short(self, data: bytes, length: int) -> None:
+        """A document that is cut short is bad input."""
+        self.assertRaises(BadInput, Definition.parse, data[: min(length, len(data) - 1)])
+
+    def _read(self, data: bytes) -> None:
+        try:
+            definition = Definition.parse(data)
+        except BadInput as error:
+            self.assertTrue(str(error).isprintable(), str(error))
+        else:
+            self.assertEqual(Definition.parse(definition.encode()), definition)
+            self.assertEqual(len(definition.digest), 12)
+
+
+class CheckTests(SynchronousTestCase):
+    def test_http_without_health(self) -> None:
+        """A service with HTTP and no health is checked by TCP connect on that port."""
+        self.assertEqual(Definition.read(WEB).check, Health(type="tcp", port=8080))
+
+    def test_health_without_port(self) -> None:
+        """A health check without port looks at the HTTP port; one with a port at its own."""
+        for port, expected in ((None, 8080), (9000, 9000)):
+            health = {"Type": "http", "Path": "/up", "Port": port}
+            check = Definition.read({**WEB, "Health": health}).check
+            self.assertEqual((check.type, check.path, check.port), ("http", "/up", expected))
+
+    def test_health_host(self) -> None:
+        """A check by HTTP asks for the first host name that is no wildcard, unless it says which."""
+        http = {"HostName": "*.example.com,app.example.com", "ContainerPort": 8080}
+        for host, expected in ((None, "app.example.com"), ("other.test", "other.test")):
+            definition = Definition.read({**WEB, "Http": http, "Health": {"Type": "http", "Host": host}})
+            self.assertEqual(definition.check.host, expected)
+            self.assertEqual(definition.digest, Definition.read({**WEB, "Http": http}).digest)
+        alone = {**WEB, "Http": {**http, "HostName": "*.example.com"}, "Health": {"Type": "http"}}
+        self.assertEqual(Definition.read(alone).check.host, "")
+        self.assertEqual(Definition.read({**WEB, "Health": {"Type": "tcp"}}).check.host, "")
+
+    def test_neither(self) -> None:
+        """Without HTTP and health nothing is checked."""
+        self.assertEqual(Definition.read({**WEB, "Http": None}).check.type, "none")
+
+    def test_health_none(self) -> None:
+        """Health of type none switches the check of the HTTP port off."""
+        self.assertEqual(Definition.read({**WEB, "Health": {"Type": "none"}}).check.type, "none")
+
+    def test_ports(self) -> None:
+        """The ports are the exposed ones, the one of HTTP and the one that is checked, each once."""
+        definition = Definition.read({**WEB, "Health": {"Type": "tcp", "Port": 7}})
+        self.assertEqual(definition.ports, (Port(7), Port(8080), Port(9000)))
+        self.assertEqual(
+            Definition.read({**WEB, "Health": {"Type": "tcp", "Port": 9000}}).ports, (Port(8080), Port(9000))
+        )
+
+
+class DigestTests(SynchronousTestCase):
+    def digest(self, **members: Any) -> str:
+        return Definition.read({**WEB, **members}).digest
+
+    def test_what_a_running_container_can_still_serve(self) -> None:
+        """A change that needs no new container leaves the digest as it is."""
+        harmless: tuple[dict[str, Any], ...] = (
+            {"Instances": 7},
+            {"Http": {"HostName": "other.org", "ContainerPort": 8080}},
+            {"Health": {"Type": "http", "Path": "/x", "Interval": 1, "Retries": 9}},
+            {"Health": {"Type": "none"}},
+            {"Placement": {"OnePerNode": True}},
+            {"Update": {"Drain": 1}},
+            {"OnPartition": "keep"},
+            {"StopTimeout": 1},
+        )
+        for members in harmless:
+            self.assertEqual(self.digest(**members), self.digest(), members)
+
+    def test_what_needs_a_new_container(self) -> None:
+        """A change of what runs, or of the ports it must publish, changes the digest."""
+        container = WEB["Container"]
+        changes: tuple[dict[str, Any], ...] = (
+            {"Container": {**container, "Image": "web:2"}},
+            {"Container": {**container, "Env": ["A=2"]}},
+            {"Container": {**container, "Memory": 1}},
+            {"Container": {**container, "ExposedPorts": []}},
+            {"Http": {"HostName": "example.com", "ContainerPort": 81}},
+            {"Health": {"Type": "tcp", "Port": 82}},
+            {"OnPartition": "stop"},
+        )
+        digests = [self.digest(), *(self.digest(**members) for members in changes)]
+        self.assertEqual(len(set(digests)), len(digests))
+
+    def test_is_the_same_for_ever(self) -> None:
+        """The digest of a definition is the one that earlier agents wrote on their containers."""
+        self.assertEqual(self.digest(), "0f6ddd3cecec")
+
+    @given(DEFINITIONS)
+    def test_survives_etcd(self, definition: Definition) -> None:
+        """A definition read back from etcd has the digest it had."""
+        self.assertEqual(Definition.parse(definition.encode()).digest, definition.digest)
+        self.assertEqual(evolve(definition, instances=5).digest, definition.digest)

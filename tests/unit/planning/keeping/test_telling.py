@@ -1,0 +1,218 @@
+"""What a node tells of its instances: the state, whether it is well and why not, and nothing twice."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from attrs import evolve
+from twisted.trial.unittest import SynchronousTestCase
+
+from daprdockr.model.host import Image, Status
+from daprdockr.model.stored.records import ClaimRecord, State
+from daprdockr.model.wanted.definition import Definition
+from daprdockr.planning.attempts import SETTLED, Attempts
+from daprdockr.planning.keeping.telling import settled_at, tell
+from daprdockr.planning.situation import Situation
+from tests.build.situations import (
+    ADDRESSES,
+    HERE,
+    NOW,
+    PORT,
+    WEB_1,
+    claim,
+    container,
+    definition,
+    instance,
+    running_record,
+    situation,
+    starting_record,
+)
+
+FIRST = instance(1)
+CHECKED = definition(Health={"Type": "tcp", "Port": 8080})
+RUNNING = container(of=CHECKED, ports=(PORT,))
+
+
+def told(seen: Situation, by: Definition = WEB_1, now: float = NOW) -> ClaimRecord:
+    return tell(seen, FIRST, by, now)
+
+
+class RunningTests(SynchronousTestCase):
+    def test_without_a_check(self) -> None:
+        """A container that runs and has no check is well at once."""
+        one = container(ports=(PORT,))
+        self.assertEqual(told(situation(containers=(one,))), running_record(one))
+
+    def test_a_verdict(self) -> None:
+        """The verdict of the check is told, with the complaint when it is bad."""
+        for healthy, state, reason in (
+            (True, State.RUNNING, ""),
+            (False, State.UNHEALTHY, "nothing answers on port 8080"),
+        ):
+            seen = situation(CHECKED, containers=(RUNNING,), verdicts={RUNNING.id: healthy})
+            expected = running_record(RUNNING, state=state, healthy=healthy, reason=reason)
+            self.assertEqual(told(seen, CHECKED), expected)
+
+    def test_cut_off(self) -> None:
+        """A container whose network was taken from it is not well, whatever its check finds, and the reason is told."""
+        for by in (WEB_1, CHECKED):
+            cut = container(of=by, ports=(PORT,), cut_off="front")
+            record = told(situation(by, containers=(cut,), verdicts={cut.id: True}), by)
+            self.assertEqual((record.healthy, record.reason), (False, "network front was taken from it"))
+
+    def test_unreached(self) -> None:
+        """Of a container that is well in itself the complaint says that nginx cannot reach it."""
+        seen = situation(CHECKED, containers=(RUNNING,), verdicts={RUNNING.id: False}, unreached={RUNNING.id: "no way"})
+        self.assertEqual(told(seen, CHECKED).reason, "no way")
+
+    def test_unreached_without_a_check(self) -> None:
+        """Nor is one well that has no check of its own, once that is sure."""
+        one = container(ports=(PORT,))
+        for verdicts, healthy, reason in (({one.id: False}, False, "no way"), ({}, True, "")):
+            record = told(situation(containers=(one,), verdicts=verdicts, unreached={one.id: "no way"}))
+            self.assertEqual((record.healthy, record.reason), (healthy, reason))
+
+    def test_lacking(self) -> None:
+        """What a healthy container runs without is reported; where it is not, the complaint counts."""
+        for healthy, reason in ((True, "no DNS"), (False, "nothing answers on port 8080")):
+            seen = situation(CHECKED, containers=(RUNNING,), verdicts={RUNNING.id: healthy}, lacking="no DNS")
+            self.assertEqual(told(seen, CHECKED).reason, reason)
+
+    def test_complaints(self) -> None:
+        """The complaint says which check failed."""
+        checks: tuple[tuple[dict[str, Any], str], ...] = (
+            ({"Type": "http", "Port": 81, "Path": "/up"}, "no success from /up on port 81"),
+            ({"Type": "exec", "Cmd": ["pg_isready", "-q"]}, "the command pg_isready -q fails"),
+        )
+        for health, reason in checks:
+            checked = definition(Health=health)
+            seen = situation(checked, containers=(container(of=checked),), verdicts={"c1": False})
+            self.assertEqual(told(seen, checked).reason, reason)
+
+    def test_no_verdict_yet(self) -> None:
+        """A container about which nothing is known yet is starting; ports told before stay in memory."""
+        before = running_record(container("c0", started=5.0), ports=(PORT,), reason="x")
+        record = told(situation(CHECKED, (claim(before),), (RUNNING,)), CHECKED)
+        self.assertEqual(
+            (record.state, record.healthy, record.ports, record.reason), (State.STARTING, False, (PORT,), "")
+        )
+
+    def test_a_new_agent_knows_no_verdict_yet(self) -> None:
+        """What was told of this very run stands until the check has an answer: names and routes stay."""
+        unwell = running_record(RUNNING, state=State.UNHEALTHY, healthy=False, reason="nothing answers on port 8080")
+        for before in (running_record(RUNNING), unwell):
+            self.assertEqual(told(situation(CHECKED, (claim(before),), (RUNNING,)), CHECKED), before)
+
+    def test_the_same_container_started_again(self) -> None:
+        """What was told of an earlier run of the container does not count for this one."""
+        before = running_record(evolve(RUNNING, started=1.0))
+        self.assertFalse(told(situation(CHECKED, (claim(before),), (RUNNING,)), CHECKED).healthy)
+
+    def test_the_own_check_of_the_image(self) -> None:
+        """With type docker the Engine's verdict counts; an image without a HEALTHCHECK is told as a mistake."""
+        checked = definition(Health={"Type": "docker"})
+        for health, state, reason in (
+            ("starting", State.STARTING, ""),
+            ("healthy", State.RUNNING, ""),
+            ("unhealthy", State.UNHEALTHY, "its HEALTHCHECK fails"),
+            ("", State.UNHEALTHY, "the image has no HEALTHCHECK, but Health asks for it"),
+        ):
+            record = told(situation(checked, containers=(container(of=checked, health=health),)), checked)
+            self.assertEqual((record.state, record.healthy, record.reason), (state, state is State.RUNNING, reason))
+
+    def test_an_older_generation_serves(self) -> None:
+        """While the container of an older definition serves, it is what is told of."""
+        old = container(of=definition("web:0"), ports=(PORT,))
+        record = told(situation(containers=(old,)))
+        self.assertEqual((record.healthy, record.definition), (True, old.definition))
+
+    def test_in_a_crash_loop(self) -> None:
+        """In the middle of a crash loop a start is not told as success before it lasted."""
+        seen = situation(containers=(container(),), attempts={FIRST: Attempts(count=3, retry_at=NOW)})
+        self.assertEqual(settled_at(seen, FIRST), NOW + SETTLED)
+        self.assertFalse(told(seen, now=NOW + SETTLED - 0.1).healthy)
+        self.assertTrue(told(seen, now=NOW + SETTLED).healthy)
+
+
+class AbsentTests(SynchronousTestCase):
+    def test_the_beginning(self) -> None:
+        """A claim begins as starting, with this node's addresses."""
+        self.assertEqual(told(situation()), starting_record())
+
+    def test_the_claim_of_another(self) -> None:
+        """What another node told is no base for what this one tells."""
+        other = evolve(running_record(RUNNING), node="b", addresses=("10.0.0.2",))
+        self.assertEqual(told(situation(claims=(claim(other),))), starting_record())
+
+    def test_after_one_death(self) -> None:
+        """The first death is told as starting again, and why: it costs no delay, but the next start may take long."""
+        dead = container(status=Status.EXITED, ports=(PORT,))
+        seen = situation(
+            claims=(claim(running_record(dead)),), containers=(dead,), attempts={FIRST: Attempts(1, 0.0, "died")}
+        )
+        record = told(seen)
+        self.assertEqual(
+            (record.state, record.healthy, record.ports, record.reason), (State.STARTING, False, (PORT,), "died")
+        )
+        again = evolve(
+            seen, claims={1: claim(record)}, containers={1: (evolve(dead, status=Status.RUNNING, started=20),)}
+        )
+        checked = evolve(again, service=situation(CHECKED).service)
+        self.assertEqual(told(checked, CHECKED), record)
+
+    def test_in_a_crash_loop(self) -> None:
+        """Repeated deaths are told with their reason, and stay told between the tries."""
+        for tries in (Attempts(1, NOW + 1, "died: exit status 3"), Attempts(2, 0.0, "died: exit status 3")):
+            record = told(situation(attempts={FIRST: tries}))
+            self.assertEqual((record.state, record.reason), (State.BACKING_OFF, "died: exit status 3"))
+
+    def test_an_image_that_can_not_be_pulled(self) -> None:
+        """A failed pull is told with the reason of the registry; a first pull is just a start."""
+        self.assertEqual(told(situation(images={})).state, State.STARTING)
+        record = told(situation(images={}, pulls={"web:1": Attempts(1, NOW, "no such image")}))
+        self.assertEqual((record.state, record.reason), (State.PULLING, "no such image"))
+        self.assertEqual(
+            told(situation(images={"web:1": Image("i")}, pulls={"web:1": Attempts(1)})).state, State.STARTING
+        )
+
+
+class LostTests(SynchronousTestCase):
+    def test_taken_up_again(self) -> None:
+        """What was told of a claim that this node lost, and nobody took, goes on where it was."""
+        before = claim(running_record(RUNNING), lease=5)
+        seen = situation(CHECKED, containers=(RUNNING,), lost={1: before})
+        self.assertEqual(told(seen, CHECKED), before.record)
+        self.assertEqual(told(situation(lost={1: before})).ports, (PORT,))
+
+    def test_taken_by_another(self) -> None:
+        """The claim that is there counts before one that was lost."""
+        other = evolve(running_record(RUNNING), node="b")
+        seen = situation(claims=(claim(other),), lost={1: claim(running_record(RUNNING))})
+        self.assertEqual(told(seen), starting_record())
+
+
+class StillTests(SynchronousTestCase):
+    def test_told_once(self) -> None:
+        """What was told is not told again as time goes by."""
+        crashing = {FIRST: Attempts(5, NOW + 8, "died")}
+        situations = (
+            situation(containers=(container(ports=(PORT,)),)),
+            situation(CHECKED, containers=(RUNNING,)),
+            situation(CHECKED, containers=(RUNNING,), verdicts={RUNNING.id: False}),
+            situation(attempts=crashing),
+            situation(containers=(container(),), attempts=crashing),
+            situation(images={}, pulls={"web:1": Attempts(3, NOW + 1, "no")}),
+        )
+        for seen in situations:
+            assert seen.service is not None
+            by = seen.service.definition
+            record = told(seen, by)
+            again = evolve(seen, claims={1: claim(ClaimRecord.decode(record.encode()))})
+            for now in (NOW, NOW + 0.5):
+                self.assertEqual(told(again, by, now), record)
+
+    def test_addresses_of_today(self) -> None:
+        """The addresses are always this node's present ones."""
+        old = evolve(starting_record(), addresses=("10.9.9.9",))
+        self.assertEqual(told(situation(claims=(claim(old),))).addresses, ADDRESSES)
+        self.assertEqual(told(situation(here=evolve(HERE, addresses=()))).addresses, ())

@@ -1,0 +1,245 @@
+"""Which instances should leave a node: those of one that is drained, and what evens out the load."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from attrs import evolve
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from twisted.trial.unittest import SynchronousTestCase
+
+from daprdockr.model.names import InstanceName, ServiceName
+from daprdockr.model.stored.records import ClaimRecord
+from daprdockr.model.stored.revisioned import Claim, Service
+from daprdockr.planning.candidates import Candidate
+from daprdockr.planning.placing.leaving import keeps_data, leaving, takers, why_not
+from tests.build.situations import candidates, definition
+
+LABELED = (Candidate("b", {"zone": "x"}, 0), Candidate("c", {"zone": "y"}, 0))
+
+
+class Placed:
+    """Services by name, each as the nodes that hold its instances in order, and what becomes of that."""
+
+    def __init__(self, nodes: str = "abc", **services: str) -> None:
+        self.nodes = nodes
+        self.services: dict[ServiceName, Service] = {}
+        self.claims: dict[ServiceName, dict[int, Claim]] = {}
+        self.successors: dict[ServiceName, dict[int, Claim]] = {}
+        for service, holders in services.items():
+            self.define(service, len(holders))
+            for number, node in enumerate(holders, 1):
+                self._put(self.claims, service, number, ClaimRecord(node, healthy=True))
+
+    def define(self, service: str, instances: int, **members: Any) -> None:
+        made = evolve(definition(instances=instances, **members), name=_name(service))
+        self.services[made.name] = Service(made, 30, 30)
+
+    def prepare(self, service: str, number: int, node: str) -> None:
+        """A node has begun to take an instance over."""
+        self._put(self.successors, service, number, ClaimRecord(node))
+
+    def sicken(self, service: str, number: int) -> None:
+        node = self.claims[_name(service)][number].node
+        self._put(self.claims, service, number, ClaimRecord(node, healthy=False))
+
+    def move(self, service: str, number: int, node: str) -> None:
+        """A node has taken an instance over."""
+        self.successors.clear()
+        self._put(self.claims, service, number, ClaimRecord(node, healthy=True))
+
+    def loads(self) -> dict[str, int]:
+        held = [c.node for of in (self.claims, self.successors) for claims in of.values() for c in claims.values()]
+        return {node: held.count(node) for node in self.nodes}
+
+    def candidates(self) -> tuple[Candidate, ...]:
+        return tuple(Candidate(node, {}, load) for node, load in self.loads().items())
+
+    def drained(self, node: str = "a") -> list[str]:
+        others = tuple(candidate for candidate in self.candidates() if candidate.name != node)
+        return self._sorted(leaving(node, True, True, self.services, self.claims, self.successors, others))
+
+    def evened_out(self, node: str = "a") -> list[str]:
+        found = leaving(node, False, True, self.services, self.claims, self.successors, self.candidates())
+        return self._sorted(found)
+
+    def _sorted(self, found: frozenset[InstanceName]) -> list[str]:
+        return [f"{instance.number}.{instance.service.service}" for instance in sorted(found)]
+
+    def _put(self, held: dict[ServiceName, dict[int, Claim]], service: str, number: int, record: ClaimRecord) -> None:
+        of = held.setdefault(_name(service), {})
+        of[number] = Claim(InstanceName(_name(service), number), record, 40, 40, 77)
+
+
+def _name(service: str) -> ServiceName:
+    return ServiceName(group="myapp", service=service)
+
+
+class DrainTests(SynchronousTestCase):
+    """A node that is drained."""
+
+    def test_one_of_each_service(self) -> None:
+        """Of each service one instance leaves at a time."""
+        self.assertEqual(Placed(api="aab", web="baa", db="bc").drained(), ["1.api", "2.web"])
+
+    def test_on_its_way(self) -> None:
+        """That is the one on its way, if one is."""
+        placed = Placed(web="aaa")
+        placed.prepare("web", 2, "b")
+        self.assertEqual(placed.drained(), ["2.web"])
+
+    def test_unhealthy(self) -> None:
+        """It leaves whether it is healthy or not."""
+        placed = Placed(web="a")
+        placed.sicken("web", 1)
+        self.assertEqual(placed.drained(), ["1.web"])
+
+    def test_not_wanted(self) -> None:
+        """What is not wanted any more, or not defined, does not leave: it ends."""
+        placed = Placed(web="ab", api="a")
+        placed.define("web", 0)
+        del placed.services[_name("api")]
+        self.assertEqual(placed.drained(), [])
+
+    def test_keeps_data(self) -> None:
+        """What keeps data on the node does not leave."""
+        placed = Placed(web="aab")
+        placed.define("web", 3, Container={"Volumes": ["data:/data"]})
+        self.assertEqual(placed.drained(), [])
+
+    def test_at_most_one(self) -> None:
+        """One that has to stop first leaves when all others of its service are well, and never to even things out."""
+        placed = Placed(web="aab")
+        placed.define("web", 3, OnPartition="stop")
+        self.assertEqual((placed.drained(), placed.evened_out()), (["1.web"], []))
+        placed.sicken("web", 3)
+        self.assertEqual(placed.drained(), [])
+        placed = Placed(web="aab")
+        placed.define("web", 4, OnPartition="stop")
+        self.assertEqual(placed.drained(), [])
+
+    def test_no_room(self) -> None:
+        """What no other node has room for stays."""
+        wish = definition(Container={"Memory": 100})
+        for memory, reason in ((100, ""), (99, "no other node has the memory or processors that it states")):
+            self.assertEqual(why_not(wish, {}, "a", [Candidate("b", {}, 0, memory=memory)]), reason)
+
+    def test_neither(self) -> None:
+        """From a node that is not drained nothing leaves when rebalancing is off."""
+        placed = Placed(web="aaaa")
+        found = leaving("a", False, False, placed.services, placed.claims, {}, placed.candidates())
+        self.assertEqual(found, frozenset())
+
+
+class EvenOutTests(SynchronousTestCase):
+    """A node that may have more than its share."""
+
+    def test_only_the_most_loaded(self) -> None:
+        """One instance leaves the node that has the most, of several such the first; none leaves the others."""
+        placed = Placed(web="aaabbb", api="ab")
+        self.assertEqual([placed.evened_out(node) for node in "abc"], [["1.api"], [], []])
+        placed = Placed(web="aaabbb", api="bb")
+        self.assertEqual([placed.evened_out(node) for node in "abc"], [[], ["1.api"], []])
+
+    def test_difference_of_one(self) -> None:
+        """A difference of one stays."""
+        self.assertEqual(Placed(nodes="ab", web="aab").evened_out(), [])
+        self.assertEqual(Placed(nodes="ab", web="aa").evened_out(), ["1.web"])
+
+    def test_on_its_way(self) -> None:
+        """A move under way goes on though the successor counts already, and no other begins."""
+        placed = Placed(nodes="ab", api="a", web="a")
+        placed.prepare("web", 1, "b")
+        self.assertEqual(placed.loads(), {"a": 2, "b": 1})
+        self.assertEqual(placed.evened_out(), ["1.web"])
+
+    def test_not_healthy(self) -> None:
+        """What is not healthy does not move for that."""
+        placed = Placed(nodes="ab", api="a", web="a")
+        placed.sicken("api", 1)
+        self.assertEqual(placed.evened_out(), ["1.web"])
+
+    def test_nobody_with_less_fits(self) -> None:
+        """Only a node that has two less counts, and has to fit: it is able, and has none of a service that spreads."""
+        placed = Placed(web="aaabb")
+        placed.define("web", 5, Placement={"Constraints": ["node != c"]})
+        self.assertEqual(placed.evened_out(), [])
+        placed = Placed(web="ac", api="aa")
+        placed.define("web", 2, Placement={"OnePerNode": True})
+        placed.define("api", 2, Container={"Binds": ["/srv:/srv"]})
+        self.assertEqual(placed.evened_out(), ["1.web"])
+        placed = Placed(nodes="ac", web="ac", api="aa")
+        placed.define("web", 2, Placement={"OnePerNode": True})
+        placed.define("api", 2, Container={"Binds": ["/srv:/srv"]})
+        self.assertEqual(placed.evened_out(), [])
+
+    def test_cordoned(self) -> None:
+        """A node that is cordoned and not drained keeps what it has."""
+        placed = Placed(web="aaaa")
+        others = placed.candidates()[1:]
+        self.assertEqual(leaving("a", False, True, placed.services, placed.claims, {}, others), frozenset())
+
+    @settings(max_examples=100, deadline=None)
+    @given(services=st.lists(st.text("abcd", min_size=1, max_size=6), min_size=1, max_size=5), pick=st.randoms())
+    def test_ends(self, services: list[str], pick: Any) -> None:
+        """Whoever of those that may takes it, after some moves the difference is one at most and nothing leaves."""
+        placed = Placed(nodes="abcd", **{f"s{number}": holders for number, holders in enumerate(services)})
+        for _ in range(sum(map(len, services)) + 1):
+            found = [(node, name) for node in "abcd" for name in placed.evened_out(node)]
+            if not found:
+                break
+            ((node, name),) = found
+            number, _, service = name.partition(".")
+            taker = pick.choice(takers(node, placed.candidates())).name
+            placed.prepare(service, int(number), taker)
+            self.assertEqual([placed.evened_out(one) for one in "abcd" if one != node], [[], [], []])
+            self.assertEqual(placed.evened_out(node), [name])
+            placed.move(service, int(number), taker)
+        loads = placed.loads().values()
+        self.assertLessEqual(max(loads) - min(loads), 1)
+
+
+class WhyNotTests(SynchronousTestCase):
+    """The reasons, in words."""
+
+    def why(self, held: dict[str, int] | None = None, others: tuple[Candidate, ...] = LABELED, **members: Any) -> str:
+        return why_not(definition(**members), held or {}, "a", others)
+
+    def test_can_leave(self) -> None:
+        """There is none when another node can take it."""
+        self.assertEqual(self.why(Placement={"Constraints": ["zone == y"], "OnePerNode": True}, held={"b": 1}), "")
+
+    def test_reasons(self) -> None:
+        """Each is told."""
+        self.assertEqual(self.why(Container={"Binds": ["/srv:/srv"]}), "it keeps data in /srv:/srv")
+        self.assertEqual(self.why(others=candidates("a")), "there is no other node")
+        self.assertEqual(self.why(Placement={"Constraints": ["zone == z"]}), "no other node meets its constraints")
+        every = "every other node that fits has one"
+        self.assertEqual(self.why(Placement={"OnePerNode": True}, held={"b": 1, "c": 1}), every)
+
+    def test_data(self) -> None:
+        """Named volumes, binds, mounts and the volumes of others tie; what is the container's own does not."""
+
+        def kept(**fields: Any) -> str:
+            return keeps_data(definition(Container=fields))
+
+        self.assertEqual(kept(Volumes=["/cache", "data:/data"]), "data:/data")
+        self.assertEqual(kept(Mounts=[{"Type": "volume", "source": "data", "Target": "/data"}]), "data")
+        self.assertEqual(kept(VolumesFrom=["other"]), "other")
+        self.assertEqual(kept(Volumes=["/cache"], Mounts=[{"Type": "tmpfs", "Target": "/tmp"}]), "")
+
+
+class TakersTests(SynchronousTestCase):
+    """Who may take over."""
+
+    def names(self, owner: str, **loads: int) -> list[str]:
+        return [candidate.name for candidate in takers(owner, candidates(*loads, **loads))]
+
+    def test_drained(self) -> None:
+        """From a node that is no candidate all others may."""
+        self.assertEqual(self.names("a", b=9, c=0), ["b", "c"])
+
+    def test_not_drained(self) -> None:
+        """From any other only those that have two less."""
+        self.assertEqual(self.names("a", a=5, b=4, c=3, d=0), ["c", "d"])

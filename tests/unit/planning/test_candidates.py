@@ -1,0 +1,93 @@
+"""Candidates: who may take instances, and what room is left there, as the mirror tells."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from daprdockr.model.known.cluster import Cluster
+from daprdockr.model.names import InstanceName
+from daprdockr.model.stored.entries import Entry, Listing
+from daprdockr.model.stored.keys import Keys
+from daprdockr.model.stored.records import ClaimRecord, NodeRecord
+from daprdockr.planning.candidates import Candidate, able, candidates, mark, why_nowhere
+from tests.build.situations import WEB, definition
+
+KEYS = Keys()
+GIB = 1 << 30
+
+
+def cluster(*entries: tuple[str, bytes]) -> Cluster:
+    made = Cluster(KEYS)
+    made.replace(Listing(1, 9, tuple(Entry(key, value, 5, 5, 77) for key, value in entries)))
+    return made
+
+
+def node(name: str, **record: Any) -> tuple[str, bytes]:
+    return KEYS.node(name), NodeRecord(**record).encode()
+
+
+class CandidatesTests(SynchronousTestCase):
+    def test_ready_and_not_cordoned(self) -> None:
+        """A node that is not ready yet, or cordoned, is no candidate; the others come by name."""
+        seen = cluster(node("b"), node("a"), node("c", ready=False), node("d"), (KEYS.cordon("d"), b""))
+        self.assertEqual([candidate.name for candidate in candidates(seen)], ["a", "b"])
+
+    def test_an_older_agent(self) -> None:
+        """A node whose agent does not tell whether it is ready is; what it has is not known."""
+        (found,) = candidates(cluster((KEYS.node("a"), json.dumps({"Labels": {"zone": "x"}}).encode())))
+        self.assertEqual(found, Candidate("a", {"zone": "x"}, 0, math.inf, math.inf, frozenset()))
+
+    def test_room_that_is_left(self) -> None:
+        """What its instances state is taken off, those it prepares to take over as well."""
+        wish = definition(instances=9, Container={"Memory": GIB, "NanoCpus": 250_000_000})
+        held = [(KEYS.claim(InstanceName(WEB, number)), ClaimRecord("a").encode()) for number in (1, 2)]
+        taken = (KEYS.successor(InstanceName(WEB, 3)), ClaimRecord("a").encode())
+        seen = cluster(node("a", memory=4 * GIB, cpus=2), (KEYS.service(WEB), wish.encode()), *held, taken)
+        (found,) = candidates(seen)
+        self.assertEqual((found.load, found.memory, found.cpus), (3, GIB, 1.25))
+
+    def test_images(self) -> None:
+        """The images that are there are told by their marks."""
+        (found,) = candidates(cluster(node("a", images=(mark("web:1"),))))
+        self.assertIn(mark("web:1"), found.images)
+
+
+class PrivilegesTests(SynchronousTestCase):
+    """A definition that needs privileges goes to nodes that allow them."""
+
+    wish = definition(Container={"Privileged": True, "Binds": ["/srv:/srv"]}, Placement={"Constraints": ["zone == x"]})
+
+    def seen(self, **allowed: Any) -> tuple[Candidate, ...]:
+        return candidates(cluster(*(node(name, allow=allow, labels={"zone": name}) for name, allow in allowed.items())))
+
+    def test_allowed(self) -> None:
+        """Only who allows all of them may take it; an older agent, which does not say, allows all."""
+        seen = self.seen(x=("binds", "privileged", "runtime"))
+        self.assertEqual([one.name for one in able(self.wish, seen)], ["x"])
+        self.assertEqual([one.name for one in able(self.wish, self.seen(x=None))], ["x"])
+        for too_little in ((), ("binds",), ("privileged",)):
+            self.assertEqual(able(self.wish, self.seen(x=too_little)), [])
+        self.assertEqual(len(able(definition(), self.seen(x=(), y=()))), 2)
+
+    def test_why_nowhere(self) -> None:
+        """A person reads what is missing, and what to do."""
+        self.assertEqual(why_nowhere(self.wish, ()), "no node is ready")
+        self.assertEqual(why_nowhere(self.wish, self.seen(x=None)), "")
+        self.assertEqual(
+            why_nowhere(self.wish, self.seen(x=("binds",), y=())),
+            "no node allows binds,privileged: start an agent with --allow binds,privileged, or change the definition",
+        )
+        self.assertEqual(why_nowhere(self.wish, self.seen(y=None)), "no node meets zone == x")
+
+
+class MarkTests(SynchronousTestCase):
+    def test_one_image_many_names(self) -> None:
+        """What the Engine takes for the same reference has the same mark, and what it does not has not."""
+        same = ("web", "web:latest", "library/web", "docker.io/library/web:latest")
+        self.assertEqual(len({mark(reference) for reference in same}), 1)
+        others = ("web:1", "registry:5000/web", "me/web", "web@sha256:00", "registry:5000/web:1")
+        self.assertEqual(len({mark(reference) for reference in ("web", *others)}), 6)

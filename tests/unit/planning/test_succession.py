@@ -1,0 +1,253 @@
+"""The plans of owner and successor while an instance changes hands."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from attrs import evolve
+from twisted.trial.unittest import SynchronousTestCase
+
+from daprdockr.model.host import ContainerState, Status
+from daprdockr.model.stored.records import ClaimRecord, State
+from daprdockr.model.stored.revisioned import Claim
+from daprdockr.model.wanted.definition import Definition
+from daprdockr.planning.plan import Plan, plan
+from daprdockr.planning.steps import (
+    CreateContainer,
+    DropSuccession,
+    PullImage,
+    ReleaseClaim,
+    RemoveContainer,
+    StartContainer,
+    StopContainer,
+    Succeed,
+    TakeClaim,
+    TakeSuccession,
+    WriteClaim,
+)
+from tests.build.situations import (
+    FENCE,
+    HERE,
+    LEASE,
+    NOW,
+    OUT_OF_TOUCH,
+    WEB_1,
+    WEB_2,
+    candidates,
+    claim,
+    container,
+    definition,
+    instance,
+    running_record,
+    situation,
+    starting_record,
+)
+
+THEIRS = 99
+"""The other node's lease."""
+NEXT = 60
+"""The create revision of our succession."""
+CHECKED = definition(Health={"Type": "tcp", "Port": 8080})
+MINE = container("mine")
+ONE = instance(1)
+
+
+def owned_by(node: str = "b", number: int = 1, of: Definition = WEB_1, **fields: Any) -> Claim:
+    """Another node's claim of an instance that is well there."""
+    record = ClaimRecord(node, State.RUNNING, healthy=True, container="theirs", definition=of.digest)
+    return claim(evolve(record, **fields), number, lease=THEIRS, fence=FENCE)
+
+
+def planned(*claims: Claim, next_is: str = "", containers: tuple[ContainerState, ...] = (), **fields: Any) -> Plan:
+    """The plan at ``NOW``; ``next_is`` is the node that takes instance 1 over."""
+    if next_is:
+        lease = LEASE if next_is == "a" else THEIRS
+        fields["successors"] = {1: claim(starting_record(next_is), lease=lease, fence=NEXT)}
+    service = fields.pop("service", WEB_1)
+    return plan(situation(service, claims, containers, **fields), NOW)
+
+
+class TakeTests(SynchronousTestCase):
+    """An instance leaves its owner, and nobody has begun to take it over."""
+
+    leaving = owned_by(leaving=True)
+
+    def test_first(self) -> None:
+        """The node that ranks first begins at once."""
+        self.assertEqual(planned(self.leaving), Plan((TakeSuccession(ONE, starting_record()),)))
+
+    def test_rank_order(self) -> None:
+        """Others wait a second for each place before them, and begin then."""
+        others: dict[str, Any] = {"candidates": candidates("a", "c", "d", a=2, d=1)}
+        self.assertEqual(planned(self.leaving, **others), Plan((), NOW + 2.0))
+        since: dict[str, Any] = {"free_since": {1: NOW - 1.5}}
+        self.assertEqual(planned(self.leaving, **others, **since), Plan((), NOW + 0.5))
+        since = {"free_since": {1: NOW - 2.0}}
+        self.assertEqual(planned(self.leaving, **others, **since).steps, (TakeSuccession(ONE, starting_record()),))
+
+    def test_owner_is_no_taker(self) -> None:
+        """The owner is not ranked, drained or not: a node is first though the owner has less of the service."""
+        held = owned_by(number=2, node="a")
+        self.assertEqual(
+            planned(self.leaving, evolve(held, record=evolve(held.record, node="c")), service=definition(instances=2)),
+            Plan((TakeSuccession(ONE, starting_record()),)),
+        )
+
+    def test_evening_out(self) -> None:
+        """From an owner that is not drained a node takes over only what leaves it with less than the owner has."""
+        for load, steps in ((3, (TakeSuccession(ONE, starting_record()),)), (4, ())):
+            made = planned(self.leaving, candidates=candidates("a", "b", a=load, b=5))
+            self.assertEqual(made, Plan(steps))
+
+    def test_not_for_us(self) -> None:
+        """Nobody begins who may not claim, is cordoned, does not fit, or finds another at it."""
+        for fields in (
+            {"here": OUT_OF_TOUCH},
+            {"here": evolve(HERE, lease=0)},
+            {"candidates": candidates("c")},
+            {"service": definition(Placement={"Constraints": ["node != a"]})},
+            {"next_is": "c"},
+        ):
+            self.assertEqual(planned(self.leaving, **fields), Plan(), fields)
+
+    def test_not_leaving(self) -> None:
+        """What does not leave, or is not wanted, is nobody's to take over."""
+        self.assertEqual(planned(owned_by()), Plan())
+        self.assertEqual(planned(self.leaving, service=definition(instances=0)), Plan())
+        self.assertEqual(planned(self.leaving, service=None), Plan())
+
+    def test_one_per_node(self) -> None:
+        """A node that has one, or takes one over, takes no other of a service that spreads."""
+        spread = definition(instances=2, Placement={"OnePerNode": True})
+        other = owned_by(number=2, node="a")
+        self.assertEqual(
+            [s for s in planned(self.leaving, other, service=spread).steps if isinstance(s, TakeSuccession)], []
+        )
+
+
+class PrepareTests(SynchronousTestCase):
+    """This node takes instance 1 over from ``b``."""
+
+    leaving = owned_by(leaving=True)
+
+    def prepared(self, *containers: ContainerState, **fields: Any) -> Plan:
+        return planned(self.leaving, next_is="a", containers=containers, **fields)
+
+    def test_container_comes_up(self) -> None:
+        """It pulls the image, creates its container and starts it as an owner does; the fence is the succession's."""
+        self.assertEqual(self.prepared(images={}).steps, (PullImage("web:1"),))
+        self.assertEqual(self.prepared().steps, (CreateContainer(ONE, WEB_1, (), NEXT),))
+        created = container("mine", status=Status.CREATED)
+        self.assertEqual(self.prepared(created).steps, (StartContainer(ONE, "mine"),))
+
+    def test_not_healthy_yet(self) -> None:
+        """As long as its container is not healthy it changes nothing."""
+        mine = container("mine", of=CHECKED)
+        for verdicts in ({}, {"mine": False}):
+            self.assertEqual(self.prepared(mine, service=CHECKED, verdicts=verdicts), Plan())
+
+    def test_healthy(self) -> None:
+        """When it is healthy it takes the owner's place, by both create revisions."""
+        step = Succeed(ONE, running_record(MINE), FENCE, THEIRS, NEXT)
+        self.assertEqual(self.prepared(MINE), Plan((step,)))
+
+    def test_changed_meanwhile(self) -> None:
+        """When the definition changed it brings up a container of the new one, and takes over with no other."""
+        self.assertEqual(self.prepared(MINE, service=WEB_2, images={}).steps, (PullImage("web:2"),))
+        stop = StopContainer(ONE, "mine", 3, "the definition of web.myapp changed")
+        self.assertEqual(self.prepared(MINE, service=WEB_2).steps, (stop,))
+
+    def test_under_another_lease(self) -> None:
+        """Under a lease that is not the present one it neither creates nor takes over."""
+        here = evolve(HERE, lease=LEASE + 1)
+        self.assertEqual(self.prepared(MINE, here=here), Plan())
+        self.assertEqual(self.prepared(here=here), Plan())
+
+    def test_out_of_touch(self) -> None:
+        """Out of touch it stops, creates and writes nothing."""
+        for containers in ((), (MINE,)):
+            self.assertEqual(self.prepared(*containers, here=OUT_OF_TOUCH), Plan())
+
+
+class PointlessTests(SynchronousTestCase):
+    """A succession of this node that has lost its reason."""
+
+    drop = DropSuccession(ONE, NEXT)
+
+    def test_owner_died(self) -> None:
+        """The owner's claim is gone: the succession is dropped, and the instance claimed like any free one."""
+        self.assertEqual(planned(next_is="a", containers=(MINE,)).steps, (self.drop,))
+        after = planned(containers=(MINE,))
+        self.assertEqual(after.steps, (TakeClaim(ONE, running_record(MINE)),))
+
+    def test_owner_keeps_it(self) -> None:
+        """It does not leave any more: the copy here goes after the seconds of Drain, as any surplus one."""
+        made = planned(owned_by(), next_is="a", containers=(MINE,), surplus_since={1: NOW})
+        self.assertEqual(made, Plan((self.drop,), NOW + 10))
+        stop = StopContainer(ONE, "mine", 3, "1.web.myapp runs on b")
+        self.assertEqual(planned(owned_by(), containers=(MINE,), surplus_since={1: NOW - 10}).steps, (stop,))
+
+    def test_not_wanted(self) -> None:
+        """Its service is deleted or scaled down: copy and succession go."""
+        for service, why in ((None, "deleted"), (definition(instances=0), "scaled down")):
+            made = planned(owned_by(leaving=True), next_is="a", containers=(MINE,), service=service)
+            stop = StopContainer(ONE, "mine", 3, f"web.myapp is {why}")
+            self.assertEqual(made.steps, (self.drop, stop))
+
+    def test_already_ours(self) -> None:
+        """It is the owner itself: there is nobody to succeed."""
+        made = planned(claim(running_record(MINE)), next_is="a", containers=(MINE,))
+        self.assertEqual(made.steps, (self.drop,))
+
+    def test_not_ours_to_drop(self) -> None:
+        """Out of touch, or under a former lease, it is left to end with that lease."""
+        for here in (OUT_OF_TOUCH, evolve(HERE, lease=LEASE + 1), evolve(HERE, lease=0)):
+            self.assertEqual([s for s in planned(next_is="a", here=here).steps if isinstance(s, DropSuccession)], [])
+
+
+class OwnerTests(SynchronousTestCase):
+    """This node owns instance 1, which should leave."""
+
+    own = claim(running_record(MINE))
+
+    def test_tells(self) -> None:
+        """It tells so in the claim, and keeps the container."""
+        made = planned(self.own, containers=(MINE,), leaving={1: NOW})
+        self.assertEqual(made, Plan((WriteClaim(ONE, running_record(MINE, leaving=True), FENCE, FENCE),)))
+
+    def test_not_yet(self) -> None:
+        """Before its time it tells nothing, and looks again then."""
+        self.assertEqual(planned(self.own, containers=(MINE,), leaving={1: NOW + 5}), Plan((), NOW + 5))
+
+    def test_taken_back(self) -> None:
+        """What was told to leave and need not any more is told to stay."""
+        told = claim(running_record(MINE, leaving=True))
+        made = planned(told, containers=(MINE,))
+        self.assertEqual(made.steps, (WriteClaim(ONE, running_record(MINE), FENCE, FENCE),))
+
+    def test_while_another_prepares(self) -> None:
+        """While its successor prepares it goes on as before, and starts again what dies."""
+        told = claim(running_record(MINE, leaving=True))
+        self.assertEqual(planned(told, next_is="b", containers=(MINE,), leaving={1: NOW}), Plan())
+        dead = container("mine", status=Status.EXITED)
+        made = planned(told, next_is="b", containers=(dead,), leaving={1: NOW})
+        self.assertIn(StartContainer(ONE, "mine"), made.steps)
+
+    def test_succeeded(self) -> None:
+        """After the loss the copy here serves for the seconds of Drain, then it is stopped and removed."""
+        self.assertEqual(planned(owned_by(), containers=(MINE,), surplus_since={1: NOW - 9}), Plan((), NOW + 1))
+        made = planned(owned_by(), containers=(MINE,), surplus_since={1: NOW - 10})
+        self.assertEqual(made.steps, (StopContainer(ONE, "mine", 3, "1.web.myapp runs on b"),))
+        dead = container("mine", status=Status.EXITED)
+        made = planned(owned_by(), containers=(dead,))
+        self.assertEqual(made.steps, (RemoveContainer(ONE, "mine", "1.web.myapp runs on b"),))
+
+    def test_successor_falls_ill(self) -> None:
+        """As long as the new owner's is not healthy the copy here stays, however long ago it succeeded."""
+        made = planned(owned_by(healthy=False), containers=(MINE,), surplus_since={1: NOW - 99})
+        self.assertEqual(made, Plan())
+
+    def test_nothing_is_released(self) -> None:
+        """No claim is given up before somebody took it."""
+        made = planned(self.own, next_is="b", containers=(MINE,), leaving={1: NOW})
+        self.assertEqual([step for step in made.steps if isinstance(step, ReleaseClaim)], [])

@@ -1,0 +1,336 @@
+"""The supervised nginx, with a reactor, a kernel and an nginx in memory."""
+
+from __future__ import annotations
+
+import errno
+import re
+import signal
+import tempfile
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeVar
+
+from twisted.internet.address import UNIXAddress
+from twisted.internet.defer import Deferred, execute, fail
+from twisted.internet.error import ConnectError, ConnectionDone, ProcessDone, ProcessTerminated
+from twisted.internet.testing import StringTransport
+from twisted.logger import capturedLogs
+from twisted.python.failure import Failure
+from twisted.python.filepath import FilePath
+from twisted.trial.unittest import SynchronousTestCase
+
+from daprdockr.model.names import InstanceName, ServiceName
+from daprdockr.process.supervised import SupervisedProcess
+from daprdockr.proxy.configuration import HttpListener, NginxSettings
+from daprdockr.proxy.nginx import ABSENT_RETRY, TAKE_UP, Nginx
+from daprdockr.proxy.program import NginxProgram
+from daprdockr.proxy.publisher import DISK_RETRY
+from daprdockr.proxy.routes import Route, Upstream
+from tests.fakes.process import MemoryProcess, ProcessReactor
+
+T = TypeVar("T")
+
+WEB = ServiceName(group="shop", service="web")
+
+
+def route(host_name: str) -> Route:
+    return Route(host_name, WEB, (Upstream(InstanceName(WEB, 1), "10.0.0.1", 8080),))
+
+
+class NginxReactor(ProcessReactor):
+    """
+    A reactor on a machine with nginx.
+
+    :ivar serving: the generation that answers on the socket; empty while none does.
+    :ivar quick: whether a started nginx answers at once, and takes up what it is told to.
+    :ivar refuses: what ``nginx -t`` complains of; empty while it is content.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        super().__init__()
+        self.directory = directory
+        self.serving = ""
+        self.quick = True
+        self.refuses = b""
+        self.tests = 0
+
+    def spawnProcess(  # noqa: N802 - Twisted's name
+        self,
+        protocol: Any,
+        executable: str,
+        argv: list[str],
+        env: dict[str, str],
+        childFDs: Any = None,  # noqa: N803
+    ) -> Any:
+        if childFDs is None:
+            return self._momentary(protocol, argv)
+        process = super().spawnProcess(protocol, executable, argv, env, childFDs)
+        if self.quick:
+            self.take_up()
+        return process
+
+    def _momentary(self, protocol: Any, argv: list[str]) -> None:
+        protocol.makeConnection(StringTransport())
+        if argv[1] == "-v":
+            protocol.childDataReceived(2, b"nginx version: nginx/1.22.1\n")
+        else:
+            self.tests += 1
+            protocol.childDataReceived(2, self.refuses)
+        protocol.processEnded(Failure(ProcessTerminated(1) if argv[1] == "-t" and self.refuses else ProcessDone(0)))
+
+    def take_up(self) -> None:
+        """Serve what the configuration file says."""
+        found = re.search('return 200 "([0-9a-f]+)"', (self.directory / "nginx.conf").read_text())
+        assert found is not None
+        self.serving = found.group(1)
+
+    def connectUNIX(self, path: str, factory: Any, timeout: float, checkPID: Any = 0) -> None:  # noqa: N802,N803
+        for process in self.living:
+            while self.quick and signal.SIGHUP in process.signals:
+                process.signals.remove(signal.SIGHUP)
+                self.take_up()
+        if not self.serving:
+            factory.clientConnectionFailed(None, Failure(ConnectError()))
+            return
+        protocol = factory.buildProtocol(UNIXAddress(path))
+        protocol.makeConnection(StringTransport())
+        protocol.dataReceived(b"HTTP/1.1 200 OK\r\n\r\n" + self.serving.encode())
+        protocol.connectionLost(Failure(ConnectionDone()))
+
+
+class NginxTests(SynchronousTestCase):
+    """``Nginx`` beside a program that is called ``sh`` and never runs."""
+
+    def setUp(self) -> None:
+        self.directory = Path(tempfile.mkdtemp(prefix="dapr-nginx-"))
+        self.addCleanup(FilePath(str(self.directory)).remove)
+        self.reactor = NginxReactor(self.directory)
+
+    def nginx(self, path: str = "sh", **changes: Any) -> Nginx:
+        nginx = Nginx(
+            program=NginxProgram(path=path, environment={"PATH": "/usr/bin:/bin"}, reactor=self.reactor),
+            settings=NginxSettings(directory=str(self.directory), listeners=(HttpListener("127.0.0.1", 80),)),
+            reactor=self.reactor,
+            supervise=partial(SupervisedProcess, table=self.reactor.table),
+            **{"run": execute, **changes},
+        )
+        self.addCleanup(self.stop, nginx)
+        return nginx
+
+    def stop(self, nginx: Nginx) -> None:
+        if nginx.running:
+            nginx.stopService()
+        for process in self.reactor.living:
+            process.end()
+
+    def started(self, *host_names: str, **changes: Any) -> Nginx:
+        nginx = self.nginx(**changes)
+        nginx.startService()
+        nginx.publish([route(name) for name in host_names])
+        self.pass_time(1)
+        return nginx
+
+    def pass_time(self, seconds: float) -> None:
+        """In small steps: a chain of pauses needs as many."""
+        self.reactor.pump([0.01] * int(seconds * 100))
+
+    @property
+    def master(self) -> MemoryProcess:
+        [process] = self.reactor.living
+        return process
+
+    def installed(self) -> str:
+        return (self.directory / "nginx.conf").read_text()
+
+    def test_full_disk(self) -> None:
+        """An agent that starts on a full disk serves soon after there is room, without a traceback."""
+        full = [True]
+
+        def run(call: Callable[..., T], *arguments: Any) -> Deferred[T]:
+            if full and call.__name__ in ("prepare", "propose"):
+                return fail(OSError(errno.ENOSPC, "No space left on device"))
+            return execute(call, *arguments)
+
+        with capturedLogs() as logged:
+            nginx = self.started("a.com", run=run)
+            self.pass_time(100)
+            self.assertIn("No space left", nginx.status.reason)
+            full.clear()
+            self.pass_time(2 * DISK_RETRY)
+        self.assertEqual((nginx.status.reason, nginx.pid), ("", self.master.pid))
+        self.assertEqual([event for event in logged if "log_failure" in event], [])
+
+    def test_first_start(self) -> None:
+        """Without a configuration of an earlier agent nginx waits for the first publication."""
+        nginx = self.nginx()
+        nginx.startService()
+        self.pass_time(60)
+        self.assertEqual(self.reactor.processes, [])
+        self.assertEqual(nginx.status.reason, "nginx was not started yet")
+        nginx.publish([route("a.com")])
+        self.pass_time(1)
+        self.assertEqual(nginx.pid, self.master.pid)
+        self.assertEqual((nginx.status.running, nginx.status.reason, nginx.status.reloads), (True, "", 1))
+        self.assertEqual(nginx.status.generation, self.reactor.serving)
+
+    def test_command_line(self) -> None:
+        """nginx is started in a session of its own, with the path that identifies it first."""
+        self.started("a.com")
+        self.assertEqual(self.master.argv[0].rpartition("/")[2], "setsid")
+        self.assertEqual(
+            self.master.argv[2:],
+            ["-c", f"{self.directory}/nginx.conf", "-p", f"{self.directory}/", "-e", "stderr"],
+        )
+        self.assertEqual(set(self.master.descriptors), {0, 1, 2})
+
+    def test_known_configuration(self) -> None:
+        """The last good configuration of an earlier agent is started on at once."""
+        self.stop(self.started("a.com"))
+        self.reactor.serving = ""
+        second = self.nginx()
+        second.startService()
+        self.assertIsNotNone(second.pid)
+        self.assertEqual(second.status.reloads, 0)
+
+    def test_reload(self) -> None:
+        """New routes are tested, installed, signalled and remembered."""
+        nginx = self.started("a.com")
+        nginx.publish([route("b.com")])
+        self.pass_time(1)
+        self.assertEqual((nginx.status.reloads, self.reactor.tests, len(self.reactor.processes)), (2, 2, 1))
+        self.assertIn("server_name b.com;", self.installed())
+        self.assertEqual((self.directory / "last-good.conf").read_text(), self.installed())
+
+    def test_refused(self) -> None:
+        """What ``nginx -t`` refuses is not installed, and is tried again."""
+        nginx = self.started("a.com")
+        before = self.installed()
+        self.reactor.refuses = b"nginx: [emerg] no\n"
+        nginx.publish([route("b.com")])
+        self.pass_time(1)
+        self.assertEqual(nginx.status.reason, "nginx refused the configuration: no")
+        self.assertEqual((self.installed(), self.master.signals), (before, []))
+        self.reactor.refuses = b""
+        self.pass_time(3)
+        self.assertEqual((nginx.status.reason, nginx.status.reloads), ("", 2))
+
+    def test_not_taken_up(self) -> None:
+        """A reload that has no effect within its time fails, and the last good configuration is put back."""
+        nginx = self.started("a.com")
+        before, self.reactor.quick = self.installed(), False
+        nginx.publish([route("b.com")])
+        self.pass_time(1)
+        self.assertNotEqual(self.installed(), before)
+        self.assertEqual(self.master.signals, [signal.SIGHUP])
+        self.pass_time(TAKE_UP)
+        self.assertIn("nginx did not take up the configuration: no answer within 10 s", nginx.status.reason)
+        self.assertEqual(self.installed(), before)
+
+    def test_reload_fails_with_a_reason(self) -> None:
+        """A reload that nginx gives up on fails as soon as it says so, with its reason."""
+        nginx = self.started("a.com")
+        self.reactor.quick = False
+        nginx.publish([route("b.com")])
+        self.pass_time(0.5)
+        self.assertEqual(nginx.status.reason, "")
+        with (self.directory / "error.log").open("a") as log:
+            log.write("t [emerg] 1#1: bind() to 127.0.0.1:80 failed\n")
+            self.pass_time(0.5)
+            self.assertEqual(nginx.status.reason, "")
+            log.write("t [emerg] 1#1: still could not bind()\n")
+        self.pass_time(0.5)
+        self.assertIn("configuration: bind() to 127.0.0.1:80 failed", nginx.status.reason)
+
+    def test_lost_socket(self) -> None:
+        """An nginx that runs without its socket, which somebody removed, is started anew to get it back."""
+        nginx = self.started("a.com")
+        self.reactor.serving = ""
+        nginx.publish([route("b.com")])
+        self.pass_time(TAKE_UP + 1)
+        self.assertEqual(self.master.signals, [signal.SIGTERM])
+        self.master.end()
+        self.pass_time(5)
+        self.assertEqual((nginx.status.reason, nginx.status.reloads), ("", 2))
+
+    def test_no_signal_before_the_first_answer(self) -> None:
+        """A master that has not answered yet is not signalled: it would die of it."""
+        self.stop(self.started("a.com"))
+        self.reactor.serving, self.reactor.quick = "", False
+        nginx = self.nginx()
+        nginx.startService()
+        nginx.publish([route("b.com")])
+        self.pass_time(1)
+        self.assertEqual(self.master.signals, [])
+        self.reactor.serving = "an older one"
+        self.pass_time(1)
+        self.assertEqual(self.master.signals, [signal.SIGHUP])
+
+    def test_dead_when_published(self) -> None:
+        """A publication starts a dead nginx at once, however often it failed before."""
+        nginx = self.started("a.com")
+        for _ in range(8):
+            self.master.end(status=1)
+            self.assertEqual(nginx.status.reason, "nginx does not run: exit status 1")
+            while not self.reactor.living:
+                self.pass_time(0.1)
+        self.master.end(status=1)
+        self.reactor.serving = ""
+        nginx.publish([route("b.com")])
+        self.pass_time(0.1)
+        self.assertEqual((len(self.reactor.living), nginx.status.reason), (1, ""))
+
+    def test_served_already(self) -> None:
+        """Routes that nginx serves already are neither tested nor signalled, only remembered."""
+        first = self.started("a.com")
+        first.stopService()
+        (self.directory / "last-good.conf").unlink()
+        self.started("a.com")
+        self.assertEqual((self.reactor.tests, self.master.signals), (1, []))
+        self.assertTrue((self.directory / "last-good.conf").exists())
+
+    def test_absent_program(self) -> None:
+        """A program that is not there is looked for again, rarely; once it is there its nginx serves."""
+        nginx = self.nginx(path=str(self.directory / "nginx-program"))
+        nginx.startService()
+        nginx.publish([route("a.com")])
+        self.assertIn("install the Debian package nginx", nginx.status.reason)
+        (self.directory / "nginx-program").touch(mode=0o755)
+        self.reactor.advance(ABSENT_RETRY - 1)
+        self.assertIsNone(nginx.pid)
+        self.reactor.advance(1)
+        self.pass_time(1)
+        self.assertEqual((nginx.status.running, nginx.status.reason), (True, ""))
+
+    def test_stop_and_leave(self) -> None:
+        """A stop leaves nginx alone by default, and no call behind in the reactor."""
+        nginx = self.started("a.com")
+        self.assertIsNone(self.successResultOf(nginx.stopService()))
+        self.assertEqual((self.master.signals, self.reactor.getDelayedCalls()), ([], []))
+
+    def test_stop_and_end(self) -> None:
+        """A stop that ends nginx lets it finish its requests first, and waits for it."""
+        nginx = self.started("a.com", leave_running=False)
+        gone = nginx.stopService()
+        assert gone is not None
+        self.assertEqual(self.master.signals, [signal.SIGQUIT])
+        self.assertNoResult(gone)
+        self.master.end()
+        self.successResultOf(gone)
+        self.assertEqual(self.reactor.getDelayedCalls(), [])
+
+    def test_stop_in_flight(self) -> None:
+        """A stop in the middle of a publication ends it."""
+        nginx = self.started("a.com")
+        self.reactor.quick = False
+        nginx.publish([route("b.com")])
+        self.pass_time(0.5)
+        nginx.stopService()
+        self.assertEqual(self.reactor.getDelayedCalls(), [])
+
+    def test_stop_before_the_program(self) -> None:
+        """A stop while the program is not there leaves nothing behind."""
+        nginx = self.nginx(path="no-such-program")
+        nginx.startService()
+        self.assertIsNone(self.successResultOf(nginx.stopService()))
+        self.assertEqual(self.reactor.getDelayedCalls(), [])

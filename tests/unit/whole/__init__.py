@@ -1,0 +1,1 @@
+"""Whole agents in memory: what a person sees."""

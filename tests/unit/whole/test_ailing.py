@@ -1,0 +1,113 @@
+"""Whole agents whose containers are kept from serving: what is told of it, and what becomes of names and routes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from daprdockr.model.stored.events import Event
+from daprdockr.model.stored.records import State
+from daprdockr.model.wanted.definition import Definition
+from tests.build.situations import definition
+from tests.fakes.agents import KEYS, MemoryCluster
+from tests.unit.whole.test_whole import HTTP, ONE, resolved, routed
+
+CHECKS: tuple[dict[str, Any], ...] = (
+    {},
+    {"Http": HTTP},
+    {"Health": {"Type": "http", "Port": "8080"}},
+    {"Health": {"Type": "exec", "Cmd": ["true"]}},
+    {"Health": {"Type": "docker"}},
+)
+"""One definition for each way to find out whether an instance is well."""
+
+
+ODD = {"LogConfig": {"Type": "json-file", "Config": {"odd": "1"}}}
+"""What the Engine refuses to make a container of."""
+
+
+class AilingCase(SynchronousTestCase):
+    """One node."""
+
+    def setUp(self) -> None:
+        self.cluster = MemoryCluster(self)
+        self.agent = self.cluster.add("a")
+        self.engine = self.agent.docker
+        self.engine.add_image("web:1", exposed=[8080], healthcheck=True)
+        self.cluster.advance(1)
+
+    def define(self, by: Definition) -> str:
+        """Define a service of one instance, and wait until it is well; its container."""
+        self.cluster.define(by)
+        self.cluster.advance(1)
+        (container,) = self.agent.running
+        if container.health:
+            self.engine.judge(container.id, "healthy")
+        self.cluster.advance(1)
+        self.assertTrue(self.cluster.claims[ONE].healthy)
+        return container.id
+
+    @property
+    def served(self) -> bool:
+        """Whether the instance has a name; where it has a route, whether that leads to it is the same."""
+        named = resolved(self.agent, b"1", b"web", b"myapp")
+        assert self.agent.routing is not None
+        if self.agent.routing.routes:
+            self.assertEqual(bool(routed(self.agent)), named)
+        return named
+
+
+class PausedTests(AilingCase):
+    """Somebody pauses a container."""
+
+    def test_not_served(self) -> None:
+        """It is told as unhealthy at once, whatever its check finds, has neither name nor route, and is let be."""
+        for parts in CHECKS:
+            with self.subTest(parts=parts):
+                container = self.define(definition(**parts))
+                self.assertTrue(self.served)
+                self.engine.pause(container)
+                self.cluster.advance(0.2)
+                claim = self.cluster.claims[ONE]
+                self.assertEqual((claim.state, claim.healthy, claim.reason), (State.UNHEALTHY, False, "it is paused"))
+                self.assertFalse(self.served)
+                self.agent.looked.clear()
+                self.cluster.advance(60)
+                self.assertEqual(([c.id for c in self.agent.running], self.agent.looked), ([container], []))
+                self.engine.pause(container, False)
+                self.cluster.advance(1)
+                self.assertTrue(self.served)
+                self.cluster.delete(definition().name)
+                self.cluster.advance(1)
+
+
+class RefusedTests(AilingCase):
+    """A definition that the Engine refuses."""
+
+    def events(self) -> list[str]:
+        """What people were told."""
+        return [Event.decode(entry.value).text for entry in self.cluster.store.list(KEYS.events).entries]
+
+    def test_told_once(self) -> None:
+        """The reason is in the claim, is an event once, and is written once, however often it is tried."""
+        self.cluster.define(definition(Container=ODD))
+        self.cluster.advance(0.5)
+        self.assertIn("unknown log opt 'odd'", self.cluster.claims[ONE].reason)
+        self.cluster.advance(80)  # a mark of etcd's history is written, and no other follows
+        revision = self.cluster.store.list(KEYS.root).revision
+        tries = self.engine.calls["create"]
+        self.cluster.advance(600)
+        self.assertEqual(self.cluster.store.list(KEYS.root).revision, revision)
+        self.assertIn(self.engine.calls["create"] - tries, range(8, 15))
+        self.assertEqual(len(self.events()), 1, self.events())
+        self.assertEqual(self.cluster.claims[ONE].state, State.BACKING_OFF)
+
+    def test_mended(self) -> None:
+        """A definition that is mended is carried out at once, however long the old one would have waited."""
+        self.cluster.define(definition(Container=ODD))
+        self.cluster.advance(120)
+        self.cluster.define(definition())
+        self.cluster.advance(0.5)
+        self.assertEqual([str(container.instance) for container in self.agent.running], [ONE])
+        self.assertEqual(self.cluster.claims[ONE].reason, "")

@@ -1,0 +1,104 @@
+"""Hundreds of containers that ignore the signal to end, and the stop of another service's container beside them."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from typing import Any
+
+from attrs import define, field
+from twisted.internet.defer import Deferred
+from twisted.trial.unittest import TestCase
+
+from daprdockr.agent.host.host import Host
+from daprdockr.agent.reconcile.container_steps import ContainerNetwork, ContainerSteps, EngineThreads
+from daprdockr.agent.statedir import StateDir
+from daprdockr.model.host import LABEL_INSTANCE, LABEL_NODE
+from daprdockr.model.names import InstanceName
+from daprdockr.planning.situation import Here
+from daprdockr.planning.steps import StopContainer
+from daprdockr.runtime.workers import Stopped
+from daprdockr.wiring.foundation import Foundation
+from tests.fakes.agents import settings
+from tests.fakes.engine import MemoryEngine
+from tests.fakes.run import LoopClock, OnePool, run_at_once
+from tests.fakes.steps import SteppedListener
+
+STUBBORN, POLITE = "stubborn:1", "polite:1"
+
+
+@define(eq=False)
+class BlockingEngine(MemoryEngine):
+    """Answers a stop when the container has ended or its grace is over, as the real one does: here at the end."""
+
+    released: threading.Event = field(factory=threading.Event)
+
+    def stop(self, container: str, grace: int) -> None:
+        if grace and container in self.stubborn:
+            self.released.wait()
+        MemoryEngine.stop(self, container, grace)
+
+    stubborn: set[str] = field(factory=set)
+
+
+class ManyStopsTests(TestCase):
+    """With the threads that an agent has."""
+
+    timeout = 60
+
+    def setUp(self) -> None:
+        from twisted.internet import reactor
+
+        self.engine = BlockingEngine(node="a")
+        self.addCleanup(self.engine.released.set)
+        for image in (STUBBORN, POLITE):
+            self.engine.add_image(image)
+        self.engine.stubborn_images.add(STUBBORN)
+        self.host = Host(
+            reactor=LoopClock(),
+            run=run_at_once,
+            engine=self.engine,
+            listen=lambda host: SteppedListener(self.engine, host),
+            on_changes=lambda services: None,
+            on_answer=lambda: None,
+            chance=lambda: 0.0,
+        )
+        state = StateDir(Path(self.mktemp()))
+        made: Any = Foundation(settings=settings("a", state.path), state=state, reactor=reactor)
+        self.stops = made.stop_threads
+        self.stops._grace = 0.05
+        self.stops.startService()
+        self.addCleanup(self.stops.stopService)
+        self.steps = ContainerSteps(
+            engine=self.engine,
+            threads=EngineThreads(OnePool(run_at_once), self.stops, OnePool(run_at_once)),
+            host=self.host,
+            here=lambda: Here("a"),
+            network=lambda: ContainerNetwork((), ()),
+            guarded=None,  # type: ignore[arg-type]  # nothing is started by a step
+            tell=lambda subject, text: None,
+        )
+
+    def run_one(self, name: str, image: str) -> StopContainer:
+        """A container that runs, and the step that stops it."""
+        labels = {LABEL_NODE: "a", LABEL_INSTANCE: name}
+        container = self.engine.create(name, {"Image": image, "Labels": labels})
+        self.host.update(self.engine.start(container))
+        if image == STUBBORN:
+            self.engine.stubborn.add(container)
+        return StopContainer(InstanceName.parse(name), container, 300, "deleted")
+
+    async def test_others_stop(self) -> None:
+        """Neither 200 of one service nor 200 of five services keep another service's from being stopped."""
+        for services in (1, 5):
+            names = [f"{number}.s{number % services}-of{services}.myapp" for number in range(1, 201)]
+            steps = [self.run_one(name, STUBBORN) for name in names]
+            for step in steps:
+                Deferred.fromCoroutine(self.steps(step)).addErrback(lambda failure: failure.trap(Stopped))
+            polite = self.run_one(f"1.web{services}.myapp", POLITE)
+            stopped = Deferred.fromCoroutine(self.steps(polite))
+            while (state := self.engine.inspect(polite.container)) is not None and state.running:
+                await self.stops.of("test")(threading.Event().wait, 0.005)
+            await self.host.look_at(polite.container)
+            await stopped
+            self.assertEqual(self.stops.trouble, "")

@@ -1,0 +1,422 @@
+"""Whole agents that hand instances over: drains, nodes that join, and what goes wrong in the middle."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+from attrs import evolve
+from twisted.trial.unittest import SynchronousTestCase
+
+from daprdockr.agent.reconcile.claim_steps import ClaimLost
+from daprdockr.model.known.cluster import Cluster
+from daprdockr.model.stored.entries import Delete, Entry
+from daprdockr.model.stored.keys import SuccessorKey
+from daprdockr.model.stored.records import ClaimRecord, State, asking_to_drain
+from daprdockr.model.wanted.definition import Definition
+from daprdockr.planning.steps import DropSuccession, ReleaseClaim, Succeed, TakeSuccession, WriteClaim
+from tests.build.situations import WEB, definition, instance, starting_record
+from tests.fakes.agents import KEYS, STEP, MemoryAgent, MemoryCluster
+from tests.unit.agent.reconcile.test_carry_out import CarryOutCase
+
+HTTP = {"HostName": "example.com", "ContainerPort": "8080"}
+ONE = "1.web.myapp"
+TTL, DRAIN = 6, 10
+FIRST = instance(1)
+KEY, NEXT_KEY = KEYS.claim(FIRST), KEYS.successor(FIRST)
+LEAVING = ClaimRecord("b", State.RUNNING, healthy=True, leaving=True)
+RUNNING = ClaimRecord("a", State.RUNNING, healthy=True)
+ALL_CONTAINERS = [f"{number:064x}" for number in range(200)]
+
+
+def named(service: str, instances: int = 1) -> Definition:
+    """Another service like ``web``."""
+    return Definition.read({**definition(instances=instances, Http=HTTP).write(), "Name": service, "Http": HTTP})
+
+
+class HandOverCase(SynchronousTestCase):
+    """Nodes ``a`` and ``b``; while time passes every healthy claim is told truly, and their number never falls."""
+
+    rebalance = False
+
+    def setUp(self) -> None:
+        self.cluster = MemoryCluster(self)
+        self.agents = {name: self.add(name) for name in ("a", "b")}
+        self.cluster.advance(1)
+
+    def add(self, node: str) -> MemoryAgent:
+        return self.cluster.add(node, no_rebalance=not self.rebalance)
+
+    def join(self, node: str) -> MemoryAgent:
+        self.agents[node] = self.add(node)
+        return self.agents[node]
+
+    def run_services(self, *definitions: Definition, seconds: float = 2) -> None:
+        for one in definitions:
+            self.cluster.define(one)
+        self.cluster.advance(seconds)
+
+    def drain(self, node: str) -> None:
+        self.cluster.store.put(KEYS.cordon(node), asking_to_drain())
+
+    def uncordon(self, node: str) -> None:
+        self.cluster.store.commit([], [Delete(KEYS.cordon(node))])
+
+    def sicken(self, node: str) -> None:
+        """Whatever starts on this node from now on is found unhealthy."""
+        to_come = set(ALL_CONTAINERS).difference(self.running(node))
+        self.agents[node].complaints.update(dict.fromkeys(to_come, "refused"))
+
+    def pass_time(self, seconds: float) -> None:
+        """Let time pass, and look closely at each step of it."""
+        healthy = self.healthy()
+        for _ in range(round(seconds / STEP)):
+            self.cluster.advance(STEP)
+            self.assertGreaterEqual(self.healthy(), healthy)
+            healthy = self.healthy()
+
+    def healthy(self) -> int:
+        """The number of healthy claims, of which each has its container running where it says."""
+        healthy = {name: told for name, told in self.cluster.claims.items() if told.healthy}
+        running = {(c.id, node) for node, agent in self.agents.items() for c in agent.running}
+        self.assertEqual([name for name, told in healthy.items() if (told.container, told.node) not in running], [])
+        return len(healthy)
+
+    def shares(self) -> dict[str, int]:
+        """Healthy claims by node."""
+        return dict(Counter(told.node for told in self.cluster.claims.values() if told.healthy))
+
+    def successors(self) -> list[str]:
+        """The instances that somebody prepares to take over."""
+        names = (KEYS.read(entry.key) for entry in self.cluster.store.list(KEYS.root).entries)
+        return [str(name.instance) for name in names if isinstance(name, SuccessorKey)]
+
+    def running(self, node: str) -> list[Any]:
+        return [container.id for container in self.agents[node].running]
+
+
+class DrainTests(HandOverCase):
+    """A node is drained."""
+
+    def test_all_leave(self) -> None:
+        """All that a drained node has moves to others, and then goes from it; nothing that ran elsewhere is touched."""
+        self.run_services(definition(instances=4, Http=HTTP), named("api", 3))
+        there = set(self.running("b"))
+        self.drain("a")
+        self.pass_time(10)
+        self.assertEqual((self.shares(), self.successors()), ({"b": 7}, []))
+        self.pass_time(DRAIN + 2)
+        self.assertEqual(self.agents["a"].docker.states, [])
+        self.assertEqual(there - set(self.running("b")), set())
+
+    def test_one_after_another(self) -> None:
+        """Of one service only one instance is on its way at a time, and those of several services go side by side."""
+        self.run_services(definition(instances=6, Http=HTTP), named("api", 2))
+        before = self.shares()
+        self.sicken("b")
+        self.drain("a")
+        self.pass_time(5)
+        self.assertEqual(sorted(name.partition(".")[2] for name in self.successors()), ["api.myapp", "web.myapp"])
+        self.assertEqual(self.shares(), before)
+
+    def test_serves_on(self) -> None:
+        """The copy left behind serves on for the seconds of Drain, and no longer."""
+        self.run_services(definition(Http=HTTP))
+        (node,) = self.shares()
+        self.drain(node)
+        self.pass_time(3)
+        self.assertEqual((node in self.shares(), len(self.running(node))), (False, 1))
+        self.pass_time(DRAIN)
+        self.assertEqual(self.running(node), [])
+
+    def test_nowhere_to_go(self) -> None:
+        """What no other node can take stays, and serves."""
+        self.run_services(definition(Placement={"Constraints": ["node == a"]}))
+        before = self.running("a")
+        self.drain("a")
+        self.pass_time(20)
+        self.assertEqual((self.running("a"), self.successors()), (before, []))
+
+    def test_data_stays(self) -> None:
+        """What keeps data on its node's disk stays with it."""
+        self.run_services(definition(instances=2, Container={"Volumes": ["data:/data"]}))
+        before = self.running("a")
+        self.drain("a")
+        self.pass_time(20)
+        self.assertEqual((self.running("a"), self.shares()), (before, {"a": 1, "b": 1}))
+
+    def test_uncordoned_meanwhile(self) -> None:
+        """When a drain is taken back what has not left stays, and the successor's copy goes."""
+        self.run_services(definition(instances=2, Http=HTTP))
+        before = self.running("a")
+        self.sicken("b")
+        self.drain("a")
+        self.pass_time(2)
+        self.assertEqual(len(self.successors()), 1)
+        self.uncordon("a")
+        self.pass_time(DRAIN + 5)
+        self.assertEqual((self.running("a"), self.successors(), self.shares()["a"]), (before, [], 1))
+        self.assertEqual(len(self.running("b")), 1)
+
+    def test_deleted_meanwhile(self) -> None:
+        """A service that is deleted on its way leaves nothing behind."""
+        self.run_services(definition(instances=2, Http=HTTP))
+        self.sicken("b")
+        self.drain("a")
+        self.pass_time(2)
+        self.cluster.delete(WEB)
+        self.cluster.advance(3)
+        self.assertEqual([agent.docker.states for agent in self.agents.values()], [[], []])
+        self.assertEqual((self.cluster.claims, self.successors()), ({}, []))
+
+    def test_successor_never_well(self) -> None:
+        """As long as the successor's copy is not healthy the owner serves on."""
+        self.run_services(definition(Http=HTTP, Placement={"Constraints": ["node != c"]}))
+        (owner,) = self.shares()
+        before = self.running(owner)
+        other = "b" if owner == "a" else "a"
+        self.sicken(other)
+        self.drain(owner)
+        self.pass_time(60)
+        self.assertEqual((self.running(owner), self.shares()), (before, {owner: 1}))
+        self.agents[other].complaints.clear()
+        self.pass_time(10)
+        self.assertEqual(self.shares(), {other: 1})
+
+    def test_successor_dies(self) -> None:
+        """When the successor's node dies in the middle another takes its part, and the owner serves until then."""
+        self.run_services(definition(Placement={"Constraints": ["node != c"]}, Http=HTTP))
+        (owner,) = self.shares()
+        other = "b" if owner == "a" else "a"
+        self.join("d")
+        self.cluster.advance(2)
+        self.sicken(other)
+        self.sicken("d")
+        self.drain(owner)
+        self.pass_time(3)
+        (taken,) = [name for name in (other, "d") if self.running(name)]
+        (spare,) = {other, "d"} - {taken}
+        self.cluster.crash(self.agents[taken])
+        self.agents[spare].complaints.clear()
+        self.pass_time(TTL + 5)
+        self.assertEqual(self.shares(), {spare: 1})
+
+    def test_owner_dies(self) -> None:
+        """When the owner's node dies in the middle the instance comes to run elsewhere all the same."""
+        self.run_services(definition(instances=2, Http=HTTP))
+        self.sicken("b")
+        self.drain("a")
+        self.pass_time(2)
+        self.cluster.crash(self.agents.pop("a"))
+        self.agents["b"].complaints.clear()
+        self.cluster.advance(TTL + 3)
+        self.assertEqual((self.shares(), self.successors()), ({"b": 2}, []))
+        self.assertEqual(len(self.running("b")), 2)
+
+    def test_etcd_away_meanwhile(self) -> None:
+        """While etcd is away a hand-over stands still, and it goes on after."""
+        self.run_services(definition(instances=2, Http=HTTP))
+        self.sicken("b")
+        self.drain("a")
+        self.pass_time(2)
+        before = self.running("a")
+        self.cluster.store.unavailable = True
+        self.cluster.advance(3)
+        self.assertEqual((self.running("a"), len(self.running("b"))), (before, 2))
+        self.cluster.store.unavailable = False
+        self.agents["b"].complaints.clear()
+        self.pass_time(5 + DRAIN)
+        self.assertEqual((self.shares(), self.running("a")), ({"b": 2}, []))
+
+    def test_both_drained(self) -> None:
+        """When every node is drained nothing moves, and nothing stops."""
+        self.run_services(definition(instances=4))
+        before = [self.running("a"), self.running("b")]
+        self.drain("a")
+        self.drain("b")
+        self.pass_time(20)
+        self.assertEqual([self.running("a"), self.running("b")], before)
+
+
+class RebalanceTests(HandOverCase):
+    """Nodes that may rebalance."""
+
+    rebalance = True
+
+    def test_new_services_stay(self) -> None:
+        """What has just been placed evenly is not moved: no claim is told to leave."""
+        for count in (3, 8, 12):
+            self.cluster.define(named(f"s{count}", count))
+        starts = self.cluster.store.calls.count("commit")
+        self.pass_time(30)
+        self.assertEqual(self.cluster.store.calls.count("commit") - starts, 2 * 23 + 1)  # one mark of etcd's history
+
+    def test_join(self) -> None:
+        """A node that joins is given its share, one instance after another; then all is quiet."""
+        self.run_services(definition(instances=9, Http=HTTP), named("api", 3))
+        self.join("c")
+        self.pass_time(60)
+        self.assertEqual(self.shares(), {"a": 4, "b": 4, "c": 4})
+        self.pass_time(DRAIN + 5)
+        self.assertEqual([len(agent.running) for agent in self.agents.values()], [4, 4, 4])
+        revision = self.cluster.store.revision
+        self.pass_time(20)
+        self.assertEqual((self.cluster.store.revision, self.successors()), (revision, []))
+
+    def test_a_move_is_not_called_off(self) -> None:
+        """A move that takes its time does not look pointless as soon as the successor has begun."""
+        self.run_services(definition(instances=1, Http=HTTP), named("api", 1))
+        self.drain("a")
+        self.pass_time(5 + DRAIN)
+        self.sicken("a")
+        self.uncordon("a")
+        self.pass_time(25)
+        successors, revision = self.successors(), self.cluster.store.revision
+        self.pass_time(20)
+        self.assertEqual((len(successors), self.successors()), (1, successors))
+        self.assertEqual(self.cluster.store.revision, revision)
+
+    def test_one_at_a_time(self) -> None:
+        """However uneven the load, one instance is on its way at a time."""
+        self.run_services(definition(instances=4, Http=HTTP), named("api", 4))
+        self.drain("a")
+        self.pass_time(10 + DRAIN)
+        self.sicken("a")
+        self.uncordon("a")
+        self.pass_time(25)
+        self.assertEqual((len(self.successors()), len(self.running("a")), self.shares()), (1, 1, {"b": 8}))
+
+    def test_imbalance_of_one(self) -> None:
+        """An imbalance of one is none."""
+        self.run_services(definition(instances=5))
+        before = {node: self.running(node) for node in self.agents}
+        self.pass_time(40)
+        self.assertEqual({node: self.running(node) for node in self.agents}, before)
+
+    def test_uncordoned(self) -> None:
+        """A node that was drained and is uncordoned gets its share again."""
+        self.run_services(definition(instances=6, Http=HTTP))
+        self.drain("a")
+        self.pass_time(20)
+        self.assertEqual(self.shares(), {"b": 6})
+        self.uncordon("a")
+        self.pass_time(60)
+        self.assertEqual(self.shares(), {"a": 3, "b": 3})
+
+
+class TransactionTests(CarryOutCase):
+    """What a hand-over is in etcd: ``b`` owns the first instance, this node, ``a``, takes it over."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.theirs = self.store.grant(60).id
+        self.owner = self.store.put(KEY, LEAVING.encode(), self.theirs)
+        self.mirror.cluster.replace(self.store.list(KEYS.root))
+
+    @property
+    def loads(self) -> dict[str, int]:
+        return {node: load for node, load in self.mirror.cluster.loads.items() if load}
+
+    def prepare(self) -> int:
+        """Become the successor; the create revision of that."""
+        self.do(TakeSuccession(FIRST, starting_record()))
+        return self.mirror.cluster.successors(WEB)[1].fence
+
+    def stored(self, key: str) -> Entry:
+        entry = self.store.get(key)
+        assert entry is not None
+        return entry
+
+    def assert_as_in_etcd(self) -> None:
+        """What was noted is what the watch would tell."""
+        fresh = Cluster(KEYS)
+        fresh.replace(self.store.list(KEYS.root))
+        cluster = self.mirror.cluster
+        self.assertEqual((cluster.claims(WEB), cluster.successors(WEB)), (fresh.claims(WEB), fresh.successors(WEB)))
+        self.assertEqual(self.loads, {node: load for node, load in fresh.loads.items() if load})
+
+    def test_prepare(self) -> None:
+        """The succession is a key of its own under the own lease; it counts as load, and the claim is untouched."""
+        fence = self.prepare()
+        self.assertEqual((self.stored(NEXT_KEY).lease, self.stored(NEXT_KEY).create_revision), (self.here.lease, fence))
+        self.assertEqual((self.stored(KEY).mod_revision, self.loads), (self.owner, {"a": 1, "b": 1}))
+        self.assert_as_in_etcd()
+
+    def test_prepared_by_another(self) -> None:
+        """Of two that want to only one becomes the successor."""
+        self.store.put(NEXT_KEY, starting_record("c").encode(), self.theirs)
+        self.fails(TakeSuccession(FIRST, starting_record()), ClaimLost)
+
+    def test_succeed(self) -> None:
+        """In one revision the claim is the successor's, under its lease and the same fence, and the succession gone."""
+        fence = self.prepare()
+        self.do(Succeed(FIRST, RUNNING, self.owner, self.theirs, fence))
+        claim = self.stored(KEY)
+        self.assertEqual((claim.lease, claim.create_revision), (self.here.lease, self.owner))
+        self.assertEqual((ClaimRecord.decode(claim.value), self.store.get(NEXT_KEY)), (RUNNING, None))
+        self.assertEqual(self.loads, {"a": 1})
+        self.assert_as_in_etcd()
+
+    def test_old_owner_writes_in_vain(self) -> None:
+        """What the old owner writes or releases afterwards fails, though the claim's create revision is the same."""
+        self.do(Succeed(FIRST, RUNNING, self.owner, self.theirs, self.prepare()))
+        before = self.stored(KEY)
+        self.here = evolve(self.here, node="b", lease=self.theirs)
+        self.fails(WriteClaim(FIRST, LEAVING, self.owner, self.owner), ClaimLost)
+        self.fails(ReleaseClaim(FIRST, self.owner), ClaimLost)
+        self.store.revoke(self.theirs)
+        self.assertEqual(self.stored(KEY), before)
+
+    def test_owner_changed(self) -> None:
+        """A claim that was created anew meanwhile is not taken over, and the succession stays."""
+        fence = self.prepare()
+        self.store.commit([], [Delete(KEY)])
+        self.store.put(KEY, starting_record("c").encode(), self.theirs)
+        self.fails(Succeed(FIRST, RUNNING, self.owner, self.theirs, fence), ClaimLost)
+        self.assertEqual(ClaimRecord.decode(self.stored(KEY).value).node, "c")
+        self.assertEqual(self.stored(NEXT_KEY).create_revision, fence)
+
+    def test_owner_gone(self) -> None:
+        """A claim that ended is not brought back."""
+        fence = self.prepare()
+        self.store.revoke(self.theirs)
+        self.fails(Succeed(FIRST, RUNNING, self.owner, self.theirs, fence), ClaimLost)
+        self.assertEqual(self.store.get(KEY), None)
+
+    def test_succession_lost(self) -> None:
+        """Nor is anything taken over by one whose succession ended, or is another's by now."""
+        fence = self.prepare()
+        self.store.commit([], [Delete(NEXT_KEY)])
+        self.fails(Succeed(FIRST, RUNNING, self.owner, self.theirs, fence), ClaimLost)
+        self.store.put(NEXT_KEY, starting_record("c").encode(), self.theirs)
+        self.fails(Succeed(FIRST, RUNNING, self.owner, self.theirs, fence), ClaimLost)
+        self.fails(DropSuccession(FIRST, fence), ClaimLost)
+        self.assertEqual(self.stored(KEY).mod_revision, self.owner)
+
+    def test_lease_ended(self) -> None:
+        """The succession of a node whose lease ended is gone, and its load with it; nothing else has changed."""
+        self.prepare()
+        self.store.revoke(self.here.lease)
+        self.mirror.cluster.replace(self.store.list(KEYS.root))
+        self.assertEqual((dict(self.mirror.cluster.successors(WEB)), self.loads), ({}, {"b": 1}))
+        self.assertEqual(self.stored(KEY).mod_revision, self.owner)
+
+    def test_drop(self) -> None:
+        """A succession that is dropped leaves the claim as it was."""
+        self.do(DropSuccession(FIRST, self.prepare()))
+        self.assertEqual((self.store.get(NEXT_KEY), self.loads), (None, {"b": 1}))
+        self.assertEqual(self.stored(KEY).mod_revision, self.owner)
+        self.assert_as_in_etcd()
+
+    def test_without_a_lease(self) -> None:
+        """Without a lease nothing is tried."""
+        fence = self.prepare()
+        self.here = evolve(self.here, lease=0)
+        before = self.store.calls.count("commit")
+        for step in (
+            TakeSuccession(FIRST, RUNNING),
+            Succeed(FIRST, RUNNING, self.owner, self.theirs, fence),
+            DropSuccession(FIRST, fence),
+        ):
+            self.fails(step, ClaimLost)
+        self.assertEqual(self.store.calls.count("commit"), before)
