@@ -69,6 +69,7 @@ setup(
         "daprdockr.model.known",
         "daprdockr.model.stored",
         "daprdockr.model.wanted",
+        "daprdockr.picture",
         "daprdockr.planning",
         "daprdockr.planning.keeping",
         "daprdockr.planning.placing",

@@ -13,8 +13,8 @@ from contextlib import suppress
 
 from attrs import define, field
 
-from daprdockr.cli.picture import picture
 from daprdockr.cli.request import Request
+from daprdockr.cli.snapshot import snapshot
 from daprdockr.model.errors import EtcdHistoryLost, EtcdUnavailable
 from daprdockr.model.known.cluster import Cluster
 from daprdockr.model.seams import Store
@@ -36,7 +36,7 @@ class ClusterWait:
     def until(self, done: Callable[[], bool]) -> bool:
         """Whether it came to be so within the request's time; ``done`` is asked after each change of ``cluster``."""
         deadline = self.clock() + self.request.timeout
-        self.cluster = picture(self.request, self.store)
+        self.cluster = snapshot(self.request, self.store)
         while not done():
             try:
                 self._follow(deadline, done)
@@ -47,7 +47,7 @@ class ClusterWait:
             if self.clock() >= deadline:
                 return False
             with suppress(EtcdUnavailable, EtcdHistoryLost):
-                self.cluster = picture(self.request, self.store)
+                self.cluster = snapshot(self.request, self.store)
         return True
 
     def _follow(self, deadline: float, done: Callable[[], bool]) -> None:

@@ -11,8 +11,8 @@ from daprdockr.cli.command import Command
 from daprdockr.cli.console import Console
 from daprdockr.cli.follow import ClusterWait
 from daprdockr.cli.outcome import TimedOut, not_done
-from daprdockr.cli.picture import picture
 from daprdockr.cli.request import Request
+from daprdockr.cli.snapshot import snapshot
 from daprdockr.model.errors import DaprdockrError, NotFound
 from daprdockr.model.known.cluster import Cluster
 from daprdockr.model.names import InstanceName
@@ -29,11 +29,11 @@ class CalledOff(DaprdockrError):
 def drain(request: Request, store: Store, console: Console) -> None:
     """:raises NotFound: no such node. :raises TimedOut, CalledOff: it was waited for."""
     node = request.node
-    if node not in picture(request, store).nodes:
+    if node not in snapshot(request, store).nodes:
         raise NotFound(f"node {node} does not exist: daprdockrcmd nodes lists those that do")
     store.put(request.keys.cordon(node), asking_to_drain())
     draining = Draining(request, store, time.monotonic, time.sleep, console)
-    draining.cluster = picture(request, store)
+    draining.cluster = snapshot(request, store)
     draining.announce()
     if request.wait:
         draining.finish()

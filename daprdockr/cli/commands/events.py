@@ -2,27 +2,16 @@
 
 from __future__ import annotations
 
-from daprdockr.cli import views
 from daprdockr.cli.command import Command
 from daprdockr.cli.console import Console
-from daprdockr.cli.picture import show
 from daprdockr.cli.request import Request
-from daprdockr.model.errors import BadInput
+from daprdockr.cli.snapshot import show
 from daprdockr.model.seams import Store
-from daprdockr.model.stored.events import Event
+from daprdockr.picture.events import event_table
 
 
 def events(request: Request, store: Store, console: Console) -> None:
-    """What cannot be read as an event is left out: events are for people, and nothing depends on them."""
-    told = []
-    for entry in store.list(request.keys.events).entries:
-        if not entry.lease:
-            continue
-        try:
-            told.append(Event.decode(entry.value))
-        except BadInput:
-            continue
-    show(request, console, views.events(told))
+    show(request, console, event_table(store.list(request.keys.events).entries))
 
 
 COMMAND = Command(

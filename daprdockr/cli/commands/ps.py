@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from daprdockr.cli import views
 from daprdockr.cli.command import Command
 from daprdockr.cli.console import Console
-from daprdockr.cli.picture import check_exists, picture, show
 from daprdockr.cli.request import Request
+from daprdockr.cli.snapshot import check_exists, show, snapshot
 from daprdockr.model.seams import Store
+from daprdockr.picture.instances import instance_table
 
 
 def ps(request: Request, store: Store, console: Console) -> None:
-    cluster = picture(request, store)
+    cluster = snapshot(request, store)
     if request.service is not None and not cluster.claims(request.service):
         check_exists(cluster, request.service)
-    show(request, console, views.instances(cluster, request.service))
+    show(request, console, instance_table(cluster, request.service))
 
 
 COMMAND = Command(

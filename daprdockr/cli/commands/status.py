@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-
-from daprdockr.cli import views
 from daprdockr.cli.command import Command
 from daprdockr.cli.console import Console
-from daprdockr.cli.picture import doubts, picture, refused_to_all, say_doubts
 from daprdockr.cli.request import Request
+from daprdockr.cli.snapshot import doubts, refused_to_all, say_doubts, snapshot
 from daprdockr.model.errors import DaprdockrError
-from daprdockr.model.known.cluster import Cluster
 from daprdockr.model.seams import Store
+from daprdockr.picture.overview import Overview, overview
 
 
 class Mute(DaprdockrError):
@@ -24,28 +21,24 @@ def status(request: Request, store: Store, console: Console) -> None:
 
     :raises Mute: nodes cannot write to etcd, or doubt it. It comes after everything else.
     """
-    cluster, refused = picture(request, store), refused_to_all(request, store)
+    cluster, refused = snapshot(request, store), refused_to_all(request, store)
     doubted = {node: record.reason for node, record in doubts(request, store).items()}
-    table = views.services(cluster)
-    broken = [{"Key": item.key, "Reason": item.reason} for _, item in sorted(cluster.broken.items())]
+    whole = overview(cluster, refused, doubted)
     if request.json:
-        whole = {"Nodes": len(cluster.nodes), "Services": list(table.rows), "Broken": broken}
-        console.print_json({**whole, "Dark": views.dark(cluster), "Refused": refused, "Doubts": doubted})
+        console.print_json(whole.write())
     else:
-        say_doubts(doubted, console)
-        _print(console, cluster, table, broken)
-    mute = [f"node {name} {node.record.refused}" for name, node in sorted(cluster.nodes.items()) if node.record.refused]
-    mute += [f"node {name} is frozen" for name in sorted(doubted)]
-    if refused or mute:
-        raise Mute(refused or "; ".join(mute))
+        _print(console, whole)
+    if refused or whole.mute:
+        raise Mute(refused or "; ".join(whole.mute))
 
 
-def _print(console: Console, cluster: Cluster, table: views.Table, broken: Sequence[Mapping[str, str]]) -> None:
-    console.say(f"nodes: {len(cluster.nodes)}")
-    console.print_table(table.header, table.cells)
-    for node, reason in views.dark(cluster).items():
+def _print(console: Console, whole: Overview) -> None:
+    say_doubts(whole.doubted, console)
+    console.say(f"nodes: {whole.nodes}")
+    console.print_table(whole.services.header, whole.services.cells)
+    for node, reason in whole.dark.items():
         console.say(f"nothing starts on {node}: {reason}")
-    for item in broken:
+    for item in whole.broken:
         console.say(f"not usable: {item['Key']}: {item['Reason']}")
 
 

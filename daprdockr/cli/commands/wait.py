@@ -7,15 +7,15 @@ from collections.abc import Sequence
 
 from attrs import define
 
-from daprdockr.cli import views
 from daprdockr.cli.command import Command
 from daprdockr.cli.console import Console
 from daprdockr.cli.follow import ClusterWait
 from daprdockr.cli.outcome import TimedOut, not_done
-from daprdockr.cli.picture import check_exists
 from daprdockr.cli.request import Request
+from daprdockr.cli.snapshot import check_exists
 from daprdockr.model.names import InstanceName, ServiceName
 from daprdockr.model.seams import Store
+from daprdockr.picture.instances import unmet
 
 
 def wait(request: Request, store: Store, console: Console) -> None:
@@ -41,7 +41,7 @@ class Waiting(ClusterWait):
 
     @property
     def unmet(self) -> list[tuple[InstanceName, str]]:
-        return [lack for name in self.services for lack in views.unmet(self.cluster, name)]
+        return [lack for name in self.services for lack in unmet(self.cluster, name)]
 
     def finish(self) -> None:
         if not self.until(lambda: not self.unmet):

@@ -8,13 +8,13 @@ from typing import Any
 from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
-from daprdockr.cli.views import nodes
 from daprdockr.model.known.cluster import Cluster
 from daprdockr.model.names import InstanceName, ServiceName
 from daprdockr.model.stored.entries import Delete, Prefixes
 from daprdockr.model.stored.keys import Keys
 from daprdockr.model.stored.records import ClaimRecord, NodeRecord, State
 from daprdockr.model.wanted.definition import Definition
+from daprdockr.picture.nodes import node_table
 from tests.fakes.command_line import LentStore, Outcome, command_line
 from tests.fakes.store import MemoryWatch
 
@@ -90,7 +90,7 @@ class DrainTests(DrainCase):
         """The node is cordoned, asked to hand over all it has, and shown so."""
         self.assertEqual(self.run_line("drain n1"), Outcome(0, "n1 is cordoned: 0 instances leave it, 0 stay\n", ""))
         self.assertEqual((self.cluster.cordoned, self.cluster.draining), ({"n1"}, {"n1"}))
-        self.assertEqual([row["Draining"] for row in nodes(self.cluster).rows], [True, False])
+        self.assertEqual([row["Draining"] for row in node_table(self.cluster).rows], [True, False])
         self.assertIn("draining", self.run_line("nodes").stdout)
 
     def test_tells(self) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from twisted.logger import capturedLogs
 from twisted.trial.unittest import SynchronousTestCase
 
-from daprdockr.cli.views import nodes
+from daprdockr.picture.nodes import node_table
 from tests.build.situations import definition
 from tests.fakes.agents import MemoryAgent, MemoryCluster
 from tests.unit.whole.test_whole import ONE, TTL, TWO, names, starts
@@ -45,7 +45,7 @@ class ContestedTests(SynchronousTestCase):
         lines = [event["trouble"] for event in logged if CLASH in str(event.get("trouble"))]
         self.assertEqual(len(lines), 1)
         self.assertEqual((self.first.troubles(), second.troubles()), ([], lines))
-        self.assertEqual([row[-1] for row in nodes(self.first.cluster).cells], [*lines, "-"])
+        self.assertEqual([row[-1] for row in node_table(self.first.cluster).cells], [*lines, "-"])
 
     def test_alone(self) -> None:
         """It claims nothing even if the other is given nothing."""

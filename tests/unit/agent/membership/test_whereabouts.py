@@ -6,8 +6,8 @@ from twisted.logger import capturedLogs
 from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.agent.membership.whereabouts import Whereabouts
-from daprdockr.cli.views import nodes
 from daprdockr.model.stored.events import Event
+from daprdockr.picture.nodes import node_table
 from tests.build.situations import definition
 from tests.fakes.agents import KEYS, MemoryAgent, MemoryCluster
 
@@ -54,7 +54,7 @@ class WhereaboutsTests(SynchronousTestCase):
             self.cluster.advance(3 * SOON)
         (line,) = [event["line"] for event in logged if "line" in event]
         self.assertIn("203.0.113.7 is published", line)
-        self.assertIn("203.0.113.7 is no address of this machine", str(nodes(agent.cluster).cells))
+        self.assertIn("203.0.113.7 is no address of this machine", str(node_table(agent.cluster).cells))
         self.assertEqual(agent.cluster.nodes["a"].record.addresses, ("203.0.113.7",))
 
     def test_translated(self) -> None:

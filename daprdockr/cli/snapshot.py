@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from daprdockr.cli import views
 from daprdockr.cli.console import Console
 from daprdockr.cli.request import Request
 from daprdockr.model.errors import BadInput, EtcdError, EtcdReadOnly, NotFound
@@ -13,9 +12,11 @@ from daprdockr.model.names import ServiceName
 from daprdockr.model.seams import Store
 from daprdockr.model.stored.doubts import COMMAND, DoubtRecord
 from daprdockr.model.stored.entries import trial
+from daprdockr.picture.doubts import read_doubts
+from daprdockr.picture.table import Table
 
 
-def picture(request: Request, store: Store) -> Cluster:
+def snapshot(request: Request, store: Store) -> Cluster:
     """The cluster as it is now."""
     cluster = Cluster(request.keys)
     cluster.replace(store.list(request.keys.mirrored))
@@ -40,13 +41,7 @@ def refused_to_all(request: Request, store: Store) -> str:
 def doubts(request: Request, store: Store) -> dict[str, DoubtRecord]:
     """What the nodes that doubt this etcd report, by node."""
     place = request.keys.doubts
-    found = {}
-    for entry in store.list(place).entries:
-        try:
-            found[entry.key.removeprefix(place)] = DoubtRecord.decode(entry.value)
-        except BadInput:
-            continue  # no agent wrote it, so none waits for an answer
-    return found
+    return read_doubts(store.list(place).entries, place)
 
 
 def say_doubts(doubted: Mapping[str, str], console: Console) -> None:
@@ -63,7 +58,7 @@ def check_exists(cluster: Cluster, service: ServiceName) -> None:
         raise NotFound(f"{service} does not exist: daprdockrcmd status lists what does")
 
 
-def show(request: Request, console: Console, table: views.Table) -> None:
+def show(request: Request, console: Console, table: Table) -> None:
     """Print a table for people, or its rows as JSON."""
     if request.json:
         console.print_json(list(table.rows))

@@ -1,0 +1,24 @@
+"""Single values as a cell shows them to people."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from daprdockr.picture.table import Row
+
+
+def yes_or_no(value: bool) -> str:
+    return "yes" if value else "no"
+
+
+def published(port: Row) -> str:
+    """A port of a container, and that of the host which leads to it."""
+    return f"{port['Host']}->{port['Container']}/{port['Protocol']}"
+
+
+def moment(seconds: float) -> str:
+    """UTC as the node's own clock has it. No age: that would compare the clocks of two hosts."""
+    try:
+        return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%SZ") if seconds else ""
+    except (ValueError, OverflowError):
+        return ""

@@ -1,0 +1,38 @@
+"""Events: what the agents reported lately."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from daprdockr.model.errors import BadInput
+from daprdockr.model.stored.entries import Entry
+from daprdockr.model.stored.events import Event
+from daprdockr.picture.cells import moment
+from daprdockr.picture.table import Column, Table
+
+COLUMNS: tuple[Column, ...] = (
+    ("TIME", lambda row: moment(row["Time"])),
+    ("NODE", lambda row: row["Node"]),
+    ("SUBJECT", lambda row: row["Subject"]),
+    ("EVENT", lambda row: row["Text"]),
+)
+
+
+def event_table(entries: Iterable[Entry]) -> Table:
+    """
+    The events that stand in etcd, oldest first.
+
+    What cannot be read as an event, or has no lease that will end it, is left out: events are for people, and nothing
+    depends on them.
+    """
+    return Table([event.write() for event in sorted(_events(entries))], COLUMNS)
+
+
+def _events(entries: Iterable[Entry]) -> Iterator[Event]:
+    for entry in entries:
+        if not entry.lease:
+            continue
+        try:
+            yield Event.decode(entry.value)
+        except BadInput:
+            continue

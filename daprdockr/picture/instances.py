@@ -1,0 +1,95 @@
+"""Instances: those that are claimed, and those that are wanted and not claimed yet."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from daprdockr.model.known.cluster import Cluster
+from daprdockr.model.names import InstanceName, ServiceName
+from daprdockr.model.stored.records import State
+from daprdockr.model.stored.revisioned import Claim, Service
+from daprdockr.picture.cells import moment, published, yes_or_no
+from daprdockr.picture.table import Column, Row, Table
+from daprdockr.planning.candidates import candidates, why_nowhere
+
+COLUMNS: tuple[Column, ...] = (
+    ("INSTANCE", lambda row: row["Instance"]),
+    ("NODE", lambda row: row["Node"]),
+    ("STATE", lambda row: row["State"]),
+    ("HEALTHY", lambda row: yes_or_no(row["Healthy"])),
+    ("PORTS", lambda row: ",".join(map(published, row["Ports"]))),
+    ("STARTED", lambda row: moment(row["Started"])),
+    ("REASON", lambda row: row["Reason"] or ("" if row["Current"] else "runs an older definition")),
+)
+
+
+def instance_table(cluster: Cluster, only: ServiceName | None) -> Table:
+    """Every claim, and every wanted instance that nobody claimed yet; of one service, or of all."""
+    names = {*cluster.services, *cluster.claimed_services} if only is None else {only}
+    return Table([row for name in sorted(names) for row in _rows(cluster, name)], COLUMNS)
+
+
+def unmet(cluster: Cluster, service: ServiceName) -> list[tuple[InstanceName, str]]:
+    """The wanted instances that do not run healthy and as defined, each with what it is instead."""
+    wanted = cluster.services[service]
+    claims = cluster.claims(service)
+    numbers = range(1, wanted.definition.instances + 1)
+    waiting = why_nowhere(wanted.definition, candidates(cluster))
+    found = [(InstanceName(service, number), _lack(wanted, claims.get(number), waiting)) for number in numbers]
+    return [(instance, lack) for instance, lack in found if lack]
+
+
+def is_current(wanted: Service | None, claim: Claim) -> bool:
+    """Whether what runs under a claim was made from the definition that is wanted."""
+    return wanted is not None and claim.record.definition == wanted.definition.digest
+
+
+def _lack(wanted: Service, claim: Claim | None, waiting: str) -> str:
+    if claim is None:
+        return f"waiting for a node ({waiting})" if waiting else "waiting for a node"
+    if claim.record.state is not State.RUNNING or not claim.record.healthy:
+        reason = f" ({claim.record.reason})" if claim.record.reason else ""
+        return f"{claim.record.state.value} on {claim.node}{reason}"
+    return "" if is_current(wanted, claim) else f"of an older definition on {claim.node}"
+
+
+def _rows(cluster: Cluster, name: ServiceName) -> Iterable[Row]:
+    wanted = cluster.services.get(name)
+    claims = cluster.claims(name)
+    numbers = {*claims, *range(1, wanted.definition.instances + 1 if wanted else 1)}
+    waiting = why_nowhere(wanted.definition, candidates(cluster)) if wanted and len(claims) < len(numbers) else ""
+    for number in sorted(numbers):
+        claim = claims.get(number)
+        instance = InstanceName(name, number)
+        yield _claimed(instance, claim, is_current(wanted, claim)) if claim else _unclaimed(instance, waiting)
+
+
+def _claimed(instance: InstanceName, claim: Claim, current: bool) -> Row:
+    record = claim.record
+    return {
+        "Instance": str(instance),
+        "Node": record.node,
+        "State": record.state.value,
+        "Healthy": record.healthy,
+        "Current": current or not record.definition,
+        "Addresses": list(record.addresses),
+        "Ports": [{"Container": p.container, "Protocol": p.protocol, "Host": p.host} for p in record.ports],
+        "ContainerId": record.container,
+        "Started": record.started,
+        "Reason": record.reason,
+    }
+
+
+def _unclaimed(instance: InstanceName, waiting: str) -> Row:
+    return {
+        "Instance": str(instance),
+        "Node": "",
+        "State": "waiting",
+        "Healthy": False,
+        "Current": True,
+        "Addresses": [],
+        "Ports": [],
+        "ContainerId": "",
+        "Started": 0.0,
+        "Reason": waiting or "no node has claimed it",
+    }

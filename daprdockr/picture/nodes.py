@@ -1,0 +1,74 @@
+"""Nodes: what each that holds a lease reports of itself, and what others know of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from daprdockr.model.known.cluster import Cluster
+from daprdockr.picture.cells import yes_or_no
+from daprdockr.picture.table import Column, Row, Table
+from daprdockr.planning.placing.clashes import clashes
+
+
+def _why_not(row: Row) -> str:
+    """Why a node can do nothing, or is taken last, for everything or for some services."""
+    if row["Doubts"]:
+        return f"frozen: {row['Doubts']}"
+    if row["Refused"]:
+        return str(row["Refused"])
+    if row["Clash"]:
+        return str(row["Clash"])
+    if row["Trouble"]:
+        return f"nothing starts: {row['Trouble']}"
+    if row["Missing"]:
+        return f"{','.join(row['Missing'])} is no address of this machine"
+    return f"{','.join(row['Fails'])} cannot start" if row["Fails"] else ""
+
+
+COLUMNS: tuple[Column, ...] = (
+    ("NODE", lambda row: row["Node"]),
+    ("READY", lambda row: yes_or_no(row["Ready"])),
+    ("ADDRESSES", lambda row: ",".join(row["Addresses"])),
+    ("INSTANCES", lambda row: str(row["Instances"])),
+    ("CORDONED", lambda row: "draining" if row["Draining"] else yes_or_no(row["Cordoned"])),
+    ("LABELS", lambda row: ",".join(f"{key}={value}" for key, value in sorted(row["Labels"].items()))),
+    ("ALLOWS", lambda row: "all" if row["Allow"] is None else ",".join(row["Allow"])),
+    ("VERSION", lambda row: row["Version"]),
+    ("REASON", _why_not),
+)
+
+
+def node_table(cluster: Cluster, refused: str = "", doubted: Mapping[str, str] = MappingProxyType({})) -> Table:
+    """
+    Every node that holds a lease.
+
+    :param refused: what etcd refuses all of them, though none can say so. :param doubted: why nodes are frozen.
+    """
+    loads, clashing = cluster.loads, clashes(cluster.nodes.values())
+    rows = [
+        {
+            "Node": name,
+            "Ready": node.record.ready and name not in doubted,
+            "Addresses": list(node.record.addresses),
+            "Labels": dict(node.record.labels),
+            "Instances": loads[name],
+            "Cordoned": name in cluster.cordoned,
+            "Draining": name in cluster.draining,
+            "Version": node.record.version,
+            "Allow": None if node.record.allow is None else list(node.record.allow),
+            "Fails": list(node.record.fails),
+            "Missing": list(node.record.missing),
+            "Trouble": node.record.trouble,
+            "Refused": node.record.refused or refused,
+            "Clash": clashing.get(name, ""),
+            "Doubts": doubted.get(name, ""),
+        }
+        for name, node in sorted(cluster.nodes.items())
+    ]
+    return Table(rows, COLUMNS)
+
+
+def dark(cluster: Cluster) -> dict[str, str]:
+    """The nodes on which nothing starts, each with the reason."""
+    return {name: node.record.trouble for name, node in sorted(cluster.nodes.items()) if node.record.trouble}

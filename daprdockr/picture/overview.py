@@ -1,0 +1,57 @@
+"""The whole on one page: the services, how many nodes there are, and what is wrong with any of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+
+from attrs import frozen
+
+from daprdockr.model.known.cluster import Cluster
+from daprdockr.picture.nodes import dark
+from daprdockr.picture.services import service_table
+from daprdockr.picture.table import Row, Table
+
+
+@frozen
+class Overview:
+    """
+    :ivar nodes: how many hold a lease. :ivar broken: stored values that cannot be read.
+    :ivar dark: the nodes on which nothing starts, each with the reason.
+    :ivar refused: what etcd refuses all nodes. :ivar doubted: why nodes are frozen.
+    :ivar mute: one line for each node that runs, and can claim and report nothing.
+    """
+
+    nodes: int
+    services: Table
+    broken: Sequence[Row]
+    dark: Mapping[str, str]
+    refused: str
+    doubted: Mapping[str, str]
+    mute: Sequence[str]
+
+    def write(self) -> Row:
+        """For programs."""
+        return {
+            "Nodes": self.nodes,
+            "Services": list(self.services.rows),
+            "Broken": list(self.broken),
+            "Dark": dict(self.dark),
+            "Refused": self.refused,
+            "Doubts": dict(self.doubted),
+        }
+
+
+def overview(cluster: Cluster, refused: str = "", doubted: Mapping[str, str] = MappingProxyType({})) -> Overview:
+    """:param refused: what etcd refuses all nodes, though none can say so. :param doubted: why nodes are frozen."""
+    nodes = sorted(cluster.nodes.items())
+    return Overview(
+        nodes=len(nodes),
+        services=service_table(cluster),
+        broken=[{"Key": item.key, "Reason": item.reason} for _, item in sorted(cluster.broken.items())],
+        dark=dark(cluster),
+        refused=refused,
+        doubted=doubted,
+        mute=[f"node {name} {node.record.refused}" for name, node in nodes if node.record.refused]
+        + [f"node {name} is frozen" for name in sorted(doubted)],
+    )

@@ -1,0 +1,39 @@
+"""Services: what is wanted of each, and how much of it is there."""
+
+from __future__ import annotations
+
+from daprdockr.model.known.cluster import Cluster
+from daprdockr.model.names import ServiceName
+from daprdockr.model.stored.records import State
+from daprdockr.model.stored.revisioned import Service
+from daprdockr.picture.instances import is_current
+from daprdockr.picture.table import Column, Row, Table
+
+COLUMNS: tuple[Column, ...] = (
+    ("SERVICE", lambda row: row["Service"]),
+    ("WANTED", lambda row: str(row["Wanted"])),
+    ("RUNNING", lambda row: str(row["Running"])),
+    ("HEALTHY", lambda row: str(row["Healthy"])),
+    ("CURRENT", lambda row: str(row["Current"])),
+    ("HTTP", lambda row: ",".join(row["HostNames"])),
+    ("REASON", lambda row: row["Reason"]),
+)
+
+
+def service_table(cluster: Cluster) -> Table:
+    """Every service that has a definition."""
+    return Table([_row(cluster, name, cluster.services[name]) for name in sorted(cluster.services)], COLUMNS)
+
+
+def _row(cluster: Cluster, name: ServiceName, service: Service) -> Row:
+    claims = [claim for _, claim in sorted(cluster.claims(name).items())]
+    running = [claim for claim in claims if claim.record.state in (State.RUNNING, State.UNHEALTHY)]
+    return {
+        "Service": str(name),
+        "Wanted": service.definition.instances,
+        "Running": len(running),
+        "Healthy": sum(claim.record.healthy for claim in running),
+        "Current": sum(is_current(service, claim) for claim in running),
+        "HostNames": list(service.definition.http.host_names) if service.definition.http else [],
+        "Reason": next((claim.record.reason for claim in claims if claim.record.reason), ""),
+    }

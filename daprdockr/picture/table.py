@@ -1,0 +1,28 @@
+"""A table: rows as programs get them (JSON), and columns that make each row's cells for people."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from attrs import frozen
+
+Row = Mapping[str, Any]
+Column = tuple[str, Callable[[Row], str]]
+"""A heading, and what makes the cell below it of a row."""
+
+
+@frozen
+class Table:
+    """A list of rows, and the columns by which people see them."""
+
+    rows: Sequence[Row]
+    columns: Sequence[Column]
+
+    @property
+    def header(self) -> list[str]:
+        return [heading for heading, _ in self.columns]
+
+    @property
+    def cells(self) -> list[list[str]]:
+        return [[cell(row) or "-" for _, cell in self.columns] for row in self.rows]

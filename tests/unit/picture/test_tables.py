@@ -1,0 +1,135 @@
+"""Tables made of a mirror that no command line has read: an agent has one too."""
+
+from __future__ import annotations
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from daprdockr.model.known.cluster import Cluster
+from daprdockr.model.names import InstanceName, ServiceName
+from daprdockr.model.stored.doubts import DoubtRecord
+from daprdockr.model.stored.entries import Entry, Listing
+from daprdockr.model.stored.events import Event
+from daprdockr.model.stored.keys import Keys
+from daprdockr.model.stored.records import ClaimRecord, NodeRecord, State
+from daprdockr.picture.cells import moment
+from daprdockr.picture.doubts import Outcome, doubt_row, outcome, read_doubts
+from daprdockr.picture.events import event_table
+from daprdockr.picture.instances import instance_table, unmet
+from daprdockr.picture.overview import overview
+from daprdockr.picture.table import Table
+from tests.build.situations import definition
+
+KEYS = Keys()
+WEB = definition()
+RUNNING = ClaimRecord(node="n1", state=State.RUNNING, healthy=True, definition=WEB.digest)
+IDENTITY = Entry(KEYS.identity, b"a", 1, 1)
+
+
+def cluster(*entries: Entry) -> Cluster:
+    found = Cluster(KEYS)
+    found.replace(Listing(1, 10, entries))
+    return found
+
+
+def service(number: int = 5) -> Entry:
+    return Entry(KEYS.service(WEB.name), WEB.encode(), number, number)
+
+
+def claim(number: int, record: ClaimRecord = RUNNING) -> Entry:
+    return Entry(KEYS.claim(InstanceName(WEB.name, number)), record.encode(), 6, 6, 1)
+
+
+def node(name: str, record: NodeRecord) -> Entry:
+    return Entry(KEYS.node(name), record.encode(), 4, 4, 1)
+
+
+class TableTests(SynchronousTestCase):
+    """What a table is."""
+
+    def test_cells(self) -> None:
+        """Rows stay as they are, and each column makes a cell of each row; nothing is shown as a dash."""
+        table = Table([{"A": 1, "B": ""}], (("A", lambda row: str(row["A"])), ("B", lambda row: row["B"])))
+        self.assertEqual((table.header, table.cells), (["A", "B"], [["1", "-"]]))
+
+    def test_moment(self) -> None:
+        """A time is shown in UTC; one that was never, or that no calendar has, is not shown."""
+        self.assertEqual([moment(s) for s in (1.5, 0.0, 1e30)], ["1970-01-01 00:00:01Z", "", ""])
+
+
+class InstanceTests(SynchronousTestCase):
+    """Instances."""
+
+    def test_unclaimed(self) -> None:
+        """A wanted instance that nobody claimed has a row that says why."""
+        rows = instance_table(cluster(service()), None).rows
+        self.assertEqual([(row["State"], row["Reason"]) for row in rows], [("waiting", "no node is ready")])
+        self.assertEqual(
+            unmet(cluster(service()), WEB.name),
+            [(InstanceName(WEB.name, 1), "waiting for a node (no node is ready)")],
+        )
+
+    def test_surplus(self) -> None:
+        """A claim of a service that is not defined has a row, and counts as of an older definition."""
+        (row,) = instance_table(cluster(claim(1)), None).rows
+        self.assertEqual((row["Node"], row["Current"]), ("n1", False))
+
+
+class OverviewTests(SynchronousTestCase):
+    """The whole on one page."""
+
+    def test_mute(self) -> None:
+        """Nodes that cannot write and nodes that doubt are named, each in one line."""
+        found = cluster(node("n1", NodeRecord(refused="cannot write x")), node("n2", NodeRecord()))
+        whole = overview(found, doubted={"n2": "it went back"})
+        self.assertEqual(whole.mute, ["node n1 cannot write x", "node n2 is frozen"])
+        self.assertEqual(whole.write()["Doubts"], {"n2": "it went back"})
+
+    def test_write(self) -> None:
+        """Programs get services, nodes and what is wrong in one object."""
+        broken = Entry(KEYS.service(ServiceName("myapp", "bad")), b"{}", 5, 5)
+        whole = overview(cluster(service(), claim(1), broken, node("n1", NodeRecord(trouble="no space"))), "full")
+        written = whole.write()
+        self.assertEqual((written["Nodes"], written["Dark"], written["Refused"]), (1, {"n1": "no space"}, "full"))
+        self.assertEqual([row["Healthy"] for row in written["Services"]], [1])
+        self.assertEqual(written["Broken"], [{"Key": broken.key, "Reason": "Name is missing"}])
+
+
+class EventTests(SynchronousTestCase):
+    """Events."""
+
+    def test_order(self) -> None:
+        """The oldest comes first; what is no event, or would stay for ever, is left out."""
+        entries = [
+            Entry("a", Event(2.0, "n1", "s", "later").encode(), 1, 1, 1),
+            Entry("b", Event(1.0, "n1", "s", "sooner").encode(), 1, 1, 1),
+            Entry("c", Event(3.0, "n1", "s", "without a lease").encode(), 1, 1),
+            Entry("d", b"garbage", 1, 1, 1),
+        ]
+        self.assertEqual([row["Text"] for row in event_table(entries).rows], ["sooner", "later"])
+
+
+class DoubtTests(SynchronousTestCase):
+    """Nodes that doubt."""
+
+    def test_read(self) -> None:
+        """What an agent wrote is there by node; anything else is left out."""
+        record = DoubtRecord(7, "it went back")
+        entries = [Entry("/d/n1", record.encode(), 1, 1), Entry("/d/n2", b"garbage", 1, 1)]
+        self.assertEqual(read_doubts(entries, "/d/"), {"n1": record})
+
+    def test_outcome(self) -> None:
+        """An instance goes, is replaced or stays, as the stored definitions say."""
+        name = str(InstanceName(WEB.name, 1))
+        mine = DoubtRecord(7, "r", 10, 9, {name: WEB.digest, f"2.{WEB.name}": WEB.digest, "1.db.other": "d"})
+        found = outcome(cluster(IDENTITY, service()), "n1", mine)
+        self.assertEqual(dict(found.removed), {f"2.{WEB.name}": f"{WEB.name} has 1 instances", **GONE})
+        self.assertEqual(found.kept, (name,))
+        self.assertEqual(doubt_row("n1", mine, found)["Removed"], dict(found.removed))
+
+    def test_other_etcd(self) -> None:
+        """Instances of another etcd are left alone."""
+        record = DoubtRecord(7, "r", 11, 9, {"1.db.other": "d"})
+        self.assertEqual(outcome(cluster(IDENTITY), "n1", record), Outcome(left_alone=("1.db.other",)))
+
+
+GONE = {"1.db.other": "db.other is not defined"}
