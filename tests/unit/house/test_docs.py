@@ -226,6 +226,15 @@ class DesignTests(SynchronousTestCase):
         told = {name: int(row[0]) for row in rows(ARCHITECTURE, "The rooms") for name in row[1].split(", ")}
         self.assertEqual(dict(ROOMS), told)
 
+    def test_rooms_are_drawn(self) -> None:
+        """The picture of the rooms has each at its level."""
+        picture = next(section(ARCHITECTURE, "The rooms").findall(nodes.literal_block)).astext()
+        drawn, level = {}, -1
+        for line in picture.splitlines():
+            level = int(line[:1].strip() or level)
+            drawn.update(dict.fromkeys(re.findall(r"(?<=│) +(\w+) +(?=│)", line), level))
+        self.assertEqual(dict(ROOMS), drawn)
+
     def test_floors(self) -> None:
         """The list of folders within the rooms names each of them, in the order that the imports are held to."""
         told = {row[0]: [floor.split(", ") for floor in row[1].split("; ")] for row in rows(ARCHITECTURE, "The floors")}
