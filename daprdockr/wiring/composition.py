@@ -74,6 +74,8 @@ class Composition(Edges):
         self.cluster_changed.subscribe(self.ownerless.on_changes)
         self.services_changed.subscribe(self.guarded.on_changes)
         self.services_changed.subscribe(self.reconcile.look_at)
+        self.publish.zones.subscribe(self.publish_zone)
+        self.publish.routings.subscribe(self.publish_routing)
         self.whereabouts.subscribe(self.herald.look)
         self.herald.moved.subscribe(self.publish.on_move)
         self.herald.moved.subscribe(lambda addresses: self.node_changed())
@@ -380,8 +382,6 @@ class Composition(Edges):
             cluster=self.cluster,
             own_claims=self.own_claims,
             may_run=self.gather.may_run,
-            to_dns=self.publish_zone,
-            to_nginx=self.publish_routing,
             tell=self.journal.tell,
         )
 

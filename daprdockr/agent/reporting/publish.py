@@ -21,14 +21,16 @@ from daprdockr.model.known.cluster import Changes, Cluster
 from daprdockr.model.names import ServiceName
 from daprdockr.model.stored.revisioned import Claim
 from daprdockr.proxy.routes import HttpService, Refusal, Routing, Upstream, routing
+from daprdockr.runtime.signal import Signal
 
 T = TypeVar("T")
 
 
 class Publish:
     """
+    ``zones`` sends the zone after each change of it, and ``routings`` the routing.
+
     :param may_run: whether the container of a claim that was this node's still runs.
-    :param to_dns: takes the zone after each change, as ``to_nginx`` the routing.
     :param tell: takes an event for people: what it is about, and one sentence.
     """
 
@@ -43,8 +45,6 @@ class Publish:
         cluster: Cluster,
         own_claims: OwnClaims,
         may_run: Callable[[Claim], bool],
-        to_dns: Callable[[Zone], None],
-        to_nginx: Callable[[Routing], None],
         tell: Callable[[str, str], None],
     ) -> None:
         self._reactor = reactor
@@ -52,9 +52,9 @@ class Publish:
         self._cluster = cluster
         self._own_claims = own_claims
         self._may_run = may_run
-        self._to_dns = to_dns
-        self._to_nginx = to_nginx
         self._tell = tell
+        self.zones: Signal[[Zone]] = Signal()
+        self.routings: Signal[[Routing]] = Signal()
         self._zone = Zone.of((), serial=1, addresses=addresses)
         self._named: dict[ServiceName, tuple[Running, ...]] = {}
         self._http: dict[ServiceName, HttpService] = {}
@@ -84,7 +84,7 @@ class Publish:
             self._set_http(service, claims)
         if self._zone_is_news:
             self._zone_is_news = False
-            self._to_dns(self._zone)
+            self.zones(self._zone)
         if self._http_is_news:
             self._http_is_news = False
             self._publish_routing(routing(self._http.values()))
@@ -92,7 +92,7 @@ class Publish:
     def _publish_routing(self, routes: Routing) -> None:
         if routes != self._routing:
             self._routing = routes
-            self._to_nginx(routes)
+            self.routings(routes)
             self._tell_refusals(frozenset(routes.refusals))
 
     def _claims(self, service: ServiceName) -> list[Claim]:

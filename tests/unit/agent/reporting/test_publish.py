@@ -55,10 +55,10 @@ class PublishCase(SynchronousTestCase):
             cluster=self.cluster,
             own_claims=self.own_claims,
             may_run=lambda claim: self.running,
-            to_dns=self.zones.append,
-            to_nginx=self.routings.append,
             tell=lambda subject, text: self.told.append((subject, text)),
         )
+        self.publish.zones.subscribe(self.zones.append)
+        self.publish.routings.subscribe(self.routings.append)
 
     # What etcd tells.
 
