@@ -112,6 +112,11 @@ class Nginx(Service):
             failures=self._publisher.failed,
         )
 
+    @property
+    def trouble(self) -> str:
+        """Why HTTP is not served as it should be; empty while all is well."""
+        return self.status.reason
+
     def publish(self, routes: Iterable[Route]) -> None:
         """Serve these routes and no others, as soon as the spacing allows; the last call wins."""
         self._publisher.want(tuple(routes))
