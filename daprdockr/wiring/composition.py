@@ -36,6 +36,7 @@ from daprdockr.agent.mirror.mass_expiry import MassExpiry
 from daprdockr.agent.mirror.mirror import Following, Mirror
 from daprdockr.agent.mirror.own_claims import OwnClaims
 from daprdockr.agent.mirror.ownerless import Ownerless
+from daprdockr.agent.mirror.views import Views
 from daprdockr.agent.reconcile.carry_out import CarryOut
 from daprdockr.agent.reconcile.claim_steps import ClaimSteps
 from daprdockr.agent.reconcile.container_steps import ContainerSteps, EngineThreads
@@ -46,6 +47,7 @@ from daprdockr.agent.reporting.doubting import Doubting
 from daprdockr.agent.reporting.journal import Journal
 from daprdockr.agent.reporting.orphans import Orphans
 from daprdockr.agent.reporting.publish import Publish
+from daprdockr.agent.reporting.troubles import troubles
 from daprdockr.api.bounded_site import BoundedSite
 from daprdockr.api.healthz import api
 from daprdockr.engine.events import EventListener
@@ -64,9 +66,6 @@ class Composition(Edges):
     def services(self) -> list[Service]:
         """In the order they start. :raises BadInput: an option does not fit this machine."""
         self.cluster_changed.subscribe(self.journal.on_changes)
-        self.cluster_changed.subscribe(self.own_claims.on_changes)  # before those who ask it
-        self.cluster_changed.subscribe(self.mass_expiry.on_changes)  # so are these
-        self.cluster_changed.subscribe(self.contested.on_changes)  # and this
         self.cluster_changed.subscribe(self.host.on_changes)
         self.cluster_changed.subscribe(self.heartbeat.on_changes)
         self.cluster_changed.subscribe(self.publish.on_changes)
@@ -120,10 +119,8 @@ class Composition(Edges):
     def troubles(self) -> list[str]:
         """What is wrong now, a line each."""
         pools = (self.docker_threads, self.stop_threads, self.pull_threads, self.check_threads, self.etcd_threads)
-        http = self.nginx.status.reason if self.nginx is not None else ""
-        loops = (self.mirror.trouble, self.heartbeat.trouble, self.host.trouble, self.guarded.trouble)
-        writes, contested = self.write_check.trouble, self.contested.trouble
-        return [text for text in (*loops, writes, contested, *(pool.trouble for pool in pools), http) if text]
+        loops = (self.mirror, self.heartbeat, self.host, self.guarded, self.write_check, self.contested)
+        return troubles((*loops, *pools, *([self.nginx] if self.nginx is not None else [])))
 
     @cached_property
     def herald(self) -> Herald:
@@ -225,7 +222,7 @@ class Composition(Edges):
             store=self.store,
             draw_identity=self.draw,
             follow=self.follow,
-            on_changes=self.cluster_changed,
+            on_changes=Views((self.own_claims, self.mass_expiry, self.contested), self.cluster_changed),
             outage=self.outage,
         )
 
@@ -322,7 +319,7 @@ class Composition(Edges):
 
     @cached_property
     def contested(self) -> Contested:
-        return Contested(node=self.settings.node, cluster=self.cluster, on_change=self.node_changed)
+        return Contested(node=self.settings.node, cluster=self.cluster)
 
     @cached_property
     def unanswered(self) -> Unanswered:

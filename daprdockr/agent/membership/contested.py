@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
 
 from twisted.logger import Logger
 
@@ -13,14 +12,13 @@ from daprdockr.planning.placing.clashes import clashes
 
 
 class Contested:
-    """:param on_change: called when ``trouble`` has changed."""
+    """A view of the mirror: ``daprdockr.agent.mirror.views``."""
 
     log = Logger()
 
-    def __init__(self, *, node: str, cluster: Cluster, on_change: Callable[[], None]) -> None:
+    def __init__(self, *, node: str, cluster: Cluster) -> None:
         self._node = node
         self._cluster = cluster
-        self._on_change = on_change
         self.trouble = ""
         """Why this node takes no more instances; empty while its addresses are its own, as far as known."""
 
@@ -34,7 +32,6 @@ class Contested:
             self.log.warn("{trouble}", trouble=self.trouble)
         else:
             self.log.info("no other machine publishes an address of this node any more")
-        self._on_change()
 
 
 def this_machine() -> str:

@@ -42,7 +42,7 @@ class MassExpiry:
         """Until then nothing is claimed but what runs here."""
 
     def on_changes(self, changes: Changes) -> None:
-        """To be told of changes before anybody who asks for ``until``."""
+        """See Note [Views before subscribers] in ``views``."""
         if not changes.nodes:
             return
         now = self._clock()

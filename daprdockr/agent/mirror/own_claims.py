@@ -26,7 +26,7 @@ class OwnClaims:
         self._held: dict[ServiceName, dict[int, Claim]] = {}
 
     def on_changes(self, changes: Changes) -> None:
-        """To be told of changes before anybody who asks for ``lost``."""
+        """See Note [Views before subscribers] in ``views``."""
         for service in changes.services:
             self._remember(service)
 
