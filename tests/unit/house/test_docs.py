@@ -33,7 +33,8 @@ ARCHITECTURE = DESIGN / "architecture.rst"
 GUIDE = sorted((CHECKOUT / "docs/guide").glob("*.rst"))
 REFERENCE = CHECKOUT / "docs/reference"
 AGENT, COMMAND_LINE, DEFINITION = (REFERENCE / f"{name}.rst" for name in ("agent", "command-line", "definition"))
-LINKED = (*GUIDE, *sorted(REFERENCE.glob("*.rst")), *sorted(DESIGN.glob("*.rst")))
+PERFORMANCE_LOG = CHECKOUT / "docs/performance-log.rst"
+LINKED = sorted((CHECKOUT / "docs").rglob("*.rst"))
 PAGES = (README, CHECKOUT / "CONTRIBUTING.rst", CHECKOUT / "NEWS.rst", *LINKED)
 
 WARNING, NEVER = 2, 5
@@ -130,9 +131,17 @@ class FormTests(SynchronousTestCase):
         self.assertEqual([], missing)
 
     def test_every_page_is_linked(self) -> None:
-        """The README leads to each page of guide, reference and design."""
+        """The README leads to each page of the documents."""
         links = {ref["refuri"] for ref in read(README)[0].findall(nodes.reference) if "refuri" in ref}
         self.assertEqual(set(), {str(page.relative_to(CHECKOUT)) for page in LINKED} - links)
+
+    def test_log_has_dates(self) -> None:
+        """Each entry of the log of figures begins with a date, the newest first."""
+        titles = [part[0].astext() for part in read(PERFORMANCE_LOG)[0].findall(nodes.section)]
+        dates = [re.match(r"\d{4}-\d\d-\d\d", title) for title in titles]
+        self.assertTrue(dates and all(dates), titles)
+        days = [found[0] for found in dates if found]
+        self.assertEqual(sorted(days, reverse=True), days)
 
 
 class ReferenceTests(SynchronousTestCase):
