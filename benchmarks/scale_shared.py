@@ -31,6 +31,7 @@ from daprdockr.model.errors import EtcdError
 from daprdockr.model.seams import Store
 from daprdockr.model.stored.entries import Batch, Listing
 from daprdockr.model.stored.keys import Keys
+from daprdockr.model.trouble import ThreadsBusy
 from daprdockr.runtime.pool import Run
 from daprdockr.runtime.workers import Workers
 from daprdockr.wiring.foundation import BEAT_THREADS, CALL_TIMEOUT, ETCD_THREADS
@@ -146,8 +147,8 @@ class Lent(Workers):
         return self._lender.of(owner)
 
     @property
-    def trouble(self) -> str:
-        return self._lender.trouble
+    def condition(self) -> ThreadsBusy | None:
+        return self._lender.condition
 
     def startService(self) -> None:
         self.running = 1

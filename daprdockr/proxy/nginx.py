@@ -29,6 +29,15 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from daprdockr.model.errors import DiskError, ProxyError
+from daprdockr.model.trouble import (
+    FilesUnwritable,
+    NginxDown,
+    NginxNotStarted,
+    NginxUnusable,
+    RoutesNotServed,
+    Trouble,
+    line,
+)
 from daprdockr.process.supervised import SupervisedProcess
 from daprdockr.proxy.configuration import NginxSettings, render
 from daprdockr.proxy.files import ProxyFiles
@@ -50,13 +59,17 @@ ABSENT_RETRY = 30.0
 
 @frozen
 class ProxyStatus:
-    """``reason`` is empty while all is well; ``reloads`` and ``failures`` count since the agent's start."""
+    """``condition`` is None while all is well; ``reloads`` and ``failures`` count since the agent's start."""
 
     running: bool
-    reason: str
+    condition: Trouble | None
     generation: str
     reloads: int
     failures: int
+
+    @property
+    def reason(self) -> str:
+        return line(self.condition)
 
 
 class Nginx(Service):
@@ -94,7 +107,7 @@ class Nginx(Service):
         self._process: SupervisedProcess | None = None
         self._beginning: Deferred[None] | None = None
         self._generation = ""
-        self._trouble = ""
+        self._found: NginxUnusable | NginxDown | FilesUnwritable | None = None
 
     @property
     def pid(self) -> int | None:
@@ -102,20 +115,21 @@ class Nginx(Service):
         return None if self._process is None else self._process.pid
 
     @property
+    def condition(self) -> Trouble | None:
+        """Why HTTP is not served, or not as it is wanted."""
+        if self._publisher.reason:
+            return RoutesNotServed(self._publisher.reason)
+        return None if self.pid is not None else self._found or NginxNotStarted()
+
+    @property
     def status(self) -> ProxyStatus:
-        running = self.pid is not None
         return ProxyStatus(
-            running=running,
-            reason=self._publisher.reason or ("" if running else self._trouble or "nginx was not started yet"),
+            running=self.pid is not None,
+            condition=self.condition,
             generation=self._generation,
             reloads=self._publisher.applied,
             failures=self._publisher.failed,
         )
-
-    @property
-    def trouble(self) -> str:
-        """Why HTTP is not served as it should be; empty while all is well."""
-        return self.status.reason
 
     def publish(self, routes: Iterable[Route]) -> None:
         """Serve these routes and no others, as soon as the spacing allows; the last call wins."""
@@ -154,9 +168,7 @@ class Nginx(Service):
             try:
                 return await self._program.version()
             except ProxyError as error:
-                if str(error) != self._trouble:
-                    self.log.error("HTTP is not served: {reason}", reason=error)
-                self._trouble = str(error)
+                self._report(NginxUnusable(str(error)))
             await deferLater(self._reactor, ABSENT_RETRY)
 
     async def _prepared(self) -> bool:
@@ -165,15 +177,21 @@ class Nginx(Service):
             try:
                 return await self._run(self._files.prepare)
             except OSError as error:
-                trouble = f"files in {self._files.directory} cannot be written: {error.strerror}"
-                if trouble != self._trouble:
-                    self.log.error("HTTP is not served: {reason}", reason=trouble)
-                self._trouble = trouble
+                self._report(self._unwritable(error))
             await deferLater(self._reactor, DISK_RETRY)
+
+    def _report(self, found: NginxUnusable | FilesUnwritable) -> None:
+        """Log it once, not at every try."""
+        if found != self._found:
+            self.log.error("HTTP is not served: {reason}", reason=str(found))
+        self._found = found
+
+    def _unwritable(self, error: OSError) -> FilesUnwritable:
+        return FilesUnwritable(str(self._files.directory), str(error.strerror))
 
     def _begin_failed(self, failure: Failure) -> None:
         if not failure.check(CancelledError):
-            self._trouble = failure.getErrorMessage()
+            self._found = NginxUnusable(failure.getErrorMessage())
             self.log.failure("nginx could not be prepared", failure)
 
     def _supervised(self) -> SupervisedProcess:
@@ -195,14 +213,14 @@ class Nginx(Service):
         return arguments(self._files.directory, configuration, self._settings.version)
 
     def _exited(self, reason: str) -> None:
-        self._trouble = f"nginx does not run: {reason}"
+        self._found = NginxDown(reason)
 
     async def _apply(self, routes: tuple[Route, ...]) -> None:
         """:raises DiskError: a file could not be written. :raises ProxyError: as ``_serve``."""
         try:
             await self._serve(routes)
         except OSError as error:
-            raise DiskError(f"files in {self._files.directory} cannot be written: {error.strerror}") from None
+            raise DiskError(str(self._unwritable(error))) from None
 
     async def _serve(self, routes: tuple[Route, ...]) -> None:
         """

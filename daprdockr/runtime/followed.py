@@ -13,6 +13,7 @@ from typing import Any, Generic, TypeVar
 from twisted.logger import Logger
 
 from daprdockr.model.errors import DaprdockrError
+from daprdockr.runtime.logged_once import LoggedOnce
 from daprdockr.runtime.periodic import Periodic
 from daprdockr.runtime.pool import Run
 from daprdockr.runtime.signal import Signal
@@ -43,12 +44,19 @@ class Followed(Periodic, Generic[T]):
         self._looking = False
         self.value = first
         """As it was found last."""
-        self.trouble = ""
+        self._logged = LoggedOnce(self._cannot_be_read, lambda: self.log.info("{what} can be read again", what=what))
+
+    @property
+    def trouble(self) -> str:
         """Why it cannot be followed now; empty while it can."""
+        return self._logged.trouble
 
     def subscribe(self, subscriber: Callable[[T], object]) -> None:
         """Have each new value reported, in the reactor's thread; not the first one."""
         self._changed.subscribe(subscriber)
+
+    def _cannot_be_read(self, reason: str) -> None:
+        self.log.warn("{what} cannot be read, the last value stands: {reason}", what=self._what, reason=reason)
 
     async def look(self) -> None:
         """Read now, unless a reading is under way."""
@@ -60,21 +68,13 @@ class Followed(Periodic, Generic[T]):
         except Stopped:
             pass
         except (OSError, DaprdockrError) as error:
-            self._report(str(error))
+            self._logged.found(str(error))
         finally:
             self._looking = False
 
     def _take(self, found: T) -> None:
-        self._report("")
+        self._logged.found("")
         if found != self.value and self.running:
             self.value = found
             self.log.info("{what} changed", what=self._what)
             self._changed(found)
-
-    def _report(self, trouble: str) -> None:
-        """Once, not at every look."""
-        if trouble and trouble != self.trouble:
-            self.log.warn("{what} cannot be read, the last value stands: {reason}", what=self._what, reason=trouble)
-        elif self.trouble and not trouble:
-            self.log.info("{what} can be read again", what=self._what)
-        self.trouble = trouble

@@ -28,6 +28,7 @@ from twisted.logger import Logger
 from twisted.python.threadpool import ThreadPool
 
 from daprdockr.model.errors import DaprdockrError
+from daprdockr.model.trouble import ThreadsBusy, line
 from daprdockr.runtime.pool import Run
 
 T = TypeVar("T")
@@ -81,14 +82,16 @@ class Workers(Service):
 
     @property
     def trouble(self) -> str:
-        """What a person should know: that calls wait although no owner has too much; "" if nothing."""
+        return line(self.condition)
+
+    @property
+    def condition(self) -> ThreadsBusy | None:
+        """What a person should know: that calls wait although no owner has too much; None if nothing."""
         waiting = [call for queue in self._queues.values() for call in queue]
         longest = self._reactor.seconds() - min((call.since for call in waiting), default=self._reactor.seconds())
         if self._in_flight.total() < self.size or longest < LONG_WAIT:
-            return ""
-        return (
-            f"all {self.size} {self.name} threads are busy: {len(waiting)} calls wait, the oldest for {longest:.0f} s"
-        )
+            return None
+        return ThreadsBusy(str(self.name), self.size, len(waiting), longest)
 
     def startService(self) -> None:
         super().startService()

@@ -43,17 +43,18 @@ from daprdockr.agent.reconcile.container_steps import ContainerSteps, EngineThre
 from daprdockr.agent.reconcile.gather import Gather
 from daprdockr.agent.reconcile.reconcile import Reconcile
 from daprdockr.agent.reconcile.unanswered import Unanswered
+from daprdockr.agent.reporting.conditions import conditions
 from daprdockr.agent.reporting.doubting import Doubting
 from daprdockr.agent.reporting.journal import Journal
 from daprdockr.agent.reporting.orphans import Orphans
 from daprdockr.agent.reporting.publish import Publish
-from daprdockr.agent.reporting.troubles import troubles
 from daprdockr.api.bounded_site import BoundedSite
 from daprdockr.api.healthz import api
 from daprdockr.engine.events import EventListener
 from daprdockr.etcd.follow import Follower
 from daprdockr.guard.clock import boot_id
 from daprdockr.model.host import ContainerState
+from daprdockr.model.trouble import Trouble
 from daprdockr.runtime.profile import Profile
 from daprdockr.wiring.edges import Edges
 
@@ -116,11 +117,14 @@ class Composition(Edges):
         site = BoundedSite(api(self.troubles), reactor=self.reactor)
         return TCPServer(port, site, interface=address, reactor=self.reactor)
 
-    def troubles(self) -> list[str]:
-        """What is wrong now, a line each."""
+    def conditions(self) -> list[Trouble]:
+        """What is wrong now; ``troubles`` says it in a line each."""
         pools = (self.docker_threads, self.stop_threads, self.pull_threads, self.check_threads, self.etcd_threads)
         loops = (self.mirror, self.heartbeat, self.host, self.guarded, self.write_check, self.contested)
-        return troubles((*loops, *pools, *([self.nginx] if self.nginx is not None else [])))
+        return conditions((*loops, *pools, *([self.nginx] if self.nginx is not None else [])))
+
+    def troubles(self) -> list[str]:
+        return [text for text in map(str, self.conditions()) if text]
 
     @cached_property
     def herald(self) -> Herald:

@@ -102,8 +102,8 @@ class MemoryWorkers(Workers):
         return self
 
     @property
-    def trouble(self) -> str:
-        return ""
+    def condition(self) -> None:
+        return None
 
 
 class MemoryAgent(Composition):

@@ -17,7 +17,9 @@ from daprdockr.agent.statedir import StateDir
 from daprdockr.guard.orders import Orders
 from daprdockr.guard.presence import is_on_guard
 from daprdockr.guard.processes import Processes
+from daprdockr.model.trouble import GuardDown, OrdersUnwritten, line
 from daprdockr.process.supervised import SupervisedProcess
+from daprdockr.runtime.logged_once import LoggedOnce
 from daprdockr.runtime.pool import Run
 
 PATIENCE = 5.0
@@ -62,7 +64,18 @@ class GuardProcess:
         self._wanted = self._written = b""
         self._waiting: list[Deferred[None]] = []
         self._writing = False
-        self.unwritten = ""
+        self._unwritten: OrdersUnwritten | None = None
+        self._logged = LoggedOnce(lambda unwritten: self.log.warn("{unwritten}", unwritten=unwritten))
+
+    @property
+    def condition(self) -> GuardDown | OrdersUnwritten | None:
+        """Why it may not stop containers in time; None while it may be relied on."""
+        return self._unwritten if self.stands else GuardDown()
+
+    @property
+    def unwritten(self) -> str:
+        """Why the latest orders are not written; empty while they are."""
+        return line(self._unwritten)
 
     @property
     def stands(self) -> bool:
@@ -108,22 +121,21 @@ class GuardProcess:
             try:
                 await self._run(self._state.write_guard, orders)
             except Exception as error:
-                self._failed(error)
+                self._found(OrdersUnwritten(str(error)))
                 for done in waiting:
                     done.errback(error)
                 if not self._waiting:
                     break
             else:
-                self._written, self.unwritten = orders, ""
+                self._written = orders
+                self._found(None)
                 for done in waiting:
                     done.callback(None)
         self._writing = False
 
-    def _failed(self, error: Exception) -> None:
-        unwritten = f"the orders of the guard cannot be written: {error}"
-        if unwritten != self.unwritten:
-            self.log.warn("{unwritten}", unwritten=unwritten)
-        self.unwritten = unwritten
+    def _found(self, unwritten: OrdersUnwritten | None) -> None:
+        self._unwritten = unwritten
+        self._logged.found(line(unwritten))
 
     async def is_ready(self) -> bool:
         """Whether it stands now or soon."""

@@ -41,6 +41,7 @@ from daprdockr.guard.orders import Order, Orders
 from daprdockr.model.errors import DaprdockrError, EngineRefused, EngineUnavailable
 from daprdockr.model.host import ContainerState
 from daprdockr.model.names import ServiceName
+from daprdockr.model.trouble import GuardDown, OrdersUnwritten, line
 
 LAST_LOOKS = 1.0
 """
@@ -103,13 +104,13 @@ class Guarded(Service):
         self._blind = ""
 
     @property
+    def condition(self) -> GuardDown | OrdersUnwritten | None:
+        """Why containers may not be stopped in time; None while there is nothing to guard."""
+        return self._guard.condition if self._orders else None
+
+    @property
     def trouble(self) -> str:
-        """Why containers may not be stopped in time; empty while there is nothing to guard."""
-        if not self._orders:
-            return ""
-        if not self._guard.stands:
-            return "the guard of containers with OnPartition stop does not run: see guard/output.log in --state-dir"
-        return self._guard.unwritten
+        return line(self.condition)
 
     def startService(self) -> None:
         """Go on with what a former agent left."""

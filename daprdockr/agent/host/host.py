@@ -43,6 +43,7 @@ from daprdockr.model.host import ContainerState, Image, Inventory
 from daprdockr.model.known.cluster import Changes
 from daprdockr.model.names import InstanceName, ServiceName
 from daprdockr.model.seams import Engine
+from daprdockr.model.trouble import EngineHangs, EngineLost, EngineNotReached, line
 from daprdockr.planning.attempts import BRIEF, LASTING, NONE, Attempts
 from daprdockr.runtime.pool import Run
 
@@ -118,7 +119,12 @@ class Host(Service):
         self.lacking: dict[ServiceName, str] = {}
         self.asked = False
         self.listed = False
-        self.trouble = "the Docker Engine was not reached yet"
+        self.condition: EngineNotReached | EngineHangs | EngineLost | None = EngineNotReached()
+        """Why the Engine cannot be asked; None while it answers."""
+
+    @property
+    def trouble(self) -> str:
+        return line(self.condition)
 
     def startService(self) -> None:
         super().startService()
@@ -198,7 +204,7 @@ class Host(Service):
         """The Engine answers nothing at all; whoever says so tells as well when it does again."""
         if not (self.asked and self.trouble):
             self.log.warn("the Docker Engine has fallen silent: {reason}", reason=reason)
-            self.asked, self.trouble = True, reason
+            self.asked, self.condition = True, EngineHangs(reason)
             self._on_answer()
 
     def answered(self) -> None:
@@ -225,7 +231,7 @@ class Host(Service):
             self.log.info("the Docker Engine answers, {count} containers are ours", count=len(states))
         changed = not self.listed or bool(self.trouble)
         self.asked = self.listed = True
-        self.trouble, self._pause = "", FIRST_RETRY
+        self.condition, self._pause = None, FIRST_RETRY
         for container in list(self._containers):
             if container not in states and self._looked.get(container, 0) <= before:
                 self.forget(container)
@@ -378,7 +384,7 @@ class Host(Service):
     def _lost(self, reason: str) -> None:
         if reason != self.trouble:
             self.log.warn("the Docker Engine does not answer: {reason}", reason=reason)
-        self.asked, self.trouble = True, reason
+        self.asked, self.condition = True, EngineLost(reason)
         if self.running and (self._retry is None or not self._retry.active()):
             self._retry = self._reactor.callLater(self._pause, self._list_now)
             self._pause = min(LIST_INTERVAL, 2 * self._pause)

@@ -8,7 +8,9 @@ from twisted.logger import Logger
 
 from daprdockr.guard.clock import boot_id
 from daprdockr.model.known.cluster import Changes, Cluster
+from daprdockr.model.trouble import AddressContested
 from daprdockr.planning.placing.clashes import clashes
+from daprdockr.runtime.logged_once import LoggedOnce
 
 
 class Contested:
@@ -19,19 +21,23 @@ class Contested:
     def __init__(self, *, node: str, cluster: Cluster) -> None:
         self._node = node
         self._cluster = cluster
-        self.trouble = ""
+        self._logged = LoggedOnce(
+            lambda trouble: self.log.warn("{trouble}", trouble=trouble),
+            lambda: self.log.info("no other machine publishes an address of this node any more"),
+        )
+
+    @property
+    def trouble(self) -> str:
         """Why this node takes no more instances; empty while its addresses are its own, as far as known."""
+        return self._logged.trouble
+
+    @property
+    def condition(self) -> AddressContested | None:
+        return AddressContested(self.trouble) if self.trouble else None
 
     def on_changes(self, changes: Changes) -> None:
-        if not changes.nodes:
-            return
-        before, self.trouble = self.trouble, clashes(self._cluster.nodes.values()).get(self._node, "")
-        if self.trouble == before:
-            return
-        if self.trouble:
-            self.log.warn("{trouble}", trouble=self.trouble)
-        else:
-            self.log.info("no other machine publishes an address of this node any more")
+        if changes.nodes:
+            self._logged.found(clashes(self._cluster.nodes.values()).get(self._node, ""))
 
 
 def this_machine() -> str:

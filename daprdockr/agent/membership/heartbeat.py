@@ -27,6 +27,8 @@ from daprdockr.agent.statedir import StateDir
 from daprdockr.model.errors import EtcdError, EtcdUnavailable
 from daprdockr.model.known.cluster import Changes
 from daprdockr.model.seams import Store
+from daprdockr.model.trouble import BeatFailed, NoBeatYet, Trouble, line
+from daprdockr.runtime.logged_once import LoggedOnce
 from daprdockr.runtime.outage import Outage
 from daprdockr.runtime.pool import Run
 from daprdockr.runtime.workers import Stopped
@@ -79,11 +81,16 @@ class Heartbeat(Service):
         self._beats = 0
         self._beating = False
         self._listed = False
-        self._trouble = ""
-        self._logged = ""
+        self._found: Trouble | None = None
+        self._logged = LoggedOnce(
+            lambda trouble: self.log.warn("no heartbeat: {trouble}", trouble=trouble),
+            lambda: self.log.info("this node's heartbeat goes on under lease {lease:x}", lease=self._lease),
+        )
         self._kept = 0
         self._keeping = False
-        self._unkept = ""
+        self._unkept = LoggedOnce(
+            lambda reason: self.log.warn("this node's lease is not kept for the next agent: {reason}", reason=reason)
+        )
         self._told = 0
         self._loop = LoopingCall(self._beat)
         self._loop.clock = reactor
@@ -96,9 +103,13 @@ class Heartbeat(Service):
         return self._lease if stands and self._reactor.seconds() < self._until else 0
 
     @property
+    def condition(self) -> Trouble | None:
+        """Why there is no certain lease; None while there is one."""
+        return None if self.lease else self._found or self._registration.condition or NoBeatYet()
+
+    @property
     def trouble(self) -> str:
-        """Why there is no certain lease; empty while there is one."""
-        return "" if self.lease else self._trouble or self._registration.trouble or "etcd has not answered yet"
+        return line(self.condition)
 
     def startService(self) -> None:
         super().startService()
@@ -141,12 +152,12 @@ class Heartbeat(Service):
             if self._registration.yields == self._lease != 0:
                 await self._leave()
             self._outage.worked()
-            self._tell(self._registration.trouble)
-        except EtcdUnavailable as error:
-            self._trouble = str(error)
+            self._report(self._registration.condition)
+        except EtcdUnavailable as error:  # Of silence the ``Outage`` speaks.
+            self._found = BeatFailed(str(error))
             self._outage.failed(f"no heartbeat: {error}")
         except EtcdError as error:
-            self._tell(str(error))
+            self._report(BeatFailed(str(error)))
         except Exception:
             self.log.failure("a heartbeat failed")
         finally:
@@ -192,13 +203,12 @@ class Heartbeat(Service):
         try:
             await self._disk(self._state.write_lease, lease)
         except OSError as error:
-            if str(error) != self._unkept:
-                self.log.warn("this node's lease is not kept for the next agent: {reason}", reason=error)
-            self._unkept = str(error)
+            self._unkept.found(str(error))
         except Stopped:
             pass
         else:
-            self._kept, self._unkept = lease, ""
+            self._kept = lease
+            self._unkept.found("")
         finally:
             self._keeping = False
 
@@ -206,10 +216,6 @@ class Heartbeat(Service):
         self._lease, self._until = lease, until
         self._on_beat(lease, until_boottime)
 
-    def _tell(self, trouble: str) -> None:
-        """Log a new trouble once, not at every beat, and its end. Of silence the ``Outage`` speaks."""
-        if trouble and trouble != self._logged:
-            self.log.warn("no heartbeat: {trouble}", trouble=trouble)
-        elif self._logged and not trouble:
-            self.log.info("this node's heartbeat goes on under lease {lease:x}", lease=self._lease)
-        self._trouble = self._logged = trouble
+    def _report(self, found: Trouble | None) -> None:
+        self._found = found
+        self._logged.found(line(found))

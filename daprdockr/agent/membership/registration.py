@@ -32,6 +32,7 @@ from daprdockr.model.errors import BadInput
 from daprdockr.model.seams import Store
 from daprdockr.model.stored.entries import Absent, Fence, Put
 from daprdockr.model.stored.records import NodeRecord
+from daprdockr.model.trouble import LeaseUnproven, NameHeld, line
 from daprdockr.runtime.pool import Run
 
 GOOD_BEATS = 3
@@ -69,7 +70,12 @@ class Registration:
         self._unproven = False
         self.yields = 0
         """A lease that is another machine's: Note [Two machines, one lease]."""
-        self.trouble = ""
+        self.condition: NameHeld | LeaseUnproven | None = None
+        """Why the record does not stand under the lease, as the last beat found it."""
+
+    @property
+    def trouble(self) -> str:
+        return line(self.condition)
 
     def stands_under(self, lease: int) -> bool:
         """Whether the record is there, as far as known."""
@@ -105,7 +111,7 @@ class Registration:
             there = await self._run(self._store.get, self._key)
             if there is None or there.lease != lease:
                 self._lease = 0
-                self.trouble = f"{self._key} is held by another agent of this name, or for some seconds by a former one"
+                self.condition = NameHeld(self._key)
                 return
             self._resume(lease, _record_in(there.value), record, made.revision)
             if self.yields == lease:
@@ -117,7 +123,7 @@ class Registration:
             if there.value != value:
                 await self._change(lease, value)
         self._lease, self._written, self._addresses = lease, value, record.addresses
-        self.trouble = "another machine held this node's lease and may go on: wait for a beat" if self._unproven else ""
+        self.condition = LeaseUnproven() if self._unproven else None
 
     def _resume(self, lease: int, former: NodeRecord, record: NodeRecord, revision: int) -> None:
         """What stands under this lease already is ``former``. See the three other notes."""

@@ -10,7 +10,6 @@ Note [A beat proves no right to write]
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from twisted.logger import Logger
@@ -18,6 +17,8 @@ from twisted.logger import Logger
 from daprdockr.model.errors import EtcdError, EtcdForbidden, EtcdRefused
 from daprdockr.model.seams import Store
 from daprdockr.model.stored.entries import trial
+from daprdockr.model.trouble import WritesRefused, line
+from daprdockr.runtime.logged_once import LoggedOnce
 from daprdockr.runtime.periodic import Periodic
 from daprdockr.runtime.pool import Run
 
@@ -40,30 +41,39 @@ class WriteCheck(Periodic):
         self._store = store
         self._record = record
         self._keys = (*keys, record)
-        self.trouble = ""
-        """Why this node cannot write what it has to; empty while it can, as far as known."""
+        self._logged = LoggedOnce(
+            lambda trouble: self.log.warn("this node {trouble}", trouble=trouble),
+            lambda: self.log.info("this node can write to etcd again"),
+        )
+        self.condition: WritesRefused | None = None
+        """Why this node cannot write what it has to; None while it can, as far as known."""
         self.to_publish = ""
         """The same for the node's record; empty when that is what cannot be written."""
+
+    @property
+    def trouble(self) -> str:
+        return line(self.condition)
 
     async def look(self) -> None:
         """Try now."""
         try:
-            trouble, refused = await self._try()
-            self.to_publish = "" if self._record in refused else trouble
-            self._report(trouble)
+            self.condition = await self._try()
         except EtcdError:
-            pass  # It did not answer, which others report; what was found last stands.
+            return  # It did not answer, which others report; what was found last stands.
+        refused = self.condition is not None and self._record in (self.condition.keys or self._keys)
+        self.to_publish = "" if refused else self.trouble
+        self._logged.found(self.trouble)
 
-    async def _try(self) -> tuple[str, Sequence[str]]:
-        """Why etcd refuses to have some key written, and which; nothing if it does not."""
+    async def _try(self) -> WritesRefused | None:
+        """Why etcd refuses to have some key written, and which; None if it does not."""
         try:
             await self._run(self._store.commit, *trial(*self._keys))
         except EtcdForbidden as error:
             refused = [key for key in self._keys if await self._is_forbidden(key)] or self._keys
-            return f"cannot write {' '.join(refused)}: {error}", refused
+            return WritesRefused(str(error), tuple(refused))
         except EtcdRefused as error:
-            return f"cannot write: {error}", self._keys
-        return "", ()
+            return WritesRefused(str(error))
+        return None
 
     async def _is_forbidden(self, key: str) -> bool:
         try:
@@ -71,11 +81,3 @@ class WriteCheck(Periodic):
         except EtcdForbidden:
             return True
         return False
-
-    def _report(self, trouble: str) -> None:
-        """Once, not at every look."""
-        if trouble and trouble != self.trouble:
-            self.log.warn("this node {trouble}", trouble=trouble)
-        elif self.trouble and not trouble:
-            self.log.info("this node can write to etcd again")
-        self.trouble = trouble

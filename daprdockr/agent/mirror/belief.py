@@ -28,8 +28,9 @@ from daprdockr.model.known.cluster import BrokenHistory, Cluster, ForeignEtcd
 from daprdockr.model.known.continuity import refutation
 from daprdockr.model.known.pending import Pending
 from daprdockr.model.seams import Store
-from daprdockr.model.stored.doubts import COMMAND, Doubt, is_over
+from daprdockr.model.stored.doubts import Doubt, is_over
 from daprdockr.model.stored.entries import Batch, Entry, Listing
+from daprdockr.model.trouble import EtcdDoubted
 from daprdockr.runtime.pool import Run
 
 MOST_BYTES = 4 * 1024 * 1024
@@ -49,7 +50,7 @@ class Believer(Protocol):
 
     def take_changes(self, batch: Batch) -> None: ...
 
-    def freeze(self, reason: str) -> None: ...
+    def freeze(self, doubted: EtcdDoubted) -> None: ...
 
     def list_again(self, after: float) -> None: ...
 
@@ -75,12 +76,12 @@ class Belief:
         """Go on with the doubt of a former agent."""
         self.doubt = self._state.read_doubt()
         if self.doubt is not None:
-            self._believer.freeze(self.trouble)
+            self._believer.freeze(EtcdDoubted(self.doubt.reason))
 
     @property
-    def trouble(self) -> str:
-        """What is doubted, and how that ends; "" if nothing is."""
-        return f"frozen: {self.doubt.reason} ({COMMAND} shows what to do)" if self.doubt is not None else ""
+    def condition(self) -> EtcdDoubted | None:
+        """What is doubted; None if nothing is."""
+        return EtcdDoubted(self.doubt.reason) if self.doubt is not None else None
 
     def listed(self, listing: Listing) -> None:
         """Judge a list."""
@@ -88,7 +89,7 @@ class Belief:
         if self.doubt is not None and is_over(self.doubt, listing.entries, self._cluster.keys.trust):
             self._begin_anew(listing)
         elif self.doubt is not None and self.doubt.lasts:
-            self._believer.freeze(self.trouble)
+            self._believer.freeze(EtcdDoubted(self.doubt.reason))
         else:
             self._judge(listing)
 
@@ -164,7 +165,7 @@ class Belief:
         if doubt != self.doubt:
             self.doubt = doubt
             self._keep()
-        self._believer.freeze(self.trouble)
+        self._believer.freeze(EtcdDoubted(reason))
 
     def _begin_anew(self, listing: Listing) -> None:
         self.log.info("a person ended the doubt about etcd: {reason}", reason=self.doubt and self.doubt.reason)

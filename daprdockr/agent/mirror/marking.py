@@ -22,6 +22,7 @@ from daprdockr.model.errors import EtcdError, EtcdRefused
 from daprdockr.model.seams import Store
 from daprdockr.model.stored.entries import Condition, Put, Unchanged
 from daprdockr.model.stored.marks import encode_marks, with_another
+from daprdockr.runtime.logged_once import LoggedOnce
 from daprdockr.runtime.periodic import Periodic
 from daprdockr.runtime.pool import Run
 
@@ -68,7 +69,11 @@ class Marking(Periodic):
         self._changed = self._defined = reactor.seconds()
         self._latest = 0
         self._marked = -BETWEEN
-        self._refused = ""
+        self._refused = LoggedOnce(
+            lambda reason: self.log.warn(
+                "no mark of etcd's history can be written, grant the right to: {reason}", reason=reason
+            )
+        )
 
     async def _mark(self) -> None:
         cluster, key = self._cluster, self._cluster.keys.marks
@@ -82,13 +87,11 @@ class Marking(Periodic):
         try:
             await self._run(self._store.commit, conditions, [Put(key, encode_marks(marks))])
         except EtcdRefused as error:
-            if str(error) != self._refused:
-                self._refused = str(error)
-                self.log.warn("no mark of etcd's history can be written, grant the right to: {reason}", reason=error)
+            self._refused.found(str(error))
         except EtcdError as error:
             self.log.info("no mark of etcd's history was written: {reason}", reason=error)
         else:
-            self._refused = ""
+            self._refused.found("")
 
     async def look(self) -> None:
         """Write a mark if one is due. What was written comes by the watch, as what others wrote does."""

@@ -27,6 +27,8 @@ from daprdockr.model.known.cluster import Changes, Cluster
 from daprdockr.model.seams import Store
 from daprdockr.model.stored.doubts import Doubt
 from daprdockr.model.stored.entries import Absent, Batch, Change, Entry, Listing, Put
+from daprdockr.model.trouble import EtcdDoubted, EtcdLost, EtcdNotReached, line
+from daprdockr.runtime.logged_once import LoggedOnce
 from daprdockr.runtime.outage import Outage
 from daprdockr.runtime.pool import Run
 
@@ -89,16 +91,23 @@ class Mirror(Service):
         self._on_changes = on_changes
         self._outage = outage
         self._logged = False
-        self._frozen_for = ""
+        self._frozen_for = LoggedOnce(lambda reason: self.log.warn("out of touch with etcd: {reason}", reason=reason))
         self._keeping: IDelayedCall | None = None
         self._keep_delay = KEEP_DELAY
         self._unkept = False
-        self._unkept_for = ""
+        self._unkept_for = LoggedOnce(
+            lambda reason: self.log.warn("the last known state is not kept, the agent goes on: {reason}", reason=reason)
+        )
         self._kept = 0
         self._writing = DeferredLock()
         self._belief = Belief(believer=self, run=run, cluster=cluster, state=state, store=store, draw=draw_identity)
         self.in_touch = False
-        self.trouble = "etcd was not reached yet"
+        self.condition: EtcdNotReached | EtcdLost | EtcdDoubted | None = EtcdNotReached()
+        """Why this agent is out of touch with etcd; None while it is in touch."""
+
+    @property
+    def trouble(self) -> str:
+        return line(self.condition)
 
     def _load(self) -> None:
         """Begin with the last known state, if there is one: names and routes are served before etcd answers."""
@@ -154,7 +163,7 @@ class Mirror(Service):
     def _lost(self, reason: str) -> None:
         self._belief.lost()
         self._outage.failed(reason)
-        self.in_touch, self.trouble = False, "; ".join(filter(None, (self._belief.trouble, reason)))
+        self.in_touch, self.condition = False, EtcdLost(reason, self._belief.condition)
 
     # What is believed.
 
@@ -174,11 +183,10 @@ class Mirror(Service):
     def take_changes(self, batch: Batch) -> None:
         self._tell(self.cluster.apply(batch))
 
-    def freeze(self, reason: str) -> None:
+    def freeze(self, doubted: EtcdDoubted) -> None:
         """See Note [In touch]."""
-        if reason != self._frozen_for:
-            self.log.warn("out of touch with etcd: {reason}", reason=reason)
-        self.in_touch, self.trouble, self._logged, self._frozen_for = False, reason, False, reason
+        self._frozen_for.found(str(doubted))
+        self.in_touch, self.condition, self._logged = False, doubted, False
 
     def list_again(self, after: float) -> None:
         """Have the follower list again in so many seconds."""
@@ -206,7 +214,8 @@ class Mirror(Service):
                 self._logged = True
                 self.log.info("in touch with etcd at revision {revision}", revision=self.cluster.revision)
             changes = Changes(changes.services | self.known_services(), True, changes.broken)
-        self.in_touch, self.trouble, self._frozen_for = True, "", ""
+        self.in_touch, self.condition = True, None
+        self._frozen_for.found("")
         self._outage.worked()
         self._publish(changes)
         if not self.cluster.identity:
@@ -235,12 +244,11 @@ class Mirror(Service):
 
     def _not_kept(self, failure: Failure) -> None:
         """Tell so once for each reason; the next try comes when a disk that was full may have room."""
-        reason = failure.getErrorMessage()
-        if not failure.check(OSError):
+        if failure.check(OSError):
+            self._unkept_for.found(failure.getErrorMessage())
+        else:
             self.log.failure("the last known state was not kept", failure)
-        elif reason != self._unkept_for:
-            self.log.warn("the last known state is not kept, the agent goes on: {reason}", reason=reason)
-        self._unkept_for = reason
+            self._unkept_for.found("")
         self._keep_delay = max(self._keep_delay, KEEP_RETRY)
 
     async def _keep(self) -> None:
@@ -254,6 +262,6 @@ class Mirror(Service):
             self._unkept = True
             raise
         else:
-            self._unkept_for = ""
+            self._unkept_for.found("")
         finally:
             self._keep_delay = max(KEEP_DELAY, KEEP_REST * (self._reactor.seconds() - began))

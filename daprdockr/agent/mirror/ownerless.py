@@ -22,6 +22,7 @@ from daprdockr.model.errors import EtcdError, EtcdUnavailable
 from daprdockr.model.known.cluster import Changes, Cluster
 from daprdockr.model.seams import Store
 from daprdockr.model.stored.entries import Delete, Unchanged
+from daprdockr.runtime.logged_once import LoggedOnce
 from daprdockr.runtime.pool import Run
 from daprdockr.runtime.workers import Stopped
 
@@ -64,7 +65,9 @@ class Ownerless(Service):
         self._chance = chance
         self._tell = tell
         self._due: IDelayedCall | None = None
-        self._trouble = ""
+        self._refused = LoggedOnce(
+            lambda reason: self.log.info("records without a lease were not deleted: {reason}", reason=reason)
+        )
         self._events_at = 0.0
         self._clearing = False
 
@@ -104,13 +107,11 @@ class Ownerless(Service):
             if self._in_touch() and not await self._clear_records():
                 await self._clear_events()
                 again = self._events_at - self._reactor.seconds()
-            self._trouble = ""
+            self._refused.found("")
         except (Stopped, EtcdUnavailable):
             pass  # Of silence others speak.
         except EtcdError as error:
-            if str(error) != self._trouble:
-                self._trouble = str(error)
-                self.log.info("records without a lease were not deleted: {reason}", reason=error)
+            self._refused.found(str(error))
         except Exception:
             self.log.failure("records without a lease were not deleted")
         finally:

@@ -42,7 +42,7 @@ FLOORS: Mapping[str, tuple[tuple[str, ...], ...]] = {
         ("reading", "host"),
         ("wanted",),
         ("stored",),
-        ("known", "seams"),
+        ("known", "seams", "trouble"),
     ),
     "planning": (
         ("attempts", "candidates", "steps"),

@@ -21,6 +21,7 @@ from twisted.python.filepath import FilePath
 from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.model.names import InstanceName, ServiceName
+from daprdockr.model.trouble import FilesUnwritable, NginxDown, NginxNotStarted, NginxUnusable, RoutesNotServed
 from daprdockr.process.supervised import SupervisedProcess
 from daprdockr.proxy.configuration import HttpListener, NginxSettings
 from daprdockr.proxy.nginx import ABSENT_RETRY, TAKE_UP, Nginx
@@ -160,6 +161,31 @@ class NginxTests(SynchronousTestCase):
             self.pass_time(2 * DISK_RETRY)
         self.assertEqual((nginx.status.reason, nginx.pid), ("", self.master.pid))
         self.assertEqual([event for event in logged if "log_failure" in event], [])
+
+    def test_condition(self) -> None:
+        """What is wrong is a value, as long as it is wrong."""
+        nginx = self.nginx()
+        nginx.startService()
+        self.assertEqual(nginx.condition, NginxNotStarted())
+        nginx.publish([route("a.com")])
+        self.pass_time(1)
+        self.assertIsNone(nginx.condition)
+        self.master.end(status=1)
+        self.assertEqual(nginx.condition, NginxDown("exit status 1"))
+        self.pass_time(3)
+        self.reactor.refuses = b"nginx: [emerg] no\n"
+        nginx.publish([route("b.com")])
+        self.pass_time(1)
+        self.assertEqual(nginx.condition, RoutesNotServed("nginx refused the configuration: no"))
+
+    def test_condition_before_the_start(self) -> None:
+        """A program that is not there, and a disk that takes no files, are told apart."""
+        absent = self.nginx(path=str(self.directory / "nginx-program"))
+        absent.startService()
+        self.assertIsInstance(absent.condition, NginxUnusable)
+        full = self.nginx(run=lambda call, *arguments: fail(OSError(errno.ENOSPC, "No space left on device")))
+        full.startService()
+        self.assertEqual(full.condition, FilesUnwritable(str(self.directory), "No space left on device"))
 
     def test_first_start(self) -> None:
         """Without a configuration of an earlier agent nginx waits for the first publication."""

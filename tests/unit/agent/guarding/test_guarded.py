@@ -15,6 +15,7 @@ from daprdockr.agent.guarding.guarded import LAST_LOOKS, Guarded, NotGuarded, gr
 from daprdockr.guard.orders import Order, Orders
 from daprdockr.model.errors import EngineRefused
 from daprdockr.model.host import ContainerState
+from daprdockr.model.trouble import GuardDown, OrdersUnwritten
 from daprdockr.planning.steps import StartContainer
 from tests.build.situations import WEB, definition
 from tests.fakes.agents import MemoryCluster
@@ -374,6 +375,17 @@ class TroubleTests(GuardedCase):
         self.assertIn("guard", self.guarded.trouble)
         self.guard.running = False
         self.assertIn("guard", self.guarded.trouble)
+
+    def test_condition(self) -> None:
+        """It is a value: what a guard that does not stand lacks comes before what a disk does."""
+        self.running()
+        self.assertIsNone(self.guarded.condition)
+        self.state.path.rename(self.state.path.with_name("away"))
+        self.beat()
+        self.assertIsInstance(self.guarded.condition, OrdersUnwritten)
+        self.guard.on_guard = False
+        self.assertEqual(self.guarded.condition, GuardDown())
+        self.state.path.with_name("away").rename(self.state.path)
 
     def test_file(self) -> None:
         """Orders that cannot be written are one until they can."""

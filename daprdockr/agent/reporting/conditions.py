@@ -1,0 +1,21 @@
+"""What is wrong with this agent now, as ``/healthz`` and whoever else judges its health are told."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Protocol
+
+from daprdockr.model.trouble import Trouble
+
+
+class HasCondition(Protocol):
+    """A part of the agent that knows whether it is well."""
+
+    @property
+    def condition(self) -> Trouble | None:
+        """What is wrong; None while nothing is."""
+
+
+def conditions(parts: Iterable[HasCondition]) -> list[Trouble]:
+    """What is wrong with these parts, in their order."""
+    return [condition for part in parts if (condition := part.condition) is not None]

@@ -1,0 +1,38 @@
+"""
+A trouble that is found again at every look, and logged when it begins, when it becomes another one, and when it ends.
+
+Knows nothing of what the trouble is, and writes no line itself: how its beginning and its end are told is handed in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from attrs import define, field
+
+
+def _silent() -> None:
+    """Nobody needs to know."""
+
+
+@define(eq=False)
+class LoggedOnce:
+    """
+    :ivar began: logs a trouble. :ivar ended: logs that there is none any more.
+    :ivar trouble: what was found last; "" for nothing.
+    """
+
+    began: Callable[[str], None]
+    ended: Callable[[], None] = _silent
+    trouble: str = field(init=False, default="")
+
+    def found(self, trouble: str) -> bool:
+        """This is so now, "" if nothing is wrong. Whether it was otherwise before."""
+        before, self.trouble = self.trouble, trouble
+        if trouble == before:
+            return False
+        if trouble:
+            self.began(trouble)
+        else:
+            self.ended()
+        return True

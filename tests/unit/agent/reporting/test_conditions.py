@@ -1,0 +1,25 @@
+"""What is wrong with an agent, gathered from its parts."""
+
+from __future__ import annotations
+
+from attrs import frozen
+from twisted.trial.unittest import SynchronousTestCase
+
+from daprdockr.agent.reporting.conditions import conditions
+from daprdockr.model.trouble import EngineNotReached, EtcdNotReached, Trouble
+
+
+@frozen
+class Part:
+    condition: Trouble | None = None
+
+
+class ConditionsTests(SynchronousTestCase):
+    def test_in_order(self) -> None:
+        """What is wrong comes in the order of the parts; of one that is well there is nothing to say."""
+        parts = [Part(EtcdNotReached()), Part(), Part(EngineNotReached())]
+        self.assertEqual(conditions(parts), [EtcdNotReached(), EngineNotReached()])
+
+    def test_well(self) -> None:
+        """Where all are well there is nothing."""
+        self.assertEqual(conditions([Part()]), [])
