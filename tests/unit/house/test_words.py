@@ -1,0 +1,90 @@
+"""The words of the documents: those that ``docs/design/vocabulary.rst`` retired do not come back."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+from docutils import nodes
+from twisted.trial.unittest import SynchronousTestCase
+
+from tests.unit.house.sources import CHECKOUT
+from tests.unit.house.test_docs import ARCHITECTURE, DESIGN, LINKED, README, literals, read, section
+
+VOCABULARY = DESIGN / "vocabulary.rst"
+NOT_YET = {
+    "CONTRIBUTING",
+    "README",
+    "command-line",
+    "definition",
+    "dependencies",
+    "dns",
+    "doubt",
+    "etcd-keys",
+    "failures",
+    "installing",
+    "limits",
+    "partition",
+    "proxy",
+    "reconcile",
+    "reliability",
+    "security",
+}
+"""Pages that still use the old words."""
+PAGES = [page for page in (README, CHECKOUT / "CONTRIBUTING.rst", *LINKED) if page.stem not in NOT_YET]
+
+NO_SUBJECT = re.compile(r"(?:Who|Whoever|Whose|What|Whatever)\b[^?]*[.:;]$", re.DOTALL)
+"""A sentence that begins with a relative clause in the place of its subject."""
+SENTENCE_ENDS = re.compile(r"(?<=[.?!:])\s+")
+
+
+@cache
+def retired() -> tuple[str, ...]:
+    """The words in the table of those no longer used."""
+    (body,) = section(VOCABULARY, "Words no longer used").findall(nodes.tbody)
+    first = (next(row.findall(nodes.entry)) for row in body.findall(nodes.row))
+    return tuple(word for entry in first for word in literals(entry))
+
+
+def is_quoted(node: nodes.Node) -> bool:
+    """Whether a node is code, lists a word that is not used, or is the title of a note in the package."""
+    while node is not None and not isinstance(node, nodes.section | nodes.document):
+        if isinstance(node, nodes.literal_block):
+            return True
+        if isinstance(node, nodes.entry) and node.parent.index(node) == 2 and node.document == read(VOCABULARY)[0]:
+            return True
+        node = node.parent
+    return node == section(ARCHITECTURE, "Where each race is explained")
+
+
+def paragraphs(page: Path) -> Iterator[str]:
+    """The prose of a page; in the place of each literal stands ``x``."""
+    document = read(page)[0]
+    for part in document.findall(lambda node: isinstance(node, nodes.paragraph | nodes.title | nodes.term)):
+        if not is_quoted(part):
+            texts = ("x" if isinstance(node, nodes.literal) else node.astext() for node in part.children)
+            yield " ".join("".join(texts).split())
+
+
+class WordsTests(SynchronousTestCase):
+    """All pages."""
+
+    def test_retired_words(self) -> None:
+        """No page uses a word that was retired."""
+        used = re.compile("|".join(rf"\b{word}\b(?!-)" for word in retired()), re.IGNORECASE)
+        prose = [(page.name, text) for page in PAGES for text in paragraphs(page)]
+        found = [(page, hit[0], text) for page, text in prose for hit in used.finditer(text)]
+        self.assertEqual([], found)
+
+    def test_sentences_have_a_subject(self) -> None:
+        """No sentence begins with a relative clause without the noun that it belongs to."""
+        found = [
+            (page.name, sentence)
+            for page in PAGES
+            for text in paragraphs(page)
+            for sentence in SENTENCE_ENDS.split(text)
+            if NO_SUBJECT.match(sentence)
+        ]
+        self.assertEqual([], found)
