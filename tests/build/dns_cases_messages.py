@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from itertools import product
 
+from tests.build.dns_cases_names import ABSENT, FOUND, NOTHING, WORD, addresses
 from tests.build.dns_octets import (
     AAAA,
     AXFR,
@@ -26,7 +27,6 @@ from tests.build.dns_octets import (
     query,
     record,
 )
-from tests.build.dns_cases_names import ABSENT, FOUND, NOTHING, WORD, addresses
 
 ONE = "1.web.myapp.container"
 FOUND_ONE = addresses(ONE, "10.0.0.1")

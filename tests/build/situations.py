@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from daprdockr.model.wanted.definition import Definition
 from daprdockr.model.host import ContainerState, Image, Port, Status
 from daprdockr.model.names import InstanceName, ServiceName
 from daprdockr.model.stored.records import ClaimRecord, State
 from daprdockr.model.stored.revisioned import Claim, Service
+from daprdockr.model.wanted.definition import Definition
 from daprdockr.planning.candidates import Candidate
 from daprdockr.planning.placing.placement import Ranking
 from daprdockr.planning.situation import Here, Situation

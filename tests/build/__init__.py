@@ -1,0 +1,1 @@
+"""The values, records and cases that tests begin with: the one home of builders."""
