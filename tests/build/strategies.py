@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import string
 from collections.abc import Mapping
 from typing import Any
 
 from hypothesis import strategies as st
 
-from daprdockr.model.wanted.definition import Definition
 from daprdockr.model.host import Port
 from daprdockr.model.names import MAX_INSTANCES, InstanceName, ServiceName
 from daprdockr.model.stored.records import ClaimRecord, NodeRecord, State
+from daprdockr.model.wanted.definition import Definition
 
 _INNER = string.ascii_lowercase + string.digits
 WORDS = st.text(string.ascii_letters + string.digits, min_size=1, max_size=12)
@@ -33,6 +34,8 @@ JSON = st.recursive(
     SCALARS, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(TEXTS, inner, max_size=4), max_leaves=12
 )
 """Anything JSON can say."""
+ANYTHING = st.one_of(st.binary(max_size=60), JSON.map(lambda value: json.dumps(value).encode()))
+"""Any bytes, many of them JSON."""
 
 _PORT_NUMBERS = st.integers(1, 65535)
 _PORT = st.one_of(_PORT_NUMBERS, _PORT_NUMBERS.map(str))
@@ -149,3 +152,7 @@ CLAIM_RECORDS = st.builds(
     started=st.floats(0, 1e12, allow_nan=False),
     reason=TEXTS,
 )
+
+
+def as_bytes(value: object) -> bytes:
+    return json.dumps(value).encode()

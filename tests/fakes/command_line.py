@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from attrs import frozen
 
 from daprdockr.cli.main import main
 from daprdockr.etcd.address import Access
-from tests.fakes.store import MemoryStore
+from daprdockr.model.errors import EtcdUnavailable
+from daprdockr.model.stored.entries import Commit, Condition, Operation, Prefixes
+from tests.fakes.store import MemoryStore, MemoryWatch
 
 
 class LentStore(MemoryStore):
@@ -29,6 +31,35 @@ class LentStore(MemoryStore):
 
     def close(self) -> None:
         self.lent -= 1
+
+
+class InterruptedStore(LentStore):
+    """A store in which something happens before a commit; ``loses`` answers to writes that then are carried out."""
+
+    before: Callable[[], None] = staticmethod(lambda: None)
+    loses = 0
+
+    def commit(self, conditions: Sequence[Condition], operations: Sequence[Operation]) -> Commit:
+        self.before()
+        done = super().commit(conditions, operations)
+        if self.loses:
+            self.loses -= 1
+            raise EtcdUnavailable("etcd did not answer")
+        return done
+
+
+class EventfulStore(LentStore):
+    """A store in which one thing of ``coming`` happens each time somebody begins to watch."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.coming: list[Callable[[], object]] = []
+
+    def watch(self, prefixes: Prefixes, revision: int) -> MemoryWatch:
+        watch = super().watch(prefixes, revision)
+        if self.coming:
+            self.coming.pop(0)()
+        return watch
 
 
 @frozen

@@ -9,32 +9,15 @@ from daprdockr.model.host import Port
 from daprdockr.model.names import InstanceName, ServiceName
 from daprdockr.model.stored.doubts import DoubtRecord
 from daprdockr.model.stored.events import Event
-from daprdockr.model.stored.keys import Keys
 from daprdockr.model.stored.records import ClaimRecord, NodeRecord, State
-from daprdockr.model.wanted.definition import Definition
+from tests.build.command_line import RUNNING as IN_SHORT
+from tests.build.command_line import demo
+from tests.build.values import KEYS
 from tests.fakes.command_line import LentStore, Outcome, command_line
 
 # ruff: noqa: E501  tables are as wide as they are
-KEYS = Keys()
-WEB = Definition.read(
-    {
-        "Name": "web",
-        "Group": "myapp",
-        "Instances": 3,
-        "Container": {"Image": "web:1"},
-        "Http": {"HostName": "demo.test,www.demo.test", "ContainerPort": 8080},
-    }
-)
-RUNNING = ClaimRecord(
-    node="n1",
-    state=State.RUNNING,
-    healthy=True,
-    addresses=("192.0.2.1",),
-    ports=(Port(8080, "tcp", 32768), Port(53, "udp", 32769)),
-    container="c1",
-    definition=WEB.digest,
-    started=1_700_000_000.5,
-)
+WEB = demo("demo.test,www.demo.test")
+RUNNING = evolve(IN_SHORT, ports=(Port(8080, "tcp", 32768), Port(53, "udp", 32769)), definition=WEB.digest)
 
 STATUS = """\
 n1 is frozen, it doubts this etcd: revision 9 was seen (daprdockrcmd trust-etcd shows what to do)

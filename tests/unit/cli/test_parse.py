@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-from pkgutil import iter_modules
-
 from twisted.trial.unittest import SynchronousTestCase
 
-from daprdockr.cli import commands, manual
-from daprdockr.cli.command import ACTIONS, WORDS, load
-from daprdockr.cli.flags import ALL
 from daprdockr.cli.parse import read_request
 from daprdockr.cli.request import Request
 from daprdockr.etcd.address import EtcdEndpoint
@@ -118,38 +113,3 @@ class RefusedTests(SynchronousTestCase):
             error = str(self.assertRaises(BadInput, read, line))
             self.assertIn(part, error)
             self.assertNotIn("\n", error)
-
-
-class ManualTests(SynchronousTestCase):
-    """The page of help."""
-
-    def test_complete(self) -> None:
-        """It names every flag and every command."""
-        page = manual.text()
-        flags = [*ACTIONS, *(flag.name for flag in ALL)]
-        missing = [name for name in flags if f"-{name} " not in page and f"-{name}]" not in page]
-        self.assertEqual(missing, [])
-        self.assertEqual([name for name in WORDS if f"\n  {name} " not in page], [])
-
-    def test_width(self) -> None:
-        """It fits a terminal of 100 columns."""
-        self.assertLessEqual(max(map(len, manual.text().splitlines())), 100)
-
-
-class DeclarationTests(SynchronousTestCase):
-    """The commands' own declarations."""
-
-    def test_each(self) -> None:
-        """Each is named as its module is, takes only flags that exist, and runs with or without etcd, not both."""
-        known = {flag.name for flag in ALL}
-        for name in (*ACTIONS, *WORDS):
-            command = load(name)
-            self.assertIn(name, (command.name, "stdin"))
-            self.assertEqual(set(command.flags) - known, set(), name)
-            self.assertTrue((command.run is None) != (command.offline is None), name)
-            self.assertIn(command.spelled, " ".join(form for form, _ in command.usage))
-
-    def test_every_module(self) -> None:
-        """No module of the commands is left out of the list of commands."""
-        modules = {module.name for module in iter_modules(commands.__path__)}
-        self.assertEqual(modules, {*ACTIONS.values(), *(word.replace("-", "_") for word in WORDS)})

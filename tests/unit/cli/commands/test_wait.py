@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -12,30 +10,13 @@ from daprdockr.cli.outcome import TimedOut
 from daprdockr.cli.request import Request
 from daprdockr.model.errors import EtcdUnavailable, NotFound
 from daprdockr.model.names import InstanceName
-from daprdockr.model.stored.entries import Delete, Prefixes
-from daprdockr.model.stored.keys import Keys
+from daprdockr.model.stored.entries import Delete
 from daprdockr.model.stored.records import ClaimRecord, State
-from daprdockr.model.wanted.definition import Definition
-from tests.fakes.command_line import LentStore, command_line
-from tests.fakes.store import MemoryWatch
+from tests.build.values import KEYS, definition
+from tests.fakes.command_line import EventfulStore, command_line
 
-KEYS = Keys()
-WEB = Definition.read({"Name": "web", "Group": "myapp", "Instances": 2, "Container": {"Image": "web:1"}})
+WEB = definition(instances=2)
 RUNNING = ClaimRecord(node="n1", state=State.RUNNING, healthy=True, definition=WEB.digest)
-
-
-class EventfulStore(LentStore):
-    """A store in which one thing of ``coming`` happens each time somebody begins to watch."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.coming: list[Callable[[], object]] = []
-
-    def watch(self, prefixes: Prefixes, revision: int) -> MemoryWatch:
-        watch = super().watch(prefixes, revision)
-        if self.coming:
-            self.coming.pop(0)()
-        return watch
 
 
 class WaitTests(SynchronousTestCase):

@@ -1,113 +1,14 @@
-"""Definitions are read, changed and deleted by command lines, and bad input writes nothing."""
+"""``-set`` and ``-stdin``: definitions are made and changed, and bad input writes nothing."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Sequence
-
-from twisted.trial.unittest import SynchronousTestCase
-
 from daprdockr.cli.stored import ATTEMPTS
-from daprdockr.model.errors import EtcdUnavailable
 from daprdockr.model.reading import MAX_DOCUMENT
-from daprdockr.model.stored.entries import Commit, Condition, Operation
-from daprdockr.model.wanted.definition import Definition
-from tests.fakes.command_line import LentStore, Outcome, command_line
-
-KEY = "/daprdockr/services/myapp/web"
-DOCUMENT = {
-    "Name": "web",
-    "Group": "myapp",
-    "Instances": 2,
-    "Container": {"Cmd": ["run"], "Image": "web:1", "Memory": 1000},
-    "Http": {"HostName": "demo.test", "ContainerPort": "8080"},
-}
+from tests.build.command_line import DOCUMENT, KEY, DefinitionCase
+from tests.fakes.command_line import Outcome
 
 
-class InterruptedStore(LentStore):
-    """A store in which something happens before a commit; ``loses`` answers to writes that then are carried out."""
-
-    before: Callable[[], None] = staticmethod(lambda: None)
-    loses = 0
-
-    def commit(self, conditions: Sequence[Condition], operations: Sequence[Operation]) -> Commit:
-        self.before()
-        done = super().commit(conditions, operations)
-        if self.loses:
-            self.loses -= 1
-            raise EtcdUnavailable("etcd did not answer")
-        return done
-
-
-class DefinitionTestCase(SynchronousTestCase):
-    def setUp(self) -> None:
-        self.store = InterruptedStore()
-
-    def run_line(self, *words: str, stdin: object = b"") -> Outcome:
-        data = stdin if isinstance(stdin, bytes) else json.dumps(stdin).encode()
-        done = command_line(self.store, *words, stdin=data)
-        self.assertEqual(self.store.lent, 0)
-        return done
-
-    def stored(self) -> object:
-        entry = self.store.get(KEY)
-        return None if entry is None else Definition.parse(entry.value).write()
-
-    def given(self, document: object = DOCUMENT) -> None:
-        self.store.put(KEY, json.dumps(document).encode())
-
-
-class GetTests(DefinitionTestCase):
-    """Definitions are printed."""
-
-    def test_one(self) -> None:
-        """One definition is printed as JSON, indented, in a stable order."""
-        self.given()
-        done = self.run_line("-svc", "web.myapp")
-        self.assertEqual(done, Outcome(0, json.dumps(DOCUMENT, indent=2) + "\n", ""))
-
-    def test_absent(self) -> None:
-        """What does not exist is said on stderr, and the exit status is 3."""
-        done = self.run_line("-get", "-svc", "web.myapp")
-        self.assertEqual((done.status, done.stdout), (3, ""))
-        self.assertRegex(done.stderr, r"\Adaprdockrcmd: web\.myapp does not exist.*\n\Z")
-
-    def test_all(self) -> None:
-        """Without a service all definitions are listed, by group and name."""
-        self.store.put("/daprdockr/services/b/a", json.dumps(DOCUMENT | {"Name": "a", "Group": "b"}).encode())
-        self.given()
-        found = self.run_line("-get").json
-        self.assertEqual([(item["Group"], item["Name"]) for item in found], [("b", "a"), ("myapp", "web")])
-
-    def test_all_of_nothing(self) -> None:
-        """A list of no definitions is an empty list, not an error."""
-        self.assertEqual(self.run_line(), Outcome(0, "[]\n", ""))
-
-    def test_all_with_a_broken_one(self) -> None:
-        """What cannot be read is named on stderr, the others are printed, and the exit status tells."""
-        self.store.put("/daprdockr/services/myapp/bad", b"\xff")
-        self.given()
-        done = self.run_line()
-        self.assertEqual((done.status, len(done.json)), (1, 1))
-        self.assertIn("/services/myapp/bad", done.stderr)
-
-    def test_broken(self) -> None:
-        """A stored definition that cannot be read is answered with one line that says what to do."""
-        for value in (b"\xff", b"[]", b"{}", json.dumps(DOCUMENT | {"Name": "other"}).encode()):
-            self.store.put(KEY, value)
-            done = self.run_line("-svc", "web.myapp")
-            self.assertEqual((done.status, done.stdout, done.stderr.count("\n")), (1, "", 1))
-            self.assertIn("-stdin or -del", done.stderr)
-
-    def test_control_characters(self) -> None:
-        """No letter of a definition moves the cursor of the terminal that shows it."""
-        self.given(DOCUMENT | {"Container": {"Image": "x", "Cmd": ["\x9b2J\x1b[1mä"]}})
-        done = self.run_line("-svc", "web.myapp")
-        self.assertTrue(done.stdout.isascii())
-        self.assertEqual(done.json["Container"]["Cmd"], ["\x9b2J\x1b[1mä"])
-
-
-class SetTests(DefinitionTestCase):
+class SetTests(DefinitionCase):
     """Flags are merged over what is stored."""
 
     def test_new(self) -> None:
@@ -181,7 +82,7 @@ class SetTests(DefinitionTestCase):
         self.assertIsNotNone(self.store.get("/other/services/myapp/web"))
 
 
-class StdinTests(DefinitionTestCase):
+class StdinTests(DefinitionCase):
     """A definition comes by stdin."""
 
     def test_stored(self) -> None:
@@ -210,32 +111,7 @@ class StdinTests(DefinitionTestCase):
         self.assertIn("web.myapp", done.stderr)
 
 
-class DeleteTests(DefinitionTestCase):
-    """Definitions are deleted."""
-
-    def test_deleted(self) -> None:
-        """A definition is gone, silently."""
-        self.given()
-        self.assertEqual(self.run_line("-del", "-svc", "web.myapp"), Outcome(0, "", ""))
-        self.assertIsNone(self.stored())
-
-    def test_absent(self) -> None:
-        """What does not exist cannot be deleted, and the exit status is 3."""
-        self.assertEqual(self.run_line("-del", "-svc", "web.myapp").status, 3)
-
-    def test_broken(self) -> None:
-        """A definition that cannot be read can be deleted."""
-        self.store.put(KEY, b"garbage")
-        self.assertEqual(self.run_line("-del", "-svc", "web.myapp").status, 0)
-
-    def test_lost_answer(self) -> None:
-        """A deletion whose answer was lost is found to have happened, and is no error."""
-        self.given()
-        self.store.loses = 1
-        self.assertEqual(self.run_line("-del", "-svc", "web.myapp").status, 0)
-
-
-class BadInputTests(DefinitionTestCase):
+class BadInputTests(DefinitionCase):
     """Input that cannot be used: one line, exit status 1, and nothing is read from or written to etcd."""
 
     def refused(self, done: Outcome, part: str) -> None:

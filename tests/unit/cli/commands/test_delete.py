@@ -1,0 +1,31 @@
+"""``-del``: stored definitions are deleted."""
+
+from __future__ import annotations
+
+from tests.build.command_line import KEY, DefinitionCase
+from tests.fakes.command_line import Outcome
+
+
+class DeleteTests(DefinitionCase):
+    """Definitions are deleted."""
+
+    def test_deleted(self) -> None:
+        """A definition is gone, silently."""
+        self.given()
+        self.assertEqual(self.run_line("-del", "-svc", "web.myapp"), Outcome(0, "", ""))
+        self.assertIsNone(self.stored())
+
+    def test_absent(self) -> None:
+        """What does not exist cannot be deleted, and the exit status is 3."""
+        self.assertEqual(self.run_line("-del", "-svc", "web.myapp").status, 3)
+
+    def test_broken(self) -> None:
+        """A definition that cannot be read can be deleted."""
+        self.store.put(KEY, b"garbage")
+        self.assertEqual(self.run_line("-del", "-svc", "web.myapp").status, 0)
+
+    def test_lost_answer(self) -> None:
+        """A deletion whose answer was lost is found to have happened, and is no error."""
+        self.given()
+        self.store.loses = 1
+        self.assertEqual(self.run_line("-del", "-svc", "web.myapp").status, 0)

@@ -1,0 +1,133 @@
+"""``drain``: what it asks for, what it tells, and how it ends."""
+
+from __future__ import annotations
+
+from attrs import evolve
+
+from daprdockr.model.stored.entries import Delete
+from daprdockr.picture.nodes import node_table
+from tests.build.command_line import WELL, DrainCase
+from tests.build.values import API, KEYS, instance, named
+from tests.fakes.command_line import Outcome
+
+
+class DrainTests(DrainCase):
+    """A drain as it begins."""
+
+    def test_asks(self) -> None:
+        """The node is cordoned, asked to hand over all it has, and shown so."""
+        self.assertEqual(self.run_line("drain n1"), Outcome(0, "n1 is cordoned: 0 instances leave it, 0 stay\n", ""))
+        self.assertEqual((self.cluster.cordoned, self.cluster.draining), ({"n1"}, {"n1"}))
+        self.assertEqual([row["Draining"] for row in node_table(self.cluster).rows], [True, False])
+        self.assertIn("draining", self.run_line("nodes").stdout)
+
+    def test_tells(self) -> None:
+        """It tells how many leave, and of what cannot leave why."""
+        self.define(
+            named("web", 2),
+            named("db", Container={"Volumes": ["data:/data"]}),
+            named("gpu", Placement={"Constraints": ["gpu == yes"]}),
+        )
+        self.assertEqual(
+            self.run_line("drain n1").stdout.splitlines(),
+            [
+                "n1 is cordoned: 2 instances leave it, 2 stay",
+                "1.db.myapp stays: it keeps data in data:/data",
+                "1.gpu.myapp stays: no other node meets its constraints",
+            ],
+        )
+
+    def test_json(self) -> None:
+        """Programs get the same as one object."""
+        self.define(named("web", 2), named("db", Container={"Binds": ["/srv:/data"]}))
+        staying = [{"Instance": "1.db.myapp", "Reason": "it keeps data in /srv:/data"}]
+        self.assertEqual(
+            self.run_line("drain n1 -o json").json,
+            {"Node": "n1", "Leaving": ["1.web.myapp", "2.web.myapp"], "Staying": staying},
+        )
+
+    def test_nowhere_to_go(self) -> None:
+        """Nodes that are cordoned too take nothing."""
+        self.define(named("web"))
+        self.store.put(KEYS.cordon("n2"), b"{}")
+        self.assertIn("1.web.myapp stays: there is no other node", self.run_line("drain n1").stdout)
+
+    def test_not_counted(self) -> None:
+        """What is not wanted any more, and what runs elsewhere, is no part of it."""
+        self.define(named("web", 3))
+        self.store.put(KEYS.service(instance(1).service), named("web", 1).encode())
+        self.define(named("api", 2), node="n2")
+        self.assertIn("1 instances leave it, 0 stay", self.run_line("drain n1").stdout)
+
+    def test_absent(self) -> None:
+        """A node that does not exist is not cordoned."""
+        done = self.run_line("drain n9")
+        self.assertEqual((done.status, self.cluster.cordoned), (3, set()))
+        self.assertIn("node n9 does not exist", done.stderr)
+
+    def test_wrong_usage(self) -> None:
+        """It takes one node's name, and -timeout only where it waits."""
+        for line in ("drain", "drain n1 n2", "drain N_1", "drain n1 -timeout 3", "uncordon", "uncordon n1 -wait"):
+            self.assertEqual(self.run_line(line).status, 2, line)
+        self.assertNotIn("put", self.store.calls[2:])
+
+
+class WaitTests(DrainCase):
+    """A drain whose end is waited for."""
+
+    def test_nothing_to_wait_for(self) -> None:
+        """When only what cannot leave is there it ends at once."""
+        self.define(named("db", Container={"Volumes": ["data:/data"]}))
+        self.assertEqual(self.run_line("drain n1 -wait -timeout 0").status, 0)
+
+    def test_progress(self) -> None:
+        """It tells of each instance where it runs now, and ends with the last one."""
+        self.define(named("web", 2), named("db", Container={"Volumes": ["data:/data"]}))
+        self.store.coming = [self.moves(instance(1), instance(2))]
+        done = self.run_line("drain n1 -wait")
+        self.assertEqual(
+            (done.status, done.stdout.splitlines()[2:]),
+            (0, ["1.web.myapp runs on n2, 1 to go", "2.web.myapp runs on n2, 0 to go"]),
+        )
+
+    def test_gone_and_stuck(self) -> None:
+        """An instance that is not wanted any more is gone; one that nobody can take any more stays."""
+        self.define(named("web"), named("api"))
+
+        def turn() -> None:
+            self.store.commit([], [Delete(KEYS.claim(instance(1, API)))])
+            self.store.put(KEYS.cordon("n2"), b"")
+
+        self.store.coming = [turn]
+        done = self.run_line("drain n1 -wait")
+        self.assertEqual(
+            (done.status, done.stdout.splitlines()[1:]),
+            (0, ["1.api.myapp is gone, 1 to go", "1.web.myapp stays: there is no other node, 0 to go"]),
+        )
+
+    def test_json_is_one_document(self) -> None:
+        """For programs nothing follows the object."""
+        self.define(named("web"))
+        self.store.coming = [self.moves(instance(1))]
+        self.assertEqual(self.run_line("drain n1 -wait -o json").json["Leaving"], ["1.web.myapp"])
+
+    def test_timed_out(self) -> None:
+        """When the time is over it says what is left and who is about to take it, with exit status 4."""
+        self.define(named("web", 2))
+        self.store.put(KEYS.successor(instance(1)), evolve(WELL, node="n2").encode(), self.store.lease)
+        done = self.run_line("drain n1 -wait -timeout 0")
+        self.assertEqual(
+            (done.status, done.stderr),
+            (
+                4,
+                "daprdockrcmd: not done after 0 s: 1.web.myapp is on n1, n2 prepares to take it over,"
+                " 2.web.myapp is on n1\n",
+            ),
+        )
+
+    def test_called_off(self) -> None:
+        """When somebody uncordons the node meanwhile it says so, with exit status 1."""
+        self.define(named("web"))
+        self.store.coming = [lambda: self.run_line("uncordon n1")]
+        done = self.run_line("drain n1 -wait")
+        self.assertEqual((done.status, "not drained any more" in done.stderr), (1, True))

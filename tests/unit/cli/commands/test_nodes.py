@@ -1,0 +1,58 @@
+"""``nodes``: the nodes of the cluster, as a table and as JSON, and how any table is drawn."""
+
+from __future__ import annotations
+
+from daprdockr.model.stored.records import NodeRecord
+from tests.build.command_line import RUNNING, ShowCase
+from tests.build.values import KEYS
+from tests.fakes.command_line import Outcome, command_line
+
+
+class NodesTests(ShowCase):
+    """Nodes."""
+
+    def test_table(self) -> None:
+        """A node shows its addresses, its labels, its claims, if it may be given instances, if it is cordoned."""
+        record = NodeRecord(
+            ("192.0.2.1", "2001:db8::1"), {"zone": "a", "disk": "ssd"}, "1.0", allow=("binds", "runtime")
+        )
+        self.store.put(KEYS.node("n1"), record.encode(), self.store.lease)
+        self.store.put(KEYS.node("n2"), NodeRecord(ready=False, fails=("web.myapp",)).encode(), self.store.lease)
+        self.store.put(
+            KEYS.node("n3"), NodeRecord(allow=(), fails=("web.myapp",), trouble="no space").encode(), self.store.lease
+        )
+        self.store.put(KEYS.cordon("n2"), b"{}")
+        self.claim(1, RUNNING)
+        self.assertEqual(
+            self.cells("nodes"),
+            [
+                ["NODE", "READY", "ADDRESSES", "INSTANCES", "CORDONED", "LABELS", "ALLOWS", "VERSION", "REASON"],
+                ["n1", "yes", "192.0.2.1,2001:db8::1", "1", "no", "disk=ssd,zone=a", "binds,runtime", "1.0", "-"],
+                ["n2", "no", "-", "0", "yes", "-", "all", "-", "web.myapp cannot start"],
+                ["n3", "yes", "-", "0", "no", "-", "-", "-", "nothing starts: no space"],
+            ],
+        )
+
+    def test_json(self) -> None:
+        """Programs get the labels as an object."""
+        self.store.put(KEYS.node("n1"), NodeRecord(labels={"zone": "a"}).encode(), self.store.lease)
+        self.assertEqual(command_line(self.store, "nodes", "-o=json").json[0]["Labels"], {"zone": "a"})
+
+
+class TableTests(ShowCase):
+    """How tables are drawn."""
+
+    def test_columns(self) -> None:
+        """Columns are aligned, and no line ends in spaces."""
+        self.store.put(KEYS.node("n1"), NodeRecord().encode(), self.store.lease)
+        self.store.put(KEYS.node("a-long-name"), NodeRecord(("192.0.2.1",)).encode(), self.store.lease)
+        lines = command_line(self.store, "nodes").stdout.splitlines()
+        self.assertEqual({line.index(word) for line, word in zip(lines, ("ADDR", "192.", "-  "), strict=True)}, {22})
+        self.assertEqual([line for line in lines if line != line.rstrip()], [])
+
+    def test_nothing(self) -> None:
+        """A table of nothing is its header."""
+        self.assertEqual(
+            command_line(self.store, "nodes"),
+            Outcome(0, "NODE   READY   ADDRESSES   INSTANCES   CORDONED   LABELS   ALLOWS   VERSION   REASON\n", ""),
+        )

@@ -1,0 +1,127 @@
+"""``status``: the whole on one page, and what is not usable or cannot be written."""
+
+from __future__ import annotations
+
+from attrs import evolve
+
+from daprdockr.model.names import ServiceName
+from daprdockr.model.stored.doubts import DoubtRecord, encode_trust
+from daprdockr.model.stored.entries import Delete
+from daprdockr.model.stored.records import NodeRecord, State
+from tests.build.command_line import RUNNING, WEB, ShowCase
+from tests.build.values import KEYS
+from tests.fakes.command_line import LentStore, command_line
+
+
+class StatusTests(ShowCase):
+    """The whole on one page."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.store.put(KEYS.service(WEB.name), WEB.encode())
+        self.store.put(KEYS.node("n1"), NodeRecord().encode(), self.store.lease)
+        self.claim(1, RUNNING)
+        self.claim(2, evolve(RUNNING, state=State.UNHEALTHY, healthy=False, definition="older"))
+
+    def test_dark(self) -> None:
+        """A node on which nothing starts is named with the reason."""
+        self.store.put(KEYS.node("n2"), NodeRecord(trouble="no space").encode(), self.store.lease)
+        self.assertIn("nothing starts on n2: no space\n", command_line(self.store, "status").stdout)
+        self.assertEqual(command_line(self.store, "status", "-o", "json").json["Dark"], {"n2": "no space"})
+
+    def test_table(self) -> None:
+        """Services with what is wanted and what is there, and the number of nodes."""
+        self.assertEqual(
+            self.cells("status"),
+            [
+                ["nodes: 1"],
+                ["SERVICE", "WANTED", "RUNNING", "HEALTHY", "CURRENT", "HTTP", "REASON"],
+                ["web.myapp", "3", "2", "1", "1", "demo.test", "-"],
+            ],
+        )
+
+    def test_reason(self) -> None:
+        """Why a service is not all there is said in the words of its first instance that has any."""
+        for number in (3, 2):
+            self.claim(number, evolve(RUNNING, state=State.BACKING_OFF, healthy=False, reason=f"no driver {number}"))
+        self.assertEqual(self.cells("status")[-1], ["web.myapp", "3", "1", "1", "1", "demo.test", "no driver 2"])
+
+    def test_broken(self) -> None:
+        """What cannot be read is listed with the reason."""
+        self.store.put(KEYS.service(ServiceName("myapp", "bad")), b"{}")
+        self.assertIn("not usable: /daprdockr/services/myapp/bad: Name is missing", self.cells("status")[-1][0])
+        told = command_line(self.store, "status", "-o", "json").json
+        self.assertEqual(told["Broken"], [{"Key": "/daprdockr/services/myapp/bad", "Reason": "Name is missing"}])
+        self.assertEqual((told["Nodes"], told["Services"][0]["Healthy"]), (1, 1))
+
+    def test_nothing(self) -> None:
+        """An empty cluster is no error."""
+        self.assertEqual(command_line(LentStore(), "status").status, 0)
+
+
+class NoWritesTests(ShowCase):
+    """Nodes that run, and can claim and report nothing."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.store.put(KEYS.node("n1"), NodeRecord().encode(), self.store.lease)
+        self.store.put(
+            KEYS.node("n2"), NodeRecord(ready=False, refused="cannot write /daprdockr/x").encode(), self.store.lease
+        )
+
+    def test_full(self) -> None:
+        """An etcd that takes no writes is the trouble of every node, and the exit status says so."""
+        self.store.full = True
+        done = command_line(self.store, "status")
+        self.assertEqual(done.status, 1)
+        self.assertIn("nodes: 2\n", done.stdout)
+        self.assertIn("NOSPACE", done.stderr)
+        self.assertEqual(done.stderr.count("\n"), 1)
+        asked = command_line(self.store, "status", "-o", "json")
+        self.assertEqual(asked.status, 1)
+        self.assertIn("NOSPACE", asked.json["Refused"])
+        rows = command_line(self.store, "nodes", "-o", "json").json
+        self.assertIn("NOSPACE", rows[0]["Refused"])
+
+    def test_one_node(self) -> None:
+        """What a node says of itself stands beside it, and ends ``status`` with a line that names it."""
+        self.assertEqual(self.cells("nodes")[2][-1], "cannot write /daprdockr/x")
+        done = command_line(self.store, "status")
+        self.assertEqual((done.status, done.stderr), (1, "daprdockrcmd: node n2 cannot write /daprdockr/x\n"))
+
+    def test_doubts(self) -> None:
+        """A node that doubts this etcd is not ready and says why; ``status`` names the way on, and fails."""
+        record = DoubtRecord(number=7, reason="this etcd went back from revision 9 to 5")
+        self.store.put(KEYS.doubts + "n1", record.encode())
+        self.store.commit([], [Delete(KEYS.node("n2"))])
+        (row,) = command_line(self.store, "nodes", "-o", "json").json
+        self.assertEqual((row["Ready"], row["Doubts"]), (False, record.reason))
+        table = command_line(self.store, "nodes").stdout
+        self.assertIn(f"frozen: {record.reason}", table)
+        done = command_line(self.store, "status")
+        self.assertEqual((done.status, done.stderr), (1, "daprdockrcmd: node n1 is frozen\n"))
+        self.assertIn(f"n1 is frozen, it doubts this etcd: {record.reason} (daprdockrcmd trust-etcd", done.stdout)
+        self.assertEqual(command_line(self.store, "status", "-o", "json").json["Doubts"], {"n1": record.reason})
+
+    def test_trusted(self) -> None:
+        """``trust-etcd`` shows what goes; only with ``-yes`` it writes the key, with the numbers of the doubts."""
+        instances = {"1.gone.myapp": "0" * 12}
+        record = DoubtRecord(number=7, reason="it went back", instances=instances)
+        self.store.put(KEYS.doubts + "n1", record.encode())
+        done = command_line(self.store, "trust-etcd")
+        self.assertEqual(done.status, 1)
+        self.assertIn("n1 would remove 1.gone.myapp: gone.myapp is not defined", done.stdout)
+        self.assertIn("-yes", done.stderr)
+        self.assertIsNone(self.store.get(KEYS.trust))
+        self.assertEqual(command_line(self.store, "trust-etcd", "-yes").status, 0)
+        entry = self.store.get(KEYS.trust)
+        assert entry is not None
+        self.assertEqual(entry.value, encode_trust([7]))
+
+    def test_a_reader(self) -> None:
+        """Who may only read learns nothing of the nodes from that, and gets the usual answer."""
+        self.store.commit([], [Delete(KEYS.node("n2"))])
+        self.store.forbidden = ("/",)
+        revision = self.store.revision
+        done = command_line(self.store, "status")
+        self.assertEqual((done.status, done.stderr, self.store.revision), (0, "", revision))

@@ -1,0 +1,31 @@
+"""``uncordon``: the end of a drain."""
+
+from __future__ import annotations
+
+from tests.build.command_line import DrainCase
+from tests.build.values import KEYS
+from tests.fakes.command_line import Outcome
+
+
+class UncordonTests(DrainCase):
+    """The end of a drain."""
+
+    def test_ends(self) -> None:
+        """The node takes instances again; programs are told so as an object."""
+        for words, printed in (
+            ("uncordon n1", "n1 takes instances again\n"),
+            ("uncordon n1 -o json", '{\n  "Node": "n1",\n  "Cordoned": false\n}\n'),
+        ):
+            self.run_line("drain n1")
+            self.assertEqual(self.run_line(words), Outcome(0, printed, ""))
+            self.assertEqual((self.cluster.cordoned, self.cluster.draining), (set(), set()))
+
+    def test_node_that_is_away(self) -> None:
+        """The cordon of a node without an agent can be taken back, too."""
+        self.store.put(KEYS.cordon("n9"), b"")
+        self.assertEqual(self.run_line("uncordon n9").status, 0)
+
+    def test_not_cordoned(self) -> None:
+        """A node that is not cordoned is answered with exit status 3."""
+        done = self.run_line("uncordon n1")
+        self.assertEqual((done.status, "node n1 is not cordoned" in done.stderr), (3, True))
