@@ -1,3 +1,4 @@
+# -*- test-case-name: tests.unit.arguments.test_goflags -*-
 """``daprdockrd``: the agent in the foreground, which is ``twistd -n --pidfile= daprdockr`` with Go's flags as well."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# -*- test-case-name: tests.unit.arguments.test_options,tests.unit.cli.test_parse -*-
 """The options that say how etcd is reached, the same for agent and command line, and the ``Access`` they give."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# -*- test-case-name: tests.unit.arguments.test_options,tests.unit.cli.test_main -*-
 """Which address of this host others reach it by, when nobody says so: what ``--host`` defaults to."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# -*- test-case-name: tests.unit.arguments.test_options -*-
 """
 An option that takes a value, and how the texts of such values are read. Knows no parser and no environment.
 

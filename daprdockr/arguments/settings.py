@@ -1,3 +1,4 @@
+# -*- test-case-name: tests.unit.arguments.test_options -*-
 """What one agent was told, as one value: checked, complete, and free of where it was read from."""
 
 from __future__ import annotations

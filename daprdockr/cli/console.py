@@ -1,3 +1,4 @@
+# -*- test-case-name: tests.unit.cli.test_output -*-
 """Where the command line reads and prints, and the two forms of what it prints: JSON, and tables for people."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# -*- test-case-name: tests.unit.cli.test_parse,tests.unit.cli.test_command -*-
 """The flags of the command line: each once, whichever commands take it."""
 
 from __future__ import annotations

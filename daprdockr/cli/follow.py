@@ -1,3 +1,4 @@
+# -*- test-case-name: tests.unit.cli.commands.test_wait,tests.unit.cli.commands.test_drain -*-
 """
 Following the cluster until it is as a command waits for it to be.
 

@@ -1,3 +1,4 @@
+# -*- test-case-name: tests.unit.cli.commands.test_wait,tests.unit.cli.test_main -*-
 """The exit statuses, and which error means which."""
 
 from __future__ import annotations

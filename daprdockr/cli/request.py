@@ -1,3 +1,4 @@
+# -*- test-case-name: tests.unit.cli.test_parse -*-
 """What a command line asks for, as one checked value."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# -*- test-case-name: tests.unit.cli.commands.test_status,tests.unit.cli.commands.test_nodes -*-
 """The cluster as it is now, from one list of its keys, and how a command shows a part of it."""
 
 from __future__ import annotations

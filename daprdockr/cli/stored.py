@@ -1,3 +1,4 @@
+# -*- test-case-name: tests.unit.cli.commands.test_set,tests.unit.cli.commands.test_delete -*-
 """
 A stored definition read and changed.
 

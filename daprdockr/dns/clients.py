@@ -1,3 +1,4 @@
+# -*- test-case-name: tests.unit.dns.answering.test_whom,tests.unit.dns.listening.test_limit -*-
 """
 Which clients may have other names forwarded, and get any number of answers: those of the networks that ``--dns-allow``
 names. All others are strangers.

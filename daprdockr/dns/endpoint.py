@@ -1,3 +1,4 @@
+# -*- test-case-name: tests.unit.dns.listening.test_addresses -*-
 """An address and a port, as a value."""
 
 from __future__ import annotations

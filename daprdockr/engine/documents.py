@@ -1,3 +1,4 @@
+# -*- test-case-name: tests.unit.engine.test_adapter -*-
 """
 What the Docker Engine answers, bounded: an answer as a whole, and a stream of JSON documents, one on each line.
 

@@ -1,3 +1,4 @@
+# -*- test-case-name: tests.unit.engine.test_adapter -*-
 """
 The Docker Engine's event stream for the containers of one node.
 

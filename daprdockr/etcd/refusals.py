@@ -1,3 +1,4 @@
+# -*- test-case-name: tests.unit.etcd.test_errors -*-
 """What etcd says when it refuses, in words with the remedy. Pure; knows etcd's texts, and nothing of gRPC."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# -*- test-case-name: tests.functional.test_etcd_store -*-
 """
 etcd as a ``daprdockr.model.seams.Store``: blocking, safe to share by threads, every call within a time limit.
 

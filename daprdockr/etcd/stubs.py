@@ -1,3 +1,4 @@
+# -*- test-case-name: tests.functional.test_etcd_stubs -*-
 """
 The one importer of etcd3 and gRPC: the generated messages and stubs, and nothing else of that package.
 

@@ -1,3 +1,4 @@
+# -*- test-case-name: tests.unit.etcd.test_errors -*-
 """What gRPC says of TLS that failed, in words with the remedy. Pure; its texts come from gRPC and BoringSSL."""
 
 from __future__ import annotations

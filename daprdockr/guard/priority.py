@@ -1,3 +1,4 @@
+# -*- test-case-name: tests.functional.test_guard -*-
 """
 The guard comes before everything else on its machine: a node that falls silent because it has no memory or no
 processor time left is the very one whose guard has to act in time.

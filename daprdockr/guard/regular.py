@@ -1,3 +1,4 @@
+# -*- test-case-name: tests.unit.guard.test_disk -*-
 """
 A file read with suspicion. What lies under a known name may be damaged, a link that somebody planted, or no file at all
 but a pipe that would hold up whoever opens it.

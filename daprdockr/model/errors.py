@@ -1,3 +1,4 @@
+# -*- test-case-name: tests.unit.etcd.test_errors,tests.unit.engine.test_failures -*-
 """Every error daprdockr raises on purpose. The text of an error is one line that says what to do."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# -*- test-case-name: tests.unit.engine.test_answers -*-
 """
 What a host's Docker Engine holds, as values: containers, their published ports, images.
 

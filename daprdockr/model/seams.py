@@ -1,3 +1,4 @@
+# -*- test-case-name: tests.unit.fakes.test_engine,tests.unit.fakes.test_store -*-
 """
 The seams: what the loops ask of etcd and of the Docker Engine.
 

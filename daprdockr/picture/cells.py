@@ -1,3 +1,4 @@
+# -*- test-case-name: tests.unit.picture.test_tables -*-
 """Single values as a cell shows them to people."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# -*- test-case-name: tests.unit.picture.test_tables -*-
 """Doubts: which nodes do not believe etcd, and what becomes of their instances when they go on with it."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# -*- test-case-name: tests.unit.picture.test_tables -*-
 """Events: what the agents reported lately."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# -*- test-case-name: tests.unit.picture.test_tables -*-
 """Instances: those that are claimed, and those that are wanted and not claimed yet."""
 
 from __future__ import annotations

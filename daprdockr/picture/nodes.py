@@ -1,3 +1,4 @@
+# -*- test-case-name: tests.unit.cli.commands.test_nodes -*-
 """Nodes: what each that holds a lease reports of itself, and what others know of it."""
 
 from __future__ import annotations

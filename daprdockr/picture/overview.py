@@ -1,3 +1,4 @@
+# -*- test-case-name: tests.unit.picture.test_tables -*-
 """The whole on one page: the services, how many nodes there are, and what is wrong with any of them."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# -*- test-case-name: tests.unit.picture.test_tables -*-
 """Services: what is wanted of each, and how much of it is there."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# -*- test-case-name: tests.unit.picture.test_tables -*-
 """A table: rows as programs get them (JSON), and columns that make each row's cells for people."""
 
 from __future__ import annotations

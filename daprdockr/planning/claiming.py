@@ -1,3 +1,4 @@
+# -*- test-case-name: tests.unit.planning.test_plan,tests.unit.planning.test_succession -*-
 """
 Taking instances: those that are free, and those that leave their owners, each node in its turn of the ranking.
 

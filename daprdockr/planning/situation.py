@@ -1,3 +1,4 @@
+# -*- test-case-name: tests.unit.planning.test_plan -*-
 """What the planner is told: one service as this node sees it, and this node itself. Values only."""
 
 from __future__ import annotations

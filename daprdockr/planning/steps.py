@@ -1,3 +1,4 @@
+# -*- test-case-name: tests.unit.planning.test_plan,tests.unit.planning.test_succession -*-
 """
 The steps a plan is made of. Each is a value that says what to do, to what, and why; each prints as one line.
 

@@ -1,3 +1,4 @@
+# -*- test-case-name: tests.unit.process.test_supervised -*-
 """
 The two ways to hold a running process: as our child, or by a pidfd when another agent started it.
 

@@ -1,3 +1,4 @@
+# -*- test-case-name: tests.unit.runtime.test_workers -*-
 """How loops ask for blocking calls to be run; ``workers`` has the threads, and tests have none."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# -*- test-case-name: tests.unit.wiring.test_composition,tests.unit.wiring.test_conditions -*-
 """
 The composition root: each part of an agent, made once, from the parts it needs. Builds everything, decides nothing.
 

@@ -1,3 +1,4 @@
+# -*- test-case-name: tests.unit.wiring.test_composition -*-
 """The edges of an agent, what the world sees: DNS and nginx, and the private etcd where there is one."""
 
 from __future__ import annotations

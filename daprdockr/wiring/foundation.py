@@ -1,3 +1,4 @@
+# -*- test-case-name: tests.unit.wiring.test_composition -*-
 """
 What all parts of an agent stand on: its settings, the mirror, the signals, threads, and connections to etcd and Engine.
 """

@@ -1,3 +1,4 @@
+# -*- test-case-name: tests.unit.agent.mirror.test_mirror,tests.unit.whole.test_restored -*-
 """
 Whether what etcd tells is believed: judges each list before the mirror takes it over, and keeps the doubt.
 

@@ -1,3 +1,4 @@
+# -*- test-case-name: tests.unit.whole.test_restored -*-
 """
 Leaves marks in the history of etcd: Note [Marks] in ``daprdockr.model.stored.marks``.
 

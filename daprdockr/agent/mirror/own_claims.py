@@ -1,3 +1,4 @@
+# -*- test-case-name: tests.unit.agent.reporting.test_publish -*-
 """
 The claims this node lost without anybody having taken them: what it may take up again as it was.
 

@@ -1,3 +1,4 @@
+# -*- test-case-name: tests.unit.whole.test_restored -*-
 """
 Tells etcd, under the node's lease, that this node does not believe it, and what runs here: for ``trust-etcd`` to show.
 

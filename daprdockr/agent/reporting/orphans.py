@@ -1,3 +1,4 @@
+# -*- test-case-name: tests.unit.whole.test_alike -*-
 """
 Containers on this Engine that carry the name of a node which nobody bears: reported, and left alone. They go on
 running although no agent looks after them, and a service that is deleted does not take them with it.

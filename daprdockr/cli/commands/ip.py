@@ -1,3 +1,4 @@
+# -*- test-case-name: tests.unit.cli.test_main -*-
 """``-ip``: the address that ``--host`` of an agent here would default to."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# -*- test-case-name: tests.unit.cli.commands.test_status,tests.unit.whole.test_restored -*-
 """``trust-etcd``: the operator's word that the agents may believe the history that etcd has now."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# -*- test-case-name: tests.unit.dns.test_authority,tests.unit.dns.test_conformance -*-
 """
 From a question about ``container.`` to what is answered. Pure: it knows neither bytes nor who asked.
 

@@ -1,3 +1,4 @@
+# -*- test-case-name: tests.unit.dns.answering.test_absent,tests.unit.dns.test_authority -*-
 """
 Who answers a query: the zone, an address of ours, a name that goes nowhere, an upstream, or nobody. Pure.
 

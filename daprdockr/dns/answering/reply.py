@@ -1,3 +1,4 @@
+# -*- test-case-name: tests.unit.dns.answering.test_absent,tests.unit.dns.test_conformance -*-
 """
 From an answer to the bytes that are sent.
 

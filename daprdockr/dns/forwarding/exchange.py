@@ -1,3 +1,4 @@
+# -*- test-case-name: tests.functional.test_dns_exchange -*-
 """
 One question to one upstream, over UDP or TCP, and its reply.
 

@@ -1,3 +1,4 @@
+# -*- test-case-name: tests.unit.dns.forwarding.test_waiting -*-
 """
 Who holds how many of something that is short, and whose is given up first: the oldest of who holds most. Pure.
 

@@ -1,3 +1,4 @@
+# -*- test-case-name: tests.functional.test_dns_batched -*-
 """
 UDP ports of the reactor, with many datagrams in one system call and finished replies sent from here.
 

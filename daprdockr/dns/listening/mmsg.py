@@ -1,3 +1,4 @@
+# -*- test-case-name: tests.functional.test_dns_batched -*-
 """
 Many datagrams in one system call: ``recvmmsg(2)`` and ``sendmmsg(2)`` of Linux, through ctypes.
 

@@ -1,3 +1,4 @@
+# -*- test-case-name: tests.unit.dns.forwarding.test_belonging -*-
 """
 The names in a message by their place, compression pointers followed (RFC 1035 section 4.1.4). Pure.
 

@@ -1,3 +1,4 @@
+# -*- test-case-name: tests.unit.dns.zone.test_zone -*-
 """
 The records of the zone, as values.
 

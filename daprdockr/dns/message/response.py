@@ -1,3 +1,4 @@
+# -*- test-case-name: tests.unit.dns.test_authority -*-
 """The parts of a response that are the same whoever answers: its header, and its OPT record. Pure."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# -*- test-case-name: tests.unit.dns.forwarding.test_relay -*-
 """
 A message written anew with some of its records only, since pointers may lead into those that are left out. Pure.
 

@@ -1,3 +1,4 @@
+# -*- test-case-name: tests.unit.dns.message.test_query,tests.unit.dns.forwarding.test_relay -*-
 """
 The frame of a DNS message (RFC 1035 section 4): header, where records start and end, and nothing of what they say.
 

@@ -1,3 +1,4 @@
+# -*- test-case-name: tests.unit.dns.zone.test_zone -*-
 """
 Which instances publish an address: what a zone knows beside its names, for PTR. Pure.
 

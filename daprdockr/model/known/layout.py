@@ -1,3 +1,4 @@
+# -*- test-case-name: tests.unit.model.known.test_cluster -*-
 """
 What placement goes by beside definitions and node records: who holds what, when instances came free, and what of it
 changed when. Part of the mirror, which alone writes here.

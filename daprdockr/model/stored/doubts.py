@@ -1,3 +1,4 @@
+# -*- test-case-name: tests.unit.cli.commands.test_status,tests.unit.picture.test_tables -*-
 """
 Doubts about the history of etcd, and how a person ends them: what an agent keeps, what it tells, and what it is told.
 

@@ -1,3 +1,4 @@
+# -*- test-case-name: tests.unit.model.known.test_cluster -*-
 """What etcd holds and tells, as values: entries, lists, changes, and conditional commits."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# -*- test-case-name: tests.unit.model.known.test_cluster -*-
 """What stands in etcd, read: a value together with the revisions and the lease of its key."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# -*- test-case-name: tests.unit.planning.test_plan -*-
 """
 Instances that do not come up: on which nodes a service fails, and when its owner gives an instance up.
 

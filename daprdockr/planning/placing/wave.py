@@ -1,3 +1,4 @@
+# -*- test-case-name: tests.properties.test_wave -*-
 """
 Several services that are placed at the same time: what each of them counts on from the others.
 
