@@ -1,4 +1,3 @@
-# -*- test-case-name: tests.unit.agent.membership.test_heartbeat,tests.unit.whole.test_alike -*-
 """
 Whose a state directory is: what an agent must be in order to go on with the lease it finds there.
 

@@ -1,4 +1,3 @@
-# -*- test-case-name: tests.unit.agent.reconcile.test_carry_out,tests.unit.whole.test_stops -*-
 """Who waits for which container to end. Knows no container; whoever does says when one is over."""
 
 from __future__ import annotations

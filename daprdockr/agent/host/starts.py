@@ -1,4 +1,3 @@
-# -*- test-case-name: tests.unit.whole.test_giving_up -*-
 """
 Whether anything starts on this host: counted over services, because one that fails may be to blame itself.
 

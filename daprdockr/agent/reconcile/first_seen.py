@@ -1,4 +1,3 @@
-# -*- test-case-name: tests.unit.agent.reconcile.test_gather -*-
 """Since when something has been so, from this node's view: the memory behind every "not at once"."""
 
 from __future__ import annotations

@@ -1,4 +1,3 @@
-# -*- test-case-name: tests.unit.agent.reconcile.test_carry_out -*-
 """
 Writes about instances whose outcome is not known: under way, or their answer was lost.
 
