@@ -1,4 +1,3 @@
-# -*- test-case-name: tests.unit.engine.test_adapter -*-
 """
 The connections to the Docker Engine: docker-py clients that are borrowed for a call, and fresh ones for special uses.
 

@@ -1,4 +1,4 @@
-# -*- test-case-name: tests.unit.engine.test_adapter,tests.functional.test_engine_contract -*-
+# -*- test-case-name: tests.unit.engine.test_docker_engine,tests.functional.test_engine_contract -*-
 """
 The local Docker Engine, as ``daprdockr.model.seams.Engine`` asks for it.
 

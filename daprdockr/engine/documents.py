@@ -1,4 +1,3 @@
-# -*- test-case-name: tests.unit.engine.test_adapter -*-
 """
 What the Docker Engine answers, bounded: an answer as a whole, and a stream of JSON documents, one on each line.
 

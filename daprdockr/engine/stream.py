@@ -1,4 +1,4 @@
-# -*- test-case-name: tests.unit.engine.test_adapter -*-
+# -*- test-case-name: tests.unit.engine.test_documents,tests.unit.engine.test_docker_engine -*-
 """
 The Docker Engine's event stream for the containers of one node.
 

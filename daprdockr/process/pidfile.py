@@ -1,4 +1,3 @@
-# -*- test-case-name: tests.unit.process.test_table -*-
 """The file that remembers which process is ours while no agent lives."""
 
 from __future__ import annotations

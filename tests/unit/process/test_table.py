@@ -1,15 +1,12 @@
-"""Tests for daprdockr.process.table and daprdockr.process.pidfile, on a /proc made of files."""
+"""Processes are found and told apart on a ``/proc`` made of files."""
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 from attrs import evolve
-from twisted.logger import capturedLogs
 from twisted.trial.unittest import SynchronousTestCase
 
-from daprdockr.process.pidfile import PidFile
 from daprdockr.process.table import ProcessTable, Record
 
 STAT = "{pid} ({name}) {state} 1 {group} {session} 0 -1 4194560 1 0 0 0 0 0 0 0 20 0 1 0 {started} 1 2 3"
@@ -111,40 +108,3 @@ class ProcessTableTests(FilesAsProc):
         self.assertIsNone(self.table.find("/var/lib/x", "/usr/sbin/nginx"))
         self.process(35, argv=b"nginx: master process /usr/sbin/nginx -c /var/lib/x -p /var/lib/x/\0", started=600)
         self.assertEqual(self.table.find("/var/lib/x ", "/usr/sbin/nginx"), Record(35, 600, "boot-1"))
-
-
-class PidFileTests(SynchronousTestCase):
-    """``PidFile``."""
-
-    def setUp(self) -> None:
-        self.path = Path(self.mktemp()) / "nginx" / "pid.json"
-        self.pidfile = PidFile(self.path)
-
-    def test_round_trip(self) -> None:
-        """What was written is read, and nothing else lies beside it."""
-        record = Record(pid=7, started=500, boot="boot-1")
-        self.pidfile.write(record)
-        self.assertEqual(self.pidfile.read(), record)
-        self.assertEqual([path.name for path in self.path.parent.iterdir()], ["pid.json"])
-
-    def test_removed(self) -> None:
-        """After ``remove``, twice even, there is none."""
-        self.pidfile.write(Record(pid=7, started=500, boot="boot-1"))
-        self.pidfile.remove()
-        self.pidfile.remove()
-        self.assertIsNone(self.pidfile.read())
-
-    def test_unreadable(self) -> None:
-        """A file that holds anything else holds no record, and is set aside with one line."""
-        good = {"pid": 7, "started": 500, "boot": "boot-1"}
-        bad: list[object] = [{**good, "pid": pid} for pid in (-7, 0, "7", 7.0, True, 2**31, None)]
-        bad += [{**good, "started": -1}, {**good, "started": "500"}, {**good, "boot": 1}, {"pid": 7}, [], "pid", None]
-        texts = ["", "1234\n", "\x00", "[" * 100_000, '{"pid":' * 100_000, *(json.dumps(kept) for kept in bad)]
-        self.path.parent.mkdir(parents=True)
-        for text in texts:
-            self.path.write_text(text)
-            with capturedLogs() as logged:
-                self.assertIsNone(self.pidfile.read(), text[:80])
-            self.assertEqual(
-                (len(logged), [path.name for path in self.path.parent.iterdir()]), (1, ["pid.json.unreadable"])
-            )

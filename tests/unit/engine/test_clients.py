@@ -1,0 +1,68 @@
+"""Clients are borrowed, and outlive the connections of an Engine that dies."""
+
+from __future__ import annotations
+
+import threading
+from contextlib import ExitStack
+from pathlib import Path
+
+from daprdockr.engine.clients import MOST_IDLE
+from daprdockr.model.errors import EngineUnavailable
+from tests.build.adapter import AdapterCase
+
+
+class LossTests(AdapterCase):
+    """See Note [A client is borrowed]."""
+
+    def test_borrowed(self) -> None:
+        """No connection is made before the first call, and calls after one another share one, whatever their thread."""
+        self.hold()
+        self.assertEqual(self.server.paths(), [])
+        self.engine.containers()
+        thread = threading.Thread(target=self.engine.containers)
+        thread.start()
+        thread.join()
+        self.engine.containers()
+        self.assertEqual(self.server.paths().count("/version"), 1)
+
+    def test_few_wait(self) -> None:
+        """Calls at the same time have clients of their own; few of these are kept for later ones."""
+        clients = self.engine._clients
+        with ExitStack() as calls:
+            borrowed = {id(calls.enter_context(clients.borrowed())) for _ in range(3 * MOST_IDLE)}
+        self.assertEqual((len(borrowed), len(clients._idle)), (3 * MOST_IDLE, MOST_IDLE))
+        self.engine.close()
+        self.assertEqual(clients._idle, [])
+
+    def test_other_version_after_loss(self) -> None:
+        """An Engine that comes back as another version is asked for it."""
+        self.hold()
+        self.engine.containers()
+        self.server.shutdown()
+        self.server.server_close()
+        self.server.hang_up()
+        Path(f"{self.directory}/s").unlink()
+        with self.assertRaises(EngineUnavailable):
+            self.engine.image("web:1")
+        self.server = self.serve()
+        self.hold()
+        self.server.answers["/version"] = (200, {"ApiVersion": "1.44"})
+        self.engine.containers()
+        self.assertTrue(self.server.asked[-1].address.startswith("/v1.44/containers/json?"))
+
+    def test_closed(self) -> None:
+        """After closing, every thread's calls say that the agent is stopping."""
+        self.hold()
+        self.engine.containers()
+        self.engine.close()
+        with self.assertRaises(EngineUnavailable):
+            self.engine.containers()
+
+    def test_garbage(self) -> None:
+        """An answer that is no JSON, and events that are none, count as no answer."""
+        self.server.answers["/containers/json"] = (200, b"<html>")
+        self.server.answers["/events"] = (200, b'{"Action": "sta')
+        with self.assertRaises(EngineUnavailable):
+            self.engine.containers()
+        with self.assertRaises(EngineUnavailable):
+            list(self.engine.events())
