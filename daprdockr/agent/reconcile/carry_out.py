@@ -1,12 +1,14 @@
-"""Carrying out a step: by the transactions of etcd, or by the calls to the Engine."""
+"""Carrying out a step: each family of steps has a module of its own, and a step of no family is refused."""
 
 from __future__ import annotations
+
+from typing import assert_never
 
 from attrs import frozen
 
 from daprdockr.agent.reconcile.claim_steps import ClaimSteps
 from daprdockr.agent.reconcile.container_steps import ContainerSteps
-from daprdockr.planning.steps import OnClaim, Step
+from daprdockr.planning.steps import OnClaim, OnContainer, PullImage, Step
 
 
 @frozen
@@ -17,7 +19,10 @@ class CarryOut:
     containers: ContainerSteps
 
     async def __call__(self, step: Step) -> None:
-        if isinstance(step, OnClaim):
-            await self.claims(step)
-        else:
-            await self.containers(step)
+        match step:
+            case OnClaim():
+                await self.claims(step)
+            case PullImage() | OnContainer():
+                await self.containers(step)
+            case _:
+                assert_never(step)

@@ -8,6 +8,7 @@ Decides nothing. A transaction whose condition did not hold raises; the watch wi
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import assert_never
 
 from daprdockr.agent.mirror.mirror import Mirror
 from daprdockr.agent.reconcile.unanswered import Unanswered
@@ -71,6 +72,8 @@ class ClaimSteps:
                 await self._release(step.instance, self._keys.claim(step.instance), step.fence)
             case DropSuccession():
                 await self._release(step.instance, self._keys.successor(step.instance), step.fence)
+            case _:
+                assert_never(step)
 
     async def _take(self, instance: InstanceName, key: str, value: bytes) -> None:
         lease = self._here().lease

@@ -17,6 +17,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from functools import partial
+from typing import assert_never
 
 from attrs import frozen
 
@@ -118,6 +119,8 @@ class ContainerSteps:
             case RemoveContainer():
                 await self._stops(step)(self._engine.remove, step.container)
                 self._host.forget(step.container)
+            case _:
+                assert_never(step)
 
     async def _pull(self, step: PullImage) -> None:
         run = self._threads.work.of(step.reference)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from attrs import define, evolve, field
+from attrs import define, evolve, field, frozen
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -163,6 +163,26 @@ class CarryOutCase(SynchronousTestCase):
         self.do(CreateContainer(FIRST, definition(of, **members), (), 40))
         (created,) = self.host.of(WEB)[1]
         return created
+
+
+@frozen
+class Unforeseen:
+    """A step of a family that nobody carries out."""
+
+    instance: InstanceName = FIRST
+
+
+class FamilyTests(CarryOutCase):
+    """Which module carries out which step."""
+
+    def test_no_family(self) -> None:
+        """A step of no known family fails, by whichever way it comes, instead of being taken for done."""
+        stranger: Any = Unforeseen()
+        rooms = (self.carry_out, self.carry_out.claims, self.carry_out.containers)
+        for room in rooms:
+            with self.subTest(room=type(room).__name__):
+                done = Deferred.fromCoroutine(room(stranger))
+                self.assertIn("Unforeseen", str(self.failureResultOf(done, AssertionError).value))
 
 
 class ClaimTests(CarryOutCase):
