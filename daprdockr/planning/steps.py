@@ -11,17 +11,28 @@ from __future__ import annotations
 from attrs import frozen
 
 from daprdockr.model.host import Port
-from daprdockr.model.names import InstanceName
+from daprdockr.model.names import InstanceName, ServiceName
 from daprdockr.model.stored.records import ClaimRecord
 from daprdockr.model.wanted.definition import Definition
 
 
 @frozen
 class Lane:
-    """What a step must not overlap with another step of: an instance's "claim" or "container", or an "image"."""
+    """
+    What a step must not overlap with another step of: an instance's "claim" or "container", or an "image".
+
+    ``generation`` is the digest of the definition a container was made from, where its failures are counted: the two
+    copies of an instance share a lane for their steps, and no fault.
+    """
 
     kind: str
-    name: str
+    subject: InstanceName | str
+    generation: str = ""
+
+    @property
+    def about(self) -> ServiceName | str:
+        """The service, or the reference of an image, that the lane is about."""
+        return self.subject.service if isinstance(self.subject, InstanceName) else self.subject
 
 
 @frozen
@@ -32,7 +43,7 @@ class OnClaim:
 
     @property
     def lane(self) -> Lane:
-        return Lane("claim", str(self.instance))
+        return Lane("claim", self.instance)
 
 
 @frozen
@@ -43,7 +54,7 @@ class OnContainer:
 
     @property
     def lane(self) -> Lane:
-        return Lane("container", str(self.instance))
+        return Lane("container", self.instance)
 
 
 @frozen

@@ -95,10 +95,6 @@ class Composition(Edges):
     def follow(self, mirror: Mirror) -> Following:
         return Follower(store=self.store, prefixes=self.keys.mirrored, listener=mirror)
 
-    def chance(self) -> float:
-        """A random number in [0, 1)."""
-        return random.random()
-
     def listen(self, host: Host) -> Listening:
         return EventListener(self.engine, host, self.chance)
 
@@ -200,6 +196,7 @@ class Composition(Edges):
                 settings.allow,
                 self.cluster,
                 lambda: self.host,
+                self.failures,
                 self.reactor.seconds,
                 lambda: self.write_check.to_publish,
                 self.machine_mark,
@@ -263,7 +260,7 @@ class Composition(Edges):
             listen=self.listen,
             on_changes=self.services_changed,
             on_answer=self.node_changed,
-            chance=self.chance,
+            failures=self.failures,
             is_alive=lambda node: node in self.cluster.nodes,
         )
 
@@ -339,6 +336,7 @@ class Composition(Edges):
             allow=self.settings.allow,
             mirror=self.mirror,
             host=self.host,
+            failures=self.failures,
             heartbeat=self.heartbeat,
             health=self.health,
             own_claims=self.own_claims,
@@ -361,6 +359,7 @@ class Composition(Edges):
             engine=self.engine,
             threads=EngineThreads(work=self.docker_threads, stops=self.stop_threads, pulls=self.pull_threads),
             host=self.host,
+            failures=self.failures,
             here=self.gather.here,
             network=self.network,
             guarded=self.guarded,
@@ -369,9 +368,8 @@ class Composition(Edges):
         return Reconcile(
             reactor=self.reactor,
             gather=self.gather,
-            host=self.host,
+            failures=self.failures,
             carry_out=CarryOut(claims, containers),
-            chance=self.chance,
             tell=self.journal.tell,
         )
 

@@ -1,6 +1,7 @@
 # -*- test-case-name: tests.unit.wiring.test_composition -*-
 """
-What all parts of an agent stand on: its settings, the mirror, the signals, threads, and connections to etcd and Engine.
+What all parts of an agent stand on: its settings, the mirror, what failed, the signals, threads, and connections to
+etcd and Engine.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from functools import cached_property
 from typing import Any, TypeVar
 
 from daprdockr.agent.holder import Holder, machine_id
+from daprdockr.agent.host.failures import Failures
 from daprdockr.agent.membership.contested import this_machine
 from daprdockr.agent.statedir import StateDir
 from daprdockr.arguments.settings import Settings
@@ -61,8 +63,13 @@ class Foundation:
         self.node_changed: Signal[[]] = Signal()
         """What this node may or can do: its lease became certain or not, its Engine answers, its address changed."""
         self.outage = Outage(reactor.seconds)
+        self.failures = Failures(clock=reactor.seconds, chance=self.chance)
         self.followed: list[Followed[Any]] = []
         """What of the surroundings is followed; each starts with the agent."""
+
+    def chance(self) -> float:
+        """A random number in [0, 1)."""
+        return random.random()
 
     def following(self, what: str, read: Callable[[], T], first: T) -> Followed[T]:
         """A value of the surroundings that may change while the agent runs: see ``Followed``."""

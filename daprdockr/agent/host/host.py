@@ -1,5 +1,5 @@
 """
-This host as the agent knows it: its containers, what went wrong with them lately, its images.
+This host as the agent knows it: its containers, and its images.
 
 Kept current by the Engine's events, by the outcome of own steps, and by a full list now and then. Knows nothing of
 what should run.
@@ -36,15 +36,15 @@ from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
 from daprdockr.agent.host.endings import Endings
+from daprdockr.agent.host.failures import Failures
 from daprdockr.agent.host.hints import Hints
-from daprdockr.agent.host.starts import Starts
-from daprdockr.model.errors import EngineError, EngineFailed, EngineSilent
+from daprdockr.model.errors import EngineError
 from daprdockr.model.host import ContainerState, Image, Inventory
 from daprdockr.model.known.cluster import Changes
 from daprdockr.model.names import InstanceName, ServiceName
 from daprdockr.model.seams import Engine
 from daprdockr.model.trouble import EngineHangs, EngineLost, EngineNotReached, line
-from daprdockr.planning.attempts import BRIEF, LASTING, NONE, Attempts
+from daprdockr.planning.attempts import BRIEF
 from daprdockr.runtime.pool import Run
 
 LIST_INTERVAL = 30.0
@@ -52,9 +52,6 @@ LIST_INTERVAL = 30.0
 
 FIRST_RETRY = 1.0
 """Seconds from the first call that failed to another list; each further time twice as long, up to the interval."""
-
-ATTEMPTS_KEPT = 600.0
-"""Seconds after which a failure that was not followed by another is forgotten."""
 
 KILLED = (128 + signal.SIGKILL, 128 + signal.SIGTERM)
 """The exit statuses of a container that a signal from outside may have ended."""
@@ -73,7 +70,7 @@ class Host(Service):
     :param listen: makes the listener to the Engine's events for this object.
     :param on_changes: told of the services whose containers changed.
     :param on_answer: called when the Engine answers for the first time, and when it does again after a failure.
-    :param chance: gives random numbers in [0, 1).
+    :param failures: is told of deaths, and that a container started.
     :param is_alive: whether a node holds a lease: Note [A node that was renamed] in ``agent.holder``.
     """
 
@@ -88,7 +85,7 @@ class Host(Service):
         listen: Callable[[Host], Listening],
         on_changes: Callable[[Iterable[ServiceName]], None],
         on_answer: Callable[[], None],
-        chance: Callable[[], float],
+        failures: Failures,
         is_alive: Callable[[str], bool] = lambda node: False,
     ) -> None:
         self._reactor = reactor
@@ -97,7 +94,7 @@ class Host(Service):
         self._listener = listen(self)
         self._on_changes = on_changes
         self._on_answer = on_answer
-        self._chance = chance
+        self._failures = failures
         self._is_alive = is_alive
         self._waiting: dict[str, ContainerState] = {}
         self._containers: dict[str, ContainerState] = {}
@@ -110,13 +107,9 @@ class Host(Service):
         self._loop.clock = reactor
         self._retry: IDelayedCall | None = None
         self._pause = FIRST_RETRY
-        self.attempts: dict[InstanceName, Attempts] = {}
         self.images: dict[str, Image] = {}
-        self.pulls: dict[str, Attempts] = {}
         self._endings = Endings(reactor)
-        self.starts = Starts()
         self.inventory = Inventory()
-        self.lacking: dict[ServiceName, str] = {}
         self.asked = False
         self.listed = False
         self.condition: EngineNotReached | EngineHangs | EngineLost | None = EngineNotReached()
@@ -240,10 +233,7 @@ class Host(Service):
             if self._looked.get(state.id, 0) <= before:
                 self.update(state)
         self._looked = {c: look for c, look in self._looked.items() if look > before or c in self._containers}
-        long_ago = self._reactor.seconds() - ATTEMPTS_KEPT
-        self.attempts = {i: attempts for i, attempts in self.attempts.items() if attempts.retry_at > long_ago}
-        self.pulls = {image: attempts for image, attempts in self.pulls.items() if attempts.retry_at > long_ago}
-        self.starts.forget(long_ago)
+        self._failures.forget_old_faults()
         if changed:
             self._on_answer()
 
@@ -279,7 +269,7 @@ class Host(Service):
             self._died(state)
         if old is not None and state.running and not old.running:
             self._stopping.discard(state.id)
-            self.starts.succeeded()
+            self._failures.started()
         if state.cut_off and (old is None or not old.cut_off):
             self._doubt(state.cut_off)
         self._containers[state.id] = state
@@ -309,49 +299,15 @@ class Host(Service):
             if state.running:
                 self.log.warn("container {id} of {instance} is gone", id=container[:12], instance=state.instance)
                 if container not in self._stopping:
-                    self._count(
-                        state.instance, "its container was removed by somebody", state.definition, BRIEF, killed=True
-                    )
+                    self._failures.died(state, "its container was removed by somebody", BRIEF, killed=True)
             self._index(state.instance)
         self._stopping.discard(container)
         self._endings.over(container)
-
-    def failed(self, instance: InstanceName, error: EngineError, reason: str, of: str = "") -> bool:
-        """
-        A container of the instance could not be created or started; ``of`` is the digest of its definition, or "" if it
-        is not known. Whether the reason is another one than last time.
-
-        An answer that did not come in time counts as several failures: nobody waits for three of them.
-        """
-        before = self.attempts.get(instance, NONE)
-        self._count(instance, reason, of)
-        if isinstance(error, EngineSilent):
-            counted = self.attempts[instance]
-            self.attempts[instance] = evolve(counted, count=max(counted.count, LASTING))
-        if isinstance(error, EngineFailed | EngineSilent):
-            self.starts.failed(instance.service, reason, self._reactor.seconds())
-        return self.attempts[instance].reason != before.reason
-
-    def lacks(self, service: ServiceName, what: str) -> None:
-        """What the containers of a service run without here, in words; "" when nothing."""
-        self.lacking[service] = what
-        if not what:
-            del self.lacking[service]
-
-    def forget_attempts(self, service: ServiceName) -> None:
-        """A service is no more: see Note [Deaths]."""
-        self.attempts = {i: attempts for i, attempts in self.attempts.items() if i.service != service}
-        self.lacking.pop(service, None)
-
-    def pull_failed(self, reference: str, reason: str) -> None:
-        """An image could not be pulled."""
-        self.pulls[reference] = self._once_more(self.pulls.get(reference, NONE), reason)
 
     def pulled(self, reference: str, image: Image) -> None:
         """An image is on this host."""
         self.inventory = evolve(self.inventory, images=self.inventory.images | {reference})
         self.images[reference] = image
-        self.pulls.pop(reference, None)
 
     def _died(self, state: ContainerState) -> None:
         """See Note [Deaths]."""
@@ -359,16 +315,7 @@ class Host(Service):
         lived = max(0.0, state.finished - state.started)
         self.log.warn("container {id} of {instance} died: {how}", id=state.id[:12], instance=state.instance, how=how)
         killed = state.exit_code in KILLED and not state.oom_killed
-        self._count(state.instance, f"died: {how}", state.definition, after=lived, killed=killed)
-
-    def _count(self, instance: InstanceName, reason: str, of: str, after: float = 0.0, killed: bool = False) -> None:
-        """One more failure of an instance; what another definition did is forgotten."""
-        before = self.attempts.get(instance, NONE)
-        begun = before if of in ("", before.of) else Attempts(of=of)
-        self.attempts[instance] = self._once_more(begun, reason, after, killed)
-
-    def _once_more(self, before: Attempts, reason: str, after: float = 0.0, killed: bool = False) -> Attempts:
-        return before.failed(self._reactor.seconds(), reason, after, killed, chance=self._chance())
+        self._failures.died(state, f"died: {how}", lived, killed)
 
     def _index(self, instance: InstanceName) -> None:
         service = self._services.setdefault(instance.service, {})

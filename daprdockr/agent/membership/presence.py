@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from attrs import frozen
 
 from daprdockr import __version__
+from daprdockr.agent.host.failures import Failures
 from daprdockr.agent.host.host import Host
 from daprdockr.agent.membership.whereabouts import Whereabouts
 from daprdockr.model.known.cluster import Cluster
@@ -33,6 +34,7 @@ class Presence:
     allow: frozenset[str]
     cluster: Cluster
     host: Callable[[], Host]
+    failures: Failures
     clock: Callable[[], float]
     refused: Callable[[], str]
     machine: str
@@ -57,19 +59,26 @@ class Presence:
             images=self._images(host.inventory.images),
             allow=tuple(sorted(self.allow)),
             fails=self._fails(host),
-            trouble=host.starts.trouble,
+            trouble=self.failures.trouble,
             refused=refused,
             machine=self.machine,
         )
 
     def _fails(self, host: Host) -> tuple[str, ...]:
         """The services that do not come up here: Note [Giving up] in ``planning.placing.failing``."""
-        if not (host.attempts or host.pulls):
+        failures = self.failures
+        if not failures.of_anything:
             return ()
         found = (
             str(name)
             for name, service in self.cluster.services.items()
-            if does_not_come_up(service.definition, host.attempts, host.pulls, host.of(name), self.clock())
+            if does_not_come_up(
+                service.definition,
+                failures.of_service(name, service.definition.digest),
+                {service.definition.container.image: failures.of_image(service.definition.container.image)},
+                host.of(name),
+                self.clock(),
+            )
         )
         return tuple(sorted(found)[:MOST_FAILS])
 

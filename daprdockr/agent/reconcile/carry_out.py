@@ -8,21 +8,22 @@ from attrs import frozen
 
 from daprdockr.agent.reconcile.claim_steps import ClaimSteps
 from daprdockr.agent.reconcile.container_steps import ContainerSteps
+from daprdockr.planning.outcome import StepOutcome
 from daprdockr.planning.steps import OnClaim, OnContainer, PullImage, Step
 
 
 @frozen
 class CarryOut:
-    """Call it with a step. :raises EtcdError, EngineError, ClaimLost: when the step failed."""
+    """Call it with a step; what became of it."""
 
     claims: ClaimSteps
     containers: ContainerSteps
 
-    async def __call__(self, step: Step) -> None:
+    async def __call__(self, step: Step) -> StepOutcome:
         match step:
             case OnClaim():
-                await self.claims(step)
+                return await self.claims(step)
             case PullImage() | OnContainer():
-                await self.containers(step)
+                return await self.containers(step)
             case _:
                 assert_never(step)

@@ -2,7 +2,7 @@
 """
 Carrying out steps about claims: each is one transaction in etcd, and what it changed is noted in the mirror.
 
-Decides nothing. A transaction whose condition did not hold raises; the watch will tell why.
+Decides nothing. A transaction whose condition did not hold fails the step; the watch will tell why.
 """
 
 from __future__ import annotations
@@ -12,10 +12,12 @@ from typing import assert_never
 
 from daprdockr.agent.mirror.mirror import Mirror
 from daprdockr.agent.reconcile.unanswered import Unanswered
-from daprdockr.model.errors import DaprdockrError
+from daprdockr.model.backoff import Backoff
+from daprdockr.model.errors import DaprdockrError, EtcdError
 from daprdockr.model.names import InstanceName
 from daprdockr.model.seams import Store
 from daprdockr.model.stored.entries import Absent, Condition, Delete, Deleted, Entry, Fence, Operation, Put, Unchanged
+from daprdockr.planning.outcome import Done, Retry, reason_of
 from daprdockr.planning.situation import Here
 from daprdockr.planning.steps import (
     ClaimStep,
@@ -28,6 +30,9 @@ from daprdockr.planning.steps import (
     WriteClaim,
 )
 from daprdockr.runtime.pool import Run
+
+ETCD_DELAYS = Backoff(first=0.5, limit=5.0)
+"""Between two tries of what etcd did not take: it may be well again at any moment, and others wait for the word."""
 
 
 class ClaimLost(DaprdockrError):
@@ -51,9 +56,17 @@ class ClaimSteps:
         self._here = here
         self._unanswered = unanswered
 
-    async def __call__(self, step: ClaimStep) -> None:
+    async def __call__(self, step: ClaimStep) -> Done | Retry:
+        """Carry out one step; what became of it."""
+        try:
+            await self.attempt(step)
+        except (ClaimLost, EtcdError) as error:
+            return claim_failed(error)
+        return Done()
+
+    async def attempt(self, step: ClaimStep) -> None:
         """
-        Carry out one step.
+        The same, but raise what went wrong.
 
         :raises EtcdError: as the store does. :raises ClaimLost: a transaction's condition did not hold.
         """
@@ -116,3 +129,14 @@ class ClaimSteps:
         if not commit.succeeded:
             raise ClaimLost(f"the claim of {instance} is not this node's")
         return commit.revision
+
+
+def claim_failed(error: ClaimLost | EtcdError) -> Retry:
+    """
+    What became of a step that failed with this error.
+
+    A lost claim rests from the first time on: the watch will tell who has it, and trying sooner is in vain. While etcd
+    is away a step fails again and again in the same words, which are logged once.
+    """
+    lost = isinstance(error, ClaimLost)
+    return Retry(reason_of(error), ETCD_DELAYS, at_once=lost, once=not lost)

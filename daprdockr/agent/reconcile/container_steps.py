@@ -2,7 +2,7 @@
 """
 Carrying out steps about images and containers: the calls to the Engine, and what their outcome changes in the host.
 
-Decides nothing. A step that fails raises; what that means for the next try is the reconcile loop's to say.
+Decides nothing.
 
 Note [A stop waits without a thread]
     The Engine can stop a container by itself, and answers when it has ended, which may take the whole grace of a
@@ -22,8 +22,10 @@ from typing import assert_never
 from attrs import frozen
 
 from daprdockr.agent.guarding.guarded import Guarded
+from daprdockr.agent.host.failures import Failures
 from daprdockr.agent.host.host import Host
 from daprdockr.agent.host.ports import choose_ports, is_free
+from daprdockr.agent.reconcile.whose_fault import whose_fault
 from daprdockr.model.errors import EngineError, EngineRefused, ImageAbsent, NameTaken, PortTaken
 from daprdockr.model.host import ContainerState, Image, Port, Status
 from daprdockr.model.names import InstanceName
@@ -39,6 +41,7 @@ from daprdockr.planning.keeping.body import (
     unpublished,
 )
 from daprdockr.planning.keeping.resolvers import resolvers
+from daprdockr.planning.outcome import Done, StepOutcome
 from daprdockr.planning.situation import Here
 from daprdockr.planning.steps import (
     ContainerStep,
@@ -78,6 +81,7 @@ class EngineThreads:
 class ContainerSteps:
     """
     :param threads: where calls to ``engine`` run; services share ``work`` and ``stops``, registries ``pulls``.
+    :param failures: is told of images that are there, and of what containers run without.
     :param here: this node, as it is at the moment of the call.
     :param network: what containers get of this host's network.
     :param tell: takes an event for people: what it is about, and one sentence.
@@ -90,6 +94,7 @@ class ContainerSteps:
         engine: Engine,
         threads: EngineThreads,
         host: Host,
+        failures: Failures,
         here: Callable[[], Here],
         network: Callable[[], ContainerNetwork],
         guarded: Guarded,
@@ -98,6 +103,7 @@ class ContainerSteps:
         self._engine = engine
         self._threads = threads
         self._host = host
+        self._failures = failures
         self._here = here
         self._network = network
         self._guarded = guarded
@@ -105,8 +111,27 @@ class ContainerSteps:
         self._refused: deque[int] = deque(maxlen=MOST_REFUSED)
         self._crowded: deque[str] = deque(maxlen=MOST_REFUSED)
 
-    async def __call__(self, step: ContainerStep) -> None:
-        """Carry out one step. :raises EngineError: as the Engine's adapter does."""
+    async def __call__(self, step: ContainerStep) -> StepOutcome:
+        """Carry out one step; what became of it."""
+        generation = self._generation(step)
+        try:
+            await self.attempt(step)
+        except EngineError as error:
+            return whose_fault(step, error, generation, away=self._host.trouble != "")
+        return Done()
+
+    def _generation(self, step: ContainerStep) -> str:
+        """Which copy of an instance the step is for: the digest of its definition, "" where that is not known."""
+        match step:
+            case CreateContainer():
+                return step.definition.digest
+            case StartContainer():
+                return self._host.digest_of(step.container)
+            case _:
+                return ""
+
+    async def attempt(self, step: ContainerStep) -> None:
+        """The same, but raise what went wrong. :raises EngineError: as the Engine's adapter does."""
         match step:
             case PullImage():
                 await self._pull(step)
@@ -130,7 +155,11 @@ class ContainerSteps:
             image = await run(self._engine.image, step.reference)
         if image is None:
             raise ImageAbsent(f"image {step.reference} is not there after it was pulled")
-        self._host.pulled(step.reference, image)
+        self._there(step.reference, image)
+
+    def _there(self, reference: str, image: Image) -> None:
+        self._host.pulled(reference, image)
+        self._failures.pulled(reference)
 
     async def _create(self, step: CreateContainer) -> None:
         here, instance, definition = self._here(), step.instance, step.definition
@@ -158,9 +187,9 @@ class ContainerSteps:
         """Those that the container can reach from its own network."""
         service = step.instance.service
         found = resolvers(step.definition, network.resolvers, self._host.inventory.networks)
-        if found.lacking and found.lacking != self._host.lacking.get(service):
+        if found.lacking and found.lacking != self._failures.lacking.get(service):
             self._tell(str(service), found.lacking)
-        self._host.lacks(service, found.lacking)
+        self._failures.lacks(service, found.lacking)
         return found.addresses
 
     async def _image(self, run: Run, definition: Definition) -> Image:
@@ -170,7 +199,7 @@ class ContainerSteps:
         if image is None:
             self._host.images.pop(reference, None)
             raise ImageAbsent(f"image {reference} was removed from this host")
-        self._host.pulled(reference, image)
+        self._there(reference, image)
         if (more := unpublished(definition, image)) and image.id not in self._crowded:
             self._crowded.append(image.id)
             text = f"exposes {more} ports more than the {MOST_EXPOSED} that are published unnamed"

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from attrs import evolve
 
+from daprdockr.agent.host.failures import Failures
 from daprdockr.agent.host.health import HealthChecks
 from daprdockr.agent.host.host import Host
 from daprdockr.agent.host.probe import Target
@@ -22,6 +23,7 @@ from daprdockr.model.host import ContainerState, Status
 from daprdockr.model.names import InstanceName, ServiceName
 from daprdockr.model.stored.revisioned import Claim, Service
 from daprdockr.model.wanted.parts import Health
+from daprdockr.planning.attempts import Attempts
 from daprdockr.planning.placing.leaving import REBALANCE_AFTER, leaving
 from daprdockr.planning.situation import Here, Situation
 
@@ -42,6 +44,7 @@ class Gather:
         allow: frozenset[str],
         mirror: Mirror,
         host: Host,
+        failures: Failures,
         heartbeat: Heartbeat,
         health: HealthChecks,
         own_claims: OwnClaims,
@@ -57,6 +60,7 @@ class Gather:
         self._mirror = mirror
         self._cluster = mirror.cluster
         self._host = host
+        self._failures = failures
         self._heartbeat = heartbeat
         self._rebalance = rebalance
         self._free_since = FirstSeen()
@@ -112,10 +116,10 @@ class Gather:
             claims=self._cluster.claims(name),
             containers=containers,
             images=self._host.images,
-            pulls=self._host.pulls,
-            attempts=self._host.attempts,
+            pulls=_pulls(service, self._failures),
+            attempts=self._failures.of_service(name, service.definition.digest if service is not None else ""),
             networks={name for network in self._host.inventory.networks for name in (network.name, network.id)},
-            lacking=self._host.lacking.get(name, ""),
+            lacking=self._failures.lacking.get(name, ""),
             verdicts=self._health.verdicts,
             unreached=self._health.unreached,
             candidates=self._candidates(),
@@ -168,6 +172,14 @@ class Gather:
             )
             self._leaving = (cluster.generation, found)
         return self._leaving[1]
+
+
+def _pulls(service: Service | None, failures: Failures) -> dict[str, Attempts]:
+    """How pulls of its image failed."""
+    if service is None:
+        return {}
+    image = service.definition.container.image
+    return {image: failures.of_image(image)}
 
 
 def _targets(

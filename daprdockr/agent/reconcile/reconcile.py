@@ -10,14 +10,16 @@ Note [Dirty services, busy lanes]
     change. A sweep over all services, now and then, mends what nobody told us.
 
 Note [Failed steps]
-    A lane whose step failed rests, longer each time. What a person should know of it (an image that cannot be pulled,
-    a container that cannot start) is counted in ``Host``, and the planner tells it in the claim.
+    The module that carries out a step says what became of it, as a ``StepOutcome``; ``Failures`` counts it, and says
+    how long the lane rests. What a person should know (an image that cannot be pulled, a container that cannot start)
+    the planner finds there too, and tells it in the claim. An exception that no module foresaw is a fault of this
+    program: it is logged with its traceback, and the lane rests.
 """
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable
-from typing import Any, TypeGuard
+from typing import Any
 
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, gatherResults
@@ -25,16 +27,13 @@ from twisted.internet.interfaces import IDelayedCall
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
-from daprdockr.agent.host.host import Host
-from daprdockr.agent.reconcile.claim_steps import ClaimLost
+from daprdockr.agent.host.failures import Failures
 from daprdockr.agent.reconcile.gather import Gather
-from daprdockr.model.backoff import Backoff
-from daprdockr.model.errors import EngineError, EngineSilent, EngineUnavailable, EtcdError
 from daprdockr.model.known.cluster import Changes
-from daprdockr.model.names import ServiceName, one_line
-from daprdockr.planning.attempts import DELAYS, NONE, Attempts
+from daprdockr.model.names import ServiceName
+from daprdockr.planning.outcome import Done, Fault, Retry, StepOutcome, reason_of
 from daprdockr.planning.plan import plan
-from daprdockr.planning.steps import CreateContainer, Lane, PullImage, StartContainer, Step
+from daprdockr.planning.steps import Lane, PullImage, Step
 from daprdockr.runtime.workers import Stopped
 
 SWEEP = 15.0
@@ -43,14 +42,6 @@ SWEEP = 15.0
 AT_ONCE = 50
 """Services that are planned in one turn of the reactor: some milliseconds."""
 
-LONGEST_REASON = 500
-
-ONCE = Attempts(count=1)
-"""A lost claim rests from the first time on: the watch will tell who has it, and trying sooner is in vain."""
-
-ETCD_DELAYS = Backoff(first=0.5, limit=5.0)
-"""Between two tries of what etcd did not take: it may be well again at any moment, and others wait for the word."""
-
 SETTLE = 5.0
 """Seconds that steps in flight are given when the loop stops."""
 
@@ -58,8 +49,8 @@ SETTLE = 5.0
 class Reconcile(Service):
     """
     :param gather: says what is known of a service.
-    :param carry_out: carries out one step, or raises.
-    :param chance: gives random numbers in [0, 1).
+    :param failures: counts what became of steps.
+    :param carry_out: carries out one step, and says what became of it.
     :param tell: takes an event for people: what it is about, and one sentence.
     """
 
@@ -70,22 +61,19 @@ class Reconcile(Service):
         *,
         reactor: Any,
         gather: Gather,
-        host: Host,
-        carry_out: Callable[[Step], Awaitable[None]],
-        chance: Callable[[], float],
+        failures: Failures,
+        carry_out: Callable[[Step], Awaitable[StepOutcome]],
         tell: Callable[[str, str], None],
     ) -> None:
         self._reactor = reactor
         self._gather = gather
-        self._host = host
+        self._failures = failures
         self._carry_out = carry_out
-        self._chance = chance
         self._tell = tell
         self._dirty: set[ServiceName] = set()
         self._turn: IDelayedCall | None = None
         self._timers: dict[ServiceName, IDelayedCall] = {}
         self._busy: dict[Lane, Deferred[None]] = {}
-        self._resting: dict[Lane, Attempts] = {}
         self._sweep = LoopingCall(self.look_at_all)
         self._sweep.clock = reactor
 
@@ -119,8 +107,7 @@ class Reconcile(Service):
         self.look_at(changes.services)
 
     def look_at_all(self) -> None:
-        now = self._reactor.seconds()
-        self._resting = {lane: rest for lane, rest in self._resting.items() if rest.retry_at > now - 2 * SWEEP}
+        self._failures.forget_old_rests(2 * SWEEP)
         self.look_at(self._gather.services())
 
     def _plan_dirty(self) -> None:
@@ -137,13 +124,13 @@ class Reconcile(Service):
         now = self._reactor.seconds()
         situation = self._gather.situation(service, now)
         if situation.service is None and not situation.held and situation.here.in_touch:
-            self._host.forget_attempts(service)
+            self._failures.forget(service)
         made = plan(situation, now)
         again = [made.look_again] if made.look_again is not None else []
         for step in made.steps:
-            rest = self._resting.get(step.lane, NONE)
-            if rest.retry_at > now:
-                again.append(rest.retry_at)
+            rests_until = self._failures.rests_until(step.lane)
+            if rests_until > now:
+                again.append(rests_until)
             elif step.lane not in self._busy:
                 self._begin(service, step)
         self._look_again(service, min(again, default=None), now)
@@ -162,51 +149,29 @@ class Reconcile(Service):
 
     async def _step(self, service: ServiceName, step: Step) -> None:
         try:
-            await self._carry_out(step)
+            outcome = await self._carry_out(step)
         except Stopped:
             pass
         except Exception as error:
-            self._failed(step, error)
+            self.log.failure("could not {step}", step=step)
+            self._failures.take(step.lane, Retry(reason_of(error)))
         else:
-            self.log.info("done: {step}", step=step)
-            self._resting.pop(step.lane, None)
+            self._ended(step, outcome)
         finally:
             del self._busy[step.lane]
             self.look_at([service] if not isinstance(step, PullImage) else self._gather.users_of(step.reference))
 
-    def _failed(self, step: Step, error: Exception) -> None:
+    def _ended(self, step: Step, outcome: StepOutcome) -> None:
         """See Note [Failed steps]."""
-        now, said_before = self._reactor.seconds(), False
-        reason = one_line(str(error) or type(error).__name__, LONGEST_REASON)
-        if isinstance(step, CreateContainer | StartContainer) and self._says_something_of(error):
-            self._did_not_come_up(step, error, reason)
-        elif isinstance(step, PullImage) and isinstance(error, EngineError):
-            if self._host.pulls.get(step.reference, NONE).reason != reason:
-                self._tell(step.reference, reason)
-            self._host.pull_failed(step.reference, reason)
-        else:
-            before = self._resting.get(step.lane, ONCE if isinstance(error, ClaimLost) else NONE)
-            said_before = isinstance(error, EtcdError) and before.reason == reason
-            delays = ETCD_DELAYS if isinstance(error, ClaimLost | EtcdError) else DELAYS
-            self._resting[step.lane] = before.failed(now, reason, delays=delays, chance=self._chance())
-        if said_before:
+        nothing_starts = self._failures.trouble
+        news = self._failures.take(step.lane, outcome)
+        if isinstance(outcome, Done):
+            self.log.info("done: {step}", step=step)
             return
-        if isinstance(error, ClaimLost | EtcdError | EngineError):
-            self.log.warn("could not {step}: {reason}", step=step, reason=reason)
-        else:
-            self.log.failure("could not {step}", step=step)
-
-    def _says_something_of(self, error: Exception) -> TypeGuard[EngineError]:
-        """Of the container or of this host's starts, rather than that the Engine is away."""
-        if isinstance(error, EngineSilent):
-            return not self._host.trouble
-        return isinstance(error, EngineError) and not isinstance(error, EngineUnavailable)
-
-    def _did_not_come_up(self, step: CreateContainer | StartContainer, error: EngineError, reason: str) -> None:
-        before = self._host.starts.trouble
-        of = step.definition.digest if isinstance(step, CreateContainer) else self._host.digest_of(step.container)
-        if self._host.failed(step.instance, error, reason, of):
-            self._tell(str(step.instance), f"could not {step}: {reason}")
-        if self._host.starts.trouble and not before:
+        if isinstance(outcome, Fault) and news:
+            self._tell(str(outcome.lane.subject), outcome.event)
+        if self._failures.trouble and not nothing_starts:
             node = self._gather.here().node
-            self._tell(node, f"nothing starts on this node, which is taken last from now on: {reason}")
+            self._tell(node, f"nothing starts on this node, which is taken last from now on: {outcome.reason}")
+        if news or isinstance(outcome, Fault) or not outcome.once:
+            self.log.warn("could not {step}: {reason}", step=step, reason=outcome.reason)

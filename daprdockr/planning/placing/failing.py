@@ -10,8 +10,8 @@ Note [Giving up]
     again, and the next one prepares it. Where a service fails is told in the node's record, and such a node takes
     nothing that another gives up, is given nothing to even out the load, and is ranked behind all others. When no node
     is left the owner keeps the instance and says that it stays. So a bad definition is tried a few times on each node
-    and never goes round; a node forgets what failed ``ATTEMPTS_KEPT`` seconds ago (``agent.host.host``), and may then
-    be tried again. An instance of which there may only be one copy leaves by being released.
+    and never goes round; a node forgets what failed ``ATTEMPTS_KEPT`` seconds ago (``agent.host.failures``), and may
+    then be tried again. An instance of which there may only be one copy leaves by being released.
 
     That one definition fails says nothing about the node. One on which several services failed by the Engine's own
     fault, and nothing started since, is ranked behind all others for every service: ``agent.host.starts``.

@@ -46,7 +46,7 @@ FLOORS: Mapping[str, tuple[tuple[str, ...], ...]] = {
     ),
     "planning": (
         ("attempts", "candidates", "steps"),
-        ("situation",),
+        ("outcome", "situation"),
         ("placing",),
         ("keeping",),
         ("claiming",),

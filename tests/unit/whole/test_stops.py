@@ -10,6 +10,7 @@ from attrs import define, field
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import TestCase
 
+from daprdockr.agent.host.failures import Failures
 from daprdockr.agent.host.host import Host
 from daprdockr.agent.reconcile.container_steps import ContainerNetwork, ContainerSteps, EngineThreads
 from daprdockr.agent.statedir import StateDir
@@ -54,6 +55,7 @@ class ManyStopsTests(TestCase):
         for image in (STUBBORN, POLITE):
             self.engine.add_image(image)
         self.engine.stubborn_images.add(STUBBORN)
+        failures = Failures(clock=LoopClock().seconds, chance=lambda: 0.0)
         self.host = Host(
             reactor=LoopClock(),
             run=run_at_once,
@@ -61,7 +63,7 @@ class ManyStopsTests(TestCase):
             listen=lambda host: SteppedListener(self.engine, host),
             on_changes=lambda services: None,
             on_answer=lambda: None,
-            chance=lambda: 0.0,
+            failures=failures,
         )
         state = StateDir(Path(self.mktemp()))
         made: Any = Foundation(settings=settings("a", state.path), state=state, reactor=reactor)
@@ -73,6 +75,7 @@ class ManyStopsTests(TestCase):
             engine=self.engine,
             threads=EngineThreads(OnePool(run_at_once), self.stops, OnePool(run_at_once)),
             host=self.host,
+            failures=failures,
             here=lambda: Here("a"),
             network=lambda: ContainerNetwork((), ()),
             guarded=None,  # type: ignore[arg-type]  # nothing is started by a step

@@ -182,7 +182,7 @@ class StartTests(GuardedCase):
         self.assertIn(UNSEEN, str(self.failureResultOf(done, EngineRefused).value))
         self.assertIn(UNSEEN, str(self.failureResultOf(self.start(container), EngineRefused).value))
         self.assertEqual((self.engine.calls["start"], self.running_now()), (1, []))
-        self.assertEqual(self.host.attempts, {})
+        self.assertEqual(self.failures.attempts, {})
 
     def running_now(self) -> list[str]:
         return [state.id for state in self.engine.states if state.running]

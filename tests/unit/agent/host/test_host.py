@@ -9,13 +9,16 @@ from typing import Any
 from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
+from daprdockr.agent.host.failures import Failures
 from daprdockr.agent.host.host import FIRST_RETRY, LIST_INTERVAL, Host
-from daprdockr.model.errors import EngineRefused, EngineUnavailable
+from daprdockr.model.errors import EngineUnavailable
 from daprdockr.model.host import ContainerState, Image, Status
 from daprdockr.model.names import ServiceName
 from daprdockr.planning.attempts import NONE, STEADY
+from daprdockr.planning.outcome import Fault
+from daprdockr.planning.steps import Lane
 from daprdockr.runtime.pool import Run
-from tests.build.situations import WEB, container, instance
+from tests.build.situations import WEB, WEB_2, container, instance
 from tests.fakes.engine import MemoryEngine
 from tests.fakes.run import HeldRun, LoopClock, run_at_once
 from tests.fakes.steps import SteppedListener
@@ -52,6 +55,7 @@ class HostCase(SynchronousTestCase):
         self.engine.add_image("web:1")
         self.changes: list[ServiceName] = []
         self.answers = 0
+        self.failures = Failures(clock=self.clock.seconds, chance=lambda: 0.0)
         self.host = self.make()
 
     def make(self, run: Run = run_at_once) -> Host:
@@ -62,7 +66,7 @@ class HostCase(SynchronousTestCase):
             listen=self.listen,
             on_changes=self.changed,
             on_answer=self.answered,
-            chance=lambda: 0.0,
+            failures=self.failures,
         )
 
     def listen(self, host: Host) -> SteppedListener:
@@ -88,6 +92,11 @@ class HostCase(SynchronousTestCase):
     def create(self, number: int = 1, node: str = "a") -> str:
         name = f"{number}-{node}"
         return self.engine.create(name, {"Image": "web:1", "Labels": marked(name, node, str(instance(number)))})
+
+    def fail_once(self) -> None:
+        """A step about the first instance's container fails."""
+        lane = Lane("container", FIRST)
+        self.failures.take(lane, Fault("port taken", lane, "port taken"))
 
     def run_one(self, number: int = 1) -> ContainerState:
         return self.engine.start(self.create(number))
@@ -235,7 +244,7 @@ class OrderTests(HostCase):
         self.threads.end("inspect")
         earlier.arrive()
         self.assertEqual(self.known, {one.id: Status.EXITED})
-        self.assertEqual(self.host.attempts[FIRST].count, 1)
+        self.assertEqual(self.failures.attempts[FIRST].count, 1)
 
     def test_started_anew(self) -> None:
         """A container that runs again since a later time is believed."""
@@ -265,7 +274,7 @@ class DeathTests(HostCase):
 
     def delay(self) -> float:
         """Seconds from now until the next start."""
-        return self.host.attempts[FIRST].retry_at - self.clock.seconds()
+        return self.failures.attempts[FIRST].retry_at - self.clock.seconds()
 
     def again(self, state: ContainerState) -> None:
         """It is started again, which a look finds, and then it is in this state."""
@@ -275,7 +284,7 @@ class DeathTests(HostCase):
     def test_first_death(self) -> None:
         """The first death is counted and told, and costs no delay."""
         self.host.update(self.ended(1, exit_code=3))
-        self.assertEqual(self.host.attempts[FIRST].reason, "died: exit status 3")
+        self.assertEqual(self.failures.attempts[FIRST].reason, "died: exit status 3")
         self.assertTrue(self.delay() <= 0)
         self.assertEqual(self.changes, [WEB, WEB])
 
@@ -295,7 +304,7 @@ class DeathTests(HostCase):
             end = self.ended(lived)
             self.host.update(end)
             self.again(end)
-        self.assertEqual(self.host.attempts[FIRST].count, 1)
+        self.assertEqual(self.failures.attempts[FIRST].count, 1)
 
     def test_killed(self) -> None:
         """A container that somebody seems to have killed from outside is started again without delay a few times."""
@@ -303,13 +312,13 @@ class DeathTests(HostCase):
             end = self.ended(1, exit_code=status)
             self.host.update(end)
             self.again(end)
-        self.assertEqual(self.host.attempts[FIRST].count, 1)
+        self.assertEqual(self.failures.attempts[FIRST].count, 1)
 
     def test_ends_itself_with_the_status_of_a_signal(self) -> None:
         """A program that ends again and again with exit status 137 or 143 is started ever more seldom."""
         for status in (137, 143):
             with self.subTest(status=status):
-                self.host.attempts.clear()
+                self.failures.forget(WEB)
                 starts = self.starts_in(60.0, lived=0.6, exit_code=status)
                 self.assertLess(starts, 12)
 
@@ -330,14 +339,25 @@ class DeathTests(HostCase):
         for number in range(6):
             self.host.update(evolve(self.one, id=f"c{number}", started=20.0 + number))
             self.host.forget(f"c{number}")
-        self.assertEqual(self.host.attempts[FIRST].reason, "its container was removed by somebody")
+        self.assertEqual(self.failures.attempts[FIRST].reason, "its container was removed by somebody")
         self.assertGreater(self.delay(), 0.5)
+
+    def test_two_copies(self) -> None:
+        """Two copies of one instance, of two definitions, die apart: a fault of one is none of the other."""
+        other = evolve(self.one, id="c2", definition=WEB_2.digest)
+        self.host.update(other)
+        for start in (10.0, 20.0, 30.0):
+            for copy in (self.one, other):
+                self.host.update(evolve(copy, started=start))
+                self.host.update(evolve(copy, started=start, finished=start + 1, status=Status.EXITED, exit_code=1))
+        digests = (self.one.definition, WEB_2.digest)
+        self.assertEqual([self.failures.of_service(WEB, digest)[FIRST].count for digest in digests], [3, 3])
 
     def test_removed_by_us(self) -> None:
         """The removal of a container that we stopped is no death."""
         self.host.stopping(self.one.id)
         self.host.forget(self.one.id)
-        self.assertEqual(self.host.attempts, {})
+        self.assertEqual(self.failures.attempts, {})
 
     def test_out_of_memory(self) -> None:
         """One that the kernel killed for want of memory was not killed from outside."""
@@ -346,7 +366,7 @@ class DeathTests(HostCase):
             self.host.update(end)
             self.again(end)
         self.assertEqual(
-            (self.host.attempts[FIRST].count, self.host.attempts[FIRST].reason), (2, "died: out of memory")
+            (self.failures.attempts[FIRST].count, self.failures.attempts[FIRST].reason), (2, "died: out of memory")
         )
 
     def test_clock_set_back(self) -> None:
@@ -358,7 +378,7 @@ class DeathTests(HostCase):
         """The end of a container that we stopped is no death."""
         self.host.stopping(self.one.id)
         self.host.update(self.ended(1))
-        self.assertEqual(self.host.attempts, {})
+        self.assertEqual(self.failures.attempts, {})
 
     def test_after_one_on_purpose(self) -> None:
         """A container that was stopped on purpose and started again dies like any other."""
@@ -367,35 +387,35 @@ class DeathTests(HostCase):
         self.host.update(end)
         self.again(end)
         self.host.update(self.ended(0.25))
-        self.assertEqual(self.host.attempts[FIRST].count, 1)
+        self.assertEqual(self.failures.attempts[FIRST].count, 1)
 
     def test_never_seen_running(self) -> None:
         """A container that ended before any look found it running died all the same."""
         self.host.update(evolve(self.one, status=Status.CREATED, id="c2", started=0.0))
         self.host.update(evolve(self.one, status=Status.EXITED, id="c2", started=11.0, finished=11.1))
-        self.assertEqual(self.host.attempts[FIRST].count, 1)
+        self.assertEqual(self.failures.attempts[FIRST].count, 1)
         self.host.update(evolve(self.one, status=Status.EXITED, id="c2", started=12.0, finished=12.1))
-        self.assertEqual(self.host.attempts[FIRST].count, 2)
+        self.assertEqual(self.failures.attempts[FIRST].count, 2)
 
     def test_found_dead(self) -> None:
         """A container that had ended before this agent knew it is no death of now."""
         self.host.update(evolve(self.ended(1), id="c2"))
-        self.assertEqual(self.host.attempts, {})
+        self.assertEqual(self.failures.attempts, {})
 
     def test_told_twice(self) -> None:
         """One death is counted once, however often it is seen."""
         self.host.update(self.ended(1))
         self.host.update(self.ended(1, error="seen again"))
-        self.assertEqual(self.host.attempts[FIRST].count, 1)
+        self.assertEqual(self.failures.attempts[FIRST].count, 1)
 
     def test_forgotten(self) -> None:
         """Failures that no other followed for long are forgotten with a list."""
         self.step()
-        self.host.failed(FIRST, EngineRefused("port taken"), "port taken")
+        self.fail_once()
         self.clock.advance(300)
-        self.assertIn(FIRST, self.host.attempts)
+        self.assertIn(FIRST, self.failures.attempts)
         self.clock.pump([LIST_INTERVAL] * 12)
-        self.assertEqual(self.host.attempts, {})
+        self.assertEqual(self.failures.attempts, {})
 
 
 class TroubleTests(HostCase):
@@ -471,13 +491,18 @@ class ImageTests(HostCase):
 
     def test_pull_failed(self) -> None:
         """Failed pulls are counted by reference, and forgotten when the image is there."""
-        self.host.pull_failed("web:2", "manifest unknown")
-        self.host.pull_failed("web:2", "manifest unknown")
-        self.assertEqual((self.host.pulls["web:2"].count, self.host.pulls["web:2"].reason), (2, "manifest unknown"))
+        image = Lane("image", "web:2")
+        for _ in range(2):
+            self.failures.take(image, Fault("manifest unknown", image, "manifest unknown"))
+        tries = self.failures.pulls["web:2"]
+        self.assertEqual((tries.count, tries.reason), (2, "manifest unknown"))
         self.host.pulled("web:2", Image("sha256:2"))
-        self.assertEqual((self.host.pulls, self.host.images), ({}, {"web:2": Image("sha256:2")}))
+        self.failures.pulled("web:2")
+        self.assertEqual((self.failures.pulls, self.host.images), ({}, {"web:2": Image("sha256:2")}))
 
     def test_failed(self) -> None:
         """A container that could not be created or started is counted for its instance."""
-        self.host.failed(FIRST, EngineRefused("port taken"), "port taken")
-        self.assertEqual((self.host.attempts[FIRST].count, self.host.attempts.get(instance(2), NONE)), (1, NONE))
+        self.fail_once()
+        self.assertEqual(
+            (self.failures.attempts[FIRST].count, self.failures.attempts.get(instance(2), NONE)), (1, NONE)
+        )

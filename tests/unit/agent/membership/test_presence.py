@@ -5,6 +5,7 @@ from __future__ import annotations
 from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
+from daprdockr.agent.host.failures import Failures
 from daprdockr.agent.host.host import Host
 from daprdockr.agent.membership.presence import Presence
 from daprdockr.agent.membership.whereabouts import Whereabouts
@@ -26,6 +27,7 @@ class PresenceTests(SynchronousTestCase):
         self.engine = MemoryEngine(node="a", memory=1 << 30, cpus=2)
         self.cluster = Cluster(KEYS)
         self.clock = LoopClock()
+        self.failures = Failures(clock=self.clock.seconds, chance=lambda: 0.0)
         self.host = Host(
             reactor=self.clock,
             run=run_at_once,
@@ -33,7 +35,7 @@ class PresenceTests(SynchronousTestCase):
             listen=lambda host: SteppedListener(self.engine, host),
             on_changes=lambda services: None,
             on_answer=lambda: None,
-            chance=lambda: 0.0,
+            failures=self.failures,
         )
         self.refused = self.contested = ""
         self.presence = Presence(
@@ -42,6 +44,7 @@ class PresenceTests(SynchronousTestCase):
             frozenset({"binds"}),
             self.cluster,
             lambda: self.host,
+            self.failures,
             self.clock.seconds,
             lambda: self.refused,
             "m1",

@@ -8,16 +8,34 @@ from attrs import evolve
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
-from daprdockr.agent.host.host import Host
-from daprdockr.agent.reconcile.claim_steps import ClaimLost
-from daprdockr.agent.reconcile.reconcile import AT_ONCE, ETCD_DELAYS, LONGEST_REASON, SETTLE, SWEEP, Reconcile
-from daprdockr.model.errors import EngineRefused, EngineUnavailable, EtcdUnavailable, PullFailed
+from daprdockr.agent.host.failures import Failures
+from daprdockr.agent.reconcile.claim_steps import ETCD_DELAYS, ClaimLost, claim_failed
+from daprdockr.agent.reconcile.reconcile import AT_ONCE, SETTLE, SWEEP, Reconcile
+from daprdockr.agent.reconcile.whose_fault import whose_fault
+from daprdockr.model.errors import (
+    EngineError,
+    EngineRefused,
+    EngineUnavailable,
+    EtcdError,
+    EtcdUnavailable,
+    PullFailed,
+)
 from daprdockr.model.host import Status
 from daprdockr.model.known.cluster import Changes
 from daprdockr.model.names import InstanceName, ServiceName
 from daprdockr.planning.attempts import Attempts
+from daprdockr.planning.outcome import LONGEST_REASON, Done, Fault, StepOutcome
 from daprdockr.planning.situation import Situation
-from daprdockr.planning.steps import CreateContainer, PullImage, StartContainer, Step, TakeClaim, WriteClaim
+from daprdockr.planning.steps import (
+    CreateContainer,
+    Lane,
+    OnClaim,
+    PullImage,
+    StartContainer,
+    Step,
+    TakeClaim,
+    WriteClaim,
+)
 from daprdockr.runtime.workers import Stopped
 from tests.build.situations import (
     WEB,
@@ -30,9 +48,7 @@ from tests.build.situations import (
     situation,
     starting_record,
 )
-from tests.fakes.engine import MemoryEngine
-from tests.fakes.run import LoopClock, run_at_once
-from tests.fakes.steps import SteppedListener
+from tests.fakes.run import LoopClock
 
 API = ServiceName(group="myapp", service="api")
 RUNNING = container()
@@ -75,20 +91,26 @@ class Hand:
 
     def __init__(self) -> None:
         self.begun: list[Step] = []
-        self._ends: list[Deferred[None]] = []
+        self._ends: list[tuple[Step, Deferred[StepOutcome]]] = []
 
-    def __call__(self, step: Step) -> Deferred[None]:
+    def __call__(self, step: Step) -> Deferred[StepOutcome]:
         self.begun.append(step)
-        self._ends.append(Deferred())
-        return self._ends[-1]
+        ended: Deferred[StepOutcome] = Deferred()
+        self._ends.append((step, ended))
+        return ended
 
     def end(self, error: Exception | None = None) -> None:
-        """End the oldest step in flight."""
-        ended = self._ends.pop(0)
-        if error is None:
-            ended.callback(None)
-        else:
-            ended.errback(error)
+        """End the oldest step in flight, as the module that carries it out does when it meets this error."""
+        step, ended = self._ends.pop(0)
+        match error:
+            case None:
+                ended.callback(Done())
+            case ClaimLost() | EtcdError():
+                ended.callback(claim_failed(error))
+            case EngineError() if not isinstance(step, OnClaim):
+                ended.callback(whose_fault(step, error, "", away=False))
+            case _:
+                ended.errback(error)
 
     @property
     def kinds(self) -> list[type]:
@@ -103,15 +125,7 @@ class ReconcileCase(SynchronousTestCase):
         self.known = Known()
         self.hand = Hand()
         self.told: list[tuple[str, str]] = []
-        self.host = Host(
-            reactor=self.clock,
-            run=run_at_once,
-            engine=MemoryEngine(),
-            listen=lambda host: SteppedListener(MemoryEngine(), host),
-            on_changes=lambda services: None,
-            on_answer=lambda: None,
-            chance=lambda: 0.0,
-        )
+        self.failures = Failures(clock=self.clock.seconds, chance=lambda: 0.0)
         self.loop = self.make()
 
     def make(self) -> Reconcile:
@@ -119,9 +133,8 @@ class ReconcileCase(SynchronousTestCase):
         return Reconcile(
             reactor=self.clock,
             gather=known,
-            host=self.host,
+            failures=self.failures,
             carry_out=self.hand,
-            chance=lambda: 0.0,
             tell=lambda subject, text: self.told.append((subject, text)),
         )
 
@@ -277,9 +290,10 @@ class StepTests(ReconcileCase):
         """A step that ends in the turn in which it began is no trap."""
         done: list[Step] = []
 
-        async def carry_out(step: Step) -> None:
+        async def carry_out(step: Step) -> StepOutcome:
             done.append(step)
             self.know(web=CALM)
+            return Done()
 
         self.hand = carry_out  # type: ignore[assignment]  # a hand that does not wait
         self.loop = self.make()
@@ -373,15 +387,16 @@ class FailureTests(ReconcileCase):
 
     def test_former_life(self) -> None:
         """How a service fared is forgotten when it is deleted, not when etcd is away and nobody knows."""
-        tried = {instance(1): Attempts(2, 0.0, "died"), InstanceName(API, 1): Attempts(2, 0.0, "died")}
-        self.host.attempts = dict(tried)
+        for lane in (Lane("container", instance(1)), Lane("container", InstanceName(API, 1))):
+            self.failures.take(lane, Fault("died", lane, "died"))
+        tried = dict(self.failures.attempts)
         gone = situation(None)
         self.start(web=evolve(gone, here=evolve(gone.here, in_touch=False)), api=FREE)
-        self.assertEqual(self.host.attempts, tried)
+        self.assertEqual(self.failures.attempts, tried)
         self.know(web=gone)
         self.loop.look_at([WEB])
         self.clock.advance(0)
-        self.assertEqual(list(self.host.attempts), [InstanceName(API, 1)])
+        self.assertEqual(list(self.failures.attempts), [InstanceName(API, 1)])
 
     def test_other_lanes_go_on(self) -> None:
         """A lane that rests keeps no other one waiting."""
@@ -399,7 +414,8 @@ class FailureTests(ReconcileCase):
         self.start(web=DEAD)
         self.hand.end(EngineRefused("port 80 is taken"))
         self.assertEqual(
-            (self.host.attempts[instance(1)].count, self.host.attempts[instance(1)].reason), (1, "port 80 is taken")
+            (self.failures.attempts[instance(1)].count, self.failures.attempts[instance(1)].reason),
+            (1, "port 80 is taken"),
         )
         self.assertEqual(self.told, [("1.web.myapp", "could not start container c1 of 1.web.myapp: port 80 is taken")])
 
@@ -415,7 +431,7 @@ class FailureTests(ReconcileCase):
         """What a runtime said on many lines, with whatever in it, is told on one of bounded length."""
         self.start(web=DEAD)
         self.hand.end(EngineRefused("no\nsuch\r\n\x1b[31mfile\t" + "x" * 10_000))
-        reason = self.host.attempts[instance(1)].reason
+        reason = self.failures.attempts[instance(1)].reason
         self.assertTrue(reason.startswith("no such [31mfile xxx"), reason)
         self.assertEqual(len(reason), LONGEST_REASON)
 
@@ -423,7 +439,7 @@ class FailureTests(ReconcileCase):
         """An Engine that is away is no fault of the container, whose lane rests."""
         self.start(web=DEAD)
         self.hand.end(EngineUnavailable("no answer"))
-        self.assertEqual((self.host.attempts, self.told), ({}, []))
+        self.assertEqual((self.failures.attempts, self.told), ({}, []))
         self.clock.advance(0)
         self.hand.end(EngineUnavailable("no answer"))
         self.assert_begun(3, 0.5)
@@ -433,7 +449,7 @@ class FailureTests(ReconcileCase):
         self.start(web=situation(WEB_1, (claim(starting_record()),)))
         self.assertEqual(self.hand.kinds, [CreateContainer])
         self.hand.end(EngineRefused("no such runtime"))
-        self.assertEqual(self.host.attempts[instance(1)].count, 1)
+        self.assertEqual(self.failures.attempts[instance(1)].count, 1)
 
     def test_pull_failed(self) -> None:
         """A failed pull is counted for the image, and told of when its reason is new."""
@@ -443,7 +459,7 @@ class FailureTests(ReconcileCase):
             self.clock.advance(0)
             self.loop.look_at([WEB])
             self.clock.advance(0)
-        self.assertEqual(self.host.pulls["web:1"].count, 3)
+        self.assertEqual(self.failures.pulls["web:1"].count, 3)
         self.assertEqual(self.told, [("web:1", "manifest unknown"), ("web:1", "no route to host")])
 
     def test_unforeseen(self) -> None:
@@ -506,4 +522,4 @@ class StopTests(ReconcileCase):
         """A step that found its threads stopped is no failure."""
         self.start(web=DEAD)
         self.hand.end(Stopped("the threads are stopped"))
-        self.assertEqual((self.host.attempts, self.told, self.flushLoggedErrors()), ({}, [], []))
+        self.assertEqual((self.failures.attempts, self.told, self.flushLoggedErrors()), ({}, [], []))

@@ -1,0 +1,191 @@
+"""
+What failed on this host lately: the one memory of it. Knows no error; steps and deaths come as values.
+
+Note [Two counts]
+    A lane whose step failed by no fault of its subject *rests*: only the loop that carries out steps asks, and the next
+    step of the lane that succeeds ends it. A *fault* is counted for an image, or for one generation of an instance's
+    container, because its planner must know: it waits, writes the reason into the claim, and gives the instance up. No
+    step that succeeds ends that count, for a container that starts may die again; a steady run does, or time. A lane
+    may have both: the Engine is away while a container is in a crash loop.
+
+Note [Generations]
+    Two copies of an instance, made from two definitions, are counted apart, for a fault of one says nothing about the
+    other. No more than ``MOST_GENERATIONS`` are remembered, the latest to fail. One fault is one event, though, also
+    when a new definition did not mend it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import assert_never
+
+from attrs import evolve
+
+from daprdockr.agent.host.starts import Starts
+from daprdockr.model.host import ContainerState
+from daprdockr.model.names import InstanceName, ServiceName
+from daprdockr.planning.attempts import LASTING, NONE, Attempts
+from daprdockr.planning.outcome import Done, Fault, Retry, StepOutcome
+from daprdockr.planning.steps import Lane
+
+ATTEMPTS_KEPT = 600.0
+"""Seconds after which a failure that was not followed by another is forgotten."""
+
+MOST_GENERATIONS = 2
+"""Of one instance: the present definition and the one before it, of which a copy may still run."""
+
+_RESTED = Attempts(count=1)
+"""In the place of no failure, where the first one shall cost a delay."""
+
+
+class Failures:
+    """
+    :param clock: monotonic seconds.
+    :param chance: gives random numbers in [0, 1).
+    """
+
+    def __init__(self, *, clock: Callable[[], float], chance: Callable[[], float]) -> None:
+        self._clock = clock
+        self._chance = chance
+        self._rests: dict[Lane, Attempts] = {}
+        self._faults: dict[ServiceName | str, dict[Lane, Attempts]] = {}  # the latest last
+        self._starts = Starts()
+        self.lacking: dict[ServiceName, str] = {}
+        """What the containers of a service run without here, in words."""
+
+    # What is asked.
+
+    @property
+    def trouble(self) -> str:
+        """Why nothing starts on this host; "" if something may."""
+        return self._starts.trouble
+
+    def rests_until(self, lane: Lane) -> float:
+        """Before that time no step of the lane should begin."""
+        return self._rests.get(lane, NONE).retry_at
+
+    def of_image(self, reference: str) -> Attempts:
+        """How pulls of an image failed."""
+        return self._latest(Lane("image", reference))
+
+    def of_service(self, service: ServiceName, digest: str = "") -> Mapping[InstanceName, Attempts]:
+        """
+        How the containers of a service failed, by instance: those of the definition with this digest, and those of
+        which it is not known. Without a digest, the latest of each instance.
+        """
+        found = self._faults.get(service, {})
+        kept = sorted(found, key=lambda lane: lane.generation != "") if digest else found
+        return {
+            lane.subject: found[lane]
+            for lane in kept
+            if isinstance(lane.subject, InstanceName) and (not digest or lane.generation in ("", digest))
+        }
+
+    @property
+    def of_anything(self) -> bool:
+        """Whether any fault is remembered."""
+        return bool(self._faults)
+
+    @property
+    def attempts(self) -> dict[InstanceName, Attempts]:
+        """The latest of each instance."""
+        services = [name for name in self._faults if isinstance(name, ServiceName)]
+        return {instance: tries for name in services for instance, tries in self.of_service(name).items()}
+
+    @property
+    def pulls(self) -> dict[str, Attempts]:
+        """Failed pulls, by reference."""
+        return {name: self.of_image(name) for name in self._faults if isinstance(name, str)}
+
+    # What steps tell.
+
+    def take(self, lane: Lane, outcome: StepOutcome) -> bool:
+        """What became of a step of a lane; whether it failed for another reason than the last time."""
+        match outcome:
+            case Done():
+                self._rests.pop(lane, None)
+                return False
+            case Retry():
+                return self._rest(lane, outcome)
+            case Fault():
+                return self._fault(outcome)
+            case _:
+                assert_never(outcome)
+
+    def pulled(self, reference: str) -> None:
+        """An image is on this host."""
+        self._faults.pop(reference, None)
+
+    def lacks(self, service: ServiceName, what: str) -> None:
+        """What the containers of a service run without here, in words; "" when nothing."""
+        self.lacking[service] = what
+        if not what:
+            del self.lacking[service]
+
+    # What the host tells of its containers.
+
+    def died(self, state: ContainerState, reason: str, lived: float, killed: bool) -> None:
+        """A container ended that was not to. See Note [Deaths] in ``daprdockr.agent.host.host``."""
+        self._count(Lane("container", state.instance, state.definition), reason, lived, killed)
+
+    def started(self) -> None:
+        """A container began to run."""
+        self._starts.succeeded()
+
+    # What is forgotten.
+
+    def forget(self, service: ServiceName) -> None:
+        """A service is no more: see Note [Deaths] in ``daprdockr.agent.host.host``."""
+        self._faults.pop(service, None)
+        self.lacking.pop(service, None)
+
+    def forget_old_faults(self) -> None:
+        """What was not followed by another failure for ``ATTEMPTS_KEPT`` seconds."""
+        long_ago = self._clock() - ATTEMPTS_KEPT
+        kept = {
+            about: {lane: tries for lane, tries in lanes.items() if tries.retry_at > long_ago}
+            for about, lanes in self._faults.items()
+        }
+        self._faults = {about: lanes for about, lanes in kept.items() if lanes}
+        self._starts.forget(long_ago)
+
+    def forget_old_rests(self, seconds: float) -> None:
+        """Rests that were over so long ago."""
+        before = self._clock() - seconds
+        self._rests = {lane: rest for lane, rest in self._rests.items() if rest.retry_at > before}
+
+    def _rest(self, lane: Lane, retry: Retry) -> bool:
+        before = self._rests.get(lane, _RESTED if retry.at_once else NONE)
+        self._rests[lane] = before.failed(self._clock(), retry.reason, delays=retry.delays, chance=self._chance())
+        return before.reason != retry.reason
+
+    def _fault(self, fault: Fault) -> bool:
+        before = self._latest(fault.lane)
+        after = self._count(fault.lane, fault.reason, lasting=fault.lasting)
+        if fault.of_host and isinstance(fault.lane.subject, InstanceName):
+            self._starts.failed(fault.lane.subject.service, fault.reason, self._clock())
+        said = after.reason if fault.lane.kind == "container" else fault.reason  # ids that are made up anew are no news
+        return said != before.reason
+
+    def _latest(self, lane: Lane) -> Attempts:
+        """Of any generation."""
+        generations = self._generations(lane)
+        return self._faults[lane.about][generations[-1]] if generations else NONE
+
+    def _generations(self, lane: Lane) -> list[Lane]:
+        """Those of which a fault is remembered, the latest last."""
+        return [one for one in self._faults.get(lane.about, ()) if one.subject == lane.subject]
+
+    def _count(
+        self, lane: Lane, reason: str, lived: float = 0.0, killed: bool = False, lasting: bool = False
+    ) -> Attempts:
+        """One more failure; of an unknown generation it counts for the latest. See Note [Generations]."""
+        generations = self._generations(lane)
+        key = lane if lane.generation or not generations else generations[-1]
+        lanes = self._faults.setdefault(lane.about, {})
+        before = lanes.pop(key, Attempts(of=key.generation))
+        after = before.failed(self._clock(), reason, lived, killed, chance=self._chance())
+        lanes[key] = evolve(after, count=max(after.count, LASTING)) if lasting else after
+        for former in [one for one in generations if one != key][: 1 - MOST_GENERATIONS]:
+            del lanes[former]
+        return lanes[key]

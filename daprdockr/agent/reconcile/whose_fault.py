@@ -1,0 +1,36 @@
+"""
+Whose fault it is that the Engine did not carry out a step: nobody's that a planner should know, or that of an image, of
+one generation of a container, or of this host.
+
+Note [Whose fault]
+    A pull that failed counts against the image, whatever the reason, and a container that could not be created or
+    started against that generation of it. An Engine that is away says nothing about a container: its lane rests. Only
+    one that took the call, never answered it, and answers everything else is at odds with this container; nobody waits
+    for three such answers, so one counts as several. That, and what the Engine calls its own failure, may be this
+    host's fault. A container that cannot be stopped or removed has no fault that a planner should know.
+"""
+
+from __future__ import annotations
+
+from daprdockr.model.errors import EngineError, EngineFailed, EngineSilent, EngineUnavailable
+from daprdockr.planning.outcome import Fault, Retry, reason_of
+from daprdockr.planning.steps import ContainerStep, CreateContainer, Lane, PullImage, StartContainer
+
+
+def whose_fault(step: ContainerStep, error: EngineError, generation: str, away: bool) -> Retry | Fault:
+    """
+    What became of a step that failed with this error. See Note [Whose fault].
+
+    :param generation: the digest of the definition of the step's container; "" where that is not known.
+    :param away: whether the Engine answers nothing else either.
+    """
+    reason, silent = reason_of(error), isinstance(error, EngineSilent) and not away
+    match step:
+        case PullImage():
+            return Fault(reason, step.lane, reason)
+        case CreateContainer() | StartContainer() if silent or not isinstance(error, EngineUnavailable):
+            lane = Lane("container", step.instance, generation)
+            event, of_host = f"could not {step}: {reason}", silent or isinstance(error, EngineFailed)
+            return Fault(reason, lane, event, lasting=silent, of_host=of_host)
+        case _:
+            return Retry(reason)

@@ -1,0 +1,80 @@
+"""Whose fault it is that the Engine did not carry out a step."""
+
+from __future__ import annotations
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from daprdockr.agent.reconcile.whose_fault import whose_fault
+from daprdockr.model.errors import (
+    ContainerAbsent,
+    EngineError,
+    EngineFailed,
+    EngineRefused,
+    EngineSilent,
+    EngineUnavailable,
+    PullFailed,
+)
+from daprdockr.planning.outcome import LONGEST_REASON, Fault, Retry
+from daprdockr.planning.steps import (
+    ContainerStep,
+    CreateContainer,
+    Lane,
+    PullImage,
+    RemoveContainer,
+    StartContainer,
+    StopContainer,
+)
+from tests.build.situations import WEB_1, instance
+
+FIRST = instance(1)
+CREATE, START = CreateContainer(FIRST, WEB_1, (), 40), StartContainer(FIRST, "c1")
+LANE = Lane("container", FIRST, WEB_1.digest)
+
+
+class WhoseFaultTests(SynchronousTestCase):
+    """Note [Whose fault]."""
+
+    def became(self, step: ContainerStep, error: EngineError, away: bool = False) -> Retry | Fault:
+        return whose_fault(step, error, WEB_1.digest, away)
+
+    def test_container(self) -> None:
+        """What the Engine refuses is counted for that generation of the container, and the event names the step."""
+        for step in (CREATE, START):
+            for error in (EngineRefused("no"), ContainerAbsent("no")):
+                self.assertEqual(self.became(step, error), Fault("no", LANE, f"could not {step}: no"))
+
+    def test_host(self) -> None:
+        """What the Engine says is its own failure may be this host's."""
+        self.assertEqual(
+            self.became(START, EngineFailed("no")), Fault("no", LANE, f"could not {START}: no", of_host=True)
+        )
+
+    def test_silent(self) -> None:
+        """One call that is never answered while others are counts as several, and may be this host's fault."""
+        for step in (CREATE, START):
+            expected = Fault("no", LANE, f"could not {step}: no", lasting=True, of_host=True)
+            self.assertEqual(self.became(step, EngineSilent("no")), expected)
+            self.assertEqual(self.became(step, EngineSilent("no"), away=True), Retry("no"))
+
+    def test_away(self) -> None:
+        """An Engine that is away says nothing about a container."""
+        for step in (CREATE, START):
+            self.assertEqual(self.became(step, EngineUnavailable("no")), Retry("no"))
+
+    def test_pull(self) -> None:
+        """A pull that failed counts against the image, whatever the reason."""
+        lane = Lane("image", "web:1")
+        for error in (PullFailed("no"), EngineUnavailable("no"), EngineSilent("no"), EngineFailed("no")):
+            self.assertEqual(self.became(PullImage("web:1"), error), Fault("no", lane, "no"))
+
+    def test_others(self) -> None:
+        """A container that is not stopped or removed has no fault that the planner knows of."""
+        for step in (StopContainer(FIRST, "c1", 3, "scaled down"), RemoveContainer(FIRST, "c1", "scaled down")):
+            for error in (EngineRefused("no"), EngineFailed("no"), EngineSilent("no")):
+                self.assertEqual(self.became(step, error), Retry("no"))
+
+    def test_reason(self) -> None:
+        """A reason is one line of bounded length, and never empty."""
+        self.assertEqual(self.became(START, EngineUnavailable("a\nb" + "x" * 10_000)).reason[:4], "a bx")
+        self.assertEqual(len(self.became(START, EngineUnavailable("x" * 10_000)).reason), LONGEST_REASON)
+        self.assertEqual(self.became(START, EngineUnavailable("")).reason, "EngineUnavailable")
