@@ -9,7 +9,7 @@ from typing import Any
 
 from docker import APIClient
 
-from tests.functional.test_agent_path import HTTP, AgentTestCase
+from tests.rig.agent_case import HTTP, AgentTestCase
 from tests.rig.docker_engine import sample_image, until
 
 

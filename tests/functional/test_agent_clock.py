@@ -24,8 +24,8 @@ from attrs import frozen
 from docker import APIClient
 
 from daprdockr.etcd.store import EtcdStore
-from tests.functional.test_agent_path import HTTP, AgentTestCase
 from tests.rig import etcd_members
+from tests.rig.agent_case import HTTP, AgentTestCase
 from tests.rig.agent_process import AgentProcess
 from tests.rig.docker_engine import engine_url, sample_image, until
 from tests.rig.etcd_members import shared

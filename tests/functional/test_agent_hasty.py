@@ -8,7 +8,7 @@ from pathlib import Path
 
 from daprdockr.etcd.store import EtcdStore
 from daprdockr.model.stored.keys import Keys
-from tests.functional.test_agent_path import AgentTestCase
+from tests.rig.agent_case import AgentTestCase
 from tests.rig.agent_process import AgentProcess
 from tests.rig.docker_engine import engine_url, sample_image
 from tests.rig.etcd_members import EtcdMembers

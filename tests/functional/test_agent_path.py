@@ -6,30 +6,11 @@ import json
 from contextlib import closing
 
 from docker import APIClient
-from twisted.trial.unittest import TestCase
 
 from daprdockr.etcd.store import EtcdStore
-from tests.rig.agent_process import AgentProcess
-from tests.rig.docker_engine import engine_url, sample_image, until
-from tests.rig.etcd_members import missing, shared
-
-HTTP = {"HostName": "demo.test", "ContainerPort": "8080"}
-
-
-class AgentTestCase(TestCase):
-    """A test with one agent over three members of etcd, which runs unless the test is to start it."""
-
-    timeout = 300
-    skip = missing()
-    started = True
-
-    def setUp(self) -> None:
-        sample_image()
-        self.agent = AgentProcess(shared().urls, engine_url())
-        self.addCleanup(self.agent.close)
-        self.web = f"web.{self.agent.group}"
-        if self.started:
-            self.agent.start()
+from tests.rig.agent_case import HTTP, AgentTestCase
+from tests.rig.docker_engine import sample_image, until
+from tests.rig.etcd_members import shared
 
 
 class WholePathTests(AgentTestCase):

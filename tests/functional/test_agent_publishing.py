@@ -13,7 +13,7 @@ from docker import APIClient
 from daprdockr.agent.host.ports import choose_ports
 from daprdockr.model.host import Port
 from daprdockr.model.names import InstanceName, ServiceName
-from tests.functional.test_agent_path import AgentTestCase
+from tests.rig.agent_case import AgentTestCase
 from tests.rig.docker_engine import engine_url, remove, sample_image
 
 HTTP = {"ContainerPort": "8080", "HostName": "ports.test"}

@@ -6,20 +6,16 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import uuid
-from pathlib import Path
 from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.rig import etcd_members
+from tests.rig.agent_process import LIMIT, PROGRAMS
 
-PROGRAMS = Path(sys.executable).parent
 NOBODY = "http://127.0.0.1:1,http://127.0.0.1:2"
 COMMAND = str(PROGRAMS / "daprdockrcmd")
-LIMIT = 60
-"""Seconds after which a program that hangs fails its test."""
 
 
 class ProgramTestCase(SynchronousTestCase):

@@ -24,7 +24,7 @@ from docker import APIClient
 from twisted.trial.unittest import TestCase
 
 from daprdockr.etcd.store import EtcdStore
-from tests.functional.test_agent_path import HTTP
+from tests.rig.agent_case import HTTP
 from tests.rig.agent_process import AgentProcess
 from tests.rig.dns.flooder import Told
 from tests.rig.docker_engine import engine_url, sample_image, until

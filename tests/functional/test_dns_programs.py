@@ -6,106 +6,26 @@ The server runs in this process on a free port of loopback addresses, with an up
 
 from __future__ import annotations
 
-import ipaddress
-import os
 import random
 import re
-import shutil
-import socket
 import struct
-from typing import Any
 
 import dns.flags
 import dns.message
 import dns.rrset
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred, gatherResults
-from twisted.internet.protocol import DatagramProtocol
 from twisted.internet.task import deferLater
 from twisted.internet.testing import EventLoggingObserver
-from twisted.internet.utils import getProcessOutputAndValue
 from twisted.logger import globalLogPublisher
-from twisted.trial.unittest import SkipTest, TestCase
 
-from daprdockr.dns.answering.whom import Whom
-from daprdockr.dns.endpoint import Endpoint
 from daprdockr.dns.forwarding.waiting import MAX_OPEN
-from daprdockr.dns.server import DnsServer
 from daprdockr.dns.zone.zone import Zone
 from daprdockr.model.host import Port
 from daprdockr.model.names import ServiceName
 from tests.build.dns_samples import running, sample_zone
-from tests.rig.dns.upstream import Upstream, address_reply
-
-GREEDY = "127.0.0.4"
-ALLOWED = [ipaddress.ip_network("127.0.0.1/32"), ipaddress.ip_network(f"{GREEDY}/32")]
-
-
-class DnsTestCase(TestCase):
-    """A server at 127.0.0.1 and 127.0.0.2 on one free port."""
-
-    timeout = 60
-
-    async def setUp(self) -> None:  # type: ignore[override]  # trial awaits it
-        self.upstream = Upstream(reactor)
-        self.addCleanup(self.upstream.stop)
-        self.server = await self.start()
-        self.addCleanup(self.server.stopService)
-        self.server.publish(sample_zone())
-        self.port = self.server.bound[0].port
-
-    async def start(self) -> DnsServer:
-        """A running server; when somebody takes one of its four sockets first, on another port."""
-        for _ in range(20):
-            server = DnsServer(
-                reactor,
-                listen=[Endpoint("0.0.0.0", self.free_port())],
-                allow=ALLOWED,
-                whom=Whom((self.upstream.endpoint,)),
-                host_addresses=lambda: frozenset({"127.0.0.1", "127.0.0.2"}),
-            )
-            server.privilegedStartService()
-            server.startService()
-            if len(server.bound) == 2:
-                return server
-            await server.stopService()
-        raise AssertionError("no port was free at both addresses for UDP and TCP")
-
-    def free_port(self) -> int:
-        with socket.socket() as chosen:
-            chosen.bind(("127.0.0.1", 0))
-            port: int = chosen.getsockname()[1]
-            return port
-
-    async def run_program(self, program: str, *arguments: str) -> tuple[str, int]:
-        """What a program says on its standard output, and its exit status."""
-        path = shutil.which(program)
-        if path is None:
-            if os.environ.get("CI"):
-                self.fail(f"{program} is not installed")
-            raise SkipTest(f"{program} is not installed")
-        out, _, code = await getProcessOutputAndValue(path, arguments, env={"PATH": os.environ["PATH"]})
-        return out.decode(), code
-
-
-class DigTestCase(DnsTestCase):
-    """``dig``, which also complains about malformed messages and answers from elsewhere."""
-
-    async def dig(self, *arguments: str, server: str = "127.0.0.1") -> str:
-        where = [f"@{server}", "-p", str(self.port), "+tries=1", "+time=5", "+nocookie"]
-        out, code = await self.run_program("dig", *where, *arguments)
-        self.assertEqual(0, code, out)
-        self.assertNotRegex(out, r"(?i)malformed|unexpected|mismatch|garbage|timed out")
-        return out
-
-    async def short(self, *arguments: str) -> list[str]:
-        return (await self.dig("+short", *arguments)).split("\n")[:-1]
-
-    def status(self, out: str) -> str:
-        """The response code and the flags."""
-        found = re.search(r"status: (\w+).*\n;; flags: ([a-z ]+);", out)
-        assert found is not None, out
-        return f"{found[1]} {found[2]}"
+from tests.rig.dns.programs import GREEDY, DigTestCase, DnsTestCase, Sender
+from tests.rig.dns.upstream import address_reply
 
 
 class DigTests(DigTestCase):
@@ -297,32 +217,6 @@ class ClientTests(DnsTestCase):
         out, code = await self.run_program("nslookup", port, "web.myapp.container", "127.0.0.2")
         self.assertEqual(0, code, out)
         self.assertEqual({"10.0.0.1", "10.0.0.2", "fd00::1"}, set(re.findall(r"^Address: (\S+)$", out, re.M)))
-
-
-class Sender(DatagramProtocol):
-    """Sends packets, and a last one whose answer tells that all before it were read."""
-
-    noisy = False
-    transport: Any
-    LAST = dns.message.make_query("container", "SOA", id=0xFFFF).to_wire()
-
-    def __init__(self, server: tuple[str, int]) -> None:
-        self._server = server
-        self._received: list[bytes] = []
-        self._done: Deferred[list[bytes]] = Deferred()
-
-    def send(self, packets: list[bytes]) -> Deferred[list[bytes]]:
-        """Fires with what came back to ``packets``."""
-        self._received, self._done = [], Deferred()
-        for packet in [*packets, self.LAST]:
-            self.transport.write(packet, self._server)
-        return self._done
-
-    def datagramReceived(self, data: bytes, addr: Any) -> None:
-        if data[:2] == self.LAST[:2]:
-            self._done.callback(self._received)
-        else:
-            self._received.append(data)
 
 
 class HostileTests(DnsTestCase):

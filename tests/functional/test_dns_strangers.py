@@ -14,7 +14,7 @@ from daprdockr.dns.listening.limit import BURST, RATE, STRANGER_SIZE
 from daprdockr.dns.zone.zone import Zone
 from daprdockr.model.host import Port
 from tests.build.dns_samples import running
-from tests.functional.test_dns_programs import DigTestCase, Sender
+from tests.rig.dns.programs import DigTestCase, Sender
 
 
 class StrangerTests(DigTestCase):

@@ -17,9 +17,9 @@ from daprdockr.model.stored.entries import Listing, Prefixes, Put
 from daprdockr.model.stored.keys import Keys
 from daprdockr.wiring.foundation import CALL_TIMEOUT
 from tests.fakes.listener import MemoryListener
-from tests.functional.test_cli import LIMIT, PROGRAMS
-from tests.functional.test_etcd_faults import FaultCase
+from tests.rig.agent_process import LIMIT, PROGRAMS
 from tests.rig.distant import Distant
+from tests.rig.etcd_case import FaultCase
 from tests.rig.etcd_members import EtcdMembers
 
 KEYS = Keys("/p")

@@ -19,7 +19,7 @@ from daprdockr.guard.orders import Order, Orders
 from daprdockr.process.table import ProcessTable
 from daprdockr.proxy.configuration import HttpListener, NginxSettings, render
 from daprdockr.proxy.files import ProxyFiles
-from tests.functional.test_agent_path import HTTP, AgentTestCase
+from tests.rig.agent_case import HTTP, AgentTestCase
 from tests.rig.agent_process import AgentProcess
 from tests.rig.docker_engine import engine_url, sample_image, until
 from tests.rig.etcd_members import shared

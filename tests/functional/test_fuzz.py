@@ -13,9 +13,9 @@ from daprdockr.model.stored.entries import Delete
 from daprdockr.model.stored.keys import Keys
 from daprdockr.model.wanted.definition import Definition
 from daprdockr.process.table import ProcessTable
-from tests.functional.test_agent_path import HTTP, AgentTestCase
 from tests.fuzz.keys import REAL
 from tests.fuzz.mutations import Mutations
+from tests.rig.agent_case import HTTP, AgentTestCase
 from tests.rig.agent_process import AgentProcess
 from tests.rig.docker_engine import engine_url, sample_image, until
 from tests.rig.etcd_members import shared

@@ -15,8 +15,8 @@ from daprdockr.model.names import InstanceName, ServiceName
 from daprdockr.proxy.generation import GenerationSocket
 from daprdockr.proxy.nginx import Nginx
 from daprdockr.proxy.routes import Route, Upstream
-from tests.functional.test_nginx_serving import Upgrading
 from tests.rig.nginx_here import WEB, NginxTestCase, free_port, group_of, route, running, until
+from tests.rig.upgrading import Upgrading
 
 
 class Shouting(Protocol):

@@ -29,6 +29,8 @@ from tests.rig.docker_engine import remove, unique_prefix, until
 from tests.rig.etcd_members import free_port
 
 PROGRAMS = Path(sys.executable).parent
+LIMIT = 60
+"""Seconds after which a program that hangs fails its test."""
 
 
 class AgentProcess:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from tests.build.chaos_story import FIRST, SECOND, Story, story
 from tests.chaos.checker import check
-from tests.tools.chaos_story import FIRST, SECOND, Story, story
 
 
 def quiet() -> Story:

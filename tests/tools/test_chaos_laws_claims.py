@@ -6,7 +6,7 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.tools.chaos_story import FIRST, SECOND, Story, key_of, story
+from tests.build.chaos_story import FIRST, SECOND, Story, key_of, story
 
 
 class ClaimsTests(SynchronousTestCase):

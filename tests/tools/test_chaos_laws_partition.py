@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.tools.chaos_story import FIRST, LONE, story
+from tests.build.chaos_story import FIRST, LONE, story
 
 
 class PartitionTests(SynchronousTestCase):

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from tests.tools.chaos_story import FIRST, LONE, SINGLE
-from tests.tools.test_chaos_laws_stops import LONG, StopsTestCase
+from tests.build.chaos_stops import LONG, StopsTestCase
+from tests.build.chaos_story import FIRST, LONE, SINGLE
 
 
 class OnPartitionTests(StopsTestCase):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.tools.chaos_story import FIRST, SECOND, WEB
-from tests.tools.test_chaos_laws_stops import LONG, StopsTestCase
+from tests.build.chaos_stops import LONG, StopsTestCase
+from tests.build.chaos_story import FIRST, SECOND, WEB
 
 
 class WishCausesTests(StopsTestCase):

@@ -25,11 +25,11 @@ import dns.flags
 import dns.message
 import dns.rrset
 
+from tests.rig.agent_process import PROGRAMS
 from tests.rig.cluster.machine import Machine
 from tests.rig.dns.upstream import Upstream
 from tests.rig.docker_engine import until
 
-PROGRAMS = Path(sys.executable).parent
 NETWORK_AND_FILES = ("--mount", "--net")
 
 
