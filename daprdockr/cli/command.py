@@ -7,6 +7,7 @@ them would cost more than most of them take.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from importlib import import_module
 
@@ -18,7 +19,7 @@ from daprdockr.model.seams import Store
 
 ACTIONS = {"get": "get", "set": "set", "stdin": "set", "del": "delete", "ip": "ip"}
 """Commands that are flags, as the first users type them, and their modules."""
-WORDS = ("status", "ps", "nodes", "events", "wait", "drain", "uncordon", "trust-etcd")
+WORDS = ("status", "ps", "nodes", "events", "wait", "drain", "uncordon", "trust-etcd", "completion")
 """Commands that are words; their modules have the same names, but for the dash."""
 
 
@@ -28,7 +29,9 @@ class Command:
     :ivar usage: the forms in which it is typed, each with one line on what it does; an action has its dash.
     :ivar run: carries a request out. :ivar offline: the same for a command that needs no etcd.
     :ivar flags: names of the flags that have a use with it, beside those of etcd.
-    :ivar word: the one word that it takes, "SERVICE" (may be left out) or "NODE"; "" for none.
+    :ivar word: the one word that it takes, "SERVICE" (may be left out), "NODE" or "SHELL"; "" for none.
+    :ivar choices: what that word may be, where it is one of a few.
+    :ivar reference: what the reference page says of each form, where the line of the help is too short for it.
     :ivar check: raises BadInput when a request lacks something, or asks for what has no use.
     """
 
@@ -38,12 +41,19 @@ class Command:
     offline: Callable[[Request, Console], None] | None = None
     flags: tuple[str, ...] = ()
     word: str = ""
+    choices: tuple[str, ...] = ()
+    reference: tuple[str, ...] = ()
     check: Callable[[Request], None] = lambda request: None
 
     @property
     def spelled(self) -> str:
         """As it is typed."""
         return self.name if self.name in WORDS else f"-{self.name}"
+
+
+def spoken(form: str) -> list[str]:
+    """The words and flags in a form of a command."""
+    return re.findall(r"[\w-]+", form)
 
 
 def load(name: str) -> Command:

@@ -17,11 +17,13 @@ class Flag:
 
     :ivar value: what its value is called; "" for a flag that takes none.
     :ivar about: one line for the help, in which ``{commands}`` becomes the names of those that take it.
+    :ivar reference: the same for the reference page, where that says something else.
     """
 
     name: str
     value: str
     about: str
+    reference: str = ""
 
     @property
     def usage(self) -> str:
@@ -35,33 +37,53 @@ def _about(row: Parameter) -> str:
 
 
 CHANGES = (
-    Flag("image", "IMAGE", "image to run"),
-    Flag("instances", "N", "how many instances"),
-    Flag("cmd", "WORDS", "command, split as a shell does; '' for the image's own"),
-    Flag("http-host", "NAMES", "HTTP host names by comma that lead to the service"),
-    Flag("http-port", "PORT", "container port that they lead to"),
+    Flag("image", "IMAGE", "image to run", "``Container.Image``"),
+    Flag("instances", "N", "how many instances", "``Instances``"),
+    Flag(
+        "cmd",
+        "WORDS",
+        "command, split as a shell does; '' for the image's own",
+        "``Container.Cmd``, split as a shell does; ``''`` for the image's own",
+    ),
+    Flag(
+        "http-host",
+        "NAMES",
+        "HTTP host names by comma that lead to the service",
+        "``Http.HostName``: host names, separated by commas",
+    ),
+    Flag("http-port", "PORT", "container port that they lead to", "``Http.ContainerPort``"),
 )
 """Those that change a definition."""
 
 EVERYWHERE = (
-    Flag("v", "", "on an error print the traceback too"),
-    Flag("help", "", "print this and exit"),
+    Flag("v", "", "on an error print the traceback too", "print the traceback of an error too"),
+    Flag("help", "", "print this and exit", "print one page and exit"),
 )
 
 OF_COMMANDS = (
-    Flag("o", "table|json", "how {commands} print"),
-    Flag("wait", "", "let drain report its progress and end when nothing is left that can leave"),
+    Flag("o", "table|json", "how {commands} print", "``table`` or ``json``, for {commands}"),
+    Flag(
+        "wait",
+        "",
+        "let drain report its progress and end when nothing is left that can leave",
+        "let {commands} print its progress, and end when no instance is left that can leave",
+    ),
     Flag("yes", "", "let {commands} go on without asking"),
-    Flag("timeout", "SECONDS", "how long wait and drain -wait wait (default 60)"),
+    Flag(
+        "timeout",
+        "SECONDS",
+        "how long wait and drain -wait wait (default 60)",
+        "seconds that ``wait`` and ``drain -wait`` wait; 60 by default",
+    ),
 )
 
 REACH = (
-    *(Flag(row.name, row.value, _about(row)) for row in ETCD_PARAMETERS),
-    Flag("prefix", "KEY", f"root of the keys (default {Keys().prefix})"),
+    *(Flag(row.name, row.value, _about(row), f"as ``--{row.name}`` of the agent") for row in ETCD_PARAMETERS),
+    Flag("prefix", "KEY", f"root of the keys (default {Keys().prefix})", "as ``--prefix`` of the agent"),
 )
 """Those that say how etcd is reached, and where in it everything lies."""
 
-SERVICE = Flag("svc", "SERVICE", "the service, <service>.<group>")
+SERVICE = Flag("svc", "SERVICE", "the service, <service>.<group>", "the service, ``<service>.<group>``")
 STDIN = Flag("stdin", "", "read a definition from stdin")
 ALL = (SERVICE, STDIN, *CHANGES, *EVERYWHERE, *OF_COMMANDS, *REACH)
 

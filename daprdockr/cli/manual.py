@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from textwrap import TextWrapper
 
 from daprdockr.cli.command import ACTIONS, WORDS, load
-from daprdockr.cli.flags import CHANGES, EVERYWHERE, OF_COMMANDS, REACH
+from daprdockr.cli.flags import CHANGES, EVERYWHERE, OF_COMMANDS, REACH, Flag
 
 _WIDTH = 100
 
@@ -21,27 +21,36 @@ def _lines() -> Iterator[str]:
     actions = [load(name) for name in ACTIONS if name != "stdin"]
     forms = [form for command in actions for form in command.usage]
     start = "Usage: "
-    for form, about in (*forms, ("COMMAND", "see below")):
-        yield f"{start}daprdockrcmd {form:<29} {about}"
+    for form, line in (*forms, ("COMMAND", "see below")):
+        yield f"{start}daprdockrcmd {form:<29} {line}"
         start = " " * len(start)
     yield from ("", "SERVICE is <service>.<group>, as in web.myapp.", "")
     yield "Flags, with one dash or two; -flag=value and -flag=false work too:"
     yield from _table((flag.usage, flag.about) for flag in (*CHANGES, *EVERYWHERE))
     yield from ("", "Commands:")
     yield from _table(form for command in commands for form in command.usage)
-    takers = {flag.name: [command.name for command in commands if flag.name in command.flags] for flag in OF_COMMANDS}
-    yield from _table((flag.usage, flag.about.format(commands=_listed(takers[flag.name]))) for flag in OF_COMMANDS)
+    yield from _table((flag.usage, about(flag)) for flag in OF_COMMANDS)
     yield from ("", "Reaching etcd:")
     yield from _table((flag.usage, flag.about) for flag in REACH)
     yield from ("", "Exit status: 0 done, 1 failed, 2 wrong usage, 3 not found, 4 timed out.")
 
 
+def takers(flag: Flag) -> list[str]:
+    """The commands, of those that are words, that take a flag."""
+    return [name for name in WORDS if flag.name in load(name).flags]
+
+
+def about(flag: Flag) -> str:
+    """One line on a flag, with the names of those that take it."""
+    return flag.about.format(commands=listed(takers(flag)))
+
+
 def _table(rows: Iterable[tuple[str, str]]) -> Iterator[str]:
-    for term, about in rows:
-        line = f"  {term:<25} "
-        page = TextWrapper(_WIDTH, line, " " * len(line), break_long_words=False, break_on_hyphens=False)
-        yield from page.wrap(about)
+    for term, line in rows:
+        start = f"  {term:<25} "
+        page = TextWrapper(_WIDTH, start, " " * len(start), break_long_words=False, break_on_hyphens=False)
+        yield from page.wrap(line)
 
 
-def _listed(names: list[str]) -> str:
+def listed(names: list[str]) -> str:
     return f"{', '.join(names[:-1])} and {names[-1]}" if len(names) > 1 else "".join(names)

@@ -33,6 +33,7 @@ def read_request(words: Sequence[str], environment: Mapping[str, str]) -> Reques
         keys=Keys(values.get("prefix", Keys().prefix)),
         service=_service(command, values, split.others[1:]),
         node=_node(command, split.others[1:]) if command.word == "NODE" else "",
+        shell=_shell(command, split.others[1:]) if command.word == "SHELL" else "",
         changes={name: values[name] for name in names(CHANGES) if name in values},
         stdin="stdin" in switches,
         json=_is_json(values.get("o", "table")),
@@ -75,7 +76,7 @@ def _reach(values: Mapping[str, str], environment: Mapping[str, str]) -> dict[st
 
 
 def _service(command: Command, values: Mapping[str, str], words: Sequence[str]) -> ServiceName | None:
-    if command.word == "NODE":
+    if command.word in ("NODE", "SHELL"):
         return None
     if len(words) > (command.word == "SERVICE"):
         raise BadInput(f"{shorten(words[-1])} has no use with {command.spelled}: leave it out")
@@ -89,6 +90,17 @@ def _node(command: Command, words: Sequence[str]) -> str:
     if len(words) > 1:
         raise BadInput(f"{shorten(words[1])} has no use with {command.name}: leave it out")
     return check_label(words[0], "node")
+
+
+def _shell(command: Command, words: Sequence[str]) -> str:
+    known = f"{', '.join(command.choices[:-1])} or {command.choices[-1]}"
+    if not words:
+        raise BadInput(f"{command.name} needs the name of a shell: {known}")
+    if len(words) > 1:
+        raise BadInput(f"{shorten(words[1])} has no use with {command.name}: leave it out")
+    if words[0] not in command.choices:
+        raise BadInput(f"{shorten(words[0])} is not a shell that {command.name} knows: write {known}")
+    return words[0]
 
 
 def _is_json(text: str) -> bool:

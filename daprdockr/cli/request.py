@@ -17,7 +17,7 @@ class Request:
     """
     One thing to do. ``command`` is the name of a command or "help"; ``access`` is None if etcd is not needed;
     ``changes`` holds the flags that change a definition, as typed; ``timeout`` is seconds, None where it was not
-    given; ``node`` is "" where none is meant; ``host`` is the environment's HOST_IP.
+    given; ``node`` and ``shell`` are "" where none is meant; ``host`` is the environment's HOST_IP.
     """
 
     command: str
@@ -25,6 +25,7 @@ class Request:
     keys: Keys = field(factory=Keys)
     service: ServiceName | None = None
     node: str = ""
+    shell: str = ""
     changes: Mapping[str, str] = field(factory=dict)
     stdin: bool = False
     json: bool = False

@@ -108,4 +108,8 @@ COMMAND = Command(
     run=drain,
     flags=("wait", "timeout", "o"),
     word="NODE",
+    reference=(
+        "give the node no more instances, and move those it has to others: each is started there before it is"
+        " stopped here, one instance of each service at a time. Prints which cannot leave, and why",
+    ),
 )

@@ -19,4 +19,8 @@ COMMAND = Command(
     usage=(("events", "what the agents reported lately"),),
     run=events,
     flags=("o",),
+    reference=(
+        "what agents reported in the last half hour to hour: values in etcd that cannot be read, host names "
+        "that two services claim, images that cannot be pulled, containers that cannot start",
+    ),
 )

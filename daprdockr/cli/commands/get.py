@@ -42,4 +42,5 @@ COMMAND = Command(
     usage=(("[-get] [-svc SERVICE]", "print a definition, or a list of all"),),
     run=get,
     flags=("svc",),
+    reference=("print the definition of ``-svc``, or a list of all services",),
 )

@@ -19,4 +19,5 @@ COMMAND = Command(
     name="ip",
     usage=(("-ip", "print what --host of an agent here defaults to"),),
     offline=ip,
+    reference=("print the default of ``--host`` for an agent on this machine",),
 )

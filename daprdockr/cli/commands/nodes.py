@@ -22,4 +22,9 @@ COMMAND = Command(
     usage=(("nodes", "nodes: addresses, labels, load"),),
     run=nodes,
     flags=("o",),
+    reference=(
+        "nodes that hold a lease: whether they are ready for instances (three good beats and an Engine that "
+        "answers), addresses, number of instances, cordoned or draining, labels, version; the services (or "
+        "all) that do not start there, or why it cannot write to etcd",
+    ),
 )

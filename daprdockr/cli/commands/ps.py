@@ -23,4 +23,5 @@ COMMAND = Command(
     run=ps,
     flags=("o",),
     word="SERVICE",
+    reference=("instances: node, state, host ports, start, and the reason if something is wrong",),
 )

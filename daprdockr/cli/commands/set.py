@@ -97,4 +97,8 @@ COMMAND = Command(
     run=set_definition,
     flags=("svc", "stdin", *names(CHANGES)),
     check=_check,
+    reference=(
+        "merge flags over the stored definition, or over none, and print the result",
+        "store the definition read from stdin in place of the old one; flags are merged over it",
+    ),
 )

@@ -47,4 +47,8 @@ COMMAND = Command(
     usage=(("status", "services: wanted, running and healthy instances"),),
     run=status,
     flags=("o",),
+    reference=(
+        "services: wanted, running, healthy and current instances, and the reason if something is wrong; "
+        "stored values that cannot be read; nodes that cannot write to etcd, or doubt it (exit status 1)",
+    ),
 )

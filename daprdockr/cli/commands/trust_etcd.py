@@ -70,4 +70,7 @@ COMMAND = Command(
     usage=(("trust-etcd", "show what agents that do not believe etcd would stop, and let them go on with it"),),
     run=trust_etcd,
     flags=("yes", "o"),
+    reference=(
+        "show what agents that doubt etcd would stop, and let them go on with it; see ``docs/reference/failures.rst``",
+    ),
 )

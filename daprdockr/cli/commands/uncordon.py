@@ -28,4 +28,5 @@ COMMAND = Command(
     run=uncordon,
     flags=("o",),
     word="NODE",
+    reference=("let the node take instances again; those that have not left yet stay",),
 )

@@ -54,4 +54,5 @@ COMMAND = Command(
     run=wait,
     flags=("timeout",),
     word="SERVICE",
+    reference=("wait until all wanted instances run, are healthy, and match the definition",),
 )

@@ -16,7 +16,7 @@ from docutils.core import publish_doctree
 from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.arguments.options import FLAGS, PARAMETERS, Options
-from daprdockr.cli import outcome
+from daprdockr.cli import outcome, reference
 from daprdockr.cli.command import ACTIONS, WORDS
 from daprdockr.cli.flags import ALL
 from daprdockr.cli.parse import read_request
@@ -165,6 +165,12 @@ class ReferenceTests(SynchronousTestCase):
         self.assertEqual(flags, told)
         first = [row[0].split()[0] for row in rows(COMMAND_LINE, "The command line")]
         self.assertEqual(set(WORDS), {word for word in first if not word.startswith("-")})
+
+    def test_table_of_commands(self) -> None:
+        """The table is the one that is made from the declarations: ``python -m daprdockr.cli.reference`` renews it."""
+        page = COMMAND_LINE.read_text(encoding="utf-8")
+        self.assertIn(reference.table(), page)
+        self.assertEqual(reference.renewed(page), page)
 
     def test_exit_statuses(self) -> None:
         """Its table has every exit status."""

@@ -1,0 +1,60 @@
+"""What every shell completes once it has read the script that ``daprdockrcmd completion`` prints for it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from tests.rig.shell import ENTER, TypedShell
+
+COMMAND = str(Path(sys.executable).parent / "daprdockrcmd")
+TAB = "\t"
+
+
+class CompletionContract(SynchronousTestCase):
+    """Where there is one way to go on, the shell goes it. ``start`` is for the host class to call."""
+
+    def start(self, shell: list[str], name: str, *lines: str) -> None:
+        """Start a shell that reads these lines, and its script."""
+        path = Path(self.mktemp()).absolute()
+        path.write_bytes(subprocess.run([COMMAND, "completion", name], stdout=subprocess.PIPE, check=True).stdout)
+        self.shell = TypedShell(shell, r"GOT<([^>%]*)>")
+        self.addCleanup(self.shell.close)
+        for line in (*lines, f"source {path}"):
+            self.shell.answer(f"{line}; echo 'GOT''<>'{ENTER}")
+
+    def completed(self, line: str, key: str = TAB) -> str:
+        """The words of the line after the key was pressed behind it."""
+        return self.shell.answer(f"daprdockrcmd {line}{key}{ENTER}").strip()
+
+    def test_commands(self) -> None:
+        """The first word is a command."""
+        self.assertEqual([self.completed(w) for w in ("st", "unc", "trust")], ["status", "uncordon", "trust-etcd"])
+
+    def test_flags(self) -> None:
+        """A flag is one that the command takes, with one dash or two."""
+        self.assertEqual(self.completed("drain -wa"), "drain -wait")
+        self.assertEqual(self.completed("wait --time"), "wait --timeout")
+        self.assertEqual(self.completed("-set -svc web.myapp -im"), "-set -svc web.myapp -image")
+        self.assertEqual(self.completed("nodes -ye"), "nodes -ye")
+
+    def test_values(self) -> None:
+        """A value is one of a few, where it can be told; behind a space or an equals sign."""
+        self.assertEqual(self.completed("completion z"), "completion zsh")
+        self.assertEqual(self.completed("ps -o j"), "ps -o json")
+        self.assertEqual(self.completed("-o=t"), "-o=table")
+
+    def test_command_behind_flags(self) -> None:
+        """What stands before the command does not hide it, not even a URL with colons in it."""
+        before = "-v -o=json -etcd http://a:1 trust-etcd"
+        self.assertEqual(self.completed(f"{before} -ye"), f"{before} -yes")
+
+    def test_files(self) -> None:
+        """Where a file is wanted, files are there."""
+        place = Path.cwd() / "certificates"
+        place.mkdir(exist_ok=True)
+        (place / "ca.pem").touch()
+        self.assertEqual(self.completed(f"nodes -etcd-ca {place}/c"), f"nodes -etcd-ca {place}/ca.pem")

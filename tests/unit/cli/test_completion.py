@@ -1,0 +1,70 @@
+"""``completion``: a script for each shell, made from the declarations."""
+
+from __future__ import annotations
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from daprdockr.cli.command import ACTIONS, WORDS
+from daprdockr.cli.completion import SHELLS, forms, script
+from daprdockr.cli.flags import ALL, OF_COMMANDS, REACH
+from daprdockr.cli.parse import read_request
+from daprdockr.model.errors import BadInput
+from tests.fakes.command_line import LentStore, Outcome, command_line
+
+
+class ScriptTests(SynchronousTestCase):
+    """What is printed. How shells take it is tested with them, in ``tests/functional/test_completion.py``."""
+
+    def test_printed(self) -> None:
+        """The script goes to stdout, and no etcd is asked."""
+        store = LentStore()
+        for shell in SHELLS:
+            self.assertEqual(command_line(store, "completion", shell), Outcome(0, script(shell), ""))
+        self.assertEqual(store.calls, [])
+
+    def test_complete(self) -> None:
+        """It has each command and each flag, and nothing is left of the places where they were put in."""
+        for shell in SHELLS:
+            told = set(script(shell).replace("|", " ").replace('"', " ").replace("(", " ").replace(")", " ").split())
+            self.assertEqual({*WORDS, *ACTIONS, *(flag.name for flag in ALL)} - told, set(), shell)
+            self.assertNotRegex(script(shell), r"@[A-Z]+@")
+
+    def test_refused(self) -> None:
+        """Another shell, none, or two are one line that says what to write."""
+        for line, part in {
+            "": "bash, zsh or fish",
+            "tcsh": "'tcsh'",
+            "bash zsh": "'zsh'",
+            "bash -o json": "-o",
+        }.items():
+            self.assertIn(part, str(self.assertRaises(BadInput, read_request, ["completion", *line.split()], {})))
+
+
+class FormTests(SynchronousTestCase):
+    """What stands where."""
+
+    def test_flags(self) -> None:
+        """A command has its own flags and those that reach etcd, and no flag of another command."""
+        taken = {form.typed: {flag.name for flag in form.flags} for form in forms()}
+        everywhere = {"v", "help", *(flag.name for flag in REACH)}
+        self.assertEqual(taken["drain"], {"wait", "timeout", "o"} | everywhere)
+        self.assertEqual(
+            taken["-set"] - everywhere, {"svc", "stdin", "image", "instances", "cmd", "http-host", "http-port"}
+        )
+        self.assertEqual(taken["-ip"], everywhere)
+
+    def test_lines(self) -> None:
+        """Each has the line of the help that is its own."""
+        lines = {form.typed: form.about for form in forms()}
+        self.assertEqual(lines["-stdin"], "store the definition read from stdin")
+        self.assertEqual(lines["-get"], "print a definition, or a list of all")
+        self.assertEqual(lines["ps"], "instances: where they are and how they are")
+
+    def test_words(self) -> None:
+        """Behind ``completion`` there are the shells."""
+        self.assertEqual({form.typed: form.words for form in forms() if form.words}, {"completion": SHELLS})
+
+    def test_no_placeholder(self) -> None:
+        """A flag of several commands names them, and not the place where their names are put."""
+        self.assertTrue(any("{commands}" in flag.about for flag in OF_COMMANDS))
+        self.assertNotIn("{commands}", script("zsh") + script("fish"))
