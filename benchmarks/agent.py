@@ -11,9 +11,9 @@ from benchmarks.containers import Containers
 from daprdockr.etcd.store import EtcdStore
 from daprdockr.model.host import LABEL_NODE
 from daprdockr.model.names import InstanceName, ServiceName
+from daprdockr.model.stored.claim import ClaimRecord, State
 from daprdockr.model.stored.entries import Entry
 from daprdockr.model.stored.keys import Keys
-from daprdockr.model.stored.records import ClaimRecord, State
 from tests.rig.agent_process import AgentProcess
 from tests.rig.etcd_members import EtcdMembers
 

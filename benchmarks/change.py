@@ -21,8 +21,9 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from benchmarks.scale_agent import definition
 from daprdockr.model.names import InstanceName
+from daprdockr.model.stored.claim import ClaimRecord, State
 from daprdockr.model.stored.entries import Batch, Entry
-from daprdockr.model.stored.records import ClaimRecord, NodeRecord, State
+from daprdockr.model.stored.node import NodeRecord
 from tests.fakes.agents import KEYS, STEP, MemoryCluster
 
 SERVICES = 10

@@ -41,7 +41,7 @@ from daprdockr.etcd.follow import Follower
 from daprdockr.etcd.store import EtcdStore
 from daprdockr.model.stored.keys import Keys
 from daprdockr.model.wanted.definition import Definition
-from daprdockr.model.wanted.parts import Constraint, Placement
+from daprdockr.model.wanted.placement import Constraint, Placement
 from tests.rig.etcd_members import EtcdMembers
 
 RUNS = "100:20,1000:60"

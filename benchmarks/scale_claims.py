@@ -16,9 +16,10 @@ from twisted.internet.defer import Deferred
 from benchmarks.clock import BenchFailed
 from daprdockr.model.errors import EtcdError
 from daprdockr.model.names import InstanceName
+from daprdockr.model.stored.claim import ClaimRecord
 from daprdockr.model.stored.entries import Batch, Change, Entry, Listing
 from daprdockr.model.stored.keys import Keys, NodeKey
-from daprdockr.model.stored.records import ClaimRecord, NodeRecord
+from daprdockr.model.stored.node import NodeRecord
 
 Condition = Callable[["Claims"], bool]
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from daprdockr.model.known.cluster import Cluster
 from daprdockr.model.names import InstanceName, ServiceName
-from daprdockr.model.stored.records import State
+from daprdockr.model.stored.claim import State
 from daprdockr.model.stored.revisioned import Claim, Service
 from daprdockr.picture.cells import moment, published, yes_or_no
 from daprdockr.picture.table import Column, Row, Table

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from daprdockr.model.known.cluster import Cluster
 from daprdockr.model.names import ServiceName
-from daprdockr.model.stored.records import State
+from daprdockr.model.stored.claim import State
 from daprdockr.model.stored.revisioned import Service
 from daprdockr.picture.instances import is_current
 from daprdockr.picture.table import Column, Row, Table

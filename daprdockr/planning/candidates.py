@@ -20,7 +20,7 @@ from daprdockr.model.known.cluster import Cluster
 from daprdockr.model.names import ServiceName
 from daprdockr.model.stored.revisioned import Claim
 from daprdockr.model.wanted.definition import Definition
-from daprdockr.model.wanted.parts import Constraint
+from daprdockr.model.wanted.placement import Constraint
 
 MOST_IMAGES = 256
 """A node tells of so many images at most: its record must stay small."""

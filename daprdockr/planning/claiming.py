@@ -17,7 +17,7 @@ from itertools import islice
 
 from daprdockr.model.host import ContainerState, Status
 from daprdockr.model.names import InstanceName
-from daprdockr.model.stored.records import ClaimRecord
+from daprdockr.model.stored.claim import ClaimRecord
 from daprdockr.model.wanted.definition import Definition
 from daprdockr.planning.candidates import Candidate, able
 from daprdockr.planning.keeping.running import Wait

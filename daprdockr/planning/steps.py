@@ -12,7 +12,7 @@ from attrs import frozen
 
 from daprdockr.model.host import Port
 from daprdockr.model.names import InstanceName, ServiceName
-from daprdockr.model.stored.records import ClaimRecord
+from daprdockr.model.stored.claim import ClaimRecord
 from daprdockr.model.wanted.definition import Definition
 
 

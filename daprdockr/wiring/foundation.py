@@ -22,7 +22,8 @@ from daprdockr.etcd.store import EtcdStore
 from daprdockr.etcd.turn import Turn
 from daprdockr.guard.clock import boottime
 from daprdockr.model.errors import BadInput
-from daprdockr.model.known.cluster import Changes, Cluster
+from daprdockr.model.known.changes import Changes
+from daprdockr.model.known.cluster import Cluster
 from daprdockr.model.names import ServiceName
 from daprdockr.model.seams import Engine, Store
 from daprdockr.model.stored.keys import Keys

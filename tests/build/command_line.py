@@ -11,7 +11,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from daprdockr.model.host import Port
 from daprdockr.model.known.cluster import Cluster
 from daprdockr.model.names import InstanceName, ServiceName
-from daprdockr.model.stored.records import ClaimRecord, NodeRecord, State
+from daprdockr.model.stored.claim import ClaimRecord, State
+from daprdockr.model.stored.node import NodeRecord
 from daprdockr.model.wanted.definition import Definition
 from tests.build.values import KEYS, named
 from tests.fakes.command_line import EventfulStore, InterruptedStore, LentStore, Outcome, command_line

@@ -6,7 +6,7 @@ from typing import Any
 
 from daprdockr.model.host import ContainerState, Image, Port, Status
 from daprdockr.model.names import InstanceName, ServiceName
-from daprdockr.model.stored.records import ClaimRecord, State
+from daprdockr.model.stored.claim import ClaimRecord, State
 from daprdockr.model.stored.revisioned import Claim, Service
 from daprdockr.model.wanted.definition import Definition
 from daprdockr.planning.candidates import Candidate

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from daprdockr.model.host import Port
 from daprdockr.model.names import MAX_INSTANCES, InstanceName, ServiceName
-from daprdockr.model.stored.records import ClaimRecord, NodeRecord, State
+from daprdockr.model.stored.claim import ClaimRecord, State
+from daprdockr.model.stored.node import NodeRecord
 from daprdockr.model.wanted.definition import Definition
 
 _INNER = string.ascii_lowercase + string.digits

@@ -27,9 +27,9 @@ from daprdockr.guard.clock import boot_id
 from daprdockr.guard.watch import Guard
 from daprdockr.model.host import ContainerState
 from daprdockr.model.names import InstanceName, ServiceName
+from daprdockr.model.stored.claim import ClaimRecord
 from daprdockr.model.stored.entries import Delete
 from daprdockr.model.stored.keys import Keys
-from daprdockr.model.stored.records import ClaimRecord
 from daprdockr.model.wanted.definition import Definition
 from daprdockr.proxy.routes import Routing
 from daprdockr.runtime.pool import Run

@@ -8,9 +8,11 @@ from random import Random
 
 from daprdockr.model.errors import BadInput, EtcdRefused
 from daprdockr.model.names import InstanceName
+from daprdockr.model.stored.claim import ClaimRecord
+from daprdockr.model.stored.cordon import asks_to_drain
 from daprdockr.model.stored.entries import Delete, Entry
 from daprdockr.model.stored.events import Event
-from daprdockr.model.stored.records import ClaimRecord, NodeRecord, asks_to_drain
+from daprdockr.model.stored.node import NodeRecord
 from daprdockr.model.wanted.definition import Definition
 from tests.fakes.agents import KEYS
 from tests.fuzz.mutations import TEXTS, Mutations

@@ -16,7 +16,7 @@ from daprdockr.model.known.cluster import Cluster
 from daprdockr.model.names import InstanceName, ServiceName
 from daprdockr.model.stored.entries import Absent, Condition, Delete, Deleted, Entry, Fence, Operation, Put
 from daprdockr.model.stored.keys import Keys
-from daprdockr.model.stored.records import NodeRecord
+from daprdockr.model.stored.node import NodeRecord
 from daprdockr.model.wanted.definition import Definition
 from daprdockr.planning.attempts import NONE, Attempts
 from daprdockr.planning.candidates import Candidate

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.model.host import Port, Status
-from daprdockr.model.stored.records import ClaimRecord, State
+from daprdockr.model.stored.claim import ClaimRecord, State
 from daprdockr.model.stored.revisioned import Claim
 from daprdockr.planning.attempts import Attempts
 from daprdockr.planning.candidates import Candidate

@@ -17,9 +17,10 @@ from twisted.trial.unittest import SynchronousTestCase
 from daprdockr.agent.mirror.roster import Roster
 from daprdockr.model.known.cluster import Cluster
 from daprdockr.model.names import InstanceName
+from daprdockr.model.stored.claim import ClaimRecord
 from daprdockr.model.stored.entries import Batch, Change, Deleted, Entry
 from daprdockr.model.stored.keys import Keys
-from daprdockr.model.stored.records import ClaimRecord, NodeRecord
+from daprdockr.model.stored.node import NodeRecord
 from daprdockr.model.wanted.definition import Definition
 from daprdockr.planning.placing.placement import rank, vacancies
 from tests.build.situations import definition

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.model.names import ServiceName
-from daprdockr.model.stored.records import State
+from daprdockr.model.stored.claim import State
 from daprdockr.model.wanted.definition import Definition
 from daprdockr.planning.candidates import Candidate, meets
 from tests.properties.simulation import Agent, World

@@ -11,9 +11,10 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.model.known.cluster import Cluster
 from daprdockr.model.names import InstanceName, ServiceName
+from daprdockr.model.stored.claim import ClaimRecord, State
 from daprdockr.model.stored.entries import Batch, Change, Deleted, Entry
 from daprdockr.model.stored.keys import Keys
-from daprdockr.model.stored.records import ClaimRecord, NodeRecord, State
+from daprdockr.model.stored.node import NodeRecord
 from daprdockr.model.wanted.definition import Definition
 from daprdockr.planning.candidates import candidates, failing
 from daprdockr.planning.placing.placement import rank, vacancies

@@ -29,9 +29,10 @@ from benchmarks.scale_store import (
 from daprdockr.etcd.pages import MOST_KEYS
 from daprdockr.model.errors import EtcdUnavailable
 from daprdockr.model.names import InstanceName
+from daprdockr.model.stored.claim import ClaimRecord
 from daprdockr.model.stored.entries import Absent, Batch, Delete, Deleted, Entry, Fence, Listing, Put
 from daprdockr.model.stored.keys import Keys
-from daprdockr.model.stored.records import ClaimRecord, NodeRecord
+from daprdockr.model.stored.node import NodeRecord
 from tests.fakes.run import LoopClock
 from tests.fakes.store import MemoryStore
 

@@ -40,7 +40,7 @@ from daprdockr.agent.host.failures import Failures
 from daprdockr.agent.host.hints import Hints
 from daprdockr.model.errors import EngineError
 from daprdockr.model.host import ContainerState, Image, Inventory
-from daprdockr.model.known.cluster import Changes
+from daprdockr.model.known.changes import Changes
 from daprdockr.model.names import InstanceName, ServiceName
 from daprdockr.model.seams import Engine
 from daprdockr.model.trouble import EngineHangs, EngineLost, EngineNotReached, line

@@ -28,7 +28,7 @@ from zope.interface import implementer
 
 from daprdockr.model.names import ServiceName
 from daprdockr.model.seams import Engine
-from daprdockr.model.wanted.parts import Health
+from daprdockr.model.wanted.health import Health
 from daprdockr.runtime.pool import Pool
 
 _MAX_BODY = 64 * 1024

@@ -25,7 +25,7 @@ from twisted.logger import Logger
 from daprdockr.agent.membership.registration import Registration
 from daprdockr.agent.statedir import StateDir
 from daprdockr.model.errors import EtcdError, EtcdUnavailable
-from daprdockr.model.known.cluster import Changes
+from daprdockr.model.known.changes import Changes
 from daprdockr.model.seams import Store
 from daprdockr.model.trouble import BeatFailed, NoBeatYet, Trouble, line
 from daprdockr.runtime.logged_once import LoggedOnce

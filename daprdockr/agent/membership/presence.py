@@ -15,7 +15,7 @@ from daprdockr.agent.host.failures import Failures
 from daprdockr.agent.host.host import Host
 from daprdockr.agent.membership.whereabouts import Whereabouts
 from daprdockr.model.known.cluster import Cluster
-from daprdockr.model.stored.records import NodeRecord
+from daprdockr.model.stored.node import NodeRecord
 from daprdockr.planning.candidates import MOST_IMAGES, mark
 from daprdockr.planning.placing.failing import MOST_FAILS, does_not_come_up
 

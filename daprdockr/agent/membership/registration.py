@@ -31,7 +31,7 @@ from attrs import evolve
 from daprdockr.model.errors import BadInput
 from daprdockr.model.seams import Store
 from daprdockr.model.stored.entries import Absent, Fence, Put
-from daprdockr.model.stored.records import NodeRecord
+from daprdockr.model.stored.node import NodeRecord
 from daprdockr.model.trouble import LeaseUnproven, NameHeld, line
 from daprdockr.runtime.pool import Run
 

@@ -25,8 +25,9 @@ from twisted.logger import Logger
 
 from daprdockr.agent.statedir import StateDir
 from daprdockr.model.errors import EtcdError, EtcdHistoryLost
-from daprdockr.model.known.cluster import BrokenHistory, Cluster, ForeignEtcd
+from daprdockr.model.known.cluster import Cluster
 from daprdockr.model.known.continuity import refutation
+from daprdockr.model.known.history import BrokenHistory, ForeignEtcd
 from daprdockr.model.known.pending import Pending
 from daprdockr.model.seams import Store
 from daprdockr.model.stored.doubts import Doubt, is_over
@@ -110,7 +111,7 @@ class Belief:
 
     def lost(self) -> None:
         """The watch broke."""
-        self._cluster.unbroken = False  # Note [Marks of an unbroken history] in ``cluster``
+        self._cluster.history.unbroken = False  # Note [Marks of an unbroken history] in ``known.history``
         if self._waiting is not None:
             self._put_off()
 

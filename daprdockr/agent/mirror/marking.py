@@ -84,7 +84,7 @@ class Marking(Periodic):
         revision = cluster.revision if len(young) <= MOST_COMPARED else young[MOST_COMPARED - 1][0]
         conditions: list[Condition] = [Unchanged(key, known.get(key, 0))]
         conditions += [Unchanged(name, written) for written, name in young[:MOST_COMPARED]]
-        marks = with_another(cluster.marks, revision, self._draw())
+        marks = with_another(cluster.history.marks, revision, self._draw())
         try:
             await self._run(self._store.commit, conditions, [Put(key, encode_marks(marks))])
         except EtcdRefused as error:
@@ -97,13 +97,13 @@ class Marking(Periodic):
     async def look(self) -> None:
         """Write a mark if one is due. What was written comes by the watch, as what others wrote does."""
         cluster, now = self._cluster, self._reactor.seconds()
-        if not (self._mirror.in_touch and cluster.unbroken and cluster.identity):
+        if not (self._mirror.in_touch and cluster.history.unbroken and cluster.identity):
             return
-        if cluster.marks and cluster.marks[-1].number != self._latest:
-            self._latest, self._marked = cluster.marks[-1].number, now
-        if cluster.changed_at <= self._attested:
+        if cluster.history.marks and cluster.history.marks[-1].number != self._latest:
+            self._latest, self._marked = cluster.history.marks[-1].number, now
+        if cluster.history.changed_at <= self._attested:
             self._changed = now
-        if cluster.defined_at <= self._attested:
+        if cluster.history.defined_at <= self._attested:
             self._defined = now
         spread = 1 + (SPREAD - 1) * self._chance()
         due = min(self._changed + AFTER_CHANGE * spread, self._defined + AFTER_DEFINITION * spread)
@@ -114,4 +114,4 @@ class Marking(Periodic):
 
     @property
     def _attested(self) -> int:
-        return self._cluster.marks[-1].revision if self._cluster.marks else 0
+        return self._cluster.history.marks[-1].revision if self._cluster.history.marks else 0

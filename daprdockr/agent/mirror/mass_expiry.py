@@ -21,7 +21,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from daprdockr.model.known.cluster import Changes, Cluster
+from daprdockr.model.known.changes import Changes
+from daprdockr.model.known.cluster import Cluster
 
 MOMENT = 0.1
 """Seconds in which leases that end together are seen to end; sixty took 30 ms, also beside 24 busy processes."""
@@ -37,7 +38,7 @@ class MassExpiry:
         self._ttl = ttl
         self._nodes: frozenset[str] = frozenset()
         self._vanished: dict[str, float] = {}
-        self._begun = cluster.begun
+        self._begun = cluster.history.begun
         self.until = 0.0
         """Until then nothing is claimed but what runs here."""
 
@@ -54,5 +55,5 @@ class MassExpiry:
         if gone:
             many = len(self._vanished) >= max(2, len(present - self._vanished.keys()))
             self.until = max(self.until, now + (self._ttl if many else MOMENT))
-        if self._cluster.begun != self._begun:
-            self._begun, self.until = self._cluster.begun, now + self._ttl
+        if self._cluster.history.begun != self._begun:
+            self._begun, self.until = self._cluster.history.begun, now + self._ttl

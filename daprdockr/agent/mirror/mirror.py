@@ -23,7 +23,8 @@ from daprdockr.agent.mirror.belief import Belief
 from daprdockr.agent.mirror.intake import Intake
 from daprdockr.agent.statedir import StateDir
 from daprdockr.model.errors import EtcdError
-from daprdockr.model.known.cluster import Changes, Cluster
+from daprdockr.model.known.changes import Changes
+from daprdockr.model.known.cluster import Cluster
 from daprdockr.model.seams import Store
 from daprdockr.model.stored.doubts import Doubt
 from daprdockr.model.stored.entries import Absent, Batch, Change, Entry, Listing, Put
@@ -115,7 +116,7 @@ class Mirror(Service):
         if listing is not None:
             self._on_changes(self.cluster.replace(listing))
             self._state.holder = evolve(self._state.holder, cluster=self.cluster.identity)
-            self.cluster.unbroken = False
+            self.cluster.history.unbroken = False
             self._kept = self.cluster.generation
             self.log.info("began with the state known at revision {revision}", revision=listing.revision)
         self._belief.load()

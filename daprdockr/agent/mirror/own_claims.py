@@ -13,7 +13,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from daprdockr.model.known.cluster import Changes, Cluster
+from daprdockr.model.known.changes import Changes
+from daprdockr.model.known.cluster import Cluster
 from daprdockr.model.names import ServiceName
 from daprdockr.model.stored.revisioned import Claim
 

@@ -4,7 +4,7 @@ Deletes the records in etcd that stand under no lease: claims, successions, node
 Note [Who deletes what nobody owns]
     Any agent that is in touch with etcd, one to three seconds after it saw the record, and only if nobody wrote it
     meanwhile: the transaction compares its mod revision. The time is drawn at random, so that one agent deletes and the
-    others see it gone. See Note [A record without a lease] in ``daprdockr.model.known.cluster``. Events, which agents
+    others see it gone. See Note [A record without a lease] in ``daprdockr.model.known.contents``. Events, which agents
     do not follow, are looked through at the start and each hour.
 """
 
@@ -19,7 +19,8 @@ from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 
 from daprdockr.model.errors import EtcdError, EtcdUnavailable
-from daprdockr.model.known.cluster import Changes, Cluster
+from daprdockr.model.known.changes import Changes
+from daprdockr.model.known.cluster import Cluster
 from daprdockr.model.seams import Store
 from daprdockr.model.stored.entries import Delete, Unchanged
 from daprdockr.runtime.logged_once import LoggedOnce

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from daprdockr.model.known.cluster import Changes
+from daprdockr.model.known.changes import Changes
 
 
 class View(Protocol):

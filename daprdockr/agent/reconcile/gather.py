@@ -22,7 +22,7 @@ from daprdockr.agent.reconcile.unanswered import Unanswered
 from daprdockr.model.host import ContainerState, Status
 from daprdockr.model.names import InstanceName, ServiceName
 from daprdockr.model.stored.revisioned import Claim, Service
-from daprdockr.model.wanted.parts import Health
+from daprdockr.model.wanted.health import Health
 from daprdockr.planning.attempts import Attempts
 from daprdockr.planning.placing.leaving import REBALANCE_AFTER, leaving
 from daprdockr.planning.situation import Here, Situation
@@ -85,7 +85,7 @@ class Gather:
             lease=self._heartbeat.lease if self._host.listed and not self._host.trouble else 0,
             in_touch=self._mirror.in_touch and self._host.listed and self._cluster.identity != 0,
             cluster=self._cluster.identity,
-            revision=max(self._cluster.revision, self._cluster.superseded),
+            revision=max(self._cluster.revision, self._cluster.history.superseded),
         )
 
     def services(self) -> frozenset[ServiceName]:

@@ -29,7 +29,7 @@ from twisted.logger import Logger
 
 from daprdockr.agent.host.failures import Failures
 from daprdockr.agent.reconcile.gather import Gather
-from daprdockr.model.known.cluster import Changes
+from daprdockr.model.known.changes import Changes
 from daprdockr.model.names import ServiceName
 from daprdockr.planning.outcome import Done, Fault, Retry, StepOutcome, reason_of
 from daprdockr.planning.plan import plan

@@ -18,7 +18,7 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 from daprdockr.model.errors import EtcdError
-from daprdockr.model.known.cluster import Changes
+from daprdockr.model.known.changes import Changes
 from daprdockr.model.names import printable
 from daprdockr.model.seams import Store
 from daprdockr.model.stored.events import Event

@@ -17,7 +17,8 @@ from twisted.logger import Logger
 
 from daprdockr.agent.mirror.own_claims import OwnClaims
 from daprdockr.dns.zone.zone import Running, Zone
-from daprdockr.model.known.cluster import Changes, Cluster
+from daprdockr.model.known.changes import Changes
+from daprdockr.model.known.cluster import Cluster
 from daprdockr.model.names import ServiceName
 from daprdockr.model.stored.revisioned import Claim
 from daprdockr.proxy.routes import HttpService, Refusal, Routing, Upstream, routing

@@ -17,7 +17,7 @@ from daprdockr.model.errors import DaprdockrError, NotFound
 from daprdockr.model.known.cluster import Cluster
 from daprdockr.model.names import InstanceName
 from daprdockr.model.seams import Store
-from daprdockr.model.stored.records import asking_to_drain
+from daprdockr.model.stored.cordon import asking_to_drain
 from daprdockr.planning.candidates import candidates
 from daprdockr.planning.placing.leaving import why_not
 

@@ -12,7 +12,7 @@ from collections.abc import Container
 from attrs import define, field
 
 from daprdockr.model.names import ServiceName
-from daprdockr.model.stored.records import ClaimRecord
+from daprdockr.model.stored.claim import ClaimRecord
 
 
 @define(eq=False)

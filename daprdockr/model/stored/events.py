@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from attrs import frozen
 
 from daprdockr.model import reading
 from daprdockr.model.errors import BadInput
+from daprdockr.model.members import Members, all_members, encode_members
 
 
 @frozen(order=True)
@@ -32,14 +32,14 @@ class Event:
         return cls(**{name: check(given.get(key), key) for key, (name, check) in _MEMBERS.items()})
 
     def encode(self) -> bytes:
-        return json.dumps(self.write(), ensure_ascii=False, separators=(",", ":")).encode()
+        return encode_members(self.write())
 
     def write(self) -> dict[str, Any]:
         """The JSON form; ``decode`` gives an equal event back."""
-        return {key: getattr(self, name) for key, (name, _) in _MEMBERS.items()}
+        return all_members(self, _MEMBERS)
 
 
-_MEMBERS: dict[str, tuple[str, reading.Check[Any]]] = {
+_MEMBERS: Members = {
     "Time": ("time", reading.seconds(0, 1e12)),
     "Node": ("node", reading.free_text),
     "Subject": ("subject", reading.free_text),

@@ -1,4 +1,4 @@
-"""The number that tells an etcd from one whose data was lost: Note [The identity of an etcd] in ``cluster``."""
+"""The number that tells an etcd from one whose data was lost: Note [The identity of an etcd] in ``known.history``."""
 
 from __future__ import annotations
 

@@ -76,7 +76,7 @@ class Keys:
 
     @property
     def identity(self) -> str:
-        """What tells this etcd from one that was wiped: see Note [The identity of an etcd] in ``cluster``."""
+        """What tells this etcd from one that was wiped: see Note [The identity of an etcd] in ``known.history``."""
         return self.root + "identity"
 
     @property

@@ -6,7 +6,8 @@ from __future__ import annotations
 from attrs import frozen
 
 from daprdockr.model.names import InstanceName
-from daprdockr.model.stored.records import ClaimRecord, NodeRecord
+from daprdockr.model.stored.claim import ClaimRecord
+from daprdockr.model.stored.node import NodeRecord
 from daprdockr.model.wanted.definition import Definition
 
 

@@ -16,9 +16,13 @@ from attrs import evolve, field, frozen
 from daprdockr.model import reading
 from daprdockr.model.errors import BadInput
 from daprdockr.model.host import Port
+from daprdockr.model.members import Members, encode_members, read_members
 from daprdockr.model.names import MAX_INSTANCES, ServiceName, check_label
 from daprdockr.model.wanted.container import Container
-from daprdockr.model.wanted.parts import Health, Http, Placement, Update
+from daprdockr.model.wanted.health import Health
+from daprdockr.model.wanted.http import Http
+from daprdockr.model.wanted.placement import Placement
+from daprdockr.model.wanted.update import Update
 
 
 @frozen
@@ -46,13 +50,9 @@ class Definition:
     @classmethod
     def read(cls, value: object) -> Definition:
         """Read the parsed JSON of design section 2.3. :raises BadInput: as ``parse``."""
-        given = reading.record(value, "", _DEFINITION)
-        for key in ("Name", "Group", "Container"):
-            if key not in given:
-                raise BadInput(f"{key} is missing")
-        name = ServiceName(group=given.pop("Group"), service=given.pop("Name"))
-        fields = {_DEFINITION_NAMES[key]: item for key, item in given.items()}
-        definition = cls(name=name, **{"instances": 1, **fields})
+        given = read_members(value, "", _MEMBERS, required=("Name", "Group", "Container"))
+        name = ServiceName(group=given.pop("group"), service=given.pop("service"))
+        definition = cls(name=name, **{"instances": 1, **given})
         if definition.check.type in ("http", "tcp") and not definition.check.port:
             raise BadInput("Health.Port is missing: there is no Http.ContainerPort to check instead")
         return definition
@@ -77,7 +77,7 @@ class Definition:
 
     def encode(self) -> bytes:
         """The bytes to store in etcd: the JSON form, keys in the order of the documentation."""
-        return json.dumps(self.write(), ensure_ascii=False, separators=(",", ":")).encode()
+        return encode_members(self.write())
 
     @cached_property
     def check(self) -> Health:
@@ -120,25 +120,23 @@ class Definition:
         return hashlib.sha256(essence.encode()).hexdigest()[:12]
 
 
-_DEFINITION: dict[str, reading.Check[Any]] = {
-    "Name": lambda value, path: check_label(value, "service"),
-    "Group": lambda value, path: check_label(value, "group"),
-    "Instances": reading.integer(0, MAX_INSTANCES),
-    "Container": Container.read,
-    "Http": Http.read,
-    "Health": Health.read,
-    "Placement": Placement.read,
-    "Update": Update.read,
-    "OnPartition": reading.one_of("keep", "stop"),
-    "StopTimeout": reading.integer(0, 3600),
-}
-_DEFINITION_NAMES = {
-    "Instances": "instances",
-    "Container": "container",
-    "Http": "http",
-    "Health": "health",
-    "Placement": "placement",
-    "Update": "update",
-    "OnPartition": "on_partition",
-    "StopTimeout": "stop_timeout",
+def _service(value: object, path: str) -> str:
+    return check_label(value, "service")
+
+
+def _group(value: object, path: str) -> str:
+    return check_label(value, "group")
+
+
+_MEMBERS: Members = {
+    "Name": ("service", _service),
+    "Group": ("group", _group),
+    "Instances": ("instances", reading.integer(0, MAX_INSTANCES)),
+    "Container": ("container", Container.read),
+    "Http": ("http", Http.read),
+    "Health": ("health", Health.read),
+    "Placement": ("placement", Placement.read),
+    "Update": ("update", Update.read),
+    "OnPartition": ("on_partition", reading.one_of("keep", "stop")),
+    "StopTimeout": ("stop_timeout", reading.integer(0, 3600)),
 }

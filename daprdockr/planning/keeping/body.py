@@ -18,8 +18,8 @@ from daprdockr.model.host import (
     Port,
 )
 from daprdockr.model.names import InstanceName
-from daprdockr.model.wanted.container import CONFIG_FIELDS
 from daprdockr.model.wanted.definition import Definition
+from daprdockr.model.wanted.engine_fields import CONFIG_FIELDS
 
 _LOG = {"Type": "json-file", "Config": {"max-size": "10m", "max-file": "3"}}
 _LONGEST_HOST_NAME = 63

@@ -8,7 +8,7 @@ from attrs import evolve
 
 from daprdockr.model.host import ContainerState, Status
 from daprdockr.model.names import InstanceName
-from daprdockr.model.stored.records import ClaimRecord, State
+from daprdockr.model.stored.claim import ClaimRecord, State
 from daprdockr.model.wanted.definition import Definition
 from daprdockr.planning.attempts import NONE, SETTLED
 from daprdockr.planning.placing.failing import gives_up

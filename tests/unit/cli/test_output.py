@@ -7,9 +7,10 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.model.host import Port
 from daprdockr.model.names import InstanceName, ServiceName
+from daprdockr.model.stored.claim import ClaimRecord, State
 from daprdockr.model.stored.doubts import DoubtRecord
 from daprdockr.model.stored.events import Event
-from daprdockr.model.stored.records import ClaimRecord, NodeRecord, State
+from daprdockr.model.stored.node import NodeRecord
 from tests.build.command_line import RUNNING as IN_SHORT
 from tests.build.command_line import demo
 from tests.build.values import KEYS

@@ -21,9 +21,10 @@ from daprdockr.cli.command import ACTIONS, WORDS
 from daprdockr.cli.flags import ALL
 from daprdockr.cli.parse import read_request
 from daprdockr.model.errors import BadInput
-from daprdockr.model.wanted.container import CONFIG_FIELDS, HOST_FIELDS
 from daprdockr.model.wanted.definition import Definition
-from daprdockr.model.wanted.parts import Health, Update
+from daprdockr.model.wanted.engine_fields import CONFIG_FIELDS, HOST_FIELDS
+from daprdockr.model.wanted.health import Health
+from daprdockr.model.wanted.update import Update
 from tests.unit.house.sources import CHECKOUT, sources
 from tests.unit.house.test_house_rules import FLOORS, ROOMS
 

@@ -40,6 +40,7 @@ FLOORS: Mapping[str, tuple[tuple[str, ...], ...]] = {
         ("errors",),
         ("names", "backoff"),
         ("reading", "host"),
+        ("members",),
         ("wanted",),
         ("stored",),
         ("known", "seams", "trouble"),

@@ -6,11 +6,12 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.model.known.cluster import Cluster
 from daprdockr.model.names import InstanceName, ServiceName
+from daprdockr.model.stored.claim import ClaimRecord, State
 from daprdockr.model.stored.doubts import DoubtRecord
 from daprdockr.model.stored.entries import Entry, Listing
 from daprdockr.model.stored.events import Event
 from daprdockr.model.stored.keys import Keys
-from daprdockr.model.stored.records import ClaimRecord, NodeRecord, State
+from daprdockr.model.stored.node import NodeRecord
 from daprdockr.picture.cells import moment
 from daprdockr.picture.doubts import Outcome, doubt_row, outcome, read_doubts
 from daprdockr.picture.events import event_table

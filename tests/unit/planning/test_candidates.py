@@ -10,9 +10,10 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.model.known.cluster import Cluster
 from daprdockr.model.names import InstanceName
+from daprdockr.model.stored.claim import ClaimRecord
 from daprdockr.model.stored.entries import Entry, Listing
 from daprdockr.model.stored.keys import Keys
-from daprdockr.model.stored.records import ClaimRecord, NodeRecord
+from daprdockr.model.stored.node import NodeRecord
 from daprdockr.planning.candidates import Candidate, able, candidates, mark, why_nowhere
 from tests.build.situations import WEB, definition
 

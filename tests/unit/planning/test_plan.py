@@ -8,7 +8,7 @@ from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.model.host import Image, Port, Status
-from daprdockr.model.stored.records import State
+from daprdockr.model.stored.claim import State
 from daprdockr.planning.attempts import SETTLED, Attempts
 from daprdockr.planning.claiming import PATIENCE
 from daprdockr.planning.placing.placement import rank

@@ -8,7 +8,7 @@ from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.model.host import ContainerState, Status
-from daprdockr.model.stored.records import ClaimRecord, State
+from daprdockr.model.stored.claim import ClaimRecord, State
 from daprdockr.model.stored.revisioned import Claim
 from daprdockr.model.wanted.definition import Definition
 from daprdockr.planning.plan import Plan, plan

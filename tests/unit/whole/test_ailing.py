@@ -6,8 +6,8 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from daprdockr.model.stored.claim import State
 from daprdockr.model.stored.events import Event
-from daprdockr.model.stored.records import State
 from daprdockr.model.wanted.definition import Definition
 from tests.build.situations import definition
 from tests.fakes.agents import KEYS, MemoryCluster

@@ -10,7 +10,7 @@ from attrs import evolve
 from twisted.logger import capturedLogs
 from twisted.trial.unittest import SynchronousTestCase
 
-from daprdockr.model.stored.records import asking_to_drain
+from daprdockr.model.stored.cordon import asking_to_drain
 from daprdockr.planning.keeping.body import container_names
 from tests.build.situations import WEB, definition, instance
 from tests.fakes.agents import KEYS, MemoryAgent, MemoryCluster

@@ -10,10 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
+from daprdockr.model.stored.claim import State
 from daprdockr.model.stored.entries import Delete
 from daprdockr.model.stored.events import Event
 from daprdockr.model.stored.keys import SuccessorKey
-from daprdockr.model.stored.records import NodeRecord, State
+from daprdockr.model.stored.node import NodeRecord
 from daprdockr.model.wanted.definition import Definition
 from tests.build.situations import definition
 from tests.fakes.agents import KEYS, MemoryAgent, MemoryCluster

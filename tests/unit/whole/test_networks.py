@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from daprdockr.agent.host.host import LIST_INTERVAL
 from daprdockr.model.host import EngineNetwork
-from daprdockr.model.stored.records import ClaimRecord
+from daprdockr.model.stored.claim import ClaimRecord
 from tests.build.situations import definition
 from tests.unit.whole.test_whole import ONE, WholeCase
 

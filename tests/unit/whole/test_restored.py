@@ -189,7 +189,7 @@ class MarkTests(SynchronousTestCase):
         agents = [cluster.add(node) for node in "abc"]
         cluster.define(definition(instances=3))
         cluster.advance(MARKED)
-        numbers = {agent.cluster.marks[-1].number for agent in agents}
+        numbers = {agent.cluster.history.marks[-1].number for agent in agents}
         self.assertEqual(len(numbers), 1)
         cluster.advance(400)
         before = cluster.store.revision

@@ -10,9 +10,10 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.agent.reconcile.claim_steps import ClaimLost
 from daprdockr.model.known.cluster import Cluster
+from daprdockr.model.stored.claim import ClaimRecord, State
+from daprdockr.model.stored.cordon import asking_to_drain
 from daprdockr.model.stored.entries import Delete, Entry
 from daprdockr.model.stored.keys import SuccessorKey
-from daprdockr.model.stored.records import ClaimRecord, State, asking_to_drain
 from daprdockr.model.wanted.definition import Definition
 from daprdockr.planning.steps import DropSuccession, ReleaseClaim, Succeed, TakeSuccession, WriteClaim
 from tests.build.situations import WEB, definition, instance, starting_record

@@ -10,9 +10,9 @@ from twisted.trial.unittest import SynchronousTestCase
 from daprdockr.model.errors import EtcdUnavailable
 from daprdockr.model.host import ContainerState
 from daprdockr.model.names import InstanceName, ServiceName
+from daprdockr.model.stored.claim import State
 from daprdockr.model.stored.entries import Delete
 from daprdockr.model.stored.events import Event
-from daprdockr.model.stored.records import State
 from tests.build.situations import WEB, definition, instance
 from tests.fakes.agents import KEYS, MemoryAgent, MemoryCluster
 from tests.fakes.engine import MemoryEngine

@@ -10,7 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from daprdockr.agent.host.health import FIRST_DELAY, HealthChecks
 from daprdockr.agent.host.probe import Target, Unreached
 from daprdockr.model.names import ServiceName
-from daprdockr.model.wanted.parts import Health
+from daprdockr.model.wanted.health import Health
 from tests.build.situations import WEB
 from tests.fakes.run import LoopClock
 

@@ -15,7 +15,7 @@ from twisted.trial.unittest import TestCase
 from twisted.web.client import ResponseFailed
 
 from daprdockr.agent.host.probe import RealProbe, Target, Unreached
-from daprdockr.model.wanted.parts import Health
+from daprdockr.model.wanted.health import Health
 from tests.fakes.engine import MemoryEngine
 from tests.fakes.run import OnePool, run_at_once
 

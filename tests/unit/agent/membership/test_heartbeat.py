@@ -14,7 +14,7 @@ from daprdockr.agent.membership.heartbeat import Heartbeat
 from daprdockr.agent.membership.registration import Registration
 from daprdockr.agent.statedir import StateDir
 from daprdockr.model.stored.entries import Delete, Entry
-from daprdockr.model.stored.records import NodeRecord
+from daprdockr.model.stored.node import NodeRecord
 from daprdockr.runtime.outage import Outage
 from daprdockr.runtime.pool import Run
 from tests.fakes.run import HeldRun, LoopClock, run_at_once

@@ -12,7 +12,7 @@ from daprdockr.agent.membership.whereabouts import Whereabouts
 from daprdockr.model.known.cluster import Cluster
 from daprdockr.model.stored.entries import Entry, Listing
 from daprdockr.model.stored.keys import Keys
-from daprdockr.model.stored.records import NodeRecord
+from daprdockr.model.stored.node import NodeRecord
 from daprdockr.planning.candidates import MOST_IMAGES, mark
 from tests.build.situations import WEB, definition
 from tests.fakes.engine import MemoryEngine

@@ -9,7 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from daprdockr.agent.membership.registration import GOOD_BEATS, Registration
 from daprdockr.model.errors import EtcdUnavailable
 from daprdockr.model.stored.entries import Entry
-from daprdockr.model.stored.records import NodeRecord
+from daprdockr.model.stored.node import NodeRecord
 from tests.fakes.run import run_at_once
 from tests.fakes.store import MemoryStore
 

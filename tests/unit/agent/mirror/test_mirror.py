@@ -10,7 +10,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from daprdockr.agent.mirror.mirror import KEEP_DELAY, KEEP_RETRY, Mirror
 from daprdockr.agent.statedir import StateDir
 from daprdockr.model.errors import EtcdUnavailable
-from daprdockr.model.known.cluster import Changes, Cluster
+from daprdockr.model.known.changes import Changes
+from daprdockr.model.known.cluster import Cluster
 from daprdockr.model.names import ServiceName
 from daprdockr.model.stored.entries import Batch, Change, Deleted, Entry, Listing
 from daprdockr.model.stored.keys import Keys

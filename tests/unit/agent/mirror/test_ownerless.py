@@ -6,10 +6,11 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.agent.mirror.ownerless import AGAIN, DELAY, EVENTS
 from daprdockr.model.known.cluster import Cluster
+from daprdockr.model.stored.claim import ClaimRecord, State
 from daprdockr.model.stored.entries import Batch, Entry, Listing
 from daprdockr.model.stored.events import Event
 from daprdockr.model.stored.keys import Keys
-from daprdockr.model.stored.records import ClaimRecord, NodeRecord, State
+from daprdockr.model.stored.node import NodeRecord
 from tests.build.situations import WEB, definition, instance
 from tests.fakes.agents import MemoryCluster
 from tests.fakes.log_lines import LogLines

@@ -10,9 +10,10 @@ from twisted.trial.unittest import SynchronousTestCase
 from daprdockr.agent.mirror.roster import Roster
 from daprdockr.model.known.cluster import Cluster
 from daprdockr.model.names import InstanceName, ServiceName
+from daprdockr.model.stored.claim import ClaimRecord, State
 from daprdockr.model.stored.entries import Delete, Put
 from daprdockr.model.stored.keys import Keys
-from daprdockr.model.stored.records import ClaimRecord, NodeRecord, State
+from daprdockr.model.stored.node import NodeRecord
 from daprdockr.planning.candidates import candidates
 from daprdockr.planning.placing.wave import offers
 from tests.build.situations import WEB, definition

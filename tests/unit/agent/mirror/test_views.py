@@ -5,7 +5,7 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.agent.mirror.views import Views
-from daprdockr.model.known.cluster import Changes
+from daprdockr.model.known.changes import Changes
 from daprdockr.runtime.signal import Signal
 from tests.fakes.agents import MemoryAgent, MemoryCluster
 from tests.unit.whole.test_whole import TTL

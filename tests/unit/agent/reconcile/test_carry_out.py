@@ -32,9 +32,9 @@ from daprdockr.model.errors import (
 from daprdockr.model.host import ContainerState, Image, Port, Status
 from daprdockr.model.known.cluster import Cluster
 from daprdockr.model.names import InstanceName
+from daprdockr.model.stored.claim import State
 from daprdockr.model.stored.entries import Delete, Put
 from daprdockr.model.stored.keys import Keys
-from daprdockr.model.stored.records import State
 from daprdockr.model.stored.revisioned import Claim
 from daprdockr.planning.keeping.body import MOST_EXPOSED, container_names
 from daprdockr.planning.outcome import StepOutcome

@@ -21,7 +21,7 @@ from daprdockr.model.errors import (
     PullFailed,
 )
 from daprdockr.model.host import Status
-from daprdockr.model.known.cluster import Changes
+from daprdockr.model.known.changes import Changes
 from daprdockr.model.names import InstanceName, ServiceName
 from daprdockr.planning.attempts import Attempts
 from daprdockr.planning.outcome import LONGEST_REASON, Done, Fault, StepOutcome

@@ -6,7 +6,7 @@ from twisted.logger import capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.agent.reporting.journal import BROKEN_REST, LIFE, MOST_WAITING, Journal
-from daprdockr.model.known.cluster import Changes
+from daprdockr.model.known.changes import Changes
 from daprdockr.model.stored.entries import Entry
 from daprdockr.model.stored.events import Event
 from daprdockr.model.stored.keys import Keys

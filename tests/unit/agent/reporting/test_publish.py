@@ -13,11 +13,12 @@ from daprdockr.agent.reporting.publish import Publish
 from daprdockr.dns.message.records import A
 from daprdockr.dns.zone.zone import Zone
 from daprdockr.model.host import Port
-from daprdockr.model.known.cluster import Changes, Cluster
+from daprdockr.model.known.changes import Changes
+from daprdockr.model.known.cluster import Cluster
 from daprdockr.model.names import InstanceName, ServiceName
+from daprdockr.model.stored.claim import ClaimRecord, State
 from daprdockr.model.stored.entries import Batch, Change, Deleted, Entry
 from daprdockr.model.stored.keys import Keys
-from daprdockr.model.stored.records import ClaimRecord, State
 from daprdockr.model.stored.revisioned import Claim
 from daprdockr.model.wanted.definition import Definition
 from daprdockr.proxy.routes import Routing

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from daprdockr.model.stored.records import NodeRecord
+from daprdockr.model.stored.node import NodeRecord
 from tests.build.command_line import RUNNING, ShowCase
 from tests.build.values import KEYS
 from tests.fakes.command_line import Outcome, command_line

@@ -5,7 +5,7 @@ from __future__ import annotations
 from attrs import evolve
 
 from daprdockr.model.names import ServiceName
-from daprdockr.model.stored.records import ClaimRecord, State
+from daprdockr.model.stored.claim import ClaimRecord, State
 from tests.build.command_line import RUNNING, WEB, ShowCase
 from tests.build.values import KEYS
 from tests.fakes.command_line import command_line

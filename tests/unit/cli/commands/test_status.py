@@ -5,9 +5,10 @@ from __future__ import annotations
 from attrs import evolve
 
 from daprdockr.model.names import ServiceName
+from daprdockr.model.stored.claim import State
 from daprdockr.model.stored.doubts import DoubtRecord, encode_trust
 from daprdockr.model.stored.entries import Delete
-from daprdockr.model.stored.records import NodeRecord, State
+from daprdockr.model.stored.node import NodeRecord
 from tests.build.command_line import RUNNING, WEB, ShowCase
 from tests.build.values import KEYS
 from tests.fakes.command_line import LentStore, command_line

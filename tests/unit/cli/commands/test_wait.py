@@ -10,8 +10,8 @@ from daprdockr.cli.outcome import TimedOut
 from daprdockr.cli.request import Request
 from daprdockr.model.errors import EtcdUnavailable, NotFound
 from daprdockr.model.names import InstanceName
+from daprdockr.model.stored.claim import ClaimRecord, State
 from daprdockr.model.stored.entries import Delete
-from daprdockr.model.stored.records import ClaimRecord, State
 from tests.build.values import KEYS, definition
 from tests.fakes.command_line import EventfulStore, command_line
 

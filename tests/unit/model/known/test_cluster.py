@@ -12,11 +12,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from daprdockr.model.known.cluster import Changes, Cluster, ForeignEtcd
+from daprdockr.model.known.changes import Changes
+from daprdockr.model.known.cluster import Cluster
+from daprdockr.model.known.history import ForeignEtcd
 from daprdockr.model.names import InstanceName, ServiceName
+from daprdockr.model.stored.claim import ClaimRecord
 from daprdockr.model.stored.entries import Batch, Change, Delete, Deleted, Entry, Listing, Operation, Put
 from daprdockr.model.stored.keys import Keys
-from daprdockr.model.stored.records import ClaimRecord, NodeRecord
+from daprdockr.model.stored.node import NodeRecord
 from daprdockr.model.stored.revisioned import Broken
 from tests.fakes.store import MemoryStore
 

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.model.errors import EtcdHistoryLost
-from daprdockr.model.known.cluster import BrokenHistory, Cluster
+from daprdockr.model.known.cluster import Cluster
 from daprdockr.model.known.continuity import contradiction, refutation, unexplained
+from daprdockr.model.known.history import BrokenHistory
 from daprdockr.model.names import ServiceName
 from daprdockr.model.stored.entries import Delete, Entry, Listing, Operation, Put
 from daprdockr.model.stored.keys import Keys
@@ -104,7 +105,7 @@ class HistoryTests(SynchronousTestCase):
             if write == "elsewhere":
                 store.put("/elsewhere", b"")
             elif write == "mark" and (chain := agent or self.follower(store)):
-                marks = with_another(chain.marks, chain.revision, self.drawn())
+                marks = with_another(chain.history.marks, chain.revision, self.drawn())
                 store.put(KEYS.marks, encode_marks(marks))
             elif write == "compact":
                 store.compact(store.revision)

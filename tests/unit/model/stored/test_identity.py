@@ -1,10 +1,12 @@
-"""Tests of Note [The identity of an etcd] in ``daprdockr.model.known.cluster``."""
+"""Tests of Note [The identity of an etcd] in ``daprdockr.model.known.history``."""
 
 from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from daprdockr.model.known.cluster import Changes, Cluster, ForeignEtcd
+from daprdockr.model.known.changes import Changes
+from daprdockr.model.known.cluster import Cluster
+from daprdockr.model.known.history import ForeignEtcd
 from daprdockr.model.stored.entries import Batch, Deleted, Entry, Listing
 from daprdockr.model.stored.keys import Keys
 

@@ -13,7 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from daprdockr.model.errors import BadInput
 from daprdockr.model.host import Port
 from daprdockr.model.wanted.definition import Definition
-from daprdockr.model.wanted.parts import Health
+from daprdockr.model.wanted.health import Health
 from tests.build.strategies import DEFINITIONS, DOCUMENTS, JSON, rewritten, spoiled
 
 WEB: dict[str, Any] = {

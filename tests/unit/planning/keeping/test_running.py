@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from attrs import evolve
 
-from daprdockr.model.stored.records import State
+from daprdockr.model.stored.claim import State
 from daprdockr.planning.attempts import Attempts
 from daprdockr.planning.plan import Plan, plan
 from daprdockr.planning.steps import RemoveContainer, StartContainer, StopContainer

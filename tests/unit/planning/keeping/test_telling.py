@@ -8,7 +8,7 @@ from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.model.host import Image, Status
-from daprdockr.model.stored.records import ClaimRecord, State
+from daprdockr.model.stored.claim import ClaimRecord, State
 from daprdockr.model.wanted.definition import Definition
 from daprdockr.planning.attempts import SETTLED, Attempts
 from daprdockr.planning.keeping.telling import settled_at, tell

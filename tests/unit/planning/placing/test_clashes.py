@@ -6,7 +6,7 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from daprdockr.model.stored.records import NodeRecord
+from daprdockr.model.stored.node import NodeRecord
 from daprdockr.model.stored.revisioned import Node
 from daprdockr.planning.placing.clashes import clashes
 

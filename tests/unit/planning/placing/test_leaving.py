@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.model.names import InstanceName, ServiceName
-from daprdockr.model.stored.records import ClaimRecord
+from daprdockr.model.stored.claim import ClaimRecord
 from daprdockr.model.stored.revisioned import Claim, Service
 from daprdockr.planning.candidates import Candidate
 from daprdockr.planning.placing.leaving import keeps_data, leaving, takers, why_not

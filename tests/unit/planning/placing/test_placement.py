@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.model.wanted.definition import Definition
-from daprdockr.model.wanted.parts import Constraint
+from daprdockr.model.wanted.placement import Constraint
 from daprdockr.planning.candidates import Candidate, mark, meets
 from daprdockr.planning.placing.placement import rank
 from tests.build.situations import candidates, definition, order

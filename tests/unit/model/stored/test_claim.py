@@ -1,4 +1,4 @@
-"""Records in etcd: each reads back what it wrote, and survives what others wrote."""
+"""A claim's record: it reads back what it wrote, and survives what others wrote."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.model.errors import BadInput
 from daprdockr.model.host import Port
-from daprdockr.model.stored.records import ClaimRecord, NodeRecord, State
-from tests.build.strategies import ANYTHING, CLAIM_RECORDS, NODE_RECORDS, as_bytes, spoiled
+from daprdockr.model.stored.claim import ClaimRecord, State
+from tests.build.strategies import ANYTHING, CLAIM_RECORDS, as_bytes, spoiled
 
 CLAIM = {
     "Node": "a",
@@ -78,20 +78,3 @@ class ClaimRecordTests(SynchronousTestCase):
         else:
             self.assertEqual(ClaimRecord.decode(record.encode()), record)
             self.assertIsInstance(record.state, State)
-
-
-class NodeRecordTests(SynchronousTestCase):
-    @given(NODE_RECORDS)
-    def test_reads_what_it_writes(self, record: NodeRecord) -> None:
-        """A record reads back from its bytes."""
-        self.assertEqual(NodeRecord.decode(record.encode()), record)
-
-    @given(st.one_of(ANYTHING, spoiled({"Addresses": ["::1"], "Labels": {"zone": "a"}, "Version": "1"}).map(as_bytes)))
-    def test_anything(self, data: bytes) -> None:
-        """Any bytes are a record that can be written again, or bad input told in one line."""
-        try:
-            record = NodeRecord.decode(data)
-        except BadInput as error:
-            self.assertTrue(str(error).isprintable(), str(error))
-        else:
-            self.assertEqual(NodeRecord.decode(record.encode()), record)

@@ -1,0 +1,161 @@
+# -*- test-case-name: tests.unit.model.known.test_cluster -*-
+"""
+What the entries of the mirror say: definitions, claims, nodes and cordons, each in its last readable form.
+
+Refuses to know where an entry came from, and whether it is news: ``cluster`` decides that.
+
+Note [A record without a lease]
+    A node's record, a claim and a succession count only under a lease, which ends when their owner does. Without one
+    (copied by ``etcdctl get`` and ``put``, or written over a living one) nobody stands behind the record: the entry
+    counts as absent, whatever it says, but its key is taken. It is held as broken and ``ownerless``, for
+    ``agent.mirror.ownerless`` to delete.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar, cast
+
+from attrs import define, field
+
+from daprdockr.model.errors import BadInput
+from daprdockr.model.known.layout import Layout
+from daprdockr.model.names import InstanceName, ServiceName
+from daprdockr.model.stored.claim import ClaimRecord
+from daprdockr.model.stored.cordon import asks_to_drain
+from daprdockr.model.stored.entries import Change, Deleted, Entry
+from daprdockr.model.stored.keys import CordonKey, NodeKey, SuccessorKey
+from daprdockr.model.stored.node import NodeRecord
+from daprdockr.model.stored.revisioned import Claim, Node, Service
+from daprdockr.model.wanted.definition import Definition
+
+T = TypeVar("T")
+
+ClaimsByService = dict[ServiceName, dict[int, Claim]]
+"""Claims by service and instance number; no inner dictionary is empty."""
+
+
+@define(eq=False)
+class Contents:
+    """The values by name, and the layout that follows from them."""
+
+    services: dict[ServiceName, Service] = field(factory=dict)
+    nodes: dict[str, Node] = field(factory=dict)
+    cordoned: set[str] = field(factory=set)
+    """Nodes that take no more instances; those that are also ``draining`` hand over the ones they have."""
+    draining: set[str] = field(factory=set)
+    claims: ClaimsByService = field(factory=dict)
+    successors: ClaimsByService = field(factory=dict)
+    layout: Layout = field(init=False)
+    _prepared: dict[str, tuple[Entry, object]] = field(factory=dict)
+    """By key: an entry that was read in advance, and its value, or the ``BadInput`` that reading it raised."""
+
+    @layout.default
+    def _(self) -> Layout:
+        return Layout(self.nodes)
+
+    def prepare(self, name: object, entry: Entry) -> None:
+        """Read an entry in advance of ``set``."""
+        parse = _PARSERS.get(type(name))
+        if parse is not None:
+            try:
+                self._prepared[entry.key] = entry, parse(entry.value)
+            except BadInput as error:
+                self._prepared[entry.key] = entry, error
+
+    def discard_prepared(self) -> None:
+        """Forget what was read in advance."""
+        self._prepared.clear()
+
+    def set(self, name: object, change: Change) -> None:
+        """
+        Take over a change of what is called ``name``.
+
+        :raises BadInput: if the value cannot be read, or does not count. One that cannot be read leaves the last
+            readable value in place; a record without a lease removes it.
+        """
+        if is_ownerless(name, change):
+            self._set(name, Deleted(change.key, change.mod_revision))
+            raise BadInput("it stands under no lease, so it counts for nothing and is deleted")
+        if isinstance(change, Entry) and change.omitted:
+            raise BadInput(change.omitted)
+        self._set(name, change)
+
+    def _set(self, name: object, change: Change) -> None:
+        match name:
+            case ServiceName():
+                self._set_service(name, change)
+            case InstanceName():
+                self._set_claim(self.claims, name, change)
+            case SuccessorKey(instance):
+                self._set_claim(self.successors, instance, change)
+            case NodeKey():
+                self._set_node(name.node, change)
+            case CordonKey():
+                self._set_cordon(name.node, change)
+
+    def _read(self, entry: Entry, parse: Callable[[bytes], T]) -> T:
+        """Parse a value, unless that was done in advance. :raises BadInput: if it cannot be read."""
+        prepared, value = self._prepared.get(entry.key, (None, None))
+        if prepared is not entry:
+            return parse(entry.value)
+        if isinstance(value, BadInput):
+            raise value
+        return cast(T, value)
+
+    def _set_service(self, name: ServiceName, change: Change) -> None:
+        if isinstance(change, Deleted):
+            self.services.pop(name, None)
+            self.layout.undefined(name)
+            return
+        definition = self._read(change, Definition.parse)
+        if definition.name != name:
+            raise BadInput(f"the definition calls itself {definition.name}")
+        self.services[name] = Service(definition, change.create_revision, change.mod_revision)
+        self.layout.defined(name, change.mod_revision)
+
+    def _set_claim(self, claims: ClaimsByService, instance: InstanceName, change: Change) -> None:
+        record = self._read(change, ClaimRecord.decode) if isinstance(change, Entry) else None
+        of_service = claims.setdefault(instance.service, {})
+        old = of_service.pop(instance.number, None)
+        if isinstance(change, Entry) and record is not None:
+            claim = Claim(instance, record, change.create_revision, change.mod_revision, change.lease)
+            of_service[instance.number] = claim
+        elif claims is self.claims:
+            self.layout.vacated(instance.service, change.mod_revision)
+        if not of_service:
+            del claims[instance.service]
+        self.layout.recount(instance.service, None if old is None else old.record, record)
+
+    def _set_node(self, name: str, change: Change) -> None:
+        if isinstance(change, Entry):
+            self.nodes[name] = Node(name, self._read(change, NodeRecord.decode), change.lease, change.create_revision)
+        else:
+            self.nodes.pop(name, None)
+        self.layout.touch(name)
+
+    def _set_cordon(self, node: str, change: Change) -> None:
+        """
+        Cordon a node even if the value cannot be read, because somebody wants it cordoned: placement must notice before
+        the value is refused.
+        """
+        self.layout.touch(node)
+        self.cordoned.discard(node)
+        self.draining.discard(node)
+        if isinstance(change, Entry):
+            self.cordoned.add(node)
+            if asks_to_drain(change.value):
+                self.draining.add(node)
+
+
+_PARSERS: Mapping[type, Callable[[bytes], Any]] = {
+    ServiceName: Definition.parse,
+    InstanceName: ClaimRecord.decode,
+    SuccessorKey: ClaimRecord.decode,
+    NodeKey: NodeRecord.decode,
+}
+
+
+def is_ownerless(name: object, change: Change) -> bool:
+    """See Note [A record without a lease]."""
+    return isinstance(change, Entry) and not change.lease and isinstance(name, InstanceName | SuccessorKey | NodeKey)

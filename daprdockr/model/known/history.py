@@ -1,0 +1,112 @@
+# -*- test-case-name: tests.unit.model.known.test_continuity,tests.unit.model.stored.test_identity -*-
+"""
+The history that the mirror's entries come from: which etcd, how much of it is known, and whether a list continues it.
+
+Note [The identity of an etcd]
+    An etcd whose data was lost may come back with the same cluster id (same members, same token), and its revision
+    grows past the one remembered. So the first agent writes a random number under ``identity``, and a listing with
+    another number, or none, is foreign whatever its revision is: the doubt lasts until a person ends it. Only an
+    identity that is seen to be deleted, in etcd's order, makes room for another.
+
+Note [Marks of an unbroken history]
+    A watch that broke resumes where it ended, and nothing it reports then shows that the history is still the same.
+    What it reports is true nevertheless, and each deletion is evidence; but a mark from another history would attest
+    to things that history never contained. So marks are taken only from a list that was judged, and from the watch
+    that followed it until that watch broke.
+"""
+
+from __future__ import annotations
+
+from attrs import define
+
+from daprdockr.model.errors import BadInput, DaprdockrError
+from daprdockr.model.known.continuity import Known, contradiction, unexplained
+from daprdockr.model.names import ServiceName
+from daprdockr.model.stored.entries import Change, Entry, Listing
+from daprdockr.model.stored.identity import identity_in, read_identity
+from daprdockr.model.stored.keys import IdentityKey, Keys, MarksKey
+from daprdockr.model.stored.marks import Marks, attested, decode_marks, marks_in
+
+
+class ForeignEtcd(DaprdockrError):
+    """This etcd is not the one remembered in the state directory; nothing is changed on its word."""
+
+
+class BrokenHistory(ForeignEtcd):
+    """It is the same etcd with another history: it was restored, and will never again be what it was."""
+
+
+@define(eq=False)
+class History:
+    """Which etcd is mirrored, up to which revision. ``cluster_id`` and ``revision`` are 0 until anything is known."""
+
+    cluster_id: int = 0
+    identity: int = 0
+    """0: none has been written yet."""
+    revision: int = 0
+    begun: int = 0
+    """How often the mirror began anew with another history."""
+    superseded: int = 0
+    """The largest revision of any history that was given up for another."""
+    marks: Marks = ()
+    """See Note [Marks of an unbroken history]."""
+    unbroken: bool = False
+    """Whether everything since the last list came by one watch."""
+    changed_at: int = 0
+    """The revision of the last change of anything but the marks."""
+    defined_at: int = 0
+    """The revision of the last change of a definition."""
+
+    def judge(self, known: Known, listing: Listing, keys: Keys) -> tuple[Entry, ...]:
+        """
+        Return what a list leaves unexplained; it may be taken over unless ``continuity.refutation`` finds a reason.
+
+        :raises ForeignEtcd, BrokenHistory: the list must not be taken over.
+        """
+        self.check(listing, keys)
+        reason = contradiction(known, self.revision if self.identity else 0, listing, keys)
+        if reason:
+            raise BrokenHistory(reason)
+        shown = attested(self.marks, marks_in(listing, keys.marks))
+        if shown is None:
+            raise BrokenHistory(f"this etcd does not hold mark {self.marks[-1].number} of the history known here")
+        return unexplained(known, self.revision, shown, listing, keys)
+
+    def check(self, listing: Listing, keys: Keys) -> None:
+        """:raises ForeignEtcd, BrokenHistory: cluster id, identity or revision shows another history."""
+        if self.cluster_id and listing.cluster_id != self.cluster_id:
+            raise ForeignEtcd(
+                f"this etcd is another cluster ({listing.cluster_id:x}) than the one known here ({self.cluster_id:x})"
+            )
+        if self.identity and identity_in(listing, keys.identity) != self.identity:
+            raise ForeignEtcd("this etcd does not hold the identity known here: its data was lost, or is another's")
+        if listing.revision < self.revision:
+            raise BrokenHistory(f"this etcd went back from revision {self.revision} to {listing.revision}")
+
+    def continue_with(self, listing: Listing) -> None:
+        """Record that a list is being taken over."""
+        self.cluster_id, self.unbroken = listing.cluster_id, True
+
+    def begin_anew(self, listing: Listing) -> None:
+        """Give up this history for that of a list."""
+        self.begun += 1
+        self.superseded = max(self.superseded, self.revision)
+        self.cluster_id, self.revision, self.unbroken = listing.cluster_id, 0, True
+        self.identity, self.marks = 0, ()
+        self.changed_at = self.defined_at = 0
+
+    def note_write(self, name: object, revision: int) -> None:
+        """Record that the key of that name was written or deleted at ``revision``."""
+        if not isinstance(name, MarksKey):
+            self.changed_at = max(self.changed_at, revision)
+        if isinstance(name, ServiceName):
+            self.defined_at = max(self.defined_at, revision)
+
+    def set(self, name: IdentityKey | MarksKey, change: Change) -> None:
+        """Take over a change of identity or marks. :raises BadInput: if no agent wrote the value."""
+        if isinstance(change, Entry) and change.omitted:
+            raise BadInput(change.omitted)
+        if isinstance(name, IdentityKey):
+            self.identity = read_identity(change)
+        else:
+            self.marks = decode_marks(change.value) if isinstance(change, Entry) else ()

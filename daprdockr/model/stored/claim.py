@@ -1,0 +1,104 @@
+"""The record of a claim in etcd: the state of an instance as its owner reports it."""
+
+from __future__ import annotations
+
+import enum
+
+from attrs import frozen
+
+from daprdockr.model import reading
+from daprdockr.model.errors import BadInput
+from daprdockr.model.host import Port
+from daprdockr.model.members import Members, all_members, decode_members, encode_members, known_members
+from daprdockr.model.names import check_label
+
+
+class State(enum.Enum):
+    """How far an instance has come."""
+
+    STARTING = "starting"
+    PULLING = "pulling"
+    RUNNING = "running"
+    UNHEALTHY = "unhealthy"
+    BACKING_OFF = "backing-off"
+
+
+@frozen
+class ClaimRecord:
+    """
+    A claim as its owner reports it. ``addresses`` are the host's; ``ports`` have their host ports; ``started`` is the
+    Engine's wall-clock time in seconds; ``reason`` says why the state is what it is, for people. ``leaving`` says that
+    the owner wants another node to take the instance over.
+    """
+
+    node: str
+    state: State = State.STARTING
+    healthy: bool = False
+    addresses: tuple[str, ...] = ()
+    ports: tuple[Port, ...] = ()
+    container: str = ""
+    definition: str = ""
+    started: float = 0.0
+    reason: str = ""
+    leaving: bool = False
+
+    @property
+    def fails(self) -> bool:
+        """Whether its owner cannot bring the instance up."""
+        return self.state is State.BACKING_OFF or (self.state is State.PULLING and bool(self.reason))
+
+    @classmethod
+    def decode(cls, data: bytes) -> ClaimRecord:
+        """:raises BadInput: if ``data`` is not a claim's record."""
+        given = decode_members(data, _MEMBERS)
+        if "node" not in given:
+            raise BadInput("Node is missing")
+        return cls(**given)
+
+    def encode(self) -> bytes:
+        ports = [{"Container": port.container, "Protocol": port.protocol, "Host": port.host} for port in self.ports]
+        return encode_members(all_members(self, _MEMBERS) | {"State": self.state.value, "Ports": ports})
+
+
+def _node(value: object, path: str) -> str:
+    return check_label(value, "node")
+
+
+def _state(value: object, path: str) -> State:
+    """Read a state that only a newer agent knows as starting: it is not served, and not ours to touch."""
+    text = reading.text(value, path)
+    return State(text) if text in State._value2member_map_ else State.STARTING
+
+
+def _addresses(value: object, path: str) -> tuple[str, ...]:
+    return tuple(reading.list_of(reading.free_text)(value, path))
+
+
+def _port(value: object, path: str) -> Port:
+    given = known_members(value, path, _PORT_MEMBERS)
+    if "container" not in given:
+        raise BadInput(f"{path}.Container is missing")
+    return Port(**{"protocol": "tcp", "host": 0, **given})
+
+
+def _ports(value: object, path: str) -> tuple[Port, ...]:
+    return tuple(reading.list_of(_port)(value, path))
+
+
+_PORT_MEMBERS: Members = {
+    "Container": ("container", reading.port),
+    "Protocol": ("protocol", reading.text),
+    "Host": ("host", reading.integer(0, 65535)),
+}
+_MEMBERS: Members = {
+    "Node": ("node", _node),
+    "State": ("state", _state),
+    "Healthy": ("healthy", reading.boolean),
+    "Addresses": ("addresses", _addresses),
+    "Ports": ("ports", _ports),
+    "ContainerId": ("container", reading.text),
+    "Definition": ("definition", reading.text),
+    "Started": ("started", reading.seconds(0, 1e12)),
+    "Reason": ("reason", reading.free_text),
+    "Leaving": ("leaving", reading.boolean),
+}

@@ -1,0 +1,74 @@
+"""The record of a node in etcd, as the node itself writes it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from attrs import field, frozen
+
+from daprdockr.model import reading
+from daprdockr.model.members import Members, all_members, changed_members, decode_members, encode_members
+
+
+@frozen
+class NodeRecord:
+    """
+    How a node presents itself: the addresses it publishes, and what placement considers. ``ready`` says that the node
+    may be given instances; ``memory`` (bytes) and ``cpus`` are the host's (0: unknown); ``images`` are marks of the
+    images it has (``planning.candidates.mark``); ``allow`` are the privileges that definitions may use there (None:
+    all, because the agent is older than the option); ``missing`` are published addresses that the machine does not
+    have; ``fails`` are services that do not come up there, and ``trouble`` says why none does ("": some do).
+    ``refused`` says which necessary write etcd refuses ("": none). ``machine`` is a mark of the machine ("":
+    unknown), and ``since`` the revision at which the node began to publish its addresses (0: when the record was
+    created): Note [Two machines, one address] in ``planning.placing.clashes``.
+    """
+
+    addresses: tuple[str, ...] = ()
+    labels: Mapping[str, str] = field(factory=dict)
+    version: str = ""
+    ready: bool = True
+    memory: int = 0
+    cpus: int = 0
+    images: tuple[str, ...] = ()
+    allow: tuple[str, ...] | None = None
+    fails: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
+    trouble: str = ""
+    refused: str = ""
+    machine: str = ""
+    since: int = 0
+
+    @classmethod
+    def decode(cls, data: bytes) -> NodeRecord:
+        """:raises BadInput: if ``data`` is not a node's record."""
+        return cls(**decode_members(data, _MEMBERS))
+
+    def encode(self) -> bytes:
+        """Return the JSON form; members younger than the first agents are left out at their defaults."""
+        members = all_members(self, _ALWAYS) | {"Labels": dict(self.labels)}
+        return encode_members(members | changed_members(self, NodeRecord(), _OPTIONAL))
+
+
+def _texts(value: object, path: str) -> tuple[str, ...]:
+    return tuple(reading.list_of(reading.free_text)(value, path))
+
+
+_ALWAYS: Members = {
+    "Addresses": ("addresses", _texts),
+    "Labels": ("labels", reading.map_of(reading.free_text)),
+    "Version": ("version", reading.text),
+    "Ready": ("ready", reading.boolean),
+    "Memory": ("memory", reading.integer(0, 2**63 - 1)),
+    "Cpus": ("cpus", reading.integer(0, 2**31 - 1)),
+    "Images": ("images", _texts),
+}
+_OPTIONAL: Members = {
+    "Allow": ("allow", _texts),
+    "Fails": ("fails", _texts),
+    "Missing": ("missing", _texts),
+    "Trouble": ("trouble", reading.free_text),
+    "Refused": ("refused", reading.free_text),
+    "Machine": ("machine", reading.text),
+    "Since": ("since", reading.integer(0, 2**63 - 1)),
+}
+_MEMBERS: Members = {**_ALWAYS, **_OPTIONAL}

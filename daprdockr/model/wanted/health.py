@@ -1,0 +1,107 @@
+"""The ``Health`` part of a definition: how an instance shows that it is healthy."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from attrs import frozen
+
+from daprdockr.model import reading
+from daprdockr.model.errors import BadInput
+from daprdockr.model.members import Members, changed_members, read_members
+from daprdockr.model.names import shorten
+
+_TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,64}", re.ASCII)
+_NOT_TO_BE_SENT = frozenset(
+    {"host", "connection", "content-length", "transfer-encoding", "te", "trailer", "upgrade", "expect", "keep-alive"}
+)
+_MOST_HEADERS, _LONGEST_HEADER = 16, 1024
+
+
+@frozen
+class Health:
+    """
+    How an instance is checked. ``interval`` and ``timeout`` are seconds; ``port`` is a container port (0: none);
+    ``retries`` failures in a row make the instance unhealthy; ``command`` is what type ``exec`` runs in the container.
+    ``headers`` are sent by type ``http`` beside ``host``, the value of the ``Host`` header ("": the first HTTP host
+    name).
+    """
+
+    type: str = "none"
+    path: str = "/"
+    port: int = 0
+    interval: float = 5
+    timeout: float = 2
+    retries: int = 3
+    command: tuple[str, ...] = ()
+    host: str = ""
+    headers: tuple[tuple[str, str], ...] = ()
+
+    @classmethod
+    def read(cls, value: object, path: str) -> Health:
+        given = read_members(value, path, _MEMBERS)
+        if "type" not in given:
+            raise BadInput(f"{path}.Type is missing, write one of http, tcp, exec, docker, none")
+        if given["type"] == "exec" and not given.get("command"):
+            raise BadInput(f'{path}.Cmd is missing: type exec runs a command, such as ["pg_isready"]')
+        return cls(**given)
+
+    def write(self) -> dict[str, Any]:
+        written = {"Type": self.type, **changed_members(self, Health(), _MEMBERS)}
+        for key, form in _FORMS.items():
+            if key in written:
+                written[key] = form(written[key])
+        return written
+
+
+def _path(value: object, path: str) -> str:
+    if isinstance(value, str) and re.fullmatch(r"/[!-~]{0,1023}", value):
+        return value
+    raise BadInput(f"{path}: {shorten(value)} is not usable, write a path that starts with / and has no spaces")
+
+
+def _host(value: object, path: str) -> str:
+    """Check what may stand in a ``Host`` header (RFC 9110, section 7.2): a name or address, perhaps with a port."""
+    if isinstance(value, str) and re.fullmatch(
+        r"[A-Za-z0-9._-]{1,253}(:[0-9]{1,5})?|\[[0-9A-Fa-f:.]+\](:[0-9]{1,5})?", value
+    ):
+        return value
+    raise BadInput(f"{path}: {shorten(value)} is not usable, write a host such as example.com or example.com:8080")
+
+
+def _headers(value: object, path: str) -> tuple[tuple[str, str], ...]:
+    """
+    Check that each header can be sent unchanged (RFC 9110, section 5) and none is given twice. Headers that belong to
+    the connection are refused, and so is ``Host``, which has a member of its own.
+    """
+    given = reading.map_of(reading.text)(value, path)
+    if len(given) > _MOST_HEADERS:
+        raise BadInput(f"{path} has {len(given)} members, write at most {_MOST_HEADERS}")
+    for name, text in given.items():
+        if not _TOKEN.fullmatch(name) or name.lower() in _NOT_TO_BE_SENT:
+            raise BadInput(f"{path}: a header {shorten(name)} cannot be sent; Host has a member of its own")
+        if not (text.isascii() and len(text) <= _LONGEST_HEADER and text == text.strip()):
+            raise BadInput(f"{path}.{name} is not usable, write at most {_LONGEST_HEADER} ASCII characters")
+    if len({name.lower() for name in given}) < len(given):
+        raise BadInput(f"{path} has a header twice, in different case")
+    return tuple(sorted(given.items()))
+
+
+def _command(value: object, path: str) -> tuple[str, ...]:
+    return tuple(reading.list_of(reading.free_text)(value, path))
+
+
+_MEMBERS: Members = {
+    "Type": ("type", reading.one_of("http", "tcp", "exec", "docker", "none")),
+    "Path": ("path", _path),
+    "Port": ("port", reading.port),
+    "Interval": ("interval", reading.seconds(0.1, 3600)),
+    "Timeout": ("timeout", reading.seconds(0.1, 300)),
+    "Retries": ("retries", reading.integer(1, 100)),
+    "Cmd": ("command", _command),
+    "Host": ("host", _host),
+    "Headers": ("headers", _headers),
+}
+_FORMS = {"Port": str, "Cmd": list, "Headers": dict}
+"""The JSON form of members that are not written as they are kept."""

@@ -1,0 +1,44 @@
+"""The ``Http`` part of a definition: the host names that lead to a service."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from attrs import frozen
+
+from daprdockr.model import reading
+from daprdockr.model.errors import BadInput
+from daprdockr.model.members import Members, read_members
+from daprdockr.model.names import is_host_name, shorten
+
+
+def host_names(value: object, path: str) -> tuple[str, ...]:
+    """Read host names separated by commas; return them in lower case, each once. ``*.`` is allowed in front."""
+    names = [name.strip(" ").lower() for name in value.split(",")] if isinstance(value, str) else [""]
+    for name in names:
+        if not is_host_name(name):
+            raise BadInput(
+                f"{path}: {shorten(value)} is not usable, write host names such as example.com,*.example.com"
+            )
+    return tuple(dict.fromkeys(names))
+
+
+@frozen
+class Http:
+    """The HTTP host names that lead to this service, and the port of its containers that they lead to."""
+
+    host_names: tuple[str, ...]
+    container_port: int
+
+    @classmethod
+    def read(cls, value: object, path: str) -> Http:
+        return cls(**read_members(value, path, _MEMBERS, required=("HostName", "ContainerPort")))
+
+    def write(self) -> dict[str, Any]:
+        return {"HostName": ",".join(self.host_names), "ContainerPort": str(self.container_port)}
+
+
+_MEMBERS: Members = {
+    "HostName": ("host_names", host_names),
+    "ContainerPort": ("container_port", reading.port),
+}

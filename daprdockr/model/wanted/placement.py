@@ -1,0 +1,66 @@
+"""The ``Placement`` part of a definition: the nodes on which instances may run."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from attrs import frozen
+
+from daprdockr.model import reading
+from daprdockr.model.errors import BadInput
+from daprdockr.model.members import Members, read_members
+from daprdockr.model.names import shorten
+
+_CONSTRAINT = re.compile(
+    r"\s*([A-Za-z0-9][A-Za-z0-9._/-]{0,62})\s*(==|!=)\s*([A-Za-z0-9][A-Za-z0-9._/-]{0,62})\s*", re.ASCII
+)
+
+
+@frozen
+class Constraint:
+    """A condition on a node's labels: ``zone == a`` or ``disk != slow``. A label that a node lacks equals nothing."""
+
+    label: str
+    equal: bool
+    value: str
+
+    @classmethod
+    def read(cls, value: object, path: str) -> Constraint:
+        match = _CONSTRAINT.fullmatch(value) if isinstance(value, str) else None
+        if match is None:
+            raise BadInput(f"{path}: {shorten(value)} is not usable, write label == value or label != value")
+        return cls(label=match[1], equal=match[2] == "==", value=match[3])
+
+    def write(self) -> str:
+        return f"{self.label} {'==' if self.equal else '!='} {self.value}"
+
+
+@frozen
+class Placement:
+    """Where instances may run: on nodes that meet all constraints, and at most one on each if ``one_per_node``."""
+
+    constraints: tuple[Constraint, ...] = ()
+    one_per_node: bool = False
+
+    @classmethod
+    def read(cls, value: object, path: str) -> Placement:
+        return cls(**read_members(value, path, _MEMBERS))
+
+    def write(self) -> dict[str, Any]:
+        written: dict[str, Any] = {}
+        if self.constraints:
+            written["Constraints"] = [constraint.write() for constraint in self.constraints]
+        if self.one_per_node:
+            written["OnePerNode"] = True
+        return written
+
+
+def _constraints(value: object, path: str) -> tuple[Constraint, ...]:
+    return tuple(reading.list_of(Constraint.read)(value, path))
+
+
+_MEMBERS: Members = {
+    "Constraints": ("constraints", _constraints),
+    "OnePerNode": ("one_per_node", reading.boolean),
+}

@@ -1,0 +1,39 @@
+"""The ``Update`` part of a definition: how a rollout proceeds."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from attrs import frozen
+
+from daprdockr.model import reading
+from daprdockr.model.members import Members, changed_members, read_members
+from daprdockr.model.names import MAX_INSTANCES
+
+
+@frozen
+class Update:
+    """
+    How a rollout proceeds: how many instances at a time, its deadline in seconds, what happens on failure ("revert" or
+    "pause"), and how long a replaced instance drains, in seconds.
+    """
+
+    parallelism: int = 1
+    deadline: float = 300
+    on_failure: str = "revert"
+    drain: float = 10
+
+    @classmethod
+    def read(cls, value: object, path: str) -> Update:
+        return cls(**read_members(value, path, _MEMBERS))
+
+    def write(self) -> dict[str, Any]:
+        return changed_members(self, Update(), _MEMBERS)
+
+
+_MEMBERS: Members = {
+    "Parallelism": ("parallelism", reading.integer(1, MAX_INSTANCES)),
+    "Deadline": ("deadline", reading.seconds(1, 86400)),
+    "OnFailure": ("on_failure", reading.one_of("revert", "pause")),
+    "Drain": ("drain", reading.seconds(0, 3600)),
+}

@@ -1,0 +1,51 @@
+"""HTTP of a definition: host names and port, and that each reads back what it writes."""
+
+from __future__ import annotations
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from daprdockr.model.errors import BadInput
+from daprdockr.model.wanted.http import Http
+
+LONG_NAME = ".".join(["x" * 63] * 4)
+BAD_HOST_NAMES = (
+    *("", ",", "a,", "a;b", "a{b", "a}b", "a b", "a\nb", "a.com\n", "a\tb", 'a"b', "a'b", "a\\b", "a$b", "a/b", "a:80"),
+    *(
+        "a..b",
+        ".a",
+        "a.",
+        "-a",
+        "a-",
+        "a_b",
+        "*",
+        "a.*",
+        "*a.com",
+        "*.*.a",
+        "~^a",
+        "é.com",
+        LONG_NAME,
+        "x" * 64,
+        None,
+        7,
+    ),
+)
+
+
+class HttpTests(SynchronousTestCase):
+    def test_bad_host_names(self) -> None:
+        """What is no host name is refused in one line that names the place."""
+        for name in BAD_HOST_NAMES:
+            error = self.assertRaises(BadInput, Http.read, {"HostName": name, "ContainerPort": 80}, "Http")
+            self.assertTrue(str(error).startswith("Http.HostName"), str(error))
+            self.assertTrue(str(error).isprintable(), str(error))
+
+    def test_several_host_names(self) -> None:
+        """Host names come by comma, in any case, each once."""
+        http = Http.read({"HostName": "B.com, *.a.org,b.com", "ContainerPort": "8080"}, "Http")
+        self.assertEqual(http, Http(host_names=("b.com", "*.a.org"), container_port=8080))
+        self.assertEqual(Http.read(http.write(), "Http"), http)
+
+    def test_bad_ports(self) -> None:
+        """A port outside 1 to 65535 is refused."""
+        for port in (0, 65536, "x", "", True, None):
+            self.assertRaises(BadInput, Http.read, {"HostName": "a.b", "ContainerPort": port}, "Http")
