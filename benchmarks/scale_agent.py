@@ -1,29 +1,37 @@
 """
 A fleet: many whole agents in one process, each with its Docker Engine in memory, around a real etcd.
 
-An agent is ``daprdockr.wiring.composition`` as in production but for DNS, nginx and API, which are off, the Engine, and
+An agent is as ``daprdockr.wiring`` makes it in production but for DNS, nginx and API, which are off, the Engine, and
 a health check that always succeeds. See Note [What agents share] in ``scale_shared``.
 """
 
 from __future__ import annotations
 
+import random
+
+from attrs import evolve
 from twisted.internet.defer import Deferred, gatherResults
 
-from benchmarks.scale_shared import GROUP, MOST_ALONE, RELIST, Beside, Everyone, Group, Lent, Surroundings
+from benchmarks.scale_shared import GROUP, MOST_ALONE, RELIST, Beside, Everyone, Group, Surroundings
 from benchmarks.scale_store import CountingStore
+from daprdockr.agent.guarding.guard_process import guard_process
 from daprdockr.agent.host.probe import Target
-from daprdockr.agent.mirror.mirror import Following, Mirror
+from daprdockr.agent.mirror.mirror import Following
 from daprdockr.agent.statedir import StateDir
-from daprdockr.etcd.follow import Follower
+from daprdockr.arguments.settings import Settings
+from daprdockr.engine.events import EventConsumer, EventListener
+from daprdockr.etcd.follow import Follower, Listener
 from daprdockr.model.wanted.definition import Definition
 from daprdockr.runtime.sequence import Sequence
-from daprdockr.wiring.composition import Composition
+from daprdockr.wiring.composition import compose
+from daprdockr.wiring.outside import Docker, Etcd, Outside
+from daprdockr.wiring.real import real
 from tests.fakes.engine import MemoryEngine
 
 IMAGE = "web:1"
 
 
-class ScaleAgent(Composition):
+class ScaleAgent:
     """
     One node.
 
@@ -31,41 +39,53 @@ class ScaleAgent(Composition):
     """
 
     def __init__(self, around: Surroundings, node: str, group: Group, everyone: Everyone | None) -> None:
-        chosen = around.settings(node)
-        super().__init__(settings=chosen, state=StateDir(chosen.state_dir), reactor=around.agents_reactor)
+        self._around = around
         self._everyone = everyone
-        self._pace = around.pace
         self._sequence = Sequence()
-        # In the place of what the composition would make.
         self.beats = CountingStore(group.beat_store, around.keys, around.tally)
-        self.store, self.beat_store = CountingStore(group.store, around.keys, around.tally), self.beats
-        self.etcd_threads, self.beat_threads = Lent(group.pools["etcd"]), Lent(group.pools["heartbeat"])
-        self.docker_threads, self.stop_threads = Lent(group.pools["docker"]), Lent(group.pools["stops"])
-        self.guard_thread, self.ping_thread = Lent(group.pools["stops"]), Lent(group.pools["stops"])
-        self.pull_threads, self.check_threads = Lent(group.pools["stops"]), Lent(group.pools["stops"])
-        self.engine = MemoryEngine(node=node)
-        self.engine.add_image(IMAGE)
-        self.probe = healthy
+        self._store = CountingStore(group.store, around.keys, around.tally)
+        self._engine = MemoryEngine(node=node)
+        self._engine.add_image(IMAGE)
+        settings = around.settings(node)
+        self._state = StateDir(settings.state_dir)
+        self._parts = compose(settings, self._state, self._outside(settings, group))
 
-    def boottime(self) -> float:
-        return float(self.reactor.seconds())
+    def _outside(self, settings: Settings, group: Group) -> Outside:
+        reactor = self._around.agents_reactor
+        world = real(settings, self._state, reactor)
+        pools = group.lent(world.pools)
+        guard = guard_process(self._state, pools.guard, reactor, dict(world.machine.environment))
+        return evolve(
+            world,
+            clocks=evolve(world.clocks, boottime=reactor.seconds),
+            machine=evolve(world.machine, guard=guard),
+            pools=pools,
+            etcd=Etcd(store=self._store, beats=self.beats, follow=self._follow, renew=lambda: None),
+            docker=lambda former: Docker(self._engine, self._listen, healthy),
+        )
 
-    def follow(self, mirror: Mirror) -> Following:
+    def _follow(self, listener: Listener) -> Following:
         if self._everyone is not None:
-            return Beside(self._everyone, mirror)
-        return Follower(store=self.store, prefixes=self.keys.mirrored, listener=mirror, relist=RELIST * self._pace)
+            return Beside(self._everyone, listener)
+        around = self._around
+        return Follower(
+            store=self._store, prefixes=around.keys.mirrored, listener=listener, relist=RELIST * around.pace
+        )
+
+    def _listen(self, consumer: EventConsumer) -> EventListener:
+        return EventListener(self._engine, consumer, random.random)
 
     def start(self) -> None:
-        self.state.lock()
-        for service in self.services():
+        self._state.lock()
+        for service in self._parts.services:
             service.setServiceParent(self._sequence)
         self._sequence.startService()
 
     async def stop(self) -> None:
         """For etcd the same as a crash: the lease lives on for its time, and no claim is released."""
         await self._sequence.stopService()
-        self.state.unlock()
-        self.engine.close()
+        self._state.unlock()
+        self._engine.close()
 
 
 def definition(name: str, instances: int) -> Definition:

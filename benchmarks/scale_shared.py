@@ -15,16 +15,15 @@ from collections.abc import Callable, Hashable
 from pathlib import Path
 from typing import Any, TypeVar
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 from twisted.internet.defer import Deferred, succeed
 
 from benchmarks.scale_pace import PacedReactor, PacedStore
 from benchmarks.scale_store import CountingStore, Tally
-from daprdockr.agent.mirror.mirror import Mirror
 from daprdockr.arguments.options import Options
 from daprdockr.arguments.settings import Settings
 from daprdockr.etcd.address import Access
-from daprdockr.etcd.follow import Follower
+from daprdockr.etcd.follow import Follower, Listener
 from daprdockr.etcd.store import EtcdStore
 from daprdockr.etcd.turn import Turn
 from daprdockr.model.errors import EtcdError
@@ -34,7 +33,8 @@ from daprdockr.model.stored.keys import Keys
 from daprdockr.model.trouble import ThreadsBusy
 from daprdockr.runtime.pool import Run
 from daprdockr.runtime.workers import Workers
-from daprdockr.wiring.foundation import BEAT_THREADS, CALL_TIMEOUT, ETCD_THREADS
+from daprdockr.wiring.outside import EnginePools, EtcdPools, Pools
+from daprdockr.wiring.real import BEAT_THREADS, CALL_TIMEOUT, ETCD_THREADS
 
 T = TypeVar("T")
 
@@ -86,7 +86,7 @@ class Everyone:
     """One watch for all: hands what it brings to each mirror."""
 
     def __init__(self, around: Surroundings) -> None:
-        self._mirrors: list[Mirror] = []
+        self._mirrors: list[Listener] = []
         store = CountingStore(around.store(CALL_TIMEOUT), around.keys, around.tally)
         self._follower = Follower(
             store=store, prefixes=around.keys.mirrored, listener=self, relist=RELIST * around.pace
@@ -98,10 +98,10 @@ class Everyone:
     def stop(self) -> None:
         self._follower.stop()
 
-    def add(self, mirror: Mirror) -> None:
+    def add(self, mirror: Listener) -> None:
         self._mirrors.append(mirror)
 
-    def remove(self, mirror: Mirror) -> None:
+    def remove(self, mirror: Listener) -> None:
         self._mirrors.remove(mirror)
 
     def listed(self, listing: Listing) -> None:
@@ -120,7 +120,7 @@ class Everyone:
 class Beside:
     """Implements ``Following`` for one mirror of many."""
 
-    def __init__(self, everyone: Everyone, mirror: Mirror) -> None:
+    def __init__(self, everyone: Everyone, mirror: Listener) -> None:
         self._everyone = everyone
         self._mirror = mirror
 
@@ -168,6 +168,13 @@ class Group:
         self.pools = {name: Workers(name=name, size=size, reactor=around.reactor) for name, size in sizes.items()}
         for pool in self.pools.values():
             pool.startService()
+
+    def lent(self, own: Pools) -> Pools:
+        """Those for one agent, which keeps its ``own`` for the files that it reads and writes."""
+        etcd = EtcdPools(calls=Lent(self.pools["etcd"]), beats=Lent(self.pools["heartbeat"]))
+        stops = [Lent(self.pools["stops"]) for _ in range(5)]
+        engine = EnginePools(Lent(self.pools["docker"]), *stops[:4])
+        return evolve(own, etcd=etcd, engine=engine, guard=stops[4])
 
     async def close(self) -> None:
         for pool in self.pools.values():

@@ -20,7 +20,8 @@ from daprdockr.arguments.options import Options
 from daprdockr.model.errors import BadInput
 from daprdockr.runtime.library_logs import join_logs
 from daprdockr.runtime.sequence import Sequence
-from daprdockr.wiring.composition import Composition
+from daprdockr.wiring.composition import compose
+from daprdockr.wiring.real import real
 
 __all__ = ["Options", "makeService"]
 
@@ -36,7 +37,7 @@ def makeService(options: Options, reactor: Any = None) -> IService:  # noqa: N80
     try:
         state.lock()
         agent = Agent(state)
-        for service in Composition(settings=settings, state=state, reactor=reactor).services():
+        for service in compose(settings, state, real(settings, state, reactor)).services:
             service.setServiceParent(agent)
     except BadInput as error:
         state.unlock()

@@ -1,163 +1,161 @@
 # -*- test-case-name: tests.unit.wiring.test_composition -*-
 """
-What all parts of an agent stand on: its settings, the mirror, what failed, the signals, threads, and connections to
-etcd and Engine.
+What all parts of an agent stand on: its settings, the outside world, the mirror's content, signals and the journal; and
+what of the surroundings is followed.
 """
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable, Iterable
-from functools import cached_property
 from typing import Any, TypeVar
 
-from daprdockr.agent.holder import Holder, machine_id
-from daprdockr.agent.host.failures import Failures
-from daprdockr.agent.membership.contested import this_machine
+from attrs import field, frozen
+
+from daprdockr.agent.holder import Holder
+from daprdockr.agent.membership.whereabouts import Whereabouts
+from daprdockr.agent.reporting.journal import Journal
 from daprdockr.agent.statedir import StateDir
 from daprdockr.arguments.settings import Settings
-from daprdockr.engine.docker_engine import DockerEngine
+from daprdockr.dns.endpoint import Endpoint
+from daprdockr.dns.forwarding.resolvconf import upstreams
 from daprdockr.etcd.credentials import fingerprint
-from daprdockr.etcd.store import EtcdStore
-from daprdockr.etcd.turn import Turn
-from daprdockr.guard.clock import boottime
-from daprdockr.model.errors import BadInput
+from daprdockr.model.errors import BadInput, NotFound
 from daprdockr.model.known.changes import Changes
 from daprdockr.model.known.cluster import Cluster
 from daprdockr.model.names import ServiceName
-from daprdockr.model.seams import Engine, Store
 from daprdockr.model.stored.keys import Keys
+from daprdockr.process.given import read_given
 from daprdockr.runtime.followed import Followed
-from daprdockr.runtime.outage import Outage
 from daprdockr.runtime.signal import Signal
-from daprdockr.runtime.workers import Workers
+from daprdockr.wiring.outside import Docker, Machine, Outside
 
 T = TypeVar("T")
 
-ETCD_THREADS, BEAT_THREADS, FILE_THREADS = 4, 1, 8
-CALL_TIMEOUT = 2.0
-"""Seconds of a call to etcd. Short, because a write to a member whose host is gone waits for all of it."""
 
-OWNERS = 8
-"""So many services may hang at once, each with its whole share of a pool, before another one waits."""
+@frozen
+class Signals:
+    """
+    By which the loops wake each other. ``cluster_changed`` says what the mirror took over, ``services_changed`` which
+    services look different on this host, ``node_changed`` that the node itself may do more or less than before: its
+    lease became certain or not, its Engine answers or not, its address changed.
+    """
 
-STOP_GRACE = 15.0
-"""Seconds that stops in flight are given at exit: longer than the default ``StopTimeout``."""
+    cluster_changed: Signal[[Changes]] = field(factory=Signal)
+    services_changed: Signal[[Iterable[ServiceName]]] = field(factory=Signal)
+    node_changed: Signal[[]] = field(factory=Signal)
 
 
+@frozen
 class Foundation:
-    """``cluster_changed`` and ``services_changed`` are the two signals by which the loops wake each other."""
+    """``docker`` is how the Engine is reached under the names that this node had."""
 
-    boottime = staticmethod(boottime)
-    machine_id = staticmethod(machine_id)
-    this_machine = staticmethod(this_machine)
+    settings: Settings
+    state: StateDir
+    outside: Outside
+    docker: Docker
+    cluster: Cluster
+    journal: Journal
+    signals: Signals = field(factory=Signals)
 
-    def __init__(self, *, settings: Settings, state: StateDir, reactor: Any) -> None:
-        self.settings = settings
-        self.state = state
-        state.belongs_to(Holder(settings.node, settings.prefix, self.machine_id()))
-        self.reactor = reactor
-        self.keys = Keys(settings.prefix)
-        self.cluster = Cluster(self.keys)
-        self.cluster_changed: Signal[[Changes]] = Signal()
-        self.services_changed: Signal[[Iterable[ServiceName]]] = Signal()
-        self.node_changed: Signal[[]] = Signal()
-        """What this node may or can do: its lease became certain or not, its Engine answers, its address changed."""
-        self.outage = Outage(reactor.seconds)
-        self.failures = Failures(clock=reactor.seconds, chance=self.chance)
-        self.followed: list[Followed[Any]] = []
-        """What of the surroundings is followed; each starts with the agent."""
 
-    def chance(self) -> float:
-        """A random number in [0, 1)."""
-        return random.random()
+def foundation(settings: Settings, state: StateDir, outside: Outside) -> Foundation:
+    """The state directory becomes this agent's: see ``daprdockr.agent.holder``."""
+    state.belongs_to(Holder(settings.node, settings.prefix, outside.machine.identity))
+    keys = Keys(settings.prefix)
+    journal = Journal(
+        reactor=outside.reactor,
+        run=outside.pools.etcd.calls,
+        store=outside.etcd.store,
+        keys=keys,
+        node=settings.node,
+        wall_clock=outside.clocks.wall,
+    )
+    docker = outside.docker(state.holder.former)
+    return Foundation(settings, state, outside, docker, cluster=Cluster(keys), journal=journal)
 
-    def following(self, what: str, read: Callable[[], T], first: T) -> Followed[T]:
-        """A value of the surroundings that may change while the agent runs: see ``Followed``."""
-        found = Followed(reactor=self.reactor, run=self.file_threads, what=what, read=read, first=first)
-        self.followed.append(found)
+
+@frozen
+class Surroundings:
+    """
+    What may change around the agent while it runs: where this node is, the certificates for etcd (None: there are
+    none), and the name servers of resolv.conf (None: others were named, or there is no DNS).
+    """
+
+    whereabouts: Followed[Whereabouts]
+    certificates: Followed[bytes] | None
+    upstreams: Followed[tuple[Endpoint, ...]] | None
+
+    @property
+    def all(self) -> tuple[Followed[Any], ...]:
+        """Each starts with the agent."""
+        found: tuple[Followed[Any] | None, ...] = (self.whereabouts, self.certificates, self.upstreams)
+        return tuple(one for one in found if one is not None)
+
+
+def surroundings(base: Foundation) -> Surroundings:
+    settings = base.settings
+    secured = bool(settings.etcd.ca or settings.etcd.cert)
+    return Surroundings(
+        whereabouts=_whereabouts(base),
+        certificates=_certificates(base) if secured else None,
+        upstreams=_upstreams(base) if settings.dns and settings.dns_upstream is None else None,
+    )
+
+
+def _follow(base: Foundation, what: str, read: Callable[[], T], first: T) -> Followed[T]:
+    outside = base.outside
+    return Followed(reactor=outside.reactor, run=outside.pools.files, what=what, read=read, first=first)
+
+
+def own_addresses(machine: Machine) -> frozenset[str]:
+    """The addresses of this host now; none if the kernel does not say."""
+    try:
+        return machine.addresses()
+    except OSError:
+        return frozenset()
+
+
+def _whereabouts(base: Foundation) -> Followed[Whereabouts]:
+    """Where this node is, as its records say it."""
+    settings, machine = base.settings, base.outside.machine
+
+    def read() -> Whereabouts:
+        """:raises NotFound: this host has no default route for now."""
+        published = settings.host if settings.host_given else (machine.default_address(),)
+        return Whereabouts.of(published, own_addresses(machine))
+
+    return _follow(base, "where this node is", read, Whereabouts.of(settings.host, own_addresses(machine)))
+
+
+def _certificates(base: Foundation) -> Followed[bytes]:
+    """The connections take up new ones while the old ones still count."""
+    access = base.settings.etcd
+
+    def read() -> bytes:
+        return fingerprint(access)
+
+    try:
+        first = read()
+    except (OSError, BadInput):
+        first = b""
+    return _follow(base, "the certificates for etcd", read, first)
+
+
+def _upstreams(base: Foundation) -> Followed[tuple[Endpoint, ...]]:
+    """The name servers of resolv.conf that are not ourselves; none until it names one."""
+    machine = base.outside.machine
+    listened = {address for address, port in base.settings.dns if port == 53}
+
+    def read() -> tuple[Endpoint, ...]:
+        wildcard = listened & {"0.0.0.0", "::"}
+        own = listened | machine.addresses() if wildcard else listened
+        found = upstreams(read_given(machine.resolv_conf).decode("utf-8", "replace"), own)
+        if not found:
+            raise NotFound(f"{machine.resolv_conf} names none but this agent itself")
         return found
 
-    # Threads and what is called in them.
-
-    @cached_property
-    def etcd_threads(self) -> Workers:
-        return Workers(name="etcd", size=ETCD_THREADS, reactor=self.reactor)
-
-    @cached_property
-    def beat_threads(self) -> Workers:
-        return Workers(name="heartbeat", size=BEAT_THREADS, reactor=self.reactor)
-
-    @cached_property
-    def docker_threads(self) -> Workers:
-        """One service may have as many as were asked for, and several may hang before the others notice."""
-        share = self.settings.docker_workers
-        return Workers(name="docker", size=OWNERS * share, share=share, reactor=self.reactor)
-
-    @cached_property
-    def check_threads(self) -> Workers:
-        """Their own, because commands that take long must not delay the start of another service's container."""
-        return Workers(name="checks", size=64, share=16, reactor=self.reactor)
-
-    @cached_property
-    def stop_threads(self) -> Workers:
-        """Their own, because ending and removing a container may take the Engine long; see also ``Ephemeral``."""
-        return Workers(name="stops", size=128, share=32, reactor=self.reactor, grace=STOP_GRACE)
-
-    @cached_property
-    def pull_threads(self) -> Workers:
-        """A registry that is silent holds its own share alone."""
-        return Workers(name="pulls", size=32, share=4, reactor=self.reactor)
-
-    @cached_property
-    def ping_thread(self) -> Workers:
-        """Its own, because it has to notice that all other calls to the Engine hang."""
-        return Workers(name="ping", size=1, reactor=self.reactor)
-
-    @cached_property
-    def file_threads(self) -> Workers:
-        """Several, because a file on a disk that hangs must not keep the addresses of this host from being followed."""
-        return Workers(name="files", size=FILE_THREADS, reactor=self.reactor)
-
-    @cached_property
-    def nginx_thread(self) -> Workers:
-        """Its own, because a change of routes must not wait behind a slow call to Docker."""
-        return Workers(name="nginx", size=1, reactor=self.reactor)
-
-    @cached_property
-    def guard_thread(self) -> Workers:
-        return Workers(name="guard", size=1, reactor=self.reactor)
-
-    @cached_property
-    def etcd_turn(self) -> Turn:
-        """Of both stores; not all agents begin with the same endpoint."""
-        return Turn(random.randrange(1024))
-
-    @cached_property
-    def store(self) -> Store:
-        return self._etcd(CALL_TIMEOUT)
-
-    @cached_property
-    def beat_store(self) -> Store:
-        # A little less than the time between two beats: one that overran would cost the next one too.
-        return self._etcd(0.3 * self.settings.lease_ttl)
-
-    def _etcd(self, timeout: float) -> EtcdStore:
-        """It takes up new certificates while the old ones still count."""
-        store = EtcdStore(self.settings.etcd, timeout=timeout, turn=self.etcd_turn)
-        if self.settings.etcd.ca or self.settings.etcd.cert:
-            self.etcd_files.subscribe(lambda _: store.reopen())
-        return store
-
-    @cached_property
-    def etcd_files(self) -> Followed[bytes]:
-        access = self.settings.etcd
-        try:
-            first = fingerprint(access)
-        except (OSError, BadInput):
-            first = b""
-        return self.following("the certificates for etcd", lambda: fingerprint(access), first)
-
-    @cached_property
-    def engine(self) -> Engine:
-        return DockerEngine(self.settings.docker, self.settings.node, self.state.holder.former)
+    try:
+        first = read()
+    except (OSError, NotFound):
+        first = ()
+    return _follow(base, "the list of upstream name servers", read, first)

@@ -1,6 +1,6 @@
 """
-Whole agents in memory: the loops and the wiring of ``daprdockr.wiring.composition``, with etcd, the Docker Engine, the
-threads, the health checks and the clock in the hands of a test.
+Whole agents in memory: the parts that ``daprdockr.wiring`` makes, around an outside world (etcd, the Docker Engine, the
+threads, the health checks, the clocks, the machine) that is in the hands of a test.
 
 A test adds nodes to a ``MemoryCluster``, does something to etcd or to a node's Engine, lets time pass, and looks at
 what runs, what is claimed and what was published.
@@ -9,33 +9,59 @@ what runs, what is claimed and what was published.
 from __future__ import annotations
 
 import json
+import os
+import random
+import time
 from collections.abc import Callable, Hashable
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, TypeVar
 
 from twisted.internet.defer import Deferred, succeed
 from twisted.trial.unittest import SynchronousTestCase
 
+from daprdockr.agent.holder import machine_id
 from daprdockr.agent.host.host import Host
 from daprdockr.agent.host.probe import Target
+from daprdockr.agent.membership.heartbeat import Heartbeat
+from daprdockr.agent.mirror.mass_expiry import MassExpiry
 from daprdockr.agent.mirror.mirror import Mirror
+from daprdockr.agent.mirror.ownerless import Ownerless
+from daprdockr.agent.reconcile.gather import Gather
+from daprdockr.agent.reporting.conditions import conditions, lines
 from daprdockr.agent.statedir import StateDir
 from daprdockr.arguments.settings import Settings
 from daprdockr.dns.zone.zone import Zone
+from daprdockr.engine.events import EventConsumer
 from daprdockr.etcd.address import Access
+from daprdockr.etcd.follow import Listener
 from daprdockr.guard.clock import boot_id
 from daprdockr.guard.watch import Guard
 from daprdockr.model.host import ContainerState
+from daprdockr.model.known.cluster import Cluster
 from daprdockr.model.names import InstanceName, ServiceName
+from daprdockr.model.seams import Store
 from daprdockr.model.stored.claim import ClaimRecord
 from daprdockr.model.stored.entries import Delete
 from daprdockr.model.stored.keys import Keys
+from daprdockr.model.trouble import Trouble
 from daprdockr.model.wanted.definition import Definition
 from daprdockr.proxy.routes import Routing
 from daprdockr.runtime.pool import Run
 from daprdockr.runtime.sequence import Sequence
 from daprdockr.runtime.workers import Workers
-from daprdockr.wiring.composition import Composition
+from daprdockr.wiring.composition import Composition, compose
+from daprdockr.wiring.outside import (
+    Chance,
+    Clocks,
+    Docker,
+    EnginePools,
+    Etcd,
+    EtcdPools,
+    Machine,
+    Outside,
+    Pools,
+)
 from tests.fakes.engine import MemoryEngine
 from tests.fakes.guard import MemoryProcesses, StandingProcess, memory_guard
 from tests.fakes.run import LoopClock, run_at_once
@@ -106,44 +132,63 @@ class MemoryWorkers(Workers):
         return None
 
 
-class MemoryAgent(Composition):
+def memory_pools() -> Pools:
+    """Those of one agent."""
+    pool = MemoryWorkers
+    return Pools(
+        etcd=EtcdPools(calls=pool("etcd"), beats=pool("heartbeat")),
+        engine=EnginePools(
+            work=pool("docker"), stops=pool("stops"), pulls=pool("pulls"), checks=pool("checks"), ping=pool("ping")
+        ),
+        files=pool("files"),
+        nginx=pool("nginx"),
+        guard=pool("guard"),
+    )
+
+
+class MemoryAgent:
     """
     One node's agent. ``docker`` is its host's Docker Engine; ``complaints`` says what health checks find wrong, by
     container, and ``looked`` has the looks they took; ``zone`` and ``routing`` are what was published last.
+    ``interfaces`` are the addresses of its host, and ``routed_from`` is that of its default route.
+
+    Its parts are made when they are first asked for; until then a test may put others in the place of ``machine``,
+    ``store`` and ``beat_store``.
     """
 
     def __init__(self, *, chosen: Settings, store: MemoryStore, engine: MemoryEngine) -> None:
+        self.settings = chosen
+        self.state = StateDir(chosen.state_dir)
         self.clock = LoopClock()
         self.machine = "m1"
-        super().__init__(settings=chosen, state=StateDir(chosen.state_dir), reactor=self.clock)
-        if self.state.holder.former:
-            engine = engine.seen_by(chosen.node, self.state.holder.former)
+        self.interfaces: frozenset[str] = frozenset()
+        self.routed_from = "10.0.0.1"
         self.docker = engine
+        self.store: Store = store
+        self.beat_store: Store = store
         self.memory = store
         self.complaints: dict[str, str] = {}
         self.looked: list[Target] = []
         self.zone: Zone | None = None
         self.routing: Routing | None = None
         self.sequence = Sequence()
-        self.interfaces: frozenset[str] = frozenset()
-        self.routed_from = "10.0.0.1"
-        # In the place of what the composition would make.
-        self.store = self.beat_store = store
-        self.engine = engine
-        self.etcd_threads, self.beat_threads = MemoryWorkers("etcd"), MemoryWorkers("heartbeat")
-        self.docker_threads, self.stop_threads = MemoryWorkers("docker"), MemoryWorkers("stops")
-        self.check_threads, self.pull_threads = MemoryWorkers("checks"), MemoryWorkers("pulls")
-        self.ping_thread, self.file_threads = MemoryWorkers("ping"), MemoryWorkers("files")
-        self.nginx_thread, self.guard_thread = MemoryWorkers("nginx"), MemoryWorkers("guard")
-        self.host_guard = HostGuard(self.state, engine)
-        self.guard = memory_guard(
-            self.clock, self.state, self.host_guard.process, self.host_guard.processes, self.guard_thread
-        )
-        self.probe = self._look
+
+    @cached_property
+    def parts(self) -> Composition:
+        """All that the wiring makes."""
+        parts = compose(self.settings, self.state, self._outside())
+        parts.told.publish.zones.subscribe(partial(setattr, self, "zone"))
+        parts.told.publish.routings.subscribe(partial(setattr, self, "routing"))
+        return parts
+
+    @cached_property
+    def host_guard(self) -> HostGuard:
+        """The guard of this agent's host."""
+        return HostGuard(self.state, self.docker)
 
     def start(self) -> None:
         self.state.lock()
-        for service in self.services():
+        for service in self.parts.services:
             service.setServiceParent(self.sequence)
         self.sequence.startService()
 
@@ -158,39 +203,86 @@ class MemoryAgent(Composition):
         self.listener.step()
         self.clock.advance(seconds)
 
+    def conditions(self) -> list[Trouble]:
+        """What is wrong now."""
+        return conditions(self.parts.judged)
+
+    def troubles(self) -> list[str]:
+        """The same, a line each."""
+        return lines(self.parts.judged)
+
     @property
     def running(self) -> list[ContainerState]:
         """The containers that run on this host, in the order of their instances."""
         return sorted((c for c in self.docker.states if c.running), key=lambda c: (c.instance, c.id))
 
-    def boottime(self) -> float:
-        return self.docker.now
+    # Parts that tests look into.
 
-    def this_machine(self) -> str:
-        return self.machine
+    @property
+    def cluster(self) -> Cluster:
+        return self.parts.base.cluster
 
-    def chance(self) -> float:
-        return 0.0
+    @property
+    def mirror(self) -> Mirror:
+        return self.parts.found.known.mirror
 
-    def follow(self, mirror: Mirror) -> SteppedFollower:
-        self.follower = SteppedFollower(self.memory, self.keys.mirrored, mirror)
+    @property
+    def ownerless(self) -> Ownerless:
+        return self.parts.found.known.ownerless
+
+    @property
+    def mass_expiry(self) -> MassExpiry:
+        return self.parts.found.known.mass_expiry
+
+    @property
+    def host(self) -> Host:
+        return self.parts.found.local.host
+
+    @property
+    def heartbeat(self) -> Heartbeat:
+        return self.parts.found.member.heartbeat
+
+    @property
+    def gather(self) -> Gather:
+        return self.parts.acting.gather
+
+    # The outside world of the parts.
+
+    def _outside(self) -> Outside:
+        pools = memory_pools()
+        return Outside(
+            reactor=self.clock,
+            clocks=Clocks(wall=time.time, boottime=lambda: self.docker.now, boot=boot_id()),
+            chance=Chance(fraction=lambda: 0.0, secret=lambda: random.SystemRandom().randrange(1, 2**60)),
+            machine=self._machine(pools.guard),
+            pools=pools,
+            etcd=Etcd(store=self.store, beats=self.beat_store, follow=self._follow, renew=lambda: None),
+            docker=self._reached,
+        )
+
+    def _machine(self, guard_pool: Workers) -> Machine:
+        guard = self.host_guard
+        return Machine(
+            identity=machine_id(),
+            mark=self.machine,
+            environment={},
+            addresses=lambda: self.interfaces,
+            default_address=lambda: self.routed_from,
+            resolv_conf=Path(os.devnull),
+            guard=memory_guard(self.clock, self.state, guard.process, guard.processes, guard_pool),
+        )
+
+    def _follow(self, listener: Listener) -> SteppedFollower:
+        self.follower = SteppedFollower(self.memory, Keys(self.settings.prefix).mirrored, listener)
         return self.follower
 
-    def listen(self, host: Host) -> SteppedListener:
-        self.listener = SteppedListener(self.docker, host)
+    def _reached(self, former: tuple[str, ...]) -> Docker:
+        self.docker.former = former
+        return Docker(engine=self.docker, listen=self._listen, probe=self._look)
+
+    def _listen(self, consumer: EventConsumer) -> SteppedListener:
+        self.listener = SteppedListener(self.docker, consumer)
         return self.listener
-
-    def own_addresses(self) -> frozenset[str]:
-        return self.interfaces
-
-    def default_address(self) -> str:
-        return self.routed_from
-
-    def publish_zone(self, zone: Zone) -> None:
-        self.zone = zone
-
-    def publish_routing(self, routing: Routing) -> None:
-        self.routing = routing
 
     async def _look(self, target: Target) -> str | None:
         self.looked.append(target)

@@ -15,7 +15,7 @@ from daprdockr.model.known.cluster import Cluster
 from daprdockr.model.names import ServiceName
 from daprdockr.model.stored.entries import Listing, Prefixes, Put
 from daprdockr.model.stored.keys import Keys
-from daprdockr.wiring.foundation import CALL_TIMEOUT
+from daprdockr.wiring.real import CALL_TIMEOUT
 from tests.fakes.listener import MemoryListener
 from tests.rig.agent_process import LIMIT, PROGRAMS
 from tests.rig.distant import Distant

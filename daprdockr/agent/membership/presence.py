@@ -21,24 +21,42 @@ from daprdockr.planning.placing.failing import MOST_FAILS, does_not_come_up
 
 
 @frozen
-class Presence:
+class ThisNode:
     """
-    :param where: the addresses it publishes now. :param labels: what placement may ask for.
-    :param allow: the privileges that definitions may use here. :param clock: monotonic seconds.
-    :param refused: why this node cannot write all that it has to, or "". :param machine: a mark of this machine.
-    :param contested: why an address is not this node's own, or "".
+    What does not change while an agent runs: the node's name, the labels that placement may ask for, the privileges
+    that definitions may use here, and a mark of the machine, which differs on each that is up.
     """
 
-    where: Callable[[], Whereabouts]
+    name: str
     labels: Mapping[str, str]
     allow: frozenset[str]
-    cluster: Cluster
-    host: Callable[[], Host]
-    failures: Failures
-    clock: Callable[[], float]
-    refused: Callable[[], str]
     machine: str
+
+
+@frozen
+class Obstacles:
+    """
+    What keeps a node from taking part: ``refused`` says why it cannot write all that it has to, or "", ``contested``
+    why an address is not its own, or "".
+    """
+
+    refused: Callable[[], str]
     contested: Callable[[], str]
+
+
+@frozen
+class Presence:
+    """
+    :param where: the addresses it publishes now. :param clock: monotonic seconds.
+    """
+
+    node: ThisNode
+    where: Callable[[], Whereabouts]
+    cluster: Cluster
+    host: Host
+    failures: Failures
+    obstacles: Obstacles
+    clock: Callable[[], float]
 
     def __call__(self, steady: bool) -> NodeRecord:
         """
@@ -47,24 +65,29 @@ class Presence:
         A node is not ready while its Engine does not answer, while it may not write all that it has to, or while an
         address that it publishes is another machine's.
         """
-        host, refused, where = self.host(), self.refused(), self.where()
+        host, refused, where = self.host, self.obstacles.refused(), self.where()
         return NodeRecord(
             addresses=where.addresses,
             missing=where.missing,
-            labels=self.labels,
+            labels=self.node.labels,
             version=__version__,
-            ready=steady and not ((host.asked and host.trouble) or refused or self.contested()),
+            ready=steady and not ((host.asked and host.trouble) or refused or self.obstacles.contested()),
             memory=host.inventory.memory,
             cpus=host.inventory.cpus,
             images=self._images(host.inventory.images),
-            allow=tuple(sorted(self.allow)),
-            fails=self._fails(host),
+            allow=tuple(sorted(self.node.allow)),
+            fails=self._fails(),
             trouble=self.failures.trouble,
             refused=refused,
-            machine=self.machine,
+            machine=self.node.machine,
         )
 
-    def _fails(self, host: Host) -> tuple[str, ...]:
+    def is_listed(self, lease: int) -> bool:
+        """Whether the mirror shows this node's record under a lease, as one of this machine."""
+        listed = self.cluster.nodes.get(self.node.name)
+        return listed is not None and listed.lease == lease and listed.record.machine in ("", self.node.machine)
+
+    def _fails(self) -> tuple[str, ...]:
         """The services that do not come up here: Note [Giving up] in ``planning.placing.failing``."""
         failures = self.failures
         if not failures.of_anything:
@@ -76,7 +99,7 @@ class Presence:
                 service.definition,
                 failures.of_service(name, service.definition.digest),
                 {service.definition.container.image: failures.of_image(service.definition.container.image)},
-                host.of(name),
+                self.host.of(name),
                 self.clock(),
             )
         )

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable
 
 from attrs import frozen
+from twisted.logger import Logger
 
 from daprdockr.runtime.signal import Signal
 
@@ -41,28 +42,30 @@ class Herald:
     """
     Says what changed about the whereabouts, to people and to the parts that publish them.
 
-    :param warn: takes a line for the log. :param tell: takes an event for people.
+    :param tell: takes an event for people.
     """
 
-    def __init__(self, *, first: Whereabouts, warn: Callable[[str], None], tell: Callable[[str], None]) -> None:
+    log = Logger()
+
+    def __init__(self, *, first: Whereabouts, tell: Callable[[str], None]) -> None:
         self.moved: Signal[[tuple[str, ...]]] = Signal()
         self._last = Whereabouts(first.addresses)
-        self._warn = warn
         self._tell = tell
 
     def look(self, now: Whereabouts) -> None:
         """The whereabouts are these now."""
         before, self._last = self._last, now
         if now.missing and now.missing != before.missing:
-            self._warn(
-                f"{', '.join(now.missing)} is published as an address of this node, and no interface of this machine "
-                "has it: correct --host, unless a router translates it"
+            self.log.warn(
+                "{line}",
+                line=f"{', '.join(now.missing)} is published as an address of this node, and no interface of this "
+                "machine has it: correct --host, unless a router translates it",
             )
         if now.addresses != before.addresses:
             sentence = (
                 f"the address of this node is {', '.join(now.addresses)}, and no longer {', '.join(before.addresses)}, "
                 "which the containers that are here have as their resolver until they are replaced"
             )
-            self._warn(sentence)
+            self.log.warn("{line}", line=sentence)
             self._tell(sentence)
             self.moved(now.addresses)

@@ -19,3 +19,8 @@ class HasCondition(Protocol):
 def conditions(parts: Iterable[HasCondition]) -> list[Trouble]:
     """What is wrong with these parts, in their order."""
     return [condition for part in parts if (condition := part.condition) is not None]
+
+
+def lines(parts: Iterable[HasCondition]) -> list[str]:
+    """The same for people, a line each."""
+    return [text for text in map(str, conditions(parts)) if text]

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
+from attrs import evolve
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -12,8 +14,9 @@ from daprdockr.etcd.address import Access
 from daprdockr.etcd.credentials import fingerprint
 from daprdockr.model.errors import BadInput
 from daprdockr.runtime.followed import INTERVAL
-from daprdockr.wiring.foundation import Foundation
-from tests.fakes.agents import MemoryWorkers, settings
+from daprdockr.wiring.composition import compose
+from daprdockr.wiring.real import real
+from tests.fakes.agents import memory_pools, settings
 from tests.rig.certificates import Authority
 
 
@@ -53,12 +56,19 @@ class CredentialsTests(SynchronousTestCase):
         """Both stores of an agent take a new pair up, once, within seconds."""
         clock = Clock()
         state = StateDir(Path(self.mktemp()))
-        parts = Foundation(settings=settings("a", self.directory, etcd=self.access), state=state, reactor=clock)
-        parts.file_threads = MemoryWorkers("files")
-        parts.file_threads.startService()
-        stores = [parts.store, parts.beat_store]
+        chosen = settings("a", self.directory, etcd=self.access)
+        world, renewed = real(chosen, state, clock), list[bool]()
+
+        def renew() -> None:
+            renewed.append(True)
+            world.etcd.renew()
+
+        outside = evolve(world, pools=memory_pools(), etcd=evolve(world.etcd, renew=renew))
+        outside.pools.files.startService()
+        stores: Any = [outside.etcd.store, outside.etcd.beats]
         taken: list[bytes] = []
-        (files,) = parts.followed
+        files = compose(chosen, state, outside).found.around.certificates
+        assert files is not None
         files.subscribe(taken.append)
         files.startService()
         clock.advance(INTERVAL)
@@ -66,5 +76,6 @@ class CredentialsTests(SynchronousTestCase):
         clock.advance(INTERVAL)
         clock.advance(INTERVAL)
         self.assertEqual((len(stores), len(taken)), (2, 1))
+        self.assertEqual(renewed, [True])
         for store in stores:
             store.close()

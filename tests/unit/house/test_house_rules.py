@@ -113,6 +113,8 @@ IMPURE = ("time", "datetime", "random", "secrets", "os", "socket", "subprocess",
 DATES_ALL_THE_SAME = "daprdockr.picture.cells"
 CLOCK_READINGS = {"now", "today", "utcnow"}
 
+SUBSCRIPTIONS = "daprdockr.wiring.subscriptions"
+
 EMPTY_WORDS = {"manager", "handler", "util", "utils", "helper", "helpers", "common", "misc"}
 LONGEST_MODULE = {"daprdockr": 400, "scripts": 400, "tests": 600}
 A_DEVELOPERS_PATH = re.compile(r"(?<![\w.])/(?:home|root|work|Users)/[a-z]")
@@ -254,6 +256,17 @@ class ImportTests(SynchronousTestCase):
         (writer,) = [source for source in sources("daprdockr") if source.name == DATES_ALL_THE_SAME]
         asked = [node.attr for node in ast.walk(writer.tree) if isinstance(node, ast.Attribute)]
         self.assertEqual(set(), CLOCK_READINGS.intersection(asked))
+
+    def test_subscribed_in_one_place(self) -> None:
+        """What wakes what is read in one module: nobody else subscribes to anything."""
+        breaches = [
+            source.at(call.lineno, ast.unparse(call))
+            for source in sources("daprdockr")
+            if not lies_in(source.name, (SUBSCRIPTIONS, "daprdockr.runtime"))
+            for call in ast.walk(source.tree)
+            if isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute) and call.func.attr == "subscribe"
+        ]
+        self.assertEqual([], breaches)
 
     def test_tests_patch_nothing(self) -> None:
         """Tests hand in fakes: none imports a mock library."""

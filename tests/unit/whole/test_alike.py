@@ -225,7 +225,7 @@ class RenamedTests(AlikeCase):
         self.assertEqual(list(agent.host.containers), [])
         self.cluster.advance(6)
         self.assertEqual({record.node for record in self.cluster.claims.values()}, {"b"})
-        self.assertEqual([(c.id, c.started) for c in agent.engine.containers()], self.before)
+        self.assertEqual([(c.id, c.started) for c in agent.docker.containers()], self.before)
 
     def test_once_more(self) -> None:
         """So it is for the next agent of the new name, and when a container dies it is started again at once."""

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import threading
-from pathlib import Path
-from typing import Any
 
 from attrs import define, field
 from twisted.internet.defer import Deferred
@@ -13,14 +11,12 @@ from twisted.trial.unittest import TestCase
 from daprdockr.agent.host.failures import Failures
 from daprdockr.agent.host.host import Host
 from daprdockr.agent.reconcile.container_steps import ContainerNetwork, ContainerSteps, EngineThreads
-from daprdockr.agent.statedir import StateDir
 from daprdockr.model.host import LABEL_INSTANCE, LABEL_NODE
 from daprdockr.model.names import InstanceName
 from daprdockr.planning.situation import Here
 from daprdockr.planning.steps import StopContainer
 from daprdockr.runtime.workers import Stopped
-from daprdockr.wiring.foundation import Foundation
-from tests.fakes.agents import settings
+from daprdockr.wiring.real import pools
 from tests.fakes.engine import MemoryEngine
 from tests.fakes.run import LoopClock, OnePool, run_at_once
 from tests.fakes.steps import SteppedListener
@@ -65,9 +61,7 @@ class ManyStopsTests(TestCase):
             on_answer=lambda: None,
             failures=failures,
         )
-        state = StateDir(Path(self.mktemp()))
-        made: Any = Foundation(settings=settings("a", state.path), state=state, reactor=reactor)
-        self.stops = made.stop_threads
+        self.stops = pools(reactor, docker_workers=2).engine.stops
         self.stops._grace = 0.05
         self.stops.startService()
         self.addCleanup(self.stops.stopService)

@@ -5,19 +5,25 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from attrs import define
+from attrs import define, evolve
 from twisted.trial.unittest import SynchronousTestCase
 
+from daprdockr.agent.mirror.mirror import Mirror
+from daprdockr.agent.reconcile.reconcile import Reconcile
 from daprdockr.agent.statedir import StateDir
 from daprdockr.dns.answering.whom import Whom
 from daprdockr.dns.endpoint import Endpoint
 from daprdockr.dns.zone.zone import Zone
 from daprdockr.model.errors import EtcdUnavailable
 from daprdockr.proxy.routes import Routing
-from daprdockr.wiring.composition import Composition
+from daprdockr.wiring.composition import Composition, compose
+from daprdockr.wiring.deciding import network
+from daprdockr.wiring.outside import Pools
+from daprdockr.wiring.real import real
+from daprdockr.wiring.subscriptions import subscribe
 from tests.build.situations import definition
-from tests.fakes.agents import MemoryCluster, settings
-from tests.fakes.run import LoopClock, run_at_once
+from tests.fakes.agents import MemoryCluster, memory_pools, settings
+from tests.fakes.run import LoopClock
 from tests.fakes.store import MemoryStore
 
 
@@ -35,32 +41,39 @@ class Bound:
 class PartsTests(SynchronousTestCase):
     """Parts and what they are made with."""
 
-    def make(self, **changed: Any) -> Composition:
+    def make(self, pools: Pools | None = None, resolv_conf: Path | None = None, **changed: Any) -> Composition:
         chosen = settings("a", Path(self.mktemp()).absolute(), **changed)
-        return Composition(settings=chosen, state=StateDir(chosen.state_dir), reactor=LoopClock())
+        state = StateDir(chosen.state_dir)
+        outside = real(chosen, state, LoopClock())
+        machine = evolve(outside.machine, resolv_conf=resolv_conf or outside.machine.resolv_conf)
+        return compose(chosen, state, evolve(outside, pools=pools or outside.pools, machine=machine))
 
     def resolvers(self, *bound: Endpoint, host: tuple[str, ...]) -> list[str]:
-        parts: Any = self.make(host=host)
-        parts.dns = Bound(bound)
-        return list(parts.resolvers())
+        parts = self.make(host=host)
+        dns: Any = Bound(bound)
+        return list(network(parts.base, evolve(parts.outward, dns=dns), parts.found.around).resolvers)
 
     def test_once(self) -> None:
         """Each part is made once."""
         parts = self.make()
-        self.assertIs(parts.mirror, parts.mirror)
-        self.assertIs(parts.gather, parts.gather)
+        (mirror,) = [part for part in parts.services if isinstance(part, Mirror)]
+        (reconcile,) = [part for part in parts.services if isinstance(part, Reconcile)]
+        self.assertIs(parts.found.known.mirror, mirror)
+        self.assertIs(parts.acting.gather, reconcile._gather)
 
     def test_beats_apart(self) -> None:
         """Beats share neither threads nor connection with anything: they never wait behind a list or a write."""
-        parts = self.make()
-        self.assertIsNot(parts.beat_store, parts.store)
-        self.assertNotIn(parts.beat_threads, (parts.etcd_threads, parts.docker_threads, parts.stop_threads))
+        outside = self.make().base.outside
+        etcd, pools = outside.etcd, outside.pools
+        self.assertIsNot(etcd.beats, etcd.store)
+        self.assertNotIn(pools.etcd.beats, (pools.etcd.calls, pools.engine.work, pools.engine.stops))
 
     def test_checks_have_their_own(self) -> None:
         """The commands of health checks take no thread from starts and stops."""
-        parts = self.make()
-        self.assertIs(parts.probe._pool, parts.check_threads)  # type: ignore[attr-defined]
-        self.assertNotIn(parts.check_threads, (parts.docker_threads, parts.stop_threads))
+        base = self.make().base
+        engine = base.outside.pools.engine
+        self.assertIs(base.docker.probe._pool, engine.checks)  # type: ignore[attr-defined]
+        self.assertNotIn(engine.checks, (engine.work, engine.stops))
 
     def test_resolvers(self) -> None:
         """Containers get this node's DNS where it listens on port 53 of a published address."""
@@ -75,7 +88,8 @@ class PartsTests(SynchronousTestCase):
 
     def test_no_dns_no_resolvers(self) -> None:
         """Without DNS of ours containers keep their host's resolvers."""
-        self.assertEqual(self.make().resolvers(), [])
+        parts = self.make()
+        self.assertEqual(list(network(parts.base, parts.outward, parts.found.around).resolvers), [])
 
     def test_upstreams(self) -> None:
         """Upstreams that were named are those, none means none, and zones have theirs."""
@@ -86,36 +100,37 @@ class PartsTests(SynchronousTestCase):
         self.assertEqual(self.whom(dns_upstream=(), dns_forward=forward), Whom(None, zones))
 
     def whom(self, **changed: Any) -> Whom:
-        made = self.make(dns=(("127.0.0.1", 5353),), **changed)
+        made = self.make(dns=(("127.0.0.1", 5353),), **changed).outward
         assert made.dns is not None
         return made.dns.whom
 
     def test_upstreams_followed(self) -> None:
         """Without named ones they are those of resolv.conf, which may come later and change, but for ourselves."""
-        parts = self.make(dns=(("127.0.0.1", 53),), dns_upstream=None)
-        parts.file_threads = run_at_once  # type: ignore[assignment]  # as much of one as is used
-        parts.resolv_conf = Path(self.mktemp())
-        dns = parts.dns
-        assert dns is not None
+        pools, resolv_conf = memory_pools(), Path(self.mktemp())
+        parts = self.make(pools, resolv_conf, dns=(("127.0.0.1", 53),), dns_upstream=None)
+        dns, followed = parts.outward.dns, parts.found.around.upstreams
+        assert dns is not None and followed is not None
         self.assertEqual(dns.whom, Whom(()))
-        (followed,) = parts.followed
+        pools.files.startService()
         followed.startService()
         self.addCleanup(followed.stopService)
         for text, server in (("192.0.2.1", "192.0.2.1"), ("192.0.2.2", "192.0.2.2"), ("127.0.0.1", "192.0.2.2")):
-            parts.resolv_conf.write_text(f"nameserver {text}\n")
+            resolv_conf.write_text(f"nameserver {text}\n")
             self.successResultOf(followed.look())
             self.assertEqual(dns.whom, Whom((Endpoint(server),)))
         self.assertIn("none but this agent", followed.trouble)
 
     def test_published(self) -> None:
         """A zone goes to DNS where there is DNS, routes to nginx where there is nginx; elsewhere to nobody."""
-        parts: Any = self.make()
         zone = Zone.of((), serial=1)
-        parts.publish_zone(zone)
-        parts.publish_routing(Routing())
-        parts.dns = Bound()
-        parts.publish_zone(zone)
-        self.assertIs(parts.dns.zone, zone)
+        parts = self.make()
+        parts.told.publish.zones(zone)
+        parts.told.publish.routings(Routing())
+        bound = Bound()
+        dns: Any = bound
+        subscribe(parts.base, evolve(parts.outward, dns=dns), parts.found, parts.acting, parts.told)
+        parts.told.publish.zones(zone)
+        self.assertIs(bound.zone, zone)
 
 
 class BeatGate:

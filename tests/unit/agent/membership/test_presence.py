@@ -7,7 +7,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.agent.host.failures import Failures
 from daprdockr.agent.host.host import Host
-from daprdockr.agent.membership.presence import Presence
+from daprdockr.agent.membership.presence import Obstacles, Presence, ThisNode
 from daprdockr.agent.membership.whereabouts import Whereabouts
 from daprdockr.model.known.cluster import Cluster
 from daprdockr.model.stored.entries import Entry, Listing
@@ -39,16 +39,13 @@ class PresenceTests(SynchronousTestCase):
         )
         self.refused = self.contested = ""
         self.presence = Presence(
-            lambda: Whereabouts(("10.0.0.1",)),
-            {"zone": "x"},
-            frozenset({"binds"}),
-            self.cluster,
-            lambda: self.host,
-            self.failures,
-            self.clock.seconds,
-            lambda: self.refused,
-            "m1",
-            lambda: self.contested,
+            node=ThisNode("a", {"zone": "x"}, frozenset({"binds"}), "m1"),
+            where=lambda: Whereabouts(("10.0.0.1",)),
+            cluster=self.cluster,
+            host=self.host,
+            failures=self.failures,
+            obstacles=Obstacles(lambda: self.refused, lambda: self.contested),
+            clock=self.clock.seconds,
         )
 
     def list(self) -> None:

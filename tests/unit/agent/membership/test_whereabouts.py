@@ -6,8 +6,10 @@ from twisted.logger import capturedLogs
 from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.agent.membership.whereabouts import Whereabouts
+from daprdockr.agent.reconcile.container_steps import ContainerNetwork
 from daprdockr.model.stored.events import Event
 from daprdockr.picture.nodes import node_table
+from daprdockr.wiring.deciding import network
 from tests.build.situations import definition
 from tests.fakes.agents import KEYS, MemoryAgent, MemoryCluster
 
@@ -89,8 +91,11 @@ class WhereaboutsTests(SynchronousTestCase):
 
     def test_published(self) -> None:
         """Ports are published on the addresses of ``--host``; without it on all, so that they follow a new one."""
-        self.assertEqual(self.begun(given=True).network().addresses, ("127.0.0.1",))
-        self.assertEqual(self.cluster.make("b", host_given=False).network().addresses, ())
+        self.assertEqual(self.network(self.begun(given=True)).addresses, ("127.0.0.1",))
+        self.assertEqual(self.network(self.cluster.make("b", host_given=False)).addresses, ())
+
+    def network(self, agent: MemoryAgent) -> ContainerNetwork:
+        return network(agent.parts.base, agent.parts.outward, agent.parts.found.around)
 
     def test_named(self) -> None:
         """Where it was given it stays what it is, and that the machine lost it is said."""

@@ -45,7 +45,7 @@ class ViewsTests(SynchronousTestCase):
             if changes.nodes and "b" not in agent.cluster.nodes:
                 waits.append(agent.mass_expiry.until)
 
-        agent.cluster_changed.subscribe(ask)
+        agent.parts.base.signals.cluster_changed._subscribers.insert(0, ask)
         self.begin(cluster, agent)
         waits.clear()
         cluster.advance(TTL + 1)

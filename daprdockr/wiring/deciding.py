@@ -1,0 +1,129 @@
+# -*- test-case-name: tests.unit.wiring.test_composition -*-
+"""The loops that decide and act, and those that tell others of what was found: made when all that they ask is there."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from attrs import frozen
+
+from daprdockr.agent.ephemeral import Ephemeral
+from daprdockr.agent.reconcile.carry_out import CarryOut
+from daprdockr.agent.reconcile.claim_steps import ClaimSteps
+from daprdockr.agent.reconcile.container_steps import ContainerNetwork, ContainerSteps, EngineThreads
+from daprdockr.agent.reconcile.gather import Gather
+from daprdockr.agent.reconcile.network import container_network
+from daprdockr.agent.reconcile.reconcile import Reconcile
+from daprdockr.agent.reconcile.unanswered import Unanswered
+from daprdockr.agent.reporting.doubting import Doubting
+from daprdockr.agent.reporting.publish import Publish
+from daprdockr.wiring.edges import Edges
+from daprdockr.wiring.finding import Found
+from daprdockr.wiring.foundation import Foundation, Surroundings, own_addresses
+
+
+@frozen
+class Deciding:
+    """``ephemeral`` is None for an agent that leaves its containers running."""
+
+    gather: Gather
+    reconcile: Reconcile
+    ephemeral: Ephemeral | None
+
+
+def deciding(base: Foundation, outward: Edges, found: Found) -> Deciding:
+    outside, unanswered = base.outside, Unanswered()
+    gather = _gather(base, found, unanswered)
+    claims = ClaimSteps(
+        store=outside.etcd.store,
+        run=outside.pools.etcd.calls,
+        mirror=found.known.mirror,
+        here=gather.here,
+        unanswered=unanswered,
+    )
+    reconcile = Reconcile(
+        reactor=outside.reactor,
+        gather=gather,
+        failures=found.local.failures,
+        carry_out=CarryOut(claims, _container_steps(base, outward, found, gather)),
+        tell=base.journal.tell,
+    )
+    return Deciding(gather, reconcile, _ephemeral(base, found) if base.settings.ephemeral else None)
+
+
+def _gather(base: Foundation, found: Found, unanswered: Unanswered) -> Gather:
+    settings, known, local = base.settings, found.known, found.local
+    return Gather(
+        node=settings.node,
+        whereabouts=lambda: found.around.whereabouts.value,
+        labels=settings.label,
+        allow=settings.allow,
+        mirror=known.mirror,
+        host=local.host,
+        failures=local.failures,
+        heartbeat=found.member.heartbeat,
+        health=local.health,
+        own_claims=known.own_claims,
+        unanswered=unanswered,
+        mass_expiry=known.mass_expiry,
+        contested=known.contested,
+        rebalance=not settings.no_rebalance,
+    )
+
+
+def _container_steps(base: Foundation, outward: Edges, found: Found, gather: Gather) -> ContainerSteps:
+    engine, local = base.outside.pools.engine, found.local
+    return ContainerSteps(
+        engine=base.docker.engine,
+        threads=EngineThreads(work=engine.work, stops=engine.stops, pulls=engine.pulls),
+        host=local.host,
+        failures=local.failures,
+        here=gather.here,
+        network=partial(network, base, outward, found.around),
+        guarded=local.guarded,
+        tell=base.journal.tell,
+    )
+
+
+def network(base: Foundation, outward: Edges, around: Surroundings) -> ContainerNetwork:
+    """What containers get of this host's network now."""
+    bound = outward.dns.bound if outward.dns is not None else ()
+    own, fixed = own_addresses(base.outside.machine), base.settings.host_given
+    return container_network(around.whereabouts.value.addresses, own, bound, fixed=fixed)
+
+
+def _ephemeral(base: Foundation, found: Found) -> Ephemeral:
+    run, engine = base.outside.pools.engine.stops, base.docker.engine
+    return Ephemeral(run=run, engine=engine, heartbeat=found.member.heartbeat)
+
+
+@frozen
+class Reporting:
+    """What is told of it: to DNS and nginx, and to etcd."""
+
+    publish: Publish
+    doubting: Doubting
+
+
+def reporting(base: Foundation, found: Found, gather: Gather) -> Reporting:
+    outside, node = base.outside, base.settings.node
+    publish = Publish(
+        reactor=outside.reactor,
+        node=node,
+        addresses=found.around.whereabouts.value.addresses,
+        cluster=base.cluster,
+        own_claims=found.known.own_claims,
+        may_run=gather.may_run,
+        tell=base.journal.tell,
+    )
+    heartbeat = found.member.heartbeat
+    doubting = Doubting(
+        reactor=outside.reactor,
+        run=outside.pools.etcd.calls,
+        store=outside.etcd.store,
+        key=base.cluster.keys.doubt(node),
+        mirror=found.known.mirror,
+        host=found.local.host,
+        lease=lambda: heartbeat.lease,
+    )
+    return Reporting(publish, doubting)

@@ -1,0 +1,231 @@
+# -*- test-case-name: tests.unit.wiring.test_composition -*-
+"""
+The loops that find out what there is: in etcd, on this host, and of this node's standing in the cluster.
+
+They are made in an order in which each finds those that it asks. What wakes what is said in ``subscriptions``.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+
+from attrs import frozen
+
+from daprdockr.agent.guarding.claimed import claimed_under
+from daprdockr.agent.guarding.guarded import Guarded
+from daprdockr.agent.host.failures import Failures
+from daprdockr.agent.host.health import HealthChecks
+from daprdockr.agent.host.host import Host
+from daprdockr.agent.host.pulse import Pulse
+from daprdockr.agent.membership.contested import Contested
+from daprdockr.agent.membership.heartbeat import Heartbeat
+from daprdockr.agent.membership.presence import Obstacles, Presence, ThisNode
+from daprdockr.agent.membership.registration import Registration
+from daprdockr.agent.membership.whereabouts import Herald
+from daprdockr.agent.membership.write_check import WriteCheck
+from daprdockr.agent.mirror.marking import Marking
+from daprdockr.agent.mirror.mass_expiry import MassExpiry
+from daprdockr.agent.mirror.mirror import Mirror
+from daprdockr.agent.mirror.own_claims import OwnClaims
+from daprdockr.agent.mirror.ownerless import Ownerless
+from daprdockr.agent.mirror.views import Views
+from daprdockr.agent.reporting.orphans import Orphans
+from daprdockr.runtime.outage import Outage
+from daprdockr.wiring.foundation import Foundation, Surroundings
+
+
+@frozen
+class Found:
+    """What the loops find out: of the surroundings, of etcd, of this host, and of this node's standing."""
+
+    around: Surroundings
+    known: Knowledge
+    local: Containers
+    member: Membership
+
+
+def finding(base: Foundation, around: Surroundings) -> Found:
+    known = knowledge(base)
+    local = containers(base, known)
+    return Found(around, known, local, membership(base, around, known, local))
+
+
+@frozen
+class Knowledge:
+    """What etcd holds, what follows from it, and what keeps it in order."""
+
+    own_claims: OwnClaims
+    mass_expiry: MassExpiry
+    contested: Contested
+    mirror: Mirror
+    marking: Marking
+    ownerless: Ownerless
+    outage: Outage
+
+
+def knowledge(base: Foundation) -> Knowledge:
+    node, cluster, seconds = base.settings.node, base.cluster, base.outside.reactor.seconds
+    own_claims = OwnClaims(node=node, cluster=cluster)
+    mass_expiry = MassExpiry(node=node, clock=seconds, cluster=cluster, ttl=base.settings.lease_ttl)
+    contested = Contested(node=node, cluster=cluster)
+    outage = Outage(seconds)
+    mirror = _mirror(base, Views((own_claims, mass_expiry, contested), base.signals.cluster_changed), outage)
+    return Knowledge(
+        own_claims, mass_expiry, contested, mirror, _marking(base, mirror), _ownerless(base, mirror), outage
+    )
+
+
+def _mirror(base: Foundation, views: Views, outage: Outage) -> Mirror:
+    outside = base.outside
+    return Mirror(
+        reactor=outside.reactor,
+        run=outside.pools.etcd.calls,
+        cluster=base.cluster,
+        state=base.state,
+        store=outside.etcd.store,
+        draw_identity=outside.chance.secret,
+        follow=outside.etcd.follow,
+        on_changes=views,
+        outage=outage,
+    )
+
+
+def _marking(base: Foundation, mirror: Mirror) -> Marking:
+    outside = base.outside
+    return Marking(
+        reactor=outside.reactor,
+        run=outside.pools.etcd.calls,
+        store=outside.etcd.store,
+        mirror=mirror,
+        draw=outside.chance.secret,
+        chance=outside.chance.fraction,
+    )
+
+
+def _ownerless(base: Foundation, mirror: Mirror) -> Ownerless:
+    outside = base.outside
+    return Ownerless(
+        reactor=outside.reactor,
+        run=outside.pools.etcd.calls,
+        store=outside.etcd.store,
+        cluster=base.cluster,
+        in_touch=lambda: mirror.in_touch,
+        chance=outside.chance.fraction,
+        tell=base.journal.tell,
+    )
+
+
+@frozen
+class Containers:
+    """What runs on this host, what failed there, whether it is well, and how long it may run."""
+
+    host: Host
+    failures: Failures
+    pulse: Pulse
+    health: HealthChecks
+    guarded: Guarded
+    orphans: Orphans
+
+
+def containers(base: Foundation, known: Knowledge) -> Containers:
+    outside, node = base.outside, base.settings.node
+    failures = Failures(clock=outside.reactor.seconds, chance=outside.chance.fraction)
+    host = _host(base, failures)
+    return Containers(
+        host=host,
+        failures=failures,
+        pulse=Pulse(reactor=outside.reactor, run=outside.pools.engine.ping, engine=base.docker.engine, host=host),
+        health=HealthChecks(
+            reactor=outside.reactor,
+            probe=base.docker.probe,
+            chance=outside.chance.fraction,
+            on_changes=lambda service: base.signals.services_changed([service]),
+        ),
+        guarded=_guarded(base, known, host),
+        orphans=Orphans(reactor=outside.reactor, host=host, mirror=known.mirror, node=node, tell=base.journal.tell),
+    )
+
+
+def _host(base: Foundation, failures: Failures) -> Host:
+    outside, cluster = base.outside, base.cluster
+    return Host(
+        reactor=outside.reactor,
+        run=outside.pools.engine.work,
+        engine=base.docker.engine,
+        listen=base.docker.listen,
+        on_changes=base.signals.services_changed,
+        on_answer=base.signals.node_changed,
+        failures=failures,
+        is_alive=lambda node: node in cluster.nodes,
+    )
+
+
+def _guarded(base: Foundation, known: Knowledge, host: Host) -> Guarded:
+    clocks, settings = base.outside.clocks, base.settings
+    return Guarded(
+        guard=base.outside.machine.guard,
+        host=host,
+        ttl=settings.lease_ttl,
+        boottime=clocks.boottime,
+        boot=clocks.boot,
+        ephemeral=settings.ephemeral,
+        claimed=partial(claimed_under, known.mirror, settings.node),
+    )
+
+
+@frozen
+class Membership:
+    """What makes this node a member of the cluster."""
+
+    herald: Herald
+    write_check: WriteCheck
+    heartbeat: Heartbeat
+
+
+def membership(base: Foundation, around: Surroundings, known: Knowledge, local: Containers) -> Membership:
+    settings, outside, keys = base.settings, base.outside, base.cluster.keys
+    write_check = WriteCheck(
+        reactor=outside.reactor,
+        run=outside.pools.etcd.calls,
+        store=outside.etcd.store,
+        record=keys.node(settings.node),
+        keys=keys.trials,
+    )
+    presence = Presence(
+        node=ThisNode(settings.node, settings.label, settings.allow, outside.machine.mark),
+        where=lambda: around.whereabouts.value,
+        cluster=base.cluster,
+        host=local.host,
+        failures=local.failures,
+        obstacles=Obstacles(refused=lambda: write_check.to_publish, contested=lambda: known.contested.trouble),
+        clock=outside.reactor.seconds,
+    )
+    return Membership(
+        herald=Herald(first=around.whereabouts.value, tell=partial(base.journal.tell, settings.node)),
+        write_check=write_check,
+        heartbeat=_heartbeat(base, known, local, presence),
+    )
+
+
+def _heartbeat(base: Foundation, known: Knowledge, local: Containers, presence: Presence) -> Heartbeat:
+    settings, outside = base.settings, base.outside
+    registration = Registration(
+        run=outside.pools.etcd.beats,
+        store=outside.etcd.beats,
+        key=base.cluster.keys.node(settings.node),
+        record=presence,
+        is_listed=presence.is_listed,
+    )
+    return Heartbeat(
+        reactor=outside.reactor,
+        run=outside.pools.etcd.beats,
+        disk=outside.pools.files,
+        store=outside.etcd.beats,
+        registration=registration,
+        ttl=settings.lease_ttl,
+        state=base.state,
+        on_change=base.signals.node_changed,
+        boottime=outside.clocks.boottime,
+        on_beat=local.guarded.on_beat,
+        outage=known.outage,
+    )

@@ -1,0 +1,137 @@
+# -*- test-case-name: tests.unit.wiring.test_composition -*-
+"""
+The outside world of an agent as one value: time, chance, this machine, threads, and the ways to etcd and the Engine.
+
+Everything that an agent does to the world, or learns of it, goes through this value; the parts are made from it and the
+settings. ``real`` makes that of an agent that runs. A test or a benchmark hands in its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from attrs import frozen
+
+from daprdockr.agent.guarding.guard_process import GuardProcess
+from daprdockr.agent.host.host import Listening
+from daprdockr.agent.host.probe import Probe
+from daprdockr.agent.mirror.mirror import Following
+from daprdockr.engine.events import EventConsumer
+from daprdockr.etcd.follow import Listener
+from daprdockr.model.seams import Engine, Store
+from daprdockr.runtime.workers import Workers
+
+
+@frozen
+class Clocks:
+    """
+    Beside the reactor's: ``wall`` in seconds since the epoch, for people to read; ``boottime`` in seconds, which count
+    while the machine is suspended; ``boot`` is the id of this boot.
+    """
+
+    wall: Callable[[], float]
+    boottime: Callable[[], float]
+    boot: str
+
+
+@frozen
+class Chance:
+    """``fraction`` gives random numbers in [0, 1), ``secret`` a number that nobody can guess, from 1 to 2**60 - 1."""
+
+    fraction: Callable[[], float]
+    secret: Callable[[], int]
+
+
+@frozen
+class Machine:
+    """
+    ``identity`` is the machine id, "" where there is none; ``mark`` differs on each machine that is up. ``addresses``
+    are those of the interfaces now, which raises OSError where the kernel does not say; ``default_address`` is that of
+    the default route. ``guard`` is how the guard of this state directory is run.
+    """
+
+    identity: str
+    mark: str
+    environment: Mapping[str, str]
+    addresses: Callable[[], frozenset[str]]
+    default_address: Callable[[], str]
+    resolv_conf: Path
+    guard: GuardProcess
+
+
+@frozen
+class EtcdPools:
+    """For calls to etcd. A beat waits for none of the others (design rule 4)."""
+
+    calls: Workers
+    beats: Workers
+
+
+@frozen
+class EnginePools:
+    """
+    For calls to the Engine, by what they may wait for, so that none of these keeps the others waiting: ``work`` for the
+    Engine itself, ``stops`` for a container that is killed or removed, ``pulls`` for a registry, ``checks`` for a
+    command in a container, ``ping`` for an Engine that hangs.
+    """
+
+    work: Workers
+    stops: Workers
+    pulls: Workers
+    checks: Workers
+    ping: Workers
+
+
+@frozen
+class Pools:
+    """``files`` is for what is read of the surroundings, ``nginx`` and ``guard`` for what is written for them."""
+
+    etcd: EtcdPools
+    engine: EnginePools
+    files: Workers
+    nginx: Workers
+    guard: Workers
+
+    @property
+    def all(self) -> tuple[Workers, ...]:
+        """In the order in which they start."""
+        etcd, engine = self.etcd, self.engine
+        docker = (engine.work, engine.stops, engine.pulls, engine.checks, engine.ping)
+        return (etcd.calls, etcd.beats, *docker, self.files, self.nginx, self.guard)
+
+
+@frozen
+class Etcd:
+    """
+    ``store`` and ``beats`` share nothing that one could keep busy for the other. ``follow`` makes what hands all
+    changes to a listener; ``renew`` has the connections take up new certificates.
+    """
+
+    store: Store
+    beats: Store
+    follow: Callable[[Listener], Following]
+    renew: Callable[[], None]
+
+
+@frozen
+class Docker:
+    """``listen`` makes what hands the Engine's events to a consumer; ``probe`` looks at a container once."""
+
+    engine: Engine
+    listen: Callable[[EventConsumer], Listening]
+    probe: Probe
+
+
+@frozen
+class Outside:
+    """``docker`` reaches the Engine for a node that had these former names: ``daprdockr.agent.holder``."""
+
+    reactor: Any
+    clocks: Clocks
+    chance: Chance
+    machine: Machine
+    pools: Pools
+    etcd: Etcd
+    docker: Callable[[tuple[str, ...]], Docker]

@@ -1,0 +1,124 @@
+# -*- test-case-name: tests.unit.wiring.test_composition -*-
+"""The outside world of an agent that runs: this machine, its clocks and threads, etcd and the Docker Engine."""
+
+from __future__ import annotations
+
+import os
+import random
+import time
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from daprdockr.agent.guarding.guard_process import guard_process
+from daprdockr.agent.holder import machine_id
+from daprdockr.agent.host.probe import RealProbe
+from daprdockr.agent.membership.contested import this_machine
+from daprdockr.agent.statedir import StateDir
+from daprdockr.arguments.address import default_address
+from daprdockr.arguments.settings import Settings
+from daprdockr.dns.listening.addresses import host_addresses
+from daprdockr.engine.docker_engine import DockerEngine
+from daprdockr.engine.events import EventConsumer, EventListener
+from daprdockr.etcd.follow import Follower, Listener
+from daprdockr.etcd.store import EtcdStore
+from daprdockr.etcd.turn import Turn
+from daprdockr.guard.clock import boot_id, boottime
+from daprdockr.model.stored.keys import Keys
+from daprdockr.runtime.workers import Workers
+from daprdockr.wiring.outside import Chance, Clocks, Docker, EnginePools, Etcd, EtcdPools, Machine, Outside, Pools
+
+ETCD_THREADS, BEAT_THREADS, FILE_THREADS = 4, 1, 8
+CALL_TIMEOUT = 2.0
+"""Seconds of a call to etcd. Short, because a write to a member whose host is gone waits for all of it."""
+
+OWNERS = 8
+"""So many services may hang at once, each with its whole share of a pool, before another one waits."""
+
+STOP_GRACE = 15.0
+"""Seconds that stops in flight are given at exit: longer than the default ``StopTimeout``."""
+
+
+def real(settings: Settings, state: StateDir, reactor: Any) -> Outside:
+    """The outside of an agent with these settings; nothing of it is begun yet."""
+    threads = pools(reactor, settings.docker_workers)
+    return Outside(
+        reactor=reactor,
+        clocks=Clocks(wall=time.time, boottime=boottime, boot=boot_id()),
+        chance=Chance(fraction=random.random, secret=_secret),
+        machine=_machine(state, reactor, threads.guard, dict(os.environ)),
+        pools=threads,
+        etcd=_etcd(settings),
+        docker=partial(_docker, settings, reactor, threads.engine.checks),
+    )
+
+
+def pools(reactor: Any, docker_workers: int) -> Pools:
+    """All pools of an agent, of which one service may have ``docker_workers`` threads at once."""
+
+    def pool(name: str, size: int, share: int = 0, grace: float = 5.0) -> Workers:
+        return Workers(name=name, size=size, reactor=reactor, share=share, grace=grace)
+
+    return Pools(
+        etcd=EtcdPools(calls=pool("etcd", ETCD_THREADS), beats=pool("heartbeat", BEAT_THREADS)),
+        engine=EnginePools(
+            # One service may have as many as were asked for, and several may hang before the others notice.
+            work=pool("docker", OWNERS * docker_workers, docker_workers),
+            # Their own, because ending and removing a container may take the Engine long; see also ``Ephemeral``.
+            stops=pool("stops", 128, 32, STOP_GRACE),
+            # A registry that is silent holds its own share alone.
+            pulls=pool("pulls", 32, 4),
+            # Their own, because commands that take long must not delay the start of another service's container.
+            checks=pool("checks", 64, 16),
+            # Its own, because it has to notice that all other calls to the Engine hang.
+            ping=pool("ping", 1),
+        ),
+        # Several, because a file on a disk that hangs must not keep the addresses of this host from being followed.
+        files=pool("files", FILE_THREADS),
+        # Its own, because a change of routes must not wait behind a slow call to Docker.
+        nginx=pool("nginx", 1),
+        guard=pool("guard", 1),
+    )
+
+
+def _secret() -> int:
+    return random.SystemRandom().randrange(1, 2**60)
+
+
+def _machine(state: StateDir, reactor: Any, guard: Workers, environment: Mapping[str, str]) -> Machine:
+    return Machine(
+        identity=machine_id(),
+        mark=this_machine(),
+        environment=environment,
+        addresses=host_addresses,
+        default_address=default_address,
+        resolv_conf=Path("/etc/resolv.conf"),
+        guard=guard_process(state, guard, reactor, dict(environment)),
+    )
+
+
+def _etcd(settings: Settings) -> Etcd:
+    """Both stores speak to the same endpoint at a time; not all agents begin with the same one."""
+    turn = Turn(random.randrange(1024))
+    store = EtcdStore(settings.etcd, timeout=CALL_TIMEOUT, turn=turn)
+    # A little less than the time between two beats: one that overran would cost the next one too.
+    beats = EtcdStore(settings.etcd, timeout=0.3 * settings.lease_ttl, turn=turn)
+
+    def follow(listener: Listener) -> Follower:
+        return Follower(store=store, prefixes=Keys(settings.prefix).mirrored, listener=listener)
+
+    def renew() -> None:
+        for one in (store, beats):
+            one.reopen()
+
+    return Etcd(store=store, beats=beats, follow=follow, renew=renew)
+
+
+def _docker(settings: Settings, reactor: Any, checks: Workers, former: tuple[str, ...]) -> Docker:
+    engine = DockerEngine(settings.docker, settings.node, former)
+
+    def listen(consumer: EventConsumer) -> EventListener:
+        return EventListener(engine, consumer, random.random)
+
+    return Docker(engine=engine, listen=listen, probe=RealProbe(reactor=reactor, pool=checks, engine=engine))

@@ -1,0 +1,50 @@
+# -*- test-case-name: tests.unit.wiring.test_subscriptions -*-
+"""
+Who is told of what: the one place in which the parts of an agent subscribe to signals.
+
+The order of these lines carries no meaning: who is told of a change may ask any other part, and finds it as it is after
+the change or is told again. What has to know first is no subscriber: Note [Views before subscribers] in
+``daprdockr.agent.mirror.views``.
+"""
+
+from __future__ import annotations
+
+from daprdockr.wiring.deciding import Deciding, Reporting
+from daprdockr.wiring.edges import Edges, forwarding
+from daprdockr.wiring.finding import Found
+from daprdockr.wiring.foundation import Foundation
+
+
+def subscribe(base: Foundation, outward: Edges, found: Found, acting: Deciding, told: Reporting) -> None:
+    """The signals of the foundation, by which loops wake each other."""
+    signals, known, local, member = base.signals, found.known, found.local, found.member
+    signals.cluster_changed.subscribe(base.journal.on_changes)
+    signals.cluster_changed.subscribe(local.host.on_changes)
+    signals.cluster_changed.subscribe(member.heartbeat.on_changes)
+    signals.cluster_changed.subscribe(told.publish.on_changes)
+    signals.cluster_changed.subscribe(acting.reconcile.on_changes)
+    signals.cluster_changed.subscribe(known.ownerless.on_changes)
+    signals.services_changed.subscribe(local.guarded.on_changes)
+    signals.services_changed.subscribe(acting.reconcile.look_at)
+    signals.node_changed.subscribe(acting.reconcile.look_at_all)
+    _subscribe_to_surroundings(base, outward, found, told)
+    _subscribe_edges(outward, told)
+
+
+def _subscribe_to_surroundings(base: Foundation, outward: Edges, found: Found, told: Reporting) -> None:
+    around, herald, dns = found.around, found.member.herald, outward.dns
+    around.whereabouts.subscribe(herald.look)
+    herald.moved.subscribe(told.publish.on_move)
+    herald.moved.subscribe(lambda addresses: base.signals.node_changed())
+    if around.certificates is not None:
+        around.certificates.subscribe(lambda content: base.outside.etcd.renew())
+    if around.upstreams is not None and dns is not None:
+        around.upstreams.subscribe(lambda upstreams: dns.forward(forwarding(base, upstreams)))
+
+
+def _subscribe_edges(outward: Edges, told: Reporting) -> None:
+    dns, nginx = outward.dns, outward.nginx
+    if dns is not None:
+        told.publish.zones.subscribe(dns.publish)
+    if nginx is not None:
+        told.publish.routings.subscribe(lambda routing: nginx.publish(routing.routes))
