@@ -1,5 +1,5 @@
 """
-The mirror as a service: follows etcd, hands changes to whoever asked, keeps the last known state on disk.
+The mirror as a service: follows etcd and reports each change to its subscriber.
 
 Note [In touch]
     ``in_touch`` is False from the start, after every broken watch, and as long as etcd is not the one we know, until a
@@ -14,13 +14,12 @@ from typing import Any, Protocol
 
 from attrs import evolve
 from twisted.application.service import Service
-from twisted.internet.defer import Deferred, DeferredLock
-from twisted.internet.interfaces import IDelayedCall
+from twisted.internet.defer import Deferred
 from twisted.logger import Logger
-from twisted.python.failure import Failure
 
 from daprdockr.agent.mirror.belief import Belief
 from daprdockr.agent.mirror.intake import Intake
+from daprdockr.agent.mirror.snapshots import Snapshots
 from daprdockr.agent.statedir import StateDir
 from daprdockr.model.errors import EtcdError
 from daprdockr.model.known.changes import Changes
@@ -32,15 +31,6 @@ from daprdockr.model.trouble import EtcdDoubted, EtcdLost, EtcdNotReached, line
 from daprdockr.runtime.logged_once import LoggedOnce
 from daprdockr.runtime.outage import Outage
 from daprdockr.runtime.pool import Run
-
-KEEP_DELAY = 2.0
-"""Seconds between two writes of the last known state, at least."""
-
-KEEP_RETRY = 5.0
-"""Seconds between two tries to write it, at least, where the disk is full."""
-
-KEEP_REST = 10
-"""So many times as long as a write took there is none, so that a large state does not keep disk and processor busy."""
 
 
 class Following(Protocol):
@@ -93,14 +83,7 @@ class Mirror(Service):
         self._outage = outage
         self._logged = False
         self._frozen_for = LoggedOnce(lambda reason: self.log.warn("out of touch with etcd: {reason}", reason=reason))
-        self._keeping: IDelayedCall | None = None
-        self._keep_delay = KEEP_DELAY
-        self._unkept = False
-        self._unkept_for = LoggedOnce(
-            lambda reason: self.log.warn("the last known state is not kept, the agent goes on: {reason}", reason=reason)
-        )
-        self._kept = 0
-        self._writing = DeferredLock()
+        self._snapshots = Snapshots(reactor=reactor, run=run, cluster=cluster, state=state)
         self._belief = Belief(believer=self, run=run, cluster=cluster, state=state, store=store, draw=draw_identity)
         self.in_touch = False
         self.condition: EtcdNotReached | EtcdLost | EtcdDoubted | None = EtcdNotReached()
@@ -117,26 +100,25 @@ class Mirror(Service):
             self._on_changes(self.cluster.replace(listing))
             self._state.holder = evolve(self._state.holder, cluster=self.cluster.identity)
             self.cluster.history.unbroken = False
-            self._kept = self.cluster.generation
+            self._snapshots.loaded()
             self.log.info("began with the state known at revision {revision}", revision=listing.revision)
         self._belief.load()
 
     def startService(self) -> None:
         super().startService()
+        self._snapshots.start()
         self._load()
         self._follower.start()
 
     def stopService(self) -> Deferred[None]:
         super().stopService()
         self._intake.close()
-        if self._keeping is not None and self._keeping.active():
-            self._keeping.cancel()
+        self._snapshots.stop()
         return Deferred.fromCoroutine(self._stop())
 
     async def _stop(self) -> None:
         await self._run(self._follower.stop)
-        if self._unkept:
-            await self._writing.run(self._keep).addErrback(self._not_kept)
+        await self._snapshots.finish()
 
     # What the follower calls, in its own thread.
 
@@ -179,7 +161,7 @@ class Mirror(Service):
     def take_anew(self, listing: Listing) -> Deferred[None]:
         """:returns: fires when it is in the state directory."""
         self._tell(self.cluster.begin_anew(listing))
-        return self._writing.run(self._keep)
+        return self._snapshots.write()
 
     def take_changes(self, batch: Batch) -> None:
         self._tell(self.cluster.apply(batch))
@@ -231,38 +213,4 @@ class Mirror(Service):
     def _publish(self, changes: Changes) -> None:
         if changes.services or changes.nodes or changes.broken:
             self._on_changes(changes)
-        if self.cluster.generation != self._kept:  # marks are nobody else's business
-            self._kept, self._unkept = self.cluster.generation, True
-        self._keep_later()
-
-    def _keep_later(self) -> None:
-        due = self._writing.locked or (self._keeping is not None and self._keeping.active())
-        if self._unkept and self.running and not due:
-            self._keeping = self._reactor.callLater(self._keep_delay, self._keep_soon)
-
-    def _keep_soon(self) -> None:
-        self._writing.run(self._keep).addErrback(self._not_kept).addCallback(lambda _: self._keep_later())
-
-    def _not_kept(self, failure: Failure) -> None:
-        """Tell so once for each reason; the next try comes when a disk that was full may have room."""
-        if failure.check(OSError):
-            self._unkept_for.found(failure.getErrorMessage())
-        else:
-            self.log.failure("the last known state was not kept", failure)
-            self._unkept_for.found("")
-        self._keep_delay = max(self._keep_delay, KEEP_RETRY)
-
-    async def _keep(self) -> None:
-        self._unkept = False
-        began = self._reactor.seconds()
-        cluster = self.cluster
-        listing = Listing(cluster.cluster_id, cluster.revision, tuple(cluster.entries))
-        try:
-            await self._run(self._state.write_listing, listing)
-        except BaseException:
-            self._unkept = True
-            raise
-        else:
-            self._unkept_for.found("")
-        finally:
-            self._keep_delay = max(KEEP_DELAY, KEEP_REST * (self._reactor.seconds() - began))
+        self._snapshots.note_changes()

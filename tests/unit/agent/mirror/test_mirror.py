@@ -7,7 +7,8 @@ from pathlib import Path
 from twisted.logger import capturedLogs
 from twisted.trial.unittest import SynchronousTestCase
 
-from daprdockr.agent.mirror.mirror import KEEP_DELAY, KEEP_RETRY, Mirror
+from daprdockr.agent.mirror.mirror import Mirror
+from daprdockr.agent.mirror.snapshots import KEEP_DELAY, KEEP_RETRY
 from daprdockr.agent.statedir import StateDir
 from daprdockr.model.errors import EtcdUnavailable
 from daprdockr.model.known.changes import Changes

@@ -1,0 +1,111 @@
+# -*- test-case-name: tests.unit.agent.mirror.test_mirror -*-
+"""
+Keeps the last known state in the state directory, from which names and routes are served before etcd answers.
+
+Knows when the snapshot is due, and refuses to know what changed: it writes all entries of the mirror at once.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet.defer import Deferred, DeferredLock
+from twisted.internet.interfaces import IDelayedCall
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from daprdockr.agent.statedir import StateDir
+from daprdockr.model.known.cluster import Cluster
+from daprdockr.model.stored.entries import Listing
+from daprdockr.runtime.logged_once import LoggedOnce
+from daprdockr.runtime.pool import Run
+
+KEEP_DELAY = 2.0
+"""The shortest time between two writes of the last known state, in seconds."""
+
+KEEP_RETRY = 5.0
+"""The shortest time between two attempts to write it after a failure, such as a full disk, in seconds."""
+
+KEEP_REST = 10
+"""The pause after a write, in multiples of its duration, so that a large state keeps neither disk nor CPU busy."""
+
+
+class Snapshots:
+    """Writes the mirror to the state directory, at most one write at a time, and soon after each change."""
+
+    log = Logger()
+
+    def __init__(self, *, reactor: Any, run: Run, cluster: Cluster, state: StateDir) -> None:
+        self._reactor = reactor
+        self._run = run
+        self._cluster = cluster
+        self._state = state
+        self._running = False
+        self._due: IDelayedCall | None = None
+        self._delay = KEEP_DELAY
+        self._generation = 0
+        self._changed = False
+        self._writing = DeferredLock()
+        self._failing_for = LoggedOnce(
+            lambda reason: self.log.warn("the last known state is not kept, the agent goes on: {reason}", reason=reason)
+        )
+
+    def start(self) -> None:
+        self._running = True
+
+    def stop(self) -> None:
+        """Write no more of its own accord; ``finish`` has the last word."""
+        self._running = False
+        if self._due is not None and self._due.active():
+            self._due.cancel()
+
+    async def finish(self) -> None:
+        """Write what was not written yet; a failure is logged."""
+        if self._changed:
+            await self.write().addErrback(self._failed)
+
+    def loaded(self) -> None:
+        """Record that the mirror shows what the state directory holds."""
+        self._generation = self._cluster.generation
+
+    def note_changes(self) -> None:
+        """Schedule a write if the mirror has changed since the last one, even if only in what has no subscriber."""
+        if self._cluster.generation != self._generation:
+            self._generation, self._changed = self._cluster.generation, True
+        self._schedule()
+
+    def write(self) -> Deferred[None]:
+        """Write now, or as soon as the present write has ended. :raises OSError: by the Deferred."""
+        return self._writing.run(self._write)
+
+    def _schedule(self) -> None:
+        busy = self._writing.locked or (self._due is not None and self._due.active())
+        if self._changed and self._running and not busy:
+            self._due = self._reactor.callLater(self._delay, self._write_soon)
+
+    def _write_soon(self) -> None:
+        self.write().addErrback(self._failed).addCallback(lambda _: self._schedule())
+
+    def _failed(self, failure: Failure) -> None:
+        """Log each reason once; the next attempt comes when a disk that was full may have room."""
+        if failure.check(OSError):
+            self._failing_for.found(failure.getErrorMessage())
+        else:
+            self.log.failure("the last known state was not kept", failure)
+            self._failing_for.found("")
+        self._delay = max(self._delay, KEEP_RETRY)
+
+    async def _write(self) -> None:
+        self._changed = False
+        began = self._reactor.seconds()
+        cluster = self._cluster
+        listing = Listing(cluster.cluster_id, cluster.revision, tuple(cluster.entries))
+        try:
+            await self._run(self._state.write_listing, listing)
+        except BaseException:
+            self._changed = True
+            raise
+        else:
+            self._failing_for.found("")
+        finally:
+            self._delay = max(KEEP_DELAY, KEEP_REST * (self._reactor.seconds() - began))
