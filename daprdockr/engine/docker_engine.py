@@ -4,18 +4,10 @@ The local Docker Engine, as ``daprdockr.model.seams.Engine`` asks for it.
 
 Owns the calls of docker-py's low-level client and the order they come in. Does not know why a container is started or
 stopped. Blocking: runs in threads of a pool, never in the reactor's.
-
-Note [What a list need not ask again]
-The Engine's list of containers lacks what a stopped one left (exit code, times, host ports); asking for each container
-costs a request more. The list does show whether a container was started, stopped or judged since it was last inspected
-(``answers.fingerprint``), so only those are inspected again, and those of which the event stream told. A new stream
-forgets everything that was known: nobody told what happened before it. What remains is a container that was started and
-ended again with the same exit code while no stream was open to tell, whose times are then those of the run before.
 """
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from http import HTTPStatus
@@ -31,6 +23,7 @@ from daprdockr.engine import answers, execution
 from daprdockr.engine.clients import EngineClients
 from daprdockr.engine.documents import documents
 from daprdockr.engine.failures import FOREIGN, asking, pull_failure
+from daprdockr.engine.inspected import InspectedContainers
 from daprdockr.engine.stream import DockerEvents
 from daprdockr.model.errors import (
     BadInput,
@@ -78,33 +71,17 @@ class DockerEngine:
         self._clients = EngineClients(url, timeout)
         self._pings = EngineClients(url, PING_TIMEOUT)
         self._clock = clock
-        self._lock = threading.Lock()
-        self._known: dict[str, tuple[tuple[object, ...], ContainerState | None]] = {}
-        self._unreadable: set[str] = set()
+        self._inspected = InspectedContainers()
 
     def containers(self) -> Sequence[ContainerState]:
-        """All containers of this node, running or not; see Note [What a list need not ask again]."""
+        """All containers of this node, running or not; see Note [What a list need not ask again] in ``inspected``."""
         with self._asking("list the containers") as client:
             listed_all = client.containers(all=True, filters={"label": LABEL_NODE})
         summaries = [summary for summary in listed_all if answers.node_of(summary)[0] in self._names]
         self._others = frozenset(answers.node_of(one) for one in listed_all).difference(map(answers.node_of, summaries))
-        found = [self._look(summary) for summary in summaries]
-        listed = {summary["Id"] for summary in summaries}
-        with self._lock:
-            for container in self._known.keys() - listed:
-                del self._known[container]
-            self._unreadable &= listed
-        return [state for state in found if state is not None]
-
-    def _look(self, summary: Mapping[str, Any]) -> ContainerState | None:
-        container, mark = summary["Id"], answers.fingerprint(summary)
-        with self._lock:
-            known = self._known.get(container)
-        if known is None or known[0] != mark:
-            known = (mark, self.inspect(container))
-            with self._lock:
-                self._known[container] = known
-        return known[1]
+        states = [self._inspected.state(summary, self.inspect) for summary in summaries]
+        self._inspected.keep({summary["Id"] for summary in summaries})
+        return [state for state in states if state is not None]
 
     def inspect(self, container: str) -> ContainerState | None:
         """One container, by its id or its name, or None when it is gone or not this node's."""
@@ -119,15 +96,10 @@ class DockerEngine:
         try:
             return evolve(answers.container_state(answer), former="" if node == self.node else node)
         except BadInput as problem:
-            self._tell_unreadable(answer["Id"], problem)
+            if self._inspected.is_newly_unreadable(answer["Id"]):
+                text = "container {container} is passed over: {problem}"
+                self.log.warn(text, container=answer["Id"], problem=problem)
             return None
-
-    def _tell_unreadable(self, container: str, problem: BadInput) -> None:
-        with self._lock:
-            told = container in self._unreadable
-            self._unreadable.add(container)
-        if not told:
-            self.log.warn("container {container} is passed over: {problem}", container=container, problem=problem)
 
     def image(self, reference: str) -> Image | None:
         """The image, or None when it is not on this host."""
@@ -245,18 +217,13 @@ class DockerEngine:
         self._clients.lost()
         client = self._clients.fresh()
         try:
-            stream = DockerEvents(client, self._names, self._forget)
+            stream = DockerEvents(client, self._names, self._inspected.forget)
         except EngineError:
             client.close()
             raise
         # Clear the cache only after subscribing: earlier changes were never reported to us.
-        with self._lock:
-            self._known.clear()
+        self._inspected.forget_all()
         return stream
-
-    def _forget(self, container: str) -> None:
-        with self._lock:
-            self._known.pop(container, None)
 
     def close(self) -> None:
         """Close all connections; later calls raise EngineUnavailable."""

@@ -1,0 +1,68 @@
+# -*- test-case-name: tests.unit.engine.test_docker_engine,tests.functional.test_engine_contract -*-
+"""
+What was learned by inspecting containers, for as long as a list shows that it still holds.
+
+Note [What a list need not ask again]
+The Engine's list of containers lacks what a stopped one left (exit code, times, host ports); asking for each container
+costs one more request. The list does show whether a container was started, stopped or judged since it was last
+inspected (``answers.fingerprint``), so only those containers are inspected again, and those that the event stream
+reported. A new stream discards the whole cache, because nobody reported what happened before it. One case remains: a
+container that was started and ended again with the same exit code while no stream was open keeps the times of its
+former run.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Collection, Mapping
+from typing import Any
+
+from daprdockr.engine import answers
+from daprdockr.model.host import ContainerState
+
+Inspect = Callable[[str], ContainerState | None]
+"""Asks the Engine for one container, by its id."""
+
+
+class InspectedContainers:
+    """A cache of states by container id, safe to use from several threads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._known: dict[str, tuple[tuple[object, ...], ContainerState | None]] = {}
+        self._unreadable: set[str] = set()
+
+    def state(self, summary: Mapping[str, Any], inspect: Inspect) -> ContainerState | None:
+        """Return the state of a container of the Engine's list, inspected now if the list shows that it changed."""
+        container, mark = summary["Id"], answers.fingerprint(summary)
+        with self._lock:
+            known = self._known.get(container)
+        if known is None or known[0] != mark:
+            known = (mark, inspect(container))
+            with self._lock:
+                self._known[container] = known
+        return known[1]
+
+    def is_newly_unreadable(self, container: str) -> bool:
+        """Return whether this is the first report since the container was listed that it cannot be read."""
+        with self._lock:
+            is_new = container not in self._unreadable
+            self._unreadable.add(container)
+        return is_new
+
+    def keep(self, listed: Collection[str]) -> None:
+        """Forget all containers but those."""
+        with self._lock:
+            for container in self._known.keys() - set(listed):
+                del self._known[container]
+            self._unreadable.intersection_update(listed)
+
+    def forget(self, container: str) -> None:
+        """Have a container inspected again by the next list."""
+        with self._lock:
+            self._known.pop(container, None)
+
+    def forget_all(self) -> None:
+        """Have every container inspected again by the next list."""
+        with self._lock:
+            self._known.clear()
