@@ -14,9 +14,9 @@ from daprdockr.model.stored.entries import Delete, Entry
 from daprdockr.model.stored.events import Event
 from daprdockr.model.stored.node import NodeRecord
 from daprdockr.model.wanted.definition import Definition
-from tests.fakes.agents import KEYS
+from tests.build.values import KEYS, WEB
 from tests.fuzz.mutations import TEXTS, Mutations
-from tests.fuzz.scene import KEPT, SAFE, STOPPED, WEB, Scene
+from tests.fuzz.scene import KEPT, SAFE, STOPPED, Scene
 
 DEFINITION = Definition.read(
     {

@@ -16,11 +16,11 @@ from zope.interface import implementer
 from daprdockr.model.names import ServiceName
 from daprdockr.model.stored.entries import Delete
 from daprdockr.model.wanted.definition import Definition
-from tests.fakes.agents import KEYS, MemoryAgent, MemoryCluster
+from tests.build.values import KEYS, WEB
+from tests.fakes.agents import MemoryAgent, MemoryCluster
 
 KEPT = ServiceName(group="safe", service="keep")
 STOPPED = ServiceName(group="safe", service="stop")
-WEB = ServiceName(group="myapp", service="web")
 SAFE = (KEPT, STOPPED)
 HTTP = {"HostName": "keep.example", "ContainerPort": "8080"}
 

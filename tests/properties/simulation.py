@@ -15,7 +15,6 @@ from daprdockr.model.host import ContainerState, Image, Port, Status
 from daprdockr.model.known.cluster import Cluster
 from daprdockr.model.names import InstanceName, ServiceName
 from daprdockr.model.stored.entries import Absent, Condition, Delete, Deleted, Entry, Fence, Operation, Put
-from daprdockr.model.stored.keys import Keys
 from daprdockr.model.stored.node import NodeRecord
 from daprdockr.model.wanted.definition import Definition
 from daprdockr.planning.attempts import NONE, Attempts
@@ -34,9 +33,9 @@ from daprdockr.planning.steps import (
     TakeClaim,
     WriteClaim,
 )
+from tests.build.values import KEYS
 from tests.fakes.store import MemoryStore
 
-KEYS = Keys()
 ROUND = 0.5
 """Seconds that a round takes."""
 TTL = 6

@@ -26,7 +26,8 @@ from daprdockr.planning.steps import (
     TakeClaim,
     WriteClaim,
 )
-from tests.build.situations import CLUSTER, IMAGES, LEASE, NOW, PORT, container, definition, instance, situation
+from tests.build.situations import CLUSTER, IMAGES, LEASE, NOW, PORT, container, situation
+from tests.build.values import definition, instance
 
 NODES = st.sampled_from("abc")
 NUMBERS = range(1, 4)

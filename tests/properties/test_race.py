@@ -19,13 +19,11 @@ from daprdockr.model.known.cluster import Cluster
 from daprdockr.model.names import InstanceName
 from daprdockr.model.stored.claim import ClaimRecord
 from daprdockr.model.stored.entries import Batch, Change, Deleted, Entry
-from daprdockr.model.stored.keys import Keys
 from daprdockr.model.stored.node import NodeRecord
 from daprdockr.model.wanted.definition import Definition
 from daprdockr.planning.placing.placement import rank, vacancies
-from tests.build.situations import definition
+from tests.build.values import KEYS, definition
 
-KEYS = Keys()
 NEWS = (0.002, 0.02)
 """Seconds that a write takes to arrive at a node, from and to; half of it on the way to etcd."""
 

@@ -13,15 +13,13 @@ from daprdockr.model.known.cluster import Cluster
 from daprdockr.model.names import InstanceName, ServiceName
 from daprdockr.model.stored.claim import ClaimRecord, State
 from daprdockr.model.stored.entries import Batch, Change, Deleted, Entry
-from daprdockr.model.stored.keys import Keys
 from daprdockr.model.stored.node import NodeRecord
 from daprdockr.model.wanted.definition import Definition
 from daprdockr.planning.candidates import candidates, failing
 from daprdockr.planning.placing.placement import rank, vacancies
 from daprdockr.planning.placing.wave import LONGEST, MOST, offers
-from tests.build.situations import definition
+from tests.build.values import KEYS, definition
 
-KEYS = Keys()
 NODES = st.integers(1, 6).map(lambda count: "abcdef"[:count])
 WISHES = st.lists(
     st.tuples(st.integers(1, 9), st.sampled_from([{}, {"OnePerNode": True}, {"Constraints": ["node != a"]}])),

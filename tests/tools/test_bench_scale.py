@@ -31,12 +31,11 @@ from daprdockr.model.errors import EtcdUnavailable
 from daprdockr.model.names import InstanceName
 from daprdockr.model.stored.claim import ClaimRecord
 from daprdockr.model.stored.entries import Absent, Batch, Delete, Deleted, Entry, Fence, Listing, Put
-from daprdockr.model.stored.keys import Keys
 from daprdockr.model.stored.node import NodeRecord
+from tests.build.values import KEYS
 from tests.fakes.run import LoopClock
 from tests.fakes.store import MemoryStore
 
-KEYS = Keys()
 CLAIM = KEYS.claim(InstanceName.parse("1.web.myapp"))
 NEXT = KEYS.successor(InstanceName.parse("1.web.myapp"))
 

@@ -7,7 +7,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.model.errors import EngineRefused
 from daprdockr.model.host import ContainerState
-from tests.build.situations import definition
+from tests.build.values import definition
 from tests.fakes.agents import MemoryAgent, MemoryCluster
 from tests.fakes.engine import MemoryEngine
 from tests.marked import marked

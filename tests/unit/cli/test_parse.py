@@ -8,9 +8,7 @@ from daprdockr.cli.parse import read_request
 from daprdockr.cli.request import Request
 from daprdockr.etcd.address import EtcdEndpoint
 from daprdockr.model.errors import BadInput
-from daprdockr.model.names import ServiceName
-
-WEB = ServiceName(group="myapp", service="web")
+from tests.build.values import WEB
 
 REFUSED = {
     "-get -del -svc web.myapp": "-get and -del",

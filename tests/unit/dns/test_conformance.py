@@ -33,9 +33,9 @@ from tests.build.dns_samples import (
     sample_zone,
     unframed,
 )
+from tests.build.values import WEB
 
 HEADER = 12
-WEB = ServiceName.parse("web.myapp")
 ONE = "1.web.myapp.container"
 
 

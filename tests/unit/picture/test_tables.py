@@ -10,7 +10,6 @@ from daprdockr.model.stored.claim import ClaimRecord, State
 from daprdockr.model.stored.doubts import DoubtRecord
 from daprdockr.model.stored.entries import Entry, Listing
 from daprdockr.model.stored.events import Event
-from daprdockr.model.stored.keys import Keys
 from daprdockr.model.stored.node import NodeRecord
 from daprdockr.picture.cells import moment
 from daprdockr.picture.doubts import Outcome, doubt_row, outcome, read_doubts
@@ -18,9 +17,9 @@ from daprdockr.picture.events import event_table
 from daprdockr.picture.instances import instance_table, unmet
 from daprdockr.picture.overview import overview
 from daprdockr.picture.table import Table
-from tests.build.situations import definition
+from tests.build.history import claimed, defined, present
+from tests.build.values import KEYS, definition, instance
 
-KEYS = Keys()
 WEB = definition()
 RUNNING = ClaimRecord(node="n1", state=State.RUNNING, healthy=True, definition=WEB.digest)
 IDENTITY = Entry(KEYS.identity, b"a", 1, 1)
@@ -30,18 +29,6 @@ def cluster(*entries: Entry) -> Cluster:
     found = Cluster(KEYS)
     found.replace(Listing(1, 10, entries))
     return found
-
-
-def service(number: int = 5) -> Entry:
-    return Entry(KEYS.service(WEB.name), WEB.encode(), number, number)
-
-
-def claim(number: int, record: ClaimRecord = RUNNING) -> Entry:
-    return Entry(KEYS.claim(InstanceName(WEB.name, number)), record.encode(), 6, 6, 1)
-
-
-def node(name: str, record: NodeRecord) -> Entry:
-    return Entry(KEYS.node(name), record.encode(), 4, 4, 1)
 
 
 class TableTests(SynchronousTestCase):
@@ -62,16 +49,16 @@ class InstanceTests(SynchronousTestCase):
 
     def test_unclaimed(self) -> None:
         """A wanted instance that nobody claimed has a row that says why."""
-        rows = instance_table(cluster(service()), None).rows
+        rows = instance_table(cluster(defined(WEB, 5)), None).rows
         self.assertEqual([(row["State"], row["Reason"]) for row in rows], [("waiting", "no node is ready")])
         self.assertEqual(
-            unmet(cluster(service()), WEB.name),
+            unmet(cluster(defined(WEB, 5)), WEB.name),
             [(InstanceName(WEB.name, 1), "waiting for a node (no node is ready)")],
         )
 
     def test_surplus(self) -> None:
         """A claim of a service that is not defined has a row, and counts as of an older definition."""
-        (row,) = instance_table(cluster(claim(1)), None).rows
+        (row,) = instance_table(cluster(claimed(instance(1), RUNNING, 6)), None).rows
         self.assertEqual((row["Node"], row["Current"]), ("n1", False))
 
 
@@ -80,7 +67,7 @@ class OverviewTests(SynchronousTestCase):
 
     def test_mute(self) -> None:
         """Nodes that cannot write and nodes that doubt are named, each in one line."""
-        found = cluster(node("n1", NodeRecord(refused="cannot write x")), node("n2", NodeRecord()))
+        found = cluster(present("n1", NodeRecord(refused="cannot write x")), present("n2", NodeRecord()))
         whole = overview(found, doubted={"n2": "it went back"})
         self.assertEqual(whole.mute, ["node n1 cannot write x", "node n2 is frozen"])
         self.assertEqual(whole.write()["Doubts"], {"n2": "it went back"})
@@ -88,7 +75,12 @@ class OverviewTests(SynchronousTestCase):
     def test_write(self) -> None:
         """Programs get services, nodes and what is wrong in one object."""
         broken = Entry(KEYS.service(ServiceName("myapp", "bad")), b"{}", 5, 5)
-        whole = overview(cluster(service(), claim(1), broken, node("n1", NodeRecord(trouble="no space"))), "full")
+        whole = overview(
+            cluster(
+                defined(WEB, 5), claimed(instance(1), RUNNING, 6), broken, present("n1", NodeRecord(trouble="no space"))
+            ),
+            "full",
+        )
         written = whole.write()
         self.assertEqual((written["Nodes"], written["Dark"], written["Refused"]), (1, {"n1": "no space"}, "full"))
         self.assertEqual([row["Healthy"] for row in written["Services"]], [1])
@@ -122,7 +114,7 @@ class DoubtTests(SynchronousTestCase):
         """An instance goes, is replaced or stays, as the stored definitions say."""
         name = str(InstanceName(WEB.name, 1))
         mine = DoubtRecord(7, "r", 10, 9, {name: WEB.digest, f"2.{WEB.name}": WEB.digest, "1.db.other": "d"})
-        found = outcome(cluster(IDENTITY, service()), "n1", mine)
+        found = outcome(cluster(IDENTITY, defined(WEB, 5)), "n1", mine)
         self.assertEqual(dict(found.removed), {f"2.{WEB.name}": f"{WEB.name} has 1 instances", **GONE})
         self.assertEqual(found.kept, (name,))
         self.assertEqual(doubt_row("n1", mine, found)["Removed"], dict(found.removed))

@@ -9,9 +9,9 @@ from twisted.trial.unittest import SynchronousTestCase
 from daprdockr.model.stored.claim import State
 from daprdockr.model.stored.events import Event
 from daprdockr.model.wanted.definition import Definition
-from tests.build.situations import definition
-from tests.fakes.agents import KEYS, MemoryCluster
-from tests.unit.whole.test_whole import HTTP, ONE, resolved, routed
+from tests.build.values import HTTP, KEYS, definition
+from tests.build.whole import ONE, resolved, routed
+from tests.fakes.agents import MemoryCluster
 
 CHECKS: tuple[dict[str, Any], ...] = (
     {},

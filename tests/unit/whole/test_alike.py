@@ -13,9 +13,10 @@ from twisted.trial.unittest import SynchronousTestCase
 from daprdockr.model.stored.cordon import asking_to_drain
 from daprdockr.planning.keeping.body import container_names
 from tests.build.situations import WEB, definition, instance
+from tests.build.values import HTTP
+from tests.build.whole import DRAIN, ONE, TTL, TWO, names, starts
 from tests.fakes.agents import KEYS, MemoryAgent, MemoryCluster
 from tests.fakes.engine import MemoryEngine
-from tests.unit.whole.test_whole import DRAIN, HTTP, ONE, TTL, TWO, names, starts
 
 
 class AlikeCase(SynchronousTestCase):

@@ -16,8 +16,8 @@ from daprdockr.model.stored.events import Event
 from daprdockr.model.stored.keys import SuccessorKey
 from daprdockr.model.stored.node import NodeRecord
 from daprdockr.model.wanted.definition import Definition
-from tests.build.situations import definition
-from tests.fakes.agents import KEYS, MemoryAgent, MemoryCluster
+from tests.build.values import KEYS, definition
+from tests.fakes.agents import MemoryAgent, MemoryCluster
 
 
 def named(service: str, instances: int = 1, image: str = "web:1", **members: Any) -> Definition:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from daprdockr.agent.host.host import LIST_INTERVAL
 from daprdockr.model.host import EngineNetwork
 from daprdockr.model.stored.claim import ClaimRecord
-from tests.build.situations import definition
-from tests.unit.whole.test_whole import ONE, WholeCase
+from tests.build.values import definition
+from tests.build.whole import ONE, WholeCase
 
 
 class NetworkTests(WholeCase):

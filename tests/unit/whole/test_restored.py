@@ -10,13 +10,11 @@ from twisted.trial.unittest import SynchronousTestCase
 from daprdockr.cli.commands.trust_etcd import NotConfirmed, trust_etcd
 from daprdockr.cli.console import Console
 from daprdockr.cli.request import Request
-from daprdockr.model.names import ServiceName
 from daprdockr.model.wanted.definition import Definition
-from tests.build.situations import WEB, definition
-from tests.fakes.agents import KEYS, MemoryAgent, MemoryCluster
-from tests.unit.whole.test_whole import names, starts
+from tests.build.values import API, KEYS, WEB, definition
+from tests.build.whole import names, starts
+from tests.fakes.agents import MemoryAgent, MemoryCluster
 
-API = ServiceName(group="myapp", service="api")
 MARKED = 80.0
 """Seconds after which a mark attests a definition."""
 

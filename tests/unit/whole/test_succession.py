@@ -16,11 +16,11 @@ from daprdockr.model.stored.entries import Delete, Entry
 from daprdockr.model.stored.keys import SuccessorKey
 from daprdockr.model.wanted.definition import Definition
 from daprdockr.planning.steps import DropSuccession, ReleaseClaim, Succeed, TakeSuccession, WriteClaim
-from tests.build.situations import WEB, definition, instance, starting_record
-from tests.fakes.agents import KEYS, STEP, MemoryAgent, MemoryCluster
+from tests.build.situations import starting_record
+from tests.build.values import HTTP, KEYS, WEB, definition, instance
+from tests.fakes.agents import STEP, MemoryAgent, MemoryCluster
 from tests.unit.agent.reconcile.test_carry_out import CarryOutCase
 
-HTTP = {"HostName": "example.com", "ContainerPort": "8080"}
 ONE = "1.web.myapp"
 TTL, DRAIN = 6, 10
 FIRST = instance(1)

@@ -9,21 +9,13 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.model.errors import EtcdUnavailable
 from daprdockr.model.host import ContainerState
-from daprdockr.model.names import InstanceName, ServiceName
+from daprdockr.model.names import ServiceName
 from daprdockr.model.stored.claim import State
 from daprdockr.model.stored.entries import Delete
-from daprdockr.model.stored.events import Event
-from tests.build.situations import WEB, definition, instance
-from tests.fakes.agents import KEYS, MemoryAgent, MemoryCluster
+from tests.build.values import HTTP, WEB, definition, instance
+from tests.build.whole import DRAIN, ONE, TTL, TWO, WholeCase, names, resolved, routed, starts
+from tests.fakes.agents import KEYS, MemoryCluster
 from tests.fakes.engine import MemoryEngine
-
-HTTP = {"HostName": "example.com", "ContainerPort": "8080"}
-ONE, TWO = "1.web.myapp", "2.web.myapp"
-TTL = 6.0
-
-
-DRAIN = 10
-"""Seconds that a copy which runs elsewhere too serves on (``Update.Drain``)."""
 
 
 class DoomedEngine(MemoryEngine):
@@ -36,42 +28,6 @@ class DoomedEngine(MemoryEngine):
         if self.doomed:
             self.crash(container)
         return self.inspect(container) or state
-
-
-def names(agent: MemoryAgent) -> list[str]:
-    """The instances that run on an agent's host."""
-    return [str(container.instance) for container in agent.running]
-
-
-def starts(*agents: MemoryAgent) -> list[tuple[str, float]]:
-    """What runs on these hosts, each with the time of its start: equal before and after when nothing was touched."""
-    return [(container.id, container.started) for agent in agents for container in agent.running]
-
-
-def resolved(agent: MemoryAgent, *labels: bytes) -> bool:
-    """Whether a name below ``container.`` exists, by its labels from the deepest on."""
-    assert agent.zone is not None
-    return agent.zone.lookup(labels) is not None
-
-
-def routed(agent: MemoryAgent) -> list[InstanceName]:
-    """The instances behind the HTTP host name."""
-    assert agent.routing is not None
-    return [upstream.instance for route in agent.routing.routes for upstream in route.upstreams]
-
-
-class WholeCase(SynchronousTestCase):
-    """A cluster of one node, ``a``, that has begun."""
-
-    def setUp(self) -> None:
-        self.cluster = MemoryCluster(self)
-        self.agent = self.cluster.add("a")
-        self.cluster.advance(1)
-
-    @property
-    def events(self) -> list[str]:
-        """What people were told."""
-        return [Event.decode(entry.value).text for entry in self.cluster.store.list(KEYS.events).entries]
 
 
 class DefinitionTests(WholeCase):

@@ -17,7 +17,7 @@ from daprdockr.model.trouble import (
     NoBeatYet,
     WritesRefused,
 )
-from tests.build.situations import definition
+from tests.build.values import definition
 from tests.fakes.agents import MemoryAgent, MemoryCluster
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.build.situations import definition
+from tests.build.whole import TTL
 from tests.fakes.agents import MemoryAgent, MemoryCluster
-from tests.unit.whole.test_whole import TTL
 
 HTTP = {"HostName": "example.com", "ContainerPort": "8080"}
 

@@ -10,7 +10,8 @@ from daprdockr.model.names import InstanceName
 from daprdockr.planning.attempts import LASTING, NONE
 from daprdockr.planning.outcome import Done, Fault, Retry
 from daprdockr.planning.steps import Lane
-from tests.build.situations import WEB, WEB_1, WEB_2, container, instance
+from tests.build.situations import WEB_1, WEB_2, container
+from tests.build.values import WEB, instance
 from tests.fakes.run import LoopClock
 
 FIRST = instance(1)

@@ -11,7 +11,7 @@ from daprdockr.agent.host.health import FIRST_DELAY, HealthChecks
 from daprdockr.agent.host.probe import Target, Unreached
 from daprdockr.model.names import ServiceName
 from daprdockr.model.wanted.health import Health
-from tests.build.situations import WEB
+from tests.build.values import WEB
 from tests.fakes.run import LoopClock
 
 CHECK = Health("tcp", port=8080, interval=5, timeout=2, retries=3)

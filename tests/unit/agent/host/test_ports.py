@@ -10,7 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from daprdockr.agent.host.ports import FIRST, LAST, bound_to, choose_ports, is_free
 from daprdockr.model.errors import EngineRefused
 from daprdockr.model.host import Port
-from tests.build.situations import instance
+from tests.build.values import instance
 
 ONE, TWO = instance(1), instance(2)
 WEB, DNS = Port(80), Port(53, "udp")

@@ -6,9 +6,9 @@ from twisted.logger import capturedLogs
 from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.picture.nodes import node_table
-from tests.build.situations import definition
+from tests.build.values import definition
+from tests.build.whole import ONE, TTL, TWO, names, starts
 from tests.fakes.agents import MemoryAgent, MemoryCluster
-from tests.unit.whole.test_whole import ONE, TTL, TWO, names, starts
 
 CLASH = "10.0.0.1 is the address of node b on another machine"
 

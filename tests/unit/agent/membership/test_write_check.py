@@ -5,14 +5,11 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.agent.membership.write_check import INTERVAL, WriteCheck
-from daprdockr.model.stored.keys import Keys
-from tests.build.situations import definition
+from tests.build.values import KEYS, definition
 from tests.fakes.agents import MemoryCluster
 from tests.fakes.log_lines import LogLines
 from tests.fakes.run import LoopClock, run_at_once
 from tests.fakes.store import MemoryStore
-
-KEYS = Keys()
 
 
 class WriteCheckTests(SynchronousTestCase):

@@ -10,24 +10,13 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.agent.mirror.intake import MOST_BYTES, TURN, Intake
 from daprdockr.model.errors import EtcdUnavailable
-from daprdockr.model.stored.entries import Batch, Change, Entry, Listing
+from daprdockr.model.stored.entries import Batch, Change, Listing
+from tests.build.history import batch, entry, listing
 from tests.fakes.run import LoopClock
 
 PATIENCE = 60.0
 AWAY = EtcdUnavailable("etcd did not answer")
 EIGHTH = b"x" * (MOST_BYTES // 8)
-
-
-def entry(key: str, revision: int, value: bytes = b"") -> Entry:
-    return Entry(key, value, revision, revision)
-
-
-def batch(*changes: Change) -> Batch:
-    return Batch(1, max(change.mod_revision for change in changes), changes)
-
-
-def listing(revision: int, *entries: Entry) -> Listing:
-    return Listing(1, revision, entries)
 
 
 class IntakeCase(SynchronousTestCase):

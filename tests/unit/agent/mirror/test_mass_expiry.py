@@ -7,11 +7,10 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.agent.mirror.mass_expiry import MOMENT, MassExpiry
 from daprdockr.model.known.cluster import Cluster
-from daprdockr.model.stored.keys import Keys
 from daprdockr.model.stored.node import NodeRecord
+from tests.build.values import KEYS
 from tests.fakes.store import MemoryStore
 
-KEYS = Keys()
 TTL = 6.0
 
 

@@ -13,27 +13,16 @@ from daprdockr.agent.statedir import StateDir
 from daprdockr.model.errors import EtcdUnavailable
 from daprdockr.model.known.changes import Changes
 from daprdockr.model.known.cluster import Cluster
-from daprdockr.model.names import ServiceName
 from daprdockr.model.stored.entries import Batch, Change, Deleted, Entry, Listing
-from daprdockr.model.stored.keys import Keys
 from daprdockr.runtime.outage import Outage
 from daprdockr.runtime.pool import Run
-from tests.build.situations import WEB, instance, starting_record
+from tests.build.history import claimed, defined
+from tests.build.situations import starting_record
+from tests.build.values import API, KEYS, WEB, instance
 from tests.fakes.run import HeldRun, LoopClock, run_at_once
 from tests.fakes.store import MemoryStore
 
-KEYS = Keys()
-API = ServiceName(group="myapp", service="api")
 AWAY = EtcdUnavailable("etcd did not answer")
-
-
-def service(name: ServiceName, revision: int) -> Entry:
-    value = f'{{"Name": "{name.service}", "Group": "{name.group}", "Container": {{"Image": "web:1"}}}}'
-    return Entry(KEYS.service(name), value.encode(), revision, revision)
-
-
-def claim(number: int, revision: int) -> Entry:
-    return Entry(KEYS.claim(instance(number)), starting_record().encode(), revision, revision, 77)
 
 
 class SilentFollower:
@@ -106,14 +95,14 @@ class TouchTests(MirrorCase):
 
     def test_threads(self) -> None:
         """What the follower tells in its thread is taken over in the reactor's."""
-        self.mirror.listed(Listing(1, 5, (service(WEB, 3),)))
+        self.mirror.listed(Listing(1, 5, (defined(WEB, 3),)))
         self.assertFalse(self.mirror.in_touch)
         self.clock.advance(0)
         self.assertTrue(self.mirror.in_touch)
 
     def test_listed(self) -> None:
         """The first listing brings the mirror in touch and hands on all there is, nodes too."""
-        self.listed(5, service(WEB, 3), claim(1, 4))
+        self.listed(5, defined(WEB, 3), claimed(instance(1), starting_record(), 4))
         self.assertTrue(self.mirror.in_touch)
         self.assertEqual((self.mirror.trouble, self.changes), ("", [Changes(frozenset({WEB}), True)]))
         self.assertEqual(self.mirror.known_services(), {WEB})
@@ -125,16 +114,16 @@ class TouchTests(MirrorCase):
 
     def test_changed(self) -> None:
         """In touch, a change hands on the service that it touched and no other."""
-        self.listed(5, service(WEB, 3))
-        self.changed(6, service(API, 6))
+        self.listed(5, defined(WEB, 3))
+        self.changed(6, defined(API, 6))
         self.assertEqual(self.changes[1:], [Changes(frozenset({API}))])
 
     def test_many(self) -> None:
         """What comes faster than the reactor takes it is one call to it, and is handed on once, as it is at last."""
-        self.listed(5, service(WEB, 3))
+        self.listed(5, defined(WEB, 3))
         waiting = len(self.clock.getDelayedCalls())
         for revision in range(6, 1006):
-            self.mirror.changed(Batch(1, revision, (service(API, revision),)))
+            self.mirror.changed(Batch(1, revision, (defined(API, revision),)))
         self.assertEqual(len(self.clock.getDelayedCalls()) - waiting, 1)
         self.clock.advance(0)
         self.assertEqual(self.changes[1:], [Changes(frozenset({API}))])
@@ -142,21 +131,21 @@ class TouchTests(MirrorCase):
 
     def test_nothing_new(self) -> None:
         """What is known already is not handed on."""
-        self.listed(5, service(WEB, 3))
-        self.listed(5, service(WEB, 3))
-        self.changed(5, service(WEB, 3))
+        self.listed(5, defined(WEB, 3))
+        self.listed(5, defined(WEB, 3))
+        self.changed(5, defined(WEB, 3))
         self.assertEqual(len(self.changes), 1)
 
     def test_lost(self) -> None:
         """A broken watch puts the mirror out of touch; it hands nothing on and keeps what it has."""
-        self.listed(5, service(WEB, 3))
+        self.listed(5, defined(WEB, 3))
         self.lost()
         self.assertEqual((self.mirror.in_touch, self.mirror.trouble), (False, str(AWAY)))
         self.assertEqual((len(self.changes), self.mirror.known_services()), (1, {WEB}))
 
     def test_resumed(self) -> None:
         """A watch that goes on where it broke brings the mirror back in touch: everything is looked at again."""
-        self.listed(5, service(WEB, 3))
+        self.listed(5, defined(WEB, 3))
         self.lost()
         self.changed(5)
         self.assertTrue(self.mirror.in_touch)
@@ -173,16 +162,16 @@ class TouchTests(MirrorCase):
 
     def test_deleted(self) -> None:
         """A deletion that etcd tells removes the service and hands it on."""
-        self.listed(5, service(WEB, 3))
+        self.listed(5, defined(WEB, 3))
         self.changed(6, Deleted(KEYS.service(WEB), 6))
         self.assertEqual((self.mirror.known_services(), self.changes[1:]), (set(), [Changes(frozenset({WEB}))]))
 
     def test_own_write(self) -> None:
         """An own write is handed on at once, and not a second time when the watch tells it."""
-        self.listed(5, service(WEB, 3))
-        self.mirror.note(claim(1, 6))
+        self.listed(5, defined(WEB, 3))
+        self.mirror.note(claimed(instance(1), starting_record(), 6))
         self.assertEqual(list(self.mirror.cluster.claims(WEB)), [1])
-        self.changed(6, claim(1, 6))
+        self.changed(6, claimed(instance(1), starting_record(), 6))
         self.assertEqual(self.changes[1:], [Changes(frozenset({WEB}))])
 
 
@@ -192,7 +181,7 @@ class FreezeTests(MirrorCase):
     def setUp(self) -> None:
         super().setUp()
         self.mirror.startService()
-        self.listed(5, service(WEB, 3))
+        self.listed(5, defined(WEB, 3))
         self.changes.clear()
 
     def assert_frozen(self, reason: str) -> None:
@@ -236,14 +225,14 @@ class FreezeTests(MirrorCase):
         """A watch that breaks and goes on does not end the doubt."""
         self.listed(4)
         self.lost()
-        self.changed(6, service(API, 6))
+        self.changed(6, defined(API, 6))
         self.assert_frozen("etcd did not answer")
 
     def test_doubt_lasts(self) -> None:
         """A history that went back is not believed when it has gone on past what is known."""
         self.listed(4)
         for revision in (5, 6, 100):
-            self.listed(revision, service(API, 4), service(WEB, 3))
+            self.listed(revision, defined(API, 4), defined(WEB, 3))
             self.changed(revision + 1, Deleted(KEYS.service(WEB), revision + 1))
         self.assert_frozen("frozen: this etcd went back from revision 5 to 4")
 
@@ -262,7 +251,7 @@ class FreezeTests(MirrorCase):
     def test_known_etcd_is_back(self) -> None:
         """Another etcd is not believed; the one that is known is, when it is back in its place."""
         self.listed(9, cluster=2)
-        self.listed(6, service(WEB, 3), service(API, 6))
+        self.listed(6, defined(WEB, 3), defined(API, 6))
         self.assertTrue(self.mirror.in_touch)
         self.assertEqual(self.mirror.known_services(), {API, WEB})
         self.assertIsNone(self.state.read_doubt())
@@ -278,14 +267,14 @@ class DiskTests(MirrorCase):
 
     def test_load(self) -> None:
         """The agent begins with what is on disk, hands it on, and is not in touch by that."""
-        self.state.write_listing(Listing(1, 5, (service(WEB, 3),)))
+        self.state.write_listing(Listing(1, 5, (defined(WEB, 3),)))
         self.mirror.startService()
         self.assertEqual((self.changes, self.mirror.in_touch), ([Changes(frozenset({WEB}))], False))
         self.assertEqual(self.follower.told, ["start"])
 
     def test_loaded_cluster_is_remembered(self) -> None:
         """What is on disk says which etcd is the known one: another one is refused after a restart too."""
-        self.state.write_listing(Listing(1, 5, (service(WEB, 3),)))
+        self.state.write_listing(Listing(1, 5, (defined(WEB, 3),)))
         self.mirror.startService()
         self.listed(9, cluster=2)
         self.assertFalse(self.mirror.in_touch)
@@ -295,7 +284,7 @@ class DiskTests(MirrorCase):
         """What cannot be read on disk counts as not there."""
         (self.state.path / "cluster.json").write_bytes(b"{")
         self.mirror.startService()
-        self.listed(5, service(WEB, 3))
+        self.listed(5, defined(WEB, 3))
         self.assertTrue(self.mirror.in_touch)
 
     def test_debounced(self) -> None:
@@ -303,9 +292,9 @@ class DiskTests(MirrorCase):
         run = HeldRun()
         self.mirror = self.make(run)
         self.mirror.startService()
-        self.listed(5, service(WEB, 3))
+        self.listed(5, defined(WEB, 3))
         self.clock.advance(KEEP_DELAY / 2)
-        self.changed(6, service(API, 6))
+        self.changed(6, defined(API, 6))
         self.assertEqual(run.names, [])
         self.clock.advance(KEEP_DELAY / 2)
         self.assertEqual(run.names, ["write_listing"])
@@ -319,10 +308,10 @@ class DiskTests(MirrorCase):
         run = HeldRun()
         self.mirror = self.make(run)
         self.mirror.startService()
-        self.listed(5, service(WEB, 3))
+        self.listed(5, defined(WEB, 3))
         self.clock.advance(KEEP_DELAY)
         for revision in range(6, 16):
-            self.changed(revision, service(API, revision))
+            self.changed(revision, defined(API, revision))
             self.clock.advance(1.0)
         self.assertEqual(run.names, ["write_listing"])
         run.end("write_listing")
@@ -338,7 +327,7 @@ class DiskTests(MirrorCase):
         self.mirror.startService()
         (self.state.path / "cluster.json").mkdir()
         with capturedLogs() as logged:
-            self.listed(5, service(WEB, 3))
+            self.listed(5, defined(WEB, 3))
             self.clock.pump([KEEP_DELAY, KEEP_RETRY, KEEP_RETRY])
         self.assertEqual([event["log_level"].name for event in logged].count("warn"), 1)
         (self.state.path / "cluster.json").rmdir()
@@ -348,7 +337,7 @@ class DiskTests(MirrorCase):
     def test_write_fails_at_the_stop(self) -> None:
         """A stop tries once more, and ends whether or not that succeeds."""
         self.mirror.startService()
-        self.listed(5, service(WEB, 3))
+        self.listed(5, defined(WEB, 3))
         (self.state.path / "cluster.json").mkdir()
         self.successResultOf(self.mirror.stopService())
         (self.state.path / "cluster.json").rmdir()
@@ -360,7 +349,7 @@ class DiskTests(MirrorCase):
         run = HeldRun()
         self.mirror = self.make(run)
         self.mirror.startService()
-        self.listed(5, service(WEB, 3))
+        self.listed(5, defined(WEB, 3))
         stopped = self.mirror.stopService()
         self.assertEqual((run.names, self.clock.getDelayedCalls()), (["stop"], []))
         run.end("stop")
@@ -372,7 +361,7 @@ class DiskTests(MirrorCase):
     def test_stop_with_nothing_new(self) -> None:
         """A stop writes nothing when all is kept."""
         self.mirror.startService()
-        self.listed(5, service(WEB, 3))
+        self.listed(5, defined(WEB, 3))
         self.clock.advance(KEEP_DELAY)
         (self.state.path / "cluster.json").unlink()
         self.successResultOf(self.mirror.stopService())

@@ -9,13 +9,11 @@ from daprdockr.model.known.cluster import Cluster
 from daprdockr.model.stored.claim import ClaimRecord, State
 from daprdockr.model.stored.entries import Batch, Entry, Listing
 from daprdockr.model.stored.events import Event
-from daprdockr.model.stored.keys import Keys
 from daprdockr.model.stored.node import NodeRecord
-from tests.build.situations import WEB, definition, instance
+from tests.build.values import KEYS, WEB, definition, instance
 from tests.fakes.agents import MemoryCluster
 from tests.fakes.log_lines import LogLines
 
-KEYS = Keys()
 GHOST = ClaimRecord("ghost", state=State.RUNNING, healthy=True)
 GONE = 4 * DELAY
 """Seconds in which what nobody owns is gone."""

@@ -9,18 +9,15 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.agent.mirror.roster import Roster
 from daprdockr.model.known.cluster import Cluster
-from daprdockr.model.names import InstanceName, ServiceName
+from daprdockr.model.names import InstanceName
 from daprdockr.model.stored.claim import ClaimRecord, State
 from daprdockr.model.stored.entries import Delete, Put
-from daprdockr.model.stored.keys import Keys
 from daprdockr.model.stored.node import NodeRecord
 from daprdockr.planning.candidates import candidates
 from daprdockr.planning.placing.wave import offers
-from tests.build.situations import WEB, definition
+from tests.build.values import API, KEYS, WEB, definition
 from tests.fakes.store import MemoryStore
 
-KEYS = Keys()
-API = ServiceName(group="myapp", service="api")
 FIRST, SECOND = InstanceName(WEB, 1), InstanceName(WEB, 2)
 VALUES: dict[str, list[bytes]] = {
     KEYS.service(WEB): [definition(Container={"Memory": size}).encode() for size in (100, 200)] + [b"{"],

@@ -7,8 +7,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from daprdockr.agent.mirror.views import Views
 from daprdockr.model.known.changes import Changes
 from daprdockr.runtime.signal import Signal
+from tests.build.whole import TTL
 from tests.fakes.agents import MemoryAgent, MemoryCluster
-from tests.unit.whole.test_whole import TTL
 
 
 class Remembering:

@@ -11,10 +11,10 @@ from daprdockr.agent.host.probe import Target
 from daprdockr.model.host import ContainerState, Port
 from daprdockr.model.names import ServiceName
 from daprdockr.planning.candidates import Candidate, mark
-from tests.build.situations import WEB, container, definition, instance
-from tests.fakes.agents import KEYS, MemoryCluster
+from tests.build.situations import container
+from tests.build.values import API, KEYS, WEB, definition, instance
+from tests.fakes.agents import MemoryCluster
 
-API = ServiceName(group="myapp", service="api")
 CHECKED = definition(Health={"Type": "tcp", "Port": 8080})
 
 

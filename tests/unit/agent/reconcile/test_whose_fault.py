@@ -24,7 +24,8 @@ from daprdockr.planning.steps import (
     StartContainer,
     StopContainer,
 )
-from tests.build.situations import WEB_1, instance
+from tests.build.situations import WEB_1
+from tests.build.values import instance
 
 FIRST = instance(1)
 CREATE, START = CreateContainer(FIRST, WEB_1, (), 40), StartContainer(FIRST, "c1")

@@ -9,13 +9,12 @@ from daprdockr.agent.reporting.journal import BROKEN_REST, LIFE, MOST_WAITING, J
 from daprdockr.model.known.changes import Changes
 from daprdockr.model.stored.entries import Entry
 from daprdockr.model.stored.events import Event
-from daprdockr.model.stored.keys import Keys
 from daprdockr.model.stored.revisioned import Broken
 from daprdockr.runtime.pool import Run
+from tests.build.values import KEYS
 from tests.fakes.run import HeldRun, LoopClock, run_at_once
 from tests.fakes.store import MemoryStore
 
-KEYS = Keys()
 NOON = 1_000_000.0
 
 

@@ -18,16 +18,12 @@ from daprdockr.model.known.cluster import Cluster
 from daprdockr.model.names import InstanceName, ServiceName
 from daprdockr.model.stored.claim import ClaimRecord, State
 from daprdockr.model.stored.entries import Batch, Change, Deleted, Entry
-from daprdockr.model.stored.keys import Keys
 from daprdockr.model.stored.revisioned import Claim
 from daprdockr.model.wanted.definition import Definition
 from daprdockr.proxy.routes import Routing
-from tests.build.situations import WEB, definition, instance
+from tests.build.values import API, HTTP, KEYS, WEB, definition, instance
 from tests.fakes.run import LoopClock
 
-KEYS = Keys()
-API = ServiceName(group="myapp", service="api")
-HTTP = {"HostName": "example.com", "ContainerPort": "8080"}
 WITH_HTTP = definition(instances=2, Http=HTTP)
 
 

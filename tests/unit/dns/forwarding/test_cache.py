@@ -19,7 +19,7 @@ from daprdockr.dns.forwarding.cache import (
     Cache,
 )
 from daprdockr.dns.forwarding.relay import Reply, read_reply
-from tests.unit.dns.forwarding.test_relay import ADDRESS, SOA, asked, response
+from tests.build.dns_responses import ADDRESS, SOA, asked, response
 
 TC = dns.flags.TC
 ALIAS, ALIASED = "www.example.com. 300 IN CNAME x.example.com.", "x.example.com. 200 IN A 192.0.2.2"

@@ -9,8 +9,7 @@ from daprdockr.dns.zone.zone import APEX_TTL, NAMESERVER, Zone
 from daprdockr.model.host import Port
 from daprdockr.model.names import InstanceName, ServiceName
 from tests.build.dns_samples import RUNNING, running, sample_zone
-
-WEB = ServiceName.parse("web.myapp")
+from tests.build.values import WEB
 
 
 def look(zone: Zone, name: str) -> dict[int, tuple[object, ...]] | None:

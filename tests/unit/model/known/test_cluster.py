@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterable
 from typing import Any
@@ -16,54 +15,15 @@ from daprdockr.model.known.changes import Changes
 from daprdockr.model.known.cluster import Cluster
 from daprdockr.model.known.history import ForeignEtcd
 from daprdockr.model.names import InstanceName, ServiceName
-from daprdockr.model.stored.claim import ClaimRecord
-from daprdockr.model.stored.entries import Batch, Change, Delete, Deleted, Entry, Listing, Operation, Put
-from daprdockr.model.stored.keys import Keys
+from daprdockr.model.stored.entries import Batch, Change, Deleted, Entry, Operation
 from daprdockr.model.stored.node import NodeRecord
 from daprdockr.model.stored.revisioned import Broken
+from tests.build.history import CLUSTER, batch, entry, listing
+from tests.build.mirrors import FIRST, OPERATIONS, SECOND, claim, definition, picture
+from tests.build.values import API, KEYS, WEB
 from tests.fakes.store import MemoryStore
 
-KEYS = Keys()
-WEB = ServiceName(group="myapp", service="web")
-API = ServiceName(group="myapp", service="api")
-FIRST, SECOND = InstanceName(WEB, 1), InstanceName(WEB, 2)
-CLUSTER = 7
 GARBAGE = (b"\xff\0", b"{", b"[]", b"x" * 1_000_000)
-
-
-def definition(name: ServiceName = WEB, **members: Any) -> bytes:
-    part = {"Name": name.service, "Group": name.group, "Container": {"Image": "web:1"}}
-    return json.dumps({**part, **members}).encode()
-
-
-def claim(node: str) -> bytes:
-    return ClaimRecord(node=node).encode()
-
-
-def entry(key: str, value: bytes, revision: int, created: int = 0, lease: int = 9) -> Entry:
-    return Entry(key, value, created or revision, revision, lease)
-
-
-def listing(revision: int, *entries: Entry, cluster: int = CLUSTER) -> Listing:
-    return Listing(cluster, revision, entries)
-
-
-def batch(*changes: Change) -> Batch:
-    return Batch(CLUSTER, changes[-1].mod_revision, changes)
-
-
-def picture(cluster: Cluster) -> object:
-    """Everything a mirror shows, to be compared."""
-    services = cluster.services | dict.fromkeys(cluster.claimed_services)
-    return (
-        cluster.services,
-        {name: dict(cluster.claims(name)) for name in services if cluster.claims(name)},
-        cluster.nodes,
-        cluster.cordoned,
-        set(cluster.broken),
-        set(cluster.entries),
-        +cluster.loads,
-    )
 
 
 class ListingTests(SynchronousTestCase):
@@ -72,10 +32,10 @@ class ListingTests(SynchronousTestCase):
         self.cluster.replace(
             listing(
                 9,
-                entry(KEYS.service(WEB), definition(), 3),
-                entry(KEYS.claim(FIRST), claim("a"), 8, created=4, lease=77),
-                entry(KEYS.node("a"), NodeRecord().encode(), 2, lease=77),
-                entry(KEYS.cordon("b"), b"", 5),
+                entry(KEYS.service(WEB), 3, definition()),
+                entry(KEYS.claim(FIRST), 8, claim("a"), created=4, lease=77),
+                entry(KEYS.node("a"), 2, NodeRecord().encode(), lease=77),
+                entry(KEYS.cordon("b"), 5, b""),
             )
         )
 
@@ -103,7 +63,7 @@ class ListingTests(SynchronousTestCase):
         """A listing of another etcd, empty or not, is refused and changes nothing."""
         before = picture(self.cluster)
         for revision in (1, 9, 1000):
-            for entries in ((), (entry(KEYS.service(API), definition(API), 1),)):
+            for entries in ((), (entry(KEYS.service(API), 1, definition(API)),)):
                 self.assertRaises(ForeignEtcd, self.cluster.replace, listing(revision, *entries, cluster=8))
         self.assertEqual((picture(self.cluster), self.cluster.cluster_id, self.cluster.revision), (before, CLUSTER, 9))
 
@@ -116,21 +76,21 @@ class ListingTests(SynchronousTestCase):
     def test_keys_of_others(self) -> None:
         """Keys that nobody here reads are not kept, however they arrive, and touch nothing."""
         changes = self.cluster.apply(
-            batch(entry(KEYS.event("a", 1), b"\xff", 10), entry(KEYS.root + "novelty", b"", 10))
+            batch(entry(KEYS.event("a", 1), 10, b"\xff"), entry(KEYS.root + "novelty", 10, b""))
         )
         self.assertEqual(changes, Changes())
-        strange = entry(KEYS.root + "instances/myapp/web/1/novelty", b"", 11)
+        strange = entry(KEYS.root + "instances/myapp/web/1/novelty", 11, b"")
         held = set(self.cluster.entries)
         self.assertEqual(self.cluster.replace(listing(11, *held, strange)), Changes())
         self.assertEqual(set(self.cluster.entries), held)
 
     def test_prepared(self) -> None:
         """A value that was read in advance is not read again, and serves for its own entry alone."""
-        first, second = (entry(KEYS.service(WEB), definition(Instances=n), 10) for n in (5, 6))
+        first, second = (entry(KEYS.service(WEB), 10, definition(Instances=n)) for n in (5, 6))
         self.cluster.prepare(first)
         self.cluster.apply(batch(second))
         self.assertEqual(self.cluster.services[WEB].definition.instances, 6)
-        broken = entry(KEYS.service(API), b"{", 11)
+        broken = entry(KEYS.service(API), 11, b"{")
         self.cluster.prepare(broken)
         self.assertEqual([b.key for b in self.cluster.apply(batch(broken)).broken], [KEYS.service(API)])
 
@@ -144,7 +104,7 @@ class ListingTests(SynchronousTestCase):
     def test_too_long(self) -> None:
         """A value longer than any of ours is broken, and is not kept."""
         key = KEYS.service(WEB)
-        changes = self.cluster.apply(batch(entry(key, b" " * 300_000, 10)))
+        changes = self.cluster.apply(batch(entry(key, 10, b" " * 300_000)))
         self.assertEqual([broken.key for broken in changes.broken], [key])
         (kept,) = (held for held in self.cluster.entries if held.key == key)
         self.assertEqual((kept.value, kept.mod_revision), (b"", 10))
@@ -158,15 +118,15 @@ class ChangesTests(SynchronousTestCase):
     def test_freed(self) -> None:
         """What is remembered of a service is when its instances came free last: when it was set, or lost a claim."""
         changes: tuple[tuple[Change, dict[ServiceName, int]], ...] = (
-            (entry(KEYS.claim(SECOND), claim("a"), 3), {}),
+            (entry(KEYS.claim(SECOND), 3, claim("a")), {}),
             (Deleted(KEYS.claim(SECOND), 4), {}),
-            (entry(KEYS.service(WEB), definition(), 5), {WEB: 5}),
-            (entry(KEYS.claim(FIRST), claim("a"), 6), {WEB: 5}),
-            (entry(KEYS.claim(FIRST), claim("b"), 7, created=6), {WEB: 5}),
-            (entry(KEYS.successor(FIRST), claim("a"), 8), {WEB: 5}),
+            (entry(KEYS.service(WEB), 5, definition()), {WEB: 5}),
+            (entry(KEYS.claim(FIRST), 6, claim("a")), {WEB: 5}),
+            (entry(KEYS.claim(FIRST), 7, claim("b"), created=6), {WEB: 5}),
+            (entry(KEYS.successor(FIRST), 8, claim("a")), {WEB: 5}),
             (Deleted(KEYS.successor(FIRST), 9), {WEB: 5}),
             (Deleted(KEYS.claim(FIRST), 10), {WEB: 10}),
-            (entry(KEYS.service(WEB), definition(Instances=2), 11, created=5), {WEB: 11}),
+            (entry(KEYS.service(WEB), 11, definition(Instances=2), created=5), {WEB: 11}),
             (Deleted(KEYS.service(WEB), 12), {}),
         )
         for change, expected in changes:
@@ -182,45 +142,45 @@ class ChangesTests(SynchronousTestCase):
             (KEYS.cordon("a"), b"", Changes(nodes=True)),
         )
         for revision, (key, value, changes) in enumerate(touching, 3):
-            self.assertEqual(self.cluster.apply(batch(entry(key, value, revision))), changes)
+            self.assertEqual(self.cluster.apply(batch(entry(key, revision, value))), changes)
         for revision, (key, _, changes) in enumerate(touching, 7):
             self.assertEqual(self.cluster.apply(batch(Deleted(key, revision))), changes)
             self.assertEqual(self.cluster.apply(batch(Deleted(key, revision))), Changes())
 
     def test_a_claim_changes_hands(self) -> None:
         """The loads follow a claim from node to node."""
-        self.cluster.apply(batch(entry(KEYS.claim(FIRST), claim("a"), 3), entry(KEYS.claim(SECOND), claim("a"), 3)))
-        self.cluster.apply(batch(entry(KEYS.claim(FIRST), claim("b"), 4)))
+        self.cluster.apply(batch(entry(KEYS.claim(FIRST), 3, claim("a")), entry(KEYS.claim(SECOND), 3, claim("a"))))
+        self.cluster.apply(batch(entry(KEYS.claim(FIRST), 4, claim("b"))))
         self.assertEqual(self.cluster.loads, Counter(a=1, b=1))
 
     def test_an_own_write_known_before_the_watch(self) -> None:
         """An own write counts at once; when the watch tells it, it is no news."""
-        own = entry(KEYS.claim(FIRST), claim("a"), 3)
+        own = entry(KEYS.claim(FIRST), 3, claim("a"))
         self.assertEqual(self.cluster.note(own), Changes(frozenset({WEB})))
         self.assertEqual(self.cluster.revision, 2)
         self.assertEqual(self.cluster.apply(batch(own)), Changes())
 
     def test_an_own_deletion_known_before_the_watch(self) -> None:
         """What the watch tells of a key from before its own deletion does not bring it back."""
-        made = entry(KEYS.claim(FIRST), claim("a"), 3)
+        made = entry(KEYS.claim(FIRST), 3, claim("a"))
         self.cluster.note(made)
         self.cluster.note(Deleted(made.key, 4))
         self.assertEqual(self.cluster.apply(batch(made)), Changes())
         self.assertEqual(self.cluster.apply(batch(Deleted(made.key, 4))), Changes())
-        again = entry(made.key, claim("b"), 5)
+        again = entry(made.key, 5, claim("b"))
         self.assertEqual(self.cluster.apply(batch(again)), Changes(frozenset({WEB})))
 
     def test_an_own_deletion_far_ahead_of_the_watch(self) -> None:
         """An own deletion is remembered until the watch has passed it."""
-        made = entry(KEYS.claim(FIRST), claim("a"), 4)
+        made = entry(KEYS.claim(FIRST), 4, claim("a"))
         self.cluster.note(made, Deleted(made.key, 6))
-        self.cluster.apply(batch(entry(KEYS.node("a"), NodeRecord().encode(), 3)))
+        self.cluster.apply(batch(entry(KEYS.node("a"), 3, NodeRecord().encode())))
         self.assertEqual(self.cluster.apply(batch(made)), Changes())
         self.assertEqual(self.cluster.claims(WEB), {})
 
     def test_an_own_deletion_and_an_older_list(self) -> None:
         """A list from before an own deletion does not bring the key back."""
-        made = entry(KEYS.claim(FIRST), claim("a"), 3)
+        made = entry(KEYS.claim(FIRST), 3, claim("a"))
         self.cluster.apply(batch(made))
         self.cluster.note(Deleted(made.key, 5))
         self.cluster.replace(listing(4, made))
@@ -228,13 +188,13 @@ class ChangesTests(SynchronousTestCase):
 
     def test_an_own_write_and_an_older_list(self) -> None:
         """A list from before an own write does not remove what was written."""
-        self.cluster.note(entry(KEYS.claim(FIRST), claim("a"), 5))
+        self.cluster.note(entry(KEYS.claim(FIRST), 5, claim("a")))
         self.cluster.replace(listing(4))
         self.assertIn(1, self.cluster.claims(WEB))
 
     def test_an_answer_that_comes_after_the_end(self) -> None:
         """An own write whose key ended before the answer was heard is not brought back by the answer."""
-        made = entry(KEYS.claim(FIRST), claim("a"), 3)
+        made = entry(KEYS.claim(FIRST), 3, claim("a"))
         self.cluster.apply(batch(made))
         self.cluster.apply(batch(Deleted(made.key, 4)))
         self.assertEqual(self.cluster.note(made), Changes())
@@ -242,7 +202,7 @@ class ChangesTests(SynchronousTestCase):
 
     def test_an_old_server_repeats_itself(self) -> None:
         """A change told again after the key was deleted does not bring it back."""
-        made = entry(KEYS.service(WEB), definition(), 3)
+        made = entry(KEYS.service(WEB), 3, definition())
         self.cluster.apply(batch(made))
         self.cluster.apply(batch(Deleted(made.key, 4)))
         self.assertEqual(self.cluster.apply(batch(made)), Changes())
@@ -260,30 +220,30 @@ class BrokenValueTests(SynchronousTestCase):
         told = [
             broken.revision
             for revision, value in enumerate(values, 3)
-            for broken in self.cluster.apply(batch(entry(KEYS.service(WEB), value, revision, created=3))).broken
+            for broken in self.cluster.apply(batch(entry(KEYS.service(WEB), revision, value, created=3))).broken
         ]
         self.assertEqual(told, [3, 1003, 1006])
         self.assertEqual(self.cluster.broken[KEYS.service(WEB)].revision, 1006)
 
     def test_a_definition_becomes_unreadable(self) -> None:
         """The last readable definition counts on, and what is broken is told once, with the reason."""
-        self.cluster.apply(batch(entry(KEYS.service(WEB), definition(Instances=3), 3)))
+        self.cluster.apply(batch(entry(KEYS.service(WEB), 3, definition(Instances=3))))
         for revision, garbage in enumerate(GARBAGE, 4):
-            told = batch(entry(KEYS.service(WEB), garbage, revision, created=3))
+            told = batch(entry(KEYS.service(WEB), revision, garbage, created=3))
             changes = self.cluster.apply(told)
             self.assertEqual([broken.key for broken in changes.broken], [KEYS.service(WEB)])
             self.assertTrue(changes.broken[0].reason.isprintable())
             self.assertEqual(self.cluster.apply(told), Changes())
             self.assertEqual(self.cluster.services[WEB].definition.instances, 3)
             self.assertFalse(self.cluster.is_held(WEB))
-        self.cluster.apply(batch(entry(KEYS.service(WEB), definition(Instances=5), 9, created=3)))
+        self.cluster.apply(batch(entry(KEYS.service(WEB), 9, definition(Instances=5), created=3)))
         self.assertEqual((self.cluster.services[WEB].definition.instances, self.cluster.broken), (5, {}))
 
     def test_a_definition_that_never_was_readable(self) -> None:
         """Such a service is held until its definition is mended or deleted."""
-        for end in (entry(KEYS.service(WEB), definition(), 4, created=3), Deleted(KEYS.service(WEB), 4)):
+        for end in (entry(KEYS.service(WEB), 4, definition(), created=3), Deleted(KEYS.service(WEB), 4)):
             cluster = Cluster(KEYS)
-            cluster.replace(listing(3, entry(KEYS.service(WEB), b"{", 3)))
+            cluster.replace(listing(3, entry(KEYS.service(WEB), 3, b"{")))
             self.assertTrue(cluster.is_held(WEB))
             self.assertFalse(cluster.is_held(API))
             self.assertEqual((cluster.is_declared(WEB), cluster.is_declared(API)), (True, False))
@@ -294,22 +254,22 @@ class BrokenValueTests(SynchronousTestCase):
 
     def test_an_unreadable_definition_is_deleted(self) -> None:
         """The last readable form goes with the key."""
-        self.cluster.apply(batch(entry(KEYS.service(WEB), definition(), 3)))
-        self.cluster.apply(batch(entry(KEYS.service(WEB), b"{", 4, created=3)))
+        self.cluster.apply(batch(entry(KEYS.service(WEB), 3, definition())))
+        self.cluster.apply(batch(entry(KEYS.service(WEB), 4, b"{", created=3)))
         self.assertEqual(self.cluster.apply(batch(Deleted(KEYS.service(WEB), 5))), Changes(frozenset({WEB})))
         self.assertEqual((self.cluster.services, self.cluster.broken), ({}, {}))
 
     def test_a_definition_under_the_key_of_another(self) -> None:
         """A definition whose names are not those of its key is broken."""
-        changes = self.cluster.apply(batch(entry(KEYS.service(API), definition(WEB), 3)))
+        changes = self.cluster.apply(batch(entry(KEYS.service(API), 3, definition(WEB))))
         self.assertEqual(changes.broken[0].reason, "the definition calls itself web.myapp")
         self.assertTrue(self.cluster.is_held(API))
 
     def test_a_claim_and_a_node_become_unreadable(self) -> None:
         """Their last readable forms stay, and go when the keys do."""
         keys = (KEYS.claim(FIRST), KEYS.node("a"))
-        self.cluster.apply(batch(entry(keys[0], claim("a"), 3), entry(keys[1], NodeRecord().encode(), 3)))
-        self.cluster.apply(batch(*(entry(key, b"[]", 4, created=3) for key in keys)))
+        self.cluster.apply(batch(entry(keys[0], 3, claim("a")), entry(keys[1], 3, NodeRecord().encode())))
+        self.cluster.apply(batch(*(entry(key, 4, b"[]", created=3) for key in keys)))
         self.assertEqual(self.cluster.claims(WEB)[1].node, "a")
         self.assertEqual((set(self.cluster.nodes), self.cluster.loads["a"], len(self.cluster.broken)), ({"a"}, 1, 2))
         self.cluster.apply(batch(*(Deleted(key, 5) for key in keys)))
@@ -318,14 +278,14 @@ class BrokenValueTests(SynchronousTestCase):
 
     def test_a_claim_that_never_was_readable(self) -> None:
         """Such a claim is not there."""
-        changes = self.cluster.apply(batch(entry(KEYS.claim(FIRST), b"\xff", 3)))
+        changes = self.cluster.apply(batch(entry(KEYS.claim(FIRST), 3, b"\xff")))
         self.assertEqual((changes.services, len(changes.broken)), (frozenset({WEB}), 1))
         self.assertEqual((self.cluster.claims(WEB), list(self.cluster.claimed_services)), ({}, []))
 
     def test_a_key_that_is_no_name(self) -> None:
         """A key whose parts are no names is told as broken, and is forgotten when it is deleted."""
         for revision, key in ((3, "services/A/b"), (5, "nodes/a/b"), (7, "instances/myapp/web/10001")):
-            changes = self.cluster.apply(batch(entry(KEYS.root + key, b"{}", revision)))
+            changes = self.cluster.apply(batch(entry(KEYS.root + key, revision, b"{}")))
             self.assertEqual((changes.services, changes.nodes, len(changes.broken)), (frozenset(), False, 1))
             self.assertEqual(self.cluster.apply(batch(Deleted(KEYS.root + key, revision + 1))), Changes())
             self.assertEqual(self.cluster.broken, {})
@@ -333,25 +293,14 @@ class BrokenValueTests(SynchronousTestCase):
     def test_one_does_not_stop_the_others(self) -> None:
         """Whatever is broken in a list or a batch, the rest of it is taken over."""
         broken = (
-            entry(KEYS.service(WEB), b"\xff", 3),
-            entry(KEYS.node("b"), b"", 3),
-            entry(KEYS.root + "services/", b"", 3),
+            entry(KEYS.service(WEB), 3, b"\xff"),
+            entry(KEYS.node("b"), 3, b""),
+            entry(KEYS.root + "services/", 3, b""),
         )
-        changes = self.cluster.apply(batch(*broken, entry(KEYS.service(API), definition(API), 3)))
+        changes = self.cluster.apply(batch(*broken, entry(KEYS.service(API), 3, definition(API))))
         self.assertEqual((len(changes.broken), set(self.cluster.services)), (3, {API}))
 
 
-VALUES: dict[str, list[bytes]] = {
-    KEYS.service(WEB): [definition(), definition(Instances=2), b"{", definition(API)],
-    KEYS.service(API): [definition(API)],
-    KEYS.claim(FIRST): [claim("a"), claim("b"), b"\xff"],
-    KEYS.claim(SECOND): [claim("a"), claim("b")],
-    KEYS.node("a"): [NodeRecord().encode(), NodeRecord(version="2").encode(), b"[]"],
-    KEYS.cordon("a"): [b""],
-    KEYS.event("a", 1): [b"?"],
-    KEYS.root + "services/A/b": [b""],
-}
-OPERATIONS = st.sampled_from([Delete(key) for key in VALUES] + [Put(key, v) for key in VALUES for v in VALUES[key]])
 TURNS = st.lists(
     st.sampled_from(["write", "write", "own", "answer", "tell", "tell", "repeat", "list", "old list"]), max_size=40
 )

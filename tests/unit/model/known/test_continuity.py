@@ -16,20 +16,16 @@ from daprdockr.model.known.cluster import Cluster
 from daprdockr.model.known.continuity import contradiction, refutation, unexplained
 from daprdockr.model.known.history import BrokenHistory
 from daprdockr.model.names import ServiceName
-from daprdockr.model.stored.entries import Delete, Entry, Listing, Operation, Put
-from daprdockr.model.stored.keys import Keys
+from daprdockr.model.stored.entries import Delete, Entry, Operation, Put
 from daprdockr.model.stored.marks import encode_marks, with_another
-from tests.build.situations import WEB, definition, instance, starting_record
+from tests.build.history import listing
+from tests.build.situations import starting_record
+from tests.build.values import KEYS, WEB, definition, instance
 from tests.fakes.store import MemoryStore
 
-KEYS = Keys()
 SERVICE = Entry(KEYS.service(WEB), definition().encode(), 3, 5)
 CLAIM = Entry(KEYS.claim(instance(1)), starting_record().encode(), 4, 6, 77)
 KNOWN = {entry.key: entry for entry in (SERVICE, CLAIM)}
-
-
-def listing(revision: int, *entries: Entry) -> Listing:
-    return Listing(1, revision, entries)
 
 
 class ContradictionTests(SynchronousTestCase):

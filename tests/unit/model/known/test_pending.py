@@ -8,12 +8,11 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.model.known.cluster import Cluster
 from daprdockr.model.known.pending import Pending
-from daprdockr.model.stored.entries import Batch, Change, Delete, Deleted, Entry, Listing, Put
-from daprdockr.model.stored.keys import Keys
+from daprdockr.model.stored.entries import Batch, Delete, Deleted, Entry, Listing, Put
+from tests.build.history import batch, entry
+from tests.build.mirrors import OPERATIONS, picture
+from tests.build.values import KEYS
 from tests.fakes.store import MemoryStore
-from tests.unit.model.known.test_cluster import OPERATIONS, picture
-
-KEYS = Keys()
 
 
 def is_readable(operation: Put | Delete) -> bool:
@@ -29,17 +28,9 @@ COMMITS = st.lists(OPERATIONS.filter(is_readable), min_size=1, max_size=2, uniqu
 
 def pending(*batches: Batch) -> Pending:
     made = Pending(1)
-    for batch in batches:
-        made.add(batch)
+    for one in batches:
+        made.add(one)
     return made
-
-
-def batch(*changes: Change) -> Batch:
-    return Batch(1, max(change.mod_revision for change in changes), changes)
-
-
-def entry(key: str, revision: int, value: bytes = b"", created: int = 0) -> Entry:
-    return Entry(key, value, created or revision, revision)
 
 
 class PendingTests(SynchronousTestCase):

@@ -8,9 +8,8 @@ from daprdockr.model.known.changes import Changes
 from daprdockr.model.known.cluster import Cluster
 from daprdockr.model.known.history import ForeignEtcd
 from daprdockr.model.stored.entries import Batch, Deleted, Entry, Listing
-from daprdockr.model.stored.keys import Keys
+from tests.build.values import KEYS
 
-KEYS = Keys()
 ID = 77
 
 

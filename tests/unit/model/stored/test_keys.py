@@ -10,8 +10,8 @@ from daprdockr.model.errors import BadInput
 from daprdockr.model.names import InstanceName, ServiceName
 from daprdockr.model.stored.keys import CordonKey, IdentityKey, Keys, NodeKey, SuccessorKey
 from tests.build.strategies import INSTANCE_NAMES, LABELS, SERVICE_NAMES
+from tests.build.values import KEYS
 
-KEYS = Keys()
 PARTS = st.one_of(
     st.sampled_from(
         ["services", "instances", "nodes", "cordons", "rollouts", "events", "next", "", "..", "1", "0", "10001"]
