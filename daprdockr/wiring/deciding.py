@@ -74,8 +74,7 @@ def _gather(base: Foundation, found: Found, unanswered: Unanswered) -> Gather:
 def _container_steps(base: Foundation, outward: Edges, found: Found, gather: Gather) -> ContainerSteps:
     engine, local = base.outside.pools.engine, found.local
     return ContainerSteps(
-        engine=base.docker.engine,
-        threads=EngineThreads(work=engine.work, stops=engine.stops, pulls=engine.pulls),
+        threads=EngineThreads(base.docker.engine, work=engine.work, stops=engine.stops, pulls=engine.pulls),
         host=local.host,
         failures=local.failures,
         here=gather.here,

@@ -13,10 +13,12 @@ from attrs import frozen
 
 from daprdockr.agent.guarding.claimed import claimed_under
 from daprdockr.agent.guarding.guarded import Guarded
+from daprdockr.agent.host.containers import Containers
 from daprdockr.agent.host.failures import Failures
 from daprdockr.agent.host.health import HealthChecks
 from daprdockr.agent.host.host import Host
 from daprdockr.agent.host.pulse import Pulse
+from daprdockr.agent.host.stock import Stock
 from daprdockr.agent.membership.contested import Contested
 from daprdockr.agent.membership.heartbeat import Heartbeat
 from daprdockr.agent.membership.presence import Obstacles, Presence, ThisNode
@@ -40,13 +42,13 @@ class Found:
 
     around: Surroundings
     known: Knowledge
-    local: Containers
+    local: OnThisHost
     member: Membership
 
 
 def finding(base: Foundation, around: Surroundings) -> Found:
     known = knowledge(base)
-    local = containers(base, known)
+    local = on_this_host(base, known)
     return Found(around, known, local, membership(base, around, known, local))
 
 
@@ -116,7 +118,7 @@ def _ownerless(base: Foundation, mirror: Mirror) -> Ownerless:
 
 
 @frozen
-class Containers:
+class OnThisHost:
     """What runs on this host, what failed there, whether it is well, and how long it may run."""
 
     host: Host
@@ -127,11 +129,11 @@ class Containers:
     orphans: Orphans
 
 
-def containers(base: Foundation, known: Knowledge) -> Containers:
+def on_this_host(base: Foundation, known: Knowledge) -> OnThisHost:
     outside, node = base.outside, base.settings.node
     failures = Failures(clock=outside.reactor.seconds, chance=outside.chance.fraction)
     host = _host(base, failures)
-    return Containers(
+    return OnThisHost(
         host=host,
         failures=failures,
         pulse=Pulse(reactor=outside.reactor, run=outside.pools.engine.ping, engine=base.docker.engine, host=host),
@@ -147,16 +149,22 @@ def containers(base: Foundation, known: Knowledge) -> Containers:
 
 
 def _host(base: Foundation, failures: Failures) -> Host:
-    outside, cluster = base.outside, base.cluster
+    outside, cluster, stock = base.outside, base.cluster, Stock(failures.pulled)
+    containers = Containers(
+        reactor=outside.reactor,
+        failures=failures,
+        on_changes=base.signals.services_changed,
+        on_cut_off=stock.doubt,
+        is_alive=lambda node: node in cluster.nodes,
+    )
     return Host(
         reactor=outside.reactor,
         run=outside.pools.engine.work,
         engine=base.docker.engine,
         listen=base.docker.listen,
-        on_changes=base.signals.services_changed,
+        containers=containers,
+        stock=stock,
         on_answer=base.signals.node_changed,
-        failures=failures,
-        is_alive=lambda node: node in cluster.nodes,
     )
 
 
@@ -182,7 +190,7 @@ class Membership:
     heartbeat: Heartbeat
 
 
-def membership(base: Foundation, around: Surroundings, known: Knowledge, local: Containers) -> Membership:
+def membership(base: Foundation, around: Surroundings, known: Knowledge, local: OnThisHost) -> Membership:
     settings, outside, keys = base.settings, base.outside, base.cluster.keys
     write_check = WriteCheck(
         reactor=outside.reactor,
@@ -207,7 +215,7 @@ def membership(base: Foundation, around: Surroundings, known: Knowledge, local: 
     )
 
 
-def _heartbeat(base: Foundation, known: Knowledge, local: Containers, presence: Presence) -> Heartbeat:
+def _heartbeat(base: Foundation, known: Knowledge, local: OnThisHost, presence: Presence) -> Heartbeat:
     settings, outside = base.settings, base.outside
     registration = Registration(
         run=outside.pools.etcd.beats,

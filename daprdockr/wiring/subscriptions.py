@@ -19,7 +19,7 @@ def subscribe(base: Foundation, outward: Edges, found: Found, acting: Deciding, 
     """The signals of the foundation, by which loops wake each other."""
     signals, known, local, member = base.signals, found.known, found.local, found.member
     signals.cluster_changed.subscribe(base.journal.on_changes)
-    signals.cluster_changed.subscribe(local.host.on_changes)
+    signals.cluster_changed.subscribe(local.host.containers.on_changes)
     signals.cluster_changed.subscribe(member.heartbeat.on_changes)
     signals.cluster_changed.subscribe(told.publish.on_changes)
     signals.cluster_changed.subscribe(acting.reconcile.on_changes)

@@ -164,7 +164,7 @@ class Guarded(Service):
 
     def on_changes(self, services: Iterable[ServiceName]) -> None:
         """Containers of these services changed: find those that run and that no agent here allowed."""
-        found = [c for service in services for ones in self._host.of(service).values() for c in ones]
+        found = [c for service in services for ones in self._host.containers.of(service).values() for c in ones]
         self._find_again(found)
         unknown = [c for c in found if c.on_partition == "stop" and c.running and c.id not in self._orders]
         unless = " unless its claim says so" if self._boottime() < self._patient_until else ""

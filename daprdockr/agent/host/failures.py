@@ -125,7 +125,7 @@ class Failures:
     # What the host tells of its containers.
 
     def died(self, state: ContainerState, reason: str, lived: float, killed: bool) -> None:
-        """A container ended that was not to. See Note [Deaths] in ``daprdockr.agent.host.host``."""
+        """A container ended that was not to. See Note [Deaths] in ``daprdockr.agent.host.containers``."""
         self._count(Lane("container", state.instance, state.definition), reason, lived, killed)
 
     def started(self) -> None:
@@ -135,7 +135,7 @@ class Failures:
     # What is forgotten.
 
     def forget(self, service: ServiceName) -> None:
-        """A service is no more: see Note [Deaths] in ``daprdockr.agent.host.host``."""
+        """A service is no more: see Note [Deaths] in ``daprdockr.agent.host.containers``."""
         self._faults.pop(service, None)
         self.lacking.pop(service, None)
 

@@ -72,9 +72,9 @@ class Presence:
             labels=self.node.labels,
             version=__version__,
             ready=steady and not ((host.asked and host.trouble) or refused or self.obstacles.contested()),
-            memory=host.inventory.memory,
-            cpus=host.inventory.cpus,
-            images=self._images(host.inventory.images),
+            memory=host.stock.inventory.memory,
+            cpus=host.stock.inventory.cpus,
+            images=self._images(host.stock.inventory.images),
             allow=tuple(sorted(self.node.allow)),
             fails=self._fails(),
             trouble=self.failures.trouble,
@@ -99,7 +99,7 @@ class Presence:
                 service.definition,
                 failures.of_service(name, service.definition.digest),
                 {service.definition.container.image: failures.of_image(service.definition.container.image)},
-                self.host.of(name),
+                self.host.containers.of(name),
                 self.clock(),
             )
         )

@@ -69,10 +69,11 @@ class ContainerNetwork:
 @frozen
 class EngineThreads:
     """
-    Where calls to the Engine run, by what they may wait for, so that none of these keeps the others waiting: ``work``
-    for the Engine itself, ``stops`` for a container that is killed or removed, ``pulls`` for a registry.
+    The Engine, and where calls to it run, by what they may wait for, so that none of these keeps the others waiting:
+    ``work`` for the Engine itself, ``stops`` for a container that is killed or removed, ``pulls`` for a registry.
     """
 
+    engine: Engine
     work: Pool
     stops: Pool
     pulls: Pool
@@ -80,8 +81,8 @@ class EngineThreads:
 
 class ContainerSteps:
     """
-    :param threads: where calls to ``engine`` run; services share ``work`` and ``stops``, registries ``pulls``.
-    :param failures: is told of images that are there, and of what containers run without.
+    :param threads: services share ``work`` and ``stops``, registries ``pulls``.
+    :param failures: is told of what containers run without.
     :param here: this node, as it is at the moment of the call.
     :param network: what containers get of this host's network.
     :param tell: takes an event for people: what it is about, and one sentence.
@@ -91,7 +92,6 @@ class ContainerSteps:
     def __init__(
         self,
         *,
-        engine: Engine,
         threads: EngineThreads,
         host: Host,
         failures: Failures,
@@ -100,7 +100,7 @@ class ContainerSteps:
         guarded: Guarded,
         tell: Callable[[str, str], None],
     ) -> None:
-        self._engine = engine
+        self._engine = threads.engine
         self._threads = threads
         self._host = host
         self._failures = failures
@@ -126,7 +126,7 @@ class ContainerSteps:
             case CreateContainer():
                 return step.definition.digest
             case StartContainer():
-                return self._host.digest_of(step.container)
+                return self._host.containers.digest_of(step.container)
             case _:
                 return ""
 
@@ -143,7 +143,7 @@ class ContainerSteps:
                 await self._stop(step)
             case RemoveContainer():
                 await self._stops(step)(self._engine.remove, step.container)
-                self._host.forget(step.container)
+                self._host.containers.forget(step.container)
             case _:
                 assert_never(step)
 
@@ -155,11 +155,7 @@ class ContainerSteps:
             image = await run(self._engine.image, step.reference)
         if image is None:
             raise ImageAbsent(f"image {step.reference} is not there after it was pulled")
-        self._there(step.reference, image)
-
-    def _there(self, reference: str, image: Image) -> None:
-        self._host.pulled(reference, image)
-        self._failures.pulled(reference)
+        self._host.stock.pulled(step.reference, image)
 
     async def _create(self, step: CreateContainer) -> None:
         here, instance, definition = self._here(), step.instance, step.definition
@@ -179,14 +175,14 @@ class ContainerSteps:
                     continue  # somebody else's, who may keep it
             else:
                 there = _created(container, name, step, here, ports)
-            self._host.update(there)
+            self._host.containers.update(there)
             return
         raise NameTaken(f"{instance} has no name that is free: remove what is called like container {name}")
 
     def _resolvers(self, step: CreateContainer, network: ContainerNetwork) -> tuple[str, ...]:
         """Those that the container can reach from its own network."""
         service = step.instance.service
-        found = resolvers(step.definition, network.resolvers, self._host.inventory.networks)
+        found = resolvers(step.definition, network.resolvers, self._host.stock.inventory.networks)
         if found.lacking and found.lacking != self._failures.lacking.get(service):
             self._tell(str(service), found.lacking)
         self._failures.lacks(service, found.lacking)
@@ -197,9 +193,9 @@ class ContainerSteps:
         reference = definition.container.image
         image = await run(self._engine.image, reference)
         if image is None:
-            self._host.images.pop(reference, None)
+            self._host.stock.removed(reference)
             raise ImageAbsent(f"image {reference} was removed from this host")
-        self._there(reference, image)
+        self._host.stock.pulled(reference, image)
         if (more := unpublished(definition, image)) and image.id not in self._crowded:
             self._crowded.append(image.id)
             text = f"exposes {more} ports more than the {MOST_EXPOSED} that are published unnamed"
@@ -216,7 +212,7 @@ class ContainerSteps:
         return await run(choose_ports, step.instance, wanted, self._taken(step.instance), free)
 
     async def _start(self, step: StartContainer) -> None:
-        containers = self._host.of(step.instance.service).get(step.instance.number, ())
+        containers = self._host.containers.of(step.instance.service).get(step.instance.number, ())
         guarded = next((c for c in containers if c.id == step.container and c.on_partition == "stop"), None)
         if guarded is not None:
             await self._guarded.admit(guarded)
@@ -227,7 +223,7 @@ class ContainerSteps:
                 self._refused.append(error.port)
             await self._host.look_at(step.container)  # it tells why it could not start, which decides what comes next
             raise
-        self._host.update(state)
+        self._host.containers.update(state)
         if guarded is not None and state.running:
             await self._check_guarded(step, state)
 
@@ -247,10 +243,10 @@ class ContainerSteps:
 
     async def _stop(self, step: StopContainer) -> None:
         """See Note [A stop waits without a thread]."""
-        self._host.stopping(step.container)
+        self._host.containers.stopping(step.container)
         if step.grace:
             await self._stops(step)(self._engine.ask_to_stop, step.container)
-            if await self._host.ended(step.container, step.grace):
+            if await self._host.containers.ended(step.container, step.grace):
                 return
         await self._stops(step)(self._engine.stop, step.container, 0)
         await self._host.look_at(step.container)

@@ -90,13 +90,13 @@ class Gather:
 
     def services(self) -> frozenset[ServiceName]:
         """Every service that is defined, claimed, or has a container here."""
-        return self._mirror.known_services().union(self._host.services)
+        return self._mirror.known_services().union(self._host.containers.services)
 
     def may_run(self, claim: Claim) -> bool:
         """Whether the container named in this node's claim is running; True until the Engine has been listed."""
         if not self._host.listed:
             return True
-        containers = self._host.of(claim.instance.service).get(claim.instance.number, ())
+        containers = self._host.containers.of(claim.instance.service).get(claim.instance.number, ())
         return any(container.running and container.id == claim.record.container for container in containers)
 
     def users_of(self, image: str) -> list[ServiceName]:
@@ -106,7 +106,7 @@ class Gather:
     def situation(self, name: ServiceName, now: float) -> Situation:
         """All that is known of a service at ``now`` (monotonic seconds)."""
         service = self._cluster.services.get(name)
-        containers = self._host.of(name)
+        containers = self._host.containers.of(name)
         self._health.follow(name, _targets(service, containers, self._whereabouts().local))
         return Situation(
             here=self.here(),
@@ -115,10 +115,10 @@ class Gather:
             held=self._cluster.is_held(name),
             claims=self._cluster.claims(name),
             containers=containers,
-            images=self._host.images,
+            images=self._host.stock.images,
             pulls=_pulls(service, self._failures),
             attempts=self._failures.of_service(name, service.definition.digest if service is not None else ""),
-            networks={name for network in self._host.inventory.networks for name in (network.name, network.id)},
+            networks={name for network in self._host.stock.inventory.networks for name in (network.name, network.id)},
             lacking=self._failures.lacking.get(name, ""),
             verdicts=self._health.verdicts,
             unreached=self._health.unreached,
@@ -129,7 +129,7 @@ class Gather:
             successors=self._cluster.successors(name),
             leaving=self._leaving_from(name, now),
             surplus_since=self._surplus_since(name, self._surplus(name), now),
-            stopping=self._host.stopping_now,
+            stopping=self._host.containers.stopping_now,
             unanswered=self._unanswered.of(name),
             adopt_until=self._mass_expiry.until,
         )
@@ -147,7 +147,7 @@ class Gather:
     def _surplus(self, name: ServiceName) -> Iterator[int]:
         """The instances whose container runs here although another node's claim of them is healthy."""
         claims = self._cluster.claims(name)
-        for number in self._host.of(name):
+        for number in self._host.containers.of(name):
             claim = claims.get(number)
             if claim is not None and claim.node != self._node and claim.record.healthy:
                 yield number

@@ -79,8 +79,8 @@ class Doubting(Periodic):
             return None
         running = sorted(
             (container.instance, container.definition)
-            for service in self._host.services
-            for ones in self._host.of(service).values()
+            for service in self._host.containers.services
+            for ones in self._host.containers.of(service).values()
             for container in ones
             if container.running and container.cluster == cluster.identity
         )

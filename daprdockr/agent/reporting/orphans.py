@@ -51,7 +51,7 @@ class Orphans(Periodic):
 
     def _found(self) -> Iterator[str]:
         cluster = self._mirror.cluster
-        for node, identity in self._host.inventory.others:
+        for node, identity in self._host.stock.inventory.others:
             if identity == cluster.identity and node not in cluster.nodes:
                 yield f"containers of node {node}, which has no agent, are left alone: remove them, or start its agent"
         if any(container.cluster not in (0, cluster.identity) for container in self._host.containers):

@@ -9,7 +9,6 @@ from twisted.internet.defer import Deferred
 from twisted.trial.unittest import TestCase
 
 from daprdockr.agent.host.failures import Failures
-from daprdockr.agent.host.host import Host
 from daprdockr.agent.reconcile.container_steps import ContainerNetwork, ContainerSteps, EngineThreads
 from daprdockr.model.host import LABEL_INSTANCE, LABEL_NODE
 from daprdockr.model.names import InstanceName
@@ -18,8 +17,8 @@ from daprdockr.planning.steps import StopContainer
 from daprdockr.runtime.workers import Stopped
 from daprdockr.wiring.real import pools
 from tests.fakes.engine import MemoryEngine
+from tests.fakes.host import memory_host
 from tests.fakes.run import LoopClock, OnePool, run_at_once
-from tests.fakes.steps import SteppedListener
 
 STUBBORN, POLITE = "stubborn:1", "polite:1"
 
@@ -52,22 +51,13 @@ class ManyStopsTests(TestCase):
             self.engine.add_image(image)
         self.engine.stubborn_images.add(STUBBORN)
         failures = Failures(clock=LoopClock().seconds, chance=lambda: 0.0)
-        self.host = Host(
-            reactor=LoopClock(),
-            run=run_at_once,
-            engine=self.engine,
-            listen=lambda host: SteppedListener(self.engine, host),
-            on_changes=lambda services: None,
-            on_answer=lambda: None,
-            failures=failures,
-        )
+        self.host = memory_host(LoopClock(), self.engine, failures)
         self.stops = pools(reactor, docker_workers=2).engine.stops
         self.stops._grace = 0.05
         self.stops.startService()
         self.addCleanup(self.stops.stopService)
         self.steps = ContainerSteps(
-            engine=self.engine,
-            threads=EngineThreads(OnePool(run_at_once), self.stops, OnePool(run_at_once)),
+            threads=EngineThreads(self.engine, OnePool(run_at_once), self.stops, OnePool(run_at_once)),
             host=self.host,
             failures=failures,
             here=lambda: Here("a"),
@@ -80,7 +70,7 @@ class ManyStopsTests(TestCase):
         """A container that runs, and the step that stops it."""
         labels = {LABEL_NODE: "a", LABEL_INSTANCE: name}
         container = self.engine.create(name, {"Image": image, "Labels": labels})
-        self.host.update(self.engine.start(container))
+        self.host.containers.update(self.engine.start(container))
         if image == STUBBORN:
             self.engine.stubborn.add(container)
         return StopContainer(InstanceName.parse(name), container, 300, "deleted")

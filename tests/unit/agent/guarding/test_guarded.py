@@ -256,7 +256,7 @@ class BeatTests(GuardedCase):
         self.list()
         deadline = self.orders[container.id].deadline
         self.engine.remove(container.id)
-        self.host.forget(container.id)
+        self.host.containers.forget(container.id)
         self.clock.advance(TTL - 1)
         self.beat()
         self.assertEqual(self.orders[container.id].deadline, deadline)
@@ -287,7 +287,7 @@ class AdoptionTests(GuardedCase):
         """What is known from the file is kept as long as the Engine was not heard."""
         container = self.running()
         self.guarded = self.another()
-        self.host._containers.clear()
+        self.host.containers._containers.clear()
         self.beat()
         self.assertIn(container.id, self.orders)
 

@@ -9,8 +9,10 @@ from typing import Any
 from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
+from daprdockr.agent.host.containers import Containers
 from daprdockr.agent.host.failures import Failures
 from daprdockr.agent.host.host import FIRST_RETRY, LIST_INTERVAL, Host
+from daprdockr.agent.host.stock import Stock
 from daprdockr.model.errors import EngineUnavailable
 from daprdockr.model.host import ContainerState, Image, Status
 from daprdockr.model.names import ServiceName
@@ -59,14 +61,18 @@ class HostCase(SynchronousTestCase):
         self.host = self.make()
 
     def make(self, run: Run = run_at_once) -> Host:
+        stock = Stock(self.failures.pulled)
+        containers = Containers(
+            reactor=self.clock, failures=self.failures, on_changes=self.changed, on_cut_off=stock.doubt
+        )
         return Host(
             reactor=self.clock,
             run=run,
             engine=self.engine,
             listen=self.listen,
-            on_changes=self.changed,
+            containers=containers,
+            stock=stock,
             on_answer=self.answered,
-            failures=self.failures,
         )
 
     def listen(self, host: Host) -> SteppedListener:
@@ -120,7 +126,7 @@ class ListTests(HostCase):
         one = self.run_one()
         self.create(node="b")
         self.start()
-        self.assertEqual((self.known, self.host.of(WEB)), ({one.id: Status.RUNNING}, {1: (one,)}))
+        self.assertEqual((self.known, self.host.containers.of(WEB)), ({one.id: Status.RUNNING}, {1: (one,)}))
         self.assertEqual((self.host.listed, self.host.trouble, self.answers), (True, "", 1))
 
     def test_several_containers_of_an_instance(self) -> None:
@@ -128,7 +134,7 @@ class ListTests(HostCase):
         first, second = self.run_one(), self.engine.start(self.create(2))
         copy = self.engine.create("copy", {"Image": "web:1", "Labels": marked("copy", "a", str(FIRST))})
         self.start()
-        ids = {number: {one.id for one in ones} for number, ones in self.host.of(WEB).items()}
+        ids = {number: {one.id for one in ones} for number, ones in self.host.containers.of(WEB).items()}
         self.assertEqual(ids, {1: {first.id, copy}, 2: {second.id}})
 
     def test_event(self) -> None:
@@ -157,7 +163,7 @@ class ListTests(HostCase):
         self.changes.clear()
         self.engine.remove(one.id)
         self.step()
-        self.assertEqual((self.known, list(self.host.services)), ({}, []))
+        self.assertEqual((self.known, list(self.host.containers.services)), ({}, []))
         self.assertIn(WEB, self.changes)
 
     def test_missed_events(self) -> None:
@@ -168,7 +174,7 @@ class ListTests(HostCase):
         self.engine.remove(gone.id)
         new = self.run_one(2)
         self.clock.advance(LIST_INTERVAL)
-        self.assertEqual((self.known, set(self.host.of(WEB))), ({new.id: Status.RUNNING}, {2}))
+        self.assertEqual((self.known, set(self.host.containers.of(WEB))), ({new.id: Status.RUNNING}, {2}))
 
     def test_stop(self) -> None:
         """A stop ends the listener and every timer."""
@@ -217,7 +223,7 @@ class OrderTests(HostCase):
         self.clock.advance(LIST_INTERVAL)
         listing = self.threads.take("containers")
         listing.perform()
-        self.host.forget(one.id)
+        self.host.containers.forget(one.id)
         listing.arrive()
         self.assertEqual(self.known, {})
 
@@ -228,7 +234,7 @@ class OrderTests(HostCase):
         listing = self.threads.take("containers")
         listing.perform()
         one = self.run_one()
-        self.host.update(one)
+        self.host.containers.update(one)
         listing.arrive()
         self.assertEqual(self.known, {one.id: Status.RUNNING})
 
@@ -254,7 +260,7 @@ class OrderTests(HostCase):
         self.look(one.id)
         self.threads.end("inspect")
         again = self.engine.start(one.id)
-        self.host.update(again)
+        self.host.containers.update(again)
         self.assertEqual(self.known, {one.id: Status.RUNNING})
 
 
@@ -265,7 +271,7 @@ class DeathTests(HostCase):
         super().setUp()
         self.host.startService()
         self.one = container(started=10.0)
-        self.host.update(self.one)
+        self.host.containers.update(self.one)
 
     def ended(self, lived: float, **fields: Any) -> ContainerState:
         """The container as it is after it lived so long."""
@@ -279,11 +285,11 @@ class DeathTests(HostCase):
     def again(self, state: ContainerState) -> None:
         """It is started again, which a look finds, and then it is in this state."""
         self.one = evolve(self.one, started=state.finished + 1)
-        self.host.update(self.one)
+        self.host.containers.update(self.one)
 
     def test_first_death(self) -> None:
         """The first death is counted and told, and costs no delay."""
-        self.host.update(self.ended(1, exit_code=3))
+        self.host.containers.update(self.ended(1, exit_code=3))
         self.assertEqual(self.failures.attempts[FIRST].reason, "died: exit status 3")
         self.assertTrue(self.delay() <= 0)
         self.assertEqual(self.changes, [WEB, WEB])
@@ -293,7 +299,7 @@ class DeathTests(HostCase):
         delays = []
         for _ in range(4):
             end = self.ended(0.25)
-            self.host.update(end)
+            self.host.containers.update(end)
             delays.append(self.delay())
             self.again(end)
         self.assertEqual(delays[1:], [0.25, 0.75, 1.75])
@@ -302,7 +308,7 @@ class DeathTests(HostCase):
         """A death after a steady run counts as the first one."""
         for lived in (0.25, 0.25, STEADY):
             end = self.ended(lived)
-            self.host.update(end)
+            self.host.containers.update(end)
             self.again(end)
         self.assertEqual(self.failures.attempts[FIRST].count, 1)
 
@@ -310,7 +316,7 @@ class DeathTests(HostCase):
         """A container that somebody seems to have killed from outside is started again without delay a few times."""
         for status in (137, 143, 137):
             end = self.ended(1, exit_code=status)
-            self.host.update(end)
+            self.host.containers.update(end)
             self.again(end)
         self.assertEqual(self.failures.attempts[FIRST].count, 1)
 
@@ -329,7 +335,7 @@ class DeathTests(HostCase):
             starts += 1
             self.clock.advance(lived)
             ended = self.ended(lived, **end)
-            self.host.update(ended)
+            self.host.containers.update(ended)
             self.clock.advance(max(0.0, self.delay()))
             self.again(ended)
         return starts
@@ -337,33 +343,35 @@ class DeathTests(HostCase):
     def test_removed_again_and_again(self) -> None:
         """A container that somebody removes as soon as it runs is created ever more seldom, and the reason is told."""
         for number in range(6):
-            self.host.update(evolve(self.one, id=f"c{number}", started=20.0 + number))
-            self.host.forget(f"c{number}")
+            self.host.containers.update(evolve(self.one, id=f"c{number}", started=20.0 + number))
+            self.host.containers.forget(f"c{number}")
         self.assertEqual(self.failures.attempts[FIRST].reason, "its container was removed by somebody")
         self.assertGreater(self.delay(), 0.5)
 
     def test_two_copies(self) -> None:
         """Two copies of one instance, of two definitions, die apart: a fault of one is none of the other."""
         other = evolve(self.one, id="c2", definition=WEB_2.digest)
-        self.host.update(other)
+        self.host.containers.update(other)
         for start in (10.0, 20.0, 30.0):
             for copy in (self.one, other):
-                self.host.update(evolve(copy, started=start))
-                self.host.update(evolve(copy, started=start, finished=start + 1, status=Status.EXITED, exit_code=1))
+                self.host.containers.update(evolve(copy, started=start))
+                self.host.containers.update(
+                    evolve(copy, started=start, finished=start + 1, status=Status.EXITED, exit_code=1)
+                )
         digests = (self.one.definition, WEB_2.digest)
         self.assertEqual([self.failures.of_service(WEB, digest)[FIRST].count for digest in digests], [3, 3])
 
     def test_removed_by_us(self) -> None:
         """The removal of a container that we stopped is no death."""
-        self.host.stopping(self.one.id)
-        self.host.forget(self.one.id)
+        self.host.containers.stopping(self.one.id)
+        self.host.containers.forget(self.one.id)
         self.assertEqual(self.failures.attempts, {})
 
     def test_out_of_memory(self) -> None:
         """One that the kernel killed for want of memory was not killed from outside."""
         for _ in range(2):
             end = self.ended(1, exit_code=137, oom_killed=True)
-            self.host.update(end)
+            self.host.containers.update(end)
             self.again(end)
         self.assertEqual(
             (self.failures.attempts[FIRST].count, self.failures.attempts[FIRST].reason), (2, "died: out of memory")
@@ -371,41 +379,41 @@ class DeathTests(HostCase):
 
     def test_clock_set_back(self) -> None:
         """A wall clock that was set back while a container ran makes its life short, not negative."""
-        self.host.update(self.ended(-3600))
+        self.host.containers.update(self.ended(-3600))
         self.assertTrue(self.delay() <= 0)
 
     def test_on_purpose(self) -> None:
         """The end of a container that we stopped is no death."""
-        self.host.stopping(self.one.id)
-        self.host.update(self.ended(1))
+        self.host.containers.stopping(self.one.id)
+        self.host.containers.update(self.ended(1))
         self.assertEqual(self.failures.attempts, {})
 
     def test_after_one_on_purpose(self) -> None:
         """A container that was stopped on purpose and started again dies like any other."""
-        self.host.stopping(self.one.id)
+        self.host.containers.stopping(self.one.id)
         end = self.ended(1)
-        self.host.update(end)
+        self.host.containers.update(end)
         self.again(end)
-        self.host.update(self.ended(0.25))
+        self.host.containers.update(self.ended(0.25))
         self.assertEqual(self.failures.attempts[FIRST].count, 1)
 
     def test_never_seen_running(self) -> None:
         """A container that ended before any look found it running died all the same."""
-        self.host.update(evolve(self.one, status=Status.CREATED, id="c2", started=0.0))
-        self.host.update(evolve(self.one, status=Status.EXITED, id="c2", started=11.0, finished=11.1))
+        self.host.containers.update(evolve(self.one, status=Status.CREATED, id="c2", started=0.0))
+        self.host.containers.update(evolve(self.one, status=Status.EXITED, id="c2", started=11.0, finished=11.1))
         self.assertEqual(self.failures.attempts[FIRST].count, 1)
-        self.host.update(evolve(self.one, status=Status.EXITED, id="c2", started=12.0, finished=12.1))
+        self.host.containers.update(evolve(self.one, status=Status.EXITED, id="c2", started=12.0, finished=12.1))
         self.assertEqual(self.failures.attempts[FIRST].count, 2)
 
     def test_found_dead(self) -> None:
         """A container that had ended before this agent knew it is no death of now."""
-        self.host.update(evolve(self.ended(1), id="c2"))
+        self.host.containers.update(evolve(self.ended(1), id="c2"))
         self.assertEqual(self.failures.attempts, {})
 
     def test_told_twice(self) -> None:
         """One death is counted once, however often it is seen."""
-        self.host.update(self.ended(1))
-        self.host.update(self.ended(1, error="seen again"))
+        self.host.containers.update(self.ended(1))
+        self.host.containers.update(self.ended(1, error="seen again"))
         self.assertEqual(self.failures.attempts[FIRST].count, 1)
 
     def test_forgotten(self) -> None:
@@ -496,9 +504,8 @@ class ImageTests(HostCase):
             self.failures.take(image, Fault("manifest unknown", image, "manifest unknown"))
         tries = self.failures.pulls["web:2"]
         self.assertEqual((tries.count, tries.reason), (2, "manifest unknown"))
-        self.host.pulled("web:2", Image("sha256:2"))
-        self.failures.pulled("web:2")
-        self.assertEqual((self.failures.pulls, self.host.images), ({}, {"web:2": Image("sha256:2")}))
+        self.host.stock.pulled("web:2", Image("sha256:2"))
+        self.assertEqual((self.failures.pulls, self.host.stock.images), ({}, {"web:2": Image("sha256:2")}))
 
     def test_failed(self) -> None:
         """A container that could not be created or started is counted for its instance."""

@@ -6,7 +6,6 @@ from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.agent.host.failures import Failures
-from daprdockr.agent.host.host import Host
 from daprdockr.agent.membership.presence import Obstacles, Presence, ThisNode
 from daprdockr.agent.membership.whereabouts import Whereabouts
 from daprdockr.model.known.cluster import Cluster
@@ -16,8 +15,8 @@ from daprdockr.model.stored.node import NodeRecord
 from daprdockr.planning.candidates import MOST_IMAGES, mark
 from tests.build.situations import WEB, definition
 from tests.fakes.engine import MemoryEngine
-from tests.fakes.run import LoopClock, run_at_once
-from tests.fakes.steps import SteppedListener
+from tests.fakes.host import memory_host
+from tests.fakes.run import LoopClock
 
 KEYS = Keys()
 
@@ -28,15 +27,7 @@ class PresenceTests(SynchronousTestCase):
         self.cluster = Cluster(KEYS)
         self.clock = LoopClock()
         self.failures = Failures(clock=self.clock.seconds, chance=lambda: 0.0)
-        self.host = Host(
-            reactor=self.clock,
-            run=run_at_once,
-            engine=self.engine,
-            listen=lambda host: SteppedListener(self.engine, host),
-            on_changes=lambda services: None,
-            on_answer=lambda: None,
-            failures=self.failures,
-        )
+        self.host = memory_host(self.clock, self.engine, self.failures)
         self.refused = self.contested = ""
         self.presence = Presence(
             node=ThisNode("a", {"zone": "x"}, frozenset({"binds"}), "m1"),
@@ -113,5 +104,5 @@ class PresenceTests(SynchronousTestCase):
         self.engine.add_image("web:1")
         image = self.engine.image("web:1")
         assert image is not None
-        self.host.pulled("web:1", evolve(image))
+        self.host.stock.pulled("web:1", evolve(image))
         self.assertEqual(self.presence(True).images, (mark("web:1"),))

@@ -13,7 +13,6 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.agent.guarding.guarded import Guarded
 from daprdockr.agent.host.failures import Failures
-from daprdockr.agent.host.host import Host
 from daprdockr.agent.mirror.mirror import Mirror
 from daprdockr.agent.reconcile.carry_out import CarryOut
 from daprdockr.agent.reconcile.claim_steps import ClaimLost, ClaimSteps
@@ -56,8 +55,9 @@ from daprdockr.runtime.outage import Outage
 from tests.build.situations import ADDRESSES, WEB, WEB_1, definition, instance, starting_record
 from tests.fakes.engine import MemoryEngine
 from tests.fakes.guard import MemoryProcesses, StandingProcess, memory_guard
+from tests.fakes.host import memory_host
 from tests.fakes.run import HeldRun, LoopClock, OnePool, run_at_once
-from tests.fakes.steps import SteppedFollower, SteppedListener
+from tests.fakes.steps import SteppedFollower
 from tests.fakes.store import MemoryStore
 
 KEYS = Keys()
@@ -103,15 +103,7 @@ class CarryOutCase(SynchronousTestCase):
             outage=Outage(self.clock.seconds),
         )
         self.failures = Failures(clock=self.clock.seconds, chance=lambda: 0.0)
-        self.host = Host(
-            reactor=self.clock,
-            run=run_at_once,
-            engine=self.engine,
-            listen=lambda host: SteppedListener(self.engine, host),
-            on_changes=lambda services: None,
-            on_answer=lambda: None,
-            failures=self.failures,
-        )
+        self.host = memory_host(self.clock, self.engine, self.failures)
         self.unanswered = Unanswered()
         self.here = Here("a", ADDRESSES, self.store.grant(60).id, in_touch=True, cluster=7, revision=1)
         self.state = StateDir(Path(self.mktemp()))
@@ -136,8 +128,7 @@ class CarryOutCase(SynchronousTestCase):
                 unanswered=self.unanswered,
             ),
             ContainerSteps(
-                engine=self.engine,
-                threads=EngineThreads(OnePool(run_at_once), OnePool(self.stops), OnePool(self.stops)),
+                threads=EngineThreads(self.engine, OnePool(run_at_once), OnePool(self.stops), OnePool(self.stops)),
                 host=self.host,
                 failures=self.failures,
                 here=lambda: self.here,
@@ -173,7 +164,7 @@ class CarryOutCase(SynchronousTestCase):
     def create(self, of: str = "web:1", **members: Any) -> ContainerState:
         """Have the first instance's container created; what the host knows of it then."""
         self.do(CreateContainer(FIRST, definition(of, **members), (), 40))
-        (created,) = self.host.of(WEB)[1]
+        (created,) = self.host.containers.of(WEB)[1]
         return created
 
 
@@ -297,7 +288,7 @@ class ImageTests(CarryOutCase):
     def test_there(self) -> None:
         """An image that is on this host is not pulled."""
         self.do(PullImage("web:1"))
-        self.assertEqual(self.host.images, {"web:1": Image("sha256:web:1")})
+        self.assertEqual(self.host.stock.images, {"web:1": Image("sha256:web:1")})
         self.assertEqual(self.engine.calls["pull"], 0)
 
     def test_pull(self) -> None:
@@ -306,14 +297,14 @@ class ImageTests(CarryOutCase):
         done = self.begin(PullImage("web:2"))
         self.stops.end("pull")
         self.successResultOf(done)
-        self.assertEqual(self.host.images["web:2"].exposed, (Port(80),))
+        self.assertEqual(self.host.stock.images["web:2"].exposed, (Port(80),))
 
     def test_pull_failed(self) -> None:
         """A pull that fails leaves nothing known of the image."""
         done = self.begin(PullImage("web:9"))
         self.stops.end("pull")
         self.failureResultOf(done, PullFailed)
-        self.assertEqual(self.host.images, {})
+        self.assertEqual(self.host.stock.images, {})
 
     def test_pulled_and_gone(self) -> None:
         """An image that is not there after its pull is an error, not a success."""
@@ -358,32 +349,32 @@ class ContainerTests(CarryOutCase):
             taken.listen()
             had = taken.getsockname()[1]
             self.do(CreateContainer(FIRST, SERVED, (Port(80, "tcp", had),), 40))
-        (first,) = self.host.of(WEB)[1]
+        (first,) = self.host.containers.of(WEB)[1]
         self.assertNotIn(first.ports[0].host, (0, had))
         self.do(CreateContainer(instance(2), SERVED, (Port(80, "tcp", first.ports[0].host),), 41))
-        (second,) = self.host.of(WEB)[2]
+        (second,) = self.host.containers.of(WEB)[2]
         self.assertNotIn(second.ports[0].host, (0, first.ports[0].host))
 
     def test_create_again(self) -> None:
         """A container that takes the place of another one of its instance keeps the host port."""
         self.do(CreateContainer(FIRST, SERVED, (Port(80),), 40))
-        (old,) = self.host.of(WEB)[1]
+        (old,) = self.host.containers.of(WEB)[1]
         self.do(
             CreateContainer(FIRST, definition("web:1", Container={"Cmd": ["x"], "ExposedPorts": ["80"]}), old.ports, 40)
         )
-        self.assertEqual({one.ports for one in self.host.of(WEB)[1]}, {old.ports})
+        self.assertEqual({one.ports for one in self.host.containers.of(WEB)[1]}, {old.ports})
 
     def test_create_port_refused(self) -> None:
         """A port that only the Engine knows to be taken is not chosen again."""
         self.do(CreateContainer(FIRST, SERVED, (), 40))
-        (first,) = self.host.of(WEB)[1]
+        (first,) = self.host.containers.of(WEB)[1]
         self.engine.taken_ports.add(first.ports[0].host)
         self.fails(StartContainer(FIRST, first.id), PortTaken)
         done = self.begin(RemoveContainer(FIRST, first.id, "its port is taken"))
         self.stops.end("remove")
         self.successResultOf(done)
         self.do(CreateContainer(FIRST, SERVED, first.ports, 40))
-        (second,) = self.host.of(WEB)[1]
+        (second,) = self.host.containers.of(WEB)[1]
         self.assertNotEqual(second.ports[0].host, first.ports[0].host)
         self.do(StartContainer(FIRST, second.id))
 
@@ -393,7 +384,7 @@ class ContainerTests(CarryOutCase):
         self.do(PullImage("web:1"))
         self.engine.add_image("web:1", exposed=[81])
         self.do(CreateContainer(FIRST, WEB_1, (Port(80),), 40))
-        (created,) = self.host.of(WEB)[1]
+        (created,) = self.host.containers.of(WEB)[1]
         self.assertEqual([port.container for port in created.ports], [81])
 
     def test_create_many_exposed(self) -> None:
@@ -401,7 +392,7 @@ class ContainerTests(CarryOutCase):
         self.engine.add_image("web:1", exposed=range(1000, 1301))
         for number in (1, 2):
             self.do(CreateContainer(instance(number), SERVED, (), 40))
-            (created,) = self.host.of(WEB)[number]
+            (created,) = self.host.containers.of(WEB)[number]
             self.assertEqual([port.container for port in created.ports], [80, *range(1000, 1000 + MOST_EXPOSED)])
         ((subject, text),) = self.told
         self.assertEqual(subject, "web:1")
@@ -424,7 +415,7 @@ class ContainerTests(CarryOutCase):
     def test_create_resolvers_of_its_network(self) -> None:
         """Of this node's resolvers a container gets those that its network has a family for; none is an event, once."""
         self.resolvers = ["fd00::1", "10.0.0.1"]
-        self.host.inventory = self.engine.inventory()
+        self.host.stock.inventory = self.engine.inventory()
         self.create()
         self.assertEqual(self.engine.bodies[0]["HostConfig"]["Dns"], ["10.0.0.1"])
         self.resolvers = ["fd00::1"]
@@ -443,14 +434,14 @@ class ContainerTests(CarryOutCase):
         self.do(PullImage("web:1"))
         self.engine.images.clear()
         self.fails(CreateContainer(FIRST, WEB_1, (), 40), ImageAbsent)
-        self.assertEqual((self.host.images, self.host.of(WEB)), ({}, {}))
+        self.assertEqual((self.host.stock.images, self.host.containers.of(WEB)), ({}, {}))
 
     def test_create_refused(self) -> None:
         """A refused container leaves the host as it was."""
         self.create()
         odd = definition(Container={"LogConfig": {"Type": "json-file", "Config": {"nowhere": "1"}}})
         self.fails(CreateContainer(FIRST, odd, (), 40), EngineRefused)
-        self.assertEqual(len(self.host.of(WEB)[1]), 1)
+        self.assertEqual(len(self.host.containers.of(WEB)[1]), 1)
 
     def test_create_not_allowed(self) -> None:
         """What needs a privilege that this node does not give is not even asked of the Engine."""
@@ -467,21 +458,21 @@ class ContainerTests(CarryOutCase):
         """A started container is known to run at once."""
         created = self.create()
         self.do(StartContainer(FIRST, created.id))
-        self.assertEqual([one.status for one in self.host.of(WEB)[1]], [Status.RUNNING])
+        self.assertEqual([one.status for one in self.host.containers.of(WEB)[1]], [Status.RUNNING])
 
     def test_start_refused(self) -> None:
         """A container that cannot start raises, for the loop to count; the host knows what the Engine says of it."""
         created = self.create()
         self.engine.broken_images.add("web:1")
         self.assertIn("executable", self.fails(StartContainer(FIRST, created.id), EngineRefused))
-        self.assertEqual([one.error for one in self.host.of(WEB)[1]], ["executable file not found"])
+        self.assertEqual([one.error for one in self.host.containers.of(WEB)[1]], ["executable file not found"])
 
     def test_start_gone(self) -> None:
         """A container that is not there any more raises."""
         created = self.create()
         self.engine.remove(created.id)
         self.fails(StartContainer(FIRST, created.id), ContainerAbsent)
-        self.assertEqual(self.host.of(WEB), {})
+        self.assertEqual(self.host.containers.of(WEB), {})
 
     def test_stop(self) -> None:
         """A stop has threads of its own, and the end of the container is no death."""
@@ -493,7 +484,7 @@ class ContainerTests(CarryOutCase):
         self.assertNoResult(done)
         self.successResultOf(self.host.look_at(created.id))  # as an event asks for
         self.successResultOf(done)
-        self.assertEqual([one.status for one in self.host.of(WEB)[1]], [Status.EXITED])
+        self.assertEqual([one.status for one in self.host.containers.of(WEB)[1]], [Status.EXITED])
         self.assertEqual(self.failures.attempts, {})
 
     def test_stop_failed(self) -> None:
@@ -504,7 +495,7 @@ class ContainerTests(CarryOutCase):
         self.engine.unavailable = True
         self.stops.end("ask_to_stop")
         self.failureResultOf(done, EngineUnavailable)
-        self.assertEqual([one.status for one in self.host.of(WEB)[1]], [Status.RUNNING])
+        self.assertEqual([one.status for one in self.host.containers.of(WEB)[1]], [Status.RUNNING])
 
     def test_stubborn(self) -> None:
         """A container that ignores its signal is killed after its grace, and holds no thread until then."""
@@ -519,7 +510,7 @@ class ContainerTests(CarryOutCase):
         self.assertNoResult(done)
         self.stops.end("stop")
         self.successResultOf(done)
-        self.assertEqual([one.status for one in self.host.of(WEB)[1]], [Status.EXITED])
+        self.assertEqual([one.status for one in self.host.containers.of(WEB)[1]], [Status.EXITED])
         self.assertEqual((self.failures.attempts, self.clock.getDelayedCalls()), ({}, []))
 
     def test_no_grace(self) -> None:
@@ -547,4 +538,4 @@ class ContainerTests(CarryOutCase):
         done = self.begin(RemoveContainer(FIRST, created.id, "scaled down"))
         self.stops.end("remove")
         self.successResultOf(done)
-        self.assertEqual((self.engine.states, self.host.of(WEB)), ([], {}))
+        self.assertEqual((self.engine.states, self.host.containers.of(WEB)), ([], {}))

@@ -79,7 +79,7 @@ class SituationTests(GatherCase):
 
     def test_services_of_containers(self) -> None:
         """A service of which there is nothing but a container here counts."""
-        self.agent.host.update(container())
+        self.agent.host.containers.update(container())
         self.assertEqual(self.agent.gather.services(), {WEB})
 
     def test_candidates(self) -> None:
@@ -182,7 +182,7 @@ class TargetTests(GatherCase):
     def test_host_port(self) -> None:
         """One without an address is looked at on the host, where its port is published."""
         one = self.run_checked()
-        self.agent.host.update(evolve(one, address=""))
+        self.agent.host.containers.update(evolve(one, address=""))
         self.cluster.advance(1)
         self.assertIn(Target(one.id, CHECKED.check, "10.0.0.1", one.ports[0].host, WEB), self.agent.looked)
         self.assertEqual(one.ports, (Port(8080, "tcp", one.ports[0].host),))

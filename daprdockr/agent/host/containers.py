@@ -1,0 +1,197 @@
+# -*- test-case-name: tests.unit.agent.host.test_host -*-
+"""
+This host's containers, as looks at them and lists of them found them. Asks nobody, and does not know what should run.
+
+Note [A list is older than it looks]
+    A list is made by the Engine while events and own steps go on, and arrives after some of them. So every container
+    that was looked at since the list was asked for keeps what that look found; ``looks`` counts them. Looks overtake
+    each other too, in their threads: one that finds a container running which is known to have ended since that start
+    is the older one.
+
+Note [Deaths]
+    A container that ran and does not run any more died, unless we were stopping it. Its death is counted for that
+    generation of the instance, with the time it had lived, and decides how soon it is started again. One that lives so
+    shortly that no look finds it running has another time of start than before; without counting that, it would be
+    started again at once and for ever. "We were stopping it" is over when it is started again. What is counted ends
+    with the service: one that is defined later under its name begins anew, and nobody takes this node for one on which
+    it fails.
+
+    The exit status of a signal is no proof of a kill from outside, for a program can give itself that status; and a
+    container that is removed while it runs leaves no exit status at all. So both count as kills, and kills are only
+    spared the first few times: ``attempts.SPARED``.
+"""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from typing import Any
+
+from twisted.logger import Logger
+
+from daprdockr.agent.host.endings import Endings
+from daprdockr.agent.host.failures import Failures
+from daprdockr.model.host import ContainerState
+from daprdockr.model.known.changes import Changes
+from daprdockr.model.names import InstanceName, ServiceName
+from daprdockr.planning.attempts import BRIEF
+
+KILLED = (128 + signal.SIGKILL, 128 + signal.SIGTERM)
+"""The exit statuses of a container that a signal from outside may have ended."""
+
+
+class Containers:
+    """
+    :param on_changes: told of the services whose containers changed.
+    :param on_cut_off: told of a network that was taken from a container.
+    :param failures: counts deaths, and is told that a container started.
+    :param is_alive: whether a node holds a lease: Note [A node that was renamed] in ``agent.holder``.
+    """
+
+    log = Logger()
+
+    def __init__(
+        self,
+        *,
+        reactor: Any,
+        failures: Failures,
+        on_changes: Callable[[Iterable[ServiceName]], None],
+        on_cut_off: Callable[[str], None],
+        is_alive: Callable[[str], bool] = lambda node: False,
+    ) -> None:
+        self._failures = failures
+        self._on_changes = on_changes
+        self._on_cut_off = on_cut_off
+        self._is_alive = is_alive
+        self._endings = Endings(reactor)
+        self._waiting: dict[str, ContainerState] = {}
+        self._containers: dict[str, ContainerState] = {}
+        self._services: dict[ServiceName, dict[int, tuple[ContainerState, ...]]] = {}
+        self._looked: dict[str, int] = {}
+        self._stopping: set[str] = set()
+        self.looks = 0
+
+    def __iter__(self) -> Iterator[ContainerState]:
+        return iter(self._containers.values())
+
+    @property
+    def services(self) -> Iterable[ServiceName]:
+        """The services that have a container here."""
+        return self._services.keys()
+
+    def of(self, service: ServiceName) -> Mapping[int, tuple[ContainerState, ...]]:
+        """The containers of a service by instance number."""
+        return self._services.get(service, {})
+
+    def digest_of(self, container: str) -> str:
+        """Of its definition; "" when there is no such container."""
+        state = self._containers.get(container)
+        return state.definition if state is not None else ""
+
+    @property
+    def stopping_now(self) -> Collection[str]:
+        """The containers that are being stopped on purpose, though they may still run."""
+        return self._stopping
+
+    def stopping(self, container: str) -> None:
+        """This container is going to be stopped on purpose: its end is no death."""
+        self._stopping.add(container)
+
+    async def ended(self, container: str, seconds: float) -> bool:
+        """Wait until a container is known not to run any more, at most so many seconds; whether it is."""
+        if self._runs(container):
+            await self._endings.wait(container, seconds)
+        return not self._runs(container)
+
+    def _runs(self, container: str) -> bool:
+        return container in self._containers and self._containers[container].running
+
+    def take_list(self, found: Iterable[ContainerState], before: int) -> None:
+        """
+        See Note [A list is older than it looks].
+
+        :param before: the count of looks when the list was asked for.
+        """
+        states = {state.id: state for state in found}
+        for container in list(self._containers):
+            if container not in states and self._looked.get(container, 0) <= before:
+                self.forget(container)
+        self._waiting = {container: state for container, state in self._waiting.items() if container in states}
+        for state in states.values():
+            if self._looked.get(state.id, 0) <= before:
+                self.update(state)
+        self._looked = {c: look for c, look in self._looked.items() if look > before or c in self._containers}
+        self._failures.forget_old_faults()
+
+    def update(self, state: ContainerState) -> None:
+        """Take over what a look at a container found."""
+        if state.former and state.id not in self._containers and self._is_alive(state.former):
+            self._waiting[state.id] = state
+            return
+        self.looks += 1
+        self._looked[state.id] = self.looks
+        old = self._containers.get(state.id)
+        if old == state or (old is not None and _is_older(state, old)):
+            return
+        if old is not None and _has_ended(old, state) and state.id not in self._stopping:
+            self._died(state)
+        if old is not None and state.running and not old.running:
+            self._stopping.discard(state.id)
+            self._failures.started()
+        if state.cut_off and (old is None or not old.cut_off):
+            self._on_cut_off(state.cut_off)
+        self._containers[state.id] = state
+        self._index(state.instance)
+        if not state.running:
+            self._endings.over(state.id)
+
+    def on_changes(self, changes: Changes) -> None:
+        """Nodes came or went: take up what one of them held back."""
+        if changes.nodes and self._waiting:
+            waiting, self._waiting = self._waiting, {}
+            for state in waiting.values():
+                self.update(state)
+
+    def forget(self, container: str) -> None:
+        """A container is gone."""
+        self._waiting.pop(container, None)
+        self.looks += 1
+        self._looked[container] = self.looks
+        state = self._containers.pop(container, None)
+        if state is not None:
+            if state.running:
+                self.log.warn("container {id} of {instance} is gone", id=container[:12], instance=state.instance)
+                if container not in self._stopping:
+                    self._failures.died(state, "its container was removed by somebody", BRIEF, killed=True)
+            self._index(state.instance)
+        self._stopping.discard(container)
+        self._endings.over(container)
+
+    def _died(self, state: ContainerState) -> None:
+        """See Note [Deaths]."""
+        how = "out of memory" if state.oom_killed else f"exit status {state.exit_code}"
+        lived = max(0.0, state.finished - state.started)
+        self.log.warn("container {id} of {instance} died: {how}", id=state.id[:12], instance=state.instance, how=how)
+        killed = state.exit_code in KILLED and not state.oom_killed
+        self._failures.died(state, f"died: {how}", lived, killed)
+
+    def _index(self, instance: InstanceName) -> None:
+        service = self._services.setdefault(instance.service, {})
+        states = tuple(state for state in self._containers.values() if state.instance == instance)
+        if states:
+            service[instance.number] = states
+        else:
+            service.pop(instance.number, None)
+            if not service:
+                del self._services[instance.service]
+        self._on_changes([instance.service])
+
+
+def _is_older(state: ContainerState, known: ContainerState) -> bool:
+    """See Note [A list is older than it looks]."""
+    return state.running and not known.running and state.started == known.started
+
+
+def _has_ended(before: ContainerState, after: ContainerState) -> bool:
+    """Whether a run ended between two looks. See Note [Deaths]."""
+    return not after.running and (before.running or after.started != before.started)
