@@ -214,7 +214,7 @@ compdef _daprdockrcmd daprdockrcmd
 
 
 def _zsh() -> str:
-    told = {form.typed[1:]: form.about for form in _actions()} | {flag.name: about(flag) for flag in _flags()}
+    lines = {form.typed[1:]: form.about for form in _actions()} | {flag.name: about(flag) for flag in _flags()}
     choices = [f"        ({f.name}) compadd -- {' '.join(_choices(f))}; return ;;" for f in _flags() if _choices(f)]
     arms = [
         f"        ({form.typed}) flags=({_names(form.flags)}) arguments=({' '.join(form.words)}) ;;" for form in forms()
@@ -222,10 +222,10 @@ def _zsh() -> str:
     return _filled(
         _ZSH,
         **_patterns(),
-        about="\n".join(f"        {name} {shlex.quote(line)}" for name, line in told.items()),
+        about="\n".join(f"        {name} {shlex.quote(line)}" for name, line in lines.items()),
         choices="\n".join(choices),
         forms="\n".join(arms),
-        all=" ".join(told),
+        all=" ".join(lines),
         commands="\n".join(f"                {shlex.quote(f'{form.typed}:{form.about}')}" for form in _commands()),
     )
 

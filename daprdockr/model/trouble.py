@@ -174,7 +174,7 @@ class GuardDown:
 
 @frozen
 class OrdersUnwritten:
-    """It cannot be told what may run, and until when."""
+    """It does not receive what may run, and until when."""
 
     component: ClassVar[Component] = Component.GUARD
     reason: str

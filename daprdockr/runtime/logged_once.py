@@ -1,7 +1,8 @@
 """
-A trouble that is found again at every look, and logged when it begins, when it becomes another one, and when it ends.
+A trouble that each poll finds again: it is logged when it begins, when it becomes another one, and when it ends.
 
-Knows nothing of what the trouble is, and writes no line itself: how its beginning and its end are told is handed in.
+Knows nothing of what the trouble is, and writes no line itself: the caller hands in how its beginning and its end are
+logged.
 """
 
 from __future__ import annotations

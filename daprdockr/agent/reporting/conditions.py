@@ -1,4 +1,4 @@
-"""What is wrong with this agent now, as ``/healthz`` and whoever else judges its health are told."""
+"""What is wrong with this agent now, as ``/healthz`` reports it."""
 
 from __future__ import annotations
 
