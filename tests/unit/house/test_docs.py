@@ -29,6 +29,7 @@ from tests.unit.house.sources import CHECKOUT, sources
 from tests.unit.house.test_house_rules import FLOORS, ROOMS
 
 README = CHECKOUT / "README.rst"
+CONTRIBUTING = CHECKOUT / "CONTRIBUTING.rst"
 DESIGN = CHECKOUT / "docs/design"
 ARCHITECTURE = DESIGN / "architecture.rst"
 GUIDE = sorted((CHECKOUT / "docs/guide").glob("*.rst"))
@@ -36,7 +37,7 @@ REFERENCE = CHECKOUT / "docs/reference"
 AGENT, COMMAND_LINE, DEFINITION = (REFERENCE / f"{name}.rst" for name in ("agent", "command-line", "definition"))
 PERFORMANCE_LOG = CHECKOUT / "docs/performance-log.rst"
 LINKED = sorted((CHECKOUT / "docs").rglob("*.rst"))
-PAGES = (README, CHECKOUT / "CONTRIBUTING.rst", CHECKOUT / "NEWS.rst", *LINKED)
+PAGES = (README, CONTRIBUTING, CHECKOUT / "NEWS.rst", *LINKED)
 
 WARNING, NEVER = 2, 5
 BREAKS = "<>|;&"

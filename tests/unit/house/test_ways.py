@@ -70,15 +70,26 @@ def hops(title: str) -> list[Hop]:
     return [Hop(*(cell.astext() for cell in row.children[:3])) for row in body.children]
 
 
+def names_of(statement: ast.stmt) -> list[str]:
+    """The names that a statement of a module or class defines."""
+    match statement:
+        case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
+            return [name]
+        case ast.Assign(targets=targets):
+            return [target.id for target in targets if isinstance(target, ast.Name)]
+        case ast.AnnAssign(target=ast.Name(id=name)):
+            return [name]
+    return []
+
+
 def defines(path: Path, name: str) -> bool:
-    """Whether a module has that function, class, or method of a class."""
-    kinds = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+    """Whether a module has that function, class or constant, or that method of a class."""
     body = ast.parse(path.read_text(encoding="utf-8")).body
     for part in name.split("."):
-        found = [one for one in body if isinstance(one, kinds) and one.name == part]
+        found = [one for one in body if part in names_of(one)]
         if not found:
             return False
-        body = found[0].body
+        body = getattr(found[0], "body", [])
     return True
 
 

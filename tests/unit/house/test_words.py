@@ -11,12 +11,10 @@ from docutils import nodes
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.unit.house.sources import CHECKOUT
-from tests.unit.house.test_docs import ARCHITECTURE, DESIGN, LINKED, README, literals, read, section
+from tests.unit.house.test_docs import ARCHITECTURE, CONTRIBUTING, DESIGN, LINKED, README, literals, read, section
 
 VOCABULARY = DESIGN / "vocabulary.rst"
-NOT_YET = {"CONTRIBUTING", "README"}
-"""Pages that still use the old words."""
-PAGES = [page for page in (README, CHECKOUT / "CONTRIBUTING.rst", *LINKED) if page.stem not in NOT_YET]
+PAGES = [README, CONTRIBUTING, *LINKED]
 
 NO_SUBJECT = re.compile(r"(?:Who|Whoever|Whose|What|Whatever)\b[^?]*[.:;]$", re.DOTALL)
 """A sentence that begins with a relative clause in the place of its subject."""
@@ -60,6 +58,13 @@ class WordsTests(SynchronousTestCase):
         prose = [(page.name, text) for page in PAGES for text in paragraphs(page)]
         found = [(page, hit[0], text) for page, text in prose for hit in used.finditer(text)]
         self.assertEqual([], found)
+
+    def test_retired_words_in_settings(self) -> None:
+        """The comments of the files that a person copies use none either."""
+        used = re.compile("|".join(rf"\b{word}\b(?!-)" for word in retired()), re.IGNORECASE)
+        files = sorted((CHECKOUT / "etc").glob("daprdockr.*"))
+        self.assertTrue(files)
+        self.assertEqual([], [(path.name, hit[0]) for path in files for hit in used.finditer(path.read_text())])
 
     def test_sentences_have_a_subject(self) -> None:
         """No sentence begins with a relative clause without the noun that it belongs to."""
