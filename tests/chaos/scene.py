@@ -68,8 +68,7 @@ class Scene:
 
     def pause(self, seconds: float) -> None:
         """Let things go on."""
-        deadline = time.monotonic() + seconds
-        time.sleep(max(0.0, deadline - time.monotonic()))
+        time.sleep(seconds)
 
     # Wishes of a person. What is wanted is noted when the command has been carried out.
 

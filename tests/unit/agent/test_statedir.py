@@ -183,8 +183,15 @@ class LockTests(SynchronousTestCase):
         self.locked(path)
 
     def test_unlock_twice(self) -> None:
-        """Letting go of what one does not have is nothing."""
-        StateDir(Path(self.mktemp())).unlock()
+        """Letting go of what one does not have is nothing: it makes no directory and takes none from another."""
+        path = Path(self.mktemp())
+        StateDir(path).unlock()
+        self.assertFalse(path.exists())
+        former = self.locked(path)
+        former.unlock()
+        self.locked(path)
+        former.unlock()
+        self.assertRaises(BadInput, StateDir(path).lock)
 
     def test_unusable(self) -> None:
         """A directory that cannot be made is refused with one line that names it."""

@@ -20,6 +20,11 @@ class SignalTests(SynchronousTestCase):
         self.assertEqual(heard, [("first", 7), ("second", 7)])
 
     def test_nobody(self) -> None:
-        """A signal that nobody wants to know of is nothing."""
+        """A signal that nobody wants to know of is nothing: who subscribes later hears later calls only."""
+        heard: list[int] = []
         signal: Signal[[]] = Signal()
         signal()
+        signal.subscribe(lambda: heard.append(1))
+        self.assertEqual(heard, [])
+        signal()
+        self.assertEqual(heard, [1])

@@ -13,6 +13,7 @@ from daprdockr.agent.holder import Holder
 from daprdockr.agent.membership.heartbeat import Heartbeat
 from daprdockr.agent.membership.registration import Registration
 from daprdockr.agent.statedir import StateDir
+from daprdockr.model.known.changes import Changes
 from daprdockr.model.stored.entries import Delete, Entry
 from daprdockr.model.stored.node import NodeRecord
 from daprdockr.runtime.outage import Outage
@@ -413,6 +414,26 @@ class RecordTests(HeartbeatCase):
         self.listed = False
         self.advance(2)
         self.assertEqual((self.entry.lease, beat.lease, self.changes), (lease, lease, [lease]))
+
+    def vanish(self, beat: Heartbeat) -> None:
+        """The mirror, which showed the record, shows it no more."""
+        beat.on_changes(Changes(nodes=True))
+        self.store.commit([], [Delete(KEY)])
+        self.listed = False
+        beat.on_changes(Changes(nodes=True))
+
+    def test_vanished_just_now(self) -> None:
+        """It is registered at once, not with the next beat."""
+        beat = self.started()
+        self.vanish(beat)
+        self.assertEqual(self.entry.lease, beat.lease)
+
+    def test_vanished_after_the_stop(self) -> None:
+        """An agent that has stopped does not come back because its record goes."""
+        beat = self.started()
+        self.stop(beat)
+        self.vanish(beat)
+        self.assertIsNone(self.store.get(KEY))
 
     def test_mirror_behind(self) -> None:
         """A record that the mirror does not show yet is left as it is."""

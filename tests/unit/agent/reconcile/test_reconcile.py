@@ -398,6 +398,14 @@ class FailureTests(ReconcileCase):
         self.clock.advance(0)
         self.assertEqual(list(self.failures.attempts), [InstanceName(API, 1)])
 
+    def test_unreadable(self) -> None:
+        """How a service fared is not forgotten while its definition cannot be read: it is as it was."""
+        lane = Lane("container", instance(1))
+        self.failures.take(lane, Fault("died", lane, "died"))
+        tried = dict(self.failures.attempts)
+        self.start(web=evolve(situation(None), held=True))
+        self.assertEqual((list(tried), self.failures.attempts), ([instance(1)], tried))
+
     def test_other_lanes_go_on(self) -> None:
         """A lane that rests keeps no other one waiting."""
         self.start(web=FREE)
