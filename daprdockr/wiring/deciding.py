@@ -10,9 +10,10 @@ from attrs import frozen
 from daprdockr.agent.ephemeral import Ephemeral
 from daprdockr.agent.reconcile.carry_out import CarryOut
 from daprdockr.agent.reconcile.claim_steps import ClaimSteps
-from daprdockr.agent.reconcile.container_steps import ContainerNetwork, ContainerSteps, EngineThreads
+from daprdockr.agent.reconcile.container_steps import ContainerSteps
+from daprdockr.agent.reconcile.engine_threads import EngineThreads
 from daprdockr.agent.reconcile.gather import Gather
-from daprdockr.agent.reconcile.network import container_network
+from daprdockr.agent.reconcile.network import ContainerNetwork, container_network
 from daprdockr.agent.reconcile.reconcile import Reconcile
 from daprdockr.agent.reconcile.unanswered import Unanswered
 from daprdockr.agent.reporting.doubting import Doubting

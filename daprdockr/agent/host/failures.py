@@ -86,17 +86,6 @@ class Failures:
         """Whether any fault is remembered."""
         return bool(self._faults)
 
-    @property
-    def attempts(self) -> dict[InstanceName, Attempts]:
-        """The latest of each instance."""
-        services = [name for name in self._faults if isinstance(name, ServiceName)]
-        return {instance: tries for name in services for instance, tries in self.of_service(name).items()}
-
-    @property
-    def pulls(self) -> dict[str, Attempts]:
-        """Failed pulls, by reference."""
-        return {name: self.of_image(name) for name in self._faults if isinstance(name, str)}
-
     # What steps tell.
 
     def take(self, lane: Lane, outcome: StepOutcome) -> bool:

@@ -19,17 +19,16 @@ from collections.abc import Callable
 from functools import partial
 from typing import assert_never
 
-from attrs import frozen
-
 from daprdockr.agent.guarding.guarded import Guarded
 from daprdockr.agent.host.failures import Failures
 from daprdockr.agent.host.host import Host
 from daprdockr.agent.host.ports import choose_ports, is_free
+from daprdockr.agent.reconcile.engine_threads import EngineThreads, registry
+from daprdockr.agent.reconcile.network import ContainerNetwork
 from daprdockr.agent.reconcile.whose_fault import whose_fault
 from daprdockr.model.errors import EngineError, EngineRefused, ImageAbsent, NameTaken, PortTaken
 from daprdockr.model.host import ContainerState, Image, Port, Status
 from daprdockr.model.names import InstanceName
-from daprdockr.model.seams import Engine
 from daprdockr.model.wanted.definition import Definition
 from daprdockr.model.wanted.privileges import refusal
 from daprdockr.planning.keeping.body import (
@@ -52,31 +51,10 @@ from daprdockr.planning.steps import (
     StartContainer,
     StopContainer,
 )
-from daprdockr.runtime.pool import Pool, Run
+from daprdockr.runtime.pool import Run
 
 MOST_REFUSED = 64
 """Ports that the Engine refused are not chosen again until so many others were."""
-
-
-@frozen
-class ContainerNetwork:
-    """What containers get of this host: DNS servers, and the addresses their ports are published on (none: all)."""
-
-    resolvers: tuple[str, ...] = ()
-    addresses: tuple[str, ...] = ()
-
-
-@frozen
-class EngineThreads:
-    """
-    The Engine, and where calls to it run, by what they may wait for, so that none of these keeps the others waiting:
-    ``work`` for the Engine itself, ``stops`` for a container that is killed or removed, ``pulls`` for a registry.
-    """
-
-    engine: Engine
-    work: Pool
-    stops: Pool
-    pulls: Pool
 
 
 class ContainerSteps:
@@ -278,9 +256,3 @@ def _created(container: str, name: str, step: CreateContainer, here: Here, ports
         stop_timeout=step.definition.stop_timeout,
         on_partition=step.definition.on_partition,
     )
-
-
-def registry(reference: str) -> str:
-    """The registry of a reference: its first part if that is a host (distribution/reference), else Docker Hub."""
-    first, slash, _ = reference.partition("/")
-    return first if slash and ("." in first or ":" in first or first == "localhost") else "docker.io"

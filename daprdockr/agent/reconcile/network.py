@@ -5,9 +5,18 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 
+from attrs import frozen
+
 from daprdockr.agent.host.ports import bound_to
-from daprdockr.agent.reconcile.container_steps import ContainerNetwork
 from daprdockr.dns.endpoint import Endpoint
+
+
+@frozen
+class ContainerNetwork:
+    """What containers get of this host: DNS servers, and the addresses their ports are published on (none: all)."""
+
+    resolvers: tuple[str, ...] = ()
+    addresses: tuple[str, ...] = ()
 
 
 def container_network(

@@ -9,7 +9,9 @@ from twisted.internet.defer import Deferred
 from twisted.trial.unittest import TestCase
 
 from daprdockr.agent.host.failures import Failures
-from daprdockr.agent.reconcile.container_steps import ContainerNetwork, ContainerSteps, EngineThreads
+from daprdockr.agent.reconcile.container_steps import ContainerSteps
+from daprdockr.agent.reconcile.engine_threads import EngineThreads
+from daprdockr.agent.reconcile.network import ContainerNetwork
 from daprdockr.model.host import LABEL_INSTANCE, LABEL_NODE
 from daprdockr.model.names import InstanceName
 from daprdockr.planning.situation import Here

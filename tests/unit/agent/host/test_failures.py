@@ -5,13 +5,14 @@ from __future__ import annotations
 from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
-from daprdockr.agent.host.failures import ATTEMPTS_KEPT, MOST_GENERATIONS, Failures
+from daprdockr.agent.host.failures import ATTEMPTS_KEPT, MOST_GENERATIONS
 from daprdockr.model.names import InstanceName
 from daprdockr.planning.attempts import LASTING, NONE
 from daprdockr.planning.outcome import Done, Fault, Retry
 from daprdockr.planning.steps import Lane
 from tests.build.situations import WEB_1, WEB_2, container
 from tests.build.values import WEB, instance
+from tests.fakes.failures import OpenFailures
 from tests.fakes.run import LoopClock
 
 FIRST = instance(1)
@@ -23,7 +24,7 @@ OLD_COPY, NEW_COPY = container("old", of=WEB_1), container("new", of=WEB_2)
 class FailuresCase(SynchronousTestCase):
     def setUp(self) -> None:
         self.clock = LoopClock()
-        self.failures = Failures(clock=self.clock.seconds, chance=lambda: 0.0)
+        self.failures = OpenFailures(clock=self.clock.seconds, chance=lambda: 0.0)
 
     def fault(self, reason: str, digest: str = "", of: InstanceName = FIRST, **kind: bool) -> bool:
         """A container cannot start; whether that is news."""

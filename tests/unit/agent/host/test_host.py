@@ -10,7 +10,6 @@ from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.agent.host.containers import Containers
-from daprdockr.agent.host.failures import Failures
 from daprdockr.agent.host.host import FIRST_RETRY, LIST_INTERVAL, Host
 from daprdockr.agent.host.stock import Stock
 from daprdockr.model.errors import EngineUnavailable
@@ -22,6 +21,7 @@ from daprdockr.planning.steps import Lane
 from daprdockr.runtime.pool import Run
 from tests.build.situations import WEB, WEB_2, container, instance
 from tests.fakes.engine import MemoryEngine
+from tests.fakes.failures import OpenFailures
 from tests.fakes.run import HeldRun, LoopClock, run_at_once
 from tests.fakes.steps import SteppedListener
 from tests.marked import marked
@@ -57,7 +57,7 @@ class HostCase(SynchronousTestCase):
         self.engine.add_image("web:1")
         self.changes: list[ServiceName] = []
         self.answers = 0
-        self.failures = Failures(clock=self.clock.seconds, chance=lambda: 0.0)
+        self.failures = OpenFailures(clock=self.clock.seconds, chance=lambda: 0.0)
         self.host = self.make()
 
     def make(self, run: Run = run_at_once) -> Host:

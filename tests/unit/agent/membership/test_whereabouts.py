@@ -6,7 +6,7 @@ from twisted.logger import capturedLogs
 from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.agent.membership.whereabouts import Whereabouts
-from daprdockr.agent.reconcile.container_steps import ContainerNetwork
+from daprdockr.agent.reconcile.network import ContainerNetwork
 from daprdockr.model.stored.events import Event
 from daprdockr.picture.nodes import node_table
 from daprdockr.wiring.deciding import network

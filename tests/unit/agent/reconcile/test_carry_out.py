@@ -12,11 +12,12 @@ from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.agent.guarding.guarded import Guarded
-from daprdockr.agent.host.failures import Failures
 from daprdockr.agent.mirror.mirror import Mirror
 from daprdockr.agent.reconcile.carry_out import CarryOut
 from daprdockr.agent.reconcile.claim_steps import ClaimLost, ClaimSteps
-from daprdockr.agent.reconcile.container_steps import ContainerNetwork, ContainerSteps, EngineThreads, registry
+from daprdockr.agent.reconcile.container_steps import ContainerSteps
+from daprdockr.agent.reconcile.engine_threads import EngineThreads, registry
+from daprdockr.agent.reconcile.network import ContainerNetwork
 from daprdockr.agent.reconcile.unanswered import Unanswered
 from daprdockr.agent.statedir import StateDir
 from daprdockr.model.errors import (
@@ -54,6 +55,7 @@ from daprdockr.planning.steps import (
 from daprdockr.runtime.outage import Outage
 from tests.build.situations import ADDRESSES, WEB, WEB_1, definition, instance, starting_record
 from tests.fakes.engine import MemoryEngine
+from tests.fakes.failures import OpenFailures
 from tests.fakes.guard import MemoryProcesses, StandingProcess, memory_guard
 from tests.fakes.host import memory_host
 from tests.fakes.run import HeldRun, LoopClock, OnePool, run_at_once
@@ -102,7 +104,7 @@ class CarryOutCase(SynchronousTestCase):
             on_changes=lambda changes: None,
             outage=Outage(self.clock.seconds),
         )
-        self.failures = Failures(clock=self.clock.seconds, chance=lambda: 0.0)
+        self.failures = OpenFailures(clock=self.clock.seconds, chance=lambda: 0.0)
         self.host = memory_host(self.clock, self.engine, self.failures)
         self.unanswered = Unanswered()
         self.here = Here("a", ADDRESSES, self.store.grant(60).id, in_touch=True, cluster=7, revision=1)

@@ -8,7 +8,6 @@ from attrs import evolve
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
-from daprdockr.agent.host.failures import Failures
 from daprdockr.agent.reconcile.claim_steps import ETCD_DELAYS, ClaimLost, claim_failed
 from daprdockr.agent.reconcile.reconcile import AT_ONCE, SETTLE, SWEEP, Reconcile
 from daprdockr.agent.reconcile.whose_fault import whose_fault
@@ -48,6 +47,7 @@ from tests.build.situations import (
     situation,
     starting_record,
 )
+from tests.fakes.failures import OpenFailures
 from tests.fakes.run import LoopClock
 
 API = ServiceName(group="myapp", service="api")
@@ -125,7 +125,7 @@ class ReconcileCase(SynchronousTestCase):
         self.known = Known()
         self.hand = Hand()
         self.told: list[tuple[str, str]] = []
-        self.failures = Failures(clock=self.clock.seconds, chance=lambda: 0.0)
+        self.failures = OpenFailures(clock=self.clock.seconds, chance=lambda: 0.0)
         self.loop = self.make()
 
     def make(self) -> Reconcile:
