@@ -21,7 +21,8 @@ from daprdockr.agent.host.pulse import Pulse
 from daprdockr.agent.host.stock import Stock
 from daprdockr.agent.membership.contested import Contested
 from daprdockr.agent.membership.heartbeat import Heartbeat
-from daprdockr.agent.membership.presence import Obstacles, Presence, ThisNode
+from daprdockr.agent.membership.kept_lease import KeptLease
+from daprdockr.agent.membership.presence import NodeIdentity, Obstacles, Presence
 from daprdockr.agent.membership.registration import Registration
 from daprdockr.agent.membership.whereabouts import Herald
 from daprdockr.agent.membership.write_check import WriteCheck
@@ -32,6 +33,7 @@ from daprdockr.agent.mirror.own_claims import OwnClaims
 from daprdockr.agent.mirror.ownerless import Ownerless
 from daprdockr.agent.mirror.views import Views
 from daprdockr.agent.reporting.orphans import Orphans
+from daprdockr.runtime.connection import Connection
 from daprdockr.runtime.outage import Outage
 from daprdockr.wiring.foundation import Foundation, Surroundings
 
@@ -81,14 +83,12 @@ def _mirror(base: Foundation, views: Views, outage: Outage) -> Mirror:
     outside = base.outside
     return Mirror(
         reactor=outside.reactor,
-        run=outside.pools.etcd.calls,
+        etcd=Connection(outside.etcd.store, outside.pools.etcd.calls, outage),
         cluster=base.cluster,
         state=base.state,
-        store=outside.etcd.store,
         draw_identity=outside.chance.secret,
         follow=outside.etcd.follow,
         on_changes=views,
-        outage=outage,
     )
 
 
@@ -200,7 +200,7 @@ def membership(base: Foundation, around: Surroundings, known: Knowledge, local: 
         keys=keys.trials,
     )
     presence = Presence(
-        node=ThisNode(settings.node, settings.label, settings.allow, outside.machine.mark),
+        node=NodeIdentity(settings.node, settings.label, settings.allow, outside.machine.mark),
         where=lambda: around.whereabouts.value,
         cluster=base.cluster,
         host=local.host,
@@ -211,11 +211,11 @@ def membership(base: Foundation, around: Surroundings, known: Knowledge, local: 
     return Membership(
         herald=Herald(first=around.whereabouts.value, tell=partial(base.journal.tell, settings.node)),
         write_check=write_check,
-        heartbeat=_heartbeat(base, known, local, presence),
+        heartbeat=_heartbeat(base, known, presence),
     )
 
 
-def _heartbeat(base: Foundation, known: Knowledge, local: OnThisHost, presence: Presence) -> Heartbeat:
+def _heartbeat(base: Foundation, known: Knowledge, presence: Presence) -> Heartbeat:
     settings, outside = base.settings, base.outside
     registration = Registration(
         run=outside.pools.etcd.beats,
@@ -226,14 +226,10 @@ def _heartbeat(base: Foundation, known: Knowledge, local: OnThisHost, presence: 
     )
     return Heartbeat(
         reactor=outside.reactor,
-        run=outside.pools.etcd.beats,
-        disk=outside.pools.files,
-        store=outside.etcd.beats,
+        etcd=Connection(outside.etcd.beats, outside.pools.etcd.beats, known.outage),
         registration=registration,
         ttl=settings.lease_ttl,
-        state=base.state,
+        kept=KeptLease(state=base.state, run=outside.pools.files),
         on_change=base.signals.node_changed,
         boottime=outside.clocks.boottime,
-        on_beat=local.guarded.on_beat,
-        outage=known.outage,
     )

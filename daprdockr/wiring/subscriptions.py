@@ -24,6 +24,7 @@ def subscribe(base: Foundation, outward: Edges, found: Found, acting: Deciding, 
     signals.cluster_changed.subscribe(told.publish.on_changes)
     signals.cluster_changed.subscribe(acting.reconcile.on_changes)
     signals.cluster_changed.subscribe(known.ownerless.on_changes)
+    member.heartbeat.beats.subscribe(local.guarded.on_beat)
     signals.services_changed.subscribe(local.guarded.on_changes)
     signals.services_changed.subscribe(acting.reconcile.look_at)
     signals.node_changed.subscribe(acting.reconcile.look_at_all)

@@ -22,30 +22,28 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
+from daprdockr.agent.membership.kept_lease import KeptLease
 from daprdockr.agent.membership.registration import Registration
-from daprdockr.agent.statedir import StateDir
 from daprdockr.model.errors import EtcdError, EtcdUnavailable
 from daprdockr.model.known.changes import Changes
-from daprdockr.model.seams import Store
 from daprdockr.model.trouble import BeatFailed, NoBeatYet, Trouble, line
+from daprdockr.runtime.connection import Connection
 from daprdockr.runtime.logged_once import LoggedOnce
-from daprdockr.runtime.outage import Outage
-from daprdockr.runtime.pool import Run
-from daprdockr.runtime.workers import Stopped
+from daprdockr.runtime.signal import Signal
 
 
 class Heartbeat(Service):
     """
     Beats three times per TTL, in threads of its own.
 
-    :param run: runs a call to ``store`` in a thread that nothing else uses (design rule 4).
-    :param disk: runs what writes the state directory, which may hang.
+    ``beats`` reports each answer to a beat at once: the lease, and the boottime until which it is certain; 0.0 when it
+    has ended.
+
+    :param etcd: a connection of its own, whose thread nothing else uses (design rule 4).
     :param registration: keeps the node's record under the lease. :param ttl: seconds, as asked of etcd.
+    :param kept: the lease as the next agent finds it.
     :param on_change: called when ``lease`` became certain, or stopped to be.
     :param boottime: CLOCK_BOOTTIME in seconds, which counts while the machine is suspended and the reactor's does not.
-    :param on_beat: told at once of each answer to a beat: the lease, and the boottime until which it is certain; 0.0
-        when it has ended.
-    :param outage: says in the log that beats are not answered.
     """
 
     log = Logger()
@@ -54,42 +52,30 @@ class Heartbeat(Service):
         self,
         *,
         reactor: Any,
-        run: Run,
-        disk: Run,
-        store: Store,
+        etcd: Connection,
         registration: Registration,
         ttl: int,
-        state: StateDir,
+        kept: KeptLease,
         on_change: Callable[[], None],
         boottime: Callable[[], float],
-        on_beat: Callable[[int, float], None],
-        outage: Outage,
     ) -> None:
         self._reactor = reactor
-        self._run = run
-        self._disk = disk
-        self._store = store
+        self._etcd = etcd
         self._registration = registration
         self._ttl = ttl
-        self._state = state
+        self._kept = kept
         self._on_change = on_change
         self._boottime = boottime
-        self._on_beat = on_beat
-        self._outage = outage
+        self.beats: Signal[[int, float]] = Signal()
         self._lease = 0
         self._until = 0.0
-        self._beats = 0
+        self._count = 0
         self._beating = False
         self._listed = False
         self._found: Trouble | None = None
         self._logged = LoggedOnce(
             lambda trouble: self.log.warn("no heartbeat: {trouble}", trouble=trouble),
             lambda: self.log.info("this node's heartbeat goes on under lease {lease:x}", lease=self._lease),
-        )
-        self._kept = 0
-        self._keeping = False
-        self._unkept = LoggedOnce(
-            lambda reason: self.log.warn("this node's lease is not kept for the next agent: {reason}", reason=reason)
         )
         self._told = 0
         self._loop = LoopingCall(self._beat)
@@ -126,7 +112,7 @@ class Heartbeat(Service):
         """End the lease, and with it all claims of this node: for an agent that takes its containers with it."""
         lease, self._lease = self._lease, 0
         if lease:
-            await self._run(self._store.revoke, lease)
+            await self._etcd.run(self._etcd.store.revoke, lease)
 
     def on_changes(self, changes: Changes) -> None:
         """Beat at once when our own record vanished: Note [Many leases at once] in ``mass_expiry``."""
@@ -144,18 +130,17 @@ class Heartbeat(Service):
         try:
             if not await self._renew():
                 await self._begin()
-            if self._lease != self._kept and not self._keeping:
-                Deferred.fromCoroutine(self._keep_lease())
-            self._beats += 1
+            self._kept.keep(self._lease)
+            self._count += 1
             if self._lease:  # it was not revoked meanwhile
-                await self._registration.keep(self._lease, self._beats)
+                await self._registration.keep(self._lease, self._count)
             if self._registration.yields == self._lease != 0:
                 await self._leave()
-            self._outage.worked()
+            self._etcd.outage.worked()
             self._report(self._registration.condition)
         except EtcdUnavailable as error:  # Of silence the ``Outage`` speaks.
             self._found = BeatFailed(str(error))
-            self._outage.failed(f"no heartbeat: {error}")
+            self._etcd.outage.failed(f"no heartbeat: {error}")
         except EtcdError as error:
             self._report(BeatFailed(str(error)))
         except Exception:
@@ -168,12 +153,12 @@ class Heartbeat(Service):
 
     async def _renew(self) -> bool:
         sent, boottime = self._reactor.seconds(), self._boottime()
-        lease = self._lease or await self._run(self._state.read_lease)
-        ttl = await self._run(self._store.keep_alive, lease) if lease else 0
+        lease = self._lease or await self._etcd.run(self._kept.read_lease)
+        ttl = await self._etcd.run(self._etcd.store.keep_alive, lease) if lease else 0
         if ttl <= 0:
             if lease:
                 self.log.warn("the lease {lease:x} of this node has ended", lease=lease)
-                self._on_beat(lease, 0.0)
+                self.beats(lease, 0.0)
             self._lease = 0
             return False
         self._hold(lease, sent + ttl, boottime + ttl)
@@ -181,8 +166,8 @@ class Heartbeat(Service):
 
     async def _begin(self) -> None:
         sent, boottime = self._reactor.seconds(), self._boottime()
-        lease = await self._run(self._store.grant, self._ttl)
-        self._beats = 0
+        lease = await self._etcd.run(self._etcd.store.grant, self._ttl)
+        self._count = 0
         self._hold(lease.id, sent + lease.ttl, boottime + lease.ttl)
         self.log.info("this node has lease {lease:x} for {ttl} s", lease=lease.id, ttl=lease.ttl)
 
@@ -193,28 +178,13 @@ class Heartbeat(Service):
             "waits until that one is gone, or until it gets another --node",
             lease=self._lease,
         )
-        self._on_beat(self._lease, 0.0)
+        self.beats(self._lease, 0.0)
         await self._begin()
-        await self._registration.keep(self._lease, self._beats)
-
-    async def _keep_lease(self) -> None:
-        """Write the lease for the next agent. What fails is tried again at the next beat, and logged once a reason."""
-        self._keeping, lease = True, self._lease
-        try:
-            await self._disk(self._state.write_lease, lease)
-        except OSError as error:
-            self._unkept.found(str(error))
-        except Stopped:
-            pass
-        else:
-            self._kept = lease
-            self._unkept.found("")
-        finally:
-            self._keeping = False
+        await self._registration.keep(self._lease, self._count)
 
     def _hold(self, lease: int, until: float, until_boottime: float) -> None:
         self._lease, self._until = lease, until
-        self._on_beat(lease, until_boottime)
+        self.beats(lease, until_boottime)
 
     def _report(self, found: Trouble | None) -> None:
         self._found = found

@@ -21,7 +21,7 @@ from daprdockr.planning.placing.failing import MOST_FAILS, does_not_come_up
 
 
 @frozen
-class ThisNode:
+class NodeIdentity:
     """
     What does not change while an agent runs: the node's name, the labels that placement may ask for, the privileges
     that definitions may use here, and a mark of the machine, which differs on each that is up.
@@ -50,7 +50,7 @@ class Presence:
     :param where: the addresses it publishes now. :param clock: monotonic seconds.
     """
 
-    node: ThisNode
+    node: NodeIdentity
     where: Callable[[], Whereabouts]
     cluster: Cluster
     host: Host

@@ -24,13 +24,11 @@ from daprdockr.agent.statedir import StateDir
 from daprdockr.model.errors import EtcdError
 from daprdockr.model.known.changes import Changes
 from daprdockr.model.known.cluster import Cluster
-from daprdockr.model.seams import Store
 from daprdockr.model.stored.doubts import Doubt
 from daprdockr.model.stored.entries import Absent, Batch, Change, Entry, Listing, Put
 from daprdockr.model.trouble import EtcdDoubted, EtcdLost, EtcdNotReached, line
+from daprdockr.runtime.connection import Connection
 from daprdockr.runtime.logged_once import LoggedOnce
-from daprdockr.runtime.outage import Outage
-from daprdockr.runtime.pool import Run
 
 
 class Following(Protocol):
@@ -51,7 +49,6 @@ class Mirror(Service):
     :param draw_identity: a random number from 1 to 2**60 - 1 for an etcd that has no identity yet.
     :param follow: makes the follower of etcd for a listener, which is this object.
     :param on_changes: told of each change after it is in ``cluster``.
-    :param outage: says in the log that etcd cannot be followed.
     """
 
     log = Logger()
@@ -60,31 +57,29 @@ class Mirror(Service):
         self,
         *,
         reactor: Any,
-        run: Run,
+        etcd: Connection,
         cluster: Cluster,
         state: StateDir,
-        store: Store,
         draw_identity: Callable[[], int],
         follow: Callable[[Mirror], Following],
         on_changes: Callable[[Changes], None],
-        outage: Outage,
     ) -> None:
         self.cluster = cluster
         self._reactor = reactor
-        self._run = run
+        self._etcd = etcd
         self._state = state
-        self._store = store
         self._draw_identity = draw_identity
         self._intake = Intake(
             reactor=reactor, prepare=self._prepare, listed=self._listed, changed=self._changed, lost=self._lost
         )
         self._follower = follow(self)
         self._on_changes = on_changes
-        self._outage = outage
         self._logged = False
         self._frozen_for = LoggedOnce(lambda reason: self.log.warn("out of touch with etcd: {reason}", reason=reason))
-        self._snapshots = Snapshots(reactor=reactor, run=run, cluster=cluster, state=state)
-        self._belief = Belief(believer=self, run=run, cluster=cluster, state=state, store=store, draw=draw_identity)
+        self._snapshots = Snapshots(reactor=reactor, run=etcd.run, cluster=cluster, state=state)
+        self._belief = Belief(
+            believer=self, run=etcd.run, cluster=cluster, state=state, store=etcd.store, draw=draw_identity
+        )
         self.in_touch = False
         self.condition: EtcdNotReached | EtcdLost | EtcdDoubted | None = EtcdNotReached()
         """Why this agent is out of touch with etcd; None while it is in touch."""
@@ -117,7 +112,7 @@ class Mirror(Service):
         return Deferred.fromCoroutine(self._stop())
 
     async def _stop(self) -> None:
-        await self._run(self._follower.stop)
+        await self._etcd.run(self._follower.stop)
         await self._snapshots.finish()
 
     # What the follower calls, in its own thread.
@@ -145,7 +140,7 @@ class Mirror(Service):
 
     def _lost(self, reason: str) -> None:
         self._belief.lost()
-        self._outage.failed(reason)
+        self._etcd.outage.failed(reason)
         self.in_touch, self.condition = False, EtcdLost(reason, self._belief.condition)
 
     # What is believed.
@@ -183,7 +178,7 @@ class Mirror(Service):
         """Give etcd an identity if it has none; which agent does is all the same, the watch tells the others."""
         value = f"{self._draw_identity():x}".encode()
         put = Put(self.cluster.keys.identity, value)
-        commit = await self._run(self._store.commit, [Absent(put.key)], [put])
+        commit = await self._etcd.run(self._etcd.store.commit, [Absent(put.key)], [put])
         if commit.succeeded:
             self.note(Entry(put.key, value, commit.revision, commit.revision))
 
@@ -199,7 +194,7 @@ class Mirror(Service):
             changes = Changes(changes.services | self.known_services(), True, changes.broken)
         self.in_touch, self.condition = True, None
         self._frozen_for.found("")
-        self._outage.worked()
+        self._etcd.outage.worked()
         self._publish(changes)
         if not self.cluster.identity:
             Deferred.fromCoroutine(self._identify()).addErrback(

@@ -11,11 +11,13 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.agent.holder import Holder
 from daprdockr.agent.membership.heartbeat import Heartbeat
+from daprdockr.agent.membership.kept_lease import KeptLease
 from daprdockr.agent.membership.registration import Registration
 from daprdockr.agent.statedir import StateDir
 from daprdockr.model.known.changes import Changes
 from daprdockr.model.stored.entries import Delete, Entry
 from daprdockr.model.stored.node import NodeRecord
+from daprdockr.runtime.connection import Connection
 from daprdockr.runtime.outage import Outage
 from daprdockr.runtime.pool import Run
 from tests.fakes.run import HeldRun, LoopClock, run_at_once
@@ -43,7 +45,7 @@ class FaultyStore(MemoryStore):
 class HeartbeatCase(SynchronousTestCase):
     """
     Heartbeats over one etcd in memory; ``listed`` is what the mirror says, ``changes`` and ``beats`` have what
-    ``on_change`` and ``on_beat`` were told.
+    ``on_change`` and ``beats`` were told.
     """
 
     def setUp(self) -> None:
@@ -68,19 +70,16 @@ class HeartbeatCase(SynchronousTestCase):
     ) -> Heartbeat:
         beat = Heartbeat(
             reactor=self.clock,
-            run=run,
-            disk=disk or run,
-            store=self.store,
+            etcd=Connection(self.store, run, Outage(self.clock.seconds)),
             registration=Registration(
                 run=run, store=self.store, key=KEY, record=lambda steady: record, is_listed=lambda lease: self.listed
             ),
             ttl=TTL,
-            state=state or self.state,
+            kept=KeptLease(state=state or self.state, run=disk or run),
             on_change=lambda: self.changes.append(beat.lease),
             boottime=lambda: BOOTED + self.clock.seconds(),
-            on_beat=lambda lease, until: self.beats.append((lease, until)),
-            outage=Outage(self.clock.seconds),
         )
+        beat.beats.subscribe(lambda lease, until: self.beats.append((lease, until)))
         return beat
 
     def started(self, state: StateDir | None = None, record: NodeRecord = RECORD) -> Heartbeat:

@@ -6,7 +6,7 @@ from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.agent.host.failures import Failures
-from daprdockr.agent.membership.presence import Obstacles, Presence, ThisNode
+from daprdockr.agent.membership.presence import NodeIdentity, Obstacles, Presence
 from daprdockr.agent.membership.whereabouts import Whereabouts
 from daprdockr.model.known.cluster import Cluster
 from daprdockr.model.stored.entries import Entry, Listing
@@ -30,7 +30,7 @@ class PresenceTests(SynchronousTestCase):
         self.host = memory_host(self.clock, self.engine, self.failures)
         self.refused = self.contested = ""
         self.presence = Presence(
-            node=ThisNode("a", {"zone": "x"}, frozenset({"binds"}), "m1"),
+            node=NodeIdentity("a", {"zone": "x"}, frozenset({"binds"}), "m1"),
             where=lambda: Whereabouts(("10.0.0.1",)),
             cluster=self.cluster,
             host=self.host,

@@ -14,6 +14,7 @@ from daprdockr.model.errors import EtcdUnavailable
 from daprdockr.model.known.changes import Changes
 from daprdockr.model.known.cluster import Cluster
 from daprdockr.model.stored.entries import Batch, Change, Deleted, Entry, Listing
+from daprdockr.runtime.connection import Connection
 from daprdockr.runtime.outage import Outage
 from daprdockr.runtime.pool import Run
 from tests.build.history import claimed, defined
@@ -57,14 +58,12 @@ class MirrorCase(SynchronousTestCase):
     def make(self, run: Run = run_at_once) -> Mirror:
         return Mirror(
             reactor=self.clock,
-            run=run,
+            etcd=Connection(self.store, run, Outage(self.clock.seconds)),
             cluster=Cluster(KEYS),
             state=self.state,
-            store=self.store,
             draw_identity=lambda: 7,
             follow=lambda mirror: self.follower,
             on_changes=self.changes.append,
-            outage=Outage(self.clock.seconds),
         )
 
     def listed(self, revision: int, *entries: Entry, cluster: int = 1) -> None:

@@ -52,6 +52,7 @@ from daprdockr.planning.steps import (
     TakeClaim,
     WriteClaim,
 )
+from daprdockr.runtime.connection import Connection
 from daprdockr.runtime.outage import Outage
 from tests.build.situations import ADDRESSES, WEB, WEB_1, definition, instance, starting_record
 from tests.fakes.engine import MemoryEngine
@@ -95,14 +96,12 @@ class CarryOutCase(SynchronousTestCase):
         self.stops = HeldRun()
         self.mirror = Mirror(
             reactor=self.clock,
-            run=run_at_once,
+            etcd=Connection(self.store, run_at_once, Outage(self.clock.seconds)),
             cluster=Cluster(KEYS),
             state=StateDir(Path(self.mktemp())),
-            store=self.store,
             draw_identity=lambda: 7,
             follow=lambda mirror: SteppedFollower(self.store, KEYS.root, mirror),
             on_changes=lambda changes: None,
-            outage=Outage(self.clock.seconds),
         )
         self.failures = OpenFailures(clock=self.clock.seconds, chance=lambda: 0.0)
         self.host = memory_host(self.clock, self.engine, self.failures)

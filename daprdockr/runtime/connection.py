@@ -1,0 +1,22 @@
+# -*- test-case-name: tests.unit.agent.membership.test_heartbeat -*-
+"""A connection to etcd as a loop uses it."""
+
+from __future__ import annotations
+
+from attrs import frozen
+
+from daprdockr.model.seams import Store
+from daprdockr.runtime.outage import Outage
+from daprdockr.runtime.pool import Run
+
+
+@frozen
+class Connection:
+    """
+    ``store`` blocks, so ``run`` makes each call in a thread; ``outage`` is told of calls that etcd did not answer, and
+    says so in the log.
+    """
+
+    store: Store
+    run: Run
+    outage: Outage
