@@ -80,7 +80,7 @@ setup(
         "twisted.plugins",
     ],
     package_dir={"": "."},
-    package_data={"daprdockr": ["py.typed"], "daprdockr.proxy": ["*.j2"]},
+    package_data={"daprdockr": ["py.typed"], "daprdockr.proxy": ["*.j2", "lua/door/*.lua"]},
     zip_safe=False,
     # Lower bounds are the oldest versions the tests passed with: DNS over TCP needs the DNSProtocol of Twisted 26.10,
     # the stubs of etcd3 a protobuf that limits recursion. The reasons are in docs/design/dependencies.rst.

@@ -1,8 +1,9 @@
 """
-The nginx configuration as text: routes and settings in, the bytes of one file out.
+The nginx configuration as text: settings in, the bytes of one file out.
 
-Pure and canonical: equal routes give equal bytes, so a comparison of texts decides whether to reload. This is the
-last door before nginx, and it checks again whatever it lets through. Knows nothing of files and processes.
+Pure and canonical: equal settings give equal bytes, so a comparison of texts decides whether to reload. Routes are
+data, which nginx gets by other means (``message``): no name of a service or host stands in the text, and no change of
+one changes it. Knows nothing of files and processes.
 
 Note [Generation]
     The text carries the digest of itself, which nginx answers on a unix socket: the only proof that a reload took
@@ -14,18 +15,20 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable
-from itertools import groupby
+from pathlib import Path
 
 from attrs import field, frozen
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from daprdockr.model.errors import BadInput
-from daprdockr.model.names import ServiceName, shorten
-from daprdockr.proxy.routes import Route, Upstream, by_number, check_endpoint, check_host_name
+from daprdockr.model.names import shorten
+from daprdockr.proxy.routes import check_endpoint
 
-LOCAL_WEIGHT = 2
-"""Share of an instance on this node, against 1 of others: saves a hop without starving the rest."""
+LUA = str(Path(__file__).with_name("lua"))
+"""Where the Lua of the package lies."""
+
+MEMORY = 32
+"""MiB for routes, shared by all workers: 10,000 host names with three endpoints each take about 10."""
 
 _PLACEHOLDER = "\0"
 _GENERATION = re.compile(r'return 200 "([0-9a-f]{16})";', re.ASCII)
@@ -63,6 +66,8 @@ class NginxSettings:
     :ivar directory: absolute path of nginx's own directory; nothing the configuration names lies outside it.
     :ivar user: the user and the group of the workers; empty when the master is not root, where nginx ignores it.
     :ivar version: the nginx that will read the text.
+    :ivar modules: the files of the modules that it loads; none when Lua is built in.
+    :ivar lua: the directory of our Lua. :ivar memory: MiB for routes.
     :ivar open_files: file descriptors that a worker may have.
     :ivar shutdown_timeout: seconds the workers of an older configuration are given to finish their connections.
     :raises BadInput: a value cannot stand in a configuration.
@@ -74,6 +79,9 @@ class NginxSettings:
     version: tuple[int, int, int] = (1, 18, 0)
     open_files: int = 1024
     shutdown_timeout: int = 30
+    modules: tuple[str, ...] = ()
+    lua: str = LUA
+    memory: int = MEMORY
 
     def __attrs_post_init__(self) -> None:
         if not self.directory.startswith("/") or _UNQUOTABLE.search(self.directory):
@@ -81,6 +89,9 @@ class NginxSettings:
                 f"directory {shorten(self.directory)} is not usable by nginx: "
                 'write an absolute path without ", \\, $ and control characters'
             )
+        for path in (self.lua, *self.modules):
+            if not path.startswith("/") or _UNQUOTABLE.search(path) or set(path) & set(";?"):
+                raise BadInput(f"{shorten(path)} is not usable by nginx: install it in a directory with a plain name")
         if len(self.socket.encode()) > _MAX_SOCKET_PATH:
             raise BadInput(f"directory {shorten(self.directory)} is too long for a unix socket: choose a shorter one")
         if not re.fullmatch(r"(?:[a-z_][a-z0-9_-]*){0,1}(?: [a-z_][a-z0-9_-]*)?", self.user, re.ASCII):
@@ -90,7 +101,7 @@ class NginxSettings:
 
     @property
     def socket(self) -> str:
-        """The path of the unix socket that answers the generation."""
+        """The path of the unix socket on which the agent asks and gives routes."""
         return f"{self.directory}/generation.sock"
 
     @property
@@ -107,31 +118,9 @@ class Configuration:
     generation: str
 
 
-@frozen
-class _Site:
-    """A service as the template wants it; ``zone`` is its shared memory in KiB."""
-
-    service: ServiceName
-    host_names: str
-    servers: tuple[str, ...]
-    zone: int
-
-
-def render(routes: Iterable[Route], settings: NginxSettings) -> Configuration:
-    """
-    Render the whole configuration.
-
-    :raises BadInput: a route cannot stand in a configuration; ``routes.routing`` never gives such a one.
-    """
-    ordered = sorted(routes, key=lambda route: (route.service, route.host_name))
-    sites = [_site(service, list(group)) for service, group in groupby(ordered, key=lambda route: route.service)]
-    text = _environment.get_template("nginx.conf.j2").render(
-        settings=settings,
-        sites=sites,
-        generation=_PLACEHOLDER,
-        names_bucket=_names_bucket(max((len(route.host_name) for route in ordered), default=0)),
-        names_size=_names_size(len(ordered)),
-    )
+def render(settings: NginxSettings) -> Configuration:
+    """Render the whole configuration."""
+    text = _environment.get_template("nginx.conf.j2").render(settings=settings, generation=_PLACEHOLDER)
     generation = _digest(text)
     return Configuration(text.replace(_PLACEHOLDER, generation), generation)
 
@@ -147,31 +136,3 @@ def checked(content: bytes) -> bytes:
 
 def _digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
-def _site(service: ServiceName, routes: list[Route]) -> _Site:
-    upstreams = routes[0].upstreams
-    if any(route.upstreams != upstreams for route in routes):
-        raise BadInput(f"routes of {service} differ in their instances: give all of them the same")
-    return _Site(
-        service=service,
-        host_names=" ".join(check_host_name(route.host_name) for route in routes),
-        servers=tuple(_server(upstream) for upstream in sorted(upstreams, key=by_number)),
-        # 64 KiB hold the group and about 80 servers of it.
-        zone=64 + len(upstreams),
-    )
-
-
-def _server(upstream: Upstream) -> str:
-    weight = f" weight={LOCAL_WEIGHT}" if upstream.local else ""
-    return f"{check_endpoint(upstream.address, upstream.port)}{weight} max_fails=1 fail_timeout=5s"
-
-
-def _names_bucket(longest: int) -> int:
-    """Bytes of a hash bucket: the longest name and nginx's overhead must fit, and 64 break at 60 characters."""
-    return 128 if longest <= 96 else 512
-
-
-def _names_size(count: int) -> int:
-    """Slots for host names; twice their number lets nginx build the hash without a warning."""
-    return 1 << max(9, (2 * count).bit_length())

@@ -5,8 +5,12 @@ Note [Last good]
     ``nginx.conf`` is what nginx reads when it starts or is told to reload; ``last-good.conf`` is the text it was last
     seen to serve. A text becomes ``nginx.conf`` after ``nginx -t`` passed it, and ``last-good.conf`` after nginx
     answered with its generation. In between a crash may fall anywhere: an agent that starts, or whose reload failed,
-    puts the last good text back. Only that text is therefore synced to the disk: syncing the others would delay each
-    change of the routes, and protect what a start overwrites.
+    puts the last good text back. Only that text is therefore synced to the disk.
+
+Note [Yesterday's routes]
+    ``routes.json`` holds the routes as nginx took them over last. An nginx that starts reads them before any agent
+    speaks to it. Nothing waits for this file: routes are in force before it is written, and a disk that is full or
+    hangs delays no change.
 """
 
 from __future__ import annotations
@@ -18,14 +22,12 @@ from pathlib import Path
 from attrs import frozen
 
 from daprdockr.guard.regular import read_regular
-from daprdockr.process.atomic import is_full, replace_file, reserve, reuse
+from daprdockr.process.atomic import replace_file
 from daprdockr.process.kept import private_directory, read_kept, set_aside
 from daprdockr.proxy.configuration import checked
 
 MAX_BYTES = 64 * 1024 * 1024
 """Of a configuration that is read: 10,000 sites take about 5 MB."""
-
-_SPARE = 16 * 1024
 
 _MAX_WORDS = 64 * 1024
 
@@ -49,9 +51,9 @@ class ProxyFiles:
         return self.directory / "last-good.conf"
 
     @property
-    def spare(self) -> Path:
-        """Room for the next candidate, for when the disk has none: routes have to follow all the same."""
-        return self.directory / "spare.conf"
+    def routes(self) -> Path:
+        """See Note [Yesterday's routes]."""
+        return self.directory / "routes.json"
 
     @property
     def socket(self) -> Path:
@@ -74,12 +76,7 @@ class ProxyFiles:
 
     def propose(self, text: str) -> None:
         """Write the candidate, which nobody reads but ``nginx -t``."""
-        try:
-            replace_file(self.candidate, text.encode(), synced=False)
-        except OSError as error:
-            if not is_full(error) or not self.spare.exists():
-                raise
-            reuse(self.spare, self.candidate, text.encode())
+        replace_file(self.candidate, text.encode(), synced=False)
 
     def install(self) -> None:
         """Make the candidate the configuration."""
@@ -90,8 +87,10 @@ class ProxyFiles:
         text = read_regular(self.configuration, MAX_BYTES)
         if read_kept(self.last_good, MAX_BYTES, bytes) != text:
             replace_file(self.last_good, text, synced=True)
-        with contextlib.suppress(OSError):
-            reserve(self.spare, _SPARE * (2 * len(text) // _SPARE + 1))
+
+    def keep_routes(self, message: bytes) -> None:
+        """Remember the routes for the next nginx."""
+        replace_file(self.routes, message, synced=True)
 
     def put_back(self) -> None:
         """Make the last good text the configuration; a no-op without one. See Note [Last good]."""

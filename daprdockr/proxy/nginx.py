@@ -1,8 +1,7 @@
 """
-The nginx that serves: started or adopted, given the routes, watched until it serves them.
+The nginx that serves: started or adopted, given configuration and routes, asked until it has taken them up.
 
-What runs is ``daprdockr.process``'s to keep running, when to publish is the ``Publisher``'s to say; this module puts
-a configuration in front of nginx and makes sure that it took it up.
+What runs is ``daprdockr.process``'s to keep running, when to try is the ``Publisher``'s to say.
 
 Note [Taking up a configuration]
     A signal has no answer, and ``nginx -t`` passes where the reload then fails (a port is taken). So the new file is
@@ -11,8 +10,13 @@ Note [Taking up a configuration]
     has not set up its signals yet and would die of it.
 
 Note [Serving what was known]
-    nginx starts on the last good configuration before the agent knows anything, and an adopted one keeps what it has:
-    the routes of yesterday are better than none. Only ``publish`` changes them, and the agent calls it when it knows.
+    nginx starts on the last good configuration and on yesterday's routes before the agent knows anything, and an
+    adopted one keeps what it has: old routes are better than none. Only ``publish`` changes them, and the agent calls
+    it when it knows.
+
+Note [An nginx that was started anew]
+    It has the routes that were written to the disk last, which may be older than those it was given. So the end of the
+    process makes the agent forget what nginx holds, and send the whole state until it is taken.
 """
 
 from __future__ import annotations
@@ -39,12 +43,13 @@ from daprdockr.model.trouble import (
     line,
 )
 from daprdockr.process.supervised import SupervisedProcess
-from daprdockr.proxy.configuration import NginxSettings, render
+from daprdockr.proxy.configuration import Configuration, NginxSettings, render
+from daprdockr.proxy.door import DoorSocket
 from daprdockr.proxy.files import ProxyFiles
-from daprdockr.proxy.generation import GenerationSocket
 from daprdockr.proxy.program import NginxProgram, arguments, gave_up, reason_in
 from daprdockr.proxy.publisher import DISK_RETRY, Publisher
 from daprdockr.proxy.routes import Route
+from daprdockr.proxy.table import RouteTable
 from daprdockr.runtime.pool import Run
 
 TAKE_UP = 10.0
@@ -59,12 +64,12 @@ ABSENT_RETRY = 30.0
 
 @frozen
 class ProxyStatus:
-    """``condition`` is None while all is well; ``reloads`` and ``failures`` count since the agent's start."""
+    """``condition`` is None while all is well; ``changes`` of routes and ``failures`` count since the agent's start."""
 
     running: bool
     condition: Trouble | None
     generation: str
-    reloads: int
+    changes: int
     failures: int
 
     @property
@@ -78,7 +83,6 @@ class Nginx(Service):
 
     :param run: runs a blocking call in a thread: rendering and syncing files take longer than the reactor has.
     :param leave_running: whether nginx goes on serving when this service stops.
-    :param spacing: seconds between two reloads, at least.
     :param supervise: makes the supervised process.
     """
 
@@ -92,7 +96,6 @@ class Nginx(Service):
         reactor: Any,
         run: Run,
         leave_running: bool = True,
-        spacing: float = 1.0,
         supervise: Callable[..., SupervisedProcess] = SupervisedProcess,
     ) -> None:
         self._program = program
@@ -102,8 +105,11 @@ class Nginx(Service):
         self._leave_running = leave_running
         self._supervise = supervise
         self._files = ProxyFiles(Path(settings.directory))
-        self._socket = GenerationSocket(path=settings.socket, reactor=reactor)
-        self._publisher: Publisher[tuple[Route, ...]] = Publisher(apply=self._apply, clock=reactor, spacing=spacing)
+        self._socket = DoorSocket(path=settings.socket, reactor=reactor)
+        self._configuring: Publisher[NginxSettings] = Publisher(apply=self._apply, clock=reactor)
+        self._routes = RouteTable(
+            socket=self._socket, files=self._files, reactor=reactor, run=run, unanswered=self._not_answered
+        )
         self._process: SupervisedProcess | None = None
         self._beginning: Deferred[None] | None = None
         self._generation = ""
@@ -117,8 +123,9 @@ class Nginx(Service):
     @property
     def condition(self) -> Trouble | None:
         """Why HTTP is not served, or not as it is wanted."""
-        if self._publisher.reason:
-            return RoutesNotServed(self._publisher.reason)
+        reason = self._configuring.reason or self._routes.reason
+        if reason:
+            return RoutesNotServed(reason)
         return None if self.pid is not None else self._found or NginxNotStarted()
 
     @property
@@ -127,13 +134,13 @@ class Nginx(Service):
             running=self.pid is not None,
             condition=self.condition,
             generation=self._generation,
-            reloads=self._publisher.applied,
-            failures=self._publisher.failed,
+            changes=self._routes.changes,
+            failures=self._configuring.failed + self._routes.failures,
         )
 
     def publish(self, routes: Iterable[Route]) -> None:
-        """Serve these routes and no others, as soon as the spacing allows; the last call wins."""
-        self._publisher.want(tuple(routes))
+        """Serve these routes and no others; the last call wins."""
+        self._routes.want(routes)
 
     def startService(self) -> None:
         super().startService()
@@ -142,7 +149,8 @@ class Nginx(Service):
     def stopService(self) -> Deferred[None]:
         """Leave nginx serving, or end it: the Deferred fires when what was to end is gone."""
         super().stopService()
-        self._publisher.stop()
+        self._configuring.stop()
+        self._routes.stop()
         if self._beginning is not None:
             self._beginning.cancel()
         return Deferred.fromCoroutine(self._end())
@@ -155,18 +163,20 @@ class Nginx(Service):
 
     async def _begin(self) -> None:
         """See Note [Serving what was known]."""
-        self._settings = evolve(self._settings, version=await self._version())
+        self._settings = await self._usable()
         startable = await self._prepared()
         self._process = self._supervised()
         if startable:
             self._process.startService()
-        self._publisher.start()
+        self._configuring.want(self._settings)
+        self._configuring.start()
 
-    async def _version(self) -> tuple[int, int, int]:
-        """Ask until the program is there: DNS and containers do without it."""
+    async def _usable(self) -> NginxSettings:
+        """The settings for the program here, asked until it is there: DNS and containers do without it."""
         while True:
             try:
-                return await self._program.version()
+                version, modules = await self._program.version(), await self._program.modules()
+                return evolve(self._settings, version=version, modules=modules)
             except ProxyError as error:
                 self._report(NginxUnusable(str(error)))
             await deferLater(self._reactor, ABSENT_RETRY)
@@ -214,22 +224,24 @@ class Nginx(Service):
 
     def _exited(self, reason: str) -> None:
         self._found = NginxDown(reason)
+        self._routes.begin_again()  # Note [An nginx that was started anew]
 
-    async def _apply(self, routes: tuple[Route, ...]) -> None:
+    async def _apply(self, settings: NginxSettings) -> None:
         """:raises DiskError: a file could not be written. :raises ProxyError: as ``_serve``."""
         try:
-            await self._serve(routes)
+            await self._serve(await self._run(render, settings))
         except OSError as error:
             raise DiskError(str(self._unwritable(error))) from None
+        finally:
+            self._routes.start()  # not before: an nginx that starts does not answer yet, which is no fault
 
-    async def _serve(self, routes: tuple[Route, ...]) -> None:
+    async def _serve(self, configuration: Configuration) -> None:
         """
-        Make nginx serve these routes, unless it does. See Note [Taking up a configuration].
+        Make nginx run on this configuration, unless it does. See Note [Taking up a configuration].
 
         :raises ProxyError: it does not; the last good configuration is in place again. :raises OSError: by the disk.
         """
-        configuration = await self._run(render, routes, self._settings)
-        serving = await self._socket.ask()
+        serving = await self._socket.generation()
         await self._run(self._files.propose, configuration.text)
         if serving != configuration.generation:
             await self._program.test(self._arguments(self._files.candidate))
@@ -241,7 +253,7 @@ class Nginx(Service):
             raise
         await self._run(self._files.keep)
         self._generation = configuration.generation
-        self.log.info("nginx serves {routes} routes", routes=len(routes))
+        self.log.info("nginx serves on {listeners}", listeners=", ".join(one.text for one in self._settings.listeners))
 
     async def _take_up(self, generation: str) -> None:
         """Have the installed file read, and wait until it is served. :raises ProxyError: it is not."""
@@ -251,7 +263,7 @@ class Nginx(Service):
             self._start_now(self._process)
         signalled, said = False, ""
         for pause in self._looks():
-            serving = await self._socket.ask()
+            serving = await self._socket.generation()
             if serving == generation:
                 return
             if serving and not signalled:
@@ -261,11 +273,19 @@ class Nginx(Service):
             said = await self._run(self._files.output_since, written)
             if gave_up(said):
                 break
-        if self._process.pid is not None and not self._files.socket.exists():
-            self.log.warn("nginx lost its socket {path} and is started anew", path=self._files.socket)
-            self._process.signal("TERM")
+        self._look_for_socket()
         reason = reason_in(said) or f"no answer within {TAKE_UP:.0f} s and no reason in {self._files.output}"
         raise ProxyError(f"nginx did not take up the configuration: {reason}")
+
+    def _not_answered(self) -> None:
+        if self._generation:  # it has answered before
+            self._look_for_socket()
+
+    def _look_for_socket(self) -> None:
+        """Start an nginx anew that runs without its socket, which somebody removed: we cannot speak to it any more."""
+        if self.pid is not None and self._process is not None and not self._files.socket.exists():
+            self.log.warn("nginx lost its socket {path} and is started anew", path=self._files.socket)
+            self._process.signal("TERM")
 
     def _start_now(self, process: SupervisedProcess) -> None:
         """Start it, whatever its backoff says: it has a new file to start on."""

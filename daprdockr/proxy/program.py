@@ -34,6 +34,13 @@ MAX_OUTPUT = 64 * 1024
 GIVE_UP = 5.0
 """Seconds after which a killed run that the kernel does not let go is waited for no more."""
 
+LUA_MODULES = ("ndk_http_module.so", "ngx_http_lua_module.so")
+"""In the order they must be loaded."""
+
+LUA_PACKAGES = "libnginx-mod-http-lua and lua-cjson (Debian, Ubuntu), or use OpenResty's nginx as --nginx PATH"
+
+_MODULES_PATH = re.compile(r"--modules-path=(\S+)")
+_LUA_BUILT_IN = re.compile(r"--add-module=\S*(?:ngx_lua|lua-nginx-module)")
 _VERSION = re.compile(r"nginx version: [^/\s]+/(\d+)\.(\d+)\.(\d+)", re.ASCII)
 _REASON = re.compile(r"\[emerg\] (?:\d+#\d+: )?(.+)", re.ASCII)
 
@@ -92,6 +99,22 @@ class NginxProgram:
             raise ProxyError(f"{self.path} -v said {shorten(output)}: give the path of nginx as --nginx PATH")
         major, minor, patch = found.groups()
         return int(major), int(minor), int(patch)
+
+    async def modules(self) -> tuple[str, ...]:
+        """
+        The files of the modules that bring Lua; none where it is built in, as in OpenResty.
+
+        :raises ProxyError: this nginx has no Lua.
+        """
+        _, output = await self._run("-V")
+        found = _MODULES_PATH.search(output)
+        directory = Path(found[1]) if found else Path("/usr/lib/nginx/modules")
+        there = tuple(str(directory / name) for name in LUA_MODULES if (directory / name).exists())
+        if any(path.endswith(LUA_MODULES[-1]) for path in there):
+            return there
+        if _LUA_BUILT_IN.search(output):
+            return ()
+        raise ProxyError(f"{self.path} has no Lua module: install {LUA_PACKAGES}")
 
     async def test(self, arguments: Sequence[str]) -> None:
         """

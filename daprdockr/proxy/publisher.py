@@ -80,6 +80,13 @@ class Publisher(Generic[T]):
             self._earliest = min(self._earliest, self.clock.seconds() + self.spacing)
         self._look()
 
+    def again(self) -> None:
+        """Apply what is wanted once more, and soon: what was in effect is gone."""
+        self._effective = None
+        self._earliest = self.clock.seconds() + self.backoff.first
+        if self._wanted is not None:
+            self._look()
+
     def _look(self) -> None:
         """Arrange the next attempt if one is due and none is in flight."""
         self._cancel_timer()

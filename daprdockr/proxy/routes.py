@@ -34,21 +34,26 @@ class Upstream:
 
 @frozen
 class Route:
-    """A host name and the instances behind it, in order; none means that none is healthy."""
+    """
+    A host name and the instances behind it, in order; none means that none is healthy. Then a request waits ``hold``
+    seconds for one.
+    """
 
     host_name: str
     service: ServiceName
     upstreams: tuple[Upstream, ...]
+    hold: float = 0.0
 
 
 @frozen
 class HttpService:
-    """A service with ``Http``; ``created`` is the create revision of its definition in etcd."""
+    """A service with ``Http``; ``created`` is the create revision of its definition in etcd, ``hold`` is seconds."""
 
     service: ServiceName
     host_names: tuple[str, ...]
     upstreams: tuple[Upstream, ...]
     created: int
+    hold: float = 0.0
 
 
 @frozen(order=True)
@@ -115,7 +120,7 @@ def routing(services: Iterable[HttpService]) -> Routing:
     for service in sorted(services, key=lambda s: (s.created, s.service)):
         upstreams = tuple(_usable_upstreams(service, refusals))
         for name in _usable_host_names(service, refusals):
-            holder = routes.setdefault(name, Route(name, service.service, upstreams)).service
+            holder = routes.setdefault(name, Route(name, service.service, upstreams, service.hold)).service
             if holder != service.service:
                 refusals.add(Refusal(service.service, name, f"host name {name} already belongs to {holder}"))
     return Routing(tuple(routes[name] for name in sorted(routes)), tuple(sorted(refusals)))

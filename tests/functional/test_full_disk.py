@@ -84,18 +84,20 @@ class FilesTests(SynchronousTestCase):
         state.unlock()
 
     def test_configuration(self) -> None:
-        """A configuration is replaced, and the last good one is there at the next start."""
+        """What cannot be written leaves the last good configuration and the last routes, for the next start too."""
         files = ProxyFiles(self.path / "nginx")
-        listeners = [(HttpListener("127.0.0.1", port),) for port in (1, 2, 3)]
-        texts = [render([], NginxSettings(directory="/nginx", listeners=on)).text for on in listeners]
-        for text in texts:
-            files.prepare()
-            files.propose(text)
-            files.install()
-            files.keep()
-            self.disk.fill()
-            self.assertTrue(files.prepare())
-            self.assertEqual(files.configuration.read_text(), text)
+        listeners = [(HttpListener("127.0.0.1", port),) for port in (1, 2)]
+        first, second = (render(NginxSettings(directory="/nginx", listeners=on)).text for on in listeners)
+        files.prepare()
+        files.propose(first)
+        files.install()
+        files.keep()
+        files.keep_routes(b"[]")
+        self.disk.fill()
+        for call, argument in ((files.propose, second), (files.keep_routes, b"[" + b" " * 100_000 + b"]")):
+            self.assertEqual(self.assertRaises(OSError, call, argument).errno, errno.ENOSPC)
+        self.assertTrue(files.prepare())
+        self.assertEqual([files.configuration.read_text(), files.routes.read_bytes()], [first, b"[]"])
 
 
 class AgentTests(AgentTestCase):

@@ -32,7 +32,7 @@ class FileFuzz:
         self._random = random
         self._scene = scene
         settings = NginxSettings(directory="/n", listeners=(HttpListener("127.0.0.1", 80),))
-        self._configuration = render([], settings).text.encode()
+        self._configuration = render(settings).text.encode()
         self._real: dict[str, bytes] = {}
         self._mutations = Mutations(random, [b""])
         self.what = ""

@@ -34,7 +34,7 @@ async def main(reactor: Any, directory: str, port: str, host_name: str, upstream
     )
     nginx.startService()
     nginx.publish([Route(host_name, service, (Upstream(InstanceName(service, 1), "127.0.0.1", int(upstream_port)),))])
-    while not nginx.status.reloads:
+    while not nginx.status.changes:
         await deferLater(reactor, 0.02)
     print("ready", nginx.pid, flush=True)
     await Deferred()

@@ -138,7 +138,7 @@ class NginxTestCase(TestCase):
         program = NginxProgram(
             path=changes.pop("path", "nginx"), environment=changes.pop("environment", ENVIRONMENT), reactor=reactor
         )
-        options = {"leave_running": False, "spacing": 0.05} | changes
+        options = {"leave_running": False} | changes
         nginx = Nginx(program=program, settings=settings, reactor=reactor, run=deferToThread, **options)
         self.addCleanup(self.end, nginx)
         return nginx
@@ -152,9 +152,9 @@ class NginxTestCase(TestCase):
 
     async def published(self, nginx: Nginx, *routes: Route) -> None:
         """Publish and wait until they are served."""
-        before = nginx.status.reloads
+        before = nginx.status.changes
         nginx.publish(routes)
-        await until(lambda: nginx.status.reloads > before)
+        await until(lambda: nginx.status.changes > before)
 
     async def end(self, nginx: Nginx) -> None:
         """Stop the service, and what it leaves."""

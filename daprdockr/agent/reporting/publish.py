@@ -130,6 +130,7 @@ class Publish:
             host_names=http.host_names,
             upstreams=tuple(upstream for upstream in upstreams if upstream is not None),
             created=known.created,
+            hold=http.hold,
         )
 
     def _upstream(self, claim: Claim, container_port: int) -> Upstream | None:

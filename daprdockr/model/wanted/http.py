@@ -11,6 +11,9 @@ from daprdockr.model.errors import BadInput
 from daprdockr.model.members import Members, read_members
 from daprdockr.model.names import is_host_name, shorten
 
+HOLD = 10.0
+"""Seconds in which an instance is usually there again: started anew, or taken over by another node."""
+
 
 def host_names(value: object, path: str) -> tuple[str, ...]:
     """Read host names separated by commas; return them in lower case, each once. ``*.`` is allowed in front."""
@@ -25,20 +28,27 @@ def host_names(value: object, path: str) -> tuple[str, ...]:
 
 @frozen
 class Http:
-    """The HTTP host names that lead to this service, and the port of its containers that they lead to."""
+    """
+    The HTTP host names that lead to this service, and the port of its containers that they lead to.
+
+    :ivar hold: for how many seconds a request waits while no instance is healthy.
+    """
 
     host_names: tuple[str, ...]
     container_port: int
+    hold: float = HOLD
 
     @classmethod
     def read(cls, value: object, path: str) -> Http:
         return cls(**read_members(value, path, _MEMBERS, required=("HostName", "ContainerPort")))
 
     def write(self) -> dict[str, Any]:
-        return {"HostName": ",".join(self.host_names), "ContainerPort": str(self.container_port)}
+        written: dict[str, Any] = {"HostName": ",".join(self.host_names), "ContainerPort": str(self.container_port)}
+        return written if self.hold == HOLD else {**written, "Hold": self.hold}
 
 
 _MEMBERS: Members = {
     "HostName": ("host_names", host_names),
     "ContainerPort": ("container_port", reading.port),
+    "Hold": ("hold", reading.seconds(0, 60)),
 }

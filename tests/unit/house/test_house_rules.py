@@ -106,7 +106,7 @@ PURE = (
     "daprdockr.dns.zone.zone",
     "daprdockr.guard.orders",
     "daprdockr.model.backoff",
-    "daprdockr.proxy.configuration",
+    "daprdockr.proxy.message",
     "daprdockr.proxy.routes",
 )
 IMPURE = ("time", "datetime", "random", "secrets", "os", "socket", "subprocess", "threading", "logging", "twisted")

@@ -40,7 +40,8 @@ MOST_FILES = 35
 LOOP = {"planning", "agent/reconcile"}
 """The rooms that a definition comes back to: each step is planned after the one before it."""
 LOOP_BEGINS = 6
-ELSEWHERE = ("etcd/", "engine/", "dns/server", "dns/authority", "proxy/nginx", "proxy/publisher", "proxy/configuration")
+IN_NGINX = ("proxy/nginx", "proxy/table", "proxy/publisher", "proxy/message")
+ELSEWHERE = ("etcd/", "engine/", "dns/server", "dns/authority", *IN_NGINX)
 """What an agent in memory has fakes of, or does without."""
 SOCKETS = ("dns/listening/listen", "dns/listening/batched", "dns/listening/mmsg", "dns/forwarding/exchange")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import re
 import signal
 import tempfile
@@ -44,6 +45,7 @@ class NginxReactor(ProcessReactor):
     A reactor on a machine with nginx.
 
     :ivar serving: the generation that answers on the socket; empty while none does.
+    :ivar held: the host names that nginx has routes of; None before it was given any.
     :ivar quick: whether a started nginx answers at once, and takes up what it is told to.
     :ivar refuses: what ``nginx -t`` complains of; empty while it is content.
     """
@@ -52,6 +54,9 @@ class NginxReactor(ProcessReactor):
         super().__init__()
         self.directory = directory
         self.serving = ""
+        self.held: set[str] | None = None
+        self.version = 0
+        self.lua = b"configure arguments: --add-module=../ngx_lua-0.10.26\n"
         self.quick = True
         self.refuses = b""
         self.tests = 0
@@ -75,6 +80,8 @@ class NginxReactor(ProcessReactor):
         protocol.makeConnection(StringTransport())
         if argv[1] == "-v":
             protocol.childDataReceived(2, b"nginx version: nginx/1.22.1\n")
+        elif argv[1] == "-V":
+            protocol.childDataReceived(2, self.lua)
         else:
             self.tests += 1
             protocol.childDataReceived(2, self.refuses)
@@ -95,9 +102,21 @@ class NginxReactor(ProcessReactor):
             factory.clientConnectionFailed(None, Failure(ConnectError()))
             return
         protocol = factory.buildProtocol(UNIXAddress(path))
-        protocol.makeConnection(StringTransport())
-        protocol.dataReceived(b"HTTP/1.1 200 OK\r\n\r\n" + self.serving.encode())
+        transport = StringTransport()
+        protocol.makeConnection(transport)
+        protocol.dataReceived(b"HTTP/1.1 200 OK\r\n\r\n" + self._answer(transport.value()).encode())
         protocol.connectionLost(Failure(ConnectionDone()))
+
+    def _answer(self, request: bytes) -> str:
+        head, _, body = request.partition(b"\r\n\r\n")
+        if head.startswith(b"GET /generation"):
+            return self.serving
+        if head.startswith(b"POST"):
+            message = json.loads(body)
+            held = set() if message.get("whole") or self.held is None else self.held
+            self.held = {name for name, value in ({name: 1 for name in held} | message["hosts"]).items() if value}
+            self.version = message["version"]
+        return str(self.version)
 
 
 class NginxTests(SynchronousTestCase):
@@ -108,10 +127,10 @@ class NginxTests(SynchronousTestCase):
         self.addCleanup(FilePath(str(self.directory)).remove)
         self.reactor = NginxReactor(self.directory)
 
-    def nginx(self, path: str = "sh", **changes: Any) -> Nginx:
+    def nginx(self, path: str = "sh", port: int = 80, **changes: Any) -> Nginx:
         nginx = Nginx(
             program=NginxProgram(path=path, environment={"PATH": "/usr/bin:/bin"}, reactor=self.reactor),
-            settings=NginxSettings(directory=str(self.directory), listeners=(HttpListener("127.0.0.1", 80),)),
+            settings=NginxSettings(directory=str(self.directory), listeners=(HttpListener("127.0.0.1", port),)),
             reactor=self.reactor,
             supervise=partial(SupervisedProcess, table=self.reactor.table),
             **{"run": execute, **changes},
@@ -130,6 +149,14 @@ class NginxTests(SynchronousTestCase):
         nginx.startService()
         nginx.publish([route(name) for name in host_names])
         self.pass_time(1)
+        return nginx
+
+    def restarted(self, port: int) -> Nginx:
+        """An agent with another listener than the one before it, whose nginx has ended; not configured yet."""
+        self.stop(self.started("a.com"))
+        self.reactor.serving = ""
+        nginx = self.nginx(port=port)
+        nginx.startService()
         return nginx
 
     def pass_time(self, seconds: float) -> None:
@@ -173,10 +200,10 @@ class NginxTests(SynchronousTestCase):
         self.master.end(status=1)
         self.assertEqual(nginx.condition, NginxDown("exit status 1"))
         self.pass_time(3)
-        self.reactor.refuses = b"nginx: [emerg] no\n"
+        self.reactor.serving = ""
         nginx.publish([route("b.com")])
         self.pass_time(1)
-        self.assertEqual(nginx.condition, RoutesNotServed("nginx refused the configuration: no"))
+        self.assertEqual(nginx.condition, RoutesNotServed("nginx did not take the routes: no answer"))
 
     def test_condition_before_the_start(self) -> None:
         """A program that is not there, and a disk that takes no files, are told apart."""
@@ -188,17 +215,16 @@ class NginxTests(SynchronousTestCase):
         self.assertEqual(full.condition, FilesUnwritable(str(self.directory), "No space left on device"))
 
     def test_first_start(self) -> None:
-        """Without a configuration of an earlier agent nginx waits for the first publication."""
+        """nginx is started before there are routes, and given them when there are."""
         nginx = self.nginx()
         nginx.startService()
-        self.pass_time(60)
-        self.assertEqual(self.reactor.processes, [])
-        self.assertEqual(nginx.status.reason, "nginx was not started yet")
-        nginx.publish([route("a.com")])
         self.pass_time(1)
-        self.assertEqual(nginx.pid, self.master.pid)
-        self.assertEqual((nginx.status.running, nginx.status.reason, nginx.status.reloads), (True, "", 1))
-        self.assertEqual(nginx.status.generation, self.reactor.serving)
+        self.assertEqual((nginx.pid, self.reactor.held), (self.master.pid, None))
+        self.assertEqual((nginx.status.reason, nginx.status.changes), ("", 0))
+        nginx.publish([route("a.com")])
+        self.pass_time(0.1)
+        self.assertEqual((nginx.status.running, nginx.status.reason, nginx.status.changes), (True, "", 1))
+        self.assertEqual((nginx.status.generation, self.reactor.held), (self.reactor.serving, {"a.com"}))
 
     def test_command_line(self) -> None:
         """nginx is started in a session of its own, with the path that identifies it first."""
@@ -217,35 +243,41 @@ class NginxTests(SynchronousTestCase):
         second = self.nginx()
         second.startService()
         self.assertIsNotNone(second.pid)
-        self.assertEqual(second.status.reloads, 0)
+
+    def test_change(self) -> None:
+        """New routes are given to the nginx that runs: no test, no signal, no other file; and kept for the next one."""
+        nginx = self.started("a.com")
+        before = self.installed()
+        nginx.publish([route("b.com")])
+        self.pass_time(2)
+        self.assertEqual((nginx.status.changes, self.reactor.tests, len(self.reactor.processes)), (2, 1, 1))
+        self.assertEqual((self.reactor.held, self.master.signals, self.installed()), ({"b.com"}, [], before))
+        kept = json.loads((self.directory / "routes.json").read_text())
+        self.assertEqual(list(kept["hosts"]), ["b.com"])
 
     def test_reload(self) -> None:
-        """New routes are tested, installed, signalled and remembered."""
-        nginx = self.started("a.com")
-        nginx.publish([route("b.com")])
+        """Another configuration than that of the nginx that runs is tested, installed, signalled and remembered."""
+        nginx = self.restarted(port=81)
         self.pass_time(1)
-        self.assertEqual((nginx.status.reloads, self.reactor.tests, len(self.reactor.processes)), (2, 2, 1))
-        self.assertIn("server_name b.com;", self.installed())
+        self.assertEqual((nginx.status.reason, self.reactor.tests, len(self.reactor.living)), ("", 2, 1))
+        self.assertIn("listen 127.0.0.1:81 ", self.installed())
         self.assertEqual((self.directory / "last-good.conf").read_text(), self.installed())
 
     def test_refused(self) -> None:
         """What ``nginx -t`` refuses is not installed, and is tried again."""
-        nginx = self.started("a.com")
-        before = self.installed()
-        self.reactor.refuses = b"nginx: [emerg] no\n"
-        nginx.publish([route("b.com")])
+        nginx = self.restarted(port=81)
+        before, self.reactor.refuses = self.installed(), b"nginx: [emerg] no\n"
         self.pass_time(1)
         self.assertEqual(nginx.status.reason, "nginx refused the configuration: no")
         self.assertEqual((self.installed(), self.master.signals), (before, []))
         self.reactor.refuses = b""
         self.pass_time(3)
-        self.assertEqual((nginx.status.reason, nginx.status.reloads), ("", 2))
+        self.assertEqual(nginx.status.reason, "")
 
     def test_not_taken_up(self) -> None:
         """A reload that has no effect within its time fails, and the last good configuration is put back."""
-        nginx = self.started("a.com")
+        nginx = self.restarted(port=81)
         before, self.reactor.quick = self.installed(), False
-        nginx.publish([route("b.com")])
         self.pass_time(1)
         self.assertNotEqual(self.installed(), before)
         self.assertEqual(self.master.signals, [signal.SIGHUP])
@@ -255,9 +287,8 @@ class NginxTests(SynchronousTestCase):
 
     def test_reload_fails_with_a_reason(self) -> None:
         """A reload that nginx gives up on fails as soon as it says so, with its reason."""
-        nginx = self.started("a.com")
+        nginx = self.restarted(port=81)
         self.reactor.quick = False
-        nginx.publish([route("b.com")])
         self.pass_time(0.5)
         self.assertEqual(nginx.status.reason, "")
         with (self.directory / "error.log").open("a") as log:
@@ -273,47 +304,50 @@ class NginxTests(SynchronousTestCase):
         nginx = self.started("a.com")
         self.reactor.serving = ""
         nginx.publish([route("b.com")])
-        self.pass_time(TAKE_UP + 1)
-        self.assertEqual(self.master.signals, [signal.SIGTERM])
+        self.pass_time(1)
+        self.assertEqual(self.master.signals[0], signal.SIGTERM)
         self.master.end()
         self.pass_time(5)
-        self.assertEqual((nginx.status.reason, nginx.status.reloads), ("", 2))
+        self.assertEqual((nginx.status.reason, self.reactor.held), ("", {"b.com"}))
 
     def test_no_signal_before_the_first_answer(self) -> None:
         """A master that has not answered yet is not signalled: it would die of it."""
         self.stop(self.started("a.com"))
         self.reactor.serving, self.reactor.quick = "", False
-        nginx = self.nginx()
+        nginx = self.nginx(port=81)
         nginx.startService()
-        nginx.publish([route("b.com")])
         self.pass_time(1)
         self.assertEqual(self.master.signals, [])
         self.reactor.serving = "an older one"
         self.pass_time(1)
         self.assertEqual(self.master.signals, [signal.SIGHUP])
 
-    def test_dead_when_published(self) -> None:
-        """A publication starts a dead nginx at once, however often it failed before."""
+    def test_started_anew(self) -> None:
+        """An nginx that was started anew gets all routes, also those that changed while there was none."""
         nginx = self.started("a.com")
-        for _ in range(8):
-            self.master.end(status=1)
-            self.assertEqual(nginx.status.reason, "nginx does not run: exit status 1")
-            while not self.reactor.living:
-                self.pass_time(0.1)
         self.master.end(status=1)
-        self.reactor.serving = ""
-        nginx.publish([route("b.com")])
-        self.pass_time(0.1)
+        self.assertEqual(nginx.status.reason, "nginx does not run: exit status 1")
+        self.reactor.serving, self.reactor.held, self.reactor.version = "", None, 0
+        nginx.publish([route("a.com"), route("b.com")])
+        self.pass_time(5)
         self.assertEqual((len(self.reactor.living), nginx.status.reason), (1, ""))
+        self.assertEqual(self.reactor.held, {"a.com", "b.com"})
 
     def test_served_already(self) -> None:
-        """Routes that nginx serves already are neither tested nor signalled, only remembered."""
+        """A configuration that nginx serves already is neither tested nor signalled, only remembered."""
         first = self.started("a.com")
         first.stopService()
         (self.directory / "last-good.conf").unlink()
         self.started("a.com")
         self.assertEqual((self.reactor.tests, self.master.signals), (1, []))
         self.assertTrue((self.directory / "last-good.conf").exists())
+
+    def test_no_lua(self) -> None:
+        """An nginx without Lua serves nothing, and one line says what to install."""
+        self.reactor.lua = b"configure arguments: --modules-path=/nonexistent\n"
+        nginx = self.started("a.com")
+        self.assertIn("has no Lua module: install libnginx-mod-http-lua", nginx.status.reason)
+        self.assertEqual(self.reactor.processes, [])
 
     def test_absent_program(self) -> None:
         """A program that is not there is looked for again, rarely; once it is there its nginx serves."""

@@ -1,4 +1,4 @@
-"""Asking for the generation, without a network."""
+"""Asking nginx over its socket, without a network."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
-from daprdockr.proxy.generation import MAX_ANSWER, Asking
+from daprdockr.proxy.door import MAX_ANSWER, Asking
 
 DONE = Failure(ConnectionDone())
 
@@ -17,27 +17,27 @@ class AskingTests(SynchronousTestCase):
     """``Asking`` on a transport in memory."""
 
     def setUp(self) -> None:
-        self.asking = Asking()
+        self.asking = Asking(b"GET / HTTP/1.0\r\n\r\n")
         self.transport = StringTransport()
         self.asking.makeConnection(self.transport)
 
     def test_answer(self) -> None:
-        """The answer is the body, however it is cut on its way."""
+        """The answer is status and body, however it is cut on its way."""
         self.assertEqual(self.transport.value(), b"GET / HTTP/1.0\r\n\r\n")
         for byte in b"HTTP/1.1 200 OK\r\nServer: nginx\r\n\r\n0123abcd":
             self.asking.dataReceived(bytes([byte]))
         self.assertNoResult(self.asking.answer)
         self.asking.connectionLost(DONE)
-        self.assertEqual(self.successResultOf(self.asking.answer), "0123abcd")
+        self.assertEqual(self.successResultOf(self.asking.answer), (200, "0123abcd"))
 
     def test_no_answer(self) -> None:
-        """A connection that ends without an answer, and an answer other than 200, are none."""
-        for received in [b"", b"HTTP/1.1 503 No\r\n\r\n0123", b"what\r\n\r\n0123", b"HTTP/1.1 200"]:
-            asking = Asking()
+        """A connection that ends without the head of an answer gives none."""
+        for received in [b"", b"what\r\n\r\n0123", b"HTTP/1.1 2", b"HTTP/1.1 abc\r\n\r\n"]:
+            asking = Asking(b"")
             asking.makeConnection(StringTransport())
             asking.dataReceived(received)
             asking.connectionLost(DONE)
-            self.assertEqual(self.successResultOf(asking.answer), "")
+            self.assertEqual(self.successResultOf(asking.answer), (0, ""))
 
     def test_flood(self) -> None:
         """Whoever answers too much is hung up on."""

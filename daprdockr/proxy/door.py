@@ -1,0 +1,106 @@
+"""
+The unix socket of nginx on which the agent gives routes and asks what is in force.
+
+Nothing else tells that a reload took effect: ``nginx -t`` passes where a reload fails, and a signal has no answer.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+from attrs import frozen
+from twisted.internet.defer import Deferred
+from twisted.internet.defer import TimeoutError as DeferredTimeout
+from twisted.internet.endpoints import UNIXClientEndpoint
+from twisted.internet.error import ConnectError
+from twisted.internet.protocol import Factory, Protocol, connectionDone
+from twisted.python.failure import Failure
+
+from daprdockr.model.errors import ProxyError
+
+MAX_ANSWER = 4096
+"""Bytes of an answer that are read."""
+
+OK, CONFLICT = 200, 409
+
+
+class Asking(Protocol):
+    """
+    One request in HTTP/1.0, whose answer ends with the connection.
+
+    :ivar answer: fires with status and body; status 0 means that nothing of use was answered.
+    """
+
+    def __init__(self, request: bytes) -> None:
+        self.answer: Deferred[tuple[int, str]] = Deferred(lambda _: self._hang_up())
+        self._request = request
+        self._received = b""
+
+    def connectionMade(self) -> None:
+        assert self.transport is not None
+        self.transport.write(self._request)
+
+    def dataReceived(self, data: bytes) -> None:
+        self._received += data
+        if len(self._received) > MAX_ANSWER:
+            self._hang_up()
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        if self.answer.called:  # cancelled: nobody waits any more
+            return
+        head, _, body = self._received.partition(b"\r\n\r\n")
+        status = head[9:12]
+        known = head.startswith(b"HTTP/1.") and len(status) == 3 and status.isdigit()
+        self.answer.callback((int(status), body.decode("utf-8", "replace")) if known else (0, ""))
+
+    def _hang_up(self) -> None:
+        assert self.transport is not None
+        self.transport.loseConnection()
+
+
+@frozen(kw_only=True)
+class DoorSocket:
+    """
+    :ivar path: the unix socket of the configuration.
+    :ivar timeout: seconds after which no answer is taken for none.
+    """
+
+    path: str
+    reactor: Any
+    timeout: float = 2.0
+
+    async def generation(self) -> str:
+        """The configuration that nginx serves; empty when none answers."""
+        status, body = await self._ask(b"GET /generation HTTP/1.0\r\n\r\n")
+        return body if status == OK else ""
+
+    async def version(self) -> int:
+        """The version of the routes that nginx holds; 0 when it holds none. :raises ProxyError: it does not answer."""
+        status, body = await self._ask(b"GET /routes HTTP/1.0\r\n\r\n")
+        return self._version(status, body)
+
+    async def send(self, message: bytes) -> int:
+        """
+        Have nginx take over a message; the version it holds then, which is another one where it refused a difference.
+
+        :raises ProxyError: it does not answer, or has no room.
+        """
+        head = b"POST /routes HTTP/1.0\r\nContent-Length: %d\r\n\r\n" % len(message)
+        return self._version(*await self._ask(head + message))
+
+    def _version(self, status: int, body: str) -> int:
+        if status in (OK, CONFLICT) and body.isdigit():
+            return int(body)
+        raise ProxyError(f"nginx did not take the routes: {body.strip() or 'no answer'}")
+
+    async def _ask(self, request: bytes) -> tuple[int, str]:
+        factory = Factory.forProtocol(partial(Asking, request))
+        factory.noisy = False  # it is asked many times, which nobody wants to read of
+        endpoint = UNIXClientEndpoint(self.reactor, self.path, timeout=self.timeout)
+        try:
+            asking = await endpoint.connect(factory)
+            assert isinstance(asking, Asking)
+            return await asking.answer.addTimeout(self.timeout, self.reactor)
+        except (ConnectError, DeferredTimeout, OSError):
+            return 0, ""

@@ -1,0 +1,72 @@
+-- Which endpoint a request goes to: the one with the fewest requests of this worker under way; of equal ones one on
+-- this node, then the next in turn. An endpoint to which no connection could be made is left out for a while, unless no
+-- other is left; an answer that was cut short or came late says nothing of the endpoint.
+
+local M = {}
+
+local LEFT_OUT = 2 -- seconds
+
+local busy = {}
+local failed = {}
+local turn = 0
+
+-- An endpoint is {address, port, local}.
+local function place(endpoint)
+    return endpoint[1] .. ":" .. endpoint[2]
+end
+
+local function better(one, other)
+    if one.busy ~= other.busy then
+        return one.busy < other.busy
+    end
+    return one.near and not other.near
+end
+
+local function best(endpoints, skipped, also_failed)
+    local found
+    local count, now = #endpoints, ngx.now()
+    turn = turn + 1
+    for i = 1, count do
+        local endpoint = endpoints[(turn + i) % count + 1]
+        local key = place(endpoint)
+        if not skipped[key] and (also_failed or (failed[key] or 0) < now) then
+            local candidate = { endpoint = endpoint, key = key, busy = busy[key] or 0, near = endpoint[3] }
+            if not found or better(candidate, found) then
+                found = candidate
+            end
+        end
+    end
+    return found
+end
+
+-- Choose one that this request did not try yet; nil when there is none.
+function M.take(endpoints, tried)
+    local found = best(endpoints, tried, false) or best(endpoints, tried, true)
+    if not found then
+        return nil
+    end
+    busy[found.key] = found.busy + 1
+    return found.endpoint, found.key
+end
+
+function M.release(key)
+    local left = (busy[key] or 1) - 1
+    busy[key] = left > 0 and left or nil
+end
+
+-- No connection could be made to it.
+function M.leave_out(key)
+    failed[key] = ngx.now() + LEFT_OUT
+end
+
+-- Whether there is an endpoint that this request did not try yet.
+function M.any(endpoints, tried)
+    for _, endpoint in ipairs(endpoints) do
+        if not tried[place(endpoint)] then
+            return true
+        end
+    end
+    return false
+end
+
+return M

@@ -1,0 +1,51 @@
+-- The agent's side of the door, on a unix socket: messages in, the version in force out.
+--
+-- A message is whole ("whole": true), or holds what differs from version "from". One that does not begin where we are
+-- is answered 409 with our version, and the agent sends the whole state.
+
+local cjson = require "cjson.safe"
+local routes = require "door.routes"
+
+local M = {}
+
+local function answer(status, text)
+    ngx.status = status
+    ngx.print(text)
+    return ngx.exit(ngx.HTTP_OK)
+end
+
+local function body()
+    ngx.req.read_body()
+    local text = ngx.req.get_body_data()
+    if text then
+        return text
+    end
+    local path = ngx.req.get_body_file()
+    local file = path and io.open(path, "rb")
+    if not file then
+        return nil
+    end
+    text = file:read("*a")
+    file:close()
+    return text
+end
+
+function M.serve()
+    if ngx.req.get_method() == "GET" then
+        return answer(200, tostring(routes.version() or 0))
+    end
+    local message = cjson.decode(body() or "")
+    if type(message) ~= "table" or type(message.version) ~= "number" then
+        return answer(400, "no message")
+    end
+    if not message.whole and message.from ~= routes.version() then
+        return answer(409, tostring(routes.version() or 0))
+    end
+    local done, why = routes.apply(message)
+    if not done then
+        return answer(507, why)
+    end
+    return answer(200, tostring(message.version))
+end
+
+return M

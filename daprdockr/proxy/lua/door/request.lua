@@ -1,0 +1,192 @@
+-- One request on its way: admitted to a service, held while no instance is there, sent to an endpoint, perhaps to
+-- another.
+--
+-- Note [What is repeated]: nginx repeats a request on a second endpoint when nothing of it was sent or its method is
+-- idempotent (proxy_next_upstream), and we allow one more try. When that fails too, or there is only one endpoint, the
+-- request comes back through error_page and waits here for an endpoint that it did not try, as long as its service
+-- holds requests. A new list of endpoints counts as untried: a container that was started anew may listen where the
+-- old one did. What has a body comes back only if no endpoint received any of it and we have all of it: nginx reads the
+-- rest only once. No more than two endpoints receive the same request, which may be what ends them.
+--
+-- Note [Under way]: an internal redirect takes ngx.ctx away, so the requests under way are also kept by number, which
+-- stands in the variable $door.
+
+local balancer = require "ngx.balancer"
+local choose = require "door.choose"
+local routes = require "door.routes"
+
+local M = {}
+
+local MOST_WAITING = 1000 -- requests that wait in one worker
+local MOST_RECEIVED = 2 -- endpoints that may get the same request: it may be what ends them
+local FIRST_PAUSE, LAST_PAUSE = 0.005, 0.1 -- seconds
+local BUSY = -3 -- NGX_BUSY: nginx takes it for "no live upstreams", answers 502, and so comes to readmit
+local SMALL_BODY = 65536 -- bytes: read before the request goes on, so that it can be repeated
+local IDEMPOTENT = { GET = true, HEAD = true, OPTIONS = true, PUT = true, DELETE = true, TRACE = true }
+
+local waiting = 0
+local underway = {}
+local number = 0
+
+local TEXTS = {
+    [404] = "no service has this host name\n",
+    [502] = "the instance of this service did not answer\n",
+    [503] = "no instance of this service is healthy\n",
+}
+
+-- Written here, not by error_page, which would bring a 502 back to us for ever.
+local function refuse(status)
+    ngx.status = status
+    ngx.header["Content-Type"] = "text/plain"
+    if status == 503 then
+        ngx.header["Retry-After"] = "1"
+    end
+    ngx.print(TEXTS[status])
+    return ngx.exit(ngx.HTTP_OK)
+end
+
+local function location_of(host, path)
+    local locations = routes.locations(host)
+    if not locations then
+        return nil
+    end
+    for _, location in ipairs(locations) do
+        local prefix = location.path
+        if prefix == "/" or path == prefix or path:sub(1, #prefix + 1) == prefix .. "/" then
+            return location
+        end
+    end
+    return nil
+end
+
+local function ready(ctx)
+    local endpoints, version = routes.endpoints(ctx.service)
+    if not endpoints then
+        return false
+    end
+    if version ~= ctx.version then
+        ctx.version, ctx.tried = version, {}
+    end
+    return choose.any(endpoints, ctx.tried)
+end
+
+-- Wait until an endpoint is there that was not tried, at most until `ctx.deadline`; whether there is one.
+local function hold(ctx)
+    if ready(ctx) then
+        return true
+    end
+    if waiting >= MOST_WAITING then
+        return false
+    end
+    waiting = waiting + 1
+    local pause = FIRST_PAUSE
+    while not ready(ctx) and ngx.now() < ctx.deadline do
+        ngx.sleep(math.min(pause, math.max(ctx.deadline - ngx.now(), 0.001)))
+        pause = math.min(1.5 * pause, LAST_PAUSE)
+    end
+    waiting = waiting - 1
+    return ready(ctx)
+end
+
+-- access phase of a request that comes in
+function M.admit()
+    local location = location_of(ngx.var.host, ngx.var.uri)
+    if not location then
+        return refuse(routes.version() and 404 or 503) -- nothing is known yet: what is asked for may well exist
+    end
+    number = number + 1
+    local ctx = { number = number, service = location.service, tried = {}, received = 0 }
+    ctx.deadline = ngx.now() + location.hold
+    ngx.ctx.door, underway[number], ngx.var.door = ctx, ctx, number
+    if (tonumber(ngx.var.http_content_length) or 0) <= SMALL_BODY then
+        ngx.req.read_body()
+    end
+    if not hold(ctx) then
+        return refuse(503)
+    end
+end
+
+local function repeatable(ctx)
+    if ctx.received >= MOST_RECEIVED or (ctx.received > 0 and not IDEMPOTENT[ngx.req.get_method()]) then
+        return false
+    end
+    local length = tonumber(ngx.var.http_content_length or 0)
+    if ngx.var.http_transfer_encoding or not length then
+        return false
+    end
+    return length == 0 or (ctx.received == 0 and #(ngx.req.get_body_data() or "") == length)
+end
+
+-- access phase of a request that failed at the endpoints it tried
+function M.readmit()
+    local ctx = underway[tonumber(ngx.var.door)]
+    if not ctx then
+        return refuse(502)
+    end
+    ngx.ctx.door = ctx
+    M.note_failure(ctx)
+    if not repeatable(ctx) then
+        return refuse(502)
+    end
+    if not hold(ctx) then
+        return refuse(503)
+    end
+end
+
+local function connected()
+    local times = ngx.var.upstream_connect_time or ""
+    return times:match("([^,%s]+)%s*$") ~= "-"
+end
+
+-- The endpoint that was tried last failed: remember what that says of it, and of the request.
+function M.note_failure(ctx)
+    if not ctx.key then
+        return false
+    end
+    choose.release(ctx.key)
+    ctx.tried[ctx.key] = true
+    if connected() then
+        ctx.received = ctx.received + 1
+    else
+        choose.leave_out(ctx.key)
+    end
+    ctx.key = nil
+    return true
+end
+
+-- balancer phase
+function M.send()
+    local ctx = ngx.ctx.door
+    local again = M.note_failure(ctx)
+    local endpoints = routes.endpoints(ctx.service) or {}
+    local endpoint, key
+    if ctx.received < MOST_RECEIVED then
+        endpoint, key = choose.take(endpoints, ctx.tried)
+    end
+    if not endpoint then
+        return ngx.exit(BUSY)
+    end
+    ctx.key = key
+    if not again and #endpoints > 1 then
+        balancer.set_more_tries(1)
+    end
+    local done, why = balancer.set_current_peer(endpoint[1], endpoint[2])
+    if not done then
+        ngx.log(ngx.ERR, "endpoint ", key, " cannot be used: ", why)
+        return ngx.exit(BUSY)
+    end
+end
+
+-- log phase
+function M.done()
+    local ctx = ngx.ctx.door
+    if not ctx then
+        return
+    end
+    if ctx.key then
+        choose.release(ctx.key)
+    end
+    underway[ctx.number] = nil
+end
+
+return M

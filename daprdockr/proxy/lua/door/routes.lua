@@ -1,0 +1,116 @@
+-- Which service a request is for, and where the instances of a service listen.
+--
+-- The shared dictionary holds them as JSON, written by the agent (control.lua) and read by all workers. A worker
+-- decodes an entry once and keeps it with the entry's version, so that a request costs one look at a number. The
+-- version is written after the entry: a worker that sees the new number reads the new entry.
+
+local cjson = require "cjson.safe"
+
+local dict = ngx.shared.routes
+local decoded = {}
+
+local M = {}
+
+local function read(key)
+    local version = dict:get("v" .. key)
+    if not version then
+        decoded[key] = nil
+        return nil
+    end
+    local known = decoded[key]
+    if not known or known.version ~= version then
+        known = { version = version, value = cjson.decode(dict:get(key) or "null") }
+        decoded[key] = known
+    end
+    return known.value, version
+end
+
+local function write(key, value, version)
+    if value == cjson.null then
+        dict:delete("v" .. key)
+        dict:delete(key)
+        return true
+    end
+    local done, why = dict:safe_set(key, cjson.encode(value))
+    if done then
+        done, why = dict:safe_set("v" .. key, version)
+    end
+    return done, why
+end
+
+-- The locations of a host name, longest path first; of `a.b.example.com` also those of `*.b.example.com` and so on.
+function M.locations(host)
+    local found = read("h/" .. host)
+    local rest = host
+    while not found do
+        local dot = rest:find(".", 1, true)
+        if not dot then
+            return nil
+        end
+        rest = rest:sub(dot + 1)
+        found = read("h/*." .. rest)
+    end
+    return found
+end
+
+-- The endpoints of a service and the version of that list; nil where the agent knows no such service.
+function M.endpoints(service)
+    return read("s/" .. service)
+end
+
+-- Nil until the agent, or its file, said anything.
+function M.version()
+    return dict:get("version")
+end
+
+-- Take over a message of the agent: `hosts` and `services` by name, null where one is gone. See control.lua.
+function M.apply(message)
+    local version = message.version
+    for kind, entries in pairs { ["h/"] = message.hosts, ["s/"] = message.services } do
+        for name, value in pairs(entries) do
+            local done, why = write(kind .. name, value, version)
+            if not done then
+                return nil, why
+            end
+        end
+    end
+    if message.whole then
+        M.forget_others(message)
+    end
+    dict:set("version", version)
+    return true
+end
+
+function M.forget_others(message)
+    for _, key in ipairs(dict:get_keys(0)) do
+        local kind, name = key:sub(1, 2), key:sub(3)
+        local entries = kind == "h/" and message.hosts or kind == "s/" and message.services
+        if entries and not entries[name] then
+            write(key, cjson.null)
+        end
+    end
+end
+
+-- Begin with what the agent wrote to a file: a restarted nginx serves the last known routes before the agent knows any.
+function M.seed(path)
+    if M.version() then
+        return -- nginx was told to reload: the dictionary is still there
+    end
+    local file = io.open(path, "rb")
+    if not file then
+        return
+    end
+    local message = cjson.decode(file:read("*a"))
+    file:close()
+    if not message then
+        ngx.log(ngx.WARN, "the routes in ", path, " cannot be read: waiting for the agent")
+        return
+    end
+    message.whole, message.version = true, 0
+    local done, why = M.apply(message)
+    if not done then
+        ngx.log(ngx.ERR, "the routes in ", path, " do not fit: ", why)
+    end
+end
+
+return M

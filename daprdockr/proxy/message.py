@@ -1,0 +1,82 @@
+"""
+What the agent says to the Lua in nginx: routes as JSON, the whole state or what differs from the last one.
+
+Pure. The other end is ``lua/door/control.lua``, which takes over a message and answers with its version.
+
+Note [Versions]
+    Each message makes a version, one more than that of nginx. A difference names the version it begins at, and nginx
+    refuses it when it holds another one: somebody else wrote meanwhile, or nginx was started anew. Then the whole state
+    is sent. So what nginx holds is always a state that an agent sent, and never a mixture of two.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+
+from attrs import frozen
+
+from daprdockr.model.errors import BadInput
+from daprdockr.proxy.routes import Route, Upstream, by_number, check_endpoint, check_host_name
+
+Location = Mapping[str, object]
+"""``path``, a prefix; ``service``, where requests below it go; ``hold``, seconds."""
+
+
+@frozen
+class DoorState:
+    """
+    The locations of each host name, longest path first, and the endpoints of each service: address (IPv6 in brackets),
+    port, and whether it is on this node.
+    """
+
+    hosts: Mapping[str, tuple[Location, ...]]
+    services: Mapping[str, tuple[tuple[str, int, bool], ...]]
+
+
+def door_state(routes: Iterable[Route]) -> DoorState:
+    """
+    What nginx is to serve.
+
+    :raises BadInput: a route holds what ``routes.routing`` never gives, or two routes of a service differ.
+    """
+    hosts: dict[str, tuple[Location, ...]] = {}
+    services: dict[str, tuple[tuple[str, int, bool], ...]] = {}
+    for route in routes:
+        service = str(route.service)
+        endpoints = tuple(_endpoint(upstream) for upstream in sorted(route.upstreams, key=by_number))
+        if services.setdefault(service, endpoints) != endpoints:
+            raise BadInput(f"routes of {service} differ in their instances: give all of them the same")
+        hosts[check_host_name(route.host_name)] = ({"path": "/", "service": service, "hold": route.hold},)
+    return DoorState(hosts, services)
+
+
+def whole(state: DoorState, version: int) -> bytes:
+    """The message that makes ``state`` of whatever nginx holds."""
+    return _encode({"version": version, "whole": True, "hosts": state.hosts, "services": state.services})
+
+
+def difference(before: DoorState, after: DoorState, version: int) -> bytes:
+    """The message that makes ``after`` of ``before``, which nginx holds as the version before ``version``."""
+    return _encode(
+        {
+            "version": version,
+            "from": version - 1,
+            "hosts": _changes(before.hosts, after.hosts),
+            "services": _changes(before.services, after.services),
+        }
+    )
+
+
+def _endpoint(upstream: Upstream) -> tuple[str, int, bool]:
+    address, _, port = check_endpoint(upstream.address, upstream.port).rpartition(":")
+    return address, int(port), upstream.local
+
+
+def _changes(before: Mapping[str, object], after: Mapping[str, object]) -> dict[str, object]:
+    gone: dict[str, object] = dict.fromkeys(before.keys() - after.keys())
+    return gone | {name: value for name, value in after.items() if before.get(name) != value}
+
+
+def _encode(message: Mapping[str, object]) -> bytes:
+    return json.dumps(message, separators=(",", ":")).encode()

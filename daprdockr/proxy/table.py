@@ -1,0 +1,112 @@
+"""
+The table of routes in nginx: gives it what is wanted, knows which version is in force, keeps it for the next nginx.
+
+Knows nothing of the process: whoever does says when it was started anew. See Note [Versions] in ``message``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any, Protocol
+
+from twisted.logger import Logger
+
+from daprdockr.model.backoff import Backoff
+from daprdockr.model.errors import DiskError, ProxyError
+from daprdockr.proxy.files import ProxyFiles
+from daprdockr.proxy.message import DoorState, difference, door_state, whole
+from daprdockr.proxy.publisher import Publisher
+from daprdockr.proxy.routes import Route
+from daprdockr.runtime.pool import Run
+
+RETRIES = Backoff(first=0.05, limit=1.0)
+"""Between two tries to give routes: nginx may be there in a moment, and requests fail until it has them."""
+
+KEPT_EACH = 1.0
+"""Seconds between two writes of the routes to the disk, at least."""
+
+
+class Door(Protocol):
+    """nginx's side; ``daprdockr.proxy.door.DoorSocket`` has it."""
+
+    async def version(self) -> int: ...
+
+    async def send(self, message: bytes) -> int: ...
+
+
+class RouteTable:
+    """
+    :param run: runs a blocking call in a thread, in which files are written.
+    :param unanswered: called when nginx does not take the routes.
+    """
+
+    log = Logger()
+
+    def __init__(
+        self, *, socket: Door, files: ProxyFiles, reactor: Any, run: Run, unanswered: Callable[[], None]
+    ) -> None:
+        self._socket = socket
+        self._files = files
+        self._run = run
+        self._unanswered = unanswered
+        self._giving: Publisher[DoorState] = Publisher(apply=self._give, clock=reactor, spacing=0.0, backoff=RETRIES)
+        self._keeping: Publisher[DoorState] = Publisher(apply=self._keep, clock=reactor, spacing=KEPT_EACH)
+        self._held: DoorState | None = None
+        self.version = 0
+
+    @property
+    def reason(self) -> str:
+        """Why nginx does not have the wanted routes, or the disk not those of nginx; empty while all is well."""
+        return self._giving.reason or self._keeping.reason
+
+    @property
+    def changes(self) -> int:
+        """How often other routes came into force."""
+        return self._giving.applied
+
+    @property
+    def failures(self) -> int:
+        return self._giving.failed
+
+    def want(self, routes: Iterable[Route]) -> None:
+        """Serve these routes and no others; the last call wins. :raises BadInput: as ``door_state``."""
+        self._giving.want(door_state(routes))
+
+    def start(self) -> None:
+        self._giving.start()
+        self._keeping.start()
+
+    def stop(self) -> None:
+        self._giving.stop()
+        self._keeping.stop()
+
+    def begin_again(self) -> None:
+        """nginx was started anew, and may hold anything."""
+        self._held = None
+        self._giving.again()
+
+    async def _give(self, wanted: DoorState) -> None:
+        """:raises ProxyError: nginx does not answer, or does not take them."""
+        try:
+            if self._held is None or not await self._changed(self._held, wanted):
+                self.version = await self._socket.send(whole(wanted, await self._socket.version() + 1))
+        except ProxyError:
+            self._unanswered()
+            raise
+        self._held = wanted
+        self._keeping.want(wanted)
+        self.log.debug("nginx serves version {version} of the routes", version=self.version)
+
+    async def _changed(self, held: DoorState, wanted: DoorState) -> bool:
+        """Whether nginx took the difference; it does not when it holds another version than we gave it."""
+        asked = self.version + 1
+        self._held = None  # until it has answered
+        self.version = await self._socket.send(difference(held, wanted, asked))
+        return self.version == asked
+
+    async def _keep(self, held: DoorState) -> None:
+        """:raises DiskError: the routes could not be written."""
+        try:
+            await self._run(self._files.keep_routes, whole(held, 0))
+        except OSError as error:
+            raise DiskError(f"files in {self._files.directory} cannot be written: {error.strerror}") from None

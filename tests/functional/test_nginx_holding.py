@@ -1,0 +1,115 @@
+"""What a real nginx does with requests that no instance can take yet, or that an instance did not answer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from attrs import evolve
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.task import deferLater
+
+from daprdockr.proxy.routes import Route
+from tests.rig.nginx_here import Answer, Echo, NginxTestCase, route, until
+
+NAME = "web.example.com"
+FAR = 20.0
+
+
+class Dropping(Echo):
+    """Ends the connection of a request for ``/poison`` without an answer, and counts them."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.dropped = 0
+
+    def render(self, request: Any) -> bytes:
+        if request.path == b"/poison":
+            self.dropped += 1
+            request.transport.abortConnection()
+        return super().render(request)
+
+
+class HoldingTests(NginxTestCase):
+    """A request waits for an instance, as long as its route says."""
+
+    def holding(self, *places: Any, seconds: float = FAR) -> Route:
+        return evolve(route(NAME, *places), hold=seconds)
+
+    def ask(self, **more: Any) -> Deferred[Answer]:
+        return Deferred.fromCoroutine(self.get(NAME, **more))
+
+    async def test_held(self) -> None:
+        """Requests that come while no instance is healthy are answered by the first that is, POST as well as GET."""
+        nginx = await self.started(self.holding())
+        asked = gatherResults(
+            [self.ask(), self.ask(method="POST", data=b"x" * 5000), self.ask(method="PUT", data=b"y")]
+        )
+        await deferLater(reactor, 0.3)
+        self.assertFalse(asked.called)
+        await self.published(nginx, self.holding(self.upstream()))
+        answers = await asked
+        self.assertEqual([(one.code, one.seen["body"]) for one in answers], [(200, 0), (200, 5000), (200, 1)])
+
+    async def test_not_for_ever(self) -> None:
+        """When the time is over the request gets 503, and when to come back."""
+        await self.started(self.holding(seconds=0.2))
+        answer = await self.get(NAME)
+        self.assertEqual((answer.code, answer.headers["retry-after"]), (503, "1"))
+
+    async def test_instance_away(self) -> None:
+        """Requests to the only instance, which takes no connections, are answered by the one in its place."""
+        dead = evolve(self.upstream(), port=9)
+        nginx = await self.started(self.holding(dead))
+        asked = gatherResults([self.ask(), self.ask(method="POST", data=b"x" * 5000)])
+        await deferLater(reactor, 0.3)
+        self.assertFalse(asked.called)
+        await self.published(nginx, self.holding(self.upstream(2)))
+        self.assertEqual([(one.code, one.seen["name"]) for one in await asked], [(200, "2.web.shop")] * 2)
+
+    async def test_same_place(self) -> None:
+        """An instance that is back at the same address and port is tried again."""
+        place = evolve(self.upstream(), port=9)
+        nginx = await self.started(self.holding(place))
+        asked = self.ask()
+        await deferLater(reactor, 0.3)
+        await self.published(nginx, self.holding(self.upstream()))
+        self.assertEqual((await asked).code, 200)
+
+    async def test_deleted(self) -> None:
+        """Requests for a service that is deleted while they wait end with 503, others of its host name with 404."""
+        nginx = await self.started(self.holding(seconds=1))
+        asked = self.ask()
+        await deferLater(reactor, 0.2)
+        await self.published(nginx)
+        self.assertEqual([(await self.get(NAME)).code, (await asked).code], [404, 503])
+
+    async def test_nothing_known(self) -> None:
+        """An nginx that was given no routes yet does not say that there is no such service."""
+        nginx = self.nginx()
+        nginx.startService()
+        await until(lambda: nginx.status.generation)
+        self.assertEqual((await self.get(NAME)).code, 503)
+
+
+class PoisonTests(NginxTestCase):
+    """A request that makes an instance end its connection."""
+
+    async def test_poison(self) -> None:
+        """It reaches two instances and no more, is answered 502, and others lose nothing by it."""
+        resources = [Dropping(f"{number}.web.shop") for number in range(1, 6)]
+        places = [self.upstream(number, resource=one) for number, one in enumerate(resources, 1)]
+        await self.started(evolve(route(NAME, *places), hold=FAR))
+        for times in range(1, 11):
+            self.assertEqual((await self.get(NAME, "/poison")).code, 502)
+            self.assertEqual(sum(one.dropped for one in resources), 2 * times)
+            good = await gatherResults([Deferred.fromCoroutine(self.get(NAME)) for _ in range(20)])
+            self.assertEqual({one.code for one in good}, {200})
+
+    async def test_not_repeated(self) -> None:
+        """A POST that an instance received is not sent to another one."""
+        resources = [Dropping(f"{number}.web.shop") for number in (1, 2)]
+        places = [self.upstream(number, resource=one) for number, one in enumerate(resources, 1)]
+        await self.started(evolve(route(NAME, *places), hold=FAR))
+        answer = await self.get(NAME, "/poison", method="POST", data=b"x")
+        self.assertEqual((answer.code, sum(one.dropped for one in resources)), (502, 1))

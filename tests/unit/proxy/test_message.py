@@ -1,0 +1,108 @@
+"""What the agent says to the Lua in nginx."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from attrs import evolve
+from hypothesis import given
+from hypothesis import strategies as st
+from twisted.trial.unittest import SynchronousTestCase
+
+from daprdockr.model.errors import BadInput
+from daprdockr.model.names import InstanceName, ServiceName
+from daprdockr.proxy.message import DoorState, difference, door_state, whole
+from daprdockr.proxy.routes import HttpService, Route, Upstream, routing
+
+WEB = ServiceName(group="shop", service="web")
+API = ServiceName(group="shop", service="api")
+
+
+def place(number: int, service: ServiceName = WEB, address: str = "10.0.0.1", **more: Any) -> Upstream:
+    return Upstream(InstanceName(service, number), address, 8000 + number, **more)
+
+
+ROUTES = (
+    Route("*.example.com", WEB, (place(1, local=True), place(2, address="2001:db8::2")), hold=5),
+    Route("example.com", WEB, (place(1, local=True), place(2, address="2001:db8::2")), hold=5),
+    Route("api.example.com", API, ()),
+)
+
+
+def taken_over(state: dict[str, Any], message: dict[str, Any]) -> dict[str, Any]:
+    """What nginx holds after a message, as ``lua/door/routes.lua`` does it."""
+    if message.get("whole"):
+        state = {"hosts": {}, "services": {}}
+    return {
+        kind: {name: value for name, value in (state[kind] | message[kind]).items() if value is not None}
+        for kind in ("hosts", "services")
+    }
+
+
+def as_sent(state: DoorState) -> dict[str, Any]:
+    sent = json.loads(whole(state, 1))
+    return {kind: sent[kind] for kind in ("hosts", "services")}
+
+
+class MessageTests(SynchronousTestCase):
+    """``door_state``, ``whole`` and ``difference``."""
+
+    def test_whole(self) -> None:
+        """Host names lead to services, services to endpoints."""
+        self.assertEqual(
+            json.loads(whole(door_state(ROUTES), 7)),
+            {
+                "version": 7,
+                "whole": True,
+                "hosts": {
+                    "*.example.com": [{"path": "/", "service": "web.shop", "hold": 5}],
+                    "example.com": [{"path": "/", "service": "web.shop", "hold": 5}],
+                    "api.example.com": [{"path": "/", "service": "api.shop", "hold": 0.0}],
+                },
+                "services": {"web.shop": [["10.0.0.1", 8001, True], ["[2001:db8::2]", 8002, False]], "api.shop": []},
+            },
+        )
+
+    def test_difference(self) -> None:
+        """A difference says what is other, and what is gone, and where it begins."""
+        before = door_state(ROUTES)
+        after = door_state((evolve(ROUTES[0], upstreams=(place(3),)),))
+        self.assertEqual(
+            json.loads(difference(before, after, 8)),
+            {
+                "version": 8,
+                "from": 7,
+                "hosts": {"example.com": None, "api.example.com": None},
+                "services": {"api.shop": None, "web.shop": [["10.0.0.1", 8003, False]]},
+            },
+        )
+
+    @given(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 3)), max_size=6), st.integers(0, 6))
+    def test_difference_leads_there(self, drawn: list[tuple[int, int]], cut: int) -> None:
+        """Whatever nginx held, after the difference it holds what it would after the whole."""
+        services = [
+            HttpService(
+                ServiceName(group="g", service=f"s{n}"), (f"h{n}.com",), tuple(map(place, range(1, many + 1))), n
+            )
+            for n, many in dict(drawn).items()
+        ]
+        before, after = (door_state(routing(some).routes) for some in (services[:cut], services[1:]))
+        self.assertEqual(taken_over(as_sent(before), json.loads(difference(before, after, 2))), as_sent(after))
+
+    def test_order(self) -> None:
+        """Neither the order of the routes nor that of the instances matters."""
+        turned = [evolve(route, upstreams=route.upstreams[::-1]) for route in reversed(ROUTES)]
+        self.assertEqual(door_state(turned), door_state(ROUTES))
+
+    def test_refused(self) -> None:
+        """What ``routing`` never gives is not sent."""
+        for name in ["x; location /y { alias /etc/; }", "a b", "a\nb", "", "A.com", "{{ settings }}"]:
+            with self.assertRaises(BadInput, msg=name):
+                door_state([Route(name, WEB, ())])
+        for address, port in [("unix:/run/docker.sock", 80), ("fe80::1%;}", 80), ("10.0.0.1", "80;")]:
+            upstream = Upstream(InstanceName(WEB, 1), address, port)  # type: ignore[arg-type] # hostile on purpose
+            with self.assertRaises(BadInput, msg=address):
+                door_state([Route("example.com", WEB, (upstream,))])
+        with self.assertRaises(BadInput):
+            door_state([Route("a.com", WEB, (place(1),)), Route("b.com", WEB, (place(2),))])

@@ -1,0 +1,150 @@
+"""The table of routes in nginx, over a socket in memory."""
+
+from __future__ import annotations
+
+import errno
+import json
+from pathlib import Path
+from typing import Any
+
+from attrs import define, field
+from twisted.internet.defer import execute
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
+
+from daprdockr.model.errors import ProxyError
+from daprdockr.model.names import ServiceName
+from daprdockr.proxy.files import ProxyFiles
+from daprdockr.proxy.routes import Route
+from daprdockr.proxy.table import RouteTable
+
+WEB = ServiceName(group="shop", service="web")
+
+
+@define
+class MemoryDoor:
+    """nginx's side, as ``lua/door/control.lua`` has it: ``holds`` is a version; ``messages`` were taken over."""
+
+    holds: int = 0
+    answers: bool = True
+    messages: list[dict[str, Any]] = field(factory=list)
+
+    async def version(self) -> int:
+        self._answer()
+        return self.holds
+
+    async def send(self, message: bytes) -> int:
+        self._answer()
+        said = json.loads(message)
+        if said.get("whole") or said["from"] == self.holds:
+            self.messages.append(said)
+            self.holds = said["version"]
+        return self.holds
+
+    def _answer(self) -> None:
+        if not self.answers:
+            raise ProxyError("nginx did not take the routes: no answer")
+
+
+class RouteTableTests(SynchronousTestCase):
+    """``RouteTable`` in a directory of its own."""
+
+    def setUp(self) -> None:
+        self.clock = Clock()
+        self.files = ProxyFiles(Path(self.mktemp()))
+        self.files.prepare()
+        self.nginx = MemoryDoor()
+        self.unanswered = 0
+        self.full = False
+        self.table = RouteTable(
+            socket=self.nginx, files=self.files, reactor=self.clock, run=self.run_now, unanswered=self.count
+        )
+        self.addCleanup(self.table.stop)
+
+    def run_now(self, call: Any, *arguments: Any) -> Any:
+        if self.full:
+            return execute(self.fail_to_write)
+        return execute(call, *arguments)
+
+    def fail_to_write(self) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    def count(self) -> None:
+        self.unanswered += 1
+
+    def want(self, *names: str) -> None:
+        self.table.want([Route(name, WEB, ()) for name in names])
+        self.clock.advance(0)
+
+    def test_first_whole_then_differences(self) -> None:
+        """The first message is the whole state; the next ones hold what is other."""
+        self.table.start()
+        self.want("a.com")
+        self.want("a.com", "b.com")
+        first, second = self.nginx.messages
+        self.assertEqual([first["whole"], list(first["hosts"])], [True, ["a.com"]])
+        self.assertEqual([second["from"], second["version"], list(second["hosts"])], [1, 2, ["b.com"]])
+        self.assertEqual((self.table.changes, self.table.version, self.table.reason), (2, 2, ""))
+
+    def test_before_the_start(self) -> None:
+        """What is wanted before the start is given when it starts, and only the last of it."""
+        self.want("a.com")
+        self.want("b.com")
+        self.assertEqual(self.nginx.messages, [])
+        self.table.start()
+        self.clock.advance(0)
+        self.assertEqual([list(one["hosts"]) for one in self.nginx.messages], [["b.com"]])
+
+    def test_another_version(self) -> None:
+        """Where nginx holds a version that somebody else wrote, the whole state is sent."""
+        self.table.start()
+        self.want("a.com")
+        self.nginx.holds = 41
+        self.want("b.com")
+        last = self.nginx.messages[-1]
+        self.assertEqual([last["whole"], last["version"], list(last["hosts"])], [True, 42, ["b.com"]])
+
+    def test_no_answer(self) -> None:
+        """It is tried until nginx answers, whoever looks after nginx learns of it, and then the whole state is sent."""
+        self.table.start()
+        self.want("a.com")
+        self.nginx.answers = False
+        self.want("b.com")
+        self.clock.pump([0.05] * 20)
+        self.assertGreater(self.unanswered, 2)
+        self.assertIn("no answer", self.table.reason)
+        self.nginx.answers = True
+        self.clock.pump([0.1] * 11)
+        self.assertEqual((self.table.reason, self.nginx.messages[-1]["whole"]), ("", True))
+
+    def test_started_anew(self) -> None:
+        """An nginx that was started anew is given the whole state though nothing changed."""
+        self.table.start()
+        self.want("a.com")
+        self.nginx.holds = 0
+        self.table.begin_again()
+        self.clock.advance(1)
+        self.assertEqual([one["whole"] for one in self.nginx.messages], [True, True])
+
+    def test_kept(self) -> None:
+        """What nginx has is written for the next one, at most once a second."""
+        self.table.start()
+        for name in ("a.com", "b.com", "c.com"):
+            self.want(name)
+        self.clock.advance(2)
+        kept = json.loads(self.files.routes.read_bytes())
+        self.assertEqual([kept["version"], list(kept["hosts"])], [0, ["c.com"]])
+
+    def test_full_disk(self) -> None:
+        """A disk without room delays no route; the reason is known, and the routes are written when there is room."""
+        self.full = True
+        self.table.start()
+        self.want("a.com")
+        self.want("b.com")
+        self.assertEqual((self.table.version, list(self.nginx.messages[-1]["hosts"])), (2, ["a.com", "b.com"]))
+        self.assertIn("No space left on device", self.table.reason)
+        self.full = False
+        self.clock.pump([1] * 12)
+        self.assertEqual(
+            (self.table.reason, list(json.loads(self.files.routes.read_bytes())["hosts"])), ("", ["b.com"])
+        )
