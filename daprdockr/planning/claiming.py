@@ -46,31 +46,31 @@ def free(situation: Situation, now: float) -> Iterator[Step | Wait]:
 
 def _due(situation: Situation, definition: Definition, now: float) -> dict[int, float]:
     """Which free instances this node may claim, by number, and from when on; the best first."""
-    node, since = situation.here.node, situation.free_since
-    wanted = vacancies(definition, situation.claims)
+    node, since = situation.here.node, situation.placing.free_since
+    wanted = vacancies(definition, situation.claims.owners)
     titles = [number for number in wanted if _has_title(situation, definition, number, now)]
-    held = Counter(claim.node for claim in situation.claims.values())
+    held = Counter(claim.node for claim in situation.claims.owners.values())
     room = max(0, 1 - held[node]) if definition.placement.one_per_node else len(wanted)
     held[node] += len(titles)
     bad = failing_now(situation, now)
-    ranking = rank(set(wanted).difference(titles), definition, held, situation.offered, bad)
+    ranking = rank(set(wanted).difference(titles), definition, held, situation.placing.offered, bad)
     first = () if situation.here.cordoned else ranking.first
     places = sorted((place, number) for number in first if (place := ranking.place(number, node)) is not None)
     due = {number: since.get(number, now) for number in titles}
-    due |= {n: max(since.get(n, now) + place * PATIENCE, situation.adopt_until) for place, n in places}
+    due |= {n: max(since.get(n, now) + place * PATIENCE, situation.placing.adopt_until) for place, n in places}
     return dict(islice(due.items(), room))
 
 
 def _has_title(situation: Situation, definition: Definition, number: int, now: float) -> bool:
     """See Note [Titles]."""
-    containers = situation.containers.get(number, ())
+    containers = situation.host.containers.get(number, ())
     return any(_is_title(situation, definition, container, now) for container in containers)
 
 
 def _is_title(situation: Situation, definition: Definition, container: ContainerState, now: float) -> bool:
     """See Note [Titles]."""
     if container.running:
-        return container.id not in situation.stopping
+        return container.id not in situation.host.stopping
     here, tries = situation.here, situation.tries(container.instance)
     return (
         container.status is Status.EXITED
@@ -89,14 +89,14 @@ def vacant(situation: Situation, now: float) -> Iterator[Step | Wait]:
         return
     definition, node = situation.service.definition, here.node
     record = ClaimRecord(node=node, addresses=situation.here.addresses)
-    held = Counter(c.node for c in (*situation.claims.values(), *situation.successors.values()))
+    held = Counter(c.node for c in (*situation.claims.owners.values(), *situation.claims.successors.values()))
     bad = failing_now(situation, now)
     for (owner, healthy), numbers in _leavers(situation, definition).items():
-        ranking = rank(numbers, definition, held, takers(owner, situation.candidates, healthy, bad), bad)
+        ranking = rank(numbers, definition, held, takers(owner, situation.placing.candidates, healthy, bad), bad)
         for number in numbers:
             place = ranking.place(number, node)
             if place is not None:
-                due = situation.free_since.get(number, now) + place * PATIENCE
+                due = situation.placing.free_since.get(number, now) + place * PATIENCE
                 take = TakeSuccession(InstanceName(situation.name, number), record)
                 yield take if due <= now else Wait(due)
 
@@ -107,7 +107,7 @@ def _leavers(situation: Situation, definition: Definition) -> dict[tuple[str, bo
     healthy: several that one owner gives up are ranked together, or all of them would go to the same node.
     """
     found: dict[tuple[str, bool], list[int]] = {}
-    for number, claim in sorted(situation.claims.items()):
-        if claim.record.leaving and number not in situation.successors and number <= definition.instances:
+    for number, claim in sorted(situation.claims.owners.items()):
+        if claim.record.leaving and number not in situation.claims.successors and number <= definition.instances:
             found.setdefault((claim.node, claim.record.healthy), []).append(number)
     return found

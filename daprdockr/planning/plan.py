@@ -53,7 +53,7 @@ class Plan:
 def plan(situation: Situation, now: float) -> Plan:
     """What this node should do next about one service."""
     found: list[Step | Wait] = []
-    if not situation.held:
+    if not situation.wanted.held:
         found.extend(_unanswered(situation))
         for instance in _instances(situation):
             found.extend(_instance(situation, instance, now))
@@ -68,21 +68,21 @@ def plan(situation: Situation, now: float) -> Plan:
 
 def _instances(situation: Situation) -> list[InstanceName]:
     """The instances this node owns or has a container of."""
-    held = (*situation.claims.items(), *situation.successors.items())
+    held = (*situation.claims.owners.items(), *situation.claims.successors.items())
     owned = {number for number, claim in held if claim.node == situation.here.node}
-    numbers = owned.union(situation.containers)
+    numbers = owned.union(situation.host.containers)
     return [InstanceName(situation.name, number) for number in sorted(numbers)]
 
 
 def _unanswered(situation: Situation) -> Iterator[Step]:
     """See Note [An answer that was lost]."""
     if situation.here.in_touch:
-        yield from (ReadClaim(InstanceName(situation.name, number)) for number in sorted(situation.unanswered))
+        yield from (ReadClaim(InstanceName(situation.name, number)) for number in sorted(situation.claims.unanswered))
 
 
 def _instance(situation: Situation, instance: InstanceName, now: float) -> Iterator[Step | Wait]:
     node = situation.here.node
-    claim, successor = situation.claims.get(instance.number), situation.successors.get(instance.number)
+    claim, successor = situation.claims.owners.get(instance.number), situation.claims.successors.get(instance.number)
     succeeding = successor is not None and successor.node == node
     service = situation.service
     wanted = service is not None and instance.number <= service.definition.instances
@@ -130,9 +130,9 @@ def _surplus(situation: Situation, claim: Claim, definition: Definition, now: fl
 
     See Note [An answer that was lost] and Note [At most one].
     """
-    if not situation.here.in_touch or claim.instance.number in situation.unanswered:
+    if not situation.here.in_touch or claim.instance.number in situation.claims.unanswered:
         return
-    due = situation.surplus_since.get(claim.instance.number, now) + definition.update.drain
+    due = situation.moving.surplus_since.get(claim.instance.number, now) + definition.update.drain
     for container in situation.of(claim.instance):
         if not container.running or definition.at_most_one or (claim.record.healthy and due <= now):
             yield remove(container, f"{claim.instance} runs on {claim.node}")
@@ -161,9 +161,9 @@ def _drop(situation: Situation, successor: Claim) -> Iterator[Step]:
 def _own(situation: Situation, claim: Claim, definition: Definition, now: float) -> Iterator[Step | Wait]:
     here, instance = situation.here, claim.instance
     confirmed = here.may_claim and claim.lease == here.lease
-    if definition.at_most_one and instance.number in situation.unanswered:
+    if definition.at_most_one and instance.number in situation.claims.unanswered:
         confirmed = False
-    leaves_at = situation.leaving.get(instance.number)
+    leaves_at = situation.moving.leaving.get(instance.number)
     drained = leaves_at is not None and leaves_at <= now
     leaves = confirmed and (drained or (definition.at_most_one and gives_up(situation, claim, now)))
     if leaves and definition.at_most_one and not situation.of(instance):

@@ -19,7 +19,8 @@ class Here:
     """
     This node. ``lease`` is the one it holds for certain (0: none); ``in_touch`` says that the mirror follows etcd
     and nothing is in doubt; ``cluster`` and ``revision`` say which etcd, how far; ``cordoned`` that it takes no more
-    instances; ``allow`` are the privileges that definitions may use here (None: all).
+    instances; ``allow`` are the privileges that definitions may use here (None: all); at ``local`` it reaches the ports
+    that its containers publish.
     """
 
     node: str
@@ -31,6 +32,7 @@ class Here:
     labels: Mapping[str, str] = field(factory=dict)
     cordoned: bool = False
     allow: frozenset[str] | None = None
+    local: str = "127.0.0.1"
 
     @property
     def may_claim(self) -> bool:
@@ -38,48 +40,93 @@ class Here:
 
 
 @frozen
-class Situation:
-    """
-    One service, now. ``held`` says that its definition exists but cannot be read. ``claims`` and ``containers`` (this
-    node's) go by instance number. ``lacking`` says what its containers run without; ``networks`` are the names and ids
-    of those that this node has. ``verdicts`` are the outcomes of health checks by container id, ``unreached`` the
-    complaints of those that nginx cannot reach; ``offered`` are the candidates as free instances see them: Note [A
-    wave] in ``planning.placing.wave``; ``free_since`` is when this node first saw an instance without a claim, in
-    seconds of the monotonic clock; ``lost`` are claims that were this node's and are nobody's now. ``successors`` are
-    those who take instances over from their owners; ``leaving`` are our instances that should get one, and from when
-    on; ``surplus_since`` is when our copy of an instance was first seen to have a healthy owner elsewhere. ``stopping``
-    are containers that are being stopped, though they may still run; ``unanswered`` are instances about which a write
-    of ours is under way, or its answer was lost, so that we may own them without knowing it. Until ``adopt_until``
-    nothing is claimed but what runs here.
-    """
+class Wanted:
+    """What is wanted: the definition, if there is one; ``held`` says that it exists but cannot be read."""
 
-    here: Here
-    name: ServiceName
     service: Service | None = None
     held: bool = False
-    claims: Mapping[int, Claim] = field(factory=dict)
+
+
+@frozen
+class KnownClaims:
+    """
+    Who has which instance, by its number. ``successors`` are those who take instances over from their ``owners``;
+    ``lost`` are claims that were this node's and are nobody's now; ``unanswered`` are instances about which a write of
+    ours is under way, or its answer was lost, so that we may own them without knowing it.
+    """
+
+    owners: Mapping[int, Claim] = field(factory=dict)
+    successors: Mapping[int, Claim] = field(factory=dict)
+    lost: Mapping[int, Claim] = field(factory=dict)
+    unanswered: Collection[int] = frozenset()
+
+
+@frozen
+class OnHost:
+    """
+    What this host has of the service: its ``containers`` by instance number, and what it has under the ``image`` of the
+    definition (None: nothing, as far as known). ``pull`` says how pulls of that failed, and ``attempts`` how instances
+    did; ``lacking`` says what the containers run without; ``networks`` are those that were taken from one of them, and
+    are there. ``verdicts`` are the outcomes of health checks by container id, ``unreached`` the complaints of those
+    that nginx cannot reach; ``stopping`` are containers that are being stopped, though they may still run.
+    """
+
     containers: Mapping[int, tuple[ContainerState, ...]] = field(factory=dict)
-    images: Mapping[str, Image] = field(factory=dict)
-    pulls: Mapping[str, Attempts] = field(factory=dict)
+    image: Image | None = None
+    pull: Attempts = NONE
     attempts: Mapping[InstanceName, Attempts] = field(factory=dict)
     lacking: str = ""
     networks: Collection[str] = frozenset()
     verdicts: Mapping[str, bool] = field(factory=dict)
     unreached: Mapping[str, str] = field(factory=dict)
+    stopping: Collection[str] = frozenset()
+
+
+@frozen
+class Placing:
+    """
+    Who may take free instances. ``offered`` are the ``candidates`` as free instances see them: Note [A wave] in
+    ``planning.placing.wave``; ``free_since`` is when this node first saw an instance without a claim, in seconds of the
+    monotonic clock. Until ``adopt_until`` nothing is claimed but what runs here.
+    """
+
     candidates: tuple[Candidate, ...] = ()
     offered: tuple[Candidate, ...] = field(default=Factory(lambda self: self.candidates, takes_self=True))
     free_since: Mapping[int, float] = field(factory=dict)
-    lost: Mapping[int, Claim] = field(factory=dict)
-    successors: Mapping[int, Claim] = field(factory=dict)
+    adopt_until: float = 0.0
+
+
+@frozen
+class Moving:
+    """
+    What goes from one node to another: ``leaving`` are our instances that should get a successor, and from when on;
+    ``surplus_since`` is when our copy of an instance was first seen to have a healthy owner elsewhere.
+    """
+
     leaving: Mapping[int, float] = field(factory=dict)
     surplus_since: Mapping[int, float] = field(factory=dict)
-    stopping: Collection[str] = frozenset()
-    unanswered: Collection[int] = frozenset()
-    adopt_until: float = 0.0
+
+
+@frozen
+class Situation:
+    """One service, now: nothing of any other, and nothing that changes after it was gathered."""
+
+    here: Here
+    name: ServiceName
+    wanted: Wanted = Wanted()
+    claims: KnownClaims = KnownClaims()
+    host: OnHost = OnHost()
+    placing: Placing = Placing()
+    moving: Moving = Moving()
+
+    @property
+    def service(self) -> Service | None:
+        """Its definition, as far as there is one that can be read."""
+        return self.wanted.service
 
     def of(self, instance: InstanceName) -> tuple[ContainerState, ...]:
         """This node's containers of one instance: running ones first, then the claim's, then the latest start first."""
-        mine = self.containers.get(instance.number, ())
+        mine = self.host.containers.get(instance.number, ())
         own = self.own(instance)
         named = own.record.container if own is not None else ""
         return tuple(sorted(mine, key=lambda c: (not c.running, c.id != named, -c.started, c.id)))
@@ -87,18 +134,13 @@ class Situation:
     def own(self, instance: InstanceName) -> Claim | None:
         """This node's claim of an instance, or its succession, or the claim it had before its lease ended."""
         number = instance.number
-        for held in (self.claims, self.successors):
+        for held in (self.claims.owners, self.claims.successors):
             if number in held and held[number].node == self.here.node:
                 return held[number]
-        return None if number in self.claims else self.lost.get(number)
+        return None if number in self.claims.owners else self.claims.lost.get(number)
 
     def tries(self, instance: InstanceName) -> Attempts:
         """What failed of the present definition: that a former one did says nothing about this one."""
-        found = self.attempts.get(instance, NONE)
+        found = self.host.attempts.get(instance, NONE)
         former = self.service is not None and found.of not in ("", self.service.definition.digest)
         return NONE if former else found
-
-    @property
-    def image(self) -> Image | None:
-        """What this host has under the definition's image, as far as known."""
-        return self.images.get(self.service.definition.container.image) if self.service else None

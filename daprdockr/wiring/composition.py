@@ -51,7 +51,7 @@ def compose(settings: Settings, state: StateDir, outside: Outside) -> Compositio
     outward = edges(base, around)
     found = finding(base, around)
     acting = deciding(base, outward, found)
-    told = reporting(base, found, acting.gather)
+    told = reporting(base, found)
     subscribe(base, outward, found, acting, told)
     found.member.herald.look(around.whereabouts.value)
     judged = tuple(_judged(base, outward, found))

@@ -8,13 +8,15 @@ from functools import partial
 from attrs import frozen
 
 from daprdockr.agent.ephemeral import Ephemeral
+from daprdockr.agent.mirror.roster import Roster
 from daprdockr.agent.reconcile.carry_out import CarryOut
 from daprdockr.agent.reconcile.claim_steps import ClaimSteps
 from daprdockr.agent.reconcile.container_steps import ContainerSteps
 from daprdockr.agent.reconcile.engine_threads import EngineThreads
-from daprdockr.agent.reconcile.gather import Gather
+from daprdockr.agent.reconcile.gather import Gather, GatherClaims, GatherHost
 from daprdockr.agent.reconcile.network import ContainerNetwork, container_network
 from daprdockr.agent.reconcile.reconcile import Reconcile
+from daprdockr.agent.reconcile.since import Since
 from daprdockr.agent.reconcile.unanswered import Unanswered
 from daprdockr.agent.reporting.doubting import Doubting
 from daprdockr.agent.reporting.publish import Publish
@@ -28,57 +30,65 @@ class Deciding:
     """``ephemeral`` is None for an agent that leaves its containers running."""
 
     gather: Gather
+    since: Since
     reconcile: Reconcile
     ephemeral: Ephemeral | None
 
 
 def deciding(base: Foundation, outward: Edges, found: Found) -> Deciding:
     outside, unanswered = base.outside, Unanswered()
-    gather = _gather(base, found, unanswered)
+    roster = Roster(base.cluster)
+    since = _since(base, found, roster)
+    gather = _gather(found, unanswered, roster, since)
     claims = ClaimSteps(
         store=outside.etcd.store,
         run=outside.pools.etcd.calls,
         mirror=found.known.mirror,
-        here=gather.here,
+        here=found.member.standing,
         unanswered=unanswered,
     )
     reconcile = Reconcile(
         reactor=outside.reactor,
         gather=gather,
+        since=since,
+        health=found.local.health,
         failures=found.local.failures,
-        carry_out=CarryOut(claims, _container_steps(base, outward, found, gather)),
+        carry_out=CarryOut(claims, _container_steps(base, outward, found)),
         tell=base.journal.tell,
     )
-    return Deciding(gather, reconcile, _ephemeral(base, found) if base.settings.ephemeral else None)
+    return Deciding(gather, since, reconcile, _ephemeral(base, found) if base.settings.ephemeral else None)
 
 
-def _gather(base: Foundation, found: Found, unanswered: Unanswered) -> Gather:
-    settings, known, local = base.settings, found.known, found.local
-    return Gather(
-        node=settings.node,
-        whereabouts=lambda: found.around.whereabouts.value,
-        labels=settings.label,
-        allow=settings.allow,
-        mirror=known.mirror,
-        host=local.host,
-        failures=local.failures,
-        heartbeat=found.member.heartbeat,
-        health=local.health,
-        own_claims=known.own_claims,
-        unanswered=unanswered,
-        mass_expiry=known.mass_expiry,
-        contested=known.contested,
-        rebalance=not settings.no_rebalance,
+def _since(base: Foundation, found: Found, roster: Roster) -> Since:
+    return Since(
+        here=found.member.standing,
+        cluster=base.cluster,
+        host=found.local.host,
+        candidates=roster,
+        rebalance=not base.settings.no_rebalance,
     )
 
 
-def _container_steps(base: Foundation, outward: Edges, found: Found, gather: Gather) -> ContainerSteps:
+def _gather(found: Found, unanswered: Unanswered, roster: Roster, since: Since) -> Gather:
+    known, local = found.known, found.local
+    return Gather(
+        here=found.member.standing,
+        mirror=known.mirror,
+        claims=GatherClaims(known.mirror, known.own_claims, unanswered),
+        on_host=GatherHost(local.host, local.failures, local.health),
+        candidates=roster,
+        mass_expiry=known.mass_expiry,
+        since=since,
+    )
+
+
+def _container_steps(base: Foundation, outward: Edges, found: Found) -> ContainerSteps:
     engine, local = base.outside.pools.engine, found.local
     return ContainerSteps(
         threads=EngineThreads(base.docker.engine, work=engine.work, stops=engine.stops, pulls=engine.pulls),
         host=local.host,
         failures=local.failures,
-        here=gather.here,
+        here=found.member.standing,
         network=partial(network, base, outward, found.around),
         guarded=local.guarded,
         tell=base.journal.tell,
@@ -105,7 +115,7 @@ class Reporting:
     doubting: Doubting
 
 
-def reporting(base: Foundation, found: Found, gather: Gather) -> Reporting:
+def reporting(base: Foundation, found: Found) -> Reporting:
     outside, node = base.outside, base.settings.node
     publish = Publish(
         reactor=outside.reactor,
@@ -113,7 +123,7 @@ def reporting(base: Foundation, found: Found, gather: Gather) -> Reporting:
         addresses=found.around.whereabouts.value.addresses,
         cluster=base.cluster,
         own_claims=found.known.own_claims,
-        may_run=gather.may_run,
+        may_run=found.local.host.may_run,
         tell=base.journal.tell,
     )
     heartbeat = found.member.heartbeat

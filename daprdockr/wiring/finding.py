@@ -24,6 +24,7 @@ from daprdockr.agent.membership.heartbeat import Heartbeat
 from daprdockr.agent.membership.kept_lease import KeptLease
 from daprdockr.agent.membership.presence import NodeIdentity, Obstacles, Presence
 from daprdockr.agent.membership.registration import Registration
+from daprdockr.agent.membership.standing import Standing
 from daprdockr.agent.membership.whereabouts import Herald
 from daprdockr.agent.membership.write_check import WriteCheck
 from daprdockr.agent.mirror.marking import Marking
@@ -188,6 +189,7 @@ class Membership:
     herald: Herald
     write_check: WriteCheck
     heartbeat: Heartbeat
+    standing: Standing
 
 
 def membership(base: Foundation, around: Surroundings, known: Knowledge, local: OnThisHost) -> Membership:
@@ -199,8 +201,9 @@ def membership(base: Foundation, around: Surroundings, known: Knowledge, local: 
         record=keys.node(settings.node),
         keys=keys.trials,
     )
+    node = NodeIdentity(settings.node, settings.label, settings.allow, outside.machine.mark)
     presence = Presence(
-        node=NodeIdentity(settings.node, settings.label, settings.allow, outside.machine.mark),
+        node=node,
         where=lambda: around.whereabouts.value,
         cluster=base.cluster,
         host=local.host,
@@ -208,10 +211,12 @@ def membership(base: Foundation, around: Surroundings, known: Knowledge, local: 
         obstacles=Obstacles(refused=lambda: write_check.to_publish, contested=lambda: known.contested.trouble),
         clock=outside.reactor.seconds,
     )
+    heartbeat = _heartbeat(base, known, presence)
     return Membership(
         herald=Herald(first=around.whereabouts.value, tell=partial(base.journal.tell, settings.node)),
         write_check=write_check,
-        heartbeat=_heartbeat(base, known, presence),
+        heartbeat=heartbeat,
+        standing=Standing(node, presence.where, known.mirror, local.host, heartbeat, known.contested),
     )
 
 

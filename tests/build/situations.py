@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
+
+from attrs import evolve
+from attrs import fields as fields_of
 
 from daprdockr.model.host import ContainerState, Image, Port, Status
 from daprdockr.model.names import InstanceName, ServiceName
 from daprdockr.model.stored.claim import ClaimRecord, State
 from daprdockr.model.stored.revisioned import Claim, Service
 from daprdockr.model.wanted.definition import Definition
+from daprdockr.planning.attempts import NONE
 from daprdockr.planning.candidates import Candidate
 from daprdockr.planning.placing.placement import Ranking
-from daprdockr.planning.situation import Here, Situation
+from daprdockr.planning.situation import Here, KnownClaims, Moving, OnHost, Placing, Situation, Wanted
 
 NOW = 100.0
 WEB = ServiceName(group="myapp", service="web")
@@ -84,11 +89,50 @@ def situation(
     for one in containers:
         by_number[one.instance.number] = (*by_number.get(one.instance.number, ()), one)
     given: dict[str, Any] = {"images": IMAGES, "candidates": candidates("a"), **fields}
-    return Situation(
-        here=here,
-        name=WEB,
+    return grouped(
+        here,
+        WEB,
         service=Service(service, 30, 30) if service else None,
         claims={one.instance.number: one for one in claims},
         containers=by_number,
         **given,
     )
+
+
+def grouped(here: Here, name: ServiceName, **fields: Any) -> Situation:
+    """
+    A situation from what is known, each by its own word; ``claims`` are those of the owners, and of ``images`` and
+    ``pulls``, both by reference, what belongs to the definition counts.
+    """
+    service = fields.get("service")
+    image = service.definition.container.image if service else ""
+    fields["image"] = fields.pop("images", {}).get(image)
+    fields["pull"] = fields.pop("pulls", {}).get(image, NONE)
+    groups = {group: made(**ones) for group, (made, ones) in _by_group(fields).items()}
+    return Situation(here, name, **groups)
+
+
+def changed(seen: Situation, **fields: Any) -> Situation:
+    """The same situation, but for what is given, each by its own word as in ``grouped``, or ``here`` and ``name``."""
+    top = {word: fields.pop(word) for word in ("here", "name") if word in fields}
+    groups = {group: evolve(getattr(seen, group), **ones) for group, (_, ones) in _by_group(fields).items()}
+    return evolve(seen, **top, **groups)
+
+
+_GROUPS: dict[str, Any] = {
+    "wanted": Wanted,
+    "claims": KnownClaims,
+    "host": OnHost,
+    "placing": Placing,
+    "moving": Moving,
+}
+_HOMES = {field.name: group for group, made in _GROUPS.items() for field in fields_of(made)}
+
+
+def _by_group(fields: Mapping[str, Any]) -> dict[str, tuple[Any, dict[str, Any]]]:
+    found: dict[str, tuple[Any, dict[str, Any]]] = {}
+    for word, value in fields.items():
+        name = "owners" if word == "claims" else word
+        group = _HOMES[name]
+        found.setdefault(group, (_GROUPS[group], {}))[1][name] = value
+    return found

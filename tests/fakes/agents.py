@@ -21,13 +21,16 @@ from twisted.internet.defer import Deferred, succeed
 from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.agent.holder import machine_id
+from daprdockr.agent.host.health import HealthChecks
 from daprdockr.agent.host.host import Host
 from daprdockr.agent.host.probe import Target
 from daprdockr.agent.membership.heartbeat import Heartbeat
+from daprdockr.agent.membership.standing import Standing
 from daprdockr.agent.mirror.mass_expiry import MassExpiry
 from daprdockr.agent.mirror.mirror import Mirror
 from daprdockr.agent.mirror.ownerless import Ownerless
 from daprdockr.agent.reconcile.gather import Gather
+from daprdockr.agent.reconcile.since import Since
 from daprdockr.agent.reporting.conditions import conditions, lines
 from daprdockr.agent.statedir import StateDir
 from daprdockr.arguments.settings import Settings
@@ -245,6 +248,18 @@ class MemoryAgent:
     @property
     def gather(self) -> Gather:
         return self.parts.acting.gather
+
+    @property
+    def since(self) -> Since:
+        return self.parts.acting.since
+
+    @property
+    def health(self) -> HealthChecks:
+        return self.parts.found.local.health
+
+    @property
+    def here(self) -> Standing:
+        return self.parts.found.member.standing
 
     # The outside world of the parts.
 

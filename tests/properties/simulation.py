@@ -33,6 +33,7 @@ from daprdockr.planning.steps import (
     TakeClaim,
     WriteClaim,
 )
+from tests.build.situations import grouped
 from tests.build.values import KEYS
 from tests.fakes.store import MemoryStore
 
@@ -127,9 +128,9 @@ class Agent:
             if node not in cluster.cordoned
         )
         lease = self.lease if self.connected and now < self.until else 0
-        return Situation(
-            here=Here(self.name, ("10.0.0.1",), lease, self.connected, cluster.cluster_id, cluster.revision),
-            name=name,
+        return grouped(
+            Here(self.name, ("10.0.0.1",), lease, self.connected, cluster.cluster_id, cluster.revision),
+            name,
             service=cluster.services.get(name),
             held=cluster.is_held(name),
             claims=cluster.claims(name),
@@ -172,16 +173,16 @@ class Agent:
         if isinstance(step, StopContainer) and not self.may_stop(seen, self.containers[step.container]):
             raise Violation(f"{self.name} has no reason to {step}")
         if isinstance(step, TakeClaim) and seen.service and seen.service.definition.placement.one_per_node:
-            held = sum(claim.node == self.name for claim in seen.claims.values())
+            held = sum(claim.node == self.name for claim in seen.claims.owners.values())
             if held:
                 raise Violation(f"{self.name} has one already, but would {step}")
 
     def may_stop(self, seen: Situation, state: ContainerState) -> bool:
         """The reasons of design rule 2, and of two copies side by side."""
-        if seen.held or seen.service is None:
-            return not seen.held
-        definition, claim = seen.service.definition, seen.claims.get(state.instance.number)
-        twins = [c for c in seen.containers[state.instance.number] if c.running and c != state]
+        if seen.wanted.held or seen.service is None:
+            return not seen.wanted.held
+        definition, claim = seen.service.definition, seen.claims.owners.get(state.instance.number)
+        twins = [c for c in seen.host.containers[state.instance.number] if c.running and c != state]
         return (
             state.instance.number > definition.instances
             or (claim is not None and claim.node != self.name and claim.record.healthy)

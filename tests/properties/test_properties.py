@@ -26,7 +26,7 @@ from daprdockr.planning.steps import (
     TakeClaim,
     WriteClaim,
 )
-from tests.build.situations import CLUSTER, IMAGES, LEASE, NOW, PORT, container, situation
+from tests.build.situations import CLUSTER, IMAGES, LEASE, NOW, PORT, changed, container, situation
 from tests.build.values import definition, instance
 
 NODES = st.sampled_from("abc")
@@ -106,11 +106,13 @@ class PlanPropertyTests(SynchronousTestCase):
     @given(situations(), st.data())
     def test_order_of_what_is_known(self, seen: Situation, data: st.DataObject) -> None:
         """Equal situations give equal plans, in whatever order they were put together."""
-        other = evolve(
+        other = changed(
             seen,
-            claims=dict(data.draw(st.permutations(list(seen.claims.items())))),
-            containers={n: tuple(reversed(c)) for n, c in data.draw(st.permutations(list(seen.containers.items())))},
-            candidates=tuple(data.draw(st.permutations(seen.candidates))),
+            claims=dict(data.draw(st.permutations(list(seen.claims.owners.items())))),
+            containers={
+                n: tuple(reversed(c)) for n, c in data.draw(st.permutations(list(seen.host.containers.items())))
+            },
+            candidates=tuple(data.draw(st.permutations(seen.placing.candidates))),
         )
         self.assertEqual(plan(other, NOW), plan(seen, NOW))
 
@@ -122,7 +124,7 @@ class PlanPropertyTests(SynchronousTestCase):
         lanes = [step.lane for step in made.steps]
         self.assertEqual(len(set(lanes)), len(lanes), "a plan has at most one step for each lane")
         self.assertTrue(made.look_again is None or made.look_again > NOW, "it looks again in the future")
-        self.assertFalse(seen.held and made != Plan(), "nothing is done about a service that is held")
+        self.assertFalse(seen.wanted.held and made != Plan(), "nothing is done about a service that is held")
         for step in made.steps:
             match step:
                 case TakeClaim():
@@ -134,10 +136,10 @@ class PlanPropertyTests(SynchronousTestCase):
                 case StopContainer() | RemoveContainer():
                     self._ends(seen, step)
                 case WriteClaim() | ReleaseClaim():
-                    claim = seen.claims[step.instance.number]
+                    claim = seen.claims.owners[step.instance.number]
                     self.assertEqual((claim.node, claim.lease, claim.fence), ("a", LEASE, step.fence))
                 case PullImage():
-                    self.assertIsNone(seen.image)
+                    self.assertIsNone(seen.host.image)
             self.assertTrue(seen.here.in_touch or isinstance(step, StartContainer), "out of touch, things only start")
             if not seen.here.lease:
                 self.assertIsInstance(step, StartContainer | StopContainer | RemoveContainer)
@@ -146,25 +148,25 @@ class PlanPropertyTests(SynchronousTestCase):
         """What is claimed is free, wanted, and told as this node's own; and one at most with OnePerNode."""
         assert seen.service is not None
         self.assertLessEqual(step.instance.number, seen.service.definition.instances)
-        self.assertNotIn(step.instance.number, seen.claims)
+        self.assertNotIn(step.instance.number, seen.claims.owners)
         self.assertEqual(step.record.node, "a")
         if seen.service.definition.placement.one_per_node:
-            held = sum(claim.node == "a" for claim in seen.claims.values())
+            held = sum(claim.node == "a" for claim in seen.claims.owners.values())
             taken = sum(isinstance(other, TakeClaim) for other in plan(seen, NOW).steps)
             self.assertLessEqual(held + taken, 1)
 
     def _creates(self, seen: Situation, step: CreateContainer) -> None:
         """A container is created under a claim of the present lease, from a known image, beside none that runs."""
-        claim = seen.claims[step.instance.number]
+        claim = seen.claims.owners[step.instance.number]
         self.assertEqual((claim.node, claim.lease, claim.fence), ("a", LEASE, step.fence))
-        self.assertIsNotNone(seen.image)
+        self.assertIsNotNone(seen.host.image)
         self.assertFalse(any(c.running for c in seen.of(step.instance)))
 
     def _starts(self, seen: Situation, step: StartContainer) -> None:
         """What is started is current, of an instance of ours that is wanted, and beside none that runs."""
         assert seen.service is not None
         states = {c.id: c for c in seen.of(step.instance)}
-        self.assertEqual(seen.claims[step.instance.number].node, "a")
+        self.assertEqual(seen.claims.owners[step.instance.number].node, "a")
         self.assertLessEqual(step.instance.number, seen.service.definition.instances)
         self.assertEqual(states[step.container].definition, seen.service.definition.digest)
         self.assertFalse(any(c.running for c in states.values()))
@@ -173,7 +175,7 @@ class PlanPropertyTests(SynchronousTestCase):
         """What runs is stopped before it is removed, and not at all if it is current, wanted, ours and alone."""
         target = next(c for c in seen.of(step.instance) if c.id == step.container)
         self.assertEqual(target.running, isinstance(step, StopContainer))
-        claim = seen.claims.get(step.instance.number)
+        claim = seen.claims.owners.get(step.instance.number)
         if target.running and seen.service and step.instance.number <= seen.service.definition.instances:
             others = [c for c in seen.of(step.instance) if c.running and c != target]
             current = target.definition == seen.service.definition.digest

@@ -22,6 +22,7 @@ from daprdockr.agent.host.stock import Stock
 from daprdockr.model.errors import EngineError
 from daprdockr.model.host import ContainerState, Inventory
 from daprdockr.model.seams import Engine
+from daprdockr.model.stored.revisioned import Claim
 from daprdockr.model.trouble import EngineHangs, EngineLost, EngineNotReached, line
 from daprdockr.runtime.pool import Run
 
@@ -95,6 +96,13 @@ class Host(Service):
 
     async def _stop(self) -> None:
         await self._run(self._listener.stop)
+
+    def may_run(self, claim: Claim) -> bool:
+        """Whether the container named in this node's claim is running; True until the Engine has been listed."""
+        if not self.listed:
+            return True
+        containers = self.containers.of(claim.instance.service).get(claim.instance.number, ())
+        return any(container.running and container.id == claim.record.container for container in containers)
 
     # What the listener calls, in its own thread.
 

@@ -98,7 +98,7 @@ class Presence:
             if does_not_come_up(
                 service.definition,
                 failures.of_service(name, service.definition.digest),
-                {service.definition.container.image: failures.of_image(service.definition.container.image)},
+                failures.of_image(service.definition.container.image),
                 self.host.containers.of(name),
                 self.clock(),
             )

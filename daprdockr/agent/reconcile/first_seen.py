@@ -22,3 +22,7 @@ class FirstSeen:
         else:
             self._times.pop(service, None)
         return times
+
+    def of(self, service: ServiceName) -> Mapping[int, float]:
+        """The same, as it was at the last call."""
+        return self._times.get(service, {})

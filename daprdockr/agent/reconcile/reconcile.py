@@ -18,8 +18,8 @@ Note [Failed steps]
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable
-from typing import Any
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from typing import Any, Protocol
 
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, gatherResults
@@ -28,11 +28,13 @@ from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
 from daprdockr.agent.host.failures import Failures
-from daprdockr.agent.reconcile.gather import Gather
+from daprdockr.agent.host.probe import Target
+from daprdockr.agent.host.targets import targets
 from daprdockr.model.known.changes import Changes
 from daprdockr.model.names import ServiceName
 from daprdockr.planning.outcome import Done, Fault, Retry, StepOutcome, reason_of
 from daprdockr.planning.plan import plan
+from daprdockr.planning.situation import Situation
 from daprdockr.planning.steps import Lane, PullImage, Step
 from daprdockr.runtime.workers import Stopped
 
@@ -46,9 +48,33 @@ SETTLE = 5.0
 """Seconds that steps in flight are given when the loop stops."""
 
 
+class Gathering(Protocol):
+    """What says what is known; it changes nothing. ``Gather`` does."""
+
+    def services(self) -> Iterable[ServiceName]: ...
+
+    def users_of(self, image: str) -> Iterable[ServiceName]: ...
+
+    def situation(self, name: ServiceName) -> Situation: ...
+
+
+class Observer(Protocol):
+    """What remembers since when instances have been as they are. ``Since`` does."""
+
+    def observe(self, service: ServiceName, now: float) -> None: ...
+
+
+class Checks(Protocol):
+    """What looks at containers. ``HealthChecks`` does."""
+
+    def follow(self, service: ServiceName, targets: Mapping[str, Target]) -> None: ...
+
+
 class Reconcile(Service):
     """
     :param gather: says what is known of a service.
+    :param since: takes note of a service once before that is planned.
+    :param health: is told after each plan which containers of the service it is to look at.
     :param failures: counts what became of steps.
     :param carry_out: carries out one step, and says what became of it.
     :param tell: takes an event for people: what it is about, and one sentence.
@@ -60,13 +86,17 @@ class Reconcile(Service):
         self,
         *,
         reactor: Any,
-        gather: Gather,
+        gather: Gathering,
+        since: Observer,
+        health: Checks,
         failures: Failures,
         carry_out: Callable[[Step], Awaitable[StepOutcome]],
         tell: Callable[[str, str], None],
     ) -> None:
         self._reactor = reactor
         self._gather = gather
+        self._since = since
+        self._health = health
         self._failures = failures
         self._carry_out = carry_out
         self._tell = tell
@@ -122,17 +152,19 @@ class Reconcile(Service):
 
     def _plan(self, service: ServiceName) -> None:
         now = self._reactor.seconds()
-        situation = self._gather.situation(service, now)
-        if situation.service is None and not situation.held and situation.here.in_touch:
+        self._since.observe(service, now)
+        seen = self._gather.situation(service)
+        if seen.service is None and not seen.wanted.held and seen.here.in_touch:
             self._failures.forget(service)
-        made = plan(situation, now)
+        made = plan(seen, now)
+        self._health.follow(service, targets(seen.service, seen.host.containers, seen.here.local))
         again = [made.look_again] if made.look_again is not None else []
         for step in made.steps:
             rests_until = self._failures.rests_until(step.lane)
             if rests_until > now:
                 again.append(rests_until)
             elif step.lane not in self._busy:
-                self._begin(service, step)
+                self._begin(seen, step)
         self._look_again(service, min(again, default=None), now)
 
     def _look_again(self, service: ServiceName, at: float | None, now: float) -> None:
@@ -142,12 +174,12 @@ class Reconcile(Service):
         if at is not None:
             self._timers[service] = self._reactor.callLater(max(0.0, at - now), self.look_at, [service])
 
-    def _begin(self, service: ServiceName, step: Step) -> None:
+    def _begin(self, seen: Situation, step: Step) -> None:
         done: Deferred[None] = Deferred()
         self._busy[step.lane] = done
-        Deferred.fromCoroutine(self._step(service, step)).addBoth(done.callback)
+        Deferred.fromCoroutine(self._step(seen.name, seen.here.node, step)).addBoth(done.callback)
 
-    async def _step(self, service: ServiceName, step: Step) -> None:
+    async def _step(self, service: ServiceName, node: str, step: Step) -> None:
         try:
             outcome = await self._carry_out(step)
         except Stopped:
@@ -156,12 +188,12 @@ class Reconcile(Service):
             self.log.failure("could not {step}", step=step)
             self._failures.take(step.lane, Retry(reason_of(error)))
         else:
-            self._ended(step, outcome)
+            self._ended(node, step, outcome)
         finally:
             del self._busy[step.lane]
             self.look_at([service] if not isinstance(step, PullImage) else self._gather.users_of(step.reference))
 
-    def _ended(self, step: Step, outcome: StepOutcome) -> None:
+    def _ended(self, node: str, step: Step, outcome: StepOutcome) -> None:
         """See Note [Failed steps]."""
         nothing_starts = self._failures.trouble
         news = self._failures.take(step.lane, outcome)
@@ -171,7 +203,6 @@ class Reconcile(Service):
         if isinstance(outcome, Fault) and news:
             self._tell(str(outcome.lane.subject), outcome.event)
         if self._failures.trouble and not nothing_starts:
-            node = self._gather.here().node
             self._tell(node, f"nothing starts on this node, which is taken last from now on: {outcome.reason}")
         if news or isinstance(outcome, Fault) or not outcome.once:
             self.log.warn("could not {step}: {reason}", step=step, reason=outcome.reason)

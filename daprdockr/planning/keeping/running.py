@@ -25,7 +25,7 @@ from attrs import frozen
 from daprdockr.model.host import ContainerState, Port, Status
 from daprdockr.model.stored.revisioned import Claim
 from daprdockr.model.wanted.definition import Definition
-from daprdockr.planning.attempts import NONE, Attempts
+from daprdockr.planning.attempts import Attempts
 from daprdockr.planning.keeping.body import published
 from daprdockr.planning.keeping.telling import settled_at
 from daprdockr.planning.situation import Situation
@@ -58,14 +58,14 @@ def keep_running(
     containers = situation.of(instance)
     current = [c for c in containers if c.definition == definition.digest]
     if current and current[0].running:
-        if confirmed and current[0].cut_off in situation.networks:  # Note [A network that was taken]
+        if confirmed and current[0].cut_off in situation.host.networks:  # Note [A network that was taken]
             yield remove(current[0], f"network {current[0].cut_off} was taken from it, and is there")
             return
         if settled_at(situation, instance) > now:
             yield Wait(settled_at(situation, instance))
         if confirmed:
             yield from (remove(c, "another container of this instance runs") for c in containers if c != current[0])
-    elif confirmed and not current and situation.image is None:
+    elif confirmed and not current and situation.host.image is None:
         yield from _pull(situation, definition, now)
     elif containers and containers[0].running:
         if confirmed:
@@ -104,13 +104,13 @@ def _is_spoilt(container: ContainerState, tries: Attempts) -> bool:
 
 def _pull(situation: Situation, definition: Definition, now: float) -> Iterator[Step | Wait]:
     reference = definition.container.image
-    pulls = situation.pulls.get(reference, NONE)
-    yield PullImage(reference) if pulls.retry_at <= now else Wait(pulls.retry_at)
+    retry_at = situation.host.pull.retry_at
+    yield PullImage(reference) if retry_at <= now else Wait(retry_at)
 
 
 def _ports(situation: Situation, claim: Claim, definition: Definition) -> tuple[Port, ...]:
     """The ports to publish, each with the host port it had when this instance last ran here."""
-    wanted = published(definition, situation.image)
+    wanted = published(definition, situation.host.image)
     before = [port for container in reversed(situation.of(claim.instance)) for port in container.ports]
     had = {(port.container, port.protocol): port.host for port in (*claim.record.ports, *before) if port.host}
     return tuple(Port(number, protocol, had.get((number, protocol), 0)) for number, protocol in wanted)

@@ -10,7 +10,7 @@ from daprdockr.model.host import ContainerState, Status
 from daprdockr.model.names import InstanceName
 from daprdockr.model.stored.claim import ClaimRecord, State
 from daprdockr.model.wanted.definition import Definition
-from daprdockr.planning.attempts import NONE, SETTLED
+from daprdockr.planning.attempts import SETTLED
 from daprdockr.planning.placing.failing import gives_up
 from daprdockr.planning.situation import Situation
 
@@ -18,8 +18,8 @@ from daprdockr.planning.situation import Situation
 def tell(situation: Situation, instance: InstanceName, definition: Definition, now: float) -> ClaimRecord:
     """The record of an instance of ours. It changes only when a person or another node should know."""
     record = _tell_state(situation, instance, definition, now)
-    leaving = situation.leaving.get(instance.number, math.inf) <= now
-    claim = situation.claims.get(instance.number)
+    leaving = situation.moving.leaving.get(instance.number, math.inf) <= now
+    claim = situation.claims.owners.get(instance.number)
     if claim is not None and claim.node == situation.here.node and not record.healthy:
         leaving = leaving or gives_up(situation, claim, now)
     return evolve(record, leaving=leaving and not definition.at_most_one)
@@ -28,9 +28,9 @@ def tell(situation: Situation, instance: InstanceName, definition: Definition, n
 def _tell_state(situation: Situation, instance: InstanceName, definition: Definition, now: float) -> ClaimRecord:
     """As long as nothing is known of a container that was told of before (this agent has just begun), that stands."""
     # Ignore containers being stopped: if we reported one healthy, another node would stop its copy.
-    serving = next((c for c in situation.of(instance) if c.running and c.id not in situation.stopping), None)
+    serving = next((c for c in situation.of(instance) if c.running and c.id not in situation.host.stopping), None)
     if serving is None:
-        return _tell_absent(situation, instance, definition, now)
+        return _tell_absent(situation, instance, now)
     passed = verdict(situation, serving, definition, now)
     if passed is None:
         before = _before(situation, instance)
@@ -46,14 +46,14 @@ def _tell_state(situation: Situation, instance: InstanceName, definition: Defini
         container=serving.id,
         definition=serving.definition,
         started=serving.started,
-        reason=situation.lacking if passed else _complaint(situation, serving, definition),
+        reason=situation.host.lacking if passed else _complaint(situation, serving, definition),
     )
 
 
 def verdict(situation: Situation, container: ContainerState, definition: Definition, now: float) -> bool | None:
     """Whether a running container is well; None while that is not known yet."""
     if _hindrance(container) or (
-        container.id in situation.unreached and not situation.verdicts.get(container.id, True)
+        container.id in situation.host.unreached and not situation.host.verdicts.get(container.id, True)
     ):
         return False
     check = definition.check.type
@@ -61,7 +61,7 @@ def verdict(situation: Situation, container: ContainerState, definition: Definit
         return {"": False, "healthy": True, "unhealthy": False}.get(container.health)
     if check == "none":
         return True if settled_at(situation, container.instance) <= now else None
-    return situation.verdicts.get(container.id)
+    return situation.host.verdicts.get(container.id)
 
 
 def settled_at(situation: Situation, instance: InstanceName) -> float:
@@ -73,12 +73,12 @@ def settled_at(situation: Situation, instance: InstanceName) -> float:
     return tries.retry_at + SETTLED if tries.count > 1 else 0.0
 
 
-def _tell_absent(situation: Situation, instance: InstanceName, definition: Definition, now: float) -> ClaimRecord:
+def _tell_absent(situation: Situation, instance: InstanceName, now: float) -> ClaimRecord:
     before = _before(situation, instance)
-    pulls = situation.pulls.get(definition.container.image, NONE)
+    pull = situation.host.pull
     tries = situation.tries(instance)
-    if situation.image is None and pulls.count:
-        return evolve(before, state=State.PULLING, healthy=False, reason=pulls.reason)
+    if situation.host.image is None and pull.count:
+        return evolve(before, state=State.PULLING, healthy=False, reason=pull.reason)
     if tries.retry_at > now or tries.count > 1:
         return evolve(before, state=State.BACKING_OFF, healthy=False, reason=tries.reason)
     return evolve(before, state=State.STARTING, healthy=False, reason=tries.reason)
@@ -105,7 +105,7 @@ def _hindrance(container: ContainerState) -> str:
 
 def _complaint(situation: Situation, container: ContainerState, definition: Definition) -> str:
     check = definition.check
-    known = _hindrance(container) or situation.unreached.get(container.id, "")
+    known = _hindrance(container) or situation.host.unreached.get(container.id, "")
     if known:
         return known
     match check.type:

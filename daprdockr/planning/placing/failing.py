@@ -26,7 +26,7 @@ from daprdockr.model.host import ContainerState
 from daprdockr.model.names import InstanceName
 from daprdockr.model.stored.revisioned import Claim
 from daprdockr.model.wanted.definition import Definition
-from daprdockr.planning.attempts import NONE, STEADY, Attempts
+from daprdockr.planning.attempts import STEADY, Attempts
 from daprdockr.planning.candidates import failing
 from daprdockr.planning.placing.leaving import why_not
 from daprdockr.planning.situation import Situation
@@ -38,13 +38,13 @@ MOST_FAILS = 64
 def does_not_come_up(
     definition: Definition,
     attempts: Mapping[InstanceName, Attempts],
-    pulls: Mapping[str, Attempts],
+    pull: Attempts,
     containers: Mapping[int, Iterable[ContainerState]],
     now: float,
 ) -> list[InstanceName]:
     """The instances of a service that failed here, as it is defined now, as often as counts: Note [Giving up]."""
     name, digest = definition.name, definition.digest
-    if pulls.get(definition.container.image, NONE).lasting:
+    if pull.lasting:
         return [InstanceName(name, number) for number in range(1, definition.instances + 1)]
     return [
         instance
@@ -60,13 +60,13 @@ def fails_here(situation: Situation, now: float) -> list[InstanceName]:
     """The instances of the service that do not come up on this node."""
     if situation.service is None:
         return []
-    definition = situation.service.definition
-    return does_not_come_up(definition, situation.attempts, situation.pulls, situation.containers, now)
+    host = situation.host
+    return does_not_come_up(situation.service.definition, host.attempts, host.pull, host.containers, now)
 
 
 def failing_now(situation: Situation, now: float) -> set[str]:
     """The same, with what this node knows of itself and has not told yet."""
-    found = failing(situation.name, situation.claims.values(), situation.candidates)
+    found = failing(situation.name, situation.claims.owners.values(), situation.placing.candidates)
     return found | {situation.here.node} if fails_here(situation, now) else found
 
 
@@ -76,13 +76,13 @@ def gives_up(situation: Situation, claim: Claim, now: float) -> bool:
         return False
     definition, node = situation.service.definition, situation.here.node
     bad = failing_now(situation, now)
-    successor = situation.successors.get(claim.instance.number)
+    successor = situation.claims.successors.get(claim.instance.number)
     if successor is not None:
         return successor.node not in bad
     if definition.at_most_one and any(container.running for container in situation.of(claim.instance)):
         return False
-    held = Counter(one.node for one in situation.claims.values())
-    return not why_not(definition, held, node, [c for c in situation.candidates if c.name not in bad])
+    held = Counter(one.node for one in situation.claims.owners.values())
+    return not why_not(definition, held, node, [c for c in situation.placing.candidates if c.name not in bad])
 
 
 def drops_out(situation: Situation, claim: Claim, now: float) -> bool:
@@ -90,7 +90,7 @@ def drops_out(situation: Situation, claim: Claim, now: float) -> bool:
     if situation.service is None or claim.instance not in fails_here(situation, now):
         return False
     bad = failing_now(situation, now)
-    drained = claim.node not in {candidate.name for candidate in situation.candidates}
-    held = Counter(one.node for one in situation.claims.values())
-    others = [c for c in situation.candidates if c.name not in bad]
+    drained = claim.node not in {candidate.name for candidate in situation.placing.candidates}
+    held = Counter(one.node for one in situation.claims.owners.values())
+    others = [c for c in situation.placing.candidates if c.name not in bad]
     return not drained or not why_not(situation.service.definition, held, claim.node, others)

@@ -36,6 +36,7 @@ from tests.build.situations import (
     WEB_1,
     WEB_2,
     candidates,
+    changed,
     claim,
     container,
     definition,
@@ -196,7 +197,7 @@ class AdoptionTests(PlanTestCase):
         until = NOW + 3.0
         seen = situation(definition(instances=2), containers=(RUNNING,), adopt_until=until)
         self.assertEqual(plan(seen, NOW), Plan((TakeClaim(FIRST, running_record(RUNNING)),), until))
-        self.assertEqual(len(plan(evolve(seen, adopt_until=NOW), NOW).steps), 2)
+        self.assertEqual(len(plan(changed(seen, adopt_until=NOW), NOW).steps), 2)
 
     def test_a_stopped_container(self) -> None:
         """After a power cut the node that had an instance goes on with it, whatever its rank, unless it came late."""
@@ -324,7 +325,7 @@ class DeathTests(PlanTestCase):
         seen = situation(claims=(OURS,), containers=(paused,))
         record = running_record(RUNNING, state=State.UNHEALTHY, healthy=False, reason="it is paused")
         self.assert_steps(seen, WriteClaim(FIRST, record, FENCE, FENCE))
-        self.assertEqual(plan(evolve(seen, claims={1: claim(record)}), NOW), Plan())
+        self.assertEqual(plan(changed(seen, claims={1: claim(record)}), NOW), Plan())
 
     def test_removed_by_a_stranger(self) -> None:
         """A container that is gone is created again, on the host ports it had."""
@@ -338,7 +339,7 @@ class DeathTests(PlanTestCase):
         record = starting_record(state=State.PULLING, reason="no such image")
         seen = situation(claims=(STARTING,), images={}, pulls=pulls)
         self.assertEqual(plan(seen, NOW), Plan((WriteClaim(FIRST, record, FENCE, FENCE),), NOW + 0.5))
-        told = evolve(seen, claims={1: claim(record)})
+        told = changed(seen, claims={1: claim(record)})
         self.assert_steps(told, PullImage("web:1"), now=NOW + 0.5)
 
 

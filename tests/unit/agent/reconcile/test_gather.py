@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.agent.host.probe import Target
-from daprdockr.model.host import ContainerState, Port
+from daprdockr.model.host import ContainerState, EngineNetwork, Port
 from daprdockr.model.names import ServiceName
 from daprdockr.planning.candidates import Candidate, mark
-from tests.build.situations import container
+from tests.build.situations import container, running_record
 from tests.build.values import API, KEYS, WEB, definition, instance
 from tests.fakes.agents import MemoryCluster
 
 CHECKED = definition(Health={"Type": "tcp", "Port": 8080})
+LOOKED_AT = container(number=2, of=CHECKED, address="172.17.0.2")
 
 
 class GatherCase(SynchronousTestCase):
@@ -27,7 +29,7 @@ class GatherCase(SynchronousTestCase):
         self.cluster.advance(1)
 
     def situation(self, name: ServiceName = WEB) -> Any:
-        return self.agent.gather.situation(name, self.agent.clock.seconds())
+        return self.agent.gather.situation(name)
 
 
 class HereTests(GatherCase):
@@ -35,7 +37,7 @@ class HereTests(GatherCase):
 
     def test_well(self) -> None:
         """In touch with etcd and the Engine this node has its lease and may claim."""
-        here = self.agent.gather.here()
+        here = self.agent.here()
         self.assertEqual((here.node, here.addresses, here.lease), ("a", ("10.0.0.1",), self.agent.heartbeat.lease))
         self.assertTrue(here.may_claim)
         self.assertEqual((here.cluster, here.revision), (self.agent.cluster.identity, self.cluster.store.revision))
@@ -44,19 +46,19 @@ class HereTests(GatherCase):
         """Without etcd it is out of touch at once, and without a lease when that is over."""
         self.cluster.store.unavailable = True
         self.cluster.advance(1)
-        self.assertEqual((self.agent.gather.here().in_touch, self.agent.gather.here().lease != 0), (False, True))
+        self.assertEqual((self.agent.here().in_touch, self.agent.here().lease != 0), (False, True))
         self.cluster.advance(6)
-        self.assertEqual(self.agent.gather.here().lease, 0)
+        self.assertEqual(self.agent.here().lease, 0)
 
     def test_engine_away(self) -> None:
         """Without the Engine it may not claim: it could not keep its word."""
         self.agent.docker.unavailable = True
         self.cluster.advance(1)
-        here = self.agent.gather.here()
+        here = self.agent.here()
         self.assertEqual((here.in_touch, here.lease, here.may_claim), (True, 0, False))
         self.agent.docker.unavailable = False
         self.cluster.advance(1)
-        self.assertTrue(self.agent.gather.here().may_claim)
+        self.assertTrue(self.agent.here().may_claim)
 
     def test_engine_never_there(self) -> None:
         """Before the first list of containers it is not in touch: what it would not find is not absent."""
@@ -64,7 +66,7 @@ class HereTests(GatherCase):
         late.docker.unavailable = True
         self.cluster.start(late)
         self.cluster.advance(1)
-        self.assertFalse(late.gather.here().in_touch)
+        self.assertFalse(late.here().in_touch)
 
 
 class SituationTests(GatherCase):
@@ -94,17 +96,17 @@ class SituationTests(GatherCase):
             "allow": frozenset(),
         }
         expected = (Candidate("a", {"zone": "x"}, 1, **host), Candidate("b", {}, 1, **host))
-        self.assertEqual(self.situation().candidates, expected)
+        self.assertEqual(self.situation().placing.candidates, expected)
         self.cluster.store.put(KEYS.cordon("b"), b"{}")
         self.cluster.advance(1)
-        self.assertEqual(self.situation().candidates, expected[:1])
+        self.assertEqual(self.situation().placing.candidates, expected[:1])
 
     def test_held(self) -> None:
         """A definition that never was readable is held, one that does not exist is not."""
         self.cluster.store.put(KEYS.service(WEB), b"{")
         self.cluster.advance(1)
-        self.assertTrue(self.situation().held)
-        self.assertFalse(self.situation(API).held)
+        self.assertTrue(self.situation().wanted.held)
+        self.assertFalse(self.situation(API).wanted.held)
 
     def test_users_of(self) -> None:
         """The users of an image are the services whose definitions name it."""
@@ -114,11 +116,68 @@ class SituationTests(GatherCase):
         self.assertEqual(self.agent.gather.users_of("web:2"), [])
 
 
+class ReadTests(GatherCase):
+    """Gathering is a read: it changes nothing, and what it gives does not change."""
+
+    def test_twice(self) -> None:
+        """Gathering twice gives the same, starts no check, and begins no memory of since when something is so."""
+        others = evolve(running_record(LOOKED_AT), node="b")
+        self.cluster.store.put(KEYS.claim(instance(2)), others.encode(), self.cluster.store.grant(60).id)
+        self.cluster.define(evolve(CHECKED, instances=2))
+        self.cluster.advance(1)
+        self.agent.looked.clear()
+        self.agent.host.containers.update(LOOKED_AT)
+        timers = list(self.agent.clock.getDelayedCalls())
+        first = self.situation()
+        self.agent.clock.rightNow += 0.01
+        self.assertEqual(self.situation(), first)
+        self.assertEqual((first.host.containers[2], first.moving.surplus_since), ((LOOKED_AT,), {}))
+        self.assertEqual((self.agent.clock.getDelayedCalls(), self.agent.looked), (timers, []))
+        self.cluster.advance(0.1)
+        self.assertIn("c1", [target.container for target in self.agent.looked])
+        self.assertEqual(list(self.situation().moving.surplus_since), [2])
+
+    def test_nothing_live(self) -> None:
+        """What was gathered stays as it was, whatever becomes of host, checks and mirror."""
+        self.cluster.define(evolve(CHECKED, instances=2))
+        self.cluster.advance(1)
+        seen = self.situation()
+        before = copy.deepcopy(seen)
+        self.agent.docker.crash(seen.host.containers[1][0].id)
+        self.cluster.claim(instance(2), "b")
+        self.cluster.advance(1)
+        self.agent.health.verdicts.clear()
+        self.assertNotEqual(self.situation(), before)
+        self.assertEqual(seen, before)
+
+    def test_nothing_of_others(self) -> None:
+        """Of verdicts, complaints, images and containers that are being stopped only those of the service are in it."""
+        self.cluster.define(CHECKED)
+        self.cluster.define(evolve(CHECKED, name=API))
+        self.cluster.advance(1)
+        self.agent.host.containers.stopping(self.situation(API).host.containers[1][0].id)
+        (own,) = self.situation().host.containers[1]
+        host = self.situation().host
+        self.assertEqual((host.verdicts, host.unreached, host.stopping), ({own.id: True}, {}, set()))
+        self.assertEqual(len(self.situation(API).host.stopping), 1)
+
+    def test_networks(self) -> None:
+        """Of the host's networks those are in it that were taken from a container of the service, and are there."""
+        networks = tuple(EngineNetwork(name, f"id of {name}", frozenset({4})) for name in ("front", "back"))
+        host = self.agent.host
+        for cut_off in ("", "front", "id of front", "gone"):
+            host.containers.update(evolve(container(), cut_off=cut_off))
+            host.stock.inventory = evolve(host.stock.inventory, networks=networks)
+            self.assertEqual(self.situation().host.networks, {cut_off} - {"", "gone"})
+
+
 class FreeTests(GatherCase):
     """Since when an instance has no claim."""
 
     def free(self) -> dict[int, float]:
-        return dict(self.situation().free_since)
+        """As a plan that is made now sees it."""
+        self.agent.since.observe(WEB, self.agent.clock.seconds())
+        return dict(self.situation().placing.free_since)
 
     def test_since(self) -> None:
         """The time is that of the first look, and forgotten when the instance is claimed."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
 
 from attrs import evolve
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
+from daprdockr.agent.host.probe import Target
 from daprdockr.agent.reconcile.claim_steps import ETCD_DELAYS, ClaimLost, claim_failed
 from daprdockr.agent.reconcile.reconcile import AT_ONCE, SETTLE, SWEEP, Reconcile
 from daprdockr.agent.reconcile.whose_fault import whose_fault
@@ -39,6 +40,7 @@ from daprdockr.runtime.workers import Stopped
 from tests.build.situations import (
     WEB,
     WEB_1,
+    changed,
     claim,
     container,
     definition,
@@ -53,6 +55,8 @@ from tests.fakes.run import LoopClock
 API = ServiceName(group="myapp", service="api")
 RUNNING = container()
 EXITED = container(status=Status.EXITED)
+CHECKED = definition(Health={"Type": "tcp", "Port": 8080})
+LOOKED_AT = container(of=CHECKED)
 
 CALM = situation(WEB_1, (claim(running_record(RUNNING)),), (RUNNING,))
 DEAD = situation(WEB_1, (claim(starting_record()),), (EXITED,))
@@ -62,15 +66,20 @@ UNPULLED = situation(WEB_1, (claim(starting_record()),), images={})
 
 def backing_off(until: float) -> Situation:
     """A container that is to be started again at ``until``; there is nothing to write until then."""
-    return evolve(DEAD, attempts={instance(1): Attempts(3, until, "died")}, here=evolve(DEAD.here, lease=0))
+    return changed(DEAD, attempts={instance(1): Attempts(3, until, "died")}, here=evolve(DEAD.here, lease=0))
 
 
 class Known:
-    """In the place of ``Gather``: what the test says is known; ``asked`` has the services that were planned."""
+    """
+    In the place of ``Gather``, ``Since`` and ``HealthChecks``: what the test says is known; ``asked`` has the services
+    that were planned, ``calls`` what was asked of this object, by name, and ``followed`` the containers to look at.
+    """
 
     def __init__(self) -> None:
         self.situations: dict[ServiceName, Situation | Exception] = {}
         self.asked: list[ServiceName] = []
+        self.calls: list[str] = []
+        self.followed: list[str] = []
 
     def services(self) -> frozenset[ServiceName]:
         return frozenset(self.situations)
@@ -78,7 +87,15 @@ class Known:
     def users_of(self, image: str) -> list[ServiceName]:
         return [name for name in self.situations if name == WEB]
 
-    def situation(self, name: ServiceName, now: float) -> Situation:
+    def observe(self, service: ServiceName, now: float) -> None:
+        self.calls.append("observe")
+
+    def follow(self, service: ServiceName, targets: Mapping[str, Target]) -> None:
+        self.calls.append("follow")
+        self.followed = list(targets)
+
+    def situation(self, name: ServiceName) -> Situation:
+        self.calls.append("situation")
         self.asked.append(name)
         found = self.situations[name]
         if isinstance(found, Exception):
@@ -129,10 +146,11 @@ class ReconcileCase(SynchronousTestCase):
         self.loop = self.make()
 
     def make(self) -> Reconcile:
-        known: Any = self.known
         return Reconcile(
             reactor=self.clock,
-            gather=known,
+            gather=self.known,
+            since=self.known,
+            health=self.known,
             failures=self.failures,
             carry_out=self.hand,
             tell=lambda subject, text: self.told.append((subject, text)),
@@ -216,6 +234,12 @@ class PlanningTests(ReconcileCase):
         self.assertEqual(self.clock.getDelayedCalls(), [])
         self.start(api=CALM)
         self.assertEqual(self.known.asked, [API, WEB])
+
+    def test_order(self) -> None:
+        """A service is observed, read, and when it was planned, its containers are looked at."""
+        self.start(web=situation(CHECKED, (claim(running_record(LOOKED_AT)),), (LOOKED_AT,)))
+        self.assertEqual(self.known.calls, ["observe", "situation", "follow"])
+        self.assertEqual(self.known.followed, ["c1"])
 
     def test_fault(self) -> None:
         """A service whose planning raises is logged, and the others are planned."""
@@ -403,7 +427,7 @@ class FailureTests(ReconcileCase):
         lane = Lane("container", instance(1))
         self.failures.take(lane, Fault("died", lane, "died"))
         tried = dict(self.failures.attempts)
-        self.start(web=evolve(situation(None), held=True))
+        self.start(web=changed(situation(None), held=True))
         self.assertEqual((list(tried), self.failures.attempts), ([instance(1)], tried))
 
     def test_other_lanes_go_on(self) -> None:

@@ -8,7 +8,7 @@ from daprdockr.model.stored.claim import State
 from daprdockr.planning.attempts import Attempts
 from daprdockr.planning.plan import Plan, plan
 from daprdockr.planning.steps import RemoveContainer, StartContainer, StopContainer
-from tests.build.situations import NOW, OUT_OF_TOUCH, PORT, claim, container, running_record, situation
+from tests.build.situations import NOW, OUT_OF_TOUCH, PORT, changed, claim, container, running_record, situation
 from tests.unit.planning.test_plan import EXITED, FIRST, OURS, PlanTestCase
 
 
@@ -21,10 +21,10 @@ class NetworkTests(PlanTestCase):
         record = running_record(cut, state=State.UNHEALTHY, healthy=False, reason="network front was taken from it")
         seen = situation(claims=(claim(record),), containers=(cut,))
         self.assertEqual(plan(seen, NOW), Plan())
-        there = evolve(seen, networks={"front"})
+        there = changed(seen, networks={"front"})
         reason = "network front was taken from it, and is there"
         self.assert_steps(there, StopContainer(FIRST, "c1", 3, reason))
-        self.assertEqual(plan(evolve(there, here=OUT_OF_TOUCH), NOW), Plan())
+        self.assertEqual(plan(changed(there, here=OUT_OF_TOUCH), NOW), Plan())
 
     def test_ended_without_its_network(self) -> None:
         """One that ended is not started again but made anew; out of touch one without a network is better than none."""

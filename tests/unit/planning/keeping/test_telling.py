@@ -19,6 +19,7 @@ from tests.build.situations import (
     NOW,
     PORT,
     WEB_1,
+    changed,
     claim,
     container,
     definition,
@@ -154,10 +155,10 @@ class AbsentTests(SynchronousTestCase):
         self.assertEqual(
             (record.state, record.healthy, record.ports, record.reason), (State.STARTING, False, (PORT,), "died")
         )
-        again = evolve(
+        again = changed(
             seen, claims={1: claim(record)}, containers={1: (evolve(dead, status=Status.RUNNING, started=20),)}
         )
-        checked = evolve(again, service=situation(CHECKED).service)
+        checked = changed(again, service=situation(CHECKED).service)
         self.assertEqual(told(checked, CHECKED), record)
 
     def test_in_a_crash_loop(self) -> None:
@@ -207,7 +208,7 @@ class StillTests(SynchronousTestCase):
             assert seen.service is not None
             by = seen.service.definition
             record = told(seen, by)
-            again = evolve(seen, claims={1: claim(ClaimRecord.decode(record.encode()))})
+            again = changed(seen, claims={1: claim(ClaimRecord.decode(record.encode()))})
             for now in (NOW, NOW + 0.5):
                 self.assertEqual(told(again, by, now), record)
 

@@ -1,0 +1,57 @@
+# -*- test-case-name: tests.unit.agent.reconcile.test_gather -*-
+"""Which containers of a service are looked at by a health check, and where. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from attrs import evolve
+
+from daprdockr.agent.host.probe import Target
+from daprdockr.model.host import ContainerState, Status
+from daprdockr.model.names import ServiceName
+from daprdockr.model.stored.revisioned import Service
+from daprdockr.model.wanted.health import Health
+
+
+def targets(
+    service: Service | None, containers: Mapping[int, Iterable[ContainerState]], address: str
+) -> dict[str, Target]:
+    """
+    The running containers of a service that a look is taken at, by id: those with a check, and those behind a route. A
+    paused one cannot be well.
+
+    :param address: where this node reaches the ports that its containers publish.
+    """
+    if service is None:
+        return {}
+    check = service.definition.check
+    running = (container for ones in containers.values() for container in ones if container.running)
+    name = service.definition.name
+    http = service.definition.http.container_port if service.definition.http is not None else 0
+    found = [
+        evolve(_target(one, check, name, address), route=_route(one, http, address))
+        for one in running
+        if one.status is not Status.PAUSED
+    ]
+    return {target.container: target for target in found if target.route or check.type not in ("none", "docker")}
+
+
+def _route(container: ContainerState, http: int, address: str) -> tuple[str, int] | None:
+    """What nginx is given of a container, as this node reaches it: see ``Publish``."""
+    host_port = _host_port(container, http)
+    return (address, host_port) if host_port else None
+
+
+def _host_port(container: ContainerState, port: int) -> int:
+    return next((p.host for p in container.ports if (p.container, p.protocol) == (port, "tcp")), 0)
+
+
+def _target(container: ContainerState, check: Health, service: ServiceName, address: str) -> Target:
+    """
+    Where to look: the container's own address, else ``address``, at which this node reaches itself. The former comes
+    first: on a published port Docker's proxy accepts connections even when nothing listens behind it.
+    """
+    if container.address or check.type == "exec":
+        return Target(container.id, check, container.address, check.port, service)
+    return Target(container.id, check, address, _host_port(container, check.port), service)

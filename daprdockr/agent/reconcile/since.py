@@ -1,0 +1,94 @@
+# -*- test-case-name: tests.unit.agent.reconcile.test_gather -*-
+"""
+Since when instances of a service have been free, surplus or about to leave, as this node sees it.
+
+A memory of its own, because gathering only reads: the loop has it look at a service once before that is planned.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+
+from daprdockr.agent.host.host import Host
+from daprdockr.agent.mirror.roster import Roster
+from daprdockr.agent.reconcile.first_seen import FirstSeen
+from daprdockr.model.known.cluster import Cluster
+from daprdockr.model.names import ServiceName
+from daprdockr.planning.placing.leaving import REBALANCE_AFTER, leaving
+from daprdockr.planning.situation import Here
+
+
+class Since:
+    """
+    :param here: this node, as it is at the moment of the call.
+    :param rebalance: whether this node hands instances over when it has more than its share.
+    """
+
+    def __init__(
+        self, *, here: Callable[[], Here], cluster: Cluster, host: Host, candidates: Roster, rebalance: bool
+    ) -> None:
+        self._here = here
+        self._cluster = cluster
+        self._host = host
+        self._candidates = candidates
+        self._rebalance = rebalance
+        self._free = FirstSeen()
+        self._surplus = FirstSeen()
+        self._leaving = FirstSeen()
+        self._leavers: tuple[int, Mapping[ServiceName, list[int]]] = (-1, {})
+
+    def observe(self, service: ServiceName, now: float) -> None:
+        """Take note of how the instances of a service are at ``now`` (monotonic seconds)."""
+        here = self._here()
+        self._free(service, self._free_now(service, here), now)
+        self._surplus(service, self._surplus_now(service, here), now)
+        self._leaving(service, self._leaving_now(here).get(service, ()), now)
+
+    def free(self, service: ServiceName) -> Mapping[int, float]:
+        """The instances that this node may claim or prepare to take over, and since when."""
+        return self._free.of(service)
+
+    def surplus(self, service: ServiceName) -> Mapping[int, float]:
+        """The instances of which there is a copy here and a healthy owner elsewhere, and since when."""
+        return self._surplus.of(service)
+
+    def leaving(self, service: ServiceName) -> Mapping[int, float]:
+        """Which instances should leave, and from when on: out of a drained node at once."""
+        delay = 0.0 if self._here().node in self._cluster.draining else REBALANCE_AFTER
+        return {number: since + delay for number, since in self._leaving.of(service).items()}
+
+    def _free_now(self, name: ServiceName, here: Here) -> Iterator[int]:
+        """The instances this node may claim or prepare to take over, as far as nobody else has begun to."""
+        service = self._cluster.services.get(name)
+        if service is None or not here.may_claim:
+            return
+        claims, successors = self._cluster.claims(name), self._cluster.successors(name)
+        for number in range(1, service.definition.instances + 1):
+            claim = claims.get(number)
+            if claim is None or (claim.record.leaving and number not in successors):
+                yield number
+
+    def _surplus_now(self, name: ServiceName, here: Here) -> Iterator[int]:
+        """The instances whose container runs here although another node's claim of them is healthy."""
+        claims = self._cluster.claims(name)
+        for number in self._host.containers.of(name):
+            claim = claims.get(number)
+            if claim is not None and claim.node != here.node and claim.record.healthy:
+                yield number
+
+    def _leaving_now(self, here: Here) -> Mapping[ServiceName, list[int]]:
+        """See ``planning.placing.leaving``; worked out anew only when the mirror changed."""
+        cluster = self._cluster
+        draining = here.node in cluster.draining
+        if not (draining or self._rebalance):
+            return {}
+        if self._leavers[0] != cluster.generation:
+            names = cluster.layout.placed.get(here.node, {}).keys()
+            claims, successors = ({name: of(name) for name in names} for of in (cluster.claims, cluster.successors))
+            found: dict[ServiceName, list[int]] = {}
+            for one in leaving(
+                here.node, draining, self._rebalance, cluster.services, claims, successors, self._candidates()
+            ):
+                found.setdefault(one.service, []).append(one.number)
+            self._leavers = (cluster.generation, found)
+        return self._leavers[1]
