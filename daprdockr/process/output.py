@@ -1,9 +1,10 @@
-"""Where a child's words go: bounded lines for a callback, or a bounded file that outlives the agent."""
+"""Where a child's output goes: bounded lines to a callback, or a bounded file that outlives the agent."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 
 from attrs import define, frozen
@@ -92,3 +93,27 @@ class OutputFile:
         end = os.pread(descriptor, MAX_FILE, size - MAX_FILE)
         os.ftruncate(descriptor, 0)  # first, for a full disk has room for the copy only then
         replace_file(self.path.with_name(self.path.name + ".1"), end, synced=False)
+
+
+def standard_streams(
+    opened: ExitStack, path: Path | None, on_line: Callable[[str], None] | None, lost: Callable[[OSError], None]
+) -> tuple[dict[int, int | str], LineSplitter | None]:
+    """
+    Return the file descriptors 0, 1 and 2 of a new child, as ``spawnProcess`` takes them, and the reader of its pipes.
+
+    :param opened: closes our descriptors after the start.
+    :param path: the file to append the output to; None: each line goes to ``on_line``, and without that nowhere.
+    :param lost: called if the file cannot be opened: a process without output is better than none.
+    """
+    null = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
+    opened.callback(os.close, null)
+    if path is None and on_line is not None:
+        return {0: null, 1: "r", 2: "r"}, LineSplitter(on_line)
+    output = null
+    if path is not None:
+        try:
+            output = OutputFile(path).open()
+            opened.callback(os.close, output)
+        except OSError as error:
+            lost(error)
+    return {0: null, 1: output, 2: output}, None

@@ -7,13 +7,6 @@ Note [Own session]
     The program starts through setsid(1), which execs it under the same pid. So a Ctrl-C at the agent's
     terminal does not reach it, and its whole group can be killed. spawnProcess gets neither a user nor a
     directory: either would make it fork a process full of gRPC threads instead of calling posix_spawn.
-
-Note [Adoption]
-    An agent that was killed leaves its children running, and the pidfile. The next agent opens a pidfd first
-    and compares the record afterwards: if the pid went to a stranger before the open, the comparison sees it,
-    and after it the pidfd can mean no other process. Workers whose master died meanwhile would keep its port,
-    so they are killed before a new one starts; for the same reason the group is killed when the leader ends. A pidfile
-    that was lost, or could not be written on a full disk, is made up for by a look at all command lines.
 """
 
 from __future__ import annotations
@@ -36,9 +29,9 @@ from twisted.logger import Logger
 
 from daprdockr.model.backoff import Backoff
 from daprdockr.process.child import Adopted, Child, Hold
-from daprdockr.process.output import LineSplitter, OutputFile
-from daprdockr.process.pidfile import PidFile
-from daprdockr.process.table import ProcessTable, Record
+from daprdockr.process.output import OutputFile, standard_streams
+from daprdockr.process.recorded import RecordedProcess
+from daprdockr.process.table import ProcessTable
 
 STEADY = 10.0
 """Seconds after which a process counts as well started, and earlier failures are forgotten."""
@@ -92,7 +85,7 @@ class SupervisedProcess(Service):
     _starting: Deferred[None] | None = field(init=False, default=None)
     _gone: Deferred[None] | None = field(init=False, default=None)
     _upkeep: LoopingCall | None = field(init=False, default=None)
-    _unrecorded: str = field(init=False, default="")
+    _recorded: RecordedProcess = field(init=False)
 
     @property
     def pid(self) -> int | None:
@@ -106,6 +99,7 @@ class SupervisedProcess(Service):
 
     def startService(self) -> None:
         super().startService()
+        self._recorded = RecordedProcess(name=self.name, path=self.pidfile, identity=self.identity, table=self.table)
         self._upkeep = LoopingCall(self._keep_up)
         self._upkeep.clock = self.reactor
         self._upkeep.start(UPKEEP_INTERVAL, now=False).addErrback(self._upkeep_failed)
@@ -132,30 +126,14 @@ class SupervisedProcess(Service):
         return self._gone
 
     def _adopt(self) -> bool:
-        """Take over the process of an earlier agent. See Note [Adoption]."""
+        """Take over the process of an earlier agent. See Note [Adoption] in ``recorded``."""
         program = os.path.realpath(shutil.which(self.argv[0], path=self._path()) or self.argv[0])
-        record = PidFile(self.pidfile).read()
-        if self._take_over(record) or self._take_over(self.table.find(self.identity, program)):
-            return True
-        for pid in self.table.orphans(record, program) if record is not None else ():
-            self.log.warn("{name} left pid {pid} behind, which is killed", name=self.name, pid=pid)
-            self.table.kill(pid)
-        return False
-
-    def _take_over(self, record: Record | None) -> bool:
-        """Hold the process of this record, if it is ours and lives."""
-        if record is None:
+        adopted = self._recorded.adopt(program)
+        if adopted is None:
             return False
-        try:
-            descriptor = self.table.open(record.pid)
-        except OSError:
-            return False
-        if not self.table.lives(record, self.identity):
-            os.close(descriptor)
-            return False
-        self._took(Adopted(record.pid, descriptor, self.reactor, self._ended))
-        self._record()
-        self.log.info("{name} is running as pid {pid} and was adopted", name=self.name, pid=record.pid)
+        pid, descriptor = adopted
+        self._took(Adopted(pid, descriptor, self.reactor, self._ended))
+        self.log.info("{name} is running as pid {pid} and was adopted", name=self.name, pid=pid)
         return True
 
     def _start(self) -> None:
@@ -183,7 +161,7 @@ class SupervisedProcess(Service):
             raise FileNotFoundError(f"program {self.argv[0]} is not installed, or not executable")
         setsid = shutil.which("setsid", path=self._path()) or "setsid"
         with contextlib.ExitStack() as opened:
-            descriptors, lines = self._descriptors(opened)
+            descriptors, lines = standard_streams(opened, self.output, self.on_output, self._output_lost)
             self.reactor.spawnProcess(
                 Child(self._started, self._ended, lines),
                 setsid,
@@ -195,57 +173,23 @@ class SupervisedProcess(Service):
     def _path(self) -> str:
         return self.environment.get("PATH", os.defpath)
 
-    def _descriptors(self, opened: contextlib.ExitStack) -> tuple[dict[int, int | str], LineSplitter | None]:
-        """Standard input, output and error of the next child, and who reads them if they are pipes."""
-        null = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
-        opened.callback(os.close, null)
-        if self.output is not None:
-            appended = self._appended(self.output)
-            if appended < 0:
-                return {0: null, 1: null, 2: null}, None
-            opened.callback(os.close, appended)
-            return {0: null, 1: appended, 2: appended}, None
-        if self.on_output is not None:
-            return {0: null, 1: "r", 2: "r"}, LineSplitter(self.on_output)
-        return {0: null, 1: null, 2: null}, None
-
-    def _appended(self, output: Path) -> int:
-        """A process that says nothing is better than none: -1 when the file cannot be opened."""
-        try:
-            return OutputFile(output).open()
-        except OSError as error:
-            self.log.warn("the output of {name} is lost: {reason}", name=self.name, reason=error)
-            return -1
-
-    def _record(self) -> None:
-        """Write the pidfile. A disk that is full costs no process; it is tried again. See Note [Adoption]."""
-        record = None if self._hold is None else self.table.identify(self._hold.pid)
-        try:
-            if record is not None:
-                PidFile(self.pidfile).write(record)
-        except OSError as error:
-            if not self._unrecorded:
-                self.log.warn(
-                    "{name} is not recorded in {path}: {reason}", name=self.name, path=str(self.pidfile), reason=error
-                )
-            self._unrecorded = str(error)
-        else:
-            self._unrecorded = ""
+    def _output_lost(self, error: OSError) -> None:
+        self.log.warn("the output of {name} is lost: {reason}", name=self.name, reason=error)
 
     def _started(self, child: Child) -> None:
         self._took(child)
-        self._record()
         self.log.info("{name} was started as pid {pid}", name=self.name, pid=child.pid)
 
     def _took(self, hold: Hold) -> None:
         self._hold = hold
         self._since = self.reactor.seconds()
+        self._recorded.write(hold.pid)
 
     def _ended(self, reason: str) -> None:
         hold, self._hold = self._hold, None
         assert hold is not None
         self.table.kill_group(hold.pid)
-        PidFile(self.pidfile).remove()
+        self._recorded.remove()
         self._cancel_timer()
         if self._gone is not None:
             self.log.info("{name} was stopped: {reason}", name=self.name, reason=reason)
@@ -283,13 +227,12 @@ class SupervisedProcess(Service):
         self._timer = None
 
     def _keep_up(self) -> None:
-        if self._unrecorded:
-            self._record()
+        self._recorded.retry(self.pid)
         try:
             if self.output is not None:
                 OutputFile(self.output).trim()
         except OSError as error:
-            self.log.warn("the output of {name} is lost: {reason}", name=self.name, reason=error)
+            self._output_lost(error)
 
     def _upkeep_failed(self, failure: Any) -> None:
         self.log.failure("the files of {name} are not kept up any more", failure, name=self.name)
