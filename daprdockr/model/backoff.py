@@ -1,4 +1,4 @@
-"""How long to wait before the next try. Pure: the caller brings the count of failures and the chance."""
+"""The delay before a retry. Pure: the caller passes the count of failures and a random number."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ class Backoff:
 
     def delay(self, failures: int, chance: float) -> float:
         """
-        Seconds to wait after ``failures`` failures in a row (1: the first).
+        Return the seconds to wait after ``failures`` failures in a row (1: the first).
 
-        :param chance: a random number in [0, 1), so that many who failed together do not return together.
+        :param chance: a random number in [0, 1), so that many callers that failed together do not retry together.
         """
         doublings = min(max(failures, 1) - 1, 62)
         return min(self.limit, self.first * 2.0**doublings) * (1.0 - chance / 2)

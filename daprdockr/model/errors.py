@@ -9,15 +9,15 @@ class DaprdockrError(Exception):
 
 
 class BadInput(DaprdockrError):
-    """What a person or another program gave us cannot be used; the text names the part and the remedy."""
+    """A value from a person or another program cannot be used; the text names the part and the remedy."""
 
 
 class NotFound(DaprdockrError):
-    """What was asked for does not exist."""
+    """The requested object does not exist."""
 
 
 class EtcdError(DaprdockrError):
-    """etcd did not do what was asked. One of the children below says what that means."""
+    """A request to etcd failed. The subclasses below say what that means."""
 
 
 class EtcdUnavailable(EtcdError):
@@ -33,27 +33,29 @@ class EtcdUnavailable(EtcdError):
 
 
 class EtcdRefused(EtcdError):
-    """etcd answered and refused (authentication, permission, size, wrong argument); trying again is no use."""
+    """etcd answered and refused (authentication, permission, size, wrong argument); a retry cannot succeed."""
 
 
 class EtcdReadOnly(EtcdRefused):
-    """etcd takes no writes from anybody, until a person mends it (its database is full, its members disagree)."""
+    """
+    etcd takes no writes from any client until a person repairs it (its database is full, or its members disagree).
+    """
 
 
 class EtcdForbidden(EtcdRefused):
-    """etcd does not let this user do what was asked, or does not know who asks."""
+    """etcd does not permit this user the request, or does not know the user."""
 
 
 class EtcdTooLarge(EtcdRefused):
-    """An answer was larger than we take: ask for less of it."""
+    """An answer exceeded our limit: request less."""
 
 
 class EtcdHistoryLost(EtcdError):
-    """The revision asked for is compacted, or lies in the future, or the cluster is another one: list again."""
+    """The requested revision is compacted, or lies in the future, or the cluster is another one: list again."""
 
 
 class EngineError(DaprdockrError):
-    """The Docker Engine did not do what was asked. One of the children below says what that means."""
+    """A request to the Docker Engine failed. The subclasses below say what that means."""
 
 
 class EngineUnavailable(EngineError):
@@ -65,7 +67,7 @@ class EngineRefused(EngineError):
 
 
 class PortTaken(EngineRefused):
-    """``port`` of this host is held by somebody else, of whom only the Engine knows."""
+    """``port`` of this host is held by another program, known only to the Engine."""
 
     def __init__(self, text: str, port: int) -> None:
         super().__init__(text)
@@ -73,22 +75,22 @@ class PortTaken(EngineRefused):
 
 
 class EngineSilent(EngineUnavailable):
-    """The Docker Engine took the call and did not answer it in time."""
+    """The Docker Engine accepted the call and did not answer it in time."""
 
 
 class EngineFailed(EngineRefused):
     """
-    The Docker Engine answered that it failed: a fault of its host, or of a definition that asks for what is not there.
-    One alone says nothing about the host; several services that fail this way do.
+    The Docker Engine answered that it failed: a fault of its host, or of a definition that names something absent. One
+    such error alone says nothing about the host; several services that fail this way do.
     """
 
 
 class NameTaken(EngineRefused):
-    """Another container, whoever's it is, has the name."""
+    """Another container, of whatever owner, has the name."""
 
 
 class ContainerAbsent(EngineError):
-    """The container is not there (any more)."""
+    """The container does not exist, or not any more."""
 
 
 class ImageAbsent(EngineError):

@@ -1,14 +1,14 @@
 # -*- test-case-name: tests.unit.engine.test_answers -*-
 """
-What a host's Docker Engine holds, as values: containers, their published ports, images.
+The contents of a host's Docker Engine, as values: containers, their published ports, images.
 
 Note [A mark that is not a label]
-    Labels prove nothing: an image brings its own along, ``docker commit`` copies them, and so can anybody. But no image
-    says what a container is called or what stands in its ``HostConfig``, and no two containers of one Engine have the
-    same name. So a label says which name the agent gave, and a container is ours if it is called so, or, since people
-    rename containers, if its ``ContainerIDFile`` says the same: a text for the command line, which the Engine keeps and
-    does not use. Anything else that carries our labels is reported and left alone. Two that both bear the mark are told
-    apart by the claim, which names the id of one.
+    Labels prove nothing: an image brings its own along, ``docker commit`` copies them, and anybody can set them. But no
+    image determines a container's name or its ``HostConfig``, and no two containers of one Engine have the same name.
+    So a label states the name that the agent gave. A container is ours if that is its name, or, since people rename
+    containers, if its ``ContainerIDFile`` has that value: a text for the command line, which the Engine stores and does
+    not use. Any other container that carries our labels is reported and left alone. If two containers bear the mark,
+    the claim, which names the id of one, distinguishes them.
 """
 
 from __future__ import annotations
@@ -103,8 +103,8 @@ class EngineNetwork:
 @frozen
 class Inventory:
     """
-    What a host has: memory in bytes, processors, the references of its images, by tag and by digest, the Engine's
-    networks, and which other nodes' containers are there, each with the cluster of that node.
+    A host's resources: memory in bytes, processors, the references of its images, by tag and by digest, the Engine's
+    networks, and the other nodes that have containers there, each with its cluster.
     """
 
     memory: int = 0
@@ -125,9 +125,9 @@ class Image:
 
 def is_marked(labels: Mapping[str, str], texts: Collection[str]) -> bool:
     """
-    Whether an agent made the container. See Note [A mark that is not a label].
+    Return whether an agent made the container. See Note [A mark that is not a label].
 
-    :param texts: what only its maker can have given it: its name and its ``ContainerIDFile``.
+    :param texts: the values that only its maker can have given it: its name and its ``ContainerIDFile``.
     """
     former = f"{labels.get(LABEL_INSTANCE, '')}-{labels.get(LABEL_DEFINITION, '')}"
     return labels.get(LABEL_NAME, former) in texts

@@ -1,5 +1,5 @@
 """
-The names of services, instances and nodes, and the one law they obey: each part is a DNS label.
+The names of services, instances and nodes, and their one rule: each part is a DNS label.
 
 A name that passes here is safe in an etcd key, a DNS name, a container name and a file name.
 """
@@ -34,8 +34,8 @@ def check_label(label: object, what: str) -> str:
 
 def is_host_name(name: str) -> bool:
     """
-    Whether it is a host name in lower case, perhaps with ``*.`` before it: labels (RFC 1123 section 2.1), at most 253
-    characters (RFC 1035 section 2.3.4, written without the root's dot).
+    Return whether ``name`` is a host name in lower case, perhaps with ``*.`` before it: labels (RFC 1123 section 2.1),
+    at most 253 characters (RFC 1035 section 2.3.4, written without the root's dot).
     """
     return _HOST_NAME.fullmatch(name) is not None
 
@@ -47,12 +47,12 @@ def shorten(value: object, limit: int = 60) -> str:
 
 
 def printable(text: str) -> str:
-    """The text with each character escaped that moves a cursor, switches a colour or is half a character."""
+    """Return the text with each character escaped that moves a cursor, switches a colour or is half a character."""
     return text if text.isprintable() else "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
 def one_line(text: str, limit: int = 300) -> str:
-    """Foreign text for a message: white space collapsed, other control characters left out, cut at ``limit``."""
+    """Return foreign text for a message: white space collapsed, other control characters left out, cut at ``limit``."""
     line = "".join(letter for letter in " ".join(text.split()) if letter.isprintable())
     return line if len(line) <= limit else line[: limit - 1] + "…"
 

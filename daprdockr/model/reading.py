@@ -1,5 +1,5 @@
 """
-Reading JSON that a stranger wrote: each check returns the value it approves or raises one clear line.
+Checks of untrusted JSON: each check returns the value it approves or raises one clear line.
 
 A ``Check`` takes the value and its path in the document ("Http.ContainerPort"), so that the line names the place.
 """
@@ -24,9 +24,9 @@ MAX_NESTING = 32
 
 def parse_json(data: bytes, limit: int = MAX_DOCUMENT) -> object:
     """
-    The JSON document in ``data`` (RFC 8259, UTF-8), no longer than ``limit`` bytes, no key twice in an object, and
-    such that it can be written again: nothing nested beyond ``MAX_NESTING``, no half of a surrogate pair, no number
-    too large to be one.
+    Return the JSON document in ``data`` (RFC 8259, UTF-8), no longer than ``limit`` bytes, no key twice in an object,
+    and such that it can be written again: nothing nested beyond ``MAX_NESTING``, no half of a surrogate pair, no number
+    too large for a float.
 
     :raises BadInput: if it is anything else.
     """
@@ -74,7 +74,7 @@ def _refuse_constant(name: str) -> object:
 
 
 def anything(value: object, path: str) -> Any:
-    """Whatever JSON can hold: the Docker Engine checks it."""
+    """Accept any value of JSON: the Docker Engine checks it."""
     return value
 
 
@@ -85,7 +85,7 @@ def text(value: object, path: str) -> str:
 
 
 def free_text(value: object, path: str) -> str:
-    """Any text but one with a NUL in it, which no process can be given."""
+    """Accept any text without a NUL, which no argument of a process can contain."""
     if isinstance(value, str) and "\0" not in value:
         return value
     raise BadInput(f"{path}: {shorten(value)} is not usable, write a text in quotes")
@@ -116,7 +116,7 @@ def seconds(low: float, high: float) -> Check[float]:
 
 
 def port(value: object, path: str) -> int:
-    """A port number, as a number or in quotes."""
+    """Accept a port number, as a number or in quotes."""
     number = int(value) if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 6 else value
     if isinstance(number, int) and not isinstance(number, bool) and 1 <= number <= 65535:
         return number
@@ -152,7 +152,7 @@ def map_of(check: Check[T]) -> Check[dict[str, T]]:
 
 def record(value: object, path: str, checks: Mapping[str, Check[Any]]) -> dict[str, Any]:
     """
-    The members of a JSON object under their proper names, keys matched without regard to case.
+    Return the members of a JSON object under their proper names, with keys matched without regard to case.
 
     A member that is null counts as not given. :raises BadInput: naming an unknown key and the nearest known one.
     """

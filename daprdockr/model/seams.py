@@ -1,10 +1,10 @@
 # -*- test-case-name: tests.unit.fakes.test_engine,tests.unit.fakes.test_store -*-
 """
-The seams: what the loops ask of etcd and of the Docker Engine.
+The seams: the interfaces of etcd and of the Docker Engine that the loops depend on.
 
-Each has two implementations that pass one contract suite (``tests/contracts``): the adapter that speaks to
-the real thing, and a fake in memory (``tests/fakes``). Both are blocking and safe to call from several threads;
-whoever calls them from the reactor goes through a ``Run`` of ``daprdockr.runtime.pool``.
+Each has two implementations that pass one contract suite (``tests/contracts``): the adapter for the real program, and a
+fake in memory (``tests/fakes``). Both are blocking and safe to call from several threads; the reactor calls them
+through a ``Run`` of ``daprdockr.runtime.pool``.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from daprdockr.model.host import ContainerState, Image, Inventory
 from daprdockr.model.stored.entries import Batch, Commit, Condition, Entry, Lease, Listing, Operation, Prefixes
 
 PING_TIMEOUT = 2.5
-"""Seconds that the Engine may take for an answer that costs it nothing."""
+"""The timeout of an answer that costs the Engine nothing, in seconds."""
 
 
 class Watch(Protocol):
@@ -29,36 +29,37 @@ class Watch(Protocol):
 
 class Store(Protocol):
     """
-    etcd, as much of it as we use. Every call ends within the store's time limit.
+    The part of etcd that we use. Every call ends within the store's timeout.
 
-    :raises EtcdUnavailable, EtcdRefused, EtcdHistoryLost: as their texts say; every method may.
+    :raises EtcdUnavailable, EtcdRefused, EtcdHistoryLost: by any method; their docstrings say when.
     """
 
     def get(self, key: str) -> Entry | None: ...
 
     def list(self, prefixes: Prefixes, revision: int = 0) -> Listing:
         """
-        All that begins with one of the prefixes, at one revision: the present one unless another is given, of which
-        EtcdHistoryLost says that it was compacted away. The time limit is for each part that arrives. A value longer
-        than ``MAX_DOCUMENT`` of ``reading`` is omitted.
+        Return all entries below the prefixes at one revision: the present one unless another is given. The timeout
+        applies to each part that arrives. A value longer than ``MAX_DOCUMENT`` of ``reading`` is omitted.
+
+        :raises EtcdHistoryLost: the revision was compacted away.
         """
 
     def put(self, key: str, value: bytes, lease: int = 0) -> int:
-        """Write unconditionally; returns the revision."""
+        """Write unconditionally; return the revision."""
 
     def commit(self, conditions: Sequence[Condition], operations: Sequence[Operation]) -> Commit:
-        """One transaction: all operations if all conditions hold, else none."""
+        """Run one transaction: all operations if all conditions hold, otherwise none."""
 
     def grant(self, ttl: int) -> Lease: ...
 
     def keep_alive(self, lease: int) -> int:
-        """Renew; returns the seconds it now lives, 0 if the lease is gone."""
+        """Renew a lease; return its time to live in seconds, 0 if the lease is gone."""
 
     def revoke(self, lease: int) -> None: ...
 
     def watch(self, prefixes: Prefixes, revision: int) -> Watch:
         """
-        All that begins with one of the prefixes, from ``revision`` on, in order; the iteration raises when it breaks.
+        Watch everything below the prefixes from ``revision`` on, in order; the iteration raises when the watch breaks.
         Values are omitted as in a list.
         """
 
@@ -76,16 +77,16 @@ class ContainerEvents(Protocol):
 
 class Engine(Protocol):
     """
-    The local Docker Engine, as much of it as we use, seen by one node: only containers that carry its label.
+    The part of the local Docker Engine that we use, seen by one node: only containers that carry its label.
 
-    :raises EngineUnavailable, EngineRefused, ContainerAbsent, ImageAbsent, PullFailed: as their texts say.
+    :raises EngineUnavailable, EngineRefused, ContainerAbsent, ImageAbsent, PullFailed: their docstrings say when.
     """
 
     def containers(self) -> Sequence[ContainerState]:
-        """All containers of this node, running or not."""
+        """Return all containers of this node, running or not."""
 
     def inspect(self, container: str) -> ContainerState | None:
-        """One container, by its id or its name, or None when it is gone or not this node's."""
+        """Return one container, by its id or its name, or None when it is gone or not this node's."""
 
     def image(self, reference: str) -> Image | None: ...
 
@@ -93,16 +94,17 @@ class Engine(Protocol):
         """Return if the Engine answers at all. :raises EngineUnavailable: it did not within ``PING_TIMEOUT``."""
 
     def inventory(self) -> Inventory:
-        """What the host has for containers."""
+        """Return the host's resources for containers."""
 
     def pull(self, reference: str) -> None: ...
 
     def create(self, name: str, body: Mapping[str, Any]) -> str:
         """
-        Create a container from a body of the Docker API's ``ContainerCreate``; returns its id.
+        Create a container from a body of the Docker API's ``ContainerCreate``; return its id.
 
-        :raises ImageAbsent: the image is not on this host. :raises NameTaken: by another container.
-        :raises EngineRefused: bad field.
+        :raises ImageAbsent: the image is not on this host.
+        :raises NameTaken: another container has the name.
+        :raises EngineRefused: a field is wrong.
         """
 
     def start(self, container: str) -> ContainerState:

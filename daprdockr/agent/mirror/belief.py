@@ -7,7 +7,7 @@ refuses to know what the mirror holds.
 
 Note [A doubt lasts]
     A history that went back may go on until nothing shows it any more. So the first list that is not believed begins a
-    doubt, which is kept in the state directory, and no later list ends it, only a person: Note [A word that is not old]
+    doubt, which is kept in the state directory, and no later list ends it, only a person: Note [A decision that is not stale]
     in ``daprdockr.model.stored.doubts``. The exception is an etcd that is another cluster, or lost its identity: when
     the one we know is back in its place, its lists are judged as ever.
 

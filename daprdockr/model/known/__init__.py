@@ -1,1 +1,1 @@
-"""What a reader of etcd knows: the cluster put together from its keys."""
+"""The cluster as a reader of etcd knows it, put together from its keys."""

@@ -1,7 +1,7 @@
 # -*- test-case-name: tests.unit.model.known.test_cluster -*-
 """
-What placement goes by beside definitions and node records: who holds what, when instances came free, and what of it
-changed when. Part of the mirror, which alone writes here.
+The input of placement beside definitions and node records: the instances of each node, the time at which instances
+became free, and the version of each change. It is part of the mirror, and only the mirror writes to it.
 """
 
 from __future__ import annotations
@@ -17,38 +17,46 @@ from daprdockr.model.stored.claim import ClaimRecord
 
 @define(eq=False)
 class Layout:
-    """:ivar nodes: those that have a record."""
+    """:ivar nodes: the names of nodes that have a record."""
 
     nodes: Container[str]
     version: int = 0
-    """Grows with every change of what placement goes by: definitions, nodes, who holds what and on whom it fails."""
+    """
+    Grows with every change that placement depends on: definitions, nodes, owners, and the nodes on which instances
+    fail.
+    """
     placed: dict[str, Counter[ServiceName]] = field(factory=dict)
-    """How many claims and successions of each service every node has; none is zero."""
+    """By node: the number of its claims and successions of each service; none is zero."""
     changed: dict[str, int] = field(factory=dict)
     """
-    For each node that is there or has claims, in which version its record, its cordon, its claims or a definition of
-    what it has changed last.
+    By node that has a record or claims: the version in which its record, its cordon, its claims or a definition of one
+    of its services changed last.
     """
     freed: dict[ServiceName, int] = field(factory=dict)
-    """For each definition the revision at which it was set, or an instance of it lost its claim, last."""
+    """
+    By defined service: the revision at which its definition was set or an instance lost its claim, whichever is later.
+    """
 
     def defined(self, service: ServiceName, revision: int) -> None:
-        """A definition was set."""
+        """Record that a definition was set."""
         self.freed[service] = max(revision, self.freed.get(service, 0))
         self._touch_holders(service)
 
     def undefined(self, service: ServiceName) -> None:
-        """A definition was deleted."""
+        """Record that a definition was deleted."""
         self.freed.pop(service, None)
         self._touch_holders(service)
 
     def vacated(self, service: ServiceName, revision: int) -> None:
-        """An instance lost its claim."""
+        """Record that an instance lost its claim."""
         if service in self.freed:
             self.freed[service] = max(revision, self.freed[service])
 
     def recount(self, service: ServiceName, old: ClaimRecord | None, new: ClaimRecord | None) -> None:
-        """Most of what owners tell is nothing to placement: the instance stays where it was, and starts or is well."""
+        """
+        Record a new version of a claim; most change nothing for placement, because the instance stays on its node and
+        only starts or becomes healthy.
+        """
         if old is not None and new is not None and (old.node, old.fails) == (new.node, new.fails):
             return
         if old is not None:
@@ -57,7 +65,7 @@ class Layout:
             self._count(new.node, service, 1)
 
     def touch(self, node: str) -> None:
-        """Something about a node changed."""
+        """Record that something about a node changed."""
         self.version += 1
         if node in self.nodes or node in self.placed:
             self.changed[node] = self.version

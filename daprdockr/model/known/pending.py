@@ -1,11 +1,11 @@
 """
-Changes of etcd that wait to be taken over: of each key only what still matters. Knows nothing of threads.
+Changes of etcd that wait to be taken over, reduced to those that still matter. Knows nothing of threads.
 
 Note [Newest wins]
-    Somebody may write faster than anybody can read. What waits is therefore no longer than the keys are many: a newer
-    value of a key takes the place of the one that waits. A deletion stays before what is written after it, because it
-    is evidence: Note [Only evidence removes] in ``daprdockr.model.known.cluster``. What is left comes in the order of
-    etcd, and in one batch, so that no transaction is ever seen in part.
+    A client may write faster than any agent can read. The queue is therefore bounded by the number of keys: a newer
+    value of a key replaces the one that waits. A deletion stays before a later write of the same key, because it is
+    evidence: Note [Only evidence removes] in ``daprdockr.model.known.cluster``. The remaining changes keep etcd's order
+    and form one batch, so that no transaction is ever seen in part.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from daprdockr.model.stored.entries import Batch, Change, Deleted
 
 CHANGE_SIZE = 4096
 """
-What a change counts beside its value: more than it takes in memory, because taking it over takes time, and what is
-taken over at once is bounded by size.
+The size that a change counts in addition to its value: more than its size in memory, because taking it over takes time,
+and the work of one turn is bounded by size.
 """
 
 
@@ -29,17 +29,18 @@ class Pending:
     revision: int = 0
     size: int = 0
     _changes: dict[tuple[str, bool], Change] = field(factory=dict)
-    """By key, and whether it is a deletion; the order is that of etcd."""
+    """By key, and whether it is a deletion; in etcd's order."""
 
     @property
     def batch(self) -> Batch:
-        """What has to be taken over."""
+        """The changes that wait, as one batch."""
         return Batch(self.cluster_id, self.revision, tuple(self._changes.values()))
 
     def add(self, batch: Batch) -> None:
-        """The next batch that the watch brought."""
+        """Add the next batch of the watch."""
         for change in batch.changes:
-            if change.mod_revision >= self.revision:  # else it comes again: Note [Own writes come twice] in ``cluster``
+            # otherwise it comes again: Note [Own writes come twice] in ``cluster``
+            if change.mod_revision >= self.revision:
                 self._add(change)
         self.revision = max(self.revision, batch.revision)
 

@@ -1,11 +1,12 @@
 # -*- test-case-name: tests.unit.cli.commands.test_status,tests.unit.picture.test_tables -*-
 """
-Doubts about the history of etcd, and how a person ends them: what an agent keeps, what it tells, and what it is told.
+Doubts about the history of etcd, as agents store and report them, and the decision by which a person ends them.
 
-Note [A word that is not old]
-    An agent that doubts draws a number, keeps it in its state directory and tells it below ``doubts/``. The operator's
-    word, under ``trust``, names the numbers of the doubts that are over, and an agent takes it for nothing else. So a
-    word that came back with a snapshot ends nothing: the number was drawn after that history was seen.
+Note [A decision that is not stale]
+    An agent that doubts draws a number, stores it in its state directory and reports it below ``doubts/``. The
+    operator's decision, under ``trust``, names the numbers of the doubts that are over, and an agent accepts it for no
+    other doubt. So a decision that came back with a snapshot ends nothing: the number was drawn after that history was
+    seen.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from daprdockr.model.stored.entries import Change, Entry
 COMMAND = "daprdockrcmd trust-etcd"
 MOST_NUMBERS = 4096
 MOST_INSTANCES = 2000
-"""Of one node's report: about 100 kB."""
+"""The most instances in one node's report: about 100 kB."""
 
 _NUMBER = integer(1, 2**63 - 1)
 _REVISION = integer(0, 2**63 - 1)
@@ -30,7 +31,7 @@ _REVISION = integer(0, 2**63 - 1)
 
 @frozen
 class Doubt:
-    """``lasts`` says that it does not end when another etcd takes the place of this one."""
+    """``lasts`` says that the doubt does not end when another etcd takes the place of this one."""
 
     number: int
     reason: str
@@ -41,7 +42,7 @@ class Doubt:
 
     @classmethod
     def decode(cls, value: bytes) -> Doubt:
-        """:raises BadInput: no agent wrote this."""
+        """:raises BadInput: no agent wrote the value."""
         kept = _object(value)
         return cls(
             number=_NUMBER(kept.get("Number"), "Number"),
@@ -53,8 +54,8 @@ class Doubt:
 @frozen
 class DoubtRecord:
     """
-    What a node that doubts tells of itself: which etcd it knows, up to which revision, and the instances of that one
-    that run on it, with the digests of the definitions they were made from.
+    The report of a node that doubts: which etcd it knows, up to which revision, and which instances of that etcd run on
+    the node, with the digests of the definitions they were made from.
     """
 
     number: int
@@ -63,7 +64,7 @@ class DoubtRecord:
     revision: int = 0
     instances: Mapping[str, str] = field(factory=dict)
     untold: int = 0
-    """How many instances more there are."""
+    """How many more instances there are."""
 
     def encode(self) -> bytes:
         value = {
@@ -78,28 +79,28 @@ class DoubtRecord:
 
     @classmethod
     def decode(cls, value: bytes) -> DoubtRecord:
-        """:raises BadInput: no agent wrote this."""
-        told = _object(value)
-        instances = told.get("Instances", {})
+        """:raises BadInput: no agent wrote the value."""
+        members = _object(value)
+        instances = members.get("Instances", {})
         if not isinstance(instances, dict):
             raise BadInput("Instances is no object")
         return cls(
-            number=_NUMBER(told.get("Number"), "Number"),
-            reason=free_text(told.get("Reason", ""), "Reason"),
-            identity=_REVISION(told.get("Identity", 0), "Identity"),
-            revision=_REVISION(told.get("Revision", 0), "Revision"),
+            number=_NUMBER(members.get("Number"), "Number"),
+            reason=free_text(members.get("Reason", ""), "Reason"),
+            identity=_REVISION(members.get("Identity", 0), "Identity"),
+            revision=_REVISION(members.get("Revision", 0), "Revision"),
             instances={name: free_text(digest, "Instances") for name, digest in instances.items()},
-            untold=_REVISION(told.get("Untold", 0), "Untold"),
+            untold=_REVISION(members.get("Untold", 0), "Untold"),
         )
 
 
 def encode_trust(numbers: Iterable[int]) -> bytes:
-    """The operator's word that these doubts are over."""
+    """Return the operator's decision that these doubts are over."""
     return json.dumps({"Numbers": sorted(numbers)}).encode()
 
 
 def decode_trust(value: bytes) -> frozenset[int]:
-    """:raises BadInput: ``trust-etcd`` did not write this."""
+    """:raises BadInput: ``trust-etcd`` did not write the value."""
     numbers = _object(value).get("Numbers")
     if not isinstance(numbers, list) or len(numbers) > MOST_NUMBERS:
         raise BadInput("Numbers is no list of numbers")
@@ -107,7 +108,7 @@ def decode_trust(value: bytes) -> frozenset[int]:
 
 
 def is_over(doubt: Doubt, changes: Iterable[Change], key: str) -> bool:
-    """Whether one of the changes is the word that ends it. ``key`` is that of the word."""
+    """Return whether one of the changes is the decision, under ``key``, that ends this doubt."""
     return any(isinstance(change, Entry) and change.key == key and doubt.number in _named(change) for change in changes)
 
 

@@ -1,5 +1,5 @@
 # -*- test-case-name: tests.unit.model.known.test_cluster -*-
-"""What etcd holds and tells, as values: entries, lists, changes, and conditional commits."""
+"""The contents of etcd, as values: entries, lists, changes, and conditional commits."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ Prefixes = str | tuple[str, ...]
 @frozen
 class Entry:
     """
-    One key with its value. ``lease`` is 0 when the key hangs on none. ``omitted``, unless "", says why ``value`` is not
-    what etcd holds, but b"".
+    One key with its value. ``lease`` is 0 for a key without one. ``omitted``, unless "", says why ``value`` is b"" and
+    not the value in etcd.
     """
 
     key: str
@@ -46,7 +46,7 @@ class Listing:
 
 @frozen
 class Batch:
-    """The changes of one watch response; everything up to ``revision`` has been told."""
+    """The changes of one watch response; the watch has reported everything up to ``revision``."""
 
     cluster_id: int
     revision: int
@@ -101,9 +101,10 @@ Operation = Put | Delete
 
 def trial(*keys: str) -> tuple[tuple[Condition, ...], tuple[Operation, ...]]:
     """
-    Conditions and operations of a commit that changes nothing, and is refused if one that writes these keys would be.
+    Return conditions and operations of a commit that changes nothing, and is refused if a commit that writes these keys
+    would be.
 
-    etcd looks at rights and room for both outcomes of a transaction before it looks at the conditions.
+    etcd checks permissions and room for both outcomes of a transaction before it checks the conditions.
     """
     return (Unchanged(keys[0], NEVER),), tuple(Put(key, b"") for key in keys)
 

@@ -1,4 +1,4 @@
-"""Events: what an agent tells people about, kept in etcd for a short time below ``Keys.events``."""
+"""Events: sentences for people, kept in etcd for a short time below ``Keys.events``."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from daprdockr.model.members import Members, all_members, encode_members
 class Event:
     """
     Something that happened. ``time`` is wall-clock seconds since the epoch on ``node``; ``subject`` is the service,
-    instance, node or key it is about.
+    instance, node or key concerned.
     """
 
     time: float
@@ -25,7 +25,7 @@ class Event:
 
     @classmethod
     def decode(cls, data: bytes) -> Event:
-        """:raises BadInput: if it is no event. Unknown members are ignored."""
+        """:raises BadInput: if ``data`` is not an event. Unknown members are ignored."""
         given = reading.parse_json(data)
         if not isinstance(given, dict):
             raise BadInput("the event is not an object")
@@ -35,7 +35,7 @@ class Event:
         return encode_members(self.write())
 
     def write(self) -> dict[str, Any]:
-        """The JSON form; ``decode`` gives an equal event back."""
+        """Return the JSON form; ``decode`` gives an equal event back."""
         return all_members(self, _MEMBERS)
 
 

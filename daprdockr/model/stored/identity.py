@@ -1,4 +1,6 @@
-"""The number that tells an etcd from one whose data was lost: Note [The identity of an etcd] in ``known.history``."""
+"""
+The number that distinguishes an etcd from one whose data was lost: Note [The identity of an etcd] in ``known.history``.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +11,7 @@ from daprdockr.model.stored.entries import Change, Deleted, Listing
 
 
 def read_identity(change: Change) -> int:
-    """:raises BadInput: a value that no agent wrote."""
+    """Return the identity, or 0 if the key was deleted. :raises BadInput: no agent wrote the value."""
     if isinstance(change, Deleted):
         return 0
     if not re.fullmatch(rb"[0-9a-f]{1,15}", change.value):
@@ -18,7 +20,7 @@ def read_identity(change: Change) -> int:
 
 
 def identity_in(listing: Listing, key: str) -> int:
-    """-1 for one that no agent wrote, which equals nothing."""
+    """Return the identity in a list, 0 if it has none, or -1, which equals nothing, if no agent wrote its value."""
     try:
         return next((read_identity(entry) for entry in listing.entries if entry.key == key), 0)
     except BadInput:

@@ -1,4 +1,4 @@
-"""The layout of the keys in etcd (design section 2.5), and nothing of what they hold."""
+"""The layout of the keys in etcd (design section 2.5), without their values."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class NodeKey:
 
 @frozen(order=True)
 class CordonKey:
-    """The key of an operator's wish that a node takes no more instances."""
+    """The key of an operator's request that a node takes no more instances."""
 
     node: str
 
@@ -40,7 +40,7 @@ class MarksKey:
 
 @frozen
 class TrustKey:
-    """The key of an operator's word that doubts are over."""
+    """The key of an operator's decision that doubts are over."""
 
 
 @frozen(order=True)
@@ -65,33 +65,38 @@ class Keys:
 
     @property
     def root(self) -> str:
-        """What every key of ours starts with."""
+        """The prefix of all our keys."""
         return self.prefix + "/"
 
     @property
     def mirrored(self) -> tuple[str, ...]:
-        """What the keys of which an agent keeps a mirror start with; it asks etcd for no others."""
+        """The prefixes of the keys that an agent mirrors; it requests no others."""
         places = ("cordons/", "identity", "instances/", "marks", "nodes/", "services/", "trust")
         return tuple(self.root + place for place in places)
 
     @property
     def identity(self) -> str:
-        """What tells this etcd from one that was wiped: see Note [The identity of an etcd] in ``known.history``."""
+        """
+        The key of the number that distinguishes this etcd from one that was wiped: see Note [The identity of an etcd]
+        in ``known.history``.
+        """
         return self.root + "identity"
 
     @property
     def trials(self) -> tuple[str, ...]:
-        """A key that nobody writes in each place, but for nodes, in which agents do, for ``entries.trial``."""
+        """One key in each place for ``entries.trial``. Nobody writes these keys, but for the one below nodes."""
         return f"{self.root}events/trial", f"{self.root}instances/trial"
 
     @property
     def marks(self) -> str:
-        """By which a history is known again: see Note [Marks] in ``marks``."""
+        """The key of the marks by which a history is recognized: see Note [Marks] in ``marks``."""
         return self.root + "marks"
 
     @property
     def trust(self) -> str:
-        """Which doubts an operator ended: see Note [A word that is not old] in ``doubts``."""
+        """
+        The key of the operator's decision which doubts are over: see Note [A decision that is not stale] in ``doubts``.
+        """
         return self.root + "trust"
 
     @property
@@ -125,12 +130,12 @@ class Keys:
         return f"{self.doubts}{node}"
 
     def event(self, node: str, number: int) -> str:
-        """``number`` only ever grows on one node, so that keys sort by time."""
+        """Return the key of an event. ``number`` only ever grows on one node, so that keys sort by time."""
         return f"{self.events}{number:020d}-{node}"
 
     def read(self, key: str) -> Named | None:
         """
-        What a key names; None for keys that other modules read (``events/``) or that a newer agent wrote.
+        Return what a key names; None for keys that other modules read (``events/``) or that a newer agent wrote.
 
         :raises BadInput: for a key in one of our places whose parts are not names.
         """

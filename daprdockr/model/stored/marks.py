@@ -1,15 +1,15 @@
 """
-The marks of a cluster's history: random numbers that agents leave in etcd, and by which a history is known again.
+The marks of a cluster's history: random numbers that agents leave in etcd, and by which a history is recognized.
 
 Note [Marks]
-    The key ``marks`` holds a chain of marks, oldest first. Each says up to which revision its writer knew the history
-    when it drew the mark's number. Nobody can guess that number, so a history that holds it is one in which the mark
-    was written, after that revision: it contains everything up to there. One that was restored from a snapshot taken
-    before that does not hold it, whatever its revision is, and however much of it was compacted away.
+    The key ``marks`` holds a chain of marks, oldest first. Each states up to which revision its writer knew the history
+    when it drew the mark's number. Nobody can guess that number, so in a history that contains it the mark was written,
+    after that revision: the history contains everything up to there. A history restored from an earlier snapshot does
+    not contain the mark, whatever its revision is, and however much of it was compacted away.
 
-    The last ``RECENT`` marks are kept, and of earlier ones every ``RECENT``-th, so that an agent that comes back after
-    months still finds a mark it knows, of some time before it left. Which ones are kept follows from their numbers
-    alone: one that should be there and is not was never written in this history.
+    The last ``RECENT`` marks are kept, and of earlier ones every ``RECENT``-th, so that an agent that returns after
+    months still finds a mark it knows, from some time before it left. Whether a mark is kept follows from its number
+    alone: if one is missing that should be there, it was never written in this history.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def encode_marks(marks: Marks) -> bytes:
 
 
 def decode_marks(value: bytes) -> Marks:
-    """:raises BadInput: this is no chain that an agent wrote."""
+    """:raises BadInput: the value is not a chain that an agent wrote."""
     rows = parse_json(value)
     if not isinstance(rows, list) or not 0 < len(rows) <= LONGEST:
         raise BadInput("it is no chain of marks: delete the key, and an agent begins another")
@@ -58,7 +58,7 @@ def decode_marks(value: bytes) -> Marks:
 
 
 def marks_in(listing: Listing, key: str) -> Marks:
-    """() for a chain that no agent wrote: it attests nothing."""
+    """Return the chain in a list; () if no agent wrote it, because such a chain attests nothing."""
     try:
         return next((decode_marks(entry.value) for entry in listing.entries if entry.key == key), ())
     except BadInput:
@@ -73,22 +73,23 @@ def _mark(row: object) -> Mark:
 
 
 def with_another(marks: Marks, revision: int, drawn: int) -> Marks:
-    """The chain with one mark more, by an agent that knows everything up to ``revision``."""
+    """Return the chain with one more mark, by an agent that knows everything up to ``revision``."""
     latest = marks[-1].number + 1 if marks else 1
     return (*(mark for mark in marks if is_kept(mark.number, latest)), Mark(latest, revision, drawn))
 
 
 def is_kept(number: int, latest: int) -> bool:
-    """Whether a mark is still in a chain that ends with the ``latest``."""
+    """Return whether a mark is still in a chain that ends with the ``latest``."""
     age = latest - number
     return 0 <= age < RECENT or (number % RECENT == 0 and 0 <= age < RECENT * RECENT)
 
 
 def attested(known: Marks, present: Marks) -> int | None:
     """
-    Up to which revision of the history known this one is the same for certain; None: it is another history.
+    Return the revision up to which the known history and the present one are certainly the same; None: they differ.
 
-    :param known: the chain as it was last seen. :param present: the chain that is there now. () for none.
+    :param known: the chain as it was last seen.
+    :param present: the chain in etcd now. () for none.
     """
     if not known or not present:
         return 0

@@ -1,5 +1,5 @@
 # -*- test-case-name: tests.unit.model.known.test_cluster -*-
-"""What stands in etcd, read: a value together with the revisions and the lease of its key."""
+"""Values read from etcd, together with the revisions and the lease of their keys."""
 
 from __future__ import annotations
 
@@ -48,8 +48,8 @@ class Node:
 @frozen
 class Broken:
     """
-    A value in etcd that cannot be read, or does not count, and why. ``ownerless``: anybody may delete it, while its
-    mod revision is ``revision``.
+    A value in etcd that cannot be read, or does not count, and the reason. ``ownerless``: any agent may delete it, as
+    long as its mod revision is ``revision``.
     """
 
     key: str

@@ -1,4 +1,4 @@
-"""The last known state as the state directory keeps it: a listing of our keys as JSON, and back."""
+"""The last known state as the state directory stores it: a listing of our keys, to JSON and back."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from daprdockr.model.reading import free_text, integer
 from daprdockr.model.stored.entries import Entry, Listing
 
 MAX_BYTES = 256 * 1024 * 1024
-"""Of a listing that is read."""
+"""The largest listing that is read."""
 
 _VERSION = 1
 _NUMBER = integer(0, 2**64 - 1)
 
 
 def encode_listing(listing: Listing) -> Iterator[bytes]:
-    """The bytes to keep, entry by entry: in one piece a large cluster would keep other threads from running."""
+    """Yield the bytes to store, entry by entry: one long call for a large cluster would block the other threads."""
     head = {"Version": _VERSION, "ClusterId": listing.cluster_id, "Revision": listing.revision}
     yield _json(head).removesuffix(b"}") + b',"Entries":['
     for number, e in enumerate(listing.entries):

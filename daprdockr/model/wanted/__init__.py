@@ -1,1 +1,1 @@
-"""What people ask for: definitions and their parts."""
+"""Definitions and their parts, as people write them."""

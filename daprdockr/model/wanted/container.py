@@ -1,7 +1,7 @@
 """
 The ``Container`` part of a definition: what to run, as the Docker Engine's own fields.
 
-``engine_fields`` says which fields there are; this module knows what daprdockr itself needs to know of them.
+``engine_fields`` lists the fields; this module reads those that daprdockr itself depends on.
 """
 
 from __future__ import annotations
@@ -22,9 +22,10 @@ from daprdockr.model.wanted.privileges import needed
 @frozen
 class Container:
     """
-    What to run, as the fields a person gave, checked. ``fields`` is never changed after creation.
+    The fields as a person gave them, checked. ``fields`` is never changed after creation.
 
-    The Engine's two places for a field, the top level and ``HostConfig``, are one here; ``HostConfig`` is read too.
+    The Engine has two places for a field, the top level and ``HostConfig``. Here they are one; ``HostConfig`` is read
+    too.
     """
 
     fields: Mapping[str, Any] = field(repr=True)
@@ -48,18 +49,18 @@ class Container:
 
     @cached_property
     def memory(self) -> int:
-        """The bytes that an instance states to need; 0: nothing stated."""
+        """The bytes that an instance says it needs; 0: not stated."""
         return max(0, int(self.fields.get("MemoryReservation") or self.fields.get("Memory") or 0))
 
     @cached_property
     def cpus(self) -> float:
-        """The processors that an instance states to need, as ``docker run --cpus`` counts; 0: nothing stated."""
+        """The processors that an instance says it needs, counted as ``docker run --cpus`` does; 0: not stated."""
         nano, quota, period = (int(self.fields.get(key) or 0) for key in ("NanoCpus", "CpuQuota", "CpuPeriod"))
         return max(0, nano) / 1e9 or max(0, quota) / (period if period > 0 else 100_000)
 
     @cached_property
     def privileges(self) -> frozenset[str]:
-        """What it asks of a host beyond an ordinary container, as ``model.wanted.privileges`` names it."""
+        """The privileges it needs beyond those of an ordinary container, named as in ``model.wanted.privileges``."""
         return needed(self.fields)
 
     @property

@@ -1,7 +1,7 @@
 """
 A service definition: what a person wants to run, read from JSON with every mistake named, and written back.
 
-Agent and command line read through here and nowhere else, so that what one accepts the other accepts.
+Agent and command line both read definitions here and nowhere else, so that they accept the same.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ class Definition:
         return definition
 
     def write(self) -> dict[str, Any]:
-        """The JSON form, without what is at its default; ``read`` gives an equal definition back."""
+        """Return the JSON form, without members at their defaults; ``read`` gives an equal definition back."""
         written: dict[str, Any] = {
             "Name": self.name.service,
             "Group": self.name.group,
@@ -76,14 +76,14 @@ class Definition:
         return written
 
     def encode(self) -> bytes:
-        """The bytes to store in etcd: the JSON form, keys in the order of the documentation."""
+        """Return the bytes to store in etcd: the JSON form, keys in the order of the documentation."""
         return encode_members(self.write())
 
     @cached_property
     def check(self) -> Health:
         """
-        The health check that counts: the stated one, else TCP connect on the HTTP port, else none. It asks on the HTTP
-        port, and for the first HTTP host name that is no wildcard, unless it says otherwise.
+        The effective health check: the stated one, otherwise TCP connect on the HTTP port, otherwise none. Unless it
+        states others, it uses the HTTP port, and the first HTTP host name that is no wildcard.
         """
         http_port = self.http.container_port if self.http else 0
         if self.health is None:
@@ -94,7 +94,7 @@ class Definition:
 
     @property
     def at_most_one(self) -> bool:
-        """Whether no two copies of an instance may ever run, not even for a moment."""
+        """Whether two copies of an instance must never run at the same time, not even for a moment."""
         return self.on_partition == "stop"
 
     @cached_property
@@ -112,7 +112,8 @@ class Definition:
         """
         12 hex digits that change when a running container cannot serve this definition any more.
 
-        Made from what was given, never from defaults, so that a newer agent computes the same for an old definition.
+        They are made from the given members, never from defaults, so that a newer agent computes the same for an old
+        definition.
         """
         ports = [f"{port.container}/{port.protocol}" for port in self.ports]
         given = [dict(self.container.fields), ports, *([self.on_partition] if self.on_partition != "keep" else [])]

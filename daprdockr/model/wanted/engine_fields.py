@@ -24,7 +24,7 @@ _OBJECTS = list_of(map_of(anything))
 
 
 def image(value: object, path: str) -> str:
-    """An image reference such as ``registry:5000/name:tag`` or ``name@sha256:…``."""
+    """Accept an image reference such as ``registry:5000/name:tag`` or ``name@sha256:…``."""
     if isinstance(value, str) and _IMAGE.fullmatch(value):
         return value
     raise BadInput(f"{path}: {shorten(value)} is not usable, write an image such as nginx:1.25")
@@ -38,7 +38,10 @@ def environment(value: object, path: str) -> list[str]:
 
 
 def exposed_ports(value: object, path: str) -> list[str]:
-    """Ports as the API's object or as a list, each ``8080``, ``"8080"`` or ``"53/udp"``; gives sorted ``8080/tcp``."""
+    """
+    Accept ports as the API's object or as a list, each ``8080``, ``"8080"`` or ``"53/udp"``; return sorted
+    ``8080/tcp``.
+    """
     items = list(value) if isinstance(value, dict) else list_of(anything)(value, path)
     ports = []
     for item in items:
@@ -50,7 +53,9 @@ def exposed_ports(value: object, path: str) -> list[str]:
 
 
 def volumes(value: object, path: str) -> list[str]:
-    """Volumes as the API's object (paths alone) or as a list of ``/path``, ``name:/path[:ro]`` or ``/host:/path``."""
+    """
+    Accept volumes as the API's object (paths alone) or as a list of ``/path``, ``name:/path[:ro]`` or ``/host:/path``.
+    """
     items = _TEXTS(sorted(value) if isinstance(value, dict) else value, path)
     for item in items:
         if not (item.split(":")[1:2] or [item])[0].startswith("/"):

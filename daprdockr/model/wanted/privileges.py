@@ -1,8 +1,8 @@
 """
-What a definition asks of a host beyond an ordinary container, by name: the things that ``--allow`` grants.
+The privileges that a definition needs of a host beyond an ordinary container, by name: ``--allow`` grants them.
 
-Each of them gives whoever may write definitions a way to the host itself, so an agent grants none by itself. A field
-that the Engine reads without regard to the case of its keys (Go's ``encoding/json``) is judged the same way here.
+Each of them gives anybody who may write definitions a way to the host itself, so an agent grants none by default. A
+field that the Engine reads without regard to the case of its keys (Go's ``encoding/json``) is judged the same way here.
 """
 
 from __future__ import annotations
@@ -49,14 +49,14 @@ _NO_NEW_PRIVILEGES = frozenset(
 
 
 def needed(fields: Mapping[str, Any]) -> frozenset[str]:
-    """
-    The privileges that a container of these fields (those of ``model.wanted.container``) needs, out of ``PRIVILEGES``.
-    """
+    """Return those of ``PRIVILEGES`` that a container with these fields (those of ``model.wanted.container``) needs."""
     return frozenset(_needed(fields))
 
 
 def refusal(missing: Iterable[str]) -> str:
-    """One line for a person: why a node does not run what needs these privileges, and what to do."""
+    """
+    Return one line for a person: why a node does not run a definition that needs these privileges, and what to do.
+    """
     names = ",".join(sorted(missing))
     return f"no privilege {names} here: start an agent that may run it with --allow {names}, or change the definition"
 
@@ -94,7 +94,10 @@ def _joins(mode: str) -> bool:
 
 
 def _has_host_path(fields: Mapping[str, Any]) -> bool:
-    """A named volume has no slash in its name; ``Volumes`` of a path alone are anonymous."""
+    """
+    Return whether a volume has a path of the host; a named volume has no slash in its name, and ``Volumes`` of a path
+    alone are anonymous.
+    """
     volumes = [item for item in fields.get("Volumes", ()) if ":" in item]
     if any("/" in item.split(":")[0] for item in (*fields.get("Binds", ()), *volumes)):
         return True
@@ -103,8 +106,9 @@ def _has_host_path(fields: Mapping[str, Any]) -> bool:
 
 def _is_safe_mount(mount: Mapping[str, Any]) -> bool:
     """
-    A ``Type`` that is written twice in different case counts as its worse one. A volume of the ``local`` driver with
-    options mounts whatever they name, the host's root too (docker volume create, "Driver-specific options").
+    Return whether a mount needs no privilege. If ``Type`` is given twice in different case, the worse one counts. A
+    volume of the ``local`` driver with options mounts whatever they name, the host's root too (docker volume create,
+    "Driver-specific options").
     """
     kinds = [value for key, value in mount.items() if key.lower() == "type"]
     return bool(kinds) and all(kind in _SAFE_MOUNTS for kind in kinds) and not _mentions(mount, "driverconfig")
