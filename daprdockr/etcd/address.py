@@ -1,4 +1,4 @@
-"""Where etcd is and who we are to it, as values read from options. Looks up no name and opens nothing."""
+"""The address of etcd and our credentials for it, as values read from options. Resolves no name and opens nothing."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from daprdockr.model.errors import BadInput
 from daprdockr.model.names import shorten
 
 DEFAULT_PORT = 2379
-"""etcd's own client port, for an endpoint that names none."""
+"""etcd's own client port, for an endpoint without one."""
 
 _ENDPOINT = re.compile(
     r"(?:(?P<scheme>https?)://)?"
@@ -36,9 +36,9 @@ class EtcdEndpoint:
 @frozen
 class Access:
     """
-    All it takes to speak to one etcd cluster.
+    Everything needed to connect to one etcd cluster.
 
-    :ivar secure: TLS on every endpoint, checked against ``ca`` (None: the roots that gRPC brings).
+    :ivar secure: TLS on every endpoint, verified against ``ca`` (None: the roots that gRPC brings).
     :ivar cert: our own certificate, with ``key``, if etcd asks for one.
     :ivar user: with ``password``, if etcd has authentication enabled; "" otherwise.
     """

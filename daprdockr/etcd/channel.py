@@ -2,15 +2,15 @@
 gRPC channels to the endpoints of an ``Access``. Opens threads and sockets: never before the agent has forked.
 
 Note [Lanes]
-    Each endpoint has a channel of its own, a lane, and the session keeps to one until it does not answer. One channel
-    for all, balanced round robin, would cost less code and more calls: a member whose host is gone, and sends no
-    refusal, keeps its connection for seconds, and every third call would wait for it in vain. And with TLS gRPC checks
-    every member of a channel against one name, while each member's certificate has its own.
+    Each endpoint has a channel of its own, a lane, and the session keeps to one until its member does not answer. A
+    single channel for all, balanced round robin, would need less code and lose more calls: a member whose host is gone
+    sends no refusal and keeps its connection for seconds, so every third call would wait in vain. Also, with TLS, gRPC
+    verifies all members of a channel against one name, while each member's certificate has its own.
 
 Note [A member that went silent]
-    A watch says nothing for hours when nothing changes. That its member is still there is found out by the pings of
-    HTTP/2: after 7 s at most it breaks and is opened on another member. More eager pings etcd punishes. Where there are
-    beats they find out sooner: Note [Found out by the beats] in ``turn``.
+    A watch is silent for hours when nothing changes. HTTP/2 pings show that its member is still alive: after 7 s at
+    most a dead watch breaks and is opened on another member. etcd punishes more frequent pings. Where there are beats,
+    these detect it sooner: Note [Detected by the beats] in ``turn``.
 """
 
 from __future__ import annotations
@@ -32,24 +32,24 @@ _log = logging.getLogger(__name__)
 
 MAX_MESSAGE = 16 * 1024 * 1024
 """
-Bytes of an answer. etcd takes values of 1.5 MiB, or as it is told (up to 10 MiB, says its documentation), and answers
-with pages and parts of our choice: Note [Pages] in ``pages``, Note [Parts] in ``watch``.
+The largest answer, in bytes. etcd takes values of 1.5 MiB, or up to 10 MiB if configured so, and answers with pages and
+parts of our choice: Note [Pages] in ``pages``, Note [Parts] in ``watch``.
 """
 
 OPTIONS = (
     ("grpc.max_reconnect_backoff_ms", 2000),
     ("grpc.initial_reconnect_backoff_ms", 200),
     ("grpc.min_reconnect_backoff_ms", 1000),
-    # etcd sends a client away that pings more often than each 5 s. gRPC honours the timeout only when the
-    # HTTP/2 ping timeout is set too, and without the last setting stops pinging on a silent watch.
-    # See Note [A member that went silent].
+    # etcd disconnects a client that pings more often than every 5 s. gRPC honours the timeout only when the HTTP/2 ping
+    # timeout is set too, and without the last setting stops pinging on a silent watch. See Note [A member that went
+    # silent].
     ("grpc.keepalive_time_ms", 5500),
     ("grpc.keepalive_timeout_ms", 1500),
     ("grpc.http2.ping_timeout_ms", 1500),
     ("grpc.http2.max_pings_without_data", 0),
-    # A channel that was opened anew must connect anew, not share what is broken.
+    # A channel that was opened anew must connect anew, and not share a broken connection.
     ("grpc.use_local_subchannel_pool", 1),
-    # A proxy of the environment is for the web, not for the members of a cluster.
+    # A proxy in the environment is for the web, not for the members of a cluster.
     ("grpc.enable_http_proxy", 0),
 )
 
@@ -71,34 +71,35 @@ class EtcdChannel:
 
 def open_lanes(access: Access, largest: int = MAX_MESSAGE) -> tuple[EtcdChannel, ...]:
     """
-    Open what ``access`` describes; host names are looked up in the calling thread. See Note [Lanes].
+    Open the channels that ``access`` describes; host names are resolved in the calling thread. See Note [Lanes].
 
-    :param largest: bytes of an answer; a larger one is refused.
-    :raises EtcdUnavailable: no host can be looked up. :raises EtcdRefused: a file cannot be read.
+    :param largest: the largest answer in bytes; a larger one is refused.
+    :raises EtcdUnavailable: no host name can be resolved.
+    :raises EtcdRefused: a file cannot be read.
     """
-    found = {endpoint: known for endpoint in access.endpoints if (known := addresses(endpoint))}
-    if not found:
+    resolved = {endpoint: known for endpoint in access.endpoints if (known := addresses(endpoint))}
+    if not resolved:
         raise EtcdUnavailable(f"no host of {access} can be looked up: check --etcd and the resolver")
     options = (*OPTIONS, ("grpc.max_receive_message_length", largest))
     if not access.secure:
-        return tuple(EtcdChannel(grpc.insecure_channel(target(known), options=options)) for known in found.values())
+        return tuple(EtcdChannel(grpc.insecure_channel(target(known), options=options)) for known in resolved.values())
     credentials = grpc.ssl_channel_credentials(_read(access.ca), _read(access.key), _read(access.cert))
     return tuple(
         EtcdChannel(grpc.secure_channel(target(known), credentials, options=(*options, _named(endpoint))))
-        for endpoint, known in found.items()
+        for endpoint, known in resolved.items()
     )
 
 
 def addresses(endpoint: EtcdEndpoint) -> list[EtcdEndpoint]:
     """
-    The endpoint with each of its addresses in place of a host name; none if it cannot be looked up.
+    Return the endpoint once for each address of its host name; none if the name cannot be resolved.
 
-    A name with addresses of both families gives those of IPv4 only: they are the same member.
+    For a name with addresses of both families only the IPv4 ones are returned: they are the same member.
     """
     try:
         known = socket.getaddrinfo(endpoint.host, endpoint.port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
-        # UnicodeError: Python finds no name in it that could be asked for, such as "a..b".
+        # UnicodeError: the name cannot be encoded for a query, such as "a..b".
         _log.warning("etcd endpoint %s is left out: %s", endpoint, error)
         return []
     families = {entry[0] for entry in known}
@@ -106,15 +107,15 @@ def addresses(endpoint: EtcdEndpoint) -> list[EtcdEndpoint]:
     return [EtcdEndpoint(str(entry[4][0]), endpoint.port) for entry in known if entry[0] == family]
 
 
-def target(found: Iterable[EtcdEndpoint]) -> str:
-    """gRPC's name for addresses of one family (its naming.md)."""
-    endpoints = list(found)
+def target(resolved: Iterable[EtcdEndpoint]) -> str:
+    """Return gRPC's target for addresses of one family (its naming.md)."""
+    endpoints = list(resolved)
     family = "ipv6" if ":" in endpoints[0].host else "ipv4"
     return f"{family}:" + ",".join(str(endpoint) for endpoint in endpoints)
 
 
 def _named(endpoint: EtcdEndpoint) -> tuple[str, str]:
-    """The option that says whose certificate is expected."""
+    """Return the option that names the host whose certificate is expected."""
     return "grpc.default_authority", endpoint.host
 
 

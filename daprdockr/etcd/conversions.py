@@ -1,4 +1,4 @@
-"""Between our entries, conditions and operations and etcd's messages (etcd api/rpc.proto, api/kv.proto)."""
+"""Conversions between our entries, conditions and operations and etcd's messages (etcd api/rpc.proto, api/kv.proto)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ OMITTED = "its value is larger than an agent takes: delete the key, or write a s
 
 
 def to_key(key: str) -> bytes:
-    # A key that somebody wrote and that is not UTF-8 must be readable, and deletable, like any other.
+    # A key that is not UTF-8 must be readable and deletable like any other.
     return key.encode("utf-8", "surrogateescape")
 
 
@@ -23,14 +23,14 @@ def from_key(key: bytes) -> str:
 
 
 def prefix_range(prefix: str) -> tuple[bytes, bytes]:
-    """The first key and the one after the last of all that begin with ``prefix`` ("" means all keys)."""
+    """Return the first key that begins with ``prefix`` and the one after the last ("" means all keys)."""
     start = to_key(prefix)
     stem = start.rstrip(b"\xff")
     return start or b"\0", stem[:-1] + bytes([stem[-1] + 1]) if stem else b"\0"
 
 
 def shared_prefix(prefixes: Prefixes) -> str:
-    """The longest prefix that all of them begin with."""
+    """Return the longest prefix that all of them begin with."""
     if isinstance(prefixes, str):
         return prefixes
     first, last = min(prefixes), max(prefixes)  # if these two agree so far, so do all between them
@@ -38,23 +38,23 @@ def shared_prefix(prefixes: Prefixes) -> str:
     return first[: next(differ, len(first))]
 
 
-def to_entry(found: Any) -> Entry:
+def to_entry(kv: Any) -> Entry:
     return Entry(
-        key=from_key(found.key),
-        value=found.value,
-        create_revision=found.create_revision,
-        mod_revision=found.mod_revision,
-        lease=found.lease,
+        key=from_key(kv.key),
+        value=kv.value,
+        create_revision=kv.create_revision,
+        mod_revision=kv.mod_revision,
+        lease=kv.lease,
     )
 
 
-def to_seen(found: Any) -> Entry:
-    """As ``to_entry``, for one of many: a value that is too long to be read is left where it is."""
-    return to_entry(found) if len(found.value) <= MAX_DOCUMENT else without_value(found)
+def to_seen(kv: Any) -> Entry:
+    """Convert as ``to_entry`` does, for one of many: a value that is too long to be read is omitted."""
+    return to_entry(kv) if len(kv.value) <= MAX_DOCUMENT else without_value(kv)
 
 
-def without_value(found: Any) -> Entry:
-    return evolve(to_entry(found), value=b"", omitted=OMITTED)
+def without_value(kv: Any) -> Entry:
+    return evolve(to_entry(kv), value=b"", omitted=OMITTED)
 
 
 def to_change(event: Any) -> Change:
@@ -64,7 +64,7 @@ def to_change(event: Any) -> Change:
 
 
 def to_compares(condition: Condition) -> list[Any]:
-    """The comparisons that hold together exactly when ``condition`` does."""
+    """Return the comparisons that hold together exactly when ``condition`` does."""
     key = to_key(condition.key)
     if isinstance(condition, Absent):
         return [_equal(key, Compare.CREATE, create_revision=0)]

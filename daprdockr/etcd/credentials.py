@@ -12,9 +12,10 @@ from daprdockr.process.given import read_given
 
 def fingerprint(access: Access) -> bytes:
     """
-    Changes with what the files hold.
+    Return bytes that change with the contents of the files.
 
-    :raises OSError: one cannot be read. :raises BadInput: certificate and key do not fit, as between two renewals.
+    :raises OSError: a file cannot be read.
+    :raises BadInput: certificate and key do not match, as between two renewals.
     """
     digest = hashlib.sha256()
     for path in (access.ca, access.cert, access.key):

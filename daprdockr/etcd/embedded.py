@@ -1,11 +1,12 @@
 """
-The private one-member etcd of ``--embedded-etcd``: what it is started with. How it is kept running is the matter of
-``daprdockr.process``, and how it is spoken to that of the store, to which it is an etcd like any other.
+The private one-member etcd of ``--embedded-etcd`` and its command line. ``daprdockr.process`` keeps it running, and the
+store talks to it as to any other etcd.
 
 Note [A cluster of its own]
-    etcd derives the id of a new cluster from its token and the peer URL its members advertise. Ours advertises one that
-    nobody uses and listens for peers on whatever port is free, so only the token, which is random, tells one private
-    etcd from another; and agents that remember an id notice when the data was lost. A member that has data ignores it.
+    etcd derives the id of a new cluster from its token and the peer URL its members advertise. Ours advertises a URL
+    that nobody uses and listens for peers on any free port, so only the token, which is random, distinguishes one
+    private etcd from another; and agents that remember an id notice when the data was lost. A member that has data
+    ignores the token.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ _PEER = "http://127.0.0.1:2380"
 
 class EmbeddedEtcd(Service):
     """
-    One etcd on the first endpoint of ``access``, with everything it writes below ``directory``.
+    One etcd on the first endpoint of ``access``, which writes below ``directory`` only.
 
     :param stop_at_exit: whether it ends with this service; otherwise the next agent adopts it.
     :raises BadInput: etcd is not installed, or cannot listen on that endpoint.
@@ -92,19 +93,19 @@ class EmbeddedEtcd(Service):
 
 
 def listening(access: Access) -> EtcdEndpoint:
-    """The first endpoint, by address. :raises BadInput: unless it is plain http on an address of this host."""
+    """Return the first endpoint, by address. :raises BadInput: unless it is plain http on an address of this host."""
     if access.secure:
         raise BadInput("--embedded-etcd speaks http only: write --etcd with http://")
-    found = addresses(access.endpoints[0])
-    if not found or not _is_ours(found[0].host):
+    resolved = addresses(access.endpoints[0])
+    if not resolved or not _is_ours(resolved[0].host):
         raise BadInput(f"--embedded-etcd cannot listen on {access.endpoints[0]}: name an address of this host first")
-    return found[0]
+    return resolved[0]
 
 
 def flags(endpoint: EtcdEndpoint, data: Path, token: str) -> list[str]:
-    """etcd's command line (its configuration page). Every write is synced: the data outlives a power cut."""
+    """Return etcd's flags (its configuration page). Every write is synced, so the data outlives a power cut."""
     return [
-        # First, since it identifies the process, and is followed by a space there.
+        # First, because it identifies the process, and is followed by a space there.
         f"--data-dir={data}",
         "--name=embedded",
         f"--listen-client-urls=http://{endpoint}",
@@ -113,7 +114,7 @@ def flags(endpoint: EtcdEndpoint, data: Path, token: str) -> list[str]:
         f"--initial-advertise-peer-urls={_PEER}",
         f"--initial-cluster=embedded={_PEER}",
         f"--initial-cluster-token={token}",
-        # Short: whoever missed more lists again, which is cheap at this size.
+        # Short: a client that missed more lists again, which is cheap at this size.
         "--auto-compaction-mode=periodic",
         "--auto-compaction-retention=5m",
         "--logger=zap",
@@ -122,7 +123,7 @@ def flags(endpoint: EtcdEndpoint, data: Path, token: str) -> list[str]:
 
 
 def _is_ours(address: str) -> bool:
-    """Whether it is one address of this host, and not the wildcard, which would let the whole network in."""
+    """Return whether it is one address of this host, and not the wildcard, which would admit the whole network."""
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as probe:
         try:

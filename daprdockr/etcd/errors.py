@@ -1,11 +1,10 @@
 """
-What gRPC and etcd say when something fails, classed into our errors. No other module reads a status code.
+The errors of gRPC and etcd, classed into ours. No other module reads a status code.
 
 Note [A write may have happened]
-    When the answer to a write is lost, gRPC says UNAVAILABLE, UNKNOWN, CANCELLED or DEADLINE_EXCEEDED, and
-    nobody knows whether etcd carried the write out. All of them become ``EtcdUnavailable``, and the store
-    never repeats a write by itself: whoever asked reads back, or repeats a commit whose conditions make that
-    harmless.
+    When the answer to a write is lost, gRPC reports UNAVAILABLE, UNKNOWN, CANCELLED or DEADLINE_EXCEEDED, and it is
+    unknown whether etcd carried the write out. All of these become ``EtcdUnavailable``, and the store never repeats a
+    write by itself: the caller reads back, or repeats a commit whose conditions make that harmless.
 """
 
 from __future__ import annotations
@@ -39,7 +38,7 @@ _NEVER_SENT = ("failed to connect to all addresses", "Name resolution failure")
 
 
 def classed(error: Exception, access: Access) -> EtcdError:
-    """Our error for an error of gRPC, or for the ValueError of a channel that was closed."""
+    """Return our error for an error of gRPC, or for the ValueError of a channel that was closed."""
     if not isinstance(error, grpc.RpcError):
         return EtcdUnavailable("the connection to etcd was closed by us")
     code, details = code_of(error), details_of(error)
@@ -47,7 +46,7 @@ def classed(error: Exception, access: Access) -> EtcdError:
         return EtcdHistoryLost(f"etcd no longer has that revision ({details}): list again")
     if is_too_large(error):
         return EtcdTooLarge(f"an answer of etcd is too large ({details}): write smaller values")
-    # Of all that is RESOURCE_EXHAUSTED only this passes by itself.
+    # Of all kinds of RESOURCE_EXHAUSTED only this one passes by itself.
     if code in _REFUSED and "too many requests" not in details:
         return refusal(details, access)
     reason = details.removeprefix("failed to connect to all addresses; last error: ")
@@ -63,20 +62,20 @@ def classed(error: Exception, access: Access) -> EtcdError:
 def _remedy(access: Access) -> str:
     if access.secure:
         return "check that it runs there and has a quorum"
-    # What gRPC says of a member that expects TLS is no different from silence.
+    # A member that expects TLS looks to gRPC like one that does not answer.
     return "check that it runs there and has a quorum, and write https:// if it speaks TLS"
 
 
 def is_lost_token(error: Exception) -> bool:
-    """Whether etcd forgot our token (it expires, and dies with its member): nothing was done."""
+    """Return whether etcd forgot our token (it expires, and dies with its member): the request was not carried out."""
     return isinstance(error, grpc.RpcError) and any(text in details_of(error) for text in _LOST_TOKEN)
 
 
 def is_too_large(error: Exception) -> bool:
     """
-    Whether the answer was larger than ``channel.MAX_MESSAGE``.
+    Return whether the answer was larger than ``channel.MAX_MESSAGE``.
 
-    The words are gRPC's own; what etcd says of a request that is too large begins with a small letter.
+    The text is gRPC's own; etcd's text about a request that is too large begins with a small letter.
     """
     if not isinstance(error, grpc.RpcError) or code_of(error) != _Code.RESOURCE_EXHAUSTED:
         return False
@@ -84,12 +83,12 @@ def is_too_large(error: Exception) -> bool:
 
 
 def is_unreachable(error: Exception) -> bool:
-    """Whether nobody answered, so that another member may."""
+    """Return whether no member answered, so that another one may."""
     return isinstance(error, grpc.RpcError) and code_of(error) in (_Code.UNAVAILABLE, _Code.DEADLINE_EXCEEDED)
 
 
 def is_never_sent(error: Exception) -> bool:
-    """Whether the request did not leave this host, so that repeating it is harmless even for a write."""
+    """Return whether the request did not leave this host, so that repeating it is harmless even for a write."""
     return is_unreachable(error) and any(text in details_of(error) for text in _NEVER_SENT)
 
 
@@ -98,6 +97,6 @@ def code_of(error: Any) -> Any:
 
 
 def details_of(error: Any) -> str:
-    """What etcd or gRPC said, on one bounded line."""
-    said = error.details() or error.code().name.lower().replace("_", " ")
-    return one_line(said.removeprefix("etcdserver: "))
+    """Return the details of etcd's or gRPC's error on one bounded line."""
+    details = error.details() or error.code().name.lower().replace("_", " ")
+    return one_line(details.removeprefix("etcdserver: "))

@@ -1,23 +1,23 @@
 """
-Keeps a listener told of everything below some prefixes, whatever happens to connections, members and history.
+Reports everything below some prefixes to a listener, whatever happens to connections, members and history.
 
-Knows no meaning of a key, and judges nothing: a list of another cluster, or of a smaller revision than before,
-is handed over as it is; whoever listens decides whether to believe it.
+Does not know what a key means, and judges nothing: a list of another cluster, or of a smaller revision than before, is
+handed over unchanged; the listener decides whether to believe it.
 
 Note [No change is missed]
-    A list at revision R is told first, then the watch from R + 1 on. When the watch breaks, the next one
-    begins after the last revision told, so nothing is lost, and what is told twice carries the same
-    ``mod_revision`` (old servers repeat themselves too): listeners ignore what is not newer than what
-    they have. When etcd no longer has that revision, only a new list helps, and a deletion in between shows as
-    an absence from it.
+    The listener gets a list at revision R first, then the watch from R + 1 on. When the watch breaks, the next one
+    begins after the last reported revision, so nothing is lost. A change that is reported twice carries the same
+    ``mod_revision`` (old servers repeat themselves too): listeners ignore changes that are not newer than what they
+    have. When etcd no longer has that revision, only a new list helps, and a deletion in between appears as an absence
+    from it.
 
 Note [A silent watch]
-    A watch may be open and deaf: old servers lose events, and a restored cluster waits for its revision to
-    get where ours was. No reply distinguishes that from quiet, so each ``relist`` seconds the pacer's
-    thread closes the watch, and the follower begins again with a list. The follower alone calls the listener.
+    A watch may be open and deaf: old servers lose events, and a restored cluster waits until its revision reaches ours.
+    No reply distinguishes that from silence, so every ``relist`` seconds the pacer's thread closes the watch, and the
+    follower begins again with a list. The follower alone calls the listener.
 
-    Nothing is told while a list is read, which may take minutes over a slow link. So the pause between two lists is
-    ``REST`` times as long as the last one took, at least, and a list that falls due during another is not made.
+    Nothing is reported while a list is read, which may take minutes over a slow link. So the pause between two lists is
+    at least ``REST`` times as long as the last one took, and a list that falls due during another is skipped.
 """
 
 from __future__ import annotations
@@ -38,36 +38,43 @@ from daprdockr.model.seams import Store, Watch
 from daprdockr.model.stored.entries import Batch, Listing, Prefixes
 
 JOIN = 5.0
-"""Seconds that ``stop`` waits for a thread; a call to etcd ends within less, but for Note [Pages] in ``pages``."""
+"""
+The timeout of ``stop`` for each thread, in seconds; a call to etcd takes less, except in Note [Pages] in ``pages``.
+"""
 
 REST = 10
 """See Note [A silent watch]."""
 
 Pause = Callable[[threading.Event, float], bool]
-"""Wait for the event, at most some seconds; whether it is set (as ``threading.Event.wait``)."""
+"""Wait for the event, for at most some seconds; return whether it is set (as ``threading.Event.wait``)."""
 
 
 class Listener(Protocol):
-    """Told by a follower, in the follower's thread; each of the first two is a sign of life of etcd."""
+    """
+    The subscriber of a follower, called in the follower's thread; each call of the first two is a sign of life of etcd.
+    """
 
     def listed(self, listing: Listing) -> None:
-        """Everything below the prefixes at one revision; takes the place of all that was told before."""
+        """Take everything below the prefixes at one revision, in place of all earlier reports."""
 
     def changed(self, batch: Batch) -> None:
         """
-        What changed since, in the order of etcd; what was told before may come again.
+        Take the changes since then, in the order of etcd; earlier changes may come again.
 
-        Without a change it says that etcd is in touch again after ``lost``, and nothing was missed.
+        An empty batch says that etcd is in touch again after ``lost``, and nothing was missed.
         """
 
     def lost(self, error: EtcdError) -> None:
-        """What was told may be out of date from now until the next call of the others; may come repeatedly."""
+        """
+        Take note that earlier reports may be out of date until the next call of the others; this may be called
+        repeatedly.
+        """
 
 
 @define(kw_only=True, eq=False)
 class Follower:
     """
-    :ivar relist: seconds between two full lists, at least. See Note [A silent watch].
+    :ivar relist: the shortest time between two full lists, in seconds. See Note [A silent watch].
     :ivar chance: gives random numbers in [0, 1).
     """
 
@@ -102,7 +109,7 @@ class Follower:
             thread.start()
 
     def stop(self) -> None:
-        """End both threads; after this the listener is not called any more."""
+        """End both threads; the listener is not called afterwards."""
         self._stopping.set()
         self._close_watch()
         for thread in self._threads:
@@ -142,7 +149,7 @@ class Follower:
         self._position, self._cluster_id, self._failures = listing.revision, listing.cluster_id, 0
 
     def _listen(self) -> None:
-        """Tell what one watch brings until it is closed or breaks."""
+        """Report the batches of one watch until it is closed or breaks."""
         watch = self._open_watch()
         if watch is None:
             return
@@ -163,7 +170,7 @@ class Follower:
         self._failures = 0
 
     def _open_watch(self) -> Watch | None:
-        """A watch from the position on; None when a list fell due meanwhile, or the end."""
+        """Return a watch from the position on; None if a list fell due meanwhile, or the follower is stopping."""
         if self._position is None:
             return None
         watch = self.store.watch(self.prefixes, self._position + 1)

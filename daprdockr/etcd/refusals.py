@@ -1,5 +1,5 @@
 # -*- test-case-name: tests.unit.etcd.test_errors -*-
-"""What etcd says when it refuses, in words with the remedy. Pure; knows etcd's texts, and nothing of gRPC."""
+"""etcd's refusals, in a sentence with the remedy. Pure; knows etcd's texts, and nothing of gRPC."""
 
 from __future__ import annotations
 
@@ -14,7 +14,11 @@ _NOT_SWITCHED_ON = "authentication is not enabled there: leave out --etcd-user, 
 
 
 def refusal(details: str, access: Access) -> EtcdRefused:
-    """:param details: what etcd said, without its ``etcdserver:``."""
+    """
+    Return our error for a refusal.
+
+    :param details: etcd's text, without its ``etcdserver:``.
+    """
     who = f"user {access.user}" if access.user else "this client"
     if "database space exceeded" in details:
         return EtcdReadOnly(f"etcd refuses all writes, for {_FULL}")

@@ -1,19 +1,19 @@
 """
-Calls to etcd: which member gets them, within which time, under which token. Knows no key and no lease.
+Calls to etcd: to which member, with which timeout, under which token. Knows no key and no lease.
 
 Note [One member frozen]
-    A member that is stopped, or behind a broken network, keeps its connection for some seconds. A call that may be
-    repeated, which every read and every beat is, therefore gets half of its time for a first try and the rest for
-    others, with the next members. A write gets all its time once. After either the session keeps to the next member.
+    A member that is stopped, or behind a broken network, keeps its connection for some seconds. A repeatable call, as
+    every read and every beat is, therefore gets half of its time for the first attempt and the rest for attempts at the
+    next members. A write gets all its time once. After either failure the session moves on to the next member.
 
 Note [Opening anew]
-    The addresses of host names are looked up when the channels are opened. After ``STRIKES`` calls in a row
-    that nobody answered the channels are closed, and the next call opens new ones, in case a name has moved.
+    The addresses of host names are resolved when the channels are opened. After ``STRIKES`` unanswered calls in a row
+    the channels are closed, and the next call opens new ones, in case a name has moved.
 
 Note [New certificates]
-    A connection goes on when its certificate has ended, and fails when it is made again, with what was read long ago.
-    So when the files have changed new calls go to new channels, and the old ones are closed ``RETIREMENT`` seconds
-    later: calls under way end as they began, and the watch is opened again.
+    A connection outlives its certificate, and fails when it is made again with the files read long ago. So when the
+    files have changed, new calls go to new channels, and the old ones are closed ``RETIREMENT`` seconds later: calls in
+    progress end as they began, and the watch is opened again.
 """
 
 from __future__ import annotations
@@ -35,16 +35,16 @@ from daprdockr.model.errors import EtcdUnavailable
 _log = logging.getLogger(__name__)
 
 STRIKES = 10
-"""Unanswered calls in a row after which the channels are opened anew."""
+"""The number of unanswered calls in a row after which the channels are opened anew."""
 
 RETIREMENT = 30.0
-"""Seconds that channels live on for the calls under way, after others took their place."""
+"""How long replaced channels stay open for the calls in progress, in seconds."""
 
 SHORTEST = 0.05
-"""Seconds that a try is given at least, though its time is over."""
+"""The shortest timeout of an attempt, even after the deadline, in seconds."""
 
 Method = Callable[[EtcdChannel], Callable[..., Any]]
-"""Picks one remote procedure of a lane's stubs."""
+"""Selects one remote procedure from a lane's stubs."""
 
 Metadata = tuple[tuple[str, str], ...]
 
@@ -54,9 +54,9 @@ class Session:
     """
     Safe to call from several threads; opens its channels with the first call.
 
-    :ivar timeout: seconds within which ``call`` ends, whatever happens.
+    :ivar timeout: the seconds within which ``call`` ends, whatever happens.
     :ivar clock: a monotonic clock, in seconds.
-    :ivar turn: which endpoint to speak to, shared with other sessions: Note [Found out by the beats] in ``turn``.
+    :ivar turn: which endpoint to use, shared with other sessions: Note [Detected by the beats] in ``turn``.
     """
 
     access: Access
@@ -74,15 +74,15 @@ class Session:
     _retired_until: float = field(init=False, default=0.0)
 
     def deadline(self, stretch: float = 1.0) -> float:
-        """When a call that begins now must have ended; ``stretch`` times later than most."""
+        """Return when a call that begins now must have ended; ``stretch`` times later than usual."""
         return self.clock() + self.timeout * stretch
 
     def call(self, method: Method, request: Any, *, deadline: float, repeatable: bool = False) -> Any:
         """
-        One request and its answer, under a token that is renewed at most once.
+        Send one request and return its answer, under a token that is renewed at most once.
 
         :param repeatable: whether it may be sent twice. See Note [One member frozen].
-        :raises EtcdUnavailable, EtcdRefused, EtcdHistoryLost:
+        :raises EtcdUnavailable, EtcdRefused, EtcdHistoryLost: the call failed.
         """
         token = self.token(deadline)
         try:
@@ -98,16 +98,18 @@ class Session:
             raise classed(error, self.access) from error
 
     def stream(self, lane: EtcdChannel, method: Method, requests: Iterator[Any], token: str) -> Any:
-        """A stream without an end, which breaks when its member has no leader (pitfall of partitions)."""
+        """
+        Open a stream without an end, which breaks when its member has no leader, so that a partitioned member is left.
+        """
         return method(lane)(requests, metadata=(*self.metadata(token), ("hasleader", "true")))
 
     def lane(self) -> tuple[int, EtcdChannel]:
-        """The turn, and the lane whose it is."""
+        """Return the turn and its lane."""
         turn, lanes = self._in_turn()
         return turn, lanes[0]
 
     def token(self, deadline: float) -> str:
-        """The token of ``access.user``, fetched when there is none; "" without a user."""
+        """Return the token of ``access.user``, fetched if there is none; "" without a user."""
         if not self.access.user:
             return ""
         with self._renewing:
@@ -124,7 +126,7 @@ class Session:
         return (("token", token),) if token else ()
 
     def forget(self, token: str) -> None:
-        """Have the next call fetch a token, unless somebody replaced this one already."""
+        """Have the next call fetch a token, unless another thread replaced this one already."""
         with self._renewing:
             if self._token == token:
                 self._token = ""
@@ -143,15 +145,15 @@ class Session:
         self._close_retired()
 
     def _send(self, method: Method, request: Any, metadata: Metadata, deadline: float, repeatable: bool) -> Any:
-        """:raises grpc.RpcError, ValueError: when the last try failed."""
+        """:raises grpc.RpcError, ValueError: the last attempt failed."""
         if self._retired and self.clock() >= self._retired_until:
             self._close_retired()
         turn, lanes = self._in_turn()
-        tries = lanes * 2 if len(lanes) == 1 else lanes
+        attempts = lanes * 2 if len(lanes) == 1 else lanes
         reached: Exception | None = None
-        telling: Exception | None = None
-        for place, lane in enumerate(tries):
-            left = len(tries) - 1 - place
+        informative: Exception | None = None
+        for place, lane in enumerate(attempts):
+            left = len(attempts) - 1 - place
             rest = max(deadline - self.clock(), SHORTEST)
             waits = len(lanes) == 1 and not left
             try:
@@ -167,20 +169,21 @@ class Session:
                 if len(lanes) > 1:
                     self.turn.pass_on(turn + place)
                 if is_never_sent(error):
-                    telling = error
+                    informative = error
                 elif not waits:
                     reached = error
                 if not left or not (repeatable or is_never_sent(error)):
                     self._strike()
-                    # A wait for a member ends with "deadline exceeded", the try before it with the reason.
-                    raise reached or telling or error from None
+                    # An attempt that waits for a member ends with "deadline exceeded"; the one before it knows the
+                    # reason.
+                    raise reached or informative or error from None
             else:
                 self._strikes = 0
                 return answer
         raise AssertionError("there is always a last try")
 
     def _in_turn(self) -> tuple[int, tuple[EtcdChannel, ...]]:
-        """The turn, and all lanes, opened if need be, the one to try first in front."""
+        """Return the turn and all lanes, opened if necessary, beginning with the one to try first."""
         with self._lock:
             if self._closed:
                 raise EtcdUnavailable("the connection to etcd was closed by us")

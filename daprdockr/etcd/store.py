@@ -1,6 +1,6 @@
 # -*- test-case-name: tests.functional.test_etcd_store -*-
 """
-etcd as a ``daprdockr.model.seams.Store``: blocking, safe to share by threads, every call within a time limit.
+etcd as a ``daprdockr.model.seams.Store``: blocking, safe to share by threads, every call with a timeout.
 
 A write is sent at most once unless it certainly never left this host; see Note [A write may have happened] in
 ``daprdockr.etcd.errors``. Opens nothing before its first call, so it may be made before the agent forks.
@@ -38,10 +38,10 @@ class EtcdStore:
     """
     One etcd cluster.
 
-    :param timeout: seconds within which each call ends; of a list, each page.
+    :param timeout: the timeout of each call in seconds; of each page, for a list.
     :param clock: a monotonic clock, in seconds.
-    :param turn: which endpoint to speak to; stores of one process share it.
-    :param largest: bytes of an answer. A value that does not fit in one is listed without it.
+    :param turn: which endpoint to use; the stores of one process share it.
+    :param largest: the largest answer in bytes. A value that does not fit in one is omitted from lists.
     """
 
     def __init__(
@@ -102,7 +102,10 @@ class EtcdStore:
         return EtcdWatch(self._session, prefixes, revision)
 
     def reopen(self) -> None:
-        """Take up what the files of ``access`` hold now, and the addresses of its hosts; calls under way go on."""
+        """
+        Use the present contents of the files of ``access`` and the present addresses of its hosts; calls in progress go
+        on.
+        """
         self._session.reopen()
 
     def close(self) -> None:
@@ -117,7 +120,7 @@ class EtcdStore:
 
 
 def _keep_alive_once(lane: EtcdChannel) -> Callable[..., Any]:
-    """etcd renews over a stream only: this one carries one request and one answer."""
+    """Renew once: etcd renews over a stream only, and this stream carries one request and one answer."""
 
     def send(request: Any, **options: Any) -> Any:
         metadata = (*options.pop("metadata"), ("hasleader", "true"))

@@ -1,9 +1,9 @@
 # -*- test-case-name: tests.functional.test_etcd_stubs -*-
 """
-The one importer of etcd3 and gRPC: the generated messages and stubs, and nothing else of that package.
+The only importer of etcd3 and gRPC, for the generated messages and stubs, and nothing else of that package.
 
-Its client, watcher, lock and lease classes are not used: they hang without a deadline, miss events after a
-broken connection, and ignore arguments. Importing this module takes about 0.15 s, nearly all of it gRPC.
+Its client, watcher, lock and lease classes are not used: they hang without a deadline, miss events after a broken
+connection, and ignore arguments. Importing this module takes about 0.15 s, nearly all of it gRPC.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if api_implementation.Type() != "python":
         "unset PROTOCOL_BUFFERS_PYTHON_IMPLEMENTATION, and import daprdockr before anything that uses protobuf"
     )
 
-# gRPC's core writes to standard error by itself, at level INFO even; whoever looks into it sets the variable.
+# gRPC's core writes to standard error by itself, even at level INFO; to debug it, set the variable.
 os.environ.setdefault("GRPC_VERBOSITY", "NONE")
 
 import grpc
@@ -83,14 +83,14 @@ _FRAGMENT_OF_RESPONSE = 7
 
 def in_parts(create: Any) -> Any:
     """
-    The request for a watch, with the wish that what is large comes in several responses.
+    Return the request for a watch, asking etcd to split a large response into several.
 
-    The messages of etcd3 are older than etcd's field for this (``fragment``, since etcd 3.4), but keep what they do not
-    know. An etcd that is older still ignores it.
+    The messages of etcd3 are older than etcd's field for this (``fragment``, since etcd 3.4), but preserve unknown
+    fields. An etcd that is older still ignores it.
     """
     return WatchCreateRequest.FromString(create.SerializeToString() + _FRAGMENT_OF_REQUEST)
 
 
 def is_part(response: Any) -> bool:
-    """Whether more of the same follows a ``WatchResponse``: see ``in_parts``."""
+    """Return whether more of the same follows a ``WatchResponse``: see ``in_parts``."""
     return any(unknown.field_number == _FRAGMENT_OF_RESPONSE and unknown.data for unknown in UnknownFieldSet(response))

@@ -1,5 +1,5 @@
 # -*- test-case-name: tests.unit.etcd.test_errors -*-
-"""What gRPC says of TLS that failed, in words with the remedy. Pure; its texts come from gRPC and BoringSSL."""
+"""gRPC's reports of failed TLS, in a sentence with the remedy. Pure; the texts come from gRPC and BoringSSL."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import re
 from daprdockr.etcd.address import Access
 
 _ADDRESS = re.compile(r"ipv[46]:(\S+?:\d+): ")
-"""The address that gRPC tried, in front of what went wrong there."""
+"""The address that gRPC tried, in front of its error."""
 
 _ITS_CERTIFICATE = (
     ("certificate has expired", "has expired: renew it (or the clock here is wrong)"),
@@ -39,7 +39,7 @@ _CONNECTION = (
 
 
 def tls_failure(reason: str, access: Access) -> str:
-    """What is wrong with TLS in one sentence; "" if nothing is."""
+    """Return what is wrong with TLS in one sentence; "" if nothing is."""
     if not access.secure:
         return ""
     found = _ADDRESS.search(reason)

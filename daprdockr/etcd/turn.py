@@ -1,11 +1,11 @@
 """
-Which endpoint's turn it is: known to all that speak to one etcd, so that what one finds out serves the others.
+Which endpoint to use, shared by all clients of one etcd, so that each benefits from what another one detects.
 
-Note [Found out by the beats]
-    A watch on a member whose host is gone is deaf until the pings of HTTP/2 find out, which takes up to 7 s: longer
-    than a lease. But each third of a lease a beat goes to the same member, and has its answer or not within a sixth.
-    So beats, watch and all other calls keep to the same endpoint, and when one of them is not answered there the turn
-    passes for all: the watch ends at once and is opened on the next member.
+Note [Detected by the beats]
+    A watch on a member whose host is gone is deaf until HTTP/2 pings detect it, which takes up to 7 s: longer than a
+    lease. But every third of a lease a beat goes to the same member, and is answered within a sixth or not at all. So
+    beats, watch and all other calls use the same endpoint, and when one of them is not answered there the turn passes
+    for all: the watch ends at once and is opened on the next member.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from collections.abc import Callable
 
 class Turn:
     """
-    A number that only grows; an endpoint is its remainder. Safe to use from several threads.
+    A number that only grows; modulo the number of endpoints it is an endpoint. Safe to use from several threads.
 
-    :param number: to begin with, so that not all clients begin with the same endpoint.
+    :param number: the first turn, so that not all clients begin with the same endpoint.
     """
 
     def __init__(self, number: int = 0) -> None:
@@ -31,7 +31,10 @@ class Turn:
         return self._number
 
     def pass_on(self, number: int) -> None:
-        """The endpoint of this turn did not answer; if it still is its turn, it is the next one's."""
+        """
+        Pass the turn to the next endpoint, because the one of this turn did not answer; a no-op if it has passed
+        already.
+        """
         with self._lock:
             if number != self._number:
                 return
@@ -41,7 +44,7 @@ class Turn:
             call()
 
     def when_passed(self, number: int, call: Callable[[], None]) -> None:
-        """Call once, in whatever thread, when it is not this turn any more; at once if it is not now."""
+        """Call once, in any thread, when this turn has passed; at once if it already has."""
         with self._lock:
             if number == self._number:
                 self._waiting.add(call)
@@ -49,6 +52,6 @@ class Turn:
         call()
 
     def forget(self, call: Callable[[], None]) -> None:
-        """It need not be called any more."""
+        """Cancel a call registered with ``when_passed``."""
         with self._lock:
             self._waiting.discard(call)

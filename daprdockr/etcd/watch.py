@@ -1,20 +1,21 @@
 """
-One watch on one etcd member: it ends with the first thing that goes wrong. Resuming is the follower's task.
+One watch on one etcd member: it ends with the first failure. Resuming is the follower's task.
 
 Note [The end of a watch]
-    gRPC reads our requests in a thread of its own, which would wait for the next one for ever, cancelled or
-    not: the requests end with a sentinel, which is put in whenever the watch ends. etcd answers a refused
-    watch with ``created`` and ``canceled`` in one message, so ``canceled`` counts, whatever else is said.
+    gRPC reads our requests in a thread of its own, which would wait forever for the next one, cancelled or not: the
+    requests end with a sentinel, which is sent whenever the watch ends. etcd answers a refused watch with ``created``
+    and ``canceled`` in one message, so ``canceled`` counts, whatever else the message says.
 
 Note [One watch for all places]
-    Several prefixes share one watch, of all that they have in common; what begins with none of them is dropped here. A
-    watch for each would bring less, but etcd orders only what one watch tells: a slow one falls behind the others.
+    Several prefixes share one watch, of the longest prefix they have in common; keys that begin with none of them are
+    dropped here. Separate watches would receive less, but etcd orders only the changes of one watch: a slow one falls
+    behind the others.
 
 Note [Parts]
-    etcd tells up to 1,000 revisions at once when it catches up, which may be more than anybody takes in one message. So
-    it is asked for parts of a bounded size. A part may end in the middle of a revision: the changes of the last one
-    wait for the next part, so that a revision is told whole, and a watch that breaks resumes before it. Only one single
-    change can still be too large; then a list, which names its key, takes the place of the watch.
+    When it catches up, etcd sends up to 1,000 revisions at once, which may exceed the largest message of a client. So
+    we request parts of a bounded size. A part may end in the middle of a revision: the changes of the last revision
+    wait for the next part, so that a revision is reported whole, and a watch that breaks resumes before it. Only a
+    single change can still be too large; then a list, which names its key, replaces the watch.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ from daprdockr.model.stored.entries import Batch, Change, Prefixes
 
 class EtcdWatch:
     """
-    Implements ``daprdockr.model.seams.Watch``; to be iterated once, by one thread.
+    Implements ``daprdockr.model.seams.Watch``; one thread iterates over it, once.
 
     The first batch is empty, and says that the watch is open and in which cluster.
     """
@@ -101,16 +102,17 @@ class EtcdWatch:
             reason = one_line(response.cancel_reason) or "no reason given"
             raise refusal(reason.removeprefix("etcdserver: "), self._session.access)
         if response.created and response.header.revision + 1 < self._revision:
-            # etcd would wait in silence until its revision gets there, which is years in a cluster set up anew.
+            # etcd would wait silently until its revision gets there, which takes years in a cluster set up anew.
             raise EtcdHistoryLost(
                 f"etcd is at revision {response.header.revision}, before {self._revision}: list again"
             )
 
     def _batch(self, response: Any) -> Batch | None:
         """
-        What is told whole with this response; None if that is nothing. It is empty if it is about other keys alone.
+        Return the changes that are complete with this response; None if there are none. The batch is empty if all of
+        them concern other keys.
 
-        The revision in the header may be ahead: of a long history etcd sends parts, all headed by the present.
+        The revision in the header may be ahead: etcd sends a long history in parts, all headed by the present revision.
         """
         changes = (*self._begun, *map(to_change, response.events))
         self._begun = ()
