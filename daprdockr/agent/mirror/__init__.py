@@ -1,1 +1,1 @@
-"""What etcd holds, as this agent knows it, and what follows from the history of that."""
+"""The contents of etcd as this agent knows them, and the conclusions from their history."""

@@ -1,19 +1,20 @@
 # -*- test-case-name: tests.unit.agent.mirror.test_mirror,tests.unit.whole.test_restored -*-
 """
-Whether what etcd tells is believed: judges each list before the mirror takes it over, and keeps the doubt.
+Decides whether an etcd is believed: judges each list before the mirror takes it over, and stores the doubt.
 
-Knows how a list is judged (``daprdockr.model.known.continuity``), when more must be asked, and how a doubt ends;
-refuses to know what the mirror holds.
+Knows how a list is judged (``daprdockr.model.known.continuity``), when etcd must be asked for more, and how a doubt
+ends; refuses to know the contents of the mirror.
 
 Note [A doubt lasts]
     A history that went back may go on until nothing shows it any more. So the first list that is not believed begins a
-    doubt, which is kept in the state directory, and no later list ends it, only a person: Note [A decision that is not stale]
-    in ``daprdockr.model.stored.doubts``. The exception is an etcd that is another cluster, or lost its identity: when
-    the one we know is back in its place, its lists are judged as ever.
+    doubt, which is stored in the state directory, and only a person ends it, never a later list: Note [A decision that
+    is not stale] in ``daprdockr.model.stored.doubts``. The exception is an etcd that is another cluster, or lost its
+    identity: when the known one is back in its place, its lists are judged as before.
 
-Note [Asked about the past]
-    What was deleted while we did not look is missing in a list as what never was there is. Unless a mark tells them
-    apart, etcd is asked what stood there at the revision we know. Until it answers, what the watch brings waits.
+Note [A question about the past]
+    In a list, a key that was deleted while this agent was disconnected is absent like a key that never existed. Unless
+    a mark distinguishes the two, etcd is asked for its contents at the revision known here. Until it answers, the
+    changes of the watch wait.
 """
 
 from __future__ import annotations
@@ -36,19 +37,19 @@ from daprdockr.model.trouble import EtcdDoubted
 from daprdockr.runtime.pool import Run
 
 MOST_BYTES = 4 * 1024 * 1024
-"""Of changes that wait for the past."""
+"""The most bytes of changes that wait for the answer about the past."""
 
 ASK_AGAIN = 5.0
 """Seconds until another list, after one that could not be judged."""
 
 
 class Believer(Protocol):
-    """Who takes over what is believed: the mirror."""
+    """The mirror, as it takes over what is believed."""
 
     def take_list(self, listing: Listing) -> None: ...
 
     def take_anew(self, listing: Listing) -> Deferred[None]:
-        """In spite of everything; fires when it is in the state directory."""
+        """Take over a list although it contradicts what is known; fires when it is in the state directory."""
 
     def take_changes(self, batch: Batch) -> None: ...
 
@@ -75,14 +76,14 @@ class Belief:
         self.doubt: Doubt | None = None
 
     def load(self) -> None:
-        """Go on with the doubt of a former agent."""
+        """Resume the doubt of an earlier agent."""
         self.doubt = self._state.read_doubt()
         if self.doubt is not None:
             self._believer.freeze(EtcdDoubted(self.doubt.reason))
 
     @property
     def condition(self) -> EtcdDoubted | None:
-        """What is doubted; None if nothing is."""
+        """The doubt; None if nothing is doubted."""
         return EtcdDoubted(self.doubt.reason) if self.doubt is not None else None
 
     def listed(self, listing: Listing) -> None:
@@ -96,7 +97,7 @@ class Belief:
             self._judge(listing)
 
     def changed(self, batch: Batch) -> None:
-        """Changes since the last list."""
+        """Take the changes since the last list."""
         if self.doubt is not None:
             if is_over(self.doubt, batch.changes, self._cluster.keys.trust):
                 self._believer.list_again(0)
@@ -110,7 +111,7 @@ class Belief:
                 self._put_off()
 
     def lost(self) -> None:
-        """The watch broke."""
+        """Take note that the watch broke."""
         self._cluster.history.unbroken = False  # Note [Marks of an unbroken history] in ``known.history``
         if self._waiting is not None:
             self._put_off()
@@ -129,7 +130,7 @@ class Belief:
         asked.addErrback(lambda failure: self.log.failure("a list could not be judged", failure))
 
     async def _ask(self, listing: Listing, missed: tuple[Entry, ...], waiting: Pending) -> None:
-        """See Note [Asked about the past]."""
+        """See Note [A question about the past]."""
         keys = self._cluster.keys
         try:
             past = await self._run(self._store.list, keys.mirrored, self._cluster.revision)
@@ -172,7 +173,7 @@ class Belief:
     def _begin_anew(self, listing: Listing) -> None:
         self.log.info("a person ended the doubt about etcd: {reason}", reason=self.doubt and self.doubt.reason)
         self.doubt = None
-        # Only when what is known is the new history: otherwise an agent that starts now would doubt again.
+        # Only after the new history was stored: otherwise an agent that starts now would doubt again.
         self._believer.take_anew(listing).addCallbacks(
             lambda _: self._keep(),
             lambda failure: self.log.failure("the history that is believed now was not kept", failure),

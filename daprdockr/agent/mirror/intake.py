@@ -1,18 +1,18 @@
 """
-What etcd's follower tells, on its way from the follower's thread to the reactor's. Knows order and amount, and no
+The reports of etcd's follower, on their way from the follower's thread to the reactor's. Knows order and amount, and no
 meaning.
 
 Note [Short turns]
-    Heartbeats, DNS and all decisions share one thread with what etcd tells, of which there may be any amount: a list of
-    everything, or somebody who writes without a pause. So a turn of the reactor takes over as much as it can in
-    ``TURN`` seconds, and the rest waits for the next turns. Most of the work is reading values, which is done in
-    advance, value by value; then all that belongs together is taken over at once.
+    Heartbeats, DNS and all decisions share one thread with the changes of etcd, which may be many: a list of
+    everything, or a client that writes without a pause. So one turn of the reactor takes over as much as it can in
+    ``TURN`` seconds, and the rest waits for later turns. Most of the work is reading values, which is done in advance,
+    value by value; then all changes that belong together are taken over in one step.
 
 Note [The follower waits]
-    What waits for the reactor is bounded: one list, and ``MOST_WAITING`` bytes of changes, of which the newest of each
-    key wins (Note [Newest wins] in ``daprdockr.model.known.pending``). When there is more the follower waits, and
-    etcd's watch with it. Nothing overtakes anything: a list waits for the list before it, and the word that etcd is out
-    of reach for all that was told until then.
+    The queue for the reactor is bounded: one list, and ``MOST_WAITING`` bytes of changes, of which the newest of each
+    key wins (Note [Newest wins] in ``daprdockr.model.known.pending``). When there is more, the follower waits, and
+    etcd's watch with it. Nothing overtakes anything: a list waits for the list before it, and the report that etcd is
+    out of reach waits for everything reported earlier.
 """
 
 from __future__ import annotations
@@ -29,22 +29,22 @@ from daprdockr.model.known.pending import Pending
 from daprdockr.model.stored.entries import Batch, Change, Listing
 
 TURN = 0.01
-"""Seconds of a turn of the reactor that are spent on what etcd told, give or take one value."""
+"""Seconds of one turn of the reactor that are spent on changes of etcd, plus or minus one value."""
 
 MOST_BYTES = 4 * 1024 * 1024
-"""Of changes that wait while the reactor is busy with others."""
+"""The most bytes of changes that wait while the reactor is busy."""
 
 MOST_ITEMS = 100
-"""Of which each is a list, changes between two lists, or a loss."""
+"""The most items that wait; each is a list, changes between two lists, or a loss."""
 
-Told = Listing | Pending | str
+Report = Listing | Pending | str
 
 
 class Intake:
     """
     Implements ``daprdockr.etcd.follow.Listener``, whose methods are called in the follower's thread.
 
-    :param prepare: is called with each change some time before it is taken over, to do what can be done in advance.
+    :param prepare: called with each change some time before it is taken over, to do part of the work in advance.
     :param listed: takes over a list, as ``changed`` does changes and ``lost`` the reason why etcd is out of reach. All
         four are called in the reactor's thread.
     """
@@ -66,8 +66,8 @@ class Intake:
         self._take_changes = changed
         self._take_loss = lost
         self._room = threading.Condition()
-        self._waiting: deque[Told] = deque()
-        self._taking: Told | None = None
+        self._waiting: deque[Report] = deque()
+        self._taking: Report | None = None
         self._unprepared: Iterator[Change] = iter(())
         self._awake = False
         self._closed = False
@@ -95,16 +95,16 @@ class Intake:
             self._put(str(error))
 
     def _has_list(self) -> bool:
-        return any(isinstance(told, Listing) for told in (self._taking, *self._waiting))
+        return any(isinstance(report, Listing) for report in (self._taking, *self._waiting))
 
     def _has_room(self) -> bool:
-        size = sum(told.size for told in self._waiting if isinstance(told, Pending))
+        size = sum(report.size for report in self._waiting if isinstance(report, Pending))
         return size < MOST_BYTES and len(self._waiting) < MOST_ITEMS
 
-    def _put(self, told: Told) -> None:
+    def _put(self, report: Report) -> None:
         if self._closed:
             return
-        self._waiting.append(told)
+        self._waiting.append(report)
         if not self._awake:
             self._awake = True
             self._reactor.callFromThread(self._turn)
@@ -112,7 +112,7 @@ class Intake:
     # In the reactor's thread: see Note [Short turns].
 
     def close(self) -> None:
-        """Take over nothing more, and let nobody wait."""
+        """Take over nothing more, and release the follower."""
         with self._room:
             self._closed = True
             self._waiting.clear()
@@ -128,18 +128,18 @@ class Intake:
                 return
 
     def _begin(self) -> bool:
-        """Whether there is something to take over."""
+        """Return whether there is anything to take over."""
         with self._room:
             if not self._waiting:
                 self._awake = False
                 return False
-            self._taking = told = self._waiting.popleft()
+            self._taking = report = self._waiting.popleft()
             self._room.notify_all()
-        self._unprepared = iter(_changes(told))
+        self._unprepared = iter(_changes(report))
         return True
 
     def _has_prepared(self, until: float) -> bool:
-        """Prepare one change after the other; whether that was done in time."""
+        """Prepare the changes one after the other; return whether all were prepared in time."""
         for change in self._unprepared:
             self._prepare(change)
             if self._reactor.seconds() >= until:
@@ -156,16 +156,16 @@ class Intake:
                 case str() as reason:
                     self._take_loss(reason)
         except Exception:
-            self.log.failure("what etcd told could not be taken over")
+            self.log.failure("a report of etcd could not be taken over")
         with self._room:
             self._taking = None
             self._room.notify_all()
 
 
-def _changes(told: Told) -> Iterable[Change]:
-    match told:
+def _changes(report: Report) -> Iterable[Change]:
+    match report:
         case Listing():
-            return told.entries
+            return report.entries
         case Pending():
-            return told.batch.changes
+            return report.batch.changes
     return ()

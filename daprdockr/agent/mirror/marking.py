@@ -2,13 +2,13 @@
 """
 Leaves marks in the history of etcd: Note [Marks] in ``daprdockr.model.stored.marks``.
 
-Any agent may, and one does: whoever comes first writes for all, and the others see it. Nothing is written while nothing
-changes; after a change of a definition within a minute, after any other within some minutes.
+Any agent may write a mark, and one does: the first one writes for all, and the others see it. Nothing is written while
+nothing changes; a mark follows a change of a definition within a minute, and any other change within some minutes.
 
 Note [A mark in the right history]
-    A mark that is written into a history which lacks what its writer knows would be a false witness. etcd may have been
-    restored without the writer having noticed. So the transaction compares the chain, and the definitions that are
-    younger than its newest mark; of more than ``MOST_COMPARED`` the mark attests the oldest ones only.
+    A mark written into a history that lacks what its writer knows would be false evidence: etcd may have been restored
+    without the writer noticing. So the transaction compares the chain, and the definitions that are younger than its
+    newest mark; if these are more than ``MOST_COMPARED``, the mark attests the oldest ones only.
 """
 
 from __future__ import annotations
@@ -28,23 +28,25 @@ from daprdockr.runtime.periodic import Periodic
 from daprdockr.runtime.pool import Run
 
 LOOK = 5.0
-"""Seconds between two looks whether a mark is due."""
+"""Seconds between two checks whether a mark is due."""
 
 AFTER_DEFINITION, AFTER_CHANGE = 10.0, 300.0
 """
-Seconds that something is unattested until a mark is due; up to ``SPREAD`` times as many, so that one agent comes first.
+How long a change stays unattested until a mark is due, in seconds; up to ``SPREAD`` times as long, drawn at random, so
+that one agent comes first.
 """
 
 SPREAD = 1.5
 BETWEEN = 60.0
-"""Seconds between two marks, at least."""
+"""The shortest time between two marks, in seconds."""
 
 MOST_COMPARED = 100
 
 
 class Marking(Periodic):
     """
-    :param draw: a random number from 1 to 2**60 - 1. :param chance: gives random numbers in [0, 1).
+    :param draw: a random number from 1 to 2**60 - 1.
+    :param chance: gives random numbers in [0, 1).
     """
 
     log = Logger()
@@ -95,7 +97,7 @@ class Marking(Periodic):
             self._refused.found("")
 
     async def look(self) -> None:
-        """Write a mark if one is due. What was written comes by the watch, as what others wrote does."""
+        """Write a mark if one is due. It comes back by the watch, as the marks of other agents do."""
         cluster, now = self._cluster, self._reactor.seconds()
         if not (self._mirror.in_touch and cluster.history.unbroken and cluster.identity):
             return

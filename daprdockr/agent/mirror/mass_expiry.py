@@ -1,20 +1,20 @@
 """
-Whether node leases expire one by one, as hosts die, or many at once, which dying hosts do not explain.
+Detects whether node leases expire one by one, as hosts die, or many at once, which dying hosts do not explain.
 
 Note [Many leases at once]
-    etcd may end the leases of nodes that are as well as ever: a leader that was stopped for a while and goes on can do
-    so before it learns that it leads no more (etcd issue 15247), and when a leader was away nobody could beat. Each of
-    these nodes takes up its claims again as soon as it notices. The few that kept theirs must not be quicker, or they
-    start everything a second time and the first copies go as surplus. So after a node vanished nothing is claimed for
-    ``MOMENT`` seconds, in which the other leases that expire together are seen. If at least two nodes, and half the
-    cluster, vanish within it, claim for one lease TTL only instances that run here already. The death of half the hosts
-    is handled that much later.
+    etcd may end the leases of healthy nodes: a leader that was stopped for a while and resumes can do so before it
+    learns that it is no longer the leader (etcd issue 15247), and without a leader no node could beat. Each of these
+    nodes claims its instances again as soon as it notices. The few nodes that kept their leases must not be quicker:
+    otherwise they start everything a second time, and the first copies go as surplus. So after a node vanished nothing
+    is claimed for ``MOMENT`` seconds, in which the other leases that expire together are seen. If at least two nodes,
+    and half the cluster, vanish within it, claim for one lease TTL only instances that run here already. The death of
+    half the hosts is handled that much later.
 
     Ignore nodes that vanished while this node was disconnected: it finds that all others have vanished, perhaps long
     ago, and would wait while the next node to reconnect, which finds this one, claims everything.
 
-    After a person had the agents believe another history (``trust-etcd``), claims may be missing of all that runs on
-    all nodes, and each node has the same time to take up what it runs.
+    After a person had the agents believe another history (``trust-etcd``), the claims of running instances may be
+    missing on all nodes, and each node has the same time to claim what it runs.
 """
 
 from __future__ import annotations
@@ -29,7 +29,11 @@ MOMENT = 0.1
 
 
 class MassExpiry:
-    """:param node: this node's name. :param clock: monotonic seconds. :param ttl: of a lease, in seconds."""
+    """
+    :param node: this node's name.
+    :param clock: monotonic seconds.
+    :param ttl: the TTL of a lease, in seconds.
+    """
 
     def __init__(self, *, node: str, clock: Callable[[], float], cluster: Cluster, ttl: float) -> None:
         self._node = node
@@ -40,7 +44,7 @@ class MassExpiry:
         self._vanished: dict[str, float] = {}
         self._begun = cluster.history.begun
         self.until = 0.0
-        """Until then nothing is claimed but what runs here."""
+        """Until this time only instances that run here are claimed."""
 
     def on_changes(self, changes: Changes) -> None:
         """See Note [Views before subscribers] in ``views``."""

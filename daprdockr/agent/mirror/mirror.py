@@ -3,8 +3,8 @@ The mirror as a service: follows etcd and reports each change to its subscriber.
 
 Note [In touch]
     ``in_touch`` is False from the start, after every broken watch, and as long as etcd is not the one we know, until a
-    listing or a change was taken over. The planner then stops nothing and claims nothing; names and routes stay as
-    they are, because nothing is told to anybody. What is believed is decided in ``belief``.
+    listing or a change was taken over. The planner then stops nothing and claims nothing; names and routes stay as they
+    are, because no change is published. ``belief`` decides what is believed.
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ from daprdockr.runtime.logged_once import LoggedOnce
 
 
 class Following(Protocol):
-    """What follows etcd in a thread of its own; ``daprdockr.etcd.follow`` has it."""
+    """The follower of etcd, which has a thread of its own; ``daprdockr.etcd.follow`` implements it."""
 
     def start(self) -> None: ...
 
     def stop(self) -> None: ...
 
     def list_again(self) -> None:
-        """Tell everything there is as soon as possible; called in the reactor's thread."""
+        """Report everything as soon as possible; called in the reactor's thread."""
 
 
 class Mirror(Service):
@@ -115,7 +115,7 @@ class Mirror(Service):
         await self._etcd.run(self._follower.stop)
         await self._snapshots.finish()
 
-    # What the follower calls, in its own thread.
+    # Called by the follower, in its own thread.
 
     def listed(self, listing: Listing) -> None:
         self._intake.listed(listing)
@@ -126,7 +126,7 @@ class Mirror(Service):
     def lost(self, error: EtcdError) -> None:
         self._intake.lost(error)
 
-    # The same in the reactor's thread, some turns later.
+    # The same calls in the reactor's thread, some turns later.
 
     def _prepare(self, change: Change) -> None:
         if self.doubt is None:
@@ -143,18 +143,18 @@ class Mirror(Service):
         self._etcd.outage.failed(reason)
         self.in_touch, self.condition = False, EtcdLost(reason, self._belief.condition)
 
-    # What is believed.
+    # Called by ``Belief``.
 
     @property
     def doubt(self) -> Doubt | None:
-        """Why etcd is not believed."""
+        """The reason why etcd is not believed."""
         return self._belief.doubt
 
     def take_list(self, listing: Listing) -> None:
         self._tell(self.cluster.replace(listing))
 
     def take_anew(self, listing: Listing) -> Deferred[None]:
-        """:returns: fires when it is in the state directory."""
+        """:returns: a Deferred that fires when the list is in the state directory."""
         self._tell(self.cluster.begin_anew(listing))
         return self._snapshots.write()
 
@@ -167,7 +167,7 @@ class Mirror(Service):
         self.in_touch, self.condition, self._logged = False, doubted, False
 
     def list_again(self, after: float) -> None:
-        """Have the follower list again in so many seconds."""
+        """Have the follower list again after so many seconds."""
         self._reactor.callLater(after, self._list_again)
 
     def _list_again(self) -> None:
@@ -175,7 +175,7 @@ class Mirror(Service):
             self._follower.list_again()
 
     async def _identify(self) -> None:
-        """Give etcd an identity if it has none; which agent does is all the same, the watch tells the others."""
+        """Give etcd an identity if it has none; any agent may do so, and the others learn it by the watch."""
         value = f"{self._draw_identity():x}".encode()
         put = Put(self.cluster.keys.identity, value)
         commit = await self._etcd.run(self._etcd.store.commit, [Absent(put.key)], [put])
@@ -183,7 +183,7 @@ class Mirror(Service):
             self.note(Entry(put.key, value, commit.revision, commit.revision))
 
     def note(self, *own: Change) -> None:
-        """Take over own writes, before the watch tells them."""
+        """Take over own writes before the watch reports them."""
         self._publish(self.cluster.note(*own))
 
     def _tell(self, changes: Changes) -> None:
@@ -202,7 +202,7 @@ class Mirror(Service):
             )
 
     def known_services(self) -> frozenset[Any]:
-        """Every service that has a definition or a claim."""
+        """Return every service that has a definition or a claim."""
         return frozenset(self.cluster.services).union(self.cluster.claimed_services)
 
     def _publish(self, changes: Changes) -> None:

@@ -1,12 +1,12 @@
 # -*- test-case-name: tests.unit.agent.reporting.test_publish -*-
 """
-The claims this node lost without anybody having taken them: what it may take up again as it was.
+The claims that this node lost and no other node has taken: it may claim these instances again unchanged.
 
 Note [A lease that ended]
-    When the lease ends (the agent was away too long, etcd was cut off), all claims of this node go at once, though
-    its containers run on. Until each is claimed again, by this node within milliseconds as a rule or by another one,
-    its names and routes stay here, and what was known of its container is not forgotten: otherwise every return of an
-    agent would take its healthy instances out of DNS and nginx for a moment.
+    When the lease ends (the agent was away too long, etcd was cut off), all claims of this node go at once, though its
+    containers run on. Until each instance is claimed again, usually by this node within milliseconds, its names and
+    routes stay here, and the knowledge about its container is kept: otherwise every return of an agent would take its
+    healthy instances out of DNS and nginx for a moment.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class OwnClaims:
             self._remember(service)
 
     def lost(self, service: ServiceName) -> Mapping[int, Claim]:
-        """The claims of wanted instances that were this node's and are nobody's now, by instance number."""
+        """Return, by instance number, the claims of wanted instances that were this node's and are nobody's now."""
         held = self._held.get(service)
         if not held:
             return {}

@@ -1,11 +1,11 @@
 """
 Deletes the records in etcd that stand under no lease: claims, successions, nodes' records, events.
 
-Note [Who deletes what nobody owns]
-    Any agent that is in touch with etcd, one to three seconds after it saw the record, and only if nobody wrote it
-    meanwhile: the transaction compares its mod revision. The time is drawn at random, so that one agent deletes and the
-    others see it gone. See Note [A record without a lease] in ``daprdockr.model.known.contents``. Events, which agents
-    do not follow, are looked through at the start and each hour.
+Note [An ownerless record is deleted once]
+    Any agent that is in touch with etcd deletes it, one to three seconds after it saw the record, and only if nobody
+    wrote it meanwhile: the transaction compares its mod revision. The delay is drawn at random, so that one agent
+    deletes and the others see it gone. See Note [A record without a lease] in ``daprdockr.model.known.contents``.
+    Events, which agents do not follow, are searched at the start and each hour.
 """
 
 from __future__ import annotations
@@ -28,21 +28,21 @@ from daprdockr.runtime.pool import Run
 from daprdockr.runtime.workers import Stopped
 
 DELAY = 1.0
-"""Seconds until an agent deletes, at least; at most three times as many."""
+"""The shortest delay until an agent deletes, in seconds; the longest is three times that."""
 
 AGAIN = 15.0
-"""Seconds until it tries again what did not work."""
+"""Seconds until the next attempt after a failed one."""
 
 EVENTS = 3600.0
-"""Seconds between two looks at the events: so long a leased one lives."""
+"""Seconds between two searches of the events: the lifetime of a leased one."""
 
 
 class Ownerless(Service):
     """
     :param run: runs a call to ``store`` in a thread.
-    :param in_touch: whether ``cluster`` shows what etcd holds.
+    :param in_touch: whether ``cluster`` shows the contents of etcd.
     :param chance: gives random numbers in [0, 1).
-    :param tell: takes an event for people: what it is about, and one sentence.
+    :param tell: records an event for people: its subject, and one sentence.
     """
 
     log = Logger()
@@ -99,7 +99,7 @@ class Ownerless(Service):
         self._due = self._reactor.callLater(delay, lambda: Deferred.fromCoroutine(self._clear()))
 
     async def _clear(self) -> None:
-        """Never fails."""
+        """Delete what is due; never fails."""
         if self._clearing:
             return
         self._clearing = True
@@ -110,7 +110,7 @@ class Ownerless(Service):
                 again = self._events_at - self._reactor.seconds()
             self._refused.found("")
         except (Stopped, EtcdUnavailable):
-            pass  # Of silence others speak.
+            pass  # The mirror reports that etcd does not answer.
         except EtcdError as error:
             self._refused.found(str(error))
         except Exception:
@@ -120,7 +120,7 @@ class Ownerless(Service):
         self._later(again)
 
     async def _clear_records(self) -> bool:
-        """Whether there were any: then somebody looks again whether they are gone."""
+        """Return whether there were any: then the next search shows whether they are gone."""
         found = [(broken.key, broken.revision) for broken in self._cluster.broken.values() if broken.ownerless]
         await self._delete(found)
         return bool(found)
@@ -133,7 +133,7 @@ class Ownerless(Service):
         self._events_at = self._reactor.seconds() + EVENTS
 
     async def _delete(self, found: Iterable[tuple[str, int]]) -> None:
-        """See Note [Who deletes what nobody owns]. One event for all of them."""
+        """See Note [An ownerless record is deleted once]. Records one event for all of them."""
         gone: list[str] = []
         try:
             for key, revision in found:

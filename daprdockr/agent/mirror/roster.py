@@ -1,4 +1,4 @@
-"""The candidates for placement, as the mirror has them now: worked out anew only for the nodes that changed."""
+"""The candidates for placement, as the mirror has them now: computed again only for the nodes that changed."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from daprdockr.planning.placing.wave import offers
 
 
 class Roster:
-    """Call it for ``planning.candidates.candidates`` of the mirror, at the price of what changed meanwhile."""
+    """Call it for ``planning.candidates.candidates`` of the mirror, at the cost of what changed since the last call."""
 
     def __init__(self, cluster: Cluster) -> None:
         self._cluster = cluster
@@ -23,14 +23,16 @@ class Roster:
         self._offers: Mapping[ServiceName, tuple[Candidate, ...]] = {}
 
     def __call__(self) -> tuple[Candidate, ...]:
-        """All nodes that are ready and not cordoned, by name."""
+        """Return all nodes that are ready and not cordoned, by name."""
         if self._layout != self._cluster.layout.version:
             self._layout = self._cluster.layout.version
             self._follow(self._cluster.layout.changed)
         return self._candidates
 
     def offered(self, service: ServiceName) -> tuple[Candidate, ...]:
-        """The candidates to rank for free instances of a service. See Note [A wave] in ``planning.placing.wave``."""
+        """
+        Return the candidates to rank for free instances of a service. See Note [A wave] in ``planning.placing.wave``.
+        """
         if self._offered_in != self._cluster.layout.version:
             self._offered_in = self._cluster.layout.version
             self._offers = offers(self._cluster, self())

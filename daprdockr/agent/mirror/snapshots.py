@@ -2,7 +2,7 @@
 """
 Keeps the last known state in the state directory, from which names and routes are served before etcd answers.
 
-Knows when the snapshot is due, and refuses to know what changed: it writes all entries of the mirror at once.
+Knows when a snapshot is due, and refuses to know what changed: it writes all entries of the mirror at once.
 """
 
 from __future__ import annotations
@@ -54,13 +54,13 @@ class Snapshots:
         self._running = True
 
     def stop(self) -> None:
-        """Write no more of its own accord; ``finish`` has the last word."""
+        """Schedule no more writes; ``finish`` writes the last one."""
         self._running = False
         if self._due is not None and self._due.active():
             self._due.cancel()
 
     async def finish(self) -> None:
-        """Write what was not written yet; a failure is logged."""
+        """Write the changes that were not written yet; a failure is logged."""
         if self._changed:
             await self.write().addErrback(self._failed)
 
@@ -69,7 +69,7 @@ class Snapshots:
         self._generation = self._cluster.generation
 
     def note_changes(self) -> None:
-        """Schedule a write if the mirror has changed since the last one, even if only in what has no subscriber."""
+        """Schedule a write if the mirror has changed since the last one, even if no subscriber learned of it."""
         if self._cluster.generation != self._generation:
             self._generation, self._changed = self._cluster.generation, True
         self._schedule()

@@ -1,11 +1,11 @@
 """
-Views: what is derived from the mirror's content and kept beside it, as which claims of this node were lost.
+Views: values derived from the mirror and kept beside it, such as the claims that this node lost.
 
 Note [Views before subscribers]
-    Whoever is told of a change may ask any view, so each of them has to know of the change by then. A view that
-    subscribed as the others do would be asked too early by all that subscribed before it. So views do not subscribe:
-    they are brought up to date first, in the order in which they are listed, and only then is the signal sent. The
-    order in which others subscribed carries no meaning.
+    A subscriber that is notified of a change may query any view, so each view has to know of the change by then. A view
+    that subscribed as the others do would be queried too early by all earlier subscribers. So views do not subscribe:
+    they are updated first, in the order in which they are listed, and only then is the signal sent. The order in which
+    others subscribed carries no meaning.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ from daprdockr.model.known.changes import Changes
 
 
 class View(Protocol):
-    """What is derived from the cluster. It wakes nobody: who needs to know of it is told of the change itself."""
+    """A value derived from the cluster. It notifies nobody: its users are notified of the change itself."""
 
     def on_changes(self, changes: Changes) -> None:
-        """The cluster has changed so."""
+        """Take note of a change of the cluster."""
 
 
 class Views:
     """
     Takes the changes of the mirror. See Note [Views before subscribers].
 
-    :param changed: told of each change when every view knows of it.
+    :param changed: called with each change when every view knows of it.
     """
 
     def __init__(self, views: Sequence[View], changed: Callable[[Changes], None]) -> None:
