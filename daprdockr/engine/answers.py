@@ -1,5 +1,5 @@
 """
-The Docker Engine's JSON as values. Pure: knows the fields of the API, not how they got here.
+Conversion of the Docker Engine's JSON to values. Pure: knows the fields of the API, not how they were requested.
 
 Field names are those of ``ContainerList``, ``ContainerInspect`` and ``ImageInspect`` of the Docker Engine API 1.41 and
 later. A member that one version leaves out counts as not set.
@@ -36,8 +36,8 @@ ENDING = re.compile(
     "|task [0-9a-f]{64}: already exists"
 )
 """
-What an Engine says that is about to end, as its record of networks is closed, or its way to containerd; and that has
-just begun, and does not know yet what containerd still has.
+Errors of an Engine that is about to end, when its record of networks or its connection to containerd is closed; and of
+one that has just started and does not know yet which containers containerd still has.
 """
 
 _VERDICT = re.compile(r"\(([^)]*)\)")
@@ -79,12 +79,14 @@ def container_state(answer: Mapping[str, Any]) -> ContainerState:
 
 
 def _error(text: str) -> str:
-    """Why it could not start, if it is to blame: an Engine that was about to end is none of its faults."""
+    """Return why the container could not start, or "" if the reason is an Engine that was about to end."""
     return "" if ENDING.search(text) else text
 
 
 def node_of(summary: Mapping[str, Any]) -> tuple[str, int]:
-    """The node that a ``ContainerList`` item carries in its labels, and its cluster (0: none that can be read)."""
+    """
+    Return the node that a ``ContainerList`` item carries in its labels, and its cluster (0: none that can be read).
+    """
     labels: Mapping[str, str] = summary.get("Labels") or {}
     try:
         cluster = _number(labels, LABEL_CLUSTER, base=16)
@@ -95,10 +97,10 @@ def node_of(summary: Mapping[str, Any]) -> tuple[str, int]:
 
 def fingerprint(summary: Mapping[str, Any]) -> tuple[object, ...]:
     """
-    What of a ``ContainerList`` item differs after anything that we would see in ``ContainerInspect``.
+    Return the part of a ``ContainerList`` item that differs after any change that ``ContainerInspect`` would show.
 
     Each start gives new endpoints (on the networks "host" and "none" too), and an exit code or a verdict of the
-    HEALTHCHECK stands in brackets in the text meant for people; the age beside it says nothing.
+    HEALTHCHECK stands in brackets in the text meant for people; the age beside it carries no information.
     """
     networks = (summary.get("NetworkSettings") or {}).get("Networks") or {}
     endpoints = sorted(network.get("EndpointID", "") for network in networks.values())
@@ -107,9 +109,9 @@ def fingerprint(summary: Mapping[str, Any]) -> tuple[object, ...]:
 
 def published_ports(answer: Mapping[str, Any]) -> tuple[Port, ...]:
     """
-    One Port for each container port that is published, known for a stopped container too.
+    Return one Port for each container port that is published, known for a stopped container too.
 
-    A binding that leaves the number to the Engine has none until the container runs. The Engine tells a published
+    A binding that leaves the number to the Engine has none until the container runs. The Engine reports a published
     port once for IPv4 and once for IPv6, some versions with different numbers: the one for IPv4 counts.
     """
     bindings: Mapping[str, Any] = answer["HostConfig"].get("PortBindings") or {}
@@ -134,7 +136,7 @@ def inventory(
     info: Mapping[str, Any], images: Iterable[Mapping[str, Any]], networks: Iterable[Mapping[str, Any]]
 ) -> Inventory:
     """
-    Of the answers to ``SystemInfo``, ``ImageList``, in which old Engines write ``<none>`` for no name, and
+    Combine the answers to ``SystemInfo``, ``ImageList``, in which old Engines write ``<none>`` for no name, and
     ``NetworkList``.
     """
     names = (name for image in images for key in ("RepoTags", "RepoDigests") for name in image.get(key) or ())
@@ -147,7 +149,9 @@ def inventory(
 
 
 def _families(network: Mapping[str, Any]) -> Iterator[int]:
-    """By its subnets: a network may have some of a family that is switched off. Old Engines know no EnableIPv4."""
+    """
+    Yield the families of a network's subnets, which may include one that is switched off. Old Engines lack EnableIPv4.
+    """
     subnets = [pool.get("Subnet") or "" for pool in (network.get("IPAM") or {}).get("Config") or ()]
     if network.get("EnableIPv4", True) and any("." in subnet for subnet in subnets):
         yield 4
@@ -165,8 +169,8 @@ def image(answer: Mapping[str, Any]) -> Image:
 
 def _exposed(key: str) -> Iterator[Port]:
     """
-    The ports that one EXPOSE names, ``8080``, ``8080/TCP`` or ``8000-8010/tcp``. Tools write what they like there,
-    and no Engine reads it: what is none of these names no port.
+    Yield the ports that one EXPOSE names, ``8080``, ``8080/TCP`` or ``8000-8010/tcp``. Tools write arbitrary text
+    there, and no Engine reads it: any other text names no port.
     """
     found = _EXPOSE.fullmatch(key.strip().lower())
     if found is not None:
@@ -176,7 +180,7 @@ def _exposed(key: str) -> Iterator[Port]:
 
 
 def epoch_seconds(text: str) -> float:
-    """A time of the Engine (RFC 3339) in seconds since the epoch; its zero, the year 1, and "" give 0.0."""
+    """Return a time of the Engine (RFC 3339) in seconds since the epoch; its zero, the year 1, and "" give 0.0."""
     if not text or text.startswith("0001-"):
         return 0.0
     return datetime.fromisoformat(text).timestamp()
@@ -200,8 +204,8 @@ def _address(answer: Mapping[str, Any]) -> str:
 
 def _cut_off(answer: Mapping[str, Any]) -> str:
     """
-    The network of a container that is on none. It is taken by ``docker network disconnect``, which must come before a
-    network that is in use can be removed.
+    Return the network of a container that is on none, otherwise "". ``docker network disconnect`` takes it away, which
+    must come before a network that is in use can be removed.
     """
     mode = str(answer["HostConfig"].get("NetworkMode") or "default")
     if answer["NetworkSettings"].get("Networks") or mode in ("host", "none") or mode.startswith("container:"):

@@ -1,21 +1,22 @@
 """
 The connections to the Docker Engine: docker-py clients that are borrowed for a call, and fresh ones for special uses.
 
-Knows how a client is made and when it is thrown away; does not know what it is used for.
+Knows how a client is made and when it is discarded; does not know what it is used for.
 
 Note [A client is borrowed]
-A docker-py client is a ``requests.Session``, which nobody promises to be safe between threads, and making one asks the
-Engine for its API version. So a call borrows one for itself. At most ``MOST_IDLE`` wait for the next borrower, so that
-open files follow the calls in flight and not the threads there are. None is made before the first call: an Engine that
-is down must not stop an agent from starting. An Engine that was lost may come back as another version, which may refuse
-the one agreed on before; after a loss no client that was made before it is used again.
+    A docker-py client is a ``requests.Session``, which is not documented to be safe between threads, and making one
+    asks the Engine for its API version. So a call borrows a client for itself. At most ``MOST_IDLE`` wait for the next
+    borrower, so that open files are bounded by the calls in flight and not by the number of threads. No client is made
+    before the first call: an Engine that is down must not stop an agent from starting. An Engine may come back as
+    another version, which may refuse the API version agreed on before; so after a loss no older client is used again.
 
 Note [Open files]
-docker-py keeps a connection open for each address that a client asked lately, up to 25, and a container's id is part of
-an address: eight idle clients kept 200 connections. Here a client has one, whatever it asks. And what streams (the
-output of a command, events, progress) has a connection of its own, which docker-py closes when the garbage collector
-comes by: with a hundred commands a minute that was some hundred more. So a client ends its streams when the call is
-over, in the thread that read them, for a stream can only be closed when nobody reads it.
+    docker-py keeps a connection open for each of the last 25 addresses that a client requested, and a container's id is
+    part of an address: eight idle clients kept 200 connections. Here a client has one connection, whatever it requests.
+    And a stream (the output of a command, events, progress) has a connection of its own, which docker-py closes when
+    the garbage collector runs: with a hundred commands a minute there were some hundred more. So a client ends its
+    streams when the call is over, in the thread that read them, because a stream can only be closed while nobody reads
+    it.
 """
 
 from __future__ import annotations
@@ -48,12 +49,12 @@ class _OneConnection(UnixHTTPAdapter):
 
 class EngineClient(APIClient):
     """
-    docker-py gives streams no time limit at all, and answers neither a size nor a time that counts to their end; this
-    hook of requests is where both can be put back.
+    A docker-py client with the limits that docker-py lacks: a timeout of streams, and the largest size and longest
+    duration of a whole answer. This hook of requests is where they can be added.
     """
 
     silence: float | None = None
-    """Seconds that a stream may say nothing; None: for ever."""
+    """The longest silence of a stream in seconds; None: unlimited."""
 
     def __init__(self, url: str, timeout: float) -> None:
         self._streams: list[Response] = []
@@ -76,7 +77,7 @@ class EngineClient(APIClient):
         return response
 
     def end_streams(self) -> None:
-        """To be called in the thread that read them: Note [Open files]."""
+        """Close the streams; to be called in the thread that read them: Note [Open files]."""
         for response in self._streams:
             with suppress(ValueError, *FOREIGN):  # ValueError: its socket was taken away already
                 response.close()
@@ -88,7 +89,7 @@ class EngineClients:
     All clients of one Engine.
 
     :param url: as in DOCKER_HOST: ``unix:///path`` or ``tcp://host:port``.
-    :param timeout: seconds that one answer may take.
+    :param timeout: the timeout of one answer, in seconds.
     """
 
     def __init__(self, url: str, timeout: float) -> None:
@@ -102,7 +103,7 @@ class EngineClients:
 
     @contextmanager
     def borrowed(self) -> Iterator[EngineClient]:
-        """A client for one call. :raises EngineUnavailable: if a new one is due and the Engine does not answer."""
+        """Lend a client for one call. :raises EngineUnavailable: if a new one is due and the Engine does not answer."""
         losses, client = self._take()
         try:
             yield client
@@ -126,7 +127,7 @@ class EngineClients:
 
     @contextmanager
     def own(self, silence: float) -> Iterator[EngineClient]:
-        """One as ``fresh`` makes it, for a call that ends here."""
+        """Lend a client as ``fresh`` makes it, and close it afterwards."""
         client = self.fresh(silence)
         try:
             yield client
@@ -136,9 +137,10 @@ class EngineClients:
 
     def fresh(self, silence: float | None = None) -> EngineClient:
         """
-        A client of the caller's own, who closes it; it has read the credentials in Docker's own configuration anew.
+        Return a new client, which the caller closes; it has read the credentials in Docker's own configuration file
+        again.
 
-        :param silence: seconds that a stream may say nothing; None: for ever.
+        :param silence: the longest silence of a stream in seconds; None: unlimited.
         :raises EngineUnavailable: if the Engine does not answer.
         """
         with asking("tell its version"):
@@ -152,7 +154,7 @@ class EngineClients:
         raise EngineUnavailable("the Docker Engine's connections are closed: this agent is stopping")
 
     def lost(self) -> None:
-        """The Engine went away: see Note [A client is borrowed]."""
+        """Take note that the Engine went away: see Note [A client is borrowed]."""
         with self._lock:
             self._losses += 1
             idle, self._idle = self._idle, []

@@ -1,9 +1,9 @@
 # -*- test-case-name: tests.unit.engine.test_docker_engine,tests.functional.test_engine_contract -*-
 """
-The local Docker Engine, as ``daprdockr.model.seams.Engine`` asks for it.
+The local Docker Engine behind the seam ``daprdockr.model.seams.Engine``.
 
-Owns the calls of docker-py's low-level client and the order they come in. Does not know why a container is started or
-stopped. Blocking: runs in threads of a pool, never in the reactor's.
+Owns the calls of docker-py's low-level client and their order. Does not know why a container is started or stopped.
+Blocking: runs in threads of a pool, never in the reactor's.
 """
 
 from __future__ import annotations
@@ -46,9 +46,9 @@ class DockerEngine:
     One node's view of one Engine.
 
     :param url: as in DOCKER_HOST: ``unix:///path`` or ``tcp://host:port``.
-    :param node: only containers whose node label has this value are seen, or one of those in ``former``.
-    :param timeout: seconds that one answer may take; a stop may take its grace on top.
-    :param pull_timeout: seconds that a pull may take.
+    :param node: only containers with this node label, or one of those in ``former``, are visible.
+    :param timeout: the timeout of one answer in seconds; a stop may take its grace on top.
+    :param pull_timeout: the timeout of a pull, in seconds.
     :param clock: a monotonic clock in seconds.
     """
 
@@ -74,7 +74,9 @@ class DockerEngine:
         self._inspected = InspectedContainers()
 
     def containers(self) -> Sequence[ContainerState]:
-        """All containers of this node, running or not; see Note [What a list need not ask again] in ``inspected``."""
+        """
+        Return all containers of this node, running or not; see Note [What a list need not ask again] in ``inspected``.
+        """
         with self._asking("list the containers") as client:
             listed_all = client.containers(all=True, filters={"label": LABEL_NODE})
         summaries = [summary for summary in listed_all if answers.node_of(summary)[0] in self._names]
@@ -84,7 +86,7 @@ class DockerEngine:
         return [state for state in states if state is not None]
 
     def inspect(self, container: str) -> ContainerState | None:
-        """One container, by its id or its name, or None when it is gone or not this node's."""
+        """Return one container, by its id or its name, or None when it is gone or not this node's."""
         try:
             with self._asking(f"inspect container {container[:12]}") as client:
                 answer = client.inspect_container(container)
@@ -102,7 +104,7 @@ class DockerEngine:
             return None
 
     def image(self, reference: str) -> Image | None:
-        """The image, or None when it is not on this host."""
+        """Return the image, or None when it is not on this host."""
         try:
             with self._asking(f"inspect image {shorten(reference)}") as client:
                 return answers.image(client.inspect_image(reference))
@@ -123,16 +125,16 @@ class DockerEngine:
             raise EngineUnavailable(text) from None
 
     def inventory(self) -> Inventory:
-        """Of the Engine's ``info``, its lists of images and networks, and the last list of containers."""
+        """Combine the Engine's ``info``, its lists of images and networks, and the last list of containers."""
         with self._asking("say what the host has") as client:
             found = answers.inventory(client.info(), client.images(), client.networks())
         return evolve(found, others=self._others)
 
     def pull(self, reference: str) -> None:
         """
-        Pull with the credentials of Docker's own configuration file, as it is now. No tag means ``latest``.
+        Pull with the credentials in Docker's own configuration file, as it is now. No tag means ``latest``.
 
-        :raises PullFailed: in the words of the registry; also when it takes too long.
+        :raises PullFailed: with the text of the registry; also after the timeout.
         """
         deadline = self._clock() + self.pull_timeout
         with self._clients.own(silence=_PULL_SILENCE) as client:
@@ -147,15 +149,16 @@ class DockerEngine:
 
     def create(self, name: str, body: Mapping[str, Any]) -> str:
         """
-        Create a container from a body of the Docker API's ``ContainerCreate``; returns its id.
+        Create a container from a body of the Docker API's ``ContainerCreate``; return its id.
 
-        :raises ImageAbsent: the image is not on this host. :raises NameTaken: by another container.
-        :raises EngineRefused: bad field.
+        :raises ImageAbsent: the image is not on this host.
+        :raises NameTaken: another container has the name.
+        :raises EngineRefused: a field is wrong.
         """
         try:
             with self._asking(f"create container {name}") as client:
                 answer = client.create_container_from_config(dict(body), name)
-        except ContainerAbsent as error:  # the body names another container, whose network it wants to share
+        except ContainerAbsent as error:  # the body names another container, to share its network
             raise EngineRefused(f"container {name} cannot be created: {error}") from error
         return str(answer["Id"])
 
@@ -165,7 +168,8 @@ class DockerEngine:
 
         :raises EngineRefused: its program cannot run, or a host port is taken; it stays, created, for the caller.
         """
-        with self._asking("start the container") as client:  # not by its id, which differs when it was created anew
+        # not named by its id, which differs when the container was created again
+        with self._asking("start the container") as client:
             client.start(container)
         state = self.inspect(container)
         if state is None:
@@ -173,7 +177,7 @@ class DockerEngine:
         return state
 
     def ask_to_stop(self, container: str) -> None:
-        """Send it the signal that its image or definition names for that; a no-op when it does not run or is gone."""
+        """Send the stop signal of its image or definition; a no-op when it does not run or is gone."""
         with suppress(ContainerAbsent), self._asking(f"signal container {container[:12]}") as client:
             state = client.inspect_container(container)
             if state["State"]["Running"]:
@@ -187,7 +191,8 @@ class DockerEngine:
         except ContainerAbsent:
             return
         except EngineError:
-            # A stop goes on in the Engine after we gave up waiting, and somebody else may have been first.
+            # The Engine continues a stop after we gave up waiting, and another client may have stopped the container
+            # first.
             state = self.inspect(container)
             if state is not None and state.running:
                 raise
@@ -241,7 +246,7 @@ class DockerEngine:
 
 
 def _signal(client: APIClient, container: str, signal: str) -> None:
-    """It may end before the signal arrives, which is no failure."""
+    """Send a signal; it is no failure if the container ends before the signal arrives."""
     try:
         client.kill(container, signal)
     except APIError as error:

@@ -1,7 +1,8 @@
 """
-What the Docker Engine answers, bounded: an answer as a whole, and a stream of JSON documents, one on each line.
+Bounded reading of the Docker Engine's answers: an answer as a whole, and a stream of JSON documents, one per line.
 
-Why not docker-py's own way: it reads answers of any size, and tries to decode a document anew with each piece of it.
+docker-py's own code is not used: it reads answers of any size, and tries to decode a document again with each piece of
+it.
 """
 
 from __future__ import annotations
@@ -14,17 +15,19 @@ from docker.errors import StreamParseError
 from requests import RequestException, Response, Timeout
 
 MAX_ANSWER = 32 * 1024 * 1024
-"""Bytes of an answer. A list has 2 kB for each container or image."""
+"""The largest answer in bytes. A list has 2 kB for each container or image."""
 
 MAX_LINE = 4 * 1024 * 1024
-"""Bytes of an event, which has all labels of its container, and of a line that tells how a pull goes."""
+"""
+The longest line in bytes: an event, which has all labels of its container, or a line about the progress of a pull.
+"""
 
 _CHUNK = 4096
 
 
 def read_whole(response: Response, deadline: float, clock: Callable[[], float]) -> None:
     """
-    Read the body of an answer that was asked for as a stream, so that it is there as if it had not been.
+    Read the body of an answer that was requested as a stream, so that it looks like any other answer.
 
     :raises RequestException: it is too long, or has not ended at the deadline.
     """
@@ -42,7 +45,7 @@ def read_whole(response: Response, deadline: float, clock: Callable[[], float]) 
 
 
 def documents(chunks: Iterable[bytes | str]) -> Iterator[Any]:
-    """:raises StreamParseError: what comes is no JSON, or a line is too long."""
+    """Yield the documents. :raises StreamParseError: a line is not JSON, or is too long."""
     rest = bytearray()
     for chunk in chunks:
         rest += chunk.encode() if isinstance(chunk, str) else chunk

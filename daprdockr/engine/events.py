@@ -1,14 +1,15 @@
 """
-A thread that listens to the Docker Engine's events for ever, and says when it heard nothing for a while.
+A thread that listens to the Docker Engine's events until it is stopped, and reports when it was disconnected.
 
-Knows how to come back after a loss. Does not know what an event means; the consumer decides.
+Knows how to reconnect after a loss. Does not know what an event means; the consumer decides.
 
 Note [Subscribe first, then list]
-The stream tells only what happens while it is open. A consumer that listed the containers and then subscribed would
-miss what happened in between, for good. So the stream is opened first, and ``on_connected`` called then: the consumer
-lists everything once more, and events of the time between are merely told twice. (The Engine sends the head of its
-answer a few microseconds before it subscribes; a request that follows that head takes longer, and the consumer's slow
-repeated list mends the rest.) Between ``on_lost`` and the next ``on_connected`` what is known may be stale.
+    The stream reports only what happens while it is open. A consumer that listed the containers and then subscribed
+    would permanently miss the events in between. So the stream is opened first, and then ``on_connected`` is called:
+    the consumer lists everything once more, and events of the time between are merely reported twice. (The Engine sends
+    the head of its answer a few microseconds before it subscribes; a request that follows that head takes longer, and
+    the consumer's slow repeated list repairs the rest.) Between ``on_lost`` and the next ``on_connected`` the
+    consumer's knowledge may be stale.
 """
 
 from __future__ import annotations
@@ -26,16 +27,16 @@ from daprdockr.model.seams import ContainerEvents, Engine
 
 
 class EventConsumer(Protocol):
-    """Who is told; every method is called in the listener's thread."""
+    """The subscriber; every method is called in the listener's thread."""
 
     def on_connected(self) -> None:
-        """The stream is open: list everything. See Note [Subscribe first, then list]."""
+        """List everything, because the stream is open. See Note [Subscribe first, then list]."""
 
     def on_event(self, action: str, container: str) -> None:
-        """Something happened to the container with this id."""
+        """Take note that something happened to the container with this id."""
 
     def on_lost(self, error: EngineError) -> None:
-        """The stream ended, or could not be opened; it is tried again until ``stop``."""
+        """Take note that the stream ended, or could not be opened; it is retried until ``stop``."""
 
 
 class EventListener:
@@ -64,14 +65,14 @@ class EventListener:
         self._stopping = threading.Event()
         self._lock = threading.Lock()
         self._stream: ContainerEvents | None = None
-        # A daemon: a thread that hangs in an Engine which froze must not keep the process from ending.
+        # A daemon: a thread that hangs in a frozen Engine must not keep the process from ending.
         self._thread = threading.Thread(target=self._listen, name="engine-events", daemon=True)
 
     def start(self) -> None:
         self._thread.start()
 
     def stop(self, timeout: float = 5.0) -> bool:
-        """End the stream and wait at most ``timeout`` seconds for the thread: whether it has ended."""
+        """End the stream and wait at most ``timeout`` seconds for the thread; return whether it has ended."""
         self._stopping.set()
         with self._lock:
             stream = self._stream
@@ -84,13 +85,13 @@ class EventListener:
         failures = 0
         while not self._stopping.is_set():
             heard = self._listen_once()
-            # Judged by what was heard: an Engine that accepts and hangs up at once is no better than none.
+            # Judged by the events received: an Engine that accepts and disconnects at once is no better than none.
             failures = 1 if heard else failures + 1
             if not self._stopping.is_set():
                 self._wait(self._stopping, self._backoff.delay(failures, self._random()))
 
     def _listen_once(self) -> bool:
-        """One life of the stream; whether at least one event arrived."""
+        """Read one stream to its end; return whether at least one event arrived."""
         heard = False
         error: EngineError = EngineUnavailable("the Docker Engine ended its event stream")
         try:
@@ -102,7 +103,7 @@ class EventListener:
         except EngineError as problem:
             error = problem
         except Exception:
-            # The consumer missed something: it gets to list everything again.
+            # The consumer missed something: it has to list everything again.
             self.log.failure("the consumer of container events failed")
         if not self._stopping.is_set():
             self._tell_lost(error)

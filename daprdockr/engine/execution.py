@@ -1,11 +1,12 @@
 """
-A command run inside a container for a bounded time.
+A command run inside a container with a timeout.
 
 Note [An overdue command is killed by us]
-The Docker API can start a command in a running container but not end it: whoever hangs up leaves it running, and a
-health check that hangs would leave one more process behind at each try. The Engine tells the command's process id as
-the host sees it; if the Engine is on this host and that process really is in the container's cgroup, we kill it. With
-an Engine elsewhere the number means nothing here, the cgroup does not match, and the command is left alone.
+    The Docker API can start a command in a running container but not end it: a client that disconnects leaves it
+    running, and a health check that hangs would leave one more process behind at each attempt. The Engine reports the
+    command's process id as the host sees it; if the Engine is on this host and that process really is in the
+    container's cgroup, we kill it. With an Engine elsewhere the number means nothing here, the cgroup does not match,
+    and the command is left alone.
 """
 
 from __future__ import annotations
@@ -29,7 +30,9 @@ OVERDUE = 124
 
 _CHUNK = 65536
 _QUICK = 16
-"""Pieces of output that are read as fast as they come. Whoever writes on and on gets no whole processor of ours."""
+"""
+Pieces of output that are read as fast as they come. A command that writes endlessly gets no whole processor of ours.
+"""
 _PAUSE = 0.01
 _SETTLE_SECONDS = 1.0
 _SETTLE_STEP = 0.01
@@ -40,16 +43,16 @@ def execute(
     client: APIClient, container: str, command: Sequence[str], timeout: float, clock: Callable[[], float]
 ) -> int:
     """
-    The command's exit status, or OVERDUE; its output is read and thrown away.
+    Return the command's exit status, or OVERDUE; its output is read and discarded.
 
-    :param timeout: seconds from the moment the command was started; what else the Engine is asked gets as long, but
-        at least ``_ENGINE_SECONDS``, so that nobody's thread is held by an Engine that hangs.
-    :raises: what docker-py raises.
+    :param timeout: seconds from the start of the command; every other request to the Engine gets as long, but at least
+        ``_ENGINE_SECONDS``, so that an Engine that hangs blocks no thread for long.
+    :raises: the exceptions of docker-py.
     """
     with _within(client, max(timeout, _ENGINE_SECONDS)):
         execution = client.exec_create(container, list(command))["Id"]
-        stream: Any = client.exec_start(execution, socket=True)  # which ends with the call: Note [Open files]
-        # Without TLS docker-py hands out the file object around the socket, with it the socket itself.
+        stream: Any = client.exec_start(execution, socket=True)  # it ends with the call: Note [Open files]
+        # Without TLS docker-py returns the file object around the socket, with TLS the socket itself.
         if _drained(getattr(stream, "_sock", stream), clock() + timeout, clock):
             return _exit_status(client, execution, clock)
         _kill(client.exec_inspect(execution))
@@ -58,7 +61,7 @@ def execute(
 
 @contextmanager
 def _within(client: APIClient, seconds: float) -> Iterator[None]:
-    """Give each answer of the Engine so long; the client is this call's alone."""
+    """Set the timeout of each answer of the Engine; the client is this call's alone."""
     before, client.timeout = client.timeout, math.ceil(seconds)
     try:
         yield
@@ -67,7 +70,7 @@ def _within(client: APIClient, seconds: float) -> Iterator[None]:
 
 
 def _drained(connection: socket.socket, deadline: float, clock: Callable[[], float]) -> bool:
-    """Whether the output ended before the deadline."""
+    """Return whether the output ended before the deadline."""
     pieces = 0
     with suppress(TimeoutError):
         while (left := deadline - clock()) > 0:
@@ -81,7 +84,7 @@ def _drained(connection: socket.socket, deadline: float, clock: Callable[[], flo
 
 
 def _exit_status(client: APIClient, execution: str, clock: Callable[[], float]) -> int:
-    """The Engine may tell the end of the output a moment before it knows the exit status."""
+    """Return the exit status; the Engine may report the end of the output a moment before it knows the status."""
     deadline = clock() + _SETTLE_SECONDS
     while (status := client.exec_inspect(execution)["ExitCode"]) is None:
         if clock() > deadline:

@@ -1,8 +1,8 @@
 """
-What goes wrong between us and the Docker Engine, classed once.
+The failures between us and the Docker Engine, classed once.
 
 Knows the exceptions of docker-py, requests and urllib3, and turns each into one of ``daprdockr.model.errors``. Does not
-know what was asked.
+know what was requested.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from daprdockr.model.errors import (
 from daprdockr.model.names import one_line, shorten
 
 FOREIGN = (DockerException, StreamParseError, RequestException, HTTPError, OSError)
-"""All that docker-py lets through: its own errors, those of requests, and, while it streams, those below."""
+"""All exceptions that docker-py lets through: its own, those of requests, and, while it streams, those below."""
 
 # "Bind for 0.0.0.0:80 failed: port is already allocated", "listen tcp4 0.0.0.0:80: bind: address already in use",
 # and since Engine 27 "failed to bind host port 0.0.0.0:80/tcp: address already in use".
@@ -46,10 +46,10 @@ _NAME_TAKEN = re.compile(r"container name .* is already in use")
 @contextmanager
 def asking(doing: str) -> Iterator[None]:
     """
-    Class what is raised inside.
+    Class the exceptions raised inside.
 
-    :param doing: what is asked of the Engine, in words that go on from "the Docker Engine refused to".
-    :raises EngineUnavailable, EngineRefused, ContainerAbsent, ImageAbsent: as their texts say.
+    :param doing: the request to the Engine, as a phrase that continues "the Docker Engine refused to".
+    :raises EngineUnavailable, EngineRefused, ContainerAbsent, ImageAbsent: their docstrings say when.
     """
     try:
         yield
@@ -58,7 +58,7 @@ def asking(doing: str) -> Iterator[None]:
 
 
 def classed(error: BaseException, doing: str) -> EngineError:
-    """The error of ours that says what ``error`` means."""
+    """Return our error for ``error``."""
     if not isinstance(error, APIError):
         kind = EngineSilent if isinstance(error, Timeout | ReadTimeoutError) else EngineUnavailable
         return kind(f"the Docker Engine did not answer when asked to {doing}: {one_line(str(error))}")
@@ -81,7 +81,9 @@ def classed(error: BaseException, doing: str) -> EngineError:
 
 
 def pull_failure(error: BaseException, reference: str) -> EngineError:
-    """As ``classed``, for a pull: what the registry, the name or the credentials are to blame for is PullFailed."""
+    """
+    Return an error as ``classed`` does, for a pull: faults of the registry, the name or the credentials are PullFailed.
+    """
     if isinstance(error, APIError):
         text = str(error.explanation or error)
     elif isinstance(error, Timeout | ReadTimeoutError):

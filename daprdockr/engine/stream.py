@@ -2,8 +2,8 @@
 """
 The Docker Engine's event stream for the containers of one node.
 
-Knows the filter, and how a stream is ended from another thread. Does not know what an event is good for: events are
-hints to look, never the truth, for the Engine tells nothing of what happened while nobody listened.
+Knows the filter, and how a stream is ended from another thread. Does not know what events are used for. They are hints
+to poll, never the truth, because the Engine reports nothing that happened while nobody was subscribed.
 """
 
 from __future__ import annotations
@@ -37,14 +37,14 @@ ACTIONS = (
 
 class DockerEvents:
     """
-    One subscription, made when this object is made; iterate for ``(action, container id)``.
+    One subscription, made with this object; iterate for ``(action, container id)``.
 
     The action of a verdict of HEALTHCHECK is "health_status: healthy" or the like. The iteration ends when the Engine
-    stops or ``close`` is called, and raises EngineUnavailable when what arrives cannot be read.
+    stops or ``close`` is called, and raises EngineUnavailable when the stream cannot be read.
 
-    :param nodes: the values of the node label; several of them the Engine cannot be asked for.
+    :param nodes: the values of the node label; the Engine's filter cannot take several of them.
     :param client: used for this stream alone, and closed with it.
-    :param saw: called with each container id before its event is given out.
+    :param saw: called with each container id before its event is yielded.
     """
 
     def __init__(self, client: EngineClient, nodes: Collection[str], saw: Callable[[str], object]) -> None:
@@ -78,11 +78,11 @@ class DockerEvents:
             self.close()
 
     def close(self) -> None:
-        """End the iteration; from any thread, any number of times."""
+        """End the iteration; may be called from any thread, any number of times."""
         self._closed = True
         with suppress(AttributeError, *FOREIGN):
             # AttributeError: docker-py looks for the socket of a response that has just ended by itself.
             self._stream.close()
-        if not self._is_read:  # else the reader does it, who notices now
+        if not self._is_read:  # otherwise the reader notices now, and closes it
             self._client.end_streams()
         self._client.close()

@@ -1,4 +1,4 @@
 """
 Child processes that may outlive the agent: started in a session of their own, restarted, adopted, stopped; and files
-that outlive it whole.
+that survive a crash whole.
 """

@@ -11,14 +11,14 @@ from pathlib import Path
 
 def replace_file(path: Path, content: bytes | Iterable[bytes], synced: bool) -> None:
     """
-    Write a draft beside ``path`` and rename it, so that a reader meets the old content or the new.
+    Write a draft beside ``path`` and rename it, so that a reader finds the old content or the new.
 
     Only its owner can read the file: it may hold the environment of containers. The draft is always a new file, so a
-    link that somebody planted under its name is removed, not followed.
+    link planted under its name is removed, not followed.
 
     :param content: all of it, or its parts one by one.
-    :param synced: whether the new one stands even if the power goes. A rename survives that once the directory is
-        synced (rename(2), fsync(2)), and the disk may need some time for both.
+    :param synced: whether the new content survives a power failure. A rename does once the directory is synced
+        (rename(2), fsync(2)), and the disk may need some time for both.
     :raises OSError: nothing was replaced, and no draft is left to fill the disk.
     """
     draft = path.with_name(path.name + ".new")
@@ -41,10 +41,10 @@ def replace_file(path: Path, content: bytes | Iterable[bytes], synced: bool) -> 
 
 def overwrite(path: Path, content: bytes) -> None:
     """
-    Write into a file that is there and long enough, and fill up with blanks: for a disk that has no room for another.
-    A reader may meet a mixture of old and new.
+    Write into an existing file that is long enough, and pad with blanks: for a disk that has no room for another file.
+    A reader may find a mixture of old and new.
 
-    :raises OSError: it is not there, or too short; or the file system copies on writing, and has no room for that.
+    :raises OSError: it does not exist, or is too short; or the file system copies on writing, and has no room for that.
     """
     descriptor = os.open(path, os.O_WRONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
@@ -57,7 +57,9 @@ def overwrite(path: Path, content: bytes) -> None:
 
 
 def reserve(spare: Path, size: int) -> None:
-    """Have a file of at least ``size`` bytes at hand, for ``reuse``. :raises OSError: there is no room for it now."""
+    """
+    Keep a file of at least ``size`` bytes in reserve, for ``reuse``. :raises OSError: there is no room for it now.
+    """
     if not spare.exists() or spare.stat().st_size < size:
         replace_file(spare, bytes(size), synced=False)
 
@@ -70,7 +72,7 @@ def reuse(spare: Path, path: Path, content: bytes) -> None:
 
 
 def is_full(error: OSError) -> bool:
-    """Whether a write failed for want of room."""
+    """Return whether a write failed because the disk is full."""
     return error.errno in (errno.ENOSPC, errno.EDQUOT)
 
 

@@ -2,7 +2,7 @@
 """
 The two ways to hold a running process: as our child, or by a pidfd when another agent started it.
 
-Both know its pid, signal it, tell once when it ended, and can let go of it. Neither knows why it runs.
+Both know its pid, signal it, report its end once, and can release it. Neither knows why it runs.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from zope.interface import implementer
 from daprdockr.process.output import LineSplitter
 
 Ended = Callable[[str], None]
-"""Called once, in the reactor's thread, with the reason in words."""
+"""Called once, in the reactor's thread, with the reason as text."""
 
 
 class Hold(Protocol):
@@ -39,14 +39,14 @@ class Hold(Protocol):
         """Signal it; a no-op when it just ended."""
 
     def release(self) -> None:
-        """Let go: its end is not told any more."""
+        """Let go of it: its end is not reported any more."""
 
 
 class Child(ProcessProtocol):
     """
     A process that we started.
 
-    Its end is ``processExited``: ``processEnded`` waits until whoever it left behind closes its pipes.
+    Its end is ``processExited``: ``processEnded`` waits until its surviving children close its pipes.
     """
 
     def __init__(self, started: Callable[[Child], None], ended: Ended, lines: LineSplitter | None) -> None:

@@ -1,4 +1,4 @@
-"""Files that an operator names or the system has, which may be anything: read up to a size. Blocking."""
+"""Files that an operator names or the system has, with unknown content: read up to a size. Blocking."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import errno
 from pathlib import Path
 
 MOST_BYTES = 1024 * 1024
-"""More than a bundle of all public authorities has, or a list of name servers."""
+"""More than a bundle of all public authorities, or a list of name servers."""
 
 
 def read_given(path: Path) -> bytes:

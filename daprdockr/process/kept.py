@@ -1,11 +1,11 @@
 """
-What an agent finds on the disk when it starts, taken with suspicion: a former agent wrote it, or a disk that failed, or
-somebody who wants root to follow a link. Blocking.
+Files that an agent finds on the disk when it starts, read with suspicion: they come from an earlier agent, or a disk
+that failed, or somebody who wants root to follow a link. Blocking.
 
 Note [Set aside]
-    Whatever lies under a name of ours and cannot be used is renamed to ``<name>.unreadable``, in place of what is
-    there, and told in one line. So an agent always comes up, the same line is not told at each start, what was there
-    can be looked at, and the next write finds no pipe, no link and no directory in its way.
+    A file under a name of ours that cannot be used is renamed to ``<name>.unreadable``, replacing an older one, and
+    reported in one line. So an agent always starts, the same line is not repeated at each start, the content can be
+    examined, and the next write finds no pipe, no link and no directory in its way.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ _log = Logger()
 
 def read_kept(path: Path, limit: int, decode: Callable[[bytes], T]) -> T | None:
     """
-    What ``decode`` makes of the file; None when there is none, or none that can be used. See Note [Set aside].
+    Return the file as ``decode`` reads it; None when there is none, or none that can be used. See Note [Set aside].
 
-    :param limit: bytes that are read at most.
-    :param decode: raises ValueError or BadInput for what it did not write.
+    :param limit: the most bytes that are read.
+    :param decode: raises ValueError or BadInput for content that it did not write.
     """
     try:
         return decode(read_regular(path, limit))
@@ -50,7 +50,7 @@ def read_kept(path: Path, limit: int, decode: Callable[[bytes], T]) -> T | None:
 
 
 def set_aside(path: Path, reason: str) -> None:
-    """See Note [Set aside]. Never raises: what cannot be moved is told too."""
+    """See Note [Set aside]. Never raises: a file that cannot be moved is reported too."""
     aside = path.with_name(path.name + SUFFIX)
     try:
         _clear(aside)
@@ -64,7 +64,9 @@ def set_aside(path: Path, reason: str) -> None:
 
 
 def _clear(aside: Path) -> None:
-    """Only a directory with something in it stays: it may hold what somebody misses."""
+    """
+    Remove an older file that was set aside; a directory that is not empty stays, because somebody may miss its content.
+    """
     try:
         aside.unlink(missing_ok=True)
     except OSError:
@@ -73,9 +75,9 @@ def _clear(aside: Path) -> None:
 
 def private_directory(path: Path) -> None:
     """
-    Make it if it is not there, and leave it to its owner alone. What is no directory of ours is set aside.
+    Create it if it does not exist, and restrict it to its owner. Anything else than a directory of ours is set aside.
 
-    :raises OSError: it cannot be made.
+    :raises OSError: it cannot be created.
     """
     tidy(path)
     path.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -84,10 +86,10 @@ def private_directory(path: Path) -> None:
 def tidy(directory: Path) -> None:
     """
     Close a directory of ours, and the files in it, to everybody else, and set aside what no program of ours puts there:
-    links, pipes, devices, what belongs to another user, and a directory under the name of a file. (Where there should
-    be a directory its name has no dot; those and sockets are left as they are.)
+    links, pipes, devices, files of another user, and a directory under the name of a file. (The names of our
+    directories have no dot; those and sockets are left as they are.)
 
-    A no-op when it is not there. :raises OSError: a mode cannot be changed.
+    A no-op when it does not exist. :raises OSError: a mode cannot be changed.
     """
     try:
         status = directory.lstat()
@@ -106,8 +108,8 @@ def tidy(directory: Path) -> None:
 
 def tidy_file(path: Path) -> None:
     """
-    As ``tidy``, for one file. One that has another name as well (somebody planted it, or a backup holds on to it) is
-    replaced by a copy, so that neither mode nor content of that other changes.
+    As ``tidy``, for one file. A file that has another name as well (somebody planted it, or a backup holds on to it) is
+    replaced by a copy, so that neither mode nor content of the other changes.
 
     :raises OSError: there is none, or its mode cannot be changed.
     """

@@ -13,10 +13,10 @@ from daprdockr.process.atomic import replace_file
 from daprdockr.process.kept import private_directory, set_aside
 
 MAX_LINE = 4096
-"""Bytes of one line that are kept; the rest of a longer line comes as lines of its own."""
+"""The most bytes of one line; the rest of a longer line follows as lines of its own."""
 
 MAX_FILE = 4 * 1024 * 1024
-"""Bytes of an output file above which its end is moved to ``<name>.1``, in place of the one there."""
+"""The size in bytes of an output file above which its end is moved to ``<name>.1``, replacing an older one."""
 
 _APPEND = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
 _TRIM = os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
@@ -38,7 +38,7 @@ class LineSplitter:
             self._rest = self._rest[MAX_LINE:]
 
     def end(self) -> None:
-        """The stream ended: tell what came after its last line end."""
+        """Pass on the last line, which has no line end, because the stream ended."""
         if self._rest:
             self._tell(self._rest)
         self._rest = b""
@@ -49,7 +49,10 @@ class LineSplitter:
 
 
 def _text(line: bytes) -> str:
-    """A child may write what others sent it: no control character of that reaches a log."""
+    """
+    Return the line as text without control characters: a child may write text from its own clients, and none may reach
+    a log.
+    """
     text = line.decode("utf-8", "replace")
     return text if text.isprintable() else "".join(letter if letter.isprintable() else "\ufffd" for letter in text)
 
@@ -65,7 +68,7 @@ class OutputFile:
     path: Path
 
     def open(self) -> int:
-        """A file descriptor to append to, of a file that is not too large. :raises OSError:"""
+        """Return a file descriptor to append to, after trimming the file. :raises OSError: it cannot be opened."""
         private_directory(self.path.parent)
         if self.path.is_dir():
             set_aside(self.path, "it is a directory")
@@ -91,7 +94,7 @@ class OutputFile:
 
     def _move(self, descriptor: int, size: int) -> None:
         end = os.pread(descriptor, MAX_FILE, size - MAX_FILE)
-        os.ftruncate(descriptor, 0)  # first, for a full disk has room for the copy only then
+        os.ftruncate(descriptor, 0)  # first, because a full disk has room for the copy only then
         replace_file(self.path.with_name(self.path.name + ".1"), end, synced=False)
 
 

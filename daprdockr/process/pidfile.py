@@ -1,4 +1,4 @@
-"""The file that remembers which process is ours while no agent lives."""
+"""The file that records which process is ours while no agent runs."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ class PidFile:
     path: Path
 
     def write(self, record: Record) -> None:
-        """Write whole or not at all, so that a reader never meets half a record."""
+        """Write the record atomically, so that a reader never finds half of it."""
         private_directory(self.path.parent)
         replace_file(self.path, json.dumps(asdict(record)).encode("ascii"), synced=False)
 
     def read(self) -> Record | None:
-        """The record; None when there is none, or what is there is not one."""
+        """Return the record; None when there is none, or the content is not one."""
         return read_kept(self.path, _LONGEST, _record)
 
     def remove(self) -> None:
-        """A record that stays does no harm: it tells of a process that lives no more."""
+        """Remove the record. One that stays does no harm: it names a process that has ended."""
         with contextlib.suppress(OSError):
             self.path.unlink()
 

@@ -1,12 +1,12 @@
 """
 A program kept running: adopted or spawned at start, restarted when it ends, stopped for good or left alone.
 
-Knows nothing of nginx or etcd: what runs, and what must be done before each start, is handed in.
+Knows nothing of nginx or etcd: the command line, and what must be done before each start, are passed in.
 
 Note [Own session]
-    The program starts through setsid(1), which execs it under the same pid. So a Ctrl-C at the agent's
-    terminal does not reach it, and its whole group can be killed. spawnProcess gets neither a user nor a
-    directory: either would make it fork a process full of gRPC threads instead of calling posix_spawn.
+    The program starts through setsid(1), which execs it under the same pid. So a Ctrl-C at the agent's terminal does
+    not reach it, and its whole group can be killed. spawnProcess gets neither a user nor a directory: either would make
+    it fork a process full of gRPC threads instead of calling posix_spawn.
 """
 
 from __future__ import annotations
@@ -37,10 +37,13 @@ STEADY = 10.0
 """Seconds after which a process counts as well started, and earlier failures are forgotten."""
 
 BACKOFF = Backoff(limit=8.0)
-"""Of starts that fail: what could not start on a full disk runs again within ten seconds of room."""
+"""
+The delays between starts that fail: a program that could not start on a full disk runs again within ten seconds of
+room.
+"""
 
 UPKEEP_INTERVAL = 5.0
-"""Seconds between two looks at the size of the output file, and between two tries to write the pidfile."""
+"""Seconds between two checks of the size of the output file, and between two attempts to write the pidfile."""
 
 
 @define(kw_only=True, eq=False, slots=False)
@@ -54,9 +57,10 @@ class SupervisedProcess(Service):
     :ivar grace: seconds it is given to end before its group is killed.
     :ivar leave_running: whether ``stopService`` lets go of it instead of ending it.
     :ivar output: the file its output is appended to; needed with ``leave_running``, as a pipe breaks with us.
-    :ivar on_output: told each line of its output when there is no ``output`` file.
+    :ivar on_output: called with each line of its output when there is no ``output`` file.
     :ivar before_start: called before each start; when it raises, that counts as a failed start.
-    :ivar on_exit: told why the process ended or could not start, once the next start is arranged; a stop is not told.
+    :ivar on_exit: called with the reason why the process ended or could not start, once the next start is scheduled;
+        not called for a stop.
     """
 
     log = Logger()
@@ -209,7 +213,7 @@ class SupervisedProcess(Service):
             self.on_exit(reason)
 
     def _kill(self, hold: Hold) -> None:
-        """The grace is over: kill, and give up on a process that the kernel does not let go."""
+        """Kill it, because the grace is over, and give up on a process that the kernel does not let go."""
         self.log.warn("{name} did not end within {grace} s and is killed", name=self.name, grace=self.grace)
         self._timer = self.reactor.callLater(self.grace, self._give_up, hold)
         # The group does not exist yet if setsid(1) has not run yet, hence both. See Note [Own session].

@@ -1,4 +1,4 @@
-"""The kernel's table of processes: who a pid is, who is left of a session, and signals to them (proc(5))."""
+"""The kernel's table of processes: the identity of a pid, the rest of a session, and signals (proc(5))."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from attrs import define, frozen
 @frozen
 class Record:
     """
-    One process for all time: its pid, its start in clock ticks since boot, and the id of that boot.
+    One process, identified permanently: its pid, its start in clock ticks since boot, and the id of that boot.
 
     A pid alone is no identity: the kernel gives it to another process after this one.
     """
@@ -41,20 +41,20 @@ class ProcessTable:
     root: Path = Path("/proc")
 
     def identify(self, pid: int) -> Record | None:
-        """The record of a process that lives now; None when there is none (a zombie does not live)."""
+        """Return the record of a process that lives now; None when there is none (a zombie does not live)."""
         stat = self._stat(pid)
         if stat is None or stat.state in "ZX":
             return None
         return Record(pid=pid, started=stat.started, boot=self._boot())
 
     def lives(self, record: Record, identity: str) -> bool:
-        """Whether that very process lives, and its command line still holds ``identity``."""
+        """Return whether that very process lives, and its command line still holds ``identity``."""
         return self.identify(record.pid) == record and identity in self._command_line(record.pid)
 
     def find(self, identity: str, program: str) -> Record | None:
         """
-        The process that leads a session, runs ``program``, and has ``identity`` as whole words of its command line:
-        one that we started and of which there is no record.
+        Return the process that leads a session, runs ``program``, and has ``identity`` as whole words of its command
+        line: one that we started and that has no record.
         """
         for pid in self._pids():
             stat = self._stat(pid)
@@ -65,10 +65,10 @@ class ProcessTable:
 
     def orphans(self, record: Record, program: str) -> tuple[int, ...]:
         """
-        The pids left in the session that the dead process of ``record`` led, those that run ``program`` only.
+        Return the pids left in the session that the dead process of ``record`` led, of those that run ``program``.
 
-        Without its leader a session keeps its number, but so does the session of any stranger who got the pid
-        since; the path of the executable tells them apart. A leader that is dead and was not waited for yet is gone.
+        Without its leader a session keeps its number, but so does the session of any process that got the pid since;
+        the path of the executable distinguishes them. A leader that is dead and was not waited for yet is gone.
         """
         leader = self._stat(record.pid)
         is_gone = leader is None or (leader.state in "ZX" and leader.started == record.started)
@@ -85,7 +85,7 @@ class ProcessTable:
         )
 
     def open(self, pid: int) -> int:
-        """A pidfd (pidfd_open(2)) of a process. :raises ProcessLookupError: there is none."""
+        """Return a pidfd (pidfd_open(2)) of a process. :raises ProcessLookupError: there is none."""
         return os.pidfd_open(pid)
 
     def kill(self, pid: int) -> None:
@@ -94,7 +94,7 @@ class ProcessTable:
             os.kill(pid, signal.SIGKILL)
 
     def kill_group(self, pid: int) -> None:
-        """KILL whoever is in the process group that ``pid`` leads or led; a no-op when nobody is."""
+        """KILL the process group that ``pid`` leads or led; a no-op when nobody is in it."""
         with contextlib.suppress(ProcessLookupError):
             os.killpg(pid, signal.SIGKILL)
 
