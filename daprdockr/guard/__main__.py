@@ -2,7 +2,7 @@
 """
 The guard as a program: ``python -m daprdockr.guard STATE_DIR``. Started, adopted and restarted by the agent.
 
-It ends by TERM, and only while it has nothing to guard: when a machine is shut down everybody gets that signal, and
+TERM ends it, but only while it has nothing to guard: when a machine is shut down every process gets that signal, and
 containers that are slow to end must not outlive their guard.
 """
 
@@ -43,7 +43,7 @@ def main(state_dir: Path) -> None:
 
 
 def look(guard: Guard, disk: Disk) -> float:
-    """One look, whatever goes wrong in it: there is nobody behind the guard. Seconds until the next."""
+    """Run one pass whatever goes wrong in it, because nobody watches the guard. Return the seconds until the next."""
     try:
         return guard.look()
     except Exception as error:

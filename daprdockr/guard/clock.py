@@ -8,10 +8,10 @@ from pathlib import Path
 
 
 def boottime() -> float:
-    """Seconds since the boot, those that the machine was suspended included."""
+    """Return the seconds since the boot, including those during which the machine was suspended."""
     return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
 def boot_id(root: Path = Path("/proc")) -> str:
-    """What is different after each boot (random(4))."""
+    """Return the id of this boot, which differs after each boot (random(4))."""
     return (root / "sys/kernel/random/boot_id").read_text("ascii").strip()

@@ -1,10 +1,10 @@
 """
-All that the guard asks of a disk: the content of one file, and a place for its lines.
+The guard's access to the disk: the content of one file, and an output for its lines.
 
 Note [A disk may hang]
-    The disk that hangs an Engine holds the state directory too, as a rule. A thread that waits for it cannot be woken.
-    So one thread reads and writes, and the one that looks at the clock waits for it a moment only and then goes by what
-    was read last: the deadlines in there hold whether or not there are newer ones.
+    The disk that hangs an Engine usually holds the state directory too. A thread that waits for it cannot be woken. So
+    one thread reads and writes, and the thread that watches the clock waits for it a moment only and then uses what was
+    read last: the deadlines in there hold whether or not there are newer ones.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from threading import Event, Thread
 from daprdockr.guard.regular import NotUsable, read_regular
 
 PATIENCE = 0.05
-"""Seconds that a look waits for the disk; part of what the margin before a deadline is for."""
+"""Seconds that a pass waits for the disk; part of the margin before a deadline."""
 
 LONGEST = 16 * 1024 * 1024
-"""Bytes of the file that are read."""
+"""The most bytes of the file that are read."""
 
 LINES = 100
 
@@ -30,7 +30,7 @@ class Disk:
     """
     :param path: the file to read, which is replaced as a whole.
     :param output: the file descriptor to write lines to.
-    :param regular: reads a file of at most so many bytes; tests hand in one that waits.
+    :param regular: reads a file of at most so many bytes; tests pass one that waits.
     """
 
     def __init__(self, path: Path, output: int = 1, regular: Callable[[Path, int], bytes] = read_regular) -> None:
@@ -46,14 +46,17 @@ class Disk:
         self._thread.start()
 
     def read(self) -> bytes | None:
-        """What the file holds now; what it held last, while it cannot be read or the disk hangs; None: nothing yet."""
+        """
+        Return the present content of the file; the last known one while it cannot be read or the disk hangs; None:
+        nothing yet.
+        """
         self._answered.clear()
         self._asked.set()
         self._answered.wait(PATIENCE)
         return self._content
 
     def tell(self, line: str) -> None:
-        """Write a line soon. Of many that wait for the disk the last ones are kept."""
+        """Write a line soon. If many wait for the disk, the last ones are kept."""
         self._lines.append(line)
 
     def _serve(self) -> None:

@@ -1,16 +1,16 @@
 """
-What the guard is told: which containers it watches, and until when each may run. Written by the agent, read by the
-guard. Pure: the clock and the id of the boot are handed in.
+The guard's orders: which containers it watches, and until when each may run. Written by the agent, read by the guard.
+Pure: the clock and the id of the boot are passed in.
 
 Note [Until when]
     All times are seconds of CLOCK_BOOTTIME, the one clock that agent and guard share, that nobody can set, and that
     counts while the machine is suspended. It begins anew with each boot, and no container outlives one: orders of
-    another boot are empty ones.
+    another boot are empty.
 
     Each container has a deadline of its own, because a start is allowed under one lease. Once that lease is in doubt
-    the start may still wait in a hung Engine; a newer lease must not make it lawful, for another node may have held
-    the instance in between. So the agent moves the deadline of those containers alone that it started, or found,
-    under the lease it has now.
+    the start may still wait in a hung Engine; a newer lease must not make it lawful, because another node may have held
+    the instance in between. So the agent moves the deadline only of those containers that it started, or found, under
+    its present lease.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _FOREVER = 1e12
 
 
 class Action(Enum):
-    """What a container gets now."""
+    """The action that is due for a container."""
 
     NONE = "none"
     TERM = "term"
@@ -39,7 +39,7 @@ class Order(NamedTuple):
     """
     One container: it may run until ``deadline``, and has ``grace`` seconds between TERM and KILL.
 
-    ``lease`` is the agent's own note of the lease it was started under; the guard passes over it.
+    ``lease`` is the agent's own note of the lease it was started under; the guard ignores it.
     """
 
     deadline: float
@@ -55,7 +55,7 @@ class Orders(NamedTuple):
     containers: Mapping[str, Order]
 
     def action(self, container: str, now: float) -> Action:
-        """What is due at ``now``; nothing for a container that is not in the orders."""
+        """Return the action that is due at ``now``; none for a container that is not in the orders."""
         order = self.containers.get(container)
         if order is None:
             return Action.NONE
@@ -65,7 +65,7 @@ class Orders(NamedTuple):
         return Action.TERM if now >= kill_at - order.grace else Action.NONE
 
     def next_change(self, now: float) -> float:
-        """The first moment after ``now`` at which an action becomes due; infinity if there is none."""
+        """Return the first moment after ``now`` at which an action becomes due; infinity if there is none."""
         kills = ((order.deadline - self.margin, order.grace) for order in self.containers.values())
         moments = (moment for at, grace in kills for moment in (at - grace, at))
         return min((moment for moment in moments if moment > now), default=math.inf)
@@ -78,10 +78,10 @@ class Orders(NamedTuple):
     @classmethod
     def decode(cls, data: bytes, boot: str) -> Orders:
         """
-        Read what ``encode`` wrote, in this boot or another. A member that only a newer agent knows is passed over, and
-        the sum may be missing: an older agent writes none.
+        Read the output of ``encode``, of this boot or another. A member that only a newer agent knows is ignored, and
+        the checksum may be missing: an older agent writes none.
 
-        :raises ValueError: it is nothing that ``encode`` writes.
+        :raises ValueError: ``encode`` did not write it.
         """
         try:
             given = json.loads(data)
@@ -114,7 +114,9 @@ def _boot(given: Any) -> str:
 
 
 def _sum(given: Mapping[str, Any]) -> int:
-    """It tells orders from what a failing disk made of them: one digit of a deadline can end a container."""
+    """
+    Return a checksum, which detects the damage of a failing disk: one wrong digit of a deadline can end a container.
+    """
     return zlib.crc32(json.dumps([given["boot"], given["margin"], given["containers"]]).encode())
 
 

@@ -1,7 +1,7 @@
 """
-How one sees that a guard is on guard: by the name under which the kernel lists it (``comm`` in proc(5)).
+How a guard shows that it is on guard: by the name under which the kernel lists it (``comm`` in proc(5)).
 
-A process takes that name after its first look, and the name goes with the process. So there is no file that a dead
+A process takes that name after its first pass, and the name goes with the process. So there is no file that a dead
 guard could leave behind, and nothing that a hung disk could hold up.
 """
 
@@ -19,7 +19,7 @@ def announce(root: Path = Path("/proc")) -> None:
 
 
 def is_on_guard(pid: int, root: Path = Path("/proc")) -> bool:
-    """Whether this process has taken the name, and is neither dead nor stopped by a signal or a debugger."""
+    """Return whether this process has taken the name, and is neither dead nor stopped by a signal or a debugger."""
     try:
         text = (root / str(pid) / "stat").read_text("ascii", "replace")
     except OSError:

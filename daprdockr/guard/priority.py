@@ -1,7 +1,7 @@
 # -*- test-case-name: tests.functional.test_guard -*-
 """
-The guard comes before everything else on its machine: a node that falls silent because it has no memory or no
-processor time left is the very one whose guard has to act in time.
+The priority of the guard over everything else on its machine: if a node falls silent because it has no memory or no
+processor time left, its guard must still act in time.
 """
 
 from __future__ import annotations
@@ -13,15 +13,15 @@ from contextlib import suppress
 from pathlib import Path
 
 _STACK = 256 * 1024
-"""Bytes of a thread's stack: all of it is held in memory, and the usual 8 MiB would be most of what the guard takes."""
+"""Bytes of a thread's stack: all of it is locked in memory, and the usual 8 MiB would be most of the guard's size."""
 
 _MCL_CURRENT, _MCL_FUTURE = 1, 2
 
 
 def come_first() -> None:
     """
-    Be the last to be killed for want of memory, run before ordinary processes, and never wait for the disk to bring a
-    page back. To be called before there is another thread. What this user may not do is left out.
+    Be the last process to be killed for lack of memory, run before ordinary processes, and never wait for the disk to
+    bring a page back. To be called before there is another thread. What this user may not do is skipped.
     """
     threading.stack_size(_STACK)
     with suppress(OSError):

@@ -1,14 +1,14 @@
 """
-The processes of containers, as the kernel tells them (proc(5), cgroups(7), pid_namespaces(7)), and signals to them.
+The processes of containers, as the kernel lists them (proc(5), cgroups(7), pid_namespaces(7)), and signals to them.
 
 Knows nothing of an Engine: a container is the cgroup that carries its id. That holds for both versions of cgroups, for
-the drivers ``cgroupfs`` (``.../<id>``) and ``systemd`` (``.../docker-<id>.scope``), below any parent, for whatever
-the container makes of cgroups inside, and for an Engine that runs in a container itself.
+the drivers ``cgroupfs`` (``.../<id>``) and ``systemd`` (``.../docker-<id>.scope``), below any parent, for cgroups that
+the container makes inside, and for an Engine that runs in a container itself.
 
 Note [Nobody else is hit]
-    A pid that was found may be another process's by the time of the signal. So a pidfd is opened first and the cgroup
-    read once more after that: if the pid went to a stranger before the opening the second reading sees it, and after
-    the opening the pidfd can mean no other process.
+    Between the search and the signal a pid may pass to another process. So a pidfd is opened first and the cgroup read
+    once more after that: if the pid went to a stranger before the opening the second reading shows it, and after the
+    opening the pidfd can mean no other process.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ from pathlib import Path
 
 _CONTAINER = re.compile(r"(?<![0-9a-f])[0-9a-f]{64}(?![0-9a-f])", re.ASCII)
 _LONGEST = 65536
-"""Bytes that are read of one file; the longest cgroup of version 1 names its path a dozen times."""
+"""The most bytes that are read of one file; the longest cgroup of version 1 names its path a dozen times."""
 
 Send = Callable[[int, int], None]
 
 
 class Processes:
     """
-    Reads below ``root``; tests hand in a directory of their own, and what opens and signals.
+    Reads below ``root``; tests pass a directory of their own, and functions that open and signal.
 
-    A process belongs to every container whose id stands in its cgroup: the outer one as well, where an Engine runs
+    A process belongs to every container whose id stands in its cgroup: to the outer one as well, where an Engine runs
     inside a container.
     """
 
@@ -45,7 +45,7 @@ class Processes:
         self._send = send
 
     def of(self, containers: Collection[str]) -> dict[str, list[int]]:
-        """The pids of each container that has any alive, in one pass over all processes."""
+        """Return the pids of each container that has any alive, in one pass over all processes."""
         found: dict[str, list[int]] = {}
         wanted = frozenset(containers)
         for name in os.listdir(self._root):
@@ -57,8 +57,8 @@ class Processes:
 
     def first_of(self, pids: Collection[int]) -> list[int]:
         """
-        Those of a container's processes that get its stop signal: the init of its PID namespace. Where it has none of
-        its own (the host's, or another container's), those whose parent is outside.
+        Return those of a container's processes that get its stop signal: the init of its PID namespace. If it has none
+        of its own (but the host's, or another container's), those whose parent is outside.
         """
         depths = {pid: depth for pid in pids if (depth := self._depth_as_init(pid))}
         if depths:
@@ -67,7 +67,8 @@ class Processes:
 
     def signal(self, pid: int, container: str, number: int) -> bool:
         """
-        Whether the process got the signal; if not, it is gone or not the container's. Note [Nobody else is hit].
+        Send a signal; return whether the process got it. If not, it is gone or not the container's. Note [Nobody else
+        is hit].
 
         :raises PermissionError: this user may not signal it.
         """
@@ -89,13 +90,15 @@ class Processes:
         return frozenset(_CONTAINER.findall(self._read(pid, "cgroup")))
 
     def _is_alive(self, pid: int) -> bool:
-        """A zombie is dead, unless only its first thread is; what its parent does about it is not our matter."""
+        """
+        Return whether it is alive. A zombie is dead, unless only its first thread is; its parent's duties are not ours.
+        """
         # The second field is the program's name in parentheses and may itself hold spaces and parentheses.
         fields = self._read(pid, "stat").rpartition(")")[2].split()
         return len(fields) > 17 and (fields[0] not in "ZX" or int(fields[17]) > 1)
 
     def _depth_as_init(self, pid: int) -> int:
-        """How many PID namespaces deep this process is an init, 0 if it is none."""
+        """Return how many PID namespaces deep this process is an init, 0 if it is none."""
         numbers = self._status(pid, "NSpid")
         return len(numbers) if len(numbers) > 1 and numbers[-1] == "1" else 0
 
@@ -107,7 +110,7 @@ class Processes:
         return next((line.split()[1:] for line in lines if line.startswith(f"{name}:")), [])
 
     def _read(self, pid: int, name: str) -> str:
-        """What one file tells of a process; "" when it is gone."""
+        """Return the content of one file about a process; "" when the process is gone."""
         try:
             descriptor = os.open(f"{self._root}/{pid}/{name}", os.O_RDONLY | os.O_CLOEXEC)
         except OSError:

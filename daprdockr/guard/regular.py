@@ -1,7 +1,7 @@
 # -*- test-case-name: tests.unit.guard.test_disk -*-
 """
-A file read with suspicion. What lies under a known name may be damaged, a link that somebody planted, or no file at all
-but a pipe that would hold up whoever opens it.
+A file read with suspicion. A known name may lead to a damaged file, a link that somebody planted, or a pipe that blocks
+any process that opens it.
 """
 
 from __future__ import annotations
@@ -13,14 +13,16 @@ from pathlib import Path
 
 
 class NotUsable(ValueError):
-    """What lies there is nothing that an agent or a guard wrote; the text says what it is."""
+    """Neither an agent nor a guard wrote what is there; the text says what it is."""
 
 
 def read_regular(path: Path, limit: int) -> bytes:
     """
-    The content of a file of ours that is no longer than ``limit`` bytes. No link is followed, nothing is waited for.
+    Return the content of a file of ours that is no longer than ``limit`` bytes. No link is followed, and the call never
+    blocks.
 
-    :raises NotUsable: there is something else. :raises OSError: there is nothing, or the disk fails.
+    :raises NotUsable: it is something else.
+    :raises OSError: it does not exist, or the disk fails.
     """
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -36,14 +38,14 @@ def read_regular(path: Path, limit: int) -> bytes:
             raise NotUsable(foreign)
         if status.st_size > limit:
             raise NotUsable(f"it has {status.st_size} bytes: at most {limit} are read")
-        # No more than there was: the guard's memory is locked, and a large buffer would be filled at each look.
+        # No more than its size: the guard's memory is locked, and a large buffer would be filled in each pass.
         return b"".join(_chunks(descriptor, status.st_size))
     finally:
         os.close(descriptor)
 
 
 def unlike_ours(status: os.stat_result) -> str:
-    """In what way something differs from a file that we wrote; empty if in none."""
+    """Return in what way something differs from a file that we wrote; "" if it does not."""
     if stat.S_ISLNK(status.st_mode):
         return "it is a link, and none is followed here"
     if not stat.S_ISREG(status.st_mode):

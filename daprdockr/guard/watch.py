@@ -1,15 +1,15 @@
 """
-The guard's one loop: read the orders, and stop what may not run any more. One look after another, nothing remembered
-that a guard started anew would need.
+The guard's one loop: read the orders, and stop the containers that may not run any more. A pass keeps nothing that a
+guard started anew would need.
 
 Note [No acknowledgement]
-    Nobody tells the guard of a change, and it answers nobody. Each look reads the orders anew, also the one at which
-    something is due, so a beat that came in time is always seen. What is due follows from orders and clock alone: a
-    guard that was killed and started again does what the former would have done, but for a second TERM.
+    Nobody notifies the guard of a change, and it answers nobody. Each pass reads the orders again, also when something
+    is due, so a beat that came in time is always seen. The actions that are due follow from orders and clock alone: a
+    guard that was killed and started again does the same as the former one would have done, except for a second TERM.
 
 Note [After the deadline]
-    A start that the agent asked for in time may be carried out late, by an Engine that hung. So a container whose
-    deadline is over is looked for at every look until the agent gives it a later one, and killed when it appears.
+    A start that the agent requested in time may be carried out late, by an Engine that hung. So a container whose
+    deadline is over is searched for in every pass until the agent gives it a later one, and killed when it appears.
 """
 
 from __future__ import annotations
@@ -21,11 +21,14 @@ from daprdockr.guard.orders import Action, Orders
 from daprdockr.guard.processes import Processes
 
 LOOK = 0.1
-"""Seconds between two looks while there is something to guard; what becomes due between them has its own look."""
+"""
+Seconds between two passes while there is something to guard; an action that becomes due in between gets a pass of its
+own.
+"""
 
 IDLE = 0.25
 """
-Seconds between two looks while there is nothing. It must leave time to act on a first order: a container is started
+Seconds between two passes while there is nothing. It must leave time to act on a first order: a container is started
 when half of a lease is left, and the shortest lease is 2 s.
 """
 
@@ -33,7 +36,8 @@ when half of a lease is left, and the shortest lease is 2 s.
 class Guard:
     """
     :param read: the newest content of the orders' file that could be read; None: none yet.
-    :param clock: CLOCK_BOOTTIME in seconds. :param boot: the id of this boot.
+    :param clock: CLOCK_BOOTTIME in seconds.
+    :param boot: the id of this boot.
     :param tell: takes a line for people.
     """
 
@@ -56,7 +60,7 @@ class Guard:
         self.orders = Orders(boot, 0.0, {})
 
     def look(self) -> float:
-        """One look; returns the seconds until the next."""
+        """Run one pass; return the seconds until the next."""
         self._take(self._read())
         now = self._clock()
         actions = {container: self.orders.action(container, now) for container in self.orders.containers}
@@ -69,7 +73,9 @@ class Guard:
         return max(0.0, min(LOOK, self.orders.next_change(now) - self._clock()))
 
     def _take(self, content: bytes | None) -> None:
-        """What cannot be read leaves the orders as they were: they end by themselves, at their deadlines."""
+        """
+        Take new orders. If they cannot be read, the present ones stay: they end by themselves, at their deadlines.
+        """
         if content is None or content == self._content:
             return
         self._content = content
@@ -83,7 +89,10 @@ class Guard:
                 del known[container]
 
     def _is_due(self, container: str, action: Action) -> bool:
-        """TERM is due once for each deadline: many programs take a second one as an order to break off."""
+        """
+        Return whether an action is due. TERM is due once for each deadline: many programs take a second one as an order
+        to abort.
+        """
         if action is Action.TERM:
             return self._asked.get(container) != self.orders.containers[container].deadline
         return action is Action.KILL

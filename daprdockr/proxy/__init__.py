@@ -1,1 +1,1 @@
-"""HTTP: routes built from what runs, the nginx configuration they give, and the nginx that is supervised."""
+"""HTTP: routes made from healthy instances, the nginx configuration for them, and the nginx that is supervised."""

@@ -1,11 +1,11 @@
 """
-The nginx program, run for a moment: which version it is, and whether it accepts a configuration.
+The nginx program, run briefly: for its version, and to test a configuration.
 
-Owns the short-lived processes; the one that serves is ``daprdockr.proxy.nginx``'s.
+Owns the short-lived processes; the serving one belongs to ``daprdockr.proxy.nginx``.
 
 Note [A killed run]
-    Who asked is told at once that its run was called off, but the process is there until the kernel has ended it and
-    the reactor has reaped it. Who leaves nothing behind waits for ``gone``.
+    The caller learns at once that its run was cancelled, but the process exists until the kernel has ended it and the
+    reactor has reaped it. A caller that must leave nothing behind waits for ``gone``.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ from daprdockr.model.errors import ProxyError
 from daprdockr.model.names import one_line, shorten
 
 MAX_OUTPUT = 64 * 1024
-"""Bytes of output that are kept of one run."""
+"""The most bytes of output that are kept of one run."""
 
 GIVE_UP = 5.0
-"""Seconds after which a killed run that the kernel does not let go is waited for no more."""
+"""Seconds after which a killed run that the kernel does not let go is abandoned."""
 
 LUA_MODULES = ("ndk_http_module.so", "ngx_http_lua_module.so")
 """In the order they must be loaded."""
@@ -49,7 +49,7 @@ class Execution(ProcessProtocol):
     """
     One run to its end; ``finished`` fires with exit status and output, and its cancelling kills the process.
 
-    :ivar gone: fires when the process is there no more. See Note [A killed run].
+    :ivar gone: fires when the process is gone. See Note [A killed run].
     """
 
     def __init__(self) -> None:
@@ -86,13 +86,13 @@ class NginxProgram:
     _executions: set[Execution] = field(init=False, factory=set)
 
     async def gone(self) -> None:
-        """Wait until no run's process is there any more, ``GIVE_UP`` at most. See Note [A killed run]."""
+        """Wait until the processes of all runs are gone, for at most ``GIVE_UP``. See Note [A killed run]."""
         runs = DeferredList([execution.gone for execution in self._executions], consumeErrors=True)
         with contextlib.suppress(DeferredTimeout):
             await runs.addTimeout(GIVE_UP, self.reactor)
 
     async def version(self) -> tuple[int, int, int]:
-        """Major, minor and patch number. :raises ProxyError: it is not installed, or is no nginx."""
+        """Return major, minor and patch number. :raises ProxyError: it is not installed, or is not nginx."""
         _, output = await self._run("-v")
         found = _VERSION.search(output)
         if found is None:
@@ -144,7 +144,7 @@ class NginxProgram:
 
 def arguments(directory: Path, configuration: Path, version: tuple[int, int, int]) -> list[str]:
     """
-    What tells nginx where its files are. The configuration comes first: it is what identifies the process.
+    Return the arguments that name nginx's files. The configuration comes first, because it identifies the process.
 
     Since 1.19.5 ``-e`` keeps nginx from its compiled-in error log, which lies outside the state directory.
     """
@@ -153,11 +153,11 @@ def arguments(directory: Path, configuration: Path, version: tuple[int, int, int
 
 
 def reason_in(output: str) -> str:
-    """Why nginx gave up, from what it wrote: its first emergency, without time and pid; empty if there is none."""
+    """Return why nginx gave up, from its output: its first emergency, without time and pid; empty if there is none."""
     found = _REASON.search(output)
     return one_line(found.group(1), MAX_OUTPUT) if found else ""
 
 
 def gave_up(output: str) -> bool:
-    """Whether nginx told an emergency other than a port that is taken, which it tries again for a while."""
+    """Return whether nginx reported an emergency other than a port that is taken, which it retries for a while."""
     return any(not reason.startswith("bind() to ") for reason in _REASON.findall(output))

@@ -1,12 +1,12 @@
 """
-Bringing the last value wanted into effect: one at a time, spaced, tried again when it failed.
+Brings the last requested value into effect: one at a time, spaced, retried after a failure.
 
-Knows nothing of nginx: how a value takes effect is handed in.
+Knows nothing of nginx: how a value takes effect is passed in.
 
 Note [Last wins]
     The first change after a quiet time takes effect at once, so a death leaves the routes without delay. Changes that
     come while one is taking effect, or within the spacing, replace each other: only the last is applied, and a value
-    that came back to what is in effect is dropped. Nothing is lost, as the end of each attempt looks again.
+    that returned to what is in effect is dropped. Nothing is lost, because each attempt ends with another check.
 """
 
 from __future__ import annotations
@@ -25,7 +25,10 @@ from daprdockr.model.errors import DaprdockrError, DiskError
 T = TypeVar("T")
 
 DISK_RETRY = 5.0
-"""Seconds between attempts at most while a disk is full: it costs little, and nobody tells when there is room."""
+"""
+The longest time between attempts while a disk is full, in seconds: an attempt costs little, and nothing reports when
+there is room.
+"""
 
 RETRIES = Backoff(first=2.0, limit=60.0)
 
@@ -71,12 +74,12 @@ class Publisher(Generic[T]):
             self._attempt.cancel()
 
     def want(self, value: T) -> None:
-        """Bring ``value`` into effect as soon as Note [Last wins] allows; forgets what was wanted before."""
+        """Bring ``value`` into effect as soon as Note [Last wins] allows; forget the value requested before."""
         if value == self._wanted:
             return
         self._wanted = value
         if self._failures:
-            # What failed was another value: this one need not wait out its backoff.
+            # Another value failed: this one need not wait out its backoff.
             self._earliest = min(self._earliest, self.clock.seconds() + self.spacing)
         self._look()
 
@@ -88,7 +91,7 @@ class Publisher(Generic[T]):
             self._look()
 
     def _look(self) -> None:
-        """Arrange the next attempt if one is due and none is in flight."""
+        """Schedule the next attempt if one is due and none is in flight."""
         self._cancel_timer()
         if self._stopped or self._attempt is not None or self._wanted == self._effective:
             return
@@ -105,7 +108,7 @@ class Publisher(Generic[T]):
         try:
             await self.apply(value)
         except Exception as error:
-            # What a cancelled call raises is up to it, so the flag decides.
+            # A cancelled call may raise anything, so the flag decides.
             if not self._stopped:
                 self._fail(error)
         else:
@@ -115,7 +118,7 @@ class Publisher(Generic[T]):
             self.applied += 1
 
     def _fail(self, error: Exception) -> None:
-        # What is in effect now is uncertain, so even the value before this one is applied again.
+        # The value in effect now is uncertain, so even the one before this is applied again.
         self._effective = None
         self._failures += 1
         self.failed += 1

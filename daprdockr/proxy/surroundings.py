@@ -1,4 +1,4 @@
-"""What this machine lets nginx do: as whom its workers run, and how many files they may open."""
+"""What this machine permits nginx: the user of its workers, and how many files they may open."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _MAX_OPEN_FILES = 65_536
 
 def settings_here(directory: Path, listeners: Sequence[HttpListener]) -> NginxSettings:
     """
-    Settings for an nginx in ``directory`` on this machine; its version is found out when it starts.
+    Return the settings for an nginx in ``directory`` on this machine; its version is detected when it starts.
 
     A listener that is given twice is one: nginx would refuse the second.
 
@@ -32,7 +32,9 @@ def settings_here(directory: Path, listeners: Sequence[HttpListener]) -> NginxSe
 
 
 def _worker_user() -> str:
-    """The first of the usual users that exists, with its group: nginx would look for a group of the same name."""
+    """
+    Return the first of the usual users that exists, with its group: nginx would look for a group of the same name.
+    """
     for name in _USERS:
         try:
             user = pwd.getpwnam(name)
@@ -43,6 +45,6 @@ def _worker_user() -> str:
 
 
 def _open_files() -> int:
-    """The hard limit, up to which nginx may raise its own without privileges."""
+    """Return the hard limit, up to which nginx may raise its own without privileges."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     return _MAX_OPEN_FILES if hard == resource.RLIM_INFINITY else min(hard, _MAX_OPEN_FILES)
