@@ -1,1 +1,4 @@
-"""DNS: the zone ``container.`` built from what runs, the authority that answers it, the proxy for all else."""
+"""
+DNS: the zone ``container.`` made from healthy instances, the authority that answers from it, and the proxy for all
+other names.
+"""

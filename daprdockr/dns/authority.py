@@ -1,8 +1,8 @@
 """
-The authority: for each packet a reply, from the table of finished ones, as it was decided, or as an upstream gave it.
+The authority: it replies to each packet from the table of finished replies, by a decision, or with an upstream's reply.
 
-It is the controller of ``twisted.names``: the same ``DNSServerFactory`` is the factory of the TCP connections
-and what the UDP protocols report to. In place of a chain of resolvers it holds one zone, swapped whole, so a
+It is the controller of ``twisted.names``: the same ``DNSServerFactory`` is the factory of the TCP connections and
+receives the packets of the UDP protocols. In place of a chain of resolvers it holds one zone, replaced as a whole, so a
 change is in the next answer. It opens no socket of its own.
 """
 
@@ -44,8 +44,8 @@ _QUERY = 0
 @define
 class Counts:
     """
-    What came in since the start, and what could not go out. ``queries`` are those without a finished reply, ``limited``
-    those of strangers that were too many.
+    Counts since the start. ``queries`` are those without a finished reply, ``limited`` those of strangers that were too
+    many.
     """
 
     queries: int = 0
@@ -73,10 +73,10 @@ class Authority(server.DNSServerFactory):
         rotation: Callable[[], int],
     ) -> None:
         """
-        :param forwarder: who asks upstreams; None when other names are refused.
+        :param forwarder: asks upstreams; None when other names are refused.
         :param allow: the networks whose clients may have other names forwarded, and are not limited.
-        :param rotation: gives numbers that vary, to rotate answers by. Not a plain counter: a client that asks
-            for A and AAAA in turn would then always see the same address first.
+        :param rotation: gives numbers that vary, to rotate answers by. Not a plain counter: a client that asks for A
+            and AAAA alternately would then always see the same address first.
         """
         super().__init__()
         self._reactor = reactor
@@ -99,11 +99,14 @@ class Authority(server.DNSServerFactory):
             finished.forget(owners)
 
     def finished(self, client: str) -> Mapping[bytes, Sequence[bytes]]:
-        """The finished replies to this client, see ``Finished.replies``; to strangers there are none without a look."""
+        """Return the finished replies to this client, see ``Finished.replies``; strangers get none from here."""
         return self._finished[True].replies if self._clients.allows(client) else {}
 
     def look_at_clock(self) -> None:
-        """To be called before finished replies are looked at: those whose TTLs run down last for a second."""
+        """
+        Discard finished replies whose TTLs run down: they last for a second. To be called before finished replies are
+        used.
+        """
         second = int(self._reactor.seconds())
         if second != self._second:
             self._second = second
@@ -113,14 +116,14 @@ class Authority(server.DNSServerFactory):
         return Streams(self, self._reactor)
 
     def connectionMade(self, protocol: Streams) -> None:
-        """Make room for a new connection: of the client that has the most, the one that asked least recently goes."""
+        """Make room for a new connection: of the client that has the most, the least recently used one is closed."""
         super().connectionMade(protocol)
         if len(self.connections) > MAX_CONNECTIONS:
             shares = Counter(one.client for one in self.connections)
             max(self.connections, key=lambda one: (shares[one.client], -one.asked_at)).close_now()
 
     def packet_received(self, packet: bytes, way: Way, address: tuple[str, int]) -> None:
-        """A packet from a client: reply to it, now or later, or not."""
+        """Reply to a packet from a client, now or later, or not at all."""
         reply = self.reply(packet, way, address)
         if reply is not None:
             self._send(reply, way, address)
@@ -132,9 +135,9 @@ class Authority(server.DNSServerFactory):
 
     def reply(self, packet: bytes, way: Way, address: tuple[str, int]) -> bytes | None:
         """
-        The reply to a packet; None when there is none, or when it comes later and then goes out by ``way``.
+        Return the reply to a packet; None when there is none, or when it comes later and is then sent by ``way``.
 
-        A packet that is no query gets no answer, so no two servers ever talk in circles.
+        A packet that is no query gets no answer, so that two servers never answer each other in circles.
         """
         if not way.stream:
             allowed = self._clients.allows(address[0])
@@ -146,7 +149,7 @@ class Authority(server.DNSServerFactory):
         return self._read(packet, way, address, EDNS_SIZE)
 
     def _to_stranger(self, packet: bytes, way: Way, address: tuple[str, int]) -> bytes | None:
-        """The same for a datagram of a stranger; see ``limit``."""
+        """Return the same for a datagram of a stranger; see ``limit``."""
         verdict = self._limiter.verdict(address[0], self._reactor.seconds())
         if verdict is not Verdict.WHOLE:
             self.counts.limited += 1
@@ -160,7 +163,7 @@ class Authority(server.DNSServerFactory):
         return self._read(packet, way, address, limit) if reply is None else reply
 
     def _read(self, packet: bytes, way: Way, address: tuple[str, int], limit: int) -> bytes | None:
-        """The reply to what is read first; by UDP no longer than ``limit``, and cut if that is 0."""
+        """Return the reply to a packet that is parsed first; by UDP no longer than ``limit``, and cut if that is 0."""
         header = read_header(packet)
         if header is None:
             self.counts.dropped += 1
@@ -177,11 +180,11 @@ class Authority(server.DNSServerFactory):
         return self._respond(packet, query, way, address)
 
     def _recursion(self, address: tuple[str, int]) -> bool:
-        """Whether a client may have other names forwarded."""
+        """Return whether a client may have other names forwarded."""
         return self._forwarder is not None and self._clients.allows(address[0])
 
     def _no_such_name(self, packet: bytes, allowed: bool, limit: int) -> bytes | None:
-        """See ``absent``; None also when the reply were longer than ``limit``."""
+        """See ``absent``; None also when the reply would be longer than ``limit``."""
         if self._absent is None:
             return None
         reply = self._absent.reply(packet, allowed and self._forwarder is not None)
@@ -192,7 +195,7 @@ class Authority(server.DNSServerFactory):
         return reply
 
     def _respond(self, packet: bytes, query: Query, way: Way, address: tuple[str, int]) -> bytes | None:
-        """The reply to a query that could be read; from the first datagram on it is kept for the next."""
+        """Return the reply to a parsed query; from the first datagram on it is kept for the next."""
         self.counts.queries += 1
         recursion = self._recursion(address)
         keep = not way.stream and query.limit > 0 and may_be_kept(packet, query)
@@ -210,7 +213,7 @@ class Authority(server.DNSServerFactory):
         return encode(result, query, stream=way.stream, recursion=recursion, rotation=self.rotation())
 
     def _forwarded(self, packet: bytes, query: Query, way: Way, address: tuple[str, int], keep: bool) -> bytes | None:
-        """What upstreams said, if it is known; otherwise ask them, and let the reply go out by itself."""
+        """Return the reply of upstreams if it is cached; otherwise ask them, and send the reply when it comes."""
         assert self._forwarder is not None
         known = self._forwarder.cached(query)
         if known is not None:

@@ -1,9 +1,10 @@
 # -*- test-case-name: tests.unit.dns.answering.test_whom,tests.unit.dns.listening.test_limit -*-
 """
-Which clients may have other names forwarded, and get any number of answers: those of the networks that ``--dns-allow``
-names. All others are strangers.
+The clients that may have other names forwarded, and get any number of answers: those of the networks that
+``--dns-allow`` names. All others are strangers.
 
-An address that came before is known by its text; the number of those kept is bounded, because anybody can forge more.
+An address that was seen before is found by its text; the number of stored addresses is bounded, because anybody can
+forge more.
 """
 
 from __future__ import annotations
@@ -22,14 +23,14 @@ MAX_KNOWN = 4096
 
 
 class Clients:
-    """The clients, told apart by whether they are in one of the ``allowed`` networks."""
+    """Distinguishes clients by whether they are in one of the ``allowed`` networks."""
 
     def __init__(self, allowed: Sequence[Network]) -> None:
         self._allowed = tuple(allowed)
         self._known: dict[str, bool] = {}
 
     def allows(self, address: str) -> bool:
-        """Whether the client at an IPv4 or IPv6 address is none of the strangers."""
+        """Return whether the client at an IPv4 or IPv6 address is not a stranger."""
         known = self._known.get(address)
         if known is None:
             if len(self._known) >= MAX_KNOWN:

@@ -8,7 +8,7 @@ from attrs import frozen
 
 @frozen(order=True)
 class Endpoint:
-    """Where to listen or whom to ask: an IPv4 or IPv6 address, and the port of UDP and TCP."""
+    """Where to listen or which server to ask: an IPv4 or IPv6 address, and the port of UDP and TCP."""
 
     address: str
     port: int = 53

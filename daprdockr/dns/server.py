@@ -25,7 +25,7 @@ from daprdockr.dns.zone.zone import Zone
 
 class DnsServer(MultiService):
     """
-    DNS over UDP and TCP at ``listen``: the zone that was published last, and other names from ``upstreams``.
+    DNS over UDP and TCP at ``listen``: the zone that was published last, and other names from upstreams.
 
     Until the first zone is published, names below ``container.`` get SERVFAIL.
     """
@@ -41,8 +41,8 @@ class DnsServer(MultiService):
     ) -> None:
         """
         :param allow: the networks whose clients may have other names forwarded.
-        :param whom: who is asked for other names, none of them ourselves.
-        :param host_addresses: all addresses of the host now, as ``addresses.host_addresses`` gives them.
+        :param whom: the upstreams for other names, none of them this agent.
+        :param host_addresses: returns all addresses of the host now, as ``addresses.host_addresses`` does.
         """
         super().__init__()
         system, chance = SystemRandom(), Random()
@@ -60,21 +60,23 @@ class DnsServer(MultiService):
 
     @property
     def bound(self) -> tuple[Endpoint, ...]:
-        """Where it listens now."""
+        """The present endpoints."""
         return self._listeners.bound
 
     @property
     def counts(self) -> dict[str, int]:
-        """What was counted since the start, by name."""
+        """The counts since the start, by name."""
         return {**asdict(self._authority.counts), **asdict(self._forwarder.counts)}
 
     @property
     def whom(self) -> Whom:
-        """Who is asked for other names."""
+        """The upstreams for other names."""
         return self._forwarder.whom
 
     def forward(self, whom: Whom) -> None:
-        """Ask these for other names from now on; a server that was made to forward nothing goes on to refuse them."""
+        """
+        Ask these upstreams for other names from now on; a server that was made to forward nothing still refuses them.
+        """
         self._forwarder.whom = whom
 
     def publish(self, zone: Zone) -> None:

@@ -1,1 +1,1 @@
-"""From a query to an answer out of the zone, or to the word that others have to be asked."""
+"""From a query to an answer out of the zone, or to the decision that an upstream must be asked."""

@@ -1,9 +1,9 @@
 """
 Fast path for NXDOMAIN over UDP without EDNS, built without parsing the query.
 
-It says what the long way says (``query``, ``decide``, ``reply``), in a fifth of the time, and nothing about all other
-queries. Names that do not exist are what a flood is made of, because there are always more of them, so no table of
-replies is of use against it.
+The replies are those of the general code (``query``, ``decide``, ``reply``), in a fifth of the time; all other queries
+are left to it. A flood consists of names that do not exist, because there are always more of them, so no table of
+replies helps against it.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class AbsentNames:
 
     @staticmethod
     def _heads_for(recursion: int) -> dict[bytes, bytes]:
-        """The octets of headers behind the id: of the query, to those of its reply."""
+        """Map the octets of headers behind the id: those of the query to those of its reply."""
         counts = struct.pack("!4H", 1, 0, 1, 0)
         return {
             struct.pack("!5H", word, 1, 0, 0, 0): struct.pack("!H", QR | AA | word & RD | recursion | NXDOMAIN) + counts
@@ -44,7 +44,7 @@ class AbsentNames:
         }
 
     def reply(self, packet: bytes, recursion: bool) -> bytes | None:
-        """The reply to a query for a name that does not exist, or None when it is any other packet."""
+        """Return the reply to a query for a name that does not exist, or None for any other packet."""
         head = self._heads[recursion].get(packet[2:HEADER_SIZE])
         question = packet[HEADER_SIZE:]
         if head is None or len(question) > _MAX_QUESTION or question[-4:] not in _KINDS:
@@ -58,7 +58,7 @@ class AbsentNames:
 
 
 def _labels(name: bytes) -> tuple[bytes, ...] | None:
-    """The labels before the zone's, None when the octets are none that end where the zone's name begins."""
+    """Return the labels before the zone's, or None if the octets do not end where the zone's name begins."""
     labels = []
     at, end = 0, len(name) - len(_APEX)
     while at < end:

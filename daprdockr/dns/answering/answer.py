@@ -1,9 +1,9 @@
 # -*- test-case-name: tests.unit.dns.test_authority,tests.unit.dns.test_conformance -*-
 """
-From a question about ``container.`` to what is answered. Pure: it knows neither bytes nor who asked.
+From a question about ``container.`` to its answer. Pure: it knows neither bytes nor clients.
 
-The rules: RFC 1034 section 4.3.2, RFC 2308 (negative answers), RFC 8020 (a name above existing ones exists),
-RFC 4343 (case), RFC 2782 (SRV), RFC 8482 (ANY gets one set).
+The rules: RFC 1034 section 4.3.2, RFC 2308 (negative answers), RFC 8020 (a name above existing ones exists), RFC 4343
+(case), RFC 2782 (SRV), RFC 8482 (ANY gets one set).
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ from daprdockr.dns.message.records import (
 from daprdockr.dns.zone.zone import ZONE, Labels, Zone
 
 MAX_TARGETS = 256
-"""Targets of an answer whose addresses are looked up for the additional section; more hardly fit into it."""
+"""The most targets of an answer whose addresses are put into the additional section; more hardly fit into it."""
 _APEX = (ZONE.encode(),)
 
 
 @frozen
 class Owned:
-    """A set at a name. ``owner`` is the labels of that name, the root's left out."""
+    """A set at a name. ``owner`` is the labels of that name, without the root's."""
 
     owner: tuple[bytes, ...]
     rrset: RRset
@@ -43,7 +43,7 @@ class Owned:
 
 @frozen
 class Answer:
-    """What to answer: the response code and the sections."""
+    """An answer: the response code and the sections."""
 
     rcode: int
     authoritative: bool = False
@@ -53,12 +53,12 @@ class Answer:
 
 
 def in_zone(question: Question) -> bool:
-    """Whether the name is ``container.`` or below it."""
+    """Return whether the name is ``container.`` or below it."""
     return question.lowered[-1:] == _APEX
 
 
 def refused(question: Question) -> bool:
-    """Whether nobody gets an answer: another class than IN, or a transfer of the zone."""
+    """Return whether no client gets an answer: another class than IN, or a transfer of the zone."""
     return question.klass != IN or question.type in (AXFR, IXFR)
 
 
@@ -69,7 +69,7 @@ def answer(zone: Zone, question: Question) -> Answer:
 
 def answer_node(zone: Zone, question: Question, node: RRsets | None, apex: Labels) -> Answer:
     """
-    Answer from what stands at the name that is asked for.
+    Answer from the records at the name in the question.
 
     :param apex: the owner of the SOA in a negative answer.
     """
@@ -88,7 +88,7 @@ def _choose(node: RRsets, kind: int) -> RRset | None:
 
 
 def _additional(zone: Zone, rrset: RRset) -> tuple[Owned, ...]:
-    """The addresses of the names that an SRV or NS set points at, each name once, in the order of the set."""
+    """Return the addresses of the targets of an SRV or NS set, each name once, in the order of the set."""
     if rrset.type not in (SRV, NS):
         return ()
     targets = dict.fromkeys(data.target if isinstance(data, Srv) else str(data) for data in rrset.data[:MAX_TARGETS])

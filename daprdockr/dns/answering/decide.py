@@ -1,8 +1,8 @@
 # -*- test-case-name: tests.unit.dns.answering.test_absent,tests.unit.dns.test_authority -*-
 """
-Who answers a query: the zone, an address of ours, a name that goes nowhere, an upstream, or nobody. Pure.
+Decides from which source a query is answered: the zone, an address of ours, a special name, an upstream, or none. Pure.
 
-The order is that of ``docs/design/dns.rst``; each of those who answer has a module of its own.
+The order is that of ``docs/design/dns.rst``; each source has a module of its own.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from daprdockr.dns.zone.zone import Zone
 
 def decide(query: Query, zone: Zone | None, recursion: bool, whom: Whom) -> Answer | None:
     """
-    The answer to a query, or None when it has to be forwarded.
+    Return the answer to a query, or None when it has to be forwarded.
 
     :param zone: None before the first is published.
     :param recursion: whether this client may have other names forwarded.
-    :param whom: who is asked for them.
+    :param whom: the upstreams for other names.
     """
     if query.edns is not None and query.edns.version > 0:
         return Answer(BADVERS)
@@ -31,7 +31,7 @@ def decide(query: Query, zone: Zone | None, recursion: bool, whom: Whom) -> Answ
     if refused(question):
         return Answer(REFUSED)
     if in_zone(question):
-        # Why not an empty zone: a name that we do not know yet must not be told to be absent.
+        # An empty zone would be wrong: a name that we do not know yet must not be denied.
         return Answer(SERVFAIL) if zone is None else answer(zone, question)
     pointer = None if zone is None else answer_reverse(zone, question)
     if pointer is not None:
@@ -44,7 +44,7 @@ def decide(query: Query, zone: Zone | None, recursion: bool, whom: Whom) -> Answ
 
 
 def owner_of(query: Query, result: Answer) -> Owner | None:
-    """Whose change ends what was decided, None when it may not be kept at all."""
+    """Return the owner whose change makes the decision obsolete; None if the reply must not be kept at all."""
     if result.rcode not in (NOERROR, NXDOMAIN) or not in_zone(query.question):
         return None
     if result.rcode == NXDOMAIN:

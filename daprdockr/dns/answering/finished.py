@@ -1,10 +1,10 @@
 """
 Finished replies: whole messages by the octets of the query they answer, both without the id.
 
-A reply depends on nothing but the octets of its query, the client's kind and what is known of the name asked for. So it
-is kept under the first two, and forgotten with the third: each reply has an *owner*, and when something about the owner
-changes all its replies go. What is asked again is answered by one look into a dictionary; what was not asked yet, or
-may not be kept, is none of this module's business. Pure.
+A reply depends only on the octets of its query, the client's kind and the knowledge about the name. So it is stored
+under the first two, and discarded with the third: each reply has an *owner*, and when something about the owner changes
+all its replies go. A repeated query is answered by one look-up in a dictionary; all others are no business of this
+module. Pure.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from daprdockr.dns.message.wire import HEADER_SIZE
 from daprdockr.dns.zone.zone import Zone
 
 MAX_OCTETS = 32 * 2**20
-"""Octets of all replies together; when they are more all are forgotten, and those that are asked for come back."""
+"""The most octets of all replies together; beyond that all are discarded, and those that are requested come back."""
 MAX_EACH = 16384
-"""Octets of all rotations of one reply; those of a larger one are made each time."""
+"""The most octets of all rotations of one reply; those of a larger one are made each time."""
 MAX_ABSENT = 8192
-"""Replies to names that do not exist; anybody can think of more, so those behind the first are not kept."""
+"""The most replies to names that do not exist; anybody can invent more, so further ones are not kept."""
 OVERHEAD = 250
-"""Octets of the objects around one reply, beside ``_PER_MESSAGE`` for each of its rotations."""
+"""Octets of the objects around one reply, in addition to ``_PER_MESSAGE`` for each of its rotations."""
 _PER_MESSAGE = 41
 _OPT_SIZE = 11
 """Octets of an OPT record without options."""
@@ -36,7 +36,7 @@ FORWARDED = "replies of upstreams, whose TTLs run down"
 
 
 class Finished:
-    """The replies to clients of one kind; ``replies`` may be read, and is the same dictionary for ever."""
+    """The replies to clients of one kind; ``replies`` may be read, and remains the same dictionary."""
 
     def __init__(self, max_octets: int = MAX_OCTETS) -> None:
         self._max_octets = max_octets
@@ -47,10 +47,10 @@ class Finished:
 
     def put(self, query: bytes, replies: Sequence[bytes], owner: Owner) -> None:
         """
-        Keep the replies to a query, unless there are too many for names that do not exist.
+        Store the replies to a query, unless there are too many for names that do not exist.
 
         :param query: the octets of the query after its id.
-        :param replies: any of these answers it, without the id; together no more than ``MAX_EACH``.
+        :param replies: each of them answers the query, without the id; together no more than ``MAX_EACH``.
         """
         if query in self.replies or (owner is ABSENT and len(self._queries.get(owner, ())) >= MAX_ABSENT):
             return
@@ -63,7 +63,7 @@ class Finished:
         self.octets += size
 
     def forget(self, owners: Iterable[Owner]) -> None:
-        """Forget all replies of these."""
+        """Discard all replies of these owners."""
         for owner in owners:
             for query in self._queries.pop(owner, ()):
                 del self.replies[query]
@@ -72,9 +72,9 @@ class Finished:
 
 def may_be_kept(packet: bytes, query: Query) -> bool:
     """
-    Whether a query is one that comes again: in lower case, and without options of EDNS.
+    Return whether a query may come again: in lower case, and without options of EDNS.
 
-    The others are as good as random: a case that was mixed to be told from a forger's, the cookie of a client.
+    The others are practically random: a case that was mixed against forgers, or the cookie of a client.
     """
     wire = query.question.wire
     length = HEADER_SIZE + len(wire) + (_OPT_SIZE if query.edns else 0)
@@ -83,9 +83,9 @@ def may_be_kept(packet: bytes, query: Query) -> bool:
 
 def changed(old: Zone, new: Zone) -> list[Owner]:
     """
-    The owners about which something changed from one zone to another that was made of it.
+    Return the owners that changed from one zone to another that was made of it.
 
-    What did not change the two share, so it is enough to compare identities.
+    The two zones share everything that did not change, so it is enough to compare identities.
     """
     owners: list[Owner] = [THE_ZONE, ABSENT]
     for label in old.groups.keys() | new.groups.keys():

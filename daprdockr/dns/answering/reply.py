@@ -1,11 +1,11 @@
 # -*- test-case-name: tests.unit.dns.answering.test_absent,tests.unit.dns.test_conformance -*-
 """
-From an answer to the bytes that are sent.
+From an answer to the bytes of a message.
 
-The records are encoded by ``twisted.names.dns``, each once for as long as it is asked for. The message around them is
+The records are encoded by ``twisted.names.dns``, each once for as long as it is in use. The message around them is
 written here, because ``dns.Message.encode`` is wrong in four ways: it cuts an answer that is too long in the middle of
-a record and leaves the counts as they were, compresses to offsets that a pointer cannot express (above 0x3FFF),
-writes the question anew from a dotted name, and has no OPT record.
+a record and leaves the counts unchanged, compresses to offsets that a pointer cannot express (above 0x3FFF), writes the
+question again from a dotted name, and has no OPT record.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ _RECORDS_KEPT = 32768
 
 def encode(answer: Answer, query: Query, *, stream: bool, recursion: bool, rotation: int = 0) -> bytes:
     """
-    The response to ``query``, no longer than its client can take.
+    Return the response to ``query``, no longer than its client accepts.
 
-    A set that does not fit is left out whole and TC is set, unless it only was additional (RFC 2181 section 9).
-    Over a stream no larger answer could follow, so there the set is cut to the records that fit, without TC;
-    the rotation gives every record its turn.
+    A set that does not fit is left out whole and TC is set, unless it only was additional (RFC 2181 section 9). Over a
+    stream no larger answer could follow, so there the set is cut to the records that fit, without TC; the rotation lets
+    every record come first in turn.
 
     :param recursion: whether this client may have other names forwarded (the RA flag).
     :param rotation: any number; the records of the answer are rotated by it.
@@ -45,9 +45,10 @@ def encode(answer: Answer, query: Query, *, stream: bool, recursion: bool, rotat
 
 def rotations(answer: Answer, query: Query, *, recursion: bool, max_octets: int) -> list[bytes]:
     """
-    All that ``encode`` can return for a datagram, without the id: the answer's records begun at each of them in turn.
+    Return everything that ``encode`` can return for a datagram, without the id: one message for each record that may
+    come first.
 
-    :param max_octets: how many they may have together; none are returned if it were more.
+    :param max_octets: the most octets of all together; if there were more, none are returned.
     """
     message = _Message(answer, query, stream=False, recursion=recursion)
     head = message.head[2:] + query.question.wire
@@ -78,7 +79,7 @@ class _Message:
         self.head = HEADER.pack(query.header.id, word, 1, *counts)
 
     def _take(self, section: tuple[Owned, ...], piecemeal: bool, rotation: int = 0) -> list[bytes]:
-        """The records of a section, set by set while they fit."""
+        """Return the records of a section, set by set while they fit."""
         taken: list[bytes] = []
         for owned in () if self._full else section:
             owner, rrset = self._name(owned.owner), owned.rrset
@@ -94,7 +95,7 @@ class _Message:
         return taken
 
     def _fitting(self, records: list[bytes]) -> list[bytes]:
-        """The first records that fit; there are more than do."""
+        """Return the first records that fit, given that not all do."""
         count = 0
         while (size := len(records[count])) <= self._room:
             self._room -= size
@@ -102,7 +103,7 @@ class _Message:
         return records[:count]
 
     def _name(self, owner: tuple[bytes, ...]) -> bytes:
-        """A name, its end that it has in common with the question's name as a pointer to there."""
+        """Return a name; the end that it has in common with the question's name is a pointer to there."""
         asked = self._labels
         if owner is asked:
             return _QUESTION
@@ -118,10 +119,11 @@ class _Message:
         return own + struct.pack("!H", POINTER | offset)
 
 
-# Why kept: a record is asked for again and again, in several sets and orders; encoding one takes longer than all else.
+# Cached, because a record occurs again and again, in several sets and orders, and encoding it takes longer than
+# everything else.
 @lru_cache(maxsize=_RECORDS_KEPT)
 def record_octets(kind: int, ttl: int, data: Data) -> bytes:
-    """A record behind its owner; names in it are not compressed (for SRV they must not be, RFC 2782)."""
+    """Return a record without its owner; names in it are not compressed (for SRV they must not be, RFC 2782)."""
     octets = BytesIO()
     _payload(kind, ttl, data).encode(octets, None)
     return FIXED.pack(kind, IN, ttl, octets.tell()) + octets.getvalue()

@@ -1,9 +1,10 @@
 """
-From an address back to a name: what is answered to a question below ``in-addr.arpa`` or ``ip6.arpa`` (RFC 1035
-section 3.5, RFC 3596 section 2.5) whose address exactly one healthy instance publishes. Pure.
+From an address back to a name: the answer to a question below ``in-addr.arpa`` or ``ip6.arpa`` (RFC 1035 section 3.5,
+RFC 3596 section 2.5) whose address exactly one healthy instance publishes. Pure.
 
-Each such name is a zone of its own, with the SOA and NS of ``container.``: we speak for that address and for nothing
-above, beside or below it. All other addresses are none of ours, and None says so: ``special`` or an upstream answers.
+Each such name is a zone of its own, with the SOA and NS of ``container.``: we are authoritative for that address and
+for nothing above, beside or below it. For all other addresses the result is None, and ``special`` or an upstream
+answers.
 """
 
 from __future__ import annotations
@@ -21,8 +22,8 @@ _INET6 = (b"ip6", _ARPA)
 
 
 def answer_reverse(zone: Zone, question: Question) -> Answer | None:
-    """The answer for an address of one instance, or None; the question is not ``refused``."""
-    # Why first: this is asked of every name that is not in the zone, and hardly any is one of these.
+    """Return the answer for an address of one instance, or None; the question is not ``refused``."""
+    # First, because this is called for every name outside the zone, and hardly any is one of these.
     if question.lowered[-1:] != _INET[-1:]:
         return None
     address = address_of(question.lowered)
@@ -39,9 +40,9 @@ def answer_reverse(zone: Zone, question: Question) -> Answer | None:
 
 def address_of(labels: Labels) -> str | None:
     """
-    The address that a name stands for, in its one spelling; None for all other names.
+    Return the address that a name stands for, in its canonical spelling; None for all other names.
 
-    Loopback addresses are left out: they are another host for each who asks.
+    Loopback addresses are left out: they mean another host for each client.
     """
     try:
         address = _read(labels)
@@ -51,7 +52,7 @@ def address_of(labels: Labels) -> str | None:
 
 
 def _read(labels: Labels) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    """:raises ValueError: when the labels are no octets or nibbles."""
+    """:raises ValueError: the labels are not octets or nibbles."""
     digits = labels[-3::-1]
     if labels[-2:] == _INET and len(digits) == 4:
         return ipaddress.IPv4Address(b".".join(digits).decode("ascii"))

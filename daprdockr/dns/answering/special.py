@@ -1,16 +1,17 @@
 """
-Names that no public upstream may be asked for, and what is answered where there is nobody else to ask.
+Names that must not be sent to a public upstream, and their answers where there is no other server to ask.
 
-RFC 6761 (localhost, test, invalid), RFC 6762 (local), RFC 7686 (onion), RFC 9476 (alt), RFC 6303 and 7793 (the
-reverse zones of addresses that mean something else, or nothing, elsewhere), RFC 8375 (home.arpa), and ``internal``,
-which is reserved for private use. A host name of a single label is among them: it could only be a name of this site.
+RFC 6761 (localhost, test, invalid), RFC 6762 (local), RFC 7686 (onion), RFC 9476 (alt), RFC 6303 and 7793 (the reverse
+zones of addresses that mean something else, or nothing, elsewhere), RFC 8375 (home.arpa), and ``internal``, which is
+reserved for private use. A host name of a single label is among them: it could only be a name of this site.
 
-Some of them are names of the house: the name servers of a home or an office may have them, and ``whom`` knows such.
+Some of them are names of the house: the name servers of a home or an office may have them, and ``whom`` knows such
+servers.
 
 Note [Reverse zones have holes]
-    Some names of these reverse zones exist: those that ``reverse`` answers, which come and go. So that such an
-    address is absent is not to be kept longer than any other word on an instance, and a name that is no whole address
-    exists without records: that it does not would be the word on all names below it (RFC 8020).
+    Some names of these reverse zones exist: those that ``reverse`` answers, which come and go. So the denial of such an
+    address must not be cached longer than any other statement about an instance, and a name that is not a whole address
+    exists without records: denying it would deny all names below it (RFC 8020).
 """
 
 from __future__ import annotations
@@ -54,22 +55,22 @@ _WHOLE = {b"in-addr": 6, b"ip6": 34}
 
 
 def is_special(labels: Labels, kind: int) -> bool:
-    """Whether a name (in lower case) and a type must not be asked of a public upstream."""
+    """Return whether a name (in lower case) and a type must not be sent to a public upstream."""
     return _is_single(labels, kind) or _zone(labels) is not None
 
 
 def is_of_house(labels: Labels, kind: int) -> bool:
-    """Whether a special name may be known to a name server of this site."""
+    """Return whether a special name may be known to a name server of this site."""
     return _is_single(labels, kind) or _zone(labels) in _HOUSE
 
 
 def _is_single(labels: Labels, kind: int) -> bool:
-    """A host's name of a single label; of other types a resolver asks for a top level."""
+    """Return whether it is a host's name of a single label; for other types a resolver asks for a top level."""
     return len(labels) == 1 and kind in _LOOPBACK and labels not in _ZONES
 
 
 def answer_special(question: Question) -> Answer | None:
-    """The answer to a special name that nobody is asked for; None when it is none."""
+    """Return the answer to a special name for which there is no server to ask; None for other names."""
     labels = question.lowered
     zone = _zone(labels)
     if zone is None:
@@ -85,8 +86,8 @@ def answer_special(question: Question) -> Answer | None:
 
 
 def _zone(labels: Labels) -> Labels | None:
-    """The special zone that a name lies in."""
-    # Why first: hardly any name that is forwarded ends like one of these.
+    """Return the special zone that a name lies in."""
+    # First, because hardly any forwarded name ends like one of these.
     if not labels or labels[-1] not in _ENDS:
         return None
     return next((labels[i:] for i in range(len(labels)) if labels[i:] in _ZONES), None)

@@ -1,10 +1,10 @@
 """
 Which name servers are asked for which names. Pure.
 
-Other names go to the upstreams. Names of the house (``special.is_of_house``) mean something at this site alone, so only
-those upstreams are asked for them that are at it: on this host, or at an address of a private range. A zone of
-``--dns-forward`` has servers of its own, which were named for it, so they may be anywhere; of several zones that a name
-is in the longest counts.
+Other names go to the upstreams. Names of the house (``special.is_of_house``) mean something at this site alone, so they
+are sent only to upstreams at this site: on this host, or at an address of a private range. A zone of ``--dns-forward``
+has servers of its own, which were named for it, so they may be anywhere; if a name is in several zones the longest
+counts.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _PRIVATE = tuple(ipaddress.ip_network(network) for network in PRIVATE_NETWORKS.s
 
 
 def is_private(address: str) -> bool:
-    """Whether an address is on this host or at this site."""
+    """Return whether an address is on this host or at this site."""
     known = ipaddress.ip_address(address)
     return any(known in network for network in _PRIVATE)
 
@@ -33,7 +33,7 @@ class Whom:
     """
     The servers to ask.
 
-    :param upstreams: for all names that no zone has; None when such names are refused, empty while none is known.
+    :param upstreams: for all names outside the zones; None when such names are refused, empty while none is known.
     :param zones: the servers of each zone, by its labels in lower case.
     """
 
@@ -48,9 +48,9 @@ class Whom:
 
     def of(self, labels: Labels, kind: int) -> tuple[Endpoint, ...] | None:
         """
-        The servers to ask for a name (in lower case) and a type; none while none is known.
+        Return the servers to ask for a name (in lower case) and a type; empty while none is known.
 
-        None when nobody is ever asked this: then ``special`` has the answer, or it is refused.
+        None if no server is ever asked for it: then ``special`` has the answer, or it is refused.
         """
         servers = self._of_zone(labels)
         if servers is not None:
@@ -60,7 +60,7 @@ class Whom:
         return self.at_site or None if is_of_house(labels, kind) else None
 
     def _of_zone(self, labels: Labels) -> tuple[Endpoint, ...] | None:
-        """Those of the longest zone that the name is in."""
+        """Return the servers of the longest zone that the name is in."""
         if not self.zones:
             return None
         zones = (self.zones.get(labels[at:]) for at in range(len(labels)))

@@ -1,1 +1,1 @@
-"""Queries that others answer: upstream servers, what they said, who waits for it."""
+"""Queries that other servers answer: upstreams, their replies, and the clients that wait for them."""

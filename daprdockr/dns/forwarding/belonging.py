@@ -1,11 +1,11 @@
 """
 Which records of an upstream's reply belong to its question (RFC 2181 section 5.4.1, RFC 5452 section 6). Pure.
 
-What belongs: in the answer the aliases that lead from the name asked for to the next, CNAME records and the DNAME
-records they were made from, and at the last name the records of the type asked for. Where these are missing: in the
-authority section the SOA and NS records of zones that the last name lies in. For whoever validates also the signatures
-of all these, and signed NSEC and NSEC3 records of zones that a name of the answer lies in. Nothing of the additional
-section: its addresses of other names are the word of somebody who was not asked for them.
+These belong to it: in the answer the aliases that lead from the name in the question to the next, CNAME records and the
+DNAME records they were made from, and at the last name the records of the type in question. Where these are missing: in
+the authority section the SOA and NS records of zones that the last name lies in. For clients that validate, also the
+signatures of all these, and signed NSEC and NSEC3 records of zones that a name of the answer lies in. Nothing of the
+additional section belongs: the server was not asked for the addresses of other names there.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from daprdockr.dns.message.records import ANY, NS, SOA
 from daprdockr.dns.message.wire import RecordAt
 
 MAX_ALIASES = 32
-"""Of one answer; what lies behind more is not looked at."""
+"""The most aliases of one answer; records behind more are not examined."""
 _CNAME = 5
 _DNAME = 39
 _RRSIG = 46
@@ -39,7 +39,7 @@ class Belonging:
     def __init__(self, packet: bytes, question: bytes, records: Sequence[RecordAt]) -> None:
         """
         :param question: the question section.
-        :raises Malformed: when there is a name that cannot be.
+        :raises Malformed: a name is impossible.
         """
         self._packet = packet
         self._names = Names(packet)
@@ -56,7 +56,7 @@ class Belonging:
         self._chain = self._follow(question[:-4].lower())
 
     def records(self) -> list[RecordAt]:
-        """What belongs, in the order it had."""
+        """Return the records that belong, in their order."""
         last = self._chain[-1]
         answers = self._used | {(last, self._kind)}
         authority = self._denials()
@@ -71,7 +71,7 @@ class Belonging:
         return self._kind == ANY and record.section == _ANSWER and owner == self._chain[-1]
 
     def _follow(self, name: bytes) -> list[bytes]:
-        """The names from the one asked for to the one whose records answer, each an alias of the next."""
+        """Return the names from the one in the question to the one whose records answer, each an alias of the next."""
         chain = [name]
         while len(chain) <= MAX_ALIASES and not self._answered(chain[-1]):
             target = self._alias(chain[-1])
@@ -84,7 +84,7 @@ class Belonging:
         return self._kind == ANY or (name, self._kind) in self._present
 
     def _alias(self, name: bytes) -> bytes | None:
-        """What a name is an alias of; the records that say so are ``_used`` from now on."""
+        """Return the target of an alias; the records that state it are added to ``_used``."""
         target = self._aliases.get((name, _CNAME))
         if target is not None:
             self._used.add((name, _CNAME))
@@ -99,7 +99,7 @@ class Belonging:
         return target
 
     def _denials(self) -> set[_Set]:
-        """The proofs that something does not exist, by zones that names of the chain lie in."""
+        """Return the proofs of absence, by zones that names of the chain lie in."""
         zones = {zone for name in self._chain for zone in upward(name)}
         found = set()
         for owner, record in self._owned:
@@ -111,5 +111,5 @@ class Belonging:
         return found
 
     def _covered(self, record: RecordAt) -> int:
-        """The type of the records that an RRSIG record signs."""
+        """Return the type of the records that an RRSIG record signs."""
         return int.from_bytes(self._packet[record.data : min(record.data + 2, record.end)])

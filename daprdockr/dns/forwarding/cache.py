@@ -1,13 +1,14 @@
 """
-Replies of upstreams, kept as long as their TTLs allow, and for when upstreams fail a day longer, as there is room.
+Cached replies of upstreams, kept as long as their TTLs allow, and, while there is room, a day longer for when upstreams
+fail.
 
-Pure: the time, in seconds of a clock that only goes forward, is passed in. Positive replies live at most an
-hour, negative ones five minutes, whatever they say, failures a second; the one that was used least recently goes first.
+Pure: the time, in seconds of a monotonic clock, is passed in. Positive replies live at most an hour, negative ones five
+minutes, whatever their TTLs are, failures a second; the least recently used reply is evicted first.
 
 Note [Stale replies]
-    A reply whose time is over stays as the second best (RFC 8767): it is handed out with a short TTL, and only when
-    asked for by name. Any good reply takes its place, one that may not be kept too: what upstream said last is
-    never answered with what it said before.
+    An expired reply stays as the second best (RFC 8767): it is returned with a short TTL, and only by a call of its
+    own. Any good reply replaces it, even one that must not be cached: a client never gets an upstream's earlier reply
+    after its latest.
 """
 
 from __future__ import annotations
@@ -24,14 +25,14 @@ from daprdockr.dns.message.wire import HEADER
 MAX_POSITIVE = 3600
 MAX_NEGATIVE = 300
 FAILURE_SECONDS = 1
-"""RFC 9520 section 3.2. Who is told of a failure often asks again at once."""
+"""RFC 9520 section 3.2. A client that gets a failure often asks again at once."""
 MAX_STALE = 86400
-"""Seconds after its time in which a reply is better than none; RFC 8767 section 5: one to three days."""
+"""Seconds after expiry in which a reply is better than none; RFC 8767 section 5: one to three days."""
 STALE_TTL = 30
 """RFC 8767 section 4."""
 MAX_OCTETS = 8 * 2**20
 OVERHEAD = 600
-"""Octets counted for a reply beside its packet: the objects around it."""
+"""Octets counted for a reply in addition to its packet: the objects around it."""
 _TTL = struct.Struct("!I")
 
 
@@ -50,7 +51,7 @@ class _Kept:
 
 
 class Cache:
-    """Replies by what was asked; bounded by the octets they take."""
+    """Replies by question; bounded by the octets they take."""
 
     def __init__(self, max_octets: int = MAX_OCTETS) -> None:
         self._max_octets = max_octets
@@ -62,9 +63,9 @@ class Cache:
 
     def put(self, asked: Asked, reply: Reply, now: float) -> None:
         """
-        Keep a reply if it may be kept; if it is a good one, what was kept before goes in any case.
+        Store a reply if it may be kept; a good reply replaces the earlier one in any case.
 
-        A failure is kept where nothing else is: an old reply is better.
+        A failure is stored only where there is nothing else: an old reply is better.
         """
         before = self._kept.get(asked)
         if reply.failed and before is not None and not before.reply.failed:
@@ -80,7 +81,7 @@ class Cache:
             self._drop(next(iter(self._kept)))
 
     def get(self, asked: Asked, now: float) -> bytes | None:
-        """The packet of a reply that still lives, each TTL less by the seconds it was kept."""
+        """Return the packet of a reply that has not expired, each TTL reduced by the seconds it was kept."""
         kept = self._kept.get(asked)
         if kept is None or now >= kept.until:
             return None
@@ -88,7 +89,7 @@ class Cache:
         return _aged(kept.reply, int(now - kept.since), int(kept.until - kept.since))
 
     def stale(self, asked: Asked, now: float) -> bytes | None:
-        """The packet of a good reply whose time is over or not, all its TTLs short: see Note [Stale replies]."""
+        """Return the packet of a good reply, expired or not, all its TTLs short: see Note [Stale replies]."""
         kept = self._kept.get(asked)
         if kept is None or kept.reply.failed:
             return None
@@ -99,18 +100,18 @@ class Cache:
         return _stamped(kept.reply)
 
     def fail(self, asked: Asked, now: float) -> None:
-        """Upstreams failed to renew a reply; nothing happens when none is kept."""
+        """Record that upstreams failed to renew a reply; a no-op when none is cached."""
         kept = self._kept.get(asked)
         if kept is not None:
             kept.failed = now
 
     def failed_for(self, asked: Asked, now: float) -> float | None:
-        """How many seconds ago ``fail`` was said of the reply that is kept; None when it never was."""
+        """Return how many seconds ago ``fail`` was called for the cached reply; None if it never was."""
         kept = self._kept.get(asked)
         return None if kept is None or kept.failed is None else now - kept.failed
 
     def outdate(self, now: float) -> None:
-        """Everything that is kept is to be asked for again; only when nobody answers it counts, as an old reply."""
+        """Let every cached reply expire; it counts only when no upstream answers."""
         for asked, kept in list(self._kept.items()):
             if kept.reply.failed:
                 self._drop(asked)
@@ -130,7 +131,7 @@ def _lifetime(reply: Reply) -> int:
 
 
 def _aged(reply: Reply, age: int, lifetime: int) -> bytes:
-    """The packet with TTLs as of now; no client keeps it longer than we do ourselves."""
+    """Return the packet with TTLs as of now; no client keeps it longer than we do ourselves."""
     packet = bytearray(reply.packet)
     for place in reply.ttl_places:
         (ttl,) = _TTL.unpack_from(packet, place)

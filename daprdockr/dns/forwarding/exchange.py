@@ -2,12 +2,12 @@
 """
 One question to one upstream, over UDP or TCP, and its reply.
 
-Each UDP question has a socket of its own: the kernel chooses the port at random, and as the socket is connected
-it hands over nothing but what comes from the upstream's address and port (RFC 5452). Time limits and what replies mean
-are the forwarder's; it cancels a question that takes too long.
+Each UDP question has a socket of its own: the kernel chooses the port at random, and because the socket is connected it
+delivers only packets from the upstream's address and port (RFC 5452). Timeouts and the meaning of replies are the
+forwarder's; it cancels a question that takes too long.
 
 Note [Lost or late]
-    Silence says that a packet was lost, or that the upstream is slow. So the question is sent again from the same
+    Silence means that a packet was lost, or that the upstream is slow. So the question is sent again from the same
     socket with the same id: a reply to either sending counts, however late, and a forger has no second number to guess.
 """
 
@@ -29,10 +29,10 @@ from daprdockr.dns.endpoint import Endpoint
 from daprdockr.dns.forwarding.relay import answers
 
 RESEND_SECONDS = (1.0, 2.0, 4.0)
-"""Until a question by UDP is sent again, and then again; see Note [Lost or late]."""
+"""Seconds until a question by UDP is sent again, and then again; see Note [Lost or late]."""
 _MAX_READ = 4096
 _MAX_STREAM = 4 * 65536
-"""Octets over TCP among which the reply must be; it has no more than a quarter of them."""
+"""The most octets over TCP in which the reply must be found; it has no more than a quarter of them."""
 
 
 class NoReply(Exception):
@@ -40,7 +40,10 @@ class NoReply(Exception):
 
 
 class Exchange(Protocol):
-    """How the forwarder asks. Both wait for ever, raise NoReply, and release the socket when they are cancelled."""
+    """
+    The way in which the forwarder asks. Both methods wait without a timeout, raise NoReply, and release the socket when
+    they are cancelled.
+    """
 
     async def over_datagram(self, upstream: Endpoint, message: bytes) -> bytes: ...
 
@@ -65,7 +68,7 @@ class SocketExchange:
 
     async def over_stream(self, upstream: Endpoint, message: bytes) -> bytes:
         kind = TCP6ClientEndpoint if upstream.ipv6 else TCP4ClientEndpoint
-        # Why the second: that is how an endpoint says that it was cancelled.
+        # The second exception is how an endpoint reports that it was cancelled.
         try:
             asking: _Stream = await connectProtocol(
                 kind(self._reactor, upstream.address, upstream.port), _Stream(message)
@@ -81,14 +84,14 @@ class SocketExchange:
 @implementer(IReadDescriptor)
 class _Datagram:
     """
-    A question on its way, and its socket.
+    A question in progress, and its socket.
 
-    Not a ``DatagramProtocol``: ``listenUDP`` writes two lines into the log for each socket, which would be two
-    for each forwarded question.
+    Not a ``DatagramProtocol``: ``listenUDP`` writes two lines into the log for each socket, which would be two for each
+    forwarded question.
     """
 
     def __init__(self, reactor: Any, upstream: Endpoint, message: bytes) -> None:
-        """:raises OSError: when it cannot be sent; then nothing is left open."""
+        """:raises OSError: it cannot be sent; then nothing is left open."""
         self._reactor = reactor
         self._message = message
         self._socket = socket.socket(socket.AF_INET6 if upstream.ipv6 else socket.AF_INET, socket.SOCK_DGRAM)
@@ -116,14 +119,14 @@ class _Datagram:
         except BlockingIOError:
             return
         except OSError as error:
-            # An ICMP message: nothing listens there, or no way leads there.
+            # An ICMP message: nothing listens there, or there is no route.
             self._fail(str(error))
             return
         if not self.reply.called and answers(self._message, packet):
             self.reply.callback(packet)
 
     def connectionLost(self, reason: Failure) -> None:
-        # Called by reactors that look for errors before they read, and when a reactor ends.
+        # Called by reactors that check for errors before they read, and when a reactor ends.
         self._fail("nothing listens there")
 
     def close(self) -> None:

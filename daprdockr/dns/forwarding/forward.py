@@ -1,21 +1,21 @@
 """
-The proxy: other names are asked of the upstreams, and their replies kept and passed on as they are.
+The proxy: questions for other names are sent to the upstreams, and their replies cached and passed on unchanged.
 
 Note [One question at a time]
-    A question that is being asked already is not asked again; whoever comes meanwhile waits for the same reply.
-    That keeps a burst cheap, takes from a forger the many open ids of one question (RFC 5452 section 5), and
-    ends a circle: should an upstream forward to us again, its question waits for itself and runs out of time.
+    A question that is open already is not sent again; clients that ask meanwhile wait for the same reply. That keeps a
+    burst cheap, denies a forger many open ids of one question (RFC 5452 section 5), and ends a circle: should an
+    upstream forward to us again, its question waits for itself and times out.
 
 Note [Late replies]
-    Clients wait five seconds (resolv.conf(5)). So they hear before those are over that nobody has replied, but the
-    question stays open as long again, without anybody waiting: a reply that comes then is kept for those who ask again.
-    Who asks meanwhile, and not in the second for which failures are kept, waits for that reply.
+    Clients wait five seconds (resolv.conf(5)). So before that they get the answer that there was no reply, but the
+    question stays open as long again, without any waiting client: a reply that comes then is cached for clients that
+    retry. A client that asks meanwhile, and not in the second for which failures are cached, waits for that reply.
 
 Note [An outage]
-    When a reply is too old and upstreams fail to renew it, or take longer than a client has patience, clients get the
-    old one (RFC 8767). While that lasts nobody waits any more: the old reply is given at once, and every few
-    seconds the question is asked again behind it. A name that nobody asked for in a while is not part of
-    the outage: there the first client waits again, for who knows whether upstreams are still away.
+    When a reply has expired and upstreams fail to renew it, or take longer than the client response timer, clients get
+    the old one (RFC 8767). During the outage no client waits any more: the old reply is returned at once, and every few
+    seconds the question is sent again in the background. A name that no client asked for in a while is not part of the
+    outage: its first client waits again, because upstreams may have recovered.
 """
 
 from __future__ import annotations
@@ -43,14 +43,14 @@ ANSWER_SECONDS = 4.5
 RECHECK_SECONDS = 10.0
 """Between two questions for a name during an outage; RFC 8767 section 5: the failure recheck timer."""
 OUTAGE_SECONDS = 30.0
-"""How long an outage is taken to last after the last question that failed."""
+"""How long an outage is assumed to last after the last question that failed."""
 
 
 @define
 class ForwardCounts:
     """
-    What the proxy did since the start: clients that were answered from the cache and with an old reply, questions
-    that were asked and those that got no reply, clients that were too many.
+    Counts since the start: clients that were answered from the cache and with an old reply, questions that were sent
+    and those without a reply, clients that were too many.
     """
 
     cached: int = 0
@@ -84,7 +84,7 @@ class Forwarder:
 
     @property
     def whom(self) -> Whom:
-        """Who is asked. Others may know other names, so what was kept counts as old when they change."""
+        """The upstreams. Others may know other names, so cached replies count as old when they change."""
         return self._upstreams.whom
 
     @whom.setter
@@ -93,7 +93,7 @@ class Forwarder:
         self._cache.outdate(self._clock.seconds())
 
     def cached(self, query: Query) -> bytes | None:
-        """The packet of a reply that is at hand, for ``relay.fit``."""
+        """Return the packet of a cached reply, for ``relay.fit``."""
         asked, now = Asked.of(query), self._clock.seconds()
         packet = self._cache.get(asked, now)
         if packet is not None:
@@ -103,7 +103,7 @@ class Forwarder:
 
     def ask(self, query: Query, client: str) -> Deferred[bytes | None]:
         """
-        The packet of the reply, ``cached`` or asked for; None when there is no room to ask (answer SERVFAIL).
+        Return the packet of the reply, ``cached`` or requested; None when there is no room to ask (answer SERVFAIL).
 
         See Note [One question at a time], and Note [A share for each client] in ``waiting``.
         """
@@ -124,11 +124,11 @@ class Forwarder:
 
     @property
     def open(self) -> list[Open]:
-        """The questions that are being asked now."""
+        """Return the questions that are open now."""
         return self._waiting.opened()
 
     def stop(self) -> Deferred[None]:
-        """End all questions that are open; their clients get no new reply. Fires when the sockets are closed."""
+        """End all open questions; their clients get no new reply. Fires when the sockets are closed."""
         tasks = [*self._leaving, *(opened.task for opened in self.open)]
         for task in tasks:
             task.cancel()
@@ -162,7 +162,7 @@ class Forwarder:
         _answer(waiters, self._stale(asked, len(waiters)))
 
     def _during_outage(self, asked: Asked, now: float) -> bytes | None:
-        """The old reply, if upstreams failed to renew it a moment ago: see Note [An outage]."""
+        """Return the old reply, if upstreams failed to renew it a moment ago: see Note [An outage]."""
         failed = self._cache.failed_for(asked, now)
         if failed is None or failed >= OUTAGE_SECONDS:
             return None
@@ -184,7 +184,7 @@ class Forwarder:
 
     def _end(self, reply: Reply | None, opened: Open) -> None:
         if self._waiting.get(opened.asked) is not opened:
-            return  # It gave way to another one.
+            return  # Another question took its place.
         self._lose_patience(opened)
         if reply is None:
             self.counts.unanswered += 1
@@ -196,7 +196,10 @@ class Forwarder:
         _answer(self._waiting.end(opened), reply.packet)
 
     def _fail(self, opened: Open, reply: Reply) -> None:
-        """Upstreams failed, or are slow: who waits gets the old reply, or else this one, and so does who comes next."""
+        """
+        Give waiting clients, and those that come next, the old reply, or else this one, because upstreams failed or are
+        slow.
+        """
         asked, now = opened.asked, self._clock.seconds()
         self._cache.fail(asked, now)
         self._cache.put(asked, reply, now)

@@ -1,10 +1,10 @@
 """
-The proxy's messages, as bytes in and bytes out: the question to an upstream, its reply, what a client gets of it.
+The proxy's messages, as bytes in and bytes out: the question to an upstream, its reply, and the client's part of it.
 
-A reply is checked, and what of it does not belong to its question is left out (``belonging``), with it the OPT record,
-which is between us and the upstream (RFC 6891 section 6.1.1). AD goes neither way: that the answer was proved to be
-authentic would be our own word, and we prove nothing (RFC 4035 section 3.2.3). What is left, its TTLs known by their
-places, goes on as it came.
+A reply is checked, and records that do not belong to its question are left out (``belonging``), with the OPT record,
+which is between us and the upstream (RFC 6891 section 6.1.1). AD is passed on in neither direction: it would state that
+we proved the answer to be authentic, and we prove nothing (RFC 4035 section 3.2.3). The remaining records are passed on
+unchanged but for their TTLs.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from daprdockr.dns.message.rewrite import rewritten
 from daprdockr.dns.message.wire import CD, DO, HEADER, HEADER_SIZE, OPCODE, QR, RD, TC, Malformed, RecordAt, walk
 
 _FLAGS = struct.Struct("!H")
-"""The second word of a header."""
+"""The second 16-bit word of a header."""
 
 
 @frozen
 class Asked:
     """
-    All of a client's query that an upstream is told, and so all that its reply depends on.
+    The part of a client's query that goes to an upstream, on which its reply depends.
 
     ``question`` is the question section in lower case, ``flags`` the RD and CD bits of the header.
     """
@@ -38,7 +38,7 @@ class Asked:
 
     @property
     def name(self) -> tuple[tuple[bytes, ...], int]:
-        """The labels and the type that are asked for."""
+        """Return the labels and the type in the question."""
         labels, at = [], 0
         while length := self.question[at]:
             labels.append(self.question[at + 1 : at + 1 + length])
@@ -49,27 +49,27 @@ class Asked:
     def of(cls, query: Query) -> Asked:
         header, wire = query.header, query.question.wire
         flags = (RD if header.recursion_desired else 0) | (CD if header.checking_disabled else 0)
-        # Why lower() on bytes is safe here: length octets are below 64, and type and class are kept out of it.
+        # lower() on bytes is safe here: length octets are below 64, and type and class are kept out of it.
         question = wire[:-4].lower() + wire[-4:]
         return cls(question, flags, query.edns is not None and query.edns.dnssec_ok)
 
     def message(self, identity: int, *, edns: bool) -> bytes:
         """
-        The question as bytes, with OPT unless the upstream cannot read it.
+        Return the question as bytes, with OPT unless the upstream cannot read it.
 
-        The client's own OPT never goes on: its options (cookies, its network) are between it and us.
+        The client's own OPT is never passed on: its options (cookies, its network) are between it and us.
         """
         header = HEADER.pack(identity, self.flags, 1, 0, 0, 1 if edns else 0)
         ttl = DO if self.dnssec_ok else 0
         return header + self.question + (struct.pack("!BHHIH", 0, OPT, EDNS_SIZE, ttl, 0) if edns else b"")
 
     def unanswered(self) -> Reply:
-        """What stands in for the reply of upstreams that gave none."""
+        """Return the substitute for the reply of upstreams that gave none."""
         return Reply(HEADER.pack(0, QR | SERVFAIL, 1, 0, 0, 0) + self.question, SERVFAIL, cut=False)
 
 
 def answers(message: bytes, packet: bytes) -> bool:
-    """Whether ``packet`` is a reply to ``message``: same id, opcode and question (RFC 5452 section 9.1)."""
+    """Return whether ``packet`` is a reply to ``message``: same id, opcode and question (RFC 5452 section 9.1)."""
     if len(packet) < HEADER_SIZE:
         return False
     identity, word, questions, *_ = HEADER.unpack_from(packet)
@@ -87,10 +87,10 @@ def answers(message: bytes, packet: bytes) -> bool:
 @frozen
 class Reply:
     """
-    What belongs to the question of an upstream's reply.
+    The records of an upstream's reply that belong to its question.
 
     ``packet`` has the header, the question (or, of a server that repeated none, nothing) and the records;
-    ``ttl_places`` are where TTLs stand in it; ``lifetime`` is how many seconds it may be kept, 0 for not at all.
+    ``ttl_places`` are the offsets of TTLs in it; ``lifetime`` is how many seconds it may be cached, 0 for not at all.
     """
 
     packet: bytes
@@ -102,7 +102,7 @@ class Reply:
 
     @property
     def failed(self) -> bool:
-        """Whether another upstream may know better."""
+        """Whether another upstream may have a better reply."""
         return self.rcode not in (NOERROR, NXDOMAIN)
 
 
@@ -110,8 +110,8 @@ def read_reply(packet: bytes) -> Reply:
     """
     Read a reply that ``answers`` its question.
 
-    :raises Malformed: when its records do not fit into it, when it has answers and none is one to its question, or
-        when its response code is one of EDNS (we ask for none).
+    :raises Malformed: its records do not fit into it, or it has answers and none belongs to its question, or its
+        response code is one of EDNS (we ask for none).
     """
     _, word, questions, *counts = HEADER.unpack_from(packet)
     rcode, cut = word & 15, bool(word & TC)
@@ -131,7 +131,7 @@ def read_reply(packet: bytes) -> Reply:
 
 
 def fit(packet: bytes, query: Query, *, stream: bool) -> bytes:
-    """What the client of ``query`` gets of a reply's packet: its id, case, OPT, and TC if it is too long."""
+    """Return a reply for the client of ``query``: with its id, case, OPT, and TC if it is too long."""
     said = _FLAGS.unpack_from(packet, 2)[0]
     word = flags(query.header, said & 15, recursion=True) | said & TC
     tail = opt(query, 0)
@@ -146,7 +146,7 @@ def fit(packet: bytes, query: Query, *, stream: bool) -> bytes:
 
 
 def _question(packet: bytes) -> bytes:
-    """The question section of a packet that has one, with a name that is not compressed."""
+    """Return the question section of a packet that has one, with a name that is not compressed."""
     at = HEADER_SIZE
     while at < len(packet) and packet[at]:
         at += 1 + packet[at]
@@ -154,7 +154,7 @@ def _question(packet: bytes) -> bytes:
 
 
 def _records(packet: bytes, at: int, counts: tuple[int, ...]) -> tuple[list[RecordAt], bool]:
-    """The records except OPT, and whether there is one."""
+    """Return the records except OPT, and whether there is an OPT."""
     records = list(walk(packet, at, counts))
     opts = [record for record in records if record.type == OPT]
     if any(record.section != 2 or record.ttl >> 24 for record in opts):
@@ -165,7 +165,9 @@ def _records(packet: bytes, at: int, counts: tuple[int, ...]) -> tuple[list[Reco
 def _without_others(
     packet: bytes, question: bytes, records: list[RecordAt], kept: list[RecordAt]
 ) -> tuple[bytes, tuple[int, ...]]:
-    """What follows the header when it has these records only; mostly they are the first, and the rest is cut off."""
+    """
+    Return what follows the header when only these records are kept; mostly they are the first, and the rest is cut off.
+    """
     if kept != records[: len(kept)]:
         return rewritten(packet, question, kept)
     end = kept[-1].end if kept else HEADER_SIZE + len(question)
@@ -173,7 +175,7 @@ def _without_others(
 
 
 def _lifetime(packet: bytes, rcode: int, records: list[RecordAt]) -> int:
-    """RFC 2308 section 5: the smallest TTL; a negative answer also lives by its SOA, and not without one."""
+    """Return the smallest TTL (RFC 2308 section 5); a negative answer also lives by its SOA, and not without one."""
     ttls = [record.ttl if record.ttl < 2**31 else 0 for record in records]
     soas = [record for record in records if record.section == 1 and record.type == SOA]
     ttls += [struct.unpack_from("!I", packet, record.end - 4)[0] for record in soas]

@@ -1,4 +1,4 @@
-"""The upstreams that a resolv.conf names. Pure: the caller reads the file."""
+"""The upstreams in a resolv.conf. Pure: the caller reads the file."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ MAX_UPSTREAMS = 3
 
 def upstreams(text: str, own: Collection[str]) -> tuple[Endpoint, ...]:
     """
-    The name servers of a resolv.conf (port 53 each), without those at ``own`` addresses.
+    Return the name servers of a resolv.conf (port 53 each), without those at ``own`` addresses.
 
-    :param own: addresses where this agent itself listens on port 53: asking there would be asking in a circle.
+    :param own: addresses where this agent itself listens on port 53: asking there would be a circle.
     """
     ours = {_canonical(address) for address in own}
     found: dict[Endpoint, None] = {}

@@ -1,8 +1,9 @@
 # -*- test-case-name: tests.unit.dns.forwarding.test_waiting -*-
 """
-Who holds how many of something that is short, and whose is given up first: the oldest of who holds most. Pure.
+Fair shares of something scarce: how many each holder has, and which is given up first, the oldest of the largest
+holder. Pure.
 
-Each call costs the same however many hold something: holders are kept by how many they hold.
+The cost of a call does not depend on the number of holders: they are stored by how many they hold.
 """
 
 from __future__ import annotations
@@ -14,31 +15,31 @@ Item = TypeVar("Item", bound=Hashable)
 
 
 class Shares(Generic[Item]):
-    """What each holder holds, the oldest first."""
+    """The items of each holder, the oldest first."""
 
     def __init__(self) -> None:
         self._held: dict[str, dict[Item, None]] = {}
         self._holders: dict[int, dict[str, None]] = {}
-        """By how many they hold."""
+        """The holders by how many items they hold."""
         self._most = 0
 
     def count(self, holder: str) -> int:
-        """How many it holds."""
+        """Return how many items it holds."""
         return len(self._held.get(holder, ()))
 
     def oldest_of_most(self) -> tuple[str, Item]:
-        """Who holds most, and what it holds longest; there has to be somebody."""
+        """Return the holder of most items and its oldest item; there must be one."""
         holder = next(iter(self._holders[self._most]))
         return holder, next(iter(self._held[holder]))
 
     def take(self, holder: str, item: Item) -> None:
-        """It holds one more."""
+        """Record one more item of a holder."""
         held = self._held.setdefault(holder, {})
         held[item] = None
         self._move(holder, len(held) - 1, len(held))
 
     def free(self, holder: str, item: Item) -> None:
-        """It holds this one no longer."""
+        """Record that a holder gave up an item."""
         held = self._held[holder]
         del held[item]
         self._move(holder, len(held) + 1, len(held))
@@ -53,5 +54,5 @@ class Shares(Generic[Item]):
         if after:
             self._holders.setdefault(after, {})[holder] = None
         if after > self._most or self._most not in self._holders:
-            # Counts change by one, so who was alone with the most still has the most.
+            # Counts change by one, so a holder that alone had the most still has the most.
             self._most = after

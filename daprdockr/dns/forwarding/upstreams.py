@@ -1,18 +1,18 @@
 """
-Whom to ask, in which order, and how long: one question, asked of upstreams until one of them has a good reply.
+Which upstream to ask, in which order, and how long: one question goes to upstreams until one of them has a good reply.
 
 Note [Staggered race]
     The upstream that had the last good reply is asked first. The next one is asked as well when that one has been
-    silent for a moment, or at once when it failed; the first is not given up for that, and the first good reply of
-    any of them wins. So a name server that died costs each question that moment and not its whole time, and from
-    the first reply of another one on nothing at all. Each upstream is tried once, until the end: a second try, with
-    another id, would help a forger (RFC 5452 section 5), and to end the first would be to miss the reply of a slow
-    upstream, for ever if all its replies are as slow. What is lost the exchange sends again.
+    silent for a moment, or at once when it failed; the first is not abandoned, and the first good reply of any of them
+    wins. So a dead name server costs each question that moment and not its whole timeout, and after the first reply of
+    another one nothing at all. Each upstream is asked once and kept until the end: a second attempt, with another id,
+    would help a forger (RFC 5452 section 5), and ending the first would lose the replies of an upstream that is always
+    slow. The exchange resends lost packets.
 
 Note [Whose failure]
-    A reply of REFUSED, SERVFAIL or the like may be that upstream's alone, so the others are asked too; when all
-    say so, the client gets the first such reply, never a code of our making. No reply at all means that no
-    upstream spoke in time.
+    A reply of REFUSED, SERVFAIL or the like may concern that upstream alone, so the others are asked too; when all fail
+    in this way, the client gets the first such reply, never a code of our making. Without any reply no upstream
+    answered in time.
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ from daprdockr.dns.message.wire import Malformed
 
 STAGGER_SECONDS = 0.3
 TOTAL_SECONDS = 9.0
-"""As long is a reply worth waiting for; see Note [Late replies] in ``forward``."""
+"""How long a reply is useful; see Note [Late replies] in ``forward``."""
 MAX_RACING = 3
-"""Upstreams that are asked one question within the first moments; each try holds a socket."""
+"""The most upstreams that get one question within the first moments; each attempt holds a socket."""
 CROWDED_SECONDS = 1.0
-"""As long are so many given before one more is asked: when all of them are dead, the next one must still have time."""
+"""How long so many are given before one more is asked: when all of them are dead, the next one must still have time."""
 
 _Ended = DeferredQueue[tuple[Endpoint, Reply | Failure | None]]
-"""Upstreams that are through with a question, each with its reply, with none, or with a defect of ours."""
+"""Upstreams that have finished with a question, each with its reply, with none, or with a defect of ours."""
 
 
 class Upstreams:
@@ -56,7 +56,7 @@ class Upstreams:
 
     @property
     def whom(self) -> Whom:
-        """Who is asked from now on. A question that is being asked goes on where it began."""
+        """The upstreams for new questions. An open question stays with those it began with."""
         return self._whom
 
     @whom.setter
@@ -66,7 +66,7 @@ class Upstreams:
 
     async def ask(self, asked: Asked) -> Reply | None:
         """
-        The first good reply, or else the first one; see Note [Staggered race] and Note [Whose failure].
+        Return the first good reply, or else the first one; see Note [Staggered race] and Note [Whose failure].
 
         All sockets are closed when it returns, and when it is cancelled.
         """
@@ -115,19 +115,19 @@ class Upstreams:
         return one if moment is None else one.addTimeout(moment, self._clock)
 
     async def _turn(self, upstream: Endpoint, asked: Asked, deadline: float) -> Reply | None:
-        """What one upstream says, None when it is silent until the deadline or cannot be reached."""
+        """Return the reply of one upstream; None when it is silent until the deadline or cannot be reached."""
         try:
             return await self._try(upstream, asked, deadline)
         except (TimeoutError, NoReply, Malformed):
             return None
 
     async def _try(self, upstream: Endpoint, asked: Asked, deadline: float) -> Reply:
-        """By UDP, and by TCP if the reply was cut, each with a new id and port."""
+        """Ask by UDP, and by TCP if the reply was cut, each with a new id and port."""
         datagram, stream = self._exchange.over_datagram, self._exchange.over_stream
         edns = True
         reply = read_reply(await self._within(deadline, datagram(upstream, self._message(asked, edns))))
         if reply.rcode in (FORMERR, NOTIMP) and not reply.edns:
-            # RFC 6891 section 6.2.2: that is how a server speaks that knows no OPT.
+            # RFC 6891 section 6.2.2: a server that does not know OPT answers like this.
             edns = False
             reply = read_reply(await self._within(deadline, datagram(upstream, self._message(asked, edns))))
         if reply.cut:

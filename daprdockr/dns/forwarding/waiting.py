@@ -2,12 +2,13 @@
 Questions that are open at upstreams, and the clients that wait for them: both are bounded and shared. Pure.
 
 Note [A share for each client]
-    When all places are taken, a question that nobody waits for any more gives up its own. Else the oldest question of
-    the client that has most goes, if that has at least two more than the one that asks: so a client whose questions
-    stay without a reply, or that asks without end, takes places from itself. Among equals a question is given its
-    time before it goes, or who asks fastest would end everybody's before they can be answered, at a cost of sockets
-    for each packet. A question that others wait for as well is first counted as one of theirs. The waiting itself is
-    shared in the same way, since one question may have any number of clients, or one client many times.
+    When all places are taken, a question without waiting clients gives up its own. Otherwise the oldest question of the
+    client that has most goes, if that has at least two more than the one that asks: so a client whose questions stay
+    without a reply, or that asks endlessly, takes places from itself. Among equals a question is given its time before
+    it goes; otherwise the fastest client would end everybody's questions before they can be answered, at a cost of
+    sockets for each packet. A question that other clients wait for as well is first counted as one of theirs. The
+    waiting itself is shared in the same way, since one question may have any number of clients, or one client many
+    times.
 """
 
 from __future__ import annotations
@@ -22,11 +23,11 @@ from daprdockr.dns.forwarding.relay import Asked
 from daprdockr.dns.forwarding.shares import Shares
 
 MAX_OPEN = 200
-"""Questions open at upstreams at one time; each holds a socket at each upstream that is asked."""
+"""The most questions open at upstreams at one time; each holds a socket at each upstream that is asked."""
 MAX_WAITING = 2000
-"""Clients that wait for one of them."""
+"""The most clients that wait for one of them."""
 CHANCE_SECONDS = 1.0
-"""A question has at least so long before one of a client with as many takes its place."""
+"""A question has at least so long before another one of a client with equally many takes its place."""
 
 
 @define(eq=False)
@@ -39,7 +40,9 @@ class Waiter:
 
 @define(eq=False)
 class Open:
-    """A question that is being asked, who waits for its reply, and in whose share it is (None: nobody waits)."""
+    """
+    An open question, the clients that wait for its reply, and the client in whose share it is (None: nobody waits).
+    """
 
     asked: Asked
     since: float
@@ -61,31 +64,31 @@ class OpenQuestions:
 
     @property
     def full(self) -> bool:
-        """Whether a question more would need the place of another one."""
+        """Whether one more question would need the place of another one."""
         return len(self._open) >= MAX_OPEN
 
     def opened(self) -> list[Open]:
-        """All questions that are open."""
+        """All open questions."""
         return list(self._open.values())
 
     def get(self, asked: Asked) -> Open | None:
         return self._open.get(asked)
 
     def begin(self, asked: Asked, now: float) -> Open:
-        """A question more; nobody waits for it yet."""
+        """Add a question; nobody waits for it yet."""
         opened = self._open[asked] = Open(asked, now)
         self._unawaited[opened] = None
         return opened
 
     def end(self, opened: Open) -> list[Waiter]:
-        """A question less; those that waited for it."""
+        """Remove a question; return the clients that waited for it."""
         waiters = self.leave(opened)
         del self._open[opened.asked]
         del self._unawaited[opened]
         return waiters
 
     def wait(self, opened: Open, client: str) -> Waiter:
-        """A client waits for a question."""
+        """Add a client that waits for a question."""
         waiter = Waiter(client)
         opened.waiters[waiter] = None
         self._waits_for[waiter] = opened
@@ -95,7 +98,7 @@ class OpenQuestions:
         return waiter
 
     def leave(self, opened: Open) -> list[Waiter]:
-        """Nobody waits for a question any more; those that did."""
+        """Remove all clients that wait for a question, and return them."""
         waiters = list(opened.waiters)
         for waiter in waiters:
             self._forget(waiter)
@@ -104,9 +107,9 @@ class OpenQuestions:
 
     def leave_one(self, client: str) -> tuple[Open, Waiter] | None:
         """
-        The waiter that has to go so that this client can wait, when there are too many, and its question.
+        Return the waiter that has to go so that this client can wait, when there are too many, and its question.
 
-        :raises LookupError: when it is this client that must not.
+        :raises LookupError: this client itself must not wait.
         """
         if len(self._waits_for) < MAX_WAITING:
             return None
@@ -120,7 +123,10 @@ class OpenQuestions:
         return opened, waiter
 
     def gives_way(self, client: str, now: float) -> Open | None:
-        """The question that has to go so that this client can have one more, when they are too many; None: not one."""
+        """
+        Return the question that has to go so that this client can have one more, when they are too many; None: no
+        question goes.
+        """
         if self._unawaited:
             return next(iter(self._unawaited))
         while True:

@@ -1,1 +1,1 @@
-"""Sockets of the DNS server, and limits on what strangers get through them."""
+"""Sockets of the DNS server, and limits on the answers that strangers get through them."""

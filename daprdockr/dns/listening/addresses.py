@@ -15,12 +15,14 @@ _UNUSABLE = 0x40 | 0x08
 
 
 def parse_fib_trie(text: str) -> frozenset[str]:
-    """The host's IPv4 addresses in a ``/proc/net/fib_trie``: leaves of 32 bits in the table of local routes."""
+    """Return the host's IPv4 addresses in a ``/proc/net/fib_trie``: leaves of 32 bits in the table of local routes."""
     return frozenset(_LOCAL.findall(text))
 
 
 def parse_if_inet6(text: str) -> frozenset[str]:
-    """The host's IPv6 addresses in a ``/proc/net/if_inet6``, without link-local ones, which need a zone to be used."""
+    """
+    Return the host's IPv6 addresses in a ``/proc/net/if_inet6``, without link-local ones, which need a zone to be used.
+    """
     found = set()
     for line in text.splitlines():
         digits, _index, _length, _scope, flags, _interface = line.split()
@@ -32,11 +34,11 @@ def parse_if_inet6(text: str) -> frozenset[str]:
 
 def host_addresses(root: Path = Path("/proc/net")) -> frozenset[str]:
     """
-    All addresses of the host now.
+    Return all addresses of the host now.
 
-    :raises OSError: when the kernel's list cannot be read.
+    :raises OSError: the kernel's list cannot be read.
     """
     inet6 = root / "if_inet6"
     found = parse_fib_trie((root / "fib_trie").read_text())
-    # Why the question: the file is missing where the kernel has no IPv6.
+    # The file is missing where the kernel has no IPv6.
     return found | parse_if_inet6(inet6.read_text()) if inet6.exists() else found

@@ -2,13 +2,13 @@
 """
 UDP ports of the reactor, with many datagrams in one system call and finished replies sent from here.
 
-What has no finished reply goes the way it goes without this module, to the controller of the protocol; so a platform
-without these calls loses nothing but speed, see ``listen_datagrams``.
+A datagram without a finished reply goes to the controller of the protocol, as it does without this module; so a
+platform without these calls loses only speed, see ``listen_datagrams``.
 
-Note [One look]
-    A datagram costs one look for its sender, one for its query, and a copy of the reply into its slot. That is why the
-    loop is written out, and why the finished replies for a sender are found by the octets of its address, without a
-    text of it.
+Note [One look-up each]
+    A datagram costs one look-up for its sender, one for its query, and a copy of the reply into its slot. That is why
+    the loop is inlined, and why the finished replies for a sender are found by the octets of its address, without its
+    text.
 """
 
 from __future__ import annotations
@@ -25,24 +25,24 @@ from daprdockr.dns.listening.mmsg import AVAILABLE, CAPACITY, NAME, SLOT, Datagr
 from daprdockr.dns.listening.protocols import MAX_DATAGRAM, Datagrams
 
 RECEIVE_BUFFER = 2**20
-"""Octets of a socket's buffer, for what comes while the reactor is busy with something else."""
+"""Octets of a socket's buffer, for datagrams that come while the reactor is busy."""
 BATCHES = 4
 """Batches of one turn of the reactor."""
 MAX_SENDERS = 4096
 _MAX_READ = 4096
 _SO_RCVBUFFORCE = 33
-"""socket(7): the form for the privileged, which may go beyond the limit of the system."""
+"""socket(7): the privileged form, which may exceed the limit of the system."""
 _PORT = struct.Struct("!H")
 _PORT_AT = 2
 _ADDRESS_AT = {socket.AF_INET: (4, 8), socket.AF_INET6: (8, 24)}
-"""Where a ``sockaddr`` has its port, and its address."""
+"""Offsets in a ``sockaddr`` of its port and its address."""
 
 
 def listen_datagrams(reactor: Any, port: int, protocol: Datagrams, interface: str) -> Any:
     """
-    What ``reactor.listenUDP`` does and returns, by the fastest way that platform and reactor have.
+    Do and return the same as ``reactor.listenUDP``, in the fastest way that platform and reactor have.
 
-    :raises CannotListenError: when the address is taken or not there.
+    :raises CannotListenError: the address is taken or does not exist.
     """
     if not (AVAILABLE and IReactorFDSet.providedBy(reactor)):
         return reactor.listenUDP(port, protocol, interface, _MAX_READ)
@@ -52,7 +52,7 @@ def listen_datagrams(reactor: Any, port: int, protocol: Datagrams, interface: st
 
 
 class BatchedPort(udp.Port):
-    """A UDP port for ``Datagrams`` at one address of the host. :raises OSError: when the platform lacks the calls."""
+    """A UDP port for ``Datagrams`` at one address of the host. :raises OSError: the platform lacks the calls."""
 
     def __init__(self, port: int, proto: Datagrams, interface: str, reactor: Any) -> None:
         super().__init__(port, proto, interface, _MAX_READ, reactor)
@@ -62,7 +62,7 @@ class BatchedPort(udp.Port):
         self._senders: dict[bytes, tuple[Mapping[bytes, Sequence[bytes]], str]] = {}
         begin, end = _ADDRESS_AT[self._family]
         self._places = [(i, i * SLOT, i * SLOT + 2, i * NAME + begin, i * NAME + end) for i in range(CAPACITY)]
-        """Of each datagram of a batch its number, its start, that of what follows its id, and its sender's address."""
+        """Of each datagram of a batch its number, its start, the start after its id, and its sender's address."""
 
     def createInternetSocket(self) -> socket.socket:
         made: socket.socket = super().createInternetSocket()
@@ -73,7 +73,10 @@ class BatchedPort(udp.Port):
         return made
 
     def doRead(self) -> None:
-        """Answer what has come, up to some batches; then the reactor looks at its other work before it comes back."""
+        """
+        Answer the datagrams that have come, up to some batches; then the reactor does its other work before it comes
+        back.
+        """
         self._controller.look_at_clock()
         for _ in range(BATCHES):
             count = self._batch.receive(self.fileno())
@@ -82,7 +85,7 @@ class BatchedPort(udp.Port):
                 return
 
     def _answer(self, count: int) -> None:
-        """See Note [One look]."""
+        """See Note [One look-up each]."""
         batch, senders = self._batch, self._senders
         octets, names, lengths, replies = batch.octets, batch.names, batch.lengths, batch.replies
         turn = self._controller.rotation()
@@ -108,9 +111,9 @@ class BatchedPort(udp.Port):
 
     def _meet(self, sender: bytes) -> tuple[Mapping[bytes, Sequence[bytes]], str]:
         """
-        The finished replies for a sender, and its address as text.
+        Return the finished replies for a sender, and its address as text.
 
-        The number of those kept is bounded, because anybody can forge more.
+        The number of stored senders is bounded, because anybody can forge more.
         """
         if len(self._senders) >= MAX_SENDERS:
             self._senders.clear()
@@ -119,7 +122,7 @@ class BatchedPort(udp.Port):
         return known
 
     def _ask(self, index: int, address: str) -> bool:
-        """Have the controller decide on a datagram; whether there is a reply to send now."""
+        """Have the controller decide on a datagram; return whether there is a reply to send now."""
         batch = self._batch
         start, length = index * SLOT, batch.lengths[index]
         if length > MAX_DATAGRAM:

@@ -1,13 +1,14 @@
 """
-How many answers strangers get by UDP, and how large: so that they are of no use against a third party.
+Limits on the number and size of answers that strangers get by UDP, which make them useless against a third party.
 
-Whoever can forge the address of a sender has us answer to it. So an answer to an address outside of ``--dns-allow`` is
-hardly longer than its question, and an address's network gets so many in a second and no more (response rate limiting).
-What was left out, or what comes too often, is there by TCP, where no sender is forged: an answer that is cut says so,
-and of those that are too many every second one is answered in that way, at the size of the question.
+Anybody who can forge the address of a sender makes us answer to it. So an answer to an address outside of
+``--dns-allow`` is hardly longer than its question, and each network gets a limited number of answers per second
+(response rate limiting). The rest is available by TCP, where no sender is forged: an answer that is cut says so, and of
+the questions that are too many every second one is answered in that way, at the size of the question.
 
 Each network has one of a fixed number of places, found by a hash that is keyed anew in each process, with one number in
-it: so memory is the same whatever is sent, and nobody knows whose place he shares. Pure; the time is passed in.
+it: so the memory does not depend on the traffic, and nobody knows with whom a place is shared. Pure; the time is passed
+in.
 """
 
 from __future__ import annotations
@@ -24,18 +25,18 @@ STRANGER_SIZE = 200
 GROWTH = 2
 """How many times as long as a longer question its answer may be."""
 RATE = 50.0
-"""Answers to one network in a second, when it asks all the time."""
+"""Answers to one network per second, when it asks continuously."""
 BURST = 100
 """Answers to one network at once, when it was silent before."""
 PLACES = 2**16
 _EACH = 1 / RATE
 _AHEAD = BURST * _EACH
 _PREFIX6 = 7
-"""Octets of an IPv6 address that make its network: /56, what one customer of a provider has. Of IPv4 they are /24."""
+"""Octets of an IPv6 address that make its network: /56, which one customer of a provider has. Of IPv4 they are /24."""
 
 
 class Verdict(Enum):
-    """What a stranger's question gets."""
+    """The decision about a stranger's question."""
 
     WHOLE = auto()
     CUT = auto()
@@ -43,7 +44,7 @@ class Verdict(Enum):
 
 
 def stranger_limit(question: int) -> int:
-    """Octets of the longest answer to a question of so many."""
+    """Return the octets of the longest answer to a question of so many."""
     return max(STRANGER_SIZE, GROWTH * question)
 
 
@@ -51,14 +52,14 @@ class Limiter:
     """Counts the answers to each network."""
 
     def __init__(self, chance: Callable[[], int]) -> None:
-        """:param chance: gives random numbers; whether one is odd decides on a question that is too many."""
+        """:param chance: gives random numbers; whether one is odd decides about a question that is too many."""
         self._chance = chance
         self._paid_until = array("d", bytes(8 * PLACES))
-        """Until when the answers so far are paid for; hardly more than ``_AHEAD`` from now."""
+        """The time until which the answers so far are paid for; hardly more than ``_AHEAD`` from now."""
         self._places: dict[str, int] = {}
 
     def verdict(self, address: str, now: float) -> Verdict:
-        """What the next question from an address gets."""
+        """Return the verdict on the next question from an address."""
         place = self._place(address)
         ahead = self._paid_until[place] - now
         if ahead < 0 or ahead > _AHEAD + _EACH:
@@ -78,7 +79,7 @@ class Limiter:
 
 
 def network(address: str) -> bytes:
-    """The octets of an address that are counted together."""
+    """Return the octets of an address that are counted together."""
     if ":" not in address:
         return socket.inet_aton(address)[:3]
     octets = socket.inet_pton(socket.AF_INET6, address.partition("%")[0])

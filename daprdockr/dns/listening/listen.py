@@ -1,15 +1,15 @@
 """
-Where DNS is listened for: one UDP and one TCP socket for each address, followed as addresses come and go.
+The sockets of DNS: one UDP and one TCP socket for each address, opened and closed as addresses come and go.
 
 Note [No wildcard socket]
-    A UDP socket bound to 0.0.0.0 answers from the address the kernel would choose for a new packet, which need
-    not be the one the client asked; a container that asked the host's address then gets its answer from the
-    bridge's and drops it. So the wildcard means every address of the host, with a socket each.
+    A UDP socket bound to 0.0.0.0 answers from the address the kernel would choose for a new packet, which need not be
+    the one the client asked; a container that asked the host's address then gets its answer from the bridge's and drops
+    it. So the wildcard means every address of the host, with a socket each.
 
 Note [An address that is taken]
-    Under a wildcard another resolver (systemd-resolved, dnsmasq) may hold port 53 of some address. That address
-    is left to it, with one warning, and tried again at each look, for the day it goes away. An address that
-    was named alone is a promise, so failing to bind it is an error at the start.
+    Under a wildcard another resolver (systemd-resolved, dnsmasq) may hold port 53 of some address. That address is left
+    to it, with one warning, and tried again at each poll, in case it becomes free. An address that was named explicitly
+    is a promise, so failing to bind it is an error at the start.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ class DnsListeners(Service):
         listen_datagrams: Callable[[Any, int, Datagrams, str], Any],
     ) -> None:
         """
-        :param host_addresses: all addresses of the host now; may raise OSError, then nothing changes.
+        :param host_addresses: returns all addresses of the host now; may raise OSError, then nothing changes.
         :param listen_datagrams: see ``batched``.
         """
         self._reactor = reactor
@@ -86,14 +86,14 @@ class DnsListeners(Service):
 
     @property
     def bound(self) -> tuple[Endpoint, ...]:
-        """Where it listens now; a port that was 0 is the one the kernel chose."""
+        """The present endpoints; a port that was 0 is the one the kernel chose."""
         return tuple(sorted(Endpoint(e.address, s.datagram.getHost().port) for e, s in self._open.items()))
 
     def privilegedStartService(self) -> None:
         """
         Bind while we still may (``twistd`` gives up its privileges after this).
 
-        :raises BadInput: when an endpoint that was named alone cannot be bound.
+        :raises BadInput: an endpoint that was named explicitly cannot be bound.
         """
         for endpoint in self._fixed:
             try:
@@ -120,14 +120,14 @@ class DnsListeners(Service):
         return gatherResults(self._closing)
 
     def _look(self) -> None:
-        # Why all: a LoopingCall ends for ever at the first exception.
+        # Every exception is caught, because a LoopingCall ends at the first one.
         try:
             self._follow()
         except Exception:
             self.log.failure("the addresses of this host could not be followed")
 
     def _follow(self) -> None:
-        """Make the sockets under a wildcard those of the addresses that exist now."""
+        """Open and close sockets so that a wildcard has those of the addresses that exist now."""
         if not self._wildcards:
             return
         try:

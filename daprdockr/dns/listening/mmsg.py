@@ -4,15 +4,15 @@ Many datagrams in one system call: ``recvmmsg(2)`` and ``sendmmsg(2)`` of Linux,
 
 Note [Answered in place]
     Each datagram has a slot of memory for its octets and one for its sender's address. A reply is written over its
-    query, whose id it keeps, and goes back to the address that lies there; nothing is built for a datagram but the
+    query, whose id it keeps, and goes back to the address in the slot; nothing is allocated for a datagram but the
     octets of its query and its reply. So a ``DatagramBatch`` belongs to one socket, and is read, written and sent
     before the next is received.
 
 Note [With the lock held]
-    The calls keep Python's global lock (``PyDLL``): they do not wait, and take less time than it takes to get the lock
-    back while other threads are busy.
+    The calls keep Python's global lock (``PyDLL``): they do not block, and take less time than getting the lock back
+    while other threads are busy.
 
-This module knows nothing of what the octets say.
+This module does not interpret the octets.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from typing import Any
 CAPACITY = 64
 """Datagrams of one call. More gain nothing measurable, and would keep the reactor from its other work."""
 SLOT = 1280
-"""Octets of a slot; what is longer is cut, so the length says only that it was too long."""
+"""Octets of a slot; a longer datagram is cut, so the length says only that it was too long."""
 NAME = 28
 """Octets of an IPv6 socket address, the longer of the two kinds."""
 
@@ -87,7 +87,7 @@ class DatagramBatch:
     """
 
     def __init__(self) -> None:
-        """:raises OSError: when the platform does not have the calls."""
+        """:raises OSError: the platform does not have the calls."""
         if _CALLS is None:
             raise OSError(errno.ENOSYS, "this platform has no recvmmsg")
         self._receive, self._send = _CALLS

@@ -1,8 +1,8 @@
 """
-How packets come in and go out: the two protocols of ``twisted.names`` with limits and without a word per packet.
+The two protocols of ``twisted.names``, with limits and without a log line per packet.
 
-Both hand raw packets to their controller (``authority``) instead of decoding them with ``dns.Message``: see
-``query`` for what that gets wrong. They know nothing of what a packet says.
+Both hand raw packets to their controller (``authority``) instead of decoding them with ``dns.Message``, whose faults
+``query`` lists. They do not interpret packets.
 """
 
 from __future__ import annotations
@@ -20,11 +20,13 @@ MAX_DATAGRAM = 1232
 MAX_MESSAGE = 4096
 """Octets of a query over TCP; no honest one has as many."""
 IDLE_SECONDS = 10.0
-"""A connection is closed when it has been this long without a whole query (RFC 7766 section 6.2.3)."""
+"""Seconds without a whole query after which a connection is closed (RFC 7766 section 6.2.3)."""
 READ_OCTETS = 1024
-"""Read at once of one connection: with all of them busy, a turn of the reactor stays far shorter than a beat."""
+"""
+Octets read at once from one connection: with all of them busy, a turn of the reactor stays far shorter than a beat.
+"""
 SEND_OCTETS = 65536
-"""Of answers that the kernel keeps for a client that does not read them."""
+"""Octets of answers that the kernel keeps for a client that does not read them."""
 MAX_UNSENT = 131072
 """Octets of answers that wait in this process for such a client; see ``Streams.send``."""
 
@@ -49,7 +51,7 @@ class Datagrams(dns.DNSDatagramProtocol):
         """
         Send unless the socket has been closed meanwhile.
 
-        :raises OSError: when the kernel does not take it (no route, no buffer, a forged port 0).
+        :raises OSError: the kernel does not take it (no route, no buffer, a forged port 0).
         """
         if self.transport is not None:
             self.transport.write(packet, address)
@@ -69,8 +71,8 @@ class Streams(dns.DNSProtocol, TimeoutMixin):
         self._unsent = 0
         self.transport.getHandle().setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_OCTETS)
         super().connectionMade()
-        # Why: a client that asks and never reads must not fill our memory. As the producer of its own
-        # transport this protocol stops reading questions while the answers to earlier ones pile up.
+        # A client that asks and never reads must not fill our memory. As the producer of its own transport this
+        # protocol stops reading questions while the answers to earlier ones pile up.
         self.transport.registerProducer(self, True)
         self.setTimeout(IDLE_SECONDS)
 
@@ -91,7 +93,7 @@ class Streams(dns.DNSProtocol, TimeoutMixin):
         """
         Close within this turn of the reactor; to be called from outside of this connection.
 
-        ``abortConnection`` does it after the turn, and so a turn with many new ones would run out of files.
+        ``abortConnection`` closes after the turn, and a turn with many new connections would run out of files.
         """
         self.transport.connectionLost(Failure(ConnectionAborted()))
 
@@ -99,16 +101,16 @@ class Streams(dns.DNSProtocol, TimeoutMixin):
         self.transport.abortConnection()
 
     def resumeProducing(self) -> None:  # noqa: N802  # Twisted's name
-        """All answers have left."""
+        """Read again, because all answers have left."""
         self._unsent = 0
         super().resumeProducing()
 
     def send(self, packet: bytes, address: Any) -> None:
         """
-        Send; nothing happens when the connection is gone.
+        Send; a no-op when the connection is gone.
 
         While answers pile up no question is read, but of those that were read before hundreds may wait for an upstream,
-        and each reply may have 64 KiB. A client that has so many coming and does not read them is left.
+        and each reply may have 64 KiB. A client with so many answers that does not read them is disconnected.
         """
         if self.paused:
             self._unsent += len(packet)

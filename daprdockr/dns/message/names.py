@@ -13,11 +13,11 @@ from daprdockr.dns.message.wire import POINTER, Malformed
 
 ROOT = b"\0"
 _POINTS = POINTER >> 8
-"""From this octet on it is no length but the beginning of a pointer."""
+"""An octet of at least this value is no length but the beginning of a pointer."""
 
 
 class Names:
-    """The names in one packet; each of its octets is looked at once, however many pointers lead to it."""
+    """The names in one packet; each of its octets is read once, however many pointers lead to it."""
 
     def __init__(self, packet: bytes) -> None:
         self._packet = packet
@@ -25,9 +25,9 @@ class Names:
 
     def at(self, place: int) -> bytes:
         """
-        The whole name at ``place``, in the case it has there.
+        Return the whole name at ``place``, in its original case.
 
-        :raises Malformed: when it leaves the packet, is too long, or has a pointer that does not lead backward.
+        :raises Malformed: it leaves the packet, is too long, or has a pointer that does not lead backward.
         """
         known, packet = self._known, self._packet
         passed: list[int] = []
@@ -66,7 +66,7 @@ class Names:
 
 
 def upward(name: bytes) -> list[bytes]:
-    """A name and all names above it, the root last."""
+    """Return a name and all names above it, the root last."""
     names, place = [], 0
     while name[place]:
         names.append(name[place:])

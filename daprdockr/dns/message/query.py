@@ -1,9 +1,9 @@
 """
-What a client asked, read from its bytes.
+A client's query, parsed from its bytes.
 
-Own reading instead of ``twisted.names.dns.Message.decode``, which joins labels by dots (so that the one label
-``1.web`` and the two labels ``1`` and ``web`` become the same name), takes a packet that ends too early for a
-whole one, and knows no EDNS. This module decides nothing about the answer.
+``twisted.names.dns.Message.decode`` is not used: it joins labels by dots (so that the one label ``1.web`` and the two
+labels ``1`` and ``web`` become the same name), takes a packet that ends too early for a whole one, and knows no EDNS.
+This module decides nothing about the answer.
 """
 
 from __future__ import annotations
@@ -19,7 +19,10 @@ MAX_NAME = 255
 """Octets of a name, its length octets and the root included (RFC 1035 section 2.3.4)."""
 PLAIN_SIZE = 512
 EDNS_SIZE = 1232
-"""What we say and send at most over UDP: it fits every path without fragments (DNS flag day 2020)."""
+"""
+The size that we announce, and the most that we send, over UDP: it fits every path without fragments (DNS flag day
+2020).
+"""
 
 
 @frozen
@@ -35,7 +38,7 @@ class Header:
 @frozen
 class Question:
     """
-    The one question. ``labels`` and ``wire`` (the whole question section) are in the case it was asked, ``lowered`` are
+    The one question. ``labels`` and ``wire`` (the whole question section) are in their original case, ``lowered`` are
     the labels as names are compared: ASCII letters in lower case (RFC 4343).
     """
 
@@ -57,7 +60,7 @@ class Edns:
 
 @frozen
 class Query:
-    """A whole query. ``limit`` is how many octets its client may be sent in a datagram at most, whatever it says."""
+    """A whole query. ``limit`` is the most octets that its client may be sent in a datagram, whatever it announces."""
 
     header: Header
     question: Question
@@ -66,13 +69,16 @@ class Query:
 
     @property
     def datagram_limit(self) -> int:
-        """Octets of the largest datagram to send back."""
+        """The octets of the largest datagram to send back."""
         wanted = PLAIN_SIZE if self.edns is None else max(PLAIN_SIZE, self.edns.size)
         return min(wanted, self.limit)
 
 
 def read_header(packet: bytes) -> Header | None:
-    """The header, or None when the packet is no query: too short, or itself an answer, never to be answered."""
+    """
+    Return the header, or None when the packet is no query: too short, or itself an answer, which must never be
+    answered.
+    """
     if len(packet) < HEADER_SIZE:
         return None
     identity, flags = struct.unpack_from("!HH", packet)
@@ -83,9 +89,9 @@ def read_header(packet: bytes) -> Header | None:
 
 def read_query(packet: bytes, header: Header) -> Query:
     """
-    The rest of a query with opcode QUERY.
+    Parse the rest of a query with opcode QUERY.
 
-    :raises Malformed: when it has not exactly one question, more than one OPT, or other octets than it says.
+    :raises Malformed: it has not exactly one question, more than one OPT, or other octets than it announces.
     """
     questions, *counts = HEADER.unpack_from(packet)[2:]
     if questions != 1:
@@ -105,7 +111,7 @@ def read_query(packet: bytes, header: Header) -> Query:
 
 
 def _read_question(packet: bytes) -> tuple[Question, int]:
-    """A first name cannot be compressed: there is nothing before it to point at."""
+    """Parse the question. A first name cannot be compressed: there is nothing before it to point at."""
     labels = []
     at = HEADER_SIZE
     while at < len(packet) and (length := packet[at]):

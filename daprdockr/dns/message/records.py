@@ -2,8 +2,8 @@
 """
 The records of the zone, as values.
 
-A set has no owner: one set answers to several names, each in the case it was asked for. This module does not
-know how a record looks in bytes; ``reply`` does.
+A set has no owner: one set answers to several names, each in its client's case. This module does not know the wire form
+of a record; ``reply`` does.
 """
 
 from __future__ import annotations
@@ -71,4 +71,4 @@ class RRset:
 
 
 RRsets = Mapping[int, RRset]
-"""What stands at a name, by type; empty when the name only has names below it (RFC 8020)."""
+"""The records at a name, by type; empty when the name only has names below it (RFC 8020)."""

@@ -1,9 +1,9 @@
 # -*- test-case-name: tests.unit.dns.forwarding.test_relay -*-
 """
-A message written anew with some of its records only, since pointers may lead into those that are left out. Pure.
+A message written again with some of its records only, since pointers may lead into those that are left out. Pure.
 
-Owners are compressed. Names in data are written out; which data have names that may have been compressed, RFC 3597
-section 4 says for good: in records of all other types they must not be.
+Owners are compressed. Names in data are written out; RFC 3597 section 4 lists the types whose data may have compressed
+names: in records of all other types they must not be.
 """
 
 from __future__ import annotations
@@ -23,16 +23,17 @@ _NAMES = {
     30: _ONE,  # NXT
     33: (6, 1),  # SRV
 }
-"""By type: octets of the data before its names, and how many there are."""
+"""By type: octets of the data before its names, and how many names there are."""
 _FIXED_SIZE = 8
 """Octets of a record's type, class and TTL."""
 
 
 def rewritten(packet: bytes, question: bytes, records: Sequence[RecordAt]) -> tuple[bytes, tuple[int, ...]]:
     """
-    The octets of a message behind its header, with these of its records, and the places of their TTLs in the message.
+    Return the octets of a message behind its header, with these of its records, and the places of their TTLs in the
+    message.
 
-    :raises Malformed: when a name cannot be.
+    :raises Malformed: a name is impossible.
     """
     names = Names(packet)
     octets = bytearray(HEADER_SIZE) + question
@@ -49,7 +50,7 @@ def rewritten(packet: bytes, question: bytes, records: Sequence[RecordAt]) -> tu
 
 
 def _write_owner(octets: bytearray, offsets: dict[bytes, int], name: bytes) -> None:
-    """A name, the longest end of it that was written before as a pointer to there."""
+    """Write a name; the longest end of it that was written before is a pointer to there."""
     known = next((end for end in upward(name) if end in offsets), ROOT)
     start = len(octets)
     octets += name[: len(name) - len(known)]
@@ -58,7 +59,7 @@ def _write_owner(octets: bytearray, offsets: dict[bytes, int], name: bytes) -> N
 
 
 def _remember(offsets: dict[bytes, int], name: bytes, known: bytes, start: int) -> None:
-    """Where the ends of a name that are longer than the one that was ``known`` have been written."""
+    """Record where the ends of a name that are longer than the ``known`` one have been written."""
     for end in upward(name):
         place = start + len(name) - len(end)
         if len(end) > len(known) and place < 0x4000:

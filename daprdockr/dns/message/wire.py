@@ -1,6 +1,6 @@
 # -*- test-case-name: tests.unit.dns.message.test_query,tests.unit.dns.forwarding.test_relay -*-
 """
-The frame of a DNS message (RFC 1035 section 4): header, where records start and end, and nothing of what they say.
+The frame of a DNS message (RFC 1035 section 4): header, and where records start and end, without their content.
 
 No pointer is ever followed, so the cost of a walk is that of the packet's length whatever is in it.
 """
@@ -18,7 +18,8 @@ FIXED = struct.Struct("!HHIH")
 POINTER = 0xC000
 """The bits that make two octets a pointer to an offset (RFC 1035 section 4.1.4)."""
 
-# The second word of the header (RFC 1035 section 4.1.1, RFC 4035 section 3); DO lies in the TTL of OPT (RFC 3225).
+# Bits of the second 16-bit word of the header (RFC 1035 section 4.1.1, RFC 4035 section 3); DO lies in the TTL of OPT
+# (RFC 3225).
 QR = 0x8000
 OPCODE = 0x7800
 AA = 0x0400
@@ -39,7 +40,7 @@ class RecordAt:
     """
     A record by its place: it lies from ``start`` to ``end``, its data from ``data`` on.
 
-    ``section`` is 0 (answer), 1 (authority) or 2 (additional); ``ttl_at`` is where its TTL stands.
+    ``section`` is 0 (answer), 1 (authority) or 2 (additional); ``ttl_at`` is the place of its TTL.
     """
 
     section: int
@@ -54,9 +55,9 @@ class RecordAt:
 
 def walk(packet: bytes, at: int, counts: tuple[int, ...]) -> Iterator[RecordAt]:
     """
-    The records of the three sections from ``at`` on, ``counts`` being how many each has.
+    Yield the records of the three sections from ``at`` on; ``counts`` is how many each section has.
 
-    :raises Malformed: at the first that does not fit into the packet.
+    :raises Malformed: at the first record that does not fit into the packet.
     """
     for section, count in enumerate(counts):
         for _ in range(count):
@@ -74,9 +75,9 @@ def walk(packet: bytes, at: int, counts: tuple[int, ...]) -> Iterator[RecordAt]:
 
 def skip_name(packet: bytes, at: int) -> int:
     """
-    The place after the name at ``at``.
+    Return the place after the name at ``at``.
 
-    :raises Malformed: when it runs out of the packet or uses a label type that does not exist.
+    :raises Malformed: it runs out of the packet or uses a label type that does not exist.
     """
     while at < len(packet):
         length = packet[at]

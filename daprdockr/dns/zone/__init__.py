@@ -1,1 +1,1 @@
-"""What the zone holds: names of hosts, services and instances."""
+"""The contents of the zone: names of hosts, services and instances."""

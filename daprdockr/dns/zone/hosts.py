@@ -1,10 +1,10 @@
 # -*- test-case-name: tests.unit.dns.zone.test_zone -*-
 """
-Which instances publish an address: what a zone knows beside its names, for PTR. Pure.
+Which instances publish an address: the part of a zone beside its names, for PTR. Pure.
 
-As with the zone, a change gives another value that shares what did not change. It costs a copy of the mapping of
-addresses, which are as many as the cluster's hosts have, and a copy of what is known of each address whose part in
-the changed service is another one.
+As with the zone, a change gives another value that shares everything unchanged. It costs a copy of the mapping of
+addresses, as many as the cluster has hosts, and a copy of the entry of each address whose part in the changed service
+differs.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from attrs import frozen
 from daprdockr.model.names import ServiceName
 
 SEVERAL = ""
-"""In place of an instance's name: more than one of that service publishes the address."""
+"""In place of an instance's name: several instances of that service publish the address."""
 
 Part = Mapping[str, str]
 """The addresses that a service publishes, each with the name of its instance there or ``SEVERAL``."""
 
 
 def part(published: Iterable[tuple[str, str]]) -> Part:
-    """The part of one service: of each pair of an address and a name, each pair given once."""
+    """Return the part of one service, from pairs of an address and a name, each pair given once."""
     found: dict[str, str] = {}
     for address, name in published:
         found[address] = SEVERAL if address in found else name
@@ -45,12 +45,12 @@ class Hosts:
         return cls(names)
 
     def only(self, address: str) -> str | None:
-        """The name of the instance that publishes this address, or None when none or more than one does."""
+        """Return the name of the instance that publishes this address, or None when none or more than one does."""
         services = self._names.get(address, {})
         return next(iter(services.values())) or None if len(services) == 1 else None
 
     def replace(self, service: ServiceName, before: Part, after: Part) -> Hosts:
-        """What is known when that part of a service took the place of this one."""
+        """Return the hosts after that part of a service replaced this one."""
         changed = {address for address, _ in before.items() ^ after.items()}
         if not changed:
             return self

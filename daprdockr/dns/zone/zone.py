@@ -1,10 +1,9 @@
 """
-The zone ``container.``: which names exist, and which records they have, for what runs at one moment.
+The zone ``container.``: which names exist, and which records they have, for the instances of one moment.
 
-A zone never changes; a change gives another zone that shares all services it did not touch. The zone is a tree
-of two levels, groups and services, and below a service one flat mapping from labels to records: the cost of a
-change is that of its service and of a copy of three dictionaries. This module knows nothing of questions, bytes,
-clocks or sockets.
+A zone never changes; a change gives another zone that shares all services it did not touch. The zone is a tree of two
+levels, groups and services, and below a service one flat mapping from labels to records: the cost of a change is that
+of its service and of a copy of three dictionaries. This module knows nothing of questions, bytes, clocks or sockets.
 """
 
 from __future__ import annotations
@@ -21,13 +20,13 @@ from daprdockr.model.host import Port
 from daprdockr.model.names import InstanceName, ServiceName
 
 ZONE = "container"
-# Why three labels: below <service>.<group> only numbers and protocols are ever names, so no instance, service
-# or port can be called this.
+# Three labels, because below <service>.<group> only numbers and protocols are ever names, so no instance, service or
+# port can have this name.
 NAMESERVER = f"a.ns.dns.{ZONE}"
 
 INSTANCE_TTL = 0
 NEGATIVE_TTL = 1
-"""Seconds. A name that comes to life is seen this much later at worst, by a resolver that asked too early."""
+"""Seconds. A new name is seen this much later at worst, by a resolver that asked too early."""
 APEX_TTL = 60
 _SERIALS = 2**32
 
@@ -37,7 +36,7 @@ Labels = tuple[bytes, ...]
 
 @frozen
 class Running:
-    """An instance that runs: the addresses of its host, its ports, and whether it passes its check."""
+    """An instance that runs: the addresses of its host, its ports, and whether it passes its health check."""
 
     instance: InstanceName
     addresses: tuple[str, ...]
@@ -50,7 +49,7 @@ class ServiceTree:
     """
     The names at and below one service, relative to it.
 
-    ``addresses`` are those its own name answers, ``published`` says which of its instances stands at which address.
+    ``addresses`` are the answers to its own name, ``published`` says which of its instances is at which address.
     """
 
     nodes: Mapping[Labels, RRsets]
@@ -59,7 +58,7 @@ class ServiceTree:
 
     @classmethod
     def of(cls, service: ServiceName, runnings: Iterable[Running]) -> ServiceTree:
-        """Grow the names of the healthy instances; of two with the same number the last one counts."""
+        """Make the names of the healthy instances; of two with the same number the last one counts."""
         healthy = {running.instance.number: running for running in runnings if running.healthy}
         runnings = [healthy[number] for number in sorted(healthy)]
         addresses = tuple(dict.fromkeys(a for running in runnings for a in running.addresses))
@@ -90,7 +89,7 @@ class Group:
 
     services: Mapping[bytes, ServiceTree]
 
-    # Why only when asked: a change of one service must not cost a walk over all others of its group.
+    # Computed on demand: a change of one service must not cost a walk over all others of its group.
     @cached_property
     def node(self) -> RRsets:
         """The addresses of all healthy instances of the group."""
@@ -100,7 +99,7 @@ class Group:
 @frozen
 class Zone:
     """
-    All names below ``container.``, and whose address is whose.
+    All names below ``container.``, and the instances at each address.
 
     ``serial`` grows by one with each change (RFC 1982).
     """
@@ -120,7 +119,7 @@ class Zone:
         declared: Iterable[ServiceName] = (),
     ) -> Zone:
         """
-        The zone of what runs and of the services that are declared.
+        Return the zone of the running instances and the declared services.
 
         :param addresses: the addresses of this node, which the name of its name server answers.
         :param declared: services that exist, whether or not they have an instance.
@@ -137,7 +136,7 @@ class Zone:
         return cls(serial % _SERIALS, below, hosts, _own(addresses))
 
     def replace(self, service: ServiceName, runnings: Iterable[Running], *, declared: bool = True) -> Zone:
-        """The zone after ``service`` changed to these instances; without any, its name stays if declared."""
+        """Return the zone after ``service`` changed to these instances; without any, its name stays if declared."""
         ones = list(runnings)
         label, name = service.group.encode(), service.service.encode()
         groups = dict(self.groups)
@@ -154,7 +153,7 @@ class Zone:
         return evolve(self, serial=(self.serial + 1) % _SERIALS, groups=groups, hosts=hosts)
 
     def moved(self, addresses: Iterable[str]) -> Zone:
-        """The zone after this node's own addresses changed to these."""
+        """Return the zone after this node's own addresses changed to these."""
         return evolve(self, serial=(self.serial + 1) % _SERIALS, own=_own(addresses))
 
     @cached_property
@@ -164,7 +163,7 @@ class Zone:
         return RRset(SOA, NEGATIVE_TTL, (data,))
 
     def lookup(self, labels: Labels) -> RRsets | None:
-        """What stands at a name relative to ``container.``; None when nothing is there or below it."""
+        """Return the records at a name relative to ``container.``; None when neither it nor a name below it exists."""
         if not labels:
             return {SOA: self.soa, **self._own[()]}
         node = self._running(labels)
@@ -181,7 +180,7 @@ class Zone:
 
 
 def _own(addresses: Iterable[str]) -> Mapping[Labels, RRsets]:
-    """The names of the zone itself: its apex, and its name server at these addresses."""
+    """Return the names of the zone itself: its apex, and its name server at these addresses."""
     return {
         (): {NS: RRset(NS, APEX_TTL, (NAMESERVER,))},
         (b"dns",): {},
@@ -191,7 +190,7 @@ def _own(addresses: Iterable[str]) -> Mapping[Labels, RRsets]:
 
 
 def _port_labels(port: Port) -> Iterable[Labels]:
-    """Both spellings of a published port: ``8080.tcp`` and the ``_8080._tcp`` of RFC 2782."""
+    """Return both spellings of a published port: ``8080.tcp`` and the ``_8080._tcp`` of RFC 2782."""
     if not 0 < port.host < 65536:
         return ()
     number, protocol = str(port.container).encode(), port.protocol.lower().encode()
@@ -199,7 +198,7 @@ def _port_labels(port: Port) -> Iterable[Labels]:
 
 
 def _addresses(addresses: Iterable[str], ttl: int = INSTANCE_TTL) -> RRsets:
-    """A and AAAA sets of the addresses; what is no address of a host (it came from etcd) is left out."""
+    """Return A and AAAA sets of the addresses; a text from etcd that is no address of a host is left out."""
     found: dict[int, dict[str, None]] = {A: {}, AAAA: {}}
     for text in addresses:
         kind, address = _canonical(text)
@@ -208,10 +207,12 @@ def _addresses(addresses: Iterable[str], ttl: int = INSTANCE_TTL) -> RRsets:
     return {kind: RRset(kind, ttl, tuple(texts)) for kind, texts in found.items() if texts}
 
 
-# Why kept: the addresses are those of hosts, each named by all instances that it runs.
+# Cached, because the addresses are those of hosts, each named by all instances that it runs.
 @lru_cache(maxsize=1024)
 def _canonical(text: str) -> tuple[int, str]:
-    """The type of record for an address and its one spelling; type 0 for what is no address of a host."""
+    """
+    Return the type of record for an address and its canonical spelling; type 0 for a text that is no address of a host.
+    """
     try:
         address = ipaddress.ip_address(text)
     except ValueError:
