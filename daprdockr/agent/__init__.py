@@ -1,1 +1,1 @@
-"""The loops of an agent: they gather, call the planner, carry out its steps, and publish what came of it."""
+"""The loops of an agent: they gather, call the planner, carry out its steps, and publish the results."""

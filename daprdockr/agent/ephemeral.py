@@ -1,4 +1,4 @@
-"""Taking down at exit what an agent otherwise leaves running: for demos and tests (``--ephemeral``)."""
+"""Removes at exit what an agent otherwise leaves running: for demos and tests (``--ephemeral``)."""
 
 from __future__ import annotations
 

@@ -1,19 +1,19 @@
 """
-Whose a state directory is: what an agent must be in order to go on with the lease it finds there.
+The holder of a state directory: under which conditions an agent may resume the lease it finds there.
 
 Note [A copied state directory]
-    A host that is cloned takes its state directory along, and with it a lease that the original holds. Two nodes on one
-    lease keep it alive for each other: when one of them dies, nobody starts its instances elsewhere. So beside the
-    lease stands who held it: node, prefix, cluster and machine. An agent that differs in any of them leaves that lease
-    alone, to end by itself or to live with its holder, and begins one of its own. Where nothing differs, because the
-    machine id was copied too: Note [Two machines, one lease] in ``registration``. What is not known, because an older
-    agent wrote no such thing or the machine has no id, differs from nothing.
+    A cloned host has a copy of the state directory, and with it a lease that the original holds. Two nodes on one lease
+    keep it alive for each other: when one of them dies, nobody starts its instances elsewhere. So the holder is stored
+    beside the lease: node, prefix, cluster and machine. An agent that differs in any of them leaves that lease alone,
+    to end by itself or to live with its holder, and begins one of its own. Where nothing differs, because the machine
+    id was copied too: Note [Two machines, one lease] in ``registration``. An unknown member, because an older agent did
+    not store it or the machine has no id, differs from nothing.
 
 Note [A node that was renamed]
     Containers carry the name of their node, which cannot be changed. So the state directory also keeps the names that
-    the node had before, and a container that carries one of them, on the Engine of this agent, is taken up as soon as
-    no node holds a lease under that name: until then it may be somebody else's, of a host that was cloned. What carries
-    a name that nobody bears and this state directory does not know is reported and left alone.
+    the node had before, and a container that carries one of them, on the Engine of this agent, is adopted as soon as no
+    node holds a lease under that name: until then it may belong to a host that was cloned. A container that carries a
+    name without a node which this state directory does not know is reported and left alone.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ _MEMBERS: Mapping[str, reading.Check[str]] = dict.fromkeys(("Node", "Prefix", "M
 
 _NAMES = reading.list_of(reading.text)
 MOST_NAMES = 8
-"""Of a node that is renamed again and again the latest are kept."""
+"""The most names that are kept; of a node that is renamed often, the latest."""
 
 
 @frozen
 class Holder:
     """
-    ``machine`` is ``machine_id()``, ``cluster`` the identity of the etcd; "" and 0: not known. ``former`` are the names
+    ``machine`` is ``machine_id()``, ``cluster`` the identity of the etcd; "" and 0: unknown. ``former`` are the names
     that the node had before on this machine: Note [A node that was renamed].
     """
 
@@ -48,20 +48,20 @@ class Holder:
     former: tuple[str, ...] = ()
 
     def after(self, before: Holder) -> Holder:
-        """This one, coming after ``before`` in its state directory."""
+        """Return this holder as the successor of ``before`` in its state directory."""
         if before.machine != self.machine or before.prefix != self.prefix:
             return self
         names = dict.fromkeys((*before.former, before.node))
         return evolve(self, former=tuple(name for name in names if name and name != self.node)[-MOST_NAMES:])
 
     def difference(self, other: Holder) -> str:
-        """In what ``other`` is another one, in words; "" if in nothing."""
+        """Return in what ``other`` differs, as text; "" if in nothing."""
         own, its = self._texts(), other._texts()
         differing = [name for name in own if own[name] != its.get(name, own[name])]
         return ", ".join(f"{name.lower()} {shorten(its[name])}, and this is {shorten(own[name])}" for name in differing)
 
     def write(self) -> dict[str, object]:
-        """What is known, as members of a JSON object."""
+        """Return the known attributes, as members of a JSON object."""
         return {**self._texts(), **({"Former": list(self.former)} if self.former else {})}
 
     def _texts(self) -> dict[str, str]:
@@ -71,7 +71,7 @@ class Holder:
 
     @classmethod
     def read(cls, members: Mapping[str, object]) -> Holder:
-        """Whatever else stands there. :raises BadInput: a member is no text."""
+        """Read the members; others are ignored. :raises BadInput: a member is no text."""
         found = {name: check(members.get(name, ""), name) for name, check in _MEMBERS.items()}
         try:
             cluster = int(found["Cluster"] or "0", 16)
@@ -83,8 +83,8 @@ class Holder:
 
 def machine_id(root: Path = Path("/etc")) -> str:
     """
-    What is different on each machine (machine-id(5)), "" if it has no such thing. Hashed, because the id itself is not
-    to be handed on.
+    Return a text that differs on each machine (machine-id(5)), "" if it has no id. Hashed, because the id itself is
+    confidential.
     """
     try:
         text = (root / "machine-id").read_bytes()[:64].strip()

@@ -1,20 +1,20 @@
 """
 The state directory: everything this agent writes, one file for each thing it must know after a restart.
 
-Blocking; called before the reactor runs, or in a thread. What cannot be read counts as not there, with the reason
-told: an agent that forgot is slower, an agent that does not start is worse. See Note [Set aside] in ``process.kept``.
+Blocking; called before the reactor runs, or in a thread. A file that cannot be read counts as absent, and the reason is
+logged: an agent that forgot is slower, an agent that does not start is worse. See Note [Set aside] in ``process.kept``.
 
 Note [Nobody else's paths]
-    An agent is root as a rule, and whoever can rename what lies on the way to its directory, or plants a link under a
-    name it will write to, has root write wherever he likes. So each directory on the way must be one that no other user
-    may replace, the directory itself is closed to everybody else before anything in it is opened, and no link in it is
+    An agent is usually root, and anybody who can rename a directory on the way to its own, or plants a link under a
+    name it will write to, can make root write anywhere. So each directory on the way must be one that no other user may
+    replace, the directory itself is closed to everybody else before anything in it is opened, and no link in it is
     followed.
 
 Note [Orders without room]
     The guard kills a container whose deadline is not moved, so orders must reach it when the disk is full as well. The
-    file is therefore filled up with blanks to a multiple of 4 KiB, and where there is no room for a new one the old one
-    is overwritten in place, which takes no room on a file system that does not copy on writing. The guard may read
-    while it is being overwritten: the sum in the orders tells, and it looks again a tenth of a second later.
+    file is therefore padded with blanks to a multiple of 4 KiB, and where there is no room for a new one the old one is
+    overwritten in place, which takes no room on a file system that does not copy on writing. The guard may read while
+    it is being overwritten: the checksum in the orders shows it, and the guard reads again a tenth of a second later.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ _DIRECTORIES = ("etcd", "guard", "nginx")
 
 
 class StateDir:
-    """:param path: made if it is not there; one agent at a time."""
+    """:param path: created if it does not exist; one agent at a time."""
 
     log = Logger()
 
@@ -61,7 +61,7 @@ class StateDir:
         """This agent; its cluster is added when it is known."""
 
     def lock(self) -> None:
-        """:raises BadInput: another agent uses this directory, or it cannot be made, or others could replace it."""
+        """:raises BadInput: another agent uses this directory, or it cannot be created, or others could replace it."""
         try:
             self._refuse_planted()
             self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -76,7 +76,7 @@ class StateDir:
             raise BadInput(f"--state-dir {self.path} cannot be used: {error.strerror}") from None
 
     def _refuse_planted(self) -> None:
-        """:raises BadInput: another user may put something else in the place of the directory, or has done so."""
+        """:raises BadInput: another user may replace the directory, or has done so."""
         ways = {self.path.absolute(), Path(os.path.realpath(self.path))}
         for place in (place for way in ways for place in (way, *way.parents[:-1])):
             above = place.parent.stat().st_mode if place.parent.exists() else 0
@@ -90,9 +90,10 @@ class StateDir:
 
     def _close_to_others(self) -> None:
         """
-        Leave the directory to its owner alone. See Note [Nobody else's paths].
+        Restrict the directory to its owner. See Note [Nobody else's paths].
 
-        :raises BadInput: the directory belongs to another user. :raises OSError: its mode cannot be changed.
+        :raises BadInput: the directory belongs to another user.
+        :raises OSError: its mode cannot be changed.
         """
         owner = self.path.stat().st_uid
         if owner != os.geteuid():
@@ -103,14 +104,16 @@ class StateDir:
         self.path.chmod(0o700)
 
     def _opened_lock(self) -> int:
-        """The file itself is what excludes another agent: one that has a second name elsewhere stays as it is."""
+        """
+        Open the lock file. The file itself excludes another agent: if it has a second name elsewhere it stays as it is.
+        """
         path = self.path / _LOCK
         if os.path.lexists(path) and not stat.S_ISREG(path.lstat().st_mode):
             tidy_file(path)
         return os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
 
     def _tidy(self) -> None:
-        """So that what an older agent wrote, too, is its owner's alone. :raises OSError: a mode cannot be changed."""
+        """Restrict the files of an older agent, too, to their owner. :raises OSError: a mode cannot be changed."""
         for name in _DIRECTORIES:
             tidy(self.path / name)
         for file in self.path.iterdir():
@@ -125,14 +128,14 @@ class StateDir:
             self._lock = None
 
     def read_listing(self) -> Listing | None:
-        """The last known state of the cluster."""
+        """Return the last known state of the cluster."""
         return read_kept(self.path / _LISTING, MAX_BYTES, decode_listing)
 
     def write_listing(self, listing: Listing) -> None:
         replace_file(self.path / _LISTING, encode_listing(listing), synced=True)
 
     def read_doubt(self) -> Doubt | None:
-        """Why a former agent did not believe etcd, unless that is over."""
+        """Return why an earlier agent did not believe etcd, unless that is over."""
         return read_kept(self.path / _DOUBT, _SMALL, Doubt.decode)
 
     def write_doubt(self, doubt: Doubt | None) -> None:
@@ -142,7 +145,7 @@ class StateDir:
             replace_file(self.path / _DOUBT, doubt.encode(), synced=True)
 
     def read_lease(self) -> int:
-        """The lease this agent's holder held last, 0 if none is known. See Note [A copied state directory]."""
+        """Return the last lease of this agent's holder, 0 if none is known. See Note [A copied state directory]."""
         found = self._kept_leases()
         lease, holder = next((kept for kept in found if kept and kept[0]), (0, self.holder))
         if whose := self.holder.difference(holder):
@@ -154,7 +157,7 @@ class StateDir:
         return lease
 
     def belongs_to(self, holder: Holder) -> None:
-        """From now on this agent's. See Note [A node that was renamed]."""
+        """Make ``holder`` the owner of this directory. See Note [A node that was renamed]."""
         before = next((kept[1] for kept in self._kept_leases() if kept), holder)
         self.holder = holder.after(before)
 
@@ -162,22 +165,25 @@ class StateDir:
         return [read_kept(self.path / name, _SMALL, _lease) for name in _LEASE_FILES]
 
     def write_lease(self, lease: int) -> None:
-        """Twice: a node that forgot its lease loses its claims when that ends, and its containers to other nodes."""
+        """
+        Write the lease, twice: a node that forgot its lease loses its claims when that ends, and its containers to
+        other nodes.
+        """
         content = json.dumps({"Lease": lease, **self.holder.write()}).encode()
         for name in _LEASE_FILES:
             replace_file(self.path / name, content, synced=True)
 
     def former_orders(self, boot: str) -> Orders | None:
-        """What a former agent ordered; None: nothing, or nothing that can be read."""
+        """Return the orders of an earlier agent; None: there are none that can be read."""
         return read_kept(self.path / _GUARD, LONGEST, lambda content: Orders.decode(content, boot))
 
     @property
     def had_guard(self) -> bool:
-        """Whether a guard was ever given orders here, whatever became of them."""
+        """Return whether a guard was ever given orders here, whatever became of them."""
         return any(os.path.lexists(self.path / name) for name in ("guard", _GUARD, _GUARD + SUFFIX))
 
     def read_guard(self) -> bytes | None:
-        """The orders as the guard reads them, in whatever state they are; None: none."""
+        """Return the orders as the guard reads them, in whatever state they are; None: none."""
         try:
             return read_regular(self.path / _GUARD, LONGEST).rstrip(b" ")
         except (OSError, NotUsable):
@@ -185,7 +191,8 @@ class StateDir:
 
     def write_guard(self, orders: bytes) -> None:
         """
-        Not synced: no orders outlive the boot they were given in, and a beat must not wait for the disk.
+        Write the orders, unsynced: no orders outlive the boot they were given in, and a beat must not wait for the
+        disk.
 
         :raises OSError: they are not written. See Note [Orders without room].
         """

@@ -1,1 +1,1 @@
-"""What the agent has the guard do: containers that must end before the lease does."""
+"""The agent's side of the guard: the containers that must end before the lease does."""

@@ -23,10 +23,10 @@ from daprdockr.runtime.logged_once import LoggedOnce
 from daprdockr.runtime.pool import Run
 
 PATIENCE = 5.0
-"""Seconds that the guard is given to stand after its start, and to be done with what is left at the agent's exit."""
+"""Seconds that the guard is given to be on guard after its start, and to finish at the agent's exit."""
 
 LOOK = 0.02
-"""Seconds between two looks meanwhile."""
+"""Seconds between two polls meanwhile."""
 
 UNSEEN = (
     "OnPartition stop cannot be kept here, as the processes of containers cannot be seen: run the agent on the "
@@ -37,10 +37,10 @@ UNTOUCHED = "OnPartition stop cannot be kept here, as containers cannot be signa
 
 class GuardProcess:
     """
-    :param run: runs a call in a thread that nothing else uses: a disk that hangs holds up nobody but this.
+    :param run: runs a call in a thread that nothing else uses, so that a disk that hangs holds up nothing else.
     :param process: the guard; it does not run before ``start``.
-    :param is_on_guard: whether the process of this pid does its work.
-    :param processes: how the guard sees containers.
+    :param is_on_guard: returns whether the process of this pid does its work.
+    :param processes: containers as the guard sees them.
     """
 
     log = Logger()
@@ -69,7 +69,7 @@ class GuardProcess:
 
     @property
     def condition(self) -> GuardDown | OrdersUnwritten | None:
-        """Why it may not stop containers in time; None while it may be relied on."""
+        """Why it may not stop containers in time; None while it can be relied on."""
         return self._unwritten if self.stands else GuardDown()
 
     @property
@@ -83,12 +83,14 @@ class GuardProcess:
         return self._process.pid is not None and self._is_on_guard(self._process.pid)
 
     def former_orders(self, boot: str) -> Orders | None:
-        """What a former agent gave; None: nothing ever, or it was lost. Blocking, for one small file."""
+        """
+        Return the orders of an earlier agent; None: there were none, or they were lost. Blocking, for one small file.
+        """
         orders = self._state.former_orders(boot)
         return Orders(boot, 0.0, {}) if orders is None and self._state.had_guard else orders
 
     def start(self) -> None:
-        """Adopt the guard of a former agent, or start one; a no-op when this was done."""
+        """Adopt the guard of an earlier agent, or start one; a no-op when this was done."""
         if not self._process.running:
             self._process.startService()
 
@@ -98,14 +100,14 @@ class GuardProcess:
         return self._process.stopService() if self._process.running else None
 
     def give(self, orders: bytes) -> None:
-        """Write these orders, in place of others that still wait for the disk. ``unwritten`` tells a failure."""
+        """Write these orders, in place of others that still wait for the disk. ``unwritten`` reports a failure."""
         self._wanted = orders
         if not self._writing:
             self._writing = True
             Deferred.fromCoroutine(self._write())
 
     async def given(self, orders: bytes) -> None:
-        """As ``give``; returns when these or later ones are written. :raises OSError: they are not, or not yet."""
+        """As ``give``; return when these or later ones are written. :raises OSError: they are not, or not yet."""
         done: Deferred[None] = Deferred()
         self._waiting = [*(waiting for waiting in self._waiting if not waiting.called), done]
         self.give(orders)
@@ -115,7 +117,7 @@ class GuardProcess:
             raise TimeoutError(f"the disk of the state directory took more than {PATIENCE:g} s") from None
 
     async def _write(self) -> None:
-        """One write at a time. After a failure the next orders are the next try."""
+        """Write one order file at a time. After a failure the next orders are the retry."""
         while self._waiting or self._written is not self._wanted:
             orders, (waiting, self._waiting) = self._wanted, (self._waiting, [])
             try:
@@ -138,7 +140,7 @@ class GuardProcess:
         self._logged.found(line(unwritten))
 
     async def is_ready(self) -> bool:
-        """Whether it stands now or soon."""
+        """Wait until it is on guard, for at most ``PATIENCE`` seconds; return whether it is."""
         deadline = self._reactor.seconds() + PATIENCE
         while not self.stands:
             if self._reactor.seconds() >= deadline:
@@ -156,7 +158,7 @@ class GuardProcess:
         return True
 
     def blindness(self, container: str) -> Deferred[str]:
-        """Why the guard could not stop this container, which runs; empty if it could."""
+        """Return why the guard could not stop this container, which runs; empty if it could."""
         return self._run(self._blindness, container)
 
     def _blindness(self, container: str) -> str:
@@ -168,10 +170,10 @@ class GuardProcess:
 
 
 def guard_process(state: StateDir, run: Run, reactor: Any, environment: dict[str, str]) -> GuardProcess:
-    """The guard of this state directory, as this Python runs it; it goes on when its agent ends."""
+    """Return the guard of this state directory, run by this Python; it goes on when its agent ends."""
     process = SupervisedProcess(
         name="the guard",
-        # -P: what lies in the directory the agent was started in is no part of it.
+        # -P: files in the directory in which the agent was started must not be imported.
         argv=[sys.executable, "-P", "-m", "daprdockr.guard", str(state.path)],
         identity=f"daprdockr.guard {state.path}",
         pidfile=state.path / "guard" / "process.json",

@@ -1,25 +1,26 @@
 """
 The containers that may not outlive this node's lease (``OnPartition: stop``): which they are, and until when each may
-run. Tells the guard so, and decides nothing about what should run.
+run. Gives the guard its orders, and decides nothing about which containers should run.
 
 Note [One start, one lease]
-    What is written for a container holds for the lease it was started under. When that lease has ended another node
-    may have held the instance, whatever lease this node has now; so a container goes on under a new lease only by a new
-    start, which the planner asks for when the claim is this node's again. One that runs though no agent here allowed
+    The order for a container holds for the lease it was started under. When that lease has ended another node may have
+    held the instance, whatever lease this node has now; so a container goes on under a new lease only by a new start,
+    which the planner requests when the claim is this node's again. A container that runs although no agent here allowed
     it (the state directory was lost, or somebody started it by hand) has no time at all.
 
 Note [Orders that were lost]
-    The file with the orders may be damaged while their containers run. What it said is in etcd as well: a container
-    whose claim names it, and stands under the lease that is certain now, was started under that lease, or nobody else
-    has held its instance since. Such a container goes on under this lease. A new agent can know that by its second
-    beat, when claims and containers were listed; so a container that it misses in former orders has half a lease.
+    The file with the orders may be damaged while their containers run. Its content follows from etcd as well: a
+    container whose claim names it, and stands under the lease that is certain now, was started under that lease, or
+    nobody else has held its instance since. Such a container goes on under this lease. A new agent can know that by its
+    second beat, when claims and containers were listed; so a container that is missing in the orders of an earlier
+    agent has half a lease.
 
 Note [Before a start, and after]
-    The orders are written before the Engine is asked: what the Engine does late is then undone by the guard, even if
-    this agent is gone by then. Nothing is started unless the guard stands and the lease is certain for half its life,
-    in which the guard reads the orders several times. After the start this process looks for the container as the
-    guard does: where it cannot see or signal it (another PID namespace, an Engine on another machine, no root),
-    nobody would stop the container, and it may not run here.
+    The orders are written before the Engine is called: a start that the Engine carries out late is then undone by the
+    guard, even if this agent is gone by then. Nothing is started unless the guard stands and the lease is certain for
+    half its life, in which the guard reads the orders several times. After the start this process searches for the
+    container as the guard does: where it cannot see or signal it (another PID namespace, an Engine on another machine,
+    no root), nobody would stop the container, and it may not run here.
 
 Note [Grace before a deadline]
     KILL comes ``margin`` seconds before the lease can have ended; TERM as long before that as the container has to
@@ -45,8 +46,8 @@ from daprdockr.model.trouble import GuardDown, OrdersUnwritten, line
 
 LAST_LOOKS = 1.0
 """
-Seconds that a container which the Engine has no more is looked for after its deadline, which is not moved any more. An
-Engine that lost its data has none of those that run.
+Seconds after its deadline, which is not moved any more, in which a container that has disappeared from the Engine is
+still searched for. An Engine that lost its data lists none of the containers that run.
 """
 
 
@@ -59,23 +60,24 @@ class NotGuarded(EngineUnavailable):
 
 def margin(ttl: float) -> float:
     """
-    Seconds between KILL and the end of a lease of ``ttl`` seconds: for a guard that looks late, a kernel that is slow
-    to end a process, and clocks whose rates differ.
+    Return the seconds between KILL and the end of a lease of ``ttl`` seconds: for a guard that polls late, a kernel
+    that is slow to end a process, and clocks whose rates differ.
     """
     return max(0.2, ttl / 30)
 
 
 def grace(ttl: float, stop_timeout: float) -> float:
-    """Seconds between TERM and KILL: Note [Grace before a deadline]."""
+    """Return the seconds between TERM and KILL: Note [Grace before a deadline]."""
     return max(0.0, min(stop_timeout, ttl / 6 - margin(ttl)))
 
 
 class Guarded(Service):
     """
     :param ttl: seconds of this node's lease.
-    :param boottime: CLOCK_BOOTTIME in seconds. :param boot: the id of this boot.
-    :param ephemeral: whether the containers are taken down before this service stops, and the guard goes with them.
-    :param claimed: the lease of the claim of this node that names this container; 0: none does.
+    :param boottime: CLOCK_BOOTTIME in seconds.
+    :param boot: the id of this boot.
+    :param ephemeral: whether the containers are removed before this service stops, and the guard ends with them.
+    :param claimed: returns the lease of this node's claim that names this container; 0: there is none.
     """
 
     log = Logger()
@@ -113,7 +115,7 @@ class Guarded(Service):
         return line(self.condition)
 
     def startService(self) -> None:
-        """Go on with what a former agent left."""
+        """Resume the orders of an earlier agent."""
         super().startService()
         former = self._guard.former_orders(self._boot)
         if former is not None:
@@ -131,7 +133,7 @@ class Guarded(Service):
         await maybeDeferred(self._guard.stop, leave)
 
     async def _end_all(self) -> bool:
-        """Have the guard kill what was not taken down; whether nothing is left for it to do."""
+        """Have the guard kill the remaining containers; return whether it has nothing left to do."""
         if not self._orders:
             return True
         containers = frozenset(self._orders)
@@ -149,7 +151,9 @@ class Guarded(Service):
         return True
 
     def on_beat(self, lease: int, until: float) -> None:
-        """The lease is certain until ``until`` (boottime); 0.0: it has ended. Note [One start, one lease]."""
+        """
+        Take note that the lease is certain until ``until`` (boottime); 0.0: it has ended. Note [One start, one lease].
+        """
         self._lease, self._until = (lease, until) if until else (0, 0.0)
         self._find_again(self._host.containers)
         before, now = self._orders, self._boottime()
@@ -163,7 +167,7 @@ class Guarded(Service):
             self._give()
 
     def on_changes(self, services: Iterable[ServiceName]) -> None:
-        """Containers of these services changed: find those that run and that no agent here allowed."""
+        """Find the containers of these services, which changed, that run and that no agent here allowed."""
         found = [c for service in services for ones in self._host.containers.of(service).values() for c in ones]
         self._find_again(found)
         unknown = [c for c in found if c.on_partition == "stop" and c.running and c.id not in self._orders]
@@ -176,7 +180,10 @@ class Guarded(Service):
             self._give()
 
     def _find_again(self, containers: Iterable[ContainerState]) -> None:
-        """Those that this node's lease covers, though no orders say so. See Note [Orders that were lost]."""
+        """
+        Resume those that this node's lease covers, though there are no orders for them. See Note [Orders that were
+        lost].
+        """
         if not self._lease or self._until <= self._boottime():
             return
         for container in containers:
@@ -187,9 +194,10 @@ class Guarded(Service):
 
     async def admit(self, container: ContainerState) -> None:
         """
-        To be called before a start: Note [Before a start, and after].
+        Write the order for a container; to be called before its start: Note [Before a start, and after].
 
-        :raises NotGuarded: not now. :raises EngineRefused: not on this host.
+        :raises NotGuarded: it cannot be started now.
+        :raises EngineRefused: it cannot be started on this host.
         """
         if self._blind:
             raise EngineRefused(self._blind)
@@ -208,7 +216,7 @@ class Guarded(Service):
             raise NotGuarded("this node's lease is another one by now")
 
     def blindness(self, container: str) -> Deferred[str]:
-        """Why the guard could not stop this container, which runs; empty if it could."""
+        """Return why the guard could not stop this container, which runs; empty if it could."""
         return self._guard.blindness(container)
 
     def refuse(self, blindness: str) -> None:

@@ -1,1 +1,1 @@
-"""What makes this node a member of the cluster: its lease, its record, its name and addresses."""
+"""The membership of this node in the cluster: its lease, its record, its name and addresses."""

@@ -1,4 +1,6 @@
-"""Whether another machine publishes an address of this node, and had it first. See ``planning.placing.clashes``."""
+"""
+Detects whether another machine publishes an address of this node, and had it first. See ``planning.placing.clashes``.
+"""
 
 from __future__ import annotations
 
@@ -43,6 +45,6 @@ class Contested:
 
 def this_machine() -> str:
     """
-    What is different on each machine that is up, clones included. Hashed, because the id itself is not to be handed on.
+    Return a text that differs on each running machine, clones included. Hashed, because the id itself is confidential.
     """
     return hashlib.blake2s(boot_id().encode(), digest_size=8, person=b"daprdock").hexdigest()

@@ -7,9 +7,9 @@ Note [When a lease is certain]
     that ``lease`` is 0: nothing is claimed and no container is created, but nothing is stopped either.
 
 Note [The lease outlives the agent]
-    An agent's stop or crash does not end the lease; its id is in the state directory, and the next agent goes on with
-    it if it comes within the TTL. Then no claim changed hands, no name left DNS. It is written beside the beats, never
-    before one: a disk that hangs would end the lease that it should have kept.
+    An agent's stop or crash does not end the lease; its id is in the state directory, and the next agent resumes it if
+    it comes within the TTL. Then no claim changed hands, no name left DNS. The id is written concurrently with the
+    beats, never before one: a disk that hangs would otherwise end the lease that it should have kept.
 """
 
 from __future__ import annotations
@@ -84,7 +84,9 @@ class Heartbeat(Service):
 
     @property
     def lease(self) -> int:
-        """The lease this node holds for certain and is registered under, else 0. Note [When a lease is certain]."""
+        """
+        The lease this node holds for certain and is registered under, otherwise 0. Note [When a lease is certain].
+        """
         stands = self._registration.stands_under(self._lease)
         return self._lease if stands and self._reactor.seconds() < self._until else 0
 
@@ -102,14 +104,14 @@ class Heartbeat(Service):
         self._ended = self._loop.start(self._ttl / 3, now=True)
 
     def stopService(self) -> Deferred[Any] | None:
-        """Ends the beats and leaves the lease: Note [The lease outlives the agent]."""
+        """End the beats and leave the lease: Note [The lease outlives the agent]."""
         super().stopService()
         if self._loop.running:
             self._loop.stop()
         return self._ended
 
     async def revoke(self) -> None:
-        """End the lease, and with it all claims of this node: for an agent that takes its containers with it."""
+        """End the lease, and with it all claims of this node: for an agent that removes its containers."""
         lease, self._lease = self._lease, 0
         if lease:
             await self._etcd.run(self._etcd.store.revoke, lease)
@@ -123,7 +125,7 @@ class Heartbeat(Service):
             Deferred.fromCoroutine(self._beat())
 
     async def _beat(self) -> None:
-        """Never raises: a LoopingCall whose function raised would be over for good."""
+        """Never raises: a LoopingCall ends permanently when its function raises."""
         if self._beating:
             return
         self._beating = True
@@ -138,7 +140,7 @@ class Heartbeat(Service):
                 await self._leave()
             self._etcd.outage.worked()
             self._report(self._registration.condition)
-        except EtcdUnavailable as error:  # Of silence the ``Outage`` speaks.
+        except EtcdUnavailable as error:  # The ``Outage`` reports that etcd does not answer.
             self._found = BeatFailed(str(error))
             self._etcd.outage.failed(f"no heartbeat: {error}")
         except EtcdError as error:
@@ -172,7 +174,7 @@ class Heartbeat(Service):
         self.log.info("this node has lease {lease:x} for {ttl} s", lease=lease.id, ttl=lease.ttl)
 
     async def _leave(self) -> None:
-        """See Note [Two machines, one lease] in ``registration``: the lease goes on, and is not revoked."""
+        """Leave the lease, without revoking it: see Note [Two machines, one lease] in ``registration``."""
         self.log.warn(
             "lease {lease:x} and this node's name are in use on another machine, which had them first: this agent "
             "waits until that one is gone, or until it gets another --node",

@@ -1,7 +1,7 @@
 """
-How this node presents itself to the others: its record, made anew at each beat from what is known then.
+How this node presents itself to the others: its record, made again at each beat from the present knowledge.
 
-It only changes when placement should know, because each change is a write that every node is told of.
+It changes only when placement should know, because each change is a write that every node receives.
 """
 
 from __future__ import annotations
@@ -60,7 +60,9 @@ class Presence:
 
     def __call__(self, steady: bool) -> NodeRecord:
         """
-        :param steady: whether enough beats were good.
+        Return the record as of now.
+
+        :param steady: whether enough beats succeeded.
 
         A node is not ready while its Engine does not answer, while it may not write all that it has to, or while an
         address that it publishes is another machine's.
@@ -88,7 +90,7 @@ class Presence:
         return listed is not None and listed.lease == lease and listed.record.machine in ("", self.node.machine)
 
     def _fails(self) -> tuple[str, ...]:
-        """The services that do not come up here: Note [Giving up] in ``planning.placing.failing``."""
+        """Return the services that do not come up here: Note [Giving up] in ``planning.placing.failing``."""
         failures = self.failures
         if not failures.of_anything:
             return ()
@@ -107,8 +109,8 @@ class Presence:
 
     def _images(self, there: frozenset[str]) -> tuple[str, ...]:
         """
-        The marks of all that are there, not only of those that definitions name: otherwise each new definition would
-        have every node write. Of too many those come first that are named.
+        Return the marks of all images that are there, not only of those that definitions name: otherwise each new
+        definition would have every node write. Of too many those that are named come first.
         """
         marks = {mark(reference) for reference in there}
         if len(marks) > MOST_IMAGES:

@@ -1,25 +1,26 @@
 """
-This node's record in etcd, under its lease: created once, and written again when what it says has changed.
+This node's record in etcd, under its lease: created once, and written again when its content has changed.
 
 Note [Two agents, one name]
-    The node's record is created only if it does not exist. One under another lease is our own former self (state
-    directory lost: it goes with its lease) or a second agent of this name (it stays). In both cases we wait and claim
-    nothing: a second agent that took over claims would fight with the first.
+    The node's record is created only if it does not exist. One under another lease belongs to an earlier agent of this
+    node (its state directory was lost: the record goes with its lease) or to a second agent of this name (the record
+    stays). In both cases we wait and claim nothing: a second agent that took over claims would fight with the first.
 
 Note [Two machines, one lease]
-    A clone whose machine id was copied too, under the same name, takes up the lease that the original holds, as a host
-    does that was booted anew. Which it is shows when the other one goes on: it sees its record written over by another
-    machine (by boot), and writes it again, because it was there first; and the clone, whose own word was written over
-    in its turn, leaves the lease to it and waits. A host that was booted anew has nobody to write over its record, and
-    acts under the lease when the next beat finds it as it was written.
+    A clone whose machine id was copied too, under the same name, resumes the lease that the original holds, as a
+    rebooted host does. Which of the two it is shows when the other one goes on: the original sees its record
+    overwritten by another machine (by boot), and writes it again, because it was there first; and the clone, whose own
+    record was overwritten in its turn, leaves the lease to it and waits. A rebooted host has nobody to overwrite its
+    record, and acts under the lease when the next beat finds the record unchanged.
 
 Note [Ready]
-    A node is ready after ``GOOD_BEATS`` beats under one lease. That its record says so, and not each observer's own
-    count, makes all nodes rank the same ones. An agent that takes up its former lease finds there what it was.
+    A node is ready after ``GOOD_BEATS`` beats under one lease. Because its record says so, instead of each observer's
+    own count, all nodes rank the same ones. An agent that resumes its lease finds its former readiness there.
 
 Note [Since when]
-    A record that is written over with other addresses, or by another machine, says at which revision that was: as etcd
-    tells it then, because the mirror may be old. See Note [Two machines, one address] in ``planning.placing.clashes``.
+    A record that is overwritten with other addresses, or by another machine, states at which revision that was: the one
+    that etcd reports then, because the mirror may be old. See Note [Two machines, one address] in
+    ``planning.placing.clashes``.
 """
 
 from __future__ import annotations
@@ -36,15 +37,15 @@ from daprdockr.model.trouble import LeaseUnproven, NameHeld, line
 from daprdockr.runtime.pool import Run
 
 GOOD_BEATS = 3
-"""So many must have succeeded before a node is given instances: a link that comes and goes gets none."""
+"""The number of beats that must succeed before a node is given instances: a link that comes and goes gets none."""
 
 
 class Registration:
     """
     :param run: runs a call to ``store`` in a thread.
     :param key: the node's key.
-    :param record: the record as of now; told whether enough beats were good.
-    :param is_listed: whether the mirror shows the node's record under a lease, as one of this machine.
+    :param record: returns the record as of now; called with whether enough beats succeeded.
+    :param is_listed: returns whether the mirror shows the node's record under a lease, as one of this machine.
     """
 
     def __init__(
@@ -71,24 +72,24 @@ class Registration:
         self.yields = 0
         """A lease that is another machine's: Note [Two machines, one lease]."""
         self.condition: NameHeld | LeaseUnproven | None = None
-        """Why the record does not stand under the lease, as the last beat found it."""
+        """Why the record does not stand under the lease, as of the last beat."""
 
     @property
     def trouble(self) -> str:
         return line(self.condition)
 
     def stands_under(self, lease: int) -> bool:
-        """Whether the record is there, as far as known."""
+        """Return whether the record is there, as far as known."""
         return self._lease == lease != 0 and not self._unproven
 
     def is_listed(self) -> bool:
-        """Whether the mirror shows the record that stands."""
+        """Return whether the mirror shows the record."""
         return self._is_listed(self._lease)
 
     async def keep(self, lease: int, beats: int) -> None:
         """
-        To be called after each good beat, the ``beats``-th under this lease. Afterwards ``trouble`` says why the record
-        does not stand there, or is empty. :raises EtcdError: as the store does.
+        Keep the record; to be called after each good beat, the ``beats``-th under this lease. Afterwards ``trouble``
+        says why the record does not stand there, or is empty. :raises EtcdError: as the store does.
         """
         if beats >= GOOD_BEATS:
             self._steady = lease
@@ -126,7 +127,7 @@ class Registration:
         self.condition = LeaseUnproven() if self._unproven else None
 
     def _resume(self, lease: int, former: NodeRecord, record: NodeRecord, revision: int) -> None:
-        """What stands under this lease already is ``former``. See the three other notes."""
+        """Resume the record ``former``, which stands under this lease already. See the three other notes."""
         moved = record.machine != "" and former.machine not in ("", record.machine)
         if moved and self._lease == lease:
             if (former.since, former.machine) < (self._since, record.machine):
@@ -138,14 +139,14 @@ class Registration:
         self._since = revision if moved or former.addresses != record.addresses else former.since
 
     async def _change(self, lease: int, value: bytes) -> None:
-        """A record that is not ours any more is missed by the next beat, when the mirror does not show it."""
+        """If the record is not ours any more, the next beat misses it, when the mirror does not show it."""
         fence = Fence(self._key, self._created, lease)
         if (await self._run(self._store.commit, [fence], [Put(self._key, value, lease)])).succeeded:
             self._written = value
 
 
 def _record_in(value: bytes) -> NodeRecord:
-    """What cannot be read was not ready, and published nothing."""
+    """Return the record; one that cannot be read was not ready, and published nothing."""
     try:
         return NodeRecord.decode(value)
     except BadInput:

@@ -1,9 +1,9 @@
 """
-Which addresses this node publishes, and which of them this machine does not have. Values, and the words about them.
+The addresses this node publishes, and those of them that this machine does not have. Values, and the lines about them.
 
-Where ``--host`` names the addresses they stay what they are: behind a router that translates addresses a machine has
-none of those that others reach it by. Where it does not, the address is that of the default route, which changes with
-a DHCP lease, and whoever goes by the former one is led nowhere.
+Addresses that ``--host`` names stay as they are: behind a router that translates addresses, a machine has none of those
+by which others reach it. Without ``--host`` the address is that of the default route, which changes with a DHCP lease,
+and the former address leads nowhere.
 """
 
 from __future__ import annotations
@@ -25,15 +25,19 @@ class Whereabouts:
 
     @classmethod
     def of(cls, addresses: Iterable[str], own: Collection[str]) -> Whereabouts:
-        """:param own: the addresses of this machine; none: the kernel does not say."""
+        """
+        Compare the published addresses with this machine's.
+
+        :param own: the addresses of this machine; empty: the kernel does not say.
+        """
         published = tuple(addresses)
         return cls(published, tuple(address for address in published if own and address not in own))
 
     @property
     def local(self) -> str:
         """
-        Where this machine reaches the ports that its containers publish: an address of its own, or, where it has none
-        of those that others reach it by, loopback, for then they are published on all.
+        The address at which this machine reaches the ports that its containers publish: a published address of its own,
+        otherwise loopback, because the ports are then published on all addresses.
         """
         return next((address for address in self.addresses if address not in self.missing), "127.0.0.1")
 
@@ -53,7 +57,7 @@ class Herald:
         self._tell = tell
 
     def look(self, now: Whereabouts) -> None:
-        """The whereabouts are these now."""
+        """Report the difference from the last known whereabouts."""
         before, self._last = self._last, now
         if now.missing and now.missing != before.missing:
             self.log.warn(

@@ -1,11 +1,11 @@
 """
-Whether etcd takes what this node has to write. Refuses to know what that is.
+Checks whether etcd accepts the writes of this node. Refuses to know what these are.
 
 Note [A beat proves no right to write]
-    etcd renews a lease, and mostly answers reads too, while its database is full, and renews it for a client that may
-    write nothing at all. A node would go on as well as ever and could claim and report nothing. So every ``INTERVAL``
+    etcd renews a lease, and mostly answers reads too, while its database is full, and renews it for a client without
+    any permission to write. A node would go on unaware and could claim and report nothing. So every ``INTERVAL``
     seconds it sends a transaction whose condition never holds (``trial``), which costs etcd an entry in its log, and
-    neither a revision nor an event. Deletions are no proof: a full database still takes them.
+    neither a revision nor an event. Deletions are no proof: a full database still accepts them.
 """
 
 from __future__ import annotations
@@ -28,7 +28,8 @@ INTERVAL = 10.0
 
 class WriteCheck(Periodic):
     """
-    :param run: runs a call to ``store`` in a thread. :param record: the key of the node's record.
+    :param run: runs a call to ``store`` in a thread.
+    :param record: the key of the node's record.
     :param keys: one of each other kind that this node writes.
     """
 
@@ -46,26 +47,26 @@ class WriteCheck(Periodic):
             lambda: self.log.info("this node can write to etcd again"),
         )
         self.condition: WritesRefused | None = None
-        """Why this node cannot write what it has to; None while it can, as far as known."""
+        """Why this node cannot write all that it has to; None while it can, as far as known."""
         self.to_publish = ""
-        """The same for the node's record; empty when that is what cannot be written."""
+        """The same for the node's record; empty when the record itself cannot be written."""
 
     @property
     def trouble(self) -> str:
         return line(self.condition)
 
     async def look(self) -> None:
-        """Try now."""
+        """Send the trials now."""
         try:
             self.condition = await self._try()
         except EtcdError:
-            return  # It did not answer, which others report; what was found last stands.
+            return  # It did not answer, which others report; the last result stands.
         refused = self.condition is not None and self._record in (self.condition.keys or self._keys)
         self.to_publish = "" if refused else self.trouble
         self._logged.found(self.trouble)
 
     async def _try(self) -> WritesRefused | None:
-        """Why etcd refuses to have some key written, and which; None if it does not."""
+        """Return why etcd refuses a write of some key, and of which; None if it does not."""
         try:
             await self._run(self._store.commit, *trial(*self._keys))
         except EtcdForbidden as error:

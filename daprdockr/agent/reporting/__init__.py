@@ -1,1 +1,1 @@
-"""What the agent reports to others: names, routes, events, doubts, orphans."""
+"""The agent's reports: names, routes, events, doubts, orphans."""

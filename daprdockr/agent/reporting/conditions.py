@@ -9,7 +9,7 @@ from daprdockr.model.trouble import Trouble
 
 
 class HasCondition(Protocol):
-    """A part of the agent that knows whether it is well."""
+    """A part of the agent that knows whether it works."""
 
     @property
     def condition(self) -> Trouble | None:
@@ -17,7 +17,7 @@ class HasCondition(Protocol):
 
 
 def conditions(parts: Iterable[HasCondition]) -> list[Trouble]:
-    """What is wrong with these parts, in their order."""
+    """Return what is wrong with these parts, in their order."""
     return [condition for part in parts if (condition := part.condition) is not None]
 
 

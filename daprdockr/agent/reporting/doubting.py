@@ -1,8 +1,9 @@
 # -*- test-case-name: tests.unit.whole.test_restored -*-
 """
-Tells etcd, under the node's lease, that this node does not believe it, and what runs here: for ``trust-etcd`` to show.
+Reports to etcd, under the node's lease, that this node does not believe it, and which instances run here: for
+``trust-etcd`` to show.
 
-The one thing that an agent writes into an etcd it doubts, beside its node's record.
+This is all that an agent writes into an etcd it doubts, beside its node's record.
 """
 
 from __future__ import annotations
@@ -22,11 +23,14 @@ from daprdockr.runtime.periodic import Periodic
 from daprdockr.runtime.pool import Run
 
 LOOK = 2.0
-"""Seconds between two looks at what should be told."""
+"""Seconds between two checks of what should be reported."""
 
 
 class Doubting(Periodic):
-    """:param key: the node's key for it. :param lease: the lease this node holds for certain, else 0."""
+    """
+    :param key: the node's key for the report.
+    :param lease: returns the lease this node holds for certain, otherwise 0.
+    """
 
     log = Logger()
 
@@ -48,7 +52,7 @@ class Doubting(Periodic):
         self._mirror = mirror
         self._host = host
         self._lease = lease
-        # A former agent may have told something.
+        # An earlier agent may have reported something.
         self._told: tuple[DoubtRecord | None, int] | None = None
 
     async def look(self) -> None:

@@ -1,10 +1,10 @@
 """
-The journal: what people should know, logged here and written to etcd where ``daprdockrcmd events`` finds it.
+The journal: events for people, logged here and written to etcd where ``daprdockrcmd events`` finds them.
 
 Note [Short-lived]
-    Events hang on a lease of their own that is never renewed: a new one is taken while the old one has half of its
-    life left, so an event lives between half an hour and an hour, and an agent that is gone leaves none for ever. What
-    cannot be written (etcd is away, too many wait) is only in the log.
+    Events stand under a lease of their own that is never renewed: a new one is granted while the old one has half of
+    its life left, so an event lives between half an hour and an hour, and an agent that is gone leaves none
+    permanently. An event that cannot be written (etcd is away, too many wait) is only in the log.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ from daprdockr.model.stored.keys import Keys
 from daprdockr.runtime.pool import Run
 
 LIFE = 3600
-"""Seconds of the lease that events hang on."""
+"""Seconds of the lease that events stand under."""
 
 MOST_WAITING = 100
 
 BROKEN_REST = 10.0
-"""Seconds between two events about values of one key that cannot be read: somebody may write them without a pause."""
+"""Seconds between two events about unreadable values of one key: some client may write them without a pause."""
 
 
 class Journal(Service):
@@ -60,8 +60,8 @@ class Journal(Service):
 
     def tell(self, subject: str, text: str) -> None:
         """
-        Note an event about ``subject`` (a service, an instance, an image, a key). Anybody may have chosen these texts:
-        control characters are escaped before they reach a log or a terminal.
+        Record an event about ``subject`` (a service, an instance, an image, a key). These texts are untrusted: control
+        characters are escaped before they reach a log or a terminal.
         """
         subject, text = printable(subject), printable(text)
         self.log.warn("event: {subject}: {text}", subject=subject, text=text)
@@ -70,8 +70,8 @@ class Journal(Service):
 
     def on_changes(self, changes: Changes) -> None:
         """
-        Report values in etcd that cannot be read; ``status`` shows the newest reason of each. Of what is ownerless that
-        agent reports which deletes it.
+        Report values in etcd that cannot be read; ``status`` shows the newest reason of each. The agent that deletes an
+        ownerless record reports that one.
         """
         now = self._reactor.seconds()
         self._broken = {key: at for key, at in self._broken.items() if now - at < BROKEN_REST}
@@ -97,7 +97,7 @@ class Journal(Service):
             while self._waiting and self.running:
                 await self._write_one(self._waiting.popleft())
         except EtcdError as error:
-            self._renew_at = 0.0  # the lease may be what is wrong: the next event takes a new one
+            self._renew_at = 0.0  # the lease may be at fault: the next event takes a new one
             self.log.info("an event was not written to etcd: {reason}", reason=error)
         except Exception:
             self.log.failure("an event was not written to etcd")

@@ -1,6 +1,6 @@
 # -*- test-case-name: tests.unit.whole.test_alike -*-
 """
-Containers on this Engine that carry the name of a node which nobody bears: reported, and left alone. They go on
+Containers on this Engine that carry the name of a node that does not exist: reported, and left alone. They go on
 running although no agent looks after them, and a service that is deleted does not take them with it.
 """
 
@@ -16,12 +16,13 @@ from daprdockr.agent.mirror.mirror import Mirror
 from daprdockr.runtime.periodic import Periodic
 
 INTERVAL = 30.0
-"""Seconds between two looks. What both find is no agent that is just being started again."""
+"""Seconds between two searches. A container found by both does not belong to an agent that is just being restarted."""
 
 
 class Orphans(Periodic):
     """
-    :param node: this node's name. :param tell: takes an event for people: what it is about, and one sentence.
+    :param node: this node's name.
+    :param tell: takes an event for people: its subject, and one sentence.
     """
 
     log = Logger()
@@ -39,7 +40,7 @@ class Orphans(Periodic):
         self._told: frozenset[str] = frozenset()
 
     async def look(self) -> None:
-        """Report, once, what this look and the one before found."""
+        """Report, once, the containers found by this search and the one before."""
         if not (self._mirror.in_touch and self._host.listed and not self._host.trouble):
             return
         found = frozenset(self._found())

@@ -1,10 +1,10 @@
 """
-Publishing: what the claims say that runs, as DNS zone and HTTP routes. Only of the services that changed, and nothing
-when a change shows in neither, as about half of them while instances start.
+Publishing: the instances in the claims become DNS zone and HTTP routes. Only the services that changed are computed,
+and nothing is published when a change shows in neither, as about half of them while instances start.
 
-It asks nobody anything: the mirror's content is enough, so names and routes stay while etcd is away. An instance
-counts when its service is defined, its number is wanted, and its owner says that it is healthy; or when it was this
-node's, is nobody's now, and its container runs on: see Note [A lease that ended] in ``own_claims``.
+It needs nothing but the mirror's content, so names and routes stay while etcd is away. An instance counts when its
+service is defined, its number is wanted, and its owner reports that it is healthy; or when it was this node's, is
+nobody's now, and its container runs on: see Note [A lease that ended] in ``own_claims``.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ class Publish:
     """
     ``zones`` sends the zone after each change of it, and ``routings`` the routing.
 
-    :param may_run: whether the container of a claim that was this node's still runs.
-    :param tell: takes an event for people: what it is about, and one sentence.
+    :param may_run: returns whether the container of a claim that was this node's still runs.
+    :param tell: takes an event for people: its subject, and one sentence.
     """
 
     log = Logger()
@@ -66,13 +66,13 @@ class Publish:
         self._turn: IDelayedCall | None = None
 
     def on_changes(self, changes: Changes) -> None:
-        """Publish the services that changed, all of this turn of the reactor together."""
+        """Publish the services that changed, all changes of this turn of the reactor together."""
         self._dirty |= changes.services
         if self._turn is None or not self._turn.active():
             self._turn = self._reactor.callLater(0, self._publish)
 
     def on_move(self, addresses: Iterable[str]) -> None:
-        """This node's own addresses are others now."""
+        """Publish this node's own addresses, which changed."""
         self._zone = self._zone.moved(addresses)
         self._zone_is_news = True
         self.on_changes(Changes())
@@ -98,8 +98,8 @@ class Publish:
 
     def _claims(self, service: ServiceName) -> list[Claim]:
         """
-        The claims that count, by number; of a definition that cannot be read all do, because nothing is known against
-        them.
+        Return the claims that count, by number; if the definition cannot be read all do, because nothing is known
+        against them.
         """
         if not self._cluster.is_declared(service):
             return []
@@ -147,7 +147,7 @@ class Publish:
 
 
 def _note(shown: dict[ServiceName, T], service: ServiceName, now: T | None) -> bool:
-    """Take note of what a service shows now, None for nothing; whether that is another than before."""
+    """Record what a service shows now, None for nothing; return whether that differs from before."""
     if now == shown.get(service):
         return False
     if now is None:
