@@ -7,8 +7,8 @@ The rooms, from the values at the bottom to the wiring at the top, and what each
 
 import os
 
-# Why here: the generated stubs of etcd3 0.12 load under a current protobuf only with its pure Python
-# backend, and the backend is chosen when protobuf is first imported by anybody.
+# Set here because the generated stubs of etcd3 0.12 load under a current protobuf only with its pure Python backend,
+# and the backend is chosen when protobuf is first imported by any module.
 os.environ.setdefault("PROTOCOL_BUFFERS_PYTHON_IMPLEMENTATION", "python")
 
 __version__ = "0.1.0"

@@ -1,5 +1,7 @@
 # -*- test-case-name: tests.unit.arguments.test_goflags -*-
-"""``daprdockrd``: the agent in the foreground, which is ``twistd -n --pidfile= daprdockr`` with Go's flags as well."""
+"""
+``daprdockrd``: the agent in the foreground, equivalent to ``twistd -n --pidfile= daprdockr``, with Go's flags as well.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,7 @@ _LAST = ("help", "version")
 
 
 def twistd_words(words: Sequence[str]) -> list[str]:
-    """The command line of ``twistd`` for one of ours. :raises BadInput: one line that names the flag."""
+    """Return the command line of ``twistd`` for one of ours. :raises BadInput: one line that names the flag."""
     given = goflags.split(words, valued=[row.name for row in PARAMETERS], boolean=[*FLAGS, *_LAST])
     if given.others:
         raise BadInput(f"{shorten(given.others[0])} is not a flag: flags start with a dash")

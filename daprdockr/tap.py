@@ -1,5 +1,5 @@
 """
-What ``twistd daprdockr`` runs: options in, the services of an agent out.
+The plugin that ``twistd daprdockr`` runs: options in, the services of an agent out.
 
 Note [Monotonic time]
     Twisted's reactor reads the wall clock, and a wall clock that is set back an hour would stop every timer for an
@@ -27,7 +27,7 @@ __all__ = ["Options", "makeService"]
 
 
 def makeService(options: Options, reactor: Any = None) -> IService:  # noqa: N802  Twisted's name
-    """The agent; a mistake in its surroundings ends the program with one line."""
+    """Return the agent; a mistake in its surroundings ends the program with one line."""
     join_logs()
     if reactor is None:
         from twisted.internet import reactor

@@ -1,12 +1,12 @@
 """
-An HTTP site for reading, which whoever reaches it cannot make large or keep busy.
+A read-only HTTP site whose clients can neither fill its memory nor keep it busy.
 
 Note [One short request for each connection]
-    twisted.web keeps the whole body of a request before it looks at the method: in memory up to 100,000 octets, beyond
-    that in a file that grows until the disk is full. Nothing here takes a body, so a request that announces one is
-    answered when its header is there, and whatever follows is dropped unread. Each connection carries one request and
-    is aborted after ``LIFETIME``, however it trickles in and however slowly the answer is read. When there are
-    ``MOST_CONNECTIONS`` the oldest gives way, so that idle ones keep nobody out.
+    twisted.web keeps the whole body of a request before it examines the method: in memory up to 100,000 octets, beyond
+    that in a file that grows until the disk is full. No request here takes a body, so a request that announces one is
+    answered when its header is there, and everything after it is dropped unread. Each connection carries one request
+    and is aborted after ``LIFETIME``, however slowly the request arrives or the answer is read. When there are
+    ``MOST_CONNECTIONS`` the oldest is closed, so that idle ones keep no client out.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from twisted.web.http import HTTPChannel, Request
 from twisted.web.server import Site
 
 LIFETIME = 10.0
-"""Seconds from the start of a connection to its end, at most."""
+"""The longest life of a connection, in seconds."""
 
 MOST_CONNECTIONS = 32
 
@@ -36,7 +36,7 @@ class BoundedChannel(HTTPChannel):
     totalHeadersSize = 16384  # noqa: N815
     maxHeaders = 100  # noqa: N815
     MAX_LENGTH = 4096
-    """Octets of a line. Python makes no number of more than 4,300 digits, which a Content-Length might have."""
+    """Octets of a line. Python converts no number of more than 4,300 digits, which a Content-Length might have."""
     _end: IDelayedCall | None = None
     _over = False
 
@@ -60,7 +60,7 @@ class BoundedChannel(HTTPChannel):
             super().dataReceived(data)
 
     def rawDataReceived(self, data: bytes) -> None:
-        """Drop what came behind the header of a request that was refused."""
+        """Drop everything behind the header of a request that was refused."""
 
     def checkPersistence(self, request: Request, version: bytes) -> bool:
         return False
@@ -68,7 +68,7 @@ class BoundedChannel(HTTPChannel):
     def allHeadersReceived(self) -> None:
         if self._command not in (b"GET", b"HEAD"):
             self._refuse(b"405 Method Not Allowed")
-        elif self.length != 0:  # None is a body in chunks
+        elif self.length != 0:  # None: a body in chunks
             self._refuse(b"413 Content Too Large")
         else:
             super().allHeadersReceived()
@@ -78,7 +78,9 @@ class BoundedChannel(HTTPChannel):
             super().allContentReceived()
 
     def loseConnection(self) -> None:
-        """Also called by twisted.web, after a request that it cannot read: nothing more is read of this client."""
+        """
+        Close; also called by twisted.web, after a request that it cannot read: nothing more is read of this client.
+        """
         self._over = True
         super().loseConnection()
 
@@ -90,8 +92,8 @@ class BoundedChannel(HTTPChannel):
 
 class BoundedSite(Site):
     """
-    A site of ``BoundedChannel``. It writes no line for a request, which would carry the monotonic time of our reactor
-    as its date, and none for its own start and end.
+    A site of ``BoundedChannel``. It logs no line for a request, which would carry the monotonic time of our reactor as
+    its date, and none for its own start and end.
     """
 
     noisy = False
@@ -103,7 +105,7 @@ class BoundedSite(Site):
         super().startFactory()
 
     def opened(self, channel: BoundedChannel) -> None:
-        """A connection was made: the oldest gives way if there are too many."""
+        """Add a connection; if there are too many the oldest is closed."""
         self._open[channel] = None
         if len(self._open) > MOST_CONNECTIONS:
             oldest = next(iter(self._open))
@@ -111,7 +113,7 @@ class BoundedSite(Site):
             oldest.abort()
 
     def closed(self, channel: BoundedChannel) -> None:
-        """A connection ended."""
+        """Remove a connection that ended."""
         self._open.pop(channel, None)
 
     def log(self, request: Request) -> None:

@@ -1,1 +1,1 @@
-"""What command lines may say, as values."""
+"""The command lines of agent and operator, as values."""

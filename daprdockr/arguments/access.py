@@ -1,5 +1,5 @@
 # -*- test-case-name: tests.unit.arguments.test_options,tests.unit.cli.test_parse -*-
-"""The options that say how etcd is reached, the same for agent and command line, and the ``Access`` they give."""
+"""The options for the connection to etcd, the same for agent and command line, and the ``Access`` they give."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ ETCD_PARAMETERS = (
 
 def read_access(given: Mapping[str, str]) -> Access:
     """
-    The access that option values by name describe; an absent one counts as not given.
+    Return the access that option values by name describe; an empty one counts as not given.
 
     :raises BadInput: one line that names the option.
     """

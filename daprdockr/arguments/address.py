@@ -1,5 +1,5 @@
 # -*- test-case-name: tests.unit.arguments.test_options,tests.unit.cli.test_main -*-
-"""Which address of this host others reach it by, when nobody says so: what ``--host`` defaults to."""
+"""The address by which others reach this host, if none is given: the default of ``--host``."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ _FAR = ((socket.AF_INET, "198.41.0.4"), (socket.AF_INET6, "2001:503:ba3e::2:30")
 
 def default_address() -> str:
     """
-    The address the kernel sends from on the default route, IPv4 before IPv6 (``connect`` of udp(7), ip(7)).
+    Return the address the kernel sends from on the default route, IPv4 before IPv6 (``connect`` of udp(7), ip(7)).
 
-    :raises NotFound: if this host has no default route.
+    :raises NotFound: this host has no default route.
     """
     for family, far in _FAR:
         try:

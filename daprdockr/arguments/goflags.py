@@ -1,8 +1,8 @@
 """
-Command line words read as Go's ``flag`` package reads them, because the first users of these flags type them so.
+Command line words parsed as Go's ``flag`` package does, because the first users of these flags type them so.
 
-One dash or two; ``-flag value`` or ``-flag=value``; a boolean alone, or ``-flag=false``. Unlike in Go, flags may
-stand after other words; ``--`` ends them. argparse and getopt abbreviate ``-svc`` and refuse ``-set=false``.
+One dash or two; ``-flag value`` or ``-flag=value``; a boolean alone, or ``-flag=false``. Unlike in Go, flags may stand
+after other words; ``--`` ends them. argparse and getopt abbreviate ``-svc`` and refuse ``-set=false``.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from daprdockr.model.names import shorten
 _BOOLEANS = {word: True for word in ("1", "t", "T", "true", "TRUE", "True")} | {
     word: False for word in ("0", "f", "F", "false", "FALSE", "False")
 }
-"""What Go's ``strconv.ParseBool`` accepts."""
+"""The values that Go's ``strconv.ParseBool`` accepts."""
 
 
 @frozen
@@ -31,9 +31,10 @@ class Words:
 
 def split(words: Sequence[str], *, valued: Collection[str], boolean: Collection[str]) -> Words:
     """
-    Tell flags from other words.
+    Separate flags from other words.
 
-    :param valued: names of the flags that take a value. :param boolean: names of those that need none.
+    :param valued: names of the flags that take a value.
+    :param boolean: names of those that need none.
     :raises BadInput: one line that names the flag.
     """
     flags: list[tuple[str, str | bool]] = []

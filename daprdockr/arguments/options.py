@@ -1,7 +1,7 @@
 """
 The options of an agent: one table, read by ``twistd daprdockr``, turned into one ``Settings`` value.
 
-It opens nothing but ``--etcd-password-file``; what the settings are used for is the business of ``daprdockr.tap``.
+It opens nothing but ``--etcd-password-file``; ``daprdockr.tap`` uses the settings.
 """
 
 from __future__ import annotations
@@ -161,7 +161,7 @@ def _repeated(name: str) -> Callable[[Options, str], None]:
 
 class Options(usage.Options):
     """
-    The options as Twisted reads them; one that is absent counts as its environment variable says.
+    The options as Twisted reads them; the environment variable counts for an option that is absent.
 
     :raises usage.UsageError: from ``parseOptions``, one line that names the option.
     """
@@ -207,7 +207,7 @@ class Options(usage.Options):
             raise usage.UsageError(str(error)) from None
 
     def settings(self) -> Settings:
-        """What was read. Only after ``parseOptions``."""
+        """Return the settings; only after ``parseOptions``."""
         assert self._settings is not None
         return self._settings
 
@@ -235,7 +235,7 @@ def _origin(row: Parameter) -> str:
 
 
 def short_host_name(host_name: str) -> str:
-    """The node name that a host name gives. :raises BadInput: if it is no DNS label."""
+    """Return the node name for a host name. :raises BadInput: it is no DNS label."""
     return check_label(host_name.partition(".")[0].lower(), "node")
 
 

@@ -1,9 +1,9 @@
 # -*- test-case-name: tests.unit.arguments.test_options -*-
 """
-An option that takes a value, and how the texts of such values are read. Knows no parser and no environment.
+An option that takes a value, and the readers of such values. Knows no parser and no environment.
 
-A reader takes the text and returns the value, or raises ``BadInput`` with a remedy; whoever called it knows which
-option it was and puts that in front.
+A reader takes the text and returns the value, or raises ``BadInput`` with a remedy; its caller knows the option and
+puts its name in front.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _ENGINE_URL = re.compile(r"unix:///[^\s]+|(?:tcp|https?)://[^\s/]+(?:/[^\s]*)?",
 @frozen
 class Parameter:
     """
-    One option. ``value`` is what help calls its value; ``variable`` names the environment variable that counts when
+    One option. ``value`` is the placeholder in the help; ``variable`` names the environment variable that counts when
     the option is absent; ``many`` options may be repeated, and their reader takes the list of texts.
     """
 
@@ -49,7 +49,7 @@ class Parameter:
 
 
 def absolute_path(text: str) -> Path:
-    """A path that stays the same when the daemon changes its working directory."""
+    """Read a path that stays the same when the daemon changes its working directory."""
     if not text or "\0" in text:
         raise BadInput(f"{shorten(text)} is not usable, write a path")
     return Path(os.path.abspath(text))
@@ -63,7 +63,7 @@ def new_file(text: str) -> Path:
 
 
 def program(text: str) -> str:
-    """A program by name, to be looked for on PATH, or by path."""
+    """Read a program by name, to be looked up on PATH, or by path."""
     return str(absolute_path(text)) if "/" in text or not text else text
 
 
@@ -83,7 +83,7 @@ def engine_url(text: str) -> str:
 
 
 def ip_address(text: str) -> str:
-    """An address in its canonical form; brackets around IPv6 are taken off."""
+    """Read an address; return its canonical form, without brackets around IPv6."""
     bare = text[1:-1] if text.startswith("[") and text.endswith("]") else text
     try:
         if "%" not in bare:
@@ -94,7 +94,7 @@ def ip_address(text: str) -> str:
 
 
 def host_addresses(text: str) -> tuple[str, ...]:
-    """Addresses by comma that others can reach a host by."""
+    """Read addresses, separated by commas, by which others can reach a host."""
     addresses = tuple(dict.fromkeys(ip_address(part.strip()) for part in text.split(",")))
     for address in addresses:
         if (known := ipaddress.ip_address(address)).is_unspecified or known.is_multicast:
@@ -103,7 +103,7 @@ def host_addresses(text: str) -> tuple[str, ...]:
 
 
 def address_and_port(text: str, default_port: int = 0) -> Address:
-    """``192.0.2.1:53`` or ``[2001:db8::1]:53``; with a default port (not 0) a bare address as well."""
+    """Read ``192.0.2.1:53`` or ``[2001:db8::1]:53``; with a default port (not 0) a bare address as well."""
     match = _PLACE.fullmatch(text)
     if default_port and (match is None or match["port"] is None):
         return ip_address(text), default_port
@@ -116,7 +116,7 @@ def address_and_port(text: str, default_port: int = 0) -> Address:
 
 
 def listeners(texts: Sequence[str]) -> tuple[Address, ...]:
-    """Where to listen; ``off``, alone, is nowhere."""
+    """Read where to listen; ``off``, alone, is nowhere."""
     if list(texts) == ["off"]:
         return ()
     if "off" in texts:
@@ -129,14 +129,14 @@ def listener(text: str) -> Address | None:
 
 
 def upstreams(text: str) -> tuple[Address, ...]:
-    """Name servers by comma, port 53 unless they say otherwise; ``none`` is the empty tuple."""
+    """Read name servers, separated by commas, port 53 unless they state another; ``none`` is the empty tuple."""
     if text == "none":
         return ()
     return tuple(dict.fromkeys(address_and_port(part.strip(), default_port=53) for part in text.split(",")))
 
 
 def forwards(texts: Sequence[str]) -> dict[tuple[bytes, ...], tuple[Address, ...]]:
-    """``corp.example=10.0.0.1``: the name servers of each zone, which is given as its labels in lower case."""
+    """Read ``corp.example=10.0.0.1``: the name servers of each zone, which is returned as its labels in lower case."""
     found: dict[tuple[bytes, ...], tuple[Address, ...]] = {}
     for text in texts:
         zone, _, servers = text.partition("=")
@@ -173,7 +173,7 @@ def _network(text: str) -> Network:
 
 
 def privileges(texts: Sequence[str]) -> frozenset[str]:
-    """Names of privileges by comma, ``all`` or ``none``."""
+    """Read names of privileges, separated by commas, ``all`` or ``none``."""
     names = [name.strip() for text in texts for name in text.split(",")]
     if names == ["none"]:
         return frozenset()

@@ -1,5 +1,5 @@
 # -*- test-case-name: tests.unit.arguments.test_options -*-
-"""What one agent was told, as one value: checked, complete, and free of where it was read from."""
+"""The settings of one agent, as one value: checked, complete, and independent of where they were read."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from daprdockr.model.errors import BadInput
 @frozen(kw_only=True)
 class Settings:
     """
-    What an agent was told. An empty tuple of listeners, or ``api`` None, is "off"; ``dns_upstream`` None means the
-    servers of /etc/resolv.conf, empty means forward nothing; ``lease_ttl`` is seconds; without
-    ``host_given`` ``host`` is only what it was at the start.
+    The settings of an agent. An empty tuple of listeners, or ``api`` None, is "off"; ``dns_upstream`` None means the
+    servers of /etc/resolv.conf, empty means forward nothing; ``lease_ttl`` is seconds; without ``host_given`` ``host``
+    is only its value at the start.
     """
 
     etcd: Access

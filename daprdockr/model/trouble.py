@@ -1,7 +1,7 @@
 """
 What may be wrong with a part of an agent, as values: people read each as one line, programs by its type and fields.
 
-A part has a ``condition``, which is one of these, or None while all is well.
+A part has a ``condition``, which is one of these, or None while nothing is wrong.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from daprdockr.model.stored.doubts import COMMAND
 
 
 class Component(Enum):
-    """What of an agent is troubled."""
+    """The part of an agent that is in trouble."""
 
     ETCD = "etcd"
     LEASE = "lease"
@@ -28,7 +28,7 @@ class Component(Enum):
 
 @frozen
 class _Quoted:
-    """What an error said, in its own words."""
+    """The text of an error, unchanged."""
 
     reason: str
 
@@ -51,7 +51,7 @@ class EtcdNotReached:
 
 @frozen
 class EtcdDoubted:
-    """It answers, and is not believed until a person says so: see ``model.stored.doubts``."""
+    """It answers, and is not believed until a person decides so: see ``model.stored.doubts``."""
 
     component: ClassVar[Component] = Component.ETCD
     reason: str
@@ -62,7 +62,7 @@ class EtcdDoubted:
 
 @frozen
 class EtcdLost:
-    """It cannot be followed now. ``doubted`` is what stays when it can be again."""
+    """It cannot be followed now. ``doubted`` is the condition that remains once it can be followed again."""
 
     component: ClassVar[Component] = Component.ETCD
     reason: str
@@ -74,7 +74,7 @@ class EtcdLost:
 
 @frozen
 class WritesRefused:
-    """It refuses to have these keys written; any key, where none is named."""
+    """It refuses writes of these keys; of any key, if none is named."""
 
     component: ClassVar[Component] = Component.ETCD
     reason: str
@@ -154,17 +154,17 @@ class EngineLost(_Quoted):
 
 @frozen
 class EngineHangs(_Quoted):
-    """It takes calls and answers none."""
+    """It accepts calls and answers none."""
 
     component: ClassVar[Component] = Component.ENGINE
 
 
-# The guard of containers that may not outlive the lease.
+# The guard, which ends containers that must not outlive the lease.
 
 
 @frozen
 class GuardDown:
-    """It does not run, or not as it has to."""
+    """It does not run, or not as it must."""
 
     component: ClassVar[Component] = Component.GUARD
 
@@ -203,12 +203,12 @@ class ThreadsBusy:
         )
 
 
-# HTTP, as nginx serves it.
+# nginx, which serves HTTP.
 
 
 @frozen
 class NginxNotStarted:
-    """It is about to be started for the first time."""
+    """It has not been started yet."""
 
     component: ClassVar[Component] = Component.HTTP
 
@@ -218,14 +218,14 @@ class NginxNotStarted:
 
 @frozen
 class NginxUnusable(_Quoted):
-    """There is no program, or none that can be used, or it could not be prepared."""
+    """There is no program, or no usable one, or its files could not be prepared."""
 
     component: ClassVar[Component] = Component.HTTP
 
 
 @frozen
 class NginxDown:
-    """It ended, and is going to be started again."""
+    """It ended, and will be started again."""
 
     component: ClassVar[Component] = Component.HTTP
     reason: str
@@ -236,7 +236,7 @@ class NginxDown:
 
 @frozen
 class FilesUnwritable:
-    """What nginx reads cannot be written below ``directory``."""
+    """The files that nginx reads cannot be written below ``directory``."""
 
     component: ClassVar[Component] = Component.HTTP
     directory: str
@@ -278,5 +278,5 @@ Trouble = (
 
 
 def line(condition: Trouble | None) -> str:
-    """What people read: one line, or "" while all is well."""
+    """Return one line for people, or "" if nothing is wrong."""
     return "" if condition is None else str(condition)

@@ -1,1 +1,1 @@
-"""What every loop of an agent stands on: pools of threads, signals, sequences, followed files, logs of libraries."""
+"""The foundation of every loop of an agent: pools of threads, signals, sequences, followed files, logs of libraries."""

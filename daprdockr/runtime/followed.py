@@ -1,8 +1,8 @@
 """
-What was read at the start and may change while the agent runs (files, addresses), followed in one way.
+A value that was read at the start and may change while the agent runs (a file, an address), polled.
 
-It reads again every few seconds and reports a change. Refuses to know what the value means and who needs it. The kernel
-could tell of changes sooner, but not for every file system, and no two kinds of values in the same way.
+It is read again every few seconds, and a change is reported. Refuses to know what the value means and who needs it. The
+kernel could report changes sooner, but not for every file system, and no two kinds of values in the same way.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ INTERVAL = 3.0
 
 class Followed(Periodic, Generic[T]):
     """
-    :param run: runs ``read`` in a thread, for a file may lie on a disk that hangs.
-    :param what: what is followed, as a line of the log names it.
-    :param read: finds out the value as it is now. While it raises OSError or DaprdockrError the last value stands.
+    :param run: runs ``read`` in a thread, because a file may lie on a disk that hangs.
+    :param what: the name of the value in a line of the log.
+    :param read: returns the value as it is now. While it raises OSError or DaprdockrError the last value stands.
     :param first: the value at the start.
     """
 
@@ -43,12 +43,12 @@ class Followed(Periodic, Generic[T]):
         self._changed: Signal[[T]] = Signal()
         self._looking = False
         self.value = first
-        """As it was found last."""
+        """The value at the last reading."""
         self._logged = LoggedOnce(self._cannot_be_read, lambda: self.log.info("{what} can be read again", what=what))
 
     @property
     def trouble(self) -> str:
-        """Why it cannot be followed now; empty while it can."""
+        """Why it cannot be read now; empty while it can."""
         return self._logged.trouble
 
     def subscribe(self, subscriber: Callable[[T], object]) -> None:
@@ -59,7 +59,7 @@ class Followed(Periodic, Generic[T]):
         self.log.warn("{what} cannot be read, the last value stands: {reason}", what=self._what, reason=reason)
 
     async def look(self) -> None:
-        """Read now, unless a reading is under way."""
+        """Read now, unless a reading is in progress."""
         if self._looking:
             return
         self._looking = True

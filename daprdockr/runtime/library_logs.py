@@ -1,6 +1,6 @@
 """
-What libraries log with the standard library's ``logging`` (docker, urllib3, and our own modules that the command line
-shares, where importing twisted.logger would cost a tenth of each call), brought into Twisted's log.
+Forwards the standard library's ``logging`` (of docker, urllib3, and our own modules that the command line shares, where
+importing twisted.logger would cost a tenth of each call) to Twisted's log.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _LEVELS = {
 
 
 class ToTwisted(logging.Handler):
-    """Hands each record on under its own name; warnings and worse only."""
+    """Forwards each record under its own name; warnings and worse only."""
 
     def __init__(self) -> None:
         super().__init__(logging.WARNING)
@@ -30,7 +30,7 @@ class ToTwisted(logging.Handler):
 
 
 def join_logs() -> None:
-    """Take over the root of the standard library's loggers; once is enough, more does no harm."""
+    """Take over the root of the standard library's loggers; more than one call does no harm."""
     root = logging.getLogger()
     if not any(isinstance(handler, ToTwisted) for handler in root.handlers):
         root.addHandler(ToTwisted())

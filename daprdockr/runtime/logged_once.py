@@ -13,14 +13,15 @@ from attrs import define, field
 
 
 def _silent() -> None:
-    """Nobody needs to know."""
+    """Log nothing."""
 
 
 @define(eq=False)
 class LoggedOnce:
     """
-    :ivar began: logs a trouble. :ivar ended: logs that there is none any more.
-    :ivar trouble: what was found last; "" for nothing.
+    :ivar began: logs a trouble.
+    :ivar ended: logs that there is none any more.
+    :ivar trouble: the latest one; "" for none.
     """
 
     began: Callable[[str], None]
@@ -28,7 +29,7 @@ class LoggedOnce:
     trouble: str = field(init=False, default="")
 
     def found(self, trouble: str) -> bool:
-        """This is so now, "" if nothing is wrong. Whether it was otherwise before."""
+        """Report the present trouble, "" if nothing is wrong. Return whether it differs from the one before."""
         before, self.trouble = self.trouble, trouble
         if trouble == before:
             return False

@@ -1,11 +1,11 @@
 """
-What the log says of an etcd that does not answer, or not always: one line when that begins, one when it has ended.
+Log lines about an etcd that does not answer, or not always: one when that begins, one when it has ended.
 
 Note [When etcd is slow]
-    Watch and beats fail and succeed by turns while etcd is slow, and each says so each second or two. So all of them
-    report here. Trouble begins when calls fail ``BRIEF`` seconds after the first that did (``STARTING`` until etcd
-    has answered for the first time, for it may be starting as we are), and has ended when none failed for ``CALM``
-    seconds; meanwhile a line each ``REMINDER`` seconds says that it goes on.
+    Watch and beats fail and succeed alternately while etcd is slow, each every second or two. So all of them report
+    here. An outage begins when calls fail ``BRIEF`` seconds after the first that did (``STARTING`` until etcd has
+    answered for the first time, because it may be starting as we are), and has ended when none failed for ``CALM``
+    seconds; meanwhile a line every ``REMINDER`` seconds says that it goes on.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Outage:
         self._remind_at: float | None = None
 
     def failed(self, reason: str) -> None:
-        """A call was not answered."""
+        """Report that a call was not answered."""
         now = self._last = self._clock()
         if self._since is None:
             self._since = now
@@ -46,7 +46,7 @@ class Outage:
             self._remind_at = now + REMINDER
 
     def worked(self) -> None:
-        """A call was answered."""
+        """Report that a call was answered."""
         self._grace = BRIEF
         if self._since is None or self._clock() - self._last < CALM:
             return

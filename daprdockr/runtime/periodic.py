@@ -1,4 +1,4 @@
-"""A service that looks at something every few seconds; what it looks at is its subclass's."""
+"""A service that polls every few seconds; the subclass says what."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ class Periodic(Service):
     """
     Awaits ``look`` every ``interval`` seconds, never twice at a time.
 
-    An exception that ``look`` lets through is logged, and the next look comes: a LoopingCall whose function failed
-    would be over for good. That the threads are stopping is no failure.
+    An exception that ``look`` lets through is logged, and the next poll follows: a LoopingCall whose function failed
+    would otherwise have ended. It is no failure that the threads are stopping.
 
-    :param at_once: whether it looks as it starts, too.
-    :param failing: what could not be done then, as a line of the log says it.
+    :param at_once: whether it polls when it starts, too.
+    :param failing: what could not be done then, as a line of the log.
     """
 
     log = Logger()
@@ -41,7 +41,7 @@ class Periodic(Service):
             self._loop.stop()
 
     async def look(self) -> None:
-        """What is to be done each time."""
+        """Poll once; to be overridden."""
         raise NotImplementedError
 
     async def _turn(self) -> None:

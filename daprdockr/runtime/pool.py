@@ -1,5 +1,5 @@
 # -*- test-case-name: tests.unit.runtime.test_workers -*-
-"""How loops ask for blocking calls to be run; ``workers`` has the threads, and tests have none."""
+"""The interface by which loops run blocking calls; ``workers`` has the threads, and tests have none."""
 
 from __future__ import annotations
 
@@ -21,4 +21,4 @@ class Pool(Protocol):
     """Threads that owners (services, registries) share, so that none of them can take all."""
 
     def of(self, owner: Hashable) -> Run:
-        """Runs calls that belong to ``owner``."""
+        """Return a ``Run`` for calls that belong to ``owner``."""

@@ -9,7 +9,7 @@ from twisted.application.service import Service
 
 
 class Profile(Service):
-    """Writes what ``python -m pstats FILE`` reads."""
+    """Writes a file for ``python -m pstats FILE``."""
 
     def __init__(self, path: Path) -> None:
         self._path = path

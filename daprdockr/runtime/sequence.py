@@ -11,8 +11,8 @@ class Sequence(MultiService):
     """
     Starts its parts in order and stops them in the opposite order, each only when the one after it has stopped.
 
-    Why not MultiService alone: it asks all parts to stop at once, and a loop that says farewell through a thread
-    would find the pool of threads gone.
+    A plain MultiService stops all parts at once, and a loop whose last act needs a thread would find the pool of
+    threads gone.
     """
 
     log = Logger()

@@ -1,4 +1,6 @@
-"""A signal: who knows calls it, who wants to know subscribes; so loops wake each other and stay strangers."""
+"""
+A signal: its source calls it, and its subscribers are called; so loops wake each other without knowing each other.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +11,9 @@ P = ParamSpec("P")
 
 
 class Signal(Generic[P]):
-    """Calls all subscribers, in the order they came, with what it is called with. In the reactor's thread only."""
+    """
+    Calls all subscribers, in the order in which they subscribed, with its own arguments. In the reactor's thread only.
+    """
 
     def __init__(self) -> None:
         self._subscribers: list[Callable[P, object]] = []

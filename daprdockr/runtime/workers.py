@@ -2,14 +2,14 @@
 Threads for blocking calls, as a service: the ``Run`` of the seams.
 
 Note [Blocked threads]
-    A call to Docker may block for as long as it likes, and Python cannot end a thread. ``ThreadPool.stop`` would wait
-    for it, and with it the whole exit. So the threads are daemons, the stop waits a bounded time for calls in flight,
-    and a pool that still has some then is left to the end of the process.
+    A call to Docker may block without limit, and Python cannot end a thread. ``ThreadPool.stop`` would wait for it, and
+    with it the whole exit. So the threads are daemons, the stop waits a bounded time for calls in flight, and a pool
+    that still has some then is abandoned at the end of the process.
 
 Note [Fair shares]
     Calls that belong to an owner (a service, a registry) wait in a queue of its own, and no owner has more than
-    ``share`` threads at once. The queues take turns. So one service whose commands hang delays itself alone, as long as
-    a pool has threads for several such owners, which cost nothing until they are needed.
+    ``share`` threads at once. The queues take turns. So a service whose commands hang delays only itself, as long as a
+    pool has threads for several such owners, which cost nothing until they are needed.
 """
 
 from __future__ import annotations
@@ -34,11 +34,11 @@ from daprdockr.runtime.pool import Run
 T = TypeVar("T")
 
 LONG_WAIT = 3.0
-"""Seconds that a call may wait for a thread, in a pool that has none left, before a person should know."""
+"""Seconds that a call may wait for a thread, in a pool that has none left, before the wait is reported."""
 
 
 class Stopped(DaprdockrError):
-    """The agent is stopping; nothing new is begun."""
+    """The agent is stopping; no new calls are made."""
 
 
 @define(eq=False)
@@ -73,11 +73,11 @@ class Workers(Service):
         self._idle: Deferred[None] | None = None
 
     def __call__(self, call: Callable[..., T], /, *args: Any, **kwargs: Any) -> Deferred[T]:
-        """:raises Stopped: through the Deferred, when the service does not run."""
+        """Run a call in a thread. :raises Stopped: by the Deferred, when the service does not run."""
         return self._submit(None, call, *args, **kwargs)
 
     def of(self, owner: Hashable) -> Run:
-        """The same for calls that belong to ``owner``."""
+        """Return a ``Run`` for calls that belong to ``owner``."""
         return partial(self._submit, owner)
 
     @property
@@ -86,7 +86,7 @@ class Workers(Service):
 
     @property
     def condition(self) -> ThreadsBusy | None:
-        """What a person should know: that calls wait although no owner has too much; None if nothing."""
+        """The condition that calls wait although no owner has too many; None if nothing is wrong."""
         waiting = [call for queue in self._queues.values() for call in queue]
         longest = self._reactor.seconds() - min((call.since for call in waiting), default=self._reactor.seconds())
         if self._in_flight.total() < self.size or longest < LONG_WAIT:
@@ -117,7 +117,10 @@ class Workers(Service):
         return done
 
     def _withdraw(self, call: _Call) -> None:
-        """Nobody waits for it any more: a call that has begun cannot be ended, one that has not is not made."""
+        """
+        Withdraw a call that nobody waits for any more: one that has begun cannot be ended, one that has not is not
+        made.
+        """
         queue = self._queues.get(call.owner, deque())
         if call in queue:
             queue.remove(call)
@@ -125,7 +128,7 @@ class Workers(Service):
                 del self._queues[call.owner]
 
     def _begin(self) -> None:
-        """Begin what may begin, one call of each owner in turn. See Note [Fair shares]."""
+        """Begin the calls that may begin, one call of each owner in turn. See Note [Fair shares]."""
         while ready := [owner for owner in self._queues if self._in_flight[owner] < self.share]:
             free = self.size - self._in_flight.total()
             if not free:
