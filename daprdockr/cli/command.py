@@ -1,8 +1,8 @@
 """
-What a command is: one declaration, from which the command line is read and its help is written.
+What a command is: one declaration, from which its command line is parsed and its help is written.
 
-Each is a module of ``daprdockr.cli.commands`` with a ``COMMAND`` in it, loaded when it is asked for: loading all of
-them would cost more than most of them take.
+Each is a module of ``daprdockr.cli.commands`` with a ``COMMAND`` in it, loaded on demand: loading all of them would
+cost more than most of them take.
 """
 
 from __future__ import annotations
@@ -26,13 +26,14 @@ WORDS = ("status", "ps", "nodes", "events", "wait", "drain", "uncordon", "trust-
 @frozen
 class Command:
     """
-    :ivar usage: the forms in which it is typed, each with one line on what it does; an action has its dash.
-    :ivar run: carries a request out. :ivar offline: the same for a command that needs no etcd.
+    :ivar usage: the forms in which it is typed, each with one line about its effect; an action has its dash.
+    :ivar run: carries a request out.
+    :ivar offline: the same for a command that needs no etcd.
     :ivar flags: names of the flags that have a use with it, beside those of etcd.
     :ivar word: the one word that it takes, "SERVICE" (may be left out), "NODE" or "SHELL"; "" for none.
-    :ivar choices: what that word may be, where it is one of a few.
-    :ivar reference: what the reference page says of each form, where the line of the help is too short for it.
-    :ivar check: raises BadInput when a request lacks something, or asks for what has no use.
+    :ivar choices: the possible values of that word, where there are only a few.
+    :ivar reference: the description of each form in the reference page, where the line of the help is too short for it.
+    :ivar check: raises BadInput when a request lacks a flag, or has one without a use.
     """
 
     name: str
@@ -47,17 +48,17 @@ class Command:
 
     @property
     def spelled(self) -> str:
-        """As it is typed."""
+        """Its name as it is typed."""
         return self.name if self.name in WORDS else f"-{self.name}"
 
 
 def spoken(form: str) -> list[str]:
-    """The words and flags in a form of a command."""
+    """Return the words and flags in a form of a command."""
     return re.findall(r"[\w-]+", form)
 
 
 def load(name: str) -> Command:
-    """The declaration of a command by its name, one of ``ACTIONS`` or ``WORDS``."""
+    """Return the declaration of a command by its name, one of ``ACTIONS`` or ``WORDS``."""
     command = import_module(f"daprdockr.cli.commands.{ACTIONS.get(name, name.replace('-', '_'))}").COMMAND
     assert isinstance(command, Command)
     return command

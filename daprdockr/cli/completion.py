@@ -1,7 +1,8 @@
 """
-What completes command lines in a shell, made from the declarations of commands and flags.
+Completion of command lines in a shell, made from the declarations of commands and flags.
 
-The scripts know words and flags, not what is in a cluster: they are read once, when a shell starts, and ask nobody.
+The scripts know words and flags, not the contents of a cluster: they are read once, when a shell starts, and send no
+request.
 """
 
 from __future__ import annotations
@@ -24,7 +25,8 @@ class Form:
     """
     A command as it is typed: a word, or a flag with its dash.
 
-    :ivar flags: the flags that may stand beside it. :ivar words: what may stand behind it.
+    :ivar flags: the flags that may stand beside it.
+    :ivar words: the words that may stand behind it.
     """
 
     typed: str
@@ -34,13 +36,17 @@ class Form:
 
 
 def script(shell: str) -> str:
-    """:param shell: one of ``SHELLS``."""
+    """
+    Return the completion script of a shell.
+
+    :param shell: one of ``SHELLS``.
+    """
     return {"bash": _bash, "zsh": _zsh, "fish": _fish}[shell]()
 
 
 @cache
 def forms() -> tuple[Form, ...]:
-    """Every command and every action."""
+    """Return every command and every action."""
     return tuple(_form(name) for name in (*WORDS, *ACTIONS))
 
 
@@ -61,7 +67,7 @@ def _commands() -> list[Form]:
 
 
 def _flags() -> list[Flag]:
-    """Those that are no actions."""
+    """Return the flags that are no actions."""
     return [flag for flag in ALL if flag.name not in ACTIONS]
 
 
@@ -74,7 +80,7 @@ def _names(flags: Iterable[Flag], separator: str = " ") -> str:
 
 
 def _filled(text: str, **parts: str) -> str:
-    """The text with each ``@NAME@`` replaced."""
+    """Return the text with each ``@NAME@`` replaced."""
     for name, part in parts.items():
         text = text.replace(f"@{name.upper()}@", part)
     return text
@@ -274,7 +280,10 @@ def _fish_lines() -> Iterator[str]:
 
 
 def _fish_flag(name: str) -> str:
-    """With one dash or two. fish would let a short option's value follow without a space, which is not so here."""
+    """
+    Return a flag with one dash and two. In fish a short option's value could follow without a space, which we do not
+    accept.
+    """
     return f"-o {name} -l {name}"
 
 

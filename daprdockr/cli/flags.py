@@ -15,9 +15,9 @@ class Flag:
     """
     One flag, without its dash.
 
-    :ivar value: what its value is called; "" for a flag that takes none.
-    :ivar about: one line for the help, in which ``{commands}`` becomes the names of those that take it.
-    :ivar reference: the same for the reference page, where that says something else.
+    :ivar value: the placeholder of its value; "" for a flag that takes none.
+    :ivar about: one line for the help, in which ``{commands}`` becomes the names of the commands that take it.
+    :ivar reference: the same for the reference page, where that differs.
     """
 
     name: str
@@ -53,7 +53,7 @@ CHANGES = (
     ),
     Flag("http-port", "PORT", "container port that they lead to", "``Http.ContainerPort``"),
 )
-"""Those that change a definition."""
+"""The flags that change a definition."""
 
 EVERYWHERE = (
     Flag("v", "", "on an error print the traceback too", "print the traceback of an error too"),
@@ -81,7 +81,7 @@ REACH = (
     *(Flag(row.name, row.value, _about(row), f"as ``--{row.name}`` of the agent") for row in ETCD_PARAMETERS),
     Flag("prefix", "KEY", f"root of the keys (default {Keys().prefix})", "as ``--prefix`` of the agent"),
 )
-"""Those that say how etcd is reached, and where in it everything lies."""
+"""The flags for the connection to etcd, and for the prefix of all keys."""
 
 SERVICE = Flag("svc", "SERVICE", "the service, <service>.<group>", "the service, ``<service>.<group>``")
 STDIN = Flag("stdin", "", "read a definition from stdin")

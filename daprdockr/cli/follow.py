@@ -1,9 +1,9 @@
 # -*- test-case-name: tests.unit.cli.commands.test_wait,tests.unit.cli.commands.test_drain -*-
 """
-Following the cluster until it is as a command waits for it to be.
+Following the cluster until a condition holds that a command waits for.
 
 It follows etcd's watch, so that it ends with the change it waits for. A watch that breaks, and an etcd that is away for
-a while once it has answered, are borne until the time is over.
+a while once it has answered, are tolerated until the timeout.
 """
 
 from __future__ import annotations
@@ -26,7 +26,11 @@ PAUSE = 0.2
 
 @define(eq=False)
 class ClusterWait:
-    """:ivar clock: monotonic seconds. :ivar pause: blocks for so many seconds. :ivar cluster: as it is now."""
+    """
+    :ivar clock: monotonic seconds.
+    :ivar pause: blocks for so many seconds.
+    :ivar cluster: the cluster as it is now.
+    """
 
     request: Request
     store: Store
@@ -35,7 +39,7 @@ class ClusterWait:
     cluster: Cluster = field(init=False)
 
     def until(self, done: Callable[[], bool]) -> bool:
-        """Whether it came to be so within the request's time; ``done`` is asked after each change of ``cluster``."""
+        """Return whether ``done`` held within the request's timeout; it is called after each change of ``cluster``."""
         deadline = self.clock() + self.request.timeout
         self.cluster = snapshot(self.request, self.store)
         while not done():
@@ -52,7 +56,7 @@ class ClusterWait:
         return True
 
     def _follow(self, deadline: float, done: Callable[[], bool]) -> None:
-        """Apply changes until it is done or the time is over."""
+        """Apply changes until ``done`` holds or the time is over."""
         watch = self.store.watch(self.request.keys.mirrored, self.cluster.revision + 1)
         timer = threading.Timer(max(0.0, deadline - self.clock()), watch.close)
         timer.daemon = True

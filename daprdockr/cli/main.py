@@ -1,7 +1,8 @@
 """
 ``daprdockrcmd``: one command line, one answer, one exit status.
 
-What is not needed is not imported: reaching etcd costs most of the time a call takes, and ``-ip`` and ``-help`` do not.
+Imports are deferred until they are needed: connecting to etcd costs most of the time of a call, and ``-ip`` and
+``-help`` do not connect.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ def main(
     connect: Callable[[Access], Store],
 ) -> int:
     """
-    Do what ``words`` ask for and return the exit status. An error is one line on ``stderr``.
+    Carry out the command line ``words`` and return the exit status. An error is one line on ``stderr``.
 
     :raises BrokenPipeError: nobody reads ``stdout`` any more.
     """
@@ -91,20 +92,20 @@ def _connect(access: Access) -> Store:
     from daprdockr.etcd.store import EtcdStore
     from daprdockr.etcd.turn import Turn
 
-    # Why: warnings would otherwise go to stderr, beside the one line that tells what went wrong.
+    # Warnings would otherwise go to stderr, beside the one line about the error.
     logging.getLogger("daprdockr").addHandler(logging.NullHandler())
     return PatientStore(EtcdStore(access, turn=Turn(os.getpid())), time.monotonic, time.sleep)
 
 
 def run() -> None:
     """The console script."""
-    gc.disable()  # The process ends before a cycle matters; looking for them while importing is a tenth of its life.
+    gc.disable()  # The process ends before a cycle matters; searching for them while importing is a tenth of its life.
     stdin = sys.stdin.buffer if sys.stdin else io.BytesIO()
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
         sys.exit(main(sys.argv[1:], os.environ, stdin, sys.stdout, sys.stderr, _connect))
     except BrokenPipeError:
-        # Why: the interpreter flushes stdout once more at its exit, and would complain.
+        # The interpreter flushes stdout once more at its exit, and would complain.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(FAILED)

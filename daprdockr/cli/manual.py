@@ -12,7 +12,7 @@ _WIDTH = 100
 
 
 def text() -> str:
-    """The page, 100 columns at most."""
+    """Return the page, 100 columns at most."""
     return "\n".join(_lines()) + "\n"
 
 
@@ -36,12 +36,12 @@ def _lines() -> Iterator[str]:
 
 
 def takers(flag: Flag) -> list[str]:
-    """The commands, of those that are words, that take a flag."""
+    """Return the commands, of those that are words, that take a flag."""
     return [name for name in WORDS if flag.name in load(name).flags]
 
 
 def about(flag: Flag) -> str:
-    """One line on a flag, with the names of those that take it."""
+    """Return one line about a flag, with the names of the commands that take it."""
     return flag.about.format(commands=listed(takers(flag)))
 
 

@@ -1,8 +1,8 @@
 """
-A store for the command line, which is there once and should outlast an election.
+A store for the command line, which runs once and should outlast an election.
 
-While the members of etcd choose a leader, which takes a second or two, they are there and answer nothing. Whatever may
-be asked twice is then asked again, for a time that a person would wait. Where no member is, nobody waits.
+While the members of etcd elect a leader, for a second or two, they are reachable and answer nothing. Every repeatable
+call is then retried, for as long as a person would wait. If no member is reachable, there is no retry.
 """
 
 from __future__ import annotations
@@ -19,15 +19,18 @@ from daprdockr.model.stored.entries import Commit, Condition, Entry, Lease, List
 T = TypeVar("T")
 
 PATIENCE = 10.0
-"""Seconds after which a question is not asked again."""
+"""Seconds after which a call is not retried."""
 
 PAUSE = 0.2
-"""Seconds between two questions: a member that has no leader says so at once."""
+"""Seconds between two attempts: a member without a leader answers so at once."""
 
 
 @frozen
 class PatientStore:
-    """:ivar clock: monotonic seconds. :ivar pause: blocks for so many seconds."""
+    """
+    :ivar clock: monotonic seconds.
+    :ivar pause: blocks for so many seconds.
+    """
 
     store: Store
     clock: Callable[[], float]
@@ -43,7 +46,9 @@ class PatientStore:
         return self._patiently(lambda: self.store.put(key, value, lease))
 
     def commit(self, conditions: Sequence[Condition], operations: Sequence[Operation]) -> Commit:
-        """One with conditions is not repeated: it may have happened, and then they do not hold any more."""
+        """
+        Commit. A commit with conditions is not repeated: it may have happened, and then they do not hold any more.
+        """
         if conditions:
             return self.store.commit(conditions, operations)
         return self._patiently(lambda: self.store.commit(conditions, operations))

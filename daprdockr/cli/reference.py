@@ -1,7 +1,7 @@
 """
 The table of commands and flags in ``docs/reference/command-line.rst``, made from the declarations.
 
-``python -m daprdockr.cli.reference docs/reference/command-line.rst`` puts it in the place of the one that is there.
+``python -m daprdockr.cli.reference docs/reference/command-line.rst`` replaces the table there.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _TABLE = re.compile(r"^=+ +=+\nflag or command .*?\n=+ +=+\n.*?\n=+ +=+\n", re.M
 
 
 def table() -> str:
-    """A simple table of reStructuredText."""
+    """Return a simple table of reStructuredText."""
     rows = [("flag or command", "what it does"), *_rows()]
     left = max(len(first) for first, _ in rows)
     ruler = f"{'=' * left}{_GAP}{'=' * (_WIDTH - left - len(_GAP))}\n"
@@ -59,7 +59,7 @@ def _lines(row: Iterable[str], left: int) -> Iterator[str]:
 
 
 def renewed(page: str) -> str:
-    """The page with the table in the place of the one that it has."""
+    """Return the page with a new table in place of its present one."""
     return _TABLE.sub(lambda _: table(), page)
 
 

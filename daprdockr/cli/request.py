@@ -1,5 +1,5 @@
 # -*- test-case-name: tests.unit.cli.test_parse -*-
-"""What a command line asks for, as one checked value."""
+"""A command line as one checked value."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from daprdockr.model.stored.keys import Keys
 @frozen
 class Request:
     """
-    One thing to do. ``command`` is the name of a command or "help"; ``access`` is None if etcd is not needed;
-    ``changes`` holds the flags that change a definition, as typed; ``timeout`` is seconds, None where it was not
-    given; ``node`` and ``shell`` are "" where none is meant; ``host`` is the environment's HOST_IP.
+    One request. ``command`` is the name of a command or "help"; ``access`` is None if etcd is not needed; ``changes``
+    holds the flags that change a definition, as typed; ``timeout`` is seconds, None where it was not given; ``node``
+    and ``shell`` are "" where none is meant; ``host`` is the environment's HOST_IP.
     """
 
     command: str

@@ -1,5 +1,5 @@
 # -*- test-case-name: tests.unit.cli.commands.test_status,tests.unit.cli.commands.test_nodes -*-
-"""The cluster as it is now, from one list of its keys, and how a command shows a part of it."""
+"""The cluster as it is now, from one list of its keys, and the output of a part of it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from daprdockr.picture.table import Table
 
 
 def snapshot(request: Request, store: Store) -> Cluster:
-    """The cluster as it is now."""
+    """Return the cluster as it is now."""
     cluster = Cluster(request.keys)
     cluster.replace(store.list(request.keys.mirrored))
     return cluster
@@ -26,9 +26,10 @@ def snapshot(request: Request, store: Store) -> Cluster:
 
 def refused_to_all(request: Request, store: Store) -> str:
     """
-    Why no node can write to etcd, or "".
+    Return why no node can write to etcd, or "".
 
-    Then none can say so in its record either. That etcd refuses us something says nothing of the nodes.
+    In that case no node can report it in its record either. A refusal that concerns this user alone says nothing of the
+    nodes.
     """
     try:
         store.commit(*trial(*request.keys.trials))
@@ -40,19 +41,22 @@ def refused_to_all(request: Request, store: Store) -> str:
 
 
 def doubts(request: Request, store: Store) -> dict[str, DoubtRecord]:
-    """What the nodes that doubt this etcd report, by node."""
+    """Return the reports of the nodes that doubt this etcd, by node."""
     place = request.keys.doubts
     return read_doubts(store.list(place).entries, place)
 
 
 def say_doubts(doubted: Mapping[str, str], console: Console) -> None:
-    """A line for each node that doubts this etcd, with its reason, so that it does nothing."""
+    """Print a line for each node that doubts this etcd, and therefore does nothing, with its reason."""
     for node, reason in doubted.items():
         console.say(f"{node} is frozen, it doubts this etcd: {reason} ({COMMAND} shows what to do)")
 
 
 def check_exists(cluster: Cluster, service: ServiceName) -> None:
-    """:raises NotFound: there is no such service. :raises BadInput: its definition cannot be read."""
+    """
+    :raises NotFound: there is no such service.
+    :raises BadInput: its definition cannot be read.
+    """
     if cluster.is_held(service):
         raise BadInput(f"the stored definition of {service} is not usable: daprdockrcmd status says why")
     if service not in cluster.services:

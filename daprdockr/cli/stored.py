@@ -1,11 +1,11 @@
 # -*- test-case-name: tests.unit.cli.commands.test_set,tests.unit.cli.commands.test_delete -*-
 """
-A stored definition read and changed.
+Reading and changing a stored definition.
 
 Note [Reading back]
-    A write is guarded by the revision that was read, so two people never overwrite each other unseen: whoever loses
-    reads again and merges anew. When the answer to a write is lost, nobody knows whether it happened; reading
-    again tells, because a definition that stands already is not written twice.
+    A write is guarded by the revision that was read, so two people never overwrite each other unseen: the one whose
+    write is refused reads again and merges anew. When the answer to a write is lost, it is unknown whether it happened;
+    reading again shows it, because a definition that is stored already is not written twice.
 """
 
 from __future__ import annotations
@@ -32,7 +32,9 @@ def parse(entry: Entry, service: ServiceName) -> Definition:
 
 
 def change(store: Store, key: str, decide: Callable[[Entry | None], Operation | None]) -> None:
-    """Carry out what ``decide`` makes of the key's entry; None is nothing to do. See Note [Reading back]."""
+    """
+    Carry out the operation that ``decide`` returns for the key's entry; None is nothing to do. See Note [Reading back].
+    """
     operation: Operation | None = None
     lost: EtcdUnavailable | None = None
     for _ in range(ATTEMPTS):

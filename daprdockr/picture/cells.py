@@ -1,5 +1,5 @@
 # -*- test-case-name: tests.unit.picture.test_tables -*-
-"""Single values as a cell shows them to people."""
+"""Single values in the form of a cell for people."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ def yes_or_no(value: bool) -> str:
 
 
 def published(port: Row) -> str:
-    """A port of a container, and that of the host which leads to it."""
+    """Return a port of a container, and the host's port that leads to it."""
     return f"{port['Host']}->{port['Container']}/{port['Protocol']}"
 
 
 def moment(seconds: float) -> str:
-    """UTC as the node's own clock has it. No age: that would compare the clocks of two hosts."""
+    """Return a time in UTC, by the node's own clock. No age: that would compare the clocks of two hosts."""
     try:
         return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%SZ") if seconds else ""
     except (ValueError, OverflowError):

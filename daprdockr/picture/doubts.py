@@ -1,5 +1,5 @@
 # -*- test-case-name: tests.unit.picture.test_tables -*-
-"""Doubts: which nodes do not believe etcd, and what becomes of their instances when they go on with it."""
+"""Doubts: which nodes do not believe etcd, and what happens to their instances when they resume with it."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from daprdockr.picture.table import Row
 
 @frozen
 class Outcome:
-    """What becomes of the instances that run on one node that doubts; ``removed`` and ``replaced`` say why."""
+    """What happens to the instances that run on one node that doubts; ``removed`` and ``replaced`` give the reasons."""
 
     removed: Mapping[str, str] = field(factory=dict)
     replaced: Mapping[str, str] = field(factory=dict)
     kept: tuple[str, ...] = ()
     left_alone: tuple[str, ...] = ()
-    """Of another etcd: they run on, unclaimed, until their services are defined here."""
+    """Containers of another etcd: they run on, unclaimed, until their services are defined here."""
 
 
 def read_doubts(entries: Iterable[Entry], place: str) -> dict[str, DoubtRecord]:
-    """What nodes that doubt etcd report below the key ``place``, by node."""
+    """Return the reports of nodes that doubt etcd, below the key ``place``, by node."""
     found = {}
     for entry in entries:
         try:
@@ -50,7 +50,7 @@ def doubt_row(node: str, record: DoubtRecord, found: Outcome) -> Row:
 
 
 def outcome(cluster: Cluster, node: str, record: DoubtRecord) -> Outcome:
-    """What becomes of a node's instances when it believes ``cluster``."""
+    """Return what happens to a node's instances when it believes ``cluster``."""
     if record.identity != cluster.identity:
         return Outcome(left_alone=tuple(sorted(record.instances)))
     removed, replaced, kept = {}, {}, []

@@ -1,5 +1,5 @@
 # -*- test-case-name: tests.unit.picture.test_tables -*-
-"""Events: what the agents reported lately."""
+"""Events: the recent reports of the agents."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ COLUMNS: tuple[Column, ...] = (
 
 def event_table(entries: Iterable[Entry]) -> Table:
     """
-    The events that stand in etcd, oldest first.
+    Return the events in etcd, oldest first.
 
-    What cannot be read as an event, or has no lease that will end it, is left out: events are for people, and nothing
-    depends on them.
+    A value that cannot be read as an event, or has no lease that will end it, is left out: events are for people, and
+    nothing depends on them.
     """
     return Table([event.write() for event in sorted(_events(entries))], COLUMNS)
 

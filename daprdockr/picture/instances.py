@@ -25,13 +25,13 @@ COLUMNS: tuple[Column, ...] = (
 
 
 def instance_table(cluster: Cluster, only: ServiceName | None) -> Table:
-    """Every claim, and every wanted instance that nobody claimed yet; of one service, or of all."""
+    """Return every claim, and every wanted instance that nobody claimed yet; of one service, or of all."""
     names = {*cluster.services, *cluster.claimed_services} if only is None else {only}
     return Table([row for name in sorted(names) for row in _rows(cluster, name)], COLUMNS)
 
 
 def unmet(cluster: Cluster, service: ServiceName) -> list[tuple[InstanceName, str]]:
-    """The wanted instances that do not run healthy and as defined, each with what it is instead."""
+    """Return the wanted instances that do not run healthy and as defined, each with its present state."""
     wanted = cluster.services[service]
     claims = cluster.claims(service)
     numbers = range(1, wanted.definition.instances + 1)
@@ -41,7 +41,7 @@ def unmet(cluster: Cluster, service: ServiceName) -> list[tuple[InstanceName, st
 
 
 def is_current(wanted: Service | None, claim: Claim) -> bool:
-    """Whether what runs under a claim was made from the definition that is wanted."""
+    """Return whether the container under a claim was made from the definition that is wanted."""
     return wanted is not None and claim.record.definition == wanted.definition.digest
 
 

@@ -1,5 +1,5 @@
 # -*- test-case-name: tests.unit.cli.commands.test_nodes -*-
-"""Nodes: what each that holds a lease reports of itself, and what others know of it."""
+"""Nodes: the report of each that holds a lease, and what others know about it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from daprdockr.planning.placing.clashes import clashes
 
 
 def _why_not(row: Row) -> str:
-    """Why a node can do nothing, or is taken last, for everything or for some services."""
+    """Return why a node can do nothing, or is ranked last, for everything or for some services."""
     if row["Doubts"]:
         return f"frozen: {row['Doubts']}"
     if row["Refused"]:
@@ -42,9 +42,10 @@ COLUMNS: tuple[Column, ...] = (
 
 def node_table(cluster: Cluster, refused: str = "", doubted: Mapping[str, str] = MappingProxyType({})) -> Table:
     """
-    Every node that holds a lease.
+    Return every node that holds a lease.
 
-    :param refused: what etcd refuses all of them, though none can say so. :param doubted: why nodes are frozen.
+    :param refused: the write that etcd refuses all of them, though none can report it.
+    :param doubted: why nodes are frozen.
     """
     loads, clashing = cluster.loads, clashes(cluster.nodes.values())
     rows = [
@@ -71,5 +72,5 @@ def node_table(cluster: Cluster, refused: str = "", doubted: Mapping[str, str] =
 
 
 def dark(cluster: Cluster) -> dict[str, str]:
-    """The nodes on which nothing starts, each with the reason."""
+    """Return the nodes on which nothing starts, each with the reason."""
     return {name: node.record.trouble for name, node in sorted(cluster.nodes.items()) if node.record.trouble}

@@ -1,5 +1,5 @@
 # -*- test-case-name: tests.unit.picture.test_tables -*-
-"""The whole on one page: the services, how many nodes there are, and what is wrong with any of them."""
+"""The whole cluster on one page: the services, the number of nodes, and what is wrong with any of them."""
 
 from __future__ import annotations
 
@@ -17,9 +17,11 @@ from daprdockr.picture.table import Row, Table
 @frozen
 class Overview:
     """
-    :ivar nodes: how many hold a lease. :ivar broken: stored values that cannot be read.
+    :ivar nodes: how many hold a lease.
+    :ivar broken: stored values that cannot be read.
     :ivar dark: the nodes on which nothing starts, each with the reason.
-    :ivar refused: what etcd refuses all nodes. :ivar doubted: why nodes are frozen.
+    :ivar refused: the write that etcd refuses all nodes.
+    :ivar doubted: why nodes are frozen.
     :ivar mute: one line for each node that runs, and can claim and report nothing.
     """
 
@@ -32,7 +34,7 @@ class Overview:
     mute: Sequence[str]
 
     def write(self) -> Row:
-        """For programs."""
+        """Return the form for programs."""
         return {
             "Nodes": self.nodes,
             "Services": list(self.services.rows),
@@ -44,7 +46,12 @@ class Overview:
 
 
 def overview(cluster: Cluster, refused: str = "", doubted: Mapping[str, str] = MappingProxyType({})) -> Overview:
-    """:param refused: what etcd refuses all nodes, though none can say so. :param doubted: why nodes are frozen."""
+    """
+    Return the overview.
+
+    :param refused: the write that etcd refuses all nodes, though none can report it.
+    :param doubted: why nodes are frozen.
+    """
     nodes = sorted(cluster.nodes.items())
     return Overview(
         nodes=len(nodes),

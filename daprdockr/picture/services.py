@@ -1,5 +1,5 @@
 # -*- test-case-name: tests.unit.picture.test_tables -*-
-"""Services: what is wanted of each, and how much of it is there."""
+"""Services: how many instances of each are wanted, and how many of them run."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ COLUMNS: tuple[Column, ...] = (
 
 
 def service_table(cluster: Cluster) -> Table:
-    """Every service that has a definition."""
+    """Return every service that has a definition."""
     return Table([_row(cluster, name, cluster.services[name]) for name in sorted(cluster.services)], COLUMNS)
 
 

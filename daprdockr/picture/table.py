@@ -1,5 +1,5 @@
 # -*- test-case-name: tests.unit.picture.test_tables -*-
-"""A table: rows as programs get them (JSON), and columns that make each row's cells for people."""
+"""A table: rows for programs (JSON), and columns that make each row's cells for people."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from attrs import frozen
 
 Row = Mapping[str, Any]
 Column = tuple[str, Callable[[Row], str]]
-"""A heading, and what makes the cell below it of a row."""
+"""A heading, and the function that makes the cell below it from a row."""
 
 
 @frozen
 class Table:
-    """A list of rows, and the columns by which people see them."""
+    """A list of rows, and their columns for people."""
 
     rows: Sequence[Row]
     columns: Sequence[Column]

@@ -23,8 +23,8 @@ from daprdockr.planning.placing.failing import MOST_FAILS, does_not_come_up
 @frozen
 class NodeIdentity:
     """
-    What does not change while an agent runs: the node's name, the labels that placement may ask for, the privileges
-    that definitions may use here, and a mark of the machine, which differs on each that is up.
+    The constants of an agent's life: the node's name, the labels that placement may require, the privileges that
+    definitions may use here, and a mark of the machine, which differs on each running machine.
     """
 
     name: str
@@ -36,8 +36,8 @@ class NodeIdentity:
 @frozen
 class Obstacles:
     """
-    What keeps a node from taking part: ``refused`` says why it cannot write all that it has to, or "", ``contested``
-    why an address is not its own, or "".
+    The reasons why a node cannot take part: ``refused`` returns why it cannot write all that it has to, or "",
+    ``contested`` why an address is not its own, or "".
     """
 
     refused: Callable[[], str]
@@ -47,7 +47,8 @@ class Obstacles:
 @frozen
 class Presence:
     """
-    :param where: the addresses it publishes now. :param clock: monotonic seconds.
+    :param where: returns the addresses it publishes now.
+    :param clock: monotonic seconds.
     """
 
     node: NodeIdentity
@@ -85,7 +86,7 @@ class Presence:
         )
 
     def is_listed(self, lease: int) -> bool:
-        """Whether the mirror shows this node's record under a lease, as one of this machine."""
+        """Return whether the mirror shows this node's record under a lease, as one of this machine."""
         listed = self.cluster.nodes.get(self.node.name)
         return listed is not None and listed.lease == lease and listed.record.machine in ("", self.node.machine)
 

@@ -44,7 +44,7 @@ class Whereabouts:
 
 class Herald:
     """
-    Says what changed about the whereabouts, to people and to the parts that publish them.
+    Reports changes of the whereabouts, to people and to the parts that publish them.
 
     :param tell: takes an event for people.
     """

@@ -22,5 +22,5 @@ def conditions(parts: Iterable[HasCondition]) -> list[Trouble]:
 
 
 def lines(parts: Iterable[HasCondition]) -> list[str]:
-    """The same for people, a line each."""
+    """Return the same for people, a line each."""
     return [text for text in map(str, conditions(parts)) if text]

@@ -1,4 +1,4 @@
-"""``drain``: the operator's wish that a node hands over all it has."""
+"""``drain``: the operator's request that a node hands over all its instances."""
 
 from __future__ import annotations
 
@@ -23,11 +23,14 @@ from daprdockr.planning.placing.leaving import why_not
 
 
 class CalledOff(DaprdockrError):
-    """Somebody took the drain back while its end was waited for."""
+    """Somebody withdrew the drain before it ended."""
 
 
 def drain(request: Request, store: Store, console: Console) -> None:
-    """:raises NotFound: no such node. :raises TimedOut, CalledOff: it was waited for."""
+    """
+    :raises NotFound: no such node.
+    :raises TimedOut, CalledOff: the end of the drain was awaited, and did not come.
+    """
     node = request.node
     if node not in snapshot(request, store).nodes:
         raise NotFound(f"node {node} does not exist: daprdockrcmd nodes lists those that do")
@@ -40,7 +43,7 @@ def drain(request: Request, store: Store, console: Console) -> None:
 
 
 def leave_or_stay(cluster: Cluster, node: str) -> dict[InstanceName, str]:
-    """The wanted instances of a node that is drained, each with the reason why it cannot leave, or ""."""
+    """Return the wanted instances of a node that is drained, each with the reason why it cannot leave, or ""."""
     fit = candidates(cluster)
     found = {}
     for name in sorted(cluster.services.keys() & set(cluster.claimed_services)):
@@ -53,14 +56,14 @@ def leave_or_stay(cluster: Cluster, node: str) -> dict[InstanceName, str]:
 
 @define(eq=False)
 class Draining(ClusterWait):
-    """The drain of one node as it goes on."""
+    """The progress of the drain of one node."""
 
     console: Console
     _left: set[InstanceName] = field(factory=set)
-    """Those that are still to leave, as last told."""
+    """Those that are still to leave, as reported last."""
 
     def announce(self) -> None:
-        """Say what leaves, and what stays and why."""
+        """Print what leaves, and what stays and why."""
         node = self.request.node
         found = leave_or_stay(self.cluster, node)
         self._left = {instance for instance, reason in found.items() if not reason}
@@ -75,7 +78,7 @@ class Draining(ClusterWait):
             self.console.say(f"{instance} stays: {reason}")
 
     def finish(self) -> None:
-        """Tell what left until nothing is there that can leave."""
+        """Print what left until nothing is there that can leave."""
         if not self.until(self._has_ended):
             raise TimedOut(not_done(self.request.timeout, [(i, self._whereabouts(i)) for i in sorted(self._left)]))
 

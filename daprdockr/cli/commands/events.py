@@ -1,4 +1,4 @@
-"""``events``: what the agents reported lately."""
+"""``events``: the recent reports of the agents."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # -*- test-case-name: tests.unit.cli.test_main -*-
-"""``-ip``: the address that ``--host`` of an agent here would default to."""
+"""``-ip``: the default of ``--host`` for an agent on this host."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``ps``: instances, where they are and how they are."""
+"""``ps``: instances, their nodes and their states."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``-set`` and ``-stdin``: make or change a definition."""
+"""``-set`` and ``-stdin``: create or change a definition."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def set_definition(request: Request, store: Store, console: Console) -> None:
 
 
 def merge(service: ServiceName, base: Definition | None, changes: Mapping[str, str]) -> Definition:
-    """The definition with the flags' values in it. :raises BadInput: if what results is not usable."""
+    """Return the definition with the flags' values in it. :raises BadInput: the result is not usable."""
     written: dict[str, Any] = base.write() if base else {"Name": service.service, "Group": service.group}
     container = dict(written.get("Container", {}))
     http = dict(written.get("Http", {}))
@@ -61,7 +61,7 @@ def merge(service: ServiceName, base: Definition | None, changes: Mapping[str, s
 
 
 def _number(text: str) -> int | str:
-    """The number if it is one; else the text, which the definition then refuses with its range."""
+    """Return the number if it is one; otherwise the text, which the definition then refuses with its range."""
     return int(text) if re.fullmatch(r"-?[0-9]{1,9}", text, re.ASCII) else text
 
 

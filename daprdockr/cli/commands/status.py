@@ -1,4 +1,4 @@
-"""``status``: the services of the cluster, and what is not usable."""
+"""``status``: the services of the cluster, and everything that is not usable."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Mute(DaprdockrError):
 
 def status(request: Request, store: Store, console: Console) -> None:
     """
-    Services, the number of nodes and those on which nothing starts, and what cannot be read.
+    Print the services, the number of nodes and those on which nothing starts, and values that cannot be read.
 
     :raises Mute: nodes cannot write to etcd, or doubt it. It comes after everything else.
     """

@@ -1,5 +1,5 @@
 # -*- test-case-name: tests.unit.cli.commands.test_status,tests.unit.whole.test_restored -*-
-"""``trust-etcd``: the operator's word that the agents may believe the history that etcd has now."""
+"""``trust-etcd``: the operator's decision that the agents may believe the history that etcd has now."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from daprdockr.picture.doubts import Outcome, doubt_row, outcome
 
 
 class NotConfirmed(DaprdockrError):
-    """Nobody said that this is meant."""
+    """Nobody confirmed the decision."""
 
 
 def trust_etcd(request: Request, store: Store, console: Console) -> None:

@@ -1,4 +1,4 @@
-"""``wait``: until every wanted instance runs, healthy and as defined."""
+"""``wait``: returns when every wanted instance runs, healthy and as defined."""
 
 from __future__ import annotations
 
@@ -19,7 +19,10 @@ from daprdockr.picture.instances import unmet
 
 
 def wait(request: Request, store: Store, console: Console) -> None:
-    """:raises TimedOut: with what is not there yet. :raises NotFound: the service does not exist (any more)."""
+    """
+    :raises TimedOut: naming the instances that are not there yet.
+    :raises NotFound: the service does not exist, or not any more.
+    """
     waiting = Waiting(request, store, time.monotonic, time.sleep)
     waiting.finish()
     for name in waiting.services:
@@ -28,11 +31,11 @@ def wait(request: Request, store: Store, console: Console) -> None:
 
 @define(eq=False)
 class Waiting(ClusterWait):
-    """What is waited for, and what is lacking."""
+    """The services that are awaited, and the instances that they lack."""
 
     @property
     def services(self) -> Sequence[ServiceName]:
-        """The services waited for."""
+        """The services that are awaited."""
         only = self.request.service
         if only is None:
             return sorted(self.cluster.services)
