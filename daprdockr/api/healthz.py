@@ -8,7 +8,7 @@ from twisted.web.http import Request
 from twisted.web.resource import Resource
 
 Troubles = Callable[[], Iterable[str]]
-"""What is wrong now, a line each; nothing when all is well."""
+"""The present troubles, a line each; none while nothing is wrong."""
 
 
 class Healthz(Resource):

@@ -1,5 +1,5 @@
 """
-What a command is: one declaration, from which its command line is parsed and its help is written.
+The declaration of a command, from which its command line is parsed and its help is written.
 
 Each is a module of ``daprdockr.cli.commands`` with a ``COMMAND`` in it, loaded on demand: loading all of them would
 cost more than most of them take.

@@ -23,7 +23,7 @@ SHELLS = ("bash", "zsh", "fish")
 @frozen
 class Form:
     """
-    A command as it is typed: a word, or a flag with its dash.
+    A command as it is typed: one word, or a flag with its dash.
 
     :ivar flags: the flags that may stand beside it.
     :ivar words: the words that may stand behind it.

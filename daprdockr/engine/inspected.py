@@ -1,14 +1,14 @@
 # -*- test-case-name: tests.unit.engine.test_docker_engine,tests.functional.test_engine_contract -*-
 """
-What was learned by inspecting containers, for as long as a list shows that it still holds.
+A cache of inspected containers, valid for as long as a list shows that they have not changed.
 
 Note [What a list need not ask again]
-The Engine's list of containers lacks what a stopped one left (exit code, times, host ports); asking for each container
-costs one more request. The list does show whether a container was started, stopped or judged since it was last
-inspected (``answers.fingerprint``), so only those containers are inspected again, and those that the event stream
-reported. A new stream discards the whole cache, because nobody reported what happened before it. One case remains: a
-container that was started and ended again with the same exit code while no stream was open keeps the times of its
-former run.
+    The Engine's list of containers lacks what a stopped one left (exit code, times, host ports); asking for each
+    container costs one more request. The list does show whether a container was started, stopped or judged since it was
+    last inspected (``answers.fingerprint``), so only those containers are inspected again, and those that the event
+    stream reported. A new stream discards the whole cache, because nobody reported what happened before it. One case
+    remains: a container that was started and ended again with the same exit code while no stream was open keeps the
+    times of its former run.
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ _MCL_CURRENT, _MCL_FUTURE = 1, 2
 def come_first() -> None:
     """
     Be the last process to be killed for lack of memory, run before ordinary processes, and never wait for the disk to
-    bring a page back. To be called before there is another thread. What this user may not do is skipped.
+    bring a page back. To be called before there is another thread. A step that this user may not take is skipped.
     """
     threading.stack_size(_STACK)
     with suppress(OSError):

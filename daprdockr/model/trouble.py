@@ -1,5 +1,5 @@
 """
-What may be wrong with a part of an agent, as values: people read each as one line, programs by its type and fields.
+The troubles that a part of an agent may have, as values: people read each as one line, programs by its type and fields.
 
 A part has a ``condition``, which is one of these, or None while nothing is wrong.
 """

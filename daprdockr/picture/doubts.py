@@ -17,7 +17,7 @@ from daprdockr.picture.table import Row
 
 @frozen
 class Outcome:
-    """What happens to the instances that run on one node that doubts; ``removed`` and ``replaced`` give the reasons."""
+    """The effect on the instances that run on one node that doubts; ``removed`` and ``replaced`` give the reasons."""
 
     removed: Mapping[str, str] = field(factory=dict)
     replaced: Mapping[str, str] = field(factory=dict)

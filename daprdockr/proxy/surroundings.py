@@ -1,4 +1,4 @@
-"""What this machine permits nginx: the user of its workers, and how many files they may open."""
+"""The limits that this machine sets nginx: the user of its workers, and how many files they may open."""
 
 from __future__ import annotations
 

@@ -13,8 +13,8 @@ from daprdockr.runtime.pool import Run
 @frozen
 class Connection:
     """
-    ``store`` blocks, so ``run`` makes each call in a thread; ``outage`` is told of calls that etcd did not answer, and
-    says so in the log.
+    ``store`` blocks, so ``run`` makes each call in a thread; ``outage`` logs that etcd does not answer, once calls
+    report that.
     """
 
     store: Store

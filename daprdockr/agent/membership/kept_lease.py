@@ -15,7 +15,7 @@ from daprdockr.runtime.workers import Stopped
 
 
 class KeptLease:
-    """:param run: makes a call that writes the state directory, which may hang."""
+    """:param run: runs the writes to the state directory, which may hang."""
 
     log = Logger()
 
@@ -29,16 +29,16 @@ class KeptLease:
         )
 
     def read_lease(self) -> int:
-        """The lease of a former agent, 0 if none is known. Blocking, for two small files."""
+        """Return the lease of an earlier agent, 0 if none is known. Blocking, for two small files."""
         return self._state.read_lease()
 
     def keep(self, lease: int) -> None:
-        """Write it, unless it is written; while a write is under way, the next call writes what is left to write."""
+        """Write the lease, unless it is written; while a write is in progress, the next call writes the rest."""
         if lease != self._kept and not self._keeping:
             Deferred.fromCoroutine(self._write(lease))
 
     async def _write(self, lease: int) -> None:
-        """What fails is tried again at the next beat, and logged once a reason."""
+        """Write the lease. A failure is retried at the next beat, and logged once a reason."""
         self._keeping = True
         try:
             await self._run(self._state.write_lease, lease)

@@ -44,11 +44,11 @@ class Following(Protocol):
 
 class Mirror(Service):
     """
-    Owns the ``Cluster`` and everything that is known about being in touch.
+    Owns the ``Cluster`` and the knowledge whether this agent is in touch with etcd.
 
     :param draw_identity: a random number from 1 to 2**60 - 1 for an etcd that has no identity yet.
     :param follow: makes the follower of etcd for a listener, which is this object.
-    :param on_changes: told of each change after it is in ``cluster``.
+    :param on_changes: called with each change after it is in ``cluster``.
     """
 
     log = Logger()

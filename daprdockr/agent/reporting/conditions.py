@@ -1,4 +1,4 @@
-"""What is wrong with this agent now, as ``/healthz`` reports it."""
+"""The conditions that are wrong with this agent now, as ``/healthz`` reports them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class HasCondition(Protocol):
 
     @property
     def condition(self) -> Trouble | None:
-        """What is wrong; None while nothing is."""
+        """The present condition; None while nothing is wrong."""
 
 
 def conditions(parts: Iterable[HasCondition]) -> list[Trouble]:

@@ -1,5 +1,5 @@
 # -*- test-case-name: tests.unit.model.known.test_cluster -*-
-"""What a change of the mirror means to those who follow it."""
+"""The meaning of a change of the mirror for its subscribers."""
 
 from __future__ import annotations
 

@@ -1,23 +1,23 @@
 """
 The cluster as one agent knows it: a mirror of our keys in etcd, kept current change by change.
 
-It belongs to the reactor's thread, and refuses to know how changes arrive. A change costs what it touches, whatever
-the size of the cluster. What the entries say is kept in ``contents``, and which etcd they come from in ``history``.
+It belongs to the reactor's thread, and refuses to know how changes arrive. A change costs what it touches, whatever the
+size of the cluster. ``contents`` keeps the values of the entries, and ``history`` the etcd they come from.
 
 Note [Only evidence removes]
     A service, claim or node leaves the mirror only by a delete event, or by a listing of the same etcd cluster at a
     revision not older than what the mirror has seen. Any other listing (a foreign cluster id, a smaller revision: etcd
     was wiped, restored, or is another one) raises ``ForeignEtcd`` and changes nothing; whether a list continues the
     history known here is judged before it is taken over (``judge``): Note [No restored history passes] in
-    ``continuity``. A value that became unreadable keeps its last readable form; a definition that never was readable
-    is held as broken, which does not mean absent.
+    ``continuity``. A value that became unreadable keeps its last readable form; a definition that never was readable is
+    held as broken, which does not mean absent.
 
 Note [Own writes come twice]
     The agent notes its own successful writes at once, so that the next plan sees them, and they arrive again by the
     watch. Every change is compared with the ``mod_revision`` the key has here, or had when it was deleted; older ones
-    are ignored. ``_deleted`` remembers own deletions until the watch has passed them. A change from before
-    ``revision`` is old whatever its key: the answer to an own write, or an old server that repeats itself, may come
-    after the key was deleted again, and must not bring it back.
+    are ignored. ``_deleted`` remembers own deletions until the watch has passed them. A change from before ``revision``
+    is old whatever its key: the answer to an own write, or an old server that repeats itself, may come after the key
+    was deleted again, and must not bring it back.
 """
 
 from __future__ import annotations

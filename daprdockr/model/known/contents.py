@@ -1,6 +1,6 @@
 # -*- test-case-name: tests.unit.model.known.test_cluster -*-
 """
-What the entries of the mirror say: definitions, claims, nodes and cordons, each in its last readable form.
+The values of the mirror's entries: definitions, claims, nodes and cordons, each in its last readable form.
 
 Refuses to know where an entry came from, and whether it is news: ``cluster`` decides that.
 

@@ -1,18 +1,18 @@
 """
-Whether a list of etcd continues the history that an agent knows, or comes from another one: pure judgement.
+Judges whether a list of etcd continues the history that an agent knows, or comes from another one. Pure.
 
 Note [No restored history passes]
     An etcd that was restored from a snapshot has the cluster id and the identity of before, and as soon as enough was
-    written, or its revision was bumped, a revision beyond the one known. What was written between the snapshot and the
-    loss is missing there, and looks as if it had been deleted. So a list is taken over only if each of these holds:
+    written, or its revision was bumped, a revision beyond the one known. The writes between the snapshot and the loss
+    are missing there, and look as if their keys had been deleted. So a list is taken over only if each of these holds:
 
     1. Its revision is not smaller than the one known.
-    2. What it holds does not contradict what is known: no key is older than it was seen, or another value of the same
+    2. Its content does not contradict the known one: no key is older than it was seen, or another value of the same
        revision, or a definition from before the revision known that was not there then.
     3. The newest mark known is in its chain: Note [Marks] in ``daprdockr.model.stored.marks``.
-    4. What was known and is not there any more, or has changed, was part of this history. A mark known that is younger
-       shows it; what is younger than all marks is read again at the revision known, where it must be as it is known.
-       Once etcd has compacted that revision away, an agent takes only the word of a mark for a definition's end.
+    4. Every known key that is gone, or has changed, was part of this history. A younger mark that is known shows it;
+       keys that are younger than all marks are read again at the revision known, where they must be as they are known.
+       Once etcd has compacted that revision away, an agent accepts only a mark as evidence for a definition's end.
 
     So a definition is believed to be deleted only by an etcd that is known to have held it. Everything else that a list
     can take away (claims, nodes) stops no container by its absence.
@@ -33,9 +33,9 @@ Known = Mapping[str, Entry]
 
 def contradiction(known: Known, revision: int, listing: Listing, keys: Keys) -> str:
     """
-    What in a list cannot be so in the history known, in words; "" if nothing. Conditions 1 and 2.
+    Return as text how a list contradicts the known history; "" if it does not. Conditions 1 and 2.
 
-    :param revision: up to which everything is known; 0: it is not.
+    :param revision: the revision up to which everything is known; 0: unknown.
     """
     if listing.revision < revision:
         return f"this etcd went back from revision {revision} to {listing.revision}"
@@ -56,21 +56,23 @@ def contradiction(known: Known, revision: int, listing: Listing, keys: Keys) -> 
 
 def unexplained(known: Known, revision: int, attested: int, listing: Listing, keys: Keys) -> tuple[Entry, ...]:
     """
-    What is known, up to ``revision``, and not in the list as it was, though no mark shows that it was ever there.
+    Return the known entries, up to ``revision``, that are not in the list unchanged, and that no mark shows to have
+    been there.
 
-    :param attested: the revision of the youngest mark known that is there.
+    :param attested: the revision of the youngest known mark that is there.
     """
     present = {entry.key: entry.mod_revision for entry in listing.entries}
     young = (entry for entry in known.values() if attested < entry.mod_revision <= revision)
-    # The chain of marks is judged by what it holds.
+    # The chain of marks is judged by its content.
     return tuple(e for e in young if present.get(e.key) != e.mod_revision and e.key != keys.marks)
 
 
 def refutation(missed: tuple[Entry, ...], past: Listing | None, listing: Listing, keys: Keys) -> str:
     """
-    Why what is ``unexplained`` was not part of this history, in words; "" if it was, or nothing hangs on it.
+    Return as text why the ``unexplained`` entries were not part of this history; "" if they were, or nothing depends on
+    it.
 
-    :param past: all at the revision known; None: it was compacted away.
+    :param past: everything at the revision known; None: it was compacted away.
     """
     if past is not None:
         then = {entry.key: entry for entry in past.entries}

@@ -9,10 +9,10 @@ Note [The identity of an etcd]
     identity that is seen to be deleted, in etcd's order, makes room for another.
 
 Note [Marks of an unbroken history]
-    A watch that broke resumes where it ended, and nothing it reports then shows that the history is still the same.
-    What it reports is true nevertheless, and each deletion is evidence; but a mark from another history would attest
-    to things that history never contained. So marks are taken only from a list that was judged, and from the watch
-    that followed it until that watch broke.
+    A watch that broke resumes where it ended, and nothing it reports then shows that the history is still the same. Its
+    reports are true nevertheless, and each deletion is evidence; but a mark from another history would attest to things
+    that history never contained. So marks are taken only from a list that was judged, and from the watch that followed
+    it until that watch broke.
 """
 
 from __future__ import annotations

@@ -1,1 +1,1 @@
-"""What stands in etcd: keys, records, and their revisions."""
+"""The contents of etcd: the layout of keys, their entries, and the records in them."""
