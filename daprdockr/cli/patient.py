@@ -18,7 +18,7 @@ from daprdockr.model.stored.entries import Commit, Condition, Entry, Lease, List
 
 T = TypeVar("T")
 
-PATIENCE = 10.0
+TIMEOUT = 10.0
 """Seconds after which a call is not retried."""
 
 PAUSE = 0.2
@@ -69,7 +69,7 @@ class PatientStore:
         self.store.close()
 
     def _patiently(self, call: Callable[[], T]) -> T:
-        deadline = self.clock() + PATIENCE
+        deadline = self.clock() + TIMEOUT
         while True:
             try:
                 return call()

@@ -42,8 +42,8 @@ def _rows() -> Iterator[tuple[str, str]]:
 
 def _forms(name: str) -> list[tuple[str, str]]:
     command = load(name)
-    said = command.reference or tuple(line for _, line in command.usage)
-    return [(form, about) for (form, _), about in zip(command.usage, said, strict=True)]
+    texts = command.reference or tuple(line for _, line in command.usage)
+    return [(form, about) for (form, _), about in zip(command.usage, texts, strict=True)]
 
 
 def _flag_row(flag: Flag) -> tuple[str, str]:

@@ -102,7 +102,7 @@ class Authority(server.DNSServerFactory):
         """Return the finished replies to this client, see ``Finished.replies``; strangers get none from here."""
         return self._finished[True].replies if self._clients.allows(client) else {}
 
-    def look_at_clock(self) -> None:
+    def expire_replies(self) -> None:
         """
         Discard finished replies whose TTLs run down: they last for a second. To be called before finished replies are
         used.

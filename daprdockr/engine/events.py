@@ -84,21 +84,21 @@ class EventListener:
     def _listen(self) -> None:
         failures = 0
         while not self._stopping.is_set():
-            heard = self._listen_once()
+            received = self._listen_once()
             # Judged by the events received: an Engine that accepts and disconnects at once is no better than none.
-            failures = 1 if heard else failures + 1
+            failures = 1 if received else failures + 1
             if not self._stopping.is_set():
                 self._wait(self._stopping, self._backoff.delay(failures, self._random()))
 
     def _listen_once(self) -> bool:
         """Read one stream to its end; return whether at least one event arrived."""
-        heard = False
+        received = False
         error: EngineError = EngineUnavailable("the Docker Engine ended its event stream")
         try:
             with closing(self._open()) as stream:
                 self._consumer.on_connected()
                 for action, container in stream:
-                    heard = True
+                    received = True
                     self._consumer.on_event(action, container)
         except EngineError as problem:
             error = problem
@@ -107,7 +107,7 @@ class EventListener:
             self.log.failure("the consumer of container events failed")
         if not self._stopping.is_set():
             self._tell_lost(error)
-        return heard
+        return received
 
     def _open(self) -> ContainerEvents:
         stream = self._engine.events()

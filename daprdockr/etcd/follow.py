@@ -157,10 +157,10 @@ class Follower:
             for batch in watch:
                 if self._stopping.is_set():
                     return
-                self._tell(batch)
+                self._report(batch)
         self._position = None
 
-    def _tell(self, batch: Batch) -> None:
+    def _report(self, batch: Batch) -> None:
         if batch.cluster_id != self._cluster_id:
             raise EtcdHistoryLost("another etcd cluster answers at these endpoints: list again")
         if batch.changes or self._failures:

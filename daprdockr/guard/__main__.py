@@ -18,7 +18,7 @@ from daprdockr.guard.disk import Disk
 from daprdockr.guard.presence import announce
 from daprdockr.guard.priority import come_first
 from daprdockr.guard.processes import Processes
-from daprdockr.guard.watch import LOOK, Guard
+from daprdockr.guard.watch import POLL, Guard
 
 ORDERS = "guard.json"
 
@@ -34,21 +34,21 @@ def main(state_dir: Path) -> None:
     come_first()
     disk = Disk(state_dir / ORDERS)
     disk.start()
-    guard = Guard(read=disk.read, processes=Processes(), clock=boottime, boot=boot_id(), tell=disk.tell)
-    pause = look(guard, disk)
+    guard = Guard(read=disk.read, processes=Processes(), clock=boottime, boot=boot_id(), report=disk.report)
+    pause = poll(guard, disk)
     announce()
     while guard.orders.containers or not told_to_end:
         time.sleep(pause)
-        pause = look(guard, disk)
+        pause = poll(guard, disk)
 
 
-def look(guard: Guard, disk: Disk) -> float:
+def poll(guard: Guard, disk: Disk) -> float:
     """Run one pass whatever goes wrong in it, because nobody watches the guard. Return the seconds until the next."""
     try:
-        return guard.look()
+        return guard.poll()
     except Exception as error:
-        disk.tell(f"a look failed: {error!r}")
-        return LOOK
+        disk.report(f"a pass failed: {error!r}")
+        return POLL
 
 
 if __name__ == "__main__":

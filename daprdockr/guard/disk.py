@@ -17,7 +17,7 @@ from threading import Event, Thread
 
 from daprdockr.guard.regular import NotUsable, read_regular
 
-PATIENCE = 0.05
+TIMEOUT = 0.05
 """Seconds that a pass waits for the disk; part of the margin before a deadline."""
 
 LONGEST = 16 * 1024 * 1024
@@ -52,10 +52,10 @@ class Disk:
         """
         self._answered.clear()
         self._asked.set()
-        self._answered.wait(PATIENCE)
+        self._answered.wait(TIMEOUT)
         return self._content
 
-    def tell(self, line: str) -> None:
+    def report(self, line: str) -> None:
         """Write a line soon. If many wait for the disk, the last ones are kept."""
         self._lines.append(line)
 
@@ -63,11 +63,11 @@ class Disk:
         while True:
             self._asked.wait()
             self._asked.clear()
-            self._look()
+            self._work()
             self._answered.set()
             self._write()
 
-    def _look(self) -> None:
+    def _work(self) -> None:
         try:
             self._content = self._regular(self._path, LONGEST)
         except (OSError, NotUsable):

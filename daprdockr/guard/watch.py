@@ -20,7 +20,7 @@ from collections.abc import Callable, Collection
 from daprdockr.guard.orders import Action, Orders
 from daprdockr.guard.processes import Processes
 
-LOOK = 0.1
+POLL = 0.1
 """
 Seconds between two passes while there is something to guard; an action that becomes due in between gets a pass of its
 own.
@@ -38,7 +38,7 @@ class Guard:
     :param read: the newest content of the orders' file that could be read; None: none yet.
     :param clock: CLOCK_BOOTTIME in seconds.
     :param boot: the id of this boot.
-    :param tell: takes a line for people.
+    :param report: takes a line for people.
     """
 
     def __init__(
@@ -48,18 +48,18 @@ class Guard:
         processes: Processes,
         clock: Callable[[], float],
         boot: str,
-        tell: Callable[[str], None],
+        report: Callable[[str], None],
     ) -> None:
         self._read = read
         self._processes = processes
         self._clock = clock
-        self._tell = tell
+        self._report = report
         self._content: bytes | None = None
         self._asked: dict[str, float] = {}
-        self._told: dict[str, tuple[Action, Collection[int]]] = {}
+        self._reported: dict[str, tuple[Action, Collection[int]]] = {}
         self.orders = Orders(boot, 0.0, {})
 
-    def look(self) -> float:
+    def poll(self) -> float:
         """Run one pass; return the seconds until the next."""
         self._take(self._read())
         now = self._clock()
@@ -70,7 +70,7 @@ class Guard:
                 self._stop(container, due[container], pids)
         if not self.orders.containers:
             return IDLE
-        return max(0.0, min(LOOK, self.orders.next_change(now) - self._clock()))
+        return max(0.0, min(POLL, self.orders.next_change(now) - self._clock()))
 
     def _take(self, content: bytes | None) -> None:
         """
@@ -82,9 +82,9 @@ class Guard:
         try:
             self.orders = Orders.decode(content, self.orders.boot)
         except ValueError as error:
-            self._tell(f"the orders cannot be read, the former ones stand: {error}")
+            self._report(f"the orders cannot be read, the former ones stand: {error}")
             return
-        for known in (self._asked, self._told):
+        for known in (self._asked, self._reported):
             for container in known.keys() - self.orders.containers.keys():
                 del known[container]
 
@@ -103,15 +103,15 @@ class Guard:
         reached = [pid for pid in targets if self._signal(pid, container, number)]
         if action is Action.TERM and reached:
             self._asked[container] = self.orders.containers[container].deadline
-        if reached and self._told.get(container) != (action, reached):
-            self._told[container] = (action, reached)
-            self._tell(self._line(container, action, reached))
+        if reached and self._reported.get(container) != (action, reached):
+            self._reported[container] = (action, reached)
+            self._report(self._line(container, action, reached))
 
     def _signal(self, pid: int, container: str, number: int) -> bool:
         try:
             return self._processes.signal(pid, container, number)
         except OSError as error:
-            self._tell(f"pid {pid} of container {container[:12]} cannot be signalled: {error}")
+            self._report(f"pid {pid} of container {container[:12]} cannot be signalled: {error}")
             return False
 
     def _line(self, container: str, action: Action, pids: Collection[int]) -> str:

@@ -45,7 +45,7 @@ def doubt_row(node: str, record: DoubtRecord, found: Outcome) -> Row:
         "Replaced": dict(found.replaced),
         "Kept": list(found.kept),
         "LeftAlone": list(found.left_alone),
-        "Untold": record.untold,
+        "Untold": record.unlisted,
     }
 
 

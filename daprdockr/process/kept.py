@@ -56,11 +56,11 @@ def set_aside(path: Path, reason: str) -> None:
         _clear(aside)
         os.replace(path, aside)
     except OSError as error:
-        told = "{path} cannot be used ({reason}) and cannot be set aside ({hindrance}): remove it"
-        _log.warn(told, path=str(path), reason=reason, hindrance=error.strerror)
+        text = "{path} cannot be used ({reason}) and cannot be set aside ({hindrance}): remove it"
+        _log.warn(text, path=str(path), reason=reason, hindrance=error.strerror)
     else:
-        told = "{path} cannot be used and was set aside as {name}: {reason}"
-        _log.warn(told, path=str(path), name=aside.name, reason=reason)
+        text = "{path} cannot be used and was set aside as {name}: {reason}"
+        _log.warn(text, path=str(path), name=aside.name, reason=reason)
 
 
 def _clear(aside: Path) -> None:

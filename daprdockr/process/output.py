@@ -26,26 +26,26 @@ _TRIM = os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 class LineSplitter:
     """Cuts a stream of bytes into lines of text of at most ``MAX_LINE`` bytes."""
 
-    tell: Callable[[str], None]
+    emit: Callable[[str], None]
     _rest: bytes = b""
 
     def feed(self, data: bytes) -> None:
         *lines, self._rest = (self._rest + data).split(b"\n")
         for line in lines:
-            self._tell(line)
+            self._emit(line)
         while len(self._rest) > MAX_LINE:
-            self.tell(_text(self._rest[:MAX_LINE]))
+            self.emit(_text(self._rest[:MAX_LINE]))
             self._rest = self._rest[MAX_LINE:]
 
     def end(self) -> None:
         """Pass on the last line, which has no line end, because the stream ended."""
         if self._rest:
-            self._tell(self._rest)
+            self._emit(self._rest)
         self._rest = b""
 
-    def _tell(self, line: bytes) -> None:
+    def _emit(self, line: bytes) -> None:
         for start in range(0, len(line) or 1, MAX_LINE):
-            self.tell(_text(line[start : start + MAX_LINE]))
+            self.emit(_text(line[start : start + MAX_LINE]))
 
 
 def _text(line: bytes) -> str:

@@ -41,7 +41,7 @@ class Followed(Periodic, Generic[T]):
         self._what = what
         self._read = read
         self._changed: Signal[[T]] = Signal()
-        self._looking = False
+        self._reading = False
         self.value = first
         """The value at the last reading."""
         self._logged = LoggedOnce(self._cannot_be_read, lambda: self.log.info("{what} can be read again", what=what))
@@ -58,11 +58,11 @@ class Followed(Periodic, Generic[T]):
     def _cannot_be_read(self, reason: str) -> None:
         self.log.warn("{what} cannot be read, the last value stands: {reason}", what=self._what, reason=reason)
 
-    async def look(self) -> None:
+    async def poll(self) -> None:
         """Read now, unless a reading is in progress."""
-        if self._looking:
+        if self._reading:
             return
-        self._looking = True
+        self._reading = True
         try:
             self._take(await self._run(self._read))
         except Stopped:
@@ -70,7 +70,7 @@ class Followed(Periodic, Generic[T]):
         except (OSError, DaprdockrError) as error:
             self._logged.found(str(error))
         finally:
-            self._looking = False
+            self._reading = False
 
     def _take(self, found: T) -> None:
         self._logged.found("")

@@ -13,9 +13,9 @@ from daprdockr.runtime.workers import Stopped
 
 class Periodic(Service):
     """
-    Awaits ``look`` every ``interval`` seconds, never twice at a time.
+    Awaits ``poll`` every ``interval`` seconds, never twice at a time.
 
-    An exception that ``look`` lets through is logged, and the next poll follows: a LoopingCall whose function failed
+    An exception that ``poll`` lets through is logged, and the next poll follows: a LoopingCall whose function failed
     would otherwise have ended. It is no failure that the threads are stopping.
 
     :param at_once: whether it polls when it starts, too.
@@ -40,13 +40,13 @@ class Periodic(Service):
         if self._loop.running:
             self._loop.stop()
 
-    async def look(self) -> None:
+    async def poll(self) -> None:
         """Poll once; to be overridden."""
         raise NotImplementedError
 
     async def _turn(self) -> None:
         try:
-            await self.look()
+            await self.poll()
         except Stopped:
             pass
         except Exception:

@@ -53,7 +53,7 @@ def compose(settings: Settings, state: StateDir, outside: Outside) -> Compositio
     acting = deciding(base, outward, found)
     told = reporting(base, found)
     subscribe(base, outward, found, acting, told)
-    found.member.herald.look(around.whereabouts.value)
+    found.member.herald.update(around.whereabouts.value)
     judged = tuple(_judged(base, outward, found))
     services = _services(base, outward, found, acting, told)
     ends = (_profile(settings), *services, _api(base, judged))

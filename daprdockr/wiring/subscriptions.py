@@ -34,7 +34,7 @@ def subscribe(base: Foundation, outward: Edges, found: Found, acting: Deciding, 
 
 def _subscribe_to_surroundings(base: Foundation, outward: Edges, found: Found, told: Reporting) -> None:
     around, herald, dns = found.around, found.member.herald, outward.dns
-    around.whereabouts.subscribe(herald.look)
+    around.whereabouts.subscribe(herald.update)
     herald.moved.subscribe(told.publish.on_move)
     herald.moved.subscribe(lambda addresses: base.signals.node_changed())
     if around.certificates is not None:

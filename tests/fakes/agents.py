@@ -201,7 +201,7 @@ class MemoryAgent:
     def pass_time(self, seconds: float) -> None:
         """What happened in etcd and in the Engine arrives, and the agent goes on for so long."""
         self.docker.now += seconds
-        self.host_guard.look()
+        self.host_guard.poll()
         self.follower.step()
         self.listener.step()
         self.clock.advance(seconds)
@@ -317,12 +317,12 @@ class HostGuard:
             processes=self.processes,
             clock=lambda: engine.now,
             boot=boot_id(),
-            tell=self.told.append,
+            report=self.told.append,
         )
 
-    def look(self) -> None:
+    def poll(self) -> None:
         if not self.process.ended and self.process.starts:
-            self._guard.look()
+            self._guard.poll()
 
 
 class MemoryCluster:
@@ -379,7 +379,7 @@ class MemoryCluster:
                 agent.pass_time(STEP)
             for left in self._left:
                 left.engine.now += STEP
-                left.look()
+                left.poll()
 
     def define(self, definition: Definition) -> None:
         self.store.put(KEYS.service(definition.name), json.dumps(definition.write()).encode())

@@ -15,7 +15,7 @@ from daprdockr.dns.answering.whom import Whom
 from daprdockr.dns.endpoint import Endpoint
 from daprdockr.dns.forwarding.cache import STALE_TTL, Cache
 from daprdockr.dns.forwarding.exchange import SocketExchange
-from daprdockr.dns.forwarding.forward import PATIENCE_SECONDS, RECHECK_SECONDS, Forwarder
+from daprdockr.dns.forwarding.forward import RECHECK_SECONDS, RESPONSE_SECONDS, Forwarder
 from daprdockr.dns.forwarding.upstreams import STAGGER_SECONDS
 from tests.build.dns_samples import question, read
 from tests.rig.dns.upstream import Rule, Upstream, address_reply, plain
@@ -102,7 +102,7 @@ class UpstreamsTests(TestCase):
         asking = self.ask(forwarder)
         await heard
         self.assertNoResult(asking)
-        self.clock.advance(PATIENCE_SECONDS)
+        self.clock.advance(RESPONSE_SECONDS)
         self.assertEqual((1, STALE_TTL), await asking)
 
     async def test_race(self) -> None:

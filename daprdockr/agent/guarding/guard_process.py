@@ -22,10 +22,10 @@ from daprdockr.process.supervised import SupervisedProcess
 from daprdockr.runtime.logged_once import LoggedOnce
 from daprdockr.runtime.pool import Run
 
-PATIENCE = 5.0
+TIMEOUT = 5.0
 """Seconds that the guard is given to be on guard after its start, and to finish at the agent's exit."""
 
-LOOK = 0.02
+POLL = 0.02
 """Seconds between two polls meanwhile."""
 
 UNSEEN = (
@@ -112,9 +112,9 @@ class GuardProcess:
         self._waiting = [*(waiting for waiting in self._waiting if not waiting.called), done]
         self.give(orders)
         try:
-            await done.addTimeout(PATIENCE, self._reactor)
+            await done.addTimeout(TIMEOUT, self._reactor)
         except DeferredTimeout:
-            raise TimeoutError(f"the disk of the state directory took more than {PATIENCE:g} s") from None
+            raise TimeoutError(f"the disk of the state directory took more than {TIMEOUT:g} s") from None
 
     async def _write(self) -> None:
         """Write one order file at a time. After a failure the next orders are the retry."""
@@ -140,21 +140,21 @@ class GuardProcess:
         self._logged.found(line(unwritten))
 
     async def is_ready(self) -> bool:
-        """Wait until it is on guard, for at most ``PATIENCE`` seconds; return whether it is."""
-        deadline = self._reactor.seconds() + PATIENCE
+        """Wait until it is on guard, for at most ``TIMEOUT`` seconds; return whether it is."""
+        deadline = self._reactor.seconds() + TIMEOUT
         while not self.stands:
             if self._reactor.seconds() >= deadline:
                 return False
-            await deferLater(self._reactor, LOOK)
+            await deferLater(self._reactor, POLL)
         return True
 
     async def all_gone(self, containers: Collection[str]) -> bool:
-        """Wait up to ``PATIENCE`` seconds for all of these containers to exit; return whether they did."""
-        deadline = self._reactor.seconds() + PATIENCE
+        """Wait up to ``TIMEOUT`` seconds for all of these containers to exit; return whether they did."""
+        deadline = self._reactor.seconds() + TIMEOUT
         while await self._run(self._processes.of, containers):
             if self._reactor.seconds() >= deadline:
                 return False
-            await deferLater(self._reactor, LOOK)
+            await deferLater(self._reactor, POLL)
         return True
 
     def blindness(self, container: str) -> Deferred[str]:

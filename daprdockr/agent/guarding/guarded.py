@@ -44,7 +44,7 @@ from daprdockr.model.host import ContainerState
 from daprdockr.model.names import ServiceName
 from daprdockr.model.trouble import GuardDown, OrdersUnwritten, line
 
-LAST_LOOKS = 1.0
+LAST_POLLS = 1.0
 """
 Seconds after its deadline, which is not moved any more, in which a container that has disappeared from the Engine is
 still searched for. An Engine that lost its data lists none of the containers that run.
@@ -146,7 +146,7 @@ class Guarded(Service):
             self._orders = {}
             await self._guard.given(self._content())
         except (OSError, DaprdockrError) as error:
-            self.log.warn("the guard stays, for it cannot be told to end: {reason}", reason=error)
+            self.log.warn("the guard stays, because it cannot be ended: {reason}", reason=error)
             return False
         return True
 
@@ -161,7 +161,7 @@ class Guarded(Service):
         self._orders = {
             container: order._replace(deadline=until) if order.lease == lease and container in there else order
             for container, order in before.items()
-            if container in there or order.deadline + LAST_LOOKS > now
+            if container in there or order.deadline + LAST_POLLS > now
         }
         if before:
             self._give()
@@ -173,8 +173,8 @@ class Guarded(Service):
         unknown = [c for c in found if c.on_partition == "stop" and c.running and c.id not in self._orders]
         unless = " unless its claim says so" if self._boottime() < self._patient_until else ""
         for container in unknown:
-            told = "container {id} was not started by an agent here and is killed{unless}"
-            self.log.warn(told, id=container.id[:12], unless=unless)
+            text = "container {id} was not started by an agent here and is killed{unless}"
+            self.log.warn(text, id=container.id[:12], unless=unless)
             self._orders[container.id] = Order(self._patient_until)
         if unknown:
             self._give()

@@ -45,7 +45,7 @@ class Pulse(Periodic):
         self._host = host
         self._misses = 0
 
-    async def look(self) -> None:
+    async def poll(self) -> None:
         """See Note [A hung Engine]. Each ping is over before the next is due."""
         while self.running:
             try:

@@ -77,7 +77,7 @@ class Heartbeat(Service):
             lambda trouble: self.log.warn("no heartbeat: {trouble}", trouble=trouble),
             lambda: self.log.info("this node's heartbeat goes on under lease {lease:x}", lease=self._lease),
         )
-        self._told = 0
+        self._reported = 0
         self._loop = LoopingCall(self._beat)
         self._loop.clock = reactor
         self._ended: Deferred[Any] | None = None
@@ -149,8 +149,8 @@ class Heartbeat(Service):
             self.log.failure("a heartbeat failed")
         finally:
             self._beating = False
-        if self.lease != self._told:
-            self._told = self.lease
+        if self.lease != self._reported:
+            self._reported = self.lease
             self._on_change()
 
     async def _renew(self) -> bool:

@@ -56,7 +56,7 @@ class Herald:
         self._last = Whereabouts(first.addresses)
         self._tell = tell
 
-    def look(self, now: Whereabouts) -> None:
+    def update(self, now: Whereabouts) -> None:
         """Report the difference from the last known whereabouts."""
         before, self._last = self._last, now
         if now.missing and now.missing != before.missing:

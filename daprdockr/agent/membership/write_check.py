@@ -55,7 +55,7 @@ class WriteCheck(Periodic):
     def trouble(self) -> str:
         return line(self.condition)
 
-    async def look(self) -> None:
+    async def poll(self) -> None:
         """Send the trials now."""
         try:
             self.condition = await self._try()

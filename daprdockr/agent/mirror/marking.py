@@ -27,7 +27,7 @@ from daprdockr.runtime.logged_once import LoggedOnce
 from daprdockr.runtime.periodic import Periodic
 from daprdockr.runtime.pool import Run
 
-LOOK = 5.0
+POLL = 5.0
 """Seconds between two checks whether a mark is due."""
 
 AFTER_DEFINITION, AFTER_CHANGE = 10.0, 300.0
@@ -61,7 +61,7 @@ class Marking(Periodic):
         draw: Callable[[], int],
         chance: Callable[[], float],
     ) -> None:
-        super().__init__(reactor=reactor, interval=LOOK, failing="no mark of etcd's history could be written")
+        super().__init__(reactor=reactor, interval=POLL, failing="no mark of etcd's history could be written")
         self._reactor = reactor
         self._run = run
         self._store = store
@@ -96,7 +96,7 @@ class Marking(Periodic):
         else:
             self._refused.found("")
 
-    async def look(self) -> None:
+    async def poll(self) -> None:
         """Write a mark if one is due. It comes back by the watch, as the marks of other agents do."""
         cluster, now = self._cluster, self._reactor.seconds()
         if not (self._mirror.in_touch and cluster.history.unbroken and cluster.identity):

@@ -151,15 +151,15 @@ class Mirror(Service):
         return self._belief.doubt
 
     def take_list(self, listing: Listing) -> None:
-        self._tell(self.cluster.replace(listing))
+        self._taken(self.cluster.replace(listing))
 
     def take_anew(self, listing: Listing) -> Deferred[None]:
         """:returns: a Deferred that fires when the list is in the state directory."""
-        self._tell(self.cluster.begin_anew(listing))
+        self._taken(self.cluster.begin_anew(listing))
         return self._snapshots.write()
 
     def take_changes(self, batch: Batch) -> None:
-        self._tell(self.cluster.apply(batch))
+        self._taken(self.cluster.apply(batch))
 
     def freeze(self, doubted: EtcdDoubted) -> None:
         """See Note [In touch]."""
@@ -186,7 +186,7 @@ class Mirror(Service):
         """Take over own writes before the watch reports them."""
         self._publish(self.cluster.note(*own))
 
-    def _tell(self, changes: Changes) -> None:
+    def _taken(self, changes: Changes) -> None:
         if not self.in_touch:
             if not self._logged:
                 self._logged = True

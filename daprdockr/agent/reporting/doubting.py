@@ -22,7 +22,7 @@ from daprdockr.model.stored.entries import Delete
 from daprdockr.runtime.periodic import Periodic
 from daprdockr.runtime.pool import Run
 
-LOOK = 2.0
+POLL = 2.0
 """Seconds between two checks of what should be reported."""
 
 
@@ -45,7 +45,7 @@ class Doubting(Periodic):
         host: Host,
         lease: Callable[[], int],
     ) -> None:
-        super().__init__(reactor=reactor, interval=LOOK, failing="etcd could not be told of the doubt about it")
+        super().__init__(reactor=reactor, interval=POLL, failing="the doubt about etcd could not be reported to it")
         self._run = run
         self._store = store
         self._key = key
@@ -53,19 +53,19 @@ class Doubting(Periodic):
         self._host = host
         self._lease = lease
         # An earlier agent may have reported something.
-        self._told: tuple[DoubtRecord | None, int] | None = None
+        self._reported: tuple[DoubtRecord | None, int] | None = None
 
-    async def look(self) -> None:
-        told = (self._record(), self._lease())
-        if told[0] is None:
-            told = (None, 0)
+    async def poll(self) -> None:
+        report = (self._record(), self._lease())
+        if report[0] is None:
+            report = (None, 0)
             ready = self._mirror.in_touch
         else:
-            ready = told[1] != 0
-        if ready and told != self._told:
-            await self._tell(*told)
+            ready = report[1] != 0
+        if ready and report != self._reported:
+            await self._write(*report)
 
-    async def _tell(self, record: DoubtRecord | None, lease: int) -> None:
+    async def _write(self, record: DoubtRecord | None, lease: int) -> None:
         try:
             if record is None:
                 if await self._run(self._store.get, self._key) is not None:
@@ -73,9 +73,9 @@ class Doubting(Periodic):
             else:
                 await self._run(self._store.put, self._key, record.encode(), lease)
         except EtcdError as error:
-            self.log.info("etcd was not told of the doubt about it: {reason}", reason=error)
+            self.log.info("the doubt about etcd was not reported to it: {reason}", reason=error)
         else:
-            self._told = (record, lease)
+            self._reported = (record, lease)
 
     def _record(self) -> DoubtRecord | None:
         doubt, cluster = self._mirror.doubt, self._mirror.cluster
@@ -94,5 +94,5 @@ class Doubting(Periodic):
             identity=cluster.identity,
             revision=cluster.revision,
             instances={str(instance): definition for instance, definition in running[:MOST_INSTANCES]},
-            untold=len(running[MOST_INSTANCES:]),
+            unlisted=len(running[MOST_INSTANCES:]),
         )

@@ -37,18 +37,18 @@ class Orphans(Periodic):
         self._node = node
         self._tell = tell
         self._seen: frozenset[str] = frozenset()
-        self._told: frozenset[str] = frozenset()
+        self._reported: frozenset[str] = frozenset()
 
-    async def look(self) -> None:
+    async def poll(self) -> None:
         """Report, once, the containers found by this search and the one before."""
         if not (self._mirror.in_touch and self._host.listed and not self._host.trouble):
             return
         found = frozenset(self._found())
         lasting = found & self._seen
-        for sentence in sorted(lasting - self._told):
+        for sentence in sorted(lasting - self._reported):
             self.log.warn("{sentence}", sentence=sentence)
             self._tell(self._node, sentence)
-        self._seen, self._told = found, lasting
+        self._seen, self._reported = found, lasting
 
     def _found(self) -> Iterator[str]:
         cluster = self._mirror.cluster

@@ -42,18 +42,18 @@ def _show(found: Mapping[str, DoubtRecord], outcomes: Mapping[str, Outcome], con
         console.say("no agent that runs doubts this etcd")
         return
     for node, record in sorted(found.items()):
-        told = outcomes[node]
+        effect = outcomes[node]
         console.say(f"{node} doubts this etcd: {record.reason}")
-        for name, reason in told.removed.items():
+        for name, reason in effect.removed.items():
             console.say(f"{node} would remove {name}: {reason}")
-        for name, reason in told.replaced.items():
+        for name, reason in effect.replaced.items():
             console.say(f"{node} would replace {name}: {reason}")
-        if told.kept:
-            console.say(f"{node} would keep {len(told.kept)} others as they are")
-        if told.left_alone:
-            console.say(f"{node} would leave {len(told.left_alone)} alone, which are of another etcd")
-        if record.untold:
-            console.say(f"{node} runs {record.untold} more, of which this does not tell")
+        if effect.kept:
+            console.say(f"{node} would keep {len(effect.kept)} others as they are")
+        if effect.left_alone:
+            console.say(f"{node} would leave {len(effect.left_alone)} alone, which are of another etcd")
+        if record.unlisted:
+            console.say(f"{node} runs {record.unlisted} more, of which this does not tell")
 
 
 def _confirm(request: Request, console: Console) -> None:

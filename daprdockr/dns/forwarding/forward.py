@@ -36,7 +36,7 @@ from daprdockr.dns.forwarding.upstreams import Upstreams
 from daprdockr.dns.forwarding.waiting import Open, OpenQuestions, Waiter
 from daprdockr.dns.message.query import Query
 
-PATIENCE_SECONDS = 1.8
+RESPONSE_SECONDS = 1.8
 """How long a client waits before it gets an old reply; RFC 8767 section 5: the client response timer."""
 ANSWER_SECONDS = 4.5
 """How long a client waits where there is none; see Note [Late replies]."""
@@ -173,8 +173,8 @@ class Forwarder:
     def _start(self, opened: Open) -> None:
         self.counts.asked += 1
         old = self._cache.stale(opened.asked, self._clock.seconds())
-        patience = ANSWER_SECONDS if old is None else PATIENCE_SECONDS
-        opened.patience = self._clock.callLater(patience, self._fail, opened, opened.asked.unanswered())
+        timeout = ANSWER_SECONDS if old is None else RESPONSE_SECONDS
+        opened.timeout = self._clock.callLater(timeout, self._fail, opened, opened.asked.unanswered())
         opened.task = Deferred.fromCoroutine(self._upstreams.ask(opened.asked))
         opened.task.addErrback(self._broken).addCallback(self._end, opened)
 
@@ -214,8 +214,8 @@ class Forwarder:
 
     @staticmethod
     def _lose_patience(opened: Open) -> None:
-        if opened.patience is not None and opened.patience.active():
-            opened.patience.cancel()
+        if opened.timeout is not None and opened.timeout.active():
+            opened.timeout.cancel()
 
 
 def _answer(waiters: list[Waiter], packet: bytes | None) -> None:

@@ -132,14 +132,14 @@ def read_reply(packet: bytes) -> Reply:
 
 def fit(packet: bytes, query: Query, *, stream: bool) -> bytes:
     """Return a reply for the client of ``query``: with its id, case, OPT, and TC if it is too long."""
-    said = _FLAGS.unpack_from(packet, 2)[0]
-    word = flags(query.header, said & 15, recursion=True) | said & TC
+    received = _FLAGS.unpack_from(packet, 2)[0]
+    word = flags(query.header, received & 15, recursion=True) | received & TC
     tail = opt(query, 0)
     limit = STREAM_LIMIT if stream else query.datagram_limit
     wire = query.question.wire
     counts: list[int] = list(HEADER.unpack_from(packet)[3:])
     rest = packet[HEADER_SIZE + len(wire) :]
-    if HEADER_SIZE + len(wire) + len(rest) + len(tail) > limit or (said & TC and not stream):
+    if HEADER_SIZE + len(wire) + len(rest) + len(tail) > limit or (received & TC and not stream):
         word, counts, rest = word | TC, [0, 0, 0], b""
     counts[2] += 1 if tail else 0
     return HEADER.pack(query.header.id, word, 1, *counts) + wire + rest + tail

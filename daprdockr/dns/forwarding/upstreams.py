@@ -71,23 +71,23 @@ class Upstreams:
         All sockets are closed when it returns, and when it is cancelled.
         """
         ended: _Ended = DeferredQueue()
-        turns: list[Deferred[None]] = []
+        attempts: list[Deferred[None]] = []
         try:
-            return await self._race(asked, turns, ended)
+            return await self._race(asked, attempts, ended)
         finally:
-            for turn in turns:
-                turn.cancel()
-            await DeferredList(turns)
+            for attempt in attempts:
+                attempt.cancel()
+            await DeferredList(attempts)
 
-    async def _race(self, asked: Asked, turns: list[Deferred[None]], ended: _Ended) -> Reply | None:
+    async def _race(self, asked: Asked, attempts: list[Deferred[None]], ended: _Ended) -> Reply | None:
         deadline = self._clock.seconds() + TOTAL_SECONDS
         servers = self._whom.of(*asked.name) or ()
         waiting = deque(self._ordered(servers))
         failure, through = None, 0
-        while waiting or through < len(turns):
+        while waiting or through < len(attempts):
             if waiting:
-                turns.append(self._begin(waiting.popleft(), asked, deadline, ended))
-            moment = STAGGER_SECONDS if len(turns) - through < MAX_RACING else CROWDED_SECONDS
+                attempts.append(self._begin(waiting.popleft(), asked, deadline, ended))
+            moment = STAGGER_SECONDS if len(attempts) - through < MAX_RACING else CROWDED_SECONDS
             try:
                 upstream, reply = await self._next(ended, moment if waiting else None)
             except TimeoutError:
@@ -106,15 +106,15 @@ class Upstreams:
         return servers[first:] + servers[:first]
 
     def _begin(self, upstream: Endpoint, asked: Asked, deadline: float, ended: _Ended) -> Deferred[None]:
-        turn = Deferred.fromCoroutine(self._turn(upstream, asked, deadline))
-        return turn.addBoth(lambda reply: ended.put((upstream, reply)))
+        attempt = Deferred.fromCoroutine(self._reply_of(upstream, asked, deadline))
+        return attempt.addBoth(lambda reply: ended.put((upstream, reply)))
 
     def _next(self, ended: _Ended, moment: float | None) -> Deferred[tuple[Endpoint, Reply | Failure | None]]:
         """:raises TimeoutError: after that moment, when it is time to ask the next upstream too; None: never."""
         one = ended.get()
         return one if moment is None else one.addTimeout(moment, self._clock)
 
-    async def _turn(self, upstream: Endpoint, asked: Asked, deadline: float) -> Reply | None:
+    async def _reply_of(self, upstream: Endpoint, asked: Asked, deadline: float) -> Reply | None:
         """Return the reply of one upstream; None when it is silent until the deadline or cannot be reached."""
         try:
             return await self._try(upstream, asked, deadline)

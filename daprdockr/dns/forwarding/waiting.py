@@ -49,7 +49,7 @@ class Open:
     waiters: dict[Waiter, None] = Factory(dict)
     holder: str | None = None
     task: Deferred[Any] = Factory(Deferred)
-    patience: IDelayedCall | None = None
+    timeout: IDelayedCall | None = None
 
 
 class OpenQuestions:

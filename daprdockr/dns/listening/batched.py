@@ -77,7 +77,7 @@ class BatchedPort(udp.Port):
         Answer the datagrams that have come, up to some batches; then the reactor does its other work before it comes
         back.
         """
-        self._controller.look_at_clock()
+        self._controller.expire_replies()
         for _ in range(BATCHES):
             count = self._batch.receive(self.fileno())
             self._answer(count)

@@ -81,8 +81,8 @@ class DnsListeners(Service):
         self._open: dict[Endpoint, _Sockets] = {}
         self._taken: set[Endpoint] = set()
         self._closing: list[Deferred[Any]] = []
-        self._looking = LoopingCall(self._look)
-        self._looking.clock = reactor
+        self._polling = LoopingCall(self._poll)
+        self._polling.clock = reactor
 
     @property
     def bound(self) -> tuple[Endpoint, ...]:
@@ -107,19 +107,19 @@ class DnsListeners(Service):
     def startService(self) -> None:
         super().startService()
         if self._wildcards:
-            self._looking.start(LOOK_SECONDS)
+            self._polling.start(LOOK_SECONDS)
 
     def stopService(self) -> Deferred[Any]:
         super().stopService()
-        if self._looking.running:
-            self._looking.stop()
+        if self._polling.running:
+            self._polling.stop()
         for connection in list(self._authority.connections):
             connection.transport.abortConnection()
         for endpoint in list(self._open):
             self._close(endpoint)
         return gatherResults(self._closing)
 
-    def _look(self) -> None:
+    def _poll(self) -> None:
         # Every exception is caught, because a LoopingCall ends at the first one.
         try:
             self._follow()

@@ -40,7 +40,7 @@ class Datagrams(dns.DNSDatagramProtocol):
     def datagramReceived(self, data: bytes, addr: tuple[str, int]) -> None:
         if len(data) > MAX_DATAGRAM:
             return
-        self.controller.look_at_clock()
+        self.controller.expire_replies()
         replies = self.controller.finished(addr[0]).get(data[2:])
         if replies is None:
             self.controller.packet_received(data, self, addr)

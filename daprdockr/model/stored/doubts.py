@@ -63,7 +63,7 @@ class DoubtRecord:
     identity: int = 0
     revision: int = 0
     instances: Mapping[str, str] = field(factory=dict)
-    untold: int = 0
+    unlisted: int = 0
     """How many more instances there are."""
 
     def encode(self) -> bytes:
@@ -73,7 +73,7 @@ class DoubtRecord:
             "Identity": self.identity,
             "Revision": self.revision,
             "Instances": dict(self.instances),
-            "Untold": self.untold,
+            "Untold": self.unlisted,
         }
         return json.dumps(value).encode()
 
@@ -90,7 +90,7 @@ class DoubtRecord:
             identity=_REVISION(members.get("Identity", 0), "Identity"),
             revision=_REVISION(members.get("Revision", 0), "Revision"),
             instances={name: free_text(digest, "Instances") for name, digest in instances.items()},
-            untold=_REVISION(members.get("Untold", 0), "Untold"),
+            unlisted=_REVISION(members.get("Untold", 0), "Untold"),
         )
 
 

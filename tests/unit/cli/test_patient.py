@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from daprdockr.cli.patient import PATIENCE, PAUSE, PatientStore
+from daprdockr.cli.patient import PAUSE, TIMEOUT, PatientStore
 from daprdockr.model.errors import EtcdUnavailable
 from daprdockr.model.stored.entries import Absent, Commit, Condition, Entry, Operation, Put
 from tests.fakes.store import MemoryStore
@@ -76,4 +76,4 @@ class PatienceTests(SynchronousTestCase):
         self.etcd.silent = 9999
         with self.assertRaisesRegex(EtcdUnavailable, "no leader"):
             self.store.get("/a")
-        self.assertEqual(self.pauses, round(PATIENCE / PAUSE))
+        self.assertEqual(self.pauses, round(TIMEOUT / PAUSE))

@@ -87,7 +87,7 @@ class DiskTests(SynchronousTestCase):
     def test_lines(self) -> None:
         """Lines are written with the next read; of too many the last are kept."""
         for number in range(LINES + 5):
-            self.disk.tell(f"line {number}")
+            self.disk.report(f"line {number}")
         self.disk.start()
         self.disk.read()
         self.assertEqual(self.lines.readline(), "line 5\n")
@@ -98,5 +98,5 @@ class DiskTests(SynchronousTestCase):
         self.disk.start()
         self.path.write_bytes(b"one")
         for _ in range(3):
-            self.disk.tell("a line")
+            self.disk.report("a line")
             self.assertEqual(self.disk.read(), b"one")

@@ -8,7 +8,7 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.guard.orders import Order, Orders
-from daprdockr.guard.watch import IDLE, LOOK, Guard
+from daprdockr.guard.watch import IDLE, POLL, Guard
 from tests.fakes.engine import MemoryEngine
 from tests.fakes.guard import KILL, TERM, MemoryProcesses
 from tests.marked import marked
@@ -48,7 +48,7 @@ class GuardCase(SynchronousTestCase):
             processes=self.processes,
             clock=lambda: self.now,
             boot=BOOT,
-            tell=self.told.append,
+            report=self.told.append,
         )
 
     def create(self, name: str) -> str:
@@ -60,7 +60,7 @@ class GuardCase(SynchronousTestCase):
     def look_until(self, end: float) -> None:
         """Look as the program does: at once, and each time the guard asks for it."""
         while self.now < end:
-            pause = self.guard.look()
+            pause = self.guard.poll()
             self.assertGreater(pause, 0.0)
             self.now += pause
 
@@ -78,7 +78,7 @@ class DeadlineTests(GuardCase):
         self.now = 90.0
         while self.now < 101.0:
             before = len(self.processes.signals)
-            pause = self.guard.look()
+            pause = self.guard.poll()
             times += [(self.now, number) for _, number in self.processes.signals[before:]]
             self.now += pause
         self.assertEqual(times, [(97.5, TERM), (99.5, KILL)])
@@ -96,17 +96,17 @@ class DeadlineTests(GuardCase):
         """The look at which something is due reads the orders first."""
         self.order(100.0)
         self.now = 90.0
-        self.guard.look()
+        self.guard.poll()
         self.now = 99.9
         self.order(106.0)
-        self.guard.look()
+        self.guard.poll()
         self.assertEqual(self.processes.signals, [])
 
     def test_beat_after_term(self) -> None:
         """A deadline that moves on after TERM spares the container KILL; the next one has a TERM of its own."""
         self.order(100.0)
         self.now = 98.0
-        self.guard.look()
+        self.guard.poll()
         self.order(106.0)
         self.look_until(103.0)
         self.assertEqual(self.processes.signals, [(self.one, TERM)])
@@ -122,7 +122,7 @@ class DeadlineTests(GuardCase):
         self.assertEqual(self.processes.signals, [])
         for _ in range(2):
             self.engine.start(self.one)
-            self.look_until(self.now + LOOK)
+            self.look_until(self.now + POLL)
             self.assertFalse(self.running())
         self.assertEqual(self.processes.signals, [(self.one, KILL)] * 2)
 
@@ -131,7 +131,7 @@ class DeadlineTests(GuardCase):
         self.order(100.0)
         self.look_until(101.0)
         self.order(110.0)
-        self.guard.look()
+        self.guard.poll()
         self.engine.start(self.one)
         self.look_until(107.0)
         self.assertTrue(self.running())
@@ -142,7 +142,7 @@ class DeadlineTests(GuardCase):
         for container in (two, three):
             self.engine.start(container)
         self.order(100.0, more={two: Order(0.0)})
-        self.guard.look()
+        self.guard.poll()
         self.assertEqual(self.processes.signals, [(two, KILL)])
         self.look_until(200.0)
         self.assertEqual([state.id for state in self.engine.states if state.running], [three])
@@ -150,16 +150,16 @@ class DeadlineTests(GuardCase):
     def test_slept_through(self) -> None:
         """A guard that looks too late, because the machine was suspended, kills at once."""
         self.order(100.0)
-        self.guard.look()
+        self.guard.poll()
         self.now = 5000.0
-        self.guard.look()
+        self.guard.poll()
         self.assertEqual(self.processes.signals, [(self.one, KILL)])
 
     def test_started_anew(self) -> None:
         """A guard started anew does what the former one would have done."""
         self.order(100.0)
         self.now = 95.0
-        self.guard.look()
+        self.guard.poll()
         self.guard = self.make()
         self.look_until(101.0)
         self.assertEqual(self.processes.signals, [(self.one, TERM), (self.one, KILL)])
@@ -171,7 +171,7 @@ class OrdersTests(GuardCase):
     def test_nothing_yet(self) -> None:
         """Without orders there is nothing to guard, and little to do."""
         self.now = 1e9
-        self.assertEqual(self.guard.look(), IDLE)
+        self.assertEqual(self.guard.poll(), IDLE)
         self.assertEqual(self.processes.signals, [])
 
     def test_another_boot(self) -> None:
@@ -196,18 +196,18 @@ class OrdersTests(GuardCase):
         self.order(100.0, grace=0.0)
         self.now = 99.5
         self.processes.refused = True
-        self.guard.look()
+        self.guard.poll()
         self.assertIn("cannot be signalled", self.told[0])
         self.processes.refused = False
-        self.guard.look()
+        self.guard.poll()
         self.assertEqual(self.processes.signals, [(self.one, KILL)])
 
     def test_pace(self) -> None:
         """With something to guard a look follows within a tenth of a second."""
         self.order(100.0)
-        self.assertEqual(self.guard.look(), LOOK)
+        self.assertEqual(self.guard.poll(), POLL)
         self.now = 97.45
-        self.assertAlmostEqual(self.guard.look(), 0.05)
+        self.assertAlmostEqual(self.guard.poll(), 0.05)
 
 
 class NothingTests(SynchronousTestCase):
@@ -219,6 +219,6 @@ class NothingTests(SynchronousTestCase):
         engine = MemoryEngine(node="a")
         content = Orders(BOOT, MARGIN, {"f" * 64: Order(1.0)}).encode()
         processes: Any = MemoryProcesses(engine)
-        guard = Guard(read=lambda: content, processes=processes, clock=lambda: 9.0, boot=BOOT, tell=told.append)
-        guard.look()
+        guard = Guard(read=lambda: content, processes=processes, clock=lambda: 9.0, boot=BOOT, report=told.append)
+        guard.poll()
         self.assertEqual(told, [])

@@ -65,7 +65,7 @@ class FollowedTests(SynchronousTestCase):
 
     def test_stopped(self) -> None:
         """After the service has stopped nothing is read."""
-        self.successResultOf(self.followed.look())
+        self.successResultOf(self.followed.poll())
         self.followed.stopService()
         self.file.write_text("two")
         self.clock.advance(INTERVAL)

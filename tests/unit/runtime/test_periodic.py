@@ -18,7 +18,7 @@ class Looking(Periodic):
         self.looks = 0
         self.outcome: Exception | Deferred[None] | None = None
 
-    async def look(self) -> None:
+    async def poll(self) -> None:
         self.looks += 1
         if isinstance(self.outcome, Exception):
             raise self.outcome

@@ -116,7 +116,7 @@ class PartsTests(SynchronousTestCase):
         self.addCleanup(followed.stopService)
         for text, server in (("192.0.2.1", "192.0.2.1"), ("192.0.2.2", "192.0.2.2"), ("127.0.0.1", "192.0.2.2")):
             resolv_conf.write_text(f"nameserver {text}\n")
-            self.successResultOf(followed.look())
+            self.successResultOf(followed.poll())
             self.assertEqual(dns.whom, Whom((Endpoint(server),)))
         self.assertIn("none but this agent", followed.trouble)
 

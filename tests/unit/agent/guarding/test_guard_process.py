@@ -10,7 +10,7 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
-from daprdockr.agent.guarding.guard_process import PATIENCE, UNSEEN, UNTOUCHED, guard_process
+from daprdockr.agent.guarding.guard_process import TIMEOUT, UNSEEN, UNTOUCHED, guard_process
 from daprdockr.agent.statedir import StateDir
 from tests.fakes.engine import MemoryEngine
 from tests.fakes.guard import MemoryProcesses, StandingProcess, memory_guard
@@ -95,7 +95,7 @@ class WritingTests(GuardCase):
         """Who waits is told after some seconds that the disk hangs; nothing piles up behind it."""
         for _ in range(3):
             done = self.given(b"1")
-            self.clock.advance(PATIENCE)
+            self.clock.advance(TIMEOUT)
             self.failureResultOf(done, TimeoutError)
         self.assertEqual(len(self.disk.waiting), 1)
         done = self.given(b"2")
@@ -125,7 +125,7 @@ class ProcessTests(GuardCase):
         self.assertTrue(self.successResultOf(first))
         self.process.on_guard = False
         second = Deferred.fromCoroutine(self.guard.is_ready())
-        self.clock.pump([0.1] * (10 * int(PATIENCE) + 1))
+        self.clock.pump([0.1] * (10 * int(TIMEOUT) + 1))
         self.assertFalse(self.successResultOf(second))
 
     def test_stop(self) -> None:
@@ -155,7 +155,7 @@ class ProcessTests(GuardCase):
         container = self.container()
         self.guard = memory_guard(self.clock, self.state, self.process, self.processes)
         first = Deferred.fromCoroutine(self.guard.all_gone([container]))
-        self.clock.pump([0.1] * (10 * int(PATIENCE) + 1))
+        self.clock.pump([0.1] * (10 * int(TIMEOUT) + 1))
         self.assertFalse(self.successResultOf(first))
         second = Deferred.fromCoroutine(self.guard.all_gone([container]))
         self.assertNoResult(second)

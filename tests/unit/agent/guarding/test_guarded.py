@@ -10,8 +10,8 @@ from twisted.internet.defer import Deferred
 from twisted.logger import capturedLogs
 from twisted.trial.unittest import SynchronousTestCase
 
-from daprdockr.agent.guarding.guard_process import PATIENCE, UNSEEN
-from daprdockr.agent.guarding.guarded import LAST_LOOKS, Guarded, NotGuarded, grace, margin
+from daprdockr.agent.guarding.guard_process import TIMEOUT, UNSEEN
+from daprdockr.agent.guarding.guarded import LAST_POLLS, Guarded, NotGuarded, grace, margin
 from daprdockr.guard.orders import Order, Orders
 from daprdockr.model.errors import EngineRefused
 from daprdockr.model.host import ContainerState
@@ -148,7 +148,7 @@ class StartTests(GuardedCase):
         self.beat()
         self.guard.on_guard = False
         done = self.start(container)
-        self.clock.pump([0.1] * (10 * int(PATIENCE) + 1))
+        self.clock.pump([0.1] * (10 * int(TIMEOUT) + 1))
         self.assertIn("guard does not run", str(self.failureResultOf(done, NotGuarded).value))
         self.assertEqual(self.engine.calls["start"], 0)
 
@@ -260,7 +260,7 @@ class BeatTests(GuardedCase):
         self.clock.advance(TTL - 1)
         self.beat()
         self.assertEqual(self.orders[container.id].deadline, deadline)
-        self.clock.advance(1 + LAST_LOOKS)
+        self.clock.advance(1 + LAST_POLLS)
         self.beat()
         self.assertEqual(self.orders, {})
 
@@ -488,7 +488,7 @@ class WholeTests(SynchronousTestCase):
         stopped = agent.stop()
         self.cluster.agents.remove(agent)
         self.assertNoResult(stopped)
-        agent.host_guard.look()
+        agent.host_guard.poll()
         agent.clock.advance(1)
         self.successResultOf(stopped)
         self.assertEqual((agent.running, agent.host_guard.process.ended), ([], True))

@@ -19,8 +19,8 @@ from daprdockr.dns.forwarding.cache import FAILURE_SECONDS, STALE_TTL, Cache
 from daprdockr.dns.forwarding.forward import (
     ANSWER_SECONDS,
     OUTAGE_SECONDS,
-    PATIENCE_SECONDS,
     RECHECK_SECONDS,
+    RESPONSE_SECONDS,
     ForwardCounts,
     Forwarder,
 )
@@ -305,7 +305,7 @@ class StaleTests(ForwarderTestCase):
     def test_renewed(self) -> None:
         """An old reply is not given to a client that gets a new one in time."""
         reply = self.ask()
-        self.clock.advance(PATIENCE_SECONDS - 0.1)
+        self.clock.advance(RESPONSE_SECONDS - 0.1)
         self.assertNoResult(reply)
         self.exchange.answer(last=10)
         self.assertEqual(("192.0.2.10", 60), self.found(reply))
@@ -315,7 +315,7 @@ class StaleTests(ForwarderTestCase):
     def test_slow(self) -> None:
         """When upstreams take longer than a client's patience it gets the old reply, and the next one the new one."""
         replies = [self.ask(), self.ask()]
-        self.clock.pump([0.1] * round(PATIENCE_SECONDS * 10))
+        self.clock.pump([0.1] * round(RESPONSE_SECONDS * 10))
         self.assertEqual([self.OLD, self.OLD], [self.found(reply) for reply in replies])
         self.assertEqual(self.OLD, self.found(self.ask()))
         self.count(asked=1, stale=3)
