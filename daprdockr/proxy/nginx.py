@@ -3,12 +3,6 @@ The nginx that serves: started or adopted, given configuration and routes, asked
 
 What runs is ``daprdockr.process``'s to keep running, when to try is the ``Publisher``'s to say.
 
-Note [Taking up a configuration]
-    A signal has no answer, and ``nginx -t`` passes where the reload then fails (a port is taken). So the new file is
-    tested, installed, signalled, and asked for: until the generation of the new text answers on the unix socket the
-    old one counts as served. HUP goes to the master's pid, and only after this master has answered once: before, it
-    has not set up its signals yet and would die of it.
-
 Note [Serving what was known]
     nginx starts on the last good configuration and on yesterday's routes before the agent knows anything, and an
     adopted one keeps what it has: old routes are better than none. Only ``publish`` changes them, and the agent calls
@@ -21,7 +15,7 @@ Note [An nginx that was started anew]
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -43,20 +37,15 @@ from daprdockr.model.trouble import (
     line,
 )
 from daprdockr.process.supervised import SupervisedProcess
-from daprdockr.proxy.configuration import Configuration, NginxSettings, render
+from daprdockr.proxy.configuration import NginxSettings
 from daprdockr.proxy.door import DoorSocket
 from daprdockr.proxy.files import ProxyFiles
-from daprdockr.proxy.program import NginxProgram, arguments, gave_up, reason_in
+from daprdockr.proxy.program import NginxProgram, arguments
 from daprdockr.proxy.publisher import DISK_RETRY, Publisher
 from daprdockr.proxy.routes import Route
 from daprdockr.proxy.table import RouteTable
+from daprdockr.proxy.taking_up import TakingUp
 from daprdockr.runtime.pool import Run
-
-TAKE_UP = 10.0
-"""Seconds nginx is given to serve a new configuration. It tries for 2.5 s to bind a port that is taken."""
-
-FIRST_LOOK, LAST_LOOK = 0.01, 0.25
-"""Seconds between two questions for the generation, at first and at last."""
 
 ABSENT_RETRY = 30.0
 """Seconds between two looks for a program that is not there."""
@@ -106,6 +95,7 @@ class Nginx(Service):
         self._supervise = supervise
         self._files = ProxyFiles(Path(settings.directory))
         self._socket = DoorSocket(path=settings.socket, reactor=reactor)
+        self._taking_up = TakingUp(program=program, files=self._files, socket=self._socket, reactor=reactor, run=run)
         self._configuring: Publisher[NginxSettings] = Publisher(apply=self._apply, clock=reactor)
         self._routes = RouteTable(
             socket=self._socket, files=self._files, reactor=reactor, run=run, unanswered=self._not_answered
@@ -205,9 +195,10 @@ class Nginx(Service):
             self.log.failure("nginx could not be prepared", failure)
 
     def _supervised(self) -> SupervisedProcess:
+        version = self._settings.version
         return self._supervise(
             name="nginx",
-            argv=[self._program.path, *self._arguments(self._files.configuration)],
+            argv=[self._program.path, *arguments(self._files.directory, self._files.configuration, version)],
             identity=str(self._files.configuration),
             pidfile=self._files.process,
             reactor=self._reactor,
@@ -219,84 +210,21 @@ class Nginx(Service):
             on_exit=self._exited,
         )
 
-    def _arguments(self, configuration: Path) -> list[str]:
-        return arguments(self._files.directory, configuration, self._settings.version)
-
     def _exited(self, reason: str) -> None:
         self._found = NginxDown(reason)
         self._routes.begin_again()  # Note [An nginx that was started anew]
 
     async def _apply(self, settings: NginxSettings) -> None:
-        """:raises DiskError: a file could not be written. :raises ProxyError: as ``_serve``."""
+        """:raises DiskError: a file could not be written. :raises ProxyError: as ``TakingUp.serve``."""
+        assert self._process is not None
         try:
-            await self._serve(await self._run(render, settings))
+            self._generation = await self._taking_up.serve(self._process, settings)
         except OSError as error:
             raise DiskError(str(self._unwritable(error))) from None
         finally:
             self._routes.start()  # not before: an nginx that starts does not answer yet, which is no fault
-
-    async def _serve(self, configuration: Configuration) -> None:
-        """
-        Make nginx run on this configuration, unless it does. See Note [Taking up a configuration].
-
-        :raises ProxyError: it does not; the last good configuration is in place again. :raises OSError: by the disk.
-        """
-        serving = await self._socket.generation()
-        await self._run(self._files.propose, configuration.text)
-        if serving != configuration.generation:
-            await self._program.test(self._arguments(self._files.candidate))
-        await self._run(self._files.install)
-        try:
-            await self._take_up(configuration.generation)
-        except ProxyError:
-            await self._run(self._files.put_back)
-            raise
-        await self._run(self._files.keep)
-        self._generation = configuration.generation
-        self.log.info("nginx serves on {listeners}", listeners=", ".join(one.text for one in self._settings.listeners))
-
-    async def _take_up(self, generation: str) -> None:
-        """Have the installed file read, and wait until it is served. :raises ProxyError: it is not."""
-        assert self._process is not None
-        written = self._files.output_size()
-        if self._process.pid is None:
-            self._start_now(self._process)
-        signalled, said = False, ""
-        for pause in self._looks():
-            serving = await self._socket.generation()
-            if serving == generation:
-                return
-            if serving and not signalled:
-                self._process.signal("HUP")
-                signalled = True
-            await deferLater(self._reactor, pause)
-            said = await self._run(self._files.output_since, written)
-            if gave_up(said):
-                break
-        self._look_for_socket()
-        reason = reason_in(said) or f"no answer within {TAKE_UP:.0f} s and no reason in {self._files.output}"
-        raise ProxyError(f"nginx did not take up the configuration: {reason}")
+        self.log.info("nginx serves on {listeners}", listeners=", ".join(one.text for one in settings.listeners))
 
     def _not_answered(self) -> None:
-        if self._generation:  # it has answered before
-            self._look_for_socket()
-
-    def _look_for_socket(self) -> None:
-        """Start an nginx anew that runs without its socket, which somebody removed: we cannot speak to it any more."""
-        if self.pid is not None and self._process is not None and not self._files.socket.exists():
-            self.log.warn("nginx lost its socket {path} and is started anew", path=self._files.socket)
-            self._process.signal("TERM")
-
-    def _start_now(self, process: SupervisedProcess) -> None:
-        """Start it, whatever its backoff says: it has a new file to start on."""
-        if process.running:
-            process.stopService()
-        process.startService()
-
-    def _looks(self) -> Iterator[float]:
-        """Growing pauses in seconds until the deadline."""
-        deadline = self._reactor.seconds() + TAKE_UP
-        pause = FIRST_LOOK
-        while self._reactor.seconds() < deadline:
-            yield pause
-            pause = min(1.1 * pause, LAST_LOOK)
+        if self._generation and self._process is not None:  # it has answered before
+            self._taking_up.end_without_socket(self._process)

@@ -25,10 +25,11 @@ from daprdockr.model.names import InstanceName, ServiceName
 from daprdockr.model.trouble import FilesUnwritable, NginxDown, NginxNotStarted, NginxUnusable, RoutesNotServed
 from daprdockr.process.supervised import SupervisedProcess
 from daprdockr.proxy.configuration import HttpListener, NginxSettings
-from daprdockr.proxy.nginx import ABSENT_RETRY, TAKE_UP, Nginx
+from daprdockr.proxy.nginx import ABSENT_RETRY, Nginx
 from daprdockr.proxy.program import NginxProgram
 from daprdockr.proxy.publisher import DISK_RETRY
 from daprdockr.proxy.routes import Route, Upstream
+from daprdockr.proxy.taking_up import TAKE_UP
 from tests.fakes.process import MemoryProcess, ProcessReactor
 
 T = TypeVar("T")

@@ -1,0 +1,108 @@
+# -*- test-case-name: tests.unit.proxy.test_nginx -*-
+"""
+A configuration in front of a running nginx: tested, installed, signalled, and asked for until it is served.
+
+Note [Taking up a configuration]
+    A signal has no answer, and ``nginx -t`` passes where the reload then fails (a port is taken). So the new file is
+    tested, installed, signalled, and asked for: until the generation of the new text answers on the unix socket the
+    old one counts as served. HUP goes to the master's pid, and only after this master has answered once: before, it
+    has not set up its signals yet and would die of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from attrs import frozen
+from twisted.internet.task import deferLater
+from twisted.logger import Logger
+
+from daprdockr.model.errors import ProxyError
+from daprdockr.process.supervised import SupervisedProcess
+from daprdockr.proxy.configuration import NginxSettings, render
+from daprdockr.proxy.door import DoorSocket
+from daprdockr.proxy.files import ProxyFiles
+from daprdockr.proxy.program import NginxProgram, arguments, gave_up, reason_in
+from daprdockr.runtime.pool import Run
+
+TAKE_UP = 10.0
+"""Seconds nginx is given to serve a new configuration. It tries for 2.5 s to bind a port that is taken."""
+
+FIRST_LOOK, LAST_LOOK = 0.01, 0.25
+"""Seconds between two questions for the generation, at first and at last."""
+
+
+@frozen(kw_only=True)
+class TakingUp:
+    """:ivar run: runs a blocking call in a thread: rendering and syncing files take longer than the reactor has."""
+
+    log = Logger()
+
+    program: NginxProgram
+    files: ProxyFiles
+    socket: DoorSocket
+    reactor: Any
+    run: Run
+
+    async def serve(self, process: SupervisedProcess, settings: NginxSettings) -> str:
+        """
+        Make nginx run with these settings, unless it does; the generation. See Note [Taking up a configuration].
+
+        :raises ProxyError: it does not; the last good configuration is in place again. :raises OSError: by the disk.
+        """
+        configuration = await self.run(render, settings)
+        serving = await self.socket.generation()
+        await self.run(self.files.propose, configuration.text)
+        if serving != configuration.generation:
+            await self.program.test(arguments(self.files.directory, self.files.candidate, settings.version))
+        await self.run(self.files.install)
+        try:
+            await self._take_up(process, configuration.generation)
+        except ProxyError:
+            await self.run(self.files.put_back)
+            raise
+        await self.run(self.files.keep)
+        return configuration.generation
+
+    async def _take_up(self, process: SupervisedProcess, generation: str) -> None:
+        """Have the installed file read, and wait until it is served. :raises ProxyError: it is not."""
+        written = self.files.output_size()
+        if process.pid is None:
+            _start_now(process)
+        signalled, said = False, ""
+        for pause in self._looks():
+            serving = await self.socket.generation()
+            if serving == generation:
+                return
+            if serving and not signalled:
+                process.signal("HUP")
+                signalled = True
+            await deferLater(self.reactor, pause)
+            said = await self.run(self.files.output_since, written)
+            if gave_up(said):
+                break
+        self.end_without_socket(process)
+        reason = reason_in(said) or f"no answer within {TAKE_UP:.0f} s and no reason in {self.files.output}"
+        raise ProxyError(f"nginx did not take up the configuration: {reason}")
+
+    def end_without_socket(self, process: SupervisedProcess) -> None:
+        """Start an nginx anew that runs without its socket, which somebody removed: we cannot speak to it any more."""
+        if process.pid is not None and not self.files.socket.exists():
+            self.log.warn("nginx lost its socket {path} and is started anew", path=self.files.socket)
+            process.signal("TERM")
+
+    def _looks(self) -> Iterator[float]:
+        """Growing pauses in seconds until the deadline."""
+        deadline = self.reactor.seconds() + TAKE_UP
+        pause = FIRST_LOOK
+        while self.reactor.seconds() < deadline:
+            yield pause
+            pause = min(1.1 * pause, LAST_LOOK)
+
+
+def _start_now(process: SupervisedProcess) -> None:
+    """Start it, whatever its backoff says: it has a new file to start on."""
+    if process.running:
+        process.stopService()
+    process.startService()
