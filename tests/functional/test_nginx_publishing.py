@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import socket
+import threading
+from collections import Counter
+from contextlib import closing
+from http.client import HTTPConnection, HTTPException
 from typing import Any
 
 from attrs import evolve
 from twisted.internet import reactor
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.endpoints import TCP4ClientEndpoint, connectProtocol
 from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.task import deferLater
+from twisted.internet.threads import deferToThread
 
 from daprdockr.model.names import InstanceName, ServiceName
 from daprdockr.proxy.door import DoorSocket
@@ -51,6 +56,22 @@ def many(count: int) -> list[Route]:
     return routes
 
 
+def ask_all_the_time(port: int, method: str, over: threading.Event) -> Counter[int | str]:
+    """One request after another on one connection, until it is over: the answers' codes, or what went wrong."""
+    counted: Counter[int | str] = Counter()
+    with closing(HTTPConnection("127.0.0.1", port, timeout=10)) as connection:
+        while not over.is_set():
+            try:
+                connection.request(method, "/", b"x" if method == "POST" else None, {"Host": "web.example.com"})
+                answer = connection.getresponse()
+                answer.read()
+                counted[answer.status] += 1
+            except (HTTPException, OSError) as error:
+                counted[type(error).__name__] += 1
+                connection.close()
+    return counted
+
+
 class TakingUpTests(NginxTestCase):
     """A publication is done when nginx itself says so."""
 
@@ -75,6 +96,20 @@ class TakingUpTests(NginxTestCase):
             await self.published(nginx, route(f"w{number}.example.com", place))
         self.assertEqual(group_of(nginx.pid), before)
         self.assertEqual([await self.serves("w98.example.com"), await self.serves("w99.example.com")], [False, True])
+
+    async def test_no_request_lost(self) -> None:
+        """Changes cost no request, also of clients that keep their connection and never repeat a request."""
+        places = [self.upstream(number) for number in (1, 2, 3)]
+        nginx = await self.started(route("web.example.com", *places))
+        over = threading.Event()
+        clients = [deferToThread(ask_all_the_time, self.port, method, over) for method in ("GET", "POST") * 4]
+        for number in range(60):
+            await self.published(nginx, route("web.example.com", *places[number % 3 :], places[number % 2]))
+            await deferLater(reactor, 0.02)
+        over.set()
+        answers = await gatherResults(clients)
+        self.assertEqual([set(counted) for counted in answers], [{200}] * 8)
+        self.assertGreater(sum(counted[200] for counted in answers), 500)
 
     async def test_unchanged(self) -> None:
         """An agent that takes over from an earlier one leaves master and workers as they are."""
