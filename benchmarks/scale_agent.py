@@ -20,7 +20,7 @@ from daprdockr.agent.mirror.mirror import Following
 from daprdockr.agent.statedir import StateDir
 from daprdockr.arguments.settings import Settings
 from daprdockr.engine.events import EventConsumer, EventListener
-from daprdockr.etcd.follow import Follower, Listener
+from daprdockr.etcd.follow import Follower, Listener, Pacing
 from daprdockr.model.wanted.definition import Definition
 from daprdockr.runtime.sequence import Sequence
 from daprdockr.wiring.composition import compose
@@ -69,7 +69,10 @@ class ScaleAgent:
             return Beside(self._everyone, listener)
         around = self._around
         return Follower(
-            store=self._store, prefixes=around.keys.mirrored, listener=listener, relist=RELIST * around.pace
+            store=self._store,
+            prefixes=around.keys.mirrored,
+            listener=listener,
+            pacing=Pacing(relist=RELIST * around.pace),
         )
 
     def _listen(self, consumer: EventConsumer) -> EventListener:

@@ -23,7 +23,7 @@ from benchmarks.scale_store import CountingStore, Tally
 from daprdockr.arguments.options import Options
 from daprdockr.arguments.settings import Settings
 from daprdockr.etcd.address import Access
-from daprdockr.etcd.follow import Follower, Listener
+from daprdockr.etcd.follow import Follower, Listener, Pacing
 from daprdockr.etcd.store import EtcdStore
 from daprdockr.etcd.turn import Turn
 from daprdockr.model.errors import EtcdError
@@ -89,7 +89,7 @@ class Everyone:
         self._mirrors: list[Listener] = []
         store = CountingStore(around.store(CALL_TIMEOUT), around.keys, around.tally)
         self._follower = Follower(
-            store=store, prefixes=around.keys.mirrored, listener=self, relist=RELIST * around.pace
+            store=store, prefixes=around.keys.mirrored, listener=self, pacing=Pacing(relist=RELIST * around.pace)
         )
 
     def start(self) -> None:

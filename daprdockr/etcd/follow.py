@@ -29,7 +29,7 @@ import time
 from collections.abc import Callable
 from typing import Protocol
 
-from attrs import define, field
+from attrs import define, field, frozen
 from twisted.logger import Logger
 
 from daprdockr.model.backoff import Backoff
@@ -71,24 +71,33 @@ class Listener(Protocol):
         """
 
 
-@define(kw_only=True, eq=False)
-class Follower:
+@frozen(kw_only=True)
+class Pacing:
     """
+    The times of a follower.
+
     :ivar relist: the shortest time between two full lists, in seconds. See Note [A silent watch].
     :ivar chance: gives random numbers in [0, 1).
     """
 
-    log = Logger()
-
-    store: Store
-    prefixes: Prefixes
-    listener: Listener
     relist: float = 60.0
     # Keep retries under a second: a node that reconnects after the others are ready (three beats) loses its instances.
     backoff: Backoff = field(factory=lambda: Backoff(first=0.1, limit=1.0))
     chance: Callable[[], float] = random.random
     pause: Pause = threading.Event.wait
     clock: Callable[[], float] = time.monotonic
+
+
+@define(kw_only=True, eq=False)
+class Follower:
+    """Two threads, which follow etcd and have it listed again."""
+
+    log = Logger()
+
+    store: Store
+    prefixes: Prefixes
+    listener: Listener
+    pacing: Pacing = field(factory=Pacing)
 
     _position: int | None = field(init=False, default=None)
     _cluster_id: int = field(init=False, default=0)
@@ -125,7 +134,7 @@ class Follower:
                 self._listen()
             except Exception as error:
                 self._failed(error)
-                if self.pause(self._stopping, self.backoff.delay(self._failures, self.chance())):
+                if self.pacing.pause(self._stopping, self.pacing.backoff.delay(self._failures, self.pacing.chance())):
                     return
 
     def list_again(self) -> None:
@@ -135,14 +144,14 @@ class Follower:
         self._close_watch()
 
     def _pace(self) -> None:
-        while not self.pause(self._stopping, max(self.relist, REST * self._took)):
+        while not self.pacing.pause(self._stopping, max(self.pacing.relist, REST * self._took)):
             self.list_again()
 
     def _list(self) -> None:
-        began = self.clock()
+        began = self.pacing.clock()
         listing = self.store.list(self.prefixes)
         with self._lock:
-            self._took, self._relist_due = self.clock() - began, False
+            self._took, self._relist_due = self.pacing.clock() - began, False
         if self._stopping.is_set():
             return
         self.listener.listed(listing)

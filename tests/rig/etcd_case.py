@@ -8,7 +8,7 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.etcd.address import Access
-from daprdockr.etcd.follow import Follower
+from daprdockr.etcd.follow import Follower, Pacing
 from daprdockr.etcd.store import EtcdStore
 from daprdockr.etcd.turn import Turn
 from daprdockr.model.backoff import Backoff
@@ -34,10 +34,10 @@ class FaultCase(SynchronousTestCase):
         self.addCleanup(store.close)
         return store
 
-    def follow(self, store: EtcdStore, **settings: Any) -> MemoryListener:
+    def follow(self, store: EtcdStore, **pace: Any) -> MemoryListener:
         listener = MemoryListener()
         follower = Follower(
-            store=store, prefixes="/p/", listener=listener, backoff=Backoff(first=0.1, limit=0.5), **settings
+            store=store, prefixes="/p/", listener=listener, pacing=Pacing(backoff=Backoff(first=0.1, limit=0.5), **pace)
         )
         follower.start()
         self.addCleanup(follower.stop)

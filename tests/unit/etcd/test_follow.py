@@ -9,7 +9,7 @@ from typing import Any
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from daprdockr.etcd.follow import Follower
+from daprdockr.etcd.follow import Follower, Pacing
 from daprdockr.model.backoff import Backoff
 from daprdockr.model.errors import EtcdHistoryLost, EtcdUnavailable
 from daprdockr.model.stored.entries import Batch, Delete, Deleted, Listing, Prefixes, Put
@@ -53,7 +53,10 @@ class SlowListTests(SynchronousTestCase):
         """It is followed by the watch, though another fell due meanwhile, and by a pause ten times as long."""
         store, listener, pauses = SlowStore(), MemoryListener(), Pauses()
         follower = Follower(
-            store=store, prefixes="/p/", listener=listener, relist=60.0, pause=pauses, clock=store.clock.seconds
+            store=store,
+            prefixes="/p/",
+            listener=listener,
+            pacing=Pacing(relist=60.0, pause=pauses, clock=store.clock.seconds),
         )
         follower.start()
         self.addCleanup(follower.stop)
@@ -81,10 +84,7 @@ class FollowerTests(SynchronousTestCase):
             store=self.store,
             prefixes="/p/",
             listener=self.listener,
-            relist=60.0,
-            backoff=Backoff(first=1.0, limit=4.0),
-            chance=lambda: 0.0,
-            pause=self.pause,
+            pacing=Pacing(relist=60.0, backoff=Backoff(first=1.0, limit=4.0), chance=lambda: 0.0, pause=self.pause),
         )
 
     def follow(self) -> Listing:
