@@ -71,7 +71,7 @@ def _is_title(situation: Situation, definition: Definition, container: Container
     """See Note [Titles]."""
     if container.running:
         return container.id not in situation.host.stopping
-    here, tries = situation.here, situation.tries(container.instance)
+    here, tries = situation.here, situation.tries(container.instance, container.definition)
     return (
         container.status is Status.EXITED
         and container.definition == definition.digest

@@ -12,6 +12,7 @@ from daprdockr.model.names import InstanceName, ServiceName
 from daprdockr.model.stored.revisioned import Claim, Service
 from daprdockr.planning.attempts import NONE, Attempts
 from daprdockr.planning.candidates import Candidate
+from daprdockr.planning.steps import Lane
 
 
 @frozen
@@ -65,21 +66,27 @@ class KnownClaims:
 class OnHost:
     """
     What this host has of the service: its ``containers`` by instance number, and what it has under the ``image`` of the
-    definition (None: nothing, as far as known). ``pull`` says how pulls of that failed, and ``attempts`` how instances
-    did; ``lacking`` says what the containers run without; ``networks`` are those that were taken from one of them, and
-    are there. ``verdicts`` are the outcomes of health checks by container id, ``unreached`` the complaints of those
-    that nginx cannot reach; ``stopping`` are containers that are being stopped, though they may still run.
+    definition (None: nothing, as far as known). ``pull`` says how pulls of that failed, and ``attempts`` how containers
+    did, by the lane of each generation; ``lacking`` says what the containers run without; ``networks`` are those that
+    were taken from one of them, and are there. ``verdicts`` are the outcomes of health checks by container id,
+    ``unreached`` the complaints of those that nginx cannot reach; ``stopping`` are containers that are being stopped,
+    though they may still run.
     """
 
     containers: Mapping[int, tuple[ContainerState, ...]] = field(factory=dict)
     image: Image | None = None
     pull: Attempts = NONE
-    attempts: Mapping[InstanceName, Attempts] = field(factory=dict)
+    attempts: Mapping[Lane, Attempts] = field(factory=dict)
     lacking: str = ""
     networks: Collection[str] = frozenset()
     verdicts: Mapping[str, bool] = field(factory=dict)
     unreached: Mapping[str, str] = field(factory=dict)
     stopping: Collection[str] = frozenset()
+
+    @property
+    def tried(self) -> list[InstanceName]:
+        """The instances of which a container failed, of whatever generation."""
+        return list(dict.fromkeys(lane.subject for lane in self.attempts if isinstance(lane.subject, InstanceName)))
 
 
 @frozen
@@ -139,8 +146,8 @@ class Situation:
                 return held[number]
         return None if number in self.claims.owners else self.claims.lost.get(number)
 
-    def tries(self, instance: InstanceName) -> Attempts:
-        """What failed of the present definition: that a former one did says nothing about this one."""
-        found = self.host.attempts.get(instance, NONE)
-        former = self.service is not None and found.of not in ("", self.service.definition.digest)
-        return NONE if former else found
+    def tries(self, instance: InstanceName, generation: str) -> Attempts:
+        """What failed of one generation of an instance's container: that another did says nothing about this one."""
+        attempts = self.host.attempts
+        unknown = attempts.get(Lane("container", instance), NONE)  # counts for each
+        return attempts.get(Lane("container", instance, generation), unknown)

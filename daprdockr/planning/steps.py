@@ -3,12 +3,18 @@
 The steps a plan is made of. Each is a value that says what to do, to what, and why; each prints as one line.
 
 Steps of one lane are carried out one after another; different lanes run side by side. An instance has a lane for
-its claim and one for its container, so that a restart never waits for etcd.
+its claim and one for each generation of its container, so that a restart waits neither for etcd nor for the end of
+another copy.
+
+Note [One start at a time]
+    Two generations of a container may stand side by side, and what is done about one does not wait for the other, but
+    for a start: as long as one copy of an instance is being started, no other one is. Whoever plans sees a container
+    run only after its start, and would otherwise start the second one beside it, where none or only one may run.
 """
 
 from __future__ import annotations
 
-from attrs import frozen
+from attrs import field, frozen
 
 from daprdockr.model.host import Port
 from daprdockr.model.names import InstanceName, ServiceName
@@ -19,10 +25,11 @@ from daprdockr.model.wanted.definition import Definition
 @frozen
 class Lane:
     """
-    What a step must not overlap with another step of: an instance's "claim" or "container", or an "image".
+    What a step must not overlap with another step of: an instance's "claim" or "container", or an "image". The "start"
+    of an instance is a lane beside that of a container: Note [One start at a time].
 
-    ``generation`` is the digest of the definition a container was made from, where its failures are counted: the two
-    copies of an instance share a lane for their steps, and no fault.
+    ``generation`` is the digest of the definition a container was made from, by which the copies of an instance are
+    told apart; "" where that is not known.
     """
 
     kind: str
@@ -45,16 +52,29 @@ class OnClaim:
     def lane(self) -> Lane:
         return Lane("claim", self.instance)
 
+    @property
+    def lanes(self) -> tuple[Lane, ...]:
+        return (self.lane,)
+
 
 @frozen
 class OnContainer:
-    """A step about the container of an instance on this node."""
+    """
+    A step about a container of an instance on this node. ``generation`` is the digest of the definition of that
+    container; it follows from the container, and so is not compared.
+    """
 
     instance: InstanceName
+    generation: str = field(default="", kw_only=True, eq=False)
 
     @property
     def lane(self) -> Lane:
-        return Lane("container", self.instance)
+        return Lane("container", self.instance, self.generation)
+
+    @property
+    def lanes(self) -> tuple[Lane, ...]:
+        """All that the step occupies."""
+        return (self.lane,)
 
 
 @frozen
@@ -147,6 +167,10 @@ class PullImage:
     def lane(self) -> Lane:
         return Lane("image", self.reference)
 
+    @property
+    def lanes(self) -> tuple[Lane, ...]:
+        return (self.lane,)
+
     def __str__(self) -> str:
         return f"pull {self.reference}"
 
@@ -159,6 +183,10 @@ class CreateContainer(OnContainer):
     ports: tuple[Port, ...]
     fence: int
 
+    @property
+    def lane(self) -> Lane:
+        return Lane("container", self.instance, self.definition.digest)
+
     def __str__(self) -> str:
         return f"create a container of {self.definition.container.image} for {self.instance}"
 
@@ -168,6 +196,11 @@ class StartContainer(OnContainer):
     """Start a container that exists and does not run."""
 
     container: str
+
+    @property
+    def lanes(self) -> tuple[Lane, ...]:
+        """See Note [One start at a time]."""
+        return (self.lane, Lane("start", self.instance))
 
     def __str__(self) -> str:
         return f"start container {self.container[:12]} of {self.instance}"

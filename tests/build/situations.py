@@ -13,10 +13,11 @@ from daprdockr.model.names import InstanceName, ServiceName
 from daprdockr.model.stored.claim import ClaimRecord, State
 from daprdockr.model.stored.revisioned import Claim, Service
 from daprdockr.model.wanted.definition import Definition
-from daprdockr.planning.attempts import NONE
+from daprdockr.planning.attempts import NONE, Attempts
 from daprdockr.planning.candidates import Candidate
 from daprdockr.planning.placing.placement import Ranking
 from daprdockr.planning.situation import Here, KnownClaims, Moving, OnHost, Placing, Situation, Wanted
+from daprdockr.planning.steps import Lane
 
 NOW = 100.0
 WEB = ServiceName(group="myapp", service="web")
@@ -113,7 +114,9 @@ def grouped(here: Here, name: ServiceName, **fields: Any) -> Situation:
 
 
 def changed(seen: Situation, **fields: Any) -> Situation:
-    """The same situation, but for what is given, each by its own word as in ``grouped``, or ``here`` and ``name``."""
+    """
+    The same situation, but for what is given, each by its own word as in ``grouped``, or ``here`` and ``name``.
+    """
     top = {word: fields.pop(word) for word in ("here", "name") if word in fields}
     groups = {group: evolve(getattr(seen, group), **ones) for group, (_, ones) in _by_group(fields).items()}
     return evolve(seen, **top, **groups)
@@ -133,6 +136,13 @@ def _by_group(fields: Mapping[str, Any]) -> dict[str, tuple[Any, dict[str, Any]]
     found: dict[str, tuple[Any, dict[str, Any]]] = {}
     for word, value in fields.items():
         name = "owners" if word == "claims" else word
+        if word == "attempts":
+            value = {_lane(key, tries): tries for key, tries in value.items()}
         group = _HOMES[name]
         found.setdefault(group, (_GROUPS[group], {}))[1][name] = value
     return found
+
+
+def _lane(of: InstanceName | Lane, tries: Attempts) -> Lane:
+    """``attempts`` may go by instance: of the generation that they are of."""
+    return Lane("container", of, tries.of) if isinstance(of, InstanceName) else of

@@ -81,6 +81,10 @@ class Failures:
             if isinstance(lane.subject, InstanceName) and (not digest or lane.generation in ("", digest))
         }
 
+    def of_copies(self, service: ServiceName) -> Mapping[Lane, Attempts]:
+        """How the containers of a service failed, by the lane of each generation."""
+        return dict(self._faults.get(service, {}))
+
     @property
     def of_anything(self) -> bool:
         """Whether any fault is remembered."""

@@ -236,8 +236,11 @@ class ContainerSteps:
         return self._threads.stops.of(step.instance.service)
 
     def _taken(self, instance: InstanceName) -> set[tuple[str, int]]:
-        """The host ports of all other instances here, running or not, and those that the Engine refused."""
-        others: list[Port] = [p for c in self._host.containers if c.instance != instance for p in c.ports]
+        """
+        The host ports of all other instances here, running or not, and of running copies of this one, and those that
+        the Engine refused.
+        """
+        others: list[Port] = [p for c in self._host.containers if c.instance != instance or c.running for p in c.ports]
         refused = {(protocol, port) for protocol in ("tcp", "udp") for port in self._refused}
         return refused.union((port.protocol, port.host) for port in others)
 

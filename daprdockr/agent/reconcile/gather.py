@@ -62,7 +62,7 @@ class GatherHost:
             containers=containers,
             image=self.host.stock.images.get(image),
             pull=self.failures.of_image(image) if image else NONE,
-            attempts=self.failures.of_service(name, service.definition.digest if service is not None else ""),
+            attempts=self.failures.of_copies(name),
             lacking=self.failures.lacking.get(name, ""),
             networks=cut_off.intersection(key for network in there for key in (network.name, network.id)),
             verdicts={one: verdicts[one] for one in ids if one in verdicts},

@@ -163,7 +163,7 @@ class Reconcile(Service):
             rests_until = self._failures.rests_until(step.lane)
             if rests_until > now:
                 again.append(rests_until)
-            elif step.lane not in self._busy:
+            elif self._busy.keys().isdisjoint(step.lanes):
                 self._begin(seen, step)
         self._look_again(service, min(again, default=None), now)
 
@@ -176,7 +176,7 @@ class Reconcile(Service):
 
     def _begin(self, seen: Situation, step: Step) -> None:
         done: Deferred[None] = Deferred()
-        self._busy[step.lane] = done
+        self._busy |= dict.fromkeys(step.lanes, done)
         Deferred.fromCoroutine(self._step(seen.name, seen.here.node, step)).addBoth(done.callback)
 
     async def _step(self, service: ServiceName, node: str, step: Step) -> None:
@@ -190,7 +190,8 @@ class Reconcile(Service):
         else:
             self._ended(node, step, outcome)
         finally:
-            del self._busy[step.lane]
+            for lane in step.lanes:
+                del self._busy[lane]
             self.look_at([service] if not isinstance(step, PullImage) else self._gather.users_of(step.reference))
 
     def _ended(self, node: str, step: Step, outcome: StepOutcome) -> None:

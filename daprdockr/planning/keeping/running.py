@@ -3,7 +3,8 @@ What the node that holds an instance does about its containers: one of the prese
 
 Note [Old generation, new generation]
     After a changed definition the image is fetched while the old container serves on. Then the old one is stopped, the
-    new one is created and started on the same host ports, and only when it runs is the old one removed.
+    new one is created and started on the same host ports, and only when it runs is the old one removed. Where both run
+    nevertheless, each has host ports and failures of its own, and the one that is well is told of.
 
 Note [Out of touch]
     Without etcd an instance we last knew as ours is still ours: its container, when it died, is started again, unless
@@ -61,8 +62,8 @@ def keep_running(
         if confirmed and current[0].cut_off in situation.host.networks:  # Note [A network that was taken]
             yield remove(current[0], f"network {current[0].cut_off} was taken from it, and is there")
             return
-        if settled_at(situation, instance) > now:
-            yield Wait(settled_at(situation, instance))
+        if settled_at(situation, current[0]) > now:
+            yield Wait(settled_at(situation, current[0]))
         if confirmed:
             yield from (remove(c, "another container of this instance runs") for c in containers if c != current[0])
     elif confirmed and not current and situation.host.image is None:
@@ -78,7 +79,7 @@ def _run(
     situation: Situation, claim: Claim, definition: Definition, confirmed: bool, now: float
 ) -> Iterator[Step | Wait]:
     """No container of the instance runs: start the one there is, or create one, when it is time."""
-    tries = situation.tries(claim.instance)
+    tries = situation.tries(claim.instance, definition.digest)
     current = next((c for c in situation.of(claim.instance) if c.definition == definition.digest), None)
     if current is not None and _is_spoilt(current, tries):
         if confirmed and current.status is not Status.REMOVING:
@@ -88,9 +89,9 @@ def _run(
     elif now < tries.retry_at:
         yield Wait(tries.retry_at)
     elif current is not None and (confirmed or not definition.at_most_one):
-        yield StartContainer(claim.instance, current.id)
+        yield StartContainer(claim.instance, current.id, generation=current.definition)
     elif confirmed:
-        yield CreateContainer(claim.instance, definition, _ports(situation, claim, definition), claim.fence)
+        yield CreateContainer(claim.instance, definition, host_ports(situation, claim, definition), claim.fence)
 
 
 def _is_spoilt(container: ContainerState, tries: Attempts) -> bool:
@@ -108,16 +109,23 @@ def _pull(situation: Situation, definition: Definition, now: float) -> Iterator[
     yield PullImage(reference) if retry_at <= now else Wait(retry_at)
 
 
-def _ports(situation: Situation, claim: Claim, definition: Definition) -> tuple[Port, ...]:
-    """The ports to publish, each with the host port it had when this instance last ran here."""
-    wanted = published(definition, situation.host.image)
-    before = [port for container in reversed(situation.of(claim.instance)) for port in container.ports]
-    had = {(port.container, port.protocol): port.host for port in (*claim.record.ports, *before) if port.host}
+def host_ports(situation: Situation, claim: Claim, definition: Definition) -> tuple[Port, ...]:
+    """
+    The ports to publish, each with the host port it had when this instance last ran here, unless another copy that
+    runs has that still.
+    """
+    wanted, copies = published(definition, situation.host.image), situation.of(claim.instance)
+    held = {(port.protocol, port.host) for copy in copies if copy.running for port in copy.ports}
+    before = [port for copy in reversed(copies) for port in copy.ports]
+    free = [port for port in (*claim.record.ports, *before) if port.host and (port.protocol, port.host) not in held]
+    had = {(port.container, port.protocol): port.host for port in free}
     return tuple(Port(number, protocol, had.get((number, protocol), 0)) for number, protocol in wanted)
 
 
 def remove(container: ContainerState, reason: str) -> Step:
     """The next step on the way out."""
     if container.running:
-        return StopContainer(container.instance, container.id, container.stop_timeout, reason)
-    return RemoveContainer(container.instance, container.id, reason)
+        return StopContainer(
+            container.instance, container.id, container.stop_timeout, reason, generation=container.definition
+        )
+    return RemoveContainer(container.instance, container.id, reason, generation=container.definition)

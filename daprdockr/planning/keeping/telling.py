@@ -1,4 +1,12 @@
-"""What a node tells of an instance it owns: the record that should stand in its claim."""
+"""
+What a node tells of an instance it owns: the record that should stand in its claim.
+
+Note [The healthy copy]
+    Two copies of an instance may run for a while, made from two definitions. The claim names one, for names and routes
+    lead to one: a copy that is well before one that is not, or of which that is not known yet, and of two that are well
+    the present definition's. So the claim says that the instance is healthy as long as one copy is, and turns to the
+    new copy once, when that has become well.
+"""
 
 from __future__ import annotations
 
@@ -27,16 +35,16 @@ def tell(situation: Situation, instance: InstanceName, definition: Definition, n
 
 def _tell_state(situation: Situation, instance: InstanceName, definition: Definition, now: float) -> ClaimRecord:
     """As long as nothing is known of a container that was told of before (this agent has just begun), that stands."""
-    # Ignore containers being stopped: if we reported one healthy, another node would stop its copy.
-    serving = next((c for c in situation.of(instance) if c.running and c.id not in situation.host.stopping), None)
+    serving = _serving(situation, instance, definition, now)
     if serving is None:
-        return _tell_absent(situation, instance, now)
+        return _tell_absent(situation, instance, definition, now)
     passed = verdict(situation, serving, definition, now)
     if passed is None:
         before = _before(situation, instance)
         if (before.container, before.started) == (serving.id, serving.started):
             return before
-        return evolve(before, state=State.STARTING, healthy=False, reason=situation.tries(instance).reason)
+        reason = situation.tries(instance, serving.definition).reason
+        return evolve(before, state=State.STARTING, healthy=False, reason=reason)
     return ClaimRecord(
         node=situation.here.node,
         state=State.RUNNING if passed else State.UNHEALTHY,
@@ -50,6 +58,15 @@ def _tell_state(situation: Situation, instance: InstanceName, definition: Defini
     )
 
 
+def _serving(situation: Situation, instance: InstanceName, definition: Definition, now: float) -> ContainerState | None:
+    """The copy to tell of: Note [The healthy copy]."""
+    # Ignore containers being stopped: if we reported one healthy, another node would stop its copy.
+    running = [c for c in situation.of(instance) if c.running and c.id not in situation.host.stopping]
+    well = [c for c in running if verdict(situation, c, definition, now)]
+    present = [c for c in well if c.definition == definition.digest]
+    return next(iter([*present, *well, *running]), None)
+
+
 def verdict(situation: Situation, container: ContainerState, definition: Definition, now: float) -> bool | None:
     """Whether a running container is well; None while that is not known yet."""
     if _hindrance(container) or (
@@ -60,23 +77,23 @@ def verdict(situation: Situation, container: ContainerState, definition: Definit
     if check == "docker":
         return {"": False, "healthy": True, "unhealthy": False}.get(container.health)
     if check == "none":
-        return True if settled_at(situation, container.instance) <= now else None
+        return True if settled_at(situation, container) <= now else None
     return situation.host.verdicts.get(container.id)
 
 
-def settled_at(situation: Situation, instance: InstanceName) -> float:
+def settled_at(situation: Situation, container: ContainerState) -> float:
     """
     When a running container without a health check counts as well: at once, but not in the middle of a crash loop,
     in which every start would be told to the whole cluster.
     """
-    tries = situation.tries(instance)
+    tries = situation.tries(container.instance, container.definition)
     return tries.retry_at + SETTLED if tries.count > 1 else 0.0
 
 
-def _tell_absent(situation: Situation, instance: InstanceName, now: float) -> ClaimRecord:
+def _tell_absent(situation: Situation, instance: InstanceName, definition: Definition, now: float) -> ClaimRecord:
     before = _before(situation, instance)
     pull = situation.host.pull
-    tries = situation.tries(instance)
+    tries = situation.tries(instance, definition.digest)
     if situation.host.image is None and pull.count:
         return evolve(before, state=State.PULLING, healthy=False, reason=pull.reason)
     if tries.retry_at > now or tries.count > 1:

@@ -1,4 +1,4 @@
-# -*- test-case-name: tests.unit.planning.test_plan -*-
+# -*- test-case-name: tests.unit.planning.test_plan,tests.unit.planning.placing.test_failing -*-
 """
 Instances that do not come up: on which nodes a service fails, and when its owner gives an instance up.
 
@@ -52,8 +52,13 @@ def does_not_come_up(
         if instance.service == name
         and tries.lasting
         and tries.of in ("", digest)
-        and not (now >= tries.retry_at + STEADY and any(c.running for c in containers.get(instance.number, ())))
+        and not (now >= tries.retry_at + STEADY and _runs(containers.get(instance.number, ()), tries.of))
     ]
+
+
+def _runs(containers: Iterable[ContainerState], generation: str) -> bool:
+    """Whether one of this generation does; of any, where that is not known."""
+    return any(one.running and generation in ("", one.definition) for one in containers)
 
 
 def fails_here(situation: Situation, now: float) -> list[InstanceName]:
@@ -61,7 +66,9 @@ def fails_here(situation: Situation, now: float) -> list[InstanceName]:
     if situation.service is None:
         return []
     host = situation.host
-    return does_not_come_up(situation.service.definition, host.attempts, host.pull, host.containers, now)
+    definition = situation.service.definition
+    attempts = {instance: situation.tries(instance, definition.digest) for instance in host.tried}
+    return does_not_come_up(definition, attempts, host.pull, host.containers, now)
 
 
 def failing_now(situation: Situation, now: float) -> set[str]:

@@ -11,7 +11,7 @@ from daprdockr.planning.attempts import LASTING, NONE
 from daprdockr.planning.outcome import Done, Fault, Retry
 from daprdockr.planning.steps import Lane
 from tests.build.situations import WEB_1, WEB_2, container
-from tests.build.values import WEB, instance
+from tests.build.values import API, WEB, instance
 from tests.fakes.failures import OpenFailures
 from tests.fakes.run import LoopClock
 
@@ -54,6 +54,15 @@ class GenerationTests(FailuresCase):
         """What is counted says of which definition it is, as the planner reads it."""
         self.fault("port taken", NEW)
         self.assertEqual(self.failures.of_service(WEB, NEW)[FIRST].of, NEW)
+
+    def test_of_copies(self) -> None:
+        """What is counted is there for each copy, of a service and of no other, as it was when it was asked for."""
+        self.fault("port taken", NEW)
+        self.fault("port taken", NEW, of=InstanceName(API, 1))
+        before = self.failures.of_copies(WEB)
+        self.fault("no such runtime", OLD)
+        self.assertEqual([lane.generation for lane in before], [NEW])
+        self.assertEqual([lane.generation for lane in self.failures.of_copies(WEB)], [NEW, OLD])
 
     def test_unknown_generation(self) -> None:
         """A failure of a generation that is not known counts for the latest; alone, for any definition."""

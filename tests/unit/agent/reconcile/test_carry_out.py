@@ -365,6 +365,16 @@ class ContainerTests(CarryOutCase):
         )
         self.assertEqual({one.ports for one in self.host.containers.of(WEB)[1]}, {old.ports})
 
+    def test_create_beside(self) -> None:
+        """One that is created beside another copy that runs gets another host port, whatever was planned."""
+        self.do(CreateContainer(FIRST, SERVED, (Port(80),), 40))
+        (old,) = self.host.containers.of(WEB)[1]
+        self.do(StartContainer(FIRST, old.id))
+        another = definition("web:1", Container={"Cmd": ["x"], "ExposedPorts": ["80"]})
+        self.do(CreateContainer(FIRST, another, old.ports, 40))
+        (new,) = (one for one in self.host.containers.of(WEB)[1] if one.id != old.id)
+        self.assertNotIn(new.ports[0].host, (0, old.ports[0].host))
+
     def test_create_port_refused(self) -> None:
         """A port that only the Engine knows to be taken is not chosen again."""
         self.do(CreateContainer(FIRST, SERVED, (), 40))

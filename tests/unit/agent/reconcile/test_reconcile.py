@@ -31,6 +31,7 @@ from daprdockr.planning.steps import (
     Lane,
     OnClaim,
     PullImage,
+    RemoveContainer,
     StartContainer,
     Step,
     TakeClaim,
@@ -40,6 +41,7 @@ from daprdockr.runtime.workers import Stopped
 from tests.build.situations import (
     WEB,
     WEB_1,
+    WEB_2,
     changed,
     claim,
     container,
@@ -55,6 +57,7 @@ from tests.fakes.run import LoopClock
 API = ServiceName(group="myapp", service="api")
 RUNNING = container()
 EXITED = container(status=Status.EXITED)
+OLD = container("old", of=WEB_2, status=Status.EXITED)
 CHECKED = definition(Health={"Type": "tcp", "Port": 8080})
 LOOKED_AT = container(of=CHECKED)
 
@@ -270,6 +273,36 @@ class StepTests(ReconcileCase):
         self.loop.look_at([WEB])
         self.clock.advance(0)
         self.assertEqual(self.hand.kinds, [StartContainer, WriteClaim])
+
+    def test_other_copy(self) -> None:
+        """While the old copy of an instance is removed the new one, which has died, is started again."""
+        self.start(web=situation(WEB_1, (claim(running_record(RUNNING)),), (OLD, RUNNING)))
+        self.know(web=situation(WEB_1, (claim(running_record(RUNNING)),), (OLD, EXITED)))
+        self.loop.look_at([WEB])
+        self.clock.advance(0)
+        self.assertEqual(self.hand.kinds, [RemoveContainer, WriteClaim, StartContainer])
+
+    def test_one_start(self) -> None:
+        """While one copy of an instance is being started no other one is: two could run where only one may."""
+        self.start(web=situation(WEB_2, (claim(starting_record()),), (OLD, EXITED)))
+        self.know(web=DEAD)
+        self.loop.look_at([WEB])
+        self.clock.advance(0)
+        self.assertEqual([str(step) for step in self.hand.begun], ["start container old of 1.web.myapp"])
+        self.hand.end()
+        self.clock.advance(0)
+        self.assertEqual(self.hand.kinds, [StartContainer, StartContainer])
+
+    def test_failures_of_a_copy(self) -> None:
+        """The rest of one copy's lane does not keep another waiting."""
+        self.start(web=situation(WEB_1, (claim(running_record(RUNNING)),), (OLD, RUNNING)))
+        for _ in range(2):
+            self.hand.end(EngineRefused("it is busy"))
+            self.clock.advance(0)
+        self.know(web=DEAD)
+        self.loop.look_at([WEB])
+        self.clock.advance(0)
+        self.assertEqual(self.hand.kinds, [RemoveContainer, RemoveContainer, StartContainer])
 
     def test_after_a_step(self) -> None:
         """When a step ended its service is planned again, in the next turn."""

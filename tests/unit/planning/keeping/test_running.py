@@ -1,15 +1,28 @@
-"""The planner about a container whose network was taken from it."""
+"""The planner about a container whose network was taken from it, and about host ports of two copies."""
 
 from __future__ import annotations
 
 from attrs import evolve
+from twisted.trial.unittest import SynchronousTestCase
 
+from daprdockr.model.host import ContainerState, Image, Port
 from daprdockr.model.stored.claim import State
 from daprdockr.planning.attempts import Attempts
+from daprdockr.planning.keeping.running import host_ports
 from daprdockr.planning.plan import Plan, plan
 from daprdockr.planning.steps import RemoveContainer, StartContainer, StopContainer
-from tests.build.situations import NOW, OUT_OF_TOUCH, PORT, changed, claim, container, running_record, situation
-from tests.unit.planning.test_plan import EXITED, FIRST, OURS, PlanTestCase
+from tests.build.situations import (
+    NOW,
+    OUT_OF_TOUCH,
+    PORT,
+    WEB_2,
+    changed,
+    claim,
+    container,
+    running_record,
+    situation,
+)
+from tests.unit.planning.test_plan import EXITED, FIRST, OURS, RUNNING, PlanTestCase
 
 
 class NetworkTests(PlanTestCase):
@@ -33,3 +46,25 @@ class NetworkTests(PlanTestCase):
         self.assertIn(RemoveContainer(FIRST, "c1", "network front was taken from it"), plan(seen, NOW).steps)
         out = situation(claims=(OURS,), containers=(cut,), here=OUT_OF_TOUCH)
         self.assert_steps(out, StartContainer(FIRST, "c1"))
+
+
+class PortTests(SynchronousTestCase):
+    """The host ports of a new copy: those of a copy that has ended, and none that another still holds."""
+
+    def planned(self, *others: ContainerState) -> tuple[Port, ...]:
+        seen = situation(WEB_2, (claim(running_record(RUNNING)),), others, images={"web:2": Image("i", (PORT,))})
+        return host_ports(seen, seen.claims.owners[1], WEB_2)
+
+    def test_after_another(self) -> None:
+        """What an ended copy had, or none is there to have, is used again."""
+        for others in ((), (EXITED,)):
+            self.assertEqual(self.planned(*others), (PORT,))
+
+    def test_beside_another(self) -> None:
+        """What a running copy holds is not, though the claim names it."""
+        self.assertEqual(self.planned(RUNNING), (evolve(PORT, host=0),))
+
+    def test_beside_two(self) -> None:
+        """Beside a running copy the port of an ended one is used again."""
+        ended = evolve(EXITED, id="c2", ports=(evolve(PORT, host=20001),))
+        self.assertEqual(self.planned(RUNNING, ended), ended.ports)

@@ -7,18 +7,21 @@ from typing import Any
 from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
-from daprdockr.model.host import Image, Status
+from daprdockr.model.host import ContainerState, Image, Status
 from daprdockr.model.stored.claim import ClaimRecord, State
 from daprdockr.model.wanted.definition import Definition
 from daprdockr.planning.attempts import SETTLED, Attempts
 from daprdockr.planning.keeping.telling import settled_at, tell
+from daprdockr.planning.plan import plan
 from daprdockr.planning.situation import Situation
+from daprdockr.planning.steps import Lane, WriteClaim
 from tests.build.situations import (
     ADDRESSES,
     HERE,
     NOW,
     PORT,
     WEB_1,
+    WEB_2,
     changed,
     claim,
     container,
@@ -32,6 +35,8 @@ from tests.build.situations import (
 FIRST = instance(1)
 CHECKED = definition(Health={"Type": "tcp", "Port": 8080})
 RUNNING = container(of=CHECKED, ports=(PORT,))
+OLD = container("old", of=definition("web:0", Health={"Type": "tcp", "Port": 8080}), ports=(PORT,))
+NEW = container("new", of=CHECKED, ports=(evolve(PORT, host=20001),), started=20.0)
 
 
 def told(seen: Situation, by: Definition = WEB_1, now: float = NOW) -> ClaimRecord:
@@ -130,9 +135,62 @@ class RunningTests(SynchronousTestCase):
     def test_in_a_crash_loop(self) -> None:
         """In the middle of a crash loop a start is not told as success before it lasted."""
         seen = situation(containers=(container(),), attempts={FIRST: Attempts(count=3, retry_at=NOW)})
-        self.assertEqual(settled_at(seen, FIRST), NOW + SETTLED)
+        self.assertEqual(settled_at(seen, container()), NOW + SETTLED)
         self.assertFalse(told(seen, now=NOW + SETTLED - 0.1).healthy)
         self.assertTrue(told(seen, now=NOW + SETTLED).healthy)
+
+
+class TwoCopiesTests(SynchronousTestCase):
+    """Note [The healthy copy]: ``OLD`` is of the definition before, ``NEW`` of the present one."""
+
+    def seen(self, named: ContainerState = OLD, **fields: Any) -> Situation:
+        """Both run, and the claim names one."""
+        return situation(CHECKED, (claim(running_record(named)),), (OLD, NEW), **fields)
+
+    def test_new_without_verdict(self) -> None:
+        """As long as nothing is known of the new copy the old one, which is well, is told of, whichever was before."""
+        for named in (OLD, NEW):
+            seen = self.seen(evolve(named, started=1.0), verdicts={OLD.id: True})
+            self.assertEqual(told(seen, CHECKED), running_record(OLD))
+
+    def test_no_flapping(self) -> None:
+        """Nor is anything written of the instance meanwhile, nor when the new copy fails."""
+        for verdicts in ({OLD.id: True}, {OLD.id: True, NEW.id: False}):
+            steps = plan(self.seen(verdicts=verdicts), NOW).steps
+            self.assertEqual([step for step in steps if isinstance(step, WriteClaim)], [])
+
+    def test_both_are_well(self) -> None:
+        """When the new copy is well too, that one is told of."""
+        seen = self.seen(verdicts={OLD.id: True, NEW.id: True})
+        self.assertEqual(told(seen, CHECKED), running_record(NEW))
+
+    def test_new_fails(self) -> None:
+        """A new copy that is not well any more gives way to the old one."""
+        seen = self.seen(NEW, verdicts={OLD.id: True, NEW.id: False})
+        self.assertEqual(told(seen, CHECKED), running_record(OLD))
+
+    def test_none_is_well(self) -> None:
+        """When neither is, what the claim names goes on being told of."""
+        seen = self.seen(verdicts={OLD.id: False})
+        self.assertEqual((told(seen, CHECKED).container, told(seen, CHECKED).healthy), (OLD.id, False))
+
+    def test_nothing_known(self) -> None:
+        """An agent that has just begun knows of neither: what was told stands."""
+        self.assertEqual(told(self.seen(), CHECKED), running_record(OLD))
+
+    def test_old_is_stopped(self) -> None:
+        """An old copy that is being stopped does not count, though it is well."""
+        record = told(self.seen(verdicts={OLD.id: True}, stopping={OLD.id}), CHECKED)
+        self.assertEqual((record.state, record.healthy), (State.STARTING, False))
+
+    def test_new_in_a_crash_loop(self) -> None:
+        """That the new one dies and dies says nothing about the old one, and the other way round."""
+        old, new = container("old", of=WEB_2, ports=(PORT,)), container("new", started=20.0)
+        for failing, well in ((new, old), (old, new)):
+            attempts = {Lane("container", FIRST, failing.definition): Attempts(5, NOW, "died", of=failing.definition)}
+            seen = situation(WEB_1, (claim(running_record(old)),), (old, new), attempts=attempts)
+            self.assertEqual(told(seen), running_record(well))
+            self.assertEqual((settled_at(seen, failing), settled_at(seen, well)), (NOW + SETTLED, 0.0))
 
 
 class AbsentTests(SynchronousTestCase):
