@@ -9,6 +9,7 @@ from twisted.internet import reactor
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.protocol import DatagramProtocol
 from twisted.internet.task import deferLater
+from twisted.logger import capturedLogs
 from twisted.trial.unittest import TestCase
 
 from daprdockr.dns.endpoint import Endpoint
@@ -43,6 +44,13 @@ class ExchangeTests(TestCase):
         upstream = self.upstream(lambda query, stream: [address_reply(query, 500).to_wire()] if stream else [])
         packet = await self.exchange.over_stream(upstream.endpoint, MESSAGE)
         self.assertEqual(500, len(dns.message.from_wire(packet).answer[0]))
+
+    async def test_silent(self) -> None:
+        """A question by TCP leaves no line in the log."""
+        upstream = self.upstream(lambda query, stream: [address_reply(query).to_wire()])
+        with capturedLogs() as logged:
+            await self.exchange.over_stream(upstream.endpoint, MESSAGE)
+        self.assertEqual([], [event for event in logged if "factory" in event or "OneShot" in str(event)])
 
     async def test_ipv6(self) -> None:
         """Upstreams may have IPv6 addresses."""

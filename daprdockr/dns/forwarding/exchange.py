@@ -14,13 +14,14 @@ Note [Lost or late]
 from __future__ import annotations
 
 import socket
+from functools import partial
 from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred
-from twisted.internet.endpoints import TCP4ClientEndpoint, TCP6ClientEndpoint, connectProtocol
+from twisted.internet.endpoints import TCP4ClientEndpoint, TCP6ClientEndpoint
 from twisted.internet.error import ConnectError, ConnectingCancelledError
 from twisted.internet.interfaces import IDelayedCall, IReadDescriptor
-from twisted.internet.protocol import connectionDone
+from twisted.internet.protocol import Factory, connectionDone
 from twisted.protocols.basic import Int16StringReceiver
 from twisted.python.failure import Failure
 from zope.interface import implementer
@@ -70,15 +71,14 @@ class SocketExchange:
         kind = TCP6ClientEndpoint if upstream.ipv6 else TCP4ClientEndpoint
         # The second exception is how an endpoint reports that it was cancelled.
         try:
-            asking: _Stream = await connectProtocol(
-                kind(self._reactor, upstream.address, upstream.port), _Stream(message)
-            )
+            connected = await kind(self._reactor, upstream.address, upstream.port).connect(_quiet(message))
         except (ConnectError, ConnectingCancelledError, OSError) as error:
             raise NoReply(str(error)) from error
+        assert isinstance(connected, _Stream)
         try:
-            return await asking.reply
+            return await connected.reply
         finally:
-            await asking.close()
+            await connected.close()
 
 
 @implementer(IReadDescriptor)
@@ -150,6 +150,13 @@ class _Datagram:
     def _fail(self, reason: str) -> None:
         if not self.reply.called:
             self.reply.errback(NoReply(reason))
+
+
+def _quiet(message: bytes) -> Factory[_Stream]:
+    """Make a ``_Stream``, without the two lines in the log that each connection would bring."""
+    factory = Factory.forProtocol(partial(_Stream, message))
+    factory.noisy = False
+    return factory
 
 
 class _Stream(Int16StringReceiver):
