@@ -99,7 +99,7 @@ PARAMETERS: tuple[Parameter, ...] = (
     Parameter(
         "api",
         "ADDR:PORT",
-        "serve status and metrics here, or off",
+        "serve /healthz here, or off",
         default="127.0.0.1:5080",
         read=parameter.listener,
     ),
