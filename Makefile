@@ -1,4 +1,4 @@
-# What a person types. How a stage of the tests is run stands in scripts/run-tests.
+# What a person types. How a stage of the tests is run stands in tools/run_tests.py.
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
@@ -8,7 +8,7 @@
 export PATH := $(PATH):/usr/sbin:/sbin
 
 PYTHON := .venv/bin/python
-WITH_ENGINE := $(PYTHON) scripts/docker-engine run
+WITH_ENGINE := $(PYTHON) -m tests.rig.engine run
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /make \1\t/p' Makefile | expand -t 21
@@ -16,17 +16,17 @@ help: ## show this list
 demo: ## as root: bring the system up and show it at work; ONCE=1 ends by itself
 	@scripts/install-packages demo
 	@$(MAKE) --silent --no-print-directory venv
-	@$(WITH_ENGINE) .demo/engine -- $(PYTHON) scripts/demo $(if $(ONCE),--once)
+	@$(WITH_ENGINE) .demo/engine -- $(PYTHON) -m tools.demo $(if $(ONCE),--once)
 
 cluster: ## as root: three hosts with agent, Docker Engine and etcd on this machine, to play with
 	@scripts/install-packages test
 	@$(MAKE) --silent --no-print-directory venv
-	@$(PYTHON) scripts/cluster
+	@$(PYTHON) -m tests.rig.cluster
 
 test: ## as root: install what the tests need and run them all
 	@scripts/install-packages test
 	@$(MAKE) --silent --no-print-directory venv
-	@$(PYTHON) scripts/run-tests
+	@$(PYTHON) -m tools.run_tests
 
 venv: .venv/.complete ## bring .venv up to date with setup.py
 
@@ -34,7 +34,7 @@ venv: .venv/.complete ## bring .venv up to date with setup.py
 	@scripts/make-venv
 
 check lint types unit properties functional packaging: venv
-	@$(PYTHON) scripts/run-tests $@
+	@$(PYTHON) -m tools.run_tests $@
 
 check: ## before each commit, within a minute and a half: lint, types, unit tests
 lint: ## ruff: rules and format
@@ -49,7 +49,8 @@ coverage: unit ## the lines the unit tests leave out
 
 model: ## as root: check the model of the claim protocol with spin; four minutes on two cores
 	@scripts/install-packages test
-	@scripts/check-model
+	@$(MAKE) --silent --no-print-directory venv
+	@$(PYTHON) -m tools.check_model
 
 bench-converge: ## as root: from set to running, beside docker run and Swarm mode
 	@scripts/install-packages test

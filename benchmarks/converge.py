@@ -1,7 +1,7 @@
 """
 From set to running, and from killed to running again: daprdockr beside ``docker run`` and Swarm mode.
 
-    scripts/docker-engine run DIR -- .venv/bin/python -m benchmarks.converge
+    .venv/bin/python -m tests.rig.engine run DIR -- .venv/bin/python -m benchmarks.converge
 
 All contestants take turns on one Engine, round by round and each round in another order, so that whatever else this
 machine does hits them alike. Prints a table of medians with ratios and the goals; the exit status says only whether

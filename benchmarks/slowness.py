@@ -1,7 +1,7 @@
 """
 How long a killed container of one service takes to run again while others are slow, kind by kind and all at once.
 
-    scripts/docker-engine run DIR -- .venv/bin/python -m benchmarks.slowness
+    .venv/bin/python -m tests.rig.engine run DIR -- .venv/bin/python -m benchmarks.slowness
 
 The goal is that no kind adds more than a second. Prints a table; the exit status says only whether the
 measuring went well.

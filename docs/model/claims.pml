@@ -1,6 +1,6 @@
 /*
  * Who runs an instance: claims, leases, moves and freezing, for every order of events. README.rst beside this file says
- * what is modelled, what is not, and how to read an error; scripts/check-model runs it.
+ * what is modelled, what is not, and how to read an error; tools/check_model.py runs it.
  *
  * Owns: the protocol of docs/design/reconcile.rst and its laws. Refuses to know: placement, ports, DNS, health checks,
  * images, rollouts in place.

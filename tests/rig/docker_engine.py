@@ -1,7 +1,7 @@
 """
 A real Docker Engine for tests: the one that answers, else a private one for as long as this process lives.
 
-A private one hangs on a pipe: ``scripts/docker-engine`` runs ``cat``, which ends when this process closes its end of
+A private one hangs on a pipe: ``tests/rig/engine.py`` runs ``cat``, which ends when this process closes its end of
 the pipe or dies, and then takes the Engine down.
 """
 
@@ -27,7 +27,7 @@ from unittest import SkipTest
 from docker import APIClient
 from docker.errors import APIError
 
-SCRIPTS = Path(__file__).resolve().parents[2] / "scripts"
+CHECKOUT = Path(__file__).resolve().parents[2]
 SAMPLE = "daprdockr/sample:1"
 PATIENCE = 60.0
 
@@ -48,7 +48,7 @@ def engine_url() -> str:
 @cache
 def sample_image(url: str | None = None) -> str:
     """
-    The reference of an image on that Engine, built if it is not there: see ``scripts/build-image``.
+    The reference of an image on that Engine, built if it is not there: see ``tools/build_image.py``.
 
     It answers HTTP on port 8080 with its DAPRDOCKR_INSTANCE or host name and " 1", has a shell, and stops on TERM.
     """
@@ -56,8 +56,8 @@ def sample_image(url: str | None = None) -> str:
     with closing(APIClient(base_url=url, version="auto")) as client:
         if client.images(SAMPLE):
             return SAMPLE
-    build = [sys.executable, str(SCRIPTS / "build-image"), SAMPLE]
-    subprocess.run(build, env={**os.environ, "DOCKER_HOST": url}, check=True)
+    build = [sys.executable, "-m", "tools.build_image", SAMPLE]
+    subprocess.run(build, cwd=CHECKOUT, env={**os.environ, "DOCKER_HOST": url}, check=True)
     return SAMPLE
 
 
@@ -148,14 +148,15 @@ class PrivateEngine:
 
 
 class _Run:
-    """One run of ``scripts/docker-engine`` around a ``cat``."""
+    """One run of ``tests.rig.engine`` around a ``cat``."""
 
     def __init__(self, private: bool) -> None:
         self.home = Path(tempfile.mkdtemp(prefix="engine-"))
         options = ["--private"] if private else []
         command = ["sh", "-c", 'echo "$DOCKER_HOST"; exec cat']
         self._process = subprocess.Popen(
-            [sys.executable, str(SCRIPTS / "docker-engine"), "run", *options, str(self.home), "--", *command],
+            [sys.executable, "-m", "tests.rig.engine", "run", *options, str(self.home), "--", *command],
+            cwd=CHECKOUT,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

@@ -1,38 +1,20 @@
-"""``scripts/run-tests`` counts what trial said, and nothing else."""
+"""``tools.run_tests`` counts what trial said, and nothing else."""
 
 from __future__ import annotations
 
-import sys
-from importlib.machinery import SourceFileLoader
-from importlib.util import module_from_spec, spec_from_loader
-from typing import Any
-
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.unit.house.sources import CHECKOUT
+from tools.run_tests import Step, outcome
 
-
-def load_script() -> Any:
-    """The script as a module; it has no suffix by which an import statement would find it."""
-    loader = SourceFileLoader("run_tests_script", str(CHECKOUT / "scripts/run-tests"))
-    spec = spec_from_loader(loader.name, loader)
-    assert spec is not None
-    module = module_from_spec(spec)
-    sys.modules[loader.name] = module  # where dataclasses look for the names in annotations
-    loader.exec_module(module)
-    return module
-
-
-SCRIPT = load_script()
-TRIAL = SCRIPT.Step("unit", "a trial", [], True)
-COMMAND = SCRIPT.Step("lint", "a command", [])
+TRIAL = Step("unit", "a trial", [], True)
+COMMAND = Step("lint", "a command", [])
 
 
 class CountTests(SynchronousTestCase):
     """From a step's exit status and output to its count."""
 
-    def assert_counts(self, step: Any, status: int, output: str, expected: str) -> None:
-        self.assertEqual(expected, str(SCRIPT.outcome(step, status, output)))
+    def assert_counts(self, step: Step, status: int, output: str, expected: str) -> None:
+        self.assertEqual(expected, str(outcome(step, status, output)))
 
     def test_all_passed(self) -> None:
         """Each success counts, an expected failure too."""

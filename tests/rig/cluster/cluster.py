@@ -8,7 +8,7 @@ members of etcd on the first of them.
     cluster.network.cut_from_all(2)
 
 Everything can be harmed by its host and by ``network``; ``reset`` puts it right again for the next test.
-``scripts/cluster`` brings one up to play with.
+``python -m tests.rig.cluster`` brings one up to play with.
 """
 
 from __future__ import annotations

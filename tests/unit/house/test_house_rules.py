@@ -120,9 +120,9 @@ SUBSCRIPTIONS = "daprdockr.wiring.subscriptions"
 TAKE_THEIR_TIME = {("tests.chaos.scene", "pause"), ("tests.rig.distant", "_give")}
 
 EMPTY_WORDS = {"manager", "handler", "util", "utils", "helper", "helpers", "common", "misc"}
-LONGEST_MODULE = {"daprdockr": 400, "scripts": 400, "tests": 600}
+LONGEST_MODULE = {"daprdockr": 400, "tools": 400, "tests": 600}
 A_DEVELOPERS_PATH = re.compile(r"(?<![\w.])/(?:home|root|work|Users)/[a-z]")
-FOLDERS = ("benchmarks", "daprdockr", "docs", "etc", "scripts", "tests", "twisted")
+FOLDERS = ("benchmarks", "daprdockr", "docs", "etc", "scripts", "tests", "tools", "twisted")
 TEXTS = ("*.py", "*.rst", "*.j2", "*.conf", "*.json", "*.toml", "*.env", "*.service")
 
 

@@ -1,21 +1,17 @@
-#!/usr/bin/env python3
 """
 Bring up a cluster on this machine to play with, say how to talk to it, and take it down at Ctrl-C.
 
-    scripts/cluster [--hosts N] [--ttl SECONDS]
+    .venv/bin/python -m tests.rig.cluster [--hosts N] [--ttl SECONDS]
 
-It is the one of the tests: see tests/rig/cluster/cluster.py.
+It is the one of the tests: see ``cluster.py``.
 """
 
 from __future__ import annotations
 
 import argparse
 import signal
-import sys
 from collections.abc import Iterator
 from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from tests.rig.cluster.cluster import COMMAND, Cluster, missing
 from tests.rig.cluster.host import AGENT, ETCD
@@ -78,7 +74,7 @@ def play(cluster: Cluster) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="cluster", description="A cluster on this machine, to play with.")
+    parser = argparse.ArgumentParser(prog="tests.rig.cluster", description="A cluster on this machine, to play with.")
     parser.add_argument("--hosts", type=int, default=3, metavar="N", help="how many, 3 to 9 (default 3)")
     parser.add_argument("--ttl", type=int, default=6, metavar="SECONDS", help="of the nodes' leases (default 6)")
     arguments = parser.parse_args()

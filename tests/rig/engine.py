@@ -1,8 +1,7 @@
-#!/usr/bin/env python3
 """
 Run a command with a Docker Engine that answers.
 
-    scripts/docker-engine run DIR -- COMMAND [ARGUMENT ...]
+    .venv/bin/python -m tests.rig.engine run DIR -- COMMAND [ARGUMENT ...]
 
 If the Engine of DOCKER_HOST or /var/run/docker.sock answers, the command gets that one. Otherwise (root only) a
 private one is started with everything it writes below DIR, and taken down with all its containers when the command
@@ -308,7 +307,7 @@ def stopped_early(number: int, frame: object) -> None:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="docker-engine", description="Run a command with a Docker Engine.")
+    parser = argparse.ArgumentParser(prog="tests.rig.engine", description="Run a command with a Docker Engine.")
     parser.add_argument("action", choices=["run"])
     parser.add_argument("--private", action="store_true", help="start a private Engine in any case")
     parser.add_argument("home", metavar="DIR", type=Path, help="what a private Engine writes lies below it")
@@ -333,4 +332,4 @@ if __name__ == "__main__":
     try:
         sys.exit(main())
     except (EngineFailed, FileNotFoundError) as problem:
-        sys.exit(f"docker-engine: {problem}")
+        sys.exit(f"tests.rig.engine: {problem}")

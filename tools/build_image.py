@@ -1,8 +1,7 @@
-#!/usr/bin/env python3
 """
 Build a small web server image from busybox-static, without a registry.
 
-    scripts/build-image [TAG] [VERSION]
+    .venv/bin/python -m tools.build_image [TAG] [VERSION]
 
 The image (daprdockr/sample:1 by default) answers on port 8080 with "<instance> <version>", where the instance is the
 variable DAPRDOCKR_INSTANCE or else the container's host name, and the version is the tag's unless it is given; /health
@@ -78,7 +77,7 @@ def main(tag: str = "daprdockr/sample:1", version: str = "") -> None:
 
 if __name__ == "__main__":
     if len(sys.argv) > 3 or any(word.startswith("-") for word in sys.argv[1:]):
-        sys.exit("usage: build-image [TAG] [VERSION]")
+        sys.exit("usage: .venv/bin/python -m tools.build_image [TAG] [VERSION]")
     try:
         main(*sys.argv[1:])
     except (DockerException, OSError) as error:  # requests' errors are OSErrors

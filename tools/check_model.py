@@ -1,10 +1,9 @@
-#!/usr/bin/env python3
 """
 Check the model of the claim protocol, docs/model/claims.pml, with spin.
 
-    scripts/check-model               every search, then every mutant
-    scripts/check-model NAME ...      only these: names as the first column prints them
-    scripts/check-model --trail NAME  a short way to a violation of NAME, step by step
+    .venv/bin/python -m tools.check_model               every search, then every mutant
+    .venv/bin/python -m tools.check_model NAME ...      only these: names as the first column prints them
+    .venv/bin/python -m tools.check_model --trail NAME  a short way to a violation of NAME, step by step
 
 A search must go through all states without a violation, to the end. A mutant is the model without one of its rules; a
 violation of the law that the rule is there for must be found. Needs spin and gcc; writes to .model/ only. The exit
@@ -237,13 +236,15 @@ def run(checks: Sequence[Check]) -> int:
                 failed.append(outcome.check.name)
     print(f"{len(checks) - len(failed)} passed, {len(failed)} failed in {time.monotonic() - began:.0f} s")
     if failed:
-        print(f"to see the steps: scripts/check-model --trail {failed[0]}", file=sys.stderr)
+        print(f"to see the steps: .venv/bin/python -m tools.check_model --trail {failed[0]}", file=sys.stderr)
     return 1 if failed else 0
 
 
 def main() -> int:
     known = {check.name: check for check in (*SEARCHES, *MUTANTS)}
-    parser = argparse.ArgumentParser(description="Check the model of the claim protocol with spin.")
+    parser = argparse.ArgumentParser(
+        prog="tools.check_model", description="Check the model of the claim protocol with spin."
+    )
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"one of {', '.join(known)}")
     parser.add_argument("--mutants", action="store_true", help="only the mutants")
     parser.add_argument("--trail", action="store_true", help="print a short way to a violation")

@@ -1,4 +1,4 @@
-"""The scripts that a newcomer starts first: without a Docker Engine they end with one line that says what to do."""
+"""The tools that a newcomer starts first: without a Docker Engine they end with one line that says what to do."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
-SCRIPTS = Path(__file__).parents[2] / "scripts"
+CHECKOUT = Path(__file__).parents[2]
 
 
 class NoEngineTests(SynchronousTestCase):
@@ -18,7 +18,8 @@ class NoEngineTests(SynchronousTestCase):
     def output(self, *command: str) -> str:
         nowhere = {"DOCKER_HOST": f"unix://{Path(self.mktemp()).absolute()}"}
         done = subprocess.run(
-            [sys.executable, str(SCRIPTS / command[0]), *command[1:]],
+            [sys.executable, "-m", *command],
+            cwd=CHECKOUT,
             env=os.environ | nowhere,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -29,14 +30,14 @@ class NoEngineTests(SynchronousTestCase):
         return done.stdout
 
     def test_build_image(self) -> None:
-        """``build-image`` says that the Engine did not answer, in one line."""
-        lines = self.output("build-image", "daprdockr/never:1").splitlines()
+        """``tools.build_image`` says that the Engine did not answer, in one line."""
+        lines = self.output("tools.build_image", "daprdockr/never:1").splitlines()
         self.assertEqual(len(lines), 1, lines)
         self.assertIn("build-image: the Docker Engine", lines[0])
         self.assertIn("DOCKER_HOST", lines[0])
 
     def test_demo(self) -> None:
         """The demo ends with one line, and leaves nothing to be taken down."""
-        lines = self.output("demo", "--once").splitlines()
+        lines = self.output("tools.demo", "--once").splitlines()
         self.assertEqual(len(lines), 1, lines)
         self.assertIn("demo failed: no Docker Engine answers", lines[0])

@@ -1,8 +1,7 @@
-#!/usr/bin/env python3
 """
 Bring daprdockr up on this machine and show it at work: what ``make demo`` runs once the packages are there.
 
-    scripts/demo [--once]
+    .venv/bin/python -m tools.demo [--once]
 
 One agent with a private etcd runs three instances of a sample web server. Real ``dig`` and ``curl`` answers are
 shown and checked; then it waits for Ctrl-C, or ends by itself with --once. All it writes lies in ``.demo``. At the end
@@ -24,7 +23,8 @@ import urllib.request
 from collections.abc import Iterator
 
 import docker
-from demo_agent import ADDRESS, CHECKOUT, HOME, LOG, PROGRAMS, Agent, DemoFailed, Leftovers, say, show, until
+
+from tools.demo_agent import ADDRESS, CHECKOUT, HOME, LOG, PROGRAMS, Agent, DemoFailed, Leftovers, say, show, until
 
 DEFINITION = CHECKOUT / "etc/examples/web.json"
 IMAGE = "daprdockr/sample:1"
@@ -126,7 +126,7 @@ def sample_image(engine: docker.APIClient) -> Iterator[None]:
     """The sample image, removed again at the end if it was not there before."""
     was_there = bool(engine.images(IMAGE))
     say(f"[1/5] building the image {IMAGE} from busybox")
-    built = subprocess.run([sys.executable, str(CHECKOUT / "scripts/build-image"), IMAGE])
+    built = subprocess.run([sys.executable, "-m", "tools.build_image", IMAGE], cwd=CHECKOUT)
     if built.returncode:
         raise DemoFailed("the sample image could not be built")
     try:
@@ -162,7 +162,9 @@ def told_to_stop(number: int, frame: object) -> None:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description="Bring daprdockr up on this machine and show it at work.")
+    parser = argparse.ArgumentParser(
+        prog="tools.demo", description="Bring daprdockr up on this machine and show it at work."
+    )
     parser.add_argument("--once", action="store_true", help="end by itself")
     once = parser.parse_args().once
     signal.signal(signal.SIGTERM, told_to_stop)

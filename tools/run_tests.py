@@ -1,10 +1,9 @@
-#!/usr/bin/env python3
 """
 Run the stages of the tests, all in order or the named ones, and count.
 
-    scripts/run-tests [lint] [types] [unit] [properties] [coverage] [functional] [packaging] [demo] [model] [cluster]
-                      [chaos]
-    scripts/run-tests check
+    .venv/bin/python -m tools.run_tests [lint] [types] [unit] [properties] [coverage] [functional] [packaging] [demo]
+                                        [model] [cluster] [chaos]
+    .venv/bin/python -m tools.run_tests check
 
 ``check`` is for each commit, within a minute and a half: lint, types and the unit tests in two processes.
 The first command that fails ends the run with its exit status. The last line is ``N passed, N failed``, with
@@ -26,14 +25,10 @@ from pathlib import Path
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 PYTHON = ".venv/bin/python"
-# Without a suffix no tool finds them by itself.
-SCRIPTS = [
-    f"scripts/{name}" for name in ("build-image", "check-model", "cluster", "demo", "docker-engine", "run-tests")
-]
-TYPED = ["setup.py", "benchmarks", "daprdockr", "tests", "scripts"]
+TYPED = ["setup.py", "benchmarks", "daprdockr", "tests", "tools"]
 FAULTS, SEED = 10, 7
 """A short run of the fault suite, the same each time; ``make chaos`` makes a long one."""
-WITH_ENGINE = [PYTHON, "scripts/docker-engine", "run", ".test/engine", "--"]
+WITH_ENGINE = [PYTHON, "-m", "tests.rig.engine", "run", ".test/engine", "--"]
 
 
 @dataclass(frozen=True)
@@ -84,9 +79,9 @@ def steps() -> list[Step]:
     several_hosts = [name for name in modules if ".test_cluster_" in name]
     real_parts = [name for name in modules if name not in several_hosts]
     return [
-        Step("lint", "rules (ruff check)", [PYTHON, "-m", "ruff", "check", ".", *SCRIPTS]),
-        Step("lint", "format (ruff format)", [PYTHON, "-m", "ruff", "format", "--check", ".", *SCRIPTS]),
-        Step("types", "types (mypy --strict)", [PYTHON, "-m", "mypy", "--scripts-are-modules", *TYPED, *SCRIPTS]),
+        Step("lint", "rules (ruff check)", [PYTHON, "-m", "ruff", "check", "."]),
+        Step("lint", "format (ruff format)", [PYTHON, "-m", "ruff", "format", "--check", "."]),
+        Step("types", "types (mypy --strict)", [PYTHON, "-m", "mypy", *TYPED]),
         Step("unit", "unit tests", covered(trial("unit", ["tests.unit", "tests.tools"], "--reporter=text")), True),
         Step(
             "coverage",
@@ -107,7 +102,11 @@ def steps() -> list[Step]:
             True,
         ),
         Step("demo", "the demo (make demo ONCE=1)", ["make", "--no-print-directory", "demo", "ONCE=1"]),
-        Step("model", "the model of the claim protocol, searched by spin (four minutes)", ["scripts/check-model"]),
+        Step(
+            "model",
+            "the model of the claim protocol, searched by spin (four minutes)",
+            [PYTHON, "-m", "tools.check_model"],
+        ),
         Step(
             "cluster",
             "tests on a cluster of three hosts (ten minutes)",
@@ -186,7 +185,7 @@ def stopped(number: int, frame: object) -> None:
 
 def main() -> int:
     stages = list(dict.fromkeys(step.stage for step in steps()))
-    parser = argparse.ArgumentParser(description="Run the stages of the tests, and count.")
+    parser = argparse.ArgumentParser(prog="tools.run_tests", description="Run the stages of the tests, and count.")
     parser.add_argument("stage", nargs="*", help=f"{', '.join(stages)}; all without any; or check, alone")
     wanted = parser.parse_args().stage
     if wanted != ["check"] and (unknown := [stage for stage in wanted if stage not in stages]):
