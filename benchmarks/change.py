@@ -24,7 +24,8 @@ from daprdockr.model.names import InstanceName
 from daprdockr.model.stored.claim import ClaimRecord, State
 from daprdockr.model.stored.entries import Batch, Entry
 from daprdockr.model.stored.node import NodeRecord
-from tests.fakes.agents import KEYS, STEP, MemoryCluster
+from tests.build.values import KEYS
+from tests.fakes.agents import STEP, MemoryCluster
 
 SERVICES = 10
 FLAPS = 200

@@ -1,4 +1,4 @@
-# -*- test-case-name: tests.unit.agent.reconcile.test_outcomes -*-
+# -*- test-case-name: tests.unit.agent.reconcile.test_carry_out -*-
 """
 What became of a step, as a value. The module that carries a step out makes it, once; whoever reads it asks no error.
 """

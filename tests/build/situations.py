@@ -18,24 +18,15 @@ from daprdockr.planning.candidates import Candidate
 from daprdockr.planning.placing.placement import Ranking
 from daprdockr.planning.situation import Here, KnownClaims, Moving, OnHost, Placing, Situation, Wanted
 from daprdockr.planning.steps import Lane
+from tests.build.values import WEB, definition, instance
 
 NOW = 100.0
-WEB = ServiceName(group="myapp", service="web")
 ADDRESSES = ("10.0.0.1",)
 PORT = Port(8080, "tcp", 20000)
 IMAGES = {"web:1": Image("sha256:1"), "web:2": Image("sha256:2")}
 CLUSTER, LEASE, FENCE = 7, 77, 40
 HERE = Here(node="a", addresses=ADDRESSES, lease=LEASE, in_touch=True, cluster=CLUSTER, revision=50)
 OUT_OF_TOUCH = Here(node="a", addresses=ADDRESSES, lease=LEASE, in_touch=False, cluster=CLUSTER, revision=50)
-
-
-def instance(number: int) -> InstanceName:
-    return InstanceName(WEB, number)
-
-
-def definition(image: str = "web:1", instances: int = 1, **members: Any) -> Definition:
-    container = {"Image": image, **members.pop("Container", {})}
-    return Definition.read({"Name": "web", "Group": "myapp", "Instances": instances, "Container": container, **members})
 
 
 WEB_1, WEB_2 = definition("web:1"), definition("web:2")

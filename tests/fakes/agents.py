@@ -54,17 +54,8 @@ from daprdockr.runtime.pool import Run
 from daprdockr.runtime.sequence import Sequence
 from daprdockr.runtime.workers import Workers
 from daprdockr.wiring.composition import Composition, compose
-from daprdockr.wiring.outside import (
-    Chance,
-    Clocks,
-    Docker,
-    EnginePools,
-    Etcd,
-    EtcdPools,
-    Machine,
-    Outside,
-    Pools,
-)
+from daprdockr.wiring.outside import Chance, Clocks, Docker, EnginePools, Etcd, EtcdPools, Machine, Outside, Pools
+from tests.build.values import KEYS
 from tests.fakes.engine import MemoryEngine
 from tests.fakes.guard import MemoryProcesses, StandingProcess, memory_guard
 from tests.fakes.run import LoopClock, run_at_once
@@ -78,8 +69,6 @@ STEP = 0.05
 
 READY = 0.7
 """Part of a lease's TTL after which a new node is ready: three beats, a third of it apart."""
-
-KEYS = Keys()
 
 
 def settings(node: str, state_dir: Path, **changed: Any) -> Settings:

@@ -1,4 +1,3 @@
-# -*- test-case-name: tests.unit.agent.reconcile.test_carry_out,tests.unit.whole.test_succession -*-
 """
 Carrying out steps about claims: each is one transaction in etcd, and what it changed is noted in the mirror.
 

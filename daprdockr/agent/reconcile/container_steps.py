@@ -1,4 +1,4 @@
-# -*- test-case-name: tests.unit.agent.reconcile.test_carry_out,tests.unit.whole.test_stops -*-
+# -*- test-case-name: tests.unit.agent.reconcile.test_container_steps,tests.unit.whole.test_stops -*-
 """
 Carrying out steps about images and containers: the calls to the Engine, and what their outcome changes in the host.
 

@@ -1,4 +1,3 @@
-# -*- test-case-name: tests.unit.agent.reconcile.test_carry_out -*-
 """Where the calls run that carry out steps about images and containers."""
 
 from __future__ import annotations

@@ -63,3 +63,26 @@ def sources(top: str) -> tuple[Source, ...]:
 def lies_in(name: str, places: Iterable[str]) -> bool:
     """Whether a dotted name is one of ``places`` or below one."""
     return any(name == place or name.startswith(f"{place}.") for place in places)
+
+
+def defines(path: Path, name: str) -> bool:
+    """Whether a module has that function, class or constant, or that method of a class."""
+    body = ast.parse(path.read_text(encoding="utf-8")).body
+    for part in name.split("."):
+        found = [one for one in body if part in names_of(one)]
+        if not found:
+            return False
+        body = getattr(found[0], "body", [])
+    return True
+
+
+def names_of(statement: ast.stmt) -> list[str]:
+    """The names that a statement of a module or class defines."""
+    match statement:
+        case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
+            return [name]
+        case ast.Assign(targets=targets):
+            return [target.id for target in targets if isinstance(target, ast.Name)]
+        case ast.AnnAssign(target=ast.Name(id=name)):
+            return [name]
+    return []

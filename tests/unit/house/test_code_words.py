@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.unit.house.sources import Source, lies_in, sources
-from tests.unit.house.test_words import NO_SUBJECT, SENTENCE_ENDS, retired
+from tests.unit.house.words import NO_SUBJECT, SENTENCE_ENDS, retired
 
 NOT_YET = (
     "daprdockr.agent.host",

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from tests.unit.house.rooms import PURE
 from tests.unit.house.sources import Source, lies_in, sources
-from tests.unit.house.test_house_rules import PURE
 
 MOST = 7
 EXEMPT = {

@@ -7,9 +7,8 @@ import re
 from docutils import nodes
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.unit.house.sources import CHECKOUT
-from tests.unit.house.test_docs import CONTRIBUTING, README, rows, section
-from tests.unit.house.test_ways import defines
+from tests.unit.house.pages import CONTRIBUTING, README, rows, section
+from tests.unit.house.sources import CHECKOUT, defines
 
 CHECKLISTS = ("field", "option", "command", "step", "key", "room", "signal")
 A_TARGET = re.compile(r"^([a-z-]+): .*?## (.*)$", re.MULTILINE)

@@ -6,13 +6,10 @@ import ast
 import re
 import shlex
 from collections.abc import Iterator
-from functools import cache
-from io import StringIO
 from itertools import takewhile
 from pathlib import Path
 
 from docutils import nodes
-from docutils.core import publish_doctree
 from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.arguments.options import FLAGS, PARAMETERS, Options
@@ -25,55 +22,30 @@ from daprdockr.model.wanted.definition import Definition
 from daprdockr.model.wanted.engine_fields import CONFIG_FIELDS, HOST_FIELDS
 from daprdockr.model.wanted.health import Health
 from daprdockr.model.wanted.update import Update
+from tests.unit.house.pages import (
+    AGENT,
+    ARCHITECTURE,
+    COMMAND_LINE,
+    DEFINITION,
+    DESIGN,
+    GUIDE,
+    LINKED,
+    PAGES,
+    PERFORMANCE_LOG,
+    README,
+    literals,
+    read,
+    rows,
+    section,
+)
+from tests.unit.house.rooms import FLOORS, ROOMS
 from tests.unit.house.sources import CHECKOUT, sources
-from tests.unit.house.test_house_rules import FLOORS, ROOMS
 
-README = CHECKOUT / "README.rst"
-CONTRIBUTING = CHECKOUT / "CONTRIBUTING.rst"
-DESIGN = CHECKOUT / "docs/design"
-ARCHITECTURE = DESIGN / "architecture.rst"
-GUIDE = sorted((CHECKOUT / "docs/guide").glob("*.rst"))
-REFERENCE = CHECKOUT / "docs/reference"
-AGENT, COMMAND_LINE, DEFINITION = (REFERENCE / f"{name}.rst" for name in ("agent", "command-line", "definition"))
-PERFORMANCE_LOG = CHECKOUT / "docs/performance-log.rst"
-LINKED = sorted((CHECKOUT / "docs").rglob("*.rst"))
-PAGES = (README, CONTRIBUTING, CHECKOUT / "NEWS.rst", *LINKED)
-
-WARNING, NEVER = 2, 5
 BREAKS = "<>|;&"
 A_FILE_OF_OURS = re.compile(r"[a-z][\w.-]*(?:/[\w.-]+)+\.(?:py|rst|json|env|service|j2)", re.ASCII)
 A_NOTE = re.compile(r"^Note \[(.+?)\]$", re.MULTILINE)
 OPTIONAL_PARTS = ("Http", "Health", "Placement", "Update")
 LEAST = {"Name": "web", "Group": "myapp", "Container": {"Image": "x"}}
-
-
-@cache
-def read(page: Path) -> tuple[nodes.document, str]:
-    """A page as docutils sees it, and what docutils complains of."""
-    complaints = StringIO()
-    settings = {"report_level": WARNING, "halt_level": NEVER, "warning_stream": complaints}
-    text = page.read_text(encoding="utf-8")
-    document = publish_doctree(text, source_path=str(page.relative_to(CHECKOUT)), settings_overrides=settings)
-    return document, complaints.getvalue()
-
-
-def section(page: Path, title: str) -> nodes.section:
-    """The section of that title."""
-    found = [part for part in read(page)[0].findall(nodes.section) if part[0].astext() == title]
-    if len(found) != 1:
-        raise AssertionError(f"{page.name} has {len(found)} sections {title!r}")
-    return found[0]
-
-
-def rows(page: Path, title: str, table: int = 0) -> list[list[str]]:
-    """The rows of a table in a section, without its head, each cell as text on one line."""
-    body = list(section(page, title).findall(nodes.tbody))[table]
-    return [[" ".join(cell.astext().split()) for cell in row.children] for row in body.children]
-
-
-def literals(node: nodes.Element) -> list[str]:
-    """What stands in double backquotes."""
-    return [literal.astext() for literal in node.findall(nodes.literal)]
 
 
 def command_lines(page: Path) -> Iterator[list[str]]:

@@ -12,65 +12,9 @@ from collections.abc import Iterator, Mapping
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from tests.unit.house.rooms import FLOORS, PURE, ROOMS
 from tests.unit.house.sleeps import unbounded_sleeps
 from tests.unit.house.sources import CHECKOUT, Source, lies_in, sources
-
-# A room imports itself and rooms of lower numbers: those of one number never see each other.
-ROOMS = {
-    "model": 0,
-    "planning": 1,
-    "guard": 1,
-    "process": 2,
-    "runtime": 2,
-    "etcd": 3,
-    "engine": 3,
-    "dns": 3,
-    "proxy": 3,
-    "agent": 4,
-    "arguments": 4,
-    "picture": 4,
-    "api": 5,
-    "cli": 5,
-    "wiring": 6,
-    "tap": 7,
-    "daemon": 8,
-}
-# The same within a room, from the bottom: folders, and modules that stand beside them.
-FLOORS: Mapping[str, tuple[tuple[str, ...], ...]] = {
-    "model": (
-        ("errors",),
-        ("names", "backoff"),
-        ("reading", "host"),
-        ("members",),
-        ("wanted",),
-        ("stored",),
-        ("known", "seams", "trouble"),
-    ),
-    "planning": (
-        ("attempts", "candidates", "steps"),
-        ("outcome", "situation"),
-        ("placing",),
-        ("keeping",),
-        ("claiming",),
-        ("plan",),
-    ),
-    "dns": (
-        ("clients", "endpoint"),
-        ("message",),
-        ("zone",),
-        ("answering",),
-        ("forwarding", "listening"),
-        ("authority",),
-        ("server",),
-    ),
-    "agent": (
-        ("holder",),
-        ("statedir",),
-        ("mirror", "host"),
-        ("membership", "guarding", "reporting"),
-        ("reconcile", "ephemeral"),
-    ),
-}
 
 # Imported in these modules and rooms alone.
 ONLY_IN: Mapping[str, tuple[str, ...]] = {
@@ -92,23 +36,6 @@ NEVER_IN: Mapping[str, tuple[str, ...]] = {
     "daprdockr.cli": ("daprdockr.agent", "twisted"),
 }
 
-# Values in, values out: the same question has the same answer at any time on any machine.
-PURE = (
-    "daprdockr.model",
-    "daprdockr.picture",
-    "daprdockr.planning",
-    "daprdockr.dns.answering.answer",
-    "daprdockr.dns.forwarding.cache",
-    "daprdockr.dns.answering.decide",
-    "daprdockr.dns.answering.finished",
-    "daprdockr.dns.zone.hosts",
-    "daprdockr.dns.answering.reverse",
-    "daprdockr.dns.zone.zone",
-    "daprdockr.guard.orders",
-    "daprdockr.model.backoff",
-    "daprdockr.proxy.message",
-    "daprdockr.proxy.routes",
-)
 IMPURE = ("time", "datetime", "random", "secrets", "os", "socket", "subprocess", "threading", "logging", "twisted")
 # Writes a moment that it is given as a date, and reads no clock.
 DATES_ALL_THE_SAME = "daprdockr.picture.cells"
@@ -269,6 +196,17 @@ class ImportTests(SynchronousTestCase):
             if not lies_in(source.name, (SUBSCRIPTIONS, "daprdockr.runtime"))
             for call in ast.walk(source.tree)
             if isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute) and call.func.attr == "subscribe"
+        ]
+        self.assertEqual([], breaches)
+
+    def test_tests_stand_alone(self) -> None:
+        """A test module imports nothing from another one: what two of them need lies with the builders, or the rig."""
+        breaches = [
+            source.at(found.line, f"imports {found.target}")
+            for top in ("tests", "benchmarks", "tools")
+            for source in sources(top)
+            for found in source.imports()
+            if found.target.startswith("tests.") and re.search(r"\.test_\w+(\.|$)", found.target)
         ]
         self.assertEqual([], breaches)
 

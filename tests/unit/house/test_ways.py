@@ -5,14 +5,12 @@ or a query, goes this way.
 
 from __future__ import annotations
 
-import ast
 import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from itertools import groupby
-from pathlib import Path
 from types import FrameType
 
 from attrs import frozen
@@ -30,8 +28,8 @@ from tests.build.dns_samples import ALLOWED, CLIENT, STRANGER, Connection, Datag
 from tests.fakes.agents import MemoryCluster
 from tests.fakes.command_line import LentStore, command_line
 from tests.fakes.exchange import FakeExchange
-from tests.unit.house.sources import CHECKOUT
-from tests.unit.house.test_docs import ARCHITECTURE, section
+from tests.unit.house.pages import ARCHITECTURE, section
+from tests.unit.house.sources import CHECKOUT, defines
 
 PACKAGE = CHECKOUT / "daprdockr"
 DEFINITION, QUERY = "The way of a definition", "The way of a query"
@@ -69,29 +67,6 @@ def hops(title: str) -> list[Hop]:
     """The rows of the section's table."""
     (body,) = section(ARCHITECTURE, title).findall(nodes.tbody)
     return [Hop(*(cell.astext() for cell in row.children[:3])) for row in body.children]
-
-
-def names_of(statement: ast.stmt) -> list[str]:
-    """The names that a statement of a module or class defines."""
-    match statement:
-        case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
-            return [name]
-        case ast.Assign(targets=targets):
-            return [target.id for target in targets if isinstance(target, ast.Name)]
-        case ast.AnnAssign(target=ast.Name(id=name)):
-            return [name]
-    return []
-
-
-def defines(path: Path, name: str) -> bool:
-    """Whether a module has that function, class or constant, or that method of a class."""
-    body = ast.parse(path.read_text(encoding="utf-8")).body
-    for part in name.split("."):
-        found = [one for one in body if part in names_of(one)]
-        if not found:
-            return False
-        body = getattr(found[0], "body", [])
-    return True
 
 
 Calls = list[tuple[str, str]]

@@ -4,29 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from functools import cache
 from pathlib import Path
 
 from docutils import nodes
 from twisted.trial.unittest import SynchronousTestCase
 
+from tests.unit.house.pages import ARCHITECTURE, CONTRIBUTING, LINKED, README, read, section
 from tests.unit.house.sources import CHECKOUT
-from tests.unit.house.test_docs import ARCHITECTURE, CONTRIBUTING, DESIGN, LINKED, README, literals, read, section
+from tests.unit.house.words import NO_SUBJECT, SENTENCE_ENDS, VOCABULARY, retired
 
-VOCABULARY = DESIGN / "vocabulary.rst"
 PAGES = [README, CONTRIBUTING, *LINKED]
-
-NO_SUBJECT = re.compile(r"(?:Who|Whoever|Whose|What|Whatever)\b[^?]*[.:;]$", re.DOTALL)
-"""A sentence that begins with a relative clause in the place of its subject."""
-SENTENCE_ENDS = re.compile(r"(?<=[.?!:])\s+")
-
-
-@cache
-def retired() -> tuple[str, ...]:
-    """The words in the table of those no longer used."""
-    (body,) = section(VOCABULARY, "Words no longer used").findall(nodes.tbody)
-    first = (next(row.findall(nodes.entry)) for row in body.findall(nodes.row))
-    return tuple(word for entry in first for word in literals(entry))
 
 
 def is_quoted(node: nodes.Node) -> bool:

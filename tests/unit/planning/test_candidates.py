@@ -12,12 +12,10 @@ from daprdockr.model.known.cluster import Cluster
 from daprdockr.model.names import InstanceName
 from daprdockr.model.stored.claim import ClaimRecord
 from daprdockr.model.stored.entries import Entry, Listing
-from daprdockr.model.stored.keys import Keys
 from daprdockr.model.stored.node import NodeRecord
 from daprdockr.planning.candidates import Candidate, able, candidates, mark, why_nowhere
-from tests.build.situations import WEB, definition
+from tests.build.values import KEYS, WEB, definition
 
-KEYS = Keys()
 GIB = 1 << 30
 
 

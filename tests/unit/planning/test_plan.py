@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from attrs import evolve
-from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.model.host import Image, Port, Status
 from daprdockr.model.stored.claim import State
@@ -13,7 +12,6 @@ from daprdockr.planning.attempts import SETTLED, Attempts
 from daprdockr.planning.claiming import PATIENCE
 from daprdockr.planning.placing.placement import rank
 from daprdockr.planning.plan import Plan, plan
-from daprdockr.planning.situation import Situation
 from daprdockr.planning.steps import (
     CreateContainer,
     DropSuccession,
@@ -27,6 +25,7 @@ from daprdockr.planning.steps import (
     TakeClaim,
     WriteClaim,
 )
+from tests.build.plans import CHANGED, EXITED, FIRST, OLD, OTHERS, OURS, RUNNING, SECOND, STARTING, PlanTestCase
 from tests.build.situations import (
     FENCE,
     HERE,
@@ -39,30 +38,12 @@ from tests.build.situations import (
     changed,
     claim,
     container,
-    definition,
-    instance,
     order,
     running_record,
     situation,
     starting_record,
 )
-
-FIRST, SECOND = instance(1), instance(2)
-RUNNING = container(ports=(PORT,))
-EXITED = container(ports=(PORT,), status=Status.EXITED)
-OLD = container("old", of=WEB_2, ports=(PORT,))
-OTHERS = evolve(running_record(RUNNING), node="b")
-OURS = claim(running_record(RUNNING))
-STARTING = claim(starting_record())
-CHANGED = "the definition of web.myapp changed"
-
-
-class PlanTestCase(SynchronousTestCase):
-    def assert_steps(self, seen: Situation, *steps: Step, now: float = NOW) -> None:
-        self.assertEqual(plan(seen, now).steps, steps)
-
-    def assert_waits(self, seen: Situation, until: float) -> None:
-        self.assertEqual(plan(seen, NOW), Plan((), until))
+from tests.build.values import definition, instance
 
 
 class ConvergedTests(PlanTestCase):

@@ -36,12 +36,11 @@ from tests.build.situations import (
     candidates,
     claim,
     container,
-    definition,
-    instance,
     running_record,
     situation,
     starting_record,
 )
+from tests.build.values import definition, instance
 
 THEIRS = 99
 """The other node's lease."""

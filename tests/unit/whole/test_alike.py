@@ -12,10 +12,9 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.model.stored.cordon import asking_to_drain
 from daprdockr.planning.keeping.body import container_names
-from tests.build.situations import WEB, definition, instance
-from tests.build.values import HTTP
+from tests.build.values import HTTP, KEYS, WEB, definition, instance
 from tests.build.whole import DRAIN, ONE, TTL, TWO, names, starts
-from tests.fakes.agents import KEYS, MemoryAgent, MemoryCluster
+from tests.fakes.agents import MemoryAgent, MemoryCluster
 from tests.fakes.engine import MemoryEngine
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from typing import Any
 
@@ -16,14 +15,8 @@ from daprdockr.model.stored.events import Event
 from daprdockr.model.stored.keys import SuccessorKey
 from daprdockr.model.stored.node import NodeRecord
 from daprdockr.model.wanted.definition import Definition
-from tests.build.values import KEYS, definition
+from tests.build.values import KEYS, definition, named
 from tests.fakes.agents import MemoryAgent, MemoryCluster
-
-
-def named(service: str, instances: int = 1, image: str = "web:1", **members: Any) -> Definition:
-    """A service like ``web`` under another name."""
-    given = {"Container": {"Image": image}, **members}
-    return Definition.parse(json.dumps({"Name": service, "Group": "myapp", "Instances": instances, **given}).encode())
 
 
 class GivingUpCase(SynchronousTestCase):

@@ -5,34 +5,17 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
-from daprdockr.agent.reconcile.claim_steps import ClaimLost
-from daprdockr.model.known.cluster import Cluster
-from daprdockr.model.stored.claim import ClaimRecord, State
 from daprdockr.model.stored.cordon import asking_to_drain
-from daprdockr.model.stored.entries import Delete, Entry
+from daprdockr.model.stored.entries import Delete
 from daprdockr.model.stored.keys import SuccessorKey
 from daprdockr.model.wanted.definition import Definition
-from daprdockr.planning.steps import DropSuccession, ReleaseClaim, Succeed, TakeSuccession, WriteClaim
-from tests.build.situations import starting_record
-from tests.build.values import HTTP, KEYS, WEB, definition, instance
+from tests.build.values import HTTP, KEYS, WEB, definition, named
 from tests.fakes.agents import STEP, MemoryAgent, MemoryCluster
-from tests.unit.agent.reconcile.test_carry_out import CarryOutCase
 
-ONE = "1.web.myapp"
 TTL, DRAIN = 6, 10
-FIRST = instance(1)
-KEY, NEXT_KEY = KEYS.claim(FIRST), KEYS.successor(FIRST)
-LEAVING = ClaimRecord("b", State.RUNNING, healthy=True, leaving=True)
-RUNNING = ClaimRecord("a", State.RUNNING, healthy=True)
 ALL_CONTAINERS = [f"{number:064x}" for number in range(200)]
-
-
-def named(service: str, instances: int = 1) -> Definition:
-    """Another service like ``web``."""
-    return Definition.read({**definition(instances=instances, Http=HTTP).write(), "Name": service, "Http": HTTP})
 
 
 class HandOverCase(SynchronousTestCase):
@@ -101,7 +84,7 @@ class DrainTests(HandOverCase):
 
     def test_all_leave(self) -> None:
         """All that a drained node has moves to others, and then goes from it; nothing that ran elsewhere is touched."""
-        self.run_services(definition(instances=4, Http=HTTP), named("api", 3))
+        self.run_services(definition(instances=4, Http=HTTP), named("api", 3, Http=HTTP))
         there = set(self.running("b"))
         self.drain("a")
         self.pass_time(10)
@@ -112,7 +95,7 @@ class DrainTests(HandOverCase):
 
     def test_one_after_another(self) -> None:
         """Of one service only one instance is on its way at a time, and those of several services go side by side."""
-        self.run_services(definition(instances=6, Http=HTTP), named("api", 2))
+        self.run_services(definition(instances=6, Http=HTTP), named("api", 2, Http=HTTP))
         before = self.shares()
         self.sicken("b")
         self.drain("a")
@@ -247,14 +230,14 @@ class RebalanceTests(HandOverCase):
     def test_new_services_stay(self) -> None:
         """What has just been placed evenly is not moved: no claim is told to leave."""
         for count in (3, 8, 12):
-            self.cluster.define(named(f"s{count}", count))
+            self.cluster.define(named(f"s{count}", count, Http=HTTP))
         starts = self.cluster.store.calls.count("commit")
         self.pass_time(30)
         self.assertEqual(self.cluster.store.calls.count("commit") - starts, 2 * 23 + 1)  # one mark of etcd's history
 
     def test_join(self) -> None:
         """A node that joins is given its share, one instance after another; then all is quiet."""
-        self.run_services(definition(instances=9, Http=HTTP), named("api", 3))
+        self.run_services(definition(instances=9, Http=HTTP), named("api", 3, Http=HTTP))
         self.join("c")
         self.pass_time(60)
         self.assertEqual(self.shares(), {"a": 4, "b": 4, "c": 4})
@@ -266,7 +249,7 @@ class RebalanceTests(HandOverCase):
 
     def test_a_move_is_not_called_off(self) -> None:
         """A move that takes its time does not look pointless as soon as the successor has begun."""
-        self.run_services(definition(instances=1, Http=HTTP), named("api", 1))
+        self.run_services(definition(instances=1, Http=HTTP), named("api", 1, Http=HTTP))
         self.drain("a")
         self.pass_time(5 + DRAIN)
         self.sicken("a")
@@ -279,7 +262,7 @@ class RebalanceTests(HandOverCase):
 
     def test_one_at_a_time(self) -> None:
         """However uneven the load, one instance is on its way at a time."""
-        self.run_services(definition(instances=4, Http=HTTP), named("api", 4))
+        self.run_services(definition(instances=4, Http=HTTP), named("api", 4, Http=HTTP))
         self.drain("a")
         self.pass_time(10 + DRAIN)
         self.sicken("a")
@@ -303,121 +286,3 @@ class RebalanceTests(HandOverCase):
         self.uncordon("a")
         self.pass_time(60)
         self.assertEqual(self.shares(), {"a": 3, "b": 3})
-
-
-class TransactionTests(CarryOutCase):
-    """What a hand-over is in etcd: ``b`` owns the first instance, this node, ``a``, takes it over."""
-
-    def setUp(self) -> None:
-        super().setUp()
-        self.theirs = self.store.grant(60).id
-        self.owner = self.store.put(KEY, LEAVING.encode(), self.theirs)
-        self.mirror.cluster.replace(self.store.list(KEYS.root))
-
-    @property
-    def loads(self) -> dict[str, int]:
-        return {node: load for node, load in self.mirror.cluster.loads.items() if load}
-
-    def prepare(self) -> int:
-        """Become the successor; the create revision of that."""
-        self.do(TakeSuccession(FIRST, starting_record()))
-        return self.mirror.cluster.successors(WEB)[1].fence
-
-    def stored(self, key: str) -> Entry:
-        entry = self.store.get(key)
-        assert entry is not None
-        return entry
-
-    def assert_as_in_etcd(self) -> None:
-        """What was noted is what the watch would tell."""
-        fresh = Cluster(KEYS)
-        fresh.replace(self.store.list(KEYS.root))
-        cluster = self.mirror.cluster
-        self.assertEqual((cluster.claims(WEB), cluster.successors(WEB)), (fresh.claims(WEB), fresh.successors(WEB)))
-        self.assertEqual(self.loads, {node: load for node, load in fresh.loads.items() if load})
-
-    def test_prepare(self) -> None:
-        """The succession is a key of its own under the own lease; it counts as load, and the claim is untouched."""
-        fence = self.prepare()
-        self.assertEqual((self.stored(NEXT_KEY).lease, self.stored(NEXT_KEY).create_revision), (self.here.lease, fence))
-        self.assertEqual((self.stored(KEY).mod_revision, self.loads), (self.owner, {"a": 1, "b": 1}))
-        self.assert_as_in_etcd()
-
-    def test_prepared_by_another(self) -> None:
-        """Of two that want to only one becomes the successor."""
-        self.store.put(NEXT_KEY, starting_record("c").encode(), self.theirs)
-        self.fails(TakeSuccession(FIRST, starting_record()), ClaimLost)
-
-    def test_succeed(self) -> None:
-        """In one revision the claim is the successor's, under its lease and the same fence, and the succession gone."""
-        fence = self.prepare()
-        self.do(Succeed(FIRST, RUNNING, self.owner, self.theirs, fence))
-        claim = self.stored(KEY)
-        self.assertEqual((claim.lease, claim.create_revision), (self.here.lease, self.owner))
-        self.assertEqual((ClaimRecord.decode(claim.value), self.store.get(NEXT_KEY)), (RUNNING, None))
-        self.assertEqual(self.loads, {"a": 1})
-        self.assert_as_in_etcd()
-
-    def test_old_owner_writes_in_vain(self) -> None:
-        """What the old owner writes or releases afterwards fails, though the claim's create revision is the same."""
-        self.do(Succeed(FIRST, RUNNING, self.owner, self.theirs, self.prepare()))
-        before = self.stored(KEY)
-        self.here = evolve(self.here, node="b", lease=self.theirs)
-        self.fails(WriteClaim(FIRST, LEAVING, self.owner, self.owner), ClaimLost)
-        self.fails(ReleaseClaim(FIRST, self.owner), ClaimLost)
-        self.store.revoke(self.theirs)
-        self.assertEqual(self.stored(KEY), before)
-
-    def test_owner_changed(self) -> None:
-        """A claim that was created anew meanwhile is not taken over, and the succession stays."""
-        fence = self.prepare()
-        self.store.commit([], [Delete(KEY)])
-        self.store.put(KEY, starting_record("c").encode(), self.theirs)
-        self.fails(Succeed(FIRST, RUNNING, self.owner, self.theirs, fence), ClaimLost)
-        self.assertEqual(ClaimRecord.decode(self.stored(KEY).value).node, "c")
-        self.assertEqual(self.stored(NEXT_KEY).create_revision, fence)
-
-    def test_owner_gone(self) -> None:
-        """A claim that ended is not brought back."""
-        fence = self.prepare()
-        self.store.revoke(self.theirs)
-        self.fails(Succeed(FIRST, RUNNING, self.owner, self.theirs, fence), ClaimLost)
-        self.assertEqual(self.store.get(KEY), None)
-
-    def test_succession_lost(self) -> None:
-        """Nor is anything taken over by one whose succession ended, or is another's by now."""
-        fence = self.prepare()
-        self.store.commit([], [Delete(NEXT_KEY)])
-        self.fails(Succeed(FIRST, RUNNING, self.owner, self.theirs, fence), ClaimLost)
-        self.store.put(NEXT_KEY, starting_record("c").encode(), self.theirs)
-        self.fails(Succeed(FIRST, RUNNING, self.owner, self.theirs, fence), ClaimLost)
-        self.fails(DropSuccession(FIRST, fence), ClaimLost)
-        self.assertEqual(self.stored(KEY).mod_revision, self.owner)
-
-    def test_lease_ended(self) -> None:
-        """The succession of a node whose lease ended is gone, and its load with it; nothing else has changed."""
-        self.prepare()
-        self.store.revoke(self.here.lease)
-        self.mirror.cluster.replace(self.store.list(KEYS.root))
-        self.assertEqual((dict(self.mirror.cluster.successors(WEB)), self.loads), ({}, {"b": 1}))
-        self.assertEqual(self.stored(KEY).mod_revision, self.owner)
-
-    def test_drop(self) -> None:
-        """A succession that is dropped leaves the claim as it was."""
-        self.do(DropSuccession(FIRST, self.prepare()))
-        self.assertEqual((self.store.get(NEXT_KEY), self.loads), (None, {"b": 1}))
-        self.assertEqual(self.stored(KEY).mod_revision, self.owner)
-        self.assert_as_in_etcd()
-
-    def test_without_a_lease(self) -> None:
-        """Without a lease nothing is tried."""
-        fence = self.prepare()
-        self.here = evolve(self.here, lease=0)
-        before = self.store.calls.count("commit")
-        for step in (
-            TakeSuccession(FIRST, RUNNING),
-            Succeed(FIRST, RUNNING, self.owner, self.theirs, fence),
-            DropSuccession(FIRST, fence),
-        ):
-            self.fails(step, ClaimLost)
-        self.assertEqual(self.store.calls.count("commit"), before)

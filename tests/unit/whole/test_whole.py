@@ -12,9 +12,9 @@ from daprdockr.model.host import ContainerState
 from daprdockr.model.names import ServiceName
 from daprdockr.model.stored.claim import State
 from daprdockr.model.stored.entries import Delete
-from tests.build.values import HTTP, WEB, definition, instance
+from tests.build.values import HTTP, KEYS, WEB, definition, instance
 from tests.build.whole import DRAIN, ONE, TTL, TWO, WholeCase, names, resolved, routed, starts
-from tests.fakes.agents import KEYS, MemoryCluster
+from tests.fakes.agents import MemoryCluster
 from tests.fakes.engine import MemoryEngine
 
 

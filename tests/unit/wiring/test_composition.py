@@ -21,7 +21,7 @@ from daprdockr.wiring.deciding import network
 from daprdockr.wiring.outside import Pools
 from daprdockr.wiring.real import real
 from daprdockr.wiring.subscriptions import subscribe
-from tests.build.situations import definition
+from tests.build.values import definition
 from tests.fakes.agents import MemoryCluster, memory_pools, settings
 from tests.fakes.run import LoopClock
 from tests.fakes.store import MemoryStore

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.build.situations import definition
+from tests.build.values import HTTP, definition
 from tests.build.whole import TTL
 from tests.fakes.agents import MemoryAgent, MemoryCluster
-
-HTTP = {"HostName": "example.com", "ContainerPort": "8080"}
 
 
 def reverse(agent: MemoryAgent) -> None:

@@ -17,11 +17,11 @@ from daprdockr.model.errors import EngineRefused
 from daprdockr.model.host import ContainerState
 from daprdockr.model.trouble import GuardDown, OrdersUnwritten
 from daprdockr.planning.steps import StartContainer
-from tests.build.situations import WEB, definition
+from tests.build.carry_out import FIRST, TTL, CarryOutCase
+from tests.build.values import WEB, definition
 from tests.fakes.agents import MemoryCluster
 from tests.fakes.guard import memory_guard
 from tests.fakes.run import HeldRun
-from tests.unit.agent.reconcile.test_carry_out import FIRST, TTL, CarryOutCase
 
 LEASE, NEXT_LEASE = 70, 71
 

@@ -19,7 +19,8 @@ from daprdockr.planning.attempts import NONE, STEADY
 from daprdockr.planning.outcome import Fault
 from daprdockr.planning.steps import Lane
 from daprdockr.runtime.pool import Run
-from tests.build.situations import WEB, WEB_2, container, instance
+from tests.build.situations import WEB_2, container
+from tests.build.values import WEB, instance
 from tests.fakes.engine import MemoryEngine
 from tests.fakes.failures import OpenFailures
 from tests.fakes.run import HeldRun, LoopClock, run_at_once

@@ -10,15 +10,12 @@ from daprdockr.agent.membership.presence import NodeIdentity, Obstacles, Presenc
 from daprdockr.agent.membership.whereabouts import Whereabouts
 from daprdockr.model.known.cluster import Cluster
 from daprdockr.model.stored.entries import Entry, Listing
-from daprdockr.model.stored.keys import Keys
 from daprdockr.model.stored.node import NodeRecord
 from daprdockr.planning.candidates import MOST_IMAGES, mark
-from tests.build.situations import WEB, definition
+from tests.build.values import KEYS, WEB, definition
 from tests.fakes.engine import MemoryEngine
 from tests.fakes.host import memory_host
 from tests.fakes.run import LoopClock
-
-KEYS = Keys()
 
 
 class PresenceTests(SynchronousTestCase):

@@ -10,10 +10,9 @@ from daprdockr.agent.reconcile.network import ContainerNetwork
 from daprdockr.model.stored.events import Event
 from daprdockr.picture.nodes import node_table
 from daprdockr.wiring.deciding import network
-from tests.build.situations import definition
-from tests.fakes.agents import KEYS, MemoryAgent, MemoryCluster
+from tests.build.values import HTTP, KEYS, definition
+from tests.fakes.agents import MemoryAgent, MemoryCluster
 
-HTTP = {"HostName": "example.com", "ContainerPort": "8080"}
 MOVED = (
     "the address of this node is 127.0.0.9, and no longer 127.0.0.1, which the containers that are here have as their "
     "resolver until they are replaced"

@@ -12,14 +12,7 @@ from daprdockr.agent.host.probe import Target
 from daprdockr.agent.reconcile.claim_steps import ETCD_DELAYS, ClaimLost, claim_failed
 from daprdockr.agent.reconcile.reconcile import AT_ONCE, SETTLE, SWEEP, Reconcile
 from daprdockr.agent.reconcile.whose_fault import whose_fault
-from daprdockr.model.errors import (
-    EngineError,
-    EngineRefused,
-    EngineUnavailable,
-    EtcdError,
-    EtcdUnavailable,
-    PullFailed,
-)
+from daprdockr.model.errors import EngineError, EngineRefused, EngineUnavailable, EtcdError, EtcdUnavailable, PullFailed
 from daprdockr.model.host import Status
 from daprdockr.model.known.changes import Changes
 from daprdockr.model.names import InstanceName, ServiceName
@@ -38,23 +31,11 @@ from daprdockr.planning.steps import (
     WriteClaim,
 )
 from daprdockr.runtime.workers import Stopped
-from tests.build.situations import (
-    WEB,
-    WEB_1,
-    WEB_2,
-    changed,
-    claim,
-    container,
-    definition,
-    instance,
-    running_record,
-    situation,
-    starting_record,
-)
+from tests.build.situations import WEB_1, WEB_2, changed, claim, container, running_record, situation, starting_record
+from tests.build.values import API, WEB, definition, instance
 from tests.fakes.failures import OpenFailures
 from tests.fakes.run import LoopClock
 
-API = ServiceName(group="myapp", service="api")
 RUNNING = container()
 EXITED = container(status=Status.EXITED)
 OLD = container("old", of=WEB_2, status=Status.EXITED)

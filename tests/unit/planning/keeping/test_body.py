@@ -11,8 +11,8 @@ from daprdockr.model.host import Port
 from daprdockr.model.names import InstanceName
 from daprdockr.model.wanted.definition import Definition
 from daprdockr.planning.keeping.body import container_body, container_labels, container_names
-from tests.build.situations import definition, instance
 from tests.build.strategies import DEFINITIONS, INSTANCE_NAMES
+from tests.build.values import definition, instance
 
 FIRST = instance(1)
 

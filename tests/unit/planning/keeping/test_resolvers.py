@@ -6,7 +6,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.model.host import EngineNetwork
 from daprdockr.planning.keeping.resolvers import Resolvers, resolvers
-from tests.build.situations import definition
+from tests.build.values import definition
 
 V4, V6, OTHER = "10.0.0.1", "fd00::1", "fd00::2"
 NETWORKS = (

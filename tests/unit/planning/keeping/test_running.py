@@ -11,18 +11,8 @@ from daprdockr.planning.attempts import Attempts
 from daprdockr.planning.keeping.running import host_ports
 from daprdockr.planning.plan import Plan, plan
 from daprdockr.planning.steps import RemoveContainer, StartContainer, StopContainer
-from tests.build.situations import (
-    NOW,
-    OUT_OF_TOUCH,
-    PORT,
-    WEB_2,
-    changed,
-    claim,
-    container,
-    running_record,
-    situation,
-)
-from tests.unit.planning.test_plan import EXITED, FIRST, OURS, RUNNING, PlanTestCase
+from tests.build.plans import EXITED, FIRST, OURS, RUNNING, PlanTestCase
+from tests.build.situations import NOW, OUT_OF_TOUCH, PORT, WEB_2, changed, claim, container, running_record, situation
 
 
 class NetworkTests(PlanTestCase):

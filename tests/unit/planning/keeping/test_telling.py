@@ -25,12 +25,11 @@ from tests.build.situations import (
     changed,
     claim,
     container,
-    definition,
-    instance,
     running_record,
     situation,
     starting_record,
 )
+from tests.build.values import definition, instance
 
 FIRST = instance(1)
 CHECKED = definition(Health={"Type": "tcp", "Port": 8080})

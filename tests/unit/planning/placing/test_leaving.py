@@ -14,7 +14,8 @@ from daprdockr.model.stored.claim import ClaimRecord
 from daprdockr.model.stored.revisioned import Claim, Service
 from daprdockr.planning.candidates import Candidate
 from daprdockr.planning.placing.leaving import keeps_data, leaving, takers, why_not
-from tests.build.situations import candidates, definition
+from tests.build.situations import candidates
+from tests.build.values import definition
 
 LABELED = (Candidate("b", {"zone": "x"}, 0), Candidate("c", {"zone": "y"}, 0))
 

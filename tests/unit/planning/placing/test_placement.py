@@ -16,7 +16,8 @@ from daprdockr.model.wanted.definition import Definition
 from daprdockr.model.wanted.placement import Constraint
 from daprdockr.planning.candidates import Candidate, mark, meets
 from daprdockr.planning.placing.placement import rank
-from tests.build.situations import candidates, definition, order
+from tests.build.situations import candidates, order
+from tests.build.values import definition
 
 NODES = st.lists(st.sampled_from("abcdefg"), min_size=1, max_size=7, unique=True)
 LABELS = st.dictionaries(st.sampled_from(["zone", "disk"]), st.sampled_from(["x", "y"]))

@@ -1,0 +1,82 @@
+"""The rooms of the package, and the floors within them, in their order: who may import whom."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+# A room imports itself and rooms of lower numbers: those of one number never see each other.
+ROOMS = {
+    "model": 0,
+    "planning": 1,
+    "guard": 1,
+    "process": 2,
+    "runtime": 2,
+    "etcd": 3,
+    "engine": 3,
+    "dns": 3,
+    "proxy": 3,
+    "agent": 4,
+    "arguments": 4,
+    "picture": 4,
+    "api": 5,
+    "cli": 5,
+    "wiring": 6,
+    "tap": 7,
+    "daemon": 8,
+}
+
+# The same within a room, from the bottom: folders, and modules that stand beside them.
+FLOORS: Mapping[str, tuple[tuple[str, ...], ...]] = {
+    "model": (
+        ("errors",),
+        ("names", "backoff"),
+        ("reading", "host"),
+        ("members",),
+        ("wanted",),
+        ("stored",),
+        ("known", "seams", "trouble"),
+    ),
+    "planning": (
+        ("attempts", "candidates", "steps"),
+        ("outcome", "situation"),
+        ("placing",),
+        ("keeping",),
+        ("claiming",),
+        ("plan",),
+    ),
+    "dns": (
+        ("clients", "endpoint"),
+        ("message",),
+        ("zone",),
+        ("answering",),
+        ("forwarding", "listening"),
+        ("authority",),
+        ("server",),
+    ),
+    "agent": (
+        ("holder",),
+        ("statedir",),
+        ("mirror", "host"),
+        ("membership", "guarding", "reporting"),
+        ("reconcile", "ephemeral"),
+    ),
+}
+
+
+# Values in, values out: the same question has the same answer at any time on any machine.
+PURE = (
+    "daprdockr.model",
+    "daprdockr.picture",
+    "daprdockr.planning",
+    "daprdockr.dns.answering.answer",
+    "daprdockr.dns.forwarding.cache",
+    "daprdockr.dns.answering.decide",
+    "daprdockr.dns.answering.finished",
+    "daprdockr.dns.zone.hosts",
+    "daprdockr.dns.answering.reverse",
+    "daprdockr.dns.zone.zone",
+    "daprdockr.guard.orders",
+    "daprdockr.model.backoff",
+    "daprdockr.proxy.message",
+    "daprdockr.proxy.routes",
+)
