@@ -51,3 +51,7 @@ class WholeCase(SynchronousTestCase):
     def events(self) -> list[str]:
         """What people were told."""
         return [Event.decode(entry.value).text for entry in self.cluster.store.list(KEYS.events).entries]
+
+
+MARKED = 80.0
+"""Seconds after which a mark attests a definition."""

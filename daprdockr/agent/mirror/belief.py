@@ -1,4 +1,3 @@
-# -*- test-case-name: tests.unit.agent.mirror.test_mirror,tests.unit.whole.test_restored -*-
 """
 Decides whether an etcd is believed: judges each list before the mirror takes it over, and stores the doubt.
 

@@ -1,4 +1,3 @@
-# -*- test-case-name: tests.unit.whole.test_restored -*-
 """
 Leaves marks in the history of etcd: Note [Marks] in ``daprdockr.model.stored.marks``.
 

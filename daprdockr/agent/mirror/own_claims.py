@@ -1,4 +1,3 @@
-# -*- test-case-name: tests.unit.agent.reporting.test_publish -*-
 """
 The claims that this node lost and no other node has taken: it may claim these instances again unchanged.
 

@@ -12,11 +12,8 @@ from daprdockr.cli.console import Console
 from daprdockr.cli.request import Request
 from daprdockr.model.wanted.definition import Definition
 from tests.build.values import API, KEYS, WEB, definition
-from tests.build.whole import names, starts
+from tests.build.whole import MARKED, names, starts
 from tests.fakes.agents import MemoryAgent, MemoryCluster
-
-MARKED = 80.0
-"""Seconds after which a mark attests a definition."""
 
 ALL = ["1.api.myapp", "1.web.myapp"]
 
@@ -176,26 +173,6 @@ class AwayTests(RestoredCase):
         self.cluster.delete(API)
         self.store.compact(self.store.put("/others", b""))
         self.assert_doubted(self.come())
-
-
-class MarkTests(SynchronousTestCase):
-    """What is written for all this."""
-
-    def test_few(self) -> None:
-        """Several agents write one mark for a change of definitions, and none while nothing changes."""
-        cluster = MemoryCluster(self)
-        agents = [cluster.add(node) for node in "abc"]
-        cluster.define(definition(instances=3))
-        cluster.advance(MARKED)
-        numbers = {agent.cluster.history.marks[-1].number for agent in agents}
-        self.assertEqual(len(numbers), 1)
-        cluster.advance(400)
-        before = cluster.store.revision
-        cluster.advance(400)
-        self.assertEqual(cluster.store.revision, before)
-        entry = cluster.store.get(KEYS.marks)
-        assert entry is not None
-        self.assertEqual(entry.value.count(b"["), 1 + max(numbers))
 
 
 class TrustTests(RestoredCase):

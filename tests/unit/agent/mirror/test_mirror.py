@@ -2,82 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from twisted.logger import capturedLogs
-from twisted.trial.unittest import SynchronousTestCase
 
-from daprdockr.agent.mirror.mirror import Mirror
 from daprdockr.agent.mirror.snapshots import KEEP_DELAY, KEEP_RETRY
-from daprdockr.agent.statedir import StateDir
-from daprdockr.model.errors import EtcdUnavailable
 from daprdockr.model.known.changes import Changes
-from daprdockr.model.known.cluster import Cluster
-from daprdockr.model.stored.entries import Batch, Change, Deleted, Entry, Listing
-from daprdockr.runtime.connection import Connection
-from daprdockr.runtime.outage import Outage
-from daprdockr.runtime.pool import Run
+from daprdockr.model.stored.entries import Batch, Deleted, Listing
 from tests.build.history import claimed, defined
+from tests.build.mirror_case import AWAY, MirrorCase
 from tests.build.situations import starting_record
 from tests.build.values import API, KEYS, WEB, instance
-from tests.fakes.run import HeldRun, LoopClock, run_at_once
-from tests.fakes.store import MemoryStore
-
-AWAY = EtcdUnavailable("etcd did not answer")
-
-
-class SilentFollower:
-    """A follower that tells nothing by itself; ``told`` says what was asked of it."""
-
-    def __init__(self) -> None:
-        self.told: list[str] = []
-
-    def start(self) -> None:
-        self.told.append("start")
-
-    def stop(self) -> None:
-        self.told.append("stop")
-
-    def list_again(self) -> None:
-        self.told.append("list again")
-
-
-class MirrorCase(SynchronousTestCase):
-    """A mirror that the test tells of etcd as the follower would; ``changes`` is what it handed on."""
-
-    def setUp(self) -> None:
-        self.clock = LoopClock()
-        self.changes: list[Changes] = []
-        self.follower = SilentFollower()
-        self.store = MemoryStore()
-        path = Path(self.mktemp())
-        path.mkdir(parents=True)
-        self.state = StateDir(path)
-        self.mirror = self.make()
-
-    def make(self, run: Run = run_at_once) -> Mirror:
-        return Mirror(
-            reactor=self.clock,
-            etcd=Connection(self.store, run, Outage(self.clock.seconds)),
-            cluster=Cluster(KEYS),
-            state=self.state,
-            draw_identity=lambda: 7,
-            follow=lambda mirror: self.follower,
-            on_changes=self.changes.append,
-        )
-
-    def listed(self, revision: int, *entries: Entry, cluster: int = 1) -> None:
-        """Of an etcd that has an identity."""
-        self.mirror.listed(Listing(cluster, revision, (Entry(KEYS.identity, b"7", 1, 1), *entries)))
-        self.clock.advance(0)
-
-    def changed(self, revision: int, *changes: Change, cluster: int = 1) -> None:
-        self.mirror.changed(Batch(cluster, revision, changes))
-        self.clock.advance(0)
-
-    def lost(self) -> None:
-        self.mirror.lost(AWAY)
-        self.clock.advance(0)
+from tests.fakes.run import HeldRun
 
 
 class TouchTests(MirrorCase):
@@ -172,88 +106,6 @@ class TouchTests(MirrorCase):
         self.assertEqual(list(self.mirror.cluster.claims(WEB)), [1])
         self.changed(6, claimed(instance(1), starting_record(), 6))
         self.assertEqual(self.changes[1:], [Changes(frozenset({WEB}))])
-
-
-class FreezeTests(MirrorCase):
-    """Doubt: what etcd says is not believed."""
-
-    def setUp(self) -> None:
-        super().setUp()
-        self.mirror.startService()
-        self.listed(5, defined(WEB, 3))
-        self.changes.clear()
-
-    def assert_frozen(self, reason: str) -> None:
-        """Out of touch for this reason, nothing handed on, nothing forgotten."""
-        self.assertFalse(self.mirror.in_touch)
-        self.assertIn(reason, self.mirror.trouble)
-        self.assertEqual((self.changes, self.mirror.known_services()), ([], {WEB}))
-
-    def test_foreign_cluster(self) -> None:
-        """The listing of another etcd cluster is refused."""
-        self.listed(9, cluster=2)
-        self.assert_frozen("frozen: this etcd is another cluster (2)")
-
-    def test_smaller_revision(self) -> None:
-        """A listing from before what is known is refused."""
-        self.listed(4)
-        self.assert_frozen("frozen: this etcd went back from revision 5 to 4")
-
-    def test_foreign_change(self) -> None:
-        """A change from another etcd cluster is refused."""
-        self.changed(6, Deleted(KEYS.service(WEB), 6), cluster=2)
-        self.assert_frozen("frozen: a change came from another etcd cluster (2)")
-
-    def test_changes_after_a_refused_listing(self) -> None:
-        """After a refused listing changes are refused too, old or new: they belong to what was not believed."""
-        self.listed(4)
-        for revision in (4, 5, 6):
-            self.changed(revision, Deleted(KEYS.service(WEB), revision))
-        self.changed(6)
-        self.assert_frozen("went back from revision 5 to 4")
-
-    def test_logged_once(self) -> None:
-        """However much a foreign etcd has to say, that it is foreign is one line in the log."""
-        with capturedLogs() as logged:
-            for revision in range(6, 9):
-                self.listed(revision, cluster=2)
-                self.changed(revision, cluster=2)
-        self.assertEqual(len(logged), 1)
-
-    def test_lost_while_frozen(self) -> None:
-        """A watch that breaks and goes on does not end the doubt."""
-        self.listed(4)
-        self.lost()
-        self.changed(6, defined(API, 6))
-        self.assert_frozen("etcd did not answer")
-
-    def test_doubt_lasts(self) -> None:
-        """A history that went back is not believed when it has gone on past what is known."""
-        self.listed(4)
-        for revision in (5, 6, 100):
-            self.listed(revision, defined(API, 4), defined(WEB, 3))
-            self.changed(revision + 1, Deleted(KEYS.service(WEB), revision + 1))
-        self.assert_frozen("frozen: this etcd went back from revision 5 to 4")
-
-    def test_doubt_survives(self) -> None:
-        """Neither is it by the next agent."""
-        self.clock.advance(KEEP_DELAY)
-        self.listed(4)
-        self.successResultOf(self.mirror.stopService())
-        self.mirror = self.make()
-        self.mirror.startService()
-        self.changes.clear()
-        self.assert_frozen("frozen: this etcd went back from revision 5 to 4")
-        self.listed(7)
-        self.assert_frozen("frozen: this etcd went back from revision 5 to 4")
-
-    def test_known_etcd_is_back(self) -> None:
-        """Another etcd is not believed; the one that is known is, when it is back in its place."""
-        self.listed(9, cluster=2)
-        self.listed(6, defined(WEB, 3), defined(API, 6))
-        self.assertTrue(self.mirror.in_touch)
-        self.assertEqual(self.mirror.known_services(), {API, WEB})
-        self.assertIsNone(self.state.read_doubt())
 
 
 class DiskTests(MirrorCase):

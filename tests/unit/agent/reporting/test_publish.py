@@ -2,98 +2,13 @@
 
 from __future__ import annotations
 
-import json
-from typing import Any
-
 from attrs import evolve
-from twisted.trial.unittest import SynchronousTestCase
 
-from daprdockr.agent.mirror.own_claims import OwnClaims
-from daprdockr.agent.reporting.publish import Publish
-from daprdockr.dns.message.records import A
-from daprdockr.dns.zone.zone import Zone
 from daprdockr.model.host import Port
 from daprdockr.model.known.changes import Changes
-from daprdockr.model.known.cluster import Cluster
-from daprdockr.model.names import InstanceName, ServiceName
-from daprdockr.model.stored.claim import ClaimRecord, State
-from daprdockr.model.stored.entries import Batch, Change, Deleted, Entry
-from daprdockr.model.stored.revisioned import Claim
-from daprdockr.model.wanted.definition import Definition
-from daprdockr.proxy.routes import Routing
-from tests.build.values import API, HTTP, KEYS, WEB, definition, instance
-from tests.fakes.run import LoopClock
-
-WITH_HTTP = definition(instances=2, Http=HTTP)
-
-
-def record(node: str, port: int = 20000, **changed: Any) -> ClaimRecord:
-    """A healthy instance on a node, which has the address 10.0.0.1 (a) or 10.0.0.2 (b)."""
-    address = {"a": "10.0.0.1", "b": "10.0.0.2"}[node]
-    well = ClaimRecord(node, State.RUNNING, True, (address,), (Port(8080, "tcp", port), Port(53, "udp", 5)), "c1")
-    return evolve(well, **changed)
-
-
-class PublishCase(SynchronousTestCase):
-    """Publishing on node ``a``; ``zones`` and ``routings`` are what was published, ``told`` the events."""
-
-    def setUp(self) -> None:
-        self.clock = LoopClock()
-        self.cluster = Cluster(KEYS)
-        self.zones: list[Zone] = []
-        self.routings: list[Routing] = []
-        self.told: list[tuple[str, str]] = []
-        self.running = True
-        self.own_claims = OwnClaims(node="a", cluster=self.cluster)
-        self.publish = Publish(
-            reactor=self.clock,
-            node="a",
-            addresses=("10.0.0.1",),
-            cluster=self.cluster,
-            own_claims=self.own_claims,
-            may_run=lambda claim: self.running,
-            tell=lambda subject, text: self.told.append((subject, text)),
-        )
-        self.publish.zones.subscribe(self.zones.append)
-        self.publish.routings.subscribe(self.routings.append)
-
-    # What etcd tells.
-
-    def change(self, *changes: Change) -> None:
-        """One batch, published."""
-        found = self.cluster.apply(Batch(1, self.cluster.revision + 1, changes))
-        self.own_claims.on_changes(found)
-        self.publish.on_changes(found)
-        self.clock.advance(0)
-
-    def put(self, key: str, value: bytes) -> Entry:
-        revision = self.cluster.revision + 1
-        return Entry(key, value, revision, revision, 77)
-
-    def defined(self, wanted: Definition) -> Entry:
-        return self.put(KEYS.service(wanted.name), json.dumps(wanted.write()).encode())
-
-    def claimed(self, number: int, told: ClaimRecord, service: ServiceName = WEB) -> Entry:
-        return self.put(KEYS.claim(InstanceName(service, number)), told.encode())
-
-    def gone(self, key: str) -> Deleted:
-        return Deleted(key, self.cluster.revision + 1)
-
-    # What was published.
-
-    def addresses(self, *labels: bytes) -> set[str] | None:
-        """The addresses of a name below ``container.``, None if it does not exist."""
-        node = self.zones[-1].lookup(labels)
-        return None if node is None else set(map(str, node[A].data)) if A in node else set()
-
-    @property
-    def web(self) -> set[str] | None:
-        return self.addresses(b"web", b"myapp")
-
-    @property
-    def routes(self) -> dict[str, list[tuple[str, int, bool]]]:
-        routes = self.routings[-1].routes
-        return {r.host_name: [(u.address, u.port, u.local) for u in r.upstreams] for r in routes}
+from daprdockr.model.stored.entries import Batch, Entry
+from tests.build.publish_case import WITH_HTTP, PublishCase, record
+from tests.build.values import API, HTTP, KEYS, WEB, definition
 
 
 class ZoneTests(PublishCase):
@@ -233,61 +148,3 @@ class RouteTests(PublishCase):
         self.assertEqual(self.told, [conflict])
         self.change(self.gone(KEYS.service(WEB)))
         self.assertEqual(self.routes, {"example.com": [("10.0.0.2", 20000, False)]})
-
-
-class OwnClaimTests(PublishCase):
-    """Claims that ended with their lease: Note [A lease that ended]."""
-
-    def setUp(self) -> None:
-        super().setUp()
-        self.change(self.defined(WITH_HTTP), self.claimed(1, record("a")), self.claimed(2, record("b", 20001)))
-
-    def lose(self, number: int) -> None:
-        self.change(self.gone(KEYS.claim(instance(number))))
-
-    def lost(self) -> dict[int, Claim]:
-        return dict(self.own_claims.lost(WEB))
-
-    def test_own(self) -> None:
-        """An own instance keeps its names and its route while nobody has claimed it."""
-        before = self.routes
-        self.lose(1)
-        self.assertEqual((self.web, self.routes), ({"10.0.0.1", "10.0.0.2"}, before))
-        self.assertEqual(list(self.lost()), [1])
-
-    def test_not_running(self) -> None:
-        """One whose container does not run is gone at once."""
-        self.running = False
-        self.lose(1)
-        self.assertEqual(self.web, {"10.0.0.2"})
-
-    def test_of_another_node(self) -> None:
-        """Another node's instance is gone with its claim."""
-        self.lose(2)
-        self.assertEqual((self.web, self.lost()), ({"10.0.0.1"}, {}))
-
-    def test_taken_again(self) -> None:
-        """When this node has claimed it again, the new claim counts."""
-        self.lose(1)
-        self.change(self.claimed(1, record("a", healthy=False)))
-        self.assertEqual((self.web, self.lost()), ({"10.0.0.2"}, {}))
-
-    def test_taken_by_another(self) -> None:
-        """When another node has claimed it, it is that node's, and stays lost when that one loses it."""
-        self.lose(1)
-        self.change(self.claimed(1, record("b")))
-        self.assertEqual((self.web, self.lost()), ({"10.0.0.2"}, {}))
-        self.lose(1)
-        self.assertEqual(self.lost(), {})
-
-    def test_scaled_down(self) -> None:
-        """An instance that is not wanted any more is not waited for."""
-        self.change(self.defined(definition(instances=0, Http=HTTP)))
-        self.lose(1)
-        self.assertEqual((self.web, self.lost()), (set(), {}))
-
-    def test_deleted(self) -> None:
-        """Nor is one of a service that is deleted."""
-        self.lose(1)
-        self.change(self.gone(KEYS.service(WEB)))
-        self.assertEqual((self.web, self.lost()), (None, {}))

@@ -1,0 +1,29 @@
+"""What is written so that agents can tell one history of etcd from another."""
+
+from __future__ import annotations
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from tests.build.values import KEYS, definition
+from tests.build.whole import MARKED
+from tests.fakes.agents import MemoryCluster
+
+
+class MarkTests(SynchronousTestCase):
+    """What is written for all this."""
+
+    def test_few(self) -> None:
+        """Several agents write one mark for a change of definitions, and none while nothing changes."""
+        cluster = MemoryCluster(self)
+        agents = [cluster.add(node) for node in "abc"]
+        cluster.define(definition(instances=3))
+        cluster.advance(MARKED)
+        numbers = {agent.cluster.history.marks[-1].number for agent in agents}
+        self.assertEqual(len(numbers), 1)
+        cluster.advance(400)
+        before = cluster.store.revision
+        cluster.advance(400)
+        self.assertEqual(cluster.store.revision, before)
+        entry = cluster.store.get(KEYS.marks)
+        assert entry is not None
+        self.assertEqual(entry.value.count(b"["), 1 + max(numbers))
