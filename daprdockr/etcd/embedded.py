@@ -28,7 +28,7 @@ from daprdockr.etcd.address import Access, EtcdEndpoint
 from daprdockr.etcd.channel import addresses
 from daprdockr.model.errors import BadInput
 from daprdockr.process.kept import private_directory
-from daprdockr.process.supervised import SupervisedProcess
+from daprdockr.process.supervised import Hooks, Program, SupervisedProcess
 
 _PEER = "http://127.0.0.1:2380"
 
@@ -57,18 +57,20 @@ class EmbeddedEtcd(Service):
         program = shutil.which("etcd", path=environment.get("PATH", os.defpath))
         if program is None:
             raise BadInput("--embedded-etcd needs the program etcd: install the Debian package etcd-server")
-        self._process = SupervisedProcess(
+        etcd = Program(
             name="embedded etcd",
             argv=[program, *flags(listening(access), self._data, secrets.token_hex(8))],
             identity=f"--data-dir={self._data} ",
             pidfile=directory / "process.json",
-            reactor=reactor,
             # Any flag of etcd can also be set by a variable, such as ETCD_CERT_FILE.
             environment={name: value for name, value in environment.items() if not name.startswith("ETCD_")},
-            leave_running=not stop_at_exit,
             output=self._output,
-            before_start=self._make_directory,
-            on_exit=self._exited,
+        )
+        self._process = SupervisedProcess(
+            program=etcd,
+            reactor=reactor,
+            leave_running=not stop_at_exit,
+            hooks=Hooks(before_start=self._make_directory, on_exit=self._exited),
         )
 
     @property

@@ -17,11 +17,11 @@ import os
 import random
 import shutil
 import signal
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from attrs import define, field
+from attrs import define, field, frozen
 from twisted.application.service import Service
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import LoopingCall
@@ -46,38 +46,58 @@ UPKEEP_INTERVAL = 5.0
 """Seconds between two checks of the size of the output file, and between two attempts to write the pidfile."""
 
 
-@define(kw_only=True, eq=False, slots=False)
-class SupervisedProcess(Service):
+@frozen(kw_only=True)
+class Program:
     """
-    One program, at most one process of it.
+    A program that is kept running, and how it is stopped.
 
     :ivar argv: the command line; the program is looked up in the PATH of ``environment`` at each start.
     :ivar identity: a string that only our process has in its command line, such as the path of its directory.
     :ivar stop_signal: the name of the signal that asks it to end, without ``SIG``.
     :ivar grace: seconds it is given to end before its group is killed.
-    :ivar leave_running: whether ``stopService`` lets go of it instead of ending it.
-    :ivar output: the file its output is appended to; needed with ``leave_running``, as a pipe breaks with us.
+    :ivar output: the file its output is appended to; needed if the process is left running, as a pipe breaks with us.
+    """
+
+    name: str
+    argv: Sequence[str]
+    identity: str
+    pidfile: Path
+    environment: Mapping[str, str]
+    stop_signal: str = "TERM"
+    grace: float = 5.0
+    output: Path | None = None
+
+
+@frozen(kw_only=True)
+class Hooks:
+    """
+    Callbacks of the supervision.
+
     :ivar on_output: called with each line of its output when there is no ``output`` file.
     :ivar before_start: called before each start; when it raises, that counts as a failed start.
     :ivar on_exit: called with the reason why the process ended or could not start, once the next start is scheduled;
         not called for a stop.
     """
 
-    log = Logger()
-
-    name: str
-    argv: Sequence[str]
-    identity: str
-    pidfile: Path
-    reactor: Any
-    environment: dict[str, str]
-    stop_signal: str = "TERM"
-    grace: float = 5.0
-    leave_running: bool = False
-    output: Path | None = None
     on_output: Callable[[str], None] | None = None
     before_start: Callable[[], Awaitable[None] | None] | None = None
     on_exit: Callable[[str], None] | None = None
+
+
+@define(kw_only=True, eq=False, slots=False)
+class SupervisedProcess(Service):
+    """
+    One program, at most one process of it.
+
+    :ivar leave_running: whether ``stopService`` lets go of it instead of ending it.
+    """
+
+    log = Logger()
+
+    program: Program
+    reactor: Any
+    leave_running: bool = False
+    hooks: Hooks = field(factory=Hooks)
     table: ProcessTable = field(factory=ProcessTable)
     backoff: Backoff = BACKOFF
     chance: Callable[[], float] = random.random
@@ -103,7 +123,10 @@ class SupervisedProcess(Service):
 
     def startService(self) -> None:
         super().startService()
-        self._recorded = RecordedProcess(name=self.name, path=self.pidfile, identity=self.identity, table=self.table)
+        program = self.program
+        self._recorded = RecordedProcess(
+            name=program.name, path=program.pidfile, identity=program.identity, table=self.table
+        )
         self._upkeep = LoopingCall(self._keep_up)
         self._upkeep.clock = self.reactor
         self._upkeep.start(UPKEEP_INTERVAL, now=False).addErrback(self._upkeep_failed)
@@ -125,19 +148,19 @@ class SupervisedProcess(Service):
             self._hold = None
             return None
         self._gone = Deferred()
-        self._timer = self.reactor.callLater(self.grace, self._kill, self._hold)
-        self.signal(self.stop_signal)
+        self._timer = self.reactor.callLater(self.program.grace, self._kill, self._hold)
+        self.signal(self.program.stop_signal)
         return self._gone
 
     def _adopt(self) -> bool:
         """Take over the process of an earlier agent. See Note [Adoption] in ``recorded``."""
-        program = os.path.realpath(shutil.which(self.argv[0], path=self._path()) or self.argv[0])
+        program = os.path.realpath(shutil.which(self.program.argv[0], path=self._path()) or self.program.argv[0])
         adopted = self._recorded.adopt(program)
         if adopted is None:
             return False
         pid, descriptor = adopted
         self._took(Adopted(pid, descriptor, self.reactor, self._ended))
-        self.log.info("{name} is running as pid {pid} and was adopted", name=self.name, pid=pid)
+        self.log.info("{name} is running as pid {pid} and was adopted", name=self.program.name, pid=pid)
         return True
 
     def _start(self) -> None:
@@ -146,43 +169,43 @@ class SupervisedProcess(Service):
 
     async def _prepare_and_spawn(self) -> None:
         try:
-            if self.before_start is not None:
-                prepared = self.before_start()
+            if self.hooks.before_start is not None:
+                prepared = self.hooks.before_start()
                 if inspect.isawaitable(prepared):
                     await prepared
             if self.running:
                 self._spawn()
         except CancelledError:
-            self.log.debug("the start of {name} was called off", name=self.name)
+            self.log.debug("the start of {name} was called off", name=self.program.name)
         except Exception as error:
-            self.log.warn("{name} could not be started: {reason}", name=self.name, reason=error)
+            self.log.warn("{name} could not be started: {reason}", name=self.program.name, reason=error)
             self._again(f"could not be started: {error}")
 
     def _spawn(self) -> None:
         """:raises OSError: the program, or the output file, cannot be used."""
-        program = shutil.which(self.argv[0], path=self._path())
+        program = shutil.which(self.program.argv[0], path=self._path())
         if program is None:
-            raise FileNotFoundError(f"program {self.argv[0]} is not installed, or not executable")
+            raise FileNotFoundError(f"program {self.program.argv[0]} is not installed, or not executable")
         setsid = shutil.which("setsid", path=self._path()) or "setsid"
         with contextlib.ExitStack() as opened:
-            descriptors, lines = standard_streams(opened, self.output, self.on_output, self._output_lost)
+            descriptors, lines = standard_streams(opened, self.program.output, self.hooks.on_output, self._output_lost)
             self.reactor.spawnProcess(
                 Child(self._started, self._ended, lines),
                 setsid,
-                [setsid, program, *self.argv[1:]],
-                env=self.environment,
+                [setsid, program, *self.program.argv[1:]],
+                env=dict(self.program.environment),
                 childFDs=descriptors,
             )
 
     def _path(self) -> str:
-        return self.environment.get("PATH", os.defpath)
+        return self.program.environment.get("PATH", os.defpath)
 
     def _output_lost(self, error: OSError) -> None:
-        self.log.warn("the output of {name} is lost: {reason}", name=self.name, reason=error)
+        self.log.warn("the output of {name} is lost: {reason}", name=self.program.name, reason=error)
 
     def _started(self, child: Child) -> None:
         self._took(child)
-        self.log.info("{name} was started as pid {pid}", name=self.name, pid=child.pid)
+        self.log.info("{name} was started as pid {pid}", name=self.program.name, pid=child.pid)
 
     def _took(self, hold: Hold) -> None:
         self._hold = hold
@@ -196,11 +219,11 @@ class SupervisedProcess(Service):
         self._recorded.remove()
         self._cancel_timer()
         if self._gone is not None:
-            self.log.info("{name} was stopped: {reason}", name=self.name, reason=reason)
+            self.log.info("{name} was stopped: {reason}", name=self.program.name, reason=reason)
             gone, self._gone = self._gone, None
-            hold.closed.addTimeout(self.grace, self.reactor).addBoth(lambda _: gone.callback(None))
+            hold.closed.addTimeout(self.program.grace, self.reactor).addBoth(lambda _: gone.callback(None))
             return
-        self.log.warn("{name} ended: {reason}", name=self.name, reason=reason)
+        self.log.warn("{name} ended: {reason}", name=self.program.name, reason=reason)
         if self.reactor.seconds() - self._since >= STEADY:
             self._failures = 0
         self._again(reason)
@@ -209,19 +232,20 @@ class SupervisedProcess(Service):
         self._failures += 1
         if self.running:
             self._timer = self.reactor.callLater(self.backoff.delay(self._failures, self.chance()), self._start)
-        if self.on_exit is not None:
-            self.on_exit(reason)
+        if self.hooks.on_exit is not None:
+            self.hooks.on_exit(reason)
 
     def _kill(self, hold: Hold) -> None:
         """Kill it, because the grace is over, and give up on a process that the kernel does not let go."""
-        self.log.warn("{name} did not end within {grace} s and is killed", name=self.name, grace=self.grace)
-        self._timer = self.reactor.callLater(self.grace, self._give_up, hold)
+        name, grace = self.program.name, self.program.grace
+        self.log.warn("{name} did not end within {grace} s and is killed", name=name, grace=grace)
+        self._timer = self.reactor.callLater(grace, self._give_up, hold)
         # The group does not exist yet if setsid(1) has not run yet, hence both. See Note [Own session].
         hold.signal(signal.SIGKILL)
         self.table.kill_group(hold.pid)
 
     def _give_up(self, hold: Hold) -> None:
-        self.log.error("pid {pid} of {name} cannot be killed", pid=hold.pid, name=self.name)
+        self.log.error("pid {pid} of {name} cannot be killed", pid=hold.pid, name=self.program.name)
         hold.release()
         self._ended("not even killed")
 
@@ -233,10 +257,10 @@ class SupervisedProcess(Service):
     def _keep_up(self) -> None:
         self._recorded.retry(self.pid)
         try:
-            if self.output is not None:
-                OutputFile(self.output).trim()
+            if self.program.output is not None:
+                OutputFile(self.program.output).trim()
         except OSError as error:
             self._output_lost(error)
 
     def _upkeep_failed(self, failure: Any) -> None:
-        self.log.failure("the files of {name} are not kept up any more", failure, name=self.name)
+        self.log.failure("the files of {name} are not kept up any more", failure, name=self.program.name)

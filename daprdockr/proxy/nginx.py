@@ -36,7 +36,7 @@ from daprdockr.model.trouble import (
     Trouble,
     line,
 )
-from daprdockr.process.supervised import SupervisedProcess
+from daprdockr.process.supervised import Hooks, Program, SupervisedProcess
 from daprdockr.proxy.configuration import NginxSettings
 from daprdockr.proxy.door import DoorSocket
 from daprdockr.proxy.files import ProxyFiles
@@ -196,18 +196,20 @@ class Nginx(Service):
 
     def _supervised(self) -> SupervisedProcess:
         version = self._settings.version
-        return self._supervise(
+        nginx = Program(
             name="nginx",
             argv=[self._program.path, *arguments(self._files.directory, self._files.configuration, version)],
             identity=str(self._files.configuration),
             pidfile=self._files.process,
-            reactor=self._reactor,
-            environment=dict(self._program.environment),
+            environment=self._program.environment,
             stop_signal="QUIT",
-            leave_running=self._leave_running,
             output=self._files.output,
-            before_start=self._files.clear_socket,
-            on_exit=self._exited,
+        )
+        return self._supervise(
+            program=nginx,
+            reactor=self._reactor,
+            leave_running=self._leave_running,
+            hooks=Hooks(before_start=self._files.clear_socket, on_exit=self._exited),
         )
 
     def _exited(self, reason: str) -> None:

@@ -15,6 +15,7 @@ from twisted.internet.task import deferLater
 from twisted.trial.unittest import TestCase
 
 from daprdockr.process.supervised import SupervisedProcess
+from tests.build.processes import supervised
 
 MASTER = """
 import os, signal, sys, time
@@ -67,7 +68,7 @@ class SupervisedProcessTests(TestCase):
             "output": self.output,
             "grace": 5.0,
         }
-        return SupervisedProcess(**(settings | changes))
+        return supervised(**(settings | changes))
 
     async def ready(self, count: int = 1) -> None:
         """``count`` masters said so; each is then in its session and past the handling of its flags."""

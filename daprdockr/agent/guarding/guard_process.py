@@ -18,7 +18,7 @@ from daprdockr.guard.orders import Orders
 from daprdockr.guard.presence import is_on_guard
 from daprdockr.guard.processes import Processes
 from daprdockr.model.trouble import GuardDown, OrdersUnwritten, line
-from daprdockr.process.supervised import SupervisedProcess
+from daprdockr.process.supervised import Program, SupervisedProcess
 from daprdockr.runtime.logged_once import LoggedOnce
 from daprdockr.runtime.pool import Run
 
@@ -171,17 +171,16 @@ class GuardProcess:
 
 def guard_process(state: StateDir, run: Run, reactor: Any, environment: dict[str, str]) -> GuardProcess:
     """Return the guard of this state directory, run by this Python; it goes on when its agent ends."""
-    process = SupervisedProcess(
+    guard = Program(
         name="the guard",
         # -P: files in the directory in which the agent was started must not be imported.
         argv=[sys.executable, "-P", "-m", "daprdockr.guard", str(state.path)],
         identity=f"daprdockr.guard {state.path}",
         pidfile=state.path / "guard" / "process.json",
-        reactor=reactor,
         environment=environment,
-        leave_running=True,
         output=state.path / "guard" / "output.log",
     )
+    process = SupervisedProcess(program=guard, reactor=reactor, leave_running=True)
     return GuardProcess(
         reactor=reactor, run=run, state=state, process=process, is_on_guard=is_on_guard, processes=Processes()
     )

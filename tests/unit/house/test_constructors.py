@@ -14,8 +14,6 @@ from tests.unit.house.sources import Source, lies_in, sources
 MOST = 7
 EXEMPT = {
     "Command",  # declares a command: a row of a table, which says what it runs
-    "Gather",  # until it is grouped
-    "SupervisedProcess",  # until it is grouped
 }
 ACTING = {"Any", "Callable"}
 """A field of such a type does something. Without one a frozen class is a value, which may have many members."""

@@ -16,6 +16,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from daprdockr.process.pidfile import PidFile
 from daprdockr.process.supervised import STEADY, SupervisedProcess
 from daprdockr.process.table import Record
+from tests.build.processes import supervised
 from tests.fakes.process import KILL, MemoryProcess, ProcessReactor
 
 TERM = int(signal.SIGTERM)
@@ -41,7 +42,7 @@ class SupervisedProcessTestCase(SynchronousTestCase):
             "chance": lambda: 0.0,
             "on_exit": self.reasons.append,
         }
-        return SupervisedProcess(**(settings | changes))
+        return supervised(**(settings | changes))
 
     def started(self, **changes: Any) -> tuple[SupervisedProcess, MemoryProcess]:
         thing = self.supervise(**changes)
@@ -63,7 +64,7 @@ class SpawnTests(SupervisedProcessTestCase):
         """The pid is known, and the pidfile identifies the process."""
         thing, process = self.started()
         self.assertEqual(thing.pid, process.pid)
-        self.assertEqual(PidFile(thing.pidfile).read(), self.reactor.table.records[process.pid])
+        self.assertEqual(PidFile(thing.program.pidfile).read(), self.reactor.table.records[process.pid])
 
     def test_silent_without_output(self) -> None:
         """Without a file and a callback its output goes nowhere, and no descriptor stays open with us."""
@@ -153,7 +154,7 @@ class RestartTests(SupervisedProcessTestCase):
         self.assertEqual(self.reasons, ["exit status 1"])
         self.assertEqual(self.reactor.table.groups_killed, [process.pid])
         self.assertIsNone(thing.pid)
-        self.assertIsNone(PidFile(thing.pidfile).read())
+        self.assertIsNone(PidFile(thing.program.pidfile).read())
         self.reactor.advance(0.1)
         self.assertEqual(thing.pid, self.reactor.processes[1].pid)
 
@@ -205,7 +206,7 @@ class StopTests(SupervisedProcessTestCase):
         process.end()
         self.assertIsNone(self.successResultOf(gone))
         self.assertEqual((self.reasons, self.reactor.getDelayedCalls()), ([], []))
-        self.assertFalse(thing.pidfile.exists())
+        self.assertFalse(thing.program.pidfile.exists())
 
     def test_grace_over(self) -> None:
         """One that does not listen is killed with its group after the grace."""
@@ -236,7 +237,7 @@ class StopTests(SupervisedProcessTestCase):
         """One that is left running gets no signal, keeps its pidfile, and its end means nothing any more."""
         thing, process = self.started(leave_running=True, output=self.place / "out.log")
         self.assertIsNone(thing.stopService())
-        self.assertEqual((process.signals, thing.pidfile.exists()), ([], True))
+        self.assertEqual((process.signals, thing.program.pidfile.exists()), ([], True))
         process.end()
         self.assertEqual((self.reasons, self.reactor.getDelayedCalls()), ([], []))
 
@@ -284,7 +285,7 @@ class AdoptTests(SupervisedProcessTestCase):
         thing.startService()
         self.assertIsNone(thing.stopService())
         self.assertEqual(self.reactor.readers, [])
-        self.assertEqual(PidFile(thing.pidfile).read(), self.record)
+        self.assertEqual(PidFile(thing.program.pidfile).read(), self.record)
 
     def test_stranger(self) -> None:
         """A pid that went to somebody else is not adopted, nor kept open."""
@@ -310,7 +311,7 @@ class AdoptTests(SupervisedProcessTestCase):
             thing = self.supervise()
             thing.startService()
             self.assertEqual((thing.pid, self.reactor.processes), (88, []))
-            self.assertEqual(PidFile(thing.pidfile).read(), found)
+            self.assertEqual(PidFile(thing.program.pidfile).read(), found)
             thing.leave_running = True
             thing.stopService()
 
@@ -350,4 +351,4 @@ class FullDiskTests(SupervisedProcessTestCase):
         self.assertEqual(len([event for event in logged if "is not recorded" in event["log_format"]]), 1)
         self.mend()
         self.reactor.pump([1.0] * 10)
-        self.assertEqual(PidFile(thing.pidfile).read(), self.reactor.table.records[process.pid])
+        self.assertEqual(PidFile(thing.program.pidfile).read(), self.reactor.table.records[process.pid])
