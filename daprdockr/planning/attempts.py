@@ -1,5 +1,5 @@
 """
-How often something failed lately, and when to try again: exponential, bounded, a value.
+How often something failed lately, and when to retry: exponential, bounded, a value.
 
 Times are seconds of a monotonic clock.
 """
@@ -13,16 +13,16 @@ from attrs import evolve, frozen
 from daprdockr.model.backoff import Backoff
 
 DELAYS = Backoff(first=0.5, limit=60.0)
-"""Between two tries, from the second failure in a row on."""
+"""The delays between two attempts, from the second failure in a row on."""
 
 STEADY = 10.0
 """A container that lived this long had started well (Docker's own restart policy forgets failures after as long)."""
 
 SETTLED = 2.0
-"""In a crash loop a container is told to be running only after it ran for this long."""
+"""In a crash loop a container is reported as running only after it ran for this long."""
 
 BRIEF = 0.5
-"""One that lived shorter than this failed, whoever ended it."""
+"""A container that lived shorter than this failed, whatever ended it."""
 
 SPARED = 3
 """
@@ -31,16 +31,16 @@ that ends itself with the exit status of a signal looks the same, and must not b
 """
 
 LASTING = 3
-"""After so many failures in a row something is wrong that another try here does not mend."""
+"""After so many failures in a row the fault is one that a retry here does not repair."""
 
 _MADE_UP = re.compile(r"[0-9a-f]{7,}")
-"""What the Engine makes up anew at each attempt: ids of containers and endpoints, names of interfaces."""
+"""The parts that the Engine draws anew at each attempt: ids of containers and endpoints, names of interfaces."""
 
 
 @frozen
 class Attempts:
     """
-    ``count`` failures in a row, after ``spared`` deaths that cost nothing; not again before ``retry_at``. ``of`` is the
+    ``count`` failures in a row, after ``spared`` deaths that cost nothing; no retry before ``retry_at``. ``of`` is the
     digest of the definition that failed ("": it does not matter).
     """
 
@@ -64,15 +64,16 @@ class Attempts:
         chance: float = 0.0,
     ) -> Attempts:
         """
-        One more failure at ``now``, ``after`` seconds from its start.
+        Return the attempts after one more failure at ``now``, ``after`` seconds from its start.
 
         The delay counts from that start. The first failure costs none, nor does one after a steady run, nor, up to
-        ``SPARED`` times, the end of a container that somebody seems to have ``killed`` from outside: that says nothing
-        about the container.
+        ``SPARED`` times, the end of a container that was apparently ``killed`` from outside: that says nothing about
+        the container.
 
-        A ``reason`` that only differs from the last one in what the Engine makes up is no news, and the last one stays.
+        A ``reason`` that differs from the last one only in the parts that the Engine draws is no news, and the last one
+        stays.
 
-        :param chance: a random number in [0, 1), so that many that failed together are not tried again together.
+        :param chance: a random number in [0, 1), so that many that failed together are not retried together.
         """
         steady = after >= STEADY
         spared = 0 if steady else self.spared

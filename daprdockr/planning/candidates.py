@@ -1,9 +1,9 @@
 """
-The nodes that may take instances, as placement looks at them: labels, what they hold, what room is left, which images
-are there. Made from the mirror alone, so that every node that sees the same state sees the same candidates.
+The nodes that may take instances, in the form for placement: labels, claims, the room that is left, images. Made from
+the mirror alone, so that every node that sees the same state sees the same candidates.
 
-Memory is in bytes and processors are counted as in Docker's ``--cpus``. Only what definitions state is counted: an
-instance without a stated memory takes none.
+Memory is in bytes and processors are counted as in Docker's ``--cpus``. Only the resources that definitions state are
+counted: an instance without a stated memory takes none.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ from daprdockr.model.wanted.definition import Definition
 from daprdockr.model.wanted.placement import Constraint
 
 MOST_IMAGES = 256
-"""A node tells of so many images at most: its record must stay small."""
+"""The most images that a node reports: its record must stay small."""
 
 
 @frozen
 class Candidate:
     """
     A node that may take instances. ``load`` counts its claims and successions; ``memory`` and ``cpus`` are what these
-    leave of the host (infinite: not known); ``images`` are marks of images that are there; ``allow`` are the privileges
-    that definitions may use there (None: all); ``fails`` are services that do not come up there; on one that is
-    ``dark`` nothing does.
+    leave of the host (infinite: unknown); ``images`` are marks of its images; ``allow`` are the privileges that
+    definitions may use there (None: all); ``fails`` are services that do not come up there; on one that is ``dark``
+    nothing does.
     """
 
     name: str
@@ -47,13 +47,13 @@ class Candidate:
 
 
 def candidates(cluster: Cluster) -> tuple[Candidate, ...]:
-    """All nodes that are ready and not cordoned, by name."""
+    """Return all nodes that are ready and not cordoned, by name."""
     found = (candidate(cluster, name) for name in sorted(cluster.nodes))
     return tuple(one for one in found if one is not None)
 
 
 def candidate(cluster: Cluster, name: str) -> Candidate | None:
-    """What placement sees of one node; None while it takes no instances."""
+    """Return one node as a candidate; None while it takes no instances."""
     node, placed = cluster.nodes.get(name), cluster.layout.placed.get(name, Counter())
     if node is None or not node.record.ready or name in cluster.cordoned:
         return None
@@ -73,13 +73,13 @@ def candidate(cluster: Cluster, name: str) -> Candidate | None:
 
 
 def meets(constraint: Constraint, candidate: Candidate) -> bool:
-    """Whether a node's labels meet a constraint; ``node`` is a label every node has."""
+    """Return whether a node's labels meet a constraint; ``node`` is a label every node has."""
     value = candidate.name if constraint.label == "node" else candidate.labels.get(constraint.label)
     return (value == constraint.value) == constraint.equal
 
 
 def able(definition: Definition, candidates: Iterable[Candidate]) -> list[Candidate]:
-    """The candidates that meet all constraints of a definition and allow the privileges it needs."""
+    """Return the candidates that meet all constraints of a definition and allow the privileges it needs."""
     constraints, needed = definition.placement.constraints, definition.container.privileges
     if not (constraints or needed):
         return list(candidates)
@@ -87,18 +87,18 @@ def able(definition: Definition, candidates: Iterable[Candidate]) -> list[Candid
 
 
 def allows(candidate: Candidate, needed: frozenset[str]) -> bool:
-    """Whether a node lets definitions use these privileges."""
+    """Return whether a node lets definitions use these privileges."""
     return candidate.allow is None or needed <= candidate.allow
 
 
 def failing(service: ServiceName, claims: Iterable[Claim], candidates: Iterable[Candidate]) -> set[str]:
-    """The nodes on which a service does not come up, as its claims and the nodes' records tell."""
+    """Return the nodes on which a service does not come up, by its claims and the nodes' records."""
     told = {claim.node for claim in claims if claim.record.fails}
     return told.union(c.name for c in candidates if c.dark or str(service) in c.fails)
 
 
 def why_nowhere(definition: Definition, candidates: Iterable[Candidate]) -> str:
-    """In words for people, why no node may take an instance of this definition; "" if one may."""
+    """Return why no node may take an instance of this definition, for people; "" if one may."""
     there = list(candidates)
     if not there:
         return "no node is ready"
@@ -113,7 +113,7 @@ def why_nowhere(definition: Definition, candidates: Iterable[Candidate]) -> str:
 
 
 def room(definition: Definition, candidates: Iterable[Candidate]) -> dict[str, float]:
-    """By node, how many more instances the memory and processors that it has left are enough for."""
+    """Return, by node, for how many more instances its remaining memory and processors are enough."""
     memory, cpus = definition.container.memory, definition.container.cpus
     if not (memory or cpus):
         return {candidate.name: math.inf for candidate in candidates}
@@ -121,13 +121,13 @@ def room(definition: Definition, candidates: Iterable[Candidate]) -> dict[str, f
 
 
 def _fits(left: float, stated: float) -> float:
-    """Tenths do not add up in binary: ten times 0.1 must fit into 1."""
+    """Return the number that fits, rounded: tenths do not add up in binary, and ten times 0.1 must fit into 1."""
     return math.inf if left == math.inf or not stated else max(0, math.floor(left / stated + 1e-6))
 
 
 @functools.lru_cache(maxsize=4096)
 def mark(reference: str) -> str:
-    """A short mark of an image reference, the same for ``nginx`` and ``docker.io/library/nginx:latest``."""
+    """Return a short mark of an image reference, the same for ``nginx`` and ``docker.io/library/nginx:latest``."""
     short = reference.removeprefix("docker.io/").removeprefix("library/")
     if "@" not in short and ":" not in short.rpartition("/")[2]:
         short += ":latest"

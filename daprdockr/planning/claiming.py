@@ -1,12 +1,12 @@
 # -*- test-case-name: tests.unit.planning.test_plan,tests.unit.planning.test_succession -*-
 """
-Taking instances: those that are free, and those that leave their owners, each node in its turn of the ranking.
+Claiming instances: those that are free, and those that leave their owners, by each node at its rank.
 
 Note [Titles]
-    A free instance of which this node has a container goes on here if nobody else was quicker: first of all when that
-    container runs (the lease ended, and only the claim was lost), and when it does not but could (the whole cluster
-    lost its power), unless it failed lately or this node takes no instances. A title needs no ranking and no good
-    beats: what runs here, nobody else should begin to run meanwhile.
+    A free instance of which this node has a container is claimed here if nobody else was quicker. This node has a title
+    to it: first of all when that container runs (the lease ended, and only the claim was lost), and when it does not
+    but could (the whole cluster lost its power), unless it failed lately or this node takes no instances. A title needs
+    no ranking and no good beats: while an instance runs here, no other node should begin to run it.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ from daprdockr.planning.situation import Situation
 from daprdockr.planning.steps import Step, TakeClaim, TakeSuccession
 
 PATIENCE = 1.0
-"""Seconds a node waits, per place in the ranking, before it claims what another should have claimed."""
+"""Seconds a node waits, per rank, before it claims an instance that another node should have claimed."""
 
 
 def free(situation: Situation, now: float) -> Iterator[Step | Wait]:
-    """Claim free instances: those we have a title to, those we rank first for, and those others left too long."""
+    """Claim free instances: those we have a title to, those we rank first for, and those that others left too long."""
     if situation.service is None or not situation.here.may_claim:
         return
     definition = situation.service.definition
@@ -45,7 +45,9 @@ def free(situation: Situation, now: float) -> Iterator[Step | Wait]:
 
 
 def _due(situation: Situation, definition: Definition, now: float) -> dict[int, float]:
-    """Which free instances this node may claim, by number, and from when on; the best first."""
+    """
+    Return the free instances that this node may claim, by number, with the time from which it may; the best first.
+    """
     node, since = situation.here.node, situation.placing.free_since
     wanted = vacancies(definition, situation.claims.owners)
     titles = [number for number in wanted if _has_title(situation, definition, number, now)]
@@ -103,8 +105,8 @@ def vacant(situation: Situation, now: float) -> Iterator[Step | Wait]:
 
 def _leavers(situation: Situation, definition: Definition) -> dict[tuple[str, bool], list[int]]:
     """
-    The instances whose owners want another to take over, and nobody has begun to, by owner and by whether they are
-    healthy: several that one owner gives up are ranked together, or all of them would go to the same node.
+    Return the instances whose owners want another node to take over, without a successor yet, by owner and by whether
+    they are healthy: several that one owner gives up are ranked together, or all of them would go to the same node.
     """
     found: dict[tuple[str, bool], list[int]] = {}
     for number, claim in sorted(situation.claims.owners.items()):

@@ -1,7 +1,5 @@
 # -*- test-case-name: tests.unit.agent.reconcile.test_carry_out -*-
-"""
-What became of a step, as a value. The module that carries a step out makes it, once; whoever reads it asks no error.
-"""
+"""The outcome of a step, as a value. The module that carries a step out makes it, once; its readers need no error."""
 
 from __future__ import annotations
 
@@ -23,7 +21,7 @@ class Done:
 @frozen
 class Retry:
     """
-    The step failed, which says nothing about what it is for: its lane rests, longer each time, as ``delays`` says.
+    The step failed, which says nothing about its object: its lane rests, longer each time, as ``delays`` says.
     ``at_once``: the first failure costs a delay already. ``once``: the same reason is logged only once in a row.
     """
 
@@ -36,7 +34,7 @@ class Retry:
 @frozen
 class Fault:
     """
-    What the step is for is at fault: an image, or one generation of a container. It is counted under ``lane``, where
+    The object of the step is at fault: an image, or one generation of a container. It is counted under ``lane``, where
     the planner finds it, and people get ``event``. ``lasting`` says that it counts as several failures, ``of_host``
     that it may be this host's fault.
     """
@@ -52,5 +50,5 @@ StepOutcome = Done | Retry | Fault
 
 
 def reason_of(error: Exception) -> str:
-    """The text of an error as a reason: one line of bounded length."""
+    """Return the text of an error as a reason: one line of bounded length."""
     return one_line(str(error) or type(error).__name__, LONGEST_REASON)

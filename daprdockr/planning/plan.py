@@ -2,26 +2,26 @@
 The planner: one service as it is and as it should be, and the time, to the steps that bring them together.
 
 Pure: it logs nothing, keeps nothing, sorts what it walks, so that equal situations give equal plans. The steps of a
-plan are the next ones only: after each the situation is looked at and planned anew.
+plan are the next ones only: after each the situation is gathered and planned again.
 
 Note [What may stop a container]
-    A running container of ours is stopped for one of these, and nothing else: its service is deleted or scaled down
+    A running container of ours is stopped for one of these reasons, and no other: its service is deleted or scaled down
     (``_unwanted``), its definition changed (``keep_running``), its claim is held by another node whose instance is
     healthy (``_surplus``), or it is one too many of the same instance. All of them need ``in_touch``; and when an
-    instance is not wanted, its container goes only on the word of an etcd that knew it (``_knew``): one that was wiped,
-    replaced or restored from before the container's time has no definition of it, which is no evidence.
+    instance is not wanted, its container goes only by the evidence of an etcd that knew it (``_knew``): one that was
+    wiped, replaced or restored from before the container's time has no definition of it, which is no evidence.
 
 Note [An answer that was lost]
-    A write about an instance may have succeeded although we were never told, and then we may own what the mirror shows
-    as another's, or have given away what it shows as ours. So as long as a write is under way or its outcome is not
-    known, no copy is surplus, and where there may only be one none is started. A lost answer is followed by a look at
-    the key itself.
+    A write about an instance may have succeeded without an answer, and then we may own what the mirror shows as
+    another's, or have given away what it shows as ours. So as long as a write is in progress or its outcome is unknown,
+    no copy is surplus, and where there may only be one none is started. A lost answer is followed by a read of the key
+    itself.
 
 Note [At most one]
-    With ``OnPartition: stop`` two copies must never run. So such an instance leaves a drained node the other way
-    round: its container is stopped, then the claim is released, and another node takes it as a free one. One that runs
-    here while another node holds the claim goes at once. That a node which lost touch stops in time is not the
-    planner's: see ``daprdockr.guard``.
+    With ``OnPartition: stop`` two copies must never run. So such an instance leaves a drained node the other way round:
+    its container is stopped, then the claim is released, and another node takes it as a free one. One that runs here
+    while another node holds the claim goes at once. The planner is not responsible for stopping in time on a node that
+    lost touch: see ``daprdockr.guard``.
 """
 
 from __future__ import annotations
@@ -44,14 +44,14 @@ from daprdockr.planning.steps import DropSuccession, ReadClaim, ReleaseClaim, St
 
 @frozen
 class Plan:
-    """The next steps, at most one per lane, and when to look again even if nothing happens (None: never)."""
+    """The next steps, at most one per lane, and when to plan again even if nothing happens (None: never)."""
 
     steps: tuple[Step, ...] = ()
     look_again: float | None = field(default=None)
 
 
 def plan(situation: Situation, now: float) -> Plan:
-    """What this node should do next about one service."""
+    """Return the next steps of this node for one service."""
     found: list[Step | Wait] = []
     if not situation.wanted.held:
         found.extend(_unanswered(situation))
@@ -67,7 +67,7 @@ def plan(situation: Situation, now: float) -> Plan:
 
 
 def _instances(situation: Situation) -> list[InstanceName]:
-    """The instances this node owns or has a container of."""
+    """Return the instances this node owns or has a container of."""
     held = (*situation.claims.owners.items(), *situation.claims.successors.items())
     owned = {number for number, claim in held if claim.node == situation.here.node}
     numbers = owned.union(situation.host.containers)
@@ -104,7 +104,10 @@ def _instance(situation: Situation, instance: InstanceName, now: float) -> Itera
 
 
 def _unwanted(situation: Situation, instance: InstanceName, claim: Claim | None) -> Iterator[Step]:
-    """Deleted or scaled down: stop, remove, then let go of the claim. Note [What may stop a container]."""
+    """
+    Stop, remove, then release the claim, because the service is deleted or scaled down. Note [What may stop a
+    container].
+    """
     here = situation.here
     if not here.in_touch:
         return
@@ -118,15 +121,15 @@ def _unwanted(situation: Situation, instance: InstanceName, claim: Claim | None)
 
 
 def _knew(here: Here, container: ContainerState, claim: Claim | None) -> bool:
-    """Whether this etcd has seen the claim the container was created under, or one by which we adopted it."""
+    """Return whether this etcd has seen the claim the container was created under, or one by which we adopted it."""
     adopted = claim is not None and claim.node == here.node
     return adopted or (container.cluster == here.cluster and container.revision <= here.revision)
 
 
 def _surplus(situation: Situation, claim: Claim, definition: Definition, now: float) -> Iterator[Step | Wait]:
     """
-    Another node owns the instance: our copy goes when that one has been healthy for the seconds of ``Drain``, in which
-    all routes and names turn to it; or at once if ours does not run, or there may only be one.
+    Let our copy go, because another node owns the instance: when that one has been healthy for the seconds of
+    ``Drain``, in which all routes and names turn to it; or at once if ours does not run, or there may only be one.
 
     See Note [An answer that was lost] and Note [At most one].
     """
@@ -143,7 +146,10 @@ def _surplus(situation: Situation, claim: Claim, definition: Definition, now: fl
 def _succeed(
     situation: Situation, claim: Claim, successor: Claim, definition: Definition, now: float
 ) -> Iterator[Step | Wait]:
-    """An instance leaves its owner for us: bring our container up, and when that is healthy take the owner's place."""
+    """
+    Bring our container up, because an instance leaves its owner for us, and when that is healthy take the owner's
+    place.
+    """
     here = situation.here
     confirmed = here.may_claim and successor.lease == here.lease
     record = tell(situation, claim.instance, definition, now)
@@ -153,7 +159,7 @@ def _succeed(
 
 
 def _drop(situation: Situation, successor: Claim) -> Iterator[Step]:
-    """The owner is gone, or keeps the instance, or it is not wanted any more: nothing is taken over."""
+    """Take nothing over: the owner is gone, or keeps the instance, or it is not wanted any more."""
     if situation.here.may_claim and successor.lease == situation.here.lease:
         yield DropSuccession(successor.instance, successor.fence)
 

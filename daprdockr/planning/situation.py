@@ -1,5 +1,5 @@
 # -*- test-case-name: tests.unit.planning.test_plan -*-
-"""What the planner is told: one service as this node sees it, and this node itself. Values only."""
+"""The input of the planner: one service as this node sees it, and this node itself. Values only."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Here:
 
 @frozen
 class Wanted:
-    """What is wanted: the definition, if there is one; ``held`` says that it exists but cannot be read."""
+    """The wanted state: the definition, if there is one; ``held`` says that it exists but cannot be read."""
 
     service: Service | None = None
     held: bool = False
@@ -51,9 +51,9 @@ class Wanted:
 @frozen
 class KnownClaims:
     """
-    Who has which instance, by its number. ``successors`` are those who take instances over from their ``owners``;
+    The owners of instances, by number. ``successors`` are the claims that take instances over from their ``owners``;
     ``lost`` are claims that were this node's and are nobody's now; ``unanswered`` are instances about which a write of
-    ours is under way, or its answer was lost, so that we may own them without knowing it.
+    ours is in progress, or its answer was lost, so that we may own them without knowing it.
     """
 
     owners: Mapping[int, Claim] = field(factory=dict)
@@ -92,9 +92,9 @@ class OnHost:
 @frozen
 class Placing:
     """
-    Who may take free instances. ``offered`` are the ``candidates`` as free instances see them: Note [A wave] in
+    The candidates for free instances. ``offered`` are the ``candidates`` as free instances see them: Note [A wave] in
     ``planning.placing.wave``; ``free_since`` is when this node first saw an instance without a claim, in seconds of the
-    monotonic clock. Until ``adopt_until`` nothing is claimed but what runs here.
+    monotonic clock. Until ``adopt_until`` only instances that run here are claimed.
     """
 
     candidates: tuple[Candidate, ...] = ()
@@ -106,8 +106,8 @@ class Placing:
 @frozen
 class Moving:
     """
-    What goes from one node to another: ``leaving`` are our instances that should get a successor, and from when on;
-    ``surplus_since`` is when our copy of an instance was first seen to have a healthy owner elsewhere.
+    The instances that move from one node to another: ``leaving`` are our instances that should get a successor, and
+    from when on; ``surplus_since`` is when our copy of an instance was first seen to have a healthy owner elsewhere.
     """
 
     leaving: Mapping[int, float] = field(factory=dict)
@@ -128,18 +128,21 @@ class Situation:
 
     @property
     def service(self) -> Service | None:
-        """Its definition, as far as there is one that can be read."""
+        """Its definition, if there is one that can be read."""
         return self.wanted.service
 
     def of(self, instance: InstanceName) -> tuple[ContainerState, ...]:
-        """This node's containers of one instance: running ones first, then the claim's, then the latest start first."""
+        """
+        Return this node's containers of one instance: running ones first, then the claim's, then the latest start
+        first.
+        """
         mine = self.host.containers.get(instance.number, ())
         own = self.own(instance)
         named = own.record.container if own is not None else ""
         return tuple(sorted(mine, key=lambda c: (not c.running, c.id != named, -c.started, c.id)))
 
     def own(self, instance: InstanceName) -> Claim | None:
-        """This node's claim of an instance, or its succession, or the claim it had before its lease ended."""
+        """Return this node's claim of an instance, or its succession, or the claim it had before its lease ended."""
         number = instance.number
         for held in (self.claims.owners, self.claims.successors):
             if number in held and held[number].node == self.here.node:

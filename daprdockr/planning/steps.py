@@ -90,7 +90,7 @@ class TakeClaim(OnClaim):
 @frozen
 class WriteClaim(OnClaim):
     """
-    Tell the state of an instance this node owns; compared with ``fence``, the claim's create revision, and with
+    Report the state of an instance this node owns; compared with ``fence``, the claim's create revision, and with
     ``revision``, that of the last write of it, so that a write which arrives late does not undo a later one.
     """
 
@@ -115,7 +115,7 @@ class ReleaseClaim(OnClaim):
 
 @frozen
 class ReadClaim(OnClaim):
-    """Find out what became of a write about this instance whose answer was lost."""
+    """Find out whether a write about this instance whose answer was lost has happened."""
 
     def __str__(self) -> str:
         return f"read the claim of {self.instance}"
@@ -123,7 +123,7 @@ class ReadClaim(OnClaim):
 
 @frozen
 class TakeSuccession(OnClaim):
-    """Become the one that takes an instance over from its owner: create the successor's key under this node's lease."""
+    """Become the successor of an instance's owner: create the successor's key under this node's lease."""
 
     record: ClaimRecord
 
@@ -159,7 +159,7 @@ class DropSuccession(OnClaim):
 
 @frozen
 class PullImage:
-    """Find out what this host has under an image reference, and pull it if that is nothing."""
+    """Inspect the image of a reference on this host, and pull it if there is none."""
 
     reference: str
 

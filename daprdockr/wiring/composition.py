@@ -45,7 +45,7 @@ class Composition:
 
 
 def compose(settings: Settings, state: StateDir, outside: Outside) -> Composition:
-    """An agent that has begun nothing yet. :raises BadInput: an option does not fit this machine."""
+    """Return an agent that has begun nothing yet. :raises BadInput: an option does not fit this machine."""
     base = foundation(settings, state, outside)
     around = surroundings(base)
     outward = edges(base, around)
@@ -63,7 +63,7 @@ def compose(settings: Settings, state: StateDir, outside: Outside) -> Compositio
 def _services(
     base: Foundation, outward: Edges, found: Found, acting: Deciding, told: Reporting
 ) -> Iterable[Service | None]:
-    """Each can rely on those before it."""
+    """Yield the services; each can rely on those before it."""
     known, local, member = found.known, found.local, found.member
     yield from (outward.embedded_etcd, *base.outside.pools.all)
     yield from (outward.dns, outward.nginx, local.guarded, acting.ephemeral)
@@ -85,7 +85,7 @@ def _profile(settings: Settings) -> Profile | None:
 
 
 def _api(base: Foundation, judged: tuple[HasCondition, ...]) -> TCPServer | None:
-    """What the agent answers by HTTP; None where that is off."""
+    """Return the HTTP listener of the agent; None where that is off."""
     if base.settings.api is None:
         return None
     address, port = base.settings.api

@@ -1,5 +1,5 @@
 # -*- test-case-name: tests.unit.wiring.test_composition -*-
-"""The loops that decide and act, and those that tell others of what was found: made when all that they ask is there."""
+"""The loops that decide and act, and those that report the results: made when everything they depend on exists."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def _container_steps(base: Foundation, outward: Edges, found: Found) -> Containe
 
 
 def network(base: Foundation, outward: Edges, around: Surroundings) -> ContainerNetwork:
-    """What containers get of this host's network now."""
+    """Return the network settings of containers as of now."""
     bound = outward.dns.bound if outward.dns is not None else ()
     own, fixed = own_addresses(base.outside.machine), base.settings.host_given
     return container_network(around.whereabouts.value.addresses, own, bound, fixed=fixed)
@@ -109,7 +109,7 @@ def _ephemeral(base: Foundation, found: Found) -> Ephemeral:
 
 @frozen
 class Reporting:
-    """What is told of it: to DNS and nginx, and to etcd."""
+    """The loops that report: to DNS and nginx, and to etcd."""
 
     publish: Publish
     doubting: Doubting

@@ -1,5 +1,5 @@
 # -*- test-case-name: tests.unit.wiring.test_composition -*-
-"""The edges of an agent, what the world sees: DNS and nginx, and the private etcd where there is one."""
+"""The edges of an agent, visible from outside: DNS and nginx, and the private etcd where there is one."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def _dns(base: Foundation, around: Surroundings) -> DnsServer:
 
 
 def forwarding(base: Foundation, upstreams: tuple[Endpoint, ...] | None) -> Whom:
-    """Who is asked for names that are not ours."""
+    """Return the upstreams for names that are not ours."""
     zones = base.settings.dns_forward.items()
     return Whom(upstreams, {zone: tuple(Endpoint(*address) for address in servers) for zone, servers in zones})
 

@@ -1,8 +1,9 @@
 # -*- test-case-name: tests.unit.wiring.test_composition -*-
 """
-The loops that find out what there is: in etcd, on this host, and of this node's standing in the cluster.
+The loops that observe: etcd, this host, and this node's standing in the cluster.
 
-They are made in an order in which each finds those that it asks. What wakes what is said in ``subscriptions``.
+They are made in an order in which each finds those it depends on. ``subscriptions`` says which signals wake which
+loops.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ from daprdockr.wiring.foundation import Foundation, Surroundings
 
 @frozen
 class Found:
-    """What the loops find out: of the surroundings, of etcd, of this host, and of this node's standing."""
+    """The observing loops: of the surroundings, of etcd, of this host, and of this node's standing."""
 
     around: Surroundings
     known: Knowledge
@@ -57,7 +58,7 @@ def finding(base: Foundation, around: Surroundings) -> Found:
 
 @frozen
 class Knowledge:
-    """What etcd holds, what follows from it, and what keeps it in order."""
+    """The content of etcd, its consequences, and the loops that keep it in order."""
 
     own_claims: OwnClaims
     mass_expiry: MassExpiry
@@ -120,7 +121,7 @@ def _ownerless(base: Foundation, mirror: Mirror) -> Ownerless:
 
 @frozen
 class OnThisHost:
-    """What runs on this host, what failed there, whether it is well, and how long it may run."""
+    """The containers of this host, their failures, their health, and how long each may run."""
 
     host: Host
     failures: Failures
@@ -184,7 +185,7 @@ def _guarded(base: Foundation, known: Knowledge, host: Host) -> Guarded:
 
 @frozen
 class Membership:
-    """What makes this node a member of the cluster."""
+    """The loops that make this node a member of the cluster."""
 
     herald: Herald
     write_check: WriteCheck

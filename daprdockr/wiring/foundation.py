@@ -1,7 +1,7 @@
 # -*- test-case-name: tests.unit.wiring.test_composition -*-
 """
-What all parts of an agent stand on: its settings, the outside world, the mirror's content, signals and the journal; and
-what of the surroundings is followed.
+The foundation of all parts of an agent: its settings, the outside world, the mirror's content, signals and the journal;
+and the parts of the surroundings that are polled.
 """
 
 from __future__ import annotations
@@ -35,9 +35,9 @@ T = TypeVar("T")
 @frozen
 class Signals:
     """
-    By which the loops wake each other. ``cluster_changed`` says what the mirror took over, ``services_changed`` which
-    services look different on this host, ``node_changed`` that the node itself may do more or less than before: its
-    lease became certain or not, its Engine answers or not, its address changed.
+    The signals by which the loops wake each other. ``cluster_changed`` says what the mirror took over,
+    ``services_changed`` which services look different on this host, ``node_changed`` that the node itself may do more
+    or less than before: its lease became certain or not, its Engine answers or not, its address changed.
     """
 
     cluster_changed: Signal[[Changes]] = field(factory=Signal)
@@ -47,7 +47,7 @@ class Signals:
 
 @frozen
 class Foundation:
-    """``docker`` is how the Engine is reached under the names that this node had."""
+    """``docker`` is the connection to the Engine under the names that this node had."""
 
     settings: Settings
     state: StateDir
@@ -59,7 +59,7 @@ class Foundation:
 
 
 def foundation(settings: Settings, state: StateDir, outside: Outside) -> Foundation:
-    """The state directory becomes this agent's: see ``daprdockr.agent.holder``."""
+    """Make the state directory this agent's: see ``daprdockr.agent.holder``."""
     state.belongs_to(Holder(settings.node, settings.prefix, outside.machine.identity))
     keys = Keys(settings.prefix)
     journal = Journal(
@@ -77,8 +77,8 @@ def foundation(settings: Settings, state: StateDir, outside: Outside) -> Foundat
 @frozen
 class Surroundings:
     """
-    What may change around the agent while it runs: where this node is, the certificates for etcd (None: there are
-    none), and the name servers of resolv.conf (None: others were named, or there is no DNS).
+    The surroundings that may change while the agent runs: where this node is, the certificates for etcd (None: there
+    are none), and the name servers of resolv.conf (None: others were named, or there is no DNS).
     """
 
     whereabouts: Followed[Whereabouts]
@@ -87,7 +87,7 @@ class Surroundings:
 
     @property
     def all(self) -> tuple[Followed[Any], ...]:
-        """Each starts with the agent."""
+        """Return all of them; each starts with the agent."""
         found: tuple[Followed[Any] | None, ...] = (self.whereabouts, self.certificates, self.upstreams)
         return tuple(one for one in found if one is not None)
 
@@ -108,7 +108,7 @@ def _follow(base: Foundation, what: str, read: Callable[[], T], first: T) -> Fol
 
 
 def own_addresses(machine: Machine) -> frozenset[str]:
-    """The addresses of this host now; none if the kernel does not say."""
+    """Return the addresses of this host now; none if the kernel does not say."""
     try:
         return machine.addresses()
     except OSError:
@@ -116,7 +116,7 @@ def own_addresses(machine: Machine) -> frozenset[str]:
 
 
 def _whereabouts(base: Foundation) -> Followed[Whereabouts]:
-    """Where this node is, as its records say it."""
+    """Follow where this node is, as its records say it."""
     settings, machine = base.settings, base.outside.machine
 
     def read() -> Whereabouts:
@@ -128,7 +128,7 @@ def _whereabouts(base: Foundation) -> Followed[Whereabouts]:
 
 
 def _certificates(base: Foundation) -> Followed[bytes]:
-    """The connections take up new ones while the old ones still count."""
+    """Follow the certificates: the connections take up new ones while the old ones still count."""
     access = base.settings.etcd
 
     def read() -> bytes:
@@ -142,7 +142,7 @@ def _certificates(base: Foundation) -> Followed[bytes]:
 
 
 def _upstreams(base: Foundation) -> Followed[tuple[Endpoint, ...]]:
-    """The name servers of resolv.conf that are not ourselves; none until it names one."""
+    """Follow the name servers of resolv.conf that are not this agent; none until it names one."""
     machine = base.outside.machine
     listened = {address for address, port in base.settings.dns if port == 53}
 

@@ -2,8 +2,8 @@
 """
 The outside world of an agent as one value: time, chance, this machine, threads, and the ways to etcd and the Engine.
 
-Everything that an agent does to the world, or learns of it, goes through this value; the parts are made from it and the
-settings. ``real`` makes that of an agent that runs. A test or a benchmark hands in its own.
+Every effect of an agent on the world, and every observation of it, goes through this value; the parts are made from it
+and the settings. ``real`` makes that of an agent that runs. A test or a benchmark passes its own.
 """
 
 from __future__ import annotations
@@ -47,9 +47,9 @@ class Chance:
 @frozen
 class Machine:
     """
-    ``identity`` is the machine id, "" where there is none; ``mark`` differs on each machine that is up. ``addresses``
-    are those of the interfaces now, which raises OSError where the kernel does not say; ``default_address`` is that of
-    the default route. ``guard`` is how the guard of this state directory is run.
+    ``identity`` is the machine id, "" where there is none; ``mark`` differs on each running machine. ``addresses``
+    returns those of the interfaces now, and raises OSError where the kernel does not say; ``default_address`` returns
+    that of the default route. ``guard`` runs the guard of this state directory.
     """
 
     identity: str
@@ -86,7 +86,7 @@ class EnginePools:
 
 @frozen
 class Pools:
-    """``files`` is for what is read of the surroundings, ``nginx`` and ``guard`` for what is written for them."""
+    """``files`` is for reading the surroundings, ``nginx`` and ``guard`` for writing their files."""
 
     etcd: EtcdPools
     engine: EnginePools
@@ -105,8 +105,8 @@ class Pools:
 @frozen
 class Etcd:
     """
-    ``store`` and ``beats`` share nothing that one could keep busy for the other. ``follow`` makes what hands all
-    changes to a listener; ``renew`` has the connections take up new certificates.
+    ``store`` and ``beats`` share nothing that one could keep busy for the other. ``follow`` makes the follower that
+    reports all changes to a listener; ``renew`` has the connections take up new certificates.
     """
 
     store: Store
@@ -117,7 +117,9 @@ class Etcd:
 
 @frozen
 class Docker:
-    """``listen`` makes what hands the Engine's events to a consumer; ``probe`` looks at a container once."""
+    """
+    ``listen`` makes the listener that reports the Engine's events to a consumer; ``probe`` checks a container once.
+    """
 
     engine: Engine
     listen: Callable[[EventConsumer], Listening]

@@ -31,7 +31,9 @@ from daprdockr.wiring.outside import Chance, Clocks, Docker, EnginePools, Etcd, 
 
 ETCD_THREADS, BEAT_THREADS, FILE_THREADS = 4, 1, 8
 CALL_TIMEOUT = 2.0
-"""Seconds of a call to etcd. Short, because a write to a member whose host is gone waits for all of it."""
+"""
+The timeout of a call to etcd in seconds. Short, because a write to a member whose host is gone waits for all of it.
+"""
 
 OWNERS = 8
 """So many services may hang at once, each with its whole share of a pool, before another one waits."""
@@ -63,7 +65,7 @@ def pools(reactor: Any, docker_workers: int) -> Pools:
     return Pools(
         etcd=EtcdPools(calls=pool("etcd", ETCD_THREADS), beats=pool("heartbeat", BEAT_THREADS)),
         engine=EnginePools(
-            # One service may have as many as were asked for, and several may hang before the others notice.
+            # One service may have as many as were requested, and several may hang before the others notice.
             work=pool("docker", OWNERS * docker_workers, docker_workers),
             # Their own, because ending and removing a container may take the Engine long; see also ``Ephemeral``.
             stops=pool("stops", 128, 32, STOP_GRACE),
@@ -99,7 +101,7 @@ def _machine(state: StateDir, reactor: Any, guard: Workers, environment: Mapping
 
 
 def _etcd(settings: Settings) -> Etcd:
-    """Both stores speak to the same endpoint at a time; not all agents begin with the same one."""
+    """Both stores use the same endpoint at a time; not all agents begin with the same one."""
     turn = Turn(random.randrange(1024))
     store = EtcdStore(settings.etcd, timeout=CALL_TIMEOUT, turn=turn)
     # A little less than the time between two beats: one that overran would cost the next one too.

@@ -1,10 +1,10 @@
 # -*- test-case-name: tests.unit.wiring.test_subscriptions -*-
 """
-Who is told of what: the one place in which the parts of an agent subscribe to signals.
+All subscriptions: the one place in which the parts of an agent subscribe to signals.
 
-The order of these lines carries no meaning: who is told of a change may ask any other part, and finds it as it is after
-the change or is told again. What has to know first is no subscriber: Note [Views before subscribers] in
-``daprdockr.agent.mirror.views``.
+The order of these lines carries no meaning: a subscriber that is notified of a change may query any other part, and
+finds it as it is after the change or is notified again. A part that has to know first is no subscriber: Note [Views
+before subscribers] in ``daprdockr.agent.mirror.views``.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from daprdockr.wiring.foundation import Foundation
 
 
 def subscribe(base: Foundation, outward: Edges, found: Found, acting: Deciding, told: Reporting) -> None:
-    """The signals of the foundation, by which loops wake each other."""
+    """Subscribe the loops to the signals of the foundation, by which they wake each other."""
     signals, known, local, member = base.signals, found.known, found.local, found.member
     signals.cluster_changed.subscribe(base.journal.on_changes)
     signals.cluster_changed.subscribe(local.host.containers.on_changes)

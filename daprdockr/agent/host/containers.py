@@ -1,22 +1,22 @@
 # -*- test-case-name: tests.unit.agent.host.test_host -*-
 """
-This host's containers, as looks at them and lists of them found them. Asks nobody, and does not know what should run.
+This host's containers, as inspections and lists report them. Calls nothing, and does not know what should run.
 
 Note [A list is older than it looks]
     A list is made by the Engine while events and own steps go on, and arrives after some of them. So every container
-    that was looked at since the list was asked for keeps what that look found; ``looks`` counts them. Looks overtake
-    each other too, in their threads: one that finds a container running which is known to have ended since that start
-    is the older one.
+    that was inspected since the list was requested keeps the result of that inspection; ``looks`` counts them.
+    Inspections overtake each other too, in their threads: one that reports a container as running which is known to
+    have ended since that start is the older one.
 
 Note [Deaths]
     A container that ran and does not run any more died, unless we were stopping it. Its death is counted for that
-    generation of the instance, with the time it had lived, and decides how soon it is started again. One that lives so
-    shortly that no look finds it running has another time of start than before; without counting that, it would be
-    started again at once and for ever. "We were stopping it" is over when it is started again. What is counted ends
-    with the service: one that is defined later under its name begins anew, and nobody takes this node for one on which
-    it fails.
+    generation of the instance, with the time it had lived, and decides how soon it is started again. A container whose
+    life is too short for an inspection to see it running has another time of start than before; without counting that,
+    it would be started again at once and endlessly. "We were stopping it" is over when it is started again. The counts
+    end with the service: one that is defined later under its name begins anew, and no node is believed to be one on
+    which it fails.
 
-    The exit status of a signal is no proof of a kill from outside, for a program can give itself that status; and a
+    The exit status of a signal is no proof of a kill from outside, because a program can give itself that status; and a
     container that is removed while it runs leaves no exit status at all. So both count as kills, and kills are only
     spared the first few times: ``attempts.SPARED``.
 """
@@ -42,10 +42,10 @@ KILLED = (128 + signal.SIGKILL, 128 + signal.SIGTERM)
 
 class Containers:
     """
-    :param on_changes: told of the services whose containers changed.
-    :param on_cut_off: told of a network that was taken from a container.
-    :param failures: counts deaths, and is told that a container started.
-    :param is_alive: whether a node holds a lease: Note [A node that was renamed] in ``agent.holder``.
+    :param on_changes: called with the services whose containers changed.
+    :param on_cut_off: called with a network that was taken from a container.
+    :param failures: counts deaths, and learns that a container started.
+    :param is_alive: returns whether a node holds a lease: Note [A node that was renamed] in ``agent.holder``.
     """
 
     log = Logger()
@@ -80,11 +80,11 @@ class Containers:
         return self._services.keys()
 
     def of(self, service: ServiceName) -> Mapping[int, tuple[ContainerState, ...]]:
-        """The containers of a service by instance number."""
+        """Return the containers of a service by instance number."""
         return self._services.get(service, {})
 
     def digest_of(self, container: str) -> str:
-        """Of its definition; "" when there is no such container."""
+        """Return the digest of its definition; "" when there is no such container."""
         state = self._containers.get(container)
         return state.definition if state is not None else ""
 
@@ -94,11 +94,11 @@ class Containers:
         return self._stopping
 
     def stopping(self, container: str) -> None:
-        """This container is going to be stopped on purpose: its end is no death."""
+        """Take note that this container is going to be stopped on purpose: its end is no death."""
         self._stopping.add(container)
 
     async def ended(self, container: str, seconds: float) -> bool:
-        """Wait until a container is known not to run any more, at most so many seconds; whether it is."""
+        """Wait until a container is known not to run any more, at most so many seconds; return whether it is."""
         if self._runs(container):
             await self._endings.wait(container, seconds)
         return not self._runs(container)
@@ -108,9 +108,9 @@ class Containers:
 
     def take_list(self, found: Iterable[ContainerState], before: int) -> None:
         """
-        See Note [A list is older than it looks].
+        Take over a list. See Note [A list is older than it looks].
 
-        :param before: the count of looks when the list was asked for.
+        :param before: the count of inspections when the list was requested.
         """
         states = {state.id: state for state in found}
         for container in list(self._containers):
@@ -124,7 +124,7 @@ class Containers:
         self._failures.forget_old_faults()
 
     def update(self, state: ContainerState) -> None:
-        """Take over what a look at a container found."""
+        """Take over the result of an inspection."""
         if state.former and state.id not in self._containers and self._is_alive(state.former):
             self._waiting[state.id] = state
             return
@@ -146,14 +146,14 @@ class Containers:
             self._endings.over(state.id)
 
     def on_changes(self, changes: Changes) -> None:
-        """Nodes came or went: take up what one of them held back."""
+        """Adopt the containers that a node held back, because nodes came or went."""
         if changes.nodes and self._waiting:
             waiting, self._waiting = self._waiting, {}
             for state in waiting.values():
                 self.update(state)
 
     def forget(self, container: str) -> None:
-        """A container is gone."""
+        """Forget a container that is gone."""
         self._waiting.pop(container, None)
         self.looks += 1
         self._looked[container] = self.looks
@@ -193,5 +193,5 @@ def _is_older(state: ContainerState, known: ContainerState) -> bool:
 
 
 def _has_ended(before: ContainerState, after: ContainerState) -> bool:
-    """Whether a run ended between two looks. See Note [Deaths]."""
+    """Return whether a run ended between two inspections. See Note [Deaths]."""
     return not after.running and (before.running or after.started != before.started)

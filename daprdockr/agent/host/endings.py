@@ -1,4 +1,4 @@
-"""Who waits for which container to end. Knows no container; whoever does says when one is over."""
+"""Waiting for containers to end. Knows no container; its owner reports when one has ended."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ class Endings:
         self._waiting: dict[str, list[Deferred[None]]] = {}
 
     def wait(self, container: str, seconds: float) -> Deferred[None]:
-        """Fires when the container is over, or after so many seconds."""
+        """Return a Deferred that fires when the container has ended, or after so many seconds."""
         waiting: Deferred[None] = Deferred(lambda _: self._give_up(container, waiting))
         self._waiting.setdefault(container, []).append(waiting)
         return waiting.addTimeout(seconds, self._reactor, lambda *_: None)
 
     def over(self, container: str) -> None:
-        """It does not run any more."""
+        """Report that it does not run any more."""
         for waiting in self._waiting.pop(container, ()):
             waiting.callback(None)
 

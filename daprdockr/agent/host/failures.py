@@ -1,17 +1,17 @@
 """
-What failed on this host lately: the one memory of it. Knows no error; steps and deaths come as values.
+The recent failures on this host, in one memory. Knows no error; steps and deaths come as values.
 
 Note [Two counts]
-    A lane whose step failed by no fault of its subject *rests*: only the loop that carries out steps asks, and the next
+    A lane whose step failed by no fault of its object *rests*: only the loop that carries out steps asks, and the next
     step of the lane that succeeds ends it. A *fault* is counted for an image, or for one generation of an instance's
     container, because its planner must know: it waits, writes the reason into the claim, and gives the instance up. No
-    step that succeeds ends that count, for a container that starts may die again; a steady run does, or time. A lane
-    may have both: the Engine is away while a container is in a crash loop.
+    step that succeeds ends that count, because a container that starts may die again; a steady run does, or time. A
+    lane may have both: the Engine is away while a container is in a crash loop.
 
 Note [Generations]
-    Two copies of an instance, made from two definitions, are counted apart, for a fault of one says nothing about the
-    other. No more than ``MOST_GENERATIONS`` are remembered, the latest to fail. One fault is one event, though, also
-    when a new definition did not mend it.
+    Two copies of an instance, made from two definitions, are counted apart, because a fault of one says nothing about
+    the other. No more than ``MOST_GENERATIONS`` are remembered, the latest to fail. One fault is one event, though,
+    also when a new definition did not repair it.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ ATTEMPTS_KEPT = 600.0
 """Seconds after which a failure that was not followed by another is forgotten."""
 
 MOST_GENERATIONS = 2
-"""Of one instance: the present definition and the one before it, of which a copy may still run."""
+"""The most generations of one instance: the present definition and the one before it, of which a copy may still run."""
 
 _RESTED = Attempts(count=1)
-"""In the place of no failure, where the first one shall cost a delay."""
+"""In the place of no failure, where the first one must cost a delay."""
 
 
 class Failures:
@@ -51,9 +51,9 @@ class Failures:
         self._faults: dict[ServiceName | str, dict[Lane, Attempts]] = {}  # the latest last
         self._starts = Starts()
         self.lacking: dict[ServiceName, str] = {}
-        """What the containers of a service run without here, in words."""
+        """What the containers of a service run without here, as text."""
 
-    # What is asked.
+    # Questions of planner and loop.
 
     @property
     def trouble(self) -> str:
@@ -61,17 +61,17 @@ class Failures:
         return self._starts.trouble
 
     def rests_until(self, lane: Lane) -> float:
-        """Before that time no step of the lane should begin."""
+        """Return the time before which no step of the lane should begin."""
         return self._rests.get(lane, NONE).retry_at
 
     def of_image(self, reference: str) -> Attempts:
-        """How pulls of an image failed."""
+        """Return how pulls of an image failed."""
         return self._latest(Lane("image", reference))
 
     def of_service(self, service: ServiceName, digest: str = "") -> Mapping[InstanceName, Attempts]:
         """
-        How the containers of a service failed, by instance: those of the definition with this digest, and those of
-        which it is not known. Without a digest, the latest of each instance.
+        Return how the containers of a service failed, by instance: those of the definition with this digest, and those
+        whose definition is unknown. Without a digest, the latest of each instance.
         """
         found = self._faults.get(service, {})
         kept = sorted(found, key=lambda lane: lane.generation != "") if digest else found
@@ -87,13 +87,13 @@ class Failures:
 
     @property
     def of_anything(self) -> bool:
-        """Whether any fault is remembered."""
+        """Return whether any fault is remembered."""
         return bool(self._faults)
 
-    # What steps tell.
+    # Reports of steps.
 
     def take(self, lane: Lane, outcome: StepOutcome) -> bool:
-        """What became of a step of a lane; whether it failed for another reason than the last time."""
+        """Take over the outcome of a step of a lane; return whether it failed for another reason than the last time."""
         match outcome:
             case Done():
                 self._rests.pop(lane, None)
@@ -106,34 +106,34 @@ class Failures:
                 assert_never(outcome)
 
     def pulled(self, reference: str) -> None:
-        """An image is on this host."""
+        """Take note that an image is on this host."""
         self._faults.pop(reference, None)
 
     def lacks(self, service: ServiceName, what: str) -> None:
-        """What the containers of a service run without here, in words; "" when nothing."""
+        """Take note of what the containers of a service run without here; "" when nothing."""
         self.lacking[service] = what
         if not what:
             del self.lacking[service]
 
-    # What the host tells of its containers.
+    # Reports of the host about its containers.
 
     def died(self, state: ContainerState, reason: str, lived: float, killed: bool) -> None:
-        """A container ended that was not to. See Note [Deaths] in ``daprdockr.agent.host.containers``."""
+        """Count a container that ended unexpectedly. See Note [Deaths] in ``daprdockr.agent.host.containers``."""
         self._count(Lane("container", state.instance, state.definition), reason, lived, killed)
 
     def started(self) -> None:
-        """A container began to run."""
+        """Take note that a container began to run."""
         self._starts.succeeded()
 
-    # What is forgotten.
+    # Forgetting.
 
     def forget(self, service: ServiceName) -> None:
-        """A service is no more: see Note [Deaths] in ``daprdockr.agent.host.containers``."""
+        """Forget a service that was deleted: see Note [Deaths] in ``daprdockr.agent.host.containers``."""
         self._faults.pop(service, None)
         self.lacking.pop(service, None)
 
     def forget_old_faults(self) -> None:
-        """What was not followed by another failure for ``ATTEMPTS_KEPT`` seconds."""
+        """Forget faults that were not followed by another for ``ATTEMPTS_KEPT`` seconds."""
         long_ago = self._clock() - ATTEMPTS_KEPT
         kept = {
             about: {lane: tries for lane, tries in lanes.items() if tries.retry_at > long_ago}
@@ -143,7 +143,7 @@ class Failures:
         self._starts.forget(long_ago)
 
     def forget_old_rests(self, seconds: float) -> None:
-        """Rests that were over so long ago."""
+        """Forget rests that were over so long ago."""
         before = self._clock() - seconds
         self._rests = {lane: rest for lane, rest in self._rests.items() if rest.retry_at > before}
 
@@ -157,22 +157,22 @@ class Failures:
         after = self._count(fault.lane, fault.reason, lasting=fault.lasting)
         if fault.of_host and isinstance(fault.lane.subject, InstanceName):
             self._starts.failed(fault.lane.subject.service, fault.reason, self._clock())
-        said = after.reason if fault.lane.kind == "container" else fault.reason  # ids that are made up anew are no news
+        said = after.reason if fault.lane.kind == "container" else fault.reason  # new ids in the reason are no news
         return said != before.reason
 
     def _latest(self, lane: Lane) -> Attempts:
-        """Of any generation."""
+        """Return the latest failures of any generation."""
         generations = self._generations(lane)
         return self._faults[lane.about][generations[-1]] if generations else NONE
 
     def _generations(self, lane: Lane) -> list[Lane]:
-        """Those of which a fault is remembered, the latest last."""
+        """Return the lanes of the generations of which a fault is remembered, the latest last."""
         return [one for one in self._faults.get(lane.about, ()) if one.subject == lane.subject]
 
     def _count(
         self, lane: Lane, reason: str, lived: float = 0.0, killed: bool = False, lasting: bool = False
     ) -> Attempts:
-        """One more failure; of an unknown generation it counts for the latest. See Note [Generations]."""
+        """Count one more failure; of an unknown generation it counts for the latest. See Note [Generations]."""
         generations = self._generations(lane)
         key = lane if lane.generation or not generations else generations[-1]
         lanes = self._faults.setdefault(lane.about, {})

@@ -1,11 +1,11 @@
 """
-Health checks of this node's containers: when to look, and what the looks add up to.
+Health checks of this node's containers: when to probe, and what the results add up to.
 
 Note [Verdicts]
-    There is no verdict until the first success: the instance is starting, and is looked at often, so that a container
-    that listens after a fifth of a second is served after a fifth of a second. After it, ``Retries`` failures in a row
-    make the verdict False, and one success makes it True again. A container that never succeeds gets False once
-    ``Retries`` looks at the full interval failed.
+    There is no verdict until the first success: the instance is starting, and is probed often, so that a container that
+    listens after a fifth of a second is served after a fifth of a second. After it, ``Retries`` failures in a row make
+    the verdict False, and one success makes it True again. A container that never succeeds gets False once ``Retries``
+    probes at the full interval failed.
 """
 
 from __future__ import annotations
@@ -23,7 +23,9 @@ from daprdockr.agent.host.probe import Probe, Target, Unreached
 from daprdockr.model.names import ServiceName
 
 FIRST_DELAY = 0.05
-"""Seconds. The pause between the first two looks is half as long again, and so each further one, up to the interval."""
+"""
+Seconds. The pause between the first two probes is half as long again, and so each further one, up to the interval.
+"""
 
 
 @define(eq=False)
@@ -38,9 +40,9 @@ class _Patient:
 
 class HealthChecks(Service):
     """
-    :param probe: looks at a container once.
-    :param chance: a random number in [0, 1), which spreads the looks at many containers over the interval.
-    :param on_changes: told of a service when the verdict on one of its containers changed.
+    :param probe: checks a container once.
+    :param chance: a random number in [0, 1), which spreads the probes of many containers over the interval.
+    :param on_changes: called with a service when the verdict on one of its containers changed.
     """
 
     log = Logger()
@@ -56,10 +58,10 @@ class HealthChecks(Service):
         self._by_service: dict[ServiceName, Mapping[str, Target]] = {}
         self.verdicts: dict[str, bool] = {}
         self.unreached: dict[str, str] = {}
-        """What is to be reported of containers that are not well only because nginx cannot reach them."""
+        """The complaints about containers that are unhealthy only because nginx cannot reach them."""
 
     def follow(self, service: ServiceName, targets: Mapping[str, Target]) -> None:
-        """These containers of a service, by id, are to be checked from now on, and no others of it."""
+        """Check these containers of a service, by id, from now on, and no others of it."""
         before = self._by_service.get(service, {})
         if targets == before or not self.running:
             return
@@ -97,7 +99,7 @@ class HealthChecks(Service):
             return await self._probe(patient.target)
 
         looking: Deferred[Any] = Deferred.fromCoroutine(look())
-        if patient.target.check.type != "exec":  # whose time begins when it has a thread
+        if patient.target.check.type != "exec":  # its time begins when it has a thread
             looking.addTimeout(patient.target.check.timeout + 1, self._reactor)
         patient.look = looking
         looking.addCallbacks(lambda complaint: complaint, lambda failure: failure.getErrorMessage() or "no answer")

@@ -1,11 +1,12 @@
 """
-Hints that something happened to a container, on their way from the thread that hears them to looks at the container.
+Hints that something happened to a container, on their way from the thread that receives them to inspections of the
+container.
 
-Note [One look at a time]
-    A hint says only that a look is worth while, and the Engine may give any number of them: a container that comes and
-    goes, or is paused again and again. So hints wait as a set, for one turn of the reactor; no container is looked at
-    twice at once; and however many hints come during a look, one more look follows it, because what it finds may be
-    older than they are. More containers than ``MOST_WAITING`` are found by a list.
+Note [One inspection at a time]
+    A hint says only that an inspection is worthwhile, and the Engine may give any number of them: a container that
+    comes and goes, or is paused again and again. So hints wait as a set, for one turn of the reactor; no container is
+    inspected twice at once; and however many hints come during an inspection, one more follows it, because its result
+    may be older than they are. More containers than ``MOST_WAITING`` are found by a list.
 """
 
 from __future__ import annotations
@@ -21,8 +22,8 @@ MOST_WAITING = 1000
 
 class Hints:
     """
-    :param look: looks at one container; what it returns never fails.
-    :param list_all: looks at all.
+    :param look: inspects one container; its Deferred never fails.
+    :param list_all: lists all containers.
     """
 
     def __init__(self, reactor: Any, look: Callable[[str], Deferred[None]], list_all: Callable[[], object]) -> None:
@@ -32,10 +33,10 @@ class Hints:
         self._lock = threading.Lock()
         self._waiting: dict[str, None] = {}  # in the order they came
         self._awake = False
-        self._again: dict[str, bool] = {}  # by container that is being looked at
+        self._again: dict[str, bool] = {}  # by container that is being inspected
 
     def hint(self, container: str) -> None:
-        """Something happened to it; from any thread."""
+        """Take note that something happened to it; from any thread."""
         with self._lock:
             if len(self._waiting) < MOST_WAITING:
                 self._waiting[container] = None

@@ -1,8 +1,8 @@
 """
-Following this host's Docker Engine: whether it answers, and what it says of containers and of what else is here.
+Following this host's Docker Engine: whether it answers, and what it reports of containers and of the host's resources.
 
-``Containers`` and ``Stock`` are kept current by the Engine's events, by looks after own steps, and by a full list now
-and then.
+``Containers`` and ``Stock`` are kept current by the Engine's events, by inspections after own steps, and by a full list
+now and then.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ FIRST_RETRY = 1.0
 
 
 class Listening(Protocol):
-    """What listens to the Engine's events in a thread of its own; ``daprdockr.engine.events`` has it."""
+    """The listener to the Engine's events, in a thread of its own; ``daprdockr.engine.events`` implements it."""
 
     def start(self) -> None: ...
 
@@ -104,11 +104,11 @@ class Host(Service):
         containers = self.containers.of(claim.instance.service).get(claim.instance.number, ())
         return any(container.running and container.id == claim.record.container for container in containers)
 
-    # What the listener calls, in its own thread.
+    # Called by the listener, in its own thread.
 
     def on_event(self, action: str, container: str) -> None:
         if action == "create":
-            return  # who created it knows, and until it starts it is nobody else's matter
+            return  # its creator knows, and until it starts it concerns nobody else
         self._hints.hint(container)
 
     def on_connected(self) -> None:
@@ -120,7 +120,7 @@ class Host(Service):
     # The rest is in the reactor's thread.
 
     def look_at(self, container: str) -> Deferred[None]:
-        """Find out what became of one container."""
+        """Inspect one container."""
         return Deferred.fromCoroutine(self._look_at(container))
 
     def _look_for_hint(self, container: str) -> Deferred[None]:
@@ -140,14 +140,14 @@ class Host(Service):
             self.containers.update(state)
 
     def fell_silent(self, reason: str) -> None:
-        """The Engine answers nothing at all; whoever says so tells as well when it does again."""
+        """Take note that the Engine answers nothing at all; ``answered`` ends that."""
         if not (self.asked and self.trouble):
             self.log.warn("the Docker Engine has fallen silent: {reason}", reason=reason)
             self.asked, self.condition = True, EngineHangs(reason)
             self._on_answer()
 
     def answered(self) -> None:
-        """The Engine answers again after it had fallen silent."""
+        """Take note that the Engine answers again after it had fallen silent."""
         self._list_now()
 
     def _list_now(self) -> None:

@@ -1,5 +1,5 @@
 """
-Choosing host ports for a new container: the ones it had, else free ones, in an order that tends to repeat; and the
+Choosing host ports for a new container: the ones it had, otherwise free ones, in an order that tends to repeat; and the
 addresses of this host on which they are published.
 """
 
@@ -29,10 +29,10 @@ def choose_ports(
     is_free: Callable[[str, int], bool],
 ) -> tuple[Port, ...]:
     """
-    The same ports with a host port each.
+    Return the same ports with a host port each.
 
     :param taken: (protocol, host port) pairs that containers of ours hold, running or not, or that the Engine refused.
-    :raises EngineRefused: if no free port is found.
+    :raises EngineRefused: no free port was found.
     """
     chosen = []
     used = set(taken)
@@ -57,7 +57,7 @@ def _candidates(instance: InstanceName, port: Port) -> Iterator[int]:
 
 def bound_to(published: Iterable[str], own: Collection[str]) -> tuple[str, ...]:
     """
-    The addresses to publish ports on: those of ``published`` that this host has. Behind a router that translates
+    Return the addresses to publish ports on: those of ``published`` that this host has. Behind a router that translates
     addresses it may have none of them; then there are none to choose, which means all.
     """
     return tuple(address for address in published if address in own)
@@ -65,8 +65,8 @@ def bound_to(published: Iterable[str], own: Collection[str]) -> tuple[str, ...]:
 
 def is_free(protocol: str, port: int, addresses: Collection[str] = ()) -> bool:
     """
-    Whether a port of the host can be bound right now as the Engine would: on each of the addresses, or without any
-    on all of both families. sctp is not tried, the Engine will say.
+    Return whether a port of the host can be bound right now as the Engine would: on each of the addresses, or without
+    any on all of both families. sctp is not tried, the Engine will report it.
     """
     kinds = {"tcp": socket.SOCK_STREAM, "udp": socket.SOCK_DGRAM}
     if protocol not in kinds:
@@ -75,7 +75,7 @@ def is_free(protocol: str, port: int, addresses: Collection[str] = ()) -> bool:
 
 
 def _is_taken(kind: socket.SocketKind, address: str, port: int) -> bool:
-    """What fails for another reason (a host without IPv6) is not taken."""
+    """Return whether a port is taken; a failure for another reason (a host without IPv6) does not count."""
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     try:
         with socket.socket(family, kind) as probe:

@@ -1,4 +1,4 @@
-"""One look at whether a container is well: HTTP by treq, TCP by a connection, exec by the Engine."""
+"""One health check of a container: HTTP by treq, TCP by a connection, exec by the Engine."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ _MAX_HEAD = 64 * 1024
 @frozen
 class Target:
     """
-    A container under a health check; ``host`` and ``port`` are where the check connects, where it does. ``route`` is
-    the place that its route names, an address of this host and a port; None: it is behind no route.
+    A container under a health check; ``host`` and ``port`` are where the check connects, if it does. ``route`` is the
+    endpoint that its route names, an address of this host and a port; None: it is behind no route.
     """
 
     container: str
@@ -51,11 +51,13 @@ class Target:
 
 
 class Unreached(str):
-    """A complaint: the container is well, but nginx cannot reach it."""
+    """A complaint: the container is healthy, but nginx cannot reach it."""
 
 
 class Probe(Protocol):
-    """Look once; return None if the container is well, else what is wrong, in words. Raises nothing on purpose."""
+    """
+    Check once; return None if the container is healthy, otherwise what is wrong, as text. Raises nothing on purpose.
+    """
 
     async def __call__(self, target: Target) -> str | None: ...
 
@@ -64,7 +66,7 @@ class RealProbe:
     """
     :param pool: threads for commands in containers, which services share.
 
-    The look of a command ends by itself; its time counts from its start, however long it waited for a thread.
+    The check by a command ends by itself; its time counts from its start, however long it waited for a thread.
     """
 
     log = Logger()
@@ -81,8 +83,9 @@ class RealProbe:
 
     async def _by_route(self, target: Target) -> Unreached | None:
         """
-        Whether nginx can reach it, which takes another way than a look does: there is none to a network without ports.
-        Only whether it can be reached is asked this way, for Docker's proxy accepts connections that nobody listens to.
+        Return a complaint if nginx cannot reach it, which takes another way than a check does: there is none to a
+        network without ports. Only reachability is checked this way, because Docker's proxy accepts connections that
+        nobody listens to.
         """
         if target.route is None:
             return None
@@ -107,7 +110,7 @@ class RealProbe:
         connection.transport.loseConnection()  # type: ignore[union-attr]  # IProtocol does not declare it
 
     async def _http(self, target: Target) -> str | None:
-        """Any status from 200 to 399 is well; redirects are not followed."""
+        """Check by HTTP: any status from 200 to 399 is healthy; redirects are not followed."""
         host = f"[{target.host}]" if ":" in target.host else target.host
         try:
             response = await treq.get(
@@ -123,7 +126,7 @@ class RealProbe:
             response.deliverBody(body)
             await body.ended
         except ResponseFailed as error:
-            if any(reason.check(ConnectionAborted) for reason in error.reasons):  # by ``_Bounded``, by nobody else
+            if any(reason.check(ConnectionAborted) for reason in error.reasons):  # by ``_Bounded``, and by nothing else
                 raise ValueError(f"the answer has a head of more than {_MAX_HEAD} bytes") from None
             raise
         return None if 200 <= response.code < 400 else f"status {response.code}"
@@ -142,7 +145,7 @@ class RealProbe:
         return f"exit status {status}" if status else None
 
     def _note_wait(self, target: Target, waited: float) -> None:
-        """Log once that the looks at a service come late, and forget it when they are in time again."""
+        """Log once that the checks of a service come late, and forget it when they are in time again."""
         if waited <= target.check.interval / 2:
             self._late.discard(target.service)
         elif waited > target.check.interval and target.service not in self._late:
@@ -155,21 +158,24 @@ class RealProbe:
 
 
 def _sent(check: Health) -> Iterator[tuple[str, str]]:
-    """The headers of a check; without a ``Host`` among them treq writes that of the URL."""
+    """Yield the headers of a check; without a ``Host`` among them treq writes that of the URL."""
     yield from check.headers
     if check.host:
         yield "Host", check.host
 
 
 def _pool(reactor: Any) -> HTTPConnectionPool:
-    """One that keeps no connection."""
+    """Return a pool that keeps no connection."""
     pool = HTTPConnectionPool(reactor, persistent=False)
     pool._factory = _BoundedFactory
     return pool
 
 
 class _Bounded(HTTP11ClientProtocol):
-    """Twisted bounds a line of an answer's head, not how many there are, nor how many answers precede the real one."""
+    """
+    Bounds an answer's head: Twisted bounds its lines, but neither their number nor how many answers precede the real
+    one.
+    """
 
     transport: Any
     _head = 0
@@ -184,7 +190,7 @@ class _Bounded(HTTP11ClientProtocol):
 
 
 class _BoundedFactory(HTTPConnectionPool._factory):  # type: ignore[misc, valid-type]  # it has no public name
-    """Also one that does not log two lines for each connection: half of an agent's log."""
+    """Also logs no lines for each connection, which would be half of an agent's log."""
 
     noisy = False
 
@@ -210,8 +216,8 @@ def _uncoded(response: Any) -> Any:
 
 class _Unread(StreamProtocol):
     """
-    A body of which nothing is kept. One that goes on too long is a fault of the check's path; and when nobody waits
-    for ``ended`` any more the connection goes, which otherwise would stay as long as the container likes.
+    A body that is discarded. One that goes on too long is a fault of the check's path; and when nobody waits for
+    ``ended`` any more the connection is closed, which otherwise would stay as long as the container likes.
     """
 
     def __init__(self) -> None:

@@ -1,10 +1,10 @@
 """
-The pulse of the Docker Engine: asked every moment whether it answers at all, in a thread of its own.
+The pulse of the Docker Engine: pings show at short intervals whether it answers at all, in a thread of its own.
 
 Note [A hung Engine]
-    An Engine that hangs takes calls and answers none, so each of them waits for its whole time limit, which has to be
+    An Engine that hangs accepts calls and answers none, so each of them waits for its whole timeout, which has to be
     long because a busy Engine may take long. A ping costs it nothing. After ``MISSES`` pings in a row without an answer
-    it counts as lost: the node is not ready, and claims nothing. With the first answer everything is listed anew.
+    it counts as lost: the node is not ready, and claims nothing. With the first answer everything is listed again.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ MISSES = 2
 
 
 class Patient(Protocol):
-    """What is told of the pulse: ``daprdockr.agent.host.host`` has it."""
+    """The subscriber of the pulse: ``daprdockr.agent.host.host`` implements it."""
 
     def fell_silent(self, reason: str) -> None: ...
 

@@ -1,8 +1,8 @@
 """
-Whether anything starts on this host: counted over services, because one that fails may be to blame itself.
+Whether anything starts on this host: counted over services, because the definition of a single one may be at fault.
 
-Only faults of the Engine count, not what it refuses (a field, an image, a port that is taken). One container that
-starts, whoever starts it, proves that the host can.
+Only faults of the Engine count, not its refusals (a field, an image, a port that is taken). One container that starts,
+of whatever owner, proves that the host can.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from daprdockr.model.names import ServiceName
 
 SEVERAL = 2
-"""So many services must have failed with no start between them: the definition of one may be what is wrong."""
+"""So many services must have failed with no start between them: the definition of one may be wrong."""
 
 
 class Starts:
@@ -19,19 +19,19 @@ class Starts:
 
     @property
     def trouble(self) -> str:
-        """Why nothing starts here, in the words of the latest failure; "" if something may."""
+        """Why nothing starts here, as the latest failure says; "" if something may."""
         if len(self._failed) < SEVERAL:
             return ""
         return max(self._failed.values())[1]
 
     def failed(self, service: ServiceName, reason: str, now: float) -> None:
-        """The Engine failed to create or start a container of a service."""
+        """Count that the Engine failed to create or start a container of a service."""
         self._failed[service] = (now, reason)
 
     def succeeded(self) -> None:
-        """A container began to run."""
+        """Take note that a container began to run."""
         self._failed.clear()
 
     def forget(self, before: float) -> None:
-        """What failed before that time says nothing any more."""
+        """Forget failures before that time."""
         self._failed = {service: told for service, told in self._failed.items() if told[0] > before}

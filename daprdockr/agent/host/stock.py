@@ -1,5 +1,5 @@
 # -*- test-case-name: tests.unit.agent.host.test_host -*-
-"""What this host has for containers to use: images, networks, memory and processors, as the Engine says."""
+"""The resources of this host for containers: images, networks, memory and processors, as the Engine reports them."""
 
 from __future__ import annotations
 
@@ -16,25 +16,28 @@ class Stock:
     def __init__(self, on_image: Callable[[str], None]) -> None:
         self._on_image = on_image
         self.images: dict[str, Image] = {}
-        """Those that were looked at, by reference."""
+        """The images that were inspected, by reference."""
         self.inventory = Inventory()
 
     def take(self, found: Inventory) -> bool:
-        """A new inventory; whether the networks are not the same any more."""
+        """Take over a new inventory; return whether the networks differ from before."""
         before, self.inventory = self.inventory, found
         return found.networks != before.networks
 
     def pulled(self, reference: str, image: Image) -> None:
-        """An image is on this host."""
+        """Take note that an image is on this host."""
         self.inventory = evolve(self.inventory, images=self.inventory.images | {reference})
         self.images[reference] = image
         self._on_image(reference)
 
     def removed(self, reference: str) -> None:
-        """An image is not on this host any more."""
+        """Take note that an image is not on this host any more."""
         self.images.pop(reference, None)
 
     def doubt(self, network: str) -> None:
-        """A network was taken from a container, most likely because it goes: the next inventory says whether it did."""
+        """
+        Take note that a network was taken from a container, most likely because it goes: the next inventory shows
+        whether it did.
+        """
         there = tuple(one for one in self.inventory.networks if network not in (one.name, one.id))
         self.inventory = evolve(self.inventory, networks=there)

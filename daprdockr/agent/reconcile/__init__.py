@@ -1,1 +1,1 @@
-"""The reconcile loop: gather, plan, carry out, look again."""
+"""The reconcile loop: gather, plan, carry out, repeat."""

@@ -14,7 +14,7 @@ from daprdockr.planning.steps import OnClaim, OnContainer, PullImage, Step
 
 @frozen
 class CarryOut:
-    """Call it with a step; what became of it."""
+    """Call it with a step; it returns the step's outcome."""
 
     claims: ClaimSteps
     containers: ContainerSteps

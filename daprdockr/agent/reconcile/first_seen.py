@@ -1,4 +1,4 @@
-"""Since when something has been so, from this node's view: the memory behind every "not at once"."""
+"""Since when a condition has held, from this node's view: the memory behind every "not at once"."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from daprdockr.model.names import ServiceName
 
 
 class FirstSeen:
-    """Times of the monotonic clock by service and instance number; what is not so any more is forgotten."""
+    """Times of the monotonic clock by service and instance number; a number whose condition has ended is forgotten."""
 
     def __init__(self) -> None:
         self._times: dict[ServiceName, dict[int, float]] = {}

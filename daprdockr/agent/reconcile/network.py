@@ -1,5 +1,8 @@
 # -*- test-case-name: tests.unit.wiring.test_composition -*-
-"""What containers get of this host's network: the DNS of their agent, and the addresses of their ports. Values only."""
+"""
+The part of this host's network that containers get: the DNS of their agent, and the addresses of their ports. Values
+only.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ from daprdockr.dns.endpoint import Endpoint
 
 @frozen
 class ContainerNetwork:
-    """What containers get of this host: DNS servers, and the addresses their ports are published on (none: all)."""
+    """The network settings of containers: DNS servers, and the addresses their ports are published on (none: all)."""
 
     resolvers: tuple[str, ...] = ()
     addresses: tuple[str, ...] = ()
@@ -33,6 +36,6 @@ def container_network(
 
 
 def resolvers_of(published: Iterable[str], bound: Iterable[Endpoint]) -> tuple[str, ...]:
-    """This node's DNS as its containers can reach it: on port 53 of an address that is not loopback."""
+    """Return this node's DNS as its containers can reach it: on port 53 of an address that is not loopback."""
     there = {endpoint.address for endpoint in bound if endpoint.port == 53}
     return tuple(a for a in published if a in there and not a.startswith("127.") and a != "::1")

@@ -1,18 +1,18 @@
 """
-The reconcile loop: gather what is known of a service, plan, carry out, look again. For every service that changed.
+The reconcile loop: gather what is known of a service, plan, carry out, repeat. For every service that changed.
 
 Note [Dirty services, busy lanes]
     A change marks its service dirty; all dirty services are planned once in the next turn of the reactor, or when they
-    are many in the next turns, so that DNS, which lives in the same thread, need not wait for all. The steps of
-    a plan start at once, each in its lane, many side by side. A lane carries out one step at a time, and planning goes
-    on while it does: the step of a busy lane is dropped, because the end of the running step marks the service dirty
+    are many in the next turns, so that DNS, which lives in the same thread, need not wait for all. The steps of a plan
+    start at once, each in its lane, many side by side. A lane carries out one step at a time, and planning goes on
+    while it does: the step of a busy lane is dropped, because the end of the running step marks the service dirty
     again, and the plan made then knows more. So no wake is lost, nothing waits for an unrelated step, and cost follows
-    change. A sweep over all services, now and then, mends what nobody told us.
+    change. A sweep over all services, now and then, repairs what no event reported.
 
 Note [Failed steps]
-    The module that carries out a step says what became of it, as a ``StepOutcome``; ``Failures`` counts it, and says
-    how long the lane rests. What a person should know (an image that cannot be pulled, a container that cannot start)
-    the planner finds there too, and tells it in the claim. An exception that no module foresaw is a fault of this
+    The module that carries out a step returns its outcome as a ``StepOutcome``; ``Failures`` counts it, and says how
+    long the lane rests. The planner finds there, too, what a person should know (an image that cannot be pulled, a
+    container that cannot start), and reports it in the claim. An exception that no module foresaw is a fault of this
     program: it is logged with its traceback, and the lane rests.
 """
 
@@ -39,7 +39,7 @@ from daprdockr.planning.steps import Lane, PullImage, Step
 from daprdockr.runtime.workers import Stopped
 
 SWEEP = 15.0
-"""Seconds between two looks at all services."""
+"""Seconds between two sweeps over all services."""
 
 AT_ONCE = 50
 """Services that are planned in one turn of the reactor: some milliseconds."""
@@ -120,7 +120,7 @@ class Reconcile(Service):
         return Deferred.fromCoroutine(self._settle())
 
     async def _settle(self) -> None:
-        """Let the steps in flight end, so that few are left half done; a pull may take longer than anyone waits."""
+        """Let the steps in flight end, so that few are left half done; a pull may take longer than the timeout."""
         steps = gatherResults(list(self._busy.values()), consumeErrors=True)
         await steps.addTimeout(SETTLE, self._reactor, lambda *_: [])
 
@@ -131,7 +131,7 @@ class Reconcile(Service):
             self._turn = self._reactor.callLater(0, self._plan_dirty)
 
     def on_changes(self, changes: Changes) -> None:
-        """The mirror changed: plan what it touched; everything, when a node came or went."""
+        """Plan what a change of the mirror touched; everything, when a node came or went."""
         if changes.nodes:
             self.look_at_all()
         self.look_at(changes.services)

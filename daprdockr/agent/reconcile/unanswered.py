@@ -1,5 +1,5 @@
 """
-Writes about instances whose outcome is not known: under way, or their answer was lost.
+Writes about instances whose outcome is unknown: in progress, or their answer was lost.
 
 See Note [An answer that was lost] in ``daprdockr.planning.plan``.
 """
@@ -14,18 +14,18 @@ from daprdockr.model.names import InstanceName, ServiceName
 
 
 class Unanswered:
-    """Owned by whoever writes; others ask ``of``."""
+    """Its owner writes it; others call ``of``."""
 
     def __init__(self) -> None:
         self._services: dict[ServiceName, set[int]] = {}
 
     def of(self, service: ServiceName) -> frozenset[int]:
-        """The instances of a service, by number."""
+        """Return the instances of a service, by number."""
         return frozenset(self._services.get(service, ()))
 
     @contextmanager
     def asking(self, instance: InstanceName) -> Iterator[None]:
-        """While this runs there is no answer, and none came if it ends by ``EtcdUnavailable``."""
+        """Count a write as in progress; its answer is lost if this ends by ``EtcdUnavailable``."""
         self._services.setdefault(instance.service, set()).add(instance.number)
         try:
             yield

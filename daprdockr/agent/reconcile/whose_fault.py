@@ -1,12 +1,12 @@
 """
-Whose fault it is that the Engine did not carry out a step: nobody's that a planner should know, or that of an image, of
-one generation of a container, or of this host.
+The fault behind a step that the Engine did not carry out: none that a planner should know, or one of an image, of one
+generation of a container, or of this host.
 
 Note [Whose fault]
     A pull that failed counts against the image, whatever the reason, and a container that could not be created or
     started against that generation of it. An Engine that is away says nothing about a container: its lane rests. Only
-    one that took the call, never answered it, and answers everything else is at odds with this container; nobody waits
-    for three such answers, so one counts as several. That, and what the Engine calls its own failure, may be this
+    an Engine that accepted the call, never answered it, and answers everything else is at odds with this container;
+    nobody waits for three such answers, so one counts as several. That, and a failure of the Engine itself, may be this
     host's fault. A container that cannot be stopped or removed has no fault that a planner should know.
 """
 
@@ -19,9 +19,9 @@ from daprdockr.planning.steps import ContainerStep, CreateContainer, Lane, PullI
 
 def whose_fault(step: ContainerStep, error: EngineError, generation: str, away: bool) -> Retry | Fault:
     """
-    What became of a step that failed with this error. See Note [Whose fault].
+    Return the outcome of a step that failed with this error. See Note [Whose fault].
 
-    :param generation: the digest of the definition of the step's container; "" where that is not known.
+    :param generation: the digest of the definition of the step's container; "" where that is unknown.
     :param away: whether the Engine answers nothing else either.
     """
     reason, silent = reason_of(error), isinstance(error, EngineSilent) and not away

@@ -1,1 +1,1 @@
-"""What the node that has an instance does about its containers, and reports of them."""
+"""Decisions of the node that has an instance: about its containers, and about the record it reports."""

@@ -25,7 +25,7 @@ _LOG = {"Type": "json-file", "Config": {"max-size": "10m", "max-file": "3"}}
 _LONGEST_HOST_NAME = 63
 MOST_NAMES = 9
 MOST_EXPOSED = 16
-"""Ports of an image that are published although no definition names them."""
+"""The most ports of an image that are published although no definition names them."""
 
 _PIDS = 4096
 """Enough for any server, and a fork bomb leaves the host alive."""
@@ -33,8 +33,9 @@ _PIDS = 4096
 
 def container_names(instance: InstanceName, definition: Definition, node: str, cluster: int) -> list[str]:
     """
-    The names a new container may have, the first one that is free on its Engine. They differ between two generations of
-    one instance, between the agents of one cluster and between clusters, all of which may stand side by side there.
+    Return the names a new container may have; the first one that is free on its Engine is used. They differ between two
+    generations of one instance, between the agents of one cluster and between clusters, all of which may stand side by
+    side there.
     """
     owner = hashlib.blake2s(f"{cluster:x}/{node}".encode(), digest_size=4).hexdigest()
     name = f"{instance}-{definition.digest}-{owner}"
@@ -43,7 +44,7 @@ def container_names(instance: InstanceName, definition: Definition, node: str, c
 
 def published(definition: Definition, image: Image | None) -> list[tuple[int, str]]:
     """
-    The container ports to publish, with their protocols: those that the definition names, and of the others that
+    Return the container ports to publish, with their protocols: those that the definition names, and of the others that
     the image exposes the first ``MOST_EXPOSED``. Each costs the host a port and a process for each of its addresses.
     """
     named = {(port.container, port.protocol) for port in definition.ports}
@@ -51,7 +52,7 @@ def published(definition: Definition, image: Image | None) -> list[tuple[int, st
 
 
 def unpublished(definition: Definition, image: Image) -> int:
-    """How many ports of the image are not published because there are too many."""
+    """Return how many ports of the image are not published because there are too many."""
     return len(_exposed(definition, image)[MOST_EXPOSED:])
 
 
@@ -63,7 +64,10 @@ def _exposed(definition: Definition, image: Image | None) -> list[tuple[int, str
 def container_labels(
     instance: InstanceName, definition: Definition, name: str, node: str, cluster: int, fence: int
 ) -> dict[str, str]:
-    """What a later agent needs to adopt the container, and to judge whether its service was really deleted."""
+    """
+    Return the labels that a later agent needs to adopt the container, and to judge whether its service was really
+    deleted.
+    """
     return {
         LABEL_NAME: name,
         LABEL_NODE: node,
@@ -84,9 +88,10 @@ def container_body(
     addresses: Sequence[str] = (),
 ) -> dict[str, Any]:
     """
-    The whole body. What the definition leaves open gets a bounded log, bounded processes, no swap beyond its memory, no
-    new privileges by setuid programs, the instance's name as host name and in ``DAPRDOCKR_INSTANCE``, and this node's
-    DNS as resolver if there are ``resolvers``. Ports are published on ``addresses``, without any on all of the host's.
+    Return the whole body. A definition that leaves these open gets a bounded log, bounded processes, no swap beyond its
+    memory, no new privileges by setuid programs, the instance's name as host name and in ``DAPRDOCKR_INSTANCE``, and
+    this node's DNS as resolver if there are ``resolvers``. Ports are published on ``addresses``, without any on all of
+    the host's.
 
     Docker's own restart policy stays off: two supervisors would fight over one container. See also Note [A mark that is
     not a label] in ``model.host``.
@@ -131,5 +136,7 @@ def container_body(
 
 
 def _split_volumes(volumes: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Anonymous volumes (a path alone) and binds (``name:/path`` or ``/host:/path``), which the API keeps apart."""
+    """
+    Return anonymous volumes (a path alone) and binds (``name:/path`` or ``/host:/path``), which the API keeps apart.
+    """
     return [v for v in volumes if ":" not in v], [v for v in volumes if ":" in v]

@@ -20,9 +20,10 @@ class Resolvers:
 
 def resolvers(definition: Definition, addresses: Sequence[str], networks: Iterable[EngineNetwork]) -> Resolvers:
     """
-    Those of the families that the container's network has, in their order; all, if nobody knows that network.
+    Return those of the families that the container's network has, in their order; all, if that network is unknown.
 
-    :param addresses: where this node answers DNS. :param networks: those that are known.
+    :param addresses: where this node answers DNS.
+    :param networks: the known networks.
     """
     name = network_of(definition)
     network = next((network for network in networks if name in (network.name, network.id)), None)
@@ -38,7 +39,7 @@ def resolvers(definition: Definition, addresses: Sequence[str], networks: Iterab
 
 
 def network_of(definition: Definition) -> str:
-    """The network that a definition names, or the Engine's own."""
+    """Return the network that a definition names, or the Engine's own."""
     mode = str(definition.container.fields.get("NetworkMode", ""))
     return "bridge" if mode in ("", "default") else mode
 

@@ -42,7 +42,7 @@ from daprdockr.planning.steps import (
 
 @frozen
 class Wait:
-    """Not a step: look again at ``at`` (monotonic seconds)."""
+    """Not a step: plan again at ``at`` (monotonic seconds)."""
 
     at: float
 
@@ -51,7 +51,7 @@ def keep_running(
     situation: Situation, claim: Claim, definition: Definition, confirmed: bool, now: float
 ) -> Iterator[Step | Wait]:
     """
-    Whether the claim is held or to be taken over.
+    Yield the next steps, whether the claim is held or to be taken over.
 
     :param confirmed: whether it is certain that this node holds it now.
     """
@@ -78,7 +78,7 @@ def keep_running(
 def _run(
     situation: Situation, claim: Claim, definition: Definition, confirmed: bool, now: float
 ) -> Iterator[Step | Wait]:
-    """No container of the instance runs: start the one there is, or create one, when it is time."""
+    """Start the container there is, or create one, when it is time, because no container of the instance runs."""
     tries = situation.tries(claim.instance, definition.digest)
     current = next((c for c in situation.of(claim.instance) if c.definition == definition.digest), None)
     if current is not None and _is_spoilt(current, tries):
@@ -96,8 +96,8 @@ def _run(
 
 def _is_spoilt(container: ContainerState, tries: Attempts) -> bool:
     """
-    Whether it will not start, and another has to take its place. One failed start does not say so: the Engine may have
-    been about to end, or the host short of something for a moment.
+    Return whether it will not start, and another has to take its place. One failed start does not show that: the Engine
+    may have been about to end, or the host short of something for a moment.
     """
     failed = container.error and tries.count != 1
     return bool(failed) or container.status in (Status.DEAD, Status.REMOVING)
@@ -123,7 +123,7 @@ def host_ports(situation: Situation, claim: Claim, definition: Definition) -> tu
 
 
 def remove(container: ContainerState, reason: str) -> Step:
-    """The next step on the way out."""
+    """Return the next step towards the removal of a container."""
     if container.running:
         return StopContainer(
             container.instance, container.id, container.stop_timeout, reason, generation=container.definition

@@ -24,7 +24,7 @@ from daprdockr.planning.situation import Situation
 
 
 def tell(situation: Situation, instance: InstanceName, definition: Definition, now: float) -> ClaimRecord:
-    """The record of an instance of ours. It changes only when a person or another node should know."""
+    """Return the record of an instance of ours. It changes only when a person or another node should know."""
     record = _tell_state(situation, instance, definition, now)
     leaving = situation.moving.leaving.get(instance.number, math.inf) <= now
     claim = situation.claims.owners.get(instance.number)
@@ -34,7 +34,10 @@ def tell(situation: Situation, instance: InstanceName, definition: Definition, n
 
 
 def _tell_state(situation: Situation, instance: InstanceName, definition: Definition, now: float) -> ClaimRecord:
-    """As long as nothing is known of a container that was told of before (this agent has just begun), that stands."""
+    """
+    Return the record; while nothing is known of a container that was reported before (this agent has just begun), the
+    former one stands.
+    """
     serving = _serving(situation, instance, definition, now)
     if serving is None:
         return _tell_absent(situation, instance, definition, now)
@@ -68,7 +71,7 @@ def _serving(situation: Situation, instance: InstanceName, definition: Definitio
 
 
 def verdict(situation: Situation, container: ContainerState, definition: Definition, now: float) -> bool | None:
-    """Whether a running container is well; None while that is not known yet."""
+    """Return whether a running container is healthy; None while that is not known yet."""
     if _hindrance(container) or (
         container.id in situation.host.unreached and not situation.host.verdicts.get(container.id, True)
     ):
@@ -83,8 +86,8 @@ def verdict(situation: Situation, container: ContainerState, definition: Definit
 
 def settled_at(situation: Situation, container: ContainerState) -> float:
     """
-    When a running container without a health check counts as well: at once, but not in the middle of a crash loop,
-    in which every start would be told to the whole cluster.
+    Return when a running container without a health check counts as healthy: at once, but not in the middle of a crash
+    loop, in which every start would be reported to the whole cluster.
     """
     tries = situation.tries(container.instance, container.definition)
     return tries.retry_at + SETTLED if tries.count > 1 else 0.0
@@ -102,7 +105,7 @@ def _tell_absent(situation: Situation, instance: InstanceName, definition: Defin
 
 
 def _before(situation: Situation, instance: InstanceName) -> ClaimRecord:
-    """What was told last, which keeps the ports in memory, or the beginning of a claim."""
+    """Return the record reported last, which remembers the ports, or that of a new claim."""
     here = situation.here
     claim = situation.own(instance)
     if claim is not None:
@@ -112,8 +115,8 @@ def _before(situation: Situation, instance: InstanceName) -> ClaimRecord:
 
 def _hindrance(container: ContainerState) -> str:
     """
-    What keeps a running container from serving, whatever its check would find: the kernel goes on taking connections
-    for the processes of a paused one, and one without a network may find itself well.
+    Return why a running container cannot serve, whatever its health check would find: the kernel goes on taking
+    connections for the processes of a paused one, and one without a network may find itself healthy.
     """
     if container.status is Status.PAUSED:
         return "it is paused"

@@ -1,1 +1,1 @@
-"""Which node should have an instance."""
+"""Placement: which node should have an instance."""

@@ -3,18 +3,18 @@
 Instances that do not come up: on which nodes a service fails, and when its owner gives an instance up.
 
 Note [Giving up]
-    An instance that failed ``LASTING`` times in a row where it is may be well elsewhere: the host has lost its disk,
+    An instance that failed ``LASTING`` times in a row where it is may run well elsewhere: the host has lost its disk,
     the registry is out of its reach, its Engine starts nothing. So its owner says in the claim that it leaves, as on a
-    node that is drained, and goes on trying, each time later. Another node prepares it and takes over when it is
-    healthy there, not before; so nothing moves that would not be better off. One on which it fails as often drops out
-    again, and the next one prepares it. Where a service fails is told in the node's record, and such a node takes
+    node that is drained, and goes on retrying, each time later. Another node prepares it and takes over when it is
+    healthy there, not before; so nothing moves that would not be better off. A node on which it fails as often drops
+    out again, and the next one prepares it. A node reports in its record the services that fail there, and takes
     nothing that another gives up, is given nothing to even out the load, and is ranked behind all others. When no node
     is left the owner keeps the instance and says that it stays. So a bad definition is tried a few times on each node
-    and never goes round; a node forgets what failed ``ATTEMPTS_KEPT`` seconds ago (``agent.host.failures``), and may
+    and never goes round; a node forgets a failure of ``ATTEMPTS_KEPT`` seconds ago (``agent.host.failures``), and may
     then be tried again. An instance of which there may only be one copy leaves by being released.
 
-    That one definition fails says nothing about the node. One on which several services failed by the Engine's own
-    fault, and nothing started since, is ranked behind all others for every service: ``agent.host.starts``.
+    The failure of one definition says nothing about the node. A node on which several services failed by the Engine's
+    own fault, and nothing started since, is ranked behind all others for every service: ``agent.host.starts``.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from daprdockr.planning.placing.leaving import why_not
 from daprdockr.planning.situation import Situation
 
 MOST_FAILS = 64
-"""A node tells of so many services that fail there at most: its record must stay small."""
+"""The most failing services that a node reports: its record must stay small."""
 
 
 def does_not_come_up(
@@ -42,7 +42,7 @@ def does_not_come_up(
     containers: Mapping[int, Iterable[ContainerState]],
     now: float,
 ) -> list[InstanceName]:
-    """The instances of a service that failed here, as it is defined now, as often as counts: Note [Giving up]."""
+    """Return the instances of a service that failed here, as it is defined now, often enough: Note [Giving up]."""
     name, digest = definition.name, definition.digest
     if pull.lasting:
         return [InstanceName(name, number) for number in range(1, definition.instances + 1)]
@@ -62,7 +62,7 @@ def _runs(containers: Iterable[ContainerState], generation: str) -> bool:
 
 
 def fails_here(situation: Situation, now: float) -> list[InstanceName]:
-    """The instances of the service that do not come up on this node."""
+    """Return the instances of the service that do not come up on this node."""
     if situation.service is None:
         return []
     host = situation.host
@@ -72,13 +72,15 @@ def fails_here(situation: Situation, now: float) -> list[InstanceName]:
 
 
 def failing_now(situation: Situation, now: float) -> set[str]:
-    """The same, with what this node knows of itself and has not told yet."""
+    """Return the nodes on which it fails, with this node's own knowledge that it has not reported yet."""
     found = failing(situation.name, situation.claims.owners.values(), situation.placing.candidates)
     return found | {situation.here.node} if fails_here(situation, now) else found
 
 
 def gives_up(situation: Situation, claim: Claim, now: float) -> bool:
-    """Whether this node, which holds the claim, wants another to try: one that may, and on which it does not fail."""
+    """
+    Return whether this node, which holds the claim, wants another to try: one that may, and on which it does not fail.
+    """
     if situation.service is None or claim.instance not in fails_here(situation, now):
         return False
     definition, node = situation.service.definition, situation.here.node
@@ -93,7 +95,9 @@ def gives_up(situation: Situation, claim: Claim, now: float) -> bool:
 
 
 def drops_out(situation: Situation, claim: Claim, now: float) -> bool:
-    """Whether this node, which prepares an instance, should let another do so; from a drain only if one is there."""
+    """
+    Return whether this node, which prepares an instance, should let another do so; from a drain only if one is there.
+    """
     if situation.service is None or claim.instance not in fails_here(situation, now):
         return False
     bad = failing_now(situation, now)

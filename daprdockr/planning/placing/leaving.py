@@ -3,9 +3,9 @@ Which instances a node should hand over to another: all of them from a node that
 another; and one at a time from a node that has more than its share, when rebalancing is on.
 
 An instance that keeps data on its node's disk does not leave: elsewhere it would start with nothing. One that is not
-healthy does not leave to even things out: whether it ever would be elsewhere is not known, and others wait behind it.
+healthy does not leave to even things out: it is unknown whether it ever would be elsewhere, and others wait behind it.
 One of a service with ``OnPartition: stop`` can only leave by stopping first, so it does that only from a node that is
-drained, and when all other instances of the service are well.
+drained, and when all other instances of the service are healthy.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ Claims = Mapping[ServiceName, Mapping[int, Claim]]
 
 
 def keeps_data(definition: Definition) -> str:
-    """The volume, bind or mount that ties an instance to its node; "" if nothing does."""
+    """Return the volume, bind or mount that ties an instance to its node; "" if nothing does."""
     fields = definition.container.fields
     named = [volume for volume in fields.get("Volumes", ()) if ":" in volume]
     mounts = ({key.lower(): value for key, value in mount.items()} for mount in fields.get("Mounts", ()))
@@ -38,7 +38,9 @@ def keeps_data(definition: Definition) -> str:
 
 
 def why_not(definition: Definition, held: Mapping[str, int], node: str, candidates: Iterable[Candidate]) -> str:
-    """Why an instance cannot leave ``node``, in words; "" if it can. ``held``: instances of the service per node."""
+    """
+    Return why an instance cannot leave ``node``, as text; "" if it can. ``held``: instances of the service per node.
+    """
     tie = keeps_data(definition)
     if tie:
         return f"it keeps data in {tie}"
@@ -64,10 +66,10 @@ def leaving(
     successors: Claims,
     candidates: tuple[Candidate, ...],
 ) -> frozenset[InstanceName]:
-    """The instances of ``node`` that should leave it; ``claims`` are those of the services it has a part in."""
+    """Return the instances of ``node`` that should leave it; ``claims`` are those of the services it has a part in."""
     if draining:
         return frozenset(_movable(node, draining, services, claims, successors, takers(node, candidates)))
-    if not (rebalance and _has_most(node, candidates)):  # looked at first: it is the answer of all nodes but one
+    if not (rebalance and _has_most(node, candidates)):  # checked first: it is the answer of all nodes but one
         return frozenset()
     fit = takers(node, _without_own_moves(node, claims, successors, candidates))
     movable = _movable(node, draining, services, claims, successors, fit)
@@ -79,9 +81,9 @@ def takers(
     owner: str, candidates: Sequence[Candidate], healthy: bool = True, failing: Container[str] = ()
 ) -> list[Candidate]:
     """
-    Who may take an instance over from ``owner``: all others when it is no candidate itself, for then it is drained;
-    else none that is ``failing``, and of a ``healthy`` one, which leaves to even out the load, only those that have
-    less than the owner even after the move. So each move evens things out, and they end.
+    Return the candidates that may take an instance over from ``owner``: all others when it is no candidate itself,
+    because then it is drained; otherwise none that is ``failing``, and of a ``healthy`` one, which leaves to even out
+    the load, only those that have less than the owner even after the move. So each move evens things out, and they end.
     """
     others = [candidate for candidate in candidates if candidate.name != owner]
     if len(others) == len(candidates):
@@ -98,7 +100,7 @@ def _movable(
     successors: Claims,
     fit: Sequence[Candidate],
 ) -> Iterator[InstanceName]:
-    """Of each service one instance that somebody can take, rather one that is on its way."""
+    """Yield one instance of each service that another node can take, preferably one that is on its way."""
     for name in sorted(claims.keys() & services.keys()):
         definition = services[name].definition
         own = [n for n, c in claims[name].items() if c.node == node and n <= definition.instances]
@@ -111,7 +113,7 @@ def _movable(
 
 
 def _others_are_well(node: str, definition: Definition, claims: Mapping[int, Claim]) -> bool:
-    """Whether each wanted instance of a service is healthy or on this node."""
+    """Return whether each wanted instance of a service is healthy or on this node."""
     held = (claims.get(number) for number in range(1, definition.instances + 1))
     return all(claim is not None and (claim.node == node or claim.record.healthy) for claim in held)
 
@@ -120,8 +122,8 @@ def _without_own_moves(
     node: str, claims: Claims, successors: Claims, candidates: tuple[Candidate, ...]
 ) -> tuple[Candidate, ...]:
     """
-    The loads as if nothing of this node were on its way. Otherwise a move that is worth it would not be any more as
-    soon as somebody prepares for it, and be called off, and be worth it again.
+    Return the loads as if nothing of this node were on its way. Otherwise a useful move would become useless as soon as
+    another node prepares for it, and be cancelled, and be useful again.
     """
     moves: Counter[str] = Counter()
     for name, held in successors.items():
@@ -131,6 +133,6 @@ def _without_own_moves(
 
 
 def _has_most(node: str, candidates: Sequence[Candidate]) -> bool:
-    """One node at a time evens things out: the one that has the most, and of several the first."""
+    """Return whether a node has the most, and of several the first: one node at a time evens things out."""
     most = max((candidate.load for candidate in candidates), default=0)
     return node == min((candidate.name for candidate in candidates if candidate.load == most), default="")

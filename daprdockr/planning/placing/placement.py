@@ -4,13 +4,13 @@ Which node takes a free instance: the same answer on every node that sees the sa
 Nobody assigns; each node computes this and claims its own share at once, and another's only when that one is late.
 
 Note [Claims arrive one by one]
-    Between the first claim and the last each node ranks anew, on a state in which some shares are claimed and others
-    are not, in no order. Nobody's share may move by that, or nodes reach for what is another's. So each node's number
-    of instances is found first, which only depends on how many there are; and each instance then goes, by its number
-    and not by what was claimed, to the node whose turn it is among those that have not got theirs. What others claim
-    of this service counts in no other way: the room that it takes is room for one less. Claims of other services only
-    count for who gets one more than others, and not as they happen to be just now: Note [A wave] in ``wave``. The turns
-    go round in an order of their own.
+    Between the first claim and the last each node ranks again, on a state in which some shares are claimed and others
+    are not, in no order. No share may move because of that, or nodes claim instances of each other's shares. So each
+    node's number of instances is computed first, which only depends on how many there are; and each instance then goes,
+    by its number and not by what was claimed, to the node whose turn it is among those that have not got theirs. The
+    claims of other nodes for this service count in no other way: the room that one takes is room for one less. Claims
+    of other services only count for who gets one more than others, and not as they happen to be just now: Note [A wave]
+    in ``wave``. The turns go round in an order of their own.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ from daprdockr.planning.candidates import Candidate, able, mark, room
 @frozen
 class Ranking:
     """
-    Who may take the free instances of a service: for each, by its number, the node that should ``first``, unless there
-    is none, and behind it all other ``takers`` in their order.
+    The nodes that may take the free instances of a service: for each, by its number, the node that should ``first``,
+    unless there is none, and behind it all other ``takers`` in their order.
     """
 
     first: Mapping[int, str]
@@ -44,7 +44,7 @@ class Ranking:
         return {node: place for place, node in enumerate(self.takers)}
 
     def place(self, number: int, node: str) -> int | None:
-        """How many nodes should take an instance before ``node``; None: it may not, or nobody may."""
+        """Return how many nodes should take an instance before ``node``; None: it may not, or nobody may."""
         first, place = self.first.get(number), self._places.get(node)
         if first is None or place is None:
             return None
@@ -59,7 +59,7 @@ def rank(
     failing: Collection[str] = (),
 ) -> Ranking:
     """
-    Who may take each free instance of one service. See Note [Claims arrive one by one].
+    Return the ranking for the free instances of one service. See Note [Claims arrive one by one].
 
     :param free: the numbers of these instances.
     :param held: how many instances of this service each node holds already.
@@ -80,14 +80,14 @@ def rank(
 
 
 def vacancies(definition: Definition, claims: Container[int]) -> list[int]:
-    """The numbers of a service's wanted instances that are not among ``claims``."""
+    """Return the numbers of a service's wanted instances that are not among ``claims``."""
     return [number for number in range(1, definition.instances + 1) if number not in claims]
 
 
 def _turns(wanted: Sequence[int], left: Mapping[str, int]) -> Iterator[str]:
     """
-    Whose turn each instance is, until nobody has any left: by its number the turn goes round the nodes in ``left``, in
-    their order, and passes over those that have got what they should.
+    Yield the node for each instance, until none is left: by its number the turn goes round the nodes in ``left``, in
+    their order, and passes over those that have got their share.
     """
     nodes, to_give = list(left), dict(left)
     waiting = [place for place, node in enumerate(nodes) if left[node]]
@@ -106,8 +106,8 @@ def _in_order(
     definition: Definition, held: Mapping[str, int], fit: Iterable[Candidate], failing: Collection[str]
 ) -> list[str]:
     """
-    First the nodes with the fewest claims of other services, and of these the ones that have the image; equal ones in
-    the order they come.
+    Return the nodes in order: first those with the fewest claims of other services, and of these the ones that have the
+    image; equal ones in the order they come.
     """
     image = mark(definition.container.image)
     keys = {
@@ -122,7 +122,7 @@ def _in_order(
 
 
 def _most(definition: Definition, held: Mapping[str, int], fit: Iterable[Candidate]) -> dict[str, float]:
-    """How many instances of the service each node can hold, those that it holds included."""
+    """Return how many instances of the service each node can hold, including those that it holds."""
     limit = 1 if definition.placement.one_per_node else math.inf
     return {node: min(limit, held.get(node, 0) + left) for node, left in room(definition, fit).items()}
 
@@ -130,7 +130,7 @@ def _most(definition: Definition, held: Mapping[str, int], fit: Iterable[Candida
 def _shares(
     nodes: list[str], free: int, held: Mapping[str, int], most: Mapping[str, float], failing: Collection[str]
 ) -> dict[str, int]:
-    """How many instances each node has in the end, when each goes to one that has the fewest and room for it."""
+    """Return how many instances each node has in the end, when each goes to one that has the fewest and room for it."""
     shares = {node: held.get(node, 0) for node in nodes}
     queue = [(node in failing, shares[node], place, node) for place, node in enumerate(nodes)]
     heapq.heapify(queue)
@@ -145,5 +145,5 @@ def _shares(
 
 @functools.lru_cache(maxsize=16384)
 def _tie(service: str, node: str) -> bytes:
-    """An order of equal nodes that differs from service to service, so that none is always the first."""
+    """Return a key that orders equal nodes differently from service to service, so that none is always the first."""
     return hashlib.blake2b(f"{service} {node}".encode(), digest_size=8).digest()

@@ -1,15 +1,15 @@
 # -*- test-case-name: tests.properties.test_wave -*-
 """
-Several services that are placed at the same time: what each of them counts on from the others.
+Several services that are placed at the same time: how each of them counts the others.
 
 Note [A wave]
     When a host dies or an application is set, instances of many services are free at once, and which node has the
-    fewest claims depends on the others' claims, which reach each node in another order. Ranked by what is claimed just
-    now, no two nodes would agree. So the services are ranked one after another, in the order in which etcd made their
-    instances free, and each counts for those before it what they will have in the end, and for those behind it what
-    they had before. Neither moves while the claims arrive. A wave ends: with the ``MOST``-th service of it, because all
-    of this is worked out anew with each claim; and with what came free longer ago than ``LONGEST`` revisions, because
-    nobody has had room for that. The claims of the moment are all that the others have to go by.
+    fewest claims depends on the others' claims, which reach each node in another order. Ranked by the claims of the
+    moment, no two nodes would agree. So the services are ranked one after another, in the order in which etcd made
+    their instances free, and each counts for those before it what they will have in the end, and for those behind it
+    what they had before. Neither moves while the claims arrive. A wave ends with its ``MOST``-th service, because all
+    of this is computed again with each claim; and with instances that came free longer ago than ``LONGEST`` revisions,
+    because no node has had room for them. The claims of the moment are the only basis for all other services.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ from daprdockr.planning.candidates import Candidate, failing
 from daprdockr.planning.placing.placement import rank, vacancies
 
 MOST = 100
-"""Services with free instances: 30 ms on 100 nodes."""
+"""The most services with free instances: 30 ms on 100 nodes."""
 
 LONGEST = 5000
 """Revisions of etcd, of which each placed instance takes two."""
 
 
 def offers(cluster: Cluster, candidates: tuple[Candidate, ...]) -> Mapping[ServiceName, tuple[Candidate, ...]]:
-    """For each service of the wave with free instances the candidates to rank for them. See Note [A wave]."""
+    """Return, for each service of the wave with free instances, the candidates to rank for them. See Note [A wave]."""
     members = _members(cluster)
     fresh = {name: _fresh(cluster, name) for name in members}
     counted = _Counted()
@@ -56,21 +56,21 @@ def offers(cluster: Cluster, candidates: tuple[Candidate, ...]) -> Mapping[Servi
 
 
 def _members(cluster: Cluster) -> list[ServiceName]:
-    """The services from the first on that has free instances, in the order in which these came free."""
+    """Return the services from the first on that has free instances, in the order in which these came free."""
     recent = sorted((at, name) for name, at in cluster.layout.freed.items() if at > cluster.revision - LONGEST)
     names = [name for _, name in recent]
     return list(dropwhile(lambda name: not vacancies(cluster.services[name].definition, cluster.claims(name)), names))
 
 
 def _fresh(cluster: Cluster, name: ServiceName) -> Counter[str]:
-    """How many instances each node has claimed since they came free."""
+    """Return how many instances each node has claimed since they came free."""
     since = cluster.layout.freed[name]
     return Counter(claim.node for claim in cluster.claims(name).values() if claim.fence > since)
 
 
 @define
 class _Counted:
-    """What is counted for nodes beyond their claims, or not counted of them."""
+    """The claims that are counted for nodes in addition to their own, or not counted of them."""
 
     load: Counter[str] = field(factory=Counter)
     memory: Counter[str] = field(factory=Counter)
