@@ -23,9 +23,9 @@ from benchmarks.scale_store import CountingStore, Tally
 from daprdockr.arguments.options import Options
 from daprdockr.arguments.settings import Settings
 from daprdockr.etcd.address import Access
+from daprdockr.etcd.failover import Failover
 from daprdockr.etcd.follow import Follower, Listener, Pacing
 from daprdockr.etcd.store import EtcdStore
-from daprdockr.etcd.turn import Turn
 from daprdockr.model.errors import EtcdError
 from daprdockr.model.seams import Store
 from daprdockr.model.stored.entries import Batch, Listing
@@ -78,7 +78,7 @@ class Surroundings:
 
     def store(self, timeout: float) -> Store:
         """A connection to etcd; ``timeout`` in seconds of the agents."""
-        store = EtcdStore(self.access, timeout=timeout * self.pace, turn=Turn(random.randrange(1024)))
+        store = EtcdStore(self.access, timeout=timeout * self.pace, failover=Failover(random.randrange(1024)))
         return PacedStore(store, self.pace)
 
 

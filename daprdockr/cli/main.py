@@ -89,12 +89,12 @@ def _connect(access: Access) -> Store:
     import time
 
     from daprdockr.cli.patient import PatientStore
+    from daprdockr.etcd.failover import Failover
     from daprdockr.etcd.store import EtcdStore
-    from daprdockr.etcd.turn import Turn
 
     # Warnings would otherwise go to stderr, beside the one line about the error.
     logging.getLogger("daprdockr").addHandler(logging.NullHandler())
-    return PatientStore(EtcdStore(access, turn=Turn(os.getpid())), time.monotonic, time.sleep)
+    return PatientStore(EtcdStore(access, failover=Failover(os.getpid())), time.monotonic, time.sleep)
 
 
 def run() -> None:

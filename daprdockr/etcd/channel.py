@@ -10,7 +10,7 @@ Note [Lanes]
 Note [A member that went silent]
     A watch is silent for hours when nothing changes. HTTP/2 pings show that its member is still alive: after 7 s at
     most a dead watch breaks and is opened on another member. etcd punishes more frequent pings. Where there are beats,
-    these detect it sooner: Note [Detected by the beats] in ``turn``.
+    these detect it sooner: Note [Detected by the beats] in ``failover``.
 """
 
 from __future__ import annotations

@@ -28,8 +28,8 @@ from attrs import define, field
 from daprdockr.etcd.address import Access
 from daprdockr.etcd.channel import EtcdChannel, open_lanes
 from daprdockr.etcd.errors import classed, is_lost_token, is_never_sent, is_unreachable
+from daprdockr.etcd.failover import Failover
 from daprdockr.etcd.stubs import AuthenticateRequest, grpc
-from daprdockr.etcd.turn import Turn
 from daprdockr.model.errors import EtcdUnavailable
 
 _log = logging.getLogger(__name__)
@@ -56,14 +56,14 @@ class Session:
 
     :ivar timeout: the seconds within which ``call`` ends, whatever happens.
     :ivar clock: a monotonic clock, in seconds.
-    :ivar turn: which endpoint to use, shared with other sessions: Note [Detected by the beats] in ``turn``.
+    :ivar failover: which endpoint to use, shared with other sessions: Note [Detected by the beats] in ``failover``.
     """
 
     access: Access
     timeout: float
     clock: Callable[[], float]
     open_lanes: Callable[[Access], tuple[EtcdChannel, ...]] = open_lanes
-    turn: Turn = field(factory=Turn)
+    failover: Failover = field(factory=Failover)
     _lock: threading.Lock = field(init=False, factory=threading.Lock)
     _renewing: threading.Lock = field(init=False, factory=threading.Lock)
     _lanes: tuple[EtcdChannel, ...] = field(init=False, default=())
@@ -104,9 +104,9 @@ class Session:
         return method(lane)(requests, metadata=(*self.metadata(token), ("hasleader", "true")))
 
     def lane(self) -> tuple[int, EtcdChannel]:
-        """Return the turn and its lane."""
-        turn, lanes = self._in_turn()
-        return turn, lanes[0]
+        """Return the choice and its lane."""
+        choice, lanes = self._by_preference()
+        return choice, lanes[0]
 
     def token(self, deadline: float) -> str:
         """Return the token of ``access.user``, fetched if there is none; "" without a user."""
@@ -148,7 +148,7 @@ class Session:
         """:raises grpc.RpcError, ValueError: the last attempt failed."""
         if self._retired and self.clock() >= self._retired_until:
             self._close_retired()
-        turn, lanes = self._in_turn()
+        choice, lanes = self._by_preference()
         attempts = lanes * 2 if len(lanes) == 1 else lanes
         reached: Exception | None = None
         informative: Exception | None = None
@@ -167,7 +167,7 @@ class Session:
                 if not is_unreachable(error):
                     raise
                 if len(lanes) > 1:
-                    self.turn.pass_on(turn + place)
+                    self.failover.move_on(choice + place)
                 if is_never_sent(error):
                     informative = error
                 elif not waits:
@@ -182,16 +182,16 @@ class Session:
                 return answer
         raise AssertionError("there is always a last try")
 
-    def _in_turn(self) -> tuple[int, tuple[EtcdChannel, ...]]:
-        """Return the turn and all lanes, opened if necessary, beginning with the one to try first."""
+    def _by_preference(self) -> tuple[int, tuple[EtcdChannel, ...]]:
+        """Return the choice and all lanes, opened if necessary, beginning with the one to try first."""
         with self._lock:
             if self._closed:
                 raise EtcdUnavailable("the connection to etcd was closed by us")
             if not self._lanes:
                 self._lanes = self.open_lanes(self.access)
-            turn = self.turn.number
-            first = turn % len(self._lanes)
-            return turn, self._lanes[first:] + self._lanes[:first]
+            choice = self.failover.number
+            first = choice % len(self._lanes)
+            return choice, self._lanes[first:] + self._lanes[:first]
 
     def _strike(self) -> None:
         self._strikes += 1

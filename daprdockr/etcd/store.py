@@ -17,6 +17,7 @@ from daprdockr.etcd.address import Access
 from daprdockr.etcd.channel import MAX_MESSAGE, EtcdChannel, open_lanes
 from daprdockr.etcd.conversions import to_compares, to_entry, to_key, to_request
 from daprdockr.etcd.errors import code_of
+from daprdockr.etcd.failover import Failover
 from daprdockr.etcd.pages import Lister, Pace
 from daprdockr.etcd.session import Session
 from daprdockr.etcd.stubs import (
@@ -28,7 +29,6 @@ from daprdockr.etcd.stubs import (
     TxnRequest,
     grpc,
 )
-from daprdockr.etcd.turn import Turn
 from daprdockr.etcd.watch import EtcdWatch
 from daprdockr.model.errors import EtcdRefused, EtcdUnavailable
 from daprdockr.model.stored.entries import Commit, Condition, Entry, Lease, Listing, Operation, Prefixes
@@ -40,7 +40,7 @@ class EtcdStore:
 
     :param timeout: the timeout of each call in seconds; of each page, for a list.
     :param clock: a monotonic clock, in seconds.
-    :param turn: which endpoint to use; the stores of one process share it.
+    :param failover: which endpoint to use; the stores of one process share it.
     :param largest: the largest answer in bytes. A value that does not fit in one is omitted from lists.
     """
 
@@ -49,11 +49,11 @@ class EtcdStore:
         access: Access,
         timeout: float = 3.0,
         clock: Callable[[], float] = time.monotonic,
-        turn: Turn | None = None,
+        failover: Failover | None = None,
         largest: int = MAX_MESSAGE,
     ) -> None:
         opened = partial(open_lanes, largest=largest)
-        self._session = Session(access, timeout, clock, open_lanes=opened, turn=turn or Turn())
+        self._session = Session(access, timeout, clock, open_lanes=opened, failover=failover or Failover())
         self._lister = Lister(self._read, clock, Pace(slow=timeout / 4))
 
     def get(self, key: str) -> Entry | None:

@@ -57,12 +57,12 @@ class EtcdWatch:
     def __iter__(self) -> Iterator[Batch]:
         """:raises EtcdUnavailable, EtcdRefused, EtcdHistoryLost: when it breaks."""
         try:
-            turn, lane = self._session.lane()
+            choice, lane = self._session.lane()
             requests = iter(self._requests.get, None)
             self._call = self._session.stream(lane, lambda lane: lane.watch.Watch, requests, self._token)
             if self._closed:
                 return
-            self._session.turn.when_passed(turn, self._call.cancel)
+            self._session.failover.when_moved(choice, self._call.cancel)
             for response in self._call:
                 self._check(response)
                 if response.created:
@@ -76,9 +76,9 @@ class EtcdWatch:
                 return
             if is_too_large(error):
                 raise EtcdHistoryLost("a change in etcd is too large for a watch: list again") from error
-            if self._session.turn.number != turn:
+            if self._session.failover.number != choice:
                 raise EtcdUnavailable("a member of etcd did not answer: the watch goes on at the next") from error
-            self._session.turn.pass_on(turn)
+            self._session.failover.move_on(choice)
             raise classed(error, self._session.access) from error
         finally:
             self.close()
@@ -87,7 +87,7 @@ class EtcdWatch:
         """See Note [The end of a watch]."""
         self._closed = True
         if self._call is not None:
-            self._session.turn.forget(self._call.cancel)
+            self._session.failover.forget(self._call.cancel)
             self._call.cancel()
         self._requests.put(None)
 

@@ -21,9 +21,9 @@ from daprdockr.arguments.settings import Settings
 from daprdockr.dns.listening.addresses import host_addresses
 from daprdockr.engine.docker_engine import DockerEngine
 from daprdockr.engine.events import EventConsumer, EventListener
+from daprdockr.etcd.failover import Failover
 from daprdockr.etcd.follow import Follower, Listener
 from daprdockr.etcd.store import EtcdStore
-from daprdockr.etcd.turn import Turn
 from daprdockr.guard.clock import boot_id, boottime
 from daprdockr.model.stored.keys import Keys
 from daprdockr.runtime.workers import Workers
@@ -102,10 +102,10 @@ def _machine(state: StateDir, reactor: Any, guard: Workers, environment: Mapping
 
 def _etcd(settings: Settings) -> Etcd:
     """Both stores use the same endpoint at a time; not all agents begin with the same one."""
-    turn = Turn(random.randrange(1024))
-    store = EtcdStore(settings.etcd, timeout=CALL_TIMEOUT, turn=turn)
+    failover = Failover(random.randrange(1024))
+    store = EtcdStore(settings.etcd, timeout=CALL_TIMEOUT, failover=failover)
     # A little less than the time between two beats: one that overran would cost the next one too.
-    beats = EtcdStore(settings.etcd, timeout=0.3 * settings.lease_ttl, turn=turn)
+    beats = EtcdStore(settings.etcd, timeout=0.3 * settings.lease_ttl, failover=failover)
 
     def follow(listener: Listener) -> Follower:
         return Follower(store=store, prefixes=Keys(settings.prefix).mirrored, listener=listener)

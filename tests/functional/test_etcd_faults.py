@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 
 from daprdockr.etcd.address import Access
-from daprdockr.etcd.turn import Turn
+from daprdockr.etcd.failover import Failover
 from daprdockr.model.errors import EtcdError, EtcdRefused, EtcdUnavailable
 from daprdockr.model.stored.entries import Listing
 from tests.contracts.store import take
@@ -84,13 +84,13 @@ class MemberTests(FaultCase):
         members = self.start()
         victim = (members.leader() + 1) % 3
         other = (victim + 1) % 3
-        access, turn = Access.parse(f"{members.url(victim)},{members.url(other)}"), Turn()
-        store, beats = self.connect(access, turn=turn), self.connect(access, 1.0, turn)
+        access, failover = Access.parse(f"{members.url(victim)},{members.url(other)}"), Failover()
+        store, beats = self.connect(access, failover=failover), self.connect(access, 1.0, failover)
         lease = beats.grant(60).id
         listener = self.follow(store, relist=3600.0)
         store.put("/p/a", b"")
         self.until_told(listener, "/p/a")
-        self.assertEqual(turn.number, 0)
+        self.assertEqual(failover.number, 0)
         members.stop(victim)
         self.addCleanup(members.cont, victim)
         self.assertEqual(beats.keep_alive(lease), 60)

@@ -8,9 +8,9 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.etcd.address import Access
+from daprdockr.etcd.failover import Failover
 from daprdockr.etcd.follow import Follower, Pacing
 from daprdockr.etcd.store import EtcdStore
-from daprdockr.etcd.turn import Turn
 from daprdockr.model.backoff import Backoff
 from daprdockr.model.errors import EtcdError, EtcdUnavailable
 from daprdockr.model.stored.entries import Batch, Listing
@@ -29,8 +29,8 @@ class FaultCase(SynchronousTestCase):
         self.addCleanup(members.close)
         return members
 
-    def connect(self, access: Access, timeout: float = 3.0, turn: Turn | None = None) -> EtcdStore:
-        store = EtcdStore(access, timeout, turn=turn)
+    def connect(self, access: Access, timeout: float = 3.0, failover: Failover | None = None) -> EtcdStore:
+        store = EtcdStore(access, timeout, failover=failover)
         self.addCleanup(store.close)
         return store
 

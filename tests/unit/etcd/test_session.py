@@ -10,9 +10,9 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.etcd.address import Access
+from daprdockr.etcd.failover import Failover
 from daprdockr.etcd.session import RETIREMENT, STRIKES, Session
 from daprdockr.etcd.stubs import grpc
-from daprdockr.etcd.turn import Turn
 from daprdockr.model.errors import EtcdRefused, EtcdUnavailable
 
 Code = grpc.StatusCode
@@ -189,7 +189,7 @@ class SessionTests(SessionCase):
         self.assertRaises(EtcdRefused, self.call, self.session(cluster), True)
         self.assertEqual(len(cluster.calls), 1)
 
-    def test_lanes_in_turn(self) -> None:
+    def test_lanes_by_preference(self) -> None:
         """With several lanes a write goes to the next one that can be connected to, and stays there."""
         cluster = MemoryCluster(names=("a", "b", "c"), outcomes=[UNCONNECTED, UNCONNECTED])
         session = self.session(cluster)
@@ -199,10 +199,10 @@ class SessionTests(SessionCase):
 
     def test_shared_turn(self) -> None:
         """What one session finds out about an endpoint serves the others, which have channels of their own."""
-        turn = Turn(1)
+        failover = Failover(1)
         first = MemoryCluster(names=("a", "b", "c"), outcomes=[LATE])
         second = MemoryCluster(names=("a", "b", "c"))
-        sessions = [Session(self.access, 3.0, c.clock.seconds, c.open, turn) for c in (first, second)]
+        sessions = [Session(self.access, 3.0, c.clock.seconds, c.open, failover) for c in (first, second)]
         self.assertEqual(self.call(sessions[0], repeatable=True), "c")
         self.assertEqual([call.lane for call in first.calls], ["b", "c"])
         self.assertEqual(self.call(sessions[1]), "c")

@@ -10,9 +10,9 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.etcd.address import Access
+from daprdockr.etcd.failover import Failover
 from daprdockr.etcd.session import Session
 from daprdockr.etcd.stubs import ResponseHeader, WatchResponse, grpc, is_part, kv
-from daprdockr.etcd.turn import Turn
 from daprdockr.etcd.watch import EtcdWatch
 from daprdockr.model.errors import EtcdHistoryLost
 from daprdockr.model.stored.entries import Batch
@@ -75,7 +75,7 @@ class WatchTests(SynchronousTestCase):
     """``EtcdWatch``."""
 
     def setUp(self) -> None:
-        self.turn = Turn()
+        self.failover = Failover()
 
     def batches(self, *responses: Any, prefixes: Any = "/p/") -> list[tuple[int, list[str]]]:
         """What a watch from revision 5 tells until it ends: the revision of each batch, and its keys."""
@@ -88,7 +88,7 @@ class WatchTests(SynchronousTestCase):
 
     def take(self, tell: Callable[[Batch], None], prefixes: Any, responses: list[Any]) -> None:
         lane: Any = MemoryLane(responses)
-        session = Session(Access.parse("http://a:1"), 3.0, Clock().seconds, lambda access: (lane,), self.turn)
+        session = Session(Access.parse("http://a:1"), 3.0, Clock().seconds, lambda access: (lane,), self.failover)
         for batch in EtcdWatch(session, prefixes, 5):
             tell(batch)
 
@@ -120,4 +120,4 @@ class WatchTests(SynchronousTestCase):
         """A message that is too large ends the watch in favour of a list, and blames no member."""
         self.batches()
         self.assertIn("too large", str(self.failure))
-        self.assertEqual(self.turn.number, 0)
+        self.assertEqual(self.failover.number, 0)

@@ -4,8 +4,8 @@ Which endpoint to use, shared by all clients of one etcd, so that each benefits 
 Note [Detected by the beats]
     A watch on a member whose host is gone is deaf until HTTP/2 pings detect it, which takes up to 7 s: longer than a
     lease. But every third of a lease a beat goes to the same member, and is answered within a sixth or not at all. So
-    beats, watch and all other calls use the same endpoint, and when one of them is not answered there the turn passes
-    for all: the watch ends at once and is opened on the next member.
+    beats, watch and all other calls use the same endpoint, and when one of them is not answered there all move on: the
+    watch ends at once and is opened on the next member.
 """
 
 from __future__ import annotations
@@ -14,11 +14,12 @@ import threading
 from collections.abc import Callable
 
 
-class Turn:
+class Failover:
     """
-    A number that only grows; modulo the number of endpoints it is an endpoint. Safe to use from several threads.
+    The choice of an endpoint: a number that only grows, modulo the number of endpoints. Safe to use from several
+    threads.
 
-    :param number: the first turn, so that not all clients begin with the same endpoint.
+    :param number: the first choice, so that not all clients begin with the same endpoint.
     """
 
     def __init__(self, number: int = 0) -> None:
@@ -30,11 +31,8 @@ class Turn:
     def number(self) -> int:
         return self._number
 
-    def pass_on(self, number: int) -> None:
-        """
-        Pass the turn to the next endpoint, because the one of this turn did not answer; a no-op if it has passed
-        already.
-        """
+    def move_on(self, number: int) -> None:
+        """Choose the next endpoint, because the one of this choice did not answer; a no-op if that has happened."""
         with self._lock:
             if number != self._number:
                 return
@@ -43,8 +41,8 @@ class Turn:
         for call in waiting:
             call()
 
-    def when_passed(self, number: int, call: Callable[[], None]) -> None:
-        """Call once, in any thread, when this turn has passed; at once if it already has."""
+    def when_moved(self, number: int, call: Callable[[], None]) -> None:
+        """Call once, in any thread, when another endpoint is chosen than this one; at once if it already is."""
         with self._lock:
             if number == self._number:
                 self._waiting.add(call)
@@ -52,6 +50,6 @@ class Turn:
         call()
 
     def forget(self, call: Callable[[], None]) -> None:
-        """Cancel a call registered with ``when_passed``."""
+        """Cancel a call registered with ``when_moved``."""
         with self._lock:
             self._waiting.discard(call)
