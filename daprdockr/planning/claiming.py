@@ -20,8 +20,8 @@ from daprdockr.model.names import InstanceName
 from daprdockr.model.stored.claim import ClaimRecord
 from daprdockr.model.wanted.definition import Definition
 from daprdockr.planning.candidates import Candidate, able
+from daprdockr.planning.keeping.reporting import report
 from daprdockr.planning.keeping.running import Wait
-from daprdockr.planning.keeping.telling import tell
 from daprdockr.planning.placing.failing import failing_now
 from daprdockr.planning.placing.leaving import takers
 from daprdockr.planning.placing.placement import rank, vacancies
@@ -40,7 +40,7 @@ def free(situation: Situation, now: float) -> Iterator[Step | Wait]:
     due = _due(situation, definition, now)
     # Build records only for claims that are due now; others will take most of the rest.
     for instance in (InstanceName(situation.name, number) for number, at in due.items() if at <= now):
-        yield TakeClaim(instance, tell(situation, instance, definition, now))
+        yield TakeClaim(instance, report(situation, instance, definition, now))
     yield from (Wait(at) for at in sorted(at for at in due.values() if at > now)[:1])
 
 

@@ -35,8 +35,8 @@ from daprdockr.model.names import InstanceName
 from daprdockr.model.stored.revisioned import Claim
 from daprdockr.model.wanted.definition import Definition
 from daprdockr.planning.claiming import free, vacant
+from daprdockr.planning.keeping.reporting import report
 from daprdockr.planning.keeping.running import Wait, keep_running, remove
-from daprdockr.planning.keeping.telling import tell
 from daprdockr.planning.placing.failing import drops_out, gives_up
 from daprdockr.planning.situation import Here, Situation
 from daprdockr.planning.steps import DropSuccession, ReadClaim, ReleaseClaim, Step, Succeed, WriteClaim
@@ -152,7 +152,7 @@ def _succeed(
     """
     here = situation.here
     confirmed = here.may_claim and successor.lease == here.lease
-    record = tell(situation, claim.instance, definition, now)
+    record = report(situation, claim.instance, definition, now)
     if confirmed and record.healthy and record.definition == definition.digest:
         yield Succeed(claim.instance, record, claim.fence, claim.lease, successor.fence)
     yield from keep_running(situation, successor, definition, confirmed, now)
@@ -176,7 +176,7 @@ def _own(situation: Situation, claim: Claim, definition: Definition, now: float)
         yield ReleaseClaim(instance, claim.fence)
         return
     if confirmed:
-        record = tell(situation, instance, definition, now)
+        record = report(situation, instance, definition, now)
         if record != claim.record:
             yield WriteClaim(instance, record, claim.fence, claim.revision)
         if leaves_at is not None and not leaves:

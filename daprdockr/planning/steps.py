@@ -100,7 +100,7 @@ class WriteClaim(OnClaim):
 
     def __str__(self) -> str:
         because = f" ({self.record.reason})" if self.record.reason else ""
-        return f"tell that {self.instance} is {self.record.state.value}{because}"
+        return f"report that {self.instance} is {self.record.state.value}{because}"
 
 
 @frozen

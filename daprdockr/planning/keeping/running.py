@@ -28,7 +28,7 @@ from daprdockr.model.stored.revisioned import Claim
 from daprdockr.model.wanted.definition import Definition
 from daprdockr.planning.attempts import Attempts
 from daprdockr.planning.keeping.body import published
-from daprdockr.planning.keeping.telling import settled_at
+from daprdockr.planning.keeping.reporting import settled_at
 from daprdockr.planning.situation import Situation
 from daprdockr.planning.steps import (
     CreateContainer,

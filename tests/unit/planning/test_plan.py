@@ -492,7 +492,7 @@ class StepTests(PlanTestCase):
             [str(step) for step in steps],
             [
                 "claim 1.web.myapp",
-                "tell that 1.web.myapp is pulling (no such image)",
+                "report that 1.web.myapp is pulling (no such image)",
                 "release 1.web.myapp",
                 "pull web:1",
                 "create a container of web:1 for 1.web.myapp",

@@ -23,9 +23,9 @@ from daprdockr.planning.placing.failing import gives_up
 from daprdockr.planning.situation import Situation
 
 
-def tell(situation: Situation, instance: InstanceName, definition: Definition, now: float) -> ClaimRecord:
+def report(situation: Situation, instance: InstanceName, definition: Definition, now: float) -> ClaimRecord:
     """Return the record of an instance of ours. It changes only when a person or another node should know."""
-    record = _tell_state(situation, instance, definition, now)
+    record = _state_report(situation, instance, definition, now)
     leaving = situation.moving.leaving.get(instance.number, math.inf) <= now
     claim = situation.claims.owners.get(instance.number)
     if claim is not None and claim.node == situation.here.node and not record.healthy:
@@ -33,7 +33,7 @@ def tell(situation: Situation, instance: InstanceName, definition: Definition, n
     return evolve(record, leaving=leaving and not definition.at_most_one)
 
 
-def _tell_state(situation: Situation, instance: InstanceName, definition: Definition, now: float) -> ClaimRecord:
+def _state_report(situation: Situation, instance: InstanceName, definition: Definition, now: float) -> ClaimRecord:
     """
     Return the record; while nothing is known of a container that was reported before (this agent has just begun), the
     former one stands.

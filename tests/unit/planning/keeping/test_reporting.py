@@ -11,7 +11,7 @@ from daprdockr.model.host import ContainerState, Image, Status
 from daprdockr.model.stored.claim import ClaimRecord, State
 from daprdockr.model.wanted.definition import Definition
 from daprdockr.planning.attempts import SETTLED, Attempts
-from daprdockr.planning.keeping.telling import settled_at, tell
+from daprdockr.planning.keeping.reporting import report, settled_at
 from daprdockr.planning.plan import plan
 from daprdockr.planning.situation import Situation
 from daprdockr.planning.steps import Lane, WriteClaim
@@ -39,7 +39,7 @@ NEW = container("new", of=CHECKED, ports=(evolve(PORT, host=20001),), started=20
 
 
 def told(seen: Situation, by: Definition = WEB_1, now: float = NOW) -> ClaimRecord:
-    return tell(seen, FIRST, by, now)
+    return report(seen, FIRST, by, now)
 
 
 class RunningTests(SynchronousTestCase):
