@@ -51,7 +51,7 @@ class Failures:
         self._faults: dict[ServiceName | str, dict[Lane, Attempts]] = {}  # the latest last
         self._starts = Starts()
         self.lacking: dict[ServiceName, str] = {}
-        """What the containers of a service run without here, as text."""
+        """By service: the resources that its containers run without here, as text."""
 
     # Questions of planner and loop.
 

@@ -1,5 +1,5 @@
 # -*- test-case-name: tests.unit.agent.reconcile.test_gather -*-
-"""Which containers of a service are looked at by a health check, and where. Pure."""
+"""The containers of a service to be checked, and where. Pure."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ def targets(
     service: Service | None, containers: Mapping[int, Iterable[ContainerState]], address: str
 ) -> dict[str, Target]:
     """
-    The running containers of a service that a look is taken at, by id: those with a check, and those behind a route. A
-    paused one cannot be well.
+    Return the running containers of a service to be checked, by id: those with a health check, and those behind a
+    route. A paused one cannot be healthy.
 
     :param address: where this node reaches the ports that its containers publish.
     """
@@ -38,7 +38,7 @@ def targets(
 
 
 def _route(container: ContainerState, http: int, address: str) -> tuple[str, int] | None:
-    """What nginx is given of a container, as this node reaches it: see ``Publish``."""
+    """Return the endpoint of a container for nginx, as this node reaches it: see ``Publish``."""
     host_port = _host_port(container, http)
     return (address, host_port) if host_port else None
 
@@ -49,8 +49,8 @@ def _host_port(container: ContainerState, port: int) -> int:
 
 def _target(container: ContainerState, check: Health, service: ServiceName, address: str) -> Target:
     """
-    Where to look: the container's own address, else ``address``, at which this node reaches itself. The former comes
-    first: on a published port Docker's proxy accepts connections even when nothing listens behind it.
+    Return where to check: the container's own address, otherwise ``address``, at which this node reaches itself. The
+    former comes first: on a published port Docker's proxy accepts connections even when nothing listens behind it.
     """
     if container.address or check.type == "exec":
         return Target(container.id, check, container.address, check.port, service)

@@ -1,5 +1,5 @@
 # -*- test-case-name: tests.unit.agent.reconcile.test_gather -*-
-"""How this node stands now, from what its options say and from what mirror, host and heartbeat know."""
+"""The present standing of this node, from its options and from the knowledge of mirror, host and heartbeat."""
 
 from __future__ import annotations
 
@@ -18,7 +18,11 @@ from daprdockr.planning.situation import Here
 
 @frozen
 class Standing:
-    """Call it for the node as it is now. :param where: the addresses it publishes now."""
+    """
+    Call it for the node as it is now.
+
+    :param where: returns the addresses it publishes now.
+    """
 
     node: NodeIdentity
     where: Callable[[], Whereabouts]
@@ -28,7 +32,7 @@ class Standing:
     contested: Contested
 
     def __call__(self) -> Here:
-        """Without the Engine the node claims nothing: it could not keep its word."""
+        """Return the node as it is now. Without the Engine it claims nothing: it could not run what it claims."""
         node, host, cluster, where = self.node, self.host, self.mirror.cluster, self.where()
         return Here(
             node=node.name,

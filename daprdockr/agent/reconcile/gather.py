@@ -1,7 +1,7 @@
 """
-Gathering: what mirror, host, health checks and heartbeat know of one service, as the planner's ``Situation``.
+Gathering: the knowledge of mirror, host, health checks and heartbeat about one service, as the planner's ``Situation``.
 
-It reads, and changes nothing; the price is that of the service, whatever else there is.
+It reads, and changes nothing; its cost is that of the service, whatever else there is.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from daprdockr.planning.situation import Here, KnownClaims, Moving, OnHost, Plac
 
 @frozen
 class GatherClaims:
-    """Call it for what is known of the claims of a service."""
+    """Call it for the claims of a service."""
 
     mirror: Mirror
     own_claims: OwnClaims
@@ -74,8 +74,8 @@ class GatherHost:
 @frozen
 class Gather:
     """
-    :param here: this node, as it is at the moment of the call.
-    :param since: since when instances have been as they are; the loop has it look before it gathers.
+    :param here: returns this node, as it is at the moment of the call.
+    :param since: since when instances have been in their states; the loop has it observe them before it gathers.
     """
 
     here: Callable[[], Here]
@@ -87,16 +87,16 @@ class Gather:
     since: Since
 
     def services(self) -> frozenset[ServiceName]:
-        """Every service that is defined, claimed, or has a container here."""
+        """Return every service that is defined, claimed, or has a container here."""
         return self.mirror.known_services().union(self.on_host.host.containers.services)
 
     def users_of(self, image: str) -> list[ServiceName]:
-        """The services whose definition names this image."""
+        """Return the services whose definition names this image."""
         services = self.mirror.cluster.services
         return [name for name, service in services.items() if service.definition.container.image == image]
 
     def situation(self, name: ServiceName) -> Situation:
-        """All that is known of a service now."""
+        """Return all that is known of a service now."""
         cluster = self.mirror.cluster
         service = cluster.services.get(name)
         return Situation(

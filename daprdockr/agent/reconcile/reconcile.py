@@ -49,7 +49,7 @@ SETTLE = 5.0
 
 
 class Gathering(Protocol):
-    """What says what is known; it changes nothing. ``Gather`` does."""
+    """The source of situations; it changes nothing. ``Gather`` implements it."""
 
     def services(self) -> Iterable[ServiceName]: ...
 
@@ -59,25 +59,25 @@ class Gathering(Protocol):
 
 
 class Observer(Protocol):
-    """What remembers since when instances have been as they are. ``Since`` does."""
+    """The memory since when instances have been in their states. ``Since`` implements it."""
 
     def observe(self, service: ServiceName, now: float) -> None: ...
 
 
 class Checks(Protocol):
-    """What looks at containers. ``HealthChecks`` does."""
+    """The health checks of containers. ``HealthChecks`` implements them."""
 
     def follow(self, service: ServiceName, targets: Mapping[str, Target]) -> None: ...
 
 
 class Reconcile(Service):
     """
-    :param gather: says what is known of a service.
-    :param since: takes note of a service once before that is planned.
-    :param health: is told after each plan which containers of the service it is to look at.
-    :param failures: counts what became of steps.
-    :param carry_out: carries out one step, and says what became of it.
-    :param tell: takes an event for people: what it is about, and one sentence.
+    :param gather: collects what is known of a service.
+    :param since: observes a service once before that is planned.
+    :param health: learns after each plan which containers of the service to check.
+    :param failures: counts the outcomes of steps.
+    :param carry_out: carries out one step, and returns its outcome.
+    :param tell: takes an event for people: its subject, and one sentence.
     """
 
     log = Logger()

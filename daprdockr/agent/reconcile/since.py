@@ -2,7 +2,7 @@
 """
 Since when instances of a service have been free, surplus or about to leave, as this node sees it.
 
-A memory of its own, because gathering only reads: the loop has it look at a service once before that is planned.
+A memory of its own, because gathering only reads: the loop calls ``observe`` for a service once before that is planned.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from daprdockr.planning.situation import Here
 
 class Since:
     """
-    :param here: this node, as it is at the moment of the call.
+    :param here: returns this node, as it is at the moment of the call.
     :param rebalance: whether this node hands instances over when it has more than its share.
     """
 
@@ -38,27 +38,27 @@ class Since:
         self._leavers: tuple[int, Mapping[ServiceName, list[int]]] = (-1, {})
 
     def observe(self, service: ServiceName, now: float) -> None:
-        """Take note of how the instances of a service are at ``now`` (monotonic seconds)."""
+        """Record the state of a service's instances at ``now`` (monotonic seconds)."""
         here = self._here()
         self._free(service, self._free_now(service, here), now)
         self._surplus(service, self._surplus_now(service, here), now)
         self._leaving(service, self._leaving_now(here).get(service, ()), now)
 
     def free(self, service: ServiceName) -> Mapping[int, float]:
-        """The instances that this node may claim or prepare to take over, and since when."""
+        """Return the instances that this node may claim or prepare to take over, and since when."""
         return self._free.of(service)
 
     def surplus(self, service: ServiceName) -> Mapping[int, float]:
-        """The instances of which there is a copy here and a healthy owner elsewhere, and since when."""
+        """Return the instances of which there is a copy here and a healthy owner elsewhere, and since when."""
         return self._surplus.of(service)
 
     def leaving(self, service: ServiceName) -> Mapping[int, float]:
-        """Which instances should leave, and from when on: out of a drained node at once."""
+        """Return which instances should leave, and from when on: out of a drained node at once."""
         delay = 0.0 if self._here().node in self._cluster.draining else REBALANCE_AFTER
         return {number: since + delay for number, since in self._leaving.of(service).items()}
 
     def _free_now(self, name: ServiceName, here: Here) -> Iterator[int]:
-        """The instances this node may claim or prepare to take over, as far as nobody else has begun to."""
+        """Yield the instances this node may claim or prepare to take over, as far as nobody else has begun to."""
         service = self._cluster.services.get(name)
         if service is None or not here.may_claim:
             return
@@ -69,7 +69,7 @@ class Since:
                 yield number
 
     def _surplus_now(self, name: ServiceName, here: Here) -> Iterator[int]:
-        """The instances whose container runs here although another node's claim of them is healthy."""
+        """Yield the instances whose container runs here although another node's claim of them is healthy."""
         claims = self._cluster.claims(name)
         for number in self._host.containers.of(name):
             claim = claims.get(number)
@@ -77,7 +77,7 @@ class Since:
                 yield number
 
     def _leaving_now(self, here: Here) -> Mapping[ServiceName, list[int]]:
-        """See ``planning.placing.leaving``; worked out anew only when the mirror changed."""
+        """See ``planning.placing.leaving``; computed again only when the mirror changed."""
         cluster = self._cluster
         draining = here.node in cluster.draining
         if not (draining or self._rebalance):
