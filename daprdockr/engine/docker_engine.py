@@ -98,9 +98,8 @@ class DockerEngine:
         try:
             return evolve(answers.container_state(answer), former="" if node == self.node else node)
         except BadInput as problem:
-            if self._inspected.is_newly_unreadable(answer["Id"]):
-                text = "container {container} is passed over: {problem}"
-                self.log.warn(text, container=answer["Id"], problem=problem)
+            if self._inspected.is_newly_unreadable(known := answer["Id"]):
+                self.log.warn("container {container} is passed over: {problem}", container=known, problem=problem)
             return None
 
     def image(self, reference: str) -> Image | None:
@@ -150,10 +149,7 @@ class DockerEngine:
     def create(self, name: str, body: Mapping[str, Any]) -> str:
         """
         Create a container from a body of the Docker API's ``ContainerCreate``; return its id.
-
-        :raises ImageAbsent: the image is not on this host.
-        :raises NameTaken: another container has the name.
-        :raises EngineRefused: a field is wrong.
+        :raises ImageAbsent, NameTaken: as their docstrings say. :raises EngineRefused: a field is wrong.
         """
         try:
             with self._asking(f"create container {name}") as client:
