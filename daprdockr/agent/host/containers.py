@@ -4,7 +4,7 @@ This host's containers, as inspections and lists report them. Calls nothing, and
 
 Note [A list is older than it looks]
     A list is made by the Engine while events and own steps go on, and arrives after some of them. So every container
-    that was inspected since the list was requested keeps the result of that inspection; ``looks`` counts them.
+    that was inspected since the list was requested keeps the result of that inspection; ``inspections`` counts them.
     Inspections overtake each other too, in their threads: one that reports a container as running which is known to
     have ended since that start is the older one.
 
@@ -67,9 +67,9 @@ class Containers:
         self._waiting: dict[str, ContainerState] = {}
         self._containers: dict[str, ContainerState] = {}
         self._services: dict[ServiceName, dict[int, tuple[ContainerState, ...]]] = {}
-        self._looked: dict[str, int] = {}
+        self._inspected: dict[str, int] = {}
         self._stopping: set[str] = set()
-        self.looks = 0
+        self.inspections = 0
 
     def __iter__(self) -> Iterator[ContainerState]:
         return iter(self._containers.values())
@@ -114,13 +114,13 @@ class Containers:
         """
         states = {state.id: state for state in found}
         for container in list(self._containers):
-            if container not in states and self._looked.get(container, 0) <= before:
+            if container not in states and self._inspected.get(container, 0) <= before:
                 self.forget(container)
         self._waiting = {container: state for container, state in self._waiting.items() if container in states}
         for state in states.values():
-            if self._looked.get(state.id, 0) <= before:
+            if self._inspected.get(state.id, 0) <= before:
                 self.update(state)
-        self._looked = {c: look for c, look in self._looked.items() if look > before or c in self._containers}
+        self._inspected = {c: at for c, at in self._inspected.items() if at > before or c in self._containers}
         self._failures.forget_old_faults()
 
     def update(self, state: ContainerState) -> None:
@@ -128,8 +128,8 @@ class Containers:
         if state.former and state.id not in self._containers and self._is_alive(state.former):
             self._waiting[state.id] = state
             return
-        self.looks += 1
-        self._looked[state.id] = self.looks
+        self.inspections += 1
+        self._inspected[state.id] = self.inspections
         old = self._containers.get(state.id)
         if old == state or (old is not None and _is_older(state, old)):
             return
@@ -155,8 +155,8 @@ class Containers:
     def forget(self, container: str) -> None:
         """Forget a container that is gone."""
         self._waiting.pop(container, None)
-        self.looks += 1
-        self._looked[container] = self.looks
+        self.inspections += 1
+        self._inspected[container] = self.inspections
         state = self._containers.pop(container, None)
         if state is not None:
             if state.running:

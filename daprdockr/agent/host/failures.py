@@ -157,8 +157,8 @@ class Failures:
         after = self._count(fault.lane, fault.reason, lasting=fault.lasting)
         if fault.of_host and isinstance(fault.lane.subject, InstanceName):
             self._starts.failed(fault.lane.subject.service, fault.reason, self._clock())
-        said = after.reason if fault.lane.kind == "container" else fault.reason  # new ids in the reason are no news
-        return said != before.reason
+        reason = after.reason if fault.lane.kind == "container" else fault.reason  # new ids in the reason are no news
+        return reason != before.reason
 
     def _latest(self, lane: Lane) -> Attempts:
         """Return the latest failures of any generation."""

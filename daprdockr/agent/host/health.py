@@ -34,8 +34,8 @@ class _Patient:
     service: ServiceName
     delay: float = FIRST_DELAY
     failures: int = 0
-    next_look: IDelayedCall | None = None
-    look: Deferred[None] | None = None
+    next_probe: IDelayedCall | None = None
+    probing: Deferred[None] | None = None
 
 
 class HealthChecks(Service):
@@ -86,29 +86,29 @@ class HealthChecks(Service):
         patient = self._patients.pop(container)
         self.verdicts.pop(container, None)
         self.unreached.pop(container, None)
-        if patient.next_look is not None and patient.next_look.active():
-            patient.next_look.cancel()
-        if patient.look is not None:
-            patient.look.cancel()
+        if patient.next_probe is not None and patient.next_probe.active():
+            patient.next_probe.cancel()
+        if patient.probing is not None:
+            patient.probing.cancel()
 
     def _look_later(self, patient: _Patient, delay: float) -> None:
-        patient.next_look = self._reactor.callLater(delay, self._look, patient)
+        patient.next_probe = self._reactor.callLater(delay, self._begin, patient)
 
-    def _look(self, patient: _Patient) -> None:
-        async def look() -> str | None:
+    def _begin(self, patient: _Patient) -> None:
+        async def probe() -> str | None:
             return await self._probe(patient.target)
 
-        looking: Deferred[Any] = Deferred.fromCoroutine(look())
+        probing: Deferred[Any] = Deferred.fromCoroutine(probe())
         if patient.target.check.type != "exec":  # its time begins when it has a thread
-            looking.addTimeout(patient.target.check.timeout + 1, self._reactor)
-        patient.look = looking
-        looking.addCallbacks(lambda complaint: complaint, lambda failure: failure.getErrorMessage() or "no answer")
-        looking.addCallback(self._judge, patient)
-        looking.addErrback(lambda failure: self.log.failure("a health check went wrong", failure))
+            probing.addTimeout(patient.target.check.timeout + 1, self._reactor)
+        patient.probing = probing
+        probing.addCallbacks(lambda complaint: complaint, lambda failure: failure.getErrorMessage() or "no answer")
+        probing.addCallback(self._judge, patient)
+        probing.addErrback(lambda failure: self.log.failure("a health check went wrong", failure))
 
     def _judge(self, complaint: str | None, patient: _Patient) -> None:
         """See Note [Verdicts]."""
-        patient.look = None
+        patient.probing = None
         container, check = patient.target.container, patient.target.check
         if self._patients.get(container) is not patient:
             return

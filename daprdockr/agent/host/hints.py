@@ -22,13 +22,13 @@ MOST_WAITING = 1000
 
 class Hints:
     """
-    :param look: inspects one container; its Deferred never fails.
+    :param inspect: inspects one container; its Deferred never fails.
     :param list_all: lists all containers.
     """
 
-    def __init__(self, reactor: Any, look: Callable[[str], Deferred[None]], list_all: Callable[[], object]) -> None:
+    def __init__(self, reactor: Any, inspect: Callable[[str], Deferred[None]], list_all: Callable[[], object]) -> None:
         self._reactor = reactor
-        self._look = look
+        self._inspect = inspect
         self._list_all = list_all
         self._lock = threading.Lock()
         self._waiting: dict[str, None] = {}  # in the order they came
@@ -59,8 +59,8 @@ class Hints:
 
     def _begin(self, container: str) -> None:
         self._again[container] = False
-        self._look(container).addCallback(self._looked, container)
+        self._inspect(container).addCallback(self._inspected, container)
 
-    def _looked(self, _: None, container: str) -> None:
+    def _inspected(self, _: None, container: str) -> None:
         if self._again.pop(container):
             self._begin(container)

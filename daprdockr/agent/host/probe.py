@@ -78,8 +78,8 @@ class RealProbe:
         self._late: set[ServiceName | None] = set()
 
     async def __call__(self, target: Target) -> str | None:
-        look = {"http": self._http, "tcp": self._tcp, "exec": self._exec}.get(target.check.type)
-        return (await look(target) if look else None) or await self._by_route(target)
+        check = {"http": self._http, "tcp": self._tcp, "exec": self._exec}.get(target.check.type)
+        return (await check(target) if check else None) or await self._by_route(target)
 
     async def _by_route(self, target: Target) -> Unreached | None:
         """
@@ -135,12 +135,12 @@ class RealProbe:
         check, asked = target.check, self._reactor.seconds()
         begun = asked
 
-        def look() -> int:
+        def execute() -> int:
             nonlocal begun
             begun = self._reactor.seconds()
             return self._engine.execute(target.container, check.command, check.timeout)
 
-        status = await self._pool.of(target.service)(look)
+        status = await self._pool.of(target.service)(execute)
         self._note_wait(target, begun - asked)
         return f"exit status {status}" if status else None
 

@@ -34,4 +34,4 @@ class Starts:
 
     def forget(self, before: float) -> None:
         """Forget failures before that time."""
-        self._failed = {service: told for service, told in self._failed.items() if told[0] > before}
+        self._failed = {service: failure for service, failure in self._failed.items() if failure[0] > before}
