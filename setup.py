@@ -68,6 +68,7 @@ setup(
         "daprdockr.model",
         "daprdockr.model.known",
         "daprdockr.model.stored",
+        "daprdockr.model.troubles",
         "daprdockr.model.wanted",
         "daprdockr.picture",
         "daprdockr.planning",

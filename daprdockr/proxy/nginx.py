@@ -27,15 +27,8 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from daprdockr.model.errors import DiskError, ProxyError
-from daprdockr.model.trouble import (
-    FilesUnwritable,
-    NginxDown,
-    NginxNotStarted,
-    NginxUnusable,
-    RoutesNotServed,
-    Trouble,
-    line,
-)
+from daprdockr.model.trouble import Trouble, line
+from daprdockr.model.troubles.http import FilesUnwritable, NginxDown, NginxNotStarted, NginxUnusable, RoutesNotServed
 from daprdockr.process.supervised import Hooks, Program, SupervisedProcess
 from daprdockr.proxy.configuration import NginxSettings
 from daprdockr.proxy.door import DoorSocket

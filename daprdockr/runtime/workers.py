@@ -28,7 +28,8 @@ from twisted.logger import Logger
 from twisted.python.threadpool import ThreadPool
 
 from daprdockr.model.errors import DaprdockrError
-from daprdockr.model.trouble import ThreadsBusy, line
+from daprdockr.model.trouble import line
+from daprdockr.model.troubles.host import ThreadsBusy
 from daprdockr.runtime.pool import Run
 
 T = TypeVar("T")

@@ -17,7 +17,8 @@ from daprdockr.agent.statedir import StateDir
 from daprdockr.guard.orders import Orders
 from daprdockr.guard.presence import is_on_guard
 from daprdockr.guard.processes import Processes
-from daprdockr.model.trouble import GuardDown, OrdersUnwritten, line
+from daprdockr.model.trouble import line
+from daprdockr.model.troubles.host import GuardDown, OrdersUnwritten
 from daprdockr.process.supervised import Program, SupervisedProcess
 from daprdockr.runtime.logged_once import LoggedOnce
 from daprdockr.runtime.pool import Run

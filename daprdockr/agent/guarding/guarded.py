@@ -42,7 +42,8 @@ from daprdockr.guard.orders import Order, Orders
 from daprdockr.model.errors import DaprdockrError, EngineRefused, EngineUnavailable
 from daprdockr.model.host import ContainerState
 from daprdockr.model.names import ServiceName
-from daprdockr.model.trouble import GuardDown, OrdersUnwritten, line
+from daprdockr.model.trouble import line
+from daprdockr.model.troubles.host import GuardDown, OrdersUnwritten
 
 LAST_POLLS = 1.0
 """

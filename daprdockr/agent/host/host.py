@@ -23,7 +23,8 @@ from daprdockr.model.errors import EngineError
 from daprdockr.model.host import ContainerState, Inventory
 from daprdockr.model.seams import Engine
 from daprdockr.model.stored.revisioned import Claim
-from daprdockr.model.trouble import EngineHangs, EngineLost, EngineNotReached, line
+from daprdockr.model.trouble import line
+from daprdockr.model.troubles.host import EngineHangs, EngineLost, EngineNotReached
 from daprdockr.runtime.pool import Run
 
 LIST_INTERVAL = 30.0
@@ -154,7 +155,7 @@ class Host(Service):
         Deferred.fromCoroutine(self._list())
 
     async def _list(self) -> None:
-        before = self.containers.looks
+        before = self.containers.inspections
         try:
             self._take_list(await self._run(self._engine.containers), before)
             self._take_inventory(await self._run(self._engine.inventory))

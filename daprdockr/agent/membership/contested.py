@@ -11,7 +11,7 @@ from twisted.logger import Logger
 from daprdockr.guard.clock import boot_id
 from daprdockr.model.known.changes import Changes
 from daprdockr.model.known.cluster import Cluster
-from daprdockr.model.trouble import AddressContested
+from daprdockr.model.troubles.membership import AddressContested
 from daprdockr.planning.placing.clashes import clashes
 from daprdockr.runtime.logged_once import LoggedOnce
 

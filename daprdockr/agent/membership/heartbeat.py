@@ -26,7 +26,8 @@ from daprdockr.agent.membership.kept_lease import KeptLease
 from daprdockr.agent.membership.registration import Registration
 from daprdockr.model.errors import EtcdError, EtcdUnavailable
 from daprdockr.model.known.changes import Changes
-from daprdockr.model.trouble import BeatFailed, NoBeatYet, Trouble, line
+from daprdockr.model.trouble import Trouble, line
+from daprdockr.model.troubles.membership import BeatFailed, NoBeatYet
 from daprdockr.runtime.connection import Connection
 from daprdockr.runtime.logged_once import LoggedOnce
 from daprdockr.runtime.signal import Signal

@@ -33,7 +33,8 @@ from daprdockr.model.errors import BadInput
 from daprdockr.model.seams import Store
 from daprdockr.model.stored.entries import Absent, Fence, Put
 from daprdockr.model.stored.node import NodeRecord
-from daprdockr.model.trouble import LeaseUnproven, NameHeld, line
+from daprdockr.model.trouble import line
+from daprdockr.model.troubles.membership import LeaseUnproven, NameHeld
 from daprdockr.runtime.pool import Run
 
 GOOD_BEATS = 3

@@ -17,7 +17,8 @@ from twisted.logger import Logger
 from daprdockr.model.errors import EtcdError, EtcdForbidden, EtcdRefused
 from daprdockr.model.seams import Store
 from daprdockr.model.stored.entries import trial
-from daprdockr.model.trouble import WritesRefused, line
+from daprdockr.model.trouble import line
+from daprdockr.model.troubles.etcd import WritesRefused
 from daprdockr.runtime.logged_once import LoggedOnce
 from daprdockr.runtime.periodic import Periodic
 from daprdockr.runtime.pool import Run

@@ -32,7 +32,7 @@ from daprdockr.model.known.pending import Pending
 from daprdockr.model.seams import Store
 from daprdockr.model.stored.doubts import Doubt, is_over
 from daprdockr.model.stored.entries import Batch, Entry, Listing
-from daprdockr.model.trouble import EtcdDoubted
+from daprdockr.model.troubles.etcd import EtcdDoubted
 from daprdockr.runtime.pool import Run
 
 MOST_BYTES = 4 * 1024 * 1024

@@ -26,7 +26,8 @@ from daprdockr.model.known.changes import Changes
 from daprdockr.model.known.cluster import Cluster
 from daprdockr.model.stored.doubts import Doubt
 from daprdockr.model.stored.entries import Absent, Batch, Change, Entry, Listing, Put
-from daprdockr.model.trouble import EtcdDoubted, EtcdLost, EtcdNotReached, line
+from daprdockr.model.trouble import line
+from daprdockr.model.troubles.etcd import EtcdDoubted, EtcdLost, EtcdNotReached
 from daprdockr.runtime.connection import Connection
 from daprdockr.runtime.logged_once import LoggedOnce
 

@@ -34,7 +34,8 @@ FLOORS: Mapping[str, tuple[tuple[str, ...], ...]] = {
         ("members",),
         ("wanted",),
         ("stored",),
-        ("known", "seams", "trouble"),
+        ("known", "seams", "troubles"),
+        ("trouble",),
     ),
     "planning": (
         ("attempts", "candidates", "steps"),

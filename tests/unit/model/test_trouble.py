@@ -8,31 +8,19 @@ from typing import get_args
 from attrs import asdict
 from twisted.trial.unittest import SynchronousTestCase
 
-from daprdockr.model.trouble import (
-    AddressContested,
-    BeatFailed,
-    Component,
+from daprdockr.model.trouble import Trouble, line
+from daprdockr.model.troubles.component import Component
+from daprdockr.model.troubles.etcd import EtcdDoubted, EtcdLost, EtcdNotReached, WritesRefused
+from daprdockr.model.troubles.host import (
     EngineHangs,
     EngineLost,
     EngineNotReached,
-    EtcdDoubted,
-    EtcdLost,
-    EtcdNotReached,
-    FilesUnwritable,
     GuardDown,
-    LeaseUnproven,
-    NameHeld,
-    NginxDown,
-    NginxNotStarted,
-    NginxUnusable,
-    NoBeatYet,
     OrdersUnwritten,
-    RoutesNotServed,
     ThreadsBusy,
-    Trouble,
-    WritesRefused,
-    line,
 )
+from daprdockr.model.troubles.http import FilesUnwritable, NginxDown, NginxNotStarted, NginxUnusable, RoutesNotServed
+from daprdockr.model.troubles.membership import AddressContested, BeatFailed, LeaseUnproven, NameHeld, NoBeatYet
 
 DOUBTED = EtcdDoubted("it went back")
 

@@ -22,7 +22,7 @@ from twisted.python.filepath import FilePath
 from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.model.names import InstanceName, ServiceName
-from daprdockr.model.trouble import FilesUnwritable, NginxDown, NginxNotStarted, NginxUnusable, RoutesNotServed
+from daprdockr.model.troubles.http import FilesUnwritable, NginxDown, NginxNotStarted, NginxUnusable, RoutesNotServed
 from daprdockr.process.supervised import SupervisedProcess
 from daprdockr.proxy.configuration import HttpListener, NginxSettings
 from daprdockr.proxy.nginx import ABSENT_RETRY, Nginx

@@ -5,18 +5,9 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.agent.membership.write_check import INTERVAL
-from daprdockr.model.trouble import (
-    AddressContested,
-    BeatFailed,
-    EngineHangs,
-    EngineLost,
-    EngineNotReached,
-    EtcdDoubted,
-    EtcdLost,
-    EtcdNotReached,
-    NoBeatYet,
-    WritesRefused,
-)
+from daprdockr.model.troubles.etcd import EtcdDoubted, EtcdLost, EtcdNotReached, WritesRefused
+from daprdockr.model.troubles.host import EngineHangs, EngineLost, EngineNotReached
+from daprdockr.model.troubles.membership import AddressContested, BeatFailed, NoBeatYet
 from tests.build.values import definition
 from tests.fakes.agents import MemoryAgent, MemoryCluster
 

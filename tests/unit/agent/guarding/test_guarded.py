@@ -15,7 +15,7 @@ from daprdockr.agent.guarding.guarded import LAST_POLLS, Guarded, NotGuarded, gr
 from daprdockr.guard.orders import Order, Orders
 from daprdockr.model.errors import EngineRefused
 from daprdockr.model.host import ContainerState
-from daprdockr.model.trouble import GuardDown, OrdersUnwritten
+from daprdockr.model.troubles.host import GuardDown, OrdersUnwritten
 from daprdockr.planning.steps import StartContainer
 from tests.build.carry_out import FIRST, TTL, CarryOutCase
 from tests.build.values import WEB, definition

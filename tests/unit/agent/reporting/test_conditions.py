@@ -6,7 +6,9 @@ from attrs import frozen
 from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.agent.reporting.conditions import conditions
-from daprdockr.model.trouble import EngineNotReached, EtcdNotReached, Trouble
+from daprdockr.model.trouble import Trouble
+from daprdockr.model.troubles.etcd import EtcdNotReached
+from daprdockr.model.troubles.host import EngineNotReached
 
 
 @frozen

@@ -1,0 +1,1 @@
+"""The troubles of an agent, a module for each of its subjects."""
