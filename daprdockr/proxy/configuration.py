@@ -6,9 +6,9 @@ data, which nginx gets by other means (``message``): no name of a service or hos
 one changes it. Knows nothing of files and processes.
 
 Note [Generation]
-    The text carries the digest of itself, which nginx answers on a unix socket: the only proof that a reload took
-    effect. The digest is taken over the text with a NUL byte in its place, which can stand nowhere else in it. It also
-    tells a text that is whole from what a disk made of one.
+    The text carries its own digest, which nginx answers on a unix socket: the only proof that a reload took effect. The
+    digest is computed over the text with a NUL byte in its place, which can stand nowhere else in it. It also detects a
+    text that a disk damaged.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from daprdockr.model.names import shorten
 from daprdockr.proxy.routes import check_endpoint
 
 LUA = str(Path(__file__).with_name("lua"))
-"""Where the Lua of the package lies."""
+"""The directory of the package's Lua."""
 
 MEMORY = 32
 """MiB for routes, shared by all workers: 10,000 host names with three endpoints each take about 10."""
@@ -61,13 +61,14 @@ class HttpListener:
 @frozen(kw_only=True)
 class NginxSettings:
     """
-    What does not change while the agent runs.
+    The settings that do not change while the agent runs.
 
     :ivar directory: absolute path of nginx's own directory; nothing the configuration names lies outside it.
     :ivar user: the user and the group of the workers; empty when the master is not root, where nginx ignores it.
     :ivar version: the nginx that will read the text.
     :ivar modules: the files of the modules that it loads; none when Lua is built in.
-    :ivar lua: the directory of our Lua. :ivar memory: MiB for routes.
+    :ivar lua: the directory of our Lua.
+    :ivar memory: MiB for routes.
     :ivar open_files: file descriptors that a worker may have.
     :ivar shutdown_timeout: seconds the workers of an older configuration are given to finish their connections.
     :raises BadInput: a value cannot stand in a configuration.
@@ -101,7 +102,7 @@ class NginxSettings:
 
     @property
     def socket(self) -> str:
-        """The path of the unix socket on which the agent asks and gives routes."""
+        """The path of the unix socket on which the agent sends routes and queries nginx."""
         return f"{self.directory}/generation.sock"
 
     @property
@@ -126,7 +127,7 @@ def render(settings: NginxSettings) -> Configuration:
 
 
 def checked(content: bytes) -> bytes:
-    """The same bytes. :raises ValueError, BadInput: ``render`` did not make them. See Note [Generation]."""
+    """Return the same bytes. :raises ValueError, BadInput: ``render`` did not make them. See Note [Generation]."""
     text = content.decode()
     found = _GENERATION.search(text)
     if found is None or _digest(text.replace(found[1], _PLACEHOLDER)) != found[1]:

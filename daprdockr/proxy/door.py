@@ -1,7 +1,7 @@
 """
-The unix socket of nginx on which the agent gives routes and asks what is in force.
+The unix socket of nginx on which the agent sends routes and reads what is in force.
 
-Nothing else tells that a reload took effect: ``nginx -t`` passes where a reload fails, and a signal has no answer.
+There is no other sign that a reload took effect: ``nginx -t`` passes where a reload fails, and a signal has no answer.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from twisted.python.failure import Failure
 from daprdockr.model.errors import ProxyError
 
 MAX_ANSWER = 4096
-"""Bytes of an answer that are read."""
+"""The most bytes of an answer that are read."""
 
 OK, CONFLICT = 200, 409
 
@@ -29,7 +29,7 @@ class Asking(Protocol):
     """
     One request in HTTP/1.0, whose answer ends with the connection.
 
-    :ivar answer: fires with status and body; status 0 means that nothing of use was answered.
+    :ivar answer: fires with status and body; status 0 means that there was no usable answer.
     """
 
     def __init__(self, request: bytes) -> None:
@@ -63,7 +63,7 @@ class Asking(Protocol):
 class DoorSocket:
     """
     :ivar path: the unix socket of the configuration.
-    :ivar timeout: seconds after which no answer is taken for none.
+    :ivar timeout: the timeout of an answer, in seconds.
     """
 
     path: str
@@ -71,18 +71,21 @@ class DoorSocket:
     timeout: float = 2.0
 
     async def generation(self) -> str:
-        """The configuration that nginx serves; empty when none answers."""
+        """Return the generation that nginx serves; empty when nginx does not answer."""
         status, body = await self._ask(b"GET /generation HTTP/1.0\r\n\r\n")
         return body if status == OK else ""
 
     async def version(self) -> int:
-        """The version of the routes that nginx holds; 0 when it holds none. :raises ProxyError: it does not answer."""
+        """
+        Return the version of the routes that nginx holds; 0 when it holds none. :raises ProxyError: it does not answer.
+        """
         status, body = await self._ask(b"GET /routes HTTP/1.0\r\n\r\n")
         return self._version(status, body)
 
     async def send(self, message: bytes) -> int:
         """
-        Have nginx take over a message; the version it holds then, which is another one where it refused a difference.
+        Have nginx take over a message; return the version it holds then, which is another one if it refused a
+        difference.
 
         :raises ProxyError: it does not answer, or has no room.
         """
@@ -96,7 +99,7 @@ class DoorSocket:
 
     async def _ask(self, request: bytes) -> tuple[int, str]:
         factory = Factory.forProtocol(partial(Asking, request))
-        factory.noisy = False  # it is asked many times, which nobody wants to read of
+        factory.noisy = False  # it is called often, and nobody wants a log line for each call
         endpoint = UNIXClientEndpoint(self.reactor, self.path, timeout=self.timeout)
         try:
             asking = await endpoint.connect(factory)

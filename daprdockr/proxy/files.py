@@ -2,10 +2,10 @@
 The files of the proxy, all in one directory below the state directory. Blocking: called in a thread.
 
 Note [Last good]
-    ``nginx.conf`` is what nginx reads when it starts or is told to reload; ``last-good.conf`` is the text it was last
-    seen to serve. A text becomes ``nginx.conf`` after ``nginx -t`` passed it, and ``last-good.conf`` after nginx
-    answered with its generation. In between a crash may fall anywhere: an agent that starts, or whose reload failed,
-    puts the last good text back. Only that text is therefore synced to the disk.
+    nginx reads ``nginx.conf`` when it starts or reloads; ``last-good.conf`` is the text it was last seen to serve. A
+    text becomes ``nginx.conf`` after ``nginx -t`` passed it, and ``last-good.conf`` after nginx answered with its
+    generation. A crash may come at any point in between: an agent that starts, or whose reload failed, puts the last
+    good text back. Only that text is therefore synced to the disk.
 
 Note [Yesterday's routes]
     ``routes.json`` holds the routes as nginx took them over last. An nginx that starts reads them before any agent
@@ -27,14 +27,14 @@ from daprdockr.process.kept import private_directory, read_kept, set_aside
 from daprdockr.proxy.configuration import checked
 
 MAX_BYTES = 64 * 1024 * 1024
-"""Of a configuration that is read: 10,000 sites take about 5 MB."""
+"""The largest configuration that is read, in bytes: 10,000 sites take about 5 MB."""
 
 _MAX_WORDS = 64 * 1024
 
 
 @frozen
 class ProxyFiles:
-    """A file that is read is written whole or not at all: into a draft beside it, then renamed."""
+    """Every file that is read is written atomically: into a draft beside it, then renamed."""
 
     directory: Path
 
@@ -68,9 +68,9 @@ class ProxyFiles:
         return self.directory / "error.log"
 
     def prepare(self) -> bool:
-        """Make the directory, put the last good text back; whether there is a configuration to start on."""
+        """Create the directory, put the last good text back; return whether there is a configuration to start with."""
         private_directory(self.directory)
-        with contextlib.suppress(OSError):  # a disk without room: what stands there has passed nginx's test at least
+        with contextlib.suppress(OSError):  # a full disk: the text there has passed nginx's test at least
             self.put_back()
         return read_kept(self.configuration, MAX_BYTES, checked) is not None
 
@@ -83,28 +83,28 @@ class ProxyFiles:
         os.replace(self.candidate, self.configuration)
 
     def keep(self) -> None:
-        """Remember the configuration as good."""
+        """Store the configuration as good."""
         text = read_regular(self.configuration, MAX_BYTES)
         if read_kept(self.last_good, MAX_BYTES, bytes) != text:
             replace_file(self.last_good, text, synced=True)
 
     def keep_routes(self, message: bytes) -> None:
-        """Remember the routes for the next nginx."""
+        """Store the routes for the next nginx."""
         replace_file(self.routes, message, synced=True)
 
     def put_back(self) -> None:
         """Make the last good text the configuration; a no-op without one. See Note [Last good]."""
         text = read_kept(self.last_good, MAX_BYTES, checked)
-        # What is the same already is not written again: a disk without room keeps no nginx from its start.
+        # A text that is there already is not written again: a full disk keeps no nginx from its start.
         if text is not None and text != read_kept(self.configuration, MAX_BYTES, bytes):
             replace_file(self.configuration, text, synced=False)
 
     def output_size(self) -> int:
-        """Bytes that nginx has written until now."""
+        """Return the bytes that nginx has written until now."""
         return self.output.stat().st_size if self.output.exists() else 0
 
     def output_since(self, size: int) -> str:
-        """What nginx wrote after its output had ``size`` bytes, no more than the first 64 KiB of it."""
+        """Return the output of nginx after the first ``size`` bytes, at most 64 KiB."""
         if size > self.output_size():  # trimmed in between
             size = 0
         with contextlib.suppress(FileNotFoundError), self.output.open("rb") as file:
@@ -113,7 +113,7 @@ class ProxyFiles:
         return ""
 
     def clear_socket(self) -> None:
-        """Remove what a killed nginx left, which would keep the next one from binding."""
+        """Remove the socket of a killed nginx, which would keep the next one from binding."""
         try:
             self.socket.unlink(missing_ok=True)
         except OSError as error:

@@ -1,12 +1,12 @@
 """
-What the agent says to the Lua in nginx: routes as JSON, the whole state or what differs from the last one.
+The messages of the agent to the Lua in nginx: routes as JSON, the whole state or its difference from the last one.
 
 Pure. The other end is ``lua/door/control.lua``, which takes over a message and answers with its version.
 
 Note [Versions]
     Each message makes a version, one more than that of nginx. A difference names the version it begins at, and nginx
-    refuses it when it holds another one: somebody else wrote meanwhile, or nginx was started anew. Then the whole state
-    is sent. So what nginx holds is always a state that an agent sent, and never a mixture of two.
+    refuses it when it holds another one: another writer came in between, or nginx was restarted. Then the whole state
+    is sent. So nginx always holds a state that an agent sent, and never a mixture of two.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from daprdockr.model.errors import BadInput
 from daprdockr.proxy.routes import Route, Upstream, by_number, check_endpoint, check_host_name
 
 Location = Mapping[str, object]
-"""``path``, a prefix; ``service``, where requests below it go; ``hold``, seconds."""
+"""``path``, a prefix; ``service``, the destination of requests below it; ``hold``, seconds."""
 
 
 @frozen
@@ -36,9 +36,9 @@ class DoorState:
 
 def door_state(routes: Iterable[Route]) -> DoorState:
     """
-    What nginx is to serve.
+    Return the state that nginx should serve.
 
-    :raises BadInput: a route holds what ``routes.routing`` never gives, or two routes of a service differ.
+    :raises BadInput: a route holds a value that ``routes.routing`` never returns, or two routes of a service differ.
     """
     hosts: dict[str, tuple[Location, ...]] = {}
     services: dict[str, tuple[tuple[str, int, bool], ...]] = {}
@@ -52,12 +52,12 @@ def door_state(routes: Iterable[Route]) -> DoorState:
 
 
 def whole(state: DoorState, version: int) -> bytes:
-    """The message that makes ``state`` of whatever nginx holds."""
+    """Return the message that replaces the state of nginx, whatever that is, by ``state``."""
     return _encode({"version": version, "whole": True, "hosts": state.hosts, "services": state.services})
 
 
 def difference(before: DoorState, after: DoorState, version: int) -> bytes:
-    """The message that makes ``after`` of ``before``, which nginx holds as the version before ``version``."""
+    """Return the message that turns ``before``, which nginx holds as the version before ``version``, into ``after``."""
     return _encode(
         {
             "version": version,

@@ -1,16 +1,16 @@
 """
-The nginx that serves: started or adopted, given configuration and routes, asked until it has taken them up.
+The serving nginx: started or adopted, given configuration and routes, polled until they are in force.
 
-What runs is ``daprdockr.process``'s to keep running, when to try is the ``Publisher``'s to say.
+``daprdockr.process`` keeps it running, and the ``Publisher`` decides when to retry.
 
-Note [Serving what was known]
-    nginx starts on the last good configuration and on yesterday's routes before the agent knows anything, and an
-    adopted one keeps what it has: old routes are better than none. Only ``publish`` changes them, and the agent calls
-    it when it knows.
+Note [Serving the last known routes]
+    nginx starts with the last good configuration and yesterday's routes before the agent knows anything, and an adopted
+    one keeps what it has: old routes are better than none. Only ``publish`` changes them, and the agent calls it once
+    it is in touch.
 
-Note [An nginx that was started anew]
+Note [An nginx that was restarted]
     It has the routes that were written to the disk last, which may be older than those it was given. So the end of the
-    process makes the agent forget what nginx holds, and send the whole state until it is taken.
+    process makes the agent forget the state of nginx, and send the whole state until it is taken.
 """
 
 from __future__ import annotations
@@ -41,12 +41,14 @@ from daprdockr.proxy.taking_up import TakingUp
 from daprdockr.runtime.pool import Run
 
 ABSENT_RETRY = 30.0
-"""Seconds between two looks for a program that is not there."""
+"""Seconds between two searches for a program that is not installed."""
 
 
 @frozen
 class ProxyStatus:
-    """``condition`` is None while all is well; ``changes`` of routes and ``failures`` count since the agent's start."""
+    """
+    ``condition`` is None while nothing is wrong; ``changes`` of routes and ``failures`` count since the agent's start.
+    """
 
     running: bool
     condition: Trouble | None
@@ -63,7 +65,7 @@ class Nginx(Service):
     """
     nginx as a service of the agent.
 
-    :param run: runs a blocking call in a thread: rendering and syncing files take longer than the reactor has.
+    :param run: runs a blocking call in a thread: rendering and syncing files take too long for the reactor.
     :param leave_running: whether nginx goes on serving when this service stops.
     :param supervise: makes the supervised process.
     """
@@ -105,7 +107,7 @@ class Nginx(Service):
 
     @property
     def condition(self) -> Trouble | None:
-        """Why HTTP is not served, or not as it is wanted."""
+        """Why HTTP is not served, or not the latest routes."""
         reason = self._configuring.reason or self._routes.reason
         if reason:
             return RoutesNotServed(reason)
@@ -130,7 +132,7 @@ class Nginx(Service):
         self._beginning = Deferred.fromCoroutine(self._begin()).addErrback(self._begin_failed)
 
     def stopService(self) -> Deferred[None]:
-        """Leave nginx serving, or end it: the Deferred fires when what was to end is gone."""
+        """Leave nginx serving, or end it: the Deferred fires when everything that was to end is gone."""
         super().stopService()
         self._configuring.stop()
         self._routes.stop()
@@ -145,7 +147,7 @@ class Nginx(Service):
             await stopped
 
     async def _begin(self) -> None:
-        """See Note [Serving what was known]."""
+        """See Note [Serving the last known routes]."""
         self._settings = await self._usable()
         startable = await self._prepared()
         self._process = self._supervised()
@@ -155,7 +157,9 @@ class Nginx(Service):
         self._configuring.start()
 
     async def _usable(self) -> NginxSettings:
-        """The settings for the program here, asked until it is there: DNS and containers do without it."""
+        """
+        Return the settings for the program here, retrying until it is installed: DNS and containers do without it.
+        """
         while True:
             try:
                 version, modules = await self._program.version(), await self._program.modules()
@@ -165,7 +169,7 @@ class Nginx(Service):
             await deferLater(self._reactor, ABSENT_RETRY)
 
     async def _prepared(self) -> bool:
-        """Whether there is a configuration to start on; tried until the disk has room for what must be written."""
+        """Return whether there is a configuration to start with; retried until the disk has room for the files."""
         while True:
             try:
                 return await self._run(self._files.prepare)
@@ -174,7 +178,7 @@ class Nginx(Service):
             await deferLater(self._reactor, DISK_RETRY)
 
     def _report(self, found: NginxUnusable | FilesUnwritable) -> None:
-        """Log it once, not at every try."""
+        """Log it once, not at every retry."""
         if found != self._found:
             self.log.error("HTTP is not served: {reason}", reason=str(found))
         self._found = found
@@ -207,7 +211,7 @@ class Nginx(Service):
 
     def _exited(self, reason: str) -> None:
         self._found = NginxDown(reason)
-        self._routes.begin_again()  # Note [An nginx that was started anew]
+        self._routes.begin_again()  # Note [An nginx that was restarted]
 
     async def _apply(self, settings: NginxSettings) -> None:
         """:raises DiskError: a file could not be written. :raises ProxyError: as ``TakingUp.serve``."""
@@ -217,7 +221,7 @@ class Nginx(Service):
         except OSError as error:
             raise DiskError(str(self._unwritable(error))) from None
         finally:
-            self._routes.start()  # not before: an nginx that starts does not answer yet, which is no fault
+            self._routes.start()  # not earlier: an nginx that starts does not answer yet, which is no fault
         self.log.info("nginx serves on {listeners}", listeners=", ".join(one.text for one in settings.listeners))
 
     def _not_answered(self) -> None:

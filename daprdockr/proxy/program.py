@@ -102,7 +102,7 @@ class NginxProgram:
 
     async def modules(self) -> tuple[str, ...]:
         """
-        The files of the modules that bring Lua; none where it is built in, as in OpenResty.
+        Return the files of the modules that bring Lua; none where it is built in, as in OpenResty.
 
         :raises ProxyError: this nginx has no Lua.
         """

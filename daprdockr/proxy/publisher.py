@@ -64,7 +64,7 @@ class Publisher(Generic[T]):
     def start(self) -> None:
         """Begin to apply; a value wanted before is applied now."""
         self._stopped = False
-        self._look()
+        self._schedule()
 
     def stop(self) -> None:
         """Apply nothing any more; an attempt in flight is cancelled."""
@@ -81,16 +81,16 @@ class Publisher(Generic[T]):
         if self._failures:
             # Another value failed: this one need not wait out its backoff.
             self._earliest = min(self._earliest, self.clock.seconds() + self.spacing)
-        self._look()
+        self._schedule()
 
     def again(self) -> None:
-        """Apply what is wanted once more, and soon: what was in effect is gone."""
+        """Apply the requested value once more, and soon, because what was in effect is gone."""
         self._effective = None
         self._earliest = self.clock.seconds() + self.backoff.first
         if self._wanted is not None:
-            self._look()
+            self._schedule()
 
-    def _look(self) -> None:
+    def _schedule(self) -> None:
         """Schedule the next attempt if one is due and none is in flight."""
         self._cancel_timer()
         if self._stopped or self._attempt is not None or self._wanted == self._effective:
@@ -132,7 +132,7 @@ class Publisher(Generic[T]):
 
     def _finished(self, _: object) -> None:
         self._attempt = None
-        self._look()
+        self._schedule()
 
     def _cancel_timer(self) -> None:
         if self._timer is not None:

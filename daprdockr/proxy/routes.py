@@ -1,13 +1,13 @@
 """
-Routes: which host name leads to which instances, worked out from the services that run.
+Routes: which host name leads to which instances, computed from the services that run.
 
-Pure. Every field that would reach nginx is checked here, because a definition or another node's record may be
-hostile; what cannot be used is refused by itself and never stops the rest. Knows nothing of nginx's syntax.
+Pure. Every field that would reach nginx is checked here, because a definition or another node's record may be hostile;
+an unusable value is refused by itself and never stops the rest. Knows nothing of nginx's syntax.
 
 Note [Oldest wins]
-    nginx lets the first of two servers with one name win, with no more than a warning. Two services that claim a
-    host name are therefore told apart before: the one whose definition was created first in etcd keeps it, so a
-    newcomer never takes traffic away, and every node decides alike.
+    nginx lets the first of two servers with one name win, with no more than a warning. Two services that claim a host
+    name are therefore resolved before: the one whose definition was created first in etcd keeps it, so a newcomer never
+    takes traffic away, and every node decides alike.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ class Upstream:
 @frozen
 class Route:
     """
-    A host name and the instances behind it, in order; none means that none is healthy. Then a request waits ``hold``
-    seconds for one.
+    A host name and the instances behind it, in order; none means that no instance is healthy. Then a request waits
+    ``hold`` seconds for one.
     """
 
     host_name: str
@@ -67,7 +67,7 @@ class Refusal:
 
 @frozen
 class Routing:
-    """All routes, and what had to be refused; both sorted, so equal inputs give equal routings."""
+    """All routes, and the refusals; both sorted, so equal inputs give equal routings."""
 
     routes: tuple[Route, ...] = ()
     refusals: tuple[Refusal, ...] = ()
@@ -103,18 +103,21 @@ def check_endpoint(address: object, port: object) -> str:
 
 @lru_cache(maxsize=4096)
 def _canonical(address: str) -> str:
-    """A cluster has few addresses, and each change of a route checks all of them. :raises ValueError:"""
+    """
+    Return the canonical spelling, cached: a cluster has few addresses, and each change of a route checks all of them.
+    :raises ValueError: it is no address.
+    """
     parsed = ipaddress.ip_address(address)
     return f"[{parsed}]" if parsed.version == 6 else str(parsed)
 
 
 def by_number(upstream: Upstream) -> tuple[int, str, int]:
-    """The order of the instances of a service; ten times as fast as comparing whole values."""
+    """Return the sort key for the instances of a service; ten times as fast as comparing whole values."""
     return upstream.instance.number, upstream.address, upstream.port
 
 
 def routing(services: Iterable[HttpService]) -> Routing:
-    """Work out the routes of these services. Raises nothing. See Note [Oldest wins]."""
+    """Compute the routes of these services. Raises nothing. See Note [Oldest wins]."""
     routes: dict[str, Route] = {}
     refusals: set[Refusal] = set()
     for service in sorted(services, key=lambda s: (s.created, s.service)):
@@ -135,7 +138,7 @@ def _usable_host_names(service: HttpService, refusals: set[Refusal]) -> Iterator
 
 
 def _usable_upstreams(service: HttpService, refusals: set[Refusal]) -> Iterator[Upstream]:
-    """Each place once: two records of one place would count its connections twice."""
+    """Yield each place once: two records of one place would count its connections twice."""
     places: set[str] = set()
     for upstream in sorted(service.upstreams, key=by_number):
         try:

@@ -1,7 +1,8 @@
 """
-The table of routes in nginx: gives it what is wanted, knows which version is in force, keeps it for the next nginx.
+The table of routes in nginx: sends the wanted routes, knows which version is in force, and stores it for the next
+nginx.
 
-Knows nothing of the process: whoever does says when it was started anew. See Note [Versions] in ``message``.
+Knows nothing of the process: its owner reports that it was restarted. See Note [Versions] in ``message``.
 """
 
 from __future__ import annotations
@@ -20,14 +21,16 @@ from daprdockr.proxy.routes import Route
 from daprdockr.runtime.pool import Run
 
 RETRIES = Backoff(first=0.05, limit=1.0)
-"""Between two tries to give routes: nginx may be there in a moment, and requests fail until it has them."""
+"""
+The delays between two attempts to send routes: nginx may be there in a moment, and requests fail until it has them.
+"""
 
 KEPT_EACH = 1.0
-"""Seconds between two writes of the routes to the disk, at least."""
+"""The shortest time between two writes of the routes to the disk, in seconds."""
 
 
 class Door(Protocol):
-    """nginx's side; ``daprdockr.proxy.door.DoorSocket`` has it."""
+    """nginx's side; ``daprdockr.proxy.door.DoorSocket`` implements it."""
 
     async def version(self) -> int: ...
 
@@ -56,12 +59,12 @@ class RouteTable:
 
     @property
     def reason(self) -> str:
-        """Why nginx does not have the wanted routes, or the disk not those of nginx; empty while all is well."""
+        """Why nginx does not have the wanted routes, or the disk not those of nginx; empty while nothing is wrong."""
         return self._giving.reason or self._keeping.reason
 
     @property
     def changes(self) -> int:
-        """How often other routes came into force."""
+        """How often new routes came into force."""
         return self._giving.applied
 
     @property
@@ -81,7 +84,7 @@ class RouteTable:
         self._keeping.stop()
 
     def begin_again(self) -> None:
-        """nginx was started anew, and may hold anything."""
+        """Send everything again, because nginx was restarted and may hold anything."""
         self._held = None
         self._giving.again()
 
@@ -98,7 +101,9 @@ class RouteTable:
         self.log.debug("nginx serves version {version} of the routes", version=self.version)
 
     async def _changed(self, held: DoorState, wanted: DoorState) -> bool:
-        """Whether nginx took the difference; it does not when it holds another version than we gave it."""
+        """
+        Send the difference; return whether nginx took it, which it does not when it holds another version than we sent.
+        """
         asked = self.version + 1
         self._held = None  # until it has answered
         self.version = await self._socket.send(difference(held, wanted, asked))

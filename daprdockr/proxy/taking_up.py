@@ -1,11 +1,11 @@
 # -*- test-case-name: tests.unit.proxy.test_nginx -*-
 """
-A configuration in front of a running nginx: tested, installed, signalled, and asked for until it is served.
+Brings a configuration into effect in a running nginx: tested, installed, signalled, and polled for until it is served.
 
 Note [Taking up a configuration]
     A signal has no answer, and ``nginx -t`` passes where the reload then fails (a port is taken). So the new file is
-    tested, installed, signalled, and asked for: until the generation of the new text answers on the unix socket the
-    old one counts as served. HUP goes to the master's pid, and only after this master has answered once: before, it
+    tested, installed, signalled, and polled for: until the generation of the new text answers on the unix socket the
+    old one counts as served. HUP goes to the master's pid, and only after this master has answered once: earlier, it
     has not set up its signals yet and would die of it.
 """
 
@@ -29,13 +29,13 @@ from daprdockr.runtime.pool import Run
 TAKE_UP = 10.0
 """Seconds nginx is given to serve a new configuration. It tries for 2.5 s to bind a port that is taken."""
 
-FIRST_LOOK, LAST_LOOK = 0.01, 0.25
-"""Seconds between two questions for the generation, at first and at last."""
+FIRST_POLL, LAST_POLL = 0.01, 0.25
+"""Seconds between two polls of the generation, at first and at last."""
 
 
 @frozen(kw_only=True)
 class TakingUp:
-    """:ivar run: runs a blocking call in a thread: rendering and syncing files take longer than the reactor has."""
+    """:ivar run: runs a blocking call in a thread: rendering and syncing files take too long for the reactor."""
 
     log = Logger()
 
@@ -47,9 +47,10 @@ class TakingUp:
 
     async def serve(self, process: SupervisedProcess, settings: NginxSettings) -> str:
         """
-        Make nginx run with these settings, unless it does; the generation. See Note [Taking up a configuration].
+        Make nginx run with these settings, unless it does; return the generation. See Note [Taking up a configuration].
 
-        :raises ProxyError: it does not; the last good configuration is in place again. :raises OSError: by the disk.
+        :raises ProxyError: it does not; the last good configuration is in place again.
+        :raises OSError: a file cannot be written.
         """
         configuration = await self.run(render, settings)
         serving = await self.socket.generation()
@@ -71,7 +72,7 @@ class TakingUp:
         if process.pid is None:
             _start_now(process)
         signalled, said = False, ""
-        for pause in self._looks():
+        for pause in self._pauses():
             serving = await self.socket.generation()
             if serving == generation:
                 return
@@ -87,22 +88,22 @@ class TakingUp:
         raise ProxyError(f"nginx did not take up the configuration: {reason}")
 
     def end_without_socket(self, process: SupervisedProcess) -> None:
-        """Start an nginx anew that runs without its socket, which somebody removed: we cannot speak to it any more."""
+        """Restart an nginx that runs without its socket, which somebody removed: we cannot talk to it any more."""
         if process.pid is not None and not self.files.socket.exists():
             self.log.warn("nginx lost its socket {path} and is started anew", path=self.files.socket)
             process.signal("TERM")
 
-    def _looks(self) -> Iterator[float]:
-        """Growing pauses in seconds until the deadline."""
+    def _pauses(self) -> Iterator[float]:
+        """Yield growing pauses in seconds until the deadline."""
         deadline = self.reactor.seconds() + TAKE_UP
-        pause = FIRST_LOOK
+        pause = FIRST_POLL
         while self.reactor.seconds() < deadline:
             yield pause
-            pause = min(1.1 * pause, LAST_LOOK)
+            pause = min(1.1 * pause, LAST_POLL)
 
 
 def _start_now(process: SupervisedProcess) -> None:
-    """Start it, whatever its backoff says: it has a new file to start on."""
+    """Start it, whatever its backoff is: it has a new file to start with."""
     if process.running:
         process.stopService()
     process.startService()

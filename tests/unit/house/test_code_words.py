@@ -13,7 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from tests.unit.house.sources import Source, lies_in, sources
 from tests.unit.house.words import NO_SUBJECT, SENTENCE_ENDS, retired
 
-NOT_YET = ("daprdockr.agent.reconcile.claim_steps", "daprdockr.agent.reconcile.container_steps", "daprdockr.proxy")
+NOT_YET = ("daprdockr.agent.reconcile.claim_steps", "daprdockr.agent.reconcile.container_steps")
 """Rooms and modules that still use the old words."""
 
 LITERAL = re.compile(r"``.+?``|Note \[.+?\]", re.DOTALL)
