@@ -65,12 +65,12 @@ class KnownClaims:
 @frozen
 class OnHost:
     """
-    What this host has of the service: its ``containers`` by instance number, and what it has under the ``image`` of the
-    definition (None: nothing, as far as known). ``pull`` says how pulls of that failed, and ``attempts`` how containers
-    did, by the lane of each generation; ``lacking`` says what the containers run without; ``networks`` are those that
-    were taken from one of them, and are there. ``verdicts`` are the outcomes of health checks by container id,
-    ``unreached`` the complaints of those that nginx cannot reach; ``stopping`` are containers that are being stopped,
-    though they may still run.
+    This host's part of the service: its ``containers`` by instance number, and the ``image`` of the definition (None:
+    absent, as far as known). ``pull`` says how pulls of that failed, and ``attempts`` how containers did, by the lane
+    of each generation; ``lacking`` says what the containers run without; ``networks`` are those that were taken from
+    one of them, and are there. ``verdicts`` are the outcomes of health checks by container id, ``unreached`` the
+    complaints of those that nginx cannot reach; ``stopping`` are containers that are being stopped, though they may
+    still run.
     """
 
     containers: Mapping[int, tuple[ContainerState, ...]] = field(factory=dict)
@@ -150,7 +150,9 @@ class Situation:
         return None if number in self.claims.owners else self.claims.lost.get(number)
 
     def tries(self, instance: InstanceName, generation: str) -> Attempts:
-        """What failed of one generation of an instance's container: that another did says nothing about this one."""
+        """
+        Return the failures of one generation of an instance's container: those of another say nothing about this one.
+        """
         attempts = self.host.attempts
         unknown = attempts.get(Lane("container", instance), NONE)  # counts for each
         return attempts.get(Lane("container", instance, generation), unknown)

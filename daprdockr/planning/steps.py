@@ -1,15 +1,15 @@
 # -*- test-case-name: tests.unit.planning.test_plan,tests.unit.planning.test_succession -*-
 """
-The steps a plan is made of. Each is a value that says what to do, to what, and why; each prints as one line.
+The steps a plan is made of. Each is a value that says what to do, to which object, and why; each prints as one line.
 
-Steps of one lane are carried out one after another; different lanes run side by side. An instance has a lane for
-its claim and one for each generation of its container, so that a restart waits neither for etcd nor for the end of
-another copy.
+Steps of one lane are carried out one after another; different lanes run side by side. An instance has a lane for its
+claim and one for each generation of its container, so that a restart waits neither for etcd nor for the end of another
+copy.
 
 Note [One start at a time]
-    Two generations of a container may stand side by side, and what is done about one does not wait for the other, but
-    for a start: as long as one copy of an instance is being started, no other one is. Whoever plans sees a container
-    run only after its start, and would otherwise start the second one beside it, where none or only one may run.
+    Two generations of a container may stand side by side, and steps about one do not wait for the other, but for a
+    start: as long as one copy of an instance is being started, no other one is. The planner sees a container run only
+    after its start, and would otherwise start the second one beside it, where none or only one may run.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ from daprdockr.model.wanted.definition import Definition
 @frozen
 class Lane:
     """
-    What a step must not overlap with another step of: an instance's "claim" or "container", or an "image". The "start"
-    of an instance is a lane beside that of a container: Note [One start at a time].
+    The object that two steps must not work on at the same time: an instance's "claim" or "container", or an "image".
+    The "start" of an instance is a lane beside that of a container: Note [One start at a time].
 
-    ``generation`` is the digest of the definition a container was made from, by which the copies of an instance are
-    told apart; "" where that is not known.
+    ``generation`` is the digest of the definition a container was made from, which distinguishes the copies of an
+    instance; "" where that is unknown.
     """
 
     kind: str

@@ -1,11 +1,11 @@
 """
-What a node tells of an instance it owns: the record that should stand in its claim.
+The record that a node reports of an instance it owns, in the instance's claim.
 
 Note [The healthy copy]
-    Two copies of an instance may run for a while, made from two definitions. The claim names one, for names and routes
-    lead to one: a copy that is well before one that is not, or of which that is not known yet, and of two that are well
+    Two copies of an instance may run for a while, made from two definitions. The claim names one, because names and
+    routes lead to one: a healthy copy before one that is unhealthy or without a verdict yet, and of two healthy ones
     the present definition's. So the claim says that the instance is healthy as long as one copy is, and turns to the
-    new copy once, when that has become well.
+    new copy once, when that has become healthy.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def _state_report(situation: Situation, instance: InstanceName, definition: Defi
 
 
 def _serving(situation: Situation, instance: InstanceName, definition: Definition, now: float) -> ContainerState | None:
-    """The copy to tell of: Note [The healthy copy]."""
+    """Return the copy to report: Note [The healthy copy]."""
     # Ignore containers being stopped: if we reported one healthy, another node would stop its copy.
     running = [c for c in situation.of(instance) if c.running and c.id not in situation.host.stopping]
     well = [c for c in running if verdict(situation, c, definition, now)]

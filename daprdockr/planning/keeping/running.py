@@ -1,20 +1,20 @@
 """
-What the node that holds an instance does about its containers: one of the present definition runs, and no other.
+Decisions of the node that holds an instance about its containers: one of the present definition runs, and no other.
 
 Note [Old generation, new generation]
     After a changed definition the image is fetched while the old container serves on. Then the old one is stopped, the
     new one is created and started on the same host ports, and only when it runs is the old one removed. Where both run
-    nevertheless, each has host ports and failures of its own, and the one that is well is told of.
+    nevertheless, each has host ports and failures of its own, and the healthy one is reported.
 
 Note [Out of touch]
     Without etcd an instance we last knew as ours is still ours: its container, when it died, is started again, unless
     one of another generation runs. Nothing is created, claimed, released or stopped then. With ``OnPartition: stop``
-    nothing is started either: somebody else may be running it by now.
+    nothing is started either, because another node may be running it by now.
 
 Note [A network that was taken]
     A container whose network was taken from it does not get it back when it is started again, nor when there is a
     network of that name again. While it runs it may still do some work, so it stays until there is a network for
-    another one; when it has ended it goes at once, and the next one says why it cannot start.
+    another one; when it has ended it goes at once, and the next one reports why it cannot start.
 """
 
 from __future__ import annotations
@@ -111,8 +111,8 @@ def _pull(situation: Situation, definition: Definition, now: float) -> Iterator[
 
 def host_ports(situation: Situation, claim: Claim, definition: Definition) -> tuple[Port, ...]:
     """
-    The ports to publish, each with the host port it had when this instance last ran here, unless another copy that
-    runs has that still.
+    Return the ports to publish, each with the host port it had when this instance last ran here, unless another running
+    copy still has that.
     """
     wanted, copies = published(definition, situation.host.image), situation.of(claim.instance)
     held = {(port.protocol, port.host) for copy in copies if copy.running for port in copy.ports}
