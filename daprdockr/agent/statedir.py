@@ -138,6 +138,11 @@ class StateDir:
         """Return why an earlier agent did not believe etcd, unless that is over."""
         return read_kept(self.path / _DOUBT, _SMALL, Doubt.decode)
 
+    @property
+    def had_doubt(self) -> bool:
+        """Return whether an earlier agent was in doubt about etcd, even if its reason cannot be read."""
+        return os.path.lexists(self.path / _DOUBT)
+
     def write_doubt(self, doubt: Doubt | None) -> None:
         if doubt is None:
             (self.path / _DOUBT).unlink(missing_ok=True)

@@ -75,8 +75,11 @@ class Belief:
         self.doubt: Doubt | None = None
 
     def load(self) -> None:
-        """Resume the doubt of an earlier agent."""
-        self.doubt = self._state.read_doubt()
+        """Resume the doubt of an earlier agent, which does not end because its file was damaged."""
+        doubted, self.doubt = self._state.had_doubt, self._state.read_doubt()
+        if doubted and self.doubt is None:
+            self.doubt = Doubt(self._draw(), "an earlier agent doubted this etcd, and its reason cannot be read", True)
+            self._keep()
         if self.doubt is not None:
             self._believer.freeze(EtcdDoubted(self.doubt.reason))
 

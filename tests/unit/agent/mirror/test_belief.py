@@ -84,6 +84,21 @@ class FreezeTests(MirrorCase):
         self.listed(7)
         self.assert_frozen("frozen: this etcd went back from revision 5 to 4")
 
+    def test_doubt_survives_damage(self) -> None:
+        """Nor does it end because the file that keeps it was damaged: that says nothing of etcd."""
+        self.clock.advance(KEEP_DELAY)
+        self.listed(4)
+        self.successResultOf(self.mirror.stopService())
+        (self.state.path / "doubt.json").write_bytes(b"garbage")
+        self.mirror = self.make()
+        self.mirror.startService()
+        self.changes.clear()
+        reason = "frozen: an earlier agent doubted this etcd, and its reason cannot be read"
+        self.assert_frozen(reason)
+        self.listed(7)
+        self.assert_frozen(reason)
+        self.assertEqual(self.state.read_doubt(), self.mirror.doubt)
+
     def test_known_etcd_is_back(self) -> None:
         """Another etcd is not believed; the one that is known is, when it is back in its place."""
         self.listed(9, cluster=2)
