@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.logger import Logger
@@ -18,14 +20,18 @@ class Ephemeral(Service):
     Stops and removes all containers of this node, and ends its lease, when the service stops.
 
     :param run: runs the Engine's calls in threads.
+    :param is_foreign: returns whether a container is another agent's, which goes on running.
     """
 
     log = Logger()
 
-    def __init__(self, *, run: Run, engine: Engine, heartbeat: Heartbeat) -> None:
+    def __init__(
+        self, *, run: Run, engine: Engine, heartbeat: Heartbeat, is_foreign: Callable[[ContainerState], bool]
+    ) -> None:
         self._run = run
         self._engine = engine
         self._heartbeat = heartbeat
+        self._is_foreign = is_foreign
 
     def stopService(self) -> Deferred[None]:
         super().stopService()
@@ -33,10 +39,11 @@ class Ephemeral(Service):
 
     async def _take_down(self) -> None:
         try:
-            containers = await self._run(self._engine.containers)
+            listed = await self._run(self._engine.containers)
         except EngineError as error:
             self.log.warn("the containers of this node stay: {reason}", reason=error)
             return
+        containers = [container for container in listed if not self._is_foreign(container)]
         await gatherResults([Deferred.fromCoroutine(self._remove(container)) for container in containers])
         self.log.info("{count} containers were taken down", count=len(containers))
         try:

@@ -19,13 +19,16 @@ Note [A node that was renamed]
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import TypeVar
 
 from attrs import evolve, frozen
 
 from daprdockr.model import reading
 from daprdockr.model.names import shorten
+
+T = TypeVar("T", str, int)
 
 _MEMBERS: Mapping[str, reading.Check[str]] = dict.fromkeys(("Node", "Prefix", "Machine", "Cluster"), reading.text)
 
@@ -38,7 +41,8 @@ MOST_NAMES = 8
 class Holder:
     """
     ``machine`` is ``machine_id()``, ``cluster`` the identity of the etcd; "" and 0: unknown. ``former`` are the names
-    that the node had before on this machine: Note [A node that was renamed].
+    that the node had before on this machine: Note [A node that was renamed]. ``clusters`` are the identities that etcd
+    had before: Note [Two clusters, one name] in ``agent.mirror.own_containers``.
     """
 
     node: str = ""
@@ -46,13 +50,20 @@ class Holder:
     machine: str = ""
     cluster: int = 0
     former: tuple[str, ...] = ()
+    clusters: tuple[int, ...] = ()
+
+    def in_cluster(self, identity: int) -> Holder:
+        """Return this holder with another identity of etcd."""
+        former = dict.fromkeys((*self.clusters, self.cluster))
+        return evolve(self, cluster=identity, clusters=_latest(former, identity))
 
     def after(self, before: Holder) -> Holder:
         """Return this holder as the successor of ``before`` in its state directory."""
         if before.machine != self.machine or before.prefix != self.prefix:
             return self
         names = dict.fromkeys((*before.former, before.node))
-        return evolve(self, former=tuple(name for name in names if name and name != self.node)[-MOST_NAMES:])
+        clusters = dict.fromkeys((*before.clusters, before.cluster))
+        return evolve(self, former=_latest(names, self.node), clusters=_latest(clusters, self.cluster))
 
     def difference(self, other: Holder) -> str:
         """Return in what ``other`` differs, as text; "" if in nothing."""
@@ -62,7 +73,8 @@ class Holder:
 
     def write(self) -> dict[str, object]:
         """Return the known attributes, as members of a JSON object."""
-        return {**self._texts(), **({"Former": list(self.former)} if self.former else {})}
+        clusters = {"Clusters": [f"{cluster:x}" for cluster in self.clusters]} if self.clusters else {}
+        return {**self._texts(), **({"Former": list(self.former)} if self.former else {}), **clusters}
 
     def _texts(self) -> dict[str, str]:
         cluster = f"{self.cluster:x}" if self.cluster else ""
@@ -73,12 +85,29 @@ class Holder:
     def read(cls, members: Mapping[str, object]) -> Holder:
         """Read the members; others are ignored. :raises BadInput: a member is no text."""
         found = {name: check(members.get(name, ""), name) for name, check in _MEMBERS.items()}
-        try:
-            cluster = int(found["Cluster"] or "0", 16)
-        except ValueError:
-            cluster = 0
         former = _NAMES(members.get("Former", []), "Former")
-        return cls(found["Node"], found["Prefix"], found["Machine"], cluster, tuple(former[-MOST_NAMES:]))
+        clusters = filter(None, map(_identity, _NAMES(members.get("Clusters", []), "Clusters")))
+        return cls(
+            node=found["Node"],
+            prefix=found["Prefix"],
+            machine=found["Machine"],
+            cluster=_identity(found["Cluster"]),
+            former=tuple(former[-MOST_NAMES:]),
+            clusters=tuple(clusters)[-MOST_NAMES:],
+        )
+
+
+def _latest(known: Iterable[T], now: T) -> tuple[T, ...]:
+    """Return the latest of these that say something, but for ``now``."""
+    return tuple(one for one in known if one and one != now)[-MOST_NAMES:]
+
+
+def _identity(text: str) -> int:
+    """Return the identity of a cluster in hexadecimal, 0 for anything else."""
+    try:
+        return int(text or "0", 16)
+    except ValueError:
+        return 0
 
 
 def machine_id(root: Path = Path("/etc")) -> str:

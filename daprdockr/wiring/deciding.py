@@ -104,7 +104,8 @@ def network(base: Foundation, outward: Edges, around: Surroundings) -> Container
 
 def _ephemeral(base: Foundation, found: Found) -> Ephemeral:
     run, engine = base.outside.pools.engine.stops, base.docker.engine
-    return Ephemeral(run=run, engine=engine, heartbeat=found.member.heartbeat)
+    foreign = base.own_containers.is_foreign
+    return Ephemeral(run=run, engine=engine, heartbeat=found.member.heartbeat, is_foreign=foreign)
 
 
 @frozen

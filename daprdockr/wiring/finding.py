@@ -146,18 +146,25 @@ def on_this_host(base: Foundation, known: Knowledge) -> OnThisHost:
             on_changes=lambda service: base.signals.services_changed([service]),
         ),
         guarded=_guarded(base, known, host),
-        orphans=Orphans(reactor=outside.reactor, host=host, mirror=known.mirror, node=node, tell=base.journal.tell),
+        orphans=Orphans(
+            reactor=outside.reactor,
+            host=host,
+            mirror=known.mirror,
+            own_containers=base.own_containers,
+            node=node,
+            tell=base.journal.tell,
+        ),
     )
 
 
 def _host(base: Foundation, failures: Failures) -> Host:
-    outside, cluster, stock = base.outside, base.cluster, Stock(failures.pulled)
+    outside, stock = base.outside, Stock(failures.pulled)
     containers = Containers(
         reactor=outside.reactor,
         failures=failures,
         on_changes=base.signals.services_changed,
         on_cut_off=stock.doubt,
-        is_alive=lambda node: node in cluster.nodes,
+        is_held_back=base.own_containers.is_held_back,
     )
     return Host(
         reactor=outside.reactor,

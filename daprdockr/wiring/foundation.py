@@ -13,6 +13,7 @@ from attrs import field, frozen
 
 from daprdockr.agent.holder import Holder
 from daprdockr.agent.membership.whereabouts import Whereabouts
+from daprdockr.agent.mirror.own_containers import OwnContainers
 from daprdockr.agent.reporting.journal import Journal
 from daprdockr.agent.statedir import StateDir
 from daprdockr.arguments.settings import Settings
@@ -54,6 +55,7 @@ class Foundation:
     outside: Outside
     docker: Docker
     cluster: Cluster
+    own_containers: OwnContainers
     journal: Journal
     signals: Signals = field(factory=Signals)
 
@@ -71,7 +73,9 @@ def foundation(settings: Settings, state: StateDir, outside: Outside) -> Foundat
         wall_clock=outside.clocks.wall,
     )
     docker = outside.docker(state.holder.former)
-    return Foundation(settings, state, outside, docker, cluster=Cluster(keys), journal=journal)
+    cluster = Cluster(keys)
+    own = OwnContainers(settings.node, cluster, state)
+    return Foundation(settings, state, outside, docker, cluster, own, journal)
 
 
 @frozen

@@ -45,7 +45,7 @@ class Containers:
     :param on_changes: called with the services whose containers changed.
     :param on_cut_off: called with a network that was taken from a container.
     :param failures: counts deaths, and learns that a container started.
-    :param is_alive: returns whether a node holds a lease: Note [A node that was renamed] in ``agent.holder``.
+    :param is_held_back: returns whether a container may be another agent's: ``agent.mirror.own_containers``.
     """
 
     log = Logger()
@@ -57,12 +57,12 @@ class Containers:
         failures: Failures,
         on_changes: Callable[[Iterable[ServiceName]], None],
         on_cut_off: Callable[[str], None],
-        is_alive: Callable[[str], bool] = lambda node: False,
+        is_held_back: Callable[[ContainerState], bool] = lambda container: False,
     ) -> None:
         self._failures = failures
         self._on_changes = on_changes
         self._on_cut_off = on_cut_off
-        self._is_alive = is_alive
+        self._is_held_back = is_held_back
         self._endings = Endings(reactor)
         self._waiting: dict[str, ContainerState] = {}
         self._containers: dict[str, ContainerState] = {}
@@ -73,6 +73,11 @@ class Containers:
 
     def __iter__(self) -> Iterator[ContainerState]:
         return iter(self._containers.values())
+
+    @property
+    def held_back(self) -> Iterable[ContainerState]:
+        """The containers that may be another agent's."""
+        return self._waiting.values()
 
     @property
     def services(self) -> Iterable[ServiceName]:
@@ -125,7 +130,7 @@ class Containers:
 
     def update(self, state: ContainerState) -> None:
         """Take over the result of an inspection."""
-        if state.former and state.id not in self._containers and self._is_alive(state.former):
+        if state.id not in self._containers and self._is_held_back(state):
             self._waiting[state.id] = state
             return
         self.inspections += 1
@@ -146,8 +151,8 @@ class Containers:
             self._endings.over(state.id)
 
     def on_changes(self, changes: Changes) -> None:
-        """Adopt the containers that a node held back, because nodes came or went."""
-        if changes.nodes and self._waiting:
+        """Adopt the containers that are not held back any more: a node went, or etcd says whose they are."""
+        if self._waiting:
             waiting, self._waiting = self._waiting, {}
             for state in waiting.values():
                 self.update(state)

@@ -12,7 +12,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from attrs import evolve
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
@@ -94,7 +93,7 @@ class Mirror(Service):
         listing = self._state.read_listing()
         if listing is not None:
             self._on_changes(self.cluster.replace(listing))
-            self._state.holder = evolve(self._state.holder, cluster=self.cluster.identity)
+            self._take_identity()
             self.cluster.history.unbroken = False
             self._snapshots.loaded()
             self.log.info("began with the state known at revision {revision}", revision=listing.revision)
@@ -194,6 +193,7 @@ class Mirror(Service):
                 self.log.info("in touch with etcd at revision {revision}", revision=self.cluster.revision)
             changes = Changes(changes.services | self.known_services(), True, changes.broken)
         self.in_touch, self.condition = True, None
+        self._take_identity()
         self._frozen_for.found("")
         self._etcd.outage.worked()
         self._publish(changes)
@@ -201,6 +201,11 @@ class Mirror(Service):
             Deferred.fromCoroutine(self._identify()).addErrback(
                 lambda failure: self.log.warn("etcd got no identity yet: {reason}", reason=failure.getErrorMessage())
             )
+
+    def _take_identity(self) -> None:
+        """Note [Two clusters, one name] in ``own_containers``."""
+        if self.cluster.identity not in (0, self._state.holder.cluster):
+            self._state.holder = self._state.holder.in_cluster(self.cluster.identity)
 
     def known_services(self) -> frozenset[Any]:
         """Return every service that has a definition or a claim."""

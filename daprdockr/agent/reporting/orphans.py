@@ -13,6 +13,7 @@ from twisted.logger import Logger
 
 from daprdockr.agent.host.host import Host
 from daprdockr.agent.mirror.mirror import Mirror
+from daprdockr.agent.mirror.own_containers import OwnContainers
 from daprdockr.runtime.periodic import Periodic
 
 INTERVAL = 30.0
@@ -28,12 +29,20 @@ class Orphans(Periodic):
     log = Logger()
 
     def __init__(
-        self, *, reactor: Any, host: Host, mirror: Mirror, node: str, tell: Callable[[str, str], None]
+        self,
+        *,
+        reactor: Any,
+        host: Host,
+        mirror: Mirror,
+        own_containers: OwnContainers,
+        node: str,
+        tell: Callable[[str, str], None],
     ) -> None:
         failing = "containers that no agent looks after could not be found"
         super().__init__(reactor=reactor, interval=INTERVAL, failing=failing)
         self._host = host
         self._mirror = mirror
+        self._own_containers = own_containers
         self._node = node
         self._tell = tell
         self._seen: frozenset[str] = frozenset()
@@ -55,5 +64,5 @@ class Orphans(Periodic):
         for node, identity in self._host.stock.inventory.others:
             if identity == cluster.identity and node not in cluster.nodes:
                 yield f"containers of node {node}, which has no agent, are left alone: remove them, or start its agent"
-        if any(container.cluster not in (0, cluster.identity) for container in self._host.containers):
+        if any(map(self._own_containers.is_foreign, self._host.containers.held_back)):
             yield f"containers of a node {self._node} in another cluster are here: give each agent its own --node"

@@ -38,16 +38,26 @@ class HolderTests(SynchronousTestCase):
         for former in (evolve(HERE, node="b", machine="m2"), evolve(HERE, node="b", prefix="/q")):
             self.assertEqual(HERE.after(former).former, ())
 
+    def test_in_another_cluster(self) -> None:
+        """The identities that etcd had before are kept, the latest of many, never the present one."""
+        self.assertEqual(HERE.in_cluster(0xCD).clusters, (0xAB,))
+        self.assertEqual(HERE.in_cluster(0xCD).in_cluster(0xAB).clusters, (0xCD,))
+        self.assertEqual(evolve(HERE, cluster=0).in_cluster(0xCD).clusters, ())
+        begun = evolve(HERE, cluster=0).after(HERE.in_cluster(0xCD))
+        self.assertEqual(begun.clusters, (0xAB, 0xCD))
+        many = evolve(HERE, clusters=tuple(range(1, MOST_NAMES + 1)))
+        self.assertEqual(many.in_cluster(0xCD).clusters, (*range(2, MOST_NAMES + 1), 0xAB))
+
     def test_round_trip(self) -> None:
         """What is written is read back; what is not known is not written."""
-        whole = evolve(HERE, former=("b", "c"))
+        whole = evolve(HERE, former=("b", "c"), clusters=(1, 0xCD))
         self.assertEqual(Holder.read(whole.write()), whole)
         self.assertEqual(Holder().write(), {})
         self.assertEqual(Holder.read({"Novelty": 1}), Holder())
 
     def test_damaged(self) -> None:
         """A member of another shape is bad input; a cluster that is no number is not known."""
-        for members in ({"Node": 1}, {"Former": "a"}, {"Former": [1]}):
+        for members in ({"Node": 1}, {"Former": "a"}, {"Former": [1]}, {"Clusters": 5}):
             self.assertRaises(BadInput, Holder.read, members)
         self.assertEqual(Holder.read({"Cluster": "no number"}), Holder())
 

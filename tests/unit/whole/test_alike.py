@@ -11,6 +11,7 @@ from twisted.logger import capturedLogs
 from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.model.stored.cordon import asking_to_drain
+from daprdockr.model.stored.events import Event
 from daprdockr.planning.keeping.body import container_names
 from tests.build.values import HTTP, KEYS, WEB, definition, instance
 from tests.build.whole import DRAIN, ONE, TTL, TWO, names, starts
@@ -109,6 +110,37 @@ class OneEngineTests(SynchronousTestCase):
             cluster.define(definition())
             cluster.advance(1)
         self.assertEqual([names(agent) for agent in agents], [[ONE], [ONE]])
+
+    def test_two_clusters_one_name(self) -> None:
+        """An agent of another cluster with this node's name adopts and stops nothing of it, and reports it."""
+        self.cluster.define(definition())
+        self.cluster.advance(1)
+        before = starts(self.agent)
+        others = MemoryCluster(self)
+        other = others.add("a", self.engine)
+        others.define(definition())
+        others.advance(2 * TTL)
+        (own,) = set(starts(other)) - set(before)
+        self.assertEqual([one.id for one in other.host.containers], [own[0]])
+        others.delete(WEB)
+        others.advance(70)
+        self.cluster.advance(70)
+        self.assertEqual(starts(self.agent), before)
+        told = [Event.decode(entry.value).text for entry in others.store.list(KEYS.events).entries]
+        self.assertIn("containers of a node a in another cluster are here: give each agent its own --node", told)
+
+    def test_ephemeral_beside_another_cluster(self) -> None:
+        """One that takes its containers down at its end leaves those of the other cluster."""
+        self.cluster.define(definition())
+        self.cluster.advance(1)
+        before = starts(self.agent)
+        others = MemoryCluster(self)
+        other = others.add("a", self.engine, ephemeral=True)
+        others.define(definition())
+        others.advance(2 * TTL)
+        self.assertEqual(len(starts(other)), 2)
+        others.stop(other)
+        self.assertEqual(starts(self.agent), before)
 
     def test_foreign_name(self) -> None:
         """A container of somebody else under the name of ours has it called otherwise, at once."""

@@ -17,7 +17,7 @@ from tests.build.values import API, KEYS, WEB, definition, instance
 from tests.fakes.agents import MemoryCluster
 
 CHECKED = definition(Health={"Type": "tcp", "Port": 8080})
-LOOKED_AT = container(number=2, of=CHECKED, address="172.17.0.2")
+LOOKED_AT = evolve(container(number=2, of=CHECKED, address="172.17.0.2"), cluster=0)
 
 
 class GatherCase(SynchronousTestCase):
@@ -81,7 +81,7 @@ class SituationTests(GatherCase):
 
     def test_services_of_containers(self) -> None:
         """A service of which there is nothing but a container here counts."""
-        self.agent.host.containers.update(container())
+        self.agent.host.containers.update(evolve(container(), cluster=0))
         self.assertEqual(self.agent.gather.services(), {WEB})
 
     def test_candidates(self) -> None:
@@ -166,7 +166,7 @@ class ReadTests(GatherCase):
         networks = tuple(EngineNetwork(name, f"id of {name}", frozenset({4})) for name in ("front", "back"))
         host = self.agent.host
         for cut_off in ("", "front", "id of front", "gone"):
-            host.containers.update(evolve(container(), cut_off=cut_off))
+            host.containers.update(evolve(container(), cut_off=cut_off, cluster=0))
             host.stock.inventory = evolve(host.stock.inventory, networks=networks)
             self.assertEqual(self.situation().host.networks, {cut_off} - {"", "gone"})
 
@@ -241,7 +241,7 @@ class TargetTests(GatherCase):
     def test_host_port(self) -> None:
         """One without an address is looked at on the host, where its port is published."""
         one = self.run_checked()
-        self.agent.host.containers.update(evolve(one, address=""))
+        self.agent.host.containers.update(evolve(one, address="", cluster=0))
         self.cluster.advance(1)
         self.assertIn(Target(one.id, CHECKED.check, "10.0.0.1", one.ports[0].host, WEB), self.agent.looked)
         self.assertEqual(one.ports, (Port(8080, "tcp", one.ports[0].host),))

@@ -1,0 +1,46 @@
+"""Which containers belong to this agent."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from attrs import evolve
+from twisted.trial.unittest import SynchronousTestCase
+
+from daprdockr.agent.holder import Holder
+from daprdockr.agent.mirror.own_containers import OwnContainers
+from daprdockr.agent.statedir import StateDir
+from daprdockr.model.known.cluster import Cluster
+from daprdockr.model.stored.claim import ClaimRecord
+from daprdockr.model.stored.entries import Entry
+from tests.build.situations import container
+from tests.build.values import KEYS, instance
+
+OURS, BEFORE, THEIRS = 0xAA, 0xBB, 0xCC
+
+
+class OwnContainersTests(SynchronousTestCase):
+    """``OwnContainers`` of node ``a``."""
+
+    def setUp(self) -> None:
+        self.state = StateDir(Path(self.mktemp()))
+        self.state.holder = Holder(node="a", cluster=BEFORE, clusters=(0xDD,))
+        self.cluster = Cluster(KEYS)
+        self.own = OwnContainers("a", self.cluster, self.state)
+
+    def foreign(self, *identities: int) -> list[bool]:
+        return [self.own.is_foreign(evolve(container(), cluster=identity)) for identity in identities]
+
+    def test_clusters(self) -> None:
+        """What was made for this cluster, or for one this agent was in before, is ours; the rest is another's."""
+        self.assertEqual(self.foreign(0, OURS, BEFORE, 0xDD, THEIRS), [False, True, False, False, True])
+        self.cluster.note(Entry(KEYS.identity, f"{OURS:x}".encode(), 5, 5))
+        self.assertEqual(self.foreign(0, OURS, BEFORE, 0xDD, THEIRS), [False, False, False, False, True])
+
+    def test_claimed(self) -> None:
+        """A container that this node's claim names is ours, whatever it was made for."""
+        named = evolve(container(), cluster=THEIRS)
+        for revision, node, foreign in ((7, "a", False), (8, "b", True)):
+            record = ClaimRecord(node=node, container=named.id)
+            self.cluster.note(Entry(KEYS.claim(instance(1)), record.encode(), revision, revision, lease=9))
+            self.assertEqual(self.own.is_foreign(named), foreign)
