@@ -127,7 +127,7 @@ def read_reply(packet: bytes) -> Reply:
     octets, ttl_places = _without_others(packet, question, records, kept)
     head = packet[:4] + struct.pack("!4H", 1, answers, authority, 0)
     lifetime = 0 if cut or not good else _lifetime(packet, rcode, kept)
-    return Reply(head + octets, rcode, cut, ttl_places, lifetime, edns)
+    return Reply(_with_ttls(head + octets, ttl_places), rcode, cut, ttl_places, lifetime, edns)
 
 
 def fit(packet: bytes, query: Query, *, stream: bool) -> bytes:
@@ -172,6 +172,17 @@ def _without_others(
         return rewritten(packet, question, kept)
     end = kept[-1].end if kept else HEADER_SIZE + len(question)
     return packet[HEADER_SIZE:end], tuple(record.ttl_at for record in kept)
+
+
+def _with_ttls(packet: bytes, places: tuple[int, ...]) -> bytes:
+    """Return the packet with 0 for each TTL whose most significant bit is set (RFC 2181 section 8)."""
+    negative = [place for place in places if packet[place] & 0x80]
+    if not negative:
+        return packet
+    mended = bytearray(packet)
+    for place in negative:
+        mended[place : place + 4] = bytes(4)
+    return bytes(mended)
 
 
 def _lifetime(packet: bytes, rcode: int, records: list[RecordAt]) -> int:

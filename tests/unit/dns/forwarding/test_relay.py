@@ -132,6 +132,14 @@ class ReplyTests(SynchronousTestCase):
         far = response(ADDRESS).replace(struct.pack("!I", 300), struct.pack("!I", 2**31))
         self.assertEqual(0, read_reply(far).lifetime)
 
+    def test_negative_ttl(self) -> None:
+        """A TTL with its most significant bit set is passed on as 0, the others as they are."""
+        ttl = struct.pack("!I", 300)
+        for far in (2**31, 2**32 - 1):
+            packet = response(ADDRESS).replace(ttl, struct.pack("!I", far))
+            self.assertEqual(read_reply(packet).packet, read_reply(response(ADDRESS).replace(ttl, bytes(4))).packet)
+        self.assertIn(ttl, read_reply(response(ADDRESS)).packet)
+
     def test_failed(self) -> None:
         """Only NOERROR and NXDOMAIN are answers of substance."""
         found = {rcode: read_reply(response(rcode=rcode)).failed for rcode in (0, 1, 2, 3, 4, 5)}
