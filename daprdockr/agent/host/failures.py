@@ -130,6 +130,7 @@ class Failures:
     def forget(self, service: ServiceName) -> None:
         """Forget a service that was deleted: see Note [Deaths] in ``daprdockr.agent.host.containers``."""
         self._faults.pop(service, None)
+        self._starts.forget_service(service)
         self.lacking.pop(service, None)
 
     def forget_old_faults(self) -> None:

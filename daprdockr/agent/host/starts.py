@@ -32,6 +32,10 @@ class Starts:
         """Take note that a container began to run."""
         self._failed.clear()
 
+    def forget_service(self, service: ServiceName) -> None:
+        """Forget a service that was deleted: its definition may have been what was wrong."""
+        self._failed.pop(service, None)
+
     def forget(self, before: float) -> None:
         """Forget failures before that time."""
         self._failed = {service: failure for service, failure in self._failed.items() if failure[0] > before}

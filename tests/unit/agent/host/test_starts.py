@@ -39,6 +39,13 @@ class StartsTests(SynchronousTestCase):
         self.starts.failed(WEB, "no space", 3.0)
         self.assertEqual(self.starts.trouble, "")
 
+    def test_deleted(self) -> None:
+        """A service that is deleted is not counted any more."""
+        self.fail_two()
+        self.starts.forget_service(API)
+        self.starts.forget_service(API)
+        self.assertEqual(self.starts.trouble, "")
+
     def test_long_ago(self) -> None:
         """What failed before a given time is not counted any more."""
         self.fail_two()
