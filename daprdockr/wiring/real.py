@@ -69,10 +69,12 @@ def pools(reactor: Any, docker_workers: int) -> Pools:
             work=pool("docker", OWNERS * docker_workers, docker_workers),
             # Their own, because ending and removing a container may take the Engine long; see also ``Ephemeral``.
             stops=pool("stops", 128, 32, STOP_GRACE),
-            # A registry that is silent holds its own share alone.
-            pulls=pool("pulls", 32, 4),
-            # Their own, because commands that take long must not delay the start of another service's container.
-            checks=pool("checks", 64, 16),
+            # A registry that is silent holds its own share alone; and a large one, such as Docker Hub, may be silent
+            # for some images while others could be pulled.
+            pulls=pool("pulls", 128, 32),
+            # Their own, because commands that take long must not delay the start of another service's container. A
+            # command may take minutes until its timeout, so many services must be able to hang.
+            checks=pool("checks", 256, 16),
             # Its own, because it has to notice that all other calls to the Engine hang.
             ping=pool("ping", 1),
         ),
