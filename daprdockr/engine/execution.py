@@ -5,7 +5,8 @@ Note [An overdue command is killed by us]
     The Docker API can start a command in a running container but not end it: a client that disconnects leaves it
     running, and a health check that hangs would leave one more process behind at each attempt. The Engine reports the
     command's process id as the host sees it; if the Engine is on this host and that process really is in the
-    container's cgroup, we kill it. With an Engine elsewhere the number means nothing here, the cgroup does not match,
+    container's cgroup, we kill it and its descendants, as far as they are in that cgroup too: a shell that waits for a
+    command would leave it behind. With an Engine elsewhere the number means nothing here, the cgroup does not match,
     and the command is left alone.
 """
 
@@ -96,6 +97,23 @@ def _exit_status(client: APIClient, execution: str, clock: Callable[[], float]) 
 def _kill(execution: dict[str, Any]) -> None:
     """See Note [An overdue command is killed by us]."""
     process: int = execution.get("Pid") or 0
-    with suppress(OSError):
-        if process and execution["ContainerID"] in Path(f"/proc/{process}/cgroup").read_text():
-            os.kill(process, signal.SIGKILL)
+    if not process:
+        return
+    children = _children()
+    family = [process]
+    for one in family:
+        family += children.get(one, ())
+    for one in family:
+        with suppress(OSError):
+            if execution["ContainerID"] in Path(f"/proc/{one}/cgroup").read_text():
+                os.kill(one, signal.SIGKILL)
+
+
+def _children() -> dict[int, list[int]]:
+    """Return the processes of this host by their parent, proc_pid_stat(5)."""
+    found: dict[int, list[int]] = {}
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError, ValueError, IndexError):  # it has ended meanwhile
+            parent = int(path.read_text(errors="replace").rpartition(")")[2].split()[1])
+            found.setdefault(parent, []).append(int(path.parent.name))
+    return found

@@ -57,6 +57,16 @@ class DockerEngineTests(EngineContract, SynchronousTestCase):
     def detach(self, engine: Engine, container: str) -> None:
         self.client().disconnect_container_from_network(container, "bridge", force=True)
 
+    def test_overdue_command_leaves_nothing(self) -> None:
+        """A command that takes too long is ended with all that it has started, and nothing else of the container is."""
+        container = self.create("web")
+        self.engine.start(container)
+        before = self.client().top(container)["Processes"]
+        self.assertEqual(
+            self.engine.execute(container, ["sh", "-c", "(sleep 1000; true) & sleep 1000; true"], 0.5), 124
+        )
+        self.assertEqual([one[1] for one in self.client().top(container)["Processes"]], [one[1] for one in before])
+
     def add_network(self, name: str, families: set[int]) -> str:
         client = self.client()
         pools = [IPAMPool(subnet=docker_engine.unique_subnet())] if 6 in families else []
