@@ -30,6 +30,12 @@ LIFE = 3600
 
 MOST_WAITING = 100
 
+MOST_AT_ONCE = 20
+"""Unreadable values of one change that are reported one by one."""
+
+LONGEST_SUBJECT = 300
+"""Characters of a subject that are kept: a key may have any length."""
+
 BROKEN_REST = 10.0
 """Seconds between two events about unreadable values of one key: some client may write them without a pause."""
 
@@ -63,7 +69,7 @@ class Journal(Service):
         Record an event about ``subject`` (a service, an instance, an image, a key). These texts are untrusted: control
         characters are escaped before they reach a log or a terminal.
         """
-        subject, text = printable(subject), printable(text)
+        subject, text = printable(subject[:LONGEST_SUBJECT]), printable(text)
         self.log.warn("event: {subject}: {text}", subject=subject, text=text)
         self._waiting.append(Event(time=self._wall_clock(), node=self._node, subject=subject, text=text))
         self._write_soon()
@@ -75,10 +81,12 @@ class Journal(Service):
         """
         now = self._reactor.seconds()
         self._broken = {key: at for key, at in self._broken.items() if now - at < BROKEN_REST}
-        for broken in changes.broken:
-            if broken.key not in self._broken and not broken.ownerless:
-                self._broken[broken.key] = now
-                self.tell(broken.key, f"cannot be read: {broken.reason}")
+        found = [one for one in changes.broken if one.key not in self._broken and not one.ownerless]
+        self._broken |= dict.fromkeys((one.key for one in found), now)
+        for one in found[:MOST_AT_ONCE]:
+            self.tell(one.key, f"cannot be read: {one.reason}")
+        if len(found) > MOST_AT_ONCE:
+            self.tell(self._node, f"{len(found) - MOST_AT_ONCE} more values in etcd cannot be read: see status")
 
     def startService(self) -> None:
         super().startService()

@@ -7,6 +7,7 @@ from daprdockr.cli.console import Console
 from daprdockr.cli.request import Request
 from daprdockr.cli.snapshot import doubts, refused_to_all, say_doubts, snapshot
 from daprdockr.model.errors import DaprdockrError
+from daprdockr.model.names import one_line
 from daprdockr.model.seams import Store
 from daprdockr.picture.overview import Overview, overview
 
@@ -32,14 +33,20 @@ def status(request: Request, store: Store, console: Console) -> None:
         raise Mute(refused or "; ".join(whole.mute))
 
 
+MOST_SHOWN = 100
+"""Stored values that cannot be read, as far as people are shown them."""
+
+
 def _print(console: Console, whole: Overview) -> None:
     say_doubts(whole.doubted, console)
     console.say(f"nodes: {whole.nodes}")
     console.print_table(whole.services.header, whole.services.cells)
     for node, reason in whole.dark.items():
         console.say(f"nothing starts on {node}: {reason}")
-    for item in whole.broken:
-        console.say(f"not usable: {item['Key']}: {item['Reason']}")
+    for item in whole.broken[:MOST_SHOWN]:
+        console.say(f"not usable: {one_line(item['Key'])}: {item['Reason']}")
+    if len(whole.broken) > MOST_SHOWN:
+        console.say(f"not usable: {len(whole.broken) - MOST_SHOWN} more: see -o json")
 
 
 COMMAND = Command(

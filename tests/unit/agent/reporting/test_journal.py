@@ -89,6 +89,16 @@ class WritingTests(JournalCase):
             [f"cannot be read: not JSON{at}" for at in (" at 0", *(f" at {n}" for n in (20, 40, 60, 80)), "")],
         )
 
+    def test_many_broken(self) -> None:
+        """Of very many unreadable values at once some are named, and the others counted; of long keys the beginning."""
+        journal = self.started()
+        long = [Broken(f"{KEYS.services}{number:04}{'x' * 100_000}", "no JSON", number) for number in range(1, 26)]
+        with capturedLogs() as logged:
+            journal.on_changes(Changes(broken=tuple(long)))
+        self.assertEqual(self.texts[-1], "5 more values in etcd cannot be read: see status")
+        self.assertEqual(len(self.texts), 21)
+        self.assertLess(max(len(formatEvent(event)) for event in logged), 500)
+
     def test_control_characters(self) -> None:
         """Keys and reasons that others chose reach neither the log nor etcd with control characters in them."""
         key = "/daprdockr/services/myapp/\x1b]0;owned\x07\udcff"
