@@ -22,6 +22,7 @@ PLUGIN = "twisted/plugins/daprdockr_plugin.py"
 DATA = """
 from importlib.resources import files
 print(*sorted(each.name for room in ("daprdockr", "daprdockr.proxy") for each in files(room).iterdir()))
+print(*(each.name for each in (files("daprdockr.proxy") / "lua/door").iterdir()))
 """
 
 
@@ -87,6 +88,7 @@ class InstallationTests(SynchronousTestCase):
         data = installed.program("python", "-c", DATA).split()
         self.assertIn("py.typed", data)
         self.assertIn("nginx.conf.j2", data)
+        self.assertLessEqual({"choose.lua", "control.lua", "request.lua", "routes.lua"}, set(data))
         self.assertIn("No broken requirements", installed.pip("check"))
 
     def test_wheel(self) -> None:

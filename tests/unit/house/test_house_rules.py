@@ -50,7 +50,7 @@ EMPTY_WORDS = {"manager", "handler", "util", "utils", "helper", "helpers", "comm
 LONGEST_MODULE = {"daprdockr": 400, "tools": 400, "tests": 600}
 A_DEVELOPERS_PATH = re.compile(r"(?<![\w.])/(?:home|root|work|Users)/[a-z]")
 FOLDERS = ("benchmarks", "daprdockr", "docs", "etc", "scripts", "tests", "tools", "twisted")
-TEXTS = ("*.py", "*.rst", "*.j2", "*.conf", "*.json", "*.toml", "*.env", "*.service")
+TEXTS = ("*.py", "*.rst", "*.j2", "*.lua", "*.conf", "*.json", "*.toml", "*.env", "*.service")
 
 
 def room(name: str) -> str | None:
