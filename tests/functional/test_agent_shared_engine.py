@@ -50,6 +50,23 @@ class SharedEngineTests(AgentTestCase):
         self.assertEqual([True, True], [one["Healthy"] for one in other.instances("web.shared")])
         self.assertEqual([], self.complaints((self.agent, other)))
 
+    def test_two_clusters_one_node_name(self) -> None:
+        """Agents of two clusters under one node name leave each other's containers alone, also after a restart."""
+        first, second = (self.another(node=f"{self.agent.group}-node") for _ in range(2))
+        first.define("web.shared", 1, sample_image())
+        before = first.ids("web.shared")
+        second.define("web.shared", 1, sample_image())
+        both = second.ids("web.shared")
+        self.assertEqual((1, 2), (len(before), len(both)))
+        second.kill()
+        second.start()
+        second.command("-svc", "web.shared", "-del")
+        until(lambda: second.ids("web.shared") == before)
+        first.kill()
+        first.start()
+        self.assertEqual([before[0]], [one["ContainerId"] for one in first.instances("web.shared")])
+        self.assertEqual(before, first.ids("web.shared"))
+
     def ready(self) -> list[str]:
         return [node["Node"] for node in json.loads(self.agent.command("nodes", "-o", "json")) if node["Ready"]]
 
