@@ -36,7 +36,6 @@ from daprdockr.agent.statedir import StateDir
 from daprdockr.arguments.settings import Settings
 from daprdockr.dns.zone.zone import Zone
 from daprdockr.engine.events import EventConsumer
-from daprdockr.etcd.address import Access
 from daprdockr.etcd.follow import Listener
 from daprdockr.guard.clock import boot_id
 from daprdockr.guard.watch import Guard
@@ -55,6 +54,7 @@ from daprdockr.runtime.sequence import Sequence
 from daprdockr.runtime.workers import Workers
 from daprdockr.wiring.composition import Composition, compose
 from daprdockr.wiring.outside import Chance, Clocks, Docker, EnginePools, Etcd, EtcdPools, Machine, Outside, Pools
+from tests.build.settings import settings
 from tests.build.values import KEYS
 from tests.fakes.engine import MemoryEngine
 from tests.fakes.guard import MemoryProcesses, StandingProcess, memory_guard
@@ -69,35 +69,6 @@ STEP = 0.05
 
 READY = 0.7
 """Part of a lease's TTL after which a new node is ready: three beats, a third of it apart."""
-
-
-def settings(node: str, state_dir: Path, **changed: Any) -> Settings:
-    """An agent that opens no socket and starts no program."""
-    given: dict[str, Any] = {
-        "etcd": Access.parse("http://127.0.0.1:1"),
-        "docker": "unix:///nonexistent/docker.sock",
-        "node": node,
-        "host": ("10.0.0.1",),
-        "dns": (),
-        "dns_upstream": (),
-        "dns_forward": {},
-        "dns_allow": (),
-        "http": (),
-        "https": (),
-        "nginx": "nginx",
-        "api": None,
-        "state_dir": state_dir,
-        "lease_ttl": 6,
-        "prefix": KEYS.prefix,
-        "label": {},
-        "allow": frozenset(),
-        "docker_workers": 2,
-        "cpuprofile": None,
-        "embedded_etcd": False,
-        "no_rebalance": True,
-        "ephemeral": False,
-    }
-    return Settings(**{**given, **changed})
 
 
 class MemoryWorkers(Workers):

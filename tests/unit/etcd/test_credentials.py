@@ -16,7 +16,8 @@ from daprdockr.model.errors import BadInput
 from daprdockr.runtime.followed import INTERVAL
 from daprdockr.wiring.composition import compose
 from daprdockr.wiring.real import real
-from tests.fakes.agents import memory_pools, settings
+from tests.build.settings import settings
+from tests.fakes.agents import memory_pools
 from tests.rig.certificates import Authority
 
 

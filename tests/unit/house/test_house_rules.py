@@ -43,6 +43,7 @@ CLOCK_READINGS = {"now", "today", "utcnow"}
 
 SUBSCRIPTIONS = "daprdockr.wiring.subscriptions"
 
+MADE_ONCE = {"Keys()", "ServiceName(group='myapp', service='web')", "ServiceName(group='myapp', service='api')"}
 # Sleep as long as they are told to: faults come at their times, and a long way takes its time.
 TAKE_THEIR_TIME = {("tests.chaos.scene", "pause"), ("tests.rig.distant", "_give")}
 
@@ -207,6 +208,17 @@ class ImportTests(SynchronousTestCase):
             for source in sources(top)
             for found in source.imports()
             if found.target.startswith("tests.") and re.search(r"\.test_\w+(\.|$)", found.target)
+        ]
+        self.assertEqual([], breaches)
+
+    def test_one_home_of_names(self) -> None:
+        """The keys, and the service that most tests speak of, are made in ``tests.build.values`` alone."""
+        breaches = [
+            source.at(node.lineno, ast.unparse(node))
+            for source in sources("tests")
+            if source.name != "tests.build.values"
+            for node in source.tree.body
+            if isinstance(node, ast.Assign) and ast.unparse(node.value) in MADE_ONCE
         ]
         self.assertEqual([], breaches)
 

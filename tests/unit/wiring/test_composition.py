@@ -21,8 +21,9 @@ from daprdockr.wiring.deciding import network
 from daprdockr.wiring.outside import Pools
 from daprdockr.wiring.real import real
 from daprdockr.wiring.subscriptions import subscribe
+from tests.build.settings import settings
 from tests.build.values import definition
-from tests.fakes.agents import MemoryCluster, memory_pools, settings
+from tests.fakes.agents import MemoryCluster, memory_pools
 from tests.fakes.run import LoopClock
 from tests.fakes.store import MemoryStore
 
