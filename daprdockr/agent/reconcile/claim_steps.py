@@ -31,18 +31,20 @@ from daprdockr.planning.steps import (
 from daprdockr.runtime.pool import Run
 
 ETCD_DELAYS = Backoff(first=0.5, limit=5.0)
-"""Between two tries of what etcd did not take: it may be well again at any moment, and others wait for the word."""
+"""
+Between two attempts at a write that etcd did not take: it may recover at any moment, and others wait for the report.
+"""
 
 
 class ClaimLost(DaprdockrError):
-    """Another node was first, or the claim is not ours any more; the watch will tell."""
+    """Another node was first, or the claim is not ours any more; the watch will show it."""
 
 
 class ClaimSteps:
     """
     :param run: runs a call to ``store`` in a thread.
-    :param here: this node, as it is at the moment of the call.
-    :param unanswered: is told of writes under way, and of answers that were lost.
+    :param here: returns this node, as it is at the moment of the call.
+    :param unanswered: learns of writes in progress, and of answers that were lost.
     """
 
     def __init__(
@@ -56,7 +58,7 @@ class ClaimSteps:
         self._unanswered = unanswered
 
     async def __call__(self, step: ClaimStep) -> Done | Retry:
-        """Carry out one step; what became of it."""
+        """Carry out one step; return its outcome."""
         try:
             await self.attempt(step)
         except (ClaimLost, EtcdError) as error:
@@ -65,9 +67,10 @@ class ClaimSteps:
 
     async def attempt(self, step: ClaimStep) -> None:
         """
-        The same, but raise what went wrong.
+        Carry out one step, but raise its error.
 
-        :raises EtcdError: as the store does. :raises ClaimLost: a transaction's condition did not hold.
+        :raises EtcdError: as the store does.
+        :raises ClaimLost: a transaction's condition did not hold.
         """
         match step:
             case TakeClaim():
@@ -132,10 +135,10 @@ class ClaimSteps:
 
 def claim_failed(error: ClaimLost | EtcdError) -> Retry:
     """
-    What became of a step that failed with this error.
+    Return the outcome of a step that failed with this error.
 
-    A lost claim rests from the first time on: the watch will tell who has it, and trying sooner is in vain. While etcd
-    is away a step fails again and again in the same words, which are logged once.
+    A lost claim rests from the first time on: the watch will show who has it, and an earlier retry is in vain. While
+    etcd is away a step fails again and again with the same text, which is logged once.
     """
     lost = isinstance(error, ClaimLost)
     return Retry(reason_of(error), ETCD_DELAYS, at_once=lost, once=not lost)

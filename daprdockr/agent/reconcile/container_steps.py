@@ -7,8 +7,8 @@ Decides nothing.
 Note [A stop waits without a thread]
     The Engine can stop a container by itself, and answers when it has ended, which may take the whole grace of a
     container that ignores its signal. Some hundred of those, deleted together, would hold every thread there is, and
-    another service's container would not be stopped meanwhile. So the Engine is only asked to send the signal; that the
-    container ended is told by its events, or by a list if those were lost, and after its grace it is killed. An agent
+    another service's container would not be stopped meanwhile. So the Engine is only asked to send the signal; its
+    events report that the container ended, or a list if those were lost, and after its grace it is killed. An agent
     that ends in between leaves it to the next one, which finds the container running and begins again.
 """
 
@@ -60,10 +60,10 @@ MOST_REFUSED = 64
 class ContainerSteps:
     """
     :param threads: services share ``work`` and ``stops``, registries ``pulls``.
-    :param failures: is told of what containers run without.
-    :param here: this node, as it is at the moment of the call.
-    :param network: what containers get of this host's network.
-    :param tell: takes an event for people: what it is about, and one sentence.
+    :param failures: learns what containers run without.
+    :param here: returns this node, as it is at the moment of the call.
+    :param network: returns the network settings of containers.
+    :param tell: takes an event for people: its subject, and one sentence.
     :param guarded: allows the start of a container that may not outlive this node's lease.
     """
 
@@ -90,7 +90,7 @@ class ContainerSteps:
         self._crowded: deque[str] = deque(maxlen=MOST_REFUSED)
 
     async def __call__(self, step: ContainerStep) -> StepOutcome:
-        """Carry out one step; what became of it."""
+        """Carry out one step; return its outcome."""
         generation = self._generation(step)
         try:
             await self.attempt(step)
@@ -99,7 +99,7 @@ class ContainerSteps:
         return Done()
 
     def _generation(self, step: ContainerStep) -> str:
-        """Which copy of an instance the step is for: the digest of its definition, "" where that is not known."""
+        """Return which copy of an instance the step is for: the digest of its definition, "" where that is unknown."""
         match step:
             case CreateContainer():
                 return step.definition.digest
@@ -109,7 +109,7 @@ class ContainerSteps:
                 return ""
 
     async def attempt(self, step: ContainerStep) -> None:
-        """The same, but raise what went wrong. :raises EngineError: as the Engine's adapter does."""
+        """Carry out one step, but raise its error. :raises EngineError: as the Engine's adapter does."""
         match step:
             case PullImage():
                 await self._pull(step)
@@ -150,7 +150,7 @@ class ContainerSteps:
             except NameTaken:
                 there = await run(self._engine.inspect, name)
                 if there is None:
-                    continue  # somebody else's, who may keep it
+                    continue  # another owner's, who may keep it
             else:
                 there = _created(container, name, step, here, ports)
             self._host.containers.update(there)
@@ -158,7 +158,7 @@ class ContainerSteps:
         raise NameTaken(f"{instance} has no name that is free: remove what is called like container {name}")
 
     def _resolvers(self, step: CreateContainer, network: ContainerNetwork) -> tuple[str, ...]:
-        """Those that the container can reach from its own network."""
+        """Return those that the container can reach from its own network."""
         service = step.instance.service
         found = resolvers(step.definition, network.resolvers, self._host.stock.inventory.networks)
         if found.lacking and found.lacking != self._failures.lacking.get(service):
@@ -167,7 +167,10 @@ class ContainerSteps:
         return found.addresses
 
     async def _image(self, run: Run, definition: Definition) -> Image:
-        """What the reference means now: since it was planned with, somebody may have built another under its tag."""
+        """
+        Return the image of the reference as it is now: since it was planned with, somebody may have built another under
+        its tag.
+        """
         reference = definition.container.image
         image = await run(self._engine.image, reference)
         if image is None:
@@ -183,7 +186,7 @@ class ContainerSteps:
     async def _choose(
         self, run: Run, step: CreateContainer, image: Image, network: ContainerNetwork
     ) -> tuple[Port, ...]:
-        """A host port for each port to publish, where possible the planned one."""
+        """Return a host port for each port to publish, where possible the planned one."""
         planned = {(port.container, port.protocol): port for port in step.ports}
         wanted = [planned.get(key, Port(*key)) for key in published(step.definition, image)]
         free = partial(is_free, addresses=network.addresses)
@@ -199,7 +202,7 @@ class ContainerSteps:
         except EngineError as error:
             if isinstance(error, PortTaken):
                 self._refused.append(error.port)
-            await self._host.look_at(step.container)  # it tells why it could not start, which decides what comes next
+            await self._host.look_at(step.container)  # it shows why it could not start, which decides what comes next
             raise
         self._host.containers.update(state)
         if guarded is not None and state.running:
@@ -208,7 +211,7 @@ class ContainerSteps:
     async def _check_guarded(self, step: StartContainer, before: ContainerState) -> None:
         """
         See Note [Before a start, and after] in ``daprdockr.agent.guarding.guarded``. A container that ended cannot be
-        seen either, so only one that ran before and after the look proves anything.
+        seen either, so only one that ran before and after the inspection proves anything.
 
         :raises EngineRefused: the container could not be guarded, and was stopped.
         """

@@ -10,11 +10,8 @@ from collections.abc import Iterator
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.unit.house.sources import Source, lies_in, sources
+from tests.unit.house.sources import Source, sources
 from tests.unit.house.words import NO_SUBJECT, SENTENCE_ENDS, retired
-
-NOT_YET = ("daprdockr.agent.reconcile.claim_steps", "daprdockr.agent.reconcile.container_steps")
-"""Rooms and modules that still use the old words."""
 
 LITERAL = re.compile(r"``.+?``|Note \[.+?\]", re.DOTALL)
 """A name of the code, or the title of a note."""
@@ -52,8 +49,7 @@ class CodeWordsTests(SynchronousTestCase):
     """All modules of the package."""
 
     def every_prose(self) -> list[tuple[Source, int, str]]:
-        written = (source for source in sources("daprdockr") if not lies_in(source.name, NOT_YET))
-        return [(source, line, text) for source in written for line, text in prose(source)]
+        return [(source, line, text) for source in sources("daprdockr") for line, text in prose(source)]
 
     def test_retired_words(self) -> None:
         """No docstring and no comment uses a word that was retired."""
