@@ -26,8 +26,8 @@ def subscribe(base: Foundation, outward: Edges, found: Found, acting: Deciding, 
     signals.cluster_changed.subscribe(known.ownerless.on_changes)
     member.heartbeat.beats.subscribe(local.guarded.on_beat)
     signals.services_changed.subscribe(local.guarded.on_changes)
-    signals.services_changed.subscribe(acting.reconcile.look_at)
-    signals.node_changed.subscribe(acting.reconcile.look_at_all)
+    signals.services_changed.subscribe(acting.reconcile.mark_dirty)
+    signals.node_changed.subscribe(acting.reconcile.mark_all_dirty)
     _subscribe_to_surroundings(base, outward, found, told)
     _subscribe_edges(outward, told)
 

@@ -120,16 +120,16 @@ class Host(Service):
 
     # The rest is in the reactor's thread.
 
-    def look_at(self, container: str) -> Deferred[None]:
+    def inspect(self, container: str) -> Deferred[None]:
         """Inspect one container."""
-        return Deferred.fromCoroutine(self._look_at(container))
+        return Deferred.fromCoroutine(self._inspect(container))
 
     def _look_for_hint(self, container: str) -> Deferred[None]:
-        return self.look_at(container).addErrback(
+        return self.inspect(container).addErrback(
             lambda failure: self.log.failure("a container could not be looked at", failure)
         )
 
-    async def _look_at(self, container: str) -> None:
+    async def _inspect(self, container: str) -> None:
         try:
             state = await self._run(self._engine.inspect, container)
         except EngineError as error:

@@ -202,7 +202,7 @@ class ContainerSteps:
         except EngineError as error:
             if isinstance(error, PortTaken):
                 self._refused.append(error.port)
-            await self._host.look_at(step.container)  # it shows why it could not start, which decides what comes next
+            await self._host.inspect(step.container)  # it shows why it could not start, which decides what comes next
             raise
         self._host.containers.update(state)
         if guarded is not None and state.running:
@@ -230,7 +230,7 @@ class ContainerSteps:
             if await self._host.containers.ended(step.container, step.grace):
                 return
         await self._stops(step)(self._engine.stop, step.container, 0)
-        await self._host.look_at(step.container)
+        await self._host.inspect(step.container)
 
     def _work(self, step: OnContainer) -> Run:
         return self._threads.work.of(step.instance.service)

@@ -104,7 +104,7 @@ class Reconcile(Service):
         self._turn: IDelayedCall | None = None
         self._timers: dict[ServiceName, IDelayedCall] = {}
         self._busy: dict[Lane, Deferred[None]] = {}
-        self._sweep = LoopingCall(self.look_at_all)
+        self._sweep = LoopingCall(self.mark_all_dirty)
         self._sweep.clock = reactor
 
     def startService(self) -> None:
@@ -124,7 +124,7 @@ class Reconcile(Service):
         steps = gatherResults(list(self._busy.values()), consumeErrors=True)
         await steps.addTimeout(SETTLE, self._reactor, lambda *_: [])
 
-    def look_at(self, services: Iterable[ServiceName]) -> None:
+    def mark_dirty(self, services: Iterable[ServiceName]) -> None:
         """Plan these services in the next turn: Note [Dirty services, busy lanes]."""
         self._dirty.update(services)
         if self._dirty and self.running and (self._turn is None or not self._turn.active()):
@@ -133,12 +133,12 @@ class Reconcile(Service):
     def on_changes(self, changes: Changes) -> None:
         """Plan what a change of the mirror touched; everything, when a node came or went."""
         if changes.nodes:
-            self.look_at_all()
-        self.look_at(changes.services)
+            self.mark_all_dirty()
+        self.mark_dirty(changes.services)
 
-    def look_at_all(self) -> None:
+    def mark_all_dirty(self) -> None:
         self._failures.forget_old_rests(2 * SWEEP)
-        self.look_at(self._gather.services())
+        self.mark_dirty(self._gather.services())
 
     def _plan_dirty(self) -> None:
         dirty = sorted(self._dirty, key=str)[:AT_ONCE]
@@ -148,7 +148,7 @@ class Reconcile(Service):
                 self._plan(service)
             except Exception:  # one service must not stop the others
                 self.log.failure("{service} could not be planned", service=service)
-        self.look_at(())
+        self.mark_dirty(())
 
     def _plan(self, service: ServiceName) -> None:
         now = self._reactor.seconds()
@@ -172,7 +172,7 @@ class Reconcile(Service):
         if timer is not None and timer.active():
             timer.cancel()
         if at is not None:
-            self._timers[service] = self._reactor.callLater(max(0.0, at - now), self.look_at, [service])
+            self._timers[service] = self._reactor.callLater(max(0.0, at - now), self.mark_dirty, [service])
 
     def _begin(self, seen: Situation, step: Step) -> None:
         done: Deferred[None] = Deferred()
@@ -192,7 +192,7 @@ class Reconcile(Service):
         finally:
             for lane in step.lanes:
                 del self._busy[lane]
-            self.look_at([service] if not isinstance(step, PullImage) else self._gather.users_of(step.reference))
+            self.mark_dirty([service] if not isinstance(step, PullImage) else self._gather.users_of(step.reference))
 
     def _ended(self, node: str, step: Step, outcome: StepOutcome) -> None:
         """See Note [Failed steps]."""

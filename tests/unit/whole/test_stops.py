@@ -88,6 +88,6 @@ class ManyStopsTests(TestCase):
             stopped = Deferred.fromCoroutine(self.steps(polite))
             while (state := self.engine.inspect(polite.container)) is not None and state.running:
                 await self.stops.of("test")(threading.Event().wait, 0.005)
-            await self.host.look_at(polite.container)
+            await self.host.inspect(polite.container)
             await stopped
             self.assertEqual(self.stops.trouble, "")

@@ -247,7 +247,7 @@ class OrderTests(HostCase):
         earlier = self.threads.take("inspect")
         earlier.perform()
         self.engine.crash(one.id)
-        self.host.look_at(one.id)  # as a step does
+        self.host.inspect(one.id)  # as a step does
         self.threads.end("inspect")
         earlier.arrive()
         self.assertEqual(self.known, {one.id: Status.EXITED})
@@ -468,7 +468,7 @@ class TroubleTests(HostCase):
         self.listener.stop()
         self.engine.unavailable = True
         self.engine.calls.clear()
-        self.host.look_at("c1")
+        self.host.inspect("c1")
         asked: list[int] = []
         for second in range(1, 121):
             self.clock.advance(1)
@@ -480,7 +480,7 @@ class TroubleTests(HostCase):
         self.engine.unavailable = False
         self.clock.advance(LIST_INTERVAL)
         self.engine.failures = 1
-        self.host.look_at("c1")
+        self.host.inspect("c1")
         self.clock.advance(FIRST_RETRY)
         self.assertEqual(self.host.trouble, "")
 

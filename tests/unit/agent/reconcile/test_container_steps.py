@@ -213,7 +213,7 @@ class ContainerTests(CarryOutCase):
         self.assertNoResult(done)
         self.stops.end("ask_to_stop")
         self.assertNoResult(done)
-        self.successResultOf(self.host.look_at(created.id))  # as an event asks for
+        self.successResultOf(self.host.inspect(created.id))  # as an event asks for
         self.successResultOf(done)
         self.assertEqual([one.status for one in self.host.containers.of(WEB)[1]], [Status.EXITED])
         self.assertEqual(self.failures.attempts, {})
@@ -260,7 +260,7 @@ class ContainerTests(CarryOutCase):
         done = self.begin(StopContainer(FIRST, created.id, 3, "scaled down"))
         self.stops.take("ask_to_stop").arrive()
         self.engine.remove(created.id)
-        self.successResultOf(self.host.look_at(created.id))
+        self.successResultOf(self.host.inspect(created.id))
         self.successResultOf(done)
 
     def test_remove(self) -> None:

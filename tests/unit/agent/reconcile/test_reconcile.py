@@ -163,9 +163,9 @@ class PlanningTests(ReconcileCase):
         """Changes that come in one turn of the reactor are planned together, each service once."""
         self.start(web=CALM, api=CALM)
         self.known.asked.clear()
-        self.loop.look_at([WEB])
+        self.loop.mark_dirty([WEB])
         self.loop.on_changes(Changes(frozenset({WEB, API})))
-        self.loop.look_at([WEB])
+        self.loop.mark_dirty([WEB])
         self.assertEqual(self.known.asked, [])
         self.clock.advance(0)
         self.assertEqual(self.known.asked, [API, WEB])
@@ -175,7 +175,7 @@ class PlanningTests(ReconcileCase):
         names = [f"s{number:03d}" for number in range(2 * AT_ONCE + 1)]
         self.start(**dict.fromkeys(names, CALM))
         self.known.asked.clear()
-        self.loop.look_at_all()
+        self.loop.mark_all_dirty()
         planned: list[int] = []
 
         def another() -> None:
@@ -214,7 +214,7 @@ class PlanningTests(ReconcileCase):
     def test_before_the_start(self) -> None:
         """What changes before the loop runs is planned when it does."""
         self.know(web=CALM)
-        self.loop.look_at([API])
+        self.loop.mark_dirty([API])
         self.assertEqual(self.clock.getDelayedCalls(), [])
         self.start(api=CALM)
         self.assertEqual(self.known.asked, [API, WEB])
@@ -243,7 +243,7 @@ class StepTests(ReconcileCase):
     def test_busy(self) -> None:
         """A lane does one step at a time, however often its service is planned."""
         self.start(web=DEAD)
-        self.loop.look_at([WEB])
+        self.loop.mark_dirty([WEB])
         self.clock.advance(SWEEP)
         self.assertEqual(self.hand.kinds, [StartContainer])
 
@@ -251,7 +251,7 @@ class StepTests(ReconcileCase):
         """While a lane is busy another one of the same instance goes on."""
         self.start(web=DEAD)
         self.know(web=situation(WEB_1, (claim(running_record(RUNNING)),), (EXITED,)))
-        self.loop.look_at([WEB])
+        self.loop.mark_dirty([WEB])
         self.clock.advance(0)
         self.assertEqual(self.hand.kinds, [StartContainer, WriteClaim])
 
@@ -259,7 +259,7 @@ class StepTests(ReconcileCase):
         """While the old copy of an instance is removed the new one, which has died, is started again."""
         self.start(web=situation(WEB_1, (claim(running_record(RUNNING)),), (OLD, RUNNING)))
         self.know(web=situation(WEB_1, (claim(running_record(RUNNING)),), (OLD, EXITED)))
-        self.loop.look_at([WEB])
+        self.loop.mark_dirty([WEB])
         self.clock.advance(0)
         self.assertEqual(self.hand.kinds, [RemoveContainer, WriteClaim, StartContainer])
 
@@ -267,7 +267,7 @@ class StepTests(ReconcileCase):
         """While one copy of an instance is being started no other one is: two could run where only one may."""
         self.start(web=situation(WEB_2, (claim(starting_record()),), (OLD, EXITED)))
         self.know(web=DEAD)
-        self.loop.look_at([WEB])
+        self.loop.mark_dirty([WEB])
         self.clock.advance(0)
         self.assertEqual([str(step) for step in self.hand.begun], ["start container old of 1.web.myapp"])
         self.hand.end()
@@ -281,7 +281,7 @@ class StepTests(ReconcileCase):
             self.hand.end(EngineRefused("it is busy"))
             self.clock.advance(0)
         self.know(web=DEAD)
-        self.loop.look_at([WEB])
+        self.loop.mark_dirty([WEB])
         self.clock.advance(0)
         self.assertEqual(self.hand.kinds, [RemoveContainer, RemoveContainer, StartContainer])
 
@@ -298,11 +298,11 @@ class StepTests(ReconcileCase):
         """A change that came while a step was in flight, is in the plan made at its end."""
         self.start(web=FREE)
         self.know(web=DEAD)
-        self.loop.look_at([WEB])
+        self.loop.mark_dirty([WEB])
         self.clock.advance(0)
         self.assertEqual(self.hand.kinds, [TakeClaim, StartContainer])
         self.know(web=situation(WEB_1, (claim(starting_record(), fence=41),), (RUNNING,)))
-        self.loop.look_at([WEB])
+        self.loop.mark_dirty([WEB])
         self.clock.advance(0)
         self.assertEqual(len(self.hand.begun), 2)
         self.hand.end()
@@ -355,7 +355,7 @@ class TimerTests(ReconcileCase):
         """A new plan replaces the time of the one before."""
         self.start(web=backing_off(4))
         self.know(web=backing_off(8))
-        self.loop.look_at([WEB])
+        self.loop.mark_dirty([WEB])
         self.clock.advance(0)
         self.known.asked.clear()
         self.clock.advance(4)
@@ -368,7 +368,7 @@ class TimerTests(ReconcileCase):
         self.start(web=backing_off(4))
         timers = len(self.clock.getDelayedCalls())
         self.know(web=CALM)
-        self.loop.look_at([WEB])
+        self.loop.mark_dirty([WEB])
         self.clock.advance(0)
         self.assertEqual(len(self.clock.getDelayedCalls()), timers - 1)
 
@@ -432,7 +432,7 @@ class FailureTests(ReconcileCase):
         self.start(web=evolve(gone, here=evolve(gone.here, in_touch=False)), api=FREE)
         self.assertEqual(self.failures.attempts, tried)
         self.know(web=gone)
-        self.loop.look_at([WEB])
+        self.loop.mark_dirty([WEB])
         self.clock.advance(0)
         self.assertEqual(list(self.failures.attempts), [InstanceName(API, 1)])
 
@@ -451,7 +451,7 @@ class FailureTests(ReconcileCase):
             self.hand.end(EtcdUnavailable("no answer"))
             self.clock.advance(0)
         self.know(web=DEAD)
-        self.loop.look_at([WEB])
+        self.loop.mark_dirty([WEB])
         self.clock.advance(0)
         self.assertEqual(self.hand.kinds[-1], StartContainer)
 
@@ -503,7 +503,7 @@ class FailureTests(ReconcileCase):
         for reason in ("manifest unknown", "manifest unknown", "no route to host"):
             self.hand.end(PullFailed(reason))
             self.clock.advance(0)
-            self.loop.look_at([WEB])
+            self.loop.mark_dirty([WEB])
             self.clock.advance(0)
         self.assertEqual(self.failures.pulls["web:1"].count, 3)
         self.assertEqual(self.told, [("web:1", "manifest unknown"), ("web:1", "no route to host")])
@@ -526,7 +526,7 @@ class FailureTests(ReconcileCase):
         self.clock.pump([SWEEP] * 4)
         self.know(web=FREE)
         self.hand.end(EtcdUnavailable("no answer"))
-        self.loop.look_at([WEB])
+        self.loop.mark_dirty([WEB])
         begun = len(self.hand.begun)
         self.clock.advance(0)
         self.assertEqual(len(self.hand.begun), begun + 1)
@@ -538,10 +538,10 @@ class StopTests(ReconcileCase):
     def test_idle(self) -> None:
         """A stop ends all timers, and no plan is made afterwards."""
         self.start(web=backing_off(4))
-        self.loop.look_at([WEB])
+        self.loop.mark_dirty([WEB])
         self.successResultOf(self.loop.stopService())
         self.assertEqual(self.clock.getDelayedCalls(), [])
-        self.loop.look_at([WEB])
+        self.loop.mark_dirty([WEB])
         self.assertEqual((self.clock.getDelayedCalls(), self.known.asked), ([], [WEB]))
 
     def test_waits(self) -> None:
