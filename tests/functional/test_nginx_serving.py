@@ -6,7 +6,7 @@ from collections import Counter
 
 from attrs import evolve
 from twisted.internet.defer import Deferred, gatherResults
-from twisted.internet.protocol import Factory
+from twisted.internet.protocol import Factory, Protocol
 
 from daprdockr.model.names import InstanceName, ServiceName
 from daprdockr.proxy.routes import Upstream
@@ -123,6 +123,27 @@ class HeaderTests(NginxTestCase):
         self.assertNotIn(b"bank.example.com", answer)
 
 
+class Counting(Protocol):
+    """Answers each part of a chunked upload with a part of its answer, and ends with the upload."""
+
+    received = b""
+    begun = False
+
+    def dataReceived(self, data: bytes) -> None:
+        assert self.transport is not None
+        self.received += data
+        if not self.begun:
+            self.begun = True
+            self.transport.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+        for word in (b"first", b"last"):
+            if word + b"\r\n" in self.received:
+                self.received = self.received.replace(word + b"\r\n", b"")
+                self.transport.write(b"%x\r\ngot %s\r\n" % (4 + len(word), word))
+        if b"0\r\n\r\n" in self.received:
+            self.transport.write(b"0\r\n\r\n")
+            self.transport.loseConnection()
+
+
 class ConnectionTests(NginxTestCase):
     """Connections that last."""
 
@@ -132,6 +153,15 @@ class ConnectionTests(NginxTestCase):
         workers = {(await self.get("web.example.com")).seen["client_port"] for _ in range(40)}
         # Each worker keeps its own, and there is one for each core.
         self.assertLess(len(workers), 40)
+
+    async def test_upload_in_parts(self) -> None:
+        """What comes of a chunked body is passed on as it comes, and so is the answer to it."""
+        port = self.listen(Factory.forProtocol(Counting))
+        await self.started(route("web.example.com", Upstream(InstanceName(WEB, 1), "127.0.0.1", port)))
+        head = b"POST / HTTP/1.1\r\nHost: web.example.com\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n"
+        answer = await self.converse(head + b"5\r\nfirst\r\n", b"got first", b"4\r\nlast\r\n0\r\n\r\n")
+        self.assertTrue(answer.startswith(b"HTTP/1.1 200 "), answer)
+        self.assertIn(b"got last", answer)
 
     async def test_websocket(self) -> None:
         """An upgrade to websocket passes, and bytes flow in both directions afterwards."""

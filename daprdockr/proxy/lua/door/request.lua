@@ -59,6 +59,11 @@ local function location_of(host, path)
     return nil
 end
 
+-- Whether the body is known to be small; a chunked one may never end.
+local function is_small()
+    return not ngx.var.http_transfer_encoding and (tonumber(ngx.var.http_content_length) or 0) <= SMALL_BODY
+end
+
 local function ready(ctx)
     local endpoints, version = routes.endpoints(ctx.service)
     if not endpoints then
@@ -98,7 +103,7 @@ function M.admit()
     local ctx = { number = number, service = location.service, tried = {}, received = 0 }
     ctx.deadline = ngx.now() + location.hold
     ngx.ctx.door, underway[number], ngx.var.door = ctx, ctx, number
-    if (tonumber(ngx.var.http_content_length) or 0) <= SMALL_BODY then
+    if is_small() then
         ngx.req.read_body()
     end
     if not hold(ctx) then
