@@ -68,6 +68,7 @@ class Nginx(Service):
     :param run: runs a blocking call in a thread: rendering and syncing files take too long for the reactor.
     :param leave_running: whether nginx goes on serving when this service stops.
     :param supervise: makes the supervised process.
+    :param is_sure: returns whether what is published comes from etcd as it is.
     """
 
     log = Logger()
@@ -81,6 +82,7 @@ class Nginx(Service):
         run: Run,
         leave_running: bool = True,
         supervise: Callable[..., SupervisedProcess] = SupervisedProcess,
+        is_sure: Callable[[], bool] = lambda: True,
     ) -> None:
         self._program = program
         self._settings = settings
@@ -93,7 +95,12 @@ class Nginx(Service):
         self._taking_up = TakingUp(program=program, files=self._files, socket=self._socket, reactor=reactor, run=run)
         self._configuring: Publisher[NginxSettings] = Publisher(apply=self._apply, clock=reactor)
         self._routes = RouteTable(
-            socket=self._socket, files=self._files, reactor=reactor, run=run, unanswered=self._not_answered
+            socket=self._socket,
+            files=self._files,
+            reactor=reactor,
+            run=run,
+            unanswered=self._not_answered,
+            is_sure=is_sure,
         )
         self._process: SupervisedProcess | None = None
         self._beginning: Deferred[None] | None = None
@@ -126,6 +133,10 @@ class Nginx(Service):
     def publish(self, routes: Iterable[Route]) -> None:
         """Serve these routes and no others; the last call wins."""
         self._routes.want(routes)
+
+    def confirm(self) -> None:
+        """Send routes that were not sure, if they are now: Note [Routes of an earlier agent] in ``table``."""
+        self._routes.confirm()
 
     def startService(self) -> None:
         super().startService()

@@ -3,6 +3,10 @@ The table of routes in nginx: sends the wanted routes, knows which version is in
 nginx.
 
 Knows nothing of the process: its owner reports that it was restarted. See Note [Versions] in ``message``.
+
+Note [Routes of an earlier agent]
+    An agent that was killed may have given nginx routes that it had not stored yet. So a new agent that is not in touch
+    with etcd, and knows only what was stored, leaves an nginx that holds routes as it is until it is in touch.
 """
 
 from __future__ import annotations
@@ -41,17 +45,27 @@ class RouteTable:
     """
     :param run: runs a blocking call in a thread, in which files are written.
     :param unanswered: called when nginx does not take the routes.
+    :param is_sure: returns whether the routes come from etcd as it is: Note [Routes of an earlier agent].
     """
 
     log = Logger()
 
     def __init__(
-        self, *, socket: Door, files: ProxyFiles, reactor: Any, run: Run, unanswered: Callable[[], None]
+        self,
+        *,
+        socket: Door,
+        files: ProxyFiles,
+        reactor: Any,
+        run: Run,
+        unanswered: Callable[[], None],
+        is_sure: Callable[[], bool],
     ) -> None:
         self._socket = socket
         self._files = files
         self._run = run
         self._unanswered = unanswered
+        self._is_sure = is_sure
+        self._sure = self._put_off = False
         self._giving: Publisher[DoorState] = Publisher(apply=self._give, clock=reactor, spacing=0.0, backoff=RETRIES)
         self._keeping: Publisher[DoorState] = Publisher(apply=self._keep, clock=reactor, spacing=KEPT_EACH)
         self._held: DoorState | None = None
@@ -75,6 +89,12 @@ class RouteTable:
         """Serve these routes and no others; the last call wins. :raises BadInput: as ``door_state``."""
         self._giving.want(door_state(routes))
 
+    def confirm(self) -> None:
+        """Send the routes that were put off, if they are sure now."""
+        if self._put_off and self._is_sure():
+            self._put_off = False
+            self._giving.again()
+
     def start(self) -> None:
         self._giving.start()
         self._keeping.start()
@@ -90,7 +110,11 @@ class RouteTable:
 
     async def _give(self, wanted: DoorState) -> None:
         """:raises ProxyError: nginx does not answer, or does not take them."""
+        self._sure = self._sure or self._is_sure()
         try:
+            if self._held is None and not self._sure and await self._socket.version():
+                self._put_off = True  # Note [Routes of an earlier agent]
+                return
             if self._held is None or not await self._changed(self._held, wanted):
                 self.version = await self._socket.send(whole(wanted, await self._socket.version() + 1))
         except ProxyError:

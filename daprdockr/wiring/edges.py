@@ -74,4 +74,5 @@ def _nginx(base: Foundation) -> Nginx:
         reactor=outside.reactor,
         run=outside.pools.nginx,
         leave_running=not settings.ephemeral,
+        is_sure=lambda: base.cluster.history.unbroken,
     )

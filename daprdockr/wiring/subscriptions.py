@@ -29,7 +29,7 @@ def subscribe(base: Foundation, outward: Edges, found: Found, acting: Deciding, 
     signals.services_changed.subscribe(acting.reconcile.mark_dirty)
     signals.node_changed.subscribe(acting.reconcile.mark_all_dirty)
     _subscribe_to_surroundings(base, outward, found, told)
-    _subscribe_edges(outward, told)
+    _subscribe_edges(base, outward, told)
 
 
 def _subscribe_to_surroundings(base: Foundation, outward: Edges, found: Found, told: Reporting) -> None:
@@ -43,9 +43,10 @@ def _subscribe_to_surroundings(base: Foundation, outward: Edges, found: Found, t
         around.upstreams.subscribe(lambda upstreams: dns.forward(forwarding(base, upstreams)))
 
 
-def _subscribe_edges(outward: Edges, told: Reporting) -> None:
+def _subscribe_edges(base: Foundation, outward: Edges, told: Reporting) -> None:
     dns, nginx = outward.dns, outward.nginx
     if dns is not None:
         told.publish.zones.subscribe(dns.publish)
     if nginx is not None:
         told.publish.routings.subscribe(lambda routing: nginx.publish(routing.routes))
+        base.signals.cluster_changed.subscribe(lambda changes: nginx.confirm())

@@ -55,9 +55,15 @@ class RouteTableTests(SynchronousTestCase):
         self.files.prepare()
         self.nginx = MemoryDoor()
         self.unanswered = 0
+        self.sure = True
         self.full = False
         self.table = RouteTable(
-            socket=self.nginx, files=self.files, reactor=self.clock, run=self.run_now, unanswered=self.count
+            socket=self.nginx,
+            files=self.files,
+            reactor=self.clock,
+            run=self.run_now,
+            unanswered=self.count,
+            is_sure=lambda: self.sure,
         )
         self.addCleanup(self.table.stop)
 
@@ -125,6 +131,29 @@ class RouteTableTests(SynchronousTestCase):
         self.table.begin_again()
         self.clock.advance(1)
         self.assertEqual([one["whole"] for one in self.nginx.messages], [True, True])
+
+    def test_earlier_agent(self) -> None:
+        """What an earlier agent gave nginx stays until this one is in touch with etcd; from then on its word counts."""
+        self.sure, self.nginx.holds = False, 7
+        self.table.start()
+        self.want("a.com")
+        self.table.confirm()
+        self.clock.advance(1)
+        self.assertEqual((self.nginx.messages, self.table.reason), ([], ""))
+        self.sure = True
+        self.table.confirm()
+        self.clock.advance(1)
+        self.assertEqual([one["version"] for one in self.nginx.messages], [8])
+        self.sure = False
+        self.want("b.com")
+        self.assertEqual([set(one["hosts"]) for one in self.nginx.messages], [{"a.com"}, {"a.com", "b.com"}])
+
+    def test_unsure_and_none(self) -> None:
+        """An nginx without routes gets those that are known, whether they are sure or not."""
+        self.sure = False
+        self.table.start()
+        self.want("a.com")
+        self.assertEqual([list(one["hosts"]) for one in self.nginx.messages], [["a.com"]])
 
     def test_kept(self) -> None:
         """What nginx has is written for the next one, at most once a second."""
