@@ -167,7 +167,8 @@ class WipedTests(SynchronousTestCase):
         self.assertEqual(self.cluster.starts(), starts)
         for host in self.cluster.hosts:
             self.assertEqual(host.asked.dig(f"{WEB}.container").split(), addresses)
-            self.assertEqual(len(host.asked.served_by(f"{WEB}.test", 60)), 6)
+            served = [host.asked.served_by(f"{WEB}.test", 60) for _ in range(4)]
+            self.assertEqual(len(set().union(*served)), 6)
             self.assertIn("frozen", host.asked.trouble())
         self.accept(starts)
 
