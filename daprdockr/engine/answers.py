@@ -31,9 +31,12 @@ from daprdockr.model.host import (
 from daprdockr.model.names import InstanceName, shorten
 
 _EXPOSE = re.compile(r"(?P<first>[0-9]{1,5})(?:-(?P<last>[0-9]{1,5}))?(?:/(?P<protocol>tcp|udp|sctp))?", re.ASCII)
+LEFT_TASK = re.compile("task [0-9a-f]{64}: already exists")
+"""The Engine has just started and does not know yet that containerd still has the container; or it never will."""
+
 ENDING = re.compile(
     "failed to update store for object type|grpc: the client connection is closing|transport is closing"
-    "|task [0-9a-f]{64}: already exists"
+    f"|{LEFT_TASK.pattern}"
 )
 """
 Errors of an Engine that is about to end, when its record of networks or its connection to containerd is closed; and of

@@ -29,6 +29,7 @@ from daprdockr.model.errors import (
     BadInput,
     ContainerAbsent,
     EngineError,
+    EngineFailed,
     EngineRefused,
     EngineUnavailable,
     ImageAbsent,
@@ -39,6 +40,10 @@ from daprdockr.model.names import one_line, shorten
 from daprdockr.model.seams import PING_TIMEOUT
 
 _PULL_SILENCE = 120.0
+
+
+LEFT_SECONDS = 5.0
+"""For so long an Engine that has just started may not know yet which containers containerd still has."""
 
 
 class DockerEngine:
@@ -72,6 +77,7 @@ class DockerEngine:
         self._pings = EngineClients(url, PING_TIMEOUT)
         self._clock = clock
         self._inspected = InspectedContainers()
+        self._left: dict[str, float] = {}
 
     def containers(self) -> Sequence[ContainerState]:
         """
@@ -91,16 +97,20 @@ class DockerEngine:
             with self._asking(f"inspect container {container[:12]}") as client:
                 answer = client.inspect_container(container)
         except ContainerAbsent:
+            self._left.pop(container, None)
             return None
         node = (answer["Config"].get("Labels") or {}).get(LABEL_NODE)
         if node not in self._names:
             return None
         try:
-            return evolve(answers.container_state(answer), former="" if node == self.node else node)
+            state = evolve(answers.container_state(answer), former="" if node == self.node else node)
         except BadInput as problem:
             if self._inspected.is_newly_unreadable(known := answer["Id"]):
                 self.log.warn("container {container} is passed over: {problem}", container=known, problem=problem)
             return None
+        since = self._left.get(state.id, self._clock())
+        is_lost = not state.running and self._clock() - since >= LEFT_SECONDS
+        return evolve(state, error="containerd does not let go of it") if is_lost else state
 
     def image(self, reference: str) -> Image | None:
         """Return the image, or None when it is not on this host."""
@@ -164,13 +174,26 @@ class DockerEngine:
 
         :raises EngineRefused: its program cannot run, or a host port is taken; it stays, created, for the caller.
         """
-        # not named by its id, which differs when the container was created again
-        with self._asking("start the container") as client:
-            client.start(container)
+        try:
+            # not named by its id, which differs when the container was created again
+            with self._asking("start the container") as client:
+                client.start(container)
+        except EngineUnavailable as error:
+            if self._is_left(container, str(error)):
+                raise EngineFailed(str(error)) from None
+            raise
+        self._left.pop(container, None)
         state = self.inspect(container)
         if state is None:
             raise ContainerAbsent(f"container {container[:12]} was removed while it was started")
         return state
+
+    def _is_left(self, container: str, reason: str) -> bool:
+        """Return whether containerd has held on to the container for so long that it will not let it go."""
+        if not answers.LEFT_TASK.search(reason):
+            return False
+        now = self._clock()
+        return now - self._left.setdefault(container, now) >= LEFT_SECONDS
 
     def ask_to_stop(self, container: str) -> None:
         """Send the stop signal of its image or definition; a no-op when it does not run or is gone."""

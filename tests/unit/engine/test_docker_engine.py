@@ -10,7 +10,8 @@ from twisted.internet.testing import EventLoggingObserver
 from twisted.logger import globalLogPublisher
 
 from daprdockr.engine.clients import EngineClients
-from daprdockr.model.errors import ContainerAbsent, EngineRefused, PullFailed
+from daprdockr.engine.docker_engine import LEFT_SECONDS
+from daprdockr.model.errors import ContainerAbsent, EngineFailed, EngineRefused, EngineUnavailable, PullFailed
 from tests.build.adapter import AdapterCase
 from tests.fakes.scripted_engine import inspected, summary
 
@@ -155,3 +156,17 @@ class EndingTests(AdapterCase):
         self.server.answers["/containers/create"] = (404, {"message": "No such container: gone"})
         with self.assertRaises(EngineRefused):
             self.engine.create("a", {"Image": "web:1", "HostConfig": {"NetworkMode": "container:gone"}})
+
+
+class LeftTaskTests(AdapterCase):
+    """A container that containerd does not let go of."""
+
+    def test_left(self) -> None:
+        """While the Engine has just started it is asked again; after that the container is at fault."""
+        reason = {"message": f"task {'a' * 64}: already exists: unknown"}
+        self.server.answers["/containers/a/start"] = (500, reason)
+        self.assertRaises(EngineUnavailable, self.engine.start, "a")
+        self.now += LEFT_SECONDS - 1
+        self.assertRaises(EngineUnavailable, self.engine.start, "a")
+        self.now += 2
+        self.assertRaises(EngineFailed, self.engine.start, "a")
