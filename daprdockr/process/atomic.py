@@ -56,21 +56,6 @@ def overwrite(path: Path, content: bytes) -> None:
         os.close(descriptor)
 
 
-def reserve(spare: Path, size: int) -> None:
-    """
-    Keep a file of at least ``size`` bytes in reserve, for ``reuse``. :raises OSError: there is no room for it now.
-    """
-    if not spare.exists() or spare.stat().st_size < size:
-        replace_file(spare, bytes(size), synced=False)
-
-
-def reuse(spare: Path, path: Path, content: bytes) -> None:
-    """As ``replace_file``, for a disk without room: ``spare`` becomes the file. :raises OSError: as ``overwrite``."""
-    overwrite(spare, content)
-    os.truncate(spare, len(content))
-    os.replace(spare, path)
-
-
 def is_full(error: OSError) -> bool:
     """Return whether a write failed because the disk is full."""
     return error.errno in (errno.ENOSPC, errno.EDQUOT)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from daprdockr.process.atomic import overwrite, replace_file, reserve, reuse
+from daprdockr.process.atomic import overwrite, replace_file
 
 
 class WriteWholeTests(SynchronousTestCase):
@@ -67,7 +67,7 @@ class WriteWholeTests(SynchronousTestCase):
 
 
 class WithoutRoomTests(SynchronousTestCase):
-    """``overwrite``, ``reserve`` and ``reuse``: what is done without room for another file."""
+    """``overwrite``: what is done without room for another file."""
 
     def setUp(self) -> None:
         self.directory = Path(self.mktemp())
@@ -88,13 +88,3 @@ class WithoutRoomTests(SynchronousTestCase):
         self.spare.symlink_to(self.path)
         self.assertRaises(OSError, overwrite, self.spare, b"new")
         self.assertEqual(self.path.read_bytes(), b"former")
-
-    def test_reuse(self) -> None:
-        """A spare file becomes the one wanted, of the right length."""
-        reserve(self.spare, 100)
-        before = self.spare.stat()
-        reserve(self.spare, 50)
-        self.assertEqual((self.spare.stat().st_ino, before.st_size), (before.st_ino, 100))
-        self.path.write_bytes(b"former")
-        reuse(self.spare, self.path, b"new")
-        self.assertEqual((self.path.read_bytes(), list(self.directory.iterdir())), (b"new", [self.path]))
