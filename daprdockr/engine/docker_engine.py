@@ -108,8 +108,7 @@ class DockerEngine:
             if self._inspected.is_newly_unreadable(known := answer["Id"]):
                 self.log.warn("container {container} is passed over: {problem}", container=known, problem=problem)
             return None
-        since = self._left.get(state.id, self._clock())
-        is_lost = not state.running and self._clock() - since >= LEFT_SECONDS
+        is_lost = not state.running and self._is_lost(state.id)
         return evolve(state, error="containerd does not let go of it") if is_lost else state
 
     def image(self, reference: str) -> Image | None:
@@ -179,8 +178,10 @@ class DockerEngine:
             with self._asking("start the container") as client:
                 client.start(container)
         except EngineUnavailable as error:
-            if self._is_left(container, str(error)):
-                raise EngineFailed(str(error)) from None
+            if answers.LEFT_TASK.search(str(error)):
+                self._left.setdefault(container, self._clock())
+                if self._is_lost(container):
+                    raise EngineFailed(str(error)) from None
             raise
         self._left.pop(container, None)
         state = self.inspect(container)
@@ -188,12 +189,10 @@ class DockerEngine:
             raise ContainerAbsent(f"container {container[:12]} was removed while it was started")
         return state
 
-    def _is_left(self, container: str, reason: str) -> bool:
+    def _is_lost(self, container: str) -> bool:
         """Return whether containerd has held on to the container for so long that it will not let it go."""
-        if not answers.LEFT_TASK.search(reason):
-            return False
-        now = self._clock()
-        return now - self._left.setdefault(container, now) >= LEFT_SECONDS
+        since = self._left.get(container)
+        return since is not None and self._clock() - since >= LEFT_SECONDS
 
     def ask_to_stop(self, container: str) -> None:
         """Send the stop signal of its image or definition; a no-op when it does not run or is gone."""
