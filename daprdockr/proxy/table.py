@@ -18,6 +18,7 @@ from twisted.logger import Logger
 
 from daprdockr.model.backoff import Backoff
 from daprdockr.model.errors import DiskError, ProxyError
+from daprdockr.model.troubles.http import FilesUnwritable
 from daprdockr.proxy.files import ProxyFiles
 from daprdockr.proxy.message import DoorState, difference, door_state, whole
 from daprdockr.proxy.publisher import Publisher
@@ -112,11 +113,13 @@ class RouteTable:
         """:raises ProxyError: nginx does not answer, or does not take them."""
         self._sure = self._sure or self._is_sure()
         try:
-            if self._held is None and not self._sure and await self._socket.version():
-                self._put_off = True  # Note [Routes of an earlier agent]
-                return
+            if self._held is None:
+                self.version = await self._socket.version()
+                if self.version and not self._sure:
+                    self._put_off = True  # Note [Routes of an earlier agent]
+                    return
             if self._held is None or not await self._changed(self._held, wanted):
-                self.version = await self._socket.send(whole(wanted, await self._socket.version() + 1))
+                self.version = await self._socket.send(whole(wanted, self.version + 1))
         except ProxyError:
             self._unanswered()
             raise
@@ -138,4 +141,4 @@ class RouteTable:
         try:
             await self._run(self._files.keep_routes, whole(held, 0))
         except OSError as error:
-            raise DiskError(f"files in {self._files.directory} cannot be written: {error.strerror}") from None
+            raise DiskError(str(FilesUnwritable(str(self._files.directory), str(error.strerror)))) from None
