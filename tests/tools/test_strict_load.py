@@ -1,0 +1,55 @@
+"""How the strict client and the little service it is tested with read what they get."""
+
+from __future__ import annotations
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from tests.rig.strict_client import Taken, Target, Wanted
+from tests.rig.strict_connection import read_status
+from tests.rig.web_app import frame, read_message
+
+
+class StatusTests(SynchronousTestCase):
+    """``read_status``."""
+
+    def test_whole(self) -> None:
+        """An answer counts when all of its body is there, by its length or its last chunk."""
+        by_length = b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n"
+        chunked = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n"
+        for head, rest in ((by_length, b"abc"), (chunked, b"0\r\n\r\n")):
+            self.assertEqual(0, read_status(head + rest[:-1])[0])
+            self.assertEqual((200, True), read_status(head + rest))
+
+    def test_last(self) -> None:
+        """A connection that the answer says is closed is not used again."""
+        answer = b"HTTP/1.1 502 Bad Gateway\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+        self.assertEqual((502, False), read_status(answer))
+
+    def test_interim(self) -> None:
+        """An interim answer is not the answer."""
+        interim = b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n"
+        self.assertEqual(0, read_status(interim)[0])
+        self.assertEqual((204, True), read_status(interim + b"HTTP/1.1 204 No Content\r\n\r\n"))
+
+
+class ValueTests(SynchronousTestCase):
+    """What passes between the two processes."""
+
+    def test_there_and_back(self) -> None:
+        """What is wanted, and what was taken, arrive as they were."""
+        wanted = Wanted((Target(80, "a.test"),), 5, 2, (Target(81, "b.test", path="/x"),))
+        self.assertEqual(wanted, Wanted.decode(wanted.encode()))
+        taken = Taken(5, lost={"GET": 2}, cut={"1.a.b": 1})
+        self.assertEqual((taken, 2), (Taken.decode(taken.encode()), taken.losses))
+
+
+class MessageTests(SynchronousTestCase):
+    """``read_message``."""
+
+    def test_masked(self) -> None:
+        """A message is read when all of it is there, with its mask taken off; what follows it is kept."""
+        sent = b"\x81\x83\x01\x02\x03\x04" + bytes((ord("a") ^ 1, ord("b") ^ 2, ord("c") ^ 3))
+        for end in range(len(sent)):
+            self.assertIsNone(read_message(sent[:end]))
+        self.assertEqual((1, b"abc", b"rest"), read_message(sent + b"rest"))
+        self.assertEqual(b"\x81\x03abc", frame(1, b"abc"))
