@@ -69,6 +69,7 @@ class NginxSettings:
     :ivar modules: the files of the modules that it loads; none when Lua is built in.
     :ivar lua: the directory of our Lua.
     :ivar memory: MiB for routes.
+    :ivar workers: processes that serve; 0: one for each processor of the machine.
     :ivar open_files: file descriptors that a worker may have.
     :ivar shutdown_timeout: seconds the workers of an older configuration are given to finish their connections.
     :raises BadInput: a value cannot stand in a configuration.
@@ -78,6 +79,7 @@ class NginxSettings:
     listeners: tuple[HttpListener, ...]
     user: str = ""
     version: tuple[int, int, int] = (1, 18, 0)
+    workers: int = 0
     open_files: int = 1024
     shutdown_timeout: int = 30
     modules: tuple[str, ...] = ()

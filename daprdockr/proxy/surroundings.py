@@ -1,4 +1,4 @@
-"""The limits that this machine sets nginx: the user of its workers, and how many files they may open."""
+"""The limits that this machine sets nginx: the user and the number of its workers, and how many files they may open."""
 
 from __future__ import annotations
 
@@ -27,6 +27,7 @@ def settings_here(directory: Path, listeners: Sequence[HttpListener]) -> NginxSe
         directory=str(directory),
         listeners=tuple({listener.text: listener for listener in listeners}.values()),
         user=_worker_user() if os.geteuid() == 0 else "",
+        workers=len(os.sched_getaffinity(0)),  # what nginx takes for "auto" counts processors that are not ours too
         open_files=_open_files(),
     )
 

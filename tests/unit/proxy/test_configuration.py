@@ -89,3 +89,7 @@ class SettingsTests(SynchronousTestCase):
         """A worker takes half as many connections as it may open files, and not too many."""
         self.assertEqual(evolve(SETTINGS, open_files=1000).connections, 500)
         self.assertEqual(evolve(SETTINGS, open_files=1_000_000).connections, 16_384)
+
+    def test_workers(self) -> None:
+        """nginx starts as many workers as the settings say."""
+        self.assertIn("\nworker_processes 3;\n", render(evolve(SETTINGS, workers=3)).text)

@@ -28,6 +28,13 @@ class SettingsHereTests(SynchronousTestCase):
         """A worker may open some files, and not without a bound."""
         self.assertIn(settings_here(Path("/x"), [HttpListener("127.0.0.1", 80)]).open_files, range(64, 65_537))
 
+    def test_workers(self) -> None:
+        """There is a worker for each processor that the agent may run on, which a unit file may have limited."""
+        before = os.sched_getaffinity(0)
+        self.addCleanup(os.sched_setaffinity, 0, before)
+        os.sched_setaffinity(0, {min(before)})
+        self.assertEqual(settings_here(Path("/x"), [HttpListener("127.0.0.1", 80)]).workers, 1)
+
     def test_same_listener_twice(self) -> None:
         """A listener that is given twice, in whatever spelling, is one."""
         listeners = [HttpListener("::1", 80), HttpListener("0:0::1", 80), HttpListener("::1", 81)]
