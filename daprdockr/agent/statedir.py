@@ -8,7 +8,8 @@ Note [Nobody else's paths]
     An agent is usually root, and anybody who can rename a directory on the way to its own, or plants a link under a
     name it will write to, can make root write anywhere. So each directory on the way must be one that no other user may
     replace, the directory itself is closed to everybody else before anything in it is opened, and no link in it is
-    followed.
+    followed. Where any user may replace it the start is refused. Where one user may, or a group, it is only a warning:
+    that is so in each directory below somebody's home, and root may trust him.
 
 Note [Orders without room]
     The guard kills a container whose deadline is not moved, so orders must reach it when the disk is full as well. The
@@ -29,6 +30,7 @@ from pathlib import Path
 from twisted.logger import Logger
 
 from daprdockr.agent.holder import Holder
+from daprdockr.agent.replaceable import replaceable, ways
 from daprdockr.guard.disk import LONGEST
 from daprdockr.guard.orders import Orders
 from daprdockr.guard.regular import NotUsable, read_regular
@@ -70,6 +72,13 @@ class StateDir:
             self._lock = self._opened_lock()
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             self._tidy()
+            if found := replaceable(self.path):
+                self.log.warn(
+                    "others may replace --state-dir {path}, {found}: {remedy}",
+                    path=self.path,
+                    found=found,
+                    remedy=_ELSE,
+                )
         except BlockingIOError:
             raise BadInput(f"--state-dir {self.path} is in use by another agent: give each its own") from None
         except OSError as error:
@@ -77,8 +86,7 @@ class StateDir:
 
     def _refuse_planted(self) -> None:
         """:raises BadInput: another user may replace the directory, or has done so."""
-        ways = {self.path.absolute(), Path(os.path.realpath(self.path))}
-        for place in (place for way in ways for place in (way, *way.parents[:-1])):
+        for place in (place for way in ways(self.path) for place in (way, *way.parents[:-1])):
             above = place.parent.stat().st_mode if place.parent.exists() else 0
             if above & stat.S_IWOTH and not above & stat.S_ISVTX:
                 raise BadInput(

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from twisted.logger import capturedLogs
+from twisted.logger import LogLevel, capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.agent.statedir import StateDir
@@ -159,6 +159,39 @@ class LockTests(SynchronousTestCase):
             error = self.assertRaises(BadInput, StateDir(path).lock)
             self.assertIn("belongs to user 65534", str(error))
         self.assertEqual(list(ours.iterdir()), [])
+
+    def warnings(self, path: Path) -> list[str]:
+        with capturedLogs() as logged:
+            self.locked(path).unlock()
+        return [formatEvent(event) for event in logged if event["log_level"] is LogLevel.warn]
+
+    def test_replaceable_by_some(self) -> None:
+        """A directory on the way that another user owns, or a group may write to, is good for one warning."""
+        if os.geteuid():
+            self.skipTest("a file is given away by root alone")
+        above = Path(self.mktemp()).absolute()
+        (above / "deeper").mkdir(parents=True)
+        path, link = above / "deeper" / "state", Path(self.mktemp()).absolute()
+        link.symlink_to(path)
+        for user, group, mode, found in (
+            (0, 0, 0o775, ""),
+            (0, 65534, 0o755, ""),
+            (0, 65534, 0o3775, ""),
+            (0, 65534, 0o2775, f"group 65534 may write to {above}"),
+            (65534, 65534, 0o755, f"{above} belongs to user 65534"),
+        ):
+            os.chown(above, user, group)
+            above.chmod(mode)
+            for way in (path, link):
+                line = f"others may replace --state-dir {way}, {found}: choose a directory that root, or the agent's "
+                self.assertEqual(self.warnings(way), [line + "user, alone may change"] if found else [], (mode, way))
+
+    def test_own_group(self) -> None:
+        """A group that has this user alone may write on the way."""
+        above = Path(self.mktemp())
+        above.mkdir()
+        above.chmod(0o775)
+        self.assertEqual(self.warnings(above / "state"), [])
 
     def test_behind_a_link(self) -> None:
         """A link of our own leads to the directory, as one to a larger disk does."""
