@@ -1,4 +1,4 @@
-"""The labels of a container as an agent makes it: see Note [A mark that is not a label] in ``daprdockr.model.host``."""
+"""The labels of a container as an agent makes it: see Note [The name is the mark] in ``daprdockr.model.host``."""
 
 from __future__ import annotations
 

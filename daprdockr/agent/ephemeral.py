@@ -20,7 +20,7 @@ class Ephemeral(Service):
     Stops and removes all containers of this node, and ends its lease, when the service stops.
 
     :param run: runs the Engine's calls in threads.
-    :param is_foreign: returns whether a container is another agent's, which goes on running.
+    :param is_foreign: returns whether a container may be another's, which goes on running.
     """
 
     log = Logger()

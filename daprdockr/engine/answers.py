@@ -26,7 +26,7 @@ from daprdockr.model.host import (
     Inventory,
     Port,
     Status,
-    is_marked,
+    made_as,
 )
 from daprdockr.model.names import InstanceName, shorten
 
@@ -51,12 +51,10 @@ def container_state(answer: Mapping[str, Any]) -> ContainerState:
     """
     Read an answer to ``ContainerInspect``.
 
-    :raises BadInput: if a label that daprdockr writes, or the status, cannot be read, or no agent made the container.
+    :raises BadInput: if a label that daprdockr writes, or the status, cannot be read.
     """
     labels: Mapping[str, str] = answer["Config"].get("Labels") or {}
     name = answer["Name"].lstrip("/")
-    if not is_marked(labels, (name, (answer.get("HostConfig") or {}).get("ContainerIDFile", ""))):
-        raise BadInput(f"it carries the labels of an instance, but no agent made it: {shorten(name)} is left alone")
     state: Mapping[str, Any] = answer["State"]
     health = (state.get("Health") or {}).get("Status", "")
     return ContainerState(
@@ -78,6 +76,7 @@ def container_state(answer: Mapping[str, Any]) -> ContainerState:
         stop_timeout=_stop_timeout(answer),
         on_partition=labels.get(LABEL_ON_PARTITION, "keep"),
         cut_off=_cut_off(answer),
+        made_as=made_as(labels, name),
     )
 
 

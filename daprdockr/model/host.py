@@ -2,19 +2,24 @@
 """
 The contents of a host's Docker Engine, as values: containers, their published ports, images.
 
-Note [A mark that is not a label]
-    Labels prove nothing: an image brings its own along, ``docker commit`` copies them, and anybody can set them. But no
-    image determines a container's name or its ``HostConfig``, and no two containers of one Engine have the same name.
-    So a label states the name that the agent gave. A container is ours if that is its name, or, since people rename
-    containers, if its ``ContainerIDFile`` has that value: a text for the command line, which the Engine stores and does
-    not use. Any other container that carries our labels is reported and left alone. If two containers bear the mark,
-    the claim, which names the id of one, distinguishes them.
+Note [The name is the mark]
+    What a container is made from proves nothing: an image brings its labels along, and tools that duplicate a container
+    copy all that ``docker inspect`` shows. But no two containers of one Engine have the same name. So a label states
+    the name that the agent gave, and a container is ours if that is its name. A copy has another one: it is reported
+    and left alone, also when the original is gone.
+
+    People rename containers. One that was renamed is still ours if this agent knew it before, or if a claim of this
+    node names its id; otherwise nothing distinguishes it from a copy, and it is left alone like one.
+
+    Tools that bring a container up to date give the name of ours to a new one with the same labels. While ours is still
+    there under another name, the new one counts as a copy. When ours is gone, the new one has been put in its place,
+    and is adopted: otherwise the agent would run a second container beside it.
 """
 
 from __future__ import annotations
 
 import enum
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 
 from attrs import frozen
 
@@ -63,7 +68,8 @@ class ContainerState:
     network ("": none); ``stop_timeout`` the seconds it has between the stop signal and KILL. ``on_partition`` is
     that of the definition: "stop" says that the guard ends it with the lease. ``cut_off`` names the network that it
     was created for when that was taken from it; neither the network nor a start gives it back. ``former`` is the
-    name under which this node made it, if it has another one now.
+    name under which this node made it, if it has another one now. ``made_as`` is the name that its label states, if
+    that is not its name ("": it is): Note [The name is the mark].
     """
 
     id: str
@@ -85,6 +91,12 @@ class ContainerState:
     on_partition: str = "keep"
     cut_off: str = ""
     former: str = ""
+    made_as: str = ""
+
+    @property
+    def mark(self) -> str:
+        """The name that a container has in common with its copies."""
+        return self.made_as or self.name
 
     @property
     def running(self) -> bool:
@@ -123,11 +135,8 @@ class Image:
     has_healthcheck: bool = False
 
 
-def is_marked(labels: Mapping[str, str], texts: Collection[str]) -> bool:
-    """
-    Return whether an agent made the container. See Note [A mark that is not a label].
-
-    :param texts: the values that only its maker can have given it: its name and its ``ContainerIDFile``.
-    """
+def made_as(labels: Mapping[str, str], name: str) -> str:
+    """Return the name that the labels of a container state, "" if it has that. See Note [The name is the mark]."""
     former = f"{labels.get(LABEL_INSTANCE, '')}-{labels.get(LABEL_DEFINITION, '')}"
-    return labels.get(LABEL_NAME, former) in texts
+    stated = labels.get(LABEL_NAME, former)
+    return "" if stated == name else stated

@@ -104,7 +104,7 @@ def network(base: Foundation, outward: Edges, around: Surroundings) -> Container
 
 def _ephemeral(base: Foundation, found: Found) -> Ephemeral:
     run, engine = base.outside.pools.engine.stops, base.docker.engine
-    foreign = base.own_containers.is_foreign
+    foreign = found.local.host.containers.holds_back
     return Ephemeral(run=run, engine=engine, heartbeat=found.member.heartbeat, is_foreign=foreign)
 
 

@@ -79,8 +79,8 @@ class Told:
 
 class EngineContract(_Case):
     """
-    Mix in and give ``make_engine``, ``image``, ``free_port``, ``crash``, ``pause``, ``rename``, ``commit``,
-    ``detach`` and ``add_network``.
+    Mix in and give ``make_engine``, ``image``, ``free_port``, ``crash``, ``pause``, ``rename``, ``duplicate``,
+    ``commit``, ``detach`` and ``add_network``.
 
     ``prefix`` keeps the names and labels of one run apart from those of another on the same Engine. ``image`` is a
     reference to an image on the host that exposes TCP port 8080 and runs until it is told to stop.
@@ -112,6 +112,10 @@ class EngineContract(_Case):
 
     def rename(self, engine: Engine, container: str, name: str) -> None:
         """Give a container another name behind the engine's back."""
+        raise NotImplementedError
+
+    def duplicate(self, engine: Engine, container: str, name: str) -> str:
+        """Make another container of all that the Engine shows of one, behind the engine's back; its id."""
         raise NotImplementedError
 
     def commit(self, engine: Engine, container: str) -> str:
@@ -228,30 +232,32 @@ class EngineContract(_Case):
         self.assertEqual([state.id for state in self.listed()], [good])
         self.assertIsNone(self.engine.inspect(bad))
 
-    # Whose it is: Note [A mark that is not a label].
+    # Whose it is: Note [The name is the mark].
 
-    def test_copied_labels(self) -> None:
-        """A container that somebody gave the labels of another one is passed over."""
-        self.create("original")
-        copy = self.create_by_hand("copy", self.body(labels={LABEL_NAME: f"{self.prefix}-original"}))
-        self.assertEqual([state.name for state in self.listed()], [f"{self.prefix}-original"])
-        self.assertIsNone(self.engine.inspect(copy))
-
-    def test_labels_of_an_image(self) -> None:
-        """So is one whose labels come with its image, and its image may have been made of a container of ours."""
+    def test_copies(self) -> None:
+        """A copy of labels, of an image that has them, or of all that is shown, shows that it is not the original."""
         original = self.create("original")
-        image = self.commit(self.engine, original)
-        copy = self.create_by_hand("copy", {"Image": image})
-        self.assertEqual([state.id for state in self.listed()], [original])
-        self.assertIsNone(self.engine.inspect(copy))
+        of_image = {"Image": self.commit(self.engine, original)}
+        of_labels = self.body(labels={LABEL_NAME: f"{self.prefix}-original"})
+        copies = [self.create_by_hand(f"copy{number}", body) for number, body in enumerate((of_image, of_labels))]
+        copies.append(self.duplicate(self.engine, original, f"{self.prefix}-copy2"))
+        self.addCleanup(self.make_engine(self.node).remove, copies[2])
+        for number, copy in enumerate(copies):
+            state = self.state(copy)
+            self.assertEqual((state.name, state.mark), (f"{self.prefix}-copy{number}", f"{self.prefix}-original"))
+        stated = {one.id: one.made_as for one in self.listed()}
+        self.assertEqual(stated, {original: "", **dict.fromkeys(copies, f"{self.prefix}-original")})
 
     def test_renamed(self) -> None:
-        """A container that somebody renamed is still its agent's."""
-        body = self.body(HostConfig={"ContainerIDFile": f"{self.prefix}-before"})
-        container = self.create("before", body)
+        """A container that somebody renamed shows the name it was made with, and one that gets that name none."""
+        container = self.create("before")
         self.rename(self.engine, container, f"{self.prefix}-after")
-        self.assertEqual(self.state(container).name, f"{self.prefix}-after")
-        self.assertEqual([state.id for state in self.listed()], [container])
+        state = self.state(container)
+        self.assertEqual((state.name, state.made_as), (f"{self.prefix}-after", f"{self.prefix}-before"))
+        self.assertEqual(list(self.listed()), [state])
+        new = self.duplicate(self.engine, container, f"{self.prefix}-before")
+        self.addCleanup(self.make_engine(self.node).remove, new)
+        self.assertEqual((self.state(new).made_as, self.state(new).mark), ("", state.mark))
 
     def test_former_naming(self) -> None:
         """A container of an agent that gave no mark is known by the name that such an agent gave."""

@@ -42,7 +42,7 @@ from daprdockr.model.host import (
     Inventory,
     Port,
     Status,
-    is_marked,
+    made_as,
 )
 from daprdockr.model.names import InstanceName
 
@@ -66,7 +66,7 @@ class MemoryContainer:
     stop_signal: str = "SIGTERM"
     readable: bool = True
     labels: Mapping[str, str] = field(factory=dict)
-    id_file: str = ""
+    body: Mapping[str, Any] = field(factory=dict)
     network: str = "bridge"
 
     def state_for(self, node: str) -> ContainerState:
@@ -189,9 +189,13 @@ class MemoryEngine:
         """Somebody renames it."""
         with self._lock:
             held = self._find(container)
-            readable = is_marked(held.labels, (name, held.id_file))
-            self._containers[container] = evolve(held, readable=readable, state=evolve(held.state, name=name))
+            state = evolve(held.state, name=name, made_as=made_as(held.labels, name))
+            self._containers[container] = evolve(held, state=state)
             self._tell("rename", container)
+
+    def duplicate(self, container: str, name: str) -> str:
+        """A tool makes another one of all that the Engine shows of it; the id of that."""
+        return self.create(name, self._find(container).body)
 
     def commit(self, container: str, reference: str) -> None:
         """Somebody makes an image of it, which has its labels."""
@@ -369,11 +373,10 @@ class MemoryEngine:
 
     def _held(self, container: str, name: str, body: Mapping[str, Any]) -> MemoryContainer:
         labels = {**self.image_labels.get(body["Image"], {}), **body.get("Labels", {})}
-        id_file = body.get("HostConfig", {}).get("ContainerIDFile", "")
         bindings = body.get("HostConfig", {}).get("PortBindings", {})
         try:
             instance = InstanceName.parse(labels.get(LABEL_INSTANCE, ""))
-            readable = is_marked(labels, (name, id_file))
+            readable = True
         except BadInput:
             instance, readable = InstanceName.parse("1.unreadable.unreadable"), False
         state = ContainerState(
@@ -387,6 +390,7 @@ class MemoryEngine:
             ports=tuple(sorted(_port(key, wanted) for key, wanted in bindings.items())),
             stop_timeout=body.get("StopTimeout", 10),
             on_partition=labels.get(LABEL_ON_PARTITION, "keep"),
+            made_as=made_as(labels, name),
         )
         return MemoryContainer(
             state=state,
@@ -396,7 +400,7 @@ class MemoryEngine:
             stop_signal=body.get("StopSignal", "SIGTERM"),
             readable=readable,
             labels=labels,
-            id_file=id_file,
+            body=body,
             network=body.get("HostConfig", {}).get("NetworkMode", "bridge"),
         )
 

@@ -48,6 +48,12 @@ class DockerEngineTests(EngineContract, SynchronousTestCase):
     def rename(self, engine: Engine, container: str, name: str) -> None:
         self.client().rename(container, name)
 
+    def duplicate(self, engine: Engine, container: str, name: str) -> str:
+        client = self.client()
+        shown = client.inspect_container(container)
+        made = client.create_container_from_config({**shown["Config"], "HostConfig": shown["HostConfig"]}, name)
+        return str(made["Id"])
+
     def commit(self, engine: Engine, container: str) -> str:
         client = self.client()
         image = client.commit(container)["Id"]

@@ -19,6 +19,9 @@ Note [Deaths]
     The exit status of a signal is no proof of a kill from outside, because a program can give itself that status; and a
     container that is removed while it runs leaves no exit status at all. So both count as kills, and kills are only
     spared the first few times: ``attempts.SPARED``.
+
+Containers that may be another's are held back: they are stored, but take part in nothing. See Note [The name is the
+mark] in ``model.host``.
 """
 
 from __future__ import annotations
@@ -76,8 +79,15 @@ class Containers:
 
     @property
     def held_back(self) -> Iterable[ContainerState]:
-        """The containers that may be another agent's."""
+        """The containers that may be another's."""
         return self._waiting.values()
+
+    def holds_back(self, state: ContainerState) -> bool:
+        """Return whether a container may be another's. One that was ours once stays ours."""
+        if state.id in self._containers:
+            return False
+        ours = self.of(state.instance.service).get(state.instance.number, ())
+        return self._is_held_back(state) or state.mark in {one.mark for one in ours}
 
     @property
     def services(self) -> Iterable[ServiceName]:
@@ -118,11 +128,11 @@ class Containers:
         :param before: the count of inspections when the list was requested.
         """
         states = {state.id: state for state in found}
+        self._waiting = {container: states[container] for container in self._waiting if container in states}
         for container in list(self._containers):
             if container not in states and self._inspected.get(container, 0) <= before:
                 self.forget(container)
-        self._waiting = {container: state for container, state in self._waiting.items() if container in states}
-        for state in states.values():
+        for state in sorted(states.values(), key=lambda state: not state.made_as):  # those that were renamed come first
             if self._inspected.get(state.id, 0) <= before:
                 self.update(state)
         self._inspected = {c: at for c, at in self._inspected.items() if at > before or c in self._containers}
@@ -130,9 +140,10 @@ class Containers:
 
     def update(self, state: ContainerState) -> None:
         """Take over the result of an inspection."""
-        if state.id not in self._containers and self._is_held_back(state):
+        if self.holds_back(state):
             self._waiting[state.id] = state
             return
+        self._waiting.pop(state.id, None)
         self.inspections += 1
         self._inspected[state.id] = self.inspections
         old = self._containers.get(state.id)
@@ -152,9 +163,11 @@ class Containers:
 
     def on_changes(self, changes: Changes) -> None:
         """Adopt the containers that are not held back any more: a node went, or etcd says whose they are."""
-        if self._waiting:
-            waiting, self._waiting = self._waiting, {}
-            for state in waiting.values():
+        self._adopt()
+
+    def _adopt(self) -> None:
+        for state in list(self._waiting.values()):
+            if not self.holds_back(state):
                 self.update(state)
 
     def forget(self, container: str) -> None:
@@ -169,6 +182,7 @@ class Containers:
                 if container not in self._stopping:
                     self._failures.died(state, "its container was removed by somebody", BRIEF, killed=True)
             self._index(state.instance)
+            self._adopt()
         self._stopping.discard(container)
         self._endings.over(container)
 

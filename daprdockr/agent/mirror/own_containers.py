@@ -32,9 +32,13 @@ class OwnContainers:
         known = (0, self.cluster.identity, holder.cluster, *holder.clusters)
         return container.cluster not in known and not self._is_claimed(container)
 
+    def is_copy(self, container: ContainerState) -> bool:
+        """Return whether nothing shows that an agent made it: Note [The name is the mark] in ``model.host``."""
+        return container.made_as != "" and not self._is_claimed(container)
+
     def is_held_back(self, container: ContainerState) -> bool:
         """Return whether it may be another's, for now: see also Note [A node that was renamed] in ``agent.holder``."""
-        return container.former in self.cluster.nodes or self.is_foreign(container)
+        return container.former in self.cluster.nodes or self.is_foreign(container) or self.is_copy(container)
 
     def _is_claimed(self, container: ContainerState) -> bool:
         claim = self.cluster.claims(container.instance.service).get(container.instance.number)

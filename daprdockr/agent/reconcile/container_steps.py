@@ -149,7 +149,7 @@ class ContainerSteps:
                 container = await run(self._engine.create, name, body)
             except NameTaken:
                 there = await run(self._engine.inspect, name)
-                if there is None:
+                if there is None or there.made_as:
                     continue  # another owner's, who may keep it
             else:
                 there = _created(container, name, step, here, ports)

@@ -1,7 +1,8 @@
 # -*- test-case-name: tests.unit.whole.test_alike -*-
 """
-Containers on this Engine that carry the name of a node that does not exist: reported, and left alone. They go on
-running although no agent looks after them, and a service that is deleted does not take them with it.
+Containers on this Engine that carry our labels and are nobody's: those of a node that does not exist, and copies that
+no agent made. They are reported, and left alone. They go on running although no agent looks after them, and a service
+that is deleted does not take them with it.
 """
 
 from __future__ import annotations
@@ -14,10 +15,14 @@ from twisted.logger import Logger
 from daprdockr.agent.host.host import Host
 from daprdockr.agent.mirror.mirror import Mirror
 from daprdockr.agent.mirror.own_containers import OwnContainers
+from daprdockr.model.host import LABEL_PREFIX, ContainerState
 from daprdockr.runtime.periodic import Periodic
 
 INTERVAL = 30.0
 """Seconds between two searches. A container found by both does not belong to an agent that is just being restarted."""
+
+MOST_COPIES = 8
+"""Copies that are reported at the same time."""
 
 
 class Orphans(Periodic):
@@ -64,5 +69,17 @@ class Orphans(Periodic):
         for node, identity in self._host.stock.inventory.others:
             if identity == cluster.identity and node not in cluster.nodes:
                 yield f"containers of node {node}, which has no agent, are left alone: remove them, or start its agent"
-        if any(map(self._own_containers.is_foreign, self._host.containers.held_back)):
+        held_back = list(self._host.containers.held_back)
+        if any(map(self._own_containers.is_foreign, held_back)):
             yield f"containers of a node {self._node} in another cluster are here: give each agent its own --node"
+        yield from sorted(map(_copy, filter(self._is_copy, held_back)))[:MOST_COPIES]
+
+    def _is_copy(self, container: ContainerState) -> bool:
+        return container.former not in self._mirror.cluster.nodes and not self._own_containers.is_foreign(container)
+
+
+def _copy(container: ContainerState) -> str:
+    return (
+        f"container {container.name} has the labels of {container.instance}, but is not known to be an agent's: it is "
+        f"left alone, remove it or make it without the labels {LABEL_PREFIX}*"
+    )

@@ -66,7 +66,7 @@ def container_labels(
 ) -> dict[str, str]:
     """
     Return the labels that a later agent needs to adopt the container, and to judge whether its service was really
-    deleted.
+    deleted. See Note [The name is the mark] in ``model.host``.
     """
     return {
         LABEL_NAME: name,
@@ -93,8 +93,7 @@ def container_body(
     this node's DNS as resolver if there are ``resolvers``. Ports are published on ``addresses``, without any on all of
     the host's.
 
-    Docker's own restart policy stays off: two supervisors would fight over one container. See also Note [A mark that is
-    not a label] in ``model.host``.
+    Docker's own restart policy stays off: two supervisors would fight over one container.
     """
     fields = dict(definition.container.fields)
     plain, binds = _split_volumes(fields.pop("Volumes", []))
@@ -111,8 +110,6 @@ def container_body(
         config.setdefault("Hostname", str(instance))
     if resolvers:
         host.setdefault("Dns", list(resolvers))
-    if LABEL_NAME in labels:
-        host["ContainerIDFile"] = labels[LABEL_NAME]
     if host.get("Memory"):
         host.setdefault("MemorySwap", host["Memory"])
     host.setdefault("LogConfig", _LOG)

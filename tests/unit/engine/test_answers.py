@@ -65,6 +65,15 @@ class ContainerStateTests(SynchronousTestCase):
         self.assertEqual((state.address, state.health, state.finished), ("172.17.0.2", "", 0.0))
         self.assertAlmostEqual(state.started, 1795353821.346289, places=5)
 
+    def test_made_as(self) -> None:
+        """A container that does not have the name its label states shows it; without the label that is the old form."""
+        for stated, shown in [("1.web.myapp-abc123", ""), ("1.web.myapp-abc123-x", "1.web.myapp-abc123-x")]:
+            state = answers.container_state(labelled(**{"io.daprdockr.name": stated}))
+            self.assertEqual((state.made_as, state.mark), (shown, stated))
+        self.assertEqual(answers.container_state(inspected()).made_as, "")
+        copy = answers.container_state(inspected(Name="/copy"))
+        self.assertEqual((copy.name, copy.made_as), ("copy", "1.web.myapp-abc123"))
+
     def test_on_partition(self) -> None:
         """What a container does without its lease stands in its label; older ones have none, and are kept."""
         state = answers.container_state(labelled(**{"io.daprdockr.on-partition": "stop"}))

@@ -48,6 +48,9 @@ class MemoryEngineTests(EngineContract, SynchronousTestCase):
     def rename(self, engine: Engine, container: str, name: str) -> None:
         self.host.rename(container, name)
 
+    def duplicate(self, engine: Engine, container: str, name: str) -> str:
+        return self.host.duplicate(container, name)
+
     def commit(self, engine: Engine, container: str) -> str:
         self.host.commit(container, "copy:1")
         return "copy:1"

@@ -29,58 +29,137 @@ class AlikeCase(SynchronousTestCase):
 
 
 class StrangerTests(AlikeCase):
-    """Containers that somebody else made, with the labels of ours."""
+    """Containers that somebody else made of what ours shows."""
 
     def setUp(self) -> None:
         super().setUp()
         self.cluster.define(definition(Http=HTTP))
         self.cluster.advance(1)
         (self.own,) = self.agent.running
+        self.before = starts(self.agent)
+
+    def copies(self) -> list[str]:
+        """Started containers: one of an image that has all labels of ours, and one that has everything of it."""
         self.agent.docker.commit(self.own.id, "copy:1")
+        of_image = self.agent.docker.create("by-hand", {"Image": "copy:1"})
+        copies = [of_image, self.agent.docker.duplicate(self.own.id, "by-tool")]
+        for copy in copies:
+            self.agent.docker.run_by_hand(copy)
+        return copies
 
-    def by_hand(self) -> str:
-        """A container of an image that has all labels of the instance's own one."""
-        return self.agent.docker.create("by-hand", {"Image": "copy:1"})
+    def run_on(self, copies: list[str]) -> None:
+        """The copies run as before; of all containers of the host the agent counts those alone as its own that are."""
+        self.assertTrue(all(self.agent.docker.everything[copy].running for copy in copies))
 
-    def runs(self, container: str) -> bool:
-        """Asked of the whole host, for the agent does not see it."""
-        return self.agent.docker.everything[container].running
+    def own_starts(self, agent: MemoryAgent) -> list[tuple[str, float]]:
+        return sorted((one.id, one.started) for one in agent.host.containers)
 
-    def test_copy(self) -> None:
-        """A copy runs on beside the one that the claim names, which is neither stopped nor restarted."""
-        before = starts(self.agent)
-        copy = self.by_hand()
-        self.agent.docker.run_by_hand(copy)
+    def told(self) -> list[str]:
+        """The events of containers that are left alone."""
+        entries = self.cluster.store.list(KEYS.events).entries
+        return sorted(text for entry in entries if "left alone" in (text := Event.decode(entry.value).text))
+
+    def test_copies(self) -> None:
+        """Copies run on beside the one that the claim names, which is neither stopped nor restarted."""
+        copies = self.copies()
         self.cluster.advance(40)
-        self.assertEqual((starts(self.agent), self.runs(copy)), (before, True))
+        self.assertEqual(self.own_starts(self.agent), self.before)
+        self.run_on(copies)
+
+    def test_reported(self) -> None:
+        """Each of them is reported once."""
+        self.copies()
+        self.cluster.advance(120)
+        text = (
+            "container {} has the labels of 1.web.myapp, but is not known to be an agent's: it is left alone, remove "
+            "it or make it without the labels io.daprdockr.*"
+        )
+        self.assertEqual(self.told(), [text.format("by-hand"), text.format("by-tool")])
 
     def test_service_deleted(self) -> None:
-        """It stays when the service goes."""
-        copy = self.by_hand()
-        self.agent.docker.run_by_hand(copy)
+        """They stay when the service goes, and the original with it."""
+        copies = self.copies()
         self.cluster.delete(WEB)
         self.cluster.advance(40)
-        self.assertEqual((self.agent.docker.states, self.runs(copy)), ([], True))
+        self.assertNotIn(self.own.id, self.agent.docker.everything)
+        self.run_on(copies)
 
     def test_new_agent(self) -> None:
-        """An agent that begins adopts the one that is its own, and not the copy that was started later."""
+        """An agent that begins adopts the one that is its own, and not the copies that were started later."""
         self.cluster.stop(self.agent)
-        before = starts(self.agent)
-        copy = self.by_hand()
-        self.agent.docker.run_by_hand(copy)
+        copies = self.copies()
         successor = self.cluster.succeed(self.agent)
         self.cluster.advance(40)
-        self.assertEqual((starts(successor), self.runs(copy)), (before, True))
+        self.assertEqual(self.own_starts(successor), self.before)
+        self.run_on(copies)
+
+    def test_ephemeral(self) -> None:
+        """One that takes its containers down at its end leaves them."""
+        self.cluster.stop(self.agent)
+        copies = self.copies()
+        chosen = evolve(self.agent.settings, ephemeral=True)
+        ephemeral = MemoryAgent(chosen=chosen, store=self.cluster.store, engine=self.agent.docker)
+        self.cluster.start(ephemeral)
+        self.cluster.advance(5)
+        self.cluster.stop(ephemeral)
+        self.assertEqual(sorted(self.agent.docker.everything), sorted(copies))
 
     def test_renamed(self) -> None:
         """Somebody's new name for a container changes nothing, not even for the next agent."""
-        before = starts(self.agent)
         self.agent.docker.rename(self.own.id, "mine")
         self.cluster.advance(40)
         self.cluster.stop(self.agent)
         successor = self.cluster.succeed(self.agent)
-        self.cluster.advance(10)
-        self.assertEqual(starts(successor), before)
+        self.cluster.advance(40)
+        self.assertEqual((self.own_starts(successor), self.told()), (self.before, []))
+        self.cluster.delete(WEB)
+        self.cluster.advance(5)
+        self.assertEqual(self.agent.docker.everything, {})
+
+    def test_renamed_and_unknown(self) -> None:
+        """One that no claim names and this agent never saw under its own name is left alone like a copy."""
+        self.cluster.stop(self.agent)
+        self.agent.docker.rename(self.own.id, "mine")
+        self.agent.state.path.joinpath("cluster.json").unlink()
+        self.cluster.delete(WEB)
+        self.cluster.advance(TTL)
+        self.cluster.succeed(self.agent)
+        self.cluster.advance(120)
+        self.run_on([self.own.id])
+        self.assertEqual(len(self.told()), 1)
+
+    def replaced(self) -> str:
+        """A container that a tool put in the place of ours: it has all of that, the name too."""
+        name = self.own.name
+        self.agent.docker.rename(self.own.id, "before")
+        self.cluster.advance(0.1)
+        new = self.agent.docker.duplicate(self.own.id, name)
+        self.agent.docker.run_by_hand(new)
+        self.cluster.advance(0.1)
+        return new
+
+    def test_name_taken_over(self) -> None:
+        """As long as ours is there under another name, one with its name is left alone, by the next agent too."""
+        new = self.replaced()
+        self.cluster.advance(40)
+        self.assertEqual(self.own_starts(self.agent), self.before)
+        self.cluster.stop(self.agent)
+        successor = self.cluster.succeed(self.agent)
+        self.cluster.advance(70)
+        self.assertEqual((self.own_starts(successor), len(self.told())), (self.before, 1))
+        self.run_on([new])
+
+    def test_replaced(self) -> None:
+        """When ours is gone, the one with its name is adopted as it runs: no other one is made, and it goes last."""
+        new = self.replaced()
+        started = self.agent.docker.everything[new].started
+        self.agent.docker.remove(self.own.id)
+        self.cluster.advance(40)
+        self.assertEqual(self.own_starts(self.agent), [(new, started)])
+        self.assertEqual(self.cluster.claims[ONE].container, new)
+        self.cluster.delete(WEB)
+        self.cluster.advance(5)
+        self.assertEqual(self.agent.docker.everything, {})
 
 
 class OneEngineTests(SynchronousTestCase):

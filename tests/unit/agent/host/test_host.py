@@ -344,14 +344,14 @@ class DeathTests(HostCase):
     def test_removed_again_and_again(self) -> None:
         """A container that somebody removes as soon as it runs is created ever more seldom, and the reason is told."""
         for number in range(6):
-            self.host.containers.update(evolve(self.one, id=f"c{number}", started=20.0 + number))
+            self.host.containers.update(evolve(self.one, id=f"c{number}", name=f"c{number}", started=20.0 + number))
             self.host.containers.forget(f"c{number}")
         self.assertEqual(self.failures.attempts[FIRST].reason, "its container was removed by somebody")
         self.assertGreater(self.delay(), 0.5)
 
     def test_two_copies(self) -> None:
         """Two copies of one instance, of two definitions, die apart: a fault of one is none of the other."""
-        other = evolve(self.one, id="c2", definition=WEB_2.digest)
+        other = evolve(self.one, id="c2", name="c2", definition=WEB_2.digest)
         self.host.containers.update(other)
         for start in (10.0, 20.0, 30.0):
             for copy in (self.one, other):
@@ -400,10 +400,11 @@ class DeathTests(HostCase):
 
     def test_never_seen_running(self) -> None:
         """A container that ended before any look found it running died all the same."""
-        self.host.containers.update(evolve(self.one, status=Status.CREATED, id="c2", started=0.0))
-        self.host.containers.update(evolve(self.one, status=Status.EXITED, id="c2", started=11.0, finished=11.1))
+        two = evolve(self.one, status=Status.EXITED, id="c2", name="c2")
+        self.host.containers.update(evolve(two, status=Status.CREATED, started=0.0))
+        self.host.containers.update(evolve(two, started=11.0, finished=11.1))
         self.assertEqual(self.failures.attempts[FIRST].count, 1)
-        self.host.containers.update(evolve(self.one, status=Status.EXITED, id="c2", started=12.0, finished=12.1))
+        self.host.containers.update(evolve(two, started=12.0, finished=12.1))
         self.assertEqual(self.failures.attempts[FIRST].count, 2)
 
     def test_found_dead(self) -> None:

@@ -38,9 +38,15 @@ class OwnContainersTests(SynchronousTestCase):
         self.assertEqual(self.foreign(0, OURS, BEFORE, 0xDD, THEIRS), [False, False, False, False, True])
 
     def test_claimed(self) -> None:
-        """A container that this node's claim names is ours, whatever it was made for."""
-        named = evolve(container(), cluster=THEIRS)
+        """A container that this node's claim names is ours, whatever it was made for, and whatever its name is."""
+        named = evolve(container(), cluster=THEIRS, made_as="1.web.myapp-x")
         for revision, node, foreign in ((7, "a", False), (8, "b", True)):
             record = ClaimRecord(node=node, container=named.id)
             self.cluster.note(Entry(KEYS.claim(instance(1)), record.encode(), revision, revision, lease=9))
-            self.assertEqual(self.own.is_foreign(named), foreign)
+            self.assertEqual((self.own.is_foreign(named), self.own.is_copy(named)), (foreign, foreign))
+
+    def test_copy(self) -> None:
+        """One that no claim names is a copy if it has not the name that it was made with."""
+        for made_as, copied in (("", False), ("1.web.myapp-x", True)):
+            state = evolve(container(), cluster=OURS, made_as=made_as)
+            self.assertEqual((self.own.is_copy(state), self.own.is_foreign(state)), (copied, True))

@@ -50,12 +50,6 @@ class NameAndLabelTests(SynchronousTestCase):
         guarded = container_labels(FIRST, definition(OnPartition="stop"), "name", "a", cluster=255, fence=40)
         self.assertEqual(guarded["io.daprdockr.on-partition"], "stop")
 
-    def test_mark(self) -> None:
-        """The name stands where no image can put it, too: it marks a container that was renamed."""
-        labels = container_labels(FIRST, definition(), "name", "a", cluster=255, fence=40)
-        made = container_body(FIRST, definition(Container={"Labels": {"x": "y"}}), (), labels, ())
-        self.assertEqual(made["HostConfig"]["ContainerIDFile"], "name")
-
 
 class BodyTests(SynchronousTestCase):
     def test_the_least(self) -> None:
