@@ -26,6 +26,7 @@ from daprdockr.model.host import (
     Inventory,
     Port,
     Status,
+    Volume,
     made_as,
 )
 from daprdockr.model.names import InstanceName, shorten
@@ -167,6 +168,11 @@ def image(answer: Mapping[str, Any]) -> Image:
     check = (config.get("Healthcheck") or {}).get("Test") or ["NONE"]
     ports = {port for key in config.get("ExposedPorts") or {} for port in _exposed(key)}
     return Image(id=answer["Id"], exposed=tuple(sorted(ports)), has_healthcheck=check[0] != "NONE")
+
+
+def volume(answer: Mapping[str, Any]) -> Volume:
+    """Read an answer to ``VolumeInspect``."""
+    return Volume(driver=answer.get("Driver") or "local", options=answer.get("Options") or {})
 
 
 def _exposed(key: str) -> Iterator[Port]:

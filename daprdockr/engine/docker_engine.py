@@ -16,7 +16,7 @@ from typing import Any
 
 from attrs import evolve
 from docker import APIClient
-from docker.errors import APIError
+from docker.errors import APIError, NotFound
 from twisted.logger import Logger
 
 from daprdockr.engine import answers, execution
@@ -35,7 +35,7 @@ from daprdockr.model.errors import (
     ImageAbsent,
     PullFailed,
 )
-from daprdockr.model.host import LABEL_NODE, ContainerState, Image, Inventory
+from daprdockr.model.host import LABEL_NODE, ContainerState, Image, Inventory, Volume
 from daprdockr.model.names import one_line, shorten
 from daprdockr.model.seams import PING_TIMEOUT
 
@@ -118,6 +118,12 @@ class DockerEngine:
                 return answers.image(client.inspect_image(reference))
         except ImageAbsent:
             return None
+
+    def volume(self, name: str) -> Volume | None:
+        """Return the volume, or None when there is none of this name."""
+        with self._asking(f"inspect volume {shorten(name)}") as client, suppress(NotFound):
+            return answers.volume(client.inspect_volume(name))
+        return None
 
     def ping(self) -> None:
         """Return if the Engine answers at all. :raises EngineUnavailable: it did not within ``PING_TIMEOUT``."""

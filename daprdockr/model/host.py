@@ -21,7 +21,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Mapping
 
-from attrs import frozen
+from attrs import field, frozen
 
 from daprdockr.model.names import InstanceName
 
@@ -133,6 +133,14 @@ class Image:
     id: str
     exposed: tuple[Port, ...] = ()
     has_healthcheck: bool = False
+
+
+@frozen
+class Volume:
+    """A volume on this host: its driver, and the options that the driver has for it."""
+
+    driver: str = "local"
+    options: Mapping[str, str] = field(factory=dict)
 
 
 def made_as(labels: Mapping[str, str], name: str) -> str:

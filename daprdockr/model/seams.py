@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
-from daprdockr.model.host import ContainerState, Image, Inventory
+from daprdockr.model.host import ContainerState, Image, Inventory, Volume
 from daprdockr.model.stored.entries import Batch, Commit, Condition, Entry, Lease, Listing, Operation, Prefixes
 
 PING_TIMEOUT = 2.5
@@ -89,6 +89,8 @@ class Engine(Protocol):
         """Return one container, by its id or its name, or None when it is gone or not this node's."""
 
     def image(self, reference: str) -> Image | None: ...
+
+    def volume(self, name: str) -> Volume | None: ...
 
     def ping(self) -> None:
         """Return if the Engine answers at all. :raises EngineUnavailable: it did not within ``PING_TIMEOUT``."""

@@ -31,6 +31,7 @@ from daprdockr.model.host import (
     EngineNetwork,
     Port,
     Status,
+    Volume,
 )
 from daprdockr.model.names import InstanceName
 from daprdockr.model.seams import ContainerEvents, Engine
@@ -80,7 +81,7 @@ class Told:
 class EngineContract(_Case):
     """
     Mix in and give ``make_engine``, ``image``, ``free_port``, ``crash``, ``pause``, ``rename``, ``duplicate``,
-    ``commit``, ``detach`` and ``add_network``.
+    ``commit``, ``detach``, ``add_network`` and ``add_volume``.
 
     ``prefix`` keeps the names and labels of one run apart from those of another on the same Engine. ``image`` is a
     reference to an image on the host that exposes TCP port 8080 and runs until it is told to stop.
@@ -128,6 +129,10 @@ class EngineContract(_Case):
 
     def add_network(self, name: str, families: set[int]) -> str:
         """Make a bridge network with these families until the test ends; its id."""
+        raise NotImplementedError
+
+    def add_volume(self, name: str, options: Mapping[str, str]) -> None:
+        """Make a volume with these options until the test ends."""
         raise NotImplementedError
 
     def setUp(self) -> None:
@@ -314,6 +319,14 @@ class EngineContract(_Case):
     def test_no_image(self) -> None:
         """An image that is not on the host is told as None."""
         self.assertIsNone(self.engine.image("nowhere.invalid/none:1"))
+
+    def test_volume(self) -> None:
+        """A volume is known with its driver and its options; one that is not there, or has no usable name, is none."""
+        for name, options in (("plain", {}), ("bound", {"type": "none", "o": "bind", "device": "/"})):
+            self.add_volume(f"{self.prefix}-{name}", options)
+            self.assertEqual(self.engine.volume(f"{self.prefix}-{name}"), Volume("local", options))
+        for name in (f"{self.prefix}-none", "..", "?", "a b"):
+            self.assertIsNone(self.engine.volume(name), name)
 
     def test_pull_fails(self) -> None:
         """A pull that fails names the image."""

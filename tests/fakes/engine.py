@@ -42,6 +42,7 @@ from daprdockr.model.host import (
     Inventory,
     Port,
     Status,
+    Volume,
     made_as,
 )
 from daprdockr.model.names import InstanceName
@@ -127,8 +128,8 @@ class MemoryEngine:
     while it is ``silent`` no start is answered in time. ``deaf_to_create`` loses the answers to ``create``.
     ``stubborn_images`` ignore the signal that asks them to end.
     ``statuses`` are the exit statuses of commands run inside, 0 for any other; None: the command takes too long.
-    ``now`` is the Engine's clock in seconds since the epoch; ``memory`` and ``cpus`` are the host's, ``networks`` the
-    Engine's.
+    ``now`` is the Engine's clock in seconds since the epoch; ``memory`` and ``cpus`` are the host's, ``networks`` and
+    ``volumes`` the Engine's.
     """
 
     node: str = "node"
@@ -146,6 +147,7 @@ class MemoryEngine:
     devices: set[str] = field(factory=set)
     statuses: dict[tuple[str, ...], int | None] = field(factory=dict)
     now: float = 1_000_000.0
+    volumes: dict[str, Volume] = field(factory=dict)
     networks: list[EngineNetwork] = field(factory=lambda: [EngineNetwork("bridge", "b0", frozenset({4}))])
     memory: int = 8 << 30
     cpus: int = 4
@@ -253,6 +255,10 @@ class MemoryEngine:
     @_call
     def image(self, reference: str) -> Image | None:
         return self.images.get(reference)
+
+    @_call
+    def volume(self, name: str) -> Volume | None:
+        return self.volumes.get(name)
 
     @_call
     def ping(self) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from docker import APIClient
@@ -80,6 +80,11 @@ class DockerEngineTests(EngineContract, SynchronousTestCase):
         made = client.create_network(name, driver="bridge", enable_ipv6=bool(pools), ipam=ipam)["Id"]
         self.addCleanup(client.remove_network, made)
         return str(made)
+
+    def add_volume(self, name: str, options: Mapping[str, str]) -> None:
+        client = self.client()
+        client.create_volume(name, driver_opts=dict(options))
+        self.addCleanup(client.remove_volume, name)
 
     def client(self) -> APIClient:
         client = APIClient(base_url=docker_engine.engine_url(), version="auto")

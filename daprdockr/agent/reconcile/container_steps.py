@@ -28,9 +28,9 @@ from daprdockr.agent.reconcile.network import ContainerNetwork
 from daprdockr.agent.reconcile.whose_fault import whose_fault
 from daprdockr.model.errors import EngineError, EngineRefused, ImageAbsent, NameTaken, PortTaken
 from daprdockr.model.host import ContainerState, Image, Port, Status
-from daprdockr.model.names import InstanceName
+from daprdockr.model.names import InstanceName, shorten
 from daprdockr.model.wanted.definition import Definition
-from daprdockr.model.wanted.privileges import refusal
+from daprdockr.model.wanted.privileges import needed_for, refusal
 from daprdockr.planning.keeping.body import (
     MOST_EXPOSED,
     container_body,
@@ -140,6 +140,7 @@ class ContainerSteps:
         if here.allow is not None and (missing := definition.container.privileges - here.allow):
             raise EngineRefused(refusal(missing))
         run, network = self._work(step), self._network()
+        await self._check_volumes(run, definition, here)
         image = await self._image(run, definition)
         ports, dns = await self._choose(run, step, image, network), self._resolvers(step, network)
         for name in container_names(instance, definition, here.node, here.cluster):
@@ -156,6 +157,13 @@ class ContainerSteps:
             self._host.containers.update(there)
             return
         raise NameTaken(f"{instance} has no name that is free: remove what is called like container {name}")
+
+    async def _check_volumes(self, run: Run, definition: Definition, here: Here) -> None:
+        """:raises EngineRefused: a volume that is there already needs a privilege that is not allowed here."""
+        for name in definition.container.named_volumes if here.allow is not None else ():
+            volume = await run(self._engine.volume, name)
+            if here.allow is not None and volume is not None and (missing := needed_for(volume) - here.allow):
+                raise EngineRefused(f"volume {shorten(name)} leads out of the container: {refusal(missing)}")
 
     def _resolvers(self, step: CreateContainer, network: ContainerNetwork) -> tuple[str, ...]:
         """Return those that the container can reach from its own network."""

@@ -16,7 +16,7 @@ from daprdockr.model.errors import BadInput
 from daprdockr.model.host import Port
 from daprdockr.model.reading import record
 from daprdockr.model.wanted.engine_fields import CONFIG_FIELDS, HOST_FIELDS
-from daprdockr.model.wanted.privileges import needed
+from daprdockr.model.wanted.privileges import named_volumes, needed
 
 
 @frozen
@@ -62,6 +62,11 @@ class Container:
     def privileges(self) -> frozenset[str]:
         """The privileges it needs beyond those of an ordinary container, named as in ``model.wanted.privileges``."""
         return needed(self.fields)
+
+    @property
+    def named_volumes(self) -> list[str]:
+        """The names of the volumes that it shares with other containers."""
+        return named_volumes(self.fields)
 
     @property
     def exposed(self) -> tuple[Port, ...]:

@@ -73,7 +73,7 @@ def labels(value: object, path: str) -> dict[str, str]:
 
 def network_mode(value: object, path: str) -> str:
     mode = text(value, path)
-    if mode in ("host", "none") or mode.startswith("container:"):
+    if mode in ("host", "none") or ":" in mode:  # container:NAME; other Engines know ns:PATH, too
         raise BadInput(f"{path}: {shorten(mode)} is not usable, because ports are published: name a bridge network")
     return mode
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import count
 
 from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.model.errors import EngineRefused, EngineUnavailable, PullFailed
-from daprdockr.model.host import EngineNetwork, Status
+from daprdockr.model.host import EngineNetwork, Status, Volume
 from daprdockr.model.seams import Engine
 from tests.contracts.engine import AbsentEngineContract, EngineContract
 from tests.fakes.engine import MemoryEngine
@@ -57,6 +57,9 @@ class MemoryEngineTests(EngineContract, SynchronousTestCase):
 
     def detach(self, engine: Engine, container: str) -> None:
         self.host.detach(container)
+
+    def add_volume(self, name: str, options: Mapping[str, str]) -> None:
+        self.host.volumes[name] = Volume(options=options)
 
     def add_network(self, name: str, families: set[int]) -> str:
         self.host.networks.append(EngineNetwork(name, f"id of {name}", frozenset(families)))

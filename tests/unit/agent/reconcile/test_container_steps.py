@@ -7,7 +7,7 @@ import socket
 from attrs import evolve
 
 from daprdockr.model.errors import ContainerAbsent, EngineRefused, EngineUnavailable, ImageAbsent, PortTaken, PullFailed
-from daprdockr.model.host import Image, Port, Status
+from daprdockr.model.host import Image, Port, Status, Volume
 from daprdockr.model.names import InstanceName
 from daprdockr.planning.keeping.body import MOST_EXPOSED, container_names
 from daprdockr.planning.steps import CreateContainer, PullImage, RemoveContainer, StartContainer, StopContainer
@@ -184,6 +184,26 @@ class ContainerTests(CarryOutCase):
         self.here = evolve(self.here, allow=frozenset({"binds"}))
         self.do(CreateContainer(FIRST, wish, (), 40))
         self.assertEqual(len(self.engine.bodies), 1)
+
+    def test_create_with_volumes(self) -> None:
+        """A volume that is there already and leads to the host needs the privilege, whoever made it."""
+        self.engine.volumes = {
+            "plain": Volume(),
+            "share": Volume(options={"type": "nfs", "o": "addr=10.0.0.1", "device": ":/x"}),
+            "root": Volume(options={"type": "none", "o": "bind", "device": "/"}),
+            "ssh": Volume("sshfs"),
+        }
+        self.here = evolve(self.here, allow=frozenset())
+        self.do(CreateContainer(FIRST, definition(Container={"Binds": ["new:/a", "plain:/b", "share:/c"]}), (), 40))
+        for name, privilege in (("root", "binds"), ("ssh", "volume-drivers")):
+            mounts = definition(Container={"Mounts": [{"Type": "volume", "Source": name, "Target": "/host"}]})
+            error = self.fails(CreateContainer(FIRST, mounts, (), 40), EngineRefused)
+            self.assertIn(f"volume '{name}' leads out of the container: no privilege {privilege} here", error)
+            self.assertIn(f"--allow {privilege}", error)
+        self.assertEqual(len(self.engine.bodies), 1)
+        self.here = evolve(self.here, allow=frozenset({"binds"}))
+        self.do(CreateContainer(FIRST, definition(Container={"Binds": ["root:/host"]}), (), 40))
+        self.assertEqual(len(self.engine.bodies), 2)
 
     def test_start(self) -> None:
         """A started container is known to run at once."""

@@ -39,6 +39,7 @@ BAD_FIELDS: tuple[tuple[dict[str, Any], str], ...] = (
     ({"Labels": {"a\nb": 1}}, "Container.Labels.a\\nb"),
     ({"NetworkMode": "host"}, "Container.NetworkMode"),
     ({"NetworkMode": "container:x"}, "Container.NetworkMode"),
+    ({"NetworkMode": "ns:/proc/1/ns/net"}, "Container.NetworkMode"),
     ({"OomScoreAdj": -1001}, "Container.OomScoreAdj"),
     ({"RestartPolicy": {"Name": "always"}}, "Container.RestartPolicy is not a known key"),
     ({"PortBindings": {}}, "Container.PortBindings is not a known key"),
