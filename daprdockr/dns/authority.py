@@ -26,11 +26,12 @@ from daprdockr.dns.answering.whom import NOBODY
 from daprdockr.dns.clients import Clients, Network
 from daprdockr.dns.forwarding import relay
 from daprdockr.dns.forwarding.forward import Forwarder
+from daprdockr.dns.forwarding.shares import Client
 from daprdockr.dns.listening.limit import Limiter, Verdict, stranger_limit
 from daprdockr.dns.listening.protocols import Datagrams, Streams
 from daprdockr.dns.message.query import EDNS_SIZE, PLAIN_SIZE, Query, read_header, read_query
 from daprdockr.dns.message.records import FORMERR, NOTIMP, REFUSED, SERVFAIL
-from daprdockr.dns.message.response import bare
+from daprdockr.dns.message.response import bare, cut
 from daprdockr.dns.message.wire import Malformed
 from daprdockr.dns.zone.zone import Zone
 
@@ -221,16 +222,18 @@ class Authority(server.DNSServerFactory):
             if keep:
                 self._finished[True].put(packet[2:], [reply[2:]], FORWARDED)
             return reply
-        asking: Deferred[bytes | None] = self._forwarder.ask(query, address[0])
+        asking: Deferred[bytes | None] = self._forwarder.ask(query, Client(address[0], way.stream))
         asking.addCallback(self._passed_on, query, way, address)
         asking.addErrback(lambda failure: self.log.failure("a reply could not be passed on", failure))
         return None
 
     def _passed_on(self, packet: bytes | None, query: Query, way: Way, address: tuple[str, int]) -> None:
-        if packet is None:
-            reply = encode(Answer(SERVFAIL), query, stream=way.stream, recursion=True)
-        else:
+        if packet is not None:
             reply = relay.fit(packet, query, stream=way.stream)
+        elif way.stream:
+            reply = encode(Answer(SERVFAIL), query, stream=True, recursion=True)
+        else:
+            reply = cut(query)  # see Note [Forged sources] in ``forwarding.waiting``
         self._send(reply, way, address)
 
     def _send(self, packet: bytes, way: Way, address: tuple[str, int]) -> None:

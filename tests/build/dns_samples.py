@@ -21,6 +21,7 @@ from twisted.python.failure import Failure
 from daprdockr.dns.answering.whom import Whom
 from daprdockr.dns.authority import Authority
 from daprdockr.dns.endpoint import Endpoint
+from daprdockr.dns.forwarding.shares import Client
 from daprdockr.dns.listening.protocols import Datagrams, Streams
 from daprdockr.dns.message.query import Query, read_header, read_query
 from daprdockr.dns.zone.zone import Running, Zone
@@ -97,14 +98,16 @@ class Asking:
         self.whom = PUBLIC
         self.cached_asked = 0
         self.asked: list[tuple[Query, Deferred[bytes | None]]] = []
+        self.clients: list[Client] = []
 
     def cached(self, query: Query) -> bytes | None:
         self.cached_asked += 1
         return self.known
 
-    def ask(self, query: Query, client: str) -> Deferred[bytes | None]:
+    def ask(self, query: Query, client: Client) -> Deferred[bytes | None]:
         reply: Deferred[bytes | None] = Deferred()
         self.asked.append((query, reply))
+        self.clients.append(client)
         return reply
 
 

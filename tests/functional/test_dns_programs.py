@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import random
 import re
+import socket
 import struct
 
 import dns.flags
@@ -24,7 +25,7 @@ from daprdockr.dns.zone.zone import Zone
 from daprdockr.model.host import Port
 from daprdockr.model.names import ServiceName
 from tests.build.dns_samples import running, sample_zone
-from tests.rig.dns.programs import GREEDY, DigTestCase, DnsTestCase, Sender
+from tests.rig.dns.programs import FORGED, GREEDY, DigTestCase, DnsTestCase, Sender
 from tests.rig.dns.upstream import address_reply
 
 
@@ -187,6 +188,30 @@ class DigTests(DigTestCase):
         for number in range(3):
             out = await self.dig(f"{number}.example.com")
             self.assertEqual("NOERROR qr rd ra", self.status(out))
+
+    async def test_forged_sources(self) -> None:
+        """Questions that seem to come from as many clients leave room for one that really asks."""
+
+        def rule(query: dns.message.Message, stream: bool) -> list[bytes]:
+            return [] if "silent" in str(query.question[0].name) else [address_reply(query).to_wire()]
+
+        self.upstream.rule = rule
+        sender = Sender(("127.0.0.1", self.port))
+        port = reactor.listenUDP(0, sender, interface="127.0.0.1")  # type: ignore[attr-defined]  # IReactorUDP
+        self.addCleanup(port.stopListening)
+        for number in range(MAX_OPEN + 50):
+            forged = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            self.addCleanup(forged.close)
+            forged.bind((f"{FORGED}.{number // 250}.{1 + number % 250}", 0))
+            packet = dns.message.make_query(f"{number}.silent.example.com", "A", id=1).to_wire()
+            forged.sendto(packet, ("127.0.0.1", self.port))
+            if number % 50 == 49:
+                await sender.send([])
+        self.assertEqual(MAX_OPEN, self.server.counts["asked"])
+        for number in range(3):
+            out = await self.dig(f"{number}.example.com")
+            self.assertEqual("NOERROR qr rd ra", self.status(out))
+            self.assertIn("retrying in TCP mode", out)
 
     async def test_not_allowed(self) -> None:
         """Who is not allowed to have names forwarded is refused, and still gets those of the zone."""

@@ -16,6 +16,7 @@ from daprdockr.dns.endpoint import Endpoint
 from daprdockr.dns.forwarding.cache import STALE_TTL, Cache
 from daprdockr.dns.forwarding.exchange import SocketExchange
 from daprdockr.dns.forwarding.forward import RECHECK_SECONDS, RESPONSE_SECONDS, Forwarder
+from daprdockr.dns.forwarding.shares import Client
 from daprdockr.dns.forwarding.upstreams import STAGGER_SECONDS
 from tests.build.dns_samples import question, read
 from tests.rig.dns.upstream import Rule, Upstream, address_reply, plain
@@ -47,7 +48,7 @@ class UpstreamsTests(TestCase):
 
     def ask(self, forwarder: Forwarder, name: str = "example.com") -> Deferred[tuple[int, int]]:
         """How many addresses the reply has, and their TTL."""
-        return forwarder.ask(read(question(name).to_wire()), "127.0.0.1").addCallback(self.found)
+        return forwarder.ask(read(question(name).to_wire()), Client("127.0.0.1")).addCallback(self.found)
 
     def found(self, packet: bytes | None) -> tuple[int, int]:
         assert packet is not None

@@ -32,6 +32,7 @@ from daprdockr.dns.answering.whom import Whom
 from daprdockr.dns.forwarding.cache import Cache
 from daprdockr.dns.forwarding.exchange import Exchange
 from daprdockr.dns.forwarding.relay import Asked, Reply
+from daprdockr.dns.forwarding.shares import Client
 from daprdockr.dns.forwarding.upstreams import Upstreams
 from daprdockr.dns.forwarding.waiting import Open, OpenQuestions, Waiter
 from daprdockr.dns.message.query import Query
@@ -101,11 +102,11 @@ class Forwarder:
             return packet
         return self._during_outage(asked, now)
 
-    def ask(self, query: Query, client: str) -> Deferred[bytes | None]:
+    def ask(self, query: Query, client: Client) -> Deferred[bytes | None]:
         """
-        Return the packet of the reply, ``cached`` or requested; None when there is no room to ask (answer SERVFAIL).
+        Return the packet of the reply, ``cached`` or requested; None when there is no room to ask.
 
-        See Note [One question at a time], and Note [A share for each client] in ``waiting``.
+        See Note [One question at a time], and Note [A share for each client] and Note [Forged sources] in ``waiting``.
         """
         packet = self.cached(query)
         if packet is not None:
@@ -134,7 +135,7 @@ class Forwarder:
             task.cancel()
         return gatherResults(tasks).addCallback(lambda _: None)
 
-    def _may_wait(self, client: str) -> bool:
+    def _may_wait(self, client: Client) -> bool:
         try:
             left = self._waiting.leave_one(client)
         except LookupError:
@@ -144,7 +145,7 @@ class Forwarder:
             self._turn_away(opened.asked, [waiter])
         return True
 
-    def _may_open(self, client: str) -> bool:
+    def _may_open(self, client: Client) -> bool:
         if not self._waiting.full:
             return True
         opened = self._waiting.gives_way(client, self._clock.seconds())

@@ -9,6 +9,13 @@ Note [A share for each client]
     sockets for each packet. A question that other clients wait for as well is first counted as one of theirs. The
     waiting itself is shared in the same way, since one question may have any number of clients, or one client many
     times.
+
+Note [Forged sources]
+    Shares by address are worth nothing against somebody who forges the sender of each datagram: he has as many clients
+    as he likes. An address that asks over TCP is proven, so each such client has a share of its own, and all clients
+    that ask over UDP together have one more. A client that finds no place over UDP, or loses it, gets an answer that is
+    cut, and asks again over TCP, where the share of UDP, full of forged questions, gives way at once. Conversely, a
+    client with many questions over TCP leaves the others their shares, and UDP its own.
 """
 
 from __future__ import annotations
@@ -20,7 +27,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall
 
 from daprdockr.dns.forwarding.relay import Asked
-from daprdockr.dns.forwarding.shares import Shares
+from daprdockr.dns.forwarding.shares import Client, ClientShares
 
 MAX_OPEN = 200
 """The most questions open at upstreams at one time; each holds a socket at each upstream that is asked."""
@@ -34,7 +41,7 @@ CHANCE_SECONDS = 1.0
 class Waiter:
     """A client that waits for a reply."""
 
-    client: str
+    client: Client
     reply: Deferred[bytes | None] = Factory(Deferred)
 
 
@@ -47,19 +54,19 @@ class Open:
     asked: Asked
     since: float
     waiters: dict[Waiter, None] = Factory(dict)
-    holder: str | None = None
+    holder: Client | None = None
     task: Deferred[Any] = Factory(Deferred)
     timeout: IDelayedCall | None = None
 
 
 class OpenQuestions:
-    """See Note [A share for each client]."""
+    """See Note [A share for each client] and Note [Forged sources]."""
 
     def __init__(self) -> None:
         self._open: dict[Asked, Open] = {}
         self._unawaited: dict[Open, None] = {}
-        self._questions: Shares[Open] = Shares()
-        self._waiters: Shares[Waiter] = Shares()
+        self._questions: ClientShares[Open] = ClientShares()
+        self._waiters: ClientShares[Waiter] = ClientShares()
         self._waits_for: dict[Waiter, Open] = {}
 
     @property
@@ -87,7 +94,7 @@ class OpenQuestions:
         del self._unawaited[opened]
         return waiters
 
-    def wait(self, opened: Open, client: str) -> Waiter:
+    def wait(self, opened: Open, client: Client) -> Waiter:
         """Add a client that waits for a question."""
         waiter = Waiter(client)
         opened.waiters[waiter] = None
@@ -105,7 +112,7 @@ class OpenQuestions:
         self._count_as(opened, None)
         return waiters
 
-    def leave_one(self, client: str) -> tuple[Open, Waiter] | None:
+    def leave_one(self, client: Client) -> tuple[Open, Waiter] | None:
         """
         Return the waiter that has to go so that this client can wait, when there are too many, and its question.
 
@@ -113,8 +120,8 @@ class OpenQuestions:
         """
         if len(self._waits_for) < MAX_WAITING:
             return None
-        holder, waiter = self._waiters.oldest_of_most()
-        if self._waiters.count(holder) <= self._waiters.count(client) + 1:
+        waiter, fair = self._waiters.gives_way(client)
+        if not fair:
             raise LookupError
         opened = self._forget(waiter)
         if opened.holder not in {other.client for other in opened.waiters}:
@@ -122,7 +129,7 @@ class OpenQuestions:
             self._count_as(opened, None if left is None else left.client)
         return opened, waiter
 
-    def gives_way(self, client: str, now: float) -> Open | None:
+    def gives_way(self, client: Client, now: float) -> Open | None:
         """
         Return the question that has to go so that this client can have one more, when they are too many; None: no
         question goes.
@@ -130,14 +137,18 @@ class OpenQuestions:
         if self._unawaited:
             return next(iter(self._unawaited))
         while True:
-            holder, opened = self._questions.oldest_of_most()
-            most = self._questions.count(holder)
-            other = min((waiter.client for waiter in opened.waiters), key=self._questions.count)
-            if other != holder and self._questions.count(other) + 1 < most:
-                self._count_as(opened, other)
-                continue
-            fair = most > self._questions.count(client) + 1 or now - opened.since >= CHANCE_SECONDS
-            return opened if fair else None
+            opened, fair = self._questions.gives_way(client)
+            other = self._better_holder(opened)
+            if other is None:
+                return opened if fair or now - opened.since >= CHANCE_SECONDS else None
+            self._count_as(opened, other)
+
+    def _better_holder(self, opened: Open) -> Client | None:
+        assert opened.holder is not None
+        for client in {waiter.client: None for waiter in opened.waiters}:
+            if self._questions.is_better_with(client, opened.holder):
+                return client
+        return None
 
     def _forget(self, waiter: Waiter) -> Open:
         opened = self._waits_for.pop(waiter)
@@ -145,7 +156,7 @@ class OpenQuestions:
         del opened.waiters[waiter]
         return opened
 
-    def _count_as(self, opened: Open, holder: str | None) -> None:
+    def _count_as(self, opened: Open, holder: Client | None) -> None:
         if opened.holder is None:
             self._unawaited.pop(opened, None)
         else:

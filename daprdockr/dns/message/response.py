@@ -6,7 +6,7 @@ from __future__ import annotations
 import struct
 
 from daprdockr.dns.message.query import EDNS_SIZE, Header, Query
-from daprdockr.dns.message.records import OPT
+from daprdockr.dns.message.records import NOERROR, OPT
 from daprdockr.dns.message.wire import AA, CD, DO, HEADER, QR, RA, RD, TC
 
 STREAM_LIMIT = 65535
@@ -25,6 +25,13 @@ def flags(header: Header, rcode: int, *, recursion: bool, authoritative: bool = 
 def bare(header: Header, rcode: int, *, recursion: bool) -> bytes:
     """Return a response of a header alone, to a query that could not be read or is not supported."""
     return HEADER.pack(header.id, flags(header, rcode, recursion=recursion), 0, 0, 0, 0)
+
+
+def cut(query: Query) -> bytes:
+    """Return a response without records, to a datagram whose client should ask again over TCP."""
+    tail = opt(query, NOERROR)
+    word = flags(query.header, NOERROR, recursion=True, cut=True)
+    return HEADER.pack(query.header.id, word, 1, 0, 0, 1 if tail else 0) + query.question.wire + tail
 
 
 def opt(query: Query, rcode: int) -> bytes:

@@ -26,7 +26,10 @@ from tests.rig.dns.upstream import Upstream
 
 GREEDY = "127.0.0.4"
 
-ALLOWED = [ipaddress.ip_network("127.0.0.1/32"), ipaddress.ip_network(f"{GREEDY}/32")]
+FORGED = "127.9"
+"""The first half of addresses that a forger may use."""
+
+ALLOWED = [ipaddress.ip_network(network) for network in ("127.0.0.1/32", f"{GREEDY}/32", f"{FORGED}.0.0/16")]
 
 
 class DnsTestCase(TestCase):

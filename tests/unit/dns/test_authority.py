@@ -360,12 +360,22 @@ class ForwardingTests(SynchronousTestCase):
         self.assertEqual("Example.COM.", str(answer.question[0].name))
         self.assertEqual(0, answer.edns)
 
-    def test_no_reply(self) -> None:
-        """A question without a reply is SERVFAIL."""
-        self.nameserver.send(question("example.com").to_wire())
+    def test_no_room(self) -> None:
+        """A question for which there is no room is cut over UDP, so that it comes again over TCP; there: SERVFAIL."""
+        for edns in (False, 0):
+            query = question("Example.com", edns=edns)
+            self.nameserver.send(query.to_wire())
+            self.nameserver.forwarder.asked.pop()[1].callback(None)
+            (packet, _) = self.nameserver.transport.sent[-1]
+            answer = dns.message.from_wire(packet)
+            self.assertTrue(query.is_response(answer))
+            self.assertEqual((["NOERROR TC RD RA"], edns is not False), (said(answer), answer.edns == 0))
+        stream, transport = connected(self.nameserver)
+        stream.dataReceived(framed(question("example.com").to_wire()))
         self.nameserver.forwarder.asked[0][1].callback(None)
-        ((packet, _),) = self.nameserver.transport.sent
+        (packet,) = unframed(transport.value())
         self.assertEqual(["SERVFAIL RD RA"], said(dns.message.from_wire(packet)))
+        self.assertEqual([False, False, True], [client.proven for client in self.nameserver.forwarder.clients])
 
     def test_strangers(self) -> None:
         """Who is not allowed is refused, in IPv6 as in IPv4."""

@@ -24,6 +24,7 @@ from daprdockr.dns.forwarding.forward import (
     ForwardCounts,
     Forwarder,
 )
+from daprdockr.dns.forwarding.shares import Client
 from daprdockr.dns.forwarding.upstreams import TOTAL_SECONDS
 from daprdockr.dns.forwarding.waiting import CHANCE_SECONDS, MAX_OPEN, MAX_WAITING
 from daprdockr.dns.message.query import Query
@@ -50,8 +51,10 @@ class ForwarderTestCase(SynchronousTestCase):
         )
         self.addCleanup(lambda: self.successResultOf(self.forwarder.stop()))
 
-    def ask(self, name: str = "example.com", client: str = OTHER, **how: int) -> Deferred[bytes | None]:
-        return self.forwarder.ask(query(name, **how), client)
+    def ask(
+        self, name: str = "example.com", client: str = OTHER, *, proven: bool = False, **how: int
+    ) -> Deferred[bytes | None]:
+        return self.forwarder.ask(query(name, **how), Client(client, proven))
 
     def message(self, reply: Deferred[bytes | None]) -> dns.message.Message:
         packet = self.successResultOf(reply)
@@ -266,6 +269,58 @@ class AskingTests(ForwarderTestCase):
         self.assertIsNone(self.successResultOf(self.ask()))
         self.exchange.answer(ttl=0)
         self.assertNoResult(self.ask())
+
+    def test_forged_sources(self) -> None:
+        """However many clients there seem to be over UDP, whoever asks over TCP finds a place at once."""
+        forged = [self.ask(f"{number}.example.com", f"10.9.{number // 250}.{number % 250}") for number in range(999)]
+        self.assertEqual([None] * 799, [self.successResultOf(reply) for reply in forged[MAX_OPEN:]])
+        honest = [self.ask(f"mine{number}.example.com", proven=True) for number in range(MAX_OPEN // 4)]
+        honest += [self.ask(f"{client}.example.net", client, proven=True) for client in ("10.0.0.3", "10.0.0.4")]
+        last = len(self.exchange.asked) - 1
+        for reply in honest:
+            self.assertNoResult(reply)
+        self.clock.advance(CHANCE_SECONDS)
+        for number in range(999):
+            self.ask(f"{number}.example.org", f"10.8.{number // 250}.{number % 250}")
+        for reply in honest:
+            self.assertNoResult(reply)
+        self.exchange.answer(which=last)
+        self.assertEqual(("192.0.2.9", 60), self.found(honest[-1]))
+
+    def test_greedy_over_tcp(self) -> None:
+        """One that asks on and on over TCP leaves UDP as many places as it has, and other clients of TCP theirs."""
+        for number in range(MAX_OPEN):
+            self.ask(f"{number}.example.com", f"10.9.0.{number}")
+        for number in range(3 * MAX_OPEN):
+            self.ask(f"{number}.example.net", GREEDY, proven=True)
+        proven = [opened.holder.proven for opened in self.forwarder.open if opened.holder is not None]
+        self.assertEqual((MAX_OPEN, MAX_OPEN // 2), (len(proven), sum(proven)))
+        mine = self.ask("mine.example.com", proven=True)
+        self.assertNoResult(mine)
+
+    def test_udp_gets_its_share_back(self) -> None:
+        """Where one client has all places over TCP, one over UDP takes that of its oldest."""
+        replies = [self.ask(f"{number}.example.com", GREEDY, proven=True) for number in range(MAX_OPEN)]
+        mine = self.ask("mine.example.com", GREEDY)
+        self.assertNoResult(mine)
+        self.assertIsNone(self.successResultOf(replies[0]))
+
+    def test_shared_over_tcp(self) -> None:
+        """A question that somebody waits for over TCP as well does not give way with those of forged sources."""
+        for number in range(MAX_OPEN):
+            self.ask(f"{number}.example.com", f"10.9.0.{number}")
+        shared = self.ask("0.example.com", proven=True)
+        others = [self.ask(f"{number}.example.net", GREEDY, proven=True) for number in range(MAX_OPEN)]
+        self.assertNoResult(shared)
+        self.assertNoResult(others[MAX_OPEN // 3])
+
+    def test_forged_waiting(self) -> None:
+        """Clients that seem to wait in great number over UDP leave a place to one that asks over TCP."""
+        waiting = [self.ask(client=f"10.9.{number // 250}.{number % 250}") for number in range(MAX_WAITING)]
+        self.assertIsNone(self.successResultOf(self.ask()))
+        mine = self.ask(proven=True)
+        self.assertNoResult(mine)
+        self.assertIsNone(self.successResultOf(waiting[0]))
 
     def test_stop(self) -> None:
         """At the end all open questions are given up and their clients are told so."""

@@ -7,7 +7,7 @@ from random import Random
 from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.dns.forwarding.relay import Asked
-from daprdockr.dns.forwarding.shares import Shares
+from daprdockr.dns.forwarding.shares import Client, Shares
 from daprdockr.dns.forwarding.waiting import MAX_OPEN, OpenQuestions
 
 
@@ -27,9 +27,10 @@ class SharesTests(SynchronousTestCase):
                 shares.take(holder, number)
             self.assertEqual(len(held[holder]), shares.count(holder))
             if any(held.values()):
-                most, oldest = shares.oldest_of_most()
-                self.assertEqual(max(map(len, held.values())), len(held[most]))
-                self.assertEqual(held[most][0], oldest)
+                largest = [ones[0] for ones in held.values() if len(ones) == shares.most]
+                self.assertEqual(max(map(len, held.values())), shares.most)
+                self.assertIn(shares.oldest_of_most(), largest)
+            self.assertEqual(sum(map(len, held.values())), shares.total)
 
 
 class WaitingTests(SynchronousTestCase):
@@ -39,7 +40,7 @@ class WaitingTests(SynchronousTestCase):
         """Each question is in the share of a client that waits for it, or in nobody's."""
         chance, waiting = Random(2), OpenQuestions()
         for number in range(3000):
-            client = str(chance.randrange(5))
+            client = Client(str(chance.randrange(5)), chance.random() < 0.3)
             asked = Asked(bytes([chance.randrange(250)]), 0, dnssec_ok=False)
             opened = waiting.get(asked)
             if opened is None:
