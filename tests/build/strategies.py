@@ -80,6 +80,14 @@ _HEALTH = _object(
     Timeout=SECONDS,
     Retries=st.integers(1, 100),
 )
+_UDP_ROUTE = _object({"Port": _PORT, "ContainerPort": _PORT})
+_TCP_ROUTE = _object({"Port": _PORT, "ContainerPort": _PORT}, ProxyProtocol=st.booleans())
+
+
+def _port_routes(route: st.SearchStrategy[dict[str, Any]]) -> st.SearchStrategy[list[dict[str, Any]]]:
+    return st.lists(route, max_size=3, unique_by=lambda one: int(one["Port"]))
+
+
 _PLACEMENT = _object(
     {},
     Constraints=st.lists(st.builds("{} {} {}".format, WORDS, st.sampled_from(["==", "!="]), WORDS), max_size=3),
@@ -97,6 +105,8 @@ DOCUMENTS: st.SearchStrategy[dict[str, Any]] = _object(
     {"Name": LABELS, "Group": LABELS, "Container": _CONTAINER},
     Instances=st.integers(0, MAX_INSTANCES),
     Http=_HTTP,
+    Tcp=_port_routes(_TCP_ROUTE),
+    Udp=_port_routes(_UDP_ROUTE),
     Health=_HEALTH,
     Placement=_PLACEMENT,
     Update=_UPDATE,

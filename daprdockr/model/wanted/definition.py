@@ -22,6 +22,7 @@ from daprdockr.model.wanted.container import Container
 from daprdockr.model.wanted.health import Health
 from daprdockr.model.wanted.http import Http
 from daprdockr.model.wanted.placement import Placement
+from daprdockr.model.wanted.port_routes import TcpRoute, UdpRoute, tcp_routes, udp_routes
 from daprdockr.model.wanted.update import Update
 
 
@@ -36,6 +37,8 @@ class Definition:
     instances: int
     container: Container
     http: Http | None = None
+    tcp: tuple[TcpRoute, ...] = ()
+    udp: tuple[UdpRoute, ...] = ()
     health: Health | None = None
     placement: Placement = field(factory=Placement)
     update: Update = field(factory=Update)
@@ -54,7 +57,7 @@ class Definition:
         name = ServiceName(group=given.pop("group"), service=given.pop("service"))
         definition = cls(name=name, **{"instances": 1, **given})
         if definition.check.type in ("http", "tcp") and not definition.check.port:
-            raise BadInput("Health.Port is missing: there is no Http.ContainerPort to check instead")
+            raise BadInput("Health.Port is missing: there is no ContainerPort of Http or Tcp to check instead")
         return definition
 
     def write(self) -> dict[str, Any]:
@@ -68,6 +71,10 @@ class Definition:
         for key, part in (("Http", self.http), ("Health", self.health)):
             if part is not None:
                 written[key] = part.write()
+        if self.tcp:
+            written["Tcp"] = [route.write() for route in self.tcp]
+        if self.udp:
+            written["Udp"] = [route.write() for route in self.udp]
         written |= {k: p for k, p in (("Placement", self.placement.write()), ("Update", self.update.write())) if p}
         if self.on_partition != "keep":
             written["OnPartition"] = self.on_partition
@@ -82,15 +89,16 @@ class Definition:
     @cached_property
     def check(self) -> Health:
         """
-        The effective health check: the stated one, otherwise TCP connect on the HTTP port, otherwise none. Unless it
-        states others, it uses the HTTP port, and the first HTTP host name that is no wildcard.
+        The effective health check: the stated one, otherwise TCP connect on the HTTP port or that of the first TCP
+        route, otherwise none. Unless it states others, it uses that port, and the first HTTP host name that is no
+        wildcard.
         """
-        http_port = self.http.container_port if self.http else 0
+        port = self.http.container_port if self.http else self.tcp[0].container_port if self.tcp else 0
         if self.health is None:
-            return Health(type="tcp", port=http_port) if http_port else Health()
+            return Health(type="tcp", port=port) if port else Health()
         names = [name for name in self.http.host_names if "*" not in name] if self.http else []
         host = self.health.host or (names[0] if names and self.health.type == "http" else "")
-        return evolve(self.health, port=self.health.port or http_port, host=host)
+        return evolve(self.health, port=self.health.port or port, host=host)
 
     @property
     def at_most_one(self) -> bool:
@@ -103,6 +111,8 @@ class Definition:
         declared = set(self.container.exposed)
         if self.http is not None:
             declared.add(Port(container=self.http.container_port))
+        declared.update(Port(container=route.container_port) for route in self.tcp)
+        declared.update(Port(container=route.container_port, protocol="udp") for route in self.udp)
         if self.check.type in ("http", "tcp"):
             declared.add(Port(container=self.check.port))
         return tuple(sorted(declared))
@@ -135,6 +145,8 @@ _MEMBERS: Members = {
     "Instances": ("instances", reading.integer(0, MAX_INSTANCES)),
     "Container": ("container", Container.read),
     "Http": ("http", Http.read),
+    "Tcp": ("tcp", tcp_routes),
+    "Udp": ("udp", udp_routes),
     "Health": ("health", Health.read),
     "Placement": ("placement", Placement.read),
     "Update": ("update", Update.read),

@@ -53,6 +53,16 @@ BAD_MEMBERS: tuple[tuple[dict[str, Any], str], ...] = (
     ({"Http": {"HostName": "a.b"}}, "Http.ContainerPort is missing"),
     ({"Http": None, "Health": {"Type": "http"}}, "Health.Port is missing"),
     ({"Http": None, "Health": {"Type": "tcp"}}, "Health.Port is missing"),
+    ({"Tcp": {"Port": 1, "ContainerPort": 1}}, "Tcp: {"),
+    ({"Tcp": [{"Port": 1}]}, "Tcp[0].ContainerPort is missing"),
+    ({"Tcp": [{"ContainerPort": 1}]}, "Tcp[0].Port is missing"),
+    ({"Tcp": [{"Port": 0, "ContainerPort": 1}]}, "Tcp[0].Port: 0"),
+    ({"Tcp": [{"Port": 1, "ContainerPort": "1;"}]}, "Tcp[0].ContainerPort: '1;'"),
+    ({"Tcp": [{"Port": 1, "ContainerPort": 1, "ProxyProtocol": 2}]}, "Tcp[0].ProxyProtocol: 2"),
+    ({"Tcp": [{"Port": 5, "ContainerPort": 1}, {"Port": "5", "ContainerPort": 2}]}, "Tcp: port 5 is given twice"),
+    ({"Tcp": [{"Port": port, "ContainerPort": 1} for port in range(1, 66)]}, "Tcp has 65 members"),
+    ({"Udp": [{"Port": 1, "ContainerPort": 1, "ProxyProtocol": True}]}, "Udp[0].ProxyProtocol is not a known key"),
+    ({"Udp": [{"Port": 5, "ContainerPort": 1}, {"Port": 5, "ContainerPort": 2}]}, "Udp: port 5 is given twice"),
     ({"Health": {}}, "Health.Type is missing"),
     ({"Placement": []}, "Placement: []"),
     ({"OnPartition": "panic"}, "OnPartition: 'panic'"),
@@ -125,6 +135,18 @@ class CheckTests(SynchronousTestCase):
         """A service with HTTP and no health is checked by TCP connect on that port."""
         self.assertEqual(Definition.read(WEB).check, Health(type="tcp", port=8080))
 
+    def test_tcp_without_health(self) -> None:
+        """A service with a TCP route and no HTTP is checked by TCP connect on the port that its first one leads to."""
+        tcp = [{"Port": 5432, "ContainerPort": "5433"}, {"Port": 1, "ContainerPort": 2}]
+        self.assertEqual(Definition.read({**WEB, "Http": None, "Tcp": tcp}).check, Health(type="tcp", port=5433))
+        self.assertEqual(Definition.read({**WEB, "Tcp": tcp}).check.port, 8080)
+        self.assertEqual(Definition.read({**WEB, "Http": None, "Tcp": tcp, "Health": {"Type": "tcp"}}).check.port, 5433)
+
+    def test_udp_without_health(self) -> None:
+        """A service with nothing but UDP routes is not checked: silence proves nothing."""
+        udp = [{"Port": 514, "ContainerPort": 514}]
+        self.assertEqual(Definition.read({**WEB, "Http": None, "Udp": udp}).check, Health())
+
     def test_health_without_port(self) -> None:
         """A health check without port looks at the HTTP port; one with a port at its own."""
         for port, expected in ((None, 8080), (9000, 9000)):
@@ -159,6 +181,12 @@ class CheckTests(SynchronousTestCase):
             Definition.read({**WEB, "Health": {"Type": "tcp", "Port": 9000}}).ports, (Port(8080), Port(9000))
         )
 
+    def test_ports_of_routes(self) -> None:
+        """The ports that TCP and UDP routes lead to are published as well, each by its protocol."""
+        routes = {"Tcp": [{"Port": 1, "ContainerPort": 53}], "Udp": [{"Port": 2, "ContainerPort": 53}]}
+        expected = (Port(53), Port(53, "udp"), Port(8080), Port(9000))
+        self.assertEqual(Definition.read({**WEB, **routes}).ports, expected)
+
 
 class DigestTests(SynchronousTestCase):
     def digest(self, **members: Any) -> str:
@@ -171,6 +199,7 @@ class DigestTests(SynchronousTestCase):
             {"Http": {"HostName": "other.org", "ContainerPort": 8080}},
             {"Health": {"Type": "http", "Path": "/x", "Interval": 1, "Retries": 9}},
             {"Health": {"Type": "none"}},
+            {"Tcp": [{"Port": 5432, "ContainerPort": 8080}]},
             {"Placement": {"OnePerNode": True}},
             {"Update": {"Drain": 1}},
             {"OnPartition": "keep"},
@@ -189,6 +218,8 @@ class DigestTests(SynchronousTestCase):
             {"Container": {**container, "ExposedPorts": []}},
             {"Http": {"HostName": "example.com", "ContainerPort": 81}},
             {"Health": {"Type": "tcp", "Port": 82}},
+            {"Tcp": [{"Port": 8080, "ContainerPort": 83}]},
+            {"Udp": [{"Port": 8080, "ContainerPort": 8080}]},
             {"OnPartition": "stop"},
         )
         digests = [self.digest(), *(self.digest(**members) for members in changes)]
