@@ -64,11 +64,13 @@ class DoorSocket:
     """
     :ivar path: the unix socket of the configuration.
     :ivar timeout: the timeout of an answer, in seconds.
+    :ivar whose: the program that answers.
     """
 
     path: str
     reactor: Any
     timeout: float = 2.0
+    whose: str = "nginx"
 
     async def generation(self) -> str:
         """Return the generation that nginx serves; empty when nginx does not answer."""
@@ -95,7 +97,7 @@ class DoorSocket:
     def _version(self, status: int, body: str) -> int:
         if status in (OK, CONFLICT) and body.isdigit():
             return int(body)
-        raise ProxyError(f"nginx did not take the routes: {body.strip() or 'no answer'}")
+        raise ProxyError(f"{self.whose} did not take the routes: {body.strip() or 'no answer'}")
 
     async def _ask(self, request: bytes) -> tuple[int, str]:
         factory = Factory.forProtocol(partial(Asking, request))

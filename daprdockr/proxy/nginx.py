@@ -33,10 +33,11 @@ from daprdockr.process.supervised import Hooks, Program, SupervisedProcess
 from daprdockr.proxy.configuration import NginxSettings
 from daprdockr.proxy.door import DoorSocket
 from daprdockr.proxy.files import ProxyFiles
+from daprdockr.proxy.message import difference, door_state, whole
 from daprdockr.proxy.program import NginxProgram, arguments
 from daprdockr.proxy.publisher import DISK_RETRY, Publisher
 from daprdockr.proxy.routes import Route
-from daprdockr.proxy.table import RouteTable
+from daprdockr.proxy.table import Messages, RouteTable
 from daprdockr.proxy.taking_up import TakingUp
 from daprdockr.runtime.pool import Run
 
@@ -97,6 +98,7 @@ class Nginx(Service):
         self._routes = RouteTable(
             socket=self._socket,
             files=self._files,
+            messages=Messages(whole, difference),
             reactor=reactor,
             run=run,
             unanswered=self._not_answered,
@@ -131,8 +133,8 @@ class Nginx(Service):
         )
 
     def publish(self, routes: Iterable[Route]) -> None:
-        """Serve these routes and no others; the last call wins."""
-        self._routes.want(routes)
+        """Serve these routes and no others; the last call wins. :raises BadInput: as ``door_state``."""
+        self._routes.want(door_state(routes))
 
     def confirm(self) -> None:
         """Send routes that were not sure, if they are now: Note [Routes of an earlier agent] in ``table``."""

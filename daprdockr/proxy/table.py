@@ -1,6 +1,6 @@
 """
-The table of routes in nginx: sends the wanted routes, knows which version is in force, and stores it for the next
-nginx.
+The table of routes in nginx, and in the relay: sends the wanted routes, knows which version is in force, and stores it
+for the next process.
 
 Knows nothing of the process: its owner reports that it was restarted. See Note [Versions] in ``message``.
 
@@ -11,19 +11,20 @@ Note [Routes of an earlier agent]
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import Any, Protocol
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Generic, Protocol, TypeVar
 
+from attrs import frozen
 from twisted.logger import Logger
 
 from daprdockr.model.backoff import Backoff
 from daprdockr.model.errors import DiskError, ProxyError
 from daprdockr.model.troubles.http import FilesUnwritable
-from daprdockr.proxy.files import ProxyFiles
-from daprdockr.proxy.message import DoorState, difference, door_state, whole
 from daprdockr.proxy.publisher import Publisher
-from daprdockr.proxy.routes import Route
 from daprdockr.runtime.pool import Run
+
+T = TypeVar("T")
 
 RETRIES = Backoff(first=0.05, limit=1.0)
 """
@@ -35,14 +36,31 @@ KEPT_EACH = 1.0
 
 
 class Door(Protocol):
-    """nginx's side; ``daprdockr.proxy.door.DoorSocket`` implements it."""
+    """The side of the process; ``daprdockr.proxy.door.DoorSocket`` implements it."""
 
     async def version(self) -> int: ...
 
     async def send(self, message: bytes) -> int: ...
 
 
-class RouteTable:
+class KeptRoutes(Protocol):
+    """Where the routes are stored. Blocking."""
+
+    @property
+    def directory(self) -> Path: ...
+
+    def keep_routes(self, message: bytes) -> None: ...
+
+
+@frozen
+class Messages(Generic[T]):
+    """How states become messages with a version: a whole one, and the difference from the one before."""
+
+    whole: Callable[[T, int], bytes]
+    difference: Callable[[T, T, int], bytes]
+
+
+class RouteTable(Generic[T]):
     """
     :param run: runs a blocking call in a thread, in which files are written.
     :param unanswered: called when nginx does not take the routes.
@@ -55,7 +73,8 @@ class RouteTable:
         self,
         *,
         socket: Door,
-        files: ProxyFiles,
+        files: KeptRoutes,
+        messages: Messages[T],
         reactor: Any,
         run: Run,
         unanswered: Callable[[], None],
@@ -63,13 +82,14 @@ class RouteTable:
     ) -> None:
         self._socket = socket
         self._files = files
+        self._messages = messages
         self._run = run
         self._unanswered = unanswered
         self._is_sure = is_sure
         self._sure = self._put_off = False
-        self._giving: Publisher[DoorState] = Publisher(apply=self._give, clock=reactor, spacing=0.0, backoff=RETRIES)
-        self._keeping: Publisher[DoorState] = Publisher(apply=self._keep, clock=reactor, spacing=KEPT_EACH)
-        self._held: DoorState | None = None
+        self._giving: Publisher[T] = Publisher(apply=self._give, clock=reactor, spacing=0.0, backoff=RETRIES)
+        self._keeping: Publisher[T] = Publisher(apply=self._keep, clock=reactor, spacing=KEPT_EACH)
+        self._held: T | None = None
         self.version = 0
 
     @property
@@ -86,9 +106,9 @@ class RouteTable:
     def failures(self) -> int:
         return self._giving.failed
 
-    def want(self, routes: Iterable[Route]) -> None:
-        """Serve these routes and no others; the last call wins. :raises BadInput: as ``door_state``."""
-        self._giving.want(door_state(routes))
+    def want(self, state: T) -> None:
+        """Serve these routes and no others; the last call wins."""
+        self._giving.want(state)
 
     def confirm(self) -> None:
         """Send the routes that were put off, if they are sure now."""
@@ -109,7 +129,7 @@ class RouteTable:
         self._held = None
         self._giving.again()
 
-    async def _give(self, wanted: DoorState) -> None:
+    async def _give(self, wanted: T) -> None:
         """:raises ProxyError: nginx does not answer, or does not take them."""
         self._sure = self._sure or self._is_sure()
         try:
@@ -119,26 +139,26 @@ class RouteTable:
                     self._put_off = True  # Note [Routes of an earlier agent]
                     return
             if self._held is None or not await self._changed(self._held, wanted):
-                self.version = await self._socket.send(whole(wanted, self.version + 1))
+                self.version = await self._socket.send(self._messages.whole(wanted, self.version + 1))
         except ProxyError:
             self._unanswered()
             raise
         self._held = wanted
         self._keeping.want(wanted)
-        self.log.debug("nginx serves version {version} of the routes", version=self.version)
+        self.log.debug("version {version} of the routes is in force", version=self.version)
 
-    async def _changed(self, held: DoorState, wanted: DoorState) -> bool:
+    async def _changed(self, held: T, wanted: T) -> bool:
         """
         Send the difference; return whether nginx took it, which it does not when it holds another version than we sent.
         """
         asked = self.version + 1
         self._held = None  # until it has answered
-        self.version = await self._socket.send(difference(held, wanted, asked))
+        self.version = await self._socket.send(self._messages.difference(held, wanted, asked))
         return self.version == asked
 
-    async def _keep(self, held: DoorState) -> None:
+    async def _keep(self, held: T) -> None:
         """:raises DiskError: the routes could not be written."""
         try:
-            await self._run(self._files.keep_routes, whole(held, 0))
+            await self._run(self._files.keep_routes, self._messages.whole(held, 0))
         except OSError as error:
             raise DiskError(str(FilesUnwritable(str(self._files.directory), str(error.strerror)))) from None

@@ -15,8 +15,9 @@ from twisted.trial.unittest import SynchronousTestCase
 from daprdockr.model.errors import ProxyError
 from daprdockr.model.names import ServiceName
 from daprdockr.proxy.files import ProxyFiles
+from daprdockr.proxy.message import difference, door_state, whole
 from daprdockr.proxy.routes import Route
-from daprdockr.proxy.table import RouteTable
+from daprdockr.proxy.table import Messages, RouteTable
 
 WEB = ServiceName(group="shop", service="web")
 
@@ -60,6 +61,7 @@ class RouteTableTests(SynchronousTestCase):
         self.table = RouteTable(
             socket=self.nginx,
             files=self.files,
+            messages=Messages(whole, difference),
             reactor=self.clock,
             run=self.run_now,
             unanswered=self.count,
@@ -79,7 +81,7 @@ class RouteTableTests(SynchronousTestCase):
         self.unanswered += 1
 
     def want(self, *names: str) -> None:
-        self.table.want([Route(name, WEB, ()) for name in names])
+        self.table.want(door_state([Route(name, WEB, ()) for name in names]))
         self.clock.advance(0)
 
     def test_first_whole_then_differences(self) -> None:
