@@ -76,6 +76,7 @@ setup(
         "daprdockr.planning.placing",
         "daprdockr.process",
         "daprdockr.proxy",
+        "daprdockr.relay",
         "daprdockr.runtime",
         "daprdockr.wiring",
         "twisted.plugins",

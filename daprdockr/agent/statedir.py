@@ -48,7 +48,7 @@ _SMALL = 64 * 1024
 _LOCK, _LISTING, _GUARD, _DOUBT = "lock", "cluster.json", "guard.json", "doubt.json"
 _LEASE_FILES = ("lease.json", "lease-copy.json")
 _ELSE = "choose a directory that root, or the agent's user, alone may change"
-_DIRECTORIES = ("etcd", "guard", "nginx")
+_DIRECTORIES = ("etcd", "guard", "nginx", "relay")
 
 
 class StateDir:

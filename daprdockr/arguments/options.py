@@ -139,7 +139,7 @@ PARAMETERS: tuple[Parameter, ...] = (
 FLAGS = {
     "embedded-etcd": "run a private one-member etcd on the first --etcd endpoint",
     "no-rebalance": "keep instances where they are when nodes join, however uneven that is",
-    "ephemeral": "at exit take down containers, nginx and embedded etcd",
+    "ephemeral": "at exit take down containers, nginx, relay and embedded etcd",
 }
 _BY_NAME = {row.name: row for row in PARAMETERS}
 

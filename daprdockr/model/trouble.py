@@ -17,6 +17,7 @@ from daprdockr.model.troubles.host import (
 )
 from daprdockr.model.troubles.http import FilesUnwritable, NginxDown, NginxNotStarted, NginxUnusable, RoutesNotServed
 from daprdockr.model.troubles.membership import AddressContested, BeatFailed, LeaseUnproven, NameHeld, NoBeatYet
+from daprdockr.model.troubles.ports import PortsNotServed, RelayDown
 
 Trouble = (
     EtcdNotReached
@@ -39,6 +40,8 @@ Trouble = (
     | NginxDown
     | FilesUnwritable
     | RoutesNotServed
+    | RelayDown
+    | PortsNotServed
 )
 
 

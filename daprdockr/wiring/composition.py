@@ -66,7 +66,7 @@ def _services(
     """Yield the services; each can rely on those before it."""
     known, local, member = found.known, found.local, found.member
     yield from (outward.embedded_etcd, *base.outside.pools.all)
-    yield from (outward.dns, outward.nginx, local.guarded, acting.ephemeral)
+    yield from (outward.dns, outward.nginx, outward.relay, local.guarded, acting.ephemeral)
     yield from (base.journal, member.heartbeat, local.host, local.pulse, known.mirror, local.health, acting.reconcile)
     yield from (known.marking, told.doubting, known.ownerless, member.write_check, local.orphans)
     yield from found.around.all
@@ -78,6 +78,7 @@ def _judged(base: Foundation, outward: Edges, found: Found) -> Iterable[HasCondi
     yield from (pools.engine.work, pools.engine.stops, pools.engine.pulls, pools.engine.checks, pools.etcd.calls)
     if outward.nginx is not None:
         yield outward.nginx
+    yield outward.relay
 
 
 def _profile(settings: Settings) -> Profile | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from daprdockr.agent.ephemeral import Ephemeral
 from daprdockr.agent.mirror.roster import Roster
@@ -20,9 +20,11 @@ from daprdockr.agent.reconcile.since import Since
 from daprdockr.agent.reconcile.unanswered import Unanswered
 from daprdockr.agent.reporting.doubting import Doubting
 from daprdockr.agent.reporting.publish import Publish
+from daprdockr.agent.reporting.publish_ports import PublishPorts
 from daprdockr.wiring.edges import Edges
 from daprdockr.wiring.finding import Found
 from daprdockr.wiring.foundation import Foundation, Surroundings, own_addresses
+from daprdockr.wiring.held_ports import held_ports, ports_of_routes
 
 
 @frozen
@@ -99,7 +101,8 @@ def network(base: Foundation, outward: Edges, around: Surroundings) -> Container
     """Return the network settings of containers as of now."""
     bound = outward.dns.bound if outward.dns is not None else ()
     own, fixed = own_addresses(base.outside.machine), base.settings.host_given
-    return container_network(around.whereabouts.value.addresses, own, bound, fixed=fixed)
+    found = container_network(around.whereabouts.value.addresses, own, bound, fixed=fixed)
+    return evolve(found, routes=ports_of_routes(base.cluster))
 
 
 def _ephemeral(base: Foundation, found: Found) -> Ephemeral:
@@ -110,9 +113,10 @@ def _ephemeral(base: Foundation, found: Found) -> Ephemeral:
 
 @frozen
 class Reporting:
-    """The loops that report: to DNS and nginx, and to etcd."""
+    """The loops that report: to DNS, nginx and the relay, and to etcd."""
 
     publish: Publish
+    publish_ports: PublishPorts
     doubting: Doubting
 
 
@@ -127,6 +131,14 @@ def reporting(base: Foundation, found: Found) -> Reporting:
         may_run=found.local.host.may_run,
         tell=base.journal.tell,
     )
+    publish_ports = PublishPorts(
+        reactor=outside.reactor,
+        node=node,
+        cluster=base.cluster,
+        claims=publish.claims,
+        held=lambda: held_ports(base.settings, found.local.host.containers),
+        tell=base.journal.tell,
+    )
     heartbeat = found.member.heartbeat
     doubting = Doubting(
         reactor=outside.reactor,
@@ -137,4 +149,4 @@ def reporting(base: Foundation, found: Found) -> Reporting:
         host=found.local.host,
         lease=lambda: heartbeat.lease,
     )
-    return Reporting(publish, doubting)
+    return Reporting(publish, publish_ports, doubting)

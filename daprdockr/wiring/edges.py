@@ -1,10 +1,13 @@
 # -*- test-case-name: tests.unit.wiring.test_composition -*-
-"""The edges of an agent, visible from outside: DNS and nginx, and the private etcd where there is one."""
+"""The edges of an agent, visible from outside: DNS, nginx and the relay, and the private etcd where there is one."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from attrs import frozen
 
+from daprdockr.agent.host.ports import bound_to
 from daprdockr.dns.answering.whom import Whom
 from daprdockr.dns.endpoint import Endpoint
 from daprdockr.dns.server import DnsServer
@@ -12,17 +15,20 @@ from daprdockr.etcd.embedded import EmbeddedEtcd
 from daprdockr.proxy.configuration import HttpListener
 from daprdockr.proxy.nginx import Nginx
 from daprdockr.proxy.program import NginxProgram
+from daprdockr.proxy.relay import Relay, RelaySocket, relay_process
+from daprdockr.proxy.relay_files import RelayFiles
 from daprdockr.proxy.surroundings import settings_here
-from daprdockr.wiring.foundation import Foundation, Surroundings
+from daprdockr.wiring.foundation import Foundation, Surroundings, own_addresses
 
 
 @frozen
 class Edges:
-    """Each is None when its options are off."""
+    """Each is None when its options are off. The relay runs where there are TCP or UDP routes."""
 
     embedded_etcd: EmbeddedEtcd | None
     dns: DnsServer | None
     nginx: Nginx | None
+    relay: Relay
 
 
 def edges(base: Foundation, around: Surroundings) -> Edges:
@@ -32,6 +38,7 @@ def edges(base: Foundation, around: Surroundings) -> Edges:
         embedded_etcd=_embedded_etcd(base) if settings.embedded_etcd else None,
         dns=_dns(base, around) if settings.dns else None,
         nginx=_nginx(base) if settings.http else None,
+        relay=_relay(base, around),
     )
 
 
@@ -76,3 +83,25 @@ def _nginx(base: Foundation) -> Nginx:
         leave_running=not settings.ephemeral,
         is_sure=lambda: base.cluster.history.unbroken,
     )
+
+
+def _relay(base: Foundation, around: Surroundings) -> Relay:
+    settings, outside = base.settings, base.outside
+    files = RelayFiles(settings.state_dir / "relay")
+    relay = Relay(
+        process=relay_process(files, outside.reactor, dict(outside.machine.environment), not settings.ephemeral),
+        files=files,
+        socket=RelaySocket(path=str(files.socket), reactor=outside.reactor),
+        reactor=outside.reactor,
+        run=outside.pools.files,
+        is_sure=lambda: base.cluster.history.unbroken,
+        tell=base.journal.tell,
+    )
+    relay.move(listened(base, around.whereabouts.value.addresses))
+    return relay
+
+
+def listened(base: Foundation, published: Iterable[str]) -> tuple[str, ...]:
+    """Return where TCP and UDP routes are listened to: the published addresses, or all if none of them is here."""
+    own = own_addresses(base.outside.machine)
+    return bound_to(published, own) or tuple(sorted(address for address in own if "%" not in address))

@@ -10,7 +10,7 @@ before subscribers] in ``daprdockr.agent.mirror.views``.
 from __future__ import annotations
 
 from daprdockr.wiring.deciding import Deciding, Reporting
-from daprdockr.wiring.edges import Edges, forwarding
+from daprdockr.wiring.edges import Edges, forwarding, listened
 from daprdockr.wiring.finding import Found
 from daprdockr.wiring.foundation import Foundation
 
@@ -22,11 +22,13 @@ def subscribe(base: Foundation, outward: Edges, found: Found, acting: Deciding, 
     signals.cluster_changed.subscribe(local.host.containers.on_changes)
     signals.cluster_changed.subscribe(member.heartbeat.on_changes)
     signals.cluster_changed.subscribe(told.publish.on_changes)
+    signals.cluster_changed.subscribe(told.publish_ports.on_changes)
     signals.cluster_changed.subscribe(acting.reconcile.on_changes)
     signals.cluster_changed.subscribe(known.ownerless.on_changes)
     member.heartbeat.beats.subscribe(local.guarded.on_beat)
     signals.services_changed.subscribe(local.guarded.on_changes)
     signals.services_changed.subscribe(acting.reconcile.mark_dirty)
+    signals.services_changed.subscribe(told.publish_ports.on_containers)
     signals.node_changed.subscribe(acting.reconcile.mark_all_dirty)
     _subscribe_to_surroundings(base, outward, found, told)
     _subscribe_edges(base, outward, told)
@@ -36,6 +38,7 @@ def _subscribe_to_surroundings(base: Foundation, outward: Edges, found: Found, t
     around, herald, dns = found.around, found.member.herald, outward.dns
     around.whereabouts.subscribe(herald.update)
     herald.moved.subscribe(told.publish.on_move)
+    herald.moved.subscribe(lambda addresses: outward.relay.move(listened(base, addresses)))
     herald.moved.subscribe(lambda addresses: base.signals.node_changed())
     if around.certificates is not None:
         around.certificates.subscribe(lambda content: base.outside.etcd.renew())
@@ -47,6 +50,8 @@ def _subscribe_edges(base: Foundation, outward: Edges, told: Reporting) -> None:
     dns, nginx = outward.dns, outward.nginx
     if dns is not None:
         told.publish.zones.subscribe(dns.publish)
+    told.publish_ports.routings.subscribe(outward.relay.publish)
+    base.signals.cluster_changed.subscribe(lambda changes: outward.relay.confirm())
     if nginx is not None:
         told.publish.routings.subscribe(lambda routing: nginx.publish(routing.routes))
         base.signals.cluster_changed.subscribe(lambda changes: nginx.confirm())

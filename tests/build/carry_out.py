@@ -69,6 +69,7 @@ class CarryOutCase(SynchronousTestCase):
         self.engine.add_image("web:1")
         self.resolvers: list[str] = []
         self.addresses: tuple[str, ...] = ()
+        self.routes: frozenset[tuple[str, int]] = frozenset()
         self.told: list[tuple[str, str]] = []
         self.stops = HeldRun()
         self.mirror = Mirror(
@@ -110,7 +111,7 @@ class CarryOutCase(SynchronousTestCase):
                 host=self.host,
                 failures=self.failures,
                 here=lambda: self.here,
-                network=lambda: ContainerNetwork(tuple(self.resolvers), self.addresses),
+                network=lambda: ContainerNetwork(tuple(self.resolvers), self.addresses, self.routes),
                 guarded=self.guarded,
                 tell=lambda subject, text: self.told.append((subject, text)),
             ),

@@ -39,7 +39,8 @@ _MAX_HEAD = 64 * 1024
 class Target:
     """
     A container under a health check; ``host`` and ``port`` are where the check connects, if it does. ``route`` is the
-    endpoint that its route names, an address of this host and a port; None: it is behind no route.
+    endpoint that its route names, an address of this host and a port; None: it is behind no route. ``router`` is who
+    connects to it there.
     """
 
     container: str
@@ -48,10 +49,11 @@ class Target:
     port: int = 0
     service: ServiceName | None = None
     route: tuple[str, int] | None = None
+    router: str = "nginx"
 
 
 class Unreached(str):
-    """A complaint: the container is healthy, but nginx cannot reach it."""
+    """A complaint: the container is healthy, but nginx, or the relay, cannot reach it."""
 
 
 class Probe(Protocol):
@@ -83,7 +85,7 @@ class RealProbe:
 
     async def _by_route(self, target: Target) -> Unreached | None:
         """
-        Return a complaint if nginx cannot reach it, which takes another way than a check does: there is none to a
+        Return a complaint if its router cannot reach it, which takes another way than a check does: there is none to a
         network without ports. Only reachability is checked this way, because Docker's proxy accepts connections that
         nobody listens to.
         """
@@ -95,7 +97,9 @@ class RealProbe:
         except ConnectingCancelledError:
             raise
         except (ConnectError, OSError) as error:
-            return Unreached(f"nginx cannot reach it at {f'[{host}]' if ':' in host else host}:{port} ({error})")
+            return Unreached(
+                f"{target.router} cannot reach it at {f'[{host}]' if ':' in host else host}:{port} ({error})"
+            )
         return None
 
     async def _tcp(self, target: Target) -> str | None:

@@ -11,6 +11,7 @@ from daprdockr.agent.host.probe import Target
 from daprdockr.model.host import ContainerState, Status
 from daprdockr.model.names import ServiceName
 from daprdockr.model.stored.revisioned import Service
+from daprdockr.model.wanted.definition import Definition
 from daprdockr.model.wanted.health import Health
 
 
@@ -28,18 +29,25 @@ def targets(
     check = service.definition.check
     running = (container for ones in containers.values() for container in ones if container.running)
     name = service.definition.name
-    http = service.definition.http.container_port if service.definition.http is not None else 0
+    routed, router = _routed(service.definition)
     found = [
-        evolve(_target(one, check, name, address), route=_route(one, http, address))
+        evolve(_target(one, check, name, address), route=_route(one, routed, address), router=router)
         for one in running
         if one.status is not Status.PAUSED
     ]
     return {target.container: target for target in found if target.route or check.type not in ("none", "docker")}
 
 
-def _route(container: ContainerState, http: int, address: str) -> tuple[str, int] | None:
-    """Return the endpoint of a container for nginx, as this node reaches it: see ``Publish``."""
-    host_port = _host_port(container, http)
+def _routed(definition: Definition) -> tuple[int, str]:
+    """Return the container port that routes lead to (0: none), and who connects to it. UDP says nothing of itself."""
+    if definition.http is None and definition.tcp:
+        return definition.tcp[0].container_port, "the relay"
+    return definition.http.container_port if definition.http is not None else 0, "nginx"
+
+
+def _route(container: ContainerState, port: int, address: str) -> tuple[str, int] | None:
+    """Return the endpoint of a container for a route, as this node reaches it: see ``Publish``."""
+    host_port = _host_port(container, port)
     return (address, host_port) if host_port else None
 
 

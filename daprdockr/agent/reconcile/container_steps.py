@@ -198,7 +198,8 @@ class ContainerSteps:
         planned = {(port.container, port.protocol): port for port in step.ports}
         wanted = [planned.get(key, Port(*key)) for key in published(step.definition, image)]
         free = partial(is_free, addresses=network.addresses)
-        return await run(choose_ports, step.instance, wanted, self._taken(step.instance), free)
+        taken = self._taken(step.instance) | network.routes
+        return await run(choose_ports, step.instance, wanted, taken, free)
 
     async def _start(self, step: StartContainer) -> None:
         containers = self._host.containers.of(step.instance.service).get(step.instance.number, ())

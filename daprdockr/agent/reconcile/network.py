@@ -16,10 +16,14 @@ from daprdockr.dns.endpoint import Endpoint
 
 @frozen
 class ContainerNetwork:
-    """The network settings of containers: DNS servers, and the addresses their ports are published on (none: all)."""
+    """
+    The network settings of containers: DNS servers, the addresses their ports are published on (none: all), and host
+    ports (by protocol and number) that are left to TCP and UDP routes.
+    """
 
     resolvers: tuple[str, ...] = ()
     addresses: tuple[str, ...] = ()
+    routes: frozenset[tuple[str, int]] = frozenset()
 
 
 def container_network(

@@ -80,7 +80,7 @@ class Publish:
     def _publish(self) -> None:
         dirty, self._dirty = self._dirty, set()
         for service in dirty:
-            claims = self._claims(service)
+            claims = self.claims(service)
             self._set_names(service, claims)
             self._set_http(service, claims)
         if self._zone_is_news:
@@ -96,7 +96,7 @@ class Publish:
             self.routings(routes)
             self._tell_refusals(frozenset(routes.refusals))
 
-    def _claims(self, service: ServiceName) -> list[Claim]:
+    def claims(self, service: ServiceName) -> list[Claim]:
         """
         Return the claims that count, by number; if the definition cannot be read all do, because nothing is known
         against them.

@@ -18,6 +18,7 @@ class Component(Enum):
     GUARD = "guard"
     THREADS = "threads"
     HTTP = "http"
+    PORTS = "ports"
 
 
 @frozen

@@ -9,6 +9,7 @@ ROOMS = {
     "model": 0,
     "planning": 1,
     "guard": 1,
+    "relay": 1,
     "process": 2,
     "runtime": 2,
     "etcd": 3,
@@ -79,5 +80,7 @@ PURE = (
     "daprdockr.guard.orders",
     "daprdockr.model.backoff",
     "daprdockr.proxy.message",
+    "daprdockr.proxy.ports",
     "daprdockr.proxy.routes",
+    "daprdockr.relay.message",
 )

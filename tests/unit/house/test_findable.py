@@ -17,6 +17,7 @@ from tests.unit.house.sources import CHECKOUT, Source, lies_in, sources
 BY_NAME = {
     "daprdockr.cli.command": "daprdockr.cli.commands",
     "daprdockr.agent.guarding.guard_process": "daprdockr.guard.__main__",
+    "daprdockr.proxy.relay": "daprdockr.relay.__main__",
     "tests.rig.agent_process": "daprdockr.tap",
     "tests.functional.test_etcd_stubs": "daprdockr.etcd.stubs",
 }

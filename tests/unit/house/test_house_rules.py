@@ -30,7 +30,7 @@ ONLY_IN: Mapping[str, tuple[str, ...]] = {
 # Imported in one module at the most, whichever it is.
 BEHIND_ONE_MODULE = ("treq",)
 # Imports the standard library and itself: a process of its own, which must be small and break with nobody.
-SELF_SUFFICIENT = ("daprdockr.guard",)
+SELF_SUFFICIENT = ("daprdockr.guard", "daprdockr.relay")
 # Never imported in these.
 NEVER_IN: Mapping[str, tuple[str, ...]] = {
     "daprdockr.cli": ("daprdockr.agent", "twisted"),

@@ -21,6 +21,7 @@ from daprdockr.model.troubles.host import (
 )
 from daprdockr.model.troubles.http import FilesUnwritable, NginxDown, NginxNotStarted, NginxUnusable, RoutesNotServed
 from daprdockr.model.troubles.membership import AddressContested, BeatFailed, LeaseUnproven, NameHeld, NoBeatYet
+from daprdockr.model.troubles.ports import PortsNotServed, RelayDown
 
 DOUBTED = EtcdDoubted("it went back")
 
@@ -48,6 +49,8 @@ LINES: dict[Trouble, str] = {
     NginxDown("exit status 1"): "nginx does not run: exit status 1",
     FilesUnwritable("/var/lib/x", "no space"): "files in /var/lib/x cannot be written: no space",
     RoutesNotServed("nginx refused the configuration: no"): "nginx refused the configuration: no",
+    RelayDown("exit status 1"): "the relay of TCP and UDP routes does not run: exit status 1",
+    PortsNotServed("the relay did not take the routes: no answer"): "the relay did not take the routes: no answer",
 }
 
 

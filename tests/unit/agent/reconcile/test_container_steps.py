@@ -95,6 +95,16 @@ class ContainerTests(CarryOutCase):
         (new,) = (one for one in self.host.containers.of(WEB)[1] if one.id != old.id)
         self.assertNotIn(new.ports[0].host, (0, old.ports[0].host))
 
+    def test_create_beside_routes(self) -> None:
+        """A port of a TCP or UDP route is left to the route, even if a container of this instance had it."""
+        self.do(CreateContainer(FIRST, SERVED, (), 40))
+        (first,) = self.host.containers.of(WEB)[1]
+        self.routes = frozenset({("tcp", first.ports[0].host)})
+        another = definition("web:1", Container={"Cmd": ["x"], "ExposedPorts": ["80"]})
+        self.do(CreateContainer(FIRST, another, first.ports, 40))
+        (second,) = (one for one in self.host.containers.of(WEB)[1] if one.id != first.id)
+        self.assertNotIn(second.ports[0].host, (0, first.ports[0].host))
+
     def test_create_port_refused(self) -> None:
         """A port that only the Engine knows to be taken is not chosen again."""
         self.do(CreateContainer(FIRST, SERVED, (), 40))

@@ -9,8 +9,10 @@ from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.agent.host.probe import Target
+from daprdockr.agent.host.targets import targets
 from daprdockr.model.host import ContainerState, EngineNetwork, Port
 from daprdockr.model.names import ServiceName
+from daprdockr.model.stored.revisioned import Service
 from daprdockr.planning.candidates import Candidate, mark
 from tests.build.situations import container, running_record
 from tests.build.values import API, KEYS, WEB, definition, instance
@@ -255,6 +257,13 @@ class TargetTests(GatherCase):
         assert self.agent.routing is not None
         (upstream,) = self.agent.routing.routes[0].upstreams
         self.assertEqual(self.target(one).route, (upstream.address, upstream.port))
+
+    def test_tcp_route(self) -> None:
+        """One behind a TCP route must be reached at its host port, and it is the relay that must reach it."""
+        of = definition(Tcp=[{"Port": 5432, "ContainerPort": 8080}], Health={"Type": "none"})
+        one = container(of=of, ports=(Port(8080, "tcp", 20_000), Port(9, "tcp", 20_001)))
+        (target,) = targets(Service(of, 1, 1), {1: (one,)}, "10.0.0.1").values()
+        self.assertEqual((target.route, target.router), (("10.0.0.1", 20_000), "the relay"))
 
     def test_not_running(self) -> None:
         """A container that does not run is not looked at."""

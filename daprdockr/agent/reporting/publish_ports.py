@@ -1,0 +1,107 @@
+"""
+Publishing TCP and UDP routes: the instances in the claims, and what this node has no port for.
+
+As ``publish``, it needs nothing but the mirror's content, and computes only the services that changed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from twisted.internet.interfaces import IDelayedCall
+
+from daprdockr.model.known.changes import Changes
+from daprdockr.model.known.cluster import Cluster
+from daprdockr.model.names import ServiceName
+from daprdockr.model.stored.revisioned import Claim
+from daprdockr.model.wanted.port_routes import TcpRoute, UdpRoute
+from daprdockr.proxy.ports import PortRouting, PortService, WantedPort, port_routing
+from daprdockr.proxy.routes import Refusal, Upstream
+from daprdockr.relay.message import PortKey
+from daprdockr.runtime.signal import Signal
+
+
+class PublishPorts:
+    """
+    ``routings`` sends the routing after each change of it.
+
+    :param claims: returns the claims of a service that count.
+    :param held: returns the ports of this node that cannot be routes, and who has them.
+    :param tell: takes an event for people: its subject, and one sentence.
+    """
+
+    def __init__(
+        self,
+        *,
+        reactor: Any,
+        node: str,
+        cluster: Cluster,
+        claims: Callable[[ServiceName], list[Claim]],
+        held: Callable[[], Mapping[PortKey, str]],
+        tell: Callable[[str, str], None],
+    ) -> None:
+        self._reactor = reactor
+        self._node = node
+        self._cluster = cluster
+        self._claims = claims
+        self._held = held
+        self._tell = tell
+        self.routings: Signal[[PortRouting]] = Signal()
+        self._services: dict[ServiceName, PortService] = {}
+        self._routing: PortRouting | None = None
+        self._refusals: frozenset[Refusal] = frozenset()
+        self._dirty: set[ServiceName] = set()
+        self._turn: IDelayedCall | None = None
+
+    def on_changes(self, changes: Changes) -> None:
+        """Publish the services that changed, all changes of this turn of the reactor together."""
+        self._dirty |= changes.services
+        self._soon()
+
+    def on_containers(self, services: Iterable[ServiceName]) -> None:
+        """Publish again if containers here have other ports."""
+        if self._services:
+            self._soon()
+
+    def _soon(self) -> None:
+        if self._turn is None or not self._turn.active():
+            self._turn = self._reactor.callLater(0, self._publish)
+
+    def _publish(self) -> None:
+        dirty, self._dirty = self._dirty, set()
+        for service in dirty:
+            found = self._of(service)
+            if found is None:
+                self._services.pop(service, None)
+            else:
+                self._services[service] = found
+        routing = port_routing(self._services.values(), self._held() if self._services else {})
+        if routing != self._routing:
+            self._routing = routing
+            self.routings(routing)
+            for refusal in sorted(frozenset(routing.refusals) - self._refusals):
+                self._tell(str(refusal.service), refusal.reason)
+            self._refusals = frozenset(routing.refusals)
+
+    def _of(self, service: ServiceName) -> PortService | None:
+        known = self._cluster.services.get(service)
+        if known is None or not (known.definition.tcp or known.definition.udp):
+            return None
+        claims = self._claims(service)
+        tcp = (self._port("tcp", route, claims, route.proxy_protocol) for route in known.definition.tcp)
+        udp = (self._port("udp", route, claims) for route in known.definition.udp)
+        return PortService(service, (*tcp, *udp), known.created)
+
+    def _port(
+        self, protocol: str, route: TcpRoute | UdpRoute, claims: Iterable[Claim], proxy_protocol: bool = False
+    ) -> WantedPort:
+        key = route.container_port, protocol
+        upstreams = tuple(
+            Upstream(claim.instance, claim.record.addresses[0], port.host, local=claim.node == self._node)
+            for claim in claims
+            if claim.record.healthy and claim.record.addresses
+            for port in claim.record.ports
+            if (port.container, port.protocol) == key and port.host
+        )
+        return WantedPort(protocol, route.port, upstreams, proxy_protocol)

@@ -1,0 +1,83 @@
+"""
+TCP and UDP routes: which port of each node leads to which instances, computed from the services that run. Pure.
+
+Note [Who has a port]
+    Of two services that want one port the one whose definition was created first in etcd keeps it, as with host names,
+    so every node decides alike. A port that this node itself needs, or that a container here has published, leads
+    nowhere on this node; the other nodes serve it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+
+from attrs import frozen
+
+from daprdockr.model.errors import BadInput
+from daprdockr.model.names import ServiceName
+from daprdockr.proxy.routes import Refusal, Upstream, by_number, check_endpoint
+from daprdockr.relay.message import Destination, PortKey, PortRoute
+
+
+@frozen
+class WantedPort:
+    """A port of each node, and the healthy instances that it leads to."""
+
+    protocol: str
+    port: int
+    upstreams: tuple[Upstream, ...]
+    proxy_protocol: bool = False
+
+
+@frozen
+class PortService:
+    """A service with ``Tcp`` or ``Udp``; ``created`` is the create revision of its definition in etcd."""
+
+    service: ServiceName
+    ports: tuple[WantedPort, ...]
+    created: int
+
+
+@frozen
+class PortRouting:
+    """All routes, and the refusals; both sorted, so equal inputs give equal routings."""
+
+    routes: tuple[PortRoute, ...] = ()
+    refusals: tuple[Refusal, ...] = ()
+
+
+def port_routing(services: Iterable[PortService], held: Mapping[PortKey, str]) -> PortRouting:
+    """
+    Compute the routes of these services. Raises nothing. See Note [Who has a port].
+
+    :param held: the ports of this node that cannot be routes, and who has them.
+    """
+    routes: dict[PortKey, PortRoute] = {}
+    refusals: set[Refusal] = set()
+    for service in sorted(services, key=lambda one: (one.created, one.service)):
+        for wanted in service.ports:
+            key = wanted.protocol, wanted.port
+            subject = f"port {wanted.port}/{wanted.protocol}"
+            holder = routes[key].service if key in routes else ""
+            if holder:
+                refusals.add(Refusal(service.service, subject, f"{subject} already belongs to {holder}"))
+            elif key in held:
+                refusals.add(Refusal(service.service, subject, f"{subject} is no route on this node: {held[key]}"))
+            else:
+                destinations = tuple(_destinations(service.service, wanted, refusals))
+                routes[key] = PortRoute(*key, str(service.service), destinations, wanted.proxy_protocol)
+    return PortRouting(tuple(routes[key] for key in sorted(routes)), tuple(sorted(refusals)))
+
+
+def _destinations(service: ServiceName, wanted: WantedPort, refusals: set[Refusal]) -> Iterator[Destination]:
+    """Yield each place once: two records of one place would count its connections twice."""
+    places: set[str] = set()
+    for upstream in sorted(wanted.upstreams, key=by_number):
+        try:
+            place = check_endpoint(upstream.address, upstream.port)
+        except BadInput as error:
+            refusals.add(Refusal(service, str(upstream.instance), str(error)))
+            continue
+        if place not in places:
+            places.add(place)
+            yield Destination(place.rpartition(":")[0].strip("[]"), upstream.port, upstream.local)

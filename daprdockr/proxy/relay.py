@@ -1,0 +1,221 @@
+"""
+The relay of TCP and UDP routes as a service of the agent: started or adopted once there are routes, and given them.
+
+``daprdockr.process`` keeps it running. ``daprdockr.relay`` is the program, a process of its own.
+
+Note [Only where there are routes]
+    A relay takes 21 MB, which an agent without TCP and UDP routes has no use for. So it is started when the first route
+    is published, or at once if the last agent left one running or had routes.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from attrs import frozen
+from twisted.application.service import Service
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.task import LoopingCall, deferLater
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from daprdockr.model.errors import ProxyError
+from daprdockr.model.trouble import Trouble
+from daprdockr.model.troubles.ports import PortsNotServed, RelayDown
+from daprdockr.process.supervised import Hooks, Program, SupervisedProcess
+from daprdockr.proxy.door import OK, DoorSocket
+from daprdockr.proxy.ports import PortRouting
+from daprdockr.proxy.relay_files import RelayFiles
+from daprdockr.proxy.table import Messages, RouteTable
+from daprdockr.relay.message import PortKey, RelayState, encode_state
+from daprdockr.runtime.pool import Run
+
+READY, POLL = 10.0, 0.05
+"""Seconds in which a relay usually answers after its start, and those between two polls meanwhile."""
+
+POLL_PORTS = 5.0
+"""Seconds between two polls for ports that could not be bound."""
+
+LOOPBACK = ("127.0.0.1", "::1")
+
+
+@frozen(kw_only=True)
+class RelaySocket(DoorSocket):
+    """The unix socket of the relay."""
+
+    whose: str = "the relay"
+
+    async def troubles(self) -> Mapping[PortKey, str]:
+        """Return why which ports are not bound. :raises ProxyError: it does not answer."""
+        status, body = await self._ask(b"GET /troubles HTTP/1.0\r\n\r\n")
+        if status != OK:
+            raise ProxyError("the relay does not answer")
+        return {(protocol, port): reason for protocol, port, reason in json.loads(body)}
+
+
+class Relay(Service):
+    """
+    :param process: the relay; it does not run before ``startService``.
+    :param run: runs a blocking call in a thread.
+    :param is_sure: returns whether what is published comes from etcd as it is.
+    :param tell: takes an event for people: its subject, and one sentence.
+    """
+
+    log = Logger()
+
+    def __init__(
+        self,
+        *,
+        process: SupervisedProcess,
+        files: RelayFiles,
+        socket: RelaySocket,
+        reactor: Any,
+        run: Run,
+        is_sure: Callable[[], bool],
+        tell: Callable[[str, str], None],
+    ) -> None:
+        self._process = process
+        process.hooks = Hooks(on_exit=self._exited)
+        self.files = files
+        self._socket = socket
+        self._reactor = reactor
+        self._run = run
+        self._tell = tell
+        self._table: RouteTable[RelayState] = RouteTable(
+            socket=socket,
+            files=files,
+            messages=Messages(encode_state, lambda before, after, version: encode_state(after, version)),
+            reactor=reactor,
+            run=run,
+            unanswered=lambda: None,
+            is_sure=is_sure,
+        )
+        self._addresses: tuple[str, ...] = ()
+        self._routing = PortRouting()
+        self._begun = False
+        self._down = ""
+        self._troubles: Mapping[PortKey, str] = {}
+        self._polling = LoopingCall(lambda: Deferred.fromCoroutine(self._poll_ports()))
+        self._polling.clock = reactor
+        self._beginning: Deferred[None] | None = None
+
+    @property
+    def pid(self) -> int | None:
+        """The pid of the relay; None while there is none."""
+        return self._process.pid
+
+    @property
+    def changes(self) -> int:
+        """How often new routes came into force."""
+        return self._table.changes
+
+    @property
+    def condition(self) -> Trouble | None:
+        """Why TCP and UDP routes are not served, or not the latest; None also while there are none."""
+        if self._down and self.pid is None:
+            return RelayDown(self._down)
+        return PortsNotServed(self._table.reason) if self._table.reason else None
+
+    def publish(self, routing: PortRouting) -> None:
+        """Serve these routes and no others; the last call wins."""
+        self._routing = routing
+        self._want()
+
+    def move(self, addresses: Iterable[str]) -> None:
+        """Listen on these addresses, and on loopback."""
+        self._addresses = tuple(dict.fromkeys((*addresses, *LOOPBACK)))
+        self._want()
+
+    def confirm(self) -> None:
+        """Send routes that were not sure, if they are now: Note [Routes of an earlier agent] in ``table``."""
+        self._table.confirm()
+
+    def startService(self) -> None:
+        super().startService()
+        self._beginning = Deferred.fromCoroutine(self._begin()).addErrback(self._begin_failed)
+
+    def stopService(self) -> Deferred[None] | None:
+        """Leave the relay serving, or end it: the Deferred fires when it is gone."""
+        super().stopService()
+        self._table.stop()
+        if self._polling.running:
+            self._polling.stop()
+        if self._beginning is not None:
+            self._beginning.cancel()
+        return self._process.stopService() if self._process.running else None
+
+    def _want(self) -> None:
+        self._table.want(RelayState(self._addresses, self._routing.routes))
+        if self._begun and self._routing.routes and not self._process.running:
+            self._beginning = Deferred.fromCoroutine(self._start()).addErrback(self._begin_failed)
+
+    async def _begin(self) -> None:
+        """See Note [Only where there are routes]."""
+        needed = await self._run(self.files.needed)
+        self._begun = True
+        if needed or self._routing.routes:
+            await self._start()
+
+    async def _start(self) -> None:
+        self._down = ""
+        self._process.startService()
+        deadline = self._reactor.seconds() + READY
+        while self._reactor.seconds() < deadline and not await self._answers():
+            await deferLater(self._reactor, POLL)
+        self._table.start()  # not earlier: a relay that starts does not answer yet, which is no fault
+        self._polling.start(POLL_PORTS).addErrback(self._begin_failed)
+
+    async def _answers(self) -> bool:
+        try:
+            await self._socket.version()
+        except ProxyError:
+            return False
+        return True
+
+    async def _poll_ports(self) -> None:
+        """Report ports that could not be bound, and those that are bound at last."""
+        try:
+            now = await self._socket.troubles()
+        except ProxyError:
+            return  # the table says so, if that lasts
+        before, self._troubles = self._troubles, now
+        for route in self._routing.routes:
+            key = route.protocol, route.port
+            port = f"port {route.port}/{route.protocol}"
+            if key in now and before.get(key) != now[key]:
+                self._tell(route.service, f"{port} is not served on this node: {now[key]}")
+            elif key in before and key not in now:
+                self._tell(route.service, f"{port} is served on this node now")
+
+    def _exited(self, reason: str) -> None:
+        self._found(reason)
+        self._table.begin_again()  # it begins with the routes that were written to the disk last
+
+    def _found(self, reason: str) -> None:
+        if reason != self._down:
+            self.log.error("TCP and UDP routes are not served: {reason}", reason=reason)
+        self._down = reason
+
+    def _begin_failed(self, failure: Failure) -> None:
+        if not failure.check(CancelledError):
+            self._down = failure.getErrorMessage()
+            self.log.failure("the relay could not be prepared", failure)
+
+
+def relay_process(
+    files: RelayFiles, reactor: Any, environment: Mapping[str, str], leave_running: bool
+) -> SupervisedProcess:
+    """Return the relay of this directory, run by this Python; with ``leave_running`` it goes on when its agent ends."""
+    relay = Program(
+        name="the relay",
+        # -P: files in the directory in which the agent was started must not be imported.
+        argv=[sys.executable, "-P", "-m", "daprdockr.relay", str(files.directory)],
+        identity=f"daprdockr.relay {files.directory}",
+        pidfile=files.process,
+        environment=environment,
+        output=files.output,
+    )
+    return SupervisedProcess(program=relay, reactor=reactor, leave_running=leave_running)

@@ -1,0 +1,89 @@
+# -*- test-case-name: tests.functional.test_relay -*-
+"""
+The relay as a program: ``python -m daprdockr.relay DIRECTORY``. Started, adopted and restarted by the agent.
+
+It needs the standard library alone, so it is small, and nothing that is upgraded beside it can break it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import resource
+import signal
+import sys
+from pathlib import Path
+
+from daprdockr.relay.control import Control
+from daprdockr.relay.datagrams import IDLE, UdpSessions
+from daprdockr.relay.listeners import RETRY, Listeners
+from daprdockr.relay.streams import ClientCount
+
+MOST_STREAMS, MOST_SESSIONS = 16_384, 4_096
+MOST_FILES = 65_536
+SPARE_FILES = 512
+"""For ports, and for all that is no connection."""
+
+SWEEP = 5.0
+"""Seconds between two searches for sessions that were not used, and for the socket."""
+
+ROUTES, SOCKET = "routes.json", "relay.sock"
+
+
+def main(directory: Path) -> None:
+    asyncio.run(serve(directory))
+
+
+async def serve(directory: Path) -> None:
+    """Serve the last known routes at once, and those of the agent when it gives some, until TERM."""
+    loop = asyncio.get_running_loop()
+    ended = asyncio.Event()
+    loop.add_signal_handler(signal.SIGTERM, ended.set)
+    sessions = UdpSessions(min(MOST_SESSIONS, open_files() // 8))
+    listeners = Listeners(ClientCount(min(MOST_STREAMS, max(8, open_files() * 7 // 8 - SPARE_FILES) // 2)), sessions)
+    control = Control(listeners)
+    await control.seed(directory / ROUTES)
+    upkeep = [
+        asyncio.ensure_future(task)
+        for task in (_answer(control, directory / SOCKET), _retry(listeners), _sweep(sessions))
+    ]
+    await ended.wait()
+    for task in upkeep:
+        task.cancel()
+
+
+async def _answer(control: Control, path: Path) -> None:
+    """Listen on the unix socket, and again if somebody removed it: a restart would cut all connections."""
+    server: asyncio.AbstractServer | None = None
+    while True:
+        if server is None or not path.exists():
+            if server is not None:
+                server.close()
+            path.unlink(missing_ok=True)
+            server = await asyncio.start_unix_server(control.serve, path)
+        await asyncio.sleep(SWEEP)
+
+
+async def _retry(listeners: Listeners) -> None:
+    while True:
+        await asyncio.sleep(RETRY)
+        await listeners.retry()
+
+
+async def _sweep(sessions: UdpSessions) -> None:
+    while True:
+        await asyncio.sleep(SWEEP)
+        sessions.end_idle(asyncio.get_running_loop().time() - IDLE)
+
+
+def open_files() -> int:
+    """Raise the limit of open files as far as it goes; return it."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, MOST_FILES)
+    with contextlib.suppress(OSError, ValueError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+    return most
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

@@ -1,0 +1,95 @@
+# -*- test-case-name: tests.unit.relay.test_streams -*-
+"""
+Which instance the next connection or client of a port goes to: the one with the fewest, of equal ones a local one.
+
+Each port counts its own; the other nodes count theirs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections import Counter
+from collections.abc import Callable, Collection
+
+from daprdockr.relay.message import Destination, PortRoute
+
+LEFT_OUT = 2.0
+"""Seconds in which a destination that took no connection is left out, unless there is no other."""
+
+Place = tuple[str, int]
+
+
+class Choice:
+    """
+    The destinations of one port.
+
+    :param clock: seconds of any clock that never goes back.
+    """
+
+    def __init__(self, route: PortRoute, clock: Callable[[], float]) -> None:
+        self.route = route
+        self._clock = clock
+        self._used: Counter[Place] = Counter()
+        self._left_out: dict[Place, float] = {}
+        self._turn = 0
+        self._waiting: set[asyncio.Future[None]] = set()
+
+    @property
+    def used(self) -> int:
+        """How many connections or clients there are."""
+        return self._used.total()
+
+    def take(self, route: PortRoute) -> None:
+        """Lead to other destinations from now on. Connections that exist keep theirs."""
+        if route == self.route:
+            return
+        self.route = route
+        there = {_place(one) for one in route.destinations}
+        self._left_out = {place: until for place, until in self._left_out.items() if place in there}
+        for waiting in self._waiting:
+            if not waiting.done():
+                waiting.set_result(None)
+
+    def has(self, destination: Destination) -> bool:
+        """Return whether it is still one of ours."""
+        return any(_place(one) == _place(destination) for one in self.route.destinations)
+
+    def pick(self, tried: Collection[Destination] = ()) -> Destination | None:
+        """Return the best one that was not tried yet and count a use of it; None: there is none."""
+        now = self._clock()
+        others = [one for one in self.route.destinations if one not in tried]
+        usable = [one for one in others if self._left_out.get(_place(one), now) <= now] or others
+        if not usable:
+            return None
+        self._turn += 1
+        first = self._turn % len(usable)
+        # the turn is only for those that are equal in all else
+        best = min(usable[first:] + usable[:first], key=lambda one: (self._used[_place(one)], not one.local))
+        self._used[_place(best)] += 1
+        return best
+
+    def release(self, destination: Destination) -> None:
+        """End a use that ``pick`` counted."""
+        self._used[_place(destination)] -= 1
+        if self._used[_place(destination)] <= 0:
+            del self._used[_place(destination)]
+
+    def leave_out(self, destination: Destination) -> None:
+        """Take note that it took no connection."""
+        self._left_out[_place(destination)] = self._clock() + LEFT_OUT
+
+    async def changed(self, seconds: float) -> None:
+        """Wait until there are other destinations, for so many seconds at most."""
+        waiting = asyncio.get_running_loop().create_future()
+        self._waiting.add(waiting)
+        try:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(seconds):
+                    await waiting
+        finally:
+            self._waiting.discard(waiting)
+
+
+def _place(destination: Destination) -> Place:
+    return destination.address, destination.port

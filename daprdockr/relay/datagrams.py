@@ -1,0 +1,174 @@
+"""
+Relaying UDP: each client of a port, and the socket through which an instance answers it.
+
+Note [Sessions]
+    A client's datagrams go to one instance while there are less than ``IDLE`` seconds between them; its socket receives
+    the answers. UDP has no end, so the oldest session goes when there are too many. A datagram that an instance refused
+    before it ever answered is sent to another one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from typing import Any
+
+from daprdockr.relay.choosing import Choice
+from daprdockr.relay.message import Destination
+
+IDLE = 30.0
+"""Seconds without a datagram after which a session ends."""
+
+LONGEST = 65_535
+AT_ONCE = 64
+"""Datagrams that are taken from a socket before others have their turn."""
+
+
+class UdpSession:
+    """One client of a port, and an instance."""
+
+    def __init__(self, port: DatagramPort, client: Any, destination: Destination, tried: list[Destination]) -> None:
+        self.port = port
+        self.client = client
+        self.destination = destination
+        self.tried = [*tried, destination]
+        self.last = 0.0
+        self.unanswered: bytes | None = None
+        """The last datagram, as long as the instance did not answer."""
+        family = socket.AF_INET6 if ":" in destination.address else socket.AF_INET
+        self.socket = socket.socket(family, socket.SOCK_DGRAM)
+        try:
+            self.socket.setblocking(False)
+            self.socket.connect((destination.address, destination.port))
+        except OSError:
+            self.socket.close()
+            raise
+
+    def receive(self) -> None:
+        """Pass answers on to the client."""
+        for _ in range(AT_ONCE):
+            try:
+                data = self.socket.recv(LONGEST)
+            except BlockingIOError:
+                return
+            except OSError:
+                self.port.refused(self)
+                return
+            self.unanswered = None
+            self.port.answer(self, data)
+
+
+class UdpSessions:
+    """The sessions of all ports, at most ``most``: see Note [Sessions]."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._sessions: dict[tuple[DatagramPort, Any], UdpSession] = {}
+        """The one that was used last is the last one."""
+
+    def __len__(self) -> int:
+        return len(self._sessions)
+
+    def of(self, port: DatagramPort, client: Any) -> UdpSession | None:
+        return self._sessions.get((port, client))
+
+    def add(self, session: UdpSession) -> None:
+        while len(self._sessions) >= self._most:
+            self.end(next(iter(self._sessions.values())))
+        self._sessions[session.port, session.client] = session
+        asyncio.get_running_loop().add_reader(session.socket, session.receive)
+
+    def use(self, session: UdpSession) -> None:
+        session.last = asyncio.get_running_loop().time()
+        key = session.port, session.client
+        self._sessions[key] = self._sessions.pop(key)
+
+    def end(self, session: UdpSession) -> None:
+        if self._sessions.pop((session.port, session.client), None) is session:
+            asyncio.get_running_loop().remove_reader(session.socket)
+            session.socket.close()
+            session.port.choice.release(session.destination)
+
+    def end_idle(self, since: float) -> None:
+        """End the sessions that were not used since that time of the loop."""
+        for session in list(self._sessions.values()):
+            if session.last > since:
+                break
+            self.end(session)
+
+    def end_all(self, port: DatagramPort) -> None:
+        for session in [one for one in self._sessions.values() if one.port is port]:
+            self.end(session)
+
+
+class DatagramPort:
+    """A socket that listens on one address and port."""
+
+    def __init__(self, sessions: UdpSessions, choice: Choice, listening: socket.socket) -> None:
+        self.choice = choice
+        self._sessions = sessions
+        self._socket = listening
+        asyncio.get_running_loop().add_reader(listening, self._receive)
+
+    def close(self) -> None:
+        self._sessions.end_all(self)
+        asyncio.get_running_loop().remove_reader(self._socket)
+        self._socket.close()
+
+    def _receive(self) -> None:
+        for _ in range(AT_ONCE):
+            try:
+                data, client = self._socket.recvfrom(LONGEST)
+            except OSError:  # nothing more, or an error of an answer that was sent
+                return
+            self._forward(client, data)
+
+    def _forward(self, client: Any, data: bytes) -> None:
+        session = self._sessions.of(self, client)
+        if session is not None and not self.choice.has(session.destination):
+            self._sessions.end(session)
+            session = None
+        session = session or self._new(client, [])
+        if session is not None:
+            self._send(session, data)
+
+    def _new(self, client: Any, tried: list[Destination]) -> UdpSession | None:
+        destination = self.choice.pick(tried)
+        if destination is None:
+            return None
+        try:
+            session = UdpSession(self, client, destination, tried)
+        except OSError:
+            self.choice.release(destination)
+            return None
+        session.unanswered = b""
+        self._sessions.add(session)
+        return session
+
+    def _send(self, session: UdpSession, data: bytes) -> None:
+        self._sessions.use(session)
+        if session.unanswered is not None:
+            session.unanswered = data
+        try:
+            session.socket.send(data)
+        except BlockingIOError:
+            pass  # lost, as a datagram may be
+        except ConnectionRefusedError:
+            self.refused(session)
+        except OSError:
+            pass  # too long for the way, for example
+
+    def answer(self, session: UdpSession, data: bytes) -> None:
+        self._sessions.use(session)
+        with contextlib.suppress(OSError):
+            self._socket.sendto(data, session.client)
+
+    def refused(self, session: UdpSession) -> None:
+        """Nobody listens where the session's datagrams went: send the last one elsewhere if none was ever answered."""
+        self.choice.leave_out(session.destination)
+        self._sessions.end(session)
+        if session.unanswered:
+            other = self._new(session.client, session.tried)
+            if other is not None:
+                self._send(other, session.unanswered)

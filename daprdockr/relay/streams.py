@@ -1,0 +1,207 @@
+"""
+Relaying TCP: each connection of a client, and the connection to an instance that belongs to it.
+
+Note [A client waits]
+    A client is not read from until an instance took its connection. If one does not, the next one is tried; while there
+    is none the client waits, for ``HOLD`` seconds at most. For an instance that was killed and starts again, that is no
+    error to anybody. Then the client is reset: the end of a stream could pass for an answer.
+
+Note [Both directions end by themselves]
+    The end of what one side sends is passed on as such, and the other direction goes on. A reset is passed on as a
+    reset. There is no limit on idle time: databases and message queues keep connections for days. A peer that vanished
+    is found by keepalive probes within two minutes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import socket
+import struct
+from collections import Counter
+from collections.abc import Callable, Coroutine
+from typing import Any, cast
+
+from daprdockr.relay.choosing import Choice
+from daprdockr.relay.message import Destination
+
+HOLD = 10.0
+"""Seconds that a client waits while no instance takes its connection."""
+
+CONNECT = 1.5
+"""Seconds for a connection to an instance: a lost SYN is sent again after one."""
+
+AGAIN = 0.25
+"""Seconds until all instances are tried again after each of them refused."""
+
+BUFFER = 256 * 1024
+"""Bytes that wait for one side before the other is not read any more."""
+
+_KEEPALIVE = ((socket.TCP_KEEPIDLE, 60), (socket.TCP_KEEPINTVL, 15), (socket.TCP_KEEPCNT, 4))
+_OUR_FAULT = (errno.EMFILE, errno.ENFILE, errno.EADDRNOTAVAIL, errno.ENOBUFS, errno.ENOMEM)
+
+
+class ClientCount:
+    """All connections of clients; a route has at most half of ``most``, so that none keeps all others out."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._of: Counter[Choice] = Counter()
+        self._connecting: set[asyncio.Task[None]] = set()
+
+    def opened(self, choice: Choice) -> bool:
+        """Count a client; return whether there is room for it."""
+        self._of[choice] += 1
+        return self._of.total() <= self._most and self._of[choice] <= max(1, self._most // 2)
+
+    def closed(self, choice: Choice) -> None:
+        self._of[choice] -= 1
+        if not self._of[choice]:
+            del self._of[choice]
+
+    def connect(self, connecting: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.ensure_future(connecting)
+        self._connecting.add(task)  # the loop itself keeps no task alive
+        task.add_done_callback(self._connecting.discard)
+
+
+class Side(asyncio.Protocol):
+    """One of two connections; what it receives goes to ``other``."""
+
+    def __init__(self, lost: Callable[[], None]) -> None:
+        self._lost = lost
+        self._ended = False
+        self.other: Side | None = None
+        self.transport: asyncio.Transport | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast(asyncio.Transport, transport)
+        self.transport.set_write_buffer_limits(high=BUFFER)
+        own = transport.get_extra_info("socket")
+        with contextlib.suppress(OSError):  # it has ended already
+            own.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+            for option, value in _KEEPALIVE:
+                own.setsockopt(socket.IPPROTO_TCP, option, value)
+
+    @property
+    def open(self) -> bool:
+        return self.transport is not None and not self.transport.is_closing()
+
+    def data_received(self, data: bytes) -> None:
+        if self.other is not None and self.other.transport is not None:
+            self.other.transport.write(data)
+
+    def eof_received(self) -> bool:
+        """See Note [Both directions end by themselves]."""
+        other = self.other
+        if not self._ended and other is not None and other.open and other.transport is not None:
+            self._ended = True
+            if other._ended:
+                self.close()
+                other.close()
+            else:
+                other.transport.write_eof()
+        return True
+
+    def pause_writing(self) -> None:
+        if self.other is not None and self.other.transport is not None:
+            self.other.transport.pause_reading()
+
+    def resume_writing(self) -> None:
+        if self.other is not None and self.other.transport is not None:
+            self.other.transport.resume_reading()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._lost()
+        if self.other is not None:
+            if exc is None:
+                self.other.close()
+            else:
+                self.other.reset()
+
+    def close(self) -> None:
+        if self.transport is not None:
+            self.transport.close()
+
+    def reset(self) -> None:
+        """Close it so that the peer learns of an error."""
+        if self.transport is not None:
+            with contextlib.suppress(OSError):
+                linger = struct.pack("ii", 1, 0)
+                self.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+            self.transport.abort()
+
+
+class ClientSide(Side):
+    """The connection of a client. See Note [A client waits]."""
+
+    def __init__(self, clients: ClientCount, choice: Choice) -> None:
+        super().__init__(lambda: clients.closed(choice))
+        self._clients = clients
+        self._choice = choice
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        assert self.transport is not None
+        self.transport.pause_reading()
+        if self._clients.opened(self._choice):
+            self._clients.connect(self._connect())
+        else:
+            self.reset()
+
+    async def _connect(self) -> None:
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + HOLD
+        tried: list[Destination] = []
+        while self.open:
+            destination = self._choice.pick(tried)
+            if destination is not None:
+                if await self._try(destination):
+                    return
+                tried.append(destination)
+                continue
+            left = deadline - loop.time()
+            if left <= 0:
+                self.reset()
+            else:
+                await self._choice.changed(min(left, AGAIN) if tried else left)
+                tried.clear()
+
+    async def _try(self, destination: Destination) -> bool:
+        """Connect to this one; return whether that is over: it is not if another one is to be tried."""
+        choice = self._choice
+        other = Side(lambda: choice.release(destination))
+        other.other = self
+        try:
+            async with asyncio.timeout(CONNECT):
+                await asyncio.get_running_loop().create_connection(lambda: other, destination.address, destination.port)
+        except (OSError, TimeoutError) as error:
+            if other.transport is None:
+                choice.release(destination)
+            if getattr(error, "errno", None) in _OUR_FAULT:
+                self.reset()
+                return True
+            choice.leave_out(destination)
+            return False
+        self._joined(other)
+        return True
+
+    def _joined(self, other: Side) -> None:
+        assert self.transport is not None and other.transport is not None
+        self.other = other
+        if not self.open:
+            other.reset()
+            return
+        if self._choice.route.proxy_protocol:
+            other.transport.write(_proxy_line(self.transport))
+        self.transport.resume_reading()
+
+
+def _proxy_line(client: asyncio.Transport) -> bytes:
+    """Return the header of the PROXY protocol, version 1 (haproxy.org, proxy-protocol.txt, section 2.1)."""
+    source, own = client.get_extra_info("peername"), client.get_extra_info("sockname")
+    if not source or not own:  # the client has gone meanwhile
+        return b"PROXY UNKNOWN\r\n"
+    family = "TCP6" if ":" in source[0] else "TCP4"
+    return f"PROXY {family} {source[0]} {own[0]} {source[1]} {own[1]}\r\n".encode("ascii")

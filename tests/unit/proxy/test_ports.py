@@ -1,0 +1,61 @@
+"""TCP and UDP routes: who has a port, and which instances it leads to."""
+
+from __future__ import annotations
+
+from attrs import evolve
+from twisted.trial.unittest import SynchronousTestCase
+
+from daprdockr.model.names import InstanceName
+from daprdockr.proxy.ports import PortService, WantedPort, port_routing
+from daprdockr.proxy.routes import Refusal, Upstream
+from daprdockr.relay.message import Destination, PortRoute
+from tests.build.values import API, WEB
+
+
+def upstream(number: int, address: str = "10.0.0.1", port: int = 20_000, local: bool = False) -> Upstream:
+    return Upstream(InstanceName(WEB, number), address, port, local)
+
+
+class PortRoutingTests(SynchronousTestCase):
+    def test_destinations(self) -> None:
+        """A port leads to the instances in the order of their numbers, each place once."""
+        upstreams = (upstream(3, port=1), upstream(1, "fd00::1", local=True), upstream(2), upstream(4, port=1))
+        service = PortService(WEB, (WantedPort("tcp", 5432, upstreams, proxy_protocol=True),), created=1)
+        expected = (Destination("fd00::1", 20_000, True), Destination("10.0.0.1", 20_000), Destination("10.0.0.1", 1))
+        route = PortRoute("tcp", 5432, "web.myapp", expected, True)
+        self.assertEqual(port_routing([service], {}).routes, (route,))
+
+    def test_oldest_keeps_it(self) -> None:
+        """Of two services that want a port the older one has it, on every node; another protocol is another port."""
+        young = PortService(API, (WantedPort("tcp", 53, ()), WantedPort("udp", 53, ())), created=5)
+        old = PortService(WEB, (WantedPort("tcp", 53, ()),), created=4)
+        for services in ([young, old], [old, young]):
+            routing = port_routing(services, {})
+            owners = [(route.protocol, route.service) for route in routing.routes]
+            self.assertEqual(owners, [("tcp", "web.myapp"), ("udp", "api.myapp")])
+            refusal = Refusal(API, "port 53/tcp", "port 53/tcp already belongs to web.myapp")
+            self.assertEqual(routing.refusals, (refusal,))
+
+    def test_held(self) -> None:
+        """A port that this node has no use of as a route is refused here, and nothing else is."""
+        service = PortService(WEB, (WantedPort("tcp", 80, ()), WantedPort("udp", 80, ())), created=1)
+        routing = port_routing([service], {("tcp", 80): "it is in use for --http"})
+        self.assertEqual([(route.protocol, route.port) for route in routing.routes], [("udp", 80)])
+        self.assertEqual(
+            [refusal.reason for refusal in routing.refusals],
+            ["port 80/tcp is no route on this node: it is in use for --http"],
+        )
+
+    def test_hostile_record(self) -> None:
+        """A record with an address or port that is none loses its own place, and becomes an event."""
+        bad = (upstream(1, "10.0.0.1;"), upstream(2, "fe80::1%eth0"), upstream(3, port=0), upstream(4))
+        service = PortService(WEB, (WantedPort("tcp", 5432, bad),), created=1)
+        routing = port_routing([service], {})
+        self.assertEqual(routing.routes[0].destinations, (Destination("10.0.0.1", 20_000),))
+        self.assertEqual([refusal.subject for refusal in routing.refusals], [f"{n}.web.myapp" for n in (1, 2, 3)])
+
+    def test_equal(self) -> None:
+        """The order of services makes no difference, so nodes have equal routes."""
+        services = [PortService(WEB, (WantedPort("tcp", n, ()),), created=9 - n) for n in range(1, 5)]
+        services = [evolve(one, service=name) for one, name in zip(services, (WEB, API, WEB, API), strict=True)]
+        self.assertEqual(port_routing(services, {}), port_routing(services[::-1], {}))

@@ -1,0 +1,113 @@
+"""UDP over the relay: sessions of clients, and what becomes of them."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+
+from daprdockr.relay.message import Destination
+from tests.build.relaying import HERE, DatagramClient, RelayCase, RelayScene, free_port
+
+
+class DatagramTests(RelayCase):
+    def test_session(self) -> None:
+        """The datagrams of one client go to one instance, and its answers come back from the port that was asked."""
+
+        async def scenario() -> None:
+            scene, port = RelayScene(), free_port(socket.SOCK_DGRAM)
+            await scene.lead(port, await scene.datagrams("a"), await scene.datagrams("b"), protocol="udp")
+            one, two = await DatagramClient.to(port), await DatagramClient.to(port)
+            first = (await one.ask("1"))[0]
+            self.assertEqual([await one.ask(str(number)) for number in (2, 3)], [f"{first} 2", f"{first} 3"])
+            self.assertNotEqual((await two.ask("4"))[0], first, "the other one has fewer clients")
+            self.assertEqual(len(scene.sessions), 2)
+            scene.close()
+
+        self.play(scenario())
+
+    def test_survives_changes(self) -> None:
+        """A session goes on through changes of other instances; one whose instance is gone gets another one."""
+
+        async def scenario() -> None:
+            scene, port = RelayScene(), free_port(socket.SOCK_DGRAM)
+            a, b, c = [await scene.datagrams(name) for name in "abc"]
+            await scene.lead(port, a, protocol="udp")
+            client = await DatagramClient.to(port)
+            self.assertEqual(await client.ask("0"), "a 0")
+            for number in range(1, 51):
+                await scene.lead(port, a, (b, c)[number % 2], protocol="udp")
+                self.assertEqual(await client.ask(str(number)), f"a {number}")
+            await scene.lead(port, b, protocol="udp")
+            self.assertEqual(await client.ask("x"), "b x")
+            self.assertEqual(len(scene.sessions), 1)
+            scene.close()
+
+        self.play(scenario())
+
+    def test_refused_goes_elsewhere(self) -> None:
+        """A datagram that was refused, as nobody listens there, goes to another instance."""
+
+        async def scenario() -> None:
+            scene, port = RelayScene(), free_port(socket.SOCK_DGRAM)
+            dead = Destination(HERE, free_port(socket.SOCK_DGRAM), local=True)
+            await scene.lead(port, dead, await scene.datagrams("lives"), protocol="udp")
+            for number in range(3):
+                client = await DatagramClient.to(port)
+                self.assertEqual(await client.ask(str(number)), f"lives {number}")
+            scene.close()
+
+        self.play(scenario())
+
+    def test_all_refuse(self) -> None:
+        """When all instances refuse a datagram it is lost, once, and nothing is left of its session."""
+
+        async def scenario() -> None:
+            scene, port = RelayScene(), free_port(socket.SOCK_DGRAM)
+            dead = [Destination(HERE, free_port(socket.SOCK_DGRAM)) for _ in range(3)]
+            await scene.lead(port, *dead, protocol="udp")
+            client = await DatagramClient.to(port)
+            for _ in range(3):
+                client.transport.sendto(b"x")
+                await asyncio.sleep(0.02)
+            while len(scene.sessions):
+                await asyncio.sleep(0.001)
+            await scene.lead(port, await scene.datagrams("late"), protocol="udp")
+            self.assertEqual(await (await DatagramClient.to(port)).ask("y"), "late y")
+            scene.close()
+
+        self.play(scenario())
+
+    def test_bounded(self) -> None:
+        """The session that was used longest ago makes room for a new one, and its client gets one again if it sends."""
+
+        async def scenario() -> None:
+            scene, port = RelayScene(sessions=3), free_port(socket.SOCK_DGRAM)
+            await scene.lead(port, await scene.datagrams("a"), protocol="udp")
+            clients = [await DatagramClient.to(port) for _ in range(5)]
+            for number, client in enumerate([*clients, clients[0]]):
+                self.assertEqual(await client.ask(str(number)), f"a {number}")
+            self.assertEqual(len(scene.sessions), 3)
+            scene.close()
+            self.assertEqual(len(scene.sessions), 0)
+
+        self.play(scenario())
+
+    def test_idle(self) -> None:
+        """A session without datagrams ends, one that is used does not."""
+
+        async def scenario() -> None:
+            scene, port = RelayScene(), free_port(socket.SOCK_DGRAM)
+            await scene.lead(port, await scene.datagrams("a"), protocol="udp")
+            idle, busy = await DatagramClient.to(port), await DatagramClient.to(port)
+            await idle.ask("1")
+            first = asyncio.get_running_loop().time()
+            await busy.ask("2")
+            scene.sessions.end_idle(first - 1)
+            self.assertEqual(len(scene.sessions), 2)
+            scene.sessions.end_idle(first)
+            self.assertEqual(len(scene.sessions), 1)
+            self.assertEqual(await busy.ask("3"), "a 3")
+            self.assertEqual(await idle.ask("4"), "a 4")
+            scene.close()
+
+        self.play(scenario())

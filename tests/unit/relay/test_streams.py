@@ -1,0 +1,198 @@
+"""TCP over the relay: who gets a connection, what passes, and what a change of the routes leaves alone."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import struct
+
+from daprdockr.relay.message import Destination
+from tests.build.relaying import HERE, Client, RelayCase, RelayScene, free_port
+
+_LINGER = (socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+
+class StreamTests(RelayCase):
+    def test_survives_changes(self) -> None:
+        """A connection to an instance that stays goes on through fifty changes of the others; new ones follow them."""
+
+        async def scenario() -> None:
+            scene, port = RelayScene(), free_port()
+            stays, others = await scene.instance("stays"), [await scene.instance(f"other{n}") for n in range(2)]
+            await scene.lead(port, stays)
+            kept = await Client.to(port)
+            self.assertEqual(await kept.ask("0"), "stays 0")
+            for number in range(1, 51):
+                await scene.lead(port, stays, others[number % 2])
+                self.assertEqual(await kept.ask(str(number)), f"stays {number}")
+            self.assertEqual(await (await Client.to(port)).ask("x"), "other0 x")
+            scene.close()
+
+        self.play(scenario())
+
+    def test_fewest_connections(self) -> None:
+        """A connection goes to the instance with the fewest, of equal ones to a local one."""
+
+        async def scenario() -> None:
+            scene, port = RelayScene(), free_port()
+            far, near = await scene.instance("far"), await scene.instance("near")
+            await scene.lead(port, far, near._replace(local=True))
+            clients = [await Client.to(port) for _ in range(4)]
+            self.assertEqual(
+                sorted([await client.ask("") for client in clients]),
+                ["far", "far", "near", "near"],
+                "half of them each",
+            )
+            for client in clients:
+                client.writer.close()
+            while await self.first(port) != "near":  # until the relay has seen all of them go
+                await asyncio.sleep(0.01)
+            scene.close()
+
+        self.play(scenario())
+
+    async def first(self, port: int) -> str:
+        client = await Client.to(port)
+        answer = await client.ask("")
+        client.writer.close()
+        return answer
+
+    def test_refused_goes_elsewhere(self) -> None:
+        """A connection that an instance refuses goes to another one, and the first is left out for a while."""
+
+        async def scenario() -> None:
+            scene, port = RelayScene(), free_port()
+            dead = Destination(HERE, free_port(), local=True)
+            await scene.lead(port, dead, await scene.instance("lives"))
+            for number in range(3):
+                self.assertEqual(await (await Client.to(port)).ask(str(number)), f"lives {number}")
+            scene.close()
+
+        self.play(scenario())
+
+    def test_waits_for_an_instance(self) -> None:
+        """While there is no instance a client waits; what it sent meanwhile reaches the first one that is there."""
+
+        async def scenario() -> None:
+            scene, port = RelayScene(), free_port()
+            await scene.lead(port, Destination(HERE, free_port()))
+            client = await Client.to(port)
+            answer = asyncio.ensure_future(client.ask("early"))
+            await asyncio.wait({answer}, timeout=0.3)
+            self.assertFalse(answer.done())
+            await scene.lead(port, await scene.instance("late"))
+            self.assertEqual(await answer, "late early")
+            scene.close()
+
+        self.play(scenario())
+
+    def test_one_way_ends(self) -> None:
+        """A client that has sent all still receives the answer, all of it, and then the end."""
+
+        async def scenario() -> None:
+            scene, port = RelayScene(), free_port()
+            size = 3_000_000
+
+            async def count(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+                received = await reader.read()
+                writer.write(b"a" * len(received))
+                writer.close()
+
+            await scene.lead(port, await scene.instance("counts", count))
+            client = await Client.to(port)
+            client.writer.write(b"q" * size)
+            client.writer.write_eof()
+            self.assertEqual(len(await client.reader.read()), size)
+            scene.close()
+
+        self.play(scenario())
+
+    def test_slow_reader(self) -> None:
+        """Who does not read stops the sender, and loses nothing."""
+
+        async def scenario() -> None:
+            scene, port = RelayScene(), free_port()
+            size, sent = 40_000_000, 0
+
+            async def pour(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+                nonlocal sent
+                for _ in range(size // 100_000):
+                    writer.write(b"x" * 100_000)
+                    await writer.drain()
+                    sent += 100_000
+                writer.close()
+
+            await scene.lead(port, await scene.instance("pours", pour))
+            client = await Client.to(port)
+            client.writer.transport.pause_reading()  # type: ignore[attr-defined]  # WriteTransport does not declare it
+            before = -1
+            while sent != before or not sent:
+                before = sent
+                await asyncio.sleep(0.3)
+            self.assertTrue(0 < sent < size, sent)
+            client.writer.transport.resume_reading()  # type: ignore[attr-defined]
+            self.assertEqual(len(await client.reader.read()), size)
+            scene.close()
+
+        self.play(scenario())
+
+    def test_reset_is_passed_on(self) -> None:
+        """An instance that resets a connection resets the client's: the end of a stream could pass for an answer."""
+
+        async def scenario() -> None:
+            scene, port = RelayScene(), free_port()
+
+            async def reset(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+                await reader.readline()
+                own = writer.get_extra_info("socket")
+                own.setsockopt(*_LINGER)
+                writer.transport.abort()
+
+            await scene.lead(port, await scene.instance("resets", reset))
+            client = await Client.to(port)
+            with self.assertRaises(ConnectionResetError):
+                await client.ask("x")
+            scene.close()
+
+        self.play(scenario())
+
+    def test_too_many(self) -> None:
+        """A route may have half of all connections; more are reset at once, and those that exist go on."""
+
+        async def scenario() -> None:
+            scene, port = RelayScene(most=4), free_port()
+            await scene.lead(port, await scene.instance("one"))
+            clients = [await Client.to(port) for _ in range(2)]
+            for client in clients:
+                self.assertEqual(await client.ask("a"), "one a")
+            with self.assertRaises(ConnectionResetError):
+                await (await Client.to(port)).ask("b")
+            self.assertEqual(await clients[0].ask("c"), "one c")
+            clients[1].writer.close()
+            await self.answered(port)
+            scene.close()
+
+        self.play(scenario())
+
+    async def answered(self, port: int) -> None:
+        """Wait until there is room for one more."""
+        while True:
+            try:
+                self.assertEqual(await (await Client.to(port)).ask("d"), "one d")
+                return
+            except ConnectionResetError:
+                await asyncio.sleep(0.01)
+
+    def test_proxy_protocol(self) -> None:
+        """With the PROXY protocol a connection to an instance begins with the address of the client."""
+
+        async def scenario() -> None:
+            scene, port = RelayScene(), free_port()
+            await scene.lead(port, await scene.instance("behind"), proxy=True)
+            client = await Client.to(port)
+            own = client.writer.get_extra_info("sockname")[1]
+            self.assertEqual(await client.ask("x"), f"behind PROXY TCP4 {HERE} {HERE} {own} {port}")
+            self.assertEqual((await client.reader.readline()).decode(), "behind x\n")
+            scene.close()
+
+        self.play(scenario())

@@ -1,0 +1,52 @@
+"""Ports that routes cannot have on a node, and ports that containers leave to routes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from daprdockr.etcd.address import Access
+from daprdockr.model.host import Port, Status
+from daprdockr.model.known.cluster import Cluster
+from daprdockr.model.stored.entries import Batch, Entry
+from daprdockr.wiring.held_ports import held_ports, ports_of_routes
+from tests.build.settings import settings
+from tests.build.situations import container
+from tests.build.values import KEYS, WEB, definition
+
+
+class HeldPortsTests(SynchronousTestCase):
+    def test_own(self) -> None:
+        """The agent's own listeners and the ports of etcd are no routes, each with its option."""
+        chosen = settings(
+            "a",
+            Path("/nonexistent"),
+            etcd=Access.parse("http://127.0.0.1:5001,http://10.0.0.2:5002"),
+            dns=(("0.0.0.0", 53),),
+            http=(("0.0.0.0", 80), ("10.0.0.1", 8080)),
+            https=(("0.0.0.0", 443),),
+            api=("127.0.0.1", 5080),
+        )
+        held = held_ports(chosen, ())
+        tcp = {port: text.rpartition(" ")[2] for (protocol, port), text in held.items() if protocol == "tcp"}
+        expected = {5001: "--etcd", 5002: "--etcd", 53: "--dns", 80: "--http", 8080: "--http", 443: "--https"}
+        self.assertEqual(tcp, {**expected, 5080: "--api"})
+        self.assertEqual([key for key in held if key[0] == "udp"], [("udp", 53)])
+
+    def test_host_ports(self) -> None:
+        """What a running container has published is no route; what a stopped one had is."""
+        runs = container("c1", ports=(Port(80, "tcp", 20_001), Port(81, "udp", 20_002), Port(82, "tcp", 0)))
+        ended = container("c2", number=2, status=Status.EXITED, ports=(Port(80, "tcp", 20_003),))
+        held = held_ports(settings("a", Path("/nonexistent"), etcd=Access.parse("http://127.0.0.1:1")), (runs, ended))
+        text = "it is a host port of 1.web.myapp"
+        self.assertEqual(held, {("tcp", 20_001): text, ("udp", 20_002): text, ("tcp", 1): "it is in use for --etcd"})
+
+    def test_ports_of_routes(self) -> None:
+        """The ports of all TCP and UDP routes of the cluster are left to them."""
+        cluster = Cluster(KEYS)
+        tcp, udp = [{"Port": 20_001, "ContainerPort": 1}], [{"Port": 20_002, "ContainerPort": 1}]
+        value = json.dumps(definition(Tcp=tcp, Udp=udp).write()).encode()
+        cluster.apply(Batch(1, 1, (Entry(KEYS.service(WEB), value, 1, 1, 0),)))
+        self.assertEqual(ports_of_routes(cluster), {("tcp", 20_001), ("udp", 20_002)})
