@@ -208,10 +208,9 @@ class DigTests(DigTestCase):
             if number % 50 == 49:
                 await sender.send([])
         self.assertEqual(MAX_OPEN, self.server.counts["asked"])
+        self.assertIn("retrying in TCP mode", await self.dig("0.example.com"))
         for number in range(3):
-            out = await self.dig(f"{number}.example.com")
-            self.assertEqual("NOERROR qr rd ra", self.status(out))
-            self.assertIn("retrying in TCP mode", out)
+            self.assertEqual("NOERROR qr rd ra", self.status(await self.dig(f"{number}.example.com")))
 
     async def test_not_allowed(self) -> None:
         """Who is not allowed to have names forwarded is refused, and still gets those of the zone."""
