@@ -349,6 +349,15 @@ class DeathTests(HostCase):
         self.assertEqual(self.failures.attempts[FIRST].reason, "its container was removed by somebody")
         self.assertGreater(self.delay(), 0.5)
 
+    def test_name_taken_over(self) -> None:
+        """A container with the name of a known one is adopted at the moment in which that is gone, and not before."""
+        self.host.containers.update(evolve(self.one, name="before", made_as=self.one.name))
+        new = evolve(self.one, id="c2")
+        self.host.containers.update(new)
+        self.assertEqual([one.id for one in self.host.containers], [self.one.id])
+        self.host.containers.forget(self.one.id)
+        self.assertEqual(list(self.host.containers), [new])
+
     def test_two_copies(self) -> None:
         """Two copies of one instance, of two definitions, die apart: a fault of one is none of the other."""
         other = evolve(self.one, id="c2", name="c2", definition=WEB_2.digest)
