@@ -104,6 +104,7 @@ setup(
             "cryptography>=50",
             "dnspython>=2.9",
             "docutils>=0.23",
+            "gunicorn>=27",
             "hypothesis>=6.170",
             "mypy~=2.4.1",
             "mypy-zope~=1.0.17",
@@ -114,6 +115,8 @@ setup(
             "types-docutils>=0.23",
             "types-requests>=2.33",
             "types-setuptools>=80",
+            "uvicorn>=0.54",
+            "websockets>=17",
         ],
     },
     entry_points={

@@ -1,0 +1,99 @@
+"""
+Web applications as people run them, in containers of one agent: gunicorn with ``wsgi_app``, uvicorn with ``asgi_app``.
+
+What is asked goes through the door of the agent.
+"""
+
+from __future__ import annotations
+
+import atexit
+import http.client
+import json
+import socket
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+from attrs import frozen
+
+from tests.rig.agent_process import AgentProcess
+from tests.rig.docker_engine import engine_url
+from tests.rig.etcd_members import shared
+from tests.rig.python_container import ALLOW, PORT, python_container
+
+WSGI, ASGI = "wsgi.test", "asgi.test"
+"""Their host names."""
+
+GUNICORN = ("-m", "gunicorn", "--bind", f"0.0.0.0:{PORT}", "--threads", "4", "tests.rig.wsgi_app:application")
+UVICORN = ("-m", "uvicorn", "--host", "0.0.0.0", "--port", str(PORT), "tests.rig.asgi_app:application")
+LIMIT = 60.0
+"""Seconds that an answer may take, on however slow a machine."""
+
+HOLD = 2
+"""Seconds that a request waits for an instance, at most."""
+
+CHECKED = {"Type": "http", "Path": "/health", "Interval": 0.5, "Timeout": 1, "Retries": 2}
+
+
+@frozen
+class Reply:
+    """An answer; ``status`` is 0 where there was none."""
+
+    status: int
+    body: bytes = b""
+
+    @property
+    def seen(self) -> dict[str, Any]:
+        """What the application saw of the request."""
+        return dict(json.loads(self.body))
+
+
+class Applications:
+    """The agent and its two services. ``start`` it, ``close`` it."""
+
+    def __init__(self) -> None:
+        self.agent = AgentProcess(shared().urls, engine_url(), *ALLOW)
+        self.wsgi, self.asgi = (f"{name}.{self.agent.group}" for name in ("wsgi", "asgi"))
+
+    def start(self) -> None:
+        self.agent.start()
+        self.scale(self.wsgi, 2)
+        self.scale(self.asgi, 3)
+
+    def close(self) -> None:
+        self.agent.close()
+
+    def scale(self, service: str, instances: int) -> None:
+        """Have so many instances, and wait until they run."""
+        container = python_container(*(GUNICORN if service == self.wsgi else UVICORN))
+        http = {"HostName": WSGI if service == self.wsgi else ASGI, "ContainerPort": str(PORT), "Hold": HOLD}
+        self.agent.define(service, instances, container["Image"], Container=container, Http=http, Health=CHECKED)
+
+    def ask(
+        self, host: str, path: str = "/", method: str = "GET", body: Any = None, headers: Mapping[str, str] = {}
+    ) -> Reply:
+        """One request on a connection of its own; a body without a length goes in chunks."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.agent.http_port, timeout=LIMIT)
+        try:
+            connection.request(method, path, body, {"Host": host, **headers})
+            response = connection.getresponse()
+            return Reply(response.status, response.read())
+        except (OSError, http.client.HTTPException):
+            return Reply(0)
+        finally:
+            connection.close()
+
+    def speak(self, head: str) -> socket.socket:
+        """A connection on which these lines were sent."""
+        connection = socket.create_connection(("127.0.0.1", self.agent.http_port), LIMIT)
+        connection.sendall(head.encode() + b"\r\n\r\n")
+        return connection
+
+
+@cache
+def applications() -> Applications:
+    """Those that the tests of one process share; they are started once, which takes some seconds."""
+    found = Applications()
+    atexit.register(found.close)
+    found.start()
+    return found
