@@ -8,7 +8,8 @@ one changes it. Knows nothing of files and processes.
 Note [Generation]
     The text carries its own digest, which nginx answers on a unix socket: the only proof that a reload took effect. The
     digest is computed over the text with a NUL byte in its place, which can stand nowhere else in it. It also detects a
-    text that a disk damaged.
+    text that a disk damaged. The digest of the Lua stands in the text too, so that an nginx that an older package left
+    running takes up the Lua of this one.
 """
 
 from __future__ import annotations
@@ -68,6 +69,7 @@ class NginxSettings:
     :ivar version: the nginx that will read the text.
     :ivar modules: the files of the modules that it loads; none when Lua is built in.
     :ivar lua: the directory of our Lua.
+    :ivar code: the digest of the Lua there: nginx reads it only when it reads its configuration.
     :ivar memory: MiB for routes.
     :ivar workers: processes that serve; 0: one for each processor of the machine.
     :ivar open_files: file descriptors that a worker may have.
@@ -84,6 +86,7 @@ class NginxSettings:
     shutdown_timeout: int = 30
     modules: tuple[str, ...] = ()
     lua: str = LUA
+    code: str = ""
     memory: int = MEMORY
 
     def __attrs_post_init__(self) -> None:
@@ -99,6 +102,8 @@ class NginxSettings:
             raise BadInput(f"directory {shorten(self.directory)} is too long for a unix socket: choose a shorter one")
         if not re.fullmatch(r"(?:[a-z_][a-z0-9_-]*){0,1}(?: [a-z_][a-z0-9_-]*)?", self.user, re.ASCII):
             raise BadInput(f"user {shorten(self.user)} is not usable by nginx")
+        if not re.fullmatch(r"[0-9a-f]*", self.code, re.ASCII):
+            raise BadInput(f"{shorten(self.code)} is no digest of Lua")
         if not self.listeners:
             raise BadInput("nginx needs an address to listen on: give --http ADDR:PORT")
 

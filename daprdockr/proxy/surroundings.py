@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import grp
+import hashlib
 import os
 import pwd
 import resource
 from collections.abc import Sequence
 from pathlib import Path
 
-from daprdockr.proxy.configuration import HttpListener, NginxSettings
+from daprdockr.proxy.configuration import LUA, HttpListener, NginxSettings
 
 _USERS = ("www-data", "nginx", "nobody")
 _MAX_OPEN_FILES = 65_536
@@ -29,7 +30,17 @@ def settings_here(directory: Path, listeners: Sequence[HttpListener]) -> NginxSe
         user=_worker_user() if os.geteuid() == 0 else "",
         workers=len(os.sched_getaffinity(0)),  # what nginx takes for "auto" counts processors that are not ours too
         open_files=_open_files(),
+        code=digest_of(Path(LUA)),
     )
+
+
+def digest_of(lua: Path) -> str:
+    """Return a digest of the Lua in this directory, by the names and contents of its files."""
+    digest = hashlib.sha256()
+    for path in sorted(lua.rglob("*.lua")):
+        content = path.read_bytes()
+        digest.update(f"{path.relative_to(lua)} {len(content)}\n".encode() + content)
+    return digest.hexdigest()[:16]
 
 
 def _worker_user() -> str:

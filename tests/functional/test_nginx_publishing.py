@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 import socket
 import threading
 from collections import Counter
 from contextlib import closing
 from http.client import HTTPConnection, HTTPException
+from pathlib import Path
 from typing import Any
 
 from attrs import evolve
@@ -18,10 +20,12 @@ from twisted.internet.task import deferLater
 from twisted.internet.threads import deferToThread
 
 from daprdockr.model.names import InstanceName, ServiceName
+from daprdockr.proxy.configuration import LUA
 from daprdockr.proxy.door import DoorSocket
 from daprdockr.proxy.message import door_state, whole
 from daprdockr.proxy.nginx import Nginx
 from daprdockr.proxy.routes import Route, Upstream
+from daprdockr.proxy.surroundings import digest_of
 from tests.rig.nginx_here import WEB, NginxTestCase, free_port, group_of, route, until
 from tests.rig.upgrading import Upgrading
 
@@ -121,6 +125,31 @@ class TakingUpTests(NginxTestCase):
         second = await self.started(route("web.example.com", places))
         self.assertEqual(second.pid, master)
         self.assertEqual(group_of(master), [master, *workers])
+
+    async def test_other_lua(self) -> None:
+        """An nginx that was left running with other Lua takes up that of this agent, and keeps its routes."""
+        lua = self.directory / "lua"
+        shutil.copytree(LUA, lua)
+        request = lua / "door" / "request.lua"
+        present = request.read_text()
+        request.write_text(present.replace("function M.admit()", "function M.admit() ngx.header.Older = 1", 1))
+        place = self.upstream()
+        first = await self.with_lua(lua, place, leave_running=True)
+        master, older = first.pid, await self.get("web.example.com")
+        await first.stopService()
+        request.write_text(present)
+        second = await self.with_lua(lua, place)
+        newer = await self.get("web.example.com")
+        self.assertEqual((second.pid, older.code, newer.code), (master, 200, 200))
+        self.assertEqual(["older" in answer.headers for answer in (older, newer)], [True, False])
+
+    async def with_lua(self, lua: Path, place: Upstream, **changes: Any) -> Nginx:
+        """An nginx that reads its Lua in this directory."""
+        nginx = self.nginx(**changes)
+        nginx._settings = evolve(nginx._settings, lua=str(lua), code=digest_of(lua))
+        nginx.startService()
+        await self.published(nginx, route("web.example.com", place))
+        return nginx
 
     async def test_written_by_another(self) -> None:
         """What somebody else gave nginx meanwhile is replaced, not mixed with what the agent knows."""

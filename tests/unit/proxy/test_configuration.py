@@ -19,6 +19,7 @@ SETTINGS = NginxSettings(
     open_files=65536,
     modules=("/usr/lib/nginx/modules/ndk_http_module.so", "/usr/lib/nginx/modules/ngx_http_lua_module.so"),
     lua="/usr/lib/python3/dist-packages/daprdockr/proxy/lua",
+    code="0123456789abcdef",
 )
 
 
@@ -48,6 +49,10 @@ class GoldenTests(SynchronousTestCase):
         self.assertEqual(first, render(SETTINGS))
         self.assertNotEqual(first.generation, render(evolve(SETTINGS, open_files=2048)).generation)
 
+    def test_generation_of_the_lua(self) -> None:
+        """Other Lua is another generation: nginx reads it with its configuration and at no other time."""
+        self.assertNotEqual(render(SETTINGS).generation, render(evolve(SETTINGS, code="fedcba9876543210")).generation)
+
 
 class SettingsTests(SynchronousTestCase):
     """What settings refuse."""
@@ -71,6 +76,12 @@ class SettingsTests(SynchronousTestCase):
                 evolve(SETTINGS, lua=path)
             with self.assertRaises(BadInput, msg=path):
                 evolve(SETTINGS, modules=(path,))
+
+    def test_code(self) -> None:
+        """What is no digest does not get into the text."""
+        for code in ["x", "A", "0\n}", "0;"]:
+            with self.assertRaises(BadInput, msg=code):
+                evolve(SETTINGS, code=code)
 
     def test_user(self) -> None:
         """A user that is none is refused."""

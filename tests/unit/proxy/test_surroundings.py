@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import pwd
+import shutil
 from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.model.errors import BadInput
-from daprdockr.proxy.configuration import HttpListener
-from daprdockr.proxy.surroundings import settings_here
+from daprdockr.proxy.configuration import LUA, HttpListener
+from daprdockr.proxy.surroundings import digest_of, settings_here
 
 
 class SettingsHereTests(SynchronousTestCase):
@@ -41,6 +42,17 @@ class SettingsHereTests(SynchronousTestCase):
         self.assertEqual(
             [found.text for found in settings_here(Path("/x"), listeners).listeners], ["[::1]:80", "[::1]:81"]
         )
+
+    def test_code(self) -> None:
+        """The digest of the Lua is that of its files' names and contents."""
+        copy = Path(self.mktemp())
+        shutil.copytree(LUA, copy)
+        digest = digest_of(copy)
+        self.assertEqual(settings_here(Path("/x"), [HttpListener("127.0.0.1", 80)]).code, digest)
+        (copy / "door" / "more.lua").write_text("")
+        longer = digest_of(copy)
+        (copy / "door" / "more.lua").write_text("-- more")
+        self.assertEqual(len({digest, longer, digest_of(copy)}), 3)
 
     def test_unusable(self) -> None:
         """A directory that cannot stand in a configuration is refused."""
