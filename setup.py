@@ -95,6 +95,7 @@ setup(
         "protobuf>=6.31.1",
         "Jinja2>=3.1.6",
         "attrs>=24.2",
+        "idna>=3.7",
     ],
     extras_require={
         # ruff and mypy find more with each release, so a checkout stays with the one it was clean under.

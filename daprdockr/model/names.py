@@ -13,7 +13,6 @@ from attrs import frozen
 from daprdockr.model.errors import BadInput
 
 _LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?", re.ASCII)
-_HOST_NAME = re.compile(rf"(?=.{{1,253}}\Z)(?:\*\.)?{_LABEL.pattern}(?:\.{_LABEL.pattern})*", re.ASCII)
 
 MAX_INSTANCES = 10_000
 
@@ -30,14 +29,6 @@ def check_label(label: object, what: str) -> str:
     raise BadInput(
         f"{what} name {shorten(label)} is not usable: write 1 to 63 lower-case letters, digits or inner hyphens"
     )
-
-
-def is_host_name(name: str) -> bool:
-    """
-    Return whether ``name`` is a host name in lower case, perhaps with ``*.`` before it: labels (RFC 1123 section 2.1),
-    at most 253 characters (RFC 1035 section 2.3.4, written without the root's dot).
-    """
-    return _HOST_NAME.fullmatch(name) is not None
 
 
 def shorten(value: object, limit: int = 60) -> str:

@@ -19,7 +19,8 @@ from functools import lru_cache
 from attrs import frozen
 
 from daprdockr.model.errors import BadInput
-from daprdockr.model.names import InstanceName, ServiceName, is_host_name, shorten
+from daprdockr.model.host_names import is_host_name
+from daprdockr.model.names import InstanceName, ServiceName, shorten
 
 
 @frozen

@@ -21,17 +21,30 @@ class RoutingTests(NginxTestCase):
 
     async def test_by_host_name(self) -> None:
         """Each host name leads to its service, whatever its case, its port, and the path."""
+        api = self.upstream(service=API)
         await self.started(
             route("web.example.com", self.upstream()),
-            route("*.api.example.com", self.upstream(service=API), service=API),
+            route("*.api.example.com", api, service=API),
+            route("my_app.example.com", api, service=API),
         )
         for host, name in [
             ("web.example.com", "1.web.shop"),
             ("WEB.Example.com:8080", "1.web.shop"),
+            ("Web.example.com.", "1.web.shop"),
+            ("web.example.com.:80", "1.web.shop"),
             ("v1.api.example.com", "1.api.shop"),
+            ("a.b.api.example.com", "1.api.shop"),
+            ("My_App.example.com", "1.api.shop"),
         ]:
             seen = (await self.get(host, "/a//b%20c?d=%2F&e")).seen
             self.assertEqual((seen["name"], seen["path"]), (name, "/a//b%20c?d=%2F&e"))
+
+    async def test_options_of_the_server(self) -> None:
+        """``OPTIONS *``, which asks for no path, is refused by nginx itself, and other requests go on."""
+        await self.started(route("web.example.com", self.upstream()))
+        answer = await self.converse(b"OPTIONS * HTTP/1.1\r\nHost: web.example.com\r\n\r\n", b"</html>")
+        self.assertTrue(answer.startswith(b"HTTP/1.1 400 "), answer)
+        self.assertEqual((await self.get("web.example.com", method="OPTIONS")).code, 200)
 
     async def test_all_instances_take_part(self) -> None:
         """Requests go to the instance with the fewest; those that come one by one go to one of this node."""

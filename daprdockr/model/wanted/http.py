@@ -8,22 +8,28 @@ from attrs import frozen
 
 from daprdockr.model import reading
 from daprdockr.model.errors import BadInput
+from daprdockr.model.host_names import host_name
 from daprdockr.model.members import Members, read_members
-from daprdockr.model.names import is_host_name, shorten
+from daprdockr.model.names import shorten
 
 HOLD = 10.0
 """Seconds in which an instance is usually there again: started anew, or taken over by another node."""
 
+MOST_HOST_NAMES = 10_000
+"""The most host names of a service: nginx keeps those of all services in memory of a fixed size."""
+
 
 def host_names(value: object, path: str) -> tuple[str, ...]:
-    """Read host names separated by commas; return them in lower case, each once. ``*.`` is allowed in front."""
-    names = [name.strip(" ").lower() for name in value.split(",")] if isinstance(value, str) else [""]
-    for name in names:
-        if not is_host_name(name):
-            raise BadInput(
-                f"{path}: {shorten(value)} is not usable, write host names such as example.com,*.example.com"
-            )
-    return tuple(dict.fromkeys(names))
+    """Read host names separated by commas; return them in their one spelling, each once. ``*.`` is allowed in front."""
+    given = value.split(",") if isinstance(value, str) else []
+    if not 1 <= len(given) <= MOST_HOST_NAMES:
+        raise BadInput(
+            f"{path}: {shorten(value)} is not usable, write 1 to {MOST_HOST_NAMES} host names, separated by commas"
+        )
+    try:
+        return tuple(dict.fromkeys(map(host_name, given)))
+    except BadInput as error:
+        raise BadInput(f"{path}: {error}") from None
 
 
 @frozen

@@ -31,7 +31,7 @@ FLOORS: Mapping[str, tuple[tuple[str, ...], ...]] = {
     "model": (
         ("errors",),
         ("names", "backoff"),
-        ("reading", "host"),
+        ("reading", "host", "host_names"),
         ("members",),
         ("wanted",),
         ("stored",),

@@ -13,22 +13,28 @@ BAD_HOST_NAMES = (
     *(
         "a..b",
         ".a",
-        "a.",
+        "a..",
         "-a",
         "a-",
-        "a_b",
         "*",
         "a.*",
         "*a.com",
         "*.*.a",
         "~^a",
-        "é.com",
+        "-é.com",
+        "é" * 300,
+        "☃.com",
+        "a\udcff.com",
+        "\uff41\uff1b\uff42.com",
         LONG_NAME,
         "x" * 64,
         None,
         7,
     ),
 )
+
+
+PORT = {"ContainerPort": "80"}
 
 
 class HttpTests(SynchronousTestCase):
@@ -44,6 +50,19 @@ class HttpTests(SynchronousTestCase):
         http = Http.read({"HostName": "B.com, *.a.org,b.com", "ContainerPort": "8080"}, "Http")
         self.assertEqual(http, Http(host_names=("b.com", "*.a.org"), container_port=8080))
         self.assertEqual(Http.read(http.write(), "Http"), http)
+
+    def test_one_spelling(self) -> None:
+        """Capitals, a dot at the end and letters beyond ASCII make no other name; underscores stay."""
+        http = Http.read({"HostName": "EXAMPLE.com., example.com,*.Bücher.example,my_app.example.com", **PORT}, "Http")
+        self.assertEqual(http.host_names, ("example.com", "*.xn--bcher-kva.example", "my_app.example.com"))
+        self.assertEqual(Http.read(http.write(), "Http"), http)
+
+    def test_many_host_names(self) -> None:
+        """A definition of 200 kB of host names has too many of them, or can be used."""
+        many = ",".join(f"n{number}.example.com" for number in range(10_000))
+        self.assertEqual(len(Http.read({"HostName": many, **PORT}, "Http").host_names), 10_000)
+        error = self.assertRaises(BadInput, Http.read, {"HostName": "a.b," * 50_000, **PORT}, "Http")
+        self.assertIn("write 1 to 10000 host names", str(error))
 
     def test_bad_ports(self) -> None:
         """A port outside 1 to 65535 is refused."""
