@@ -35,6 +35,10 @@ def _row(cluster: Cluster, name: ServiceName, service: Service) -> Row:
         "Running": len(running),
         "Healthy": sum(claim.record.healthy for claim in running),
         "Current": sum(is_current(service, claim) for claim in running),
-        "HostNames": list(service.definition.http.host_names) if service.definition.http else [],
+        "HostNames": [
+            name + (http.path if http.path != "/" else "")
+            for http in service.definition.http
+            for name in http.host_names
+        ],
         "Reason": next((claim.record.reason for claim in claims if claim.record.reason), ""),
     }

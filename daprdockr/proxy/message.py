@@ -17,17 +17,20 @@ from collections.abc import Iterable, Mapping
 from attrs import frozen
 
 from daprdockr.model.errors import BadInput
-from daprdockr.proxy.routes import Route, Upstream, by_number, check_endpoint, check_host_name
+from daprdockr.proxy.routes import Route, Upstream, by_number, check_endpoint, check_host_name, check_path
 
 Location = Mapping[str, object]
-"""``path``, a prefix; ``service``, the destination of requests below it; ``hold``, seconds."""
+"""
+``path``, a prefix; ``service``, the destination of requests below it; ``hold``, seconds; and what is not as usual. A
+member that nginx's Lua does not know is ignored, and one that is missing counts as usual: it may be older than we are.
+"""
 
 
 @frozen
 class DoorState:
     """
-    The locations of each host name, longest path first, and the endpoints of each service: address (IPv6 in brackets),
-    port, and whether it is on this node.
+    The locations of each host name, longest path first, and the endpoints of each service, or of one more port of it:
+    address (IPv6 in brackets), port, and whether it is on this node.
     """
 
     hosts: Mapping[str, tuple[Location, ...]]
@@ -40,15 +43,15 @@ def door_state(routes: Iterable[Route]) -> DoorState:
 
     :raises BadInput: a route holds a value that ``routes.routing`` never returns, or two routes of a service differ.
     """
-    hosts: dict[str, tuple[Location, ...]] = {}
+    hosts: dict[str, list[Location]] = {}
     services: dict[str, tuple[tuple[str, int, bool], ...]] = {}
     for route in routes:
-        service = str(route.service)
+        service = route.pool or str(route.service)
         endpoints = tuple(_endpoint(upstream) for upstream in sorted(route.upstreams, key=by_number))
         if services.setdefault(service, endpoints) != endpoints:
             raise BadInput(f"routes of {service} differ in their instances: give all of them the same")
-        hosts[check_host_name(route.host_name)] = ({"path": "/", "service": service, "hold": route.hold},)
-    return DoorState(hosts, services)
+        hosts.setdefault(check_host_name(route.host_name), []).append(_location(route, service))
+    return DoorState({name: tuple(sorted(found, key=_by_path)) for name, found in hosts.items()}, services)
 
 
 def whole(state: DoorState, version: int) -> bytes:
@@ -66,6 +69,18 @@ def difference(before: DoorState, after: DoorState, version: int) -> bytes:
             "services": _changes(before.services, after.services),
         }
     )
+
+
+def _location(route: Route, service: str) -> Location:
+    location: dict[str, object] = {"path": check_path(route.path), "service": service, "hold": route.hold}
+    if route.strip_path and route.path != "/":
+        location["strip"] = True
+    return location
+
+
+def _by_path(location: Location) -> tuple[int, str]:
+    path = str(location["path"])
+    return -len(path), path
 
 
 def _endpoint(upstream: Upstream) -> tuple[str, int, bool]:

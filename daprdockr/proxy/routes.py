@@ -1,13 +1,13 @@
 """
-Routes: which host name leads to which instances, computed from the services that run.
+Routes: which host name and path lead to which instances, computed from the services that run.
 
 Pure. Every field that would reach nginx is checked here, because a definition or another node's record may be hostile;
 an unusable value is refused by itself and never stops the rest. Knows nothing of nginx's syntax.
 
 Note [Oldest wins]
-    nginx lets the first of two servers with one name win, with no more than a warning. Two services that claim a host
-    name are therefore resolved before: the one whose definition was created first in etcd keeps it, so a newcomer never
-    takes traffic away, and every node decides alike.
+    Of two services that claim the same path of a host name, the one whose definition was created first in etcd keeps
+    it, so a newcomer never takes traffic away, and every node decides alike. The same holds for the last place in
+    nginx's memory.
 """
 
 from __future__ import annotations
@@ -20,7 +20,14 @@ from attrs import frozen
 
 from daprdockr.model.errors import BadInput
 from daprdockr.model.host_names import is_host_name
-from daprdockr.model.names import InstanceName, ServiceName, shorten
+from daprdockr.model.names import InstanceName, ServiceName, printable, shorten
+from daprdockr.model.wanted.http import Http, is_path
+
+MOST_ROUTES = 20_000
+"""Host names and paths that nginx is given: they take about half of its memory for routes."""
+
+MOST_REFUSALS = 10
+"""The most host names of a service that are refused by name: each becomes an event."""
 
 
 @frozen
@@ -36,30 +43,44 @@ class Upstream:
 @frozen
 class Route:
     """
-    A host name and the instances behind it, in order; none means that no instance is healthy. Then a request waits
-    ``hold`` seconds for one.
+    A host name, a path below it, and the instances behind them, in order; none means that no instance is healthy. Then
+    a request waits ``hold`` seconds for one.
+
+    :ivar pool: names the instances at one port of the service; "": at the first port of its ``Http``.
+    :ivar strip_path: as ``Http`` has it.
     """
 
     host_name: str
     service: ServiceName
     upstreams: tuple[Upstream, ...]
     hold: float = 0.0
+    path: str = "/"
+    pool: str = ""
+    strip_path: bool = False
+
+
+@frozen
+class Entry:
+    """An entry of ``Http``, and the healthy instances at its port."""
+
+    http: Http
+    upstreams: tuple[Upstream, ...] = ()
 
 
 @frozen
 class HttpService:
-    """A service with ``Http``; ``created`` is the create revision of its definition in etcd, ``hold`` is seconds."""
+    """A service with ``Http``; ``created`` is the create revision of its definition in etcd."""
 
     service: ServiceName
-    host_names: tuple[str, ...]
-    upstreams: tuple[Upstream, ...]
+    entries: tuple[Entry, ...]
     created: int
-    hold: float = 0.0
 
 
 @frozen(order=True)
 class Refusal:
-    """``subject``, a host name or an instance's place, is not routed to ``service``; ``reason`` is one line."""
+    """
+    ``subject``, a host name and path or an instance's place, is not routed to ``service``; ``reason`` is one line.
+    """
 
     service: ServiceName
     subject: str
@@ -68,7 +89,7 @@ class Refusal:
 
 @frozen
 class Routing:
-    """All routes, and the refusals; both sorted, so equal inputs give equal routings."""
+    """All routes, by host name and path, and the refusals; both sorted, so equal inputs give equal routings."""
 
     routes: tuple[Route, ...] = ()
     refusals: tuple[Refusal, ...] = ()
@@ -83,6 +104,13 @@ def check_host_name(name: object) -> str:
     if isinstance(name, str) and is_host_name(name):
         return name
     raise BadInput(f"host name {shorten(name)} is not usable: write a name such as example.com or *.example.com")
+
+
+def check_path(path: object) -> str:
+    """Return ``path`` if it is one as nginx compares it. :raises BadInput: otherwise."""
+    if isinstance(path, str) and is_path(path):
+        return path
+    raise BadInput(f"path {shorten(path)} is not usable: write a path such as /api")
 
 
 def check_endpoint(address: object, port: object) -> str:
@@ -119,29 +147,57 @@ def by_number(upstream: Upstream) -> tuple[int, str, int]:
 
 def routing(services: Iterable[HttpService]) -> Routing:
     """Compute the routes of these services. Raises nothing. See Note [Oldest wins]."""
-    routes: dict[str, Route] = {}
+    routes: dict[tuple[str, str], Route] = {}
     refusals: set[Refusal] = set()
     for service in sorted(services, key=lambda s: (s.created, s.service)):
-        upstreams = tuple(_usable_upstreams(service, refusals))
-        for name in _usable_host_names(service, refusals):
-            holder = routes.setdefault(name, Route(name, service.service, upstreams, service.hold)).service
-            if holder != service.service:
-                refusals.add(Refusal(service.service, name, f"host name {name} already belongs to {holder}"))
-    return Routing(tuple(routes[name] for name in sorted(routes)), tuple(sorted(refusals)))
+        _add(service, routes, refusals)
+    return Routing(tuple(routes[key] for key in sorted(routes)), tuple(sorted(refusals)))
 
 
-def _usable_host_names(service: HttpService, refusals: set[Refusal]) -> Iterator[str]:
-    for name in service.host_names:
+def _add(service: HttpService, routes: dict[tuple[str, str], Route], refusals: set[Refusal]) -> None:
+    lost: list[Refusal] = []
+    for route in _usable_routes(service, refusals):
+        key = (route.host_name, route.path)
+        if key not in routes and len(routes) >= MOST_ROUTES:
+            lost.append(_refused(route, f"is not served, because nginx is given at most {MOST_ROUTES} names"))
+        elif (holder := routes.setdefault(key, route).service) != service.service:
+            lost.append(_refused(route, f"already belongs to {holder}"))
+    refusals.update(lost[:MOST_REFUSALS])
+    if len(lost) > MOST_REFUSALS:
+        more = f"{len(lost) - MOST_REFUSALS} more host names are not served, for such reasons"
+        refusals.add(Refusal(service.service, "", more))
+
+
+def _refused(route: Route, reason: str) -> Refusal:
+    subject = route.host_name + (route.path if route.path != "/" else "")
+    return Refusal(route.service, subject, f"host name {printable(subject)} {reason}")
+
+
+def _usable_routes(service: HttpService, refusals: set[Refusal]) -> Iterator[Route]:
+    pools: dict[int, tuple[str, tuple[Upstream, ...]]] = {}
+    for entry in service.entries:
+        http = entry.http
+        if http.container_port not in pools:
+            pool = f"{service.service}:{http.container_port}" if pools else ""
+            pools[http.container_port] = pool, tuple(_usable_upstreams(service, entry, refusals))
+        pool, upstreams = pools[http.container_port]
+        for name in _usable_host_names(service, entry, refusals):
+            yield Route(name, service.service, upstreams, http.hold, http.path, pool, http.strip_path)
+
+
+def _usable_host_names(service: HttpService, entry: Entry, refusals: set[Refusal]) -> Iterator[str]:
+    for name in entry.http.host_names:
         try:
+            check_path(entry.http.path)
             yield check_host_name(name.lower())
         except BadInput as error:
             refusals.add(Refusal(service.service, shorten(name), str(error)))
 
 
-def _usable_upstreams(service: HttpService, refusals: set[Refusal]) -> Iterator[Upstream]:
+def _usable_upstreams(service: HttpService, entry: Entry, refusals: set[Refusal]) -> Iterator[Upstream]:
     """Yield each place once: two records of one place would count its connections twice."""
     places: set[str] = set()
-    for upstream in sorted(service.upstreams, key=by_number):
+    for upstream in sorted(entry.upstreams, key=by_number):
         try:
             place = check_endpoint(upstream.address, upstream.port)
         except BadInput as error:

@@ -61,14 +61,27 @@ _CONTAINER = _object(
     LogConfig=st.dictionaries(WORDS, JSON, max_size=2),
     HostConfig=_object({}, CpuShares=st.integers(0, 1024), Init=st.booleans(), CapAdd=st.lists(WORDS, max_size=2)),
 )
-_HTTP = _object(
+_HTTP_ENTRY = _object(
     {
         "HostName": st.lists(
             st.sampled_from(["example.com", "*.example.com", "Demo.Test", "a-b.c"]), min_size=1, max_size=3
         ).map(", ".join),
         "ContainerPort": _PORT,
-    }
+    },
+    StripPath=st.booleans(),
+    Hold=st.integers(0, 60),
 )
+_HTTP_PATHS = st.lists(st.sampled_from(["/", "/api", "/api/v1/", "/b\u00fccher", "/a%20b"]), max_size=3, unique=True)
+
+
+@st.composite
+def _http(draw: st.DrawFn) -> Any:
+    """One entry, or a list of them, each with a path of its own."""
+    if draw(st.booleans()):
+        return draw(_HTTP_ENTRY)
+    return [draw(_HTTP_ENTRY) | {"Path": path} for path in draw(_HTTP_PATHS)]
+
+
 _HEALTH = _object(
     {
         "Type": st.sampled_from(["http", "tcp", "exec", "docker", "none"]),
@@ -104,7 +117,7 @@ _UPDATE = _object(
 DOCUMENTS: st.SearchStrategy[dict[str, Any]] = _object(
     {"Name": LABELS, "Group": LABELS, "Container": _CONTAINER},
     Instances=st.integers(0, MAX_INSTANCES),
-    Http=_HTTP,
+    Http=_http(),
     Tcp=_port_routes(_TCP_ROUTE),
     Udp=_port_routes(_UDP_ROUTE),
     Health=_HEALTH,
@@ -127,7 +140,10 @@ def rewritten(draw: st.DrawFn, document: dict[str, Any]) -> dict[str, Any]:
     for key in keys:
         value = document[key]
         spelling = draw(st.sampled_from([key, key.lower(), key.upper(), key.swapcase()]))
-        written[spelling] = draw(rewritten(value)) if key in parts else value
+        if key in parts and isinstance(value, list):
+            written[spelling] = [draw(rewritten(entry)) for entry in value]
+        else:
+            written[spelling] = draw(rewritten(value)) if key in parts else value
     return written
 
 

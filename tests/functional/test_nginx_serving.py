@@ -59,7 +59,7 @@ class RoutingTests(NginxTestCase):
         """A host name that no service has is answered with one line and 404."""
         await self.started(route("web.example.com", self.upstream()))
         answer = await self.get("other.example.com")
-        self.assertEqual((answer.code, answer.text), (404, "no service has this host name\n"))
+        self.assertEqual((answer.code, answer.text), (404, "no service has this host name and path\n"))
         self.assertEqual(answer.headers["content-type"], "text/plain")
         self.assertEqual(answer.headers["server"], "nginx")
 

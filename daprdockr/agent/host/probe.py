@@ -38,9 +38,8 @@ _MAX_HEAD = 64 * 1024
 @frozen
 class Target:
     """
-    A container under a health check; ``host`` and ``port`` are where the check connects, if it does. ``route`` is the
-    endpoint that its route names, an address of this host and a port; None: it is behind no route. ``router`` is who
-    connects to it there.
+    A container under a health check; ``host`` and ``port`` are where the check connects, if it does. ``routes`` are
+    the endpoints that its routes name, each an address of this host and a port; ``router`` is who connects to them.
     """
 
     container: str
@@ -48,7 +47,7 @@ class Target:
     host: str = ""
     port: int = 0
     service: ServiceName | None = None
-    route: tuple[str, int] | None = None
+    routes: tuple[tuple[str, int], ...] = ()
     router: str = "nginx"
 
 
@@ -89,17 +88,14 @@ class RealProbe:
         network without ports. Only reachability is checked this way, because Docker's proxy accepts connections that
         nobody listens to.
         """
-        if target.route is None:
-            return None
-        host, port = target.route
-        try:
-            await self._connect(host, port, target.check.timeout)
-        except ConnectingCancelledError:
-            raise
-        except (ConnectError, OSError) as error:
-            return Unreached(
-                f"{target.router} cannot reach it at {f'[{host}]' if ':' in host else host}:{port} ({error})"
-            )
+        for host, port in target.routes:
+            try:
+                await self._connect(host, port, target.check.timeout)
+            except ConnectingCancelledError:
+                raise
+            except (ConnectError, OSError) as error:
+                place = f"{f'[{host}]' if ':' in host else host}:{port}"
+                return Unreached(f"{target.router} cannot reach it at {place} ({error})")
         return None
 
     async def _tcp(self, target: Target) -> str | None:

@@ -31,24 +31,24 @@ def targets(
     name = service.definition.name
     routed, router = _routed(service.definition)
     found = [
-        evolve(_target(one, check, name, address), route=_route(one, routed, address), router=router)
+        evolve(_target(one, check, name, address), routes=_routes(one, routed, address), router=router)
         for one in running
         if one.status is not Status.PAUSED
     ]
-    return {target.container: target for target in found if target.route or check.type not in ("none", "docker")}
+    return {target.container: target for target in found if target.routes or check.type not in ("none", "docker")}
 
 
-def _routed(definition: Definition) -> tuple[int, str]:
-    """Return the container port that routes lead to (0: none), and who connects to it. UDP says nothing of itself."""
-    if definition.http is None and definition.tcp:
-        return definition.tcp[0].container_port, "the relay"
-    return definition.http.container_port if definition.http is not None else 0, "nginx"
+def _routed(definition: Definition) -> tuple[list[int], str]:
+    """Return the container ports that routes lead to, and who connects to them. UDP says nothing of itself."""
+    if not definition.http and definition.tcp:
+        return [definition.tcp[0].container_port], "the relay"
+    return sorted({http.container_port for http in definition.http}), "nginx"
 
 
-def _route(container: ContainerState, port: int, address: str) -> tuple[str, int] | None:
-    """Return the endpoint of a container for a route, as this node reaches it: see ``Publish``."""
-    host_port = _host_port(container, port)
-    return (address, host_port) if host_port else None
+def _routes(container: ContainerState, ports: Iterable[int], address: str) -> tuple[tuple[str, int], ...]:
+    """Return the endpoints of a container for its routes, as this node reaches them: see ``Publish``."""
+    host_ports = (_host_port(container, port) for port in ports)
+    return tuple((address, host_port) for host_port in host_ports if host_port)
 
 
 def _host_port(container: ContainerState, port: int) -> int:

@@ -21,7 +21,7 @@ from daprdockr.model.known.changes import Changes
 from daprdockr.model.known.cluster import Cluster
 from daprdockr.model.names import ServiceName
 from daprdockr.model.stored.revisioned import Claim
-from daprdockr.proxy.routes import HttpService, Refusal, Routing, Upstream, routing
+from daprdockr.proxy.routes import Entry, HttpService, Refusal, Routing, Upstream, routing
 from daprdockr.runtime.signal import Signal
 
 T = TypeVar("T")
@@ -121,17 +121,15 @@ class Publish:
 
     def _http_of(self, service: ServiceName, claims: Iterable[Claim]) -> HttpService | None:
         known = self._cluster.services.get(service)
-        if known is None or known.definition.http is None:
+        if known is None or not known.definition.http:
             return None
-        http = known.definition.http
-        upstreams = [self._upstream(claim, http.container_port) for claim in claims]
-        return HttpService(
-            service=service,
-            host_names=http.host_names,
-            upstreams=tuple(upstream for upstream in upstreams if upstream is not None),
-            created=known.created,
-            hold=http.hold,
-        )
+        claims = tuple(claims)
+        entries = tuple(Entry(http, self._upstreams(claims, http.container_port)) for http in known.definition.http)
+        return HttpService(service, entries, known.created)
+
+    def _upstreams(self, claims: Iterable[Claim], container_port: int) -> tuple[Upstream, ...]:
+        found = (self._upstream(claim, container_port) for claim in claims)
+        return tuple(upstream for upstream in found if upstream is not None)
 
     def _upstream(self, claim: Claim, container_port: int) -> Upstream | None:
         record = claim.record

@@ -45,7 +45,7 @@ def merge(service: ServiceName, base: Definition | None, changes: Mapping[str, s
     """Return the definition with the flags' values in it. :raises BadInput: the result is not usable."""
     written: dict[str, Any] = base.write() if base else {"Name": service.service, "Group": service.group}
     container = dict(written.get("Container", {}))
-    http = dict(written.get("Http", {}))
+    http = _one_entry(service, written.get("Http", {}), changes)
     for flag, part, member in (("image", container, "Image"), ("http-host", http, "HostName")):
         if flag in changes:
             part[member] = changes[flag]
@@ -58,6 +58,18 @@ def merge(service: ServiceName, base: Definition | None, changes: Mapping[str, s
         if not container["Cmd"]:
             del container["Cmd"]
     return Definition.read(written | {"Container": container} | ({"Http": http} if http else {}))
+
+
+def _one_entry(service: ServiceName, http: Any, changes: Mapping[str, str]) -> Any:
+    """Return a copy of the entry that the flags change. :raises BadInput: there are several."""
+    if not isinstance(http, list):
+        return dict(http)
+    for flag in ("http-host", "http-port"):
+        if flag in changes:
+            raise BadInput(
+                f"-{flag} says not which of the {len(http)} entries of Http of {service}: change it by -stdin"
+            )
+    return http
 
 
 def _number(text: str) -> int | str:

@@ -20,7 +20,7 @@ from daprdockr.model.members import Members, encode_members, read_members
 from daprdockr.model.names import MAX_INSTANCES, ServiceName, check_label
 from daprdockr.model.wanted.container import Container
 from daprdockr.model.wanted.health import Health
-from daprdockr.model.wanted.http import Http
+from daprdockr.model.wanted.http import Http, read_entries, write_entries
 from daprdockr.model.wanted.placement import Placement
 from daprdockr.model.wanted.port_routes import TcpRoute, UdpRoute, tcp_routes, udp_routes
 from daprdockr.model.wanted.update import Update
@@ -36,7 +36,7 @@ class Definition:
     name: ServiceName
     instances: int
     container: Container
-    http: Http | None = None
+    http: tuple[Http, ...] = ()
     tcp: tuple[TcpRoute, ...] = ()
     udp: tuple[UdpRoute, ...] = ()
     health: Health | None = None
@@ -68,9 +68,10 @@ class Definition:
             "Instances": self.instances,
         }
         written["Container"] = dict(self.container.fields)
-        for key, part in (("Http", self.http), ("Health", self.health)):
-            if part is not None:
-                written[key] = part.write()
+        if self.http:
+            written["Http"] = write_entries(self.http)
+        if self.health is not None:
+            written["Health"] = self.health.write()
         if self.tcp:
             written["Tcp"] = [route.write() for route in self.tcp]
         if self.udp:
@@ -89,16 +90,19 @@ class Definition:
     @cached_property
     def check(self) -> Health:
         """
-        The effective health check: the stated one, otherwise TCP connect on the HTTP port or that of the first TCP
-        route, otherwise none. Unless it states others, it uses that port, and the first HTTP host name that is no
-        wildcard.
+        The effective health check: the stated one, otherwise TCP connect on the first HTTP port or that of the first
+        TCP route, otherwise none. Unless it states others, it uses that port, and the first HTTP host name that is no
+        wildcard, of its port if there is one.
         """
-        port = self.http.container_port if self.http else self.tcp[0].container_port if self.tcp else 0
+        routed = (*self.http, *self.tcp)
+        first = routed[0].container_port if routed else 0
         if self.health is None:
-            return Health(type="tcp", port=port) if port else Health()
-        names = [name for name in self.http.host_names if "*" not in name] if self.http else []
+            return Health(type="tcp", port=first) if first else Health()
+        port = self.health.port or first
+        entries = sorted(self.http, key=lambda http: http.container_port != port)
+        names = [name for http in entries for name in http.host_names if "*" not in name]
         host = self.health.host or (names[0] if names and self.health.type == "http" else "")
-        return evolve(self.health, port=self.health.port or port, host=host)
+        return evolve(self.health, port=port, host=host)
 
     @property
     def at_most_one(self) -> bool:
@@ -109,9 +113,7 @@ class Definition:
     def ports(self) -> tuple[Port, ...]:
         """The ports this definition declares, sorted; the image may expose more."""
         declared = set(self.container.exposed)
-        if self.http is not None:
-            declared.add(Port(container=self.http.container_port))
-        declared.update(Port(container=route.container_port) for route in self.tcp)
+        declared.update(Port(container=route.container_port) for route in (*self.http, *self.tcp))
         declared.update(Port(container=route.container_port, protocol="udp") for route in self.udp)
         if self.check.type in ("http", "tcp"):
             declared.add(Port(container=self.check.port))
@@ -144,7 +146,7 @@ _MEMBERS: Members = {
     "Group": ("group", _group),
     "Instances": ("instances", reading.integer(0, MAX_INSTANCES)),
     "Container": ("container", Container.read),
-    "Http": ("http", Http.read),
+    "Http": ("http", read_entries),
     "Tcp": ("tcp", tcp_routes),
     "Udp": ("udp", udp_routes),
     "Health": ("health", Health.read),

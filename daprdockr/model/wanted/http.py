@@ -1,22 +1,28 @@
-"""The ``Http`` part of a definition: the host names that lead to a service."""
+"""The ``Http`` part of a definition: the host names and paths that lead to a service."""
 
 from __future__ import annotations
 
+import re
 from typing import Any
+from urllib.parse import unquote
 
 from attrs import frozen
 
 from daprdockr.model import reading
 from daprdockr.model.errors import BadInput
 from daprdockr.model.host_names import host_name
-from daprdockr.model.members import Members, read_members
+from daprdockr.model.members import Members, changed_members, read_members
 from daprdockr.model.names import shorten
 
 HOLD = 10.0
 """Seconds in which an instance is usually there again: started anew, or taken over by another node."""
 
-MOST_HOST_NAMES = 10_000
-"""The most host names of a service: nginx keeps those of all services in memory of a fixed size."""
+MOST_ENTRIES, MOST_HOST_NAMES = 100, 10_000
+"""The most of a service: nginx keeps those of all services in memory of a fixed size."""
+
+_LONGEST_PATH = 255
+_ODD_SEGMENT = re.compile(r"/(?:\.{0,2}/|\.{1,2}\Z)")
+_NOT_IN_A_PATH = frozenset("%?#\\")
 
 
 def host_names(value: object, path: str) -> tuple[str, ...]:
@@ -32,17 +38,50 @@ def host_names(value: object, path: str) -> tuple[str, ...]:
         raise BadInput(f"{path}: {error}") from None
 
 
+def is_path(text: str) -> bool:
+    """
+    Return whether this is a path as nginx compares it: decoded, no empty segment and none of dots, no ``/`` at the end.
+    """
+    return (
+        text.startswith("/")
+        and (text == "/" or not text.endswith("/"))
+        and text.isprintable()
+        and not _NOT_IN_A_PATH & set(text)
+        and not _ODD_SEGMENT.search(text)
+        and len(text) <= _LONGEST_PATH
+    )
+
+
+def url_path(value: object, path: str) -> str:
+    """Read the beginning of a path, as in a URL or decoded; ``/api/`` is ``/api``."""
+    try:
+        text = unquote(value, errors="strict") if isinstance(value, str) else ""
+    except UnicodeDecodeError:
+        text = ""
+    if text != "/" and not text.endswith("//"):
+        text = text.removesuffix("/")
+    if is_path(text):
+        return text
+    raise BadInput(
+        f"{path}: {shorten(value)} is not usable, write a path such as /api, without //, dot segments, %, ?, # and \\"
+    )
+
+
 @frozen
 class Http:
     """
-    The HTTP host names that lead to this service, and the port of its containers that they lead to.
+    Host names, a path below them, and the port of the service's containers that they lead to.
 
     :ivar hold: for how many seconds a request waits while no instance is healthy.
+    :ivar path: requests below this path come here; of several entries the one with the longest path gets them.
+    :ivar strip_path: whether instances see the path of a request without ``path``.
     """
 
     host_names: tuple[str, ...]
     container_port: int
     hold: float = HOLD
+    path: str = "/"
+    strip_path: bool = False
 
     @classmethod
     def read(cls, value: object, path: str) -> Http:
@@ -50,11 +89,37 @@ class Http:
 
     def write(self) -> dict[str, Any]:
         written: dict[str, Any] = {"HostName": ",".join(self.host_names), "ContainerPort": str(self.container_port)}
-        return written if self.hold == HOLD else {**written, "Hold": self.hold}
+        return written | changed_members(self, Http(self.host_names, self.container_port), _MEMBERS)
+
+
+def read_entries(value: object, path: str) -> tuple[Http, ...]:
+    """Read one entry, or a list of them. :raises BadInput: two claim the same path of a host name."""
+    if not isinstance(value, list):
+        return (Http.read(value, path),)
+    if len(value) > MOST_ENTRIES:
+        raise BadInput(f"{path} has {len(value)} entries, write at most {MOST_ENTRIES}")
+    entries = tuple(Http.read(entry, f"{path}[{number}]") for number, entry in enumerate(value))
+    claimed: dict[tuple[str, str], int] = {}
+    for number, entry in enumerate(entries):
+        for name in entry.host_names:
+            first = claimed.setdefault((name, entry.path), number)
+            if first != number:
+                raise BadInput(f"{path}[{number}] claims {name}{entry.path}, as {path}[{first}] does: change its Path")
+    if len(claimed) > MOST_HOST_NAMES:
+        raise BadInput(f"{path} has {len(claimed)} host names, write at most {MOST_HOST_NAMES}")
+    return entries
+
+
+def write_entries(entries: tuple[Http, ...]) -> dict[str, Any] | list[dict[str, Any]]:
+    """Return the JSON form; one entry is an object, which agents read that know no lists."""
+    written = [entry.write() for entry in entries]
+    return written[0] if len(written) == 1 else written
 
 
 _MEMBERS: Members = {
     "HostName": ("host_names", host_names),
     "ContainerPort": ("container_port", reading.port),
+    "Path": ("path", url_path),
+    "StripPath": ("strip_path", reading.boolean),
     "Hold": ("hold", reading.seconds(0, 60)),
 }

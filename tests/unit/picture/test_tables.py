@@ -16,9 +16,10 @@ from daprdockr.picture.doubts import Outcome, doubt_row, outcome, read_doubts
 from daprdockr.picture.events import event_table
 from daprdockr.picture.instances import instance_table, unmet
 from daprdockr.picture.overview import overview
+from daprdockr.picture.services import service_table
 from daprdockr.picture.table import Table
 from tests.build.history import claimed, defined, present
-from tests.build.values import KEYS, definition, instance
+from tests.build.values import HTTP, KEYS, definition, instance
 
 WEB = definition()
 RUNNING = ClaimRecord(node="n1", state=State.RUNNING, healthy=True, definition=WEB.digest)
@@ -60,6 +61,17 @@ class InstanceTests(SynchronousTestCase):
         """A claim of a service that is not defined has a row, and counts as of an older definition."""
         (row,) = instance_table(cluster(claimed(instance(1), RUNNING, 6)), None).rows
         self.assertEqual((row["Node"], row["Current"]), ("n1", False))
+
+
+class ServiceTests(SynchronousTestCase):
+    """The services."""
+
+    def test_paths(self) -> None:
+        """A service shows its host names, each with the path below it that leads to the service."""
+        http = [{"HostName": "a.test,*.b.test", "ContainerPort": 80}, {**HTTP, "Path": "/api"}]
+        table = service_table(cluster(defined(definition(Http=http), 5)))
+        self.assertEqual([row["HostNames"] for row in table.rows], [["a.test", "*.b.test", "example.com/api"]])
+        self.assertIn("a.test,*.b.test,example.com/api", table.cells[0])
 
 
 class OverviewTests(SynchronousTestCase):

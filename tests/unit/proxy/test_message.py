@@ -12,8 +12,9 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.model.errors import BadInput
 from daprdockr.model.names import InstanceName, ServiceName
+from daprdockr.model.wanted.http import Http
 from daprdockr.proxy.message import DoorState, difference, door_state, whole
-from daprdockr.proxy.routes import HttpService, Route, Upstream, routing
+from daprdockr.proxy.routes import Entry, HttpService, Route, Upstream, routing
 
 WEB = ServiceName(group="shop", service="web")
 API = ServiceName(group="shop", service="api")
@@ -64,6 +65,26 @@ class MessageTests(SynchronousTestCase):
             },
         )
 
+    def test_paths(self) -> None:
+        """The locations of a host name begin with the longest path; what is as usual is not said."""
+        paths = ("/", "/api", "/api/v2")
+        routes = [Route("a.com", WEB, (), path=path, strip_path=True) for path in paths]
+        other = Route("a.com", WEB, (place(1),), path="/b", pool="web.shop:81")
+        self.assertEqual(
+            as_sent(door_state([*routes, other])),
+            {
+                "hosts": {
+                    "a.com": [
+                        {"path": "/api/v2", "service": "web.shop", "hold": 0.0, "strip": True},
+                        {"path": "/api", "service": "web.shop", "hold": 0.0, "strip": True},
+                        {"path": "/b", "service": "web.shop:81", "hold": 0.0},
+                        {"path": "/", "service": "web.shop", "hold": 0.0},
+                    ]
+                },
+                "services": {"web.shop": [], "web.shop:81": [["10.0.0.1", 8001, False]]},
+            },
+        )
+
     def test_difference(self) -> None:
         """A difference says what is other, and what is gone, and where it begins."""
         before = door_state(ROUTES)
@@ -83,7 +104,9 @@ class MessageTests(SynchronousTestCase):
         """Whatever nginx held, after the difference it holds what it would after the whole."""
         services = [
             HttpService(
-                ServiceName(group="g", service=f"s{n}"), (f"h{n}.com",), tuple(map(place, range(1, many + 1))), n
+                ServiceName(group="g", service=f"s{n}"),
+                (Entry(Http((f"h{n}.com",), 80), tuple(map(place, range(1, many + 1)))),),
+                n,
             )
             for n, many in dict(drawn).items()
         ]
@@ -100,6 +123,9 @@ class MessageTests(SynchronousTestCase):
         for name in ["x; location /y { alias /etc/; }", "a b", "a\nb", "", "A.com", "{{ settings }}"]:
             with self.assertRaises(BadInput, msg=name):
                 door_state([Route(name, WEB, ())])
+        for path in ["", "api", "/a/", "/a/../b", "/a%2fb", "/\n", '/"?']:
+            with self.assertRaises(BadInput, msg=path):
+                door_state([Route("example.com", WEB, (), path=path)])
         for address, port in [("unix:/run/docker.sock", 80), ("fe80::1%;}", 80), ("10.0.0.1", "80;")]:
             upstream = Upstream(InstanceName(WEB, 1), address, port)  # type: ignore[arg-type] # hostile on purpose
             with self.assertRaises(BadInput, msg=address):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from typing import Any
 
 from attrs import evolve
 from hypothesis import given
@@ -11,13 +12,18 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.model.errors import BadInput
 from daprdockr.model.names import InstanceName, ServiceName
+from daprdockr.model.wanted.http import Http
 from daprdockr.proxy.routes import (
+    MOST_REFUSALS,
+    MOST_ROUTES,
+    Entry,
     HttpService,
     Refusal,
     Route,
     Upstream,
     check_endpoint,
     check_host_name,
+    check_path,
     routing,
 )
 
@@ -29,8 +35,12 @@ def place(number: int, service: ServiceName = WEB, address: str = "10.0.0.1", po
     return Upstream(InstanceName(service, number), address, port + number)
 
 
+def entry(*hosts: str, places: tuple[Upstream, ...] = (), port: int = 80, **more: Any) -> Entry:
+    return Entry(Http(hosts, port, **{"hold": 0.0} | more), places)
+
+
 def service(name: ServiceName = WEB, *hosts: str, created: int = 1, places: tuple[Upstream, ...] = ()) -> HttpService:
-    return HttpService(name, hosts, places, created)
+    return HttpService(name, (entry(*hosts, places=places),), created)
 
 
 class RoutingTests(SynchronousTestCase):
@@ -91,6 +101,67 @@ class ConflictTests(SynchronousTestCase):
         found = routing([service(WEB, "a.com", created=1), service(API, "a.com", "b.com", created=2)])
         self.assertEqual([(r.host_name, r.service) for r in found.routes], [("a.com", WEB), ("b.com", API)])
 
+    def test_path(self) -> None:
+        """Each path of a host name has its own holder: one that claims another path takes nothing away."""
+        services = [
+            HttpService(WEB, (entry("a.com"), entry("a.com", path="/api")), created=1),
+            HttpService(API, (entry("a.com", path="/api"), entry("a.com", path="/api/v2")), created=2),
+        ]
+        found = routing(services)
+        self.assertEqual(
+            [(route.path, route.service) for route in found.routes], [("/", WEB), ("/api", WEB), ("/api/v2", API)]
+        )
+        [refusal] = found.refusals
+        self.assertEqual(refusal, Refusal(API, "a.com/api", "host name a.com/api already belongs to web.shop"))
+
+    def test_many(self) -> None:
+        """A service that claims many names of another one gets some events, and one that counts the others."""
+        names = [f"n{number}.com" for number in range(1000)]
+        found = routing([service(WEB, *names), service(API, *names, "own.com", created=2)])
+        self.assertEqual({route.service for route in found.routes if route.host_name == "own.com"}, {API})
+        self.assertEqual(len(found.refusals), MOST_REFUSALS + 1)
+        more = f"{1000 - MOST_REFUSALS} more host names are not served, for such reasons"
+        self.assertIn(Refusal(API, "", more), found.refusals)
+
+    def test_room(self) -> None:
+        """When there are more names than nginx has room for, the oldest services keep theirs."""
+        size = MOST_ROUTES // 2
+        services = [service(ServiceName("g", f"s{n}"), *(f"{n}.{i}.com" for i in range(size))) for n in range(2)]
+        late = service(API, "late.com", "0.0.com", created=2)
+        found = routing([late, *services])
+        self.assertEqual(len(found.routes), MOST_ROUTES)
+        reasons = [refusal.reason for refusal in found.refusals]
+        self.assertEqual(len(reasons), 2)
+        self.assertIn("host name late.com is not served, because nginx is given at most 20000 names", reasons)
+
+
+class EntryTests(SynchronousTestCase):
+    """Services with several entries."""
+
+    def test_ports(self) -> None:
+        """An entry leads to its port: the instances at the first are the service's, those at another a pool apart."""
+        first, other = (place(1), place(2)), (place(1, port=9000),)
+        entries = (
+            entry("a.com", places=first, port=80, hold=3.0),
+            entry("a.com", places=other, port=81, path="/api", strip_path=True),
+            entry("b.com", places=first, port=80),
+        )
+        self.assertEqual(
+            routing([HttpService(WEB, entries, 1)]).routes,
+            (
+                Route("a.com", WEB, first, hold=3.0),
+                Route("a.com", WEB, other, path="/api", pool="web.shop:81", strip_path=True),
+                Route("b.com", WEB, first),
+            ),
+        )
+
+    def test_paths(self) -> None:
+        """A path that nginx would never compare with is refused alone."""
+        for path in ["", "api", "/api/", "/a//b", "/./a", "/a/..", "/a%20b", "/a?b", "/a\nb", None, 1]:
+            found = routing([HttpService(WEB, (entry("a.com", path=path), entry("b.com")), 1)])
+            self.assertEqual([route.host_name for route in found.routes], ["b.com"], path)
+            self.assertEqual(len(found.refusals), 1)
+
 
 class RefusalTests(SynchronousTestCase):
     """What cannot be used is left out alone."""
@@ -116,12 +187,14 @@ class RefusalTests(SynchronousTestCase):
         found = routing([service(WEB, "example.com", places=(twice, place(1)))])
         self.assertEqual(found.routes[0].upstreams, (place(1),))
 
-    @given(st.lists(st.text(), max_size=5), st.text(), st.integers())
-    def test_anything(self, hosts: list[str], address: str, port: int) -> None:
+    @given(st.lists(st.text(), max_size=5), st.text(), st.text(), st.integers())
+    def test_anything(self, hosts: list[str], path: str, address: str, port: int) -> None:
         """Whatever the fields hold, nothing is raised, and what is routed passes the checks."""
         upstream = Upstream(InstanceName(WEB, 1), address, port)
-        for route in routing([service(WEB, *hosts, places=(upstream,))]).routes:
+        anything = HttpService(WEB, (entry(*hosts, places=(upstream,), path=path),), 1)
+        for route in routing([anything, service(API, *hosts, places=(upstream,))]).routes:
             check_host_name(route.host_name)
+            check_path(route.path)
             for kept in route.upstreams:
                 check_endpoint(kept.address, kept.port)
 

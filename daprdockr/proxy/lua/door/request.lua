@@ -13,6 +13,7 @@
 
 local balancer = require "ngx.balancer"
 local choose = require "door.choose"
+local match = require "door.match"
 local routes = require "door.routes"
 
 local M = {}
@@ -29,7 +30,7 @@ local underway = {}
 local number = 0
 
 local TEXTS = {
-    [404] = "no service has this host name\n",
+    [404] = "no service has this host name and path\n",
     [502] = "the instance of this service did not answer\n",
     [503] = "no instance of this service is healthy\n",
 }
@@ -43,20 +44,6 @@ local function refuse(status)
     end
     ngx.print(TEXTS[status])
     return ngx.exit(ngx.HTTP_OK)
-end
-
-local function location_of(host, path)
-    local locations = routes.locations(host)
-    if not locations then
-        return nil
-    end
-    for _, location in ipairs(locations) do
-        local prefix = location.path
-        if prefix == "/" or path == prefix or path:sub(1, #prefix + 1) == prefix .. "/" then
-            return location
-        end
-    end
-    return nil
 end
 
 -- Whether the body is known to be small; a chunked one may never end.
@@ -95,7 +82,7 @@ end
 
 -- access phase of a request that comes in
 function M.admit()
-    local location = location_of(ngx.var.host, ngx.var.uri)
+    local location = routes.location(ngx.var.host, ngx.var.uri)
     if not location then
         return refuse(routes.version() and 404 or 503) -- nothing is known yet: what is asked for may well exist
     end
@@ -103,6 +90,10 @@ function M.admit()
     local ctx = { number = number, service = location.service, tried = {}, received = 0 }
     ctx.deadline = ngx.now() + location.hold
     ngx.ctx.door, underway[number], ngx.var.door = ctx, ctx, number
+    if location.strip then
+        ngx.var.door_target = match.stripped(location.path, ngx.var.request_uri, ngx.var.uri)
+        ngx.var.door_prefix = match.written(location.path)
+    end
     if is_small() then
         ngx.req.read_body()
     end

@@ -5,13 +5,20 @@
 -- version is written after the entry: a worker that sees the new number reads the new entry.
 
 local cjson = require "cjson.safe"
+local match = require "door.match"
+
+local LONGEST_NAME = 253
 
 local dict = ngx.shared.routes
 local decoded = {}
 
 local M = {}
 
-local function read(key)
+local function as_it_is(value)
+    return value
+end
+
+local function read(key, made)
     local version = dict:get("v" .. key)
     if not version then
         decoded[key] = nil
@@ -19,7 +26,7 @@ local function read(key)
     end
     local known = decoded[key]
     if not known or known.version ~= version then
-        known = { version = version, value = cjson.decode(dict:get(key) or "null") }
+        known = { version = version, value = made(cjson.decode(dict:get(key) or "null")) }
         decoded[key] = known
     end
     return known.value, version
@@ -38,24 +45,28 @@ local function write(key, value, version)
     return done, why
 end
 
--- The locations of a host name, longest path first; of `a.b.example.com` also those of `*.b.example.com` and so on.
-function M.locations(host)
-    local found = read("h/" .. host)
-    local rest = host
-    while not found do
+-- The location of a path below a host name: of `a.b.example.com` itself; if that has none for this path of
+-- `*.b.example.com`, and so on. The price does not depend on how many host names there are.
+function M.location(host, path)
+    if #host > LONGEST_NAME then
+        return nil
+    end
+    local name, rest = host, host
+    while true do
+        local index = read("h/" .. name, match.index)
+        local found = index and match.find(index, path)
         local dot = rest:find(".", 1, true)
-        if not dot then
-            return nil
+        if found or not dot then
+            return found
         end
         rest = rest:sub(dot + 1)
-        found = read("h/*." .. rest)
+        name = "*." .. rest
     end
-    return found
 end
 
 -- The endpoints of a service and the version of that list; nil where the agent knows no such service.
 function M.endpoints(service)
-    return read("s/" .. service)
+    return read("s/" .. service, as_it_is)
 end
 
 -- Nil until the agent, or its file, said anything.

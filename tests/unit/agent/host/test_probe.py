@@ -106,6 +106,15 @@ class HttpTests(ProbeCase):
             await self.answer(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
         self.assertEqual([event["log_namespace"] for event in logged if "client" in event["log_namespace"]], [])
 
+    async def test_one_of_two_not_reached(self) -> None:
+        """Behind two routes it must be reached by both."""
+        well = [self.listen(Place()) for _ in range(3)]
+        for ports, complaint in [(well[:2], None), ((well[2], 1), "nginx cannot reach it at 127.0.0.1:1 (")]:
+            routes = tuple((LOOPBACK, port) for port in ports)
+            found = await self.probe(Target(self.container, Health("none"), routes=routes))
+            self.assertEqual(found is None, complaint is None)
+            self.assertIn(complaint or "", found or "")
+
     async def test_not_well(self) -> None:
         """Any other status is the complaint."""
         for status in (404, 500):
@@ -227,7 +236,7 @@ class RouteTests(ContainerCase):
     async def routed(self, check: Health, port: int, status: bytes = b"200 OK") -> str | None:
         """A look at a container that answers, behind a route to a port of this host."""
         well = self.listen(Place(b"HTTP/1.1 " + status + b"\r\nContent-Length: 0\r\n\r\n"))
-        return await self.probe(Target(self.container, check, LOOPBACK, well, route=(LOOPBACK, port)))
+        return await self.probe(Target(self.container, check, LOOPBACK, well, routes=((LOOPBACK, port),)))
 
     async def test_reached(self) -> None:
         """A container that is well and can be reached is well."""
@@ -240,6 +249,15 @@ class RouteTests(ContainerCase):
             complaint = await self.routed(check, 1)
             assert isinstance(complaint, Unreached)
             self.assertIn("nginx cannot reach it at 127.0.0.1:1 (", complaint)
+
+    async def test_one_of_two_not_reached(self) -> None:
+        """Behind two routes it must be reached by both."""
+        well = [self.listen(Place()) for _ in range(3)]
+        for ports, complaint in [(well[:2], None), ((well[2], 1), "nginx cannot reach it at 127.0.0.1:1 (")]:
+            routes = tuple((LOOPBACK, port) for port in ports)
+            found = await self.probe(Target(self.container, Health("none"), routes=routes))
+            self.assertEqual(found is None, complaint is None)
+            self.assertIn(complaint or "", found or "")
 
     async def test_not_well(self) -> None:
         """What is wrong with the container itself is the complaint."""

@@ -256,7 +256,17 @@ class TargetTests(GatherCase):
         (one,) = self.agent.running
         assert self.agent.routing is not None
         (upstream,) = self.agent.routing.routes[0].upstreams
-        self.assertEqual(self.target(one).route, (upstream.address, upstream.port))
+        self.assertEqual(self.target(one).routes, ((upstream.address, upstream.port),))
+
+    def test_routes(self) -> None:
+        """A container whose entries of HTTP have two ports must be reached at both."""
+        http = [{"HostName": "example.com", "ContainerPort": port, "Path": f"/{port}"} for port in ("8080", "9000")]
+        self.cluster.define(definition(Http=http, Health={"Type": "none"}))
+        self.cluster.advance(1)
+        (one,) = self.agent.running
+        assert self.agent.routing is not None
+        routes = tuple((r.upstreams[0].address, r.upstreams[0].port) for r in self.agent.routing.routes)
+        self.assertEqual((len(set(routes)), self.target(one).routes), (2, routes))
 
     def test_tcp_route(self) -> None:
         """One behind a TCP route must be reached at its host port, and it is the relay that must reach it."""

@@ -107,6 +107,17 @@ class RouteTests(PublishCase):
         self.change(self.defined(WITH_HTTP), self.claimed(1, record("a")), self.claimed(2, record("b", 20001)))
         self.assertEqual(self.routes, {"example.com": [("10.0.0.1", 20000, True), ("10.0.0.2", 20001, False)]})
 
+    def test_entries(self) -> None:
+        """Each entry of ``Http`` leads to its own port of the instances, where that is published."""
+        entries = [HTTP, {**HTTP, "Path": "/metrics", "ContainerPort": "9000", "StripPath": True, "Hold": 0}]
+        two = (Port(8080, "tcp", 20000), Port(9000, "tcp", 30000))
+        self.change(self.defined(definition(instances=2, Http=entries)))
+        self.change(self.claimed(1, record("a", ports=two)), self.claimed(2, record("b")))
+        web, metrics = self.routings[-1].routes
+        self.assertEqual((web.path, web.pool, [u.port for u in web.upstreams]), ("/", "", [20000, 20000]))
+        self.assertEqual((metrics.pool, [u.port for u in metrics.upstreams]), ("web.myapp:9000", [30000]))
+        self.assertEqual((metrics.path, metrics.strip_path, metrics.hold), ("/metrics", True, 0))
+
     def test_none_healthy(self) -> None:
         """A host name without healthy instances leads nowhere, and still is the service's."""
         self.change(self.defined(WITH_HTTP), self.claimed(1, record("a", healthy=False)))

@@ -32,6 +32,24 @@ class SetTests(DefinitionCase):
         self.assertEqual(done.json["Container"]["Cmd"], ["sh", "-c", 'echo "a b"', "x y"])
         self.assertNotIn("Cmd", self.run_line("-svc", "web.myapp", "-set", "-cmd", "").json["Container"])
 
+    def test_entries(self) -> None:
+        """Of several entries of HTTP no flag says which one it changes; all else can be changed."""
+        entries = [DOCUMENT["Http"], {**DOCUMENT["Http"], "Path": "/api", "ContainerPort": "81"}]
+        self.given(DOCUMENT | {"Http": entries})
+        done = self.run_line("-svc", "web.myapp", "-set", "-instances", "5")
+        self.assertEqual((done.json["Instances"], done.json["Http"]), (5, entries))
+        for flag, value in (("-http-host", "x.test"), ("-http-port", "80")):
+            refused = self.run_line("-svc", "web.myapp", "-set", flag, value)
+            said = f"{flag} says not which of the 2 entries of Http of web.myapp"
+            self.assertEqual((refused.status, self.stored()), (1, done.json))
+            self.assertIn(said, refused.stderr)
+
+    def test_one_of_a_list(self) -> None:
+        """A list with one entry is that entry, which flags change."""
+        self.given(DOCUMENT | {"Http": [{**DOCUMENT["Http"], "Path": "/api"}]})
+        done = self.run_line("-svc", "web.myapp", "-set", "-http-port", "81")
+        self.assertEqual(done.json["Http"], {**DOCUMENT["Http"], "Path": "/api", "ContainerPort": "81"})
+
     def test_all_flags(self) -> None:
         """All flags at once make the whole of a definition."""
         flags = ["-image", "x", "-instances", "0", "-cmd", "a", "-http-host", "A.test,*.b.test", "-http-port", "80"]

@@ -51,6 +51,9 @@ BAD_MEMBERS: tuple[tuple[dict[str, Any], str], ...] = (
     ({"Http": {"HostName": "a.b", "ContainerPort": "x"}}, "Http.ContainerPort: 'x'"),
     ({"Http": {"ContainerPort": "80"}}, "Http.HostName is missing"),
     ({"Http": {"HostName": "a.b"}}, "Http.ContainerPort is missing"),
+    ({"Http": [{"HostName": "a.b"}]}, "Http[0].ContainerPort is missing"),
+    ({"Http": {"HostName": "a.b", "ContainerPort": 80, "Path": "/a\nb"}}, "Http.Path: '/a\\nb'"),
+    ({"Http": [{"HostName": "a.b", "ContainerPort": 80}] * 2}, "Http[1] claims a.b/, as Http[0] does"),
     ({"Http": None, "Health": {"Type": "http"}}, "Health.Port is missing"),
     ({"Http": None, "Health": {"Type": "tcp"}}, "Health.Port is missing"),
     ({"Tcp": {"Port": 1, "ContainerPort": 1}}, "Tcp: {"),
@@ -165,6 +168,17 @@ class CheckTests(SynchronousTestCase):
         self.assertEqual(Definition.read(alone).check.host, "")
         self.assertEqual(Definition.read({**WEB, "Health": {"Type": "tcp"}}).check.host, "")
 
+    def test_several_entries(self) -> None:
+        """Of several entries of HTTP the first is checked, and a host name of the checked port is asked for."""
+        first = {"HostName": "*.example.com,www.example.com", "ContainerPort": 8080}
+        http = [first, {"HostName": "api.example.com", "ContainerPort": 81, "Path": "/api"}]
+        plain = Definition.read({**WEB, "Http": http})
+        self.assertEqual((plain.check.type, plain.check.port), ("tcp", 8080))
+        self.assertEqual(plain.ports, (Port(81), Port(8080), Port(9000)))
+        for port, expected in ((None, "www.example.com"), (81, "api.example.com"), (7, "www.example.com")):
+            definition = Definition.read({**WEB, "Http": http, "Health": {"Type": "http", "Port": port}})
+            self.assertEqual(definition.check.host, expected)
+
     def test_neither(self) -> None:
         """Without HTTP and health nothing is checked."""
         self.assertEqual(Definition.read({**WEB, "Http": None}).check.type, "none")
@@ -197,6 +211,7 @@ class DigestTests(SynchronousTestCase):
         harmless: tuple[dict[str, Any], ...] = (
             {"Instances": 7},
             {"Http": {"HostName": "other.org", "ContainerPort": 8080}},
+            {"Http": [{"HostName": "other.org", "ContainerPort": 8080, "Path": p} for p in ("/", "/api")]},
             {"Health": {"Type": "http", "Path": "/x", "Interval": 1, "Retries": 9}},
             {"Health": {"Type": "none"}},
             {"Tcp": [{"Port": 5432, "ContainerPort": 8080}]},

@@ -5,7 +5,7 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.model.errors import BadInput
-from daprdockr.model.wanted.http import Http
+from daprdockr.model.wanted.http import Http, read_entries, write_entries
 
 LONG_NAME = ".".join(["x" * 63] * 4)
 BAD_HOST_NAMES = (
@@ -63,6 +63,71 @@ class HttpTests(SynchronousTestCase):
         self.assertEqual(len(Http.read({"HostName": many, **PORT}, "Http").host_names), 10_000)
         error = self.assertRaises(BadInput, Http.read, {"HostName": "a.b," * 50_000, **PORT}, "Http")
         self.assertIn("write 1 to 10000 host names", str(error))
+
+    def test_paths(self) -> None:
+        """A path is kept decoded, without a slash at its end."""
+        for path, kept in [
+            ("/", "/"),
+            ("/api", "/api"),
+            ("/api/", "/api"),
+            ("/a/b.c/~d", "/a/b.c/~d"),
+            ("/b%C3%BCcher", "/bücher"),
+            ("/bücher", "/bücher"),
+            ("/a b;c=\"d'", "/a b;c=\"d'"),
+            ("/...", "/..."),
+        ]:
+            http = Http.read({"HostName": "a.b", "Path": path, "StripPath": True, **PORT}, "Http")
+            self.assertEqual((http.path, http.strip_path), (kept, True))
+            self.assertEqual(Http.read(http.write(), "Http"), http)
+
+    def test_bad_paths(self) -> None:
+        """What nginx would never compare with is refused in one line."""
+        odd = ("//", "/a//b", "/a//", "/.", "/..", "/a/../b", "/./a", "/a%2f%2fb", "/%2e%2e/a", "/a%2F..")
+        for path in (
+            *odd,
+            "",
+            "a",
+            "*",
+            "/a?b",
+            "/a#b",
+            "/a\\b",
+            "/a\nb",
+            "/a\0",
+            "/%00",
+            "/%",
+            "/%25",
+            "/%ff",
+            "/\ud800",
+            7,
+        ):
+            error = self.assertRaises(BadInput, Http.read, {"HostName": "a.b", "Path": path, **PORT}, "Http")
+            self.assertTrue(str(error).startswith("Http.Path: "), str(error))
+            self.assertTrue(str(error).isprintable(), str(error))
+
+    def test_entries(self) -> None:
+        """There may be several entries; one is written as an object, as it is read."""
+        one, other = {"HostName": "a.b", **PORT}, {"HostName": "a.b", "Path": "/api", "ContainerPort": "81"}
+        for given, written in [(one, one), ([one], one), ([one, other], [one, other])]:
+            entries = read_entries(given, "Http")
+            self.assertEqual(write_entries(entries), written)
+            self.assertEqual(read_entries(written, "Http"), entries)
+        self.assertEqual(read_entries([], "Http"), ())
+
+    def test_bad_entries(self) -> None:
+        """Of several entries the bad one is named; two must not claim the same path of a host name."""
+        one = {"HostName": "a.b,c.d", **PORT}
+        for given, said in [
+            ([one, {"HostName": "x.y"}], "Http[1].ContainerPort is missing"),
+            ([one, 7], "Http[1]: 7 is not usable"),
+            ([one, {**one, "Path": "/x"}, {"HostName": "C.D.", **PORT}], "Http[2] claims c.d/, as Http[0] does"),
+            ([one] * 101, "Http has 101 entries, write at most 100"),
+            (
+                [{"HostName": f"{','.join(f'{n}.{i}.c' for i in range(6000))}", **PORT} for n in "ab"],
+                "12000 host names",
+            ),
+        ]:
+            error = self.assertRaises(BadInput, read_entries, given, "Http")
+            self.assertIn(said, str(error))
 
     def test_bad_ports(self) -> None:
         """A port outside 1 to 65535 is refused."""
