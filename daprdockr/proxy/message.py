@@ -75,6 +75,8 @@ def _location(route: Route, service: str) -> Location:
     location: dict[str, object] = {"path": check_path(route.path), "service": service, "hold": route.hold}
     if route.strip_path and route.path != "/":
         location["strip"] = True
+    if route.max_body:
+        location["max_body"] = route.max_body
     return location
 
 

@@ -47,7 +47,7 @@ class Route:
     a request waits ``hold`` seconds for one.
 
     :ivar pool: names the instances at one port of the service; "": at the first port of its ``Http``.
-    :ivar strip_path: as ``Http`` has it.
+    :ivar strip_path: as ``Http`` has it, like ``max_body``.
     """
 
     host_name: str
@@ -57,6 +57,7 @@ class Route:
     path: str = "/"
     pool: str = ""
     strip_path: bool = False
+    max_body: int = 0
 
 
 @frozen
@@ -182,7 +183,16 @@ def _usable_routes(service: HttpService, refusals: set[Refusal]) -> Iterator[Rou
             pools[http.container_port] = pool, tuple(_usable_upstreams(service, entry, refusals))
         pool, upstreams = pools[http.container_port]
         for name in _usable_host_names(service, entry, refusals):
-            yield Route(name, service.service, upstreams, http.hold, http.path, pool, http.strip_path)
+            yield Route(
+                host_name=name,
+                service=service.service,
+                upstreams=upstreams,
+                hold=http.hold,
+                path=http.path,
+                pool=pool,
+                strip_path=http.strip_path,
+                max_body=http.max_body,
+            )
 
 
 def _usable_host_names(service: HttpService, entry: Entry, refusals: set[Refusal]) -> Iterator[str]:

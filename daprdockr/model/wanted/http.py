@@ -75,6 +75,7 @@ class Http:
     :ivar hold: for how many seconds a request waits while no instance is healthy.
     :ivar path: requests below this path come here; of several entries the one with the longest path gets them.
     :ivar strip_path: whether instances see the path of a request without ``path``.
+    :ivar max_body: bytes that the body of a request may have; 0: any number.
     """
 
     host_names: tuple[str, ...]
@@ -82,6 +83,7 @@ class Http:
     hold: float = HOLD
     path: str = "/"
     strip_path: bool = False
+    max_body: int = 0
 
     @classmethod
     def read(cls, value: object, path: str) -> Http:
@@ -121,5 +123,6 @@ _MEMBERS: Members = {
     "ContainerPort": ("container_port", reading.port),
     "Path": ("path", url_path),
     "StripPath": ("strip_path", reading.boolean),
+    "MaxBody": ("max_body", reading.integer(0, 2**50)),
     "Hold": ("hold", reading.seconds(0, 60)),
 }

@@ -68,17 +68,17 @@ class MessageTests(SynchronousTestCase):
     def test_paths(self) -> None:
         """The locations of a host name begin with the longest path; what is as usual is not said."""
         paths = ("/", "/api", "/api/v2")
-        routes = [Route("a.com", WEB, (), path=path, strip_path=True) for path in paths]
+        routes = [Route("a.com", WEB, (), path=path, strip_path=True, max_body=7) for path in paths]
         other = Route("a.com", WEB, (place(1),), path="/b", pool="web.shop:81")
         self.assertEqual(
             as_sent(door_state([*routes, other])),
             {
                 "hosts": {
                     "a.com": [
-                        {"path": "/api/v2", "service": "web.shop", "hold": 0.0, "strip": True},
-                        {"path": "/api", "service": "web.shop", "hold": 0.0, "strip": True},
+                        {"path": "/api/v2", "service": "web.shop", "hold": 0.0, "strip": True, "max_body": 7},
+                        {"path": "/api", "service": "web.shop", "hold": 0.0, "strip": True, "max_body": 7},
                         {"path": "/b", "service": "web.shop:81", "hold": 0.0},
-                        {"path": "/", "service": "web.shop", "hold": 0.0},
+                        {"path": "/", "service": "web.shop", "hold": 0.0, "max_body": 7},
                     ]
                 },
                 "services": {"web.shop": [], "web.shop:81": [["10.0.0.1", 8001, False]]},

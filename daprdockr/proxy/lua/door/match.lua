@@ -1,8 +1,8 @@
 -- Which location of a host name a request belongs to, and what is left of its path below it.
 --
--- A location's path is compared with ngx.var.uri, which nginx decoded; it also merged slashes and resolved dot segments.
--- It ends where a segment ends: /api is the beginning of /api/x and of no /apix. The cost grows with the segments of the
--- longest path known, not with the number of locations.
+-- A location's path is compared with ngx.var.uri: nginx decoded it, merged its slashes and resolved its dot segments.
+-- It ends where a segment ends: /api is the beginning of /api/x and of no /apix. The cost grows with the segments of
+-- the longest path known, not with the number of locations.
 
 local M = {}
 

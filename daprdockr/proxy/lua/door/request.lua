@@ -31,6 +31,8 @@ local number = 0
 
 local TEXTS = {
     [404] = "no service has this host name and path\n",
+    [411] = "this service takes no body without a Content-Length\n",
+    [413] = "the body of this request is larger than this service takes\n",
     [502] = "the instance of this service did not answer\n",
     [503] = "no instance of this service is healthy\n",
 }
@@ -44,6 +46,18 @@ local function refuse(status)
     end
     ngx.print(TEXTS[status])
     return ngx.exit(ngx.HTTP_OK)
+end
+
+-- The status to refuse a request with whose body is too large, or might be: only the Content-Length of a body bounds it
+-- before it was passed on.
+local function too_large(most)
+    if not most then
+        return nil
+    end
+    if ngx.var.http_transfer_encoding then
+        return 411
+    end
+    return (tonumber(ngx.var.http_content_length) or 0) > most and 413 or nil
 end
 
 -- Whether the body is known to be small; a chunked one may never end.
@@ -80,11 +94,20 @@ local function hold(ctx)
     return ready(ctx)
 end
 
+-- content for what nginx refused, brought here by error_page
+function M.explain()
+    return refuse(ngx.status)
+end
+
 -- access phase of a request that comes in
 function M.admit()
     local location = routes.location(ngx.var.host, ngx.var.uri)
     if not location then
         return refuse(routes.version() and 404 or 503) -- nothing is known yet: what is asked for may well exist
+    end
+    local status = too_large(location.max_body)
+    if status then
+        return ngx.exit(status) -- by nginx, so that the client is not asked for its body first
     end
     number = number + 1
     local ctx = { number = number, service = location.service, tried = {}, received = 0 }

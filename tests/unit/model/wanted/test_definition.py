@@ -53,6 +53,8 @@ BAD_MEMBERS: tuple[tuple[dict[str, Any], str], ...] = (
     ({"Http": {"HostName": "a.b"}}, "Http.ContainerPort is missing"),
     ({"Http": [{"HostName": "a.b"}]}, "Http[0].ContainerPort is missing"),
     ({"Http": {"HostName": "a.b", "ContainerPort": 80, "Path": "/a\nb"}}, "Http.Path: '/a\\nb'"),
+    ({"Http": {"HostName": "a.b", "ContainerPort": 80, "MaxBody": -1}}, "Http.MaxBody: -1"),
+    ({"Http": {"HostName": "a.b", "ContainerPort": 80, "MaxBody": "1M"}}, "Http.MaxBody: '1M'"),
     ({"Http": [{"HostName": "a.b", "ContainerPort": 80}] * 2}, "Http[1] claims a.b/, as Http[0] does"),
     ({"Http": None, "Health": {"Type": "http"}}, "Health.Port is missing"),
     ({"Http": None, "Health": {"Type": "tcp"}}, "Health.Port is missing"),
