@@ -67,6 +67,15 @@ class HoldingTests(NginxTestCase):
         await self.published(nginx, self.holding(self.upstream(2)))
         self.assertEqual([(one.code, one.seen["name"]) for one in await asked], [(200, "2.web.shop")] * 2)
 
+    async def test_instances_away(self) -> None:
+        """A POST that two instances took no connection for was received by none, and goes to one that comes."""
+        nginx = await self.started(self.holding(*(evolve(self.upstream(number), port=8 + number) for number in (1, 2))))
+        asked = self.ask(method="POST", data=b"x" * 5000)
+        await deferLater(reactor, 0.3)
+        self.assertFalse(asked.called)
+        await self.published(nginx, self.holding(self.upstream(3)))
+        self.assertEqual(((await asked).code, (await asked).seen["name"]), (200, "3.web.shop"))
+
     async def test_same_place(self) -> None:
         """An instance that is back at the same address and port is tried again."""
         place = evolve(self.upstream(), port=9)

@@ -152,9 +152,10 @@ function M.readmit()
     end
 end
 
-local function connected()
-    local times = ngx.var.upstream_connect_time or ""
-    return times:match("([^,%s]+)%s*$") ~= "-"
+-- What a variable of the upstreams says of the last one that was tried; in the balancer phase a new one, of which
+-- nothing is known yet, follows it.
+local function last(name)
+    return (ngx.var[name] or ""):match("([^,:%s]+)[:%s]*$")
 end
 
 -- The endpoint that was tried last failed: remember what that says of it, and of the request.
@@ -164,7 +165,7 @@ function M.note_failure(ctx)
     end
     choose.release(ctx.key)
     ctx.tried[ctx.key] = true
-    if connected() then
+    if last("upstream_connect_time") ~= "-" then -- it was connected
         ctx.received = ctx.received + 1
     else
         choose.leave_out(ctx.key)
