@@ -17,6 +17,7 @@ from collections.abc import Iterable, Mapping
 from attrs import frozen
 
 from daprdockr.model.errors import BadInput
+from daprdockr.model.wanted.http import TIMEOUT
 from daprdockr.proxy.routes import Route, Upstream, by_number, check_endpoint, check_host_name, check_path
 
 Location = Mapping[str, object]
@@ -77,6 +78,8 @@ def _location(route: Route, service: str) -> Location:
         location["strip"] = True
     if route.max_body:
         location["max_body"] = route.max_body
+    if route.timeout != TIMEOUT:
+        location["timeout"] = route.timeout
     return location
 
 

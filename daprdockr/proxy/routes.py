@@ -21,7 +21,7 @@ from attrs import frozen
 from daprdockr.model.errors import BadInput
 from daprdockr.model.host_names import is_host_name
 from daprdockr.model.names import InstanceName, ServiceName, printable, shorten
-from daprdockr.model.wanted.http import Http, is_path
+from daprdockr.model.wanted.http import TIMEOUT, Http, is_path
 
 MOST_ROUTES = 20_000
 """Host names and paths that nginx is given: they take about half of its memory for routes."""
@@ -47,7 +47,7 @@ class Route:
     a request waits ``hold`` seconds for one.
 
     :ivar pool: names the instances at one port of the service; "": at the first port of its ``Http``.
-    :ivar strip_path: as ``Http`` has it, like ``max_body``.
+    :ivar strip_path: as ``Http`` has it, like ``max_body`` and ``timeout``.
     """
 
     host_name: str
@@ -58,6 +58,7 @@ class Route:
     pool: str = ""
     strip_path: bool = False
     max_body: int = 0
+    timeout: float = TIMEOUT
 
 
 @frozen
@@ -192,6 +193,7 @@ def _usable_routes(service: HttpService, refusals: set[Refusal]) -> Iterator[Rou
                 pool=pool,
                 strip_path=http.strip_path,
                 max_body=http.max_body,
+                timeout=http.timeout,
             )
 
 

@@ -17,6 +17,9 @@ from daprdockr.model.names import shorten
 HOLD = 10.0
 """Seconds in which an instance is usually there again: started anew, or taken over by another node."""
 
+TIMEOUT = 3600.0
+"""Seconds: websockets and long polls stay open, and clients have timeouts of their own."""
+
 MOST_ENTRIES, MOST_HOST_NAMES = 100, 10_000
 """The most of a service: nginx keeps those of all services in memory of a fixed size."""
 
@@ -76,6 +79,7 @@ class Http:
     :ivar path: requests below this path come here; of several entries the one with the longest path gets them.
     :ivar strip_path: whether instances see the path of a request without ``path``.
     :ivar max_body: bytes that the body of a request may have; 0: any number.
+    :ivar timeout: how many seconds an instance may send nothing while a client waits for its answer, or for more of it.
     """
 
     host_names: tuple[str, ...]
@@ -84,6 +88,7 @@ class Http:
     path: str = "/"
     strip_path: bool = False
     max_body: int = 0
+    timeout: float = TIMEOUT
 
     @classmethod
     def read(cls, value: object, path: str) -> Http:
@@ -124,5 +129,6 @@ _MEMBERS: Members = {
     "Path": ("path", url_path),
     "StripPath": ("strip_path", reading.boolean),
     "MaxBody": ("max_body", reading.integer(0, 2**50)),
+    "Timeout": ("timeout", reading.seconds(0.1, 86400)),
     "Hold": ("hold", reading.seconds(0, 60)),
 }

@@ -6,7 +6,8 @@
 -- request comes back through error_page and waits here for an endpoint that it did not try, as long as its service
 -- holds requests. A new list of endpoints counts as untried: a container that was started anew may listen where the
 -- old one did. What has a body comes back only if no endpoint received any of it and we have all of it: nginx reads the
--- rest only once. No more than two endpoints receive the same request, which may be what ends them.
+-- rest only once. No more than two endpoints receive the same request, which may be what ends them; and only one that
+-- lets the route's timeout pass, for the other might do the same, and work on it twice as long.
 --
 -- Note [Under way]: an internal redirect takes ngx.ctx away, so the requests under way are also kept by number, which
 -- stands in the variable $door.
@@ -34,6 +35,7 @@ local TEXTS = {
     [411] = "this service takes no body without a Content-Length\n",
     [413] = "the body of this request is larger than this service takes\n",
     [502] = "the instance of this service did not answer\n",
+    [504] = "the instance of this service did not answer in time\n",
     [503] = "no instance of this service is healthy\n",
 }
 
@@ -111,7 +113,7 @@ function M.admit()
     end
     number = number + 1
     local ctx = { number = number, service = location.service, tried = {}, received = 0 }
-    ctx.deadline = ngx.now() + location.hold
+    ctx.deadline, ctx.timeout = ngx.now() + location.hold, location.timeout
     ngx.ctx.door, underway[number], ngx.var.door = ctx, ctx, number
     if location.strip then
         ngx.var.door_target = match.stripped(location.path, ngx.var.request_uri, ngx.var.uri)
@@ -144,6 +146,9 @@ function M.readmit()
     end
     ngx.ctx.door = ctx
     M.note_failure(ctx)
+    if ctx.late then
+        return refuse(504)
+    end
     if not repeatable(ctx) then
         return refuse(502)
     end
@@ -167,6 +172,7 @@ function M.note_failure(ctx)
     ctx.tried[ctx.key] = true
     if last("upstream_connect_time") ~= "-" then -- it was connected
         ctx.received = ctx.received + 1
+        ctx.late = last("upstream_status") == "504"
     else
         choose.leave_out(ctx.key)
     end
@@ -180,7 +186,7 @@ function M.send()
     local again = M.note_failure(ctx)
     local endpoints = routes.endpoints(ctx.service) or {}
     local endpoint, key
-    if ctx.received < MOST_RECEIVED then
+    if ctx.received < MOST_RECEIVED and not ctx.late then
         endpoint, key = choose.take(endpoints, ctx.tried)
     end
     if not endpoint then
@@ -189,6 +195,9 @@ function M.send()
     ctx.key = key
     if not again and #endpoints > 1 then
         balancer.set_more_tries(1)
+    end
+    if ctx.timeout then
+        balancer.set_timeouts(nil, nil, ctx.timeout)
     end
     local done, why = balancer.set_current_peer(endpoint[1], endpoint[2])
     if not done then

@@ -111,7 +111,15 @@ class RouteTests(PublishCase):
         """Each entry of ``Http`` leads to its own port of the instances, where that is published."""
         entries = [
             HTTP,
-            {**HTTP, "Path": "/metrics", "ContainerPort": "9000", "StripPath": True, "Hold": 0, "MaxBody": 9},
+            {
+                **HTTP,
+                "Path": "/metrics",
+                "ContainerPort": "9000",
+                "StripPath": True,
+                "Hold": 0,
+                "MaxBody": 9,
+                "Timeout": 5,
+            },
         ]
         two = (Port(8080, "tcp", 20000), Port(9000, "tcp", 30000))
         self.change(self.defined(definition(instances=2, Http=entries)))
@@ -121,6 +129,7 @@ class RouteTests(PublishCase):
         self.assertEqual((metrics.pool, [u.port for u in metrics.upstreams]), ("web.myapp:9000", [30000]))
         self.assertEqual((metrics.path, metrics.strip_path, metrics.hold), ("/metrics", True, 0))
         self.assertEqual((web.max_body, metrics.max_body), (0, 9))
+        self.assertEqual((web.timeout, metrics.timeout), (3600, 5))
 
     def test_none_healthy(self) -> None:
         """A host name without healthy instances leads nowhere, and still is the service's."""
