@@ -80,6 +80,8 @@ def _location(route: Route, service: str) -> Location:
         location["max_body"] = route.max_body
     if route.timeout != TIMEOUT:
         location["timeout"] = route.timeout
+    if route.sticky:
+        location["sticky"] = route.sticky
     return location
 
 

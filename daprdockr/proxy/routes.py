@@ -47,7 +47,7 @@ class Route:
     a request waits ``hold`` seconds for one.
 
     :ivar pool: names the instances at one port of the service; "": at the first port of its ``Http``.
-    :ivar strip_path: as ``Http`` has it, like ``max_body`` and ``timeout``.
+    :ivar strip_path: as ``Http`` has it, like ``max_body``, ``timeout`` and ``sticky``.
     """
 
     host_name: str
@@ -59,6 +59,7 @@ class Route:
     strip_path: bool = False
     max_body: int = 0
     timeout: float = TIMEOUT
+    sticky: str = ""
 
 
 @frozen
@@ -194,6 +195,7 @@ def _usable_routes(service: HttpService, refusals: set[Refusal]) -> Iterator[Rou
                 strip_path=http.strip_path,
                 max_body=http.max_body,
                 timeout=http.timeout,
+                sticky=http.sticky,
             )
 
 

@@ -71,6 +71,7 @@ _HTTP_ENTRY = _object(
     StripPath=st.booleans(),
     MaxBody=st.integers(0, 2**50),
     Timeout=SECONDS,
+    Sticky=st.sampled_from(["who", "__Host-x", "a_b-C"]),
     Hold=st.integers(0, 60),
 )
 _HTTP_PATHS = st.lists(st.sampled_from(["/", "/api", "/api/v1/", "/b\u00fccher", "/a%20b"]), max_size=3, unique=True)

@@ -23,6 +23,7 @@ TIMEOUT = 3600.0
 MOST_ENTRIES, MOST_HOST_NAMES = 100, 10_000
 """The most of a service: nginx keeps those of all services in memory of a fixed size."""
 
+_COOKIE_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
 _LONGEST_PATH = 255
 _ODD_SEGMENT = re.compile(r"/(?:\.{0,2}/|\.{1,2}\Z)")
 _NOT_IN_A_PATH = frozenset("%?#\\")
@@ -70,6 +71,12 @@ def url_path(value: object, path: str) -> str:
     )
 
 
+def cookie_name(value: object, path: str) -> str:
+    if isinstance(value, str) and _COOKIE_NAME.fullmatch(value):
+        return value
+    raise BadInput(f"{path}: {shorten(value)} is not usable, write a cookie's name: 1 to 64 letters, digits, - and _")
+
+
 @frozen
 class Http:
     """
@@ -80,6 +87,7 @@ class Http:
     :ivar strip_path: whether instances see the path of a request without ``path``.
     :ivar max_body: bytes that the body of a request may have; 0: any number.
     :ivar timeout: how many seconds an instance may send nothing while a client waits for its answer, or for more of it.
+    :ivar sticky: the name of a cookie that brings a client back to its instance; "": none does.
     """
 
     host_names: tuple[str, ...]
@@ -89,6 +97,7 @@ class Http:
     strip_path: bool = False
     max_body: int = 0
     timeout: float = TIMEOUT
+    sticky: str = ""
 
     @classmethod
     def read(cls, value: object, path: str) -> Http:
@@ -130,5 +139,6 @@ _MEMBERS: Members = {
     "StripPath": ("strip_path", reading.boolean),
     "MaxBody": ("max_body", reading.integer(0, 2**50)),
     "Timeout": ("timeout", reading.seconds(0.1, 86400)),
+    "Sticky": ("sticky", cookie_name),
     "Hold": ("hold", reading.seconds(0, 60)),
 }

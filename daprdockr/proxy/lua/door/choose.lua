@@ -1,6 +1,7 @@
--- Which endpoint a request goes to: the one with the fewest requests of this worker under way; of equal ones one on
--- this node, then the next in turn. An endpoint to which no connection could be made is left out for a while, unless no
--- other is left; an answer that was cut short or came late says nothing of the endpoint.
+-- Which endpoint a request goes to: the one that ranks first for its client, where a route ranks them; otherwise the
+-- one with the fewest requests of this worker under way; of equal ones one on this node, then the next in turn. An
+-- endpoint to which no connection could be made is left out for a while, unless no other is left; an answer that was
+-- cut short or came late says nothing of the endpoint.
 
 local M = {}
 
@@ -16,13 +17,16 @@ local function place(endpoint)
 end
 
 local function better(one, other)
+    if one.rank ~= other.rank then
+        return one.rank > other.rank
+    end
     if one.busy ~= other.busy then
         return one.busy < other.busy
     end
     return one.near and not other.near
 end
 
-local function best(endpoints, skipped, also_failed)
+local function best(endpoints, skipped, ranks, also_failed)
     local found
     local count, now = #endpoints, ngx.now()
     turn = turn + 1
@@ -31,6 +35,7 @@ local function best(endpoints, skipped, also_failed)
         local key = place(endpoint)
         if not skipped[key] and (also_failed or (failed[key] or 0) < now) then
             local candidate = { endpoint = endpoint, key = key, busy = busy[key] or 0, near = endpoint[3] }
+            candidate.rank = ranks and ranks(endpoint)
             if not found or better(candidate, found) then
                 found = candidate
             end
@@ -39,9 +44,9 @@ local function best(endpoints, skipped, also_failed)
     return found
 end
 
--- Choose one that this request did not try yet; nil when there is none.
-function M.take(endpoints, tried)
-    local found = best(endpoints, tried, false) or best(endpoints, tried, true)
+-- Choose one that this request did not try yet; nil when there is none. `ranks` may give each of them its rank.
+function M.take(endpoints, tried, ranks)
+    local found = best(endpoints, tried, ranks, false) or best(endpoints, tried, ranks, true)
     if not found then
         return nil
     end

@@ -16,6 +16,7 @@ local balancer = require "ngx.balancer"
 local choose = require "door.choose"
 local match = require "door.match"
 local routes = require "door.routes"
+local sticky = require "door.sticky"
 
 local M = {}
 
@@ -42,6 +43,7 @@ local TEXTS = {
 -- Written here, not by error_page, which would bring a 502 back to us for ever.
 local function refuse(status)
     ngx.status = status
+    ngx.var.door_cookie = ""
     ngx.header["Content-Type"] = "text/plain"
     if status == 503 then
         ngx.header["Retry-After"] = "1"
@@ -112,8 +114,8 @@ function M.admit()
         return ngx.exit(status) -- by nginx, so that the client is not asked for its body first
     end
     number = number + 1
-    local ctx = { number = number, service = location.service, tried = {}, received = 0 }
-    ctx.deadline, ctx.timeout = ngx.now() + location.hold, location.timeout
+    local ctx = { number = number, location = location, service = location.service, tried = {}, received = 0 }
+    ctx.deadline = ngx.now() + location.hold
     ngx.ctx.door, underway[number], ngx.var.door = ctx, ctx, number
     if location.strip then
         ngx.var.door_target = match.stripped(location.path, ngx.var.request_uri, ngx.var.uri)
@@ -187,7 +189,7 @@ function M.send()
     local endpoints = routes.endpoints(ctx.service) or {}
     local endpoint, key
     if ctx.received < MOST_RECEIVED and not ctx.late then
-        endpoint, key = choose.take(endpoints, ctx.tried)
+        endpoint, key = choose.take(endpoints, ctx.tried, sticky.ranks(ctx.location.sticky, ctx.service))
     end
     if not endpoint then
         return ngx.exit(BUSY)
@@ -196,8 +198,11 @@ function M.send()
     if not again and #endpoints > 1 then
         balancer.set_more_tries(1)
     end
-    if ctx.timeout then
-        balancer.set_timeouts(nil, nil, ctx.timeout)
+    if ctx.location.timeout then
+        balancer.set_timeouts(nil, nil, ctx.location.timeout)
+    end
+    if ctx.location.sticky then
+        sticky.remember(ctx.location, endpoint)
     end
     local done, why = balancer.set_current_peer(endpoint[1], endpoint[2])
     if not done then

@@ -109,18 +109,8 @@ class RouteTests(PublishCase):
 
     def test_entries(self) -> None:
         """Each entry of ``Http`` leads to its own port of the instances, where that is published."""
-        entries = [
-            HTTP,
-            {
-                **HTTP,
-                "Path": "/metrics",
-                "ContainerPort": "9000",
-                "StripPath": True,
-                "Hold": 0,
-                "MaxBody": 9,
-                "Timeout": 5,
-            },
-        ]
+        more = {"StripPath": True, "Hold": 0, "MaxBody": 9, "Timeout": 5, "Sticky": "who"}
+        entries = [HTTP, {**HTTP, "Path": "/metrics", "ContainerPort": "9000", **more}]
         two = (Port(8080, "tcp", 20000), Port(9000, "tcp", 30000))
         self.change(self.defined(definition(instances=2, Http=entries)))
         self.change(self.claimed(1, record("a", ports=two)), self.claimed(2, record("b")))
@@ -130,6 +120,7 @@ class RouteTests(PublishCase):
         self.assertEqual((metrics.path, metrics.strip_path, metrics.hold), ("/metrics", True, 0))
         self.assertEqual((web.max_body, metrics.max_body), (0, 9))
         self.assertEqual((web.timeout, metrics.timeout), (3600, 5))
+        self.assertEqual((web.sticky, metrics.sticky), ("", "who"))
 
     def test_none_healthy(self) -> None:
         """A host name without healthy instances leads nowhere, and still is the service's."""
