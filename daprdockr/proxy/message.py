@@ -17,14 +17,7 @@ from collections.abc import Iterable, Mapping
 from attrs import frozen
 
 from daprdockr.model.errors import BadInput
-from daprdockr.model.wanted.http import TIMEOUT
-from daprdockr.proxy.routes import Route, Upstream, by_number, check_endpoint, check_host_name, check_path
-
-Location = Mapping[str, object]
-"""
-``path``, a prefix; ``service``, the destination of requests below it; ``hold``, seconds; and what is not as usual. A
-member that nginx's Lua does not know is ignored, and one that is missing counts as usual: it may be older than we are.
-"""
+from daprdockr.proxy.routes import Route
 
 
 @frozen
@@ -34,7 +27,7 @@ class DoorState:
     address (IPv6 in brackets), port, and whether it is on this node.
     """
 
-    hosts: Mapping[str, tuple[Location, ...]]
+    hosts: Mapping[str, tuple[Mapping[str, object], ...]]
     services: Mapping[str, tuple[tuple[str, int, bool], ...]]
 
 
@@ -44,15 +37,14 @@ def door_state(routes: Iterable[Route]) -> DoorState:
 
     :raises BadInput: a route holds a value that ``routes.routing`` never returns, or two routes of a service differ.
     """
-    hosts: dict[str, list[Location]] = {}
+    hosts: dict[str, list[Mapping[str, object]]] = {}
     services: dict[str, tuple[tuple[str, int, bool], ...]] = {}
     for route in routes:
-        service = route.pool or str(route.service)
-        endpoints = tuple(_endpoint(upstream) for upstream in sorted(route.upstreams, key=by_number))
-        if services.setdefault(service, endpoints) != endpoints:
+        service = route.instances
+        if services.setdefault(service, route.endpoints) != route.endpoints:
             raise BadInput(f"routes of {service} differ in their instances: give all of them the same")
-        hosts.setdefault(check_host_name(route.host_name), []).append(_location(route, service))
-    return DoorState({name: tuple(sorted(found, key=_by_path)) for name, found in hosts.items()}, services)
+        hosts.setdefault(route.host_name, []).append(route.location)
+    return DoorState({name: _longest_first(found) for name, found in hosts.items()}, services)
 
 
 def whole(state: DoorState, version: int) -> bytes:
@@ -72,27 +64,13 @@ def difference(before: DoorState, after: DoorState, version: int) -> bytes:
     )
 
 
-def _location(route: Route, service: str) -> Location:
-    location: dict[str, object] = {"path": check_path(route.path), "service": service, "hold": route.hold}
-    if route.strip_path and route.path != "/":
-        location["strip"] = True
-    if route.max_body:
-        location["max_body"] = route.max_body
-    if route.timeout != TIMEOUT:
-        location["timeout"] = route.timeout
-    if route.sticky:
-        location["sticky"] = route.sticky
-    return location
+def _longest_first(locations: list[Mapping[str, object]]) -> tuple[Mapping[str, object], ...]:
+    return tuple(sorted(locations, key=_by_path) if len(locations) > 1 else locations)
 
 
-def _by_path(location: Location) -> tuple[int, str]:
+def _by_path(location: Mapping[str, object]) -> tuple[int, str]:
     path = str(location["path"])
     return -len(path), path
-
-
-def _endpoint(upstream: Upstream) -> tuple[str, int, bool]:
-    address, _, port = check_endpoint(upstream.address, upstream.port).rpartition(":")
-    return address, int(port), upstream.local
 
 
 def _changes(before: Mapping[str, object], after: Mapping[str, object]) -> dict[str, object]:

@@ -13,8 +13,8 @@ Note [Oldest wins]
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterable, Iterator
-from functools import lru_cache
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cached_property, lru_cache
 
 from attrs import frozen
 
@@ -61,6 +61,31 @@ class Route:
     timeout: float = TIMEOUT
     sticky: str = ""
 
+    @cached_property
+    def instances(self) -> str:
+        """The name of the instances that it leads to."""
+        return self.pool or str(self.service)
+
+    @cached_property
+    def location(self) -> Mapping[str, object]:
+        """
+        What nginx is given of it: ``path``; ``service``, the name of the instances; ``hold``; and what is not as usual.
+        Lua ignores a member that it does not know, and takes one that is missing as usual, for either may be older.
+
+        :raises BadInput: the host name or the path is none.
+        """
+        check_host_name(self.host_name)
+        return dict(_location(self))
+
+    @cached_property
+    def endpoints(self) -> tuple[tuple[str, int, bool], ...]:
+        """
+        Where the instances listen, and whether on this node, in order; an IPv6 address stands in brackets.
+
+        :raises BadInput: an address or a port is none.
+        """
+        return tuple(_endpoint(upstream) for upstream in sorted(self.upstreams, key=by_number))
+
 
 @frozen
 class Entry:
@@ -77,6 +102,15 @@ class HttpService:
     service: ServiceName
     entries: tuple[Entry, ...]
     created: int
+
+    @cached_property
+    def claimed(self) -> tuple[tuple[Route, ...], frozenset[Refusal]]:
+        """
+        The routes that it would have if it were alone, and what is refused of it. They are made once, so that a change
+        of one service costs little, however many others there are.
+        """
+        refusals: set[Refusal] = set()
+        return tuple(_usable_routes(self, refusals)), frozenset(refusals)
 
 
 @frozen(order=True)
@@ -143,6 +177,25 @@ def _canonical(address: str) -> str:
     return f"[{parsed}]" if parsed.version == 6 else str(parsed)
 
 
+def _location(route: Route) -> Iterator[tuple[str, object]]:
+    yield "path", check_path(route.path)
+    yield "service", route.instances
+    yield "hold", route.hold
+    if route.strip_path and route.path != "/":
+        yield "strip", True
+    if route.max_body:
+        yield "max_body", route.max_body
+    if route.timeout != TIMEOUT:
+        yield "timeout", route.timeout
+    if route.sticky:
+        yield "sticky", route.sticky
+
+
+def _endpoint(upstream: Upstream) -> tuple[str, int, bool]:
+    address, _, port = check_endpoint(upstream.address, upstream.port).rpartition(":")
+    return address, int(port), upstream.local
+
+
 def by_number(upstream: Upstream) -> tuple[int, str, int]:
     """Return the sort key for the instances of a service; ten times as fast as comparing whole values."""
     return upstream.instance.number, upstream.address, upstream.port
@@ -159,11 +212,13 @@ def routing(services: Iterable[HttpService]) -> Routing:
 
 def _add(service: HttpService, routes: dict[tuple[str, str], Route], refusals: set[Refusal]) -> None:
     lost: list[Refusal] = []
-    for route in _usable_routes(service, refusals):
+    claimed, refused = service.claimed
+    refusals |= refused
+    for route in claimed:
         key = (route.host_name, route.path)
         if key not in routes and len(routes) >= MOST_ROUTES:
             lost.append(_refused(route, f"is not served, because nginx is given at most {MOST_ROUTES} names"))
-        elif (holder := routes.setdefault(key, route).service) != service.service:
+        elif (holder := routes.setdefault(key, route).service) is not route.service and holder != route.service:
             lost.append(_refused(route, f"already belongs to {holder}"))
     refusals.update(lost[:MOST_REFUSALS])
     if len(lost) > MOST_REFUSALS:

@@ -46,9 +46,9 @@ def is_path(text: str) -> bool:
     """
     Return whether this is a path as nginx compares it: decoded, no empty segment and none of dots, no ``/`` at the end.
     """
-    return (
+    return text == "/" or (
         text.startswith("/")
-        and (text == "/" or not text.endswith("/"))
+        and not text.endswith("/")
         and text.isprintable()
         and not _NOT_IN_A_PATH & set(text)
         and not _ODD_SEGMENT.search(text)

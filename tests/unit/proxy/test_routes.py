@@ -79,6 +79,16 @@ class RoutingTests(SynchronousTestCase):
         self.assertEqual(len(found), 1)
 
 
+    def test_change_of_one(self) -> None:
+        """A change of one service leaves the routes of the others the very same, so that nothing is computed anew."""
+        services = [service(WEB, "a.com", places=(place(1),)), service(API, "b.com", created=2)]
+        before = routing(services).routes
+        after = routing([evolve(services[0], entries=(entry("a.com"),)), services[1]]).routes
+        self.assertIsNot(after[0], before[0])
+        self.assertIs(after[1], before[1])
+        self.assertIs(after[1].location, before[1].location)
+
+
 class ConflictTests(SynchronousTestCase):
     """Two services, one host name."""
 
