@@ -139,14 +139,16 @@ def rewritten(draw: st.DrawFn, document: dict[str, Any]) -> dict[str, Any]:
     """The same definition with the keys of its parts in another order and in other case."""
     keys = draw(st.permutations(list(document)))
     parts = ("Container", "HostConfig", "Http", "Health", "Placement", "Update")
-    written = {}
+    written: dict[str, Any] = {}
     for key in keys:
         value = document[key]
         spelling = draw(st.sampled_from([key, key.lower(), key.upper(), key.swapcase()]))
-        if key in parts and isinstance(value, list):
+        if key not in parts:
+            written[spelling] = value
+        elif isinstance(value, list):
             written[spelling] = [draw(rewritten(entry)) for entry in value]
         else:
-            written[spelling] = draw(rewritten(value)) if key in parts else value
+            written[spelling] = draw(rewritten(value))
     return written
 
 

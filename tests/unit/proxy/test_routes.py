@@ -78,7 +78,6 @@ class RoutingTests(SynchronousTestCase):
         found = {routing(order) for order in itertools.permutations(services)}
         self.assertEqual(len(found), 1)
 
-
     def test_change_of_one(self) -> None:
         """A change of one service leaves the routes of the others the very same, so that nothing is computed anew."""
         services = [service(WEB, "a.com", places=(place(1),)), service(API, "b.com", created=2)]

@@ -106,15 +106,6 @@ class HttpTests(ProbeCase):
             await self.answer(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
         self.assertEqual([event["log_namespace"] for event in logged if "client" in event["log_namespace"]], [])
 
-    async def test_one_of_two_not_reached(self) -> None:
-        """Behind two routes it must be reached by both."""
-        well = [self.listen(Place()) for _ in range(3)]
-        for ports, complaint in [(well[:2], None), ((well[2], 1), "nginx cannot reach it at 127.0.0.1:1 (")]:
-            routes = tuple((LOOPBACK, port) for port in ports)
-            found = await self.probe(Target(self.container, Health("none"), routes=routes))
-            self.assertEqual(found is None, complaint is None)
-            self.assertIn(complaint or "", found or "")
-
     async def test_not_well(self) -> None:
         """Any other status is the complaint."""
         for status in (404, 500):

@@ -65,7 +65,7 @@ class WhereaboutsTests(SynchronousTestCase):
         self.cluster.start(agent)
         self.cluster.define(definition(Http=HTTP))
         self.cluster.advance(SOON)
-        self.assertEqual({target.route[0] for target in agent.looked if target.route}, {"127.0.0.1"})
+        self.assertEqual({host for target in agent.looked for host, _ in target.routes}, {"127.0.0.1"})
         assert agent.routing is not None
         self.assertEqual([u.address for route in agent.routing.routes for u in route.upstreams], ["203.0.113.7"])
 

@@ -7,6 +7,8 @@ from daprdockr.model.reading import MAX_DOCUMENT
 from tests.build.command_line import DOCUMENT, KEY, DefinitionCase
 from tests.fakes.command_line import Outcome
 
+HTTP = {"HostName": "demo.test", "ContainerPort": "8080"}
+
 
 class SetTests(DefinitionCase):
     """Flags are merged over what is stored."""
@@ -34,7 +36,7 @@ class SetTests(DefinitionCase):
 
     def test_entries(self) -> None:
         """Of several entries of HTTP no flag says which one it changes; all else can be changed."""
-        entries = [DOCUMENT["Http"], {**DOCUMENT["Http"], "Path": "/api", "ContainerPort": "81"}]
+        entries = [HTTP, {**HTTP, "Path": "/api", "ContainerPort": "81"}]
         self.given(DOCUMENT | {"Http": entries})
         done = self.run_line("-svc", "web.myapp", "-set", "-instances", "5")
         self.assertEqual((done.json["Instances"], done.json["Http"]), (5, entries))
@@ -46,9 +48,9 @@ class SetTests(DefinitionCase):
 
     def test_one_of_a_list(self) -> None:
         """A list with one entry is that entry, which flags change."""
-        self.given(DOCUMENT | {"Http": [{**DOCUMENT["Http"], "Path": "/api"}]})
+        self.given(DOCUMENT | {"Http": [{**HTTP, "Path": "/api"}]})
         done = self.run_line("-svc", "web.myapp", "-set", "-http-port", "81")
-        self.assertEqual(done.json["Http"], {**DOCUMENT["Http"], "Path": "/api", "ContainerPort": "81"})
+        self.assertEqual(done.json["Http"], {**HTTP, "Path": "/api", "ContainerPort": "81"})
 
     def test_all_flags(self) -> None:
         """All flags at once make the whole of a definition."""
