@@ -69,8 +69,8 @@ class Route:
     @cached_property
     def location(self) -> Mapping[str, object]:
         """
-        What nginx is given of it: ``path``; ``service``, the name of the instances; ``hold``; and what is not as usual.
-        Lua ignores a member that it does not know, and takes one that is missing as usual, for either may be older.
+        Its members for nginx: ``path``; ``service``, the name of the instances; ``hold``; and what is not as usual. Lua
+        ignores a member that it does not know, and takes one that is missing as usual, for either may be older.
 
         :raises BadInput: the host name or the path is none.
         """
@@ -88,7 +88,7 @@ class Route:
 
 
 @frozen
-class Entry:
+class HttpEntry:
     """An entry of ``Http``, and the healthy instances at its port."""
 
     http: Http
@@ -100,7 +100,7 @@ class HttpService:
     """A service with ``Http``; ``created`` is the create revision of its definition in etcd."""
 
     service: ServiceName
-    entries: tuple[Entry, ...]
+    entries: tuple[HttpEntry, ...]
     created: int
 
     @cached_property
@@ -254,7 +254,7 @@ def _usable_routes(service: HttpService, refusals: set[Refusal]) -> Iterator[Rou
             )
 
 
-def _usable_host_names(service: HttpService, entry: Entry, refusals: set[Refusal]) -> Iterator[str]:
+def _usable_host_names(service: HttpService, entry: HttpEntry, refusals: set[Refusal]) -> Iterator[str]:
     for name in entry.http.host_names:
         try:
             check_path(entry.http.path)
@@ -263,7 +263,7 @@ def _usable_host_names(service: HttpService, entry: Entry, refusals: set[Refusal
             refusals.add(Refusal(service.service, shorten(name), str(error)))
 
 
-def _usable_upstreams(service: HttpService, entry: Entry, refusals: set[Refusal]) -> Iterator[Upstream]:
+def _usable_upstreams(service: HttpService, entry: HttpEntry, refusals: set[Refusal]) -> Iterator[Upstream]:
     """Yield each place once: two records of one place would count its connections twice."""
     places: set[str] = set()
     for upstream in sorted(entry.upstreams, key=by_number):

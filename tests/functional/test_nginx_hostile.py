@@ -9,7 +9,7 @@ from typing import Any
 from daprdockr.model.errors import BadInput
 from daprdockr.model.names import ServiceName
 from daprdockr.model.wanted.definition import Definition
-from daprdockr.proxy.routes import Entry, HttpService, Upstream, routing
+from daprdockr.proxy.routes import HttpEntry, HttpService, Upstream, routing
 from tests.rig.nginx_here import NginxTestCase, route
 
 MARK = "dangerous"
@@ -69,9 +69,9 @@ class HostileTests(NginxTestCase):
         self.assertNotIn(MARK, "".join(before.values()))
         self.assertEqual((nginx.status.failures, nginx.status.reason), (0, ""))
 
-    def entries(self, definition: Definition) -> tuple[Entry, ...]:
+    def entries(self, definition: Definition) -> tuple[HttpEntry, ...]:
         nowhere = Upstream(self.upstream().instance, "127.0.0.1", 9)
-        return tuple(Entry(http, (nowhere,)) for http in definition.http)
+        return tuple(HttpEntry(http, (nowhere,)) for http in definition.http)
 
     def configuration(self) -> dict[str, str]:
         """The texts that nginx reads, by name; ``routes.json`` is no such text: Lua reads it as data."""
@@ -87,7 +87,7 @@ class HostileTests(NginxTestCase):
         self.assertLess(len(json.dumps(many.write())), 256 * 1024)
         nginx = await self.started(good := route("good.test", self.upstream()))
         before = self.configuration()
-        service = HttpService(many.name, tuple(Entry(http) for http in many.http), 1)
+        service = HttpService(many.name, tuple(HttpEntry(http) for http in many.http), 1)
         await self.published(nginx, *routing([service]).routes, good)
         self.assertTrue(await self.serves("good.test"))
         self.assertEqual((await self.get(f"h7.{MARK}.example.com")).code, 503)

@@ -21,7 +21,7 @@ from daprdockr.model.known.changes import Changes
 from daprdockr.model.known.cluster import Cluster
 from daprdockr.model.names import ServiceName
 from daprdockr.model.stored.revisioned import Claim
-from daprdockr.proxy.routes import Entry, HttpService, Refusal, Routing, Upstream, routing
+from daprdockr.proxy.routes import HttpEntry, HttpService, Refusal, Routing, Upstream, routing
 from daprdockr.runtime.signal import Signal
 
 T = TypeVar("T")
@@ -124,7 +124,7 @@ class Publish:
         if known is None or not known.definition.http:
             return None
         claims = tuple(claims)
-        entries = tuple(Entry(http, self._upstreams(claims, http.container_port)) for http in known.definition.http)
+        entries = tuple(HttpEntry(http, self._upstreams(claims, http.container_port)) for http in known.definition.http)
         return HttpService(service, entries, known.created)
 
     def _upstreams(self, claims: Iterable[Claim], container_port: int) -> tuple[Upstream, ...]:

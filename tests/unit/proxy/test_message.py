@@ -14,7 +14,7 @@ from daprdockr.model.errors import BadInput
 from daprdockr.model.names import InstanceName, ServiceName
 from daprdockr.model.wanted.http import Http
 from daprdockr.proxy.message import DoorState, difference, door_state, whole
-from daprdockr.proxy.routes import Entry, HttpService, Route, Upstream, routing
+from daprdockr.proxy.routes import HttpEntry, HttpService, Route, Upstream, routing
 
 WEB = ServiceName(group="shop", service="web")
 API = ServiceName(group="shop", service="api")
@@ -105,7 +105,7 @@ class MessageTests(SynchronousTestCase):
         services = [
             HttpService(
                 ServiceName(group="g", service=f"s{n}"),
-                (Entry(Http((f"h{n}.com",), 80), tuple(map(place, range(1, many + 1)))),),
+                (HttpEntry(Http((f"h{n}.com",), 80), tuple(map(place, range(1, many + 1)))),),
                 n,
             )
             for n, many in dict(drawn).items()

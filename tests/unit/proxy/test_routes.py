@@ -16,7 +16,7 @@ from daprdockr.model.wanted.http import Http
 from daprdockr.proxy.routes import (
     MOST_REFUSALS,
     MOST_ROUTES,
-    Entry,
+    HttpEntry,
     HttpService,
     Refusal,
     Route,
@@ -35,8 +35,8 @@ def place(number: int, service: ServiceName = WEB, address: str = "10.0.0.1", po
     return Upstream(InstanceName(service, number), address, port + number)
 
 
-def entry(*hosts: str, places: tuple[Upstream, ...] = (), port: int = 80, **more: Any) -> Entry:
-    return Entry(Http(hosts, port, **{"hold": 0.0} | more), places)
+def entry(*hosts: str, places: tuple[Upstream, ...] = (), port: int = 80, **more: Any) -> HttpEntry:
+    return HttpEntry(Http(hosts, port, **{"hold": 0.0} | more), places)
 
 
 def service(name: ServiceName = WEB, *hosts: str, created: int = 1, places: tuple[Upstream, ...] = ()) -> HttpService:
