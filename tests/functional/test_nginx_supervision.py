@@ -36,10 +36,13 @@ class DeathTests(NginxTestCase):
     async def test_killed_and_published(self) -> None:
         """Routes that change while nginx is dead are served by the next one."""
         nginx = await self.started(route("web.example.com", self.upstream()))
-        assert nginx.pid is not None
-        os.kill(nginx.pid, signal.SIGKILL)
-        await self.published(nginx, route("other.example.com", self.upstream()))
-        self.assertTrue(await self.serves("other.example.com"))
+        killed = nginx.pid
+        assert killed is not None
+        os.kill(killed, signal.SIGKILL)
+        nginx.publish([route("other.example.com", self.upstream())])
+        await until(lambda: nginx.pid not in (None, killed))
+        await until(lambda: self.serves("other.example.com"))
+        self.assertFalse(await self.serves("web.example.com"))
 
     async def test_killed_worker(self) -> None:
         """A killed worker is the master's business."""
