@@ -94,8 +94,8 @@ class Definition:
         TCP route, otherwise none. Unless it states others, it uses that port, and the first HTTP host name that is no
         wildcard, of its port if there is one.
         """
-        routed = (*self.http, *self.tcp)
-        first = routed[0].container_port if routed else 0
+        routed = [route.container_port for route in self.http] + [route.container_port for route in self.tcp]
+        first = routed[0] if routed else 0
         if self.health is None:
             return Health(type="tcp", port=first) if first else Health()
         port = self.health.port or first
@@ -113,7 +113,8 @@ class Definition:
     def ports(self) -> tuple[Port, ...]:
         """The ports this definition declares, sorted; the image may expose more."""
         declared = set(self.container.exposed)
-        declared.update(Port(container=route.container_port) for route in (*self.http, *self.tcp))
+        declared.update(Port(container=http.container_port) for http in self.http)
+        declared.update(Port(container=route.container_port) for route in self.tcp)
         declared.update(Port(container=route.container_port, protocol="udp") for route in self.udp)
         if self.check.type in ("http", "tcp"):
             declared.add(Port(container=self.check.port))

@@ -273,7 +273,7 @@ class TargetTests(GatherCase):
         of = definition(Tcp=[{"Port": 5432, "ContainerPort": 8080}], Health={"Type": "none"})
         one = container(of=of, ports=(Port(8080, "tcp", 20_000), Port(9, "tcp", 20_001)))
         (target,) = targets(Service(of, 1, 1), {1: (one,)}, "10.0.0.1").values()
-        self.assertEqual((target.route, target.router), (("10.0.0.1", 20_000), "the relay"))
+        self.assertEqual((target.routes, target.router), ((("10.0.0.1", 20_000),), "the relay"))
 
     def test_not_running(self) -> None:
         """A container that does not run is not looked at."""
