@@ -12,11 +12,13 @@ from daprdockr.relay.message import PortKey
 
 
 def held_ports(settings: Settings, containers: Iterable[ContainerState]) -> dict[PortKey, str]:
-    """Return the ports that this agent needs, and those that containers here have published, with who has them."""
+    """
+    Return the ports that this agent needs, and those that containers here have, with who has them. One that has ended
+    has its own too: it is started again with them.
+    """
     held = {
         (port.protocol, port.host): f"it is a host port of {container.instance}"
         for container in containers
-        if container.running
         for port in container.ports
         if port.host
     }

@@ -36,12 +36,13 @@ class HeldPortsTests(SynchronousTestCase):
         self.assertEqual([key for key in held if key[0] == "udp"], [("udp", 53)])
 
     def test_host_ports(self) -> None:
-        """What a running container has published is no route; what a stopped one had is."""
+        """What a container here has published is no route, even if it has ended: it starts again with its ports."""
         runs = container("c1", ports=(Port(80, "tcp", 20_001), Port(81, "udp", 20_002), Port(82, "tcp", 0)))
         ended = container("c2", number=2, status=Status.EXITED, ports=(Port(80, "tcp", 20_003),))
         held = held_ports(settings("a", Path("/nonexistent"), etcd=Access.parse("http://127.0.0.1:1")), (runs, ended))
-        text = "it is a host port of 1.web.myapp"
-        self.assertEqual(held, {("tcp", 20_001): text, ("udp", 20_002): text, ("tcp", 1): "it is in use for --etcd"})
+        first, second = ("it is a host port of 1.web.myapp", "it is a host port of 2.web.myapp")
+        expected = {("tcp", 20_001): first, ("udp", 20_002): first, ("tcp", 20_003): second}
+        self.assertEqual(held, {**expected, ("tcp", 1): "it is in use for --etcd"})
 
     def test_ports_of_routes(self) -> None:
         """The ports of all TCP and UDP routes of the cluster are left to them."""
