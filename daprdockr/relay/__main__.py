@@ -29,8 +29,13 @@ SWEEP = 5.0
 
 ROUTES, SOCKET = "routes.json", "relay.sock"
 
+NAME = "daprd-relay"
+"""The name of the process in ``ps`` and ``top``, at most 15 bytes: ``comm`` in proc(5)."""
+
 
 def main(directory: Path) -> None:
+    with contextlib.suppress(OSError):
+        Path("/proc/self/comm").write_text(NAME, "ascii")
     asyncio.run(serve(directory))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.rig.cluster.case import COUNT, WEB, ClusterTestCase
-from tests.rig.cluster.host import NGINX
+from tests.rig.cluster.host import NGINX, RELAY, Host
 
 
 class ServingTests(ClusterTestCase):
@@ -33,6 +33,33 @@ class ServingTests(ClusterTestCase):
                 self.assertIn(f"Address: {other.address}", answer)
                 url = f"http://{there}.container:{claim['Ports'][0]['Host']}/"
                 self.assertEqual(host.exec(inside, "wget", "-q", "-O", "-", url), f"{there} 1\n")
+
+    def test_tcp_route(self) -> None:
+        """
+        A port of the service's own name leads to every instance, from a container on any host, also to a node that has
+        no instance; a node without its relay for a moment has it back.
+        """
+        database = "db.myapp"
+        self.cluster.define(database, 2, Http=None, Tcp=[{"Port": 5432, "ContainerPort": "8080"}])
+        self.cluster.until_settled(database, 2)
+        expected = {f"{number}.{database} 1" for number in (1, 2)}
+        first = self.cluster.host(1)
+        self.cluster.until(lambda: first.runs(RELAY), "a relay runs")
+        first.kill(RELAY)
+        for host in self.cluster.hosts:
+            inside = next(one for name, one in host.running().items() if name.endswith(WEB))
+            self.until_answered(host, inside, f"{database}.container", expected)
+            self.until_answered(host, inside, host.address, expected, most=1)
+
+    def until_answered(self, host: Host, inside: str, target: str, expected: set[str], most: int = 2) -> None:
+        """Wait until so many of these have answered a container; an address alone leads to the nearest."""
+        found: set[str] = set()
+
+        def have_answered() -> bool:
+            found.add(host.exec(inside, "wget", "-q", "-O", "-", f"http://{target}:5432/").strip())
+            return len(found & expected) >= most
+
+        self.cluster.until(have_answered, f"{most} of {sorted(expected)} answer at {target} on {host.name}")
 
     def test_parts_killed(self) -> None:
         """nginx and a container of a host die: all of it serves again, and nothing has moved."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import socket
+from pathlib import Path
 from typing import Any
 
 from twisted.internet import reactor
@@ -81,6 +82,7 @@ class LeavingTests(RelayProcessCase):
         pid, kept = former.pid, await self.connect()
         assert pid is not None
         self.assertEqual((await deferToThread(kept.ask, "1"), os.getsid(pid)), ("a 1", pid))
+        self.assertEqual(Path(f"/proc/{pid}/comm").read_text(), "daprd-relay\n")
         await until(former.files.routes.exists)
         former.stopService()
         self.assertEqual(await deferToThread(kept.ask, "2"), "a 2")

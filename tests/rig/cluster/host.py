@@ -26,7 +26,7 @@ from tests.rig.cluster.network import CLIENT, PEER, Network
 from tests.rig.docker_engine import sample_image, until
 
 TWISTD = str(Path(sys.executable).with_name("twistd"))
-AGENT, ENGINE, ETCD, NGINX = "twistd", "dockerd", "etcd", "nginx: master"
+AGENT, ENGINE, ETCD, NGINX, RELAY = "twistd", "dockerd", "etcd", "nginx: master", "daprd-relay"
 """The parts of a host, by the names of their processes."""
 
 NODE_LABEL, INSTANCE_LABEL = "io.daprdockr.node", "io.daprdockr.instance"
