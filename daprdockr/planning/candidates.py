@@ -18,6 +18,7 @@ from attrs import field, frozen
 
 from daprdockr.model.known.cluster import Cluster
 from daprdockr.model.names import ServiceName
+from daprdockr.model.stored.claim import State
 from daprdockr.model.stored.revisioned import Claim
 from daprdockr.model.wanted.definition import Definition
 from daprdockr.model.wanted.placement import Constraint
@@ -95,6 +96,12 @@ def failing(service: ServiceName, claims: Iterable[Claim], candidates: Iterable[
     """Return the nodes on which a service does not come up, by its claims and the nodes' records."""
     told = {claim.node for claim in claims if claim.record.fails}
     return told.union(c.name for c in candidates if c.dark or str(service) in c.fails)
+
+
+def runs_elsewhere(claims: Iterable[Claim], node: str, digest: str) -> bool:
+    """Return whether one of a service's claims, of another node than this, runs the definition with this digest."""
+    running = (State.RUNNING, State.UNHEALTHY)
+    return any(c.node != node and c.record.state in running and c.record.definition == digest for c in claims)
 
 
 def why_nowhere(definition: Definition, candidates: Iterable[Candidate]) -> str:

@@ -35,6 +35,7 @@ from daprdockr.agent.mirror.own_claims import OwnClaims
 from daprdockr.agent.mirror.ownerless import Ownerless
 from daprdockr.agent.mirror.views import Views
 from daprdockr.agent.reporting.orphans import Orphans
+from daprdockr.planning.candidates import runs_elsewhere
 from daprdockr.runtime.connection import Connection
 from daprdockr.runtime.outage import Outage
 from daprdockr.wiring.foundation import Foundation, Surroundings
@@ -133,7 +134,11 @@ class OnThisHost:
 
 def on_this_host(base: Foundation, known: Knowledge) -> OnThisHost:
     outside, node = base.outside, base.settings.node
-    failures = Failures(clock=outside.reactor.seconds, chance=outside.chance.fraction)
+    failures = Failures(
+        clock=outside.reactor.seconds,
+        chance=outside.chance.fraction,
+        runs_elsewhere=lambda service, digest: runs_elsewhere(base.cluster.claims(service).values(), node, digest),
+    )
     host = _host(base, failures)
     return OnThisHost(
         host=host,

@@ -151,9 +151,11 @@ class Containers:
             return
         if old is not None and _has_ended(old, state) and state.id not in self._stopping:
             self._died(state)
-        if old is not None and state.running and not old.running:
-            self._stopping.discard(state.id)
-            self._failures.started()
+        if state.running:
+            began = old is not None and not old.running
+            if began:
+                self._stopping.discard(state.id)
+            self._failures.ran(state, began)
         if state.cut_off and (old is None or not old.cut_off):
             self._on_cut_off(state.cut_off)
         self._containers[state.id] = state

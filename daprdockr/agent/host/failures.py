@@ -42,14 +42,21 @@ class Failures:
     """
     :param clock: monotonic seconds.
     :param chance: gives random numbers in [0, 1).
+    :param runs_elsewhere: returns whether a service, with the digest of its definition, runs on another node.
     """
 
-    def __init__(self, *, clock: Callable[[], float], chance: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        *,
+        clock: Callable[[], float],
+        chance: Callable[[], float],
+        runs_elsewhere: Callable[[ServiceName, str], bool] = lambda service, digest: False,
+    ) -> None:
         self._clock = clock
         self._chance = chance
         self._rests: dict[Lane, Attempts] = {}
         self._faults: dict[ServiceName | str, dict[Lane, Attempts]] = {}  # the latest last
-        self._starts = Starts()
+        self._starts = Starts(runs_elsewhere)
         self.lacking: dict[ServiceName, str] = {}
         """By service: the resources that its containers run without here, as text."""
 
@@ -121,9 +128,9 @@ class Failures:
         """Count a container that ended unexpectedly. See Note [Deaths] in ``daprdockr.agent.host.containers``."""
         self._count(Lane("container", state.instance, state.definition), reason, lived, killed)
 
-    def started(self) -> None:
-        """Take note that a container began to run."""
-        self._starts.succeeded()
+    def ran(self, state: ContainerState, began: bool) -> None:
+        """Take note that a container runs; ``began``: that it did not a moment ago."""
+        self._starts.ran(state.instance.service, state.definition, began)
 
     # Forgetting.
 
@@ -157,7 +164,7 @@ class Failures:
         before = self._latest(fault.lane)
         after = self._count(fault.lane, fault.reason, lasting=fault.lasting)
         if fault.of_host and isinstance(fault.lane.subject, InstanceName):
-            self._starts.failed(fault.lane.subject.service, fault.reason, self._clock())
+            self._starts.failed(fault.lane.subject.service, fault.lane.generation, fault.reason, self._clock())
         reason = after.reason if fault.lane.kind == "container" else fault.reason  # new ids in the reason are no news
         return reason != before.reason
 

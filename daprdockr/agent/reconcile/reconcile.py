@@ -104,6 +104,7 @@ class Reconcile(Service):
         self._turn: IDelayedCall | None = None
         self._timers: dict[ServiceName, IDelayedCall] = {}
         self._busy: dict[Lane, Deferred[None]] = {}
+        self._nothing_starts = False
         self._sweep = LoopingCall(self.mark_all_dirty)
         self._sweep.clock = reactor
 
@@ -154,6 +155,7 @@ class Reconcile(Service):
         now = self._reactor.seconds()
         self._since.observe(service, now)
         seen = self._gather.situation(service)
+        self._notice_darkness(seen.here.node)
         if seen.service is None and not seen.wanted.held and seen.here.in_touch:
             self._failures.forget(service)
         made = plan(seen, now)
@@ -196,14 +198,19 @@ class Reconcile(Service):
 
     def _ended(self, node: str, step: Step, outcome: StepOutcome) -> None:
         """See Note [Failed steps]."""
-        nothing_starts = self._failures.trouble
         news = self._failures.take(step.lane, outcome)
         if isinstance(outcome, Done):
             self.log.info("done: {step}", step=step)
             return
         if isinstance(outcome, Fault) and news:
             self._tell(str(outcome.lane.subject), outcome.event)
-        if self._failures.trouble and not nothing_starts:
-            self._tell(node, f"nothing starts on this node, which is taken last from now on: {outcome.reason}")
+        self._notice_darkness(node)
         if news or isinstance(outcome, Fault) or not outcome.once:
             self.log.warn("could not {step}: {reason}", step=step, reason=outcome.reason)
+
+    def _notice_darkness(self, node: str) -> None:
+        """Tell when nothing starts here any more; what others run may show it, as well as a step that failed."""
+        before, trouble = self._nothing_starts, self._failures.trouble
+        self._nothing_starts = bool(trouble)
+        if trouble and not before:
+            self._tell(node, f"nothing starts on this node, which is taken last from now on: {trouble}")

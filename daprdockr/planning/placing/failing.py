@@ -13,8 +13,9 @@ Note [Giving up]
     and never goes round; a node forgets a failure of ``ATTEMPTS_KEPT`` seconds ago (``agent.host.failures``), and may
     then be tried again. An instance of which there may only be one copy leaves by being released.
 
-    The failure of one definition says nothing about the node. A node on which several services failed by the Engine's
-    own fault, and nothing started since, is ranked behind all others for every service: ``agent.host.starts``.
+    The failure of one definition says nothing about the node. A node on which several services, whose definitions are
+    proven elsewhere or by an earlier start, failed by the Engine's own fault, and nothing started since, is ranked
+    behind all others for every service: Note [Proven definitions] in ``agent.host.starts``.
 """
 
 from __future__ import annotations

@@ -10,10 +10,11 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.model.known.cluster import Cluster
 from daprdockr.model.names import InstanceName
-from daprdockr.model.stored.claim import ClaimRecord
+from daprdockr.model.stored.claim import ClaimRecord, State
 from daprdockr.model.stored.entries import Entry, Listing
 from daprdockr.model.stored.node import NodeRecord
-from daprdockr.planning.candidates import Candidate, able, candidates, mark, why_nowhere
+from daprdockr.model.stored.revisioned import Claim
+from daprdockr.planning.candidates import Candidate, able, candidates, mark, runs_elsewhere, why_nowhere
 from tests.build.values import KEYS, WEB, definition
 
 GIB = 1 << 30
@@ -84,6 +85,19 @@ class PrivilegesTests(SynchronousTestCase):
 
 
 class MarkTests(SynchronousTestCase):
+    def test_runs_elsewhere(self) -> None:
+        """A definition is proven by a claim of another node that runs just that one."""
+        records = {
+            "another node": (ClaimRecord("b", State.RUNNING, definition="d1"), True),
+            "not healthy": (ClaimRecord("b", State.UNHEALTHY, definition="d1"), True),
+            "this node": (ClaimRecord("a", State.RUNNING, definition="d1"), False),
+            "a former definition": (ClaimRecord("b", State.RUNNING, definition="d0"), False),
+            "does not start": (ClaimRecord("b", State.BACKING_OFF, definition="d1"), False),
+        }
+        for kind, (record, proven) in records.items():
+            claims = [Claim(InstanceName(WEB, 1), record, 5, 5, 77)]
+            self.assertEqual(runs_elsewhere(claims, "a", "d1"), proven, kind)
+
     def test_one_image_many_names(self) -> None:
         """What the Engine takes for the same reference has the same mark, and what it does not has not."""
         same = ("web", "web:latest", "library/web", "docker.io/library/web:latest")

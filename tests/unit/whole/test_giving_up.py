@@ -95,11 +95,13 @@ class BlackHoleTests(GivingUpCase):
     def test_taken_when_there_is_no_other(self) -> None:
         """What no other node may take is tried there, and starts when the host can again, which ends the darkness."""
         only: dict[str, Any] = {"Placement": {"Constraints": ["node == b"]}}
-        self.run_services(definition(**only), named("api", 1, **only))
-        self.assertEqual((self.holders(), self.record("b").trouble != ""), ({}, True))
+        self.run_services(definition(instances=2), named("api", 2))
+        self.run_services(named("tied", 1, **only))
+        self.assertEqual((self.record("b").trouble != "", "1.tied.myapp" in self.holders()), (True, False))
         self.darken("b", dark=False)
         self.cluster.advance(70)
-        self.assertEqual(self.holders(), {"1.web.myapp": "b", "1.api.myapp": "b"})
+        self.assertEqual((self.holders()["1.tied.myapp"], self.record("b").trouble), ("b", ""))
+        self.cluster.advance(600)
         self.assertEqual((self.record("b").trouble, self.record("b").fails), ("", ()))
 
     def test_forgotten(self) -> None:
@@ -245,6 +247,29 @@ class BadDefinitionTests(GivingUpCase):
         self.assertIn("no such device", self.cluster.claims["1.web.myapp"].reason)
         self.assertEqual([self.record(node).trouble for node in self.nodes], ["", "", ""])
         self.assertEqual(len(self.holders()), 3)
+
+    def lacking(self, service: str, instances: int = 1, **members: Any) -> Definition:
+        """A definition with a device that no host has, which is a fault in the Engine's words."""
+        absent = {"PathOnHost": "/dev/absent", "PathInContainer": "/dev/absent", "CgroupPermissions": "rwm"}
+        return named(service, instances, Container={"Devices": [absent]}, **members)
+
+    def test_bad_host_definitions(self) -> None:
+        """Several of them make no node dark: alone, beside what runs, or while they are retried for long."""
+        self.run_services(self.lacking("bad1", 3), self.lacking("bad2", 3), seconds=30)
+        self.assertEqual([self.record(node).trouble for node in self.nodes], ["", "", ""])
+        self.run_services(named("good", 6))
+        self.assertEqual(sorted(self.holders().values()), sorted("aabbcc"))
+        self.run_services(self.lacking("bad3"), self.lacking("bad4"), seconds=100)
+        self.assertEqual([self.record(node).trouble for node in self.nodes], ["", "", ""])
+        self.assertFalse([told for told in self.events() if "nothing starts" in told])
+
+    def test_device_of_some_hosts(self) -> None:
+        """Two that run elsewhere, and not on a host without their device, do not make it dark where others start."""
+        for node in "ab":
+            self.agents[node].docker.devices.add("/dev/absent")
+        self.run_services(self.lacking("one", 3), self.lacking("two", 3), named("good", 3), seconds=30)
+        self.run_services(named("better", 3), seconds=100)
+        self.assertEqual([self.record(node).trouble for node in self.nodes], ["", "", ""])
 
     def test_mended(self) -> None:
         """A mended definition is tried at once where it is."""

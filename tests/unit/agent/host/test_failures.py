@@ -124,12 +124,13 @@ class CountTests(FailuresCase):
         self.assertEqual(self.counts(), {FIRST: LASTING})
 
     def test_host(self) -> None:
-        """Faults that may be the host's, of two services, are its trouble until a container starts."""
-        for number, service in enumerate(("web", "api")):
+        """Faults that may be the host's, of two proven services, are its trouble until a container starts."""
+        for number, service in enumerate((WEB, API)):
+            self.failures.ran(evolve(container(of=WEB_1), instance=InstanceName(service, 1)), began=False)
             self.assertEqual(self.failures.trouble, "", number)
-            self.fault("disk full", of=InstanceName(evolve(WEB, service=service), 1), of_host=True)
+            self.fault("disk full", OLD, of=InstanceName(service, 1), of_host=True)
         self.assertEqual(self.failures.trouble, "disk full")
-        self.failures.started()
+        self.failures.ran(container("web", of=WEB_1), began=True)
         self.assertEqual(self.failures.trouble, "")
 
     def test_image(self) -> None:
