@@ -15,6 +15,7 @@ from pathlib import Path
 
 from daprdockr.guard.clock import boot_id, boottime
 from daprdockr.guard.disk import Disk
+from daprdockr.guard.memory import SharedMemory
 from daprdockr.guard.presence import announce
 from daprdockr.guard.priority import come_first
 from daprdockr.guard.processes import Processes
@@ -34,7 +35,16 @@ def main(state_dir: Path) -> None:
     come_first()
     disk = Disk(state_dir / ORDERS)
     disk.start()
-    guard = Guard(read=disk.read, processes=Processes(), clock=boottime, boot=boot_id(), report=disk.report)
+    # An agent that hands none on, because it is older, finds none; the next one finds that which is made here.
+    memory = SharedMemory.of("self") or SharedMemory.create()
+    guard = Guard(
+        read=disk.read,
+        memory=memory.read,
+        processes=Processes(),
+        clock=boottime,
+        boot=boot_id(),
+        report=disk.report,
+    )
     pause = poll(guard, disk)
     announce()
     while guard.orders.containers or not told_to_end:

@@ -11,6 +11,11 @@ Note [Until when]
     the start may still wait in a hung Engine; a newer lease must not make it lawful, because another node may have held
     the instance in between. So the agent moves the deadline only of those containers that it started, or found, under
     its present lease.
+
+Note [Two ways]
+    Orders come by memory and by the disk, and either way may be late or end: a disk hangs or is read-only, an older
+    agent knows the disk alone. So orders say when they were written, and earlier ones never replace later ones. Those
+    of an older agent do not say it; they are new if the guard saw the file change.
 """
 
 from __future__ import annotations
@@ -48,11 +53,15 @@ class Order(NamedTuple):
 
 
 class Orders(NamedTuple):
-    """``containers`` by their full id; KILL comes ``margin`` seconds before a deadline."""
+    """
+    ``containers`` by their full id; KILL comes ``margin`` seconds before a deadline. ``written`` is the time at which
+    they were; 0.0: an older agent wrote them.
+    """
 
     boot: str
     margin: float
     containers: Mapping[str, Order]
+    written: float = 0.0
 
     def action(self, container: str, now: float) -> Action:
         """Return the action that is due at ``now``; none for a container that is not in the orders."""
@@ -72,8 +81,11 @@ class Orders(NamedTuple):
 
     def encode(self) -> bytes:
         containers = {container: order._asdict() for container, order in self.containers.items()}
-        given = {"boot": self.boot, "margin": self.margin, "containers": containers}
-        return json.dumps({**given, "sum": _sum(given)}).encode()
+        given: dict[str, Any] = {"boot": self.boot, "margin": self.margin, "containers": containers}
+        given["sum"] = _sum(given)
+        if self.written:
+            given["written"] = [self.written, _stamp(self.written, given["sum"])]
+        return json.dumps(given).encode()
 
     @classmethod
     def decode(cls, data: bytes, boot: str) -> Orders:
@@ -86,12 +98,12 @@ class Orders(NamedTuple):
         try:
             given = json.loads(data)
             containers = {_id(name): _order(order) for name, order in given["containers"].items()}
-            orders = cls(_boot(given["boot"]), _seconds(given["margin"]), containers)
+            orders = cls(_boot(given["boot"]), _seconds(given["margin"]), containers, _written(given))
             if given.get("sum", _sum(given)) != _sum(given):
                 raise ValueError("these orders were changed by nobody who may")
         except (KeyError, TypeError, AttributeError, RecursionError) as error:
             raise ValueError(f"these are no orders: {error!r:.100}") from None
-        return orders if orders.boot == boot else orders._replace(boot=boot, containers={})
+        return orders if orders.boot == boot else orders._replace(boot=boot, containers={}, written=0.0)
 
 
 def _order(given: Any) -> Order:
@@ -105,6 +117,20 @@ def _seconds(given: Any) -> float:
     if type(given) not in (int, float) or not 0 <= given < _FOREVER:
         raise ValueError(f"{given!r:.50} are no seconds")
     return float(given)
+
+
+def _written(given: Any) -> float:
+    if "written" not in given:
+        return 0.0
+    at, stamp = given["written"]
+    if stamp != _stamp(_seconds(at), given["sum"]):
+        raise ValueError("the time of these orders was changed by nobody who may")
+    return float(at)
+
+
+def _stamp(written: float, sum_: int) -> int:
+    """Return a checksum of the time and of all that ``_sum`` covers; an older guard knows only that."""
+    return zlib.crc32(f"{written} {sum_}".encode())
 
 
 def _boot(given: Any) -> str:

@@ -36,6 +36,7 @@ when half of a lease is left, and the shortest lease is 2 s.
 class Guard:
     """
     :param read: the newest content of the orders' file that could be read; None: none yet.
+    :param memory: the content of the memory that is shared with the agent; None: none yet.
     :param clock: CLOCK_BOOTTIME in seconds.
     :param boot: the id of this boot.
     :param report: takes a line for people.
@@ -45,23 +46,25 @@ class Guard:
         self,
         *,
         read: Callable[[], bytes | None],
+        memory: Callable[[], bytes | None] = lambda: None,
         processes: Processes,
         clock: Callable[[], float],
         boot: str,
         report: Callable[[str], None],
     ) -> None:
-        self._read = read
+        self._ways = (read, memory)
+        self._contents: list[bytes | None] = [None, None]
         self._processes = processes
         self._clock = clock
         self._report = report
-        self._content: bytes | None = None
         self._asked: dict[str, float] = {}
         self._reported: dict[str, tuple[Action, Collection[int]]] = {}
         self.orders = Orders(boot, 0.0, {})
 
     def poll(self) -> float:
         """Run one pass; return the seconds until the next."""
-        self._take(self._read())
+        for way, read in enumerate(self._ways):
+            self._take(way, read())
         now = self._clock()
         actions = {container: self.orders.action(container, now) for container in self.orders.containers}
         due = {container: action for container, action in actions.items() if self._is_due(container, action)}
@@ -72,21 +75,29 @@ class Guard:
             return IDLE
         return max(0.0, min(POLL, self.orders.next_change(now) - self._clock()))
 
-    def _take(self, content: bytes | None) -> None:
+    def _take(self, way: int, content: bytes | None) -> None:
         """
         Take new orders. If they cannot be read, the present ones stay: they end by themselves, at their deadlines.
         """
-        if content is None or content == self._content:
+        before = self._contents[way]
+        if content is None or content == before:
             return
-        self._content = content
+        self._contents[way] = content
         try:
-            self.orders = Orders.decode(content, self.orders.boot)
+            orders = Orders.decode(content, self.orders.boot)
         except ValueError as error:
             self._report(f"the orders cannot be read, the former ones stand: {error}")
             return
+        if self.orders.written and not self._are_new(orders, before is not None):
+            return
+        self.orders = orders
         for known in (self._asked, self._reported):
             for container in known.keys() - self.orders.containers.keys():
                 del known[container]
+
+    def _are_new(self, orders: Orders, is_change: bool) -> bool:
+        """See Note [Two ways] in ``orders``."""
+        return orders.written >= self.orders.written if orders.written else is_change
 
     def _is_due(self, container: str, action: Action) -> bool:
         """

@@ -75,12 +75,14 @@ class Hooks:
 
     :ivar on_output: called with each line of its output when there is no ``output`` file.
     :ivar before_start: called before each start; when it raises, that counts as a failed start.
+    :ivar descriptors: returns what it inherits beside its standard streams: our descriptors by their numbers there.
     :ivar on_exit: called with the reason why the process ended or could not start, once the next start is scheduled;
         not called for a stop.
     """
 
     on_output: Callable[[str], None] | None = None
     before_start: Callable[[], Awaitable[None] | None] | None = None
+    descriptors: Callable[[], Mapping[int, int]] = dict
     on_exit: Callable[[str], None] | None = None
 
 
@@ -110,6 +112,8 @@ class SupervisedProcess(Service):
     _gone: Deferred[None] | None = field(init=False, default=None)
     _upkeep: LoopingCall | None = field(init=False, default=None)
     _recorded: RecordedProcess = field(init=False)
+    _unstarted: str = field(init=False, default="")
+    _unwritten: str = field(init=False, default="")
 
     @property
     def pid(self) -> int | None:
@@ -178,7 +182,7 @@ class SupervisedProcess(Service):
         except CancelledError:
             self.log.debug("the start of {name} was called off", name=self.program.name)
         except Exception as error:
-            self.log.warn("{name} could not be started: {reason}", name=self.program.name, reason=error)
+            self._not_started(str(error))
             self._again(f"could not be started: {error}")
 
     def _spawn(self) -> None:
@@ -194,20 +198,30 @@ class SupervisedProcess(Service):
                 setsid,
                 [setsid, program, *self.program.argv[1:]],
                 env=dict(self.program.environment),
-                childFDs=descriptors,
+                childFDs={**descriptors, **self.hooks.descriptors()},
             )
 
     def _path(self) -> str:
         return self.program.environment.get("PATH", os.defpath)
 
+    def _not_started(self, reason: str) -> None:
+        """Log each reason once, until it has started."""
+        if reason != self._unstarted:
+            self.log.warn("{name} could not be started: {reason}", name=self.program.name, reason=reason)
+        self._unstarted = reason
+
     def _output_lost(self, error: OSError) -> None:
-        self.log.warn("the output of {name} is lost: {reason}", name=self.program.name, reason=error)
+        """Log each reason once, until the output can be written."""
+        if str(error) != self._unwritten:
+            self.log.warn("the output of {name} is lost: {reason}", name=self.program.name, reason=error)
+        self._unwritten = str(error)
 
     def _started(self, child: Child) -> None:
         self._took(child)
         self.log.info("{name} was started as pid {pid}", name=self.program.name, pid=child.pid)
 
     def _took(self, hold: Hold) -> None:
+        self._unstarted = ""
         self._hold = hold
         self._since = self.reactor.seconds()
         self._recorded.write(hold.pid)
@@ -261,6 +275,8 @@ class SupervisedProcess(Service):
                 OutputFile(self.program.output).trim()
         except OSError as error:
             self._output_lost(error)
+        else:
+            self._unwritten = ""
 
     def _upkeep_failed(self, failure: Any) -> None:
         self.log.failure("the files of {name} are not kept up any more", failure, name=self.program.name)

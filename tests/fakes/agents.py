@@ -57,7 +57,7 @@ from daprdockr.wiring.outside import Chance, Clocks, Docker, EnginePools, Etcd, 
 from tests.build.settings import settings
 from tests.build.values import KEYS
 from tests.fakes.engine import MemoryEngine
-from tests.fakes.guard import MemoryProcesses, StandingProcess, memory_guard
+from tests.fakes.guard import HostMemory, MemoryProcesses, StandingProcess, memory_guard
 from tests.fakes.run import LoopClock, run_at_once
 from tests.fakes.steps import SteppedFollower, SteppedListener
 from tests.fakes.store import MemoryStore
@@ -244,7 +244,7 @@ class MemoryAgent:
             addresses=lambda: self.interfaces,
             default_address=lambda: self.routed_from,
             resolv_conf=Path(os.devnull),
-            guard=memory_guard(self.clock, self.state, guard.process, guard.processes, guard_pool),
+            guard=memory_guard(self.clock, self.state, guard.process, guard.processes, guard_pool, guard.memory),
         )
 
     def _follow(self, listener: Listener) -> SteppedFollower:
@@ -271,9 +271,11 @@ class HostGuard:
         self.engine = engine
         self.process = StandingProcess()
         self.processes = MemoryProcesses(engine)
+        self.memory = HostMemory()
         self.told: list[str] = []
         self._guard = Guard(
             read=state.read_guard,
+            memory=self.memory.read,
             processes=self.processes,
             clock=lambda: engine.now,
             boot=boot_id(),

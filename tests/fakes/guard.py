@@ -11,6 +11,7 @@ from typing import Any
 from attrs import define
 from twisted.internet.defer import Deferred, succeed
 
+from daprdockr.agent.guarding.guard_memory import GuardMemory
 from daprdockr.agent.guarding.guard_process import GuardProcess
 from daprdockr.agent.statedir import StateDir
 from daprdockr.guard.processes import Processes
@@ -43,6 +44,23 @@ class StandingProcess:
 
     def is_on_guard(self, pid: int) -> bool:
         return self.on_guard
+
+
+class HostMemory(GuardMemory):
+    """What agent and guard of one host share, without a process: agents may come and go. ``reached``: it is there."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.reached = True
+
+    def join(self, pid: int) -> None:
+        pass
+
+    def read(self) -> bytes | None:
+        return super().read() if self.reached else None
+
+    def write(self, orders: bytes, pid: int | None) -> bool:
+        return self.reached and super().write(orders, None)
 
 
 class MemoryProcesses(Processes):
@@ -80,7 +98,12 @@ class MemoryProcesses(Processes):
 
 
 def memory_guard(
-    reactor: Any, state: StateDir, process: StandingProcess, processes: MemoryProcesses, run: Run = run_at_once
+    reactor: Any,
+    state: StateDir,
+    process: StandingProcess,
+    processes: MemoryProcesses,
+    run: Run = run_at_once,
+    memory: HostMemory | None = None,
 ) -> GuardProcess:
     """The agent's end of a guard whose process and containers are in memory."""
     return GuardProcess(
@@ -90,6 +113,7 @@ def memory_guard(
         process=process,  # type: ignore[arg-type]  # as much of a SupervisedProcess as is asked for
         is_on_guard=process.is_on_guard,
         processes=processes,
+        memory=memory,
     )
 
 

@@ -1,9 +1,11 @@
 """
-The agent's handle on the guard: runs its process and writes its orders file, without knowing what they mean.
+The agent's handle on the guard: runs its process and writes its orders, into the memory that both share and into a
+file, without knowing what they mean. See Note [Orders without a disk] in ``daprdockr.guard.memory``.
 """
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Callable, Collection
 from typing import Any
@@ -13,13 +15,14 @@ from twisted.internet.defer import TimeoutError as DeferredTimeout
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
+from daprdockr.agent.guarding.guard_memory import GuardMemory
 from daprdockr.agent.statedir import StateDir
 from daprdockr.guard.orders import Orders
 from daprdockr.guard.presence import is_on_guard
 from daprdockr.guard.processes import Processes
 from daprdockr.model.trouble import line
 from daprdockr.model.troubles.host import GuardDown, OrdersUnwritten
-from daprdockr.process.supervised import Program, SupervisedProcess
+from daprdockr.process.supervised import Hooks, Program, SupervisedProcess
 from daprdockr.runtime.logged_once import LoggedOnce
 from daprdockr.runtime.pool import Run
 
@@ -42,6 +45,7 @@ class GuardProcess:
     :param process: the guard; it does not run before ``start``.
     :param is_on_guard: returns whether the process of this pid does its work.
     :param processes: containers as the guard sees them.
+    :param memory: what it shares with the guard, unless there is no such memory.
     """
 
     log = Logger()
@@ -55,6 +59,7 @@ class GuardProcess:
         process: SupervisedProcess,
         is_on_guard: Callable[[int], bool],
         processes: Processes,
+        memory: GuardMemory | None = None,
     ) -> None:
         self._reactor = reactor
         self._run = run
@@ -62,6 +67,8 @@ class GuardProcess:
         self._process = process
         self._is_on_guard = is_on_guard
         self._processes = processes
+        self._memory = memory
+        self._shared = False
         self._wanted = self._written = b""
         self._waiting: list[Deferred[None]] = []
         self._writing = False
@@ -71,11 +78,13 @@ class GuardProcess:
     @property
     def condition(self) -> GuardDown | OrdersUnwritten | None:
         """Why it may not stop containers in time; None while it can be relied on."""
-        return self._unwritten if self.stands else GuardDown()
+        if not self.stands:
+            return GuardDown()
+        return None if self._shared else self._unwritten
 
     @property
     def unwritten(self) -> str:
-        """Why the latest orders are not written; empty while they are."""
+        """Why the latest orders are not on the disk; empty while they are."""
         return line(self._unwritten)
 
     @property
@@ -83,17 +92,30 @@ class GuardProcess:
         """Whether it runs and does its work."""
         return self._process.pid is not None and self._is_on_guard(self._process.pid)
 
-    def former_orders(self, boot: str) -> Orders | None:
+    def resume(self, boot: str) -> Orders | None:
         """
-        Return the orders of an earlier agent; None: there were none, or they were lost. Blocking, for one small file.
+        Return the orders of an earlier agent, and start; None: there never were any. Blocking, for one small file.
         """
-        orders = self._state.former_orders(boot)
-        return Orders(boot, 0.0, {}) if orders is None and self._state.had_guard else orders
+        on_disk = self._state.former_orders(boot)
+        if on_disk is None and not self._state.had_guard:
+            return None
+        self.start()
+        known = [orders for orders in (on_disk, self._in_memory(boot)) if orders is not None]
+        return max(known, key=_recency, default=Orders(boot, 0.0, {}))
+
+    def _in_memory(self, boot: str) -> Orders | None:
+        content = self._memory.read() if self._memory is not None else None
+        try:
+            return None if content is None else Orders.decode(content, boot)
+        except ValueError:
+            return None
 
     def start(self) -> None:
         """Adopt the guard of an earlier agent, or start one; a no-op when this was done."""
         if not self._process.running:
             self._process.startService()
+            if self._memory is not None and self._process.pid is not None:
+                self._memory.join(self._process.pid)
 
     def stop(self, leave_running: bool) -> Deferred[None] | None:
         """Let go of it, or end it."""
@@ -102,16 +124,30 @@ class GuardProcess:
 
     def give(self, orders: bytes) -> None:
         """Write these orders, in place of others that still wait for the disk. ``unwritten`` reports a failure."""
+        self._share(orders)
+        self._keep(orders)
+
+    def _share(self, orders: bytes) -> bool:
+        """Write them into the memory; return whether the guard reads them there."""
+        self._shared = self._memory is not None and self._memory.write(orders, self._process.pid)
+        return self._shared
+
+    def _keep(self, orders: bytes) -> None:
         self._wanted = orders
         if not self._writing:
             self._writing = True
             Deferred.fromCoroutine(self._write())
 
     async def given(self, orders: bytes) -> None:
-        """As ``give``; return when these or later ones are written. :raises OSError: they are not, or not yet."""
+        """
+        As ``give``; return when the guard can read these or later ones. :raises OSError: it cannot, or not yet.
+        """
+        if self._share(orders):
+            self._keep(orders)
+            return
         done: Deferred[None] = Deferred()
         self._waiting = [*(waiting for waiting in self._waiting if not waiting.called), done]
-        self.give(orders)
+        self._keep(orders)
         try:
             await done.addTimeout(TIMEOUT, self._reactor)
         except DeferredTimeout:
@@ -170,8 +206,14 @@ class GuardProcess:
             return UNTOUCHED
 
 
+def _recency(orders: Orders) -> float:
+    """Return a number that is larger for newer orders. An older agent, which ran last then, gives them no time."""
+    return orders.written or (math.inf if orders.containers else 0.0)
+
+
 def guard_process(state: StateDir, run: Run, reactor: Any, environment: dict[str, str]) -> GuardProcess:
     """Return the guard of this state directory, run by this Python; it goes on when its agent ends."""
+    memory = GuardMemory()
     guard = Program(
         name="the guard",
         # -P: files in the directory in which the agent was started must not be imported.
@@ -181,7 +223,14 @@ def guard_process(state: StateDir, run: Run, reactor: Any, environment: dict[str
         environment=environment,
         output=state.path / "guard" / "output.log",
     )
-    process = SupervisedProcess(program=guard, reactor=reactor, leave_running=True)
+    hooks = Hooks(descriptors=memory.descriptors)
+    process = SupervisedProcess(program=guard, reactor=reactor, leave_running=True, hooks=hooks)
     return GuardProcess(
-        reactor=reactor, run=run, state=state, process=process, is_on_guard=is_on_guard, processes=Processes()
+        reactor=reactor,
+        run=run,
+        state=state,
+        process=process,
+        is_on_guard=is_on_guard,
+        processes=Processes(),
+        memory=memory,
     )

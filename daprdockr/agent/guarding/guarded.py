@@ -118,11 +118,10 @@ class Guarded(Service):
     def startService(self) -> None:
         """Resume the orders of an earlier agent."""
         super().startService()
-        former = self._guard.former_orders(self._boot)
+        former = self._guard.resume(self._boot)
         if former is not None:
             self._orders = dict(former.containers)
             self._patient_until = self._boottime() + self._ttl / 2
-            self._guard.start()
 
     def stopService(self) -> Deferred[None]:
         """Leave the guard to its work; if ``ephemeral``, end it with the last container."""
@@ -235,4 +234,4 @@ class Guarded(Service):
             self._guard.give(self._content())
 
     def _content(self) -> bytes:
-        return Orders(self._boot, margin(self._ttl), self._orders).encode()
+        return Orders(self._boot, margin(self._ttl), self._orders, self._boottime()).encode()

@@ -20,6 +20,36 @@ def orders(margin: float = 1.0, **containers: Order) -> Orders:
     return Orders(BOOT, margin, {ONE: containers.get("one", Order(100.0, 5.0))})
 
 
+class WrittenTests(SynchronousTestCase):
+    """The time of orders."""
+
+    def test_kept(self) -> None:
+        """It is read as it was written; orders of an older agent, or of another boot, have none."""
+        timed = orders()._replace(written=12.25)
+        self.assertEqual(Orders.decode(timed.encode(), BOOT), timed)
+        self.assertEqual(Orders.decode(orders().encode(), BOOT).written, 0.0)
+        self.assertEqual(Orders.decode(timed.encode(), "next-boot"), Orders("next-boot", 1.0, {}))
+
+    def test_damaged(self) -> None:
+        """A time that was changed makes the orders unreadable, as a damaged deadline does."""
+        given = json.loads(orders()._replace(written=12.25).encode())
+        at, stamp = given["written"]
+        for damaged in (
+            [at + 1, stamp],
+            [at, stamp + 1],
+            [at],
+            at,
+            None,
+            [-1.0, stamp],
+            ["12.25", stamp],
+            [None, None],
+        ):
+            content = json.dumps(given | {"written": damaged}).encode()
+            self.assertRaises(ValueError, Orders.decode, content, BOOT)
+        del given["sum"]
+        self.assertRaises(ValueError, Orders.decode, json.dumps(given).encode(), BOOT)
+
+
 class ActionTests(SynchronousTestCase):
     """``action`` and ``next_change``: orders and a time, nothing else."""
 

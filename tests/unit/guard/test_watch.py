@@ -39,12 +39,14 @@ class GuardCase(SynchronousTestCase):
         self.processes = DeafProcesses(self.engine)
         self.now = 0.0
         self.content: bytes | None = None
+        self.memory: bytes | None = None
         self.told: list[str] = []
         self.guard = self.make()
 
     def make(self) -> Guard:
         return Guard(
             read=lambda: self.content,
+            memory=lambda: self.memory,
             processes=self.processes,
             clock=lambda: self.now,
             boot=BOOT,
@@ -66,6 +68,62 @@ class GuardCase(SynchronousTestCase):
 
     def running(self) -> bool:
         return any(state.running for state in self.engine.states)
+
+
+class TwoWaysTests(GuardCase):
+    """Note [Two ways]: orders that come by the disk and by memory."""
+
+    def written(self, at: float, deadline: float, boot: str = BOOT) -> bytes:
+        return Orders(boot, MARGIN, {self.one: Order(deadline)}, at).encode()
+
+    def deadline(self) -> float | None:
+        """What the guard goes by."""
+        self.guard.poll()
+        order = self.guard.orders.containers.get(self.one)
+        return None if order is None else order.deadline
+
+    def test_memory_alone(self) -> None:
+        """A disk that stays as it was costs nothing: what comes by memory counts."""
+        self.content = self.memory = self.written(1.0, 10.0)
+        self.assertEqual(self.deadline(), 10.0)
+        self.memory = self.written(4.0, 13.0)
+        self.assertEqual(self.deadline(), 13.0)
+        self.now = 11.0
+        self.look_until(12.0)
+        self.assertEqual((self.running(), self.told), (True, []))
+
+    def test_late_disk(self) -> None:
+        """Earlier orders that the disk brings later replace none, also at the first look of a guard."""
+        self.content, self.memory = self.written(1.0, 10.0), self.written(4.0, 13.0)
+        self.assertEqual(self.deadline(), 13.0)
+        self.content = self.written(2.0, 11.0)
+        self.assertEqual(self.deadline(), 13.0)
+        self.content = self.written(5.0, 14.0)
+        self.assertEqual(self.deadline(), 14.0)
+
+    def test_disk_seen_late(self) -> None:
+        """Nor does a disk that answers for the first time, whoever wrote to it, or in another boot."""
+        for content in (self.written(1.0, 10.0), self.written(0.0, 10.0), self.written(99.0, 10.0, "former-boot")):
+            self.guard = self.make()
+            self.content, self.memory = None, self.written(4.0, 13.0)
+            self.assertEqual(self.deadline(), 13.0)
+            self.content = content
+            self.assertEqual(self.deadline(), 13.0)
+
+    def test_disk_alone(self) -> None:
+        """Orders on the disk that are newer than those in memory count: an agent may not reach the memory."""
+        self.memory, self.content = self.written(1.0, 10.0), self.written(4.0, 13.0)
+        self.assertEqual(self.deadline(), 13.0)
+
+    def test_older_agent(self) -> None:
+        """An older agent writes to the disk alone, and no time; its orders count as the file changes."""
+        self.memory = self.content = self.written(4.0, 13.0)
+        self.assertEqual(self.deadline(), 13.0)
+        for deadline in (20.0, 18.0):
+            self.content = self.written(0.0, deadline)
+            self.assertEqual(self.deadline(), deadline)
+        self.memory = self.written(30.0, 40.0)
+        self.assertEqual(self.deadline(), 40.0)
 
 
 class DeadlineTests(GuardCase):

@@ -334,6 +334,35 @@ class FullDiskTests(SupervisedProcessTestCase):
             **({"pidfile": self.place / "a" / "pid.json", "output": self.place / "b" / "out"} | changes)
         )
 
+    def test_told_once(self) -> None:
+        """What cannot be written is told once, however often it is tried, and once more when it fails after it did."""
+        self.started()
+        self.reactor.pump([5.0])
+        with capturedLogs() as logged:
+            self.reactor.pump([5.0] * 20)
+        self.assertEqual(logged, [])
+        self.mend()
+        self.reactor.pump([5.0] * 2)
+        (self.place / "b" / "out").mkdir(parents=True)
+        with capturedLogs() as logged:
+            self.reactor.pump([5.0] * 20)
+        self.assertEqual([event["log_format"] for event in logged], ["the output of {name} is lost: {reason}"])
+
+    def test_start_that_fails(self) -> None:
+        """A start that fails again and again for one reason is told once."""
+        failures = [OSError("read-only")] * 3 + [OSError("full")] * 2
+
+        def before_start() -> None:
+            if failures:
+                raise failures.pop(0)
+
+        with capturedLogs() as logged:
+            thing = self.supervise(before_start=before_start)
+            thing.startService()
+            self.reactor.pump([9.0] * 6)
+        reasons = [str(event["reason"]) for event in logged if "could not be started" in event["log_format"]]
+        self.assertEqual((reasons, thing.pid), (["read-only", "full"], self.reactor.processes[0].pid))
+
     def test_runs(self) -> None:
         """A process is started once, though it can neither be recorded nor its output kept."""
         thing, process = self.started()

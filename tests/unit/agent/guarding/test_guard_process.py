@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from twisted.internet.defer import Deferred
+from twisted.logger import capturedLogs
 from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.agent.guarding.guard_process import TIMEOUT, UNSEEN, UNTOUCHED, guard_process
 from daprdockr.agent.statedir import StateDir
+from daprdockr.guard.orders import Order, Orders
 from tests.fakes.engine import MemoryEngine
-from tests.fakes.guard import MemoryProcesses, StandingProcess, memory_guard
+from tests.fakes.guard import HostMemory, MemoryProcesses, StandingProcess, memory_guard
 from tests.fakes.process import ProcessReactor
 from tests.fakes.run import HeldRun, LoopClock, run_at_once
 from tests.marked import marked
@@ -104,6 +106,70 @@ class WritingTests(GuardCase):
         self.successResultOf(done)
 
 
+class SharedTests(GuardCase):
+    """Orders that the guard reads in memory, whatever the disk does."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.memory = HostMemory()
+        self.guard = memory_guard(self.clock, self.state, self.process, self.processes, self.disk, self.memory)
+        self.guard.start()
+
+    def orders(self, at: float, deadline: float) -> Orders:
+        return Orders("boot", 0.2, {"1" * 64: Order(deadline)}, at)
+
+    def test_disk_hangs(self) -> None:
+        """Orders are given at once while the disk takes its time, which gets the last of them."""
+        for orders in (b"1", b"2", b"3"):
+            self.successResultOf(self.given(orders))
+            self.assertEqual(self.memory.read(), orders)
+        self.disk.end("write_guard")
+        self.disk.end("write_guard")
+        self.assertEqual((self.state.read_guard(), self.disk.waiting), (b"3", []))
+
+    def test_disk_fails(self) -> None:
+        """A disk that takes no orders is told once, and is no trouble unless the memory does not reach the guard."""
+        self.state.path.rename(self.state.path.with_name("away"))
+        with capturedLogs() as logged:
+            for orders in (b"1", b"2"):
+                self.successResultOf(self.given(orders))
+                self.disk.end("write_guard")
+        self.assertEqual((len(logged), self.guard.condition, self.memory.read()), (1, None, b"2"))
+        self.memory.reached = False
+        self.guard.give(b"3")
+        self.disk.end("write_guard")
+        self.assertIn("cannot be written", str(self.guard.condition))
+        self.state.path.with_name("away").rename(self.state.path)
+        self.guard.give(b"4")
+        self.disk.end("write_guard")
+        self.assertEqual((self.guard.condition, self.state.read_guard()), (None, b"4"))
+
+    def test_next_agent(self) -> None:
+        """The next agent resumes the newer orders, be they in memory or on the disk."""
+        for on_disk, in_memory, newer in ((1.0, 2.0, 20.0), (2.0, 1.0, 10.0), (0.0, 2.0, 10.0)):
+            self.state.write_guard(self.orders(on_disk, 10.0).encode())
+            self.memory.write(self.orders(in_memory, 20.0).encode(), None)
+            guard = memory_guard(self.clock, self.state, self.process, self.processes, memory=self.memory)
+            resumed = guard.resume("boot")
+            assert resumed is not None
+            self.assertEqual(resumed.containers["1" * 64].deadline, newer)
+
+    def test_orders_lost_on_disk(self) -> None:
+        """Orders that the disk lost, or has of a former boot, are found in memory; damaged ones there count as none."""
+        self.memory.write(self.orders(2.0, 20.0).encode(), None)
+        for content in (b"{", self.orders(9.0, 10.0)._replace(boot="former").encode()):
+            self.state.write_guard(content)
+            self.assertEqual(self.guard.resume("boot"), self.orders(2.0, 20.0))
+        self.memory.write(b"{", None)
+        self.assertEqual(self.guard.resume("boot"), Orders("boot", 0.2, {}))
+
+    def test_no_orders_ever(self) -> None:
+        """Where there never was a guard none is started."""
+        process = StandingProcess()
+        guard = memory_guard(self.clock, self.state, process, self.processes, memory=HostMemory())
+        self.assertEqual((guard.resume("boot"), process.starts), (None, 0))
+
+
 class ProcessTests(GuardCase):
     """The process, and what it will find."""
 
@@ -178,6 +244,7 @@ class CommandTests(SynchronousTestCase):
         (process,) = reactor.processes
         self.assertEqual(process.argv[1:], [sys.executable, "-P", "-m", "daprdockr.guard", str(state.path)])
         self.assertTrue((state.path / "guard" / "process.json").exists())
+        self.assertIn("memfd:daprdockr-orders", os.readlink(f"/proc/self/fd/{process.descriptors[3]}"))
         self.assertFalse(guard.stands)
         guard.stop(leave_running=True)
         self.assertEqual(reactor.living, [process])
