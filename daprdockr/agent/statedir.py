@@ -12,15 +12,18 @@ Note [Nobody else's paths]
     that is so in each directory below somebody's home, and root may trust him.
 
 Note [Orders without room]
-    The guard kills a container whose deadline is not moved, so orders must reach it when the disk is full as well. The
-    file is therefore padded with blanks to a multiple of 4 KiB, and where there is no room for a new one the old one is
-    overwritten in place, which takes no room on a file system that does not copy on writing. The guard may read while
-    it is being overwritten: the checksum in the orders shows it, and the guard reads again a tenth of a second later.
+    The guard kills a container whose deadline is not moved, so orders must reach it when the disk is full as well. They
+    do so by memory (Note [Orders without a disk] in ``guard.memory``), unless agent or guard is an older one; and a
+    guard that finds no memory goes by the last ones on the disk. The file is therefore padded with blanks to a multiple
+    of 4 KiB, and where there is no room for a new one the old one is overwritten in place, which takes no room on a
+    file system that does not copy on writing. The guard may read while it is being overwritten: the checksum in the
+    orders shows it, and the guard reads again a tenth of a second later.
 """
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import json
 import os
@@ -40,7 +43,7 @@ from daprdockr.model.stored.doubts import Doubt
 from daprdockr.model.stored.entries import Listing
 from daprdockr.model.stored.snapshot import MAX_BYTES, decode_listing, encode_listing
 from daprdockr.process.atomic import is_full, overwrite, replace_file
-from daprdockr.process.kept import SUFFIX, read_kept, tidy, tidy_file
+from daprdockr.process.kept import SUFFIX, read_kept, set_mode, tidy, tidy_file
 
 _LEASE = integer(0, 2**63 - 1)
 _ROOM = 4096
@@ -109,7 +112,7 @@ class StateDir:
                 f"--state-dir {self.path} belongs to user {owner}, not to user {os.geteuid()} who runs this agent: "
                 "choose a directory of your own"
             )
-        self.path.chmod(0o700)
+        set_mode(self.path, 0o700)
 
     def _opened_lock(self) -> int:
         """
@@ -118,7 +121,13 @@ class StateDir:
         path = self.path / _LOCK
         if os.path.lexists(path) and not stat.S_ISREG(path.lstat().st_mode):
             tidy_file(path)
-        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        flags = os.O_NOFOLLOW | os.O_CLOEXEC
+        try:
+            return os.open(path, os.O_RDWR | os.O_CREAT | flags, 0o600)
+        except OSError as error:
+            if error.errno != errno.EROFS:
+                raise
+            return os.open(path, os.O_RDONLY | flags)
 
     def _tidy(self) -> None:
         """Restrict the files of an older agent, too, to their owner. :raises OSError: a mode cannot be changed."""
@@ -128,7 +137,7 @@ class StateDir:
             if file.name.removesuffix(".new") in (_LISTING, _GUARD, _DOUBT, *_LEASE_FILES):
                 tidy_file(file)
             elif file.is_file() and not file.is_symlink() and file.stat().st_nlink == 1:
-                file.chmod(file.stat().st_mode & 0o700)
+                set_mode(file, file.stat().st_mode & 0o700)
 
     def unlock(self) -> None:
         if self._lock is not None:

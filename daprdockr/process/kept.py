@@ -98,7 +98,7 @@ def tidy(directory: Path) -> None:
     if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.geteuid():
         set_aside(directory, "it is no directory" if status.st_uid == os.geteuid() else f"it is user {status.st_uid}'s")
         return
-    directory.chmod(0o700)
+    set_mode(directory, 0o700)
     for path in directory.iterdir():
         mode = path.lstat().st_mode
         expected = stat.S_ISSOCK(mode) or (stat.S_ISDIR(mode) and not path.suffix)
@@ -120,7 +120,17 @@ def tidy_file(path: Path) -> None:
     elif status.st_nlink > 1:
         _copy(path)
     else:
-        path.chmod(stat.S_IMODE(status.st_mode) & 0o700)
+        set_mode(path, status.st_mode & 0o700)
+
+
+def set_mode(path: Path, mode: int) -> None:
+    """
+    Set the permissions; a no-op if they are as they should be, so that a read-only disk is no hindrance.
+
+    :raises OSError: they cannot be set.
+    """
+    if stat.S_IMODE(path.stat().st_mode) != mode:
+        path.chmod(mode)
 
 
 def _copy(path: Path) -> None:

@@ -16,6 +16,7 @@ Note [Yesterday's routes]
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 from pathlib import Path
 
@@ -113,8 +114,14 @@ class ProxyFiles:
         return ""
 
     def clear_socket(self) -> None:
-        """Remove the socket of a killed nginx, which would keep the next one from binding."""
+        """
+        Remove the socket of a killed nginx, which would keep the next one from binding.
+
+        :raises OSError: the disk is read-only, where no nginx can bind.
+        """
         try:
             self.socket.unlink(missing_ok=True)
         except OSError as error:
+            if error.errno == errno.EROFS:
+                raise
             set_aside(self.socket, f"it is no socket: {error.strerror}")

@@ -1,4 +1,6 @@
-"""A state directory on a disk that is full: a small tmpfs. What needs no disk goes on, the rest when there is room."""
+"""
+A state directory on a disk that is full, or read-only: a small tmpfs. What needs no disk goes on, the rest when it can.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +18,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from daprdockr.agent.statedir import StateDir
 from daprdockr.guard.clock import boot_id, boottime
 from daprdockr.guard.orders import Order, Orders
+from daprdockr.model.errors import BadInput
 from daprdockr.process.table import ProcessTable
 from daprdockr.proxy.configuration import HttpListener, NginxSettings, render
 from daprdockr.proxy.files import ProxyFiles
@@ -54,8 +57,20 @@ class SmallDisk:
         """Make room."""
         (self.path / "filler").unlink()
 
+    def make_read_only(self) -> None:
+        """
+        No file can be opened for writing any more, or made, as after an error of the disk (``errors=remount-ro``). A
+        mount with files that are open for writing cannot be remounted, so this is another one of the same directory.
+        """
+        subprocess.run(["mount", "--bind", str(self.path), str(self.path)], check=True)
+        subprocess.run(["mount", "-o", "remount,bind,ro", str(self.path)], check=True)
+
+    def make_writable(self) -> None:
+        subprocess.run(["mount", "-o", "remount,bind,rw", str(self.path)], check=True)
+
     def unmount(self) -> None:
-        subprocess.run(["umount", "--lazy", str(self.path)], check=True)
+        while os.path.ismount(self.path):
+            subprocess.run(["umount", "--lazy", str(self.path)], check=True)
 
 
 class FilesTests(SynchronousTestCase):
@@ -98,6 +113,26 @@ class FilesTests(SynchronousTestCase):
             self.assertEqual(self.assertRaises(OSError, call, argument).errno, errno.ENOSPC)
         self.assertTrue(files.prepare())
         self.assertEqual([files.configuration.read_text(), files.routes.read_bytes()], [first, b"[]"])
+
+    def test_read_only(self) -> None:
+        """An agent can start, and reads what an earlier one left; no write leaves a trace."""
+        state = StateDir(self.path)
+        state.lock()
+        orders = Orders(boot_id(), 0.2, {"1" * 64: Order(boottime())}, boottime())
+        state.write_guard(orders.encode())
+        state.write_lease(7)
+        state.unlock()
+        self.disk.make_read_only()
+        state = StateDir(self.path)
+        state.lock()
+        self.addCleanup(state.unlock)
+        self.assertRaises(BadInput, StateDir(self.path).lock)
+        self.assertEqual((state.read_lease(), state.former_orders(boot_id())), (7, orders))
+        for call, argument in ((state.write_guard, b"{}"), (state.write_lease, 8)):
+            self.assertEqual(self.assertRaises(OSError, call, argument).errno, errno.EROFS)
+        self.disk.make_writable()
+        state.write_lease(8)
+        self.assertEqual((state.read_lease(), state.former_orders(boot_id())), (8, orders))
 
 
 class AgentTests(AgentTestCase):
@@ -156,3 +191,41 @@ class AgentTests(AgentTestCase):
         until(self.agent.is_well)
         self.assertEqual((self.agent.ids(self.data), self.agent.pid_of(data[0])), (data, pid))
         self.assertNotIn("Traceback", self.agent.log)
+
+    def test_read_only(self) -> None:
+        """
+        The same on a disk that was remounted read-only, where nothing at all can be written: orders reach the guard by
+        memory, also those of new containers, and the next agent finds them there.
+        """
+        self.agent.define(self.data, 1, sample_image(), OnPartition="stop")
+        self.agent.define(self.web, 2, sample_image(), Http=HTTP)
+        until(lambda: len(self.agent.served_by("demo.test")) == 2)
+        data, web = self.agent.ids(self.data), self.agent.ids(self.web)
+        pid = self.agent.pid_of(data[0])
+        self.disk.make_read_only()
+        deadline = self.deadline(data[0])
+        until(lambda: boottime() > deadline + 1)
+        killed = self.agent.pid_of(web[0])
+        os.kill(killed, signal.SIGKILL)
+        until(lambda: self.agent.pid_of(web[0]) not in (0, killed))
+        self.agent.command("-svc", self.web, "-set", "-instances", "1")
+        until(lambda: self.agent.served_by("demo.test") == {f"1.{self.web} 1"})
+        self.agent.define(f"more.{self.agent.group}", 1, sample_image(), OnPartition="stop")
+        self.agent.ids(f"more.{self.agent.group}")
+        self.assertEqual(self.deadline(data[0]), deadline)
+        self.assertEqual((self.agent.ids(self.data), self.agent.pid_of(data[0])), (data, pid))
+        self.agent.kill()
+        self.agent.spawn(TTL)
+        until(lambda: self.agent.log.count("in touch") == 2)
+        taken_over = boottime()
+        until(lambda: boottime() > taken_over + TTL)
+        self.assertEqual((self.agent.ids(self.data), self.agent.pid_of(data[0])), (data, pid))
+        self.assertNotIn("Traceback", self.agent.log)
+        self.assertLess(self.agent.log.count("Read-only file system"), 20, self.agent.log)
+        os.kill(self.nginx(), signal.SIGKILL)
+        self.agent.command("-svc", self.web, "-set", "-http-host", "other.test")
+        self.disk.make_writable()
+        until(lambda: self.agent.served_by("other.test") == {f"1.{self.web} 1"})
+        until(lambda: self.deadline(data[0]) > deadline)
+        until(self.agent.is_well)
+        self.assertEqual((self.agent.ids(self.data), self.agent.pid_of(data[0])), (data, pid))
