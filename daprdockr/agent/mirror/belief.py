@@ -22,7 +22,9 @@ from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
+from daprdockr.agent.mirror.kept_doubt import KeptDoubt
 from daprdockr.agent.statedir import StateDir
 from daprdockr.model.errors import EtcdError, EtcdHistoryLost
 from daprdockr.model.known.cluster import Cluster
@@ -63,7 +65,15 @@ class Belief:
     log = Logger()
 
     def __init__(
-        self, *, believer: Believer, run: Run, cluster: Cluster, state: StateDir, store: Store, draw: Any
+        self,
+        *,
+        reactor: Any,
+        believer: Believer,
+        run: Run,
+        cluster: Cluster,
+        state: StateDir,
+        store: Store,
+        draw: Any,
     ) -> None:
         self._believer = believer
         self._run = run
@@ -71,6 +81,7 @@ class Belief:
         self._state = state
         self._store = store
         self._draw = draw
+        self._kept = KeptDoubt(reactor=reactor, run=run, state=state)
         self._waiting: Pending | None = None
         self.doubt: Doubt | None = None
 
@@ -176,11 +187,15 @@ class Belief:
         self.log.info("a person ended the doubt about etcd: {reason}", reason=self.doubt and self.doubt.reason)
         self.doubt = None
         # Only after the new history was stored: otherwise an agent that starts now would doubt again.
-        self._believer.take_anew(listing).addCallbacks(
-            lambda _: self._keep(),
-            lambda failure: self.log.failure("the history that is believed now was not kept", failure),
-        )
+        self._believer.take_anew(listing).addCallbacks(lambda _: self._keep(), self._not_kept)
+
+    def _not_kept(self, failure: Failure) -> None:
+        """The doubt stays in the state directory, so that the next agent asks for the person's decision again."""
+        if failure.check(OSError):
+            reason = failure.getErrorMessage()
+            self.log.warn("the history that is believed now is not kept yet: {reason}", reason=reason)
+        else:
+            self.log.failure("the history that is believed now was not kept", failure)
 
     def _keep(self) -> None:
-        kept = self._run(self._state.write_doubt, self.doubt)
-        kept.addErrback(lambda failure: self.log.failure("the doubt about etcd was not kept", failure))
+        self._kept.keep(self.doubt)

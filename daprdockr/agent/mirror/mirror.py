@@ -78,7 +78,13 @@ class Mirror(Service):
         self._frozen_for = LoggedOnce(lambda reason: self.log.warn("out of touch with etcd: {reason}", reason=reason))
         self._snapshots = Snapshots(reactor=reactor, run=etcd.run, cluster=cluster, state=state)
         self._belief = Belief(
-            believer=self, run=etcd.run, cluster=cluster, state=state, store=etcd.store, draw=draw_identity
+            reactor=reactor,
+            believer=self,
+            run=etcd.run,
+            cluster=cluster,
+            state=state,
+            store=etcd.store,
+            draw=draw_identity,
         )
         self.in_touch = False
         self.condition: EtcdNotReached | EtcdLost | EtcdDoubted | None = EtcdNotReached()
