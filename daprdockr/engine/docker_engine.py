@@ -31,6 +31,7 @@ from daprdockr.model.errors import (
     EngineError,
     EngineFailed,
     EngineRefused,
+    EngineSilent,
     EngineUnavailable,
     ImageAbsent,
     PullFailed,
@@ -75,6 +76,7 @@ class DockerEngine:
         self.pull_timeout = pull_timeout
         self._clients = EngineClients(url, timeout)
         self._pings = EngineClients(url, PING_TIMEOUT)
+        self._questions = EngineClients(url, PING_TIMEOUT)
         self._clock = clock
         self._inspected = InspectedContainers()
         self._left: dict[str, float] = {}
@@ -137,6 +139,23 @@ class DockerEngine:
                 raise
             text = f"the Docker Engine hangs, a ping was not answered within {PING_TIMEOUT} s: restart it"
             raise EngineUnavailable(text) from None
+
+    def ask_containerd(self) -> None:
+        """
+        Return if the Engine's containerd answers: the Engine asks it when it is asked for its own version.
+
+        :raises EngineSilent: it did not within ``PING_TIMEOUT``.
+        """
+        asked = self._clock()
+        try:
+            with asking("ask its containerd"), self._questions.borrowed() as client:
+                client.version()
+        except EngineUnavailable:
+            self._questions.lost()
+            if self._clock() - asked < PING_TIMEOUT:  # which is also how long a new client waits for an answer
+                raise
+            text = f"the Docker Engine hangs, its containerd did not answer within {PING_TIMEOUT} s: restart it"
+            raise EngineSilent(text) from None
 
     def inventory(self) -> Inventory:
         """Combine the Engine's ``info``, its lists of images and networks, and the last list of containers."""
@@ -258,6 +277,7 @@ class DockerEngine:
         """Close all connections; later calls raise EngineUnavailable."""
         self._clients.close()
         self._pings.close()
+        self._questions.close()
 
     @contextmanager
     def _asking(self, doing: str) -> Iterator[APIClient]:

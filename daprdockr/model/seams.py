@@ -95,6 +95,9 @@ class Engine(Protocol):
     def ping(self) -> None:
         """Return if the Engine answers at all. :raises EngineUnavailable: it did not within ``PING_TIMEOUT``."""
 
+    def ask_containerd(self) -> None:
+        """Return if the Engine's containerd answers. :raises EngineSilent: it did not within ``PING_TIMEOUT``."""
+
     def inventory(self) -> Inventory:
         """Return the host's resources for containers."""
 

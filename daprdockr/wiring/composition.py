@@ -67,7 +67,8 @@ def _services(
     known, local, member = found.known, found.local, found.member
     yield from (outward.embedded_etcd, *base.outside.pools.all)
     yield from (outward.dns, outward.nginx, outward.relay, local.guarded, acting.ephemeral)
-    yield from (base.journal, member.heartbeat, local.host, local.pulse, known.mirror, local.health, acting.reconcile)
+    yield from (base.journal, member.heartbeat, local.host, local.pulse, local.containerd)
+    yield from (known.mirror, local.health, acting.reconcile)
     yield from (known.marking, told.doubting, known.ownerless, member.write_check, local.orphans)
     yield from found.around.all
 

@@ -14,6 +14,7 @@ from attrs import frozen
 
 from daprdockr.agent.guarding.claimed import claimed_under
 from daprdockr.agent.guarding.guarded import Guarded
+from daprdockr.agent.host.containerd import ContainerdPulse
 from daprdockr.agent.host.containers import Containers
 from daprdockr.agent.host.failures import Failures
 from daprdockr.agent.host.health import HealthChecks
@@ -127,6 +128,7 @@ class OnThisHost:
     host: Host
     failures: Failures
     pulse: Pulse
+    containerd: ContainerdPulse
     health: HealthChecks
     guarded: Guarded
     orphans: Orphans
@@ -144,6 +146,9 @@ def on_this_host(base: Foundation, known: Knowledge) -> OnThisHost:
         host=host,
         failures=failures,
         pulse=Pulse(reactor=outside.reactor, run=outside.pools.engine.ping, engine=base.docker.engine, host=host),
+        containerd=ContainerdPulse(
+            reactor=outside.reactor, run=outside.pools.engine.ping, engine=base.docker.engine, host=host
+        ),
         health=HealthChecks(
             reactor=outside.reactor,
             probe=base.docker.probe,

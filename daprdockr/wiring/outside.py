@@ -74,7 +74,7 @@ class EnginePools:
     """
     For calls to the Engine, by what they may wait for, so that none of these keeps the others waiting: ``work`` for the
     Engine itself, ``stops`` for a container that is killed or removed, ``pulls`` for a registry, ``checks`` for a
-    command in a container, ``ping`` for an Engine that hangs.
+    command in a container, ``ping`` for an Engine, or its containerd, that hangs.
     """
 
     work: Workers

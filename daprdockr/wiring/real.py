@@ -75,8 +75,9 @@ def pools(reactor: Any, docker_workers: int) -> Pools:
             # Their own, because commands that take long must not delay the start of another service's container. A
             # command may take minutes until its timeout, so many services must be able to hang.
             checks=pool("checks", 256, 16),
-            # Its own, because it has to notice that all other calls to the Engine hang.
-            ping=pool("ping", 1),
+            # Their own, because they have to notice that all other calls to the Engine hang; one for ``Pulse``, and one
+            # for ``ContainerdPulse``.
+            ping=pool("ping", 2),
         ),
         # Several, because a file on a disk that hangs must not keep the addresses of this host from being followed.
         files=pool("files", FILE_THREADS),

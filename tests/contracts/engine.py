@@ -518,6 +518,13 @@ class EngineContract(_Case):
         self.assertEqual(self.state(container).cut_off, "bridge")
         self.assertEqual(self.engine.start(container).cut_off, "bridge")
 
+    # Whether it answers.
+
+    def test_pulse(self) -> None:
+        """An Engine that is well answers pings, and so does its containerd."""
+        self.engine.ping()
+        self.engine.ask_containerd()
+
     # Commands inside.
 
     def test_execute(self) -> None:
@@ -592,6 +599,7 @@ class AbsentEngineContract(_Case):
             lambda: engine.stop("0" * 64, 1),
             lambda: engine.ask_to_stop("0" * 64),
             engine.ping,
+            engine.ask_containerd,
             lambda: engine.remove("0" * 64),
             lambda: engine.execute("0" * 64, ["true"], 1.0),
         ]

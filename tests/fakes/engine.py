@@ -125,8 +125,8 @@ class MemoryEngine:
     ``calls`` counts the calls by name. ``taken_ports`` are host ports of other programs. ``registry`` holds what
     can be pulled. ``image_labels`` are what containers get of an image. ``broken_images`` start no container, and
     while it ``starts_nothing`` nor does any other, as where a device is missing that is not among ``devices``;
-    while it is ``silent`` no start is answered in time. ``deaf_to_create`` loses the answers to ``create``.
-    ``stubborn_images`` ignore the signal that asks them to end.
+    while it is ``silent``, or its containerd is ``stalled``, no start is answered in time. ``deaf_to_create`` loses
+    the answers to ``create``. ``stubborn_images`` ignore the signal that asks them to end.
     ``statuses`` are the exit statuses of commands run inside, 0 for any other; None: the command takes too long.
     ``now`` is the Engine's clock in seconds since the epoch; ``memory`` and ``cpus`` are the host's, ``networks`` and
     ``volumes`` the Engine's.
@@ -143,6 +143,7 @@ class MemoryEngine:
     deaf_to_create: bool = False
     starts_nothing: bool = False
     silent: bool = False
+    stalled: bool = False
     stubborn_images: set[str] = field(factory=set)
     devices: set[str] = field(factory=set)
     statuses: dict[tuple[str, ...], int | None] = field(factory=dict)
@@ -265,6 +266,11 @@ class MemoryEngine:
         pass
 
     @_call
+    def ask_containerd(self) -> None:
+        if self.stalled:
+            raise EngineSilent("the Docker Engine hangs, its containerd did not answer: the test stopped it")
+
+    @_call
     def inventory(self) -> Inventory:
         others = ((held.node, held.state.cluster) for held in self._containers.values())
         names = ("", self.node, *self.former)
@@ -307,7 +313,7 @@ class MemoryEngine:
         if not held.state.cut_off and held.network not in {network.name for network in self.networks}:
             self._change(container, exit_code=128, error=f"network {held.network} not found")
             raise EngineRefused(f"the Docker Engine refused to start the container: network {held.network} not found")
-        if self.silent:
+        if self.silent or self.stalled:
             raise EngineSilent("the Docker Engine did not answer when asked to start the container: read timed out")
         missing = sorted(set(held.devices) - self.devices)
         if self.starts_nothing or missing:

@@ -29,26 +29,46 @@ class SlownessTests(TestCase):
 
 
 class HungEngineTests(TestCase):
-    """An Engine that takes calls and answers none."""
+    """An Engine that takes calls and answers none, or carries none out."""
 
     timeout = 200
     skip = missing()
 
+    def setUp(self) -> None:
+        self.engine = PrivateEngine()
+        self.addCleanup(self.engine.end)
+        self.image = sample_image(self.engine.url)
+        self.agent = AgentProcess(shared().urls, self.engine.url)
+        self.addCleanup(self.agent.close)
+        self.agent.start()
+        until(self.is_ready)
+
     def test_frozen(self) -> None:
         """The agent says so, and its node is not ready, before any call to the Engine has run out of time."""
-        engine = PrivateEngine()
-        self.addCleanup(engine.end)
-        sample_image(engine.url)
-        agent = AgentProcess(shared().urls, engine.url)
-        self.addCleanup(agent.close)
-        agent.start()
-        agent.define(f"web.{agent.group}", 1, sample_image(engine.url), Health={"Type": "none"})
-        until(lambda: self.is_ready(agent))
-        with engine.frozen():
-            until(lambda: "Engine hangs" in agent.curl("", f"http://127.0.0.1:{agent.api_port}/healthz"), 30)
-            until(lambda: not self.is_ready(agent), 30)
-        until(lambda: agent.is_well() and self.is_ready(agent))
-        self.assertEqual(len(agent.ids(f"web.{agent.group}")), 1)
+        self.define("web")
+        with self.engine.frozen():
+            until(lambda: "Engine hangs" in self.health(), 30)
+            until(lambda: not self.is_ready(), 30)
+        self.is_mended()
+        self.assertEqual(len(self.agent.ids(f"web.{self.agent.group}")), 1)
 
-    def is_ready(self, agent: AgentProcess) -> bool:
-        return any(node["Ready"] for node in json.loads(agent.command("nodes", "-o", "json")))
+    def test_containerd_frozen(self) -> None:
+        """The same where the Engine answers and its containerd does not, whether or not a container runs there."""
+        for name in ("web", "api"):
+            with self.engine.frozen(containerd=True):
+                until(lambda: "its containerd did not answer" in self.health(), 30)
+                until(lambda: not self.is_ready(), 30)
+            self.is_mended()
+            self.define(name)
+
+    def define(self, name: str) -> None:
+        self.agent.define(f"{name}.{self.agent.group}", 1, self.image, Health={"Type": "none"})
+
+    def health(self) -> str:
+        return self.agent.curl("", f"http://127.0.0.1:{self.agent.api_port}/healthz")
+
+    def is_ready(self) -> bool:
+        return any(node["Ready"] for node in json.loads(self.agent.command("nodes", "-o", "json")))
+
+    def is_mended(self) -> None:
+        until(lambda: self.agent.is_well() and self.is_ready())

@@ -124,9 +124,10 @@ class PrivateEngine:
         until(self._answers)
 
     @contextmanager
-    def frozen(self) -> Iterator[None]:
-        """While this lasts dockerd takes connections and says nothing."""
-        pid = self.pid
+    def frozen(self, containerd: bool = False) -> Iterator[None]:
+        """While this lasts dockerd takes connections and says nothing, or its ``containerd`` does."""
+        path = self._run.home / "exec" / "containerd" / "containerd.pid"
+        pid = int(path.read_text()) if containerd else self.pid
         os.kill(pid, signal.SIGSTOP)
         try:
             yield

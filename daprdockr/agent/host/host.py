@@ -75,8 +75,13 @@ class Host(Service):
         self._pause = FIRST_RETRY
         self.asked = False
         self.listed = False
-        self.condition: EngineNotReached | EngineHangs | EngineLost | None = EngineNotReached()
-        """Why the Engine cannot be asked; None while it answers."""
+        self._unanswered: EngineNotReached | EngineHangs | EngineLost | None = EngineNotReached()
+        self._stalled: EngineHangs | None = None
+
+    @property
+    def condition(self) -> EngineNotReached | EngineHangs | EngineLost | None:
+        """Why the Engine cannot be asked, or carries nothing out; None while it does."""
+        return self._unanswered or self._stalled
 
     @property
     def trouble(self) -> str:
@@ -142,14 +147,28 @@ class Host(Service):
 
     def fell_silent(self, reason: str) -> None:
         """Take note that the Engine answers nothing at all; ``answered`` ends that."""
-        if not (self.asked and self.trouble):
+        if not (self.asked and self._unanswered):
             self.log.warn("the Docker Engine has fallen silent: {reason}", reason=reason)
-            self.asked, self.condition = True, EngineHangs(reason)
+            self.asked, self._unanswered = True, EngineHangs(reason)
             self._on_answer()
 
     def answered(self) -> None:
         """Take note that the Engine answers again after it had fallen silent."""
         self._list_now()
+
+    def stalled(self, reason: str) -> None:
+        """Take note that the Engine's containerd answers nothing; ``resumed`` ends that."""
+        if self._stalled is None:
+            self.log.warn("the Docker Engine starts and stops nothing: {reason}", reason=reason)
+            self.asked, self._stalled = True, EngineHangs(reason)
+            self._on_answer()
+
+    def resumed(self) -> None:
+        """Take note that containerd answers again."""
+        self.log.info("containerd answers again")
+        self._stalled = None
+        self._list_now()
+        self._on_answer()
 
     def _list_now(self) -> None:
         Deferred.fromCoroutine(self._list())
@@ -165,11 +184,11 @@ class Host(Service):
             self.log.failure("the containers could not be listed")
 
     def _take_list(self, found: Sequence[ContainerState], before: int) -> None:
-        if not self.listed or self.trouble:
+        if not self.listed or self._unanswered:
             self.log.info("the Docker Engine answers, {count} containers are ours", count=len(found))
-        changed = not self.listed or bool(self.trouble)
+        changed = not self.listed or self._unanswered is not None
         self.asked = self.listed = True
-        self.condition, self._pause = None, FIRST_RETRY
+        self._unanswered, self._pause = None, FIRST_RETRY
         self.containers.take_list(found, before)
         if changed:
             self._on_answer()
@@ -179,9 +198,9 @@ class Host(Service):
             self._on_answer()
 
     def _lost(self, reason: str) -> None:
-        if reason != self.trouble:
+        if reason != line(self._unanswered):
             self.log.warn("the Docker Engine does not answer: {reason}", reason=reason)
-        self.asked, self.condition = True, EngineLost(reason)
+        self.asked, self._unanswered = True, EngineLost(reason)
         if self.running and (self._retry is None or not self._retry.active()):
             self._retry = self._reactor.callLater(self._pause, self._list_now)
             self._pause = min(LIST_INTERVAL, 2 * self._pause)

@@ -81,6 +81,20 @@ class ConditionsTests(SynchronousTestCase):
         self.cluster.advance(1)
         self.assertEqual(kinds(self.agent), [EngineLost])
 
+    def test_containerd(self) -> None:
+        """An Engine whose containerd hangs makes the node not ready within ten seconds, and ready again after it."""
+        self.cluster.advance(10)
+        self.agent.docker.stalled = True
+        self.cluster.advance(10)
+        self.assertEqual(kinds(self.agent), [EngineHangs])
+        self.assertFalse(self.agent.cluster.nodes["a"].record.ready)
+        self.cluster.define(definition())
+        self.cluster.advance(5)
+        self.assertEqual((self.cluster.claims, self.agent.docker.calls["start"]), ({}, 0))
+        self.agent.docker.stalled = False
+        self.cluster.advance(10)
+        self.assertEqual((kinds(self.agent), list(self.cluster.claims)), ([], ["1.web.myapp"]))
+
     def test_address(self) -> None:
         """An address that another machine had first is contested."""
         self.cluster.advance(10)

@@ -452,6 +452,29 @@ class TroubleTests(HostCase):
         self.step()
         self.assertEqual((self.host.trouble, self.answers), ("", 2))
 
+    def test_stalled(self) -> None:
+        """While containerd hangs the Engine is in trouble, whatever it lists, and until containerd answers again."""
+        self.start()
+        self.host.stalled("no answer")
+        self.host.stalled("no answer")
+        self.assertEqual((self.host.trouble, self.answers), ("no answer", 2))
+        self.clock.advance(LIST_INTERVAL)
+        self.assertEqual((self.host.trouble, self.answers), ("no answer", 2))
+        self.host.resumed()
+        self.assertEqual((self.host.trouble, self.answers), ("", 3))
+
+    def test_stalled_and_silent(self) -> None:
+        """An Engine that hangs as well says so, and an answer of either ends the trouble of that one alone."""
+        self.start()
+        self.host.stalled("no answer")
+        self.host.fell_silent("no pong")
+        self.assertEqual(self.host.trouble, "no pong")
+        self.host.answered()
+        self.assertEqual(self.host.trouble, "no answer")
+        self.host.fell_silent("no pong")
+        self.host.resumed()
+        self.assertEqual(self.host.trouble, "")
+
     def test_away_at_the_start(self) -> None:
         """An Engine that is away at the start is listed as soon as it answers."""
         self.engine.unavailable = True
