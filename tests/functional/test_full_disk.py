@@ -205,6 +205,7 @@ class AgentTests(AgentTestCase):
         self.disk.make_read_only()
         deadline = self.deadline(data[0])
         until(lambda: boottime() > deadline + 1)
+        self.assertEqual((self.agent.ids(self.data), self.agent.pid_of(data[0])), (data, pid))
         killed = self.agent.pid_of(web[0])
         os.kill(killed, signal.SIGKILL)
         until(lambda: self.agent.pid_of(web[0]) not in (0, killed))
