@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any
@@ -14,7 +14,6 @@ from daprdockr.model.errors import (
     ContainerAbsent,
     EngineFailed,
     EngineRefused,
-    EngineUnavailable,
     ImageAbsent,
     NameTaken,
     PullFailed,
@@ -576,33 +575,3 @@ class EngineContract(_Case):
         told.stream.close()
         self.assertTrue(told.ended())
         told.stream.close()
-
-
-class AbsentEngineContract(_Case):
-    """Mix in and give ``make_absent_engine``."""
-
-    def make_absent_engine(self) -> Engine:
-        """An Engine that does not answer."""
-        raise NotImplementedError
-
-    def test_every_call(self) -> None:
-        """Every call to an Engine that does not answer says so."""
-        engine = self.make_absent_engine()
-        calls: list[Callable[[], object]] = [
-            engine.containers,
-            engine.events,
-            lambda: engine.inspect("0" * 64),
-            lambda: engine.image("web:1"),
-            lambda: engine.pull("web:1"),
-            lambda: engine.create("web", {"Image": "web:1"}),
-            lambda: engine.start("0" * 64),
-            lambda: engine.stop("0" * 64, 1),
-            lambda: engine.ask_to_stop("0" * 64),
-            engine.ping,
-            engine.ask_containerd,
-            lambda: engine.remove("0" * 64),
-            lambda: engine.execute("0" * 64, ["true"], 1.0),
-        ]
-        for call in calls:
-            with self.assertRaises(EngineUnavailable):
-                call()

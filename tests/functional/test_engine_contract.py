@@ -13,7 +13,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.engine.docker_engine import DockerEngine
 from daprdockr.model.seams import Engine
-from tests.contracts.engine import AbsentEngineContract, EngineContract
+from tests.contracts.absent_engine import AbsentEngineContract
+from tests.contracts.engine import EngineContract
 from tests.rig import docker_engine
 
 

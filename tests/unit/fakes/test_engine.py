@@ -11,7 +11,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from daprdockr.model.errors import EngineRefused, EngineUnavailable, PullFailed
 from daprdockr.model.host import EngineNetwork, Status, Volume
 from daprdockr.model.seams import Engine
-from tests.contracts.engine import AbsentEngineContract, EngineContract
+from tests.contracts.absent_engine import AbsentEngineContract
+from tests.contracts.engine import EngineContract
 from tests.fakes.engine import MemoryEngine
 from tests.marked import marked
 

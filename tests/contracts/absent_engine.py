@@ -1,0 +1,44 @@
+"""What every implementation of ``daprdockr.model.seams.Engine`` does while there is no Engine that answers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from daprdockr.model.errors import EngineUnavailable
+from daprdockr.model.seams import Engine
+
+if TYPE_CHECKING:
+    from twisted.trial.unittest import SynchronousTestCase as _Case
+else:
+    _Case = object
+
+
+class AbsentEngineContract(_Case):
+    """Mix in and give ``make_absent_engine``."""
+
+    def make_absent_engine(self) -> Engine:
+        """An Engine that does not answer."""
+        raise NotImplementedError
+
+    def test_every_call(self) -> None:
+        """Every call to an Engine that does not answer says so."""
+        engine = self.make_absent_engine()
+        calls: list[Callable[[], object]] = [
+            engine.containers,
+            engine.events,
+            lambda: engine.inspect("0" * 64),
+            lambda: engine.image("web:1"),
+            lambda: engine.pull("web:1"),
+            lambda: engine.create("web", {"Image": "web:1"}),
+            lambda: engine.start("0" * 64),
+            lambda: engine.stop("0" * 64, 1),
+            lambda: engine.ask_to_stop("0" * 64),
+            engine.ping,
+            engine.ask_containerd,
+            lambda: engine.remove("0" * 64),
+            lambda: engine.execute("0" * 64, ["true"], 1.0),
+        ]
+        for call in calls:
+            with self.assertRaises(EngineUnavailable):
+                call()
