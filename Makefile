@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo cluster test check venv lint types unit properties functional packaging coverage model bench-change bench-converge bench-dns bench-failover bench-scale bench-slowness chaos fuzz clean
+.PHONY: help demo cluster test check venv lint types unit properties functional packaging coverage model bench-change bench-converge bench-dns bench-failover bench-http bench-scale bench-slowness chaos fuzz clean
 
 # A root shell opened with plain "su" does not look there for dockerd and nginx.
 export PATH := $(PATH):/usr/sbin:/sbin
@@ -79,6 +79,11 @@ bench-failover: ## as root: a host is cut off, its instances run elsewhere; besi
 	@scripts/install-packages test
 	@$(MAKE) --silent --no-print-directory venv
 	@$(PYTHON) -m benchmarks.failover $(if $(TTL),--ttl $(TTL)) $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(ELECTION),--election $(ELECTION)) $(if $(TUNED),--tuned)
+
+bench-http: ## as root: the agent's door beside other proxies, and what is lost; half an hour; ARGS="--parts rate --rounds 2"
+	@scripts/install-packages bench-http
+	@$(MAKE) --silent --no-print-directory venv
+	@$(WITH_ENGINE) .test/bench-engine -- $(PYTHON) -m benchmarks.http $(ARGS)
 
 chaos: ## as root: random faults on five hosts under load; SEED=7 FAULTS=100, else a seed is drawn and FAULTS is 10
 	@scripts/install-packages test
