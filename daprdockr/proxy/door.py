@@ -19,8 +19,8 @@ from twisted.python.failure import Failure
 
 from daprdockr.model.errors import ProxyError
 
-MAX_ANSWER = 4096
-"""The most bytes of an answer that are read."""
+MAX_ANSWER = 128 * 1024
+"""The most bytes of an answer that are read: ``lua/door/control.lua`` bounds the longest one."""
 
 OK, CONFLICT = 200, 409
 
@@ -93,6 +93,13 @@ class DoorSocket:
         """
         head = b"POST /routes HTTP/1.0\r\nContent-Length: %d\r\n\r\n" % len(message)
         return self._version(*await self._ask(head + message))
+
+    async def busy(self) -> frozenset[str]:
+        """Return the endpoints that work on requests. :raises ProxyError: nginx does not answer."""
+        status, body = await self._ask(b"GET /busy HTTP/1.0\r\n\r\n")
+        if status != OK:
+            raise ProxyError("nginx did not say which endpoints work on requests")
+        return frozenset(body.split())
 
     def _version(self, status: int, body: str) -> int:
         if status in (OK, CONFLICT) and body.isdigit():

@@ -33,13 +33,14 @@ from daprdockr.process.supervised import Hooks, Program, SupervisedProcess
 from daprdockr.proxy.configuration import NginxSettings
 from daprdockr.proxy.door import DoorSocket
 from daprdockr.proxy.files import ProxyFiles
-from daprdockr.proxy.message import difference, door_state, whole
+from daprdockr.proxy.message import DoorState, difference, door_state, whole
 from daprdockr.proxy.program import NginxProgram, arguments
 from daprdockr.proxy.publisher import DISK_RETRY, Publisher
 from daprdockr.proxy.routes import Route
 from daprdockr.proxy.table import Messages, RouteTable
 from daprdockr.proxy.taking_up import TakingUp
 from daprdockr.runtime.pool import Run
+from daprdockr.runtime.signal import Signal
 
 ABSENT_RETRY = 30.0
 """Seconds between two searches for a program that is not installed."""
@@ -87,6 +88,7 @@ class Nginx(Service):
     ) -> None:
         self._program = program
         self._settings = settings
+        self._led: DoorState | None = None
         self._reactor = reactor
         self._run = run
         self._leave_running = leave_running
@@ -132,9 +134,38 @@ class Nginx(Service):
             failures=self._configuring.failed + self._routes.failures,
         )
 
-    def publish(self, routes: Iterable[Route]) -> None:
-        """Serve these routes and no others; the last call wins. :raises BadInput: as ``door_state``."""
-        self._routes.want(door_state(routes))
+    def publish(self, routes: Iterable[Route], revision: int = 0) -> None:
+        """
+        Serve these routes, which show this revision of the cluster, and no others; the last call wins.
+
+        :raises BadInput: as ``door_state``.
+        """
+        self._led = door_state(routes)
+        self._routes.want(self._led, revision)
+
+    @property
+    def in_force(self) -> Signal[[]]:
+        """Sent when ``reached`` may have changed."""
+        return self._routes.in_force
+
+    @property
+    def reached(self) -> int | None:
+        """
+        The revision of the cluster whose routes are in force; None if none is missing: an nginx that does not run
+        leads nobody anywhere. Note [Reached] in ``table``.
+        """
+        return None if self.pid is None else self._routes.reached
+
+    async def busy(self) -> frozenset[str]:
+        """
+        Return the endpoints, as address and port, that no route leads to any more and that still work on requests.
+        """
+        try:
+            found = frozenset[str]() if self.pid is None else await self._socket.busy()
+        except ProxyError:
+            return frozenset()
+        led = () if self._led is None else self._led.services.values()
+        return found.difference(f"{address}:{port}" for endpoints in led for address, port, _ in endpoints)
 
     def confirm(self) -> None:
         """Send routes that were not sure, if they are now: Note [Routes of an earlier agent] in ``table``."""

@@ -40,6 +40,7 @@ class Publisher(Generic[T]):
     :ivar clock: an IReactorTime.
     :ivar spacing: seconds from the beginning of one attempt to that of the next, at least.
     :ivar backoff: the growing delay between attempts that fail in a row.
+    :ivar ended: called after each attempt.
     """
 
     log = Logger()
@@ -49,6 +50,7 @@ class Publisher(Generic[T]):
     spacing: float = 1.0
     backoff: Backoff = RETRIES
     chance: Callable[[], float] = random.random
+    ended: Callable[[], None] = lambda: None
 
     applied: int = field(init=False, default=0)
     failed: int = field(init=False, default=0)
@@ -60,6 +62,11 @@ class Publisher(Generic[T]):
     _timer: Any = field(init=False, default=None)
     _attempt: Deferred[None] | None = field(init=False, default=None)
     _stopped: bool = field(init=False, default=True)
+
+    @property
+    def settled(self) -> bool:
+        """Whether the last requested value is in effect, and nothing is under way."""
+        return self._attempt is None and self._effective is not None and self._wanted == self._effective
 
     def start(self) -> None:
         """Begin to apply; a value wanted before is applied now."""
@@ -133,6 +140,7 @@ class Publisher(Generic[T]):
     def _finished(self, _: object) -> None:
         self._attempt = None
         self._schedule()
+        self.ended()
 
     def _cancel_timer(self) -> None:
         if self._timer is not None:

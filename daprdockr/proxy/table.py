@@ -4,6 +4,11 @@ for the next process.
 
 Knows nothing of the process: its owner reports that it was restarted. See Note [Versions] in ``message``.
 
+Note [Reached]
+    The routes of each moment come with the revision of the cluster that they show. Those of a revision are in force as
+    soon as nginx has acknowledged them or later ones; routes that did not change are in force for each revision that
+    leaves them unchanged. Nothing is in force while nginx may still have to be given something.
+
 Note [Routes of an earlier agent]
     An agent that was killed may have given nginx routes that it had not stored yet. So a new agent that is not in touch
     with etcd, and knows only what was stored, leaves an nginx that holds routes as it is until it is in touch.
@@ -23,6 +28,7 @@ from daprdockr.model.errors import DiskError, ProxyError
 from daprdockr.model.troubles.http import FilesUnwritable
 from daprdockr.proxy.publisher import Publisher
 from daprdockr.runtime.pool import Run
+from daprdockr.runtime.signal import Signal
 
 T = TypeVar("T")
 
@@ -87,9 +93,14 @@ class RouteTable(Generic[T]):
         self._unanswered = unanswered
         self._is_sure = is_sure
         self._sure = self._put_off = False
-        self._giving: Publisher[T] = Publisher(apply=self._give, clock=reactor, spacing=0.0, backoff=RETRIES)
+        self.in_force: Signal[[]] = Signal()
+        """Sent when ``reached`` may have changed."""
+        self._giving: Publisher[T] = Publisher(
+            apply=self._give, clock=reactor, spacing=0.0, backoff=RETRIES, ended=self.in_force
+        )
         self._keeping: Publisher[T] = Publisher(apply=self._keep, clock=reactor, spacing=KEPT_EACH)
         self._held: T | None = None
+        self._asked = self._reached = 0
         self.version = 0
 
     @property
@@ -106,8 +117,15 @@ class RouteTable(Generic[T]):
     def failures(self) -> int:
         return self._giving.failed
 
-    def want(self, state: T) -> None:
-        """Serve these routes and no others; the last call wins."""
+    @property
+    def reached(self) -> int | None:
+        """The revision whose routes are in force; None: all that were ever wanted are. Note [Reached]."""
+        settled = self._held is not None and not self._put_off and self._giving.settled
+        return None if settled else self._reached
+
+    def want(self, state: T, revision: int = 0) -> None:
+        """Serve these routes, which show this revision of the cluster, and no others; the last call wins."""
+        self._asked = revision
         self._giving.want(state)
 
     def confirm(self) -> None:
@@ -126,12 +144,13 @@ class RouteTable(Generic[T]):
 
     def begin_again(self) -> None:
         """Send everything again, because nginx was restarted and may hold anything."""
-        self._held = None
+        self._held, self._reached = None, 0
         self._giving.again()
 
     async def _give(self, wanted: T) -> None:
         """:raises ProxyError: nginx does not answer, or does not take them."""
         self._sure = self._sure or self._is_sure()
+        asked = self._asked
         try:
             if self._held is None:
                 self.version = await self._socket.version()
@@ -143,7 +162,7 @@ class RouteTable(Generic[T]):
         except ProxyError:
             self._unanswered()
             raise
-        self._held = wanted
+        self._held, self._reached = wanted, asked
         self._keeping.want(wanted)
         self.log.debug("version {version} of the routes is in force", version=self.version)
 

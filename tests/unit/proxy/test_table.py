@@ -94,6 +94,32 @@ class RouteTableTests(SynchronousTestCase):
         self.assertEqual([second["from"], second["version"], list(second["hosts"])], [1, 2, ["b.com"]])
         self.assertEqual((self.table.changes, self.table.version, self.table.reason), (2, 2, ""))
 
+    def test_reached(self) -> None:
+        """A revision is reached when nginx has its routes, or those that it has are still wanted."""
+        self.table.start()
+        self.assertEqual(self.table.reached, 0)
+        self.table.want(door_state([Route("a.com", WEB, ())]), revision=5)
+        self.assertEqual(self.table.reached, 0)
+        self.clock.advance(0)
+        self.assertEqual(self.table.reached, None)
+        self.nginx.answers = False
+        self.table.want(door_state([Route("b.com", WEB, ())]), revision=6)
+        self.clock.advance(0)
+        self.assertEqual(self.table.reached, 5)
+        self.table.begin_again()
+        self.assertEqual(self.table.reached, 0)
+        self.nginx.answers = True
+        self.clock.advance(2)
+        self.assertEqual(self.table.reached, None)
+
+    def test_reached_is_reported(self) -> None:
+        """Those who wait for it learn of it when it is true."""
+        seen: list[int | None] = []
+        self.table.in_force.subscribe(lambda: seen.append(self.table.reached))
+        self.table.start()
+        self.want("a.com")
+        self.assertEqual(seen, [None])
+
     def test_before_the_start(self) -> None:
         """What is wanted before the start is given when it starts, and only the last of it."""
         self.want("a.com")

@@ -3,6 +3,13 @@
 -- endpoint to which no connection could be made is left out for a while, unless no other is left; an answer that was
 -- cut short or came late says nothing of the endpoint.
 
+-- Note [Requests under way]: beside the count of this worker, by which it chooses, there is one of all workers in a
+-- shared dictionary. An endpoint is counted before it is certain that the request goes there (request.lua), so that
+-- the agent, when it has taken an endpoint out of the routes and then finds the count at zero, knows that no request
+-- is or comes there. A worker that was killed leaves its counts behind, which only delays the end of an instance.
+
+local under_way = ngx.shared.under_way
+
 local M = {}
 
 local LEFT_OUT = 2 -- seconds
@@ -51,12 +58,25 @@ function M.take(endpoints, tried, ranks)
         return nil
     end
     busy[found.key] = found.busy + 1
+    under_way:incr(found.key, 1, 0)
     return found.endpoint, found.key
 end
 
 function M.release(key)
     local left = (busy[key] or 1) - 1
     busy[key] = left > 0 and left or nil
+    under_way:incr(key, -1)
+end
+
+-- The endpoints with requests of any worker under way, at most so many.
+function M.busy(most)
+    local found = {}
+    for _, key in ipairs(under_way:get_keys(0)) do
+        if #found < most and (under_way:get(key) or 0) > 0 then
+            found[#found + 1] = key
+        end
+    end
+    return found
 end
 
 -- No connection could be made to it.

@@ -3,10 +3,13 @@
 -- A message is whole ("whole": true), or holds what differs from version "from". One that does not begin where we are
 -- is answered 409 with our version, and the agent sends the whole state.
 
+local choose = require "door.choose"
 local cjson = require "cjson.safe"
 local routes = require "door.routes"
 
 local M = {}
+
+local MOST_BUSY = 2000 -- endpoints in one answer, which the agent reads up to 128 KiB
 
 local function answer(status, text)
     ngx.status = status
@@ -46,6 +49,11 @@ function M.serve()
         return answer(507, why)
     end
     return answer(200, tostring(message.version))
+end
+
+-- The endpoints with requests under way, one a line.
+function M.busy()
+    return answer(200, table.concat(choose.busy(MOST_BUSY), "\n"))
 end
 
 return M

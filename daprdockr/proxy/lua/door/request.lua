@@ -182,14 +182,28 @@ function M.note_failure(ctx)
     return true
 end
 
+-- An endpoint of the list that is in force after it was counted: see Note [Requests under way] in choose.lua.
+local function taken(ctx)
+    local endpoints, version = routes.endpoints(ctx.service)
+    while true do
+        local ranks = sticky.ranks(ctx.location.sticky, ctx.service)
+        local endpoint, key = choose.take(endpoints or {}, ctx.tried, ranks)
+        local latest, in_force = routes.endpoints(ctx.service)
+        if in_force == version or not endpoint then
+            return endpoints, endpoint, key
+        end
+        choose.release(key)
+        endpoints, version = latest, in_force
+    end
+end
+
 -- balancer phase
 function M.send()
     local ctx = ngx.ctx.door
     local again = M.note_failure(ctx)
-    local endpoints = routes.endpoints(ctx.service) or {}
-    local endpoint, key
+    local endpoints, endpoint, key
     if ctx.received < MOST_RECEIVED and not ctx.late then
-        endpoint, key = choose.take(endpoints, ctx.tried, sticky.ranks(ctx.location.sticky, ctx.service))
+        endpoints, endpoint, key = taken(ctx)
     end
     if not endpoint then
         return ngx.exit(BUSY)

@@ -1,0 +1,119 @@
+"""The requests that a real nginx has under way on endpoints to which no route leads any more."""
+
+from __future__ import annotations
+
+import threading
+from http.client import HTTPConnection, HTTPException
+from typing import Any
+
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.task import deferLater
+from twisted.internet.threads import deferToThread
+from twisted.web.resource import Resource
+from twisted.web.server import NOT_DONE_YET
+
+from tests.rig.nginx_here import NginxTestCase, route, until
+
+
+class Waiting(Resource):
+    """Answers nobody before the test says so."""
+
+    isLeaf = True  # noqa: N815 - Twisted's name
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.requests: list[Any] = []
+
+    def render(self, request: Any) -> int:
+        self.requests.append(request)
+        return NOT_DONE_YET
+
+    def answer(self) -> None:
+        requests, self.requests = self.requests, []
+        for request in requests:
+            request.finish()
+
+
+class Counting(Resource):
+    """Answers at once, and counts whom it answered after the test said that nobody comes any more."""
+
+    isLeaf = True  # noqa: N815 - Twisted's name
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.closed = False
+        self.late = 0
+
+    def render(self, request: Any) -> bytes:
+        self.late += self.closed
+        return b"ok"
+
+
+class UnderWayTests(NginxTestCase):
+    """``Nginx.busy``, by the counts of all workers."""
+
+    async def test_busy(self) -> None:
+        """An endpoint is busy from when no route leads to it until its last request has its answer."""
+        slow, quick = Waiting(), self.upstream(2)
+        place = self.upstream(1, resource=slow)
+        endpoint = f"{place.address}:{place.port}"
+        nginx = await self.started(route("web.example.com", place))
+        answers = [self.get_later("web.example.com") for _ in range(3)]
+        await until(lambda: len(slow.requests) == 3)
+        self.assertEqual(await nginx.busy(), set())
+        await self.published(nginx, route("web.example.com", quick))
+        self.assertEqual((await nginx.busy(), nginx.reached), ({endpoint}, None))
+        slow.answer()
+        self.assertEqual([answer.code for answer in await gatherResults(answers)], [200] * 3)
+        await until(lambda: self.is_quiet(nginx))
+
+    async def test_client_gives_up(self) -> None:
+        """A request whose client hung up is not under way any more."""
+        slow = Waiting()
+        nginx = await self.started(route("web.example.com", self.upstream(1, resource=slow)))
+        waiting = self.get_later("web.example.com")
+        await until(lambda: slow.requests)
+        await self.published(nginx, route("web.example.com", self.upstream(2)))
+        waiting.cancel()
+        await waiting.addErrback(lambda failure: None)
+        await until(lambda: self.is_quiet(nginx))
+
+    async def test_none_comes_later(self) -> None:
+        """Once a route is out of force and nothing is under way, no request comes to its endpoint."""
+        over = threading.Event()
+        leaving = [Counting() for _ in range(30)]
+        stays = self.upstream(99)
+        places = [self.upstream(number, resource=one) for number, one in enumerate(leaving, 1)]
+        nginx = await self.started(route("web.example.com", stays, *places))
+        clients = [deferToThread(self.ask_until, over) for _ in range(6)]
+        for number, one in enumerate(leaving):
+            await self.published(nginx, route("web.example.com", stays, *places[number + 1 :]))
+            await until(lambda: self.is_quiet(nginx))
+            one.closed = True
+            await deferLater(reactor, 0.01)
+        over.set()
+        self.assertEqual(await gatherResults(clients), [0] * 6)
+        self.assertEqual([one.late for one in leaving], [0] * 30)
+
+    async def is_quiet(self, nginx: Any) -> bool:
+        return not await nginx.busy()
+
+    def get_later(self, host: str) -> Deferred[Any]:
+        return Deferred.fromCoroutine(self.get(host))
+
+    def ask_until(self, over: threading.Event) -> int:
+        """Ask on one connection until it is over; how often that failed."""
+        failed = 0
+        connection = HTTPConnection("127.0.0.1", self.port, timeout=20)
+        while not over.is_set():
+            try:
+                connection.request("GET", "/", headers={"Host": "web.example.com"})
+                answer = connection.getresponse()
+                answer.read()
+                failed += answer.status != 200
+            except (OSError, HTTPException):
+                failed += 1
+                connection.close()
+        connection.close()
+        return failed
