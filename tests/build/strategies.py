@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from daprdockr.model.host import Port
 from daprdockr.model.names import MAX_INSTANCES, InstanceName, ServiceName
 from daprdockr.model.stored.claim import ClaimRecord, State
-from daprdockr.model.stored.node import NodeRecord
+from daprdockr.model.stored.node import NodeRecord, Progress
 from daprdockr.model.wanted.definition import Definition
 
 _INNER = string.ascii_lowercase + string.digits
@@ -170,7 +170,11 @@ PORTS = st.builds(
 )
 ADDRESSES = st.lists(st.ip_addresses().map(str), max_size=2).map(tuple)
 NODE_RECORDS = st.builds(
-    NodeRecord, addresses=ADDRESSES, labels=st.dictionaries(WORDS, TEXTS, max_size=3), version=PRINTABLE
+    NodeRecord,
+    addresses=ADDRESSES,
+    labels=st.dictionaries(WORDS, TEXTS, max_size=3),
+    version=PRINTABLE,
+    progress=st.builds(Progress, st.integers(0, 2**63 - 1), st.integers(0, 9), ADDRESSES),
 )
 CLAIM_RECORDS = st.builds(
     ClaimRecord,

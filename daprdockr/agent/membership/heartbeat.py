@@ -71,7 +71,8 @@ class Heartbeat(Service):
         self._lease = 0
         self._until = 0.0
         self._count = 0
-        self._beating = False
+        self._beating = self._due = False
+        self._unwritten = False
         self._listed = False
         self._found: Trouble | None = None
         self._logged = LoggedOnce(
@@ -125,11 +126,35 @@ class Heartbeat(Service):
         if was_listed and not self._listed and self.running:
             Deferred.fromCoroutine(self._beat())
 
+    def refresh(self) -> None:
+        """Write the node's record before the next beat if it changed, or as soon as the beat under way has ended."""
+        self._unwritten = True
+        if self.running and not self._beating:
+            Deferred.fromCoroutine(self._refresh())
+
+    async def _refresh(self) -> None:
+        """A beat that falls due meanwhile follows at once; what fails is left to it."""
+        self._beating = True
+        try:
+            while self._unwritten and self._lease and self._registration.stands_under(self._lease):
+                self._unwritten = False
+                await self._registration.keep(self._lease, self._count)
+        except EtcdError:
+            pass
+        except Exception:
+            self.log.failure("the record of this node could not be written")
+        finally:
+            self._beating = self._unwritten = False
+        if self._due and self.running:
+            self._due = False
+            await self._beat()
+
     async def _beat(self) -> None:
         """Never raises: a LoopingCall ends permanently when its function raises."""
         if self._beating:
+            self._due = True
             return
-        self._beating = True
+        self._beating, self._due = True, False
         try:
             if not await self._renew():
                 await self._begin()
@@ -153,6 +178,8 @@ class Heartbeat(Service):
         if self.lease != self._reported:
             self._reported = self.lease
             self._on_change()
+        if self._unwritten and self.running:
+            await self._refresh()
 
     async def _renew(self) -> bool:
         sent, boottime = self._reactor.seconds(), self._boottime()

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Protocol
 
+from attrs import evolve
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
@@ -197,7 +198,7 @@ class Mirror(Service):
             if not self._logged:
                 self._logged = True
                 self.log.info("in touch with etcd at revision {revision}", revision=self.cluster.revision)
-            changes = Changes(changes.services | self.known_services(), True, changes.broken)
+            changes = evolve(changes, services=changes.services | self.known_services(), nodes=True)
         self.in_touch, self.condition = True, None
         self._take_identity()
         self._frozen_for.found("")
@@ -218,6 +219,6 @@ class Mirror(Service):
         return frozenset(self.cluster.services).union(self.cluster.claimed_services)
 
     def _publish(self, changes: Changes) -> None:
-        if changes.services or changes.nodes or changes.broken:
+        if changes != Changes():
             self._on_changes(changes)
         self._snapshots.note_changes()

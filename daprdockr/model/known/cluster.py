@@ -29,7 +29,7 @@ from attrs import define, evolve, field
 
 from daprdockr.model.errors import BadInput
 from daprdockr.model.known.changes import Changes
-from daprdockr.model.known.contents import Contents, is_ownerless
+from daprdockr.model.known.contents import Contents, is_ownerless, is_progress
 from daprdockr.model.known.history import History
 from daprdockr.model.known.layout import Layout
 from daprdockr.model.names import InstanceName, ServiceName
@@ -157,7 +157,7 @@ class Cluster:
         begun = self._take(listing.entries)
         self._contents.discard_prepared()
         self._pass(listing.revision)
-        return Changes(ended.services | begun.services, ended.nodes or begun.nodes, begun.broken)
+        return Changes(ended.services | begun.services, ended.nodes or begun.nodes, begun.broken, begun.progress)
 
     def apply(self, batch: Batch) -> Changes:
         """Take over one watch response."""
@@ -180,29 +180,29 @@ class Cluster:
 
     def _take(self, changes: Iterable[Change]) -> Changes:
         services: set[ServiceName] = set()
-        nodes = False
+        nodes = progress = False
         broken = []
         for change in changes:
             name = self._name(change.key) if self._is_news(change) else None
             if name is None or (isinstance(name, MarksKey) and not self.history.unbroken):
                 continue  # it is known; or the key belongs to another module, or to a newer agent
             before = self.broken.get(change.key)
+            node = self.nodes.get(name.node) if isinstance(name, NodeKey) else None
             self._hold(change)
             self.history.note_write(name, change.mod_revision)
-            try:
-                self._set(name, change)
-            except BadInput as error:
-                if isinstance(change, Entry):
-                    latest = self._hold_broken(change, str(error))
-                    if before is None or before.reason != latest.reason:
-                        broken.append(latest)
-            nodes = nodes or isinstance(name, NodeKey | CordonKey | IdentityKey)
+            latest = self._set_or_hold(name, change)
+            if latest is not None and (before is None or before.reason != latest.reason):
+                broken.append(latest)
+            if isinstance(name, NodeKey) and is_progress(node, self.nodes.get(name.node)):
+                progress = True
+            elif isinstance(name, NodeKey | CordonKey | IdentityKey):
+                nodes = True
             match name:
                 case ServiceName():
                     services.add(name)
                 case InstanceName(service, _) | SuccessorKey(InstanceName(service, _)):
                     services.add(service)
-        return Changes(frozenset(services), nodes, tuple(broken))
+        return Changes(frozenset(services), nodes, tuple(broken), progress)
 
     def _is_news(self, change: Change) -> bool:
         known = self._entries.get(change.key)
@@ -219,6 +219,14 @@ class Cluster:
             self._entries[change.key] = change
         else:
             self._entries.pop(change.key, None)
+
+    def _set_or_hold(self, name: Named | BadInput, change: Change) -> Broken | None:
+        """Take over a value; return it as broken if it cannot be read, or does not count."""
+        try:
+            self._set(name, change)
+        except BadInput as error:
+            return self._hold_broken(change, str(error)) if isinstance(change, Entry) else None
+        return None
 
     def _hold_broken(self, entry: Entry, reason: str) -> Broken:
         if len(entry.value) > MAX_DOCUMENT:  # no value of ours is so long: only its key is of any use

@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar, cast
 
-from attrs import define, field
+from attrs import define, evolve, field
 
 from daprdockr.model.errors import BadInput
 from daprdockr.model.known.layout import Layout
@@ -128,11 +128,13 @@ class Contents:
         self.layout.recount(instance.service, None if old is None else old.record, record)
 
     def _set_node(self, name: str, change: Change) -> None:
+        before = self.nodes.get(name)
         if isinstance(change, Entry):
             self.nodes[name] = Node(name, self._read(change, NodeRecord.decode), change.lease, change.create_revision)
         else:
             self.nodes.pop(name, None)
-        self.layout.touch(name)
+        if not is_progress(before, self.nodes.get(name)):
+            self.layout.touch(name)
 
     def _set_cordon(self, node: str, change: Change) -> None:
         """
@@ -154,6 +156,13 @@ _PARSERS: Mapping[type, Callable[[bytes], Any]] = {
     SuccessorKey: ClaimRecord.decode,
     NodeKey: NodeRecord.decode,
 }
+
+
+def is_progress(before: Node | None, after: Node | None) -> bool:
+    """Return whether all that changed of a node is how far it is: placement need not know."""
+    if before is None or after is None:
+        return False
+    return before != after and before == evolve(after, record=evolve(after.record, progress=before.record.progress))
 
 
 def is_ownerless(name: object, change: Change) -> bool:

@@ -3,11 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from attrs import field, frozen
 
 from daprdockr.model import reading
-from daprdockr.model.members import Members, all_members, changed_members, decode_members, encode_members
+from daprdockr.model.members import (
+    Members,
+    all_members,
+    changed_members,
+    decode_members,
+    encode_members,
+    known_members,
+)
+
+
+@frozen
+class Progress:
+    """
+    How far a node has followed the others, and what it waits for. Its names and routes have ``reached`` this revision,
+    as far as it had a reason to report it; it ``awaits`` that the others reach another one. ``busy`` are the endpoints
+    that it leads to no more, and on which requests that it passed on are still under way.
+    """
+
+    reached: int = 0
+    awaits: int = 0
+    busy: tuple[str, ...] = ()
+
+    @classmethod
+    def read(cls, value: object, path: str) -> Progress:
+        return cls(**known_members(value, path, _PROGRESS))
+
+    def write(self) -> dict[str, Any]:
+        return changed_members(self, Progress(), _PROGRESS)
 
 
 @frozen
@@ -20,7 +48,7 @@ class NodeRecord:
     have; ``fails`` are services that do not come up there, and ``trouble`` says why none does ("": some do).
     ``refused`` says which necessary write etcd refuses ("": none). ``machine`` is a mark of the machine ("":
     unknown), and ``since`` the revision at which the node began to publish its addresses (0: when the record was
-    created): Note [Two machines, one address] in ``planning.placing.clashes``.
+    created): Note [Two machines, one address] in ``planning.placing.clashes``. Placement considers no ``progress``.
     """
 
     addresses: tuple[str, ...] = ()
@@ -37,6 +65,7 @@ class NodeRecord:
     refused: str = ""
     machine: str = ""
     since: int = 0
+    progress: Progress = Progress()
 
     @classmethod
     def decode(cls, data: bytes) -> NodeRecord:
@@ -46,13 +75,22 @@ class NodeRecord:
     def encode(self) -> bytes:
         """Return the JSON form; members younger than the first agents are left out at their defaults."""
         members = all_members(self, _ALWAYS) | {"Labels": dict(self.labels)}
-        return encode_members(members | changed_members(self, NodeRecord(), _OPTIONAL))
+        optional = changed_members(self, NodeRecord(), _OPTIONAL)
+        if "Progress" in optional:
+            optional["Progress"] = self.progress.write()
+        return encode_members(members | optional)
 
 
 def _texts(value: object, path: str) -> tuple[str, ...]:
     return tuple(reading.list_of(reading.free_text)(value, path))
 
 
+_REVISION = reading.integer(0, 2**63 - 1)
+_PROGRESS: Members = {
+    "Reached": ("reached", _REVISION),
+    "Awaits": ("awaits", _REVISION),
+    "Busy": ("busy", _texts),
+}
 _ALWAYS: Members = {
     "Addresses": ("addresses", _texts),
     "Labels": ("labels", reading.map_of(reading.free_text)),
@@ -69,6 +107,7 @@ _OPTIONAL: Members = {
     "Trouble": ("trouble", reading.free_text),
     "Refused": ("refused", reading.free_text),
     "Machine": ("machine", reading.text),
-    "Since": ("since", reading.integer(0, 2**63 - 1)),
+    "Since": ("since", _REVISION),
+    "Progress": ("progress", Progress.read),
 }
 _MEMBERS: Members = {**_ALWAYS, **_OPTIONAL}

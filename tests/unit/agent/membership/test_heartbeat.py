@@ -414,6 +414,41 @@ class RecordTests(HeartbeatCase):
         self.advance(2)
         self.assertEqual((self.entry.lease, beat.lease, self.changes), (lease, lease, [lease]))
 
+    def test_refreshed(self) -> None:
+        """A record that changed is written at once when that is asked for, and costs no beat."""
+        records = [RECORD]
+        beat = self.make(record=RECORD)
+        beat._registration._record = lambda steady: records[-1]
+        beat.startService()
+        self.addCleanup(self.stop, beat)
+        before = len(self.beats)
+        records.append(evolve(RECORD, version="2"))
+        beat.refresh()
+        self.assertEqual((NodeRecord.decode(self.entry.value).version, len(self.beats)), ("2", before))
+
+    def test_refreshed_during_a_beat(self) -> None:
+        """What changed during a beat is written when that has ended; a beat that falls due meanwhile follows."""
+        run, records = HeldRun(), [RECORD]
+        beat = self.make(run=run)
+        beat._registration._record = lambda steady: records[-1]
+        beat.startService()
+        self.addCleanup(self.stop, beat)
+        run.end("read_lease")
+        run.end("grant")
+        records.append(evolve(RECORD, version="2"))
+        beat.refresh()
+        for name in ("write_lease", "commit"):
+            run.end(name)
+        while run.waiting:
+            run.waiting.pop(0).arrive()
+        self.assertEqual(NodeRecord.decode(self.entry.value).version, "2")
+        records.append(evolve(RECORD, version="3"))
+        beat.refresh()
+        self.clock.advance(2)
+        self.assertEqual(run.names, ["commit"])
+        run.end("commit")
+        self.assertEqual((NodeRecord.decode(self.entry.value).version, run.names), ("3", ["keep_alive"]))
+
     def vanish(self, beat: Heartbeat) -> None:
         """The mirror, which showed the record, shows it no more."""
         beat.on_changes(Changes(nodes=True))

@@ -16,7 +16,7 @@ from daprdockr.model.known.cluster import Cluster
 from daprdockr.model.known.history import ForeignEtcd
 from daprdockr.model.names import InstanceName, ServiceName
 from daprdockr.model.stored.entries import Batch, Change, Deleted, Entry, Operation
-from daprdockr.model.stored.node import NodeRecord
+from daprdockr.model.stored.node import NodeRecord, Progress
 from daprdockr.model.stored.revisioned import Broken
 from tests.build.history import CLUSTER, batch, entry, listing
 from tests.build.mirrors import FIRST, OPERATIONS, SECOND, claim, definition, picture
@@ -146,6 +146,20 @@ class ChangesTests(SynchronousTestCase):
         for revision, (key, _, changes) in enumerate(touching, 7):
             self.assertEqual(self.cluster.apply(batch(Deleted(key, revision))), changes)
             self.assertEqual(self.cluster.apply(batch(Deleted(key, revision))), Changes())
+
+    def test_progress(self) -> None:
+        """How far a node is concerns only those that wait: neither placement nor all plans depend on it."""
+        record = NodeRecord(("10.0.0.1",))
+        self.cluster.apply(batch(Entry(KEYS.node("a"), record.encode(), 3, 3, 1)))
+        version = self.cluster.layout.version
+        for revision, progress in enumerate((Progress(3), Progress(3, 4), Progress(5, 4, ("10.0.0.1:80",))), 4):
+            value = evolve(record, progress=progress).encode()
+            changes = self.cluster.apply(batch(Entry(KEYS.node("a"), value, 3, revision, 1)))
+            self.assertEqual((changes, self.cluster.layout.version), (Changes(progress=True), version))
+            self.assertEqual(self.cluster.nodes["a"].record.progress, progress)
+        moved = evolve(record, addresses=("10.0.0.2",), progress=Progress(8)).encode()
+        self.assertEqual(self.cluster.apply(batch(Entry(KEYS.node("a"), moved, 3, 9, 1))), Changes(nodes=True))
+        self.assertGreater(self.cluster.layout.version, version)
 
     def test_a_claim_changes_hands(self) -> None:
         """The loads follow a claim from node to node."""
