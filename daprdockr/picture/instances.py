@@ -62,7 +62,22 @@ def _rows(cluster: Cluster, name: ServiceName) -> Iterable[Row]:
     for number in sorted(numbers):
         claim = claims.get(number)
         instance = InstanceName(name, number)
-        yield _claimed(instance, claim, is_current(wanted, claim)) if claim else _unclaimed(instance, waiting)
+        if claim is None:
+            yield _unclaimed(instance, waiting)
+        else:
+            row = _claimed(instance, claim, is_current(wanted, claim))
+            yield {**row, **_unwanted(cluster, instance)}
+
+
+def _unwanted(cluster: Cluster, instance: InstanceName) -> Row:
+    """Return what is different about an instance that no definition wants any more: nothing leads to it."""
+    wanted = cluster.services.get(instance.service)
+    if wanted is None:
+        gone = {} if cluster.is_declared(instance.service) else {"Reason": f"{instance.service} is deleted"}
+    else:
+        more = instance.number > wanted.definition.instances
+        gone = {"Reason": f"{instance.service} is scaled down"} if more else {}
+    return {"State": State.WITHDRAWN.value, "Healthy": False, **gone} if gone else {}
 
 
 def _claimed(instance: InstanceName, claim: Claim, current: bool) -> Row:

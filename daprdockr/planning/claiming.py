@@ -21,7 +21,7 @@ from daprdockr.model.stored.claim import ClaimRecord
 from daprdockr.model.wanted.definition import Definition
 from daprdockr.planning.candidates import Candidate, able
 from daprdockr.planning.keeping.reporting import report
-from daprdockr.planning.keeping.running import Wait
+from daprdockr.planning.keeping.withdrawing import Wait
 from daprdockr.planning.placing.failing import failing_now
 from daprdockr.planning.placing.leaving import takers
 from daprdockr.planning.placing.placement import rank, vacancies

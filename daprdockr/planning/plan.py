@@ -26,17 +26,19 @@ Note [At most one]
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from daprdockr.model.host import ContainerState
 from daprdockr.model.names import InstanceName
+from daprdockr.model.stored.claim import ClaimRecord, State
 from daprdockr.model.stored.revisioned import Claim
 from daprdockr.model.wanted.definition import Definition
 from daprdockr.planning.claiming import free, vacant
 from daprdockr.planning.keeping.reporting import report
-from daprdockr.planning.keeping.running import Wait, keep_running, remove
+from daprdockr.planning.keeping.running import keep_running
+from daprdockr.planning.keeping.withdrawing import Wait, Withdrawal, remove, withdraw
 from daprdockr.planning.placing.failing import drops_out, gives_up
 from daprdockr.planning.situation import Here, Situation
 from daprdockr.planning.steps import DropSuccession, ReadClaim, ReleaseClaim, Step, Succeed, WriteClaim
@@ -44,15 +46,19 @@ from daprdockr.planning.steps import DropSuccession, ReadClaim, ReleaseClaim, St
 
 @frozen
 class Plan:
-    """The next steps, at most one per lane, and when to plan again even if nothing happens (None: never)."""
+    """
+    The next steps, at most one per lane, and when to plan again even if nothing happens (None: never). It waits for all
+    nodes to have reached the revision ``awaits``.
+    """
 
     steps: tuple[Step, ...] = ()
     look_again: float | None = field(default=None)
+    awaits: int = 0
 
 
 def plan(situation: Situation, now: float) -> Plan:
     """Return the next steps of this node for one service."""
-    found: list[Step | Wait] = []
+    found: list[Step | Wait | Withdrawal] = []
     if not situation.wanted.held:
         found.extend(_unanswered(situation))
         for instance in _instances(situation):
@@ -61,9 +67,11 @@ def plan(situation: Situation, now: float) -> Plan:
         found.extend(vacant(situation, now))
     steps: dict[object, Step] = {}
     for step in found:
-        if not isinstance(step, Wait):
+        if not isinstance(step, Wait | Withdrawal):
             steps.setdefault(step.lane, step)
-    return Plan(tuple(steps.values()), min((w.at for w in found if isinstance(w, Wait)), default=None))
+    waits = [one for one in found if isinstance(one, Wait)]
+    again, awaits = min((w.at for w in waits), default=None), max((w.reached for w in waits), default=0)
+    return Plan(tuple(steps.values()), again, awaits)
 
 
 def _instances(situation: Situation) -> list[InstanceName]:
@@ -80,7 +88,7 @@ def _unanswered(situation: Situation) -> Iterator[Step]:
         yield from (ReadClaim(InstanceName(situation.name, number)) for number in sorted(situation.claims.unanswered))
 
 
-def _instance(situation: Situation, instance: InstanceName, now: float) -> Iterator[Step | Wait]:
+def _instance(situation: Situation, instance: InstanceName, now: float) -> Iterator[Step | Wait | Withdrawal]:
     node = situation.here.node
     claim, successor = situation.claims.owners.get(instance.number), situation.claims.successors.get(instance.number)
     succeeding = successor is not None and successor.node == node
@@ -92,7 +100,7 @@ def _instance(situation: Situation, instance: InstanceName, now: float) -> Itera
     if successor is not None and succeeding and (dropped or not moves):
         yield from _drop(situation, successor)
     if service is None or not wanted:
-        yield from _unwanted(situation, instance, claim)
+        yield from _unwanted(situation, instance, claim, now)
     elif claim is None:
         return
     elif claim.node == node:
@@ -103,7 +111,9 @@ def _instance(situation: Situation, instance: InstanceName, now: float) -> Itera
         yield from _surplus(situation, claim, service.definition, now)
 
 
-def _unwanted(situation: Situation, instance: InstanceName, claim: Claim | None) -> Iterator[Step]:
+def _unwanted(
+    situation: Situation, instance: InstanceName, claim: Claim | None, now: float
+) -> Iterator[Step | Wait | Withdrawal]:
     """
     Stop, remove, then release the claim, because the service is deleted or scaled down. Note [What may stop a
     container].
@@ -115,7 +125,7 @@ def _unwanted(situation: Situation, instance: InstanceName, claim: Claim | None)
     reason = f"{situation.name} is deleted" if situation.service is None else f"{situation.name} is scaled down"
     for container in containers:
         if _knew(here, container, claim):
-            yield remove(container, reason)
+            yield from withdraw(situation, container, reason, now)
     if claim is not None and claim.lease == here.lease != 0 and not containers:
         yield ReleaseClaim(instance, claim.fence)
 
@@ -126,7 +136,9 @@ def _knew(here: Here, container: ContainerState, claim: Claim | None) -> bool:
     return adopted or (container.cluster == here.cluster and container.revision <= here.revision)
 
 
-def _surplus(situation: Situation, claim: Claim, definition: Definition, now: float) -> Iterator[Step | Wait]:
+def _surplus(
+    situation: Situation, claim: Claim, definition: Definition, now: float
+) -> Iterator[Step | Wait | Withdrawal]:
     """
     Let our copy go, because another node owns the instance: when that one has been healthy for the seconds of
     ``Drain``, in which all routes and names turn to it; or at once if ours does not run, or there may only be one.
@@ -137,15 +149,18 @@ def _surplus(situation: Situation, claim: Claim, definition: Definition, now: fl
         return
     due = situation.moving.surplus_since.get(claim.instance.number, now) + definition.update.drain
     for container in situation.of(claim.instance):
-        if not container.running or definition.at_most_one or (claim.record.healthy and due <= now):
-            yield remove(container, f"{claim.instance} runs on {claim.node}")
+        reason = f"{claim.instance} runs on {claim.node}"
+        if not container.running or definition.at_most_one:
+            yield remove(container, reason)
+        elif claim.record.healthy and due <= now:
+            yield from withdraw(situation, container, reason, now)
         elif claim.record.healthy:
             yield Wait(due)
 
 
 def _succeed(
     situation: Situation, claim: Claim, successor: Claim, definition: Definition, now: float
-) -> Iterator[Step | Wait]:
+) -> Iterator[Step | Wait | Withdrawal]:
     """
     Bring our container up, because an instance leaves its owner for us, and when that is healthy take the owner's
     place.
@@ -164,7 +179,7 @@ def _drop(situation: Situation, successor: Claim) -> Iterator[Step]:
         yield DropSuccession(successor.instance, successor.fence)
 
 
-def _own(situation: Situation, claim: Claim, definition: Definition, now: float) -> Iterator[Step | Wait]:
+def _own(situation: Situation, claim: Claim, definition: Definition, now: float) -> Iterator[Step | Wait | Withdrawal]:
     here, instance = situation.here, claim.instance
     confirmed = here.may_claim and claim.lease == here.lease
     if definition.at_most_one and instance.number in situation.claims.unanswered:
@@ -175,14 +190,23 @@ def _own(situation: Situation, claim: Claim, definition: Definition, now: float)
     if leaves and definition.at_most_one and not situation.of(instance):
         yield ReleaseClaim(instance, claim.fence)
         return
+    if leaves and definition.at_most_one:
+        reason = f"{here.node} is drained" if drained else f"{instance} does not come up on {here.node}"
+        next_steps = [one for c in situation.of(instance) for one in withdraw(situation, c, reason, now)]
+    else:
+        next_steps = list(keep_running(situation, claim, definition, confirmed, now))
     if confirmed:
-        record = report(situation, instance, definition, now)
+        record = _withdrawn(report(situation, instance, definition, now), next_steps)
         if record != claim.record:
             yield WriteClaim(instance, record, claim.fence, claim.revision)
         if leaves_at is not None and not leaves:
             yield Wait(leaves_at)
-    if leaves and definition.at_most_one:
-        reason = f"{here.node} is drained" if drained else f"{instance} does not come up on {here.node}"
-        yield from (remove(container, reason) for container in situation.of(instance))
-    else:
-        yield from keep_running(situation, claim, definition, confirmed, now)
+    yield from next_steps
+
+
+def _withdrawn(record: ClaimRecord, next_steps: Iterable[Step | Wait | Withdrawal]) -> ClaimRecord:
+    """Return the record to report if what is to be stopped may not be led to."""
+    for one in next_steps:
+        if isinstance(one, Withdrawal) and record.healthy and record.container == one.container:
+            return evolve(record, state=State.WITHDRAWN, healthy=False, reason=one.reason)
+    return record

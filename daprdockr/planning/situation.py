@@ -115,6 +115,27 @@ class Moving:
 
 
 @frozen
+class Withdrawn:
+    """A copy that runs here and to which no claim leads: ``since`` when, and which ``revision`` says so."""
+
+    since: float
+    revision: int
+
+
+@frozen
+class Fronts:
+    """
+    The names and routes of all nodes, which lead clients to instances. ``withdrawn`` are the copies here, by container
+    id, to which no claim leads; ``reached`` is the revision that each node with a lease has reached; ``busy`` are the
+    host ports here on which requests are under way at some node that leads to them no more.
+    """
+
+    withdrawn: Mapping[str, Withdrawn] = field(factory=dict)
+    reached: Mapping[str, int] = field(factory=dict)
+    busy: Collection[int] = frozenset()
+
+
+@frozen
 class Situation:
     """One service, now: nothing of any other, and nothing that changes after it was gathered."""
 
@@ -125,6 +146,7 @@ class Situation:
     host: OnHost = OnHost()
     placing: Placing = Placing()
     moving: Moving = Moving()
+    fronts: Fronts = Fronts()
 
     @property
     def service(self) -> Service | None:

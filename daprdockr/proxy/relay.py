@@ -32,6 +32,7 @@ from daprdockr.proxy.relay_files import RelayFiles
 from daprdockr.proxy.table import Messages, RouteTable
 from daprdockr.relay.message import PortKey, RelayState, encode_state
 from daprdockr.runtime.pool import Run
+from daprdockr.runtime.signal import Signal
 
 READY, POLL = 10.0, 0.05
 """Seconds in which a relay usually answers after its start, and those between two polls meanwhile."""
@@ -95,6 +96,7 @@ class Relay(Service):
         )
         self._addresses: tuple[str, ...] = ()
         self._routing = PortRouting()
+        self._revision = 0
         self._begun = False
         self._down = ""
         self._troubles: Mapping[PortKey, str] = {}
@@ -119,10 +121,23 @@ class Relay(Service):
             return RelayDown(self._down)
         return PortsNotServed(self._table.reason) if self._table.reason else None
 
-    def publish(self, routing: PortRouting) -> None:
-        """Serve these routes and no others; the last call wins."""
-        self._routing = routing
+    def publish(self, routing: PortRouting, revision: int = 0) -> None:
+        """Serve these routes, which show this revision of the cluster, and no others; the last call wins."""
+        self._routing, self._revision = routing, revision
         self._want()
+
+    @property
+    def in_force(self) -> Signal[[]]:
+        """Sent when ``reached`` may have changed."""
+        return self._table.in_force
+
+    @property
+    def reached(self) -> int | None:
+        """
+        The revision of the cluster whose routes are in force; None if none is missing: a relay that does not run leads
+        nobody anywhere. Note [Reached] in ``table``.
+        """
+        return None if self.pid is None else self._table.reached
 
     def move(self, addresses: Iterable[str]) -> None:
         """Listen on these addresses, and on loopback."""
@@ -148,7 +163,7 @@ class Relay(Service):
         return self._process.stopService() if self._process.running else None
 
     def _want(self) -> None:
-        self._table.want(RelayState(self._addresses, self._routing.routes))
+        self._table.want(RelayState(self._addresses, self._routing.routes), self._revision)
         if self._begun and self._routing.routes and not self._process.running:
             self._beginning = Deferred.fromCoroutine(self._start()).addErrback(self._begin_failed)
 

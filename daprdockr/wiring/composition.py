@@ -50,8 +50,8 @@ def compose(settings: Settings, state: StateDir, outside: Outside) -> Compositio
     around = surroundings(base)
     outward = edges(base, around)
     found = finding(base, around)
-    acting = deciding(base, outward, found)
-    told = reporting(base, found)
+    told = reporting(base, outward, found)
+    acting = deciding(base, outward, found, told)
     subscribe(base, outward, found, acting, told)
     found.member.herald.update(around.whereabouts.value)
     judged = tuple(_judged(base, outward, found))
@@ -68,7 +68,7 @@ def _services(
     yield from (outward.embedded_etcd, *base.outside.pools.all)
     yield from (outward.dns, outward.nginx, outward.relay, local.guarded, acting.ephemeral)
     yield from (base.journal, member.heartbeat, local.host, local.pulse, local.containerd)
-    yield from (known.mirror, local.health, acting.reconcile)
+    yield from (known.mirror, local.health, told.followers, acting.reconcile)
     yield from (known.marking, told.doubting, known.ownerless, member.write_check, local.orphans)
     yield from found.around.all
 

@@ -8,6 +8,7 @@ from functools import partial
 from attrs import evolve, frozen
 
 from daprdockr.agent.ephemeral import Ephemeral
+from daprdockr.agent.membership.progress import Followers, Serving
 from daprdockr.agent.mirror.roster import Roster
 from daprdockr.agent.reconcile.carry_out import CarryOut
 from daprdockr.agent.reconcile.claim_steps import ClaimSteps
@@ -18,6 +19,7 @@ from daprdockr.agent.reconcile.network import ContainerNetwork, container_networ
 from daprdockr.agent.reconcile.reconcile import Reconcile
 from daprdockr.agent.reconcile.since import Since
 from daprdockr.agent.reconcile.unanswered import Unanswered
+from daprdockr.agent.reconcile.withdrawals import Withdrawals
 from daprdockr.agent.reporting.doubting import Doubting
 from daprdockr.agent.reporting.publish import Publish
 from daprdockr.agent.reporting.publish_ports import PublishPorts
@@ -35,12 +37,14 @@ class Deciding:
     since: Since
     reconcile: Reconcile
     ephemeral: Ephemeral | None
+    withdrawals: Withdrawals
 
 
-def deciding(base: Foundation, outward: Edges, found: Found) -> Deciding:
+def deciding(base: Foundation, outward: Edges, found: Found, told: Reporting) -> Deciding:
     outside, unanswered = base.outside, Unanswered()
     roster = Roster(base.cluster)
-    since = _since(base, found, roster)
+    withdrawals = _withdrawals(base, found, told)
+    since = _since(base, found, roster, withdrawals)
     gather = _gather(found, unanswered, roster, since)
     claims = ClaimSteps(
         store=outside.etcd.store,
@@ -58,16 +62,28 @@ def deciding(base: Foundation, outward: Edges, found: Found) -> Deciding:
         carry_out=CarryOut(claims, _container_steps(base, outward, found)),
         tell=base.journal.tell,
     )
-    return Deciding(gather, since, reconcile, _ephemeral(base, found) if base.settings.ephemeral else None)
+    ephemeral = _ephemeral(base, found) if base.settings.ephemeral else None
+    return Deciding(gather, since, reconcile, ephemeral, withdrawals)
 
 
-def _since(base: Foundation, found: Found, roster: Roster) -> Since:
+def _withdrawals(base: Foundation, found: Found, told: Reporting) -> Withdrawals:
+    return Withdrawals(
+        here=found.member.standing,
+        cluster=base.cluster,
+        own_claims=found.known.own_claims,
+        containers=found.local.host.containers,
+        followers=told.followers,
+    )
+
+
+def _since(base: Foundation, found: Found, roster: Roster, withdrawals: Withdrawals) -> Since:
     return Since(
         here=found.member.standing,
         cluster=base.cluster,
         host=found.local.host,
         candidates=roster,
         rebalance=not base.settings.no_rebalance,
+        withdrawals=withdrawals,
     )
 
 
@@ -118,9 +134,10 @@ class Reporting:
     publish: Publish
     publish_ports: PublishPorts
     doubting: Doubting
+    followers: Followers
 
 
-def reporting(base: Foundation, found: Found) -> Reporting:
+def reporting(base: Foundation, outward: Edges, found: Found) -> Reporting:
     outside, node = base.outside, base.settings.node
     publish = Publish(
         reactor=outside.reactor,
@@ -149,4 +166,31 @@ def reporting(base: Foundation, found: Found) -> Reporting:
         host=found.local.host,
         lease=lambda: heartbeat.lease,
     )
-    return Reporting(publish, publish_ports, doubting)
+    followers = _followers(base, found, serving(publish, publish_ports, outward))
+    return Reporting(publish, publish_ports, doubting, followers)
+
+
+def _followers(base: Foundation, found: Found, served: Serving) -> Followers:
+    return Followers(
+        reactor=base.outside.reactor,
+        node=base.settings.node,
+        cluster=base.cluster,
+        serving=served,
+        record=found.member.progress,
+        write=found.member.heartbeat.refresh,
+    )
+
+
+def serving(publish: Publish, ports: PublishPorts, outward: Edges) -> Serving:
+    """Return what names and routes say of themselves."""
+    nginx, relay = outward.nginx, outward.relay
+
+    def reached() -> int:
+        in_force = (relay.reached, None if nginx is None else nginx.reached)
+        return min(publish.revision, ports.revision, *(revision for revision in in_force if revision is not None))
+
+    return Serving(reached, _nothing if nginx is None else nginx.busy)
+
+
+async def _nothing() -> frozenset[str]:
+    return frozenset()

@@ -25,6 +25,7 @@ from daprdockr.agent.membership.contested import Contested
 from daprdockr.agent.membership.heartbeat import Heartbeat
 from daprdockr.agent.membership.kept_lease import KeptLease
 from daprdockr.agent.membership.presence import NodeIdentity, Obstacles, Presence
+from daprdockr.agent.membership.progress import OwnProgress
 from daprdockr.agent.membership.registration import Registration
 from daprdockr.agent.membership.standing import Standing
 from daprdockr.agent.membership.whereabouts import Herald
@@ -208,6 +209,7 @@ class Membership:
     write_check: WriteCheck
     heartbeat: Heartbeat
     standing: Standing
+    progress: OwnProgress
 
 
 def membership(base: Foundation, around: Surroundings, known: Knowledge, local: OnThisHost) -> Membership:
@@ -229,22 +231,24 @@ def membership(base: Foundation, around: Surroundings, known: Knowledge, local: 
         obstacles=Obstacles(refused=lambda: write_check.to_publish, contested=lambda: known.contested.trouble),
         clock=outside.reactor.seconds,
     )
-    heartbeat = _heartbeat(base, known, presence)
+    progress = OwnProgress()
+    heartbeat = _heartbeat(base, known, presence, progress)
     return Membership(
         herald=Herald(first=around.whereabouts.value, tell=partial(base.journal.tell, settings.node)),
         write_check=write_check,
         heartbeat=heartbeat,
         standing=Standing(node, presence.where, known.mirror, local.host, heartbeat, known.contested),
+        progress=progress,
     )
 
 
-def _heartbeat(base: Foundation, known: Knowledge, presence: Presence) -> Heartbeat:
+def _heartbeat(base: Foundation, known: Knowledge, presence: Presence, progress: OwnProgress) -> Heartbeat:
     settings, outside = base.settings, base.outside
     registration = Registration(
         run=outside.pools.etcd.beats,
         store=outside.etcd.beats,
         key=base.cluster.keys.node(settings.node),
-        record=presence,
+        record=lambda steady: progress(presence(steady)),
         is_listed=presence.is_listed,
     )
     return Heartbeat(

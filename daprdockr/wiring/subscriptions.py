@@ -25,6 +25,11 @@ def subscribe(base: Foundation, outward: Edges, found: Found, acting: Deciding, 
     signals.cluster_changed.subscribe(told.publish_ports.on_changes)
     signals.cluster_changed.subscribe(acting.reconcile.on_changes)
     signals.cluster_changed.subscribe(known.ownerless.on_changes)
+    signals.cluster_changed.subscribe(told.followers.on_changes)
+    signals.cluster_changed.subscribe(lambda changes: _plan_waiting(acting) if changes.progress else None)
+    told.followers.advanced.subscribe(lambda: _plan_waiting(acting))
+    for published in (told.publish.published, told.publish_ports.published):
+        published.subscribe(told.followers.check)
     member.heartbeat.beats.subscribe(local.guarded.on_beat)
     signals.services_changed.subscribe(local.guarded.on_changes)
     signals.services_changed.subscribe(acting.reconcile.mark_dirty)
@@ -32,6 +37,11 @@ def subscribe(base: Foundation, outward: Edges, found: Found, acting: Deciding, 
     signals.node_changed.subscribe(acting.reconcile.mark_all_dirty)
     _subscribe_to_surroundings(base, outward, found, told)
     _subscribe_edges(base, outward, told)
+
+
+def _plan_waiting(acting: Deciding) -> None:
+    """Plan again the services whose copies wait until no node leads to them."""
+    acting.reconcile.mark_dirty(acting.withdrawals.waiting)
 
 
 def _subscribe_to_surroundings(base: Foundation, outward: Edges, found: Found, told: Reporting) -> None:
@@ -50,8 +60,11 @@ def _subscribe_edges(base: Foundation, outward: Edges, told: Reporting) -> None:
     dns, nginx = outward.dns, outward.nginx
     if dns is not None:
         told.publish.zones.subscribe(dns.publish)
-    told.publish_ports.routings.subscribe(outward.relay.publish)
+    ports = told.publish_ports
+    ports.routings.subscribe(lambda routing: outward.relay.publish(routing, ports.revision))
+    outward.relay.in_force.subscribe(told.followers.check)
     base.signals.cluster_changed.subscribe(lambda changes: outward.relay.confirm())
     if nginx is not None:
-        told.publish.routings.subscribe(lambda routing: nginx.publish(routing.routes))
+        told.publish.routings.subscribe(lambda routing: nginx.publish(routing.routes, told.publish.revision))
         base.signals.cluster_changed.subscribe(lambda changes: nginx.confirm())
+        nginx.in_force.subscribe(told.followers.check)

@@ -5,7 +5,9 @@ from __future__ import annotations
 from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
-from daprdockr.model.host import Status
+from daprdockr.model.host import ContainerState, Status
+from daprdockr.model.stored.claim import State
+from daprdockr.model.stored.revisioned import Claim
 from daprdockr.planning.plan import Plan, plan
 from daprdockr.planning.situation import Situation
 from daprdockr.planning.steps import Step
@@ -27,6 +29,11 @@ OURS = claim(running_record(RUNNING))
 STARTING = claim(starting_record())
 
 CHANGED = "the definition of web.myapp changed"
+
+
+def withdrawn(of: ContainerState, reason: str) -> Claim:
+    """The claim of ours whose container is to be stopped, when it says so."""
+    return claim(running_record(of, state=State.WITHDRAWN, healthy=False, reason=reason))
 
 
 class PlanTestCase(SynchronousTestCase):

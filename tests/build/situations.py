@@ -16,7 +16,7 @@ from daprdockr.model.wanted.definition import Definition
 from daprdockr.planning.attempts import NONE, Attempts
 from daprdockr.planning.candidates import Candidate
 from daprdockr.planning.placing.placement import Ranking
-from daprdockr.planning.situation import Here, KnownClaims, Moving, OnHost, Placing, Situation, Wanted
+from daprdockr.planning.situation import Fronts, Here, KnownClaims, Moving, OnHost, Placing, Situation, Wanted
 from daprdockr.planning.steps import Lane
 from tests.build.values import WEB, definition, instance
 
@@ -119,6 +119,7 @@ _GROUPS: dict[str, Any] = {
     "host": OnHost,
     "placing": Placing,
     "moving": Moving,
+    "fronts": Fronts,
 }
 _HOMES = {field.name: group for group, made in _GROUPS.items() for field in fields_of(made)}
 

@@ -73,7 +73,8 @@ class OrderTests(TapCase):
     """Which services, in which order."""
 
     THREADS = ["etcd", "heartbeat", "docker", "stops", "pulls", "checks", "ping", "files", "nginx", "guard"]
-    LOOPS = ["Journal", "Heartbeat", "Host", "Pulse", "ContainerdPulse", "Mirror", "HealthChecks", "Reconcile"]
+    LOOPS = ["Journal", "Heartbeat", "Host", "Pulse", "ContainerdPulse", "Mirror", "HealthChecks"]
+    LOOPS += ["Followers", "Reconcile"]
     LOOPS += ["Marking", "Doubting", "Ownerless", "WriteCheck", "Orphans", "Followed"]
 
     def test_all(self) -> None:

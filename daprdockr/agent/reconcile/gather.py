@@ -112,4 +112,5 @@ class Gather:
                 adopt_until=self.mass_expiry.until,
             ),
             moving=Moving(leaving=self.since.leaving(name), surplus_since=self.since.surplus(name)),
+            fronts=self.since.fronts(name),
         )

@@ -63,6 +63,8 @@ class Observer(Protocol):
 
     def observe(self, service: ServiceName, now: float) -> None: ...
 
+    def wait(self, service: ServiceName, revision: int) -> None: ...
+
 
 class Checks(Protocol):
     """The health checks of containers. ``HealthChecks`` implements them."""
@@ -73,7 +75,7 @@ class Checks(Protocol):
 class Reconcile(Service):
     """
     :param gather: collects what is known of a service.
-    :param since: observes a service once before that is planned.
+    :param since: observes a service once before that is planned, and learns which revision its plan waits for.
     :param health: learns after each plan which containers of the service to check.
     :param failures: counts the outcomes of steps.
     :param carry_out: carries out one step, and returns its outcome.
@@ -159,6 +161,7 @@ class Reconcile(Service):
         if seen.service is None and not seen.wanted.held and seen.here.in_touch:
             self._failures.forget(service)
         made = plan(seen, now)
+        self._since.wait(service, made.awaits)
         self._health.follow(service, targets(seen.service, seen.host.containers, seen.here.local))
         again = [made.look_again] if made.look_again is not None else []
         for step in made.steps:

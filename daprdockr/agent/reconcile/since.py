@@ -1,6 +1,6 @@
 # -*- test-case-name: tests.unit.agent.reconcile.test_gather -*-
 """
-Since when instances of a service have been free, surplus or about to leave, as this node sees it.
+Since when instances of a service have been free, surplus, withdrawn or about to leave, as this node sees it.
 
 A memory of its own, because gathering only reads: the loop calls ``observe`` for a service once before that is planned.
 """
@@ -12,10 +12,11 @@ from collections.abc import Callable, Iterator, Mapping
 from daprdockr.agent.host.host import Host
 from daprdockr.agent.mirror.roster import Roster
 from daprdockr.agent.reconcile.first_seen import FirstSeen
+from daprdockr.agent.reconcile.withdrawals import Withdrawals
 from daprdockr.model.known.cluster import Cluster
 from daprdockr.model.names import ServiceName
 from daprdockr.planning.placing.leaving import REBALANCE_AFTER, leaving
-from daprdockr.planning.situation import Here
+from daprdockr.planning.situation import Fronts, Here
 
 
 class Since:
@@ -25,13 +26,21 @@ class Since:
     """
 
     def __init__(
-        self, *, here: Callable[[], Here], cluster: Cluster, host: Host, candidates: Roster, rebalance: bool
+        self,
+        *,
+        here: Callable[[], Here],
+        cluster: Cluster,
+        host: Host,
+        candidates: Roster,
+        rebalance: bool,
+        withdrawals: Withdrawals,
     ) -> None:
         self._here = here
         self._cluster = cluster
         self._host = host
         self._candidates = candidates
         self._rebalance = rebalance
+        self._withdrawals = withdrawals
         self._free = FirstSeen()
         self._surplus = FirstSeen()
         self._leaving = FirstSeen()
@@ -43,6 +52,15 @@ class Since:
         self._free(service, self._free_now(service, here), now)
         self._surplus(service, self._surplus_now(service, here), now)
         self._leaving(service, self._leaving_now(here).get(service, ()), now)
+        self._withdrawals.observe(service, now)
+
+    def wait(self, service: ServiceName, revision: int) -> None:
+        """Take note that the plan of a service waits for all nodes to have reached a revision (0: it does not)."""
+        self._withdrawals.wait(service, revision)
+
+    def fronts(self, service: ServiceName) -> Fronts:
+        """Return which copies of a service were withdrawn, and how far all nodes are."""
+        return self._withdrawals.of(service)
 
     def free(self, service: ServiceName) -> Mapping[int, float]:
         """Return the instances that this node may claim or prepare to take over, and since when."""

@@ -29,7 +29,7 @@ T = TypeVar("T")
 
 class Publish:
     """
-    ``zones`` sends the zone after each change of it, and ``routings`` the routing.
+    ``zones`` sends the zone after each change of it, and ``routings`` the routing; ``published`` is sent after both.
 
     :param may_run: returns whether the container of a claim that was this node's still runs.
     :param tell: takes an event for people: its subject, and one sentence.
@@ -56,6 +56,8 @@ class Publish:
         self._tell = tell
         self.zones: Signal[[Zone]] = Signal()
         self.routings: Signal[[Routing]] = Signal()
+        self.published: Signal[[]] = Signal()
+        self._revision = 0
         self._zone = Zone.of((), serial=1, addresses=addresses)
         self._named: dict[ServiceName, tuple[Running, ...]] = {}
         self._http: dict[ServiceName, HttpService] = {}
@@ -64,6 +66,12 @@ class Publish:
         self._refusals: frozenset[Refusal] = frozenset()
         self._dirty: set[ServiceName] = set()
         self._turn: IDelayedCall | None = None
+
+    @property
+    def revision(self) -> int:
+        """The revision of the cluster up to which everything is published; 0 before the first time."""
+        waits = self._turn is not None and self._turn.active()
+        return self._revision if waits or not self._revision else self._cluster.revision
 
     def on_changes(self, changes: Changes) -> None:
         """Publish the services that changed, all changes of this turn of the reactor together."""
@@ -79,6 +87,7 @@ class Publish:
 
     def _publish(self) -> None:
         dirty, self._dirty = self._dirty, set()
+        self._revision = self._cluster.revision
         for service in dirty:
             claims = self.claims(service)
             self._set_names(service, claims)
@@ -89,6 +98,7 @@ class Publish:
         if self._http_is_news:
             self._http_is_news = False
             self._publish_routing(routing(self._http.values()))
+        self.published()
 
     def _publish_routing(self, routes: Routing) -> None:
         if routes != self._routing:

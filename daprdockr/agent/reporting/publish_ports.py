@@ -24,7 +24,7 @@ from daprdockr.runtime.signal import Signal
 
 class PublishPorts:
     """
-    ``routings`` sends the routing after each change of it.
+    ``routings`` sends the routing after each change of it; ``published`` is sent after that, too if nothing changed.
 
     :param claims: returns the claims of a service that count.
     :param held: returns the ports of this node that cannot be routes, and who has them.
@@ -48,11 +48,19 @@ class PublishPorts:
         self._held = held
         self._tell = tell
         self.routings: Signal[[PortRouting]] = Signal()
+        self.published: Signal[[]] = Signal()
+        self._revision = 0
         self._services: dict[ServiceName, PortService] = {}
         self._routing: PortRouting | None = None
         self._refusals: frozenset[Refusal] = frozenset()
         self._dirty: set[ServiceName] = set()
         self._turn: IDelayedCall | None = None
+
+    @property
+    def revision(self) -> int:
+        """The revision of the cluster up to which everything is published; 0 before the first time."""
+        waits = self._turn is not None and self._turn.active()
+        return self._revision if waits or not self._revision else self._cluster.revision
 
     def on_changes(self, changes: Changes) -> None:
         """Publish the services that changed, all changes of this turn of the reactor together."""
@@ -70,6 +78,7 @@ class PublishPorts:
 
     def _publish(self) -> None:
         dirty, self._dirty = self._dirty, set()
+        self._revision = self._cluster.revision
         for service in dirty:
             found = self._of(service)
             if found is None:
@@ -83,6 +92,7 @@ class PublishPorts:
             for refusal in sorted(frozenset(routing.refusals) - self._refusals):
                 self._tell(str(refusal.service), refusal.reason)
             self._refusals = frozenset(routing.refusals)
+        self.published()
 
     def _of(self, service: ServiceName) -> PortService | None:
         known = self._cluster.services.get(service)

@@ -21,6 +21,7 @@ class State(enum.Enum):
     RUNNING = "running"
     UNHEALTHY = "unhealthy"
     BACKING_OFF = "backing-off"
+    WITHDRAWN = "withdrawn"
 
 
 @frozen

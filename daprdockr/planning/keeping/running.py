@@ -2,9 +2,10 @@
 Decisions of the node that holds an instance about its containers: one of the present definition runs, and no other.
 
 Note [Old generation, new generation]
-    After a changed definition the image is fetched while the old container serves on. Then the old one is stopped, the
-    new one is created and started on the same host ports, and only when it runs is the old one removed. Where both run
-    nevertheless, each has host ports and failures of its own, and the healthy one is reported.
+    After a changed definition the image is fetched while the old container serves on. Then the old one is withdrawn and
+    stopped (Note [Withdrawn, then stopped] in ``withdrawing``), the new one is created and started on the same host
+    ports, and only when it runs is the old one removed. Where both run nevertheless, each has host ports and failures
+    of its own, the healthy one is reported, and the old one serves until that is the new one.
 
 Note [Out of touch]
     Without etcd an instance we last knew as ours is still ours: its container, when it died, is started again, unless
@@ -21,35 +22,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from attrs import frozen
-
 from daprdockr.model.host import ContainerState, Port, Status
 from daprdockr.model.stored.revisioned import Claim
 from daprdockr.model.wanted.definition import Definition
 from daprdockr.planning.attempts import Attempts
 from daprdockr.planning.keeping.body import published
 from daprdockr.planning.keeping.reporting import settled_at
+from daprdockr.planning.keeping.withdrawing import Wait, Withdrawal, is_led_to, remove, withdraw
 from daprdockr.planning.situation import Situation
-from daprdockr.planning.steps import (
-    CreateContainer,
-    PullImage,
-    RemoveContainer,
-    StartContainer,
-    Step,
-    StopContainer,
-)
-
-
-@frozen
-class Wait:
-    """Not a step: plan again at ``at`` (monotonic seconds)."""
-
-    at: float
+from daprdockr.planning.steps import CreateContainer, PullImage, StartContainer, Step
 
 
 def keep_running(
     situation: Situation, claim: Claim, definition: Definition, confirmed: bool, now: float
-) -> Iterator[Step | Wait]:
+) -> Iterator[Step | Wait | Withdrawal]:
     """
     Yield the next steps, whether the claim is held or to be taken over.
 
@@ -60,19 +46,32 @@ def keep_running(
     current = [c for c in containers if c.definition == definition.digest]
     if current and current[0].running:
         if confirmed and current[0].cut_off in situation.host.networks:  # Note [A network that was taken]
-            yield remove(current[0], f"network {current[0].cut_off} was taken from it, and is there")
+            taken = f"network {current[0].cut_off} was taken from it, and is there"
+            yield from withdraw(situation, current[0], taken, now)
             return
         if settled_at(situation, current[0]) > now:
             yield Wait(settled_at(situation, current[0]))
         if confirmed:
-            yield from (remove(c, "another container of this instance runs") for c in containers if c != current[0])
+            yield from _keep_one(situation, current[0], definition, now)
     elif confirmed and not current and situation.host.image is None:
         yield from _pull(situation, definition, now)
     elif containers and containers[0].running:
         if confirmed:
-            yield remove(containers[0], f"the definition of {situation.name} changed")
+            yield from withdraw(situation, containers[0], f"the definition of {situation.name} changed", now)
     else:
         yield from _run(situation, claim, definition, confirmed, now)
+
+
+def _keep_one(
+    situation: Situation, kept: ContainerState, definition: Definition, now: float
+) -> Iterator[Step | Wait | Withdrawal]:
+    """Remove all other copies; one that serves stays until the claim leads to the copy that is kept."""
+    reason = "another container of this instance runs"
+    for other in situation.of(kept.instance):
+        if other != kept and definition.at_most_one:
+            yield remove(other, reason)
+        elif other != kept and not is_led_to(situation.here.node, situation.service, situation.claims, other):
+            yield from withdraw(situation, other, reason, now)
 
 
 def _run(
@@ -120,12 +119,3 @@ def host_ports(situation: Situation, claim: Claim, definition: Definition) -> tu
     free = [port for port in (*claim.record.ports, *before) if port.host and (port.protocol, port.host) not in held]
     had = {(port.container, port.protocol): port.host for port in free}
     return tuple(Port(number, protocol, had.get((number, protocol), 0)) for number, protocol in wanted)
-
-
-def remove(container: ContainerState, reason: str) -> Step:
-    """Return the next step towards the removal of a container."""
-    if container.running:
-        return StopContainer(
-            container.instance, container.id, container.stop_timeout, reason, generation=container.definition
-        )
-    return RemoveContainer(container.instance, container.id, reason, generation=container.definition)

@@ -67,7 +67,7 @@ INSTANCE      NODE   STATE         HEALTHY   PORTS                           STA
 1.web.myapp   n1     running       yes       32768->8080/tcp,32769->53/udp   2023-11-14 22:13:20Z   -
 2.web.myapp   n2     backing-off   no        -                               -                      exit code 1
 3.web.myapp   -      waiting       no        -                               -                      no node has claimed it
-1.db.other    n2     running       yes       32768->8080/tcp,32769->53/udp   2023-11-14 22:13:20Z   runs an older definition
+1.db.other    n2     withdrawn     no        32768->8080/tcp,32769->53/udp   2023-11-14 22:13:20Z   db.other is deleted
 """
 
 NODES = """\

@@ -58,9 +58,16 @@ class InstanceTests(SynchronousTestCase):
         )
 
     def test_surplus(self) -> None:
-        """A claim of a service that is not defined has a row, and counts as of an older definition."""
+        """A claim of a service that is not defined has a row, which says that nothing leads to it any more."""
         (row,) = instance_table(cluster(claimed(instance(1), RUNNING, 6)), None).rows
         self.assertEqual((row["Node"], row["Current"]), ("n1", False))
+        self.assertEqual((row["State"], row["Healthy"], row["Reason"]), ("withdrawn", False, "web.myapp is deleted"))
+
+    def test_unreadable(self) -> None:
+        """Nothing is concluded about the instances of a definition that cannot be read."""
+        broken = Entry(KEYS.service(WEB.name), b"{}", 5, 5)
+        (row,) = instance_table(cluster(broken, claimed(instance(1), RUNNING, 6)), None).rows
+        self.assertEqual((row["State"], row["Healthy"]), ("running", True))
 
 
 class ServiceTests(SynchronousTestCase):

@@ -25,7 +25,19 @@ from daprdockr.planning.steps import (
     TakeClaim,
     WriteClaim,
 )
-from tests.build.plans import CHANGED, EXITED, FIRST, OLD, OTHERS, OURS, RUNNING, SECOND, STARTING, PlanTestCase
+from tests.build.plans import (
+    CHANGED,
+    EXITED,
+    FIRST,
+    OLD,
+    OTHERS,
+    OURS,
+    RUNNING,
+    SECOND,
+    STARTING,
+    PlanTestCase,
+    withdrawn,
+)
 from tests.build.situations import (
     FENCE,
     HERE,
@@ -337,8 +349,10 @@ class ChangedDefinitionTests(PlanTestCase):
         self.assert_waits(situation(WEB_2, (OURS,), (RUNNING,), images={}, pulls=pulls), NOW + 9)
 
     def test_then_the_old_one_stops(self) -> None:
-        """With the image there the old container is stopped, with the time it was given."""
-        self.assert_steps(situation(WEB_2, (OURS,), (RUNNING,)), StopContainer(FIRST, "c1", 3, CHANGED))
+        """With the image there the old container is withdrawn, and then stopped, with the time it was given."""
+        told = withdrawn(RUNNING, CHANGED)
+        self.assert_steps(situation(WEB_2, (OURS,), (RUNNING,)), WriteClaim(FIRST, told.record, FENCE, OURS.revision))
+        self.assert_steps(situation(WEB_2, (told,), (RUNNING,)), StopContainer(FIRST, "c1", 3, CHANGED))
 
     def test_then_the_new_one(self) -> None:
         """The new container is created beside the old one, on the same host ports, and started."""
@@ -357,7 +371,7 @@ class ChangedDefinitionTests(PlanTestCase):
 
     def test_back_again(self) -> None:
         """A definition that is changed back finds its container still there."""
-        seen = situation(WEB_1, (claim(running_record(OLD)),), (EXITED, OLD))
+        seen = situation(WEB_1, (withdrawn(OLD, CHANGED),), (EXITED, OLD))
         self.assert_steps(seen, StopContainer(FIRST, "old", 3, CHANGED))
 
     def test_out_of_touch(self) -> None:
@@ -535,9 +549,13 @@ class AtMostOneTests(PlanTestCase):
         self.assert_steps(seen, ReadClaim(FIRST))
 
     def test_leaves_by_stopping(self) -> None:
-        """From a drained node it leaves by being stopped, removed, and released, in this order."""
-        told = claim(running_record(self.mine))
+        """From a drained node it leaves by being withdrawn, stopped, removed, and released, in this order."""
+        told = withdrawn(self.mine, "a is drained")
         fields: dict[str, Any] = {"here": self.drained, "leaving": {1: NOW}, "candidates": candidates("b")}
+        self.assert_steps(
+            situation(self.service, (claim(running_record(self.mine)),), (self.mine,), **fields),
+            WriteClaim(FIRST, told.record, FENCE, FENCE),
+        )
         self.assert_steps(
             situation(self.service, (told,), (self.mine,), **fields),
             StopContainer(FIRST, "c1", 3, "a is drained"),

@@ -74,6 +74,9 @@ class Known:
     def observe(self, service: ServiceName, now: float) -> None:
         self.calls.append("observe")
 
+    def wait(self, service: ServiceName, revision: int) -> None:
+        self.calls.append("wait")
+
     def follow(self, service: ServiceName, targets: Mapping[str, Target]) -> None:
         self.calls.append("follow")
         self.followed = list(targets)
@@ -222,7 +225,7 @@ class PlanningTests(ReconcileCase):
     def test_order(self) -> None:
         """A service is observed, read, and when it was planned, its containers are looked at."""
         self.start(web=situation(CHECKED, (claim(running_record(LOOKED_AT)),), (LOOKED_AT,)))
-        self.assertEqual(self.known.calls, ["observe", "situation", "follow"])
+        self.assertEqual(self.known.calls, ["observe", "situation", "wait", "follow"])
         self.assertEqual(self.known.followed, ["c1"])
 
     def test_fault(self) -> None:

@@ -19,7 +19,7 @@ class PsTests(ShowCase):
         self.store.put(KEYS.service(WEB.name), WEB.encode())
 
     def test_table(self) -> None:
-        """A running, a failing, an unclaimed and a surplus instance are all there, in order."""
+        """A running, a failing, an unclaimed and an unwanted instance are all there, in order."""
         self.claim(1, RUNNING)
         self.claim(2, ClaimRecord(node="n2", state=State.BACKING_OFF, reason="exit code 1"))
         self.claim(10, evolve(RUNNING, definition="older"))
@@ -33,11 +33,11 @@ class PsTests(ShowCase):
                 [
                     "10.web.myapp",
                     "n1",
-                    "running",
-                    "yes",
+                    "withdrawn",
+                    "no",
                     "32768->8080/tcp",
                     "2023-11-14 22:13:20Z",
-                    "runs an older definition",
+                    "web.myapp is scaled down",
                 ],
             ],
         )

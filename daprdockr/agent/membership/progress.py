@@ -1,0 +1,225 @@
+"""
+How far this node is with names and routes, and how far the others are: asked for and reported in the nodes' records.
+
+Note [Acknowledged, then stopped]
+    A node that is going to stop a copy on purpose has to know that no name and no route leads to it any more, on any
+    node. All nodes see all changes in one order, so a revision says how far each of them is. The node that waits names
+    a revision in its own record (``awaits``); each other node, as soon as its names and its nginx have reached that
+    revision, writes how far it is into its record (``reached``). Nothing is written as long as nobody waits; and many
+    changes together cost one write of each node, because they are all over with the last of them.
+
+    A request that nginx passed on before may still be under way. So a node that has reached the revision asks its nginx
+    once more, and reports the endpoints that work on requests although no route leads to them (``busy``). This list can
+    only grow shorter from then on: no request comes to these endpoints any more. It is polled, and reported again as it
+    does, until it is empty.
+
+    The planner decides which copies wait, and how long at most: see ``planning.keeping.withdrawing``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from attrs import evolve, frozen
+from twisted.application.service import Service
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IDelayedCall
+from twisted.logger import Logger
+
+from daprdockr.model.backoff import Backoff
+from daprdockr.model.known.changes import Changes
+from daprdockr.model.known.cluster import Cluster
+from daprdockr.model.stored.node import NodeRecord, Progress
+from daprdockr.runtime.signal import Signal
+
+SPACING = 0.05
+"""The shortest time between two writes of the node's record, in seconds: what changes meanwhile is written together."""
+
+POLLS = Backoff(first=0.02, limit=0.5)
+"""The delays between two polls: whether a revision is reached, and which endpoints are busy."""
+
+MOST_BUSY = 256
+"""The most busy endpoints that a node reports: its record must stay small."""
+
+
+class OwnProgress:
+    """The progress in this node's record, which ``Followers`` changes."""
+
+    def __init__(self) -> None:
+        self.value = Progress()
+
+    def __call__(self, record: NodeRecord) -> NodeRecord:
+        """Return a record of this node with its progress."""
+        return evolve(record, progress=self.value)
+
+
+@frozen
+class Serving:
+    """
+    The names and routes of this node: ``reached`` returns the revision that they have reached, ``busy`` the endpoints
+    that work on requests although no route leads to them.
+    """
+
+    reached: Callable[[], int]
+    busy: Callable[[], Awaitable[frozenset[str]]]
+
+
+class Followers(Service):
+    """
+    All nodes, as those that follow the changes of the cluster. See Note [Acknowledged, then stopped].
+
+    ``advanced`` is sent when this node's own progress has changed.
+
+    :param record: this node's progress in its record.
+    :param write: writes that record soon.
+    """
+
+    log = Logger()
+
+    def __init__(
+        self,
+        *,
+        reactor: Any,
+        node: str,
+        cluster: Cluster,
+        serving: Serving,
+        record: OwnProgress,
+        write: Callable[[], None],
+    ) -> None:
+        self._reactor = reactor
+        self._node = node
+        self._cluster = cluster
+        self._serving = serving
+        self._record = record
+        self._write = write
+        self.advanced: Signal[[]] = Signal()
+        self._reached = self._awaits = 0
+        self._busy: frozenset[str] = frozenset()
+        self._asking = False
+        self._polls = self._behind = 0
+        self._later: IDelayedCall | None = None
+        self._turn: IDelayedCall | None = None
+        self._poll: IDelayedCall | None = None
+        self._writing: IDelayedCall | None = None
+        self._written = -SPACING
+
+    def stopService(self) -> None:
+        super().stopService()
+        for timer in (self._turn, self._later, self._poll, self._writing):
+            if timer is not None and timer.active():
+                timer.cancel()
+
+    @property
+    def reached(self) -> dict[str, int]:
+        """The revision that each node with a lease has reached, as far as known."""
+        found = {name: node.record.progress.reached for name, node in self._cluster.nodes.items()}
+        return found | {self._node: self._reached}
+
+    @property
+    def busy(self) -> frozenset[str]:
+        """The endpoints on which requests are under way, at any node, although no route leads to them."""
+        others = (node.record.progress for name, node in self._cluster.nodes.items() if name != self._node)
+        return self._busy.union(endpoint for progress in others for endpoint in progress.busy)
+
+    def wait_for(self, revision: int) -> None:
+        """Ask all nodes to report when they have reached a revision."""
+        if revision > self._awaits:
+            self._awaits = revision
+            self.check()
+
+    def on_changes(self, changes: Changes) -> None:
+        """Take note of what other nodes wait for, and how far they are."""
+        if changes.nodes or changes.progress:
+            self._check_soon()
+
+    def _check_soon(self) -> None:
+        """Check in the next turn, when all that serves clients knows of the change too."""
+        if self.running and (self._turn is None or not self._turn.active()):
+            self._turn = self._reactor.callLater(0, self.check)
+
+    def check(self) -> None:
+        """Find out whether this node has reached what is waited for: something may have come into force."""
+        if not self.running:
+            return
+        known = self._cluster.revision
+        if known < self._reached:  # another history: no revision of the former one counts
+            self._reached, self._awaits, self._record.value = 0, 0, Progress()
+        wanted = max(self._awaits, self._wanted_by_others())
+        if wanted > self._reached and not self._asking:
+            if wanted <= self._serving.reached() <= known:
+                Deferred.fromCoroutine(self._advance())
+            else:
+                self._check_later()
+        self._report()
+
+    def _check_later(self) -> None:
+        """Nothing reports that the mirror has passed a revision without a change, such as that of an own write."""
+        if self._later is None or not self._later.active():
+            self._behind += 1
+            self._later = self._reactor.callLater(POLLS.delay(self._behind, 0.0), self.check)
+
+    def _wanted_by_others(self) -> int:
+        others = (node.record.progress.awaits for name, node in self._cluster.nodes.items() if name != self._node)
+        return max(others, default=0)
+
+    async def _advance(self) -> None:
+        self._asking = True
+        reached = self._serving.reached()
+        try:
+            busy = await self._serving.busy()
+        except Exception:
+            self.log.failure("the requests under way could not be found out")
+            busy = frozenset()
+        finally:
+            self._asking = False
+        self._reached, self._busy, self._polls, self._behind = reached, busy, 0, 0
+        self._changed()
+        self._check_soon()
+
+    def _changed(self) -> None:
+        self._report()
+        if self._poll is not None and self._poll.active():
+            self._poll.cancel()
+        if self._busy and self.running:
+            self._polls += 1
+            self._poll = self._reactor.callLater(POLLS.delay(self._polls, 0.0), self._poll_again)
+        self.advanced()
+
+    def _poll_again(self) -> None:
+        Deferred.fromCoroutine(self._shrink())
+
+    async def _shrink(self) -> None:
+        if self._asking:
+            return  # it reads the whole list anew
+        since = self._reached
+        try:
+            found = await self._serving.busy()
+        except Exception:
+            self.log.failure("the requests under way could not be found out")
+            found = frozenset()
+        if self._reached == since:  # otherwise the whole list was read anew meanwhile
+            self._busy &= found
+            self._changed()
+
+    def _report(self) -> None:
+        """Put into the record what others wait for, and what we wait for."""
+        value = before = self._record.value
+        if self._reached >= self._wanted_by_others() > value.reached:
+            value = evolve(value, reached=self._reached, busy=tuple(sorted(self._busy)[:MOST_BUSY]))
+        elif value.busy:
+            value = evolve(value, busy=tuple(one for one in value.busy if one in self._busy))
+        if any(at < self._awaits for name, at in self.reached.items() if name != self._node):
+            value = evolve(value, awaits=self._awaits)
+        if value != before:
+            self._record.value = value
+            self._write_soon()
+
+    def _write_soon(self) -> None:
+        if self._writing is None or not self._writing.active():
+            due = max(0.0, self._written + SPACING - self._reactor.seconds())
+            self._writing = self._reactor.callLater(due, self._write_now)
+
+    def _write_now(self) -> None:
+        self._written = self._reactor.seconds()
+        self._write()

@@ -1,0 +1,94 @@
+"""Which copies are stopped at once, and which wait until no node leads to them any more."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from attrs import evolve
+
+from daprdockr.planning.keeping.withdrawing import PATIENCE
+from daprdockr.planning.plan import Plan, plan
+from daprdockr.planning.situation import Situation, Withdrawn
+from daprdockr.planning.steps import ReleaseClaim, RemoveContainer, StopContainer, WriteClaim
+from tests.build.plans import CHANGED, EXITED, FIRST, OTHERS, OURS, RUNNING, PlanTestCase, withdrawn
+from tests.build.situations import FENCE, NOW, PORT, WEB_1, WEB_2, claim, situation
+from tests.build.values import definition
+
+R = 50
+GONE = StopContainer(FIRST, "c1", 3, "web.myapp is deleted")
+
+
+def leaving(service: Any = None, since: float = NOW, claims: Any = (OURS,), **fields: Any) -> Situation:
+    """Our copy was withdrawn ``since`` then, by revision ``R``."""
+    return situation(service, claims, (RUNNING,), withdrawn={"c1": Withdrawn(since, R)}, **fields)
+
+
+class WithdrawnTests(PlanTestCase):
+    """A copy that is to be stopped on purpose."""
+
+    def test_waits_for_all(self) -> None:
+        """It runs until every node has reached the revision that withdrew it, and this revision is asked for."""
+        for reached in ({"a": R, "b": R - 1}, {"a": R - 1, "b": R + 9}, {"a": 0, "b": 0}):
+            self.assertEqual(plan(leaving(reached=reached), NOW), Plan((), NOW + PATIENCE, R))
+        self.assert_steps(leaving(reached={"a": R, "b": R + 9}), GONE)
+
+    def test_no_answer(self) -> None:
+        """A node that does not report how far it is, such as one with an older agent, is waited for no longer."""
+        silent = {"a": R, "b": 0}
+        self.assertEqual(plan(leaving(reached=silent, since=NOW - 1.5), NOW), Plan((), NOW - 1.5 + PATIENCE, R))
+        self.assert_steps(leaving(reached=silent, since=NOW - PATIENCE), GONE)
+
+    def test_requests_under_way(self) -> None:
+        """It goes on as long as a node has a request under way on one of its ports, but no longer than ``Drain``."""
+        known: dict[str, Any] = {"reached": {"a": R, "b": R}, "busy": {PORT.host}}
+        self.assertEqual(plan(leaving(**known), NOW), Plan((), NOW + 10, R))
+        self.assert_steps(leaving(since=NOW - 10, **known), GONE)
+        self.assert_steps(leaving(**{**known, "busy": {PORT.host + 1}}), GONE)
+
+    def test_own_drain(self) -> None:
+        """A definition that is there says how long it may go on."""
+        changed = definition("web:2", Update={"Drain": 3})
+        seen = leaving(changed, claims=(withdrawn(RUNNING, CHANGED),), reached={"a": R}, busy={PORT.host})
+        self.assertEqual(plan(seen, NOW), Plan((), NOW + 3, R))
+
+    def test_changed(self) -> None:
+        """An old generation is withdrawn by its own claim, and stopped when all nodes have reached that."""
+        told = withdrawn(RUNNING, CHANGED)
+        self.assert_steps(
+            leaving(WEB_2, reached={"a": R, "b": R}), WriteClaim(FIRST, told.record, FENCE, OURS.revision)
+        )
+        self.assertEqual(
+            plan(leaving(WEB_2, claims=(told,), reached={"a": R, "b": 0}), NOW), Plan((), NOW + PATIENCE, R)
+        )
+        seen = leaving(WEB_2, claims=(told,), reached={"a": R, "b": R})
+        self.assert_steps(seen, StopContainer(FIRST, "c1", 3, CHANGED))
+
+    def test_changed_back(self) -> None:
+        """A copy that is wanted after all is led to again."""
+        seen = leaving(WEB_1, claims=(withdrawn(RUNNING, CHANGED),), reached={"a": 0, "b": 0})
+        self.assert_steps(seen, WriteClaim(FIRST, OURS.record, FENCE, FENCE))
+
+    def test_scaled_down(self) -> None:
+        """The others of its service are not touched while it waits."""
+        seen = leaving(evolve(WEB_1, instances=0), reached={"a": R, "b": 0})
+        self.assertEqual(plan(seen, NOW), Plan((), NOW + PATIENCE, R))
+
+    def test_surplus(self) -> None:
+        """A copy that another node has taken over waits too, after its drain."""
+        fields: dict[str, Any] = {"claims": (claim(OTHERS),), "surplus_since": {1: NOW - 10}}
+        seen = leaving(WEB_1, reached={"a": R, "b": 0}, **fields)
+        self.assertEqual(plan(seen, NOW), Plan((), NOW + PATIENCE, R))
+        seen = leaving(WEB_1, reached={"a": R, "b": R}, **fields)
+        self.assert_steps(seen, StopContainer(FIRST, "c1", 3, "1.web.myapp runs on b"))
+
+    def test_at_most_one(self) -> None:
+        """Where one copy at most may run, a second one is stopped at once."""
+        alone = definition(OnPartition="stop")
+        seen = leaving(alone, claims=(claim(OTHERS),), reached={"a": R, "b": 0})
+        self.assert_steps(seen, StopContainer(FIRST, "c1", 3, "1.web.myapp runs on b"))
+
+    def test_ended(self) -> None:
+        """A container that does not run is removed at once."""
+        seen = situation(None, (OURS,), (EXITED,), reached={"a": 0, "b": 0})
+        self.assert_steps(seen, RemoveContainer(FIRST, "c1", "web.myapp is deleted"))
+        self.assert_steps(situation(None, (OURS,), reached={"a": 0, "b": 0}), ReleaseClaim(FIRST, FENCE))
