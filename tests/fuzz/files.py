@@ -8,11 +8,15 @@ import shutil
 from pathlib import Path
 from random import Random
 
+from daprdockr.agent.holder import Holder
 from daprdockr.guard.clock import boot_id
 from daprdockr.guard.orders import Orders
+from daprdockr.model.errors import BadInput
 from daprdockr.process.pidfile import PidFile
 from daprdockr.proxy.configuration import HttpListener, NginxSettings, render
 from daprdockr.proxy.files import ProxyFiles
+from daprdockr.proxy.relay_files import RelayFiles
+from daprdockr.relay.message import Destination, PortRoute, RelayState, encode_state
 from tests.fuzz.mutations import Mutations
 from tests.fuzz.scene import Hearing, Scene
 
@@ -21,7 +25,9 @@ WHOLE = 0.02
 
 RECORD = json.dumps({"pid": 4711, "started": 123456, "boot": boot_id()}).encode()
 SMALL = ("lease.json", "lease-copy.json", "guard.json", "cluster.json")
-RECORDS = ("nginx/process.json", "etcd/process.json", "guard/process.json")
+RECORDS = ("nginx/process.json", "etcd/process.json", "guard/process.json", "relay/process.json")
+PORTS = "relay/routes.json"
+STATE = RelayState(("10.0.0.1", "::1"), (PortRoute("tcp", 5432, "db.app", (Destination("10.0.0.2", 20_000, True),)),))
 CONFIGURATIONS = ("nginx/last-good.conf", "nginx/nginx.conf")
 
 
@@ -42,6 +48,7 @@ class FileFuzz:
         self._scene.settle(3)
         self._real = {name: (self._scene.path / name).read_bytes() for name in SMALL}
         self._real |= dict.fromkeys(RECORDS, RECORD) | dict.fromkeys(CONFIGURATIONS, self._configuration)
+        self._real[PORTS] = encode_state(STATE, 7)
         self._mutations = Mutations(self._random, [value for value in self._real.values() if len(value) < 10_000])
 
     def try_one(self) -> None:
@@ -86,6 +93,8 @@ class FileFuzz:
             PidFile(directory / name).read()
         elif name in CONFIGURATIONS:
             ProxyFiles(directory / "nginx").prepare()
+        elif name == PORTS:
+            RelayFiles(directory / "relay").needed()
         elif name == "guard.json":
             agent.former_orders(boot_id())
         elif name == "cluster.json":
@@ -112,6 +121,12 @@ class FileFuzz:
         try:
             if name == "guard.json":
                 return Orders.decode(content, boot_id()) is not None
-            return name.startswith("lease") and json.loads(content)["Lease"] != json.loads(self._real[name])["Lease"]
-        except (ValueError, TypeError, KeyError, RecursionError):
+            return name.startswith("lease") and _lease(content) != _lease(self._real[name])
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError, BadInput):
             return False
+
+
+def _lease(content: bytes) -> tuple[object, Holder]:
+    """A lease, and whose it is: one of another machine's is left alone."""
+    kept = json.loads(content)
+    return kept["Lease"], Holder.read(kept)
