@@ -37,7 +37,7 @@ from daprdockr.runtime.signal import Signal
 READY, POLL = 10.0, 0.05
 """Seconds in which a relay usually answers after its start, and those between two polls meanwhile."""
 
-POLL_PORTS = 5.0
+POLL_PORTS = 2.0
 """Seconds between two polls for ports that could not be bound."""
 
 LOOPBACK = ("127.0.0.1", "::1")

@@ -25,7 +25,10 @@ SPARE_FILES = 512
 """For ports, and for all that is no connection."""
 
 SWEEP = 5.0
-"""Seconds between two searches for sessions that were not used, and for the socket."""
+"""Seconds between two searches for sessions that were not used."""
+
+ANSWERABLE = 1.0
+"""Seconds between two checks that the unix socket is there."""
 
 ROUTES, SOCKET = "routes.json", "relay.sock"
 
@@ -66,7 +69,7 @@ async def _answer(control: Control, path: Path) -> None:
                 server.close()
             path.unlink(missing_ok=True)
             server = await asyncio.start_unix_server(control.serve, path)
-        await asyncio.sleep(SWEEP)
+        await asyncio.sleep(ANSWERABLE)
 
 
 async def _retry(listeners: Listeners) -> None:

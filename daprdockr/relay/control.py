@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import os
 from pathlib import Path
 
 from daprdockr.relay.listeners import Listeners
@@ -31,7 +32,7 @@ class Control:
     async def seed(self, path: Path) -> None:
         """Begin with the routes that the agent wrote to a file, if there are any."""
         try:
-            _, state = decode_state(path.read_bytes())
+            _, state = decode_state(_content(path))
         except FileNotFoundError:
             return
         except (OSError, ValueError) as error:
@@ -68,6 +69,13 @@ class Control:
         await self._listeners.take(state)
         self.version = version
         return 200, str(version)
+
+
+def _content(path: Path) -> bytes:
+    """Return what an agent wrote; no link is followed, and no pipe waited for. :raises OSError: it cannot be read."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    with open(descriptor, "rb") as file:
+        return file.read(LONGEST_MESSAGE)
 
 
 def _length(head: list[str]) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import socket
 from pathlib import Path
 
@@ -78,8 +79,17 @@ class ControlTests(RelayCase):
             await control.seed(path)
             path.write_bytes(b'{"version":')
             await control.seed(path)
+            path.unlink()
+            os.mkfifo(path)
+            await control.seed(path)
+            path.unlink()
             route = PortRoute("tcp", port, "db.app", (await scene.instance("a"),))
             path.write_bytes(encode_state(RelayState((HERE,), (route,)), 9))
+            link = path.with_name("link")
+            link.symlink_to(path.absolute())
+            await control.seed(link)
+            with self.assertRaises(ConnectionRefusedError):
+                await Client.to(port)
             await control.seed(path)
             self.assertEqual(await (await Client.to(port)).ask("x"), "a x")
             self.assertEqual(control.version, 0)
