@@ -114,6 +114,7 @@ class LeavingTests(NginxTestCase):
     async def test_adopted_and_killed(self) -> None:
         """An adopted nginx that is killed is started again like any other."""
         agent, pid = await self.agent("web.example.com")
+        await until((self.directory / "routes.json").exists)
         agent.kill()
         nginx = self.nginx()
         nginx.startService()
