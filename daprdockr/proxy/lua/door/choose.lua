@@ -20,46 +20,55 @@ local turn = 0
 
 -- An endpoint is {address, port, local}.
 local function place(endpoint)
-    return endpoint[1] .. ":" .. endpoint[2]
+    local key = endpoint.key
+    if not key then
+        key = endpoint[1] .. ":" .. endpoint[2]
+        endpoint.key = key -- the list stays until another one replaces it
+    end
+    return key
 end
 
-local function better(one, other)
-    if one.rank ~= other.rank then
-        return one.rank > other.rank
+-- Whether one goes before another: no table is made for either, for this is done for each request.
+local function goes_before(near, key, rank, other_near, other_key, other_rank)
+    if rank ~= other_rank then
+        return rank > other_rank
     end
-    if one.busy ~= other.busy then
-        return one.busy < other.busy
+    local load, other_load = busy[key] or 0, busy[other_key] or 0
+    if load ~= other_load then
+        return load < other_load
     end
-    return one.near and not other.near
+    return near and not other_near
 end
 
 local function best(endpoints, skipped, ranks, also_failed)
-    local found
+    local found, found_key, found_rank
     local count, now = #endpoints, ngx.now()
     turn = turn + 1
     for i = 1, count do
         local endpoint = endpoints[(turn + i) % count + 1]
         local key = place(endpoint)
         if not skipped[key] and (also_failed or (failed[key] or 0) < now) then
-            local candidate = { endpoint = endpoint, key = key, busy = busy[key] or 0, near = endpoint[3] }
-            candidate.rank = ranks and ranks(endpoint)
-            if not found or better(candidate, found) then
-                found = candidate
+            local rank = ranks and ranks(endpoint)
+            if not found or goes_before(endpoint[3], key, rank, found[3], found_key, found_rank) then
+                found, found_key, found_rank = endpoint, key, rank
             end
         end
     end
-    return found
+    return found, found_key
 end
 
 -- Choose one that this request did not try yet; nil when there is none. `ranks` may give each of them its rank.
 function M.take(endpoints, tried, ranks)
-    local found = best(endpoints, tried, ranks, false) or best(endpoints, tried, ranks, true)
-    if not found then
+    local endpoint, key = best(endpoints, tried, ranks, false)
+    if not endpoint then
+        endpoint, key = best(endpoints, tried, ranks, true)
+    end
+    if not endpoint then
         return nil
     end
-    busy[found.key] = found.busy + 1
-    under_way:incr(found.key, 1, 0)
-    return found.endpoint, found.key
+    busy[key] = (busy[key] or 0) + 1
+    under_way:incr(key, 1, 0)
+    return endpoint, key
 end
 
 function M.release(key)
