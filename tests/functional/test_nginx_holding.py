@@ -122,3 +122,11 @@ class PoisonTests(NginxTestCase):
         await self.started(evolve(route(NAME, *places), hold=FAR))
         answer = await self.get(NAME, "/poison", method="POST", data=b"x")
         self.assertEqual((answer.code, sum(one.dropped for one in resources)), (502, 1))
+
+    async def test_others_first(self) -> None:
+        """An instance that breaks every connection, and so is never busy, gets few requests while others are there."""
+        breaking = Dropping("1.web.shop")
+        await self.started(route(NAME, self.upstream(1, resource=breaking), self.upstream(2)))
+        codes = [(await self.get(NAME, "/poison", method="POST", data=b"x")).code for _ in range(40)]
+        self.assertEqual(breaking.dropped, codes.count(502))
+        self.assertLess(breaking.dropped, 10)

@@ -1,7 +1,8 @@
 -- Which endpoint a request goes to: the one that ranks first for its client, where a route ranks them; otherwise the
 -- one with the fewest requests of this worker under way; of equal ones one on this node, then the next in turn. An
--- endpoint to which no connection could be made is left out for a while, unless no other is left; an answer that was
--- cut short or came late says nothing of the endpoint.
+-- endpoint to which no connection could be made is left out for a while, unless no other is left. One that broke a
+-- connection may be fine, as the request may be to blame; but one that breaks them all would always have the fewest
+-- requests, so others go before it for a while. An answer that came late says nothing of the endpoint.
 
 -- Note [Requests under way]: beside the count of this worker, by which it chooses, there is one of all workers in a
 -- shared dictionary. An endpoint is counted before it is certain that the request goes there (request.lua), so that
@@ -13,9 +14,11 @@ local under_way = ngx.shared.under_way
 local M = {}
 
 local LEFT_OUT = 2 -- seconds
+local PUT_BEHIND = 2 -- seconds
 
 local busy = {}
 local failed = {}
+local broke = {}
 local turn = 0
 
 -- An endpoint is {address, port, local}.
@@ -28,10 +31,22 @@ local function place(endpoint)
     return key
 end
 
+local function is_behind(key)
+    local till = broke[key]
+    if till and till < ngx.now() then
+        broke[key], till = nil, nil
+    end
+    return till ~= nil
+end
+
 -- Whether one goes before another: no table is made for either, for this is done for each request.
 local function goes_before(near, key, rank, other_near, other_key, other_rank)
     if rank ~= other_rank then
         return rank > other_rank
+    end
+    local behind = is_behind(key)
+    if behind ~= is_behind(other_key) then
+        return not behind
     end
     local load, other_load = busy[key] or 0, busy[other_key] or 0
     if load ~= other_load then
@@ -91,6 +106,11 @@ end
 -- No connection could be made to it.
 function M.leave_out(key)
     failed[key] = ngx.now() + LEFT_OUT
+end
+
+-- It ended a connection without an answer.
+function M.put_behind(key)
+    broke[key] = ngx.now() + PUT_BEHIND
 end
 
 -- Whether there is an endpoint that this request did not try yet.

@@ -175,6 +175,9 @@ function M.note_failure(ctx)
     if last("upstream_connect_time") ~= "-" then -- it was connected
         ctx.received = ctx.received + 1
         ctx.late = last("upstream_status") == "504"
+        if not ctx.late then
+            choose.put_behind(ctx.key)
+        end
     else
         choose.leave_out(ctx.key)
     end
