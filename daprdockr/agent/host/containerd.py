@@ -18,7 +18,7 @@ from daprdockr.model.seams import Engine
 from daprdockr.runtime.periodic import Periodic
 from daprdockr.runtime.pool import Run
 
-INTERVAL = 4.0
+INTERVAL = 3.0
 """Seconds between two questions; one that is late is followed at once by the next."""
 
 MISSES = 2
