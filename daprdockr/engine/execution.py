@@ -89,7 +89,7 @@ def _exit_status(client: APIClient, execution: str, clock: Callable[[], float]) 
     deadline = clock() + _SETTLE_SECONDS
     while (status := client.exec_inspect(execution)["ExitCode"]) is None:
         if clock() > deadline:
-            raise EngineUnavailable("the Docker Engine did not tell the exit status of a command that ended")
+            raise EngineUnavailable("the Docker Engine did not report the exit status of a command that ended")
         sleep(_SETTLE_STEP)
     return int(status)
 

@@ -141,7 +141,7 @@ def _surplus(
 ) -> Iterator[Step | Wait | Withdrawal]:
     """
     Let our copy go, because another node owns the instance: when that one has been healthy for the seconds of
-    ``Drain``, in which all routes and names turn to it; or at once if ours does not run, or there may only be one.
+    ``Drain``, in which all routes and names change to it; or at once if ours does not run, or there may only be one.
 
     See Note [An answer that was lost] and Note [At most one].
     """

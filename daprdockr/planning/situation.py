@@ -19,9 +19,9 @@ from daprdockr.planning.steps import Lane
 class Here:
     """
     This node. ``lease`` is the one it holds for certain (0: none); ``in_touch`` says that the mirror follows etcd
-    and nothing is in doubt; ``cluster`` and ``revision`` say which etcd, how far; ``cordoned`` that it takes no more
-    instances; ``allow`` are the privileges that definitions may use here (None: all); at ``local`` it reaches the ports
-    that its containers publish.
+    and nothing is in doubt; ``cluster`` is the etcd, ``revision`` its last one known; ``cordoned`` says that it takes
+    no more instances; ``allow`` are the privileges that definitions may use here (None: all); at ``local`` it reaches
+    the ports that its containers publish.
     """
 
     node: str

@@ -131,7 +131,7 @@ class Host(Service):
 
     def _look_for_hint(self, container: str) -> Deferred[None]:
         return self.inspect(container).addErrback(
-            lambda failure: self.log.failure("a container could not be looked at", failure)
+            lambda failure: self.log.failure("a container could not be inspected", failure)
         )
 
     async def _inspect(self, container: str) -> None:

@@ -1,5 +1,5 @@
 """
-How far this node is with names and routes, and how far the others are: asked for and reported in the nodes' records.
+The revision that the names and routes of each node have reached: requested and reported in the nodes' records.
 
 Note [Acknowledged, then stopped]
     A node that is going to stop a copy on purpose has to know that no name and no route leads to it any more, on any

@@ -150,7 +150,7 @@ class Belief:
         except EtcdHistoryLost:
             past = None
         except EtcdError as error:
-            self.log.warn("etcd did not tell its past: {reason}", reason=error)
+            self.log.warn("etcd did not return its contents at the known revision: {reason}", reason=error)
             if self._waiting is waiting:
                 self._put_off()
             return

@@ -1,7 +1,7 @@
 """
 Carrying out steps about claims: each is one transaction in etcd, and what it changed is noted in the mirror.
 
-Decides nothing. A transaction whose condition did not hold fails the step; the watch will tell why.
+Decides nothing. A transaction whose condition did not hold fails the step; the watch will show why.
 """
 
 from __future__ import annotations

@@ -212,8 +212,8 @@ class Reconcile(Service):
             self.log.warn("could not {step}: {reason}", step=step, reason=outcome.reason)
 
     def _notice_darkness(self, node: str) -> None:
-        """Tell when nothing starts here any more; what others run may show it, as well as a step that failed."""
+        """Record an event when nothing starts here any more; a failed step may show it, or what other nodes run."""
         before, trouble = self._nothing_starts, self._failures.trouble
         self._nothing_starts = bool(trouble)
         if trouble and not before:
-            self._tell(node, f"nothing starts on this node, which is taken last from now on: {trouble}")
+            self._tell(node, f"no container starts on this node; it is ranked last until one does: {trouble}")

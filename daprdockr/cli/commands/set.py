@@ -67,7 +67,7 @@ def _one_entry(service: ServiceName, http: Any, changes: Mapping[str, str]) -> A
     for flag in ("http-host", "http-port"):
         if flag in changes:
             raise BadInput(
-                f"-{flag} says not which of the {len(http)} entries of Http of {service}: change it by -stdin"
+                f"-{flag} does not say which of the {len(http)} entries of Http of {service} it changes: use -stdin"
             )
     return http
 

@@ -53,7 +53,7 @@ def _show(found: Mapping[str, DoubtRecord], outcomes: Mapping[str, Outcome], con
         if effect.left_alone:
             console.say(f"{node} would leave {len(effect.left_alone)} alone, which are of another etcd")
         if record.unlisted:
-            console.say(f"{node} runs {record.unlisted} more, of which this does not tell")
+            console.say(f"{node} runs {record.unlisted} more containers, which are not listed here")
 
 
 def _confirm(request: Request, console: Console) -> None:

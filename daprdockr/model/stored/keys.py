@@ -1,4 +1,4 @@
-"""The layout of the keys in etcd (design section 2.5), without their values."""
+"""The layout of the keys in etcd (docs/design/etcd-keys.rst), without their values."""
 
 from __future__ import annotations
 

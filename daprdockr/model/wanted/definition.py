@@ -52,7 +52,7 @@ class Definition:
 
     @classmethod
     def read(cls, value: object) -> Definition:
-        """Read the parsed JSON of design section 2.3. :raises BadInput: as ``parse``."""
+        """Read the parsed JSON that docs/reference/definition.rst describes. :raises BadInput: as ``parse``."""
         given = read_members(value, "", _MEMBERS, required=("Name", "Group", "Container"))
         name = ServiceName(group=given.pop("group"), service=given.pop("service"))
         definition = cls(name=name, **{"instances": 1, **given})

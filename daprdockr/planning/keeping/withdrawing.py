@@ -6,7 +6,7 @@ Note [Withdrawn, then stopped]
     A copy that is going to be stopped on purpose is withdrawn first: either its own claim says so, or another change
     did that already (its service was deleted or scaled down, another node took the instance over). It goes on running
     until all nodes have reported that their names and routes have reached that revision: Note [Acknowledged, then
-    stopped] in ``agent.membership.progress``. A node that does not is waited for ``PATIENCE`` seconds, or until its
+    stopped] in ``agent.membership.progress``. A node that has not is given ``PATIENCE`` seconds, or until its
     lease has ended. Then the copy may go on working on requests that it received before, for ``Update.Drain`` seconds
     at most, counted from when it was withdrawn.
 
@@ -27,7 +27,7 @@ from daprdockr.planning.situation import KnownClaims, Situation, Withdrawn
 from daprdockr.planning.steps import RemoveContainer, Step, StopContainer
 
 PATIENCE = 2.0
-"""Seconds for which a node is waited for that does not report that its names and routes have changed."""
+"""Seconds to wait for a node that has not reported that its names and routes have changed."""
 
 
 @frozen

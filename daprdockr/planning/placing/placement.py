@@ -7,7 +7,7 @@ Note [Claims arrive one by one]
     Between the first claim and the last each node ranks again, on a state in which some shares are claimed and others
     are not, in no order. No share may move because of that, or nodes claim instances of each other's shares. So each
     node's number of instances is computed first, which only depends on how many there are; and each instance then goes,
-    by its number and not by what was claimed, to the node whose turn it is among those that have not got theirs. The
+    by its number and not by what was claimed, to the next node in rotation that has not got its share. The
     claims of other nodes for this service count in no other way: the room that one takes is room for one less. Claims
     of other services only count for who gets one more than others, and not as they happen to be just now: Note [A wave]
     in ``wave``. The turns go round in an order of their own.

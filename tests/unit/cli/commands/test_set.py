@@ -42,7 +42,7 @@ class SetTests(DefinitionCase):
         self.assertEqual((done.json["Instances"], done.json["Http"]), (5, entries))
         for flag, value in (("-http-host", "x.test"), ("-http-port", "80")):
             refused = self.run_line("-svc", "web.myapp", "-set", flag, value)
-            said = f"{flag} says not which of the 2 entries of Http of web.myapp"
+            said = f"{flag} does not say which of the 2 entries of Http of web.myapp it changes"
             self.assertEqual((refused.status, self.stored()), (1, done.json))
             self.assertIn(said, refused.stderr)
 
