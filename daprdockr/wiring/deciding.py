@@ -1,4 +1,4 @@
-# -*- test-case-name: tests.unit.wiring.test_composition -*-
+# -*- test-case-name: tests.unit.wiring.test_composition,tests.unit.wiring.test_serving -*-
 """The loops that decide and act, and those that report the results: made when everything they depend on exists."""
 
 from __future__ import annotations

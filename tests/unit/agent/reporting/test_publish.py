@@ -163,3 +163,22 @@ class RouteTests(PublishCase):
         self.assertEqual(self.told, [conflict])
         self.change(self.gone(KEYS.service(WEB)))
         self.assertEqual(self.routes, {"example.com": [("10.0.0.2", 20000, False)]})
+
+
+class RevisionTests(PublishCase):
+    """How far names and routes are."""
+
+    def test_revision(self) -> None:
+        """It is that of the cluster, but for changes that are not published yet; 0 before anything was."""
+        seen: list[int] = []
+        self.publish.published.subscribe(lambda: seen.append(self.publish.revision))
+        self.assertEqual(self.publish.revision, 0)
+        self.change(self.defined(definition()))
+        first = self.cluster.revision
+        self.assertEqual((self.publish.revision, seen), (first, [first]))
+        self.cluster.apply(Batch(1, first + 5, ()))
+        self.assertEqual(self.publish.revision, first + 5)
+        self.publish.on_changes(self.cluster.apply(Batch(1, first + 6, (self.claimed(1, record("a")),))))
+        self.assertEqual(self.publish.revision, first)
+        self.clock.advance(0)
+        self.assertEqual((self.publish.revision, seen), (first + 6, [first, first + 6]))

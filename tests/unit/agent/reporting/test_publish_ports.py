@@ -39,6 +39,17 @@ class PublishPortsTests(PublishCase):
         """Where ports lead."""
         return {(route.protocol, route.port): list(route.destinations) for route in self.published[-1].routes}
 
+    def test_revision(self) -> None:
+        """The routes have the revision of the cluster, but for changes that are not published yet."""
+        self.assertEqual(self.ports.revision, 0)
+        self.change()
+        first = self.cluster.revision
+        self.assertEqual(self.ports.revision, first)
+        self.ports.on_changes(self.cluster.apply(Batch(1, first + 1, ())))
+        self.assertEqual(self.ports.revision, first)
+        self.clock.advance(0)
+        self.assertEqual(self.ports.revision, first + 1)
+
     def test_healthy(self) -> None:
         """A port leads to the healthy instances, wherever they run, at the host port of its own protocol."""
         wanted = definition(instances=3, Tcp=TCP, Udp=UDP)

@@ -1,0 +1,54 @@
+"""Which revision a node has reached, from what its parts say."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from attrs import define, evolve
+from twisted.internet.defer import Deferred
+from twisted.trial.unittest import SynchronousTestCase
+
+from daprdockr.agent.membership.progress import Serving
+from daprdockr.wiring.deciding import serving
+from tests.fakes.agents import MemoryCluster
+
+
+@define
+class Front:
+    """In the place of nginx or the relay: what it says of itself."""
+
+    reached: int | None = None
+
+    async def busy(self) -> frozenset[str]:
+        return frozenset({"10.0.0.1:1"})
+
+
+class ServingTests(SynchronousTestCase):
+    """Of an agent that is in touch."""
+
+    def setUp(self) -> None:
+        cluster = MemoryCluster(self)
+        self.agent = cluster.add("a")
+        cluster.advance(1)
+
+    def served(self, nginx: Front | None, relay: Front) -> Serving:
+        told = self.agent.parts.told
+        outward = evolve(self.agent.parts.outward, nginx=cast(Any, nginx), relay=cast(Any, relay))
+        return serving(told.publish, told.publish_ports, outward)
+
+    def test_names_alone(self) -> None:
+        """Where nothing else runs, or all routes are in force, the names count."""
+        revision = self.agent.cluster.revision
+        for nginx in (None, Front()):
+            self.assertEqual(self.served(nginx, Front()).reached(), revision)
+
+    def test_behind(self) -> None:
+        """What is furthest behind counts."""
+        for nginx, relay in ((1, None), (None, 1), (1, 2), (2, 1)):
+            self.assertEqual(self.served(Front(nginx), Front(relay)).reached(), 1)
+
+    def test_busy(self) -> None:
+        """nginx knows which endpoints are busy; without it none is."""
+        for nginx, found in ((Front(), {"10.0.0.1:1"}), (None, set())):
+            asked = Deferred.fromCoroutine(cast(Any, self.served(nginx, Front()).busy()))
+            self.assertEqual(self.successResultOf(asked), found)
