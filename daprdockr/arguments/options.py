@@ -25,6 +25,7 @@ from daprdockr.dns.clients import PRIVATE_NETWORKS
 from daprdockr.model.errors import BadInput, NotFound
 from daprdockr.model.names import check_label, shorten
 from daprdockr.model.stored.keys import Keys
+from daprdockr.proxy.clients import UNDER_WAY
 
 
 def _https(texts: Sequence[str]) -> tuple[Address, ...]:
@@ -95,6 +96,34 @@ PARAMETERS: tuple[Parameter, ...] = (
         read=parameter.listeners,
     ),
     Parameter("https", "ADDR:PORT", "let nginx listen here for TLS", default="off", many=True, read=_https),
+    Parameter(
+        "http-proxy-protocol",
+        "ADDR:PORT",
+        "let nginx listen here for HTTP behind the PROXY protocol, as trusted proxies speak it",
+        many=True,
+        read=parameter.listeners,
+    ),
+    Parameter(
+        "http-trust",
+        "CIDR,...",
+        "networks of proxies whose X-Forwarded headers are kept, or none",
+        default="none",
+        read=parameter.some_networks,
+    ),
+    Parameter(
+        "http-per-client",
+        "N",
+        "requests that one address may have under way",
+        default=str(UNDER_WAY),
+        read=parameter.whole_number(1, 65535),
+    ),
+    Parameter(
+        "http-pages",
+        "DIR",
+        "directory of pages such as 404.html and 503.txt, in place of nginx's own",
+        read=parameter.absolute_path,
+    ),
+    Parameter("access-log", "FILE", "write a line of JSON for each HTTP request here", read=parameter.new_file),
     Parameter("nginx", "PATH", "the nginx program", default="nginx", read=parameter.program),
     Parameter(
         "api",
@@ -173,6 +202,7 @@ class Options(usage.Options):
     opt_dns_forward = _repeated("dns-forward")
     opt_http = _repeated("http")
     opt_https = _repeated("https")
+    opt_http_proxy_protocol = _repeated("http-proxy-protocol")
     opt_label = _repeated("label")
     opt_allow = _repeated("allow")
 

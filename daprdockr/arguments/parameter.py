@@ -163,6 +163,10 @@ def networks(text: str) -> tuple[Network, ...]:
     return tuple(dict.fromkeys(_network(part.strip()) for part in text.split(",")))
 
 
+def some_networks(text: str) -> tuple[Network, ...]:
+    return () if text == "none" else networks(text)
+
+
 def _network(text: str) -> Network:
     try:
         return ipaddress.ip_network(text)

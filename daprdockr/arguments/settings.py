@@ -13,6 +13,7 @@ from daprdockr.arguments.parameter import Address
 from daprdockr.dns.clients import Network
 from daprdockr.etcd.address import Access
 from daprdockr.model.errors import BadInput
+from daprdockr.proxy.clients import UNDER_WAY
 
 
 @frozen(kw_only=True)
@@ -46,9 +47,20 @@ class Settings:
     no_rebalance: bool
     ephemeral: bool
     host_given: bool = True
+    http_proxy_protocol: tuple[Address, ...] = ()
+    http_trust: tuple[Network, ...] = ()
+    http_per_client: int = UNDER_WAY
+    http_pages: Path | None = None
+    access_log: Path | None = None
 
     def __attrs_post_init__(self) -> None:
         api = (self.api,) if self.api else ()
-        for (address, port), count in Counter((*self.dns, *self.http, *self.https, *api)).items():
+        listeners = (*self.dns, *self.http, *self.https, *self.http_proxy_protocol, *api)
+        for (address, port), count in Counter(listeners).items():
             if count > 1:
-                raise BadInput(f"{address} port {port} is given to more than one of --dns, --http, --https and --api")
+                raise BadInput(
+                    f"{address} port {port} is given to more than one of "
+                    "--dns, --http, --https, --http-proxy-protocol and --api"
+                )
+        if self.http_proxy_protocol and not self.http_trust:
+            raise BadInput("--http-proxy-protocol is for trusted proxies only: name their networks as --http-trust")

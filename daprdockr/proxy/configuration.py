@@ -23,6 +23,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from daprdockr.model.errors import BadInput
 from daprdockr.model.names import shorten
+from daprdockr.proxy.clients import ALL_ALIKE, OUR_HEADERS, HttpClients, aliases
+from daprdockr.proxy.pages import Pages
 from daprdockr.proxy.routes import check_endpoint
 
 LUA = str(Path(__file__).with_name("lua"))
@@ -49,10 +51,14 @@ _environment = Environment(
 
 @frozen(order=True)
 class HttpListener:
-    """An address and a port where nginx accepts HTTP."""
+    """
+    An address and a port where nginx accepts HTTP; with ``proxy_protocol`` each connection begins with the header of
+    that protocol.
+    """
 
     address: str
     port: int
+    proxy_protocol: bool = False
     text: str = field(init=False, eq=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
@@ -72,6 +78,9 @@ class NginxSettings:
     :ivar code: the digest of the Lua there: nginx reads it only when it reads its configuration.
     :ivar memory: MiB for routes.
     :ivar workers: processes that serve; 0: one for each processor of the machine.
+    :ivar clients: what clients are believed and granted.
+    :ivar pages: the operator's pages, where there are any.
+    :ivar access_log: absolute path of the access log; empty for none.
     :ivar open_files: file descriptors that a worker may have.
     :ivar shutdown_timeout: seconds the workers of an older configuration are given to finish their connections.
     :raises BadInput: a value cannot stand in a configuration.
@@ -88,6 +97,9 @@ class NginxSettings:
     lua: str = LUA
     code: str = ""
     memory: int = MEMORY
+    clients: HttpClients = ALL_ALIKE
+    pages: Pages | None = None
+    access_log: str = ""
 
     def __attrs_post_init__(self) -> None:
         if not self.directory.startswith("/") or _UNQUOTABLE.search(self.directory):
@@ -95,7 +107,8 @@ class NginxSettings:
                 f"directory {shorten(self.directory)} is not usable by nginx: "
                 'write an absolute path without ", \\, $ and control characters'
             )
-        for path in (self.lua, *self.modules):
+        named = (self.pages.directory if self.pages else "", self.access_log)
+        for path in (self.lua, *self.modules, *filter(None, named)):
             if not path.startswith("/") or _UNQUOTABLE.search(path) or set(path) & set(";?"):
                 raise BadInput(f"{shorten(path)} is not usable by nginx: install it in a directory with a plain name")
         if len(self.socket.encode()) > _MAX_SOCKET_PATH:
@@ -106,11 +119,24 @@ class NginxSettings:
             raise BadInput(f"{shorten(self.code)} is no digest of Lua")
         if not self.listeners:
             raise BadInput("nginx needs an address to listen on: give --http ADDR:PORT")
+        if not self.clients.trusted and any(listener.proxy_protocol for listener in self.listeners):
+            raise BadInput("the PROXY protocol is spoken by trusted proxies only: name them with --http-trust CIDR")
 
     @property
     def socket(self) -> str:
         """The path of the unix socket on which the agent sends routes and queries nginx."""
         return f"{self.directory}/generation.sock"
+
+    @property
+    def servers(self) -> list[tuple[HttpListener, ...]]:
+        """The listeners in the groups that a server of nginx has."""
+        groups = (tuple(one for one in self.listeners if one.proxy_protocol is kind) for kind in (False, True))
+        return [group for group in groups if group]
+
+    @property
+    def under_way(self) -> int:
+        """Requests of one address: no more than half the connections of a worker, as each takes two."""
+        return max(1, min(self.clients.under_way, self.connections // 4))
 
     @property
     def connections(self) -> int:
@@ -128,7 +154,9 @@ class Configuration:
 
 def render(settings: NginxSettings) -> Configuration:
     """Render the whole configuration."""
-    text = _environment.get_template("nginx.conf.j2").render(settings=settings, generation=_PLACEHOLDER)
+    text = _environment.get_template("nginx.conf.j2").render(
+        settings=settings, generation=_PLACEHOLDER, aliases=[alias for name in OUR_HEADERS for alias in aliases(name)]
+    )
     generation = _digest(text)
     return Configuration(text.replace(_PLACEHOLDER, generation), generation)
 

@@ -24,11 +24,11 @@ from daprdockr.proxy.routes import Route
 class DoorState:
     """
     The locations of each host name, longest path first, and the endpoints of each service, or of one more port of it:
-    address (IPv6 in brackets), port, and whether it is on this node.
+    address (IPv6 in brackets), port, whether it is on this node, and the name of the instance.
     """
 
     hosts: Mapping[str, tuple[Mapping[str, object], ...]]
-    services: Mapping[str, tuple[tuple[str, int, bool], ...]]
+    services: Mapping[str, tuple[tuple[str, int, bool, str], ...]]
 
 
 def door_state(routes: Iterable[Route]) -> DoorState:
@@ -38,7 +38,7 @@ def door_state(routes: Iterable[Route]) -> DoorState:
     :raises BadInput: a route holds a value that ``routes.routing`` never returns, or two routes of a service differ.
     """
     hosts: dict[str, list[Mapping[str, object]]] = {}
-    services: dict[str, tuple[tuple[str, int, bool], ...]] = {}
+    services: dict[str, tuple[tuple[str, int, bool, str], ...]] = {}
     for route in routes:
         service = route.instances
         if services.setdefault(service, route.endpoints) != route.endpoints:

@@ -165,7 +165,7 @@ class Nginx(Service):
         except ProxyError:
             return frozenset()
         led = () if self._led is None else self._led.services.values()
-        return found.difference(f"{address}:{port}" for endpoints in led for address, port, _ in endpoints)
+        return found.difference(f"{address}:{port}" for endpoints in led for address, port, *_ in endpoints)
 
     def confirm(self) -> None:
         """Send routes that were not sure, if they are now: Note [Routes of an earlier agent] in ``table``."""

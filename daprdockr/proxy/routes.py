@@ -78,9 +78,9 @@ class Route:
         return dict(_location(self))
 
     @cached_property
-    def endpoints(self) -> tuple[tuple[str, int, bool], ...]:
+    def endpoints(self) -> tuple[tuple[str, int, bool, str], ...]:
         """
-        Where the instances listen, and whether on this node, in order; an IPv6 address stands in brackets.
+        Where the instances listen, whether on this node, and their names, in order; an IPv6 address stands in brackets.
 
         :raises BadInput: an address or a port is none.
         """
@@ -191,9 +191,9 @@ def _location(route: Route) -> Iterator[tuple[str, object]]:
         yield "sticky", route.sticky
 
 
-def _endpoint(upstream: Upstream) -> tuple[str, int, bool]:
+def _endpoint(upstream: Upstream) -> tuple[str, int, bool, str]:
     address, _, port = check_endpoint(upstream.address, upstream.port).rpartition(":")
-    return address, int(port), upstream.local
+    return address, int(port), upstream.local, str(upstream.instance)
 
 
 def by_number(upstream: Upstream) -> tuple[int, str, int]:

@@ -10,19 +10,28 @@ import resource
 from collections.abc import Sequence
 from pathlib import Path
 
+from daprdockr.proxy.clients import ALL_ALIKE, HttpClients
 from daprdockr.proxy.configuration import LUA, HttpListener, NginxSettings
+from daprdockr.proxy.pages import pages_in
 
 _USERS = ("www-data", "nginx", "nobody")
 _MAX_OPEN_FILES = 65_536
 
 
-def settings_here(directory: Path, listeners: Sequence[HttpListener]) -> NginxSettings:
+def settings_here(
+    directory: Path,
+    listeners: Sequence[HttpListener],
+    clients: HttpClients = ALL_ALIKE,
+    pages: Path | None = None,
+    access_log: Path | None = None,
+) -> NginxSettings:
     """
     Return the settings for an nginx in ``directory`` on this machine; its version is detected when it starts.
 
     A listener that is given twice is one: nginx would refuse the second.
 
-    :raises BadInput: the directory or the listeners cannot stand in a configuration.
+    :param pages: the directory of the operator's pages.
+    :raises BadInput: the directory or the listeners cannot stand in a configuration, or a page cannot be used.
     """
     return NginxSettings(
         directory=str(directory),
@@ -31,6 +40,9 @@ def settings_here(directory: Path, listeners: Sequence[HttpListener]) -> NginxSe
         workers=len(os.sched_getaffinity(0)),  # what nginx takes for "auto" counts processors that are not ours too
         open_files=_open_files(),
         code=digest_of(Path(LUA)),
+        clients=clients,
+        pages=pages_in(pages) if pages else None,
+        access_log=str(access_log or ""),
     )
 
 

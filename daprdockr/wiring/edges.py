@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import Path
 
 from attrs import frozen
 
@@ -12,6 +13,8 @@ from daprdockr.dns.answering.whom import Whom
 from daprdockr.dns.endpoint import Endpoint
 from daprdockr.dns.server import DnsServer
 from daprdockr.etcd.embedded import EmbeddedEtcd
+from daprdockr.proxy.access_log import AccessLog
+from daprdockr.proxy.clients import HttpClients
 from daprdockr.proxy.configuration import HttpListener
 from daprdockr.proxy.nginx import Nginx
 from daprdockr.proxy.program import NginxProgram
@@ -28,6 +31,7 @@ class Edges:
     embedded_etcd: EmbeddedEtcd | None
     dns: DnsServer | None
     nginx: Nginx | None
+    access_log: AccessLog | None
     relay: Relay
 
 
@@ -37,7 +41,8 @@ def edges(base: Foundation, around: Surroundings) -> Edges:
     return Edges(
         embedded_etcd=_embedded_etcd(base) if settings.embedded_etcd else None,
         dns=_dns(base, around) if settings.dns else None,
-        nginx=_nginx(base) if settings.http else None,
+        nginx=_nginx(base) if settings.http or settings.http_proxy_protocol else None,
+        access_log=_access_log(base, settings.access_log) if settings.access_log else None,
         relay=_relay(base, around),
     )
 
@@ -71,13 +76,21 @@ def forwarding(base: Foundation, upstreams: tuple[Endpoint, ...] | None) -> Whom
     return Whom(upstreams, {zone: tuple(Endpoint(*address) for address in servers) for zone, servers in zones})
 
 
+def _access_log(base: Foundation, path: Path) -> AccessLog:
+    return AccessLog(path, reactor=base.outside.reactor, run=base.outside.pools.nginx)
+
+
 def _nginx(base: Foundation) -> Nginx:
     settings, outside = base.settings, base.outside
-    listeners = [HttpListener(address, port) for address, port in settings.http]
+    listeners = [HttpListener(*address) for address in settings.http]
+    listeners += [HttpListener(*address, proxy_protocol=True) for address in settings.http_proxy_protocol]
+    clients = HttpClients(trusted=tuple(map(str, settings.http_trust)), under_way=settings.http_per_client)
     environment = dict(outside.machine.environment)
     return Nginx(
         program=NginxProgram(path=settings.nginx, environment=environment, reactor=outside.reactor),
-        settings=settings_here(settings.state_dir / "nginx", listeners),
+        settings=settings_here(
+            settings.state_dir / "nginx", listeners, clients, settings.http_pages, settings.access_log
+        ),
         reactor=outside.reactor,
         run=outside.pools.nginx,
         leave_running=not settings.ephemeral,

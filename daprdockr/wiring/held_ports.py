@@ -29,7 +29,11 @@ def _own(settings: Settings) -> Iterator[tuple[PortKey, str]]:
     for _, port in settings.dns:
         yield ("tcp", port), "it is in use for --dns"
         yield ("udp", port), "it is in use for --dns"
-    for option, listeners in (("--http", settings.http), ("--https", settings.https)):
+    for option, listeners in (
+        ("--http", settings.http),
+        ("--https", settings.https),
+        ("--http-proxy-protocol", settings.http_proxy_protocol),
+    ):
         for _, port in listeners:
             yield ("tcp", port), f"it is in use for {option}"
     if settings.api is not None:

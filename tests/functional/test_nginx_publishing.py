@@ -101,6 +101,13 @@ class TakingUpTests(NginxTestCase):
         self.assertEqual(group_of(nginx.pid), before)
         self.assertEqual([await self.serves("w98.example.com"), await self.serves("w99.example.com")], [False, True])
 
+    async def test_many(self) -> None:
+        """A whole state of several MB is taken over, though workers can write no file in nginx's directory."""
+        place = self.upstream()
+        names = [f"{'x' * 50}{number}.{'y' * 50}.example.com" for number in range(12_000)]
+        await self.started(*[route(name, place) for name in names])
+        self.assertTrue(await self.serves(names[-1]))
+
     async def test_no_request_lost(self) -> None:
         """Changes cost no request, also of clients that keep their connection and never repeat a request."""
         places = [self.upstream(number) for number in (1, 2, 3)]

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import treq
-from attrs import frozen
+from attrs import evolve, frozen
 from treq.client import HTTPClient
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
@@ -134,7 +134,9 @@ class NginxTestCase(TestCase):
 
     def nginx(self, **changes: Any) -> Nginx:
         """An nginx that is ended after the test; not started."""
-        settings = settings_here(self.directory, [HttpListener("127.0.0.1", changes.pop("port", self.port))])
+        listeners = [HttpListener("127.0.0.1", changes.pop("port", self.port)), *changes.pop("listeners", ())]
+        of_settings = {name: changes.pop(name) for name in ("clients", "pages", "access_log") if name in changes}
+        settings = evolve(settings_here(self.directory, listeners, **of_settings), **changes.pop("settings", {}))
         program = NginxProgram(
             path=changes.pop("path", "nginx"), environment=changes.pop("environment", ENVIRONMENT), reactor=reactor
         )
@@ -196,12 +198,12 @@ class NginxTestCase(TestCase):
         except (ConnectError, ResponseFailed):
             return False
 
-    def converse(self, payload: bytes, pause_for: bytes, more: bytes = b"") -> Deferred[bytes]:
+    def converse(self, payload: bytes, pause_for: bytes, more: bytes = b"", port: int = 0) -> Deferred[bytes]:
         """
         Speak raw bytes to nginx in a thread: send ``payload``, read until ``pause_for`` is in, send ``more``, read to
         the end.
         """
-        return deferToThread(_converse, self.port, payload, pause_for, more)
+        return deferToThread(_converse, port or self.port, payload, pause_for, more)
 
 
 def _converse(port: int, payload: bytes, pause_for: bytes, more: bytes) -> bytes:

@@ -48,6 +48,11 @@ REFUSED = {
     "--dns-allow": ["", "10.0.0.0/99", "10.0.0.1/8", "all", "10.0.0.0/8;"],
     "--http": ["80", "0.0.0.0:65536", "0.0.0.0:80;"],
     "--https": ["0.0.0.0:443", "yes"],
+    "--http-proxy-protocol": ["80", "localhost:80"],
+    "--http-trust": ["", "10.0.0.1/8", "all", "none,10.0.0.0/8"],
+    "--http-per-client": ["0", "65536", "many"],
+    "--http-pages": [""],
+    "--access-log": ["", "/no/such/directory/access.log", "/"],
     "--nginx": ["", "./ngi\0nx"],
     "--api": ["", "5080", "127.0.0.1:-1"],
     "--state-dir": [""],
@@ -224,6 +229,12 @@ class RefusedTests(SynchronousTestCase):
     def test_listeners_meet(self) -> None:
         """Two parts of the agent cannot listen on one address and port."""
         self.assertIn("--api", self.refusal("--http", "127.0.0.1:80", "--api", "127.0.0.1:80"))
+
+    def test_proxy_protocol_of_nobody(self) -> None:
+        """A listener for trusted proxies is refused while none is trusted."""
+        words = ["--http-proxy-protocol", "0.0.0.0:8080"]
+        self.assertIn("--http-trust", self.refusal(*words))
+        self.assertEqual(read(*words, "--http-trust", "10.0.0.0/8").http_proxy_protocol, (("0.0.0.0", 8080),))
 
     def test_unknown(self) -> None:
         """An unknown option and a stray word are named."""

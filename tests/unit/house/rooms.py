@@ -79,6 +79,7 @@ PURE = (
     "daprdockr.dns.zone.zone",
     "daprdockr.guard.orders",
     "daprdockr.model.backoff",
+    "daprdockr.proxy.clients",
     "daprdockr.proxy.message",
     "daprdockr.proxy.ports",
     "daprdockr.proxy.routes",

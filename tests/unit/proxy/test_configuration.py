@@ -8,7 +8,9 @@ from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.model.errors import BadInput
+from daprdockr.proxy.clients import HttpClients
 from daprdockr.proxy.configuration import HttpListener, NginxSettings, render
+from daprdockr.proxy.pages import Pages
 
 GOLDEN = Path(__file__).parent / "golden"
 SETTINGS = NginxSettings(
@@ -40,6 +42,17 @@ class GoldenTests(SynchronousTestCase):
         listeners = (HttpListener("127.0.0.1", 8080),)
         settings = evolve(SETTINGS, version=(1, 29, 7), user="", listeners=listeners, modules=())
         self.assert_golden("newer-unprivileged.conf", render(settings).text)
+
+    def test_trusting(self) -> None:
+        """Trusted proxies are believed; those with the PROXY protocol have a server of their own; pages are read."""
+        listeners = (*SETTINGS.listeners, HttpListener("10.0.0.1", 8080, proxy_protocol=True))
+        clients = HttpClients(trusted=("10.0.0.0/8", "2001:db8::/32"), under_way=100)
+        settings = evolve(SETTINGS, listeners=listeners, clients=clients, pages=Pages("/etc/daprdockr/pages", "f00d"))
+        self.assert_golden("trusting.conf", render(settings).text)
+
+    def test_logging(self) -> None:
+        """An access log is written by all servers but the agent's own."""
+        self.assert_golden("logging.conf", render(evolve(SETTINGS, access_log="/var/log/daprdockr/access.log")).text)
 
     def test_generation(self) -> None:
         """The generation stands in the text and differs between texts."""
@@ -95,6 +108,23 @@ class SettingsTests(SynchronousTestCase):
             evolve(SETTINGS, listeners=())
         with self.assertRaises(BadInput):
             HttpListener("localhost", 80)
+
+    def test_proxy_protocol(self) -> None:
+        """A listener with the PROXY protocol is of no use if nobody is trusted."""
+        with self.assertRaisesRegex(BadInput, "--http-trust"):
+            evolve(SETTINGS, listeners=(HttpListener("0.0.0.0", 80, proxy_protocol=True),))
+
+    def test_pages(self) -> None:
+        """A directory of pages that nginx could not read as one word is refused."""
+        with self.assertRaises(BadInput):
+            evolve(SETTINGS, pages=Pages('/a"b', "f00d"))
+        with self.assertRaises(BadInput):
+            evolve(SETTINGS, access_log="/a$b")
+
+    def test_under_way(self) -> None:
+        """One address gets no more than half of a worker's connections."""
+        self.assertEqual(evolve(SETTINGS, clients=HttpClients(under_way=300)).under_way, 300)
+        self.assertEqual(evolve(SETTINGS, open_files=1024).under_way, 128)
 
     def test_connections(self) -> None:
         """A worker takes half as many connections as it may open files, and not too many."""

@@ -61,7 +61,10 @@ class MessageTests(SynchronousTestCase):
                     "example.com": [{"path": "/", "service": "web.shop", "hold": 5}],
                     "api.example.com": [{"path": "/", "service": "api.shop", "hold": 0.0}],
                 },
-                "services": {"web.shop": [["10.0.0.1", 8001, True], ["[2001:db8::2]", 8002, False]], "api.shop": []},
+                "services": {
+                    "web.shop": [["10.0.0.1", 8001, True, "1.web.shop"], ["[2001:db8::2]", 8002, False, "2.web.shop"]],
+                    "api.shop": [],
+                },
             },
         )
 
@@ -81,7 +84,7 @@ class MessageTests(SynchronousTestCase):
                         {"path": "/", "service": "web.shop", "hold": 0.0, "max_body": 7},
                     ]
                 },
-                "services": {"web.shop": [], "web.shop:81": [["10.0.0.1", 8001, False]]},
+                "services": {"web.shop": [], "web.shop:81": [["10.0.0.1", 8001, False, "1.web.shop"]]},
             },
         )
 
@@ -95,7 +98,7 @@ class MessageTests(SynchronousTestCase):
                 "version": 8,
                 "from": 7,
                 "hosts": {"example.com": None, "api.example.com": None},
-                "services": {"api.shop": None, "web.shop": [["10.0.0.1", 8003, False]]},
+                "services": {"api.shop": None, "web.shop": [["10.0.0.1", 8003, False, "3.web.shop"]]},
             },
         )
 

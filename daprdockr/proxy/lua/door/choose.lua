@@ -21,7 +21,7 @@ local failed = {}
 local broke = {}
 local turn = 0
 
--- An endpoint is {address, port, local}.
+-- An endpoint is {address, port, local, name of the instance}.
 local function place(endpoint)
     local key = endpoint.key
     if not key then

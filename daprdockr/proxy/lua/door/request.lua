@@ -14,7 +14,9 @@
 
 local balancer = require "ngx.balancer"
 local choose = require "door.choose"
+local headers = require "door.headers"
 local match = require "door.match"
+local pages = require "door.pages"
 local routes = require "door.routes"
 local sticky = require "door.sticky"
 
@@ -25,32 +27,16 @@ local MOST_RECEIVED = 2 -- endpoints that may get the same request: it may be wh
 local FIRST_PAUSE, LAST_PAUSE = 0.005, 0.1 -- seconds
 local BUSY = -3 -- NGX_BUSY: nginx takes it for "no live upstreams", answers 502, and so comes to readmit
 local SMALL_BODY = 65536 -- bytes: read before the request goes on, so that it can be repeated
+local MOST_HEADERS = 65536 -- bytes of an answer's headers: proxy_buffer_size
 local IDEMPOTENT = { GET = true, HEAD = true, OPTIONS = true, PUT = true, DELETE = true, TRACE = true }
+
+local BAD_HEADER = "a header has a name that HTTP does not allow, or one that the front door sets, written with a dot"
+local NO_ANSWER = "the instance of this service broke its answer off, or answered with something other than HTTP"
+local LONG_ANSWER = "the headers of the answer are larger than 64 KiB"
 
 local waiting = 0
 local underway = {}
 local number = 0
-
-local TEXTS = {
-    [404] = "no service has this host name and path\n",
-    [411] = "this service takes no body without a Content-Length\n",
-    [413] = "the body of this request is larger than this service takes\n",
-    [502] = "the instance of this service did not answer\n",
-    [504] = "the instance of this service did not answer in time\n",
-    [503] = "no instance of this service is healthy\n",
-}
-
--- Written here, not by error_page, which would bring a 502 back to us for ever.
-local function refuse(status)
-    ngx.status = status
-    ngx.var.door_cookie = ""
-    ngx.header["Content-Type"] = "text/plain"
-    if status == 503 then
-        ngx.header["Retry-After"] = "1"
-    end
-    ngx.print(TEXTS[status])
-    return ngx.exit(ngx.HTTP_OK)
-end
 
 -- The status to refuse a request with whose body is too large, or might be: only the Content-Length of a body bounds it
 -- before it was passed on.
@@ -98,16 +84,14 @@ local function hold(ctx)
     return ready(ctx)
 end
 
--- content for what nginx refused, brought here by error_page
-function M.explain()
-    return refuse(ngx.status)
-end
-
 -- access phase of a request that comes in
 function M.admit()
     local location = routes.location(ngx.var.host, ngx.var.uri)
     if not location then
-        return refuse(routes.version() and 404 or 503) -- nothing is known yet: what is asked for may well exist
+        return pages.refuse(routes.version() and 404 or 503) -- nothing is known yet: what is asked for may well exist
+    end
+    if headers.are_bad() then
+        return pages.refuse(400, BAD_HEADER)
     end
     local status = too_large(location.max_body)
     if status then
@@ -125,8 +109,14 @@ function M.admit()
         ngx.req.read_body()
     end
     if not hold(ctx) then
-        return refuse(503)
+        return pages.refuse(503)
     end
+end
+
+-- What a variable of the upstreams says of the last one that was tried; in the balancer phase a new one, of which
+-- nothing is known yet, follows it.
+local function last(name)
+    return (ngx.var[name] or ""):match("([^,:%s]+)[:%s]*$")
 end
 
 local function repeatable(ctx)
@@ -144,25 +134,23 @@ end
 function M.readmit()
     local ctx = underway[tonumber(ngx.var.door)]
     if not ctx then
-        return refuse(502)
+        return pages.refuse(502)
     end
     ngx.ctx.door = ctx
     M.note_failure(ctx)
     if ctx.late then
-        return refuse(504)
+        return pages.refuse(504)
+    end
+    local answered = tonumber(last("upstream_bytes_received")) or 0
+    if answered > 0 then
+        return pages.refuse(502, answered < MOST_HEADERS and NO_ANSWER or LONG_ANSWER)
     end
     if not repeatable(ctx) then
-        return refuse(502)
+        return pages.refuse(502)
     end
     if not hold(ctx) then
-        return refuse(503)
+        return pages.refuse(503)
     end
-end
-
--- What a variable of the upstreams says of the last one that was tried; in the balancer phase a new one, of which
--- nothing is known yet, follows it.
-local function last(name)
-    return (ngx.var[name] or ""):match("([^,:%s]+)[:%s]*$")
 end
 
 -- The endpoint that was tried last failed: remember what that says of it, and of the request.
@@ -211,7 +199,7 @@ function M.send()
     if not endpoint then
         return ngx.exit(BUSY)
     end
-    ctx.key = key
+    ctx.key, ctx.instance, ctx.tries = key, endpoint[4], (ctx.tries or 0) + 1
     if not again and #endpoints > 1 then
         balancer.set_more_tries(1)
     end
@@ -228,16 +216,17 @@ function M.send()
     end
 end
 
--- log phase
+-- log phase; what is known of the request, nil if it came to no service
 function M.done()
-    local ctx = ngx.ctx.door
+    local ctx = ngx.ctx.door or underway[tonumber(ngx.var.door)] -- the latter if nginx itself ended it with a page
     if not ctx then
-        return
+        return nil
     end
     if ctx.key then
         choose.release(ctx.key)
     end
     underway[ctx.number] = nil
+    return ctx
 end
 
 return M

@@ -44,7 +44,7 @@ function M.remember(location, endpoint)
         ngx.var.door_cookie = ""
         return
     end
-    local secure = ngx.var.scheme == "https" and "; Secure" or ""
+    local secure = ngx.var.forwarded_proto == "https" and "; Secure" or ""
     local path = match.written(location.path)
     ngx.var.door_cookie = ("%s=%s; Path=%s; HttpOnly; SameSite=Lax%s"):format(location.sticky, own, path, secure)
 end

@@ -1,0 +1,132 @@
+-- What a client gets when no instance answers it: a small page for browsers, one line for everybody else. Files of the
+-- operator take their place.
+
+local M = {}
+
+local TITLES = {
+    [400] = "Bad request",
+    [403] = "Forbidden",
+    [404] = "Not found",
+    [405] = "Method not allowed",
+    [408] = "Request timeout",
+    [411] = "Length required",
+    [413] = "Content too large",
+    [414] = "URI too long",
+    [429] = "Too many requests",
+    [431] = "Request header fields too large",
+    [500] = "Internal server error",
+    [501] = "Not implemented",
+    [502] = "Bad gateway",
+    [503] = "Service unavailable",
+    [504] = "Gateway timeout",
+    [505] = "HTTP version not supported",
+}
+
+local REASONS = {
+    [400] = "this is no HTTP request that can be passed on",
+    [403] = "this is not allowed",
+    [404] = "no service has this host name and path",
+    [405] = "this method is not passed on",
+    [408] = "the request did not come in time",
+    [411] = "this service takes no body without a Content-Length",
+    [413] = "the body of this request is larger than this service takes",
+    [414] = "the URL is longer than 64 KiB",
+    [429] = "too many requests of this address are under way",
+    [431] = "the headers of the request are larger than 64 KiB",
+    [500] = "the request could not be passed on",
+    [501] = "this transfer encoding is not passed on",
+    [502] = "the instance of this service did not answer",
+    [503] = "no instance of this service is healthy",
+    [504] = "the instance of this service did not answer in time",
+    [505] = "this version of HTTP is not passed on",
+}
+
+local COME_BACK = { [429] = true, [503] = true }
+
+local HTML = [[
+<!DOCTYPE html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width">
+<meta name="color-scheme" content="light dark">
+<title>%d %s</title>
+<style>
+body { font: 1.1rem/1.5 system-ui, sans-serif; max-width: 36rem; margin: 20vh auto; padding: 0 1.5rem }
+</style>
+<h1>%d %s</h1>
+<p>%s.</p>
+</html>
+]]
+
+local files = {}
+
+local function content(path)
+    local file = io.open(path, "rb")
+    if not file then
+        return nil
+    end
+    local text = file:read("*a")
+    file:close()
+    return text
+end
+
+-- Take over the files of the operator, `404.html`, `404.txt` and so on; what is not there keeps its own page.
+function M.load(directory)
+    for status in pairs(TITLES) do
+        files[status] = {
+            html = content(directory .. "/" .. status .. ".html"),
+            text = content(directory .. "/" .. status .. ".txt"),
+        }
+    end
+end
+
+local function wants_html()
+    return (ngx.var.http_accept or ""):find("text/html", 1, true) ~= nil
+end
+
+local function html(status, reason)
+    local sentence = reason:sub(1, 1):upper() .. reason:sub(2)
+    return HTML:format(status, TITLES[status], status, TITLES[status], sentence)
+end
+
+-- Write the answer with this status. Not by error_page, which would bring a 502 back to us for ever. A reason must be a
+-- text of ours: it is not escaped.
+local function write(status, reason)
+    local own = files[status] or {}
+    reason = reason or REASONS[status]
+    local text
+    if wants_html() then
+        ngx.header["Content-Type"] = "text/html; charset=utf-8"
+        text = own.html or html(status, reason)
+    else
+        ngx.header["Content-Type"] = "text/plain"
+        text = own.text or reason .. "\n"
+    end
+    ngx.status = status
+    ngx.var.door_cookie = ""
+    ngx.header["Content-Length"] = #text
+    ngx.header["Cache-Control"] = "no-store"
+    if COME_BACK[status] then
+        ngx.header["Retry-After"] = "1"
+    end
+    ngx.print(text)
+end
+
+function M.refuse(status, reason)
+    write(status, reason)
+    return ngx.exit(ngx.HTTP_OK)
+end
+
+-- What nginx itself refused, brought here by error_page.
+function M.show()
+    return M.refuse(TITLES[ngx.status] and ngx.status or 500)
+end
+
+-- The same, and no waiting for the rest of its body: for an address that shall not hold more connections.
+function M.show_and_close()
+    write(ngx.status)
+    ngx.flush(true)
+    return ngx.exit(444) -- nginx's code for closing the connection
+end
+
+return M

@@ -1,0 +1,71 @@
+"""The access log of a real nginx."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from attrs import evolve
+
+from daprdockr.proxy.clients import HttpClients
+from daprdockr.proxy.routes import Upstream
+from tests.rig.nginx_here import WEB, NginxTestCase, route, until
+
+NAME = "web.example.com"
+
+
+class LoggingTests(NginxTestCase):
+    """One line of JSON for each request."""
+
+    async def lines(self, count: int) -> list[dict[str, Any]]:
+        """That many lines, as soon as they are written: nginx keeps them for a second."""
+        path = self.directory / "access.log"
+        await until(lambda: path.read_bytes().count(b"\n") >= count)
+        return [json.loads(line) for line in path.read_bytes().decode("utf-8").splitlines()]
+
+    async def logging(self, *upstreams: Upstream) -> None:
+        trusting = HttpClients(trusted=("127.0.0.0/8",))
+        await self.started(route(NAME, *upstreams), clients=trusting, access_log=self.directory / "access.log")
+
+    async def test_line(self) -> None:
+        """It says who asked for what, what came of it, and which instance answered after how many tries."""
+        dead = evolve(self.upstream(1), port=9)
+        await self.logging(dead)
+        await self.get(NAME, "/none")
+        await self.get("no.example.com", "/unknown?a=b")
+        lines = await self.lines(2)
+        self.assertEqual([line["status"] for line in lines], [503, 404])
+        self.assertEqual([line["service"] for line in lines], [str(WEB), ""])
+        self.assertEqual((lines[0]["tries"], lines[0]["instance"]), (1, "1.web.shop"))
+        self.assertEqual((lines[1]["tries"], lines[1]["instance_seconds"]), (0, None))
+
+    async def test_of_an_answer(self) -> None:
+        """Sizes and times are numbers, the client is the real one, the time is in UTC with milliseconds."""
+        await self.logging(self.upstream(1))
+        await self.get(NAME, "/path?q=1", method="POST", data=b"x", headers={"X-Forwarded-For": "192.0.2.7"})
+        line = (await self.lines(1))[0]
+        expected = {"client": "192.0.2.7", "host": NAME, "method": "POST", "path": "/path?q=1", "status": 200}
+        expected |= {"service": str(WEB), "instance": "1.web.shop", "tries": 1}
+        self.assertEqual({name: line[name] for name in expected}, expected)
+        self.assertRegex(line["time"], r"\A\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z\Z")
+        for name in ("bytes", "seconds", "instance_seconds"):
+            self.assertIsInstance(line[name], int | float)
+
+    async def test_hostile(self) -> None:
+        """Whatever bytes a client sends, each line is JSON in UTF-8 and is one line."""
+        await self.logging(self.upstream(1))
+        requests = [
+            b'GET /"},{"status":200\\u0000\xff\xfe\xc3 HTTP/1.1\r\nHost: web.example.com\r\n',
+            b'GET / HTTP/1.1\r\nHost: w\xe9b"\\.example.com\r\n',
+            b"GET /\xc3\xbc HTTP/1.1\r\nHost: web.example.com\r\n",
+            b"GET /\x01\x7f HTTP/1.1\r\nHost: web.example.com\r\n",
+            b"\x16\x03\x01\x02\x00\x01\x00\x01\r\n",
+            b'GET /%0a%22 HTTP/1.1\r\nHost: web.example.com\r\nX-Forwarded-For: "}\r\n',
+            b"GET /" + b"u" * 80_000 + b" HTTP/1.1\r\nHost: web.example.com\r\n",
+        ]
+        for request in requests:
+            await self.converse(request + b"Connection: close\r\n\r\n", b"\r\n\r\n")
+        lines = await self.lines(len(requests))
+        self.assertEqual(len(lines), len(requests))
+        self.assertIn("/%C3%BC", {line["path"] for line in lines})
+        self.assertEqual({line["status"] for line in lines}, {200, 400, 404, 414})

@@ -1,0 +1,145 @@
+"""How a real nginx passes on answers and uploads: as they come, and whatever their form."""
+
+from __future__ import annotations
+
+import socket
+from typing import ClassVar
+
+from twisted.internet import reactor
+from twisted.internet.protocol import Factory, Protocol
+from twisted.internet.threads import deferToThread
+
+from daprdockr.model.names import InstanceName
+from daprdockr.proxy.routes import Upstream
+from tests.rig.nginx_here import WEB, NginxTestCase, route, until
+
+NAME = "web.example.com"
+EVENTS = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
+class Slow(Protocol):
+    """Begins an answer to a request, in the form that its path names, and ends it after a byte on ``go_on``."""
+
+    FORMS: ClassVar[dict[bytes, tuple[bytes, bytes]]] = {
+        b"/events": (EVENTS + b"9\r\ndata: 1\n\n\r\n", b"9\r\ndata: 2\n\n\r\n0\r\n\r\n"),
+        b"/length": (b"HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\none ", b"two "),
+        b"/until-closed": (b"HTTP/1.0 200 OK\r\n\r\none ", b"two "),
+    }
+    waiting: ClassVar[list[Slow]] = []
+    rest = b""
+
+    def dataReceived(self, data: bytes) -> None:
+        assert self.transport is not None
+        first, self.rest = self.FORMS[data.split()[1]]
+        self.transport.write(first)
+        self.waiting.append(self)
+
+    def go_on(self) -> None:
+        assert self.transport is not None
+        self.transport.write(self.rest)
+        if self.rest == b"two ":
+            self.transport.loseConnection()
+
+
+class Hinting(Protocol):
+    """Sends interim answers, and the answer in pieces after them; counts those who are connected."""
+
+    connected = 0
+    PIECES = (
+        b"HTTP/1.1 103 Early Hints\r\nLink: </a.css>\r\n\r\nHTTP/1.1 10",
+        b"2 Processing\r\n\r\nHTTP/1.1 200 OK\r\nConnection: keep-alive\r\nContent-Le",
+        b"ngth: 5\r\n\r\nfi",
+        b"nal",
+    )
+
+    def connectionMade(self) -> None:
+        Hinting.connected += 1
+
+    def connectionLost(self, reason: object = None) -> None:
+        Hinting.connected -= 1
+
+    def dataReceived(self, data: bytes) -> None:
+        assert self.transport is not None
+        for number, piece in enumerate(self.PIECES):
+            reactor.callLater(0.05 * number, self.transport.write, piece)
+
+
+class Refusing(Protocol):
+    """Answers 401 to the head of an upload and reads on, so that its answer is not lost; counts the requests."""
+
+    heads = 0
+    received = b""
+
+    def dataReceived(self, data: bytes) -> None:
+        assert self.transport is not None
+        before, self.received = b"\r\n\r\n" in self.received, (self.received + data)[:4096]
+        if not before and b"\r\n\r\n" in self.received:
+            Refusing.heads += 1
+            self.transport.write(b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 2\r\nConnection: close\r\n\r\nno")
+
+
+class PassingCase(NginxTestCase):
+    async def serving(self, protocol: type[Protocol]) -> None:
+        port = self.listen(Factory.forProtocol(protocol))
+        await self.started(route(NAME, Upstream(InstanceName(WEB, 1), "127.0.0.1", port)))
+
+
+class AnswerTests(PassingCase):
+    """Answers of all forms."""
+
+    async def test_at_once(self) -> None:
+        """What an instance has sent reaches the client while the rest is still to come, in whatever form."""
+        await self.serving(Slow)
+        for form, first, last in [
+            (b"/events", b"data: 1\n\n", b"data: 2\n\n"),
+            (b"/length", b"one ", b"two "),
+            (b"/until-closed", b"one ", b"two "),
+        ]:
+            Slow.waiting.clear()
+            with socket.create_connection(("127.0.0.1", self.port), timeout=20) as client:
+                client.sendall(b"GET %s HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n\r\n" % (form, NAME.encode()))
+                begun = await deferToThread(_read, client, first)
+                self.assertNotIn(last, begun)
+                Slow.waiting[0].go_on()
+                self.assertIn(last, await deferToThread(_read, client, last))
+
+    async def test_interim(self) -> None:
+        """
+        Interim answers reach the client before the answer, which says that the connection ends: nginx keeps none on
+        which it does not see where an answer ends.
+        """
+        await self.serving(Hinting)
+        with socket.create_connection(("127.0.0.1", self.port), timeout=20) as client:
+            client.sendall(b"GET / HTTP/1.1\r\nHost: %s\r\n\r\n" % NAME.encode())
+            answer = await deferToThread(_read, client, b"final")
+        hint, processing, head, body = answer.split(b"\r\n\r\n")
+        self.assertTrue(hint.startswith(b"HTTP/1.1 103 "), answer)
+        self.assertIn(b"\r\nLink: </a.css>", hint)
+        self.assertEqual(processing, b"HTTP/1.1 102 Processing")
+        self.assertEqual(head, b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nConnection: close")
+        self.assertEqual(body, b"final")
+        await until(lambda: Hinting.connected == 0)
+
+
+class UploadTests(PassingCase):
+    """Answers that come before the upload has ended."""
+
+    async def test_early_answer(self) -> None:
+        """An answer to the head of an upload reaches the client before it has sent the rest, and once."""
+        await self.serving(Refusing)
+        Refusing.heads = 0
+        for head in (b"Content-Length: 5000000", b"Transfer-Encoding: chunked"):
+            request = b"POST / HTTP/1.1\r\nHost: %s\r\n%s\r\n\r\n" % (NAME.encode(), head)
+            part = b"x" * 100_000 if b"Length" in head else b"186a0\r\n" + b"x" * 100_000 + b"\r\n"
+            with socket.create_connection(("127.0.0.1", self.port), timeout=20) as client:
+                client.sendall(request + part)
+                self.assertIn(b"401 Unauthorized", await deferToThread(_read, client, b"no"))
+        self.assertEqual(Refusing.heads, 2)
+
+
+def _read(client: socket.socket, wanted: bytes) -> bytes:
+    """Read until ``wanted`` is there, or the end."""
+    received = b""
+    while wanted not in received and (part := client.recv(65536)):
+        received += part
+    return received
