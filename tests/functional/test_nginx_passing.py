@@ -78,6 +78,14 @@ class Refusing(Protocol):
             self.transport.write(b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 2\r\nConnection: close\r\n\r\nno")
 
 
+class Ending(Protocol):
+    """Ends the connection of an upload when it has begun."""
+
+    def dataReceived(self, data: bytes) -> None:
+        assert self.transport is not None
+        self.transport.loseConnection()
+
+
 class PassingCase(NginxTestCase):
     async def serving(self, protocol: type[Protocol]) -> None:
         port = self.listen(Factory.forProtocol(protocol))
@@ -135,6 +143,16 @@ class UploadTests(PassingCase):
                 client.sendall(request + part)
                 self.assertIn(b"401 Unauthorized", await deferToThread(_read, client, b"no"))
         self.assertEqual(Refusing.heads, 2)
+
+    async def test_cut(self) -> None:
+        """A client whose upload an instance does not take is told so."""
+        await self.serving(Ending)
+        request = b"POST / HTTP/1.1\r\nHost: %s\r\nContent-Length: 5000000\r\n\r\n" % NAME.encode()
+        with socket.create_connection(("127.0.0.1", self.port), timeout=20) as client:
+            client.sendall(request + b"x" * 100_000)
+            answer = await deferToThread(_read, client, b"body\n")
+        self.assertTrue(answer.startswith(b"HTTP/1.1 502 "), answer)
+        self.assertIn(b"before it had taken the whole body\n", answer)
 
 
 def _read(client: socket.socket, wanted: bytes) -> bytes:

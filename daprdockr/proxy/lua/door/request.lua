@@ -32,6 +32,7 @@ local IDEMPOTENT = { GET = true, HEAD = true, OPTIONS = true, PUT = true, DELETE
 
 local BAD_HEADER = "a header has a name that HTTP does not allow, or one that the front door sets, written with a dot"
 local NO_ANSWER = "the instance of this service broke its answer off, or answered with something other than HTTP"
+local CUT_BODY = "the instance of this service ended the connection before it had taken the whole body"
 local LONG_ANSWER = "the headers of the answer are larger than 64 KiB"
 
 local waiting = 0
@@ -130,6 +131,12 @@ local function repeatable(ctx)
     return length == 0 or (ctx.received == 0 and #(ngx.req.get_body_data() or "") == length)
 end
 
+-- Whether the endpoint that was tried last ended its connection while a large body was on its way.
+local function is_cut()
+    local length = tonumber(ngx.var.http_content_length) or 0
+    return length > SMALL_BODY and (tonumber(last("upstream_bytes_sent")) or 0) < length
+end
+
 -- access phase of a request that failed at the endpoints it tried
 function M.readmit()
     local ctx = underway[tonumber(ngx.var.door)]
@@ -146,7 +153,7 @@ function M.readmit()
         return pages.refuse(502, answered < MOST_HEADERS and NO_ANSWER or LONG_ANSWER)
     end
     if not repeatable(ctx) then
-        return pages.refuse(502)
+        return pages.refuse(502, is_cut() and CUT_BODY or nil)
     end
     if not hold(ctx) then
         return pages.refuse(503)
