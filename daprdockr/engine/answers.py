@@ -15,6 +15,7 @@ from typing import Any
 from daprdockr.model.errors import BadInput
 from daprdockr.model.host import (
     LABEL_CLUSTER,
+    LABEL_DEFINED,
     LABEL_DEFINITION,
     LABEL_INSTANCE,
     LABEL_NODE,
@@ -78,6 +79,7 @@ def container_state(answer: Mapping[str, Any]) -> ContainerState:
         on_partition=labels.get(LABEL_ON_PARTITION, "keep"),
         cut_off=_cut_off(answer),
         made_as=made_as(labels, name),
+        defined=_number(labels, LABEL_DEFINED, base=10),
     )
 
 

@@ -31,6 +31,7 @@ LABEL_INSTANCE = LABEL_PREFIX + "instance"
 LABEL_DEFINITION = LABEL_PREFIX + "definition"
 LABEL_CLUSTER = LABEL_PREFIX + "cluster"
 LABEL_REVISION = LABEL_PREFIX + "revision"
+LABEL_DEFINED = LABEL_PREFIX + "defined"
 LABEL_ON_PARTITION = LABEL_PREFIX + "on-partition"
 LABEL_NAME = LABEL_PREFIX + "name"
 
@@ -70,6 +71,7 @@ class ContainerState:
     was created for when that was taken from it; neither the network nor a start gives it back. ``former`` is the
     name under which this node made it, if it has another one now. ``made_as`` is the name that its label states, if
     that is not its name ("": it is): Note [The name is the mark].
+    ``defined`` is the revision of the definition it was created from (0: an older agent did not write it down).
     """
 
     id: str
@@ -92,6 +94,7 @@ class ContainerState:
     cut_off: str = ""
     former: str = ""
     made_as: str = ""
+    defined: int = 0
 
     @property
     def mark(self) -> str:

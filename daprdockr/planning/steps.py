@@ -177,11 +177,15 @@ class PullImage:
 
 @frozen
 class CreateContainer(OnContainer):
-    """Create a container for a claimed instance. ``ports`` are to be published, where possible on their host port."""
+    """
+    Create a container for a claimed instance. ``ports`` are to be published, where possible on their host port;
+    ``fence`` and ``defined`` are the revisions of the claim and of the definition.
+    """
 
     definition: Definition
     ports: tuple[Port, ...]
     fence: int
+    defined: int = 0
 
     @property
     def lane(self) -> Lane:

@@ -68,7 +68,7 @@ def _services(
     yield from (outward.embedded_etcd, *base.outside.pools.all)
     yield from (outward.dns, outward.nginx, outward.access_log, outward.relay, local.guarded, acting.ephemeral)
     yield from (base.journal, member.heartbeat, local.host, local.pulse, local.containerd)
-    yield from (known.mirror, local.health, told.followers, acting.reconcile)
+    yield from (known.mirror, local.witnesses, local.health, told.followers, acting.reconcile)
     yield from (known.marking, told.doubting, known.ownerless, member.write_check, local.orphans)
     yield from found.around.all
 

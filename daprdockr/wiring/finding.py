@@ -36,7 +36,9 @@ from daprdockr.agent.mirror.mirror import Mirror
 from daprdockr.agent.mirror.own_claims import OwnClaims
 from daprdockr.agent.mirror.ownerless import Ownerless
 from daprdockr.agent.mirror.views import Views
+from daprdockr.agent.mirror.witnesses import Witnesses
 from daprdockr.agent.reporting.orphans import Orphans
+from daprdockr.model.host import ContainerState
 from daprdockr.planning.candidates import runs_elsewhere
 from daprdockr.runtime.connection import Connection
 from daprdockr.runtime.outage import Outage
@@ -133,6 +135,7 @@ class OnThisHost:
     health: HealthChecks
     guarded: Guarded
     orphans: Orphans
+    witnesses: Witnesses
 
 
 def on_this_host(base: Foundation, known: Knowledge) -> OnThisHost:
@@ -165,7 +168,13 @@ def on_this_host(base: Foundation, known: Knowledge) -> OnThisHost:
             node=node,
             tell=base.journal.tell,
         ),
+        witnesses=Witnesses(mirror=known.mirror, containers=partial(_listed, host)),
     )
+
+
+def _listed(host: Host) -> tuple[ContainerState, ...] | None:
+    """Return the containers with our labels, adopted or not; None until the Engine listed them."""
+    return (*host.containers, *host.containers.held_back) if host.listed else None
 
 
 def _host(base: Foundation, failures: Failures) -> Host:

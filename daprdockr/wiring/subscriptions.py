@@ -30,11 +30,13 @@ def subscribe(base: Foundation, outward: Edges, found: Found, acting: Deciding, 
     told.followers.advanced.subscribe(lambda: _plan_waiting(acting))
     for published in (told.publish.published, told.publish_ports.published):
         published.subscribe(told.followers.check)
+    signals.cluster_changed.subscribe(local.witnesses.on_changes)
     member.heartbeat.beats.subscribe(local.guarded.on_beat)
     signals.services_changed.subscribe(local.guarded.on_changes)
     signals.services_changed.subscribe(acting.reconcile.mark_dirty)
     signals.services_changed.subscribe(told.publish_ports.on_containers)
     signals.node_changed.subscribe(acting.reconcile.mark_all_dirty)
+    signals.node_changed.subscribe(local.witnesses.compare)
     _subscribe_to_surroundings(base, outward, found, told)
     _subscribe_edges(base, outward, told)
 

@@ -24,7 +24,7 @@ NOW = 100.0
 ADDRESSES = ("10.0.0.1",)
 PORT = Port(8080, "tcp", 20000)
 IMAGES = {"web:1": Image("sha256:1"), "web:2": Image("sha256:2")}
-CLUSTER, LEASE, FENCE = 7, 77, 40
+CLUSTER, LEASE, FENCE, DEFINED = 7, 77, 40, 30
 HERE = Here(node="a", addresses=ADDRESSES, lease=LEASE, in_touch=True, cluster=CLUSTER, revision=50)
 OUT_OF_TOUCH = Here(node="a", addresses=ADDRESSES, lease=LEASE, in_touch=False, cluster=CLUSTER, revision=50)
 
@@ -84,7 +84,7 @@ def situation(
     return grouped(
         here,
         WEB,
-        service=Service(service, 30, 30) if service else None,
+        service=Service(service, DEFINED, DEFINED) if service else None,
         claims={one.instance.number: one for one in claims},
         containers=by_number,
         **given,

@@ -20,6 +20,7 @@ from daprdockr.model.errors import (
 )
 from daprdockr.model.host import (
     LABEL_CLUSTER,
+    LABEL_DEFINED,
     LABEL_DEFINITION,
     LABEL_INSTANCE,
     LABEL_NAME,
@@ -186,7 +187,7 @@ class EngineContract(_Case):
     def test_created(self) -> None:
         """A created container is told with what its labels say, and with its host port before it ever ran."""
         port = self.free_port()
-        labels = {LABEL_ON_PARTITION: "stop"}
+        labels = {LABEL_ON_PARTITION: "stop", LABEL_DEFINED: "41"}
         container = self.create("made", self.publishing(port, StopTimeout=3, labels=labels))
         expected = ContainerState(
             id=container,
@@ -199,6 +200,7 @@ class EngineContract(_Case):
             ports=(Port(container=8080, host=port),),
             stop_timeout=3,
             on_partition="stop",
+            defined=41,
         )
         self.assertEqual(self.state(container), expected)
         self.assertEqual(list(self.listed()), [expected])

@@ -31,6 +31,7 @@ from daprdockr.model.errors import (
 )
 from daprdockr.model.host import (
     LABEL_CLUSTER,
+    LABEL_DEFINED,
     LABEL_DEFINITION,
     LABEL_INSTANCE,
     LABEL_NODE,
@@ -403,6 +404,7 @@ class MemoryEngine:
             stop_timeout=body.get("StopTimeout", 10),
             on_partition=labels.get(LABEL_ON_PARTITION, "keep"),
             made_as=made_as(labels, name),
+            defined=int(labels.get(LABEL_DEFINED, "0")),
         )
         return MemoryContainer(
             state=state,

@@ -73,7 +73,7 @@ class OrderTests(TapCase):
     """Which services, in which order."""
 
     THREADS = ["etcd", "heartbeat", "docker", "stops", "pulls", "checks", "ping", "files", "nginx", "guard"]
-    LOOPS = ["Journal", "Heartbeat", "Host", "Pulse", "ContainerdPulse", "Mirror", "HealthChecks"]
+    LOOPS = ["Journal", "Heartbeat", "Host", "Pulse", "ContainerdPulse", "Mirror", "Witnesses", "HealthChecks"]
     LOOPS += ["Followers", "Reconcile"]
     LOOPS += ["Marking", "Doubting", "Ownerless", "WriteCheck", "Orphans", "Followed"]
 

@@ -123,6 +123,10 @@ class Belief:
             if self._waiting.size > MOST_BYTES:
                 self._put_off()
 
+    def begin(self, reason: str) -> None:
+        """Begin a doubt that lasts."""
+        self._begin(reason, lasts=True)
+
     def lost(self) -> None:
         """Take note that the watch broke."""
         self._cluster.history.unbroken = False  # Note [Marks of an unbroken history] in ``known.history``
@@ -159,7 +163,7 @@ class Belief:
         self._waiting = None
         reason = refutation(missed, past, listing, keys)
         if reason:
-            self._begin(reason, lasts=True)
+            self.begin(reason)
         else:
             self._take(listing)
             self._believer.take_changes(waiting.batch)

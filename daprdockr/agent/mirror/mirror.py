@@ -87,6 +87,8 @@ class Mirror(Service):
             store=etcd.store,
             draw=draw_identity,
         )
+        self.blank = False
+        """Whether this agent began without the knowledge of an earlier one."""
         self.in_touch = False
         self.condition: EtcdNotReached | EtcdLost | EtcdDoubted | None = EtcdNotReached()
         """Why this agent is out of touch with etcd; None while it is in touch."""
@@ -98,6 +100,7 @@ class Mirror(Service):
     def _load(self) -> None:
         """Begin with the last known state, if there is one: names and routes are served before etcd answers."""
         listing = self._state.read_listing()
+        self.blank = listing is None
         if listing is not None:
             self._on_changes(self.cluster.replace(listing))
             self._take_identity()
@@ -121,6 +124,20 @@ class Mirror(Service):
     async def _stop(self) -> None:
         await self._etcd.run(self._follower.stop)
         await self._snapshots.finish()
+
+    # Called by ``Witnesses``.
+
+    def withhold(self) -> None:
+        """Do not store the knowledge of this agent for now."""
+        self._snapshots.withhold()
+
+    def release(self) -> None:
+        """Store it from now on."""
+        self._snapshots.release()
+
+    def begin_doubt(self, reason: str) -> None:
+        """Believe etcd no more, for a reason that no list shows."""
+        self._belief.begin(reason)
 
     # Called by the follower, in its own thread.
 

@@ -41,6 +41,7 @@ class Snapshots:
         self._cluster = cluster
         self._state = state
         self._running = False
+        self._withheld = False
         self._due: IDelayedCall | None = None
         self._delay = KEEP_DELAY
         self._generation = 0
@@ -61,8 +62,17 @@ class Snapshots:
 
     async def finish(self) -> None:
         """Write the changes that were not written yet; a failure is logged."""
-        if self._changed:
+        if self._changed and not self._withheld:
             await self.write().addErrback(self._failed)
+
+    def withhold(self) -> None:
+        """Write nothing by itself until ``release``."""
+        self._withheld = True
+
+    def release(self) -> None:
+        """Write what has changed meanwhile."""
+        self._withheld = False
+        self._schedule()
 
     def loaded(self) -> None:
         """Record that the mirror shows what the state directory holds."""
@@ -80,7 +90,7 @@ class Snapshots:
 
     def _schedule(self) -> None:
         busy = self._writing.locked or (self._due is not None and self._due.active())
-        if self._changed and self._running and not busy:
+        if self._changed and self._running and not (busy or self._withheld):
             self._due = self._reactor.callLater(self._delay, self._write_soon)
 
     def _write_soon(self) -> None:

@@ -144,7 +144,8 @@ class ContainerSteps:
         image = await self._image(run, definition)
         ports, dns = await self._choose(run, step, image, network), self._resolvers(step, network)
         for name in container_names(instance, definition, here.node, here.cluster):
-            labels = container_labels(instance, definition, name, here.node, here.cluster, step.fence)
+            revisions = step.fence, step.defined
+            labels = container_labels(instance, definition, name, here.node, here.cluster, revisions)
             body = container_body(instance, definition, ports, labels, dns, network.addresses)
             try:
                 container = await run(self._engine.create, name, body)
@@ -270,4 +271,5 @@ def _created(container: str, name: str, step: CreateContainer, here: Here, ports
         ports=ports,
         stop_timeout=step.definition.stop_timeout,
         on_partition=step.definition.on_partition,
+        defined=step.defined,
     )

@@ -1,7 +1,7 @@
 # -*- test-case-name: tests.unit.whole.test_restored -*-
 """
-Reports to etcd, under the node's lease, that this node does not believe it, and which instances run here: for
-``trust-etcd`` to show.
+Reports to etcd, under the node's lease, that this node does not believe it, and which instances have a container here:
+for ``trust-etcd`` to show.
 
 This is all that an agent writes into an etcd it doubts, beside its node's record.
 """
@@ -81,18 +81,16 @@ class Doubting(Periodic):
         doubt, cluster = self._mirror.doubt, self._mirror.cluster
         if doubt is None:
             return None
-        running = sorted(
-            (container.instance, container.definition)
-            for service in self._host.containers.services
-            for ones in self._host.containers.of(service).values()
-            for container in ones
-            if container.running and container.cluster == cluster.identity
-        )
+        here = (*self._host.containers, *self._host.containers.held_back)
+        ours = [container for container in here if container.cluster == cluster.identity]
+        # Of several containers of an instance the running one counts.
+        ours.sort(key=lambda container: (container.running, container.started))
+        instances = sorted({container.instance: container.definition for container in ours}.items())
         return DoubtRecord(
             number=doubt.number,
             reason=doubt.reason,
             identity=cluster.identity,
             revision=cluster.revision,
-            instances={str(instance): definition for instance, definition in running[:MOST_INSTANCES]},
-            unlisted=len(running[MOST_INSTANCES:]),
+            instances={str(instance): definition for instance, definition in instances[:MOST_INSTANCES]},
+            unlisted=len(instances[MOST_INSTANCES:]),
         )

@@ -54,8 +54,8 @@ class Doubt:
 @frozen
 class DoubtRecord:
     """
-    The report of a node that doubts: which etcd it knows, up to which revision, and which instances of that etcd run on
-    the node, with the digests of the definitions they were made from.
+    The report of a node that doubts: which etcd it knows, up to which revision, and which instances of that etcd have a
+    container on the node, with the digests of the definitions they were made from.
     """
 
     number: int

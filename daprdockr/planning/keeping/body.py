@@ -8,6 +8,7 @@ from typing import Any
 
 from daprdockr.model.host import (
     LABEL_CLUSTER,
+    LABEL_DEFINED,
     LABEL_DEFINITION,
     LABEL_INSTANCE,
     LABEL_NAME,
@@ -62,12 +63,15 @@ def _exposed(definition: Definition, image: Image | None) -> list[tuple[int, str
 
 
 def container_labels(
-    instance: InstanceName, definition: Definition, name: str, node: str, cluster: int, fence: int
+    instance: InstanceName, definition: Definition, name: str, node: str, cluster: int, revisions: tuple[int, int]
 ) -> dict[str, str]:
     """
     Return the labels that a later agent needs to adopt the container, and to judge whether its service was really
-    deleted. See Note [The name is the mark] in ``model.host``.
+    deleted or changed. See Note [The name is the mark] in ``model.host``.
+
+    :param revisions: those of the claim and of the definition.
     """
+    fence, defined = revisions
     return {
         LABEL_NAME: name,
         LABEL_NODE: node,
@@ -75,6 +79,7 @@ def container_labels(
         LABEL_DEFINITION: definition.digest,
         LABEL_CLUSTER: f"{cluster:x}",
         LABEL_REVISION: str(fence),
+        LABEL_DEFINED: str(defined),
         LABEL_ON_PARTITION: definition.on_partition,
     }
 

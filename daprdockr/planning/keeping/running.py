@@ -90,7 +90,14 @@ def _run(
     elif current is not None and (confirmed or not definition.at_most_one):
         yield StartContainer(claim.instance, current.id, generation=current.definition)
     elif confirmed:
-        yield CreateContainer(claim.instance, definition, host_ports(situation, claim, definition), claim.fence)
+        yield _create(situation, claim, definition)
+
+
+def _create(situation: Situation, claim: Claim, definition: Definition) -> Step:
+    defined = situation.service.revision if situation.service is not None else 0
+    return CreateContainer(
+        claim.instance, definition, host_ports(situation, claim, definition), claim.fence, defined=defined
+    )
 
 
 def _is_spoilt(container: ContainerState, tries: Attempts) -> bool:

@@ -26,6 +26,7 @@ from daprdockr.planning.steps import (
     WriteClaim,
 )
 from tests.build.situations import (
+    DEFINED,
     FENCE,
     HERE,
     LEASE,
@@ -135,7 +136,7 @@ class PrepareTests(SynchronousTestCase):
     def test_container_comes_up(self) -> None:
         """It pulls the image, creates its container and starts it as an owner does; the fence is the succession's."""
         self.assertEqual(self.prepared(images={}).steps, (PullImage("web:1"),))
-        self.assertEqual(self.prepared().steps, (CreateContainer(ONE, WEB_1, (), NEXT),))
+        self.assertEqual(self.prepared().steps, (CreateContainer(ONE, WEB_1, (), NEXT, defined=DEFINED),))
         created = container("mine", status=Status.CREATED)
         self.assertEqual(self.prepared(created).steps, (StartContainer(ONE, "mine"),))
 

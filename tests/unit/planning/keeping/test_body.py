@@ -36,7 +36,7 @@ class NameAndLabelTests(SynchronousTestCase):
     def test_labels(self) -> None:
         """The labels say whose the container is, what it was made from and on whose word."""
         self.assertEqual(
-            container_labels(FIRST, definition(), "name", "a", cluster=255, fence=40),
+            container_labels(FIRST, definition(), "name", "a", cluster=255, revisions=(40, 30)),
             {
                 "io.daprdockr.name": "name",
                 "io.daprdockr.node": "a",
@@ -44,10 +44,11 @@ class NameAndLabelTests(SynchronousTestCase):
                 "io.daprdockr.definition": definition().digest,
                 "io.daprdockr.cluster": "ff",
                 "io.daprdockr.revision": "40",
+                "io.daprdockr.defined": "30",
                 "io.daprdockr.on-partition": "keep",
             },
         )
-        guarded = container_labels(FIRST, definition(OnPartition="stop"), "name", "a", cluster=255, fence=40)
+        guarded = container_labels(FIRST, definition(OnPartition="stop"), "name", "a", cluster=255, revisions=(40, 30))
         self.assertEqual(guarded["io.daprdockr.on-partition"], "stop")
 
 
