@@ -46,6 +46,15 @@ class OutageTests(SynchronousTestCase):
             self.outage.worked()
         self.assertEqual(self.lines(), [])
 
+    def test_how_long(self) -> None:
+        """The last line counts until etcd answered again, and not until that was certain."""
+        self.outage.worked()
+        self.fails(61)
+        for _ in range(20):
+            self.clock.advance(2)
+            self.outage.worked()
+        self.assertEqual(self.lines("ended"), ["trouble with etcd has ended after 62 s"])
+
     def test_slow(self) -> None:
         """However often it fails and answers by turns: a line at first, one each ten minutes, one at the end."""
         self.outage.worked()
@@ -63,7 +72,7 @@ class OutageTests(SynchronousTestCase):
                 "trouble with etcd began",
                 "trouble with etcd goes on for 10 minutes",
                 "trouble with etcd goes on for 20 minutes",
-                "trouble with etcd has ended after 1530 s",
+                "trouble with etcd has ended after 1500 s",
             ],
         )
         self.fails(BRIEF + 2)
