@@ -70,10 +70,12 @@ def _rows(cluster: Cluster, name: ServiceName) -> Iterable[Row]:
 
 
 def _unwanted(cluster: Cluster, instance: InstanceName) -> Row:
-    """Return what is different about an instance that no definition wants any more: nothing leads to it."""
+    """Return what differs where no definition wants an instance, so that nothing leads to it, or none can be read."""
     wanted = cluster.services.get(instance.service)
+    if cluster.is_held(instance.service):
+        return {"Reason": f"the definition of {instance.service} is not usable: status says why"}
     if wanted is None:
-        gone = {} if cluster.is_declared(instance.service) else {"Reason": f"{instance.service} is deleted"}
+        gone = {"Reason": f"{instance.service} is deleted"}
     else:
         more = instance.number > wanted.definition.instances
         gone = {"Reason": f"{instance.service} is scaled down"} if more else {}

@@ -20,12 +20,21 @@ def _why_not(row: Row) -> str:
         return str(row["Refused"])
     if row["Clash"]:
         return str(row["Clash"])
+    unready = "" if row["Ready"] else f"not ready: {row['Unready'] or UNKNOWN}"
+    return "; ".join(filter(None, (unready, _why_last(row))))
+
+
+def _why_last(row: Row) -> str:
+    """Return why a node is ranked last."""
     if row["Trouble"]:
         return f"nothing starts: {row['Trouble']}"
     if row["Missing"]:
         return f"{','.join(row['Missing'])} is no address of this machine"
     return f"{','.join(row['Fails'])} cannot start" if row["Fails"] else ""
 
+
+UNKNOWN = "it has just begun, or its Docker Engine does not answer"
+"""Why a node is not ready whose agent is older than the reason in its record."""
 
 COLUMNS: tuple[Column, ...] = (
     ("NODE", lambda row: row["Node"]),
@@ -62,6 +71,7 @@ def node_table(cluster: Cluster, refused: str = "", doubted: Mapping[str, str] =
             "Fails": list(node.record.fails),
             "Missing": list(node.record.missing),
             "Trouble": node.record.trouble,
+            "Unready": node.record.unready,
             "Refused": node.record.refused or refused,
             "Clash": clashing.get(name, ""),
             "Doubts": doubted.get(name, ""),

@@ -16,6 +16,7 @@ from daprdockr.agent.host.host import Host
 from daprdockr.agent.membership.whereabouts import Whereabouts
 from daprdockr.model.known.cluster import Cluster
 from daprdockr.model.stored.node import NodeRecord
+from daprdockr.model.troubles.host import EngineHangs
 from daprdockr.planning.candidates import MOST_IMAGES, mark
 from daprdockr.planning.placing.failing import MOST_FAILS, does_not_come_up
 
@@ -69,12 +70,13 @@ class Presence:
         address that it publishes is another machine's.
         """
         host, refused, where = self.host, self.obstacles.refused(), self.where()
+        unready = self._unready(steady)
         return NodeRecord(
             addresses=where.addresses,
             missing=where.missing,
             labels=self.node.labels,
             version=__version__,
-            ready=steady and not ((host.asked and host.trouble) or refused or self.obstacles.contested()),
+            ready=not (unready or refused or self.obstacles.contested()),
             memory=host.stock.inventory.memory,
             cpus=host.stock.inventory.cpus,
             images=self._images(host.stock.inventory.images),
@@ -82,8 +84,16 @@ class Presence:
             fails=self._fails(),
             trouble=self.failures.trouble,
             refused=refused,
+            unready=unready,
             machine=self.node.machine,
         )
+
+    def _unready(self, steady: bool) -> str:
+        """Return what keeps the node from being ready, in few words: each other text is a write."""
+        if self.host.asked and self.host.condition is not None:
+            hangs = isinstance(self.host.condition, EngineHangs)
+            return "its Docker Engine hangs" if hangs else "its Docker Engine does not answer"
+        return "" if steady else "it has just begun, and waits for good beats"
 
     def is_listed(self, lease: int) -> bool:
         """Return whether the mirror shows this node's record under a lease, as one of this machine."""

@@ -24,7 +24,7 @@ COMMAND = Command(
     flags=("o",),
     reference=(
         "nodes that hold a lease: whether they are ready for instances (three good beats and an Engine that "
-        "answers), addresses, number of instances, cordoned or draining, labels, version; the services (or "
-        "all) that do not start there, or why it cannot write to etcd",
+        "answers) and why not, addresses, number of instances, cordoned or draining, labels, version; the "
+        "services (or all) that do not start there, or why it cannot write to etcd",
     ),
 )

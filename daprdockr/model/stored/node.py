@@ -46,9 +46,10 @@ class NodeRecord:
     images it has (``planning.candidates.mark``); ``allow`` are the privileges that definitions may use there (None:
     all, because the agent is older than the option); ``missing`` are published addresses that the machine does not
     have; ``fails`` are services that do not come up there, and ``trouble`` says why none does ("": some do).
-    ``refused`` says which necessary write etcd refuses ("": none). ``machine`` is a mark of the machine ("":
-    unknown), and ``since`` the revision at which the node began to publish its addresses (0: when the record was
-    created): Note [Two machines, one address] in ``planning.placing.clashes``. Placement considers no ``progress``.
+    ``refused`` says which necessary write etcd refuses ("": none), and ``unready`` why the node is not ready if nothing
+    else in the record does. ``machine`` is a mark of the machine ("": unknown), and ``since`` the revision at which the
+    node began to publish its addresses (0: when the record was created): Note [Two machines, one address] in
+    ``planning.placing.clashes``. Placement considers no ``progress``.
     """
 
     addresses: tuple[str, ...] = ()
@@ -63,6 +64,7 @@ class NodeRecord:
     missing: tuple[str, ...] = ()
     trouble: str = ""
     refused: str = ""
+    unready: str = ""
     machine: str = ""
     since: int = 0
     progress: Progress = Progress()
@@ -106,6 +108,7 @@ _OPTIONAL: Members = {
     "Missing": ("missing", _texts),
     "Trouble": ("trouble", reading.free_text),
     "Refused": ("refused", reading.free_text),
+    "Unready": ("unready", reading.free_text),
     "Machine": ("machine", reading.text),
     "Since": ("since", _REVISION),
     "Progress": ("progress", Progress.read),

@@ -50,6 +50,7 @@ class PresenceTests(SynchronousTestCase):
         """Without enough good beats it is not ready."""
         self.list()
         self.assertEqual([self.presence(steady).ready for steady in (False, True)], [False, True])
+        self.assertEqual(self.presence(False).unready, "it has just begun, and waits for good beats")
 
     def test_cannot_write(self) -> None:
         """A node that cannot write all that it has to is not ready, and its record says why."""
@@ -71,10 +72,16 @@ class PresenceTests(SynchronousTestCase):
         """A node whose Engine does not answer is not ready, until it does again."""
         self.engine.unavailable = True
         self.list()
-        self.assertFalse(self.presence(True).ready)
+        record = NodeRecord.decode(self.presence(True).encode())
+        self.assertEqual((record.ready, record.unready), (False, "its Docker Engine does not answer"))
+        self.host.fell_silent("a ping was not answered")
+        self.assertEqual(self.presence(True).unready, "its Docker Engine does not answer")
         self.engine.unavailable = False
         self.list()
         self.assertTrue(self.presence(True).ready)
+        self.assertNotIn(b"Unready", self.presence(True).encode())
+        self.host.fell_silent("a ping was not answered")
+        self.assertEqual(self.presence(True).unready, "its Docker Engine hangs")
 
     def test_inventory(self) -> None:
         """It says what the host has, and which images are there."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from daprdockr.model.stored.node import NodeRecord
+from daprdockr.picture.nodes import UNKNOWN
 from tests.build.command_line import RUNNING, ShowCase
 from tests.build.values import KEYS
 from tests.fakes.command_line import Outcome, command_line
@@ -28,10 +29,21 @@ class NodesTests(ShowCase):
             [
                 ["NODE", "READY", "ADDRESSES", "INSTANCES", "CORDONED", "LABELS", "ALLOWS", "VERSION", "REASON"],
                 ["n1", "yes", "192.0.2.1,2001:db8::1", "1", "no", "disk=ssd,zone=a", "binds,runtime", "1.0", "-"],
-                ["n2", "no", "-", "0", "yes", "-", "all", "-", "web.myapp cannot start"],
+                ["n2", "no", "-", "0", "yes", "-", "all", "-", f"not ready: {UNKNOWN}; web.myapp cannot start"],
                 ["n3", "yes", "-", "0", "no", "-", "-", "-", "nothing starts: no space"],
             ],
         )
+
+    def test_not_ready(self) -> None:
+        """A node that is not ready says why, in its own words if it has any."""
+        for name, record in {
+            "n1": NodeRecord(ready=False, unready="its Docker Engine hangs"),
+            "n2": NodeRecord(ready=False),
+            "n3": NodeRecord(ready=False, refused="cannot write x", unready="its Docker Engine hangs"),
+        }.items():
+            self.store.put(KEYS.node(name), record.encode(), self.store.lease)
+        reasons = [line[-1] for line in self.cells("nodes")[1:]]
+        self.assertEqual(reasons, ["not ready: its Docker Engine hangs", f"not ready: {UNKNOWN}", "cannot write x"])
 
     def test_json(self) -> None:
         """Programs get the labels as an object."""

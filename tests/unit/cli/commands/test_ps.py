@@ -6,6 +6,7 @@ from attrs import evolve
 
 from daprdockr.model.names import ServiceName
 from daprdockr.model.stored.claim import ClaimRecord, State
+from daprdockr.model.stored.entries import Delete
 from tests.build.command_line import RUNNING, WEB, ShowCase
 from tests.build.values import KEYS
 from tests.fakes.command_line import command_line
@@ -40,6 +41,21 @@ class PsTests(ShowCase):
                     "web.myapp is scaled down",
                 ],
             ],
+        )
+
+    def test_older(self) -> None:
+        """A wanted instance whose container was made from another definition says so."""
+        self.claim(1, evolve(RUNNING, definition="older"))
+        self.assertEqual(self.cells("ps")[1][-1], "runs an older definition")
+
+    def test_not_wanted(self) -> None:
+        """An instance of a deleted service says so, and one whose definition cannot be read says that instead."""
+        self.claim(1, RUNNING)
+        self.store.commit([], [Delete(KEYS.service(WEB.name))])
+        self.assertEqual(self.cells("ps", "web.myapp")[1][-1], "web.myapp is deleted")
+        self.store.put(KEYS.service(WEB.name), b"garbage")
+        self.assertEqual(
+            self.cells("ps", "web.myapp")[1][-1], "the definition of web.myapp is not usable: status says why"
         )
 
     def test_json(self) -> None:
