@@ -30,7 +30,7 @@ class Followed(Periodic, Generic[T]):
     :param run: runs ``read`` in a thread, because a file may lie on a disk that hangs.
     :param what: the name of the value in a line of the log.
     :param read: returns the value as it is now. While it raises OSError or DaprdockrError the last value stands.
-    :param first: the value at the start.
+    :param first: the value at the start; an empty one if it cannot be read yet.
     """
 
     log = Logger()
@@ -56,7 +56,8 @@ class Followed(Periodic, Generic[T]):
         self._changed.subscribe(subscriber)
 
     def _cannot_be_read(self, reason: str) -> None:
-        self.log.warn("{what} cannot be read, the last value stands: {reason}", what=self._what, reason=reason)
+        stands = "the last value stands" if self.value else "and there is none yet"
+        self.log.warn("{what} cannot be read, {stands}: {reason}", what=self._what, stands=stands, reason=reason)
 
     async def poll(self) -> None:
         """Read now, unless a reading is in progress."""

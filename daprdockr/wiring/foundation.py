@@ -18,7 +18,7 @@ from daprdockr.agent.reporting.journal import Journal
 from daprdockr.agent.statedir import StateDir
 from daprdockr.arguments.settings import Settings
 from daprdockr.dns.endpoint import Endpoint
-from daprdockr.dns.forwarding.resolvconf import upstreams
+from daprdockr.dns.forwarding.resolvconf import lack, upstreams
 from daprdockr.etcd.credentials import fingerprint
 from daprdockr.model.errors import BadInput, NotFound
 from daprdockr.model.known.changes import Changes
@@ -153,9 +153,10 @@ def _upstreams(base: Foundation) -> Followed[tuple[Endpoint, ...]]:
     def read() -> tuple[Endpoint, ...]:
         wildcard = listened & {"0.0.0.0", "::"}
         own = listened | machine.addresses() if wildcard else listened
-        found = upstreams(read_given(machine.resolv_conf).decode("utf-8", "replace"), own)
+        text = read_given(machine.resolv_conf).decode("utf-8", "replace")
+        found = upstreams(text, own)
         if not found:
-            raise NotFound(f"{machine.resolv_conf} names none but this agent itself")
+            raise NotFound(f"{machine.resolv_conf} {lack(text)}")
         return found
 
     try:

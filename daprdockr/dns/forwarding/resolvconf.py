@@ -29,6 +29,12 @@ def upstreams(text: str, own: Collection[str]) -> tuple[Endpoint, ...]:
     return tuple(found)[:MAX_UPSTREAMS]
 
 
+def lack(text: str) -> str:
+    """Return why a resolv.conf gives no upstreams, and what to do."""
+    what = "names no server but this agent itself" if upstreams(text, ()) else "names no server"
+    return f"{what}: write one there, or set --dns-upstream"
+
+
 def _canonical(text: str) -> str:
     try:
         return str(ipaddress.ip_address(text))

@@ -24,6 +24,7 @@ from daprdockr.wiring.subscriptions import subscribe
 from tests.build.settings import settings
 from tests.build.values import definition
 from tests.fakes.agents import MemoryCluster, memory_pools
+from tests.fakes.log_lines import LogLines
 from tests.fakes.run import LoopClock
 from tests.fakes.store import MemoryStore
 
@@ -119,7 +120,26 @@ class PartsTests(SynchronousTestCase):
             resolv_conf.write_text(f"nameserver {text}\n")
             self.successResultOf(followed.poll())
             self.assertEqual(dns.whom, Whom((Endpoint(server),)))
-        self.assertIn("none but this agent", followed.trouble)
+        self.assertIn("no server but this agent", followed.trouble)
+
+    def test_no_upstream_yet(self) -> None:
+        """A resolv.conf that names nobody is one line, which says what to do; so is one that is emptied later."""
+        pools, resolv_conf, lines = memory_pools(), Path(self.mktemp()), LogLines(self)
+        resolv_conf.write_text("search example.com\n")
+        followed = self.make(pools, resolv_conf, dns=(("127.0.0.1", 53),), dns_upstream=None).found.around.upstreams
+        assert followed is not None
+        pools.files.startService()
+        followed.startService()
+        self.addCleanup(followed.stopService)
+        for text in ("", "nameserver 192.0.2.1\n", "", ""):
+            resolv_conf.write_text(text)
+            self.successResultOf(followed.poll())
+        what, remedy = "the list of upstream name servers cannot be read", "write one there, or set --dns-upstream"
+        reason = f"{resolv_conf} names no server: {remedy}"
+        self.assertEqual(
+            lines("cannot be read"),
+            [f"{what}, and there is none yet: {reason}", f"{what}, the last value stands: {reason}"],
+        )
 
     def test_published(self) -> None:
         """A zone goes to DNS where there is DNS, routes to nginx where there is nginx; elsewhere to nobody."""
