@@ -165,7 +165,7 @@ def on_this_host(base: Foundation, known: Knowledge) -> OnThisHost:
             host=host,
             mirror=known.mirror,
             own_containers=base.own_containers,
-            node=node,
+            own=(node, outside.machine.mark),
             tell=base.journal.tell,
         ),
         witnesses=Witnesses(mirror=known.mirror, containers=partial(_listed, host)),
@@ -230,7 +230,7 @@ def membership(base: Foundation, around: Surroundings, known: Knowledge, local: 
         record=keys.node(settings.node),
         keys=keys.trials,
     )
-    node = NodeIdentity(settings.node, settings.label, settings.allow, outside.machine.mark)
+    node = NodeIdentity(settings.node, settings.label, settings.allow, outside.machine.mark, base.state.holder.former)
     presence = Presence(
         node=node,
         where=lambda: around.whereabouts.value,

@@ -25,13 +25,15 @@ from daprdockr.planning.placing.failing import MOST_FAILS, does_not_come_up
 class NodeIdentity:
     """
     The constants of an agent's life: the node's name, the labels that placement may require, the privileges that
-    definitions may use here, and a mark of the machine, which differs on each running machine.
+    definitions may use here, a mark of the machine, which differs on each running machine, and the names that the node
+    had before.
     """
 
     name: str
     labels: Mapping[str, str]
     allow: frozenset[str]
     machine: str
+    former: tuple[str, ...] = ()
 
 
 @frozen
@@ -85,6 +87,7 @@ class Presence:
             trouble=self.failures.trouble,
             refused=refused,
             unready=unready,
+            former=self.node.former,
             machine=self.node.machine,
         )
 

@@ -27,7 +27,7 @@ MOST_COPIES = 8
 
 class Orphans(Periodic):
     """
-    :param node: this node's name.
+    :param own: this node's name, and the mark of this machine.
     :param tell: takes an event for people: its subject, and one sentence.
     """
 
@@ -40,7 +40,7 @@ class Orphans(Periodic):
         host: Host,
         mirror: Mirror,
         own_containers: OwnContainers,
-        node: str,
+        own: tuple[str, str],
         tell: Callable[[str, str], None],
     ) -> None:
         failing = "containers that no agent looks after could not be found"
@@ -48,7 +48,7 @@ class Orphans(Periodic):
         self._host = host
         self._mirror = mirror
         self._own_containers = own_containers
-        self._node = node
+        self._node, self._machine = own
         self._tell = tell
         self._seen: frozenset[str] = frozenset()
         self._reported: frozenset[str] = frozenset()
@@ -66,8 +66,11 @@ class Orphans(Periodic):
 
     def _found(self) -> Iterator[str]:
         cluster = self._mirror.cluster
+        # A node of this machine that was renamed looks after what it made under its former names.
+        records = (node.record for node in cluster.nodes.values() if node.record.machine == self._machine != "")
+        names = {*cluster.nodes, *(name for record in records for name in record.former)}
         for node, identity in self._host.stock.inventory.others:
-            if identity == cluster.identity and node not in cluster.nodes:
+            if identity == cluster.identity and node not in names:
                 yield f"containers of node {node}, which has no agent, are left alone: remove them, or start its agent"
         held_back = list(self._host.containers.held_back)
         if any(map(self._own_containers.is_foreign, held_back)):

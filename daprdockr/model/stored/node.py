@@ -47,9 +47,10 @@ class NodeRecord:
     all, because the agent is older than the option); ``missing`` are published addresses that the machine does not
     have; ``fails`` are services that do not come up there, and ``trouble`` says why none does ("": some do).
     ``refused`` says which necessary write etcd refuses ("": none), and ``unready`` why the node is not ready if nothing
-    else in the record does. ``machine`` is a mark of the machine ("": unknown), and ``since`` the revision at which the
-    node began to publish its addresses (0: when the record was created): Note [Two machines, one address] in
-    ``planning.placing.clashes``. Placement considers no ``progress``.
+    else in the record does. ``former`` are names that the node had before on its machine. ``machine`` is a mark of the
+    machine ("": unknown), and ``since`` the revision at which the node began to publish its addresses (0: when the
+    record was created): Note [Two machines, one address] in ``planning.placing.clashes``.
+    Placement considers no ``progress``.
     """
 
     addresses: tuple[str, ...] = ()
@@ -65,6 +66,7 @@ class NodeRecord:
     trouble: str = ""
     refused: str = ""
     unready: str = ""
+    former: tuple[str, ...] = ()
     machine: str = ""
     since: int = 0
     progress: Progress = Progress()
@@ -109,6 +111,7 @@ _OPTIONAL: Members = {
     "Trouble": ("trouble", reading.free_text),
     "Refused": ("refused", reading.free_text),
     "Unready": ("unready", reading.free_text),
+    "Former": ("former", _texts),
     "Machine": ("machine", reading.text),
     "Since": ("since", _REVISION),
     "Progress": ("progress", Progress.read),

@@ -356,6 +356,17 @@ class RenamedTests(AlikeCase):
         self.cluster.advance(2)
         self.assertEqual(self.agent.docker.everything, {})
 
+    def test_beside_another(self) -> None:
+        """Another agent on the same Engine knows by the claims that somebody looks after them."""
+        self.cluster.store.put(KEYS.cordon("c"), b"{}")
+        self.cluster.add("c", self.agent.docker.seen_by("c"))
+        with capturedLogs() as logged:
+            agent = self.renamed()
+            self.cluster.advance(100)
+        self.assertEqual({record.node for record in self.cluster.claims.values()}, {"b"})
+        self.assertEqual([event["sentence"] for event in logged if "sentence" in event], [])
+        self.assertEqual([(c.id, c.started) for c in agent.docker.containers()], self.before)
+
     def test_unknown_state(self) -> None:
         """With another state directory they are nobody's: reported in one line, and left alone."""
         with capturedLogs() as logged:
