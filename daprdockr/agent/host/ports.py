@@ -9,6 +9,7 @@ import errno
 import hashlib
 import socket
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from functools import partial
 
 from attrs import evolve
 
@@ -20,6 +21,14 @@ FIRST, LAST = 20_000, 32_767
 """Below Linux's range for outgoing connections (32768 to 60999), which could otherwise hold a port for a moment."""
 
 _TRIES = 200
+
+_PROTOCOLS = {
+    "tcp": (socket.SOCK_STREAM, 0),
+    "udp": (socket.SOCK_DGRAM, 0),
+    "sctp": (socket.SOCK_STREAM, socket.IPPROTO_SCTP),
+}
+_UNKNOWN = (errno.EPROTONOSUPPORT, errno.ESOCKTNOSUPPORT)
+_NO_PROTOCOL = "{0} ports cannot be published here, the kernel has no {0}: load its module, or publish none"
 
 
 def choose_ports(
@@ -63,26 +72,34 @@ def bound_to(published: Iterable[str], own: Collection[str]) -> tuple[str, ...]:
     return tuple(address for address in published if address in own)
 
 
-def is_free(protocol: str, port: int, addresses: Collection[str] = ()) -> bool:
+def is_free(
+    protocol: str,
+    port: int,
+    addresses: Collection[str] = (),
+    sockets: Callable[[int, int, int], socket.socket] = socket.socket,
+) -> bool:
     """
     Return whether a port of the host can be bound right now as the Engine would: on each of the addresses, or without
-    any on all of both families. sctp is not tried, the Engine will report it.
+    any on all of both families.
+
+    :raises EngineRefused: the kernel does not know the protocol, so the Engine cannot publish any port of it.
     """
-    kinds = {"tcp": socket.SOCK_STREAM, "udp": socket.SOCK_DGRAM}
-    if protocol not in kinds:
-        return True
-    return not any(_is_taken(kinds[protocol], address, port) for address in addresses or ("0.0.0.0", "::"))
+    probed = partial(_is_taken, protocol, port, sockets)
+    return not any(probed(address) for address in addresses or ("0.0.0.0", "::"))
 
 
-def _is_taken(kind: socket.SocketKind, address: str, port: int) -> bool:
+def _is_taken(protocol: str, port: int, sockets: Callable[[int, int, int], socket.socket], address: str) -> bool:
     """Return whether a port is taken; a failure for another reason (a host without IPv6) does not count."""
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    kind, number = _PROTOCOLS[protocol]
     try:
-        with socket.socket(family, kind) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, kind is socket.SOCK_STREAM)
+        with sockets(family, kind, number) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, protocol == "tcp")
             if family is socket.AF_INET6:
                 probe.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, True)
             probe.bind((address, port))
     except OSError as error:
+        if error.errno in _UNKNOWN:
+            raise EngineRefused(_NO_PROTOCOL.format(protocol)) from None
         return error.errno in (errno.EADDRINUSE, errno.EACCES)
     return False

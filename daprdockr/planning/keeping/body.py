@@ -47,6 +47,7 @@ def published(definition: Definition, image: Image | None) -> list[tuple[int, st
     """
     Return the container ports to publish, with their protocols: those that the definition names, and of the others that
     the image exposes the first ``MOST_EXPOSED``. Each costs the host a port and a process for each of its addresses.
+    One for SCTP has to be named: it keeps the container from starting where the kernel does not have that.
     """
     named = {(port.container, port.protocol) for port in definition.ports}
     return sorted(named.union(_exposed(definition, image)[:MOST_EXPOSED]))
@@ -59,7 +60,7 @@ def unpublished(definition: Definition, image: Image) -> int:
 
 def _exposed(definition: Definition, image: Image | None) -> list[tuple[int, str]]:
     named = {(port.container, port.protocol) for port in definition.ports}
-    return sorted({(p.container, p.protocol) for p in image.exposed} - named) if image else []
+    return sorted({(p.container, p.protocol) for p in image.exposed if p.protocol != "sctp"} - named) if image else []
 
 
 def container_labels(

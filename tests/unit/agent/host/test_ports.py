@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 
@@ -125,6 +126,30 @@ class FreeTests(SynchronousTestCase):
         self.assertEqual(bound_to(("192.0.2.1", "10.0.0.1", "::1"), {"::1", "10.0.0.1"}), ("10.0.0.1", "::1"))
         self.assertEqual(bound_to(("192.0.2.1",), {"10.0.0.1"}), ())
 
-    def test_untried(self) -> None:
-        """What cannot be tried counts as free: the Engine will say."""
-        self.assertTrue(is_free("sctp", 1))
+    def test_unknown_to_the_kernel(self) -> None:
+        """Where the kernel has no SCTP no port is tried at the Engine, and one line says what to do."""
+
+        def no_sctp(family: int, kind: int, protocol: int) -> socket.socket:
+            if protocol == socket.IPPROTO_SCTP:
+                raise OSError(errno.EPROTONOSUPPORT, "Protocol not supported")
+            return socket.socket(family, kind, protocol)
+
+        error = self.assertRaises(EngineRefused, is_free, "sctp", 1, (), no_sctp)
+        self.assertEqual(
+            str(error), "sctp ports cannot be published here, the kernel has no sctp: load its module, or publish none"
+        )
+        self.assertTrue(is_free("udp", 1, ("127.0.0.1",), no_sctp))
+
+    def test_sctp(self) -> None:
+        """Where it has, a port is tried as the others are."""
+        asked = []
+
+        def as_tcp(family: int, kind: int, protocol: int) -> socket.socket:
+            asked.append(protocol)
+            return socket.socket(family, kind)
+
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            port = server.getsockname()[1]
+            self.assertFalse(is_free("sctp", port, ("127.0.0.1",), as_tcp))
+        self.assertTrue(is_free("sctp", 1, ("192.0.2.1",), as_tcp))
+        self.assertEqual(asked, [socket.IPPROTO_SCTP] * 2)

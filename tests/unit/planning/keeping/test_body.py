@@ -7,10 +7,10 @@ from typing import Any
 from hypothesis import given
 from twisted.trial.unittest import SynchronousTestCase
 
-from daprdockr.model.host import Port
+from daprdockr.model.host import Image, Port
 from daprdockr.model.names import InstanceName
 from daprdockr.model.wanted.definition import Definition
-from daprdockr.planning.keeping.body import container_body, container_labels, container_names
+from daprdockr.planning.keeping.body import container_body, container_labels, container_names, published
 from tests.build.strategies import DEFINITIONS, INSTANCE_NAMES
 from tests.build.values import definition, instance
 
@@ -50,6 +50,17 @@ class NameAndLabelTests(SynchronousTestCase):
         )
         guarded = container_labels(FIRST, definition(OnPartition="stop"), "name", "a", cluster=255, revisions=(40, 30))
         self.assertEqual(guarded["io.daprdockr.on-partition"], "stop")
+
+
+class PublishedTests(SynchronousTestCase):
+    """``published``"""
+
+    def test_sctp(self) -> None:
+        """A port for SCTP is published if the definition names it, and not because the image exposes it."""
+        image = Image("sha256:1", exposed=(Port(80), Port(99, "sctp")))
+        self.assertEqual(published(definition(), image), [(80, "tcp")])
+        named = definition(Container={"Image": "web:1", "ExposedPorts": ["99/sctp"]})
+        self.assertEqual(published(named, image), [(80, "tcp"), (99, "sctp")])
 
 
 class BodyTests(SynchronousTestCase):
