@@ -39,12 +39,11 @@ class RestoredTests(TestCase):
         found = [one for one in self.agent.containers() if one["State"] == "running"]
         return {one["Labels"]["io.daprdockr.instance"]: one["Id"] for one in found}
 
-    def restore(self) -> None:
-        """Restore, and write on until the revision is past all that the agent knew."""
+    def restore(self) -> int:
+        """Restore, and write on until the revision is past all that the agent knew; the last revision."""
         self.members.restore(self.snapshot)
         with closing(EtcdStore(self.members.access)) as store:
-            for number in range(300):
-                store.put(f"/{self.agent.group}/services/other/s{number}", b"{")
+            return max(store.put(f"/{self.agent.group}/services/other/s{number}", b"{") for number in range(300))
 
     def health(self) -> str:
         return self.agent.curl("", f"http://127.0.0.1:{self.agent.api_port}/healthz")
@@ -86,4 +85,23 @@ class RestoredTests(TestCase):
         self.agent.spawn()
         self.assert_doubted()
         self.assertNotIn("went back from revision", self.health())
+        self.assert_trusted()
+
+    def test_bumped(self) -> None:
+        """All that it knew was compacted away too, as a restore by ``--bump-revision --mark-compacted`` leaves it."""
+        self.agent.stop()
+        self.members.compact(self.restore())
+        self.agent.spawn()
+        self.assert_doubted()
+        self.assertIn("nothing shows that this etcd", self.health())
+        self.assert_trusted()
+
+    def test_state_damaged(self) -> None:
+        """The agent has lost what it knew as well: the containers on its host bear witness."""
+        self.agent.stop()
+        (self.agent.state / "cluster.json").write_bytes(b"{")
+        self.restore()
+        self.agent.spawn()
+        self.assert_doubted()
+        self.assertIn("it does not define", self.health())
         self.assert_trusted()

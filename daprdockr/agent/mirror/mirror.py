@@ -136,7 +136,8 @@ class Mirror(Service):
         self._snapshots.release()
 
     def begin_doubt(self, reason: str) -> None:
-        """Believe etcd no more, for a reason that no list shows."""
+        """Believe etcd no more, for a reason that its lists do not show."""
+        self.cluster.history.unbroken = False  # so that an nginx which holds routes keeps them
         self._belief.begin(reason)
 
     # Called by the follower, in its own thread.
