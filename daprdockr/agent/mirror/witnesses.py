@@ -49,8 +49,8 @@ class FirstContents:
         """Return what this container says against the history of ``cluster``; "" if nothing."""
         name = container.instance.service
         service, key = cluster.services.get(name), cluster.keys.service(name)
-        if container.cluster != cluster.identity or container.id in self.containers:
-            return ""
+        if container.made_as or container.cluster != cluster.identity or container.id in self.containers:
+            return ""  # made by somebody else, for another etcd, or known to this one
         if service is not None and service.revision < container.defined:
             return (
                 f"its definition of {name} is from revision {service.revision}, "

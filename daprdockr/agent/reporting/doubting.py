@@ -81,7 +81,8 @@ class Doubting(Periodic):
         doubt, cluster = self._mirror.doubt, self._mirror.cluster
         if doubt is None:
             return None
-        here = (*self._host.containers, *self._host.containers.held_back)
+        waiting = (container for container in self._host.containers.held_back if not container.made_as)
+        here = (*self._host.containers, *waiting)
         ours = [container for container in here if container.cluster == cluster.identity]
         # Of several containers of an instance the running one counts.
         ours.sort(key=lambda container: (container.running, container.started))

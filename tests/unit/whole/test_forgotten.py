@@ -213,6 +213,19 @@ class SameHistoryTests(ForgottenCase):
         self.cluster.advance(40)
         self.assertEqual((self.agent.mirror.trouble, names(self.agent)), ("", ["1.web.myapp"]))
 
+    def test_copy(self) -> None:
+        """A copy that somebody made of a container bears no witness: it is left alone anyway."""
+        (container, _), _ = self.before
+        self.agent.docker.commit(container, "copy:1")
+        copy = self.agent.docker.create("by-hand", {"Image": "copy:1"})
+        self.agent.docker.run_by_hand(copy)
+        self.cluster.delete(API)
+        self.cluster.advance(2)
+        self.leave()
+        self.come()
+        self.assertEqual(self.agent.mirror.trouble, "")
+        self.assertTrue(self.agent.docker.everything[copy].running)
+
     def test_remembered(self) -> None:
         """An agent that has its knowledge needs no witnesses: a deletion while it was away is carried out."""
         self.cluster.stop(self.agent)
