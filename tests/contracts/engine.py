@@ -202,8 +202,7 @@ class EngineContract(_Case):
             on_partition="stop",
             defined=41,
         )
-        self.assertEqual(self.state(container), expected)
-        self.assertEqual(list(self.listed()), [expected])
+        self.assertEqual((self.state(container), list(self.listed())), (expected, [expected]))
 
     def test_other_node(self) -> None:
         """A node does not see another node's containers."""
@@ -217,8 +216,7 @@ class EngineContract(_Case):
         container = self.create("mine")
         self.engine = self.make_engine(f"{self.prefix}-new", former=[self.node])
         told = self.listen()
-        state = self.engine.start(container)
-        self.assertEqual((state.former, self.state(container).former), (self.node, self.node))
+        self.assertEqual((self.engine.start(container).former, self.state(container).former), (self.node, self.node))
         self.assertEqual([one.id for one in self.engine.containers()], [container])
         told.until("start", container)
 
