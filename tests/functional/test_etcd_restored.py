@@ -39,11 +39,11 @@ class RestoredTests(TestCase):
         found = [one for one in self.agent.containers() if one["State"] == "running"]
         return {one["Labels"]["io.daprdockr.instance"]: one["Id"] for one in found}
 
-    def restore(self) -> int:
+    def restore(self, place: str = "services/other") -> int:
         """Restore, and write on until the revision is past all that the agent knew; the last revision."""
         self.members.restore(self.snapshot)
         with closing(EtcdStore(self.members.access)) as store:
-            return max(store.put(f"/{self.agent.group}/services/other/s{number}", b"{") for number in range(300))
+            return max(store.put(f"/{self.agent.group}/{place}/s{number}", b"{") for number in range(300))
 
     def health(self) -> str:
         return self.agent.curl("", f"http://127.0.0.1:{self.agent.api_port}/healthz")
@@ -90,7 +90,7 @@ class RestoredTests(TestCase):
     def test_bumped(self) -> None:
         """All that it knew was compacted away too, as a restore by ``--bump-revision --mark-compacted`` leaves it."""
         self.agent.stop()
-        self.members.compact(self.restore())
+        self.members.compact(self.restore("nothing-of-ours"))
         self.agent.spawn()
         self.assert_doubted()
         self.assertIn("nothing shows that this etcd", self.health())
