@@ -98,7 +98,7 @@ class FromNothingTests(PlanTestCase):
         image = Image("sha256:1", exposed=(Port(8080), Port(9000)))
         self.assert_steps(
             situation(service, (STARTING,), images={"web:1": image}),
-            CreateContainer(FIRST, service, (Port(8080), Port(9000)), FENCE, defined=DEFINED),
+            CreateContainer(FIRST, service, (Port(8080), Port(9000)), FENCE, DEFINED),
         )
 
     def test_starts(self) -> None:
@@ -116,7 +116,7 @@ class FromNothingTests(PlanTestCase):
         service = definition(instances=3)
         self.assert_steps(
             situation(service, (OURS, claim(starting_record(), 2)), (RUNNING,)),
-            CreateContainer(SECOND, service, (), FENCE, defined=DEFINED),
+            CreateContainer(SECOND, service, (), FENCE, DEFINED),
             TakeClaim(instance(3), starting_record()),
         )
 
@@ -325,7 +325,7 @@ class DeathTests(PlanTestCase):
         """A container that is gone is created again, on the host ports it had."""
         service = definition(Http={"HostName": "a.b", "ContainerPort": 8080}, Health={"Type": "none"})
         ours = claim(evolve(running_record(RUNNING), state=State.STARTING, healthy=False))
-        self.assert_steps(situation(service, (ours,)), CreateContainer(FIRST, service, (PORT,), FENCE, defined=DEFINED))
+        self.assert_steps(situation(service, (ours,)), CreateContainer(FIRST, service, (PORT,), FENCE, DEFINED))
 
     def test_a_pull_that_failed(self) -> None:
         """A failed pull is told, and tried again when it is time."""
@@ -359,10 +359,8 @@ class ChangedDefinitionTests(PlanTestCase):
         """The new container is created beside the old one, on the same host ports, and started."""
         service = definition("web:2", Container={"ExposedPorts": [8080]})
         told = claim(evolve(running_record(RUNNING), state=State.STARTING, healthy=False))
-        self.assert_steps(
-            situation(service, (told,), (EXITED,)),
-            CreateContainer(FIRST, service, (PORT,), FENCE, defined=DEFINED),
-        )
+        again = CreateContainer(FIRST, service, (PORT,), FENCE, DEFINED)
+        self.assert_steps(situation(service, (told,), (EXITED,)), again)
         self.assert_steps(situation(WEB_2, (told,), (EXITED, self.NEW_CREATED)), StartContainer(FIRST, "new"))
 
     def test_the_old_one_goes_last(self) -> None:
@@ -391,7 +389,7 @@ class ChangedDefinitionTests(PlanTestCase):
         record = evolve(running_record(RUNNING), state=State.STARTING, healthy=False)
         for containers in ((older, EXITED, never), (never, EXITED, older)):
             (step,) = plan(situation(service, (claim(record),), containers), NOW).steps
-            self.assertEqual(step, CreateContainer(FIRST, service, (PORT,), FENCE, defined=DEFINED))
+            self.assertEqual(step, CreateContainer(FIRST, service, (PORT,), FENCE, DEFINED))
 
 
 class OneTooManyTests(PlanTestCase):
