@@ -117,7 +117,7 @@ class BlackHoleTests(GivingUpCase):
         """People find the reason in the events, for the instances and for the node."""
         self.run_services(definition(instances=2), named("api", 2))
         told = self.events()
-        self.assertTrue(any(t.startswith("b: nothing starts on this node") for t in told), told)
+        self.assertTrue(any(t.startswith("b: no container starts on this node") for t in told), told)
         self.assertTrue(any("could not start container" in t and "no space left" in t for t in told), told)
 
     def test_at_most_one(self) -> None:
