@@ -2,7 +2,8 @@
 The agent's door: how much one worker of its nginx carries, how soon a change is in force, and what is lost meanwhile.
 
     .venv/bin/python -m tests.rig.engine run DIR -- .venv/bin/python -m benchmarks.http [--parts rate,force,lost]
-        [--rounds 5] [--seconds 6] [--changes 1000] [--host-names 10,1000] [--rate 1000] [--times 20]
+        [--peers nginx,haproxy] [--rounds 5] [--seconds 6] [--changes 1000] [--host-names 10,1000] [--rate 1000]
+        [--times 20]
 
 ``rate``: daprdockr beside an nginx that is configured by hand, HAProxy, Caddy and Traefik, with the same services
 behind them, in turns, round by round and each round in another order. The proxy has one processor core; wrk and the
@@ -33,7 +34,7 @@ from benchmarks.dns_process import machine_time
 from benchmarks.http_contestants import ANSWER, DAPRDOCKR, HOST_NAME, LOOPBACK, Contestant, Setting, services
 from benchmarks.http_door import Door, cores
 from benchmarks.http_load import wrk
-from benchmarks.http_peers import PEERS, at_hand
+from benchmarks.http_peers import PEERS, Peer, at_hand
 from benchmarks.http_report import Result, report
 from benchmarks.http_server import Server, taken
 from tests.rig.docker_engine import engine_url
@@ -97,12 +98,12 @@ def answers(port: int) -> bool:
         connection.close()
 
 
-def rates(lane: Lane, door: Door, peers: Sequence[Contestant], options: argparse.Namespace, result: Result) -> None:
+def rates(lane: Lane, door: Door, others: Sequence[Contestant], options: argparse.Namespace, result: Result) -> None:
     """All rounds of all contestants."""
     door.serve(1, lane.ports)
     if not answers(door.port):
         raise BenchFailed("the agent's door does not answer")
-    everyone: list[Contestant | None] = [None, *peers]
+    everyone: list[Contestant | None] = [None, *others]
     for number in range(options.rounds):
         say(f"round {number + 1} of {options.rounds}")
         first = number % len(everyone)
@@ -137,20 +138,20 @@ def run(options: argparse.Namespace, engine: str, result: Result) -> None:
 
 def measure_door(options: argparse.Namespace, engine: str, result: Result, lane: Lane, members: EtcdMembers) -> None:
     """The two parts with one agent."""
-    peers = contestants(result) if "rate" in options.parts else []
+    others = contestants(options.peers, result) if "rate" in options.parts else []
     with lane.serve(), Door(members, engine, (lane.core, lane.load_core)) as door:
         if "rate" in options.parts:
-            rates(lane, door, peers, options, result)
+            rates(lane, door, others, options, result)
         for host_names in options.host_names if "force" in options.parts else ():
             say(f"{options.changes} changes with {host_names} host names")
             pair = (lane.ports[0], lane.ports[1])
             result.forces.append(http_force.measure(door, pair, host_names, options.changes, say))
 
 
-def contestants(result: Result) -> list[Contestant]:
+def contestants(wanted: Sequence[Peer], result: Result) -> list[Contestant]:
     """Those that can be had; why the others cannot is added to the result."""
     found = []
-    for peer in PEERS:
+    for peer in wanted:
         one = at_hand(peer, say)
         if isinstance(one, Contestant):
             found.append(one)
@@ -180,6 +181,8 @@ def missing() -> str | None:
 def wishes(words: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="bench-http")
     parser.add_argument("--parts", type=parts, default=PARTS, help=f"some of {','.join(PARTS)}, by comma")
+    everyone = ",".join(peer.program for peer in PEERS)
+    parser.add_argument("--peers", type=peers, default=PEERS, help=f"of the part rate: some of {everyone}, by comma")
     parser.add_argument("--rounds", type=int, default=5, help="of the part rate; 5")
     parser.add_argument("--seconds", type=float, default=6.0, help="of one turn; 6")
     parser.add_argument("--changes", type=int, default=1000, help="of the part force, each time; 1000")
@@ -195,6 +198,14 @@ def parts(text: str) -> tuple[str, ...]:
     if unknown := [word for word in text.split(",") if word not in PARTS]:
         raise argparse.ArgumentTypeError(f"{unknown[0]} is none of {', '.join(PARTS)}")
     return tuple(text.split(","))
+
+
+def peers(text: str) -> tuple[Peer, ...]:
+    """:raises argparse.ArgumentTypeError: for a peer that is none."""
+    known = {peer.program: peer for peer in PEERS}
+    if unknown := [word for word in text.split(",") if word not in known]:
+        raise argparse.ArgumentTypeError(f"{unknown[0]} is none of {', '.join(known)}")
+    return tuple(known[word] for word in text.split(","))
 
 
 def numbers(text: str) -> tuple[int, ...]:

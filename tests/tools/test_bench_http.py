@@ -10,7 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from benchmarks import http_report
 from benchmarks.clock import BenchFailed
-from benchmarks.http import parts, wishes
+from benchmarks.http import parts, peers, wishes
 from benchmarks.http_contestants import CADDY, DAPRDOCKR, HAPROXY, HOST_NAME, NGINX, Setting, services
 from benchmarks.http_force import Force
 from benchmarks.http_load import read
@@ -152,3 +152,10 @@ class WishesTests(SynchronousTestCase):
         self.assertEqual(("rate", "lost"), wishes(["--parts", "rate,lost"]).parts)
         with self.assertRaisesRegex(ArgumentTypeError, "speed is none of rate, force, lost"):
             parts("speed")
+
+    def test_peers(self) -> None:
+        """Peers are named by their programs; without the option all take part."""
+        self.assertEqual(["nginx", "caddy"], [peer.program for peer in wishes(["--peers", "nginx,caddy"]).peers])
+        self.assertEqual(PEERS, wishes([]).peers)
+        with self.assertRaisesRegex(ArgumentTypeError, "envoy is none of nginx, haproxy, caddy, traefik"):
+            peers("envoy")
