@@ -21,6 +21,7 @@ from tests.rig.applications import ASGI, WSGI, applications
 from tests.rig.docker_engine import until
 from tests.rig.etcd_members import missing
 from tests.rig.strict_client import StrictClient, Target, Wanted
+from tests.rig.wsgi_app import LARGE
 
 BOTH = (WSGI, ASGI)
 PART = b"0123456789abcdef" * 1000
@@ -77,6 +78,13 @@ class ApplicationTests(TestCase):
             while b"\r\n" not in received and (part := stream.recv(65536)):
                 received += part
         return received.partition(b"\r\n")[0]
+
+    def test_large_headers(self) -> None:
+        """A cookie of 40 kB reaches the application, and a header as long as that the client."""
+        cookie = "x" * LARGE
+        for host in BOTH:
+            self.assertEqual(LARGE, self.rig.ask(host, headers={"Cookie": cookie}).seen["cookie"])
+            self.assertEqual((200, LARGE), ((reply := self.rig.ask(host, "/large")).status, reply.large))
 
     def test_kept_connections(self) -> None:
         """Requests that come one by one, each on a new connection, reach the application over few connections."""

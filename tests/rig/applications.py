@@ -24,8 +24,13 @@ from tests.rig.python_container import ALLOW, PORT, python_container
 WSGI, ASGI = "wsgi.test", "asgi.test"
 """Their host names."""
 
-GUNICORN = ("-m", "gunicorn", "--bind", f"0.0.0.0:{PORT}", "--threads", "4", "tests.rig.wsgi_app:application")
-UVICORN = ("-m", "uvicorn", "--host", "0.0.0.0", "--port", str(PORT), "tests.rig.asgi_app:application")
+MOST_HEADERS = 65536
+"""Octets that both servers are told to take, which is more than they do by themselves."""
+
+GUNICORN = ("-m", "gunicorn", "--bind", f"0.0.0.0:{PORT}", "--threads", "4", "--limit-request-field_size")
+GUNICORN += (str(MOST_HEADERS), "tests.rig.wsgi_app:application")
+UVICORN = ("-m", "uvicorn", "--host", "0.0.0.0", "--port", str(PORT), "--h11-max-incomplete-event-size")
+UVICORN += (str(MOST_HEADERS), "tests.rig.asgi_app:application")
 LIMIT = 60.0
 """Seconds that an answer may take, on however slow a machine."""
 
@@ -37,10 +42,11 @@ CHECKED = {"Type": "http", "Path": "/health", "Interval": 0.5, "Timeout": 1, "Re
 
 @frozen
 class Reply:
-    """An answer; ``status`` is 0 where there was none."""
+    """An answer; ``status`` is 0 where there was none, ``large`` the length of the header that ``/large`` answers."""
 
     status: int
     body: bytes = b""
+    large: int = 0
 
     @property
     def seen(self) -> dict[str, Any]:
@@ -77,7 +83,7 @@ class Applications:
         try:
             connection.request(method, path, body, {"Host": host, **headers})
             response = connection.getresponse()
-            return Reply(response.status, response.read())
+            return Reply(response.status, response.read(), len(response.getheader("X-Large", "")))
         except (OSError, http.client.HTTPException):
             return Reply(0)
         finally:

@@ -9,7 +9,7 @@ import os
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from tests.rig.wsgi_app import EVENTS, INSTANCE, LAST, LONG, SHORT
+from tests.rig.wsgi_app import EVENTS, INSTANCE, LARGE, LAST, LONG, SHORT
 
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
@@ -28,6 +28,9 @@ async def _answer(scope: dict[str, Any], receive: Receive, send: Send) -> None:
         os._exit(1)
     if path == "/early":
         await _respond(send, 413, "text/plain", b"too large\n")
+    elif path == "/large":
+        await _begin(send, 200, "text/plain", (b"x-large", b"x" * LARGE), (b"content-length", b"0"))
+        await send({"type": "http.response.body"})
     elif path == "/events":
         await _begin(send, 200, "text/event-stream")
         for event in EVENTS:

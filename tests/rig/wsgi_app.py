@@ -3,6 +3,7 @@ A WSGI application for gunicorn in a container; ``asgi_app`` is the same for ASG
 
 ``/early``    answered 413 before any of the body is read
 ``/events``   server-sent events: some with short pauses, and the last one after a long while
+``/large``    answered with a header of ``LARGE`` octets
 ``/die``      ends the process that serves it
 all others    what it saw of the request, as JSON
 """
@@ -18,6 +19,7 @@ from typing import Any
 
 INSTANCE = os.environ.get("DAPRDOCKR_INSTANCE", "")
 LONG = 120.0
+LARGE = 40_000
 SHORT = 0.1
 EVENTS, LAST = [b"data: %d\n\n" % number for number in range(5)], b"data: last\n\n"
 
@@ -29,6 +31,9 @@ def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> 
     if path == "/early":
         start_response("413 Content Too Large", [("Content-Type", "text/plain"), ("Content-Length", "10")])
         return [b"too large\n"]
+    if path == "/large":
+        start_response("200 OK", [("X-Large", "x" * LARGE), ("Content-Length", "0")])
+        return []
     if path == "/events":
         start_response("200 OK", [("Content-Type", "text/event-stream")])
         return _events()
