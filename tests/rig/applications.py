@@ -27,10 +27,10 @@ WSGI, ASGI = "wsgi.test", "asgi.test"
 MOST_HEADERS = 65536
 """Octets that both servers are told to take, which is more than they do by themselves."""
 
-GUNICORN = ("-m", "gunicorn", "--bind", f"0.0.0.0:{PORT}", "--threads", "4", "--limit-request-field_size")
-GUNICORN += (str(MOST_HEADERS), "tests.rig.wsgi_app:application")
-UVICORN = ("-m", "uvicorn", "--host", "0.0.0.0", "--port", str(PORT), "--h11-max-incomplete-event-size")
-UVICORN += (str(MOST_HEADERS), "tests.rig.asgi_app:application")
+_GUNICORN_OPTIONS = ("--bind", f"0.0.0.0:{PORT}", "--threads", "4", "--limit-request-field_size", str(MOST_HEADERS))
+_UVICORN_OPTIONS = ("--host", "0.0.0.0", "--port", str(PORT), "--h11-max-incomplete-event-size", str(MOST_HEADERS))
+GUNICORN = ("-m", "gunicorn", *_GUNICORN_OPTIONS, "tests.rig.wsgi_app:application")
+UVICORN = ("-m", "uvicorn", *_UVICORN_OPTIONS, "tests.rig.asgi_app:application")
 LIMIT = 60.0
 """Seconds that an answer may take, on however slow a machine."""
 
