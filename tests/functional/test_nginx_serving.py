@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections import Counter
 
 from attrs import evolve
+from twisted.internet import reactor
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.protocol import Factory, Protocol
+from twisted.internet.task import deferLater
 
 from daprdockr.model.names import InstanceName, ServiceName
 from daprdockr.proxy.routes import Upstream
@@ -157,6 +159,28 @@ class Counting(Protocol):
             self.transport.loseConnection()
 
 
+class HangingUp(Protocol):
+    """Answers what comes within two seconds of the last request on the same connection; later it hangs up instead."""
+
+    KEPT = 2.0
+
+    def connectionMade(self) -> None:
+        self.received = b""
+        self.last = float(reactor.seconds())
+
+    def dataReceived(self, data: bytes) -> None:
+        assert self.transport is not None
+        now, before = float(reactor.seconds()), self.last
+        self.last = now
+        if now - before >= self.KEPT:
+            self.transport.loseConnection()
+            return
+        self.received += data
+        if self.received.endswith(b"\r\n\r\nbody"):
+            self.received = b""
+            self.transport.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+
+
 class ConnectionTests(NginxTestCase):
     """Connections that last."""
 
@@ -166,6 +190,17 @@ class ConnectionTests(NginxTestCase):
         workers = {(await self.get("web.example.com")).seen["client_port"] for _ in range(40)}
         # Each worker keeps its own, and there is one for each core.
         self.assertLess(len(workers), 40)
+
+    async def test_kept_not_too_long(self) -> None:
+        """A POST meets no connection that its service, as gunicorn does, is about to close after two idle seconds."""
+        port = self.listen(Factory.forProtocol(HangingUp))
+        await self.started(route("web.example.com", Upstream(InstanceName(WEB, 1), "127.0.0.1", port)))
+        for _ in range(2):
+            asked = [
+                Deferred.fromCoroutine(self.get("web.example.com", method="POST", data=b"body")) for _ in range(20)
+            ]
+            self.assertEqual({200}, {answer.code for answer in await gatherResults(asked)})
+            await deferLater(reactor, HangingUp.KEPT + 0.2)
 
     async def test_upload_in_parts(self) -> None:
         """What comes of a chunked body is passed on as it comes, and so is the answer to it."""
