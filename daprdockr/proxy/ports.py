@@ -3,8 +3,9 @@ TCP and UDP routes: which port of each node leads to which instances, computed f
 
 Note [Who has a port]
     Of two services that want one port the one whose definition was created first in etcd keeps it, as with host names,
-    so every node decides alike. A port that this node itself needs, or that a container here has published, leads
-    nowhere on this node; the other nodes serve it.
+    so every node decides alike. The same holds between a route and a host port that a definition fixes, which one
+    instance has on some node: the other nodes do not serve it either. A port that this node itself needs, or that a
+    container here has published, leads nowhere on this node; the other nodes serve it.
 """
 
 from __future__ import annotations
@@ -21,17 +22,23 @@ from daprdockr.relay.message import Destination, PortKey, PortRoute
 
 @frozen
 class WantedPort:
-    """A port of each node, and the healthy instances that it leads to."""
+    """
+    A port of each node, and the healthy instances that it leads to; one that is ``fixed`` leads nowhere: it is a host
+    port that the definition fixes.
+    """
 
     protocol: str
     port: int
     upstreams: tuple[Upstream, ...]
     proxy_protocol: bool = False
+    fixed: bool = False
 
 
 @frozen
 class PortService:
-    """A service with ``Tcp`` or ``Udp``; ``created`` is the create revision of its definition in etcd."""
+    """
+    A service with ``Tcp``, ``Udp`` or ``PortBindings``; ``created`` is the create revision of its definition in etcd.
+    """
 
     service: ServiceName
     ports: tuple[WantedPort, ...]
@@ -53,13 +60,16 @@ def port_routing(services: Iterable[PortService], held: Mapping[PortKey, str]) -
     :param held: the ports of this node that cannot be routes, and who has them.
     """
     routes: dict[PortKey, PortRoute] = {}
+    fixed: dict[PortKey, str] = {}
     refusals: set[Refusal] = set()
     for service in sorted(services, key=lambda one: (one.created, one.service)):
         for wanted in service.ports:
             key = wanted.protocol, wanted.port
             subject = f"port {wanted.port}/{wanted.protocol}"
-            holder = routes[key].service if key in routes else ""
-            if holder:
+            holder = routes[key].service if key in routes else fixed.get(key, "")
+            if wanted.fixed:
+                fixed.setdefault(key, f"the PortBindings of {service.service}")
+            elif holder:
                 refusals.add(Refusal(service.service, subject, f"{subject} already belongs to {holder}"))
             elif key in held:
                 refusals.add(Refusal(service.service, subject, f"{subject} is no route on this node: {held[key]}"))

@@ -26,7 +26,7 @@ from daprdockr.agent.reporting.publish_ports import PublishPorts
 from daprdockr.wiring.edges import Edges
 from daprdockr.wiring.finding import Found
 from daprdockr.wiring.foundation import Foundation, Surroundings, own_addresses
-from daprdockr.wiring.held_ports import held_ports, ports_of_routes
+from daprdockr.wiring.held_ports import held_ports, not_to_fix, ports_of_routes
 
 
 @frozen
@@ -118,7 +118,8 @@ def network(base: Foundation, outward: Edges, around: Surroundings) -> Container
     bound = outward.dns.bound if outward.dns is not None else ()
     own, fixed = own_addresses(base.outside.machine), base.settings.host_given
     found = container_network(around.whereabouts.value.addresses, own, bound, fixed=fixed)
-    return evolve(found, routes=ports_of_routes(base.cluster))
+    owners = ports_of_routes(base.cluster)
+    return evolve(found, routes=frozenset(owners), held=not_to_fix(base.settings, owners))
 
 
 def _ephemeral(base: Foundation, found: Found) -> Ephemeral:

@@ -1,9 +1,12 @@
 # -*- test-case-name: tests.unit.wiring.test_held_ports -*-
-"""Which ports of this node TCP and UDP routes cannot have, and which ones containers leave to them. Values only."""
+"""
+Which ports of this node TCP and UDP routes cannot have, and which ones containers leave to them or cannot fix. Values
+only.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from daprdockr.arguments.settings import Settings
 from daprdockr.model.host import ContainerState
@@ -25,6 +28,17 @@ def held_ports(settings: Settings, containers: Iterable[ContainerState]) -> dict
     return {**held, **dict(_own(settings))}
 
 
+def not_to_fix(settings: Settings, owners: Mapping[PortKey, str]) -> dict[PortKey, str]:
+    """
+    Return the ports that no definition can fix on this node, with the reasons: those that this agent needs, and those
+    of routes.
+
+    :param owners: as ``ports_of_routes`` returns them.
+    """
+    routed = {key: f"it is the port of a route of {service}" for key, service in owners.items() if service}
+    return {**routed, **dict(_own(settings))}
+
+
 def _own(settings: Settings) -> Iterator[tuple[PortKey, str]]:
     for _, port in settings.dns:
         yield ("tcp", port), "it is in use for --dns"
@@ -42,8 +56,16 @@ def _own(settings: Settings) -> Iterator[tuple[PortKey, str]]:
         yield ("tcp", endpoint.port), "it is in use for --etcd"
 
 
-def ports_of_routes(cluster: Cluster) -> frozenset[PortKey]:
-    """Return the ports of all routes, which containers are not given as host ports."""
-    definitions = [service.definition for service in cluster.services.values()]
-    tcp = {("tcp", route.port) for definition in definitions for route in definition.tcp}
-    return frozenset(tcp | {("udp", route.port) for definition in definitions for route in definition.udp})
+def ports_of_routes(cluster: Cluster) -> dict[PortKey, str]:
+    """
+    Return the ports of all routes, each with its service, and those that definitions fix, with "": of a route and a
+    fixed port the one that was defined first. Containers are not given them as host ports.
+    """
+    owners: dict[PortKey, str] = {}
+    wanted = (one for one in cluster.services.values() if one.definition.routed or one.definition.container.host_ports)
+    for service in sorted(wanted, key=lambda one: (one.created, one.definition.name)):
+        for port in service.definition.container.host_ports:
+            owners.setdefault((port.protocol, port.host), "")
+        for key in service.definition.routed:
+            owners.setdefault(key, str(service.definition.name))
+    return owners

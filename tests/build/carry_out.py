@@ -70,6 +70,7 @@ class CarryOutCase(SynchronousTestCase):
         self.resolvers: list[str] = []
         self.addresses: tuple[str, ...] = ()
         self.routes: frozenset[tuple[str, int]] = frozenset()
+        self.held: dict[tuple[str, int], str] = {}
         self.told: list[tuple[str, str]] = []
         self.stops = HeldRun()
         self.mirror = Mirror(
@@ -111,7 +112,7 @@ class CarryOutCase(SynchronousTestCase):
                 host=self.host,
                 failures=self.failures,
                 here=lambda: self.here,
-                network=lambda: ContainerNetwork(tuple(self.resolvers), self.addresses, self.routes),
+                network=lambda: ContainerNetwork(tuple(self.resolvers), self.addresses, self.routes, self.held),
                 guarded=self.guarded,
                 tell=lambda subject, text: self.told.append((subject, text)),
             ),

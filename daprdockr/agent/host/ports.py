@@ -8,7 +8,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import socket
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 
 from attrs import evolve
@@ -29,6 +29,9 @@ _PROTOCOLS = {
 }
 _UNKNOWN = (errno.EPROTONOSUPPORT, errno.ESOCKTNOSUPPORT)
 _NO_PROTOCOL = "{0} ports cannot be published here, the kernel has no {0}: load its module, or publish none"
+
+_UNPRIVILEGED = 1024
+"""An agent that is not root cannot try ports below; the Engine can."""
 
 
 def choose_ports(
@@ -53,6 +56,22 @@ def choose_ports(
         used.add((port.protocol, host))
         chosen.append(evolve(port, host=host))
     return tuple(chosen)
+
+
+def check_fixed(
+    ports: Iterable[Port], held: Mapping[tuple[str, int], str], is_free: Callable[[str, int], bool]
+) -> None:
+    """
+    Check that the host ports that a definition fixes are free here.
+
+    :param held: (protocol, host port) pairs that it cannot have, with the reasons.
+    :raises EngineRefused: one is not.
+    """
+    for port in ports:
+        key = port.protocol, port.host
+        reason = held.get(key, "" if is_free(*key) else "another program has it")
+        if reason:
+            raise EngineRefused(f"host port {port.host}/{port.protocol} is not free on this node: {reason}")
 
 
 def _candidates(instance: InstanceName, port: Port) -> Iterator[int]:
@@ -101,5 +120,5 @@ def _is_taken(protocol: str, port: int, sockets: Callable[[int, int, int], socke
     except OSError as error:
         if error.errno in _UNKNOWN:
             raise EngineRefused(_NO_PROTOCOL.format(protocol)) from None
-        return error.errno in (errno.EADDRINUSE, errno.EACCES)
+        return error.errno == errno.EADDRINUSE or (error.errno == errno.EACCES and port >= _UNPRIVILEGED)
     return False

@@ -22,7 +22,7 @@ from typing import assert_never
 from daprdockr.agent.guarding.guarded import Guarded
 from daprdockr.agent.host.failures import Failures
 from daprdockr.agent.host.host import Host
-from daprdockr.agent.host.ports import choose_ports, is_free
+from daprdockr.agent.host.ports import check_fixed, choose_ports, is_free
 from daprdockr.agent.reconcile.engine_threads import EngineThreads, registry
 from daprdockr.agent.reconcile.network import ContainerNetwork
 from daprdockr.agent.reconcile.whose_fault import whose_fault
@@ -197,10 +197,14 @@ class ContainerSteps:
     ) -> tuple[Port, ...]:
         """Return a host port for each port to publish, where possible the planned one."""
         planned = {(port.container, port.protocol): port for port in step.ports}
-        wanted = [planned.get(key, Port(*key)) for key in published(step.definition, image)]
-        free = partial(is_free, addresses=network.addresses)
-        taken = self._taken(step.instance) | network.routes
-        return await run(choose_ports, step.instance, wanted, taken, free)
+        fixed = {(port.container, port.protocol): port for port in step.definition.container.host_ports}
+        wanted = [planned.get(key, Port(*key)) for key in published(step.definition, image) if key not in fixed]
+        free, here = partial(is_free, addresses=network.addresses), self._held(step.instance)
+        if fixed:
+            await run(check_fixed, fixed.values(), {**here, **network.held}, free)
+        refused = {(protocol, port) for protocol in ("tcp", "udp") for port in self._refused}
+        taken = refused.union(here, network.routes)
+        return tuple(sorted([*fixed.values(), *await run(choose_ports, step.instance, wanted, taken, free)]))
 
     async def _start(self, step: StartContainer) -> None:
         containers = self._host.containers.of(step.instance.service).get(step.instance.number, ())
@@ -248,14 +252,13 @@ class ContainerSteps:
     def _stops(self, step: OnContainer) -> Run:
         return self._threads.stops.of(step.instance.service)
 
-    def _taken(self, instance: InstanceName) -> set[tuple[str, int]]:
+    def _held(self, instance: InstanceName) -> dict[tuple[str, int], str]:
         """
-        The host ports of all other instances here, running or not, and of running copies of this one, and those that
-        the Engine refused.
+        Return the host ports of all other instances here, running or not, and of running copies of this one, each with
+        who has it.
         """
-        others: list[Port] = [p for c in self._host.containers if c.instance != instance or c.running for p in c.ports]
-        refused = {(protocol, port) for protocol in ("tcp", "udp") for port in self._refused}
-        return refused.union((port.protocol, port.host) for port in others)
+        others = [c for c in self._host.containers if c.instance != instance or c.running]
+        return {(p.protocol, p.host): f"it is a host port of {c.instance}" for c in others for p in c.ports if p.host}
 
 
 def _created(container: str, name: str, step: CreateContainer, here: Here, ports: tuple[Port, ...]) -> ContainerState:

@@ -6,9 +6,9 @@ only.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 
-from attrs import frozen
+from attrs import field, frozen
 
 from daprdockr.agent.host.ports import bound_to
 from daprdockr.dns.endpoint import Endpoint
@@ -17,13 +17,15 @@ from daprdockr.dns.endpoint import Endpoint
 @frozen
 class ContainerNetwork:
     """
-    The network settings of containers: DNS servers, the addresses their ports are published on (none: all), and host
-    ports (by protocol and number) that are left to TCP and UDP routes.
+    The network settings of containers: DNS servers, the addresses their ports are published on (none: all), host ports
+    (by protocol and number) that are left to TCP and UDP routes and to the definitions that fix them, and those that no
+    definition can fix here, with the reason.
     """
 
     resolvers: tuple[str, ...] = ()
     addresses: tuple[str, ...] = ()
     routes: frozenset[tuple[str, int]] = frozenset()
+    held: Mapping[tuple[str, int], str] = field(factory=dict)
 
 
 def container_network(

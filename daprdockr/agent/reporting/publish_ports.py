@@ -96,12 +96,13 @@ class PublishPorts:
 
     def _of(self, service: ServiceName) -> PortService | None:
         known = self._cluster.services.get(service)
-        if known is None or not (known.definition.tcp or known.definition.udp):
+        if known is None or not (known.definition.routed or known.definition.container.host_ports):
             return None
         claims = self._claims(service)
         tcp = (self._port("tcp", route, claims, route.proxy_protocol) for route in known.definition.tcp)
         udp = (self._port("udp", route, claims) for route in known.definition.udp)
-        return PortService(service, (*tcp, *udp), known.created)
+        fixed = (WantedPort(p.protocol, p.host, (), fixed=True) for p in known.definition.container.host_ports)
+        return PortService(service, (*tcp, *udp, *fixed), known.created)
 
     def _port(
         self, protocol: str, route: TcpRoute | UdpRoute, claims: Iterable[Claim], proxy_protocol: bool = False

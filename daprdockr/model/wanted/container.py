@@ -74,6 +74,13 @@ class Container:
         pairs = (item.split("/") for item in self.fields.get("ExposedPorts", ()))
         return tuple(Port(container=int(number), protocol=protocol) for number, protocol in pairs)
 
+    @cached_property
+    def host_ports(self) -> tuple[Port, ...]:
+        """The ports with the host ports that they have to get, as ``PortBindings`` fixes them."""
+        bindings = self.fields.get("PortBindings", {}).items()
+        pairs = ((key.split("/"), bound[0]["HostPort"]) for key, bound in bindings)
+        return tuple(Port(int(number), protocol, int(host)) for (number, protocol), host in pairs)
+
 
 def _host_config(value: object, path: str) -> dict[str, Any]:
     return record(value, path, HOST_FIELDS)

@@ -58,6 +58,10 @@ class Definition:
         definition = cls(name=name, **{"instances": 1, **given})
         if definition.check.type in ("http", "tcp") and not definition.check.port:
             raise BadInput("Health.Port is missing: there is no ContainerPort of Http or Tcp to check instead")
+        both = next((p for p in definition.container.host_ports if (p.protocol, p.host) in definition.routed), None)
+        if both is not None:
+            listens = "every node listens on the port of a route, choose another one"
+            raise BadInput(f"Container.PortBindings: {both.host}/{both.protocol} is a route as well: {listens}")
         return definition
 
     def write(self) -> dict[str, Any]:
@@ -109,10 +113,21 @@ class Definition:
         """Whether two copies of an instance must never run at the same time, not even for a moment."""
         return self.on_partition == "stop"
 
+    @property
+    def one_per_node(self) -> bool:
+        """Whether a node can have one instance at most: they all need the same host port, or people want it so."""
+        return self.placement.one_per_node or bool(self.container.host_ports)
+
+    @cached_property
+    def routed(self) -> frozenset[tuple[str, int]]:
+        """The ports of its TCP and UDP routes, each with its protocol."""
+        return frozenset((*(("tcp", one.port) for one in self.tcp), *(("udp", one.port) for one in self.udp)))
+
     @cached_property
     def ports(self) -> tuple[Port, ...]:
         """The ports this definition declares, sorted; the image may expose more."""
         declared = set(self.container.exposed)
+        declared.update(evolve(port, host=0) for port in self.container.host_ports)
         declared.update(Port(container=http.container_port) for http in self.http)
         declared.update(Port(container=route.container_port) for route in self.tcp)
         declared.update(Port(container=route.container_port, protocol="udp") for route in self.udp)

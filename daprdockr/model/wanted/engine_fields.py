@@ -15,12 +15,15 @@ from typing import Any
 from daprdockr.model.errors import BadInput
 from daprdockr.model.host import LABEL_PREFIX
 from daprdockr.model.names import shorten
-from daprdockr.model.reading import Check, anything, boolean, free_text, integer, list_of, map_of, port, text
+from daprdockr.model.reading import Check, anything, boolean, free_text, integer, list_of, map_of, port, record, text
 
 _IMAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@-]{0,254}", re.ASCII)
 _NUMBER: Check[int] = integer(-1, 2**63 - 1)
 _TEXTS = list_of(free_text)
 _OBJECTS = list_of(map_of(anything))
+
+MOST_BINDINGS = 64
+"""The most host ports that a definition fixes."""
 
 
 def image(value: object, path: str) -> str:
@@ -50,6 +53,45 @@ def exposed_ports(value: object, path: str) -> list[str]:
             raise BadInput(f"{path}: {shorten(item)} is not usable, write a port such as 8080/tcp or 53/udp")
         ports.append((port(number, path), protocol or "tcp"))
     return [f"{number}/{protocol}" for number, protocol in sorted(set(ports))]
+
+
+def port_bindings(value: object, path: str) -> dict[str, list[dict[str, str]]]:
+    """
+    Accept ports of the container, each with the one port of the host that it has to get, in the API's form; return it
+    sorted.
+    """
+    given = map_of(anything)(value, path)
+    if len(given) > MOST_BINDINGS:
+        raise BadInput(f"{path} has {len(given)} members, write at most {MOST_BINDINGS}")
+    found: dict[str, int] = {}
+    used: set[str] = set()
+    for key, bindings in given.items():
+        (name,) = exposed_ports([key], path)
+        if name in found:
+            raise BadInput(f"{path}: port {name} is given twice, write each port once")
+        found[name] = _host_port(bindings, f"{path}.{name}")
+        host = f"{found[name]}/{name.partition('/')[2]}"
+        if host in used:
+            raise BadInput(f"{path}: host port {host} is given twice, write each host port once")
+        used.add(host)
+    names = exposed_ports(list(found), path)
+    return {name: [{"HostPort": str(found[name])}] for name in names}
+
+
+def _host_port(value: object, path: str) -> int:
+    """Return the host port of the one binding of a container port."""
+    bindings = _OBJECTS(value, path)
+    if len(bindings) != 1:
+        raise BadInput(f'{path} has {len(bindings)} members, write one, such as [{{"HostPort": "5432"}}]')
+    binding = record(bindings[0], f"{path}[0]", {"HostIp": anything, "HostPort": anything})
+    if binding.get("HostIp", "") != "":
+        raise BadInput(f"{path}[0].HostIp is not usable, leave it out: ports are published on the addresses of --host")
+    host = binding.get("HostPort", "")
+    try:
+        return port(host, path)
+    except BadInput:
+        use = "write one port from 1 to 65535; to get a free one, name the port in ExposedPorts instead"
+        raise BadInput(f"{path}[0].HostPort: {shorten(host)} is not usable, {use}") from None
 
 
 def volumes(value: object, path: str) -> list[str]:
@@ -150,4 +192,5 @@ HOST_FIELDS: Mapping[str, Check[Any]] = {
     "OomScoreAdj": integer(-1000, 1000),
     "LogConfig": map_of(anything),
     "NetworkMode": network_mode,
+    "PortBindings": port_bindings,
 }

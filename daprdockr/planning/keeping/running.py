@@ -118,11 +118,11 @@ def _pull(situation: Situation, definition: Definition, now: float) -> Iterator[
 def host_ports(situation: Situation, claim: Claim, definition: Definition) -> tuple[Port, ...]:
     """
     Return the ports to publish, each with the host port it had when this instance last ran here, unless another running
-    copy still has that.
+    copy still has that; one that the definition fixes is always that.
     """
     wanted, copies = published(definition, situation.host.image), situation.of(claim.instance)
     held = {(port.protocol, port.host) for copy in copies if copy.running for port in copy.ports}
     before = [port for copy in reversed(copies) for port in copy.ports]
     free = [port for port in (*claim.record.ports, *before) if port.host and (port.protocol, port.host) not in held]
-    had = {(port.container, port.protocol): port.host for port in free}
+    had = {(port.container, port.protocol): port.host for port in (*free, *definition.container.host_ports)}
     return tuple(Port(number, protocol, had.get((number, protocol), 0)) for number, protocol in wanted)

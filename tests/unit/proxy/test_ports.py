@@ -46,6 +46,16 @@ class PortRoutingTests(SynchronousTestCase):
             ["port 80/tcp is no route on this node: it is in use for --http"],
         )
 
+    def test_fixed(self) -> None:
+        """Between a route and a host port that a definition fixes it is the same; the fixed one is no route."""
+        route = PortService(API, (WantedPort("tcp", 53, ()),), created=5)
+        for created, routed in ((4, []), (6, ["api.myapp"])):
+            fixed = PortService(WEB, (WantedPort("tcp", 53, (), fixed=True),), created)
+            routing = port_routing([route, fixed], {})
+            self.assertEqual([one.service for one in routing.routes], routed)
+            reason = "port 53/tcp already belongs to the PortBindings of web.myapp"
+            self.assertEqual([one.reason for one in routing.refusals], [] if routed else [reason])
+
     def test_hostile_record(self) -> None:
         """A record with an address or port that is none loses its own place, and becomes an event."""
         bad = (upstream(1, "10.0.0.1;"), upstream(2, "fe80::1%eth0"), upstream(3, port=0), upstream(4))

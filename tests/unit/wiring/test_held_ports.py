@@ -11,10 +11,10 @@ from daprdockr.etcd.address import Access
 from daprdockr.model.host import Port, Status
 from daprdockr.model.known.cluster import Cluster
 from daprdockr.model.stored.entries import Batch, Entry
-from daprdockr.wiring.held_ports import held_ports, ports_of_routes
+from daprdockr.wiring.held_ports import held_ports, not_to_fix, ports_of_routes
 from tests.build.settings import settings
 from tests.build.situations import container
-from tests.build.values import KEYS, WEB, definition
+from tests.build.values import API, KEYS, WEB, definition, fixing, named
 
 
 class HeldPortsTests(SynchronousTestCase):
@@ -50,4 +50,24 @@ class HeldPortsTests(SynchronousTestCase):
         tcp, udp = [{"Port": 20_001, "ContainerPort": 1}], [{"Port": 20_002, "ContainerPort": 1}]
         value = json.dumps(definition(Tcp=tcp, Udp=udp).write()).encode()
         cluster.apply(Batch(1, 1, (Entry(KEYS.service(WEB), value, 1, 1, 0),)))
-        self.assertEqual(ports_of_routes(cluster), {("tcp", 20_001), ("udp", 20_002)})
+        self.assertEqual(ports_of_routes(cluster), {("tcp", 20_001): "web.myapp", ("udp", 20_002): "web.myapp"})
+
+    def test_not_to_fix(self) -> None:
+        """What a route or this agent has is fixed by no definition; what another one fixes is counted in placement."""
+        chosen = settings("a", Path("/nonexistent"), etcd=Access.parse("http://127.0.0.1:1"))
+        found = not_to_fix(chosen, {("tcp", 5432): "api.myapp", ("udp", 53): ""})
+        reasons = {("tcp", 5432): "it is the port of a route of api.myapp", ("tcp", 1): "it is in use for --etcd"}
+        self.assertEqual(found, reasons)
+
+    def test_fixed_ports(self) -> None:
+        """Host ports that definitions fix are kept for these; one that an older service has as a route stays that."""
+        for created, route in ((1, "api.myapp"), (9, "")):
+            cluster = Cluster(KEYS)
+            other = named("api", Tcp=[{"Port": 5432, "ContainerPort": 1}])
+            fixed = definition(Container=fixing(5432))
+            entries = (
+                Entry(KEYS.service(API), other.encode(), created, created, 0),
+                Entry(KEYS.service(WEB), fixed.encode(), 5, 5, 0),
+            )
+            cluster.apply(Batch(1, 9, entries))
+            self.assertEqual(ports_of_routes(cluster), {("tcp", 5432): route})

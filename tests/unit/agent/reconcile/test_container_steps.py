@@ -13,7 +13,7 @@ from daprdockr.planning.keeping.body import MOST_EXPOSED, container_names
 from daprdockr.planning.steps import CreateContainer, PullImage, RemoveContainer, StartContainer, StopContainer
 from tests.build.carry_out import FIRST, SERVED, CarryOutCase
 from tests.build.situations import WEB_1
-from tests.build.values import WEB, definition, instance
+from tests.build.values import WEB, definition, fixing, instance
 
 
 class ImageTests(CarryOutCase):
@@ -104,6 +104,32 @@ class ContainerTests(CarryOutCase):
         self.do(CreateContainer(FIRST, another, first.ports, 40))
         (second,) = (one for one in self.host.containers.of(WEB)[1] if one.id != first.id)
         self.assertNotIn(second.ports[0].host, (0, first.ports[0].host))
+
+    def test_create_fixed(self) -> None:
+        """A host port that the definition fixes is published, though others are not given it, and nothing else is."""
+        self.routes = frozenset({("tcp", 64_321)})
+        self.create(Container=fixing(64_321))
+        self.assertEqual(self.engine.bodies[0]["HostConfig"]["PortBindings"], {"80/tcp": [{"HostPort": "64321"}]})
+        self.do(CreateContainer(instance(2), SERVED, (Port(80, "tcp", 64_321),), 41))
+        (second,) = self.host.containers.of(WEB)[2]
+        self.assertNotEqual(second.ports[0].host, 64_321)
+
+    def test_create_fixed_taken(self) -> None:
+        """Where it is not free nothing is created, with the reason: another instance, the agent, another program."""
+        self.do(CreateContainer(instance(2), SERVED, (Port(80, "tcp", 64_321),), 41))
+        said = "host port 64321/tcp is not free on this node: "
+        step = CreateContainer(FIRST, definition("web:1", Container=fixing(64_321)), (), 40)
+        self.assertEqual(self.fails(step, EngineRefused), said + "it is a host port of 2.web.myapp")
+        self.held = {("tcp", 64_322): "it is in use for --api"}
+        step = CreateContainer(FIRST, definition("web:1", Container=fixing(64_322)), (), 40)
+        self.assertIn("it is in use for --api", self.fails(step, EngineRefused))
+        with socket.socket() as taken:
+            taken.bind(("", 0))
+            taken.listen()
+            step = CreateContainer(FIRST, definition("web:1", Container=fixing(taken.getsockname()[1])), (), 40)
+            self.assertIn("another program has it", self.fails(step, EngineRefused))
+        self.assertEqual(len(self.engine.bodies), 1)
+        self.do(step)
 
     def test_create_port_refused(self) -> None:
         """A port that only the Engine knows to be taken is not chosen again."""

@@ -7,7 +7,7 @@ from daprdockr.model.stored.entries import Batch, Change
 from daprdockr.proxy.ports import PortRouting
 from daprdockr.relay.message import Destination, PortKey
 from tests.build.publish_case import PublishCase, record
-from tests.build.values import HTTP, KEYS, WEB, definition, named
+from tests.build.values import HTTP, KEYS, WEB, definition, fixing, named
 
 TCP = [{"Port": 5432, "ContainerPort": "8080"}]
 UDP = [{"Port": 53, "ContainerPort": "53"}]
@@ -77,6 +77,15 @@ class PublishPortsTests(PublishCase):
         self.assertEqual(list(self.led), [("tcp", 1)])
         self.change(self.defined(named("api")))
         self.assertEqual(self.led, {})
+
+    def test_fixed(self) -> None:
+        """A host port that an older definition fixes is no route, until that is gone."""
+        self.change(self.defined(named("db", Container=fixing(5432))))
+        self.change(self.defined(definition(Tcp=TCP)))
+        self.assertEqual(self.led, {})
+        self.assertIn("PortBindings of db.myapp", self.told[-1][1])
+        self.change(self.gone(KEYS.service(named("db").name)))
+        self.assertEqual(list(self.led), [("tcp", 5432)])
 
     def test_unchanged(self) -> None:
         """The relay is not bothered with what changes no route, nor with services that have none."""

@@ -42,7 +42,25 @@ BAD_FIELDS: tuple[tuple[dict[str, Any], str], ...] = (
     ({"NetworkMode": "ns:/proc/1/ns/net"}, "Container.NetworkMode"),
     ({"OomScoreAdj": -1001}, "Container.OomScoreAdj"),
     ({"RestartPolicy": {"Name": "always"}}, "Container.RestartPolicy is not a known key"),
-    ({"PortBindings": {}}, "Container.PortBindings is not a known key"),
+    ({"PortBindings": ["5432"]}, "Container.PortBindings"),
+    ({"PortBindings": {"5432/icmp": [{"HostPort": "1"}]}}, "Container.PortBindings"),
+    ({"PortBindings": {"a\nb": [{"HostPort": "1"}]}}, "Container.PortBindings"),
+    ({"PortBindings": {"5432": [{"HostPort": "1"}], "5432/tcp": [{"HostPort": "2"}]}}, "Container.PortBindings: port"),
+    (
+        {"PortBindings": {"1": [{"HostPort": "3"}], "2": [{"HostPort": 3}]}},
+        "Container.PortBindings: host port 3/tcp is",
+    ),
+    ({"PortBindings": {"1": {"HostPort": "3"}}}, "Container.PortBindings.1/tcp"),
+    ({"PortBindings": {"1": None}}, "Container.PortBindings.1/tcp"),
+    ({"PortBindings": {"1": []}}, "Container.PortBindings.1/tcp has 0 members, write one"),
+    ({"PortBindings": {"1": [{"HostPort": "3"}, {"HostPort": "4"}]}}, "Container.PortBindings.1/tcp has 2 members"),
+    ({"PortBindings": {"1": [{"HostPort": "3", "HostIp": "127.0.0.1"}]}}, "Container.PortBindings.1/tcp[0].HostIp"),
+    ({"PortBindings": {"1": [{"Port": "3"}]}}, "Container.PortBindings.1/tcp[0].Port is not a known key"),
+    *(
+        ({"PortBindings": {"1": [binding]}}, "Container.PortBindings.1/tcp[0].HostPort")
+        for binding in ({}, *({"HostPort": port} for port in ("", "0", 0, "65536", "80-90", "http", True, [1])))
+    ),
+    ({"PortBindings": {str(n): [{"HostPort": n}] for n in range(1, 66)}}, "Container.PortBindings has 65 members"),
     ({"PublishAllPorts": True}, "Container.PublishAllPorts is not a known key"),
     ({"HostConfig": {"Image": "x"}}, "Container.HostConfig.Image is not a known key"),
     ({"HostConfig": {"HostConfig": {}}}, "Container.HostConfig.HostConfig is not a known key"),
@@ -73,6 +91,15 @@ class ContainerTests(SynchronousTestCase):
                 Container.read({"Image": "web", "ExposedPorts": form}).exposed,
                 (Port(53, "tcp"), Port(53, "udp"), Port(8080, "tcp")),
             )
+
+    def test_host_ports(self) -> None:
+        """Fixed host ports are given in the Engine's form, and come out sorted; one number may be had by protocol."""
+        dns = [{"HostPort": "53"}]
+        bindings = {"8080": [{"HostIp": "", "HostPort": 80}], "53/udp": dns, "53": dns}
+        read = Container.read({"Image": "web", "HostConfig": {"PortBindings": bindings}})
+        self.assertEqual(read.host_ports, (Port(53, "tcp", 53), Port(53, "udp", 53), Port(8080, "tcp", 80)))
+        self.assertEqual(Container.read(dict(read.fields)), read)
+        self.assertEqual(Container.read({"Image": "web", "PortBindings": {}}).host_ports, ())
 
     def test_volumes_as_an_object(self) -> None:
         """The API's object of volumes has no order."""

@@ -206,6 +206,18 @@ class CheckTests(SynchronousTestCase):
         expected = (Port(53), Port(53, "udp"), Port(8080), Port(9000))
         self.assertEqual(Definition.read({**WEB, **routes}).ports, expected)
 
+    def test_host_ports(self) -> None:
+        """A fixed host port publishes its port; each node has room for one instance, and it is no route as well."""
+        fixed = {**WEB["Container"], "PortBindings": {"5432/tcp": [{"HostPort": "5432"}]}}
+        definition = Definition.read({**WEB, "Container": fixed})
+        self.assertIn(Port(5432), definition.ports)
+        self.assertEqual((definition.one_per_node, Definition.read(WEB).one_per_node), (True, False))
+        self.assertEqual(Definition.parse(definition.encode()), definition)
+        Definition.read({**WEB, "Container": fixed, "Udp": [{"Port": 5432, "ContainerPort": 1}]})
+        route = {"Tcp": [{"Port": 5432, "ContainerPort": 1}]}
+        error = self.assertRaises(BadInput, Definition.read, {**WEB, "Container": fixed, **route})
+        self.assertIn("Container.PortBindings: 5432/tcp is a route as well", str(error))
+
 
 class DigestTests(SynchronousTestCase):
     def digest(self, **members: Any) -> str:
@@ -236,6 +248,7 @@ class DigestTests(SynchronousTestCase):
             {"Container": {**container, "Env": ["A=2"]}},
             {"Container": {**container, "Memory": 1}},
             {"Container": {**container, "ExposedPorts": []}},
+            {"Container": {**container, "PortBindings": {"9000": [{"HostPort": "1"}]}}},
             {"Http": {"HostName": "example.com", "ContainerPort": 81}},
             {"Health": {"Type": "tcp", "Port": 82}},
             {"Tcp": [{"Port": 8080, "ContainerPort": 83}]},

@@ -94,6 +94,7 @@ STAYS_INSIDE = {
     *("Dns", "DnsOptions", "DnsSearch", "ExtraHosts", "Tmpfs"),
     "Sysctls",  # the Engine refuses those that are not of a namespace of the container
     "NetworkMode",  # host, none, and another container's are refused
+    "PortBindings",  # a port that nothing has, as any TCP route may be
 }
 """The fields that need no privilege, whatever their value is."""
 

@@ -13,6 +13,7 @@ from daprdockr.planning.plan import Plan, plan
 from daprdockr.planning.steps import RemoveContainer, StartContainer, StopContainer
 from tests.build.plans import EXITED, FIRST, OURS, RUNNING, PlanTestCase
 from tests.build.situations import NOW, OUT_OF_TOUCH, PORT, WEB_2, changed, claim, container, running_record, situation
+from tests.build.values import definition, fixing
 
 
 class NetworkTests(PlanTestCase):
@@ -53,6 +54,13 @@ class PortTests(SynchronousTestCase):
     def test_beside_another(self) -> None:
         """What a running copy holds is not, though the claim names it."""
         self.assertEqual(self.planned(RUNNING), (evolve(PORT, host=0),))
+
+    def test_fixed(self) -> None:
+        """What the definition fixes is that, whatever the instance had before."""
+        fixed = definition("web:2", Container=fixing(8080))
+        seen = situation(fixed, (claim(running_record(RUNNING)),), (EXITED,), images={"web:2": Image("i", (PORT,))})
+        had = {port.container: port.host for port in host_ports(seen, seen.claims.owners[1], fixed)}
+        self.assertEqual(had, {PORT.container: PORT.host, 80: 8080})
 
     def test_beside_two(self) -> None:
         """Beside a running copy the port of an ended one is used again."""
