@@ -1,3 +1,4 @@
+# -*- test-case-name: tests.unit.planning.test_candidates,tests.unit.planning.test_fixed_ports -*-
 """
 The nodes that may take instances, in the form for placement: labels, claims, the room that is left, images. Made from
 the mirror alone, so that every node that sees the same state sees the same candidates.
@@ -20,6 +21,7 @@ from daprdockr.model.known.cluster import Cluster
 from daprdockr.model.names import ServiceName
 from daprdockr.model.stored.claim import State
 from daprdockr.model.stored.revisioned import Claim
+from daprdockr.model.wanted.container import Container
 from daprdockr.model.wanted.definition import Definition
 from daprdockr.model.wanted.placement import Constraint
 
@@ -31,9 +33,9 @@ MOST_IMAGES = 256
 class Candidate:
     """
     A node that may take instances. ``load`` counts its claims and successions; ``memory`` and ``cpus`` are what these
-    leave of the host (infinite: unknown); ``images`` are marks of its images; ``allow`` are the privileges that
-    definitions may use there (None: all); ``fails`` are services that do not come up there; on one that is ``dark``
-    nothing does.
+    leave of the host (infinite: unknown); ``ports`` counts for how many of them definitions fix a host port;
+    ``images`` are marks of its images; ``allow`` are the privileges that definitions may use there (None: all);
+    ``fails`` are services that do not come up there; on one that is ``dark`` nothing does.
     """
 
     name: str
@@ -41,6 +43,7 @@ class Candidate:
     load: int
     memory: float = math.inf
     cpus: float = math.inf
+    ports: Mapping[tuple[str, int], int] = field(factory=dict, kw_only=True)
     images: frozenset[str] = field(default=frozenset())
     allow: frozenset[str] | None = None
     fails: frozenset[str] = field(default=frozenset())
@@ -66,11 +69,19 @@ def candidate(cluster: Cluster, name: str) -> Candidate | None:
         load=placed.total(),
         memory=record.memory - sum(c.memory * count for c, count in known) if record.memory else math.inf,
         cpus=record.cpus - sum(c.cpus * count for c, count in known) if record.cpus else math.inf,
+        ports=_fixed(known),
         images=frozenset(record.images),
         allow=None if record.allow is None else frozenset(record.allow),
         fails=frozenset(record.fails),
         dark=bool(record.trouble),
     )
+
+
+def _fixed(known: Iterable[tuple[Container, int]]) -> Counter[tuple[str, int]]:
+    ports: Counter[tuple[str, int]] = Counter()
+    for container, count in known:
+        ports.update({(port.protocol, port.host): count for port in container.host_ports})
+    return ports
 
 
 def meets(constraint: Constraint, candidate: Candidate) -> bool:
@@ -109,8 +120,8 @@ def why_nowhere(definition: Definition, candidates: Iterable[Candidate]) -> str:
     there = list(candidates)
     if not there:
         return "no node is ready"
-    if able(definition, there):
-        return ""
+    if fit := able(definition, there):
+        return no_port(definition, fit, "node")
     needed = definition.container.privileges
     allowing = [candidate for candidate in there if allows(candidate, needed)]
     if not allowing:
@@ -120,11 +131,28 @@ def why_nowhere(definition: Definition, candidates: Iterable[Candidate]) -> str:
 
 
 def room(definition: Definition, candidates: Iterable[Candidate]) -> dict[str, float]:
-    """Return, by node, for how many more instances its remaining memory and processors are enough."""
-    memory, cpus = definition.container.memory, definition.container.cpus
-    if not (memory or cpus):
+    """Return, by node, for how many more instances it has memory, processors and host ports left."""
+    memory, cpus, ports = definition.container.memory, definition.container.cpus, definition.container.host_ports
+    if not (memory or cpus or ports):
         return {candidate.name: math.inf for candidate in candidates}
-    return {c.name: min(_fits(c.memory, memory), _fits(c.cpus, cpus)) for c in candidates}
+    most = 1 if ports else math.inf
+    return {
+        c.name: min(_fits(c.memory, memory), _fits(c.cpus, cpus), most) if has_ports(definition, c) else 0
+        for c in candidates
+    }
+
+
+def has_ports(definition: Definition, candidate: Candidate) -> bool:
+    """Return whether no instance that a node has claimed is given a host port that this definition fixes."""
+    return all(candidate.ports.get((port.protocol, port.host), 0) <= 0 for port in definition.container.host_ports)
+
+
+def no_port(definition: Definition, candidates: Iterable[Candidate], node: str) -> str:
+    """Return that no ``node`` of these has the host ports of a definition free, for people; "" if one has."""
+    if any(has_ports(definition, candidate) for candidate in candidates):
+        return ""
+    ports = ",".join(f"{port.host}/{port.protocol}" for port in definition.container.host_ports)
+    return f"no {node} has host port {ports} free: each node has it for one instance"
 
 
 def _fits(left: float, stated: float) -> float:

@@ -19,7 +19,7 @@ from daprdockr.model.host import ContainerState, Status
 from daprdockr.model.names import InstanceName
 from daprdockr.model.stored.claim import ClaimRecord
 from daprdockr.model.wanted.definition import Definition
-from daprdockr.planning.candidates import Candidate, able
+from daprdockr.planning.candidates import Candidate, able, has_ports
 from daprdockr.planning.keeping.reporting import report
 from daprdockr.planning.keeping.withdrawing import Wait
 from daprdockr.planning.placing.failing import failing_now
@@ -52,15 +52,26 @@ def _due(situation: Situation, definition: Definition, now: float) -> dict[int, 
     wanted = vacancies(definition, situation.claims.owners)
     titles = [number for number in wanted if _has_title(situation, definition, number, now)]
     held = Counter(claim.node for claim in situation.claims.owners.values())
-    room = max(0, 1 - held[node]) if definition.placement.one_per_node else len(wanted)
+    room = max(0, 1 - held[node]) if definition.one_per_node else len(wanted)
     held[node] += len(titles)
     bad = failing_now(situation, now)
     ranking = rank(set(wanted).difference(titles), definition, held, situation.placing.offered, bad)
-    first = () if situation.here.cordoned else ranking.first
+    first = () if situation.here.cordoned or _lacks_port(situation, definition) else ranking.first
     places = sorted((place, number) for number in first if (place := ranking.place(number, node)) is not None)
     due = {number: since.get(number, now) for number in titles}
     due |= {n: max(since.get(n, now) + place * PATIENCE, situation.placing.adopt_until) for place, n in places}
     return dict(islice(due.items(), room))
+
+
+def _lacks_port(situation: Situation, definition: Definition) -> bool:
+    """
+    Return whether an instance that this node has claimed fixes a host port that this one needs. The ranking does not
+    say: it may leave such a claim out, by Note [A wave] in ``placing.wave``.
+    """
+    if not definition.container.host_ports:
+        return False
+    here = next((one for one in situation.placing.candidates if one.name == situation.here.node), None)
+    return here is not None and not has_ports(definition, here)
 
 
 def _has_title(situation: Situation, definition: Definition, number: int, now: float) -> bool:
@@ -79,6 +90,7 @@ def _is_title(situation: Situation, definition: Definition, container: Container
         and container.definition == definition.digest
         and not here.cordoned
         and bool(able(definition, [Candidate(here.node, here.labels, 0, allow=here.allow)]))
+        and not _lacks_port(situation, definition)
         and tries.count <= 1
         and tries.retry_at <= now
     )

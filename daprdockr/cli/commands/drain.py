@@ -19,7 +19,7 @@ from daprdockr.model.names import InstanceName
 from daprdockr.model.seams import Store
 from daprdockr.model.stored.cordon import asking_to_drain
 from daprdockr.planning.candidates import candidates
-from daprdockr.planning.placing.leaving import why_not
+from daprdockr.planning.placing.leaving import before_moves, why_not
 
 
 class CalledOff(DaprdockrError):
@@ -49,7 +49,8 @@ def leave_or_stay(cluster: Cluster, node: str) -> dict[InstanceName, str]:
     for name in sorted(cluster.services.keys() & set(cluster.claimed_services)):
         definition, claims = cluster.services[name].definition, cluster.claims(name)
         own = sorted(n for n, c in claims.items() if c.node == node and n <= definition.instances)
-        reason = why_not(definition, Counter(claim.node for claim in claims.values()), node, fit)
+        there = before_moves(definition, own, cluster.successors(name), fit)
+        reason = why_not(definition, Counter(claim.node for claim in claims.values()), node, there)
         found.update({InstanceName(name, number): reason for number in own})
     return found
 

@@ -19,7 +19,7 @@ from attrs import evolve
 from daprdockr.model.names import InstanceName, ServiceName
 from daprdockr.model.stored.revisioned import Claim, Service
 from daprdockr.model.wanted.definition import Definition
-from daprdockr.planning.candidates import Candidate, able, failing, room
+from daprdockr.planning.candidates import Candidate, able, failing, no_port, room
 
 REBALANCE_AFTER = 5.0
 """Seconds that an imbalance must last: while a service is being placed, claim by claim, there is one for a moment."""
@@ -50,9 +50,11 @@ def why_not(definition: Definition, held: Mapping[str, int], node: str, candidat
     fit = able(definition, others)
     if not fit:
         return "no other node meets its constraints"
+    if lack := no_port(definition, fit, "other node"):
+        return lack
     if not any(room(definition, fit).values()):
         return "no other node has the memory or processors that it states"
-    if definition.placement.one_per_node and all(held.get(candidate.name) for candidate in fit):
+    if definition.one_per_node and all(held.get(candidate.name) for candidate in fit):
         return "every other node that fits has one"
     return ""
 
@@ -108,8 +110,28 @@ def _movable(
             continue
         held = Counter(claim.node for claim in claims[name].values())
         bad = () if draining else failing(name, claims[name].values(), fit)
-        if own and not why_not(definition, held, node, [c for c in fit if c.name not in bad]):
+        there = before_moves(definition, own, successors.get(name, {}), [c for c in fit if c.name not in bad])
+        if own and not why_not(definition, held, node, there):
             yield InstanceName(name, min(own, key=lambda number: (number not in successors.get(name, {}), number)))
+
+
+def before_moves(
+    definition: Definition, own: Iterable[int], successors: Mapping[int, Claim], candidates: Sequence[Candidate]
+) -> list[Candidate]:
+    """
+    Return the host ports of nodes as if none of a node's ``own`` instances were on its way there. Otherwise the only
+    port that is free would be taken as soon as another node prepares for a move, and the move be cancelled.
+    """
+    ports = definition.container.host_ports
+    moves = {successors[number].node for number in own if number in successors} if ports else set()
+    given_back = {(port.protocol, port.host): -1 for port in ports}
+    return [_with_ports(one, given_back) if one.name in moves else one for one in candidates]
+
+
+def _with_ports(candidate: Candidate, more: Mapping[tuple[str, int], int]) -> Candidate:
+    ports = Counter(candidate.ports)
+    ports.update(more)
+    return evolve(candidate, ports=ports)
 
 
 def _others_are_well(node: str, definition: Definition, claims: Mapping[int, Claim]) -> bool:

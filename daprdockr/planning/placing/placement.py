@@ -123,7 +123,7 @@ def _in_order(
 
 def _most(definition: Definition, held: Mapping[str, int], fit: Iterable[Candidate]) -> dict[str, float]:
     """Return how many instances of the service each node can hold, including those that it holds."""
-    limit = 1 if definition.placement.one_per_node else math.inf
+    limit = 1 if definition.one_per_node else math.inf
     return {node: min(limit, held.get(node, 0) + left) for node, left in room(definition, fit).items()}
 
 

@@ -75,6 +75,7 @@ class _Counted:
     load: Counter[str] = field(factory=Counter)
     memory: Counter[str] = field(factory=Counter)
     cpus: dict[str, float] = field(factory=dict)
+    ports: dict[str, Counter[tuple[str, int]]] = field(factory=dict)
 
     def add(self, definition: Definition, instances: Mapping[str, int], sign: int = 1) -> None:
         container = definition.container
@@ -82,15 +83,20 @@ class _Counted:
             self.load[node] += sign * count
             self.memory[node] += sign * count * container.memory
             self.cpus[node] = self.cpus.get(node, 0.0) + sign * count * container.cpus
+            for port in container.host_ports:
+                self.ports.setdefault(node, Counter())[port.protocol, port.host] += sign * count
 
     def onto(self, candidates: Iterable[Candidate]) -> tuple[Candidate, ...]:
         return tuple(self._onto(candidate) if candidate.name in self.load else candidate for candidate in candidates)
 
     def _onto(self, candidate: Candidate) -> Candidate:
         name = candidate.name
+        ports = Counter(candidate.ports)
+        ports.update(self.ports.get(name, {}))
         return evolve(
             candidate,
             load=candidate.load + self.load[name],
             memory=candidate.memory - self.memory[name],
             cpus=candidate.cpus - self.cpus[name],
+            ports=ports,
         )

@@ -14,8 +14,8 @@ from daprdockr.model.stored.claim import ClaimRecord, State
 from daprdockr.model.stored.entries import Entry, Listing
 from daprdockr.model.stored.node import NodeRecord
 from daprdockr.model.stored.revisioned import Claim
-from daprdockr.planning.candidates import Candidate, able, candidates, mark, runs_elsewhere, why_nowhere
-from tests.build.values import KEYS, WEB, definition
+from daprdockr.planning.candidates import Candidate, able, candidates, mark, room, runs_elsewhere, why_nowhere
+from tests.build.values import KEYS, WEB, definition, fixing, named
 
 GIB = 1 << 30
 
@@ -49,6 +49,21 @@ class CandidatesTests(SynchronousTestCase):
         seen = cluster(node("a", memory=4 * GIB, cpus=2), (KEYS.service(WEB), wish.encode()), *held, taken)
         (found,) = candidates(seen)
         self.assertEqual((found.load, found.memory, found.cpus), (3, GIB, 1.25))
+
+    def test_host_ports(self) -> None:
+        """A fixed host port is had by one instance of a node, whatever service it is of; each protocol has its own."""
+        fixed = definition(instances=9, Container=fixing(5432))
+        held = KEYS.claim(InstanceName(WEB, 1)), ClaimRecord("a").encode()
+        taken = KEYS.successor(InstanceName(WEB, 2)), ClaimRecord("b").encode()
+        nodes = node("a"), node("b"), node("c")
+        seen = candidates(cluster(*nodes, (KEYS.service(WEB), fixed.encode()), held, taken))
+        for one in (fixed, named("db", Container=fixing(5432))):
+            self.assertEqual(room(one, seen), {"a": 0, "b": 0, "c": 1})
+        for one in (named("db", Container=fixing(5433)), named("db", Container=fixing(5432, "udp"))):
+            self.assertEqual(room(one, seen), {"a": 1, "b": 1, "c": 1})
+        self.assertEqual(why_nowhere(fixed, seen), "")
+        reason = "no node has host port 5432/tcp free: each node has it for one instance"
+        self.assertEqual(why_nowhere(fixed, seen[:2]), reason)
 
     def test_images(self) -> None:
         """The images that are there are told by their marks."""

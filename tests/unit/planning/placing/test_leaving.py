@@ -15,7 +15,7 @@ from daprdockr.model.stored.revisioned import Claim, Service
 from daprdockr.planning.candidates import Candidate
 from daprdockr.planning.placing.leaving import keeps_data, leaving, takers, why_not
 from tests.build.situations import candidates
-from tests.build.values import definition
+from tests.build.values import definition, fixing
 
 LABELED = (Candidate("b", {"zone": "x"}, 0), Candidate("c", {"zone": "y"}, 0))
 
@@ -125,6 +125,19 @@ class DrainTests(SynchronousTestCase):
         wish = definition(Container={"Memory": 100})
         for memory, reason in ((100, ""), (99, "no other node has the memory or processors that it states")):
             self.assertEqual(why_not(wish, {}, "a", [Candidate("b", {}, 0, memory=memory)]), reason)
+
+    def test_only_port(self) -> None:
+        """What takes the only free host port with it is not called back by that; what never had one stays."""
+        placed = Placed(web="a")
+        placed.define("web", 1, Container=fixing(5432))
+        others = (Candidate("b", {}, 1, ports={("tcp", 5432): 1}),)
+        found = leaving("a", True, True, placed.services, placed.claims, placed.successors, others)
+        self.assertEqual(found, frozenset())
+        reason = "no other node has host port 5432/tcp free: each node has it for one instance"
+        self.assertEqual(why_not(definition(Container=fixing(5432)), {}, "a", others), reason)
+        placed.prepare("web", 1, "b")
+        found = leaving("a", True, True, placed.services, placed.claims, placed.successors, others)
+        self.assertEqual(len(found), 1)
 
     def test_neither(self) -> None:
         """From a node that is not drained nothing leaves when rebalancing is off."""

@@ -1,0 +1,34 @@
+"""The planner about instances whose definition fixes a host port."""
+
+from __future__ import annotations
+
+from attrs import evolve
+
+from daprdockr.planning.plan import Plan, plan
+from daprdockr.planning.steps import TakeClaim
+from tests.build.plans import EXITED, FIRST, RUNNING, PlanTestCase
+from tests.build.situations import NOW, candidates, changed, situation, starting_record
+from tests.build.values import definition, fixing
+
+
+class HostPortTests(PlanTestCase):
+    """An instance whose host port another one has that this node claimed: the wave that it is in may not count that."""
+
+    FIXED = definition(Container=fixing(5432))
+
+    def test_taken(self) -> None:
+        """It is not claimed, whoever ranks first, neither anew nor for the container that ended; it is once it may."""
+        (here,) = candidates("a")
+        ended = evolve(EXITED, definition=self.FIXED.digest)
+        for containers in ((), (ended,)):
+            free = situation(self.FIXED, containers=containers, offered=(here,))
+            self.assert_steps(free, TakeClaim(FIRST, starting_record()))
+            taken = changed(free, candidates=(evolve(here, ports={("tcp", 5432): 1}),))
+            self.assertEqual(plan(taken, NOW), Plan())
+
+    def test_running(self) -> None:
+        """What runs is adopted: it has the port."""
+        runs = evolve(RUNNING, definition=self.FIXED.digest)
+        (here,) = candidates("a")
+        seen = situation(self.FIXED, containers=(runs,), candidates=(evolve(here, ports={("tcp", 5432): 1}),))
+        self.assertEqual([type(step) for step in plan(seen, NOW).steps], [TakeClaim])
