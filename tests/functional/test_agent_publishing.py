@@ -62,6 +62,20 @@ class PublishingTests(AgentTestCase):
         self.assertEqual(len(told), 1, events)
         self.assertIn("name those that you need in Container.ExposedPorts", told[0])
 
+    def test_fixed(self) -> None:
+        """A host port that the definition fixes is bound, also by the container of the next definition."""
+        with closing(socket.socket()) as free:
+            free.bind(("127.0.0.1", 0))
+            number = str(free.getsockname()[1])
+        self.agent.start()
+        for value in ("1", "2"):
+            container: dict[str, Any] = {"Image": sample_image(), "Env": [f"A={value}"]}
+            container["PortBindings"] = {"8080/tcp": [{"HostPort": number}]}
+            self.agent.define(self.web, 1, "", Container=container)
+            ((_, ports),) = self.bindings().items()
+            self.assertEqual(ports["8080/tcp"], [{"HostIp": "127.0.0.1", "HostPort": number}])
+        self.assertNotIn("is not free", self.agent.log)
+
     def test_built_anew(self) -> None:
         """An image built anew under its tag counts as it is for instances that are created later."""
         image = self.expose("anew", ["9000/tcp"])
