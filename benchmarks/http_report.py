@@ -146,11 +146,16 @@ def _losses(losses: Sequence[Loss]) -> list[str]:
 
 
 def _rate_goals(result: Result) -> list[str]:
+    """By the rates; by the cost of a request where one of the two was not busy, as its rate is then another's."""
     found = []
     for peer, factor in ((NGINX, LEAST_OF_NGINX), (CADDY, 1.0), (TRAEFIK, 1.0)):
-        ratio = result.ratio(peer, RATE)
-        if ratio is not None:
-            found.append(f"at least {factor} x {peer}'s requests/s: {ratio:.2f} x, {_judged(ratio >= factor)}")
+        ratio, costs = result.ratio(peer, RATE), result.ratio(peer, COST)
+        if ratio is None or not costs:
+            continue
+        busy = all(median(result.values(name, BUSY)) >= SATURATED for name in (DAPRDOCKR, peer))
+        judged, by = (ratio, "") if busy else (1 / costs, " by the cost of a request")
+        goal = f"at least {factor} x {peer}'s requests/s"
+        found.append(f"{goal}: {judged:.2f} x{by}, {_judged(judged >= factor)}")
     return found
 
 

@@ -121,6 +121,12 @@ class ReportTests(SynchronousTestCase):
         self.assertRegex(text, r"(?m)^Caddy +\*")
         self.assertIn("* it was not busy", text)
 
+    def test_judged_by_cost(self) -> None:
+        """Where one of the two was not busy, the goal is judged by what a request cost of the processor."""
+        result = self.result(ours=24_000)
+        result.add(CADDY, dict.fromkeys(MEASURED, 0.5) | {http_report.COST: 0.001, http_report.RATE: 48_000.0})
+        self.assertIn("Caddy's requests/s: 0.00 x by the cost of a request, MISSED", self.text(result))
+
     def test_force(self) -> None:
         """The 99th percentile from the event is judged, and the workers with their memory."""
         text = report(Result(forces=[FORCE]), [])
