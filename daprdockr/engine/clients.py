@@ -143,7 +143,7 @@ class EngineClients:
         :param silence: the longest silence of a stream in seconds; None: unlimited.
         :raises EngineUnavailable: if the Engine does not answer.
         """
-        with asking("tell its version"):
+        with asking("report its version"):
             client = EngineClient(self.url, self.timeout)
         client.silence = silence
         with self._lock:

@@ -106,7 +106,7 @@ class EventListener:
             # The consumer missed something: it has to list everything again.
             self.log.failure("the consumer of container events failed")
         if not self._stopping.is_set():
-            self._tell_lost(error)
+            self._report_lost(error)
         return received
 
     def _open(self) -> ContainerEvents:
@@ -117,7 +117,7 @@ class EventListener:
             stream.close()
         return stream
 
-    def _tell_lost(self, error: EngineError) -> None:
+    def _report_lost(self, error: EngineError) -> None:
         try:
             self._consumer.on_lost(error)
         except Exception:

@@ -58,13 +58,13 @@ class DockerEvents:
             "label": [f"{LABEL_NODE}={node}" for node in nodes] if len(nodes) == 1 else [LABEL_NODE],
             "event": list(ACTIONS),
         }
-        with asking("tell its events"):
+        with asking("report its events"):
             self._stream = client.events(decode=False, filters=filters)
 
     def __iter__(self) -> Iterator[tuple[str, str]]:
         self._is_read = True
         try:
-            with asking("tell its events"):
+            with asking("report its events"):
                 for event in documents(self._stream):
                     if len(self._nodes) == 1 or event["Actor"]["Attributes"].get(LABEL_NODE) in self._nodes:
                         self._saw(event["id"])

@@ -52,7 +52,7 @@ class Plan:
     """
 
     steps: tuple[Step, ...] = ()
-    look_again: float | None = field(default=None)
+    plan_again_at: float | None = field(default=None)
     awaits: int = 0
 
 

@@ -62,7 +62,7 @@ class Relay(Service):
     :param process: the relay; it does not run before ``startService``.
     :param run: runs a blocking call in a thread.
     :param is_sure: returns whether what is published comes from etcd as it is.
-    :param tell: takes an event for people: its subject, and one sentence.
+    :param record_event: takes an event for people: its subject, and one sentence.
     """
 
     log = Logger()
@@ -76,7 +76,7 @@ class Relay(Service):
         reactor: Any,
         run: Run,
         is_sure: Callable[[], bool],
-        tell: Callable[[str, str], None],
+        record_event: Callable[[str, str], None],
     ) -> None:
         self._process = process
         process.hooks = Hooks(on_exit=self._exited)
@@ -84,7 +84,7 @@ class Relay(Service):
         self._socket = socket
         self._reactor = reactor
         self._run = run
-        self._tell = tell
+        self._record_event = record_event
         self._table: RouteTable[RelayState] = RouteTable(
             socket=socket,
             files=files,
@@ -201,9 +201,9 @@ class Relay(Service):
             key = route.protocol, route.port
             port = f"port {route.port}/{route.protocol}"
             if key in now and before.get(key) != now[key]:
-                self._tell(route.service, f"{port} is not served on this node: {now[key]}")
+                self._record_event(route.service, f"{port} is not served on this node: {now[key]}")
             elif key in before and key not in now:
-                self._tell(route.service, f"{port} is served on this node now")
+                self._record_event(route.service, f"{port} is served on this node now")
 
     def _exited(self, reason: str) -> None:
         self._found(reason)

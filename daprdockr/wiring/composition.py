@@ -38,7 +38,7 @@ class Composition:
     outward: Edges
     found: Found
     acting: Deciding
-    told: Reporting
+    reports: Reporting
     services: tuple[Service, ...]
     judged: tuple[HasCondition, ...]
     """The parts by which the agent's health is judged."""
@@ -50,26 +50,26 @@ def compose(settings: Settings, state: StateDir, outside: Outside) -> Compositio
     around = surroundings(base)
     outward = edges(base, around)
     found = finding(base, around)
-    told = reporting(base, outward, found)
-    acting = deciding(base, outward, found, told)
-    subscribe(base, outward, found, acting, told)
+    reports = reporting(base, outward, found)
+    acting = deciding(base, outward, found, reports)
+    subscribe(base, outward, found, acting, reports)
     found.member.herald.update(around.whereabouts.value)
     judged = tuple(_judged(base, outward, found))
-    services = _services(base, outward, found, acting, told)
+    services = _services(base, outward, found, acting, reports)
     ends = (_profile(settings), *services, _api(base, judged))
-    return Composition(base, outward, found, acting, told, tuple(part for part in ends if part is not None), judged)
+    return Composition(base, outward, found, acting, reports, tuple(part for part in ends if part is not None), judged)
 
 
 def _services(
-    base: Foundation, outward: Edges, found: Found, acting: Deciding, told: Reporting
+    base: Foundation, outward: Edges, found: Found, acting: Deciding, reports: Reporting
 ) -> Iterable[Service | None]:
     """Yield the services; each can rely on those before it."""
     known, local, member = found.known, found.local, found.member
     yield from (outward.embedded_etcd, *base.outside.pools.all)
     yield from (outward.dns, outward.nginx, outward.access_log, outward.relay, local.guarded, acting.ephemeral)
     yield from (base.journal, member.heartbeat, local.host, local.pulse, local.containerd)
-    yield from (known.mirror, local.witnesses, local.health, told.followers, acting.reconcile)
-    yield from (known.marking, told.doubting, known.ownerless, member.write_check, local.orphans)
+    yield from (known.mirror, local.witnesses, local.health, reports.followers, acting.reconcile)
+    yield from (known.marking, reports.doubting, known.ownerless, member.write_check, local.orphans)
     yield from found.around.all
 
 

@@ -40,10 +40,10 @@ class Deciding:
     withdrawals: Withdrawals
 
 
-def deciding(base: Foundation, outward: Edges, found: Found, told: Reporting) -> Deciding:
+def deciding(base: Foundation, outward: Edges, found: Found, reports: Reporting) -> Deciding:
     outside, unanswered = base.outside, Unanswered()
     roster = Roster(base.cluster)
-    withdrawals = _withdrawals(base, found, told)
+    withdrawals = _withdrawals(base, found, reports)
     since = _since(base, found, roster, withdrawals)
     gather = _gather(found, unanswered, roster, since)
     claims = ClaimSteps(
@@ -60,19 +60,19 @@ def deciding(base: Foundation, outward: Edges, found: Found, told: Reporting) ->
         health=found.local.health,
         failures=found.local.failures,
         carry_out=CarryOut(claims, _container_steps(base, outward, found)),
-        tell=base.journal.tell,
+        record_event=base.journal.record,
     )
     ephemeral = _ephemeral(base, found) if base.settings.ephemeral else None
     return Deciding(gather, since, reconcile, ephemeral, withdrawals)
 
 
-def _withdrawals(base: Foundation, found: Found, told: Reporting) -> Withdrawals:
+def _withdrawals(base: Foundation, found: Found, reports: Reporting) -> Withdrawals:
     return Withdrawals(
         here=found.member.standing,
         cluster=base.cluster,
         own_claims=found.known.own_claims,
         containers=found.local.host.containers,
-        followers=told.followers,
+        followers=reports.followers,
     )
 
 
@@ -109,7 +109,7 @@ def _container_steps(base: Foundation, outward: Edges, found: Found) -> Containe
         here=found.member.standing,
         network=partial(network, base, outward, found.around),
         guarded=local.guarded,
-        tell=base.journal.tell,
+        record_event=base.journal.record,
     )
 
 
@@ -147,7 +147,7 @@ def reporting(base: Foundation, outward: Edges, found: Found) -> Reporting:
         cluster=base.cluster,
         own_claims=found.known.own_claims,
         may_run=found.local.host.may_run,
-        tell=base.journal.tell,
+        record_event=base.journal.record,
     )
     publish_ports = PublishPorts(
         reactor=outside.reactor,
@@ -155,7 +155,7 @@ def reporting(base: Foundation, outward: Edges, found: Found) -> Reporting:
         cluster=base.cluster,
         claims=publish.claims,
         held=lambda: held_ports(base.settings, found.local.host.containers),
-        tell=base.journal.tell,
+        record_event=base.journal.record,
     )
     heartbeat = found.member.heartbeat
     doubting = Doubting(

@@ -108,7 +108,7 @@ def _relay(base: Foundation, around: Surroundings) -> Relay:
         reactor=outside.reactor,
         run=outside.pools.files,
         is_sure=lambda: base.cluster.history.unbroken,
-        tell=base.journal.tell,
+        record_event=base.journal.record,
     )
     relay.move(listened(base, around.whereabouts.value.addresses))
     return relay

@@ -120,7 +120,7 @@ def _ownerless(base: Foundation, mirror: Mirror) -> Ownerless:
         cluster=base.cluster,
         in_touch=lambda: mirror.in_touch,
         chance=outside.chance.fraction,
-        tell=base.journal.tell,
+        record_event=base.journal.record,
     )
 
 
@@ -166,7 +166,7 @@ def on_this_host(base: Foundation, known: Knowledge) -> OnThisHost:
             mirror=known.mirror,
             own_containers=base.own_containers,
             own=(node, outside.machine.mark),
-            tell=base.journal.tell,
+            record_event=base.journal.record,
         ),
         witnesses=Witnesses(mirror=known.mirror, containers=partial(_listed, host)),
     )
@@ -243,7 +243,7 @@ def membership(base: Foundation, around: Surroundings, known: Knowledge, local: 
     progress = OwnProgress()
     heartbeat = _heartbeat(base, known, presence, progress)
     return Membership(
-        herald=Herald(first=around.whereabouts.value, tell=partial(base.journal.tell, settings.node)),
+        herald=Herald(first=around.whereabouts.value, record_event=partial(base.journal.record, settings.node)),
         write_check=write_check,
         heartbeat=heartbeat,
         standing=Standing(node, presence.where, known.mirror, local.host, heartbeat, known.contested),

@@ -15,30 +15,30 @@ from daprdockr.wiring.finding import Found
 from daprdockr.wiring.foundation import Foundation
 
 
-def subscribe(base: Foundation, outward: Edges, found: Found, acting: Deciding, told: Reporting) -> None:
+def subscribe(base: Foundation, outward: Edges, found: Found, acting: Deciding, reports: Reporting) -> None:
     """Subscribe the loops to the signals of the foundation, by which they wake each other."""
     signals, known, local, member = base.signals, found.known, found.local, found.member
     signals.cluster_changed.subscribe(base.journal.on_changes)
     signals.cluster_changed.subscribe(local.host.containers.on_changes)
     signals.cluster_changed.subscribe(member.heartbeat.on_changes)
-    signals.cluster_changed.subscribe(told.publish.on_changes)
-    signals.cluster_changed.subscribe(told.publish_ports.on_changes)
+    signals.cluster_changed.subscribe(reports.publish.on_changes)
+    signals.cluster_changed.subscribe(reports.publish_ports.on_changes)
     signals.cluster_changed.subscribe(acting.reconcile.on_changes)
     signals.cluster_changed.subscribe(known.ownerless.on_changes)
-    signals.cluster_changed.subscribe(told.followers.on_changes)
+    signals.cluster_changed.subscribe(reports.followers.on_changes)
     signals.cluster_changed.subscribe(lambda changes: _plan_waiting(acting) if changes.progress else None)
-    told.followers.advanced.subscribe(lambda: _plan_waiting(acting))
-    for published in (told.publish.published, told.publish_ports.published):
-        published.subscribe(told.followers.check)
+    reports.followers.advanced.subscribe(lambda: _plan_waiting(acting))
+    for published in (reports.publish.published, reports.publish_ports.published):
+        published.subscribe(reports.followers.check)
     signals.cluster_changed.subscribe(local.witnesses.on_changes)
     member.heartbeat.beats.subscribe(local.guarded.on_beat)
     signals.services_changed.subscribe(local.guarded.on_changes)
     signals.services_changed.subscribe(acting.reconcile.mark_dirty)
-    signals.services_changed.subscribe(told.publish_ports.on_containers)
+    signals.services_changed.subscribe(reports.publish_ports.on_containers)
     signals.node_changed.subscribe(acting.reconcile.mark_all_dirty)
     signals.node_changed.subscribe(local.witnesses.compare)
-    _subscribe_to_surroundings(base, outward, found, told)
-    _subscribe_edges(base, outward, told)
+    _subscribe_to_surroundings(base, outward, found, reports)
+    _subscribe_edges(base, outward, reports)
 
 
 def _plan_waiting(acting: Deciding) -> None:
@@ -46,10 +46,10 @@ def _plan_waiting(acting: Deciding) -> None:
     acting.reconcile.mark_dirty(acting.withdrawals.waiting)
 
 
-def _subscribe_to_surroundings(base: Foundation, outward: Edges, found: Found, told: Reporting) -> None:
+def _subscribe_to_surroundings(base: Foundation, outward: Edges, found: Found, reports: Reporting) -> None:
     around, herald, dns = found.around, found.member.herald, outward.dns
     around.whereabouts.subscribe(herald.update)
-    herald.moved.subscribe(told.publish.on_move)
+    herald.moved.subscribe(reports.publish.on_move)
     herald.moved.subscribe(lambda addresses: outward.relay.move(listened(base, addresses)))
     herald.moved.subscribe(lambda addresses: base.signals.node_changed())
     if around.certificates is not None:
@@ -58,15 +58,15 @@ def _subscribe_to_surroundings(base: Foundation, outward: Edges, found: Found, t
         around.upstreams.subscribe(lambda upstreams: dns.forward(forwarding(base, upstreams)))
 
 
-def _subscribe_edges(base: Foundation, outward: Edges, told: Reporting) -> None:
+def _subscribe_edges(base: Foundation, outward: Edges, reports: Reporting) -> None:
     dns, nginx = outward.dns, outward.nginx
     if dns is not None:
-        told.publish.zones.subscribe(dns.publish)
-    ports = told.publish_ports
+        reports.publish.zones.subscribe(dns.publish)
+    ports = reports.publish_ports
     ports.routings.subscribe(lambda routing: outward.relay.publish(routing, ports.revision))
-    outward.relay.in_force.subscribe(told.followers.check)
+    outward.relay.in_force.subscribe(reports.followers.check)
     base.signals.cluster_changed.subscribe(lambda changes: outward.relay.confirm())
     if nginx is not None:
-        told.publish.routings.subscribe(lambda routing: nginx.publish(routing.routes, told.publish.revision))
+        reports.publish.routings.subscribe(lambda routing: nginx.publish(routing.routes, reports.publish.revision))
         base.signals.cluster_changed.subscribe(lambda changes: nginx.confirm())
-        nginx.in_force.subscribe(told.followers.check)
+        nginx.in_force.subscribe(reports.followers.check)

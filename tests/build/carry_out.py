@@ -114,7 +114,7 @@ class CarryOutCase(SynchronousTestCase):
                 here=lambda: self.here,
                 network=lambda: ContainerNetwork(tuple(self.resolvers), self.addresses, self.routes, self.held),
                 guarded=self.guarded,
-                tell=lambda subject, text: self.told.append((subject, text)),
+                record_event=lambda subject, text: self.told.append((subject, text)),
             ),
         )
 

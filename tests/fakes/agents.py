@@ -140,8 +140,8 @@ class MemoryAgent:
     def parts(self) -> Composition:
         """All that the wiring makes."""
         parts = compose(self.settings, self.state, self._outside())
-        parts.told.publish.zones.subscribe(partial(setattr, self, "zone"))
-        parts.told.publish.routings.subscribe(partial(setattr, self, "routing"))
+        parts.reports.publish.zones.subscribe(partial(setattr, self, "zone"))
+        parts.reports.publish.routings.subscribe(partial(setattr, self, "routing"))
         return parts
 
     @cached_property
@@ -272,14 +272,14 @@ class HostGuard:
         self.process = StandingProcess()
         self.processes = MemoryProcesses(engine)
         self.memory = HostMemory()
-        self.told: list[str] = []
+        self.reports: list[str] = []
         self._guard = Guard(
             read=state.read_guard,
             memory=self.memory.read,
             processes=self.processes,
             clock=lambda: engine.now,
             boot=boot_id(),
-            report=self.told.append,
+            report=self.reports.append,
         )
 
     def poll(self) -> None:

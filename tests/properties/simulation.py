@@ -298,7 +298,9 @@ class World:
             busy = self.round()
             for agent in self.agents.values():
                 agent.hear()
-            waiting = [m.look_again for agent in self.agents.values() for m in agent.plans() if m.steps or m.look_again]
+            waiting = [
+                m.plan_again_at for agent in self.agents.values() for m in agent.plans() if m.steps or m.plan_again_at
+            ]
             if not busy and not waiting:
                 return rounds
         raise Violation(f"not settled after {limit} rounds")

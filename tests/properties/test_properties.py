@@ -123,7 +123,7 @@ class PlanPropertyTests(SynchronousTestCase):
         made = plan(seen, NOW)
         lanes = [step.lane for step in made.steps]
         self.assertEqual(len(set(lanes)), len(lanes), "a plan has at most one step for each lane")
-        self.assertTrue(made.look_again is None or made.look_again > NOW, "it looks again in the future")
+        self.assertTrue(made.plan_again_at is None or made.plan_again_at > NOW, "it looks again in the future")
         self.assertFalse(seen.wanted.held and made != Plan(), "nothing is done about a service that is held")
         for step in made.steps:
             match step:

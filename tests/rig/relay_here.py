@@ -83,7 +83,7 @@ class RelayProcessCase(TestCase):
             reactor=reactor,
             run=deferToThread,
             is_sure=lambda: sure,
-            tell=lambda subject, text: self.told.append((subject, text)),
+            record_event=lambda subject, text: self.told.append((subject, text)),
         )
         relay.move([HERE])
         self.addCleanup(self.end, relay)

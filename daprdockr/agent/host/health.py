@@ -71,7 +71,7 @@ class HealthChecks(Service):
         for container, target in targets.items():
             if container not in self._patients:
                 patient = self._patients[container] = _Patient(target, service)
-                self._look_later(patient, 0)
+                self._probe_later(patient, 0)
         if targets:
             self._by_service[service] = dict(targets)
         else:
@@ -91,7 +91,7 @@ class HealthChecks(Service):
         if patient.probing is not None:
             patient.probing.cancel()
 
-    def _look_later(self, patient: _Patient, delay: float) -> None:
+    def _probe_later(self, patient: _Patient, delay: float) -> None:
         patient.next_probe = self._reactor.callLater(delay, self._begin, patient)
 
     def _begin(self, patient: _Patient) -> None:
@@ -125,7 +125,7 @@ class HealthChecks(Service):
         after = self.verdicts.get(container)
         patient.delay = check.interval if after is not None else min(check.interval, patient.delay * 1.5)
         spread = 0.9 + 0.2 * self._chance()
-        self._look_later(patient, patient.delay * spread)
+        self._probe_later(patient, patient.delay * spread)
         if after != before:
             self.log.info(
                 "container {id} of {service} is {verdict}{because}",

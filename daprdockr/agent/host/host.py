@@ -68,7 +68,7 @@ class Host(Service):
         self.containers = containers
         self.stock = stock
         self._on_answer = on_answer
-        self._hints = Hints(reactor, self._look_for_hint, self._list_now)
+        self._hints = Hints(reactor, self._inspect_hinted, self._list_now)
         self._loop = LoopingCall(self._list)
         self._loop.clock = reactor
         self._retry: IDelayedCall | None = None
@@ -129,7 +129,7 @@ class Host(Service):
         """Inspect one container."""
         return Deferred.fromCoroutine(self._inspect(container))
 
-    def _look_for_hint(self, container: str) -> Deferred[None]:
+    def _inspect_hinted(self, container: str) -> Deferred[None]:
         return self.inspect(container).addErrback(
             lambda failure: self.log.failure("a container could not be inspected", failure)
         )

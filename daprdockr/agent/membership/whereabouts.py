@@ -46,15 +46,15 @@ class Herald:
     """
     Reports changes of the whereabouts, to people and to the parts that publish them.
 
-    :param tell: takes an event for people.
+    :param record_event: takes an event for people.
     """
 
     log = Logger()
 
-    def __init__(self, *, first: Whereabouts, tell: Callable[[str], None]) -> None:
+    def __init__(self, *, first: Whereabouts, record_event: Callable[[str], None]) -> None:
         self.moved: Signal[[tuple[str, ...]]] = Signal()
         self._last = Whereabouts(first.addresses)
-        self._tell = tell
+        self._record_event = record_event
 
     def update(self, now: Whereabouts) -> None:
         """Report the difference from the last known whereabouts."""
@@ -71,5 +71,5 @@ class Herald:
                 "which the containers that are here have as their resolver until they are replaced"
             )
             self.log.warn("{line}", line=sentence)
-            self._tell(sentence)
+            self._record_event(sentence)
             self.moved(now.addresses)

@@ -42,7 +42,7 @@ class Ownerless(Service):
     :param run: runs a call to ``store`` in a thread.
     :param in_touch: whether ``cluster`` shows the contents of etcd.
     :param chance: gives random numbers in [0, 1).
-    :param tell: records an event for people: its subject, and one sentence.
+    :param record_event: records an event for people: its subject, and one sentence.
     """
 
     log = Logger()
@@ -56,7 +56,7 @@ class Ownerless(Service):
         cluster: Cluster,
         in_touch: Callable[[], bool],
         chance: Callable[[], float],
-        tell: Callable[[str, str], None],
+        record_event: Callable[[str, str], None],
     ) -> None:
         self._reactor = reactor
         self._run = run
@@ -64,7 +64,7 @@ class Ownerless(Service):
         self._cluster = cluster
         self._in_touch = in_touch
         self._chance = chance
-        self._tell = tell
+        self._record_event = record_event
         self._due: IDelayedCall | None = None
         self._refused = LoggedOnce(
             lambda reason: self.log.info("records without a lease were not deleted: {reason}", reason=reason)
@@ -142,4 +142,4 @@ class Ownerless(Service):
         finally:
             if gone:
                 more = f" (and {len(gone) - 1} others)" if len(gone) > 1 else ""
-                self._tell(gone[0], f"stood under no lease, as a copy leaves it, and was deleted{more}")
+                self._record_event(gone[0], f"stood under no lease, as a copy leaves it, and was deleted{more}")

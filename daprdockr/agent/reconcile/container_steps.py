@@ -63,7 +63,7 @@ class ContainerSteps:
     :param failures: learns what containers run without.
     :param here: returns this node, as it is at the moment of the call.
     :param network: returns the network settings of containers.
-    :param tell: takes an event for people: its subject, and one sentence.
+    :param record_event: takes an event for people: its subject, and one sentence.
     :param guarded: allows the start of a container that may not outlive this node's lease.
     """
 
@@ -76,7 +76,7 @@ class ContainerSteps:
         here: Callable[[], Here],
         network: Callable[[], ContainerNetwork],
         guarded: Guarded,
-        tell: Callable[[str, str], None],
+        record_event: Callable[[str, str], None],
     ) -> None:
         self._engine = threads.engine
         self._threads = threads
@@ -85,7 +85,7 @@ class ContainerSteps:
         self._here = here
         self._network = network
         self._guarded = guarded
-        self._tell = tell
+        self._record_event = record_event
         self._refused: deque[int] = deque(maxlen=MOST_REFUSED)
         self._crowded: deque[str] = deque(maxlen=MOST_REFUSED)
 
@@ -171,7 +171,7 @@ class ContainerSteps:
         service = step.instance.service
         found = resolvers(step.definition, network.resolvers, self._host.stock.inventory.networks)
         if found.lacking and found.lacking != self._failures.lacking.get(service):
-            self._tell(str(service), found.lacking)
+            self._record_event(str(service), found.lacking)
         self._failures.lacks(service, found.lacking)
         return found.addresses
 
@@ -189,7 +189,7 @@ class ContainerSteps:
         if (more := unpublished(definition, image)) and image.id not in self._crowded:
             self._crowded.append(image.id)
             text = f"exposes {more} ports more than the {MOST_EXPOSED} that are published unnamed"
-            self._tell(reference, f"{text}: name those that you need in Container.ExposedPorts")
+            self._record_event(reference, f"{text}: name those that you need in Container.ExposedPorts")
         return image
 
     async def _choose(

@@ -79,7 +79,7 @@ class Reconcile(Service):
     :param health: learns after each plan which containers of the service to check.
     :param failures: counts the outcomes of steps.
     :param carry_out: carries out one step, and returns its outcome.
-    :param tell: takes an event for people: its subject, and one sentence.
+    :param record_event: takes an event for people: its subject, and one sentence.
     """
 
     log = Logger()
@@ -93,7 +93,7 @@ class Reconcile(Service):
         health: Checks,
         failures: Failures,
         carry_out: Callable[[Step], Awaitable[StepOutcome]],
-        tell: Callable[[str, str], None],
+        record_event: Callable[[str, str], None],
     ) -> None:
         self._reactor = reactor
         self._gather = gather
@@ -101,7 +101,7 @@ class Reconcile(Service):
         self._health = health
         self._failures = failures
         self._carry_out = carry_out
-        self._tell = tell
+        self._record_event = record_event
         self._dirty: set[ServiceName] = set()
         self._turn: IDelayedCall | None = None
         self._timers: dict[ServiceName, IDelayedCall] = {}
@@ -163,16 +163,16 @@ class Reconcile(Service):
         made = plan(seen, now)
         self._since.wait(service, made.awaits)
         self._health.follow(service, targets(seen.service, seen.host.containers, seen.here.local))
-        again = [made.look_again] if made.look_again is not None else []
+        again = [made.plan_again_at] if made.plan_again_at is not None else []
         for step in made.steps:
             rests_until = self._failures.rests_until(step.lane)
             if rests_until > now:
                 again.append(rests_until)
             elif self._busy.keys().isdisjoint(step.lanes):
                 self._begin(seen, step)
-        self._look_again(service, min(again, default=None), now)
+        self._plan_again(service, min(again, default=None), now)
 
-    def _look_again(self, service: ServiceName, at: float | None, now: float) -> None:
+    def _plan_again(self, service: ServiceName, at: float | None, now: float) -> None:
         timer = self._timers.pop(service, None)
         if timer is not None and timer.active():
             timer.cancel()
@@ -206,7 +206,7 @@ class Reconcile(Service):
             self.log.info("done: {step}", step=step)
             return
         if isinstance(outcome, Fault) and news:
-            self._tell(str(outcome.lane.subject), outcome.event)
+            self._record_event(str(outcome.lane.subject), outcome.event)
         self._notice_darkness(node)
         if news or isinstance(outcome, Fault) or not outcome.once:
             self.log.warn("could not {step}: {reason}", step=step, reason=outcome.reason)
@@ -216,4 +216,4 @@ class Reconcile(Service):
         before, trouble = self._nothing_starts, self._failures.trouble
         self._nothing_starts = bool(trouble)
         if trouble and not before:
-            self._tell(node, f"no container starts on this node; it is ranked last until one does: {trouble}")
+            self._record_event(node, f"no container starts on this node; it is ranked last until one does: {trouble}")

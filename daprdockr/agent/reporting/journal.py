@@ -64,7 +64,7 @@ class Journal(Service):
         self._last = 0
         self._broken: dict[str, float] = {}
 
-    def tell(self, subject: str, text: str) -> None:
+    def record(self, subject: str, text: str) -> None:
         """
         Record an event about ``subject`` (a service, an instance, an image, a key). These texts are untrusted: control
         characters are escaped before they reach a log or a terminal.
@@ -84,9 +84,9 @@ class Journal(Service):
         found = [one for one in changes.broken if one.key not in self._broken and not one.ownerless]
         self._broken |= dict.fromkeys((one.key for one in found), now)
         for one in found[:MOST_AT_ONCE]:
-            self.tell(one.key, f"cannot be read: {one.reason}")
+            self.record(one.key, f"cannot be read: {one.reason}")
         if len(found) > MOST_AT_ONCE:
-            self.tell(self._node, f"{len(found) - MOST_AT_ONCE} more values in etcd cannot be read: see status")
+            self.record(self._node, f"{len(found) - MOST_AT_ONCE} more values in etcd cannot be read: see status")
 
     def startService(self) -> None:
         super().startService()

@@ -28,7 +28,7 @@ MOST_COPIES = 8
 class Orphans(Periodic):
     """
     :param own: this node's name, and the mark of this machine.
-    :param tell: takes an event for people: its subject, and one sentence.
+    :param record_event: takes an event for people: its subject, and one sentence.
     """
 
     log = Logger()
@@ -41,7 +41,7 @@ class Orphans(Periodic):
         mirror: Mirror,
         own_containers: OwnContainers,
         own: tuple[str, str],
-        tell: Callable[[str, str], None],
+        record_event: Callable[[str, str], None],
     ) -> None:
         failing = "containers that no agent looks after could not be found"
         super().__init__(reactor=reactor, interval=INTERVAL, failing=failing)
@@ -49,7 +49,7 @@ class Orphans(Periodic):
         self._mirror = mirror
         self._own_containers = own_containers
         self._node, self._machine = own
-        self._tell = tell
+        self._record_event = record_event
         self._seen: frozenset[str] = frozenset()
         self._reported: frozenset[str] = frozenset()
 
@@ -61,7 +61,7 @@ class Orphans(Periodic):
         lasting = found & self._seen
         for sentence in sorted(lasting - self._reported):
             self.log.warn("{sentence}", sentence=sentence)
-            self._tell(self._node, sentence)
+            self._record_event(self._node, sentence)
         self._seen, self._reported = found, lasting
 
     def _found(self) -> Iterator[str]:

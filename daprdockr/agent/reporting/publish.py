@@ -32,7 +32,7 @@ class Publish:
     ``zones`` sends the zone after each change of it, and ``routings`` the routing; ``published`` is sent after both.
 
     :param may_run: returns whether the container of a claim that was this node's still runs.
-    :param tell: takes an event for people: its subject, and one sentence.
+    :param record_event: takes an event for people: its subject, and one sentence.
     """
 
     log = Logger()
@@ -46,14 +46,14 @@ class Publish:
         cluster: Cluster,
         own_claims: OwnClaims,
         may_run: Callable[[Claim], bool],
-        tell: Callable[[str, str], None],
+        record_event: Callable[[str, str], None],
     ) -> None:
         self._reactor = reactor
         self._node = node
         self._cluster = cluster
         self._own_claims = own_claims
         self._may_run = may_run
-        self._tell = tell
+        self._record_event = record_event
         self.zones: Signal[[Zone]] = Signal()
         self.routings: Signal[[Routing]] = Signal()
         self.published: Signal[[]] = Signal()
@@ -104,7 +104,7 @@ class Publish:
         if routes != self._routing:
             self._routing = routes
             self.routings(routes)
-            self._tell_refusals(frozenset(routes.refusals))
+            self._record_refusals(frozenset(routes.refusals))
 
     def claims(self, service: ServiceName) -> list[Claim]:
         """
@@ -148,9 +148,9 @@ class Publish:
             return None
         return Upstream(claim.instance, record.addresses[0], ports[0], local=claim.node == self._node)
 
-    def _tell_refusals(self, refusals: frozenset[Refusal]) -> None:
+    def _record_refusals(self, refusals: frozenset[Refusal]) -> None:
         for refusal in sorted(refusals - self._refusals):
-            self._tell(str(refusal.service), refusal.reason)
+            self._record_event(str(refusal.service), refusal.reason)
         self._refusals = refusals
 
 

@@ -28,7 +28,7 @@ class PublishPorts:
 
     :param claims: returns the claims of a service that count.
     :param held: returns the ports of this node that cannot be routes, and who has them.
-    :param tell: takes an event for people: its subject, and one sentence.
+    :param record_event: takes an event for people: its subject, and one sentence.
     """
 
     def __init__(
@@ -39,14 +39,14 @@ class PublishPorts:
         cluster: Cluster,
         claims: Callable[[ServiceName], list[Claim]],
         held: Callable[[], Mapping[PortKey, str]],
-        tell: Callable[[str, str], None],
+        record_event: Callable[[str, str], None],
     ) -> None:
         self._reactor = reactor
         self._node = node
         self._cluster = cluster
         self._claims = claims
         self._held = held
-        self._tell = tell
+        self._record_event = record_event
         self.routings: Signal[[PortRouting]] = Signal()
         self.published: Signal[[]] = Signal()
         self._revision = 0
@@ -90,7 +90,7 @@ class PublishPorts:
             self._routing = routing
             self.routings(routing)
             for refusal in sorted(frozenset(routing.refusals) - self._refusals):
-                self._tell(str(refusal.service), refusal.reason)
+                self._record_event(str(refusal.service), refusal.reason)
             self._refusals = frozenset(routing.refusals)
         self.published()
 

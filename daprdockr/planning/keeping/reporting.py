@@ -40,7 +40,7 @@ def _state_report(situation: Situation, instance: InstanceName, definition: Defi
     """
     serving = _serving(situation, instance, definition, now)
     if serving is None:
-        return _tell_absent(situation, instance, definition, now)
+        return _report_absent(situation, instance, definition, now)
     passed = verdict(situation, serving, definition, now)
     if passed is None:
         before = _before(situation, instance)
@@ -93,7 +93,7 @@ def settled_at(situation: Situation, container: ContainerState) -> float:
     return tries.retry_at + SETTLED if tries.count > 1 else 0.0
 
 
-def _tell_absent(situation: Situation, instance: InstanceName, definition: Definition, now: float) -> ClaimRecord:
+def _report_absent(situation: Situation, instance: InstanceName, definition: Definition, now: float) -> ClaimRecord:
     before = _before(situation, instance)
     pull = situation.host.pull
     tries = situation.tries(instance, definition.digest)

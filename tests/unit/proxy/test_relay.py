@@ -70,7 +70,7 @@ class RelayTests(SynchronousTestCase):
             reactor=self.reactor,
             run=execute,
             is_sure=lambda: self.sure,
-            tell=lambda subject, text: self.told.append((subject, text)),
+            record_event=lambda subject, text: self.told.append((subject, text)),
         )
         relay.move(["10.0.0.1"])
         if start:

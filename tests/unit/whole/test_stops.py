@@ -65,7 +65,7 @@ class ManyStopsTests(TestCase):
             here=lambda: Here("a"),
             network=lambda: ContainerNetwork((), ()),
             guarded=None,  # type: ignore[arg-type]  # nothing is started by a step
-            tell=lambda subject, text: None,
+            record_event=lambda subject, text: None,
         )
 
     def run_one(self, name: str, image: str) -> StopContainer:

@@ -145,12 +145,12 @@ class PartsTests(SynchronousTestCase):
         """A zone goes to DNS where there is DNS, routes to nginx where there is nginx; elsewhere to nobody."""
         zone = Zone.of((), serial=1)
         parts = self.make()
-        parts.told.publish.zones(zone)
-        parts.told.publish.routings(Routing())
+        parts.reports.publish.zones(zone)
+        parts.reports.publish.routings(Routing())
         bound = Bound()
         dns: Any = bound
-        subscribe(parts.base, evolve(parts.outward, dns=dns), parts.found, parts.acting, parts.told)
-        parts.told.publish.zones(zone)
+        subscribe(parts.base, evolve(parts.outward, dns=dns), parts.found, parts.acting, parts.reports)
+        parts.reports.publish.zones(zone)
         self.assertIs(bound.zone, zone)
 
 

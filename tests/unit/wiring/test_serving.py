@@ -32,7 +32,7 @@ class ServingTests(SynchronousTestCase):
         cluster.advance(1)
 
     def served(self, nginx: Front | None, relay: Front) -> Serving:
-        told = self.agent.parts.told
+        told = self.agent.parts.reports
         outward = evolve(self.agent.parts.outward, nginx=cast(Any, nginx), relay=cast(Any, relay))
         return serving(told.publish, told.publish_ports, outward)
 

@@ -11,7 +11,7 @@ from tests.fakes.agents import MemoryAgent, MemoryCluster
 
 def reverse(agent: MemoryAgent) -> None:
     """Have the last who subscribed be told first."""
-    signals, publish = agent.parts.base.signals, agent.parts.told.publish
+    signals, publish = agent.parts.base.signals, agent.parts.reports.publish
     herald = agent.parts.found.member.herald
     for order in (signals.cluster_changed, signals.services_changed, signals.node_changed, herald.moved, publish.zones):
         order._subscribers.reverse()

@@ -140,7 +140,7 @@ class ReconcileCase(SynchronousTestCase):
             health=self.known,
             failures=self.failures,
             carry_out=self.hand,
-            tell=lambda subject, text: self.told.append((subject, text)),
+            record_event=lambda subject, text: self.told.append((subject, text)),
         )
 
     def start(self, **situations: Situation | Exception) -> None:

@@ -52,7 +52,7 @@ class WritingTests(JournalCase):
     def test_event(self) -> None:
         """An event says when, where, of what, and what; it is logged too."""
         with capturedLogs() as logged:
-            self.started().tell("1.web.myapp", "cannot start")
+            self.started().record("1.web.myapp", "cannot start")
         self.assertEqual(
             [Event.decode(e.value) for e in self.entries], [Event(NOON, "a", "1.web.myapp", "cannot start")]
         )
@@ -63,13 +63,13 @@ class WritingTests(JournalCase):
         journal = self.started()
         for text, wall in (("one", NOON), ("two", NOON), ("three", NOON - 3600), ("four", NOON + 1)):
             self.wall = wall
-            journal.tell("web.myapp", text)
+            journal.record("web.myapp", text)
         self.assertEqual(self.texts, ["one", "two", "three", "four"])
 
     def test_nodes(self) -> None:
         """Events of two nodes in one moment are two events."""
-        self.started("a").tell("web.myapp", "here")
-        self.started("b").tell("web.myapp", "there")
+        self.started("a").record("web.myapp", "here")
+        self.started("b").record("web.myapp", "there")
         self.assertEqual(sorted(self.texts), ["here", "there"])
 
     def test_broken(self) -> None:
@@ -111,7 +111,7 @@ class WritingTests(JournalCase):
     def test_before_the_start(self) -> None:
         """What is told before the journal runs is written when it does."""
         journal = self.make()
-        journal.tell("web.myapp", "early")
+        journal.record("web.myapp", "early")
         self.assertEqual(self.texts, [])
         journal.startService()
         self.assertEqual(self.texts, ["early"])
@@ -121,8 +121,8 @@ class WritingTests(JournalCase):
         run = HeldRun()
         journal = self.make(run)
         journal.startService()
-        journal.tell("web.myapp", "one")
-        journal.tell("web.myapp", "two")
+        journal.record("web.myapp", "one")
+        journal.record("web.myapp", "two")
         for name in ("grant", "put", "put"):
             self.assertEqual(run.names, [name])
             run.end(name)
@@ -134,7 +134,7 @@ class WritingTests(JournalCase):
         journal = self.make(run)
         journal.startService()
         for number in range(3 * MOST_WAITING):
-            journal.tell("web.myapp", str(number))
+            journal.record("web.myapp", str(number))
         while run.names:
             run.end(run.names[0])
         kept = [str(number) for number in range(2 * MOST_WAITING, 3 * MOST_WAITING)]
@@ -147,9 +147,9 @@ class LeaseTests(JournalCase):
     def test_shared(self) -> None:
         """Events hang on one lease, which is never renewed."""
         journal = self.started()
-        journal.tell("web.myapp", "one")
+        journal.record("web.myapp", "one")
         self.clock.advance(LIFE / 2 - 1)
-        journal.tell("web.myapp", "two")
+        journal.record("web.myapp", "two")
         self.assertEqual(len({entry.lease for entry in self.entries}), 1)
         self.assertEqual(self.store.calls.count("grant"), 1)
         self.store.advance(LIFE)
@@ -158,10 +158,10 @@ class LeaseTests(JournalCase):
     def test_next(self) -> None:
         """An event that comes when half the life of the lease is over, hangs on a new one."""
         journal = self.started()
-        journal.tell("web.myapp", "one")
+        journal.record("web.myapp", "one")
         self.clock.advance(LIFE / 2)
         self.store.advance(LIFE / 2)
-        journal.tell("web.myapp", "two")
+        journal.record("web.myapp", "two")
         self.assertEqual(len({entry.lease for entry in self.entries}), 2)
         self.store.advance(LIFE / 2)
         self.assertEqual(self.texts, ["two"])
@@ -173,29 +173,29 @@ class FailureTests(JournalCase):
     def test_lease_lost(self) -> None:
         """When the lease is gone, the event that finds out is only in the log, and the next one takes a new lease."""
         journal = self.started()
-        journal.tell("web.myapp", "one")
+        journal.record("web.myapp", "one")
         self.store.revoke(self.entries[0].lease)
-        journal.tell("web.myapp", "two")
-        journal.tell("web.myapp", "three")
+        journal.record("web.myapp", "two")
+        journal.record("web.myapp", "three")
         self.assertEqual(self.texts, ["three"])
 
     def test_etcd_away(self) -> None:
         """An event that could not be written is only in the log; the next one is tried."""
         journal = self.started()
         self.store.unavailable = True
-        journal.tell("web.myapp", "one")
+        journal.record("web.myapp", "one")
         self.store.unavailable = False
-        journal.tell("web.myapp", "two")
+        journal.record("web.myapp", "two")
         self.assertEqual(self.texts, ["two"])
 
     def test_fault(self) -> None:
         """An exception nobody foresaw is logged, and the next event is tried."""
         journal = self.started()
         self.wall = float("inf")
-        journal.tell("web.myapp", "one")
+        journal.record("web.myapp", "one")
         self.assertEqual(len(self.flushLoggedErrors(OverflowError)), 1)
         self.wall = NOON
-        journal.tell("web.myapp", "two")
+        journal.record("web.myapp", "two")
         self.assertEqual(self.texts, ["two"])
 
     def test_stop(self) -> None:
@@ -203,8 +203,8 @@ class FailureTests(JournalCase):
         run = HeldRun()
         journal = self.make(run)
         journal.startService()
-        journal.tell("web.myapp", "one")
-        journal.tell("web.myapp", "two")
+        journal.record("web.myapp", "one")
+        journal.record("web.myapp", "two")
         run.end("grant")
         stopped = journal.stopService()
         assert stopped is not None

@@ -24,7 +24,7 @@ class PublishPortsTests(PublishCase):
             cluster=self.cluster,
             claims=self.publish.claims,
             held=lambda: self.held,
-            tell=lambda subject, text: self.told.append((subject, text)),
+            record_event=lambda subject, text: self.told.append((subject, text)),
         )
         self.ports.routings.subscribe(self.published.append)
 
