@@ -61,23 +61,28 @@ class ApplicationTests(TestCase):
             self.assertNotIn(b"data: last", received)
 
     def test_early_answer(self) -> None:
-        """An upload that is refused before it is read gets that answer, and the next requests are served."""
+        """
+        An upload that is refused before it is read gets that answer, and the next requests are served. These servers
+        close the connection at once: a client that goes on sending as fast as it can may get 502, with that reason.
+        """
         for host in BOTH:
             for _ in range(4):
-                self.assertIn(b" 413 ", self._upload(host))
+                self.assertIn(b" 413 ", self._upload(host, len(PART)))
+                answer = self._upload(host, LENGTH)
+                self.assertTrue(b" 413 " in answer or b"before it had taken the whole body" in answer, answer)
             self.assertEqual([200] * 6, [self.rig.ask(host).status for _ in range(6)])
 
-    def _upload(self, host: str) -> bytes:
-        """The first line of what is answered to a large upload that is refused."""
+    def _upload(self, host: str, sent: int) -> bytes:
+        """The answer to a large upload of which so many bytes are sent before it is read; it is refused."""
         head = f"POST /early HTTP/1.1\r\nHost: {host}\r\nContent-Length: {LENGTH}"
         with closing(self.rig.speak(head)) as stream:
-            with contextlib.suppress(ConnectionError):
-                for _ in range(LENGTH // len(PART)):
-                    stream.sendall(PART)
             received = b""
-            while b"\r\n" not in received and (part := stream.recv(65536)):
+            with contextlib.suppress(ConnectionError):
+                for _ in range(sent // len(PART)):
+                    stream.sendall(PART)
+            while not received.endswith((b"too large\n", b"body\n")) and (part := stream.recv(65536)):
                 received += part
-        return received.partition(b"\r\n")[0]
+        return received
 
     def test_large_headers(self) -> None:
         """A cookie of 40 kB reaches the application, and a header as long as that the client."""
