@@ -84,15 +84,15 @@ def _is_title(situation: Situation, definition: Definition, container: Container
     """See Note [Titles]."""
     if container.running:
         return container.id not in situation.host.stopping
-    here, tries = situation.here, situation.tries(container.instance, container.definition)
+    here, attempts = situation.here, situation.attempts(container.instance, container.definition)
     return (
         container.status is Status.EXITED
         and container.definition == definition.digest
         and not here.cordoned
         and bool(able(definition, [Candidate(here.node, here.labels, 0, allow=here.allow)]))
         and not _lacks_port(situation, definition)
-        and tries.count <= 1
-        and tries.retry_at <= now
+        and attempts.count <= 1
+        and attempts.retry_at <= now
     )
 
 

@@ -171,10 +171,10 @@ class Situation:
                 return held[number]
         return None if number in self.claims.owners else self.claims.lost.get(number)
 
-    def tries(self, instance: InstanceName, generation: str) -> Attempts:
+    def attempts(self, instance: InstanceName, generation: str) -> Attempts:
         """
         Return the failures of one generation of an instance's container: those of another say nothing about this one.
         """
-        attempts = self.host.attempts
-        unknown = attempts.get(Lane("container", instance), NONE)  # counts for each
-        return attempts.get(Lane("container", instance, generation), unknown)
+        by_lane = self.host.attempts
+        unknown = by_lane.get(Lane("container", instance), NONE)  # counts for each
+        return by_lane.get(Lane("container", instance, generation), unknown)

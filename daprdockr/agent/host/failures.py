@@ -144,7 +144,7 @@ class Failures:
         """Forget faults that were not followed by another for ``ATTEMPTS_KEPT`` seconds."""
         long_ago = self._clock() - ATTEMPTS_KEPT
         kept = {
-            about: {lane: tries for lane, tries in lanes.items() if tries.retry_at > long_ago}
+            about: {lane: attempts for lane, attempts in lanes.items() if attempts.retry_at > long_ago}
             for about, lanes in self._faults.items()
         }
         self._faults = {about: lanes for about, lanes in kept.items() if lanes}

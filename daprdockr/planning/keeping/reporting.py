@@ -46,7 +46,7 @@ def _state_report(situation: Situation, instance: InstanceName, definition: Defi
         before = _before(situation, instance)
         if (before.container, before.started) == (serving.id, serving.started):
             return before
-        reason = situation.tries(instance, serving.definition).reason
+        reason = situation.attempts(instance, serving.definition).reason
         return evolve(before, state=State.STARTING, healthy=False, reason=reason)
     return ClaimRecord(
         node=situation.here.node,
@@ -89,19 +89,19 @@ def settled_at(situation: Situation, container: ContainerState) -> float:
     Return when a running container without a health check counts as healthy: at once, but not in the middle of a crash
     loop, in which every start would be reported to the whole cluster.
     """
-    tries = situation.tries(container.instance, container.definition)
-    return tries.retry_at + SETTLED if tries.count > 1 else 0.0
+    attempts = situation.attempts(container.instance, container.definition)
+    return attempts.retry_at + SETTLED if attempts.count > 1 else 0.0
 
 
 def _report_absent(situation: Situation, instance: InstanceName, definition: Definition, now: float) -> ClaimRecord:
     before = _before(situation, instance)
     pull = situation.host.pull
-    tries = situation.tries(instance, definition.digest)
+    attempts = situation.attempts(instance, definition.digest)
     if situation.host.image is None and pull.count:
         return evolve(before, state=State.PULLING, healthy=False, reason=pull.reason)
-    if tries.retry_at > now or tries.count > 1:
-        return evolve(before, state=State.BACKING_OFF, healthy=False, reason=tries.reason)
-    return evolve(before, state=State.STARTING, healthy=False, reason=tries.reason)
+    if attempts.retry_at > now or attempts.count > 1:
+        return evolve(before, state=State.BACKING_OFF, healthy=False, reason=attempts.reason)
+    return evolve(before, state=State.STARTING, healthy=False, reason=attempts.reason)
 
 
 def _before(situation: Situation, instance: InstanceName) -> ClaimRecord:

@@ -78,15 +78,15 @@ def _run(
     situation: Situation, claim: Claim, definition: Definition, confirmed: bool, now: float
 ) -> Iterator[Step | Wait]:
     """Start the container there is, or create one, when it is time, because no container of the instance runs."""
-    tries = situation.tries(claim.instance, definition.digest)
+    attempts = situation.attempts(claim.instance, definition.digest)
     current = next((c for c in situation.of(claim.instance) if c.definition == definition.digest), None)
-    if current is not None and _is_spoilt(current, tries):
+    if current is not None and _is_spoilt(current, attempts):
         if confirmed and current.status is not Status.REMOVING:
             yield remove(current, current.error or "it is dead")
     elif current is not None and current.cut_off and confirmed:
         yield remove(current, f"network {current.cut_off} was taken from it")
-    elif now < tries.retry_at:
-        yield Wait(tries.retry_at)
+    elif now < attempts.retry_at:
+        yield Wait(attempts.retry_at)
     elif current is not None and (confirmed or not definition.at_most_one):
         yield StartContainer(claim.instance, current.id, generation=current.definition)
     elif confirmed:
@@ -100,12 +100,12 @@ def _create(situation: Situation, claim: Claim, definition: Definition) -> Step:
     )
 
 
-def _is_spoilt(container: ContainerState, tries: Attempts) -> bool:
+def _is_spoilt(container: ContainerState, attempts: Attempts) -> bool:
     """
     Return whether it will not start, and another has to take its place. One failed start does not show that: the Engine
     may have been about to end, or the host short of something for a moment.
     """
-    failed = container.error and tries.count != 1
+    failed = container.error and attempts.count != 1
     return bool(failed) or container.status in (Status.DEAD, Status.REMOVING)
 
 

@@ -49,11 +49,11 @@ def does_not_come_up(
         return [InstanceName(name, number) for number in range(1, definition.instances + 1)]
     return [
         instance
-        for instance, tries in attempts.items()
+        for instance, one in attempts.items()
         if instance.service == name
-        and tries.lasting
-        and tries.of in ("", digest)
-        and not (now >= tries.retry_at + STEADY and _runs(containers.get(instance.number, ()), tries.of))
+        and one.lasting
+        and one.of in ("", digest)
+        and not (now >= one.retry_at + STEADY and _runs(containers.get(instance.number, ()), one.of))
     ]
 
 
@@ -68,7 +68,7 @@ def fails_here(situation: Situation, now: float) -> list[InstanceName]:
         return []
     host = situation.host
     definition = situation.service.definition
-    attempts = {instance: situation.tries(instance, definition.digest) for instance in host.tried}
+    attempts = {instance: situation.attempts(instance, definition.digest) for instance in host.tried}
     return does_not_come_up(definition, attempts, host.pull, host.containers, now)
 
 
