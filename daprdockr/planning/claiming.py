@@ -28,7 +28,7 @@ from daprdockr.planning.placing.placement import rank, vacancies
 from daprdockr.planning.situation import Situation
 from daprdockr.planning.steps import Step, TakeClaim, TakeSuccession
 
-PATIENCE = 1.0
+CLAIM_DELAY = 1.0
 """Seconds a node waits, per rank, before it claims an instance that another node should have claimed."""
 
 
@@ -59,7 +59,7 @@ def _due(situation: Situation, definition: Definition, now: float) -> dict[int, 
     first = () if situation.here.cordoned or _lacks_port(situation, definition) else ranking.first
     places = sorted((place, number) for number in first if (place := ranking.place(number, node)) is not None)
     due = {number: since.get(number, now) for number in titles}
-    due |= {n: max(since.get(n, now) + place * PATIENCE, situation.placing.adopt_until) for place, n in places}
+    due |= {n: max(since.get(n, now) + place * CLAIM_DELAY, situation.placing.adopt_until) for place, n in places}
     return dict(islice(due.items(), room))
 
 
@@ -110,7 +110,7 @@ def vacant(situation: Situation, now: float) -> Iterator[Step | Wait]:
         for number in numbers:
             place = ranking.place(number, node)
             if place is not None:
-                due = situation.placing.free_since.get(number, now) + place * PATIENCE
+                due = situation.placing.free_since.get(number, now) + place * CLAIM_DELAY
                 take = TakeSuccession(InstanceName(situation.name, number), record)
                 yield take if due <= now else Wait(due)
 

@@ -6,7 +6,7 @@ Note [Withdrawn, then stopped]
     A copy that is going to be stopped on purpose is withdrawn first: either its own claim says so, or another change
     did that already (its service was deleted or scaled down, another node took the instance over). It goes on running
     until all nodes have reported that their names and routes have reached that revision: Note [Acknowledged, then
-    stopped] in ``agent.membership.progress``. A node that has not is given ``PATIENCE`` seconds, or until its
+    stopped] in ``agent.membership.progress``. A node that has not is given ``REACH_TIMEOUT`` seconds, or until its
     lease has ended. Then the copy may go on working on requests that it received before, for ``Update.Drain`` seconds
     at most, counted from when it was withdrawn.
 
@@ -26,7 +26,7 @@ from daprdockr.model.wanted.update import Update
 from daprdockr.planning.situation import KnownClaims, Situation, Withdrawn
 from daprdockr.planning.steps import RemoveContainer, Step, StopContainer
 
-PATIENCE = 2.0
+REACH_TIMEOUT = 2.0
 """Seconds to wait for a node that has not reported that its names and routes have changed."""
 
 
@@ -79,8 +79,8 @@ def _wait(situation: Situation, container: ContainerState, now: float) -> Wait |
     fronts = situation.fronts
     seen = fronts.withdrawn.get(container.id, Withdrawn(now, situation.here.revision))
     behind = any(revision < seen.revision for revision in fronts.reached.values())
-    if behind and now < seen.since + PATIENCE:
-        return Wait(seen.since + PATIENCE, seen.revision)
+    if behind and now < seen.since + REACH_TIMEOUT:
+        return Wait(seen.since + REACH_TIMEOUT, seen.revision)
     update = situation.service.definition.update if situation.service is not None else Update()
     busy = any(port.host in fronts.busy for port in container.ports if port.protocol == "tcp" and port.host)
     if busy and now < seen.since + update.drain:

@@ -9,7 +9,7 @@ from attrs import evolve
 from daprdockr.model.host import Image, Port, Status
 from daprdockr.model.stored.claim import State
 from daprdockr.planning.attempts import SETTLED, Attempts
-from daprdockr.planning.claiming import PATIENCE
+from daprdockr.planning.claiming import CLAIM_DELAY
 from daprdockr.planning.placing.placement import rank
 from daprdockr.planning.plan import Plan, plan
 from daprdockr.planning.steps import (
@@ -131,14 +131,14 @@ class ClaimingTests(PlanTestCase):
             here = evolve(HERE, node=node)
             seen = situation(here=here, candidates=candidates("a", "b", "c"), free_since={1: NOW})
             if place:
-                self.assert_waits(seen, NOW + place * PATIENCE)
+                self.assert_waits(seen, NOW + place * CLAIM_DELAY)
             else:
                 self.assert_steps(seen, TakeClaim(FIRST, starting_record(node)))
 
     def test_what_others_left(self) -> None:
         """An instance that was left free for too long is claimed by the next in the ranking."""
         last = evolve(HERE, node=self.nodes_in_order()[-1])
-        seen = situation(here=last, candidates=candidates("a", "b", "c"), free_since={1: NOW - 2 * PATIENCE})
+        seen = situation(here=last, candidates=candidates("a", "b", "c"), free_since={1: NOW - 2 * CLAIM_DELAY})
         self.assert_steps(seen, TakeClaim(FIRST, starting_record(last.node)))
 
     def test_not_without_a_lease_or_touch(self) -> None:
@@ -231,7 +231,7 @@ class AdoptionTests(PlanTestCase):
     def test_counts_in_the_ranking(self) -> None:
         """With what it adopts a node is not the first for another instance any more."""
         seen = situation(definition(instances=2), containers=(RUNNING,), candidates=candidates("a", "b", b=9))
-        self.assertEqual(plan(seen, NOW), Plan((TakeClaim(FIRST, running_record(RUNNING)),), NOW + PATIENCE))
+        self.assertEqual(plan(seen, NOW), Plan((TakeClaim(FIRST, running_record(RUNNING)),), NOW + CLAIM_DELAY))
 
     def test_a_claim_under_the_former_lease(self) -> None:
         """A claim under a lease that is not the present one is written by nobody; it ends, or is renewed."""

@@ -6,7 +6,7 @@ from typing import Any
 
 from attrs import evolve
 
-from daprdockr.planning.keeping.withdrawing import PATIENCE
+from daprdockr.planning.keeping.withdrawing import REACH_TIMEOUT
 from daprdockr.planning.plan import Plan, plan
 from daprdockr.planning.situation import Situation, Withdrawn
 from daprdockr.planning.steps import ReleaseClaim, RemoveContainer, StopContainer, WriteClaim
@@ -29,14 +29,14 @@ class WithdrawnTests(PlanTestCase):
     def test_waits_for_all(self) -> None:
         """It runs until every node has reached the revision that withdrew it, and this revision is asked for."""
         for reached in ({"a": R, "b": R - 1}, {"a": R - 1, "b": R + 9}, {"a": 0, "b": 0}):
-            self.assertEqual(plan(leaving(reached=reached), NOW), Plan((), NOW + PATIENCE, R))
+            self.assertEqual(plan(leaving(reached=reached), NOW), Plan((), NOW + REACH_TIMEOUT, R))
         self.assert_steps(leaving(reached={"a": R, "b": R + 9}), GONE)
 
     def test_no_answer(self) -> None:
         """A node that does not report how far it is, such as one with an older agent, is waited for no longer."""
         silent = {"a": R, "b": 0}
-        self.assertEqual(plan(leaving(reached=silent, since=NOW - 1.5), NOW), Plan((), NOW - 1.5 + PATIENCE, R))
-        self.assert_steps(leaving(reached=silent, since=NOW - PATIENCE), GONE)
+        self.assertEqual(plan(leaving(reached=silent, since=NOW - 1.5), NOW), Plan((), NOW - 1.5 + REACH_TIMEOUT, R))
+        self.assert_steps(leaving(reached=silent, since=NOW - REACH_TIMEOUT), GONE)
 
     def test_requests_under_way(self) -> None:
         """It goes on as long as a node has a request under way on one of its ports, but no longer than ``Drain``."""
@@ -58,7 +58,7 @@ class WithdrawnTests(PlanTestCase):
             leaving(WEB_2, reached={"a": R, "b": R}), WriteClaim(FIRST, told.record, FENCE, OURS.revision)
         )
         self.assertEqual(
-            plan(leaving(WEB_2, claims=(told,), reached={"a": R, "b": 0}), NOW), Plan((), NOW + PATIENCE, R)
+            plan(leaving(WEB_2, claims=(told,), reached={"a": R, "b": 0}), NOW), Plan((), NOW + REACH_TIMEOUT, R)
         )
         seen = leaving(WEB_2, claims=(told,), reached={"a": R, "b": R})
         self.assert_steps(seen, StopContainer(FIRST, "c1", 3, CHANGED))
@@ -71,13 +71,13 @@ class WithdrawnTests(PlanTestCase):
     def test_scaled_down(self) -> None:
         """The others of its service are not touched while it waits."""
         seen = leaving(evolve(WEB_1, instances=0), reached={"a": R, "b": 0})
-        self.assertEqual(plan(seen, NOW), Plan((), NOW + PATIENCE, R))
+        self.assertEqual(plan(seen, NOW), Plan((), NOW + REACH_TIMEOUT, R))
 
     def test_surplus(self) -> None:
         """A copy that another node has taken over waits too, after its drain."""
         fields: dict[str, Any] = {"claims": (claim(OTHERS),), "surplus_since": {1: NOW - 10}}
         seen = leaving(WEB_1, reached={"a": R, "b": 0}, **fields)
-        self.assertEqual(plan(seen, NOW), Plan((), NOW + PATIENCE, R))
+        self.assertEqual(plan(seen, NOW), Plan((), NOW + REACH_TIMEOUT, R))
         seen = leaving(WEB_1, reached={"a": R, "b": R}, **fields)
         self.assert_steps(seen, StopContainer(FIRST, "c1", 3, "1.web.myapp runs on b"))
 

@@ -9,7 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from daprdockr.model.stored.claim import State
 from daprdockr.model.stored.keys import NodeKey
 from daprdockr.model.stored.node import NodeRecord
-from daprdockr.planning.keeping.withdrawing import PATIENCE
+from daprdockr.planning.keeping.withdrawing import REACH_TIMEOUT
 from tests.build.values import API, HTTP, KEYS, WEB, definition, named
 from tests.build.whole import TTL, names
 from tests.fakes.agents import STEP, MemoryAgent, MemoryCluster
@@ -76,7 +76,7 @@ class ScaleDownTests(AcknowledgedCase):
         """A node that does not report is waited for, though not for long."""
         self.hang(self.b)
         self.scale_down()
-        self.cluster.advance(PATIENCE - SOON)
+        self.cluster.advance(REACH_TIMEOUT - SOON)
         self.assertEqual(len(self.here("web.myapp")), 2)
         self.cluster.advance(2 * SOON)
         self.assertEqual(self.here("web.myapp"), [])
