@@ -69,7 +69,7 @@ class OnHost:
     absent, as far as known). ``pull`` says how pulls of that failed, and ``attempts`` how containers did, by the lane
     of each generation; ``lacking`` says what the containers run without; ``networks`` are those that were taken from
     one of them, and are there. ``verdicts`` are the outcomes of health checks by container id, ``unreached`` the
-    complaints of those that nginx cannot reach; ``stopping`` are containers that are being stopped, though they may
+    reasons of those that nginx cannot reach; ``stopping`` are containers that are being stopped, though they may
     still run.
     """
 

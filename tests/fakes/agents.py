@@ -111,7 +111,7 @@ def memory_pools() -> Pools:
 
 class MemoryAgent:
     """
-    One node's agent. ``docker`` is its host's Docker Engine; ``complaints`` says what health checks find wrong, by
+    One node's agent. ``docker`` is its host's Docker Engine; ``unhealthy`` says what health checks find wrong, by
     container, and ``looked`` has the looks they took; ``zone`` and ``routing`` are what was published last.
     ``interfaces`` are the addresses of its host, and ``routed_from`` is that of its default route.
 
@@ -130,7 +130,7 @@ class MemoryAgent:
         self.store: Store = store
         self.beat_store: Store = store
         self.memory = store
-        self.complaints: dict[str, str] = {}
+        self.unhealthy: dict[str, str] = {}
         self.looked: list[Target] = []
         self.zone: Zone | None = None
         self.routing: Routing | None = None
@@ -261,7 +261,7 @@ class MemoryAgent:
 
     async def _look(self, target: Target) -> str | None:
         self.looked.append(target)
-        return self.complaints.get(target.container)
+        return self.unhealthy.get(target.container)
 
 
 class HostGuard:

@@ -58,7 +58,7 @@ class HealthChecks(Service):
         self._by_service: dict[ServiceName, Mapping[str, Target]] = {}
         self.verdicts: dict[str, bool] = {}
         self.unreached: dict[str, str] = {}
-        """The complaints about containers that are unhealthy only because nginx cannot reach them."""
+        """By container id: the reason of each that is unhealthy only because nginx, or the relay, cannot reach it."""
 
     def follow(self, service: ServiceName, targets: Mapping[str, Target]) -> None:
         """Check these containers of a service, by id, from now on, and no others of it."""
@@ -102,11 +102,11 @@ class HealthChecks(Service):
         if patient.target.check.type != "exec":  # its time begins when it has a thread
             probing.addTimeout(patient.target.check.timeout + 1, self._reactor)
         patient.probing = probing
-        probing.addCallbacks(lambda complaint: complaint, lambda failure: failure.getErrorMessage() or "no answer")
+        probing.addCallbacks(lambda reason: reason, lambda failure: failure.getErrorMessage() or "no answer")
         probing.addCallback(self._judge, patient)
         probing.addErrback(lambda failure: self.log.failure("a health check went wrong", failure))
 
-    def _judge(self, complaint: str | None, patient: _Patient) -> None:
+    def _judge(self, reason: str | None, patient: _Patient) -> None:
         """See Note [Verdicts]."""
         patient.probing = None
         container, check = patient.target.container, patient.target.check
@@ -114,9 +114,9 @@ class HealthChecks(Service):
             return
         before = self.verdicts.get(container)
         self.unreached.pop(container, None)
-        if isinstance(complaint, Unreached):
-            self.unreached[container] = complaint
-        if complaint is None:
+        if isinstance(reason, Unreached):
+            self.unreached[container] = reason
+        if reason is None:
             patient.failures, self.verdicts[container] = 0, True
         elif before is not None or patient.delay >= check.interval:
             patient.failures += 1
@@ -132,6 +132,6 @@ class HealthChecks(Service):
                 id=container[:12],
                 service=patient.service,
                 verdict="healthy" if after else "not healthy",
-                because=f": {complaint}" if complaint else "",
+                because=f": {reason}" if reason else "",
             )
             self._on_changes(patient.service)

@@ -52,7 +52,7 @@ class Target:
 
 
 class Unreached(str):
-    """A complaint: the container is healthy, but nginx, or the relay, cannot reach it."""
+    """The reason of a container that is healthy in itself, but that nginx, or the relay, cannot reach."""
 
 
 class Probe(Protocol):
@@ -84,7 +84,7 @@ class RealProbe:
 
     async def _by_route(self, target: Target) -> Unreached | None:
         """
-        Return a complaint if its router cannot reach it, which takes another way than a check does: there is none to a
+        Return the reason if its router cannot reach it, which takes another way than a check does: there is none to a
         network without ports. Only reachability is checked this way, because Docker's proxy accepts connections that
         nobody listens to.
         """

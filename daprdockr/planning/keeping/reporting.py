@@ -57,7 +57,7 @@ def _state_report(situation: Situation, instance: InstanceName, definition: Defi
         container=serving.id,
         definition=serving.definition,
         started=serving.started,
-        reason=situation.host.lacking if passed else _complaint(situation, serving, definition),
+        reason=situation.host.lacking if passed else _reason(situation, serving, definition),
     )
 
 
@@ -123,7 +123,7 @@ def _hindrance(container: ContainerState) -> str:
     return f"network {container.cut_off} was taken from it" if container.cut_off else ""
 
 
-def _complaint(situation: Situation, container: ContainerState, definition: Definition) -> str:
+def _reason(situation: Situation, container: ContainerState, definition: Definition) -> str:
     check = definition.check
     known = _hindrance(container) or situation.host.unreached.get(container.id, "")
     if known:

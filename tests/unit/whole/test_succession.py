@@ -49,7 +49,7 @@ class HandOverCase(SynchronousTestCase):
     def sicken(self, node: str) -> None:
         """Whatever starts on this node from now on is found unhealthy."""
         to_come = set(ALL_CONTAINERS).difference(self.running(node))
-        self.agents[node].complaints.update(dict.fromkeys(to_come, "refused"))
+        self.agents[node].unhealthy.update(dict.fromkeys(to_come, "refused"))
 
     def pass_time(self, seconds: float) -> None:
         """Let time pass, and look closely at each step of it."""
@@ -163,7 +163,7 @@ class DrainTests(HandOverCase):
         self.drain(owner)
         self.pass_time(60)
         self.assertEqual((self.running(owner), self.shares()), (before, {owner: 1}))
-        self.agents[other].complaints.clear()
+        self.agents[other].unhealthy.clear()
         self.pass_time(10)
         self.assertEqual(self.shares(), {other: 1})
 
@@ -181,7 +181,7 @@ class DrainTests(HandOverCase):
         (taken,) = [name for name in (other, "d") if self.running(name)]
         (spare,) = {other, "d"} - {taken}
         self.cluster.crash(self.agents[taken])
-        self.agents[spare].complaints.clear()
+        self.agents[spare].unhealthy.clear()
         self.pass_time(TTL + 5)
         self.assertEqual(self.shares(), {spare: 1})
 
@@ -192,7 +192,7 @@ class DrainTests(HandOverCase):
         self.drain("a")
         self.pass_time(2)
         self.cluster.crash(self.agents.pop("a"))
-        self.agents["b"].complaints.clear()
+        self.agents["b"].unhealthy.clear()
         self.cluster.advance(TTL + 3)
         self.assertEqual((self.shares(), self.successors()), ({"b": 2}, []))
         self.assertEqual(len(self.running("b")), 2)
@@ -208,7 +208,7 @@ class DrainTests(HandOverCase):
         self.cluster.advance(3)
         self.assertEqual((self.running("a"), len(self.running("b"))), (before, 2))
         self.cluster.store.unavailable = False
-        self.agents["b"].complaints.clear()
+        self.agents["b"].unhealthy.clear()
         self.pass_time(5 + DRAIN)
         self.assertEqual((self.shares(), self.running("a")), ({"b": 2}, []))
 

@@ -112,12 +112,12 @@ class DefinitionTests(WholeCase):
         self.cluster.define(definition(Http=HTTP))
         self.cluster.advance(1)
         (one,) = self.agent.running
-        self.agent.complaints[one.id] = "connection refused"
+        self.agent.unhealthy[one.id] = "connection refused"
         self.cluster.advance(20)
         self.assertEqual((names(self.agent), self.cluster.claims[ONE].state), ([ONE], State.UNHEALTHY))
         self.assertFalse(resolved(self.agent, b"1", b"web", b"myapp"))
         self.assertEqual(routed(self.agent), [])
-        self.agent.complaints.clear()
+        self.agent.unhealthy.clear()
         self.cluster.advance(6)
         self.assertTrue(resolved(self.agent, b"1", b"web", b"myapp"))
         self.assertEqual(routed(self.agent), [instance(1)])
@@ -403,13 +403,13 @@ class SeveralNodesTests(SynchronousTestCase):
         a, b = self.agents
         kept = starts(a)
         self.cluster.crash(a)
-        b.complaints.update({f"{number:064x}": "refused" for number in range(100)})
+        b.unhealthy.update({f"{number:064x}": "refused" for number in range(100)})
         self.cluster.advance(TTL + 2)
         self.assertEqual(len(b.running), 2)
         successor = self.cluster.succeed(a)
         self.cluster.advance(10)
         self.assertEqual(starts(successor), kept)
-        b.complaints.clear()
+        b.unhealthy.clear()
         self.cluster.advance(10 + DRAIN)
         self.assertEqual((a.docker.states, len(b.running)), ([], 2))
 

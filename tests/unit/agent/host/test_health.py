@@ -58,15 +58,15 @@ class HealthCase(SynchronousTestCase):
         self.checks.follow(WEB, {target.container: target for target in targets})
         self.clock.advance(0)
 
-    def answer(self, complaint: str | None = None) -> None:
+    def answer(self, reason: str | None = None) -> None:
         """The look in flight ends."""
-        self.doctor.looks.pop(0).callback(complaint)
+        self.doctor.looks.pop(0).callback(reason)
 
-    def look(self, complaint: str | None = None) -> None:
+    def look(self, reason: str | None = None) -> None:
         """Until the next look, which ends so."""
         if not self.doctor.looks:
             self.clock.advance(CHECK.interval)
-        self.answer(complaint)
+        self.answer(reason)
 
     def wait(self) -> None:
         """Let time pass until the next look begins, or the one in flight is given up."""
@@ -107,8 +107,8 @@ class VerdictTests(HealthCase):
 
     def test_unreached(self) -> None:
         """That only nginx cannot reach a container is remembered for as long as that is the complaint."""
-        for complaint, remembered in (("down", {}), (Unreached("no way"), {"c1": "no way"}), ("down", {})):
-            self.look(complaint)
+        for reason, remembered in (("down", {}), (Unreached("no way"), {"c1": "no way"}), ("down", {})):
+            self.look(reason)
             self.assertEqual(self.checks.unreached, remembered)
         self.look(Unreached("no way"))
         self.follow()
@@ -125,15 +125,15 @@ class VerdictTests(HealthCase):
     def test_failures_apart(self) -> None:
         """Failures with a success between them do not add up."""
         self.look()
-        for complaint in ("refused", "refused", None, "refused", "refused"):
-            self.look(complaint)
+        for reason in ("refused", "refused", None, "refused", "refused"):
+            self.look(reason)
         self.assertTrue(self.verdict)
 
     def test_well_again(self) -> None:
         """One success makes it well again."""
         self.look()
-        for complaint in ("refused", "refused", "refused", None):
-            self.look(complaint)
+        for reason in ("refused", "refused", "refused", None):
+            self.look(reason)
         self.assertTrue(self.verdict)
         self.assertEqual(len(self.told), 3)
 

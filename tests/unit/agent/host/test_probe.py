@@ -237,18 +237,18 @@ class RouteTests(ContainerCase):
     async def test_not_reached(self) -> None:
         """One that is well in itself but cannot be reached by its route is not, whatever the type of its check."""
         for check in (TCP, HTTP, GOOD, Health("none"), Health("docker")):
-            complaint = await self.routed(check, 1)
-            assert isinstance(complaint, Unreached)
-            self.assertIn("nginx cannot reach it at 127.0.0.1:1 (", complaint)
+            reason = await self.routed(check, 1)
+            assert isinstance(reason, Unreached)
+            self.assertIn("nginx cannot reach it at 127.0.0.1:1 (", reason)
 
     async def test_one_of_two_not_reached(self) -> None:
         """Behind two routes it must be reached by both."""
         well = [self.listen(Place()) for _ in range(3)]
-        for ports, complaint in [(well[:2], None), ((well[2], 1), "nginx cannot reach it at 127.0.0.1:1 (")]:
+        for ports, reason in [(well[:2], None), ((well[2], 1), "nginx cannot reach it at 127.0.0.1:1 (")]:
             routes = tuple((LOOPBACK, port) for port in ports)
             found = await self.probe(Target(self.container, Health("none"), routes=routes))
-            self.assertEqual(found is None, complaint is None)
-            self.assertIn(complaint or "", found or "")
+            self.assertEqual(found is None, reason is None)
+            self.assertIn(reason or "", found or "")
 
     async def test_not_well(self) -> None:
         """What is wrong with the container itself is the complaint."""
