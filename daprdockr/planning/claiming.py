@@ -2,11 +2,11 @@
 """
 Claiming instances: those that are free, and those that leave their owners, by each node at its rank.
 
-Note [Titles]
-    A free instance of which this node has a container is claimed here if nobody else was quicker. This node has a title
-    to it: first of all when that container runs (the lease ended, and only the claim was lost), and when it does not
-    but could (the whole cluster lost its power), unless it failed lately or this node takes no instances. A title needs
-    no ranking and no good beats: while an instance runs here, no other node should begin to run it.
+Note [Precedence]
+    A free instance of which this node has a container is claimed here if nobody else was quicker. This node has
+    precedence for it: first of all when that container runs (the lease ended, and only the claim was lost), and when it
+    does not but could (the whole cluster lost its power), unless it failed lately or this node takes no instances.
+    Precedence needs no ranking and no good beats: while an instance runs here, no other node should begin to run it.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ CLAIM_DELAY = 1.0
 
 
 def free(situation: Situation, now: float) -> Iterator[Step | Wait]:
-    """Claim free instances: those we have a title to, those we rank first for, and those that others left too long."""
+    """Claim free instances: those with precedence here, those we rank first for, those that others left too long."""
     if situation.service is None or not situation.here.may_claim:
         return
     definition = situation.service.definition
@@ -50,15 +50,15 @@ def _due(situation: Situation, definition: Definition, now: float) -> dict[int, 
     """
     node, since = situation.here.node, situation.placing.free_since
     wanted = vacancies(definition, situation.claims.owners)
-    titles = [number for number in wanted if _has_title(situation, definition, number, now)]
+    preferred = [number for number in wanted if _has_precedence(situation, definition, number, now)]
     held = Counter(claim.node for claim in situation.claims.owners.values())
     room = max(0, 1 - held[node]) if definition.one_per_node else len(wanted)
-    held[node] += len(titles)
+    held[node] += len(preferred)
     bad = failing_now(situation, now)
-    ranking = rank(set(wanted).difference(titles), definition, held, situation.placing.offered, bad)
+    ranking = rank(set(wanted).difference(preferred), definition, held, situation.placing.offered, bad)
     first = () if situation.here.cordoned or _lacks_port(situation, definition) else ranking.first
     places = sorted((place, number) for number in first if (place := ranking.place(number, node)) is not None)
-    due = {number: since.get(number, now) for number in titles}
+    due = {number: since.get(number, now) for number in preferred}
     due |= {n: max(since.get(n, now) + place * CLAIM_DELAY, situation.placing.adopt_until) for place, n in places}
     return dict(islice(due.items(), room))
 
@@ -74,14 +74,14 @@ def _lacks_port(situation: Situation, definition: Definition) -> bool:
     return here is not None and not has_ports(definition, here)
 
 
-def _has_title(situation: Situation, definition: Definition, number: int, now: float) -> bool:
-    """See Note [Titles]."""
+def _has_precedence(situation: Situation, definition: Definition, number: int, now: float) -> bool:
+    """See Note [Precedence]."""
     containers = situation.host.containers.get(number, ())
-    return any(_is_title(situation, definition, container, now) for container in containers)
+    return any(_gives_precedence(situation, definition, container, now) for container in containers)
 
 
-def _is_title(situation: Situation, definition: Definition, container: ContainerState, now: float) -> bool:
-    """See Note [Titles]."""
+def _gives_precedence(situation: Situation, definition: Definition, container: ContainerState, now: float) -> bool:
+    """See Note [Precedence]."""
     if container.running:
         return container.id not in situation.host.stopping
     here, attempts = situation.here, situation.attempts(container.instance, container.definition)

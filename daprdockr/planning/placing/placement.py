@@ -10,7 +10,7 @@ Note [Claims arrive one by one]
     by its number and not by what was claimed, to the next node in rotation that has not got its share. The
     claims of other nodes for this service count in no other way: the room that one takes is room for one less. Claims
     of other services only count for who gets one more than others, and not as they happen to be just now: Note [A wave]
-    in ``wave``. The turns go round in an order of their own.
+    in ``wave``. The rotation has an order of its own.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ def rank(
     left = {candidate.name: shares[candidate.name] - held.get(candidate.name, 0) for candidate in fit}
     able_to = [node for node in nodes if most[node] > held.get(node, 0)]
     takers = sorted(able_to, key=lambda node: (node in failing, shares[node]))
-    return Ranking(dict(zip(wanted, _turns(wanted, left), strict=False)), tuple(takers))
+    return Ranking(dict(zip(wanted, _rotate(wanted, left), strict=False)), tuple(takers))
 
 
 def vacancies(definition: Definition, claims: Container[int]) -> list[int]:
@@ -84,21 +84,21 @@ def vacancies(definition: Definition, claims: Container[int]) -> list[int]:
     return [number for number in range(1, definition.instances + 1) if number not in claims]
 
 
-def _turns(wanted: Sequence[int], left: Mapping[str, int]) -> Iterator[str]:
+def _rotate(wanted: Sequence[int], left: Mapping[str, int]) -> Iterator[str]:
     """
-    Yield the node for each instance, until none is left: by its number the turn goes round the nodes in ``left``, in
-    their order, and passes over those that have got their share.
+    Yield the node for each instance, until none is left: its number says which of the nodes in ``left`` is next in
+    rotation, which keeps their order and passes over those that have got their share.
     """
     nodes, to_give = list(left), dict(left)
     waiting = [place for place, node in enumerate(nodes) if left[node]]
     for number in wanted:
         if not waiting:
             return
-        turn = bisect_left(waiting, number % len(nodes)) % len(waiting)
-        node = nodes[waiting[turn]]
+        index = bisect_left(waiting, number % len(nodes)) % len(waiting)
+        node = nodes[waiting[index]]
         to_give[node] -= 1
         if not to_give[node]:
-            del waiting[turn]
+            del waiting[index]
         yield node
 
 

@@ -202,7 +202,7 @@ class AdoptionTests(PlanTestCase):
             RemoveContainer(FIRST, "c1", "1.web.myapp runs on b"),
         )
 
-    def test_a_stopped_container_is_no_title(self) -> None:
+    def test_a_stopped_container_without_precedence(self) -> None:
         """It gives no right before others when it could not go on here."""
         failed = {FIRST: Attempts(2, NOW - 1, "died")}
         for fields in (
@@ -217,7 +217,7 @@ class AdoptionTests(PlanTestCase):
             self.assertEqual(plan(situation(**given), NOW), Plan(), fields)
 
     def test_what_is_being_stopped(self) -> None:
-        """A container on its way out gives no title though it still runs."""
+        """A container on its way out gives no precedence though it still runs."""
         seen = situation(containers=(RUNNING,), candidates=candidates("b"), stopping={"c1"})
         self.assertEqual(plan(seen, NOW), Plan())
 
