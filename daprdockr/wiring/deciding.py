@@ -16,7 +16,7 @@ from daprdockr.agent.reconcile.container_steps import ContainerSteps
 from daprdockr.agent.reconcile.engine_threads import EngineThreads
 from daprdockr.agent.reconcile.gather import Gather, GatherClaims, GatherHost
 from daprdockr.agent.reconcile.network import ContainerNetwork, container_network
-from daprdockr.agent.reconcile.reconcile import Reconcile
+from daprdockr.agent.reconcile.reconcile import Informed, Reconcile
 from daprdockr.agent.reconcile.since import Since
 from daprdockr.agent.reconcile.unanswered import Unanswered
 from daprdockr.agent.reconcile.withdrawals import Withdrawals
@@ -57,7 +57,7 @@ def deciding(base: Foundation, outward: Edges, found: Found, reports: Reporting)
         reactor=outside.reactor,
         gather=gather,
         since=since,
-        health=found.local.health,
+        informed=Informed(found.local.health, withdrawals),
         failures=found.local.failures,
         carry_out=CarryOut(claims, _container_steps(base, outward, found)),
         record_event=base.journal.record,

@@ -21,6 +21,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any, Protocol
 
+from attrs import frozen
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.interfaces import IDelayedCall
@@ -63,8 +64,6 @@ class Observer(Protocol):
 
     def observe(self, service: ServiceName, now: float) -> None: ...
 
-    def wait(self, service: ServiceName, revision: int) -> None: ...
-
 
 class Checks(Protocol):
     """The health checks of containers. ``HealthChecks`` implements them."""
@@ -72,11 +71,30 @@ class Checks(Protocol):
     def follow(self, service: ServiceName, targets: Mapping[str, Target]) -> None: ...
 
 
+class Awaiting(Protocol):
+    """
+    The memory of which plans wait for other nodes; it has this node ask them to report. ``Withdrawals`` implements it.
+    """
+
+    def wait(self, service: ServiceName, revision: int) -> None: ...
+
+
+@frozen
+class Informed:
+    """
+    The parts that learn from each plan of a service: ``health`` which containers to check, ``withdrawals`` which
+    revision all nodes have to reach first (0: none).
+    """
+
+    health: Checks
+    withdrawals: Awaiting
+
+
 class Reconcile(Service):
     """
     :param gather: collects what is known of a service.
-    :param since: observes a service once before that is planned, and learns which revision its plan waits for.
-    :param health: learns after each plan which containers of the service to check.
+    :param since: observes a service once before that is planned.
+    :param informed: learn from each plan.
     :param failures: counts the outcomes of steps.
     :param carry_out: carries out one step, and returns its outcome.
     :param record_event: takes an event for people: its subject, and one sentence.
@@ -90,7 +108,7 @@ class Reconcile(Service):
         reactor: Any,
         gather: Gathering,
         since: Observer,
-        health: Checks,
+        informed: Informed,
         failures: Failures,
         carry_out: Callable[[Step], Awaitable[StepOutcome]],
         record_event: Callable[[str, str], None],
@@ -98,7 +116,7 @@ class Reconcile(Service):
         self._reactor = reactor
         self._gather = gather
         self._since = since
-        self._health = health
+        self._informed = informed
         self._failures = failures
         self._carry_out = carry_out
         self._record_event = record_event
@@ -161,8 +179,8 @@ class Reconcile(Service):
         if seen.service is None and not seen.wanted.held and seen.here.in_touch:
             self._failures.forget(service)
         made = plan(seen, now)
-        self._since.wait(service, made.awaits)
-        self._health.follow(service, targets(seen.service, seen.host.containers, seen.here.local))
+        self._informed.withdrawals.wait(service, made.awaits)
+        self._informed.health.follow(service, targets(seen.service, seen.host.containers, seen.here.local))
         again = [made.plan_again_at] if made.plan_again_at is not None else []
         for step in made.steps:
             rests_until = self._failures.rests_until(step.lane)

@@ -54,10 +54,6 @@ class Since:
         self._leaving(service, self._leaving_now(here).get(service, ()), now)
         self._withdrawals.observe(service, now)
 
-    def wait(self, service: ServiceName, revision: int) -> None:
-        """Take note that the plan of a service waits for all nodes to have reached a revision (0: it does not)."""
-        self._withdrawals.wait(service, revision)
-
     def fronts(self, service: ServiceName) -> Fronts:
         """Return which copies of a service were withdrawn, and how far all nodes are."""
         return self._withdrawals.of(service)

@@ -10,7 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.agent.host.probe import Target
 from daprdockr.agent.reconcile.claim_steps import ETCD_DELAYS, ClaimLost, claim_failed
-from daprdockr.agent.reconcile.reconcile import AT_ONCE, SETTLE, SWEEP, Reconcile
+from daprdockr.agent.reconcile.reconcile import AT_ONCE, SETTLE, SWEEP, Informed, Reconcile
 from daprdockr.agent.reconcile.whose_fault import whose_fault
 from daprdockr.model.errors import EngineError, EngineRefused, EngineUnavailable, EtcdError, EtcdUnavailable, PullFailed
 from daprdockr.model.host import Status
@@ -137,7 +137,7 @@ class ReconcileCase(SynchronousTestCase):
             reactor=self.clock,
             gather=self.known,
             since=self.known,
-            health=self.known,
+            informed=Informed(self.known, self.known),
             failures=self.failures,
             carry_out=self.hand,
             record_event=lambda subject, text: self.told.append((subject, text)),
