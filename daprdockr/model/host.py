@@ -59,42 +59,50 @@ class Port:
 
 @frozen
 class ContainerState:
-    """
-    One container that carries our labels.
-
-    ``definition`` is the digest of the definition it was created from; ``cluster`` the id of the etcd cluster and
-    ``revision`` the claim's create revision it was created under; ``started`` and ``finished`` are the Engine's
-    wall-clock times in seconds since the epoch (0.0: never). ``health`` is the verdict of the image's own
-    HEALTHCHECK: "" (none), "starting", "healthy" or "unhealthy". ``address`` is the container's own on its first
-    network ("": none); ``stop_timeout`` the seconds it has between the stop signal and KILL. ``on_partition`` is
-    that of the definition: "stop" says that the guard ends it with the lease. ``cut_off`` names the network that it
-    was created for when that was taken from it; neither the network nor a start gives it back. ``former`` is the
-    name under which this node made it, if it has another one now. ``made_as`` is the name that its label states, if
-    that is not its name ("": it is): Note [The name is the mark].
-    ``defined`` is the revision of the definition it was created from (0: an older agent did not write it down).
-    """
+    """One container that carries our labels."""
 
     id: str
+    """The Engine's id, 64 hex digits."""
     name: str
+    """Its present name in the Engine."""
     instance: InstanceName
+    """The instance that it is a container of."""
     definition: str
+    """The digest of the definition that it was created from."""
     status: Status
+    """Its state, as the Engine reports it."""
     cluster: int = 0
+    """The identity of the etcd under which it was created (0: not known)."""
     revision: int = 0
+    """The create revision of the claim under which it was created (0: not known)."""
     ports: tuple[Port, ...] = ()
+    """Its published ports."""
     exit_code: int = 0
+    """The exit status of its last run."""
     error: str = ""
+    """The reason why it could not start ("": none, or an Engine that was about to end)."""
     oom_killed: bool = False
+    """Whether the kernel killed it because its memory was used up."""
     started: float = 0.0
+    """When it started last: seconds since the epoch, by the Engine's clock (0.0: never)."""
     finished: float = 0.0
+    """When it ended last: seconds since the epoch, by the Engine's clock (0.0: never)."""
     health: str = ""
+    """The verdict of the image's own HEALTHCHECK: "" (it has none), "starting", "healthy" or "unhealthy"."""
     address: str = ""
+    """Its own IP address on its first network ("": none)."""
     stop_timeout: int = 10
+    """Seconds between the stop signal and KILL."""
     on_partition: str = "keep"
+    """``OnPartition`` of its definition: with "stop" the guard ends it with the lease."""
     cut_off: str = ""
+    """The network that was taken from it; neither that network nor a start gives it back ("": none)."""
     former: str = ""
+    """The former name of this node, if the container was made under that ("": under the present one)."""
     made_as: str = ""
+    """The name that its label states, if that is not its name ("": it is): Note [The name is the mark]."""
     defined: int = 0
+    """The revision of its definition (0: an older agent made it, and did not write it down)."""
 
     @property
     def mark(self) -> str:

@@ -17,23 +17,28 @@ from daprdockr.planning.steps import Lane
 
 @frozen
 class Here:
-    """
-    This node. ``lease`` is the one it holds for certain (0: none); ``in_touch`` says that the mirror follows etcd
-    and nothing is in doubt; ``cluster`` is the etcd, ``revision`` its last one known; ``cordoned`` says that it takes
-    no more instances; ``allow`` are the privileges that definitions may use here (None: all); at ``local`` it reaches
-    the ports that its containers publish.
-    """
+    """This node."""
 
     node: str
+    """Its name."""
     addresses: tuple[str, ...] = ()
+    """The IP addresses that it publishes."""
     lease: int = 0
+    """The id of the lease that it holds for certain (0: none)."""
     in_touch: bool = False
+    """Whether the mirror follows etcd, and nothing is in doubt."""
     cluster: int = 0
+    """The identity of the etcd (0: not known yet)."""
     revision: int = 0
+    """The last revision of that etcd that is known here."""
     labels: Mapping[str, str] = field(factory=dict)
+    """Its labels, which ``Placement`` of definitions may require."""
     cordoned: bool = False
+    """Whether it takes no more instances."""
     allow: frozenset[str] | None = None
+    """The privileges that definitions may use here (None: all)."""
     local: str = "127.0.0.1"
+    """The address at which it reaches the ports that its containers publish."""
 
     @property
     def may_claim(self) -> bool:
@@ -64,24 +69,26 @@ class KnownClaims:
 
 @frozen
 class OnHost:
-    """
-    This host's part of the service: its ``containers`` by instance number, and the ``image`` of the definition (None:
-    absent, as far as known). ``pull`` says how pulls of that failed, and ``attempts`` how containers did, by the lane
-    of each generation; ``lacking`` says what the containers run without; ``networks`` are those that were taken from
-    one of them, and are there. ``verdicts`` are the outcomes of health checks by container id, ``unreached`` the
-    reasons of those that nginx cannot reach; ``stopping`` are containers that are being stopped, though they may
-    still run.
-    """
+    """This host's part of the service."""
 
     containers: Mapping[int, tuple[ContainerState, ...]] = field(factory=dict)
+    """By instance number."""
     image: Image | None = None
+    """The image of the definition (None: absent, as far as known)."""
     pull: Attempts = NONE
+    """How pulls of that image failed."""
     attempts: Mapping[Lane, Attempts] = field(factory=dict)
+    """How its containers failed, by the lane of each generation."""
     lacking: str = ""
+    """The resources that its containers run without here, as text ("": none)."""
     networks: Collection[str] = frozenset()
+    """The names and ids of networks that were taken from a container, and are there again."""
     verdicts: Mapping[str, bool] = field(factory=dict)
+    """The outcomes of health checks, by container id (True: healthy); none while not known yet."""
     unreached: Mapping[str, str] = field(factory=dict)
+    """By container id: the reason of each that is unhealthy only because nginx, or the relay, cannot reach it."""
     stopping: Collection[str] = frozenset()
+    """The ids of the containers that are being stopped, though they may still run."""
 
     @property
     def tried(self) -> list[InstanceName]:
