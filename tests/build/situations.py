@@ -129,12 +129,12 @@ def _by_group(fields: Mapping[str, Any]) -> dict[str, tuple[Any, dict[str, Any]]
     for word, value in fields.items():
         name = "owners" if word == "claims" else word
         if word == "attempts":
-            value = {_lane(key, tries): tries for key, tries in value.items()}
+            value = {_lane(key, attempts): attempts for key, attempts in value.items()}
         group = _HOMES[name]
         found.setdefault(group, (_GROUPS[group], {}))[1][name] = value
     return found
 
 
-def _lane(of: InstanceName | Lane, tries: Attempts) -> Lane:
+def _lane(of: InstanceName | Lane, attempts: Attempts) -> Lane:
     """``attempts`` may go by instance: of the generation that they are of."""
-    return Lane("container", of, tries.of) if isinstance(of, InstanceName) else of
+    return Lane("container", of, attempts.of) if isinstance(of, InstanceName) else of

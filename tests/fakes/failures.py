@@ -12,7 +12,7 @@ class OpenFailures(Failures):
     def attempts(self) -> dict[InstanceName, Attempts]:
         """The latest of each instance."""
         services = [name for name in self._faults if isinstance(name, ServiceName)]
-        return {instance: tries for name in services for instance, tries in self.of_service(name).items()}
+        return {instance: attempts for name in services for instance, attempts in self.of_service(name).items()}
 
     @property
     def pulls(self) -> dict[str, Attempts]:

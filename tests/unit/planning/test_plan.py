@@ -268,23 +268,23 @@ class DeathTests(PlanTestCase):
 
     def test_backing_off(self) -> None:
         """A container that keeps dying is told as such, and started when it is time."""
-        tries = Attempts(3, NOW + 2, "died: exit status 1")
-        record = evolve(running_record(EXITED), state=State.BACKING_OFF, healthy=False, reason=tries.reason)
-        told = situation(claims=(claim(record),), containers=(EXITED,), attempts={FIRST: tries})
+        attempts = Attempts(3, NOW + 2, "died: exit status 1")
+        record = evolve(running_record(EXITED), state=State.BACKING_OFF, healthy=False, reason=attempts.reason)
+        told = situation(claims=(claim(record),), containers=(EXITED,), attempts={FIRST: attempts})
         self.assert_waits(told, NOW + 2)
         self.assert_steps(told, StartContainer(FIRST, "c1"), now=NOW + 2)
 
     def test_a_new_definition(self) -> None:
         """What an older definition failed with keeps the present one waiting for nothing."""
-        tries = Attempts(9, NOW + 60, "no such driver", of=WEB_1.digest)
-        seen = situation(WEB_2, (STARTING,), attempts={FIRST: tries})
+        attempts = Attempts(9, NOW + 60, "no such driver", of=WEB_1.digest)
+        seen = situation(WEB_2, (STARTING,), attempts={FIRST: attempts})
         self.assertEqual([type(step) for step in plan(seen, NOW).steps], [CreateContainer])
 
     def test_settling(self) -> None:
         """After a crash loop the planner looks again when the container has lasted."""
-        tries = Attempts(3, NOW, "died")
+        attempts = Attempts(3, NOW, "died")
         record = evolve(running_record(EXITED), state=State.STARTING, healthy=False, started=1.0, reason="died")
-        seen = situation(claims=(claim(record),), containers=(RUNNING,), attempts={FIRST: tries})
+        seen = situation(claims=(claim(record),), containers=(RUNNING,), attempts={FIRST: attempts})
         self.assert_waits(seen, NOW + SETTLED)
 
     def test_its_start_failed(self) -> None:
@@ -294,9 +294,9 @@ class DeathTests(PlanTestCase):
         for one, reason in ((broken, "port is taken"), (dead, "it is dead")):
             seen = situation(claims=(STARTING,), containers=(one,))
             self.assert_steps(seen, RemoveContainer(FIRST, "c1", reason))
-        tries = {FIRST: Attempts(2, NOW + 1, "port is taken")}
+        attempts = {FIRST: Attempts(2, NOW + 1, "port is taken")}
         record = starting_record(state=State.BACKING_OFF, reason="port is taken")
-        self.assert_waits(situation(claims=(claim(record),), attempts=tries), NOW + 1)
+        self.assert_waits(situation(claims=(claim(record),), attempts=attempts), NOW + 1)
 
     def test_one_start_failed(self) -> None:
         """A start that failed once is tried again with the same container, a second failure makes another one."""

@@ -32,7 +32,7 @@ class FailuresCase(SynchronousTestCase):
         return self.failures.take(lane, Fault(reason, evolve(lane, generation=digest), reason, **kind))
 
     def counts(self, digest: str = "") -> dict[InstanceName, int]:
-        return {name: tries.count for name, tries in self.failures.of_service(WEB, digest).items()}
+        return {name: attempts.count for name, attempts in self.failures.of_service(WEB, digest).items()}
 
 
 class GenerationTests(FailuresCase):
@@ -78,7 +78,7 @@ class GenerationTests(FailuresCase):
         self.fault("old", OLD)
         self.fault("second", NEW, instance(2))
         self.assertEqual(
-            {name: tries.reason for name, tries in self.failures.attempts.items()},
+            {name: attempts.reason for name, attempts in self.failures.attempts.items()},
             {FIRST: "old", instance(2): "second"},
         )
 

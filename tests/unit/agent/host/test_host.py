@@ -536,8 +536,8 @@ class ImageTests(HostCase):
         image = Lane("image", "web:2")
         for _ in range(2):
             self.failures.take(image, Fault("manifest unknown", image, "manifest unknown"))
-        tries = self.failures.pulls["web:2"]
-        self.assertEqual((tries.count, tries.reason), (2, "manifest unknown"))
+        attempts = self.failures.pulls["web:2"]
+        self.assertEqual((attempts.count, attempts.reason), (2, "manifest unknown"))
         self.host.stock.pulled("web:2", Image("sha256:2"))
         self.assertEqual((self.failures.pulls, self.host.stock.images), ({}, {"web:2": Image("sha256:2")}))
 

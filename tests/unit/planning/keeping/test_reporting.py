@@ -220,8 +220,8 @@ class AbsentTests(SynchronousTestCase):
 
     def test_in_a_crash_loop(self) -> None:
         """Repeated deaths are told with their reason, and stay told between the tries."""
-        for tries in (Attempts(1, NOW + 1, "died: exit status 3"), Attempts(2, 0.0, "died: exit status 3")):
-            record = told(situation(attempts={FIRST: tries}))
+        for attempts in (Attempts(1, NOW + 1, "died: exit status 3"), Attempts(2, 0.0, "died: exit status 3")):
+            record = told(situation(attempts={FIRST: attempts}))
             self.assertEqual((record.state, record.reason), (State.BACKING_OFF, "died: exit status 3"))
 
     def test_an_image_that_can_not_be_pulled(self) -> None:
