@@ -55,8 +55,9 @@ def backing_off(until: float) -> Situation:
 
 class Known:
     """
-    In the place of ``Gather``, ``Since`` and ``HealthChecks``: what the test says is known; ``asked`` has the services
-    that were planned, ``calls`` what was asked of this object, by name, and ``followed`` the containers to look at.
+    In the place of ``Gather``, ``Since``, ``HealthChecks`` and ``Withdrawals``: what the test says is known; ``asked``
+    has the services that were planned, ``calls`` what was asked of this object, by name, and ``followed`` the
+    containers to look at.
     """
 
     def __init__(self) -> None:
