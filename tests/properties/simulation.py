@@ -61,7 +61,7 @@ class Agent:
         self.beat()
         self.listen()
 
-    # What befalls it.
+    # Its lease, its watch, and its faults.
 
     def beat(self) -> None:
         """Renew the lease, or begin another."""
@@ -110,7 +110,7 @@ class Agent:
             lived = max(0.0, self.world.now - state.started)
             self.attempts[state.instance] = before.failed(self.world.now, "died", lived)
 
-    # What it plans.
+    # Its plans.
 
     def services(self) -> list[ServiceName]:
         here = {state.instance.service for state in self.containers.values()}
@@ -190,7 +190,7 @@ class Agent:
             or bool(twins)
         )
 
-    # What it does.
+    # Its steps.
 
     def carry_out(self, step: Step) -> None:
         match step:
@@ -272,7 +272,7 @@ class World:
         self.store.commit([], [Delete(KEYS.service(name))])
 
     def round(self, order: Callable[[list[str]], list[str]] = sorted, lag: Callable[[], int] = lambda: 1000) -> int:
-        """All plan from what they heard before any of them acts; returns how many steps there were."""
+        """All agents plan from what they have received before any of them acts; returns the number of steps."""
         self._pass_time()
         for agent in self.agents.values():
             agent.hear(lag())
@@ -310,7 +310,7 @@ class World:
         return {name: state for agent in self.agents.values() for name, state in agent.containers.items()}
 
     def truth(self) -> Cluster:
-        """What etcd holds now."""
+        """The present content of etcd, as a fresh mirror shows it."""
         cluster = Cluster(KEYS)
         cluster.replace(self.store.list(KEYS.root))
         return cluster

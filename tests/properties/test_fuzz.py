@@ -24,7 +24,7 @@ class FuzzTests(SynchronousTestCase):
         self.assertEqual([one.of(real) for _ in range(300)], [other.of(real) for _ in range(300)])
 
     def test_notices(self) -> None:
-        """A container that was touched is found, and told with the seed."""
+        """The run finds a container that was touched, and reports it with the seed."""
         fuzz = Fuzz(SEED)
         safe = fuzz.scene.running()[0][1]
         fuzz.scene.agent.docker.remove(safe)

@@ -1,4 +1,4 @@
-"""What holds of a plan in any situation, however odd, and whoever made it so."""
+"""Properties of a plan that hold in any situation, however odd, and whatever caused it."""
 
 from __future__ import annotations
 
@@ -145,7 +145,7 @@ class PlanPropertyTests(SynchronousTestCase):
                 self.assertIsInstance(step, StartContainer | StopContainer | RemoveContainer)
 
     def _takes(self, seen: Situation, step: TakeClaim) -> None:
-        """What is claimed is free, wanted, and told as this node's own; and one at most with OnePerNode."""
+        """A claimed instance is free and wanted, its record names this node; with OnePerNode there is one at most."""
         assert seen.service is not None
         self.assertLessEqual(step.instance.number, seen.service.definition.instances)
         self.assertNotIn(step.instance.number, seen.claims.owners)
@@ -163,7 +163,7 @@ class PlanPropertyTests(SynchronousTestCase):
         self.assertFalse(any(c.running for c in seen.of(step.instance)))
 
     def _starts(self, seen: Situation, step: StartContainer) -> None:
-        """What is started is current, of an instance of ours that is wanted, and beside none that runs."""
+        """A container that is started is current, of an own and wanted instance, and no other one of it runs."""
         assert seen.service is not None
         states = {c.id: c for c in seen.of(step.instance)}
         self.assertEqual(seen.claims.owners[step.instance.number].node, "a")
@@ -172,7 +172,7 @@ class PlanPropertyTests(SynchronousTestCase):
         self.assertFalse(any(c.running for c in states.values()))
 
     def _ends(self, seen: Situation, step: StopContainer | RemoveContainer) -> None:
-        """What runs is stopped before it is removed, and not at all if it is current, wanted, ours and alone."""
+        """A running container is stopped before it is removed, and never if it is current, wanted, ours and alone."""
         target = next(c for c in seen.of(step.instance) if c.id == step.container)
         self.assertEqual(target.running, isinstance(step, StopContainer))
         claim = seen.claims.owners.get(step.instance.number)

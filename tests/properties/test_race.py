@@ -1,6 +1,6 @@
 """
-Nodes race for what is free, each on what it has heard: a model with real mirrors and the real ranking, in which news
-take their time. Nobody reaches for what is another's.
+Nodes race for free instances, each on what it has received: a model with real mirrors and the real ranking, in which
+changes arrive with a delay. No node tries to claim another's instance.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ THINKING = 0.0001
 
 
 class Node:
-    """What a node knows, and what it has tried to claim."""
+    """A node: its mirror, and the instances that it has tried to claim."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -115,7 +115,7 @@ class Race:
         self._tell([Entry(key, value, revision, revision, 1)])
 
     def _tell(self, changes: list[Change]) -> None:
-        """etcd's order is the same for all; when a node hears of it is not."""
+        """All nodes receive the changes in etcd's order, but each at another time."""
         self._revision += 1
         batch = Batch(7, self._revision, tuple(changes))
         for node in self.nodes.values():

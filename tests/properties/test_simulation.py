@@ -112,7 +112,7 @@ class ConvergenceTests(SimulationTestCase):
 
     @given(worlds(), st.lists(definitions(), max_size=4))
     def test_deleted(self, world: World, wanted: list[Definition]) -> None:
-        """What is deleted leaves no container and no claim."""
+        """Deleted services leave no container and no claim."""
         for definition in wanted:
             world.set(definition)
         world.settle()
@@ -181,7 +181,7 @@ class Trouble:
 class TroubleTests(SimulationTestCase):
     @given(worlds(4), st.lists(FAULTS, min_size=5, max_size=40), st.data())
     def test_recovers(self, world: World, faults: list[str], data: st.DataObject) -> None:
-        """Whatever happens, nothing is stopped without reason, and when it is over the cluster converges."""
+        """After any faults the cluster converges, and no container was stopped without reason."""
         trouble = Trouble(world, data.draw)
         trouble.happen("set")
         world.settle()
@@ -229,7 +229,7 @@ class TroubleTests(SimulationTestCase):
                 self.assertEqual(world.containers(), before)
 
     def test_a_node_that_is_gone(self) -> None:
-        """What a silent node ran runs on the others, evenly; when it is back its copies go."""
+        """The others run the instances of a silent node, evenly shared; when it is back its copies go."""
         world = self._settled(3, instances=12)
         self.assertEqual(sorted(world.truth().loads.values()), [4, 4, 4])
         world.agents["b"].cut_off()

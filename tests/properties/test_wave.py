@@ -29,7 +29,7 @@ Firsts = dict[InstanceName, str]
 
 
 class Etcd:
-    """A mirror that is told all at once, with the revisions that etcd would give."""
+    """A mirror that receives all changes at once, with the revisions that etcd would give."""
 
     def __init__(self, nodes: str, **record: Any) -> None:
         self.revision = 1
