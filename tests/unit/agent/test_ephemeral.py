@@ -1,4 +1,4 @@
-"""What ``--ephemeral`` takes down at exit."""
+"""The containers and keys that ``--ephemeral`` takes down at exit."""
 
 from __future__ import annotations
 
@@ -58,13 +58,13 @@ class EphemeralTests(SynchronousTestCase):
         self.assertEqual(self.cluster.claims, {})
 
     def test_engine_away(self) -> None:
-        """Without the Engine the containers stay, and the lease with them; that is told in one line."""
+        """Without the Engine the containers stay, and the lease with them; one line of the log says so."""
         self.engine.unavailable = True
         self.assertEqual(self.stop(), ["the containers of this node stay: {reason}"])
         self.assertEqual(len(self.cluster.claims), 2)
 
     def test_etcd_away(self) -> None:
-        """Without etcd the lease ends by itself; that is told in one line."""
+        """Without etcd the lease ends by itself; one line of the log says so."""
         self.cluster.store.unavailable = True
         self.assertEqual(self.stop(), ["the lease of this node ends by itself: {reason}"])
         self.assertEqual(self.engine.states, [])

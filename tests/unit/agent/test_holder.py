@@ -1,4 +1,4 @@
-"""Whose a state directory is."""
+"""The holder of a state directory: the node, machine and clusters that it belongs to."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class HolderTests(SynchronousTestCase):
         self.assertEqual(many.in_cluster(0xCD).clusters, (*range(2, MOST_NAMES + 1), 0xAB))
 
     def test_round_trip(self) -> None:
-        """What is written is read back; what is not known is not written."""
+        """A holder that is written is read back the same; members that are not known are not written."""
         whole = evolve(HERE, former=("b", "c"), clusters=(1, 0xCD))
         self.assertEqual(Holder.read(whole.write()), whole)
         self.assertEqual(Holder().write(), {})

@@ -20,7 +20,7 @@ LISTING = Listing(7, 9, (Entry("/p/a", b"\xff", 3, 4, 77), Entry("/p/b", b"", 3,
 
 
 def garbage(good: dict[str, Any]) -> Iterator[bytes]:
-    """What a file may hold instead of ``good``, of which all is needed."""
+    """Contents that a file may have instead of ``good``, of which all is needed."""
     whole = json.dumps(good).encode()
     yield from (b"", b"{", b"[]", b"{}", b"7", b"null", b"\xff", b"\0" * 100, whole[:-3], whole + b"}")
     yield from (b"[" * 100_000, b'{"Version":' * 100_000, b"[" * 40 + b"]" * 40, b"9" * 10_000, b'{"Version": 99}')
@@ -79,7 +79,7 @@ class LockTests(SynchronousTestCase):
             self.assertEqual([at.stat().st_mode & 0o777 for at in (place, place.parent)], [0o600, 0o700])
 
     def test_planted(self) -> None:
-        """What is no file under the name of one is set aside, and no link is followed."""
+        """Anything but a file under the name of one is set aside, and no link is followed."""
         victim = Path(self.mktemp()).absolute()
         victim.write_bytes(b"precious")
         victim.chmod(0o644)
@@ -238,7 +238,7 @@ class ListingTests(StateDirCase):
     """The last known state."""
 
     def test_kept(self) -> None:
-        """What was written is read again, by another agent too."""
+        """A listing that was written is read again, by another agent too."""
         self.state.write_listing(LISTING)
         self.assertEqual(StateDir(self.path).read_listing(), LISTING)
 
@@ -250,7 +250,7 @@ class ListingTests(StateDirCase):
         self.assertEqual([file.name for file in self.path.iterdir()], ["cluster.json"])
 
     def test_interrupted(self) -> None:
-        """What an agent had written of a new state when the power went is ignored, and in nobody's way."""
+        """The unfinished draft of an agent that lost power is ignored, and does not obstruct the next write."""
         self.state.write_listing(LISTING)
         (self.path / "cluster.json.new").write_bytes(b'{"Version"')
         self.assertEqual(self.state.read_listing(), LISTING)
@@ -264,7 +264,7 @@ class ListingTests(StateDirCase):
         self.assertEqual(logged, [])
 
     def test_garbage(self) -> None:
-        """What cannot be read is set aside, with one line."""
+        """A file that cannot be read is set aside, with one line."""
         for content in garbage({"Version": 1, "ClusterId": 7, "Revision": 9, "Entries": [["/p/a", "/w==", 3, 4, 77]]}):
             (self.path / "cluster.json").write_bytes(content)
             with capturedLogs() as logged:
@@ -313,7 +313,7 @@ class LeaseTests(StateDirCase):
                 self.assertEqual((self.path / name).read_bytes(), b'{"Lease": 7}')
 
     def test_garbage(self) -> None:
-        """What is no lease that etcd could have given counts as none, and is set aside with one line."""
+        """A value that is no lease of etcd's counts as none, and is set aside with one line."""
         values: tuple[object, ...] = (-1, 2**63, 1.5, True, "7001", None, [], {})
         kept = [{"Lease": value} for value in values]
         for content in [*garbage({"Lease": 7}), *(json.dumps(value).encode() for value in kept)]:

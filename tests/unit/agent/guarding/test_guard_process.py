@@ -1,4 +1,4 @@
-"""The agent's end of the guard: writes that wait for a disk, and a process that is looked at."""
+"""The agent's end of the guard: writes that wait for a disk, and a process whose state is polled."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class WritingTests(GuardCase):
         self.assertEqual((self.state.read_guard(), self.disk.waiting), (b"3", []))
 
     def test_given(self) -> None:
-        """Who waits for orders is told when these or later ones are written, not when earlier ones are."""
+        """A caller that waits for orders learns when these or later ones are written, not when earlier ones are."""
         self.guard.give(b"1")
         waiting = [self.given(b"2"), self.given(b"3")]
         self.disk.end("write_guard")
@@ -71,7 +71,7 @@ class WritingTests(GuardCase):
         self.assertEqual(self.state.read_guard(), b"3")
 
     def test_failure(self) -> None:
-        """A write that fails is told, to whoever waits for it too; the next orders are the next try."""
+        """A write that fails is reported, also to the caller that waits for it; the next orders are the next try."""
         self.state.path.rename(self.state.path.with_name("away"))
         done = self.given(b"1")
         self.disk.end("write_guard")
@@ -94,7 +94,7 @@ class WritingTests(GuardCase):
         self.successResultOf(done)
 
     def test_disk_hangs(self) -> None:
-        """Who waits is told after some seconds that the disk hangs; nothing piles up behind it."""
+        """A caller learns after some seconds that the disk hangs; nothing piles up behind its write."""
         for _ in range(3):
             done = self.given(b"1")
             self.clock.advance(TIMEOUT)
@@ -128,7 +128,7 @@ class SharedTests(GuardCase):
         self.assertEqual((self.state.read_guard(), self.disk.waiting), (b"3", []))
 
     def test_disk_fails(self) -> None:
-        """A disk that takes no orders is told once, and is no trouble unless the memory does not reach the guard."""
+        """A disk that takes no orders is logged once; it is a condition only if the memory does not reach the guard."""
         self.state.path.rename(self.state.path.with_name("away"))
         with capturedLogs() as logged:
             for orders in (b"1", b"2"):

@@ -1,4 +1,4 @@
-"""Containers that may not outlive the lease: what the guard is told of them, and when one may be started."""
+"""Containers that may not outlive the lease: the orders that the guard receives, and when one may be started."""
 
 from __future__ import annotations
 
@@ -153,7 +153,7 @@ class StartTests(GuardedCase):
         self.assertEqual(self.engine.calls["start"], 0)
 
     def test_file_can_not_be_written(self) -> None:
-        """Nothing is started when the guard cannot be told."""
+        """Nothing is started when the orders for the guard cannot be written."""
         container = self.created()
         self.beat()
         self.state.path.rename(self.state.path.with_name("away"))
@@ -271,7 +271,7 @@ class BeatTests(GuardedCase):
 
 
 class AdoptionTests(GuardedCase):
-    """What the next agent takes up."""
+    """The orders of the agent before, which the next agent takes over."""
 
     def test_same_lease(self) -> None:
         """It adopts the guard at once, and goes on with the containers when its first beat renews the lease."""
@@ -284,7 +284,7 @@ class AdoptionTests(GuardedCase):
         self.assertEqual(self.orders[container.id].deadline, until)
 
     def test_engine_away(self) -> None:
-        """What is known from the file is kept as long as the Engine was not heard."""
+        """Orders known from the file are kept until the Engine has answered."""
         container = self.running()
         self.guarded = self.another()
         self.host.containers._containers.clear()
@@ -365,7 +365,7 @@ class AdoptionTests(GuardedCase):
 
 
 class TroubleTests(GuardedCase):
-    """What ``/healthz`` is told."""
+    """The conditions that ``/healthz`` receives."""
 
     def test_guard(self) -> None:
         """A guard that does not stand is a trouble while there is something to guard."""

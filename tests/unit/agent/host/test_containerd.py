@@ -1,4 +1,4 @@
-"""The pulse of containerd: what is told of one that hangs, and of one that is merely slow once."""
+"""The pulse of containerd: the reports about one that hangs, and about one that is merely slow once."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.fakes.run import HeldRun, LoopClock
 
 
 class Heard:
-    """What a host was told."""
+    """A host that records the reports it receives."""
 
     def __init__(self) -> None:
         self.told: list[str] = []
@@ -49,7 +49,7 @@ class ContainerdTests(SynchronousTestCase):
             self.calls.end("ask_containerd")
 
     def test_well(self) -> None:
-        """While there are answers it is asked again and again, and nobody is told."""
+        """While there are answers it is asked again and again, and the host receives no report."""
         self.ask(4)
         self.assertEqual((self.engine.calls["ask_containerd"], self.host.told), (4, []))
 
@@ -63,7 +63,7 @@ class ContainerdTests(SynchronousTestCase):
         self.assertEqual(self.host.told, [])
 
     def test_stalled(self) -> None:
-        """After some misses in a row the host is told, and told again when there is an answer."""
+        """After some misses in a row the host receives a report, and another one when there is an answer."""
         self.engine.stalled = True
         self.ask(MISSES - 1)
         self.assertEqual(self.host.told, [])

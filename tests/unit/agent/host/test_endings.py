@@ -34,7 +34,7 @@ class EndingsTests(SynchronousTestCase):
         self.assertIsNone(self.successResultOf(long))
 
     def test_nothing_is_kept(self) -> None:
-        """Who is done waits no more: neither a timer nor a later end reaches it."""
+        """A wait that is over stays so: neither a timer nor a later end reaches it."""
         done = self.endings.wait("c1", 10)
         self.endings.over("c1")
         self.assertEqual(self.clock.getDelayedCalls(), [])

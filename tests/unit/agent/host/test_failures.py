@@ -51,12 +51,12 @@ class GenerationTests(FailuresCase):
         self.assertEqual((self.counts(NEW), self.counts(OLD)), ({FIRST: 2}, {}))
 
     def test_of_the_digest(self) -> None:
-        """What is counted says of which definition it is, as the planner reads it."""
+        """A counted failure names the definition that it belongs to, as the planner reads it."""
         self.fault("port taken", NEW)
         self.assertEqual(self.failures.of_service(WEB, NEW)[FIRST].of, NEW)
 
     def test_of_copies(self) -> None:
-        """What is counted is there for each copy, of a service and of no other, as it was when it was asked for."""
+        """The counts are given for each copy, of this service alone, and stay as they were when they were asked for."""
         self.fault("port taken", NEW)
         self.fault("port taken", NEW, of=InstanceName(API, 1))
         before = self.failures.of_copies(WEB)
@@ -144,7 +144,7 @@ class CountTests(FailuresCase):
 
 
 class ForgettingTests(FailuresCase):
-    """What ends with what."""
+    """Failures that are forgotten, and the events that end them."""
 
     def test_service(self) -> None:
         """With a service goes what failed of it, and what it lacks, and nothing else."""

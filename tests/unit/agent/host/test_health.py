@@ -1,4 +1,4 @@
-"""Health checks: when a container is looked at, and what the looks add up to."""
+"""Health checks: when a container is checked, and how the results become a verdict."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ class HealthCase(SynchronousTestCase):
 
     @property
     def pauses(self) -> list[float]:
-        """Seconds from one look to the next."""
+        """Seconds from one check to the next."""
         return [round(b - a, 3) for a, b in pairwise(self.doctor.times)]
 
     @property
@@ -91,16 +91,16 @@ class VerdictTests(HealthCase):
         self.follow(TARGET)
 
     def test_at_once(self) -> None:
-        """A new container is looked at at once, and has no verdict before the answer."""
+        """A new container is checked at once, and has no verdict before the answer."""
         self.assertEqual((len(self.doctor.looks), self.verdict), (1, None))
 
     def test_first_success(self) -> None:
-        """The first success is the verdict, and is told."""
+        """The first success is the verdict, and is reported."""
         self.answer()
         self.assertEqual((self.verdict, self.told), (True, [WEB]))
 
     def test_further_successes(self) -> None:
-        """What does not change is not told."""
+        """A verdict that does not change is not reported."""
         for _ in range(3):
             self.look()
         self.assertEqual(self.told, [WEB])
@@ -138,7 +138,7 @@ class VerdictTests(HealthCase):
         self.assertEqual(len(self.told), 3)
 
     def test_exception(self) -> None:
-        """A look that raises is a failure like any other."""
+        """A check that raises is a failure like any other."""
         self.look()
         for _ in range(3):
             self.clock.advance(CHECK.interval)
@@ -146,7 +146,7 @@ class VerdictTests(HealthCase):
         self.assertIs(self.verdict, False)
 
     def test_no_answer(self) -> None:
-        """A look without an answer is given up a second after its time limit, and counts as a failure."""
+        """A check without an answer is given up a second after its time limit, and counts as a failure."""
         self.look()
         for _ in range(3):
             self.clock.advance(CHECK.interval)
@@ -155,7 +155,7 @@ class VerdictTests(HealthCase):
         self.assertEqual((self.verdict, self.doctor.cancelled), (False, 3))
 
     def test_never_well(self) -> None:
-        """A container that never was well gets its verdict after as many looks at the full interval, not before."""
+        """A container that never was healthy gets its verdict after as many checks at the full interval, not before."""
         while self.verdict is None:
             self.answer("refused")
             self.wait()
@@ -191,7 +191,7 @@ class TimeTests(HealthCase):
         self.assertEqual(len(self.doctor.looks), 1)
 
     def test_spread(self) -> None:
-        """Chance moves a look by a tenth of the interval at the most."""
+        """Chance moves a check by a tenth of the interval at the most."""
         self.chance = 1.0
         self.begin()
         self.answer()
@@ -208,7 +208,7 @@ class TimeTests(HealthCase):
 
 
 class FollowTests(HealthCase):
-    """Whom to look at."""
+    """The containers that are checked."""
 
     def test_unchanged(self) -> None:
         """Following the same containers again begins nothing anew."""
@@ -225,14 +225,14 @@ class FollowTests(HealthCase):
         self.assertEqual((self.checks.verdicts, self.clock.getDelayedCalls()), ({}, []))
 
     def test_dismissed_during_a_look(self) -> None:
-        """A look that is in flight then is given up, and changes nothing."""
+        """A check that is in flight when its container is dismissed is given up, and changes nothing."""
         self.follow(TARGET)
         self.follow()
         self.assertEqual(self.doctor.cancelled, 1)
         self.assertEqual((self.checks.verdicts, self.told, self.clock.getDelayedCalls()), ({}, [], []))
 
     def test_other_place(self) -> None:
-        """A container that listens elsewhere since it was restarted, is looked at there, without its old verdict."""
+        """A container that listens elsewhere since its restart is checked there, without its old verdict."""
         self.follow(TARGET)
         self.answer()
         self.follow(Target("c1", CHECK, "172.17.0.9", 8080))

@@ -34,14 +34,14 @@ class HintsTests(SynchronousTestCase):
         return [container for container, _ in self.looks]
 
     def test_many(self) -> None:
-        """While the reactor is busy hints wait as one call to it, and end in one look at each container."""
+        """While the reactor is busy hints wait as one call to it, and end in one inspection of each container."""
         self.hint(*["a", "b"] * 1000)
         self.assertEqual(len(self.clock.getDelayedCalls()), 1)
         self.clock.advance(0)
         self.assertEqual(self.looked_at, ["a", "b"])
 
     def test_during_a_look(self) -> None:
-        """However many hints come during a look, one look follows it; a look without any is the last."""
+        """Any number of hints during an inspection cause one more after it; an inspection without any is the last."""
         self.hint("a")
         self.clock.advance(0)
         for _ in range(10):

@@ -117,7 +117,7 @@ class ListTests(HostCase):
     """Lists and events."""
 
     def test_before_the_first_list(self) -> None:
-        """Until the Engine was heard of nothing is known, and the trouble says why."""
+        """Until the Engine has answered nothing is known, and the trouble says why."""
         self.host.startService()
         self.assertFalse(self.host.listed)
         self.assertEqual(self.host.trouble, "the Docker Engine was not reached yet")
@@ -139,7 +139,7 @@ class ListTests(HostCase):
         self.assertEqual(ids, {1: {first.id, copy}, 2: {second.id}})
 
     def test_event(self) -> None:
-        """An event has its one container looked at, and its service told, without another list."""
+        """After an event its one container is inspected and its service reported as changed, without another list."""
         self.start()
         lists = self.engine.calls["containers"]
         one = self.run_one()
@@ -149,7 +149,7 @@ class ListTests(HostCase):
         self.assertEqual(self.engine.calls["containers"], lists)
 
     def test_events_without_news(self) -> None:
-        """An event after which a container is as it was before, tells nobody."""
+        """An event after which a container is as it was before is reported to nobody."""
         one = self.run_one()
         self.start()
         self.changes.clear()
@@ -158,7 +158,7 @@ class ListTests(HostCase):
         self.assertEqual(self.changes, [])
 
     def test_removed(self) -> None:
-        """A container that was removed is forgotten, and its service told."""
+        """A container that was removed is forgotten, and its service is reported as changed."""
         one = self.run_one()
         self.start()
         self.changes.clear()
@@ -168,7 +168,7 @@ class ListTests(HostCase):
         self.assertIn(WEB, self.changes)
 
     def test_missed_events(self) -> None:
-        """What no event told is found by the list that comes now and then."""
+        """The periodic list finds changes of which no event reported."""
         gone = self.run_one(1)
         self.start()
         self.listener.stop()
@@ -205,7 +205,7 @@ class OrderTests(HostCase):
         self.clock.advance(0)
 
     def test_look_during_a_list(self) -> None:
-        """What a look found while a list was made is not undone by that list."""
+        """A list that was made during an inspection does not undo the result of the inspection."""
         self.begin()
         one = self.run_one()
         self.clock.advance(LIST_INTERVAL)
@@ -240,7 +240,7 @@ class OrderTests(HostCase):
         self.assertEqual(self.known, {one.id: Status.RUNNING})
 
     def test_looks_overtake(self) -> None:
-        """Of two looks at one container the later one counts, though the earlier one arrives last."""
+        """Of two inspections of one container the later one counts, though the earlier one arrives last."""
         one = self.run_one()
         self.begin()
         self.look(one.id)
@@ -284,12 +284,12 @@ class DeathTests(HostCase):
         return self.failures.attempts[FIRST].retry_at - self.clock.seconds()
 
     def again(self, state: ContainerState) -> None:
-        """It is started again, which a look finds, and then it is in this state."""
+        """It is started again, which an inspection finds, and then it is in this state."""
         self.one = evolve(self.one, started=state.finished + 1)
         self.host.containers.update(self.one)
 
     def test_first_death(self) -> None:
-        """The first death is counted and told, and costs no delay."""
+        """The first death is counted and reported, and costs no delay."""
         self.host.containers.update(self.ended(1, exit_code=3))
         self.assertEqual(self.failures.attempts[FIRST].reason, "died: exit status 3")
         self.assertTrue(self.delay() <= 0)
@@ -342,7 +342,7 @@ class DeathTests(HostCase):
         return starts
 
     def test_removed_again_and_again(self) -> None:
-        """A container that somebody removes as soon as it runs is created ever more seldom, and the reason is told."""
+        """A container that somebody removes as soon as it runs is created ever more seldom; the reason is recorded."""
         for number in range(6):
             self.host.containers.update(evolve(self.one, id=f"c{number}", name=f"c{number}", started=20.0 + number))
             self.host.containers.forget(f"c{number}")
@@ -408,7 +408,7 @@ class DeathTests(HostCase):
         self.assertEqual(self.failures.attempts[FIRST].count, 1)
 
     def test_never_seen_running(self) -> None:
-        """A container that ended before any look found it running died all the same."""
+        """The death of a container counts even if it ended before any inspection found it running."""
         two = evolve(self.one, status=Status.EXITED, id="c2", name="c2")
         self.host.containers.update(evolve(two, status=Status.CREATED, started=0.0))
         self.host.containers.update(evolve(two, started=11.0, finished=11.1))
@@ -485,7 +485,7 @@ class TroubleTests(HostCase):
         self.assertEqual((self.host.listed, self.answers), (True, 1))
 
     def test_one_look_failed(self) -> None:
-        """After a look that failed all is listed again soon, though the events go on."""
+        """After an inspection that failed all is listed again soon, though the events go on."""
         one = self.run_one()
         self.start()
         self.engine.failures = 1

@@ -1,4 +1,4 @@
-"""One look at a container, over loopback sockets and a Docker Engine in memory."""
+"""One health check of a container, over loopback sockets and a Docker Engine in memory."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ LOOPBACK = "127.0.0.1"
 
 
 class Speaker(Protocol):
-    """Says the words of its place to whoever asked something, and hangs up after them unless it ``stays``."""
+    """Sends the text of its place to a client that asked something, and then hangs up unless it ``stays``."""
 
     def __init__(self, place: Place) -> None:
         self.heard = b""
@@ -47,7 +47,7 @@ class Speaker(Protocol):
 
 
 class Place(Factory):
-    """Where a container listens, for one look."""
+    """A place where a container listens, for one health check."""
 
     def __init__(self, words: bytes = b"", stays: bool = False) -> None:
         self.words, self.stays = words, stays
@@ -59,7 +59,7 @@ class Place(Factory):
 
 
 class ProbeCase(TestCase):
-    """A probe, and places for it to look at."""
+    """A probe, and places for it to check."""
 
     def setUp(self) -> None:
         from twisted.internet import reactor
@@ -101,7 +101,7 @@ class HttpTests(ProbeCase):
             self.assertIsNone(await self.answer(b"HTTP/1.1 " + status + b"\r\nContent-Length: 0\r\n\r\n"))
 
     async def test_says_nothing(self) -> None:
-        """A look leaves no line in the log, of which there would be two for each."""
+        """A check leaves no line in the log, of which there would be two for each."""
         with capturedLogs() as logged:
             await self.answer(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
         self.assertEqual([event["log_namespace"] for event in logged if "client" in event["log_namespace"]], [])
@@ -161,7 +161,7 @@ class HttpTests(ProbeCase):
         self.assertIsNone(await self.answer(head.encode() + packed))
 
     async def test_given_up(self) -> None:
-        """A look that is given up in the middle of a body leaves no connection behind."""
+        """A check that is given up in the middle of a body leaves no connection behind."""
         place = Place(b"HTTP/1.1 200 OK\r\n\r\nand so on", stays=True)
         looking = self.look(HTTP, self.listen(place))
         speaker = await place.asked
@@ -173,7 +173,7 @@ class HttpTests(ProbeCase):
         await speaker.lost
 
     async def test_broken(self) -> None:
-        """What is no HTTP, or ends in the middle, raises."""
+        """An answer that is not HTTP, or ends in the middle, raises."""
         for words in (b"SSH-2.0\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nx"):
             with self.assertRaises(ResponseFailed):
                 await self.answer(words)
@@ -225,7 +225,7 @@ class RouteTests(ContainerCase):
     """A container behind a route must be reached by that too."""
 
     async def routed(self, check: Health, port: int, status: bytes = b"200 OK") -> str | None:
-        """A look at a container that answers, behind a route to a port of this host."""
+        """A check of a container that answers, behind a route to a port of this host."""
         well = self.listen(Place(b"HTTP/1.1 " + status + b"\r\nContent-Length: 0\r\n\r\n"))
         return await self.probe(Target(self.container, check, LOOPBACK, well, routes=((LOOPBACK, port),)))
 
@@ -251,5 +251,5 @@ class RouteTests(ContainerCase):
             self.assertIn(reason or "", found or "")
 
     async def test_not_well(self) -> None:
-        """What is wrong with the container itself is the complaint."""
+        """A failed check of the container itself is the complaint, though its route fails as well."""
         self.assertEqual(await self.routed(HTTP, 1, b"503 No"), "status 503")

@@ -1,4 +1,4 @@
-"""The pulse of the Docker Engine: what is told of an Engine that hangs, and of one that is merely slow once."""
+"""The pulse of the Docker Engine: the reports about an Engine that hangs, and about one that is merely slow once."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tests.fakes.run import HeldRun, LoopClock
 
 
 class Heard:
-    """What a host was told."""
+    """A host that records the reports it receives."""
 
     def __init__(self) -> None:
         self.told: list[str] = []
@@ -36,7 +36,7 @@ class PulseTests(SynchronousTestCase):
         self.run_ping.end("ping")
 
     def test_well(self) -> None:
-        """An Engine that answers is asked again and again, and nobody is told."""
+        """An Engine that answers is asked again and again, and the host receives no report."""
         for _ in range(5):
             self.ping()
         self.assertEqual((self.host.told, self.engine.calls["ping"]), ([], 5))
@@ -51,7 +51,7 @@ class PulseTests(SynchronousTestCase):
         self.assertEqual(self.host.told, [])
 
     def test_silent(self) -> None:
-        """After some misses in a row the host is told, and told again when there is an answer."""
+        """After some misses in a row the host receives a report, and another one when there is an answer."""
         self.engine.unavailable = True
         for _ in range(MISSES + 2):
             self.ping()

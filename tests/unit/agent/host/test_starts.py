@@ -50,7 +50,7 @@ class ProvenTests(StartsCase):
         self.assertEqual(self.starts.trouble, "")
 
     def test_fails_beside_others(self) -> None:
-        """What fails on, after a container of another service began to run, says nothing about the host any more."""
+        """Failures that go on after a container of another service began to run say nothing about the host any more."""
         self.fail_two()
         self.starts.ran(OTHER, "o1", began=True)
         self.fail_two()
@@ -75,7 +75,7 @@ class ProvenTests(StartsCase):
         self.assertEqual(self.starts.trouble, "")
 
     def test_long_ago(self) -> None:
-        """What failed before a given time is not counted any more."""
+        """Failures from before a given time are not counted any more."""
         self.fail_two()
         self.starts.forget(before=0.5)
         self.assertEqual(self.starts.trouble, "no memory")

@@ -44,8 +44,8 @@ class FaultyStore(MemoryStore):
 
 class HeartbeatCase(SynchronousTestCase):
     """
-    Heartbeats over one etcd in memory; ``listed`` is what the mirror says, ``changes`` and ``beats`` have what
-    ``on_change`` and ``beats`` were told.
+    Heartbeats over one etcd in memory; ``listed`` is what the mirror says, ``changes`` has the lease at each call of
+    ``on_change``, and ``beats`` each report of the signal of that name.
     """
 
     def setUp(self) -> None:
@@ -172,7 +172,7 @@ class LeaseTests(HeartbeatCase):
             self.stop(second)
 
     def test_lease_of_an_older_agent(self) -> None:
-        """A lease that was kept without a word about its holder is taken up, and the holder is written beside it."""
+        """A lease that was kept without a record of its holder is taken up, and the holder is written beside it."""
         first = self.started()
         self.stop(first)
         self.state.holder = Holder("a", "/p", "m1", 7)
@@ -181,7 +181,7 @@ class LeaseTests(HeartbeatCase):
         self.assertIn(b'"Node": "a"', (self.state.path / "lease.json").read_bytes())
 
     def test_lease_ended(self) -> None:
-        """A lease that ended under a living agent is replaced at the next beat, and that is told."""
+        """A lease that ended under a living agent is replaced at the next beat, and both changes are reported."""
         beat = self.started()
         lease = beat.lease
         self.store.revoke(lease)
@@ -190,7 +190,7 @@ class LeaseTests(HeartbeatCase):
         self.assertEqual((self.entry.lease, self.changes), (beat.lease, [lease, beat.lease]))
 
     def test_disk_full(self) -> None:
-        """A lease that cannot be saved is held all the same, and no other one is taken."""
+        """A lease that cannot be saved is held nevertheless, and no other one is taken."""
         shutil.rmtree(self.state.path)
         with capturedLogs() as logged:
             beat = self.started()
@@ -259,7 +259,7 @@ class CertaintyTests(HeartbeatCase):
     """``lease`` is 0 as soon as etcd may have ended it."""
 
     def test_etcd_away(self) -> None:
-        """Without etcd the lease is certain for one TTL from the last beat; then it is not, and that is told."""
+        """Without etcd the lease is certain for one TTL from the last beat; then it is not, and that is reported."""
         beat = self.started()
         lease = beat.lease
         self.store.unavailable = True
@@ -272,7 +272,7 @@ class CertaintyTests(HeartbeatCase):
         self.assertEqual(self.changes, [lease, 0])
 
     def test_etcd_back(self) -> None:
-        """When etcd answers again and the lease still is, it is certain again, and that is told."""
+        """When etcd answers again and the lease still exists, it is certain again, and that is reported."""
         beat = self.started()
         lease = beat.lease
         self.store.unavailable = True
@@ -357,17 +357,17 @@ class CertaintyTests(HeartbeatCase):
 
 
 class ToldTests(HeartbeatCase):
-    """``on_beat``: what those are told who must know until when a lease is certain, also if this agent stops here."""
+    """``Heartbeat.beats`` reports until when a lease is certain, for parts that need it even if the agent stops."""
 
     def test_each_beat(self) -> None:
-        """Each good beat tells the lease and its end by the other clock, that of a new lease too."""
+        """Each good beat reports the lease and its end by the other clock, that of a new lease too."""
         beat = self.started()
         self.assertEqual(self.beats, [(beat.lease, BOOTED + TTL)])
         self.advance(2)
         self.assertEqual(self.beats[1:], [(beat.lease, BOOTED + 2 + TTL)])
 
     def test_no_answer(self) -> None:
-        """A beat without an answer tells nothing."""
+        """A beat without an answer reports nothing."""
         self.started()
         self.store.unavailable = True
         self.clock.advance(TTL)
@@ -388,7 +388,7 @@ class ToldTests(HeartbeatCase):
         self.assertEqual([until for _, until in self.beats], [BOOTED + 1.5 + TTL, BOOTED + 2 + TTL])
 
     def test_ended(self) -> None:
-        """A lease that has ended is told before the new one, also one that a former agent had."""
+        """A lease that has ended is reported before the new one, also one that a former agent had."""
         beat = self.started()
         former = beat.lease
         self.store.revoke(former)
@@ -427,7 +427,7 @@ class RecordTests(HeartbeatCase):
         self.assertEqual((NodeRecord.decode(self.entry.value).version, len(self.beats)), ("2", before))
 
     def test_refreshed_during_a_beat(self) -> None:
-        """What changed during a beat is written when that has ended; a beat that falls due meanwhile follows."""
+        """A change during a beat is written when that has ended; a beat that falls due meanwhile follows."""
         run, records = HeldRun(), [RECORD]
         beat = self.make(run=run)
         beat._registration._record = lambda steady: records[-1]

@@ -1,4 +1,4 @@
-"""What a node says of itself, and when it says that it is ready."""
+"""The record in which a node describes itself, and when it says that it is ready."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class PresenceTests(SynchronousTestCase):
         self.clock.advance(0)
 
     def test_before_the_engine_was_asked(self) -> None:
-        """What is not known yet is no reason not to be ready: a new agent goes on as its predecessor ended."""
+        """A node is ready before its Engine was asked: a new agent goes on as its predecessor ended."""
         record = self.presence(True)
         self.assertEqual((record.ready, record.memory, record.cpus), (True, 0, 0))
         self.assertEqual((record.addresses, record.labels), (("10.0.0.1",), {"zone": "x"}))
@@ -91,7 +91,7 @@ class PresenceTests(SynchronousTestCase):
         self.assertEqual((record.memory, record.cpus, record.images), (1 << 30, 2, (mark("web:1"),)))
 
     def test_too_many_images(self) -> None:
-        """Of too many images those are told that definitions name, and then some of the others."""
+        """Of too many images the record names those that definitions use, and then some of the others."""
         for number in range(2 * MOST_IMAGES):
             self.engine.add_image(f"other:{number}")
         self.engine.add_image("web:1")

@@ -65,7 +65,7 @@ class FollowersCase(SynchronousTestCase):
 
 
 class ReportTests(FollowersCase):
-    """What others wait for."""
+    """The progress that this node reports, for which others wait."""
 
     def test_when_it_is_true(self) -> None:
         """A node says that it has reached a revision when somebody waits for it, and its names and routes have it."""
@@ -86,7 +86,7 @@ class ReportTests(FollowersCase):
         self.assertEqual(self.written, [Progress(reached=20)])
 
     def test_together(self) -> None:
-        """What comes within a short time is written together."""
+        """Reports that follow each other within a short time are written together."""
         for revision in range(10, 40):
             self.reached = revision
             self.report("b", revision, Progress(awaits=revision - 1))
@@ -106,7 +106,7 @@ class ReportTests(FollowersCase):
 
 
 class WaitTests(FollowersCase):
-    """What this node waits for."""
+    """The progress of others for which this node waits."""
 
     def test_asks(self) -> None:
         """It asks the others, and knows of itself and of them how far they are."""
@@ -195,7 +195,7 @@ class BusyTests(FollowersCase):
         self.assertEqual(len(self.written[-1].busy), MOST_BUSY)
 
     def test_a_fault(self) -> None:
-        """What goes wrong in asking is logged, and counts as no request."""
+        """An error while asking is logged, and counts as no request."""
         self.busy = ValueError("no way")
         with capturedLogs() as logs:
             self.clock.advance(1)

@@ -66,7 +66,7 @@ class RegistrationTests(SynchronousTestCase):
         self.assertEqual(self.store.calls, [])
 
     def test_changed(self) -> None:
-        """What has changed since is written with the next beat, over the same key."""
+        """A record that has changed since is written with the next beat, over the same key."""
         self.keep(GOOD_BEATS)
         before = self.entry
         self.record = evolve(self.record, images=("12345678",))
@@ -101,7 +101,7 @@ class RegistrationTests(SynchronousTestCase):
         self.assertTrue(self.ready)
 
     def test_resumed_from_what_is_no_record(self) -> None:
-        """What cannot be read under the own lease is written over."""
+        """A record under the own lease that cannot be read is written over."""
         self.store.put(KEY, b"[]", self.lease)
         self.keep(1)
         self.assertFalse(self.ready)

@@ -42,7 +42,7 @@ class WhereaboutsTests(SynchronousTestCase):
         return [event["line"] for event in logged if "line" in event]
 
     def test_values(self) -> None:
-        """What is missing is known only where the kernel says what is there."""
+        """Missing addresses are known only where the kernel lists those that are there."""
         self.assertEqual(Whereabouts.of(["1.2.3.4", "::1"], {"::1"}), Whereabouts(("1.2.3.4", "::1"), ("1.2.3.4",)))
         self.assertEqual(Whereabouts.of(["1.2.3.4"], ()), Whereabouts(("1.2.3.4",)))
 

@@ -64,10 +64,10 @@ class IntakeCase(SynchronousTestCase):
 
 
 class OrderTests(IntakeCase):
-    """What is taken over, and when."""
+    """The reports of the follower that are taken over, and when."""
 
     def test_in_order(self) -> None:
-        """All is taken over in the order it was told, in the next turn."""
+        """All reports are taken over in their order, in the next turn."""
         told = [listing(5, entry("a", 3)), batch(entry("b", 6)), "etcd did not answer", Batch(1, 6, ())]
         self.intake.listed(listing(5, entry("a", 3)))
         self.intake.changed(batch(entry("b", 6)))
@@ -93,14 +93,14 @@ class OrderTests(IntakeCase):
         self.assertEqual(self.taken, [batch(entry("a", 2)), Batch(9, 3, (entry("a", 3),))])
 
     def test_lost_again(self) -> None:
-        """Of losses in a row the last reason is told."""
+        """Of losses in a row the last reason is reported."""
         self.intake.lost(EtcdUnavailable("one"))
         self.intake.lost(EtcdUnavailable("two"))
         self.clock.advance(0)
         self.assertEqual(self.taken, ["two"])
 
     def test_short_turns(self) -> None:
-        """What takes longer than a turn is prepared in several, between which others have theirs; then it is told."""
+        """A list that takes longer than a turn is prepared in several, between other calls, and then reported once."""
         self.cost = 0.4 * TURN
         self.intake.listed(listing(9, *(entry(str(number), 3) for number in range(9))))
         beats: list[int] = []
@@ -113,7 +113,7 @@ class OrderTests(IntakeCase):
         self.assertEqual(len(self.taken), 1)
 
     def test_fault(self) -> None:
-        """What cannot be taken over is logged, and the rest goes on."""
+        """A report that cannot be taken over is logged, and the rest goes on."""
         intake = Intake(
             reactor=self.clock,
             prepare=self.prepare,
@@ -152,7 +152,7 @@ class WaitingTests(IntakeCase):
         self.assertEqual(self.taken, lists)
 
     def test_comings_and_goings_wait(self) -> None:
-        """So does the word that etcd is away and back, when it comes without end."""
+        """So do the reports that etcd is away and back, when they come without end."""
         calls = [lambda: self.intake.lost(AWAY), lambda: self.intake.changed(Batch(1, 5, ()))] * 100
         thread, _ = self.in_a_thread(*calls)
         thread.join(0.05)

@@ -34,7 +34,7 @@ class KeptDoubtTests(SynchronousTestCase):
         self.assertEqual((self.state.read_doubt(), self.disk.waiting), (SECOND, []))
 
     def test_disk_fails(self) -> None:
-        """A disk that takes no writes is told in one line, and has the doubt soon after it takes them again."""
+        """A disk that takes no writes is logged in one line, and has the doubt soon after it takes them again."""
         away = self.state.path.with_name("away")
         self.state.path.rename(away)
         with capturedLogs() as logged:

@@ -1,4 +1,4 @@
-"""What is written so that agents can tell one history of etcd from another."""
+"""The marks by which agents distinguish one history of etcd from another, and how they are written."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tests.fakes.agents import MemoryCluster
 
 
 class MarkTests(SynchronousTestCase):
-    """What is written for all this."""
+    """The few marks that agents write."""
 
     def test_few(self) -> None:
         """Several agents write one mark for a change of definitions, and none while nothing changes."""

@@ -22,12 +22,12 @@ class TouchTests(MirrorCase):
         self.mirror.startService()
 
     def test_at_first(self) -> None:
-        """Before etcd was heard of the mirror is out of touch, empty, and says why."""
+        """Before etcd has answered the mirror is out of touch, empty, and says why."""
         self.assertFalse(self.mirror.in_touch)
         self.assertEqual((self.mirror.trouble, self.changes), ("etcd was not reached yet", []))
 
     def test_threads(self) -> None:
-        """What the follower tells in its thread is taken over in the reactor's."""
+        """Reports that the follower makes in its thread are taken over in the reactor's."""
         self.mirror.listed(Listing(1, 5, (defined(WEB, 3),)))
         self.assertFalse(self.mirror.in_touch)
         self.clock.advance(0)
@@ -41,7 +41,7 @@ class TouchTests(MirrorCase):
         self.assertEqual(self.mirror.known_services(), {WEB})
 
     def test_listed_empty(self) -> None:
-        """An etcd without a key of ours is news all the same: names that nobody has can be denied from now on."""
+        """An etcd without a key of ours is a change as well: names that nobody has can be denied from now on."""
         self.listed(1)
         self.assertEqual(self.changes, [Changes(frozenset(), True)])
 
@@ -52,7 +52,7 @@ class TouchTests(MirrorCase):
         self.assertEqual(self.changes[1:], [Changes(frozenset({API}))])
 
     def test_many(self) -> None:
-        """What comes faster than the reactor takes it is one call to it, and is handed on once, as it is at last."""
+        """Changes faster than the reactor takes them are one call to it, and are handed on once, in their last form."""
         self.listed(5, defined(WEB, 3))
         waiting = len(self.clock.getDelayedCalls())
         for revision in range(6, 1006):
@@ -63,7 +63,7 @@ class TouchTests(MirrorCase):
         self.assertEqual(self.mirror.cluster.services[API].revision, 1005)
 
     def test_nothing_new(self) -> None:
-        """What is known already is not handed on."""
+        """Entries that are known already are not handed on."""
         self.listed(5, defined(WEB, 3))
         self.listed(5, defined(WEB, 3))
         self.changed(5, defined(WEB, 3))
@@ -77,7 +77,7 @@ class TouchTests(MirrorCase):
         self.assertEqual((len(self.changes), self.mirror.known_services()), (1, {WEB}))
 
     def test_resumed(self) -> None:
-        """A watch that goes on where it broke brings the mirror back in touch: everything is looked at again."""
+        """A watch that goes on where it broke brings the mirror back in touch: everything is reported as changed."""
         self.listed(5, defined(WEB, 3))
         self.lost()
         self.changed(5)
@@ -94,13 +94,13 @@ class TouchTests(MirrorCase):
         self.assertEqual([event["log_format"] for event in logged], ["trouble with etcd began: {reason}"])
 
     def test_deleted(self) -> None:
-        """A deletion that etcd tells removes the service and hands it on."""
+        """A deletion that etcd reports removes the service and is handed on."""
         self.listed(5, defined(WEB, 3))
         self.changed(6, Deleted(KEYS.service(WEB), 6))
         self.assertEqual((self.mirror.known_services(), self.changes[1:]), (set(), [Changes(frozenset({WEB}))]))
 
     def test_own_write(self) -> None:
-        """An own write is handed on at once, and not a second time when the watch tells it."""
+        """An own write is handed on at once, and not a second time when the watch reports it."""
         self.listed(5, defined(WEB, 3))
         self.mirror.note(claimed(instance(1), starting_record(), 6))
         self.assertEqual(list(self.mirror.cluster.claims(WEB)), [1])
@@ -124,7 +124,7 @@ class DiskTests(MirrorCase):
         self.assertEqual(self.follower.told, ["start"])
 
     def test_loaded_cluster_is_remembered(self) -> None:
-        """What is on disk says which etcd is the known one: another one is refused after a restart too."""
+        """The content of the disk says which etcd is the known one: another one is refused after a restart too."""
         self.state.write_listing(Listing(1, 5, (defined(WEB, 3),)))
         self.mirror.startService()
         self.listed(9, cluster=2)
@@ -132,7 +132,7 @@ class DiskTests(MirrorCase):
         self.assertEqual(self.mirror.known_services(), {WEB})
 
     def test_garbage(self) -> None:
-        """What cannot be read on disk counts as not there."""
+        """A file that cannot be read counts as absent."""
         (self.state.path / "cluster.json").write_bytes(b"{")
         self.mirror.startService()
         self.listed(5, defined(WEB, 3))
@@ -174,7 +174,7 @@ class DiskTests(MirrorCase):
         self.assertEqual((self.kept()[0], run.names), (15, []))
 
     def test_write_fails(self) -> None:
-        """What could not be kept is told once, and tried again until it is."""
+        """A write that fails is logged once, and tried again until it succeeds."""
         self.mirror.startService()
         (self.state.path / "cluster.json").mkdir()
         with capturedLogs() as logged:

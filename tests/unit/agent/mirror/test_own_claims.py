@@ -1,4 +1,4 @@
-"""What this node lost without anybody having taken it stays as it was."""
+"""Claims that this node lost and nobody has taken: their instances stay as they were."""
 
 from __future__ import annotations
 

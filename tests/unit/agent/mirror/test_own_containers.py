@@ -32,7 +32,7 @@ class OwnContainersTests(SynchronousTestCase):
         return [self.own.is_foreign(evolve(container(), cluster=identity)) for identity in identities]
 
     def test_clusters(self) -> None:
-        """What was made for this cluster, or for one this agent was in before, is ours; the rest is another's."""
+        """Containers made for this cluster, or for one this agent was in before, are ours; the rest are another's."""
         self.assertEqual(self.foreign(0, OURS, BEFORE, 0xDD, THEIRS), [False, True, False, False, True])
         self.cluster.note(Entry(KEYS.identity, f"{OURS:x}".encode(), 5, 5))
         self.assertEqual(self.foreign(0, OURS, BEFORE, 0xDD, THEIRS), [False, False, False, False, True])

@@ -20,7 +20,7 @@ GONE = 4 * DELAY
 
 
 class MirrorTests(SynchronousTestCase):
-    """What the mirror makes of them."""
+    """Keys without a lease, as the mirror reads them."""
 
     def setUp(self) -> None:
         self.cluster = Cluster(KEYS)
@@ -65,7 +65,7 @@ class AgentTests(SynchronousTestCase):
         return [Event.decode(entry.value).text for entry in self.store.list(KEYS.events).entries]
 
     def test_copied_claims(self) -> None:
-        """What a copy left of a former cluster keeps no instance from running, and no start waits for its nodes."""
+        """A copy of a former cluster keeps no instance from running, and no start waits for the nodes in it."""
         for number in (1, 2):
             self.store.put(KEYS.claim(instance(number)), GHOST.encode())
         self.store.put(KEYS.successor(instance(1)), GHOST.encode())
@@ -150,7 +150,7 @@ class AgentTests(SynchronousTestCase):
         self.assertIsNotNone(self.store.get(key))
 
     def test_events(self) -> None:
-        """An event without a lease, which would stay for ever, is deleted within the hour; others are not."""
+        """An event without a lease, which would stay permanently, is deleted within the hour; others are not."""
         agent = self.cluster.add("a")
         left, told = KEYS.event("ghost", 1), KEYS.event("b", 2)
         self.store.put(left, b"{}")

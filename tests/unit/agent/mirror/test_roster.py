@@ -44,7 +44,7 @@ class RosterTests(SynchronousTestCase):
         self.roster = Roster(self.cluster)
 
     def write(self, *operations: Put | Delete) -> None:
-        """Write, and have it told."""
+        """Write to etcd, and have the mirror list it."""
         for operation in operations:
             if isinstance(operation, Put):
                 operation = evolve(operation, lease=self.lease)
@@ -60,7 +60,7 @@ class RosterTests(SynchronousTestCase):
 
     @given(st.lists(st.tuples(WRITES, st.booleans()), max_size=30))
     def test_as_if_worked_out_anew(self, writes: list[tuple[Put | Delete, bool]]) -> None:
-        """Whatever changed, and whenever it was asked before, it has what all nodes looked at anew would give."""
+        """After any changes, and any earlier questions, it has what computing it anew from all nodes would give."""
         self.setUp()
         for write, ask in writes:
             self.write(write)

@@ -1,4 +1,4 @@
-"""Views: brought up to date before anybody is told of a change."""
+"""Views: brought up to date before anybody is notified of a change."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.fakes.agents import MemoryAgent, MemoryCluster
 
 
 class Remembering:
-    """A view that remembers what it was told, and by whom."""
+    """A view that records each change that it receives, beside its own name."""
 
     def __init__(self, name: str, heard: list[tuple[str, Changes]]) -> None:
         self._name = name
@@ -36,7 +36,7 @@ class ViewsTests(SynchronousTestCase):
         self.assertEqual(heard, [("first", change), ("second", change), ("subscriber", change)])
 
     def test_first_subscriber(self) -> None:
-        """Who subscribes before all parts of an agent finds its views as they are after the change."""
+        """A subscriber before all parts of an agent finds its views as they are after the change."""
         cluster = MemoryCluster(self)
         agent = cluster.make("a")
         waits: list[float] = []

@@ -1,4 +1,4 @@
-"""What became of a step, as the loop reads it: the module that carried it out says so, once."""
+"""The outcome of a step, as the loop reads it: the module that carried it out states it, once."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class FamilyTests(CarryOutCase):
 
 
 class OutcomeTests(CarryOutCase):
-    """What became of a step, as the loop reads it."""
+    """The outcome of a step, as the loop reads it."""
 
     def test_done(self) -> None:
         """A step that was carried out is done."""
@@ -50,7 +50,7 @@ class OutcomeTests(CarryOutCase):
         self.assertEqual(outcome, Retry("the claim of 1.web.myapp is not this node's", ETCD_DELAYS, at_once=True))
 
     def test_etcd_away(self) -> None:
-        """What etcd did not take is tried again, and logged once."""
+        """A write that etcd did not take is tried again, and logged once."""
         self.store.unavailable = True
         outcome = self.outcome(TakeClaim(FIRST, RECORD))
         assert isinstance(outcome, Retry)
@@ -69,7 +69,7 @@ class OutcomeTests(CarryOutCase):
         self.assertEqual(outcome.lane, Lane("container", FIRST, SERVED.digest))
 
     def test_start_gone(self) -> None:
-        """The generation of a container that is not there any more is known all the same."""
+        """The generation of a container that is not there any more is known nevertheless."""
         created = self.create()
         self.engine.remove(created.id)
         outcome = self.outcome(StartContainer(FIRST, created.id))
@@ -83,7 +83,7 @@ class OutcomeTests(CarryOutCase):
         self.assertIsInstance(self.outcome(StartContainer(FIRST, created.id)), Retry)
 
     def test_pulled_after_all(self) -> None:
-        """What failed of an image is forgotten when it is there."""
+        """The failures of an image are forgotten when it is there."""
         lane = Lane("image", "web:1")
         for step in (PullImage("web:1"), CreateContainer(FIRST, WEB_1, (), 40)):
             self.failures.take(lane, Fault("no route", lane, "no route"))

@@ -103,7 +103,7 @@ class ClaimTests(CarryOutCase):
         self.assertEqual((self.unanswered.of(WEB), self.claim.record), (frozenset(), RECORD))
 
     def test_lost_release(self) -> None:
-        """A look after a release whose answer was lost tells that the claim is gone, before the watch does."""
+        """Reading after a release whose answer was lost shows that the claim is gone, before the watch does."""
         claim = self.take()
         self.store.loses_answers = True
         self.fails(ReleaseClaim(FIRST, claim.fence), EtcdUnavailable)
@@ -112,7 +112,7 @@ class ClaimTests(CarryOutCase):
         self.assertIsNone(self.claim)
 
     def test_lost_again(self) -> None:
-        """A look that gets no answer either ends no doubt; one that finds nothing there does."""
+        """Reading without an answer leaves the claim uncertain; reading that finds nothing there ends that."""
         self.store.unavailable = True
         self.fails(TakeClaim(FIRST, RECORD), EtcdUnavailable)
         self.fails(ReadClaim(FIRST), EtcdUnavailable)
@@ -143,7 +143,7 @@ class ClaimTests(CarryOutCase):
 
 
 class TransactionTests(CarryOutCase):
-    """What a hand-over is in etcd: ``b`` owns the first instance, this node, ``a``, takes it over."""
+    """A hand-over in etcd: ``b`` owns the first instance, and this node, ``a``, takes it over."""
 
     def setUp(self) -> None:
         super().setUp()
@@ -166,7 +166,7 @@ class TransactionTests(CarryOutCase):
         return entry
 
     def assert_as_in_etcd(self) -> None:
-        """What was noted is what the watch would tell."""
+        """The mirror, which noted the own writes, is as the watch would make it."""
         fresh = Cluster(KEYS)
         fresh.replace(self.store.list(KEYS.root))
         cluster = self.mirror.cluster
@@ -196,7 +196,7 @@ class TransactionTests(CarryOutCase):
         self.assert_as_in_etcd()
 
     def test_old_owner_writes_in_vain(self) -> None:
-        """What the old owner writes or releases afterwards fails, though the claim's create revision is the same."""
+        """A later write or release by the old owner fails, though the claim's create revision is the same."""
         self.do(Succeed(FIRST, RUNNING, self.owner, self.theirs, self.prepare()))
         before = self.stored(KEY)
         self.here = evolve(self.here, node="b", lease=self.theirs)

@@ -1,4 +1,4 @@
-"""Images are pulled, and containers created, started, stopped and removed: what each step does, and what it tells."""
+"""Images are pulled, containers created, started, stopped and removed: the effect and the report of each step."""
 
 from __future__ import annotations
 
@@ -211,7 +211,7 @@ class ContainerTests(CarryOutCase):
         self.assertEqual(len(self.host.containers.of(WEB)[1]), 1)
 
     def test_create_not_allowed(self) -> None:
-        """What needs a privilege that this node does not give is not even asked of the Engine."""
+        """A container that needs a privilege which this node does not give is not even asked of the Engine."""
         wish = definition(Container={"Binds": ["/:/host"]})
         self.here = evolve(self.here, allow=frozenset({"privileged"}))
         error = self.fails(CreateContainer(FIRST, wish, (), 40), EngineRefused)
@@ -222,7 +222,7 @@ class ContainerTests(CarryOutCase):
         self.assertEqual(len(self.engine.bodies), 1)
 
     def test_create_with_volumes(self) -> None:
-        """A volume that is there already and leads to the host needs the privilege, whoever made it."""
+        """A volume that is there already and leads to the host needs the privilege, no matter by whom it was made."""
         self.engine.volumes = {
             "plain": Volume(),
             "share": Volume(options={"type": "nfs", "o": "addr=10.0.0.1", "device": ":/x"}),

@@ -1,4 +1,4 @@
-"""Whose threads a pull takes."""
+"""The registry whose threads a pull takes."""
 
 from __future__ import annotations
 

@@ -15,12 +15,12 @@ class FirstSeenTests(SynchronousTestCase):
         self.seen = FirstSeen()
 
     def test_lasts(self) -> None:
-        """What goes on has been so since it was first seen."""
+        """An instance that is seen without a break keeps the time at which it was first seen."""
         self.assertEqual(self.seen(WEB, [1], 10.0), {1: 10.0})
         self.assertEqual(self.seen(WEB, [1, 2], 11.0), {1: 10.0, 2: 11.0})
 
     def test_interrupted(self) -> None:
-        """What was not so once begins anew."""
+        """An instance that was missing once begins anew."""
         self.seen(WEB, [1, 2], 10.0)
         self.assertEqual(self.seen(WEB, [2], 11.0), {2: 10.0})
         self.assertEqual(self.seen(WEB, [1, 2], 12.0), {1: 12.0, 2: 10.0})

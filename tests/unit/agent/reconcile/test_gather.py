@@ -1,4 +1,4 @@
-"""Gathering: what the planner is told of a service and of this node."""
+"""Gathering: what the planner receives about a service and about this node."""
 
 from __future__ import annotations
 
@@ -140,7 +140,7 @@ class ReadTests(GatherCase):
         self.assertEqual(list(self.situation().moving.surplus_since), [2])
 
     def test_nothing_live(self) -> None:
-        """What was gathered stays as it was, whatever becomes of host, checks and mirror."""
+        """A situation stays as it was gathered, however host, checks and mirror change."""
         self.cluster.define(evolve(CHECKED, instances=2))
         self.cluster.advance(1)
         seen = self.situation()
@@ -227,7 +227,7 @@ class TargetTests(GatherCase):
     """Where health checks look."""
 
     def target(self, of: ContainerState) -> Target:
-        """Where the check of a container looks, as the probe is told."""
+        """The place where the check of a container connects, as the probe receives it."""
         return next(target for target in self.agent.looked if target.container == of.id)
 
     def run_checked(self) -> ContainerState:
@@ -236,12 +236,12 @@ class TargetTests(GatherCase):
         return self.agent.running[0]
 
     def test_address(self) -> None:
-        """A container with an address of its own is looked at there, on the port that the check names."""
+        """A container with an address of its own is checked there, on the port that the check names."""
         one = self.run_checked()
         self.assertEqual(self.target(one), Target(one.id, CHECKED.check, one.address, 8080, WEB))
 
     def test_host_port(self) -> None:
-        """One without an address is looked at on the host, where its port is published."""
+        """One without an address is checked on the host, where its port is published."""
         one = self.run_checked()
         self.agent.host.containers.update(evolve(one, address="", cluster=0))
         self.cluster.advance(1)
@@ -276,7 +276,7 @@ class TargetTests(GatherCase):
         self.assertEqual((target.routes, target.router), ((("10.0.0.1", 20_000),), "the relay"))
 
     def test_not_running(self) -> None:
-        """A container that does not run is not looked at."""
+        """A container that does not run is not checked."""
         one = self.run_checked()
         self.cluster.store.unavailable = True
         self.agent.docker.broken_images.add("web:1")

@@ -55,9 +55,9 @@ def backing_off(until: float) -> Situation:
 
 class Known:
     """
-    In the place of ``Gather``, ``Since``, ``HealthChecks`` and ``Withdrawals``: what the test says is known; ``asked``
+    In the place of ``Gather``, ``Since``, ``HealthChecks`` and ``Withdrawals``: the test says what is known; ``asked``
     has the services that were planned, ``calls`` what was asked of this object, by name, and ``followed`` the
-    containers to look at.
+    containers to be checked.
     """
 
     def __init__(self) -> None:
@@ -183,7 +183,7 @@ class PlanningTests(ReconcileCase):
         planned: list[int] = []
 
         def another() -> None:
-            """What else waits for its turn in this thread."""
+            """Another call that waits for its turn in this thread."""
             planned.append(len(self.known.asked))
             if len(planned) < 4:
                 self.clock.callLater(0, another)
@@ -210,13 +210,13 @@ class PlanningTests(ReconcileCase):
         self.assertEqual(self.known.asked, [API, WEB])
 
     def test_sweep(self) -> None:
-        """Now and then all services are planned, though nothing was told."""
+        """Now and then all services are planned, though no change was reported."""
         self.start(web=CALM)
         self.clock.advance(SWEEP)
         self.assertEqual(self.known.asked, [WEB, WEB])
 
     def test_before_the_start(self) -> None:
-        """What changes before the loop runs is planned when it does."""
+        """A change before the loop runs is planned when it does."""
         self.know(web=CALM)
         self.loop.mark_dirty([API])
         self.assertEqual(self.clock.getDelayedCalls(), [])
@@ -224,7 +224,7 @@ class PlanningTests(ReconcileCase):
         self.assertEqual(self.known.asked, [API, WEB])
 
     def test_order(self) -> None:
-        """A service is observed, read, and when it was planned, its containers are looked at."""
+        """A service is observed, read, and when it was planned, its containers are checked."""
         self.start(web=situation(CHECKED, (claim(running_record(LOOKED_AT)),), (LOOKED_AT,)))
         self.assertEqual(self.known.calls, ["observe", "situation", "wait", "follow"])
         self.assertEqual(self.known.followed, ["c1"])
@@ -345,7 +345,7 @@ class StepTests(ReconcileCase):
 
 
 class TimerTests(ReconcileCase):
-    """Looks at a time that a plan asked for."""
+    """Planning again at a time that a plan asked for."""
 
     def test_look_again(self) -> None:
         """A plan that says when to look again is made again then, and not before."""
@@ -421,7 +421,7 @@ class FailureTests(ReconcileCase):
         self.assertEqual(len(self.hand.begun), 5)
 
     def test_lost_claim_rests(self) -> None:
-        """After a lost claim the lane rests from the first time on: the watch tells who has it."""
+        """After a lost claim the lane rests from the first time on: the watch will report who has it."""
         self.start(web=FREE)
         for count, pause in ((2, 0.5), (3, 1.0)):
             self.hand.end(ClaimLost("another was first"))
@@ -460,7 +460,7 @@ class FailureTests(ReconcileCase):
         self.assertEqual(self.hand.kinds[-1], StartContainer)
 
     def test_container_at_fault(self) -> None:
-        """A container that cannot start is counted for its instance and told of; the planner has it wait."""
+        """A container that cannot start is counted for its instance and reported; the planner has it wait."""
         self.start(web=DEAD)
         self.hand.end(EngineRefused("port 80 is taken"))
         self.assertEqual(
@@ -470,7 +470,7 @@ class FailureTests(ReconcileCase):
         self.assertEqual(self.told, [("1.web.myapp", "could not start container c1 of 1.web.myapp: port 80 is taken")])
 
     def test_the_same_fault_again(self) -> None:
-        """A fault is told of once for each instance, however often it is met, and again when it is another one."""
+        """A fault is reported once for each instance, however often it is met, and again when it is another one."""
         self.start(web=DEAD)
         for reason in ("unknown runtime", "unknown runtime", "port 80 is taken", "port 80 is taken"):
             self.hand.end(EngineRefused(reason))
@@ -478,7 +478,7 @@ class FailureTests(ReconcileCase):
         self.assertEqual([text.rpartition(": ")[2] for _, text in self.told], ["unknown runtime", "port 80 is taken"])
 
     def test_reasons_are_one_line(self) -> None:
-        """What a runtime said on many lines, with whatever in it, is told on one of bounded length."""
+        """A runtime's message of many lines, with any characters in it, is reported on one line of bounded length."""
         self.start(web=DEAD)
         self.hand.end(EngineRefused("no\nsuch\r\n\x1b[31mfile\t" + "x" * 10_000))
         reason = self.failures.attempts[instance(1)].reason
@@ -502,7 +502,7 @@ class FailureTests(ReconcileCase):
         self.assertEqual(self.failures.attempts[instance(1)].count, 1)
 
     def test_pull_failed(self) -> None:
-        """A failed pull is counted for the image, and told of when its reason is new."""
+        """A failed pull is counted for the image, and reported when its reason is new."""
         self.start(web=UNPULLED)
         for reason in ("manifest unknown", "manifest unknown", "no route to host"):
             self.hand.end(PullFailed(reason))
@@ -521,7 +521,7 @@ class FailureTests(ReconcileCase):
         self.assertEqual(len(self.hand.begun), 2)
 
     def test_old_rests_are_forgotten(self) -> None:
-        """What failed long ago is forgotten by the sweep."""
+        """The sweep forgets failures of long ago."""
         self.start(web=FREE)
         for pause in (0.0, 0.5, 1.0, 2.0):
             self.hand.end(EtcdUnavailable("no answer"))

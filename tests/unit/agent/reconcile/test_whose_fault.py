@@ -1,4 +1,4 @@
-"""Whose fault it is that the Engine did not carry out a step."""
+"""Whether the host or the container is at fault when the Engine did not carry out a step."""
 
 from __future__ import annotations
 
@@ -39,13 +39,13 @@ class WhoseFaultTests(SynchronousTestCase):
         return whose_fault(step, error, WEB_1.digest, away)
 
     def test_container(self) -> None:
-        """What the Engine refuses is counted for that generation of the container, and the event names the step."""
+        """A refusal by the Engine is counted for that generation of the container, and the event names the step."""
         for step in (CREATE, START):
             for error in (EngineRefused("no"), ContainerAbsent("no")):
                 self.assertEqual(self.became(step, error), Fault("no", LANE, f"could not {step}: no"))
 
     def test_host(self) -> None:
-        """What the Engine says is its own failure may be this host's."""
+        """A failure that the Engine calls its own may be this host's."""
         self.assertEqual(
             self.became(START, EngineFailed("no")), Fault("no", LANE, f"could not {START}: no", of_host=True)
         )

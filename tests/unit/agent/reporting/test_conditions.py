@@ -1,4 +1,4 @@
-"""What is wrong with an agent, gathered from its parts."""
+"""The conditions of an agent, gathered from its parts."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Part:
 
 class ConditionsTests(SynchronousTestCase):
     def test_in_order(self) -> None:
-        """What is wrong comes in the order of the parts; of one that is well there is nothing to say."""
+        """The conditions come in the order of the parts; a part that is well has none."""
         parts = [Part(EtcdNotReached()), Part(), Part(EngineNotReached())]
         self.assertEqual(conditions(parts), [EtcdNotReached(), EngineNotReached()])
 

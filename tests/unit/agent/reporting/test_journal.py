@@ -42,12 +42,12 @@ class JournalCase(SynchronousTestCase):
 
     @property
     def texts(self) -> list[str]:
-        """What etcd has, in the order of the keys."""
+        """The texts of the events in etcd, in the order of the keys."""
         return [Event.decode(entry.value).text for entry in self.entries]
 
 
 class WritingTests(JournalCase):
-    """What is written."""
+    """The events that are written."""
 
     def test_event(self) -> None:
         """An event says when, where, of what, and what; it is logged too."""
@@ -73,7 +73,7 @@ class WritingTests(JournalCase):
         self.assertEqual(sorted(self.texts), ["here", "there"])
 
     def test_broken(self) -> None:
-        """A value in etcd that cannot be read is told of, by its key."""
+        """A value in etcd that cannot be read is reported, by its key."""
         self.started().on_changes(Changes(broken=(Broken("/daprdockr/services/myapp/web", "not JSON", 3),)))
         self.assertEqual(self.texts, ["cannot be read: not JSON"])
 
@@ -109,7 +109,7 @@ class WritingTests(JournalCase):
         self.assertIn("owned", formatEvent(logged[0]))
 
     def test_before_the_start(self) -> None:
-        """What is told before the journal runs is written when it does."""
+        """An event from before the journal runs is written when it does."""
         journal = self.make()
         journal.record("web.myapp", "early")
         self.assertEqual(self.texts, [])

@@ -43,7 +43,7 @@ class ZoneTests(PublishCase):
         self.assertIsNone(self.web)
 
     def test_nothing_at_all(self) -> None:
-        """A cluster without services has a zone all the same, with this node as its name server."""
+        """A cluster without services has a zone nevertheless, with this node as its name server."""
         self.publish.on_changes(Changes(nodes=True))
         self.clock.advance(0)
         self.assertEqual(self.addresses(b"a", b"ns", b"dns"), {"10.0.0.1"})
@@ -153,7 +153,7 @@ class RouteTests(PublishCase):
         self.assertEqual(len(self.routings), 1)
 
     def test_conflict(self) -> None:
-        """A host name that an older service has stays there; that is told once, and again if it comes again."""
+        """A host name that an older service has stays there; that is reported once, and again if it comes again."""
         taken = evolve(definition(Http=HTTP), name=API)
         self.change(self.defined(WITH_HTTP), self.claimed(1, record("a")))
         self.change(self.defined(taken), self.claimed(1, record("b"), API))

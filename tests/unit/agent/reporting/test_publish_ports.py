@@ -64,7 +64,7 @@ class PublishPortsTests(PublishCase):
         )
 
     def test_proxy_protocol(self) -> None:
-        """Whether an instance is told the client's address is part of the route."""
+        """The route states whether an instance receives the client's address."""
         self.change(self.defined(definition(Tcp=[{**TCP[0], "ProxyProtocol": True}])))
         self.assertEqual([route.proxy_protocol for route in self.published[-1].routes], [True])
 
@@ -95,7 +95,7 @@ class PublishPortsTests(PublishCase):
         self.assertEqual(len(self.published), 2)
 
     def test_refusals(self) -> None:
-        """Who does not get a port is an event, once, until that changes; then the port follows."""
+        """A service that does not get a port is an event, once, until that changes; then the port follows."""
         self.held = {("tcp", 5432): "it is in use for --api"}
         self.change(self.defined(definition(Tcp=TCP)))
         self.change(self.claimed(1, record("a")))
