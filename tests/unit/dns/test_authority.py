@@ -1,7 +1,7 @@
 """
 Packets in, packets out: ``authority``, ``answer``, ``reply`` and ``protocols`` through the real protocol classes.
 
-What comes out is read by dnspython, which shares no code with us.
+The replies are read by dnspython, which shares no code with us.
 """
 
 from __future__ import annotations
@@ -169,7 +169,7 @@ class AnswerTests(SynchronousTestCase):
         self.assertIn("hostmaster.container. 8 ", said(nameserver.ask(question("1.web.myapp.container")))[1])
 
     def test_before_the_first_zone(self) -> None:
-        """Before a zone is known, no name is told to be absent."""
+        """Before a zone is known, no name is denied."""
         nameserver = Nameserver(published=False)
         self.assertEqual(["SERVFAIL RD RA"], said(nameserver.ask(question("1.web.myapp.container"))))
 
@@ -188,7 +188,7 @@ class AnswerTests(SynchronousTestCase):
 
 
 class MessageTests(SynchronousTestCase):
-    """What is not about names."""
+    """Messages, apart from the names in them."""
 
     def setUp(self) -> None:
         self.nameserver = Nameserver()
@@ -209,7 +209,7 @@ class MessageTests(SynchronousTestCase):
             self.assertTrue(answer.flags & dns.flags.QR)
 
     def test_answers_are_not_answered(self) -> None:
-        """An answer that arrives is dropped, whatever is in it, or two servers would talk for ever."""
+        """An answer that arrives is dropped, whatever is in it, or two servers would answer each other endlessly."""
         for flags in range(0x8000, 0x10000, 0x0800):
             self.assertEqual([], self.nameserver.send(struct.pack("!6H", 9, flags, 0, 0, 0, 0)))
         self.assertEqual([], self.nameserver.send(question("container", flags=dns.flags.QR).to_wire()))
@@ -223,7 +223,7 @@ class MessageTests(SynchronousTestCase):
             self.assertEqual([], other.send(answer))
 
     def test_malformed(self) -> None:
-        """A query that cannot be read is told so by a header alone."""
+        """A query that cannot be read gets FORMERR, in a header alone."""
         whole = question("1.web.myapp.container", edns=0).to_wire()
         for packet in (whole[:20], whole + b"x", struct.pack("!6H", 0x1234, 0x0100, 0, 0, 0, 0)):
             (sent,) = self.nameserver.send(packet)
@@ -231,7 +231,7 @@ class MessageTests(SynchronousTestCase):
         self.assertEqual(3, self.nameserver.authority.counts.malformed)
 
     def test_too_short_or_long(self) -> None:
-        """What is shorter than a header or longer than any datagram we ask for gets no answer."""
+        """A packet shorter than a header, or longer than any datagram we ask for, gets no answer."""
         whole = question("1.web.myapp.container").to_wire()
         for packet in (b"", b"x", whole[:11], whole + 2000 * b"x"):
             self.assertEqual([], self.nameserver.send(packet))
@@ -323,7 +323,7 @@ class SizeTests(SynchronousTestCase):
         self.assertTrue(all(str(rrset.name) in targets for rrset in answer.additional))
 
     def test_streams_full(self) -> None:
-        """What TCP cannot carry either is cut to the records that fit, without TC; others come with rotation."""
+        """An answer too long even for TCP is cut to the records that fit, without TC; others come with rotation."""
         nameserver = Nameserver(crowd(10_000))
         seen = set()
         for nameserver.rotation in (0, 5000):
@@ -378,7 +378,7 @@ class ForwardingTests(SynchronousTestCase):
         self.assertEqual([False, False, True], [client.proven for client in self.nameserver.forwarder.clients])
 
     def test_strangers(self) -> None:
-        """Who is not allowed is refused, in IPv6 as in IPv4."""
+        """A client that is not allowed is refused, in IPv6 as in IPv4."""
         for client in (STRANGER, ("2001:db8::1", 4000)):
             answer = self.nameserver.ask(question("example.com"), client)
             self.assertEqual(["REFUSED RD"], said(answer))
@@ -392,7 +392,7 @@ class ForwardingTests(SynchronousTestCase):
         self.assertEqual(["REFUSED RD"], said(answer))
 
     def test_never_forwarded(self) -> None:
-        """What is ours or special is never forwarded."""
+        """Names that are ours or special are never forwarded."""
         for name in ("nope.container", "x.y.z.container", "localhost", "printer.local", "web", "1.0.0.10.in-addr.arpa"):
             self.nameserver.ask(question(name))
         self.assertEqual([], self.nameserver.forwarder.asked)

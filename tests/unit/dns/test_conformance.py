@@ -57,7 +57,7 @@ WAYS = (datagrams, streams)
 
 def in_no_order(records: Iterable[str]) -> list[str]:
     """
-    Records as ``said`` tells them, for comparison: a set has no order, and answers rotate it.
+    Records as ``said`` writes them, for comparison: a set has no order, and answers rotate it.
 
     Owners of additional records may be pointers into the question, in the case that it has.
     """
@@ -65,7 +65,7 @@ def in_no_order(records: Iterable[str]) -> list[str]:
 
 
 class ConformanceTestCase(SynchronousTestCase):
-    """What tables have in common."""
+    """The checks that all tables share."""
 
     def check(self, case: Case, replies: list[bytes], way: str = "") -> None:
         """One reply, all of which is as the case says; or none."""
@@ -138,7 +138,7 @@ class OctetTests(SynchronousTestCase):
 
 
 class FrameTests(ConformanceTestCase):
-    """What holds for all questions alike."""
+    """Rules that hold for all questions alike."""
 
     NAMES = (ONE, "WEB.myapp.CONTAINER", "8080.tcp.web.myapp.container", "tcp.web.myapp.container", "nope.container")
 
@@ -167,7 +167,7 @@ class FrameTests(ConformanceTestCase):
             self.assertEqual(identity, int.from_bytes(reply[:2]))
 
     def test_strangers(self) -> None:
-        """Who may not have names forwarded sees no RA, and REFUSED for all names but ours (RFC 5358)."""
+        """A client that may not have names forwarded sees no RA, and REFUSED for all names but ours (RFC 5358)."""
         nameserver = Nameserver()
         for owner, header in {
             ONE: "1234 8500 1 1 0 0",
@@ -209,7 +209,7 @@ class ChangeTests(ConformanceTestCase):
     )
 
     def answers(self, nameserver: Nameserver) -> dict[tuple[str, int], list[str]]:
-        """What is said to each question, without the SOA, whose serial is another one each time."""
+        """The answer to each question, without the SOA, whose serial is another one each time."""
         told = {}
         for owner, kind in self.QUESTIONS:
             (reply,) = nameserver.send(query(owner, kind))
@@ -334,7 +334,7 @@ class SizeTests(ConformanceTestCase):
                 self.assertEqual(opt[:3], reply[len(reply) - len(opt) :][:3])
 
     def test_stream_has_all(self) -> None:
-        """What TC left out is whole over TCP, whatever size the client's OPT says."""
+        """An answer that has TC in a datagram is whole over TCP, whatever size the client's OPT says."""
         nameserver = Nameserver(crowd(300))
         opts = (b"", edns(size=100), edns(size=1232), edns(size=65535))
         for opt, (owner, kind) in product(opts, ((self.ADDRESSES, A), (self.PORTS, SRV), (self.PORTS, ANY))):
@@ -401,7 +401,7 @@ class StreamTests(ConformanceTestCase):
         self.assertEqual([2, 4, 3, 1], self.ids())
 
     def test_malformed_between(self) -> None:
-        """What cannot be read gets FORMERR or nothing, and the connection goes on."""
+        """A message that cannot be read gets FORMERR or nothing, and the connection goes on."""
         first, last = self.packets(ONE, ONE)
         octets = [first, b"", b"x", first[:11], message(counts="2 0 0 0"), last]
         self.stream.dataReceived(b"".join(map(framed, octets)))

@@ -24,7 +24,7 @@ FLAGS = st.sampled_from([0, dns.flags.RD, dns.flags.RD | dns.flags.AD, dns.flags
 
 
 def the_long_way(packet: bytes, recursion: bool) -> bytes | None:
-    """What is replied to a packet without this module, if that is NXDOMAIN."""
+    """The reply to a packet without this module, if that is NXDOMAIN."""
     header = read_header(packet)
     try:
         query = read_query(packet, header) if header and not header.opcode else None

@@ -49,7 +49,7 @@ class FinishedTests(SynchronousTestCase):
         self.assertEqual((0, {}), (finished.octets, finished.replies))
 
     def test_bounded(self) -> None:
-        """When there is no more room all are forgotten but the newest; never are there more octets."""
+        """When there is no room left all are forgotten but the newest; the octets never exceed the bound."""
         finished = Finished(max_octets=10_000)
         for number in range(100):
             finished.put(b"%d" % number, [b"x" * 1000], (b"web", b"myapp"))
@@ -120,7 +120,7 @@ SERVICES = ["web.myapp", "db.myapp", "x.other"]
 
 @st.composite
 def changes(draw: st.DrawFn) -> tuple[ServiceName, list[Running], bool]:
-    """What a service is changed to."""
+    """The new form of a service."""
     service = draw(st.sampled_from(SERVICES))
     numbers = draw(st.sets(st.integers(1, 4)))
     ones = [running(f"{n}.{service}", draw(ADDRESSES), Port(8080, "tcp", 32000 + n)) for n in sorted(numbers)]
@@ -128,7 +128,7 @@ def changes(draw: st.DrawFn) -> tuple[ServiceName, list[Running], bool]:
 
 
 class SameTests(SynchronousTestCase):
-    """What is kept is what would be said."""
+    """A kept reply is the same as one made anew."""
 
     @settings(max_examples=15, deadline=None)
     @given(st.lists(changes(), min_size=1, max_size=4), st.integers(0, 7))

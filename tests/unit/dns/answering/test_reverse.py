@@ -118,7 +118,7 @@ class AnswerTests(SynchronousTestCase):
 
 
 class ServerTests(SynchronousTestCase):
-    """What clients get."""
+    """The answers that clients get."""
 
     def test_every_client(self) -> None:
         """Every client gets the name, whether or not other names are forwarded for it."""
@@ -149,7 +149,7 @@ class NameTests(SynchronousTestCase):
         self.assertEqual("2001:db8::f", address_of(labels(f"f.{'0.' * 23}8.b.d.0.1.0.0.2.ip6.arpa")))
 
     def test_none(self) -> None:
-        """What no address is written like: other numbers of labels, leading zeros, signs, letters, loopback."""
+        """Names that no address is written like: other numbers of labels, leading zeros, signs, letters, loopback."""
         names = ["0.192.in-addr.arpa", "1.2.3.4.5.in-addr.arpa", "01.2.3.4.in-addr.arpa", "256.2.3.4.in-addr.arpa"]
         names += ["-1.2.3.4.in-addr.arpa", "+1.2.3.4.in-addr.arpa", "a.2.3.4.in-addr.arpa", "1.0.0.127.in-addr.arpa"]
         names += [f"{'0.' * 31}ip6.arpa", f"{'0.' * 33}ip6.arpa", f"{'g.' * 32}ip6.arpa", f"{'00.' * 32}ip6.arpa"]

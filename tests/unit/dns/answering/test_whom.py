@@ -39,7 +39,7 @@ ORDINARY = [("example.com", "A"), ("com", "NS"), ("test.example.com", "A"), ("4.
 
 
 def asked(whom: Whom, name: str, kind: str = "A") -> tuple[Endpoint, ...] | None:
-    """Who is asked."""
+    """The upstreams that are asked."""
     found = read(question(name, kind).to_wire()).question
     return whom.of(found.lowered, found.type)
 
@@ -86,13 +86,13 @@ class WhomTests(SynchronousTestCase):
 
     @given(st.sampled_from([name for name, _ in HOUSE] + NOBODYS), st.ip_addresses())
     def test_never_in_public(self, name: str, address: object) -> None:
-        """Whatever the upstream is: it is asked for a special name only if its address is private."""
+        """Any upstream is asked for a special name only if its address is private."""
         whom = Whom((Endpoint(str(address)),))
         self.assertTrue(asked(whom, name) is None or is_private(str(address)))
 
 
 class AnswerTests(SynchronousTestCase):
-    """What a client gets."""
+    """The answers that a client gets."""
 
     def setUp(self) -> None:
         self.server = Nameserver()
@@ -108,7 +108,7 @@ class AnswerTests(SynchronousTestCase):
                 self.assertEqual(1 - forwarded, len(packets), name)
 
     def test_instances_first(self) -> None:
-        """An address that an instance publishes leads to it, whoever would know another name."""
+        """An address that an instance publishes leads to it, even where an upstream has the zone."""
         self.server.forwarder.whom = Whom((OFFICE,), {(b"10", b"in-addr", b"arpa"): (CORP,)})
         answer = said(self.server.ask(question("1.0.0.10.in-addr.arpa", "PTR")))
         self.assertIn("A 1.0.0.10.in-addr.arpa. 0 PTR 1.web.myapp.container.", answer)

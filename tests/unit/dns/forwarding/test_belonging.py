@@ -69,7 +69,7 @@ def passed_on(packet: bytes) -> list[str]:
 
 
 class BelongingTests(SynchronousTestCase):
-    """What is left of a reply is what its question asked for."""
+    """The records of a reply that its question asked for, which are all that is left of it."""
 
     def check(self, expected: list[str], packet: bytes) -> None:
         texts = [dns.rrset.from_text(*_words(line)).to_text() for line in expected]
@@ -99,7 +99,7 @@ class BelongingTests(SynchronousTestCase):
         self.assertEqual(2, len(passed_on(packet)))
 
     def test_alias_asked_for(self) -> None:
-        """Who asks for the alias itself gets that."""
+        """A question for the alias itself gets that."""
         self.check([ALIAS], reply(ALIAS, ALIASED, kind="CNAME"))
 
     def test_circle(self) -> None:
@@ -119,7 +119,7 @@ class BelongingTests(SynchronousTestCase):
         self.check([ALIAS, ALIASED], reply(subtree.replace("example.net", "evil"), ALIAS, ALIASED))
 
     def test_any(self) -> None:
-        """Who asks for any type gets all of that name."""
+        """A question for any type gets all records of that name."""
         text = f'{WWW} 300 IN TXT "x"'
         self.check([ADDRESS, text], reply(ADDRESS, *FOREIGN, text, kind="ANY"))
 
@@ -201,7 +201,7 @@ class RewriteTests(SynchronousTestCase):
 
     @given(st.lists(st.integers(0, 7), min_size=1, max_size=8), st.binary(max_size=40), st.integers(0, 400))
     def test_any_octets(self, picked: list[int], octets: bytes, place: int) -> None:
-        """Whatever octets a reply has, it is read or it is a mistake, and what was read can be read again."""
+        """Any octets in a reply are read or are a mistake, and a reply that was read can be read again."""
         packet = bytearray(reply(FOREIGN[0], *(self.RECORDS[one] for one in picked), kind="ANY"))
         at = 40 + place % (len(packet) - 40)
         packet[at : at + len(octets)] = octets
@@ -213,7 +213,7 @@ class RewriteTests(SynchronousTestCase):
 
 
 class Counted(bytes):
-    """Octets that count how often one is looked at."""
+    """Octets that count how often one is read."""
 
     looks = 0
 
@@ -233,7 +233,7 @@ class NamesTests(SynchronousTestCase):
         self.assertEqual(b"\1a\3www\3com\0", Names(packet).at(11))
 
     def test_no_names(self) -> None:
-        """What is cut, too long, in a circle, or has a label of an unknown type is no name."""
+        """A name that is cut, too long, in a circle, or has a label of an unknown type is malformed."""
         long = b"".join(b"\x3f" + b"x" * 63 for _ in range(4)) + b"\0"
         for packet in (b"", b"\1", b"\1a", b"\xc0", b"\xc0\0", b"\1a\xc0\0", b"\x40a\0", b"\x80\0", long):
             self.assertRaises(Malformed, Names(packet).at, 0)

@@ -106,7 +106,7 @@ class KeepingTests(SynchronousTestCase):
         self.assertEqual((1, octets), (len(self.cache), self.cache.octets))
 
     def test_room(self) -> None:
-        """When there is no more room the reply that was used least recently goes."""
+        """When there is no room left the reply that was used least recently goes."""
         names = ["a", "b", "c"]
         reply = Reply(b"\0" * 12, 0, cut=False, lifetime=100)
         cache = Cache(2 * (OVERHEAD + 12))

@@ -119,7 +119,7 @@ class AskingTests(ForwarderTestCase):
         self.assertNoResult(self.ask())
 
     def test_nobody(self) -> None:
-        """When nobody replies the client hears so before it gives up itself."""
+        """When nobody replies the client gets SERVFAIL before it gives up itself."""
         reply = self.ask()
         self.pass_time(ANSWER_SECONDS - 0.1)
         self.assertNoResult(reply)
@@ -139,7 +139,7 @@ class AskingTests(ForwarderTestCase):
             self.assertEqual(("192.0.2.9", 60), self.found(reply))
 
     def test_late(self) -> None:
-        """A reply that comes after its client was told that there is none is there for whom asks then."""
+        """A reply that comes after its client got SERVFAIL is there for clients that ask then."""
         reply = self.ask()
         self.pass_time(ANSWER_SECONDS + 0.1)
         self.assertEqual(dns.rcode.SERVFAIL, self.rcode(reply))
@@ -149,7 +149,7 @@ class AskingTests(ForwarderTestCase):
         self.assertEqual([], self.clock.getDelayedCalls())
 
     def test_asked_again(self) -> None:
-        """Who asks again before the late reply waits for it, and no new question is asked, until all is over."""
+        """A client that asks again before the late reply waits for it; no new question is asked until all is over."""
         self.ask()
         self.pass_time(ANSWER_SECONDS + FAILURE_SECONDS + 0.1)
         waiting = self.ask()
@@ -160,7 +160,7 @@ class AskingTests(ForwarderTestCase):
         self.assertEqual([], self.clock.getDelayedCalls())
 
     def test_failure(self) -> None:
-        """The failure of all is passed on, and for a moment to whoever asks again."""
+        """The failure of all upstreams is passed on, and for a moment to clients that ask again."""
         reply = self.ask()
         self.exchange.answer(dns.rcode.REFUSED)
         self.exchange.answer(dns.rcode.SERVFAIL)
@@ -180,7 +180,7 @@ class AskingTests(ForwarderTestCase):
         self.count(asked=2, unanswered=1, cached=1)
 
     def test_one_question_at_a_time(self) -> None:
-        """Who asks what is being asked waits for the same reply."""
+        """A client whose question is under way already waits for the same reply."""
         replies = [self.ask(), self.ask("EXAMPLE.com"), self.ask(edns=0)]
         self.assertEqual(1, len(self.exchange.asked))
         self.exchange.answer()
@@ -271,7 +271,7 @@ class AskingTests(ForwarderTestCase):
         self.assertNoResult(self.ask())
 
     def test_forged_sources(self) -> None:
-        """However many clients there seem to be over UDP, whoever asks over TCP finds a place at once."""
+        """However many clients there seem to be over UDP, a client that asks over TCP finds a place at once."""
         forged = [self.ask(f"{number}.example.com", f"10.9.{number // 250}.{number % 250}") for number in range(999)]
         self.assertEqual([None] * 799, [self.successResultOf(reply) for reply in forged[MAX_OPEN:]])
         honest = [self.ask(f"mine{number}.example.com", proven=True) for number in range(MAX_OPEN // 4)]
@@ -323,7 +323,7 @@ class AskingTests(ForwarderTestCase):
         self.assertIsNone(self.successResultOf(waiting[0]))
 
     def test_stop(self) -> None:
-        """At the end all open questions are given up and their clients are told so."""
+        """At the end all open questions are given up, and their clients get SERVFAIL."""
         replies = [self.ask(), self.ask("example.net")]
         self.successResultOf(self.forwarder.stop())
         self.assertEqual([dns.rcode.SERVFAIL] * 2, [self.rcode(reply) for reply in replies])
@@ -340,7 +340,7 @@ class AskingTests(ForwarderTestCase):
 
 
 class StaleTests(ForwarderTestCase):
-    """What clients get when a reply is too old and upstreams fail to renew it (RFC 8767)."""
+    """The answers that clients get when a reply is too old and upstreams fail to renew it (RFC 8767)."""
 
     OLD = ("192.0.2.9", STALE_TTL)
 
@@ -394,7 +394,7 @@ class StaleTests(ForwarderTestCase):
         self.assertEqual(self.OLD, self.found(reply))
 
     def test_never_against_the_last_word(self) -> None:
-        """What upstreams say now is never answered with what they said before, though it may not be kept."""
+        """The upstreams' last reply is never contradicted by an older one, though the last may not be kept."""
         for rcode, ttl in ((dns.rcode.NXDOMAIN, 60), (dns.rcode.NOERROR, 0)):
             reply = self.ask()
             self.exchange.answer(rcode, ttl=ttl)

@@ -20,7 +20,7 @@ from tests.build.dns_samples import question, read
 
 
 class QuestionTests(SynchronousTestCase):
-    """What an upstream is asked."""
+    """The question that an upstream receives."""
 
     def test_message(self) -> None:
         """The question goes on in lower case with the flags RD and CD, and an OPT record of ours."""
@@ -79,14 +79,14 @@ class MatchTests(SynchronousTestCase):
             self.assertFalse(answers(self.message, packet), packet)
 
     def test_header_alone(self) -> None:
-        """A header alone is a reply if it tells of a failure."""
+        """A header alone is a reply if it states a failure."""
         for rcode, expected in [(1, True), (2, True), (4, True), (5, True), (0, False), (3, False)]:
             packet = struct.pack("!6H", 0x4321, 0x8180 | rcode, 0, 0, 0, 0)
             self.assertEqual(expected, answers(self.message, packet))
 
 
 class ReplyTests(SynchronousTestCase):
-    """What is read from a reply."""
+    """The parts that are read from a reply."""
 
     def lifetime(self, *answer: str, authority: tuple[str, ...] = (), rcode: int = 0, flags: int = 0) -> int:
         return read_reply(response(*answer, authority=authority, rcode=rcode, flags=flags)).lifetime
@@ -99,7 +99,7 @@ class ReplyTests(SynchronousTestCase):
         self.assertFalse(read_reply(reply.packet).edns)
 
     def test_opt_in_the_middle(self) -> None:
-        """What stands around an OPT record goes with it."""
+        """The records around an OPT record are cut off with it."""
         whole = response(ADDRESS, edns=False)
         opt = struct.pack("!BHHIH", 0, 41, 1232, 0, 0)
         glue = b"\xc0\x0c" + struct.pack("!HHIH", 1, 1, 5, 4) + b"\1\2\3\4"
@@ -176,7 +176,7 @@ class ReplyTests(SynchronousTestCase):
 
 
 class FitTests(SynchronousTestCase):
-    """What a client gets of a reply."""
+    """The form in which a client gets a reply."""
 
     def setUp(self) -> None:
         many = [f"www.example.com. 300 IN A 192.0.2.{n}" for n in range(1, 60)]
@@ -202,7 +202,7 @@ class FitTests(SynchronousTestCase):
         self.assertEqual(-1, self.fit(self.short).edns)
 
     def test_too_long(self) -> None:
-        """What is too long for the datagram is sent without records and with TC; over TCP it is sent whole."""
+        """A reply too long for the datagram is sent without records and with TC; over TCP it is sent whole."""
         answer = self.fit(self.long)
         self.assertTrue(answer.flags & dns.flags.TC)
         self.assertEqual([], answer.answer)
@@ -210,7 +210,7 @@ class FitTests(SynchronousTestCase):
         self.assertEqual(59, len(self.fit(self.long, stream=True).answer[0]))
 
     def test_cut_by_the_upstream(self) -> None:
-        """What the upstream cut over TCP, since there was more than a message holds, goes on as it came, with TC."""
+        """A reply that the upstream cut over TCP, since a message cannot hold more, is passed on unchanged, with TC."""
         packet = read_reply(response(ADDRESS, flags=dns.flags.TC)).packet
         for stream, records in ((True, 1), (False, 0)):
             answer = self.fit(packet, stream=stream)

@@ -53,7 +53,7 @@ class UpstreamsTestCase(SynchronousTestCase):
 
 
 class RaceTests(UpstreamsTestCase):
-    """Who is asked when, and who wins."""
+    """The times at which upstreams are asked, and the one whose reply is used."""
 
     def test_reply(self) -> None:
         """A reply of the first upstream is all that is needed."""
@@ -206,7 +206,7 @@ class RaceTests(UpstreamsTestCase):
 
 
 class ReplyTests(UpstreamsTestCase):
-    """What counts as a reply."""
+    """Messages that count as a reply."""
 
     def test_failure_of_one(self) -> None:
         """SERVFAIL or REFUSED of one upstream is not the last word."""

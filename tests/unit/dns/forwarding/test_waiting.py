@@ -1,4 +1,4 @@
-"""``daprdockr.dns.forwarding.shares`` and ``waiting``: whoever comes and goes, what is counted is what there is."""
+"""``daprdockr.dns.forwarding.shares`` and ``waiting``: the counts stay right while clients come and go."""
 
 from __future__ import annotations
 

@@ -110,13 +110,13 @@ class StrangersTests(SynchronousTestCase):
                         self.assertEqual([len(one) for one in whole.answer], [len(one) for one in cut.answer])
 
     def test_small_answers(self) -> None:
-        """What most ask is answered whole: an instance, its port, a name that does not exist."""
+        """The commonest questions are answered whole: an instance, its port, a name that does not exist."""
         asked = [("1.web.crowd.container", "A"), ("80.tcp.1.web.crowd.container", "SRV"), ("no.container", "A")]
         for name, kind in [*asked, ("1.web.crowd.container", "ANY"), ("container", "SOA")]:
             self.assertFalse(self.nameserver.ask(question(name, kind), STRANGER).flags & dns.flags.TC, name)
 
     def test_rate(self) -> None:
-        """What comes too often is dropped or answered cut, whatever is asked for; others are answered as ever."""
+        """Too frequent queries are dropped or answered cut, whatever they ask; other clients are served as before."""
         asked = [question(name).to_wire() for name in NAMES[2:7]] + [b"\0\1" + bytes(10), b"\0\1\x78" + bytes(9)]
         packets = [asked[number % len(asked)] for number in range(3 * BURST)]
         lengths = []
@@ -149,7 +149,7 @@ class StrangersTests(SynchronousTestCase):
             self.assertGreater(len(reply), 4096)
 
     def test_allowed(self) -> None:
-        """Who is allowed gets as much as he likes, also where no names are forwarded."""
+        """An allowed client gets as many answers as it asks for, also where no names are forwarded."""
         for nameserver in (self.nameserver, Nameserver(CROWD, forwards=False)):
             packets = [question(f"{number}.web.crowd.container").to_wire() for number in range(1, 201)]
             self.assertEqual(10 * 200, sum(len(nameserver.send(packet)) for packet in 10 * packets))

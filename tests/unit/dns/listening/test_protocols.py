@@ -124,6 +124,6 @@ class StreamTests(SynchronousTestCase):
         self.assertTrue(others[0][1].disconnected)
 
     def test_kept_small(self) -> None:
-        """What is read at once of a connection, and what the kernel keeps for it, is bounded."""
+        """The octets read at once from a connection, and those that the kernel keeps for it, are bounded."""
         self.assertEqual(READ_OCTETS, self.transport.bufferSize)
         self.assertEqual({socket.SO_SNDBUF: SEND_OCTETS}, self.transport.options)

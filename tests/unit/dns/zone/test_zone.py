@@ -13,7 +13,7 @@ from tests.build.values import WEB
 
 
 def look(zone: Zone, name: str) -> dict[int, tuple[object, ...]] | None:
-    """What stands at a name below ``container.``, by type, without TTLs."""
+    """The records at a name below ``container.``, by type, without TTLs."""
     node = zone.lookup(tuple(name.encode().split(b".")) if name else ())
     return None if node is None else {kind: rrset.data for kind, rrset in node.items()}
 
@@ -96,7 +96,7 @@ class NameTests(SynchronousTestCase):
         self.assertEqual({A: ("10.0.0.9",), AAAA: ("fd00::9",)}, look(zone, "a.ns.dns"))
 
     def test_times_to_live(self) -> None:
-        """What depends on instances is never to be kept."""
+        """Records that depend on instances must not be cached: their TTL is 0."""
         for name in ("1.web.myapp", "web.myapp", "myapp", "8080.tcp.web.myapp"):
             node = self.zone.lookup(tuple(name.encode().split(b".")))
             assert node is not None
@@ -104,18 +104,18 @@ class NameTests(SynchronousTestCase):
 
 
 class HostileInputTests(SynchronousTestCase):
-    """What comes from etcd need not make sense."""
+    """Values from etcd need not make sense."""
 
     def zone(self, addresses: str, *ports: Port) -> Zone:
         return Zone.of([running("1.web.myapp", addresses, *ports)], serial=1)
 
     def test_addresses(self) -> None:
-        """What is no address of a host is left out; the same address in two spellings is one."""
+        """A text that is no address of a host is left out; the same address in two spellings is one."""
         zone = self.zone("10.0.0.1 nonsense 10.0.0.1 300.1.1.1 FD00:0::1 fd00::1 fe80::1%eth0")
         self.assertEqual({A: ("10.0.0.1",), AAAA: ("fd00::1",)}, look(zone, "1.web.myapp"))
 
     def test_no_address(self) -> None:
-        """An instance without an address exists all the same."""
+        """An instance without an address exists nevertheless."""
         self.assertEqual({}, look(self.zone(""), "1.web.myapp"))
 
     def test_ports(self) -> None:
