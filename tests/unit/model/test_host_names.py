@@ -30,7 +30,7 @@ class HostNameTests(SynchronousTestCase):
             self.assertEqual(host_name(text), name, text)
 
     def test_refused(self) -> None:
-        """What is no host name is refused with the reason, in one line of ASCII."""
+        """A text that is no host name is refused with the reason, in one line of ASCII."""
         for text, reason in [
             ("a b", "write host names such as"),
             ("a..b", "write host names such as"),

@@ -60,7 +60,7 @@ class MembersTests(SynchronousTestCase):
         self.assertEqual(encode_members({"Name": "ü", "Size": 1}), '{"Name":"ü","Size":1}'.encode())
 
     def test_defaults_are_not_written(self) -> None:
-        """What stands at its default is left out."""
+        """Members that have their default are left out."""
         self.assertEqual(Placement.read({"OnePerNode": False, "Constraints": []}, "P").write(), {})
         self.assertEqual(Update.read({"Parallelism": 1, "OnFailure": "revert"}, "U").write(), {})
         self.assertEqual(Health.read({"Type": "none", "Path": "/", "Retries": 3}, "H").write(), {"Type": "none"})

@@ -101,6 +101,6 @@ class ForeignTextTests(SynchronousTestCase):
 class ShortenTests(SynchronousTestCase):
     @given(st.one_of(st.text(), st.binary(), st.integers(), st.lists(st.text())))
     def test_one_short_line(self, value: object) -> None:
-        """Whatever is quoted becomes one short printable line."""
+        """Any value that is quoted becomes one short printable line."""
         self.assertTrue(shorten(value).isprintable())
         self.assertLessEqual(len(shorten(value)), 60)

@@ -36,7 +36,7 @@ BAD_DOCUMENTS = (
 
 class ParseTests(SynchronousTestCase):
     def test_bad_documents(self) -> None:
-        """What is no JSON, or JSON that could not be written again, is refused in one line that says why."""
+        """Bytes that are not JSON, or JSON that could not be written again, are refused in one line that says why."""
         for data, part in BAD_DOCUMENTS:
             error = self.assertRaises(BadInput, reading.parse_json, data)
             self.assertIn(part, str(error))
@@ -48,7 +48,7 @@ class ParseTests(SynchronousTestCase):
 
     @given(JSON)
     def test_any_json(self, value: object) -> None:
-        """Whatever JSON can say reads as what it says."""
+        """Any value that JSON can express is read as that value."""
         self.assertEqual(reading.parse_json(json.dumps(value).encode()), value)
 
     @given(st.binary(max_size=60))

@@ -1,4 +1,4 @@
-"""What may be wrong with a part of an agent: one line for people, a type and fields for programs."""
+"""Conditions of a part of an agent: one line for people, a type and fields for programs."""
 
 from __future__ import annotations
 

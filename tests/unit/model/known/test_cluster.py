@@ -49,7 +49,7 @@ class ListingTests(SynchronousTestCase):
         self.assertEqual((self.cluster.cordoned, self.cluster.loads), ({"b"}, Counter(a=1)))
 
     def test_absence_in_a_later_listing(self) -> None:
-        """What a later listing of the same etcd does not have is gone."""
+        """Entries that a later listing of the same etcd does not have are gone."""
         changes = self.cluster.replace(listing(9))
         self.assertEqual(changes, Changes(frozenset({WEB}), nodes=True))
         self.assertEqual(picture(self.cluster), picture(Cluster(KEYS)))
@@ -116,7 +116,7 @@ class ChangesTests(SynchronousTestCase):
         self.cluster.replace(listing(2))
 
     def test_freed(self) -> None:
-        """What is remembered of a service is when its instances came free last: when it was set, or lost a claim."""
+        """The mirror remembers when instances of a service last came free: when it was set, or lost a claim."""
         changes: tuple[tuple[Change, dict[ServiceName, int]], ...] = (
             (entry(KEYS.claim(SECOND), 3, claim("a")), {}),
             (Deleted(KEYS.claim(SECOND), 4), {}),
@@ -168,14 +168,14 @@ class ChangesTests(SynchronousTestCase):
         self.assertEqual(self.cluster.loads, Counter(a=1, b=1))
 
     def test_an_own_write_known_before_the_watch(self) -> None:
-        """An own write counts at once; when the watch tells it, it is no news."""
+        """An own write counts at once; when the watch reports it, nothing changes."""
         own = entry(KEYS.claim(FIRST), 3, claim("a"))
         self.assertEqual(self.cluster.note(own), Changes(frozenset({WEB})))
         self.assertEqual(self.cluster.revision, 2)
         self.assertEqual(self.cluster.apply(batch(own)), Changes())
 
     def test_an_own_deletion_known_before_the_watch(self) -> None:
-        """What the watch tells of a key from before its own deletion does not bring it back."""
+        """A change that the watch reports from before the key's own deletion does not bring it back."""
         made = entry(KEYS.claim(FIRST), 3, claim("a"))
         self.cluster.note(made)
         self.cluster.note(Deleted(made.key, 4))
@@ -207,7 +207,7 @@ class ChangesTests(SynchronousTestCase):
         self.assertIn(1, self.cluster.claims(WEB))
 
     def test_an_answer_that_comes_after_the_end(self) -> None:
-        """An own write whose key ended before the answer was heard is not brought back by the answer."""
+        """An own write whose key ended before the answer arrived is not brought back by the answer."""
         made = entry(KEYS.claim(FIRST), 3, claim("a"))
         self.cluster.apply(batch(made))
         self.cluster.apply(batch(Deleted(made.key, 4)))
@@ -215,7 +215,7 @@ class ChangesTests(SynchronousTestCase):
         self.assertEqual(self.cluster.claims(WEB), {})
 
     def test_an_old_server_repeats_itself(self) -> None:
-        """A change told again after the key was deleted does not bring it back."""
+        """A change that is repeated after the key was deleted does not bring it back."""
         made = entry(KEYS.service(WEB), 3, definition())
         self.cluster.apply(batch(made))
         self.cluster.apply(batch(Deleted(made.key, 4)))
@@ -240,7 +240,7 @@ class BrokenValueTests(SynchronousTestCase):
         self.assertEqual(self.cluster.broken[KEYS.service(WEB)].revision, 1006)
 
     def test_a_definition_becomes_unreadable(self) -> None:
-        """The last readable definition counts on, and what is broken is told once, with the reason."""
+        """The last readable definition counts on; the broken value is reported once, with the reason."""
         self.cluster.apply(batch(entry(KEYS.service(WEB), 3, definition(Instances=3))))
         for revision, garbage in enumerate(GARBAGE, 4):
             told = batch(entry(KEYS.service(WEB), revision, garbage, created=3))
@@ -297,7 +297,7 @@ class BrokenValueTests(SynchronousTestCase):
         self.assertEqual((self.cluster.claims(WEB), list(self.cluster.claimed_services)), ({}, []))
 
     def test_a_key_that_is_no_name(self) -> None:
-        """A key whose parts are no names is told as broken, and is forgotten when it is deleted."""
+        """A key whose parts are no names is reported as broken, and is forgotten when it is deleted."""
         for revision, key in ((3, "services/A/b"), (5, "nodes/a/b"), (7, "instances/myapp/web/10001")):
             changes = self.cluster.apply(batch(entry(KEYS.root + key, revision, b"{}")))
             self.assertEqual((changes.services, changes.nodes, len(changes.broken)), (frozenset(), False, 1))
@@ -305,7 +305,7 @@ class BrokenValueTests(SynchronousTestCase):
             self.assertEqual(self.cluster.broken, {})
 
     def test_one_does_not_stop_the_others(self) -> None:
-        """Whatever is broken in a list or a batch, the rest of it is taken over."""
+        """Broken entries in a list or a batch do not keep the rest of it from being taken over."""
         broken = (
             entry(KEYS.service(WEB), 3, b"\xff"),
             entry(KEYS.node("b"), 3, b""),
@@ -321,7 +321,7 @@ TURNS = st.lists(
 
 
 class Play:
-    """An etcd, a mirror, and between them a watch that repeats itself and answers that are heard late."""
+    """An etcd, a mirror, and between them a watch that repeats itself and answers that arrive late."""
 
     def __init__(self, case: SynchronousTestCase, draw: Any) -> None:
         self.case, self.draw = case, draw
@@ -393,7 +393,7 @@ class Play:
 class InterleavingTests(SynchronousTestCase):
     @given(st.data())
     def test_ends_where_etcd_ends(self, data: st.DataObject) -> None:
-        """Whatever comes twice, late or out of date, the mirror shows in the end what etcd holds."""
+        """After changes that come twice, late or out of date, the mirror shows in the end the content of etcd."""
         play = Play(self, data.draw)
         for turn in data.draw(TURNS):
             play.turn(turn)
@@ -414,7 +414,7 @@ class InterleavingTests(SynchronousTestCase):
         self.assert_rest_is_broken(play.cluster, fresh)
 
     def assert_rest_is_broken(self, cluster: Cluster, fresh: Cluster) -> None:
-        """What a mirror shows beyond a fresh one is the last readable form of something broken now."""
+        """Entries that a mirror shows beyond a fresh one are the last readable form of a value that is broken now."""
         shown = {KEYS.service(name) for name in cluster.services.keys() - fresh.services.keys()}
         shown |= {KEYS.node(name) for name in cluster.nodes.keys() - fresh.nodes.keys()}
         for name in (WEB, API):

@@ -35,7 +35,7 @@ class ContradictionTests(SynchronousTestCase):
         return contradiction(KNOWN, 9, listing(revision, *entries), KEYS)
 
     def test_same(self) -> None:
-        """What is as it was, what changed since, and what is missing contradicts nothing."""
+        """An entry that is unchanged, changed since, or missing contradicts nothing."""
         newer = evolve(SERVICE, mod_revision=12)
         for entries in ((SERVICE, CLAIM), (newer,), ()):
             self.assertEqual(self.found(12, *entries), "")
@@ -62,7 +62,7 @@ class MissedTests(SynchronousTestCase):
     """``unexplained`` and ``refutation``."""
 
     def test_unexplained(self) -> None:
-        """What changed or went is unexplained unless a mark attests it."""
+        """An entry that changed or went is unexplained unless a mark attests it."""
         now = listing(12, evolve(CLAIM, mod_revision=11))
         self.assertEqual(unexplained(KNOWN, 9, 0, now, KEYS), (SERVICE, CLAIM))
         self.assertEqual(unexplained(KNOWN, 9, 5, now, KEYS), (CLAIM,))

@@ -52,17 +52,17 @@ class PendingTests(SynchronousTestCase):
         self.assertEqual(made.batch.changes, (Deleted("a", 6),))
 
     def test_told_again(self) -> None:
-        """What comes a second time does not take the place of what is newer, nor undo a deletion."""
+        """A batch that comes a second time neither takes the place of a newer change, nor undoes a deletion."""
         first, second = batch(entry("a", 2)), batch(Deleted("a", 3), entry("b", 3))
         self.assertEqual(pending(first, second, first).batch, pending(first, second).batch)
         self.assertEqual(pending(first, second, second).batch, pending(first, second).batch)
 
     def test_empty(self) -> None:
-        """Batches without a change only say how far everything was told."""
+        """Batches without a change only say up to which revision all was reported."""
         self.assertEqual(pending(Batch(1, 5, ()), Batch(1, 7, ())).batch, Batch(1, 7, ()))
 
     def test_size(self) -> None:
-        """What is written again and again takes no more room than what is left of it."""
+        """A value that is written again and again takes no more room than its last form."""
         made = pending(*(batch(entry("a", revision, b"x" * 1000)) for revision in range(2, 1002)))
         self.assertEqual(made.size, pending(batch(entry("a", 2, b"x" * 1000))).size)
         made.add(batch(Deleted("a", 2000)))

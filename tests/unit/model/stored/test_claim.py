@@ -41,17 +41,17 @@ class ClaimRecordTests(SynchronousTestCase):
         self.assertEqual(ClaimRecord.decode(record.encode()), record)
 
     def test_an_older_agent(self) -> None:
-        """What an older agent did not write has its default."""
+        """A member that an older agent did not write has its default."""
         self.assertEqual(ClaimRecord.decode(b'{"Node": "a", "Ports": [{"Container": 80}]}').ports, (Port(80),))
         self.assertEqual(ClaimRecord.decode(b'{"Node": "a", "Healthy": null}'), ClaimRecord(node="a"))
 
     def test_a_newer_agent(self) -> None:
-        """What only a newer agent knows is ignored; a state of its own reads as starting."""
+        """Members that only a newer agent knows are ignored; a state of its own reads as starting."""
         newer = {"Node": "a", "State": "draining", "Novelty": {"x": 1}, "Ports": [{"Container": 80, "Zone": 1}]}
         self.assertEqual(ClaimRecord.decode(as_bytes(newer)), ClaimRecord(node="a", ports=(Port(80),)))
 
     def test_bad_members(self) -> None:
-        """A record with a member of the wrong shape is bad input, told in one line."""
+        """A record with a member of the wrong shape is bad input, reported in one line."""
         bad: tuple[dict[str, Any], ...] = (
             {"Node": None},
             {"Node": "A"},
@@ -70,7 +70,7 @@ class ClaimRecordTests(SynchronousTestCase):
 
     @given(st.one_of(ANYTHING, spoiled(CLAIM).map(as_bytes)))
     def test_anything(self, data: bytes) -> None:
-        """Any bytes are a record that can be written again, or bad input told in one line."""
+        """Any bytes are a record that can be written again, or bad input, reported in one line."""
         try:
             record = ClaimRecord.decode(data)
         except BadInput as error:

@@ -20,7 +20,7 @@ class EventTests(SynchronousTestCase):
         self.assertEqual(Event.decode(json.dumps(event.write() | {"Newer": 1}).encode()), event)
 
     def test_refused(self) -> None:
-        """What is no event is refused."""
+        """A value that is no event is refused."""
         whole = Event(1, "n1", "s", "t").write()
         values = [[], {}, whole | {"Time": "now"}, whole | {"Time": -1}, whole | {"Text": None}, whole | {"Node": 1}]
         for value in values:

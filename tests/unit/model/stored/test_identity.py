@@ -29,7 +29,7 @@ class IdentityTests(SynchronousTestCase):
         self.assertEqual(self.cluster.identity, 0xABC)
 
     def test_unknown_yet(self) -> None:
-        """An etcd without one is believed by whoever remembers none; one that comes is taken over, and tells all."""
+        """A mirror that remembers none believes an etcd without one; one that comes is taken over and affects all."""
         cluster = Cluster(KEYS)
         cluster.replace(Listing(ID, 5, ()))
         self.assertEqual(cluster.identity, 0)
@@ -52,7 +52,7 @@ class IdentityTests(SynchronousTestCase):
         self.assertEqual(self.cluster.identity, 0xDEF)
 
     def test_unreadable(self) -> None:
-        """One that no agent wrote is told as broken, and what was known before stands."""
+        """One that no agent wrote is reported as broken, and the one known before stands."""
         changes = self.cluster.apply(Batch(ID, 6, (identity(b"\xff", 6),)))
         self.assertEqual([broken.key for broken in changes.broken], [KEYS.identity])
         self.assertEqual(self.cluster.identity, 0xABC)

@@ -54,7 +54,7 @@ class KeysTests(SynchronousTestCase):
 
     @given(SERVICE_NAMES, INSTANCE_NAMES, LABELS)
     def test_mirrored(self, service: ServiceName, instance: InstanceName, node: str) -> None:
-        """Whatever names something here is asked for; events, which change often, are not."""
+        """All keys that name something here are asked for; events, which change often, are not."""
         named = {
             KEYS.service(service): service,
             KEYS.claim(instance): instance,
@@ -75,7 +75,7 @@ class KeysTests(SynchronousTestCase):
 
     @given(st.lists(PARTS, max_size=6).map("/".join))
     def test_any_key(self, key: str) -> None:
-        """A key names what has that very key, or nothing, or is bad input told in one line."""
+        """A key names the thing that has that very key, or nothing, or is bad input, reported in one line."""
         key = KEYS.root + key
         try:
             match KEYS.read(key):

@@ -32,13 +32,13 @@ class MarksTests(SynchronousTestCase):
             self.assertEqual(marks[-1].number, length)
 
     def test_garbage(self) -> None:
-        """What no agent wrote is refused with one line."""
+        """A value that no agent wrote is refused with one line."""
         for value in (b"", b"[]", b"{}", b"[1]", b'[[1,2,"x"]]', b'[[0,2,"f"]]', b'[[2,2,"f"],[1,2,"f"]]', b"[" * 9999):
             self.assertRaises(BadInput, decode_marks, value)
 
     @given(st.binary(max_size=40))
     def test_any_bytes(self, value: bytes) -> None:
-        """Whatever stands there does no other harm."""
+        """Any other bytes do no harm but that refusal."""
         with contextlib.suppress(BadInput):
             decode_marks(value)
 

@@ -19,7 +19,7 @@ class NodeRecordTests(SynchronousTestCase):
 
     @given(st.one_of(ANYTHING, spoiled({"Addresses": ["::1"], "Labels": {"zone": "a"}, "Version": "1"}).map(as_bytes)))
     def test_anything(self, data: bytes) -> None:
-        """Any bytes are a record that can be written again, or bad input told in one line."""
+        """Any bytes are a record that can be written again, or bad input, reported in one line."""
         try:
             record = NodeRecord.decode(data)
         except BadInput as error:

@@ -115,12 +115,12 @@ class ReadTests(SynchronousTestCase):
 
     @given(st.one_of(st.binary(max_size=80), JSON.map(lambda value: json.dumps(value).encode())))
     def test_anything(self, data: bytes) -> None:
-        """Any bytes are a definition or bad input, told in one line."""
+        """Any bytes are a definition or bad input, reported in one line."""
         self._read(data)
 
     @given(DOCUMENTS.flatmap(spoiled))
     def test_almost_good(self, document: object) -> None:
-        """A definition with one place replaced by anything is a definition or bad input, told in one line."""
+        """A definition with one place replaced by anything is a definition or bad input, reported in one line."""
         self._read(json.dumps(document).encode())
 
     @given(DOCUMENTS.map(lambda document: json.dumps(document).encode()), st.integers(0, 200))
@@ -156,7 +156,7 @@ class CheckTests(SynchronousTestCase):
         self.assertEqual(Definition.read({**WEB, "Http": None, "Udp": udp}).check, Health())
 
     def test_health_without_port(self) -> None:
-        """A health check without port looks at the HTTP port; one with a port at its own."""
+        """A health check without port uses the HTTP port; one with a port uses its own."""
         for port, expected in ((None, 8080), (9000, 9000)):
             health = {"Type": "http", "Path": "/up", "Port": port}
             check = Definition.read({**WEB, "Health": health}).check

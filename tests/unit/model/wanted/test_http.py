@@ -39,7 +39,7 @@ PORT = {"ContainerPort": "80"}
 
 class HttpTests(SynchronousTestCase):
     def test_bad_host_names(self) -> None:
-        """What is no host name is refused in one line that names the place."""
+        """A text that is no host name is refused in one line that names the place."""
         for name in BAD_HOST_NAMES:
             error = self.assertRaises(BadInput, Http.read, {"HostName": name, "ContainerPort": 80}, "Http")
             self.assertTrue(str(error).startswith("Http.HostName"), str(error))
@@ -81,7 +81,7 @@ class HttpTests(SynchronousTestCase):
             self.assertEqual(Http.read(http.write(), "Http"), http)
 
     def test_bad_paths(self) -> None:
-        """What nginx would never compare with is refused in one line."""
+        """A path that nginx would never compare with is refused in one line."""
         odd = ("//", "/a//b", "/a//", "/.", "/..", "/a/../b", "/./a", "/a%2f%2fb", "/%2e%2e/a", "/a%2F..")
         for path in (
             *odd,

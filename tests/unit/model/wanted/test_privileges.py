@@ -1,4 +1,4 @@
-"""What a definition asks of a host beyond an ordinary container, by name."""
+"""The privileges that a definition needs on a host beyond an ordinary container, by name."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ class PrivilegesTests(SynchronousTestCase):
         self.assertEqual({name for _, name in NEEDED}, set(PRIVILEGES))
 
     def test_harmless(self) -> None:
-        """What stays inside the container needs none."""
+        """Fields whose effect stays inside the container need none."""
         for fields in HARMLESS:
             self.assertEqual(privileges(fields), set(), fields)
 
