@@ -58,7 +58,7 @@ class AttemptsTests(SynchronousTestCase):
         self.assertEqual(failing.failed(0, "died: exit status 3").failed(0, "died: exit status 4").reason[-1], "4")
 
     def test_chance(self) -> None:
-        """What failed together is tried again at different times: chance takes up to a half off the delay."""
+        """Steps that failed together are tried again at different times: chance takes up to a half off the delay."""
         failing = NONE.failed(0, "")
         for chance, delay in [(0.0, 0.5), (0.5, 0.375), (0.99, 0.2525)]:
             self.assertAlmostEqual(failing.failed(100.0, "", chance=chance).retry_at, 100.0 + delay)

@@ -1,4 +1,4 @@
-"""Candidates: who may take instances, and what room is left there, as the mirror tells."""
+"""Candidates: the nodes that may take instances, and the room left there, as the mirror shows."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class CandidatesTests(SynchronousTestCase):
         self.assertEqual(found, Candidate("a", {"zone": "x"}, 0, math.inf, math.inf, frozenset()))
 
     def test_room_that_is_left(self) -> None:
-        """What its instances state is taken off, those it prepares to take over as well."""
+        """A node's room is reduced by its instances, those it prepares to take over as well."""
         wish = definition(instances=9, Container={"Memory": GIB, "NanoCpus": 250_000_000})
         held = [(KEYS.claim(InstanceName(WEB, number)), ClaimRecord("a").encode()) for number in (1, 2)]
         taken = (KEYS.successor(InstanceName(WEB, 3)), ClaimRecord("a").encode())
@@ -66,7 +66,7 @@ class CandidatesTests(SynchronousTestCase):
         self.assertEqual(why_nowhere(fixed, seen[:2]), reason)
 
     def test_images(self) -> None:
-        """The images that are there are told by their marks."""
+        """The images that a node has are recognized by their marks."""
         (found,) = candidates(cluster(node("a", images=(mark("web:1"),))))
         self.assertIn(mark("web:1"), found.images)
 
@@ -114,7 +114,7 @@ class MarkTests(SynchronousTestCase):
             self.assertEqual(runs_elsewhere(claims, "a", "d1"), proven, kind)
 
     def test_one_image_many_names(self) -> None:
-        """What the Engine takes for the same reference has the same mark, and what it does not has not."""
+        """References that are the same to the Engine have the same mark, and others have not."""
         same = ("web", "web:latest", "library/web", "docker.io/library/web:latest")
         self.assertEqual(len({mark(reference) for reference in same}), 1)
         others = ("web:1", "registry:5000/web", "me/web", "web@sha256:00", "registry:5000/web:1")

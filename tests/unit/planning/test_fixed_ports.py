@@ -17,7 +17,7 @@ class HostPortTests(PlanTestCase):
     FIXED = definition(Container=fixing(5432))
 
     def test_taken(self) -> None:
-        """It is not claimed, whoever ranks first, neither anew nor for the container that ended; it is once it may."""
+        """While its port is taken it is claimed at no rank, neither anew nor for the container that ended."""
         (here,) = candidates("a")
         ended = evolve(EXITED, definition=self.FIXED.digest)
         for containers in ((), (ended,)):
@@ -27,7 +27,7 @@ class HostPortTests(PlanTestCase):
             self.assertEqual(plan(taken, NOW), Plan())
 
     def test_running(self) -> None:
-        """What runs is adopted: it has the port."""
+        """A running container is adopted: it has the port."""
         runs = evolve(RUNNING, definition=self.FIXED.digest)
         (here,) = candidates("a")
         seen = situation(self.FIXED, containers=(runs,), candidates=(evolve(here, ports={("tcp", 5432): 1}),))

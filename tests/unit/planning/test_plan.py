@@ -61,7 +61,7 @@ from tests.build.values import definition, instance
 
 class ConvergedTests(PlanTestCase):
     def test_runs_and_is_told(self) -> None:
-        """An instance that runs and is told leaves nothing to do, and nothing to wait for."""
+        """An instance that runs and is reported leaves nothing to do, and nothing to wait for."""
         self.assertEqual(plan(situation(claims=(OURS,), containers=(RUNNING,)), NOW), Plan())
 
     def test_runs_elsewhere(self) -> None:
@@ -107,7 +107,7 @@ class FromNothingTests(PlanTestCase):
         self.assert_steps(situation(claims=(STARTING,), containers=(created,)), StartContainer(FIRST, "c1"))
 
     def test_tells(self) -> None:
-        """A container that runs is told."""
+        """A container that runs is reported."""
         seen = situation(claims=(STARTING,), containers=(RUNNING,))
         self.assert_steps(seen, WriteClaim(FIRST, running_record(RUNNING), FENCE, FENCE))
 
@@ -177,13 +177,13 @@ class ClaimingTests(PlanTestCase):
 
 class AdoptionTests(PlanTestCase):
     def test_the_claim_vanished(self) -> None:
-        """A node whose claim ended while its container runs claims again at once, whatever its rank, and tells all."""
+        """A node whose claim ended while its container runs claims again at once, at any rank, with the full record."""
         for nodes in (candidates("a", "b", "c"), candidates("b", "c"), ()):
             seen = situation(containers=(RUNNING,), candidates=nodes, free_since={1: NOW})
             self.assert_steps(seen, TakeClaim(FIRST, running_record(RUNNING)))
 
     def test_a_container_of_the_old_definition(self) -> None:
-        """What runs is adopted as it is; it is replaced only with the claim in hand."""
+        """A running container is adopted as it is; it is replaced only when this node holds the claim."""
         self.assert_steps(situation(containers=(OLD,)), TakeClaim(FIRST, running_record(OLD)))
 
     def test_many_leases_at_once(self) -> None:
@@ -222,7 +222,7 @@ class AdoptionTests(PlanTestCase):
         self.assertEqual(plan(seen, NOW), Plan())
 
     def test_counts_as_held(self) -> None:
-        """What a node is about to adopt counts when it looks what else to claim."""
+        """A node counts the instances that it is about to adopt when it chooses what else to claim."""
         service = definition(instances=2, Placement={"OnePerNode": True})
         for number in (1, 2):
             seen = situation(service, containers=(container(number=number),), candidates=candidates("a", "b"))
@@ -249,7 +249,7 @@ class AdoptionTests(PlanTestCase):
 
 class DeathTests(PlanTestCase):
     def test_starts_again_and_tells(self) -> None:
-        """A container that died is started again at once, while the claim is told in a lane of its own."""
+        """A container that died is started again at once, while the claim is written in a lane of its own."""
         seen = situation(claims=(OURS,), containers=(EXITED,), attempts={FIRST: Attempts(1, NOW, "died")})
         record = evolve(running_record(EXITED), state=State.STARTING, healthy=False, reason="died")
         self.assert_steps(seen, WriteClaim(FIRST, record, FENCE, FENCE), StartContainer(FIRST, "c1"))
@@ -267,7 +267,7 @@ class DeathTests(PlanTestCase):
             self.assert_steps(seen, StartContainer(FIRST, "c1"))
 
     def test_backing_off(self) -> None:
-        """A container that keeps dying is told as such, and started when it is time."""
+        """A container that keeps dying is reported as such, and started when it is time."""
         attempts = Attempts(3, NOW + 2, "died: exit status 1")
         record = evolve(running_record(EXITED), state=State.BACKING_OFF, healthy=False, reason=attempts.reason)
         told = situation(claims=(claim(record),), containers=(EXITED,), attempts={FIRST: attempts})
@@ -275,7 +275,7 @@ class DeathTests(PlanTestCase):
         self.assert_steps(told, StartContainer(FIRST, "c1"), now=NOW + 2)
 
     def test_a_new_definition(self) -> None:
-        """What an older definition failed with keeps the present one waiting for nothing."""
+        """Failures of an older definition do not delay the present one."""
         attempts = Attempts(9, NOW + 60, "no such driver", of=WEB_1.digest)
         seen = situation(WEB_2, (STARTING,), attempts={FIRST: attempts})
         self.assertEqual([type(step) for step in plan(seen, NOW).steps], [CreateContainer])
@@ -314,7 +314,7 @@ class DeathTests(PlanTestCase):
         self.assertEqual(plan(situation(claims=(STARTING,), containers=(removing,)), NOW), Plan())
 
     def test_paused(self) -> None:
-        """A container that a person paused counts as running: it is told of, and neither started nor replaced."""
+        """A container that a person paused counts as running: it is reported, and neither started nor replaced."""
         paused = container(ports=(PORT,), status=Status.PAUSED)
         seen = situation(claims=(OURS,), containers=(paused,))
         record = running_record(RUNNING, state=State.UNHEALTHY, healthy=False, reason="it is paused")
@@ -328,7 +328,7 @@ class DeathTests(PlanTestCase):
         self.assert_steps(situation(service, (ours,)), CreateContainer(FIRST, service, (PORT,), FENCE, DEFINED))
 
     def test_a_pull_that_failed(self) -> None:
-        """A failed pull is told, and tried again when it is time."""
+        """A failed pull is reported, and tried again when it is time."""
         pulls = {"web:1": Attempts(2, NOW + 0.5, "no such image")}
         record = starting_record(state=State.PULLING, reason="no such image")
         seen = situation(claims=(STARTING,), images={}, pulls=pulls)
@@ -467,7 +467,7 @@ class UnwantedTests(PlanTestCase):
         self.assertEqual(plan(situation(None, (claim(OTHERS, lease=99),)), NOW), Plan())
 
     def test_without_a_lease(self) -> None:
-        """What is not wanted stops without a lease too; only the claim has to wait for one."""
+        """A container that is not wanted stops without a lease too; only the claim has to wait for one."""
         here = evolve(HERE, lease=0)
         self.assertEqual(len(plan(situation(None, (OURS,), (RUNNING,), here), NOW).steps), 1)
         self.assertEqual(plan(situation(None, (OURS,), here=here), NOW), Plan())
@@ -570,7 +570,7 @@ class AtMostOneTests(PlanTestCase):
         self.assert_steps(situation(self.service, (starting,), **fields), ReleaseClaim(FIRST, FENCE))
 
     def test_tells_while_it_stops(self) -> None:
-        """While it is being stopped it is told not to be healthy, so that nobody is sent there."""
+        """While it is being stopped it is reported as not healthy, so that nobody is sent there."""
         told = claim(running_record(self.mine))
         seen = situation(self.service, (told,), (self.mine,), here=self.drained, leaving={1: NOW}, stopping={"c1"})
         step = plan(seen, NOW).steps[0]
@@ -586,10 +586,10 @@ class AtMostOneTests(PlanTestCase):
 
 
 class BeingStoppedTests(PlanTestCase):
-    """What is being stopped may still answer, and is as good as gone."""
+    """A container that is being stopped may still answer, but counts as gone."""
 
     def test_told(self) -> None:
-        """It is told not to be healthy: otherwise another node would stop its own copy because of it."""
+        """It is reported as not healthy: otherwise another node would stop its own copy because of it."""
         record = plan(situation(claims=(OURS,), containers=(RUNNING,), stopping={"c1"}), NOW).steps[0]
         assert isinstance(record, WriteClaim)
         self.assertEqual((record.record.state, record.record.healthy), (State.STARTING, False))

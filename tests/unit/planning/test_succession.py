@@ -111,7 +111,7 @@ class TakeTests(SynchronousTestCase):
             self.assertEqual(planned(self.leaving, **fields), Plan(), fields)
 
     def test_not_leaving(self) -> None:
-        """What does not leave, or is not wanted, is nobody's to take over."""
+        """An instance that does not leave, or is not wanted, is nobody's to take over."""
         self.assertEqual(planned(owned_by()), Plan())
         self.assertEqual(planned(self.leaving, service=definition(instances=0)), Plan())
         self.assertEqual(planned(self.leaving, service=None), Plan())
@@ -211,16 +211,16 @@ class OwnerTests(SynchronousTestCase):
     own = claim(running_record(MINE))
 
     def test_tells(self) -> None:
-        """It tells so in the claim, and keeps the container."""
+        """It states so in the claim, and keeps the container."""
         made = planned(self.own, containers=(MINE,), leaving={1: NOW})
         self.assertEqual(made, Plan((WriteClaim(ONE, running_record(MINE, leaving=True), FENCE, FENCE),)))
 
     def test_not_yet(self) -> None:
-        """Before its time it tells nothing, and looks again then."""
+        """Before its time it writes nothing, and is planned again then."""
         self.assertEqual(planned(self.own, containers=(MINE,), leaving={1: NOW + 5}), Plan((), NOW + 5))
 
     def test_taken_back(self) -> None:
-        """What was told to leave and need not any more is told to stay."""
+        """An instance that need not leave any more is reported as staying."""
         told = claim(running_record(MINE, leaving=True))
         made = planned(told, containers=(MINE,))
         self.assertEqual(made.steps, (WriteClaim(ONE, running_record(MINE), FENCE, FENCE),))

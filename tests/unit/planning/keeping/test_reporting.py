@@ -1,4 +1,4 @@
-"""What a node tells of its instances: the state, whether it is well and why not, and nothing twice."""
+"""The record that a node writes of its instances: the state, whether it is healthy and why not, nothing twice."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class RunningTests(SynchronousTestCase):
         self.assertEqual(told(situation(containers=(one,))), running_record(one))
 
     def test_a_verdict(self) -> None:
-        """The verdict of the check is told, with the complaint when it is bad."""
+        """The verdict of the check is reported, with the complaint when it is bad."""
         for healthy, state, reason in (
             (True, State.RUNNING, ""),
             (False, State.UNHEALTHY, "nothing answers on port 8080"),
@@ -59,7 +59,7 @@ class RunningTests(SynchronousTestCase):
             self.assertEqual(told(seen, CHECKED), expected)
 
     def test_cut_off(self) -> None:
-        """A container whose network was taken from it is not well, whatever its check finds, and the reason is told."""
+        """A container whose network was taken from it is unhealthy, whatever its check finds, for that reason."""
         for by in (WEB_1, CHECKED):
             cut = container(of=by, ports=(PORT,), cut_off="front")
             record = told(situation(by, containers=(cut,), verdicts={cut.id: True}), by)
@@ -78,7 +78,7 @@ class RunningTests(SynchronousTestCase):
             self.assertEqual((record.healthy, record.reason), (healthy, reason))
 
     def test_lacking(self) -> None:
-        """What a healthy container runs without is reported; where it is not, the complaint counts."""
+        """A healthy container's record names what it runs without; that of another one has the complaint."""
         for healthy, reason in ((True, "no DNS"), (False, "nothing answers on port 8080")):
             seen = situation(CHECKED, containers=(RUNNING,), verdicts={RUNNING.id: healthy}, lacking="no DNS")
             self.assertEqual(told(seen, CHECKED).reason, reason)
@@ -95,7 +95,7 @@ class RunningTests(SynchronousTestCase):
             self.assertEqual(told(seen, checked).reason, reason)
 
     def test_no_verdict_yet(self) -> None:
-        """A container about which nothing is known yet is starting; ports told before stay in memory."""
+        """A container about which nothing is known yet is starting; ports in the record before stay in it."""
         before = running_record(container("c0", started=5.0), ports=(PORT,), reason="x")
         record = told(situation(CHECKED, (claim(before),), (RUNNING,)), CHECKED)
         self.assertEqual(
@@ -103,18 +103,18 @@ class RunningTests(SynchronousTestCase):
         )
 
     def test_a_new_agent_knows_no_verdict_yet(self) -> None:
-        """What was told of this very run stands until the check has an answer: names and routes stay."""
+        """The record of this very run stands until the check has an answer: names and routes stay."""
         unwell = running_record(RUNNING, state=State.UNHEALTHY, healthy=False, reason="nothing answers on port 8080")
         for before in (running_record(RUNNING), unwell):
             self.assertEqual(told(situation(CHECKED, (claim(before),), (RUNNING,)), CHECKED), before)
 
     def test_the_same_container_started_again(self) -> None:
-        """What was told of an earlier run of the container does not count for this one."""
+        """The record of an earlier run of the container does not count for this one."""
         before = running_record(evolve(RUNNING, started=1.0))
         self.assertFalse(told(situation(CHECKED, (claim(before),), (RUNNING,)), CHECKED).healthy)
 
     def test_the_own_check_of_the_image(self) -> None:
-        """With type docker the Engine's verdict counts; an image without a HEALTHCHECK is told as a mistake."""
+        """With type docker the Engine's verdict counts; an image without a HEALTHCHECK is reported as a mistake."""
         checked = definition(Health={"Type": "docker"})
         for health, state, reason in (
             ("starting", State.STARTING, ""),
@@ -126,13 +126,13 @@ class RunningTests(SynchronousTestCase):
             self.assertEqual((record.state, record.healthy, record.reason), (state, state is State.RUNNING, reason))
 
     def test_an_older_generation_serves(self) -> None:
-        """While the container of an older definition serves, it is what is told of."""
+        """While the container of an older definition serves, the record describes that one."""
         old = container(of=definition("web:0"), ports=(PORT,))
         record = told(situation(containers=(old,)))
         self.assertEqual((record.healthy, record.definition), (True, old.definition))
 
     def test_in_a_crash_loop(self) -> None:
-        """In the middle of a crash loop a start is not told as success before it lasted."""
+        """In the middle of a crash loop a start is not reported as success before it lasted."""
         seen = situation(containers=(container(),), attempts={FIRST: Attempts(count=3, retry_at=NOW)})
         self.assertEqual(settled_at(seen, container()), NOW + SETTLED)
         self.assertFalse(told(seen, now=NOW + SETTLED - 0.1).healthy)
@@ -147,7 +147,7 @@ class TwoCopiesTests(SynchronousTestCase):
         return situation(CHECKED, (claim(running_record(named)),), (OLD, NEW), **fields)
 
     def test_new_without_verdict(self) -> None:
-        """As long as nothing is known of the new copy the old one, which is well, is told of, whichever was before."""
+        """Until the new copy has a verdict the old one, which is healthy, is reported, whichever was before."""
         for named in (OLD, NEW):
             seen = self.seen(evolve(named, started=1.0), verdicts={OLD.id: True})
             self.assertEqual(told(seen, CHECKED), running_record(OLD))
@@ -159,7 +159,7 @@ class TwoCopiesTests(SynchronousTestCase):
             self.assertEqual([step for step in steps if isinstance(step, WriteClaim)], [])
 
     def test_both_are_well(self) -> None:
-        """When the new copy is well too, that one is told of."""
+        """When the new copy is healthy too, that one is reported."""
         seen = self.seen(verdicts={OLD.id: True, NEW.id: True})
         self.assertEqual(told(seen, CHECKED), running_record(NEW))
 
@@ -169,12 +169,12 @@ class TwoCopiesTests(SynchronousTestCase):
         self.assertEqual(told(seen, CHECKED), running_record(OLD))
 
     def test_none_is_well(self) -> None:
-        """When neither is, what the claim names goes on being told of."""
+        """When neither is, the record goes on with the copy that the claim names."""
         seen = self.seen(verdicts={OLD.id: False})
         self.assertEqual((told(seen, CHECKED).container, told(seen, CHECKED).healthy), (OLD.id, False))
 
     def test_nothing_known(self) -> None:
-        """An agent that has just begun knows of neither: what was told stands."""
+        """An agent that has just begun knows of neither: the record stands."""
         self.assertEqual(told(self.seen(), CHECKED), running_record(OLD))
 
     def test_old_is_stopped(self) -> None:
@@ -198,12 +198,12 @@ class AbsentTests(SynchronousTestCase):
         self.assertEqual(told(situation()), starting_record())
 
     def test_the_claim_of_another(self) -> None:
-        """What another node told is no base for what this one tells."""
+        """Another node's record is no base for that of this one."""
         other = evolve(running_record(RUNNING), node="b", addresses=("10.0.0.2",))
         self.assertEqual(told(situation(claims=(claim(other),))), starting_record())
 
     def test_after_one_death(self) -> None:
-        """The first death is told as starting again, and why: it costs no delay, but the next start may take long."""
+        """The first death is reported as starting, with the reason: it costs no delay, but a start may take long."""
         dead = container(status=Status.EXITED, ports=(PORT,))
         seen = situation(
             claims=(claim(running_record(dead)),), containers=(dead,), attempts={FIRST: Attempts(1, 0.0, "died")}
@@ -219,13 +219,13 @@ class AbsentTests(SynchronousTestCase):
         self.assertEqual(told(checked, CHECKED), record)
 
     def test_in_a_crash_loop(self) -> None:
-        """Repeated deaths are told with their reason, and stay told between the tries."""
+        """Repeated deaths are reported with their reason, and stay so between the tries."""
         for attempts in (Attempts(1, NOW + 1, "died: exit status 3"), Attempts(2, 0.0, "died: exit status 3")):
             record = told(situation(attempts={FIRST: attempts}))
             self.assertEqual((record.state, record.reason), (State.BACKING_OFF, "died: exit status 3"))
 
     def test_an_image_that_can_not_be_pulled(self) -> None:
-        """A failed pull is told with the reason of the registry; a first pull is just a start."""
+        """A failed pull is reported with the reason of the registry; a first pull is just a start."""
         self.assertEqual(told(situation(images={})).state, State.STARTING)
         record = told(situation(images={}, pulls={"web:1": Attempts(1, NOW, "no such image")}))
         self.assertEqual((record.state, record.reason), (State.PULLING, "no such image"))
@@ -236,7 +236,7 @@ class AbsentTests(SynchronousTestCase):
 
 class LostTests(SynchronousTestCase):
     def test_taken_up_again(self) -> None:
-        """What was told of a claim that this node lost, and nobody took, goes on where it was."""
+        """The record of a claim that this node lost, and nobody took, is continued."""
         before = claim(running_record(RUNNING), lease=5)
         seen = situation(CHECKED, containers=(RUNNING,), lost={1: before})
         self.assertEqual(told(seen, CHECKED), before.record)
@@ -251,7 +251,7 @@ class LostTests(SynchronousTestCase):
 
 class StillTests(SynchronousTestCase):
     def test_told_once(self) -> None:
-        """What was told is not told again as time goes by."""
+        """A record is not written again as time goes by."""
         crashing = {FIRST: Attempts(5, NOW + 8, "died")}
         situations = (
             situation(containers=(container(ports=(PORT,)),)),

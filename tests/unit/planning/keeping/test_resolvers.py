@@ -56,7 +56,7 @@ class ResolversTests(SynchronousTestCase):
         self.assertEqual(Resolvers(), found((V6,), Dns=["192.0.2.1"]))
 
     def test_reason(self) -> None:
-        """What is lacking is said with what to do."""
+        """The reason names what is lacking, with the remedy."""
         self.assertEqual(
             "containers on network bridge cannot ask this node's DNS, which has IPv6 alone: give --host an address of"
             " the other family, or that network IPv6",

@@ -47,16 +47,16 @@ class PortTests(SynchronousTestCase):
         return host_ports(seen, seen.claims.owners[1], WEB_2)
 
     def test_after_another(self) -> None:
-        """What an ended copy had, or none is there to have, is used again."""
+        """The port of a copy that has ended, or that is gone, is used again."""
         for others in ((), (EXITED,)):
             self.assertEqual(self.planned(*others), (PORT,))
 
     def test_beside_another(self) -> None:
-        """What a running copy holds is not, though the claim names it."""
+        """The port of a running copy is not, though the claim names it."""
         self.assertEqual(self.planned(RUNNING), (evolve(PORT, host=0),))
 
     def test_fixed(self) -> None:
-        """What the definition fixes is that, whatever the instance had before."""
+        """A port that the definition fixes is used, whatever the instance had before."""
         fixed = definition("web:2", Container=fixing(8080))
         seen = situation(fixed, (claim(running_record(RUNNING)),), (EXITED,), images={"web:2": Image("i", (PORT,))})
         had = {port.container: port.host for port in host_ports(seen, seen.claims.owners[1], fixed)}

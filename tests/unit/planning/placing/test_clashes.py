@@ -31,7 +31,7 @@ class ClashesTests(SynchronousTestCase):
         self.assert_yield([node("a", 5, "m1"), node("b", 6, "m1")])
 
     def test_both(self) -> None:
-        """What shares the owner's machine shares its right, however late it came."""
+        """A node that shares the owner's machine shares its right, however late it came."""
         self.assert_yield([node("a", 5, "m1"), node("b", 6, "m2"), node("c", 7, "m1")], "b")
 
     def test_one_of_several(self) -> None:
@@ -48,7 +48,7 @@ class ClashesTests(SynchronousTestCase):
         self.assert_yield([node("a", 5, "m1", since=9), node("b", 6, "m2")], "a")
 
     def test_same_moment(self) -> None:
-        """Of two that cannot be told apart by age the name decides."""
+        """Of two of the same age the name decides."""
         self.assert_yield([node("a", 5, "m1", since=6), node("b", 6, "m2")], "b")
 
     def test_loopback(self) -> None:

@@ -97,14 +97,14 @@ class DrainTests(SynchronousTestCase):
         self.assertEqual(placed.drained(), ["1.web"])
 
     def test_not_wanted(self) -> None:
-        """What is not wanted any more, or not defined, does not leave: it ends."""
+        """An instance that is not wanted any more, or not defined, does not leave: it ends."""
         placed = Placed(web="ab", api="a")
         placed.define("web", 0)
         del placed.services[_name("api")]
         self.assertEqual(placed.drained(), [])
 
     def test_keeps_data(self) -> None:
-        """What keeps data on the node does not leave."""
+        """An instance that keeps data on the node does not leave."""
         placed = Placed(web="aab")
         placed.define("web", 3, Container={"Volumes": ["data:/data"]})
         self.assertEqual(placed.drained(), [])
@@ -121,13 +121,13 @@ class DrainTests(SynchronousTestCase):
         self.assertEqual(placed.drained(), [])
 
     def test_no_room(self) -> None:
-        """What no other node has room for stays."""
+        """An instance for which no other node has room stays."""
         wish = definition(Container={"Memory": 100})
         for memory, reason in ((100, ""), (99, "no other node has the memory or processors that it states")):
             self.assertEqual(why_not(wish, {}, "a", [Candidate("b", {}, 0, memory=memory)]), reason)
 
     def test_only_port(self) -> None:
-        """What takes the only free host port with it is not called back by that; what never had one stays."""
+        """A move that takes the only free host port does not end itself; an instance that never had one stays."""
         placed = Placed(web="a")
         placed.define("web", 1, Container=fixing(5432))
         others = (Candidate("b", {}, 1, ports={("tcp", 5432): 1}),)
@@ -169,7 +169,7 @@ class EvenOutTests(SynchronousTestCase):
         self.assertEqual(placed.evened_out(), ["1.web"])
 
     def test_not_healthy(self) -> None:
-        """What is not healthy does not move for that."""
+        """An unhealthy instance does not move for that."""
         placed = Placed(nodes="ab", api="a", web="a")
         placed.sicken("api", 1)
         self.assertEqual(placed.evened_out(), ["1.web"])
@@ -197,7 +197,7 @@ class EvenOutTests(SynchronousTestCase):
     @settings(max_examples=100, deadline=None)
     @given(services=st.lists(st.text("abcd", min_size=1, max_size=6), min_size=1, max_size=5), pick=st.randoms())
     def test_ends(self, services: list[str], pick: Any) -> None:
-        """Whoever of those that may takes it, after some moves the difference is one at most and nothing leaves."""
+        """With any of the allowed successors, after some moves the difference is one at most and nothing leaves."""
         placed = Placed(nodes="abcd", **{f"s{number}": holders for number, holders in enumerate(services)})
         for _ in range(sum(map(len, services)) + 1):
             found = [(node, name) for node in "abcd" for name in placed.evened_out(node)]
@@ -225,7 +225,7 @@ class WhyNotTests(SynchronousTestCase):
         self.assertEqual(self.why(Placement={"Constraints": ["zone == y"], "OnePerNode": True}, held={"b": 1}), "")
 
     def test_reasons(self) -> None:
-        """Each is told."""
+        """Each reason is given."""
         self.assertEqual(self.why(Container={"Binds": ["/srv:/srv"]}), "it keeps data in /srv:/srv")
         self.assertEqual(self.why(others=candidates("a")), "there is no other node")
         self.assertEqual(self.why(Placement={"Constraints": ["zone == z"]}), "no other node meets its constraints")
@@ -245,7 +245,7 @@ class WhyNotTests(SynchronousTestCase):
 
 
 class TakersTests(SynchronousTestCase):
-    """Who may take over."""
+    """The nodes that may take over."""
 
     def names(self, owner: str, **loads: int) -> list[str]:
         return [candidate.name for candidate in takers(owner, candidates(*loads, **loads))]
