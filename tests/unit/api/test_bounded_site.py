@@ -34,7 +34,7 @@ class BoundedSiteTests(SynchronousTestCase):
         return channel, transport
 
     def answer(self, *parts: bytes) -> bytes:
-        """What comes back before the connection is closed."""
+        """The octets that come back before the connection is closed."""
         channel, transport = self.connected()
         for part in parts:
             channel.dataReceived(part)
@@ -50,7 +50,7 @@ class BoundedSiteTests(SynchronousTestCase):
         self.assertEqual(logged, [])
 
     def test_a_body(self) -> None:
-        """Whoever announces a body is refused at the end of the header; what follows is dropped unread."""
+        """A client that announces a body is refused at the end of the header; the body is dropped unread."""
         for header in (b"Content-Length: 1000000000", b"Transfer-Encoding: chunked"):
             for method, status in ((b"POST", b"405"), (b"GET", b"413"), (b"PUT", b"405")):
                 head = method + b" /healthz HTTP/1.1\r\nHost: a\r\n" + header + b"\r\n\r\n"
@@ -80,7 +80,7 @@ class BoundedSiteTests(SynchronousTestCase):
             self.assertEqual(got[:10], answer)
 
     def test_anything(self) -> None:
-        """Whatever octets come, in whatever pieces, one answer at most is given, and nothing is logged."""
+        """Any octets, in any pieces, get one answer at most, and nothing is logged."""
         seed = random.randrange(2**32)
         chance = random.Random(seed)
         words = [b"GET", b"POST", b" ", b"/", b"%", b"HTTP/1.1", b"\r\n", b"\n", b"\0", b"Host", b":", b"a", b"?a=%ff&"]
@@ -101,7 +101,7 @@ class BoundedSiteTests(SynchronousTestCase):
         self.assertEqual(logged, [], f"seed {seed}")
 
     def test_expectation(self) -> None:
-        """Nobody is told to go on with a body."""
+        """No client is asked to go on with a body."""
         head = b"GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\nExpect: 100-continue\r\n\r\n"
         self.assertTrue(self.answer(head).startswith(b"HTTP/1.1 413"))
 

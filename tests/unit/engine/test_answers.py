@@ -75,12 +75,12 @@ class ContainerStateTests(SynchronousTestCase):
         self.assertEqual((copy.name, copy.made_as), ("copy", "1.web.myapp-abc123"))
 
     def test_on_partition(self) -> None:
-        """What a container does without its lease stands in its label; older ones have none, and are kept."""
+        """The label of a container states its behaviour without its lease."""
         state = answers.container_state(labelled(**{"io.daprdockr.on-partition": "stop"}))
         self.assertEqual(state.on_partition, "stop")
 
     def test_failed_start(self) -> None:
-        """An address that a failed start left behind is not told."""
+        """An address that a failed start left behind is not reported."""
         state = answers.container_state(
             inspected(State={"Status": "created", "Running": False, "ExitCode": 128, "Error": "port is taken"})
         )
@@ -99,7 +99,7 @@ class ContainerStateTests(SynchronousTestCase):
             self.assertEqual((state.status, state.error), (Status.EXITED, ""))
 
     def test_health(self) -> None:
-        """The verdict of a HEALTHCHECK is told; "none" is no verdict."""
+        """The verdict of a HEALTHCHECK is reported; "none" is no verdict."""
         for verdict, told in [("starting", "starting"), ("healthy", "healthy"), ("none", "")]:
             answer = inspected(State={"Status": "running", "Running": True, "Health": {"Status": verdict}})
             self.assertEqual(answers.container_state(answer).health, told)
@@ -210,7 +210,7 @@ class ImageTests(SynchronousTestCase):
         self.assertEqual(list(found), expected)
 
     def test_exposed(self) -> None:
-        """Exposed ports are told in order, and a HEALTHCHECK is noticed."""
+        """Exposed ports are listed in order, and a HEALTHCHECK is noticed."""
         config = {"ExposedPorts": {"8080/tcp": {}, "53/udp": {}}, "Healthcheck": {"Test": ["CMD", "true"]}}
         expected = Image(id="sha256:1", exposed=(Port(53, "udp"), Port(8080)), has_healthcheck=True)
         self.assertEqual(answers.image({"Id": "sha256:1", "Config": config}), expected)

@@ -30,7 +30,7 @@ class ListTests(AdapterCase):
         self.assertEqual(self.listing(), ["/containers/json", "/containers/b/json"])
 
     def test_told_by_an_event(self) -> None:
-        """A container of which the event stream told is inspected again, though the list shows no difference."""
+        """A container that an event named is inspected again, though the list shows no difference."""
         self.hold("a", "b")
         self.server.answers["/events"] = (200, {"Action": "start", "id": "b"})
         stream = self.engine.events()
@@ -39,7 +39,7 @@ class ListTests(AdapterCase):
         self.assertEqual(self.listing()[-1:], ["/containers/b/json"])
 
     def test_new_stream(self) -> None:
-        """A new event stream makes the next list inspect everything, for nobody told what happened before."""
+        """A new event stream makes the next list inspect everything, for nobody reported what happened before."""
         self.hold("a")
         self.engine.containers()
         self.server.answers["/events"] = (200, {"Action": "start", "id": "other"})
@@ -146,7 +146,7 @@ class EndingTests(AdapterCase):
             self.engine.remove("a")
 
     def test_gone_while_started(self) -> None:
-        """A container that vanishes right after its start is told as gone."""
+        """A container that vanishes right after its start is reported as gone."""
         self.server.answers["/containers/a/start"] = (204, b"")
         with self.assertRaises(ContainerAbsent):
             self.engine.start("a")

@@ -31,7 +31,7 @@ class SizeTests(AdapterCase):
         self.assertEqual(next(times), 7)
 
     def test_long_event(self) -> None:
-        """An event that is too long ends the stream, whether or not it ends itself; those before it were told."""
+        """An event that is too long ends the stream, whether or not it ends itself; those before it were reported."""
         for end in (b'"}\n', b""):
             line = b'{"Action": "start", "id": "%s' % (b"x" * MAX_LINE)
             self.server.answers["/events"] = (200, b'{"Action": "die", "id": "a"}\n' + line + end)
@@ -40,13 +40,13 @@ class SizeTests(AdapterCase):
             self.assertIn("a line has more", str(self.assertRaises(EngineUnavailable, next, events)))
 
     def test_strange_event(self) -> None:
-        """What is JSON and no event ends the stream, too."""
+        """A value that is JSON but no event ends the stream, too."""
         for line in (b"[]\n", b"{}\n", b"7\n"):
             self.server.answers["/events"] = (200, line)
             self.assertRaises(EngineUnavailable, list, self.engine.events())
 
     def test_long_progress(self) -> None:
-        """A pull whose progress is told in a line that is too long fails."""
+        """A pull whose progress is reported in a line that is too long fails."""
         self.server.answers["/images/create"] = (200, b'{"status": "%s"}\n' % (b"x" * MAX_LINE))
         self.assertRaises(EngineUnavailable, self.engine.pull, "web:1")
 

@@ -17,7 +17,7 @@ Told = tuple[object, ...]
 
 
 class Consumer:
-    """Puts what it is told into a queue, and can be made to fail."""
+    """Puts the reports that it receives into a queue, and can be made to fail."""
 
     def __init__(self, engine: MemoryEngine) -> None:
         self.engine = engine
@@ -81,7 +81,7 @@ class EventListenerTests(SynchronousTestCase):
         return self.engine.create(name, {"Image": "sample:1", "Labels": marked(name, "node")})
 
     def test_subscribed_before_connected(self) -> None:
-        """The consumer is told to list when the stream is open already, so that nothing falls in between."""
+        """The consumer is asked to list when the stream is open already, so that nothing falls in between."""
         self.start()
         self.assertEqual(self.told(), ("connected", 1))
 
@@ -119,7 +119,7 @@ class EventListenerTests(SynchronousTestCase):
         self.assertEqual(delays, [0.1, 0.2, 0.4])
 
     def test_heard_something(self) -> None:
-        """After a stream that told something the first pause is short again."""
+        """After a stream that reported something the first pause is short again."""
         self.start()
         for name in ("a", "b", "c"):
             self.assertEqual(self.told()[0], "connected")
@@ -137,7 +137,7 @@ class EventListenerTests(SynchronousTestCase):
         self.assertAlmostEqual(self.pauses.let_go(), 0.075)
 
     def fail_once(self, what: str) -> None:
-        """Let the consumer fail when it is told ``what``, until it was told of a loss."""
+        """Let the consumer fail when it receives ``what``, until a loss was reported to it."""
         self.consumer.failing = {what}
         self.start()
         self.assertEqual(self.told()[0], "connected")
@@ -154,7 +154,7 @@ class EventListenerTests(SynchronousTestCase):
         self.assertEqual(len(self.flushLoggedErrors(KeyError)), 1)
 
     def test_consumer_fails_to_list(self) -> None:
-        """A consumer that fails when the stream opens is told again later; the listener goes on."""
+        """A consumer that fails when the stream opens is called again later; the listener goes on."""
         self.fail_once("connected")
 
     def test_consumer_fails_on_event(self) -> None:
@@ -162,7 +162,7 @@ class EventListenerTests(SynchronousTestCase):
         self.fail_once("create")
 
     def test_consumer_fails_on_loss(self) -> None:
-        """A consumer that fails when it is told of a loss does not end the listener."""
+        """A consumer that fails when it receives a loss does not end the listener."""
         self.fail_once("lost")
 
     def test_consumer_meets_engine_error(self) -> None:
@@ -176,7 +176,7 @@ class EventListenerTests(SynchronousTestCase):
         self.assertEqual(self.told(), ("lost", "EngineRefused"))
 
     def test_stop(self) -> None:
-        """Stopping ends stream and thread, and is not told as a loss."""
+        """Stopping ends stream and thread, and is not reported as a loss."""
         self.start()
         self.told()
         self.assertTrue(self.listener.stop(PATIENCE))

@@ -46,7 +46,7 @@ def run(talking: Talking, timeout: float) -> int:
 
 
 class OutputTests(SynchronousTestCase):
-    """What a command writes."""
+    """The output of a command."""
 
     def test_much(self) -> None:
         """A command may write much, and its exit status counts."""

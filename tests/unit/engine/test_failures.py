@@ -1,4 +1,4 @@
-"""What docker-py raises becomes one of our errors."""
+"""Exceptions of docker-py become errors of ours."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ class PullFailureTests(SynchronousTestCase):
     """``pull_failure``."""
 
     def test_blame(self) -> None:
-        """What registry, name or credentials are to blame for is a failed pull; an Engine that vanished is not."""
+        """A fault of registry, name or credentials is a failed pull; an Engine that vanished is not."""
         errors: list[tuple[Exception, type[EngineError]]] = [
             (answer(404, "pull access denied for web", ImageNotFound), PullFailed),
             (answer(500, "Get https://registry.invalid/v2/: no such host"), PullFailed),

@@ -36,7 +36,7 @@ class ParseTests(SynchronousTestCase):
         self.assertEqual(str(access), "https://a:1, https://b:2")
 
     def test_unusable(self) -> None:
-        """What is not an endpoint is refused by a line that quotes it."""
+        """A text that is not an endpoint is refused by a line that quotes it."""
         for text in (
             "ftp://a:1",
             "http://",
@@ -69,7 +69,7 @@ class ParseTests(SynchronousTestCase):
 
     @given(st.text(max_size=40))
     def test_any_text(self, text: str) -> None:
-        """Whatever is written, the outcome is a value that reads as itself, or one line."""
+        """Any text is either refused in one line, or gives a value whose text reads as itself."""
         try:
             access = Access.parse(text)
         except BadInput as error:
@@ -79,7 +79,7 @@ class ParseTests(SynchronousTestCase):
 
 
 class AccessTests(SynchronousTestCase):
-    """What belongs together in an ``Access``."""
+    """The members of an ``Access`` that belong together."""
 
     def setUp(self) -> None:
         self.file = Path(self.mktemp())

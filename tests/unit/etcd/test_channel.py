@@ -44,7 +44,7 @@ class AddressesTests(SynchronousTestCase):
         self.assertIn("/nonexistent/ca.pem", str(self.assertRaises(EtcdRefused, open_lanes, access)))
 
     def test_endless_file(self) -> None:
-        """So is one that is no certificate, but goes on for ever."""
+        """So is one that is no certificate, but never ends."""
         access = Access((EtcdEndpoint("127.0.0.1", 1),), secure=True, ca=Path("/dev/zero"))
         self.assertIn("it has more than", str(self.assertRaises(EtcdRefused, open_lanes, access)))
 

@@ -63,7 +63,7 @@ class ClassedTests(SynchronousTestCase):
             self.assertIn(details.removeprefix("etcdserver: "), str(error))
 
     def test_remedies(self) -> None:
-        """What a person has to mend is said in words, with the remedy."""
+        """A fault that a person has to mend is reported with the remedy."""
         for code, details, expected, remedy in (
             (Code.RESOURCE_EXHAUSTED, "mvcc: database space exceeded", EtcdReadOnly, "etcdctl alarm disarm"),
             (Code.DATA_LOSS, "corrupt cluster", EtcdReadOnly, "replace the member"),
@@ -103,7 +103,7 @@ class ClassedTests(SynchronousTestCase):
         self.assertIn("the certificate of https://10.0.0.1:1 has expired", str(classed(failed, several)))
 
     def test_endpoints_are_named(self) -> None:
-        """When nobody answered, the line names who was asked."""
+        """When nobody answered, the line names the endpoints that were asked."""
         self.assertIn("http://a:1, http://b:2", str(classed(Failed(Code.UNAVAILABLE), ACCESS)))
 
     def test_plain_text_to_tls(self) -> None:
@@ -125,10 +125,10 @@ class ClassedTests(SynchronousTestCase):
 
 
 class QuestionTests(SynchronousTestCase):
-    """What may be done after an error."""
+    """Errors, and the steps that are possible after them."""
 
     def test_lost_token(self) -> None:
-        """A forgotten token is told from other refusals."""
+        """A forgotten token is distinguished from other refusals."""
         self.assertTrue(is_lost_token(Failed(Code.UNAUTHENTICATED, "etcdserver: invalid auth token")))
         self.assertTrue(is_lost_token(Failed(Code.INVALID_ARGUMENT, "etcdserver: revision of auth store is old")))
         self.assertFalse(is_lost_token(Failed(Code.PERMISSION_DENIED, "etcdserver: permission denied")))

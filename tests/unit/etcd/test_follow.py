@@ -96,7 +96,7 @@ class FollowerTests(SynchronousTestCase):
         return listing
 
     def told(self, *keys: str) -> None:
-        """Exactly changes of these keys are told next."""
+        """The next batches contain changes of exactly these keys."""
         found: list[str] = []
         while len(found) < len(keys):
             batch = self.listener.next()
@@ -110,7 +110,7 @@ class FollowerTests(SynchronousTestCase):
         return error
 
     def test_list_then_changes(self) -> None:
-        """What is there is listed, then each change is told, those from before the watch opened too."""
+        """The present keys are listed, then each change is reported, those from before the watch opened too."""
         self.store.put("/p/a", b"1")
         listing = self.follow()
         self.assertEqual([entry.key for entry in listing.entries], ["/p/a"])
@@ -121,7 +121,7 @@ class FollowerTests(SynchronousTestCase):
         self.told("/p/b", "/p/a", "/p/c", "/p/d")
 
     def test_one_thread(self) -> None:
-        """All is told from one thread, which ends with ``stop``; nothing is told afterwards."""
+        """All reports come from one thread, which ends with ``stop``; nothing is reported afterwards."""
         self.follow()
         self.store.put("/p/a", b"")
         self.told("/p/a")
@@ -214,7 +214,7 @@ class FollowerTests(SynchronousTestCase):
         self.assertEqual([entry.key for entry in after.entries], ["/p/b"])
 
     def test_relist(self) -> None:
-        """When a list is due, it is told without a loss, and the watch goes on from it."""
+        """When a list is due, it is reported without a loss, and the watch goes on from it."""
         self.follow()
         revision = self.store.put("/p/a", b"")
         self.told("/p/a")
@@ -239,7 +239,7 @@ class FollowerTests(SynchronousTestCase):
         self.assertEqual([entry.key for entry in found[-1].entries], ["/p/a"])
 
     def test_fault_of_the_listener(self) -> None:
-        """A listener that fails is logged and told everything again; the follower lives on."""
+        """The fault of a listener is logged, and everything is reported to it again; the follower lives on."""
         self.follow()
         self.listener.fault = ValueError("not well")
         self.store.put("/p/a", b"")

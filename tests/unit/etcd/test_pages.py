@@ -66,7 +66,7 @@ class ListerTests(SynchronousTestCase):
         self.ranges.values = {b"/a/%05d" % number: b"x" * size for number in range(count)}
 
     def found(self) -> list[bytes]:
-        """The keys of a list, whose values are told as they are unless they are left out."""
+        """The keys of a list, whose values are unchanged unless they are left out."""
         listing = self.lister.all_of(("/a/", "/b/"))
         self.assertEqual((listing.cluster_id, listing.revision), (3, 9))
         for entry in listing.entries:

@@ -39,7 +39,7 @@ NO_TOKEN = Failed(Code.UNAUTHENTICATED, "etcdserver: invalid auth token")
 
 @define
 class Call:
-    """What one try was sent with."""
+    """The parameters with which one try was sent."""
 
     lane: str
     timeout: float
@@ -184,7 +184,7 @@ class SessionTests(SessionCase):
             self.assertEqual(error.sent, sent, outcomes)
 
     def test_refusal_is_final(self) -> None:
-        """What etcd refused is not tried again."""
+        """A call that etcd refused is not tried again."""
         cluster = MemoryCluster(outcomes=[Failed(Code.PERMISSION_DENIED, "etcdserver: permission denied")])
         self.assertRaises(EtcdRefused, self.call, self.session(cluster), True)
         self.assertEqual(len(cluster.calls), 1)
@@ -198,7 +198,7 @@ class SessionTests(SessionCase):
         self.assertFalse(any(call.wait_for_ready for call in cluster.calls))
 
     def test_shared_turn(self) -> None:
-        """What one session finds out about an endpoint serves the others, which have channels of their own."""
+        """Knowledge of one session about an endpoint serves the others, which have channels of their own."""
         failover = Failover(1)
         first = MemoryCluster(names=("a", "b", "c"), outcomes=[LATE])
         second = MemoryCluster(names=("a", "b", "c"))
@@ -253,7 +253,7 @@ class SessionTests(SessionCase):
 
 
 class TokenTests(SessionCase):
-    """What becomes of tokens."""
+    """Tokens: when one is fetched, and when it is replaced."""
 
     access = evolve(SessionCase.access, user="root", password="secret")
 

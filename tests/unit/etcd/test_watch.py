@@ -78,7 +78,7 @@ class WatchTests(SynchronousTestCase):
         self.failover = Failover()
 
     def batches(self, *responses: Any, prefixes: Any = "/p/") -> list[tuple[int, list[str]]]:
-        """What a watch from revision 5 tells until it ends: the revision of each batch, and its keys."""
+        """The reports of a watch from revision 5 until it ends: the revision of each batch, and its keys."""
         told: list[Batch] = []
         self.failure = self.assertRaises(
             EtcdHistoryLost, self.take, told.append, prefixes, [response(created=True), *responses]
@@ -93,7 +93,7 @@ class WatchTests(SynchronousTestCase):
             tell(batch)
 
     def test_parts(self) -> None:
-        """Parts are told as they come, but a revision that goes on in the next part is told whole with that one."""
+        """Parts are reported as they come, but a revision that continues in the next part is reported with that one."""
         parts = [
             response(("/p/a", 5), ("/p/b", 6), part=True),
             response(("/p/c", 6), part=True),
@@ -106,11 +106,11 @@ class WatchTests(SynchronousTestCase):
         self.assertEqual(self.batches(*parts), told)
 
     def test_unfinished(self) -> None:
-        """A watch that breaks between two parts of a revision has not told it."""
+        """A watch that breaks between two parts of a revision has not reported it."""
         self.assertEqual(self.batches(response(("/p/a", 5), ("/p/b", 6), part=True)), [(4, []), (5, ["/p/a"])])
 
     def test_other_keys(self) -> None:
-        """Other keys are not told, only that their revision has passed."""
+        """Other keys are not reported, only that their revision has passed."""
         told = self.batches(
             response(("/p/b/1", 5)), response(("/p/a/1", 6), ("/p/b/2", 7)), prefixes=("/p/a/", "/p/c/")
         )

@@ -77,7 +77,7 @@ class MemoryEngineAbsentTests(AbsentEngineContract, SynchronousTestCase):
 
 
 class MemoryEngineControlTests(SynchronousTestCase):
-    """What only tests ask."""
+    """The methods that only tests call."""
 
     def setUp(self) -> None:
         self.engine = MemoryEngine()
@@ -96,7 +96,7 @@ class MemoryEngineControlTests(SynchronousTestCase):
         self.assertEqual([state.id for state in self.engine.containers()], [self.container])
 
     def test_pull_from_registry(self) -> None:
-        """What lies in the registry is on the host after a pull; what is only local cannot be pulled."""
+        """An image in the registry is on the host after a pull; one that is only local cannot be pulled."""
         self.engine.add_image("web:2", local=False)
         self.assertIsNone(self.engine.image("web:2"))
         self.engine.pull("web:2")
@@ -112,7 +112,7 @@ class MemoryEngineControlTests(SynchronousTestCase):
         self.assertEqual((state.status, state.exit_code, state.oom_killed), (Status.EXITED, 9, True))
 
     def test_judge(self) -> None:
-        """A verdict of the HEALTHCHECK is told as an event and as state."""
+        """A verdict of the HEALTHCHECK is reported as an event and as state."""
         self.assertEqual(self.engine.start(self.container).health, "starting")
         stream = self.engine.events()
         self.engine.judge(self.container, "healthy")

@@ -1,4 +1,4 @@
-"""Tests for tests.fakes.store: the contract, and the failures that only a fake can be told to have."""
+"""Tests for tests.fakes.store: the contract, and the failures that only a fake can be made to have."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class MemoryStoreContractTests(contract.StoreContract):
 
 
 class MemoryStoreTests(SynchronousTestCase):
-    """What befalls a ``MemoryStore``."""
+    """The passing of time and the failures of a ``MemoryStore``."""
 
     def test_renewed_lease_stays(self) -> None:
         """A lease renewed in time outlives the time it was granted for."""

@@ -25,7 +25,7 @@ class WriteWholeTests(SynchronousTestCase):
                 self.assertEqual((self.path.read_bytes(), list(self.directory.iterdir())), (content, [self.path]))
 
     def test_never_half(self) -> None:
-        """Who has opened the file goes on reading the old content."""
+        """A reader that has opened the file goes on reading the old content."""
         replace_file(self.path, b"old", synced=False)
         with self.path.open("rb") as reader:
             replace_file(self.path, b"new one", synced=False)
@@ -61,7 +61,7 @@ class WriteWholeTests(SynchronousTestCase):
         self.assertFalse(self.path.is_symlink())
 
     def test_in_parts(self) -> None:
-        """What is written in parts is there as a whole."""
+        """Content that is written in parts is there as a whole."""
         replace_file(self.path, (part for part in (b"one ", b"two")), synced=False)
         self.assertEqual(self.path.read_bytes(), b"one two")
 
@@ -75,7 +75,7 @@ class WithoutRoomTests(SynchronousTestCase):
         self.path, self.spare = self.directory / "known", self.directory / "spare"
 
     def test_overwrites(self) -> None:
-        """What is there is replaced in the same file, which stays as long as it was."""
+        """The content is replaced in the same file, which keeps its length."""
         self.path.write_bytes(b"former")
         before = self.path.stat().st_ino
         overwrite(self.path, b"new")

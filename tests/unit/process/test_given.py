@@ -24,6 +24,6 @@ class GivenTests(SynchronousTestCase):
         self.assertRaises(FileNotFoundError, read_given, Path(self.mktemp()))
 
     def test_endless(self) -> None:
-        """What is longer than any such file, or has no end, is refused with the reason."""
+        """A file that is longer than any such file, or has no end, is refused with the reason."""
         error = self.assertRaises(OSError, read_given, Path("/dev/zero"))
         self.assertEqual(error.strerror, f"it has more than {MOST_BYTES} bytes")

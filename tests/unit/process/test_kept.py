@@ -36,7 +36,7 @@ class KeptCase(SynchronousTestCase):
 
     @property
     def plants(self) -> list[Callable[[], object]]:
-        """What may lie in the place of the file."""
+        """Ways to put something else in the place of the file."""
         return [
             lambda: self.path.symlink_to(self.victim),
             lambda: self.path.symlink_to("nowhere"),
@@ -58,7 +58,7 @@ class ReadKeptTests(KeptCase):
         return read_kept(self.path, LIMIT, decode)
 
     def test_read(self) -> None:
-        """A file is read, an empty one too; none is none, and nothing is told."""
+        """A file is read, an empty one too; an absent one gives None; nothing is logged."""
         with capturedLogs() as logged:
             self.assertIsNone(self.read())
             for content in (b"", b"x" * LIMIT):
@@ -73,7 +73,7 @@ class ReadKeptTests(KeptCase):
         self.assertEqual((len(logged), self.names), (1, ["known.json.unreadable"]))
 
     def test_content(self) -> None:
-        """What cannot be decoded, or is too long, is set aside with one line, in place of what was there."""
+        """Content that cannot be decoded, or is too long, is set aside with one line, over any set aside before."""
         for content in (b"bad", b"x" * (LIMIT + 1), b"bad"):
             self.path.write_bytes(content)
             self.assert_set_aside()
@@ -99,7 +99,7 @@ class ReadKeptTests(KeptCase):
         self.assert_set_aside()
 
     def test_cannot_be_moved(self) -> None:
-        """What cannot be set aside is told, and counts as not there."""
+        """A file that cannot be set aside is logged, and counts as absent."""
         self.path.mkdir()
         aside = self.directory / "known.json.unreadable"
         aside.mkdir()
@@ -123,7 +123,7 @@ class TidyTests(KeptCase):
         self.assertEqual(modes, [0o700, 0o700, 0o755])
 
     def test_planted(self) -> None:
-        """What no program of ours puts there is set aside, once; sockets and directories without a dot stay."""
+        """Files that no program of ours makes are set aside, once; sockets and directories without a dot stay."""
         if os.geteuid():
             self.skipTest("a device is made by root alone")
         for plant in self.plants:

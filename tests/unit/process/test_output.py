@@ -16,7 +16,7 @@ class LineSplitterTests(SynchronousTestCase):
     """``LineSplitter``."""
 
     def test_lines_across_chunks(self) -> None:
-        """A line that comes in parts is told once, when it is whole."""
+        """A line that comes in parts is reported once, when it is whole."""
         told: list[str] = []
         lines = LineSplitter(told.append)
         lines.feed(b"one\ntw")
@@ -25,7 +25,7 @@ class LineSplitterTests(SynchronousTestCase):
         self.assertEqual(told, ["one", "two"])
 
     def test_end_without_newline(self) -> None:
-        """The end of the stream tells the unfinished line, once."""
+        """The end of the stream reports the unfinished line, once."""
         told: list[str] = []
         lines = LineSplitter(told.append)
         lines.feed(b"last words")
@@ -34,13 +34,13 @@ class LineSplitterTests(SynchronousTestCase):
         self.assertEqual(told, ["last words"])
 
     def test_bytes_that_are_no_text(self) -> None:
-        """Bytes that are not UTF-8 are told as replacement characters."""
+        """Bytes that are not UTF-8 are reported as replacement characters."""
         told: list[str] = []
         LineSplitter(told.append).feed(b"\xff\n")
         self.assertEqual(told, ["\ufffd"])
 
     def test_control_characters(self) -> None:
-        """What moves a cursor or switches a colour is replaced, however a child came by it."""
+        """Characters that move a cursor or switch a colour are replaced, however a child came by them."""
         told: list[str] = []
         LineSplitter(told.append).feed(b'"GET /\x1b[2J\x9b31m HTTP/1.1"\r\n')
         self.assertTrue(told[0].isprintable(), told[0])

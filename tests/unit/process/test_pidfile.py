@@ -20,7 +20,7 @@ class PidFileTests(SynchronousTestCase):
         self.pidfile = PidFile(self.path)
 
     def test_round_trip(self) -> None:
-        """What was written is read, and nothing else lies beside it."""
+        """A record that was written is read, and no other file lies beside it."""
         record = Record(pid=7, started=500, boot="boot-1")
         self.pidfile.write(record)
         self.assertEqual(self.pidfile.read(), record)

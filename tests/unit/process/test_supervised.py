@@ -51,7 +51,7 @@ class SupervisedProcessTestCase(SynchronousTestCase):
 
 
 class SpawnTests(SupervisedProcessTestCase):
-    """What a start does."""
+    """The start of a process."""
 
     def test_own_session(self) -> None:
         """The program is started through setsid, with its full path, its arguments and the environment given."""
@@ -80,7 +80,7 @@ class SpawnTests(SupervisedProcessTestCase):
         self.assertTrue((self.place / "out.log").exists())
 
     def test_output_lines(self) -> None:
-        """With a callback it is told the lines of both, also of the last breath."""
+        """A callback receives the lines of both streams, also those of the end."""
         told: list[str] = []
         _, process = self.started(on_output=told.append)
         self.assertEqual((process.descriptors[1], process.descriptors[2]), ("r", "r"))
@@ -90,7 +90,7 @@ class SpawnTests(SupervisedProcessTestCase):
         self.assertEqual(told, ["one", "two"])
 
     def test_missing_program(self) -> None:
-        """A program that is not there is told, and looked for again later."""
+        """A program that is not installed is reported, and looked for again later."""
         thing = self.supervise(argv=["no-such-program"])
         thing.startService()
         self.assertIsNone(thing.pid)
@@ -145,10 +145,10 @@ class PrepareTests(SupervisedProcessTestCase):
 
 
 class RestartTests(SupervisedProcessTestCase):
-    """What happens when the process ends by itself."""
+    """The restart after a process has ended by itself."""
 
     def test_restarts(self) -> None:
-        """It is started again after the first delay; its group is killed before, its reason told."""
+        """It is started again after the first delay; its group is killed before, and the reason reported."""
         thing, process = self.started()
         process.end(status=1)
         self.assertEqual(self.reasons, ["exit status 1"])
@@ -159,7 +159,7 @@ class RestartTests(SupervisedProcessTestCase):
         self.assertEqual(thing.pid, self.reactor.processes[1].pid)
 
     def test_reason_of_a_signal(self) -> None:
-        """A death by signal is told with its name."""
+        """A death by signal is reported with the signal's name."""
         _, process = self.started()
         process.end(by=9)
         self.assertEqual(self.reasons, ["killed by SIGKILL"])
@@ -267,7 +267,7 @@ class AdoptTests(SupervisedProcessTestCase):
         self.assertEqual([reader.fileno() for reader in self.reactor.readers], self.reactor.table.opened)
 
     def test_adopted_ends(self) -> None:
-        """When the adopted one ends, it is told, its pidfd closed, and a new one started."""
+        """When the adopted one ends, that is reported, its pidfd closed, and a new one started."""
         self.reactor.table.records[77] = self.record
         thing = self.supervise()
         thing.startService()
@@ -303,7 +303,7 @@ class AdoptTests(SupervisedProcessTestCase):
         self.assertEqual(len(self.reactor.living), 1)
 
     def test_without_record(self) -> None:
-        """A process whose pidfile was lost, or tells of another, is found by its command line, and recorded again."""
+        """A process whose pidfile was lost, or names another, is found by its command line, and recorded again."""
         for spoil in (self.place / "pid.json").unlink, self._stale:
             spoil()
             found = self.reactor.table.records[88] = Record(pid=88, started=9, boot="this-boot")
@@ -335,7 +335,7 @@ class FullDiskTests(SupervisedProcessTestCase):
         )
 
     def test_told_once(self) -> None:
-        """What cannot be written is told once, however often it is tried, and once more when it fails after it did."""
+        """A failing write is logged once, however often it is tried, and once more when it fails after a success."""
         self.started()
         self.reactor.pump([5.0])
         with capturedLogs() as logged:
@@ -349,7 +349,7 @@ class FullDiskTests(SupervisedProcessTestCase):
         self.assertEqual([event["log_format"] for event in logged], ["the output of {name} is lost: {reason}"])
 
     def test_start_that_fails(self) -> None:
-        """A start that fails again and again for one reason is told once."""
+        """A start that fails again and again for one reason is logged once."""
         failures = [OSError("read-only")] * 3 + [OSError("full")] * 2
 
         def before_start() -> None:
@@ -373,7 +373,7 @@ class FullDiskTests(SupervisedProcessTestCase):
         self.assertEqual(thing.pid, self.reactor.processes[1].pid)
 
     def test_recorded_later(self) -> None:
-        """It is recorded within ten seconds of when that can be done; one line tells of all that failed before."""
+        """It is recorded within ten seconds of when that can be done; one line covers all that failed before."""
         with capturedLogs() as logged:
             thing, process = self.started(output=None)
             self.reactor.pump([1.0] * 30)

@@ -1,4 +1,4 @@
-"""Processes are found and told apart on a ``/proc`` made of files."""
+"""Processes are found and distinguished on a ``/proc`` made of files."""
 
 from __future__ import annotations
 

@@ -53,5 +53,5 @@ class MessageTests(SynchronousTestCase):
 
     @given(st.one_of(ANYTHING, st.binary(max_size=60).map(lambda data: encode_state(STATE, 1)[: len(data)])))
     def test_anything(self, data: bytes) -> None:
-        """Whatever comes in is a message or a ValueError."""
+        """Bytes that are no message raise ValueError."""
         self.assertRaises(ValueError, decode_state, data)

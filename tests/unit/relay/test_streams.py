@@ -99,7 +99,7 @@ class StreamTests(RelayCase):
         self.play(scenario())
 
     def test_slow_reader(self) -> None:
-        """Who does not read stops the sender, and loses nothing."""
+        """A client that does not read stops the sender, and loses nothing."""
 
         async def scenario() -> None:
             scene, port = RelayScene(), free_port()
