@@ -1,4 +1,4 @@
-"""What ``twistd daprdockr`` gets: an agent that has begun nothing yet, or one line that says why there is none."""
+"""``twistd daprdockr`` gets an agent that has begun nothing yet, or one line that says why there is none."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ class OrderTests(TapCase):
         self.assertEqual(self.parts(agent), [*self.THREADS, "DnsServer", "Nginx", "Relay", "Guarded", *loops])
 
     def test_off(self) -> None:
-        """What is off is not there."""
+        """Parts that are off are absent."""
         agent = self.make("--dns=off", "--http=off", "--api=off")
         self.assertEqual(self.parts(agent), [*self.THREADS, "Relay", "Guarded", *self.LOOPS])
 
@@ -136,7 +136,7 @@ class RefusalTests(TapCase):
     """One line, no traceback."""
 
     def test_directory_in_use(self) -> None:
-        """A second agent in one state directory is told which option to change."""
+        """A second agent in one state directory is refused in a line that names the option to change."""
         self.make()
         line = self.refused()
         self.assertTrue(line.startswith("daprdockr: --state-dir "), line)

@@ -14,7 +14,7 @@ def read(*words: str) -> Words:
 
 
 class SplitTests(SynchronousTestCase):
-    """Flags told from other words."""
+    """The distinction of flags and other words."""
 
     def test_dashes_and_equals(self) -> None:
         """One dash or two, a value behind an equals sign or as the next word: all mean the same."""
@@ -83,5 +83,5 @@ class DaemonTests(SynchronousTestCase):
         self.assertEqual(twistd_words(["-ephemeral", "-ephemeral=false"])[3:], [])
 
     def test_stray_word(self) -> None:
-        """A word that is no flag is refused."""
+        """An argument that is no flag is refused."""
         self.assertIn("'start'", str(self.assertRaises(BadInput, twistd_words, ["start"])))

@@ -75,7 +75,7 @@ def read(*words: str, environment: dict[str, str] | None = None) -> Settings:
 
 
 class DefaultTests(SynchronousTestCase):
-    """An agent that is told nothing."""
+    """An agent without any option."""
 
     def test_defaults(self) -> None:
         """Every option has the default of the contract."""
@@ -124,7 +124,7 @@ class DefaultTests(SynchronousTestCase):
 
 
 class GivenTests(SynchronousTestCase):
-    """What is given is read into its parts."""
+    """Options that are given are read into their parts."""
 
     def test_environment(self) -> None:
         """ETCD_HOSTS, DOCKER_HOST and HOST_IP count when their options are absent."""
@@ -201,7 +201,7 @@ class GivenTests(SynchronousTestCase):
 
 
 class RefusedTests(SynchronousTestCase):
-    """What makes no sense ends in one line that names the option."""
+    """An option that makes no sense ends in one line that names it."""
 
     def refusal(self, *words: str) -> str:
         return str(self.assertRaises(usage.UsageError, read, *words))
@@ -258,7 +258,7 @@ class RefusedTests(SynchronousTestCase):
 
 
 class HelpTests(SynchronousTestCase):
-    """What ``--help`` says."""
+    """The text of ``--help``."""
 
     def test_names_everything(self) -> None:
         """Every option, every default and every environment variable is in the help."""

@@ -1,4 +1,4 @@
-"""What is followed: files and addresses that change while the agent runs."""
+"""``Followed``: files and addresses that change while the agent runs."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ class SlowReadingTests(SynchronousTestCase):
         self.assertEqual(len(run.waiting), 1)
 
     def test_after_the_end(self) -> None:
-        """What a reading finds after the service has stopped is reported to nobody."""
+        """A reading that ends after the service has stopped is reported to nobody."""
         run, clock = HeldRun(), LoopClock()
         heard: list[str] = []
         followed = Followed(reactor=clock, run=run, what="it", read=lambda: "two", first="one")

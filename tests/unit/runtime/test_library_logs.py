@@ -31,7 +31,7 @@ class JoinLogsTests(SynchronousTestCase):
         self.assertEqual(event["text"], "pool of x is full")
 
     def test_debug(self) -> None:
-        """What a library tells below a warning does not appear."""
+        """A message of a library below a warning does not appear."""
         logging.getLogger("docker").setLevel(logging.DEBUG)
         self.addCleanup(logging.getLogger("docker").setLevel, logging.NOTSET)
         logging.getLogger("docker").info("hello")

@@ -8,7 +8,7 @@ from daprdockr.runtime.logged_once import LoggedOnce
 
 
 class LoggedOnceTests(SynchronousTestCase):
-    """What is logged after which polls."""
+    """The lines that are logged for a sequence of polls."""
 
     def setUp(self) -> None:
         self.logged: list[str] = []

@@ -1,4 +1,4 @@
-"""What the log says while etcd does not answer."""
+"""The lines of the log while etcd does not answer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a service that looks again and again does about looks that fail or last."""
+"""A service that polls at intervals, and polls that fail or last."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class PeriodicTests(SynchronousTestCase):
         eager.stopService()
 
     def test_fails(self) -> None:
-        """A look that fails is logged and followed by the next one; threads that are stopping are no failure."""
+        """A poll that fails is logged and followed by the next one; threads that are stopping are no failure."""
         self.looking.outcome = RuntimeError("unforeseen")
         self.clock.advance(2)
         self.assertEqual(len(self.flushLoggedErrors(RuntimeError)), 1)

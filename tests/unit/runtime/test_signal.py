@@ -20,7 +20,7 @@ class SignalTests(SynchronousTestCase):
         self.assertEqual(heard, [("first", 7), ("second", 7)])
 
     def test_nobody(self) -> None:
-        """A signal that nobody wants to know of is nothing: who subscribes later hears later calls only."""
+        """A signal without subscribers does nothing, and a later subscriber receives later calls only."""
         heard: list[int] = []
         signal: Signal[[]] = Signal()
         signal()

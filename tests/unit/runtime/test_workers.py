@@ -67,7 +67,7 @@ class WorkersTests(TestCase):
         self.assertEqual(await self.start()(dict, [("a", 1)], b=2), {"a": 1, "b": 2})
 
     async def test_error(self) -> None:
-        """What the call raised is raised to who asked."""
+        """The caller gets the exception that the call raised."""
         with self.assertRaises(ZeroDivisionError):
             await self.start()(divmod, 1, 0)
 
@@ -147,7 +147,7 @@ class StoppedTests(SynchronousTestCase):
         self.assertIn("test", str(self.failureResultOf(workers(int), Stopped).value))
 
     def test_waiting_at_the_stop(self) -> None:
-        """What waits when the pool stops is refused, and never made."""
+        """A call that waits when the pool stops is refused, and never made."""
         workers = Workers(name="test", size=1, reactor=LoopClock(), grace=0)
         workers.startService()
         release = threading.Event()

@@ -1,4 +1,4 @@
-"""The composition: which parts an agent has, and what they are told of each other."""
+"""The composition: the parts of an agent, and the connections between them."""
 
 from __future__ import annotations
 
@@ -168,7 +168,7 @@ class BeatGate:
 
 
 class WakeTests(SynchronousTestCase):
-    """What one part has another look at."""
+    """Changes in one part that make another one act."""
 
     def test_lease(self) -> None:
         """When the lease is certain again, though nothing changed in etcd, what waited for it is begun."""
@@ -188,7 +188,7 @@ class WakeTests(SynchronousTestCase):
 
 
 class TroublesTests(SynchronousTestCase):
-    """What ``/healthz`` is told."""
+    """The conditions that ``/healthz`` receives."""
 
     def setUp(self) -> None:
         self.cluster = MemoryCluster(self)

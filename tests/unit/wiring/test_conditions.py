@@ -1,4 +1,4 @@
-"""What is wrong with an agent, as values that a page, JSON and metrics can be made of."""
+"""The conditions of an agent, as values that a page, JSON and metrics can be made of."""
 
 from __future__ import annotations
 

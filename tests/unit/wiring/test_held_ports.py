@@ -36,7 +36,7 @@ class HeldPortsTests(SynchronousTestCase):
         self.assertEqual([key for key in held if key[0] == "udp"], [("udp", 53)])
 
     def test_host_ports(self) -> None:
-        """What a container here has published is no route, even if it has ended: it starts again with its ports."""
+        """A port that a container here published is no route's, even if it ended: it starts again with its ports."""
         runs = container("c1", ports=(Port(80, "tcp", 20_001), Port(81, "udp", 20_002), Port(82, "tcp", 0)))
         ended = container("c2", number=2, status=Status.EXITED, ports=(Port(80, "tcp", 20_003),))
         held = held_ports(settings("a", Path("/nonexistent"), etcd=Access.parse("http://127.0.0.1:1")), (runs, ended))
@@ -53,7 +53,7 @@ class HeldPortsTests(SynchronousTestCase):
         self.assertEqual(ports_of_routes(cluster), {("tcp", 20_001): "web.myapp", ("udp", 20_002): "web.myapp"})
 
     def test_not_to_fix(self) -> None:
-        """What a route or this agent has is fixed by no definition; what another one fixes is counted in placement."""
+        """No definition fixes a port of a route or of this agent; ports fixed by another are counted in placement."""
         chosen = settings("a", Path("/nonexistent"), etcd=Access.parse("http://127.0.0.1:1"))
         found = not_to_fix(chosen, {("tcp", 5432): "api.myapp", ("udp", 53): ""})
         reasons = {("tcp", 5432): "it is the port of a route of api.myapp", ("tcp", 1): "it is in use for --etcd"}

@@ -43,7 +43,7 @@ class ServingTests(SynchronousTestCase):
             self.assertEqual(self.served(nginx, Front()).reached(), revision)
 
     def test_behind(self) -> None:
-        """What is furthest behind counts."""
+        """The server that is furthest behind counts."""
         for nginx, relay in ((1, None), (None, 1), (1, 2), (2, 1)):
             self.assertEqual(self.served(Front(nginx), Front(relay)).reached(), 1)
 

@@ -1,4 +1,4 @@
-"""What wakes what: in one place, and in any order."""
+"""The order of subscriptions: stated in one place, and without effect."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tests.fakes.agents import MemoryAgent, MemoryCluster
 
 
 def reverse(agent: MemoryAgent) -> None:
-    """Have the last who subscribed be told first."""
+    """Have the last subscriber notified first."""
     signals, publish = agent.parts.base.signals, agent.parts.reports.publish
     herald = agent.parts.found.member.herald
     for order in (signals.cluster_changed, signals.services_changed, signals.node_changed, herald.moved, publish.zones):
@@ -21,7 +21,7 @@ class OrderTests(SynchronousTestCase):
     """Three agents, one of which falls silent, while a definition changes and an Engine is away for a while."""
 
     def story(self, reversed_: bool) -> list[tuple[object, ...]]:
-        """What is claimed, routed and wrong, each tenth of a second."""
+        """The claims, the routes and the troubles, each tenth of a second."""
         cluster = MemoryCluster(self)
         for node in ("a", "b", "c"):
             agent = cluster.make(node)
@@ -49,7 +49,7 @@ class OrderTests(SynchronousTestCase):
         return found
 
     def test_any(self) -> None:
-        """All comes at the same moments and in the same way when those who subscribed are told in the other order."""
+        """All happens at the same moments and in the same way when the subscribers are notified in reverse order."""
         story = self.story(reversed_=False)
         self.assertTrue(any(moment[0] for moment in story))
         pairs = zip(story, self.story(reversed_=True), strict=True)
