@@ -1,4 +1,4 @@
-"""What the modules of the commands declare."""
+"""The declarations in the modules of the commands."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from tests.fakes.command_line import LentStore, Outcome, command_line
 
 
 class ScriptTests(SynchronousTestCase):
-    """What is printed. How shells take it is tested with them, in ``tests/functional/test_completion.py``."""
+    """The printed script. How shells take it is tested with them, in ``tests/functional/test_completion.py``."""
 
     def test_printed(self) -> None:
         """The script goes to stdout, and no etcd is asked."""
@@ -41,7 +41,7 @@ class ScriptTests(SynchronousTestCase):
 
 
 class FormTests(SynchronousTestCase):
-    """What stands where."""
+    """The flags and words that can stand in each place."""
 
     def test_flags(self) -> None:
         """A command has its own flags and those that reach etcd, and no flag of another command."""

@@ -28,7 +28,7 @@ class Faulty(MemoryStore):
 
 
 class MainTests(SynchronousTestCase):
-    """What does not depend on the command."""
+    """The behaviour that does not depend on the command."""
 
     def test_help(self) -> None:
         """Help goes to stdout, and asks nobody."""
@@ -73,7 +73,7 @@ class MainTests(SynchronousTestCase):
         self.assertIn("RuntimeError", done.stderr)
 
     def test_interrupted(self) -> None:
-        """Ctrl-C ends it without a word, with the exit status shells expect."""
+        """Ctrl-C ends it without any output, with the exit status shells expect."""
         done = command_line(Faulty(KeyboardInterrupt()), "-get", "-svc", "web.myapp")
         self.assertEqual(done, Outcome(130, "", ""))
 
@@ -91,7 +91,7 @@ class MainTests(SynchronousTestCase):
 
 
 class ImportTests(SynchronousTestCase):
-    """What a command line loads before it knows what to do."""
+    """The modules that a command line loads before it knows what to do."""
 
     def test_nothing_heavy(self) -> None:
         """Neither Twisted, gRPC nor the parts of other commands are loaded to read a command line."""

@@ -1,4 +1,4 @@
-"""What the commands that read print, to the byte: people pipe it, and programs read it."""
+"""The output of the commands that read, to the byte: people pipe it, and programs read it."""
 
 from __future__ import annotations
 

@@ -49,7 +49,7 @@ def read(line: str, **environment: str) -> Request:
 
 
 class ReadTests(SynchronousTestCase):
-    """What can be asked for."""
+    """Command lines that are requests."""
 
     def test_nothing(self) -> None:
         """An empty command line gets every definition, from the endpoints of the contract."""
@@ -92,7 +92,7 @@ class ReadTests(SynchronousTestCase):
         self.assertEqual(read("-prefix /other").keys.prefix, "/other")
 
     def test_ip_needs_no_etcd(self) -> None:
-        """The address is told even if ETCD_HOSTS is nonsense."""
+        """The address is printed even if ETCD_HOSTS is nonsense."""
         self.assertIsNone(read("-ip", ETCD_HOSTS="ftp://").access)
         self.assertEqual(read("-ip -etcd http://e:1"), read("-ip"))
 
@@ -103,7 +103,7 @@ class ReadTests(SynchronousTestCase):
 
 
 class RefusedTests(SynchronousTestCase):
-    """What contradicts itself, has no use, or cannot be read."""
+    """Command lines that contradict themselves, have no use, or cannot be read."""
 
     def test_each(self) -> None:
         """Each is answered with one line that names it."""

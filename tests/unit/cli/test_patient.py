@@ -47,7 +47,7 @@ class PatienceTests(SynchronousTestCase):
         self.pauses += 1
 
     def test_election(self) -> None:
-        """What may be asked twice is asked until there is an answer."""
+        """A request that may be repeated is repeated until there is an answer."""
         self.etcd.silent = 3
         self.store.put("/a", b"1")
         self.etcd.silent = 3

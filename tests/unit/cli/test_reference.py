@@ -26,7 +26,7 @@ exit status  meaning
 
 
 class TableTests(SynchronousTestCase):
-    """What it says."""
+    """The rows and texts of the table."""
 
     def test_rows(self) -> None:
         """Each action, command and flag has one row, and a command shows what may stand behind it."""

@@ -33,7 +33,7 @@ def cluster(*entries: Entry) -> Cluster:
 
 
 class TableTests(SynchronousTestCase):
-    """What a table is."""
+    """Tables: rows for programs, and cells for people."""
 
     def test_cells(self) -> None:
         """Rows stay as they are, and each column makes a cell of each row; nothing is shown as a dash."""
@@ -110,7 +110,7 @@ class EventTests(SynchronousTestCase):
     """Events."""
 
     def test_order(self) -> None:
-        """The oldest comes first; what is no event, or would stay for ever, is left out."""
+        """The oldest comes first; values that are no event, or would stay permanently, are left out."""
         entries = [
             Entry("a", Event(2.0, "n1", "s", "later").encode(), 1, 1, 1),
             Entry("b", Event(1.0, "n1", "s", "sooner").encode(), 1, 1, 1),
@@ -124,7 +124,7 @@ class DoubtTests(SynchronousTestCase):
     """Nodes that doubt."""
 
     def test_read(self) -> None:
-        """What an agent wrote is there by node; anything else is left out."""
+        """Doubts that an agent wrote are there by node; anything else is left out."""
         record = DoubtRecord(7, "it went back")
         entries = [Entry("/d/n1", record.encode(), 1, 1), Entry("/d/n2", b"garbage", 1, 1)]
         self.assertEqual(read_doubts(entries, "/d/"), {"n1": record})

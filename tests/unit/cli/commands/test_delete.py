@@ -16,7 +16,7 @@ class DeleteTests(DefinitionCase):
         self.assertIsNone(self.stored())
 
     def test_absent(self) -> None:
-        """What does not exist cannot be deleted, and the exit status is 3."""
+        """A service that does not exist cannot be deleted, and the exit status is 3."""
         self.assertEqual(self.run_line("-del", "-svc", "web.myapp").status, 3)
 
     def test_broken(self) -> None:

@@ -1,4 +1,4 @@
-"""``drain``: what it asks for, what it tells, and how it ends."""
+"""``drain``: what it asks for, what it prints, and how it ends."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class DrainTests(DrainCase):
         self.assertIn("draining", self.run_line("nodes").stdout)
 
     def test_tells(self) -> None:
-        """It tells how many leave, and of what cannot leave why."""
+        """It prints how many instances leave, and the reason of each that cannot."""
         self.define(
             named("web", 2),
             named("db", Container={"Volumes": ["data:/data"]}),
@@ -53,7 +53,7 @@ class DrainTests(DrainCase):
         self.assertIn("1.web.myapp stays: there is no other node", self.run_line("drain n1").stdout)
 
     def test_not_counted(self) -> None:
-        """What is not wanted any more, and what runs elsewhere, is no part of it."""
+        """Instances that are not wanted any more, and those of other nodes, are not counted."""
         self.define(named("web", 3))
         self.store.put(KEYS.service(instance(1).service), named("web", 1).encode())
         self.define(named("api", 2), node="n2")
@@ -81,7 +81,7 @@ class WaitTests(DrainCase):
         self.assertEqual(self.run_line("drain n1 -wait -timeout 0").status, 0)
 
     def test_progress(self) -> None:
-        """It tells of each instance where it runs now, and ends with the last one."""
+        """It prints for each instance where it runs now, and ends with the last one."""
         self.define(named("web", 2), named("db", Container={"Volumes": ["data:/data"]}))
         self.store.coming = [self.moves(instance(1), instance(2))]
         done = self.run_line("drain n1 -wait")

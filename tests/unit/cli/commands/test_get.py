@@ -18,7 +18,7 @@ class GetTests(DefinitionCase):
         self.assertEqual(done, Outcome(0, json.dumps(DOCUMENT, indent=2) + "\n", ""))
 
     def test_absent(self) -> None:
-        """What does not exist is said on stderr, and the exit status is 3."""
+        """A service that does not exist is reported on stderr, and the exit status is 3."""
         done = self.run_line("-get", "-svc", "web.myapp")
         self.assertEqual((done.status, done.stdout), (3, ""))
         self.assertRegex(done.stderr, r"\Adaprdockrcmd: web\.myapp does not exist.*\n\Z")
@@ -35,7 +35,7 @@ class GetTests(DefinitionCase):
         self.assertEqual(self.run_line(), Outcome(0, "[]\n", ""))
 
     def test_all_with_a_broken_one(self) -> None:
-        """What cannot be read is named on stderr, the others are printed, and the exit status tells."""
+        """A definition that cannot be read is named on stderr, the others are printed, and the exit status is 1."""
         self.store.put("/daprdockr/services/myapp/bad", b"\xff")
         self.given()
         done = self.run_line()

@@ -80,6 +80,6 @@ class PsTests(ShowCase):
         self.assertIn("not usable", done.stderr)
 
     def test_hostile_reason(self) -> None:
-        """What a registry said cannot move the cursor or add lines."""
+        """A registry's message cannot move the cursor or add lines."""
         self.claim(1, ClaimRecord(node="n1", reason="a\nb\x1b[2J\x9b"))
         self.assertIn(r"a\nb\x1b[2J\x9b", self.cells("ps")[1])

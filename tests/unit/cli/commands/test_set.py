@@ -60,7 +60,7 @@ class SetTests(DefinitionCase):
         self.assertEqual((done.json["Instances"], done.json["Container"]), (0, {"Cmd": ["a"], "Image": "x"}))
 
     def test_nothing_new(self) -> None:
-        """What stands already is not written again, so that no agent is woken."""
+        """A definition that is there already is not written again, so that no agent is woken."""
         self.run_line("-svc", "web.myapp", "-set", "-image", "web:1")
         revision = self.store.revision
         done = self.run_line("-svc", "web.myapp", "-set", "-image", "web:1")
@@ -76,7 +76,7 @@ class SetTests(DefinitionCase):
         self.assertEqual(self.stored(), done.json)
 
     def test_changed_for_ever(self) -> None:
-        """Who always comes too late gives up with one line."""
+        """A command that always comes too late gives up with one line."""
         self.given()
         self.store.before = self.given
         done = self.run_line("-svc", "web.myapp", "-set", "-image", "web:2")
@@ -175,7 +175,7 @@ class BadInputTests(DefinitionCase):
             self.refused(self.run_line("-set", "-svc", "web.myapp", "-image", "x", "-instances", number), "Instances")
 
     def test_half_a_definition(self) -> None:
-        """What a new service lacks is named."""
+        """Members that a new service lacks are named."""
         self.refused(self.run_line("-set", "-svc", "web.myapp", "-instances", "3"), "Container.Image is missing")
         self.refused(self.run_line("-set", "-svc", "web.myapp", "-image", ""), "Container.Image")
         self.refused(self.run_line("-set", "-svc", "web.myapp", "-image", "x", "-http-port", "80"), "Http.HostName")

@@ -48,7 +48,7 @@ class StatusTests(ShowCase):
         self.assertEqual(self.cells("status")[-1], ["web.myapp", "3", "1", "1", "1", "demo.test", "no driver 2"])
 
     def test_broken(self) -> None:
-        """What cannot be read is listed with the reason."""
+        """A value that cannot be read is listed with the reason."""
         self.store.put(KEYS.service(ServiceName("myapp", "bad")), b"{}")
         self.assertIn("not usable: /daprdockr/services/myapp/bad: Name is missing", self.cells("status")[-1][0])
         told = command_line(self.store, "status", "-o", "json").json
@@ -85,7 +85,7 @@ class NoWritesTests(ShowCase):
         self.assertIn("NOSPACE", rows[0]["Refused"])
 
     def test_one_node(self) -> None:
-        """What a node says of itself stands beside it, and ends ``status`` with a line that names it."""
+        """The complaint of a node stands beside it, and ends ``status`` with a line that names the node."""
         self.assertEqual(self.cells("nodes")[2][-1], "cannot write /daprdockr/x")
         done = command_line(self.store, "status")
         self.assertEqual((done.status, done.stderr), (1, "daprdockrcmd: node n2 cannot write /daprdockr/x\n"))
@@ -120,7 +120,7 @@ class NoWritesTests(ShowCase):
         self.assertEqual(entry.value, encode_trust([7]))
 
     def test_a_reader(self) -> None:
-        """Who may only read learns nothing of the nodes from that, and gets the usual answer."""
+        """A user who may only read learns nothing of the nodes from that, and gets the usual answer."""
         self.store.commit([], [Delete(KEYS.node("n2"))])
         self.store.forbidden = ("/",)
         revision = self.store.revision

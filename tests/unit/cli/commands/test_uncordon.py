@@ -11,7 +11,7 @@ class UncordonTests(DrainCase):
     """The end of a drain."""
 
     def test_ends(self) -> None:
-        """The node takes instances again; programs are told so as an object."""
+        """The node takes instances again; with ``-o json`` an object says so."""
         for words, printed in (
             ("uncordon n1", "n1 takes instances again\n"),
             ("uncordon n1 -o json", '{\n  "Node": "n1",\n  "Cordoned": false\n}\n'),

@@ -51,7 +51,7 @@ class WaitTests(SynchronousTestCase):
         self.assertNotIn("watch", self.store.calls)
 
     def test_follows(self) -> None:
-        """It ends when the watch tells of the last instance that was lacking."""
+        """It ends when the watch reports the last instance that was lacking."""
         self.store.coming = [self.claim_both]
         self.wait()
         self.assertEqual(self.store.calls.count("list"), 1)
@@ -84,7 +84,7 @@ class WaitTests(SynchronousTestCase):
         self.assertIn("and 8997 more", command_line(self.store, "wait", "-timeout", "0").stderr)
 
     def test_scaled_meanwhile(self) -> None:
-        """What is wanted may change while it waits."""
+        """The number of wanted instances may change while it waits."""
         self.claim(1)
         self.store.coming = [lambda: self.store.put(KEYS.service(WEB.name), evolve(WEB, instances=1).encode())]
         self.wait()
