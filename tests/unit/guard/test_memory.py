@@ -21,7 +21,7 @@ class SharedMemoryTests(SynchronousTestCase):
         self.assertIsNone(self.reader.read())
 
     def test_newest(self) -> None:
-        """What was written last is read, also if it is shorter, as often as one likes."""
+        """The last write is read, also if it is shorter, as often as one likes."""
         for content in (b"one, which is longer", b"two", b"two", b""):
             self.writer.write(content)
             self.assertEqual([self.reader.read(), self.reader.read()], [content, content])
@@ -37,7 +37,7 @@ class SharedMemoryTests(SynchronousTestCase):
         self.assertEqual((self.reader.read(), late.read()), (b"two", b"two"))
 
     def test_garbage(self) -> None:
-        """Whatever stands there, a reader keeps what it has, and the next write is read."""
+        """With any garbage in the memory a reader keeps what it has, and the next write is read."""
         self.writer.write(b"one")
         self.assertEqual(self.reader.read(), b"one")
         for head in (b"\xff" * _HEAD.size, b"\1" * _HEAD.size, _HEAD.pack(9, 2**63, 7), _HEAD.pack(9, LONGEST + 1, 7)):

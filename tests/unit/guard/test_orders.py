@@ -54,7 +54,7 @@ class ActionTests(SynchronousTestCase):
     """``action`` and ``next_change``: orders and a time, nothing else."""
 
     def test_times(self) -> None:
-        """Nothing until the grace begins, then TERM, and KILL from the margin before the deadline on, for ever."""
+        """Nothing is due until the grace begins, then TERM, and KILL from the margin before the deadline on."""
         table = {
             0.0: Action.NONE,
             93.9: Action.NONE,
@@ -87,7 +87,7 @@ class ActionTests(SynchronousTestCase):
 
     @given(order=st.builds(Order, SECONDS, SECONDS), margin=SECONDS, now=SECONDS)
     def test_never_later_than_told(self, order: Order, margin: float, now: float) -> None:
-        """What is due stays the same until the next change, and the margin before the deadline it is KILL."""
+        """The due action is the same until the next change, and the margin before the deadline it is KILL."""
         told = orders(margin, one=order)
         following = told.next_change(now)
         before = min(following, 2e9)
@@ -109,7 +109,7 @@ class FileTests(SynchronousTestCase):
         ),
     )
     def test_round_trip(self, margin: float, containers: dict[str, Order]) -> None:
-        """What is written is read."""
+        """Orders that were written are read back the same."""
         written = Orders(BOOT, margin, containers)
         self.assertEqual(Orders.decode(written.encode(), BOOT), written)
 

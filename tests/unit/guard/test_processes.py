@@ -36,7 +36,7 @@ class ProcCase(SynchronousTestCase):
     def process(
         self, pid: int, cgroup: str, parent: int = 1, numbers: str = "", state: str = "S", threads: int = 1
     ) -> None:
-        """A process, by what the kernel tells of it; ``numbers`` are its pids from the outermost namespace on."""
+        """A process, as the kernel describes it; ``numbers`` are its pids from the outermost namespace on."""
         place = self.root / str(pid)
         place.mkdir(exist_ok=True)
         fields = [state, str(parent), *["0"] * 15, str(threads), *["0"] * 10]
@@ -84,7 +84,7 @@ class FindingTests(ProcCase):
         self.assertEqual(self.of(ONE, TWO), {ONE: [100], TWO: [101]})
 
     def test_container_in_container(self) -> None:
-        """What an Engine inside a container runs belongs to that container too."""
+        """A process of an Engine inside a container belongs to that container too."""
         self.process(100, f"0::/docker/{ONE}/docker/{TWO}\n")
         self.assertEqual(self.of(ONE), {ONE: [100]})
 
@@ -95,7 +95,7 @@ class FindingTests(ProcCase):
         self.assertEqual(self.of(ONE), {ONE: [101]})
 
     def test_gone_meanwhile(self) -> None:
-        """A process that ends while it is looked at is not there."""
+        """A process that ends while it is read is not there."""
         (self.root / "100").mkdir()
         self.process(101, CGROUPS["2"])
         (self.root / "101" / "stat").unlink()
@@ -170,6 +170,6 @@ class SignalTests(ProcCase):
         self.assertFalse(self.signalled())
 
     def test_not_permitted(self) -> None:
-        """What this user may not signal is the caller's to tell."""
+        """A process that this user may not signal raises; the caller has to report it."""
         self.send_error = PermissionError()
         self.assertRaises(PermissionError, self.signalled)

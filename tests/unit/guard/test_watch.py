@@ -77,7 +77,7 @@ class TwoWaysTests(GuardCase):
         return Orders(boot, MARGIN, {self.one: Order(deadline)}, at).encode()
 
     def deadline(self) -> float | None:
-        """What the guard goes by."""
+        """The deadline that the guard goes by."""
         self.guard.poll()
         order = self.guard.orders.containers.get(self.one)
         return None if order is None else order.deadline
@@ -102,7 +102,7 @@ class TwoWaysTests(GuardCase):
         self.assertEqual(self.deadline(), 14.0)
 
     def test_disk_seen_late(self) -> None:
-        """Nor does a disk that answers for the first time, whoever wrote to it, or in another boot."""
+        """Nor does a disk that answers for the first time, with orders of any agent, or of another boot."""
         for content in (self.written(1.0, 10.0), self.written(0.0, 10.0), self.written(99.0, 10.0, "former-boot")):
             self.guard = self.make()
             self.content, self.memory = None, self.written(4.0, 13.0)
@@ -127,7 +127,7 @@ class TwoWaysTests(GuardCase):
 
 
 class DeadlineTests(GuardCase):
-    """What happens as a deadline comes nearer."""
+    """The actions as a deadline comes nearer."""
 
     def test_times(self) -> None:
         """TERM comes once, when the grace begins, and KILL at the margin before the deadline, each to the moment."""
@@ -151,7 +151,7 @@ class DeadlineTests(GuardCase):
         self.assertEqual((self.processes.signals, self.running()), ([], True))
 
     def test_beat_at_the_last_moment(self) -> None:
-        """The look at which something is due reads the orders first."""
+        """The poll at which something is due reads the orders first."""
         self.order(100.0)
         self.now = 90.0
         self.guard.poll()
@@ -224,7 +224,7 @@ class DeadlineTests(GuardCase):
 
 
 class OrdersTests(GuardCase):
-    """What the guard makes of the file."""
+    """The file with the orders, as the guard reads it."""
 
     def test_nothing_yet(self) -> None:
         """Without orders there is nothing to guard, and little to do."""
@@ -239,7 +239,7 @@ class OrdersTests(GuardCase):
         self.assertEqual(self.processes.signals, [])
 
     def test_unreadable(self) -> None:
-        """The last readable orders stand, whatever the file holds later, and that is told once."""
+        """The last readable orders stand, whatever the file holds later, and that is reported once."""
         self.order(100.0)
         self.look_until(1.0)
         for content in (b"", b"{", None):
@@ -250,7 +250,7 @@ class OrdersTests(GuardCase):
         self.assertEqual(self.processes.signals, [(self.one, TERM), (self.one, KILL)])
 
     def test_refused(self) -> None:
-        """A container that may not be signalled is told, and looked for again."""
+        """A container that may not be signalled is reported, and tried again at the next poll."""
         self.order(100.0, grace=0.0)
         self.now = 99.5
         self.processes.refused = True
@@ -261,7 +261,7 @@ class OrdersTests(GuardCase):
         self.assertEqual(self.processes.signals, [(self.one, KILL)])
 
     def test_pace(self) -> None:
-        """With something to guard a look follows within a tenth of a second."""
+        """With something to guard the next poll follows within a tenth of a second."""
         self.order(100.0)
         self.assertEqual(self.guard.poll(), POLL)
         self.now = 97.45
@@ -272,7 +272,7 @@ class NothingTests(SynchronousTestCase):
     """A container without processes."""
 
     def test_told_only_when_done(self) -> None:
-        """What is due for a container that does not run is not told, for nothing happened."""
+        """An action that is due for a container that does not run is not reported, for nothing happened."""
         told: list[str] = []
         engine = MemoryEngine(node="a")
         content = Orders(BOOT, MARGIN, {"f" * 64: Order(1.0)}).encode()

@@ -1,4 +1,4 @@
-"""What clients of nginx are believed and granted."""
+"""The clients of nginx: which of their statements are believed, and what they are granted."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ class ClientsTests(SynchronousTestCase):
     """``HttpClients``."""
 
     def test_networks(self) -> None:
-        """What is no network in its canonical spelling is refused, because it would stand in a configuration."""
+        """A text that is no network in its canonical spelling is refused, because it would stand in a configuration."""
         self.assertEqual(HttpClients(trusted=("10.0.0.0/8", "2001:db8::/32")).trusted[1], "2001:db8::/32")
         for network in ["10.0.0.1/8", "10.0.0.0", "::1", "fe80::1%;}/128", "default 1; x", ""]:
             with self.assertRaises(BadInput, msg=network):

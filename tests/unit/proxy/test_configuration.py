@@ -68,7 +68,7 @@ class GoldenTests(SynchronousTestCase):
 
 
 class SettingsTests(SynchronousTestCase):
-    """What settings refuse."""
+    """Values that settings refuse."""
 
     def test_directory(self) -> None:
         """A directory that nginx could not read as one word, or as a socket's, is refused."""
@@ -91,7 +91,7 @@ class SettingsTests(SynchronousTestCase):
                 evolve(SETTINGS, modules=(path,))
 
     def test_code(self) -> None:
-        """What is no digest does not get into the text."""
+        """A text that is no digest does not get into the configuration."""
         for code in ["x", "A", "0\n}", "0;"]:
             with self.assertRaises(BadInput, msg=code):
                 evolve(SETTINGS, code=code)

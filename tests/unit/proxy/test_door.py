@@ -40,12 +40,12 @@ class AskingTests(SynchronousTestCase):
             self.assertEqual(self.successResultOf(asking.answer), (0, ""))
 
     def test_flood(self) -> None:
-        """Whoever answers too much is hung up on."""
+        """A server that answers too much is hung up on."""
         self.asking.dataReceived(b"x" * (MAX_ANSWER + 1))
         self.assertTrue(self.transport.disconnecting)
 
     def test_cancelled(self) -> None:
-        """Who stops waiting hangs up, and the end of the connection is nobody's concern."""
+        """A caller that stops waiting hangs up, and the end of the connection is nobody's concern."""
         self.asking.answer.cancel()
         self.assertTrue(self.transport.disconnecting)
         self.asking.connectionLost(DONE)

@@ -45,7 +45,7 @@ class ProxyFilesTests(SynchronousTestCase):
         self.assertFalse(self.files.candidate.exists())
 
     def test_not_kept(self) -> None:
-        """What was installed and never seen to be served gives way to the last good text."""
+        """A text that was installed and never seen to be served gives way to the last good text."""
         self.files.prepare()
         self.take_up(GOOD)
         self.files.keep()
@@ -88,7 +88,7 @@ class ProxyFilesTests(SynchronousTestCase):
         self.assertEqual({path.stat().st_mode & 0o777 for path in self.files.directory.iterdir()}, {0o600})
 
     def test_garbage(self) -> None:
-        """What is not all of a configuration is set aside, with one line, and not started on."""
+        """A file without a whole configuration is set aside, with one line, and not started on."""
         self.files.prepare()
         for content in (b"", GOOD[:-2].encode(), GOOD.replace("80", "81").encode(), b"\xff", b"events {}", bytes(1000)):
             for path in (self.files.last_good, self.files.configuration):
@@ -132,7 +132,7 @@ class ProxyFilesTests(SynchronousTestCase):
         self.assertFalse(self.files.socket.exists())
 
     def test_output(self) -> None:
-        """What nginx wrote since a moment is told, also when the file was cut short meanwhile."""
+        """The output of nginx since a moment is read, also when the file was cut short meanwhile."""
         self.files.prepare()
         self.assertEqual((self.files.output_size(), self.files.output_since(0)), (0, ""))
         self.files.output.write_text("old\n")

@@ -1,4 +1,4 @@
-"""What the agent says to the Lua in nginx."""
+"""The messages of the agent to the Lua in nginx."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ ROUTES = (
 
 
 def taken_over(state: dict[str, Any], message: dict[str, Any]) -> dict[str, Any]:
-    """What nginx holds after a message, as ``lua/door/routes.lua`` does it."""
+    """The state of nginx after a message, as ``lua/door/routes.lua`` makes it."""
     if message.get("whole"):
         state = {"hosts": {}, "services": {}}
     return {
@@ -104,7 +104,7 @@ class MessageTests(SynchronousTestCase):
 
     @given(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 3)), max_size=6), st.integers(0, 6))
     def test_difference_leads_there(self, drawn: list[tuple[int, int]], cut: int) -> None:
-        """Whatever nginx held, after the difference it holds what it would after the whole."""
+        """From any state of nginx, the difference leads to the state to which the whole leads."""
         services = [
             HttpService(
                 ServiceName(group="g", service=f"s{n}"),
@@ -122,7 +122,7 @@ class MessageTests(SynchronousTestCase):
         self.assertEqual(door_state(turned), door_state(ROUTES))
 
     def test_refused(self) -> None:
-        """What ``routing`` never gives is not sent."""
+        """A route that ``routing`` never gives is not sent."""
         for name in ["x; location /y { alias /etc/; }", "a b", "a\nb", "", "A.com", "{{ settings }}"]:
             with self.assertRaises(BadInput, msg=name):
                 door_state([Route(name, WEB, ())])

@@ -47,7 +47,7 @@ class NginxReactor(ProcessReactor):
 
     :ivar serving: the generation that answers on the socket; empty while none does.
     :ivar held: the host names that nginx has routes of; None before it was given any.
-    :ivar quick: whether a started nginx answers at once, and takes up what it is told to.
+    :ivar quick: whether a started nginx answers at once, and takes up each reload.
     :ivar refuses: what ``nginx -t`` complains of; empty while it is content.
     """
 
@@ -191,7 +191,7 @@ class NginxTests(SynchronousTestCase):
         self.assertEqual([event for event in logged if "log_failure" in event], [])
 
     def test_condition(self) -> None:
-        """What is wrong is a value, as long as it is wrong."""
+        """The condition is a value, as long as there is something wrong."""
         nginx = self.nginx()
         nginx.startService()
         self.assertEqual(nginx.condition, NginxNotStarted())
@@ -207,7 +207,7 @@ class NginxTests(SynchronousTestCase):
         self.assertEqual(nginx.condition, RoutesNotServed("nginx did not take the routes: no answer"))
 
     def test_condition_before_the_start(self) -> None:
-        """A program that is not there, and a disk that takes no files, are told apart."""
+        """A program that is not there, and a disk that takes no files, are different conditions."""
         absent = self.nginx(path=str(self.directory / "nginx-program"))
         absent.startService()
         self.assertIsInstance(absent.condition, NginxUnusable)
@@ -265,7 +265,7 @@ class NginxTests(SynchronousTestCase):
         self.assertEqual((self.directory / "last-good.conf").read_text(), self.installed())
 
     def test_refused(self) -> None:
-        """What ``nginx -t`` refuses is not installed, and is tried again."""
+        """A configuration that ``nginx -t`` refuses is not installed, and is tried again."""
         nginx = self.restarted(port=81)
         before, self.reactor.refuses = self.installed(), b"nginx: [emerg] no\n"
         self.pass_time(1)

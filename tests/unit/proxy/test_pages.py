@@ -30,7 +30,7 @@ class PagesInTests(SynchronousTestCase):
         self.assertEqual(len({empty.digest, first.digest, pages_in(self.directory).digest}), 3)
 
     def test_unusable(self) -> None:
-        """What nginx could not read as a page is refused with one line, and does not block the agent."""
+        """A file that nginx could not read as a page is refused with one line, and does not block the agent."""
         os.mkfifo(self.directory / "503.txt")
         with self.assertRaisesRegex(BadInput, "503.txt.* is no file"):
             pages_in(self.directory)

@@ -60,7 +60,7 @@ class NginxProgramTests(SynchronousTestCase):
         self.program = NginxProgram(path="sh", environment={"PATH": "/bin"}, reactor=self.reactor, timeout=30.0)
 
     def test_version(self) -> None:
-        """The version is read from what nginx says, whoever built it."""
+        """The version is read from nginx's output, of any build."""
         for said, expected in [
             (b"nginx version: nginx/1.22.1\n", (1, 22, 1)),
             (b"nginx version: nginx/1.18.0 (Ubuntu)\n", (1, 18, 0)),
@@ -141,7 +141,7 @@ class NginxProgramTests(SynchronousTestCase):
         self.reactor.spawned[-1].end(killed=True)
 
     def test_output_is_bounded(self) -> None:
-        """What a run says beyond a bound is dropped."""
+        """The output of a run beyond a bound is dropped."""
         execution = Execution()
         for _ in range(3):
             execution.childDataReceived(1, b"x" * MAX_OUTPUT)
@@ -153,7 +153,7 @@ class NginxProgramTests(SynchronousTestCase):
 
 
 class WordsTests(SynchronousTestCase):
-    """What is read from nginx's words."""
+    """The information that is read from nginx's messages."""
 
     TAKEN = "2026/01/01 10:00:00 [emerg] 77#77: bind() to 0.0.0.0:80 failed (98: Address already in use)\n"
 

@@ -103,7 +103,7 @@ class PublisherTests(SynchronousTestCase):
         self.assertEqual((self.publisher.reason, self.publisher.failed, self.publisher.applied), ("", 3, 1))
 
     def test_full_disk(self) -> None:
-        """What a disk without room keeps from taking effect is tried every few seconds, and told in one line."""
+        """A change that a full disk keeps from taking effect is tried every few seconds, and logged in one line."""
         self.want("a")
         with capturedLogs() as logged:
             for attempt in range(10):

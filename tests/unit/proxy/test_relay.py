@@ -126,7 +126,7 @@ class RelayTests(SynchronousTestCase):
         self.assertEqual(len(self.reactor.processes), 1)
 
     def test_not_sure(self) -> None:
-        """What is not known for sure does not replace what a relay of an earlier agent serves, until it is sure."""
+        """Routes that are not sure do not replace those that an earlier agent's relay serves, until they are."""
         first = self.relay()
         self.publish(first, DB)
         first.stopService()

@@ -92,7 +92,7 @@ class ConflictTests(SynchronousTestCase):
     """Two services, one host name."""
 
     def test_oldest_wins(self) -> None:
-        """The service that was created first keeps the host name; the other is told who has it."""
+        """The service that was created first keeps the host name; the other is refused, with the name of the first."""
         found = routing([service(API, "example.com", created=8), service(WEB, "example.com", created=7)])
         self.assertEqual(found.routes, (Route("example.com", WEB, ()),))
         self.assertEqual(
@@ -173,7 +173,7 @@ class EntryTests(SynchronousTestCase):
 
 
 class RefusalTests(SynchronousTestCase):
-    """What cannot be used is left out alone."""
+    """A value that cannot be used is left out alone."""
 
     def test_host_name(self) -> None:
         """A host name that is none is refused; the service's others are routed."""
@@ -198,7 +198,7 @@ class RefusalTests(SynchronousTestCase):
 
     @given(st.lists(st.text(), max_size=5), st.text(), st.text(), st.integers())
     def test_anything(self, hosts: list[str], path: str, address: str, port: int) -> None:
-        """Whatever the fields hold, nothing is raised, and what is routed passes the checks."""
+        """Any values in the fields raise nothing, and the routes pass the checks."""
         upstream = Upstream(InstanceName(WEB, 1), address, port)
         anything = HttpService(WEB, (entry(*hosts, places=(upstream,), path=path),), 1)
         for route in routing([anything, service(API, *hosts, places=(upstream,))]).routes:
@@ -246,7 +246,7 @@ class CheckTests(SynchronousTestCase):
             self.assertEqual(check_endpoint(address, 80), expected)
 
     def test_no_addresses(self) -> None:
-        """What is no IP literal is refused, also an IPv6 scope, which could be any text."""
+        """A text that is no IP literal is refused, also an IPv6 scope, which could be any text."""
         for address in [
             "",
             "example.com",
@@ -265,7 +265,7 @@ class CheckTests(SynchronousTestCase):
                 check_endpoint(given_address, 80)
 
     def test_no_ports(self) -> None:
-        """What is no port number is refused."""
+        """A value that is no port number is refused."""
         for port in [0, -1, 65536, "80", "80; }", 80.0, True, None]:
             with self.assertRaises(BadInput, msg=port):
                 check_endpoint("10.0.0.1", port)

@@ -1,4 +1,4 @@
-"""What this machine lets nginx do."""
+"""The limits and users with which nginx runs on this machine."""
 
 from __future__ import annotations
 

@@ -121,7 +121,7 @@ class RouteTableTests(SynchronousTestCase):
         self.assertEqual(seen, [None])
 
     def test_before_the_start(self) -> None:
-        """What is wanted before the start is given when it starts, and only the last of it."""
+        """Routes from before the start are given when it starts, and only the last of them."""
         self.want("a.com")
         self.want("b.com")
         self.assertEqual(self.nginx.messages, [])
@@ -139,7 +139,7 @@ class RouteTableTests(SynchronousTestCase):
         self.assertEqual([last["whole"], last["version"], list(last["hosts"])], [True, 42, ["b.com"]])
 
     def test_no_answer(self) -> None:
-        """It is tried until nginx answers, whoever looks after nginx learns of it, and then the whole state is sent."""
+        """It is tried until nginx answers, its supervisor is notified each time, and then the whole state is sent."""
         self.table.start()
         self.want("a.com")
         self.nginx.answers = False
@@ -161,7 +161,7 @@ class RouteTableTests(SynchronousTestCase):
         self.assertEqual([one["whole"] for one in self.nginx.messages], [True, True])
 
     def test_earlier_agent(self) -> None:
-        """What an earlier agent gave nginx stays until this one is in touch with etcd; from then on its word counts."""
+        """An earlier agent's routes stay in nginx until this agent is in touch with etcd; from then on its own do."""
         self.sure, self.nginx.holds = False, 7
         self.table.start()
         self.want("a.com")
@@ -184,7 +184,7 @@ class RouteTableTests(SynchronousTestCase):
         self.assertEqual([list(one["hosts"]) for one in self.nginx.messages], [["a.com"]])
 
     def test_kept(self) -> None:
-        """What nginx has is written for the next one, at most once a second."""
+        """The routes that nginx has are written for the next agent, at most once a second."""
         self.table.start()
         for name in ("a.com", "b.com", "c.com"):
             self.want(name)
