@@ -1,4 +1,4 @@
-"""Whole agents whose containers are kept from serving: what is told of it, and what becomes of names and routes."""
+"""Whole agents whose containers are kept from serving: the reports about it, and the effect on names and routes."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ CHECKS: tuple[dict[str, Any], ...] = (
 
 
 ODD = {"LogConfig": {"Type": "json-file", "Config": {"odd": "1"}}}
-"""What the Engine refuses to make a container of."""
+"""Fields of a container that the Engine refuses to create."""
 
 
 class AilingCase(SynchronousTestCase):
@@ -62,7 +62,7 @@ class PausedTests(AilingCase):
     """Somebody pauses a container."""
 
     def test_not_served(self) -> None:
-        """It is told as unhealthy at once, whatever its check finds, has neither name nor route, and is let be."""
+        """It is reported as unhealthy at once, whatever its check finds, has neither name nor route, and is let be."""
         for parts in CHECKS:
             with self.subTest(parts=parts):
                 container = self.define(definition(**parts))
@@ -86,7 +86,7 @@ class RefusedTests(AilingCase):
     """A definition that the Engine refuses."""
 
     def events(self) -> list[str]:
-        """What people were told."""
+        """The texts of the events, which people read."""
         return [Event.decode(entry.value).text for entry in self.cluster.store.list(KEYS.events).entries]
 
     def test_told_once(self) -> None:

@@ -242,7 +242,7 @@ class OneEngineTests(SynchronousTestCase):
         self.assertRegex(self.cluster.claims[ONE].reason, "has no name that is free: remove what is called like")
 
     def test_answer_lost(self) -> None:
-        """A container that was made though nobody heard of it is taken up, and no second one is made."""
+        """A container that was made, though the answer was lost, is taken up, and no second one is made."""
         self.agent.docker.deaf_to_create = True
         self.cluster.define(definition())
         self.cluster.advance(0.1)
@@ -330,7 +330,7 @@ class RenamedTests(AlikeCase):
         return self.cluster.start(MemoryAgent(chosen=chosen, store=self.cluster.store, engine=engine))
 
     def test_adopted(self) -> None:
-        """What it ran under its former name is its own as soon as that name has no lease; nothing is restarted."""
+        """Containers from its former name are its own as soon as that name has no lease; nothing is restarted."""
         agent = self.renamed()
         self.cluster.advance(TTL - 2)
         self.assertEqual(list(agent.host.containers), [])

@@ -57,7 +57,7 @@ class ForgottenCase(SynchronousTestCase):
         return self.agent
 
     def trust(self) -> str:
-        """What the command prints."""
+        """The output of the command."""
         self.cluster.advance(3)
         out = StringIO()
         with contextlib.suppress(NotConfirmed):
@@ -154,7 +154,7 @@ class RestoredTests(ForgottenCase):
         self.assertEqual((self.agent.mirror.trouble, names(self.agent)), ("", ["1.web.myapp"]))
 
     def test_set_again(self) -> None:
-        """What is set again keeps its container, and nothing would be removed."""
+        """A service that is set again keeps its container, and nothing would be removed."""
         self.leave()
         self.restore()
         self.come()

@@ -42,7 +42,7 @@ class GivingUpCase(SynchronousTestCase):
         self.cluster.advance(seconds)
 
     def holders(self) -> dict[str, str]:
-        """Who has each instance that is healthy."""
+        """The node of each instance that is healthy."""
         return {name: told.node for name, told in self.cluster.claims.items() if told.healthy}
 
     def starts(self) -> int:
@@ -93,7 +93,7 @@ class BlackHoleTests(GivingUpCase):
         self.assertEqual(self.agents["b"].docker.calls["create"], before)
 
     def test_taken_when_there_is_no_other(self) -> None:
-        """What no other node may take is tried there, and starts when the host can again, which ends the darkness."""
+        """An instance that no other node may take is tried on a dark node; a start that succeeds ends the darkness."""
         only: dict[str, Any] = {"Placement": {"Constraints": ["node == b"]}}
         self.run_services(definition(instances=2), named("api", 2))
         self.run_services(named("tied", 1, **only))
@@ -133,13 +133,13 @@ class BlackHoleTests(GivingUpCase):
         self.assertEqual(list(self.holders().values()), ["a"] * 4)
 
     def test_data_stays(self) -> None:
-        """What keeps data on the disk of its node does not leave it."""
+        """An instance that keeps data on the disk of its node does not leave it."""
         self.run_services(definition(instances=4, Container={"Volumes": ["data:/data"]}), seconds=30)
         self.assertEqual(sorted(self.holders().values()), ["a", "a"])
         self.assertEqual({c.node for c in self.cluster.claims.values() if not c.healthy}, {"b"})
 
     def test_restart(self) -> None:
-        """What runs on such a node, and does not come up again after it died, moves as well."""
+        """An instance that runs on such a node, and does not come up again after it died, moves as well."""
         self.darken("b", dark=False)
         self.run_services(definition(instances=4))
         self.assertEqual(sorted(self.holders().values()), ["a", "a", "b", "b"])
@@ -204,7 +204,7 @@ class RebalanceTests(GivingUpCase):
 
 
 class BadDefinitionTests(GivingUpCase):
-    """What starts nowhere."""
+    """Definitions that start nowhere."""
 
     nodes = ("a", "b", "c")
 

@@ -28,7 +28,7 @@ class HostPortCase(SynchronousTestCase):
         return {name: told.node for name, told in self.cluster.claims.items() if told.healthy}
 
     def reasons(self) -> dict[str, str]:
-        """What ``ps`` says of each instance that is not well."""
+        """The reason that ``ps`` gives for each instance that is not healthy."""
         rows = instance_table(self.agents["a"].cluster, None).rows
         return {row["Instance"]: row["Reason"] for row in rows if not row["Healthy"]}
 
@@ -58,7 +58,7 @@ class PlacingTests(HostPortCase):
         self.assertEqual(self.events(), [])
 
     def test_freed(self) -> None:
-        """What waits for a port gets it when that is free; until then nothing is claimed or created for it."""
+        """An instance that waits for a port gets it when that is free; nothing is claimed or created before."""
         for service in ("web", "api", "third"):
             self.cluster.define(named(service, Container=FIXED))
             self.cluster.advance(5)

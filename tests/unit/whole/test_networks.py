@@ -26,7 +26,7 @@ class NetworkTests(WholeCase):
 
     @property
     def record(self) -> ClaimRecord:
-        """What the node tells of the instance."""
+        """The record that the node writes of the instance."""
         return self.cluster.claims[ONE]
 
     def test_reason(self) -> None:

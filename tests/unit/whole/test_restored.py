@@ -179,7 +179,7 @@ class TrustTests(RestoredCase):
     """``trust-etcd`` ends the doubt."""
 
     def trust(self, *, yes: bool = True) -> str:
-        """What the command prints."""
+        """The output of the command."""
         self.cluster.advance(3)
         out = StringIO()
         with contextlib.suppress(NotConfirmed):
@@ -198,7 +198,7 @@ class TrustTests(RestoredCase):
         self.assertIsNone(agent.state.read_doubt())
 
     def test_trusted(self) -> None:
-        """What the restored etcd does not define goes, as was shown; the rest stays as it is, and work goes on."""
+        """Services that the restored etcd does not define go, as was shown; the rest stays, and work goes on."""
         self.doubt()
         self.assertIn("a would remove 1.api.myapp: api.myapp is not defined\n", self.trust())
         self.assert_trusts(self.agent, "1.web.myapp")
@@ -219,7 +219,7 @@ class TrustTests(RestoredCase):
         self.assert_doubted(self.agent)
 
     def test_set_again(self) -> None:
-        """What is missing can be set again first: then nothing is touched."""
+        """A missing service can be set again first: then nothing is touched."""
         self.doubt()
         self.cluster.define(api())
         self.assertNotIn("remove", self.trust())
@@ -227,7 +227,7 @@ class TrustTests(RestoredCase):
         self.assertEqual(starts(self.agent), self.before)
 
     def test_old_word(self) -> None:
-        """A word that comes back with a snapshot ends no doubt that is younger."""
+        """An answer to a doubt that comes back with a snapshot ends no younger doubt."""
         self.doubt()
         self.trust()
         self.cluster.advance(MARKED)
@@ -274,7 +274,7 @@ class TrustTests(RestoredCase):
         self.assertEqual(len(self.cluster.claims), 2)
 
     def test_several_nodes(self) -> None:
-        """Nothing starts a second time, though the claims of all nodes are lost and one hears the word later."""
+        """Nothing starts a second time, though all nodes' claims are lost and one receives the answer later."""
         other = self.cluster.add("b")
         self.cluster.define(definition(instances=6))
         self.cluster.advance(5)

@@ -19,7 +19,7 @@ ALL_CONTAINERS = [f"{number:064x}" for number in range(200)]
 
 
 class HandOverCase(SynchronousTestCase):
-    """Nodes ``a`` and ``b``; while time passes every healthy claim is told truly, and their number never falls."""
+    """Nodes ``a`` and ``b``; while time passes every healthy claim is true, and their number never falls."""
 
     rebalance = False
 
@@ -47,7 +47,7 @@ class HandOverCase(SynchronousTestCase):
         self.cluster.store.commit([], [Delete(KEYS.cordon(node))])
 
     def sicken(self, node: str) -> None:
-        """Whatever starts on this node from now on is found unhealthy."""
+        """Each container that starts on this node from now on is found unhealthy."""
         to_come = set(ALL_CONTAINERS).difference(self.running(node))
         self.agents[node].unhealthy.update(dict.fromkeys(to_come, "refused"))
 
@@ -114,7 +114,7 @@ class DrainTests(HandOverCase):
         self.assertEqual(self.running(node), [])
 
     def test_nowhere_to_go(self) -> None:
-        """What no other node can take stays, and serves."""
+        """An instance that no other node can take stays, and serves."""
         self.run_services(definition(Placement={"Constraints": ["node == a"]}))
         before = self.running("a")
         self.drain("a")
@@ -122,7 +122,7 @@ class DrainTests(HandOverCase):
         self.assertEqual((self.running("a"), self.successors()), (before, []))
 
     def test_data_stays(self) -> None:
-        """What keeps data on its node's disk stays with it."""
+        """An instance that keeps data on its node's disk stays with it."""
         self.run_services(definition(instances=2, Container={"Volumes": ["data:/data"]}))
         before = self.running("a")
         self.drain("a")
@@ -186,7 +186,7 @@ class DrainTests(HandOverCase):
         self.assertEqual(self.shares(), {spare: 1})
 
     def test_owner_dies(self) -> None:
-        """When the owner's node dies in the middle the instance comes to run elsewhere all the same."""
+        """When the owner's node dies in the middle the instance comes to run elsewhere nevertheless."""
         self.run_services(definition(instances=2, Http=HTTP))
         self.sicken("b")
         self.drain("a")
@@ -228,7 +228,7 @@ class RebalanceTests(HandOverCase):
     rebalance = True
 
     def test_new_services_stay(self) -> None:
-        """What has just been placed evenly is not moved: no claim is told to leave."""
+        """Instances that have just been placed evenly are not moved: no claim is marked as leaving."""
         for count in (3, 8, 12):
             self.cluster.define(named(f"s{count}", count, Http=HTTP))
         starts = self.cluster.store.calls.count("commit")

@@ -83,7 +83,7 @@ class DefinitionTests(WholeCase):
         self.assertEqual(claim.create_revision, created[claim.key])
 
     def test_image_comes_later(self) -> None:
-        """An image that cannot be pulled is told of; when it can be, the container runs."""
+        """An image that cannot be pulled is reported; when it can be, the container runs."""
         self.cluster.define(definition("web:9"))
         self.cluster.advance(3)
         self.assertEqual(self.cluster.claims[ONE].state, State.PULLING)
@@ -94,7 +94,7 @@ class DefinitionTests(WholeCase):
         self.assertEqual((names(self.agent), self.cluster.claims[ONE].state), ([ONE], State.RUNNING))
 
     def test_broken_definition(self) -> None:
-        """A definition that cannot be read is told of, and stops neither itself nor others."""
+        """A definition that cannot be read is reported, and stops neither itself nor others."""
         self.cluster.define(definition())
         self.cluster.advance(1)
         before = starts(self.agent)
@@ -127,7 +127,7 @@ class DeathTests(WholeCase):
     """Containers that end."""
 
     def test_crash(self) -> None:
-        """A container that died is started again at once, and its claim tells of the new start."""
+        """A container that died is started again at once, and its claim states the new start."""
         self.cluster.define(definition())
         self.cluster.advance(1)
         first = self.agent.running[0]
@@ -163,7 +163,7 @@ class DeathTests(WholeCase):
         self.assertTrue(self.cluster.claims[ONE].healthy)
 
     def test_can_not_start(self) -> None:
-        """A container that cannot start is told of and tried again."""
+        """A container that cannot start is reported and tried again."""
         self.agent.docker.broken_images.add("web:1")
         self.cluster.define(definition())
         self.cluster.advance(5)
@@ -192,14 +192,14 @@ class EngineTests(WholeCase):
         self.assertEqual(names(late), [ONE])
 
     def test_defined_meanwhile(self) -> None:
-        """What was defined while the Engine was away is begun when it is back."""
+        """A service that was defined while the Engine was away is begun when it is back."""
         self.agent.docker.unavailable = True
         self.cluster.advance(1)
         self.cluster.define(definition())
         self.cluster.advance(10)
         self.assertEqual(self.cluster.claims, {})
         self.agent.docker.unavailable = False
-        self.cluster.advance(TTL / 3 + 0.5)  # the others are told with the next beat that this node is ready again
+        self.cluster.advance(TTL / 3 + 0.5)  # the others learn with the next beat that this node is ready again
         self.assertEqual(names(self.agent), [ONE])
 
     def test_restarted(self) -> None:
@@ -247,7 +247,7 @@ class EtcdTests(WholeCase):
         self.assertEqual(names(self.agent), [ONE, TWO])
 
     def test_deleted_while_away(self) -> None:
-        """What was deleted while this agent did not hear etcd goes when it does."""
+        """A service that was deleted while this agent was out of touch goes when it is in touch again."""
         follower, self.agent.follower.running = self.agent.follower, False
         self.agent.mirror.lost(EtcdUnavailable("etcd did not answer"))
         self.cluster.delete(WEB)
@@ -359,7 +359,7 @@ class SeveralNodesTests(SynchronousTestCase):
         return [len(agent.running) for agent in self.agents]
 
     def test_share(self) -> None:
-        """Twelve instances come to run six on each, each claimed by one transaction and told of by another."""
+        """Twelve instances come to run six on each, each claimed by one transaction and reported by another."""
         before = self.cluster.store.calls.count("commit")
         self.cluster.define(definition(instances=12))
         self.cluster.advance(1)
