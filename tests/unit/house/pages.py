@@ -59,5 +59,5 @@ def rows(page: Path, title: str, table: int = 0) -> list[list[str]]:
 
 
 def literals(node: nodes.Element) -> list[str]:
-    """What stands in double backquotes."""
+    """The texts in double backquotes."""
     return [literal.astext() for literal in node.findall(nodes.literal)]

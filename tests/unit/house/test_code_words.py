@@ -52,7 +52,7 @@ class CodeWordsTests(SynchronousTestCase):
         return [(source, line, text) for source in sources("daprdockr") for line, text in prose(source)]
 
     def test_retired_words(self) -> None:
-        """No docstring and no comment uses a word that was retired."""
+        """No docstring and no comment uses an expression that was retired."""
         used = re.compile("|".join(rf"\b{word}\b(?!-)" for word in retired()), re.IGNORECASE)
         found = [
             source.at(line, f"{hit[0]}: {text}")

@@ -24,7 +24,7 @@ def decorators(cls: ast.ClassDef) -> set[str]:
 
 
 def fields(cls: ast.ClassDef) -> list[ast.AnnAssign]:
-    """What attrs takes as arguments of the constructor."""
+    """The fields that attrs takes as arguments of the constructor."""
     given = [node for node in cls.body if isinstance(node, ast.AnnAssign)]
     return [
         node

@@ -1,4 +1,4 @@
-"""What CONTRIBUTING says to somebody who changes the code: files and names are there, times are stated once."""
+"""Statements of CONTRIBUTING for somebody who changes the code: files and names are there, times are stated once."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ FOR_ALL_TESTS = re.compile(r"make test .*?(\w+ minutes)")
 
 
 class ChecklistTests(SynchronousTestCase):
-    """What CONTRIBUTING says is to be changed, for one thing or another."""
+    """The checklists of CONTRIBUTING: what is to be changed to add one thing or another."""
 
     def test_files_and_names(self) -> None:
         """Each file is there, and defines the name that stands beside it."""
@@ -35,7 +35,7 @@ class ChecklistTests(SynchronousTestCase):
 
 
 class TargetTests(SynchronousTestCase):
-    """What it says of the targets of make."""
+    """The targets of make that CONTRIBUTING describes."""
 
     def setUp(self) -> None:
         self.targets = dict(A_TARGET.findall((CHECKOUT / "Makefile").read_text(encoding="utf-8")))

@@ -1,4 +1,4 @@
-"""What the documents say is true as far as it can be read from the code: nothing is left out, nothing is made up."""
+"""The documents are true as far as it can be read from the code: nothing is left out, nothing is made up."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def command_lines(page: Path) -> Iterator[list[str]]:
 
 
 def known_keys(part: str) -> set[str]:
-    """The keys of a part of a definition, as its reader tells them to whoever writes another; "" is the whole."""
+    """The keys of a part of a definition, as its reader lists them for a key it does not know; "" is the whole."""
     unknown = {"0": 0}
     try:
         Definition.read({**LEAST, **({part: unknown} if part else unknown)})
@@ -68,7 +68,7 @@ def known_keys(part: str) -> set[str]:
 
 
 def distribution(argument: str) -> object:
-    """What ``setup.py`` gives to ``setup`` under that name."""
+    """The value that ``setup.py`` gives to ``setup`` under that name."""
     tree = ast.parse((CHECKOUT / "setup.py").read_text(encoding="utf-8"))
     found = (n.value for n in ast.walk(tree) if isinstance(n, ast.keyword) and n.arg == argument)
     return ast.literal_eval(next(found))

@@ -9,7 +9,7 @@ from daprdockr.model.wanted.definition import Definition
 from tests.unit.house.sources import CHECKOUT
 
 EXAMPLES = sorted((CHECKOUT / "etc/examples").glob("*.json"))
-# What the sample names by its environment variable instead.
+# Options that the sample names by their environment variable instead.
 BY_VARIABLE = {"etcd": "ETCD_HOSTS", "docker": "DOCKER_HOST", "host": "HOST_IP"}
 
 

@@ -13,7 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.unit.house.sources import CHECKOUT, Source, lies_in, sources
 
-# Who loads or runs what without an import, by a name in a string.
+# Modules that load or run another without an import, by a name in a string.
 BY_NAME = {
     "daprdockr.cli.command": "daprdockr.cli.commands",
     "daprdockr.agent.guarding.guard_process": "daprdockr.guard.__main__",
@@ -21,7 +21,7 @@ BY_NAME = {
     "tests.rig.agent_process": "daprdockr.tap",
     "tests.functional.test_etcd_stubs": "daprdockr.etcd.stubs",
 }
-# What a whole agent, and a whole command line, are made of lies behind these.
+# The modules from which all parts of a whole agent, and of a whole command line, are imported.
 WHOLE = {"daprdockr.tap", "daprdockr.wiring.composition", "daprdockr.cli.main"}
 # Rooms of tests that mirror nothing: whole agents, this checkout, and the fakes themselves.
 MIRROR_NOTHING = ("tests.unit.whole", "tests.unit.house", "tests.unit.fakes")
@@ -101,7 +101,7 @@ class FindableTests(SynchronousTestCase):
         self.assertEqual([], untested)
 
     def test_named_ones_exist(self) -> None:
-        """What a first line names is a test module."""
+        """Each name in a first line is that of a test module."""
         made_up = [
             source.at(1, f"names {test}")
             for source in modules()

@@ -45,7 +45,7 @@ CLOCK_READINGS = {"now", "today", "utcnow"}
 SUBSCRIPTIONS = "daprdockr.wiring.subscriptions"
 
 MADE_ONCE = {"Keys()", "ServiceName(group='myapp', service='web')", "ServiceName(group='myapp', service='api')"}
-# Sleep as long as they are told to: faults come at their times, and a long way takes its time.
+# Functions that sleep as long as their argument says: faults come at their times, and a long way takes its time.
 TAKE_THEIR_TIME = {("tests.chaos.scene", "pause"), ("tests.rig.distant", "_give")}
 
 EMPTY_WORDS = {"manager", "handler", "util", "utils", "helper", "helpers", "common", "misc"}
@@ -78,7 +78,7 @@ def words(name: str) -> set[str]:
 
 
 class ImportTests(SynchronousTestCase):
-    """Who may import whom."""
+    """The imports that are allowed."""
 
     def test_rooms_downward(self) -> None:
         """A module imports from its own room and from rooms below, each name in full."""
@@ -151,7 +151,7 @@ class ImportTests(SynchronousTestCase):
         self.assertEqual([], breaches)
 
     def test_self_sufficient(self) -> None:
-        """What runs as a process beside the agent needs nothing that may be missing, slow or broken."""
+        """A process beside the agent needs nothing that may be missing, slow or broken."""
         breaches = [
             source.at(found.line, f"imports {found.target}")
             for source in sources("daprdockr")
@@ -191,7 +191,7 @@ class ImportTests(SynchronousTestCase):
         self.assertEqual(set(), CLOCK_READINGS.intersection(asked))
 
     def test_subscribed_in_one_place(self) -> None:
-        """What wakes what is read in one module: nobody else subscribes to anything."""
+        """All subscriptions are read in one module: nobody else subscribes to anything."""
         breaches = [
             source.at(call.lineno, ast.unparse(call))
             for source in sources("daprdockr")
@@ -300,7 +300,7 @@ class FormTests(SynchronousTestCase):
         self.assertEqual([], breaches)
 
     def test_names_say_something(self) -> None:
-        """No module, class or function is called by a word that would fit any other as well."""
+        """No module, class or function has a name that would fit any other as well."""
         definitions = ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
         breaches = [source.at(1, source.name) for source in self.every_source() if words(source.name) & EMPTY_WORDS]
         breaches += [
@@ -324,7 +324,7 @@ class FormTests(SynchronousTestCase):
 
 
 class DistributionTests(SynchronousTestCase):
-    """What setup.py lists by hand."""
+    """The packages that setup.py lists by hand."""
 
     def test_packages_listed(self) -> None:
         """The packages of setup.py are those of the checkout, and the folder of the plugin."""

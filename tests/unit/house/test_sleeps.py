@@ -1,4 +1,4 @@
-"""What counts as a bounded wait."""
+"""The waits that count as bounded."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ LOOP = {"planning", "agent/reconcile"}
 LOOP_BEGINS = 6
 IN_NGINX = ("proxy/nginx", "proxy/table", "proxy/publisher", "proxy/message")
 ELSEWHERE = ("etcd/", "engine/", "dns/server", "dns/authority", *IN_NGINX)
-"""What an agent in memory has fakes of, or does without."""
+"""The modules that an agent in memory replaces by fakes, or does without."""
 SOCKETS = ("dns/listening/listen", "dns/listening/batched", "dns/listening/mmsg", "dns/forwarding/exchange")
 
 SET = ("-set", "-svc", "web.myapp", "-image", "web:1", "-instances", "2", "-http-host", "a.test", "-http-port", "8080")
@@ -137,7 +137,7 @@ class DefinitionTests(SynchronousTestCase):
         self.assertEqual([2] * len(LOOP), [rooms.count(room) for room in LOOP])
 
     def test_runs(self) -> None:
-        """What is in the table runs from a command until names and routes are published, stage by stage."""
+        """All hops in the table run from a command until names and routes are published, stage by stage."""
         cluster = MemoryCluster(self)
         cluster.store = LentStore()
         agent = cluster.add("n1")
@@ -160,7 +160,7 @@ class QueryTests(SynchronousTestCase):
     """From a packet to its answer."""
 
     def test_runs(self) -> None:
-        """What is in the table runs for one query or another."""
+        """All hops in the table run for one query or another."""
         reactor, exchange = Clock(), FakeExchange()
         upstreams = Whom((Endpoint("192.0.2.1"),))
         forwarder = Forwarder(reactor, upstreams, exchange, cache=Cache(), draw_id=partial(int, 1))

@@ -17,7 +17,7 @@ PAGES = [README, CONTRIBUTING, *LINKED]
 
 
 def is_quoted(node: nodes.Node) -> bool:
-    """Whether a node is code, lists a word that is not used, or is the title of a note in the package."""
+    """Whether a node is code, lists an expression that is not used, or is the title of a note in the package."""
     while node is not None and not isinstance(node, nodes.section | nodes.document):
         if isinstance(node, nodes.literal_block):
             return True
@@ -40,7 +40,7 @@ class WordsTests(SynchronousTestCase):
     """All pages."""
 
     def test_retired_words(self) -> None:
-        """No page uses a word that was retired."""
+        """No page uses an expression that was retired."""
         used = re.compile("|".join(rf"\b{word}\b(?!-)" for word in retired()), re.IGNORECASE)
         prose = [(page.name, text) for page in PAGES for text in paragraphs(page)]
         found = [(page, hit[0], text) for page, text in prose for hit in used.finditer(text)]
