@@ -1,4 +1,4 @@
-"""The limits and users with which nginx runs on this machine."""
+"""The settings with which nginx can run on this machine."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The order of subscriptions: stated in one place, and without effect."""
+"""Subscriptions: all subscribers may be notified in any order, with the same effect."""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ class MarksTests(SynchronousTestCase):
 
     @given(st.binary(max_size=40))
     def test_any_bytes(self, value: bytes) -> None:
-        """Any other bytes do no harm but that refusal."""
+        """Any bytes are read or refused, and do no other harm."""
         with contextlib.suppress(BadInput):
             decode_marks(value)
 
