@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from attrs import evolve
@@ -9,7 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.model.errors import BadInput
 from daprdockr.proxy.clients import HttpClients
-from daprdockr.proxy.configuration import HttpListener, NginxSettings, render
+from daprdockr.proxy.configuration import LUA, HttpListener, NginxSettings, render
 from daprdockr.proxy.pages import Pages
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -89,6 +90,16 @@ class SettingsTests(SynchronousTestCase):
                 evolve(SETTINGS, lua=path)
             with self.assertRaises(BadInput, msg=path):
                 evolve(SETTINGS, modules=(path,))
+
+    def test_lua_is_read_at_the_start(self) -> None:
+        """The master reads each Lua file of the package: a worker may not be allowed to read it later."""
+        begun = re.search(r"init_by_lua_block \{.*?\n    \}", render(SETTINGS).text, re.DOTALL)
+        assert begun is not None
+        read = set(re.findall(r"door\.(\w+)", begun[0]))
+        files = {path.stem: path.read_text() for path in Path(LUA, "door").glob("*.lua")}
+        for _ in files:
+            read |= {name for one in read for name in re.findall(r'require "door\.(\w+)"', files[one])}
+        self.assertEqual(read, set(files))
 
     def test_code(self) -> None:
         """A text that is no digest does not get into the configuration."""
