@@ -61,6 +61,7 @@ class Publisher(Generic[T]):
     _earliest: float = field(init=False, default=0.0)
     _timer: Any = field(init=False, default=None)
     _attempt: Deferred[None] | None = field(init=False, default=None)
+    _overtaken: bool = field(init=False, default=False)
     _stopped: bool = field(init=False, default=True)
 
     @property
@@ -91,8 +92,12 @@ class Publisher(Generic[T]):
         self._schedule()
 
     def again(self) -> None:
-        """Apply the requested value once more, and soon, because what was in effect is gone."""
+        """
+        Apply the requested value once more, and soon, because what was in effect is gone; so is what an attempt in
+        flight brings into effect.
+        """
         self._effective = None
+        self._overtaken = True
         self._earliest = self.clock.seconds() + self.backoff.first
         if self._wanted is not None:
             self._schedule()
@@ -108,6 +113,7 @@ class Publisher(Generic[T]):
         self._timer = None
         assert self._wanted is not None
         self._earliest = self.clock.seconds() + self.spacing
+        self._overtaken = False
         self._attempt = attempt = Deferred.fromCoroutine(self._try(self._wanted))
         attempt.addCallback(self._finished)
 
@@ -119,7 +125,7 @@ class Publisher(Generic[T]):
             if not self._stopped:
                 self._fail(error)
         else:
-            self._effective = value
+            self._effective = None if self._overtaken else value
             self._failures = 0
             self.reason = ""
             self.applied += 1

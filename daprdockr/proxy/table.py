@@ -101,6 +101,7 @@ class RouteTable(Generic[T]):
         self._keeping: Publisher[T] = Publisher(apply=self._keep, clock=reactor, spacing=KEPT_EACH)
         self._held: T | None = None
         self._asked = self._reached = 0
+        self._restarts = 0
         self.version = 0
 
     @property
@@ -143,14 +144,18 @@ class RouteTable(Generic[T]):
         self._keeping.stop()
 
     def begin_again(self) -> None:
-        """Send everything again, because nginx was restarted and may hold anything."""
+        """
+        Send everything again, because nginx was restarted and may hold anything. An answer that is under way is that of
+        the former one.
+        """
         self._held, self._reached = None, 0
+        self._restarts += 1
         self._giving.again()
 
     async def _give(self, wanted: T) -> None:
         """:raises ProxyError: nginx does not answer, or does not take them."""
         self._sure = self._sure or self._is_sure()
-        asked = self._asked
+        asked, restarts = self._asked, self._restarts
         try:
             if self._held is None:
                 self.version = await self._socket.version()
@@ -162,8 +167,10 @@ class RouteTable(Generic[T]):
         except ProxyError:
             self._unanswered()
             raise
-        self._held, self._reached = wanted, asked
         self._keeping.want(wanted)
+        if restarts != self._restarts:
+            return
+        self._held, self._reached = wanted, asked
         self.log.debug("version {version} of the routes is in force", version=self.version)
 
     async def _changed(self, held: T, wanted: T) -> bool:

@@ -133,6 +133,16 @@ class PublisherTests(SynchronousTestCase):
         self.clock.advance(1)
         self.assertEqual(self.begun, ["a", "bad", "a"])
 
+    def test_again_while_one_is_in_flight(self) -> None:
+        """What an attempt in flight brought into effect is gone, too, when the value is to be applied once more."""
+        self.want("a")
+        self.publisher.again()
+        self.succeed()
+        self.assertEqual((self.begun, self.publisher.settled), (["a"], False))
+        self.clock.advance(4)
+        self.succeed()
+        self.assertEqual((self.begun, self.publisher.settled), (["a", "a"], True))
+
     def test_unexpected_failure(self) -> None:
         """An error that nobody foresaw is logged and counts as a failure; the publisher goes on."""
         self.want("a")

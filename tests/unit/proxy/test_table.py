@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ class MemoryDoor:
 
     holds: int = 0
     answers: bool = True
+    before_answer: Callable[[], None] = lambda: None
     messages: list[dict[str, Any]] = field(factory=list)
 
     async def version(self) -> int:
@@ -40,7 +42,9 @@ class MemoryDoor:
         if said.get("whole") or said["from"] == self.holds:
             self.messages.append(said)
             self.holds = said["version"]
-        return self.holds
+        holds = self.holds
+        self.before_answer()
+        return holds
 
     def _answer(self) -> None:
         if not self.answers:
@@ -159,6 +163,21 @@ class RouteTableTests(SynchronousTestCase):
         self.table.begin_again()
         self.clock.advance(1)
         self.assertEqual([one["whole"] for one in self.nginx.messages], [True, True])
+
+    def test_started_anew_before_the_answer(self) -> None:
+        """The answer of an nginx that ended meanwhile says nothing of the next one, which is given the whole state."""
+        self.table.start()
+        self.nginx.before_answer = self.restart
+        self.want("a.com")
+        self.assertEqual((self.nginx.holds, self.table.reached), (0, 0))
+        self.clock.advance(1)
+        self.assertEqual([one["whole"] for one in self.nginx.messages], [True, True])
+        self.assertEqual((self.nginx.holds, self.table.reached), (1, None))
+
+    def restart(self) -> None:
+        self.nginx.before_answer = lambda: None
+        self.nginx.holds = 0
+        self.table.begin_again()
 
     def test_earlier_agent(self) -> None:
         """An earlier agent's routes stay in nginx until this agent is in touch with etcd; from then on its own do."""
