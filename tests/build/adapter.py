@@ -1,4 +1,4 @@
-"""What tests of the adapter of the Docker Engine begin with."""
+"""The base of tests of the adapter of the Docker Engine."""
 
 from __future__ import annotations
 

@@ -138,7 +138,7 @@ class CarryOutCase(SynchronousTestCase):
 
     @property
     def claim(self) -> Claim | None:
-        """What the mirror has of the first instance."""
+        """The claim of the first instance in the mirror."""
         return self.mirror.cluster.claims(WEB).get(1)
 
     def create(self, of: str = "web:1", **members: Any) -> ContainerState:

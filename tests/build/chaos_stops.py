@@ -1,4 +1,4 @@
-"""What tests of the law ``stops`` begin with: two containers that have run for long."""
+"""The base of tests of the law ``stops``: two containers that have run for long."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ def key_of(instance: str) -> str:
 @define
 class Story:
     """
-    Lines in the order in which they are told. ``now`` is the moment of the next one, unless another is given.
+    Lines in the order in which they are written. ``now`` is the moment of the next one, unless another is given.
 
     A node's lease is called as the node, with what is in ``leases`` behind it when it has another one.
     """
@@ -43,10 +43,10 @@ class Story:
     def wait(self, seconds: float) -> None:
         self.now += seconds
 
-    # What etcd says.
+    # Lines about etcd.
 
     def put(self, key: str, value: Any, lease: str = "0", same: bool = False, at: float | None = None) -> None:
-        """:param same: in the same revision as what was told before."""
+        """:param same: in the same revision as the change before."""
         self.revision += 0 if same else 1
         created, version = self._alive.get(key, (self.revision, 0))
         self._alive[key] = created, version + 1
@@ -86,7 +86,7 @@ class Story:
     def lease(self, node: str) -> str:
         return node + self.leases.get(node, "")
 
-    # What Engines say.
+    # Lines about Engines.
 
     def start(self, container: str, instance: str, host: str, definition: str = "d1", at: float | None = None) -> None:
         self._container("start", container, host, instance, at, definition=definition)
@@ -112,7 +112,7 @@ class Story:
     def _container(self, action: str, id: str, host: str, instance: str, at: float | None, **more: Any) -> None:
         self.tell("container", at, host=host, action=action, id=id, instance=instance, **{"definition": "d1", **more})
 
-    # What the suite does.
+    # Lines about the suite itself.
 
     def begin(self, settle_within: float = 60) -> None:
         told: dict[str, Any] = {"ttl": TTL, "settle_within": settle_within, "hosts": HOSTS, "services": SERVICES}
@@ -123,7 +123,7 @@ class Story:
             self.put(f"nodes/{host}", {"Addresses": [HOSTS[host]]}, self.lease(host))
 
     def up(self, container: str, instance: str, host: str, **more: Any) -> None:
-        """An instance is claimed, started and told to be healthy."""
+        """An instance is claimed, started and reported to be healthy."""
         self.claim(instance, host, healthy=False)
         self.start(container, instance, host)
         self.wait(0.5)
@@ -152,7 +152,7 @@ class Story:
     # The judgement.
 
     def broken(self, law: str) -> list[Violation]:
-        """What the checker says about one law."""
+        """The violations of one law that the checker finds."""
         return [violation for violation in check(self.lines) if violation.law == law]
 
 

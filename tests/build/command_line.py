@@ -1,4 +1,4 @@
-"""What tests of the command line begin with: a store, what stands in it, and how a line is run."""
+"""The base of tests of the command line: a store, its content, and how a line is run."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ class DrainCase(SynchronousTestCase):
         self.store.put(KEYS.claim(name), evolve(WELL, node=node).encode(), self.store.lease)
 
     def moves(self, *names: InstanceName) -> Callable[[], None]:
-        """What makes these run on ``n2`` at once."""
+        """A function that makes these run on ``n2`` at once."""
 
         def move() -> None:
             for name in names:

@@ -1,4 +1,4 @@
-"""What is answered to messages by their form: flags, EDNS, classes, opcodes, and what cannot be read at all."""
+"""The answers to messages by their form: flags, EDNS, classes, opcodes, and messages that cannot be read at all."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ FORMERR, REFUSED, BADVERS = "1234 8181 0 0 0 0", "1234 8185 1 0 0 0", "1234 8180
 OURS, OURS_DO = edns(), edns(flags=0x8000)
 DO = 0x8000
 
-# What may come in: RD (0100), AD (0020) and CD (0010) are a client's, Z (0040), AA, TC and RA are not. What goes out
-# with AA has RD of these alone; without AA, as a forwarder speaks, CD as well.
+# The flags that may come in: RD (0100), AD (0020) and CD (0010) are a client's, Z (0040), AA, TC and RA are not. A
+# reply with AA has RD of these alone; one without AA, as a forwarder sends it, has CD as well.
 _HEADERS = {
     0x0000: "8480",
     0x0100: "8580",

@@ -1,4 +1,4 @@
-"""What the zone of ``dns_samples`` answers to which question: names, types, negative answers, additional records."""
+"""The answers of the zone of ``dns_samples``, by question: names, types, negative answers, additional records."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ LONGEST = ".".join(["a" * 63, "b" * 63, "c" * 63, "d" * 51, "container"])
 
 
 def addresses(owner: str, *texts: str, ttl: int = 0, section: str = "A") -> tuple[str, ...]:
-    """Address records as ``said`` tells them."""
+    """Address records as ``said`` writes them."""
     return tuple(f"{section} {owner}. {ttl} {'AAAA' if ':' in text else 'A'} {text}" for text in texts)
 
 
@@ -39,7 +39,7 @@ def port(owner: str, number: int, target: str) -> str:
 
 
 def two_ports(owner: str) -> tuple[str, ...]:
-    """What a port that both healthy instances of ``web`` publish is answered with."""
+    """The answer for a port that both healthy instances of ``web`` publish."""
     targets = ("1.web.myapp.container", "2.web.myapp.container")
     return (
         port(owner, 32001, targets[0]),
@@ -50,7 +50,7 @@ def two_ports(owner: str) -> tuple[str, ...]:
 
 
 def one_port(owner: str, number: int) -> tuple[str, ...]:
-    """What a port that instance 1 publishes is answered with."""
+    """The answer for a port that instance 1 publishes."""
     target = "1.web.myapp.container"
     return port(owner, number, target), *addresses(target, "10.0.0.1", "fd00::1", section="X")
 

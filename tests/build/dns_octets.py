@@ -18,7 +18,7 @@ class Case:
     A message and the reply to it. ``rule`` names the document that says so.
 
     ``header`` is the reply's, as six numbers in hexadecimal, "" when there is no reply. Where the header counts a
-    question it is that of the message, octet for octet. ``records`` are as ``dns_samples.said`` tells them, OPT is
+    question it is that of the message, octet for octet. ``records`` are as ``dns_samples.said`` writes them, OPT is
     not among them: ``opt`` has its octets, with which the reply ends.
     """
 
@@ -47,7 +47,7 @@ def asks(owner: str | bytes, kind: int = A, klass: int = IN) -> bytes:
 
 
 def message(*parts: bytes, flags: int = 0x0100, counts: str = "1 0 0 0") -> bytes:
-    """A message with our id: a query with RD, as stub resolvers send it, unless it is told otherwise."""
+    """A message with our id: by default a query with RD, as stub resolvers send it."""
     return words(f"{ID} {flags:x} {counts}") + b"".join(parts)
 
 

@@ -1,4 +1,4 @@
-"""What etcd holds and tells, as tests write it: entries, lists, batches of changes."""
+"""The content and the changes of etcd, as tests write them: entries, lists, batches of changes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from daprdockr.model.wanted.definition import Definition
 from tests.build.values import KEYS, named
 
 CLUSTER = 1
-"""The id of the etcd cluster that tells all this."""
+"""The id of the etcd cluster that sends all this."""
 
 
 def entry(key: str, revision: int, value: bytes = b"", created: int = 0, lease: int = 9) -> Entry:

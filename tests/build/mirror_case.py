@@ -1,4 +1,4 @@
-"""A mirror that a test tells of etcd as the follower would."""
+"""A mirror to which a test passes lists and changes of etcd, as the follower would."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ AWAY = EtcdUnavailable("etcd did not answer")
 
 
 class SilentFollower:
-    """A follower that tells nothing by itself; ``told`` says what was asked of it."""
+    """A follower that reports nothing by itself; ``told`` has the calls that it received."""
 
     def __init__(self) -> None:
         self.told: list[str] = []
@@ -39,7 +39,7 @@ class SilentFollower:
 
 
 class MirrorCase(SynchronousTestCase):
-    """A mirror that the test tells of etcd as the follower would; ``changes`` is what it handed on."""
+    """A mirror to which the test passes changes as the follower would; ``changes`` has those that it handed on."""
 
     def setUp(self) -> None:
         self.clock = LoopClock()

@@ -1,4 +1,4 @@
-"""What a mirror is told, readable or not, and all that it shows."""
+"""The keys that a mirror receives, readable or not, and all that it shows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What tests of plans begin with: the first instance, as it runs, and as it has ended."""
+"""The base of tests of plans: the first instance, as it runs, and as it has ended."""
 
 from __future__ import annotations
 

@@ -55,7 +55,7 @@ class PublishCase(SynchronousTestCase):
         self.publish.zones.subscribe(self.zones.append)
         self.publish.routings.subscribe(self.routings.append)
 
-    # What etcd tells.
+    # Changes of etcd.
 
     def change(self, *changes: Change) -> None:
         """One batch, published."""
@@ -77,7 +77,7 @@ class PublishCase(SynchronousTestCase):
     def gone(self, key: str) -> Deleted:
         return Deleted(key, self.cluster.revision + 1)
 
-    # What was published.
+    # The zones and routings that were published.
 
     def addresses(self, *labels: bytes) -> set[str] | None:
         """The addresses of a name below ``container.``, None if it does not exist."""

@@ -40,7 +40,7 @@ def container(
 
 
 def running_record(of: ContainerState, **fields: Any) -> ClaimRecord:
-    """What is told of a running container that is well."""
+    """The record of a running container that is well."""
     given: dict[str, Any] = {
         "state": State.RUNNING,
         "healthy": True,

@@ -27,7 +27,7 @@ def named(service: str, instances: int = 1, image: str = "web:1", **members: Any
 
 
 def fixing(host: int, protocol: str = "tcp") -> dict[str, Any]:
-    """What gives a container's port 80 a fixed host port."""
+    """The member of a definition that gives a container's port 80 a fixed host port."""
     return {"PortBindings": {f"80/{protocol}": [{"HostPort": str(host)}]}}
 
 

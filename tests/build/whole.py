@@ -1,4 +1,4 @@
-"""What tests of whole agents ask of them, and the case of one node."""
+"""Queries that tests make of whole agents, and the case of one node."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def names(agent: MemoryAgent) -> list[str]:
 
 
 def starts(*agents: MemoryAgent) -> list[tuple[str, float]]:
-    """What runs on these hosts, each with the time of its start: equal before and after when nothing was touched."""
+    """The containers that run on these hosts, each with its start: equal before and after when nothing was touched."""
     return [(container.id, container.started) for agent in agents for container in agent.running]
 
 
@@ -49,7 +49,7 @@ class WholeCase(SynchronousTestCase):
 
     @property
     def events(self) -> list[str]:
-        """What people were told."""
+        """The events that were written for people."""
         return [Event.decode(entry.value).text for entry in self.cluster.store.list(KEYS.events).entries]
 
 

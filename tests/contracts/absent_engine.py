@@ -1,4 +1,4 @@
-"""What every implementation of ``daprdockr.model.seams.Engine`` does while there is no Engine that answers."""
+"""The behaviour of every implementation of ``daprdockr.model.seams.Engine`` while no Engine answers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every shell completes once it has read the script that ``daprdockrcmd completion`` prints for it."""
+"""The completion of every shell once it has read the script that ``daprdockrcmd completion`` prints for it."""
 
 from __future__ import annotations
 
@@ -42,13 +42,13 @@ class CompletionContract(SynchronousTestCase):
         self.assertEqual(self.completed("nodes -ye"), "nodes -ye")
 
     def test_values(self) -> None:
-        """A value is one of a few, where it can be told; behind a space or an equals sign."""
+        """A value is completed where it is one of a few; behind a space or an equals sign."""
         self.assertEqual(self.completed("completion z"), "completion zsh")
         self.assertEqual(self.completed("ps -o j"), "ps -o json")
         self.assertEqual(self.completed("-o=t"), "-o=table")
 
     def test_command_behind_flags(self) -> None:
-        """What stands before the command does not hide it, not even a URL with colons in it."""
+        """Words before the command do not hide it, not even a URL with colons in it."""
         before = "-v -o=json -etcd http://a:1 trust-etcd"
         self.assertEqual(self.completed(f"{before} -ye"), f"{before} -yes")
 

@@ -1,4 +1,4 @@
-"""What every implementation of ``daprdockr.model.seams.Engine`` does, asked of the fake and of the real one."""
+"""The behaviour of every implementation of ``daprdockr.model.seams.Engine``, of the fake as of the real one."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class Told:
         self.events.put(None)
 
     def until(self, action: str, container: str) -> list[str]:
-        """The actions told of this container up to ``action``."""
+        """The actions in the events of this container up to ``action``."""
         actions: list[str] = []
         while not actions or actions[-1] != action:
             try:
@@ -84,7 +84,7 @@ class EngineContract(_Case):
     ``commit``, ``detach``, ``add_network`` and ``add_volume``.
 
     ``prefix`` keeps the names and labels of one run apart from those of another on the same Engine. ``image`` is a
-    reference to an image on the host that exposes TCP port 8080 and runs until it is told to stop.
+    reference to an image on the host that exposes TCP port 8080 and runs until it is stopped.
     """
 
     prefix = "contract"
@@ -185,7 +185,7 @@ class EngineContract(_Case):
     # Creating and looking.
 
     def test_created(self) -> None:
-        """A created container is told with what its labels say, and with its host port before it ever ran."""
+        """A created container is returned with the content of its labels, and with its host port before it ever ran."""
         port = self.free_port()
         labels = {LABEL_ON_PARTITION: "stop", LABEL_DEFINED: "41"}
         container = self.create("made", self.publishing(port, StopTimeout=3, labels=labels))
@@ -212,7 +212,7 @@ class EngineContract(_Case):
         self.assertIsNone(other.inspect(container))
 
     def test_renamed_node(self) -> None:
-        """A node that was renamed sees what it made under its former name, hears of it, and can tell it."""
+        """A node that was renamed sees what it made under its former name, with that name, and receives its events."""
         container = self.create("mine")
         self.engine = self.make_engine(f"{self.prefix}-new", former=[self.node])
         told = self.listen()
@@ -230,13 +230,13 @@ class EngineContract(_Case):
         self.assertNotIn((self.node, 0xCAFE0123456789AB), self.engine.inventory().others)
 
     def test_unreadable_label(self) -> None:
-        """A container whose instance label makes no sense is passed over, and the others are told."""
+        """A container whose instance label makes no sense is passed over, and the others are listed."""
         bad = self.create("bad", self.body(labels={LABEL_INSTANCE: "../../etc"}))
         good = self.create("good")
         self.assertEqual([state.id for state in self.listed()], [good])
         self.assertIsNone(self.engine.inspect(bad))
 
-    # Whose it is: Note [The name is the mark].
+    # The owner of a container: Note [The name is the mark].
 
     def test_copies(self) -> None:
         """A copy of labels, of an image that has them, or of all that is shown, shows that it is not the original."""
@@ -283,25 +283,25 @@ class EngineContract(_Case):
         self.assertIn("unknown log opt 'nowhere'", str(caught.exception))
 
     def test_name_taken(self) -> None:
-        """A second container of the same name is refused, and the first one can be looked at by that name."""
+        """A second container of the same name is refused, and the first one can be inspected by that name."""
         first = self.create("twice")
         with self.assertRaises(NameTaken):
             self.engine.create(f"{self.prefix}-twice", self.body())
         self.assertEqual(self.engine.inspect(f"{self.prefix}-twice"), self.state(first))
 
     def test_inspect_absent(self) -> None:
-        """A container that does not exist is told as None."""
+        """A container that does not exist is returned as None."""
         self.assertIsNone(self.engine.inspect("0" * 64))
 
     def test_image(self) -> None:
-        """An image is told with the ports it exposes."""
+        """An image is returned with the ports it exposes."""
         image = self.engine.image(self.image)
         assert image is not None
         self.assertEqual(image.exposed, (Port(container=8080),))
         self.assertFalse(image.has_healthcheck)
 
     def test_inventory(self) -> None:
-        """What the host has is told: memory, processors, and its images by the names they were given."""
+        """The inventory of the host has its memory, its processors, and its images by the names they were given."""
         inventory = self.engine.inventory()
         self.assertGreater(inventory.memory, 0)
         self.assertGreater(inventory.cpus, 0)
@@ -316,7 +316,7 @@ class EngineContract(_Case):
         self.assertIn("bridge", [network.name for network in self.engine.inventory().networks])
 
     def test_no_image(self) -> None:
-        """An image that is not on the host is told as None."""
+        """An image that is not on the host is returned as None."""
         self.assertIsNone(self.engine.image("nowhere.invalid/none:1"))
 
     def test_volume(self) -> None:
@@ -359,7 +359,7 @@ class EngineContract(_Case):
             self.engine.start("0" * 64)
 
     def test_start_fails_on_this_host(self) -> None:
-        """What fails in the Engine or its host is told apart from what it refuses; the container stays, created."""
+        """A failure in the Engine or its host is distinct from a refusal; the container stays, created."""
         missing = {"PathOnHost": "/dev/absent", "PathInContainer": "/dev/absent", "CgroupPermissions": "rwm"}
         container = self.create("device", self.body(HostConfig={"Devices": [missing]}))
         with self.assertRaises(EngineFailed):
@@ -396,7 +396,7 @@ class EngineContract(_Case):
     # Ending.
 
     def test_stopped(self) -> None:
-        """A stopped container is told with its exit code, its host port, and when it ended."""
+        """A stopped container is returned with its exit code, its host port, and when it ended."""
         port = self.free_port()
         container = self.create("web", self.publishing(port))
         started = self.engine.start(container)
@@ -408,7 +408,7 @@ class EngineContract(_Case):
         self.assertEqual(list(self.listed()), [state])
 
     def test_asked_to_stop(self) -> None:
-        """A container that is asked to end gets the signal that its body names; its end is told by the events."""
+        """A container that is asked to end gets the signal that its body names; events report its end."""
         bodies = (self.body(), self.body(StopSignal="SIGKILL"))
         for status, body in zip((0, 137), bodies, strict=True):
             container = self.create(f"asked{status}", body)
@@ -432,7 +432,7 @@ class EngineContract(_Case):
             self.engine.ask_to_stop(absent)
 
     def test_started_again(self) -> None:
-        """A container started again keeps its host port and gets a new starting time; a list tells it too."""
+        """A container started again keeps its host port and gets a new starting time; a list shows it too."""
         port = self.free_port()
         container = self.create("web", self.publishing(port))
         first = self.engine.start(container)
@@ -465,7 +465,7 @@ class EngineContract(_Case):
         self.engine.remove(container)
 
     def test_crashed(self) -> None:
-        """A container whose program died is told as exited, with an exit code, and a "die" event is sent."""
+        """A container whose program died is returned as exited, with an exit code, and a "die" event is sent."""
         container = self.create("web")
         self.engine.start(container)
         told = self.listen()
@@ -478,7 +478,7 @@ class EngineContract(_Case):
         self.assertEqual(list(self.listed()), [state])
 
     def test_paused(self) -> None:
-        """A paused container counts as running; both ends of the pause are told by events, and by lists."""
+        """A paused container counts as running; events report both ends of the pause, and lists show them."""
         container = self.create("web")
         running = self.engine.start(container)
         told = self.listen()
@@ -553,7 +553,7 @@ class EngineContract(_Case):
     # Events.
 
     def test_events(self) -> None:
-        """A container's life is told in order, but not the commands run inside."""
+        """Events report a container's life in order, but not the commands run inside."""
         told = self.listen()
         container = self.create("web")
         self.engine.start(container)
@@ -563,7 +563,7 @@ class EngineContract(_Case):
         self.assertEqual(told.until("destroy", container), ["create", "start", "kill", "die", "stop", "destroy"])
 
     def test_events_of_others(self) -> None:
-        """Another node's containers are not told."""
+        """No events of another node's containers arrive."""
         told = self.listen()
         self.create("other", self.body(labels={LABEL_NODE: f"{self.prefix}-other"}))
         mine = self.create("mine")

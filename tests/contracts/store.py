@@ -1,4 +1,4 @@
-"""What every ``daprdockr.model.seams.Store`` does."""
+"""The behaviour of every ``daprdockr.model.seams.Store``."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ class ReadContract(StoreCase):
         self.assertIsNone(self.store.get(self.key("a")))
 
     def test_put_then_get(self) -> None:
-        """What was put is read, with the revision that the put returned."""
+        """A value that was put is read, with the revision that the put returned."""
         revision = self.store.put(self.key("a"), b"\x00value")
         self.assertEqual(self.store.get(self.key("a")), Entry(self.key("a"), b"\x00value", revision, revision, 0))
 
@@ -115,7 +115,7 @@ class ReadContract(StoreCase):
         self.assertEqual(listing.entries[0], self.store.get(self.key("b/1")))
 
     def test_list_of_nothing(self) -> None:
-        """An empty list still tells cluster and revision."""
+        """An empty list still has cluster and revision."""
         revision = self.store.put(self.key("a"), b"")
         listing = self.store.list(self.key("b/"))
         self.assertEqual((listing.revision, listing.entries), (revision, ()))
@@ -228,7 +228,7 @@ class CommitContract(StoreCase):
         self.assertEqual(revisions, {commit.revision})
 
     def test_nothing_done(self) -> None:
-        """A commit that fails, or deletes nothing, tells the revision that is."""
+        """A commit that fails, or deletes nothing, returns the current revision."""
         revision = self.store.put(self.key("a"), b"")
         self.assertEqual(self.store.commit([Absent(self.key("a"))], [Delete(self.key("a"))]).revision, revision)
         self.assertEqual(self.store.commit([], [Delete(self.key("b"))]).revision, revision)
@@ -254,7 +254,7 @@ class LeaseContract(StoreCase):
         self.assertNotEqual(first.id, second.id)
 
     def test_key_under_lease(self) -> None:
-        """A key tells its lease; a put without one takes it off."""
+        """A key shows its lease; a put without one takes it off."""
         lease = self.store.grant(60).id
         self.store.put(self.key("a"), b"", lease)
         self.assertEqual(self.entry("a").lease, lease)
@@ -272,7 +272,7 @@ class LeaseContract(StoreCase):
         self.assertEqual(len({change.mod_revision for change in told}), 1)
 
     def test_keep_alive(self) -> None:
-        """A renewal tells the seconds the lease lives now."""
+        """A renewal returns the seconds the lease lives now."""
         self.assertEqual(self.store.keep_alive(self.store.grant(60).id), 60)
 
     def test_keep_alive_of_no_lease(self) -> None:
@@ -306,7 +306,7 @@ class WatchContract(StoreCase):
     """``watch``."""
 
     def test_history(self) -> None:
-        """A watch tells what happened from its revision on, in order, as it was then."""
+        """A watch delivers all changes from its revision on, in order, as they were then."""
         first = self.store.put(self.key("a"), b"1")
         second = self.store.put(self.key("a"), b"2")
         third = self.store.commit([], [Delete(self.key("a"))]).revision
@@ -314,7 +314,7 @@ class WatchContract(StoreCase):
         self.assertEqual(told, [Entry(self.key("a"), b"2", first, second, 0), Deleted(self.key("a"), third)])
 
     def test_present(self) -> None:
-        """A watch from the next revision on tells what happens after it was opened."""
+        """A watch from the next revision on delivers the changes after it was opened."""
         revision = self.store.put(self.key("a"), b"1")
         watch = self.store.watch(self.prefix, revision + 1)
         timer = threading.Timer(0.1, self.store.put, (self.key("b"), b"2"))
@@ -323,7 +323,7 @@ class WatchContract(StoreCase):
         self.assertEqual([change.key for change in changes(take(watch, 1))], [self.key("b")])
 
     def test_only_below_the_prefix(self) -> None:
-        """Other keys are not told."""
+        """Changes of other keys are not delivered."""
         revision = self.store.put(self.key("a"), b"")
         self.store.put(self.key("b/1"), b"")
         self.store.put(self.key("c"), b"")
@@ -332,7 +332,7 @@ class WatchContract(StoreCase):
         self.assertEqual([change.key for change in told], [self.key("b/1"), self.key("b/2")])
 
     def test_several_prefixes(self) -> None:
-        """Of several prefixes all is told in the order it happened, and nothing of their neighbours."""
+        """Changes below several prefixes are delivered in the order they were made, and none of their neighbours."""
         revision = self.store.put(self.key("a/1"), b"")
         self.store.put(self.key("b/1"), b"")
         self.store.put(self.key("c/1"), b"")
@@ -403,14 +403,14 @@ class WatchContract(StoreCase):
         self.assertRaises(EtcdUnavailable, take, watch, 1)
 
     def test_two_watches(self) -> None:
-        """Each watch tells all, whatever others are open."""
+        """Each watch delivers all, whatever others are open."""
         revision = self.store.put(self.key("a"), b"")
         first, second = (self.store.watch(self.prefix, revision) for _ in range(2))
         self.assertEqual(changes(take(first, 1)), changes(take(second, 1)))
 
 
 class SizeContract(StoreCase):
-    """What is larger than one answer may be."""
+    """Contents that are larger than one answer may be."""
 
     def setUp(self) -> None:
         super().setUp()
@@ -446,7 +446,7 @@ class SizeContract(StoreCase):
         self.assertEqual(len(self.entry("a").value), MAX_DOCUMENT + 1)
 
     def test_change_larger_than_an_answer(self) -> None:
-        """A change that fits in no answer ends the watch: only a list tells of it."""
+        """A change that fits in no answer ends the watch: only a list shows it."""
         first = self.store.put(self.key("a"), b"x")
         self.store.put(self.key("b"), b"x" * (NARROW + 1))
         watch = self.narrow.watch(self.prefix, first)

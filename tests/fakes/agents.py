@@ -2,7 +2,7 @@
 Whole agents in memory: the parts that ``daprdockr.wiring`` makes, around an outside world (etcd, the Docker Engine, the
 threads, the health checks, the clocks, the machine) that is in the hands of a test.
 
-A test adds nodes to a ``MemoryCluster``, does something to etcd or to a node's Engine, lets time pass, and looks at
+A test adds nodes to a ``MemoryCluster``, does something to etcd or to a node's Engine, lets time pass, and examines
 what runs, what is claimed and what was published.
 """
 
@@ -112,7 +112,7 @@ def memory_pools() -> Pools:
 class MemoryAgent:
     """
     One node's agent. ``docker`` is its host's Docker Engine; ``unhealthy`` says what health checks find wrong, by
-    container, and ``looked`` has the looks they took; ``zone`` and ``routing`` are what was published last.
+    container, and ``looked`` has the checks that were made; ``zone`` and ``routing`` are what was published last.
     ``interfaces`` are the addresses of its host, and ``routed_from`` is that of its default route.
 
     Its parts are made when they are first asked for; until then a test may put others in the place of ``machine``,
@@ -159,7 +159,7 @@ class MemoryAgent:
         return self.sequence.stopService().addCallback(lambda _: self.state.unlock())
 
     def pass_time(self, seconds: float) -> None:
-        """What happened in etcd and in the Engine arrives, and the agent goes on for so long."""
+        """Changes of etcd and events of the Engine arrive, and the agent goes on for so long."""
         self.docker.now += seconds
         self.host_guard.poll()
         self.follower.step()
@@ -167,7 +167,7 @@ class MemoryAgent:
         self.clock.advance(seconds)
 
     def conditions(self) -> list[Trouble]:
-        """What is wrong now."""
+        """The conditions at this moment."""
         return conditions(self.parts.judged)
 
     def troubles(self) -> list[str]:
@@ -323,7 +323,7 @@ class MemoryCluster:
         self._test.successResultOf(agent.stop())
 
     def crash(self, agent: MemoryAgent) -> None:
-        """The agent is there no more, without a word; its containers run on."""
+        """The agent is gone, and nobody is notified; its containers run on."""
         self.agents.remove(agent)
         self._left.append(agent.host_guard)
         agent.state.unlock()
@@ -357,7 +357,7 @@ class MemoryCluster:
 
     @property
     def claims(self) -> dict[str, ClaimRecord]:
-        """What the claims in etcd say, by instance."""
+        """The records of the claims in etcd, by instance."""
         listing = self.store.list(KEYS.root)
         names = {entry.key: KEYS.read(entry.key) for entry in listing.entries}
         return {

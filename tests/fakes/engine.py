@@ -59,7 +59,7 @@ _LOG_OPTIONS = {"max-size", "max-file"}
 
 @frozen
 class MemoryContainer:
-    """What the Engine remembers of one container."""
+    """One container, as the Engine remembers it."""
 
     state: ContainerState
     node: str
@@ -159,7 +159,7 @@ class MemoryEngine:
     _numbers: Iterator[int] = field(factory=lambda: count(1))
     _gone: list[bool] = field(factory=lambda: [False])
 
-    # What a test does to the host.
+    # The actions of a test on the host.
 
     def seen_by(self, node: str, former: Collection[str] = ()) -> MemoryEngine:
         """Another node's agent on the same Engine; shares all but ``node``, ``former``, ``calls`` and ``now``."""
@@ -225,24 +225,24 @@ class MemoryEngine:
                 self._hang_up()
 
     def run_by_hand(self, container: str) -> None:
-        """Somebody starts it, whoever's it is."""
+        """A person starts a container, of any owner."""
         with self._lock:
             self._change(container, status=Status.RUNNING, started=self._tick())
             self._tell("start", container)
 
     @property
     def everything(self) -> Mapping[str, ContainerState]:
-        """All containers of the host by id, whoever's they are."""
+        """All containers of the host by id, of any owner."""
         with self._lock:
             return {container: held.state for container, held in self._containers.items()}
 
     @property
     def states(self) -> list[ContainerState]:
-        """What ``containers`` gives, also while the Engine is away."""
+        """The same as ``containers``, also while the Engine is away."""
         with self._lock:
             return [held.state_for(self.node) for held in self._containers.values() if self._is_mine(held)]
 
-    # What daprdockr.model.seams.Engine asks for.
+    # The methods of daprdockr.model.seams.Engine.
 
     @_call
     def containers(self) -> Sequence[ContainerState]:

@@ -47,7 +47,7 @@ class StandingProcess:
 
 
 class HostMemory(GuardMemory):
-    """What agent and guard of one host share, without a process: agents may come and go. ``reached``: it is there."""
+    """The memory that agent and guard of one host share, without a process. ``reached``: the guard is up."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -66,8 +66,8 @@ class HostMemory(GuardMemory):
 class MemoryProcesses(Processes):
     """
     The containers of an Engine in memory, each with one process that ends at any signal; ``hidden`` are containers
-    that cannot be seen, ``refused`` says that none can be signalled, ``signals`` keeps who got what, and
-    ``before_look`` is what happens just before a look.
+    that cannot be seen, ``refused`` says that none can be signalled, ``signals`` keeps which process got which, and
+    ``before_look`` is called just before the processes are read.
     """
 
     def __init__(self, engine: MemoryEngine) -> None:

@@ -14,7 +14,7 @@ from tests.fakes.steps import SteppedListener
 
 
 def memory_host(reactor: Any, engine: MemoryEngine, failures: Failures) -> Host:
-    """One that hears nothing but what is listed and looked at."""
+    """One that receives no events, only lists and answers about single containers."""
     stock = Stock(failures.pulled)
     containers = Containers(
         reactor=reactor, failures=failures, on_changes=lambda services: None, on_cut_off=stock.doubt

@@ -1,4 +1,4 @@
-"""A follower's listener that keeps what it was told, and pauses that end when the test says so."""
+"""A follower's listener that keeps its calls, and pauses that end when the test says so."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from daprdockr.model.errors import EtcdError
 from daprdockr.model.stored.entries import Batch, Listing
 
 PATIENCE = 60.0
-"""Seconds after which something that was not told fails its test."""
+"""Seconds after which a test fails for a call that did not come."""
 
 
 class MemoryListener:
@@ -31,7 +31,7 @@ class MemoryListener:
         self._tell(error)
 
     def next(self) -> Any:
-        """What was told next. :raises queue.Empty: nothing was, within all patience."""
+        """The argument of the next call. :raises queue.Empty: none came, within all patience."""
         return self.told.get(timeout=PATIENCE)
 
     def _tell(self, what: Listing | Batch | EtcdError) -> None:

@@ -1,4 +1,4 @@
-"""What is logged while a test runs, as the lines a person would read."""
+"""The log while a test runs, as the lines that a person would read."""
 
 from __future__ import annotations
 

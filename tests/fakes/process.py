@@ -46,7 +46,7 @@ class MemoryProcess:
 @define
 class MemoryTable(ProcessTable):
     """
-    The kernel's table: which records live, who was killed. ``open`` hands out a real, harmless descriptor;
+    The kernel's table: which records live, and which were killed. ``open`` hands out a real, harmless descriptor;
     ``unrecorded`` is the pid that ``find`` finds.
     """
 

@@ -38,7 +38,7 @@ class OnePool:
 
 
 class HeldCall:
-    """A call that waits for a thread. What it finds out and when that arrives are two moments."""
+    """A call that waits for a thread. Its result is made at one moment, and arrives at another."""
 
     def __init__(self, call: Callable[[], Any], name: str) -> None:
         self.name = name
@@ -76,7 +76,7 @@ class HeldRun:
 
     @property
     def names(self) -> list[str]:
-        """What is waiting."""
+        """The names of the calls that wait."""
         return [held.name for held in self.waiting]
 
     def take(self, name: str) -> HeldCall:

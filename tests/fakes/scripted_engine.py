@@ -1,4 +1,4 @@
-"""An Engine behind a real Unix socket that answers as a test says, and tells what it was asked."""
+"""An Engine behind a real Unix socket that answers as a test says, and keeps the requests that it received."""
 
 from __future__ import annotations
 

@@ -65,7 +65,7 @@ class SteppedFollower:
 
 
 class SteppedListener:
-    """Stands for ``daprdockr.engine.events.EventListener``: connects, tells what happened, and connects again."""
+    """Stands for ``daprdockr.engine.events.EventListener``: connects, passes events on, and connects again."""
 
     def __init__(self, engine: MemoryEngine, consumer: EventConsumer) -> None:
         self._engine = engine

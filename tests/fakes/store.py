@@ -91,9 +91,9 @@ class MemoryStore:
 
     :ivar calls: the names of the methods called, in order; "trial" for a commit that can change nothing.
     :ivar largest: bytes of a value that fits in an answer to ``list``, or in a watch.
-    :ivar loses_answers: while true a commit does what it should and its caller is not told.
+    :ivar loses_answers: while true a commit does what it should and its caller gets no answer.
     :ivar full: while true it takes only deletions, as with the alarm NOSPACE.
-    :ivar forbidden: what the keys begin with that may not be written.
+    :ivar forbidden: the prefixes of the keys that may not be written.
     :ivar life: how often it was restored; no watch outlives that.
     """
 
@@ -119,7 +119,7 @@ class MemoryStore:
         self._history: list[tuple[int, tuple[Change, ...]]] = []
         self._leases: dict[int, tuple[int, float]] = {}
 
-    # What etcd does.
+    # The methods of etcd.
 
     def get(self, key: str) -> Entry | None:
         return self._call("get", lambda: self._entries.get(key))
@@ -154,7 +154,7 @@ class MemoryStore:
             self._closed = True
             self.news.notify_all()
 
-    # What befalls it.
+    # The faults that a test causes.
 
     @property
     def unavailable(self) -> bool:
@@ -185,7 +185,7 @@ class MemoryStore:
             self.news.notify_all()
 
     def snapshot(self) -> Mapping[str, Any]:
-        """What ``etcdctl snapshot save`` keeps."""
+        """The content that ``etcdctl snapshot save`` keeps."""
         with self.news:
             return copy.deepcopy({name: getattr(self, name) for name in _DATA})
 
@@ -211,7 +211,7 @@ class MemoryStore:
             self._begin()
             self.news.notify_all()
 
-    # What watches ask; they hold the lock.
+    # Methods for watches, which hold the lock.
 
     def check(self) -> None:
         if self._closed or self._unavailable:
@@ -244,7 +244,7 @@ class MemoryStore:
         return self._apply([put])
 
     def _permit(self, operations: Sequence[Operation]) -> None:
-        """Rights and room, which etcd looks at before any condition."""
+        """Rights and room, which etcd checks before any condition."""
         for operation in operations:
             if operation.key.startswith(self.forbidden):
                 raise EtcdForbidden("etcd refuses user a (permission denied): grant its role the rights")
@@ -264,7 +264,7 @@ class MemoryStore:
         return entry if fits else evolve(entry, value=b"", omitted=OMITTED)
 
     def _at(self, revision: int) -> dict[str, Entry]:
-        """What stood there at a revision."""
+        """The entries at a revision."""
         if not self._oldest <= revision <= self.revision:
             raise EtcdHistoryLost("etcd no longer has that revision (mvcc: required revision): list again")
         there = dict(self._base)

@@ -1,4 +1,4 @@
-"""What an agent tells of containers that something outside keeps from serving, on real parts."""
+"""An agent reports containers that something outside keeps from serving, on real parts."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class AilingTests(AgentTestCase):
         return client
 
     def reason(self) -> str:
-        """What ``daprdockrcmd ps`` says is wrong with the instance."""
+        """The reason that ``daprdockrcmd ps`` gives for the instance."""
         return str(self.agent.instances(self.web)[0]["Reason"])
 
     def is_served(self) -> bool:

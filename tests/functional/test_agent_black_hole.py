@@ -16,7 +16,7 @@ START = "POST /containers/[^/]+/start"
 
 
 class BlackHoleTests(TestCase):
-    """Before, five of ten instances stayed on such a node for ever."""
+    """Before, five of ten instances stayed on such a node permanently."""
 
     timeout = 300
     skip = missing()

@@ -2,7 +2,7 @@
 The wall clock jumps while an agent runs: nothing changes, because whatever is timed is timed by other clocks.
 
 Note [Whose clock jumps]
-    libfaketime stands before the agent's C library and shifts what it is told of the wall clock; monotonic clocks and
+    libfaketime stands before the agent's C library and shifts the wall clock that it reads; monotonic clocks and
     the times of files are left alone, as they are when somebody sets the clock of a machine. The processes that the
     agent starts get the shift too. The Docker Engine and etcd do not, for Go asks the kernel and no library: so here
     the agent's clock is also an hour away from theirs.
@@ -36,7 +36,7 @@ TTL = 6
 """Seconds of the lease: a machine that is busy with other tests may be slow for half of it."""
 
 NEAR = timedelta(minutes=10)
-"""What a busy machine may take to answer, at the very most, and much less than a jump."""
+"""The longest time that a busy machine may take to answer; it is much less than a jump."""
 
 
 def library() -> str:
@@ -78,7 +78,7 @@ class Clock:
 
 @frozen
 class Held:
-    """What must stay: the containers with the times of their starts, and the claims with fence and lease."""
+    """The state that must stay: the containers with the times of their starts, and the claims with fence and lease."""
 
     starts: dict[str, str]
     claims: dict[str, tuple[int, int]]

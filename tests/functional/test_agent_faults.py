@@ -1,4 +1,4 @@
-"""What an agent does when something around it dies, on real parts: nothing that runs is lost."""
+"""The agent when a process around it dies, on real parts: nothing that runs is lost."""
 
 from __future__ import annotations
 

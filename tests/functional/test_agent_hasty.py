@@ -1,4 +1,4 @@
-"""What somebody who writes to etcd as fast as it goes does to an agent, on real parts: nothing."""
+"""A client that writes to etcd as fast as it can does no harm to an agent, on real parts."""
 
 from __future__ import annotations
 

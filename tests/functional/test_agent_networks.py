@@ -67,7 +67,7 @@ class TroubleTests(NetworkCase):
     """Networks that keep nginx or everybody away."""
 
     def test_internal(self) -> None:
-        """What nginx cannot reach, because its network publishes nothing, is not healthy, and says so."""
+        """An instance that nginx cannot reach, because its network publishes nothing, is unhealthy, and says so."""
         self.create_network(internal=True)
         self.start()
         web = self.define("web", self.network)
@@ -127,7 +127,7 @@ class FamilyTests(NetworkCase):
         return list(self.client.inspect_container(container)["HostConfig"]["Dns"] or ())
 
     def looked_up(self, service: str, name: str) -> str:
-        """What a program in the service's container finds out about a name."""
+        """The output of ``nslookup`` for a name, run in the service's container."""
         (container,) = self.agent.ids(service)
         command = self.client.exec_create(container, ["nslookup", name])["Id"]
         return str(self.client.exec_start(command).decode())

@@ -85,10 +85,10 @@ class WholePathTests(AgentTestCase):
 
 
 class TroubledServiceTests(AgentTestCase):
-    """What goes wrong with one service is told, and harms no other."""
+    """A fault of one service is reported, and harms no other service."""
 
     def test_image_that_can_not_be_pulled(self) -> None:
-        """The instance tells why it waits; once the image is there it runs."""
+        """The instance reports why it waits; once the image is there it runs."""
         name, group = self.web.split(".")
         late = f"{self.agent.group}/late:1"
         definition = {"Name": name, "Group": group, "Instances": 1, "Container": {"Image": late}}
@@ -107,7 +107,7 @@ class TroubledServiceTests(AgentTestCase):
         self.addCleanup(client.remove_image, image)
 
     def test_container_that_crashes(self) -> None:
-        """It is started again and again, later each time, and tells that it backs off."""
+        """It is started again and again, later each time, and its state is ``backing-off``."""
         name, group = self.web.split(".")
         container = {"Image": sample_image(), "Entrypoint": ["/bin/sh", "-c", "exit 3"]}
         definition = {"Name": name, "Group": group, "Instances": 1, "Container": container}
@@ -117,7 +117,7 @@ class TroubledServiceTests(AgentTestCase):
         self.assertEqual(self.agent.status(f"1.{self.web}.container"), "NXDOMAIN")
 
     def test_broken_values(self) -> None:
-        """What cannot be read is logged once and shown as an event, and every other service goes on."""
+        """A value that cannot be read is logged once and shown as an event, and every other service goes on."""
         broken = {"garbage": b"\x00\xff", "shape": b'{"Name": 5}', "large": b"x" * (1024 * 1024)}
         keys = {name: f"/{self.agent.group}/services/{self.agent.group}/{name}" for name in broken}
         with closing(EtcdStore(shared().access)) as store:

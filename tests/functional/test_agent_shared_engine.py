@@ -71,5 +71,5 @@ class SharedEngineTests(AgentTestCase):
         return [node["Node"] for node in json.loads(self.agent.command("nodes", "-o", "json")) if node["Ready"]]
 
     def complaints(self, agents: Iterable[AgentProcess]) -> list[str]:
-        """What the agents could not do."""
+        """The lines of the agents' logs about actions that failed."""
         return [line for agent in agents for line in agent.log.splitlines() if "could not" in line]

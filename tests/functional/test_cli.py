@@ -104,7 +104,7 @@ class CommandTests(ProgramTestCase):
         self.assertEqual((done.returncode, done.stdout, done.stderr.count(b"\n")), (1, b"", 1))
 
     def test_closed_pipe(self) -> None:
-        """When nobody reads what it prints it ends without a word."""
+        """When nobody reads its output it ends silently."""
         reader, writer = os.pipe()
         os.close(reader)
         command = [COMMAND, "status", "-prefix", self.prefix]
@@ -115,7 +115,7 @@ class CommandTests(ProgramTestCase):
         self.assertEqual((done.returncode, done.stderr), (1, b""))
 
     def test_interrupted(self) -> None:
-        """Ctrl-C ends a command that waits, without a word."""
+        """Ctrl-C ends a command that waits, and it prints nothing."""
         self.environment["PYTHONUNBUFFERED"] = "1"
         command = [COMMAND, "-stdin", "-prefix", self.prefix]
         waiting = subprocess.Popen(
@@ -132,7 +132,7 @@ class CommandTests(ProgramTestCase):
 
 
 class WithoutEtcdTests(ProgramTestCase):
-    """What needs no etcd, and what happens without one."""
+    """Commands that need no etcd, and all commands when none answers."""
 
     def test_nobody_there(self) -> None:
         """It gives up with one line that names the endpoints it tried."""
@@ -142,7 +142,7 @@ class WithoutEtcdTests(ProgramTestCase):
             self.assertIn(endpoint, done.stderr)
 
     def test_help_and_address(self) -> None:
-        """Help and the address of this host are told."""
+        """Help and the address of this host are printed."""
         self.assertIn("Usage: daprdockrcmd", self.run_program("daprdockrcmd", "-help").stdout)
         self.environment["HOST_IP"] = "192.0.2.1"
         self.assertEqual(self.run_program("daprdockrcmd", "-ip").stdout, "192.0.2.1\n")

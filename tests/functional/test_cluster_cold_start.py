@@ -53,7 +53,7 @@ class ColdStartTests(ClusterTestCase):
         self.recover(MIXED)
 
     def test_all_but_containers(self) -> None:
-        """Whatever outlived its shim and its Engine is ended by the next Engine, and started again."""
+        """Containers that outlived their shim and their Engine are ended by the next Engine, and started again."""
         for host in self.cluster.hosts:
             for part in (AGENT, ENGINE, "containerd", "containerd-shim", ETCD, NGINX, "nginx: worker"):
                 host.kill(part)

@@ -78,7 +78,7 @@ class DrainTests(ClusterTestCase):
         self.assertEqual(self.cluster.shares(WEB), [6, 6, 3])
 
     def test_what_can_not_move(self) -> None:
-        """What keeps data on the node stays, and so does what fits nowhere else; it is told, and runs on untouched."""
+        """An instance with data on the node stays, as does one that fits nowhere else: both are named, and run on."""
         container = {"Container": {"Image": SAMPLE, "Volumes": ["data:/data"]}}
         self.cluster.define(TIED, 1, Placement={"Constraints": ["node == host2"]}, **container)
         self.cluster.define(SINGLE, 1, Placement={"Constraints": ["node == host2"]})

@@ -48,7 +48,7 @@ class SilentHostTests(ClusterTestCase):
         self.take_over_and_return(number)
 
     def test_cut_off_from_etcd(self) -> None:
-        """It is as good as gone when it reaches no member of etcd, even if all hosts reach each other."""
+        """A node that reaches no member of etcd counts as gone, even if all hosts reach each other."""
         self.cluster.network.cut_from_etcd(3)
         self.take_over_and_return(3)
 

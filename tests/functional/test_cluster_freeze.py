@@ -174,8 +174,8 @@ class WipedTests(SynchronousTestCase):
 
     def accept(self, starts: dict[str, str]) -> None:
         """
-        The way out that docs/reference/failures.rst documents: a person trusts this etcd. What runs goes on running,
-        unclaimed, and is taken up when its service is defined anew.
+        The way out that docs/reference/failures.rst documents: a person trusts this etcd. Containers that run go on
+        running, unclaimed, and are adopted when their service is defined anew.
         """
         told = self.cluster.command("trust-etcd", "-yes")
         self.assertEqual(told.count("would leave 2 alone"), 3, told)

@@ -34,7 +34,7 @@ class BashTests(completion.CompletionContract):
         return set(self.completed(line, EVERY).split())
 
     def test_each_command(self) -> None:
-        """An empty first word may become each command, and behind a command that takes no word there is none."""
+        """An empty first word may become each command; after a command that takes no argument nothing is offered."""
         self.assertEqual(self.every(""), set(WORDS))
         self.assertEqual(self.every("completion "), {"completion", *SHELLS})
         self.assertEqual((self.every("completion bash "), self.every("status ")), ({"completion", "bash"}, {"status"}))
@@ -47,7 +47,7 @@ class BashTests(completion.CompletionContract):
         self.assertEqual(self.every("-del -sv"), {"-del", "-svc"})
 
     def test_values_of_flags(self) -> None:
-        """What a flag may be is offered, and nothing where it could be anything."""
+        """The values that a flag may have are offered, and nothing where it could be anything."""
         self.assertEqual(self.every("ps -o "), {"ps", "-o", "table", "json"})
         self.assertEqual(self.every("-set -svc "), {"-set", "-svc"})
         self.assertEqual(self.every("drain -wait=f"), {"drain", "-wait=f"})

@@ -26,7 +26,7 @@ LOOPBACK = [ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("::1/128")
 
 
 class Contract:
-    """What a UDP port does for ``Datagrams``; a test sends all it has before the reactor looks at the socket."""
+    """A UDP port that uses ``Datagrams``; a test sends all it has before the reactor reads from the socket."""
 
     interface = "127.0.0.1"
     listen: Callable[..., Any]
@@ -78,7 +78,7 @@ class Contract:
         self.assertEqual((len(NAMES), len(asked) - len(NAMES)), (counts.queries, counts.finished))
 
     async def test_gaps(self: Any) -> None:
-        """What gets no reply, or a later one, does not move the replies of the others."""
+        """A message that gets no reply, or a later one, does not change the order of the other replies."""
         too_long = [b"\x00" * (MAX_DATAGRAM + 1), b"\x00" * (SLOT + 200)]
         silent = [b"", b"x", b"\x80" * 40, *too_long, question("a.example").to_wire()]
         for number in range(40):

@@ -91,7 +91,7 @@ class ClientTests(SynchronousTestCase):
         self.assertEqual([self.address], servers)
 
     def test_glibc(self) -> None:
-        """getaddrinfo(3) of glibc finds services and instances, and tells an absent name, with any of its options."""
+        """getaddrinfo(3) of glibc finds services and instances, and reports an absent name, with any of its options."""
         for place in self.places:
             for options in RESOLVER_OPTIONS:
                 for name in (self.service, self.one, self.one.upper()):
@@ -111,7 +111,7 @@ class ClientTests(SynchronousTestCase):
             self.assertRegex(place.musl(f"7.{self.service}").text, r"^error -2 ")
 
     def test_busybox(self) -> None:
-        """BusyBox's nslookup finds an address, takes the missing kind for no error, and tells an absent name."""
+        """BusyBox's nslookup finds an address, takes a missing type for no error, and reports an absent name."""
         for place in self.places:
             said = place.busybox("nslookup", self.one)
             self.assertEqual(0, said.status, said.text)
@@ -133,7 +133,7 @@ class ClientTests(SynchronousTestCase):
                 self.assertNotRegex(said.text, r"(?i)malformed|unexpected|mismatch|garbage|warning: .*query|timed out")
 
     def test_resolver_of_a_host(self) -> None:
-        """What asks with DO, AD and letters of both cases, as systemd-resolved does, gets its letters and DO back."""
+        """A query with DO, AD and letters of both cases, as systemd-resolved sends it, gets its letters and DO back."""
         name = "".join(letter.upper() if number % 3 else letter for number, letter in enumerate(self.one))
         for place in self.places:
             for way in ("+notcp", "+tcp"):

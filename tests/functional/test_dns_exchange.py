@@ -90,7 +90,7 @@ class ExchangeTests(TestCase):
             await self.exchange.over_stream(self.upstream(rule).endpoint, MESSAGE)
 
     async def test_other_sender(self) -> None:
-        """A reply from another address is not heard, however well it fits."""
+        """A reply from another address is ignored, however well it fits."""
 
         def rule(query: dns.message.Message, stream: bool) -> list[bytes]:
             assert other.transport is not None
@@ -132,7 +132,7 @@ class ExchangeTests(TestCase):
         self.assertEqual((first.id, port), (second.id, again))
 
     async def test_slow(self) -> None:
-        """An upstream that takes long for every reply is heard."""
+        """The reply of an upstream that takes long for every reply is accepted."""
         slow = self.upstream(lambda query, stream: [])
 
         def late() -> None:

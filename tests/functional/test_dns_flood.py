@@ -42,7 +42,7 @@ AN_ERROR = re.compile(r"^(\S+) \[[^\]]*#(?:error|critical)\]", re.MULTILINE)
 
 
 class FloodedAgent(AgentProcess):
-    """An agent that is looked at from outside while its UDP socket is flooded."""
+    """An agent that is observed from outside while its UDP socket is flooded."""
 
     @property
     def pid(self) -> int:
@@ -83,7 +83,7 @@ class Flood:
         return self._process.poll() is not None
 
     def told(self) -> Told:
-        """What it told at its end, which is waited for."""
+        """The figures that it prints at its end; this waits for that."""
         out, _ = self._process.communicate(timeout=2 * SECONDS)
         assert self._process.returncode == 0
         return Told(**json.loads(out))
@@ -95,7 +95,7 @@ class Flood:
 
 @frozen
 class Kept:
-    """What must be the same before and after: the node's record with its lease, the claims and containers it keeps."""
+    """The state that must be the same before and after: the node's record with its lease, its claims and containers."""
 
     node: tuple[int, int]
     claims: dict[str, tuple[int, int]]

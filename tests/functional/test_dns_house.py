@@ -28,7 +28,7 @@ class HouseTests(TestCase):
         self.house.open()
 
     def test_zones(self) -> None:
-        """The longest zone's server is asked; the public upstream never hears of a name of the house."""
+        """The longest zone's server is asked; the public upstream never receives a name of the house."""
         zones = ["--dns-forward", f"corp.local={CORP}", "--dns-forward", f"deep.corp.local={DEEP}"]
         self.house.start_agent("--dns-upstream", "203.0.113.53", *zones)
         names = ["www.example.com", "app.corp.local", "app.Deep.corp.local", "notdeep.corp.local"]

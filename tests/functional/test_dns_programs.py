@@ -60,14 +60,14 @@ class DigTests(DigTestCase):
             self.assertRegex(out, r"AUTHORITY SECTION:\ncontainer\.\s+1\s+IN\s+SOA")
 
     async def test_next_query(self) -> None:
-        """What was published is in the answer to the next query."""
+        """A zone that was published is in the answer to the next query."""
         for number in range(1, 6):
             zone = sample_zone().replace(ServiceName.parse("x.y"), [running("1.x.y", f"10.0.1.{number}")])
             self.server.publish(zone)
             self.assertEqual([f"10.0.1.{number}"], await self.short("1.x.y.container"))
 
     async def test_large(self) -> None:
-        """An answer that is too long for UDP is fetched by TCP without the client being told to."""
+        """A client repeats a query by TCP when the answer is too long for UDP, without an option for that."""
         ones = [running(f"{n}.web.crowd", f"10.1.0.{n}", Port(80, "tcp", 1000 + n)) for n in range(1, 201)]
         self.server.publish(Zone.of(ones, serial=1))
         out = await self.dig("80.tcp.web.crowd.container", "SRV")
@@ -137,7 +137,7 @@ class DigTests(DigTestCase):
         self.assertEqual([False, True], [stream for _, stream, _ in self.upstream.queries])
 
     async def test_forwarded_with_others(self) -> None:
-        """What an upstream says beyond the question goes no further, and its word on authenticity neither."""
+        """Records of an upstream beyond the question are not passed on, and neither is its AD flag."""
 
         def rule(query: dns.message.Message, stream: bool) -> list[bytes]:
             reply = address_reply(query)
@@ -213,7 +213,7 @@ class DigTests(DigTestCase):
             self.assertEqual("NOERROR qr rd ra", self.status(await self.dig(f"{number}.example.com")))
 
     async def test_not_allowed(self) -> None:
-        """Who is not allowed to have names forwarded is refused, and still gets those of the zone."""
+        """A client for which no names are forwarded is refused, and still gets the names of the zone."""
         out = await self.dig("-b", "127.0.0.3", "www.example.com", server="127.0.0.2")
         self.assertEqual("REFUSED qr rd", self.status(out))
         out = await self.dig("-b", "127.0.0.3", "1.web.myapp.container", server="127.0.0.2")
@@ -244,7 +244,7 @@ class ClientTests(DnsTestCase):
 
 
 class HostileTests(DnsTestCase):
-    """Whatever is sent."""
+    """Hostile packets of any form."""
 
     async def setUp(self) -> None:  # type: ignore[override]  # trial awaits it
         await super().setUp()

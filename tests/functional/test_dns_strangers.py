@@ -37,7 +37,7 @@ class StrangerTests(DigTestCase):
             self.assertIn("ANSWER: 15,", out)
 
     async def test_too_many(self) -> None:
-        """Who asks on and on gets a part of the answers by UDP, and all by TCP; nobody else is kept from his."""
+        """A stranger that floods gets a part of the answers by UDP, and all by TCP; nobody else loses any."""
         packet = dns.message.make_query("1.web.myapp.container", "A", id=1).to_wire()
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stranger:
             stranger.bind(("127.0.0.3", 0))

@@ -1,4 +1,4 @@
-"""What only a real Docker Engine shows: its restart, its freezing, its processes, and its speed."""
+"""Behaviour that only a real Docker Engine shows: its restart, its freezing, its processes, and its speed."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ PATIENCE = 60.0
 
 
 class Consumer:
-    """Collects what a listener tells."""
+    """Collects the calls of a listener."""
 
     def __init__(self) -> None:
         self.told: SimpleQueue[tuple[str, object]] = SimpleQueue()
@@ -60,7 +60,7 @@ class RestartTests(SynchronousTestCase):
         self.addCleanup(self.engine.close)
 
     def test_restart_under_listener(self) -> None:
-        """A listener tells the loss and the return of the Engine, and hears its events again."""
+        """A listener reports the loss and the return of the Engine, and receives its events again."""
         container = self.engine.create("web", body("web", "n1"))
         self.engine.start(container)
         consumer = Consumer()
@@ -148,7 +148,7 @@ class SharedEngineTests(SynchronousTestCase):
         self.assertEqual(state.health, "healthy")
 
     def test_program_missing(self) -> None:
-        """A container whose program does not exist is refused at its start, not told as gone."""
+        """A container whose program does not exist is refused at its start, not reported as gone."""
         container = self.create("web", Cmd=["/nonexistent"])
         with self.assertRaises(EngineError) as caught:
             self.engine.start(container)
@@ -158,7 +158,7 @@ class SharedEngineTests(SynchronousTestCase):
         self.assertEqual(state.status, Status.CREATED)
 
     def test_many_threads(self) -> None:
-        """Forty containers are created and started by eight threads, and one list tells them all."""
+        """Forty containers are created and started by eight threads, and one list contains them all."""
 
         def run(number: int) -> str:
             name = f"{self.node}-{number}"

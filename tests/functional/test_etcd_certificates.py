@@ -38,7 +38,7 @@ def make(directory: Path, *hosts: str) -> subprocess.CompletedProcess[str]:
 
 
 class WalkThroughTests(SynchronousTestCase):
-    """What the guide says, on 127.0.0.1 to 127.0.0.3 in the place of 10.0.0.1 to 10.0.0.3."""
+    """The steps of the guide, on 127.0.0.1 to 127.0.0.3 in the place of 10.0.0.1 to 10.0.0.3."""
 
     def setUp(self) -> None:
         self.home = Path(tempfile.mkdtemp(prefix="walk-"))
@@ -75,7 +75,7 @@ class WalkThroughTests(SynchronousTestCase):
         return store
 
     def curl(self, port: str, name: str = "") -> str:
-        """What host1 answers who shows its certificate of this name, or none; "" if nothing."""
+        """The answer of host1 to a client that shows its certificate of this name, or none; "" without an answer."""
         tls = self.home / "certificates/host1"
         shown = ["--cert", f"{tls}/{name}.pem", "--key", f"{tls}/{name}.key"] if name else []
         url = f"https://127.0.0.1:{self.ports[port]}/version"
@@ -125,7 +125,7 @@ class ScriptTests(SynchronousTestCase):
         self.assertEqual(sorted(os.listdir(self.directory)), ["ca.key", "ca.pem", "host1", "operator"])
 
     def test_a_host_more(self) -> None:
-        """What is there stays, byte by byte, when a host is added."""
+        """Files that are there stay, byte by byte, when a host is added."""
         make(self.directory, "host1=192.0.2.1")
         before = {path: path.read_bytes() for path in self.directory.rglob("*.*")}
         done = make(self.directory, "host1=192.0.2.1", "host2=2001:db8::2")
@@ -135,7 +135,7 @@ class ScriptTests(SynchronousTestCase):
         self.assertTrue((self.directory / "host2/etcd.pem").exists())
 
     def test_refused(self) -> None:
-        """What cannot be used is named in one line, and nothing is made."""
+        """An argument that cannot be used is named in one line, and nothing is made."""
         for words in (
             ["host1"],
             ["host1=a b"],

@@ -41,7 +41,7 @@ class EmbeddedEtcdTests(TestCase):
         )
 
     async def value(self) -> Any:
-        """What is stored at /a, once etcd answers."""
+        """The value that is stored at /a, once etcd answers."""
         return await deferToThread(self._value)
 
     async def put(self) -> int:

@@ -1,4 +1,4 @@
-"""What store, watch and follower do when real members are killed, frozen, wiped, or forget."""
+"""Store, watch and follower when real members are killed, frozen or wiped, or have compacted."""
 
 from __future__ import annotations
 
@@ -123,7 +123,7 @@ class HistoryTests(FaultCase):
     """etcd forgets, or is another one."""
 
     def test_compacted_while_away(self) -> None:
-        """What a follower missed is compacted: it lists, and goes on from there."""
+        """Changes that a follower missed are compacted: it lists, and goes on from there."""
         members = self.start(1)
         store = self.connect(members.access)
         listener = self.follow(store)
@@ -141,7 +141,7 @@ class HistoryTests(FaultCase):
         self.until_told(listener, "/p/c")
 
     def test_wiped(self) -> None:
-        """etcd is set up anew at the same place: a list tells the other cluster and its lower revision."""
+        """etcd is set up anew at the same place: a list shows the other cluster and its lower revision."""
         members = self.start(1)
         store = self.connect(members.access)
         before = store.list("/p/")

@@ -54,7 +54,7 @@ class RestoredTests(TestCase):
         self.assertNotIn("another cluster", self.health())
         until(lambda: "trust-etcd" in self.agent.run("nodes").stdout)
         self.assertIn("trust-etcd", self.agent.run("status").stdout)
-        deadline = time.monotonic() + 3  # nothing is to happen, and nothing tells its end
+        deadline = time.monotonic() + 3  # nothing is to happen, so there is no event to wait for
         while time.monotonic() < deadline:
             self.assertEqual(self.running(), self.ids)
             time.sleep(0.1)

@@ -26,7 +26,7 @@ class RoleTests(TestCase):
     skip = missing()
 
     def test_agent(self) -> None:
-        """An agent with the role claims, runs, reports and tells events; it can write no definition."""
+        """An agent with the role claims, runs, reports and writes events; it can write no definition."""
         members = EtcdMembers(1, password="secret")
         self.enterContext(members)
         sample_image()

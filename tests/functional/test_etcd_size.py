@@ -1,4 +1,4 @@
-"""What store and follower do when there is much below the prefix, or a long way to it: real etcd."""
+"""Store and follower when there is much below the prefix, or a long way to it: real etcd."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class SizeCase(FaultCase):
         return listener, listing
 
     def command(self, urls: str, *words: str) -> str:
-        """What ``daprdockrcmd`` prints."""
+        """The output of ``daprdockrcmd``."""
         command = [str(PROGRAMS / "daprdockrcmd"), *words, "-etcd", urls, "-prefix", KEYS.prefix]
         done = subprocess.run(command, capture_output=True, text=True, timeout=LIMIT, check=False)
         self.assertEqual((done.returncode, done.stderr), (0, ""))
@@ -100,7 +100,7 @@ class SizeTests(SizeCase):
         self.assertEqual(self.until_told(listener, definition(1).key), [])
 
     def test_catching_up(self) -> None:
-        """A watch that has more to tell at once than one message may carry tells it, in order and whole."""
+        """A watch with more changes at once than one message may carry delivers them, in order and whole."""
         members = self.start(1)
         store = self.connect(members.access, CALL_TIMEOUT)
         first = store.put(f"{KEYS.services}a/0", b"")

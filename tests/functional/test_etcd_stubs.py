@@ -15,7 +15,7 @@ class StubsTests(SynchronousTestCase):
     """Importing ``daprdockr.etcd.stubs``."""
 
     def run_python(self, code: str, **environment: str) -> tuple[str, str]:
-        """What a fresh Python prints and complains of."""
+        """The standard output and standard error of a new Python process."""
         inherited = {name: value for name, value in os.environ.items() if name != BACKEND}
         path = os.pathsep.join(path for path in sys.path if path)
         done = subprocess.run(
@@ -28,7 +28,7 @@ class StubsTests(SynchronousTestCase):
         return done.stdout, done.stderr
 
     def test_backend_is_chosen(self) -> None:
-        """Without a word from outside, the backend that can load the stubs is chosen."""
+        """Without a variable in the environment, the backend that can load the stubs is chosen."""
         self.assertEqual(self.run_python("import daprdockr.etcd.stubs; print('well')"), ("well\n", ""))
 
     def test_another_backend(self) -> None:

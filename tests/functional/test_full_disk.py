@@ -1,5 +1,5 @@
 """
-A state directory on a disk that is full, or read-only: a small tmpfs. What needs no disk goes on, the rest when it can.
+A state directory on a full or read-only disk (a small tmpfs): work that needs no disk goes on, the rest when it can.
 """
 
 from __future__ import annotations
@@ -99,7 +99,7 @@ class FilesTests(SynchronousTestCase):
         state.unlock()
 
     def test_configuration(self) -> None:
-        """What cannot be written leaves the last good configuration and the last routes, for the next start too."""
+        """A failed write leaves the last good configuration and the last routes, for the next start too."""
         files = ProxyFiles(self.path / "nginx")
         listeners = [(HttpListener("127.0.0.1", port),) for port in (1, 2)]
         first, second = (render(NginxSettings(directory="/nginx", listeners=on)).text for on in listeners)
@@ -156,7 +156,7 @@ class AgentTests(AgentTestCase):
         return 0 if record is None else record.pid
 
     def deadline(self, container: str) -> float:
-        """Until when the guard lets it run, as far as it was told."""
+        """The time until which the guard lets it run, according to the orders on the disk."""
         orders = StateDir(self.agent.state).former_orders(boot_id())
         assert orders is not None
         return orders.containers[container].deadline

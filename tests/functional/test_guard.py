@@ -1,6 +1,6 @@
 """
 The guard on real processes: containers end before their deadlines, whatever becomes of agent and Engine, and nobody
-else is hit. A death is timed by the kernel's own word (a pidfd), on the clock the deadlines are told in.
+else is hit. The kernel reports each death (a pidfd), and it is timed on the clock of the deadlines.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ class Life:
         return self._ends_within(0.0)
 
     def end(self) -> float:
-        """Wait until it is over; the boottime then, told by a thread that waits for no other process."""
+        """Wait until it is over; the boottime then, read by a thread that waits for no other process."""
         with ThreadPoolExecutor(1, initializer=run_first) as thread:
             return thread.submit(self._end).result()
 
@@ -226,7 +226,7 @@ class GuardsLifeTests(GuardCase):
         self.assertEqual(self.client.wait(container)["StatusCode"], 137)
 
     def test_told_to_end(self) -> None:
-        """It ends when it is told to, but only when it has nothing to guard."""
+        """SIGTERM ends it, but only when it has nothing to guard."""
         container, life = self.running()
         guard = self.guard()
         deadline = self.order(container, 1.5)
@@ -341,7 +341,7 @@ class AgentCase(TestCase):
         return int(json.loads((self.agent.state / "guard" / "process.json").read_text())["pid"])
 
     def ends_in_time(self) -> None:
-        """The container's end comes, before the deadline that was told last."""
+        """The container ends before the deadline that was ordered last."""
         ended = self.life.end()
         self.assertLess(ended, self.deadline)
 
@@ -351,7 +351,7 @@ class AgentCase(TestCase):
 
 
 class AgentTests(AgentCase):
-    """What becomes of the container when its agent is not there."""
+    """The container when its agent is not there."""
 
     def test_agent_killed(self) -> None:
         """It ends in time, and the next agent starts it again."""
@@ -410,7 +410,7 @@ class ElsewhereTests(TestCase):
     skip = missing()
 
     def test_refused(self) -> None:
-        """It runs none that may not outlive the lease, and tells why; it runs all others."""
+        """It runs none that may not outlive the lease, and reports why; it runs all others."""
         elsewhere = ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc"]
         agent = AgentProcess(shared().urls, engine_url(), within=elsewhere)
         self.addCleanup(agent.close)

@@ -1,4 +1,4 @@
-"""What a real nginx takes of a request, and how long it waits for an answer, where a route says so."""
+"""The sizes of requests that a real nginx takes, and how long it waits for an answer, where a route states them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a real nginx does with the headers of requests and answers: how large they may be, and which names they have."""
+"""The headers of requests and answers in a real nginx: how large they may be, and which names they have."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ class SizeTests(HeaderCase):
         self.assertEqual((answer.code, answer.text), (502, "the headers of the answer are larger than 64 KiB\n"))
 
     async def test_no_answer_at_all(self) -> None:
-        """What is no HTTP is 502, with the reason, and no other instance is asked."""
+        """An answer that is not HTTP becomes 502, with the reason, and no other instance is asked."""
         await self.parrots()
         Parrot.asked.clear()
         answer = await self.get(NAME, "/nonsense")
@@ -130,7 +130,7 @@ class NameTests(HeaderCase):
 
 
 class TrustTests(HeaderCase):
-    """Whose word about the client counts."""
+    """Headers about the client are believed from trusted proxies only."""
 
     CLAIMS: ClassVar[dict[str, str]] = {
         "X-Forwarded-For": "6.6.6.6, 192.0.2.7",
@@ -147,7 +147,7 @@ class TrustTests(HeaderCase):
         return {name: values[0] for name, values in seen.items() if len(values) == 1}
 
     async def test_trusted(self) -> None:
-        """What a trusted proxy says is kept; the client is the last address that is not trusted itself."""
+        """Headers of a trusted proxy are kept; the client is the last address that is not trusted itself."""
         headers = await self.headers(
             ("127.0.0.0/8", "10.0.0.0/8"), **{**self.CLAIMS, "X-Forwarded-For": "192.0.2.7, 10.0.0.9"}
         )
@@ -165,7 +165,7 @@ class TrustTests(HeaderCase):
         self.assertEqual(headers["x-real-ip"], "192.0.2.7")
 
     async def test_trusted_but_silent(self) -> None:
-        """What a trusted proxy does not say is as without it; a protocol without a port has its usual one."""
+        """A header that a trusted proxy omits is set as without it; a protocol without a port has its usual one."""
         headers = await self.headers(("127.0.0.1/32",))
         self.assertEqual((headers["x-forwarded-for"], headers["x-forwarded-proto"]), ("127.0.0.1", "http"))
         self.assertEqual((headers["x-forwarded-host"], headers["x-forwarded-port"]), (NAME, str(self.port)))
@@ -173,7 +173,7 @@ class TrustTests(HeaderCase):
         self.assertEqual((headers["x-forwarded-proto"], headers["x-forwarded-port"]), (["https"], ["443"]))
 
     async def test_others(self) -> None:
-        """What anybody else says is replaced or removed, though some are trusted."""
+        """Headers of any other client are replaced or removed, though some addresses are trusted."""
         headers = await self.headers(("10.0.0.0/8",), **self.CLAIMS)
         self.assertEqual((headers["x-real-ip"], headers["x-forwarded-for"]), ("127.0.0.1", "127.0.0.1"))
         self.assertEqual((headers["x-forwarded-proto"], headers["x-forwarded-host"]), ("http", NAME))

@@ -1,4 +1,4 @@
-"""What a real nginx does with requests that no instance can take yet, or that an instance did not answer."""
+"""Requests to a real nginx that no instance can take yet, or that an instance did not answer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a real nginx grants clients that are slow, and addresses that are many."""
+"""The limits of a real nginx for clients that are slow, and for addresses that open many connections."""
 
 from __future__ import annotations
 

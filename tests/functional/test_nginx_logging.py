@@ -52,7 +52,7 @@ class LoggingTests(NginxTestCase):
             self.assertIsInstance(line[name], int | float)
 
     async def test_hostile(self) -> None:
-        """Whatever bytes a client sends, each line is JSON in UTF-8 and is one line."""
+        """Each line is JSON in UTF-8 and is one line, for any bytes that a client sends."""
         await self.logging(self.upstream(1))
         requests = [
             b'GET /"},{"status":200\\u0000\xff\xfe\xc3 HTTP/1.1\r\nHost: web.example.com\r\n',

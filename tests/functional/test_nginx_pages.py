@@ -1,4 +1,4 @@
-"""What a client of a real nginx sees when no instance answers it."""
+"""The pages that a client of a real nginx gets when no instance answers it."""
 
 from __future__ import annotations
 

@@ -96,7 +96,7 @@ class AnswerTests(PassingCase):
     """Answers of all forms."""
 
     async def test_at_once(self) -> None:
-        """What an instance has sent reaches the client while the rest is still to come, in whatever form."""
+        """A part of an answer reaches the client before the instance has sent the rest, in each form of body."""
         await self.serving(Slow)
         for form, first, last in [
             (b"/events", b"data: 1\n\n", b"data: 2\n\n"),
@@ -145,7 +145,7 @@ class UploadTests(PassingCase):
         self.assertEqual(Refusing.heads, 2)
 
     async def test_cut(self) -> None:
-        """A client whose upload an instance does not take is told so."""
+        """A client whose upload an instance does not take gets the answer that says so."""
         await self.serving(Ending)
         request = b"POST / HTTP/1.1\r\nHost: %s\r\nContent-Length: 5000000\r\n\r\n" % NAME.encode()
         with socket.create_connection(("127.0.0.1", self.port), timeout=20) as client:

@@ -33,7 +33,7 @@ class PathTestCase(NginxTestCase):
         return Route(host, name, (self.places[name],), path=path, **more)
 
     async def seen(self, target: str, host: str = NAME) -> Mapping[str, Any]:
-        """What an instance saw of a request with this target, which goes out as it stands here; empty for a 404."""
+        """The request with this target, sent as it stands here, as an instance saw it; empty for a 404."""
         request = f"GET {target} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n"
         answer = await self.converse(request.encode(), b"\r\n\r\n")
         if answer.startswith(b"HTTP/1.1 404 "):
@@ -76,7 +76,7 @@ class PathTests(PathTestCase):
         )
 
     async def test_as_nginx_reads_it(self) -> None:
-        """What is compared is decoded, without dot segments and double slashes; what arrives is as it was sent."""
+        """Paths are compared decoded, without dot segments and double slashes; instances get the path as sent."""
         await self.started(self.to("web"), self.to("api", "/api"), self.to("book", "/b\u00fccher"))
         await self.assert_led(
             {
@@ -124,7 +124,7 @@ class PathTests(PathTestCase):
 
 
 class StrippedTests(PathTestCase):
-    """What is left of a path that is stripped."""
+    """The rest of a path that is stripped."""
 
     async def test_stripped(self) -> None:
         """The rest arrives byte for byte, except where nginx had to resolve slashes or dots in it."""
@@ -152,7 +152,7 @@ class StrippedTests(PathTestCase):
             self.assertEqual((await self.seen(target))["path"], arrives, target)
 
     async def test_told(self) -> None:
-        """An instance is told what was stripped, and what a client says of that is not passed on."""
+        """An instance receives the stripped prefix in a header; a client's header of that name is not passed on."""
         await self.started(self.to("web"), self.to("api", "/a b", strip_path=True))
         answers = [await self.get(NAME, path, headers={"X-Forwarded-Prefix": "/x"}) for path in ("/a%20b/c", "/c")]
         prefixes = [answer.seen["headers"].get("x-forwarded-prefix") for answer in answers]

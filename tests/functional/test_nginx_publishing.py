@@ -159,7 +159,7 @@ class TakingUpTests(NginxTestCase):
         return nginx
 
     async def test_written_by_another(self) -> None:
-        """What somebody else gave nginx meanwhile is replaced, not mixed with what the agent knows."""
+        """Routes that another program gave nginx meanwhile are replaced, not mixed with those of the agent."""
         place = self.upstream()
         nginx = await self.started(route("web.example.com", place))
         asked = DoorSocket(path=str(self.directory / "generation.sock"), reactor=reactor)
@@ -192,7 +192,7 @@ class TakingUpTests(NginxTestCase):
 
 
 class FailingTests(NginxTestCase):
-    """What nginx refuses changes nothing."""
+    """A configuration that nginx refuses changes nothing."""
 
     async def test_refused_by_the_test(self) -> None:
         """A configuration that nginx refuses is not installed, the old one is served on, and it is tried again."""
@@ -241,7 +241,7 @@ class FailingTests(NginxTestCase):
         await until(lambda: self.serves("web.example.com", port=port))
 
     async def test_port_taken_at_start(self) -> None:
-        """While another program holds the port, the reason is told; once it is free, nginx serves."""
+        """While another program holds the port, the reason is reported; once it is free, nginx serves."""
         taken = socket.create_server(("127.0.0.1", self.port))
         self.addCleanup(taken.close)
         nginx = self.nginx()
@@ -262,7 +262,7 @@ class FailingTests(NginxTestCase):
 
 
 class LongConnectionTests(NginxTestCase):
-    """What becomes of a websocket when the routes change."""
+    """A websocket when the routes change."""
 
     async def open(self, shutdown_timeout: int) -> tuple[Nginx, Shouting]:
         port = self.listen(Factory.forProtocol(Upgrading))

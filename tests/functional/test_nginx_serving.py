@@ -1,4 +1,4 @@
-"""What a client and a service see of a real nginx between them."""
+"""A client and a service with a real nginx between them."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ class RoutingTests(NginxTestCase):
 
 
 class HeaderTests(NginxTestCase):
-    """What the service is told about the client."""
+    """The headers by which the service learns about the client."""
 
     async def headers(self, host: str = "web.example.com:8080", **given: str) -> dict[str, list[str]]:
         await self.started(route("web.example.com", self.upstream()))
@@ -108,7 +108,7 @@ class HeaderTests(NginxTestCase):
         self.assertNotIn("connection", headers)
 
     async def test_not_believed(self) -> None:
-        """What a client claims about itself is replaced or removed."""
+        """Headers in which a client makes claims about itself are replaced or removed."""
         headers = await self.headers(
             **{
                 "X-Real-IP": "6.6.6.6",
@@ -203,7 +203,7 @@ class ConnectionTests(NginxTestCase):
             await deferLater(reactor, HangingUp.KEPT + 0.2)
 
     async def test_upload_in_parts(self) -> None:
-        """What comes of a chunked body is passed on as it comes, and so is the answer to it."""
+        """Parts of a chunked body are passed on as they come, and so are those of the answer to it."""
         port = self.listen(Factory.forProtocol(Counting))
         await self.started(route("web.example.com", Upstream(InstanceName(WEB, 1), "127.0.0.1", port)))
         head = b"POST / HTTP/1.1\r\nHost: web.example.com\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n"

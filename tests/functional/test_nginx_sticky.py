@@ -26,7 +26,7 @@ class StickyTests(NginxTestCase):
         return evolve(route(NAME, *places), sticky=COOKIE, path=path, hold=20)
 
     async def ask(self, client: int) -> str:
-        """The instance that a client gets; the client keeps what it is told."""
+        """The instance that a client gets; the client keeps the cookie that it receives."""
         answer = await self.get(NAME, headers={"Cookie": f"a=b; {self.jars[client]}"} if client in self.jars else {})
         if "set-cookie" in answer.headers:
             self.jars[client] = answer.headers["set-cookie"].partition(";")[0]
@@ -39,7 +39,7 @@ class StickyTests(NginxTestCase):
         return dict(enumerate(found))
 
     async def test_stays(self) -> None:
-        """A client comes back to its instance, and is told once which that is."""
+        """A client comes back to its instance, and receives the cookie once."""
         await self.started(self.sticky(*(self.upstream(number) for number in (1, 2, 3))))
         first = await self.instances()
         self.assertEqual(set(first.values()), {"1.web.shop", "2.web.shop", "3.web.shop"})
@@ -105,7 +105,7 @@ class StickyTests(NginxTestCase):
         return f"{COOKIE}={hashlib.md5(text.encode()).hexdigest()[:16]}"
 
     async def test_hostile_cookies(self) -> None:
-        """Whatever a client sends as its cookie, it is answered."""
+        """A client is answered with any value of the cookie."""
         await self.started(self.sticky(self.upstream(1), self.upstream(2)))
         for value in ("", "x" * 4000, "~", "\u00ff;", '"', "%00", "a=b", "[" * 100):
             answer = await self.get(NAME, headers={"Cookie": f"{COOKIE}={value}"})

@@ -65,7 +65,7 @@ class SessionTests(NginxTestCase):
 
 
 class LeavingTests(NginxTestCase):
-    """What is left when an agent goes, and what the next one makes of it."""
+    """The nginx that an agent leaves when it ends, and its adoption by the next one."""
 
     async def agent(self, host_name: str) -> tuple[subprocess.Popen[str], int]:
         """An agent in a process of its own, which serves one route, and the pid of its nginx."""
@@ -166,7 +166,7 @@ class LeavingTests(NginxTestCase):
 
 
 class ProgramTests(NginxTestCase):
-    """What nginx needs of the machine."""
+    """The program and the rights that nginx needs on the machine."""
 
     async def test_absent(self) -> None:
         """Without nginx the agent says which package to install, and stops without delay."""

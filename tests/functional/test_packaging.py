@@ -1,4 +1,4 @@
-"""What pip makes of the checkout, tried in an environment that had nothing in it: each way of installing works."""
+"""Installations of the checkout by pip, into an environment that had nothing in it: each way of installing works."""
 
 from __future__ import annotations
 

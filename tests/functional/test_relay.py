@@ -73,7 +73,7 @@ class ServingTests(RelayProcessCase):
 
 
 class LeavingTests(RelayProcessCase):
-    """What is left when an agent or a relay goes, and what the next one makes of it."""
+    """The state that an agent or a relay leaves when it ends, and its adoption by the next one."""
 
     async def test_adopted(self) -> None:
         """The next agent adopts the relay; a connection notices nothing, and routes stay until it knows better."""

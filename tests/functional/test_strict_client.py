@@ -68,7 +68,7 @@ class StrictClientTests(SynchronousTestCase):
         self.assertEqual(({}, {}), (after.lost, after.cut))
 
     def taken_until(self, client: StrictClient, enough: Callable[[list[Taken]], bool]) -> list[Taken]:
-        """What was taken, one time after another, until it is enough."""
+        """The results of one call after another, until they are enough."""
         found: list[Taken] = []
 
         def looked() -> bool:

@@ -29,7 +29,7 @@ def capabilities() -> list[str]:
 
 
 class UnitFileTests(SynchronousTestCase):
-    """What systemd thinks of the file."""
+    """The verdict of systemd on the file."""
 
     def analyze(self, *words: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(["systemd-analyze", *words], capture_output=True, text=True, timeout=60, check=False)

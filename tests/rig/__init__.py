@@ -1,1 +1,1 @@
-"""What functional tests and benchmarks stand on: real programs, hosts, load."""
+"""The base of functional tests and benchmarks: real programs, hosts, load."""

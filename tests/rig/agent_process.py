@@ -5,7 +5,7 @@ A real agent for tests: a process of its own on free loopback ports, with a stat
     agent.start()
     agent.command("-svc", "web.myapp", "-set", ...)
 
-What is asked of it goes through the programs people use: ``daprdockrcmd``, ``dig`` and ``curl``.
+Tests ask it through the programs that people use: ``daprdockrcmd``, ``dig`` and ``curl``.
 """
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ class AgentProcess:
     One node. ``options`` are more options of the agent; ``label`` ones, for example. ``within`` is a command that runs
     the agent's.
 
-    Its containers answer at ``address``; several agents of one cluster share ``prefix`` and ``group``. What stands in
-    ``environment`` is added to that of this process.
+    Its containers answer at ``address``; several agents of one cluster share ``prefix`` and ``group``. The variables in
+    ``environment`` are added to those of this process.
     """
 
     def __init__(
@@ -171,7 +171,7 @@ class AgentProcess:
         self.command("wait", service, "-timeout", "60")
 
     def instances(self, service: str) -> list[dict[str, Any]]:
-        """What ``daprdockrcmd ps`` tells of a service."""
+        """The output of ``daprdockrcmd ps`` for a service."""
         return list(json.loads(self.command("ps", service, "-o", "json")))
 
     def dig(self, name: str, kind: str = "A") -> str:
@@ -187,7 +187,7 @@ class AgentProcess:
         return subprocess.run(command, capture_output=True, text=True, timeout=30, check=False).stdout
 
     def curl(self, host_name: str, url: str = "") -> str:
-        """What HTTP answers under a host name; "" when nothing does."""
+        """The body that HTTP returns under a host name; "" when nothing answers."""
         command = ["curl", "-s", "-m", "5", "-H", f"Host: {host_name}"] if host_name else ["curl", "-s", "-m", "5"]
         target = url or f"http://127.0.0.1:{self.http_port}/"
         return subprocess.run([*command, target], capture_output=True, text=True, timeout=30, check=False).stdout
@@ -211,5 +211,5 @@ class AgentProcess:
             asker.join()
 
     def served_by(self, host_name: str, times: int = 12) -> set[str]:
-        """Who answered some requests."""
+        """The instances that answered some requests."""
         return {self.curl(host_name).strip() for _ in range(times)}

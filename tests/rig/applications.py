@@ -1,7 +1,7 @@
 """
 Web applications as people run them, in containers of one agent: gunicorn with ``wsgi_app``, uvicorn with ``asgi_app``.
 
-What is asked goes through the door of the agent.
+Requests go through the agent's nginx.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ WSGI, ASGI = "wsgi.test", "asgi.test"
 """Their host names."""
 
 MOST_HEADERS = 65536
-"""Octets that both servers are told to take, which is more than they do by themselves."""
+"""The size in octets that both servers accept by these options; it is more than their defaults."""
 
 _GUNICORN_OPTIONS = ("--bind", f"0.0.0.0:{PORT}", "--threads", "4", "--limit-request-field_size", str(MOST_HEADERS))
 _UVICORN_OPTIONS = ("--host", "0.0.0.0", "--port", str(PORT), "--h11-max-incomplete-event-size", str(MOST_HEADERS))
@@ -50,7 +50,7 @@ class Reply:
 
     @property
     def seen(self) -> dict[str, Any]:
-        """What the application saw of the request."""
+        """The request as the application received it."""
         return dict(json.loads(self.body))
 
 

@@ -28,7 +28,7 @@ class HangingDisk:
         directory.chmod(0o700)
 
     def freeze(self) -> None:
-        """From now on whoever writes to it waits, in the kernel."""
+        """From now on each process that writes to it waits, in the kernel."""
         _run("fsfreeze", "-f", str(self.directory))
         self._frozen = True
 
@@ -38,7 +38,7 @@ class HangingDisk:
             self._frozen = False
 
     def close(self) -> None:
-        """Unmount it; whoever still uses it keeps what is left."""
+        """Unmount it; a process that still uses it keeps what is left."""
         self.thaw()
         _run("umount", "-l", str(self.directory))
         shutil.rmtree(self._home, ignore_errors=True)

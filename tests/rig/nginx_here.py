@@ -89,7 +89,7 @@ class Answer:
 
     @property
     def seen(self) -> dict[str, Any]:
-        """What the service behind nginx saw of the request."""
+        """The request as the service behind nginx received it."""
         seen: dict[str, Any] = json.loads(self.text)
         return seen
 

@@ -27,7 +27,7 @@ class TypedShell:
     """
     :param command: starts the shell. :param said: a pattern of what it prints in answer to one line.
 
-    Whoever is done with it calls ``close``.
+    The caller calls ``close`` at the end.
     """
 
     def __init__(self, command: Sequence[str], said: str) -> None:

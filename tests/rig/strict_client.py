@@ -48,7 +48,7 @@ class Target:
 @frozen
 class Wanted:
     """
-    What is asked.
+    The load that is asked for.
 
     :ivar rate: requests per second.
     :ivar websockets: how many stay open, at ``socket_targets`` or else at the same targets.
@@ -75,7 +75,7 @@ class Wanted:
 @frozen
 class Taken:
     """
-    What became of the requests of a while.
+    The results of the requests of a while.
 
     :ivar skipped: requests that were due but not sent, because this machine or the door was too slow.
     :ivar lost: how many, by what was asked and what came instead of an answer.
@@ -132,7 +132,7 @@ class StrictClient:
 
     def take(self) -> Taken:
         """
-        What became of all requests since the last call. It waits for those under way, and sends none meanwhile: each
+        The results of all requests since the last call. It waits for those under way, and sends none meanwhile: each
         belongs to one call alone.
 
         :raises AssertionError: if the other process has ended.

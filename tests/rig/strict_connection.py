@@ -15,7 +15,7 @@ BODY = b"x" * 500
 
 
 class Owner(Seam):
-    """Who has requests sent, and is told what became of them."""
+    """The object that has requests sent, and is called with their results."""
 
     reactor: Any
     limit: float

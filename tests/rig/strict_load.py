@@ -1,5 +1,5 @@
 """
-What a ``StrictClient`` runs in its other process: requests at a steady rate, and websockets.
+The program that a ``StrictClient`` runs as its other process: requests at a steady rate, and websockets.
 
 Started as ``python -m tests.rig.strict_load WANTED`` with ``Wanted`` as JSON. Each line on stdin asks for what was
 ``Taken`` since the last one; the end of stdin ends it.
@@ -32,7 +32,7 @@ CONNECT = 10.0
 
 @define
 class Tally:
-    """What became of requests since the last answer to our parent."""
+    """The results of requests since the last answer to our parent."""
 
     sent: int = 0
     skipped: int = 0

@@ -1,4 +1,4 @@
-"""What a node answers to DNS, HTTP and on its API, asked with the programs people use: ``dig`` and ``curl``."""
+"""The answers of a node by DNS, HTTP and on its API, asked with the programs people use: ``dig`` and ``curl``."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ API = 5080
 
 
 class Asked:
-    """:param address: where the node listens, on the ports an agent uses unless it is told otherwise."""
+    """:param address: where the node listens, on the ports that an agent uses by default."""
 
     def __init__(self, address: str) -> None:
         self.address = address
@@ -19,7 +19,7 @@ class Asked:
         return "\n".join(sorted(_output(command).splitlines()))
 
     def served_by(self, host_name: str, times: int) -> set[str]:
-        """Who answered some requests, made at once: of those that come one by one an instance here answers all."""
+        """The instances that answered some requests, made at once: of those made one by one, one here answers all."""
         url = f"http://{self.address}/?[1-{times}]"
         at_once = ["--parallel", "--parallel-immediate", "--parallel-max", "48"]
         return set(_output(["curl", "-s", "-m", "10", *at_once, "-H", f"Host: {host_name}", url]).splitlines())
@@ -28,7 +28,7 @@ class Asked:
         return not self.trouble()
 
     def trouble(self) -> str:
-        """What ``/healthz`` says is wrong; "" when all is well."""
+        """The trouble that ``/healthz`` reports; "" when all is well."""
         told = _output(["curl", "-s", "-m", "5", f"http://{self.address}:{API}/healthz"])
         return "" if told == "ok\n" else told or "no answer"
 

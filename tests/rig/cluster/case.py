@@ -1,4 +1,4 @@
-"""What the tests on a whole cluster have in common: a service of twelve instances on three hosts, and what stays."""
+"""The case that the tests on a whole cluster share: a service of twelve instances on three hosts, and what stays."""
 
 from __future__ import annotations
 

@@ -153,11 +153,11 @@ class Cluster:
         self.command("-stdin", stdin=json.dumps(definition | {"Http": http} | more))
 
     def claims(self, service: str) -> dict[str, dict[str, Any]]:
-        """What is told of each claimed instance, by its name. :raises OSError: if no member answers."""
+        """The record of each claimed instance, by its name. :raises OSError: if no member answers."""
         return self._held(service, successors=False)
 
     def successors(self, service: str) -> dict[str, dict[str, Any]]:
-        """Who prepares to take instances over, by the instance's name. :raises OSError: if no member answers."""
+        """The records of successors, by the instance's name. :raises OSError: if no member answers."""
         return self._held(service, successors=True)
 
     def _held(self, service: str, *, successors: bool) -> dict[str, dict[str, Any]]:
@@ -168,7 +168,7 @@ class Cluster:
         return {f"{key.partition('/')[0]}.{service}": value for key, value in wanted.items()}
 
     def stored(self, below: str) -> dict[str, bytes]:
-        """What stands in etcd below our prefix and this. :raises OSError: if no member answers."""
+        """The values in etcd below our prefix and this. :raises OSError: if no member answers."""
         return self.etcd.values(f"/daprdockr/{below}")
 
     def running(self) -> dict[str, list[tuple[str, str]]]:
@@ -210,7 +210,7 @@ class Cluster:
         self.until(lambda: self.is_settled(service, instances), f"{service} settles on {instances} instances")
 
     def outlive_leases(self) -> None:
-        """Wait for three times a lease: nothing tells of what does not happen."""
+        """Wait for three times a lease, for there is no event to wait for when nothing is to happen."""
         over = monotonic() + 3 * self._ttl
         until(lambda: monotonic() > over)
 
@@ -248,7 +248,7 @@ class Cluster:
         self.until(lambda: not self.stored("instances/"), "no claim is left")
 
     def report(self) -> str:
-        """What a person would look at first."""
+        """The lines that a person would read first."""
         told = [f"{host.name}: {host.asked.trouble() or 'well'}" for host in self.hosts]
         logs = [host.tail(part) for part in (AGENT,) for host in self.hosts]
         return os.linesep.join([*told, *logs])

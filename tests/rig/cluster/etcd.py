@@ -91,7 +91,7 @@ class Members:
         return [host for host in self.hosts if f"http://{host.address}:{CLIENT}" in leading]
 
     def etcdctl(self, *words: str) -> str:
-        """What etcdctl prints; "" when it fails altogether."""
+        """The output of etcdctl; "" when it fails altogether."""
         environment = os.environ | {"ETCDCTL_API": "3"}
         command = ["etcdctl", f"--endpoints={self.urls}", *words]
         return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60).stdout

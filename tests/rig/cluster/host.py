@@ -48,7 +48,7 @@ class Member:
 
 @frozen
 class Wishes:
-    """What all agents are told alike."""
+    """The settings that all agents share."""
 
     etcd: str
     ttl: int
@@ -75,7 +75,7 @@ class Host:
         return f"unix://{self.directory}/docker.sock"
 
     def log(self, part: str) -> str:
-        """What a part has written so far."""
+        """The log that a part has written so far."""
         return (self.directory / f"{part}.log").read_text("utf-8", "replace")
 
     def boot(self) -> None:
@@ -147,13 +147,13 @@ class Host:
         until(self.engine_answers)
         sample_image(self.engine)
 
-    # What a part can suffer.
+    # The faults that a part can suffer.
 
     def runs(self, part: str) -> bool:
         return bool(self.machine.pids(part))
 
     def kill(self, part: str) -> None:
-        """As by a crash. What it had started lives on."""
+        """Kill it, as by a crash; the processes that it had started live on."""
         self.machine.kill(part)
 
     def end(self, part: str) -> None:
@@ -210,7 +210,7 @@ class Host:
         self.machine.run("sh", "-c", f"kill -KILL {inside}", inside=INSIDE)
 
     def exec(self, container: str, *command: str) -> str:
-        """What a command prints that is run in a container, errors too."""
+        """The output of a command that is run in a container, errors too."""
         with closing(APIClient(base_url=self.engine, version="auto")) as client:
             return str(client.exec_start(client.exec_create(container, list(command))["Id"]).decode())
 
@@ -221,6 +221,6 @@ class Host:
 
 
 def _moment(told: str) -> datetime:
-    """The Engine tells nanoseconds, which are cut to what ``datetime`` can hold."""
+    """The Engine gives nanoseconds, which are cut to what ``datetime`` can hold."""
     whole, _, fraction = told.removesuffix("Z").partition(".")
     return datetime.fromisoformat(f"{whole}.{(fraction + '000000')[:6]}+00:00")

@@ -43,7 +43,7 @@ def concerns(frame: bytes, ports: frozenset[int]) -> bool:
 
 
 def carry(taps: tuple[int, int], delay: float, loss: float, ports: frozenset[int]) -> None:
-    """For ever. Frames wait in the order they came, those that are not hit go at once."""
+    """Run until killed. Frames wait in the order they came; those that are not delayed leave at once."""
     waiting: deque[tuple[float, int, bytes]] = deque()
     other = {taps[0]: taps[1], taps[1]: taps[0]}
     while True:

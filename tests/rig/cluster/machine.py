@@ -23,7 +23,7 @@ from pathlib import Path
 
 from tests.rig.docker_engine import until
 
-# The old /proc tells the number that the first process has outside. Sockets and pids in /run are gone after a power
+# The old /proc shows the number that the first process has outside. Sockets and pids in /run are gone after a power
 # cut, as on any machine; dockerd keeps a key of its own in /etc/docker.
 FIRST = """
 set -e

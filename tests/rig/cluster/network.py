@@ -70,7 +70,7 @@ class Network:
         self.heal_line(host)
         self.switch.run("sh", "-c", f"ip link delete port{host} || ! ip link show port{host}")
 
-    # What can be done to a line. Note [How a host is cut off].
+    # The faults of a line. Note [How a host is cut off].
 
     def cut_from_all(self, host: int) -> None:
         """No packet to or from another host."""
@@ -82,7 +82,7 @@ class Network:
         self._restrict(host, [f"-A PREROUTING {ports}", f"-A OUTPUT {ports}", *self._others(host)])
 
     def cut_from_etcd(self, host: int) -> None:
-        """What runs here reaches no member, the one here included; that one is reached by others and goes on."""
+        """Processes here reach no member, the one here included; that one is reached by others and goes on."""
         self._restrict(host, [f"-A OUTPUT -p tcp --dport {CLIENT} -j DROP"])
 
     def cut_member(self, host: int) -> None:

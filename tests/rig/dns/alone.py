@@ -40,7 +40,7 @@ ZONES = {"village": village, "town": lambda: town().zone()}
 ATTEMPTS = 20
 LOOPBACK = ("127.0.0.1", "::1")
 ALLOWED = [ipaddress.ip_network(address) for address in LOOPBACK]
-"""Who asks as fast as it likes."""
+"""The clients that may ask without a limit of their rate."""
 CHECKOUT = Path(__file__).resolve().parents[3]
 
 
@@ -70,7 +70,7 @@ class DnsAlone:
         return self._process.returncode
 
     def log(self) -> str:
-        """What it has logged: nothing, as long as all is well."""
+        """Its log, which is empty as long as all is well."""
         self._log.seek(0)
         return self._log.read().decode("utf-8", "replace")
 
@@ -83,7 +83,7 @@ class DnsAlone:
 
 
 class _Owner(Protocol):
-    """Standard input and output: whoever started us has gone when they end."""
+    """Standard input and output: the process that started us has ended when they end."""
 
     transport: Any
 

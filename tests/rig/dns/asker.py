@@ -55,7 +55,7 @@ class Asker:
         return received
 
     def stream(self, packets: Mapping[int, bytes], wanted: Collection[int] = ()) -> Replies:
-        """The same by TCP, in one go; on a new connection, for what is left, when the server ends the one there was."""
+        """The same by TCP, all at once; what is left when the server ends the connection goes over a new one."""
         received: Replies = {}
         left = set(packets)
         for _ in range(ATTEMPTS):

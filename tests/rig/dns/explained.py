@@ -1,5 +1,5 @@
 """
-The differences between Knot's answers and ours that have a reason; ``docs/design/dns.rst`` tells it under their titles.
+The differences between Knot's answers and ours that have a reason; ``docs/design/dns.rst`` gives it under their titles.
 
 Each is met as narrowly as it can be: by the question, and by what both say to it.
 """
@@ -30,7 +30,7 @@ class Explained:
 
 
 def explained(town: Town) -> tuple[Explained, ...]:
-    """All of them, in the order in which they are looked at."""
+    """All of them, in the order in which they are tried."""
 
     def do_not_fit(asked: Asked, ours: View, theirs: View) -> bool:
         """Both have some of the targets' addresses, and neither has all."""
@@ -73,7 +73,7 @@ def _any_at_apex(asked: Asked, ours: View, theirs: View) -> bool:
 
 
 def _frame(view: View) -> View:
-    """What is left when the two answer different questions: id, question, flags of the query, EDNS."""
+    """The parts that are left when the two answer different questions: id, question, flags of the query, EDNS."""
     return View("", _without(view.flags, "AA", "TC"), view.question, opt=view.opt)
 
 

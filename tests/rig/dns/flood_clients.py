@@ -74,7 +74,7 @@ class Served:
 
     @property
     def said(self) -> str:
-        """What it logged since it listens."""
+        """The lines that it logged since it listens."""
         return self.log[self._said :]
 
     @property

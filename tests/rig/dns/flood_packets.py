@@ -1,5 +1,5 @@
 """
-What a flood is made of: packets that are questions, nearly questions, and anything else, the same for the same seed.
+The packets of a flood: questions, near-questions, and anything else; the same seed gives the same packets.
 
 Each packet is built once. Those that have to differ each time they are sent (names nobody asked before) say where
 eight hexadecimal digits stand that the sender counts up.

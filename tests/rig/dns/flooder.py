@@ -61,7 +61,7 @@ class _Message(ctypes.Structure):
 @frozen
 class Told:
     """
-    What the flooder prints: seconds, packets that went out, questions asked and answered, how long the answers took,
+    The output of the flooder: seconds, packets that went out, questions asked and answered, how long the answers took,
     and how many questions of each five seconds were answered.
     """
 

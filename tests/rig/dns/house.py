@@ -72,7 +72,7 @@ class House:
         self._resolv_conf.write_text("".join(f"nameserver {address}\n" for address in addresses))
 
     def dig(self, name: str, kind: str = "A") -> str:
-        """What a client of the agent finds: the answer, or else the response code; "" when nobody answers."""
+        """The result for a client of the agent: the answer, or else the response code; "" when nobody answers."""
         words = ["dig", "@127.0.0.1", name, kind, "+time=5", "+tries=1", "+noall", "+comments", "+answer"]
         out = self._machine.run("sh", "-c", f"{' '.join(words)} || :")
         found = re.search(rf"\sIN\s+{kind}\s+(\S+)", out) or re.search(r"status: (\w+)", out)

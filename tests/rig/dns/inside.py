@@ -3,7 +3,7 @@ Programs that resolve names, run where an agent's DNS is the resolver: on its ho
 
 Note [Programs of the host in a container]
     The sample image has no C library and no dig. Such programs run in the container's network with a copy of the
-    container's ``/etc/resolv.conf`` over that of the host: all that a resolver looks at is the container's. Static
+    container's ``/etc/resolv.conf`` over that of the host: all that a resolver reads is the container's. Static
     ones are put into the container itself.
 """
 
@@ -47,7 +47,7 @@ def musl_program() -> Path:
 
 @frozen
 class Said:
-    """What a program wrote, errors too, and its exit status."""
+    """The output of a program, errors too, and its exit status."""
 
     text: str
     status: int

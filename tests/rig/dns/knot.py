@@ -1,7 +1,7 @@
 """
 Knot, an authoritative server of others, for a zone of ours: https://www.knot-dns.cz/docs/3.2/html/reference.html
 
-Its configuration makes it as comparable as it can be made; what is left is told in ``docs/design/dns.rst``.
+Its configuration makes it as comparable as it can be made; ``docs/design/dns.rst`` has the remaining differences.
 """
 
 from __future__ import annotations

@@ -69,7 +69,7 @@ class DnsTestCase(TestCase):
             return port
 
     async def run_program(self, program: str, *arguments: str) -> tuple[str, int]:
-        """What a program says on its standard output, and its exit status."""
+        """The standard output of a program, and its exit status."""
         path = shutil.which(program)
         if path is None:
             if os.environ.get("CI"):
@@ -100,7 +100,7 @@ class DigTestCase(DnsTestCase):
 
 
 class Sender(DatagramProtocol):
-    """Sends packets, and a last one whose answer tells that all before it were read."""
+    """Sends packets, and a last one whose answer shows that all before it were read."""
 
     noisy = False
     transport: Any

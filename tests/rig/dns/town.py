@@ -39,7 +39,7 @@ Record = tuple[str, int, str, str]
 
 @frozen
 class Town:
-    """What runs, and which services are declared."""
+    """The instances that run, and the services that are declared."""
 
     running: tuple[Running, ...]
     declared: tuple[ServiceName, ...]

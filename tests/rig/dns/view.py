@@ -16,7 +16,7 @@ Records = frozenset[str]
 @frozen
 class View:
     """
-    What a reply says, without its id, without the order of its records, and with owners in lower case.
+    The content of a reply, without its id, without the order of its records, and with owners in lower case.
 
     ``question`` is as it came, in octets; ``opt`` is the version of EDNS, its flags and the size, None without.
     """
