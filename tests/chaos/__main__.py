@@ -29,7 +29,7 @@ from tests.rig.cluster.cluster import MEMBERS, missing
 KEPT = Path(".test/chaos")
 SEEDS = 10**6
 START, FAULT = 300, 240
-"""Seconds that a run may take, and so many for each fault: far more than it does, but not for ever."""
+"""Seconds that a run may take, and so many for each fault: far more than it does, but not without an end."""
 
 
 def say(line: str = "") -> None:

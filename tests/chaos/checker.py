@@ -17,9 +17,10 @@ law                says
 ``history``        the history is whole, and the checker understands it: here, and where its lines are read
 =================  ===================================================================================================
 
-What happened is known from three kinds of witnesses. etcd's order is exact, its lines are late; an Engine's times are
-exact, but a harmed one is silent or late; and the suite tells what it does before it does it. Each law says what it
-takes for certain. Where the witnesses leave the order of two things open the law assumes the innocent one.
+The events of a run are known from three kinds of witnesses. etcd's order is exact, its lines are late; an Engine's
+times are exact, but a harmed one is silent or late; and the suite writes down what it does before it does it. Each law
+states what it takes for certain. Where the witnesses leave the order of two things open the law assumes the innocent
+one.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """
-What happens to the containers of one host, as its Engine tells it, as lines of the history.
+The events of the containers of one host, as its Engine reports them, as lines of the history.
 
 An Engine that was killed, or whose host lost its power, has forgotten the last events. So whenever its stream had
-broken a line ``listed`` says what runs. Moments are the Engine's own: they are exact however late they are told; only
-what an Engine itself learned late, because it was frozen, has the time at which it learned it.
+broken a line ``listed`` says what runs. Moments are the Engine's own: they are exact however late they are reported;
+only what an Engine itself learned late, because it was frozen, has the time at which it learned it.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ PATIENCE = 10
 """Seconds for an Engine to list its containers."""
 
 REMEMBERED = 1000
-"""Events: more than an Engine remembers, which tells some again when it is asked anew."""
+"""Events: more than an Engine remembers, which sends some again when it is asked anew."""
 
 PAUSE = 0.3
 NANO = 1e-9
@@ -59,7 +59,7 @@ class ContainerWatch:
                 with closing(APIClient(base_url=self._engine, version="auto", timeout=PATIENCE)) as client:
                     self._follow(client)
             except (DockerException, RequestException, OSError, ValueError, AttributeError):
-                pass  # it was killed, in the middle of a word even: docker-py raises what it likes
+                pass  # it was killed, perhaps in the middle of a line: docker-py raises what it likes
             self._over.wait(PAUSE)
 
     def _follow(self, client: APIClient) -> None:

@@ -2,10 +2,10 @@
 Everything that happens below our prefix in etcd, in etcd's order and without a gap, as lines of the history.
 
 Note [One history from three members]
-    Each member is watched by itself, through its JSON gateway, from the first revision on that was not told yet. Every
-    one of these streams is in order and complete, so whatever the first of them brings is written, and what the others
-    bring later of the same revisions is dropped. A member that is dead, frozen or cut off delays nothing as long as
-    one is in touch; when none was, the first one that comes back has the rest.
+    Each member is watched by itself, through its JSON gateway, from the first revision on that was not written yet.
+    Every one of these streams is in order and complete, so the first to bring a revision has it written, and what the
+    others bring later of the same revision is dropped. A member that is dead, frozen or cut off delays nothing as long
+    as one is in touch; when none was, the first one that comes back has the rest.
 
 No code of the agents is used: a mistake there would be made here too.
 """
@@ -23,7 +23,7 @@ from typing import Any
 from tests.chaos.history import History
 
 SILENCE = 5.0
-"""Seconds without a word after which a member is asked anew; a frozen one does not say that it is."""
+"""Seconds of silence after which a member is asked anew; a frozen one does not say that it is."""
 
 PAUSE = 0.3
 """Seconds before a member that does not answer is asked again."""

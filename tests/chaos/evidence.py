@@ -30,7 +30,7 @@ class Seen:
 
 @frozen(order=True)
 class Violation:
-    """A law that was broken; ``lines`` are the numbers of the lines that show it, the telling ones first."""
+    """A law that was broken; ``lines`` are the numbers of the lines that show it, the decisive ones first."""
 
     at: float
     law: str
@@ -44,7 +44,7 @@ class Violation:
 
 @frozen
 class Setting:
-    """What a run began with. ``members`` are the hosts with a member of etcd: the first three, unless it is told."""
+    """The beginning of a run. ``members`` are the hosts with a member of etcd: by default the first three."""
 
     ttl: float
     settle_within: float

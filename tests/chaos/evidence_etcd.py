@@ -1,9 +1,9 @@
 """
-What etcd said, in its own order, with the bounds in time between which each change was made.
+The changes of etcd, in its own order, with the bounds in time between which each change was made.
 
 Note [When a change was made]
     A line about etcd is as late as its recorder. So a change was certainly made before the moment of its line. It was
-    certainly not made before the change that precedes it in etcd's order, and a claim does not tell of a healthy
+    certainly not made before the change that precedes it in etcd's order, and a claim does not report a healthy
     container before that was started, which the Engine dates exactly. Otherwise the recorder is trusted to be no later
     than ``LATENESS``, and ``LATENESS_AWAY`` while etcd as a whole may be away; and a person's wish may have been
     granted at any moment since the command was started.

@@ -1,10 +1,10 @@
 """
-What the suite did, as spans of time: which host could not be heard when, which Engine was not itself, when etcd as a
-whole may have been away.
+The actions of the suite, as spans of time: which host could not be reached when, which Engine was harmed, when etcd as
+a whole may have been away.
 
 A harm lasts until the suite says that it heals the host; a host counts as itself again only when all has settled.
-What a word of the suite means for the laws stands in ``MEANINGS``; a word that is not there is told as a violation,
-because an unknown harm would excuse nothing, or too much.
+``MEANINGS`` gives the meaning of each of the suite's phrases for the laws; a phrase that is not there is reported as a
+violation, because an unknown harm would excuse nothing, or too much.
 
 Note [When etcd may be away]
     As a whole it is away while two of its three members are. It also is for some seconds after one of them was harmed,
@@ -27,14 +27,14 @@ ELECTION = 1.5
 """Seconds until etcd has a leader again; its members here elect one after 0.3 s."""
 
 RETURN = 5.0
-"""Seconds from the word that a member, or an Engine, is started until it is itself again."""
+"""Seconds from the line that a member, or an Engine, is started until it is itself again."""
 
 KILLING = 15.0
 """Seconds within which a container that the suite kills is dead."""
 
 
 class Trait(enum.Flag):
-    """What follows from a harm."""
+    """The consequences of a harm."""
 
     NOTHING = 0
     KILLS = enum.auto()
@@ -42,7 +42,7 @@ class Trait(enum.Flag):
     ENDS_CONTAINERS = enum.auto()
     """All containers of the host end, at once or when its Engine returns."""
     STALLS_ENGINE = enum.auto()
-    """The Engine tells late, and does late what it was asked."""
+    """The Engine reports late, and does late what it was asked."""
     SILENCES = enum.auto()
     """The host cannot renew its lease."""
     SHAKES = enum.auto()
@@ -68,7 +68,7 @@ MEANINGS = {
     "etcd killed": Trait.MEMBER,
     "etcd frozen": Trait.MEMBER,
 }
-"""What follows from a harm, by the suite's own words."""
+"""The consequences of a harm, by the suite's own phrases."""
 
 HEALED = "healed"
 
@@ -95,11 +95,11 @@ class Harms:
     members: tuple[str, ...]
 
     def to(self, host: str, traits: Trait) -> Iterator[Harm]:
-        """What was done to a host that has any of these traits."""
+        """The harms of a host that have any of these traits."""
         return (harm for harm in self.all if harm.host == host and harm.traits & traits)
 
     def silence(self, host: str, since: float, until: float) -> list[Harm]:
-        """What kept a host from renewing its lease from one moment to another without a pause; [] if nothing did."""
+        """The harms that kept a host from renewing its lease through a whole span of time; [] if none did."""
         silenced = self.to(host, Trait.SILENCES)
         return [harm for harm in silenced if harm.begin <= since and until < harm.healed]
 

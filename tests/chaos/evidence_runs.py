@@ -2,10 +2,10 @@
 The lives of containers: from each start to the end that follows, on whichever host.
 
 Note [When a container ran]
-    The Engine tells of a start when it has happened and of a death when it has noticed it, so a run lasted at least
+    The Engine reports a start when it has happened and a death when it has noticed it, so a run lasted at least
     from the one event until ``NOTICED`` before the other. An Engine that was frozen notices late, and one that was
-    killed, or had its power cut, never tells what it had seen: such a run is only sure to have lasted until the harm.
-    What a list of running containers does not show has ended, and what it shows runs, though nobody saw it start.
+    killed, or had its power cut, never reports what it had seen: such a run is only sure to have lasted until the harm.
+    A container that a list does not show has ended, and one that it shows runs, though nobody saw it start.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from tests.chaos.evidence import Place, Seen
 from tests.chaos.evidence_harms import RETURN, Harms, Trait
 
 NOTICED = 0.25
-"""Seconds after a death within which an Engine that is itself tells of it, on a busy machine too."""
+"""Seconds after a death within which an Engine that is itself reports it, on a busy machine too."""
 
 LIST_TAKES = 0.5
-"""Seconds before a list in which a start, and after it a death, need not be in it as they were told."""
+"""Seconds before a list in which a start, and after it a death, need not be in it as the events said."""
 
 SIGNALLED = (137, 143)
 """The exit codes of a container that KILL or TERM has ended."""
@@ -34,7 +34,7 @@ SIGNALLED = (137, 143)
 class Run:
     """
     One life of a container. It certainly ran from ``start`` until ``sure``; ``order`` is the first event ``kill``, by
-    which an Engine was asked to end it, ``death`` the event ``die``, or ``destroy`` if that was not told.
+    which an Engine was asked to end it, ``death`` the event ``die``, or ``destroy`` if there was no ``die``.
     """
 
     host: str
@@ -53,7 +53,7 @@ class Run:
 
     @property
     def stop(self) -> Seen | None:
-        """What shows that somebody ended it from outside; None if nothing does: it ended by itself, or runs on."""
+        """The event that shows that somebody ended it from outside; None if there is none: it exited, or runs on."""
         if self.order is not None or self.death is None or self.death.data["action"] == "destroy":
             return self.order or self.death
         return self.death if self.death.data.get("exit_code") in SIGNALLED else None

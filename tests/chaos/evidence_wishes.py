@@ -1,5 +1,5 @@
 """
-What people wanted, by what stood in etcd: the definitions of services, and the cordons of nodes.
+The wishes of people, by the keys in etcd: the definitions of services, and the cordons of nodes.
 
 Note [Which definition a digest is of]
     Containers carry a digest whose making is not ours to know. But a container is made of the definition that stands,
@@ -97,7 +97,7 @@ def _told_apart(essences_of: Mapping[tuple[str, str], frozenset[str]]) -> dict[t
 
 
 def essence(definition: Definition) -> str:
-    """What a container is made of, of a definition."""
+    """The parts of a definition that a container is made of."""
     http, health = definition.get("Http") or {}, definition.get("Health") or {}
     ports = {str(http.get("ContainerPort") or 0)}
     if health.get("Type") in ("http", "tcp"):

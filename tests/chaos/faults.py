@@ -1,4 +1,4 @@
-"""What a fault is: a kind, whom it hits, and for how long. ``kinds`` has the kinds, ``schedule`` draws the faults."""
+"""A fault as a value: its kind, its host, and its length. ``kinds`` has the kinds, ``schedule`` draws the faults."""
 
 from __future__ import annotations
 

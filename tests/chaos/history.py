@@ -1,11 +1,11 @@
 """
-What happened in a run, one line a fact: the only thing that the checker sees.
+The events of a run, one line a fact: the only thing that the checker sees.
 
 The file has one JSON object a line: ``at``, ``what``, and the members of the data. The kinds and their data:
 
 start
     ``seed``, ``ttl``, ``settle_within`` (seconds), ``hosts`` (addresses by name), ``services`` (definitions by name),
-    ``wall`` (the wall clock when ``at`` was 0, for whoever reads logs beside it), ``machine`` in words.
+    ``wall`` (the wall clock when ``at`` was 0, for a person who reads logs beside it), ``machine`` in words.
 fault
     ``number`` (from 1), ``kind``, ``hosts`` (names), ``phase``: ``begin``, ``heal``, ``settled`` or ``unsettled``;
     with the last two ``seconds`` since the heal was done, and with the last ``lacking``: what is not as it shall be.
@@ -18,11 +18,11 @@ container
     says what ran when the Engine had been out of sight: ``running``, a list of objects with ``id``, ``instance`` and
     ``definition``.
 harm
-    What the suite does itself, told before it does it: ``host``, ``harm`` (``what`` in words), ``id`` of a container,
-    ``part`` of a host.
+    An action of the suite itself, written before it is done: ``host``, ``harm`` (the action in words), ``id`` of a
+    container, ``part`` of a host.
 wish
-    A command: ``change``: ``set``, ``delete``, ``drain`` or ``uncordon``; ``service``, ``definition``, ``node``. Told
-    before it runs, and again with ``done`` after.
+    A command: ``change``: ``set``, ``delete``, ``drain`` or ``uncordon``; ``service``, ``definition``, ``node``.
+    Written before it runs, and again with ``done`` after.
 http
     ``host`` asked, ``service``, ``ok``, ``status``, ``by`` (the instance that answered), ``seconds``, ``error``.
 dns
@@ -79,7 +79,7 @@ class History:
         return self.now() - (self._wall() - seconds)
 
     def note(self, what: str, *, at: float | None = None, **data: Any) -> None:
-        """Write a line, about now or about a moment that is told; nothing once the file is closed."""
+        """Write a line, about now or about a given moment; nothing once the file is closed."""
         with self._lock:
             if not self._file.closed:
                 moment = round(self.now() if at is None else at, DIGITS)

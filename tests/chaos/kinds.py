@@ -29,7 +29,7 @@ IN_THE_MIDST = 3.0
 
 
 def nothing(scene: Scene, fault: Fault) -> None:
-    """What is broken has to heal by itself."""
+    """No action: the damage has to heal by itself."""
 
 
 def part(what: str, act: Callable[[Host, str], None], name: str) -> Act:
@@ -54,7 +54,7 @@ def line(what: str, act: Callable[[Network, int], None]) -> Act:
 
 
 def healing(act: Callable[[Scene, Host], None]) -> Act:
-    """What was done to a host is undone."""
+    """A fault of a host is undone."""
 
     def heal(scene: Scene, fault: Fault) -> None:
         host = scene.host(fault.host)

@@ -1,14 +1,14 @@
 """
 The law ``claims``: never two holders of an instance at once, in etcd's order.
 
-An instance's claim is one key, so etcd alone sees to it that it has one holder at a time. What the agents have to keep
-is that it never passes from one living holder to another who was not meant to get it. In the order of etcd:
+An instance's claim is one key, so etcd alone sees to it that it has one holder at a time. The agents have to keep this:
+it never passes from one living holder to another that was not meant to get it. In the order of etcd:
 
 - While the key lives, which is from its creation to its deletion, by hand or with its lease, it keeps node and lease. A
   node that lost it and claims it again makes another key, with another create revision.
 - But for a succession: one revision puts the claim, deletes the successor's key (``…/next``) and leaves to the claim
-  what that key said: its node and its lease. The owner must have asked for it: ``Leaving`` stood in the claim when
-  that successor came, or at some time since.
+  the node and the lease of that key. The owner must have asked for it: ``Leaving`` stood in the claim when that
+  successor came, or at some time since.
 - The successor's key never changes node or lease.
 - Every record names a node and hangs on a lease, and a lease belongs to one node.
 - The create revision stays as long as the key lives.

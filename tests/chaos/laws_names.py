@@ -1,13 +1,13 @@
 """
 The law ``names``: no answer of DNS names a host that has been dead for more than TTL + 2 seconds.
 
-Dead is a host that could not renew its lease, by what the suite did to it: its power cut, cut off from etcd or from
-all, its agent frozen, killed or stopped; from the harm on, and until the suite heals it. And dead is, whatever was done
-to it, a host whose record etcd told to be deleted 2 seconds ago, and which has not put another.
+A host is dead that could not renew its lease, by what the suite did to it: its power cut, cut off from etcd or from
+all, its agent frozen, killed or stopped; from the harm on, and until the suite heals it. A host is also dead, whatever
+was done to it, if its record was deleted 2 seconds ago by etcd's order, and it has not put another.
 
-Asked are only hosts that are in touch themselves. Who was harmed in such a way, or whose line was, is not, until all
-has settled, and then for as long again as a host may be dead unnoticed. The same goes for all hosts when etcd as a
-whole may have been away, see Note [When etcd may be away]: the leases then count from their beginning again.
+Asked are only hosts that are in touch themselves. A host that was harmed in such a way, or whose line was, is not,
+until all has settled, and then for as long again as a host may be dead unnoticed. The same goes for all hosts when etcd
+as a whole may have been away, see Note [When etcd may be away]: the leases then count from their beginning again.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from tests.chaos.evidence_etcd import Timelines
 from tests.chaos.evidence_harms import Harms, Trait
 
 SHOWN = 5
-"""Answers of which the lines are told, of those that are wrong for the same reason."""
+"""The number of wrong answers for the same reason whose lines are given."""
 
 DEAF = Trait.SILENCES | Trait.SHAKES
 

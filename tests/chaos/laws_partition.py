@@ -2,7 +2,7 @@
 The law ``partition``: of a service whose definition says ``OnPartition: stop`` two containers of one instance never run
 at the same time, on whichever hosts.
 
-What counts is the time in which both ran for certain, see Note [When a container ran]. A definition counts for the
+The law counts the time in which both ran for certain, see Note [When a container ran]. A definition counts for the
 containers that were started while it stood in etcd; while it is not certain whether it did they are left out.
 """
 

@@ -1,7 +1,7 @@
 """
 The law ``settled``: after each fault all is well again within the stated time; and the history is that of a whole run.
 
-Each fault that begins is told to be settled, within ``settle_within`` seconds after its heal, and never
+Each fault that begins is followed by ``settled``, within ``settle_within`` seconds after its heal, and never by
 ``unsettled``. The run comes to its end, and is settled then. The law ``history`` is about the history itself: a checker
 that was shown nothing finds nothing, so there are claims, and containers that start, as soon as there is any service.
 """

@@ -1,13 +1,13 @@
 """
 The law ``stops``: a container that runs is stopped for a cause, and for nothing else.
 
-A run was stopped if the Engine was asked to end it (``kill``), or if it died of TERM or KILL; what exits by itself is
-nobody's doing. What the suite does is left out: a container it kills, all of a host whose power it cuts, all that ran
-when it killed an Engine. Being cut off, frozen or without an agent excuses nothing: *freeze on doubt* is part of the
-law. Every other stop has one of these causes, and so no container is restarted without need either:
+A run was stopped if the Engine was asked to end it (``kill``), or if it died of TERM or KILL; a container that exits by
+itself was stopped by nobody. Actions of the suite are left out: a container it kills, all of a host whose power it
+cuts, all that ran when it killed an Engine. Being cut off, frozen or without an agent excuses nothing: *freeze on
+doubt* is part of the law. Every other stop has one of these causes, and so no container is restarted without need:
 
 - its service was deleted, or scaled below its number;
-- its definition changed: what stands now wants a container made of something else, see Note [Which definition a digest
+- its definition changed: the current one makes a container of something else, see Note [Which definition a digest
   is of];
 - its claim was another node's, and that one said healthy, at some revision since this node last held it;
 - its node was being drained;
@@ -18,11 +18,11 @@ law. Every other stop has one of these causes, and so no container is restarted 
 
 Note [Old causes]
     A cause must have stood when somebody could act on it: not only after the stop, and not only until TTL + 2 s before
-    it was asked for. That was a second before the Engine told of it at most; with an Engine that was frozen, a second
+    it was asked for. That was a second before the Engine reported it at most; with an Engine that was frozen, a second
     before it was. So a wish that came and went may be carried out for some seconds. Another holder is a cause however
     long ago it was, until this node holds the claim again, if that was before the stop was asked for. And it is one
     only in the etcd in whose time the container was started: one that took its place proves nothing. Of wishes only
-    what was told counts, a deletion or a definition; that etcd has none proves nothing either.
+    a recorded deletion or definition counts; that etcd has none proves nothing either.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ CLOCKS = 0.1
 """Seconds by which an Engine's clock and the suite's may seem to differ."""
 
 IN_HAND = 1.0
-"""Seconds from the decision to stop a container until its Engine tells of the signal."""
+"""Seconds from the decision to stop a container until its Engine reports the signal."""
 
 
 @frozen
@@ -138,7 +138,7 @@ class Stops:
         return harmed or away or ended
 
     def _others(self, stop: Stop) -> Iterator[Change]:
-        """What other nodes put into the claim before the stop and since this node last held it."""
+        """The changes that other nodes made to the claim before the stop and since this node last held it."""
         host, epoch = stop.run.host, self._epoch(stop.run.start)
         own = [change for change in self.timelines[stop.run.place.claim] if change.epoch == epoch]
         held = [number for number, c in enumerate(own) if c.node == host and c.at <= stop.asked]

@@ -1,8 +1,8 @@
 """
 Steady questions to every host that has power: HTTP through its nginx, and names from its DNS.
 
-They come from outside the cluster, one after another at a fixed rate, each by a connection of its own; whoever does
-not answer in time keeps nobody else waiting. Every answer is a line of the history.
+They come from outside the cluster, one after another at a fixed rate, each by a connection of its own; a host that does
+not answer in time keeps no other waiting. Every answer is a line of the history.
 """
 
 from __future__ import annotations

@@ -56,7 +56,7 @@ def undisturbed() -> None:
 
 class Run:
     """
-    :param logs: a directory for what all programs wrote. :param say: is told a line for people now and then.
+    :param logs: a directory for the output of all programs. :param say: is called with a line for people now and then.
     """
 
     def __init__(self, settings: Settings, history: History, logs: Path, say: Callable[[str], None]) -> None:

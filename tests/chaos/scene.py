@@ -1,4 +1,4 @@
-"""What a fault acts upon: the cluster and its services. Whatever is done to them is told to the history first."""
+"""The cluster and its services, on which a fault acts. Every action is written to the history before it is done."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ class Scene:
         """Let things go on."""
         time.sleep(seconds)
 
-    # Wishes of a person. What is wanted is noted when the command has been carried out.
+    # The wishes of a person. A change of the definitions is noted when the command has been carried out.
 
     def set(self, service: str, definition: Mapping[str, Any]) -> None:
         told = {"change": "set", "service": service, "definition": definition}
@@ -100,7 +100,7 @@ class Scene:
         self._history.note("wish", **told, done=True)
 
     def _tried(self, words: Sequence[str], stdin: str, enough: Sequence[int]) -> str:
-        """What was said against it; "" when it is done."""
+        """The error message of a command; "" when it is done."""
         command = [COMMAND, "-etcd", self.cluster.etcd.urls, *words]
         done = subprocess.run(command, input=stdin, capture_output=True, text=True, timeout=PATIENCE, check=False)
         return "" if done.returncode in enough else done.stderr.strip() or f"exit status {done.returncode}"

@@ -42,7 +42,7 @@ def definitions(with_stopped: bool) -> dict[str, dict[str, Any]]:
 
 
 class Wanted:
-    """What is wanted now; read from several threads."""
+    """The definitions that are wanted now; read from several threads."""
 
     def __init__(self, services: Mapping[str, Mapping[str, Any]]) -> None:
         self._lock = threading.Lock()

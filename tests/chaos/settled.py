@@ -40,7 +40,7 @@ def until(condition: Callable[[], str], seconds: float) -> tuple[float, str]:
 
 
 def lacking(scene: Scene) -> str:
-    """What is not as it shall be; "" when all is. What costs most is asked last."""
+    """The first deviation from the wanted state; "" when there is none. The most expensive queries come last."""
     try:
         claims = claimed(scene.cluster)
         if lack := unclaimed(scene.wanted.instances(), claims):

@@ -52,7 +52,7 @@ class FileFuzz:
         self._mutations = Mutations(self._random, [value for value in self._real.values() if len(value) < 10_000])
 
     def try_one(self) -> None:
-        """Write a content and have it read. ``what`` tells people of it."""
+        """Write a content and have it read. ``what`` describes it for people."""
         if not self._real or self._random.random() < 0.01:
             self.refresh()
         name = self._random.choice(sorted(self._real))
@@ -64,7 +64,7 @@ class FileFuzz:
             self._alone(name, content)
 
     def _alone(self, name: str, content: bytes) -> None:
-        """In a directory of its own. Whatever it is, reading it says one line at most, and raises nothing."""
+        """In a directory of its own. Reading it logs one line at most, and raises nothing, for any content."""
         directory = self._scene.path.parent / "alone"
         path = directory / name
         path.parent.mkdir(parents=True, exist_ok=True)

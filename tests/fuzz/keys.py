@@ -52,7 +52,7 @@ READ: dict[str, Callable[[bytes], object]] = {
 
 
 class KeyFuzz:
-    """:param random: where chance comes from. :param scene: the agent that hears of it."""
+    """:param random: where chance comes from. :param scene: the agent that receives the changes."""
 
     def __init__(self, random: Random, scene: Scene) -> None:
         self._random = random
@@ -62,7 +62,7 @@ class KeyFuzz:
         self._left: dict[str, Entry | None] = {}
 
     def try_one(self) -> None:
-        """Write a value, and soon what was there before again. ``what`` tells people of it."""
+        """Write a value, and soon what was there before again. ``what`` describes it for people."""
         store = self._scene.store
         key = self._key()
         before = store.get(key)

@@ -1,4 +1,4 @@
-"""What may stand in the place of a real value. Pure: the same random numbers give the same bytes."""
+"""The values that may stand in the place of a real one. Pure: the same random numbers give the same bytes."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Mutations:
         ]
 
     def of(self, real: bytes) -> bytes:
-        """What stands in the place of ``real`` now."""
+        """A random value in the place of ``real``."""
         return self._random.choice(self._kinds)(real)
 
     def odd(self, depth: int = 0) -> Any:

@@ -1,4 +1,4 @@
-"""What is fuzzed one value after the other: a run, what it found, and how often each kind was tried."""
+"""A run that fuzzes one value after the other, the faults it found, and how often each kind was tried."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ MOST_FOUND = 20
 
 
 class Fuzz:
-    """One run; ``found`` says what went wrong, with the value that did it, and ``say`` is told at once."""
+    """One run; ``found`` has each fault with the value that caused it, and ``say`` is called at once."""
 
     def __init__(self, seed: int, say: Callable[[str], None] = lambda line: None) -> None:
         self._random = Random(seed)

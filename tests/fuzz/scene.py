@@ -1,6 +1,6 @@
 """
-What is fuzzed: one whole agent over etcd and an Engine in memory, with containers that must stay as they are whatever
-is written; and who notices when something goes wrong.
+The subject of the fuzzing: one whole agent over etcd and an Engine in memory, with containers that must stay as they
+are whatever is written; and the checks that notice when something goes wrong.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ HTTP = {"HostName": "keep.example", "ContainerPort": "8080"}
 
 @implementer(ILogObserver)
 class Hearing:
-    """What is logged meanwhile: ``tracebacks`` has the failures, ``lines`` counts what people would read."""
+    """The log meanwhile: ``tracebacks`` has the failures, ``lines`` counts the lines that people would read."""
 
     def __init__(self) -> None:
         self.tracebacks: list[str] = []
@@ -92,7 +92,7 @@ class Scene:
             self.agent.follower.list_again()
 
     def wrong(self) -> str:
-        """What is not as it must be; empty when all is well."""
+        """A description of what is not as it must be; empty when all is well."""
         now = self.running()
         if now != self.before:
             return f"healthy containers were touched: {self.before} became {now}"
@@ -115,7 +115,7 @@ class Scene:
         return "" if is_well else f"no work is done: {running} {left} {troubles}"
 
     def forget(self) -> None:
-        """What a real etcd would have on its disk, and events that would have ended, take no memory here."""
+        """Compact the history, which a real etcd has on its disk, and delete the events that would have ended."""
         events = self.store.list(KEYS.events).entries
         for entry in events:
             self.store.commit([], [Delete(entry.key)])

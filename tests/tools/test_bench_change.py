@@ -1,4 +1,4 @@
-"""What ``make bench-change`` measures: changes that the agent takes part in."""
+"""The changes that ``make bench-change`` measures: those that the agent takes part in."""
 
 from __future__ import annotations
 

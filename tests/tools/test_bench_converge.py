@@ -1,4 +1,4 @@
-"""Who takes turns in ``make bench-converge``, and when."""
+"""The order in which the contestants take turns in ``make bench-converge``."""
 
 from __future__ import annotations
 
@@ -46,12 +46,12 @@ class TurnTests(SynchronousTestCase):
         self.assertEqual({1: everywhere, 10: everywhere, 40: everywhere[:LARGEST_IN_ROUNDS]}, counted)
 
     def test_order(self) -> None:
-        """Who is first changes from round to round."""
+        """Another contestant is first from round to round."""
         firsts = [those[0] for _, count, those in self.turns if count == 1]
         self.assertEqual([self.entrants[number % 3] for number in range(ROUNDS)], firsts)
 
     def test_counts(self) -> None:
-        """Who takes part with one container only is left out of the others."""
+        """A contestant that takes part with one container only is left out of the other counts."""
         for _, count, those in self.turns:
             self.assertEqual(count == 1, self.entrants[1] in those)
 

@@ -1,4 +1,4 @@
-"""What everybody serves and is asked in ``make bench-dns``, and who takes part."""
+"""The zone and the questions that all servers get in ``make bench-dns``, and which servers take part."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ class ZoneTests(SynchronousTestCase):
 
 
 class QuestionTests(SynchronousTestCase):
-    """What is asked."""
+    """The questions that are asked."""
 
     def asked(self, count: int, seed: int = 1) -> list[Question]:
         return list(islice(mix(list(running(INSTANCES)), Random(seed)), count))
@@ -132,7 +132,7 @@ class QuestionTests(SynchronousTestCase):
         self.assertEqual(f"{PORTS} SRV\n", Question(PORTS, SRV).line)
 
     def test_existing_without_type(self) -> None:
-        """What is right for a name without such records is not known here, so it is never asked for."""
+        """The right answer for a name without such records is not known here, so it is never asked for."""
         self.assertRaises(ValueError, KNOWN.expected, Question(SERVICE, AAAA))
 
     def test_track(self) -> None:
@@ -153,7 +153,7 @@ class CheckTests(SynchronousTestCase):
     """Whether an answer is right."""
 
     def judged(self, kind: str, code: str, *answers: str, flags: str = "QR") -> str | None:
-        """What is wrong with a reply to the question for the first service's addresses or ports."""
+        """The mistake in a reply to the question for the first service's addresses or ports."""
         asked = Question(SERVICE if kind == "A" else PORTS, A if kind == "A" else SRV)
         reply = dns.message.make_response(question(asked.name, kind))
         reply.set_rcode(dns.rcode.from_text(code))
@@ -187,10 +187,10 @@ class CheckTests(SynchronousTestCase):
 
 
 class ContestantTests(SynchronousTestCase):
-    """Who takes part, and what he is told."""
+    """The contestants, and the configuration that each one gets."""
 
     def test_plans(self) -> None:
-        """Everybody is told his port, and his own directory alone."""
+        """The configuration of each contestant has its port, and its own directory alone."""
         directory = Path("/nowhere/at-all")
         setting = Setting(directory, 15353, SETS, INSTANCES)
         for contestant in CONTESTANTS:
@@ -214,7 +214,7 @@ class ContestantTests(SynchronousTestCase):
             self.assertTrue(f"2.{SERVICE}" in told or "--instances 12" in told, contestant.name)
 
     def test_upstream(self) -> None:
-        """Who forwards is told whom to ask, and has no zone."""
+        """A contestant that forwards is configured with the upstream, and has no zone."""
         setting = Setting(Path("/nowhere"), 15353, SETS, 0, upstream=15454)
         for contestant in CONTESTANTS:
             if contestant.forwards:
@@ -231,7 +231,7 @@ class ContestantTests(SynchronousTestCase):
         self.assertEqual({(32768, 1)}, {(one.payload.port, one.payload.weight) for one in answers})
 
     def test_order(self) -> None:
-        """Who is first changes from round to round; who does not forward is not asked to."""
+        """Another contestant is first from round to round; one that does not forward is not asked to."""
         firsts = [order(SCENARIOS[0], CONTESTANTS, number)[0] for number in range(ROUNDS)]
         self.assertEqual(list(CONTESTANTS[:ROUNDS]), firsts)
         names = {contestant.name for contestant in order(Scenario("cached", ""), CONTESTANTS, 0)}

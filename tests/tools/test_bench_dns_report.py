@@ -1,4 +1,4 @@
-"""What ``make bench-dns`` reads from dnsperf, and the tables and verdicts it makes of it."""
+"""The values that ``make bench-dns`` reads from dnsperf, and the tables and verdicts it makes of them."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ CACHED = Scenario("cached", "cached")
 
 
 class DnsperfTests(SynchronousTestCase):
-    """What dnsperf says."""
+    """The output of dnsperf."""
 
     def test_summary(self) -> None:
         """The numbers of the summary; the rate is that of the answers."""
@@ -42,7 +42,7 @@ class DnsperfTests(SynchronousTestCase):
         self.assertApproximates(127340.5, summary.rate, 0.1)
 
     def test_no_summary(self) -> None:
-        """What dnsperf said instead of a summary is told."""
+        """The output of dnsperf in the place of a summary is in the error."""
         self.assertRaisesRegex(BenchFailed, "no such file", read_summary, "Error: no such file")
 
     def test_failures(self) -> None:
@@ -52,7 +52,7 @@ class DnsperfTests(SynchronousTestCase):
         self.assertRaisesRegex(BenchFailed, "0 were answered", read_summary, silent)
 
     def test_latencies(self) -> None:
-        """Each answer has a line; a lost one took for ever, all other lines say nothing of latency."""
+        """Each answer has a line; the latency of a lost one is infinite, all other lines say nothing of latency."""
         lines = ["[Status] Sending", "> NOERROR a.example A 0.000123", "> T b.example A", "> NXDOMAIN c. SRV 1.000002"]
         self.assertEqual([0.000123, math.inf, 1.000002], read_latencies(lines))
 
@@ -92,7 +92,7 @@ class ReportTests(SynchronousTestCase):
         self.assertEqual([DAPRDOCKR, "100,000", "[100,000..100,000]", "-", "10.00", "-"], rows[1][:6])
 
     def test_absent(self) -> None:
-        """Who was not measured has no row."""
+        """A server that was not measured has no row."""
         self.add(DAPRDOCKR, 100_000)
         self.assertNotIn(KNOT, [row[0] for row in self.rows(DAPRDOCKR, KNOT) if row])
 
@@ -110,7 +110,7 @@ class ReportTests(SynchronousTestCase):
         self.assertIn("over", self.rows(DAPRDOCKR)[1])
 
     def test_wrong(self) -> None:
-        """Who answers wrong is named with his mistake, for those questions only."""
+        """A server that answers wrong is named with its mistake, for those questions only."""
         self.result.add_wrong(MIX, DNSMASQ, "a A: NXDOMAIN instead of NOERROR")
         self.assertTrue(self.result.is_wrong(MIX, DNSMASQ))
         self.assertFalse(self.result.is_wrong(CACHED, DNSMASQ))

@@ -1,4 +1,4 @@
-"""Who loses which host in ``make bench-failover``, and the table and verdicts at its end."""
+"""The hosts that are lost in ``make bench-failover``, by contestant, and the table and verdicts at its end."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class TurnTests(SynchronousTestCase):
 
 
 class WatchTests(SynchronousTestCase):
-    """What a takeover is made of."""
+    """The stages of a takeover."""
 
     def setUp(self) -> None:
         self.clock = Clock()
@@ -49,7 +49,7 @@ class WatchTests(SynchronousTestCase):
         self.assertEqual({"claimed": 3.0, "running": 5.0, "told": 5.0}, self.watch(claimed=3, running=5, told=4))
 
     def test_never(self) -> None:
-        """What does not come true ends the measuring."""
+        """A stage that is not reached ends the measuring."""
         self.assertRaisesRegex(BenchFailed, "running: not within", self.watch, claimed=3, running=PATIENCE + 10)
 
 
@@ -82,12 +82,12 @@ class ReportTests(SynchronousTestCase):
         self.assertTrue(row.endswith("7.00  met by 0.50 s  MISSED by 0.50 s"), row)
 
     def test_stages(self) -> None:
-        """What comes before the last stage stands below it, without a goal."""
+        """The stages before the last one stand below it, without a goal."""
         row = next(line for line in self.told if line.startswith("  claimed"))
         self.assertEqual(["claimed", "4.50", "[4.00..5.00]"], row.split()[:3])
 
     def test_shares(self) -> None:
-        """It is told how new instances were placed, the most frequent first."""
+        """The report says how new instances were placed, the most frequent first."""
         for shares in ("2/4/6", "4/4/4", "4/4/4"):
             self.result.add_placement(OURS, shares)
         told = report(self.result, (OURS, THEIRS)).splitlines()
@@ -95,12 +95,12 @@ class ReportTests(SynchronousTestCase):
         self.assertIn("theirs: -", told)
 
     def test_kept(self) -> None:
-        """It is told how many containers did not outlive the heal."""
+        """The report says how many containers did not outlive the heal."""
         healed = "ours: settled within 3.00 [2.00..4.00] s; 1 of 24 containers of the other hosts stopped or restarted"
         self.assertIn(healed, self.told)
 
     def test_not_measured(self) -> None:
-        """Who was not measured has a row without figures, and no verdict."""
+        """A contestant that was not measured has a row without figures, and no verdict."""
         row = next(line for line in self.told if line.startswith("theirs "))
         self.assertEqual(["theirs", *"------"], row.split())
         self.assertIn("all rounds, theirs: -", self.told)

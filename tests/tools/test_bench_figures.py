@@ -28,7 +28,7 @@ class SpreadTests(SynchronousTestCase):
 
 
 class FiguresTests(SynchronousTestCase):
-    """What was measured, by row and column."""
+    """The measured seconds, by row and column."""
 
     def setUp(self) -> None:
         self.figures = Figures()
@@ -47,7 +47,7 @@ class FiguresTests(SynchronousTestCase):
         self.assertEqual(0.5, self.figures.ratio("ours", "theirs", "10"))
 
     def test_not_measured(self) -> None:
-        """What was not measured has neither spread nor ratio."""
+        """A contestant that was not measured has neither spread nor ratio."""
         self.assertIsNone(self.figures.spread("theirs", "40"))
         self.assertIsNone(self.figures.ratio("ours", "theirs", "40"))
         self.assertIsNone(self.figures.ratio("theirs", "ours", "40"))

@@ -1,4 +1,4 @@
-"""What the HTTP benchmark reads, writes for others, and says."""
+"""The output that the HTTP benchmark reads, the configurations that it writes, and its report."""
 
 from __future__ import annotations
 
@@ -60,13 +60,13 @@ class WrkTests(SynchronousTestCase):
                 read(WRK + line)
 
     def test_something_else(self) -> None:
-        """What is no summary is refused with its text."""
+        """A text that is no summary is refused, and stands in the error."""
         with self.assertRaisesRegex(BenchFailed, "unable to connect"):
             read("unable to connect to 127.0.0.1:9 Connection refused\n")
 
 
 class PlanTests(SynchronousTestCase):
-    """What each proxy is told."""
+    """The configuration of each proxy."""
 
     def test_same_services(self) -> None:
         """All lead the same host name to the same ports, and listen where they are to."""

@@ -44,7 +44,7 @@ class VerdictTests(SynchronousTestCase):
     """The goals."""
 
     def test_judged(self) -> None:
-        """What is just at the limit meets it."""
+        """A value that is just at the limit meets it."""
         self.assertEqual("met by 0.00 s", judged(0.6, 0.6))
         self.assertEqual("met by 0.25 s", judged(0.25, 0.5))
         self.assertEqual("MISSED by 0.25 s", judged(0.75, 0.5))

@@ -1,4 +1,4 @@
-"""What ``make bench-scale`` counts, how it slows time down, and when it finds that all is placed."""
+"""The requests that ``make bench-scale`` counts, how it slows time down, and when it finds that all is placed."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ NEXT = KEYS.successor(InstanceName.parse("1.web.myapp"))
 
 
 class KindTests(SynchronousTestCase):
-    """What a transaction is about."""
+    """The kinds of transactions."""
 
     def test_claims(self) -> None:
         """Creating an instance's key is a claim; its owner writes and deletes it."""

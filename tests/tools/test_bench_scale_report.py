@@ -28,7 +28,7 @@ def run_of(parts: Mapping[str, Part] | None = None, agents: int = 100) -> Run:
 
 
 class PartTests(SynchronousTestCase):
-    """What is worked out from one part."""
+    """The figures that are derived from one part."""
 
     def test_attempts(self) -> None:
         """Every claim that was tried counts, for each that was made."""
@@ -36,7 +36,7 @@ class PartTests(SynchronousTestCase):
         self.assertEqual(0.0, Part(1.0, {TELL: 10}).attempts)
 
     def test_rate(self) -> None:
-        """Requests are told by the second."""
+        """Requests are given per second."""
         self.assertEqual(3.0, Part(10.0, {BEAT: 20, READ: 10, TELL: 5}).rate(BEAT, READ))
 
     def test_compared(self) -> None:
@@ -93,6 +93,6 @@ class VerdictTests(SynchronousTestCase):
         self.assertTrue(verdicts(run)[0].endswith("MISSED"))
 
     def test_only_of_the_size_they_are_for(self) -> None:
-        """The goals are those of 100 agents; a thousand in one process are told without them."""
+        """The goals are those of 100 agents; the report of a thousand in one process has none."""
         run = run_of({PLACE: Part(1.0, {TAKE: 1, TAKE + LOST: 9})}, agents=1000)
         self.assertNotIn("MISSED", report([run]))

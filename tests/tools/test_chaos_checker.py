@@ -42,7 +42,7 @@ class CheckTests(SynchronousTestCase):
         self.assertIn("2.web.chaos", str(found[0]))
 
     def test_no_start(self) -> None:
-        """What does not begin with its setting cannot be judged, and says so."""
+        """A history that does not begin with its setting cannot be judged, and the checker says so."""
         self.assertEqual(["history"], [violation.law for violation in check([])])
 
 
@@ -56,7 +56,7 @@ class HistoryTests(SynchronousTestCase):
         self.assertEqual(2, len(told.broken("history")))
 
     def test_unknown_harm(self) -> None:
-        """A harm that the checker does not know is told."""
+        """A harm that the checker does not know is reported."""
         told = quiet()
         told.harm("host1", "struck by lightning")
         self.assertIn("struck by lightning", told.broken("history")[0].text)

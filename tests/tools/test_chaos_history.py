@@ -41,7 +41,7 @@ class HistoryTests(SynchronousTestCase):
         self.assertEqual(7.0, self.history.at_wall(5007.0))
 
     def test_closed(self) -> None:
-        """What threads tell after the end is left out."""
+        """A line that a thread writes after the end is left out."""
         self.history.note("end", settled=True)
         self.history.close()
         self.history.note("dns", name="too late")

@@ -10,7 +10,7 @@ from tests.build.chaos_story import FIRST, SECOND, Story, key_of, story
 
 
 class ClaimsTests(SynchronousTestCase):
-    """Who may hold a claim after whom."""
+    """The order of holders that the law allows."""
 
     def setUp(self) -> None:
         self.story: Story = story()
@@ -55,7 +55,7 @@ class ClaimsTests(SynchronousTestCase):
         self.assert_broken("passed from host1 (lease host1) to host1 (lease host1-2) while it lived")
 
     def test_told_late(self) -> None:
-        """What counts is etcd's order, not that of the lines."""
+        """The order of etcd counts, not that of the lines."""
         self.story.lose(FIRST)
         self.story.claim(FIRST, "host2")
         lines = self.story.lines
@@ -112,7 +112,7 @@ class ClaimsTests(SynchronousTestCase):
         self.assert_broken("while it lived")
 
     def test_other_successor(self) -> None:
-        """Who succeeds is who was the successor."""
+        """The node that takes the claim over is the one that was the successor."""
         self.story.claim(FIRST, "host1", Leaving=True)
         self.story.succession(FIRST, "host3")
         self.story.succeed(FIRST, "host2")

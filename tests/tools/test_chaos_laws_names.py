@@ -59,7 +59,7 @@ class NamesTests(SynchronousTestCase):
             self.assertEqual(int(harm in dying), len(told.broken("names")), harm)
 
     def test_healed(self) -> None:
-        """Who is back may be named."""
+        """A host that is back may be named."""
         self.story.harm("host4", "agent frozen")
         self.story.wait(20)
         self.story.heal("host4")
@@ -90,7 +90,7 @@ class NamesTests(SynchronousTestCase):
         self.assert_good()
 
     def test_asked_host_is_out_of_touch(self) -> None:
-        """Who is cut off names what it knows, and does so until all has settled and it has had its time."""
+        """A host that is cut off names what it knows, and does so until all has settled and it has had its time."""
         self.story.harm("host4", "power cut")
         self.story.harm("host1", "cut off from etcd")
         self.story.wait(GONE + 1)
@@ -187,7 +187,7 @@ class NamesTests(SynchronousTestCase):
         self.assert_broken("host1 named host3")
 
     def test_settled(self) -> None:
-        """What nobody heals is over when all has settled."""
+        """A harm that nobody heals is over when all has settled."""
         self.story.harm("host4", "agent killed")
         self.story.wait(20)
         self.story.fault("settled", seconds=1.0)
@@ -205,7 +205,7 @@ class NamesTests(SynchronousTestCase):
         self.assert_broken("host1 named host4")
 
     def test_record_deleted(self) -> None:
-        """Who lost its lease is not named, though nothing was done to it."""
+        """A host that lost its lease is not named, though nothing was done to it."""
         self.story.delete("nodes/host4")
         self.story.wait(1.9)
         self.story.ask("host1", "host4")

@@ -11,7 +11,7 @@ class PartitionTests(SynchronousTestCase):
     """The law ``partition``."""
 
     def test_one_after_the_other(self) -> None:
-        """A copy may start as soon as the other has ended, which its Engine tells a little late."""
+        """A copy may start as soon as the other has ended, which its Engine reports a little late."""
         told = story()
         told.start("c1", LONE, "host1")
         told.wait(10)
@@ -39,7 +39,7 @@ class PartitionTests(SynchronousTestCase):
         self.assertEqual(1, len(told.broken("partition")))
 
     def test_told_late(self) -> None:
-        """What counts is when it happened, not when it was told."""
+        """The time of the event counts, not the time of its line."""
         told = story()
         told.start("c1", LONE, "host1")
         told.wait(30)
@@ -67,7 +67,7 @@ class PartitionTests(SynchronousTestCase):
         self.assertEqual(1, len(told.broken("partition")))
 
     def test_engine_frozen(self) -> None:
-        """A frozen Engine tells of a death when it wakes up, so until when the container ran is not known."""
+        """A frozen Engine reports a death when it wakes up, so until when the container ran is not known."""
         told = story()
         told.start("c1", LONE, "host1")
         told.wait(10)
@@ -94,7 +94,7 @@ class PartitionTests(SynchronousTestCase):
         self.assertEqual(1, len(told.broken("partition")))
 
     def test_engine_killed(self) -> None:
-        """What ran under an Engine that was killed and is not listed by the next one ended at some time between."""
+        """A container under a killed Engine that the next one does not list ended at some time between."""
         told = story()
         told.start("c1", LONE, "host1")
         told.wait(10)
@@ -106,7 +106,7 @@ class PartitionTests(SynchronousTestCase):
         self.assertEqual([], told.broken("partition"))
 
     def test_listed(self) -> None:
-        """What a list shows to run runs, though nobody saw it start."""
+        """A container that a list shows to run runs, though nobody saw it start."""
         told = story()
         told.start("c2", LONE, "host2")
         told.wait(10)
@@ -135,7 +135,7 @@ class PartitionTests(SynchronousTestCase):
         self.assertEqual(1, len(told.broken("partition")))
 
     def test_before_engine_killed(self) -> None:
-        """Until the harm it ran, for an Engine that is itself would have told of its end."""
+        """Until the harm it ran, for an Engine that is itself would have reported its end."""
         told = story()
         told.start("c1", LONE, "host1")
         told.wait(10)
@@ -159,7 +159,7 @@ class PartitionTests(SynchronousTestCase):
         self.assertEqual(1, len(told.broken("partition")))
 
     def test_after_engine_was_frozen(self) -> None:
-        """An Engine that was frozen once, and is itself again, tells of deaths in time."""
+        """An Engine that was frozen once, and is itself again, reports deaths in time."""
         told = story()
         told.start("c1", LONE, "host1")
         told.wait(10)
@@ -173,7 +173,7 @@ class PartitionTests(SynchronousTestCase):
         self.assertEqual(1, len(told.broken("partition")))
 
     def test_not_listed(self) -> None:
-        """What a list does not show has ended, though nobody saw it end."""
+        """A container that a list does not show has ended, though nobody saw it end."""
         told = story()
         told.start("c1", LONE, "host1")
         told.wait(10)
@@ -183,7 +183,7 @@ class PartitionTests(SynchronousTestCase):
         self.assertEqual([], told.broken("partition"))
 
     def test_not_listed_yet(self) -> None:
-        """But a list may be older than a start that is told before it."""
+        """But a list may be older than a start whose line precedes it."""
         told = story()
         told.start("c1", LONE, "host1")
         told.wait(0.2)
@@ -193,7 +193,7 @@ class PartitionTests(SynchronousTestCase):
         self.assertEqual(1, len(told.broken("partition")))
 
     def test_started_twice(self) -> None:
-        """What starts again has ended before, though nobody saw it end."""
+        """A container that starts again has ended before, though nobody saw it end."""
         told = story()
         told.start("c1", LONE, "host1")
         told.wait(10)

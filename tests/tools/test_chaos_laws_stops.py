@@ -9,7 +9,7 @@ from tests.build.chaos_story import FIRST, SECOND, key_of, story
 
 
 class OrdersTests(StopsTestCase):
-    """What counts as a stop."""
+    """The events that count as a stop."""
 
     def test_without_cause(self) -> None:
         """A container that is stopped for nothing breaks the law."""
@@ -17,19 +17,19 @@ class OrdersTests(StopsTestCase):
         self.assert_broken("1.web.chaos (c1) was stopped on host1 without a cause; its claim was host1's")
 
     def test_restarted(self) -> None:
-        """So does one that is restarted, which is the same violation and told with it."""
+        """So does one that is restarted, which is the same violation and is reported with it."""
         self.stop()
         self.story.wait(1)
         self.story.start("c1", FIRST, "host1")
         self.assert_broken("started again 1.1 s later")
 
     def test_signalled(self) -> None:
-        """Who dies of KILL without an order to its Engine was ended by somebody too."""
+        """A container that dies of KILL without an order to its Engine was ended by somebody too."""
         self.story.die("c1", FIRST, "host1", 137)
         self.assert_broken("was ended from outside on host1")
 
     def test_destroyed(self) -> None:
-        """Who is destroyed while it runs is stopped thereby."""
+        """A container that is destroyed while it runs is stopped thereby."""
         self.story.tell("container", host="host1", action="destroy", id="c1", instance=FIRST, definition="d1")
         self.assert_broken("was ended from outside")
 
@@ -43,7 +43,7 @@ class OrdersTests(StopsTestCase):
         self.assert_broken(times=2)
 
     def test_exit(self) -> None:
-        """Who exits is not stopped, and may be started again."""
+        """A container that exits is not stopped, and may be started again."""
         self.story.die("c1", FIRST, "host1", 1)
         self.story.start("c1", FIRST, "host1")
         self.story.wait(1)
@@ -58,14 +58,14 @@ class OrdersTests(StopsTestCase):
         self.assert_good()
 
     def test_removed(self) -> None:
-        """What does not run may be removed."""
+        """A container that does not run may be removed."""
         self.story.die("c1", FIRST, "host1", 1)
         self.story.tell("container", host="host1", action="destroy", id="c1", instance=FIRST, definition="d1")
         self.assert_good()
 
 
 class SuiteTests(StopsTestCase):
-    """What the suite does itself."""
+    """Actions of the suite itself."""
 
     def test_container_killed(self) -> None:
         """The suite kills a container; only that one, and once."""
@@ -88,7 +88,7 @@ class SuiteTests(StopsTestCase):
         self.assert_broken("1.web.chaos")
 
     def test_engine_killed(self) -> None:
-        """What ran under an Engine that was killed is ended by the next one, and started again."""
+        """A container that ran under a killed Engine is ended by the next one, and started again."""
         self.story.harm("host1", "engine killed", part="dockerd")
         self.story.wait(5)
         self.story.heal("host1")
@@ -105,7 +105,7 @@ class SuiteTests(StopsTestCase):
         self.assert_broken()
 
     def test_power_cut(self) -> None:
-        """What ran when the power was cut may never be told to have ended; it is not stopped by anybody."""
+        """The end of a container that ran when the power was cut may never be reported; nobody stopped it."""
         self.story.harm("host1", "power cut")
         self.story.wait(5)
         self.story.heal("host1")

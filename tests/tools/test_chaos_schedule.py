@@ -1,4 +1,4 @@
-"""What a seed stands for, and what no seed may do."""
+"""The schedule that a seed gives, and the limits that hold for each seed."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class ScheduleTests(SynchronousTestCase):
         self.assertNotEqual(schedule(7, 10, HOSTS), schedule(8, 10, HOSTS))
 
     def test_known_seed(self) -> None:
-        """What a seed stood for it stands for, on any machine."""
+        """A seed gives the same schedule as before, on any machine."""
         self.assertEqual(
             [
                 "guard killed on host1, for 1.1 TTL",
@@ -65,7 +65,7 @@ class ScheduleTests(SynchronousTestCase):
 
 
 class LimitTests(SynchronousTestCase):
-    """What holds for any seed."""
+    """The limits that hold for any seed."""
 
     def every_fault(self) -> list[Fault]:
         return [fault for seed in range(SEEDS) for fault in schedule(seed, len(KINDS) + PAIRS, HOSTS)]
@@ -102,7 +102,7 @@ class ServiceTests(SynchronousTestCase):
     """The services leave room for what faults do to them."""
 
     def test_one_per_node(self) -> None:
-        """What runs once on each node has nodes to move to when one is away."""
+        """A service that runs once on each node has nodes to move to when one is away."""
         for definition in SERVICES.values():
             if definition.get("Placement"):
                 self.assertLess(definition["Instances"], HOSTS)

@@ -23,12 +23,12 @@ class ClaimTests(SynchronousTestCase):
         self.assertEqual("", settled.unclaimed(["1.web.chaos"], {"1.web.chaos": claim("host1", "a")}))
 
     def test_missing(self) -> None:
-        """An instance without a claim is told, and one that is not healthy."""
+        """An instance without a claim is reported, and one that is not healthy."""
         told = settled.unclaimed(["1.web.chaos", "2.web.chaos"], {"2.web.chaos": claim("host1", "a", healthy=False)})
         self.assertEqual("not claimed and healthy: 1.web.chaos, 2.web.chaos", told)
 
     def test_too_many(self) -> None:
-        """A claim of what nobody wants is told, and a successor's."""
+        """A claim on an instance that nobody wants is reported, and a successor's."""
         claims = {name: claim("host1", "a") for name in ("1.web.chaos", "2.web.chaos", "next.1.web.chaos")}
         self.assertEqual("not wanted: 2.web.chaos, next.1.web.chaos", settled.unclaimed(["1.web.chaos"], claims))
 
@@ -49,12 +49,12 @@ class PlaceTests(SynchronousTestCase):
         self.assertEqual("", self.lacking(("host1", "a")))
 
     def test_elsewhere(self) -> None:
-        """A copy beside it is told, another container in its place, and none at all."""
+        """A copy beside it is reported, another container in its place, and none at all."""
         for places in ([("host1", "a"), ("host2", "b")], [("host1", "b")], []):
             self.assertIn("1.web.chaos", self.lacking(*places))
 
     def test_unclaimed(self) -> None:
-        """A container that no claim tells of is told."""
+        """A container that no claim names is reported."""
         self.assertIn("2.web.chaos", settled.misplaced({}, {"2.web.chaos": [("host1", "a")]}))
 
 
@@ -67,12 +67,12 @@ class UntilTests(SynchronousTestCase):
         self.assertEqual("", settled.until(lambda: lacks.pop(0), 60.0)[1])
 
     def test_never(self) -> None:
-        """When the time is over it tells what is lacking still."""
+        """When the time is over it returns what is lacking still."""
         self.assertEqual("something", settled.until(lambda: "something", 0.0)[1])
 
 
 class WantedTests(SynchronousTestCase):
-    """What a person wants at the moment."""
+    """The definitions that a person wants at the moment."""
 
     def setUp(self) -> None:
         self.services = definitions(with_stopped=True)

@@ -33,7 +33,7 @@ class ClaimCausesTests(StopsTestCase):
         self.assert_broken("its claim was host3's")
 
     def test_healthy_only_later(self) -> None:
-        """A copy that goes before the other is even started breaks the law, however late etcd's word is told."""
+        """A copy that goes before the other is even started breaks the law, however late the lines about etcd are."""
         self.story.lose(FIRST)
         self.story.claim(FIRST, "host3", healthy=False)
         self.stop()
@@ -53,7 +53,7 @@ class ClaimCausesTests(StopsTestCase):
         self.assert_good()
 
     def test_order_of_etcd(self) -> None:
-        """What etcd did after something that cannot have been before the stop was not before the stop either."""
+        """A change that etcd orders behind one that came after the stop was not made before the stop either."""
         self.lose_to("host3", healthy=False)
         self.story.wait(1)
         self.stop()
@@ -65,7 +65,7 @@ class ClaimCausesTests(StopsTestCase):
         self.assert_broken()
 
     def test_told_much_too_late(self) -> None:
-        """But not any later, as long as etcd can be heard."""
+        """But not any later, as long as etcd can be reached."""
         self.lose_to("host3", healthy=False)
         self.story.wait(1)
         self.stop()
@@ -100,7 +100,7 @@ class ClaimCausesTests(StopsTestCase):
         self.assert_good()
 
     def test_held_again(self) -> None:
-        """What this node holds again it keeps, whoever was healthy before."""
+        """A node keeps an instance that it holds again, whichever node was healthy before."""
         self.lose_to("host3", healthy=True)
         self.story.lose(FIRST)
         self.story.claim(FIRST, "host1", container="c1")

@@ -7,7 +7,7 @@ from tests.build.chaos_story import FIRST, LONE, SINGLE
 
 
 class OnPartitionTests(StopsTestCase):
-    """What must not run beside another has more causes to go, and not just any."""
+    """A container that must not run beside another has more causes to be stopped, but not any cause."""
 
     def setUp(self) -> None:
         super().setUp()
@@ -89,7 +89,7 @@ class OnPartitionTests(StopsTestCase):
         self.assert_broken("1.web.chaos")
 
     def test_changed_to_keep(self) -> None:
-        """What was started to stop is made anew when the definition is changed to keep it."""
+        """A container that was started with ``stop`` is made anew when the definition is changed to ``keep``."""
         self.story.put("services/chaos/single", {**SINGLE, "OnPartition": "keep"})
         self.story.wait(LONG)
         self.stop()

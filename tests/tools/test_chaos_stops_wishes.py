@@ -59,7 +59,7 @@ class WishCausesTests(StopsTestCase):
         self.assert_broken()
 
     def test_told_late(self) -> None:
-        """A wish may be granted as soon as its command runs, however late etcd's word is told."""
+        """A wish may be granted as soon as its command runs, however late the line about etcd is."""
         self.story.wish("delete", service="web.chaos")
         self.story.wait(5)
         self.stop()

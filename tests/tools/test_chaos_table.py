@@ -45,7 +45,7 @@ class TallyTests(SynchronousTestCase):
     """Questions count for the fault during which they were asked."""
 
     def test_one_fault(self) -> None:
-        """From its beginning until all has settled; where it harmed and elsewhere are told apart."""
+        """From its beginning until all has settled; the harmed hosts and the others are counted apart."""
         row = Row("power cut", 1, Count(3, 1, 1), Count(3, 2, 0), [1.5])
         self.assertEqual({"power cut": row}, tally(POWER_CUT).rows)
 

@@ -1,4 +1,4 @@
-"""What the fault suite writes of what etcd and an Engine tell it."""
+"""The lines that the fault suite writes of the events of etcd and an Engine."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def packed(text: str) -> str:
 
 
 def put(key: str, value: str, revision: int) -> dict[str, Any]:
-    """An event as the gateway tells it."""
+    """An event as the gateway sends it."""
     told = {"create_revision": str(revision), "mod_revision": str(revision), "version": "1", "lease": "77"}
     return {"kv": {"key": packed(PREFIX + key), "value": packed(value), **told}}
 
@@ -65,12 +65,12 @@ class EtcdFactTests(SynchronousTestCase):
         )
 
     def test_no_json(self) -> None:
-        """What is no JSON has no value."""
+        """A value that is no JSON is written as null."""
         self.assertIsNone(etcd_watch.fact(put("identity", "3f", 2), PREFIX, 1)["value"])
 
 
 class EtcdWatchTests(SynchronousTestCase):
-    """Members that say what they are told to say, by HTTP, to a watch in threads of its own."""
+    """Members with scripted answers by HTTP, and a watch in threads of its own."""
 
     def setUp(self) -> None:
         self.path = Path(self.mktemp())
@@ -89,7 +89,7 @@ class EtcdWatchTests(SynchronousTestCase):
         return [(line.data["epoch"], line.data["revision"]) for line in self.lines()]
 
     def test_two_members(self) -> None:
-        """Whatever comes first is written, what another brings again is not."""
+        """The first event of a revision is written, and the same event from another member is not."""
         one = self.enterContext(member(answer(), answer(put("a", "1", 2), put("b", "1", 2)), answer(put("c", "1", 3))))
         other = self.enterContext(member(answer(), answer(put("a", "1", 2), put("b", "1", 2), put("c", "1", 3))))
         self.watch(one, other)

@@ -27,7 +27,7 @@ class CountTests(SynchronousTestCase):
         self.assert_counts(TRIAL, 1, summary, "5 passed, 9 failed, 1 skipped")
 
     def test_last_summary(self) -> None:
-        """What a test prints earlier that looks like a summary is none."""
+        """A line that a test prints earlier, and that looks like a summary, is none."""
         self.assert_counts(TRIAL, 0, "PASSED (successes=70)\nPASSED (successes=1)\n", "1 passed, 0 failed")
 
     def test_nothing_ran(self) -> None:

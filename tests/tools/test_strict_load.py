@@ -33,10 +33,10 @@ class StatusTests(SynchronousTestCase):
 
 
 class ValueTests(SynchronousTestCase):
-    """What passes between the two processes."""
+    """The values that pass between the two processes."""
 
     def test_there_and_back(self) -> None:
-        """What is wanted, and what was taken, arrive as they were."""
+        """The load that is wanted, and the results, arrive as they were."""
         wanted = Wanted((Target(80, "a.test"),), 5, 2, (Target(81, "b.test", path="/x"),))
         self.assertEqual(wanted, Wanted.decode(wanted.encode()))
         taken = Taken(5, lost={"GET": 2}, cut={"1.a.b": 1})
