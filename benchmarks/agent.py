@@ -57,7 +57,7 @@ class Daprdockr:
         return entry.key == self._keys.service(self._name)
 
     def _all_well(self, count: int) -> Callable[[Entry], bool]:
-        """Whether, with this entry, all claims have told that their instances run and are healthy."""
+        """Whether, with this entry, all claims have reported that their instances run and are healthy."""
         well: set[str] = set()
 
         def take(entry: Entry) -> bool:

@@ -1,5 +1,5 @@
 """
-What one change in the cluster costs an agent: processor time from the watch to the plan, the names and the routes.
+The cost of one change in the cluster for an agent: processor time from the watch to the plan, the names and the routes.
 
     .venv/bin/python -m benchmarks.change [--nodes 3,100,1000] [--instances 20,100,1000]
 
@@ -89,7 +89,7 @@ class Cluster:
 
 
 class Bench(SynchronousTestCase):
-    """What the harness wants a test for: directories that go when it is over."""
+    """A test that the harness needs: it has directories that are removed when it is over."""
 
     def mktemp(self) -> str:
         directory = tempfile.TemporaryDirectory(prefix="bench-change-")

@@ -1,10 +1,10 @@
 """
-When things happened: containers by the Engine's own word, definitions and claims by etcd's watch.
+The times of events: of containers by the Engine's own stamps, of definitions and claims by etcd's watch.
 
 Note [One clock]
     All times are nanoseconds of the wall clock. The Engine stamps a container's ``start`` event when the container
     runs; for all contestants that stamp counts, and not when this process, which has to share the processors, came to
-    read it. What etcd tells has no stamp, so there the arrival here counts, in a thread that does nothing else; it is
+    read it. Events of etcd have no stamp, so there the arrival here counts, in a thread that does nothing else; it is
     late rather than early. The Engine runs on this machine; a step of its clock during a run spoils that run.
 """
 
@@ -80,7 +80,7 @@ class Starts:
 
 
 class Changes:
-    """What etcd tells of the keys below a prefix, from the moment this was made; ``close`` it."""
+    """The changes in etcd below a prefix, from the moment this was made; ``close`` it."""
 
     def __init__(self, store: Store, prefix: str) -> None:
         self._told: SimpleQueue[tuple[int, Entry] | EtcdError] = SimpleQueue()

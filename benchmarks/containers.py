@@ -1,5 +1,5 @@
 """
-The containers of one contestant, told apart by a label, and the ``docker`` program.
+The containers of one contestant, selected by a label, and the ``docker`` program.
 
 Knows nothing of who brings them up.
 """
@@ -26,7 +26,7 @@ LABEL = "io.daprdockr.bench"
 
 
 class Contestant(Protocol):
-    """What brings up containers of one image, each with its port on a host port of its own."""
+    """A program that brings up containers of one image, each with its port on a host port of its own."""
 
     def converge(self, count: int) -> Mapping[str, float]:
         """Bring up ``count`` of them; seconds by row. :raises BenchFailed: if they do not run in time."""

@@ -45,7 +45,7 @@ BUDGET = 450.0
 
 @frozen
 class Entrant:
-    """Who takes part, with how many containers at a time, and in the kills too if ``killed`` is given."""
+    """A contestant that takes part with so many containers at a time, and in the kills too if ``killed`` is given."""
 
     contestant: Contestant
     counts: tuple[int, ...] = report.COUNTS
@@ -78,7 +78,7 @@ def turns(entrants: Sequence[Entrant]) -> Iterator[tuple[int, int, list[Entrant]
 
 
 def warm_up(entrants: Sequence[Entrant]) -> None:
-    """The first container on an Engine takes longer than any later one, whoever runs it."""
+    """The first container on an Engine takes longer than any later one, for each contestant."""
     say("warming up")
     for entrant in entrants:
         entrant.contestant.converge(1)

@@ -45,11 +45,11 @@ ROUNDS = 3
 SECONDS = 6.0
 SEED = 4
 TOOLS = ("dnsperf", "taskset", "setpriv", "knotd")
-"""What the benchmark itself needs; the last one is whom proxies ask."""
+"""The programs that the benchmark itself needs; the last one is the upstream of the proxies."""
 
 
 def order(scenario: Scenario, contestants: Sequence[Contestant], number: int) -> list[Contestant]:
-    """Who takes part, and when: in each round, numbered from 0, somebody else is the first."""
+    """The contestants in the order of their turns: in each round, numbered from 0, another one is the first."""
     first = number % len(contestants)
     those = [*contestants[first:], *contestants[:first]]
     return [contestant for contestant in those if scenario.instances or contestant.forwards]
@@ -73,7 +73,7 @@ def measure(lane: Lane, one: Track, contestant: Contestant, result: Result) -> N
 
 @contextmanager
 def upstream_on(core: int, directory: Path) -> Iterator[int]:
-    """Whom proxies ask, and its port. What is cached is not asked for, so it does nothing while they are timed."""
+    """Run the upstream of the proxies, and yield its port. Cached names are not asked for, so it idles meanwhile."""
     setting = Setting(directory, free_port(), list(upstream_records(UPSTREAM_NAMES)))
     with Server(knot(setting), directory, core) as server:
         server.wait_ready(partial(is_answering, setting.port, next(each(setting.zone))))
@@ -103,12 +103,12 @@ def run(options: argparse.Namespace, result: Result) -> list[str]:
 
 
 def find_common(lane: Lane, tracks: Sequence[Track], contestants: Sequence[Contestant], result: Result) -> None:
-    """The rate at which all are asked, by a look at BIND, if it takes part."""
+    """The rate at which all are asked: half the full rate of BIND, if it takes part."""
     for bind in (one for one in contestants if one.name == BIND):
         for one in tracks:
             try:
                 rate = lane.full_rate(bind, one)
-            except Wrong:  # told when its turn comes
+            except Wrong:  # reported when its turn comes
                 continue
             result.common[one.scenario.name] = int(rate / 2)
             say(f"{one.scenario.title}: {BIND} answers {rate:,.0f}/s")
@@ -129,7 +129,7 @@ def machine() -> str:
 
 
 def missing(contestants: Sequence[Contestant]) -> str | None:
-    """What stands in the way."""
+    """The reason why the benchmark cannot run, if there is one."""
     absent = [name for name in (*TOOLS, *(one.program for one in contestants)) if shutil.which(name) is None]
     if absent:
         return f"{', '.join(dict.fromkeys(absent))} not installed: run scripts/install-packages bench"

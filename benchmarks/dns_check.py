@@ -34,7 +34,7 @@ def is_answering(port: int, question: Question) -> bool:
 
 
 def first_mistake(port: int, questions: Iterable[Question], known: Known) -> str | None:
-    """What is wrong with the first wrong answer; None when all are right."""
+    """The mistake in the first wrong answer; None when all are right."""
     for question in questions:
         wrong = mistake(_ask(port, question), question, known.expected(question))
         if wrong is not None:
@@ -43,7 +43,7 @@ def first_mistake(port: int, questions: Iterable[Question], known: Known) -> str
 
 
 def mistake(reply: dns.message.Message | None, question: Question, expected: Expected) -> str | None:
-    """What is wrong with an answer, or None. Sections other than the answer, TTLs and the order do not count."""
+    """The mistake in an answer, or None. Sections other than the answer, TTLs and the order do not count."""
     if reply is None:
         return "no answer"
     code = dns.rcode.NXDOMAIN if expected.absent else dns.rcode.NOERROR

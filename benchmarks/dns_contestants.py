@@ -1,5 +1,5 @@
 """
-Who takes part in ``benchmarks.dns``: the command and the files of each name server. Pure; nothing is started here.
+The contestants of ``benchmarks.dns``: the command and the files of each name server. Pure; nothing is started here.
 
 Each has one thread that answers, no log of queries, no limit of rates, and else the settings it comes with. All stay
 in the foreground, on one port of the loopback address, with all their files in one directory.

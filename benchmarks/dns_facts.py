@@ -1,5 +1,5 @@
 """
-What a large zone costs daprdockr beside questions: memory, and the time that one change takes until it is answered.
+The costs of a large zone for daprdockr beside questions: memory, and the time until a change is in the answers.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@
 Note [Latency by dnsperf]
     Its summary has no percentiles, but with ``-v`` it prints a line for each answer. Each is a write, which takes part
     of the core that dnsperf runs on, not of the server's, and it is the same for all servers; the time of an answer
-    is taken before. What is lost has waited for ever.
+    is taken before. The latency of a lost question is infinite.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _CODES = re.compile(r"^ +Response codes: +(.+)$", re.MULTILINE)
 
 @frozen
 class Summary:
-    """What dnsperf sent and got back, in how many seconds; ``codes`` counts answers by response code."""
+    """The questions that dnsperf sent, the answers, and its seconds; ``codes`` counts answers by response code."""
 
     sent: int
     completed: int
@@ -82,7 +82,7 @@ def read_summary(text: str) -> Summary:
 
 
 def read_latencies(lines: Iterable[str]) -> list[float]:
-    """The seconds in the lines that ``-v`` gives, as in ``> NOERROR a.example A 0.000123``; ``> T`` is for ever."""
+    """The seconds in the lines that ``-v`` gives, as in ``> NOERROR a.example A 0.000123``; ``> T`` is infinite."""
     told = (line for line in lines if line.startswith("> "))
     return [math.inf if line.startswith("> T ") else float(line.rpartition(" ")[2]) for line in told]
 

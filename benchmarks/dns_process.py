@@ -101,7 +101,7 @@ class Server:
             os.sched_setaffinity(thread, {self._core})
 
     def said(self) -> str:
-        """What it has printed and logged."""
+        """Its output and its log."""
         return (self._directory / OUTPUT).read_text(errors="replace")
 
     def signal(self, number: int) -> None:
@@ -125,7 +125,7 @@ class Server:
 
 
 def pinned(core: int) -> list[str]:
-    """What comes before a command that is to run on one core, and to end when this process is killed."""
+    """The words before a command that make it run on one core, and end when this process is killed."""
     return ["setpriv", "--pdeathsig", "KILL", "taskset", "--cpu-list", str(core)]
 
 

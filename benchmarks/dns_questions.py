@@ -1,5 +1,5 @@
 """
-What is asked in ``benchmarks.dns``, and what the right answer is. Pure: chance comes in as a ``Random``.
+The questions of ``benchmarks.dns``, and the right answer to each. Pure: chance comes in as a ``Random``.
 
 The right answer is looked up among the records that went into everybody's zone file, so no server, ours included, is
 the judge of its own.
@@ -50,7 +50,7 @@ class Expected:
 
 @frozen
 class Known:
-    """What is right, for one zone."""
+    """The right answers, for one zone."""
 
     _sets: Mapping[tuple[str, int], frozenset[str]]
     _owners: frozenset[str] = field(repr=False)

@@ -1,7 +1,7 @@
 """
 The figures of ``benchmarks.dns`` as tables for people, with ratios and the goals beside them. Pure.
 
-The goals are row 5 of the design's figures; one that is missed is told, and is no failure.
+The goals are row 5 of the design's figures; one that is missed is marked, and is no failure.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from benchmarks.report import ABSENT, aligned
 RATE, LOST, COST, MEMORY = "rate", "lost", "cost", "memory"
 BUSY, LOADED, OTHERS = "busy", "loaded", "others"
 OWN, COMMON = ("own median", "own p99"), ("common median", "common p99")
-"""What is measured: see ``TITLES``, and the two loads that are half of a full one."""
+"""The figures that are measured: see ``TITLES``, and the two loads that are half of a full one."""
 
 SATURATED = 0.95
 """A server that was less busy had not enough to do: who asked was the limit."""
@@ -33,7 +33,7 @@ TITLES = ("queries/s [min..max]", "ours is", "us each", "ours takes", "core", "l
 @frozen
 class Scenario:
     """
-    What is asked.
+    The questions that are asked.
 
     :ivar instances: those of the zone; 0 for names that are forwarded.
     :ivar unique: no name is asked twice.

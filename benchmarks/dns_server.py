@@ -39,7 +39,7 @@ CLIENTS = ipaddress.ip_network("127.0.0.0/8")
 
 
 def log_to_stderr() -> None:
-    """What an agent logs when it is not told to say more: warnings and worse would be seen, and nothing is buffered."""
+    """Log as an agent does by default: warnings and worse would be seen, and nothing is buffered."""
     levels = LogLevelFilterPredicate(defaultLogLevel=LogLevel.warn)
     observer = FilteringLogObserver(textFileLogObserver(sys.stderr), [levels])
     globalLogBeginner.beginLoggingTo([observer], redirectStandardIO=False)

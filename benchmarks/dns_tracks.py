@@ -31,7 +31,7 @@ UPSTREAM_NAMES = 1000
 
 @frozen
 class Files:
-    """What dnsperf reads in each part of a turn; one and the same file where names may come again."""
+    """The files that dnsperf reads in each part of a turn; one and the same file where names may come again."""
 
     warm: Path
     full: Path

@@ -28,7 +28,7 @@ from tests.rig.etcd_members import free_port
 
 WARM_UP = 1.0
 STANDS = 1.1
-"""Who cannot answer so many times the common rate is not asked at it."""
+"""A server that cannot answer so many times the common rate is not asked at it."""
 
 REACHED = 0.95
 """Of a rate that was asked for."""
@@ -73,7 +73,7 @@ class Lane:
 
     def turn(self, contestant: Contestant, track: Track, common: int) -> dict[str, float]:
         """
-        What was measured, by the names that ``dns_report`` gives it.
+        The measured values, by the names that ``dns_report`` gives them.
 
         :param common: questions a second at which all are asked; 0 if they are not.
         """
@@ -104,7 +104,7 @@ class Lane:
         }
 
     def _half(self, port: int, questions: Path, rate: float, names: Sequence[str]) -> dict[str, float]:
-        """Latencies at a rate; they are for ever if it was not reached: then what was not asked is not among them."""
+        """Latencies at a rate; infinite if it was not reached, since questions that were not asked have none."""
         load = self.dnsperf(port, questions, self.seconds / 2, int(rate))
         latencies = load.latencies if load.summary.rate >= REACHED * rate else [math.inf]
         return {name: percentile(latencies, percent) for name, percent in zip(names, (50, 99), strict=True)}

@@ -46,7 +46,7 @@ LOOK = 0.02
 """Seconds between two looks."""
 
 REST = 3.0
-"""Seconds that the hosts stay cut off after the takeover, and stay healed before it is looked at who was restarted."""
+"""Seconds that the hosts stay cut off after the takeover, and stay healed before the restarts are counted."""
 
 TRIES = 5
 """How often instances are placed anew until each host has as many."""
@@ -55,7 +55,7 @@ TUNED_HEARTBEAT, TUNED_DELAY = "2s", "0s"
 
 
 class Team(Protocol):
-    """What keeps instances running on the hosts of a cluster."""
+    """A system that keeps instances running on the hosts of a cluster."""
 
     contender: Contender
     containers: Containers
@@ -69,7 +69,7 @@ class Team(Protocol):
         """Have so many instances, and wait until all run."""
 
     def stages(self, count: int, others: Sequence[Host]) -> Mapping[str, Callable[[], bool]]:
-        """What tells of a takeover by the other hosts, by the contender's stages."""
+        """Conditions that show a takeover by the other hosts, by the contender's stages."""
 
     def is_settled(self, count: int) -> bool:
         """Whether all run, once each, and all hosts are back."""
@@ -148,7 +148,7 @@ def place_evenly(team: Team, cluster: Cluster, result: Result) -> None:
 
 
 def stopwatch() -> Callable[[], float]:
-    """Tells the seconds since it was made."""
+    """A function that returns the seconds since it was made."""
     begin = time.monotonic()
     return lambda: time.monotonic() - begin
 

@@ -56,7 +56,7 @@ class Agents:
         self._cluster.until_settled(SERVICE, count)
 
     def stages(self, count: int, others: Sequence[Host]) -> Mapping[str, Callable[[], bool]]:
-        """What is to come true on the other hosts; asked of their members of etcd, and of their Engines."""
+        """The conditions for the other hosts, read from their members of etcd and from their Engines."""
         members = Members(others, "")
         names = {host.name for host in others}
 
@@ -94,7 +94,7 @@ class Agents:
 
 
 def _held(members: Members, nodes: Container[str], healthy: bool = False) -> set[tuple[str, str]]:
-    """Node and container of each instance that these nodes have claimed, or of those alone that are told healthy."""
+    """Node and container of each instance that these nodes have claimed, or of the healthy ones alone."""
     claims = {key: json.loads(value) for key, value in _values(members, CLAIMS).items() if not key.endswith("/next")}
     return {
         (claim["Node"], claim["ContainerId"] or key)

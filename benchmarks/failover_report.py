@@ -1,7 +1,7 @@
 """
 The figures of ``failover`` as a table for people, with the goals beside them. Pure.
 
-The goal is the third row of the design's figures; one that is missed is told, and is no failure.
+The goal is the third row of the design's figures; one that is missed is marked, and is no failure.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ TITLES = ("seconds from the cut: median [min..max]", ANY, LEADER, OTHER, "goal",
 @frozen
 class Contender:
     """
-    Who is told of.
+    A system that is measured.
 
-    :ivar stages: what is waited for, in this order; the last one is what counts.
-    :ivar lease: seconds after which a silent node's instances are free; 0 for whom there is no goal.
+    :ivar stages: the conditions that are waited for, in this order; the last one counts.
+    :ivar lease: seconds after which a silent node's instances are free; 0 where there is no goal.
     """
 
     name: str
@@ -50,7 +50,7 @@ class Contender:
 @frozen
 class Kept:
     """
-    What became, after a heal, of the containers that ran on the other hosts before it.
+    The containers that ran on the other hosts before a heal, and those lost after it.
 
     :ivar ran: how many there were, over all rounds. :ivar lost: how many of them were stopped or restarted.
     """
@@ -92,7 +92,7 @@ def report(result: Result, contenders: Sequence[Contender]) -> str:
 
 
 def _rows(figures: Figures, contender: Contender) -> Iterable[Sequence[str]]:
-    """What counts first, then the stages on the way there."""
+    """The row of the last stage, which counts, then those of the stages before it."""
     *before, last = contender.stages
     limit = contender.limit
     goal = ABSENT if limit is None else f"{limit:.2f}"

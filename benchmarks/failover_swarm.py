@@ -73,7 +73,7 @@ class SwarmMode:
         return states == [("ready", "reachable")] * len(self._cluster.hosts)
 
     def _asked(self, host: Host, what: str, **filters: str) -> list[dict[str, Any]]:
-        """The nodes or tasks that the manager of a host tells of; none while it knows no leader."""
+        """The nodes or tasks that the manager of a host lists; none while it knows no leader."""
         with suppress(DockerException, RequestException):
             return list(getattr(self._clients[host.name], what)(filters=filters))
         return []
@@ -93,7 +93,7 @@ class SwarmMode:
         self._cluster.until(lambda: self.is_settled(count), f"{SERVICE} settles on {count} tasks")
 
     def stages(self, count: int, others: Sequence[Host]) -> Mapping[str, Callable[[], bool]]:
-        """What is to come true on the other hosts; asked of one of their managers, and of their Engines."""
+        """The conditions for the other hosts, asked of one of their managers, and of their Engines."""
 
         def run() -> bool:
             return len(self.containers.running(others)) == count

@@ -1,4 +1,4 @@
-"""What was measured, as values: seconds by row and column, their medians and ratios. Pure; knows no clock."""
+"""The measured figures, as values: seconds by row and column, their medians and ratios. Pure; knows no clock."""
 
 from __future__ import annotations
 

@@ -61,7 +61,7 @@ class Lane:
         return Server(services("nginx", setting), setting.directory, self.load_core)
 
     def turn(self, contestant: Contestant, seconds: float) -> dict[str, float]:
-        """What one turn of a peer measured; its process is new."""
+        """The measured values of one turn of a peer; its process is new."""
         setting = Setting(self.directory / contestant.program.rpartition("/")[2], free_port(), self.ports)
         with Server(contestant.plan(contestant.program, setting), setting.directory, self.core) as server:
             server.wait_ready(partial(answers, setting.port))
@@ -169,7 +169,7 @@ def ports(count: int) -> set[int]:
 
 
 def missing() -> str | None:
-    """What stands in the way."""
+    """The reason why the benchmark cannot run, if there is one."""
     absent = [name for name in TOOLS if shutil.which(name) is None]
     if absent:
         return f"{', '.join(absent)} not installed: run scripts/install-packages bench-http"

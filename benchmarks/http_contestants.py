@@ -1,5 +1,5 @@
 """
-Who takes part in ``benchmarks.http`` beside daprdockr: command and files of each proxy. Pure; nothing is started here.
+The peers of daprdockr in ``benchmarks.http``: command and files of each proxy. Pure; nothing is started here.
 
 Each leads one host name to the same services behind it, in one thread or worker, without an access log, and else with
 the settings it comes with. All stay in the foreground, with all their files in one directory.
@@ -22,7 +22,7 @@ CADDY = "Caddy"
 TRAEFIK = "Traefik"
 
 ANSWER = "here is an answer"
-"""What begins the answer of each service behind the proxies."""
+"""The beginning of the answer of each service behind the proxies."""
 
 LENGTH = 1000
 """Octets of an answer's body."""
@@ -56,7 +56,7 @@ class Contestant:
 
 
 def services(program: str, setting: Setting) -> Plan:
-    """What is behind all of them: one nginx that answers from memory, on all ports of ``setting``."""
+    """The services behind all of them: one nginx that answers from memory, on all ports of ``setting``."""
     answer = ANSWER.ljust(LENGTH, ".")
     server = [f"        listen {LOOPBACK}:{port};" for port in setting.services]
     server += ["        keepalive_requests 100000000;", f'        location / {{ return 200 "{answer}"; }}']

@@ -26,7 +26,7 @@ TRIES = 20_000
 @frozen
 class Force:
     """
-    What so many changes took, with so many host names.
+    The times that so many changes took, with so many host names.
 
     :ivar from_event: the seconds of each. :ivar from_write: the same, from before the write to etcd.
     :ivar request: the seconds of one request alone, the median.

@@ -52,7 +52,7 @@ class Wishes:
 
 @frozen
 class Loss:
-    """What one kind of change cost; each took so many seconds in the mean."""
+    """The cost of one kind of change; each took so many seconds in the mean."""
 
     kind: str
     changes: int
@@ -107,7 +107,7 @@ class Two:
         return [(agent, container) for agent in self.agents for container in agent.ids(service)]
 
     def changes(self, kind: str) -> Callable[[int], None]:
-        """What does the change with a number, from 0, of a kind, and waits for its end."""
+        """A function that makes the change with a number, from 0, of a kind, and waits for its end."""
         table = (lambda _: None, self._scale, self._drain, self._kill, self._restart, self._kill_nginx)
         return dict(zip(KINDS, table, strict=True))[kind]
 
@@ -167,7 +167,7 @@ class Two:
 
 
 def _read(path: str) -> str:
-    """What a file says; nothing while there is none."""
+    """The content of a file; nothing while there is none."""
     try:
         with open(path) as file:
             return file.read()

@@ -1,7 +1,7 @@
 """
 The programs of the peers: those that are installed, else those that Go builds from their own modules.
 
-What Go builds lies in ``.test/peers`` and nowhere else. A peer that cannot be had is left out, with the reason.
+Programs that Go builds lie in ``.test/peers`` and nowhere else. A peer that cannot be had is left out, with the reason.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ def _build(peer: Peer) -> str:
 
 
 def _go(*words: str, within: str) -> str:
-    """What Go's command prints. :raises BenchFailed: with its last words, if it fails."""
+    """The output of Go's command. :raises BenchFailed: with its last words, if it fails."""
     environment = {**os.environ, "GOFLAGS": "-mod=mod", "CGO_ENABLED": "0"}
     try:
         done = subprocess.run(

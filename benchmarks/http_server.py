@@ -1,7 +1,7 @@
 """
-A program on one processor core, with the processes that it starts, and what they take of it.
+A program on one processor core, with the processes that it starts, and the time that they take of it.
 
-What it starts inherits the core. All of it ends with this process, however that ends.
+The processes that it starts inherit the core. All of it ends with this process, however that ends.
 """
 
 from __future__ import annotations

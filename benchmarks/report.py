@@ -1,7 +1,7 @@
 """
 The figures of ``converge`` as a table for people, with ratios and the goals beside them. Pure.
 
-The goals are the first two rows of the design's figures; a goal that is missed is told, and is no failure.
+The goals are the first two rows of the design's figures; a goal that is missed is marked, and is no failure.
 """
 
 from __future__ import annotations

@@ -214,7 +214,7 @@ def _is_placed_anew(claims: Claims, node: str, counts: Counter[str], wanted: int
 
 @implementer(ILogObserver)
 class Complaints:
-    """What the agents log as warnings or worse, counted by its sentence."""
+    """The warnings and errors that the agents log, counted by their sentence."""
 
     def __init__(self) -> None:
         self.counts: Counter[str] = Counter()

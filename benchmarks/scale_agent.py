@@ -104,7 +104,7 @@ def definition(name: str, instances: int) -> Definition:
 
 
 async def healthy(target: Target) -> str | None:
-    """A look at a container, which is always well."""
+    """A health check of a container, which is always well."""
     return None
 
 

@@ -1,5 +1,5 @@
 """
-What etcd says about the claims, as an observer beside the agents sees it: who has how many, how many are well.
+The claims in etcd, as an observer beside the agents sees them: who has how many, how many are well.
 
 It has a watch of its own, in a thread of its own, and stamps what arrives there; agents take no notice of it.
 """
@@ -26,7 +26,7 @@ Condition = Callable[["Claims"], bool]
 
 class Claims:
     """
-    Listener of a follower. ``held`` and ``well`` count claims, and those told healthy, by node; ``nodes`` are those
+    Listener of a follower. ``held`` and ``well`` count claims, and the healthy ones, by node; ``nodes`` are those
     registered, ``ready`` those of them that take instances.
     """
 
@@ -65,7 +65,7 @@ class Claims:
         counts = [self.held[node] for node in nodes]
         return max(counts) - min(counts)
 
-    # What the follower calls, in its thread.
+    # The methods that the follower calls, in its thread.
 
     def listed(self, listing: Listing) -> None:
         self._take(listing.entries)

@@ -1,4 +1,4 @@
-"""What etcd itself counted: its metrics page (etcd's operations guide, "Metrics"), summed over the members."""
+"""The counters of etcd itself: its metrics page (etcd's operations guide, "Metrics"), summed over the members."""
 
 from __future__ import annotations
 

@@ -4,7 +4,7 @@ Slower time for agents that share one process: for them a second takes ``pace`` 
 Note [Slower time]
     A hundred agents in one process have the processor time of one, and each does what an agent does on a host of its
     own. Then nothing is measured but how short of processor time they are: leases end because beats come late, and
-    whoever waits a second for another's claim waits in vain. When every clock that an agent looks at (timers, leases,
+    an agent that waits a second for another's claim waits in vain. When every clock of an agent (timers, leases,
     time limits) goes slower by one factor, each agent has its share of a processor, as if that factor were as many
     more processors. etcd and the kernel keep to real time; they are faster by that factor than they should be.
 

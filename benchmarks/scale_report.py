@@ -1,7 +1,7 @@
 """
 The figures of ``scale`` as a table for people, with the goals beside them. Pure.
 
-A goal that is missed is told, and is no failure.
+A goal that is missed is marked, and is no failure.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class Part:
 
 @frozen
 class Run:
-    """What was measured with so many agents; what is missing was not reached."""
+    """The measured figures with so many agents; a missing one was not reached."""
 
     agents: int
     pace: float
@@ -88,7 +88,7 @@ def _all(part: Part) -> float:
 
 
 def _rows(part: str) -> list[tuple[str, Cell]]:
-    """What is told of each part."""
+    """The figures of each part."""
     return [
         ("  requests to etcd, per second", _part(part, lambda p, _: _all(p))),
         ("    beats, reads", _part(part, lambda p, _: p.rate(BEAT, READ))),

@@ -1,5 +1,5 @@
 """
-What the agents of a fleet are given, and what they share.
+The objects that the agents of a fleet are given, and those that they share.
 
 Note [What agents share]
     The reactor, the processors and Python's lock; therefore Note [Slower time] in ``scale_pace``. Up to ``MOST_ALONE``
@@ -52,7 +52,7 @@ RELIST = 60.0
 
 @frozen
 class Surroundings:
-    """What all agents are given: the real reactor, how slow their time goes, and where etcd is."""
+    """The surroundings of all agents: the real reactor, how slow their time goes, and where etcd is."""
 
     reactor: Any
     pace: float

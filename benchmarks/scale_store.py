@@ -1,7 +1,7 @@
 """
-What agents ask of etcd, counted at the seam: a ``Store`` around another one. Knows nothing of the one inside.
+The requests of agents to etcd, counted at the seam: a ``Store`` around another one. Knows nothing of the one inside.
 
-Kinds of requests are what the table shows; a transaction is told apart by its condition and by what its key names.
+The table shows the kinds of requests; the kind of a transaction follows from its condition and from its key.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ T = TypeVar("T")
 BEAT, GRANT, REVOKE, READ, WATCH = "beat", "grant", "revoke", "read", "watch"
 TAKE, TELL, SUCCESSION, OTHER, PUT = "take", "tell", "succession", "other", "put"
 LOST = " lost"
-"""What follows the kind of a transaction whose condition did not hold."""
+"""The suffix of the kind of a transaction whose condition did not hold."""
 FAILED = " failed"
-"""What follows the kind of a call that raised."""
+"""The suffix of the kind of a call that raised."""
 
 TRANSACTIONS = (TAKE, TELL, SUCCESSION, OTHER)
 WRITES = (*TRANSACTIONS, *(kind + LOST for kind in TRANSACTIONS), PUT, GRANT, REVOKE)
-"""What takes a place in etcd's log, as a transaction does that changes nothing; a beat and a read do not."""
+"""The requests with a place in etcd's log: a transaction that changes nothing has one, a beat and a read have none."""
 
 METHODS: Mapping[str, tuple[str, ...]] = {
     "Txn": (*TRANSACTIONS, *(kind + LOST for kind in TRANSACTIONS)),

@@ -51,7 +51,7 @@ class Swarm:
     One service at a time. See Note [Ports in host mode].
 
     :param row: where its first clock and its kills stand in the table.
-    :param told: where the time stands until its tasks say that they run; "" for nowhere.
+    :param told: where the time stands until its tasks report that they run; "" for nowhere.
     :param options: more options of ``docker service create``.
     """
 

@@ -1,1 +1,1 @@
-"""What people and CI run in a checkout, as ``python -m tools.NAME``: the demo, the stages of the tests, the model."""
+"""Programs for people and CI in a checkout, run as ``python -m tools.NAME``: demo, stages of the tests, model."""

@@ -47,7 +47,7 @@ LAWS = {
     "violated found": "the last healthy copy was stopped",
     "non-progress": "it never settles",
 }
-"""What a violated assertion means, by a part of the verifier's message; the first that fits."""
+"""The meaning of a violated assertion, by a part of the verifier's message; the first that fits."""
 
 
 @dataclass(frozen=True)
@@ -128,7 +128,7 @@ MUTANTS = [
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a verifier found. ``violated`` is a key of ``LAWS``, or empty; ``trouble`` says why it is no answer."""
+    """The result of a verifier. ``violated`` is a key of ``LAWS``, or empty; ``trouble`` says why it is no answer."""
 
     check: Check
     states: int
@@ -183,7 +183,7 @@ def search(check: Check) -> Outcome:
 
 
 def judge(check: Check, said: str, seconds: float) -> Outcome:
-    """Read the verifier's report, which is the only thing it tells reliably: its exit status is 0 in any case."""
+    """Read the verifier's report, which alone is reliable: its exit status is 0 in any case."""
     (check.place / "report").write_text(said)
     violated = re.search(r"pan:1: (.*) \(at depth", said)
     law = next((part for part in LAWS if violated and part in violated[1]), violated[1] if violated else "")

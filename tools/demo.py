@@ -33,7 +33,7 @@ CONVERGE_SECONDS = 120.0
 
 
 class Tour:
-    """What is shown, and checked, of the service in ``definition``."""
+    """The steps that are shown, and checked, of the service in ``definition``."""
 
     def __init__(self, agent: Agent) -> None:
         self.agent = agent

@@ -1,4 +1,4 @@
-"""What the demo stands on: an agent as a person would start it, commands shown as typed, and leaving nothing."""
+"""The base of the demo: an agent as a person would start it, commands shown as typed, and leaving nothing."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def until(seconds: float, what: str, condition: Callable[[], bool]) -> None:
 
 
 class Leftovers:
-    """What an agent of this checkout has running: containers with its label, processes that name its directory."""
+    """The remains of an agent of this checkout: containers with its label, processes that name its directory."""
 
     def __init__(self) -> None:
         """:raises DemoFailed: no Docker Engine answers."""
@@ -118,7 +118,7 @@ class Agent:
         arguments += ["--etcd", self.etcd, "--dns", f"{ADDRESS}:{self.dns_port}"]
         arguments += ["--http", self.http, "--api", self.api]
         say(f"    $ twistd -n --pidfile= daprdockr {shlex.join(arguments)}")
-        # In a session of its own, so that Ctrl-C ends it through stop(); told to end should this script be killed.
+        # In a session of its own, so that Ctrl-C ends it through stop(); it gets TERM should this script be killed.
         twistd = ["setpriv", "--pdeathsig", "TERM", str(PROGRAMS / "twistd"), "-n", "--pidfile=", "daprdockr"]
         with open(LOG, "wb") as log:
             self.process = subprocess.Popen(

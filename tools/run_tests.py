@@ -67,7 +67,7 @@ def covered(command: list[str]) -> list[str]:
 
 
 def check() -> list[Step]:
-    """What is worth a minute before each commit."""
+    """The steps that are worth a minute before each commit."""
     unit = trial("check", ["tests.unit", "tests.tools"], "--reporter=text", "-j2")
     return [*(step for step in steps() if step.stage in ("lint", "types")), Step("check", "unit tests", unit, True)]
 
@@ -134,7 +134,7 @@ def run(command: list[str]) -> tuple[int, str]:
                 output += chunk
                 sys.stdout.buffer.write(chunk)
                 sys.stdout.buffer.flush()
-        except SystemExit:  # told to stop: the command is told too, and gets the time to tidy up
+        except SystemExit:  # ended by a signal: the command gets one too, and the time to tidy up
             child.terminate()
             raise
         status = child.wait()
@@ -142,7 +142,7 @@ def run(command: list[str]) -> tuple[int, str]:
 
 
 def counted(output: str) -> Count:
-    """What trial's summary says: ``FAILED (skips=1, failures=2, errors=1, successes=40)``."""
+    """The counts in trial's summary: ``FAILED (skips=1, failures=2, errors=1, successes=40)``."""
     summaries = re.findall(r"^(?:PASSED|FAILED) \((.*)\)$", output, re.MULTILINE)
     number = {name: int(value) for name, value in re.findall(r"(\w+)=(\d+)", summaries[-1] if summaries else "")}
     return Count(

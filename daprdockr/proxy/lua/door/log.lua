@@ -1,5 +1,5 @@
--- What the access log says of a request beyond what nginx knows itself. Numbers are written without quotes, so they are
--- `null` rather than empty.
+-- The fields of the access log that nginx cannot fill in itself, for one request. Numbers are written without quotes,
+-- so they are `null` rather than empty.
 
 local M = {}
 

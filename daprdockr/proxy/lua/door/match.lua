@@ -51,9 +51,9 @@ function M.written(path)
     return (path:gsub("[^%w/._~!$&'()*+,=:@-]", encoded))
 end
 
--- Return the target of a request without the beginning `prefix`. What is left is as the client wrote it, byte for byte;
--- but if it wrote slashes or dot segments that nginx resolved, what is left is what nginx made of it: without its
--- beginning, //host or /../x would mean something else.
+-- Return the target of a request without the beginning `prefix`. The rest is as the client wrote it, byte for byte; but
+-- if the client wrote slashes or dot segments that nginx resolved, the rest is of the path as nginx normalized it:
+-- without its beginning, //host or /../x would mean something else.
 function M.stripped(prefix, target, normal)
     local path, query = target:match("^([^?]*)(.*)$")
     local beginning = M.written(prefix)

@@ -1,5 +1,5 @@
--- What a client gets when no instance answers it: a small page for browsers, one line for everybody else. Files of the
--- operator take their place.
+-- The answer to a client when no instance answers it: a small page for browsers, one line for everybody else. Files of
+-- the operator take their place.
 
 local M = {}
 
@@ -89,8 +89,8 @@ local function html(status, reason)
     return HTML:format(status, TITLES[status], status, TITLES[status], sentence)
 end
 
--- Write the answer with this status. Not by error_page, which would bring a 502 back to us for ever. A reason must be a
--- text of ours: it is not escaped.
+-- Write the answer with this status. Not by error_page, which would bring a 502 back to us in an endless loop. A reason
+-- must be a text of ours: it is not escaped.
 local function write(status, reason)
     local own = files[status] or {}
     reason = reason or REASONS[status]
@@ -117,7 +117,7 @@ function M.refuse(status, reason)
     return ngx.exit(ngx.HTTP_OK)
 end
 
--- What nginx itself refused, brought here by error_page.
+-- Answer a request that nginx itself refused, brought here by error_page.
 function M.show()
     return M.refuse(TITLES[ngx.status] and ngx.status or 500)
 end

@@ -5,9 +5,9 @@
 -- idempotent (proxy_next_upstream), and we allow one more try. When that fails too, or there is only one endpoint, the
 -- request comes back through error_page and waits here for an endpoint that it did not try, as long as its service
 -- holds requests. A new list of endpoints counts as untried: a container that was started anew may listen where the
--- old one did. What has a body comes back only if no endpoint received any of it and we have all of it: nginx reads the
--- rest only once. No more than two endpoints receive the same request, which may be what ends them; and only one that
--- lets the route's timeout pass, for the other might do the same, and work on it twice as long.
+-- old one did. A request with a body comes back only if no endpoint received any of it and we have all of it: nginx
+-- reads the rest only once. No more than two endpoints receive the same request, which may be what ends them; and only
+-- one that lets the route's timeout pass, for the other might do the same, and work on it twice as long.
 --
 -- Note [Under way]: an internal redirect takes ngx.ctx away, so the requests under way are also kept by number, which
 -- stands in the variable $door.
@@ -114,8 +114,8 @@ function M.admit()
     end
 end
 
--- What a variable of the upstreams says of the last one that was tried; in the balancer phase a new one, of which
--- nothing is known yet, follows it.
+-- Return the last value of a variable of the upstreams, that of the last one that was tried; in the balancer phase a
+-- new one, of which nothing is known yet, follows it.
 local function last(name)
     return (ngx.var[name] or ""):match("([^,:%s]+)[:%s]*$")
 end

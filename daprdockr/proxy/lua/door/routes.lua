@@ -1,7 +1,7 @@
--- Which service a request is for, and where the instances of a service listen.
+-- The service that a request is for, and the addresses where the instances of a service listen.
 --
 -- The shared dictionary holds them as JSON, written by the agent (control.lua) and read by all workers. A worker
--- decodes an entry once and keeps it with the entry's version, so that a request costs one look at a number. The
+-- decodes an entry once and keeps it with the entry's version, so that a request costs one read of a number. The
 -- version is written after the entry: a worker that sees the new number reads the new entry.
 
 local cjson = require "cjson.safe"
@@ -105,7 +105,7 @@ end
 -- Begin with what the agent wrote to a file: a restarted nginx serves the last known routes before the agent knows any.
 function M.seed(path)
     if M.version() then
-        return -- nginx was told to reload: the dictionary is still there
+        return -- nginx was reloaded: the dictionary is still there
     end
     local file = io.open(path, "rb")
     if not file then
