@@ -1,1 +1,1 @@
-"""The contents of the zone: names of hosts, services and instances."""
+"""The zone ``container.``: the names of services and instances with their records, and the instances by address."""
