@@ -51,7 +51,7 @@ class Source:
 
 @cache
 def sources(top: str) -> tuple[Source, ...]:
-    """All Python files below ``daprdockr``, ``tests`` or ``tools``."""
+    """All Python files below ``daprdockr``, ``tests``, ``benchmarks`` or ``tools``."""
     found = []
     for path in sorted((CHECKOUT / top).rglob("*.py")):
         name = ".".join(path.relative_to(CHECKOUT).with_suffix("").parts).removesuffix(".__init__")
