@@ -134,7 +134,7 @@ class PublisherTests(SynchronousTestCase):
         self.assertEqual(self.begun, ["a", "bad", "a"])
 
     def test_again_while_one_is_in_flight(self) -> None:
-        """What an attempt in flight brought into effect is gone, too, when the value is to be applied once more."""
+        """An attempt that was in flight when the value was to be applied once more counts for nothing."""
         self.want("a")
         self.publisher.again()
         self.succeed()
