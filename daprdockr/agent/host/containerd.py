@@ -13,15 +13,13 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
+from daprdockr.agent.host.question import Question
 from daprdockr.model.errors import EngineError, EngineSilent, EngineUnavailable
 from daprdockr.model.seams import Engine
-from daprdockr.runtime.periodic import Periodic
 from daprdockr.runtime.pool import Run
 
 INTERVAL = 3.0
-"""Seconds between two questions; one that is late is followed at once by the next."""
-
-MISSES = 2
+"""Seconds between two questions."""
 
 
 class Stallable(Protocol):
@@ -32,37 +30,24 @@ class Stallable(Protocol):
     def resumed(self) -> None: ...
 
 
-class ContainerdPulse(Periodic):
-    """:param run: runs a call to ``engine`` in a thread that nothing else keeps busy."""
+class ContainerdPulse(Question):
+    """
+    See Note [A hung containerd]. :param run: runs a call to ``engine`` in a thread that nothing else keeps busy.
+    """
 
     def __init__(self, *, reactor: Any, run: Run, engine: Engine, host: Stallable) -> None:
-        failing = "whether containerd answers could not be found out"
-        super().__init__(reactor=reactor, interval=INTERVAL, failing=failing)
-        self._run = run
-        self._engine = engine
-        self._host = host
-        self._misses = 0
+        super().__init__(
+            reactor=reactor,
+            run=run,
+            interval=INTERVAL,
+            failing="whether containerd answers could not be found out",
+            ask=engine.ask_containerd,
+            lost=host.stalled,
+            found=host.resumed,
+        )
 
-    async def poll(self) -> None:
-        """See Note [A hung containerd]. Each question is over before the next is due."""
-        while self.running:
-            try:
-                await self._run(self._engine.ask_containerd)
-            except EngineSilent as error:
-                self._misses += 1
-                if self._misses >= MISSES:
-                    self._host.stalled(str(error))
-                    return
-            except EngineUnavailable:
-                return
-            except EngineError:
-                self._answered()  # a refusal is an answer
-                return
-            else:
-                self._answered()
-                return
-
-    def _answered(self) -> None:
-        if self._misses >= MISSES:
-            self._host.resumed()
-        self._misses = 0
+    def is_answer(self, error: EngineError) -> bool | None:
+        """A refusal is an answer."""
+        if isinstance(error, EngineSilent):
+            return False
+        return None if isinstance(error, EngineUnavailable) else True

@@ -11,17 +11,12 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
-from twisted.logger import Logger
-
-from daprdockr.model.errors import EngineError
+from daprdockr.agent.host.question import Question
 from daprdockr.model.seams import Engine
-from daprdockr.runtime.periodic import Periodic
 from daprdockr.runtime.pool import Run
 
 INTERVAL = 1.5
-"""Seconds between two pings; one that is late is followed at once by the next."""
-
-MISSES = 2
+"""Seconds between two pings."""
 
 
 class Patient(Protocol):
@@ -32,31 +27,16 @@ class Patient(Protocol):
     def answered(self) -> None: ...
 
 
-class Pulse(Periodic):
-    """:param run: runs a call to ``engine`` in a thread that nothing else uses."""
-
-    log = Logger()
+class Pulse(Question):
+    """See Note [A hung Engine]. :param run: runs a call to ``engine`` in a thread that nothing else uses."""
 
     def __init__(self, *, reactor: Any, run: Run, engine: Engine, host: Patient) -> None:
-        failing = "the pulse of the Docker Engine could not be taken"
-        super().__init__(reactor=reactor, interval=INTERVAL, failing=failing)
-        self._run = run
-        self._engine = engine
-        self._host = host
-        self._misses = 0
-
-    async def poll(self) -> None:
-        """See Note [A hung Engine]. Each ping is over before the next is due."""
-        while self.running:
-            try:
-                await self._run(self._engine.ping)
-            except EngineError as error:
-                self._misses += 1
-                if self._misses >= MISSES:
-                    self._host.fell_silent(str(error))
-                    return
-            else:
-                if self._misses >= MISSES:
-                    self._host.answered()
-                self._misses = 0
-                return
+        super().__init__(
+            reactor=reactor,
+            run=run,
+            interval=INTERVAL,
+            failing="the pulse of the Docker Engine could not be taken",
+            ask=engine.ping,
+            lost=host.fell_silent,
+            found=host.answered,
+        )

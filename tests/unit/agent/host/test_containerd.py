@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from daprdockr.agent.host.containerd import INTERVAL, MISSES, ContainerdPulse
+from daprdockr.agent.host.containerd import INTERVAL, ContainerdPulse
+from daprdockr.agent.host.question import MISSES
 from daprdockr.model.errors import EngineFailed, EngineUnavailable
 from tests.fakes.engine import MemoryEngine
 from tests.fakes.run import HeldRun, LoopClock
