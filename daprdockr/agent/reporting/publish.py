@@ -10,18 +10,19 @@ nobody's now, and its container runs on: see Note [A lease that ended] in ``own_
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any, TypeVar
 
-from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 
 from daprdockr.agent.mirror.own_claims import OwnClaims
+from daprdockr.agent.reporting.publication import ChangedServices, RefusalEvents, upstreams
 from daprdockr.dns.zone.zone import Running, Zone
 from daprdockr.model.known.changes import Changes
 from daprdockr.model.known.cluster import Cluster
 from daprdockr.model.names import ServiceName
 from daprdockr.model.stored.revisioned import Claim
-from daprdockr.proxy.routes import HttpEntry, HttpService, Refusal, Routing, Upstream, routing
+from daprdockr.proxy.routes import HttpEntry, HttpService, Routing, routing
 from daprdockr.runtime.signal import Signal
 
 T = TypeVar("T")
@@ -48,47 +49,38 @@ class Publish:
         may_run: Callable[[Claim], bool],
         record_event: Callable[[str, str], None],
     ) -> None:
-        self._reactor = reactor
         self._node = node
         self._cluster = cluster
         self._own_claims = own_claims
         self._may_run = may_run
-        self._record_event = record_event
         self.zones: Signal[[Zone]] = Signal()
         self.routings: Signal[[Routing]] = Signal()
         self.published: Signal[[]] = Signal()
-        self._revision = 0
+        self._changed = ChangedServices(reactor, cluster, self._publish)
         self._zone = Zone.of((), serial=1, addresses=addresses)
         self._named: dict[ServiceName, tuple[Running, ...]] = {}
         self._http: dict[ServiceName, HttpService] = {}
         self._zone_is_news = self._http_is_news = True
         self._routing: Routing | None = None
-        self._refusals: frozenset[Refusal] = frozenset()
-        self._dirty: set[ServiceName] = set()
-        self._turn: IDelayedCall | None = None
+        self._refusals = RefusalEvents(record_event)
 
     @property
     def revision(self) -> int:
         """The revision of the cluster up to which everything is published; 0 before the first time."""
-        waits = self._turn is not None and self._turn.active()
-        return self._revision if waits or not self._revision else self._cluster.revision
+        return self._changed.revision
 
     def on_changes(self, changes: Changes) -> None:
         """Publish the services that changed, all changes of this turn of the reactor together."""
-        self._dirty |= changes.services
-        if self._turn is None or not self._turn.active():
-            self._turn = self._reactor.callLater(0, self._publish)
+        self._changed.add(changes.services)
 
     def on_move(self, addresses: Iterable[str]) -> None:
         """Publish this node's own addresses, which changed."""
         self._zone = self._zone.moved(addresses)
         self._zone_is_news = True
-        self.on_changes(Changes())
+        self._changed.add()
 
-    def _publish(self) -> None:
-        dirty, self._dirty = self._dirty, set()
-        self._revision = self._cluster.revision
-        for service in dirty:
+    def _publish(self, changed: set[ServiceName]) -> None:
+        for service in changed:
             claims = self.claims(service)
             self._set_names(service, claims)
             self._set_http(service, claims)
@@ -104,7 +96,7 @@ class Publish:
         if routes != self._routing:
             self._routing = routes
             self.routings(routes)
-            self._record_refusals(frozenset(routes.refusals))
+            self._refusals.record(routes.refusals)
 
     def claims(self, service: ServiceName) -> list[Claim]:
         """
@@ -134,24 +126,9 @@ class Publish:
         if known is None or not known.definition.http:
             return None
         claims = tuple(claims)
-        entries = tuple(HttpEntry(http, self._upstreams(claims, http.container_port)) for http in known.definition.http)
+        of_port = partial(upstreams, claims, self._node)
+        entries = tuple(HttpEntry(http, of_port(http.container_port)) for http in known.definition.http)
         return HttpService(service, entries, known.created)
-
-    def _upstreams(self, claims: Iterable[Claim], container_port: int) -> tuple[Upstream, ...]:
-        found = (self._upstream(claim, container_port) for claim in claims)
-        return tuple(upstream for upstream in found if upstream is not None)
-
-    def _upstream(self, claim: Claim, container_port: int) -> Upstream | None:
-        record = claim.record
-        ports = [p.host for p in record.ports if (p.container, p.protocol) == (container_port, "tcp") and p.host]
-        if not (record.healthy and record.addresses and ports):
-            return None
-        return Upstream(claim.instance, record.addresses[0], ports[0], local=claim.node == self._node)
-
-    def _record_refusals(self, refusals: frozenset[Refusal]) -> None:
-        for refusal in sorted(refusals - self._refusals):
-            self._record_event(str(refusal.service), refusal.reason)
-        self._refusals = refusals
 
 
 def _note(shown: dict[ServiceName, T], service: ServiceName, now: T | None) -> bool:

@@ -9,15 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from twisted.internet.interfaces import IDelayedCall
-
+from daprdockr.agent.reporting.publication import ChangedServices, RefusalEvents, upstreams
 from daprdockr.model.known.changes import Changes
 from daprdockr.model.known.cluster import Cluster
 from daprdockr.model.names import ServiceName
 from daprdockr.model.stored.revisioned import Claim
 from daprdockr.model.wanted.port_routes import TcpRoute, UdpRoute
 from daprdockr.proxy.ports import PortRouting, PortService, WantedPort, port_routing
-from daprdockr.proxy.routes import Refusal, Upstream
 from daprdockr.relay.message import PortKey
 from daprdockr.runtime.signal import Signal
 
@@ -41,45 +39,33 @@ class PublishPorts:
         held: Callable[[], Mapping[PortKey, str]],
         record_event: Callable[[str, str], None],
     ) -> None:
-        self._reactor = reactor
         self._node = node
         self._cluster = cluster
         self._claims = claims
         self._held = held
-        self._record_event = record_event
         self.routings: Signal[[PortRouting]] = Signal()
         self.published: Signal[[]] = Signal()
-        self._revision = 0
+        self._changed = ChangedServices(reactor, cluster, self._publish)
         self._services: dict[ServiceName, PortService] = {}
         self._routing: PortRouting | None = None
-        self._refusals: frozenset[Refusal] = frozenset()
-        self._dirty: set[ServiceName] = set()
-        self._turn: IDelayedCall | None = None
+        self._refusals = RefusalEvents(record_event)
 
     @property
     def revision(self) -> int:
         """The revision of the cluster up to which everything is published; 0 before the first time."""
-        waits = self._turn is not None and self._turn.active()
-        return self._revision if waits or not self._revision else self._cluster.revision
+        return self._changed.revision
 
     def on_changes(self, changes: Changes) -> None:
         """Publish the services that changed, all changes of this turn of the reactor together."""
-        self._dirty |= changes.services
-        self._soon()
+        self._changed.add(changes.services)
 
     def on_containers(self, services: Iterable[ServiceName]) -> None:
         """Publish again if containers here have other ports."""
         if self._services:
-            self._soon()
+            self._changed.add()
 
-    def _soon(self) -> None:
-        if self._turn is None or not self._turn.active():
-            self._turn = self._reactor.callLater(0, self._publish)
-
-    def _publish(self) -> None:
-        dirty, self._dirty = self._dirty, set()
-        self._revision = self._cluster.revision
-        for service in dirty:
+    def _publish(self, changed: set[ServiceName]) -> None:
+        for service in changed:
             found = self._of(service)
             if found is None:
                 self._services.pop(service, None)
@@ -89,9 +75,7 @@ class PublishPorts:
         if routing != self._routing:
             self._routing = routing
             self.routings(routing)
-            for refusal in sorted(frozenset(routing.refusals) - self._refusals):
-                self._record_event(str(refusal.service), refusal.reason)
-            self._refusals = frozenset(routing.refusals)
+            self._refusals.record(routing.refusals)
         self.published()
 
     def _of(self, service: ServiceName) -> PortService | None:
@@ -107,12 +91,5 @@ class PublishPorts:
     def _port(
         self, protocol: str, route: TcpRoute | UdpRoute, claims: Iterable[Claim], proxy_protocol: bool = False
     ) -> WantedPort:
-        key = route.container_port, protocol
-        upstreams = tuple(
-            Upstream(claim.instance, claim.record.addresses[0], port.host, local=claim.node == self._node)
-            for claim in claims
-            if claim.record.healthy and claim.record.addresses
-            for port in claim.record.ports
-            if (port.container, port.protocol) == key and port.host
-        )
-        return WantedPort(protocol, route.port, upstreams, proxy_protocol)
+        found = upstreams(claims, self._node, route.container_port, protocol)
+        return WantedPort(protocol, route.port, found, proxy_protocol)

@@ -1,0 +1,76 @@
+# -*- test-case-name: tests.unit.agent.reporting.test_publish,tests.unit.agent.reporting.test_publish_ports -*-
+"""The parts that the publishing of names and host names and that of ports have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from twisted.internet.interfaces import IDelayedCall
+
+from daprdockr.model.known.cluster import Cluster
+from daprdockr.model.names import ServiceName
+from daprdockr.model.stored.revisioned import Claim
+from daprdockr.proxy.routes import Refusal, Upstream
+
+
+class ChangedServices:
+    """
+    The services that changed and are not published yet: all of one turn of the reactor are published in the next.
+
+    :param publish: publishes these services.
+    """
+
+    def __init__(self, reactor: Any, cluster: Cluster, publish: Callable[[set[ServiceName]], None]) -> None:
+        self._reactor = reactor
+        self._cluster = cluster
+        self._publish = publish
+        self._revision = 0
+        self._changed: set[ServiceName] = set()
+        self._turn: IDelayedCall | None = None
+
+    @property
+    def revision(self) -> int:
+        """The revision of the cluster up to which everything is published; 0 before the first time."""
+        waits = self._turn is not None and self._turn.active()
+        return self._revision if waits or not self._revision else self._cluster.revision
+
+    def add(self, services: Iterable[ServiceName] = ()) -> None:
+        """Publish soon, even if no service changed."""
+        self._changed.update(services)
+        if self._turn is None or not self._turn.active():
+            self._turn = self._reactor.callLater(0, self._take)
+
+    def _take(self) -> None:
+        changed, self._changed = self._changed, set()
+        self._revision = self._cluster.revision
+        self._publish(changed)
+
+
+class RefusalEvents:
+    """:param record_event: takes an event for people: its subject, and one sentence."""
+
+    def __init__(self, record_event: Callable[[str, str], None]) -> None:
+        self._record_event = record_event
+        self._known: frozenset[Refusal] = frozenset()
+
+    def record(self, refusals: Iterable[Refusal]) -> None:
+        """Record an event for each refusal that is new."""
+        found = frozenset(refusals)
+        for refusal in sorted(found - self._known):
+            self._record_event(str(refusal.service), refusal.reason)
+        self._known = found
+
+
+def upstreams(claims: Iterable[Claim], node: str, port: int, protocol: str = "tcp") -> tuple[Upstream, ...]:
+    """Return the healthy instances that publish this port of their containers, as ``node`` reaches them."""
+    found = (_upstream(claim, node, port, protocol) for claim in claims)
+    return tuple(upstream for upstream in found if upstream is not None)
+
+
+def _upstream(claim: Claim, node: str, port: int, protocol: str) -> Upstream | None:
+    record = claim.record
+    ports = [p.host for p in record.ports if (p.container, p.protocol) == (port, protocol) and p.host]
+    if not (record.healthy and record.addresses and ports):
+        return None
+    return Upstream(claim.instance, record.addresses[0], ports[0], local=claim.node == node)
