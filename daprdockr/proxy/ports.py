@@ -10,13 +10,12 @@ Note [Who has a port]
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 
 from attrs import frozen
 
-from daprdockr.model.errors import BadInput
 from daprdockr.model.names import ServiceName
-from daprdockr.proxy.routes import Refusal, Upstream, by_number, check_endpoint
+from daprdockr.proxy.routes import Refusal, Upstream, check_endpoint, usable
 from daprdockr.relay.message import Destination, PortKey, PortRoute
 
 
@@ -74,20 +73,11 @@ def port_routing(services: Iterable[PortService], held: Mapping[PortKey, str]) -
             elif key in held:
                 refusals.add(Refusal(service.service, subject, f"{subject} is no route on this node: {held[key]}"))
             else:
-                destinations = tuple(_destinations(service.service, wanted, refusals))
+                destinations = tuple(map(_destination, usable(service.service, wanted.upstreams, refusals)))
                 routes[key] = PortRoute(*key, str(service.service), destinations, wanted.proxy_protocol)
     return PortRouting(tuple(routes[key] for key in sorted(routes)), tuple(sorted(refusals)))
 
 
-def _destinations(service: ServiceName, wanted: WantedPort, refusals: set[Refusal]) -> Iterator[Destination]:
-    """Yield each place once: two records of one place would count its connections twice."""
-    places: set[str] = set()
-    for upstream in sorted(wanted.upstreams, key=by_number):
-        try:
-            place = check_endpoint(upstream.address, upstream.port)
-        except BadInput as error:
-            refusals.add(Refusal(service, str(upstream.instance), str(error)))
-            continue
-        if place not in places:
-            places.add(place)
-            yield Destination(place.rpartition(":")[0].strip("[]"), upstream.port, upstream.local)
+def _destination(upstream: Upstream) -> Destination:
+    address = check_endpoint(upstream.address, upstream.port).rpartition(":")[0]
+    return Destination(address.strip("[]"), upstream.port, upstream.local)

@@ -237,7 +237,7 @@ def _usable_routes(service: HttpService, refusals: set[Refusal]) -> Iterator[Rou
         http = entry.http
         if http.container_port not in pools:
             pool = f"{service.service}:{http.container_port}" if pools else ""
-            pools[http.container_port] = pool, tuple(_usable_upstreams(service, entry, refusals))
+            pools[http.container_port] = pool, tuple(usable(service.service, entry.upstreams, refusals))
         pool, upstreams = pools[http.container_port]
         for name in _usable_host_names(service, entry, refusals):
             yield Route(
@@ -263,14 +263,17 @@ def _usable_host_names(service: HttpService, entry: HttpEntry, refusals: set[Ref
             refusals.add(Refusal(service.service, shorten(name), str(error)))
 
 
-def _usable_upstreams(service: HttpService, entry: HttpEntry, refusals: set[Refusal]) -> Iterator[Upstream]:
-    """Yield each place once: two records of one place would count its connections twice."""
+def usable(service: ServiceName, upstreams: Iterable[Upstream], refusals: set[Refusal]) -> Iterator[Upstream]:
+    """
+    Yield the instances of a service in order, and add the unusable ones to ``refusals``. Each place is yielded once:
+    two records of one place would count its connections twice.
+    """
     places: set[str] = set()
-    for upstream in sorted(entry.upstreams, key=by_number):
+    for upstream in sorted(upstreams, key=by_number):
         try:
             place = check_endpoint(upstream.address, upstream.port)
         except BadInput as error:
-            refusals.add(Refusal(service.service, str(upstream.instance), str(error)))
+            refusals.add(Refusal(service, str(upstream.instance), str(error)))
             continue
         if place not in places:
             places.add(place)
