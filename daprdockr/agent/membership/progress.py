@@ -18,7 +18,7 @@ Note [Acknowledged, then stopped]
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
 from attrs import evolve, frozen
@@ -119,8 +119,7 @@ class Followers(Service):
     @property
     def busy(self) -> frozenset[str]:
         """The endpoints on which requests are under way, at any node, although no route leads to them."""
-        others = (node.record.progress for name, node in self._cluster.nodes.items() if name != self._node)
-        return self._busy.union(endpoint for progress in others for endpoint in progress.busy)
+        return self._busy.union(endpoint for progress in self._others() for endpoint in progress.busy)
 
     def wait_for(self, revision: int) -> None:
         """Ask all nodes to report when they have reached a revision."""
@@ -160,19 +159,16 @@ class Followers(Service):
             self._later = self._reactor.callLater(POLLS.delay(self._behind, 0.0), self.check)
 
     def _wanted_by_others(self) -> int:
-        others = (node.record.progress.awaits for name, node in self._cluster.nodes.items() if name != self._node)
-        return max(others, default=0)
+        return max((progress.awaits for progress in self._others()), default=0)
+
+    def _others(self) -> Iterator[Progress]:
+        return (node.record.progress for name, node in self._cluster.nodes.items() if name != self._node)
 
     async def _advance(self) -> None:
         self._asking = True
         reached = self._serving.reached()
-        try:
-            busy = await self._serving.busy()
-        except Exception:
-            self.log.failure("the requests under way could not be found out")
-            busy = frozenset()
-        finally:
-            self._asking = False
+        busy = await self._busy_here()
+        self._asking = False
         self._reached, self._busy, self._polls, self._behind = reached, busy, 0, 0
         self._changed()
         self._check_soon()
@@ -193,14 +189,17 @@ class Followers(Service):
         if self._asking:
             return  # it reads the whole list anew
         since = self._reached
-        try:
-            found = await self._serving.busy()
-        except Exception:
-            self.log.failure("the requests under way could not be found out")
-            found = frozenset()
+        found = await self._busy_here()
         if self._reached == since:  # otherwise the whole list was read anew meanwhile
             self._busy &= found
             self._changed()
+
+    async def _busy_here(self) -> frozenset[str]:
+        try:
+            return await self._serving.busy()
+        except Exception:
+            self.log.failure("the requests under way could not be found out")
+            return frozenset()
 
     def _report(self) -> None:
         """Put into the record what others wait for, and what we wait for."""
@@ -209,7 +208,7 @@ class Followers(Service):
             value = evolve(value, reached=self._reached, busy=tuple(sorted(self._busy)[:MOST_BUSY]))
         elif value.busy:
             value = evolve(value, busy=tuple(one for one in value.busy if one in self._busy))
-        if any(at < self._awaits for name, at in self.reached.items() if name != self._node):
+        if any(progress.reached < self._awaits for progress in self._others()):
             value = evolve(value, awaits=self._awaits)
         if value != before:
             self._record.value = value
