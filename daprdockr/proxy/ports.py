@@ -45,11 +45,31 @@ class PortService:
 
 
 @frozen
+class PortOwner:
+    """The service that has a port, for a route or because its definition fixes it: Note [Who has a port]."""
+
+    service: ServiceName
+    fixed: bool
+
+    def __str__(self) -> str:
+        return f"the PortBindings of {self.service}" if self.fixed else str(self.service)
+
+
+@frozen
 class PortRouting:
     """All routes, and the refusals; both sorted, so equal inputs give equal routings."""
 
     routes: tuple[PortRoute, ...] = ()
     refusals: tuple[Refusal, ...] = ()
+
+
+def port_owners(services: Iterable[PortService]) -> dict[PortKey, PortOwner]:
+    """Return who has each port that one of these services wants."""
+    owners: dict[PortKey, PortOwner] = {}
+    for service in sorted(services, key=_precedence):
+        for wanted in service.ports:
+            owners.setdefault((wanted.protocol, wanted.port), PortOwner(service.service, wanted.fixed))
+    return owners
 
 
 def port_routing(services: Iterable[PortService], held: Mapping[PortKey, str]) -> PortRouting:
@@ -58,24 +78,28 @@ def port_routing(services: Iterable[PortService], held: Mapping[PortKey, str]) -
 
     :param held: the ports of this node that cannot be routes, and who has them.
     """
+    services = tuple(services)
+    owners = port_owners(services)
     routes: dict[PortKey, PortRoute] = {}
-    fixed: dict[PortKey, str] = {}
     refusals: set[Refusal] = set()
-    for service in sorted(services, key=lambda one: (one.created, one.service)):
+    for service in sorted(services, key=_precedence):
         for wanted in service.ports:
             key = wanted.protocol, wanted.port
-            subject = f"port {wanted.port}/{wanted.protocol}"
-            holder = routes[key].service if key in routes else fixed.get(key, "")
+            owner, subject = owners[key], f"port {wanted.port}/{wanted.protocol}"
             if wanted.fixed:
-                fixed.setdefault(key, f"the PortBindings of {service.service}")
-            elif holder:
-                refusals.add(Refusal(service.service, subject, f"{subject} already belongs to {holder}"))
-            elif key in held:
+                continue
+            if key in held and not owner.fixed:
                 refusals.add(Refusal(service.service, subject, f"{subject} is no route on this node: {held[key]}"))
+            elif owner != PortOwner(service.service, fixed=False):
+                refusals.add(Refusal(service.service, subject, f"{subject} already belongs to {owner}"))
             else:
                 destinations = tuple(map(_destination, usable(service.service, wanted.upstreams, refusals)))
                 routes[key] = PortRoute(*key, str(service.service), destinations, wanted.proxy_protocol)
     return PortRouting(tuple(routes[key] for key in sorted(routes)), tuple(sorted(refusals)))
+
+
+def _precedence(service: PortService) -> tuple[int, ServiceName]:
+    return service.created, service.service
 
 
 def _destination(upstream: Upstream) -> Destination:
