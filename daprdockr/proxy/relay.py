@@ -11,7 +11,6 @@ Note [Only where there are routes]
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -25,7 +24,8 @@ from twisted.python.failure import Failure
 from daprdockr.model.errors import ProxyError
 from daprdockr.model.trouble import Trouble
 from daprdockr.model.troubles.ports import PortsNotServed, RelayDown
-from daprdockr.process.supervised import Hooks, Program, SupervisedProcess
+from daprdockr.process.python import python_program
+from daprdockr.process.supervised import Hooks, SupervisedProcess
 from daprdockr.proxy.door import OK, DoorSocket
 from daprdockr.proxy.ports import PortRouting
 from daprdockr.proxy.relay_files import RelayFiles
@@ -224,13 +224,12 @@ def relay_process(
     files: RelayFiles, reactor: Any, environment: Mapping[str, str], leave_running: bool
 ) -> SupervisedProcess:
     """Return the relay of this directory, run by this Python; with ``leave_running`` it goes on when its agent ends."""
-    relay = Program(
-        name="the relay",
-        # -P: files in the directory in which the agent was started must not be imported.
-        argv=[sys.executable, "-P", "-m", "daprdockr.relay", str(files.directory)],
-        identity=f"daprdockr.relay {files.directory}",
+    relay = python_program(
+        "the relay",
+        "daprdockr.relay",
+        files.directory,
         pidfile=files.process,
-        environment=environment,
         output=files.output,
+        environment=environment,
     )
     return SupervisedProcess(program=relay, reactor=reactor, leave_running=leave_running)

@@ -6,7 +6,6 @@ file, without knowing what they mean. See Note [Orders without a disk] in ``dapr
 from __future__ import annotations
 
 import math
-import sys
 from collections.abc import Callable, Collection
 from typing import Any
 
@@ -22,7 +21,8 @@ from daprdockr.guard.presence import is_on_guard
 from daprdockr.guard.processes import Processes
 from daprdockr.model.trouble import line
 from daprdockr.model.troubles.host import GuardDown, OrdersUnwritten
-from daprdockr.process.supervised import Hooks, Program, SupervisedProcess
+from daprdockr.process.python import python_program
+from daprdockr.process.supervised import Hooks, SupervisedProcess
 from daprdockr.runtime.logged_once import LoggedOnce
 from daprdockr.runtime.pool import Run
 
@@ -214,14 +214,14 @@ def _recency(orders: Orders) -> float:
 def guard_process(state: StateDir, run: Run, reactor: Any, environment: dict[str, str]) -> GuardProcess:
     """Return the guard of this state directory, run by this Python; it goes on when its agent ends."""
     memory = GuardMemory()
-    guard = Program(
-        name="the guard",
-        # -P: files in the directory in which the agent was started must not be imported.
-        argv=[sys.executable, "-P", "-m", "daprdockr.guard", str(state.path)],
-        identity=f"daprdockr.guard {state.path}",
-        pidfile=state.path / "guard" / "process.json",
+    directory = state.path / "guard"
+    guard = python_program(
+        "the guard",
+        "daprdockr.guard",
+        state.path,
+        pidfile=directory / "process.json",
+        output=directory / "output.log",
         environment=environment,
-        output=state.path / "guard" / "output.log",
     )
     hooks = Hooks(descriptors=memory.descriptors)
     process = SupervisedProcess(program=guard, reactor=reactor, leave_running=True, hooks=hooks)
