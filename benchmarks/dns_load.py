@@ -10,7 +10,6 @@ Note [Latency by dnsperf]
 from __future__ import annotations
 
 import math
-import os
 import re
 import subprocess
 import time
@@ -20,7 +19,7 @@ from pathlib import Path
 from attrs import frozen
 
 from benchmarks.clock import BenchFailed
-from benchmarks.dns_process import pinned
+from benchmarks.pinned import ended, pinned
 
 CLIENTS = 4
 """Sockets that ask, each with two threads of its own: with fewer, dnsperf was the limit of the fastest."""
@@ -127,22 +126,10 @@ class Dnsperf:
         begin = time.monotonic()
         with self._output.open("wb") as output:
             process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT)
-            processor = _wait(process)
+            processor = ended(process)
         elapsed = time.monotonic() - begin
         text = self._output.read_text(errors="replace")
         if process.returncode:
             raise BenchFailed(f"dnsperf: {text.strip()[-400:]}")
         summary = read_summary(text[text.rfind("Statistics:") :])
         return Load(summary, processor, elapsed, read_latencies(text.splitlines()))
-
-
-def _wait(process: subprocess.Popen[bytes]) -> float:
-    """The seconds of processor time that a process has taken when it has ended; it ends with us."""
-    try:
-        _, status, usage = os.wait4(process.pid, 0)
-    except BaseException:
-        process.kill()
-        process.wait()
-        raise
-    process.returncode = os.waitstatus_to_exitcode(status)
-    return usage.ru_utime + usage.ru_stime

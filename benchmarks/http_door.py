@@ -18,7 +18,8 @@ from attrs import evolve
 
 from benchmarks.clock import Changes, wait_until
 from benchmarks.http_contestants import ANSWER, HOST_NAME, LOOPBACK
-from benchmarks.http_server import bind, tree
+from benchmarks.http_server import bind
+from benchmarks.pinned import tree
 from daprdockr.etcd.store import EtcdStore
 from daprdockr.model.host import Port
 from daprdockr.model.names import InstanceName, ServiceName

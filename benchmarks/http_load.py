@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import subprocess
 import time
@@ -10,8 +9,8 @@ import time
 from attrs import frozen
 
 from benchmarks.clock import BenchFailed
-from benchmarks.dns_process import pinned
 from benchmarks.http_contestants import HOST_NAME, LOOPBACK
+from benchmarks.pinned import ended, pinned
 
 CONNECTIONS = 64
 """All kept: each asks again as soon as it has its answer."""
@@ -63,17 +62,9 @@ def wrk(core: int, port: int, seconds: float) -> Load:
         [*pinned(core), *words, "-H", f"Host: {HOST_NAME}", url], stdout=subprocess.PIPE, stderr=subprocess.STDOUT
     )
     assert process.stdout is not None
-    try:
-        text = process.stdout.read().decode(errors="replace")
-        _, status, usage = os.wait4(process.pid, 0)
-    except BaseException:
-        process.kill()
-        process.wait()
-        raise
-    process.returncode = os.waitstatus_to_exitcode(status)
+    processor = ended(process)  # what it prints fits into the pipe
+    text = process.stdout.read().decode(errors="replace")
     if process.returncode:
         raise BenchFailed(f"wrk: {text.strip()[-400:]}")
     load = read(text)
-    return Load(
-        load.requests, load.rate, load.median, load.p99, usage.ru_utime + usage.ru_stime, time.monotonic() - begin
-    )
+    return Load(load.requests, load.rate, load.median, load.p99, processor, time.monotonic() - begin)

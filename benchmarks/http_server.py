@@ -8,88 +8,30 @@ from __future__ import annotations
 
 import os
 import shutil
-import signal
-import subprocess
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Mapping
 from pathlib import Path
-from types import TracebackType
+from typing import Self
 
-from benchmarks.clock import BenchFailed
-from benchmarks.dns_process import PAGE, pinned, processor_time
+from benchmarks.dns_process import PAGE, processor_time
 from benchmarks.http_contestants import Plan
-
-READY = 30.0
-STOPPED = 10.0
-LOOK = 0.05
+from benchmarks.pinned import PinnedServer, tree
 
 
-class Server:
-    """
-    ``with Server(plan, directory, core)``: started, and in the end stopped.
-
-    :param directory: the program's own, which is emptied at first.
-    """
+class Server(PinnedServer):
+    """A proxy, or what answers behind it; its directory is emptied at first."""
 
     def __init__(self, plan: Plan, directory: Path, core: int) -> None:
+        super().__init__(plan, directory, core)
         self._plan = plan
-        self._directory = directory
-        self._core = core
-        self._process: subprocess.Popen[bytes] | None = None
 
-    def __enter__(self) -> Server:
+    def __enter__(self) -> Self:
         shutil.rmtree(self._directory, ignore_errors=True)
         self._directory.mkdir(parents=True)
         self._directory.chmod(0o755)
-        for name, text in self._plan.files.items():
-            (self._directory / name).write_text(text, encoding="ascii")
-        with (self._directory / "output").open("wb") as output:
-            self._process = subprocess.Popen(
-                [*pinned(self._core), *self._plan.command],
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                env=os.environ | dict(self._plan.environment),
-            )
-        return self
+        return super().__enter__()
 
-    def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        all_of_it = list(tree(self.pid))
-        self._running.terminate()
-        try:
-            self._running.wait(STOPPED)
-        except subprocess.TimeoutExpired:
-            for pid in all_of_it:
-                os.kill(pid, signal.SIGKILL)
-            self._running.wait()
-
-    @property
-    def _running(self) -> subprocess.Popen[bytes]:
-        assert self._process is not None, "not started"
-        return self._process
-
-    @property
-    def pid(self) -> int:
-        return self._running.pid
-
-    def wait_ready(self, answers: Callable[[], bool]) -> None:
-        """:raises BenchFailed: with its last words, if it does not answer."""
-        deadline = time.monotonic() + READY
-        while not answers():
-            if self._running.poll() is not None or time.monotonic() > deadline:
-                said = (self._directory / "output").read_text(errors="replace").strip()[-400:] or "it says nothing"
-                raise BenchFailed(f"{self._plan.command[0]} does not answer: {said}")
-            time.sleep(LOOK)
-
-
-def tree(pid: int) -> Iterator[int]:
-    """A process and all that descend from it."""
-    yield pid
-    for task in Path(f"/proc/{pid}/task").glob("*/children"):
-        for child in map(int, task.read_text().split()):
-            yield from tree(child)
+    def _environment(self) -> Mapping[str, str]:
+        return self._plan.environment
 
 
 def taken(pid: int) -> float:
