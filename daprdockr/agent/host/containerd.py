@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
-from daprdockr.agent.host.question import Question
+from daprdockr.agent.host.liveness import LivenessProbe
 from daprdockr.model.errors import EngineError, EngineSilent, EngineUnavailable
 from daprdockr.model.seams import Engine
 from daprdockr.runtime.pool import Run
@@ -30,7 +30,7 @@ class Stallable(Protocol):
     def resumed(self) -> None: ...
 
 
-class ContainerdPulse(Question):
+class ContainerdPulse(LivenessProbe):
     """
     See Note [A hung containerd]. :param run: runs a call to ``engine`` in a thread that nothing else keeps busy.
     """

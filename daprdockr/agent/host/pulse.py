@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
-from daprdockr.agent.host.question import Question
+from daprdockr.agent.host.liveness import LivenessProbe
 from daprdockr.model.seams import Engine
 from daprdockr.runtime.pool import Run
 
@@ -27,7 +27,7 @@ class Patient(Protocol):
     def answered(self) -> None: ...
 
 
-class Pulse(Question):
+class Pulse(LivenessProbe):
     """See Note [A hung Engine]. :param run: runs a call to ``engine`` in a thread that nothing else uses."""
 
     def __init__(self, *, reactor: Any, run: Run, engine: Engine, host: Patient) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.agent.host.containerd import INTERVAL, ContainerdPulse
-from daprdockr.agent.host.question import MISSES
+from daprdockr.agent.host.liveness import MISSES
 from daprdockr.model.errors import EngineFailed, EngineUnavailable
 from tests.fakes.engine import MemoryEngine
 from tests.fakes.run import HeldRun, LoopClock

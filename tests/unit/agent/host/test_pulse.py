@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from daprdockr.agent.host.liveness import MISSES
 from daprdockr.agent.host.pulse import INTERVAL, Pulse
-from daprdockr.agent.host.question import MISSES
 from tests.fakes.engine import MemoryEngine
 from tests.fakes.run import HeldRun, LoopClock
 

@@ -1,5 +1,5 @@
 # -*- test-case-name: tests.unit.agent.host.test_pulse,tests.unit.agent.host.test_containerd -*-
-"""A question that the Engine is asked at intervals, to find out early that there are no answers any more."""
+"""A probe of the Engine at intervals, which finds out early that there are no answers any more."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ MISSES = 2
 """Questions in a row without an answer after which that is reported."""
 
 
-class Question(Periodic):
+class LivenessProbe(Periodic):
     """
-    A question that is late is followed at once by the next, and each is over before another one is due.
+    Asks one question; one that is late is followed at once by the next, and each is over before another one is due.
 
     :param run: runs ``ask`` in a thread that nothing else keeps busy.
     :param ask: asks, and raises an ``EngineError`` when there is no answer.
