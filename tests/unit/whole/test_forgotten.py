@@ -2,41 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
-from io import BytesIO, StringIO
-
 from twisted.logger import capturedLogs
-from twisted.trial.unittest import SynchronousTestCase
 
-from daprdockr.cli.commands.trust_etcd import NotConfirmed, trust_etcd
-from daprdockr.cli.console import Console
-from daprdockr.cli.request import Request
-from daprdockr.model.wanted.definition import Definition
-from tests.build.values import API, KEYS, WEB, definition
-from tests.build.whole import MARKED, TTL, names, starts
-from tests.fakes.agents import MemoryAgent, MemoryCluster
-
-ALL = ["1.api.myapp", "1.web.myapp"]
+from tests.build.snapshots import ALL, SnapshotCase, api
+from tests.build.values import API, WEB, definition
+from tests.build.whole import TTL, names, starts
+from tests.fakes.agents import MemoryAgent
 
 
-def api() -> Definition:
-    return definition(Name="api")
+class ForgottenCase(SnapshotCase):
+    """The agent is gone, and what it knew is damaged."""
 
-
-class ForgottenCase(SynchronousTestCase):
-    """One node runs ``web`` and ``api``, is gone, and what it knew is damaged."""
-
-    def setUp(self) -> None:
-        self.cluster = MemoryCluster(self)
-        self.store = self.cluster.store
-        self.agent = self.cluster.add("a")
-        self.cluster.define(definition())
-        self.cluster.advance(MARKED)
-        self.snapshot = self.store.snapshot()
-        self.cluster.define(api())
-        self.cluster.advance(5)
-        self.assertEqual(names(self.agent), ALL)
-        self.before = starts(self.agent)
+    SETTLED = 5.0
 
     def leave(self) -> None:
         """The agent ends, and its lease; what it knew is damaged."""
@@ -44,27 +21,10 @@ class ForgottenCase(SynchronousTestCase):
         (self.agent.state.path / "cluster.json").write_bytes(b"{")
         self.cluster.advance(TTL + 1)
 
-    def restore(self) -> None:
-        """Go back, and on by writes of others: beyond every revision of a container."""
-        known = self.store.revision
-        self.store.restore(self.snapshot)
-        for number in range(known + 20 - self.store.revision):
-            self.store.put("/others", b"%d" % number)
-
     def come(self, seconds: float = 40) -> MemoryAgent:
         self.agent = self.cluster.succeed(self.agent)
         self.cluster.advance(seconds)
         return self.agent
-
-    def trust(self) -> str:
-        """The output of the command."""
-        self.cluster.advance(3)
-        out = StringIO()
-        with contextlib.suppress(NotConfirmed):
-            trust_etcd(Request("trust-etcd", keys=KEYS, yes=True), self.store, Console(BytesIO(), out, out))
-        for _ in range(2):  # the word comes by the watch, and has agents list again
-            self.cluster.advance(1)
-        return out.getvalue()
 
     def assert_doubted(self, reason: str) -> None:
         """It runs on what it ran, and says why."""

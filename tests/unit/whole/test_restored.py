@@ -2,47 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
-from io import BytesIO, StringIO
-
-from twisted.trial.unittest import SynchronousTestCase
-
-from daprdockr.cli.commands.trust_etcd import NotConfirmed, trust_etcd
-from daprdockr.cli.console import Console
-from daprdockr.cli.request import Request
-from daprdockr.model.wanted.definition import Definition
+from tests.build.snapshots import ALL, SnapshotCase, api
 from tests.build.values import API, KEYS, WEB, definition
 from tests.build.whole import MARKED, names, starts
-from tests.fakes.agents import MemoryAgent, MemoryCluster
-
-ALL = ["1.api.myapp", "1.web.myapp"]
+from tests.fakes.agents import MemoryAgent
 
 
-def api() -> Definition:
-    return definition(Name="api")
-
-
-class RestoredCase(SynchronousTestCase):
-    """One node runs ``web``; after ``self.snapshot`` was taken ``api`` was set, which runs there too."""
-
-    def setUp(self) -> None:
-        self.cluster = MemoryCluster(self)
-        self.store = self.cluster.store
-        self.agent = self.cluster.add("a")
-        self.cluster.define(definition())
-        self.cluster.advance(MARKED)
-        self.snapshot = self.store.snapshot()
-        self.cluster.define(api())
-        self.cluster.advance(1)
-        self.assertEqual(names(self.agent), ALL)
-        self.before = starts(self.agent)
-
-    def restore(self, bump: int = 0) -> None:
-        """Go back, and on by writes of others: beyond every revision that the agent knows."""
-        known = self.store.revision
-        self.store.restore(self.snapshot, bump)
-        for number in range(known + 20 - self.store.revision):
-            self.store.put("/others", b"%d" % number)
+class RestoredCase(SnapshotCase):
+    """The doubt of agents that know what the snapshot lacks."""
 
     def list_all(self) -> None:
         for agent in self.cluster.agents:
@@ -177,16 +144,6 @@ class AwayTests(RestoredCase):
 
 class TrustTests(RestoredCase):
     """``trust-etcd`` ends the doubt."""
-
-    def trust(self, *, yes: bool = True) -> str:
-        """The output of the command."""
-        self.cluster.advance(3)
-        out = StringIO()
-        with contextlib.suppress(NotConfirmed):
-            trust_etcd(Request("trust-etcd", keys=KEYS, yes=yes), self.store, Console(BytesIO(), out, out))
-        for _ in range(2):  # the word comes by the watch, and has agents list again
-            self.cluster.advance(1)
-        return out.getvalue()
 
     def doubt(self) -> None:
         self.restore()
