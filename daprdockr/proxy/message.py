@@ -11,8 +11,8 @@ Note [Versions]
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
+from json.encoder import encode_basestring_ascii
 
 from attrs import frozen
 
@@ -23,12 +23,12 @@ from daprdockr.proxy.routes import Route
 @frozen
 class DoorState:
     """
-    The locations of each host name, longest path first, and the endpoints of each service, or of one more port of it:
-    address (IPv6 in brackets), port, whether it is on this node, and the name of the instance.
+    The locations of each host name, longest path first, and the endpoints of each service, or of one more port of it,
+    as JSON. A route makes its own text once, so that a message costs little, however many routes there are.
     """
 
-    hosts: Mapping[str, tuple[Mapping[str, object], ...]]
-    services: Mapping[str, tuple[tuple[str, int, bool, str], ...]]
+    hosts: Mapping[str, str]
+    services: Mapping[str, str]
 
 
 def door_state(routes: Iterable[Route]) -> DoorState:
@@ -37,46 +37,45 @@ def door_state(routes: Iterable[Route]) -> DoorState:
 
     :raises BadInput: a route holds a value that ``routes.routing`` never returns, or two routes of a service differ.
     """
-    hosts: dict[str, list[Mapping[str, object]]] = {}
-    services: dict[str, tuple[tuple[str, int, bool, str], ...]] = {}
+    hosts: dict[str, list[Route]] = {}
+    services: dict[str, str] = {}
     for route in routes:
         service = route.instances
         if services.setdefault(service, route.endpoints) != route.endpoints:
             raise BadInput(f"routes of {service} differ in their instances: give all of them the same")
-        hosts.setdefault(route.host_name, []).append(route.location)
-    return DoorState({name: _longest_first(found) for name, found in hosts.items()}, services)
+        hosts.setdefault(route.host_name, []).append(route)
+    return DoorState({name: _locations(found) for name, found in hosts.items()}, services)
 
 
 def whole(state: DoorState, version: int) -> bytes:
     """Return the message that replaces the state of nginx, whatever that is, by ``state``."""
-    return _encode({"version": version, "whole": True, "hosts": state.hosts, "services": state.services})
+    return _message(f'"version":{version},"whole":true', state.hosts, state.services)
 
 
 def difference(before: DoorState, after: DoorState, version: int) -> bytes:
     """Return the message that turns ``before``, which nginx holds as the version before ``version``, into ``after``."""
-    return _encode(
-        {
-            "version": version,
-            "from": version - 1,
-            "hosts": _changes(before.hosts, after.hosts),
-            "services": _changes(before.services, after.services),
-        }
-    )
+    hosts, services = _changes(before.hosts, after.hosts), _changes(before.services, after.services)
+    return _message(f'"version":{version},"from":{version - 1}', hosts, services)
 
 
-def _longest_first(locations: list[Mapping[str, object]]) -> tuple[Mapping[str, object], ...]:
-    return tuple(sorted(locations, key=_by_path) if len(locations) > 1 else locations)
+def _locations(routes: list[Route]) -> str:
+    if len(routes) == 1:
+        return f"[{routes[0].location}]"
+    return f"[{','.join([route.location for route in sorted(routes, key=_longest_first)])}]"
 
 
-def _by_path(location: Mapping[str, object]) -> tuple[int, str]:
-    path = str(location["path"])
-    return -len(path), path
+def _longest_first(route: Route) -> tuple[int, str]:
+    return -len(route.path), route.path
 
 
-def _changes(before: Mapping[str, object], after: Mapping[str, object]) -> dict[str, object]:
-    gone: dict[str, object] = dict.fromkeys(before.keys() - after.keys())
-    return gone | {name: value for name, value in after.items() if before.get(name) != value}
+def _changes(before: Mapping[str, str], after: Mapping[str, str]) -> dict[str, str]:
+    gone = dict.fromkeys(before.keys() - after.keys(), "null")
+    return gone | {name: text for name, text in after.items() if before.get(name) != text}
 
 
-def _encode(message: Mapping[str, object]) -> bytes:
-    return json.dumps(message, separators=(",", ":")).encode()
+def _message(beginning: str, hosts: Mapping[str, str], services: Mapping[str, str]) -> bytes:
+    return f'{{{beginning},"hosts":{_object(hosts)},"services":{_object(services)}}}'.encode()
+
+
+def _object(members: Mapping[str, str]) -> str:
+    return f"{{{','.join([f'{encode_basestring_ascii(name)}:{text}' for name, text in members.items()])}}}"

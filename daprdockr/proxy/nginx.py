@@ -33,10 +33,10 @@ from daprdockr.process.supervised import Hooks, Program, SupervisedProcess
 from daprdockr.proxy.configuration import NginxSettings
 from daprdockr.proxy.door import DoorSocket
 from daprdockr.proxy.files import ProxyFiles
-from daprdockr.proxy.message import DoorState, difference, door_state, whole
+from daprdockr.proxy.message import difference, door_state, whole
 from daprdockr.proxy.program import NginxProgram, arguments
 from daprdockr.proxy.publisher import DISK_RETRY, Publisher
-from daprdockr.proxy.routes import Route
+from daprdockr.proxy.routes import Route, check_endpoint
 from daprdockr.proxy.table import Messages, RouteTable
 from daprdockr.proxy.taking_up import TakingUp
 from daprdockr.runtime.pool import Run
@@ -88,7 +88,7 @@ class Nginx(Service):
     ) -> None:
         self._program = program
         self._settings = settings
-        self._led: DoorState | None = None
+        self._led: tuple[Route, ...] = ()
         self._reactor = reactor
         self._run = run
         self._leave_running = leave_running
@@ -140,8 +140,9 @@ class Nginx(Service):
 
         :raises BadInput: as ``door_state``.
         """
-        self._led = door_state(routes)
-        self._routes.want(self._led, revision)
+        led = tuple(routes)
+        self._routes.want(door_state(led), revision)
+        self._led = led
 
     @property
     def in_force(self) -> Signal[[]]:
@@ -164,8 +165,7 @@ class Nginx(Service):
             found = frozenset[str]() if self.pid is None else await self._socket.busy()
         except ProxyError:
             return frozenset()
-        led = () if self._led is None else self._led.services.values()
-        return found.difference(f"{address}:{port}" for endpoints in led for address, port, *_ in endpoints)
+        return found.difference(check_endpoint(one.address, one.port) for route in self._led for one in route.upstreams)
 
     def confirm(self) -> None:
         """Send routes that were not sure, if they are now: Note [Routes of an earlier agent] in ``table``."""

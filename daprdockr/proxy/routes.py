@@ -13,8 +13,11 @@ Note [Oldest wins]
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterable, Iterator, Mapping
+import json
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator
 from functools import cached_property, lru_cache
+from typing import TypeAlias
 
 from attrs import frozen
 
@@ -67,24 +70,27 @@ class Route:
         return self.pool or str(self.service)
 
     @cached_property
-    def location(self) -> Mapping[str, object]:
+    def location(self) -> str:
         """
-        Its members for nginx: ``path``; ``service``, the name of the instances; ``hold``; and what is not as usual. Lua
-        ignores a member that it does not know, and takes one that is missing as usual, for either may be older.
+        Its members for nginx as JSON: ``path``; ``service``, the name of the instances; ``hold``; and what is not as
+        usual. Lua ignores a member that it does not know, and takes one that is missing as usual, for either may be
+        older.
 
         :raises BadInput: the host name or the path is none.
         """
         check_host_name(self.host_name)
-        return dict(_location(self))
+        return json.dumps(dict(_location(self)), separators=(",", ":"))
 
     @cached_property
-    def endpoints(self) -> tuple[tuple[str, int, bool, str], ...]:
+    def endpoints(self) -> str:
         """
-        Where the instances listen, whether on this node, and their names, in order; an IPv6 address stands in brackets.
+        Where the instances listen, whether on this node, and their names, in order, as JSON for nginx; an IPv6 address
+        stands in brackets.
 
         :raises BadInput: an address or a port is none.
         """
-        return tuple(_endpoint(upstream) for upstream in sorted(self.upstreams, key=by_number))
+        found = [_endpoint(upstream) for upstream in sorted(self.upstreams, key=by_number)]
+        return json.dumps(found, separators=(",", ":"))
 
 
 @frozen
@@ -111,6 +117,10 @@ class HttpService:
         """
         refusals: set[Refusal] = set()
         return tuple(_usable_routes(self, refusals)), frozenset(refusals)
+
+
+Change: TypeAlias = tuple[HttpService | None, HttpService | None]
+"""A service before and after a change of it; None: there is none with HTTP."""
 
 
 @frozen(order=True)
@@ -210,12 +220,40 @@ def routing(services: Iterable[HttpService]) -> Routing:
     return Routing(tuple(routes[key] for key in sorted(routes)), tuple(sorted(refusals)))
 
 
+def changed_routing(known: Routing | None, changes: Iterable[Change], services: Iterable[HttpService]) -> Routing:
+    """Return the routing of ``services``: as ``routing`` does, but from ``known`` and what changed since, if it can."""
+    for before, after in changes:
+        known = moved(known, before, after) if known and before and after else None
+    return known or routing(services)
+
+
+def moved(known: Routing, before: HttpService, after: HttpService) -> Routing | None:
+    """
+    Return the routing after one service of ``known`` changed; None if not only its instances did, so that ``routing``
+    has to decide anew who keeps what. Most changes are such moves, and one costs little, however many services there
+    are.
+    """
+    (old, refused), (new, also_refused) = before.claimed, after.claimed
+    if (before.created, refused, [*map(_key, old)]) != (after.created, also_refused, [*map(_key, new)]):
+        return None
+    routes = list(known.routes)
+    for route in reversed(new):  # of two at one place the first counts
+        index = bisect_left(routes, _key(route), key=_key)
+        if index < len(routes) and _key(routes[index]) == _key(route) and routes[index].service == route.service:
+            routes[index] = route
+    return Routing(tuple(routes), known.refusals)
+
+
+def _key(route: Route) -> tuple[str, str]:
+    return route.host_name, route.path
+
+
 def _add(service: HttpService, routes: dict[tuple[str, str], Route], refusals: set[Refusal]) -> None:
     lost: list[Refusal] = []
     claimed, refused = service.claimed
     refusals |= refused
     for route in claimed:
-        key = (route.host_name, route.path)
+        key = _key(route)
         if key not in routes and len(routes) >= MOST_ROUTES:
             lost.append(_refused(route, f"is not served, because nginx is given at most {MOST_ROUTES} names"))
         elif (holder := routes.setdefault(key, route).service) is not route.service and holder != route.service:

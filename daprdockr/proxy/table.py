@@ -185,6 +185,6 @@ class RouteTable(Generic[T]):
     async def _keep(self, held: T) -> None:
         """:raises DiskError: the routes could not be written."""
         try:
-            await self._run(self._files.keep_routes, self._messages.whole(held, 0))
+            await self._run(lambda: self._files.keep_routes(self._messages.whole(held, 0)))
         except OSError as error:
             raise DiskError(str(FilesUnwritable(str(self._files.directory), str(error.strerror)))) from None

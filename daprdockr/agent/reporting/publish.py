@@ -22,7 +22,7 @@ from daprdockr.model.known.changes import Changes
 from daprdockr.model.known.cluster import Cluster
 from daprdockr.model.names import ServiceName
 from daprdockr.model.stored.revisioned import Claim
-from daprdockr.proxy.routes import HttpEntry, HttpService, Routing, routing
+from daprdockr.proxy.routes import Change, HttpEntry, HttpService, Routing, changed_routing
 from daprdockr.runtime.signal import Signal
 
 T = TypeVar("T")
@@ -60,7 +60,8 @@ class Publish:
         self._zone = Zone.of((), serial=1, addresses=addresses)
         self._named: dict[ServiceName, tuple[Running, ...]] = {}
         self._http: dict[ServiceName, HttpService] = {}
-        self._zone_is_news = self._http_is_news = True
+        self._http_changes: list[Change] = []
+        self._zone_is_news = True
         self._routing: Routing | None = None
         self._refusals = RefusalEvents(record_event)
 
@@ -87,9 +88,9 @@ class Publish:
         if self._zone_is_news:
             self._zone_is_news = False
             self.zones(self._zone)
-        if self._http_is_news:
-            self._http_is_news = False
-            self._publish_routing(routing(self._http.values()))
+        if self._http_changes or self._routing is None:
+            changes, self._http_changes = self._http_changes, []
+            self._publish_routing(changed_routing(self._routing, changes, self._http.values()))
         self.published()
 
     def _publish_routing(self, routes: Routing) -> None:
@@ -118,8 +119,9 @@ class Publish:
             self._zone_is_news = True
 
     def _set_http(self, service: ServiceName, claims: Iterable[Claim]) -> None:
+        before = self._http.get(service)
         if _note(self._http, service, self._http_of(service, claims)):
-            self._http_is_news = True
+            self._http_changes.append((before, self._http.get(service)))
 
     def _http_of(self, service: ServiceName, claims: Iterable[Claim]) -> HttpService | None:
         known = self._cluster.services.get(service)

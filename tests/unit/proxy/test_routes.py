@@ -21,9 +21,11 @@ from daprdockr.proxy.routes import (
     Refusal,
     Route,
     Upstream,
+    changed_routing,
     check_endpoint,
     check_host_name,
     check_path,
+    moved,
     routing,
 )
 
@@ -41,6 +43,16 @@ def entry(*hosts: str, places: tuple[Upstream, ...] = (), port: int = 80, **more
 
 def service(name: ServiceName = WEB, *hosts: str, created: int = 1, places: tuple[Upstream, ...] = ()) -> HttpService:
     return HttpService(name, (entry(*hosts, places=places),), created)
+
+
+def with_places(service: HttpService, *places: Upstream) -> HttpService:
+    return evolve(service, entries=tuple(evolve(entry, upstreams=places) for entry in service.entries))
+
+
+PLACES = st.lists(st.builds(place, st.integers(1, 2), port=st.sampled_from([8000, 65535])), max_size=2).map(tuple)
+HOSTS = st.lists(st.sampled_from(["a.com", "A.com", "b.com", "no name"]), min_size=1, max_size=3)
+ENTRIES = st.lists(st.builds(lambda hosts, hold: entry(*hosts, hold=hold), HOSTS, st.integers(0, 1)), max_size=2)
+SERVICES = st.builds(HttpService, st.sampled_from([WEB, API]), ENTRIES.map(tuple), st.integers(1, 2))
 
 
 class RoutingTests(SynchronousTestCase):
@@ -86,6 +98,44 @@ class RoutingTests(SynchronousTestCase):
         self.assertIsNot(after[0], before[0])
         self.assertIs(after[1], before[1])
         self.assertIs(after[1].location, before[1].location)
+
+
+class MovedTests(SynchronousTestCase):
+    """``moved``: the routing after a change of one service, from the one before."""
+
+    def test_instances(self) -> None:
+        """Other instances of a service need no new decision about host names, those of others stay the very same."""
+        services = [service(WEB, "a.com", "c.com", places=(place(1),)), service(API, "b.com", "c.com", created=2)]
+        for index in (0, 1):
+            before = routing(services)
+            after = with_places(services[index], place(7))
+            found = moved(before, services[index], after)
+            services[index] = after
+            self.assertEqual(found, routing(services))
+            assert found is not None
+            kept = [route for route, former in zip(found.routes, before.routes, strict=True) if route is former]
+            self.assertEqual(len(kept), 3 - [2, 1][index])
+
+    def test_decisions(self) -> None:
+        """Where names, age or refusals change, everything is decided anew."""
+        before = service(WEB, "a.com", places=(place(1),))
+        known = routing([before])
+        for after in [
+            service(WEB, "a.com", "b.com"),
+            service(WEB),
+            evolve(before, created=9),
+            service(WEB, "a.com", places=(place(1), evolve(place(2), port=0))),
+        ]:
+            self.assertIsNone(moved(known, before, after))
+
+    @given(st.lists(SERVICES, min_size=1, max_size=4), SERVICES, st.none() | PLACES)
+    def test_same(self, drawn: list[HttpService], other: HttpService, places: tuple[Upstream, ...] | None) -> None:
+        """It returns what ``routing`` does for all services, or None, whatever changes."""
+        services = {one.service: one for one in drawn}
+        before = drawn[-1]
+        after = evolve(other, service=before.service) if places is None else with_places(before, *places)
+        now = {**services, before.service: after}.values()
+        self.assertEqual(changed_routing(routing(services.values()), [(before, after)], now), routing(now))
 
 
 class ConflictTests(SynchronousTestCase):

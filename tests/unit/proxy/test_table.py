@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from attrs import define, field
-from twisted.internet.defer import execute
+from twisted.internet.defer import execute, succeed
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.model.errors import ProxyError
 from daprdockr.model.names import ServiceName
 from daprdockr.proxy.files import ProxyFiles
-from daprdockr.proxy.message import difference, door_state, whole
+from daprdockr.proxy.message import DoorState, difference, door_state, whole
 from daprdockr.proxy.routes import Route
 from daprdockr.proxy.table import Messages, RouteTable
 
@@ -97,6 +97,37 @@ class RouteTableTests(SynchronousTestCase):
         self.assertEqual([first["whole"], list(first["hosts"])], [True, ["a.com"]])
         self.assertEqual([second["from"], second["version"], list(second["hosts"])], [1, 2, ["b.com"]])
         self.assertEqual((self.table.changes, self.table.version, self.table.reason), (2, 2, ""))
+
+    def test_kept_in_a_thread(self) -> None:
+        """The text of all routes for the disk is made in the thread that writes it, not in the reactor's."""
+        waiting: list[Callable[[], object]] = []
+        made: list[int] = []
+
+        def recorded(state: DoorState, version: int) -> bytes:
+            made.append(version)
+            return whole(state, version)
+
+        def run(call: Any, *arguments: Any) -> Any:
+            waiting.append(call)
+            return succeed(None)
+
+        table = RouteTable(
+            socket=self.nginx,
+            files=self.files,
+            messages=Messages(recorded, difference),
+            reactor=self.clock,
+            run=run,
+            unanswered=self.count,
+            is_sure=lambda: True,
+        )
+        self.addCleanup(table.stop)
+        table.start()
+        table.want(door_state([Route("a.com", WEB, ())]))
+        self.clock.advance(0)
+        self.clock.advance(0)
+        self.assertEqual((made, len(waiting)), ([1], 1))
+        waiting[0]()
+        self.assertEqual(list(json.loads(self.files.routes.read_bytes())["hosts"]), ["a.com"])
 
     def test_reached(self) -> None:
         """A revision is reached when nginx has its routes, or those that it has are still wanted."""
