@@ -9,11 +9,13 @@
 -- reads the rest only once. No more than two endpoints receive the same request, which may be what ends them; and only
 -- one that lets the route's timeout pass, for the other might do the same, and work on it twice as long.
 --
--- Note [Under way]: an internal redirect takes ngx.ctx away, so the requests under way are also kept by number, which
--- stands in the variable $door.
+-- Note [Under way]: an internal redirect takes ngx.ctx away, so what is known of a request is kept by the address of
+-- nginx's own record of it, which stays in its place until the log phase.
 
 local balancer = require "ngx.balancer"
+local base = require "resty.core.base"
 local choose = require "door.choose"
+local ffi = require "ffi"
 local headers = require "door.headers"
 local match = require "door.match"
 local pages = require "door.pages"
@@ -35,9 +37,14 @@ local NO_ANSWER = "the instance of this service broke its answer off, or answere
 local CUT_BODY = "the instance of this service ended the connection before it had taken the whole body"
 local LONG_ANSWER = "the headers of the answer are larger than 64 KiB"
 
+local NONE = {} -- no endpoint was tried
+
 local waiting = 0
 local underway = {}
-local number = 0
+
+local function address()
+    return tonumber(ffi.cast("uintptr_t", base.get_request()))
+end
 
 -- The status to refuse a request with whose body is too large, or might be: only the Content-Length of a body bounds it
 -- before it was passed on.
@@ -51,9 +58,10 @@ local function too_large(most)
     return (tonumber(ngx.var.http_content_length) or 0) > most and 413 or nil
 end
 
--- Whether the body is known to be small; a chunked one may never end.
-local function is_small()
-    return not ngx.var.http_transfer_encoding and (tonumber(ngx.var.http_content_length) or 0) <= SMALL_BODY
+-- Whether there is a body that is known to be small; a chunked one may never end.
+local function has_small_body()
+    local length = tonumber(ngx.var.http_content_length)
+    return length ~= nil and length > 0 and length <= SMALL_BODY and not ngx.var.http_transfer_encoding
 end
 
 local function ready(ctx)
@@ -62,7 +70,7 @@ local function ready(ctx)
         return false
     end
     if version ~= ctx.version then
-        ctx.version, ctx.tried = version, {}
+        ctx.endpoints, ctx.version, ctx.tried = endpoints, version, NONE
     end
     return choose.any(endpoints, ctx.tried)
 end
@@ -98,19 +106,19 @@ function M.admit()
     if status then
         return ngx.exit(status) -- by nginx, so that the client is not asked for its body first
     end
-    number = number + 1
-    local ctx = { number = number, location = location, service = location.service, tried = {}, received = 0 }
+    local ctx = { location = location, service = location.service, tried = NONE, received = 0 }
     ctx.deadline = ngx.now() + location.hold
-    ngx.ctx.door, underway[number], ngx.var.door = ctx, ctx, number
-    if location.strip then
-        ngx.var.door_target = match.stripped(location.path, ngx.var.request_uri, ngx.var.uri)
-        ngx.var.door_prefix = match.written(location.path)
-    end
-    if is_small() then
+    underway[address()] = ctx
+    if has_small_body() then
         ngx.req.read_body()
     end
     if not hold(ctx) then
         return pages.refuse(503)
+    end
+    if location.strip then
+        ngx.var.door_target = match.stripped(location.path, ngx.var.request_uri, ngx.var.uri)
+        ngx.var.door_prefix = match.written(location.path)
+        return ngx.exec("@stripped")
     end
 end
 
@@ -139,11 +147,10 @@ end
 
 -- access phase of a request that failed at the endpoints it tried
 function M.readmit()
-    local ctx = underway[tonumber(ngx.var.door)]
+    local ctx = underway[address()]
     if not ctx then
         return pages.refuse(502)
     end
-    ngx.ctx.door = ctx
     M.note_failure(ctx)
     if ctx.late then
         return pages.refuse(504)
@@ -166,6 +173,9 @@ function M.note_failure(ctx)
         return false
     end
     choose.release(ctx.key)
+    if ctx.tried == NONE then
+        ctx.tried = {}
+    end
     ctx.tried[ctx.key] = true
     if last("upstream_connect_time") ~= "-" then -- it was connected
         ctx.received = ctx.received + 1
@@ -182,22 +192,24 @@ end
 
 -- An endpoint of the list that is in force after it was counted: see Note [Requests under way] in choose.lua.
 local function taken(ctx)
-    local endpoints, version = routes.endpoints(ctx.service)
+    local endpoints, version = ctx.endpoints, ctx.version
+    local ranks = sticky.ranks(ctx.location.sticky, ctx.service)
     while true do
-        local ranks = sticky.ranks(ctx.location.sticky, ctx.service)
         local endpoint, key = choose.take(endpoints or {}, ctx.tried, ranks)
         local latest, in_force = routes.endpoints(ctx.service)
-        if in_force == version or not endpoint then
+        if in_force == version then
             return endpoints, endpoint, key
         end
-        choose.release(key)
+        if key then
+            choose.release(key)
+        end
         endpoints, version = latest, in_force
     end
 end
 
 -- balancer phase
 function M.send()
-    local ctx = ngx.ctx.door
+    local ctx = underway[address()]
     local again = M.note_failure(ctx)
     local endpoints, endpoint, key
     if ctx.received < MOST_RECEIVED and not ctx.late then
@@ -225,14 +237,15 @@ end
 
 -- log phase; what is known of the request, nil if it came to no service
 function M.done()
-    local ctx = ngx.ctx.door or underway[tonumber(ngx.var.door)] -- the latter if nginx itself ended it with a page
+    local at = address()
+    local ctx = underway[at]
     if not ctx then
         return nil
     end
     if ctx.key then
         choose.release(ctx.key)
     end
-    underway[ctx.number] = nil
+    underway[at] = nil
     return ctx
 end
 

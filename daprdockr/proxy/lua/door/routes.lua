@@ -1,8 +1,9 @@
 -- The service that a request is for, and the addresses where the instances of a service listen.
 --
 -- The shared dictionary holds them as JSON, written by the agent (control.lua) and read by all workers. A worker
--- decodes an entry once and keeps it with the entry's version, so that a request costs one read of a number. The
--- version is written after the entry: a worker that sees the new number reads the new entry.
+-- decodes an entry once and keeps it with the entry's version, and with the version of the whole at which it last
+-- compared the two. So a request costs a few reads of one number. The version of the whole is written after the
+-- entries: a worker that sees the new number reads the new entries.
 
 local cjson = require "cjson.safe"
 local match = require "door.match"
@@ -10,26 +11,43 @@ local match = require "door.match"
 local LONGEST_NAME = 253
 
 local dict = ngx.shared.routes
-local decoded = {}
+
+-- How the entries of one kind are kept in the dictionary, and in this worker.
+local function kept(prefix, made)
+    return { prefix = prefix, made = made, known = {} }
+end
+
+local hosts = kept("h/", match.index)
+local services = kept("s/", function(value)
+    return value
+end)
 
 local M = {}
 
-local function as_it_is(value)
-    return value
-end
-
-local function read(key, made)
+-- The entry and its version as they stand in the dictionary; nil when there is none.
+local function compared(entries, name, whole)
+    local key = entries.prefix .. name
     local version = dict:get("v" .. key)
     if not version then
-        decoded[key] = nil
+        entries.known[name] = nil
         return nil
     end
-    local known = decoded[key]
+    local known = entries.known[name]
     if not known or known.version ~= version then
-        known = { version = version, value = made(cjson.decode(dict:get(key) or "null")) }
-        decoded[key] = known
+        known = { version = version, value = entries.made(cjson.decode(dict:get(key) or "null")) }
+        entries.known[name] = known
     end
+    known.whole = whole
     return known.value, version
+end
+
+local function read(entries, name)
+    local whole = dict:get("version")
+    local known = entries.known[name]
+    if known and known.whole == whole then
+        return known.value, known.version
+    end
+    return compared(entries, name, whole)
 end
 
 local function write(key, value, version)
@@ -53,7 +71,7 @@ function M.location(host, path)
     end
     local name, rest = host, host
     while true do
-        local index = read("h/" .. name, match.index)
+        local index = read(hosts, name)
         local found = index and match.find(index, path)
         local dot = rest:find(".", 1, true)
         if found or not dot then
@@ -66,7 +84,7 @@ end
 
 -- The endpoints of a service and the version of that list; nil where the agent knows no such service.
 function M.endpoints(service)
-    return read("s/" .. service, as_it_is)
+    return read(services, service)
 end
 
 -- Nil until the agent, or its file, said anything.

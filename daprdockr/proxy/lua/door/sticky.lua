@@ -44,7 +44,8 @@ function M.remember(location, endpoint)
         ngx.var.door_cookie = ""
         return
     end
-    local secure = ngx.var.forwarded_proto == "https" and "; Secure" or ""
+    local proto = ngx.var.forwarded_proto or ngx.var.scheme -- the former only where some proxies are trusted
+    local secure = proto == "https" and "; Secure" or ""
     local path = match.written(location.path)
     ngx.var.door_cookie = ("%s=%s; Path=%s; HttpOnly; SameSite=Lax%s"):format(location.sticky, own, path, secure)
 end
