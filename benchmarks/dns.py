@@ -37,7 +37,7 @@ from benchmarks.dns_report import COMMON, COST, OWN, RATE, Result, Scenario, rep
 from benchmarks.dns_tracks import SCENARIOS, UPSTREAM_NAMES, Track, track
 from benchmarks.dns_turn import Lane, Wrong
 from benchmarks.dns_zone import upstream_records
-from tests.rig.etcd_members import free_port
+from tests.build.ports import free_port
 
 T = TypeVar("T")
 

@@ -24,7 +24,7 @@ from benchmarks.dns_contestants import Contestant, Setting
 from benchmarks.dns_load import Dnsperf, percentile
 from benchmarks.dns_process import Server, machine_time
 from benchmarks.dns_tracks import Track
-from tests.rig.etcd_members import free_port
+from tests.build.ports import free_port
 
 WARM_UP = 1.0
 STANDS = 1.1

@@ -37,8 +37,9 @@ from benchmarks.http_load import wrk
 from benchmarks.http_peers import PEERS, Peer, at_hand
 from benchmarks.http_report import Result, report
 from benchmarks.http_server import Server, taken
+from tests.build.ports import free_port
 from tests.rig.docker_engine import engine_url
-from tests.rig.etcd_members import EtcdMembers, free_port
+from tests.rig.etcd_members import EtcdMembers
 
 SERVICES = 3
 WARM_UP = 1.0

@@ -17,7 +17,7 @@ from docker.errors import DockerException
 
 from benchmarks.clock import BenchFailed, now, seconds, wait_until
 from benchmarks.containers import LABEL, Containers, DockerCommand, client_of
-from tests.rig.etcd_members import free_port
+from tests.build.ports import free_port
 
 BRIDGE = "docker_gwbridge"
 """The network that ``swarm init`` creates and ``swarm leave`` forgets."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import socket
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
@@ -20,13 +19,6 @@ PATIENCE = 30.0
 """Seconds that a step may take on a machine with much else to do."""
 
 Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
-
-
-def free_port(kind: socket.SocketKind = socket.SOCK_STREAM) -> int:
-    """A port of loopback that nobody holds now."""
-    with socket.socket(socket.AF_INET, kind) as probe:
-        probe.bind((HERE, 0))
-        return int(probe.getsockname()[1])
 
 
 async def naming(name: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

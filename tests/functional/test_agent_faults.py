@@ -9,10 +9,11 @@ from contextlib import closing
 from docker import APIClient
 
 from daprdockr.etcd.store import EtcdStore
+from tests.build.ports import free_port
 from tests.rig.agent_case import HTTP, AgentTestCase
 from tests.rig.agent_process import AgentProcess
 from tests.rig.docker_engine import PrivateEngine, engine_url, sample_image, until
-from tests.rig.etcd_members import EtcdMembers, free_port, shared
+from tests.rig.etcd_members import EtcdMembers, shared
 
 
 class DeathTests(AgentTestCase):

@@ -8,10 +8,11 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+from tests.build.ports import free_port
 from tests.rig.agent_case import AgentTestCase
 from tests.rig.agent_process import AgentProcess
 from tests.rig.dns.knot import missing
-from tests.rig.docker_engine import engine_url, free_port, sample_image, until
+from tests.rig.docker_engine import engine_url, sample_image, until
 
 CONFIGURATION = """
 server:

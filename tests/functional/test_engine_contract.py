@@ -13,6 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.engine.docker_engine import DockerEngine
 from daprdockr.model.seams import Engine
+from tests.build.ports import free_port
 from tests.contracts.absent_engine import AbsentEngineContract
 from tests.contracts.engine import EngineContract
 from tests.rig import docker_engine
@@ -32,7 +33,7 @@ class DockerEngineTests(EngineContract, SynchronousTestCase):
         return engine
 
     def free_port(self) -> int:
-        return docker_engine.free_port()
+        return free_port("0.0.0.0")
 
     @contextmanager
     def taken_port(self) -> Iterator[int]:

@@ -17,8 +17,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from daprdockr.arguments.access import ETCD_PARAMETERS, read_access
 from daprdockr.etcd.store import EtcdStore
 from daprdockr.model.errors import EtcdError
+from tests.build.ports import free_port
 from tests.rig.docker_engine import until
-from tests.rig.etcd_members import free_port
 
 CHECKOUT = Path(__file__).parents[2]
 SCRIPT = CHECKOUT / "scripts/etcd-certificates"

@@ -15,8 +15,9 @@ from daprdockr.etcd.address import Access
 from daprdockr.etcd.embedded import EmbeddedEtcd
 from daprdockr.etcd.store import EtcdStore
 from daprdockr.model.errors import EtcdUnavailable
+from tests.build.ports import free_port
 from tests.rig.docker_engine import until
-from tests.rig.etcd_members import free_port, missing
+from tests.rig.etcd_members import missing
 
 
 class EmbeddedEtcdTests(TestCase):

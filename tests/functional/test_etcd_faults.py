@@ -8,10 +8,11 @@ from daprdockr.etcd.address import Access
 from daprdockr.etcd.failover import Failover
 from daprdockr.model.errors import EtcdError, EtcdRefused, EtcdUnavailable
 from daprdockr.model.stored.entries import Listing
+from tests.build.ports import free_port
 from tests.contracts.store import take
 from tests.rig.docker_engine import until
 from tests.rig.etcd_case import FaultCase
-from tests.rig.etcd_members import EtcdMembers, free_port
+from tests.rig.etcd_members import EtcdMembers
 
 
 class MemberTests(FaultCase):

@@ -10,7 +10,8 @@ from daprdockr.model.names import InstanceName
 from daprdockr.proxy.clients import HttpClients
 from daprdockr.proxy.configuration import HttpListener
 from daprdockr.proxy.routes import Upstream
-from tests.rig.nginx_here import WEB, NginxTestCase, free_port, route
+from tests.build.ports import free_port
+from tests.rig.nginx_here import WEB, NginxTestCase, route
 
 NAME = "web.example.com"
 KIB = 1024

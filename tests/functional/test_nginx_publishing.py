@@ -26,7 +26,8 @@ from daprdockr.proxy.message import door_state, whole
 from daprdockr.proxy.nginx import Nginx
 from daprdockr.proxy.routes import Route, Upstream
 from daprdockr.proxy.surroundings import digest_of
-from tests.rig.nginx_here import WEB, NginxTestCase, free_port, group_of, route, until
+from tests.build.ports import free_port
+from tests.rig.nginx_here import WEB, NginxTestCase, group_of, route, until
 from tests.rig.upgrading import Upgrading
 
 

@@ -15,7 +15,8 @@ from twisted.names import client, dns, server
 
 from daprdockr.proxy.ports import PortRouting
 from daprdockr.relay.message import Destination
-from tests.rig.nginx_here import free_port, running, until
+from tests.build.ports import free_port
+from tests.rig.nginx_here import running, until
 from tests.rig.relay_here import HERE, RelayProcessCase
 
 
@@ -105,7 +106,7 @@ class LeavingTests(RelayProcessCase):
         assert pid is not None
         os.kill(pid, signal.SIGKILL)
         await until(lambda: relay.pid not in (pid, None))
-        await until(lambda: self.answers("a"))
+        await self.answers_at_last(relay, "a")
         await until(lambda: relay.condition is None)
 
     async def test_both_killed(self) -> None:
@@ -119,7 +120,7 @@ class LeavingTests(RelayProcessCase):
         os.kill(pid, signal.SIGKILL)
         await until(lambda: not running(pid))
         relay = self.relay(sure=False)
-        await until(lambda: self.answers("a"))
+        await self.answers_at_last(relay, "a")
         self.assertNotEqual(relay.pid, pid)
 
     async def test_socket_removed(self) -> None:
@@ -130,5 +131,5 @@ class LeavingTests(RelayProcessCase):
         await deferToThread(kept.ask, "1")
         relay.files.socket.unlink()
         relay.publish(PortRouting((self.route(self.instance("b")),)))
-        await until(lambda: self.answers("b"))
+        await self.answers_at_last(relay, "b")
         self.assertEqual((await deferToThread(kept.ask, "2"), relay.pid), ("a 2", pid))

@@ -11,7 +11,8 @@ from collections.abc import Callable
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.rig.docker_engine import free_port, until
+from tests.build.ports import free_port
+from tests.rig.docker_engine import until
 from tests.rig.strict_client import StrictClient, Taken, Target, Wanted
 
 ENOUGH = 100

@@ -25,8 +25,8 @@ from typing import Any
 
 from docker import APIClient
 
+from tests.build.ports import free_port
 from tests.rig.docker_engine import remove, unique_prefix, until
-from tests.rig.etcd_members import free_port
 
 PROGRAMS = Path(sys.executable).parent
 LIMIT = 60

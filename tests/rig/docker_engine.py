@@ -71,13 +71,6 @@ def unique_subnet() -> str:
     return f"fd{secrets.token_hex(1)}:{secrets.token_hex(2)}:{secrets.token_hex(2)}::/64"
 
 
-def free_port() -> int:
-    """A TCP port of the host that nobody listened on a moment ago."""
-    with closing(socket.socket()) as probe:
-        probe.bind(("0.0.0.0", 0))
-        return int(probe.getsockname()[1])
-
-
 @contextmanager
 def taken_port() -> Iterator[int]:
     """A TCP port of the host that this process listens on meanwhile."""

@@ -8,14 +8,12 @@ Real etcd members for tests and benches, on ports and in a directory of their ow
 from __future__ import annotations
 
 import atexit
-import contextlib
 import functools
 import json
 import os
 import random
 import shutil
 import signal
-import socket
 import ssl
 import subprocess
 import tempfile
@@ -26,6 +24,7 @@ from types import TracebackType
 from attrs import evolve
 
 from daprdockr.etcd.address import Access
+from tests.build.ports import free_port
 from tests.rig.certificates import Authority
 from tests.rig.docker_engine import until
 
@@ -53,15 +52,6 @@ def shared(count: int = 3) -> EtcdMembers:
     members = EtcdMembers(count).__enter__()
     atexit.register(members.close)
     return members
-
-
-def free_port(host: str = "127.0.0.1") -> int:
-    """A port nobody listens on, below those that outgoing connections take."""
-    while True:
-        port = random.randrange(15000, 32000)
-        with socket.socket() as probe, contextlib.suppress(OSError):
-            probe.bind((host, port))
-            return port
 
 
 class EtcdMembers:

@@ -31,6 +31,7 @@ from daprdockr.proxy.nginx import Nginx
 from daprdockr.proxy.program import NginxProgram
 from daprdockr.proxy.routes import Route, Upstream
 from daprdockr.proxy.surroundings import settings_here
+from tests.build.ports import free_port
 
 WEB = ServiceName(group="shop", service="web")
 ENVIRONMENT = {"PATH": os.environ.get("PATH", os.defpath)}
@@ -40,13 +41,6 @@ def need_nginx() -> None:
     """Skip where nginx is not installed, unless this is CI, which has to have it."""
     if shutil.which("nginx") is None and not os.environ.get("CI"):
         raise SkipTest("nginx is not installed")
-
-
-def free_port() -> int:
-    with socket.socket() as chosen:
-        chosen.bind(("127.0.0.1", 0))
-        port: int = chosen.getsockname()[1]
-        return port
 
 
 def running(pid: int) -> bool:

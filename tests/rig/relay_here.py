@@ -20,7 +20,8 @@ from daprdockr.proxy.ports import PortRouting
 from daprdockr.proxy.relay import Relay, RelaySocket, relay_process
 from daprdockr.proxy.relay_files import RelayFiles
 from daprdockr.relay.message import Destination, PortRoute
-from tests.rig.nginx_here import ENVIRONMENT, free_port, group_of, until
+from tests.build.ports import free_port
+from tests.rig.nginx_here import ENVIRONMENT, group_of, until
 
 HERE = "127.0.0.1"
 PATIENCE = 30.0
@@ -132,3 +133,12 @@ class RelayProcessCase(TestCase):
             return bool(await deferToThread(conversation.ask, "x") == f"{name} x")
         except OSError:
             return False
+
+    async def answers_at_last(self, relay: Relay, name: str) -> None:
+        """Wait until a new connection is answered by the instance of that name."""
+        try:
+            await until(lambda: self.answers(name), seconds=2 * PATIENCE)
+        except AssertionError as error:
+            output = relay.files.output.read_text() if relay.files.output.exists() else "no output"
+            seen = f"the relay is {relay.pid}, {relay.condition}, and printed: {output}"
+            raise AssertionError(f"{error}; {seen}") from None

@@ -20,8 +20,8 @@ from typing import IO
 import dns.message
 import dns.rcode
 
+from tests.build.ports import free_port
 from tests.rig.dns.flood_packets import SRV, question
-from tests.rig.etcd_members import free_port
 
 HONEST = "127.0.0.1"
 NAME = "1.web.myapp.container"

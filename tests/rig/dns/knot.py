@@ -16,8 +16,8 @@ import dns.exception
 import dns.message
 import dns.query
 
+from tests.build.ports import free_port
 from tests.rig.docker_engine import until
-from tests.rig.etcd_members import free_port
 
 PATIENCE = 30.0
 GUARDED = 'knotd --config "$0" & cat >/dev/null; kill $!; wait $!'

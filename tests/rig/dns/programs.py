@@ -6,7 +6,6 @@ import ipaddress
 import os
 import re
 import shutil
-import socket
 from typing import Any
 
 import dns.flags
@@ -22,6 +21,7 @@ from daprdockr.dns.answering.whom import Whom
 from daprdockr.dns.endpoint import Endpoint
 from daprdockr.dns.server import DnsServer
 from tests.build.dns_samples import sample_zone
+from tests.build.ports import free_port
 from tests.rig.dns.upstream import Upstream
 
 GREEDY = "127.0.0.4"
@@ -50,7 +50,7 @@ class DnsTestCase(TestCase):
         for _ in range(20):
             server = DnsServer(
                 reactor,
-                listen=[Endpoint("0.0.0.0", self.free_port())],
+                listen=[Endpoint("0.0.0.0", free_port("0.0.0.0"))],
                 allow=ALLOWED,
                 whom=Whom((self.upstream.endpoint,)),
                 host_addresses=lambda: frozenset({"127.0.0.1", "127.0.0.2"}),
@@ -61,12 +61,6 @@ class DnsTestCase(TestCase):
                 return server
             await server.stopService()
         raise AssertionError("no port was free at both addresses for UDP and TCP")
-
-    def free_port(self) -> int:
-        with socket.socket() as chosen:
-            chosen.bind(("127.0.0.1", 0))
-            port: int = chosen.getsockname()[1]
-            return port
 
     async def run_program(self, program: str, *arguments: str) -> tuple[str, int]:
         """The standard output of a program, and its exit status."""

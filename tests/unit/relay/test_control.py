@@ -10,7 +10,8 @@ from pathlib import Path
 
 from daprdockr.relay.control import Control
 from daprdockr.relay.message import PortRoute, RelayState, encode_state
-from tests.build.relaying import HERE, Client, RelayCase, RelayScene, free_port
+from tests.build.ports import free_port
+from tests.build.relaying import HERE, Client, RelayCase, RelayScene
 
 
 async def ask(path: Path, request: bytes) -> tuple[str, str]:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 
 from daprdockr.relay.message import Destination
-from tests.build.relaying import HERE, DatagramClient, RelayCase, RelayScene, free_port
+from tests.build.ports import free_port
+from tests.build.relaying import HERE, DatagramClient, RelayCase, RelayScene
 
 
 class DatagramTests(RelayCase):
@@ -14,7 +14,7 @@ class DatagramTests(RelayCase):
         """The datagrams of one client go to one instance, and its answers come back from the port that was asked."""
 
         async def scenario() -> None:
-            scene, port = RelayScene(), free_port(socket.SOCK_DGRAM)
+            scene, port = RelayScene(), free_port()
             await scene.lead(port, await scene.datagrams("a"), await scene.datagrams("b"), protocol="udp")
             one, two = await DatagramClient.to(port), await DatagramClient.to(port)
             first = (await one.ask("1"))[0]
@@ -29,7 +29,7 @@ class DatagramTests(RelayCase):
         """A session goes on through changes of other instances; one whose instance is gone gets another one."""
 
         async def scenario() -> None:
-            scene, port = RelayScene(), free_port(socket.SOCK_DGRAM)
+            scene, port = RelayScene(), free_port()
             a, b, c = [await scene.datagrams(name) for name in "abc"]
             await scene.lead(port, a, protocol="udp")
             client = await DatagramClient.to(port)
@@ -48,8 +48,8 @@ class DatagramTests(RelayCase):
         """A datagram that was refused, as nobody listens there, goes to another instance."""
 
         async def scenario() -> None:
-            scene, port = RelayScene(), free_port(socket.SOCK_DGRAM)
-            dead = Destination(HERE, free_port(socket.SOCK_DGRAM), local=True)
+            scene, port = RelayScene(), free_port()
+            dead = Destination(HERE, free_port(), local=True)
             await scene.lead(port, dead, await scene.datagrams("lives"), protocol="udp")
             for number in range(3):
                 client = await DatagramClient.to(port)
@@ -62,8 +62,8 @@ class DatagramTests(RelayCase):
         """When all instances refuse a datagram it is lost, once, and nothing is left of its session."""
 
         async def scenario() -> None:
-            scene, port = RelayScene(), free_port(socket.SOCK_DGRAM)
-            dead = [Destination(HERE, free_port(socket.SOCK_DGRAM)) for _ in range(3)]
+            scene, port = RelayScene(), free_port()
+            dead = [Destination(HERE, free_port()) for _ in range(3)]
             await scene.lead(port, *dead, protocol="udp")
             client = await DatagramClient.to(port)
             for _ in range(3):
@@ -81,7 +81,7 @@ class DatagramTests(RelayCase):
         """The session that was used longest ago makes room for a new one, and its client gets one again if it sends."""
 
         async def scenario() -> None:
-            scene, port = RelayScene(sessions=3), free_port(socket.SOCK_DGRAM)
+            scene, port = RelayScene(sessions=3), free_port()
             await scene.lead(port, await scene.datagrams("a"), protocol="udp")
             clients = [await DatagramClient.to(port) for _ in range(5)]
             for number, client in enumerate([*clients, clients[0]]):
@@ -96,7 +96,7 @@ class DatagramTests(RelayCase):
         """A session without datagrams ends, one that is used does not."""
 
         async def scenario() -> None:
-            scene, port = RelayScene(), free_port(socket.SOCK_DGRAM)
+            scene, port = RelayScene(), free_port()
             await scene.lead(port, await scene.datagrams("a"), protocol="udp")
             idle, busy = await DatagramClient.to(port), await DatagramClient.to(port)
             await idle.ask("1")

@@ -6,7 +6,8 @@ import asyncio
 import socket
 
 from daprdockr.relay.message import PortRoute, RelayState
-from tests.build.relaying import HERE, Client, DatagramClient, RelayCase, RelayScene, free_port
+from tests.build.ports import free_port
+from tests.build.relaying import HERE, Client, DatagramClient, RelayCase, RelayScene
 
 
 class ListenerTests(RelayCase):

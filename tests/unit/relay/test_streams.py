@@ -7,7 +7,8 @@ import socket
 import struct
 
 from daprdockr.relay.message import Destination
-from tests.build.relaying import HERE, Client, RelayCase, RelayScene, free_port
+from tests.build.ports import free_port
+from tests.build.relaying import HERE, Client, RelayCase, RelayScene
 
 _LINGER = (socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
