@@ -114,6 +114,13 @@ class Keys:
     def service(self, name: ServiceName) -> str:
         return f"{self.services}{name.group}/{name.service}"
 
+    def history(self, name: ServiceName) -> str:
+        """The prefix of the revisions of a service: see ``history``."""
+        return f"{self.root}history/{name.group}/{name.service}/"
+
+    def revision(self, name: ServiceName, number: int) -> str:
+        return f"{self.history(name)}{number}"
+
     def claim(self, instance: InstanceName) -> str:
         return f"{self.root}instances/{instance.service.group}/{instance.service.service}/{instance.number}"
 
@@ -135,7 +142,8 @@ class Keys:
 
     def read(self, key: str) -> Named | None:
         """
-        Return what a key names; None for keys that other modules read (``events/``) or that a newer agent wrote.
+        Return what a key names; None for keys that other modules read (``events/``, ``history/``) or that a newer
+        agent wrote.
 
         :raises BadInput: for a key in one of our places whose parts are not names.
         """

@@ -29,6 +29,7 @@ class KeysTests(SynchronousTestCase):
         self.assertEqual(KEYS.claim(instance), "/daprdockr/instances/myapp/web/2")
         self.assertEqual(KEYS.node("a"), "/daprdockr/nodes/a")
         self.assertEqual(KEYS.cordon("a"), "/daprdockr/cordons/a")
+        self.assertEqual(KEYS.revision(instance.service, 12), "/daprdockr/history/myapp/web/12")
         self.assertEqual(KEYS.event("a", 7), "/daprdockr/events/00000000000000000007-a")
 
     @given(SERVICE_NAMES, INSTANCE_NAMES, LABELS)
@@ -41,9 +42,10 @@ class KeysTests(SynchronousTestCase):
             self.assertEqual(keys.read(keys.cordon(node)), CordonKey(node))
 
     def test_what_others_read(self) -> None:
-        """Events, rollouts, and what a newer agent may write below a claim name nothing here."""
+        """Events, revisions, rollouts, and what a newer agent may write below a claim name nothing here."""
         others = (
             "events/1-a",
+            "history/myapp/web/1",
             "rollouts/myapp/web",
             "instances/myapp/web/x",
             "novelty",
@@ -54,7 +56,7 @@ class KeysTests(SynchronousTestCase):
 
     @given(SERVICE_NAMES, INSTANCE_NAMES, LABELS)
     def test_mirrored(self, service: ServiceName, instance: InstanceName, node: str) -> None:
-        """All keys that name something here are asked for; events, which change often, are not."""
+        """All keys that name something here are asked for; events, which change often, and revisions are not."""
         named = {
             KEYS.service(service): service,
             KEYS.claim(instance): instance,
@@ -65,7 +67,8 @@ class KeysTests(SynchronousTestCase):
         }
         for key, name in named.items():
             self.assertEqual((KEYS.read(key), key.startswith(KEYS.mirrored)), (name, True))
-        self.assertFalse(KEYS.event(node, 1).startswith(KEYS.mirrored))
+        for key in (KEYS.event(node, 1), KEYS.revision(service, 1)):
+            self.assertFalse(key.startswith(KEYS.mirrored))
 
     def test_broken_keys(self) -> None:
         """A key in one of our places whose parts are no names is bad input."""
