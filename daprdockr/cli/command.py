@@ -19,7 +19,11 @@ from daprdockr.model.seams import Store
 
 ACTIONS = {"get": "get", "set": "set", "stdin": "set", "del": "delete", "ip": "ip"}
 """Commands that are flags, as the first users type them, and their modules."""
-WORDS = ("status", "ps", "nodes", "events", "wait", "drain", "uncordon", "trust-etcd", "completion")
+WORDS = (
+    *("status", "ps", "nodes", "events", "wait"),
+    *("scale", "restart", "history", "rollback"),
+    *("drain", "uncordon", "trust-etcd", "completion"),
+)
 """Commands that are words; their modules have the same names, but for the dash."""
 
 
@@ -30,7 +34,8 @@ class Command:
     :ivar run: carries a request out.
     :ivar offline: the same for a command that needs no etcd.
     :ivar flags: names of the flags that have a use with it, beside those of etcd.
-    :ivar word: the one word that it takes, "SERVICE" (may be left out), "NODE" or "SHELL"; "" for none.
+    :ivar word: what it takes beside flags: "[SERVICE]" (may be left out), "SERVICE", "SERVICE [REVISION]",
+        "SERVICE=N ...", "NODE" or "SHELL"; "" for nothing.
     :ivar choices: the possible values of that word, where there are only a few.
     :ivar reference: the description of each form in the reference page, where the line of the help is too short for it.
     :ivar check: raises BadInput when a request lacks a flag, or has one without a use.

@@ -47,7 +47,7 @@ def about(flag: Flag) -> str:
 
 def _table(rows: Iterable[tuple[str, str]]) -> Iterator[str]:
     for term, line in rows:
-        start = f"  {term:<25} "
+        start = f"  {term:<28} "
         page = TextWrapper(_WIDTH, start, " " * len(start), break_long_words=False, break_on_hyphens=False)
         yield from page.wrap(line)
 

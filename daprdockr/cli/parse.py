@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 
 from daprdockr.arguments import goflags
@@ -11,10 +12,12 @@ from daprdockr.cli.command import ACTIONS, WORDS, Command, load
 from daprdockr.cli.flags import ALL, CHANGES, REACH, names
 from daprdockr.cli.request import Request
 from daprdockr.model.errors import BadInput
-from daprdockr.model.names import ServiceName, check_label, shorten
+from daprdockr.model.names import MAX_INSTANCES, ServiceName, check_label, shorten
 from daprdockr.model.stored.keys import Keys
 
 _BOOLEAN = (*ACTIONS, "h", *(flag.name for flag in ALL if not flag.value))
+_USERS = ("SUDO_USER", "LOGNAME", "USER")
+"""The variables that name the person, the best first."""
 _VALUED = tuple(flag.name for flag in ALL if flag.value)
 
 
@@ -25,15 +28,17 @@ def read_request(words: Sequence[str], environment: Mapping[str, str]) -> Reques
     values = {name: value for name, value in split.flags if isinstance(value, str)}
     if switches & {"h", "help"}:
         return Request("help")
-    command = load(_name(switches, split.others))
+    command, others = load(_name(switches, split.others)), split.others[1:]
     _check_flags(command, (*sorted(switches - {"v"}), *values))
     request = Request(
         command=command.name,
         access=read_access(_reach(values, environment)) if command.run else None,
         keys=Keys(values.get("prefix", Keys().prefix)),
-        service=_service(command, values, split.others[1:]),
-        node=_node(command, split.others[1:]) if command.word == "NODE" else "",
-        shell=_shell(command, split.others[1:]) if command.word == "SHELL" else "",
+        service=_service(command, values, others),
+        revision=_revision(others[1]) if command.word == "SERVICE [REVISION]" and len(others) > 1 else None,
+        numbers=_numbers(others) if command.word == "SERVICE=N ..." else {},
+        node=_node(command, others) if command.word == "NODE" else "",
+        shell=_shell(command, others) if command.word == "SHELL" else "",
         changes={name: values[name] for name in names(CHANGES) if name in values},
         stdin="stdin" in switches,
         json=_is_json(values.get("o", "table")),
@@ -42,6 +47,7 @@ def read_request(words: Sequence[str], environment: Mapping[str, str]) -> Reques
         timeout=_timeout(values.get("timeout", "60")),
         verbose="v" in switches,
         host=environment.get("HOST_IP", ""),
+        user=next(filter(None, map(environment.get, _USERS)), ""),
     )
     command.check(request)
     return request
@@ -76,12 +82,39 @@ def _reach(values: Mapping[str, str], environment: Mapping[str, str]) -> dict[st
 
 
 def _service(command: Command, values: Mapping[str, str], words: Sequence[str]) -> ServiceName | None:
-    if command.word in ("NODE", "SHELL"):
+    if command.word in ("NODE", "SHELL", "SERVICE=N ..."):
         return None
-    if len(words) > (command.word == "SERVICE"):
-        raise BadInput(f"{shorten(words[-1])} has no use with {command.spelled}: leave it out")
+    most = {"": 0, "SERVICE [REVISION]": 2}.get(command.word, 1)
+    if len(words) > most:
+        raise BadInput(f"{shorten(words[most])} has no use with {command.spelled}: leave it out")
+    if not words and command.word.startswith("SERVICE"):
+        raise BadInput(f"{command.name} needs the name of a service, <service>.<group>: daprdockrcmd status lists them")
     name = values.get("svc", words[0] if words else None)
     return None if name is None else ServiceName.parse(name)
+
+
+def _revision(text: str) -> int:
+    if not re.fullmatch("[1-9][0-9]{0,17}", text, re.ASCII):
+        raise BadInput(f"revision {shorten(text)} is not usable: write a number that daprdockrcmd history shows")
+    return int(text)
+
+
+def _numbers(words: Sequence[str]) -> dict[ServiceName, int]:
+    if not words:
+        raise BadInput("scale needs a service and its number of instances, as in web.myapp=3")
+    found: dict[ServiceName, int] = {}
+    for word in words:
+        name, equals, number = word.partition("=")
+        if not equals:
+            raise BadInput(f"{shorten(word)} is not usable: write the number of instances behind it, as in web.myapp=3")
+        service = ServiceName.parse(name)
+        if service in found:
+            raise BadInput(f"{service} is given twice: choose one number of instances")
+        try:
+            found[service] = whole_number(0, MAX_INSTANCES)(number)
+        except BadInput as error:
+            raise BadInput(f"{service}: {error}") from None
+    return found
 
 
 def _node(command: Command, words: Sequence[str]) -> str:

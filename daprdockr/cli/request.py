@@ -17,13 +17,17 @@ class Request:
     """
     One request. ``command`` is the name of a command or "help"; ``access`` is None if etcd is not needed; ``changes``
     holds the flags that change a definition, as typed; ``timeout`` is seconds, None where it was not given; ``node``
-    and ``shell`` are "" where none is meant; ``host`` is the environment's HOST_IP.
+    and ``shell`` are "" where none is meant; ``revision`` is one of the service, None for none; ``numbers`` are the
+    instances that services are to have. ``host`` is the environment's HOST_IP, ``user`` the person as the environment
+    has it, "" if it does not.
     """
 
     command: str
     access: Access | None = None
     keys: Keys = field(factory=Keys)
     service: ServiceName | None = None
+    revision: int | None = None
+    numbers: Mapping[ServiceName, int] = field(factory=dict)
     node: str = ""
     shell: str = ""
     changes: Mapping[str, str] = field(factory=dict)
@@ -34,3 +38,4 @@ class Request:
     timeout: float = 60
     verbose: bool = False
     host: str = ""
+    user: str = ""

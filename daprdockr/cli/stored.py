@@ -10,12 +10,12 @@ Note [Reading back]
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from daprdockr.model.errors import BadInput, DaprdockrError, EtcdUnavailable
 from daprdockr.model.names import ServiceName
 from daprdockr.model.seams import Store
-from daprdockr.model.stored.entries import Delete, Entry, Operation, Unchanged
+from daprdockr.model.stored.entries import Condition, Entry, Operation
 from daprdockr.model.wanted.definition import Definition
 
 ATTEMPTS = 8
@@ -31,21 +31,20 @@ def parse(entry: Entry, service: ServiceName) -> Definition:
     return definition
 
 
-def change(store: Store, key: str, decide: Callable[[Entry | None], Operation | None]) -> None:
+Transaction = tuple[Sequence[Condition], Sequence[Operation]]
+
+
+def change(store: Store, key: str, decide: Callable[[Entry | None], Transaction | None]) -> None:
     """
-    Carry out the operation that ``decide`` returns for the key's entry; None is nothing to do. See Note [Reading back].
+    Commit the transaction that ``decide`` returns for the key's entry; None is nothing to do. See Note [Reading back].
     """
-    operation: Operation | None = None
     lost: EtcdUnavailable | None = None
     for _ in range(ATTEMPTS):
-        entry = store.get(key)
-        if entry is None and isinstance(operation, Delete):
-            return
-        operation = decide(entry)
-        if operation is None:
+        transaction = decide(store.get(key))
+        if transaction is None:
             return
         try:
-            if store.commit([Unchanged(key, entry.mod_revision if entry else 0)], [operation]).succeeded:
+            if store.commit(*transaction).succeeded:
                 return
         except EtcdUnavailable as error:
             lost = error

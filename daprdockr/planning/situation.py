@@ -75,6 +75,8 @@ class OnHost:
     """By instance number."""
     image: Image | None = None
     """The image of the definition (None: absent, as far as known)."""
+    pulled_for: str = ""
+    """The restart for which that image was last pulled; see ``PullImage``."""
     pull: Attempts = NONE
     """How pulls of that image failed."""
     attempts: Mapping[Lane, Attempts] = field(factory=dict)

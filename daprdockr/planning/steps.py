@@ -159,9 +159,13 @@ class DropSuccession(OnClaim):
 
 @frozen
 class PullImage:
-    """Inspect the image of a reference on this host, and pull it if there is none."""
+    """
+    Inspect the image of a reference on this host, and pull it if there is none, or if a person ``restarted`` a service
+    that runs it ("" for no such reason): its tag may lead to another image by now.
+    """
 
     reference: str
+    restarted: str = ""
 
     @property
     def lane(self) -> Lane:

@@ -17,6 +17,8 @@ class Stock:
         self._on_image = on_image
         self.images: dict[str, Image] = {}
         """The images that were inspected, by reference."""
+        self.pulled_for: dict[str, str] = {}
+        """By reference: the restart for which it was last pulled. A new agent does not know, and pulls again."""
         self.inventory = Inventory()
 
     def take(self, found: Inventory) -> bool:
@@ -24,8 +26,10 @@ class Stock:
         before, self.inventory = self.inventory, found
         return found.networks != before.networks
 
-    def pulled(self, reference: str, image: Image) -> None:
-        """Take note that an image is on this host."""
+    def pulled(self, reference: str, image: Image, restarted: str = "") -> None:
+        """Take note that an image is on this host, and of the restart for which it was pulled, if it was for one."""
+        if restarted:
+            self.pulled_for[reference] = restarted
         self.inventory = evolve(self.inventory, images=self.inventory.images | {reference})
         self.images[reference] = image
         self._on_image(reference)

@@ -26,7 +26,7 @@ from daprdockr.agent.host.ports import check_fixed, choose_ports, is_free
 from daprdockr.agent.reconcile.engine_threads import EngineThreads, registry
 from daprdockr.agent.reconcile.network import ContainerNetwork
 from daprdockr.agent.reconcile.whose_fault import whose_fault
-from daprdockr.model.errors import EngineError, EngineRefused, ImageAbsent, NameTaken, PortTaken
+from daprdockr.model.errors import EngineError, EngineRefused, ImageAbsent, NameTaken, PortTaken, PullFailed
 from daprdockr.model.host import ContainerState, Image, Port, Status
 from daprdockr.model.names import InstanceName, shorten
 from daprdockr.model.wanted.definition import Definition
@@ -128,12 +128,24 @@ class ContainerSteps:
     async def _pull(self, step: PullImage) -> None:
         run = self._threads.work.of(step.reference)
         image = await run(self._engine.image, step.reference)
-        if image is None:
-            await self._threads.pulls.of(registry(step.reference))(self._engine.pull, step.reference)
+        if image is None or step.restarted:
+            await self._pull_anyway(step, image)
             image = await run(self._engine.image, step.reference)
         if image is None:
             raise ImageAbsent(f"image {step.reference} is not there after it was pulled")
-        self._host.stock.pulled(step.reference, image)
+        self._host.stock.pulled(step.reference, image, step.restarted)
+
+    async def _pull_anyway(self, step: PullImage, image: Image | None) -> None:
+        """
+        Pull, whatever is here. Of a restart an image that is here is good enough if none can be pulled, because it may
+        have been built here, or the registry may be away: a person learns of it.
+        """
+        try:
+            await self._threads.pulls.of(registry(step.reference))(self._engine.pull, step.reference)
+        except PullFailed as error:
+            if image is None:
+                raise
+            self._record_event(step.reference, f"restarted with the image that was here before: {error}")
 
     async def _create(self, step: CreateContainer) -> None:
         here, instance, definition = self._here(), step.instance, step.definition

@@ -61,6 +61,7 @@ class GatherHost:
         return OnHost(
             containers=containers,
             image=self.host.stock.images.get(image),
+            pulled_for=self.host.stock.pulled_for.get(image, ""),
             pull=self.failures.of_image(image) if image else NONE,
             attempts=self.failures.of_copies(name),
             lacking=self.failures.lacking.get(name, ""),

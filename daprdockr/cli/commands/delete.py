@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
+import time
+
 from daprdockr.cli.command import Command
 from daprdockr.cli.console import Console
+from daprdockr.cli.definitions import Definitions
 from daprdockr.cli.request import Request
-from daprdockr.cli.stored import change
-from daprdockr.model.errors import BadInput, NotFound
+from daprdockr.model.errors import BadInput
 from daprdockr.model.seams import Store
-from daprdockr.model.stored.entries import Delete, Entry, Operation
 
 
 def delete(request: Request, store: Store, console: Console) -> None:
-    """Delete a definition, readable or not."""
+    """Delete a definition, readable or not; its history is kept for a while."""
     assert request.service is not None
-    key = request.keys.service(request.service)
-
-    def decide(entry: Entry | None) -> Operation:
-        if entry is None:
-            raise NotFound(f"{request.service} does not exist: nothing to delete")
-        return Delete(key)
-
-    change(store, key, decide)
+    Definitions(request, store, time.time).delete(request.service)
 
 
 def _check(request: Request) -> None:

@@ -22,6 +22,6 @@ COMMAND = Command(
     usage=(("ps [SERVICE]", "instances: where they are and how they are"),),
     run=ps,
     flags=("o",),
-    word="SERVICE",
+    word="[SERVICE]",
     reference=("instances: node, state, host ports, start, and the reason if something is wrong",),
 )

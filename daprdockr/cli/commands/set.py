@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import re
 import shlex
+import time
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
+
+from attrs import evolve
 
 from daprdockr.cli.command import Command
 from daprdockr.cli.console import Console
+from daprdockr.cli.definitions import Definitions
 from daprdockr.cli.flags import CHANGES, names
 from daprdockr.cli.request import Request
-from daprdockr.cli.stored import change, parse
+from daprdockr.cli.stored import parse
 from daprdockr.model.errors import BadInput
 from daprdockr.model.names import ServiceName
 from daprdockr.model.seams import Store
-from daprdockr.model.stored.entries import Entry, Operation, Put
+from daprdockr.model.stored.entries import Entry
 from daprdockr.model.wanted.definition import Definition
 
 
@@ -26,19 +31,26 @@ def set_definition(request: Request, store: Store, console: Console) -> None:
     assert service is not None
     if request.service not in (None, service):
         raise BadInput(f"stdin defines {service}, but -svc says {request.service}: make them agree")
-    key = request.keys.service(service)
-    wanted = given
 
-    def decide(entry: Entry | None) -> Operation | None:
-        nonlocal wanted
-        stored = None if entry is None or given else parse(entry, service)
-        wanted = merge(service, given or stored, request.changes)
-        value = _encode(wanted)
-        return None if entry is not None and entry.value == value else Put(key, value)
+    def decide(entry: Entry | None) -> Definition:
+        if given is None:
+            return merge(service, None if entry is None else parse(entry, service), request.changes)
+        return _as_restarted(merge(service, given, request.changes), entry)
 
-    change(store, key, decide)
-    assert wanted is not None
+    wanted = Definitions(request, store, time.time).put(service, decide)
     console.print_json(wanted.write())
+
+
+def _as_restarted(given: Definition, entry: Entry | None) -> Definition:
+    """
+    Return the definition with the ``Restarted`` of the stored one, unless it has its own: it is the command ``restart``
+    that sets it, so a person's file lacks it, and storing that file again must not replace containers.
+    """
+    if given.restarted or entry is None:
+        return given
+    with suppress(BadInput):
+        return evolve(given, restarted=parse(entry, given.name).restarted)
+    return given
 
 
 def merge(service: ServiceName, base: Definition | None, changes: Mapping[str, str]) -> Definition:
@@ -82,13 +94,6 @@ def _split_command(text: str) -> list[str]:
         return shlex.split(text)
     except ValueError as error:
         raise BadInput(f"-cmd cannot be split into words ({str(error).lower()}): mind its quotes") from None
-
-
-def _encode(definition: Definition) -> bytes:
-    try:
-        return definition.encode()
-    except UnicodeEncodeError:
-        raise BadInput("the definition holds half a character: write all of it in UTF-8") from None
 
 
 def _check(request: Request) -> None:

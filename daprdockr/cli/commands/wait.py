@@ -56,6 +56,6 @@ COMMAND = Command(
     usage=(("wait [SERVICE]", "wait until all wanted instances run, healthy and up to date"),),
     run=wait,
     flags=("timeout",),
-    word="SERVICE",
+    word="[SERVICE]",
     reference=("wait until all wanted instances run, are healthy, and match the definition",),
 )

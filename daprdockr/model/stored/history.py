@@ -2,10 +2,10 @@
 The history of a service: the last definitions that were stored of it, numbered, below ``Keys.history``.
 
 Note [A definition and its revision]
-    Whoever stores a definition stores its revision in the same transaction (``History.storing``), which compares the
-    mod revision of the definition and that the revision's key does not exist. So two writers never write the same
-    number, and no definition is in force that has no revision; but for one that an older version or another program
-    stored: whoever replaces it stores it as a revision too, so that it can be brought back.
+    A definition is stored with its revision, in one transaction (``Revisions.storing``), which compares the mod
+    revision of the definition and that the revision's key does not exist. So two writers never write the same number,
+    and no definition is in force that has no revision; but for one that an older version or another program stored. If
+    that one is replaced, it is stored as a revision too, so that it can be brought back.
 """
 
 from __future__ import annotations
@@ -28,6 +28,9 @@ KEPT = 10
 """How many revisions of a service are kept."""
 
 LONGEST_BY = 200
+
+_MOST_LEFT = 2 * MAX_DOCUMENT
+"""How many bytes of revisions are left when a service is deleted: etcd limits the size of a transaction to 1.5 MiB."""
 
 _MOST_DELETED = 64
 """How many keys one transaction deletes: etcd limits its operations to 128."""
@@ -61,7 +64,7 @@ class RevisionRecord:
 
     def encode(self) -> bytes:
         """
-        Return the bytes to store. The digest is in them for people and programs; who decodes them computes it.
+        Return the bytes to store. The digest is in them for people and programs; ``decode`` computes it.
 
         :raises BadInput: they are more than are read again.
         """
@@ -84,7 +87,7 @@ class Revision:
 
 
 @frozen
-class History:
+class Revisions:
     """
     The revisions of one service that can be read, oldest first, and the numbers of all that exist, in the same order.
     """
@@ -94,7 +97,7 @@ class History:
     numbers: tuple[int, ...] = ()
 
     @classmethod
-    def read(cls, keys: Keys, service: ServiceName, entries: Iterable[Entry]) -> History:
+    def read(cls, keys: Keys, service: ServiceName, entries: Iterable[Entry]) -> Revisions:
         """
         Return the history in a list of ``keys.history(service)``. A revision that cannot be read, such as one of a
         newer version, is left out, but for its number.
@@ -112,7 +115,7 @@ class History:
     def find(self, number: int) -> Revision | None:
         return next((one for one in self.revisions if one.number == number), None)
 
-    def newest_good(self, *, unlike: Definition) -> Revision | None:
+    def newest_good(self, *, unlike: Definition | None) -> Revision | None:
         """Return the newest revision with which the service was healthy, of another definition than ``unlike``."""
         good = (one for one in reversed(self.revisions) if one.record.good and one.record.definition != unlike)
         return next(good, None)
@@ -128,10 +131,9 @@ class History:
         :param present: that definition, to be stored as well if the newest revision is another one.
         """
         added = [record]
-        if present is not None and (self.newest is None or self.newest.record.definition != present.definition):
+        if present is not None and not self.ends_with(present.definition):
             added.insert(0, present)
-        first = self.numbers[-1] + 1 if self.numbers else 1
-        new = dict(enumerate(added, first))
+        new = dict(enumerate(added, self._next))
         kept, gone = self._kept(KEPT - len(new))
         leased = [one for one in kept if one.lease]
         conditions = [Unchanged(keys.service(self.service), revision)]
@@ -142,6 +144,40 @@ class History:
         absent = (Absent(keys.revision(self.service, number)) for number in new)
         unchanged = (Unchanged(keys.revision(self.service, one.number), one.modified) for one in leased)
         return (*conditions, *absent, *unchanged), tuple(operations)
+
+    def deleting(
+        self, keys: Keys, revision: int, lease: int, present: RevisionRecord | None = None
+    ) -> tuple[tuple[Condition, ...], tuple[Operation, ...]]:
+        """
+        Return the transaction that deletes a definition, and lets its history end with a lease.
+
+        :param revision, present: as for ``storing``.
+        """
+        conditions: list[Condition] = [Unchanged(keys.service(self.service), revision)]
+        operations: list[Operation] = [Delete(keys.service(self.service))]
+        room, kept = _MOST_LEFT, set()
+        if present is not None and not self.ends_with(present.definition):
+            number = self._next
+            conditions.append(Absent(keys.revision(self.service, number)))
+            operations.append(Put(keys.revision(self.service, number), present.encode(), lease))
+        for one in reversed(self.revisions):
+            key, value = keys.revision(self.service, one.number), one.record.encode()
+            room -= len(value)
+            if room >= 0:
+                kept.add(one.number)
+                conditions.append(Unchanged(key, one.modified))
+                operations.append(Put(key, value, lease))
+        gone = [number for number in self.numbers if number not in kept][:_MOST_DELETED]
+        operations += (Delete(keys.revision(self.service, number)) for number in gone)
+        return tuple(conditions), tuple(operations)
+
+    def ends_with(self, definition: Definition) -> bool:
+        """Return whether the newest revision is this definition."""
+        return self.newest is not None and self.newest.record.definition == definition
+
+    @property
+    def _next(self) -> int:
+        return self.numbers[-1] + 1 if self.numbers else 1
 
     def _kept(self, most: int) -> tuple[list[Revision], list[int]]:
         """

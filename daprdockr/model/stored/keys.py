@@ -121,8 +121,12 @@ class Keys:
     def revision(self, name: ServiceName, number: int) -> str:
         return f"{self.history(name)}{number}"
 
+    def claims(self, name: ServiceName) -> str:
+        """The prefix of the claims of a service."""
+        return f"{self.root}instances/{name.group}/{name.service}/"
+
     def claim(self, instance: InstanceName) -> str:
-        return f"{self.root}instances/{instance.service.group}/{instance.service.service}/{instance.number}"
+        return f"{self.claims(instance.service)}{instance.number}"
 
     def successor(self, instance: InstanceName) -> str:
         return f"{self.claim(instance)}/next"

@@ -17,7 +17,7 @@ from daprdockr.model import reading
 from daprdockr.model.errors import BadInput
 from daprdockr.model.host import Port
 from daprdockr.model.members import Members, encode_members, read_members
-from daprdockr.model.names import MAX_INSTANCES, ServiceName, check_label
+from daprdockr.model.names import MAX_INSTANCES, ServiceName, check_label, shorten
 from daprdockr.model.wanted.container import Container
 from daprdockr.model.wanted.health import Health
 from daprdockr.model.wanted.http import Http, read_entries, write_entries
@@ -31,6 +31,8 @@ class Definition:
     """
     A service as it is wanted. ``stop_timeout`` is the seconds a container has between TERM and KILL;
     ``on_partition`` says whether a node that lost its claim keeps the container ("keep") or stops it ("stop").
+    ``restarted`` is when a person last asked for other containers of the same definition, "" for never: any other value
+    makes another digest.
     """
 
     name: ServiceName
@@ -44,6 +46,7 @@ class Definition:
     update: Update = field(factory=Update)
     on_partition: str = "keep"
     stop_timeout: int = 10
+    restarted: str = ""
 
     @classmethod
     def parse(cls, data: bytes) -> Definition:
@@ -85,6 +88,8 @@ class Definition:
             written["OnPartition"] = self.on_partition
         if self.stop_timeout != 10:
             written["StopTimeout"] = self.stop_timeout
+        if self.restarted:
+            written["Restarted"] = self.restarted
         return written
 
     def encode(self) -> bytes:
@@ -145,6 +150,7 @@ class Definition:
         """
         ports = [f"{port.container}/{port.protocol}" for port in self.ports]
         given = [dict(self.container.fields), ports, *([self.on_partition] if self.on_partition != "keep" else [])]
+        given += [{"Restarted": self.restarted}] if self.restarted else []
         essence = json.dumps(given, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(essence.encode()).hexdigest()[:12]
 
@@ -156,6 +162,14 @@ def _service(value: object, path: str) -> str:
 def _group(value: object, path: str) -> str:
     return check_label(value, "group")
 
+
+def _restarted(value: object, path: str) -> str:
+    if len(text := reading.text(value, path)) > _LONGEST_RESTARTED:
+        raise BadInput(f"{path}: {shorten(value)} is not usable, write at most {_LONGEST_RESTARTED} characters")
+    return text
+
+
+_LONGEST_RESTARTED = 64
 
 _MEMBERS: Members = {
     "Name": ("service", _service),
@@ -170,4 +184,5 @@ _MEMBERS: Members = {
     "Update": ("update", Update.read),
     "OnPartition": ("on_partition", reading.one_of("keep", "stop")),
     "StopTimeout": ("stop_timeout", reading.integer(0, 3600)),
+    "Restarted": ("restarted", _restarted),
 }

@@ -53,7 +53,7 @@ def keep_running(
             yield Wait(settled_at(situation, current[0]))
         if confirmed:
             yield from _keep_one(situation, current[0], definition, now)
-    elif confirmed and not current and situation.host.image is None:
+    elif confirmed and not current and _is_to_pull(situation, definition):
         yield from _pull(situation, definition, now)
     elif containers and containers[0].running:
         if confirmed:
@@ -112,7 +112,12 @@ def _is_spoilt(container: ContainerState, attempts: Attempts) -> bool:
 def _pull(situation: Situation, definition: Definition, now: float) -> Iterator[Step | Wait]:
     reference = definition.container.image
     retry_at = situation.host.pull.retry_at
-    yield PullImage(reference) if retry_at <= now else Wait(retry_at)
+    yield PullImage(reference, definition.restarted) if retry_at <= now else Wait(retry_at)
+
+
+def _is_to_pull(situation: Situation, definition: Definition) -> bool:
+    """Return whether a container may not be made from the image that is here, or there is none."""
+    return situation.host.image is None or definition.restarted not in ("", situation.host.pulled_for)
 
 
 def host_ports(situation: Situation, claim: Claim, definition: Definition) -> tuple[Port, ...]:

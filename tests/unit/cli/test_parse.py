@@ -8,7 +8,7 @@ from daprdockr.cli.parse import read_request
 from daprdockr.cli.request import Request
 from daprdockr.etcd.address import EtcdEndpoint
 from daprdockr.model.errors import BadInput
-from tests.build.values import WEB
+from tests.build.values import API, WEB
 
 REFUSED = {
     "-get -del -svc web.myapp": "-get and -del",
@@ -33,6 +33,19 @@ REFUSED = {
     "-svc web": "'web'",
     "-svc a/b.c": "'a/b'",
     f"-svc {'a' * 80}.myapp": "63",
+    "history": "history needs the name of a service",
+    "restart": "restart needs the name of a service",
+    "restart web.myapp 3": "'3' has no use with restart",
+    "rollback web.myapp x": "revision 'x'",
+    "rollback web.myapp 0": "revision '0'",
+    "rollback web.myapp 1 2": "'2' has no use with rollback",
+    "scale": "scale needs a service and its number of instances, as in web.myapp=3",
+    "scale web.myapp": "'web.myapp' is not usable: write the number of instances behind it, as in web.myapp=3",
+    "scale web=3": "'web'",
+    "scale web.myapp=": "web.myapp: ''",
+    "scale web.myapp=-1": "web.myapp: '-1'",
+    "scale web.myapp=10001": "from 0 to 10000",
+    "scale web.myapp=1 web.myapp=2": "web.myapp is given twice",
     "ps 1.web.myapp": "'1.web.myapp'",
     "status -o yaml": "'yaml'",
     "wait -timeout -1": "-timeout",
@@ -79,6 +92,17 @@ class ReadTests(SynchronousTestCase):
         for line in ("ps web.myapp -o json", "-o=json ps web.myapp"):
             self.assertEqual((read(line).command, read(line).service, read(line).json), ("ps", WEB, True))
         self.assertEqual(read("wait web.myapp -timeout 5").timeout, 5)
+
+    def test_more_words(self) -> None:
+        """A revision is a number behind a service; each service of ``scale`` has its number."""
+        self.assertEqual((read("rollback web.myapp 12").service, read("rollback web.myapp 12").revision), (WEB, 12))
+        self.assertIsNone(read("rollback web.myapp").revision)
+        self.assertEqual(read("scale web.myapp=3 api.myapp=0").numbers, {WEB: 3, API: 0})
+
+    def test_user(self) -> None:
+        """The person is the one who used sudo, or else who is logged in."""
+        self.assertEqual(read("", SUDO_USER="anna", LOGNAME="root", USER="root").user, "anna")
+        self.assertEqual((read("", SUDO_USER="", USER="ben").user, read("").user), ("ben", ""))
 
     def test_endpoints(self) -> None:
         """The flag goes before ETCD_HOSTS, which goes before the default."""

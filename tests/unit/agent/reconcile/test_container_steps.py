@@ -33,6 +33,24 @@ class ImageTests(CarryOutCase):
         self.successResultOf(done)
         self.assertEqual(self.host.stock.images["web:2"].exposed, (Port(80),))
 
+    def test_restarted(self) -> None:
+        """For a restart an image is pulled though it is there, and the restart remembered."""
+        self.engine.add_image("web:1", exposed=[81], local=False)
+        done = self.begin(PullImage("web:1", "now"))
+        self.stops.end("pull")
+        self.successResultOf(done)
+        stock = self.host.stock
+        self.assertEqual((stock.images["web:1"].exposed, stock.pulled_for), ((Port(81),), {"web:1": "now"}))
+
+    def test_restarted_without_registry(self) -> None:
+        """If it cannot be pulled for a restart, the image that is there will do, and people learn of it."""
+        done = self.begin(PullImage("web:1", "now"))
+        self.stops.end("pull")
+        self.successResultOf(done)
+        self.assertEqual(self.host.stock.pulled_for, {"web:1": "now"})
+        said = "restarted with the image that was here before: 'web:1' could not be pulled: manifest unknown"
+        self.assertEqual(self.told, [("web:1", said)])
+
     def test_pull_failed(self) -> None:
         """A pull that fails leaves nothing known of the image."""
         done = self.begin(PullImage("web:9"))

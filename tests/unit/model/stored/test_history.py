@@ -11,7 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.model.errors import BadInput
 from daprdockr.model.stored.entries import Absent, Delete, Entry, Put, Unchanged
-from daprdockr.model.stored.history import KEPT, LONGEST_BY, History, RevisionRecord
+from daprdockr.model.stored.history import KEPT, LONGEST_BY, RevisionRecord, Revisions
 from daprdockr.model.wanted.definition import Definition
 from tests.build.strategies import ANYTHING, DEFINITIONS, as_bytes, spoiled
 from tests.build.values import API, KEYS, WEB, definition
@@ -51,14 +51,14 @@ class RevisionRecordTests(SynchronousTestCase):
         self.assertRegex(str(error), r"^the definition of web.myapp is too large: make it \d+ bytes smaller$")
 
     def test_bounded(self) -> None:
-        """Whatever stands there as the author is one line of bounded length."""
+        """An author is read as one line of bounded length."""
         by = RevisionRecord.decode(as_bytes(REVISION | {"By": "x\n\x1b[31m" * 10_000})).by
         self.assertTrue(by.isprintable())
         self.assertLessEqual(len(by), LONGEST_BY)
 
     @given(st.one_of(ANYTHING, spoiled(REVISION).map(as_bytes)))
     def test_anything(self, data: bytes) -> None:
-        """Whatever the value is, it is a record or bad input, reported in one line."""
+        """Any value is a record or bad input, reported in one line."""
         try:
             RevisionRecord.decode(data)
         except BadInput as error:
@@ -69,8 +69,8 @@ class HistoryTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.store = MemoryStore()
 
-    def read(self) -> History:
-        return History.read(KEYS, WEB, self.store.list(KEYS.history(WEB)).entries)
+    def read(self) -> Revisions:
+        return Revisions.read(KEYS, WEB, self.store.list(KEYS.history(WEB)).entries)
 
     def put_in_force(self, wanted: Definition, *, good: bool = False) -> None:
         """Store a definition as a command does that knows no other way."""
@@ -85,7 +85,7 @@ class HistoryTests(SynchronousTestCase):
     def test_one_transaction(self) -> None:
         """A definition and its revision are stored together, compared with what was read."""
         record = RevisionRecord(definition(), 1.0, "anna@desk")
-        conditions, operations = History(WEB).storing(KEYS, record, 7)
+        conditions, operations = Revisions(WEB).storing(KEYS, record, 7)
         self.assertEqual(conditions, (Unchanged(KEYS.service(WEB), 7), Absent(KEYS.revision(WEB, 1))))
         service, revision = KEYS.service(WEB), KEYS.revision(WEB, 1)
         self.assertEqual(operations, (Put(service, definition().encode()), Put(revision, record.encode())))
@@ -111,7 +111,7 @@ class HistoryTests(SynchronousTestCase):
     def test_stored_without_revision(self) -> None:
         """A definition that an older version stored gets a revision as well when it is replaced."""
         old, new = RevisionRecord(definition("web:1")), RevisionRecord(definition("web:2"), 1.0, "anna@desk")
-        self.store.commit(*History(WEB).storing(KEYS, new, 0, old))
+        self.store.commit(*Revisions(WEB).storing(KEYS, new, 0, old))
         self.assertEqual(self.images(), [(1, "web:1"), (2, "web:2")])
         newer = RevisionRecord(definition("web:3"), 2.0, "anna@desk")
         entry = self.store.get(KEYS.service(WEB))
@@ -144,7 +144,7 @@ class HistoryTests(SynchronousTestCase):
         """Of thousands of revisions that others wrote, one transaction deletes as many as etcd allows."""
         value = RevisionRecord(definition()).encode()
         entries = [Entry(KEYS.revision(WEB, n), value, 1, 1) for n in range(1, 3000)]
-        _, operations = History.read(KEYS, WEB, entries).storing(KEYS, RevisionRecord(definition("web:2")), 1)
+        _, operations = Revisions.read(KEYS, WEB, entries).storing(KEYS, RevisionRecord(definition("web:2")), 1)
         self.assertLess(len(operations), 128)
 
     def test_lease_ends(self) -> None:
@@ -162,7 +162,7 @@ class HistoryTests(SynchronousTestCase):
             self.put_in_force(wanted, good=good)
         found = [self.read().newest_good(unlike=wanted) for wanted in (three, two)]
         self.assertEqual([revision and revision.number for revision in found], [2, 1])
-        self.assertIsNone(History(API).newest_good(unlike=one))
+        self.assertIsNone(Revisions(API).newest_good(unlike=one))
 
     def test_find(self) -> None:
         """A revision is found by its number."""

@@ -254,6 +254,7 @@ class DigestTests(SynchronousTestCase):
             {"Tcp": [{"Port": 8080, "ContainerPort": 83}]},
             {"Udp": [{"Port": 8080, "ContainerPort": 8080}]},
             {"OnPartition": "stop"},
+            {"Restarted": "2026-11-28T04:00:00.000000Z"},
         )
         digests = [self.digest(), *(self.digest(**members) for members in changes)]
         self.assertEqual(len(set(digests)), len(digests))

@@ -1,4 +1,4 @@
-"""The planner about a container whose network was taken from it, and about host ports of two copies."""
+"""The planner about restarts, about a container whose network was taken from it, and about host ports of two copies."""
 
 from __future__ import annotations
 
@@ -10,10 +10,23 @@ from daprdockr.model.stored.claim import State
 from daprdockr.planning.attempts import Attempts
 from daprdockr.planning.keeping.running import host_ports
 from daprdockr.planning.plan import Plan, plan
-from daprdockr.planning.steps import RemoveContainer, StartContainer, StopContainer
-from tests.build.plans import EXITED, FIRST, OURS, RUNNING, PlanTestCase
+from daprdockr.planning.steps import PullImage, RemoveContainer, StartContainer, StopContainer
+from tests.build.plans import CHANGED, EXITED, FIRST, OURS, RUNNING, PlanTestCase, withdrawn
 from tests.build.situations import NOW, OUT_OF_TOUCH, PORT, WEB_2, changed, claim, container, running_record, situation
 from tests.build.values import definition, fixing
+
+
+class RestartTests(PlanTestCase):
+    def test_restarted(self) -> None:
+        """For a restart the image is pulled once more before anything else, though it is there."""
+        again = definition("web:1", Restarted="now")
+        self.assert_steps(situation(again, (OURS,), (RUNNING,)), PullImage("web:1", "now"))
+        self.assert_steps(situation(again, (OURS,), (RUNNING,), pulled_for="before"), PullImage("web:1", "now"))
+        told = withdrawn(RUNNING, CHANGED)
+        pulled = situation(again, (told,), (RUNNING,), pulled_for="now")
+        self.assert_steps(pulled, StopContainer(FIRST, "c1", 3, CHANGED))
+        restarted = container("new", of=again)
+        self.assert_steps(situation(again, (claim(running_record(restarted)),), (restarted,)))
 
 
 class NetworkTests(PlanTestCase):

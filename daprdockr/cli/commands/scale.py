@@ -1,0 +1,77 @@
+"""``scale``: the numbers of instances of services."""
+
+from __future__ import annotations
+
+import time
+
+from attrs import evolve
+
+from daprdockr.cli.command import Command
+from daprdockr.cli.console import Console
+from daprdockr.cli.definitions import Definitions
+from daprdockr.cli.request import Request
+from daprdockr.cli.stored import parse
+from daprdockr.model.errors import DaprdockrError, EtcdError, NotFound
+from daprdockr.model.names import ServiceName
+from daprdockr.model.seams import Store
+from daprdockr.model.stored.entries import Entry
+from daprdockr.model.wanted.definition import Definition
+
+
+def scale(request: Request, store: Store, console: Console) -> None:
+    """
+    Scale one service after the other, each by a transaction of its own; one that cannot be scaled keeps no other back.
+
+    :raises DaprdockrError: the first that could not be scaled; the others are reported before.
+    """
+    definitions = Definitions(request, store, time.time)
+    rows, failures = [], []
+    for service, number in request.numbers.items():
+        try:
+            before = _scale(definitions, service, number)
+        except EtcdError:
+            raise
+        except DaprdockrError as error:
+            failures.append(error)
+            continue
+        rows.append({"Service": str(service), "Instances": number, "Before": before})
+        if not request.json:
+            console.say(f"{service}: {number} {_noun(number)}, {before} before")
+    if request.json:
+        console.print_json(rows)
+    if failures:
+        failures.sort(key=lambda error: isinstance(error, NotFound))
+        for failure in failures[1:]:
+            console.complain(str(failure))
+        raise failures[0]
+
+
+def _scale(definitions: Definitions, service: ServiceName, number: int) -> int:
+    """Return the number of instances that the service had before."""
+    before: int | None = None
+
+    def decide(entry: Entry | None) -> Definition:
+        nonlocal before
+        if entry is None:
+            raise NotFound(f"{service} does not exist: daprdockrcmd status lists what does")
+        definition = parse(entry, service)
+        if before is None or definition.instances != number:  # a lost answer shows as what we want
+            before = definition.instances
+        return evolve(definition, instances=number)
+
+    definitions.put(service, decide, "scale")
+    return number if before is None else before
+
+
+def _noun(number: int) -> str:
+    return "instance" if number == 1 else "instances"
+
+
+COMMAND = Command(
+    name="scale",
+    usage=(("scale SERVICE=N ...", "change numbers of instances, of several services at once"),),
+    run=scale,
+    flags=("o",),
+    word="SERVICE=N ...",
+    reference=("change the number of instances of each service, from 0 to 10000, and print one line for each",),
+)

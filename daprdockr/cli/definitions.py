@@ -1,0 +1,143 @@
+# -*- test-case-name: tests.unit.cli.commands.test_set,tests.unit.cli.commands.test_delete -*-
+"""
+Putting a definition in force, with its revision, and deleting one: the one way of all commands that do.
+
+Note [What is left of a deleted service]
+    Its revisions stay for ``LEFT`` seconds, under a lease that nobody renews, so that ``rollback`` brings the service
+    back, and histories of services that nobody remembers do not fill etcd. An etcd that takes no writes may still
+    delete: then the revisions stay as they are.
+"""
+
+from __future__ import annotations
+
+import os
+import pwd
+from collections.abc import Callable
+from contextlib import suppress
+
+from attrs import evolve, frozen
+
+from daprdockr.cli.request import Request
+from daprdockr.cli.stored import Transaction, change, parse
+from daprdockr.model.errors import BadInput, EtcdReadOnly, NotFound
+from daprdockr.model.known.cluster import Cluster
+from daprdockr.model.names import ServiceName, one_line
+from daprdockr.model.seams import Store
+from daprdockr.model.stored.entries import Delete, Entry, Unchanged
+from daprdockr.model.stored.history import RevisionRecord, Revisions
+from daprdockr.model.wanted.definition import Definition
+from daprdockr.picture.instances import unmet
+
+LEFT = 30 * 86400
+
+
+@frozen
+class Definitions:
+    """:ivar clock: wall-clock seconds."""
+
+    request: Request
+    store: Store
+    clock: Callable[[], float]
+
+    def put(self, service: ServiceName, decide: Callable[[Entry | None], Definition], how: str = "") -> Definition:
+        """
+        Put in force what ``decide`` returns for the stored entry, unless it is in force, and return it.
+
+        :param how: what the command did, as in "rollback to 3", unless the definition itself was given.
+        """
+        key, by = self.request.keys.service(service), f"{how} by {self._author()}" if how else self._author()
+        wanted: Definition | None = None
+
+        def transaction(entry: Entry | None) -> Transaction | None:
+            nonlocal wanted
+            wanted = decide(entry)
+            _check_characters(wanted)
+            if _is_stored(wanted, entry):
+                return None
+            record = RevisionRecord(wanted, self.clock(), by)
+            history = self.history(service)
+            return history.storing(self.request.keys, record, _revision(entry), self._present(entry, history))
+
+        change(self.store, key, transaction)
+        assert wanted is not None
+        return wanted
+
+    def delete(self, service: ServiceName) -> None:
+        """
+        Delete a definition. See Note [What is left of a deleted service].
+
+        :raises NotFound: there is none.
+        """
+        attempted = False
+        lease = 0
+
+        def transaction(entry: Entry | None) -> Transaction | None:
+            nonlocal attempted, lease
+            if entry is None:
+                if attempted:
+                    return None
+                raise NotFound(f"{service} does not exist: nothing to delete")
+            attempted = True
+            history = self.history(service)
+            lease = lease or self.store.grant(LEFT).id
+            return history.deleting(self.request.keys, _revision(entry), lease, self._present(entry, history))
+
+        def alone(entry: Entry | None) -> Transaction | None:
+            return ([Unchanged(entry.key, entry.mod_revision)], [Delete(entry.key)]) if entry is not None else None
+
+        key = self.request.keys.service(service)
+        try:
+            change(self.store, key, transaction)
+        except EtcdReadOnly:
+            change(self.store, key, alone)
+
+    def history(self, service: ServiceName) -> Revisions:
+        return Revisions.read(self.request.keys, service, self.store.list(self.request.keys.history(service)).entries)
+
+    def _present(self, entry: Entry | None, history: Revisions) -> RevisionRecord | None:
+        """
+        Return the stored definition as a revision if it has none yet, because an older version stored it, and can have
+        one: good if it runs as it should.
+        """
+        if entry is None:
+            return None
+        with suppress(BadInput):
+            record = RevisionRecord(parse(entry, history.service))
+            record.encode()
+            if not history.ends_with(record.definition):
+                return evolve(record, good=self._is_well(record.definition))
+        return None
+
+    def _is_well(self, definition: Definition) -> bool:
+        keys, name = self.request.keys, definition.name
+        cluster = Cluster(keys)
+        cluster.replace(self.store.list((keys.service(name), keys.claims(name))))
+        wanted = cluster.services.get(name)
+        return wanted is not None and wanted.definition.instances > 0 and not unmet(cluster, name)
+
+    def _author(self) -> str:
+        return one_line(f"{self.request.user or _account()}@{os.uname().nodename}", 100)
+
+
+def _account() -> str:
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        return str(os.getuid())
+
+
+def _revision(entry: Entry | None) -> int:
+    return entry.mod_revision if entry is not None else 0
+
+
+def _is_stored(definition: Definition, entry: Entry | None) -> bool:
+    with suppress(BadInput):
+        return entry is not None and parse(entry, definition.name) == definition
+    return False
+
+
+def _check_characters(definition: Definition) -> None:
+    try:
+        definition.encode()
+    except UnicodeEncodeError:
+        raise BadInput("the definition holds half a character: write all of it in UTF-8") from None
