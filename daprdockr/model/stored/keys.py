@@ -118,6 +118,14 @@ class Keys:
         """The prefix of the revisions of a service: see ``history``."""
         return f"{self.root}history/{name.group}/{name.service}/"
 
+    @property
+    def rollouts(self) -> str:
+        return self.root + "rollouts/"
+
+    def rollout(self, name: ServiceName) -> str:
+        """The key of what became of the last rollout: see ``rollout``."""
+        return f"{self.rollouts}{name.group}/{name.service}"
+
     def revision(self, name: ServiceName, number: int) -> str:
         return f"{self.history(name)}{number}"
 

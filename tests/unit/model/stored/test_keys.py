@@ -30,6 +30,7 @@ class KeysTests(SynchronousTestCase):
         self.assertEqual(KEYS.node("a"), "/daprdockr/nodes/a")
         self.assertEqual(KEYS.cordon("a"), "/daprdockr/cordons/a")
         self.assertEqual(KEYS.revision(instance.service, 12), "/daprdockr/history/myapp/web/12")
+        self.assertEqual(KEYS.rollout(instance.service), "/daprdockr/rollouts/myapp/web")
         self.assertEqual(KEYS.event("a", 7), "/daprdockr/events/00000000000000000007-a")
 
     @given(SERVICE_NAMES, INSTANCE_NAMES, LABELS)

@@ -1,0 +1,87 @@
+"""The record of a rollout that did not end well, below ``Keys.rollouts``: what became of it, why, and where."""
+
+from __future__ import annotations
+
+import enum
+from typing import Any
+
+from attrs import frozen
+
+from daprdockr.model import reading
+from daprdockr.model.errors import BadInput
+from daprdockr.model.members import Members, all_members, decode_members, encode_members
+from daprdockr.model.names import one_line
+from daprdockr.model.wanted.definition import Definition
+
+MOST_LINES = 20
+LONGEST_LINE = 300
+
+
+class RolloutState(enum.Enum):
+    """The end of a rollout. ``FAILED``: there was no revision to go back to."""
+
+    REVERTED = "reverted"
+    PAUSED = "paused"
+    FAILED = "failed"
+
+
+@frozen
+class RolloutRecord:
+    """
+    A rollout from the definition with the digest ``before`` to the one with ``to``. ``reason`` says why it did not go
+    on, ``node`` and ``instance`` where that was seen, and ``lines`` are the last that this instance logged.
+    """
+
+    state: RolloutState
+    before: str = ""
+    to: str = ""
+    reason: str = ""
+    node: str = ""
+    instance: str = ""
+    lines: tuple[str, ...] = ()
+
+    @classmethod
+    def decode(cls, data: bytes) -> RolloutRecord:
+        """:raises BadInput: if ``data`` is not such a record, or its state is one of a newer version."""
+        given = decode_members(data, _MEMBERS)
+        if "state" not in given:
+            raise BadInput("State is missing")
+        return cls(**given)
+
+    def encode(self) -> bytes:
+        return encode_members(self.write())
+
+    def write(self) -> dict[str, Any]:
+        """Return the JSON form; ``decode`` gives an equal record back."""
+        return all_members(self, _MEMBERS) | {"State": self.state.value, "Lines": list(self.lines)}
+
+    def concerns(self, definition: Definition) -> bool:
+        """Return whether it is about the present definition: nobody has stored another one since."""
+        return definition.digest == (self.before if self.state is RolloutState.REVERTED else self.to)
+
+    def __str__(self) -> str:
+        seen = " on ".join(filter(None, (self.instance, self.node)))
+        return f"the rollout is {self.state.value}: {': '.join(filter(None, (seen, self.reason)))}".rstrip(": ")
+
+
+def _line(value: object, path: str) -> str:
+    return one_line(reading.free_text(value, path), LONGEST_LINE)
+
+
+def _lines(value: object, path: str) -> tuple[str, ...]:
+    return tuple(reading.list_of(_line)(value, path)[-MOST_LINES:])
+
+
+def _state(value: object, path: str) -> RolloutState:
+    return RolloutState(reading.one_of(*(state.value for state in RolloutState))(value, path))
+
+
+_MEMBERS: Members = {
+    "State": ("state", _state),
+    "From": ("before", reading.text),
+    "To": ("to", reading.text),
+    "Reason": ("reason", _line),
+    "Node": ("node", reading.text),
+    "Instance": ("instance", reading.text),
+    "Lines": ("lines", _lines),
+}
