@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import os
 import pwd
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 from attrs import evolve, frozen
@@ -23,8 +23,9 @@ from daprdockr.model.errors import BadInput, EtcdReadOnly, NotFound
 from daprdockr.model.known.cluster import Cluster
 from daprdockr.model.names import ServiceName, one_line
 from daprdockr.model.seams import Store
-from daprdockr.model.stored.entries import Delete, Entry, Unchanged
+from daprdockr.model.stored.entries import Delete, Entry, Operation, Unchanged
 from daprdockr.model.stored.history import RevisionRecord, Revisions
+from daprdockr.model.stored.rollout import RolloutRecord, RolloutState
 from daprdockr.model.wanted.definition import Definition
 from daprdockr.picture.instances import unmet
 
@@ -56,7 +57,10 @@ class Definitions:
                 return None
             record = RevisionRecord(wanted, self.clock(), by)
             history = self.history(service)
-            return history.storing(self.request.keys, record, _revision(entry), self._present(entry, history))
+            conditions, operations = history.storing(
+                self.request.keys, record, _revision(entry), self._present(entry, history)
+            )
+            return conditions, (*operations, *self._ending(wanted))
 
         change(self.store, key, transaction)
         assert wanted is not None
@@ -80,7 +84,9 @@ class Definitions:
             attempted = True
             history = self.history(service)
             lease = lease or self.store.grant(LEFT).id
-            return history.deleting(self.request.keys, _revision(entry), lease, self._present(entry, history))
+            present = self._present(entry, history)
+            conditions, operations = history.deleting(self.request.keys, _revision(entry), lease, present)
+            return conditions, (*operations, Delete(self.request.keys.rollout(service)))
 
         def alone(entry: Entry | None) -> Transaction | None:
             return ([Unchanged(entry.key, entry.mod_revision)], [Delete(entry.key)]) if entry is not None else None
@@ -93,6 +99,21 @@ class Definitions:
 
     def history(self, service: ServiceName) -> Revisions:
         return Revisions.read(self.request.keys, service, self.store.list(self.request.keys.history(service)).entries)
+
+    def _ending(self, wanted: Definition) -> Sequence[Operation]:
+        """
+        Return what deletes the record of a rollout that did not end well: it is about a definition that is not in force
+        any more. One that is paused stays so, if its containers are still the wanted ones.
+        """
+        key = self.request.keys.rollout(wanted.name)
+        entry = self.store.get(key)
+        if entry is None:
+            return ()
+        with suppress(BadInput):
+            record = RolloutRecord.decode(entry.value)
+            if record.state is RolloutState.PAUSED and record.concerns(wanted):
+                return ()
+        return (Delete(key),)
 
     def _present(self, entry: Entry | None, history: Revisions) -> RevisionRecord | None:
         """

@@ -15,10 +15,11 @@ from contextlib import suppress
 from attrs import define, field
 
 from daprdockr.cli.request import Request
-from daprdockr.cli.snapshot import snapshot
+from daprdockr.cli.snapshot import shown, snapshot_with_rollouts
 from daprdockr.model.errors import EtcdHistoryLost, EtcdUnavailable
 from daprdockr.model.known.cluster import Cluster
 from daprdockr.model.seams import Store
+from daprdockr.picture.rollouts import Rollouts
 
 PAUSE = 0.2
 """Seconds between a broken watch and the next list."""
@@ -30,6 +31,7 @@ class ClusterWait:
     :ivar clock: monotonic seconds.
     :ivar pause: blocks for so many seconds.
     :ivar cluster: the cluster as it is now.
+    :ivar rollouts: the rollouts that did not end well.
     """
 
     request: Request
@@ -37,11 +39,12 @@ class ClusterWait:
     clock: Callable[[], float]
     pause: Callable[[float], None]
     cluster: Cluster = field(init=False)
+    rollouts: Rollouts = field(init=False)
 
     def until(self, done: Callable[[], bool]) -> bool:
         """Return whether ``done`` held within the request's timeout; it is called after each change of ``cluster``."""
         deadline = self.clock() + self.request.timeout
-        self.cluster = snapshot(self.request, self.store)
+        self.cluster, self.rollouts = snapshot_with_rollouts(self.request, self.store)
         while not done():
             try:
                 self._follow(deadline, done)
@@ -52,18 +55,19 @@ class ClusterWait:
             if self.clock() >= deadline:
                 return False
             with suppress(EtcdUnavailable, EtcdHistoryLost):
-                self.cluster = snapshot(self.request, self.store)
+                self.cluster, self.rollouts = snapshot_with_rollouts(self.request, self.store)
         return True
 
     def _follow(self, deadline: float, done: Callable[[], bool]) -> None:
         """Apply changes until ``done`` holds or the time is over."""
-        watch = self.store.watch(self.request.keys.mirrored, self.cluster.revision + 1)
+        watch = self.store.watch(shown(self.request.keys), self.cluster.revision + 1)
         timer = threading.Timer(max(0.0, deadline - self.clock()), watch.close)
         timer.daemon = True
         timer.start()
         try:
             for batch in watch:
                 self.cluster.apply(batch)
+                self.rollouts.take(batch.changes)
                 if done():
                     return
         finally:

@@ -3,25 +3,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from daprdockr.cli.console import Console
 from daprdockr.cli.request import Request
-from daprdockr.model.errors import BadInput, EtcdError, EtcdReadOnly, NotFound
+from daprdockr.model.errors import BadInput, DaprdockrError, EtcdError, EtcdReadOnly, NotFound
 from daprdockr.model.known.cluster import Cluster
 from daprdockr.model.names import ServiceName
 from daprdockr.model.seams import Store
 from daprdockr.model.stored.doubts import COMMAND, DoubtRecord
 from daprdockr.model.stored.entries import trial
+from daprdockr.model.stored.keys import Keys
+from daprdockr.model.stored.rollout import RolloutRecord
 from daprdockr.picture.doubts import read_doubts
+from daprdockr.picture.rollouts import Rollouts, story
 from daprdockr.picture.table import Table
 
 
 def snapshot(request: Request, store: Store) -> Cluster:
     """Return the cluster as it is now."""
-    cluster = Cluster(request.keys)
-    cluster.replace(store.list(request.keys.mirrored))
-    return cluster
+    return snapshot_with_rollouts(request, store)[0]
+
+
+def snapshot_with_rollouts(request: Request, store: Store) -> tuple[Cluster, Rollouts]:
+    """Return the cluster as it is now, and the rollouts that did not end well."""
+    cluster, rollouts = Cluster(request.keys), Rollouts(request.keys)
+    listing = store.list(shown(request.keys))
+    cluster.replace(listing)
+    rollouts.take(listing.entries)
+    return cluster, rollouts
+
+
+def shown(keys: Keys) -> tuple[str, ...]:
+    """Return the prefixes of all that commands show of a cluster."""
+    return tuple(dict.fromkeys((*keys.mirrored, keys.rollouts)))
 
 
 def refused_to_all(request: Request, store: Store) -> str:
@@ -61,6 +76,26 @@ def check_exists(cluster: Cluster, service: ServiceName) -> None:
         raise BadInput(f"the stored definition of {service} is not usable: daprdockrcmd status says why")
     if service not in cluster.services:
         raise NotFound(f"{service} does not exist: daprdockrcmd status lists what does")
+
+
+_MOST_NAMED = 3
+
+
+class RolloutStopped(DaprdockrError):
+    """A rollout was reverted, or stands still."""
+
+
+def check_rollouts(stopped: Mapping[ServiceName, RolloutRecord], say: Callable[[str], object]) -> None:
+    """
+    Say what instances logged whose rollouts were reverted, or stand still.
+
+    :raises RolloutStopped: there is one.
+    """
+    for name, record in sorted(stopped.items()):
+        for line in story(record):
+            say(f"{name}: {line}")
+    if stopped:
+        raise RolloutStopped("; ".join(f"{name}: {record}" for name, record in sorted(stopped.items())[:_MOST_NAMED]))
 
 
 def show(request: Request, console: Console, table: Table) -> None:

@@ -9,8 +9,9 @@ from types import MappingProxyType
 from attrs import frozen
 
 from daprdockr.model.known.cluster import Cluster
+from daprdockr.model.names import ServiceName
 from daprdockr.picture.nodes import dark
-from daprdockr.picture.services import service_table
+from daprdockr.picture.services import StoppedRollouts, service_table
 from daprdockr.picture.table import Row, Table
 
 
@@ -45,17 +46,25 @@ class Overview:
         }
 
 
-def overview(cluster: Cluster, refused: str = "", doubted: Mapping[str, str] = MappingProxyType({})) -> Overview:
+def overview(
+    cluster: Cluster,
+    refused: str = "",
+    doubted: Mapping[str, str] = MappingProxyType({}),
+    stopped: StoppedRollouts = MappingProxyType({}),
+    only: ServiceName | None = None,
+) -> Overview:
     """
     Return the overview.
 
+    :param only: the one service that is meant.
+    :param stopped: the rollouts that did not end well.
     :param refused: the write that etcd refuses all nodes, though none can report it.
     :param doubted: why nodes are frozen.
     """
     nodes = sorted(cluster.nodes.items())
     return Overview(
         nodes=len(nodes),
-        services=service_table(cluster),
+        services=service_table(cluster, stopped, only),
         broken=[{"Key": item.key, "Reason": item.reason} for _, item in sorted(cluster.broken.items())],
         dark=dark(cluster),
         refused=refused,

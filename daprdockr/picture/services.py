@@ -3,12 +3,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
 from daprdockr.model.known.cluster import Cluster
 from daprdockr.model.names import ServiceName
 from daprdockr.model.stored.claim import State
 from daprdockr.model.stored.revisioned import Service
+from daprdockr.model.stored.rollout import RolloutRecord
 from daprdockr.picture.instances import is_current
 from daprdockr.picture.table import Column, Row, Table
+
+StoppedRollouts = Mapping[ServiceName, RolloutRecord]
 
 COLUMNS: tuple[Column, ...] = (
     ("SERVICE", lambda row: row["Service"]),
@@ -21,12 +27,19 @@ COLUMNS: tuple[Column, ...] = (
 )
 
 
-def service_table(cluster: Cluster) -> Table:
-    """Return every service that has a definition."""
-    return Table([_row(cluster, name, cluster.services[name]) for name in sorted(cluster.services)], COLUMNS)
+def service_table(
+    cluster: Cluster, stopped: StoppedRollouts = MappingProxyType({}), only: ServiceName | None = None
+) -> Table:
+    """
+    Return every service that has a definition, or one.
+
+    :param stopped: the rollouts that did not end well.
+    """
+    names = sorted(cluster.services) if only is None else [only]
+    return Table([_row(cluster, name, cluster.services[name], stopped.get(name)) for name in names], COLUMNS)
 
 
-def _row(cluster: Cluster, name: ServiceName, service: Service) -> Row:
+def _row(cluster: Cluster, name: ServiceName, service: Service, stopped: RolloutRecord | None) -> Row:
     claims = [claim for _, claim in sorted(cluster.claims(name).items())]
     running = [claim for claim in claims if claim.record.state in (State.RUNNING, State.UNHEALTHY)]
     return {
@@ -40,5 +53,6 @@ def _row(cluster: Cluster, name: ServiceName, service: Service) -> Row:
             for http in service.definition.http
             for name in http.host_names
         ],
-        "Reason": next((claim.record.reason for claim in claims if claim.record.reason), ""),
+        "Rollout": stopped.write() if stopped is not None else None,
+        "Reason": str(stopped or next((claim.record.reason for claim in claims if claim.record.reason), "")),
     }

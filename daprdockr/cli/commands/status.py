@@ -5,7 +5,14 @@ from __future__ import annotations
 from daprdockr.cli.command import Command
 from daprdockr.cli.console import Console
 from daprdockr.cli.request import Request
-from daprdockr.cli.snapshot import doubts, refused_to_all, say_doubts, snapshot
+from daprdockr.cli.snapshot import (
+    check_exists,
+    check_rollouts,
+    doubts,
+    refused_to_all,
+    say_doubts,
+    snapshot_with_rollouts,
+)
 from daprdockr.model.errors import DaprdockrError
 from daprdockr.model.names import one_line
 from daprdockr.model.seams import Store
@@ -21,16 +28,24 @@ def status(request: Request, store: Store, console: Console) -> None:
     Print the services, the number of nodes and those on which nothing starts, and values that cannot be read.
 
     :raises Mute: nodes cannot write to etcd, or doubt it. It comes after everything else.
+    :raises RolloutStopped: the rollout of the one service that is meant was reverted, or stands still.
+    :raises NotFound: there is no such service.
     """
-    cluster, refused = snapshot(request, store), refused_to_all(request, store)
+    only = request.service
+    cluster, rollouts = snapshot_with_rollouts(request, store)
+    if only is not None:
+        check_exists(cluster, only)
+    refused, stopped = refused_to_all(request, store), rollouts.stopped(cluster)
     doubted = {node: record.reason for node, record in doubts(request, store).items()}
-    whole = overview(cluster, refused, doubted)
+    whole = overview(cluster, refused, doubted, stopped, only)
     if request.json:
         console.print_json(whole.write())
     else:
         _print(console, whole)
     if refused or whole.mute:
         raise Mute(refused or "; ".join(whole.mute))
+    if only is not None and only in stopped:
+        check_rollouts({only: stopped[only]}, (lambda line: None) if request.json else console.say)
 
 
 MOST_SHOWN = 100
@@ -51,11 +66,13 @@ def _print(console: Console, whole: Overview) -> None:
 
 COMMAND = Command(
     name="status",
-    usage=(("status", "services: wanted, running and healthy instances"),),
+    usage=(("status [SERVICE]", "services: wanted, running and healthy instances"),),
     run=status,
     flags=("o",),
+    word="[SERVICE]",
     reference=(
         "services: wanted, running, healthy and current instances, and the reason if something is wrong; "
-        "stored values that cannot be read; nodes that cannot write to etcd, or doubt it (exit status 1)",
+        "stored values that cannot be read; nodes that cannot write to etcd, or doubt it (exit status 1). Of one "
+        "service also the last lines of the instance for which its rollout was stopped (exit status 1)",
     ),
 )

@@ -61,7 +61,14 @@ class RolloutRecord:
 
     def __str__(self) -> str:
         seen = " on ".join(filter(None, (self.instance, self.node)))
-        return f"the rollout is {self.state.value}: {': '.join(filter(None, (seen, self.reason)))}".rstrip(": ")
+        return f"the rollout {_SAYS[self.state]}: {': '.join(filter(None, (seen, self.reason)))}".rstrip(": ")
+
+
+_SAYS = {
+    RolloutState.REVERTED: "was reverted",
+    RolloutState.PAUSED: "is paused",
+    RolloutState.FAILED: "has failed",
+}
 
 
 def _line(value: object, path: str) -> str:

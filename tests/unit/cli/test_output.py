@@ -43,6 +43,7 @@ STATUS_JSON = """\
         "demo.test",
         "www.demo.test"
       ],
+      "Rollout": null,
       "Reason": "exit code 1"
     }
   ],

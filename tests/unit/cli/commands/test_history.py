@@ -8,6 +8,7 @@ from typing import Any
 from daprdockr.cli.definitions import LEFT
 from daprdockr.model.stored.claim import ClaimRecord, State
 from daprdockr.model.stored.history import RevisionRecord, Revisions
+from daprdockr.model.stored.rollout import RolloutRecord, RolloutState
 from daprdockr.model.wanted.definition import Definition
 from tests.build.command_line import DOCUMENT, KEY, DefinitionCase
 from tests.build.values import KEYS, WEB, definition, instance
@@ -150,6 +151,21 @@ class HistoryTests(HistoryCase):
         self.store.full = True
         self.assertEqual(self.run_line("-del", "-svc", "web.myapp").status, 0)
         self.assertEqual((self.stored(), len(self.history().numbers)), (None, 1))
+
+    def test_ends_rollout(self) -> None:
+        """With another definition the record of a rollout ends; a paused one stays while its containers are wanted."""
+        key = KEYS.rollout(WEB)
+        for state, words, stays in (
+            (RolloutState.REVERTED, ("scale", "web.myapp=2"), False),
+            (RolloutState.PAUSED, ("scale", "web.myapp=3"), True),
+            (RolloutState.PAUSED, ("restart", "web.myapp"), False),
+            (RolloutState.PAUSED, ("-del", "-svc", "web.myapp"), False),
+        ):
+            self.image("web:1")
+            digest = Definition.read(self.stored()).digest
+            self.store.put(key, RolloutRecord(state, digest, digest).encode())
+            self.run_line(*words)
+            self.assertEqual(self.store.get(key) is not None, stays, words)
 
     def test_restarted(self) -> None:
         """A restart changes the digest; a person's file, which does not speak of it, does not undo it."""

@@ -9,6 +9,7 @@ from daprdockr.model.stored.claim import State
 from daprdockr.model.stored.doubts import DoubtRecord, encode_trust
 from daprdockr.model.stored.entries import Delete
 from daprdockr.model.stored.node import NodeRecord
+from daprdockr.model.stored.rollout import RolloutRecord, RolloutState
 from tests.build.command_line import RUNNING, WEB, ShowCase
 from tests.build.values import KEYS
 from tests.fakes.command_line import LentStore, command_line
@@ -46,6 +47,25 @@ class StatusTests(ShowCase):
         for number in (3, 2):
             self.claim(number, evolve(RUNNING, state=State.BACKING_OFF, healthy=False, reason=f"no driver {number}"))
         self.assertEqual(self.cells("status")[-1], ["web.myapp", "3", "1", "1", "1", "demo.test", "no driver 2"])
+
+    def test_one(self) -> None:
+        """One service is shown alone; one that does not exist is not found."""
+        other = evolve(WEB, name=ServiceName("myapp", "api"))
+        self.store.put(KEYS.service(other.name), other.encode())
+        self.assertEqual([line[0] for line in self.cells("status", "web.myapp")], ["nodes: 1", "SERVICE", "web.myapp"])
+        self.assertEqual(command_line(self.store, "status", "no.such").status, 3)
+
+    def test_rollout(self) -> None:
+        """A rollout that did not end well is the reason; asked for alone, the service shows lines, and fails."""
+        record = RolloutRecord(RolloutState.PAUSED, "", WEB.digest, "exited with 1", "n1", "2.web.myapp", ("no file",))
+        self.store.put(KEYS.rollout(WEB.name), record.encode())
+        said = "the rollout is paused: 2.web.myapp on n1: exited with 1"
+        self.assertEqual(self.cells("status")[-1][-1], said)
+        done = command_line(self.store, "status", "web.myapp")
+        self.assertEqual((done.status, done.stderr), (1, f"daprdockrcmd: web.myapp: {said}\n"))
+        self.assertIn("web.myapp: the last lines of 2.web.myapp on n1:\nweb.myapp:   no file\n", done.stdout)
+        told = command_line(self.store, "status", "web.myapp", "-o", "json").json["Services"][0]
+        self.assertEqual((told["Rollout"], told["Reason"]), (record.write(), said))
 
     def test_broken(self) -> None:
         """A value that cannot be read is listed with the reason."""

@@ -11,11 +11,13 @@ from daprdockr.cli.request import Request
 from daprdockr.model.errors import EtcdUnavailable, NotFound
 from daprdockr.model.names import InstanceName
 from daprdockr.model.stored.claim import ClaimRecord, State
-from daprdockr.model.stored.entries import Delete
+from daprdockr.model.stored.entries import Delete, Put
+from daprdockr.model.stored.rollout import RolloutRecord, RolloutState
 from tests.build.values import KEYS, definition
-from tests.fakes.command_line import EventfulStore, command_line
+from tests.fakes.command_line import EventfulStore, Outcome, command_line
 
 WEB = definition(instances=2)
+NEW = definition("web:2", instances=2)
 RUNNING = ClaimRecord(node="n1", state=State.RUNNING, healthy=True, definition=WEB.digest)
 
 
@@ -123,6 +125,59 @@ class WaitTests(SynchronousTestCase):
         """An etcd that never answered is not waited for."""
         self.store.unavailable = True
         self.assertRaises(EtcdUnavailable, self.wait)
+
+    def test_progress(self) -> None:
+        """While it waits for one service it says how many instances are as wanted, each time that changes."""
+
+        def run() -> None:
+            self.claim(1, evolve(RUNNING, definition="older"))
+            self.claim_both()
+
+        self.store.coming = [run]
+        done = command_line(self.store, "wait", "web.myapp")
+        self.assertEqual(done.stdout.splitlines(), [
+            "web.myapp: 0 of 2 instances are as wanted",
+            "web.myapp: 1 of 2 instances are as wanted",
+            "web.myapp: 2 healthy",
+        ])  # fmt: skip
+
+    def test_reverted(self) -> None:
+        """It ends with the reason and exit status 1 when the definition was reverted, healthy as that may be."""
+        record = RolloutRecord(
+            RolloutState.REVERTED, WEB.digest, NEW.digest, "exited with 1", "n1", "2.web.myapp", ("no file", "bye")
+        )
+        self.store.put(KEYS.service(WEB.name), NEW.encode())
+        service, rollout = Put(KEYS.service(WEB.name), WEB.encode()), Put(KEYS.rollout(WEB.name), record.encode())
+
+        def revert() -> None:
+            self.claim_both()
+            self.store.commit([], [service, rollout])
+
+        self.store.coming = [revert]
+        done = command_line(self.store, "wait", "web.myapp")
+        self.assertEqual((done.status, done.stdout.splitlines()[1:]), (1, [
+            "web.myapp: the last lines of 2.web.myapp on n1:",
+            "web.myapp:   no file",
+            "web.myapp:   bye",
+        ]))  # fmt: skip
+        said = "daprdockrcmd: web.myapp: the rollout was reverted: 2.web.myapp on n1: exited with 1\n"
+        self.assertEqual(done.stderr, said)
+        self.assertEqual(command_line(self.store, "wait"), Outcome(1, "".join(done.stdout.splitlines(True)[1:]), said))
+
+    def test_stands_still(self) -> None:
+        """It ends likewise when a rollout to the present definition is paused or failed."""
+        for state in (RolloutState.PAUSED, RolloutState.FAILED):
+            self.store.put(KEYS.rollout(WEB.name), RolloutRecord(state, "", WEB.digest).encode())
+            self.assertEqual(command_line(self.store, "wait", "web.myapp").status, 1)
+
+    def test_former_rollout(self) -> None:
+        """A rollout that is not about the present definition, and a record that cannot be read, end nothing."""
+        self.claim_both()
+        for value in (RolloutRecord(RolloutState.REVERTED, "older", WEB.digest).encode(), b'{"State": "new"}'):
+            self.store.put(KEYS.rollout(WEB.name), value)
+            self.wait(timeout=0)
+        self.store.put(KEYS.rollout(WEB.name) + "/slot", RolloutRecord(RolloutState.PAUSED, "", WEB.digest).encode())
+        self.wait(timeout=0)
 
     def test_absent(self) -> None:
         """A service that does not exist, or is deleted meanwhile, is not waited for."""

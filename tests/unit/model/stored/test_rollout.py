@@ -55,7 +55,7 @@ class RolloutRecordTests(SynchronousTestCase):
 
     def test_printed(self) -> None:
         """A record prints as one line that says what became of the rollout, where and why."""
-        said = "the rollout is reverted: 2.web.myapp on b: exited with status 1"
+        said = "the rollout was reverted: 2.web.myapp on b: exited with status 1"
         self.assertEqual(str(RolloutRecord.decode(as_bytes(REVERTED))), said)
         self.assertEqual(str(RolloutRecord(RolloutState.PAUSED)), "the rollout is paused")
 
