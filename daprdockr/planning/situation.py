@@ -47,10 +47,14 @@ class Here:
 
 @frozen
 class Wanted:
-    """The wanted state: the definition, if there is one; ``held`` says that it exists but cannot be read."""
+    """
+    The wanted state: the definition, if there is one; ``held`` says that it exists but cannot be read; ``awaited`` are
+    the services of its ``After`` that are not healthy as a whole.
+    """
 
     service: Service | None = None
     held: bool = False
+    awaited: tuple[str, ...] = ()
 
 
 @frozen

@@ -128,6 +128,8 @@ DOCUMENTS: st.SearchStrategy[dict[str, Any]] = _object(
     Update=_UPDATE,
     OnPartition=st.sampled_from(["keep", "stop"]),
     StopTimeout=st.integers(0, 3600),
+    After=st.lists(st.sampled_from(["after-1", "after-2", "after-1.other"]), max_size=3),
+    Restarted=st.sampled_from(["2026-11-28T04:00:00.000000Z"]),
 )
 """Definitions as a person may write them, all of them good."""
 

@@ -6,7 +6,7 @@ It reads, and changes nothing; its cost is that of the service, whatever else th
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from attrs import frozen
 
@@ -22,6 +22,7 @@ from daprdockr.agent.reconcile.unanswered import Unanswered
 from daprdockr.model.names import ServiceName
 from daprdockr.model.stored.revisioned import Service
 from daprdockr.planning.attempts import NONE
+from daprdockr.planning.placing.awaited import lacking
 from daprdockr.planning.situation import Here, KnownClaims, Moving, OnHost, Placing, Situation, Wanted
 
 
@@ -96,6 +97,10 @@ class Gather:
         services = self.mirror.cluster.services
         return [name for name, service in services.items() if service.definition.container.image == image]
 
+    def dependents(self, names: Iterable[ServiceName]) -> set[ServiceName]:
+        """Return the services that wait for one of these before their first start."""
+        return set().union(*(self.mirror.cluster.dependents(name) for name in names))
+
     def situation(self, name: ServiceName) -> Situation:
         """Return all that is known of a service now."""
         cluster = self.mirror.cluster
@@ -103,7 +108,11 @@ class Gather:
         return Situation(
             here=self.here(),
             name=name,
-            wanted=Wanted(service, held=cluster.is_held(name)),
+            wanted=Wanted(
+                service,
+                held=cluster.is_held(name),
+                awaited=lacking(service.definition, cluster) if service is not None else (),
+            ),
             claims=self.claims(name),
             host=self.on_host(name, service),
             placing=Placing(

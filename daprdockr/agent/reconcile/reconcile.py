@@ -56,6 +56,8 @@ class Gathering(Protocol):
 
     def users_of(self, image: str) -> Iterable[ServiceName]: ...
 
+    def dependents(self, names: Iterable[ServiceName]) -> Iterable[ServiceName]: ...
+
     def situation(self, name: ServiceName) -> Situation: ...
 
 
@@ -152,10 +154,13 @@ class Reconcile(Service):
             self._turn = self._reactor.callLater(0, self._plan_dirty)
 
     def on_changes(self, changes: Changes) -> None:
-        """Plan what a change of the mirror touched; everything, when a node came or went."""
+        """
+        Plan what a change of the mirror touched, and the services that wait for it; everything, when a node came or
+        went.
+        """
         if changes.nodes:
             self.mark_all_dirty()
-        self.mark_dirty(changes.services)
+        self.mark_dirty(changes.services.union(self._gather.dependents(changes.services)))
 
     def mark_all_dirty(self) -> None:
         self._failures.forget_old_rests(2 * SWEEP)

@@ -11,6 +11,7 @@ from typing import Any
 
 from attrs import evolve
 
+from daprdockr.cli.after import check_after
 from daprdockr.cli.command import Command
 from daprdockr.cli.console import Console
 from daprdockr.cli.definitions import Definitions
@@ -35,22 +36,27 @@ def set_definition(request: Request, store: Store, console: Console) -> None:
     def decide(entry: Entry | None) -> Definition:
         if given is None:
             return merge(service, None if entry is None else parse(entry, service), request.changes)
-        return _as_restarted(merge(service, given, request.changes), entry)
+        stored = _readable(entry, service)
+        wanted = _as_restarted(merge(service, given, request.changes), stored)
+        check_after(request, store, wanted, stored)
+        return wanted
 
     wanted = Definitions(request, store, time.time).put(service, decide)
     console.print_json(wanted.write())
 
 
-def _as_restarted(given: Definition, entry: Entry | None) -> Definition:
+def _readable(entry: Entry | None, service: ServiceName) -> Definition | None:
+    with suppress(BadInput):
+        return parse(entry, service) if entry is not None else None
+    return None
+
+
+def _as_restarted(given: Definition, stored: Definition | None) -> Definition:
     """
     Return the definition with the ``Restarted`` of the stored one, unless it has its own: it is the command ``restart``
     that sets it, so a person's file lacks it, and storing that file again must not replace containers.
     """
-    if given.restarted or entry is None:
-        return given
-    with suppress(BadInput):
-        return evolve(given, restarted=parse(entry, given.name).restarted)
-    return given
+    return given if given.restarted or stored is None else evolve(given, restarted=stored.restarted)
 
 
 def merge(service: ServiceName, base: Definition | None, changes: Mapping[str, str]) -> Definition:

@@ -24,6 +24,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 
 from attrs import define, evolve, field
 
@@ -109,6 +110,10 @@ class Cluster:
     def successors(self, service: ServiceName) -> Mapping[int, Claim]:
         """Return the successions of a service by instance number, in the form of claims by the next owner."""
         return self._contents.successors.get(service, {})
+
+    def dependents(self, service: ServiceName) -> AbstractSet[ServiceName]:
+        """Return the services whose definitions name it in ``After``."""
+        return self._contents.dependents.get(service, frozenset())
 
     def is_held(self, service: ServiceName) -> bool:
         """Return whether the definition exists but never was readable, so that nothing may be concluded from it."""

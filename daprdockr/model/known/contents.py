@@ -13,7 +13,7 @@ Note [A record without a lease]
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar, cast
 
 from attrs import define, evolve, field
@@ -46,6 +46,8 @@ class Contents:
     draining: set[str] = field(factory=set)
     claims: ClaimsByService = field(factory=dict)
     successors: ClaimsByService = field(factory=dict)
+    dependents: dict[ServiceName, set[ServiceName]] = field(factory=dict)
+    """By the service that they name in ``After``; no set is empty."""
     layout: Layout = field(init=False)
     _prepared: dict[str, tuple[Entry, object]] = field(factory=dict)
     """By key: an entry that was read in advance, and its value, or the ``BadInput`` that reading it raised."""
@@ -105,14 +107,26 @@ class Contents:
 
     def _set_service(self, name: ServiceName, change: Change) -> None:
         if isinstance(change, Deleted):
+            self._set_after(name, ())
             self.services.pop(name, None)
             self.layout.undefined(name)
             return
         definition = self._read(change, Definition.parse)
         if definition.name != name:
             raise BadInput(f"the definition calls itself {definition.name}")
+        self._set_after(name, definition.after)
         self.services[name] = Service(definition, change.create_revision, change.mod_revision)
         self.layout.defined(name, change.mod_revision)
+
+    def _set_after(self, name: ServiceName, after: Iterable[ServiceName]) -> None:
+        """Take note of the services that this one waits for, before its definition is changed."""
+        before = self.services.get(name)
+        for one in before.definition.after if before is not None else ():
+            self.dependents[one].discard(name)
+            if not self.dependents[one]:
+                del self.dependents[one]
+        for one in after:
+            self.dependents.setdefault(one, set()).add(name)
 
     def _set_claim(self, claims: ClaimsByService, instance: InstanceName, change: Change) -> None:
         record = self._read(change, ClaimRecord.decode) if isinstance(change, Entry) else None

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
 
@@ -32,7 +33,7 @@ class Definition:
     A service as it is wanted. ``stop_timeout`` is the seconds a container has between TERM and KILL;
     ``on_partition`` says whether a node that lost its claim keeps the container ("keep") or stops it ("stop").
     ``restarted`` is when a person last asked for other containers of the same definition, "" for never: any other value
-    makes another digest.
+    makes another digest. ``after`` are the services that have to be healthy before its first start.
     """
 
     name: ServiceName
@@ -47,6 +48,7 @@ class Definition:
     on_partition: str = "keep"
     stop_timeout: int = 10
     restarted: str = ""
+    after: tuple[ServiceName, ...] = ()
 
     @classmethod
     def parse(cls, data: bytes) -> Definition:
@@ -58,7 +60,8 @@ class Definition:
         """Read the parsed JSON that docs/reference/definition.rst describes. :raises BadInput: as ``parse``."""
         given = read_members(value, "", _MEMBERS, required=("Name", "Group", "Container"))
         name = ServiceName(group=given.pop("group"), service=given.pop("service"))
-        definition = cls(name=name, **{"instances": 1, **given})
+        after = _services_of(given.pop("after", ()), name)
+        definition = cls(name=name, after=after, **{"instances": 1, **given})
         if definition.check.type in ("http", "tcp") and not definition.check.port:
             raise BadInput("Health.Port is missing: there is no ContainerPort of Http or Tcp to check instead")
         both = next((p for p in definition.container.host_ports if (p.protocol, p.host) in definition.routed), None)
@@ -88,6 +91,8 @@ class Definition:
             written["OnPartition"] = self.on_partition
         if self.stop_timeout != 10:
             written["StopTimeout"] = self.stop_timeout
+        if self.after:
+            written["After"] = [one.service if one.group == self.name.group else str(one) for one in self.after]
         if self.restarted:
             written["Restarted"] = self.restarted
         return written
@@ -163,6 +168,22 @@ def _group(value: object, path: str) -> str:
     return check_label(value, "group")
 
 
+def _services_of(texts: Sequence[str], name: ServiceName) -> tuple[ServiceName, ...]:
+    """Return the services of ``After`` of the service ``name``, each once; one without a group is of the same."""
+    found: dict[ServiceName, None] = {}
+    for index, text in enumerate(texts):
+        try:
+            one = ServiceName.parse(text if "." in text else f"{text}.{name.group}")
+        except BadInput as error:
+            raise BadInput(f"After[{index}]: {error}") from None
+        if one == name:
+            raise BadInput(f"After[{index}]: {name} cannot wait for itself: leave it out")
+        found[one] = None
+    if len(found) > MOST_AFTER:
+        raise BadInput(f"After: {len(found)} services are too many, name at most {MOST_AFTER}")
+    return tuple(found)
+
+
 def _restarted(value: object, path: str) -> str:
     if len(text := reading.text(value, path)) > _LONGEST_RESTARTED:
         raise BadInput(f"{path}: {shorten(value)} is not usable, write at most {_LONGEST_RESTARTED} characters")
@@ -170,6 +191,7 @@ def _restarted(value: object, path: str) -> str:
 
 
 _LONGEST_RESTARTED = 64
+MOST_AFTER = 16
 
 _MEMBERS: Members = {
     "Name": ("service", _service),
@@ -184,5 +206,6 @@ _MEMBERS: Members = {
     "Update": ("update", Update.read),
     "OnPartition": ("on_partition", reading.one_of("keep", "stop")),
     "StopTimeout": ("stop_timeout", reading.integer(0, 3600)),
+    "After": ("after", reading.list_of(reading.text)),
     "Restarted": ("restarted", _restarted),
 }

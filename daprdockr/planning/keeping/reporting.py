@@ -19,6 +19,7 @@ from daprdockr.model.names import InstanceName
 from daprdockr.model.stored.claim import ClaimRecord, State
 from daprdockr.model.wanted.definition import Definition
 from daprdockr.planning.attempts import SETTLED
+from daprdockr.planning.placing.awaited import waits_for
 from daprdockr.planning.placing.failing import gives_up
 from daprdockr.planning.situation import Situation
 
@@ -101,7 +102,8 @@ def _report_absent(situation: Situation, instance: InstanceName, definition: Def
         return evolve(before, state=State.PULLING, healthy=False, reason=pull.reason)
     if attempts.retry_at > now or attempts.count > 1:
         return evolve(before, state=State.BACKING_OFF, healthy=False, reason=attempts.reason)
-    return evolve(before, state=State.STARTING, healthy=False, reason=attempts.reason)
+    reason = attempts.reason or waits_for(situation, instance)
+    return evolve(before, state=State.STARTING, healthy=False, reason=reason)
 
 
 def _before(situation: Situation, instance: InstanceName) -> ClaimRecord:

@@ -29,6 +29,7 @@ from daprdockr.planning.attempts import Attempts
 from daprdockr.planning.keeping.body import published
 from daprdockr.planning.keeping.reporting import settled_at
 from daprdockr.planning.keeping.withdrawing import Wait, Withdrawal, is_led_to, remove, withdraw
+from daprdockr.planning.placing.awaited import waits_for
 from daprdockr.planning.situation import Situation
 from daprdockr.planning.steps import CreateContainer, PullImage, StartContainer, Step
 
@@ -89,7 +90,7 @@ def _run(
         yield Wait(attempts.retry_at)
     elif current is not None and (confirmed or not definition.at_most_one):
         yield StartContainer(claim.instance, current.id, generation=current.definition)
-    elif confirmed:
+    elif confirmed and not waits_for(situation, claim.instance):
         yield _create(situation, claim, definition)
 
 

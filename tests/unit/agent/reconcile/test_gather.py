@@ -12,10 +12,11 @@ from daprdockr.agent.host.probe import Target
 from daprdockr.agent.host.targets import targets
 from daprdockr.model.host import ContainerState, EngineNetwork, Port
 from daprdockr.model.names import ServiceName
+from daprdockr.model.stored.entries import Delete
 from daprdockr.model.stored.revisioned import Service
 from daprdockr.planning.candidates import Candidate, mark
 from tests.build.situations import container, running_record
-from tests.build.values import API, KEYS, WEB, definition, instance
+from tests.build.values import API, KEYS, WEB, definition, instance, named
 from tests.fakes.agents import MemoryCluster
 
 CHECKED = definition(Health={"Type": "tcp", "Port": 8080})
@@ -109,6 +110,30 @@ class SituationTests(GatherCase):
         self.cluster.advance(1)
         self.assertTrue(self.situation().wanted.held)
         self.assertFalse(self.situation(API).wanted.held)
+
+    def test_dependents(self) -> None:
+        """The dependents of a service are those whose definitions name it in ``After`` now."""
+        for after, found in ((["api"], {WEB}), (["db"], set()), (["db", "api"], {WEB}), (None, set())):
+            self.cluster.define(definition("web:1", After=after))
+            self.cluster.advance(1)
+            self.assertEqual(self.agent.gather.dependents([API, WEB]), found)
+        self.cluster.define(definition("web:1", After=["api"]))
+        self.cluster.advance(1)
+        self.cluster.store.commit([], [Delete(KEYS.service(WEB))])
+        self.cluster.advance(1)
+        self.assertEqual(self.agent.gather.dependents([API]), set())
+
+    def test_first_start(self) -> None:
+        """A service waits until the one that it names is there and healthy, and then starts at once."""
+        self.cluster.define(definition("web:1", After=["api"]))
+        self.cluster.advance(3)
+        (claim,) = self.agent.cluster.claims(WEB).values()
+        self.assertEqual(claim.record.reason, "waits for api.myapp, which does not exist")
+        self.assertEqual(self.situation().wanted.awaited, ("api.myapp, which does not exist",))
+        self.cluster.define(named("api"))
+        self.cluster.advance(2)
+        (claim,) = self.agent.cluster.claims(WEB).values()
+        self.assertTrue(claim.record.healthy)
 
     def test_users_of(self) -> None:
         """The users of an image are the services whose definitions name it."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from attrs import evolve
 from twisted.internet.defer import Deferred
@@ -65,12 +65,16 @@ class Known:
         self.asked: list[ServiceName] = []
         self.calls: list[str] = []
         self.followed: list[str] = []
+        self.waiting: dict[ServiceName, list[ServiceName]] = {}
 
     def services(self) -> frozenset[ServiceName]:
         return frozenset(self.situations)
 
     def users_of(self, image: str) -> list[ServiceName]:
         return [name for name in self.situations if name == WEB]
+
+    def dependents(self, names: Iterable[ServiceName]) -> set[ServiceName]:
+        return {one for name in names for one in self.waiting.get(name, ())}
 
     def observe(self, service: ServiceName, now: float) -> None:
         self.calls.append("observe")
@@ -200,6 +204,15 @@ class PlanningTests(ReconcileCase):
         self.loop.on_changes(Changes(frozenset({WEB})))
         self.clock.advance(0)
         self.assertEqual(self.known.asked, [WEB])
+
+    def test_dependents(self) -> None:
+        """A change of a service has those planned that wait for it before their first start."""
+        self.start(web=CALM, api=CALM)
+        self.known.waiting = {WEB: [API]}
+        self.known.asked.clear()
+        self.loop.on_changes(Changes(frozenset({WEB})))
+        self.clock.advance(0)
+        self.assertEqual(self.known.asked, [API, WEB])
 
     def test_nodes(self) -> None:
         """When a node came or went, all services are planned: any of them may have become ours to run."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from daprdockr.cli.stored import ATTEMPTS
 from daprdockr.model.reading import MAX_DOCUMENT
 from tests.build.command_line import DOCUMENT, KEY, DefinitionCase
+from tests.build.values import API, KEYS
 from tests.fakes.command_line import Outcome
 
 HTTP = {"HostName": "demo.test", "ContainerPort": "8080"}
@@ -129,6 +130,53 @@ class StdinTests(DefinitionCase):
         done = self.run_line("-stdin", "-svc", "db.myapp", stdin=DOCUMENT)
         self.assertEqual(done.status, 1)
         self.assertIn("web.myapp", done.stderr)
+
+
+class AfterTests(DefinitionCase):
+    """``After`` names services that exist, in an order in which all can start."""
+
+    def define(self, service: str, *after: str, group: str = "myapp") -> Outcome:
+        document = {"Name": service, "Group": group, "Container": {"Image": "x"}, "After": list(after)}
+        return self.run_line("-stdin", stdin=document)
+
+    def test_stored(self) -> None:
+        """Names in the same group are stored short, others with their group."""
+        self.define("db")
+        self.define("cache", group="shared")
+        done = self.define("web", "db.myapp", "cache.shared", "db")
+        self.assertEqual((done.status, done.json["After"]), (0, ["db", "cache.shared"]))
+
+    def test_unknown(self) -> None:
+        """A service that does not exist is refused; one that was deleted since hinders no other change."""
+        done = self.define("web", "db")
+        said = "daprdockrcmd: After: db.myapp does not exist: define it first, or leave it out\n"
+        self.assertEqual((done.status, done.stderr, self.stored()), (1, said, None))
+        self.define("db")
+        self.define("web", "db")
+        self.run_line("-del", "-svc", "db.myapp")
+        self.assertEqual(self.run_line("-set", "-svc", "web.myapp", "-image", "y").status, 0)
+        self.assertEqual(self.define("web", "db").status, 0)
+
+    def test_circle(self) -> None:
+        """Services that would wait for each other are refused, with the way round."""
+        self.define("db")
+        self.store.put(KEYS.service(API), b"garbage")
+        self.define("cache", "db", "api")
+        self.define("web", "cache")
+        done = self.define("db", "web")
+        circle = "db.myapp waits for web.myapp waits for cache.myapp waits for db.myapp"
+        said = f"daprdockrcmd: After: {circle}, so that none of them would start: leave one out\n"
+        self.assertEqual((done.status, done.stderr), (1, said))
+
+    def test_itself(self) -> None:
+        """A service that waits for itself, a bad name and too many names are refused."""
+        many = [f"s{number}" for number in range(17)]
+        for after, part in (
+            (["web"], "cannot wait for itself"),
+            (["A b"], "After[0]: service name 'A b'"),
+            (many, "17"),
+        ):
+            self.assertIn(part, self.define("web", *after).stderr)
 
 
 class BadInputTests(DefinitionCase):
