@@ -55,32 +55,47 @@ local function goes_before(near, key, rank, other_near, other_key, other_rank)
     return near and not other_near
 end
 
-local function best(endpoints, skipped, ranks, also_failed)
-    local found, found_key, found_rank
-    local count, now = #endpoints, ngx.now()
-    turn = turn + 1
-    for i = 1, count do
-        local endpoint = endpoints[(turn + i) % count + 1]
-        local key = place(endpoint)
-        if not skipped[key] and (also_failed or (failed[key] or 0) < now) then
-            local rank = ranks and ranks(endpoint)
-            if not found or goes_before(endpoint[3], key, rank, found[3], found_key, found_rank) then
-                found, found_key, found_rank = endpoint, key, rank
-            end
-        end
+-- The better one of `found`, which may be nil, and an endpoint.
+local function better(found, endpoint, skipped, ranks, also_failed)
+    local key = place(endpoint)
+    if skipped[key] or not also_failed and (failed[key] or 0) >= ngx.now() then
+        return found
     end
-    return found, found_key
+    if not found then
+        return endpoint
+    end
+    local rank, other_rank = ranks and ranks(endpoint), ranks and ranks(found)
+    local goes_first = goes_before(endpoint[3], key, rank, found[3], place(found), other_rank)
+    return goes_first and endpoint or found
+end
+
+-- Without a loop for up to four: see Note [Compiled] in request.lua.
+local function best(endpoints, skipped, ranks, also_failed)
+    local count = #endpoints
+    turn = turn + 1
+    local found = count > 0 and better(nil, endpoints[turn % count + 1], skipped, ranks, also_failed) or nil
+    if count > 1 then
+        found = better(found, endpoints[(turn + 1) % count + 1], skipped, ranks, also_failed)
+    end
+    if count > 2 then
+        found = better(found, endpoints[(turn + 2) % count + 1], skipped, ranks, also_failed)
+    end
+    if count > 3 then
+        found = better(found, endpoints[(turn + 3) % count + 1], skipped, ranks, also_failed)
+    end
+    for i = 4, count - 1 do
+        found = better(found, endpoints[(turn + i) % count + 1], skipped, ranks, also_failed)
+    end
+    return found
 end
 
 -- Choose one that this request did not try yet; nil when there is none. `ranks` may give each of them its rank.
 function M.take(endpoints, tried, ranks)
-    local endpoint, key = best(endpoints, tried, ranks, false)
-    if not endpoint then
-        endpoint, key = best(endpoints, tried, ranks, true)
-    end
+    local endpoint = best(endpoints, tried, ranks, false) or best(endpoints, tried, ranks, true)
     if not endpoint then
         return nil
     end
+    local key = place(endpoint)
     busy[key] = (busy[key] or 0) + 1
     under_way:incr(key, 1, 0)
     return endpoint, key
@@ -115,6 +130,9 @@ end
 
 -- Whether there is an endpoint that this request did not try yet.
 function M.any(endpoints, tried)
+    if next(tried) == nil then
+        return #endpoints > 0
+    end
     for _, endpoint in ipairs(endpoints) do
         if not tried[place(endpoint)] then
             return true

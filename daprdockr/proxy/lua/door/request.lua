@@ -12,6 +12,10 @@
 -- Note [Under way]: an internal redirect takes ngx.ctx away, so what is known of a request is kept by the address of
 -- nginx's own record of it, which stays in its place until the log phase.
 
+-- Note [Compiled]: LuaJIT compiles a function up to its end only if it makes no closure on its way, and comes to no
+-- loop that ends after a few turns. Interpreted, one takes several times as long. So what every request needs has
+-- neither, but for the check of headers: that has a function of its own (M.pass_on), so that the others are compiled.
+
 local balancer = require "ngx.balancer"
 local base = require "resty.core.base"
 local choose = require "door.choose"
@@ -43,15 +47,13 @@ local waiting = 0
 local underway = {}
 
 local function address()
-    return tonumber(ffi.cast("uintptr_t", base.get_request()))
+    local number = tonumber(ffi.cast("uintptr_t", base.get_request()))
+    return number
 end
 
 -- The status to refuse a request with whose body is too large, or might be: only the Content-Length of a body bounds it
 -- before it was passed on.
 local function too_large(most)
-    if not most then
-        return nil
-    end
     if ngx.var.http_transfer_encoding then
         return 411
     end
@@ -77,9 +79,6 @@ end
 
 -- Wait until an endpoint is there that was not tried, at most until `ctx.deadline`; whether there is one.
 local function hold(ctx)
-    if ready(ctx) then
-        return true
-    end
     if waiting >= MOST_WAITING then
         return false
     end
@@ -93,28 +92,52 @@ local function hold(ctx)
     return ready(ctx)
 end
 
+-- Begin the record of a request. All members are here at first, because a table that grows costs more.
+local function known_of(location)
+    return {
+        location = location,
+        service = location.service,
+        deadline = ngx.now() + location.hold,
+        is_ready = false, -- whether there was an endpoint as it came
+        endpoints = false, -- those that were there last, and the version of that list
+        version = false,
+        tried = NONE,
+        received = 0, -- how many endpoints got it
+        tries = 0,
+        key = false, -- of the endpoint that has it now
+        instance = "",
+        late = false,
+    }
+end
+
 -- access phase of a request that comes in
 function M.admit()
     local location = routes.location(ngx.var.host, ngx.var.uri)
     if not location then
         return pages.refuse(routes.version() and 404 or 503) -- nothing is known yet: what is asked for may well exist
     end
-    if headers.are_bad() then
-        return pages.refuse(400, BAD_HEADER)
-    end
-    local status = too_large(location.max_body)
+    local status = location.max_body and too_large(location.max_body)
     if status then
         return ngx.exit(status) -- by nginx, so that the client is not asked for its body first
     end
-    local ctx = { location = location, service = location.service, tried = NONE, received = 0 }
-    ctx.deadline = ngx.now() + location.hold
+    local ctx = known_of(location)
+    ctx.is_ready = ready(ctx)
     underway[address()] = ctx
     if has_small_body() then
         ngx.req.read_body()
     end
-    if not hold(ctx) then
+end
+
+-- access phase, of a request that was admitted: the rest, see Note [Compiled]
+function M.pass_on()
+    if headers.are_bad() then
+        return pages.refuse(400, BAD_HEADER)
+    end
+    local ctx = underway[address()]
+    if not ctx.is_ready and not hold(ctx) then
         return pages.refuse(503)
     end
+    local location = ctx.location
     if location.strip then
         ngx.var.door_target = match.stripped(location.path, ngx.var.request_uri, ngx.var.uri)
         ngx.var.door_prefix = match.written(location.path)
@@ -162,7 +185,7 @@ function M.readmit()
     if not repeatable(ctx) then
         return pages.refuse(502, is_cut() and CUT_BODY or nil)
     end
-    if not hold(ctx) then
+    if not ready(ctx) and not hold(ctx) then
         return pages.refuse(503)
     end
 end
@@ -186,25 +209,23 @@ function M.note_failure(ctx)
     else
         choose.leave_out(ctx.key)
     end
-    ctx.key = nil
+    ctx.key = false
     return true
 end
 
 -- An endpoint of the list that is in force after it was counted: see Note [Requests under way] in choose.lua.
-local function taken(ctx)
-    local endpoints, version = ctx.endpoints, ctx.version
-    local ranks = sticky.ranks(ctx.location.sticky, ctx.service)
-    while true do
-        local endpoint, key = choose.take(endpoints or {}, ctx.tried, ranks)
-        local latest, in_force = routes.endpoints(ctx.service)
-        if in_force == version then
-            return endpoints, endpoint, key
-        end
-        if key then
-            choose.release(key)
-        end
-        endpoints, version = latest, in_force
+local function taken(ctx, endpoints, version)
+    local sticks_by = ctx.location.sticky
+    local ranks = sticks_by and sticky.ranks(sticks_by, ctx.service)
+    local endpoint, key = choose.take(endpoints or NONE, ctx.tried, ranks)
+    local latest, in_force = routes.endpoints(ctx.service)
+    if in_force == version then
+        return endpoints, endpoint, key
     end
+    if key then
+        choose.release(key)
+    end
+    return taken(ctx, latest, in_force)
 end
 
 -- balancer phase
@@ -213,12 +234,12 @@ function M.send()
     local again = M.note_failure(ctx)
     local endpoints, endpoint, key
     if ctx.received < MOST_RECEIVED and not ctx.late then
-        endpoints, endpoint, key = taken(ctx)
+        endpoints, endpoint, key = taken(ctx, ctx.endpoints, ctx.version)
     end
     if not endpoint then
         return ngx.exit(BUSY)
     end
-    ctx.key, ctx.instance, ctx.tries = key, endpoint[4], (ctx.tries or 0) + 1
+    ctx.key, ctx.instance, ctx.tries = key, endpoint[4], ctx.tries + 1
     if not again and #endpoints > 1 then
         balancer.set_more_tries(1)
     end

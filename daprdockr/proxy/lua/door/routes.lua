@@ -63,23 +63,30 @@ local function write(key, value, version)
     return done, why
 end
 
+local function among_patterns(host, path)
+    local rest = host
+    while true do
+        local dot = rest:find(".", 1, true)
+        if not dot then
+            return nil
+        end
+        rest = rest:sub(dot + 1)
+        local index = read(hosts, "*." .. rest)
+        local found = index and match.find(index, path)
+        if found then
+            return found
+        end
+    end
+end
+
 -- The location of a path below a host name: of `a.b.example.com` itself; if that has none for this path of
 -- `*.b.example.com`, and so on. The price does not depend on how many host names there are.
 function M.location(host, path)
     if #host > LONGEST_NAME then
         return nil
     end
-    local name, rest = host, host
-    while true do
-        local index = read(hosts, name)
-        local found = index and match.find(index, path)
-        local dot = rest:find(".", 1, true)
-        if found or not dot then
-            return found
-        end
-        rest = rest:sub(dot + 1)
-        name = "*." .. rest
-    end
+    local index = read(hosts, host)
+    return index and match.find(index, path) or among_patterns(host, path)
 end
 
 -- The endpoints of a service and the version of that list; nil where the agent knows no such service.

@@ -27,7 +27,7 @@ end
 
 -- A function that gives an endpoint its rank for this client, the largest first; nil where any will do.
 function M.ranks(name, service)
-    local value = name and value_of(name)
+    local value = value_of(name)
     if not value then
         return nil
     end
