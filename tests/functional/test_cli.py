@@ -60,6 +60,22 @@ class CommandTests(ProgramTestCase):
         self.assertEqual(self.command("-del -svc web.myapp").returncode, 0)
         self.assertEqual(self.command("-get -svc web.myapp").returncode, 3)
 
+    def test_history(self) -> None:
+        """Revisions are kept with each change, in one transaction of etcd, and bring a deleted service back."""
+        for number in range(1, 13):
+            self.command(f"-svc web.myapp -set -image web:{number}")
+        self.assertEqual(self.command("scale web.myapp=3").stdout, "web.myapp: 3 instances, 1 before\n")
+        present = self.command("-svc web.myapp").stdout
+        self.assertEqual(self.command("-del -svc web.myapp").returncode, 0)
+        rows = json.loads(self.command("history web.myapp -o json").stdout)
+        self.assertEqual([row["Revision"] for row in rows], list(range(4, 14)))
+        self.assertEqual(self.command("rollback web.myapp").stdout, present)
+        self.assertEqual(self.command("restart web.myapp").returncode, 0)
+        self.assertEqual(self.command("rollback web.myapp 9").returncode, 0)
+        rows = json.loads(self.command("history web.myapp -o json").stdout)
+        self.assertEqual([row["Revision"] for row in rows], list(range(7, 17)))
+        self.assertTrue(rows[-1]["By"].startswith("rollback to 9 by "))
+
     def test_commands(self) -> None:
         """The commands answer in both forms."""
         self.command("-svc web.myapp -set -image web:1")
