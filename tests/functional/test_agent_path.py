@@ -84,6 +84,16 @@ class WholePathTests(AgentTestCase):
         self.assertEqual(self.agent.instances(self.web)[0]["Ports"], port)
 
 
+    def test_restart(self) -> None:
+        """``restart`` replaces the container, of an image that no registry has too, and ``events`` says so."""
+        self.agent.define(self.web, 1, sample_image(), Http=HTTP)
+        before = self.agent.ids(self.web)
+        self.agent.command("restart", self.web)
+        until(lambda: len(self.agent.containers()) == 1 and self.agent.ids(self.web) not in (before, []))
+        self.agent.command("wait", self.web)
+        self.assertIn("restarted with the image that was here before", self.agent.command("events"))
+
+
 class TroubledServiceTests(AgentTestCase):
     """A fault of one service is reported, and harms no other service."""
 
