@@ -83,7 +83,6 @@ class WholePathTests(AgentTestCase):
         until(lambda: len(self.agent.containers()) == 1 and self.agent.ids(self.web) not in (before, []))
         self.assertEqual(self.agent.instances(self.web)[0]["Ports"], port)
 
-
     def test_restart(self) -> None:
         """``restart`` replaces the container, of an image that no registry has too, and ``events`` says so."""
         self.agent.define(self.web, 1, sample_image(), Http=HTTP)

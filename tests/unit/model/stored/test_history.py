@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.model.errors import BadInput
+from daprdockr.model.reading import MAX_DOCUMENT
 from daprdockr.model.stored.entries import Absent, Delete, Entry, Put, Unchanged
 from daprdockr.model.stored.history import KEPT, LONGEST_BY, RevisionRecord, Revisions
 from daprdockr.model.wanted.definition import Definition
@@ -154,6 +155,29 @@ class HistoryTests(SynchronousTestCase):
         self.put_in_force(definition("web:2"))
         self.store.revoke(lease.id)
         self.assertEqual(self.images(), [(1, "web:1"), (2, "web:2")])
+
+    def test_deleted(self) -> None:
+        """With a deleted definition as many of its newest revisions are left as fit a transaction of etcd."""
+        for n in range(1, 11):
+            self.put_in_force(definition(f"web:{n}", Container={"Env": ["X=" + "y" * 100_000]}))
+        entry = self.store.get(KEYS.service(WEB))
+        assert entry is not None
+        lease = self.store.grant(60)
+        conditions, operations = self.read().deleting(KEYS, entry.mod_revision, lease.id)
+        self.assertLess(sum(len(one.value) for one in operations if isinstance(one, Put)), 2 * MAX_DOCUMENT)
+        self.assertTrue(self.store.commit(conditions, operations).succeeded)
+        self.assertEqual([number for number, _ in self.images()], [6, 7, 8, 9, 10])
+        self.store.revoke(lease.id)
+        self.assertEqual((self.read().numbers, self.store.get(KEYS.service(WEB))), ((), None))
+
+    def test_deleted_meanwhile(self) -> None:
+        """A deletion is refused if a revision was marked good since it was read, so that the mark is not lost."""
+        self.put_in_force(definition("web:1"))
+        entry = self.store.get(KEYS.service(WEB))
+        assert entry is not None
+        late = self.read().deleting(KEYS, entry.mod_revision, 0)
+        self.store.put(KEYS.revision(WEB, 1), RevisionRecord(definition("web:1"), good=True).encode())
+        self.assertFalse(self.store.commit(*late).succeeded)
 
     def test_newest_good(self) -> None:
         """The way back leads to the newest definition that was healthy and is not the present one."""
