@@ -111,7 +111,9 @@ _PLACEMENT = _object(
 )
 _UPDATE = _object(
     {},
+    Order=st.sampled_from(["start-first", "stop-first"]),
     Parallelism=st.integers(1, MAX_INSTANCES),
+    MinHealthy=st.integers(0, 3600),
     Deadline=SECONDS,
     OnFailure=st.sampled_from(["revert", "pause"]),
     Drain=SECONDS,

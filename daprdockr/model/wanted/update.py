@@ -14,11 +14,14 @@ from daprdockr.model.names import MAX_INSTANCES
 @frozen
 class Update:
     """
-    How a rollout proceeds: how many instances at a time, its deadline in seconds, what happens on failure ("revert" or
-    "pause"), and how long a replaced instance drains, in seconds.
+    How a rollout proceeds: whether the new copy of an instance starts before the old one stops ("start-first") or after
+    it ("stop-first"), how many instances at a time, for how many seconds a new copy has to be healthy, the deadline in
+    seconds, what happens on failure ("revert" or "pause"), and how long a replaced instance drains, in seconds.
     """
 
+    order: str = "start-first"
     parallelism: int = 1
+    min_healthy: float = 5
     deadline: float = 300
     on_failure: str = "revert"
     drain: float = 10
@@ -32,7 +35,9 @@ class Update:
 
 
 _MEMBERS: Members = {
+    "Order": ("order", reading.one_of("start-first", "stop-first")),
     "Parallelism": ("parallelism", reading.integer(1, MAX_INSTANCES)),
+    "MinHealthy": ("min_healthy", reading.seconds(0, 3600)),
     "Deadline": ("deadline", reading.seconds(1, 86400)),
     "OnFailure": ("on_failure", reading.one_of("revert", "pause")),
     "Drain": ("drain", reading.seconds(0, 3600)),

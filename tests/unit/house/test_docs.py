@@ -165,7 +165,8 @@ class ReferenceTests(SynchronousTestCase):
         self.assertEqual(plain.on_partition, told["OnPartition"])
         self.assertEqual(str(plain.stop_timeout), told["StopTimeout"])
         for part in (Health(), Update()):
-            for key in ("Path", "Interval", "Timeout", "Retries", "Parallelism", "Deadline", "On_Failure", "Drain"):
+            keys = "Path Interval Timeout Retries Order Parallelism Min_Healthy Deadline On_Failure Drain"
+            for key in keys.split():
                 if hasattr(part, key.lower()):
                     name = f"{type(part).__name__}.{key.replace('_', '')}"
                     self.assertEqual(str(getattr(part, key.lower())), told[name], name)

@@ -11,6 +11,15 @@ from daprdockr.model.wanted.update import Update
 class UpdateTests(SynchronousTestCase):
     def test_bad_members(self) -> None:
         """A member that makes no sense is named."""
-        for members in ({"Parallelism": 0}, {"Deadline": 0}, {"OnFailure": "panic"}, {"Drain": -1}, {"Speed": 1}):
+        bad: tuple[dict[str, object], ...] = (
+            {"Order": "both"},
+            {"Parallelism": 0},
+            {"MinHealthy": -1},
+            {"Deadline": 0},
+            {"OnFailure": "panic"},
+            {"Drain": -1},
+            {"Speed": 1},
+        )
+        for members in bad:
             error = self.assertRaises(BadInput, Update.read, members, "Update")
             self.assertTrue(str(error).startswith("Update."), str(error))
