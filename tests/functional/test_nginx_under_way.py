@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from functools import partial
 from http.client import HTTPConnection, HTTPException
 from typing import Any
 
@@ -52,6 +53,31 @@ class Counting(Resource):
 
 class UnderWayTests(NginxTestCase):
     """``Nginx.busy``, by the counts of all workers."""
+
+    async def test_fewest(self) -> None:
+        """A request goes to the instance that has the fewest, wherever that stands among however many."""
+        waiting = [Waiting() for _ in range(6)]
+        places = [self.upstream(number, resource=one) for number, one in enumerate(waiting, 1)]
+        nginx = await self.started(settings={"workers": 1})
+        for count in range(1, 7):
+            await self.published(nginx, route("web.example.com", *places[:count]))
+            answers = [self.get_later("web.example.com") for _ in range(count)]
+            await until(partial(self.all_have_one, waiting[:count]))
+            for turn in range(count):  # nginx begins its search with another one each time
+                waiting[2 * turn % count].answer()
+                await until(lambda: any(answer.called for answer in answers))  # noqa: B023
+                answers = [answer for answer in answers if not answer.called]
+                answers.append(self.get_later("web.example.com"))
+                await until(partial(self.all_have_one, waiting[:count]))
+            for one in waiting:
+                one.answer()
+            await gatherResults(answers)
+
+    def all_have_one(self, waiting: list[Waiting]) -> bool:
+        counts = [len(one.requests) for one in waiting]
+        if 2 in counts:
+            raise AssertionError(f"some instances have more requests than others: {counts}")
+        return all(counts)
 
     async def test_busy(self) -> None:
         """An endpoint is busy from when no route leads to it until its last request has its answer."""
