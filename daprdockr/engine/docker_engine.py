@@ -19,7 +19,7 @@ from docker import APIClient
 from docker.errors import APIError, NotFound
 from twisted.logger import Logger
 
-from daprdockr.engine import answers, execution
+from daprdockr.engine import answers, execution, logs
 from daprdockr.engine.clients import EngineClients
 from daprdockr.engine.documents import documents
 from daprdockr.engine.failures import FOREIGN, asking, pull_failure
@@ -259,6 +259,15 @@ class DockerEngine:
         """
         with self._asking(f"run a command in container {container[:12]}") as client:
             return execution.execute(client, container, command, timeout, self._clock)
+
+    def log_tail(self, state: ContainerState) -> bytes:
+        """
+        Return the end of what a container logged in its last run, of bounded length, errors and output together.
+
+        :raises EngineRefused, EngineFailed: among others, when its logging driver cannot be read.
+        """
+        with self._asking(f"give the log of container {state.id[:12]}") as client:
+            return logs.tail(client, state)
 
     def events(self) -> DockerEvents:
         """Subscribe; returns when the Engine has answered. :raises EngineUnavailable: if it does not."""

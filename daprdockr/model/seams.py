@@ -127,6 +127,13 @@ class Engine(Protocol):
     def execute(self, container: str, command: Sequence[str], timeout: float) -> int:
         """Run a command inside and return its exit status; 124 if it took longer than ``timeout`` seconds."""
 
+    def log_tail(self, state: ContainerState) -> bytes:
+        """
+        Return the end of what a container logged in its last run, of bounded length, errors and output together.
+
+        :raises EngineRefused, EngineFailed: among others, when its logging driver cannot be read.
+        """
+
     def events(self) -> ContainerEvents: ...
 
     def close(self) -> None: ...

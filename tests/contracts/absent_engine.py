@@ -6,12 +6,17 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from daprdockr.model.errors import EngineUnavailable
+from daprdockr.model.host import ContainerState, Status
+from daprdockr.model.names import InstanceName
 from daprdockr.model.seams import Engine
 
 if TYPE_CHECKING:
     from twisted.trial.unittest import SynchronousTestCase as _Case
 else:
     _Case = object
+
+
+WEB = InstanceName.parse("1.web.myapp")
 
 
 class AbsentEngineContract(_Case):
@@ -38,6 +43,7 @@ class AbsentEngineContract(_Case):
             engine.ask_containerd,
             lambda: engine.remove("0" * 64),
             lambda: engine.execute("0" * 64, ["true"], 1.0),
+            lambda: engine.log_tail(ContainerState("0" * 64, "web", WEB, "d1", Status.EXITED)),
         ]
         for call in calls:
             with self.assertRaises(EngineUnavailable):

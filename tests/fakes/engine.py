@@ -148,6 +148,7 @@ class MemoryEngine:
     stubborn_images: set[str] = field(factory=set)
     devices: set[str] = field(factory=set)
     statuses: dict[tuple[str, ...], int | None] = field(factory=dict)
+    logged: dict[tuple[str, float], list[bytes]] = field(factory=dict)
     now: float = 1_000_000.0
     volumes: dict[str, Volume] = field(factory=dict)
     networks: list[EngineNetwork] = field(factory=lambda: [EngineNetwork("bridge", "b0", frozenset({4}))])
@@ -177,6 +178,11 @@ class MemoryEngine:
         """Its program ends by itself."""
         with self._lock:
             self._end(container, exit_code, oom_killed)
+
+    def log(self, container: str, text: bytes) -> None:
+        """Its program writes this."""
+        with self._lock:
+            self.logged.setdefault((container, self._find(container).state.started), []).append(text)
 
     def pause(self, container: str, paused: bool = True) -> None:
         """Somebody pauses it, or ends its pause."""
@@ -371,6 +377,11 @@ class MemoryEngine:
             raise EngineRefused(f"the Docker Engine refused to run a command: container {container} is not running")
         status = self.statuses.get(tuple(command), 0)
         return 124 if status is None else status
+
+    @_call
+    def log_tail(self, state: ContainerState) -> bytes:
+        self._find(state.id)
+        return b"".join(self.logged.get((state.id, state.started), ()))
 
     @_call
     def events(self) -> MemoryEvents:

@@ -43,6 +43,9 @@ class MemoryEngineTests(EngineContract, SynchronousTestCase):
     def crash(self, engine: Engine, container: str) -> None:
         self.host.crash(container, 137)
 
+    def logging(self, engine: Engine, container: str) -> None:
+        self.host.log(container, b"one\ntwo\n")
+
     def pause(self, engine: Engine, container: str, paused: bool = True) -> None:
         self.host.pause(container, paused)
 
