@@ -30,6 +30,9 @@ from tests.rig.docker_engine import remove, unique_prefix, until
 
 PROGRAMS = Path(sys.executable).parent
 LIMIT = 60
+
+LAST_LINES = 60
+"""Lines of the log that explain a failure."""
 """Seconds after which a program that hangs fails its test."""
 
 
@@ -144,6 +147,11 @@ class AgentProcess:
             for container in self.containers()
             if container["State"] == "running" and container["Labels"]["io.daprdockr.instance"].endswith("." + service)
         ]
+
+    def story(self) -> str:
+        """What there is and what it did last, for the message of a failed test."""
+        found = [f"{c['Id'][:12]} {c['Names']} {c['State']}, {c['Status']}" for c in self.containers()]
+        return "\n".join(["containers:", *found, "log of the agent:", *self.log.splitlines()[-LAST_LINES:]])
 
     def pid_of(self, container: str) -> int:
         """The pid of a container's first process."""

@@ -167,12 +167,17 @@ class _Run:
         shutil.rmtree(self.home, ignore_errors=True)
 
 
-def until(condition: Callable[[], bool], seconds: float = PATIENCE) -> None:
-    """Poll for what gives no event. :raises AssertionError: if it does not come true."""
+def until(condition: Callable[[], bool], seconds: float = PATIENCE, seen: Callable[[], str] = str) -> None:
+    """
+    Poll for what gives no event.
+
+    :param seen: describes what there is instead, when it is called.
+    :raises AssertionError: it did not come true.
+    """
     deadline = monotonic() + seconds
     while not condition():
         if monotonic() > deadline:
-            raise AssertionError(f"what was waited for did not come true within {seconds:g} s")
+            raise AssertionError(f"what was waited for did not come true within {seconds:g} s\n{seen()}")
         sleep(0.02)
 
 
