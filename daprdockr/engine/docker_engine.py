@@ -36,7 +36,7 @@ from daprdockr.model.errors import (
     ImageAbsent,
     PullFailed,
 )
-from daprdockr.model.host import LABEL_NODE, ContainerState, Image, Inventory, Volume
+from daprdockr.model.host import LABEL_NODE, ContainerState, Image, Inventory, Status, Volume
 from daprdockr.model.names import one_line, shorten
 from daprdockr.model.seams import PING_TIMEOUT
 
@@ -111,7 +111,7 @@ class DockerEngine:
                 self.log.warn("container {container} is passed over: {problem}", container=known, problem=problem)
             return None
         is_lost = not state.running and self._is_lost(state.id)
-        return evolve(state, error="containerd does not let go of it") if is_lost else state
+        return evolve(state, status=Status.DEAD, error="containerd does not let go of it") if is_lost else state
 
     def image(self, reference: str) -> Image | None:
         """Return the image, or None when it is not on this host."""

@@ -41,7 +41,8 @@ _MADE_UP = re.compile(r"[0-9a-f]{7,}")
 class Attempts:
     """
     ``count`` failures in a row, after ``spared`` deaths that cost nothing; no retry before ``retry_at``. ``of`` is the
-    digest of the definition that failed ("": it does not matter).
+    digest of the definition that failed ("": it does not matter). The last ``starts`` of them were starts that failed:
+    the container has not run since.
     """
 
     count: int = 0
@@ -49,6 +50,7 @@ class Attempts:
     reason: str = ""
     spared: int = 0
     of: str = ""
+    starts: int = 0
 
     @property
     def lasting(self) -> bool:
@@ -60,6 +62,7 @@ class Attempts:
         reason: str,
         after: float = 0.0,
         killed: bool = False,
+        ran: bool = False,
         delays: Backoff = DELAYS,
         chance: float = 0.0,
     ) -> Attempts:
@@ -73,6 +76,7 @@ class Attempts:
         A ``reason`` that differs from the last one only in the parts that the Engine draws is no news, and the last one
         stays.
 
+        :param ran: whether it ran, so that no start failed.
         :param chance: a random number in [0, 1), so that many that failed together are not retried together.
         """
         steady = after >= STEADY
@@ -86,6 +90,7 @@ class Attempts:
             retry_at=now - after + delay,
             reason=self.reason if _gist(reason) == _gist(self.reason) else reason,
             spared=spared + spare,
+            starts=0 if ran else self.starts + 1,
         )
 
 

@@ -149,7 +149,7 @@ class AgentProcess:
         ]
 
     def story(self) -> str:
-        """What there is and what it did last, for the message of a failed test."""
+        """Return its containers, and the end of its log, for the message of a failed test."""
         found = [f"{c['Id'][:12]} {c['Names']} {c['State']}, {c['Status']}" for c in self.containers()]
         return "\n".join(["containers:", *found, "log of the agent:", *self.log.splitlines()[-LAST_LINES:]])
 

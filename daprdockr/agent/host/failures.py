@@ -126,7 +126,9 @@ class Failures:
 
     def died(self, state: ContainerState, reason: str, lived: float, killed: bool) -> None:
         """Count a container that ended unexpectedly. See Note [Deaths] in ``daprdockr.agent.host.containers``."""
-        self._count(Lane("container", state.instance, state.definition), reason, lived, killed)
+        lane = Lane("container", state.instance, state.definition)
+        now, chance = self._clock(), self._chance()
+        self._count(lane, lambda before: before.failed(now, reason, lived, killed, ran=True, chance=chance))
 
     def ran(self, state: ContainerState, began: bool) -> None:
         """Take note that a container runs; ``began``: that it did not a moment ago."""
@@ -162,11 +164,15 @@ class Failures:
 
     def _fault(self, fault: Fault) -> bool:
         before = self._latest(fault.lane)
-        after = self._count(fault.lane, fault.reason, lasting=fault.lasting)
+        after = self._count(fault.lane, lambda before: self._failed(before, fault))
         if fault.of_host and isinstance(fault.lane.subject, InstanceName):
             self._starts.failed(fault.lane.subject.service, fault.lane.generation, fault.reason, self._clock())
         reason = after.reason if fault.lane.kind == "container" else fault.reason  # new ids in the reason are no news
         return reason != before.reason
+
+    def _failed(self, before: Attempts, fault: Fault) -> Attempts:
+        after = before.failed(self._clock(), fault.reason, chance=self._chance())
+        return evolve(after, count=max(after.count, LASTING)) if fault.lasting else after
 
     def _latest(self, lane: Lane) -> Attempts:
         """Return the latest failures of any generation."""
@@ -177,16 +183,12 @@ class Failures:
         """Return the lanes of the generations of which a fault is remembered, the latest last."""
         return [one for one in self._faults.get(lane.about, ()) if one.subject == lane.subject]
 
-    def _count(
-        self, lane: Lane, reason: str, lived: float = 0.0, killed: bool = False, lasting: bool = False
-    ) -> Attempts:
+    def _count(self, lane: Lane, one_more: Callable[[Attempts], Attempts]) -> Attempts:
         """Count one more failure; of an unknown generation it counts for the latest. See Note [Generations]."""
         generations = self._generations(lane)
         key = lane if lane.generation or not generations else generations[-1]
         lanes = self._faults.setdefault(lane.about, {})
-        before = lanes.pop(key, Attempts(of=key.generation))
-        after = before.failed(self._clock(), reason, lived, killed, chance=self._chance())
-        lanes[key] = evolve(after, count=max(after.count, LASTING)) if lasting else after
+        lanes[key] = one_more(lanes.pop(key, Attempts(of=key.generation)))
         for former in [one for one in generations if one != key][: 1 - MOST_GENERATIONS]:
             del lanes[former]
         return lanes[key]

@@ -104,9 +104,10 @@ def _create(situation: Situation, claim: Claim, definition: Definition) -> Step:
 def _is_spoilt(container: ContainerState, attempts: Attempts) -> bool:
     """
     Return whether it will not start, and another has to take its place. One failed start does not show that: the Engine
-    may have been about to end, or the host short of something for a moment.
+    may have been about to end, or the host short of something for a moment. An agent that knows of no attempt judges by
+    the error alone.
     """
-    failed = container.error and attempts.count != 1
+    failed = container.error and (not attempts.count or attempts.starts > 1)
     return bool(failed) or container.status in (Status.DEAD, Status.REMOVING)
 
 

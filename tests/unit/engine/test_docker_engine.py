@@ -12,6 +12,7 @@ from twisted.logger import globalLogPublisher
 from daprdockr.engine.clients import EngineClients
 from daprdockr.engine.docker_engine import LEFT_SECONDS
 from daprdockr.model.errors import ContainerAbsent, EngineFailed, EngineRefused, EngineUnavailable, PullFailed
+from daprdockr.model.host import Status
 from tests.build.adapter import AdapterCase
 from tests.fakes.scripted_engine import inspected, summary
 
@@ -170,3 +171,10 @@ class LeftTaskTests(AdapterCase):
         self.assertRaises(EngineUnavailable, self.engine.start, "a")
         self.now += 2
         self.assertRaises(EngineFailed, self.engine.start, "a")
+        self.server.answers["/containers/a/json"] = (
+            200,
+            {**inspected("a"), "State": {"Status": "exited", "Running": False}},
+        )
+        found = self.engine.inspect("a")
+        assert found is not None
+        self.assertEqual((found.status, found.error), (Status.DEAD, "containerd does not let go of it"))

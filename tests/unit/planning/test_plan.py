@@ -298,16 +298,6 @@ class DeathTests(PlanTestCase):
         record = starting_record(state=State.BACKING_OFF, reason="port is taken")
         self.assert_waits(situation(claims=(claim(record),), attempts=attempts), NOW + 1)
 
-    def test_one_start_failed(self) -> None:
-        """A start that failed once is tried again with the same container, a second failure makes another one."""
-        spoilt = evolve(EXITED, error="error creating overlay mount")
-        for count, step in (
-            (1, StartContainer(FIRST, "c1")),
-            (2, RemoveContainer(FIRST, "c1", "error creating overlay mount")),
-        ):
-            attempts = {FIRST: Attempts(count, NOW, "error creating overlay mount")}
-            self.assertIn(step, plan(situation(claims=(OURS,), containers=(spoilt,), attempts=attempts), NOW).steps)
-
     def test_on_its_way_out(self) -> None:
         """A container that the Engine is removing is waited for."""
         removing = container(status=Status.REMOVING)

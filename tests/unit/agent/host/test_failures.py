@@ -45,10 +45,18 @@ class GenerationTests(FailuresCase):
         self.assertEqual((self.counts(OLD), self.counts(NEW)), ({FIRST: 3}, {FIRST: 1}))
 
     def test_deaths_and_starts(self) -> None:
-        """A death and a start that failed are counted together, where they are of one generation."""
+        """
+        A death and a start that failed are counted together, where they are of one generation; but only starts that
+        failed since the last run say that it cannot be started.
+        """
         self.failures.died(NEW_COPY, "died", lived=1.0, killed=False)
         self.fault("port taken", NEW)
         self.assertEqual((self.counts(NEW), self.counts(OLD)), ({FIRST: 2}, {}))
+        self.assertEqual(self.failures.of_service(WEB, NEW)[FIRST].starts, 1)
+        self.fault("port taken", NEW)
+        self.assertEqual(self.failures.of_service(WEB, NEW)[FIRST].starts, 2)
+        self.failures.died(NEW_COPY, "died", lived=1.0, killed=False)
+        self.assertEqual(self.failures.of_service(WEB, NEW)[FIRST].starts, 0)
 
     def test_of_the_digest(self) -> None:
         """A counted failure names the definition that it belongs to, as the planner reads it."""
