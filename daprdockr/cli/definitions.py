@@ -56,10 +56,8 @@ class Definitions:
             if _is_stored(wanted, entry):
                 return None
             record = RevisionRecord(wanted, self.clock(), by)
-            history = self.history(service)
-            conditions, operations = history.storing(
-                self.request.keys, record, _revision(entry), self._present(entry, history)
-            )
+            history, present = self._judged(entry, self.history(service))
+            conditions, operations = history.storing(self.request.keys, record, _revision(entry), present)
             return conditions, (*operations, *self._ending(wanted))
 
         change(self.store, key, transaction)
@@ -82,9 +80,8 @@ class Definitions:
                     return None
                 raise NotFound(f"{service} does not exist: nothing to delete")
             attempted = True
-            history = self.history(service)
+            history, present = self._judged(entry, self.history(service))
             lease = lease or self.store.grant(LEFT).id
-            present = self._present(entry, history)
             conditions, operations = history.deleting(self.request.keys, _revision(entry), lease, present)
             return conditions, (*operations, Delete(self.request.keys.rollout(service)))
 
@@ -115,19 +112,20 @@ class Definitions:
                 return ()
         return (Delete(key),)
 
-    def _present(self, entry: Entry | None, history: Revisions) -> RevisionRecord | None:
+    def _judged(self, entry: Entry | None, history: Revisions) -> tuple[Revisions, RevisionRecord | None]:
         """
-        Return the stored definition as a revision if it has none yet, because an older version stored it, and can have
-        one: good if it runs as it should.
+        Return the history with its newest revision marked as good, if the stored definition runs as it should, and that
+        definition as a revision, if it has none yet (an older version stored it) and can have one.
         """
-        if entry is None:
-            return None
         with suppress(BadInput):
-            record = RevisionRecord(parse(entry, history.service))
-            record.encode()
-            if not history.ends_with(record.definition):
-                return evolve(record, good=self._is_well(record.definition))
-        return None
+            if entry is not None:
+                record = RevisionRecord(parse(entry, history.service))
+                record = evolve(record, good=self._is_well(record.definition))
+                record.encode()
+                if not history.ends_with(record.definition):
+                    return history, record
+                return history.with_newest_good() if record.good else history, None
+        return history, None
 
     def _is_well(self, definition: Definition) -> bool:
         keys, name = self.request.keys, definition.name

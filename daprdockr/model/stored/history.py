@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from daprdockr.model import reading
 from daprdockr.model.errors import BadInput
@@ -90,11 +90,13 @@ class Revision:
 class Revisions:
     """
     The revisions of one service that can be read, oldest first, and the numbers of all that exist, in the same order.
+    The ``marked`` one is good here, and not in etcd yet (0: none).
     """
 
     service: ServiceName
     revisions: tuple[Revision, ...] = ()
     numbers: tuple[int, ...] = ()
+    marked: int = 0
 
     @classmethod
     def read(cls, keys: Keys, service: ServiceName, entries: Iterable[Entry]) -> Revisions:
@@ -120,6 +122,13 @@ class Revisions:
         good = (one for one in reversed(self.revisions) if one.record.good and one.record.definition != unlike)
         return next(good, None)
 
+    def with_newest_good(self) -> Revisions:
+        """Return them with the newest one marked: the next transaction writes that mark too."""
+        if self.newest is None or self.newest.record.good:
+            return self
+        newest = evolve(self.newest, record=evolve(self.newest.record, good=True))
+        return evolve(self, revisions=(*self.revisions[:-1], newest), marked=newest.number)
+
     def storing(
         self, keys: Keys, record: RevisionRecord, revision: int, present: RevisionRecord | None = None
     ) -> tuple[tuple[Condition, ...], tuple[Operation, ...]]:
@@ -135,14 +144,14 @@ class Revisions:
             added.insert(0, present)
         new = dict(enumerate(added, self._next))
         kept, gone = self._kept(KEPT - len(new))
-        leased = [one for one in kept if one.lease]
+        rewritten = [one for one in kept if one.lease or one.number == self.marked]
         conditions = [Unchanged(keys.service(self.service), revision)]
         operations: list[Operation] = [Put(keys.service(self.service), record.definition.encode())]
         operations += (Put(keys.revision(self.service, number), one.encode()) for number, one in new.items())
-        operations += (Put(keys.revision(self.service, one.number), one.record.encode()) for one in leased)
+        operations += (Put(keys.revision(self.service, one.number), one.record.encode()) for one in rewritten)
         operations += (Delete(keys.revision(self.service, number)) for number in gone[:_MOST_DELETED])
         absent = (Absent(keys.revision(self.service, number)) for number in new)
-        unchanged = (Unchanged(keys.revision(self.service, one.number), one.modified) for one in leased)
+        unchanged = (Unchanged(keys.revision(self.service, one.number), one.modified) for one in rewritten)
         return (*conditions, *absent, *unchanged), tuple(operations)
 
     def deleting(

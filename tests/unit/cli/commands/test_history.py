@@ -116,6 +116,17 @@ class HistoryTests(HistoryCase):
             rows = self.rows()[-2:]
             self.assertEqual([(row["By"] == "", row["Good"]) for row in rows], [(True, healthy), (False, False)])
 
+    def test_good(self) -> None:
+        """A revision under which all is well when it is replaced is good, whether or not an agent marked it."""
+        self.image("web:1", "-instances", "2")
+        for number in (1, 2):
+            record = ClaimRecord("a", State.RUNNING, healthy=True, definition=definition("web:1").digest)
+            self.store.put(KEYS.claim(instance(number)), record.encode(), self.store.lease)
+        self.image("web:2")
+        self.image("web:3")
+        self.assertEqual([row["Good"] for row in self.rows()], [True, False, False])
+        self.assertEqual(self.run_line("rollback", "web.myapp").json["Container"], {"Image": "web:1"})
+
     def test_unknown(self) -> None:
         """A service that never was is not found."""
         for command in ("history", "rollback"):

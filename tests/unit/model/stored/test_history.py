@@ -188,6 +188,19 @@ class HistoryTests(SynchronousTestCase):
         self.assertEqual([revision and revision.number for revision in found], [2, 1])
         self.assertIsNone(Revisions(API).newest_good(unlike=one))
 
+    def test_mark(self) -> None:
+        """A mark of the newest revision is written with the next one, unless somebody wrote that revision meanwhile."""
+        self.put_in_force(definition("web:1"))
+        entry = self.store.get(KEYS.service(WEB))
+        assert entry is not None
+        record = RevisionRecord(definition("web:2"), 1.0, "anna@desk")
+        late = self.read().with_newest_good().storing(KEYS, record, entry.mod_revision)
+        self.store.put(KEYS.revision(WEB, 1), RevisionRecord(definition("web:1")).encode())
+        self.assertFalse(self.store.commit(*late).succeeded)
+        self.store.commit(*self.read().with_newest_good().storing(KEYS, record, entry.mod_revision))
+        self.assertEqual([one.record.good for one in self.read().revisions], [True, False])
+        self.assertEqual(Revisions(WEB).with_newest_good(), Revisions(WEB))
+
     def test_find(self) -> None:
         """A revision is found by its number."""
         self.put_in_force(definition("web:1"))
