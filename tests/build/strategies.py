@@ -95,6 +95,7 @@ _HEALTH = _object(
     Interval=SECONDS,
     Timeout=SECONDS,
     Retries=st.integers(1, 100),
+    StartPeriod=st.integers(0, 3600),
 )
 _UDP_ROUTE = _object({"Port": _PORT, "ContainerPort": _PORT})
 _TCP_ROUTE = _object({"Port": _PORT, "ContainerPort": _PORT}, ProxyProtocol=st.booleans())

@@ -3,9 +3,22 @@ Health checks of this node's containers: when to probe, and what the results add
 
 Note [Verdicts]
     There is no verdict until the first success: the instance is starting, and is probed often, so that a container that
-    listens after a fifth of a second is served after a fifth of a second. After it, ``Retries`` failures in a row make
-    the verdict False, and one success makes it True again. A container that never succeeds gets False once ``Retries``
-    probes at the full interval failed.
+    listens after a fifth of a second is served after a fifth of a second. A container that never succeeds gets False
+    once ``Retries`` probes at the full interval failed, which do not count before the end of ``StartPeriod``.
+
+    After a success, one failure is not believed: a packet may be lost, or the program may pause. The probe is repeated
+    at once, and when that fails too, the verdict is False: nothing leads to the instance any more, less than two
+    intervals after it began to hang (with a timeout of up to two fifths of the interval). Both count as one failure;
+    ``Retries`` of those in a row make an instance one that may be replaced. One success makes the verdict True again.
+
+    An agent that has just begun knows no verdict, but the claim says whether this run was healthy before; then it is
+    handled as if this agent had seen that. It counts failures from the first one of its own.
+
+Note [No result]
+    A probe that this host could not make says nothing about the container: the Engine is away, the agent has no file
+    left for a connection, or the agent itself stood still for so long that every timeout had passed when it went on.
+    Nothing is counted then. A container that only nginx cannot reach is unhealthy, because nothing can be led to it,
+    but a new one would not be reached either: it is not counted as one that may be replaced.
 """
 
 from __future__ import annotations
@@ -13,13 +26,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from attrs import define
+from attrs import define, field
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 
-from daprdockr.agent.host.probe import Probe, Target, Unreached
+from daprdockr.agent.host.probe import Probe, Target, Unmade, Unreached
 from daprdockr.model.names import ServiceName
 
 FIRST_DELAY = 0.05
@@ -27,15 +40,28 @@ FIRST_DELAY = 0.05
 Seconds. The pause between the first two probes is half as long again, and so each further one, up to the interval.
 """
 
+CONFIRM_AFTER = 0.2
+"""Seconds from the first failure of a healthy container to the probe that confirms it."""
+
+_GIVE_UP = 1.0
+"""Seconds after its timeout when a probe is given up."""
+
+_STOOD_STILL = 2.0
+"""Seconds by which a probe may be late before its end says more about this agent: Note [No result]."""
+
 
 @define(eq=False)
 class _Patient:
     target: Target
     service: ServiceName
-    delay: float = FIRST_DELAY
-    failures: int = 0
-    next_probe: IDelayedCall | None = None
-    probing: Deferred[None] | None = None
+    since: float = 0.0
+    proven: bool = False
+    delay: float = field(default=FIRST_DELAY, init=False)
+    failures: int = field(default=0, init=False)
+    doubted: bool = field(default=False, init=False)
+    began: float = field(default=0.0, init=False)
+    next_probe: IDelayedCall | None = field(default=None, init=False)
+    probing: Deferred[None] | None = field(default=None, init=False)
 
 
 class HealthChecks(Service):
@@ -57,6 +83,8 @@ class HealthChecks(Service):
         self._patients: dict[str, _Patient] = {}
         self._by_service: dict[ServiceName, Mapping[str, Target]] = {}
         self.verdicts: dict[str, bool] = {}
+        self.failed: dict[str, int] = {}
+        """By container id: how often in a row its own check failed, as far as that counts."""
         self.unreached: dict[str, str] = {}
         """By container id: the reason of each that is unhealthy only because nginx, or the relay, cannot reach it."""
 
@@ -70,7 +98,8 @@ class HealthChecks(Service):
                 self._dismiss(container)
         for container, target in targets.items():
             if container not in self._patients:
-                patient = self._patients[container] = _Patient(target, service)
+                patient = _Patient(target, service, self._reactor.seconds(), target.proven)
+                self._patients[container] = patient
                 self._probe_later(patient, 0)
         if targets:
             self._by_service[service] = dict(targets)
@@ -86,6 +115,7 @@ class HealthChecks(Service):
         patient = self._patients.pop(container)
         self.verdicts.pop(container, None)
         self.unreached.pop(container, None)
+        self.failed.pop(container, None)
         if patient.next_probe is not None and patient.next_probe.active():
             patient.next_probe.cancel()
         if patient.probing is not None:
@@ -98,9 +128,10 @@ class HealthChecks(Service):
         async def probe() -> str | None:
             return await self._probe(patient.target)
 
+        patient.began = self._reactor.seconds()
         probing: Deferred[Any] = Deferred.fromCoroutine(probe())
         if patient.target.check.type != "exec":  # its time begins when it has a thread
-            probing.addTimeout(patient.target.check.timeout + 1, self._reactor)
+            probing.addTimeout(patient.target.check.timeout + _GIVE_UP, self._reactor)
         patient.probing = probing
         probing.addCallbacks(lambda reason: reason, lambda failure: failure.getErrorMessage() or "no answer")
         probing.addCallback(self._judge, patient)
@@ -112,26 +143,57 @@ class HealthChecks(Service):
         container, check = patient.target.container, patient.target.check
         if self._patients.get(container) is not patient:
             return
-        before = self.verdicts.get(container)
+        before, failed = self.verdicts.get(container), self.failed.get(container, 0)
+        if reason is None:
+            self._succeeded(patient)
+        elif not self._is_result(reason, patient):
+            patient.doubted = False
+        elif patient.proven and not patient.failures and not patient.doubted:
+            patient.doubted = True  # and the verdict stays until a second probe confirms it
+        else:
+            self._failed(reason, patient)
+        after = self.verdicts.get(container)
+        patient.delay = check.interval if after is not None else min(check.interval, patient.delay * 1.5)
+        pause = min(CONFIRM_AFTER, check.interval) if patient.doubted else patient.delay * (0.9 + 0.2 * self._chance())
+        self._probe_later(patient, pause)
+        if after != before:
+            self._log_verdict(patient, after, reason)
+        if after != before or (failed < check.retries <= self.failed.get(container, 0)):
+            self._on_changes(patient.service)
+
+    def _is_result(self, reason: str, patient: _Patient) -> bool:
+        """See Note [No result]."""
+        check = patient.target.check
+        overdue = self._reactor.seconds() - patient.began - check.timeout - _GIVE_UP
+        return not isinstance(reason, Unmade) and (check.type == "exec" or overdue < _STOOD_STILL)
+
+    def _succeeded(self, patient: _Patient) -> None:
+        container = patient.target.container
+        patient.failures, patient.proven, patient.doubted = 0, True, False
+        self.verdicts[container] = True
+        self.unreached.pop(container, None)
+        self.failed.pop(container, None)
+
+    def _failed(self, reason: str, patient: _Patient) -> None:
+        """Count a failure, if it counts."""
+        container, check = patient.target.container, patient.target.check
+        patient.doubted = False
         self.unreached.pop(container, None)
         if isinstance(reason, Unreached):
             self.unreached[container] = reason
-        if reason is None:
-            patient.failures, self.verdicts[container] = 0, True
-        elif before is not None or patient.delay >= check.interval:
-            patient.failures += 1
-            if patient.failures >= check.retries:
-                self.verdicts[container] = False
-        after = self.verdicts.get(container)
-        patient.delay = check.interval if after is not None else min(check.interval, patient.delay * 1.5)
-        spread = 0.9 + 0.2 * self._chance()
-        self._probe_later(patient, patient.delay * spread)
-        if after != before:
-            self.log.info(
-                "container {id} of {service} is {verdict}{because}",
-                id=container[:12],
-                service=patient.service,
-                verdict="healthy" if after else "not healthy",
-                because=f": {reason}" if reason else "",
-            )
-            self._on_changes(patient.service)
+        early = self._reactor.seconds() < patient.since + check.start_period or patient.delay < check.interval
+        if not patient.proven and early:
+            return
+        patient.failures += 1
+        self.failed[container] = 0 if isinstance(reason, Unreached) else self.failed.get(container, 0) + 1
+        if patient.proven or patient.failures >= check.retries:
+            self.verdicts[container] = False
+
+    def _log_verdict(self, patient: _Patient, verdict: bool | None, reason: str | None) -> None:
+        self.log.info(
+            "container {id} of {service} is {verdict}{because}",
+            id=patient.target.container[:12],
+            service=patient.service,
+            verdict="healthy" if verdict else "not healthy",
+            because=f": {reason}" if reason else "",
+        )

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterator
 from typing import Any, Protocol
 
 import treq
-from attrs import frozen
+from attrs import field, frozen
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import TCP4ClientEndpoint, TCP6ClientEndpoint
 from twisted.internet.error import ConnectError, ConnectingCancelledError, ConnectionAborted
@@ -26,6 +27,7 @@ from twisted.web.http_headers import Headers
 from twisted.web.iweb import IAgent
 from zope.interface import implementer
 
+from daprdockr.model.errors import EngineUnavailable
 from daprdockr.model.names import ServiceName
 from daprdockr.model.seams import Engine
 from daprdockr.model.wanted.health import Health
@@ -33,6 +35,8 @@ from daprdockr.runtime.pool import Pool
 
 _MAX_BODY = 64 * 1024
 _MAX_HEAD = 64 * 1024
+_OF_THIS_HOST = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EADDRNOTAVAIL})
+"""The errors of a connection that was not tried, because this host has no file, memory or port left for it."""
 
 
 @frozen
@@ -40,6 +44,8 @@ class Target:
     """
     A container under a health check; ``host`` and ``port`` are where the check connects, if it does. ``routes`` are
     the endpoints that its routes name, each an address of this host and a port; ``router`` is who connects to them.
+    Each run is checked anew, so it has the time at which the container ``started``; ``proven`` says that this run was
+    reported as healthy.
     """
 
     container: str
@@ -49,10 +55,16 @@ class Target:
     service: ServiceName | None = None
     routes: tuple[tuple[str, int], ...] = ()
     router: str = "nginx"
+    started: float = 0.0
+    proven: bool = field(default=False, eq=False)
 
 
 class Unreached(str):
     """The reason of a container that is healthy in itself, but that nginx, or the relay, cannot reach."""
+
+
+class Unmade(str):
+    """The reason why there is no result: something of this host, which says nothing about the container."""
 
 
 class Probe(Protocol):
@@ -80,7 +92,14 @@ class RealProbe:
 
     async def __call__(self, target: Target) -> str | None:
         check = {"http": self._http, "tcp": self._tcp, "exec": self._exec}.get(target.check.type)
-        return (await check(target) if check else None) or await self._by_route(target)
+        try:
+            return (await check(target) if check else None) or await self._by_route(target)
+        except EngineUnavailable as error:
+            return Unmade(str(error))
+        except (ConnectError, OSError) as error:
+            if _number(error) in _OF_THIS_HOST:
+                return Unmade(str(error))
+            raise
 
     async def _by_route(self, target: Target) -> Unreached | None:
         """
@@ -94,6 +113,8 @@ class RealProbe:
             except ConnectingCancelledError:
                 raise
             except (ConnectError, OSError) as error:
+                if _number(error) in _OF_THIS_HOST:
+                    raise
                 place = f"{f'[{host}]' if ':' in host else host}:{port}"
                 return Unreached(f"{target.router} cannot reach it at {place} ({error})")
         return None
@@ -187,6 +208,12 @@ class _Bounded(HTTP11ClientProtocol):
             self.transport.abortConnection()
         else:
             super().dataReceived(data)
+
+
+def _number(error: Exception) -> int | None:
+    """Return the error number of the operating system behind a connection that failed."""
+    number = getattr(error, "osError", None) if isinstance(error, ConnectError) else getattr(error, "errno", None)
+    return number if isinstance(number, int) else None
 
 
 class _BoundedFactory(HTTPConnectionPool._factory):  # type: ignore[misc, valid-type]  # it has no public name

@@ -4,25 +4,30 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 
 from attrs import evolve
 
 from daprdockr.agent.host.probe import Target
 from daprdockr.model.host import ContainerState, Status
 from daprdockr.model.names import ServiceName
-from daprdockr.model.stored.revisioned import Service
+from daprdockr.model.stored.revisioned import Claim, Service
 from daprdockr.model.wanted.definition import Definition
 from daprdockr.model.wanted.health import Health
 
 
 def targets(
-    service: Service | None, containers: Mapping[int, Iterable[ContainerState]], address: str
+    service: Service | None,
+    containers: Mapping[int, Iterable[ContainerState]],
+    address: str,
+    claims: Mapping[int, Claim] = MappingProxyType({}),
 ) -> dict[str, Target]:
     """
     Return the running containers of a service to be checked, by id: those with a health check, and those behind a
     route. A paused one cannot be healthy.
 
     :param address: where this node reaches the ports that its containers publish.
+    :param claims: those of the service's instances, by number.
     """
     if service is None:
         return {}
@@ -31,11 +36,23 @@ def targets(
     name = service.definition.name
     routed, router = _routed(service.definition)
     found = [
-        evolve(_target(one, check, name, address), routes=_routes(one, routed, address), router=router)
+        evolve(
+            _target(one, check, name, address),
+            routes=_routes(one, routed, address),
+            router=router,
+            started=one.started,
+            proven=_was_healthy(one, claims.get(one.instance.number)),
+        )
         for one in running
         if one.status is not Status.PAUSED
     ]
     return {target.container: target for target in found if target.routes or check.type not in ("none", "docker")}
+
+
+def _was_healthy(container: ContainerState, claim: Claim | None) -> bool:
+    """Return whether a claim says so of the present run of a container."""
+    record = claim.record if claim is not None else None
+    return bool(record and record.healthy and (record.container, record.started) == (container.id, container.started))
 
 
 def _routed(definition: Definition) -> tuple[list[int], str]:

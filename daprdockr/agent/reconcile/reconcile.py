@@ -185,7 +185,8 @@ class Reconcile(Service):
             self._failures.forget(service)
         made = plan(seen, now)
         self._informed.withdrawals.wait(service, made.awaits)
-        self._informed.health.follow(service, targets(seen.service, seen.host.containers, seen.here.local))
+        checked = targets(seen.service, seen.host.containers, seen.here.local, seen.claims.owners)
+        self._informed.health.follow(service, checked)
         again = [made.plan_again_at] if made.plan_again_at is not None else []
         for step in made.steps:
             rests_until = self._failures.rests_until(step.lane)

@@ -23,7 +23,8 @@ _MOST_HEADERS, _LONGEST_HEADER = 16, 1024
 class Health:
     """
     How an instance is checked. ``interval`` and ``timeout`` are seconds; ``port`` is a container port (0: none);
-    ``retries`` failures in a row make the instance unhealthy; ``command`` is what type ``exec`` runs in the container.
+    ``retries`` failures in a row make an instance that never was healthy unhealthy; those of the first ``start_period``
+    seconds of a run do not count until it was healthy once; ``command`` is what type ``exec`` runs in the container.
     ``headers`` are sent by type ``http`` beside ``host``, the value of the ``Host`` header ("": the first HTTP host
     name).
     """
@@ -34,6 +35,7 @@ class Health:
     interval: float = 5
     timeout: float = 2
     retries: int = 3
+    start_period: float = 0
     command: tuple[str, ...] = ()
     host: str = ""
     headers: tuple[tuple[str, str], ...] = ()
@@ -99,6 +101,7 @@ _MEMBERS: Members = {
     "Interval": ("interval", reading.seconds(0.1, 3600)),
     "Timeout": ("timeout", reading.seconds(0.1, 300)),
     "Retries": ("retries", reading.integer(1, 100)),
+    "StartPeriod": ("start_period", reading.seconds(0, 3600)),
     "Cmd": ("command", _command),
     "Host": ("host", _host),
     "Headers": ("headers", _headers),

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from itertools import pairwise
 
+from attrs import evolve
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
-from daprdockr.agent.host.health import FIRST_DELAY, HealthChecks
-from daprdockr.agent.host.probe import Target, Unreached
+from daprdockr.agent.host.health import CONFIRM_AFTER, FIRST_DELAY, HealthChecks
+from daprdockr.agent.host.probe import Target, Unmade, Unreached
 from daprdockr.model.names import ServiceName
 from daprdockr.model.wanted.health import Health
 from tests.build.values import WEB
@@ -114,20 +115,116 @@ class VerdictTests(HealthCase):
         self.follow()
         self.assertEqual(self.checks.unreached, {})
 
-    def test_failures(self) -> None:
-        """As many failures in a row as the check says make it unhealthy, fewer do not."""
+    def test_confirmed(self) -> None:
+        """The first failure of a healthy one is followed by another probe at once, and that one decides."""
         self.look()
-        for expected in (True, True, False):
+        self.look("refused")
+        self.assertEqual((self.verdict, self.checks.failed), (True, {}))
+        self.clock.advance(CONFIRM_AFTER)
+        self.answer("refused")
+        self.assertEqual((self.verdict, self.told, self.checks.failed), (False, [WEB, WEB], {"c1": 1}))
+
+    def test_not_confirmed(self) -> None:
+        """One lost packet costs nothing, however often that happens."""
+        self.look()
+        for _ in range(5):
+            self.look("no answer")
+            self.clock.advance(CONFIRM_AFTER)
+            self.answer()
+        self.assertEqual((self.verdict, self.told, self.checks.failed), (True, [WEB], {}))
+        self.assertEqual(self.pauses[-2:], [CHECK.interval, CONFIRM_AFTER])
+
+    def test_within_two_intervals(self) -> None:
+        """One that hangs right after a check is out before two intervals are over, whatever the chance."""
+        self.chance = 1.0
+        self.look()
+        hung = self.clock.seconds()
+        while self.verdict:
+            self.wait()
+            if self.doctor.looks:
+                self.clock.advance(CHECK.timeout)
+                self.answer("timed out")
+        self.assertLess(self.clock.seconds() - hung, 2 * CHECK.interval)
+
+    def test_counted(self) -> None:
+        """Failures in a row are counted, with their confirmation as one, and people hear of the last that counts."""
+        self.look()
+        self.look("refused")
+        for expected in (1, 2, 3, 4):
             self.look("refused")
-            self.assertEqual(self.verdict, expected)
-        self.assertEqual(self.told, [WEB, WEB])
+            self.assertEqual(self.checks.failed, {"c1": expected})
+        self.assertEqual(len(self.told), 1 + 1 + 1)
+        self.look()
+        self.assertEqual((self.checks.failed, self.verdict), ({}, True))
+
+    def test_reported_before(self) -> None:
+        """For a run that was reported as healthy a new agent needs two failures of its own, not more, and no ramp."""
+        self.follow(evolve(TARGET, started=9.0, proven=True))
+        self.doctor.looks.pop(0)
+        self.answer("refused")
+        self.assertIsNone(self.verdict)
+        self.clock.advance(CONFIRM_AFTER)
+        self.answer("refused")
+        self.assertEqual((self.verdict, self.checks.failed), (False, {"c1": 1}))
+
+    def test_another_run(self) -> None:
+        """A container that was started again begins anew, though it listens at the same place."""
+        self.look()
+        self.follow(evolve(TARGET, started=9.0))
+        self.assertEqual((self.verdict, len(self.doctor.looks)), (None, 1))
+
+    def test_unmade(self) -> None:
+        """A probe that this host could not make is no result, neither of a healthy one nor of another."""
+        self.look()
+        for _ in range(9):
+            self.look(Unmade("the Docker Engine is away"))
+        self.assertEqual((self.verdict, self.checks.failed), (True, {}))
+
+    def test_stood_still(self) -> None:
+        """When the agent was frozen, the timeouts that passed meanwhile are no failures."""
+        self.look()
+        for _ in range(9):
+            self.clock.advance(CHECK.interval)
+            self.doctor.looks.clear()
+            self.clock.advance(60)
+        self.assertEqual((self.verdict, self.checks.failed), (True, {}))
+
+    def test_unreached_is_not_counted(self) -> None:
+        """One that only nginx cannot reach is unhealthy, and never counted as one to be replaced."""
+        self.look()
+        for _ in range(9):
+            self.look(Unreached("no way"))
+        self.assertEqual((self.verdict, self.checks.failed), (False, {"c1": 0}))
+
+    def test_start_period(self) -> None:
+        """The failures of a start period do not count; those after it do, and so do those after a success."""
+        self.follow(Target("c1", evolve(CHECK, start_period=60), "172.17.0.2", 8080))
+        self.doctor.looks.pop(0)
+        while self.clock.seconds() < 60:
+            self.answer("refused")
+            self.assertEqual((self.verdict, self.checks.failed), (None, {}))
+            self.wait()
+        for expected in (1, 2, 3):
+            self.answer("refused")
+            self.assertEqual(self.checks.failed, {"c1": expected})
+            self.wait()
+        self.assertFalse(self.verdict)
+
+    def test_start_period_ends_with_success(self) -> None:
+        """A container that was healthy once has started, however long its start period is."""
+        self.follow(Target("c1", evolve(CHECK, start_period=60), "172.17.0.2", 8080))
+        self.doctor.looks.pop(0)
+        self.look()
+        self.look("refused")
+        self.look("refused")
+        self.assertFalse(self.verdict)
 
     def test_failures_apart(self) -> None:
         """Failures with a success between them do not add up."""
         self.look()
         for reason in ("refused", "refused", None, "refused", "refused"):
             self.look(reason)
-        self.assertTrue(self.verdict)
+        self.assertEqual((self.verdict, self.checks.failed), (False, {"c1": 1}))
 
     def test_well_again(self) -> None:
         """One success makes it well again."""

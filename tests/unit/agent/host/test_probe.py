@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 from typing import Any
 
 from attrs import evolve
 from twisted.internet.defer import CancelledError, Deferred
-from twisted.internet.error import ConnectionRefusedError
+from twisted.internet.error import ConnectBindError, ConnectionRefusedError
 from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.logger import capturedLogs
 from twisted.python.failure import Failure
 from twisted.trial.unittest import TestCase
 from twisted.web.client import ResponseFailed
 
-from daprdockr.agent.host.probe import RealProbe, Target, Unreached
+from daprdockr.agent.host.probe import RealProbe, Target, Unmade, Unreached
 from daprdockr.model.wanted.health import Health
 from tests.fakes.engine import MemoryEngine
 from tests.fakes.run import OnePool, run_at_once
@@ -219,6 +220,29 @@ class ExecTests(ContainerCase):
         self.assertIsNone(await self.run_command("good"))
         self.assertEqual(await self.run_command("bad"), "exit status 3")
         self.assertEqual(await self.run_command("slow"), "exit status 124")
+
+    async def test_engine_away(self) -> None:
+        """While the Engine is away no command can be run, which is no result."""
+        self.engine.unavailable = True
+        self.assertIsInstance(await self.run_command("good"), Unmade)
+
+
+class FullReactor:
+    """A reactor of a process that may open no more files."""
+
+    def connectTCP(self, host: str, port: int, factory: Any, **how: Any) -> None:  # noqa: N802  # the name of the interface
+        factory.clientConnectionFailed(None, Failure(ConnectBindError(errno.EMFILE, "Too many open files")))
+
+
+class FullHostTests(ContainerCase):
+    """On a host that lacks what a connection needs."""
+
+    async def test_no_result(self) -> None:
+        """A check that could not be made is no result, and nor is a route that could not be tried."""
+        probe = RealProbe(reactor=FullReactor(), pool=OnePool(run_at_once), engine=self.engine)
+        routed = Target(self.container, Health("none"), routes=((LOOPBACK, 1),))
+        for target in (Target(self.container, TCP, LOOPBACK, 1), routed):
+            self.assertIsInstance(await probe(target), Unmade)
 
 
 class RouteTests(ContainerCase):

@@ -12,8 +12,9 @@ from daprdockr.agent.host.probe import Target
 from daprdockr.agent.host.targets import targets
 from daprdockr.model.host import ContainerState, EngineNetwork, Port
 from daprdockr.model.names import ServiceName
+from daprdockr.model.stored.claim import ClaimRecord, State
 from daprdockr.model.stored.entries import Delete
-from daprdockr.model.stored.revisioned import Service
+from daprdockr.model.stored.revisioned import Claim, Service
 from daprdockr.planning.candidates import Candidate, mark
 from tests.build.situations import container, running_record
 from tests.build.values import API, KEYS, WEB, definition, instance, named
@@ -263,14 +264,16 @@ class TargetTests(GatherCase):
     def test_address(self) -> None:
         """A container with an address of its own is checked there, on the port that the check names."""
         one = self.run_checked()
-        self.assertEqual(self.target(one), Target(one.id, CHECKED.check, one.address, 8080, WEB))
+        self.assertEqual(self.target(one), Target(one.id, CHECKED.check, one.address, 8080, WEB, started=one.started))
 
     def test_host_port(self) -> None:
         """One without an address is checked on the host, where its port is published."""
         one = self.run_checked()
         self.agent.host.containers.update(evolve(one, address="", cluster=0))
         self.cluster.advance(1)
-        self.assertIn(Target(one.id, CHECKED.check, "10.0.0.1", one.ports[0].host, WEB), self.agent.looked)
+        port = one.ports[0].host
+        expected = Target(one.id, CHECKED.check, "10.0.0.1", port, WEB, started=one.started)
+        self.assertIn(expected, self.agent.looked)
         self.assertEqual(one.ports, (Port(8080, "tcp", one.ports[0].host),))
 
     def test_route(self) -> None:
@@ -299,6 +302,16 @@ class TargetTests(GatherCase):
         one = container(of=of, ports=(Port(8080, "tcp", 20_000), Port(9, "tcp", 20_001)))
         (target,) = targets(Service(of, 1, 1), {1: (one,)}, "10.0.0.1").values()
         self.assertEqual((target.routes, target.router), ((("10.0.0.1", 20_000),), "the relay"))
+
+    def test_proven(self) -> None:
+        """A run that its claim reports as healthy is proven; the one before it proves nothing."""
+        of = definition(Health={"Type": "tcp", "Port": "8080"})
+        one = container(of=of, started=7.0)
+        for started, expected in ((7.0, True), (6.0, False)):
+            record = ClaimRecord("a", State.RUNNING, True, container=one.id, started=started)
+            claims = {1: Claim(one.instance, record, 9, 9, 9)}
+            (target,) = targets(Service(of, 1, 1), {1: (one,)}, "10.0.0.1", claims).values()
+            self.assertEqual(target.proven, expected)
 
     def test_not_running(self) -> None:
         """A container that does not run is not checked."""

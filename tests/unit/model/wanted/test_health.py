@@ -38,6 +38,8 @@ class HealthTests(SynchronousTestCase):
             {"Interval": 3601},
             {"Timeout": -1},
             {"Retries": 0},
+            {"StartPeriod": -1},
+            {"StartPeriod": 3601},
             {"Retries": 2.5},
             {"Cmd": "true"},
             {"Type": "exec"},
@@ -51,7 +53,7 @@ class HealthTests(SynchronousTestCase):
         """Every type of check reads back from its JSON form."""
         for health in (
             Health(),
-            Health(type="http", path="/up", port=81, interval=0.5, timeout=1, retries=1),
+            Health(type="http", path="/up", port=81, interval=0.5, timeout=1, retries=1, start_period=90),
             Health(type="exec", command=("pg_isready", "-q")),
             Health(type="http", host="[fd00::1]:80", headers=(("Authorization", "Bearer x"), ("X-A", ""))),
         ):
