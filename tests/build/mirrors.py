@@ -12,6 +12,7 @@ from daprdockr.model.names import InstanceName, ServiceName
 from daprdockr.model.stored.claim import ClaimRecord
 from daprdockr.model.stored.entries import Delete, Put
 from daprdockr.model.stored.node import NodeRecord
+from daprdockr.model.stored.pause import PauseMode, PauseRecord
 from tests.build.values import API, KEYS, WEB
 
 FIRST, SECOND = InstanceName(WEB, 1), InstanceName(WEB, 2)
@@ -34,6 +35,7 @@ def picture(cluster: Cluster) -> object:
         {name: dict(cluster.claims(name)) for name in services if cluster.claims(name)},
         cluster.nodes,
         cluster.cordoned,
+        cluster.pauses,
         set(cluster.broken),
         set(cluster.entries),
         +cluster.loads,
@@ -47,6 +49,7 @@ VALUES: dict[str, list[bytes]] = {
     KEYS.claim(SECOND): [claim("a"), claim("b")],
     KEYS.node("a"): [NodeRecord().encode(), NodeRecord(version="2").encode(), b"[]"],
     KEYS.cordon("a"): [b""],
+    KEYS.pause(WEB): [PauseRecord().encode(), PauseRecord(PauseMode.MAINTENANCE, "<p>").encode(), b""],
     KEYS.event("a", 1): [b"?"],
     KEYS.root + "services/A/b": [b""],
 }

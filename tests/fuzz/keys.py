@@ -13,6 +13,7 @@ from daprdockr.model.stored.cordon import asks_to_drain
 from daprdockr.model.stored.entries import Delete, Entry
 from daprdockr.model.stored.events import Event
 from daprdockr.model.stored.node import NodeRecord
+from daprdockr.model.stored.pause import PauseMode, PauseRecord
 from daprdockr.model.wanted.definition import Definition
 from tests.build.values import KEYS, WEB
 from tests.fuzz.mutations import TEXTS, Mutations
@@ -34,6 +35,7 @@ REAL = {
     "instances": ClaimRecord("b", addresses=("10.0.0.2",), container="c" * 64, reason="because").encode(),
     "nodes": NodeRecord(("10.0.0.2",), {"zone": "b"}, "1", memory=2**30, cpus=2).encode(),
     "cordons": b'{"Drain": true, "Reason": "kernel"}',
+    "pauses": PauseRecord(PauseMode.MAINTENANCE, "<p>back soon", 1e9, "anna@desk").encode(),
     "identity": b"1f",
     "events": Event(1e9, "a", "web.myapp", "it was started").encode(),
 }
@@ -47,6 +49,7 @@ READ: dict[str, Callable[[bytes], object]] = {
     "instances": ClaimRecord.decode,
     "nodes": NodeRecord.decode,
     "cordons": asks_to_drain,
+    "pauses": PauseRecord.decode,
     "identity": bytes,
 }
 
@@ -126,6 +129,8 @@ class KeyFuzz:
             KEYS.node("b"),
             KEYS.cordon("b"),
             KEYS.cordon("a"),
+            KEYS.pause(WEB),
+            KEYS.pause(KEPT),
             KEYS.identity,
             KEYS.event("a", 1),
         ]

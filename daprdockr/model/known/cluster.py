@@ -36,7 +36,8 @@ from daprdockr.model.known.layout import Layout
 from daprdockr.model.names import InstanceName, ServiceName
 from daprdockr.model.reading import MAX_DOCUMENT
 from daprdockr.model.stored.entries import Batch, Change, Deleted, Entry, Listing
-from daprdockr.model.stored.keys import CordonKey, IdentityKey, Keys, MarksKey, Named, NodeKey, SuccessorKey
+from daprdockr.model.stored.keys import CordonKey, IdentityKey, Keys, MarksKey, Named, NodeKey, PauseKey, SuccessorKey
+from daprdockr.model.stored.pause import PauseRecord
 from daprdockr.model.stored.revisioned import Broken, Claim, Node, Service
 
 
@@ -83,6 +84,11 @@ class Cluster:
     def draining(self) -> set[str]:
         """Those of ``cordoned`` that hand over the instances they have."""
         return self._contents.draining
+
+    @property
+    def pauses(self) -> Mapping[ServiceName, PauseRecord]:
+        """The services whose HTTP requests do not reach their instances; perhaps some that are not defined."""
+        return self._contents.pauses
 
     @property
     def layout(self) -> Layout:
@@ -205,7 +211,7 @@ class Cluster:
             match name:
                 case ServiceName():
                     services.add(name)
-                case InstanceName(service, _) | SuccessorKey(InstanceName(service, _)):
+                case InstanceName(service, _) | SuccessorKey(InstanceName(service, _)) | PauseKey(service):
                     services.add(service)
         return Changes(frozenset(services), nodes, tuple(broken), progress)
 

@@ -1,6 +1,6 @@
 # -*- test-case-name: tests.unit.model.known.test_cluster -*-
 """
-The values of the mirror's entries: definitions, claims, nodes and cordons, each in its last readable form.
+The values of the mirror's entries: definitions, claims, nodes, cordons and pauses, each in its last readable form.
 
 Refuses to know where an entry came from, and whether it is news: ``cluster`` decides that.
 
@@ -24,8 +24,9 @@ from daprdockr.model.names import InstanceName, ServiceName
 from daprdockr.model.stored.claim import ClaimRecord
 from daprdockr.model.stored.cordon import asks_to_drain
 from daprdockr.model.stored.entries import Change, Deleted, Entry
-from daprdockr.model.stored.keys import CordonKey, NodeKey, SuccessorKey
+from daprdockr.model.stored.keys import CordonKey, NodeKey, PauseKey, SuccessorKey
 from daprdockr.model.stored.node import NodeRecord
+from daprdockr.model.stored.pause import PauseRecord
 from daprdockr.model.stored.revisioned import Claim, Node, Service
 from daprdockr.model.wanted.definition import Definition
 
@@ -44,6 +45,7 @@ class Contents:
     cordoned: set[str] = field(factory=set)
     """Nodes that take no more instances; those that are also ``draining`` hand over the ones they have."""
     draining: set[str] = field(factory=set)
+    pauses: dict[ServiceName, PauseRecord] = field(factory=dict)
     claims: ClaimsByService = field(factory=dict)
     successors: ClaimsByService = field(factory=dict)
     dependents: dict[ServiceName, set[ServiceName]] = field(factory=dict)
@@ -95,6 +97,8 @@ class Contents:
                 self._set_node(name.node, change)
             case CordonKey():
                 self._set_cordon(name.node, change)
+            case PauseKey():
+                self._set_pause(name.service, change)
 
     def _read(self, entry: Entry, parse: Callable[[bytes], T]) -> T:
         """Parse a value, unless that was done in advance. :raises BadInput: if it cannot be read."""
@@ -162,6 +166,17 @@ class Contents:
             self.cordoned.add(node)
             if asks_to_drain(change.value):
                 self.draining.add(node)
+
+    def _set_pause(self, service: ServiceName, change: Change) -> None:
+        """
+        Pause a service even if the value cannot be read, because somebody wants it paused: its requests wait, unless
+        the last readable value says something else.
+        """
+        if isinstance(change, Deleted):
+            self.pauses.pop(service, None)
+            return
+        self.pauses.setdefault(service, PauseRecord())
+        self.pauses[service] = PauseRecord.decode(change.value)
 
 
 _PARSERS: Mapping[type, Callable[[bytes], Any]] = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
 from attrs import frozen
 
@@ -28,6 +29,13 @@ class CordonKey:
     node: str
 
 
+@frozen(order=True)
+class PauseKey:
+    """The key of an operator's request that the HTTP requests of a service wait."""
+
+    service: ServiceName
+
+
 @frozen
 class IdentityKey:
     """The key of etcd's identity."""
@@ -50,7 +58,10 @@ class SuccessorKey:
     instance: InstanceName
 
 
-Named = ServiceName | InstanceName | NodeKey | CordonKey | SuccessorKey | IdentityKey | MarksKey | TrustKey
+Named = ServiceName | InstanceName | NodeKey | CordonKey | PauseKey | SuccessorKey | IdentityKey | MarksKey | TrustKey
+
+_ALONE: Mapping[str, Named] = {"identity": IdentityKey(), "marks": MarksKey(), "trust": TrustKey()}
+"""Places that are one key each."""
 
 
 @frozen
@@ -71,7 +82,7 @@ class Keys:
     @property
     def mirrored(self) -> tuple[str, ...]:
         """The prefixes of the keys that an agent mirrors; it requests no others."""
-        places = ("cordons/", "identity", "instances/", "marks", "nodes/", "services/", "trust")
+        places = ("cordons/", "identity", "instances/", "marks", "nodes/", "pauses/", "services/", "trust")
         return tuple(self.root + place for place in places)
 
     @property
@@ -145,6 +156,9 @@ class Keys:
     def cordon(self, node: str) -> str:
         return f"{self.root}cordons/{node}"
 
+    def pause(self, name: ServiceName) -> str:
+        return f"{self.root}pauses/{name.group}/{name.service}"
+
     def doubt(self, node: str) -> str:
         return f"{self.doubts}{node}"
 
@@ -161,12 +175,8 @@ class Keys:
         """
         place, *parts = key.removeprefix(self.root).split("/")
         match place, parts:
-            case "identity", []:
-                return IdentityKey()
-            case "marks", []:
-                return MarksKey()
-            case "trust", []:
-                return TrustKey()
+            case _, [] if place in _ALONE:
+                return _ALONE[place]
             case "services", [group, service]:
                 return ServiceName(group=group, service=service)
             case "instances", [group, service, number] if _NUMBER.fullmatch(number):
@@ -177,6 +187,8 @@ class Keys:
                 return NodeKey(check_label(node, "node"))
             case "cordons", [node]:
                 return CordonKey(check_label(node, "node"))
-            case (("services" | "nodes" | "cordons"), _):
+            case "pauses", [group, service]:
+                return PauseKey(ServiceName(group=group, service=service))
+            case (("services" | "nodes" | "cordons" | "pauses"), _):
                 raise BadInput(f"key {shorten(key)} is not usable: it has too few or too many parts")
         return None

@@ -17,6 +17,7 @@ from daprdockr.model.known.history import ForeignEtcd
 from daprdockr.model.names import InstanceName, ServiceName
 from daprdockr.model.stored.entries import Batch, Change, Deleted, Entry, Operation
 from daprdockr.model.stored.node import NodeRecord, Progress
+from daprdockr.model.stored.pause import PauseMode, PauseRecord
 from daprdockr.model.stored.revisioned import Broken
 from tests.build.history import CLUSTER, batch, entry, listing
 from tests.build.mirrors import FIRST, OPERATIONS, SECOND, claim, definition, picture
@@ -36,6 +37,7 @@ class ListingTests(SynchronousTestCase):
                 entry(KEYS.claim(FIRST), 8, claim("a"), created=4, lease=77),
                 entry(KEYS.node("a"), 2, NodeRecord().encode(), lease=77),
                 entry(KEYS.cordon("b"), 5, b""),
+                entry(KEYS.pause(WEB), 6, PauseRecord(by="anna@desk").encode()),
             )
         )
 
@@ -47,6 +49,7 @@ class ListingTests(SynchronousTestCase):
         self.assertEqual((held.node, held.fence, held.revision, held.lease), ("a", 4, 8, 77))
         self.assertEqual(self.cluster.nodes["a"].lease, 77)
         self.assertEqual((self.cluster.cordoned, self.cluster.loads), ({"b"}, Counter(a=1)))
+        self.assertEqual(self.cluster.pauses, {WEB: PauseRecord(by="anna@desk")})
 
     def test_absence_in_a_later_listing(self) -> None:
         """Entries that a later listing of the same etcd does not have are gone."""
@@ -134,18 +137,38 @@ class ChangesTests(SynchronousTestCase):
             self.assertEqual(self.cluster.layout.freed, expected)
 
     def test_what_each_change_touches(self) -> None:
-        """A definition and a claim touch their service; a node and a cordon touch the nodes; their ends as well."""
+        """A definition, a claim and a pause touch their service, a node and a cordon the nodes; their ends as well."""
         touching: tuple[tuple[str, bytes, Changes], ...] = (
             (KEYS.service(WEB), definition(), Changes(frozenset({WEB}))),
             (KEYS.claim(FIRST), claim("a"), Changes(frozenset({WEB}))),
             (KEYS.node("a"), NodeRecord().encode(), Changes(nodes=True)),
             (KEYS.cordon("a"), b"", Changes(nodes=True)),
+            (KEYS.pause(WEB), PauseRecord().encode(), Changes(frozenset({WEB}))),
         )
         for revision, (key, value, changes) in enumerate(touching, 3):
             self.assertEqual(self.cluster.apply(batch(entry(key, revision, value))), changes)
-        for revision, (key, _, changes) in enumerate(touching, 7):
+        for revision, (key, _, changes) in enumerate(touching, 8):
             self.assertEqual(self.cluster.apply(batch(Deleted(key, revision))), changes)
             self.assertEqual(self.cluster.apply(batch(Deleted(key, revision))), Changes())
+
+    def test_pause(self) -> None:
+        """
+        A pause that cannot be read keeps its last readable form, or else lets requests wait; it ends with its key, not
+        with its service.
+        """
+        maintenance = PauseRecord(PauseMode.MAINTENANCE, "back soon")
+        stages: tuple[tuple[Change, PauseRecord | None], ...] = (
+            (entry(KEYS.pause(WEB), 3, b"{"), PauseRecord()),
+            (entry(KEYS.pause(WEB), 4, maintenance.encode()), maintenance),
+            (entry(KEYS.pause(WEB), 5, b'{"Mode": "novel"}'), maintenance),
+            (Deleted(KEYS.service(WEB), 6), maintenance),
+            (Deleted(KEYS.pause(WEB), 7), None),
+        )
+        self.cluster.apply(batch(entry(KEYS.service(WEB), 2, definition())))
+        for change, expected in stages:
+            self.cluster.apply(batch(change))
+            self.assertEqual(self.cluster.pauses.get(WEB), expected)
+        self.assertEqual(self.cluster.broken, {})
 
     def test_progress(self) -> None:
         """How far a node is concerns only those that wait: neither placement nor all plans depend on it."""
@@ -422,6 +445,7 @@ class InterleavingTests(SynchronousTestCase):
             shown |= {KEYS.claim(InstanceName(name, number)) for number in numbers}
         self.assertLessEqual(shown, set(fresh.broken))
         self.assertEqual(cluster.cordoned, fresh.cordoned)
+        self.assertEqual(cluster.pauses.keys(), fresh.pauses.keys())
 
     @given(st.data())
     def test_survives_the_state_directory(self, data: st.DataObject) -> None:

@@ -8,13 +8,16 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.model.errors import BadInput
 from daprdockr.model.names import InstanceName, ServiceName
-from daprdockr.model.stored.keys import CordonKey, IdentityKey, Keys, NodeKey, SuccessorKey
+from daprdockr.model.stored.keys import CordonKey, IdentityKey, Keys, NodeKey, PauseKey, SuccessorKey
 from tests.build.strategies import INSTANCE_NAMES, LABELS, SERVICE_NAMES
 from tests.build.values import KEYS
 
 PARTS = st.one_of(
     st.sampled_from(
-        ["services", "instances", "nodes", "cordons", "rollouts", "events", "next", "", "..", "1", "0", "10001"]
+        [
+            *("services", "instances", "nodes", "cordons", "pauses", "rollouts", "events"),
+            *("next", "", "..", "1", "0", "10001"),
+        ]
     ),
     LABELS,
     st.text(max_size=5),
@@ -29,6 +32,7 @@ class KeysTests(SynchronousTestCase):
         self.assertEqual(KEYS.claim(instance), "/daprdockr/instances/myapp/web/2")
         self.assertEqual(KEYS.node("a"), "/daprdockr/nodes/a")
         self.assertEqual(KEYS.cordon("a"), "/daprdockr/cordons/a")
+        self.assertEqual(KEYS.pause(instance.service), "/daprdockr/pauses/myapp/web")
         self.assertEqual(KEYS.revision(instance.service, 12), "/daprdockr/history/myapp/web/12")
         self.assertEqual(KEYS.rollout(instance.service), "/daprdockr/rollouts/myapp/web")
         self.assertEqual(KEYS.event("a", 7), "/daprdockr/events/00000000000000000007-a")
@@ -41,6 +45,7 @@ class KeysTests(SynchronousTestCase):
             self.assertEqual(keys.read(keys.claim(instance)), instance)
             self.assertEqual(keys.read(keys.node(node)), NodeKey(node))
             self.assertEqual(keys.read(keys.cordon(node)), CordonKey(node))
+            self.assertEqual(keys.read(keys.pause(service)), PauseKey(service))
 
     def test_what_others_read(self) -> None:
         """Events, revisions, rollouts, and what a newer agent may write below a claim name nothing here."""
@@ -64,6 +69,7 @@ class KeysTests(SynchronousTestCase):
             KEYS.successor(instance): SuccessorKey(instance),
             KEYS.node(node): NodeKey(node),
             KEYS.cordon(node): CordonKey(node),
+            KEYS.pause(service): PauseKey(service),
             KEYS.identity: IdentityKey(),
         }
         for key, name in named.items():
@@ -74,7 +80,8 @@ class KeysTests(SynchronousTestCase):
     def test_broken_keys(self) -> None:
         """A key in one of our places whose parts are no names is bad input."""
         broken = ("services/web", "services/a/b/c", "services/A/b", "services//b", "nodes/", "nodes/a/b", "cordons/A b")
-        for key in (*broken, "instances/A/web/1", "instances/myapp/web/10001"):
+        pauses = ("pauses/web", "pauses/a/b/c", "pauses/A/b")
+        for key in (*broken, *pauses, "instances/A/web/1", "instances/myapp/web/10001"):
             self.assertRaises(BadInput, KEYS.read, KEYS.root + key)
 
     @given(st.lists(PARTS, max_size=6).map("/".join))
