@@ -14,21 +14,26 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from json.encoder import encode_basestring_ascii
 
-from attrs import frozen
+from attrs import field, frozen
 
 from daprdockr.model.errors import BadInput
 from daprdockr.proxy.routes import Route
+
+MOST_PAGES = 4 * 1024 * 1024
+"""The room for pages in nginx's memory for routes, in bytes: they must not displace any route."""
 
 
 @frozen
 class DoorState:
     """
     The locations of each host name, longest path first, and the endpoints of each service, or of one more port of it,
-    as JSON. A route makes its own text once, so that a message costs little, however many routes there are.
+    as JSON; and the pages of the services under maintenance. A route makes its own text once, so that a message costs
+    little, however many routes there are.
     """
 
     hosts: Mapping[str, str]
     services: Mapping[str, str]
+    pages: Mapping[str, str] = field(factory=dict)
 
 
 def door_state(routes: Iterable[Route]) -> DoorState:
@@ -39,23 +44,40 @@ def door_state(routes: Iterable[Route]) -> DoorState:
     """
     hosts: dict[str, list[Route]] = {}
     services: dict[str, str] = {}
+    pages: dict[str, str] = {}
     for route in routes:
         service = route.instances
         if services.setdefault(service, route.endpoints) != route.endpoints:
             raise BadInput(f"routes of {service} differ in their instances: give all of them the same")
         hosts.setdefault(route.host_name, []).append(route)
-    return DoorState({name: _locations(found) for name, found in hosts.items()}, services)
+        if route.is_under_maintenance:
+            pages[str(route.service)] = route.page
+    return DoorState({name: _locations(found) for name, found in hosts.items()}, services, _bounded(pages))
 
 
 def whole(state: DoorState, version: int) -> bytes:
     """Return the message that replaces the state of nginx, whatever that is, by ``state``."""
-    return _message(f'"version":{version},"whole":true', state.hosts, state.services)
+    return _message(f'"version":{version},"whole":true', state)
 
 
 def difference(before: DoorState, after: DoorState, version: int) -> bytes:
     """Return the message that turns ``before``, which nginx holds as the version before ``version``, into ``after``."""
-    hosts, services = _changes(before.hosts, after.hosts), _changes(before.services, after.services)
-    return _message(f'"version":{version},"from":{version - 1}', hosts, services)
+    changes = DoorState(
+        _changes(before.hosts, after.hosts),
+        _changes(before.services, after.services),
+        _changes(before.pages, after.pages),
+    )
+    return _message(f'"version":{version},"from":{version - 1}', changes)
+
+
+def _bounded(pages: dict[str, str]) -> dict[str, str]:
+    """Return the pages that there is room for; a service without one has the usual answer."""
+    room, kept = MOST_PAGES, {}
+    for name in sorted(pages):
+        room -= len(pages[name])
+        if room >= 0:
+            kept[name] = pages[name]
+    return kept
 
 
 def _locations(routes: list[Route]) -> str:
@@ -73,8 +95,9 @@ def _changes(before: Mapping[str, str], after: Mapping[str, str]) -> dict[str, s
     return gone | {name: text for name, text in after.items() if before.get(name) != text}
 
 
-def _message(beginning: str, hosts: Mapping[str, str], services: Mapping[str, str]) -> bytes:
-    return f'{{{beginning},"hosts":{_object(hosts)},"services":{_object(services)}}}'.encode()
+def _message(beginning: str, state: DoorState) -> bytes:
+    pages = f',"pages":{_object(state.pages)}' if state.pages else ""
+    return f'{{{beginning},"hosts":{_object(state.hosts)},"services":{_object(state.services)}{pages}}}'.encode()
 
 
 def _object(members: Mapping[str, str]) -> str:

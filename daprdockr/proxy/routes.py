@@ -24,10 +24,14 @@ from attrs import frozen
 from daprdockr.model.errors import BadInput
 from daprdockr.model.host_names import is_host_name
 from daprdockr.model.names import InstanceName, ServiceName, printable, shorten
+from daprdockr.model.stored.pause import PauseMode, PauseRecord
 from daprdockr.model.wanted.http import TIMEOUT, Http, is_path
 
 MOST_ROUTES = 20_000
 """Host names and paths that nginx is given: they take about half of its memory for routes."""
+
+PAUSED = 30.0
+"""The longest time that a request for a paused service waits, in seconds."""
 
 MOST_REFUSALS = 10
 """The most host names of a service that are refused by name: each becomes an event."""
@@ -51,6 +55,7 @@ class Route:
 
     :ivar pool: names the instances at one port of the service; "": at the first port of its ``Http``.
     :ivar strip_path: as ``Http`` has it, like ``max_body``, ``timeout`` and ``sticky``.
+    :ivar pause: the request of an operator that no request reaches the instances; None: there is none.
     """
 
     host_name: str
@@ -63,6 +68,16 @@ class Route:
     max_body: int = 0
     timeout: float = TIMEOUT
     sticky: str = ""
+    pause: PauseRecord | None = None
+
+    @property
+    def is_under_maintenance(self) -> bool:
+        return self.pause is not None and self.pause.mode is PauseMode.MAINTENANCE
+
+    @cached_property
+    def page(self) -> str:
+        """The answer to each request under maintenance, as JSON for nginx; that of an empty text is the usual one."""
+        return json.dumps("" if self.pause is None else self.pause.page)
 
     @cached_property
     def instances(self) -> str:
@@ -85,12 +100,12 @@ class Route:
     def endpoints(self) -> str:
         """
         Where the instances listen, whether on this node, and their names, in order, as JSON for nginx; an IPv6 address
-        stands in brackets.
+        stands in brackets. None of them while the service is paused, so that its requests wait.
 
         :raises BadInput: an address or a port is none.
         """
         found = [_endpoint(upstream) for upstream in sorted(self.upstreams, key=by_number)]
-        return json.dumps(found, separators=(",", ":"))
+        return json.dumps([] if self.pause else found, separators=(",", ":"))
 
 
 @frozen
@@ -103,11 +118,15 @@ class HttpEntry:
 
 @frozen
 class HttpService:
-    """A service with ``Http``; ``created`` is the create revision of its definition in etcd."""
+    """
+    A service with ``Http``; ``created`` is the create revision of its definition in etcd, ``pause`` what an operator
+    wants of its requests.
+    """
 
     service: ServiceName
     entries: tuple[HttpEntry, ...]
     created: int
+    pause: PauseRecord | None = None
 
     @cached_property
     def claimed(self) -> tuple[tuple[Route, ...], frozenset[Refusal]]:
@@ -191,6 +210,10 @@ def _location(route: Route) -> Iterator[tuple[str, object]]:
     yield "path", check_path(route.path)
     yield "service", route.instances
     yield "hold", route.hold
+    if route.pause:
+        yield "paused", True
+    if route.is_under_maintenance:
+        yield "page", str(route.service)
     if route.strip_path and route.path != "/":
         yield "strip", True
     if route.max_body:
@@ -282,13 +305,14 @@ def _usable_routes(service: HttpService, refusals: set[Refusal]) -> Iterator[Rou
                 host_name=name,
                 service=service.service,
                 upstreams=upstreams,
-                hold=http.hold,
+                hold=http.hold if service.pause is None else PAUSED,
                 path=http.path,
                 pool=pool,
                 strip_path=http.strip_path,
                 max_body=http.max_body,
                 timeout=http.timeout,
                 sticky=http.sticky,
+                pause=service.pause,
             )
 
 

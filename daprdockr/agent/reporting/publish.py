@@ -130,7 +130,7 @@ class Publish:
         claims = tuple(claims)
         of_port = partial(upstreams, claims, self._node)
         entries = tuple(HttpEntry(http, of_port(http.container_port)) for http in known.definition.http)
-        return HttpService(service, entries, known.created)
+        return HttpService(service, entries, known.created, self._cluster.pauses.get(service))
 
 
 def _note(shown: dict[ServiceName, T], service: ServiceName, now: T | None) -> bool:

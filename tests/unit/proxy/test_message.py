@@ -12,12 +12,15 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.model.errors import BadInput
 from daprdockr.model.names import InstanceName, ServiceName
+from daprdockr.model.stored.pause import MAX_PAGE, PauseMode, PauseRecord
 from daprdockr.model.wanted.http import Http
-from daprdockr.proxy.message import DoorState, difference, door_state, whole
+from daprdockr.proxy.message import MOST_PAGES, DoorState, difference, door_state, whole
 from daprdockr.proxy.routes import HttpEntry, HttpService, Route, Upstream, routing
 
 WEB = ServiceName(group="shop", service="web")
 API = ServiceName(group="shop", service="api")
+
+KINDS = ("hosts", "services", "pages")
 
 
 def place(number: int, service: ServiceName = WEB, address: str = "10.0.0.1", **more: Any) -> Upstream:
@@ -34,16 +37,16 @@ ROUTES = (
 def taken_over(state: dict[str, Any], message: dict[str, Any]) -> dict[str, Any]:
     """The state of nginx after a message, as ``lua/door/routes.lua`` makes it."""
     if message.get("whole"):
-        state = {"hosts": {}, "services": {}}
+        state = {kind: {} for kind in KINDS}
     return {
-        kind: {name: value for name, value in (state[kind] | message[kind]).items() if value is not None}
-        for kind in ("hosts", "services")
+        kind: {name: value for name, value in (state[kind] | message.get(kind, {})).items() if value is not None}
+        for kind in KINDS
     }
 
 
 def as_sent(state: DoorState) -> dict[str, Any]:
     sent = json.loads(whole(state, 1))
-    return {kind: sent[kind] for kind in ("hosts", "services")}
+    return {kind: sent.get(kind, {}) for kind in KINDS}
 
 
 class MessageTests(SynchronousTestCase):
@@ -85,6 +88,7 @@ class MessageTests(SynchronousTestCase):
                     ]
                 },
                 "services": {"web.shop": [], "web.shop:81": [["10.0.0.1", 8001, False, "1.web.shop"]]},
+                "pages": {},
             },
         )
 
@@ -120,6 +124,44 @@ class MessageTests(SynchronousTestCase):
         """Neither the order of the routes nor that of the instances matters."""
         turned = [evolve(route, upstreams=route.upstreams[::-1]) for route in reversed(ROUTES)]
         self.assertEqual(door_state(turned), door_state(ROUTES))
+
+    def test_paused(self) -> None:
+        """A paused service has no endpoints at any of its ports, and its requests wait half a minute."""
+        entries = [
+            HttpEntry(Http(("a.com",), port, path=path), (place(port),)) for port, path in ((80, "/"), (81, "/b"))
+        ]
+        service = HttpService(WEB, tuple(entries), 1)
+        state = as_sent(door_state(routing([evolve(service, pause=PauseRecord())]).routes))
+        more = {"hold": 30.0, "paused": True}
+        locations = [{"path": "/b", "service": "web.shop:81", **more}, {"path": "/", "service": "web.shop", **more}]
+        self.assertEqual(
+            state, {"hosts": {"a.com": locations}, "services": {"web.shop": [], "web.shop:81": []}, "pages": {}}
+        )
+
+    def test_maintenance(self) -> None:
+        """The page of a service is sent once, whatever it contains, and again only when it is another one."""
+        page = '"};</p>\n\u20ac\U0001f600'
+        pause = PauseRecord(PauseMode.MAINTENANCE, page)
+        before, after = (
+            door_state([evolve(route, pause=some) for route in ROUTES[:2]])
+            for some in (pause, PauseRecord(PauseMode.MAINTENANCE))
+        )
+        sent = as_sent(before)
+        self.assertEqual((sent["pages"], sent["services"]), ({"web.shop": page}, {"web.shop": []}))
+        self.assertEqual({one["page"] for found in sent["hosts"].values() for one in found}, {"web.shop"})
+        changes = json.loads(difference(before, after, 2))
+        self.assertEqual((changes["hosts"], changes["pages"]), ({}, {"web.shop": ""}))
+        self.assertEqual(json.loads(difference(after, door_state(ROUTES[:2]), 3))["pages"], {"web.shop": None})
+        self.assertNotIn("pages", json.loads(difference(before, before, 2)))
+
+    def test_pages_are_bounded(self) -> None:
+        """Pages displace no route: those beyond the room for them are left out, and the usual one takes their place."""
+        pause = PauseRecord(PauseMode.MAINTENANCE, "x" * MAX_PAGE)
+        services = [ServiceName(group="g", service=f"s{number}") for number in range(100)]
+        state = door_state([Route(f"{one}.com", one, (), pause=pause) for one in services])
+        self.assertEqual(len(state.hosts), 100)
+        self.assertLessEqual(sum(map(len, state.pages.values())), MOST_PAGES)
+        self.assertEqual(len(state.pages), MOST_PAGES // (MAX_PAGE + 2))
 
     def test_refused(self) -> None:
         """A route that ``routing`` never gives is not sent."""

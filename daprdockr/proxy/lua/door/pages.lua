@@ -41,6 +41,8 @@ local REASONS = {
     [505] = "this version of HTTP is not passed on",
 }
 
+local UNDER_MAINTENANCE = "this service is under maintenance"
+
 local COME_BACK = { [429] = true, [503] = true }
 
 local HTML = [[
@@ -57,6 +59,8 @@ body { font: 1.1rem/1.5 system-ui, sans-serif; max-width: 36rem; margin: 20vh au
 <p>%s.</p>
 </html>
 ]]
+
+local HTML_TYPE = "text/html; charset=utf-8"
 
 local files = {}
 
@@ -89,21 +93,10 @@ local function html(status, reason)
     return HTML:format(status, TITLES[status], status, TITLES[status], sentence)
 end
 
--- Write the answer with this status. Not by error_page, which would bring a 502 back to us in an endless loop. A reason
--- must be a text of ours: it is not escaped.
-local function write(status, reason)
-    local own = files[status] or {}
-    reason = reason or REASONS[status]
-    local text
-    if wants_html() then
-        ngx.header["Content-Type"] = "text/html; charset=utf-8"
-        text = own.html or html(status, reason)
-    else
-        ngx.header["Content-Type"] = "text/plain"
-        text = own.text or reason .. "\n"
-    end
+local function send(status, kind, text)
     ngx.status = status
     ngx.var.door_cookie = ""
+    ngx.header["Content-Type"] = kind
     ngx.header["Content-Length"] = #text
     ngx.header["Cache-Control"] = "no-store"
     if COME_BACK[status] then
@@ -112,8 +105,30 @@ local function write(status, reason)
     ngx.print(text)
 end
 
+-- Write the answer with this status. Not by error_page, which would bring a 502 back to us in an endless loop. A reason
+-- must be a text of ours: it is not escaped.
+local function write(status, reason)
+    local own = files[status] or {}
+    reason = reason or REASONS[status]
+    if wants_html() then
+        send(status, HTML_TYPE, own.html or html(status, reason))
+    else
+        send(status, "text/plain", own.text or reason .. "\n")
+    end
+end
+
 function M.refuse(status, reason)
     write(status, reason)
+    return ngx.exit(ngx.HTTP_OK)
+end
+
+-- Answer a request for a service under maintenance, with the page of an operator unless that is nil or empty.
+function M.maintenance(page)
+    if not page or page == "" then
+        return M.refuse(503, UNDER_MAINTENANCE)
+    end
+    ngx.header["X-Content-Type-Options"] = "nosniff"
+    send(503, page:find("^%s*<") and HTML_TYPE or "text/plain; charset=utf-8", page)
     return ngx.exit(ngx.HTTP_OK)
 end
 

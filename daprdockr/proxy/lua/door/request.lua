@@ -40,6 +40,7 @@ local BAD_HEADER = "a header has a name that HTTP does not allow, or one that th
 local NO_ANSWER = "the instance of this service broke its answer off, or answered with something other than HTTP"
 local CUT_BODY = "the instance of this service ended the connection before it had taken the whole body"
 local LONG_ANSWER = "the headers of the answer are larger than 64 KiB"
+local PAUSED = "this service is paused"
 
 local NONE = {} -- no endpoint was tried
 
@@ -77,14 +78,29 @@ local function ready(ctx)
     return choose.any(endpoints, ctx.tried)
 end
 
--- Wait until an endpoint is there that was not tried, at most until `ctx.deadline`; whether there is one.
+-- Where the request would go by now: its service may have been paused since it came.
+local function present_location()
+    return routes.location(ngx.var.host, ngx.var.uri) or NONE
+end
+
+-- Answer a request that found no endpoint.
+local function give_up()
+    local location = present_location()
+    if location.page then
+        return pages.maintenance(routes.page(location.page))
+    end
+    return pages.refuse(503, location.paused and PAUSED or nil)
+end
+
+-- Wait until an endpoint is there that was not tried, at most until `ctx.deadline`, and not under maintenance; whether
+-- there is one. A paused service has none.
 local function hold(ctx)
     if waiting >= MOST_WAITING then
         return false
     end
     waiting = waiting + 1
     local pause = FIRST_PAUSE
-    while not ready(ctx) and ngx.now() < ctx.deadline do
+    while not ready(ctx) and not present_location().page and ngx.now() < ctx.deadline do
         ngx.sleep(math.min(pause, math.max(ctx.deadline - ngx.now(), 0.001)))
         pause = math.min(1.5 * pause, LAST_PAUSE)
     end
@@ -135,7 +151,7 @@ function M.pass_on()
     end
     local ctx = underway[address()]
     if not ctx.is_ready and not hold(ctx) then
-        return pages.refuse(503)
+        return give_up()
     end
     local location = ctx.location
     if location.strip then
@@ -186,7 +202,7 @@ function M.readmit()
         return pages.refuse(502, is_cut() and CUT_BODY or nil)
     end
     if not ready(ctx) and not hold(ctx) then
-        return pages.refuse(503)
+        return give_up()
     end
 end
 

@@ -17,10 +17,13 @@ local function kept(prefix, made)
     return { prefix = prefix, made = made, known = {} }
 end
 
-local hosts = kept("h/", match.index)
-local services = kept("s/", function(value)
+local function unchanged(value)
     return value
-end)
+end
+
+local hosts = kept("h/", match.index)
+local services = kept("s/", unchanged)
+local pages = kept("p/", unchanged)
 
 local M = {}
 
@@ -94,15 +97,25 @@ function M.endpoints(service)
     return read(services, service)
 end
 
+-- The page of a service under maintenance; nil or "" for the usual one.
+function M.page(service)
+    return read(pages, service)
+end
+
 -- Nil until the agent, or its file, said anything.
 function M.version()
     return dict:get("version")
 end
 
--- Take over a message of the agent: `hosts` and `services` by name, null where one is gone. See control.lua.
+-- The parts of a message, by prefix; one of an older agent, or in its file, has no pages.
+local function parts(message)
+    return { ["h/"] = message.hosts, ["s/"] = message.services, ["p/"] = message.pages or {} }
+end
+
+-- Take over a message of the agent: `hosts`, `services` and `pages` by name, null where one is gone. See control.lua.
 function M.apply(message)
     local version = message.version
-    for kind, entries in pairs { ["h/"] = message.hosts, ["s/"] = message.services } do
+    for kind, entries in pairs(parts(message)) do
         for name, value in pairs(entries) do
             local done, why = write(kind .. name, value, version)
             if not done then
@@ -118,10 +131,10 @@ function M.apply(message)
 end
 
 function M.forget_others(message)
+    local by_kind = parts(message)
     for _, key in ipairs(dict:get_keys(0)) do
-        local kind, name = key:sub(1, 2), key:sub(3)
-        local entries = kind == "h/" and message.hosts or kind == "s/" and message.services
-        if entries and not entries[name] then
+        local entries = by_kind[key:sub(1, 2)]
+        if entries and not entries[key:sub(3)] then
             write(key, cjson.null)
         end
     end

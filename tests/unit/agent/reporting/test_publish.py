@@ -6,7 +6,9 @@ from attrs import evolve
 
 from daprdockr.model.host import Port
 from daprdockr.model.known.changes import Changes
+from daprdockr.model.names import InstanceName
 from daprdockr.model.stored.entries import Batch, Entry
+from daprdockr.model.stored.pause import PauseMode, PauseRecord
 from tests.build.publish_case import WITH_HTTP, PublishCase, record
 from tests.build.values import API, HTTP, KEYS, WEB, definition
 
@@ -151,6 +153,26 @@ class RouteTests(PublishCase):
         self.change(self.claimed(1, record("a", reason="told anew")))
         self.change(self.claimed(2, record("b", healthy=False)))
         self.assertEqual(len(self.routings), 1)
+
+    def test_paused(self) -> None:
+        """
+        A pause shows in all routes of its service, also when the definition changes, until its key is deleted; names
+        do not change.
+        """
+        self.change(self.defined(WITH_HTTP), self.claimed(1, record("a")))
+        names = self.web
+        pause = PauseRecord(PauseMode.MAINTENANCE, "back soon", by="anna@desk")
+        self.change(self.put(KEYS.pause(WEB), pause.encode()))
+        self.assertEqual([route.pause for route in self.routings[-1].routes], [pause])
+        self.change(self.defined(evolve(WITH_HTTP, instances=1)))
+        self.change(self.gone(KEYS.service(WEB)))
+        self.change(self.defined(WITH_HTTP), self.claimed(2, record("b")))
+        self.assertEqual([route.pause for route in self.routings[-1].routes], [pause])
+        self.change(self.put(KEYS.pause(API), PauseRecord().encode()))
+        self.change(self.gone(KEYS.pause(WEB)))
+        self.assertEqual([route.pause for route in self.routings[-1].routes], [None])
+        self.change(self.gone(KEYS.claim(InstanceName(WEB, 2))))
+        self.assertEqual((len(self.zones), self.web), (4, names))
 
     def test_conflict(self) -> None:
         """A host name that an older service has stays there; that is reported once, and again if it comes again."""
