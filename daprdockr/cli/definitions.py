@@ -46,7 +46,8 @@ class Definitions:
 
         :param how: what the command did, as in "rollback to 3", unless the definition itself was given.
         """
-        key, by = self.request.keys.service(service), f"{how} by {self._author()}" if how else self._author()
+        key, by = self.request.keys.service(service), author(self.request)
+        by = f"{how} by {by}" if how else by
         wanted: Definition | None = None
 
         def transaction(entry: Entry | None) -> Transaction | None:
@@ -134,8 +135,10 @@ class Definitions:
         wanted = cluster.services.get(name)
         return wanted is not None and wanted.definition.instances > 0 and not unmet(cluster, name)
 
-    def _author(self) -> str:
-        return one_line(f"{self.request.user or _account()}@{os.uname().nodename}", 100)
+
+def author(request: Request) -> str:
+    """Return who makes a request, such as "anna@desk"."""
+    return one_line(f"{request.user or _account()}@{os.uname().nodename}", 100)
 
 
 def _account() -> str:

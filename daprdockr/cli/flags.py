@@ -68,6 +68,13 @@ OF_COMMANDS = (
         "let drain report its progress and end when nothing is left that can leave",
         "let {commands} print its progress, and end when no instance is left that can leave",
     ),
+    Flag(
+        "maintenance",
+        "",
+        "answer requests for a paused service at once, with FILE (- is stdin) or a plain page",
+        "let ``pause`` have each request answered with 503 at once, and with the page in FILE, at most 64 KiB of text"
+        " or HTML; ``-`` is stdin. Without FILE a plain page says that the service is under maintenance",
+    ),
     Flag("yes", "", "let {commands} go on without asking"),
     Flag(
         "timeout",

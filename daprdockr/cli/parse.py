@@ -37,11 +37,13 @@ def read_request(words: Sequence[str], environment: Mapping[str, str]) -> Reques
         service=_service(command, values, others),
         revision=_revision(others[1]) if command.word == "SERVICE [REVISION]" and len(others) > 1 else None,
         numbers=_numbers(others) if command.word == "SERVICE=N ..." else {},
+        file=others[1] if command.word == "SERVICE [FILE]" and len(others) > 1 else "",
         node=_node(command, others) if command.word == "NODE" else "",
         shell=_shell(command, others) if command.word == "SHELL" else "",
         changes={name: values[name] for name in names(CHANGES) if name in values},
         stdin="stdin" in switches,
         json=_is_json(values.get("o", "table")),
+        maintenance="maintenance" in switches,
         wait="wait" in switches,
         yes="yes" in switches,
         timeout=_timeout(values.get("timeout", "60")),
@@ -84,7 +86,7 @@ def _reach(values: Mapping[str, str], environment: Mapping[str, str]) -> dict[st
 def _service(command: Command, values: Mapping[str, str], words: Sequence[str]) -> ServiceName | None:
     if command.word in ("NODE", "SHELL", "SERVICE=N ..."):
         return None
-    most = {"": 0, "SERVICE [REVISION]": 2}.get(command.word, 1)
+    most = {"": 0, "SERVICE [REVISION]": 2, "SERVICE [FILE]": 2}.get(command.word, 1)
     if len(words) > most:
         raise BadInput(f"{shorten(words[most])} has no use with {command.spelled}: leave it out")
     if not words and command.word.startswith("SERVICE"):

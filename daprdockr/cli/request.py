@@ -18,8 +18,8 @@ class Request:
     One request. ``command`` is the name of a command or "help"; ``access`` is None if etcd is not needed; ``changes``
     holds the flags that change a definition, as typed; ``timeout`` is seconds, None where it was not given; ``node``
     and ``shell`` are "" where none is meant; ``revision`` is one of the service, None for none; ``numbers`` are the
-    instances that services are to have. ``host`` is the environment's HOST_IP, ``user`` the person as the environment
-    has it, "" if it does not.
+    instances that services are to have; ``file`` is the name of one to read, "-" for stdin. ``host`` is the
+    environment's HOST_IP, ``user`` the person as the environment has it, "" if it does not.
     """
 
     command: str
@@ -33,6 +33,8 @@ class Request:
     changes: Mapping[str, str] = field(factory=dict)
     stdin: bool = False
     json: bool = False
+    file: str = ""
+    maintenance: bool = False
     wait: bool = False
     yes: bool = False
     timeout: float = 60

@@ -42,6 +42,8 @@ def service_table(
 def _row(cluster: Cluster, name: ServiceName, service: Service, stopped: RolloutRecord | None) -> Row:
     claims = [claim for _, claim in sorted(cluster.claims(name).items())]
     running = [claim for claim in claims if claim.record.state in (State.RUNNING, State.UNHEALTHY)]
+    paused = cluster.pauses.get(name)
+    reason = str(stopped or next((claim.record.reason for claim in claims if claim.record.reason), ""))
     return {
         "Service": str(name),
         "Wanted": service.definition.instances,
@@ -54,5 +56,6 @@ def _row(cluster: Cluster, name: ServiceName, service: Service, stopped: Rollout
             for name in http.host_names
         ],
         "Rollout": stopped.write() if stopped is not None else None,
-        "Reason": str(stopped or next((claim.record.reason for claim in claims if claim.record.reason), "")),
+        "Paused": paused.shown() if paused is not None else None,
+        "Reason": "; ".join(filter(None, (str(paused or ""), reason))),
     }

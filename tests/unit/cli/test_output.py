@@ -44,6 +44,7 @@ STATUS_JSON = """\
         "www.demo.test"
       ],
       "Rollout": null,
+      "Paused": null,
       "Reason": "exit code 1"
     }
   ],

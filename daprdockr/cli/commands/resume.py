@@ -1,0 +1,37 @@
+# -*- test-case-name: tests.unit.cli.commands.test_pause -*-
+"""``resume``: the end of a pause."""
+
+from __future__ import annotations
+
+from daprdockr.cli.command import Command
+from daprdockr.cli.console import Console
+from daprdockr.cli.request import Request
+from daprdockr.model.errors import NotFound
+from daprdockr.model.seams import Store
+from daprdockr.model.stored.entries import Delete
+
+
+def resume(request: Request, store: Store, console: Console) -> None:
+    """:raises NotFound: there is neither such a service nor a pause of it."""
+    service = request.service
+    assert service is not None
+    key = request.keys.pause(service)
+    was_paused = store.get(key) is not None
+    if was_paused:
+        store.commit([], [Delete(key)])
+    elif store.get(request.keys.service(service)) is None:
+        raise NotFound(f"{service} does not exist: daprdockrcmd status lists what does")
+    if request.json:
+        console.print_json({"Service": str(service), "Paused": None, "WasPaused": was_paused})
+    else:
+        console.say(f"{service} gets HTTP requests again" if was_paused else f"{service} is not paused")
+
+
+COMMAND = Command(
+    name="resume",
+    usage=(("resume SERVICE", "end a pause: requests that wait go on at once"),),
+    run=resume,
+    flags=("o",),
+    word="SERVICE",
+    reference=("end a pause or maintenance: requests that wait go on at once",),
+)

@@ -1,0 +1,114 @@
+"""``pause`` and ``resume``: an operator keeps HTTP requests away from a service, and lets them in again."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from daprdockr.model.stored.pause import MAX_PAGE, PauseMode, PauseRecord
+from tests.build.command_line import DefinitionCase, demo
+from tests.build.values import KEYS, named
+from tests.fakes.command_line import Outcome, command_line
+
+WEB = demo().name
+
+
+class PauseTests(DefinitionCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.given()
+
+    @property
+    def pause(self) -> PauseRecord | None:
+        entry = self.store.get(KEYS.pause(WEB))
+        return None if entry is None else PauseRecord.decode(entry.value)
+
+    @property
+    def page(self) -> str:
+        assert self.pause is not None
+        return self.pause.page
+
+    def file(self, content: bytes) -> str:
+        path = Path(self.mktemp())
+        path.write_bytes(content)
+        return str(path)
+
+    def test_pauses(self) -> None:
+        """The record says how, when and who; it stands under no lease."""
+        done = command_line(self.store, "pause", "web.myapp", environment={"SUDO_USER": "anna"})
+        self.assertEqual((done.status, done.stderr), (0, ""))
+        self.assertIn("web.myapp is paused", done.stdout)
+        assert self.pause is not None
+        self.assertEqual((self.pause.mode, self.pause.by[:5]), (PauseMode.HOLD, "anna@"))
+        self.assertLess(abs(time.time() - self.pause.time), 3600)
+        entry = self.store.get(KEYS.pause(WEB))
+        assert entry is not None
+        self.assertEqual(entry.lease, 0)
+
+    def test_maintenance(self) -> None:
+        """The page is that of the file, of stdin, or none; another pause replaces the one before."""
+        path = self.file("\ufeff<p>gleich zur\u00fcck".encode())
+        for words, page in (
+            (("web.myapp", "-maintenance", path), "<p>gleich zur\u00fcck"),
+            (("-maintenance", "web.myapp", "-"), "from stdin"),
+            (("--maintenance", "web.myapp"), ""),
+        ):
+            done = self.run_line("pause", *words, stdin=b"from stdin")
+            self.assertEqual((done.status, done.stderr, self.page), (0, "", page))
+            self.assertIn("web.myapp is under maintenance", done.stdout)
+        self.run_line("pause", "web.myapp")
+        self.assertEqual(self.pause and self.pause.mode, PauseMode.HOLD)
+
+    def test_no_page(self) -> None:
+        """A file that is no page is refused in one line, and nothing is stored."""
+        bad = [self.file(b"\xff\xfe"), self.file(b"a\0b"), self.file(b"x" * (MAX_PAGE + 1)), "/", "/gone", "a\0b"]
+        for path in bad:
+            done = self.run_line("pause", "web.myapp", "-maintenance", path)
+            self.assertEqual((done.status, done.stdout, done.stderr.count("\n")), (1, "", 1), path)
+            self.assertIn("the page", done.stderr)
+        self.assertIsNone(self.pause)
+        self.assertEqual(self.run_line("pause", "web.myapp", "-maintenance", self.file(b"x" * MAX_PAGE)).status, 0)
+
+    def test_refused(self) -> None:
+        """A service that does not exist, or has no HTTP, cannot be paused; a page needs its flag."""
+        self.store.put(KEYS.service(named("db").name), named("db").encode())
+        for words, status, said in (
+            (("no.myapp",), 3, "no.myapp does not exist"),
+            (("db.myapp",), 1, "db.myapp has no Http"),
+            (("web.myapp", "page.html"), 2, "add -maintenance"),
+            ((), 2, "needs the name of a service"),
+        ):
+            done = self.run_line("pause", *words)
+            self.assertEqual((done.status, done.stdout, said in done.stderr), (status, "", True), done)
+
+    def test_resumes(self) -> None:
+        """The pause is gone; that there was none is no failure, unless the service is unknown too."""
+        self.run_line("pause", "web.myapp")
+        self.assertEqual(self.run_line("resume", "web.myapp"), Outcome(0, "web.myapp gets HTTP requests again\n", ""))
+        self.assertIsNone(self.pause)
+        self.assertEqual(self.run_line("resume", "web.myapp"), Outcome(0, "web.myapp is not paused\n", ""))
+        self.assertEqual(self.run_line("resume", "no.myapp").status, 3)
+
+    def test_deleted(self) -> None:
+        """A pause outlives its service, and can be ended without it."""
+        self.run_line("pause", "web.myapp")
+        self.run_line("-del", "-svc", "web.myapp")
+        self.assertIsNotNone(self.pause)
+        self.assertEqual(self.run_line("resume", "web.myapp").status, 0)
+        self.assertIsNone(self.pause)
+
+    def test_json(self) -> None:
+        """With ``-o json`` an object says what became of the service."""
+        self.assertEqual(
+            self.run_line("pause", "web.myapp", "-o", "json").json, {"Service": "web.myapp", "Paused": "hold"}
+        )
+        for was_paused in (True, False):
+            done = self.run_line("resume", "web.myapp", "-o", "json")
+            self.assertEqual(done.json, {"Service": "web.myapp", "Paused": None, "WasPaused": was_paused})
+
+    def test_shown(self) -> None:
+        """``status`` says who paused a service, and as JSON also when, without the page."""
+        self.store.put(KEYS.pause(WEB), PauseRecord(PauseMode.MAINTENANCE, "<p>", 5, "anna@desk").encode())
+        self.assertIn("under maintenance by anna@desk", self.run_line("status").stdout)
+        (row,) = self.run_line("status", "-o", "json").json["Services"]
+        self.assertEqual(row["Paused"], {"Mode": "maintenance", "Time": 5, "By": "anna@desk"})
