@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from daprdockr.model.errors import BadInput
+from daprdockr.model.names import one_line
 from daprdockr.model.stored.entries import Entry
 from daprdockr.model.stored.events import Event
 from daprdockr.picture.cells import moment
@@ -27,6 +28,15 @@ def event_table(entries: Iterable[Entry]) -> Table:
     nothing depends on them.
     """
     return Table([event.write() for event in sorted(_events(entries))], COLUMNS)
+
+
+def latest_lines(table: Table) -> Iterator[str]:
+    """Yield what the latest event of each subject says that a container logged, behind a line that says whose it is."""
+    latest = {(row["Node"], row["Subject"]): row for row in table.rows}
+    for (node, subject), row in sorted(latest.items()):
+        if row.get("Lines"):
+            yield f"the last lines of {one_line(subject)} on {one_line(node)}:"
+            yield from (f"  {one_line(line)}" for line in row["Lines"])
 
 
 def _events(entries: Iterable[Entry]) -> Iterator[Event]:

@@ -16,9 +16,11 @@ from daprdockr.agent.guarding.claimed import claimed_under
 from daprdockr.agent.guarding.guarded import Guarded
 from daprdockr.agent.host.containerd import ContainerdPulse
 from daprdockr.agent.host.containers import Containers
+from daprdockr.agent.host.deaths import Deaths
 from daprdockr.agent.host.failures import Failures
 from daprdockr.agent.host.health import HealthChecks
 from daprdockr.agent.host.host import Host
+from daprdockr.agent.host.last_words import ReadLastWords
 from daprdockr.agent.host.pulse import Pulse
 from daprdockr.agent.host.stock import Stock
 from daprdockr.agent.membership.contested import Contested
@@ -184,6 +186,12 @@ def _host(base: Foundation, failures: Failures) -> Host:
         failures=failures,
         on_changes=base.signals.services_changed,
         on_cut_off=stock.doubt,
+        on_death=Deaths(
+            last_words=ReadLastWords(base.docker.engine, outside.pools.engine.checks),
+            failures=failures,
+            record_event=base.journal.record,
+            on_changes=base.signals.services_changed,
+        ),
         is_held_back=base.own_containers.is_held_back,
     )
     return Host(

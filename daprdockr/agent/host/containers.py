@@ -36,6 +36,7 @@ from daprdockr.agent.host.endings import Endings
 from daprdockr.agent.host.failures import Failures
 from daprdockr.model.host import ContainerState
 from daprdockr.model.known.changes import Changes
+from daprdockr.model.last_words import how_it_ended
 from daprdockr.model.names import InstanceName, ServiceName
 from daprdockr.planning.attempts import BRIEF
 
@@ -48,6 +49,7 @@ class Containers:
     :param on_changes: called with the services whose containers changed.
     :param on_cut_off: called with a network that was taken from a container.
     :param failures: counts deaths, and learns that a container started.
+    :param on_death: called with a container that ended unexpectedly, and whether that is news.
     :param is_held_back: returns whether a container may be another agent's: ``agent.mirror.own_containers``.
     """
 
@@ -60,11 +62,13 @@ class Containers:
         failures: Failures,
         on_changes: Callable[[Iterable[ServiceName]], None],
         on_cut_off: Callable[[str], None],
+        on_death: Callable[[ContainerState, bool], None] = lambda container, news: None,
         is_held_back: Callable[[ContainerState], bool] = lambda container: False,
     ) -> None:
         self._failures = failures
         self._on_changes = on_changes
         self._on_cut_off = on_cut_off
+        self._on_death = on_death
         self._is_held_back = is_held_back
         self._endings = Endings(reactor)
         self._waiting: dict[str, ContainerState] = {}
@@ -190,11 +194,11 @@ class Containers:
 
     def _died(self, state: ContainerState) -> None:
         """See Note [Deaths]."""
-        how = "out of memory" if state.oom_killed else f"exit status {state.exit_code}"
+        how = how_it_ended(state)
         lived = max(0.0, state.finished - state.started)
-        self.log.warn("container {id} of {instance} died: {how}", id=state.id[:12], instance=state.instance, how=how)
+        self.log.warn("container {id} of {instance} ended: {how}", id=state.id[:12], instance=state.instance, how=how)
         killed = state.exit_code in KILLED and not state.oom_killed
-        self._failures.died(state, f"died: {how}", lived, killed)
+        self._on_death(state, self._failures.died(state, how, lived, killed))
 
     def _index(self, instance: InstanceName) -> None:
         service = self._services.setdefault(instance.service, {})

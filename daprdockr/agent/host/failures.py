@@ -23,6 +23,7 @@ from attrs import evolve
 
 from daprdockr.agent.host.starts import Starts
 from daprdockr.model.host import ContainerState
+from daprdockr.model.last_words import LastWords
 from daprdockr.model.names import InstanceName, ServiceName
 from daprdockr.planning.attempts import LASTING, NONE, Attempts
 from daprdockr.planning.outcome import Done, Fault, Retry, StepOutcome
@@ -124,11 +125,26 @@ class Failures:
 
     # Reports of the host about its containers.
 
-    def died(self, state: ContainerState, reason: str, lived: float, killed: bool) -> None:
-        """Count a container that ended unexpectedly. See Note [Deaths] in ``daprdockr.agent.host.containers``."""
+    def died(self, state: ContainerState, reason: str, lived: float, killed: bool) -> bool:
+        """
+        Count a container that ended unexpectedly; return whether people should hear of it, because it did not end so
+        the last time. See Note [Deaths] in ``daprdockr.agent.host.containers``.
+        """
         lane = Lane("container", state.instance, state.definition)
         now, chance = self._clock(), self._chance()
-        self._count(lane, lambda before: before.failed(now, reason, lived, killed, ran=True, chance=chance))
+        before = self._latest(lane).reason
+        same = before if before.startswith(f"{reason}: ") else reason  # the last line may differ each time
+        after = self._count(lane, lambda before: before.failed(now, same, lived, killed, ran=True, chance=chance))
+        return after.count == 1 or after.reason != before
+
+    def said(self, state: ContainerState, words: LastWords) -> bool:
+        """Take note of what a container said before it ended; return whether that is the reason now."""
+        lane = Lane("container", state.instance, state.definition)
+        attempts = self._faults.get(lane.about, {}).get(lane)
+        if attempts is None or attempts.reason != words.status or not words.lines:
+            return False
+        self._faults[lane.about][lane] = evolve(attempts, reason=str(words))
+        return True
 
     def ran(self, state: ContainerState, began: bool) -> None:
         """Take note that a container runs; ``began``: that it did not a moment ago."""

@@ -10,7 +10,7 @@ Note [Short-lived]
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from twisted.application.service import Service
@@ -64,14 +64,15 @@ class Journal(Service):
         self._last = 0
         self._broken: dict[str, float] = {}
 
-    def record(self, subject: str, text: str) -> None:
+    def record(self, subject: str, text: str, lines: Sequence[str] = ()) -> None:
         """
-        Record an event about ``subject`` (a service, an instance, an image, a key). These texts are untrusted: control
-        characters are escaped before they reach a log or a terminal.
+        Record an event about ``subject`` (a service, an instance, an image, a key), with the lines that a container
+        logged. These texts are untrusted: control characters are escaped before they reach a log or a terminal.
         """
         subject, text = printable(subject[:LONGEST_SUBJECT]), printable(text)
         self.log.warn("event: {subject}: {text}", subject=subject, text=text)
-        self._waiting.append(Event(time=self._wall_clock(), node=self._node, subject=subject, text=text))
+        kept = tuple(printable(line) for line in lines)
+        self._waiting.append(Event(self._wall_clock(), self._node, subject, text, kept))
         self._write_soon()
 
     def on_changes(self, changes: Changes) -> None:

@@ -7,11 +7,15 @@ from daprdockr.cli.console import Console
 from daprdockr.cli.request import Request
 from daprdockr.cli.snapshot import show
 from daprdockr.model.seams import Store
-from daprdockr.picture.events import event_table
+from daprdockr.picture.events import event_table, latest_lines
 
 
 def events(request: Request, store: Store, console: Console) -> None:
-    show(request, console, event_table(store.list(request.keys.events).entries))
+    table = event_table(store.list(request.keys.events).entries)
+    show(request, console, table)
+    if not request.json:
+        for line in latest_lines(table):
+            console.say(line)
 
 
 COMMAND = Command(
@@ -21,6 +25,7 @@ COMMAND = Command(
     flags=("o",),
     reference=(
         "what agents reported in the last half hour to hour: values in etcd that cannot be read, host names "
-        "that two services claim, images that cannot be pulled, containers that cannot start",
+        "that two services claim, images that cannot be pulled, containers that cannot start, or "
+        "that ended by themselves, with the last lines that they logged",
     ),
 )

@@ -8,6 +8,7 @@ from attrs import frozen
 
 from daprdockr.model import reading
 from daprdockr.model.errors import BadInput
+from daprdockr.model.last_words import MOST_LINES
 from daprdockr.model.members import Members, all_members, encode_members
 
 
@@ -15,13 +16,14 @@ from daprdockr.model.members import Members, all_members, encode_members
 class Event:
     """
     Something that happened. ``time`` is wall-clock seconds since the epoch on ``node``; ``subject`` is the service,
-    instance, node or key concerned.
+    instance, node or key concerned. ``lines`` are what a container logged before it ended.
     """
 
     time: float
     node: str
     subject: str
     text: str
+    lines: tuple[str, ...] = ()
 
     @classmethod
     def decode(cls, data: bytes) -> Event:
@@ -36,7 +38,13 @@ class Event:
 
     def write(self) -> dict[str, Any]:
         """Return the JSON form; ``decode`` gives an equal event back."""
-        return all_members(self, _MEMBERS)
+        written = all_members(self, _MEMBERS)
+        lines = written.pop("Lines")
+        return written | ({"Lines": list(lines)} if lines else {})
+
+
+def _lines(value: object, path: str) -> tuple[str, ...]:
+    return tuple(reading.list_of(reading.free_text)(value or [], path)[-MOST_LINES:])
 
 
 _MEMBERS: Members = {
@@ -44,4 +52,5 @@ _MEMBERS: Members = {
     "Node": ("node", reading.free_text),
     "Subject": ("subject", reading.free_text),
     "Text": ("text", reading.free_text),
+    "Lines": ("lines", _lines),
 }

@@ -291,7 +291,7 @@ class DeathTests(HostCase):
     def test_first_death(self) -> None:
         """The first death is counted and reported, and costs no delay."""
         self.host.containers.update(self.ended(1, exit_code=3))
-        self.assertEqual(self.failures.attempts[FIRST].reason, "died: exit status 3")
+        self.assertEqual(self.failures.attempts[FIRST].reason, "exit status 3")
         self.assertTrue(self.delay() <= 0)
         self.assertEqual(self.changes, [WEB, WEB])
 
@@ -384,7 +384,7 @@ class DeathTests(HostCase):
             self.host.containers.update(end)
             self.again(end)
         self.assertEqual(
-            (self.failures.attempts[FIRST].count, self.failures.attempts[FIRST].reason), (2, "died: out of memory")
+            (self.failures.attempts[FIRST].count, self.failures.attempts[FIRST].reason), (2, "killed: out of memory")
         )
 
     def test_clock_set_back(self) -> None:

@@ -27,6 +27,18 @@ class EventsTests(ShowCase):
         )
         self.assertEqual([item["Node"] for item in command_line(self.store, "events", "-o", "json").json], ["n2", "n1"])
 
+    def test_lines(self) -> None:
+        """Below the table stand the last lines of a container that ended: those of the latest event, without tricks."""
+        for time, lines in ((1, ("old",)), (2, ("begin", "no \x1b[2Jdatabase"))):
+            event = Event(time, "n1", "1.web.myapp", "its container ended", lines)
+            self.store.put(KEYS.event("n1", time), event.encode(), self.store.lease)
+        said = command_line(self.store, "events")
+        self.assertEqual(
+            said.stdout.splitlines()[3:], ["the last lines of 1.web.myapp on n1:", "  begin", "  no [2Jdatabase"]
+        )
+        listed = command_line(self.store, "events", "-o", "json").json
+        self.assertEqual([item["Lines"] for item in listed], [["old"], ["begin", "no \x1b[2Jdatabase"]])
+
     def test_absurd_time(self) -> None:
         """A time beyond the calendar is not shown."""
         self.store.put(KEYS.event("n1", 1), Event(1e12, "n1", "x", "y").encode(), self.store.lease)

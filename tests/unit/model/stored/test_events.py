@@ -15,7 +15,7 @@ class EventTests(SynchronousTestCase):
 
     def test_round_trip(self) -> None:
         """An event is read back as it was written; members that only a newer agent knows are ignored."""
-        event = Event(1.5, "n1", "web.myapp", "text")
+        event = Event(1.5, "n1", "web.myapp", "text", ("one", "two"))
         self.assertEqual(Event.decode(event.encode()), event)
         self.assertEqual(Event.decode(json.dumps(event.write() | {"Newer": 1}).encode()), event)
 

@@ -1,0 +1,87 @@
+"""The event and the reason of a container that ended by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from attrs import evolve
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
+
+from daprdockr.agent.host.containers import Containers
+from daprdockr.agent.host.deaths import Deaths
+from daprdockr.model.host import ContainerState, Status
+from daprdockr.model.last_words import LastWords, how_it_ended
+from daprdockr.model.names import ServiceName
+from tests.build.situations import container
+from tests.build.values import WEB, instance
+from tests.fakes.failures import OpenFailures
+
+FIRST = instance(1)
+
+
+class DeathsTests(SynchronousTestCase):
+    """``Deaths``, behind the containers that report them."""
+
+    def setUp(self) -> None:
+        clock = Clock()
+        self.told: list[tuple[str, str, Sequence[str]]] = []
+        self.changes: list[ServiceName] = []
+        self.lines: tuple[str, ...] = ("begin", "no database")
+        self.failures = OpenFailures(clock=clock.seconds, chance=lambda: 0.0)
+        deaths = Deaths(
+            last_words=self.last_words,
+            failures=self.failures,
+            record_event=lambda subject, text, lines=(): self.told.append((subject, text, lines)),
+            on_changes=self.changes.extend,
+        )
+        self.containers = Containers(
+            reactor=clock,
+            failures=self.failures,
+            on_changes=lambda services: None,
+            on_cut_off=lambda network: None,
+            on_death=deaths,
+        )
+        self.state = evolve(container(), started=1000.0)
+
+    async def last_words(self, state: ContainerState) -> LastWords:
+        return LastWords(how_it_ended(state), self.lines)
+
+    def crash(self, exit_code: int = 1, lived: float = 1.0) -> None:
+        """It is started, and ends by itself."""
+        self.state = evolve(self.state, status=Status.RUNNING, started=self.state.started + 100)
+        self.containers.update(self.state)
+        end = evolve(self.state, status=Status.EXITED, exit_code=exit_code, finished=self.state.started + lived)
+        self.containers.update(end)
+
+    @property
+    def reason(self) -> str:
+        return self.failures.attempts[FIRST].reason
+
+    def test_event(self) -> None:
+        """There is an event with its last lines, and the reason has the last one."""
+        self.crash()
+        self.assertEqual(
+            self.told, [(str(FIRST), "its container ended: exit status 1: no database", ("begin", "no database"))]
+        )
+        self.assertEqual((self.reason, self.changes), ("exit status 1: no database", [WEB]))
+
+    def test_crash_loop(self) -> None:
+        """A crash loop is one event, and writes one reason, though the last line has a time in it."""
+        for number in range(5):
+            self.lines = (f"{number}: no database",)
+            self.crash()
+        self.assertEqual((len(self.told), self.reason, self.changes), (1, "exit status 1: 0: no database", [WEB]))
+
+    def test_another_end(self) -> None:
+        """One that ends in another way is news."""
+        self.crash()
+        self.crash(139)
+        self.assertEqual(self.told[-1][1], "its container ended: segmentation fault: no database")
+        self.assertEqual((len(self.told), self.reason), (2, "segmentation fault: no database"))
+
+    def test_no_lines(self) -> None:
+        """Without a log the reason is the status."""
+        self.lines = ()
+        self.crash()
+        self.assertEqual((self.reason, self.changes), ("exit status 1", []))
