@@ -72,6 +72,7 @@ class FuzzTests(AgentTestCase):
             keys.successor(InstanceName(service, 1)): "instances",
             keys.node("b"): "nodes",
             keys.cordon("b"): "cordons",
+            keys.pause(other): "pauses",
             keys.event("b", 1): "events",
             keys.root + "\0\u2028/odd": "services",
         }
