@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
+from daprdockr.cli.announce import announce
 from daprdockr.cli.command import Command
 from daprdockr.cli.console import Console
 from daprdockr.cli.definitions import author
@@ -37,7 +38,9 @@ def pause(request: Request, store: Store, console: Console) -> None:
     if not parse(entry, service).http:
         raise NothingToPause(f"{service} has no Http, and nothing else can be paused: to stop it scale it to 0")
     mode = PauseMode.MAINTENANCE if request.maintenance else PauseMode.HOLD
-    store.put(request.keys.pause(service), PauseRecord(mode, page, time.time(), author(request)).encode())
+    record = PauseRecord(mode, page, time.time(), author(request))
+    store.put(request.keys.pause(service), record.encode())
+    announce(request, store, str(record))
     if request.json:
         console.print_json({"Service": str(service), "Paused": mode.value})
     elif request.maintenance:

@@ -3,8 +3,10 @@
 
 from __future__ import annotations
 
+from daprdockr.cli.announce import announce
 from daprdockr.cli.command import Command
 from daprdockr.cli.console import Console
+from daprdockr.cli.definitions import author
 from daprdockr.cli.request import Request
 from daprdockr.model.errors import NotFound
 from daprdockr.model.seams import Store
@@ -19,6 +21,7 @@ def resume(request: Request, store: Store, console: Console) -> None:
     was_paused = store.get(key) is not None
     if was_paused:
         store.commit([], [Delete(key)])
+        announce(request, store, f"resumed by {author(request)}")
     elif store.get(request.keys.service(service)) is None:
         raise NotFound(f"{service} does not exist: daprdockrcmd status lists what does")
     if request.json:

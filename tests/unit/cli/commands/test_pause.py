@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+import os
 import time
 from pathlib import Path
 
+from daprdockr.model.errors import EtcdRefused
 from daprdockr.model.stored.pause import MAX_PAGE, PauseMode, PauseRecord
 from tests.build.command_line import DefinitionCase, demo
 from tests.build.values import KEYS, named
-from tests.fakes.command_line import Outcome, command_line
+from tests.fakes.command_line import InterruptedStore, Outcome, command_line
 
 WEB = demo().name
+
+
+class Eventless(InterruptedStore):
+    """An etcd whose user may write no events."""
+
+    def put(self, key: str, value: bytes, lease: int = 0) -> int:
+        if key.startswith(KEYS.events):
+            raise EtcdRefused("etcd refuses this: permission denied")
+        return super().put(key, value, lease)
 
 
 class PauseTests(DefinitionCase):
@@ -88,6 +99,23 @@ class PauseTests(DefinitionCase):
         self.assertIsNone(self.pause)
         self.assertEqual(self.run_line("resume", "web.myapp"), Outcome(0, "web.myapp is not paused\n", ""))
         self.assertEqual(self.run_line("resume", "no.myapp").status, 3)
+
+    def test_events(self) -> None:
+        """A pause and its end are events with the person in them; that there was no pause to end is none."""
+        by = {"SUDO_USER": "anna"}
+        for words in (["pause", "web.myapp"], ["resume", "web.myapp"], ["resume", "web.myapp"]):
+            command_line(self.store, *words, environment=by)
+        found = self.run_line("events", "-o", "json").json
+        at = os.uname().nodename
+        self.assertEqual([one["Text"] for one in found], [f"paused by anna@{at}", f"resumed by anna@{at}"])
+        self.assertEqual({one["Subject"] for one in found}, {"web.myapp"})
+
+    def test_event_refused(self) -> None:
+        """A user who may not write events can pause a service."""
+        self.store = Eventless()
+        self.given()
+        self.assertEqual(self.run_line("pause", "web.myapp").status, 0)
+        self.assertIsNotNone(self.pause)
 
     def test_deleted(self) -> None:
         """A pause outlives its service, and can be ended without it."""
