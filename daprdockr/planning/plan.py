@@ -37,6 +37,7 @@ from daprdockr.model.stored.revisioned import Claim
 from daprdockr.model.wanted.definition import Definition
 from daprdockr.planning.claiming import free, vacant
 from daprdockr.planning.keeping.reporting import report
+from daprdockr.planning.keeping.rolling import free_slots
 from daprdockr.planning.keeping.running import keep_running
 from daprdockr.planning.keeping.withdrawing import Wait, Withdrawal, remove, withdraw
 from daprdockr.planning.placing.failing import drops_out, gives_up
@@ -63,6 +64,7 @@ def plan(situation: Situation, now: float) -> Plan:
         found.extend(_unanswered(situation))
         for instance in _instances(situation):
             found.extend(_instance(situation, instance, now))
+        found.extend(free_slots(situation, now))
         found.extend(free(situation, now))
         found.extend(vacant(situation, now))
     steps: dict[object, Step] = {}

@@ -9,7 +9,7 @@ from attrs import Factory, field, frozen
 
 from daprdockr.model.host import ContainerState, Image
 from daprdockr.model.names import InstanceName, ServiceName
-from daprdockr.model.stored.revisioned import Claim, Service
+from daprdockr.model.stored.revisioned import Claim, Service, Slot
 from daprdockr.planning.attempts import NONE, Attempts
 from daprdockr.planning.candidates import Candidate
 from daprdockr.planning.steps import Lane
@@ -149,6 +149,19 @@ class Fronts:
 
 
 @frozen
+class Rollout:
+    """
+    The change from one definition to another, while it goes on: ``slots`` are those that are taken, by number;
+    ``vacant_since`` is when this node first saw another one free; ``well_since`` is when it first saw a copy here
+    healthy, by container id, without a break since.
+    """
+
+    slots: Mapping[int, Slot] = field(factory=dict)
+    vacant_since: Mapping[int, float] = field(factory=dict)
+    well_since: Mapping[str, float] = field(factory=dict)
+
+
+@frozen
 class Situation:
     """One service, now: nothing of any other, and nothing that changes after it was gathered."""
 
@@ -160,6 +173,7 @@ class Situation:
     placing: Placing = Placing()
     moving: Moving = Moving()
     fronts: Fronts = Fronts()
+    rollout: Rollout = Rollout()
 
     @property
     def service(self) -> Service | None:

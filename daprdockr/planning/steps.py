@@ -25,8 +25,8 @@ from daprdockr.model.wanted.definition import Definition
 @frozen
 class Lane:
     """
-    The object that two steps must not work on at the same time: an instance's "claim" or "container", or an "image".
-    The "start" of an instance is a lane beside that of a container: Note [One start at a time].
+    The object that two steps must not work on at the same time: an instance's "claim", "container" or "slot" in a
+    rollout, or an "image". The "start" of an instance is a lane beside that of a container: Note [One start at a time].
 
     ``generation`` is the digest of the definition a container was made from, which distinguishes the copies of an
     instance; "" where that is unknown.
@@ -158,6 +158,44 @@ class DropSuccession(OnClaim):
 
 
 @frozen
+class OnSlot:
+    """A step about the slot of a rollout, of that ``number``, for an instance; compared with ``fence``."""
+
+    instance: InstanceName
+    number: int
+    fence: int
+
+    @property
+    def lane(self) -> Lane:
+        return Lane("slot", self.instance)
+
+    @property
+    def lanes(self) -> tuple[Lane, ...]:
+        return (self.lane,)
+
+
+@frozen
+class TakeSlot(OnSlot):
+    """
+    Become the one that replaces this instance's container: create the key under this node's lease, or, unless ``fence``
+    is 0, go on with the slot that it has for an older definition.
+    """
+
+    definition: str
+
+    def __str__(self) -> str:
+        return f"take slot {self.number} of the rollout to replace the container of {self.instance}"
+
+
+@frozen
+class FreeSlot(OnSlot):
+    """Let another instance have the slot."""
+
+    def __str__(self) -> str:
+        return f"free slot {self.number} of the rollout, which {self.instance} needs no more"
+
+
+@frozen
 class PullImage:
     """
     Inspect the image of a reference on this host, and pull it if there is none, or if a person ``restarted`` a service
@@ -238,5 +276,6 @@ class RemoveContainer(OnContainer):
 
 
 ClaimStep = TakeClaim | ReadClaim | WriteClaim | ReleaseClaim | TakeSuccession | Succeed | DropSuccession
+SlotStep = TakeSlot | FreeSlot
 ContainerStep = PullImage | CreateContainer | StartContainer | StopContainer | RemoveContainer
-Step = ClaimStep | ContainerStep
+Step = ClaimStep | SlotStep | ContainerStep

@@ -17,7 +17,9 @@ from daprdockr.agent.reconcile.engine_threads import EngineThreads
 from daprdockr.agent.reconcile.gather import Gather, GatherClaims, GatherHost
 from daprdockr.agent.reconcile.network import ContainerNetwork, container_network
 from daprdockr.agent.reconcile.reconcile import Informed, Reconcile
+from daprdockr.agent.reconcile.rollouts import RolloutTimes
 from daprdockr.agent.reconcile.since import Since
+from daprdockr.agent.reconcile.slot_steps import SlotSteps
 from daprdockr.agent.reconcile.unanswered import Unanswered
 from daprdockr.agent.reconcile.withdrawals import Withdrawals
 from daprdockr.agent.reporting.doubting import Doubting
@@ -53,13 +55,14 @@ def deciding(base: Foundation, outward: Edges, found: Found, reports: Reporting)
         here=found.member.standing,
         unanswered=unanswered,
     )
+    slots = SlotSteps(outside.etcd.store, outside.pools.etcd.calls, found.known.mirror, found.member.standing)
     reconcile = Reconcile(
         reactor=outside.reactor,
         gather=gather,
         since=since,
         informed=Informed(found.local.health, withdrawals),
         failures=found.local.failures,
-        carry_out=CarryOut(claims, _container_steps(base, outward, found)),
+        carry_out=CarryOut(claims, slots, _container_steps(base, outward, found)),
         record_event=base.journal.record,
     )
     ephemeral = _ephemeral(base, found) if base.settings.ephemeral else None
@@ -77,13 +80,21 @@ def _withdrawals(base: Foundation, found: Found, reports: Reporting) -> Withdraw
 
 
 def _since(base: Foundation, found: Found, roster: Roster, withdrawals: Withdrawals) -> Since:
+    local = found.local
+    rollouts = RolloutTimes(
+        here=found.member.standing,
+        cluster=base.cluster,
+        containers=local.host.containers,
+        on_host=GatherHost(local.host, local.failures, local.health),
+    )
     return Since(
         here=found.member.standing,
         cluster=base.cluster,
-        host=found.local.host,
+        host=local.host,
         candidates=roster,
         rebalance=not base.settings.no_rebalance,
         withdrawals=withdrawals,
+        rollouts=rollouts,
     )
 
 

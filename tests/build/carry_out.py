@@ -17,6 +17,7 @@ from daprdockr.agent.reconcile.claim_steps import ClaimSteps
 from daprdockr.agent.reconcile.container_steps import ContainerSteps
 from daprdockr.agent.reconcile.engine_threads import EngineThreads
 from daprdockr.agent.reconcile.network import ContainerNetwork
+from daprdockr.agent.reconcile.slot_steps import SlotSteps
 from daprdockr.agent.reconcile.unanswered import Unanswered
 from daprdockr.agent.statedir import StateDir
 from daprdockr.model.host import ContainerState
@@ -24,7 +25,7 @@ from daprdockr.model.known.cluster import Cluster
 from daprdockr.model.stored.revisioned import Claim
 from daprdockr.planning.outcome import StepOutcome
 from daprdockr.planning.situation import Here
-from daprdockr.planning.steps import CreateContainer, OnClaim, Step
+from daprdockr.planning.steps import CreateContainer, OnClaim, OnSlot, Step
 from daprdockr.runtime.connection import Connection
 from daprdockr.runtime.outage import Outage
 from tests.build.situations import ADDRESSES, starting_record
@@ -107,6 +108,7 @@ class CarryOutCase(SynchronousTestCase):
                 here=lambda: self.here,
                 unanswered=self.unanswered,
             ),
+            SlotSteps(self.store, run_at_once, self.mirror, lambda: self.here),
             ContainerSteps(
                 threads=EngineThreads(self.engine, OnePool(run_at_once), OnePool(self.stops), OnePool(self.stops)),
                 host=self.host,
@@ -126,6 +128,8 @@ class CarryOutCase(SynchronousTestCase):
         """Carry out a step so that its error can be seen."""
         if isinstance(step, OnClaim):
             return Deferred.fromCoroutine(self.carry_out.claims.attempt(step))
+        if isinstance(step, OnSlot):
+            return Deferred.fromCoroutine(self.carry_out.slots.attempt(step))
         return Deferred.fromCoroutine(self.carry_out.containers.attempt(step))
 
     def outcome(self, step: Step) -> StepOutcome:

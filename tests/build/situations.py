@@ -11,12 +11,13 @@ from attrs import fields as fields_of
 from daprdockr.model.host import ContainerState, Image, Port, Status
 from daprdockr.model.names import InstanceName, ServiceName
 from daprdockr.model.stored.claim import ClaimRecord, State
-from daprdockr.model.stored.revisioned import Claim, Service
+from daprdockr.model.stored.revisioned import Claim, Service, Slot
+from daprdockr.model.stored.slot import SlotRecord
 from daprdockr.model.wanted.definition import Definition
 from daprdockr.planning.attempts import NONE, Attempts
 from daprdockr.planning.candidates import Candidate
 from daprdockr.planning.placing.placement import Ranking
-from daprdockr.planning.situation import Fronts, Here, KnownClaims, Moving, OnHost, Placing, Situation, Wanted
+from daprdockr.planning.situation import Fronts, Here, KnownClaims, Moving, OnHost, Placing, Rollout, Situation, Wanted
 from daprdockr.planning.steps import Lane
 from tests.build.values import WEB, definition, instance
 
@@ -58,6 +59,11 @@ def starting_record(node: str = "a", **fields: Any) -> ClaimRecord:
 
 def claim(record: ClaimRecord, number: int = 1, lease: int = LEASE, fence: int = FENCE) -> Claim:
     return Claim(instance(number), record, fence, fence, lease)
+
+
+def slot(of: Definition, number: int = 1, node: str = "a", lease: int = LEASE, fence: int = FENCE) -> Slot:
+    """Slot 1, held for an instance."""
+    return Slot(1, SlotRecord(node, instance(number), of.digest), fence, fence, lease)
 
 
 def order(ranking: Ranking, number: int) -> tuple[str, ...]:
@@ -120,6 +126,7 @@ _GROUPS: dict[str, Any] = {
     "placing": Placing,
     "moving": Moving,
     "fronts": Fronts,
+    "rollout": Rollout,
 }
 _HOMES = {field.name: group for group, made in _GROUPS.items() for field in fields_of(made)}
 

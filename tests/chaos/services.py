@@ -13,7 +13,7 @@ STOPPED = "single.chaos"
 """The one of which no instance ever has two copies."""
 
 _PORT = "8080"
-_EACH = {"Container": {"Image": SAMPLE}, "Update": {"Drain": 2}, "StopTimeout": 3}
+_EACH = {"Container": {"Image": SAMPLE}, "Update": {"MinHealthy": 1, "Drain": 2}, "StopTimeout": 3}
 
 
 def _http(service: str) -> dict[str, str]:

@@ -71,7 +71,7 @@ class WholePathTests(AgentTestCase):
         until(lambda: self.agent.run("ps", self.web).returncode == 3)
 
     def test_changed_definition(self) -> None:
-        """A new definition replaces the container and keeps the host port; a mere new host name replaces nothing."""
+        """A new definition replaces the container, on another host port; a mere new host name replaces nothing."""
         self.agent.define(self.web, 1, sample_image(), Http=HTTP)
         before, port = self.agent.ids(self.web), self.agent.instances(self.web)[0]["Ports"]
         self.agent.define(self.web, 1, sample_image(), Http=HTTP | {"HostName": "other.test"})
@@ -81,7 +81,7 @@ class WholePathTests(AgentTestCase):
         container = {"Image": sample_image(), "Env": ["COLOUR=blue"]}
         self.agent.define(self.web, 1, sample_image(), Container=container, Http=HTTP)
         until(lambda: len(self.agent.containers()) == 1 and self.agent.ids(self.web) not in (before, []))
-        self.assertEqual(self.agent.instances(self.web)[0]["Ports"], port)
+        self.assertNotEqual(self.agent.instances(self.web)[0]["Ports"], port)
 
     def test_restart(self) -> None:
         """``restart`` replaces the container, of an image that no registry has too, and ``events`` says so."""

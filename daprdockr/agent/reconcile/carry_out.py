@@ -8,8 +8,9 @@ from attrs import frozen
 
 from daprdockr.agent.reconcile.claim_steps import ClaimSteps
 from daprdockr.agent.reconcile.container_steps import ContainerSteps
+from daprdockr.agent.reconcile.slot_steps import SlotSteps
 from daprdockr.planning.outcome import StepOutcome
-from daprdockr.planning.steps import OnClaim, OnContainer, PullImage, Step
+from daprdockr.planning.steps import OnClaim, OnContainer, OnSlot, PullImage, Step
 
 
 @frozen
@@ -17,12 +18,15 @@ class CarryOut:
     """Call it with a step; it returns the step's outcome."""
 
     claims: ClaimSteps
+    slots: SlotSteps
     containers: ContainerSteps
 
     async def __call__(self, step: Step) -> StepOutcome:
         match step:
             case OnClaim():
                 return await self.claims(step)
+            case OnSlot():
+                return await self.slots(step)
             case PullImage() | OnContainer():
                 return await self.containers(step)
             case _:

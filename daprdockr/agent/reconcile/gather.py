@@ -123,4 +123,5 @@ class Gather:
             ),
             moving=Moving(leaving=self.since.leaving(name), surplus_since=self.since.surplus(name)),
             fronts=self.since.fronts(name),
+            rollout=self.since.rollout(name),
         )

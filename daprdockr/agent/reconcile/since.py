@@ -12,11 +12,12 @@ from collections.abc import Callable, Iterator, Mapping
 from daprdockr.agent.host.host import Host
 from daprdockr.agent.mirror.roster import Roster
 from daprdockr.agent.reconcile.first_seen import FirstSeen
+from daprdockr.agent.reconcile.rollouts import RolloutTimes
 from daprdockr.agent.reconcile.withdrawals import Withdrawals
 from daprdockr.model.known.cluster import Cluster
 from daprdockr.model.names import ServiceName
 from daprdockr.planning.placing.leaving import REBALANCE_AFTER, leaving
-from daprdockr.planning.situation import Fronts, Here
+from daprdockr.planning.situation import Fronts, Here, Rollout
 
 
 class Since:
@@ -34,6 +35,7 @@ class Since:
         candidates: Roster,
         rebalance: bool,
         withdrawals: Withdrawals,
+        rollouts: RolloutTimes,
     ) -> None:
         self._here = here
         self._cluster = cluster
@@ -41,6 +43,7 @@ class Since:
         self._candidates = candidates
         self._rebalance = rebalance
         self._withdrawals = withdrawals
+        self._rollouts = rollouts
         self._free = FirstSeen()
         self._surplus = FirstSeen()
         self._leaving = FirstSeen()
@@ -53,10 +56,15 @@ class Since:
         self._surplus(service, self._surplus_now(service, here), now)
         self._leaving(service, self._leaving_now(here).get(service, ()), now)
         self._withdrawals.observe(service, now)
+        self._rollouts.observe(service, now)
 
     def fronts(self, service: ServiceName) -> Fronts:
         """Return which copies of a service were withdrawn, and how far all nodes are."""
         return self._withdrawals.of(service)
+
+    def rollout(self, service: ServiceName) -> Rollout:
+        """Return how far the rollout of a service is."""
+        return self._rollouts.of(service)
 
     def free(self, service: ServiceName) -> Mapping[int, float]:
         """Return the instances that this node may claim or prepare to take over, and since when."""

@@ -36,9 +36,19 @@ from daprdockr.model.known.layout import Layout
 from daprdockr.model.names import InstanceName, ServiceName
 from daprdockr.model.reading import MAX_DOCUMENT
 from daprdockr.model.stored.entries import Batch, Change, Deleted, Entry, Listing
-from daprdockr.model.stored.keys import CordonKey, IdentityKey, Keys, MarksKey, Named, NodeKey, PauseKey, SuccessorKey
+from daprdockr.model.stored.keys import (
+    CordonKey,
+    IdentityKey,
+    Keys,
+    MarksKey,
+    Named,
+    NodeKey,
+    PauseKey,
+    SlotKey,
+    SuccessorKey,
+)
 from daprdockr.model.stored.pause import PauseRecord
-from daprdockr.model.stored.revisioned import Broken, Claim, Node, Service
+from daprdockr.model.stored.revisioned import Broken, Claim, Node, Service, Slot
 
 
 @define(eq=False)
@@ -120,6 +130,10 @@ class Cluster:
     def dependents(self, service: ServiceName) -> AbstractSet[ServiceName]:
         """Return the services whose definitions name it in ``After``."""
         return self._contents.dependents.get(service, frozenset())
+
+    def slots(self, service: ServiceName) -> Mapping[int, Slot]:
+        """Return the slots of the rollout of a service that are taken, by number."""
+        return self._contents.slots.get(service, {})
 
     def is_held(self, service: ServiceName) -> bool:
         """Return whether the definition exists but never was readable, so that nothing may be concluded from it."""
@@ -211,7 +225,9 @@ class Cluster:
             match name:
                 case ServiceName():
                     services.add(name)
-                case InstanceName(service, _) | SuccessorKey(InstanceName(service, _)) | PauseKey(service):
+                case PauseKey(service) | SlotKey(service, _):
+                    services.add(service)
+                case InstanceName(service, _) | SuccessorKey(InstanceName(service, _)):
                     services.add(service)
         return Changes(frozenset(services), nodes, tuple(broken), progress)
 

@@ -1,13 +1,14 @@
 # -*- test-case-name: tests.unit.model.known.test_cluster -*-
 """
-The values of the mirror's entries: definitions, claims, nodes, cordons and pauses, each in its last readable form.
+The values of the mirror's entries: definitions, claims, slots, nodes, cordons and pauses, each in its last readable
+form.
 
 Refuses to know where an entry came from, and whether it is news: ``cluster`` decides that.
 
 Note [A record without a lease]
-    A node's record, a claim and a succession count only under a lease, which ends when their owner does. Without one
-    (copied by ``etcdctl get`` and ``put``, or written over a living one) nobody stands behind the record: the entry
-    counts as absent, whatever it says, but its key is taken. It is held as broken and ``ownerless``, for
+    A node's record, a claim, a succession and a slot count only under a lease, which ends when their owner does.
+    Without one (copied by ``etcdctl get`` and ``put``, or written over a living one) nobody stands behind the record:
+    the entry counts as absent, whatever it says, but its key is taken. It is held as broken and ``ownerless``, for
     ``agent.mirror.ownerless`` to delete.
 """
 
@@ -24,10 +25,11 @@ from daprdockr.model.names import InstanceName, ServiceName
 from daprdockr.model.stored.claim import ClaimRecord
 from daprdockr.model.stored.cordon import asks_to_drain
 from daprdockr.model.stored.entries import Change, Deleted, Entry
-from daprdockr.model.stored.keys import CordonKey, NodeKey, PauseKey, SuccessorKey
+from daprdockr.model.stored.keys import CordonKey, NodeKey, PauseKey, SlotKey, SuccessorKey
 from daprdockr.model.stored.node import NodeRecord
 from daprdockr.model.stored.pause import PauseRecord
-from daprdockr.model.stored.revisioned import Claim, Node, Service
+from daprdockr.model.stored.revisioned import Claim, Node, Service, Slot
+from daprdockr.model.stored.slot import SlotRecord
 from daprdockr.model.wanted.definition import Definition
 
 T = TypeVar("T")
@@ -50,6 +52,8 @@ class Contents:
     successors: ClaimsByService = field(factory=dict)
     dependents: dict[ServiceName, set[ServiceName]] = field(factory=dict)
     """By the service that they name in ``After``; no set is empty."""
+    slots: dict[ServiceName, dict[int, Slot]] = field(factory=dict)
+    """By service and number; no inner dictionary is empty."""
     layout: Layout = field(init=False)
     _prepared: dict[str, tuple[Entry, object]] = field(factory=dict)
     """By key: an entry that was read in advance, and its value, or the ``BadInput`` that reading it raised."""
@@ -93,6 +97,8 @@ class Contents:
                 self._set_claim(self.claims, name, change)
             case SuccessorKey(instance):
                 self._set_claim(self.successors, instance, change)
+            case SlotKey():
+                self._set_slot(name, change)
             case NodeKey():
                 self._set_node(name.node, change)
             case CordonKey():
@@ -145,6 +151,18 @@ class Contents:
             del claims[instance.service]
         self.layout.recount(instance.service, None if old is None else old.record, record)
 
+    def _set_slot(self, name: SlotKey, change: Change) -> None:
+        record = self._read(change, SlotRecord.decode) if isinstance(change, Entry) else None
+        if record is not None and record.instance.service != name.service:
+            raise BadInput(f"a slot of {name.service} is none for {record.instance}")
+        of_service = self.slots.setdefault(name.service, {})
+        of_service.pop(name.number, None)
+        if isinstance(change, Entry) and record is not None:
+            revisions = change.create_revision, change.mod_revision
+            of_service[name.number] = Slot(name.number, record, *revisions, change.lease)
+        if not of_service:
+            del self.slots[name.service]
+
     def _set_node(self, name: str, change: Change) -> None:
         before = self.nodes.get(name)
         if isinstance(change, Entry):
@@ -183,6 +201,7 @@ _PARSERS: Mapping[type, Callable[[bytes], Any]] = {
     ServiceName: Definition.parse,
     InstanceName: ClaimRecord.decode,
     SuccessorKey: ClaimRecord.decode,
+    SlotKey: SlotRecord.decode,
     NodeKey: NodeRecord.decode,
 }
 
@@ -196,4 +215,5 @@ def is_progress(before: Node | None, after: Node | None) -> bool:
 
 def is_ownerless(name: object, change: Change) -> bool:
     """See Note [A record without a lease]."""
-    return isinstance(change, Entry) and not change.lease and isinstance(name, InstanceName | SuccessorKey | NodeKey)
+    leased = InstanceName | SuccessorKey | SlotKey | NodeKey
+    return isinstance(change, Entry) and not change.lease and isinstance(name, leased)

@@ -58,7 +58,17 @@ class SuccessorKey:
     instance: InstanceName
 
 
-Named = ServiceName | InstanceName | NodeKey | CordonKey | PauseKey | SuccessorKey | IdentityKey | MarksKey | TrustKey
+@frozen(order=True)
+class SlotKey:
+    """The key of one of the slots of a rollout."""
+
+    service: ServiceName
+    number: int
+
+
+_OfService = ServiceName | InstanceName | SuccessorKey | SlotKey | PauseKey
+
+Named = _OfService | NodeKey | CordonKey | IdentityKey | MarksKey | TrustKey
 
 _ALONE: Mapping[str, Named] = {"identity": IdentityKey(), "marks": MarksKey(), "trust": TrustKey()}
 """Places that are one key each."""
@@ -82,7 +92,7 @@ class Keys:
     @property
     def mirrored(self) -> tuple[str, ...]:
         """The prefixes of the keys that an agent mirrors; it requests no others."""
-        places = ("cordons/", "identity", "instances/", "marks", "nodes/", "pauses/", "services/", "trust")
+        places = ("cordons/", "identity", "instances/", "marks", "nodes/", "pauses/", "rollouts/", "services/", "trust")
         return tuple(self.root + place for place in places)
 
     @property
@@ -137,6 +147,9 @@ class Keys:
         """The key of what became of the last rollout: see ``rollout``."""
         return f"{self.rollouts}{name.group}/{name.service}"
 
+    def slot(self, name: ServiceName, number: int) -> str:
+        return f"{self.rollout(name)}/slots/{number}"
+
     def revision(self, name: ServiceName, number: int) -> str:
         return f"{self.history(name)}{number}"
 
@@ -179,10 +192,8 @@ class Keys:
                 return _ALONE[place]
             case "services", [group, service]:
                 return ServiceName(group=group, service=service)
-            case "instances", [group, service, number] if _NUMBER.fullmatch(number):
-                return InstanceName(service=ServiceName(group=group, service=service), number=int(number))
-            case "instances", [group, service, number, "next"] if _NUMBER.fullmatch(number):
-                return SuccessorKey(InstanceName(ServiceName(group=group, service=service), int(number)))
+            case (("instances" | "rollouts"), [group, service, *rest]):
+                return _numbered(place, group, service, rest)
             case "nodes", [node]:
                 return NodeKey(check_label(node, "node"))
             case "cordons", [node]:
@@ -192,3 +203,14 @@ class Keys:
             case (("services" | "nodes" | "cordons" | "pauses"), _):
                 raise BadInput(f"key {shorten(key)} is not usable: it has too few or too many parts")
         return None
+
+
+def _numbered(place: str, group: str, service: str, rest: list[str]) -> Named | None:
+    match place, rest:
+        case "instances", [number] if _NUMBER.fullmatch(number):
+            return InstanceName(ServiceName(group=group, service=service), int(number))
+        case "instances", [number, "next"] if _NUMBER.fullmatch(number):
+            return SuccessorKey(InstanceName(ServiceName(group=group, service=service), int(number)))
+        case "rollouts", ["slots", number] if _NUMBER.fullmatch(number):
+            return SlotKey(ServiceName(group=group, service=service), int(number))
+    return None

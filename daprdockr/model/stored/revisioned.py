@@ -8,6 +8,7 @@ from attrs import frozen
 from daprdockr.model.names import InstanceName
 from daprdockr.model.stored.claim import ClaimRecord
 from daprdockr.model.stored.node import NodeRecord
+from daprdockr.model.stored.slot import SlotRecord
 from daprdockr.model.wanted.definition import Definition
 
 
@@ -33,6 +34,17 @@ class Claim:
     @property
     def node(self) -> str:
         return self.record.node
+
+
+@frozen
+class Slot:
+    """A slot of a rollout, with its number; ``fence`` is the create revision every later write compares."""
+
+    number: int
+    record: SlotRecord
+    fence: int
+    revision: int
+    lease: int
 
 
 @frozen

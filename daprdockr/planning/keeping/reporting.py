@@ -4,8 +4,9 @@ The record that a node reports of an instance it owns, in the instance's claim.
 Note [The healthy copy]
     Two copies of an instance may run for a while, made from two definitions. The claim names one, because names and
     routes lead to one: a healthy copy before one that is unhealthy or without a verdict yet, and of two healthy ones
-    the present definition's. So the claim says that the instance is healthy as long as one copy is, and turns to the
-    new copy once, when that has become healthy.
+    the present definition's as soon as that has been healthy for ``Update.MinHealthy`` seconds, before that the one
+    that the claim names. So the claim says that the instance is healthy as long as one copy is, and turns to the new
+    copy once. As long as the old one is in it, its reason says what became of the new one.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from daprdockr.model.names import InstanceName
 from daprdockr.model.stored.claim import ClaimRecord, State
 from daprdockr.model.wanted.definition import Definition
 from daprdockr.planning.attempts import SETTLED
+from daprdockr.planning.keeping.rolling import is_proven
 from daprdockr.planning.placing.awaited import waits_for
 from daprdockr.planning.placing.failing import gives_up
 from daprdockr.planning.situation import Situation
@@ -58,7 +60,7 @@ def _state_report(situation: Situation, instance: InstanceName, definition: Defi
         container=serving.id,
         definition=serving.definition,
         started=serving.started,
-        reason=situation.host.lacking if passed else _reason(situation, serving, definition),
+        reason=_lacks(situation, serving, definition) if passed else _reason(situation, serving, definition),
     )
 
 
@@ -67,8 +69,17 @@ def _serving(situation: Situation, instance: InstanceName, definition: Definitio
     # Ignore containers being stopped: if we reported one healthy, another node would stop its copy.
     running = [c for c in situation.of(instance) if c.running and c.id not in situation.host.stopping]
     well = [c for c in running if verdict(situation, c, definition, now)]
-    present = [c for c in well if c.definition == definition.digest]
+    of_present = (c for c in well if c.definition == definition.digest)
+    present = [c for c in of_present if is_proven(situation, c, definition, now)]
     return next(iter([*present, *well, *running]), None)
+
+
+def _lacks(situation: Situation, serving: ContainerState, definition: Definition) -> str:
+    """Return what is wrong although the copy that is reported is healthy."""
+    successor = situation.attempts(serving.instance, definition.digest)
+    if serving.definition != definition.digest and successor.count:
+        return f"the container of the changed definition does not come up: {successor.reason}"
+    return situation.host.lacking
 
 
 def verdict(situation: Situation, container: ContainerState, definition: Definition, now: float) -> bool | None:

@@ -2,9 +2,10 @@
 Decisions of the node that holds an instance about its containers: one of the present definition runs, and no other.
 
 Note [Old generation, new generation]
-    After a changed definition the image is fetched while the old container serves on. Then the old one is withdrawn and
-    stopped (Note [Withdrawn, then stopped] in ``withdrawing``), the new one is created and started on the same host
-    ports, and only when it runs is the old one removed. Where both run nevertheless, each has host ports and failures
+    After a changed definition the image is fetched while the old container serves on, and so it does until it is the
+    instance's turn: Note [Slots of a rollout] in ``rolling``. Then the new one is created and started beside it, on
+    other host ports, and the old one goes (Note [Withdrawn, then stopped] in ``withdrawing``) when the claim leads to
+    the new one; or, where two may not run side by side, before the new one is created. Each has host ports and failures
     of its own, the healthy one is reported, and the old one serves until that is the new one.
 
 Note [Out of touch]
@@ -25,9 +26,11 @@ from collections.abc import Iterator
 from daprdockr.model.host import ContainerState, Port, Status
 from daprdockr.model.stored.revisioned import Claim
 from daprdockr.model.wanted.definition import Definition
+from daprdockr.model.wanted.one_copy import stops_first
 from daprdockr.planning.attempts import Attempts
 from daprdockr.planning.keeping.body import published
 from daprdockr.planning.keeping.reporting import settled_at
+from daprdockr.planning.keeping.rolling import held, proven_at, take_slot
 from daprdockr.planning.keeping.withdrawing import Wait, Withdrawal, is_led_to, remove, withdraw
 from daprdockr.planning.placing.awaited import waits_for
 from daprdockr.planning.situation import Situation
@@ -50,28 +53,55 @@ def keep_running(
             taken = f"network {current[0].cut_off} was taken from it, and is there"
             yield from withdraw(situation, current[0], taken, now)
             return
-        if settled_at(situation, current[0]) > now:
-            yield Wait(settled_at(situation, current[0]))
+        for at in (settled_at(situation, current[0]), proven_at(situation, current[0], definition)):
+            if at is not None and at > now:
+                yield Wait(at)
         if confirmed:
             yield from _keep_one(situation, current[0], definition, now)
     elif confirmed and not current and _is_to_pull(situation, definition):
         yield from _pull(situation, definition, now)
     elif containers and containers[0].running:
         if confirmed:
-            yield from withdraw(situation, containers[0], f"the definition of {situation.name} changed", now)
+            yield from _replace(situation, claim, definition, now)
     else:
         yield from _run(situation, claim, definition, confirmed, now)
+
+
+def _replace(
+    situation: Situation, claim: Claim, definition: Definition, now: float
+) -> Iterator[Step | Wait | Withdrawal]:
+    """Replace the copy that runs, which is of another definition: Note [Slots of a rollout] in ``rolling``."""
+    old, *others = (c for c in situation.of(claim.instance) if c.definition != definition.digest)
+    changed = f"the definition of {situation.name} changed"
+    slot = held(situation, claim.instance)
+    if situation.claims.owners.get(claim.instance.number) != claim:  # to be taken over: nothing leads to it
+        yield from withdraw(situation, old, changed, now)
+    elif slot is None or slot.record.definition != definition.digest:
+        yield from take_slot(situation, claim.instance, definition, now)
+    elif stops_first(definition) or old.on_partition == "stop":
+        yield from withdraw(situation, old, changed, now)
+    else:
+        yield from _run(situation, claim, definition, True, now)
+    for other in others:
+        if other.running:
+            yield from withdraw(situation, other, changed, now)
 
 
 def _keep_one(
     situation: Situation, kept: ContainerState, definition: Definition, now: float
 ) -> Iterator[Step | Wait | Withdrawal]:
-    """Remove all other copies; one that serves stays until the claim leads to the copy that is kept."""
+    """
+    Remove all other copies; one that serves stays until the claim leads to the copy that is kept, and so does any that
+    runs while that one is still to be proven.
+    """
     reason = "another container of this instance runs"
+    claim = situation.own(kept.instance)
+    proving = held(situation, kept.instance) is not None and (claim is None or claim.record.container != kept.id)
     for other in situation.of(kept.instance):
+        led_to = is_led_to(situation.here.node, situation.service, situation.claims, other)
         if other != kept and definition.at_most_one:
             yield remove(other, reason)
-        elif other != kept and not is_led_to(situation.here.node, situation.service, situation.claims, other):
+        elif other != kept and not led_to and not (proving and other.running):
             yield from withdraw(situation, other, reason, now)
 
 

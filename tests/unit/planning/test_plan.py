@@ -23,6 +23,7 @@ from daprdockr.planning.steps import (
     Step,
     StopContainer,
     TakeClaim,
+    TakeSlot,
     WriteClaim,
 )
 from tests.build.plans import (
@@ -54,6 +55,7 @@ from tests.build.situations import (
     order,
     running_record,
     situation,
+    slot,
     starting_record,
 )
 from tests.build.values import definition, instance
@@ -339,11 +341,18 @@ class ChangedDefinitionTests(PlanTestCase):
         pulls = {"web:2": Attempts(2, NOW + 9, "no such image")}
         self.assert_waits(situation(WEB_2, (OURS,), (RUNNING,), images={}, pulls=pulls), NOW + 9)
 
+    def test_then_a_slot(self) -> None:
+        """With the image there the instance gets a slot, and meanwhile the old container serves on."""
+        self.assert_steps(situation(WEB_2, (OURS,), (RUNNING,)), TakeSlot(FIRST, 1, 0, WEB_2.digest))
+
     def test_then_the_old_one_stops(self) -> None:
-        """With the image there the old container is withdrawn, and then stopped, with the time it was given."""
-        told = withdrawn(RUNNING, CHANGED)
-        self.assert_steps(situation(WEB_2, (OURS,), (RUNNING,)), WriteClaim(FIRST, told.record, FENCE, OURS.revision))
-        self.assert_steps(situation(WEB_2, (told,), (RUNNING,)), StopContainer(FIRST, "c1", 3, CHANGED))
+        """Where only one may run the old one is withdrawn, and then stopped, with the time it was given."""
+        stopped = definition("web:2", Update={"Order": "stop-first"})
+        told, slots = withdrawn(RUNNING, CHANGED), {1: slot(stopped)}
+        seen = situation(stopped, (OURS,), (RUNNING,), slots=slots)
+        self.assert_steps(seen, WriteClaim(FIRST, told.record, FENCE, OURS.revision))
+        seen = situation(stopped, (told,), (RUNNING,), slots=slots)
+        self.assert_steps(seen, StopContainer(FIRST, "c1", 3, CHANGED))
 
     def test_then_the_new_one(self) -> None:
         """The new container is created beside the old one, on the same host ports, and started."""
@@ -363,8 +372,8 @@ class ChangedDefinitionTests(PlanTestCase):
 
     def test_back_again(self) -> None:
         """A definition that is changed back finds its container still there."""
-        seen = situation(WEB_1, (withdrawn(OLD, CHANGED),), (EXITED, OLD))
-        self.assert_steps(seen, StopContainer(FIRST, "old", 3, CHANGED))
+        seen = situation(WEB_1, (claim(running_record(OLD)),), (EXITED, OLD), slots={1: slot(WEB_1)})
+        self.assert_steps(seen, StartContainer(FIRST, "c1"))
 
     def test_out_of_touch(self) -> None:
         """Out of touch the running generation stays, and no second one is started beside it."""

@@ -11,7 +11,7 @@ from daprdockr.planning.plan import Plan, plan
 from daprdockr.planning.situation import Situation, Withdrawn
 from daprdockr.planning.steps import ReleaseClaim, RemoveContainer, StopContainer, WriteClaim
 from tests.build.plans import CHANGED, EXITED, FIRST, OTHERS, OURS, RUNNING, PlanTestCase, withdrawn
-from tests.build.situations import FENCE, NOW, PORT, WEB_1, WEB_2, claim, situation
+from tests.build.situations import FENCE, NOW, PORT, WEB_1, claim, situation, slot
 from tests.build.values import definition
 
 R = 50
@@ -47,20 +47,20 @@ class WithdrawnTests(PlanTestCase):
 
     def test_own_drain(self) -> None:
         """A definition that is there says how long it may go on."""
-        changed = definition("web:2", Update={"Drain": 3})
-        seen = leaving(changed, claims=(withdrawn(RUNNING, CHANGED),), reached={"a": R}, busy={PORT.host})
+        changed = definition("web:2", Update={"Order": "stop-first", "Drain": 3})
+        with_slot: dict[str, Any] = {"claims": (withdrawn(RUNNING, CHANGED),), "slots": {1: slot(changed)}}
+        seen = leaving(changed, reached={"a": R}, busy={PORT.host}, **with_slot)
         self.assertEqual(plan(seen, NOW), Plan((), NOW + 3, R))
 
     def test_changed(self) -> None:
         """An old generation is withdrawn by its own claim, and stopped when all nodes have reached that."""
-        told = withdrawn(RUNNING, CHANGED)
-        self.assert_steps(
-            leaving(WEB_2, reached={"a": R, "b": R}), WriteClaim(FIRST, told.record, FENCE, OURS.revision)
-        )
-        self.assertEqual(
-            plan(leaving(WEB_2, claims=(told,), reached={"a": R, "b": 0}), NOW), Plan((), NOW + REACH_TIMEOUT, R)
-        )
-        seen = leaving(WEB_2, claims=(told,), reached={"a": R, "b": R})
+        changed = definition("web:2", Update={"Order": "stop-first"})
+        told, slots = withdrawn(RUNNING, CHANGED), {1: slot(changed)}
+        seen = leaving(changed, reached={"a": R, "b": R}, slots=slots)
+        self.assert_steps(seen, WriteClaim(FIRST, told.record, FENCE, OURS.revision))
+        seen = leaving(changed, claims=(told,), reached={"a": R, "b": 0}, slots=slots)
+        self.assertEqual(plan(seen, NOW), Plan((), NOW + REACH_TIMEOUT, R))
+        seen = leaving(changed, claims=(told,), reached={"a": R, "b": R}, slots=slots)
         self.assert_steps(seen, StopContainer(FIRST, "c1", 3, CHANGED))
 
     def test_changed_back(self) -> None:

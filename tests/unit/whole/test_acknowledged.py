@@ -132,13 +132,14 @@ class ScaleDownTests(AcknowledgedCase):
 
 class ChangedTests(AcknowledgedCase):
     def test_withdrawn_first(self) -> None:
-        """A changed definition has its old copies withdrawn first: they run on, and their claims say so."""
+        """Where one copy may run the old one is withdrawn first: it runs on, and its claim says so."""
         self.a.docker.add_image("web:2")
         here: dict[str, Any] = {"Http": HTTP, "Placement": {"Constraints": ["node == a"]}}
         self.cluster.define(definition(**here))
         self.cluster.advance(2)
         before = names(self.a)
         self.hang(self.b)
+        here["Update"] = {"Order": "stop-first"}
         self.cluster.define(definition("web:2", **here))
         self.cluster.advance(SOON)
         (told,) = self.cluster.claims.values()

@@ -52,7 +52,7 @@ class RestoredTests(ForgottenCase):
         """One that was made from a younger definition is not replaced by an older one."""
         self.cluster.define(definition(Container={"Image": "web:1", "Cmd": ["new"]}))
         self.cluster.delete(API)
-        self.cluster.advance(5)
+        self.cluster.advance(10)
         self.before = starts(self.agent)
         self.assertEqual(names(self.agent), ["1.web.myapp"])
         self.leave()

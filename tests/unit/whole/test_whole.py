@@ -68,16 +68,17 @@ class DefinitionTests(WholeCase):
         self.assertEqual((starts(self.agent), list(self.cluster.claims)), (first, [ONE]))
 
     def test_change(self) -> None:
-        """A changed definition replaces the container, on the same host port and under the same claim."""
+        """A changed definition replaces the container, on another host port and under the same claim."""
         self.agent.docker.add_image("web:2")
         self.cluster.define(definition("web:1", Http=HTTP))
         self.cluster.advance(1)
         before, lease = self.agent.running[0], self.cluster.store.list(KEYS.root).entries
         self.cluster.define(definition("web:2", Http=HTTP))
-        self.cluster.advance(1)
+        self.cluster.advance(10)
         (after,) = self.agent.docker.states
         self.assertNotEqual(after.definition, before.definition)
-        self.assertEqual((after.ports, self.cluster.claims[ONE].container), (before.ports, after.id))
+        self.assertEqual((self.cluster.claims[ONE].ports, self.cluster.claims[ONE].container), (after.ports, after.id))
+        self.assertNotEqual(after.ports, before.ports)
         created = {entry.key: entry.create_revision for entry in lease}
         (claim,) = (e for e in self.cluster.store.list(KEYS.root).entries if e.key == KEYS.claim(instance(1)))
         self.assertEqual(claim.create_revision, created[claim.key])

@@ -10,6 +10,7 @@ from daprdockr.model.stored.claim import ClaimRecord, State
 from daprdockr.model.stored.entries import Batch, Entry, Listing
 from daprdockr.model.stored.events import Event
 from daprdockr.model.stored.node import NodeRecord
+from daprdockr.model.stored.slot import SlotRecord
 from tests.build.values import KEYS, WEB, definition, instance
 from tests.fakes.agents import MemoryCluster
 from tests.fakes.log_lines import LogLines
@@ -26,18 +27,24 @@ class MirrorTests(SynchronousTestCase):
         self.cluster = Cluster(KEYS)
 
     def test_counts_for_nothing(self) -> None:
-        """Claim, succession and node do not exist without a lease, whatever they say; a definition needs none."""
+        """Claim, succession, slot and node do not exist without a lease, whatever they say; a definition needs none."""
         for lease, there in ((0, False), (9, True)):
             entries = [
                 Entry(KEYS.claim(instance(1)), GHOST.encode(), 5 + lease, 5 + lease, lease),
                 Entry(KEYS.successor(instance(2)), GHOST.encode(), 5 + lease, 5 + lease, lease),
+                Entry(KEYS.slot(WEB, 1), SlotRecord("ghost", instance(1), "d").encode(), 5 + lease, 5 + lease, lease),
                 Entry(KEYS.node("ghost"), NodeRecord().encode(), 5 + lease, 5 + lease, lease),
                 Entry(KEYS.service(WEB), definition().encode(), 5 + lease, 5 + lease),
             ]
             self.cluster.replace(Listing(1, 20 + lease, tuple(entries)))
-            found = (self.cluster.claims(WEB), self.cluster.successors(WEB), self.cluster.nodes, self.cluster.services)
-            self.assertEqual([bool(one) for one in found], [there, there, there, True])
-            self.assertEqual(len([one for one in self.cluster.broken.values() if one.ownerless]), 0 if there else 3)
+            leased = (
+                self.cluster.claims(WEB),
+                self.cluster.successors(WEB),
+                self.cluster.slots(WEB),
+                self.cluster.nodes,
+            )
+            self.assertEqual([bool(one) for one in (*leased, self.cluster.services)], [*[there] * 4, True])
+            self.assertEqual(len([one for one in self.cluster.broken.values() if one.ownerless]), 0 if there else 4)
 
     def test_written_over(self) -> None:
         """A record that loses its lease is gone at once: its last form does not stand, as a broken one's does."""

@@ -23,6 +23,7 @@ from daprdockr.planning.steps import (
     CreateContainer,
     Lane,
     OnClaim,
+    OnSlot,
     PullImage,
     RemoveContainer,
     StartContainer,
@@ -116,7 +117,7 @@ class Hand:
                 ended.callback(Done())
             case ClaimLost() | EtcdError():
                 ended.callback(claim_failed(error))
-            case EngineError() if not isinstance(step, OnClaim):
+            case EngineError() if not isinstance(step, OnClaim | OnSlot):
                 ended.callback(whose_fault(step, error, "", away=False))
             case _:
                 ended.errback(error)

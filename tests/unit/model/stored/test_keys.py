@@ -8,7 +8,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.model.errors import BadInput
 from daprdockr.model.names import InstanceName, ServiceName
-from daprdockr.model.stored.keys import CordonKey, IdentityKey, Keys, NodeKey, PauseKey, SuccessorKey
+from daprdockr.model.stored.keys import CordonKey, IdentityKey, Keys, NodeKey, PauseKey, SlotKey, SuccessorKey
 from tests.build.strategies import INSTANCE_NAMES, LABELS, SERVICE_NAMES
 from tests.build.values import KEYS
 
@@ -53,6 +53,7 @@ class KeysTests(SynchronousTestCase):
             "events/1-a",
             "history/myapp/web/1",
             "rollouts/myapp/web",
+            "rollouts/myapp/web/slots/x",
             "instances/myapp/web/x",
             "novelty",
             "",
@@ -67,6 +68,7 @@ class KeysTests(SynchronousTestCase):
             KEYS.service(service): service,
             KEYS.claim(instance): instance,
             KEYS.successor(instance): SuccessorKey(instance),
+            KEYS.slot(service, 2): SlotKey(service, 2),
             KEYS.node(node): NodeKey(node),
             KEYS.cordon(node): CordonKey(node),
             KEYS.pause(service): PauseKey(service),

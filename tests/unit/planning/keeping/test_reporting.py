@@ -159,9 +159,13 @@ class TwoCopiesTests(SynchronousTestCase):
             self.assertEqual([step for step in steps if isinstance(step, WriteClaim)], [])
 
     def test_both_are_well(self) -> None:
-        """When the new copy is healthy too, that one is reported."""
-        seen = self.seen(verdicts={OLD.id: True, NEW.id: True})
-        self.assertEqual(told(seen, CHECKED), running_record(NEW))
+        """When the new copy has been healthy for ``MinHealthy`` seconds too, that one is reported, and not before."""
+        both: dict[str, Any] = {"verdicts": {OLD.id: True, NEW.id: True}}
+        since = NOW - CHECKED.update.min_healthy
+        self.assertEqual(told(self.seen(**both, well_since={NEW.id: since}), CHECKED), running_record(NEW))
+        for well_since in ({}, {NEW.id: since + 0.1}, {OLD.id: since}):
+            self.assertEqual(told(self.seen(**both, well_since=well_since), CHECKED), running_record(OLD))
+        self.assertEqual(told(self.seen(NEW, **both), CHECKED), running_record(NEW))
 
     def test_new_fails(self) -> None:
         """A new copy that is not well any more gives way to the old one."""
@@ -188,7 +192,8 @@ class TwoCopiesTests(SynchronousTestCase):
         for failing, well in ((new, old), (old, new)):
             attempts = {Lane("container", FIRST, failing.definition): Attempts(5, NOW, "died", of=failing.definition)}
             seen = situation(WEB_1, (claim(running_record(old)),), (old, new), attempts=attempts)
-            self.assertEqual(told(seen), running_record(well))
+            reason = "" if well is new else "the container of the changed definition does not come up: died"
+            self.assertEqual(told(seen), running_record(well, reason=reason))
             self.assertEqual((settled_at(seen, failing), settled_at(seen, well)), (NOW + SETTLED, 0.0))
 
 

@@ -10,8 +10,8 @@ from daprdockr.model.stored.claim import State
 from daprdockr.planning.attempts import Attempts
 from daprdockr.planning.keeping.running import host_ports
 from daprdockr.planning.plan import Plan, plan
-from daprdockr.planning.steps import PullImage, RemoveContainer, StartContainer, StopContainer
-from tests.build.plans import CHANGED, EXITED, FIRST, OURS, RUNNING, PlanTestCase, withdrawn
+from daprdockr.planning.steps import PullImage, RemoveContainer, StartContainer, StopContainer, TakeSlot
+from tests.build.plans import EXITED, FIRST, OURS, RUNNING, PlanTestCase
 from tests.build.situations import NOW, OUT_OF_TOUCH, PORT, WEB_2, changed, claim, container, running_record, situation
 from tests.build.values import definition, fixing
 
@@ -22,9 +22,8 @@ class RestartTests(PlanTestCase):
         again = definition("web:1", Restarted="now")
         self.assert_steps(situation(again, (OURS,), (RUNNING,)), PullImage("web:1", "now"))
         self.assert_steps(situation(again, (OURS,), (RUNNING,), pulled_for="before"), PullImage("web:1", "now"))
-        told = withdrawn(RUNNING, CHANGED)
-        pulled = situation(again, (told,), (RUNNING,), pulled_for="now")
-        self.assert_steps(pulled, StopContainer(FIRST, "c1", 3, CHANGED))
+        pulled = situation(again, (OURS,), (RUNNING,), pulled_for="now")
+        self.assert_steps(pulled, TakeSlot(FIRST, 1, 0, again.digest))
         restarted = container("new", of=again)
         self.assert_steps(situation(again, (claim(running_record(restarted)),), (restarted,)))
 

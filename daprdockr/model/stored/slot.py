@@ -1,0 +1,47 @@
+# -*- test-case-name: tests.unit.model.stored.test_slot -*-
+"""The record of a slot of a rollout: the right of a node to replace the container of one instance."""
+
+from __future__ import annotations
+
+from attrs import frozen
+
+from daprdockr.model import reading
+from daprdockr.model.errors import BadInput
+from daprdockr.model.members import Members, all_members, decode_members, encode_members
+from daprdockr.model.names import InstanceName, check_label
+
+
+@frozen
+class SlotRecord:
+    """``node`` replaces the container of ``instance`` by one of the definition with that digest."""
+
+    node: str
+    instance: InstanceName
+    definition: str
+
+    @classmethod
+    def decode(cls, data: bytes) -> SlotRecord:
+        """:raises BadInput: if ``data`` is not a slot's record."""
+        given = decode_members(data, _MEMBERS)
+        for member, (name, _) in _MEMBERS.items():
+            if name not in given:
+                raise BadInput(f"{member} is missing")
+        return cls(**given)
+
+    def encode(self) -> bytes:
+        return encode_members(all_members(self, _MEMBERS) | {"Instance": str(self.instance)})
+
+
+def _node(value: object, path: str) -> str:
+    return check_label(value, "node")
+
+
+def _instance(value: object, path: str) -> InstanceName:
+    return InstanceName.parse(reading.text(value, path))
+
+
+_MEMBERS: Members = {
+    "Node": ("node", _node),
+    "Instance": ("instance", _instance),
+    "Definition": ("definition", reading.text),
+}

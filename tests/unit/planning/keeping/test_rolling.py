@@ -1,0 +1,179 @@
+"""The planner about rollouts: which instance gets a slot, what is done with it, and when it is freed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from attrs import evolve
+
+from daprdockr.model.host import Status
+from daprdockr.model.stored.claim import State
+from daprdockr.planning.attempts import Attempts
+from daprdockr.planning.keeping.rolling import TURN
+from daprdockr.planning.plan import Plan, plan
+from daprdockr.planning.situation import Situation
+from daprdockr.planning.steps import (
+    CreateContainer,
+    FreeSlot,
+    RemoveContainer,
+    StartContainer,
+    StopContainer,
+    TakeSlot,
+    WriteClaim,
+)
+from tests.build.plans import CHANGED, FIRST, OURS, RUNNING, SECOND, PlanTestCase
+from tests.build.situations import DEFINED, FENCE, NOW, WEB_1, WEB_2, claim, container, running_record, situation, slot
+from tests.build.values import definition
+
+WANTED = definition("web:2", instances=3)
+NEW = container("new", of=WANTED, started=20.0)
+PROVEN = NOW - WANTED.update.min_healthy
+TAKEN = {1: slot(WANTED)}
+ELSEWHERE = [claim(evolve(running_record(container(f"c{n}", n)), node="b"), n, lease=78) for n in (1, 2, 3)]
+ANOTHER = "another container of this instance runs"
+
+
+def seen(*containers: Any, wanted: Any = WANTED, first: Any = OURS, **fields: Any) -> Situation:
+    """Instance 1 is ours, the others are those of node b."""
+    return situation(wanted, (first, *ELSEWHERE[1:]), containers, **{"slots": TAKEN, **fields})
+
+
+class TakeTests(PlanTestCase):
+    def third(self, **fields: Any) -> Plan:
+        """Instance 3 is ours, and the ones before it are out of date too."""
+        ours = container("c3", 3)
+        return plan(situation(WANTED, (*ELSEWHERE[:2], claim(running_record(ours), 3)), (ours,), **fields), NOW)
+
+    def test_lowest_first(self) -> None:
+        """The lowest instance that is out of date takes the slot at once, each next one a turn later."""
+        self.assertEqual(plan(seen(RUNNING, slots={}), NOW).steps, (TakeSlot(FIRST, 1, 0, WANTED.digest),))
+        self.assertEqual(self.third(), Plan((), NOW + 2 * TURN))
+        waited = self.third(vacant_since={1: NOW - 2 * TURN})
+        self.assertEqual([step.number for step in waited.steps if isinstance(step, TakeSlot)], [1])
+
+    def test_several(self) -> None:
+        """Of several slots each of the lowest takes its own."""
+        for most, taken in ((2, Plan((), NOW + TURN)), (3, None)):
+            wanted = definition("web:2", instances=3, Update={"Parallelism": most})
+            ours = container("c3", 3)
+            there = (*ELSEWHERE[:2], claim(running_record(ours), 3))
+            found = plan(situation(wanted, there, (ours,)), NOW)
+            self.assertEqual(found, taken or Plan((TakeSlot(FIRST.__class__(FIRST.service, 3), 3, 0, wanted.digest),)))
+
+    def test_all_taken(self) -> None:
+        """While the slots are taken the instance waits for news."""
+        other = {1: slot(WANTED, number=2, node="b", lease=78)}
+        self.assertEqual(plan(seen(RUNNING, slots=other), NOW), Plan())
+
+    def test_not_of_an_ended_lease(self) -> None:
+        """A slot of this node's former lease is none, and ends with that."""
+        self.assertEqual(plan(seen(RUNNING, slots={1: slot(WANTED, lease=76)}), NOW), Plan())
+
+    def test_nothing_runs(self) -> None:
+        """An instance of which nothing runs needs no slot."""
+        ended = evolve(RUNNING, status=Status.EXITED)
+        record = evolve(running_record(RUNNING), state=State.STARTING, healthy=False)
+        found = seen(ended, first=claim(record), slots={})
+        self.assert_steps(found, CreateContainer(FIRST, WANTED, (), FENCE, DEFINED))
+
+
+class StartFirstTests(PlanTestCase):
+    def test_created_and_started_beside(self) -> None:
+        """With the slot the new container is created and started, and the old one is not touched."""
+        self.assert_steps(seen(RUNNING), CreateContainer(FIRST, WANTED, (), FENCE, DEFINED))
+        created = evolve(NEW, status=Status.CREATED)
+        self.assert_steps(seen(RUNNING, created), StartContainer(FIRST, "new"))
+
+    def test_proven(self) -> None:
+        """The claim changes when the new one has been healthy for ``MinHealthy`` seconds."""
+        self.assertEqual(plan(seen(RUNNING, NEW), NOW), Plan())
+        self.assertEqual(plan(seen(RUNNING, NEW, well_since={"new": PROVEN + 1}), NOW), Plan((), NOW + 1))
+        swap = WriteClaim(FIRST, running_record(NEW), FENCE, FENCE)
+        self.assert_steps(seen(RUNNING, NEW, well_since={"new": PROVEN}), swap)
+
+    def test_then_the_old_one_goes(self) -> None:
+        """When the claim leads to the new one, the old one goes, and then the slot is freed."""
+        swapped: dict[str, Any] = {"first": claim(running_record(NEW)), "well_since": {"new": PROVEN}}
+        self.assert_steps(seen(RUNNING, NEW, **swapped), StopContainer(FIRST, "c1", 3, ANOTHER))
+        ended = evolve(RUNNING, status=Status.EXITED)
+        self.assert_steps(seen(ended, NEW, **swapped), RemoveContainer(FIRST, "c1", ANOTHER))
+        self.assert_steps(seen(NEW, **swapped), FreeSlot(FIRST, 1, FENCE))
+
+    def test_new_one_fails(self) -> None:
+        """A new container that does not come up leaves the old one alone; the claim says why, and the slot is kept."""
+        ended, failed = (
+            evolve(NEW, status=Status.EXITED),
+            {FIRST: Attempts(3, NOW + 9, "exit status 1", of=WANTED.digest)},
+        )
+        (step,) = plan(seen(RUNNING, ended, attempts=failed), NOW).steps
+        reason = "the container of the changed definition does not come up: exit status 1"
+        self.assertEqual(step, WriteClaim(FIRST, running_record(RUNNING, reason=reason), FENCE, FENCE))
+
+    def test_old_one_is_not_well(self) -> None:
+        """An old one to which nothing leads stays too until the new one is in the claim."""
+        ill = claim(running_record(RUNNING, state=State.UNHEALTHY, healthy=False))
+        checked = definition("web:2", instances=3, Health={"Type": "tcp", "Port": 80})
+        new = container("new", of=checked, started=20.0)
+        found = seen(RUNNING, new, wanted=checked, first=ill, slots={1: slot(checked)}, verdicts={"c1": False})
+        self.assertEqual([s for s in plan(found, NOW).steps if isinstance(s, StopContainer)], [])
+
+
+class StopFirstTests(PlanTestCase):
+    WANTED = definition("web:2", instances=3, Update={"Order": "stop-first"})
+
+    def test_old_one_goes_first(self) -> None:
+        """The old one is withdrawn; when nothing leads to it any more it is stopped."""
+        (step,) = plan(seen(RUNNING, wanted=self.WANTED), NOW).steps
+        assert isinstance(step, WriteClaim)
+        self.assertEqual((step.record.state, step.record.reason), (State.WITHDRAWN, CHANGED))
+        told = claim(step.record)
+        self.assert_steps(seen(RUNNING, wanted=self.WANTED, first=told), StopContainer(FIRST, "c1", 3, CHANGED))
+
+    def test_old_one_may_have_no_other_beside_it(self) -> None:
+        """One that was made with ``OnPartition: stop`` goes first, whatever the new definition says."""
+        (step,) = plan(seen(evolve(RUNNING, on_partition="stop")), NOW).steps
+        self.assertIsInstance(step, WriteClaim)
+
+    def test_slot_until_proven(self) -> None:
+        """The slot is kept until the new one has been healthy for ``MinHealthy`` seconds."""
+        ours: dict[str, Any] = {"wanted": self.WANTED, "first": claim(running_record(NEW))}
+        self.assertEqual(plan(seen(NEW, well_since={"new": PROVEN + 1}, **ours), NOW), Plan((), NOW + 1))
+        self.assert_steps(seen(NEW, well_since={"new": PROVEN}, **ours), FreeSlot(FIRST, 1, FENCE))
+
+
+class SupersededTests(PlanTestCase):
+    def test_newer_definition(self) -> None:
+        """The slot is kept for the newer definition at once, and the container of the one in between goes."""
+        newest = definition("web:1", instances=3, Container={"Env": ["A=1"]})
+        between = {1: slot(WANTED)}
+        self.assert_steps(
+            seen(RUNNING, NEW, wanted=newest, slots=between),
+            TakeSlot(FIRST, 1, FENCE, newest.digest),
+            StopContainer(FIRST, "new", 3, CHANGED),
+        )
+
+    def test_changed_back(self) -> None:
+        """The container that still serves is kept, and the slot is freed when it is alone."""
+        back = evolve(WEB_1, instances=3)
+        self.assert_steps(seen(RUNNING, NEW, wanted=back), StopContainer(FIRST, "new", 3, ANOTHER))
+        self.assert_steps(seen(RUNNING, wanted=back, well_since={"c1": PROVEN}), FreeSlot(FIRST, 1, FENCE))
+
+    def test_not_needed_any_more(self) -> None:
+        """The slot of an instance that is not wanted, or another node's by now, is freed."""
+        for found in (
+            situation(evolve(WEB_2, instances=0), slots=TAKEN),
+            situation(None, slots=TAKEN),
+            situation(WEB_2, (ELSEWHERE[0],), slots=TAKEN),
+        ):
+            self.assertIn(FreeSlot(FIRST, 1, FENCE), plan(found, NOW).steps)
+
+    def test_another_instance_of_ours(self) -> None:
+        """A slot is for one instance: the other one of this node has to wait."""
+        other = container("c2", 2)
+        found = situation(
+            definition("web:2", instances=2),
+            (OURS, claim(running_record(other), 2)),
+            (RUNNING, other),
+            slots={1: slot(definition("web:2"), number=1)},
+        )
+        self.assertEqual([step for step in plan(found, NOW).steps if getattr(step, "instance", None) == SECOND], [])

@@ -1,0 +1,105 @@
+"""Whole agents that roll a changed definition out: a few instances at a time, and never fewer healthy than wanted."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from daprdockr.model.wanted.definition import Definition
+from tests.build.values import HTTP, KEYS, WEB, definition
+from tests.build.whole import TTL
+from tests.fakes.agents import STEP, MemoryCluster
+
+WANTED = 4
+
+
+class RolloutTests(SynchronousTestCase):
+    """Nodes ``a`` and ``b`` with four instances of web:1."""
+
+    def setUp(self) -> None:
+        self.cluster = MemoryCluster(self)
+        self.a, self.b = self.cluster.add("a"), self.cluster.add("b")
+        for agent in (self.a, self.b):
+            for image in ("web:2", "web:3"):
+                agent.docker.add_image(image)
+        self.cluster.define(self.wanted("web:1"))
+        self.cluster.advance(3)
+        self.most_slots, self.least_healthy, self.most_copies = 0, WANTED, 0
+        self.ran: set[str] = set()
+
+    def wanted(self, image: str, **members: Any) -> Definition:
+        update = {"MinHealthy": 1, **members.pop("Update", {})}
+        return definition(image, instances=WANTED, **{"Http": HTTP, "Update": update, **members})
+
+    def advance(self, seconds: float) -> None:
+        """Let time pass, and note the extremes."""
+        for _ in range(round(seconds / STEP)):
+            self.cluster.advance(STEP)
+            slots = [e for e in self.cluster.store.list(KEYS.root).entries if e.key.startswith(KEYS.rollout(WEB))]
+            running = [one for agent in self.cluster.agents for one in agent.running]
+            ids = {one.id for one in running}
+            healthy = [one for one in self.cluster.claims.values() if one.healthy and one.container in ids]
+            self.most_slots = max(self.most_slots, len(slots))
+            self.least_healthy = min(self.least_healthy, len(healthy))
+            self.most_copies = max(self.most_copies, *Counter(one.instance for one in running).values())
+            self.ran |= {one.definition for one in running}
+        self.slots = len(slots)
+
+    def assert_runs(self, wanted: Definition) -> None:
+        running = [one for agent in self.cluster.agents for one in agent.running]
+        self.assertEqual([one.definition for one in running], [wanted.digest] * WANTED)
+        self.assertEqual({one.definition for one in self.cluster.claims.values()}, {wanted.digest})
+        self.assertEqual(self.slots, 0)
+
+    def test_one_at_a_time(self) -> None:
+        """One instance follows the other, and each has a healthy copy at every moment."""
+        self.cluster.define(self.wanted("web:2"))
+        self.advance(10)
+        self.assert_runs(self.wanted("web:2"))
+        self.assertEqual((self.most_slots, self.least_healthy, self.most_copies), (1, WANTED, 2))
+
+    def test_two_at_a_time(self) -> None:
+        """With ``Parallelism`` of 2 so many are in transition."""
+        wanted = self.wanted("web:2", Update={"Parallelism": 2})
+        self.cluster.define(wanted)
+        self.advance(7)
+        self.assert_runs(wanted)
+        self.assertEqual((self.most_slots, self.least_healthy), (2, WANTED))
+
+    def test_stop_first(self) -> None:
+        """Where one copy may run at a time, one instance at most is not healthy."""
+        wanted = self.wanted("web:2", Update={"Order": "stop-first"})
+        self.cluster.define(wanted)
+        self.advance(12)
+        self.assert_runs(wanted)
+        self.assertEqual((self.most_slots, self.least_healthy, self.most_copies), (1, WANTED - 1, 1))
+
+    def test_superseded(self) -> None:
+        """A newer definition takes over at any moment of a rollout."""
+        for seconds in (0.5, 1.3, 3):
+            self.cluster.define(self.wanted("web:2"))
+            self.advance(seconds)
+            self.cluster.define(self.wanted("web:3"))
+            self.advance(12)
+            self.assert_runs(self.wanted("web:3"))
+            self.assertEqual((self.most_slots, self.least_healthy), (1, WANTED))
+
+    def test_new_one_never_healthy(self) -> None:
+        """A container that does not come up stops the rollout there: all old ones go on serving."""
+        self.cluster.define(self.wanted("web:2", Health={"Type": "docker"}))
+        self.advance(10)
+        running = Counter(one.definition for agent in self.cluster.agents for one in agent.running)
+        self.assertEqual(running, {self.wanted("web:1").digest: WANTED, self.wanted("web:2").digest: 1})
+        self.assertEqual(self.slots, 1)
+
+    def test_holder_dies(self) -> None:
+        """The slot of a node that is gone is free with its lease, and the others go on."""
+        self.cluster.define(self.wanted("web:2"))
+        self.advance(1)
+        (slot,) = self.a.cluster.slots(WEB).values()
+        self.cluster.crash({"a": self.a, "b": self.b}[slot.record.node])
+        self.advance(TTL + 15)
+        self.assert_runs(self.wanted("web:2"))
+        self.assertEqual(self.most_slots, 1)
