@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import resource
+import socket
+from contextlib import ExitStack
 from typing import Any
 
 from attrs import evolve
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.task import deferLater
+from twisted.internet.threads import deferToThread
 
 from daprdockr.model.names import ServiceName
 from daprdockr.model.stored.pause import MAX_PAGE, PauseMode, PauseRecord
+from daprdockr.proxy.clients import HttpClients
 from daprdockr.proxy.routes import PAUSED, Route
 from tests.rig.nginx_here import Answer, NginxTestCase, route, until
 
 NAME, OTHER = "web.example.com", "api.example.com"
 API = ServiceName(group="shop", service="api")
+CROWD = 1100
+"""More requests than a worker lets wait."""
 PLAIN = "this service is under maintenance\n"
 
 
@@ -108,3 +115,25 @@ class PausedTests(NginxTestCase):
         self.assertEqual((await self.get(NAME)).code, 200)
         await self.published(again, *self.routes(maintenance()))
         self.assertEqual((await self.get(NAME)).text, PLAIN)
+
+    async def test_leaves_room(self) -> None:
+        """However many requests wait for a paused service, those of another one have room to wait."""
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(hard, 4 * CROWD)), hard))
+        self.addCleanup(resource.setrlimit, resource.RLIMIT_NOFILE, (soft, hard))
+        nginx = await self.begun(PauseRecord(), settings={"workers": 1}, clients=HttpClients(under_way=500))
+        later = evolve(route(OTHER, service=API), hold=20.0)
+        await self.published(nginx, *self.routes(PauseRecord())[:2], later)
+        with ExitStack() as opened:
+            for number in range(CROWD):
+                client = opened.enter_context(socket.socket())
+                client.settimeout(30)
+                client.bind((f"127.0.1.{1 + number // 400}", 0))  # an address may have no more than 500 under way
+                client.connect(("127.0.0.1", self.port))
+                client.sendall(b"GET / HTTP/1.1\r\nHost: %s\r\n\r\n" % NAME.encode())
+            self.assertIn(b" 503 ", await deferToThread(client.recv, 100))
+            asked = Deferred.fromCoroutine(self.get(OTHER))
+            await deferLater(reactor, 0.5)
+            self.assertFalse(asked.called)
+            await self.published(nginx, *self.routes(PauseRecord()))
+            self.assertEqual((await asked).code, 200)

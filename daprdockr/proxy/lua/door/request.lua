@@ -29,6 +29,7 @@ local sticky = require "door.sticky"
 local M = {}
 
 local MOST_WAITING = 1000 -- requests that wait in one worker
+local MOST_OF_SERVICE = 500 -- of one service: a busy one that is paused leaves room for others
 local MOST_RECEIVED = 2 -- endpoints that may get the same request: it may be what ends them
 local FIRST_PAUSE, LAST_PAUSE = 0.005, 0.1 -- seconds
 local BUSY = -3 -- NGX_BUSY: nginx takes it for "no live upstreams", answers 502, and so comes to readmit
@@ -45,6 +46,7 @@ local PAUSED = "this service is paused"
 local NONE = {} -- no endpoint was tried
 
 local waiting = 0
+local waiting_for = {} -- by service; none is 0
 local underway = {}
 
 local function address()
@@ -95,16 +97,19 @@ end
 -- Wait until an endpoint is there that was not tried, at most until `ctx.deadline`, and not under maintenance; whether
 -- there is one. A paused service has none.
 local function hold(ctx)
-    if waiting >= MOST_WAITING then
+    local service = ctx.service
+    local of_service = waiting_for[service] or 0
+    if waiting >= MOST_WAITING or of_service >= MOST_OF_SERVICE then
         return false
     end
-    waiting = waiting + 1
+    waiting, waiting_for[service] = waiting + 1, of_service + 1
     local pause = FIRST_PAUSE
     while not ready(ctx) and not present_location().page and ngx.now() < ctx.deadline do
         ngx.sleep(math.min(pause, math.max(ctx.deadline - ngx.now(), 0.001)))
         pause = math.min(1.5 * pause, LAST_PAUSE)
     end
     waiting = waiting - 1
+    waiting_for[service] = waiting_for[service] > 1 and waiting_for[service] - 1 or nil
     return ready(ctx)
 end
 
