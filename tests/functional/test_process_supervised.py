@@ -40,7 +40,7 @@ def session_of(pid: int) -> list[int]:
     return found
 
 
-async def until(condition: Callable[[], Any], seconds: float = 10.0) -> None:
+async def until(condition: Callable[[], Any], seconds: float = 60.0) -> None:
     """Wait for what gives no event; fails after ``seconds``."""
     for _ in range(int(seconds / 0.02)):
         if condition():

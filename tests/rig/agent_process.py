@@ -30,10 +30,10 @@ from tests.rig.docker_engine import remove, unique_prefix, until
 
 PROGRAMS = Path(sys.executable).parent
 LIMIT = 60
+"""Seconds after which a program that hangs fails its test."""
 
 LAST_LINES = 60
 """Lines of the log that explain a failure."""
-"""Seconds after which a program that hangs fails its test."""
 
 
 class AgentProcess:

@@ -64,7 +64,7 @@ def group_of(pid: int) -> list[int]:
     return found
 
 
-async def until(condition: Callable[[], Any], seconds: float = 20.0) -> None:
+async def until(condition: Callable[[], Any], seconds: float = 60.0) -> None:
     """Wait for what gives no event; fails after ``seconds``. The condition may be asynchronous."""
     deadline = reactor.seconds() + seconds
     while True:
