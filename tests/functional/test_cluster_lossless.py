@@ -4,24 +4,12 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from tests.rig.cgi_programs import HASTY, STUBBORN
 from tests.rig.cluster.cluster import missing, shared
 from tests.rig.cluster.host import AGENT
 from tests.rig.docker_engine import SAMPLE
 from tests.rig.strict_client import StrictClient, Target, Wanted
 
-SERVE = """
-mkdir -p /www/cgi-bin
-cat >/www/cgi-bin/quick <<'END'
-#!/bin/sh
-head -c "${CONTENT_LENGTH:-0}" >/dev/null
-printf 'Content-Type: text/plain\\r\\n\\r\\nanswered'
-END
-sed 's/^head/sleep 0.3; head/' /www/cgi-bin/quick >/www/cgi-bin/slow
-chmod +x /www/cgi-bin/quick /www/cgi-bin/slow
-httpd -f -p 8080 -h /www &
-"""
-HASTY = f"trap 'exit 0' TERM\n{SERVE}\nwait"
-STUBBORN = f"trap '' TERM\n{SERVE}\nwhile :; do wait; done"
 SERVICES = {"hasty.lossless": HASTY, "stubborn.lossless": STUBBORN}
 """Programs that end at once on TERM, in the middle of requests, and those that ignore it."""
 
