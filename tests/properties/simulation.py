@@ -16,6 +16,7 @@ from daprdockr.model.known.cluster import Cluster
 from daprdockr.model.names import InstanceName, ServiceName
 from daprdockr.model.stored.entries import Absent, Condition, Delete, Deleted, Entry, Fence, Operation, Put
 from daprdockr.model.stored.node import NodeRecord
+from daprdockr.model.stored.slot import SlotRecord
 from daprdockr.model.wanted.definition import Definition
 from daprdockr.planning.attempts import NONE, Attempts
 from daprdockr.planning.candidates import Candidate
@@ -24,13 +25,16 @@ from daprdockr.planning.plan import Plan, plan
 from daprdockr.planning.situation import Here, Situation
 from daprdockr.planning.steps import (
     CreateContainer,
+    FreeSlot,
     PullImage,
     ReleaseClaim,
     RemoveContainer,
+    SlotStep,
     StartContainer,
     Step,
     StopContainer,
     TakeClaim,
+    TakeSlot,
     WriteClaim,
 )
 from tests.build.situations import grouped
@@ -40,6 +44,8 @@ from tests.fakes.store import MemoryStore
 ROUND = 0.5
 """Seconds that a round takes."""
 TTL = 6
+LONG_AGO = -10_000.0
+MOST_SLOTS = 1000
 
 
 class Violation(AssertionError):
@@ -141,7 +147,11 @@ class Agent:
             candidates=known,
             offered=offers(cluster, known).get(name, known),
             free_since=self._free_since(name),
-            surplus_since=dict.fromkeys(containers, 0.0),  # drained already: that takes time and nothing else
+            # Drained, proven and free for long already: that takes time and nothing else.
+            surplus_since=dict.fromkeys(containers, 0.0),
+            slots=cluster.slots(name),
+            vacant_since=dict.fromkeys(range(1, 1 + MOST_SLOTS), LONG_AGO),
+            well_since={state.id: LONG_AGO for state in self.containers.values() if state.running},
         )
 
     def _free_since(self, name: ServiceName) -> dict[int, float]:
@@ -196,12 +206,15 @@ class Agent:
         match step:
             case TakeClaim(instance, record):
                 key = KEYS.claim(instance)
+                self.world.attempts += 1
                 self._write(Absent(key), Put(key, record.encode(), self.lease), 0)
             case WriteClaim(instance, record, fence, _):
                 key = KEYS.claim(instance)
                 self._write(Fence(key, fence, self.lease), Put(key, record.encode(), self.lease), fence)
             case ReleaseClaim(instance, fence):
                 self._write(Fence(KEYS.claim(instance), fence, self.lease), Delete(KEYS.claim(instance)), fence)
+            case TakeSlot() | FreeSlot():
+                self._change_slot(step)
             case PullImage(reference):
                 self.images[reference] = Image(reference)
             case CreateContainer(instance, definition, ports, fence):
@@ -213,8 +226,16 @@ class Agent:
             case RemoveContainer(_, container):
                 del self.containers[container]
 
+    def _change_slot(self, step: SlotStep) -> None:
+        key = KEYS.slot(step.instance.service, step.number)
+        condition = Fence(key, step.fence, self.lease) if step.fence else Absent(key)
+        if isinstance(step, FreeSlot):
+            self._write(condition, Delete(key), step.fence)
+        else:
+            record = SlotRecord(self.name, step.instance, step.definition)
+            self._write(condition, Put(key, record.encode(), self.lease), step.fence)
+
     def _write(self, condition: Condition, operation: Operation, fence: int) -> None:
-        self.world.attempts += isinstance(condition, Absent)
         commit = self.world.store.commit([condition], [operation])
         if not commit.succeeded:
             return
@@ -227,7 +248,8 @@ class Agent:
 
     def _create(self, instance: InstanceName, definition: Definition, ports: Iterable[Port], fence: int) -> None:
         name = f"{self.name}{next(self.world.numbers)}"
-        taken = {port.host for state in self.containers.values() if state.instance != instance for port in state.ports}
+        others = [state for state in self.containers.values() if state.running or state.instance != instance]
+        taken = {port.host for state in others for port in state.ports}
         chosen = []
         for port in ports:
             free = (n for n in itertools.chain([port.host], itertools.count(20000)) if n and n not in taken)
