@@ -33,6 +33,12 @@ that ends itself with the exit status of a signal looks the same, and must not b
 LASTING = 3
 """After so many failures in a row the fault is one that a retry here does not repair."""
 
+SPOILT = 3
+"""
+After so many starts in a row that failed a container will not start. The delays between them (a second and a half) are
+longer than an Engine that is about to end goes on answering.
+"""
+
 _MADE_UP = re.compile(r"[0-9a-f]{7,}")
 """The parts that the Engine draws anew at each attempt: ids of containers and endpoints, names of interfaces."""
 

@@ -27,7 +27,7 @@ from daprdockr.model.host import ContainerState, Port, Status
 from daprdockr.model.stored.revisioned import Claim
 from daprdockr.model.wanted.definition import Definition
 from daprdockr.model.wanted.one_copy import stops_first
-from daprdockr.planning.attempts import Attempts
+from daprdockr.planning.attempts import SPOILT, Attempts
 from daprdockr.planning.keeping.body import published
 from daprdockr.planning.keeping.reporting import settled_at
 from daprdockr.planning.keeping.rolling import held, proven_at, take_slot
@@ -133,11 +133,11 @@ def _create(situation: Situation, claim: Claim, definition: Definition) -> Step:
 
 def _is_spoilt(container: ContainerState, attempts: Attempts) -> bool:
     """
-    Return whether it will not start, and another has to take its place. One failed start does not show that: the Engine
-    may have been about to end, or the host short of something for a moment. An agent that knows of no attempt judges by
-    the error alone.
+    Return whether it will not start, and another has to take its place. One or two failed starts do not show that: the
+    Engine may have been about to end, or the host short of something for a moment. An agent that knows of no attempt
+    judges by the error alone.
     """
-    failed = container.error and (not attempts.count or attempts.starts > 1)
+    failed = container.error and (not attempts.count or attempts.starts >= SPOILT)
     return bool(failed) or container.status in (Status.DEAD, Status.REMOVING)
 
 

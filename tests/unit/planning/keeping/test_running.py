@@ -33,12 +33,19 @@ class SpoiltTests(PlanTestCase):
 
     def test_one_start_failed(self) -> None:
         """
-        A start that failed once is tried again with the same container, a second failure makes another one; deaths
-        before that do not count.
+        A start that failed once or twice is tried again with the same container, a third failure makes another one;
+        deaths before that do not count.
         """
         spoilt = evolve(EXITED, error="error creating overlay mount")
         again, another = StartContainer(FIRST, "c1"), RemoveContainer(FIRST, "c1", "error creating overlay mount")
-        for count, starts, step in ((1, 1, again), (2, 1, again), (2, 0, again), (2, 2, another), (3, 2, another)):
+        for count, starts, step in (
+            (1, 1, again),
+            (2, 1, again),
+            (2, 0, again),
+            (2, 2, again),
+            (3, 3, another),
+            (4, 3, another),
+        ):
             attempts = {FIRST: Attempts(count, NOW, "error creating overlay mount", starts=starts)}
             self.assertIn(step, plan(situation(claims=(OURS,), containers=(spoilt,), attempts=attempts), NOW).steps)
 
