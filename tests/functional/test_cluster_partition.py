@@ -89,12 +89,15 @@ class AtMostOneTests(ClusterTestCase):
         self.come_back()
 
     def test_agent_restarted(self) -> None:
-        """An agent that is back within the lease's time finds all as it was."""
+        """
+        An agent that is back within the lease's time finds all as it was. One after another: three that start at once
+        share two processors, and may not be back in time.
+        """
         before = {host.name: host.runs_of(LONE) for host in self.cluster.hosts}
         for host in self.cluster.hosts:
             host.kill(AGENT)
             self.cluster.start_agent(host)
-        self.cluster.until_well()
+            self.cluster.until_well()
         self.cluster.outlive_leases()
         self.assertEqual({host.name: host.runs_of(LONE) for host in self.cluster.hosts}, before)
 
