@@ -18,7 +18,7 @@ from contextlib import suppress
 from attrs import evolve, frozen
 
 from daprdockr.cli.request import Request
-from daprdockr.cli.stored import Transaction, change, parse
+from daprdockr.cli.stored import Transaction, change, parse, readable
 from daprdockr.model.errors import BadInput, EtcdReadOnly, NotFound
 from daprdockr.model.known.cluster import Cluster
 from daprdockr.model.names import ServiceName, one_line
@@ -54,7 +54,7 @@ class Definitions:
             nonlocal wanted
             wanted = decide(entry)
             _check_characters(wanted)
-            if _is_stored(wanted, entry):
+            if readable(entry, service) == wanted:
                 return None
             record = RevisionRecord(wanted, self.clock(), by)
             history, present = self._judged(entry, self.history(service))
@@ -94,6 +94,17 @@ class Definitions:
             change(self.store, key, transaction)
         except EtcdReadOnly:
             change(self.store, key, alone)
+
+    def known(self, service: ServiceName) -> tuple[Entry | None, Revisions]:
+        """
+        Return the stored definition, None if it is deleted, and the history.
+
+        :raises NotFound: there is neither.
+        """
+        entry, history = self.store.get(self.request.keys.service(service)), self.history(service)
+        if entry is None and not history.numbers:
+            raise NotFound(f"{service} does not exist, and has no history: daprdockrcmd status lists what exists")
+        return entry, history
 
     def history(self, service: ServiceName) -> Revisions:
         return Revisions.read(self.request.keys, service, self.store.list(self.request.keys.history(service)).entries)
@@ -150,12 +161,6 @@ def _account() -> str:
 
 def _revision(entry: Entry | None) -> int:
     return entry.mod_revision if entry is not None else 0
-
-
-def _is_stored(definition: Definition, entry: Entry | None) -> bool:
-    with suppress(BadInput):
-        return entry is not None and parse(entry, definition.name) == definition
-    return False
 
 
 def _check_characters(definition: Definition) -> None:

@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping
 
 from daprdockr.cli.console import Console
 from daprdockr.cli.request import Request
-from daprdockr.model.errors import BadInput, DaprdockrError, EtcdError, EtcdReadOnly, NotFound
+from daprdockr.cli.stored import absent
+from daprdockr.model.errors import BadInput, DaprdockrError, EtcdError, EtcdReadOnly
 from daprdockr.model.known.cluster import Cluster
 from daprdockr.model.names import ServiceName
 from daprdockr.model.seams import Store
@@ -75,7 +76,7 @@ def check_exists(cluster: Cluster, service: ServiceName) -> None:
     if cluster.is_held(service):
         raise BadInput(f"the stored definition of {service} is not usable: daprdockrcmd status says why")
     if service not in cluster.services:
-        raise NotFound(f"{service} does not exist: daprdockrcmd status lists what does")
+        raise absent(service)
 
 
 _MOST_NAMED = 3

@@ -11,8 +11,9 @@ Note [Reading back]
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
-from daprdockr.model.errors import BadInput, DaprdockrError, EtcdUnavailable
+from daprdockr.model.errors import BadInput, DaprdockrError, EtcdUnavailable, NotFound
 from daprdockr.model.names import ServiceName
 from daprdockr.model.seams import Store
 from daprdockr.model.stored.entries import Condition, Entry, Operation
@@ -29,6 +30,30 @@ def parse(entry: Entry, service: ServiceName) -> Definition:
     if definition.name != service:
         raise BadInput(f"the stored definition of {service} calls itself {definition.name}: use -stdin or -del")
     return definition
+
+
+def readable(entry: Entry | None, service: ServiceName) -> Definition | None:
+    """Return the stored definition; None if there is none, or not one that can be used."""
+    with suppress(BadInput):
+        return parse(entry, service) if entry is not None else None
+    return None
+
+
+def existing(entry: Entry | None, service: ServiceName) -> Definition:
+    """
+    Return the stored definition of a service that has to exist.
+
+    :raises NotFound: it does not.
+    :raises BadInput: as ``parse``.
+    """
+    if entry is None:
+        raise absent(service)
+    return parse(entry, service)
+
+
+def absent(service: ServiceName) -> NotFound:
+    """Return the error of a command for a service that does not exist."""
+    return NotFound(f"{service} does not exist: daprdockrcmd status lists what does")
 
 
 Transaction = tuple[Sequence[Condition], Sequence[Operation]]

@@ -10,7 +10,7 @@ from daprdockr.cli.definitions import Definitions
 from daprdockr.cli.request import Request
 from daprdockr.cli.snapshot import show
 from daprdockr.cli.stored import parse
-from daprdockr.model.errors import BadInput, NotFound
+from daprdockr.model.errors import BadInput
 from daprdockr.model.seams import Store
 from daprdockr.picture.history import history_table
 
@@ -19,10 +19,7 @@ def history(request: Request, store: Store, console: Console) -> None:
     """:raises NotFound: there is no such service, and no history of it."""
     service = request.service
     assert service is not None
-    entry = store.get(request.keys.service(service))
-    found = Definitions(request, store, time.time).history(service)
-    if entry is None and not found.numbers:
-        raise NotFound(f"{service} does not exist, and has no history: daprdockrcmd status lists what exists")
+    entry, found = Definitions(request, store, time.time).known(service)
     try:
         present = parse(entry, service) if entry is not None else None
     except BadInput as error:

@@ -10,8 +10,8 @@ from daprdockr.cli.command import Command
 from daprdockr.cli.console import Console
 from daprdockr.cli.definitions import author
 from daprdockr.cli.request import Request
-from daprdockr.cli.stored import parse
-from daprdockr.model.errors import BadInput, DaprdockrError, NotFound
+from daprdockr.cli.stored import existing
+from daprdockr.model.errors import BadInput, DaprdockrError
 from daprdockr.model.names import shorten
 from daprdockr.model.seams import Store
 from daprdockr.model.stored.pause import MAX_PAGE, PauseMode, PauseRecord, check_page
@@ -32,10 +32,7 @@ def pause(request: Request, store: Store, console: Console) -> None:
     service = request.service
     assert service is not None
     page = _page(request.file, console) if request.file else ""
-    entry = store.get(request.keys.service(service))
-    if entry is None:
-        raise NotFound(f"{service} does not exist: daprdockrcmd status lists what does")
-    if not parse(entry, service).http:
+    if not existing(store.get(request.keys.service(service)), service).http:
         raise NothingToPause(f"{service} has no Http, and nothing else can be paused: to stop it scale it to 0")
     mode = PauseMode.MAINTENANCE if request.maintenance else PauseMode.HOLD
     record = PauseRecord(mode, page, time.time(), author(request))

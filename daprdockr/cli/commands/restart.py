@@ -12,8 +12,7 @@ from daprdockr.cli.command import Command
 from daprdockr.cli.console import Console
 from daprdockr.cli.definitions import Definitions
 from daprdockr.cli.request import Request
-from daprdockr.cli.stored import parse
-from daprdockr.model.errors import NotFound
+from daprdockr.cli.stored import existing
 from daprdockr.model.seams import Store
 from daprdockr.model.stored.entries import Entry
 from daprdockr.model.wanted.definition import Definition
@@ -26,9 +25,7 @@ def restart(request: Request, store: Store, console: Console) -> None:
     now = datetime.fromtimestamp(time.time(), UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
     def decide(entry: Entry | None) -> Definition:
-        if entry is None:
-            raise NotFound(f"{service} does not exist: daprdockrcmd status lists what does")
-        return evolve(parse(entry, service), restarted=now)
+        return evolve(existing(entry, service), restarted=now)
 
     console.print_json(Definitions(request, store, time.time).put(service, decide, "restart").write())
 

@@ -8,7 +8,7 @@ from daprdockr.cli.command import Command
 from daprdockr.cli.console import Console
 from daprdockr.cli.definitions import author
 from daprdockr.cli.request import Request
-from daprdockr.model.errors import NotFound
+from daprdockr.cli.stored import absent
 from daprdockr.model.seams import Store
 from daprdockr.model.stored.entries import Delete
 
@@ -23,7 +23,7 @@ def resume(request: Request, store: Store, console: Console) -> None:
         store.commit([], [Delete(key)])
         announce(request, store, f"resumed by {author(request)}")
     elif store.get(request.keys.service(service)) is None:
-        raise NotFound(f"{service} does not exist: daprdockrcmd status lists what does")
+        raise absent(service)
     if request.json:
         console.print_json({"Service": str(service), "Paused": None, "WasPaused": was_paused})
     else:

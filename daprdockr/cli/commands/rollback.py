@@ -4,13 +4,12 @@
 from __future__ import annotations
 
 import time
-from contextlib import suppress
 
 from daprdockr.cli.command import Command
 from daprdockr.cli.console import Console
 from daprdockr.cli.definitions import Definitions
 from daprdockr.cli.request import Request
-from daprdockr.cli.stored import parse
+from daprdockr.cli.stored import readable
 from daprdockr.model.errors import BadInput, DaprdockrError, NotFound
 from daprdockr.model.names import ServiceName
 from daprdockr.model.seams import Store
@@ -31,10 +30,7 @@ def rollback(request: Request, store: Store, console: Console) -> None:
     service = request.service
     assert service is not None
     definitions = Definitions(request, store, time.time)
-    entry = store.get(request.keys.service(service))
-    found = definitions.history(service)
-    if entry is None and not found.numbers:
-        raise NotFound(f"{service} does not exist, and has no history: daprdockrcmd status lists what exists")
+    entry, found = definitions.known(service)
     target = _given(found, request.revision) if request.revision is not None else _best(found, entry)
     wanted = target.record.definition
 
@@ -58,11 +54,7 @@ def _given(found: Revisions, number: int) -> Revision:
 
 def _best(found: Revisions, entry: Entry | None) -> Revision:
     """Return the revision to go back to: of a deleted service the last one, else the last good one that differs."""
-    present = None
-    if entry is not None:
-        with suppress(BadInput):
-            present = parse(entry, found.service)
-    revision = found.newest if entry is None else found.newest_good(unlike=present)
+    revision = found.newest if entry is None else found.newest_good(unlike=readable(entry, found.service))
     if revision is None:
         raise NoWayBack(
             f"no other revision of {found.service} was healthy as a whole: {_lists(found.service)}, and"

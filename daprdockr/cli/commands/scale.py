@@ -10,7 +10,7 @@ from daprdockr.cli.command import Command
 from daprdockr.cli.console import Console
 from daprdockr.cli.definitions import Definitions
 from daprdockr.cli.request import Request
-from daprdockr.cli.stored import parse
+from daprdockr.cli.stored import existing
 from daprdockr.model.errors import DaprdockrError, EtcdError, NotFound
 from daprdockr.model.names import ServiceName
 from daprdockr.model.seams import Store
@@ -52,9 +52,7 @@ def _scale(definitions: Definitions, service: ServiceName, number: int) -> int:
 
     def decide(entry: Entry | None) -> Definition:
         nonlocal before
-        if entry is None:
-            raise NotFound(f"{service} does not exist: daprdockrcmd status lists what does")
-        definition = parse(entry, service)
+        definition = existing(entry, service)
         if before is None or definition.instances != number:  # a lost answer shows as what we want
             before = definition.instances
         return evolve(definition, instances=number)

@@ -6,7 +6,6 @@ import re
 import shlex
 import time
 from collections.abc import Mapping
-from contextlib import suppress
 from typing import Any
 
 from attrs import evolve
@@ -17,7 +16,7 @@ from daprdockr.cli.console import Console
 from daprdockr.cli.definitions import Definitions
 from daprdockr.cli.flags import CHANGES, names
 from daprdockr.cli.request import Request
-from daprdockr.cli.stored import parse
+from daprdockr.cli.stored import parse, readable
 from daprdockr.model.errors import BadInput
 from daprdockr.model.names import ServiceName
 from daprdockr.model.seams import Store
@@ -36,19 +35,13 @@ def set_definition(request: Request, store: Store, console: Console) -> None:
     def decide(entry: Entry | None) -> Definition:
         if given is None:
             return merge(service, None if entry is None else parse(entry, service), request.changes)
-        stored = _readable(entry, service)
+        stored = readable(entry, service)
         wanted = _as_restarted(merge(service, given, request.changes), stored)
         check_after(request, store, wanted, stored)
         return wanted
 
     wanted = Definitions(request, store, time.time).put(service, decide)
     console.print_json(wanted.write())
-
-
-def _readable(entry: Entry | None, service: ServiceName) -> Definition | None:
-    with suppress(BadInput):
-        return parse(entry, service) if entry is not None else None
-    return None
 
 
 def _as_restarted(given: Definition, stored: Definition | None) -> Definition:
