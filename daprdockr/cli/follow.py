@@ -15,7 +15,7 @@ from contextlib import suppress
 from attrs import define, field
 
 from daprdockr.cli.request import Request
-from daprdockr.cli.snapshot import shown, snapshot_with_rollouts
+from daprdockr.cli.snapshot import snapshot_with_rollouts
 from daprdockr.model.errors import EtcdHistoryLost, EtcdUnavailable
 from daprdockr.model.known.cluster import Cluster
 from daprdockr.model.seams import Store
@@ -60,7 +60,7 @@ class ClusterWait:
 
     def _follow(self, deadline: float, done: Callable[[], bool]) -> None:
         """Apply changes until ``done`` holds or the time is over."""
-        watch = self.store.watch(shown(self.request.keys), self.cluster.revision + 1)
+        watch = self.store.watch(self.request.keys.mirrored, self.cluster.revision + 1)
         timer = threading.Timer(max(0.0, deadline - self.clock()), watch.close)
         timer.daemon = True
         timer.start()

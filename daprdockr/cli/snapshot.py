@@ -14,7 +14,6 @@ from daprdockr.model.names import ServiceName
 from daprdockr.model.seams import Store
 from daprdockr.model.stored.doubts import COMMAND, DoubtRecord
 from daprdockr.model.stored.entries import trial
-from daprdockr.model.stored.keys import Keys
 from daprdockr.model.stored.rollout import RolloutRecord
 from daprdockr.picture.doubts import read_doubts
 from daprdockr.picture.rollouts import Rollouts, story
@@ -29,15 +28,10 @@ def snapshot(request: Request, store: Store) -> Cluster:
 def snapshot_with_rollouts(request: Request, store: Store) -> tuple[Cluster, Rollouts]:
     """Return the cluster as it is now, and the rollouts that did not end well."""
     cluster, rollouts = Cluster(request.keys), Rollouts(request.keys)
-    listing = store.list(shown(request.keys))
+    listing = store.list(request.keys.mirrored)
     cluster.replace(listing)
     rollouts.take(listing.entries)
     return cluster, rollouts
-
-
-def shown(keys: Keys) -> tuple[str, ...]:
-    """Return the prefixes of all that commands show of a cluster."""
-    return tuple(dict.fromkeys((*keys.mirrored, keys.rollouts)))
 
 
 def refused_to_all(request: Request, store: Store) -> str:
