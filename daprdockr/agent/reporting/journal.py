@@ -21,12 +21,9 @@ from daprdockr.model.errors import EtcdError
 from daprdockr.model.known.changes import Changes
 from daprdockr.model.names import printable
 from daprdockr.model.seams import Store
-from daprdockr.model.stored.events import Event
+from daprdockr.model.stored.events import LIFE, Event
 from daprdockr.model.stored.keys import Keys
 from daprdockr.runtime.pool import Run
-
-LIFE = 3600
-"""Seconds of the lease that events stand under."""
 
 MOST_WAITING = 100
 
@@ -116,5 +113,5 @@ class Journal(Service):
         if self._reactor.seconds() >= self._renew_at:
             lease = await self._run(self._store.grant, LIFE)
             self._lease, self._renew_at = lease.id, self._reactor.seconds() + LIFE / 2
-        self._last = max(self._last + 1, int(event.time * 1_000_000))
+        self._last = max(self._last + 1, event.number)
         await self._run(self._store.put, self._keys.event(self._node, self._last), event.encode(), self._lease)

@@ -11,6 +11,9 @@ from daprdockr.model.errors import BadInput
 from daprdockr.model.last_words import MOST_LINES
 from daprdockr.model.members import Members, all_members, encode_members
 
+LIFE = 3600
+"""Seconds of the lease that events stand under."""
+
 
 @frozen(order=True)
 class Event:
@@ -24,6 +27,11 @@ class Event:
     subject: str
     text: str
     lines: tuple[str, ...] = ()
+
+    @property
+    def number(self) -> int:
+        """The number of its key, unless that of an earlier event of the node is as high: see ``Keys.event``."""
+        return int(self.time * 1_000_000)
 
     @classmethod
     def decode(cls, data: bytes) -> Event:

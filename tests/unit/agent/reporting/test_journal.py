@@ -5,10 +5,10 @@ from __future__ import annotations
 from twisted.logger import capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 
-from daprdockr.agent.reporting.journal import BROKEN_REST, LIFE, MOST_WAITING, Journal
+from daprdockr.agent.reporting.journal import BROKEN_REST, MOST_WAITING, Journal
 from daprdockr.model.known.changes import Changes
 from daprdockr.model.stored.entries import Entry
-from daprdockr.model.stored.events import Event
+from daprdockr.model.stored.events import LIFE, Event
 from daprdockr.model.stored.revisioned import Broken
 from daprdockr.runtime.pool import Run
 from tests.build.values import KEYS
