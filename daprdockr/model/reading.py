@@ -13,13 +13,14 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from daprdockr.model.errors import BadInput
-from daprdockr.model.names import shorten
+from daprdockr.model.names import one_line, shorten
 
 T = TypeVar("T")
 Check = Callable[[object, str], T]
 
 MAX_DOCUMENT = 256 * 1024
 MAX_NESTING = 32
+LONGEST_AUTHOR = 200
 
 
 def parse_json(data: bytes, limit: int = MAX_DOCUMENT) -> object:
@@ -91,6 +92,15 @@ def free_text(value: object, path: str) -> str:
     raise BadInput(f"{path}: {shorten(value)} is not usable, write a text in quotes")
 
 
+def line(longest: int) -> Check[str]:
+    """Accept any text without a NUL, as one line of at most so many characters."""
+    return lambda value, path: one_line(free_text(value, path), longest)
+
+
+author = line(LONGEST_AUTHOR)
+"""Accept the name of the person or node that did something, such as "anna@host"."""
+
+
 def boolean(value: object, path: str) -> bool:
     if isinstance(value, bool):
         return value
@@ -113,6 +123,10 @@ def seconds(low: float, high: float) -> Check[float]:
         raise BadInput(f"{path}: {shorten(value)} is not usable, write seconds from {low:g} to {high:g}")
 
     return check
+
+
+moment = seconds(0, 1e12)
+"""Accept a point in time, in seconds of the wall clock; 0: it is not known."""
 
 
 def port(value: object, path: str) -> int:

@@ -99,7 +99,7 @@ _MEMBERS: Members = {
     "Ports": ("ports", _ports),
     "ContainerId": ("container", reading.text),
     "Definition": ("definition", reading.text),
-    "Started": ("started", reading.seconds(0, 1e12)),
+    "Started": ("started", reading.moment),
     "Reason": ("reason", reading.free_text),
     "Leaving": ("leaving", reading.boolean),
 }

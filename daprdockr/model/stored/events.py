@@ -56,7 +56,7 @@ def _lines(value: object, path: str) -> tuple[str, ...]:
 
 
 _MEMBERS: Members = {
-    "Time": ("time", reading.seconds(0, 1e12)),
+    "Time": ("time", reading.moment),
     "Node": ("node", reading.free_text),
     "Subject": ("subject", reading.free_text),
     "Text": ("text", reading.free_text),

@@ -18,7 +18,7 @@ from attrs import evolve, frozen
 from daprdockr.model import reading
 from daprdockr.model.errors import BadInput
 from daprdockr.model.members import Members, decode_members, encode_members
-from daprdockr.model.names import ServiceName, one_line
+from daprdockr.model.names import ServiceName
 from daprdockr.model.reading import MAX_DOCUMENT
 from daprdockr.model.stored.entries import Absent, Condition, Delete, Entry, Operation, Put, Unchanged
 from daprdockr.model.stored.keys import Keys
@@ -26,8 +26,6 @@ from daprdockr.model.wanted.definition import Definition
 
 KEPT = 10
 """How many revisions of a service are kept."""
-
-LONGEST_BY = 200
 
 _MOST_LEFT = 2 * MAX_DOCUMENT
 """How many bytes of revisions are left when a service is deleted: etcd limits the size of a transaction to 1.5 MiB."""
@@ -214,13 +212,9 @@ def _definition(value: object, path: str) -> Definition:
     return Definition.read(value)
 
 
-def _by(value: object, path: str) -> str:
-    return one_line(reading.free_text(value, path), LONGEST_BY)
-
-
 _MEMBERS: Members = {
     "Definition": ("definition", _definition),
-    "Time": ("time", reading.seconds(0, 1e12)),
-    "By": ("by", _by),
+    "Time": ("time", reading.moment),
+    "By": ("by", reading.author),
     "Good": ("good", reading.boolean),
 }

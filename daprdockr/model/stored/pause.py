@@ -9,12 +9,10 @@ from attrs import frozen
 from daprdockr.model import reading
 from daprdockr.model.errors import BadInput
 from daprdockr.model.members import Members, all_members, decode_members, encode_members
-from daprdockr.model.names import one_line, shorten
+from daprdockr.model.names import shorten
 
 MAX_PAGE = 64 * 1024
 """The largest page, in bytes: nginx has all pages in memory."""
-
-LONGEST_BY = 200
 
 
 class PauseMode(enum.Enum):
@@ -76,10 +74,6 @@ def _page(value: object, path: str) -> str:
     return check_page(reading.free_text(value, path))
 
 
-def _by(value: object, path: str) -> str:
-    return one_line(reading.free_text(value, path), LONGEST_BY)
-
-
 def _mode(value: object, path: str) -> PauseMode:
     return PauseMode(reading.one_of(*(mode.value for mode in PauseMode))(value, path))
 
@@ -87,6 +81,6 @@ def _mode(value: object, path: str) -> PauseMode:
 _MEMBERS: Members = {
     "Mode": ("mode", _mode),
     "Page": ("page", _page),
-    "Time": ("time", reading.seconds(0, 1e12)),
-    "By": ("by", _by),
+    "Time": ("time", reading.moment),
+    "By": ("by", reading.author),
 }

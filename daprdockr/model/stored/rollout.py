@@ -9,12 +9,12 @@ from attrs import frozen
 
 from daprdockr.model import reading
 from daprdockr.model.errors import BadInput
+from daprdockr.model.last_words import MOST_LINES
 from daprdockr.model.members import Members, all_members, decode_members, encode_members
-from daprdockr.model.names import one_line
 from daprdockr.model.wanted.definition import Definition
 
-MOST_LINES = 20
-LONGEST_LINE = 300
+LONGEST_TEXT = 300
+"""Characters of the reason, and of each line, that are kept."""
 
 
 class RolloutState(enum.Enum):
@@ -71,8 +71,7 @@ _SAYS = {
 }
 
 
-def _line(value: object, path: str) -> str:
-    return one_line(reading.free_text(value, path), LONGEST_LINE)
+_line = reading.line(LONGEST_TEXT)
 
 
 def _lines(value: object, path: str) -> tuple[str, ...]:

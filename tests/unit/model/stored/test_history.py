@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.model.errors import BadInput
-from daprdockr.model.reading import MAX_DOCUMENT
+from daprdockr.model.reading import LONGEST_AUTHOR, MAX_DOCUMENT
 from daprdockr.model.stored.entries import Absent, Delete, Entry, Put, Unchanged
-from daprdockr.model.stored.history import KEPT, LONGEST_BY, RevisionRecord, Revisions
+from daprdockr.model.stored.history import KEPT, RevisionRecord, Revisions
 from daprdockr.model.wanted.definition import Definition
 from tests.build.strategies import ANYTHING, DEFINITIONS, as_bytes, spoiled
 from tests.build.values import API, KEYS, WEB, definition
@@ -55,7 +55,7 @@ class RevisionRecordTests(SynchronousTestCase):
         """An author is read as one line of bounded length."""
         by = RevisionRecord.decode(as_bytes(REVISION | {"By": "x\n\x1b[31m" * 10_000})).by
         self.assertTrue(by.isprintable())
-        self.assertLessEqual(len(by), LONGEST_BY)
+        self.assertLessEqual(len(by), LONGEST_AUTHOR)
 
     @given(st.one_of(ANYTHING, spoiled(REVISION).map(as_bytes)))
     def test_anything(self, data: bytes) -> None:

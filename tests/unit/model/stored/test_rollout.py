@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.model.errors import BadInput
-from daprdockr.model.stored.rollout import LONGEST_LINE, MOST_LINES, RolloutRecord, RolloutState
+from daprdockr.model.last_words import MOST_LINES
+from daprdockr.model.stored.rollout import LONGEST_TEXT, RolloutRecord, RolloutState
 from tests.build.strategies import ANYTHING, as_bytes, spoiled
 from tests.build.values import definition
 
@@ -43,7 +44,7 @@ class RolloutRecordTests(SynchronousTestCase):
     def test_bounded(self) -> None:
         """The last lines are read, each up to a length, without what moves a cursor."""
         lines = RolloutRecord.decode(as_bytes(REVERTED | {"Lines": ["a"] * 100 + ["\x1b[2J" + "b" * 9999]})).lines
-        self.assertEqual((len(lines), max(map(len, lines))), (MOST_LINES, LONGEST_LINE))
+        self.assertEqual((len(lines), max(map(len, lines))), (MOST_LINES, LONGEST_TEXT))
         self.assertTrue(lines[-1].isprintable())
 
     def test_concerns(self) -> None:
