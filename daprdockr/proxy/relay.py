@@ -6,6 +6,10 @@ The relay of TCP and UDP routes as a service of the agent: started or adopted on
 Note [Only where there are routes]
     A relay takes 21 MB, which an agent without TCP and UDP routes has no use for. So it is started when the first route
     is published, or at once if the last agent left one running or had routes.
+
+Note [Nothing is published yet]
+    A relay that begins with stored routes serves them before the agent has published any. Until it has, the agent sends
+    nothing: its routes would be none, and the relay would close all ports.
 """
 
 from __future__ import annotations
@@ -30,7 +34,7 @@ from daprdockr.proxy.door import OK, DoorSocket
 from daprdockr.proxy.ports import PortRouting
 from daprdockr.proxy.relay_files import RelayFiles
 from daprdockr.proxy.table import Messages, RouteTable
-from daprdockr.relay.message import PortKey, RelayState, encode_state
+from daprdockr.relay.message import PortKey, PortRoute, RelayState, encode_state
 from daprdockr.runtime.pool import Run
 from daprdockr.runtime.signal import Signal
 
@@ -95,7 +99,7 @@ class Relay(Service):
             is_sure=is_sure,
         )
         self._addresses: tuple[str, ...] = ()
-        self._routing = PortRouting()
+        self._routing: PortRouting | None = None  # Note [Nothing is published yet]
         self._revision = 0
         self._begun = False
         self._down = ""
@@ -162,16 +166,21 @@ class Relay(Service):
             self._beginning.cancel()
         return self._process.stopService() if self._process.running else None
 
+    @property
+    def _routes(self) -> tuple[PortRoute, ...]:
+        return () if self._routing is None else self._routing.routes
+
     def _want(self) -> None:
-        self._table.want(RelayState(self._addresses, self._routing.routes), self._revision)
-        if self._begun and self._routing.routes and not self._process.running:
+        if self._routing is not None:
+            self._table.want(RelayState(self._addresses, self._routes), self._revision)
+        if self._begun and self._routes and not self._process.running:
             self._beginning = Deferred.fromCoroutine(self._start()).addErrback(self._begin_failed)
 
     async def _begin(self) -> None:
         """See Note [Only where there are routes]."""
         needed = await self._run(self.files.needed)
         self._begun = True
-        if needed or self._routing.routes:
+        if needed or self._routes:
             await self._start()
 
     async def _start(self) -> None:
@@ -197,7 +206,7 @@ class Relay(Service):
         except ProxyError:
             return  # the table says so, if that lasts
         before, self._troubles = self._troubles, now
-        for route in self._routing.routes:
+        for route in self._routes:
             key = route.protocol, route.port
             port = f"port {route.port}/{route.protocol}"
             if key in now and before.get(key) != now[key]:

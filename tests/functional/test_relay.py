@@ -10,6 +10,7 @@ from typing import Any
 
 from twisted.internet import reactor
 from twisted.internet.defer import succeed
+from twisted.internet.task import deferLater
 from twisted.internet.threads import deferToThread
 from twisted.names import client, dns, server
 
@@ -122,6 +123,8 @@ class LeavingTests(RelayProcessCase):
         relay = self.relay(sure=False)
         await self.answers_at_last(relay, "a")
         self.assertNotEqual(relay.pid, pid)
+        await deferLater(reactor, 1.0)  # by now the agent would have sent what it has
+        self.assertTrue(await self.answers("a"))
 
     async def test_socket_removed(self) -> None:
         """A relay whose unix socket was removed makes another one: connections go on, and routes change again."""

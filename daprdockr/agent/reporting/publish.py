@@ -78,7 +78,8 @@ class Publish:
         """Publish this node's own addresses, which changed."""
         self._zone = self._zone.moved(addresses)
         self._zone_is_news = True
-        self._changed.add()
+        if self._routing is not None:  # before anything is known, no routes would replace those of an earlier agent
+            self._changed.add()
 
     def _publish(self, changed: set[ServiceName]) -> None:
         for service in changed:

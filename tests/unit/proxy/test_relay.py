@@ -125,6 +125,21 @@ class RelayTests(SynchronousTestCase):
         self.relay()
         self.assertEqual(len(self.reactor.processes), 1)
 
+    def test_last_known_routes_stay(self) -> None:
+        """Until the agent knows routes it sends none, sure or not: the relay would close the ports that it serves."""
+        self.files.directory.mkdir()
+        self.files.keep_routes(encode_state(RelayState(("10.0.0.1",), (DB,)), 0))
+        for self.sure in (False, True):
+            self.reactor.version, self.reactor.state = 0, RelayState(("10.0.0.1",), (DB,))
+            relay = self.relay()
+            self.pass_time(2.0)
+            relay.move(["10.0.0.2"])
+            self.pass_time(2.0)
+            self.assertEqual(self.reactor.state, RelayState(("10.0.0.1",), (DB,)))
+            relay.stopService()
+        self.publish(self.relay(), LOG)
+        self.assertEqual(self.reactor.state.routes, (LOG,))
+
     def test_not_sure(self) -> None:
         """Routes that are not sure do not replace those that an earlier agent's relay serves, until they are."""
         first = self.relay()

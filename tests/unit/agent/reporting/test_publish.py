@@ -50,6 +50,14 @@ class ZoneTests(PublishCase):
         self.clock.advance(0)
         self.assertEqual(self.addresses(b"a", b"ns", b"dns"), {"10.0.0.1"})
 
+    def test_moved_before_anything_is_known(self) -> None:
+        """Another address of this node publishes nothing while nothing is known: routes of before would be replaced."""
+        self.publish.on_move(["10.0.0.9"])
+        self.clock.advance(1)
+        self.assertEqual((self.zones, self.routings), ([], []))
+        self.change(self.defined(definition()))
+        self.assertEqual(self.addresses(b"a", b"ns", b"dns"), {"10.0.0.9"})
+
     def test_unchanged(self) -> None:
         """DNS is not bothered with what does not change its names, so what it has worked out stays."""
         self.change(self.defined(definition(instances=2)), self.claimed(1, record("a")))
