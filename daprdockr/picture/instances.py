@@ -9,6 +9,7 @@ from daprdockr.model.known.cluster import Cluster
 from daprdockr.model.names import InstanceName, ServiceName
 from daprdockr.model.stored.claim import State
 from daprdockr.model.stored.revisioned import Claim, Service
+from daprdockr.model.wanted.one_copy import stops_first
 from daprdockr.picture.cells import moment, published, yes_or_no
 from daprdockr.picture.table import Column, Row, Table
 from daprdockr.planning.candidates import candidates, why_nowhere
@@ -20,7 +21,7 @@ COLUMNS: tuple[Column, ...] = (
     ("HEALTHY", lambda row: yes_or_no(row["Healthy"])),
     ("PORTS", lambda row: ",".join(map(published, row["Ports"]))),
     ("STARTED", lambda row: moment(row["Started"])),
-    ("REASON", lambda row: row["Reason"] or ("" if row["Current"] else "runs an older definition")),
+    ("REASON", lambda row: row["Reason"]),
 )
 
 
@@ -51,7 +52,13 @@ def _lack(wanted: Service, claim: Claim | None, waiting: str) -> str:
     if claim.record.state is not State.RUNNING or not claim.record.healthy:
         reason = f" ({claim.record.reason})" if claim.record.reason else ""
         return f"{claim.record.state.value} on {claim.node}{reason}"
-    return "" if is_current(wanted, claim) else f"of an older definition on {claim.node}"
+    return "" if is_current(wanted, claim) else f"of an older definition on {claim.node}{_stopped_first(wanted)}"
+
+
+def _stopped_first(wanted: Service) -> str:
+    """Return why the older copy has to stop before the new one starts; "" if it has not."""
+    reason = stops_first(wanted.definition)
+    return f", which stops before the new one starts: {reason}" if reason else ""
 
 
 def _rows(cluster: Cluster, name: ServiceName) -> Iterable[Row]:
@@ -66,7 +73,14 @@ def _rows(cluster: Cluster, name: ServiceName) -> Iterable[Row]:
             yield _unclaimed(instance, waiting)
         else:
             row = _claimed(instance, claim, is_current(wanted, claim))
-            yield {**row, **_unwanted(cluster, instance)}
+            yield {**row, **_outdated(wanted, row), **_unwanted(cluster, instance)}
+
+
+def _outdated(wanted: Service | None, row: Row) -> Row:
+    """Return the reason of a copy that is not current, unless it has another one."""
+    if wanted is None or row["Current"] or row["Reason"]:
+        return {}
+    return {"Reason": f"runs an older definition{_stopped_first(wanted)}"}
 
 
 def _unwanted(cluster: Cluster, instance: InstanceName) -> Row:

@@ -48,6 +48,14 @@ class PsTests(ShowCase):
         self.claim(1, evolve(RUNNING, definition="older"))
         self.assertEqual(self.cells("ps")[1][-1], "runs an older definition")
 
+    def test_older_stops_first(self) -> None:
+        """One that has to stop before its successor starts says why: nobody has asked for that."""
+        self.store.put(KEYS.service(WEB.name), evolve(WEB, on_partition="stop").encode())
+        self.claim(1, evolve(RUNNING, definition="older"))
+        why = "with OnPartition: stop two copies never run"
+        older = f"runs an older definition, which stops before the new one starts: {why}"
+        self.assertEqual(self.cells("ps")[1][-1], older)
+
     def test_not_wanted(self) -> None:
         """An instance of a deleted service says so, and one whose definition cannot be read says that instead."""
         self.claim(1, RUNNING)
