@@ -23,7 +23,7 @@ WORDS = (
     *("status", "ps", "nodes", "events", "wait"),
     *("scale", "restart", "history", "rollback"),
     *("pause", "resume"),
-    *("drain", "uncordon", "trust-etcd", "completion"),
+    *("drain", "cordon", "uncordon", "trust-etcd", "completion"),
 )
 """Commands that are words; their modules have the same names, but for the dash."""
 
