@@ -57,7 +57,10 @@ class Whom:
             return servers
         if not is_special(labels, kind):
             return self.upstreams
-        return self.at_site or None if is_of_house(labels, kind) else None
+        if not is_of_house(labels, kind):
+            return None
+        # While no upstream is known one at this site may turn up, which would contradict a denial.
+        return self.at_site if self.at_site or self.upstreams == () else None
 
     def _of_zone(self, labels: Labels) -> tuple[Endpoint, ...] | None:
         """Return the servers of the longest zone that the name is in."""

@@ -51,13 +51,20 @@ class WhomTests(SynchronousTestCase):
         """For names of the house upstreams at this site are asked, and only those."""
         for name, kind in HOUSE:
             self.assertEqual((OFFICE, OTHER, LOCAL), asked(Whom((FAR, OFFICE, OTHER, LOCAL)), name, kind), name)
-            for upstreams in ((FAR,), (), None):
+            for upstreams in ((FAR,), None):
                 self.assertIsNone(asked(Whom(upstreams), name, kind), name)
+
+    def test_unknown(self) -> None:
+        """While no upstream is known nobody can say that a name of the house does not exist, unless it has a server."""
+        for name, kind in HOUSE:
+            self.assertEqual((), asked(Whom(()), name, kind), name)
+        self.assertEqual((CORP,), asked(Whom((), ZONES), "app.corp.local"))
 
     def test_nobody(self) -> None:
         """Names that exist nowhere, or on each host for itself, are asked of nobody."""
         for name in NOBODYS:
-            self.assertIsNone(asked(Whom((FAR, OFFICE, LOCAL)), name), name)
+            for upstreams in ((FAR, OFFICE, LOCAL), (), None):
+                self.assertIsNone(asked(Whom(upstreams), name), name)
 
     def test_ordinary(self) -> None:
         """For all other names all upstreams are asked in their order."""
