@@ -78,8 +78,8 @@ def answer_special(question: Question) -> Answer | None:
     if zone == _LOCALHOST and question.type in _LOOPBACK and not any(b"." in label for label in labels):
         rrset = RRset(question.type, _TTL, (_LOOPBACK[question.type],))
         return Answer(NOERROR, True, answers=(Owned(question.labels, rrset),))
-    # See Note [Reverse zones have holes].
-    ttl = NEGATIVE_TTL if _is_reverse(zone) else _TTL
+    # See Note [Reverse zones have holes]; and upstreams that come later may know a name of the house.
+    ttl = NEGATIVE_TTL if zone in _HOUSE or _is_reverse(zone) else _TTL
     exists = labels == zone or zone == _LOCALHOST or (_is_reverse(zone) and len(labels) < _WHOLE[zone[-2]])
     soa = RRset(SOA, ttl, (Soa(b".".join(zone).decode(), "nobody.invalid", serial=1, minimum=ttl),))
     return Answer(NOERROR if exists else NXDOMAIN, True, authority=(Owned(zone, soa),))

@@ -25,9 +25,16 @@ class SpecialTests(SynchronousTestCase):
 
     def test_absent(self) -> None:
         """Names below a special one do not exist, and the special one has nothing."""
-        soa = "10800 SOA local. nobody.invalid. 1 3600 600 86400 10800"
-        self.assertEqual(["NXDOMAIN AA RD RA", f"N LOCAL. {soa}"], self.said("printer.LOCAL"))
-        self.assertEqual(["NOERROR AA RD RA", f"N local. {soa}"], self.said("local"))
+        soa = "10800 SOA onion. nobody.invalid. 1 3600 600 86400 10800"
+        self.assertEqual(["NXDOMAIN AA RD RA", f"N ONION. {soa}"], self.said("printer.ONION"))
+        self.assertEqual(["NOERROR AA RD RA", f"N onion. {soa}"], self.said("onion"))
+
+    def test_house(self) -> None:
+        """A name of the house is absent for a second, because the next upstream may know it."""
+        for zone in ("local", "test", "internal", "home.arpa"):
+            soa = f"1 SOA {zone}. nobody.invalid. 1 3600 600 86400 1"
+            self.assertEqual(["NXDOMAIN AA RD RA", f"N {zone}. {soa}"], self.said(f"printer.{zone}"))
+            self.assertEqual(["NOERROR AA RD RA", f"N {zone}. {soa}"], self.said(zone))
 
     def test_reverse(self) -> None:
         """An address of a private network is absent for a second; what is no whole address exists without records."""
