@@ -11,7 +11,8 @@ Note [Two machines, one lease]
     rebooted host does. Which of the two it is shows when the other one goes on: the original sees its record
     overwritten by another machine (by boot), and writes it again, because it was there first; and the clone, whose own
     record was overwritten in its turn, leaves the lease to it and waits. A rebooted host has nobody to overwrite its
-    record, and acts under the lease when the next beat finds the record unchanged.
+    record, and acts under the lease when the next beat finds the record unchanged. A node that has created the record
+    was there before everybody, so it never yields, whatever somebody writes over it.
 
 Note [Ready]
     A node is ready after ``GOOD_BEATS`` beats under one lease. Because its record says so, instead of each observer's
@@ -131,7 +132,7 @@ class Registration:
         """Resume the record ``former``, which stands under this lease already. See the three other notes."""
         moved = record.machine != "" and former.machine not in ("", record.machine)
         if moved and self._lease == lease:
-            if (former.since, former.machine) < (self._since, record.machine):
+            if self._since and (former.since, former.machine) < (self._since, record.machine):
                 self.yields = lease
             return
         self._unproven = moved

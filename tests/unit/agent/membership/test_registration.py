@@ -173,6 +173,18 @@ class RegistrationTests(SynchronousTestCase):
         self.assertEqual([r.stands_under(self.lease) for r in (self.registration, later)], [True, False])
         self.assertEqual(NodeRecord.decode(self.entry.value).machine, "m1")
 
+    def test_first_of_all(self) -> None:
+        """A node that has created its record was there first, whatever stands in the place of that."""
+        self.record = evolve(self.record, machine="m1")
+        self.keep(1)
+        self.listed = False
+        for machine in ("-1", "m2"):
+            self.store.put(KEY, evolve(self.record, machine=machine).encode(), self.lease)
+            self.keep(2)
+            self.assertEqual(self.registration.yields, 0)
+            self.assertTrue(self.registration.stands_under(self.lease))
+            self.assertEqual(NodeRecord.decode(self.entry.value).machine, "m1")
+
     def test_both_begin(self) -> None:
         """If the first is started again meanwhile, still one of the two goes on, and one yields."""
         later = self.elsewhere()
