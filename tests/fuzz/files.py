@@ -12,6 +12,7 @@ from daprdockr.agent.holder import Holder
 from daprdockr.guard.clock import boot_id
 from daprdockr.guard.orders import Orders
 from daprdockr.model.errors import BadInput
+from daprdockr.model.stored.doubts import Doubt
 from daprdockr.process.pidfile import PidFile
 from daprdockr.proxy.configuration import HttpListener, NginxSettings, render
 from daprdockr.proxy.files import ProxyFiles
@@ -26,7 +27,7 @@ WHOLE = 0.02
 RECORD = json.dumps({"pid": 4711, "started": 123456, "boot": boot_id()}).encode()
 SMALL = ("lease.json", "lease-copy.json", "guard.json", "cluster.json")
 RECORDS = ("nginx/process.json", "etcd/process.json", "guard/process.json", "relay/process.json")
-PORTS = "relay/routes.json"
+PORTS, DOUBT = "relay/routes.json", "doubt.json"
 STATE = RelayState(("10.0.0.1", "::1"), (PortRoute("tcp", 5432, "db.app", (Destination("10.0.0.2", 20_000, True),)),))
 CONFIGURATIONS = ("nginx/last-good.conf", "nginx/nginx.conf")
 
@@ -48,7 +49,7 @@ class FileFuzz:
         self._scene.settle(3)
         self._real = {name: (self._scene.path / name).read_bytes() for name in SMALL}
         self._real |= dict.fromkeys(RECORDS, RECORD) | dict.fromkeys(CONFIGURATIONS, self._configuration)
-        self._real[PORTS] = encode_state(STATE, 7)
+        self._real |= {PORTS: encode_state(STATE, 7), DOUBT: Doubt(7, "this etcd went back").encode()}
         self._mutations = Mutations(self._random, [value for value in self._real.values() if len(value) < 10_000])
 
     def try_one(self) -> None:
@@ -95,6 +96,8 @@ class FileFuzz:
             ProxyFiles(directory / "nginx").prepare()
         elif name == PORTS:
             RelayFiles(directory / "relay").needed()
+        elif name == DOUBT:
+            agent.read_doubt()
         elif name == "guard.json":
             agent.former_orders(boot_id())
         elif name == "cluster.json":

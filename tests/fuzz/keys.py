@@ -10,10 +10,15 @@ from daprdockr.model.errors import BadInput, EtcdRefused
 from daprdockr.model.names import InstanceName
 from daprdockr.model.stored.claim import ClaimRecord
 from daprdockr.model.stored.cordon import asks_to_drain
+from daprdockr.model.stored.doubts import DoubtRecord, decode_trust, encode_trust
 from daprdockr.model.stored.entries import Delete, Entry
 from daprdockr.model.stored.events import Event
+from daprdockr.model.stored.history import RevisionRecord
+from daprdockr.model.stored.keys import SuccessorKey
+from daprdockr.model.stored.marks import Mark, decode_marks, encode_marks
 from daprdockr.model.stored.node import NodeRecord
 from daprdockr.model.stored.pause import PauseMode, PauseRecord
+from daprdockr.model.stored.slot import SlotRecord
 from daprdockr.model.wanted.definition import Definition
 from tests.build.values import KEYS, WEB
 from tests.fuzz.mutations import TEXTS, Mutations
@@ -24,10 +29,25 @@ DEFINITION = Definition.read(
         "Name": "web",
         "Group": "myapp",
         "Instances": 2,
-        "Container": {"Image": "web:1", "Cmd": ["a", "b"], "Env": ["K=V"], "Memory": 2**26, "ExposedPorts": ["80"]},
-        "Http": {"HostName": "example.com", "ContainerPort": "8080"},
-        "Health": {"Type": "http", "Path": "/", "Port": "8080", "Interval": 5},
-        "Placement": {"Constraints": ["zone == a"]},
+        "Container": {
+            "Image": "web:1",
+            "Cmd": ["a", "b"],
+            "Env": ["K=V"],
+            "Memory": 2**26,
+            "ExposedPorts": ["80"],
+            "PortBindings": {"90/udp": [{"HostPort": "9000"}]},
+            "Mounts": [{"Type": "volume", "Source": "data", "Target": "/d"}],
+            "NetworkMode": "bridge",
+        },
+        "Http": [
+            {"HostName": "example.com", "ContainerPort": "8080"},
+            {"HostName": "example.com,*.example.org", "ContainerPort": "8080", "Path": "/a", "Sticky": "s", "Hold": 1},
+        ],
+        "Health": {"Type": "http", "Path": "/", "Port": "8080", "Interval": 5, "Headers": {"X-A": "b"}, "Host": "a.b"},
+        "Placement": {"Constraints": ["zone == a"], "OnePerNode": True},
+        "Update": {"Order": "stop-first", "Parallelism": 2, "MinHealthy": 1, "OnFailure": "pause"},
+        "StopTimeout": 3,
+        "After": ["other", "keep.safe"],
     }
 )
 REAL = {
@@ -37,9 +57,17 @@ REAL = {
     "cordons": b'{"Drain": true, "Reason": "kernel"}',
     "pauses": PauseRecord(PauseMode.MAINTENANCE, "<p>back soon", 1e9, "anna@desk").encode(),
     "identity": b"1f",
+    "marks": encode_marks((Mark(1, 2, 3), Mark(2, 20, 5))),
+    "trust": encode_trust((7, 8)),
+    "doubts": DoubtRecord(7, "this etcd went back", 31, 9, {"1.keep.safe": "c" * 12}).encode(),
+    "rollouts": SlotRecord("b", InstanceName(WEB, 1), "c" * 12).encode(),
+    "history": RevisionRecord(DEFINITION, 1e9, "anna@desk", True).encode(),
     "events": Event(1e9, "a", "web.myapp", "it was started").encode(),
 }
 
+
+LONG = 10**9
+"""Seconds of the lease of what another node would have written."""
 
 LEFT = 0.5
 """How often a value that nobody can read stays while the next one is written, so that several keys are spoiled."""
@@ -51,6 +79,9 @@ READ: dict[str, Callable[[bytes], object]] = {
     "cordons": asks_to_drain,
     "pauses": PauseRecord.decode,
     "identity": bytes,
+    "marks": decode_marks,
+    "trust": decode_trust,
+    "rollouts": SlotRecord.decode,
 }
 
 
@@ -63,6 +94,7 @@ class KeyFuzz:
         self._mutations = Mutations(random, list(REAL.values()))
         self.what = ""
         self._left: dict[str, Entry | None] = {}
+        self._others = scene.store.grant(LONG).id
 
     def try_one(self) -> None:
         """Write a value, and soon what was there before again. ``what`` describes it for people."""
@@ -74,7 +106,7 @@ class KeyFuzz:
         self.what = f"{key!r}: {value[:300]!r}"
         if self._is_lawful(key, value):
             return
-        lease = before.lease if before is not None and self._random.random() < 0.7 else 0
+        lease = self._random.choice((before.lease, before.lease, 0) if before is not None else (self._others, 0))
         if self._random.random() < 0.03 and not self._is_precious(key):
             store.commit([], [Delete(key)])
         store.put(key, value, lease)
@@ -112,6 +144,8 @@ class KeyFuzz:
                 return Definition.parse(value) is not None
             if isinstance(named, InstanceName) and named.service in SAFE:
                 return ClaimRecord.decode(value).node != "a"
+            if isinstance(named, SuccessorKey) and named.instance.service in SAFE:
+                return ClaimRecord.decode(value) is not None
         except BadInput:
             pass
         return False
@@ -132,9 +166,16 @@ class KeyFuzz:
             KEYS.pause(WEB),
             KEYS.pause(KEPT),
             KEYS.identity,
+            KEYS.marks,
+            KEYS.trust,
+            KEYS.doubt("b"),
+            KEYS.slot(WEB, 1),
+            KEYS.slot(KEPT, 1),
+            KEYS.rollout(WEB),
+            KEYS.revision(WEB, 1),
             KEYS.event("a", 1),
         ]
-        places = (*REAL, "rollouts", "history", "runs", label)
+        places = (*REAL, "runs", label)
         parts = [chance.choice((label, "1", "web")) for _ in range(chance.randrange(5))]
         odd = KEYS.root + "/".join([chance.choice(places), *parts])
         return chance.choice(usual) if chance.random() < 0.8 else odd
