@@ -8,6 +8,10 @@ Note [An overdue command is killed by us]
     container's cgroup, we kill it and its descendants, as far as they are in that cgroup too: a shell that waits for a
     command would leave it behind. With an Engine elsewhere the number means nothing here, the cgroup does not match,
     and the command is left alone.
+
+Note [Who holds the output]
+    Processes that a command left behind hold its output, which the Engine then ends late or never. So a command whose
+    output has not ended in time is overdue only if the Engine knows no exit status of it.
 """
 
 from __future__ import annotations
@@ -56,7 +60,10 @@ def execute(
         # Without TLS docker-py returns the file object around the socket, with TLS the socket itself.
         if _drained(getattr(stream, "_sock", stream), clock() + timeout, clock):
             return _exit_status(client, execution, clock)
-        _kill(client.exec_inspect(execution))
+        found = client.exec_inspect(execution)
+        if found["ExitCode"] is not None:
+            return int(found["ExitCode"])  # Note [Who holds the output]
+        _kill(found)
         return OVERDUE
 
 

@@ -75,6 +75,12 @@ class DockerEngineTests(EngineContract, SynchronousTestCase):
         )
         self.assertEqual([one[1] for one in self.client().top(container)["Processes"]], [one[1] for one in before])
 
+    def test_ended_command_counts(self) -> None:
+        """The exit status of a command counts, although a process that it left behind holds its output."""
+        container = self.create("web")
+        self.engine.start(container)
+        self.assertEqual(self.engine.execute(container, ["sh", "-c", "sleep 1000 & exit 3"], 0.5), 3)
+
     def add_network(self, name: str, families: set[int]) -> str:
         client = self.client()
         pools = [IPAMPool(subnet=docker_engine.unique_subnet())] if 6 in families else []

@@ -11,10 +11,14 @@ from daprdockr.engine.execution import OVERDUE, execute
 
 
 class Talking:
-    """A client of an Engine, and the socket of its one command, which writes ``left`` bytes without a pause."""
+    """
+    A client of an Engine, and the socket of its one command, which writes ``left`` bytes without a pause. Its exit
+    status is ``status``; None: it runs.
+    """
 
-    def __init__(self, left: float) -> None:
+    def __init__(self, left: float, status: int | None = 0) -> None:
         self.left = left
+        self.status = status
         self.reads = 0
         self.timeout = 60
 
@@ -25,7 +29,7 @@ class Talking:
         return self
 
     def exec_inspect(self, execution: str) -> dict[str, Any]:
-        return {"ExitCode": 0, "Pid": 0, "ContainerID": "c"}
+        return {"ExitCode": self.status, "Pid": 0, "ContainerID": "c"}
 
     def settimeout(self, seconds: float) -> None:
         pass
@@ -54,6 +58,11 @@ class OutputTests(SynchronousTestCase):
 
     def test_endless(self) -> None:
         """Output without end is read slowly until the command is overdue."""
-        talking = Talking(float("inf"))
+        talking = Talking(float("inf"), status=None)
         self.assertEqual(run(talking, 0.2), OVERDUE)
         self.assertLess(talking.reads, 50)
+
+    def test_left_behind(self) -> None:
+        """Of a command that has ended the exit status counts, although another process holds its output."""
+        for status in (0, 3):
+            self.assertEqual(run(Talking(float("inf"), status), 0.2), status)
