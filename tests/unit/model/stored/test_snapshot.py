@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from random import Random
+
 from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
@@ -25,6 +28,24 @@ class SnapshotTests(SynchronousTestCase):
     def test_reads_what_it_writes(self, listing: Listing) -> None:
         """A listing reads back from the bytes that were kept."""
         self.assertEqual(decode_listing(b"".join(encode_listing(listing))), listing)
+
+    @given(LISTINGS, st.randoms(use_true_random=False))
+    def test_damaged(self, listing: Listing, random: Random) -> None:
+        """Of content in which one byte changed nothing is believed, unless it says the same."""
+        data = bytearray(b"".join(encode_listing(listing)))
+        place = random.randrange(len(data))
+        data[place] ^= 1 << random.randrange(8)
+        try:
+            found = decode_listing(bytes(data))
+        except BadInput:
+            return
+        self.assertEqual(found, listing)
+
+    def test_written_anew(self) -> None:
+        """Content that somebody changed, as a document, is refused; that of an older agent, without a sum, is not."""
+        kept = json.loads(b"".join(encode_listing(decode_listing(as_bytes(KEPT)))))
+        self.assertRaises(BadInput, decode_listing, as_bytes({**kept, "Revision": 10}))
+        self.assertRaises(BadInput, decode_listing, as_bytes({**kept, "Sum": None}))
 
     def test_another_version(self) -> None:
         """The state kept by an agent with another layout is refused, with the version named."""
