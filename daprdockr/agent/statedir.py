@@ -28,6 +28,8 @@ import fcntl
 import json
 import os
 import stat
+import zlib
+from collections.abc import Mapping
 from pathlib import Path
 
 from twisted.logger import Logger
@@ -189,9 +191,10 @@ class StateDir:
     def write_lease(self, lease: int) -> None:
         """
         Write the lease, twice: a node that forgot its lease loses its claims when that ends, and its containers to
-        other nodes.
+        other nodes. A checksum shows which of the two is damaged where both can be read.
         """
-        content = json.dumps({"Lease": lease, **self.holder.write()}).encode()
+        members = {"Lease": lease, **self.holder.write()}
+        content = json.dumps({**members, "Sum": _sum(members)}).encode()
         for name in _LEASE_FILES:
             replace_file(self.path / name, content, synced=True)
 
@@ -231,4 +234,11 @@ def _lease(content: bytes) -> tuple[int, Holder]:
     kept = parse_json(content)
     if not isinstance(kept, dict):
         raise BadInput("it is no object")
+    if kept.get("Sum", _sum(kept)) != _sum(kept):  # an older agent writes none
+        raise BadInput("it is damaged, for its checksum is another one")
     return _LEASE(kept.get("Lease"), "Lease"), Holder.read(kept)
+
+
+def _sum(members: Mapping[str, object]) -> int:
+    """Return the checksum of all members but ``Sum``."""
+    return zlib.crc32(json.dumps({**members, "Sum": 0}, sort_keys=True).encode())

@@ -11,6 +11,7 @@ from typing import Any
 from twisted.logger import LogLevel, capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 
+from daprdockr.agent.holder import Holder
 from daprdockr.agent.statedir import StateDir
 from daprdockr.model.errors import BadInput
 from daprdockr.model.stored.entries import Entry, Listing
@@ -305,12 +306,21 @@ class LeaseTests(StateDirCase):
 
     def test_damaged(self) -> None:
         """A lease of which one file was damaged or lost is still known, and written again where it was."""
+        self.state.holder = Holder("a", "/p", "m")
         self.state.write_lease(7)
+        written = (self.path / "lease.json").read_bytes()
+        changed = [written.replace(old, new) for old, new in ((b": 7", b": 6"), (b'"a"', b'"b"'), (b'Lease"', b'Lea"'))]
         for name in ("lease.json", "lease-copy.json"):
-            for content in (b"", b"{", b"[" * 10_000, b'{"Lease":-7}'):
+            for content in (b"", b"{", b"[" * 10_000, b'{"Lease":-7}', *changed):
                 (self.path / name).write_bytes(content)
-                self.assertEqual(self.state.read_lease(), 7)
-                self.assertEqual((self.path / name).read_bytes(), b'{"Lease": 7}')
+                self.assertEqual(self.state.read_lease(), 7, content[:80])
+                self.assertEqual((self.path / name).read_bytes(), written)
+
+    def test_older_agent(self) -> None:
+        """One that an older agent wrote, without a checksum, is read; and so is one with a member that is not known."""
+        for content in (b'{"Lease": 7}', b'{"Lease": 7, "Later": true}'):
+            (self.path / "lease.json").write_bytes(content)
+            self.assertEqual(self.state.read_lease(), 7)
 
     def test_garbage(self) -> None:
         """A value that is no lease of etcd's counts as none, and is set aside with one line."""
