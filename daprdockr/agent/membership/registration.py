@@ -129,16 +129,22 @@ class Registration:
         self.condition = LeaseUnproven() if self._unproven else None
 
     def _resume(self, lease: int, former: NodeRecord, record: NodeRecord, revision: int) -> None:
-        """Resume the record ``former``, which stands under this lease already. See the three other notes."""
+        """
+        Resume the record ``former``, which stands under this lease already. See the three other notes. Where a record
+        of ours stood, nothing is learned from what somebody wrote over it.
+        """
         moved = record.machine != "" and former.machine not in ("", record.machine)
-        if moved and self._lease == lease:
-            if self._since and (former.since, former.machine) < (self._since, record.machine):
-                self.yields = lease
-            return
-        self._unproven = moved
-        if former.ready:
-            self._steady = lease
-        self._since = revision if moved or former.addresses != record.addresses else former.since
+        if self._lease != lease:
+            self._unproven = moved
+            if former.ready:
+                self._steady = lease
+            self._since = revision if moved or former.addresses != record.addresses else former.since
+        elif moved and self._since and (former.since, former.machine) < (self._since, record.machine):
+            self.yields = lease
+        else:
+            self._unproven = self._unproven and moved
+            if self._addresses != record.addresses:
+                self._since = revision
 
     async def _change(self, lease: int, value: bytes) -> None:
         """If the record is not ours any more, the next beat misses it, when the mirror does not show it."""

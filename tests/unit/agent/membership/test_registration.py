@@ -185,6 +185,24 @@ class RegistrationTests(SynchronousTestCase):
             self.assertTrue(self.registration.stands_under(self.lease))
             self.assertEqual(NodeRecord.decode(self.entry.value).machine, "m1")
 
+    def test_not_taught(self) -> None:
+        """A record that stands is written again as it was, whatever somebody wrote over it."""
+        self.keep(GOOD_BEATS)
+        before = self.entry.value
+        self.listed = False
+        for changed in (evolve(self.record, since=5), evolve(self.record, addresses=("10.0.0.9",), since=5)):
+            self.store.put(KEY, changed.encode(), self.lease)
+            self.keep(GOOD_BEATS + 1)
+            self.assertEqual(self.entry.value, before)
+
+    def test_no_readiness(self) -> None:
+        """A node is not ready before its time, whatever somebody wrote over its record."""
+        self.keep(1)
+        self.listed = False
+        self.store.put(KEY, evolve(self.record, ready=True).encode(), self.lease)
+        self.keep(2)
+        self.assertFalse(self.ready)
+
     def test_both_begin(self) -> None:
         """If the first is started again meanwhile, still one of the two goes on, and one yields."""
         later = self.elsewhere()
