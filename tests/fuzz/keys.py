@@ -14,7 +14,7 @@ from daprdockr.model.stored.doubts import DoubtRecord, decode_trust, encode_trus
 from daprdockr.model.stored.entries import Delete, Entry
 from daprdockr.model.stored.events import Event
 from daprdockr.model.stored.history import RevisionRecord
-from daprdockr.model.stored.keys import NodeKey, SuccessorKey
+from daprdockr.model.stored.keys import SuccessorKey
 from daprdockr.model.stored.marks import Mark, decode_marks, encode_marks
 from daprdockr.model.stored.node import NodeRecord
 from daprdockr.model.stored.pause import PauseMode, PauseRecord
@@ -140,8 +140,6 @@ class KeyFuzz:
         """Whether it is a wish that can be read, and asks for something else of what must stay."""
         try:
             named = KEYS.read(key)
-            if named == NodeKey("a"):
-                return self._is_older_machine(NodeRecord.decode(value))
             if named in SAFE:
                 return Definition.parse(value) is not None
             if isinstance(named, InstanceName) and named.service in SAFE:
@@ -151,12 +149,6 @@ class KeyFuzz:
         except BadInput:
             pass
         return False
-
-    def _is_older_machine(self, record: NodeRecord) -> bool:
-        """Whether it says what another machine would that holds the lease of this agent, and did so before it."""
-        before = self._scene.store.get(KEYS.node("a"))
-        own = NodeRecord.decode(before.value) if before is not None else record
-        return record.machine not in ("", own.machine) and record.since <= own.since != 0
 
     def _key(self) -> str:
         chance = self._random

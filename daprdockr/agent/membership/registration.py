@@ -12,7 +12,8 @@ Note [Two machines, one lease]
     overwritten by another machine (by boot), and writes it again, because it was there first; and the clone, whose own
     record was overwritten in its turn, leaves the lease to it and waits. A rebooted host has nobody to overwrite its
     record, and acts under the lease when the next beat finds the record unchanged. A node that has created the record
-    was there before everybody, so it never yields, whatever somebody writes over it.
+    was there before everybody, so it never yields, whatever somebody writes over it; and one that acts already does
+    nothing until the next beat, and yields if its record is then overwritten again: a person's hand writes once.
 
 Note [Ready]
     A node is ready after ``GOOD_BEATS`` beats under one lease. Because its record says so, instead of each observer's
@@ -140,7 +141,9 @@ class Registration:
                 self._steady = lease
             self._since = revision if moved or former.addresses != record.addresses else former.since
         elif moved and self._since and (former.since, former.machine) < (self._since, record.machine):
-            self.yields = lease
+            if self._unproven:
+                self.yields = lease
+            self._unproven = True
         else:
             self._unproven = self._unproven and moved
             if self._addresses != record.addresses:

@@ -185,6 +185,19 @@ class RegistrationTests(SynchronousTestCase):
             self.assertTrue(self.registration.stands_under(self.lease))
             self.assertEqual(NodeRecord.decode(self.entry.value).machine, "m1")
 
+    def test_written_by_hand(self) -> None:
+        """A machine that is in its turn yields only to a record that comes again, and does nothing meanwhile."""
+        later = self.elsewhere()
+        self.keep(2, registration=later)
+        former = evolve(self.record, machine="m1").encode()
+        stands = []
+        for written in (True, False, True, True):
+            if written:
+                self.store.put(KEY, former, self.lease)
+            self.keep(GOOD_BEATS, registration=later)
+            stands.append((later.stands_under(self.lease), later.yields))
+        self.assertEqual(stands, [(False, 0), (True, 0), (False, 0), (False, self.lease)])
+
     def test_not_taught(self) -> None:
         """A record that stands is written again as it was, whatever somebody wrote over it."""
         self.keep(GOOD_BEATS)
