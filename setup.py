@@ -78,6 +78,7 @@ setup(
         "daprdockr.proxy",
         "daprdockr.relay",
         "daprdockr.runtime",
+        "daprdockr.sealing",
         "daprdockr.wiring",
         "twisted.plugins",
     ],
@@ -95,6 +96,7 @@ setup(
         "protobuf>=6.31.1",
         "Jinja2>=3.1.6",
         "attrs>=24.2",
+        "cryptography>=50",
         "idna>=3.7",
     ],
     extras_require={
@@ -102,7 +104,6 @@ setup(
         "dev": [
             "build>=1.2",
             "coverage>=7.17",
-            "cryptography>=50",
             "dnspython>=2.9",
             "docutils>=0.23",
             "gunicorn>=27",

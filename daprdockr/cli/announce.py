@@ -12,12 +12,12 @@ from daprdockr.model.seams import Store
 from daprdockr.model.stored.events import LIFE, Event
 
 
-def announce(request: Request, store: Store, text: str) -> None:
+def announce(request: Request, store: Store, text: str, subject: str = "") -> None:
     """
-    Record an event about the service of the request. That etcd does not take it is no failure, because the thing itself
-    was done.
+    Record an event about ``subject``, or about the service of the request. That etcd does not take it is no failure,
+    because the thing itself was done.
     """
-    event = Event(time=time.time(), node=os.uname().nodename, subject=str(request.service), text=text)
+    event = Event(time=time.time(), node=os.uname().nodename, subject=subject or str(request.service), text=text)
     try:
         store.put(request.keys.event(event.node, event.number), event.encode(), store.grant(LIFE).id)
     except EtcdError:

@@ -23,6 +23,7 @@ WORDS = (
     *("status", "ps", "nodes", "events", "wait"),
     *("scale", "restart", "history", "rollback"),
     *("pause", "resume"),
+    "secret",
     *("drain", "cordon", "uncordon", "trust-etcd", "completion"),
 )
 """Commands that are words; their modules have the same names, but for the dash."""
@@ -36,7 +37,8 @@ class Command:
     :ivar offline: the same for a command that needs no etcd.
     :ivar flags: names of the flags that have a use with it, beside those of etcd.
     :ivar word: what it takes beside flags: "[SERVICE]" (may be left out), "SERVICE", "SERVICE [REVISION]",
-        "SERVICE [FILE]", "SERVICE=N ...", "NODE" or "SHELL"; "" for nothing.
+        "SERVICE [FILE]", "SERVICE=N ...", "NODE" or "SHELL"; "" for nothing; "ACTION ..." for one of ``choices``
+        and words that the command reads itself.
     :ivar choices: the possible values of that word, where there are only a few.
     :ivar reference: the description of each form in the reference page, where the line of the help is too short for it.
     :ivar check: raises BadInput when a request lacks a flag, or has one without a use.

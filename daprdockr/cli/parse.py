@@ -38,6 +38,7 @@ def read_request(words: Sequence[str], environment: Mapping[str, str]) -> Reques
         revision=_revision(others[1]) if command.word == "SERVICE [REVISION]" and len(others) > 1 else None,
         numbers=_numbers(others) if command.word == "SERVICE=N ..." else {},
         file=others[1] if command.word == "SERVICE [FILE]" and len(others) > 1 else "",
+        words=tuple(others) if command.word.startswith("ACTION") else (),
         node=_node(command, others) if command.word == "NODE" else "",
         shell=_shell(command, others) if command.word == "SHELL" else "",
         changes={name: values[name] for name in names(CHANGES) if name in values},
@@ -84,7 +85,7 @@ def _reach(values: Mapping[str, str], environment: Mapping[str, str]) -> dict[st
 
 
 def _service(command: Command, values: Mapping[str, str], words: Sequence[str]) -> ServiceName | None:
-    if command.word in ("NODE", "SHELL", "SERVICE=N ..."):
+    if command.word in ("NODE", "SHELL", "SERVICE=N ...") or command.word.startswith("ACTION"):
         return None
     most = {"": 0, "SERVICE [REVISION]": 2, "SERVICE [FILE]": 2}.get(command.word, 1)
     if len(words) > most:

@@ -31,6 +31,23 @@ def check_label(label: object, what: str) -> str:
     )
 
 
+_VALUE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,62}", re.ASCII)
+
+
+def check_value_name(name: object, what: str) -> str:
+    """
+    Return the name of a secret or of a file if it can be one: it is safe in an etcd key and as the name of a file.
+
+    :param what: what it names, for the error: "secret" or "file".
+    :raises BadInput: otherwise.
+    """
+    if isinstance(name, str) and _VALUE.fullmatch(name):
+        return name
+    raise BadInput(
+        f"{what} name {shorten(name)} is not usable: write 1 to 63 letters, digits, hyphens, underscores or inner dots"
+    )
+
+
 def shorten(value: object, limit: int = 60) -> str:
     """Quote any value for a one-line message, control characters escaped, cut at ``limit`` characters."""
     text = ascii(value)

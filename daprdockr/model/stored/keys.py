@@ -175,6 +175,27 @@ class Keys:
     def doubt(self, node: str) -> str:
         return f"{self.doubts}{node}"
 
+    @property
+    def secrets(self) -> str:
+        """The prefix of what everybody may know of secrets: see ``sealed``."""
+        return self.root + "secrets/"
+
+    def secret(self, name: str) -> str:
+        return f"{self.secrets}{name}"
+
+    @property
+    def sealed(self) -> str:
+        """The second root, for sealed values: nobody mirrors them, and who needs one reads it when it is needed."""
+        return self.prefix + "-sealed/"
+
+    @property
+    def public_key(self) -> str:
+        """The key of the cluster's public key, to which values are sealed."""
+        return self.sealed + "key"
+
+    def sealed_secret(self, name: str) -> str:
+        return f"{self.sealed}secrets/{name}"
+
     def event(self, node: str, number: int) -> str:
         """Return the key of an event. ``number`` only ever grows on one node, so that keys sort by time."""
         return f"{self.events}{number:020d}-{node}"

@@ -16,6 +16,7 @@ ROOMS = {
     "engine": 3,
     "dns": 3,
     "proxy": 3,
+    "sealing": 3,
     "agent": 4,
     "arguments": 4,
     "picture": 4,

@@ -1,0 +1,112 @@
+"""``secret``: values that are stored sealed, and the key that opens them."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from daprdockr.cli.announce import announce
+from daprdockr.cli.command import Command
+from daprdockr.cli.console import Console
+from daprdockr.cli.given_value import STDIN, read_value
+from daprdockr.cli.request import Request
+from daprdockr.cli.snapshot import show
+from daprdockr.model.errors import BadInput
+from daprdockr.model.names import check_value_name, shorten
+from daprdockr.model.seams import Store
+from daprdockr.model.stored.sealed import MAX_VALUE
+
+if TYPE_CHECKING:
+    from daprdockr.cli.secrets import Secrets
+
+_WORDS = {"key": (1, 1), "set": (1, 2), "ls": (0, 0), "rm": (1, 1)}
+"""The fewest and the most words behind each action."""
+
+
+def secret(request: Request, store: Store, console: Console) -> None:
+    """
+    :raises BadInput: the value or the key's file cannot be used.
+    :raises NotFound: there is no such secret.
+    :raises NoClusterKey: there is nothing to seal to.
+    """
+    from daprdockr.cli.secrets import Secrets  # loads the cryptography, which no other command needs
+
+    secrets, (action, *words) = Secrets(request, store, time.time), request.words
+    if action == "key":
+        _key(secrets, Path(words[0]), request, console)
+    elif action == "set":
+        value = read_value(words[1] if len(words) > 1 else STDIN, console, MAX_VALUE)
+        record = secrets.put(words[0], value)
+        announce(request, store, f"set by {record.by}, revision {record.revision}", f"secret {words[0]}")
+        _done(request, console, f"secret {words[0]} is set, revision {record.revision}", Revision=record.revision)
+    elif action == "rm":
+        secrets.delete(words[0])
+        announce(request, store, "deleted", f"secret {words[0]}")
+        _done(request, console, f"secret {words[0]} is deleted", Deleted=True)
+    else:
+        from daprdockr.picture.secrets import secret_table
+
+        show(request, console, secret_table(secrets.known()))
+
+
+def _check(request: Request) -> None:
+    if not request.words:
+        raise BadInput(f"secret needs to know what to do: write {_listed()}")
+    action, *words = request.words
+    if action not in _WORDS:
+        raise BadInput(f"{shorten(action)} is not what secret can do: write {_listed()}")
+    fewest, most = _WORDS[action]
+    if len(words) < fewest:
+        raise BadInput(f"secret {action} needs the name of {'a file' if action == 'key' else 'a secret'}")
+    if len(words) > most:
+        hint = "give the value on stdin, or in a file" if action == "set" else "leave it out"
+        raise BadInput(f"{shorten(words[most])} has no use with secret {action}: {hint}")
+    if action in ("set", "rm"):
+        check_value_name(words[0], "secret")
+
+
+def _listed() -> str:
+    return f"{', '.join([*_WORDS][:-1])} or {[*_WORDS][-1]}"
+
+
+def _key(secrets: Secrets, path: Path, request: Request, console: Console) -> None:
+    public, made = secrets.make_key(path)
+    if request.json:
+        console.print_json({"Key": public.id, "File": str(path), "New": made})
+        return
+    console.say(f"{path} {'now is' if made else 'is'} the key of this cluster, {public.id}")
+    console.say(f"copy it to each node, readable by root alone, and start the agents with --cluster-key {path}")
+    console.say("keep a copy elsewhere: without it nobody can read the secrets, and each has to be set again")
+
+
+def _done(request: Request, console: Console, line: str, **outcome: object) -> None:
+    if request.json:
+        console.print_json({"Name": request.words[1], **outcome})
+    else:
+        console.say(line)
+
+
+COMMAND = Command(
+    name="secret",
+    usage=(
+        ("secret key FILE", "make the cluster key, which opens secrets: copy FILE to all nodes"),
+        ("secret set NAME [FILE]", "store a value sealed, from FILE or stdin, 64 KiB at most"),
+        ("secret ls", "secrets: revision, size, by whom, never the value"),
+        ("secret rm NAME", "delete a secret"),
+    ),
+    run=secret,
+    flags=("o",),
+    word="ACTION ...",
+    choices=tuple(_WORDS),
+    check=_check,
+    reference=(
+        "make the cluster key in a new file that only its owner can read, and put the public half into etcd. If FILE is"
+        " there already, it becomes the cluster's key unless there is another. ``docs/design/secrets.rst`` has more",
+        "seal the content of FILE, or of stdin, with the cluster key and store it, byte by byte as it is: at most"
+        " 64 KiB. What was set before is replaced",
+        "secrets: how often each was set, when and by whom, the size of the value, and the key that it is sealed to."
+        " Nothing prints a value",
+        "delete a secret",
+    ),
+)

@@ -1,0 +1,140 @@
+# -*- test-case-name: tests.unit.cli.commands.test_secret -*-
+"""
+Secrets in etcd as the command line sees them: sealed, listed and deleted.
+
+Each transaction compares what it was decided on, the public key too, so that no value is left sealed to a key that was
+replaced meanwhile.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from attrs import frozen
+
+from daprdockr.cli.definitions import author
+from daprdockr.cli.request import Request
+from daprdockr.cli.stored import Transaction, change
+from daprdockr.model.errors import BadInput, DaprdockrError, NotFound
+from daprdockr.model.seams import Store
+from daprdockr.model.stored.entries import Absent, Delete, Entry, Put, Unchanged
+from daprdockr.model.stored.sealed import PublicKey, SealedValue, SecretRecord, bound_to
+from daprdockr.sealing.boxes import PrivateKey, seal
+from daprdockr.sealing.key_file import create_keys, read_keys
+
+
+class NoClusterKey(DaprdockrError):
+    """Nobody made a cluster key yet, so that nothing can be sealed."""
+
+
+class OtherClusterKey(DaprdockrError):
+    """The cluster has a key, and it is not the one of this file."""
+
+
+@frozen
+class Secrets:
+    """:ivar clock: wall-clock seconds."""
+
+    request: Request
+    store: Store
+    clock: Callable[[], float]
+
+    def make_key(self, path: Path) -> tuple[PublicKey, bool]:
+        """
+        Make the file with the cluster's key, and put the public one into etcd; return that, and whether the file is
+        new. A file that is there already is used if the cluster has no key, or just this one: so a command that failed
+        half way can be repeated.
+
+        :raises OtherClusterKey: the cluster has another key.
+        """
+        present, made = self._stored_key(), False
+        if not os.path.lexists(path):
+            if present is not None:
+                raise OtherClusterKey(
+                    f"the cluster has key {present.id} already: copy its file from a node that has it"
+                )
+            create_keys(path, (PrivateKey.generate(),))
+            made = True
+        keys = [key.public for key in read_keys(path)]
+        if present is None:
+            place = self.request.keys.public_key
+            self.store.commit([Absent(place)], [Put(place, keys[0].encode())])  # another may have been quicker
+            present = self._stored_key()
+        if present not in keys:
+            raise OtherClusterKey(
+                f"{path} is not the key of this cluster, which has {present.id if present else 'none'}"
+            )
+        return keys[0], made
+
+    def put(self, name: str, value: bytes) -> SecretRecord:
+        """Seal the value and store it. :raises NoClusterKey: there is no key to seal it to."""
+        keys, stamp = self.request.keys, os.urandom(6).hex()
+        written: SecretRecord | None = None
+
+        def transaction(entry: Entry | None) -> Transaction | None:
+            nonlocal written
+            before = _record(entry)
+            if before is not None and before.stamp == stamp:  # a lost answer shows as what we want
+                written = before
+                return None
+            key = self.store.get(keys.public_key)
+            if key is None:
+                raise NoClusterKey("there is no cluster key to seal it to: daprdockrcmd secret key FILE makes one")
+            public, number = _public(key), before.revision + 1 if before else 1
+            written = SecretRecord(number, stamp, len(value), public.id, self.clock(), author(self.request))
+            sealed = SealedValue(public.id, stamp, seal(public, value, bound_to(name, stamp)))
+            conditions = (_unchanged(keys.secret(name), entry), _unchanged(keys.public_key, key))
+            puts = Put(keys.secret(name), written.encode()), Put(keys.sealed_secret(name), sealed.encode())
+            return conditions, puts
+
+        change(self.store, keys.secret(name), transaction)
+        assert written is not None
+        return written
+
+    def delete(self, name: str) -> None:
+        """:raises NotFound: there is no such secret."""
+        keys, found = self.request.keys, False
+
+        def transaction(entry: Entry | None) -> Transaction | None:
+            nonlocal found
+            if entry is None:
+                return None
+            found = True
+            return (_unchanged(keys.secret(name), entry),), (
+                Delete(keys.secret(name)),
+                Delete(keys.sealed_secret(name)),
+            )
+
+        change(self.store, keys.secret(name), transaction)
+        if not found:
+            raise NotFound(f"secret {name} does not exist: daprdockrcmd secret ls lists what does")
+
+    def known(self) -> dict[str, SecretRecord | None]:
+        """Return the records of all secrets by name; None is one that this version cannot read."""
+        place = self.request.keys.secrets
+        entries = self.store.list(place).entries
+        return {entry.key.removeprefix(place): _record(entry) for entry in entries}
+
+    def _stored_key(self) -> PublicKey | None:
+        entry = self.store.get(self.request.keys.public_key)
+        return None if entry is None else _public(entry)
+
+
+def _public(entry: Entry) -> PublicKey:
+    try:
+        return PublicKey.decode(entry.value)
+    except BadInput as error:
+        raise BadInput(f"the public key in etcd is not usable: {error}") from None
+
+
+def _record(entry: Entry | None) -> SecretRecord | None:
+    try:
+        return None if entry is None else SecretRecord.decode(entry.value)
+    except BadInput:
+        return None
+
+
+def _unchanged(key: str, entry: Entry | None) -> Unchanged:
+    return Unchanged(key, entry.mod_revision if entry is not None else 0)

@@ -1,0 +1,1 @@
+"""Sealed values: the adapter of the cryptography package, and the file with the cluster's private keys."""
