@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 import json
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sized
 from typing import Any, TypeVar
 
 from daprdockr.model.errors import BadInput
@@ -146,9 +146,17 @@ def one_of(*words: str) -> Check[str]:
     return check
 
 
-def list_of(check: Check[T]) -> Check[list[T]]:
+def refuse_more(members: Sized, path: str, most: int) -> None:
+    """:raises BadInput: if a list or an object has more members than that."""
+    if len(members) > most:
+        raise BadInput(f"{path} has {len(members)} members, write at most {most}")
+
+
+def list_of(check: Check[T], most: int | None = None) -> Check[list[T]]:
     def check_list(value: object, path: str) -> list[T]:
         if isinstance(value, list):
+            if most is not None:
+                refuse_more(value, path, most)
             return [check(item, f"{path}[{index}]") for index, item in enumerate(value)]
         raise BadInput(f"{path}: {shorten(value)} is not usable, write a list in [ ]")
 

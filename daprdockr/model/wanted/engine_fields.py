@@ -15,15 +15,27 @@ from typing import Any
 from daprdockr.model.errors import BadInput
 from daprdockr.model.host import LABEL_PREFIX
 from daprdockr.model.names import shorten
-from daprdockr.model.reading import Check, anything, boolean, free_text, integer, list_of, map_of, port, record, text
+from daprdockr.model.reading import (
+    Check,
+    anything,
+    boolean,
+    free_text,
+    integer,
+    list_of,
+    map_of,
+    port,
+    record,
+    refuse_more,
+    text,
+)
 
 _IMAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@-]{0,254}", re.ASCII)
 _NUMBER: Check[int] = integer(-1, 2**63 - 1)
 _TEXTS = list_of(free_text)
 _OBJECTS = list_of(map_of(anything))
 
-MOST_BINDINGS = 64
-"""The most host ports that a definition fixes."""
+MOST_BINDINGS, MOST_PORTS = 64, 256
+"""The most host ports that a definition fixes, and the most that it names: each costs a host port and processes."""
 
 
 def image(value: object, path: str) -> str:
@@ -46,6 +58,7 @@ def exposed_ports(value: object, path: str) -> list[str]:
     ``8080/tcp``.
     """
     items = list(value) if isinstance(value, dict) else list_of(anything)(value, path)
+    refuse_more(items, path, MOST_PORTS)
     ports = []
     for item in items:
         number, slash, protocol = str(item).partition("/")
@@ -61,8 +74,7 @@ def port_bindings(value: object, path: str) -> dict[str, list[dict[str, str]]]:
     sorted.
     """
     given = map_of(anything)(value, path)
-    if len(given) > MOST_BINDINGS:
-        raise BadInput(f"{path} has {len(given)} members, write at most {MOST_BINDINGS}")
+    refuse_more(given, path, MOST_BINDINGS)
     found: dict[str, int] = {}
     used: set[str] = set()
     for key, bindings in given.items():

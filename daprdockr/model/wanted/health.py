@@ -78,8 +78,7 @@ def _headers(value: object, path: str) -> tuple[tuple[str, str], ...]:
     the connection are refused, and so is ``Host``, which has a member of its own.
     """
     given = reading.map_of(reading.text)(value, path)
-    if len(given) > _MOST_HEADERS:
-        raise BadInput(f"{path} has {len(given)} members, write at most {_MOST_HEADERS}")
+    reading.refuse_more(given, path, _MOST_HEADERS)
     for name, text in given.items():
         if not _TOKEN.fullmatch(name) or name.lower() in _NOT_TO_BE_SENT:
             raise BadInput(f"{path}: a header {shorten(name)} cannot be sent; Host has a member of its own")

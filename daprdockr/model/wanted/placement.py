@@ -16,6 +16,9 @@ _CONSTRAINT = re.compile(
     r"\s*([A-Za-z0-9][A-Za-z0-9._/-]{0,62})\s*(==|!=)\s*([A-Za-z0-9][A-Za-z0-9._/-]{0,62})\s*", re.ASCII
 )
 
+MOST_CONSTRAINTS = 64
+"""The most constraints of a definition: each node tries them against each node, whenever it ranks them."""
+
 
 @frozen
 class Constraint:
@@ -57,7 +60,7 @@ class Placement:
 
 
 def _constraints(value: object, path: str) -> tuple[Constraint, ...]:
-    return tuple(reading.list_of(Constraint.read)(value, path))
+    return tuple(reading.list_of(Constraint.read, MOST_CONSTRAINTS)(value, path))
 
 
 _MEMBERS: Members = {

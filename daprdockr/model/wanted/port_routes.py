@@ -64,8 +64,7 @@ def udp_routes(value: object, path: str) -> tuple[UdpRoute, ...]:
 
 
 def _check_ports(ports: list[int], path: str) -> None:
-    if len(ports) > MOST_ROUTES:
-        raise BadInput(f"{path} has {len(ports)} members, write at most {MOST_ROUTES}")
+    reading.refuse_more(ports, path, MOST_ROUTES)
     twice = next((port for index, port in enumerate(ports) if port in ports[:index]), None)
     if twice is not None:
         raise BadInput(f"{path}: port {twice} is given twice, write each port once")

@@ -32,6 +32,8 @@ BAD_FIELDS: tuple[tuple[dict[str, Any], str], ...] = (
     ({"ExposedPorts": ["80/icmp"]}, "Container.ExposedPorts"),
     ({"ExposedPorts": ["80/"]}, "Container.ExposedPorts"),
     ({"ExposedPorts": "80"}, "Container.ExposedPorts"),
+    ({"ExposedPorts": [*range(1, 258)]}, "Container.ExposedPorts has 257 members, write at most 256"),
+    ({"ExposedPorts": dict.fromkeys(map(str, range(1, 258)))}, "Container.ExposedPorts has 257 members, write"),
     ({"Volumes": ["data"]}, "Container.Volumes"),
     ({"Volumes": ["data/x"]}, "Container.Volumes"),
     ({"Volumes": ["/a:b"]}, "Container.Volumes"),

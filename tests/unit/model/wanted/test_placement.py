@@ -31,3 +31,9 @@ class PlacementTests(SynchronousTestCase):
         for text in bad:
             error = self.assertRaises(BadInput, Placement.read, {"Constraints": ["a == b", text]}, "Placement")
             self.assertTrue(str(error).startswith("Placement.Constraints[1]"), str(error))
+
+    def test_too_many(self) -> None:
+        """One line refuses more constraints than nodes can try quickly."""
+        Placement.read({"Constraints": ["a == b"] * 64}, "Placement")
+        error = self.assertRaises(BadInput, Placement.read, {"Constraints": ["a == b"] * 65}, "Placement")
+        self.assertEqual(str(error), "Placement.Constraints has 65 members, write at most 64")
