@@ -22,7 +22,8 @@ from daprdockr.model.names import InstanceName
 from daprdockr.model.wanted.definition import Definition
 from daprdockr.model.wanted.engine_fields import CONFIG_FIELDS
 
-_LOG = {"Type": "json-file", "Config": {"max-size": "10m", "max-file": "3"}}
+_BOUNDS = {"max-size": "10m", "max-file": "3"}
+_LOG = {"Type": "json-file", "Config": _BOUNDS}
 _LONGEST_HOST_NAME = 63
 MOST_NAMES = 9
 MOST_EXPOSED = 16
@@ -118,7 +119,7 @@ def container_body(
         host.setdefault("Dns", list(resolvers))
     if host.get("Memory"):
         host.setdefault("MemorySwap", host["Memory"])
-    host.setdefault("LogConfig", _LOG)
+    host["LogConfig"] = _bounded(host.get("LogConfig", _LOG))
     host.setdefault("PidsLimit", _PIDS)
     if not any(option.startswith("no-new-privileges") for option in host.get("SecurityOpt", [])):
         host["SecurityOpt"] = [*host.get("SecurityOpt", []), "no-new-privileges"]
@@ -136,6 +137,16 @@ def container_body(
             "RestartPolicy": {"Name": "no"},
         },
     }
+
+
+def _bounded(log: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a ``LogConfig`` with our bounds where the Engine would write files without any."""
+    # Go takes members in any case.
+    given = {name: log[key] for name in ("Type", "Config") for key in log if key.casefold() == name.casefold()}
+    options = given.get("Config") or {}
+    if given.get("Type") != "json-file" or not isinstance(options, Mapping) or "max-size" in options:
+        return log
+    return {"Type": "json-file", "Config": {**_BOUNDS, **options}}
 
 
 def _split_volumes(volumes: Sequence[str]) -> tuple[list[str], list[str]]:

@@ -109,6 +109,24 @@ class BodyTests(SynchronousTestCase):
             self.assertEqual(body(SecurityOpt=[option])["HostConfig"]["SecurityOpt"], [option])
         self.assertEqual(body(PidsLimit=-1)["HostConfig"]["PidsLimit"], -1)
 
+    def test_logs(self) -> None:
+        """A log in the Engine's own files is bounded, unless the definition bounds it; any other log is as given."""
+        bounds = {"max-size": "10m", "max-file": "3"}
+        cases: list[tuple[dict[str, Any], dict[str, str]]] = [
+            ({"Type": "json-file"}, bounds),
+            ({"type": "json-file", "config": None}, bounds),
+            (
+                {"Type": "json-file", "Config": {"labels": "a", "max-file": "5"}},
+                {**bounds, "labels": "a", "max-file": "5"},
+            ),
+            ({"Type": "json-file", "Config": {"max-size": "1g"}}, {"max-size": "1g"}),
+        ]
+        for config, options in cases:
+            self.assertEqual(body(LogConfig=config)["HostConfig"]["LogConfig"]["Config"], options, config)
+        others: list[dict[str, Any]] = [{}, {"Type": "local"}, {"Type": "json-file", "Config": ["a"]}, {"Type": ["a"]}]
+        for config in others:
+            self.assertEqual(body(LogConfig=config)["HostConfig"]["LogConfig"], config)
+
     def test_volumes(self) -> None:
         """A path alone is an anonymous volume; what has a colon is a bind, beside those given as binds."""
         made = body(Volumes=["/data", "cache:/cache:ro"], Binds=["/srv:/srv"])
