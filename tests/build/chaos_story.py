@@ -22,6 +22,11 @@ def key_of(instance: str) -> str:
     return f"instances/{group}/{service}/{number}"
 
 
+def slot_of(instance: str, number: int = 1) -> str:
+    _, service, group = instance.split(".")
+    return f"rollouts/{group}/{service}/slots/{number}"
+
+
 @define
 class Story:
     """
@@ -85,6 +90,15 @@ class Story:
 
     def lease(self, node: str) -> str:
         return node + self.leases.get(node, "")
+
+    def slot(self, instance: str, node: str, number: int = 1, **more: Any) -> None:
+        """A node takes a slot of a rollout for an instance. ``at`` and ``lease`` are those of ``put``."""
+        value = {"Node": node, "Instance": instance, "Definition": "d2"}
+        self.put(slot_of(instance, number), value, **{"lease": self.lease(node), **more})
+
+    def free(self, instance: str, number: int = 1) -> None:
+        """A slot ends."""
+        self.delete(slot_of(instance, number))
 
     # Lines about Engines.
 

@@ -12,6 +12,7 @@ law                says
 ``claims``         never two holders of an instance at once, in etcd's order: ``laws_claims``
 ``stops``          no container is stopped, or restarted, without a cause: ``laws_stops``
 ``partition``      with ``OnPartition: stop`` two copies never run at the same time: ``laws_partition``
+``rollouts``       rollouts hold to their slots and take no instance out: ``laws_slots``, ``laws_rollouts``
 ``settled``        after each fault all is well again in time: ``laws_settled``
 ``names``          DNS never names a host that has been dead for more than TTL + 2 s: ``laws_names``
 ``history``        the history is whole, and the checker understands it: here, and where its lines are read
@@ -36,7 +37,9 @@ from tests.chaos.history import Line
 from tests.chaos.laws_claims import claims
 from tests.chaos.laws_names import Names
 from tests.chaos.laws_partition import partition
+from tests.chaos.laws_rollouts import Rollouts
 from tests.chaos.laws_settled import settled, witnessed
+from tests.chaos.laws_slots import kept_by_the_dead, slots
 from tests.chaos.laws_stops import Stops
 
 __all__ = ["Violation", "check"]
@@ -63,7 +66,12 @@ def _violations(seen: Sequence[Seen], setting: Setting) -> Iterator[Violation]:
     yield from witnessed(seen, setting)
     yield from holes(timelines)
     yield from claims(ordered)
-    yield from Stops(setting, done, away, timelines, wishes, lives, Digests.of(lives, wishes))()
+    digests = Digests.of(lives, wishes, seen)
+    stops = Stops(setting, done, away, timelines, wishes, lives, digests)
+    yield from stops()
     yield from partition(lives, wishes)
+    yield from slots(ordered, wishes, setting.silence)
+    yield from kept_by_the_dead(ordered, done, away, setting)
+    yield from Rollouts(stops, digests, seen)()
     yield from settled(seen, setting)
     yield from Names(setting, done, away, timelines)(seen)

@@ -103,6 +103,11 @@ class Place:
         return f"services/{group}/{service}"
 
     @property
+    def slots(self) -> str:
+        """The beginning of the keys of the slots of its service's rollouts."""
+        return f"{self.definition.replace('services/', 'rollouts/')}/slots/"
+
+    @property
     def claim(self) -> str:
         """The key of its claim."""
         service, _, group = self.service.partition(".")

@@ -17,7 +17,7 @@ from typing import Any
 
 from attrs import frozen
 
-from tests.chaos.evidence import SPREAD, Place
+from tests.chaos.evidence import SPREAD, Place, Seen
 from tests.chaos.evidence_etcd import Timelines
 from tests.chaos.evidence_runs import Run
 
@@ -57,12 +57,17 @@ class Wishes:
 
 @frozen
 class Digests:
-    """Which definitions a container may have been made of. Note [Which definition a digest is of]."""
+    """
+    Which definitions a container may have been made of. Note [Which definition a digest is of].
+
+    ``_bad`` are the services and essences of those of which nothing works.
+    """
 
     _essences: Mapping[tuple[str, str], frozenset[str]]
+    _bad: frozenset[tuple[str, str]] = frozenset()
 
     @classmethod
-    def of(cls, runs: Iterable[Run], wishes: Wishes) -> Digests:
+    def of(cls, runs: Iterable[Run], wishes: Wishes, seen: Iterable[Seen] = ()) -> Digests:
         found: dict[tuple[str, str], list[frozenset[str]]] = defaultdict(list)
         known = set()
         for run in runs:
@@ -74,11 +79,22 @@ class Digests:
         essences_of = {key: _agreed(sets) for key, sets in found.items()}
         while (narrower := _told_apart(essences_of)) != essences_of:
             essences_of = narrower
-        return cls(essences_of)
+        stored = (one.data for one in seen if one.what == "wish" and one.data.get("bad"))
+        return cls(essences_of, frozenset((str(told["service"]), essence(told["definition"])) for told in stored))
 
     def may_differ(self, run: Run, definition: Definition) -> bool:
         """Whether the container may be made of something else than this definition wants."""
         return self._essences.get((run.place.service, run.definition)) != frozenset((essence(definition),))
+
+    def cannot_work(self, run: Run) -> bool:
+        """Whether the container certainly is made of a definition of which nothing works."""
+        essences = self._essences.get((run.place.service, run.definition), frozenset())
+        return bool(essences) and all((run.place.service, made) in self._bad for made in essences)
+
+    def may_be(self, service: str, digest: str, definition: Definition) -> bool:
+        """Whether a container with this digest may be made of what this definition wants."""
+        essences = self._essences.get((service, digest))
+        return essences is None or essence(definition) in essences
 
 
 def _agreed(sets: list[frozenset[str]]) -> frozenset[str]:

@@ -21,7 +21,8 @@ harm
     An action of the suite itself, written before it is done: ``host``, ``harm`` (the action in words), ``id`` of a
     container, ``part`` of a host.
 wish
-    A command: ``change``: ``set``, ``delete``, ``drain`` or ``uncordon``; ``service``, ``definition``, ``node``.
+    A command: ``change``: ``set``, ``delete``, ``drain`` or ``uncordon``; ``service``, ``definition``, ``node``;
+    ``bad`` if nothing that is made of the definition can work.
     Written before it runs, and again with ``done`` after.
 http
     ``host`` asked, ``service``, ``ok``, ``status``, ``by`` (the instance that answered), ``seconds``, ``error``.

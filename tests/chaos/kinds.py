@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from tests.chaos import kinds_rollouts
 from tests.chaos.faults import Act, Fault, Kind, Scope
 from tests.chaos.scene import Scene
 from tests.chaos.services import redefined
@@ -239,4 +240,5 @@ KINDS = (
     Kind("scaled", WISH, scale, scale_back),
     Kind("redefined", WISH, redefine, nothing),
     Kind("deleted", WISH, delete, set_anew),
+    *kinds_rollouts.KINDS,
 )

@@ -12,6 +12,7 @@ doubt* is part of the law. Every other stop has one of these causes, and so no c
 - its claim was another node's, and that one said healthy, at some revision since this node last held it;
 - its node was being drained;
 - another container of the same instance ran on the same host;
+- it was made of a definition of which the suite knows that nothing works, so that it may be replaced;
 - with ``OnPartition: stop`` also: another node had the claim, healthy or not, since this node last held it; its own
   claim said ``Leaving``, for such an instance moves stop-first; or something speaks for its node being out of touch:
   a harm, etcd away, or an end of the node's record or claim about that time.
@@ -68,13 +69,16 @@ class Stops:
     digests: Digests
 
     def __call__(self) -> Iterator[Violation]:
-        for run in self.runs:
-            shown = run.stop
-            if shown is None or self._by_the_suite(run, shown.at):
-                continue
-            stop = self._stop(run, shown)
+        for stop, shown in self.all():
             if not any(cause(self, stop) for cause in CAUSES):
                 yield self._violation(stop, shown)
+
+    def all(self) -> Iterator[tuple[Stop, Seen]]:
+        """Each run that was stopped by somebody else than the suite, and the line that shows it."""
+        for run in self.runs:
+            shown = run.stop
+            if shown is not None and not self._by_the_suite(run, shown.at):
+                yield self._stop(run, shown), shown
 
     def _by_the_suite(self, run: Run, at: float) -> bool:
         kills = (h for h in self.harms.to(run.host, Trait.KILLS) if h.container and run.id.startswith(h.container))
@@ -114,6 +118,9 @@ class Stops:
         run = stop.run
         same = (other for other in self.runs if (other.host, other.place) == (run.host, run.place))
         return any(other is not run and other.start <= stop.at <= other.sure for other in same)
+
+    def cannot_work(self, stop: Stop) -> bool:
+        return self.digests.cannot_work(stop.run)
 
     def must_not_run_twice(self, stop: Stop) -> bool:
         """The further causes for what must not run beside another."""
@@ -169,5 +176,6 @@ CAUSES: tuple[Callable[[Stops, Stop], bool], ...] = (
     Stops.held_elsewhere,
     Stops.drained,
     Stops.one_too_many,
+    Stops.cannot_work,
     Stops.must_not_run_twice,
 )

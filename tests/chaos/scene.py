@@ -72,8 +72,9 @@ class Scene:
 
     # The wishes of a person. A change of the definitions is noted when the command has been carried out.
 
-    def set(self, service: str, definition: Mapping[str, Any]) -> None:
-        told = {"change": "set", "service": service, "definition": definition}
+    def set(self, service: str, definition: Mapping[str, Any], bad: bool = False) -> None:
+        """:param bad: nothing that is made of it can work."""
+        told = {"change": "set", "service": service, "definition": definition} | ({"bad": True} if bad else {})
         self._wish(told, ["-stdin"], stdin=json.dumps(definition))
         self.wanted.add(service, definition)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from tests.rig.docker_engine import SAMPLE
@@ -12,8 +12,9 @@ GROUP = "chaos"
 STOPPED = "single.chaos"
 """The one of which no instance ever has two copies."""
 
+MARK = "CHAOS="
 _PORT = "8080"
-_EACH = {"Container": {"Image": SAMPLE}, "Update": {"MinHealthy": 1, "Drain": 2}, "StopTimeout": 3}
+_EACH: Mapping[str, Any] = {"Container": {"Image": SAMPLE}, "Update": {"MinHealthy": 1, "Drain": 2}, "StopTimeout": 3}
 
 
 def _http(service: str) -> dict[str, str]:
@@ -21,7 +22,7 @@ def _http(service: str) -> dict[str, str]:
 
 
 SERVICES: Mapping[str, Mapping[str, Any]] = {
-    "web.chaos": {"Instances": 6, "Http": _http("web")},
+    "web.chaos": {"Instances": 6, "Http": _http("web"), "Update": {**_EACH["Update"], "Parallelism": 2}},
     "checked.chaos": {
         "Instances": 3,
         "Http": _http("checked"),
@@ -82,4 +83,9 @@ class Wanted:
 
 def redefined(definition: Mapping[str, Any], mark: str) -> dict[str, Any]:
     """The same service with another environment, so that each of its containers has to be made anew."""
-    return {**definition, "Container": {**definition["Container"], "Env": [f"CHAOS={mark}"]}}
+    return {**definition, "Container": {**definition["Container"], "Env": [f"{MARK}{mark}"]}}
+
+
+def mark(environment: Iterable[str]) -> str:
+    """The mark that ``redefined`` has put into an environment; "" for a service as it was at first."""
+    return "".join(each.removeprefix(MARK) for each in environment if each.startswith(MARK))

@@ -1,8 +1,9 @@
 """
 Whether the cluster is as it shall be: asked of etcd and of every Engine itself, not of what one agent says of another.
 
-Settled is: each wanted instance, and no other, is claimed, healthy, and runs where its claim says and nowhere else;
-etcd is whole, each agent says that all is well, and each nginx serves, so that the next fault finds nothing broken.
+Settled is: each wanted instance, and no other, is claimed, healthy, and runs where its claim says and nowhere else,
+made of what is stored, with no rollout under way; etcd is whole, each agent says that all is well, and each nginx
+serves, so that the next fault finds nothing broken.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Any
 
 from tests.chaos.load import http_answer
 from tests.chaos.scene import Scene
+from tests.chaos.services import mark
 from tests.rig.cluster.cluster import Cluster, in_parallel
 from tests.rig.cluster.host import Host
 
@@ -47,6 +49,8 @@ def lacking(scene: Scene) -> str:
             return lack
         if lack := misplaced(claims, scene.cluster.running()):
             return lack
+        if lack := rolling(scene.cluster) or outdated(stored_marks(scene.cluster), running_marks(scene.cluster)):
+            return lack
         agents = in_parallel(_agent, scene.cluster.hosts)
         nginxes = in_parallel(partial(_nginx, scene.wanted.served()), scene.cluster.hosts)
         return "; ".join(filter(None, [_etcd(scene.cluster), *agents, *nginxes]))
@@ -76,6 +80,31 @@ def misplaced(claims: Mapping[str, Mapping[str, Any]], running: Mapping[str, lis
     """:param running: where containers run, by instance."""
     told = {instance: [(claim["Node"], claim["ContainerId"])] for instance, claim in claims.items()}
     return _told("not running just where it is claimed", _differing(told, running))
+
+
+def rolling(cluster: Cluster) -> str:
+    slots = [key for key in cluster.stored("rollouts/") if "/slots/" in key]
+    return _told("slots of rollouts are held", ("/".join(key.split("/")[BEFORE_GROUP:]) for key in slots))
+
+
+def outdated(wanted: Mapping[str, str], running: Mapping[str, str]) -> str:
+    """:param wanted: the marks of stored definitions by service. :param running: those of containers by instance."""
+    marks = {instance: wanted.get(instance.partition(".")[2]) for instance in running}
+    return _told("made of another definition", _differing(running, marks))
+
+
+def stored_marks(cluster: Cluster) -> dict[str, str]:
+    found = {}
+    for key, value in cluster.stored("services/").items():
+        group, service = key.split("/")[BEFORE_GROUP:]
+        found[f"{service}.{group}"] = mark(json.loads(value)["Container"].get("Env", ()))
+    return found
+
+
+def running_marks(cluster: Cluster) -> dict[str, str]:
+    """Of what each container that runs was made, by instance."""
+    told = in_parallel(Host.environments, cluster.hosts)
+    return {instance: mark(environment) for each in told for instance, environment in each.items()}
 
 
 def _differing(one: Mapping[str, object], other: Mapping[str, object]) -> Iterator[str]:

@@ -8,7 +8,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.chaos import settled
 from tests.chaos.kinds import other_counts
-from tests.chaos.services import STOPPED, Wanted, definitions, redefined
+from tests.chaos.services import STOPPED, Wanted, definitions, mark, redefined
 
 
 def claim(node: str, container: str, healthy: bool = True) -> dict[str, Any]:
@@ -36,6 +36,20 @@ class ClaimTests(SynchronousTestCase):
         """Of many only some are named."""
         told = settled.unclaimed([f"{number}.web.chaos" for number in range(1, 8)], {})
         self.assertTrue(told.endswith("4.web.chaos and 3 more"), told)
+
+
+class DefinitionTests(SynchronousTestCase):
+    """Each container is made of the stored definition of its service."""
+
+    def test_same(self) -> None:
+        """Nothing is lacking."""
+        stored = {"web.chaos": "7", "spread.chaos": ""}
+        self.assertEqual("", settled.outdated(stored, {"1.web.chaos": "7", "1.spread.chaos": ""}))
+
+    def test_other(self) -> None:
+        """A container of another definition is reported, and one of a service that is not there."""
+        told = settled.outdated({"web.chaos": "7"}, {"1.web.chaos": "7", "2.web.chaos": "", "1.gone.chaos": ""})
+        self.assertEqual("made of another definition: 1.gone.chaos, 2.web.chaos", told)
 
 
 class PlaceTests(SynchronousTestCase):
@@ -105,6 +119,11 @@ class WantedTests(SynchronousTestCase):
         after = redefined(before, "7")
         self.assertEqual({"Container"}, {key for key in before if before[key] != after[key]})
         self.assertEqual(["CHAOS=7"], after["Container"]["Env"])
+
+    def test_mark(self) -> None:
+        """A redefinition is recognized by the environment of a container, which has more in it."""
+        self.assertEqual("7", mark(["PATH=/bin", "CHAOS=7", "DAPRDOCKR_INSTANCE=1.web.chaos"]))
+        self.assertEqual("", mark(["PATH=/bin"]))
 
     def test_scaled(self) -> None:
         """A service is never scaled to nothing, to what it has, or to more than there are hosts to run it on."""

@@ -196,6 +196,11 @@ class Host:
         with closing(APIClient(base_url=self.engine, version="auto")) as client:
             return {id: client.inspect_container(id)["State"]["StartedAt"] for id in self.running().values()}
 
+    def environments(self) -> dict[str, list[str]]:
+        """The environment of each container that runs, by instance."""
+        with closing(APIClient(base_url=self.engine, version="auto")) as client:
+            return {i: client.inspect_container(id)["Config"]["Env"] or [] for i, id in self.running().items()}
+
     def runs_of(self, service: str) -> dict[str, tuple[datetime, datetime]]:
         """When the containers of a service were started last, and ended (in the year 1 if they run), by instance."""
         mine = {c["Labels"][INSTANCE_LABEL]: c["Id"] for c in self.containers()}
