@@ -9,6 +9,7 @@ from types import MappingProxyType
 from daprdockr.model.known.cluster import Cluster
 from daprdockr.picture.cells import yes_or_no
 from daprdockr.picture.table import Column, Row, Table
+from daprdockr.planning.candidates import UNKNOWN
 from daprdockr.planning.placing.clashes import clashes
 
 
@@ -32,9 +33,6 @@ def _why_last(row: Row) -> str:
         return f"{','.join(row['Missing'])} is no address of this machine"
     return f"{','.join(row['Fails'])} cannot start" if row["Fails"] else ""
 
-
-UNKNOWN = "it has just begun, or its Docker Engine does not answer"
-"""Why a node is not ready whose agent is older than the reason in its record."""
 
 COLUMNS: tuple[Column, ...] = (
     ("NODE", lambda row: row["Node"]),

@@ -39,6 +39,9 @@ After so many starts in a row that failed a container will not start. The delays
 longer than an Engine that is about to end goes on answering.
 """
 
+ATTEMPTS_KEPT = 600.0
+"""Seconds after which a failure that was not followed by another is forgotten."""
+
 _MADE_UP = re.compile(r"[0-9a-f]{7,}")
 """The parts that the Engine draws anew at each attempt: ids of containers and endpoints, names of interfaces."""
 

@@ -9,6 +9,7 @@ counted: an instance without a stated memory takes none.
 
 from __future__ import annotations
 
+import enum
 import functools
 import hashlib
 import math
@@ -27,6 +28,35 @@ from daprdockr.model.wanted.placement import Constraint
 
 MOST_IMAGES = 256
 """The most images that a node reports: its record must stay small."""
+
+
+class Bar(enum.Enum):
+    """A kind of reason why a node does not run an instance, or runs it only when no other node can."""
+
+    ABSENT = "absent"
+    NOT_READY = "not-ready"
+    CORDONED = "cordoned"
+    DRAINING = "draining"
+    PRIVILEGE = "privilege"
+    CONSTRAINT = "constraint"
+    ONE_PER_NODE = "one-per-node"
+    PORT = "port"
+    MEMORY = "memory"
+    CPUS = "cpus"
+    FAILING = "failing"
+    DARK = "dark"
+
+
+@frozen
+class Hindrance:
+    """Why a node does not run an instance; ``text`` says it to people, about the node."""
+
+    bar: Bar
+    text: str
+
+
+UNKNOWN = "it has just begun, or its Docker Engine does not answer"
+"""Why a node is not ready whose agent is older than the reason in its record."""
 
 
 @frozen
@@ -58,10 +88,9 @@ def candidates(cluster: Cluster) -> tuple[Candidate, ...]:
 
 def candidate(cluster: Cluster, name: str) -> Candidate | None:
     """Return one node as a candidate; None while it takes no instances."""
-    node, placed = cluster.nodes.get(name), cluster.layout.placed.get(name, Counter())
-    if node is None or not node.record.ready or name in cluster.cordoned:
+    if unavailable(cluster, name) is not None:
         return None
-    record = node.record
+    record, placed = cluster.nodes[name].record, cluster.layout.placed.get(name, Counter())
     known = [(cluster.services[s].definition.container, n) for s, n in placed.items() if s in cluster.services]
     return Candidate(
         name=name,
@@ -75,6 +104,19 @@ def candidate(cluster: Cluster, name: str) -> Candidate | None:
         fails=frozenset(record.fails),
         dark=bool(record.trouble),
     )
+
+
+def unavailable(cluster: Cluster, name: str) -> Hindrance | None:
+    """Return why a node takes no instances, of whatever service; None if it does."""
+    node = cluster.nodes.get(name)
+    if node is None:
+        return Hindrance(Bar.ABSENT, "no agent reports from it")
+    if not node.record.ready:
+        return Hindrance(Bar.NOT_READY, f"not ready: {node.record.unready or UNKNOWN}")
+    if name in cluster.cordoned:
+        draining = name in cluster.draining
+        return Hindrance(Bar.DRAINING, "it is drained") if draining else Hindrance(Bar.CORDONED, "it is cordoned")
+    return None
 
 
 def _fixed(known: Iterable[tuple[Container, int]]) -> Counter[tuple[str, int]]:
@@ -92,10 +134,26 @@ def meets(constraint: Constraint, candidate: Candidate) -> bool:
 
 def able(definition: Definition, candidates: Iterable[Candidate]) -> list[Candidate]:
     """Return the candidates that meet all constraints of a definition and allow the privileges it needs."""
-    constraints, needed = definition.placement.constraints, definition.container.privileges
-    if not (constraints or needed):
+    if not (definition.placement.constraints or definition.container.privileges):
         return list(candidates)
-    return [c for c in candidates if allows(c, needed) and all(meets(constraint, c) for constraint in constraints)]
+    return [candidate for candidate in candidates if barred(definition, candidate) is None]
+
+
+def barred(definition: Definition, candidate: Candidate) -> Hindrance | None:
+    """Return which privilege or constraint of a definition keeps it from a node, whatever else is there."""
+    needed = definition.container.privileges
+    if not allows(candidate, needed):
+        lacking = needed.difference(candidate.allow or ())
+        return Hindrance(Bar.PRIVILEGE, f"it does not allow {','.join(sorted(lacking))}")
+    for constraint in definition.placement.constraints:
+        if not meets(constraint, candidate):
+            return Hindrance(Bar.CONSTRAINT, f"{constraint.write()} is not met: {_has(candidate, constraint.label)}")
+    return None
+
+
+def _has(candidate: Candidate, label: str) -> str:
+    value = candidate.name if label == "node" else candidate.labels.get(label)
+    return f"it has no label {label}" if value is None else f"its {label} is {value}"
 
 
 def allows(candidate: Candidate, needed: frozenset[str]) -> bool:
@@ -140,6 +198,27 @@ def room(definition: Definition, candidates: Iterable[Candidate]) -> dict[str, f
         c.name: min(_fits(c.memory, memory), _fits(c.cpus, cpus), most) if has_ports(definition, c) else 0
         for c in candidates
     }
+
+
+def full(definition: Definition, candidate: Candidate) -> Hindrance | None:
+    """Return which room a node lacks for one more instance of a definition, with the numbers."""
+    if room(definition, [candidate])[candidate.name]:
+        return None
+    container = definition.container
+    if not has_ports(definition, candidate):
+        taken = (p for p in container.host_ports if candidate.ports.get((p.protocol, p.host), 0) > 0)
+        ports = ",".join(f"{port.host}/{port.protocol}" for port in taken)
+        return Hindrance(Bar.PORT, f"host port {ports} is taken there by another instance")
+    if not _fits(candidate.memory, container.memory):
+        needed, left = _mebibytes(container.memory), _mebibytes(candidate.memory)
+        return Hindrance(Bar.MEMORY, f"an instance needs {needed} of memory, {left} are left")
+    return Hindrance(
+        Bar.CPUS, f"an instance needs {container.cpus:g} processors, {max(0, candidate.cpus):.3g} are left"
+    )
+
+
+def _mebibytes(size: float) -> str:
+    return f"{max(0, size) / 2**20:.1f}".removesuffix(".0") + " MiB"
 
 
 def has_ports(definition: Definition, candidate: Candidate) -> bool:

@@ -25,12 +25,9 @@ from daprdockr.agent.host.starts import Starts
 from daprdockr.model.host import ContainerState
 from daprdockr.model.last_words import LastWords
 from daprdockr.model.names import InstanceName, ServiceName
-from daprdockr.planning.attempts import LASTING, NONE, Attempts
+from daprdockr.planning.attempts import ATTEMPTS_KEPT, LASTING, NONE, Attempts
 from daprdockr.planning.outcome import Done, Fault, Retry, StepOutcome
 from daprdockr.planning.steps import Lane
-
-ATTEMPTS_KEPT = 600.0
-"""Seconds after which a failure that was not followed by another is forgotten."""
 
 MOST_GENERATIONS = 2
 """The most generations of one instance: the present definition and the one before it, of which a copy may still run."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
-from daprdockr.agent.host.failures import ATTEMPTS_KEPT, MOST_GENERATIONS
+from daprdockr.agent.host.failures import MOST_GENERATIONS
 from daprdockr.model.names import InstanceName
-from daprdockr.planning.attempts import LASTING, NONE
+from daprdockr.planning.attempts import ATTEMPTS_KEPT, LASTING, NONE
 from daprdockr.planning.outcome import Done, Fault, Retry
 from daprdockr.planning.steps import Lane
 from tests.build.situations import WEB_1, WEB_2, container

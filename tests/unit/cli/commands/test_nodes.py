@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from daprdockr.model.stored.node import NodeRecord
-from daprdockr.picture.nodes import UNKNOWN
+from daprdockr.planning.candidates import UNKNOWN
 from tests.build.command_line import RUNNING, ShowCase
 from tests.build.values import KEYS
 from tests.fakes.command_line import Outcome, command_line
