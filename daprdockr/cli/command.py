@@ -20,7 +20,7 @@ from daprdockr.model.seams import Store
 ACTIONS = {"get": "get", "set": "set", "stdin": "set", "del": "delete", "ip": "ip"}
 """Commands that are flags, as the first users type them, and their modules."""
 WORDS = (
-    *("status", "ps", "nodes", "events", "wait"),
+    *("status", "ps", "nodes", "events", "why", "wait"),
     *("scale", "restart", "history", "rollback"),
     *("pause", "resume"),
     "secret",
@@ -36,9 +36,9 @@ class Command:
     :ivar run: carries a request out.
     :ivar offline: the same for a command that needs no etcd.
     :ivar flags: names of the flags that have a use with it, beside those of etcd.
-    :ivar word: what it takes beside flags: "[SERVICE]" (may be left out), "SERVICE", "SERVICE [REVISION]",
-        "SERVICE [FILE]", "SERVICE=N ...", "NODE" or "SHELL"; "" for nothing; "ACTION ..." for one of ``choices``
-        and words that the command reads itself.
+    :ivar word: what it takes beside flags: "[SERVICE]" (may be left out), "SERVICE", "INSTANCE|SERVICE",
+        "SERVICE [REVISION]", "SERVICE [FILE]", "SERVICE=N ...", "NODE" or "SHELL"; "" for nothing; "ACTION ..." for one
+        of ``choices`` and words that the command reads itself.
     :ivar choices: the possible values of that word, where there are only a few.
     :ivar reference: the description of each form in the reference page, where the line of the help is too short for it.
     :ivar check: raises BadInput when a request lacks a flag, or has one without a use.

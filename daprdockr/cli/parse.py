@@ -12,7 +12,7 @@ from daprdockr.cli.command import ACTIONS, WORDS, Command, load
 from daprdockr.cli.flags import ALL, CHANGES, REACH, names
 from daprdockr.cli.request import Request
 from daprdockr.model.errors import BadInput
-from daprdockr.model.names import MAX_INSTANCES, ServiceName, check_label, shorten
+from daprdockr.model.names import MAX_INSTANCES, InstanceName, ServiceName, check_label, shorten
 from daprdockr.model.stored.keys import Keys
 
 _BOOLEAN = (*ACTIONS, "h", *(flag.name for flag in ALL if not flag.value))
@@ -35,6 +35,7 @@ def read_request(words: Sequence[str], environment: Mapping[str, str]) -> Reques
         access=read_access(_reach(values, environment)) if command.run else None,
         keys=Keys(values.get("prefix", Keys().prefix)),
         service=_service(command, values, others),
+        number=InstanceName.parse(others[0]).number if _names_instance(command, others) else 0,
         revision=_revision(others[1]) if command.word == "SERVICE [REVISION]" and len(others) > 1 else None,
         numbers=_numbers(others) if command.word == "SERVICE=N ..." else {},
         file=others[1] if command.word == "SERVICE [FILE]" and len(others) > 1 else "",
@@ -90,10 +91,16 @@ def _service(command: Command, values: Mapping[str, str], words: Sequence[str]) 
     most = {"": 0, "SERVICE [REVISION]": 2, "SERVICE [FILE]": 2}.get(command.word, 1)
     if len(words) > most:
         raise BadInput(f"{shorten(words[most])} has no use with {command.spelled}: leave it out")
-    if not words and command.word.startswith("SERVICE"):
+    if _names_instance(command, words):
+        return InstanceName.parse(words[0]).service
+    if not words and "SERVICE" in command.word and not command.word.startswith("["):
         raise BadInput(f"{command.name} needs the name of a service, <service>.<group>: daprdockrcmd status lists them")
     name = values.get("svc", words[0] if words else None)
     return None if name is None else ServiceName.parse(name)
+
+
+def _names_instance(command: Command, words: Sequence[str]) -> bool:
+    return command.word == "INSTANCE|SERVICE" and bool(words) and words[0].count(".") == 2
 
 
 def _revision(text: str) -> int:

@@ -17,16 +17,17 @@ class Request:
     """
     One request. ``command`` is the name of a command or "help"; ``access`` is None if etcd is not needed; ``changes``
     holds the flags that change a definition, as typed; ``timeout`` is seconds, None where it was not given; ``node``
-    and ``shell`` are "" where none is meant; ``revision`` is one of the service, None for none; ``numbers`` are the
-    instances that services are to have; ``words`` are those behind a command that reads them itself; ``file`` is the
-    name of one to read, "-" for stdin. ``host`` is the environment's HOST_IP, ``user`` the person as the environment
-    has it, "" if it does not.
+    and ``shell`` are "" where none is meant; ``number`` is that of one instance of the service, 0 for all; ``revision``
+    is one of the service, None for none; ``numbers`` are the instances that services are to have; ``words`` are those
+    behind a command that reads them itself; ``file`` is the name of one to read, "-" for stdin. ``host`` is the
+    environment's HOST_IP, ``user`` the person as the environment has it, "" if it does not.
     """
 
     command: str
     access: Access | None = None
     keys: Keys = field(factory=Keys)
     service: ServiceName | None = None
+    number: int = 0
     revision: int | None = None
     numbers: Mapping[ServiceName, int] = field(factory=dict)
     words: tuple[str, ...] = ()

@@ -21,13 +21,18 @@ COLUMNS: tuple[Column, ...] = (
 
 
 def event_table(entries: Iterable[Entry]) -> Table:
+    """Return the events in etcd, oldest first, as ``read_events`` does."""
+    return Table([event.write() for event in read_events(entries)], COLUMNS)
+
+
+def read_events(entries: Iterable[Entry]) -> list[Event]:
     """
     Return the events in etcd, oldest first.
 
     A value that cannot be read as an event, or has no lease that will end it, is left out: events are for people, and
     nothing depends on them.
     """
-    return Table([event.write() for event in sorted(_events(entries))], COLUMNS)
+    return sorted(_events(entries))
 
 
 def latest_lines(table: Table) -> Iterator[str]:

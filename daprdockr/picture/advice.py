@@ -1,0 +1,74 @@
+# -*- test-case-name: tests.unit.cli.commands.test_why -*-
+"""Advice to a person about an instance that does not run as wanted: one sentence for each kind of trouble."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from daprdockr.model.names import ServiceName
+from daprdockr.model.stored.claim import State
+from daprdockr.model.wanted.definition import Definition
+from daprdockr.planning.candidates import Bar, Hindrance
+
+_BARS: Mapping[Bar, str] = {
+    Bar.ABSENT: "start the agent of the node again",
+    Bar.NOT_READY: "look for the reason in the agent's log on a node that is not ready: journalctl -u daprdockr",
+    Bar.CORDONED: "let a cordoned node take instances again: daprdockrcmd uncordon NODE",
+    Bar.DRAINING: "let a drained node take instances again: daprdockrcmd uncordon NODE",
+    Bar.PRIVILEGE: "start the agent of a node that may run it with --allow {privileges}",
+    Bar.CONSTRAINT: "start the agent of a node with a --label that meets it, or change Placement.Constraints",
+    Bar.ONE_PER_NODE: "add a node, or want fewer instances: daprdockrcmd scale {service}=N",
+    Bar.PORT: "move the service that has the port, choose another HostPort, or use a Tcp route, which needs none",
+    Bar.MEMORY: "state less Memory in the definition, scale another service down, or add a node",
+    Bar.CPUS: "state fewer processors in the definition, scale another service down, or add a node",
+    Bar.DARK: "mend the host on which nothing starts: daprdockrcmd nodes has the reason",
+}
+"""The changes that would let a node take an instance; a failing one needs what the failing instance needs."""
+
+_REASONS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
+    (re.compile(pattern), sentence)
+    for pattern, sentence in (
+        ("out of memory", "raise Container.Memory, or find what the program fills it with"),
+        (
+            r"port \d+ of this host is taken",
+            "end what listens there (ss -ltnp on the node says what), or choose another HostPort",
+        ),
+        (
+            "could not be pulled|pull or build it",
+            "correct the name of the image, or the node's way to the registry: try docker pull {image} there",
+        ),
+        ("command (was not found|cannot be executed)", "correct Container.Cmd, or use an image that has the program"),
+        ("^waits for (?P<other>[^ ,]+)", "find out why that one is not healthy: daprdockrcmd why {other}"),
+        ("no HEALTHCHECK", "give the image a HEALTHCHECK, or choose another Health.Type"),
+    )
+)
+
+_STATES: Mapping[State, str] = {
+    State.BACKING_OFF: "read the last lines, and go back to what was healthy: daprdockrcmd rollback {service}",
+    State.UNHEALTHY: "see whether the program serves what Health checks, and give it a Health.StartPeriod to begin",
+    State.PULLING: "wait until the image is there: daprdockrcmd wait {service}",
+    State.STARTING: "wait until it is healthy: daprdockrcmd wait {service}",
+}
+
+_OUTDATED = "wait until the change has reached it: daprdockrcmd wait {service}"
+
+
+def about_node(refusal: Hindrance, definition: Definition) -> str:
+    """Return what would let a node take an instance of the service, "" if nothing that is done to the node would."""
+    privileges = ",".join(sorted(definition.container.privileges))
+    return _BARS.get(refusal.bar, "").format(service=definition.name, privileges=privileges)
+
+
+def about_instance(definition: Definition, state: State, reason: str, current: bool) -> str:
+    """Return what helps an instance that a node has and that is not as wanted."""
+    names = {"service": str(definition.name), "image": definition.container.image}
+    for pattern, sentence in _REASONS:
+        if match := pattern.search(reason):
+            return sentence.format(**names, **match.groupdict())
+    outdated = state is State.RUNNING and not current
+    return (_OUTDATED if outdated else _STATES.get(state, "")).format(**names)
+
+
+def about_rollout(service: ServiceName) -> str:
+    return f"store a better definition, or go back: daprdockrcmd rollback {service}"

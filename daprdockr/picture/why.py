@@ -1,0 +1,190 @@
+# -*- test-case-name: tests.unit.cli.commands.test_why -*-
+"""Why instances of a service do not run, or not as wanted: instance by instance, and node by node."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any
+
+from attrs import field, frozen
+
+from daprdockr.model.known.cluster import Cluster
+from daprdockr.model.names import InstanceName, ServiceName
+from daprdockr.model.stored.events import Event
+from daprdockr.model.stored.history import Revision
+from daprdockr.model.stored.rollout import RolloutRecord
+from daprdockr.model.wanted.definition import Definition
+from daprdockr.picture import advice
+from daprdockr.picture.cells import moment
+from daprdockr.picture.instances import is_current, unmet
+from daprdockr.picture.table import Row
+from daprdockr.planning.attempts import ATTEMPTS_KEPT
+from daprdockr.planning.candidates import Bar, Candidate, candidate, mark
+from daprdockr.planning.placing.refusing import refusal
+
+
+@frozen
+class Evidence:
+    """
+    The knowledge of a cluster beside its mirror.
+
+    :ivar events: the latest last.
+    :ivar rollout: the rollout of the service, if it did not end well.
+    :ivar revision: the present definition as a revision.
+    :ivar mute: why nodes can do nothing, by name: etcd refuses their writes, or they doubt it.
+    """
+
+    events: Sequence[Event] = ()
+    rollout: RolloutRecord | None = None
+    revision: Revision | None = None
+    mute: Mapping[str, str] = field(default=MappingProxyType({}))
+
+
+@frozen
+class InstanceView:
+    """An instance: ``lack`` is what it lacks ("": nothing); ``event`` is the latest that has lines of its container."""
+
+    name: InstanceName
+    node: str
+    lack: str
+    advice: str
+    event: Event | None
+
+    def write(self) -> Row:
+        lines = None if self.event is None else self.event.write()
+        return {
+            "Instance": str(self.name),
+            "Node": self.node,
+            "Lack": self.lack,
+            "Advice": self.advice,
+            "LastWords": lines,
+        }
+
+
+@frozen
+class NodeView:
+    """A node: the instances of the service that it ``has``, and the ``reason``, of the kind ``bar``, for no more."""
+
+    node: str
+    has: tuple[str, ...]
+    bar: str
+    reason: str
+    advice: str
+
+    def write(self) -> Row:
+        return {"Node": self.node, "Has": list(self.has), "Bar": self.bar, "Reason": self.reason, "Advice": self.advice}
+
+
+@frozen
+class Why:
+    """The whole answer about one service, or one of its instances."""
+
+    service: ServiceName
+    looks: Sequence[InstanceView]
+    standings: Sequence[NodeView]
+    known: Evidence
+    paused: str = ""
+    replaced: Mapping[str, str] = field(default=MappingProxyType({}))
+    """By instance: the node that replaces its container now."""
+
+    @property
+    def lacking(self) -> list[InstanceView]:
+        return [look for look in self.looks if look.lack]
+
+    @property
+    def advice(self) -> list[str]:
+        """Advice to a person, each once; about nodes only where an instance needs one."""
+        found = [look.advice for look in self.lacking]
+        if self.known.rollout is not None:
+            found.append(advice.about_rollout(self.service))
+        if any(not look.node for look in self.lacking) and all(standing.bar for standing in self.standings):
+            found += [standing.advice for standing in self.standings]
+            found += [] if self.standings else ["start an agent: no node has one"]
+        found += [f"let its HTTP requests through again: daprdockrcmd resume {self.service}"] if self.paused else []
+        return list(dict.fromkeys(filter(None, found)))
+
+    def write(self) -> dict[str, Any]:
+        """Return the form for programs."""
+        known, record = self.known, self.known.revision
+        return {
+            "Service": str(self.service),
+            "Well": not self.lacking,
+            "Instances": [look.write() for look in self.looks],
+            "Nodes": [standing.write() for standing in self.standings],
+            "Rollout": None if known.rollout is None else known.rollout.write(),
+            "Replaced": dict(self.replaced),
+            "Paused": self.paused,
+            "Revision": None
+            if record is None
+            else {"Number": record.number, "Time": record.record.time, "By": record.record.by},
+            "Advice": self.advice,
+        }
+
+
+def why(cluster: Cluster, service: ServiceName, known: Evidence, only: int | None = None) -> Why:
+    """
+    Return the answer about a service that has a definition.
+
+    :param only: the number of the one instance that is meant.
+    """
+    wanted = cluster.services[service]
+    numbers = range(1, wanted.definition.instances + 1) if only is None else [only]
+    lacking = dict(unmet(cluster, service))
+    looks = [_look(cluster, InstanceName(service, number), lacking, known.events) for number in numbers]
+    needed = any(look.lack and not look.node for look in looks)
+    standings = [_standing(cluster, wanted.definition, node, known, needed) for node in sorted(cluster.nodes)]
+    paused = cluster.pauses.get(service)
+    slots = sorted(cluster.slots(service).items())
+    replaced = {str(slot.record.instance): slot.record.node for _, slot in slots}
+    return Why(service, looks, standings, known, str(paused or ""), replaced)
+
+
+def _look(
+    cluster: Cluster, name: InstanceName, lacking: Mapping[InstanceName, str], events: Sequence[Event]
+) -> InstanceView:
+    wanted, claim = cluster.services[name.service], cluster.claims(name.service).get(name.number)
+    lack = lacking.get(name, "")
+    if claim is None:
+        return InstanceView(name, "", lack, "", None)
+    state, reason = claim.record.state, claim.record.reason
+    helps = advice.about_instance(wanted.definition, state, reason, is_current(wanted, claim)) if lack else ""
+    last = [event for event in events if event.subject == str(name) and event.lines] if lack else []
+    return InstanceView(name, claim.node, lack, helps, last[-1] if last else None)
+
+
+def _standing(cluster: Cluster, definition: Definition, node: str, known: Evidence, needed: bool) -> NodeView:
+    """:param needed: whether an instance has no node."""
+    claims = cluster.claims(definition.name)
+    has = tuple(str(claim.instance) for _, claim in sorted(claims.items()) if claim.node == node)
+    if node in known.mute:
+        return NodeView(node, has, "mute", known.mute[node], "see daprdockrcmd status: a node can do nothing")
+    found = refusal(cluster, definition, node)
+    if found is None:
+        return NodeView(node, has, "", _would(candidate(cluster, node), definition, needed), "")
+    reason = found.text
+    if found.bar is Bar.FAILING:
+        told = [claim.record.reason for claim in claims.values() if claim.node == node and claim.record.fails]
+        reason += _failed(known.events, definition, node, told)
+    return NodeView(node, has, found.bar.value, reason, advice.about_node(found, definition))
+
+
+def _would(seen: Candidate | None, definition: Definition, needed: bool) -> str:
+    if not needed:
+        return "could take one more, none needs a node"
+    pulls = seen is not None and mark(definition.container.image) not in seen.images
+    return "can take one" + (", and has to pull the image first" if pulls else "")
+
+
+def _failed(events: Iterable[Event], definition: Definition, node: str, told: Iterable[str]) -> str:
+    """Return since when and how a service fails on a node, and until when that counts."""
+    subjects = {str(definition.name), definition.container.image}
+    about = [
+        event
+        for event in events
+        if event.node == node and (event.subject in subjects or event.subject.endswith(f".{definition.name}"))
+    ]
+    since = f" since {moment(about[-1].time)}" if about else ""
+    reason = next(filter(None, told), about[-1].text if about else "")
+    counts = f"ranked last until {ATTEMPTS_KEPT / 60:g} minutes pass without a failure"
+    return f"{since}{f' ({reason})' if reason else ''}, {counts}"

@@ -1,0 +1,251 @@
+"""``why``: the true reason of each kind of trouble, each node by name, and what a person can do."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from daprdockr.model.names import InstanceName
+from daprdockr.model.stored.claim import ClaimRecord, State
+from daprdockr.model.stored.doubts import DoubtRecord
+from daprdockr.model.stored.events import Event
+from daprdockr.model.stored.history import RevisionRecord
+from daprdockr.model.stored.node import NodeRecord
+from daprdockr.model.stored.pause import PauseRecord
+from daprdockr.model.stored.rollout import RolloutRecord, RolloutState
+from daprdockr.model.stored.slot import SlotRecord
+from daprdockr.model.wanted.definition import Definition
+from tests.build.values import KEYS, fixing, named
+from tests.fakes.command_line import LentStore, Outcome, command_line
+
+MIB = 1 << 20
+TIME = 1_795_854_069.0
+
+
+class WhyCase(SynchronousTestCase):
+    """Two nodes, ``n1`` and ``n2``, the first with the label ``zone=a``."""
+
+    def setUp(self) -> None:
+        self.store = LentStore()
+        self.node("n1", labels={"zone": "a"})
+        self.node("n2")
+
+    def node(self, name: str, **record: Any) -> None:
+        members = {"memory": 1024 * MIB, "cpus": 2, **record}
+        self.store.put(KEYS.node(name), NodeRecord(**members).encode(), self.store.lease)
+
+    def define(self, wanted: Definition) -> Definition:
+        self.store.put(KEYS.service(wanted.name), wanted.encode())
+        return wanted
+
+    def claim(self, wanted: Definition, number: int = 1, node: str = "n1", **record: Any) -> None:
+        members = {"state": State.RUNNING, "healthy": True, "definition": wanted.digest, "container": "c1", **record}
+        name = InstanceName(wanted.name, number)
+        self.store.put(KEYS.claim(name), ClaimRecord(node=node, **members).encode(), self.store.lease)
+
+    def event(self, subject: object, text: str, *lines: str, node: str = "n1", time: float = TIME) -> None:
+        event = Event(time, node, str(subject), text, lines)
+        self.store.put(KEYS.event(node, event.number), event.encode(), self.store.lease)
+
+    def why(self, *words: str) -> Outcome:
+        done = command_line(self.store, "why", *words)
+        self.assertEqual((done.stderr, self.store.lent), ("", 0))
+        self.assertEqual([line for line in done.stdout.splitlines() if len(line) > 80 and line[:2] != "  "], [])
+        return done
+
+    def text(self, *words: str) -> str:
+        """Return the output with each paragraph on one line."""
+        return " ".join(self.why(*words).stdout.split())
+
+
+class TroubleTests(WhyCase):
+    """One service for each kind of trouble; the command knows nothing but what is in etcd."""
+
+    def test_constraint(self) -> None:
+        """A constraint that no node meets is named for each with what that node has."""
+        self.define(named("web", Placement={"Constraints": ["zone == b"]}))
+        self.assertEqual(
+            self.why("web.myapp").stdout,
+            "1.web.myapp is waiting for a node (no node meets zone == b)\n"
+            "\n"
+            "NODE   WHY IT RUNS NO MORE OF IT\n"
+            "n1     zone == b is not met: its zone is a\n"
+            "n2     zone == b is not met: it has no label zone\n"
+            "\n"
+            "What you can do:\n"
+            "- start the agent of a node with a --label that meets it, or change\n"
+            "  Placement.Constraints\n",
+        )
+
+    def test_memory(self) -> None:
+        """A node without room says what is needed and what is left."""
+        self.define(named("web", Container={"Memory": 1500 * MIB}))
+        self.node("n3", memory=2048 * MIB)
+        self.assertIn("n3 can take one, and has to pull the image first", self.text("web.myapp"))
+        self.node("n3")
+        shown = self.text("web.myapp")
+        self.assertIn("n2 an instance needs 1500 MiB of memory, 1024 MiB are left", shown)
+        self.assertIn("- state less Memory in the definition", shown)
+
+    def test_port_of_another_service(self) -> None:
+        """A host port that another service has is named with that service, on the node that has it."""
+        self.claim(self.define(named("db", Container=fixing(5432))))
+        self.define(named("web", Container=fixing(5432), Placement={"Constraints": ["zone == a"]}))
+        shown = self.text("web.myapp")
+        self.assertIn("n1 host port 5432/tcp is taken there by db.myapp n2 zone == a is not met", shown)
+        self.assertIn("- move the service that has the port", shown)
+
+    def test_port_of_a_stranger(self) -> None:
+        """A host port that some other program has is what the Engine said on that node."""
+        wanted = self.define(named("web", Container=fixing(80)))
+        reason = "port 80 of this host is taken: publish another one (Bind for 0.0.0.0:80 failed)"
+        self.claim(wanted, state=State.BACKING_OFF, healthy=False, reason=reason)
+        shown = self.text("web.myapp")
+        self.assertIn("1.web.myapp is backing-off on n1 (port 80 of this host is taken", shown)
+        self.assertIn("- end what listens there (ss -ltnp on the node says what)", shown)
+
+    def test_image(self) -> None:
+        """An image that cannot be pulled is named with the registry's answer and the node that asked."""
+        wanted = self.define(named("web", image="no-such:9"))
+        reason = "'no-such:9' could not be pulled: manifest unknown"
+        self.claim(wanted, state=State.PULLING, healthy=False, reason=reason)
+        self.event("no-such:9", reason)
+        shown = self.text("1.web.myapp")
+        self.assertIn("1.web.myapp is pulling on n1 ('no-such:9' could not be pulled: manifest unknown)", shown)
+        failing = "n1 has 1.web.myapp; it does not come up there since 2026-11-28 08:21:09Z ('no-such:9' could not be"
+        self.assertIn(failing, shown)
+        self.assertIn("ranked last until 10 minutes pass without a failure", shown)
+        self.assertIn("n2 could take one more, none needs a node", shown)
+        self.assertIn("try docker pull no-such:9 there", shown)
+
+    def test_crash_loop(self) -> None:
+        """A container that ends by itself is shown with how it ended and what it logged last."""
+        wanted = self.define(named("web", 2))
+        reason = "killed: out of memory: loading model"
+        self.claim(wanted)
+        self.claim(wanted, 2, "n2", state=State.BACKING_OFF, healthy=False, reason=reason)
+        self.event("2.web.myapp", "its container ended: earlier", "an old line", node="n2", time=TIME - 60)
+        self.event("2.web.myapp", f"its container ended: {reason}", "starting", "loading model", node="n2")
+        for words in ("web.myapp", "2.web.myapp"):
+            shown = self.why(words).stdout
+            self.assertIn("last lines of 2.web.myapp, on n2 at 2026-11-28 08:21:09Z:\n  starting\n  loading", shown)
+            self.assertNotIn("an old line", shown)
+            self.assertIn("- raise Container.Memory", shown)
+        shown = self.why("1.web.myapp").stdout
+        self.assertEqual(shown.splitlines()[0], "1.web.myapp is well on n1")
+        self.assertNotIn("What you can do", shown)
+
+    def test_many(self) -> None:
+        """Many instances with one trouble take one line and one quotation."""
+        wanted = self.define(named("web", 60))
+        for number in range(1, 61):
+            self.claim(wanted, number, state=State.UNHEALTHY, healthy=False, reason="nothing answers on port 80")
+            self.event(
+                f"{number}.web.myapp", "its container ended: exit status 1", f"line {number}", time=TIME + number
+            )
+        shown = self.why("web.myapp").stdout
+        self.assertIn("1.web.myapp, 2.web.myapp, 3.web.myapp and 57 more are unhealthy on n1", shown)
+        self.assertIn("last lines of 60.web.myapp", shown)
+        self.assertLess(len(shown.splitlines()), 20)
+
+    def test_waits(self) -> None:
+        """An instance that waits for another service leads to that one."""
+        wanted = self.define(named("web", After=["db"]))
+        self.claim(wanted, state=State.STARTING, healthy=False, container="", reason="waits for db.myapp")
+        self.assertIn("- find out why that one is not healthy: daprdockrcmd why db.myapp", self.text("web.myapp"))
+
+    def test_nodes_that_can_do_nothing(self) -> None:
+        """Nodes that are cordoned, not ready, frozen or refused by etcd say so; without nodes an agent is missing."""
+        self.define(named("web"))
+        self.store.put(KEYS.cordon("n1"), b"")
+        self.node("n3", ready=False, unready="its Docker Engine hangs")
+        self.node("n4", refused="etcd refuses its claims")
+        doubt = DoubtRecord(number=1, reason="a restored snapshot")
+        self.store.put(KEYS.doubt("n2"), doubt.encode(), self.store.lease)
+        shown = self.text("web.myapp")
+        for part in (
+            "n1 it is cordoned",
+            "n2 frozen, it doubts this etcd: a restored snapshot",
+            "n3 not ready: its Docker Engine hangs",
+            "n4 etcd refuses its claims",
+            "daprdockrcmd uncordon NODE",
+        ):
+            self.assertIn(part, shown)
+        self.store = LentStore()
+        self.define(named("web"))
+        shown = self.text("web.myapp")
+        self.assertIn("no node has an agent that reports", shown)
+        self.assertIn("- start an agent", shown)
+
+
+class ServiceTests(WhyCase):
+    """Reasons that concern the service as a whole."""
+
+    def test_well(self) -> None:
+        """A service of which nothing is lacking is said to be well, with who defined it; there is nothing to do."""
+        wanted = self.define(named("web"))
+        self.claim(wanted)
+        self.store.put(KEYS.revision(wanted.name, 4), RevisionRecord(wanted, TIME, "anna@desk").encode())
+        lines = self.why("web.myapp").stdout.splitlines()
+        self.assertEqual(lines[0], "1.web.myapp is well on n1")
+        self.assertEqual(lines[1], "defined 2026-11-28 08:21:09Z by anna@desk, revision 4")
+        self.assertNotIn("What you can do:", lines)
+
+    def test_rollout(self) -> None:
+        """A rollout that stands still is shown with its reason and lines, and one that goes on with where it is."""
+        wanted = self.define(named("web", image="web:2"))
+        self.claim(wanted, definition="older")
+        record = RolloutRecord(RolloutState.PAUSED, "", wanted.digest, "exit status 1", "n1", "1.web.myapp", ("boom",))
+        self.store.put(KEYS.rollout(wanted.name), record.encode())
+        slot = SlotRecord("n1", InstanceName(wanted.name, 1), wanted.digest)
+        self.store.put(KEYS.slot(wanted.name, 1), slot.encode(), self.store.lease)
+        shown = self.text("web.myapp")
+        self.assertIn("the rollout is paused: 1.web.myapp on n1: exit status 1", shown)
+        self.assertIn("the last lines of 1.web.myapp on n1: boom", shown)
+        self.assertIn("1.web.myapp is being replaced on n1", shown)
+        self.assertIn("go back: daprdockrcmd rollback web.myapp", shown)
+
+    def test_paused(self) -> None:
+        """A service that is paused says by whom, though its instances are well."""
+        wanted = self.define(named("web"))
+        self.claim(wanted)
+        self.store.put(KEYS.pause(wanted.name), PauseRecord(by="anna@desk").encode())
+        self.assertIn("its HTTP requests do not reach it: paused by anna@desk", self.text("web.myapp"))
+
+    def test_without_definition(self) -> None:
+        """A definition that cannot be read is the reason; a deleted service stops; what never was is not found."""
+        self.store.put(KEYS.service(named("web").name), b"{}")
+        self.assertIn("its stored definition is not usable (Name is missing", self.text("web.myapp"))
+        self.assertFalse(self.why("web.myapp", "-o", "json").json["Well"])
+        self.claim(named("db"))
+        self.assertIn("db.myapp: it is deleted", self.text("db.myapp"))
+        for name in ("no.such", "1.no.such"):
+            self.assertEqual(command_line(self.store, "why", name).status, 3)
+
+    def test_no_such_instance(self) -> None:
+        """An instance beyond the wanted ones is not found, and says how many are wanted."""
+        self.define(named("web", 2))
+        done = command_line(self.store, "why", "3.web.myapp")
+        self.assertEqual((done.status, "web.myapp wants 2 instances" in done.stderr), (3, True))
+
+    def test_usage(self) -> None:
+        """It needs one name, of a service or an instance."""
+        for words in (("why",), ("why", "a.b", "c.d"), ("why", "0.web.myapp"), ("why", "web")):
+            self.assertEqual(command_line(self.store, *words).status, 2, words)
+
+    def test_json(self) -> None:
+        """Programs get instances, nodes, rollout and advice with the kinds of reasons."""
+        wanted = self.define(named("web", 2, Placement={"OnePerNode": True, "Constraints": ["zone == a"]}))
+        self.claim(wanted)
+        found = self.why("web.myapp", "-o", "json").json
+        self.assertEqual([one["Node"] for one in found["Instances"]], ["n1", ""])
+        self.assertEqual([one["Bar"] for one in found["Nodes"]], ["one-per-node", "constraint"])
+        self.assertEqual((found["Well"], found["Rollout"], len(found["Advice"])), (False, None, 2))
+
+    def test_hostile_lines(self) -> None:
+        """The lines of a container cannot move the cursor."""
+        wanted = self.define(named("web"))
+        self.claim(wanted, state=State.BACKING_OFF, healthy=False, reason="exit status 1")
+        self.event("1.web.myapp", "its container ended: exit status 1", "\x1b[2J\x1b[H", time=TIME)
+        self.assertNotIn("\x1b", self.why("web.myapp").stdout)
