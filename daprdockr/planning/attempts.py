@@ -51,7 +51,8 @@ class Attempts:
     """
     ``count`` failures in a row, after ``spared`` deaths that cost nothing; no retry before ``retry_at``. ``of`` is the
     digest of the definition that failed ("": it does not matter). The last ``starts`` of them were starts that failed:
-    the container has not run since.
+    the container has not run since. The last one was that it was stopped because it was ``unhealthy``: that it runs
+    again is no proof that it came up.
     """
 
     count: int = 0
@@ -60,6 +61,7 @@ class Attempts:
     spared: int = 0
     of: str = ""
     starts: int = 0
+    unhealthy: bool = False
 
     @property
     def lasting(self) -> bool:
@@ -100,6 +102,7 @@ class Attempts:
             reason=self.reason if _gist(reason) == _gist(self.reason) else reason,
             spared=spared + spare,
             starts=0 if ran else self.starts + 1,
+            unhealthy=False,
         )
 
 

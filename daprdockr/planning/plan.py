@@ -7,7 +7,8 @@ plan are the next ones only: after each the situation is gathered and planned ag
 Note [What may stop a container]
     A running container of ours is stopped for one of these reasons, and no other: its service is deleted or scaled down
     (``_unwanted``), its definition changed (``keep_running``), its claim is held by another node whose instance is
-    healthy (``_surplus``), or it is one too many of the same instance. All of them need ``in_touch``; and when an
+    healthy (``_surplus``), it is one too many of the same instance, or its health check goes on failing, nothing leads
+    to it any more, and it is its turn (``planning.keeping.replacing``). All of them need ``in_touch``; and when an
     instance is not wanted, its container goes only by the evidence of an etcd that knew it (``_knew``): one that was
     wiped, replaced or restored from before the container's time has no definition of it, which is no evidence.
 

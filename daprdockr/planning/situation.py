@@ -91,6 +91,8 @@ class OnHost:
     """The names and ids of networks that were taken from a container, and are there again."""
     verdicts: Mapping[str, bool] = field(factory=dict)
     """The outcomes of health checks, by container id (True: healthy); none while not known yet."""
+    failed: Mapping[str, int] = field(factory=dict)
+    """By container id: how often in a row its health check failed."""
     unreached: Mapping[str, str] = field(factory=dict)
     """By container id: the reason of each that is unhealthy only because nginx, or the relay, cannot reach it."""
     stopping: Collection[str] = frozenset()

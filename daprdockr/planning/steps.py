@@ -254,11 +254,15 @@ class StartContainer(OnContainer):
 
 @frozen
 class StopContainer(OnContainer):
-    """Ask a container to stop and kill it after ``grace`` seconds."""
+    """
+    Ask a container to stop and kill it after ``grace`` seconds. ``unhealthy`` says that it is stopped because its
+    health check goes on failing, which counts as a failure of that generation.
+    """
 
     container: str
     grace: int
     reason: str
+    unhealthy: bool = False
 
     def __str__(self) -> str:
         return f"stop container {self.container[:12]} of {self.instance}: {self.reason}"

@@ -61,6 +61,11 @@ class Change:
     def leaving(self) -> bool:
         return self.tells("Leaving") is True
 
+    @property
+    def due(self) -> bool:
+        """Whether a claim says that its container is unhealthy and is going to be replaced."""
+        return self.tells("Due") is True
+
 
 def changes(seen: Sequence[Seen], away: Sequence[Span]) -> tuple[Change, ...]:
     """All changes in etcd's order, each once; those of one revision together."""

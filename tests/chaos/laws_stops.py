@@ -13,6 +13,8 @@ doubt* is part of the law. Every other stop has one of these causes, and so no c
 - its node was being drained;
 - another container of the same instance ran on the same host;
 - it was made of a definition of which the suite knows that nothing works, so that it may be replaced;
+- its claim said ``Due``: its health check goes on failing, and so it is started anew; where another node prepares to
+  take the instance over, that node's copy is;
 - with ``OnPartition: stop`` also: another node had the claim, healthy or not, since this node last held it; its own
   claim said ``Leaving``, for such an instance moves stop-first; or something speaks for its node being out of touch:
   a harm, etcd away, or an end of the node's record or claim about that time.
@@ -122,6 +124,13 @@ class Stops:
     def cannot_work(self, stop: Stop) -> bool:
         return self.digests.cannot_work(stop.run)
 
+    def unhealthy(self, stop: Stop) -> bool:
+        claim = stop.run.place.claim
+        nexts = self.timelines.possible(f"{claim}/next", stop.since, stop.at)
+        may = {change.node for change in nexts}
+        due = [change for change in self.timelines.possible(claim, stop.since, stop.at) if change.due]
+        return any(stop.run.host == change.node or stop.run.host in may for change in due)
+
     def must_not_run_twice(self, stop: Stop) -> bool:
         """The further causes for what must not run beside another."""
         if not self.wishes.must_stop(stop.run.place, stop.run.start):
@@ -177,5 +186,6 @@ CAUSES: tuple[Callable[[Stops, Stop], bool], ...] = (
     Stops.drained,
     Stops.one_too_many,
     Stops.cannot_work,
+    Stops.unhealthy,
     Stops.must_not_run_twice,
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.build.chaos_stops import LONG, StopsTestCase
-from tests.build.chaos_story import FIRST, SECOND
+from tests.build.chaos_story import FIRST, SECOND, WEB
 
 
 class ClaimCausesTests(StopsTestCase):
@@ -183,6 +183,36 @@ class ClaimCausesTests(StopsTestCase):
         self.story.wait(LONG)
         self.stop()
         self.assert_broken(times=1)
+
+    def test_due(self) -> None:
+        """One whose claim says that it is unhealthy and due is started anew."""
+        self.story.claim(FIRST, "host1", healthy=False, Due=True)
+        self.story.wait(2)
+        self.stop()
+        self.assert_good()
+
+    def test_unhealthy_is_not_due(self) -> None:
+        """To be unhealthy is not enough; nor is it that another instance is due, or that this one was long ago."""
+        self.story.claim(SECOND, "host2", healthy=False, Due=True)
+        self.story.claim(FIRST, "host1", healthy=False, Due=True)
+        self.story.claim(FIRST, "host1", healthy=False, Due=False)
+        self.story.wait(LONG)
+        self.stop()
+        self.assert_broken()
+
+    def test_successor_due(self) -> None:
+        """While the owner is due, the copy of its successor may be started anew; that of another node may not."""
+        sick = "1.sick.chaos"
+        self.story.put("services/chaos/sick", {**WEB, "Name": "sick"})
+        self.story.claim(sick, "host1", healthy=False, Due=True, Leaving=True)
+        self.story.succession(sick, "host3")
+        for host in ("host3", "host4"):
+            self.story.start(f"on {host}", sick, host)
+        self.story.wait(LONG)
+        self.story.stop("on host3", sick, "host3")
+        self.assert_good()
+        self.story.stop("on host4", sick, "host4")
+        self.assert_broken()
 
     def test_too_many_on_one_host(self) -> None:
         """Of two containers of an instance on one host one may go."""

@@ -29,6 +29,13 @@ class OnPartitionTests(StopsTestCase):
         self.story.stop("c9", LONE, "host1")
         self.assert_broken("1.single.chaos")
 
+    def test_due(self) -> None:
+        """It may be started anew because its claim says that it is due."""
+        self.story.claim(LONE, "host1", healthy=False, Due=True)
+        self.story.wait(2)
+        self.story.stop("c9", LONE, "host1")
+        self.assert_good()
+
     def test_out_of_touch(self) -> None:
         """A node that is cut off, or whose agent was harmed, ends it in time."""
         for harm in ("cut off", "cut off from etcd", "agent killed", "agent frozen", "agent stopped", "bad line"):

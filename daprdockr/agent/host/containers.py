@@ -49,7 +49,8 @@ class Containers:
     :param on_changes: called with the services whose containers changed.
     :param on_cut_off: called with a network that was taken from a container.
     :param failures: counts deaths, and learns that a container started.
-    :param on_death: called with a container that ended unexpectedly, and whether that is news.
+    :param on_death: called with a container that ended unexpectedly, or was stopped because it was unhealthy; whether
+        that is news; and why it was stopped.
     :param is_held_back: returns whether a container may be another agent's: ``agent.mirror.own_containers``.
     """
 
@@ -62,7 +63,7 @@ class Containers:
         failures: Failures,
         on_changes: Callable[[Iterable[ServiceName]], None],
         on_cut_off: Callable[[str], None],
-        on_death: Callable[[ContainerState, bool], None] = lambda container, news: None,
+        on_death: Callable[[ContainerState, bool, str], None] = lambda container, news, unhealthy: None,
         is_held_back: Callable[[ContainerState], bool] = lambda container: False,
     ) -> None:
         self._failures = failures
@@ -75,7 +76,7 @@ class Containers:
         self._containers: dict[str, ContainerState] = {}
         self._services: dict[ServiceName, dict[int, tuple[ContainerState, ...]]] = {}
         self._inspected: dict[str, int] = {}
-        self._stopping: set[str] = set()
+        self._stopping: dict[str, str] = {}
         self.inspections = 0
 
     def __iter__(self) -> Iterator[ContainerState]:
@@ -110,11 +111,14 @@ class Containers:
     @property
     def stopping_now(self) -> Collection[str]:
         """The containers that are being stopped on purpose, though they may still run."""
-        return self._stopping
+        return self._stopping.keys()
 
-    def stopping(self, container: str) -> None:
-        """Take note that this container is going to be stopped on purpose: its end is no death."""
-        self._stopping.add(container)
+    def stopping(self, container: str, unhealthy: str = "") -> None:
+        """
+        Take note that this container is going to be stopped on purpose: its end is no death, but a failure if the
+        reason is what its health check found.
+        """
+        self._stopping[container] = unhealthy
 
     async def ended(self, container: str, seconds: float) -> bool:
         """Wait until a container is known not to run any more, at most so many seconds; return whether it is."""
@@ -153,12 +157,14 @@ class Containers:
         old = self._containers.get(state.id)
         if old == state or (old is not None and _is_older(state, old)):
             return
-        if old is not None and _has_ended(old, state) and state.id not in self._stopping:
-            self._died(state)
+        if old is not None and old.started != state.started:
+            self._stopping.pop(state.id, None)
+        if old is not None and _has_ended(old, state):
+            self._ended(state)
         if state.running:
             began = old is not None and not old.running
             if began:
-                self._stopping.discard(state.id)
+                self._stopping.pop(state.id, None)
             self._failures.ran(state, began)
         if state.cut_off and (old is None or not old.cut_off):
             self._on_cut_off(state.cut_off)
@@ -189,16 +195,23 @@ class Containers:
                     self._failures.died(state, "its container was removed by somebody", BRIEF, killed=True)
             self._index(state.instance)
             self._adopt()
-        self._stopping.discard(container)
+        self._stopping.pop(container, None)
         self._endings.over(container)
 
-    def _died(self, state: ContainerState) -> None:
+    def _ended(self, state: ContainerState) -> None:
         """See Note [Deaths]."""
+        unhealthy = self._stopping.get(state.id)
+        if unhealthy is None:
+            self._died(state)
+        elif unhealthy:
+            self._on_death(state, self._failures.unhealthy(state, unhealthy), unhealthy)
+
+    def _died(self, state: ContainerState) -> None:
         how = how_it_ended(state)
         lived = max(0.0, state.finished - state.started)
         self.log.warn("container {id} of {instance} ended: {how}", id=state.id[:12], instance=state.instance, how=how)
         killed = state.exit_code in KILLED and not state.oom_killed
-        self._on_death(state, self._failures.died(state, how, lived, killed))
+        self._on_death(state, self._failures.died(state, how, lived, killed), "")
 
     def _index(self, instance: InstanceName) -> None:
         service = self._services.setdefault(instance.service, {})

@@ -1,4 +1,7 @@
-"""An event and a reason, with the lines that it logged last, for each container that ended by itself."""
+"""
+An event, with the lines that it logged last, for each container that ended by itself or was stopped as unhealthy, and
+a better reason for the former.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +25,8 @@ class Recording(Protocol):
 
 class Deaths:
     """
-    Call it with a container that ended, and whether its end is news: in a crash loop only the first one is.
+    Call it with a container that ended, whether its end is news (in a crash loop only the first one is), and why it was
+    stopped as unhealthy ("": it ended by itself).
 
     :param last_words: reads the last words of a container; it raises nothing on purpose.
     :param failures: learns a better reason.
@@ -44,14 +48,15 @@ class Deaths:
         self._record_event = record_event
         self._on_changes = on_changes
 
-    def __call__(self, state: ContainerState, news: bool) -> None:
+    def __call__(self, state: ContainerState, news: bool, unhealthy: str = "") -> None:
         if news:
-            Deferred.fromCoroutine(self._tell(state)).addErrback(
+            Deferred.fromCoroutine(self._tell(state, unhealthy)).addErrback(
                 lambda failure: self.log.failure("the last words of a container could not be read", failure)
             )
 
-    async def _tell(self, state: ContainerState) -> None:
+    async def _tell(self, state: ContainerState, unhealthy: str) -> None:
         words = await self._last_words(state)
-        self._record_event(str(state.instance), f"its container ended: {words}", words.lines)
+        text = f"its container is restarted: {unhealthy}" if unhealthy else f"its container ended: {words}"
+        self._record_event(str(state.instance), text, words.lines)
         if self._failures.said(state, words):
             self._on_changes([state.instance.service])

@@ -134,6 +134,16 @@ class Failures:
         after = self._count(lane, lambda before: before.failed(now, same, lived, killed, ran=True, chance=chance))
         return after.count == 1 or after.reason != before
 
+    def unhealthy(self, state: ContainerState, reason: str) -> bool:
+        """Count a container that was stopped because it was unhealthy; return whether people should hear of it."""
+        lane = Lane("container", state.instance, state.definition)
+        now, chance = self._clock(), self._chance()
+        before = self._latest(lane).reason
+        after = self._count(
+            lane, lambda before: evolve(before.failed(now, reason, ran=True, chance=chance), unhealthy=True)
+        )
+        return after.reason != before
+
     def said(self, state: ContainerState, words: LastWords) -> bool:
         """Take note of what a container said before it ended; return whether that is the reason now."""
         lane = Lane("container", state.instance, state.definition)

@@ -158,7 +158,8 @@ class HealthChecks(Service):
         self._probe_later(patient, pause)
         if after != before:
             self._log_verdict(patient, after, reason)
-        if after != before or (failed < check.retries <= self.failed.get(container, 0)):
+        now_failed = self.failed.get(container, 0)
+        if after != before or (now_failed > failed and now_failed % check.retries == 0):
             self._on_changes(patient.service)
 
     def _is_result(self, reason: str, patient: _Patient) -> bool:

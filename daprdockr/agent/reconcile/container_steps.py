@@ -250,7 +250,7 @@ class ContainerSteps:
 
     async def _stop(self, step: StopContainer) -> None:
         """See Note [A stop waits without a thread]."""
-        self._host.containers.stopping(step.container)
+        self._host.containers.stopping(step.container, step.reason if step.unhealthy else "")
         if step.grace:
             await self._stops(step)(self._engine.ask_to_stop, step.container)
             if await self._host.containers.ended(step.container, step.grace):

@@ -57,6 +57,7 @@ class GatherHost:
         ids = {one.id for ones in containers.values() for one in ones}
         cut_off = {one.cut_off for ones in containers.values() for one in ones if one.cut_off}
         there = self.host.stock.inventory.networks if cut_off else ()
+        failed = self.health.failed if self.host.condition is None else {}  # else nothing could be started anew
         verdicts, unreached = self.health.verdicts, self.health.unreached
         image = service.definition.container.image if service is not None else ""
         return OnHost(
@@ -68,6 +69,7 @@ class GatherHost:
             lacking=self.failures.lacking.get(name, ""),
             networks=cut_off.intersection(key for network in there for key in (network.name, network.id)),
             verdicts={one: verdicts[one] for one in ids if one in verdicts},
+            failed={one: failed[one] for one in ids if one in failed},
             unreached={one: unreached[one] for one in ids if one in unreached},
             stopping=ids.intersection(self.host.containers.stopping_now),
         )

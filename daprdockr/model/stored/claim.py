@@ -29,7 +29,8 @@ class ClaimRecord:
     """
     A claim as its owner reports it. ``addresses`` are the host's; ``ports`` have their host ports; ``started`` is the
     Engine's wall-clock time in seconds; ``reason`` says why the state is what it is, for people. ``leaving`` says that
-    the owner wants another node to take the instance over.
+    the owner wants another node to take the instance over, and ``due`` that it is going to replace the container, which
+    is unhealthy.
     """
 
     node: str
@@ -42,6 +43,7 @@ class ClaimRecord:
     started: float = 0.0
     reason: str = ""
     leaving: bool = False
+    due: bool = False
 
     @property
     def fails(self) -> bool:
@@ -102,4 +104,5 @@ _MEMBERS: Members = {
     "Started": ("started", reading.moment),
     "Reason": ("reason", reading.free_text),
     "Leaving": ("leaving", reading.boolean),
+    "Due": ("due", reading.boolean),
 }

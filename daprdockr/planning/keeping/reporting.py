@@ -20,6 +20,7 @@ from daprdockr.model.names import InstanceName
 from daprdockr.model.stored.claim import ClaimRecord, State
 from daprdockr.model.wanted.definition import Definition
 from daprdockr.planning.attempts import SETTLED
+from daprdockr.planning.keeping.replacing import is_due
 from daprdockr.planning.keeping.rolling import is_proven
 from daprdockr.planning.placing.awaited import waits_for
 from daprdockr.planning.placing.failing import gives_up
@@ -33,7 +34,16 @@ def report(situation: Situation, instance: InstanceName, definition: Definition,
     claim = situation.claims.owners.get(instance.number)
     if claim is not None and claim.node == situation.here.node and not record.healthy:
         leaving = leaving or gives_up(situation, claim, now)
-    return evolve(record, leaving=leaving and not definition.at_most_one)
+    return evolve(
+        record, leaving=leaving and not definition.at_most_one, due=_due(situation, instance, record, definition)
+    )
+
+
+def _due(situation: Situation, instance: InstanceName, record: ClaimRecord, definition: Definition) -> bool:
+    """Return whether the container that is reported is going to be replaced."""
+    if record.state is not State.UNHEALTHY:
+        return False
+    return any(c.id == record.container and is_due(situation, c, definition) for c in situation.of(instance))
 
 
 def _state_report(situation: Situation, instance: InstanceName, definition: Definition, now: float) -> ClaimRecord:
@@ -60,7 +70,7 @@ def _state_report(situation: Situation, instance: InstanceName, definition: Defi
         container=serving.id,
         definition=serving.definition,
         started=serving.started,
-        reason=_lacks(situation, serving, definition) if passed else _reason(situation, serving, definition),
+        reason=_lacks(situation, serving, definition) if passed else why_unhealthy(situation, serving, definition),
     )
 
 
@@ -111,7 +121,7 @@ def _report_absent(situation: Situation, instance: InstanceName, definition: Def
     attempts = situation.attempts(instance, definition.digest)
     if situation.host.image is None and pull.count:
         return evolve(before, state=State.PULLING, healthy=False, reason=pull.reason)
-    if attempts.retry_at > now or attempts.count > 1:
+    if not attempts.unhealthy and (attempts.retry_at > now or attempts.count > 1):
         return evolve(before, state=State.BACKING_OFF, healthy=False, reason=attempts.reason)
     reason = attempts.reason or waits_for(situation, instance)
     return evolve(before, state=State.STARTING, healthy=False, reason=reason)
@@ -136,7 +146,8 @@ def _hindrance(container: ContainerState) -> str:
     return f"network {container.cut_off} was taken from it" if container.cut_off else ""
 
 
-def _reason(situation: Situation, container: ContainerState, definition: Definition) -> str:
+def why_unhealthy(situation: Situation, container: ContainerState, definition: Definition) -> str:
+    """Return why a running container is not healthy, as its check says it."""
     check = definition.check
     known = _hindrance(container) or situation.host.unreached.get(container.id, "")
     if known:

@@ -23,18 +23,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from attrs import evolve
+
 from daprdockr.model.host import ContainerState, Port, Status
 from daprdockr.model.stored.revisioned import Claim
 from daprdockr.model.wanted.definition import Definition
 from daprdockr.model.wanted.one_copy import stops_first
 from daprdockr.planning.attempts import SPOILT, Attempts
 from daprdockr.planning.keeping.body import published
-from daprdockr.planning.keeping.reporting import settled_at
+from daprdockr.planning.keeping.replacing import has_its_turn, is_due
+from daprdockr.planning.keeping.reporting import settled_at, why_unhealthy
 from daprdockr.planning.keeping.rolling import held, proven_at, take_slot
 from daprdockr.planning.keeping.withdrawing import Wait, Withdrawal, is_led_to, remove, withdraw
 from daprdockr.planning.placing.awaited import waits_for
 from daprdockr.planning.situation import Situation
-from daprdockr.planning.steps import CreateContainer, PullImage, StartContainer, Step
+from daprdockr.planning.steps import CreateContainer, PullImage, StartContainer, Step, StopContainer
 
 
 def keep_running(
@@ -52,6 +55,9 @@ def keep_running(
         if confirmed and current[0].cut_off in situation.host.networks:  # Note [A network that was taken]
             taken = f"network {current[0].cut_off} was taken from it, and is there"
             yield from withdraw(situation, current[0], taken, now)
+            return
+        if confirmed and is_due(situation, current[0], definition) and has_its_turn(situation, current[0], definition):
+            yield from _restart(situation, current[0], definition, now)
             return
         for at in (settled_at(situation, current[0]), proven_at(situation, current[0], definition)):
             if at is not None and at > now:
@@ -85,6 +91,14 @@ def _replace(
     for other in others:
         if other.running:
             yield from withdraw(situation, other, changed, now)
+
+
+def _restart(
+    situation: Situation, container: ContainerState, definition: Definition, now: float
+) -> Iterator[Step | Wait | Withdrawal]:
+    """Stop a container whose check goes on failing; as it does not run then, it is started anew."""
+    for one in withdraw(situation, container, why_unhealthy(situation, container, definition), now):
+        yield evolve(one, unhealthy=True) if isinstance(one, StopContainer) else one
 
 
 def _keep_one(

@@ -53,7 +53,7 @@ def does_not_come_up(
         if instance.service == name
         and one.lasting
         and one.of in ("", digest)
-        and not (now >= one.retry_at + STEADY and _runs(containers.get(instance.number, ()), one.of))
+        and (one.unhealthy or now < one.retry_at + STEADY or not _runs(containers.get(instance.number, ()), one.of))
     ]
 
 

@@ -114,7 +114,7 @@ class DefinitionTests(WholeCase):
         self.cluster.advance(1)
         (one,) = self.agent.running
         self.agent.unhealthy[one.id] = "connection refused"
-        self.cluster.advance(20)
+        self.cluster.advance(12)
         self.assertEqual((names(self.agent), self.cluster.claims[ONE].state), ([ONE], State.UNHEALTHY))
         self.assertFalse(resolved(self.agent, b"1", b"web", b"myapp"))
         self.assertEqual(routed(self.agent), [])

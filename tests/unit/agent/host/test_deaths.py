@@ -1,4 +1,4 @@
-"""The event and the reason of a container that ended by itself."""
+"""The event and the reason of a container that ended by itself, or was stopped because it was unhealthy."""
 
 from __future__ import annotations
 
@@ -79,6 +79,41 @@ class DeathsTests(SynchronousTestCase):
         self.crash(139)
         self.assertEqual(self.told[-1][1], "its container ended: segmentation fault: no database")
         self.assertEqual((len(self.told), self.reason), (2, "segmentation fault: no database"))
+
+    def fail_check(self, reason: str = "nothing answers on port 8080") -> None:
+        """It is started, and stopped because it is unhealthy."""
+        self.state = evolve(self.state, status=Status.RUNNING, started=self.state.started + 100)
+        self.containers.update(self.state)
+        self.containers.stopping(self.state.id, reason)
+        self.containers.update(evolve(self.state, status=Status.EXITED, exit_code=143, finished=self.state.started + 9))
+
+    def test_unhealthy(self) -> None:
+        """Each stop because a check failed is a failure; the first is an event with the last lines."""
+        for _ in range(3):
+            self.fail_check()
+        text = "its container is restarted: nothing answers on port 8080"
+        self.assertEqual(self.told, [(str(FIRST), text, ("begin", "no database"))])
+        attempts = self.failures.attempts[FIRST]
+        self.assertEqual(
+            (attempts.count, attempts.starts, attempts.unhealthy, attempts.reason),
+            (3, 0, True, "nothing answers on port 8080"),
+        )
+
+    def test_unhealthy_then_crash(self) -> None:
+        """Its end after it was started anew is a death like any other, however short its life."""
+        self.fail_check()
+        again = evolve(self.state, status=Status.EXITED, exit_code=1, started=2000.0, finished=2000.01)
+        self.containers.update(again)
+        self.assertEqual(self.told[-1][1], "its container ended: exit status 1: no database")
+        self.assertEqual((self.failures.attempts[FIRST].count, self.failures.attempts[FIRST].unhealthy), (2, False))
+
+    def test_unhealthy_then_deleted(self) -> None:
+        """One that is stopped for another reason in the end is no failure."""
+        self.containers.update(self.state)
+        self.containers.stopping(self.state.id, "nothing answers on port 8080")
+        self.containers.stopping(self.state.id)
+        self.containers.update(evolve(self.state, status=Status.EXITED, exit_code=143, finished=1009.0))
+        self.assertEqual((self.told, self.failures.attempts), ([], {}))
 
     def test_no_lines(self) -> None:
         """Without a log the reason is the status."""

@@ -25,6 +25,7 @@ CLAIM = {
     "Started": 1.5,
     "Reason": "",
     "Leaving": False,
+    "Due": False,
 }
 
 
