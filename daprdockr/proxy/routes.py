@@ -25,7 +25,7 @@ from daprdockr.model.errors import BadInput
 from daprdockr.model.host_names import is_host_name
 from daprdockr.model.names import InstanceName, ServiceName, printable, shorten
 from daprdockr.model.stored.pause import PauseMode, PauseRecord
-from daprdockr.model.wanted.http import TIMEOUT, Http, is_path
+from daprdockr.model.wanted.http import MOST_BUFFERED, TIMEOUT, Http, is_path
 
 MOST_ROUTES = 20_000
 """Host names and paths that nginx is given: they take about half of its memory for routes."""
@@ -54,7 +54,7 @@ class Route:
     a request waits ``hold`` seconds for one.
 
     :ivar pool: names the instances at one port of the service; "": at the first port of its ``Http``.
-    :ivar strip_path: as ``Http`` has it, like ``max_body``, ``timeout`` and ``sticky``.
+    :ivar strip_path: as ``Http`` has it, like ``max_body``, ``timeout``, ``sticky`` and ``buffer``.
     :ivar pause: the request of an operator that no request reaches the instances; None: there is none.
     """
 
@@ -68,6 +68,7 @@ class Route:
     max_body: int = 0
     timeout: float = TIMEOUT
     sticky: str = ""
+    buffer: bool = False
     pause: PauseRecord | None = None
 
     @property
@@ -222,6 +223,8 @@ def _location(route: Route) -> Iterator[tuple[str, object]]:
         yield "timeout", route.timeout
     if route.sticky:
         yield "sticky", route.sticky
+    if route.buffer:
+        yield "buffer", min(route.max_body or MOST_BUFFERED, MOST_BUFFERED)
 
 
 def _endpoint(upstream: Upstream) -> tuple[str, int, bool, str]:
@@ -312,6 +315,7 @@ def _usable_routes(service: HttpService, refusals: set[Refusal]) -> Iterator[Rou
                 max_body=http.max_body,
                 timeout=http.timeout,
                 sticky=http.sticky,
+                buffer=http.buffer,
                 pause=service.pause,
             )
 

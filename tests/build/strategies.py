@@ -69,8 +69,9 @@ _HTTP_ENTRY = _object(
         "ContainerPort": _PORT,
     },
     StripPath=st.booleans(),
-    MaxBody=st.integers(0, 2**50),
+    MaxBody=st.integers(0, 2**24),
     Timeout=SECONDS,
+    Buffer=st.booleans(),
     Sticky=st.sampled_from(["who", "__Host-x", "a_b-C"]),
     Hold=st.integers(0, 60),
 )

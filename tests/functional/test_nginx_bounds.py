@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import json
+import socket
 from typing import Any
 
 from attrs import evolve
 from twisted.internet import reactor
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import deferLater
+from twisted.internet.threads import deferToThread
 from twisted.web.client import ResponseNeverReceived
 from twisted.web.server import NOT_DONE_YET
 
-from tests.rig.nginx_here import Echo, NginxTestCase, route
+from daprdockr.model.wanted.http import MOST_BUFFERED
+from tests.rig.nginx_here import Echo, NginxTestCase, route, until
 
 NAME = "web.example.com"
 
@@ -120,3 +124,94 @@ class BodyTests(NginxTestCase):
         self.assertTrue(answer.startswith(b"HTTP/1.1 411 "), answer)
         self.assertIn(b"without a Content-Length", answer)
         self.assertEqual(instance.arrived, 0)
+
+
+class BufferTests(NginxTestCase):
+    """``Buffer``."""
+
+    async def begun(self, most: int = 0, **more: Any) -> Counted:
+        instance = Counted("1.web.shop")
+        to_it = evolve(route(NAME, self.upstream(resource=instance)), buffer=True, max_body=most, **more)
+        await self.started(to_it, settings={"workers": 1})
+        return instance
+
+    def head(self, path: str = "/") -> bytes:
+        return (
+            f"POST {path} HTTP/1.1\r\nHost: {NAME}\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n".encode()
+        )
+
+    async def chunked(self, size: int, path: str = "/") -> bytes:
+        """The answer to a body of that many bytes, in chunks of 10,000."""
+        whole, rest = divmod(size, 10_000)
+        body = b"".join(b"%x\r\n%b\r\n" % (part, b"x" * part) for part in (*[10_000] * whole, rest) if part)
+        return await self.converse(self.head(path) + body + b"0\r\n\r\n", b"}")
+
+    async def test_length(self) -> None:
+        """A chunked body arrives whole and with its length, up to 16 MiB, below a stripped path too."""
+        await self.begun(path="/api", strip_path=True)
+        for size in (1, 5_000_000, MOST_BUFFERED):
+            seen = json.loads((await self.chunked(size, "/api/x")).partition(b"\r\n\r\n")[2])
+            self.assertEqual((seen["body"], seen["headers"].get("content-length")), (size, [str(size)]))
+            self.assertEqual((seen["path"], "transfer-encoding" in seen["headers"]), ("/x", False))
+
+    async def test_with_length(self) -> None:
+        """A body that has a length passes, large or small; so does a request without one."""
+        await self.begun()
+        for size in (0, 10, 5_000_000):
+            self.assertEqual((await self.get(NAME, method="POST", data=b"x" * size)).seen["body"], size)
+        self.assertEqual((await self.get(NAME)).code, 200)
+
+    async def test_slow(self) -> None:
+        """A client that sends slowly occupies no instance: one gets the request when all of it is there."""
+        instance = await self.begun()
+        with socket.create_connection(("127.0.0.1", self.port)) as stream:
+            stream.sendall(self.head() + b"5\r\nabcde\r\n")
+            await deferLater(reactor, 0.5)
+            self.assertEqual(instance.arrived, 0)
+            stream.sendall(b"0\r\n\r\n")
+            await until(lambda: instance.arrived == 1)
+
+    async def test_too_large(self) -> None:
+        """A body beyond ``MaxBody``, or 16 MiB without it, is refused with 413, whether its length is known or not."""
+        instance = await self.begun(most=200_000)
+        self.assertEqual((await self.get(NAME, method="POST", data=b"x" * 200_001)).code, 413)
+        for size in (200_001, MOST_BUFFERED + 1):
+            answer = await self.chunked(size)
+            self.assertIn(b" 413 ", answer.partition(b"\r\n")[0])
+            self.assertIn(b"larger than this service takes", answer)
+        self.assertEqual(instance.arrived, 0)
+        self.assertIn(b" 200 ", (await self.chunked(200_000)).partition(b"\r\n")[0])
+
+    async def test_without_limit(self) -> None:
+        """Without ``MaxBody`` a body has 16 MiB at most."""
+        await self.begun()
+        self.assertEqual((await self.get(NAME, method="POST", data=b"x" * (MOST_BUFFERED + 1))).code, 413)
+
+    async def test_held(self) -> None:
+        """A buffered request waits for an instance, and is given to another one if the first takes no connection."""
+        dead = evolve(self.upstream(), port=9)
+        nginx = await self.started(evolve(route(NAME, dead), buffer=True, hold=20.0))
+        asked = Deferred.fromCoroutine(self.chunked(300_000))
+        await deferLater(reactor, 0.5)
+        await self.published(nginx, evolve(route(NAME, self.upstream(2)), buffer=True, hold=20.0))
+        self.assertIn(b'"body": 300000', await asked)
+
+    async def test_bounded(self) -> None:
+        """As many chunked bodies are taken at once as there is memory for; when one has ended the next is taken."""
+        instance = await self.begun()
+        streams = [self.enterContext(socket.create_connection(("127.0.0.1", self.port))) for _ in range(16)]
+        for stream in streams:
+            stream.sendall(self.head() + b"1\r\nx\r\n")
+
+        async def is_refused() -> bool:
+            return b" 503 " in (await self.chunked(1)).partition(b"\r\n")[0]
+
+        async def is_taken() -> bool:
+            return b" 200 " in (await self.chunked(1)).partition(b"\r\n")[0]
+
+        await until(is_refused)
+        arrived = instance.arrived
+        streams[0].sendall(b"0\r\n\r\n")
+        await until(lambda: instance.arrived > arrived)
+        await deferToThread(streams[0].recv, 65536)
+        await until(is_taken)

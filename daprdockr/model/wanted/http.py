@@ -23,6 +23,9 @@ TIMEOUT = 3600.0
 MOST_ENTRIES, MOST_HOST_NAMES = 100, 10_000
 """The most of a service: nginx keeps those of all services in memory of a fixed size."""
 
+MOST_BUFFERED = 16 * 1024 * 1024
+"""Bytes of a body that nginx takes whole before it passes it on: it has them in memory."""
+
 _COOKIE_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
 _LONGEST_PATH = 255
 _ODD_SEGMENT = re.compile(r"/(?:\.{0,2}/|\.{1,2}\Z)")
@@ -87,6 +90,7 @@ class Http:
     :ivar strip_path: whether instances see the path of a request without ``path``.
     :ivar max_body: bytes that the body of a request may have; 0: any number.
     :ivar timeout: how many seconds an instance may send nothing while a client waits for its answer, or for more of it.
+    :ivar buffer: whether a body is read whole before an instance gets it, with its length.
     :ivar sticky: the name of a cookie that brings a client back to its instance; "": none does.
     """
 
@@ -98,10 +102,14 @@ class Http:
     max_body: int = 0
     timeout: float = TIMEOUT
     sticky: str = ""
+    buffer: bool = False
 
     @classmethod
     def read(cls, value: object, path: str) -> Http:
-        return cls(**read_members(value, path, _MEMBERS, required=("HostName", "ContainerPort")))
+        entry = cls(**read_members(value, path, _MEMBERS, required=("HostName", "ContainerPort")))
+        if entry.buffer and entry.max_body > MOST_BUFFERED:
+            raise BadInput(f"{path}.MaxBody: with Buffer it can be {MOST_BUFFERED} at most, or leave Buffer out")
+        return entry
 
     def write(self) -> dict[str, Any]:
         written: dict[str, Any] = {"HostName": ",".join(self.host_names), "ContainerPort": str(self.container_port)}
@@ -140,5 +148,6 @@ _MEMBERS: Members = {
     "MaxBody": ("max_body", reading.integer(0, 2**50)),
     "Timeout": ("timeout", reading.seconds(0.1, 86400)),
     "Sticky": ("sticky", cookie_name),
+    "Buffer": ("buffer", reading.boolean),
     "Hold": ("hold", reading.seconds(0, 60)),
 }

@@ -75,7 +75,7 @@ class MessageTests(SynchronousTestCase):
         """The locations of a host name begin with the longest path; what is as usual is not said."""
         paths = ("/", "/api", "/api/v2")
         routes = [Route("a.com", WEB, (), path=path, strip_path=True, max_body=7) for path in paths]
-        other = Route("a.com", WEB, (place(1),), path="/b", pool="web.shop:81", timeout=0.5, sticky="who")
+        other = Route("a.com", WEB, (place(1),), path="/b", pool="web.shop:81", timeout=0.5, sticky="who", buffer=True)
         self.assertEqual(
             as_sent(door_state([*routes, other])),
             {
@@ -83,7 +83,14 @@ class MessageTests(SynchronousTestCase):
                     "a.com": [
                         {"path": "/api/v2", "service": "web.shop", "hold": 0.0, "strip": True, "max_body": 7},
                         {"path": "/api", "service": "web.shop", "hold": 0.0, "strip": True, "max_body": 7},
-                        {"path": "/b", "service": "web.shop:81", "hold": 0.0, "timeout": 0.5, "sticky": "who"},
+                        {
+                            "path": "/b",
+                            "service": "web.shop:81",
+                            "hold": 0.0,
+                            "timeout": 0.5,
+                            "sticky": "who",
+                            "buffer": 2**24,
+                        },
                         {"path": "/", "service": "web.shop", "hold": 0.0, "max_body": 7},
                     ]
                 },

@@ -12,6 +12,10 @@
 -- Note [Under way]: an internal redirect takes ngx.ctx away, so what is known of a request is kept by the address of
 -- nginx's own record of it, which stays in its place until the log phase.
 
+-- Note [Buffered]: where a route says so, a body is read whole, into memory, before the request goes on: a chunked one
+-- then has a length, and a client that sends slowly occupies no instance. Workers cannot write into our directory, so
+-- there is no disk to put it on; hence the bounds, for each body and for those of a worker together.
+
 -- Note [Compiled]: LuaJIT compiles a function up to its end only if it makes no closure on its way, and comes to no
 -- loop that ends after a few turns. Interpreted, one takes several times as long. So what every request needs has
 -- neither, but for the check of headers: that has a function of its own (M.pass_on), so that the others are compiled.
@@ -34,6 +38,8 @@ local MOST_RECEIVED = 2 -- endpoints that may get the same request: it may be wh
 local FIRST_PAUSE, LAST_PAUSE = 0.005, 0.1 -- seconds
 local BUSY = -3 -- NGX_BUSY: nginx takes it for "no live upstreams", answers 502, and so comes to readmit
 local SMALL_BODY = 65536 -- bytes: read before the request goes on, so that it can be repeated
+local MOST_OF_ONE = 16777216 -- bytes of a body that is read whole: client_max_body_size of its location
+local MOST_BUFFERED = 268435456 -- bytes of bodies that a worker has in memory at once
 local MOST_HEADERS = 65536 -- bytes of an answer's headers: proxy_buffer_size
 local IDEMPOTENT = { GET = true, HEAD = true, OPTIONS = true, PUT = true, DELETE = true, TRACE = true }
 
@@ -41,12 +47,14 @@ local BAD_HEADER = "a header has a name that HTTP does not allow, or one that th
 local NO_ANSWER = "the instance of this service broke its answer off, or answered with something other than HTTP"
 local CUT_BODY = "the instance of this service ended the connection before it had taken the whole body"
 local LONG_ANSWER = "the headers of the answer are larger than 64 KiB"
+local NO_ROOM = "too many uploads are under way: try again soon"
 local PAUSED = "this service is paused"
 
 local NONE = {} -- no endpoint was tried
 
 local waiting = 0
 local waiting_for = {} -- by service; none is 0
+local buffered = 0
 local underway = {}
 
 local function address()
@@ -56,9 +64,9 @@ end
 
 -- The status to refuse a request with whose body is too large, or might be: only the Content-Length of a body bounds it
 -- before it was passed on.
-local function too_large(most)
+local function too_large(most, is_buffered)
     if ngx.var.http_transfer_encoding then
-        return 411
+        return not is_buffered and 411 or nil
     end
     return (tonumber(ngx.var.http_content_length) or 0) > most and 413 or nil
 end
@@ -67,6 +75,10 @@ end
 local function has_small_body()
     local length = tonumber(ngx.var.http_content_length)
     return length ~= nil and length > 0 and length <= SMALL_BODY and not ngx.var.http_transfer_encoding
+end
+
+local function has_large_body()
+    return ngx.var.http_transfer_encoding ~= nil or (tonumber(ngx.var.http_content_length) or 0) > SMALL_BODY
 end
 
 local function ready(ctx)
@@ -128,6 +140,7 @@ local function known_of(location)
         key = false, -- of the endpoint that has it now
         instance = "",
         late = false,
+        room = false, -- bytes of memory for its body
     }
 end
 
@@ -137,7 +150,7 @@ function M.admit()
     if not location then
         return pages.refuse(routes.version() and 404 or 503) -- nothing is known yet: what is asked for may well exist
     end
-    local status = location.max_body and too_large(location.max_body)
+    local status = location.max_body and too_large(location.max_body, location.buffer)
     if status then
         return ngx.exit(status) -- by nginx, so that the client is not asked for its body first
     end
@@ -149,20 +162,52 @@ function M.admit()
     end
 end
 
+local function strip(location)
+    if location.strip then
+        ngx.var.door_target = match.stripped(location.path, ngx.var.request_uri, ngx.var.uri)
+        ngx.var.door_prefix = match.written(location.path)
+    end
+end
+
 -- access phase, of a request that was admitted: the rest, see Note [Compiled]
 function M.pass_on()
     if headers.are_bad() then
         return pages.refuse(400, BAD_HEADER)
     end
     local ctx = underway[address()]
+    if ctx.location.buffer and has_large_body() then
+        strip(ctx.location)
+        return ngx.exec("@buffered")
+    end
     if not ctx.is_ready and not hold(ctx) then
         return give_up()
     end
     local location = ctx.location
     if location.strip then
-        ngx.var.door_target = match.stripped(location.path, ngx.var.request_uri, ngx.var.uri)
-        ngx.var.door_prefix = match.written(location.path)
+        strip(location)
         return ngx.exec("@stripped")
+    end
+end
+
+-- access phase of a request that was admitted and whose body is to be read first: see Note [Buffered]
+function M.buffer()
+    local ctx = underway[address()]
+    local most = ctx.location.buffer
+    local length = not ngx.var.http_transfer_encoding and tonumber(ngx.var.http_content_length)
+    if length and length > most then
+        return ngx.exit(413)
+    end
+    local room = length or MOST_OF_ONE
+    if buffered + room > MOST_BUFFERED then
+        return pages.refuse(503, NO_ROOM)
+    end
+    ctx.room, buffered = room, buffered + room
+    ngx.req.read_body() -- nginx answers 413 to one that is larger than any may be
+    if (tonumber(ngx.var.content_length) or 0) > most then -- by now that of a chunked one, too
+        return ngx.exit(413)
+    end
+    if not ready(ctx) and not hold(ctx) then
+        return give_up()
     end
 end
 
@@ -175,6 +220,9 @@ end
 local function repeatable(ctx)
     if ctx.received >= MOST_RECEIVED or (ctx.received > 0 and not IDEMPOTENT[ngx.req.get_method()]) then
         return false
+    end
+    if ctx.room then
+        return ctx.received == 0
     end
     local length = tonumber(ngx.var.http_content_length or 0)
     if ngx.var.http_transfer_encoding or not length then
@@ -286,6 +334,9 @@ function M.done()
     end
     if ctx.key then
         choose.release(ctx.key)
+    end
+    if ctx.room then
+        buffered = buffered - ctx.room
     end
     underway[at] = nil
     return ctx

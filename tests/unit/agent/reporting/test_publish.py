@@ -119,7 +119,7 @@ class RouteTests(PublishCase):
 
     def test_entries(self) -> None:
         """Each entry of ``Http`` leads to its own port of the instances, where that is published."""
-        more = {"StripPath": True, "Hold": 0, "MaxBody": 9, "Timeout": 5, "Sticky": "who"}
+        more = {"StripPath": True, "Hold": 0, "MaxBody": 9, "Timeout": 5, "Sticky": "who", "Buffer": True}
         entries = [HTTP, {**HTTP, "Path": "/metrics", "ContainerPort": "9000", **more}]
         two = (Port(8080, "tcp", 20000), Port(9000, "tcp", 30000))
         self.change(self.defined(definition(instances=2, Http=entries)))
@@ -131,6 +131,7 @@ class RouteTests(PublishCase):
         self.assertEqual((web.max_body, metrics.max_body), (0, 9))
         self.assertEqual((web.timeout, metrics.timeout), (3600, 5))
         self.assertEqual((web.sticky, metrics.sticky), ("", "who"))
+        self.assertEqual((web.buffer, metrics.buffer), (False, True))
 
     def test_none_healthy(self) -> None:
         """A host name without healthy instances leads nowhere, and still is the service's."""

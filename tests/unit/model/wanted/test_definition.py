@@ -55,6 +55,8 @@ BAD_MEMBERS: tuple[tuple[dict[str, Any], str], ...] = (
     ({"Http": {"HostName": "a.b", "ContainerPort": 80, "Path": "/a\nb"}}, "Http.Path: '/a\\nb'"),
     ({"Http": {"HostName": "a.b", "ContainerPort": 80, "MaxBody": -1}}, "Http.MaxBody: -1"),
     ({"Http": {"HostName": "a.b", "ContainerPort": 80, "MaxBody": "1M"}}, "Http.MaxBody: '1M'"),
+    ({"Http": {"HostName": "a.b", "ContainerPort": 80, "Buffer": 1}}, "Http.Buffer: 1"),
+    ({"Http": {"HostName": "a.b", "ContainerPort": 80, "Buffer": True, "MaxBody": 2**25}}, "Http.MaxBody: with Buffer"),
     ({"Http": {"HostName": "a.b", "ContainerPort": 80, "Timeout": 0}}, "Http.Timeout: 0"),
     ({"Http": {"HostName": "a.b", "ContainerPort": 80, "Sticky": "a;b"}}, "Http.Sticky: 'a;b'"),
     ({"Http": {"HostName": "a.b", "ContainerPort": 80, "Sticky": ""}}, "Http.Sticky: ''"),
