@@ -1,4 +1,9 @@
-"""The websockets of a ``StrictClient``: each sends a message in every second, and expects it back."""
+"""
+The websockets of a ``StrictClient``: each sends a message in every second, and expects it back.
+
+They answer pings, as every client does (RFC 6455, section 5.5.2): uvicorn closes a websocket forty seconds after it was
+opened whose client does not.
+"""
 
 from __future__ import annotations
 
@@ -19,10 +24,21 @@ SILENT = 10
 
 AGAIN = 0.2
 MESSAGE = b"still here?"
-MASKED = b"\x81" + bytes([0x80 | len(MESSAGE)]) + bytes(4) + MESSAGE
-"""A text frame whose mask is 0 (RFC 6455, section 5.2)."""
+TEXT, PING, PONG = 0x81, 0x89, 0x8A
+"""The first octets of frames that are whole messages (RFC 6455, section 5.2)."""
 
-ECHO = b"\x81" + bytes([len(MESSAGE)]) + MESSAGE
+
+def frame(kind: int, payload: bytes) -> bytes:
+    """A frame of a client, with a mask of 0."""
+    return bytes([kind, 0x80 | len(payload)]) + bytes(4) + payload
+
+
+def first_frame(received: bytes) -> tuple[int, bytes, bytes] | None:
+    """Kind and payload of the first frame of a server, and what follows it; None until it is whole. All are short."""
+    if len(received) < 2 or len(received) < 2 + received[1]:
+        return None
+    end = 2 + received[1]
+    return received[0], received[2:end], received[end:]
 
 
 class Socket(Protocol):
@@ -47,8 +63,14 @@ class Socket(Protocol):
         self._received += data
         if not self.open:
             self._read_head()
-        while self.open and ECHO in self._received:
-            self._received = self._received.partition(ECHO)[2]
+        while self.open and (read := first_frame(self._received)):
+            kind, payload, self._received = read
+            self._take(kind, payload)
+
+    def _take(self, kind: int, payload: bytes) -> None:
+        if kind == PING:
+            self.transport.write(frame(PONG, payload))  # type: ignore[union-attr]
+        elif (kind, payload) == (TEXT, MESSAGE):
             self._unanswered = 0
 
     def _read_head(self) -> None:
@@ -71,7 +93,7 @@ class Socket(Protocol):
             self.transport.abortConnection()  # type: ignore[attr-defined]
             return
         self._unanswered += 1
-        self.transport.write(MASKED)
+        self.transport.write(frame(TEXT, MESSAGE))
         self._sockets.reactor.callLater(PAUSE, self._speak)
 
     def connectionLost(self, reason: Failure = Failure(ConnectionDone())) -> None:  # noqa: B008 - as Twisted has it

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from twisted.internet.testing import MemoryReactorClock, StringTransport
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.rig.strict_client import Taken, Target, Wanted
 from tests.rig.strict_connection import read_status
+from tests.rig.strict_sockets import PING, PONG, SILENT, TEXT, Socket, Sockets
+from tests.rig.strict_sockets import frame as of_client
 from tests.rig.web_app import frame, read_message
 
 
@@ -53,3 +56,51 @@ class MessageTests(SynchronousTestCase):
             self.assertIsNone(read_message(sent[:end]))
         self.assertEqual((1, b"abc", b"rest"), read_message(sent + b"rest"))
         self.assertEqual(b"\x81\x03abc", frame(1, b"abc"))
+
+
+class SocketTests(SynchronousTestCase):
+    """A websocket of the client."""
+
+    def setUp(self) -> None:
+        self.clock = MemoryReactorClock()
+        self.sockets = Sockets(self.clock, Wanted((Target(80, "a.test"),), websockets=1))
+        self.sockets.begin()
+        socket = self.clock.tcpClients[0][2].buildProtocol(None)
+        assert isinstance(socket, Socket)
+        self.socket = socket
+        self.transport = StringTransport()
+        self.socket.makeConnection(self.transport)
+        self.transport.clear()
+        self.socket.dataReceived(b"HTTP/1.1 101 Switching Protocols\r\nX-Instance: 1.a.b\r\n\r\n")
+
+    def spoken(self) -> list[tuple[int, bytes]]:
+        """The messages that it has sent since the last call, by their kinds."""
+        found, data = [], self.transport.value()
+        self.transport.clear()
+        while read := read_message(data):
+            kind, content, data = read
+            found.append((kind, content))
+        return found
+
+    def test_ping(self) -> None:
+        """A ping is answered with its content, in whatever pieces it comes; an echo in the same piece still counts."""
+        (_, message), *_ = self.spoken()
+        for octet in frame(9, b"abc") + frame(1, message):
+            self.socket.dataReceived(bytes([octet]))
+        self.assertEqual([(10, b"abc")], self.spoken())
+        self.assertEqual((PING & 15, PONG & 15, TEXT & 15), (9, 10, 1))
+        self.assertEqual(of_client(PONG, b"abc"), b"\x8a\x83\0\0\0\0abc")
+
+    def test_silent(self) -> None:
+        """One that gets echoes stays; one that gets nothing but pings is given up, and counts as cut."""
+        (_, message), *_ = self.spoken()
+        for _ in range(2 * SILENT):
+            self.socket.dataReceived(frame(1, message))
+            self.clock.advance(1)
+        self.assertFalse(self.transport.disconnected)
+        for _ in range(SILENT):
+            self.socket.dataReceived(frame(9, b""))
+            self.clock.advance(1)
+        self.assertTrue(self.transport.disconnected)
+        self.socket.connectionLost()
+        self.assertEqual((0, {"1.a.b": 1}), self.sockets.take())
