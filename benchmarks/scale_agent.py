@@ -60,7 +60,13 @@ class ScaleAgent:
             clocks=evolve(world.clocks, boottime=reactor.seconds),
             machine=evolve(world.machine, guard=guard),
             pools=pools,
-            etcd=Etcd(store=self._store, beats=self.beats, follow=self._follow, renew=lambda: None),
+            etcd=Etcd(
+                store=self._store,
+                beats=self.beats,
+                follow=self._follow,
+                renew=lambda: None,
+                use_password=lambda password: None,
+            ),
             docker=lambda former: Docker(self._engine, self._listen, healthy),
         )
 

@@ -8,9 +8,8 @@ from pathlib import Path
 
 from daprdockr.arguments.parameter import Parameter, absolute_path
 from daprdockr.etcd.address import Access
+from daprdockr.etcd.credentials import read_password
 from daprdockr.model.errors import BadInput
-
-_MAX_PASSWORD = 4096
 
 ETCD_PARAMETERS = (
     Parameter(
@@ -34,13 +33,15 @@ def read_access(given: Mapping[str, str]) -> Access:
 
     :raises BadInput: one line that names the option.
     """
+    password_file = _path(given, "etcd-password-file")
     return Access.parse(
         given["etcd"],
         ca=_path(given, "etcd-ca"),
         cert=_path(given, "etcd-cert"),
         key=_path(given, "etcd-key"),
         user=given.get("etcd-user", ""),
-        password=_password(given),
+        password=_password(password_file),
+        password_file=password_file,
     )
 
 
@@ -48,16 +49,8 @@ def _path(given: Mapping[str, str], name: str) -> Path | None:
     return absolute_path(given[name]) if given.get(name) else None
 
 
-def _password(given: Mapping[str, str]) -> str:
-    path = _path(given, "etcd-password-file")
-    if path is None:
-        return ""
+def _password(path: Path | None) -> str:
     try:
-        with path.open(encoding="utf-8") as file:
-            password = file.readline(_MAX_PASSWORD).rstrip("\r\n")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
-        raise BadInput(f"--etcd-password-file {path} cannot be read: {reason}") from None
-    if not password:
-        raise BadInput(f"--etcd-password-file {path} has an empty first line: write the password there")
-    return password
+        return "" if path is None else read_password(path)
+    except OSError as error:
+        raise BadInput(f"--etcd-password-file {path} cannot be read: {error.strerror}") from None

@@ -41,6 +41,7 @@ class Access:
     :ivar secure: TLS on every endpoint, verified against ``ca`` (None: the roots that gRPC brings).
     :ivar cert: our own certificate, with ``key``, if etcd asks for one.
     :ivar user: with ``password``, if etcd has authentication enabled; "" otherwise.
+    :ivar password_file: the file that ``password`` was read from, and may change in.
     """
 
     endpoints: tuple[EtcdEndpoint, ...]
@@ -50,6 +51,7 @@ class Access:
     key: Path | None = None
     user: str = ""
     password: str = field(default="", repr=False)
+    password_file: Path | None = None
 
     def __attrs_post_init__(self) -> None:
         if not self.secure and (self.ca or self.cert or self.key):
@@ -73,6 +75,7 @@ class Access:
         key: Path | None = None,
         user: str = "",
         password: str = "",
+        password_file: Path | None = None,
     ) -> Access:
         """
         Read ``http://a:5001,http://b:5001``; ``a:5001`` means http, as in etcdctl.
@@ -90,7 +93,7 @@ class Access:
         if len(schemes) > 1:
             raise BadInput(f"--etcd {shorten(urls)} mixes http and https: write all endpoints alike")
         endpoints = tuple(dict.fromkeys(endpoint for _, endpoint in parsed))
-        return cls(endpoints, schemes.pop(), ca, cert, key, user, password)
+        return cls(endpoints, schemes.pop(), ca, cert, key, user, password, password_file)
 
 
 def _parse_endpoint(part: str) -> tuple[bool, EtcdEndpoint]:

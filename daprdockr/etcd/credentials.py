@@ -1,13 +1,19 @@
-"""The files of ``--etcd-ca``, ``--etcd-cert`` and ``--etcd-key``, as they are now. Opens no connection."""
+"""
+The files of ``--etcd-ca``, ``--etcd-cert``, ``--etcd-key`` and ``--etcd-password-file``, as they are now. Opens no
+connection.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import ssl
+from pathlib import Path
 
 from daprdockr.etcd.address import Access
 from daprdockr.model.errors import BadInput
 from daprdockr.process.given import read_given
+
+_MAX_PASSWORD = 4096
 
 
 def fingerprint(access: Access) -> bytes:
@@ -31,3 +37,21 @@ def fingerprint(access: Access) -> bytes:
         files = ", ".join(str(path) for path in (access.ca, access.cert, access.key) if path is not None)
         raise BadInput(f"{files} are not a certificate and its key in PEM: put both in place") from None
     return digest.digest()
+
+
+def read_password(path: Path) -> str:
+    """
+    Return the first line of the file.
+
+    :raises OSError: it cannot be read.
+    :raises BadInput: that line is no password.
+    """
+    with path.open("rb") as file:
+        line = file.readline(_MAX_PASSWORD)
+    try:
+        password = line.decode().rstrip("\r\n")
+    except UnicodeDecodeError:
+        raise BadInput(f"--etcd-password-file {path} cannot be read: it is not UTF-8") from None
+    if not password:
+        raise BadInput(f"--etcd-password-file {path} has an empty first line: write the password there")
+    return password

@@ -23,7 +23,7 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from attrs import define, field
+from attrs import define, evolve, field
 
 from daprdockr.etcd.address import Access
 from daprdockr.etcd.channel import EtcdChannel, open_lanes
@@ -121,6 +121,10 @@ class Session:
                     raise classed(error, self.access) from error
                 self._token = answer.token
             return self._token
+
+    def use_password(self, password: str) -> None:
+        """Fetch later tokens with this password; the present one is good until etcd forgets it."""
+        self.access = evolve(self.access, password=password)
 
     def metadata(self, token: str) -> Metadata:
         return (("token", token),) if token else ()

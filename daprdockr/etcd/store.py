@@ -108,6 +108,10 @@ class EtcdStore:
         """
         self._session.reopen()
 
+    def use_password(self, password: str) -> None:
+        """Sign in with this password from now on, whenever etcd asks for that."""
+        self._session.use_password(password)
+
     def close(self) -> None:
         self._session.close()
 

@@ -7,6 +7,7 @@ and the parts of the surroundings that are polled.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Any, TypeVar
 
 from attrs import field, frozen
@@ -19,7 +20,7 @@ from daprdockr.agent.statedir import StateDir
 from daprdockr.arguments.settings import Settings
 from daprdockr.dns.endpoint import Endpoint
 from daprdockr.dns.forwarding.resolvconf import lack, upstreams
-from daprdockr.etcd.credentials import fingerprint
+from daprdockr.etcd.credentials import fingerprint, read_password
 from daprdockr.model.errors import BadInput, NotFound
 from daprdockr.model.known.changes import Changes
 from daprdockr.model.known.cluster import Cluster
@@ -81,18 +82,20 @@ def foundation(settings: Settings, state: StateDir, outside: Outside) -> Foundat
 @frozen
 class Surroundings:
     """
-    The surroundings that may change while the agent runs: where this node is, the certificates for etcd (None: there
-    are none), and the name servers of resolv.conf (None: others were named, or there is no DNS).
+    The surroundings that may change while the agent runs: where this node is, the certificates and the password for
+    etcd (None: there are none), and the name servers of resolv.conf (None: others were named, or there is no DNS).
     """
 
     whereabouts: Followed[Whereabouts]
     certificates: Followed[bytes] | None
+    password: Followed[str] | None
     upstreams: Followed[tuple[Endpoint, ...]] | None
 
     @property
     def all(self) -> tuple[Followed[Any], ...]:
         """Return all of them; each starts with the agent."""
-        found: tuple[Followed[Any] | None, ...] = (self.whereabouts, self.certificates, self.upstreams)
+        found: tuple[Followed[Any] | None, ...]
+        found = (self.whereabouts, self.certificates, self.password, self.upstreams)
         return tuple(one for one in found if one is not None)
 
 
@@ -102,6 +105,7 @@ def surroundings(base: Foundation) -> Surroundings:
     return Surroundings(
         whereabouts=_whereabouts(base),
         certificates=_certificates(base) if secured else None,
+        password=_password(base, settings.etcd.password_file) if settings.etcd.password_file else None,
         upstreams=_upstreams(base) if settings.dns and settings.dns_upstream is None else None,
     )
 
@@ -143,6 +147,15 @@ def _certificates(base: Foundation) -> Followed[bytes]:
     except (OSError, BadInput):
         first = b""
     return _follow(base, "the certificates for etcd", read, first)
+
+
+def _password(base: Foundation, path: Path) -> Followed[str]:
+    """Follow the password for etcd: the next token is fetched with a new one."""
+
+    def read() -> str:
+        return read_password(path)
+
+    return _follow(base, "the password for etcd", read, base.settings.etcd.password)
 
 
 def _upstreams(base: Foundation) -> Followed[tuple[Endpoint, ...]]:

@@ -106,13 +106,15 @@ class Pools:
 class Etcd:
     """
     ``store`` and ``beats`` share nothing that one could keep busy for the other. ``follow`` makes the follower that
-    reports all changes to a listener; ``renew`` has the connections take up new certificates.
+    reports all changes to a listener; ``renew`` has the connections take up new certificates, ``use_password`` another
+    password.
     """
 
     store: Store
     beats: Store
     follow: Callable[[Listener], Following]
     renew: Callable[[], None]
+    use_password: Callable[[str], None]
 
 
 @frozen

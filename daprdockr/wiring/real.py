@@ -117,7 +117,11 @@ def _etcd(settings: Settings) -> Etcd:
         for one in (store, beats):
             one.reopen()
 
-    return Etcd(store=store, beats=beats, follow=follow, renew=renew)
+    def use_password(password: str) -> None:
+        for one in (store, beats):
+            one.use_password(password)
+
+    return Etcd(store=store, beats=beats, follow=follow, renew=renew, use_password=use_password)
 
 
 def _docker(settings: Settings, reactor: Any, checks: Workers, former: tuple[str, ...]) -> Docker:

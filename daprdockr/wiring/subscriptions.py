@@ -54,6 +54,8 @@ def _subscribe_to_surroundings(base: Foundation, outward: Edges, found: Found, r
     herald.moved.subscribe(lambda addresses: base.signals.node_changed())
     if around.certificates is not None:
         around.certificates.subscribe(lambda content: base.outside.etcd.renew())
+    if around.password is not None:
+        around.password.subscribe(base.outside.etcd.use_password)
     if around.upstreams is not None and dns is not None:
         around.upstreams.subscribe(lambda upstreams: dns.forward(forwarding(base, upstreams)))
 

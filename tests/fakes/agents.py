@@ -231,7 +231,13 @@ class MemoryAgent:
             chance=Chance(fraction=lambda: 0.0, secret=lambda: random.SystemRandom().randrange(1, 2**60)),
             machine=self._machine(pools.guard),
             pools=pools,
-            etcd=Etcd(store=self.store, beats=self.beat_store, follow=self._follow, renew=lambda: None),
+            etcd=Etcd(
+                store=self.store,
+                beats=self.beat_store,
+                follow=self._follow,
+                renew=lambda: None,
+                use_password=lambda password: None,
+            ),
             docker=self._reached,
         )
 

@@ -194,6 +194,23 @@ class AuthenticationTests(FaultCase):
         self.assertRaises(EtcdRefused, nobody.get, "/p/a")
         self.assertRaises(EtcdRefused, take, nobody.watch("/p/", 0), 1)
 
+    def test_password_changed(self) -> None:
+        """Another password is refused while the store has the old one, and from then on it works."""
+        members = self.start(1, password="secret")
+
+        def set_password(password: str) -> None:
+            members.etcdctl("user", "add", f"agent:{password}")
+            members.etcdctl("user", "grant-role", "agent", "root")
+
+        set_password("old")
+        store = self.connect(Access.parse(members.urls, user="agent", password="old"))
+        store.put("/p/a", b"")
+        members.etcdctl("user", "delete", "agent")
+        set_password("new")
+        self.assertIn("--etcd-password-file", str(self.assertRaises(EtcdRefused, store.put, "/p/a", b"")))
+        store.use_password("new")
+        store.put("/p/a", b"")
+
     def test_no_permission(self) -> None:
         """A user without permission is refused calls and watches."""
         members = self.start(1, password="secret")

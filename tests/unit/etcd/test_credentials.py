@@ -1,4 +1,4 @@
-"""The files of etcd's certificates, and how an agent follows them."""
+"""The files of certificates and password for etcd, and how an agent follows them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.agent.statedir import StateDir
 from daprdockr.etcd.address import Access
-from daprdockr.etcd.credentials import fingerprint
+from daprdockr.etcd.credentials import fingerprint, read_password
 from daprdockr.model.errors import BadInput
 from daprdockr.runtime.followed import INTERVAL
 from daprdockr.wiring.composition import compose
@@ -78,5 +78,42 @@ class CredentialsTests(SynchronousTestCase):
         clock.advance(INTERVAL)
         self.assertEqual((len(stores), len(taken)), (2, 1))
         self.assertEqual(renewed, [True])
+        for store in stores:
+            store.close()
+
+
+class PasswordTests(SynchronousTestCase):
+    """``read_password``, and an agent's stores."""
+
+    def setUp(self) -> None:
+        self.file = Path(self.mktemp())
+        self.file.write_text("old\n")
+        self.access = Access.parse("http://127.0.0.1:1", user="agent", password="old", password_file=self.file)
+
+    def test_unusable(self) -> None:
+        """A file without a password is refused in one line that names it."""
+        for content in (b"", b"\n", b"\xff\n"):
+            self.file.write_bytes(content)
+            self.assertIn(str(self.file), str(self.assertRaises(BadInput, read_password, self.file)))
+        self.file.unlink()
+        self.assertRaises(OSError, read_password, self.file)
+
+    def test_agent(self) -> None:
+        """Both stores of an agent sign in with another password within seconds, and keep the last usable one."""
+        clock = Clock()
+        state = StateDir(Path(self.mktemp()))
+        chosen = settings("a", Path(self.mktemp()), etcd=self.access)
+        outside = evolve(real(chosen, state, clock), pools=memory_pools())
+        outside.pools.files.startService()
+        stores: Any = [outside.etcd.store, outside.etcd.beats]
+        password = compose(chosen, state, outside).found.around.password
+        assert password is not None
+        password.startService()
+        used = []
+        for content in ("new\nmore\n", "", "newer"):
+            self.file.write_text(content)
+            clock.advance(INTERVAL)
+            used.append([store._session.access.password for store in stores])
+        self.assertEqual(used, [["new", "new"], ["new", "new"], ["newer", "newer"]])
         for store in stores:
             store.close()

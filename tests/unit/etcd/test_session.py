@@ -49,7 +49,7 @@ class Call:
 
 @define
 class MemoryLane:
-    """One channel: it answers by what the test planned, or at once with its name; its tokens are counted."""
+    """One channel: answers as the test planned, or at once with its name; counts tokens, and keeps passwords."""
 
     name: str
     cluster: MemoryCluster
@@ -68,6 +68,7 @@ class MemoryLane:
 
     def Authenticate(self, request: Any, **options: Any) -> MemoryLane:  # noqa: N802 - etcd's name
         self.cluster.tokens += 1
+        self.cluster.passwords.append(request.password)
         return self
 
     @property
@@ -93,6 +94,7 @@ class MemoryCluster:
     calls: list[Call] = field(factory=list)
     opened: list[MemoryLane] = field(factory=list)
     tokens: int = 0
+    passwords: list[str] = field(factory=list)
     clock: Clock = field(factory=Clock)
 
     def open(self, access: Access) -> Any:
@@ -278,6 +280,15 @@ class TokenTests(SessionCase):
         session = self.session(cluster)
         self.assertRaises(EtcdRefused, self.call, session)
         self.assertEqual(cluster.tokens, 2)
+
+    def test_other_password(self) -> None:
+        """Another password is used for the next token, and costs none before that."""
+        cluster = MemoryCluster(outcomes=[None, NO_TOKEN])
+        session = self.session(cluster)
+        self.call(session)
+        session.use_password("changed")
+        self.call(session)
+        self.assertEqual(cluster.passwords, ["secret", "changed"])
 
     def test_token_replaced_by_another_thread(self) -> None:
         """Forgetting a token that was replaced meanwhile keeps the new one."""
