@@ -159,11 +159,15 @@ class DropSuccession(OnClaim):
 
 @frozen
 class OnSlot:
-    """A step about the slot of a rollout, of that ``number``, for an instance; compared with ``fence``."""
+    """
+    A step about the slot of a rollout, of that ``number``, for an instance; compared with ``fence``, and with
+    ``revision``, that of the last write of it, so that a request which arrives late does not undo a later one.
+    """
 
     instance: InstanceName
     number: int
     fence: int
+    revision: int = field(default=0, kw_only=True)
 
     @property
     def lane(self) -> Lane:

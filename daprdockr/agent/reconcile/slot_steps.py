@@ -7,7 +7,7 @@ is refused by its condition.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import assert_never
 
 from attrs import frozen
@@ -16,7 +16,7 @@ from daprdockr.agent.mirror.mirror import Mirror
 from daprdockr.agent.reconcile.claim_steps import ClaimLost, claim_failed
 from daprdockr.model.errors import EtcdError
 from daprdockr.model.seams import Store
-from daprdockr.model.stored.entries import Absent, Condition, Delete, Deleted, Entry, Fence, Operation, Put
+from daprdockr.model.stored.entries import Absent, Condition, Delete, Deleted, Entry, Fence, Operation, Put, Unchanged
 from daprdockr.model.stored.slot import SlotRecord
 from daprdockr.planning.outcome import Done, Retry
 from daprdockr.planning.situation import Here
@@ -53,7 +53,8 @@ class SlotSteps:
         """
         here = self.here()
         key = self.mirror.cluster.keys.slot(step.instance.service, step.number)
-        ours: Condition = Fence(key, step.fence, here.lease) if step.fence else Absent(key)
+        of_ours: tuple[Condition, ...] = (Fence(key, step.fence, here.lease), Unchanged(key, step.revision))
+        ours = of_ours if step.fence else (Absent(key),)
         match step:
             case TakeSlot():
                 value = SlotRecord(here.node, step.instance, step.definition).encode()
@@ -64,10 +65,10 @@ class SlotSteps:
             case _:
                 assert_never(step)
 
-    async def _commit(self, step: SlotStep, condition: Condition, operation: Operation) -> int:
+    async def _commit(self, step: SlotStep, conditions: Sequence[Condition], operation: Operation) -> int:
         if not self.here().lease:
             raise ClaimLost(f"this node has no lease to hold a slot for {step.instance} under")
-        commit = await self.run(self.store.commit, [condition], [operation])
+        commit = await self.run(self.store.commit, conditions, [operation])
         if not commit.succeeded:
             raise ClaimLost(f"slot {step.number} of {step.instance.service} is not this node's")
         return commit.revision

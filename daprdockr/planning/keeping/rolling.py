@@ -58,7 +58,7 @@ def take_slot(
     """Yield the step by which an instance gets a slot for this definition, when it is its turn."""
     slot = held(situation, instance)
     if slot is not None:
-        yield TakeSlot(instance, slot.number, slot.fence, definition.digest)
+        yield TakeSlot(instance, slot.number, slot.fence, definition.digest, revision=slot.revision)
         return
     slots, claims = situation.rollout.slots, situation.claims.owners
     busy = {slot.record.instance.number for slot in slots.values()}
@@ -87,7 +87,7 @@ def free_slots(situation: Situation, now: float) -> Iterator[Step]:
     if situation.here.may_claim:
         for slot in _own(situation):
             if _is_through(situation, slot.record.instance, now):
-                yield FreeSlot(slot.record.instance, slot.number, slot.fence)
+                yield FreeSlot(slot.record.instance, slot.number, slot.fence, revision=slot.revision)
 
 
 def _is_through(situation: Situation, instance: InstanceName, now: float) -> bool:

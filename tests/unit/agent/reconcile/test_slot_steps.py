@@ -16,6 +16,10 @@ SLOT_KEY = KEYS.slot(WEB, 1)
 TAKE = TakeSlot(FIRST, 1, 0, "old")
 
 
+def keep(slot: Slot, definition: str) -> TakeSlot:
+    return TakeSlot(FIRST, 1, slot.fence, definition, revision=slot.revision)
+
+
 class SlotStepsTests(CarryOutCase):
     @property
     def slot(self) -> Slot | None:
@@ -46,17 +50,28 @@ class SlotStepsTests(CarryOutCase):
     def test_newer_definition(self) -> None:
         """For a newer definition the same key is written, as long as it is still the one that was taken."""
         before = self.taken()
-        self.assertEqual(self.outcome(TakeSlot(FIRST, 1, before.fence, "new")), Done())
+        self.assertEqual(self.outcome(keep(before, "new")), Done())
         assert self.slot is not None
         self.assertEqual((self.slot.record.definition, self.slot.fence), ("new", before.fence))
-        self.fails(TakeSlot(FIRST, 1, before.fence - 1, "newer"), ClaimLost)
+        self.fails(TakeSlot(FIRST, 1, before.fence - 1, "newer", revision=self.slot.revision), ClaimLost)
 
     def test_free(self) -> None:
         """A slot that was freed is nobody's; one that is another's by now is not freed."""
         slot = self.taken()
-        self.fails(FreeSlot(FIRST, 1, slot.fence - 1), ClaimLost)
-        self.do(FreeSlot(FIRST, 1, slot.fence))
+        self.fails(FreeSlot(FIRST, 1, slot.fence - 1, revision=slot.revision), ClaimLost)
+        self.do(FreeSlot(FIRST, 1, slot.fence, revision=slot.revision))
         self.assertEqual((self.store.get(SLOT_KEY), self.slot), (None, None))
+
+    def test_late_request(self) -> None:
+        """A request that was given up and arrives late undoes nothing: the slot was kept for a newer definition."""
+        before = self.taken()
+        self.do(keep(before, "new"))
+        kept = self.slot
+        self.fails(FreeSlot(FIRST, 1, before.fence, revision=before.revision), ClaimLost)
+        self.fails(keep(before, "between"), ClaimLost)
+        entry = self.store.get(SLOT_KEY)
+        assert kept is not None and entry is not None
+        self.assertEqual((self.slot, entry.mod_revision), (kept, kept.revision))
 
     def test_without_a_lease(self) -> None:
         """Without a certain lease nothing is asked of etcd: a key under no lease would never go."""

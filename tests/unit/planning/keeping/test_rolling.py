@@ -97,7 +97,7 @@ class StartFirstTests(PlanTestCase):
         self.assert_steps(seen(RUNNING, NEW, **swapped), StopContainer(FIRST, "c1", 3, ANOTHER))
         ended = evolve(RUNNING, status=Status.EXITED)
         self.assert_steps(seen(ended, NEW, **swapped), RemoveContainer(FIRST, "c1", ANOTHER))
-        self.assert_steps(seen(NEW, **swapped), FreeSlot(FIRST, 1, FENCE))
+        self.assert_steps(seen(NEW, **swapped), FreeSlot(FIRST, 1, FENCE, revision=FENCE))
 
     def test_new_one_fails(self) -> None:
         """A new container that does not come up leaves the old one alone; the claim says why, and the slot is kept."""
@@ -138,7 +138,7 @@ class StopFirstTests(PlanTestCase):
         """The slot is kept until the new one has been healthy for ``MinHealthy`` seconds."""
         ours: dict[str, Any] = {"wanted": self.WANTED, "first": claim(running_record(NEW))}
         self.assertEqual(plan(seen(NEW, well_since={"new": PROVEN + 1}, **ours), NOW), Plan((), NOW + 1))
-        self.assert_steps(seen(NEW, well_since={"new": PROVEN}, **ours), FreeSlot(FIRST, 1, FENCE))
+        self.assert_steps(seen(NEW, well_since={"new": PROVEN}, **ours), FreeSlot(FIRST, 1, FENCE, revision=FENCE))
 
 
 class SupersededTests(PlanTestCase):
@@ -148,7 +148,7 @@ class SupersededTests(PlanTestCase):
         between = {1: slot(WANTED)}
         self.assert_steps(
             seen(RUNNING, NEW, wanted=newest, slots=between),
-            TakeSlot(FIRST, 1, FENCE, newest.digest),
+            TakeSlot(FIRST, 1, FENCE, newest.digest, revision=FENCE),
             StopContainer(FIRST, "new", 3, CHANGED),
         )
 
@@ -156,7 +156,8 @@ class SupersededTests(PlanTestCase):
         """The container that still serves is kept, and the slot is freed when it is alone."""
         back = evolve(WEB_1, instances=3)
         self.assert_steps(seen(RUNNING, NEW, wanted=back), StopContainer(FIRST, "new", 3, ANOTHER))
-        self.assert_steps(seen(RUNNING, wanted=back, well_since={"c1": PROVEN}), FreeSlot(FIRST, 1, FENCE))
+        alone = seen(RUNNING, wanted=back, well_since={"c1": PROVEN})
+        self.assert_steps(alone, FreeSlot(FIRST, 1, FENCE, revision=FENCE))
 
     def test_not_needed_any_more(self) -> None:
         """The slot of an instance that is not wanted, or another node's by now, is freed."""
@@ -165,7 +166,7 @@ class SupersededTests(PlanTestCase):
             situation(None, slots=TAKEN),
             situation(WEB_2, (ELSEWHERE[0],), slots=TAKEN),
         ):
-            self.assertIn(FreeSlot(FIRST, 1, FENCE), plan(found, NOW).steps)
+            self.assertIn(FreeSlot(FIRST, 1, FENCE, revision=FENCE), plan(found, NOW).steps)
 
     def test_another_instance_of_ours(self) -> None:
         """A slot is for one instance: the other one of this node has to wait."""
