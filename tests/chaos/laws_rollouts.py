@@ -24,7 +24,7 @@ from tests.chaos.evidence_runs import Run
 from tests.chaos.evidence_wishes import DELETED, Definition, Digests
 from tests.chaos.laws_stops import Stop, Stops
 
-CAUSES = (Stops.not_wanted, Stops.held_elsewhere, Stops.drained, Stops.must_not_run_twice)
+CAUSES = (Stops.not_wanted, Stops.held_elsewhere, Stops.drained, Stops.unhealthy, Stops.must_not_run_twice)
 """Those of the law ``stops`` that no rollout can be."""
 
 

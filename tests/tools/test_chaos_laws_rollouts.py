@@ -63,6 +63,14 @@ class ReplacingTests(RolloutsTestCase):
         self.healthy()
         self.assert_broken("1.web.chaos (c1) was replaced on host1 before its claim led to another one")
 
+    def test_unhealthy(self) -> None:
+        """One that is started anew because its check goes on failing was not replaced for the new definition."""
+        self.redefine()
+        self.story.claim(FIRST, "host1", healthy=False, Due=True)
+        self.story.wait(1)
+        self.story.stop("c1", FIRST, "host1")
+        self.assert_good()
+
     def test_first(self) -> None:
         """So does one that is stopped before there is a new one."""
         self.redefine()
