@@ -88,7 +88,7 @@ bench-http: ## as root: the agent's door beside other proxies, and what is lost;
 chaos: ## as root: random faults on five hosts under load; SEED=7 FAULTS=100, else a seed is drawn and FAULTS is 10
 	@scripts/install-packages test
 	@$(MAKE) --silent --no-print-directory venv
-	@$(PYTHON) -m tests.chaos $(if $(SEED),--seed $(SEED)) $(if $(FAULTS),--faults $(FAULTS))
+	@$(PYTHON) -m tests.chaos $(if $(SEED),--seed $(SEED)) $(if $(FAULTS),--faults $(FAULTS)) $(if $(KINDS),--kinds "$(KINDS)")
 
 fuzz: venv ## random values for each key in etcd and each file of an agent; SEED=7 VALUES=100000; ten minutes
 	@$(PYTHON) -m tests.fuzz $(if $(SEED),--seed $(SEED)) $(if $(VALUES),--values $(VALUES))

@@ -1,7 +1,8 @@
 """
 Faults drawn by a seed on a cluster under load, and then a judgement of everything that was seen.
 
-    .venv/bin/python -m tests.chaos [--seed N] [--faults N] [--hosts N] [--history FILE] [--report FILE]
+    .venv/bin/python -m tests.chaos [--seed N] [--faults N] [--hosts N] [--kinds NAMES] [--history FILE]
+                                    [--report FILE]
     .venv/bin/python -m tests.chaos --judge FILE
 
 As root. The exit status is 1 if a law was broken, and 2 if the suite itself could not do what it has to.
@@ -20,6 +21,7 @@ from pathlib import Path
 
 from tests.chaos.checker import check
 from tests.chaos.history import History, Line, read
+from tests.chaos.kinds import KINDS
 from tests.chaos.run import Run, Settings
 from tests.chaos.scene import SuiteFailed
 from tests.chaos.table import LEGEND, table
@@ -44,10 +46,14 @@ def arguments(words: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--history", type=Path, metavar="FILE", help=f"default: {KEPT}/SEED.jsonl")
     parser.add_argument("--report", type=Path, metavar="FILE", help="write the table there too")
     parser.add_argument("--no-stop-service", action="store_true", help="have no service with OnPartition: stop")
+    parser.add_argument("--kinds", default="", metavar="NAMES", help="only faults of these kinds, separated by ;")
     parser.add_argument("--judge", type=Path, metavar="FILE", help="judge this history again, and start nothing")
     found = parser.parse_args(words)
     if not MEMBERS < found.hosts <= 9:
         parser.error(f"--hosts must be from {MEMBERS + 1} to 9")
+    found.kinds = tuple(filter(None, found.kinds.split(";")))
+    if unknown := set(found.kinds) - {kind.name for kind in KINDS}:
+        parser.error(f"no kind of faults is called {min(unknown)}: {'; '.join(kind.name for kind in KINDS)}")
     if found.seed is None:
         found.seed = random.randrange(SEEDS)
     if found.history is None:
@@ -101,7 +107,8 @@ def main(words: Sequence[str]) -> int:
     wanted = arguments(words)
     if wanted.judge:
         return judge(wanted.judge, wanted.report)
-    settings = Settings(wanted.seed, wanted.faults, wanted.hosts, stopped=not wanted.no_stop_service)
+    stopped = not wanted.no_stop_service
+    settings = Settings(wanted.seed, wanted.faults, wanted.hosts, stopped=stopped, kinds=wanted.kinds)
     say(f"seed {settings.seed}, {settings.faults} faults, history in {wanted.history}")
     signal.signal(signal.SIGTERM, interrupted)
     signal.signal(signal.SIGALRM, too_long)

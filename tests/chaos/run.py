@@ -38,6 +38,7 @@ AT_REST = 5.0
 class Settings:
     """
     :param ttl: of the leases, in seconds. :param stopped: whether there is a service with ``OnPartition: stop``.
+    :param kinds: the names of the only kinds of faults that come; () for all.
     """
 
     seed: int
@@ -45,6 +46,7 @@ class Settings:
     hosts: int = 5
     ttl: int = 5
     stopped: bool = True
+    kinds: tuple[str, ...] = ()
 
 
 def undisturbed() -> None:
@@ -127,7 +129,7 @@ class Run:
     def _suffer_all(self) -> bool:
         """Whether each fault was over in time; after one that was not, nothing that follows would mean much."""
         settings = self._settings
-        faults = schedule(settings.seed, settings.faults, settings.hosts)
+        faults = schedule(settings.seed, settings.faults, settings.hosts, settings.kinds)
         return all(self._suffer(number, fault) for number, fault in enumerate(faults, 1))
 
     def _suffer(self, number: int, fault: Fault) -> bool:

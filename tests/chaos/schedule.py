@@ -7,6 +7,7 @@ is filled again when it is empty: so a long run has all kinds, and about as ofte
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from random import Random
 
 from attrs import evolve
@@ -21,13 +22,15 @@ PAIRS = 2
 LARGEST_CHANCE = 10**9
 
 
-def schedule(seed: int, count: int, hosts: int) -> tuple[Fault, ...]:
+def schedule(seed: int, count: int, hosts: int, names: Collection[str] = ()) -> tuple[Fault, ...]:
+    """:param names: if any, only kinds of these names come, and no pairs."""
     random = Random(seed)
+    full = [kind for kind in KINDS if kind.name in names] if names else [*KINDS, *[None] * PAIRS]
     found: list[Fault] = []
     bag: list[Kind | None] = []
     while len(found) < count:
         if not bag:
-            bag = [*KINDS, *[None] * PAIRS]
+            bag = [*full]
             random.shuffle(bag)
         kind = bag.pop()
         found.append(_pair(random, hosts) if kind is None else _single(random, kind, hosts))

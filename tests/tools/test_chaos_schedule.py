@@ -61,6 +61,12 @@ class ScheduleTests(SynchronousTestCase):
         )
         self.assertEqual(PAIRS, sum(fault.beside is not None for fault in faults))
 
+    def test_named_kinds(self) -> None:
+        """If kinds are named only these come, each as often, one at a time."""
+        names = ["drain", "slot's holder killed"]
+        found = sorted(fault.name for fault in schedule(3, 10, HOSTS, names))
+        self.assertEqual([name for name in names for _ in range(5)], found)
+
     def test_number_of_kinds(self) -> None:
         """There are at least fourteen kinds, of different names."""
         self.assertGreaterEqual(len({kind.name for kind in KINDS}), 14)
