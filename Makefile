@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo cluster test check venv lint types unit properties functional packaging coverage model bench-change bench-converge bench-dns bench-failover bench-http bench-scale bench-slowness chaos fuzz clean
+.PHONY: help demo cluster test check venv lint types unit properties functional packaging coverage model bench-change bench-converge bench-dns bench-failover bench-http bench-rollout bench-scale bench-slowness chaos fuzz clean
 
 # A root shell opened with plain "su" does not look there for dockerd and nginx.
 export PATH := $(PATH):/usr/sbin:/sbin
@@ -79,6 +79,11 @@ bench-failover: ## as root: a host is cut off, its instances run elsewhere; besi
 	@scripts/install-packages test
 	@$(MAKE) --silent --no-print-directory venv
 	@$(PYTHON) -m benchmarks.failover $(if $(TTL),--ttl $(TTL)) $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(ELECTION),--election $(ELECTION)) $(if $(TUNED),--tuned)
+
+bench-rollout: ## as root: a changed definition replaces 2, 10 and 40 instances; beside Swarm; ARGS="--rollouts 20 --rate 1000"
+	@scripts/install-packages test
+	@$(MAKE) --silent --no-print-directory venv
+	@$(PYTHON) -m benchmarks.rollout $(ARGS)
 
 bench-http: ## as root: the agent's door beside other proxies, and what is lost; half an hour; ARGS="--parts rate --rounds 2"
 	@scripts/install-packages bench-http

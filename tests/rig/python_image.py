@@ -37,38 +37,41 @@ PORT = 8080
 
 def python_image() -> str:
     """The reference of the image on the Engine of the tests."""
-    return _made(engine_url())
+    return made_on(engine_url())
 
 
 @cache
-def _made(url: str) -> str:
+def made_on(url: str, *programs: Path) -> str:
+    """The reference of the image on that Engine, with these programs of this machine in it too."""
     tag = hashlib.sha256(sys.version.encode() + SERVICE.read_bytes())
+    for program in programs:
+        tag.update(program.read_bytes())
     reference = f"{REPOSITORY}:{tag.hexdigest()[:12]}"
     with closing(APIClient(base_url=url, version="auto", timeout=300)) as client:
         if not client.images(reference):
             container = client.create_container(sample_image(url))["Id"]
-            client.put_archive(container, "/", layer())
+            client.put_archive(container, "/", layer(*programs))
             repository, _, label = reference.partition(":")
             client.commit(container, repository=repository, tag=label)
             remove(client, container)
     return reference
 
 
-def layer() -> bytes:
+def layer(*programs: Path) -> bytes:
     """The files as a tar, each at its place on this machine; what is a link here is a file there."""
     output = io.BytesIO()
     with tarfile.open(fileobj=output, mode="w", dereference=True) as tar:
-        for path in sorted(set(files())):
+        for path in sorted(set(files(*programs))):
             tar.add(path, arcname=str(path), recursive=False)
     return output.getvalue()
 
 
-def files() -> Iterator[Path]:
+def files(*programs: Path) -> Iterator[Path]:
     library = Path(sysconfig.get_path("stdlib"))
     extensions = [path for path in _below(library) if path.suffix == ".so"]
-    yield INTERPRETER
+    yield from (INTERPRETER, *programs)
     yield from _below(library)
-    yield from _shared([INTERPRETER, *extensions])
+    yield from _shared([INTERPRETER, *programs, *extensions])
     yield SERVICE
 
 
@@ -90,5 +93,9 @@ def _shared(programs: Iterable[Path]) -> Iterator[Path]:
 
 def web_container(*options: str) -> dict[str, Any]:
     """The ``Container`` of a definition that runs ``web_app`` on ``PORT``, with these options."""
-    command = [str(INTERPRETER), str(SERVICE), str(PORT), *options]
-    return {"Image": python_image(), "Cmd": command, "ExposedPorts": [str(PORT)]}
+    return {"Image": python_image(), "Cmd": web_command(*options), "ExposedPorts": [str(PORT)]}
+
+
+def web_command(*options: str) -> list[str]:
+    """The command in the image that runs ``web_app`` on ``PORT``, with these options."""
+    return [str(INTERPRETER), str(SERVICE), str(PORT), *options]

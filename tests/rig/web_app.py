@@ -1,10 +1,11 @@
 """
 A little web service of a process of its own, which needs nothing but Python: for containers (``in_containers``).
 
-    python -m tests.rig.web_app PORT [--on-term die|ignore]
+    python -m tests.rig.web_app PORT [--on-term die|ignore|finish] [--takes SECONDS]
 
 It answers every request with the instance it is, from the variable DAPRDOCKR_INSTANCE, and how many octets of a body it
-got. It keeps connections, and sends back each message of a websocket. TERM ends it at once, or not at all.
+got. It keeps connections, and sends back each message of a websocket. TERM ends it at once, or not at all, or when it
+has answered what it was asked.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import base64
+import functools
 import hashlib
 import os
 import signal
@@ -52,18 +54,57 @@ def frame(kind: int, content: bytes) -> bytes:
     return bytes([0x80 | kind, len(content)]) + content
 
 
+class Open:
+    """The open connections of the service, which ends with the last of them once it is to finish."""
+
+    def __init__(self, takes: float) -> None:
+        self.takes = takes
+        self.finishing = False
+        self.over = asyncio.Event()
+        self._connections: set[Answering] = set()
+
+    def add(self, connection: Answering) -> None:
+        self._connections.add(connection)
+
+    def discard(self, connection: Answering) -> None:
+        self._connections.discard(connection)
+        self._end_with_last()
+
+    def finish(self) -> None:
+        """Answer what was asked, and take no more."""
+        self.finishing = True
+        for connection in tuple(self._connections):
+            connection.finish()
+        self._end_with_last()
+
+    def _end_with_last(self) -> None:
+        if self.finishing and not self._connections:
+            self.over.set()
+
+
 class Answering(asyncio.Protocol):
     """One connection."""
 
     transport: asyncio.Transport
 
-    def __init__(self) -> None:
+    def __init__(self, open_: Open) -> None:
+        self._open = open_
         self._data = b""
+        self._asked = 0
         self._read: Callable[[], bool] = self._read_request
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
         self.transport = transport
+        self._open.add(self)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._open.discard(self)
+
+    def finish(self) -> None:
+        """Close the connection, after the answers that are still due."""
+        if not self._asked:
+            self.transport.close()
 
     def data_received(self, data: bytes) -> None:
         self._data += data
@@ -83,10 +124,17 @@ class Answering(asyncio.Protocol):
         if fields.get("upgrade", "").lower() == "websocket":
             self._upgrade(fields.get("sec-websocket-key", ""))
         else:
-            self._answer(f"{INSTANCE} {length}\n", fields.get("connection") == "close")
+            self._asked += 1
+            answer = functools.partial(self._answer, f"{INSTANCE} {length}\n", fields.get("connection") == "close")
+            if self._open.takes:
+                asyncio.get_running_loop().call_later(self._open.takes, answer)
+            else:
+                answer()
         return True
 
-    def _answer(self, text: str, last: bool) -> None:
+    def _answer(self, text: str, asked_to_close: bool) -> None:
+        self._asked -= 1
+        last = asked_to_close or (self._open.finishing and not self._asked)
         lines = [
             "HTTP/1.1 200 OK",
             "Content-Type: text/plain",
@@ -116,19 +164,27 @@ class Answering(asyncio.Protocol):
         return True
 
 
-async def serve(port: int, on_term: str) -> None:
-    loop = asyncio.get_running_loop()
-    loop.add_signal_handler(signal.SIGTERM, (lambda: os._exit(0)) if on_term == "die" else lambda: None)
-    server = await loop.create_server(Answering, "0.0.0.0", port, backlog=1000)
-    await server.serve_forever()
+async def serve(port: int, on_term: str, takes: float = 0.0) -> None:
+    """:param takes: seconds from a request to its answer."""
+    loop, open_ = asyncio.get_running_loop(), Open(takes)
+    server = await loop.create_server(lambda: Answering(open_), "0.0.0.0", port, backlog=1000)
+
+    def finish() -> None:
+        server.close()
+        open_.finish()
+
+    reactions: dict[str, Callable[[], object]] = {"die": lambda: os._exit(0), "ignore": lambda: None, "finish": finish}
+    loop.add_signal_handler(signal.SIGTERM, reactions[on_term])
+    await open_.over.wait()
 
 
 def main(words: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="web_app")
     parser.add_argument("port", type=int)
-    parser.add_argument("--on-term", choices=("die", "ignore"), default="die")
+    parser.add_argument("--on-term", choices=("die", "ignore", "finish"), default="die")
+    parser.add_argument("--takes", type=float, default=0.0)
     options = parser.parse_args(words)
-    asyncio.run(serve(options.port, options.on_term))
+    asyncio.run(serve(options.port, options.on_term, options.takes))
 
 
 if __name__ == "__main__":
