@@ -22,7 +22,7 @@ from twisted.logger import Logger
 from daprdockr.engine import answers, execution, logs
 from daprdockr.engine.clients import EngineClients
 from daprdockr.engine.documents import documents
-from daprdockr.engine.failures import FOREIGN, asking, pull_failure
+from daprdockr.engine.failures import FOREIGN, asking, not_pulled, pull_failure
 from daprdockr.engine.inspected import InspectedContainers
 from daprdockr.engine.stream import DockerEvents
 from daprdockr.model.errors import (
@@ -37,7 +37,7 @@ from daprdockr.model.errors import (
     PullFailed,
 )
 from daprdockr.model.host import LABEL_NODE, ContainerState, Image, Inventory, Status, Volume
-from daprdockr.model.names import one_line, shorten
+from daprdockr.model.names import shorten
 from daprdockr.model.seams import PING_TIMEOUT
 
 _PULL_SILENCE = 120.0
@@ -168,13 +168,14 @@ class DockerEngine:
         Pull with the credentials in Docker's own configuration file, as it is now. No tag means ``latest``.
 
         :raises PullFailed: with the text of the registry; also after the timeout.
+        :raises ImageRefused: the registry has no such image, or does not give it to this host.
         """
         deadline = self._clock() + self.pull_timeout
         with self._clients.own(silence=_PULL_SILENCE) as client:
             try:
                 for line in documents(client.pull(reference, stream=True, decode=False)):
                     if "error" in line:
-                        raise PullFailed(f"{shorten(reference)} could not be pulled: {one_line(line['error'])}")
+                        raise not_pulled(reference, str(line["error"]))
                     if self._clock() > deadline:
                         raise PullFailed(f"{shorten(reference)} was not pulled within {self.pull_timeout:g} s")
             except FOREIGN as error:

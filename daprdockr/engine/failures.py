@@ -24,6 +24,7 @@ from daprdockr.model.errors import (
     EngineSilent,
     EngineUnavailable,
     ImageAbsent,
+    ImageRefused,
     NameTaken,
     PortTaken,
     PullFailed,
@@ -38,6 +39,13 @@ FOREIGN = (DockerException, StreamParseError, RequestException, HTTPError, OSErr
 _PORT_TAKEN = re.compile(
     r"(?:Bind for|listen \w+|host port(?: for)?) (?:\[[0-9a-f:]*\]|::|[0-9.]*):(\d+).*"
     r"(?:address already in use|port is already allocated)"
+)
+
+# "manifest for web:9 not found: manifest unknown", "pull access denied for web, repository does not exist or may
+# require 'docker login'", "no matching manifest for linux/arm64". One that limits its clients' rate refuses nothing.
+_REFUSED = re.compile(
+    r"manifest unknown|no matching manifest|name unknown|not known to registry|: not found|repository .*not found|"
+    r"does not exist|denied|unauthorized|authentication required|no basic auth credentials|invalid reference format"
 )
 
 _NAME_TAKEN = re.compile(r"container name .* is already in use")
@@ -82,7 +90,8 @@ def classed(error: BaseException, doing: str) -> EngineError:
 
 def pull_failure(error: BaseException, reference: str) -> EngineError:
     """
-    Return an error as ``classed`` does, for a pull: faults of the registry, the name or the credentials are PullFailed.
+    Return an error as ``classed`` does, for a pull: faults of the registry, the name or the credentials are PullFailed,
+    and ImageRefused if the registry answered that it has no such image, or does not give it with these credentials.
     """
     if isinstance(error, APIError):
         text = str(error.explanation or error)
@@ -92,4 +101,10 @@ def pull_failure(error: BaseException, reference: str) -> EngineError:
         text = str(error)
     else:
         return classed(error, f"pull {shorten(reference)}")
-    return PullFailed(f"{shorten(reference)} could not be pulled: {one_line(text)}")
+    return not_pulled(reference, text)
+
+
+def not_pulled(reference: str, text: str) -> PullFailed:
+    """Return the error for a pull that ended with this text of the Engine, which passes on the registry's answer."""
+    failed = ImageRefused if _REFUSED.search(text) else PullFailed
+    return failed(f"{shorten(reference)} could not be pulled: {one_line(text)}")

@@ -101,6 +101,10 @@ class PullFailed(EngineError):
     """The image could not be pulled; the text is the registry's or the Engine's own."""
 
 
+class ImageRefused(PullFailed):
+    """The registry answered that it has no such image, or does not give it to this host."""
+
+
 class DiskError(DaprdockrError):
     """A file could not be written: the disk is full, or fails. The same write may succeed later."""
 

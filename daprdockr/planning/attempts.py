@@ -6,9 +6,10 @@ Times are seconds of a monotonic clock.
 
 from __future__ import annotations
 
+import math
 import re
 
-from attrs import evolve, frozen
+from attrs import evolve, field, frozen
 
 from daprdockr.model.backoff import Backoff
 
@@ -47,6 +48,19 @@ _MADE_UP = re.compile(r"[0-9a-f]{7,}")
 
 
 @frozen
+class Failure:
+    """
+    The last of them: when it happened, and after how many seconds of running; it may be that a container was ``killed``
+    from outside, and that a registry ``refused`` an image, which it does not have.
+    """
+
+    at: float = -math.inf
+    lived: float = 0.0
+    killed: bool = False
+    refused: bool = False
+
+
+@frozen
 class Attempts:
     """
     ``count`` failures in a row, after ``spared`` deaths that cost nothing; no retry before ``retry_at``. ``of`` is the
@@ -62,6 +76,7 @@ class Attempts:
     of: str = ""
     starts: int = 0
     unhealthy: bool = False
+    last: Failure = field(default=Failure(), eq=False)
 
     @property
     def lasting(self) -> bool:
@@ -103,6 +118,7 @@ class Attempts:
             spared=spared + spare,
             starts=0 if ran else self.starts + 1,
             unhealthy=False,
+            last=Failure(now, after, killed),
         )
 
 

@@ -36,7 +36,8 @@ class Fault:
     """
     The object of the step is at fault: an image, or one generation of a container. It is counted under ``lane``, where
     the planner finds it, and people get ``event``. ``lasting`` says that it counts as several failures, ``of_host``
-    that it may be this host's fault.
+    that it may be this host's fault, ``refused`` that a
+    registry has no such image.
     """
 
     reason: str
@@ -44,6 +45,7 @@ class Fault:
     event: str
     lasting: bool = False
     of_host: bool = False
+    refused: bool = False
 
 
 StepOutcome = Done | Retry | Fault

@@ -37,6 +37,7 @@ from daprdockr.model.stored.claim import ClaimRecord, State
 from daprdockr.model.stored.revisioned import Claim
 from daprdockr.model.wanted.definition import Definition
 from daprdockr.planning.claiming import free, vacant
+from daprdockr.planning.keeping.judging import judge_rollout
 from daprdockr.planning.keeping.reporting import report
 from daprdockr.planning.keeping.rolling import free_slots
 from daprdockr.planning.keeping.running import keep_running
@@ -62,6 +63,7 @@ def plan(situation: Situation, now: float) -> Plan:
     """Return the next steps of this node for one service."""
     found: list[Step | Wait | Withdrawal] = []
     if not situation.wanted.held:
+        found.extend(judge_rollout(situation, now))
         found.extend(_unanswered(situation))
         for instance in _instances(situation):
             found.extend(_instance(situation, instance, now))

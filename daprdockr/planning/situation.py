@@ -9,7 +9,7 @@ from attrs import Factory, field, frozen
 
 from daprdockr.model.host import ContainerState, Image
 from daprdockr.model.names import InstanceName, ServiceName
-from daprdockr.model.stored.revisioned import Claim, Service, Slot
+from daprdockr.model.stored.revisioned import Claim, Service, Slot, StoppedRollout
 from daprdockr.planning.attempts import NONE, Attempts
 from daprdockr.planning.candidates import Candidate
 from daprdockr.planning.steps import Lane
@@ -156,11 +156,22 @@ class Rollout:
     The change from one definition to another, while it goes on: ``slots`` are those that are taken, by number;
     ``vacant_since`` is when this node first saw another one free; ``well_since`` is when it first saw a copy here
     healthy, by container id, without a break since.
+
+    ``goes_on`` from the change until the service has been healthy as a whole for a while, which it will have been at
+    ``settles_at``; ``unmarked`` says that this node has to note then that the definition is a good one. Failures from
+    before ``since`` do not count. ``held_since`` is when this node began to hold a slot for an instance, without the
+    time for which etcd was away. ``record`` says what became of the last rollout that did not end well.
     """
 
     slots: Mapping[int, Slot] = field(factory=dict)
     vacant_since: Mapping[int, float] = field(factory=dict)
     well_since: Mapping[str, float] = field(factory=dict)
+    goes_on: bool = False
+    since: float = 0.0
+    settles_at: float | None = None
+    unmarked: bool = False
+    held_since: Mapping[int, float] = field(factory=dict)
+    record: StoppedRollout | None = None
 
 
 @frozen

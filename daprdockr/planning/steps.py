@@ -200,6 +200,46 @@ class FreeSlot(OnSlot):
 
 
 @frozen
+class OnRollout:
+    """A step about the rollout of a service as a whole; compared with ``revision``, its definition's mod revision."""
+
+    service: ServiceName
+    revision: int
+
+    @property
+    def lane(self) -> Lane:
+        return Lane("rollout", str(self.service))
+
+    @property
+    def lanes(self) -> tuple[Lane, ...]:
+        return (self.lane,)
+
+
+@frozen
+class StopRollout(OnRollout):
+    """
+    End a rollout that failed, for the ``reason`` seen at ``instance``: put the former definition back, or, unless it
+    ``reverts``, have it wait for a person. ``record`` is the mod revision of the rollout's record, 0 for none.
+    """
+
+    instance: InstanceName
+    reason: str
+    reverts: bool
+    record: int = 0
+
+    def __str__(self) -> str:
+        return f"{'revert' if self.reverts else 'pause'} the rollout of {self.service}: {self.instance}: {self.reason}"
+
+
+@frozen
+class MarkGood(OnRollout):
+    """Note in the history that the service is healthy as a whole with its definition."""
+
+    def __str__(self) -> str:
+        return f"note that {self.service} is healthy as a whole"
+
+
+@frozen
 class PullImage:
     """
     Inspect the image of a reference on this host, and pull it if there is none, or if a person ``restarted`` a service
@@ -285,5 +325,6 @@ class RemoveContainer(OnContainer):
 
 ClaimStep = TakeClaim | ReadClaim | WriteClaim | ReleaseClaim | TakeSuccession | Succeed | DropSuccession
 SlotStep = TakeSlot | FreeSlot
+RolloutStep = StopRollout | MarkGood
 ContainerStep = PullImage | CreateContainer | StartContainer | StopContainer | RemoveContainer
-Step = ClaimStep | SlotStep | ContainerStep
+Step = ClaimStep | SlotStep | RolloutStep | ContainerStep

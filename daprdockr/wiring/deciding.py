@@ -8,6 +8,7 @@ from functools import partial
 from attrs import evolve, frozen
 
 from daprdockr.agent.ephemeral import Ephemeral
+from daprdockr.agent.host.last_words import ReadLastWords
 from daprdockr.agent.membership.progress import Followers, Serving
 from daprdockr.agent.mirror.roster import Roster
 from daprdockr.agent.reconcile.carry_out import CarryOut
@@ -17,10 +18,12 @@ from daprdockr.agent.reconcile.engine_threads import EngineThreads
 from daprdockr.agent.reconcile.gather import Gather, GatherClaims, GatherHost
 from daprdockr.agent.reconcile.network import ContainerNetwork, container_network
 from daprdockr.agent.reconcile.reconcile import Informed, Reconcile
+from daprdockr.agent.reconcile.rollout_steps import RolloutSteps, RolloutSurroundings
 from daprdockr.agent.reconcile.rollouts import RolloutTimes
 from daprdockr.agent.reconcile.since import Since
 from daprdockr.agent.reconcile.slot_steps import SlotSteps
 from daprdockr.agent.reconcile.unanswered import Unanswered
+from daprdockr.agent.reconcile.under_way import UnderWay
 from daprdockr.agent.reconcile.withdrawals import Withdrawals
 from daprdockr.agent.reporting.doubting import Doubting
 from daprdockr.agent.reporting.publish import Publish
@@ -46,7 +49,8 @@ def deciding(base: Foundation, outward: Edges, found: Found, reports: Reporting)
     outside, unanswered = base.outside, Unanswered()
     roster = Roster(base.cluster)
     withdrawals = _withdrawals(base, found, reports)
-    since = _since(base, found, roster, withdrawals)
+    rollouts = _rollout_times(base, found)
+    since = _since(base, found, roster, withdrawals, rollouts)
     gather = _gather(found, unanswered, roster, since)
     claims = ClaimSteps(
         store=outside.etcd.store,
@@ -62,7 +66,9 @@ def deciding(base: Foundation, outward: Edges, found: Found, reports: Reporting)
         since=since,
         informed=Informed(found.local.health, withdrawals),
         failures=found.local.failures,
-        carry_out=CarryOut(claims, slots, _container_steps(base, outward, found)),
+        carry_out=CarryOut(
+            claims, slots, _rollout_steps(base, found, rollouts.under_way), _container_steps(base, outward, found)
+        ),
         record_event=base.journal.record,
     )
     ephemeral = _ephemeral(base, found) if base.settings.ephemeral else None
@@ -79,18 +85,33 @@ def _withdrawals(base: Foundation, found: Found, reports: Reporting) -> Withdraw
     )
 
 
-def _since(base: Foundation, found: Found, roster: Roster, withdrawals: Withdrawals) -> Since:
+def _rollout_times(base: Foundation, found: Found) -> RolloutTimes:
     local = found.local
-    rollouts = RolloutTimes(
+    return RolloutTimes(
         here=found.member.standing,
         cluster=base.cluster,
         containers=local.host.containers,
         on_host=GatherHost(local.host, local.failures, local.health),
     )
+
+
+def _rollout_steps(base: Foundation, found: Found, under_way: UnderWay) -> RolloutSteps:
+    outside = base.outside
+    around = RolloutSurroundings(
+        containers=found.local.host.containers,
+        last_words=ReadLastWords(base.docker.engine, outside.pools.engine.checks),
+        clock=outside.clocks.wall,
+        under_way=under_way,
+        record_event=base.journal.record,
+    )
+    return RolloutSteps(outside.etcd.store, outside.pools.etcd.calls, found.known.mirror, found.member.standing, around)
+
+
+def _since(base: Foundation, found: Found, roster: Roster, withdrawals: Withdrawals, rollouts: RolloutTimes) -> Since:
     return Since(
         here=found.member.standing,
         cluster=base.cluster,
-        host=local.host,
+        host=found.local.host,
         candidates=roster,
         rebalance=not base.settings.no_rebalance,
         withdrawals=withdrawals,

@@ -11,21 +11,24 @@ from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.agent.guarding.guarded import Guarded
+from daprdockr.agent.host.last_words import ReadLastWords
 from daprdockr.agent.mirror.mirror import Mirror
 from daprdockr.agent.reconcile.carry_out import CarryOut
 from daprdockr.agent.reconcile.claim_steps import ClaimSteps
 from daprdockr.agent.reconcile.container_steps import ContainerSteps
 from daprdockr.agent.reconcile.engine_threads import EngineThreads
 from daprdockr.agent.reconcile.network import ContainerNetwork
+from daprdockr.agent.reconcile.rollout_steps import RolloutSteps, RolloutSurroundings
 from daprdockr.agent.reconcile.slot_steps import SlotSteps
 from daprdockr.agent.reconcile.unanswered import Unanswered
+from daprdockr.agent.reconcile.under_way import UnderWay
 from daprdockr.agent.statedir import StateDir
 from daprdockr.model.host import ContainerState
 from daprdockr.model.known.cluster import Cluster
 from daprdockr.model.stored.revisioned import Claim
 from daprdockr.planning.outcome import StepOutcome
 from daprdockr.planning.situation import Here
-from daprdockr.planning.steps import CreateContainer, OnClaim, OnSlot, Step
+from daprdockr.planning.steps import CreateContainer, OnClaim, OnRollout, OnSlot, Step
 from daprdockr.runtime.connection import Connection
 from daprdockr.runtime.outage import Outage
 from tests.build.situations import ADDRESSES, starting_record
@@ -100,6 +103,14 @@ class CarryOutCase(SynchronousTestCase):
             ephemeral=False,
             claimed=lambda container: self.claimed.get(container.id, 0),
         )
+        self.under_way = UnderWay(here=lambda: self.here, cluster=self.mirror.cluster)
+        self.around = RolloutSurroundings(
+            containers=self.host.containers,
+            last_words=ReadLastWords(self.engine, OnePool(run_at_once)),
+            clock=lambda: 1000.0,
+            under_way=self.under_way,
+            record_event=lambda subject, text, lines=(): self.told.append((subject, text)),
+        )
         self.carry_out = CarryOut(
             ClaimSteps(
                 store=self.store,
@@ -109,6 +120,7 @@ class CarryOutCase(SynchronousTestCase):
                 unanswered=self.unanswered,
             ),
             SlotSteps(self.store, run_at_once, self.mirror, lambda: self.here),
+            RolloutSteps(self.store, run_at_once, self.mirror, lambda: self.here, self.around),
             ContainerSteps(
                 threads=EngineThreads(self.engine, OnePool(run_at_once), OnePool(self.stops), OnePool(self.stops)),
                 host=self.host,
@@ -128,6 +140,8 @@ class CarryOutCase(SynchronousTestCase):
         """Carry out a step so that its error can be seen."""
         if isinstance(step, OnClaim):
             return Deferred.fromCoroutine(self.carry_out.claims.attempt(step))
+        if isinstance(step, OnRollout):
+            return Deferred.fromCoroutine(self.carry_out.rollouts.attempt(step))
         if isinstance(step, OnSlot):
             return Deferred.fromCoroutine(self.carry_out.slots.attempt(step))
         return Deferred.fromCoroutine(self.carry_out.containers.attempt(step))

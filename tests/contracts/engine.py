@@ -17,7 +17,6 @@ from daprdockr.model.errors import (
     EngineRefused,
     ImageAbsent,
     NameTaken,
-    PullFailed,
 )
 from daprdockr.model.host import (
     LABEL_CLUSTER,
@@ -327,12 +326,6 @@ class EngineContract(_Case):
             self.assertEqual(self.engine.volume(f"{self.prefix}-{name}"), Volume("local", options))
         for name in (f"{self.prefix}-none", "..", "?", "a b"):
             self.assertIsNone(self.engine.volume(name), name)
-
-    def test_pull_fails(self) -> None:
-        """A pull that fails names the image."""
-        with self.assertRaises(PullFailed) as caught:
-            self.engine.pull("nowhere.invalid/none:1")
-        self.assertIn("nowhere.invalid/none:1", str(caught.exception))
 
     # Starting.
 

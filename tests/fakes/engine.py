@@ -25,6 +25,7 @@ from daprdockr.model.errors import (
     EngineSilent,
     EngineUnavailable,
     ImageAbsent,
+    ImageRefused,
     NameTaken,
     PortTaken,
     PullFailed,
@@ -124,8 +125,9 @@ class MemoryEngine:
     One host's Engine as ``node`` sees it; ``seen_by`` gives another node's view of the same host.
 
     ``calls`` counts the calls by name. ``taken_ports`` are host ports of other programs. ``registry`` holds what
-    can be pulled. ``image_labels`` are what containers get of an image. ``broken_images`` start no container, and
-    while it ``starts_nothing`` nor does any other, as where a device is missing that is not among ``devices``;
+    can be pulled, unless it is away. ``image_labels`` are what containers get of an image. ``broken_images`` start no
+    container, and while it ``starts_nothing`` nor does any other, as where a device is missing that is not among
+    ``devices``;
     while it is ``silent``, or its containerd is ``stalled``, no start is answered in time. ``deaf_to_create`` loses
     the answers to ``create``. ``stubborn_images`` ignore the signal that asks them to end.
     ``statuses`` are the exit statuses of commands run inside, 0 for any other; None: the command takes too long.
@@ -140,6 +142,7 @@ class MemoryEngine:
     images: dict[str, Image] = field(factory=dict)
     image_labels: dict[str, Mapping[str, str]] = field(factory=dict)
     registry: dict[str, Image] = field(factory=dict)
+    registry_away: bool = False
     broken_images: set[str] = field(factory=set)
     deaf_to_create: bool = False
     starts_nothing: bool = False
@@ -286,8 +289,10 @@ class MemoryEngine:
 
     @_call
     def pull(self, reference: str) -> None:
+        if self.registry_away or reference.partition("/")[0].endswith(".invalid"):
+            raise PullFailed(f"{reference!r} could not be pulled: no such host")
         if reference not in self.registry:
-            raise PullFailed(f"{reference!r} could not be pulled: manifest unknown")
+            raise ImageRefused(f"{reference!r} could not be pulled: manifest unknown")
         self.images[reference] = self.registry[reference]
 
     @_call

@@ -16,10 +16,12 @@ from daprdockr.model.seams import Engine
 from tests.build.ports import free_port
 from tests.contracts.absent_engine import AbsentEngineContract
 from tests.contracts.engine import EngineContract
+from tests.contracts.pulling import PullContract
 from tests.rig import docker_engine
+from tests.rig.empty_registry import empty_registry
 
 
-class DockerEngineTests(EngineContract, SynchronousTestCase):
+class DockerEngineTests(EngineContract, PullContract, SynchronousTestCase):
     """The contract, asked of the adapter."""
 
     def setUp(self) -> None:
@@ -80,6 +82,11 @@ class DockerEngineTests(EngineContract, SynchronousTestCase):
         container = self.create("web")
         self.engine.start(container)
         self.assertEqual(self.engine.execute(container, ["sh", "-c", "sleep 1000 & exit 3"], 0.5), 3)
+
+    @contextmanager
+    def absent_image(self) -> Iterator[str]:
+        with empty_registry() as registry:
+            yield f"{registry}/web:1"
 
     def add_network(self, name: str, families: set[int]) -> str:
         client = self.client()

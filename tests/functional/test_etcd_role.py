@@ -1,4 +1,4 @@
-"""The role that docs/guide/security.rst gives an agent in etcd: enough to run services, and not to define them."""
+"""The role that docs/guide/security.rst gives an agent in etcd: enough to run services, but for no wish of a person."""
 
 from __future__ import annotations
 
@@ -13,7 +13,9 @@ from twisted.trial.unittest import TestCase
 from daprdockr.etcd.store import EtcdStore
 from daprdockr.model.errors import EtcdRefused
 from daprdockr.model.names import ServiceName
+from daprdockr.model.stored.history import RevisionRecord
 from daprdockr.model.stored.keys import Keys
+from daprdockr.model.wanted.definition import Definition
 from tests.rig.agent_process import AgentProcess
 from tests.rig.docker_engine import engine_url, sample_image, until
 from tests.rig.etcd_members import EtcdMembers, missing
@@ -26,7 +28,10 @@ class RoleTests(TestCase):
     skip = missing()
 
     def test_agent(self) -> None:
-        """An agent with the role claims, runs, reports and writes events; it can write no definition."""
+        """
+        An agent with the role claims, runs, reports, writes events, and reverts a definition that fails; it can neither
+        cordon a node nor pause a service nor decide a doubt.
+        """
         members = EtcdMembers(1, password="secret")
         self.enterContext(members)
         sample_image()
@@ -43,17 +48,23 @@ class RoleTests(TestCase):
         root = EtcdStore(members.access, timeout=5)
         self.addCleanup(root.close)
         definition = {"Name": "web", "Group": agent.group, "Container": {"Image": sample_image()}}
-        root.put(keys.service(web), json.dumps(definition | {"Health": {"Type": "none"}}).encode())
+        definition |= {"Health": {"Type": "none"}}
+        given = Definition.read(definition)
+        root.put(keys.service(web), given.encode())
+        root.put(keys.revision(web, 1), RevisionRecord(given, good=True).encode())
         until(lambda: agent.dig(f"{web}.container") == "127.0.0.1")
+        bad = {"Image": sample_image(), "Entrypoint": ["sh", "-c", "exit 3"]}
+        root.put(keys.service(web), json.dumps(definition | {"Container": bad}).encode())
+        until(lambda: root.get(keys.rollout(web)) is not None)
+        self.assertEqual(Definition.parse(root.list(keys.service(web)).entries[0].value), given)
         root.put(keys.service(ServiceName(agent.group, "bad")), b"{")
         until(lambda: bool(root.list(keys.events).entries))
 
         own = EtcdStore(evolve(members.access, user="agent", password="agents"), timeout=5)
         self.addCleanup(own.close)
-        with self.assertRaises(EtcdRefused):
-            own.put(keys.service(web), b"{}")
-        with self.assertRaises(EtcdRefused):
-            own.put(keys.cordon("a"), b"")
+        for key in (keys.cordon("a"), keys.pause(web), keys.trust, f"/{agent.group}-other/services/myapp/web"):
+            with self.assertRaises(EtcdRefused, msg=key):
+                own.put(key, b"")
         self.assertTrue(agent.is_well())
         root.put(keys.service(web), json.dumps(definition | {"Instances": 0}).encode())
         until(lambda: not agent.containers())

@@ -195,7 +195,8 @@ class Failures:
 
     def _failed(self, before: Attempts, fault: Fault) -> Attempts:
         after = before.failed(self._clock(), fault.reason, chance=self._chance())
-        return evolve(after, count=max(after.count, LASTING)) if fault.lasting else after
+        last = evolve(after.last, refused=fault.refused)
+        return evolve(after, count=max(after.count, LASTING) if fault.lasting else after.count, last=last)
 
     def _latest(self, lane: Lane) -> Attempts:
         """Return the latest failures of any generation."""

@@ -8,9 +8,10 @@ from attrs import frozen
 
 from daprdockr.agent.reconcile.claim_steps import ClaimSteps
 from daprdockr.agent.reconcile.container_steps import ContainerSteps
+from daprdockr.agent.reconcile.rollout_steps import RolloutSteps
 from daprdockr.agent.reconcile.slot_steps import SlotSteps
 from daprdockr.planning.outcome import StepOutcome
-from daprdockr.planning.steps import OnClaim, OnContainer, OnSlot, PullImage, Step
+from daprdockr.planning.steps import OnClaim, OnContainer, OnRollout, OnSlot, PullImage, Step
 
 
 @frozen
@@ -19,6 +20,7 @@ class CarryOut:
 
     claims: ClaimSteps
     slots: SlotSteps
+    rollouts: RolloutSteps
     containers: ContainerSteps
 
     async def __call__(self, step: Step) -> StepOutcome:
@@ -27,6 +29,8 @@ class CarryOut:
                 return await self.claims(step)
             case OnSlot():
                 return await self.slots(step)
+            case OnRollout():
+                return await self.rollouts(step)
             case PullImage() | OnContainer():
                 return await self.containers(step)
             case _:

@@ -5,8 +5,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+from attrs import evolve
+
 from daprdockr.agent.host.containers import Containers
 from daprdockr.agent.reconcile.first_seen import FirstSeen
+from daprdockr.agent.reconcile.under_way import UnderWay
 from daprdockr.model.known.cluster import Cluster
 from daprdockr.model.names import ServiceName
 from daprdockr.model.stored.revisioned import Service
@@ -34,11 +37,13 @@ class RolloutTimes:
         self._containers = containers
         self._on_host = on_host
         self._free = FirstSeen()
+        self.under_way = UnderWay(here=here, cluster=cluster)
         self._well: dict[ServiceName, dict[tuple[str, float], float]] = {}
 
     def observe(self, service: ServiceName, now: float) -> None:
         """Record which slots of a service are free, and which of its copies healthy, at ``now`` (monotonic seconds)."""
         self._free(service, self._free_now(service), now)
+        self.under_way.observe(service, now)
         before = self._well.get(service, {})
         well = {start: before.get(start, now) for start in self._well_now(service, now)}
         if well:
@@ -49,7 +54,12 @@ class RolloutTimes:
     def of(self, service: ServiceName) -> Rollout:
         """Return how far the rollout of a service is."""
         well = {container: since for (container, _), since in self._well.get(service, {}).items()}
-        return Rollout(dict(self._cluster.slots(service)), dict(self._free.of(service)), well)
+        return evolve(
+            self.under_way.of(service),
+            slots=dict(self._cluster.slots(service)),
+            vacant_since=dict(self._free.of(service)),
+            well_since=well,
+        )
 
     def _free_now(self, name: ServiceName) -> Iterator[int]:
         """Yield the free slots, as long as there is an instance that could need one."""

@@ -12,7 +12,7 @@ Note [Whose fault]
 
 from __future__ import annotations
 
-from daprdockr.model.errors import EngineError, EngineFailed, EngineSilent, EngineUnavailable
+from daprdockr.model.errors import EngineError, EngineFailed, EngineSilent, EngineUnavailable, ImageRefused
 from daprdockr.planning.outcome import Fault, Retry, reason_of
 from daprdockr.planning.steps import ContainerStep, CreateContainer, Lane, PullImage, StartContainer
 
@@ -27,7 +27,7 @@ def whose_fault(step: ContainerStep, error: EngineError, generation: str, away: 
     reason, silent = reason_of(error), isinstance(error, EngineSilent) and not away
     match step:
         case PullImage():
-            return Fault(reason, step.lane, reason)
+            return Fault(reason, step.lane, reason, refused=isinstance(error, ImageRefused))
         case CreateContainer() | StartContainer() if silent or not isinstance(error, EngineUnavailable):
             lane = Lane("container", step.instance, generation)
             event, of_host = f"could not {step}: {reason}", silent or isinstance(error, EngineFailed)

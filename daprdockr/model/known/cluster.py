@@ -44,11 +44,12 @@ from daprdockr.model.stored.keys import (
     Named,
     NodeKey,
     PauseKey,
+    RolloutKey,
     SlotKey,
     SuccessorKey,
 )
 from daprdockr.model.stored.pause import PauseRecord
-from daprdockr.model.stored.revisioned import Broken, Claim, Node, Service, Slot
+from daprdockr.model.stored.revisioned import Broken, Claim, Node, Service, Slot, StoppedRollout
 
 
 @define(eq=False)
@@ -134,6 +135,10 @@ class Cluster:
     def slots(self, service: ServiceName) -> Mapping[int, Slot]:
         """Return the slots of the rollout of a service that are taken, by number."""
         return self._contents.slots.get(service, {})
+
+    def rollout(self, service: ServiceName) -> StoppedRollout | None:
+        """Return what became of the last rollout of a service, if it did not end well."""
+        return self._contents.rollouts.get(service)
 
     def is_held(self, service: ServiceName) -> bool:
         """Return whether the definition exists but never was readable, so that nothing may be concluded from it."""
@@ -225,7 +230,7 @@ class Cluster:
             match name:
                 case ServiceName():
                     services.add(name)
-                case PauseKey(service) | SlotKey(service, _):
+                case PauseKey(service) | RolloutKey(service) | SlotKey(service, _):
                     services.add(service)
                 case InstanceName(service, _) | SuccessorKey(InstanceName(service, _)):
                     services.add(service)

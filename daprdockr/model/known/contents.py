@@ -1,7 +1,7 @@
 # -*- test-case-name: tests.unit.model.known.test_cluster -*-
 """
-The values of the mirror's entries: definitions, claims, slots, nodes, cordons and pauses, each in its last readable
-form.
+The values of the mirror's entries: definitions, claims, slots, ends of rollouts, nodes, cordons and pauses, each in
+its last readable form.
 
 Refuses to know where an entry came from, and whether it is news: ``cluster`` decides that.
 
@@ -25,10 +25,11 @@ from daprdockr.model.names import InstanceName, ServiceName
 from daprdockr.model.stored.claim import ClaimRecord
 from daprdockr.model.stored.cordon import asks_to_drain
 from daprdockr.model.stored.entries import Change, Deleted, Entry
-from daprdockr.model.stored.keys import CordonKey, NodeKey, PauseKey, SlotKey, SuccessorKey
+from daprdockr.model.stored.keys import CordonKey, NodeKey, PauseKey, RolloutKey, SlotKey, SuccessorKey
 from daprdockr.model.stored.node import NodeRecord
 from daprdockr.model.stored.pause import PauseRecord
-from daprdockr.model.stored.revisioned import Claim, Node, Service, Slot
+from daprdockr.model.stored.revisioned import Claim, Node, Service, Slot, StoppedRollout
+from daprdockr.model.stored.rollout import RolloutRecord
 from daprdockr.model.stored.slot import SlotRecord
 from daprdockr.model.wanted.definition import Definition
 
@@ -54,6 +55,7 @@ class Contents:
     """By the service that they name in ``After``; no set is empty."""
     slots: dict[ServiceName, dict[int, Slot]] = field(factory=dict)
     """By service and number; no inner dictionary is empty."""
+    rollouts: dict[ServiceName, StoppedRollout] = field(factory=dict)
     layout: Layout = field(init=False)
     _prepared: dict[str, tuple[Entry, object]] = field(factory=dict)
     """By key: an entry that was read in advance, and its value, or the ``BadInput`` that reading it raised."""
@@ -99,6 +101,8 @@ class Contents:
                 self._set_claim(self.successors, instance, change)
             case SlotKey():
                 self._set_slot(name, change)
+            case RolloutKey():
+                self._set_rollout(name.service, change)
             case NodeKey():
                 self._set_node(name.node, change)
             case CordonKey():
@@ -162,6 +166,12 @@ class Contents:
             of_service[name.number] = Slot(name.number, record, *revisions, change.lease)
         if not of_service:
             del self.slots[name.service]
+
+    def _set_rollout(self, service: ServiceName, change: Change) -> None:
+        if isinstance(change, Deleted):
+            self.rollouts.pop(service, None)
+        else:
+            self.rollouts[service] = StoppedRollout(RolloutRecord.decode(change.value), change.mod_revision)
 
     def _set_node(self, name: str, change: Change) -> None:
         before = self.nodes.get(name)

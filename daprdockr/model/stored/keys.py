@@ -59,6 +59,13 @@ class SuccessorKey:
 
 
 @frozen(order=True)
+class RolloutKey:
+    """The key of what became of the last rollout of a service."""
+
+    service: ServiceName
+
+
+@frozen(order=True)
 class SlotKey:
     """The key of one of the slots of a rollout."""
 
@@ -66,7 +73,7 @@ class SlotKey:
     number: int
 
 
-_OfService = ServiceName | InstanceName | SuccessorKey | SlotKey | PauseKey
+_OfService = ServiceName | InstanceName | SuccessorKey | SlotKey | RolloutKey | PauseKey
 
 Named = _OfService | NodeKey | CordonKey | IdentityKey | MarksKey | TrustKey
 
@@ -232,6 +239,8 @@ def _numbered(place: str, group: str, service: str, rest: list[str]) -> Named | 
             return InstanceName(ServiceName(group=group, service=service), int(number))
         case "instances", [number, "next"] if _NUMBER.fullmatch(number):
             return SuccessorKey(InstanceName(ServiceName(group=group, service=service), int(number)))
+        case "rollouts", []:
+            return RolloutKey(ServiceName(group=group, service=service))
         case "rollouts", ["slots", number] if _NUMBER.fullmatch(number):
             return SlotKey(ServiceName(group=group, service=service), int(number))
     return None

@@ -8,6 +8,7 @@ from attrs import frozen
 from daprdockr.model.names import InstanceName
 from daprdockr.model.stored.claim import ClaimRecord
 from daprdockr.model.stored.node import NodeRecord
+from daprdockr.model.stored.rollout import RolloutRecord
 from daprdockr.model.stored.slot import SlotRecord
 from daprdockr.model.wanted.definition import Definition
 
@@ -45,6 +46,14 @@ class Slot:
     fence: int
     revision: int
     lease: int
+
+
+@frozen
+class StoppedRollout:
+    """The stored record of a rollout that did not end well."""
+
+    record: RolloutRecord
+    revision: int
 
 
 @frozen

@@ -86,7 +86,9 @@ def _serving(situation: Situation, instance: InstanceName, definition: Definitio
 
 def _lacks(situation: Situation, serving: ContainerState, definition: Definition) -> str:
     """Return what is wrong although the copy that is reported is healthy."""
-    successor = situation.attempts(serving.instance, definition.digest)
+    successor, pull = situation.attempts(serving.instance, definition.digest), situation.host.pull
+    if serving.definition != definition.digest and pull.count:
+        return f"the changed definition waits for its image: {pull.reason}"
     if serving.definition != definition.digest and successor.count:
         return f"the container of the changed definition does not come up: {successor.reason}"
     return situation.host.lacking

@@ -22,11 +22,12 @@ Note [Slots of a rollout]
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from daprdockr.model.host import ContainerState
 from daprdockr.model.names import InstanceName
-from daprdockr.model.stored.revisioned import Claim, Slot
+from daprdockr.model.stored.revisioned import Claim, Slot, StoppedRollout
+from daprdockr.model.stored.rollout import RolloutState
 from daprdockr.model.wanted.definition import Definition
 from daprdockr.planning.keeping.withdrawing import Wait
 from daprdockr.planning.situation import Situation
@@ -39,6 +40,24 @@ TURN = 5.0
 def is_outdated(claim: Claim, definition: Definition) -> bool:
     """Return whether a claim leads to a container of another definition."""
     return claim.record.definition not in ("", definition.digest)
+
+
+def is_whole(definition: Definition, claims: Mapping[int, Claim]) -> bool:
+    """Return whether all wanted instances are healthy, and of this definition."""
+    records = [claims[n].record for n in range(1, definition.instances + 1) if n in claims]
+    well = (one.healthy and one.definition == definition.digest for one in records)
+    return len(records) == definition.instances > 0 and all(well)
+
+
+def is_stopped(situation: Situation) -> bool:
+    """Return whether the rollout stands still until a person decides."""
+    return situation.service is not None and stands_still(situation.rollout.record, situation.service.definition)
+
+
+def stands_still(stopped: StoppedRollout | None, definition: Definition) -> bool:
+    if stopped is None or stopped.record.state is RolloutState.REVERTED:
+        return False
+    return stopped.record.concerns(definition)
 
 
 def held(situation: Situation, instance: InstanceName) -> Slot | None:
@@ -59,6 +78,8 @@ def take_slot(
     slot = held(situation, instance)
     if slot is not None:
         yield TakeSlot(instance, slot.number, slot.fence, definition.digest, revision=slot.revision)
+        return
+    if is_stopped(situation):
         return
     slots, claims = situation.rollout.slots, situation.claims.owners
     busy = {slot.record.instance.number for slot in slots.values()}

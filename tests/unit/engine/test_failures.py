@@ -16,6 +16,7 @@ from daprdockr.model.errors import (
     EngineSilent,
     EngineUnavailable,
     ImageAbsent,
+    ImageRefused,
     NameTaken,
     PortTaken,
     PullFailed,
@@ -93,9 +94,16 @@ class PullFailureTests(SynchronousTestCase):
     """``pull_failure``."""
 
     def test_blame(self) -> None:
-        """A fault of registry, name or credentials is a failed pull; an Engine that vanished is not."""
+        """
+        A fault of registry, name or credentials is a failed pull, and a refusal if the registry answered so; an Engine
+        that vanished is neither.
+        """
         errors: list[tuple[Exception, type[EngineError]]] = [
-            (answer(404, "pull access denied for web", ImageNotFound), PullFailed),
+            (answer(404, "pull access denied for web", ImageNotFound), ImageRefused),
+            (answer(404, "manifest for web:9 not found: manifest unknown", ImageNotFound), ImageRefused),
+            (answer(500, "unauthorized: authentication required"), ImageRefused),
+            (answer(429, "toomanyrequests: You have reached your pull rate limit"), PullFailed),
+            (answer(500, "Get https://web.invalid/v2/: received unexpected HTTP status: 502 Bad Gateway"), PullFailed),
             (answer(500, "Get https://registry.invalid/v2/: no such host"), PullFailed),
             (DockerException("Credentials store error"), PullFailed),
             (ReadTimeout("timed out"), PullFailed),

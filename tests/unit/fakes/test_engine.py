@@ -13,11 +13,12 @@ from daprdockr.model.host import EngineNetwork, Status, Volume
 from daprdockr.model.seams import Engine
 from tests.contracts.absent_engine import AbsentEngineContract
 from tests.contracts.engine import EngineContract
+from tests.contracts.pulling import PullContract
 from tests.fakes.engine import MemoryEngine
 from tests.marked import marked
 
 
-class MemoryEngineTests(EngineContract, SynchronousTestCase):
+class MemoryEngineTests(EngineContract, PullContract, SynchronousTestCase):
     """The contract, asked of the fake."""
 
     image = "sample:1"
@@ -61,6 +62,10 @@ class MemoryEngineTests(EngineContract, SynchronousTestCase):
 
     def detach(self, engine: Engine, container: str) -> None:
         self.host.detach(container)
+
+    @contextmanager
+    def absent_image(self) -> Iterator[str]:
+        yield "registry:5000/web:1"
 
     def add_volume(self, name: str, options: Mapping[str, str]) -> None:
         self.host.volumes[name] = Volume(options=options)

@@ -339,7 +339,8 @@ class ChangedDefinitionTests(PlanTestCase):
         """While the image is fetched the old container serves on, and so it does when there is no such image."""
         self.assert_steps(situation(WEB_2, (OURS,), (RUNNING,), images={}), PullImage("web:2"))
         pulls = {"web:2": Attempts(2, NOW + 9, "no such image")}
-        self.assert_waits(situation(WEB_2, (OURS,), (RUNNING,), images={}, pulls=pulls), NOW + 9)
+        ours = claim(running_record(RUNNING, reason="the changed definition waits for its image: no such image"))
+        self.assert_waits(situation(WEB_2, (ours,), (RUNNING,), images={}, pulls=pulls), NOW + 9)
 
     def test_then_a_slot(self) -> None:
         """With the image there the instance gets a slot, and meanwhile the old container serves on."""

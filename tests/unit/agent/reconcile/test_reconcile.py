@@ -23,6 +23,7 @@ from daprdockr.planning.steps import (
     CreateContainer,
     Lane,
     OnClaim,
+    OnRollout,
     OnSlot,
     PullImage,
     RemoveContainer,
@@ -117,7 +118,7 @@ class Hand:
                 ended.callback(Done())
             case ClaimLost() | EtcdError():
                 ended.callback(claim_failed(error))
-            case EngineError() if not isinstance(step, OnClaim | OnSlot):
+            case EngineError() if not isinstance(step, OnClaim | OnRollout | OnSlot):
                 ended.callback(whose_fault(step, error, "", away=False))
             case _:
                 ended.errback(error)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from daprdockr.planning.attempts import STEADY
 from daprdockr.planning.situation import Rollout
 from tests.build.values import KEYS, WEB, definition, instance
 from tests.fakes.agents import MemoryCluster
@@ -27,10 +28,12 @@ class RolloutTimesTests(SynchronousTestCase):
 
     def test_nothing_goes_on(self) -> None:
         """Without a rollout nothing is remembered."""
+        self.cluster.advance(STEADY)
         self.assertEqual(self.rollout, Rollout())
 
     def test_free_slots(self) -> None:
         """A slot counts as free from the change of the definition on, until somebody has it."""
+        self.agent.docker.registry_away = True
         self.change()
         self.cluster.advance(0.5)
         since = dict(self.rollout.vacant_since)

@@ -12,6 +12,7 @@ from daprdockr.model.errors import (
     EngineRefused,
     EngineSilent,
     EngineUnavailable,
+    ImageRefused,
     PullFailed,
 )
 from daprdockr.planning.outcome import LONGEST_REASON, Fault, Retry
@@ -67,6 +68,8 @@ class WhoseFaultTests(SynchronousTestCase):
         lane = Lane("image", "web:1")
         for error in (PullFailed("no"), EngineUnavailable("no"), EngineSilent("no"), EngineFailed("no")):
             self.assertEqual(self.became(PullImage("web:1"), error), Fault("no", lane, "no"))
+        refused = self.became(PullImage("web:1"), ImageRefused("no"))
+        self.assertEqual(refused, Fault("no", lane, "no", refused=True))
 
     def test_others(self) -> None:
         """A container that is not stopped or removed has no fault that the planner knows of."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import time
 from pathlib import Path
@@ -132,7 +133,19 @@ class PauseTests(DefinitionCase):
         )
         for was_paused in (True, False):
             done = self.run_line("resume", "web.myapp", "-o", "json")
-            self.assertEqual(done.json, {"Service": "web.myapp", "Paused": None, "WasPaused": was_paused})
+            ended = {"Paused": None, "WasPaused": was_paused, "RolloutGoesOn": False}
+            self.assertEqual(done.json, {"Service": "web.myapp", **ended})
+
+    def test_rollout(self) -> None:
+        """A rollout that waits for a person goes on; one that was reverted is over."""
+        key = KEYS.rollout(WEB)
+        for state, goes_on in (("paused", True), ("failed", True), ("reverted", False)):
+            self.store.put(key, json.dumps({"State": state}).encode())
+            said = self.run_line("resume", "web.myapp").stdout
+            self.assertEqual(said, "the rollout of web.myapp goes on\n" if goes_on else "web.myapp is not paused\n")
+            self.assertEqual(self.store.get(key) is None, goes_on)
+        texts = [one["Text"] for one in self.run_line("events", "-o", "json").json]
+        self.assertEqual([text.split(" by ")[0] for text in texts], ["rollout resumed"] * 2)
 
     def test_shown(self) -> None:
         """``status`` says who paused a service, and as JSON also when, without the page."""

@@ -8,7 +8,16 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.model.errors import BadInput
 from daprdockr.model.names import InstanceName, ServiceName
-from daprdockr.model.stored.keys import CordonKey, IdentityKey, Keys, NodeKey, PauseKey, SlotKey, SuccessorKey
+from daprdockr.model.stored.keys import (
+    CordonKey,
+    IdentityKey,
+    Keys,
+    NodeKey,
+    PauseKey,
+    RolloutKey,
+    SlotKey,
+    SuccessorKey,
+)
 from tests.build.strategies import INSTANCE_NAMES, LABELS, SERVICE_NAMES
 from tests.build.values import KEYS
 
@@ -48,11 +57,10 @@ class KeysTests(SynchronousTestCase):
             self.assertEqual(keys.read(keys.pause(service)), PauseKey(service))
 
     def test_what_others_read(self) -> None:
-        """Events, revisions, rollouts, and what a newer agent may write below a claim name nothing here."""
+        """Events, revisions, and what a newer agent may write below a claim name nothing here."""
         others = (
             "events/1-a",
             "history/myapp/web/1",
-            "rollouts/myapp/web",
             "rollouts/myapp/web/slots/x",
             "instances/myapp/web/x",
             "novelty",
@@ -69,6 +77,7 @@ class KeysTests(SynchronousTestCase):
             KEYS.claim(instance): instance,
             KEYS.successor(instance): SuccessorKey(instance),
             KEYS.slot(service, 2): SlotKey(service, 2),
+            KEYS.rollout(service): RolloutKey(service),
             KEYS.node(node): NodeKey(node),
             KEYS.cordon(node): CordonKey(node),
             KEYS.pause(service): PauseKey(service),

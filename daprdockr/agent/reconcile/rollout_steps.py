@@ -1,0 +1,166 @@
+# -*- test-case-name: tests.unit.agent.reconcile.test_rollout_steps,tests.unit.whole.test_failed_rollouts -*-
+"""
+Carrying out steps about a rollout as a whole: each is one transaction in etcd, noted in the mirror.
+
+Decides nothing: Note [A rollout that failed] in ``daprdockr.planning.keeping.judging`` says when these happen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import ClassVar, assert_never
+
+from attrs import evolve, frozen
+from twisted.logger import Logger
+
+from daprdockr.agent.host.containers import Containers
+from daprdockr.agent.host.deaths import Recording
+from daprdockr.agent.mirror.mirror import Mirror
+from daprdockr.agent.reconcile.claim_steps import ClaimLost, claim_failed
+from daprdockr.agent.reconcile.under_way import UnderWay
+from daprdockr.model.errors import EtcdError, EtcdForbidden
+from daprdockr.model.host import ContainerState
+from daprdockr.model.last_words import LastWords
+from daprdockr.model.names import InstanceName
+from daprdockr.model.seams import Store
+from daprdockr.model.stored.entries import Condition, Entry, Operation, Put, Unchanged
+from daprdockr.model.stored.history import Revision, RevisionRecord, Revisions
+from daprdockr.model.stored.revisioned import Service
+from daprdockr.model.stored.rollout import RolloutRecord, RolloutState
+from daprdockr.planning.keeping.judging import former, stopped_record
+from daprdockr.planning.outcome import Done, Retry
+from daprdockr.planning.situation import Here
+from daprdockr.planning.steps import MarkGood, OnRollout, RolloutStep, StopRollout
+from daprdockr.runtime.pool import Run
+
+
+@frozen
+class RolloutSurroundings:
+    """
+    The parts beside etcd: ``containers`` of this host, and their ``last_words``; the wall ``clock``; ``under_way``,
+    which learns that definitions are marked; ``record_event``, which takes an event for people.
+    """
+
+    containers: Containers
+    last_words: Callable[[ContainerState], Awaitable[LastWords]]
+    clock: Callable[[], float]
+    under_way: UnderWay
+    record_event: Recording
+
+
+@frozen
+class RolloutSteps:
+    """
+    :param run: runs a call to ``store`` in a thread.
+    :param here: returns this node, as it is at the moment of the call.
+    """
+
+    log: ClassVar[Logger] = Logger()
+
+    store: Store
+    run: Run
+    mirror: Mirror
+    here: Callable[[], Here]
+    around: RolloutSurroundings
+
+    async def __call__(self, step: RolloutStep) -> Done | Retry:
+        """Carry out one step; return its outcome."""
+        try:
+            await self.attempt(step)
+        except (ClaimLost, EtcdError) as error:
+            return claim_failed(error)
+        return Done()
+
+    async def attempt(self, step: RolloutStep) -> None:
+        """
+        Carry out one step, but raise its error.
+
+        :raises EtcdError: as the store does.
+        :raises ClaimLost: the transaction's condition did not hold.
+        """
+        match step:
+            case StopRollout():
+                await self._stop(step)
+            case MarkGood():
+                await self._mark(step)
+            case _:
+                assert_never(step)
+
+    async def _stop(self, step: StopRollout) -> None:
+        service = self._service(step)
+        copy = self._copy(step.instance, service.definition.digest)
+        lines = (await self.around.last_words(copy)).lines if copy is not None else ()
+        history = await self._history(step)
+        back = former(history, service.definition) if step.reverts else None
+        record = evolve(stopped_record(step, service.definition, back, self.here().node), lines=lines)
+        try:
+            await self._end(step, history, back, record)
+        except EtcdForbidden:
+            if back is None:
+                raise
+            record = evolve(record, state=RolloutState.PAUSED, before="", reason=f"{record.reason} ({self._lacking})")
+            await self._end(step, history, None, record)
+        self.around.record_event(str(step.service), str(record), record.lines)
+
+    async def _end(self, step: StopRollout, history: Revisions, back: Revision | None, record: RolloutRecord) -> None:
+        """Write what becomes of the rollout; with a revision to go ``back`` to, the definition too."""
+        keys, service = self.mirror.cluster.keys, self._service(step)
+        conditions: Sequence[Condition] = [Unchanged(keys.service(step.service), step.revision)]
+        operations: Sequence[Operation] = ()
+        if back is not None:
+            restored = RevisionRecord(back.record.definition, self.around.clock(), f"revert by node {self.here().node}")
+            present = RevisionRecord(service.definition)
+            conditions, operations = history.storing(keys, restored, step.revision, present)
+        ended = Put(keys.rollout(step.service), record.encode())
+        revision = await self._commit(step, [*conditions, Unchanged(ended.key, step.record)], [*operations, ended])
+        notes = [Entry(ended.key, ended.value, revision, revision, 0)]
+        if back is not None:
+            value = back.record.definition.encode()
+            notes.append(Entry(keys.service(step.service), value, service.created, revision, 0))
+        self.mirror.note(*notes)
+
+    async def _mark(self, step: MarkGood) -> None:
+        """See Note [Good revisions] in ``daprdockr.planning.keeping.judging``."""
+        keys, service, history = self.mirror.cluster.keys, self._service(step), await self._history(step)
+        newest = history.newest
+        if newest is not None and newest.record.definition == service.definition and not newest.record.good:
+            key = keys.revision(step.service, newest.number)
+            conditions = [Unchanged(keys.service(step.service), step.revision), Unchanged(key, newest.modified)]
+            try:
+                await self._commit(step, conditions, [Put(key, evolve(newest.record, good=True).encode())])
+            except EtcdForbidden as error:
+                self.log.info(
+                    "a good revision of {service} was not marked: {reason}", service=step.service, reason=error
+                )
+        self.around.under_way.marked(step.service)
+
+    def _service(self, step: OnRollout) -> Service:
+        service = self.mirror.cluster.services.get(step.service)
+        if service is None or service.revision != step.revision:
+            raise ClaimLost(f"the definition of {step.service} changed")
+        return service
+
+    async def _history(self, step: OnRollout) -> Revisions:
+        keys = self.mirror.cluster.keys
+        listing = await self.run(self.store.list, keys.history(step.service))
+        return Revisions.read(keys, step.service, listing.entries)
+
+    def _copy(self, instance: InstanceName, digest: str) -> ContainerState | None:
+        """
+        Return the new container of an instance, if there is one: as it ended, for this step begins before the one that
+        starts it again.
+        """
+        copies = self.around.containers.of(instance.service).get(instance.number, ())
+        return next((one for one in copies if one.definition == digest), None)
+
+    @property
+    def _lacking(self) -> str:
+        root = self.mirror.cluster.keys.root
+        places = " and ".join(f"{root}{place}/" for place in ("services", "history"))
+        return f"not reverted, for etcd forbids it: grant readwrite on {places} to the role of this agent"
+
+    async def _commit(self, step: OnRollout, conditions: Sequence[Condition], operations: Sequence[Operation]) -> int:
+        commit = await self.run(self.store.commit, conditions, operations)
+        if not commit.succeeded:
+            raise ClaimLost(f"another node, or a person, was first to change {step.service}")
+        return commit.revision

@@ -1,0 +1,105 @@
+"""A rollout that failed is ended, and one that ended well noted, each by one transaction."""
+
+from __future__ import annotations
+
+from daprdockr.agent.reconcile.claim_steps import ClaimLost
+from daprdockr.model.errors import EtcdForbidden
+from daprdockr.model.stored.entries import Entry
+from daprdockr.model.stored.history import RevisionRecord, Revisions
+from daprdockr.model.stored.rollout import RolloutRecord, RolloutState
+from daprdockr.model.wanted.definition import Definition
+from daprdockr.planning.outcome import Done, Retry
+from daprdockr.planning.steps import MarkGood, StopRollout
+from tests.build.carry_out import FIRST, CarryOutCase
+from tests.build.situations import WEB_1, WEB_2
+from tests.build.values import KEYS, WEB
+
+
+class RolloutStepsTests(CarryOutCase):
+    """web:1 was good, and web:2 is in force."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        for number, (of, good) in enumerate(((WEB_1, True), (WEB_2, False)), 1):
+            self.store.put(KEYS.revision(WEB, number), RevisionRecord(of, 1.0, "anna@desk", good).encode())
+        self.revision = self.store.put(KEYS.service(WEB), WEB_2.encode())
+        self.mirror.note(Entry(KEYS.service(WEB), WEB_2.encode(), self.revision, self.revision, 0))
+        self.stop = StopRollout(WEB, self.revision, FIRST, "exit status 3", reverts=True)
+
+    @property
+    def history(self) -> Revisions:
+        return Revisions.read(KEYS, WEB, self.store.list(KEYS.history(WEB)).entries)
+
+    @property
+    def stored(self) -> Definition:
+        entry = self.store.get(KEYS.service(WEB))
+        assert entry is not None
+        return Definition.parse(entry.value)
+
+    @property
+    def record(self) -> RolloutRecord | None:
+        entry = self.store.get(KEYS.rollout(WEB))
+        return RolloutRecord.decode(entry.value) if entry is not None else None
+
+    def test_revert(self) -> None:
+        """The former definition, its revision and the record are written at once, and the mirror knows."""
+        before = self.store.revision
+        self.assertEqual(self.outcome(self.stop), Done())
+        self.assertEqual((self.stored, self.store.revision), (WEB_1, before + 1))
+        newest = self.history.revisions[-1]
+        self.assertEqual((newest.number, newest.record.by, newest.record.time), (3, "revert by node a", 1000.0))
+        expected = RolloutRecord(RolloutState.REVERTED, WEB_1.digest, WEB_2.digest, "exit status 3", "a", "1.web.myapp")
+        self.assertEqual(self.record, expected)
+        service, known = self.mirror.cluster.services[WEB], self.mirror.cluster.rollout(WEB)
+        assert known is not None
+        self.assertEqual((service.definition, service.revision), (WEB_1, before + 1))
+        self.assertEqual((known.record, known.revision), (expected, before + 1))
+        self.assertEqual(self.told, [("web.myapp", str(expected))])
+
+    def test_pause(self) -> None:
+        """A rollout that is paused keeps its definition."""
+        self.do(StopRollout(WEB, self.revision, FIRST, "exit status 3", reverts=False))
+        self.assertEqual((self.stored, len(self.history.numbers)), (WEB_2, 2))
+        self.assertEqual(self.record and self.record.state, RolloutState.FAILED)
+
+    def test_newer(self) -> None:
+        """A newer definition, and a record that another node wrote, stay, and nothing is recorded."""
+        for key, value in ((KEYS.service(WEB), WEB_1.encode()), (KEYS.rollout(WEB), b"{}")):
+            entry = self.store.get(key)
+            self.store.put(key, value)
+            self.assertIn("first to change web.myapp", self.fails(self.stop, ClaimLost))
+            self.assertIsInstance(self.outcome(self.stop), Retry)
+            self.store.put(key, entry.value if entry is not None else b"{}")
+        self.assertEqual((len(self.history.numbers), self.told), (2, []))
+        self.fails(StopRollout(WEB, self.revision + 1, FIRST, "exit status 3", reverts=True), ClaimLost)
+
+    def test_forbidden(self) -> None:
+        """Without the right to write definitions it is paused, and one event names the right."""
+        self.store.forbidden = (KEYS.history(WEB),)
+        self.do(self.stop)
+        assert self.record is not None
+        self.assertEqual((self.stored, self.record.state, self.record.before), (WEB_2, RolloutState.PAUSED, ""))
+        self.assertIn("grant readwrite on /daprdockr/services/ and /daprdockr/history/", self.told[0][1])
+
+    def test_all_forbidden(self) -> None:
+        """If not even the record may be written the step fails."""
+        self.store.forbidden = (KEYS.root,)
+        self.fails(self.stop, EtcdForbidden)
+        self.assertEqual(self.told, [])
+
+    def test_good(self) -> None:
+        """The newest revision is marked if it is the definition that is in force, once."""
+        mark = MarkGood(WEB, self.revision)
+        self.do(mark)
+        self.assertEqual([one.record.good for one in self.history.revisions], [True, True])
+        self.assertEqual(self.history.revisions[-1].record.by, "anna@desk")
+        revision = self.store.revision
+        self.do(mark)
+        self.assertEqual(self.store.revision, revision)
+        self.fails(MarkGood(WEB, self.revision + 1), ClaimLost)
+
+    def test_mark_forbidden(self) -> None:
+        """Without the right to write the history nothing is marked, and nothing retried."""
+        self.store.forbidden = (KEYS.history(WEB),)
+        self.assertEqual(self.outcome(MarkGood(WEB, self.revision)), Done())
+        self.assertFalse(self.history.revisions[-1].record.good)
