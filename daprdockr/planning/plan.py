@@ -15,8 +15,8 @@ Note [What may stop a container]
 Note [An answer that was lost]
     A write about an instance may have succeeded without an answer, and then we may own what the mirror shows as
     another's, or have given away what it shows as ours. So as long as a write is in progress or its outcome is unknown,
-    no copy is surplus, and where there may only be one none is started. A lost answer is followed by a read of the key
-    itself.
+    no copy is surplus, none is stopped because nothing leads to it, for the write may lead there, and where there may
+    only be one none is started. A lost answer is followed by a read of the key itself.
 
 Note [At most one]
     With ``OnPartition: stop`` two copies must never run. So such an instance leaves a drained node the other way round:

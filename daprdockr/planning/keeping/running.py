@@ -32,7 +32,7 @@ from daprdockr.model.wanted.one_copy import stops_first
 from daprdockr.planning.attempts import SPOILT, Attempts
 from daprdockr.planning.keeping.body import published
 from daprdockr.planning.keeping.replacing import has_its_turn, is_due
-from daprdockr.planning.keeping.reporting import settled_at, why_unhealthy
+from daprdockr.planning.keeping.reporting import settled_at, verdict, why_unhealthy
 from daprdockr.planning.keeping.rolling import held, proven_at, take_slot
 from daprdockr.planning.keeping.withdrawing import Wait, Withdrawal, is_led_to, remove, withdraw
 from daprdockr.planning.placing.awaited import waits_for
@@ -89,7 +89,7 @@ def _replace(
     else:
         yield from _run(situation, claim, definition, True, now)
     for other in others:
-        if other.running:
+        if other.running and _may_go(situation, other, definition, now):
             yield from withdraw(situation, other, changed, now)
 
 
@@ -115,8 +115,21 @@ def _keep_one(
         led_to = is_led_to(situation.here.node, situation.service, situation.claims, other)
         if other != kept and definition.at_most_one:
             yield remove(other, reason)
-        elif other != kept and not led_to and not (proving and other.running):
+        elif other == kept or led_to or (proving and other.running):
+            continue
+        elif not other.running or _may_go(situation, other, definition, now):
             yield from withdraw(situation, other, reason, now)
+
+
+def _may_go(situation: Situation, other: ContainerState, definition: Definition, now: float) -> bool:
+    """
+    Return whether a copy may be stopped to which the claim does not lead: it leads to another one here, or this one is
+    ill. An agent that has just begun, and claims the instance anew, does not know yet which copy serves.
+    """
+    claim = situation.own(other.instance)
+    copies = {copy.id for copy in situation.of(other.instance) if copy.running}
+    serves = claim is not None and claim.record.healthy and claim.record.container in copies
+    return serves or verdict(situation, other, definition, now) is False
 
 
 def _run(

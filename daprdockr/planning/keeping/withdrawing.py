@@ -68,6 +68,8 @@ def withdraw(
         yield remove(container, reason)
         return
     yield Withdrawal(container.id, reason)
+    if container.instance.number in situation.claims.unanswered:  # Note [An answer that was lost] in ``planning.plan``
+        return
     if is_led_to(situation.here.node, situation.service, situation.claims, container):
         return
     wait = _wait(situation, container, now)

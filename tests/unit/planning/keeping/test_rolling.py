@@ -21,7 +21,7 @@ from daprdockr.planning.steps import (
     TakeSlot,
     WriteClaim,
 )
-from tests.build.plans import CHANGED, FIRST, OURS, RUNNING, SECOND, PlanTestCase
+from tests.build.plans import CHANGED, FIRST, OURS, RUNNING, SECOND, STARTING, PlanTestCase
 from tests.build.situations import DEFINED, FENCE, NOW, WEB_1, WEB_2, claim, container, running_record, situation, slot
 from tests.build.values import definition
 
@@ -116,6 +116,38 @@ class StartFirstTests(PlanTestCase):
         new = container("new", of=checked, started=20.0)
         found = seen(RUNNING, new, wanted=checked, first=ill, slots={1: slot(checked)}, verdicts={"c1": False})
         self.assertEqual([s for s in plan(found, NOW).steps if isinstance(s, StopContainer)], [])
+
+    def test_claim_may_lead_there(self) -> None:
+        """While a write of ours has no answer nothing is stopped: the claim may lead to any copy by now."""
+        fields: dict[str, Any] = {"wanted": evolve(WEB_1, instances=3), "well_since": {"c1": PROVEN}}
+        self.assert_stops(seen(RUNNING, NEW, **fields), "new")
+        self.assert_stops(seen(RUNNING, NEW, unanswered={1}, **fields))
+
+    def test_claimed_anew(self) -> None:
+        """
+        An agent that has no verdict yet, and no claim that leads to a copy, does not stop the older one: it may be the
+        one that is healthy. When it finds it ill, or the claim leads to the new one, it goes.
+        """
+        checked = definition("web:2", instances=3, Health={"Type": "tcp", "Port": 80})
+        new = container("new", of=checked, started=20.0)
+        known: dict[str, Any] = {"wanted": checked, "first": STARTING, "slots": {}}
+        for verdicts in ({}, {"new": False}, {"c1": True}, {"new": False, "c1": True}):
+            self.assert_stops(seen(RUNNING, new, verdicts=verdicts, **known))
+        self.assert_stops(seen(RUNNING, new, verdicts={"new": False, "c1": False}, **known), "c1")
+        swapped = {**known, "first": claim(running_record(new))}
+        self.assert_stops(seen(RUNNING, new, verdicts={"new": True, "c1": True}, **swapped), "c1")
+
+    def test_between(self) -> None:
+        """So it is with two older ones, which a newer definition left behind."""
+        between = container("between", of=definition("web:3", instances=3), started=15.0)
+        checked = definition("web:2", instances=3, Health={"Type": "tcp", "Port": 80})
+        for verdicts, stopped in (({}, ()), ({"c1": True}, ()), ({"c1": False}, ("c1",))):
+            found = seen(between, RUNNING, wanted=checked, first=STARTING, slots={}, verdicts=verdicts)
+            self.assert_stops(found, *stopped)
+
+    def assert_stops(self, found: Situation, *containers: str) -> None:
+        steps = plan(found, NOW).steps
+        self.assertEqual(tuple(step.container for step in steps if isinstance(step, StopContainer)), containers)
 
 
 class StopFirstTests(PlanTestCase):
