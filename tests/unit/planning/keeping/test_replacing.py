@@ -5,13 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 from attrs import evolve
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.model.host import Status
 from daprdockr.model.stored.claim import ClaimRecord, State
 from daprdockr.model.stored.revisioned import Claim
 from daprdockr.planning.attempts import LASTING, Attempts
-from daprdockr.planning.keeping.replacing import SELDOM
+from daprdockr.planning.keeping.replacing import SELDOM, has_its_turn
 from daprdockr.planning.placing.failing import fails_here
 from daprdockr.planning.plan import plan
 from daprdockr.planning.steps import ReleaseClaim, RemoveContainer, StartContainer, Step, StopContainer, WriteClaim
@@ -113,6 +115,38 @@ class TurnTests(SynchronousTestCase):
             seen = situation(OF, (mine, *others), (OURS,), failed={OURS.id: 3}, verdicts={OURS.id: False})
             turns += any(isinstance(step, StopContainer) for step in plan(seen, NOW).steps)
         self.assertEqual(turns, 1)
+
+
+KINDS = st.sampled_from(["due", "due", "sick", "well", "starting", "backing off"])
+MADE: dict[str, dict[str, Any]] = {
+    "due": {"state": State.UNHEALTHY, "due": True},
+    "sick": {"state": State.UNHEALTHY},
+    "well": {"state": State.RUNNING, "healthy": True},
+    "starting": {"state": State.STARTING},
+    "backing off": {"state": State.BACKING_OFF},
+}
+
+
+class ViewsTests(SynchronousTestCase):
+    """Nodes whose knowledge has different ages: each sees all writes up to some revision, and its own ones at least."""
+
+    @settings(max_examples=60, deadline=None)
+    @given(st.lists(st.tuples(st.integers(1, 4), KINDS), min_size=4, max_size=12), st.integers(1, 3), st.data())
+    def test_never_too_many(self, writes: list[tuple[int, str]], most: int, data: st.DataObject) -> None:
+        """No more instances than ``Parallelism`` have their turn at once, whatever each node knows."""
+        of = evolve(OF, instances=4, update=evolve(OF.update, parallelism=most))
+        written = {number: revision for revision, (number, _) in enumerate(writes)}
+        turns = []
+        for number, own in written.items():
+            seen = writes[: data.draw(st.integers(own, len(writes) - 1)) + 1]
+            claims = {n: self.claim(n, kind, revision) for revision, (n, kind) in enumerate(seen)}
+            view = situation(of, tuple(claims.values()), here=evolve(HERE, node=f"n{number}"))
+            turns += [number] if has_its_turn(view, container(f"c{number}", number, of), of) else []
+        self.assertLessEqual(len(turns), most, turns)
+
+    def claim(self, number: int, kind: str, revision: int) -> Claim:
+        record = ClaimRecord(f"n{number}", container=f"c{number}", **MADE[kind])
+        return evolve(claim(record, number), revision=revision)
 
 
 class SuccessorTests(SynchronousTestCase):
