@@ -98,6 +98,7 @@ setup(
         "attrs>=24.2",
         "cryptography>=50",
         "idna>=3.7",
+        "PyYAML>=6.0.2",
     ],
     extras_require={
         # ruff and mypy find more with each release, so a checkout stays with the one it was clean under.

@@ -22,16 +22,26 @@ def check_after(request: Request, store: Store, wanted: Definition, stored: Defi
 
     :raises BadInput: one does not exist, or waits for this service.
     """
-    new = [one for one in wanted.after if stored is None or one not in stored.after]
-    if not new:
-        return
-    known = _after(request, store)
-    for one in new:
+    if _new(wanted, stored):
+        check_named(_after(request, store), wanted, stored)
+
+
+def check_named(known: Graph, wanted: Definition, stored: Definition | None) -> None:
+    """
+    Do the same where it is known what exists, and what waits for what.
+
+    :raises BadInput: as ``check_after``.
+    """
+    for one in _new(wanted, stored):
         if one not in known:
             raise BadInput(f"After: {one} does not exist: define it first, or leave it out")
         if circle := _way(known, one, wanted.name):
             way = " waits for ".join(map(str, (wanted.name, *circle)))
             raise BadInput(f"After: {way}, so that none of them would start: leave one out")
+
+
+def _new(wanted: Definition, stored: Definition | None) -> list[ServiceName]:
+    return [one for one in wanted.after if stored is None or one not in stored.after]
 
 
 def _after(request: Request, store: Store) -> Graph:

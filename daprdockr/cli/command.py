@@ -21,6 +21,7 @@ ACTIONS = {"get": "get", "set": "set", "stdin": "set", "del": "delete", "ip": "i
 """Commands that are flags, as the first users type them, and their modules."""
 WORDS = (
     *("status", "ps", "nodes", "events", "why", "wait"),
+    *("apply", "plan", "diff"),
     *("scale", "restart", "history", "rollback"),
     *("pause", "resume"),
     "secret",

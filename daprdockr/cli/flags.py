@@ -61,6 +61,27 @@ EVERYWHERE = (
 )
 
 OF_COMMANDS = (
+    Flag(
+        "f",
+        "FILE",
+        "definitions in JSON or YAML: a file, a directory, or - for stdin; several -f are read together",
+        "definitions in JSON or YAML for {commands}: a file, which may have many (a list, or documents divided by"
+        " ``---``), a directory, of which ``*.json``, ``*.yaml`` and ``*.yml`` are read, or ``-`` for stdin; several"
+        " ``-f`` are read together",
+    ),
+    Flag(
+        "prune",
+        "GROUP",
+        "delete the services of the group that the files do not define",
+        "delete the services of that group that the files do not define; at least one has to be of it",
+    ),
+    Flag(
+        "check",
+        "REVISION",
+        "apply only what plan showed with this revision",
+        "let ``apply`` store nothing unless files and stored definitions are those that ``plan`` showed with this check"
+        " revision",
+    ),
     Flag("o", "table|json", "how {commands} print", "``table`` or ``json``, for {commands}"),
     Flag(
         "wait",
@@ -79,8 +100,8 @@ OF_COMMANDS = (
     Flag(
         "timeout",
         "SECONDS",
-        "how long wait and drain -wait wait (default 60)",
-        "seconds that ``wait`` and ``drain -wait`` wait; 60 by default",
+        "how long wait, apply and drain -wait wait (default 60)",
+        "seconds that ``wait``, ``drain -wait`` and, for what ``After`` names, ``apply`` wait; 60 by default",
     ),
 )
 

@@ -39,6 +39,9 @@ def read_request(words: Sequence[str], environment: Mapping[str, str]) -> Reques
         revision=_revision(others[1]) if command.word == "SERVICE [REVISION]" and len(others) > 1 else None,
         numbers=_numbers(others) if command.word == "SERVICE=N ..." else {},
         file=others[1] if command.word == "SERVICE [FILE]" and len(others) > 1 else "",
+        files=tuple(value for name, value in split.flags if name == "f" and isinstance(value, str)),
+        prune=check_label(values["prune"], "group") if "prune" in values else "",
+        expected=_expected(values["check"]) if "check" in values else "",
         words=tuple(others) if command.word.startswith("ACTION") else (),
         node=_node(command, others) if command.word == "NODE" else "",
         shell=_shell(command, others) if command.word == "SHELL" else "",
@@ -107,6 +110,12 @@ def _revision(text: str) -> int:
     if not re.fullmatch("[1-9][0-9]{0,17}", text, re.ASCII):
         raise BadInput(f"revision {shorten(text)} is not usable: write a number that daprdockrcmd history shows")
     return int(text)
+
+
+def _expected(text: str) -> str:
+    if not re.fullmatch("[0-9a-f]{12}", text, re.ASCII):
+        raise BadInput(f"-check: {shorten(text)} is not usable, write the 12 digits that daprdockrcmd plan shows")
+    return text
 
 
 def _numbers(words: Sequence[str]) -> dict[ServiceName, int]:

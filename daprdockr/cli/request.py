@@ -19,7 +19,8 @@ class Request:
     holds the flags that change a definition, as typed; ``timeout`` is seconds, None where it was not given; ``node``
     and ``shell`` are "" where none is meant; ``number`` is that of one instance of the service, 0 for all; ``revision``
     is one of the service, None for none; ``numbers`` are the instances that services are to have; ``words`` are those
-    behind a command that reads them itself; ``file`` is the name of one to read, "-" for stdin. ``host`` is the
+    behind a command that reads them itself; ``file`` is the name of one to read, "-" for stdin, and ``files`` are those
+    of ``-f``; ``prune`` is a group, and ``expected`` the check revision of a plan, "" for none. ``host`` is the
     environment's HOST_IP, ``user`` the person as the environment has it, "" if it does not.
     """
 
@@ -37,6 +38,9 @@ class Request:
     stdin: bool = False
     json: bool = False
     file: str = ""
+    files: tuple[str, ...] = ()
+    prune: str = ""
+    expected: str = ""
     maintenance: bool = False
     wait: bool = False
     yes: bool = False

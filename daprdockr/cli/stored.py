@@ -13,6 +13,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 
+from attrs import evolve
+
 from daprdockr.model.errors import BadInput, DaprdockrError, EtcdUnavailable, NotFound
 from daprdockr.model.names import ServiceName
 from daprdockr.model.seams import Store
@@ -37,6 +39,14 @@ def readable(entry: Entry | None, service: ServiceName) -> Definition | None:
     with suppress(BadInput):
         return parse(entry, service) if entry is not None else None
     return None
+
+
+def as_restarted(given: Definition, stored: Definition | None) -> Definition:
+    """
+    Return the definition with the ``Restarted`` of the stored one, unless it has its own: it is the command ``restart``
+    that sets it, so a person's file lacks it, and storing that file again must not replace containers.
+    """
+    return given if given.restarted or stored is None else evolve(given, restarted=stored.restarted)
 
 
 def existing(entry: Entry | None, service: ServiceName) -> Definition:

@@ -8,15 +8,13 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from attrs import evolve
-
 from daprdockr.cli.after import check_after
 from daprdockr.cli.command import Command
 from daprdockr.cli.console import Console
 from daprdockr.cli.definitions import Definitions
 from daprdockr.cli.flags import CHANGES, names
 from daprdockr.cli.request import Request
-from daprdockr.cli.stored import parse, readable
+from daprdockr.cli.stored import as_restarted, parse, readable
 from daprdockr.model.errors import BadInput
 from daprdockr.model.names import ServiceName
 from daprdockr.model.seams import Store
@@ -36,20 +34,12 @@ def set_definition(request: Request, store: Store, console: Console) -> None:
         if given is None:
             return merge(service, None if entry is None else parse(entry, service), request.changes)
         stored = readable(entry, service)
-        wanted = _as_restarted(merge(service, given, request.changes), stored)
+        wanted = as_restarted(merge(service, given, request.changes), stored)
         check_after(request, store, wanted, stored)
         return wanted
 
     wanted = Definitions(request, store, time.time).put(service, decide)
     console.print_json(wanted.write())
-
-
-def _as_restarted(given: Definition, stored: Definition | None) -> Definition:
-    """
-    Return the definition with the ``Restarted`` of the stored one, unless it has its own: it is the command ``restart``
-    that sets it, so a person's file lacks it, and storing that file again must not replace containers.
-    """
-    return given if given.restarted or stored is None else evolve(given, restarted=stored.restarted)
 
 
 def merge(service: ServiceName, base: Definition | None, changes: Mapping[str, str]) -> Definition:

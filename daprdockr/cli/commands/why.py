@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from textwrap import TextWrapper
 
 from daprdockr.cli.command import Command
 from daprdockr.cli.console import Console
 from daprdockr.cli.request import Request
 from daprdockr.cli.snapshot import refused_to_all, snapshot_with_rollouts
 from daprdockr.cli.stored import absent
+from daprdockr.cli.wrapped import WIDTH, wrapped
 from daprdockr.model.errors import NotFound
 from daprdockr.model.known.cluster import Cluster
 from daprdockr.model.names import ServiceName
@@ -23,7 +23,6 @@ from daprdockr.picture.events import read_events
 from daprdockr.picture.rollouts import story
 from daprdockr.picture.why import Evidence, InstanceView, NodeView, Why, why
 
-WIDTH = 80
 _MOST_NAMED = 3
 _MOST_QUOTED = 3
 """Instances of which the last lines are shown; those of the others are in ``-o json``."""
@@ -86,7 +85,7 @@ def _say_without_definition(cluster: Cluster, service: ServiceName, request: Req
     if request.json:
         console.print_json({"Service": str(service), "Well": False, "Reason": text, "Advice": [helps] if helps else []})
         return
-    for line in (*_wrapped(f"{service}: {text}"), *_advice([helps] if helps else [])):
+    for line in (*wrapped(f"{service}: {text}"), *_advice([helps] if helps else [])):
         console.say(line)
 
 
@@ -101,11 +100,11 @@ def _lines(found: Why) -> Iterator[str]:
     yield from _head(found)
     groups = _alike(found.lacking)
     for looks, lack in groups:
-        yield from _wrapped(f"{_named(looks)} {'is' if len(looks) == 1 else 'are'} {lack}")
+        yield from wrapped(f"{_named(looks)} {'is' if len(looks) == 1 else 'are'} {lack}")
     for looks, _ in groups[:_MOST_QUOTED]:
         yield from _last_words(looks)
     if found.known.rollout is not None:
-        yield from _wrapped(str(found.known.rollout))
+        yield from wrapped(str(found.known.rollout))
         yield from story(found.known.rollout)
     yield ""
     yield from _nodes(found.standings)
@@ -121,7 +120,7 @@ def _head(found: Why) -> Iterator[str]:
     if found.known.revision is not None:
         record = found.known.revision.record
         when = f"{moment(record.time)} " if record.time else ""
-        yield from _wrapped(f"defined {when}by {record.by}, revision {found.known.revision.number}")
+        yield from wrapped(f"defined {when}by {record.by}, revision {found.known.revision.number}")
     if found.paused:
         yield f"its HTTP requests do not reach it: {found.paused}"
     for instance, node in found.replaced.items():
@@ -160,7 +159,7 @@ def _nodes(standings: Sequence[NodeView]) -> Iterator[str]:
     for one in standings:
         more = f" and {len(one.has) - _MOST_NAMED} more" if len(one.has) > _MOST_NAMED else ""
         has = f"has {', '.join(one.has[:_MOST_NAMED])}{more}; " if one.has else ""
-        yield from _wrapped(f"{has}{one.reason}", f"{one.node:<{width}}", " " * width)
+        yield from wrapped(f"{has}{one.reason}", f"{one.node:<{width}}", " " * width)
 
 
 def _advice(sentences: list[str]) -> Iterator[str]:
@@ -169,15 +168,10 @@ def _advice(sentences: list[str]) -> Iterator[str]:
     for sentence in sentences:
         text, colon, command = sentence.partition(": ")
         if not colon or len(sentence) + 2 <= WIDTH:
-            yield from _wrapped(sentence, "- ", "  ")
+            yield from wrapped(sentence, "- ", "  ")
         else:
-            yield from _wrapped(f"{text}:", "- ", "  ")
+            yield from wrapped(f"{text}:", "- ", "  ")
             yield f"    {command}"
-
-
-def _wrapped(text: str, first: str = "", further: str = "  ") -> list[str]:
-    page = TextWrapper(WIDTH, first, further, break_long_words=False, break_on_hyphens=False)
-    return page.wrap(text)
 
 
 COMMAND = Command(

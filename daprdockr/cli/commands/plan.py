@@ -1,0 +1,67 @@
+# -*- test-case-name: tests.unit.cli.commands.test_apply -*-
+"""``plan``: the changes that ``apply`` would make, with a check revision that it can insist on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from daprdockr.cli.command import Command
+from daprdockr.cli.console import Console
+from daprdockr.cli.intended import intended, needs_files
+from daprdockr.cli.request import Request
+from daprdockr.cli.wrapped import wrapped
+from daprdockr.model.known.cluster import Cluster
+from daprdockr.model.seams import Store
+from daprdockr.picture.intent import ChangeKind, Intent, check_revision, steps, written
+
+MOST_STEPS = 10
+"""Instances of one service that people are shown; ``-o json`` has all."""
+
+
+def plan(request: Request, store: Store, console: Console) -> None:
+    """:raises BadInput: a definition cannot be used; all that cannot are reported."""
+    intents, cluster = intended(request, store, console)
+    if request.json:
+        console.print_json(written(intents, cluster))
+        return
+    for line in _lines(intents, cluster):
+        console.say(line)
+
+
+def _lines(intents: Sequence[Intent], cluster: Cluster) -> Iterator[str]:
+    todo = [one for one in intents if one.action is not ChangeKind.NOTHING]
+    for one in todo:
+        yield from said(one)
+        yield from _steps(one, cluster)
+    same = len(intents) - len(todo)
+    if same or not todo:
+        yield f"{same} {'service is' if same == 1 else 'services are'} as given already"
+    if todo:
+        yield f"check revision: {check_revision(intents)}"
+
+
+def said(intent: Intent) -> list[str]:
+    """Return the lines for a change of one service."""
+    first = f"{intent.action.value:<6} {intent.name}"
+    return wrapped(str(intent), f"{first}: ", " " * 7)
+
+
+def _steps(intent: Intent, cluster: Cluster) -> Iterator[str]:
+    found = [f"{name} {step}" for name, step in steps(intent, cluster)]
+    yield from (f"       {line}" for line in found[:MOST_STEPS])
+    if len(found) > MOST_STEPS:
+        yield f"       and {len(found) - MOST_STEPS} more"
+
+
+COMMAND = Command(
+    name="plan",
+    usage=(("plan -f FILE", "the changes that apply would make, instance by instance"),),
+    run=plan,
+    flags=("f", "prune", "o"),
+    check=needs_files,
+    reference=(
+        "the changes that ``apply`` would make: which services are created, rolled (with the old container beside the"
+        " new one, or stopped first and why), scaled, changed without a restart, or deleted, and which instances are"
+        " concerned, on which nodes; and a check revision for ``apply -check``",
+    ),
+)

@@ -1,0 +1,143 @@
+# -*- test-case-name: tests.unit.cli.test_documents -*-
+"""
+The definitions in files, for ``apply``, ``plan`` and ``diff``: JSON or YAML, many in one, a directory, or stdin.
+
+All are read and checked before anything is done with one.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import BinaryIO
+
+from attrs import frozen
+
+from daprdockr.model.errors import BadInput
+from daprdockr.model.names import ServiceName, one_line, shorten
+from daprdockr.model.reading import parse_json
+from daprdockr.model.stored.history import RevisionRecord
+from daprdockr.model.wanted.definition import Definition
+
+STDIN = "-"
+SUFFIXES = (".json", ".yaml", ".yml")
+MAX_TEXT = 8 * 1024 * 1024
+"""The most bytes of one file, or of stdin."""
+MOST_DEFINITIONS = 10_000
+"""The most definitions of all files."""
+MOST_FILES = 10_000
+
+_JSON = re.compile(r"\s*[\[{]")
+_DIVIDED = re.compile(r"^---", re.MULTILINE)
+
+
+@frozen
+class Given:
+    """A definition, and where it stands: ``web.yaml``, or ``web.yaml[2]`` if there are several."""
+
+    place: str
+    definition: Definition
+
+
+def read_definitions(names: Sequence[str], stdin: BinaryIO) -> tuple[list[Given], list[BadInput]]:
+    """
+    Return the definitions in their order, and what is wrong with others, each with its place.
+
+    :param names: files, directories, or ``STDIN``.
+    :raises BadInput: something cannot be read, or there is none.
+    """
+    given: dict[ServiceName, Given] = {}
+    wrong: list[BadInput] = []
+    values = list(islice((found for name in names for found in _values(name, stdin)), MOST_DEFINITIONS + 1))
+    if len(values) > MOST_DEFINITIONS:
+        raise BadInput(f"there are more than {MOST_DEFINITIONS} definitions: apply them in parts")
+    for place, value in values:
+        try:
+            one = Given(place, _checked(value))
+            if (other := given.setdefault(one.definition.name, one)) is not one:
+                raise BadInput(f"{one.definition.name} is defined in {other.place} already: leave one out")
+        except BadInput as error:
+            wrong.append(BadInput(f"{place}: {error}"))
+    if not values:
+        raise BadInput(f"there is no definition in {', '.join(names)}: name a file with one, a directory, or -")
+    return list(given.values()), wrong
+
+
+def _checked(value: object) -> Definition:
+    definition = Definition.read(value)
+    try:
+        RevisionRecord(definition).encode()
+    except UnicodeEncodeError:
+        raise BadInput("it holds half a character: write all of it in UTF-8") from None
+    return definition
+
+
+def _values(name: str, stdin: BinaryIO) -> Iterator[tuple[str, object]]:
+    """Yield what stands for a definition each, with its place."""
+    for place, data in _texts(name, stdin):
+        try:
+            values = [one for document in _documents(place, data) for one in _each(document)]
+        except BadInput as error:
+            raise BadInput(f"{place}: {error}") from None
+        for number, value in enumerate(values, 1):
+            yield (place if len(values) == 1 else f"{place}[{number}]"), value
+
+
+def _each(document: object) -> list[object]:
+    return document if isinstance(document, list) else [document]
+
+
+def _documents(place: str, data: bytes) -> list[object]:
+    """Return the documents of one text. :raises BadInput: it is neither JSON nor YAML."""
+    if place.endswith(".json"):
+        return [parse_json(data, MAX_TEXT)]
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise BadInput(f"not YAML: byte {error.start} is not UTF-8") from None
+    if _JSON.match(text) and not _DIVIDED.search(text):
+        return [parse_json(data.removeprefix(b"\xef\xbb\xbf"), MAX_TEXT)]
+    from daprdockr.cli.yaml_documents import read_yaml  # JSON needs none of it
+
+    # Once more through JSON: what cannot be written as JSON must not get further than here.
+    return [parse_json(json.dumps(document).encode(), MAX_TEXT * 8) for document in read_yaml(text)]
+
+
+def _texts(name: str, stdin: BinaryIO) -> Iterator[tuple[str, bytes]]:
+    """Yield files, each with its name. :raises BadInput: one cannot be read."""
+    if name == STDIN:
+        yield "stdin", _bounded("stdin", stdin)
+        return
+    for path in _files(Path(name)):
+        try:
+            with path.open("rb") as file:
+                yield str(path), _bounded(str(path), file)
+        except (OSError, ValueError) as error:
+            raise _unreadable(str(path), error) from None
+
+
+def _files(path: Path) -> list[Path]:
+    try:
+        if not path.is_dir():
+            return [path]
+        found = sorted(one for one in path.iterdir() if one.suffix in SUFFIXES and not one.name.startswith("."))
+    except (OSError, ValueError) as error:
+        raise _unreadable(str(path), error) from None
+    if len(found) > MOST_FILES:
+        raise BadInput(f"{shorten(str(path))} holds more than {MOST_FILES} files: apply it in parts")
+    return found
+
+
+def _bounded(name: str, file: BinaryIO) -> bytes:
+    data = file.read(MAX_TEXT + 1)
+    if len(data) > MAX_TEXT:
+        raise BadInput(f"{one_line(name)} holds more than {MAX_TEXT} bytes: divide it")
+    return data
+
+
+def _unreadable(name: str, error: Exception) -> BadInput:
+    reason = getattr(error, "strerror", None) or "no file has such a name"
+    return BadInput(f"{shorten(name)} cannot be read: {reason}")

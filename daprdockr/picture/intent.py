@@ -1,0 +1,137 @@
+# -*- test-case-name: tests.unit.cli.commands.test_apply -*-
+"""The changes that storing definitions would make: service by service, and instance by instance."""
+
+from __future__ import annotations
+
+import enum
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from attrs import frozen
+
+from daprdockr.model.known.cluster import Cluster
+from daprdockr.model.names import InstanceName, ServiceName
+from daprdockr.model.stored.revisioned import Claim
+from daprdockr.model.wanted.definition import Definition
+from daprdockr.model.wanted.one_copy import stops_first
+from daprdockr.picture.history import changes
+
+
+class ChangeKind(enum.Enum):
+    """The kind of a change."""
+
+    CREATE = "create"
+    ROLL = "roll"
+    SCALE = "scale"
+    CHANGE = "change"
+    DELETE = "delete"
+    NOTHING = "nothing"
+
+
+@frozen
+class Intent:
+    """
+    The change of one service. ``before`` is what is stored (None: nothing that can be read), at the mod ``revision`` of
+    its key (0: nothing at all); ``wanted`` is to be stored instead (None: to be deleted), and stands in ``place``.
+    """
+
+    name: ServiceName
+    before: Definition | None
+    wanted: Definition | None
+    revision: int
+    place: str = ""
+
+    @property
+    def action(self) -> ChangeKind:
+        before, wanted = self.before, self.wanted
+        if wanted is None:
+            return ChangeKind.DELETE
+        if not self.revision:
+            return ChangeKind.CREATE
+        if before is None or before.digest != wanted.digest:
+            return ChangeKind.ROLL
+        if before.instances != wanted.instances:
+            return ChangeKind.SCALE
+        return ChangeKind.NOTHING if before == wanted else ChangeKind.CHANGE
+
+    @property
+    def stops_first(self) -> str:
+        """Why each old container stops before the new one starts; "" if it does not, or no container is replaced."""
+        return stops_first(self.wanted) if self.wanted is not None and self.action is ChangeKind.ROLL else ""
+
+    @property
+    def changed(self) -> list[str]:
+        """The differences by name."""
+        if self.before is None or self.wanted is None:
+            return []
+        return list(changes(self.before, self.wanted))
+
+    def __str__(self) -> str:
+        """Return how it is done, behind the word for the action."""
+        wanted = 0 if self.wanted is None else self.wanted.instances
+        match self.action:
+            case ChangeKind.CREATE:
+                return _instances(wanted)
+            case ChangeKind.DELETE:
+                return "all its instances stop"
+            case ChangeKind.SCALE:
+                others = [one for one in self.changed if not one.startswith("Instances ")]
+                before = 0 if self.before is None else self.before.instances
+                return "; ".join([f"from {before} to {_instances(wanted)}", *others])
+            case ChangeKind.ROLL:
+                order = f"stop-first, because {self.stops_first}" if self.stops_first else "start-first"
+                return f"{order}: {'; '.join(self.changed) or 'the stored definition cannot be read'}"
+            case ChangeKind.CHANGE:
+                return f"without a restart: {'; '.join(self.changed)}"
+        return ""
+
+
+def _instances(number: int) -> str:
+    return "1 instance" if number == 1 else f"{number} instances"
+
+
+def steps(intent: Intent, cluster: Cluster) -> Iterator[tuple[InstanceName, str]]:
+    """Yield the fate of each instance that does not stay as it is."""
+    claims = cluster.claims(intent.name)
+    wanted = 0 if intent.wanted is None else intent.wanted.instances
+    for number in sorted({*claims, *range(1, wanted + 1)}):
+        if step := _step(intent, number, claims.get(number), number <= wanted):
+            yield InstanceName(intent.name, number), step
+
+
+def _step(intent: Intent, number: int, claim: Claim | None, wanted: bool) -> str:
+    if not wanted:
+        return f"stops on {claim.node}" if claim is not None else ""
+    if claim is None:
+        before = intent.before.instances if intent.before is not None else 0
+        return "is created" if number > before or intent.action is ChangeKind.ROLL else ""
+    if intent.action is not ChangeKind.ROLL or intent.wanted is None:
+        return ""
+    if claim.record.definition == intent.wanted.digest:
+        return ""
+    return f"is replaced on {claim.node}"
+
+
+def check_revision(intents: Iterable[Intent]) -> str:
+    """Return 12 hex digits that change with what is stored of these services, and with what is wanted of them."""
+    facts = [[str(one.name), one.revision, one.wanted.write() if one.wanted else None] for one in intents]
+    essence = json.dumps(sorted(facts, key=lambda fact: str(fact[0])), sort_keys=True)
+    return hashlib.sha256(essence.encode()).hexdigest()[:12]
+
+
+def written(intents: Sequence[Intent], cluster: Cluster) -> dict[str, Any]:
+    """Return the form for programs."""
+    return {"Check": check_revision(intents), "Services": [_row(one, cluster) for one in intents]}
+
+
+def _row(intent: Intent, cluster: Cluster) -> dict[str, Any]:
+    return {
+        "Service": str(intent.name),
+        "Action": intent.action.value,
+        "Place": intent.place,
+        "StopsFirst": intent.stops_first,
+        "Changed": intent.changed,
+        "Instances": [{"Instance": str(name), "Step": step} for name, step in steps(intent, cluster)],
+    }

@@ -1,0 +1,253 @@
+"""``apply``, ``plan`` and ``diff``: the changes that files make, before and when they are made."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from daprdockr.model.names import InstanceName, ServiceName
+from daprdockr.model.stored.claim import ClaimRecord, State
+from daprdockr.model.stored.history import Revisions
+from daprdockr.model.stored.node import NodeRecord
+from daprdockr.model.wanted.definition import Definition
+from tests.build.values import KEYS, definition, fixing, named
+from tests.fakes.command_line import EventfulStore, Outcome, command_line
+
+
+class ApplyCase(SynchronousTestCase):
+    """A store with a node, and definitions in files."""
+
+    def setUp(self) -> None:
+        self.store = EventfulStore()
+        self.store.put(KEYS.node("n1"), NodeRecord().encode(), self.store.lease)
+
+    def define(self, *wanted: Definition) -> None:
+        for one in wanted:
+            self.store.put(KEYS.service(one.name), one.encode())
+
+    def claim(self, wanted: Definition, *numbers: int, **record: Any) -> None:
+        members = {"state": State.RUNNING, "healthy": True, "definition": wanted.digest, **record}
+        for number in numbers:
+            key = KEYS.claim(InstanceName(wanted.name, number))
+            self.store.put(key, ClaimRecord(node="n1", **members).encode(), self.store.lease)
+
+    def run_line(self, *words: str, given: object = (), status: int = 0) -> Outcome:
+        documents = [one.write() if isinstance(one, Definition) else one for one in given]  # type: ignore[attr-defined]
+        done = command_line(self.store, words[0], "-f", "-", *words[1:], stdin=json.dumps(documents).encode())
+        self.assertEqual((done.status, self.store.lent), (status, 0), done.stderr)
+        return done
+
+    def stored(self, service: str) -> Definition | None:
+        entry = self.store.get(KEYS.service(ServiceName("myapp", service)))
+        return None if entry is None else Definition.parse(entry.value)
+
+
+class PlanTests(ApplyCase):
+    """The changes are said, and nothing is stored."""
+
+    def test_each_kind(self) -> None:
+        """Each service is created, rolled, scaled, changed, deleted, or as it is, with its instances."""
+        web, db, api = named("web", 3), named("db", Container=fixing(5432)), named("api", 4)
+        self.define(web, db, api, named("same"), named("soft"), named("old", 2))
+        self.claim(web, 1, 2, 3)
+        self.claim(db, 1)
+        self.claim(api, 1, 2, 3, 4)
+        self.claim(named("old", 2), 1, 2)
+        before = self.store.list(KEYS.root).entries
+        given = [
+            named("web", 4, image="web:2"),
+            named("db", image="db:2", Container=fixing(5432)),
+            named("api", 2),
+            named("same"),
+            named("soft", Update={"Parallelism": 2}),
+            named("new", 2),
+        ]
+        done = self.run_line("plan", "-prune", "myapp", given=given)
+        lines = done.stdout.splitlines()
+        self.assertEqual(
+            lines[:-1],
+            [
+                "roll   web.myapp: start-first: Instances 3 -> 4; Image web:1 -> web:2",
+                "       1.web.myapp is replaced on n1",
+                "       2.web.myapp is replaced on n1",
+                "       3.web.myapp is replaced on n1",
+                "       4.web.myapp is created",
+                "roll   db.myapp: stop-first, because only one container can have host port",
+                "       5432/tcp: Image web:1 -> db:2",
+                "       1.db.myapp is replaced on n1",
+                "scale  api.myapp: from 4 to 2 instances",
+                "       3.api.myapp stops on n1",
+                "       4.api.myapp stops on n1",
+                "change soft.myapp: without a restart: Update.Parallelism set to 2",
+                "create new.myapp: 2 instances",
+                "       1.new.myapp is created",
+                "       2.new.myapp is created",
+                "delete old.myapp: all its instances stop",
+                "       1.old.myapp stops on n1",
+                "       2.old.myapp stops on n1",
+                "1 service is as given already",
+            ],
+        )
+        self.assertRegex(lines[-1], "^check revision: [0-9a-f]{12}$")
+        self.assertEqual(self.store.list(KEYS.root).entries, before)
+        found = self.run_line("plan", "-prune", "myapp", "-o", "json", given=given).json
+        self.assertEqual(lines[-1], f"check revision: {found['Check']}")
+        actions = [one["Action"] for one in found["Services"]]
+        self.assertEqual(actions, ["roll", "roll", "scale", "nothing", "change", "create", "delete"])
+
+    def test_same(self) -> None:
+        """A plan of what is stored already says so; a restart that a person asked for is no change."""
+        self.define(definition(Restarted="2026-11-28T08:00:00Z"))
+        self.assertEqual(self.run_line("plan", given=[definition()]).stdout, "1 service is as given already\n")
+
+    def test_many(self) -> None:
+        """Of many instances of one service ten are shown."""
+        self.assertIn("and 90 more\n", self.run_line("plan", given=[named("web", 100)]).stdout)
+
+    def test_what_is_stored_cannot_be_read(self) -> None:
+        """A stored definition that cannot be read is replaced."""
+        self.store.put(KEYS.service(definition().name), b"{}")
+        shown = self.run_line("plan", given=[definition()]).stdout
+        self.assertIn("roll   web.myapp: start-first: the stored definition cannot be read", shown)
+
+    def test_bad_input(self) -> None:
+        """Each definition that cannot be used is reported with its place, and nothing else is said."""
+        done = self.run_line("plan", given=[{"Name": "x"}, named("web", After=["no"])], status=1)
+        self.assertEqual((done.stdout, done.stderr.count("\n")), ("", 2))
+        self.assertIn("stdin[1]: Group is missing", done.stderr)
+        self.assertIn("stdin[2]: After: no.myapp does not exist", done.stderr)
+        for words in (("plan",), ("apply", "-f", "-", "-check", "x"), ("plan", "-f", "-", "-prune", "A")):
+            self.assertEqual(command_line(self.store, *words).status, 2, words)
+
+    def test_circle(self) -> None:
+        """Services that would wait for each other are refused, whichever of them is stored already."""
+        self.define(named("db", After=["web"]), named("web"))
+        done = self.run_line("apply", given=[named("web", After=["db"])], status=1)
+        self.assertIn("web.myapp waits for db.myapp waits for web.myapp", done.stderr)
+
+
+class DiffTests(ApplyCase):
+    """The differences line by line."""
+
+    def test_lines(self) -> None:
+        """A changed service has a unified diff, a new one is all added, and one that is the same is left out."""
+        self.define(definition(), named("same"))
+        lines = self.run_line("diff", given=[definition("web:2"), named("same"), named("new")]).stdout.splitlines()
+        self.assertEqual(lines[:2], ["--- web.myapp as stored", "+++ web.myapp in stdin[1]"])
+        self.assertIn('-    "Image": "web:1"', lines)
+        self.assertIn('+    "Image": "web:2"', lines)
+        self.assertIn('+  "Name": "new",', lines)
+        self.assertEqual(self.run_line("diff", given=[definition()]).stdout, "")
+        (found,) = self.run_line("diff", "-o", "json", given=[definition("web:2")]).json
+        self.assertEqual((found["Service"], found["Diff"][0]), ("web.myapp", "--- web.myapp as stored"))
+
+
+class ApplyTests(ApplyCase):
+    """The changes are made."""
+
+    def test_stores(self) -> None:
+        """Definitions are stored as revisions with their author, and each is said; a second time nothing is done."""
+        given = [definition("web:2", instances=2), named("db")]
+        self.define(definition())
+        done = self.run_line("apply", given=given)
+        self.assertEqual(
+            done.stdout,
+            "roll   web.myapp: start-first: Instances 1 -> 2; Image web:1 -> web:2\n"
+            "create db.myapp: 1 instance\n"
+            "2 applied, 0 as given already\n",
+        )
+        self.assertEqual((self.stored("web"), self.stored("db")), tuple(given))
+        place = KEYS.history(given[0].name)
+        history = Revisions.read(KEYS, given[0].name, self.store.list(place).entries)
+        self.assertTrue(history.newest and history.newest.record.by.startswith("apply by "))
+        self.store.calls.clear()
+        self.assertEqual(self.run_line("apply", given=given).stdout, "0 applied, 2 as given already\n")
+        self.assertEqual([call for call in self.store.calls if call in ("put", "commit")], [])
+        shown = self.run_line("apply", "-o", "json", given=[named("db", 2)]).json
+        self.assertEqual(shown, [{"Service": "db.myapp", "Action": "scale"}])
+
+    def test_all_or_nothing(self) -> None:
+        """One definition that cannot be used keeps all others from being stored."""
+        done = self.run_line("apply", given=[definition(), {"Name": "x", "Group": "y"}], status=1)
+        self.assertIn("stdin[2]: Container is missing", done.stderr)
+        self.assertIsNone(self.stored("web"))
+
+    def test_prunes(self) -> None:
+        """Only services of the group are deleted that no file defines, readable or not, and never all of it."""
+        other = Definition.read({"Name": "web", "Group": "other", "Container": {"Image": "web:1"}})
+        self.define(definition(), named("old"), other)
+        self.store.put(KEYS.service(ServiceName("myapp", "broken")), b"{}")
+        self.run_line("apply", "-prune", "myapp", given=[definition()])
+        left = [entry.key for entry in self.store.list(KEYS.services).entries]
+        self.assertEqual(left, [KEYS.service(definition().name), KEYS.service(other.name)])
+        done = self.run_line("apply", "-prune", "myapp", given=[other], status=1)
+        self.assertIn("would delete the whole group", done.stderr)
+
+    def test_needed_by_what_stays(self) -> None:
+        """A service cannot wait for one that is pruned."""
+        self.define(named("db"))
+        done = self.run_line("apply", "-prune", "myapp", given=[named("web", After=["db"])], status=1)
+        self.assertIn("After: db.myapp does not exist", done.stderr)
+
+    def test_order(self) -> None:
+        """A service is stored once those of its ``After`` are healthy that were changed with it."""
+        db, web = named("db"), named("web", After=["db"])
+        seen: list[object] = []
+
+        def healthy() -> None:
+            seen.append((self.stored("db"), self.stored("web")))
+            self.claim(db, 1)
+
+        self.store.coming = [healthy]
+        shown = self.run_line("apply", given=[web, db]).stdout
+        self.assertEqual(seen, [(db, None)])
+        self.assertEqual(self.stored("web"), web)
+        self.assertLess(shown.index("web.myapp waits until db.myapp is healthy"), shown.index("create web.myapp"))
+
+    def test_does_not_become_healthy(self) -> None:
+        """A service that others wait for and that is not healthy in time ends it, and says what is not applied."""
+        done = self.run_line("apply", "-timeout", "0", given=[named("web", After=["db"]), named("db")], status=4)
+        self.assertIn("daprdockrcmd: not applied: web.myapp\n", done.stderr)
+        self.assertIn("1.db.myapp is waiting for a node", done.stderr)
+        self.assertEqual((self.stored("db"), self.stored("web")), (named("db"), None))
+
+    def test_check(self) -> None:
+        """With the check revision of a plan only that plan is carried out, and no later one."""
+        self.define(definition(), named("old"))
+        words, given = ("-prune", "myapp"), [definition("web:2")]
+        check = self.run_line("plan", *words, "-o", "json", given=given).json["Check"]
+        done = self.run_line("apply", *words, "-check", check, given=[definition("web:3")], status=1)
+        self.assertIn("plan again", done.stderr)
+        self.define(definition(instances=2))
+        self.run_line("apply", *words, "-check", check, given=given, status=1)
+        self.assertEqual(self.stored("web"), definition(instances=2))
+        check = self.run_line("plan", *words, "-o", "json", given=given).json["Check"]
+        self.run_line("apply", *words, "-check", check, given=given)
+        self.assertEqual((self.stored("web"), self.stored("old")), (definition("web:2"), None))
+
+    def test_changed_while_it_applies(self) -> None:
+        """With a check revision a service that somebody changes meanwhile is not overwritten."""
+        given = [named("db"), named("web", After=["db"])]
+        self.define(definition())
+        check = self.run_line("plan", "-o", "json", given=given).json["Check"]
+
+        def changed() -> None:
+            self.define(definition("web:9"))
+            self.claim(named("db"), 1)
+
+        self.store.coming = [changed]
+        done = self.run_line("apply", "-check", check, given=given, status=1)
+        self.assertIn("web.myapp was changed meanwhile", done.stderr)
+        self.assertEqual(self.stored("web"), definition("web:9"))
+
+    def test_directory(self) -> None:
+        """A directory of files is applied as a whole."""
+        directory = Path(self.mktemp())
+        directory.mkdir()
+        for one in (definition(), named("db")):
+            (directory / f"{one.name}.json").write_text(json.dumps(one.write()))
+        self.assertEqual(command_line(self.store, "apply", "-f", str(directory)).status, 0)
+        self.assertEqual((self.stored("web"), self.stored("db")), (definition(), named("db")))
