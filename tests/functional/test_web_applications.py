@@ -123,7 +123,7 @@ class ApplicationTests(TestCase):
     def test_poison_in_a_worker(self) -> None:
         """Where the process that ends is a worker of a server that stays, its only instance serves on."""
         self.addCleanup(self.rig.scale, self.rig.wsgi, 2)
-        self.rig.scale(self.rig.wsgi, 1)
+        self.rig.scale(self.rig.wsgi, 1, hold=1)
         self.assertIn(self.rig.ask(WSGI, "/die").status, (502, 503))
         self.assertEqual([200] * 10, [self.rig.ask(WSGI).status for _ in range(10)])
 

@@ -34,10 +34,11 @@ UVICORN = ("-m", "uvicorn", *_UVICORN_OPTIONS, "tests.rig.asgi_app:application")
 LIMIT = 60.0
 """Seconds that an answer may take, on however slow a machine."""
 
-HOLD = 2
-"""Seconds that a request waits for an instance, at most."""
+HOLD = 20.0
+"""Seconds that a request waits for an instance, at most; on a busy machine good instances fail checks, too."""
 
-CHECKED = {"Type": "http", "Path": "/health", "Interval": 0.5, "Timeout": 1, "Retries": 2}
+CHECKED = {"Type": "http", "Path": "/health", "Interval": 0.5, "Timeout": 1, "Retries": 100}
+"""None is started anew for its checks: on a busy machine, or stopped by a test, a good instance may fail many."""
 
 
 @frozen
@@ -69,11 +70,11 @@ class Applications:
     def close(self) -> None:
         self.agent.close()
 
-    def scale(self, service: str, instances: int) -> None:
+    def scale(self, service: str, instances: int, hold: float = HOLD, checked: Mapping[str, Any] = CHECKED) -> None:
         """Have so many instances, and wait until they run."""
         container = python_container(*(GUNICORN if service == self.wsgi else UVICORN))
-        http = {"HostName": WSGI if service == self.wsgi else ASGI, "ContainerPort": str(PORT), "Hold": HOLD}
-        self.agent.define(service, instances, container["Image"], Container=container, Http=http, Health=CHECKED)
+        http = {"HostName": WSGI if service == self.wsgi else ASGI, "ContainerPort": str(PORT), "Hold": hold}
+        self.agent.define(service, instances, container["Image"], Container=container, Http=http, Health=dict(checked))
 
     def ask(
         self, host: str, path: str = "/", method: str = "GET", body: Any = None, headers: Mapping[str, str] = {}
