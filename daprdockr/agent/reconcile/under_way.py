@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 from attrs import define, evolve, field
@@ -14,12 +15,16 @@ from daprdockr.planning.attempts import STEADY
 from daprdockr.planning.keeping.rolling import is_outdated, is_whole, stands_still
 from daprdockr.planning.situation import Here, Rollout
 
+MOST_IDLE = 3 * STEADY
+"""Seconds without an instance in transition after which a rollout is over, although not all instances are healthy."""
+
 
 @define
 class _Seen:
     """
     The rollout to the definition with this ``digest``. ``looked`` is the time of the last look; etcd was ``away`` then,
-    and the rollout ``stopped``, or not. The others are as in ``Rollout``.
+    and the rollout ``stopped``, or not. ``moved`` is when an
+    instance was last seen in transition. The others are as in ``Rollout``.
     """
 
     digest: str
@@ -29,6 +34,7 @@ class _Seen:
     away: bool = field(default=False, init=False)
     stopped: bool = field(default=False, init=False)
     goes_on: bool = field(default=False, init=False)
+    moved: float = field(default=-math.inf, init=False)
     whole_since: float | None = field(default=None, init=False)
     held_since: dict[int, float] = field(factory=dict, init=False)
 
@@ -62,7 +68,9 @@ class UnderWay:
             seen.unmarked = False
         claims = self._cluster.claims(name)
         if self._cluster.slots(name) or any(is_outdated(claim, service.definition) for claim in claims.values()):
-            seen.goes_on = True
+            seen.goes_on, seen.moved = True, now
+        if now >= seen.moved + MOST_IDLE:
+            seen.goes_on = False
         if not whole:
             seen.whole_since = None
         elif seen.whole_since is None:

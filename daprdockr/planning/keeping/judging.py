@@ -5,10 +5,11 @@ When a rollout has failed, and what becomes of it: the former definition is put 
 Note [A rollout that failed]
     The node that sees one of these ends the rollout, for the whole service: a registry answers that it does not have
     the image, or does not give it; the container of an instance of its own cannot be created or started, ends by itself
-    soon after its start, or was replaced again and again because its health check fails; or it holds a slot, and its
-    new container was not healthy for ``Update.MinHealthy`` seconds when ``Update.Deadline`` was over. A death that may
-    be a kill from outside counts from the second one on. A rollout goes on, in this respect, until the service has been
-    healthy as a whole for ``STEADY`` seconds, so that a program that dies soon after it took over is seen.
+    soon after its start, or was replaced again and again because its health check fails; or it has held a slot for
+    ``Update.Deadline`` seconds, and its new container did not become healthy for ``Update.MinHealthy`` more. A death
+    that may be a kill from outside counts from the second one on. A rollout goes on, in this respect, until the service
+    has been healthy as a whole for ``STEADY`` seconds, or nothing has moved for three times as long, so that a program
+    that dies soon after it took over is seen.
 
     A registry that does not answer is no failure: the nodes go on asking, and no slot is taken meanwhile, so no
     deadline runs. Nor does one run while etcd is away.
@@ -105,8 +106,9 @@ def _overdue(
     if any(one.running and is_proven(situation, one, definition, now) for one in copies):
         return
     deadline = definition.update.deadline
-    if since + deadline > now:
-        yield Wait(since + deadline)
+    due = since + deadline + definition.update.min_healthy
+    if due > now:
+        yield Wait(due)
         return
     yield instance, f"not healthy within {deadline:g} s: {_state(situation, instance, definition, now)}"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
-from daprdockr.agent.reconcile.under_way import UnderWay
+from daprdockr.agent.reconcile.under_way import MOST_IDLE, UnderWay
 from daprdockr.model.known.cluster import Cluster
 from daprdockr.model.stored.claim import ClaimRecord, State
 from daprdockr.model.stored.entries import Deleted, Entry
@@ -73,6 +73,15 @@ class UnderWayTests(SynchronousTestCase):
         self.assertEqual((found.goes_on, found.unmarked), (False, True))
         self.under_way.marked(WEB)
         self.assertEqual(self.look(12 + STEADY), Rollout())
+
+    def test_never_whole(self) -> None:
+        """It is over, too, if nothing has moved for a while, because there is no host for an instance."""
+        self.well()
+        self.define(WEB_2)
+        self.look(5)
+        self.runs(WEB_2, healthy=False)
+        self.assertTrue(self.look(6, 5 + MOST_IDLE - 1).goes_on)
+        self.assertFalse(self.look(5 + MOST_IDLE).goes_on)
 
     def test_who_marks(self) -> None:
         """The node of the first instance marks a good definition, no other one, and none that was good before."""

@@ -85,7 +85,7 @@ class JudgeTests(PlanTestCase):
 
     def test_deadline(self) -> None:
         """A new container that is not proven when the deadline is over ends the rollout, with what is wrong with it."""
-        new, deadline = evolve(NEW, status=Status.RUNNING), WEB_2.update.deadline
+        new, deadline = evolve(NEW, status=Status.RUNNING), WEB_2.update.deadline + WEB_2.update.min_healthy
         waiting = seen(new, attempts={}, held_since={1: NOW - deadline + 7})
         self.assertEqual((stops(waiting), plan(waiting, NOW).plan_again_at), ([], NOW + 7))
         late: dict[str, Any] = {"attempts": {}, "held_since": {1: NOW - deadline}}
