@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import subprocess
 
 from tests.rig.agent_case import HTTP, AgentTestCase
 from tests.rig.cgi_programs import HASTY, STUBBORN
 from tests.rig.docker_engine import sample_image, until
+from tests.rig.empty_registry import empty_registry
 from tests.rig.strict_client import StrictClient, Target, Wanted
 
 RATE = 40
@@ -16,9 +18,9 @@ RATE = 40
 class RolloutTests(AgentTestCase):
     """Two instances that answer requests all the time."""
 
-    def store(self, program: str) -> None:
+    def store(self, program: str, image: str = "") -> None:
         name, group = self.web.split(".")
-        container = {"Image": sample_image(), "Entrypoint": ["sh", "-c", program]}
+        container = {"Image": image or sample_image(), "Entrypoint": ["sh", "-c", program]}
         definition = {"Name": name, "Group": group, "Instances": 2, "Container": container, "Http": HTTP}
         more = {"Update": {"MinHealthy": 1}, "StopTimeout": 1}
         self.agent.command("-stdin", stdin=json.dumps(definition | more))
@@ -45,11 +47,31 @@ class RolloutTests(AgentTestCase):
                 taken = client.take()
                 self.assertEqual(({}, True), (taken.lost, taken.sent > 0))
 
-    def test_new_one_ends(self) -> None:
-        """A program that ends at once replaces nothing: the old containers go on, and ``ps`` says why."""
-        with self.begin() as client:
+    def test_failures_are_reverted(self) -> None:
+        """A program that ends at once, and an image that does not exist, are reverted, and no request is lost."""
+        with self.begin() as client, empty_registry() as registry:
             before = self.agent.ids(self.web)
-            self.store("exit 3")
-            until(lambda: any("exit status 3" in one["Reason"] for one in self.agent.instances(self.web)))
-            self.assertEqual({}, client.take().lost)
-            self.assertLessEqual(set(before), set(self.agent.ids(self.web)))
+            for program, image, reason in (
+                ("echo giving up; exit 3", sample_image(), "exit status 3"),
+                (HASTY, f"{registry}/web:1", "could not be pulled"),
+            ):
+                self.store(program, image)
+                waited = self.agent.run("wait", self.web, "-timeout", "80")
+                self.assertEqual(1, waited.returncode, waited)
+                self.assert_says(waited, reason)
+                self.assert_says(self.agent.run("status", self.web), reason)
+                self.assertIn("the rollout was reverted", self.agent.command("events"))
+                until(lambda: len(self.agent.containers()) == 2)
+                self.assertEqual(set(before), set(self.agent.ids(self.web)))
+                taken = client.take()
+                self.assertEqual(({}, True), (taken.lost, taken.sent > 0))
+            history = json.loads(self.agent.command("history", self.web, "-o", "json"))
+            reverts = [one["By"] for one in history if one["By"].startswith("revert by node ")]
+            self.assertEqual((2, 5), (len(reverts), len(history)))
+
+    def assert_says(self, done: subprocess.CompletedProcess[str], reason: str) -> None:
+        """The output names the reason, and what the container logged last."""
+        self.assertIn("the rollout was reverted", done.stderr)
+        self.assertIn(reason, done.stderr)
+        if "exit" in reason:
+            self.assertIn("giving up", done.stdout + done.stderr)
