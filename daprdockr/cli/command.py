@@ -25,6 +25,7 @@ WORDS = (
     *("scale", "restart", "history", "rollback"),
     *("pause", "resume"),
     "secret",
+    *("backup", "restore"),
     *("drain", "cordon", "uncordon", "trust-etcd", "completion"),
 )
 """Commands that are words; their modules have the same names, but for the dash."""

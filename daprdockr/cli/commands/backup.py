@@ -1,0 +1,41 @@
+# -*- test-case-name: tests.unit.cli.commands.test_backup -*-
+"""``backup``: the definitions, cordons and pauses as one JSON document, for ``restore``."""
+
+from __future__ import annotations
+
+import time
+
+from daprdockr.cli.command import Command
+from daprdockr.cli.console import Console
+from daprdockr.cli.definitions import author
+from daprdockr.cli.request import Request
+from daprdockr.cli.saved import places, read_entries, write_backup
+from daprdockr.model.errors import DaprdockrError
+from daprdockr.model.names import one_line
+from daprdockr.model.seams import Store
+
+
+class Incomplete(DaprdockrError):
+    """A stored value cannot be read, so it is not in the backup."""
+
+
+def backup(request: Request, store: Store, console: Console) -> None:
+    """:raises Incomplete: something is missing in what was printed."""
+    found, unreadable = read_entries(request.keys, store.list(places(request.keys)).entries)
+    console.print_json(write_backup(request.keys, found, time.time(), author(request)))
+    for key, reason in unreadable.items():
+        console.complain(f"not in the backup: {one_line(key)}: {reason}")
+    if unreadable:
+        raise Incomplete(f"{len(unreadable)} stored values cannot be read: the backup has all others")
+
+
+COMMAND = Command(
+    name="backup",
+    usage=(("backup > FILE", "print definitions, cordons and pauses as one document"),),
+    run=backup,
+    reference=(
+        "print all definitions, cordons and pauses as one JSON document for ``restore``, as they are at one moment;"
+        " history, events and sealed values are not in it. A stored value that cannot be read is left out and reported"
+        " (exit status 1)",
+    ),
+)

@@ -1,0 +1,149 @@
+"""``backup`` and ``restore``: the wishes of people as one document, and back."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from daprdockr.cli.saved import VERSION
+from daprdockr.model.stored.cordon import asking_to_drain
+from daprdockr.model.stored.history import Revisions
+from daprdockr.model.stored.node import NodeRecord
+from daprdockr.model.stored.pause import PauseMode, PauseRecord
+from daprdockr.model.wanted.definition import Definition
+from tests.build.values import KEYS, WEB, definition, named
+from tests.fakes.command_line import LentStore, Outcome, command_line
+
+PAUSE = PauseRecord(PauseMode.MAINTENANCE, "<p>Back at five.</p>", 1_795_854_069.5, "anna@desk")
+
+
+class BackupCase(SynchronousTestCase):
+    """A store with two services, a cordon, a drain and a pause."""
+
+    def setUp(self) -> None:
+        self.store = LentStore()
+        self.store.put(KEYS.node("n1"), NodeRecord().encode(), self.store.lease)
+        self.define(definition(), named("db", 2))
+        self.store.put(KEYS.cordon("n1"), b"")
+        self.store.put(KEYS.cordon("n2"), asking_to_drain())
+        self.store.put(KEYS.pause(WEB), PAUSE.encode())
+
+    def define(self, *wanted: Definition) -> None:
+        for one in wanted:
+            self.store.put(KEYS.service(one.name), one.encode())
+
+    def values(self) -> dict[str, bytes]:
+        """All that a backup has, as stored."""
+        places = (KEYS.services, f"{KEYS.root}cordons/", f"{KEYS.root}pauses/")
+        return {entry.key: entry.value for entry in self.store.list(places).entries}
+
+    def run_line(self, *words: str, given: object = None, status: int = 0) -> Outcome:
+        data = given.encode() if isinstance(given, str) else json.dumps(given).encode()
+        done = command_line(self.store, *words, stdin=data)
+        self.assertEqual((done.status, self.store.lent), (status, 0), done.stderr)
+        return done
+
+
+class BackupTests(BackupCase):
+    """The document."""
+
+    def test_document(self) -> None:
+        """It has definitions, cordons and pauses with a version, and nothing that agents make."""
+        document = self.run_line("backup").json
+        self.assertEqual((document.pop("Time") > 0, "@" in document.pop("By")), (True, True))
+        pause = {"Mode": "maintenance", "Page": PAUSE.page, "Time": PAUSE.time, "By": PAUSE.by}
+        self.assertEqual(
+            document,
+            {
+                "Version": VERSION,
+                "Services": [named("db", 2).write(), definition().write()],
+                "Cordons": {"n1": {"Drain": False}, "n2": {"Drain": True}},
+                "Pauses": {"web.myapp": pause},
+            },
+        )
+
+    def test_unreadable(self) -> None:
+        """A value that cannot be read is reported, and the rest is there."""
+        self.store.put(KEYS.service(WEB), b"{}")
+        done = self.run_line("backup", status=1)
+        self.assertEqual([one["Name"] for one in done.json["Services"]], ["db"])
+        self.assertIn(f"not in the backup: {KEYS.service(WEB)}: ", done.stderr)
+
+
+class RestoreTests(BackupCase):
+    """The way back."""
+
+    def test_into_an_empty_etcd(self) -> None:
+        """All of it is there again, in the same bytes, with a revision; a second time nothing is written."""
+        saved, before = self.run_line("backup").stdout, self.values()
+        self.store = LentStore()
+        shown = self.run_line("restore", given=saved).stdout
+        self.assertIn("create cordon of n2\n", shown)
+        self.assertIn("5 created, 0 overwritten, 0 as in the backup already\n", shown)
+        self.assertEqual(self.values(), before)
+        history = Revisions.read(KEYS, WEB, self.store.list(KEYS.history(WEB)).entries)
+        self.assertTrue(history.newest and history.newest.record.by.startswith("restore by "))
+        self.store.calls.clear()
+        self.assertIn("5 as in the backup already", self.run_line("restore", given=saved).stdout)
+        self.assertEqual([call for call in self.store.calls if call in ("put", "commit")], [])
+
+    def test_asks_before_it_overwrites(self) -> None:
+        """If something is stored otherwise now it says what, and does nothing without ``-yes``."""
+        saved = self.run_line("backup").stdout
+        self.define(definition("web:2"), named("new"))
+        self.store.put(KEYS.cordon("n1"), asking_to_drain())
+        before = self.values()
+        done = self.run_line("restore", given=saved, status=1)
+        self.assertIn("overwrite web.myapp: Image web:2 -> web:1\n", done.stdout)
+        self.assertIn("overwrite cordon of n1: otherwise now\n", done.stdout)
+        self.assertIn("add -yes to overwrite 2 of what is stored now", done.stderr)
+        self.assertEqual(self.values(), before)
+        found = self.run_line("restore", "-yes", "-o", "json", given=saved).json
+        self.assertEqual(found, {"Created": [], "Overwritten": ["web.myapp", "cordon of n1"], "Same": 3})
+        self.assertEqual(self.values()[KEYS.cordon("n1")], b"")
+        self.assertEqual(self.values()[KEYS.service(WEB)], definition().encode())
+        self.assertIn(KEYS.service(named("new").name), self.values())
+
+    def test_replaces_unreadable(self) -> None:
+        """A stored value that cannot be read is one to overwrite."""
+        saved = self.run_line("backup").stdout
+        self.store.put(KEYS.service(WEB), b"{}")
+        self.run_line("restore", given=saved, status=1)
+        self.run_line("restore", "-yes", given=saved)
+        self.assertEqual(self.values()[KEYS.service(WEB)], definition().encode())
+
+    def test_many(self) -> None:
+        """Cordons and pauses are stored in transactions of a bounded size."""
+        cordons = {f"node{number}": {"Drain": False} for number in range(100)}
+        self.store = LentStore()
+        self.run_line("restore", given={"Version": VERSION, "Cordons": cordons})
+        self.assertEqual(len(self.values()), 100)
+        self.assertEqual(self.store.calls.count("commit"), 7)
+
+    def test_all_is_checked_before(self) -> None:
+        """One part that cannot be used keeps the whole from being stored, and is named with its place."""
+        before = self.values()
+        good: dict[str, Any] = {"Version": VERSION, "Services": [named("x").write()]}
+        for given, part in (
+            (b"", "not JSON"),
+            ([], "it is no backup"),
+            ({}, "it is no backup"),
+            ({"Version": 99}, "use a newer daprdockrcmd"),
+            ({**good, "Servces": []}, "did you mean Services?"),
+            ({**good, "Services": [*good["Services"], {"Name": "y"}]}, "Services[2]: Group is missing"),
+            ({**good, "Services": good["Services"] * 2}, "given twice"),
+            ({**good, "Cordons": {"A b": {}}}, "node name 'A b'"),
+            ({**good, "Cordons": {"a": {"Drain": 1}}}, "Cordons.a.Drain"),
+            ({**good, "Pauses": {"x": {}}}, "Pauses.x: service 'x'"),
+            ({**good, "Pauses": {"x.y": {"Mode": "z"}}}, "Pauses.x.y: "),
+        ):
+            done = self.run_line("restore", given="" if given == b"" else given, status=1)
+            self.assertIn(part, done.stderr)
+            self.assertEqual((done.stdout, self.values()), ("", before))
+
+    def test_usage(self) -> None:
+        """Neither takes an argument."""
+        for words in (("backup", "x"), ("restore", "x"), ("backup", "-yes")):
+            self.assertEqual(command_line(self.store, *words).status, 2)
