@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+from typing import Any
 
 from tests.rig.agent_case import HTTP, AgentTestCase
 from tests.rig.cgi_programs import HASTY, STUBBORN
@@ -50,6 +51,7 @@ class RolloutTests(AgentTestCase):
     def test_failures_are_reverted(self) -> None:
         """A program that ends at once, and an image that does not exist, are reverted, and no request is lost."""
         with self.begin() as client, empty_registry() as registry:
+            until(lambda: self.revisions()[-1]["Good"])
             before = self.agent.ids(self.web)
             for program, image, reason in (
                 ("echo giving up; exit 3", sample_image(), "exit status 3"),
@@ -60,14 +62,17 @@ class RolloutTests(AgentTestCase):
                 self.assertEqual(1, waited.returncode, waited)
                 self.assert_says(waited, reason)
                 self.assert_says(self.agent.run("status", self.web), reason)
-                self.assertIn("the rollout was reverted", self.agent.command("events"))
+                until(lambda: "the rollout was reverted" in self.agent.command("events"))
                 until(lambda: len(self.agent.containers()) == 2)
                 self.assertEqual(set(before), set(self.agent.ids(self.web)))
                 taken = client.take()
                 self.assertEqual(({}, True), (taken.lost, taken.sent > 0))
-            history = json.loads(self.agent.command("history", self.web, "-o", "json"))
-            reverts = [one["By"] for one in history if one["By"].startswith("revert by node ")]
-            self.assertEqual((2, 5), (len(reverts), len(history)))
+            reverts = [one["By"] for one in self.revisions() if one["By"].startswith("revert by node ")]
+            self.assertEqual((2, 5), (len(reverts), len(self.revisions())))
+
+    def revisions(self) -> list[dict[str, Any]]:
+        """The history of the service, oldest first."""
+        return list(json.loads(self.agent.command("history", self.web, "-o", "json")))
 
     def assert_says(self, done: subprocess.CompletedProcess[str], reason: str) -> None:
         """The output names the reason, and what the container logged last."""
