@@ -42,6 +42,7 @@ _PAUSE = 0.01
 _SETTLE_SECONDS = 1.0
 _SETTLE_STEP = 0.01
 _ENGINE_SECONDS = 5.0
+_LATE_STEP = 0.1
 
 
 def execute(
@@ -60,7 +61,7 @@ def execute(
         # Without TLS docker-py returns the file object around the socket, with TLS the socket itself.
         if _drained(getattr(stream, "_sock", stream), clock() + timeout, clock):
             return _exit_status(client, execution, clock)
-        found = client.exec_inspect(execution)
+        found = _begun(client, execution, clock)
         if found["ExitCode"] is not None:
             return int(found["ExitCode"])  # Note [Who holds the output]
         _kill(found)
@@ -89,6 +90,16 @@ def _drained(connection: socket.socket, deadline: float, clock: Callable[[], flo
             if pieces > _QUICK:
                 sleep(_PAUSE)
     return False
+
+
+def _begun(client: APIClient, execution: str, clock: Callable[[], float]) -> dict[str, Any]:
+    """Return what the Engine knows of the command, once it has a process: a busy Engine may begin it after its time."""
+    deadline = clock() + _ENGINE_SECONDS
+    while True:
+        found: dict[str, Any] = client.exec_inspect(execution)
+        if found["ExitCode"] is not None or found.get("Pid") or clock() > deadline:
+            return found
+        sleep(_LATE_STEP)
 
 
 def _exit_status(client: APIClient, execution: str, clock: Callable[[], float]) -> int:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
+from collections.abc import Sequence
 from time import monotonic
 from typing import Any
 
@@ -9,15 +12,19 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.engine.execution import OVERDUE, execute
 
+NOBODY = 2**22 + 1
+IN_EVERY_CGROUP = ":"
+
 
 class Talking:
     """
     A client of an Engine, and the socket of its one command, which writes ``left`` bytes without a pause. Its exit
-    status is ``status``; None: it runs.
+    status is ``status``; None: it runs. Its process is what ``pids`` says at each question, at last the last one.
     """
 
-    def __init__(self, left: float, status: int | None = 0) -> None:
+    def __init__(self, left: float, status: int | None = 0, pids: Sequence[int] = (NOBODY,)) -> None:
         self.left = left
+        self.pids = list(pids)
         self.status = status
         self.reads = 0
         self.timeout = 60
@@ -29,7 +36,8 @@ class Talking:
         return self
 
     def exec_inspect(self, execution: str) -> dict[str, Any]:
-        return {"ExitCode": self.status, "Pid": 0, "ContainerID": "c"}
+        pid = self.pids.pop(0) if len(self.pids) > 1 else self.pids[0]
+        return {"ExitCode": self.status, "Pid": pid, "ContainerID": IN_EVERY_CGROUP}
 
     def settimeout(self, seconds: float) -> None:
         pass
@@ -66,3 +74,11 @@ class OutputTests(SynchronousTestCase):
         """Of a command that has ended the exit status counts, although another process holds its output."""
         for status in (0, 3):
             self.assertEqual(run(Talking(float("inf"), status), 0.2), status)
+
+    def test_begun_late(self) -> None:
+        """A command that the Engine begins after its time is killed like any other that is overdue."""
+        command = subprocess.Popen(["sleep", "1000"])
+        self.addCleanup(command.wait)
+        self.addCleanup(command.kill)
+        self.assertEqual(run(Talking(float("inf"), None, (0, 0, command.pid)), 0.2), OVERDUE)
+        self.assertEqual(command.wait(60), -signal.SIGKILL)
