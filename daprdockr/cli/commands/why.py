@@ -119,8 +119,8 @@ def _head(found: Why) -> Iterator[str]:
         yield f"{found.service}: {well} of {len(found.looks)} wanted instances are well"
     if found.known.revision is not None:
         record = found.known.revision.record
-        when = f"{moment(record.time)} " if record.time else ""
-        yield from wrapped(f"defined {when}by {record.by}, revision {found.known.revision.number}")
+        when = f", stored {moment(record.time)}" if record.time else ""
+        yield from wrapped(f"revision {found.known.revision.number}{when}: {record.by}")
     if found.paused:
         yield f"its HTTP requests do not reach it: {found.paused}"
     for instance, node in found.replaced.items():

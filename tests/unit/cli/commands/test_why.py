@@ -189,7 +189,7 @@ class ServiceTests(WhyCase):
         self.store.put(KEYS.revision(wanted.name, 4), RevisionRecord(wanted, TIME, "anna@desk").encode())
         lines = self.why("web.myapp").stdout.splitlines()
         self.assertEqual(lines[0], "1.web.myapp is well on n1")
-        self.assertEqual(lines[1], "defined 2026-11-28 08:21:09Z by anna@desk, revision 4")
+        self.assertEqual(lines[1], "revision 4, stored 2026-11-28 08:21:09Z: anna@desk")
         self.assertNotIn("What you can do:", lines)
 
     def test_rollout(self) -> None:
