@@ -15,6 +15,7 @@ from twisted.web.client import ResponseNeverReceived
 from twisted.web.server import NOT_DONE_YET
 
 from daprdockr.model.wanted.http import MOST_BUFFERED
+from daprdockr.proxy.clients import HttpClients
 from tests.rig.nginx_here import Echo, NginxTestCase, route, until
 
 NAME = "web.example.com"
@@ -132,19 +133,18 @@ class BufferTests(NginxTestCase):
     async def begun(self, most: int = 0, **more: Any) -> Counted:
         instance = Counted("1.web.shop")
         to_it = evolve(route(NAME, self.upstream(resource=instance)), buffer=True, max_body=most, **more)
-        await self.started(to_it, settings={"workers": 1})
+        await self.started(to_it, settings={"workers": 1}, clients=HttpClients(trusted=("127.0.0.0/8",)))
         return instance
 
-    def head(self, path: str = "/") -> bytes:
-        return (
-            f"POST {path} HTTP/1.1\r\nHost: {NAME}\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n".encode()
-        )
+    def head(self, path: str = "/", sender: str = "127.0.0.1") -> bytes:
+        lines = (f"POST {path} HTTP/1.1", f"Host: {NAME}", "Transfer-Encoding: chunked", "Connection: close")
+        return "\r\n".join((*lines, f"X-Forwarded-For: {sender}", "", "")).encode()
 
-    async def chunked(self, size: int, path: str = "/") -> bytes:
+    async def chunked(self, size: int, path: str = "/", sender: str = "127.0.0.1") -> bytes:
         """The answer to a body of that many bytes, in chunks of 10,000."""
         whole, rest = divmod(size, 10_000)
         body = b"".join(b"%x\r\n%b\r\n" % (part, b"x" * part) for part in (*[10_000] * whole, rest) if part)
-        return await self.converse(self.head(path) + body + b"0\r\n\r\n", b"}")
+        return await self.converse(self.head(path, sender) + body + b"0\r\n\r\n", b"}")
 
     async def test_length(self) -> None:
         """A chunked body arrives whole and with its length, up to 16 MiB, below a stripped path too."""
@@ -187,6 +187,14 @@ class BufferTests(NginxTestCase):
         await self.begun()
         self.assertEqual((await self.get(NAME, method="POST", data=b"x" * (MOST_BUFFERED + 1))).code, 413)
 
+    async def test_tiny_chunks(self) -> None:
+        """A body whose chunks take more room than there is for one, around their bytes, is refused with 413."""
+        await self.begun()
+        answer = await self.converse(self.head() + b"1\r\nx\r\n" * 4_500_000 + b"0\r\n\r\n", b"chunks")
+        self.assertIn(b" 413 ", answer.partition(b"\r\n")[0])
+        self.assertIn(b"in so small chunks", answer)
+        self.assertIn(b" 200 ", (await self.chunked(1)).partition(b"\r\n")[0])
+
     async def test_held(self) -> None:
         """A buffered request waits for an instance, and is given to another one if the first takes no connection."""
         dead = evolve(self.upstream(), port=9)
@@ -215,3 +223,17 @@ class BufferTests(NginxTestCase):
         await until(lambda: instance.arrived > arrived)
         await deferToThread(streams[0].recv, 65536)
         await until(is_taken)
+
+    async def test_bounded_by_address(self) -> None:
+        """Bodies of one address take half of that memory at most, so that there is room for others."""
+        await self.begun()
+        for _ in range(8):
+            stream = self.enterContext(socket.create_connection(("127.0.0.1", self.port)))
+            stream.sendall(self.head(sender="192.0.2.1") + b"1\r\nx\r\n")
+
+        async def is_refused() -> bool:
+            return b" 503 " in (await self.chunked(1, sender="192.0.2.1")).partition(b"\r\n")[0]
+
+        await until(is_refused)
+        for sender in ("192.0.2.2", "2001:db8::1", "127.0.0.1"):
+            self.assertIn(b" 200 ", (await self.chunked(1, sender=sender)).partition(b"\r\n")[0])

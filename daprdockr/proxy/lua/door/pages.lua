@@ -41,6 +41,7 @@ local REASONS = {
     [505] = "this version of HTTP is not passed on",
 }
 
+local TINY_CHUNKS = "the body of this request comes in so small chunks that they take more room than it"
 local UNDER_MAINTENANCE = "this service is under maintenance"
 
 local COME_BACK = { [429] = true, [503] = true }
@@ -132,9 +133,14 @@ function M.maintenance(page)
     return ngx.exit(ngx.HTTP_OK)
 end
 
--- Answer a request that nginx itself refused, brought here by error_page.
-function M.show()
-    return M.refuse(TITLES[ngx.status] and ngx.status or 500)
+-- Answer a request that nginx itself refused, brought here by error_page. If its body was being read whole, 500 says
+-- that nginx had no more room for it.
+function M.show(is_reading)
+    local status = TITLES[ngx.status] and ngx.status or 500
+    if is_reading and status == 500 then
+        return M.refuse(413, TINY_CHUNKS)
+    end
+    return M.refuse(status)
 end
 
 -- The same, and no waiting for the rest of its body: for an address that shall not hold more connections.

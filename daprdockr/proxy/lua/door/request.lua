@@ -14,7 +14,7 @@
 
 -- Note [Buffered]: where a route says so, a body is read whole, into memory, before the request goes on: a chunked one
 -- then has a length, and a client that sends slowly occupies no instance. Workers cannot write into our directory, so
--- there is no disk to put it on; hence the bounds, for each body and for those of a worker together.
+-- there is no disk to put it on; hence the bounds, for each body here, and for those of a worker together in room.lua.
 
 -- Note [Compiled]: LuaJIT compiles a function up to its end only if it makes no closure on its way, and comes to no
 -- loop that ends after a few turns. Interpreted, one takes several times as long. So what every request needs has
@@ -27,6 +27,7 @@ local ffi = require "ffi"
 local headers = require "door.headers"
 local match = require "door.match"
 local pages = require "door.pages"
+local room = require "door.room"
 local routes = require "door.routes"
 local sticky = require "door.sticky"
 
@@ -39,7 +40,6 @@ local FIRST_PAUSE, LAST_PAUSE = 0.005, 0.1 -- seconds
 local BUSY = -3 -- NGX_BUSY: nginx takes it for "no live upstreams", answers 502, and so comes to readmit
 local SMALL_BODY = 65536 -- bytes: read before the request goes on, so that it can be repeated
 local MOST_OF_ONE = 16777216 -- bytes of a body that is read whole: client_max_body_size of its location
-local MOST_BUFFERED = 268435456 -- bytes of bodies that a worker has in memory at once
 local MOST_HEADERS = 65536 -- bytes of an answer's headers: proxy_buffer_size
 local IDEMPOTENT = { GET = true, HEAD = true, OPTIONS = true, PUT = true, DELETE = true, TRACE = true }
 
@@ -54,7 +54,6 @@ local NONE = {} -- no endpoint was tried
 
 local waiting = 0
 local waiting_for = {} -- by service; none is 0
-local buffered = 0
 local underway = {}
 
 local function address()
@@ -141,6 +140,8 @@ local function known_of(location)
         instance = "",
         late = false,
         room = false, -- bytes of memory for its body
+        sender = "", -- the address that these count for
+        is_reading = false, -- whether that is not there whole yet
     }
 end
 
@@ -197,18 +198,26 @@ function M.buffer()
     if length and length > most then
         return ngx.exit(413)
     end
-    local room = length or MOST_OF_ONE
-    if buffered + room > MOST_BUFFERED then
+    local needed, sender = length or MOST_OF_ONE, ngx.var.limited_address
+    if not room.take(needed, sender) then
         return pages.refuse(503, NO_ROOM)
     end
-    ctx.room, buffered = room, buffered + room
+    ctx.room, ctx.sender = needed, sender
+    ctx.is_reading = true
     ngx.req.read_body() -- nginx answers 413 to one that is larger than any may be
+    ctx.is_reading = false
     if (tonumber(ngx.var.content_length) or 0) > most then -- by now that of a chunked one, too
         return ngx.exit(413)
     end
     if not ready(ctx) and not hold(ctx) then
         return give_up()
     end
+end
+
+-- Whether the body of this request is being read whole.
+function M.is_reading()
+    local ctx = underway[address()]
+    return ctx ~= nil and ctx.is_reading
 end
 
 -- Return the last value of a variable of the upstreams, that of the last one that was tried; in the balancer phase a
@@ -336,7 +345,7 @@ function M.done()
         choose.release(ctx.key)
     end
     if ctx.room then
-        buffered = buffered - ctx.room
+        room.give_back(ctx.room, ctx.sender)
     end
     underway[at] = nil
     return ctx
