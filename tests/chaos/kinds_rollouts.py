@@ -33,6 +33,10 @@ BAD: tuple[dict[str, Any], ...] = (
 """Containers that end at once, and such that never answer."""
 
 
+DEADLINE = 5
+"""Seconds that they have to become healthy, so that a revert, too, comes while the fault lasts."""
+
+
 def roll(scene: Scene, fault: Fault) -> str:
     """Begin a rollout of some service, and wait until it is in its midst; the service."""
     draw = fault.draw()
@@ -96,7 +100,9 @@ def bad(*containers: dict[str, Any]) -> Act:
         draw = fault.draw()
         service = draw.choice(CHECKED)
         definition = redefined(scene.wanted.now()[service], str(fault.chance))
-        scene.set(service, {**definition, "Container": definition["Container"] | draw.choice(containers)}, bad=True)
+        container = definition["Container"] | draw.choice(containers)
+        update = {**definition.get("Update", {}), "Deadline": DEADLINE}
+        scene.set(service, {**definition, "Container": container, "Update": update}, bad=True)
 
     return begin
 
