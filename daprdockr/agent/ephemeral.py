@@ -21,17 +21,25 @@ class Ephemeral(Service):
 
     :param run: runs the Engine's calls in threads.
     :param is_foreign: returns whether a container may be another's, which goes on running.
+    :param clear: removes what a container leaves on this host; in a thread.
     """
 
     log = Logger()
 
     def __init__(
-        self, *, run: Run, engine: Engine, heartbeat: Heartbeat, is_foreign: Callable[[ContainerState], bool]
+        self,
+        *,
+        run: Run,
+        engine: Engine,
+        heartbeat: Heartbeat,
+        is_foreign: Callable[[ContainerState], bool],
+        clear: Callable[[ContainerState], None] = lambda container: None,
     ) -> None:
         self._run = run
         self._engine = engine
         self._heartbeat = heartbeat
         self._is_foreign = is_foreign
+        self._clear = clear
 
     def stopService(self) -> Deferred[None]:
         super().stopService()
@@ -55,5 +63,6 @@ class Ephemeral(Service):
         try:
             await self._run(self._engine.stop, container.id, container.stop_timeout)
             await self._run(self._engine.remove, container.id)
+            await self._run(self._clear, container)
         except EngineError as error:
             self.log.warn("container {id} stays: {reason}", id=container.id[:12], reason=error)

@@ -140,6 +140,18 @@ PARAMETERS: tuple[Parameter, ...] = (
         read=parameter.absolute_path,
     ),
     Parameter(
+        "cluster-key",
+        "FILE",
+        "the key that opens secrets (default: cluster.key in the state directory, if there is one)",
+        read=parameter.absolute_path,
+    ),
+    Parameter(
+        "memory-dir",
+        "DIR",
+        "directory in memory for files of secrets (default: /run/daprdockr, or /dev/shm/daprdockr)",
+        read=parameter.absolute_path,
+    ),
+    Parameter(
         "lease-ttl",
         "SECONDS",
         "a node silent for so long loses its claims, at least 2",

@@ -21,7 +21,8 @@ class Settings:
     """
     The settings of an agent. An empty tuple of listeners, or ``api`` None, is "off"; ``dns_upstream`` None means the
     servers of /etc/resolv.conf, empty means forward nothing; ``lease_ttl`` is seconds; without ``host_given`` ``host``
-    is only its value at the start.
+    is only its value at the start. ``cluster_key`` None is that of the state directory, if there is one, and
+    ``memory_dir`` None the first usual place that is in memory.
     """
 
     etcd: Access
@@ -52,6 +53,8 @@ class Settings:
     http_per_client: int = UNDER_WAY
     http_pages: Path | None = None
     access_log: Path | None = None
+    cluster_key: Path | None = None
+    memory_dir: Path | None = None
 
     def __attrs_post_init__(self) -> None:
         api = (self.api,) if self.api else ()

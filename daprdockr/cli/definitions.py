@@ -142,7 +142,7 @@ class Definitions:
     def _is_well(self, definition: Definition) -> bool:
         keys, name = self.request.keys, definition.name
         cluster = Cluster(keys)
-        cluster.replace(self.store.list((keys.service(name), keys.claims(name))))
+        cluster.replace(self.store.list((keys.secrets, keys.service(name), keys.claims(name))))
         wanted = cluster.services.get(name)
         return wanted is not None and wanted.definition.instances > 0 and not unmet(cluster, name)
 

@@ -18,6 +18,7 @@ from daprdockr.cli.definitions import author
 from daprdockr.cli.request import Request
 from daprdockr.cli.stored import Transaction, change
 from daprdockr.model.errors import BadInput, DaprdockrError, NotFound
+from daprdockr.model.known.cluster import Cluster
 from daprdockr.model.seams import Store
 from daprdockr.model.stored.entries import Absent, Delete, Entry, Put, Unchanged
 from daprdockr.model.stored.sealed import PublicKey, SealedValue, SecretRecord, bound_to
@@ -27,6 +28,10 @@ from daprdockr.sealing.key_file import create_keys, read_keys
 
 class NoClusterKey(DaprdockrError):
     """Nobody made a cluster key yet, so that nothing can be sealed."""
+
+
+class SecretInUse(DaprdockrError):
+    """Services need the secret."""
 
 
 class OtherClusterKey(DaprdockrError):
@@ -94,8 +99,19 @@ class Secrets:
         return written
 
     def delete(self, name: str) -> None:
-        """:raises NotFound: there is no such secret."""
+        """
+        Delete a secret; one that is in use only with ``-yes``.
+
+        :raises NotFound: there is no such secret.
+        :raises SecretInUse: services use it, and could not start again.
+        """
         keys, found = self.request.keys, False
+        users = [] if self.request.yes else self.users().get(name, [])
+        if users and self.store.get(keys.secret(name)) is not None:
+            raise SecretInUse(
+                f"secret {name} is used by {', '.join(users)}, which could start no container without it: change the"
+                " definition first, or add -yes"
+            )
 
         def transaction(entry: Entry | None) -> Transaction | None:
             nonlocal found
@@ -110,6 +126,16 @@ class Secrets:
         change(self.store, keys.secret(name), transaction)
         if not found:
             raise NotFound(f"secret {name} does not exist: daprdockrcmd secret ls lists what does")
+
+    def users(self) -> dict[str, list[str]]:
+        """Return the services that use secrets, by secret; those that cannot be read count for none."""
+        cluster = Cluster(self.request.keys)
+        cluster.replace(self.store.list(self.request.keys.services))
+        found: dict[str, list[str]] = {}
+        for name, service in sorted(cluster.services.items()):
+            for secret in dict.fromkeys(use.name for use in service.definition.secrets):
+                found.setdefault(secret, []).append(str(name))
+        return found
 
     def known(self) -> dict[str, SecretRecord | None]:
         """Return the records of all secrets by name; None is one that this version cannot read."""

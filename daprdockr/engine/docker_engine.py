@@ -19,7 +19,7 @@ from docker import APIClient
 from docker.errors import APIError, NotFound
 from twisted.logger import Logger
 
-from daprdockr.engine import answers, execution, logs
+from daprdockr.engine import answers, execution, logs, users
 from daprdockr.engine.clients import EngineClients
 from daprdockr.engine.documents import documents
 from daprdockr.engine.failures import FOREIGN, asking, not_pulled, pull_failure
@@ -192,6 +192,13 @@ class DockerEngine:
         except ContainerAbsent as error:  # the body names another container, to share its network
             raise EngineRefused(f"container {name} cannot be created: {error}") from error
         return str(answer["Id"])
+
+    def user_id(self, container: str) -> int:
+        """
+        Return the number of the user as whom a container runs. :raises EngineRefused: the image does not know the name.
+        """
+        with self._asking("say as whom the container runs") as client:
+            return users.user_id(client, container)
 
     def start(self, container: str) -> ContainerState:
         """

@@ -112,6 +112,13 @@ class Engine(Protocol):
         :raises EngineRefused: a field is wrong.
         """
 
+    def user_id(self, container: str) -> int:
+        """
+        Return the number of the user as whom a container runs, whether it runs or not.
+
+        :raises EngineRefused: its image does not know the user's name.
+        """
+
     def start(self, container: str) -> ContainerState:
         """Start it (a no-op when it runs) and return its state after that."""
 

@@ -17,6 +17,7 @@ _BARS: Mapping[Bar, str] = {
     Bar.CORDONED: "let a cordoned node take instances again: daprdockrcmd uncordon NODE",
     Bar.DRAINING: "let a drained node take instances again: daprdockrcmd uncordon NODE",
     Bar.PRIVILEGE: "start the agent of a node that may run it with --allow {privileges}",
+    Bar.KEY: "start the agent of a node with --cluster-key, a copy of the file that daprdockrcmd secret key made",
     Bar.CONSTRAINT: "start the agent of a node with a --label that meets it, or change Placement.Constraints",
     Bar.ONE_PER_NODE: "add a node, or want fewer instances: daprdockrcmd scale {service}=N",
     Bar.PORT: "move the service that has the port, choose another HostPort, or use a Tcp route, which needs none",
@@ -40,6 +41,7 @@ _REASONS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         ),
         ("command (was not found|cannot be executed)", "correct Container.Cmd, or use an image that has the program"),
         ("^waits for (?P<other>[^ ,]+)", "find out why that one is not healthy: daprdockrcmd why {other}"),
+        ("^secret (?P<other>[^ ,]+).* is not set", "set it: daprdockrcmd secret set {other}"),
         ("no HEALTHCHECK", "give the image a HEALTHCHECK, or choose another Health.Type"),
     )
 )

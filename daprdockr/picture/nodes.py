@@ -26,12 +26,16 @@ def _why_not(row: Row) -> str:
 
 
 def _why_last(row: Row) -> str:
-    """Return why a node is ranked last."""
+    """Return why a node is ranked last, or is not for services with secrets."""
     if row["Trouble"]:
         return f"nothing starts: {row['Trouble']}"
     if row["Missing"]:
         return f"{','.join(row['Missing'])} is no address of this machine"
-    return f"{','.join(row['Fails'])} cannot start" if row["Fails"] else ""
+    if row["Fails"]:
+        return f"{','.join(row['Fails'])} cannot start"
+    if row["KeysMissing"]:
+        return f"it has not the key to all secrets, {','.join(row['KeysMissing'])}: see --cluster-key"
+    return ""
 
 
 COLUMNS: tuple[Column, ...] = (
@@ -55,6 +59,7 @@ def node_table(cluster: Cluster, refused: str = "", doubted: Mapping[str, str] =
     :param doubted: why nodes are frozen.
     """
     loads, clashing = cluster.loads, clashes(cluster.nodes.values())
+    needed = {record.key for record in cluster.secrets.values()}
     rows = [
         {
             "Node": name,
@@ -73,6 +78,8 @@ def node_table(cluster: Cluster, refused: str = "", doubted: Mapping[str, str] =
             "Refused": node.record.refused or refused,
             "Clash": clashing.get(name, ""),
             "Doubts": doubted.get(name, ""),
+            "Keys": list(node.record.keys),
+            "KeysMissing": sorted(needed.difference(node.record.keys)),
         }
         for name, node in sorted(cluster.nodes.items())
     ]

@@ -38,6 +38,7 @@ class Bar(enum.Enum):
     CORDONED = "cordoned"
     DRAINING = "draining"
     PRIVILEGE = "privilege"
+    KEY = "key"
     CONSTRAINT = "constraint"
     ONE_PER_NODE = "one-per-node"
     PORT = "port"
@@ -65,7 +66,8 @@ class Candidate:
     A node that may take instances. ``load`` counts its claims and successions; ``memory`` and ``cpus`` are what these
     leave of the host (infinite: unknown); ``ports`` counts for how many of them definitions fix a host port;
     ``images`` are marks of its images; ``allow`` are the privileges that definitions may use there (None: all);
-    ``fails`` are services that do not come up there; on one that is ``dark`` nothing does.
+    ``fails`` are services that do not come up there; on one that is ``dark`` nothing does; ``keys`` are those with
+    which it opens secrets.
     """
 
     name: str
@@ -78,6 +80,7 @@ class Candidate:
     allow: frozenset[str] | None = None
     fails: frozenset[str] = field(default=frozenset())
     dark: bool = False
+    keys: frozenset[str] = frozenset()
 
 
 def candidates(cluster: Cluster) -> tuple[Candidate, ...]:
@@ -103,6 +106,7 @@ def candidate(cluster: Cluster, name: str) -> Candidate | None:
         allow=None if record.allow is None else frozenset(record.allow),
         fails=frozenset(record.fails),
         dark=bool(record.trouble),
+        keys=frozenset(record.keys),
     )
 
 
@@ -133,18 +137,24 @@ def meets(constraint: Constraint, candidate: Candidate) -> bool:
 
 
 def able(definition: Definition, candidates: Iterable[Candidate]) -> list[Candidate]:
-    """Return the candidates that meet all constraints of a definition and allow the privileges it needs."""
-    if not (definition.placement.constraints or definition.container.privileges):
+    """
+    Return the candidates that meet all constraints of a definition, allow the privileges it needs, and can open its
+    secrets.
+    """
+    if not (definition.placement.constraints or definition.container.privileges or definition.secrets):
         return list(candidates)
     return [candidate for candidate in candidates if barred(definition, candidate) is None]
 
 
 def barred(definition: Definition, candidate: Candidate) -> Hindrance | None:
-    """Return which privilege or constraint of a definition keeps it from a node, whatever else is there."""
+    """Return which privilege, secret or constraint of a definition keeps it from a node, whatever else is there."""
     needed = definition.container.privileges
     if not allows(candidate, needed):
         lacking = needed.difference(candidate.allow or ())
         return Hindrance(Bar.PRIVILEGE, f"it does not allow {','.join(sorted(lacking))}")
+    if not opens(candidate, definition):
+        lacks = "not the key to a secret of the service" if candidate.keys else "no cluster key, which secrets need"
+        return Hindrance(Bar.KEY, f"it has {lacks}")
     for constraint in definition.placement.constraints:
         if not meets(constraint, candidate):
             return Hindrance(Bar.CONSTRAINT, f"{constraint.write()} is not met: {_has(candidate, constraint.label)}")
@@ -154,6 +164,12 @@ def barred(definition: Definition, candidate: Candidate) -> Hindrance | None:
 def _has(candidate: Candidate, label: str) -> str:
     value = candidate.name if label == "node" else candidate.labels.get(label)
     return f"it has no label {label}" if value is None else f"its {label} is {value}"
+
+
+def opens(candidate: Candidate, definition: Definition) -> bool:
+    """Return whether a node has the keys to the secrets of a definition, and any key for one that is not set yet."""
+    needed = {use.key for use in definition.secrets if use.key}
+    return not definition.secrets or (bool(candidate.keys) and needed <= candidate.keys)
 
 
 def allows(candidate: Candidate, needed: frozenset[str]) -> bool:
@@ -185,7 +201,10 @@ def why_nowhere(definition: Definition, candidates: Iterable[Candidate]) -> str:
     if not allowing:
         names = ",".join(sorted(needed))
         return f"no node allows {names}: start an agent with --allow {names}, or change the definition"
-    return f"no node meets {', '.join(constraint.write() for constraint in definition.placement.constraints)}"
+    if not any(opens(candidate, definition) for candidate in allowing):
+        return "no node that may run it has the key to its secrets: start the agents with --cluster-key"
+    node = "node that has the key to its secrets" if definition.secrets else "node"
+    return f"no {node} meets {', '.join(constraint.write() for constraint in definition.placement.constraints)}"
 
 
 def room(definition: Definition, candidates: Iterable[Candidate]) -> dict[str, float]:

@@ -89,7 +89,7 @@ def _gives_precedence(situation: Situation, definition: Definition, container: C
         container.status is Status.EXITED
         and container.definition == definition.digest
         and not here.cordoned
-        and bool(able(definition, [Candidate(here.node, here.labels, 0, allow=here.allow)]))
+        and bool(able(definition, [Candidate(here.node, here.labels, 0, allow=here.allow, keys=here.keys)]))
         and not _lacks_port(situation, definition)
         and attempts.count <= 1
         and attempts.retry_at <= now

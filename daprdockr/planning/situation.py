@@ -37,6 +37,8 @@ class Here:
     """Whether it takes no more instances."""
     allow: frozenset[str] | None = None
     """The privileges that definitions may use here (None: all)."""
+    keys: frozenset[str] = frozenset()
+    """The cluster keys with which it opens secrets."""
     local: str = "127.0.0.1"
     """The address at which it reaches the ports that its containers publish."""
 
@@ -55,6 +57,13 @@ class Wanted:
     service: Service | None = None
     held: bool = False
     awaited: tuple[str, ...] = ()
+
+    @property
+    def missing(self) -> str:
+        """Why no container can be made as defined, because something that it names is not there; "" if all is."""
+        uses = self.service.definition.secrets if self.service is not None else ()
+        names = dict.fromkeys(use.name for use in uses if not use.stamp)
+        return f"secret {', '.join(names)} is not set: daprdockrcmd secret set" if names else ""
 
 
 @frozen

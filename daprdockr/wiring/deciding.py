@@ -13,13 +13,15 @@ from daprdockr.agent.membership.progress import Followers, Serving
 from daprdockr.agent.mirror.roster import Roster
 from daprdockr.agent.reconcile.carry_out import CarryOut
 from daprdockr.agent.reconcile.claim_steps import ClaimSteps
-from daprdockr.agent.reconcile.container_steps import ContainerSteps
+from daprdockr.agent.reconcile.container_steps import ContainerSteps, GivenToContainers
+from daprdockr.agent.reconcile.delivery import Delivery, SealedValues
 from daprdockr.agent.reconcile.engine_threads import EngineThreads
 from daprdockr.agent.reconcile.gather import Gather, GatherClaims, GatherHost
 from daprdockr.agent.reconcile.network import ContainerNetwork, container_network
 from daprdockr.agent.reconcile.reconcile import Informed, Reconcile
 from daprdockr.agent.reconcile.rollout_steps import RolloutSteps, RolloutSurroundings
 from daprdockr.agent.reconcile.rollouts import RolloutTimes
+from daprdockr.agent.reconcile.secret_files import MOUNTS, SecretFiles
 from daprdockr.agent.reconcile.since import Since
 from daprdockr.agent.reconcile.slot_steps import SlotSteps
 from daprdockr.agent.reconcile.unanswered import Unanswered
@@ -46,7 +48,7 @@ class Deciding:
 
 
 def deciding(base: Foundation, outward: Edges, found: Found, reports: Reporting) -> Deciding:
-    outside, unanswered = base.outside, Unanswered()
+    outside, unanswered, secrets = base.outside, Unanswered(), _secrets(base, found)
     roster = Roster(base.cluster)
     withdrawals = _withdrawals(base, found, reports)
     rollouts = _rollout_times(base, found)
@@ -67,11 +69,14 @@ def deciding(base: Foundation, outward: Edges, found: Found, reports: Reporting)
         informed=Informed(found.local.health, withdrawals),
         failures=found.local.failures,
         carry_out=CarryOut(
-            claims, slots, _rollout_steps(base, found, rollouts.under_way), _container_steps(base, outward, found)
+            claims,
+            slots,
+            _rollout_steps(base, found, rollouts.under_way),
+            _container_steps(base, outward, found, secrets),
         ),
         record_event=base.journal.record,
     )
-    ephemeral = _ephemeral(base, found) if base.settings.ephemeral else None
+    ephemeral = _ephemeral(base, found, secrets.files) if base.settings.ephemeral else None
     return Deciding(gather, since, reconcile, ephemeral, withdrawals)
 
 
@@ -132,16 +137,32 @@ def _gather(found: Found, unanswered: Unanswered, roster: Roster, since: Since) 
     )
 
 
-def _container_steps(base: Foundation, outward: Edges, found: Found) -> ContainerSteps:
+def _container_steps(base: Foundation, outward: Edges, found: Found, secrets: Delivery) -> ContainerSteps:
     engine, local = base.outside.pools.engine, found.local
     return ContainerSteps(
         threads=EngineThreads(base.docker.engine, work=engine.work, stops=engine.stops, pulls=engine.pulls),
         host=local.host,
         failures=local.failures,
         here=found.member.standing,
-        network=partial(network, base, outward, found.around),
+        given=GivenToContainers(partial(network, base, outward, found.around), secrets),
         guarded=local.guarded,
         record_event=base.journal.record,
+    )
+
+
+def _secrets(base: Foundation, found: Found) -> Delivery:
+    outside, settings = base.outside, base.settings
+    values = SealedValues(
+        outside.etcd.store, outside.pools.etcd.calls, base.cluster, lambda: found.around.cluster_keys.value
+    )
+    files = SecretFiles(
+        place=settings.memory_dir,
+        agent=f"{settings.node} {settings.state_dir}",
+        mounts=lambda: MOUNTS.read_text(encoding="utf-8"),
+    )
+    containers = found.local.host.containers
+    return Delivery(
+        values, files, base.docker.engine, lambda: {one.mark for one in (*containers, *containers.held_back)}
     )
 
 
@@ -154,10 +175,16 @@ def network(base: Foundation, outward: Edges, around: Surroundings) -> Container
     return evolve(found, routes=frozenset(owners), held=not_to_fix(base.settings, owners))
 
 
-def _ephemeral(base: Foundation, found: Found) -> Ephemeral:
+def _ephemeral(base: Foundation, found: Found, files: SecretFiles) -> Ephemeral:
     run, engine = base.outside.pools.engine.stops, base.docker.engine
     foreign = found.local.host.containers.holds_back
-    return Ephemeral(run=run, engine=engine, heartbeat=found.member.heartbeat, is_foreign=foreign)
+    return Ephemeral(
+        run=run,
+        engine=engine,
+        heartbeat=found.member.heartbeat,
+        is_foreign=foreign,
+        clear=lambda container: files.remove(container.mark),
+    )
 
 
 @frozen

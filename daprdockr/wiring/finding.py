@@ -26,7 +26,7 @@ from daprdockr.agent.host.stock import Stock
 from daprdockr.agent.membership.contested import Contested
 from daprdockr.agent.membership.heartbeat import Heartbeat
 from daprdockr.agent.membership.kept_lease import KeptLease
-from daprdockr.agent.membership.presence import NodeIdentity, Obstacles, Presence
+from daprdockr.agent.membership.presence import NodeIdentity, Obstacles, OfThisMoment, Presence
 from daprdockr.agent.membership.progress import OwnProgress
 from daprdockr.agent.membership.registration import Registration
 from daprdockr.agent.membership.standing import Standing
@@ -239,9 +239,10 @@ def membership(base: Foundation, around: Surroundings, known: Knowledge, local: 
         keys=keys.trials,
     )
     node = NodeIdentity(settings.node, settings.label, settings.allow, outside.machine.mark, base.state.holder.former)
+    now = OfThisMoment(lambda: around.whereabouts.value, around.key_ids)
     presence = Presence(
         node=node,
-        where=lambda: around.whereabouts.value,
+        now=now,
         cluster=base.cluster,
         host=local.host,
         failures=local.failures,
@@ -254,7 +255,7 @@ def membership(base: Foundation, around: Surroundings, known: Knowledge, local: 
         herald=Herald(first=around.whereabouts.value, record_event=partial(base.journal.record, settings.node)),
         write_check=write_check,
         heartbeat=heartbeat,
-        standing=Standing(node, presence.where, known.mirror, local.host, heartbeat, known.contested),
+        standing=Standing(node, now.where, known.mirror, local.host, heartbeat, known.contested, around.key_ids),
         progress=progress,
     )
 

@@ -6,6 +6,7 @@ and the parts of the surroundings that are polled.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -29,9 +30,14 @@ from daprdockr.model.stored.keys import Keys
 from daprdockr.process.given import read_given
 from daprdockr.runtime.followed import Followed
 from daprdockr.runtime.signal import Signal
+from daprdockr.sealing.boxes import PrivateKey
+from daprdockr.sealing.key_file import read_keys
 from daprdockr.wiring.outside import Docker, Machine, Outside
 
 T = TypeVar("T")
+
+CLUSTER_KEY = "cluster.key"
+"""The usual file of the keys that open secrets, in the state directory."""
 
 
 @frozen
@@ -82,11 +88,13 @@ def foundation(settings: Settings, state: StateDir, outside: Outside) -> Foundat
 @frozen
 class Surroundings:
     """
-    The surroundings that may change while the agent runs: where this node is, the certificates and the password for
-    etcd (None: there are none), and the name servers of resolv.conf (None: others were named, or there is no DNS).
+    The surroundings that may change while the agent runs: where this node is, the keys that open secrets, the
+    certificates and the password for etcd (None: there are none), and the name servers of resolv.conf (None: others
+    were named, or there is no DNS).
     """
 
     whereabouts: Followed[Whereabouts]
+    cluster_keys: Followed[tuple[PrivateKey, ...]]
     certificates: Followed[bytes] | None
     password: Followed[str] | None
     upstreams: Followed[tuple[Endpoint, ...]] | None
@@ -95,8 +103,12 @@ class Surroundings:
     def all(self) -> tuple[Followed[Any], ...]:
         """Return all of them; each starts with the agent."""
         found: tuple[Followed[Any] | None, ...]
-        found = (self.whereabouts, self.certificates, self.password, self.upstreams)
+        found = (self.whereabouts, self.cluster_keys, self.certificates, self.password, self.upstreams)
         return tuple(one for one in found if one is not None)
+
+    def key_ids(self) -> frozenset[str]:
+        """Return the names of the keys that open secrets here now."""
+        return frozenset(key.public.id for key in self.cluster_keys.value)
 
 
 def surroundings(base: Foundation) -> Surroundings:
@@ -104,6 +116,7 @@ def surroundings(base: Foundation) -> Surroundings:
     secured = bool(settings.etcd.ca or settings.etcd.cert)
     return Surroundings(
         whereabouts=_whereabouts(base),
+        cluster_keys=_cluster_keys(base),
         certificates=_certificates(base) if secured else None,
         password=_password(base, settings.etcd.password_file) if settings.etcd.password_file else None,
         upstreams=_upstreams(base) if settings.dns and settings.dns_upstream is None else None,
@@ -133,6 +146,23 @@ def _whereabouts(base: Foundation) -> Followed[Whereabouts]:
         return Whereabouts.of(published, own_addresses(machine))
 
     return _follow(base, "where this node is", read, Whereabouts.of(settings.host, own_addresses(machine)))
+
+
+def _cluster_keys(base: Foundation) -> Followed[tuple[PrivateKey, ...]]:
+    """Follow the keys that open secrets; none while there is no file, unless the settings name it."""
+    given, usual = base.settings.cluster_key, base.settings.state_dir / CLUSTER_KEY
+
+    def read() -> tuple[PrivateKey, ...]:
+        """:raises BadInput: it cannot be read, or is no such file."""
+        if given is None and not os.path.lexists(usual):
+            return ()
+        return read_keys(given or usual)
+
+    try:
+        first = read()
+    except BadInput:
+        first = ()  # the first poll says why
+    return _follow(base, "the cluster key", read, first)
 
 
 def _certificates(base: Foundation) -> Followed[bytes]:

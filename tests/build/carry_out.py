@@ -15,10 +15,12 @@ from daprdockr.agent.host.last_words import ReadLastWords
 from daprdockr.agent.mirror.mirror import Mirror
 from daprdockr.agent.reconcile.carry_out import CarryOut
 from daprdockr.agent.reconcile.claim_steps import ClaimSteps
-from daprdockr.agent.reconcile.container_steps import ContainerSteps
+from daprdockr.agent.reconcile.container_steps import ContainerSteps, GivenToContainers
+from daprdockr.agent.reconcile.delivery import Delivery, SealedValues
 from daprdockr.agent.reconcile.engine_threads import EngineThreads
 from daprdockr.agent.reconcile.network import ContainerNetwork
 from daprdockr.agent.reconcile.rollout_steps import RolloutSteps, RolloutSurroundings
+from daprdockr.agent.reconcile.secret_files import SecretFiles
 from daprdockr.agent.reconcile.slot_steps import SlotSteps
 from daprdockr.agent.reconcile.unanswered import Unanswered
 from daprdockr.agent.reconcile.under_way import UnderWay
@@ -31,6 +33,7 @@ from daprdockr.planning.situation import Here
 from daprdockr.planning.steps import CreateContainer, OnClaim, OnRollout, OnSlot, Step
 from daprdockr.runtime.connection import Connection
 from daprdockr.runtime.outage import Outage
+from daprdockr.sealing.boxes import PrivateKey
 from tests.build.situations import ADDRESSES, starting_record
 from tests.build.values import KEYS, WEB, definition, instance
 from tests.fakes.engine import MemoryEngine
@@ -111,6 +114,14 @@ class CarryOutCase(SynchronousTestCase):
             under_way=self.under_way,
             record_event=lambda subject, text, lines=(): self.told.append((subject, text)),
         )
+        self.secret_keys: list[PrivateKey] = []
+        self.memory = Path(self.mktemp())
+        self.delivery = Delivery(
+            SealedValues(self.store, run_at_once, self.mirror.cluster, lambda: self.secret_keys),
+            SecretFiles(place=self.memory, agent="a", mounts=lambda: "1 0 0:1 / / rw - tmpfs tmpfs rw"),
+            self.engine,
+            lambda: {container.mark for container in self.host.containers},
+        )
         self.carry_out = CarryOut(
             ClaimSteps(
                 store=self.store,
@@ -126,7 +137,10 @@ class CarryOutCase(SynchronousTestCase):
                 host=self.host,
                 failures=self.failures,
                 here=lambda: self.here,
-                network=lambda: ContainerNetwork(tuple(self.resolvers), self.addresses, self.routes, self.held),
+                given=GivenToContainers(
+                    lambda: ContainerNetwork(tuple(self.resolvers), self.addresses, self.routes, self.held),
+                    self.delivery,
+                ),
                 guarded=self.guarded,
                 record_event=lambda subject, text: self.told.append((subject, text)),
             ),

@@ -151,6 +151,7 @@ class MemoryEngine:
     stubborn_images: set[str] = field(factory=set)
     devices: set[str] = field(factory=set)
     statuses: dict[tuple[str, ...], int | None] = field(factory=dict)
+    users: dict[str, int] = field(factory=lambda: {"root": 0, "www": 1000})
     logged: dict[tuple[str, float], list[bytes]] = field(factory=dict)
     now: float = 1_000_000.0
     volumes: dict[str, Volume] = field(factory=dict)
@@ -246,6 +247,12 @@ class MemoryEngine:
             return {container: held.state for container, held in self._containers.items()}
 
     @property
+    def made_of(self) -> Mapping[str, Mapping[str, Any]]:
+        """The bodies from which the containers of the host were created, by id."""
+        with self._lock:
+            return {container: held.body for container, held in self._containers.items()}
+
+    @property
     def states(self) -> list[ContainerState]:
         """The same as ``containers``, also while the Engine is away."""
         with self._lock:
@@ -313,6 +320,14 @@ class MemoryEngine:
         if self.deaf_to_create:
             raise EngineUnavailable("the Docker Engine did not answer: the test lost its answer")
         return container
+
+    @_call
+    def user_id(self, container: str) -> int:
+        user = str(self._find(container).body.get("User") or "0").partition(":")[0]
+        number = int(user) if user.isdigit() else self.users.get(user)
+        if number is None:
+            raise EngineRefused(f"the image has no user {user} in /etc/passwd: write a number as Container.User")
+        return number
 
     @_call
     def start(self, container: str) -> ContainerState:

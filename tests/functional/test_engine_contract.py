@@ -15,13 +15,13 @@ from daprdockr.engine.docker_engine import DockerEngine
 from daprdockr.model.seams import Engine
 from tests.build.ports import free_port
 from tests.contracts.absent_engine import AbsentEngineContract
-from tests.contracts.engine import EngineContract
+from tests.contracts.engine_users import EngineUsersContract
 from tests.contracts.pulling import PullContract
 from tests.rig import docker_engine
 from tests.rig.empty_registry import empty_registry
 
 
-class DockerEngineTests(EngineContract, PullContract, SynchronousTestCase):
+class DockerEngineTests(EngineUsersContract, PullContract, SynchronousTestCase):
     """The contract, asked of the adapter."""
 
     def setUp(self) -> None:

@@ -74,6 +74,6 @@ class RoleTests(TestCase):
         found = re.findall(r"^ +etcdctl (.*)$", GUIDE.read_text(), re.MULTILINE)
         self.assertGreater(len(found), 6)
         ours = (
-            line.replace("/daprdockr/", f"/{group}/").replace("agent --no-password", "agent:agents") for line in found
+            line.replace("/daprdockr", f"/{group}").replace("agent --no-password", "agent:agents") for line in found
         )
         return [shlex.split(line) for line in ours]

@@ -48,14 +48,19 @@ class Obstacles:
 
 
 @frozen
+class OfThisMoment:
+    """``where`` returns the addresses that the node publishes now, ``keys`` the ids of its cluster keys."""
+
+    where: Callable[[], Whereabouts]
+    keys: Callable[[], frozenset[str]] = frozenset
+
+
+@frozen
 class Presence:
-    """
-    :param where: returns the addresses it publishes now.
-    :param clock: monotonic seconds.
-    """
+    """:param clock: monotonic seconds."""
 
     node: NodeIdentity
-    where: Callable[[], Whereabouts]
+    now: OfThisMoment
     cluster: Cluster
     host: Host
     failures: Failures
@@ -71,7 +76,7 @@ class Presence:
         A node is not ready while its Engine does not answer, while it may not write all that it has to, or while an
         address that it publishes is another machine's.
         """
-        host, refused, where = self.host, self.obstacles.refused(), self.where()
+        host, refused, where = self.host, self.obstacles.refused(), self.now.where()
         unready = self._unready(steady)
         return NodeRecord(
             addresses=where.addresses,
@@ -89,6 +94,7 @@ class Presence:
             unready=unready,
             former=self.node.former,
             machine=self.node.machine,
+            keys=tuple(sorted(self.now.keys())),
         )
 
     def _unready(self, steady: bool) -> str:

@@ -22,6 +22,7 @@ class Standing:
     Call it for the node as it is now.
 
     :param where: returns the addresses it publishes now.
+    :param keys: returns the ids of the cluster keys that it has now.
     """
 
     node: NodeIdentity
@@ -30,6 +31,7 @@ class Standing:
     host: Host
     heartbeat: Heartbeat
     contested: Contested
+    keys: Callable[[], frozenset[str]] = frozenset
 
     def __call__(self) -> Here:
         """Return the node as it is now. Without the Engine it claims nothing: it could not run what it claims."""
@@ -45,4 +47,5 @@ class Standing:
             cluster=cluster.identity,
             revision=max(cluster.revision, cluster.history.superseded),
             local=where.local,
+            keys=self.keys(),
         )

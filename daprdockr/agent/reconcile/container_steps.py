@@ -19,10 +19,13 @@ from collections.abc import Callable
 from functools import partial
 from typing import assert_never
 
+from attrs import frozen
+
 from daprdockr.agent.guarding.guarded import Guarded
 from daprdockr.agent.host.failures import Failures
 from daprdockr.agent.host.host import Host
 from daprdockr.agent.host.ports import check_fixed, choose_ports, is_free
+from daprdockr.agent.reconcile.delivery import Delivery
 from daprdockr.agent.reconcile.engine_threads import EngineThreads, registry
 from daprdockr.agent.reconcile.network import ContainerNetwork
 from daprdockr.agent.reconcile.whose_fault import whose_fault
@@ -53,6 +56,15 @@ from daprdockr.planning.steps import (
 )
 from daprdockr.runtime.pool import Run
 
+
+@frozen
+class GivenToContainers:
+    """The network and the secrets that a container gets: ``network`` returns the settings as they are now."""
+
+    network: Callable[[], ContainerNetwork]
+    secrets: Delivery
+
+
 MOST_REFUSED = 64
 """Ports that the Engine refused are not chosen again until so many others were."""
 
@@ -62,7 +74,7 @@ class ContainerSteps:
     :param threads: services share ``work`` and ``stops``, registries ``pulls``.
     :param failures: learns what containers run without.
     :param here: returns this node, as it is at the moment of the call.
-    :param network: returns the network settings of containers.
+    :param given: the network settings of containers, and their secrets.
     :param record_event: takes an event for people: its subject, and one sentence.
     :param guarded: allows the start of a container that may not outlive this node's lease.
     """
@@ -74,7 +86,7 @@ class ContainerSteps:
         host: Host,
         failures: Failures,
         here: Callable[[], Here],
-        network: Callable[[], ContainerNetwork],
+        given: GivenToContainers,
         guarded: Guarded,
         record_event: Callable[[str, str], None],
     ) -> None:
@@ -83,7 +95,8 @@ class ContainerSteps:
         self._host = host
         self._failures = failures
         self._here = here
-        self._network = network
+        self._network = given.network
+        self._secrets = given.secrets
         self._guarded = guarded
         self._record_event = record_event
         self._refused: deque[int] = deque(maxlen=MOST_REFUSED)
@@ -120,8 +133,7 @@ class ContainerSteps:
             case StopContainer():
                 await self._stop(step)
             case RemoveContainer():
-                await self._stops(step)(self._engine.remove, step.container)
-                self._host.containers.forget(step.container)
+                await self._remove(step)
             case _:
                 assert_never(step)
 
@@ -159,8 +171,9 @@ class ContainerSteps:
             revisions = step.fence, step.defined
             labels = container_labels(instance, definition, name, here.node, here.cluster, revisions)
             body = container_body(instance, definition, ports, labels, dns, network.addresses)
+            handed = await self._secrets.prepare(run, name, definition)
             try:
-                container = await run(self._engine.create, name, body)
+                container = await run(self._engine.create, name, handed.added_to(body))
             except NameTaken:
                 there = await run(self._engine.inspect, name)
                 if there is None or there.made_as:
@@ -223,6 +236,8 @@ class ContainerSteps:
         guarded = next((c for c in containers if c.id == step.container and c.on_partition == "stop"), None)
         if guarded is not None:
             await self._guarded.admit(guarded)
+        if (known := next((c for c in containers if c.id == step.container), None)) is not None:
+            await self._secrets.before_start(self._work(step), known)
         try:
             state = await self._work(step)(self._engine.start, step.container)
         except EngineError as error:
@@ -247,6 +262,14 @@ class ContainerSteps:
             self._guarded.refuse(blindness)
             await self._stop(StopContainer(step.instance, step.container, 0, blindness))
             raise EngineRefused(blindness)
+
+    async def _remove(self, step: RemoveContainer) -> None:
+        containers = self._host.containers.of(step.instance.service).get(step.instance.number, ())
+        await self._stops(step)(self._engine.remove, step.container)
+        self._host.containers.forget(step.container)
+        for one in containers:
+            if one.id == step.container:
+                await self._work(step)(self._secrets.files.remove, one.mark)
 
     async def _stop(self, step: StopContainer) -> None:
         """See Note [A stop waits without a thread]."""

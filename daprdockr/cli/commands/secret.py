@@ -29,6 +29,7 @@ def secret(request: Request, store: Store, console: Console) -> None:
     :raises BadInput: the value or the key's file cannot be used.
     :raises NotFound: there is no such secret.
     :raises NoClusterKey: there is nothing to seal to.
+    :raises SecretInUse: it cannot be deleted.
     """
     from daprdockr.cli.secrets import Secrets  # loads the cryptography, which no other command needs
 
@@ -47,7 +48,7 @@ def secret(request: Request, store: Store, console: Console) -> None:
     else:
         from daprdockr.picture.secrets import secret_table
 
-        show(request, console, secret_table(secrets.known()))
+        show(request, console, secret_table(secrets.known(), secrets.users()))
 
 
 def _check(request: Request) -> None:
@@ -62,6 +63,8 @@ def _check(request: Request) -> None:
     if len(words) > most:
         hint = "give the value on stdin, or in a file" if action == "set" else "leave it out"
         raise BadInput(f"{shorten(words[most])} has no use with secret {action}: {hint}")
+    if request.yes and action != "rm":
+        raise BadInput(f"-yes has no use with secret {action}: leave it out")
     if action in ("set", "rm"):
         check_value_name(words[0], "secret")
 
@@ -92,11 +95,11 @@ COMMAND = Command(
     usage=(
         ("secret key FILE", "make the cluster key, which opens secrets: copy FILE to all nodes"),
         ("secret set NAME [FILE]", "store a value sealed, from FILE or stdin, 64 KiB at most"),
-        ("secret ls", "secrets: revision, size, by whom, never the value"),
-        ("secret rm NAME", "delete a secret"),
+        ("secret ls", "secrets: revision, size, by whom, which services use it, never the value"),
+        ("secret rm NAME", "delete a secret; one that services use only with -yes"),
     ),
     run=secret,
-    flags=("o",),
+    flags=("yes", "o"),
     word="ACTION ...",
     choices=tuple(_WORDS),
     check=_check,
@@ -105,8 +108,9 @@ COMMAND = Command(
         " there already, it becomes the cluster's key unless there is another. ``docs/design/secrets.rst`` has more",
         "seal the content of FILE, or of stdin, with the cluster key and store it, byte by byte as it is: at most"
         " 64 KiB. What was set before is replaced",
-        "secrets: how often each was set, when and by whom, the size of the value, and the key that it is sealed to."
-        " Nothing prints a value",
-        "delete a secret",
+        "secrets: how often each was set, when and by whom, the size of the value, the key that it is sealed to, and"
+        " the services that use it, also of a secret that is not set. Nothing prints a value",
+        "delete a secret. If services use it, only with ``-yes``: their containers run on, and no other one can be"
+        " created until the secret is set again",
     ),
 )

@@ -45,11 +45,13 @@ from daprdockr.model.stored.keys import (
     NodeKey,
     PauseKey,
     RolloutKey,
+    SecretKey,
     SlotKey,
     SuccessorKey,
 )
 from daprdockr.model.stored.pause import PauseRecord
 from daprdockr.model.stored.revisioned import Broken, Claim, Node, Service, Slot, StoppedRollout
+from daprdockr.model.stored.sealed import SecretRecord
 
 
 @define(eq=False)
@@ -131,6 +133,15 @@ class Cluster:
     def dependents(self, service: ServiceName) -> AbstractSet[ServiceName]:
         """Return the services whose definitions name it in ``After``."""
         return self._contents.dependents.get(service, frozenset())
+
+    @property
+    def secrets(self) -> Mapping[str, SecretRecord]:
+        """The records of the secrets, by name."""
+        return self._contents.secrets
+
+    def users(self, secret: str) -> AbstractSet[ServiceName]:
+        """Return the services whose definitions name it in ``Secrets``."""
+        return self._contents.users.get(secret, frozenset())
 
     def slots(self, service: ServiceName) -> Mapping[int, Slot]:
         """Return the slots of the rollout of a service that are taken, by number."""
@@ -232,6 +243,8 @@ class Cluster:
                     services.add(name)
                 case PauseKey(service) | RolloutKey(service) | SlotKey(service, _):
                     services.add(service)
+                case SecretKey(secret):
+                    services.update(self.users(secret))
                 case InstanceName(service, _) | SuccessorKey(InstanceName(service, _)):
                     services.add(service)
         return Changes(frozenset(services), nodes, tuple(broken), progress)

@@ -1,7 +1,7 @@
 # -*- test-case-name: tests.unit.model.known.test_cluster -*-
 """
-The values of the mirror's entries: definitions, claims, slots, ends of rollouts, nodes, cordons and pauses, each in
-its last readable form.
+The values of the mirror's entries: definitions, claims, slots, ends of rollouts, nodes, cordons, pauses and the records
+of secrets, each in its last readable form.
 
 Refuses to know where an entry came from, and whether it is news: ``cluster`` decides that.
 
@@ -25,13 +25,15 @@ from daprdockr.model.names import InstanceName, ServiceName
 from daprdockr.model.stored.claim import ClaimRecord
 from daprdockr.model.stored.cordon import asks_to_drain
 from daprdockr.model.stored.entries import Change, Deleted, Entry
-from daprdockr.model.stored.keys import CordonKey, NodeKey, PauseKey, RolloutKey, SlotKey, SuccessorKey
+from daprdockr.model.stored.keys import CordonKey, NodeKey, PauseKey, RolloutKey, SecretKey, SlotKey, SuccessorKey
 from daprdockr.model.stored.node import NodeRecord
 from daprdockr.model.stored.pause import PauseRecord
 from daprdockr.model.stored.revisioned import Claim, Node, Service, Slot, StoppedRollout
 from daprdockr.model.stored.rollout import RolloutRecord
+from daprdockr.model.stored.sealed import SecretRecord
 from daprdockr.model.stored.slot import SlotRecord
 from daprdockr.model.wanted.definition import Definition
+from daprdockr.model.wanted.secrets import SecretUse, stamped
 
 T = TypeVar("T")
 
@@ -56,6 +58,10 @@ class Contents:
     slots: dict[ServiceName, dict[int, Slot]] = field(factory=dict)
     """By service and number; no inner dictionary is empty."""
     rollouts: dict[ServiceName, StoppedRollout] = field(factory=dict)
+    secrets: dict[str, SecretRecord] = field(factory=dict)
+    """By name."""
+    users: dict[str, set[ServiceName]] = field(factory=dict)
+    """By the secret that they name in ``Secrets``; no set is empty."""
     layout: Layout = field(init=False)
     _prepared: dict[str, tuple[Entry, object]] = field(factory=dict)
     """By key: an entry that was read in advance, and its value, or the ``BadInput`` that reading it raised."""
@@ -109,6 +115,8 @@ class Contents:
                 self._set_cordon(name.node, change)
             case PauseKey():
                 self._set_pause(name.service, change)
+            case SecretKey():
+                self._set_secret(name.name, change)
 
     def _read(self, entry: Entry, parse: Callable[[bytes], T]) -> T:
         """Parse a value, unless that was done in advance. :raises BadInput: if it cannot be read."""
@@ -122,6 +130,7 @@ class Contents:
     def _set_service(self, name: ServiceName, change: Change) -> None:
         if isinstance(change, Deleted):
             self._set_after(name, ())
+            self._set_uses(name, ())
             self.services.pop(name, None)
             self.layout.undefined(name)
             return
@@ -129,7 +138,8 @@ class Contents:
         if definition.name != name:
             raise BadInput(f"the definition calls itself {definition.name}")
         self._set_after(name, definition.after)
-        self.services[name] = Service(definition, change.create_revision, change.mod_revision)
+        self._set_uses(name, definition.secrets)
+        self.services[name] = Service(self._stamped(definition), change.create_revision, change.mod_revision)
         self.layout.defined(name, change.mod_revision)
 
     def _set_after(self, name: ServiceName, after: Iterable[ServiceName]) -> None:
@@ -141,6 +151,32 @@ class Contents:
                 del self.dependents[one]
         for one in after:
             self.dependents.setdefault(one, set()).add(name)
+
+    def _set_uses(self, name: ServiceName, uses: Iterable[SecretUse]) -> None:
+        """Take note of the secrets that a service uses, before its definition is changed."""
+        before = self.services.get(name)
+        for secret in {use.name for use in before.definition.secrets} if before is not None else ():
+            self.users[secret].discard(name)
+            if not self.users[secret]:
+                del self.users[secret]
+        for use in uses:
+            self.users.setdefault(use.name, set()).add(name)
+
+    def _stamped(self, definition: Definition) -> Definition:
+        if not definition.secrets:
+            return definition
+        present = {name: (record.stamp, record.key) for name, record in self.secrets.items()}
+        return evolve(definition, secrets=stamped(definition.secrets, present))
+
+    def _set_secret(self, name: str, change: Change) -> None:
+        """Take over a record, and have the services that use the secret need other containers."""
+        if isinstance(change, Entry):
+            self.secrets[name] = SecretRecord.decode(change.value)
+        else:
+            self.secrets.pop(name, None)
+        for user in self.users.get(name, ()):
+            service = self.services[user]
+            self.services[user] = evolve(service, definition=self._stamped(service.definition))
 
     def _set_claim(self, claims: ClaimsByService, instance: InstanceName, change: Change) -> None:
         record = self._read(change, ClaimRecord.decode) if isinstance(change, Entry) else None

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from attrs import frozen
 
 from daprdockr.model.errors import BadInput
-from daprdockr.model.names import InstanceName, ServiceName, check_label, shorten
+from daprdockr.model.names import InstanceName, ServiceName, check_label, check_value_name, shorten
 
 _PREFIX = re.compile(r"(?:/[A-Za-z0-9._-]{1,63}){1,8}", re.ASCII)
 
@@ -34,6 +34,13 @@ class PauseKey:
     """The key of an operator's request that the HTTP requests of a service wait."""
 
     service: ServiceName
+
+
+@frozen(order=True)
+class SecretKey:
+    """The key of the record of a secret."""
+
+    name: str
 
 
 @frozen
@@ -75,7 +82,12 @@ class SlotKey:
 
 _OfService = ServiceName | InstanceName | SuccessorKey | SlotKey | RolloutKey | PauseKey
 
-Named = _OfService | NodeKey | CordonKey | IdentityKey | MarksKey | TrustKey
+Named = _OfService | NodeKey | CordonKey | SecretKey | IdentityKey | MarksKey | TrustKey
+
+_MIRRORED = (
+    *("cordons/", "identity", "instances/", "marks", "nodes/", "pauses/", "rollouts/", "secrets/"),
+    *("services/", "trust"),
+)
 
 _ALONE: Mapping[str, Named] = {"identity": IdentityKey(), "marks": MarksKey(), "trust": TrustKey()}
 """Places that are one key each."""
@@ -99,8 +111,7 @@ class Keys:
     @property
     def mirrored(self) -> tuple[str, ...]:
         """The prefixes of the keys that an agent mirrors; it requests no others."""
-        places = ("cordons/", "identity", "instances/", "marks", "nodes/", "pauses/", "rollouts/", "services/", "trust")
-        return tuple(self.root + place for place in places)
+        return tuple(self.root + place for place in _MIRRORED)
 
     @property
     def identity(self) -> str:
@@ -226,9 +237,11 @@ class Keys:
                 return NodeKey(check_label(node, "node"))
             case "cordons", [node]:
                 return CordonKey(check_label(node, "node"))
+            case "secrets", [name]:
+                return SecretKey(check_value_name(name, "secret"))
             case "pauses", [group, service]:
                 return PauseKey(ServiceName(group=group, service=service))
-            case (("services" | "nodes" | "cordons" | "pauses"), _):
+            case (("services" | "nodes" | "cordons" | "pauses" | "secrets"), _):
                 raise BadInput(f"key {shorten(key)} is not usable: it has too few or too many parts")
         return None
 

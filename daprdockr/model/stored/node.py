@@ -50,7 +50,7 @@ class NodeRecord:
     else in the record does. ``former`` are names that the node had before on its machine. ``machine`` is a mark of the
     machine ("": unknown), and ``since`` the revision at which the node began to publish its addresses (0: when the
     record was created): Note [Two machines, one address] in ``planning.placing.clashes``.
-    Placement considers no ``progress``.
+    ``keys`` are the ids of the cluster keys with which the node opens secrets. Placement considers no ``progress``.
     """
 
     addresses: tuple[str, ...] = ()
@@ -69,6 +69,7 @@ class NodeRecord:
     former: tuple[str, ...] = ()
     machine: str = ""
     since: int = 0
+    keys: tuple[str, ...] = ()
     progress: Progress = Progress()
 
     @classmethod
@@ -114,6 +115,7 @@ _OPTIONAL: Members = {
     "Former": ("former", _texts),
     "Machine": ("machine", reading.text),
     "Since": ("since", _REVISION),
+    "Keys": ("keys", _texts),
     "Progress": ("progress", Progress.read),
 }
 _MEMBERS: Members = {**_ALWAYS, **_OPTIONAL}

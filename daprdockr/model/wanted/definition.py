@@ -24,6 +24,7 @@ from daprdockr.model.wanted.health import Health
 from daprdockr.model.wanted.http import Http, read_entries, write_entries
 from daprdockr.model.wanted.placement import Placement
 from daprdockr.model.wanted.port_routes import TcpRoute, UdpRoute, tcp_routes, udp_routes
+from daprdockr.model.wanted.secrets import SecretUses, check_variables, essence, secret_uses
 from daprdockr.model.wanted.update import Update
 
 
@@ -33,7 +34,8 @@ class Definition:
     A service as it is wanted. ``stop_timeout`` is the seconds a container has between TERM and KILL;
     ``on_partition`` says whether a node that lost its claim keeps the container ("keep") or stops it ("stop").
     ``restarted`` is when a person last asked for other containers of the same definition, "" for never: any other value
-    makes another digest. ``after`` are the services that have to be healthy before its first start.
+    makes another digest. ``after`` are the services that have to be healthy before its first start. ``secrets`` are as
+    ``secrets.stamped`` has them where the mirror is known, and another stamp makes another digest.
     """
 
     name: ServiceName
@@ -49,6 +51,7 @@ class Definition:
     stop_timeout: int = 10
     restarted: str = ""
     after: tuple[ServiceName, ...] = ()
+    secrets: SecretUses = ()
 
     @classmethod
     def parse(cls, data: bytes) -> Definition:
@@ -68,6 +71,7 @@ class Definition:
         if both is not None:
             listens = "every node listens on the port of a route, choose another one"
             raise BadInput(f"Container.PortBindings: {both.host}/{both.protocol} is a route as well: {listens}")
+        check_variables(definition.secrets, definition.container.fields.get("Env", ()))
         return definition
 
     def write(self) -> dict[str, Any]:
@@ -93,6 +97,8 @@ class Definition:
             written["StopTimeout"] = self.stop_timeout
         if self.after:
             written["After"] = [one.service if one.group == self.name.group else str(one) for one in self.after]
+        if self.secrets:
+            written["Secrets"] = [use.write() for use in self.secrets]
         if self.restarted:
             written["Restarted"] = self.restarted
         return written
@@ -156,8 +162,9 @@ class Definition:
         ports = [f"{port.container}/{port.protocol}" for port in self.ports]
         given = [dict(self.container.fields), ports, *([self.on_partition] if self.on_partition != "keep" else [])]
         given += [{"Restarted": self.restarted}] if self.restarted else []
-        essence = json.dumps(given, sort_keys=True, separators=(",", ":"))
-        return hashlib.sha256(essence.encode()).hexdigest()[:12]
+        given += [{"Secrets": essence(self.secrets)}] if self.secrets else []
+        text = json.dumps(given, sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 def _service(value: object, path: str) -> str:
@@ -207,5 +214,6 @@ _MEMBERS: Members = {
     "OnPartition": ("on_partition", reading.one_of("keep", "stop")),
     "StopTimeout": ("stop_timeout", reading.integer(0, 3600)),
     "After": ("after", reading.list_of(reading.text)),
+    "Secrets": ("secrets", secret_uses),
     "Restarted": ("restarted", _restarted),
 }

@@ -91,7 +91,7 @@ def _lacks(situation: Situation, serving: ContainerState, definition: Definition
         return f"the changed definition waits for its image: {pull.reason}"
     if serving.definition != definition.digest and successor.count:
         return f"the container of the changed definition does not come up: {successor.reason}"
-    return situation.host.lacking
+    return situation.wanted.missing or situation.host.lacking
 
 
 def verdict(situation: Situation, container: ContainerState, definition: Definition, now: float) -> bool | None:
@@ -125,7 +125,7 @@ def _report_absent(situation: Situation, instance: InstanceName, definition: Def
         return evolve(before, state=State.PULLING, healthy=False, reason=pull.reason)
     if not attempts.unhealthy and (attempts.retry_at > now or attempts.count > 1):
         return evolve(before, state=State.BACKING_OFF, healthy=False, reason=attempts.reason)
-    reason = attempts.reason or waits_for(situation, instance)
+    reason = situation.wanted.missing or attempts.reason or waits_for(situation, instance)
     return evolve(before, state=State.STARTING, healthy=False, reason=reason)
 
 

@@ -1,3 +1,4 @@
+# -*- test-case-name: tests.unit.planning.keeping.test_running,tests.unit.planning.keeping.test_missing -*-
 """
 Decisions of the node that holds an instance about its containers: one of the present definition runs, and no other.
 
@@ -12,6 +13,12 @@ Note [Out of touch]
     Without etcd an instance we last knew as ours is still ours: its container, when it died, is started again, unless
     one of another generation runs. Nothing is created, claimed, released or stopped then. With ``OnPartition: stop``
     nothing is started either, because another node may be running it by now.
+
+Note [What is missing]
+    A definition may name a secret that is not set, or that was deleted while its containers run. Another container
+    could not be made then, so none is, and one that runs stays, of whatever generation: nothing that was deleted stops
+    what depends on it. The digest has changed, so when the secret is set again, with another stamp, the containers
+    are replaced.
 
 Note [A network that was taken]
     A container whose network was taken from it does not get it back when it is started again, nor when there is a
@@ -67,7 +74,7 @@ def keep_running(
     elif confirmed and not current and _is_to_pull(situation, definition):
         yield from _pull(situation, definition, now)
     elif containers and containers[0].running:
-        if confirmed:
+        if confirmed and not situation.wanted.missing:  # Note [What is missing]
             yield from _replace(situation, claim, definition, now)
     else:
         yield from _run(situation, claim, definition, confirmed, now)
@@ -147,7 +154,7 @@ def _run(
         yield Wait(attempts.retry_at)
     elif current is not None and (confirmed or not definition.at_most_one):
         yield StartContainer(claim.instance, current.id, generation=current.definition)
-    elif confirmed and not waits_for(situation, claim.instance):
+    elif confirmed and not (situation.wanted.missing or waits_for(situation, claim.instance)):
         yield _create(situation, claim, definition)
 
 

@@ -60,6 +60,8 @@ REFUSED = {
     "--prefix": ["daprdockr", "/", "/a/", "/a b", "/" + "a" * 64],
     "--label": ["x", "=a", "a=", "a=b c", "a==b"],
     "--allow": ["", "root", "privileged,", "all,binds", "none,binds"],
+    "--cluster-key": [""],
+    "--memory-dir": [""],
     "--docker-workers": ["0", "257", "many"],
     "--cpuprofile": ["", "/no/such/directory/profile", "/"],
     "--etcd-ca": ["/no/such/file"],
@@ -91,7 +93,13 @@ class DefaultTests(SynchronousTestCase):
         self.assertEqual((settings.lease_ttl, settings.docker_workers), (6, 8))
         self.assertEqual((settings.prefix, settings.label, settings.allow), ("/daprdockr", {}, frozenset()))
         self.assertIsNone(settings.cpuprofile)
+        self.assertEqual((settings.cluster_key, settings.memory_dir), (None, None))
         self.assertFalse(settings.embedded_etcd or settings.ephemeral)
+
+    def test_secrets(self) -> None:
+        """The key and the place for files of secrets are whole paths, whatever the working directory becomes."""
+        settings = read("--cluster-key", "my.key", "--memory-dir", "/dev/shm/x")
+        self.assertEqual((settings.cluster_key, settings.memory_dir), (Path("my.key").absolute(), Path("/dev/shm/x")))
 
     def test_privileges(self) -> None:
         """Privileges add up over options and commas."""

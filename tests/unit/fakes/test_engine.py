@@ -12,13 +12,13 @@ from daprdockr.model.errors import EngineRefused, EngineUnavailable, PullFailed
 from daprdockr.model.host import EngineNetwork, Status, Volume
 from daprdockr.model.seams import Engine
 from tests.contracts.absent_engine import AbsentEngineContract
-from tests.contracts.engine import EngineContract
+from tests.contracts.engine_users import EngineUsersContract
 from tests.contracts.pulling import PullContract
 from tests.fakes.engine import MemoryEngine
 from tests.marked import marked
 
 
-class MemoryEngineTests(EngineContract, PullContract, SynchronousTestCase):
+class MemoryEngineTests(EngineUsersContract, PullContract, SynchronousTestCase):
     """The contract, asked of the fake."""
 
     image = "sample:1"

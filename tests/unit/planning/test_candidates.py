@@ -6,6 +6,7 @@ import json
 import math
 from typing import Any
 
+from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.model.known.cluster import Cluster
@@ -14,6 +15,7 @@ from daprdockr.model.stored.claim import ClaimRecord, State
 from daprdockr.model.stored.entries import Entry, Listing
 from daprdockr.model.stored.node import NodeRecord
 from daprdockr.model.stored.revisioned import Claim
+from daprdockr.model.wanted.secrets import stamped
 from daprdockr.planning.candidates import Candidate, able, candidates, mark, room, runs_elsewhere, why_nowhere
 from tests.build.values import KEYS, WEB, definition, fixing, named
 
@@ -35,6 +37,23 @@ class CandidatesTests(SynchronousTestCase):
         """A node that is not ready yet, or cordoned, is no candidate; the others come by name."""
         seen = cluster(node("b"), node("a"), node("c", ready=False), node("d"), (KEYS.cordon("d"), b""))
         self.assertEqual([candidate.name for candidate in candidates(seen)], ["a", "b"])
+
+    def test_keys(self) -> None:
+        """Secrets need a node with the keys that they are sealed to, and one that is not set needs any key at all."""
+        wish = definition(Secrets=[{"Name": "x"}], Placement={"Constraints": ["zone == a"]})
+        at = evolve(wish, secrets=stamped(wish.secrets, {"x": ("s", "k1")}))
+        nodes = [
+            Candidate(name, {"zone": zone}, 0, keys=frozenset(keys))
+            for name, zone, keys in (("a", "a", ()), ("b", "a", ("k2",)), ("c", "a", ("k1", "k2")), ("d", "b", ("k1",)))
+        ]
+        self.assertEqual([one.name for one in able(at, nodes)], ["c"])
+        self.assertEqual([one.name for one in able(wish, nodes)], ["b", "c"])
+        self.assertEqual(len(able(definition(), nodes)), 4)
+        self.assertIn("start the agents with --cluster-key", why_nowhere(at, nodes[:2]))
+        said = why_nowhere(at, [*nodes[:2], nodes[3]])
+        self.assertEqual(said, "no node that has the key to its secrets meets zone == a")
+        (found,) = candidates(cluster(node("a", keys=("k1",))))
+        self.assertEqual(found.keys, {"k1"})
 
     def test_an_older_agent(self) -> None:
         """A node whose agent does not tell whether it is ready is; what it has is not known."""

@@ -9,7 +9,7 @@ from twisted.internet.defer import Deferred
 from twisted.trial.unittest import TestCase
 
 from daprdockr.agent.host.failures import Failures
-from daprdockr.agent.reconcile.container_steps import ContainerSteps
+from daprdockr.agent.reconcile.container_steps import ContainerSteps, GivenToContainers
 from daprdockr.agent.reconcile.engine_threads import EngineThreads
 from daprdockr.agent.reconcile.network import ContainerNetwork
 from daprdockr.model.host import LABEL_INSTANCE, LABEL_NODE
@@ -63,7 +63,7 @@ class ManyStopsTests(TestCase):
             host=self.host,
             failures=failures,
             here=lambda: Here("a"),
-            network=lambda: ContainerNetwork((), ()),
+            given=GivenToContainers(lambda: ContainerNetwork((), ()), None),  # type: ignore[arg-type]  # no secrets
             guarded=None,  # type: ignore[arg-type]  # nothing is started by a step
             record_event=lambda subject, text: None,
         )

@@ -6,7 +6,7 @@ from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.agent.host.failures import Failures
-from daprdockr.agent.membership.presence import NodeIdentity, Obstacles, Presence
+from daprdockr.agent.membership.presence import NodeIdentity, Obstacles, OfThisMoment, Presence
 from daprdockr.agent.membership.whereabouts import Whereabouts
 from daprdockr.model.known.cluster import Cluster
 from daprdockr.model.stored.entries import Entry, Listing
@@ -26,9 +26,10 @@ class PresenceTests(SynchronousTestCase):
         self.failures = Failures(clock=self.clock.seconds, chance=lambda: 0.0)
         self.host = memory_host(self.clock, self.engine, self.failures)
         self.refused = self.contested = ""
+        self.keys: frozenset[str] = frozenset()
         self.presence = Presence(
             node=NodeIdentity("a", {"zone": "x"}, frozenset({"binds"}), "m1"),
-            where=lambda: Whereabouts(("10.0.0.1",)),
+            now=OfThisMoment(lambda: Whereabouts(("10.0.0.1",)), lambda: self.keys),
             cluster=self.cluster,
             host=self.host,
             failures=self.failures,
@@ -45,6 +46,13 @@ class PresenceTests(SynchronousTestCase):
         record = self.presence(True)
         self.assertEqual((record.ready, record.memory, record.cpus), (True, 0, 0))
         self.assertEqual((record.addresses, record.labels), (("10.0.0.1",), {"zone": "x"}))
+
+    def test_keys(self) -> None:
+        """Its record names the keys that open secrets there, and nothing where it has none."""
+        before = self.presence(True).encode()
+        self.assertNotIn(b"Keys", before)
+        self.keys = frozenset({"k2", "k1"})
+        self.assertEqual(NodeRecord.decode(self.presence(True).encode()).keys, ("k1", "k2"))
 
     def test_beats(self) -> None:
         """Without enough good beats it is not ready."""

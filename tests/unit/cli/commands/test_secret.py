@@ -12,7 +12,7 @@ from daprdockr.model.stored.sealed import MAX_VALUE, PublicKey, SealedValue, Sec
 from daprdockr.sealing.boxes import PrivateKey
 from daprdockr.sealing.key_file import create_keys, read_keys
 from tests.build.command_line import DefinitionCase
-from tests.build.values import KEYS
+from tests.build.values import KEYS, named
 from tests.fakes.command_line import command_line
 
 VALUE = b"correct horse battery staple"
@@ -152,6 +152,7 @@ class SecretTests(SecretCase):
             (("set", "password", "file", "more"), "on stdin, or in a file"),
             (("rm", "a/b"), "secret name"),
             (("ls", "x"), "leave it out"),
+            (("ls", "-yes"), "-yes has no use"),
         ):
             done = self.run_line("secret", *words)
             self.assertEqual((done.status, done.stderr.count("\n")), (2, 1), words)
@@ -200,6 +201,30 @@ class SecretTests(SecretCase):
         table = self.run_line("secret", "ls").stdout
         self.assertIn("unreadable", table)
         self.assertNotIn(VALUE.decode(), table + json.dumps(known))
+
+    def test_users(self) -> None:
+        """The list names the services that use a secret, and secrets that they use and nobody set."""
+        self.run_line("secret", "set", "password", stdin=VALUE)
+        for name, secrets in (("web", ["password", "token"]), ("api", ["password"])):
+            using = named(name, Secrets=[{"Name": secret} for secret in secrets])
+            self.store.put(KEYS.service(using.name), using.encode())
+        password, token = self.run_line("secret", "ls", "-o", "json").json
+        self.assertEqual((password["Users"], password["Set"]), (["api.myapp", "web.myapp"], True))
+        self.assertEqual((token["Name"], token["Users"], token["Set"]), ("token", ["web.myapp"], False))
+        self.assertIn("not set", self.run_line("secret", "ls").stdout)
+
+    def test_in_use(self) -> None:
+        """A secret that services use is deleted only if the person insists."""
+        self.run_line("secret", "set", "password", stdin=VALUE)
+        using = named("web", Secrets=[{"Name": "password"}])
+        self.store.put(KEYS.service(using.name), using.encode())
+        done = self.run_line("secret", "rm", "password")
+        self.assertEqual((done.status, done.stderr.count("\n")), (1, 1))
+        self.assertIn("is used by web.myapp", done.stderr)
+        self.assertIsNotNone(self.record())
+        self.assertEqual(self.run_line("secret", "rm", "password", "-yes").status, 0)
+        self.assertIsNone(self.record())
+        self.assertEqual(self.run_line("secret", "rm", "password").status, 3)
 
     def test_deleted(self) -> None:
         """Record and sealed value go together; one that does not exist is status 3."""

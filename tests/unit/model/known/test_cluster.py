@@ -19,9 +19,11 @@ from daprdockr.model.stored.entries import Batch, Change, Deleted, Entry, Operat
 from daprdockr.model.stored.node import NodeRecord, Progress
 from daprdockr.model.stored.pause import PauseMode, PauseRecord
 from daprdockr.model.stored.revisioned import Broken
+from daprdockr.model.stored.sealed import SecretRecord
 from tests.build.history import CLUSTER, batch, entry, listing
 from tests.build.mirrors import FIRST, OPERATIONS, SECOND, claim, definition, picture
 from tests.build.values import API, KEYS, WEB
+from tests.build.values import definition as build
 from tests.fakes.store import MemoryStore
 
 GARBAGE = (b"\xff\0", b"{", b"[]", b"x" * 1_000_000)
@@ -169,6 +171,39 @@ class ChangesTests(SynchronousTestCase):
             self.cluster.apply(batch(change))
             self.assertEqual(self.cluster.pauses.get(WEB), expected)
         self.assertEqual(self.cluster.broken, {})
+
+    def test_secrets(self) -> None:
+        """A secret that is set, set again or deleted changes the services that use it, and no others."""
+        cluster = Cluster(KEYS)
+        using = build(Secrets=[{"Name": "x"}, {"Name": "y"}]).encode()
+        cluster.apply(batch(entry(KEYS.service(WEB), 2, using)))
+        digests = [cluster.services[WEB].definition.digest]
+        record = SecretRecord(1, "s1", 5, "k")
+        for change in (
+            entry(KEYS.secret("x"), 3, record.encode()),
+            entry(KEYS.secret("x"), 4, evolve(record, stamp="s2").encode()),
+            Deleted(KEYS.secret("x"), 5),
+        ):
+            changes = cluster.apply(batch(change))
+            self.assertEqual(changes, Changes(frozenset({WEB})))
+            digests.append(cluster.services[WEB].definition.digest)
+        self.assertEqual((len(set(digests)), digests[0]), (3, digests[-1]))
+        self.assertEqual(cluster.services[WEB].revision, 2)
+        self.assertEqual(cluster.apply(batch(entry(KEYS.secret("z"), 6, record.encode()))), Changes())
+        changes = cluster.apply(batch(entry(KEYS.service(WEB), 7, build().encode())))
+        self.assertEqual((cluster.users("x"), cluster.users("y")), (set(), set()))
+        self.assertEqual(cluster.services[WEB].definition.digest, build().digest)
+
+    def test_secret_first(self) -> None:
+        """It makes no difference whether a secret or its service is known first; a broken record changes nothing."""
+        cluster = Cluster(KEYS)
+        record = entry(KEYS.secret("x"), 3, SecretRecord(1, "s1", 5, "k").encode())
+        cluster.replace(listing(4, record, entry(KEYS.service(WEB), 2, build(Secrets=[{"Name": "x"}]).encode())))
+        (use,) = cluster.services[WEB].definition.secrets
+        self.assertEqual((use.stamp, use.key), ("s1", "k"))
+        changes = cluster.apply(batch(entry(KEYS.secret("x"), 5, b"{")))
+        self.assertEqual([one.key for one in changes.broken], [KEYS.secret("x")])
+        self.assertEqual(cluster.services[WEB].definition.secrets, (use,))
 
     def test_progress(self) -> None:
         """How far a node is concerns only those that wait: neither placement nor all plans depend on it."""
