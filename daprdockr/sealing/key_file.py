@@ -73,6 +73,20 @@ def create_keys(path: Path, keys: Sequence[PrivateKey]) -> None:
         raise BadInput(f"the cluster key {shorten(str(path))} cannot be written: {error.strerror}") from None
 
 
+def add_key(path: Path, keys: Sequence[PrivateKey]) -> PrivateKey:
+    """
+    Return a new key, which is now the first in the file that has ``keys``.
+
+    :raises BadInput: it cannot be written; it is as before then.
+    """
+    key = PrivateKey.generate()
+    try:
+        replace_file(path, _text([key, *keys]), synced=True)
+    except OSError as error:
+        raise BadInput(f"the cluster key {shorten(str(path))} cannot be written: {error.strerror}") from None
+    return key
+
+
 def _text(keys: Sequence[PrivateKey]) -> bytes:
     lines = [f"{_MARK}{base64.b64encode(key.secret).decode()}\n" for key in keys[:MOST_KEYS]]
     return (_HEAD + "".join(lines)).encode()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from daprdockr.cli.announce import announce
 from daprdockr.cli.command import Command
 from daprdockr.cli.console import Console
+from daprdockr.cli.definitions import author
 from daprdockr.cli.given_value import STDIN, read_value
 from daprdockr.cli.request import Request
 from daprdockr.cli.snapshot import show
@@ -20,7 +21,7 @@ from daprdockr.model.stored.sealed import MAX_VALUE
 if TYPE_CHECKING:
     from daprdockr.cli.secrets import Secrets
 
-_WORDS = {"key": (1, 1), "set": (1, 2), "ls": (0, 0), "rm": (1, 1)}
+_WORDS = {"key": (1, 1), "set": (1, 2), "ls": (0, 0), "rm": (1, 1), "rotate-key": (1, 1)}
 """The fewest and the most words behind each action."""
 
 
@@ -36,6 +37,8 @@ def secret(request: Request, store: Store, console: Console) -> None:
     secrets, (action, *words) = Secrets(request, store, time.time), request.words
     if action == "key":
         _key(secrets, Path(words[0]), request, console)
+    elif action == "rotate-key":
+        _rotate(Path(words[0]), request, store, console)
     elif action == "set":
         value = read_value(words[1] if len(words) > 1 else STDIN, console, MAX_VALUE)
         record = secrets.put(words[0], value)
@@ -59,11 +62,11 @@ def _check(request: Request) -> None:
         raise BadInput(f"{shorten(action)} is not what secret can do: write {_listed()}")
     fewest, most = _WORDS[action]
     if len(words) < fewest:
-        raise BadInput(f"secret {action} needs the name of {'a file' if action == 'key' else 'a secret'}")
+        raise BadInput(f"secret {action} needs the name of {'a file' if 'key' in action else 'a secret'}")
     if len(words) > most:
         hint = "give the value on stdin, or in a file" if action == "set" else "leave it out"
         raise BadInput(f"{shorten(words[most])} has no use with secret {action}: {hint}")
-    if request.yes and action != "rm":
+    if request.yes and action not in ("rm", "rotate-key"):
         raise BadInput(f"-yes has no use with secret {action}: leave it out")
     if action in ("set", "rm"):
         check_value_name(words[0], "secret")
@@ -83,6 +86,21 @@ def _key(secrets: Secrets, path: Path, request: Request, console: Console) -> No
     console.say("keep a copy elsewhere: without it nobody can read the secrets, and each has to be set again")
 
 
+def _rotate(path: Path, request: Request, store: Store, console: Console) -> None:
+    from daprdockr.cli.rotation import KeyRotation
+
+    done = KeyRotation(request, store, path).run()
+    if request.json:
+        console.print_json({"Key": done.key.id, "File": str(path), "Added": done.added, "Sealed": done.sealed})
+    elif done.added:
+        console.say(f"{path} has a new key, {done.key.id}, which the cluster does not use yet")
+        console.say(f"copy the file to all nodes, and run this again: daprdockrcmd secret rotate-key {path}")
+    else:
+        announce(request, store, f"replaced by {author(request)}, now {done.key.id}", "cluster key")
+        console.say(f"the cluster uses key {done.key.id}, {done.sealed} secrets were sealed to it again")
+        console.say("the older keys in the file open nothing but backups of etcd from before")
+
+
 def _done(request: Request, console: Console, line: str, **outcome: object) -> None:
     if request.json:
         console.print_json({"Name": request.words[1], **outcome})
@@ -96,6 +114,7 @@ COMMAND = Command(
         ("secret key FILE", "make the cluster key, which opens secrets: copy FILE to all nodes"),
         ("secret set NAME [FILE]", "store a value sealed, from FILE or stdin, 64 KiB at most"),
         ("secret ls", "secrets: revision, size, by whom, which services use it, never the value"),
+        ("secret rotate-key FILE", "replace the cluster key: run it, copy FILE to all nodes, run it again"),
         ("secret rm NAME", "delete a secret; one that services use only with -yes"),
     ),
     run=secret,
@@ -110,6 +129,9 @@ COMMAND = Command(
         " 64 KiB. What was set before is replaced",
         "secrets: how often each was set, when and by whom, the size of the value, the key that it is sealed to, and"
         " the services that use it, also of a secret that is not set. Nothing prints a value",
+        "replace the cluster key. The first run adds a new key to FILE, which you then copy to all nodes; the second"
+        " has the cluster use it and seals all secrets again, unless a node does not have it (``-yes`` ignores that)."
+        " No container is replaced",
         "delete a secret. If services use it, only with ``-yes``: their containers run on, and no other one can be"
         " created until the secret is set again",
     ),

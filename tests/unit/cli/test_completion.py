@@ -62,7 +62,7 @@ class FormTests(SynchronousTestCase):
 
     def test_words(self) -> None:
         """Behind ``completion`` there are the shells, behind ``secret`` what it can do."""
-        words = {"completion": SHELLS, "secret": ("key", "set", "ls", "rm")}
+        words = {"completion": SHELLS, "secret": ("key", "set", "ls", "rm", "rotate-key")}
         self.assertEqual({form.typed: form.words for form in forms() if form.words}, words)
 
     def test_no_placeholder(self) -> None:

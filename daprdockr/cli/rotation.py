@@ -1,0 +1,116 @@
+# -*- test-case-name: tests.unit.cli.commands.test_rotate_key -*-
+"""
+Replacing the cluster key, in two runs of one command: the first adds a new key to the file, which then has to be copied
+to all nodes; the second has the cluster use it and seals all secrets again. A run that was interrupted is repeated.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Sequence
+from pathlib import Path
+
+from attrs import evolve, frozen
+
+from daprdockr.cli.request import Request
+from daprdockr.cli.secrets import NoClusterKey, OtherClusterKey
+from daprdockr.cli.stored import Transaction, change
+from daprdockr.model.errors import BadInput, DaprdockrError
+from daprdockr.model.known.cluster import Cluster
+from daprdockr.model.seams import Store
+from daprdockr.model.stored.entries import Entry, Put, Unchanged
+from daprdockr.model.stored.sealed import PublicKey, SealedValue, SecretRecord, bound_to
+from daprdockr.sealing.boxes import PrivateKey, seal
+from daprdockr.sealing.key_file import add_key, read_keys
+
+
+class KeyNotCopied(DaprdockrError):
+    """Nodes have the former key and not the new one."""
+
+
+@frozen
+class Rotation:
+    """``key`` is the newest in the file; ``added`` says that it is new, otherwise ``sealed`` secrets were sealed."""
+
+    key: PublicKey
+    added: bool = False
+    sealed: int = 0
+
+
+@frozen
+class KeyRotation:
+    """:ivar path: the file with the keys."""
+
+    request: Request
+    store: Store
+    path: Path
+
+    def run(self) -> Rotation:
+        """
+        Do the next of the two things.
+
+        :raises NoClusterKey, OtherClusterKey: the file does not have the key that the cluster uses.
+        :raises KeyNotCopied: nodes could not open the secrets any more; ``-yes`` ignores that.
+        """
+        keys, entry = read_keys(self.path), self.store.get(self.request.keys.public_key)
+        if entry is None:
+            raise NoClusterKey("there is no cluster key yet: daprdockrcmd secret key FILE makes one")
+        present, newest = PublicKey.decode(entry.value), keys[0].public
+        if present not in [key.public for key in keys]:
+            raise OtherClusterKey(f"{self.path} does not have the key of this cluster, {present.id}")
+        older = [name for name, record in self._records().items() if record.key != newest.id]
+        if present == newest and not older:
+            return Rotation(add_key(self.path, keys).public, added=True)
+        self._check_copied(newest)
+        if (
+            present != newest
+            and not self.store.commit(
+                [Unchanged(entry.key, entry.mod_revision)], [Put(entry.key, newest.encode())]
+            ).succeeded
+        ):
+            raise DaprdockrError("somebody else is replacing the cluster key: try again")
+        for name in older:
+            self._seal(name, keys)
+        return Rotation(newest, sealed=len(older))
+
+    def _records(self) -> dict[str, SecretRecord]:
+        place, found = self.request.keys.secrets, {}
+        for entry in self.store.list(place).entries:
+            with contextlib.suppress(BadInput):  # of a newer version, which has to seal it
+                found[entry.key.removeprefix(place)] = SecretRecord.decode(entry.value)
+        return found
+
+    def _check_copied(self, newest: PublicKey) -> None:
+        cluster = Cluster(self.request.keys)
+        cluster.replace(self.store.list(self.request.keys.mirrored))
+        nodes = {name: node.record.keys for name, node in cluster.nodes.items()}
+        behind = sorted(name for name, keys in nodes.items() if keys and newest.id not in keys)
+        if behind and not self.request.yes:
+            raise KeyNotCopied(
+                f"{', '.join(behind)} {'has' if len(behind) == 1 else 'have'} not the new key: copy {self.path} there,"
+                " wait some seconds and run this again, or add -yes"
+            )
+
+    def _seal(self, name: str, keys: Sequence[PrivateKey]) -> None:
+        """Seal a secret to the newest key. It keeps its stamp, so no container is replaced."""
+        places, newest = self.request.keys, keys[0].public
+
+        def transaction(entry: Entry | None) -> Transaction | None:
+            sealed = self.store.get(places.sealed_secret(name))
+            if entry is None or sealed is None:
+                return None
+            record, value = SecretRecord.decode(entry.value), SealedValue.decode(sealed.value)
+            if record.key == newest.id:
+                return None
+            key = next((key for key in keys if key.public.id == value.key), None)
+            if key is None:
+                raise BadInput(f"secret {name} is sealed to key {value.key}, which is not in {self.path}: set it again")
+            bound = bound_to(name, value.stamp)
+            again = seal(newest, key.open(value.sealed, bound), bound)
+            puts = (
+                Put(entry.key, evolve(record, key=newest.id).encode()),
+                Put(sealed.key, SealedValue(newest.id, value.stamp, again).encode()),
+            )
+            return (Unchanged(entry.key, entry.mod_revision), Unchanged(sealed.key, sealed.mod_revision)), puts
+
+        change(self.store, places.secret(name), transaction)

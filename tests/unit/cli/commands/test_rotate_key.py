@@ -1,0 +1,104 @@
+"""``secret rotate-key``: the cluster key is replaced in two runs, and no secret is lost."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from daprdockr.model.stored.node import NodeRecord
+from daprdockr.model.stored.sealed import PublicKey, SealedValue, SecretRecord, bound_to
+from daprdockr.sealing.boxes import PrivateKey
+from daprdockr.sealing.key_file import create_keys, read_keys
+from tests.build.command_line import DefinitionCase
+from tests.build.values import KEYS
+from tests.fakes.command_line import Outcome
+
+VALUES = {"password": b"hunter2", "token": b"\0\xff"}
+
+
+class RotateTests(DefinitionCase):
+    def setUp(self) -> None:
+        super().setUp()
+        folder = Path(self.mktemp())
+        folder.mkdir()
+        self.file = folder / "cluster.key"
+        self.run_line("secret", "key", str(self.file))
+        for name, value in VALUES.items():
+            self.run_line("secret", "set", name, stdin=value)
+        (self.first,) = read_keys(self.file)
+
+    def rotate(self, *words: str) -> Outcome:
+        return self.run_line("secret", "rotate-key", str(self.file), *words)
+
+    def record(self, name: str) -> SecretRecord:
+        entry = self.store.get(KEYS.secret(name))
+        assert entry is not None
+        return SecretRecord.decode(entry.value)
+
+    def opened(self, key: PrivateKey) -> dict[str, bytes]:
+        found = {}
+        for name in VALUES:
+            entry = self.store.get(KEYS.sealed_secret(name))
+            assert entry is not None
+            value = SealedValue.decode(entry.value)
+            self.assertEqual((value.key, value.stamp), (key.public.id, self.record(name).stamp))
+            found[name] = key.open(value.sealed, bound_to(name, value.stamp))
+        return found
+
+    @property
+    def present(self) -> PublicKey:
+        entry = self.store.get(KEYS.public_key)
+        assert entry is not None
+        return PublicKey.decode(entry.value)
+
+    def test_rotated(self) -> None:
+        """The first run changes the file alone; the second one seals all again, with the same stamps."""
+        before = {name: self.record(name) for name in VALUES}
+        self.assertIn("copy the file to all nodes", self.rotate().stdout)
+        new, old = read_keys(self.file)
+        self.assertEqual((old, self.present), (self.first, old.public))
+        self.assertEqual(self.opened(old), VALUES)
+        self.assertEqual(self.file.stat().st_mode & 0o777, 0o600)
+        self.assertIn("2 secrets were sealed", self.rotate().stdout)
+        self.assertEqual((self.present, self.opened(new)), (new.public, VALUES))
+        for name, record in before.items():
+            self.assertEqual((self.record(name).stamp, self.record(name).revision), (record.stamp, record.revision))
+        self.assertTrue(self.rotate("-o", "json").json["Added"])
+
+    def test_not_copied(self) -> None:
+        """The cluster does not use a key that a node does not have; one without any key does not count."""
+        self.rotate()
+        new, old = read_keys(self.file)
+        self.store.put(KEYS.node("n1"), NodeRecord(keys=(old.public.id,)).encode(), self.store.lease)
+        self.store.put(KEYS.node("n2"), NodeRecord().encode(), self.store.lease)
+        done = self.rotate()
+        self.assertEqual((done.status, done.stderr.count("\n"), self.present), (1, 1, old.public))
+        self.assertIn("n1 has not the new key", done.stderr)
+        self.assertEqual(self.rotate("-yes").status, 0)
+        self.assertEqual(self.opened(new), VALUES)
+
+    def test_interrupted(self) -> None:
+        """A run that ended after some secrets goes on with the others, and makes no third key."""
+        self.rotate()
+        new, old = read_keys(self.file)
+        commits = iter(range(9))
+
+        def fail() -> None:
+            if next(commits) == 2:
+                raise KeyboardInterrupt
+
+        self.store.before = fail
+        self.assertNotEqual(self.rotate().status, 0)
+        self.assertEqual({self.record(name).key for name in VALUES}, {new.public.id, old.public.id})
+        self.store.before = lambda: None
+        self.assertEqual(self.rotate("-o", "json").json["Sealed"], 1)
+        self.assertEqual((self.opened(new), len(read_keys(self.file))), (VALUES, 2))
+
+    def test_other_file(self) -> None:
+        """A file that does not have the cluster's key, and a cluster that has none, are refused."""
+        other = self.file.with_name("other.key")
+        create_keys(other, (PrivateKey.generate(),))
+        done = self.run_line("secret", "rotate-key", str(other))
+        self.assertEqual((done.status, done.stderr.count("\n")), (1, 1))
+        self.assertIn("does not have the key of this cluster", done.stderr)
+        self.store = type(self.store)()
+        self.assertIn("there is no cluster key yet", self.rotate().stderr)
