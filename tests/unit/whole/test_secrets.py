@@ -38,7 +38,7 @@ class SecretsTests(SynchronousTestCase):
         return [line for body in held for line in body["Env"] if line.startswith("PASSWORD=")]
 
     def test_placed(self) -> None:
-        """Only the node that has the key claims instances that need it; the others are spread as ever."""
+        """Only the node that has the key claims instances that need it; the others go to both nodes."""
         self.command("set", "password", stdin=VALUE)
         self.cluster.define(definition(instances=3, Secrets=[{"Name": "password", "Env": "PASSWORD"}]))
         self.cluster.define(named("api", 3))
