@@ -18,6 +18,8 @@ from daprdockr.model.stored.keys import SuccessorKey
 from daprdockr.model.stored.marks import Mark, decode_marks, encode_marks
 from daprdockr.model.stored.node import NodeRecord
 from daprdockr.model.stored.pause import PauseMode, PauseRecord
+from daprdockr.model.stored.rollout import RolloutRecord, RolloutState
+from daprdockr.model.stored.sealed import SecretRecord
 from daprdockr.model.stored.slot import SlotRecord
 from daprdockr.model.wanted.definition import Definition
 from tests.build.values import KEYS, WEB
@@ -61,10 +63,12 @@ REAL = {
     "trust": encode_trust((7, 8)),
     "doubts": DoubtRecord(7, "this etcd went back", 31, 9, {"1.keep.safe": "c" * 12}).encode(),
     "rollouts": SlotRecord("b", InstanceName(WEB, 1), "c" * 12).encode(),
+    "secrets": SecretRecord(2, "5" * 12, 20, "a" * 16, 1e9, "anna@desk").encode(),
     "history": RevisionRecord(DEFINITION, 1e9, "anna@desk", True).encode(),
     "events": Event(1e9, "a", "web.myapp", "it was started").encode(),
 }
-
+STOPPED_ROLLOUT = RolloutRecord(RolloutState.PAUSED, "b" * 12, "c" * 12, "exit status 3", "b", "1.web.myapp", ("last",))
+ROLLOUTS = [KEYS.rollout(name) for name in (WEB, KEPT)]
 
 LONG = 10**9
 """Seconds of the lease of what another node would have written."""
@@ -82,6 +86,7 @@ READ: dict[str, Callable[[bytes], object]] = {
     "marks": decode_marks,
     "trust": decode_trust,
     "rollouts": SlotRecord.decode,
+    "secrets": SecretRecord.decode,
 }
 
 
@@ -102,7 +107,8 @@ class KeyFuzz:
         key = self._key()
         before = store.get(key)
         place = key.removeprefix(KEYS.root).partition("/")[0]
-        value = self._mutations.of(before.value if before is not None else REAL.get(place, b"{}"))
+        real = STOPPED_ROLLOUT.encode() if key in ROLLOUTS else REAL.get(place, b"{}")
+        value = self._mutations.of(before.value if before is not None else real)
         self.what = f"{key!r}: {value[:300]!r}"
         if self._is_lawful(key, value):
             return
@@ -171,7 +177,8 @@ class KeyFuzz:
             KEYS.doubt("b"),
             KEYS.slot(WEB, 1),
             KEYS.slot(KEPT, 1),
-            KEYS.rollout(WEB),
+            *ROLLOUTS,
+            KEYS.secret("password"),
             KEYS.revision(WEB, 1),
             KEYS.event("a", 1),
         ]
