@@ -120,7 +120,9 @@ class Definitions:
             return ()
         with suppress(BadInput):
             record = RolloutRecord.decode(entry.value)
-            if record.state is RolloutState.PAUSED and record.concerns(wanted):
+            secrets = Cluster(self.request.keys)
+            secrets.replace(self.store.list(self.request.keys.secrets))
+            if record.state is RolloutState.PAUSED and record.concerns(secrets.stamped(wanted)):
                 return ()
         return (Delete(key),)
 

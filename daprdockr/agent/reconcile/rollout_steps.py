@@ -109,7 +109,7 @@ class RolloutSteps:
         operations: Sequence[Operation] = ()
         if back is not None:
             restored = RevisionRecord(back.record.definition, self.around.clock(), f"revert by node {self.here().node}")
-            present = RevisionRecord(service.definition)
+            present = RevisionRecord(service.definition.stated)
             conditions, operations = history.storing(keys, restored, step.revision, present)
         ended = Put(keys.rollout(step.service), record.encode())
         revision = await self._commit(step, [*conditions, Unchanged(ended.key, step.record)], [*operations, ended])
@@ -123,7 +123,7 @@ class RolloutSteps:
         """See Note [Good revisions] in ``daprdockr.planning.keeping.judging``."""
         keys, service, history = self.mirror.cluster.keys, self._service(step), await self._history(step)
         newest = history.newest
-        if newest is not None and newest.record.definition == service.definition and not newest.record.good:
+        if newest is not None and newest.record.definition == service.definition.stated and not newest.record.good:
             key = keys.revision(step.service, newest.number)
             conditions = [Unchanged(keys.service(step.service), step.revision), Unchanged(key, newest.modified)]
             try:

@@ -52,6 +52,7 @@ from daprdockr.model.stored.keys import (
 from daprdockr.model.stored.pause import PauseRecord
 from daprdockr.model.stored.revisioned import Broken, Claim, Node, Service, Slot, StoppedRollout
 from daprdockr.model.stored.sealed import SecretRecord
+from daprdockr.model.wanted.definition import Definition
 
 
 @define(eq=False)
@@ -138,6 +139,10 @@ class Cluster:
     def secrets(self) -> Mapping[str, SecretRecord]:
         """The records of the secrets, by name."""
         return self._contents.secrets
+
+    def stamped(self, definition: Definition) -> Definition:
+        """Return a definition with the stamps of the secrets that it uses, as those in ``services`` have them."""
+        return self._contents.stamped(definition)
 
     def users(self, secret: str) -> AbstractSet[ServiceName]:
         """Return the services whose definitions name it in ``Secrets``."""

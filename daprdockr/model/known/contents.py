@@ -139,7 +139,7 @@ class Contents:
             raise BadInput(f"the definition calls itself {definition.name}")
         self._set_after(name, definition.after)
         self._set_uses(name, definition.secrets)
-        self.services[name] = Service(self._stamped(definition), change.create_revision, change.mod_revision)
+        self.services[name] = Service(self.stamped(definition), change.create_revision, change.mod_revision)
         self.layout.defined(name, change.mod_revision)
 
     def _set_after(self, name: ServiceName, after: Iterable[ServiceName]) -> None:
@@ -162,7 +162,8 @@ class Contents:
         for use in uses:
             self.users.setdefault(use.name, set()).add(name)
 
-    def _stamped(self, definition: Definition) -> Definition:
+    def stamped(self, definition: Definition) -> Definition:
+        """Return the definition with the stamps of the secrets that it uses."""
         if not definition.secrets:
             return definition
         present = {name: (record.stamp, record.key) for name, record in self.secrets.items()}
@@ -176,7 +177,7 @@ class Contents:
             self.secrets.pop(name, None)
         for user in self.users.get(name, ()):
             service = self.services[user]
-            self.services[user] = evolve(service, definition=self._stamped(service.definition))
+            self.services[user] = evolve(service, definition=self.stamped(service.definition))
 
     def _set_claim(self, claims: ClaimsByService, instance: InstanceName, change: Change) -> None:
         record = self._read(change, ClaimRecord.decode) if isinstance(change, Entry) else None

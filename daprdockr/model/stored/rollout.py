@@ -56,8 +56,13 @@ class RolloutRecord:
         return all_members(self, _MEMBERS) | {"State": self.state.value, "Lines": list(self.lines)}
 
     def concerns(self, definition: Definition) -> bool:
-        """Return whether it is about the present definition: nobody has stored another one since."""
-        return definition.digest == (self.before if self.state is RolloutState.REVERTED else self.to)
+        """
+        Return whether it is about the present definition: nobody has stored another one since. The containers that
+        failed may have had a wrong secret; a revert puts a definition back, as it is stored.
+        """
+        if self.state is RolloutState.REVERTED:
+            return definition.stated.digest == self.before
+        return definition.digest == self.to
 
     def __str__(self) -> str:
         seen = " on ".join(filter(None, (self.instance, self.node)))

@@ -24,7 +24,7 @@ from daprdockr.model.wanted.health import Health
 from daprdockr.model.wanted.http import Http, read_entries, write_entries
 from daprdockr.model.wanted.placement import Placement
 from daprdockr.model.wanted.port_routes import TcpRoute, UdpRoute, tcp_routes, udp_routes
-from daprdockr.model.wanted.secrets import SecretUses, check_variables, essence, secret_uses
+from daprdockr.model.wanted.secrets import SecretUses, check_variables, essence, secret_uses, stamped
 from daprdockr.model.wanted.update import Update
 
 
@@ -165,6 +165,11 @@ class Definition:
         given += [{"Secrets": essence(self.secrets)}] if self.secrets else []
         text = json.dumps(given, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+    @property
+    def stated(self) -> Definition:
+        """The definition as it is stored, without what the mirror adds of secrets."""
+        return evolve(self, secrets=stamped(self.secrets, {})) if self.secrets else self
 
 
 def _service(value: object, path: str) -> str:

@@ -131,13 +131,18 @@ def _was_reverted(situation: Situation, definition: Definition) -> bool:
     stopped = situation.rollout.record
     if stopped is None or stopped.record.state is not RolloutState.REVERTED:
         return False
-    return definition.digest in (stopped.record.before, stopped.record.to)
+    return not {definition.digest, definition.stated.digest}.isdisjoint((stopped.record.before, stopped.record.to))
 
 
 def former(history: Revisions, definition: Definition) -> Revision | None:
-    """Return the revision to go back to: the newest good one that makes another container."""
-    good = (one for one in reversed(history.revisions) if one.record.good and one.record.digest != definition.digest)
-    return next(good, None)
+    """
+    Return the revision to go back to: the newest good one that makes another container. There is none if the present
+    one uses secrets and was good itself: then a secret is what changed.
+    """
+    newest, digest = history.newest, definition.stated.digest
+    if definition.secrets and newest is not None and newest.record.good and newest.record.digest == digest:
+        return None
+    return next((one for one in reversed(history.revisions) if one.record.good and one.record.digest != digest), None)
 
 
 def stopped_record(step: StopRollout, definition: Definition, back: Revision | None, node: str) -> RolloutRecord:
@@ -150,7 +155,8 @@ def stopped_record(step: StopRollout, definition: Definition, back: Revision | N
     if back is not None:
         state = RolloutState.REVERTED
     elif step.reverts:
-        state, reason = RolloutState.FAILED, f"{reason} (no other revision is known to be good)"
+        secrets = ", if a secret changed, set it again" if definition.secrets else ""
+        state, reason = RolloutState.FAILED, f"{reason} (no other revision is known to be good{secrets})"
     elif definition.update.on_failure == "revert":
         state, reason = RolloutState.FAILED, f"{reason} (it was reverted once, which is not done again)"
     before = back.record.digest if back is not None else ""

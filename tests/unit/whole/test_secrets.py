@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from daprdockr.model.stored.history import Revision, Revisions
+from daprdockr.model.stored.rollout import RolloutState
 from daprdockr.sealing.boxes import PrivateKey
 from daprdockr.sealing.key_file import create_keys
-from tests.build.values import KEYS, definition, named
+from tests.build.values import KEYS, WEB, definition, named
 from tests.build.whole import names
 from tests.fakes.agents import MemoryAgent, MemoryCluster
 from tests.fakes.command_line import LentStore, command_line
@@ -61,6 +65,42 @@ class SecretsTests(SynchronousTestCase):
         self.assertEqual(self.environment(self.a, "web"), [f"PASSWORD={VALUE.decode()}"])
         after = {one.id for agent in (self.a, self.b) for one in agent.running if "api" in str(one.instance)}
         self.assertEqual(before, after)
+
+    def test_value_that_does_not_work(self) -> None:
+        """No definition is put back for the sake of a secret: the rollout waits until the secret is set again."""
+        self.command("set", "password", stdin=b"old")
+        update = {"MinHealthy": 1, "Drain": 0}
+        stored = definition(instances=1, Secrets=[{"Name": "password", "Env": "PASSWORD"}], Update=update)
+        asked = json.dumps(stored.write()).encode()
+        self.assertEqual(command_line(self.cluster.store, "-stdin", stdin=asked).status, 0)
+        self.cluster.advance(20)
+        self.assertTrue(self.history[-1].record.good)
+        (former,) = names(self.a)
+        self.command("set", "password", stdin=b"wrong")
+        for _ in range(40):
+            self.cluster.advance(0.5)
+            self.end_all_of(b"wrong")
+        known = self.a.parts.found.known.mirror.cluster.rollout(WEB)
+        assert known is not None
+        self.assertEqual(known.record.state, RolloutState.FAILED)
+        self.assertIn("if a secret changed, set it again", known.record.reason)
+        self.assertEqual((len(self.history), self.environment(self.a, "web")), (1, ["PASSWORD=old"]))
+        self.assertEqual(command_line(self.cluster.store, "wait", "web.myapp").status, 1)
+        self.command("set", "password", stdin=b"new")
+        self.cluster.advance(20)
+        self.assertEqual((names(self.a), self.environment(self.a, "web")), ([former], ["PASSWORD=new"]))
+        self.assertEqual(command_line(self.cluster.store, "wait", "web.myapp").status, 0)
+
+    @property
+    def history(self) -> Sequence[Revision]:
+        entries = self.cluster.store.list(KEYS.history(WEB)).entries
+        return Revisions.read(KEYS, WEB, entries).revisions
+
+    def end_all_of(self, value: bytes) -> None:
+        """Have each container that got this value end by itself."""
+        for one in self.a.running:
+            if f"PASSWORD={value.decode()}" in self.a.docker.made_of[one.id]["Env"]:
+                self.a.docker.crash(one.id, 3)
 
     def test_state(self) -> None:
         """The state directory has the record of the secret, and neither value nor sealed value."""

@@ -6,9 +6,11 @@ import os
 from typing import Any
 
 from daprdockr.cli.definitions import LEFT
+from daprdockr.model.known.cluster import Cluster
 from daprdockr.model.stored.claim import ClaimRecord, State
 from daprdockr.model.stored.history import RevisionRecord, Revisions
 from daprdockr.model.stored.rollout import RolloutRecord, RolloutState
+from daprdockr.model.stored.sealed import SecretRecord
 from daprdockr.model.wanted.definition import Definition
 from tests.build.command_line import DOCUMENT, KEY, DefinitionCase
 from tests.build.values import KEYS, WEB, definition, instance
@@ -177,6 +179,18 @@ class HistoryTests(HistoryCase):
             self.store.put(key, RolloutRecord(state, digest, digest).encode())
             self.run_line(*words)
             self.assertEqual(self.store.get(key) is not None, stays, words)
+
+    def test_keeps_rollout_with_secrets(self) -> None:
+        """So does that of a service with secrets, whose containers also depend on how often each was set."""
+        secret = SecretRecord(1, "5" * 12, 20, "a" * 16)
+        self.store.put(KEYS.secret("password"), secret.encode())
+        self.run_line("-stdin", stdin={**DOCUMENT, "Secrets": [{"Name": "password", "Env": "P"}]})
+        cluster = Cluster(KEYS)
+        cluster.replace(self.store.list(KEYS.mirrored))
+        digest = cluster.services[WEB].definition.digest
+        self.store.put(KEYS.rollout(WEB), RolloutRecord(RolloutState.PAUSED, "", digest).encode())
+        self.run_line("scale", "web.myapp=3")
+        self.assertIsNotNone(self.store.get(KEYS.rollout(WEB)))
 
     def test_restarted(self) -> None:
         """A restart changes the digest; a person's file, which does not speak of it, does not undo it."""
