@@ -40,6 +40,7 @@ from daprdockr.guard.disk import LONGEST
 from daprdockr.guard.orders import Orders
 from daprdockr.guard.regular import NotUsable, read_regular
 from daprdockr.model.errors import BadInput
+from daprdockr.model.names import shorten
 from daprdockr.model.reading import integer, parse_json
 from daprdockr.model.stored.doubts import Doubt
 from daprdockr.model.stored.entries import Listing
@@ -52,8 +53,11 @@ _ROOM = 4096
 _SMALL = 64 * 1024
 _LOCK, _LISTING, _GUARD, _DOUBT = "lock", "cluster.json", "guard.json", "doubt.json"
 _LEASE_FILES = ("lease.json", "lease-copy.json")
+_FILES = (_LISTING, _GUARD, _DOUBT, *_LEASE_FILES)
 _ELSE = "choose a directory that root, or the agent's user, alone may change"
 _DIRECTORIES = ("etcd", "guard", "nginx", "relay")
+_BEFORE_US = ("cluster.key", "lost+found")
+"""These may be in a directory before an agent uses it."""
 
 
 class StateDir:
@@ -73,6 +77,7 @@ class StateDir:
             self._refuse_planted()
             self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._refuse_planted()
+            self._refuse_shared()
             self._close_to_others()
             self._lock = self._opened_lock()
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -100,6 +105,18 @@ class StateDir:
             status = place.lstat() if os.path.lexists(place) else None
             if status and status.st_uid not in (0, os.geteuid()) and (above & stat.S_IWOTH or place.is_symlink()):
                 raise BadInput(f"--state-dir {self.path}: {place} belongs to user {status.st_uid}: {_ELSE}")
+
+    def _refuse_shared(self) -> None:
+        """:raises BadInput: others can read the directory, which is no agent's and not empty, such as /etc."""
+        if not self.path.stat().st_mode & 0o077:
+            return
+        names = sorted(os.listdir(self.path))
+        foreign = [name for name in names if name not in (*_DIRECTORIES, *_BEFORE_US)]
+        if foreign and not any(name.removesuffix(".new") in (_LOCK, *_FILES) for name in names):
+            raise BadInput(
+                f"--state-dir {self.path} has files that are no agent's, such as {shorten(foreign[0])}, and would be "
+                "closed to their users: name an empty directory"
+            )
 
     def _close_to_others(self) -> None:
         """
@@ -136,7 +153,7 @@ class StateDir:
         for name in _DIRECTORIES:
             tidy(self.path / name)
         for file in self.path.iterdir():
-            if file.name.removesuffix(".new") in (_LISTING, _GUARD, _DOUBT, *_LEASE_FILES):
+            if file.name.removesuffix(".new") in _FILES:
                 tidy_file(file)
             elif file.is_file() and not file.is_symlink() and file.stat().st_nlink == 1:
                 set_mode(file, file.stat().st_mode & 0o700)

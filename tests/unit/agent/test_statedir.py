@@ -68,6 +68,27 @@ class LockTests(SynchronousTestCase):
         self.assertEqual(path.stat().st_mode & 0o777, 0o700)
         self.assertEqual(modes, dict.fromkeys(("cluster.json", "lease.json", "lease-copy.json", "lock"), 0o600))
 
+    def test_shared(self) -> None:
+        """A directory that others use, such as /etc, is refused before anything in it is touched."""
+        path = Path(self.mktemp())
+        (path / "nginx").mkdir(parents=True, mode=0o755)
+        (path / "passwd").write_text("root")
+        path.chmod(0o755)
+        (path / "passwd").chmod(0o644)
+        error = self.assertRaises(BadInput, StateDir(path).lock)
+        self.assertIn("has files that are no agent's, such as 'passwd'", str(error))
+        self.assertEqual([at.stat().st_mode & 0o777 for at in (path, path / "passwd")], [0o755, 0o644])
+        self.assertEqual(sorted(os.listdir(path)), ["nginx", "passwd"])
+        path.chmod(0o700)  # now it is a directory of this user alone
+        self.locked(path)
+
+    def test_key_comes_first(self) -> None:
+        """The cluster key may lie there before the first agent starts."""
+        path = Path(self.mktemp())
+        path.mkdir(mode=0o755)
+        (path / "cluster.key").write_text("key")
+        self.locked(path)
+
     def test_private_below(self) -> None:
         """So are the directories of nginx, etcd and the guard, and the files in them."""
         path = Path(self.mktemp())
@@ -113,6 +134,7 @@ class LockTests(SynchronousTestCase):
             victim.chmod(0o644)
             place = Path(self.mktemp()) / name
             place.parent.mkdir(parents=True)
+            place.parents[name.count("/")].chmod(0o700)
             place.hardlink_to(victim)
             state = self.locked(place.parents[name.count("/")])
             self.assertRaises(BadInput, StateDir(state.path).lock)
