@@ -34,7 +34,7 @@ def _why_last(row: Row) -> str:
     if row["Fails"]:
         return f"{','.join(row['Fails'])} cannot start"
     if row["KeysMissing"]:
-        return f"it has not the key to all secrets, {','.join(row['KeysMissing'])}: see --cluster-key"
+        return f"it lacks cluster key {','.join(row['KeysMissing'])}, so it gets no service with secrets"
     return ""
 
 

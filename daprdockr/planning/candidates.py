@@ -202,7 +202,7 @@ def why_nowhere(definition: Definition, candidates: Iterable[Candidate]) -> str:
         names = ",".join(sorted(needed))
         return f"no node allows {names}: start an agent with --allow {names}, or change the definition"
     if not any(opens(candidate, definition) for candidate in allowing):
-        return "no node that may run it has the key to its secrets: start the agents with --cluster-key"
+        return "no node that may run it has the key to its secrets: copy the cluster key to the nodes"
     node = "node that has the key to its secrets" if definition.secrets else "node"
     return f"no {node} meets {', '.join(constraint.write() for constraint in definition.placement.constraints)}"
 

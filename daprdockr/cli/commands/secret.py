@@ -82,7 +82,7 @@ def _key(secrets: Secrets, path: Path, request: Request, console: Console) -> No
         console.print_json({"Key": public.id, "File": str(path), "New": made})
         return
     console.say(f"{path} {'now is' if made else 'is'} the key of this cluster, {public.id}")
-    console.say(f"copy it to each node, readable by root alone, and start the agents with --cluster-key {path}")
+    console.say("copy it to each node as cluster.key in the agent's state directory, or to where --cluster-key says")
     console.say("keep a copy elsewhere: without it nobody can read the secrets, and each has to be set again")
 
 

@@ -49,7 +49,7 @@ class CandidatesTests(SynchronousTestCase):
         self.assertEqual([one.name for one in able(at, nodes)], ["c"])
         self.assertEqual([one.name for one in able(wish, nodes)], ["b", "c"])
         self.assertEqual(len(able(definition(), nodes)), 4)
-        self.assertIn("start the agents with --cluster-key", why_nowhere(at, nodes[:2]))
+        self.assertIn("copy the cluster key to the nodes", why_nowhere(at, nodes[:2]))
         said = why_nowhere(at, [*nodes[:2], nodes[3]])
         self.assertEqual(said, "no node that has the key to its secrets meets zone == a")
         (found,) = candidates(cluster(node("a", keys=("k1",))))
