@@ -48,6 +48,13 @@ _REFUSED = re.compile(
     r"does not exist|denied|unauthorized|authentication required|no basic auth credentials|invalid reference format"
 )
 
+# docker-py has only Python's text for these.
+_UNREACHED = {
+    "No such file or directory": "there is no such socket: start Docker, or correct its address",
+    "Connection refused": "nothing listens there: start Docker, or correct its address",
+    "Permission denied": "this user may not use its socket: run the agent as root",
+}
+
 _NAME_TAKEN = re.compile(r"container name .* is already in use")
 
 
@@ -69,7 +76,8 @@ def classed(error: BaseException, doing: str) -> EngineError:
     """Return our error for ``error``."""
     if not isinstance(error, APIError):
         kind = EngineSilent if isinstance(error, Timeout | ReadTimeoutError) else EngineUnavailable
-        return kind(f"the Docker Engine did not answer when asked to {doing}: {one_line(str(error))}")
+        text = next((words for text, words in _UNREACHED.items() if text in str(error)), one_line(str(error)))
+        return kind(f"the Docker Engine did not answer when asked to {doing}: {text}")
     text = one_line(str(error.explanation or error))
     if isinstance(error, ImageNotFound):
         return ImageAbsent(f"{text}: pull or build it on this host")

@@ -78,7 +78,7 @@ class SecretsTests(AgentTestCase):
         other = AgentProcess(shared().urls, self.agent.engine, prefix=group, node=f"{group}-b")
         self.addCleanup(other.close)
         other.start()
-        until(lambda: "see --cluster-key" in self.agent.command("nodes"))
+        until(lambda: "lacks cluster key" in self.agent.command("nodes"))
         self.define("plain", {"Instances": 4})
         self.define("file", {**definition, "Instances": 4})
         self.wait(file, plain)

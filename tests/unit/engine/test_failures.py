@@ -58,6 +58,18 @@ class ClassedTests(SynchronousTestCase):
             self.assertIs(type(caught.exception), kind)
             self.assertIs(caught.exception.__cause__, error)
 
+    def test_unreached(self) -> None:
+        """An Engine that is not there is described with what to do, and without the names of Python's exceptions."""
+        for reason, remedy in (
+            (FileNotFoundError(2, "No such file or directory"), "no such socket: start Docker, or correct its address"),
+            (ConnectionRefusedError(111, "Connection refused"), "nothing listens there: start Docker, or correct"),
+            (PermissionError(13, "Permission denied"), "may not use its socket: run the agent as root"),
+        ):
+            nested = DockerException(f"Error while fetching server API version: {('Connection aborted.', reason)}")
+            text = str(classed(nested, "report its version"))
+            self.assertIn(remedy, text)
+            self.assertNotIn("Error", text)
+
     def test_port_taken(self) -> None:
         """A taken host port is named first, in whichever words the Engine says it."""
         for text in (
