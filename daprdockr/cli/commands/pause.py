@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import time
-from pathlib import Path
 
 from daprdockr.cli.announce import announce
 from daprdockr.cli.command import Command
 from daprdockr.cli.console import Console
 from daprdockr.cli.definitions import author
+from daprdockr.cli.given_value import read_given
 from daprdockr.cli.request import Request
 from daprdockr.cli.stored import existing
 from daprdockr.model.errors import BadInput, DaprdockrError
 from daprdockr.model.names import shorten
 from daprdockr.model.seams import Store
 from daprdockr.model.stored.pause import MAX_PAGE, PauseMode, PauseRecord, check_page
-
-STDIN = "-"
 
 
 class NothingToPause(DaprdockrError):
@@ -48,17 +46,7 @@ def pause(request: Request, store: Store, console: Console) -> None:
 
 def _page(name: str, console: Console) -> str:
     """:raises BadInput: it cannot be read, or is none."""
-    try:
-        if name == STDIN:
-            data = console.stdin.read(MAX_PAGE + 1)
-        else:
-            with Path(name).open("rb") as file:
-                data = file.read(MAX_PAGE + 1)
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or "no file has such a name"
-        raise BadInput(f"the page {shorten(name)} cannot be read: {reason}") from None
-    if len(data) > MAX_PAGE:
-        raise BadInput(f"the page is larger than {MAX_PAGE // 1024} KiB: make it smaller")
+    data = read_given(name, console, MAX_PAGE, file="page", content="page")
     try:
         return check_page(data.decode("utf-8-sig"))
     except UnicodeDecodeError:
