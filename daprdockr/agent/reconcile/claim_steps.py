@@ -6,7 +6,7 @@ Decides nothing. A transaction whose condition did not hold fails the step; the 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import assert_never
 
 from daprdockr.agent.mirror.mirror import Mirror
@@ -59,11 +59,7 @@ class ClaimSteps:
 
     async def __call__(self, step: ClaimStep) -> Done | Retry:
         """Carry out one step; return its outcome."""
-        try:
-            await self.attempt(step)
-        except (ClaimLost, EtcdError) as error:
-            return claim_failed(error)
-        return Done()
+        return await outcome(self.attempt(step))
 
     async def attempt(self, step: ClaimStep) -> None:
         """
@@ -131,6 +127,15 @@ class ClaimSteps:
         if not commit.succeeded:
             raise ClaimLost(f"the claim of {instance} is not this node's")
         return commit.revision
+
+
+async def outcome(attempt: Awaitable[None]) -> Done | Retry:
+    """Return the outcome of an attempt to carry out a step that is a transaction in etcd."""
+    try:
+        await attempt
+    except (ClaimLost, EtcdError) as error:
+        return claim_failed(error)
+    return Done()
 
 
 def claim_failed(error: ClaimLost | EtcdError) -> Retry:

@@ -16,9 +16,9 @@ from twisted.logger import Logger
 from daprdockr.agent.host.containers import Containers
 from daprdockr.agent.host.deaths import Recording
 from daprdockr.agent.mirror.mirror import Mirror
-from daprdockr.agent.reconcile.claim_steps import ClaimLost, claim_failed
+from daprdockr.agent.reconcile.claim_steps import ClaimLost, outcome
 from daprdockr.agent.reconcile.under_way import UnderWay
-from daprdockr.model.errors import EtcdError, EtcdForbidden
+from daprdockr.model.errors import EtcdForbidden
 from daprdockr.model.host import ContainerState
 from daprdockr.model.last_words import LastWords
 from daprdockr.model.names import InstanceName
@@ -65,11 +65,7 @@ class RolloutSteps:
 
     async def __call__(self, step: RolloutStep) -> Done | Retry:
         """Carry out one step; return its outcome."""
-        try:
-            await self.attempt(step)
-        except (ClaimLost, EtcdError) as error:
-            return claim_failed(error)
-        return Done()
+        return await outcome(self.attempt(step))
 
     async def attempt(self, step: RolloutStep) -> None:
         """

@@ -13,8 +13,7 @@ from typing import assert_never
 from attrs import frozen
 
 from daprdockr.agent.mirror.mirror import Mirror
-from daprdockr.agent.reconcile.claim_steps import ClaimLost, claim_failed
-from daprdockr.model.errors import EtcdError
+from daprdockr.agent.reconcile.claim_steps import ClaimLost, outcome
 from daprdockr.model.seams import Store
 from daprdockr.model.stored.entries import Absent, Condition, Delete, Deleted, Entry, Fence, Operation, Put, Unchanged
 from daprdockr.model.stored.slot import SlotRecord
@@ -38,11 +37,7 @@ class SlotSteps:
 
     async def __call__(self, step: SlotStep) -> Done | Retry:
         """Carry out one step; return its outcome."""
-        try:
-            await self.attempt(step)
-        except (ClaimLost, EtcdError) as error:
-            return claim_failed(error)
-        return Done()
+        return await outcome(self.attempt(step))
 
     async def attempt(self, step: SlotStep) -> None:
         """
