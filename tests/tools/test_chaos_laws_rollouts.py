@@ -4,31 +4,22 @@ from __future__ import annotations
 
 from typing import Any
 
-from twisted.trial.unittest import SynchronousTestCase
-
+from tests.build.chaos_rollouts import RolloutLawCase
 from tests.build.chaos_stops import LONG
-from tests.build.chaos_story import FIRST, LONE, SECOND, SINGLE, WEB, Story, story
+from tests.build.chaos_story import FIRST, LONE, SECOND, SINGLE, WEB
 
 NEWER: dict[str, Any] = {**WEB, "Container": {"Image": "sample:1", "Env": ["CHAOS=2"]}}
 NEWEST: dict[str, Any] = {**WEB, "Container": {"Image": "sample:1", "Env": ["CHAOS=3"]}}
 
 
-class RolloutsTestCase(SynchronousTestCase):
+class RolloutsTestCase(RolloutLawCase):
     """``c1`` of 1.web.chaos and ``s1`` of 1.single.chaos run on host1, as they have for long."""
 
     def setUp(self) -> None:
-        self.story: Story = story()
+        super().setUp()
         self.story.up("c1", FIRST, "host1", Definition="d1")
         self.story.up("s1", LONE, "host1", Definition="d1")
         self.story.wait(LONG)
-
-    def assert_good(self) -> None:
-        self.assertEqual([], self.story.broken("rollouts"))
-
-    def assert_broken(self, words: str) -> None:
-        found = self.story.broken("rollouts")
-        self.assertEqual(1, len(found), found)
-        self.assertIn(words, found[0].text)
 
     def redefine(self, definition: dict[str, Any] = NEWER, **more: Any) -> None:
         self.story.wish("set", service="web.chaos", definition=definition, **more)

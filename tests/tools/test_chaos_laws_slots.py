@@ -2,27 +2,11 @@
 
 from __future__ import annotations
 
-from twisted.trial.unittest import SynchronousTestCase
-
-from tests.build.chaos_story import FIRST, LONE, SECOND, TTL, WEB, Story, story
-
-
-class SlotsTestCase(SynchronousTestCase):
-    """Two services, whose definitions allow one slot each."""
-
-    def setUp(self) -> None:
-        self.story: Story = story()
-
-    def assert_good(self) -> None:
-        self.assertEqual([], self.story.broken("rollouts"))
-
-    def assert_broken(self, words: str) -> None:
-        found = self.story.broken("rollouts")
-        self.assertEqual(1, len(found), found)
-        self.assertIn(words, found[0].text)
+from tests.build.chaos_rollouts import RolloutLawCase
+from tests.build.chaos_story import FIRST, LONE, SECOND, TTL, WEB
 
 
-class NumberTests(SlotsTestCase):
+class NumberTests(RolloutLawCase):
     """There never are more slots than the definition allows."""
 
     def test_one_after_another(self) -> None:
@@ -73,7 +57,7 @@ class NumberTests(SlotsTestCase):
         self.assert_broken(f"is the second one of {FIRST}")
 
 
-class HolderTests(SlotsTestCase):
+class HolderTests(RolloutLawCase):
     """A slot keeps its holder, and does not outlive it."""
 
     def test_newer_definition(self) -> None:
