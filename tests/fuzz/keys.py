@@ -8,6 +8,7 @@ from random import Random
 
 from daprdockr.model.errors import BadInput, EtcdRefused
 from daprdockr.model.names import InstanceName
+from daprdockr.model.stored.certificate import CertificateFacts, CertificateRecord
 from daprdockr.model.stored.claim import ClaimRecord
 from daprdockr.model.stored.cordon import asks_to_drain
 from daprdockr.model.stored.doubts import DoubtRecord, decode_trust, encode_trust
@@ -64,6 +65,7 @@ REAL = {
     "doubts": DoubtRecord(7, "this etcd went back", 31, 9, {"1.keep.safe": "c" * 12}).encode(),
     "rollouts": SlotRecord("b", InstanceName(WEB, 1), "c" * 12).encode(),
     "secrets": SecretRecord(2, "5" * 12, 20, "a" * 16, 1e9, "anna@desk").encode(),
+    "certificates": CertificateRecord("5" * 12, "a" * 16, CertificateFacts(("a.b",), 1, 2), by="anna@desk").encode(),
     "history": RevisionRecord(DEFINITION, 1e9, "anna@desk", True).encode(),
     "events": Event(1e9, "a", "web.myapp", "it was started").encode(),
 }
@@ -87,6 +89,7 @@ READ: dict[str, Callable[[bytes], object]] = {
     "trust": decode_trust,
     "rollouts": SlotRecord.decode,
     "secrets": SecretRecord.decode,
+    "certificates": CertificateRecord.decode,
 }
 
 
@@ -179,6 +182,7 @@ class KeyFuzz:
             KEYS.slot(KEPT, 1),
             *ROLLOUTS,
             KEYS.secret("password"),
+            KEYS.certificate("a.b"),
             KEYS.revision(WEB, 1),
             KEYS.event("a", 1),
         ]

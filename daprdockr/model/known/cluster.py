@@ -35,8 +35,10 @@ from daprdockr.model.known.history import History
 from daprdockr.model.known.layout import Layout
 from daprdockr.model.names import InstanceName, ServiceName
 from daprdockr.model.reading import MAX_DOCUMENT
+from daprdockr.model.stored.certificate import CertificateRecord
 from daprdockr.model.stored.entries import Batch, Change, Deleted, Entry, Listing
 from daprdockr.model.stored.keys import (
+    CertificateKey,
     CordonKey,
     IdentityKey,
     Keys,
@@ -140,6 +142,11 @@ class Cluster:
         """The records of the secrets, by name."""
         return self._contents.secrets
 
+    @property
+    def certificates(self) -> Mapping[str, CertificateRecord]:
+        """The records of the certificates in etcd, by the host name that each is stored under."""
+        return self._contents.certificates
+
     def stamped(self, definition: Definition) -> Definition:
         """Return a definition with the stamps of the secrets that it uses, as those in ``services`` have them."""
         return self._contents.stamped(definition)
@@ -203,7 +210,13 @@ class Cluster:
         begun = self._take(listing.entries)
         self._contents.discard_prepared()
         self._pass(listing.revision)
-        return Changes(ended.services | begun.services, ended.nodes or begun.nodes, begun.broken, begun.progress)
+        return Changes(
+            services=ended.services | begun.services,
+            nodes=ended.nodes or begun.nodes,
+            broken=begun.broken,
+            progress=begun.progress,
+            certificates=ended.certificates or begun.certificates,
+        )
 
     def apply(self, batch: Batch) -> Changes:
         """Take over one watch response."""
@@ -226,7 +239,7 @@ class Cluster:
 
     def _take(self, changes: Iterable[Change]) -> Changes:
         services: set[ServiceName] = set()
-        nodes = progress = False
+        nodes = progress = certificates = False
         broken = []
         for change in changes:
             name = self._name(change.key) if self._is_news(change) else None
@@ -243,16 +256,23 @@ class Cluster:
                 progress = True
             elif isinstance(name, NodeKey | CordonKey | IdentityKey):
                 nodes = True
-            match name:
-                case ServiceName():
-                    services.add(name)
-                case PauseKey(service) | RolloutKey(service) | SlotKey(service, _):
-                    services.add(service)
-                case SecretKey(secret):
-                    services.update(self.users(secret))
-                case InstanceName(service, _) | SuccessorKey(InstanceName(service, _)):
-                    services.add(service)
-        return Changes(frozenset(services), nodes, tuple(broken), progress)
+            elif isinstance(name, CertificateKey):
+                certificates = True
+            services.update(self._concerned(name))
+        return Changes(frozenset(services), nodes, tuple(broken), progress, certificates)
+
+    def _concerned(self, name: Named | BadInput) -> Iterable[ServiceName]:
+        """Return the services to plan again when this changed."""
+        match name:
+            case ServiceName():
+                return (name,)
+            case PauseKey(service) | RolloutKey(service) | SlotKey(service, _):
+                return (service,)
+            case SecretKey(secret):
+                return self.users(secret)
+            case InstanceName(service, _) | SuccessorKey(InstanceName(service, _)):
+                return (service,)
+        return ()
 
     def _is_news(self, change: Change) -> bool:
         known = self._entries.get(change.key)

@@ -1,7 +1,7 @@
 # -*- test-case-name: tests.unit.model.known.test_cluster -*-
 """
-The values of the mirror's entries: definitions, claims, slots, ends of rollouts, nodes, cordons, pauses and the records
-of secrets, each in its last readable form.
+The values of the mirror's entries: definitions, claims, slots, ends of rollouts, nodes, cordons, pauses, and the
+records of secrets and certificates, each in its last readable form.
 
 Refuses to know where an entry came from, and whether it is news: ``cluster`` decides that.
 
@@ -22,10 +22,20 @@ from attrs import define, evolve, field
 from daprdockr.model.errors import BadInput
 from daprdockr.model.known.layout import Layout
 from daprdockr.model.names import InstanceName, ServiceName
+from daprdockr.model.stored.certificate import CertificateRecord
 from daprdockr.model.stored.claim import ClaimRecord
 from daprdockr.model.stored.cordon import asks_to_drain
 from daprdockr.model.stored.entries import Change, Deleted, Entry
-from daprdockr.model.stored.keys import CordonKey, NodeKey, PauseKey, RolloutKey, SecretKey, SlotKey, SuccessorKey
+from daprdockr.model.stored.keys import (
+    CertificateKey,
+    CordonKey,
+    NodeKey,
+    PauseKey,
+    RolloutKey,
+    SecretKey,
+    SlotKey,
+    SuccessorKey,
+)
 from daprdockr.model.stored.node import NodeRecord
 from daprdockr.model.stored.pause import PauseRecord
 from daprdockr.model.stored.revisioned import Claim, Node, Service, Slot, StoppedRollout
@@ -60,6 +70,8 @@ class Contents:
     rollouts: dict[ServiceName, StoppedRollout] = field(factory=dict)
     secrets: dict[str, SecretRecord] = field(factory=dict)
     """By name."""
+    certificates: dict[str, CertificateRecord] = field(factory=dict)
+    """By the host name that each is stored under."""
     users: dict[str, set[ServiceName]] = field(factory=dict)
     """By the secret that they name in ``Secrets``; no set is empty."""
     layout: Layout = field(init=False)
@@ -115,8 +127,8 @@ class Contents:
                 self._set_cordon(name.node, change)
             case PauseKey():
                 self._set_pause(name.service, change)
-            case SecretKey():
-                self._set_secret(name.name, change)
+            case SecretKey() | CertificateKey():
+                self._set_sealed(name, change)
 
     def _read(self, entry: Entry, parse: Callable[[bytes], T]) -> T:
         """Parse a value, unless that was done in advance. :raises BadInput: if it cannot be read."""
@@ -168,6 +180,15 @@ class Contents:
             return definition
         present = {name: (record.stamp, record.key) for name, record in self.secrets.items()}
         return evolve(definition, secrets=stamped(definition.secrets, present))
+
+    def _set_sealed(self, name: SecretKey | CertificateKey, change: Change) -> None:
+        """Take over the record of what is sealed."""
+        if isinstance(name, SecretKey):
+            self._set_secret(name.name, change)
+        elif isinstance(change, Entry):
+            self.certificates[name.name] = CertificateRecord.decode(change.value)
+        else:
+            self.certificates.pop(name.name, None)
 
     def _set_secret(self, name: str, change: Change) -> None:
         """Take over a record, and have the services that use the secret need other containers."""

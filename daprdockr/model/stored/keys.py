@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from attrs import frozen
 
 from daprdockr.model.errors import BadInput
+from daprdockr.model.host_names import is_host_name
 from daprdockr.model.names import InstanceName, ServiceName, check_label, check_value_name, shorten
 
 _PREFIX = re.compile(r"(?:/[A-Za-z0-9._-]{1,63}){1,8}", re.ASCII)
@@ -39,6 +40,13 @@ class PauseKey:
 @frozen(order=True)
 class SecretKey:
     """The key of the record of a secret."""
+
+    name: str
+
+
+@frozen(order=True)
+class CertificateKey:
+    """The key of the record of a certificate."""
 
     name: str
 
@@ -82,11 +90,11 @@ class SlotKey:
 
 _OfService = ServiceName | InstanceName | SuccessorKey | SlotKey | RolloutKey | PauseKey
 
-Named = _OfService | NodeKey | CordonKey | SecretKey | IdentityKey | MarksKey | TrustKey
+Named = _OfService | NodeKey | CordonKey | SecretKey | CertificateKey | IdentityKey | MarksKey | TrustKey
 
 _MIRRORED = (
-    *("cordons/", "identity", "instances/", "marks", "nodes/", "pauses/", "rollouts/", "secrets/"),
-    *("services/", "trust"),
+    *("certificates/", "cordons/", "identity", "instances/", "marks", "nodes/", "pauses/", "rollouts/"),
+    *("secrets/", "services/", "trust"),
 )
 
 _ALONE: Mapping[str, Named] = {"identity": IdentityKey(), "marks": MarksKey(), "trust": TrustKey()}
@@ -202,6 +210,15 @@ class Keys:
         return f"{self.secrets}{name}"
 
     @property
+    def certificates(self) -> str:
+        """The prefix of what everybody may know of certificates: see ``certificate``."""
+        return self.root + "certificates/"
+
+    def certificate(self, name: str) -> str:
+        """:param name: the host name, perhaps with ``*.`` before it."""
+        return f"{self.certificates}{name}"
+
+    @property
     def sealed(self) -> str:
         """The second root, for sealed values: nobody mirrors them, and who needs one reads it when it is needed."""
         return self.prefix + "-sealed/"
@@ -213,6 +230,10 @@ class Keys:
 
     def sealed_secret(self, name: str) -> str:
         return f"{self.sealed}secrets/{name}"
+
+    def sealed_certificate(self, name: str) -> str:
+        """The key of the sealed pair of chain and private key."""
+        return f"{self.sealed}certificates/{name}"
 
     def event(self, node: str, number: int) -> str:
         """Return the key of an event. ``number`` only ever grows on one node, so that keys sort by time."""
@@ -233,17 +254,26 @@ class Keys:
                 return ServiceName(group=group, service=service)
             case (("instances" | "rollouts"), [group, service, *rest]):
                 return _numbered(place, group, service, rest)
-            case "nodes", [node]:
-                return NodeKey(check_label(node, "node"))
-            case "cordons", [node]:
-                return CordonKey(check_label(node, "node"))
-            case "secrets", [name]:
-                return SecretKey(check_value_name(name, "secret"))
+            case (("nodes" | "cordons" | "secrets" | "certificates"), [name]):
+                return _one_name(place, name)
             case "pauses", [group, service]:
                 return PauseKey(ServiceName(group=group, service=service))
-            case (("services" | "nodes" | "cordons" | "pauses" | "secrets"), _):
+            case (("services" | "nodes" | "cordons" | "pauses" | "secrets" | "certificates"), _):
                 raise BadInput(f"key {shorten(key)} is not usable: it has too few or too many parts")
         return None
+
+
+def _one_name(place: str, name: str) -> Named:
+    match place:
+        case "nodes":
+            return NodeKey(check_label(name, "node"))
+        case "cordons":
+            return CordonKey(check_label(name, "node"))
+        case "secrets":
+            return SecretKey(check_value_name(name, "secret"))
+    if is_host_name(name):
+        return CertificateKey(name)
+    raise BadInput(f"the certificate name {shorten(name)} is not usable: it is no host name in lower case")
 
 
 def _numbered(place: str, group: str, service: str, rest: list[str]) -> Named | None:

@@ -25,7 +25,7 @@ ONLY_IN: Mapping[str, tuple[str, ...]] = {
     "requests": ("daprdockr.engine",),
     "urllib3": ("daprdockr.engine",),
     "jinja2": ("daprdockr.proxy",),
-    "cryptography": ("daprdockr.sealing.boxes",),
+    "cryptography": ("daprdockr.sealing",),
     "idna": ("daprdockr.model.host_names",),
     "twisted.internet.reactor": ("daprdockr.tap", "daprdockr.wiring", "daprdockr.daemon"),
 }

@@ -15,6 +15,7 @@ from daprdockr.model.known.changes import Changes
 from daprdockr.model.known.cluster import Cluster
 from daprdockr.model.known.history import ForeignEtcd
 from daprdockr.model.names import InstanceName, ServiceName
+from daprdockr.model.stored.certificate import CertificateFacts, CertificateRecord
 from daprdockr.model.stored.entries import Batch, Change, Deleted, Entry, Operation
 from daprdockr.model.stored.node import NodeRecord, Progress
 from daprdockr.model.stored.pause import PauseMode, PauseRecord
@@ -204,6 +205,19 @@ class ChangesTests(SynchronousTestCase):
         changes = cluster.apply(batch(entry(KEYS.secret("x"), 5, b"{")))
         self.assertEqual([one.key for one in changes.broken], [KEYS.secret("x")])
         self.assertEqual(cluster.services[WEB].definition.secrets, (use,))
+
+    def test_certificates(self) -> None:
+        """A certificate that is stored, replaced or deleted is a change of its own; a broken record changes nothing."""
+        key = KEYS.certificate("example.com")
+        record = CertificateRecord("s1", "k", CertificateFacts(("example.com",), 1, 2))
+        newer = evolve(record, stamp="s2")
+        self.assertEqual(self.cluster.apply(batch(entry(key, 3, record.encode()))), Changes(certificates=True))
+        self.assertEqual(self.cluster.certificates, {"example.com": record})
+        self.cluster.apply(batch(entry(key, 4, newer.encode())))
+        self.cluster.apply(batch(entry(key, 5, b"{")))
+        self.assertEqual(self.cluster.certificates, {"example.com": newer})
+        self.assertEqual(self.cluster.apply(batch(Deleted(key, 6))), Changes(certificates=True))
+        self.assertEqual(self.cluster.certificates, {})
 
     def test_progress(self) -> None:
         """How far a node is concerns only those that wait: neither placement nor all plans depend on it."""

@@ -9,6 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from daprdockr.model.errors import BadInput
 from daprdockr.model.names import InstanceName, ServiceName
 from daprdockr.model.stored.keys import (
+    CertificateKey,
     CordonKey,
     IdentityKey,
     Keys,
@@ -81,18 +82,21 @@ class KeysTests(SynchronousTestCase):
             KEYS.node(node): NodeKey(node),
             KEYS.cordon(node): CordonKey(node),
             KEYS.pause(service): PauseKey(service),
+            KEYS.certificate("*.example.com"): CertificateKey("*.example.com"),
             KEYS.identity: IdentityKey(),
         }
         for key, name in named.items():
             self.assertEqual((KEYS.read(key), key.startswith(KEYS.mirrored)), (name, True))
-        for key in (KEYS.event(node, 1), KEYS.revision(service, 1)):
+        sealed = KEYS.sealed_secret("password"), KEYS.sealed_certificate("example.com")
+        for key in (KEYS.event(node, 1), KEYS.revision(service, 1), *sealed):
             self.assertFalse(key.startswith(KEYS.mirrored))
 
     def test_broken_keys(self) -> None:
         """A key in one of our places whose parts are no names is bad input."""
         broken = ("services/web", "services/a/b/c", "services/A/b", "services//b", "nodes/", "nodes/a/b", "cordons/A b")
         pauses = ("pauses/web", "pauses/a/b/c", "pauses/A/b")
-        for key in (*broken, *pauses, "instances/A/web/1", "instances/myapp/web/10001"):
+        certificates = ("certificates/", "certificates/a/b", "certificates/Example.com", "certificates/a b")
+        for key in (*broken, *pauses, *certificates, "instances/A/web/1", "instances/myapp/web/10001"):
             self.assertRaises(BadInput, KEYS.read, KEYS.root + key)
 
     @given(st.lists(PARTS, max_size=6).map("/".join))

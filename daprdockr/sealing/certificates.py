@@ -1,0 +1,116 @@
+# -*- test-case-name: tests.unit.sealing.test_certificates -*-
+"""
+Pairs of certificate and private key: what one says of itself, whether its parts belong together, sealing and opening
+it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+
+from daprdockr.model.errors import BadInput
+from daprdockr.model.host_names import host_name
+from daprdockr.model.stored.certificate import (
+    MAX_PEM,
+    MOST_NAMES,
+    CertificateFacts,
+    CertificatePair,
+    CertificateRecord,
+    bound_to_certificate,
+)
+from daprdockr.model.stored.sealed import PublicKey, SealedValue
+from daprdockr.sealing.boxes import PrivateKey, seal
+
+_LEAST_RSA = 2048
+
+
+def read_pair(chain: bytes, key: bytes) -> CertificatePair:
+    """
+    Return the pair of two files, without whatever else is in them; it is sure to be one that nginx can use.
+
+    :raises BadInput: one is no PEM, the key is encrypted or does not fit, with the reason.
+    """
+    if max(len(chain), len(key)) > MAX_PEM:
+        raise BadInput(f"a certificate and a key have at most {MAX_PEM // 1024} KiB each")
+    certificates, private = _chain(chain), _private(key)
+    public = _public(certificates[0])
+    if private.public_key().public_numbers() != public.public_numbers():
+        raise BadInput("the key does not belong to the certificate: give the key that it was requested with")
+    pem = serialization.Encoding.PEM
+    text = "".join(certificate.public_bytes(pem).decode() for certificate in certificates)
+    secret = private.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    pair = CertificatePair(text, secret.decode())
+    facts_of(pair)
+    return pair
+
+
+def facts_of(pair: CertificatePair) -> CertificateFacts:
+    """:raises BadInput: the certificate cannot be read, or is for no host name."""
+    certificate = _chain(pair.chain.encode())[0]
+    names = _names(certificate)
+    if not names:
+        raise BadInput("the certificate is for no host name: it needs a subject alternative name of the type DNS")
+    if len(names) > MOST_NAMES:
+        raise BadInput(f"the certificate is for {len(names)} names, at most {MOST_NAMES} are supported")
+    begin, end = certificate.not_valid_before_utc.timestamp(), certificate.not_valid_after_utc.timestamp()
+    return CertificateFacts(names, max(0.0, begin), max(0.0, end))
+
+
+def seal_pair(public: PublicKey, name: str, record: CertificateRecord, pair: CertificatePair) -> SealedValue:
+    """Return the pair sealed to the key of the cluster, as the one of this host name and record."""
+    return SealedValue(public.id, record.stamp, seal(public, pair.encode(), bound_to_certificate(name, record.stamp)))
+
+
+def open_pair(keys: Sequence[PrivateKey], name: str, sealed: SealedValue) -> CertificatePair:
+    """:raises BadInput: no key here opens it, or it is not that of the name."""
+    key = next((key for key in keys if key.public.id == sealed.key), None)
+    if key is None:
+        raise BadInput(f"it is sealed to key {sealed.key}, which this node does not have")
+    return CertificatePair.decode(key.open(sealed.sealed, bound_to_certificate(name, sealed.stamp)))
+
+
+def _chain(data: bytes) -> list[x509.Certificate]:
+    try:
+        return x509.load_pem_x509_certificates(data)
+    except (ValueError, UnsupportedAlgorithm):
+        raise BadInput("the certificate is no PEM: a file with BEGIN CERTIFICATE is needed") from None
+
+
+def _private(data: bytes) -> rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey:
+    try:
+        key = serialization.load_pem_private_key(data, password=None)
+    except TypeError:
+        raise BadInput("the key is encrypted with a password: openssl pkey removes that") from None
+    except (ValueError, UnsupportedAlgorithm):
+        raise BadInput("the key is no PEM: a file with BEGIN PRIVATE KEY is needed") from None
+    if isinstance(key, rsa.RSAPrivateKey) and key.key_size >= _LEAST_RSA:
+        return key
+    if isinstance(key, ec.EllipticCurvePrivateKey) and isinstance(key.curve, ec.SECP256R1 | ec.SECP384R1):
+        return key
+    raise BadInput(f"the key is not usable: have one of RSA with {_LEAST_RSA} bits or more, or of P-256 or P-384")
+
+
+def _public(certificate: x509.Certificate) -> rsa.RSAPublicKey | ec.EllipticCurvePublicKey:
+    try:
+        key = certificate.public_key()
+    except (ValueError, UnsupportedAlgorithm):
+        key = None
+    if isinstance(key, rsa.RSAPublicKey | ec.EllipticCurvePublicKey):
+        return key
+    raise BadInput("the certificate's key is not usable: have one of RSA, P-256 or P-384")
+
+
+def _names(certificate: x509.Certificate) -> tuple[str, ...]:
+    try:
+        names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+        given = names.get_values_for_type(x509.DNSName)
+    except x509.ExtensionNotFound:
+        return ()
+    except ValueError:
+        raise BadInput("the certificate's names cannot be read") from None
+    return tuple(dict.fromkeys(host_name(name) for name in given))
