@@ -48,7 +48,7 @@ def _due(situation: Situation, definition: Definition, now: float) -> dict[int, 
     """
     Return the free instances that this node may claim, by number, with the time from which it may; the best first.
     """
-    node, since = situation.here.node, situation.placing.free_since
+    node, since, adopt_until = situation.here.node, situation.placing.free_since, situation.placing.adopt_until
     wanted = vacancies(definition, situation.claims.owners)
     preferred = [number for number in wanted if _has_precedence(situation, definition, number, now)]
     held = Counter(claim.node for claim in situation.claims.owners.values())
@@ -59,7 +59,7 @@ def _due(situation: Situation, definition: Definition, now: float) -> dict[int, 
     first = () if situation.here.cordoned or _lacks_port(situation, definition) else ranking.first
     places = sorted((place, number) for number in first if (place := ranking.place(number, node)) is not None)
     due = {number: since.get(number, now) for number in preferred}
-    due |= {n: max(since.get(n, now) + place * CLAIM_DELAY, situation.placing.adopt_until) for place, n in places}
+    due |= {n: max(since.get(n, now), adopt_until) + place * CLAIM_DELAY for place, n in places}
     return dict(islice(due.items(), room))
 
 

@@ -32,6 +32,7 @@ def subscribe(base: Foundation, outward: Edges, found: Found, acting: Deciding, 
         published.subscribe(reports.followers.check)
     signals.cluster_changed.subscribe(local.witnesses.on_changes)
     member.heartbeat.beats.subscribe(local.guarded.on_beat)
+    member.heartbeat.regained.subscribe(known.mass_expiry.on_regained)
     signals.services_changed.subscribe(local.guarded.on_changes)
     signals.services_changed.subscribe(acting.reconcile.mark_dirty)
     signals.services_changed.subscribe(reports.publish_ports.on_containers)

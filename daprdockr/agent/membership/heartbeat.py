@@ -38,7 +38,7 @@ class Heartbeat(Service):
     Beats three times per TTL, in threads of its own.
 
     ``beats`` reports each answer to a beat at once: the lease, and the boottime until which it is certain; 0.0 when it
-    has ended.
+    has ended. ``regained`` reports that there is a certain lease again, after a time without one.
 
     :param etcd: a connection of its own, whose thread nothing else uses (design rule 4).
     :param registration: keeps the node's record under the lease. :param ttl: seconds, as asked of etcd.
@@ -68,8 +68,10 @@ class Heartbeat(Service):
         self._on_change = on_change
         self._boottime = boottime
         self.beats: Signal[[int, float]] = Signal()
+        self.regained: Signal[[]] = Signal()
         self._lease = 0
         self._until = 0.0
+        self._lapsed = False
         self._count = 0
         self._beating = self._due = False
         self._unwritten = False
@@ -168,6 +170,7 @@ class Heartbeat(Service):
             self._report(self._registration.condition)
         except EtcdUnavailable as error:  # The ``Outage`` reports that etcd does not answer.
             self._found = BeatFailed(str(error))
+            self._lapsed = self._lapsed or not self.lease
             self._etcd.outage.failed(f"no heartbeat: {error}")
         except EtcdError as error:
             self._report(BeatFailed(str(error)))
@@ -189,6 +192,7 @@ class Heartbeat(Service):
             if lease:
                 self.log.warn("the lease {lease:x} of this node has ended", lease=lease)
                 self.beats(lease, 0.0)
+                self._lapsed = self._until > 0.0  # otherwise it was an earlier agent's
             self._lease = 0
             return False
         self._hold(lease, sent + ttl, boottime + ttl)
@@ -213,8 +217,11 @@ class Heartbeat(Service):
         await self._registration.keep(self._lease, self._count)
 
     def _hold(self, lease: int, until: float, until_boottime: float) -> None:
-        self._lease, self._until = lease, until
+        lapsed = self._lapsed or 0.0 < self._until <= self._reactor.seconds()
+        self._lease, self._until, self._lapsed = lease, until, False
         self.beats(lease, until_boottime)
+        if lapsed:
+            self.regained()
 
     def _report(self, found: Trouble | None) -> None:
         self._found = found

@@ -13,6 +13,12 @@ Note [Many leases at once]
     Ignore nodes that vanished while this node was disconnected: it finds that all others have vanished, perhaps long
     ago, and would wait while the next node to reconnect, which finds this one, claims everything.
 
+    After an outage of etcd a node cannot tell a lease that ended because its host died from one that ended because its
+    agent could not beat either, and is a little later to find etcd again, or has to take another lease first. So a node
+    whose own lease was not certain for a while, or was ended, leaves the places of others alone for one lease TTL from
+    when it is certain again. Dead hosts wait no longer for that: etcd gives the leases that outlived the outage their
+    full time. A node that never saw another one waits for nobody.
+
     After a person had the agents believe another history (``trust-etcd``), the claims of running instances may be
     missing on all nodes, and each node has the same time to claim what it runs.
 """
@@ -41,6 +47,7 @@ class MassExpiry:
         self._cluster = cluster
         self._ttl = ttl
         self._nodes: frozenset[str] = frozenset()
+        self._has_seen_others = False
         self._vanished: dict[str, float] = {}
         self._begun = cluster.history.begun
         self.until = 0.0
@@ -53,6 +60,7 @@ class MassExpiry:
         now = self._clock()
         before, present = self._nodes, frozenset(self._cluster.nodes)
         self._nodes = present
+        self._has_seen_others = self._has_seen_others or not present <= {self._node}
         gone = before - present if self._node in before & present else frozenset()
         self._vanished = {name: at for name, at in self._vanished.items() if at > now - MOMENT}
         self._vanished.update(dict.fromkeys(gone, now))
@@ -61,3 +69,8 @@ class MassExpiry:
             self.until = max(self.until, now + (self._ttl if many else MOMENT))
         if self._cluster.history.begun != self._begun:
             self._begun, self.until = self._cluster.history.begun, now + self._ttl
+
+    def on_regained(self) -> None:
+        """This node's lease is certain again, after a time in which it was not."""
+        if self._has_seen_others:
+            self.until = max(self.until, self._clock() + self._ttl)

@@ -45,7 +45,7 @@ class FaultyStore(MemoryStore):
 class HeartbeatCase(SynchronousTestCase):
     """
     Heartbeats over one etcd in memory; ``listed`` is what the mirror says, ``changes`` has the lease at each call of
-    ``on_change``, and ``beats`` each report of the signal of that name.
+    ``on_change``, ``beats`` each report of the signal of that name, and ``regained`` when the one of that name came.
     """
 
     def setUp(self) -> None:
@@ -55,6 +55,7 @@ class HeartbeatCase(SynchronousTestCase):
         self.listed = True
         self.changes: list[int] = []
         self.beats: list[tuple[int, float]] = []
+        self.regained: list[float] = []
 
     def directory(self) -> StateDir:
         path = Path(self.mktemp())
@@ -80,6 +81,7 @@ class HeartbeatCase(SynchronousTestCase):
             boottime=lambda: BOOTED + self.clock.seconds(),
         )
         beat.beats.subscribe(lambda lease, until: self.beats.append((lease, until)))
+        beat.regained.subscribe(lambda: self.regained.append(self.clock.seconds()))
         return beat
 
     def started(self, state: StateDir | None = None, record: NodeRecord = RECORD) -> Heartbeat:
@@ -400,6 +402,52 @@ class ToldTests(HeartbeatCase):
         self.beats.clear()
         second = self.started()
         self.assertEqual(self.beats, [(lease, 0.0), (second.lease, BOOTED + 2 + TTL)])
+
+
+class RegainedTests(HeartbeatCase):
+    """The report that there is a certain lease again."""
+
+    def outage(self, seconds: float) -> None:
+        self.store.unavailable = True
+        self.advance(seconds)
+        self.store.unavailable = False
+        self.advance(2)
+
+    def test_never_lost(self) -> None:
+        """Nothing is regained at the start, also after an agent whose lease has ended, nor while beats are good."""
+        self.stop(self.started())
+        self.store.advance(2 * TTL)
+        self.started()
+        self.advance(TTL)
+        self.outage(TTL / 2)
+        self.assertEqual(self.regained, [])
+
+    def test_outage(self) -> None:
+        """After an outage for longer than a lease it is, once."""
+        self.started()
+        self.outage(2 * TTL)
+        self.advance(TTL)
+        self.assertEqual(len(self.regained), 1)
+
+    def test_outage_at_the_start(self) -> None:
+        """It makes no difference whether the outage began before the agent."""
+        self.store.unavailable = True
+        self.started()
+        self.outage(2)
+        self.assertEqual(len(self.regained), 1)
+
+    def test_ended_early(self) -> None:
+        """A lease that etcd ended before its time was lost too."""
+        beat = self.started()
+        self.store.revoke(beat.lease)
+        self.advance(2)
+        self.assertEqual(len(self.regained), 1)
+
+    def test_frozen(self) -> None:
+        """An agent that was frozen itself regains its lease, though no beat failed."""
+        self.started()
+        self.clock.advance(2 * TTL)
+        self.assertEqual(len(self.regained), 1)
 
 
 class RecordTests(HeartbeatCase):

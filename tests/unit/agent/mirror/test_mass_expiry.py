@@ -85,3 +85,14 @@ class MassExpiryTests(SynchronousTestCase):
         self.clock.advance(MOMENT + 0.01)
         self.vanish("c")
         self.assert_waits(MOMENT)
+
+    def test_regained(self) -> None:
+        """A node that had no certain lease for a while gives all others the time of a lease to come back."""
+        self.mass_expiry.on_regained()
+        self.assert_waits(TTL)
+
+    def test_regained_alone(self) -> None:
+        """A node that never saw another one waits for nobody."""
+        alone = MassExpiry(node="a", clock=self.clock.seconds, cluster=Cluster(KEYS), ttl=TTL)
+        alone.on_regained()
+        self.assertEqual(alone.until, 0.0)
