@@ -71,7 +71,7 @@ class AgentProcess:
     def start(self, ttl: int = 2) -> None:
         """Start it with a lease of ``ttl`` seconds, and wait until it says that all is well."""
         self.spawn(ttl)
-        until(self.is_well)
+        until(self.is_well, seen=lambda: f"the agent is not well:\n{self.log[-3000:]}")
 
     def spawn(self, ttl: int = 2) -> None:
         command = [*self._within, str(PROGRAMS / "twistd"), "-n", "--pidfile=", "daprdockr"]

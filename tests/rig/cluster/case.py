@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.rig.cluster.cluster import missing, shared
@@ -45,7 +47,14 @@ class ClusterTestCase(SynchronousTestCase):
     def assert_untouched(self, starts: dict[str, str]) -> None:
         """All these containers run, and none was started anew."""
         now = self.cluster.starts()
-        self.assertEqual({container: now.get(container) for container in starts}, starts)
+        self._assert_starts({container: now.get(container) for container in starts}, starts)
+
+    def assert_nothing_new(self) -> None:
+        """The containers run that ran when the test began, none was started anew, and no other one runs."""
+        self._assert_starts(self.cluster.starts(), self.starts)
+
+    def _assert_starts(self, found: Mapping[str, str | None], wanted: Mapping[str, str]) -> None:
+        self.assertEqual(found, wanted, "" if found == wanted else self.cluster.report())
 
     def until_serving(self) -> None:
         """Wait until each host names all hosts that run an instance, and its nginx reaches every instance."""
