@@ -86,12 +86,12 @@ setup(
     package_data={"daprdockr": ["py.typed"], "daprdockr.proxy": ["*.j2", "lua/door/*.lua"]},
     zip_safe=False,
     # Lower bounds are the oldest versions the tests passed with: DNS over TCP needs the DNSProtocol of Twisted 26.10,
-    # the stubs of etcd3 a protobuf that limits recursion. The reasons are in docs/design/dependencies.rst.
+    # hostile messages a protobuf that limits recursion. The reasons are in docs/design/dependencies.rst.
     install_requires=[
         "Twisted>=26.10",
         "treq>=25.5",
         "docker>=7.1",
-        "etcd3>=0.12",
+        "python3-etcd3>=0.13",
         "grpcio>=1.71",
         "protobuf>=6.31.1",
         "Jinja2>=3.1.6",

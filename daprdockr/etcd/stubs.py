@@ -1,6 +1,6 @@
 # -*- test-case-name: tests.functional.test_etcd_stubs -*-
 """
-The only importer of etcd3 and gRPC, for the generated messages and stubs, and nothing else of that package.
+The only importer of gRPC and of etcd3 (as python3-etcd3 installs it), for the generated messages and stubs alone.
 
 Its client, watcher, lock and lease classes are not used: they hang without a deadline, miss events after a broken
 connection, and ignore arguments. Importing this module takes about 0.15 s, nearly all of it gRPC.
@@ -11,43 +11,43 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from google.protobuf.internal import api_implementation
 from google.protobuf.unknown_fields import UnknownFieldSet
 
 from daprdockr.model.errors import BadInput
-
-if api_implementation.Type() != "python":
-    raise BadInput(
-        f"protobuf runs its {api_implementation.Type()} backend, which cannot load the stubs of etcd3: "
-        "unset PROTOCOL_BUFFERS_PYTHON_IMPLEMENTATION, and import daprdockr before anything that uses protobuf"
-    )
 
 # gRPC's core writes to standard error by itself, even at level INFO; to debug it, set the variable.
 os.environ.setdefault("GRPC_VERBOSITY", "NONE")
 
 import grpc
-from etcd3.etcdrpc import (
-    AuthenticateRequest,
-    AuthStub,
-    Compare,
-    DeleteRangeRequest,
-    KVStub,
-    LeaseGrantRequest,
-    LeaseKeepAliveRequest,
-    LeaseRevokeRequest,
-    LeaseStub,
-    PutRequest,
-    RangeRequest,
-    RangeResponse,
-    RequestOp,
-    ResponseHeader,
-    TxnRequest,
-    WatchCreateRequest,
-    WatchRequest,
-    WatchResponse,
-    WatchStub,
-)
-from etcd3.etcdrpc import kv_pb2 as kv
+
+try:
+    from etcd3.etcdrpc import (
+        AuthenticateRequest,
+        AuthStub,
+        Compare,
+        DeleteRangeRequest,
+        KVStub,
+        LeaseGrantRequest,
+        LeaseKeepAliveRequest,
+        LeaseRevokeRequest,
+        LeaseStub,
+        PutRequest,
+        RangeRequest,
+        RangeResponse,
+        RequestOp,
+        ResponseHeader,
+        TxnRequest,
+        WatchCreateRequest,
+        WatchRequest,
+        WatchResponse,
+        WatchStub,
+    )
+    from etcd3.etcdrpc import kv_pb2 as kv
+except TypeError as error:  # from protobuf, about code that an old compiler made
+    raise BadInput(
+        "another package, etcd3 of 2020, lies in the place of python3-etcd3, and protobuf cannot load it: "
+        "run pip uninstall etcd3, then pip install --force-reinstall --no-deps python3-etcd3"
+    ) from error
 
 __all__ = [
     "AuthStub",
@@ -85,8 +85,8 @@ def in_parts(create: Any) -> Any:
     """
     Return the request for a watch, asking etcd to split a large response into several.
 
-    The messages of etcd3 are older than etcd's field for this (``fragment``, since etcd 3.4), but preserve unknown
-    fields. An etcd that is older still ignores it.
+    The messages of python3-etcd3 are older than etcd's field for this (``fragment``, since etcd 3.4), but preserve
+    unknown fields. An etcd that is older still ignores it.
     """
     return WatchCreateRequest.FromString(create.SerializeToString() + _FRAGMENT_OF_REQUEST)
 
