@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
 from daprdockr.model.known.cluster import Cluster
@@ -13,6 +13,7 @@ from daprdockr.model.stored.revisioned import Service
 from daprdockr.model.stored.rollout import RolloutRecord
 from daprdockr.picture.instances import is_current
 from daprdockr.picture.table import Column, Row, Table
+from daprdockr.planning.candidates import Candidate, candidates, why_nowhere
 
 StoppedRollouts = Mapping[ServiceName, RolloutRecord]
 
@@ -36,14 +37,18 @@ def service_table(
     :param stopped: the rollouts that did not end well.
     """
     names = sorted(cluster.services) if only is None else [only]
-    return Table([_row(cluster, name, cluster.services[name], stopped.get(name)) for name in names], COLUMNS)
+    nodes = candidates(cluster)
+    return Table([_row(cluster, name, cluster.services[name], stopped.get(name), nodes) for name in names], COLUMNS)
 
 
-def _row(cluster: Cluster, name: ServiceName, service: Service, stopped: RolloutRecord | None) -> Row:
+def _row(
+    cluster: Cluster, name: ServiceName, service: Service, stopped: RolloutRecord | None, nodes: Iterable[Candidate]
+) -> Row:
     claims = [claim for _, claim in sorted(cluster.claims(name).items())]
     running = [claim for claim in claims if claim.record.state in (State.RUNNING, State.UNHEALTHY)]
     paused = cluster.pauses.get(name)
     reason = str(stopped or next((claim.record.reason for claim in claims if claim.record.reason), ""))
+    waiting = _waiting(cluster, service, nodes) if stopped is None else ""
     return {
         "Service": str(name),
         "Wanted": service.definition.instances,
@@ -57,5 +62,15 @@ def _row(cluster: Cluster, name: ServiceName, service: Service, stopped: Rollout
         ],
         "Rollout": stopped.write() if stopped is not None else None,
         "Paused": paused.shown() if paused is not None else None,
-        "Reason": "; ".join(filter(None, (str(paused or ""), reason))),
+        "Reason": "; ".join(filter(None, (str(paused or ""), reason, waiting))),
     }
+
+
+def _waiting(cluster: Cluster, service: Service, nodes: Iterable[Candidate]) -> str:
+    """Return how many instances no node has claimed, and why; "" if each is claimed."""
+    wanted = service.definition.instances
+    free = wanted - sum(number <= wanted for number in cluster.claims(service.definition.name))
+    if not free:
+        return ""
+    reason = why_nowhere(service.definition, nodes)
+    return f"{free} of {wanted} wait{'s' if free == 1 else ''} for a node{f': {reason}' if reason else ''}"

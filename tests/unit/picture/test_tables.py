@@ -80,6 +80,17 @@ class ServiceTests(SynchronousTestCase):
         self.assertEqual([row["HostNames"] for row in table.rows], [["a.test", "*.b.test", "example.com/api"]])
         self.assertIn("a.test,*.b.test,example.com/api", table.cells[0])
 
+    def test_waiting(self) -> None:
+        """Instances that no node has claimed are counted, with the reason if no node may take them."""
+        nobody = cluster(defined(definition(instances=2), 5), claimed(instance(1), RUNNING, 6))
+        self.assertEqual(
+            [row["Reason"] for row in service_table(nobody).rows], ["1 of 2 waits for a node: no node is ready"]
+        )
+        anybody = cluster(defined(definition(instances=2), 5), present("n1", NodeRecord()))
+        self.assertEqual([row["Reason"] for row in service_table(anybody).rows], ["2 of 2 wait for a node"])
+        whole = cluster(defined(definition(instances=1), 5), claimed(instance(1), RUNNING, 6))
+        self.assertEqual([row["Reason"] for row in service_table(whole).rows], [""])
+
 
 class OverviewTests(SynchronousTestCase):
     """The whole on one page."""

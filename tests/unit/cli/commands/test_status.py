@@ -38,7 +38,7 @@ class StatusTests(ShowCase):
             [
                 ["nodes: 1"],
                 ["SERVICE", "WANTED", "RUNNING", "HEALTHY", "CURRENT", "HTTP", "REASON"],
-                ["web.myapp", "3", "2", "1", "1", "demo.test", "-"],
+                ["web.myapp", "3", "2", "1", "1", "demo.test", "1 of 3 waits for a node"],
             ],
         )
 
