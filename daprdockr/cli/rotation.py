@@ -1,7 +1,8 @@
 # -*- test-case-name: tests.unit.cli.commands.test_rotate_key -*-
 """
 Replacing the cluster key, in two runs of one command: the first adds a new key to the file, which then has to be copied
-to all nodes; the second has the cluster use it and seals all secrets again. A run that was interrupted is repeated.
+to all nodes; the second has the cluster use it and seals all secrets again. A run that was interrupted is repeated, and
+a third one does nothing: the key that was replaced, still in the file, shows that all is done.
 """
 
 from __future__ import annotations
@@ -30,11 +31,15 @@ class KeyNotCopied(DaprdockrError):
 
 @frozen
 class Rotation:
-    """``key`` is the newest in the file; ``added`` says that it is new, otherwise ``sealed`` secrets were sealed."""
+    """
+    ``key`` is the newest in the file; ``added`` says that it is new, otherwise ``sealed`` secrets were sealed; or
+    nothing was to be ``done``.
+    """
 
     key: PublicKey
     added: bool = False
     sealed: int = 0
+    done: bool = True
 
 
 @frozen
@@ -50,7 +55,8 @@ class KeyRotation:
         Do the next of the two things.
 
         :raises NoClusterKey, OtherClusterKey: the file does not have the key that the cluster uses.
-        :raises KeyNotCopied: nodes could not open the secrets any more; ``-yes`` ignores that.
+        :raises KeyNotCopied: nodes could not open the secrets any more; ``-yes`` ignores that, and begins another
+            rotation where one is over.
         """
         keys, entry = read_keys(self.path), self.store.get(self.request.keys.public_key)
         if entry is None:
@@ -59,6 +65,8 @@ class KeyRotation:
         if present not in [key.public for key in keys]:
             raise OtherClusterKey(f"{self.path} does not have the key of this cluster, {present.id}")
         older = [name for name, record in self._records().items() if record.key != newest.id]
+        if present == newest and not older and len(keys) > 1 and not self.request.yes:
+            return Rotation(newest, done=False)
         if present == newest and not older:
             return Rotation(add_key(self.path, keys).public, added=True)
         self._check_copied(newest)

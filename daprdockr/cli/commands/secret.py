@@ -91,13 +91,20 @@ def _rotate(path: Path, request: Request, store: Store, console: Console) -> Non
 
     done = KeyRotation(request, store, path).run()
     if request.json:
-        console.print_json({"Key": done.key.id, "File": str(path), "Added": done.added, "Sealed": done.sealed})
+        outcome = {"Added": done.added, "Sealed": done.sealed, "Done": done.done}
+        console.print_json({"Key": done.key.id, "File": str(path), **outcome})
+    elif not done.done:
+        console.say(
+            f"the cluster uses key {done.key.id}, the newest in {path}, and no secret needs another: all is done"
+        )
+        console.say("to replace this one too, delete the older keys from the file first, or add -yes")
     elif done.added:
         console.say(f"{path} has a new key, {done.key.id}, which the cluster does not use yet")
         console.say(f"copy the file to all nodes, and run this again: daprdockrcmd secret rotate-key {path}")
     else:
         announce(request, store, f"replaced by {author(request)}, now {done.key.id}", "cluster key")
-        console.say(f"the cluster uses key {done.key.id}, {done.sealed} secrets were sealed to it again")
+        secrets = "1 secret was" if done.sealed == 1 else f"{done.sealed} secrets were"
+        console.say(f"the cluster uses key {done.key.id}, {secrets} sealed to it again")
         console.say("the older keys in the file open nothing but backups of etcd from before")
 
 

@@ -62,7 +62,28 @@ class RotateTests(DefinitionCase):
         self.assertEqual((self.present, self.opened(new)), (new.public, VALUES))
         for name, record in before.items():
             self.assertEqual((self.record(name).stamp, self.record(name).revision), (record.stamp, record.revision))
+
+    def test_third_run(self) -> None:
+        """A run after the second changes nothing, until a person asks for another rotation, or deletes the old key."""
+        self.rotate()
+        self.rotate()
+        new, old = read_keys(self.file)
+        for _ in range(2):
+            done = self.rotate()
+            self.assertEqual((done.status, read_keys(self.file)), (0, (new, old)))
+            self.assertIn("all is done", done.stdout)
+        done = self.rotate("-o", "json")
+        self.assertEqual((done.json["Added"], done.json["Sealed"], done.json["Done"]), (False, 0, False))
+        self.assertTrue(self.rotate("-yes", "-o", "json").json["Added"])
+        self.file.unlink()
+        create_keys(self.file, (new,))
         self.assertTrue(self.rotate("-o", "json").json["Added"])
+
+    def test_one(self) -> None:
+        """One secret is one secret."""
+        self.run_line("secret", "rm", "token")
+        self.rotate()
+        self.assertIn("1 secret was sealed to it again", self.rotate().stdout)
 
     def test_not_copied(self) -> None:
         """The cluster does not use a key that a node does not have; one without any key does not count."""
