@@ -21,7 +21,7 @@ from daprdockr.agent.reconcile.network import ContainerNetwork, container_networ
 from daprdockr.agent.reconcile.reconcile import Informed, Reconcile
 from daprdockr.agent.reconcile.rollout_steps import RolloutSteps, RolloutSurroundings
 from daprdockr.agent.reconcile.rollouts import RolloutTimes
-from daprdockr.agent.reconcile.secret_files import MOUNTS, SecretFiles
+from daprdockr.agent.reconcile.secret_files import MOUNTS, USUAL, SecretFiles
 from daprdockr.agent.reconcile.since import Since
 from daprdockr.agent.reconcile.slot_steps import SlotSteps
 from daprdockr.agent.reconcile.unanswered import Unanswered
@@ -156,7 +156,7 @@ def _secrets(base: Foundation, found: Found) -> Delivery:
         outside.etcd.store, outside.pools.etcd.calls, base.cluster, lambda: found.around.cluster_keys.value
     )
     files = SecretFiles(
-        place=settings.memory_dir,
+        places=USUAL if settings.memory_dir is None else (settings.memory_dir,),
         agent=f"{settings.node} {settings.state_dir}",
         mounts=lambda: MOUNTS.read_text(encoding="utf-8"),
     )

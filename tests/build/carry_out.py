@@ -118,7 +118,7 @@ class CarryOutCase(SynchronousTestCase):
         self.memory = Path(self.mktemp())
         self.delivery = Delivery(
             SealedValues(self.store, run_at_once, self.mirror.cluster, lambda: self.secret_keys),
-            SecretFiles(place=self.memory, agent="a", mounts=lambda: "1 0 0:1 / / rw - tmpfs tmpfs rw"),
+            SecretFiles(places=(self.memory,), agent="a", mounts=lambda: "1 0 0:1 / / rw - tmpfs tmpfs rw"),
             self.engine,
             lambda: {container.mark for container in self.host.containers},
         )

@@ -36,13 +36,13 @@ _IN_MEMORY = ("tmpfs", "ramfs")
 
 class SecretFiles:
     """
-    :param place: the directory that is named by the settings; None: one of ``USUAL``.
+    :param places: the directories to choose from, the best first.
     :param agent: a text that differs for each agent of this host.
     :param mounts: returns the content of ``/proc/self/mountinfo``.
     """
 
-    def __init__(self, *, place: Path | None, agent: str, mounts: Callable[[], str]) -> None:
-        self._places = USUAL if place is None else (place,)
+    def __init__(self, *, places: Sequence[Path], agent: str, mounts: Callable[[], str]) -> None:
+        self._places = places
         self._agent = hashlib.blake2s(agent.encode(), digest_size=8).hexdigest()
         self._mounts = mounts
         self._begun: set[str] = set()
@@ -71,7 +71,7 @@ class SecretFiles:
     def give(self, container: str, user: int) -> None:
         """Let the user of the container read its files, and nobody else. :raises EngineFailed: as ``write``."""
         try:
-            folder = self._directory() / container
+            folder = self._folder(container)
             for path in folder.iterdir():
                 os.chown(path, user, -1, follow_symlinks=False)
             (folder / _COMPLETE).touch(0o600)
@@ -80,12 +80,11 @@ class SecretFiles:
 
     def is_complete(self, container: str) -> bool:
         """Return whether the files of a container are there, and are its user's."""
-        return any((place / self._agent / container / _COMPLETE).exists() for place in self._places)
+        return (self._folder(container) / _COMPLETE).exists()
 
     def are_there(self, container: str, number: int) -> bool:
         """Return whether the files of a container were written."""
-        folders = [place / self._agent / container for place in self._places]
-        return any(all((folder / str(one)).exists() for one in range(number)) for folder in folders)
+        return all((self._folder(container) / str(one)).exists() for one in range(number))
 
     def remove(self, container: str) -> None:
         for place in self._places:
@@ -100,16 +99,32 @@ class SecretFiles:
                     self.remove(name)
 
     def _directory(self) -> Path:
-        """:raises EngineFailed, OSError: there is none that can be used."""
-        mounts = self._mounts()
-        place = next((one for one in self._places if file_system(one, mounts) in _IN_MEMORY), None)
-        if place is None:
-            raise EngineFailed(f"{self._places[0]} is on a disk, where no secret may be: name a tmpfs by --memory-dir")
-        folder = place / self._agent
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if other := replaceable(folder):
-            raise EngineFailed(f"no secret may be in {place}, because {other}: name another --memory-dir")
-        return folder
+        """
+        Return the first directory in memory that can be written to.
+
+        :raises EngineFailed, OSError: there is none that can be used.
+        """
+        mounts, failed = self._mounts(), None
+        for place in self._places:
+            if file_system(place, mounts) not in _IN_MEMORY:
+                continue
+            folder = place / self._agent
+            try:
+                folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            except OSError as error:  # such as a read-only /run
+                failed = failed or error
+                continue
+            if other := replaceable(folder):
+                raise EngineFailed(f"no secret may be in {place}, because {other}: name another --memory-dir")
+            return folder
+        if failed is not None:
+            raise failed
+        raise EngineFailed(f"{self._places[0]} is on a disk, where no secret may be: name a tmpfs by --memory-dir")
+
+    def _folder(self, container: str) -> Path:
+        """Return where the files of a container are, or where they would be."""
+        folders = [place / self._agent / container for place in self._places]
+        return next((folder for folder in folders if folder.exists()), folders[0])
 
 
 def file_system(path: Path, mounts: str) -> str:

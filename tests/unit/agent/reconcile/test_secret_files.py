@@ -21,7 +21,7 @@ class SecretFilesTests(SynchronousTestCase):
         self.files = self.make()
 
     def make(self, agent: str = "a") -> SecretFiles:
-        return SecretFiles(place=self.place, agent=agent, mounts=lambda: self.mounts)
+        return SecretFiles(places=(self.place,), agent=agent, mounts=lambda: self.mounts)
 
     def test_written(self) -> None:
         """Only their user can read the files, and nobody else can come to them; then they are complete."""
@@ -67,6 +67,17 @@ class SecretFilesTests(SynchronousTestCase):
         with self.assertRaisesRegex(EngineFailed, "is on a disk.*--memory-dir"):
             self.files.write("c1", [b"one"])
         self.assertFalse(self.place.exists())
+
+    def test_read_only(self) -> None:
+        """Where the first place cannot be written to, as a read-only ``/run``, the next one is taken."""
+        blocked = Path(self.mktemp())
+        blocked.write_text("in the way")
+        files = SecretFiles(places=(blocked / "run", self.place), agent="a", mounts=lambda: TMPFS)
+        (path,) = files.write("c1", [b"one"])
+        files.give("c1", os.geteuid())
+        self.assertTrue(path.is_relative_to(self.place) and files.is_complete("c1") and files.are_there("c1", 1))
+        files.remove("c1")
+        self.assertFalse(path.exists())
 
     def test_no_room(self) -> None:
         """A place that cannot be written to is one line."""
