@@ -33,6 +33,8 @@ def _why_last(row: Row) -> str:
         return f"{','.join(row['Missing'])} is no address of this machine"
     if row["Fails"]:
         return f"{','.join(row['Fails'])} cannot start"
+    if row["Keyless"]:
+        return str(row["Keyless"])
     if row["KeysMissing"]:
         return f"it lacks cluster key {','.join(row['KeysMissing'])}, so it gets no service with secrets"
     return ""
@@ -79,6 +81,7 @@ def node_table(cluster: Cluster, refused: str = "", doubted: Mapping[str, str] =
             "Clash": clashing.get(name, ""),
             "Doubts": doubted.get(name, ""),
             "Keys": list(node.record.keys),
+            "Keyless": node.record.keyless,
             "KeysMissing": sorted(needed.difference(node.record.keys)),
         }
         for name, node in sorted(cluster.nodes.items())

@@ -70,6 +70,7 @@ def _services(
     yield from (base.journal, member.heartbeat, local.host, local.pulse, local.containerd)
     yield from (known.mirror, local.witnesses, local.health, reports.followers, acting.reconcile)
     yield from (known.marking, reports.doubting, known.ownerless, member.write_check, local.orphans)
+    yield member.embedded_key
     yield from found.around.all
 
 

@@ -24,6 +24,7 @@ from daprdockr.agent.host.last_words import ReadLastWords
 from daprdockr.agent.host.pulse import Pulse
 from daprdockr.agent.host.stock import Stock
 from daprdockr.agent.membership.contested import Contested
+from daprdockr.agent.membership.embedded_key import EmbeddedKey
 from daprdockr.agent.membership.heartbeat import Heartbeat
 from daprdockr.agent.membership.kept_lease import KeptLease
 from daprdockr.agent.membership.presence import NodeIdentity, Obstacles, OfThisMoment, Presence
@@ -44,7 +45,7 @@ from daprdockr.model.host import ContainerState
 from daprdockr.planning.candidates import runs_elsewhere
 from daprdockr.runtime.connection import Connection
 from daprdockr.runtime.outage import Outage
-from daprdockr.wiring.foundation import Foundation, Surroundings
+from daprdockr.wiring.foundation import CLUSTER_KEY, Foundation, Surroundings
 
 
 @frozen
@@ -227,6 +228,7 @@ class Membership:
     heartbeat: Heartbeat
     standing: Standing
     progress: OwnProgress
+    embedded_key: EmbeddedKey | None
 
 
 def membership(base: Foundation, around: Surroundings, known: Knowledge, local: OnThisHost) -> Membership:
@@ -239,7 +241,7 @@ def membership(base: Foundation, around: Surroundings, known: Knowledge, local: 
         keys=keys.trials,
     )
     node = NodeIdentity(settings.node, settings.label, settings.allow, outside.machine.mark, base.state.holder.former)
-    now = OfThisMoment(lambda: around.whereabouts.value, around.key_ids)
+    now = OfThisMoment(lambda: around.whereabouts.value, around.key_ids, lambda: around.cluster_keys.trouble)
     presence = Presence(
         node=node,
         now=now,
@@ -257,6 +259,18 @@ def membership(base: Foundation, around: Surroundings, known: Knowledge, local: 
         heartbeat=heartbeat,
         standing=Standing(node, now.where, known.mirror, local.host, heartbeat, known.contested, around.key_ids),
         progress=progress,
+        embedded_key=_embedded_key(base) if settings.embedded_etcd and settings.cluster_key is None else None,
+    )
+
+
+def _embedded_key(base: Foundation) -> EmbeddedKey:
+    outside = base.outside
+    return EmbeddedKey(
+        reactor=outside.reactor,
+        run=outside.pools.etcd.calls,
+        store=outside.etcd.store,
+        place=base.cluster.keys.public_key,
+        path=base.settings.state_dir / CLUSTER_KEY,
     )
 
 

@@ -191,8 +191,16 @@ class EphemeralTests(AgentTestCase):
         self.agent.start()
 
     def test_leaves_nothing(self) -> None:
-        """After its exit there is no container, no nginx and no etcd of it."""
-        self.agent.define(self.web, 2, sample_image(), Http=HTTP)
+        """
+        It makes its own cluster key, so that secrets work at once. After its exit there is no container, no nginx and
+        no etcd of it.
+        """
+        key = self.agent.state / "cluster.key"
+        until(key.exists)
+        self.assertEqual(key.stat().st_mode & 0o777, 0o600)
+        until(lambda: not self.agent.run("secret", "set", "token", stdin="xyzzy").returncode)
+        secret = [{"Name": "token", "Env": "TOKEN"}]
+        self.agent.define(self.web, 2, sample_image(), Http=HTTP, Secrets=secret)
         self.agent.stop()
         self.assertEqual(self.agent.containers(), [])
         self.assertEqual(self.agent.curl("demo.test"), "")

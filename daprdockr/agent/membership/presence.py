@@ -49,10 +49,14 @@ class Obstacles:
 
 @frozen
 class OfThisMoment:
-    """``where`` returns the addresses that the node publishes now, ``keys`` the ids of its cluster keys."""
+    """
+    ``where`` returns the addresses that the node publishes now, ``keys`` the ids of its cluster keys, and ``keyless``
+    why the file with them cannot be read, or "".
+    """
 
     where: Callable[[], Whereabouts]
     keys: Callable[[], frozenset[str]] = frozenset
+    keyless: Callable[[], str] = str
 
 
 @frozen
@@ -95,6 +99,7 @@ class Presence:
             former=self.node.former,
             machine=self.node.machine,
             keys=tuple(sorted(self.now.keys())),
+            keyless=self.now.keyless(),
         )
 
     def _unready(self, steady: bool) -> str:

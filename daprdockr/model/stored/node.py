@@ -50,7 +50,8 @@ class NodeRecord:
     else in the record does. ``former`` are names that the node had before on its machine. ``machine`` is a mark of the
     machine ("": unknown), and ``since`` the revision at which the node began to publish its addresses (0: when the
     record was created): Note [Two machines, one address] in ``planning.placing.clashes``.
-    ``keys`` are the ids of the cluster keys with which the node opens secrets. Placement considers no ``progress``.
+    ``keys`` are the ids of the cluster keys with which the node opens secrets, and ``keyless`` says why it cannot read
+    its file with them ("": it can, or has none). Placement considers no ``progress``.
     """
 
     addresses: tuple[str, ...] = ()
@@ -70,6 +71,7 @@ class NodeRecord:
     machine: str = ""
     since: int = 0
     keys: tuple[str, ...] = ()
+    keyless: str = ""
     progress: Progress = Progress()
 
     @classmethod
@@ -116,6 +118,7 @@ _OPTIONAL: Members = {
     "Machine": ("machine", reading.text),
     "Since": ("since", _REVISION),
     "Keys": ("keys", _texts),
+    "Keyless": ("keyless", reading.free_text),
     "Progress": ("progress", Progress.read),
 }
 _MEMBERS: Members = {**_ALWAYS, **_OPTIONAL}

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -16,8 +18,11 @@ from tests.build.values import KEYS, WEB, definition, named
 from tests.build.whole import names
 from tests.fakes.agents import MemoryAgent, MemoryCluster
 from tests.fakes.command_line import LentStore, command_line
+from tests.fakes.log_lines import LogLines
 
 VALUE = b"correct horse battery staple"
+ABSENT = os.strerror(errno.ENOENT)
+ONLY_B = {"Constraints": ["node == b"]}
 
 
 class SecretsTests(SynchronousTestCase):
@@ -125,6 +130,33 @@ class SecretsTests(SynchronousTestCase):
         (c.state.path / "cluster.key").chmod(0o600)
         self.cluster.advance(10)
         self.assertEqual(record["c"].record.keys, record["a"].record.keys)
+
+    def test_no_file(self) -> None:
+        """A node whose settings name a file that is not there runs all but secrets, and ``nodes`` and log say so."""
+        lines = LogLines(self)
+        missing = Path(self.mktemp())
+        c = self.cluster.add("c", cluster_key=missing)
+        self.cluster.advance(10)
+        (row,) = [row for row in command_line(self.cluster.store, "nodes", "-o", "json").json if row["Node"] == "c"]
+        self.assertEqual((row["Ready"], row["Keyless"]), (True, f"the cluster key {missing} cannot be read: {ABSENT}"))
+        self.assertIn(row["Keyless"], command_line(self.cluster.store, "nodes").stdout)
+        self.assertEqual(len(lines(f"{missing} cannot be read")), 1)
+        missing.write_bytes(self.key.read_bytes())
+        missing.chmod(0o600)
+        self.cluster.advance(10)
+        record = c.cluster.nodes["c"].record
+        self.assertEqual((record.keyless, record.keys != ()), ("", True))
+
+    def test_why(self) -> None:
+        """Where no node has the key, ``why`` and ``status`` say so, and what to do."""
+        self.command("set", "password", stdin=VALUE)
+        self.cluster.define(definition(instances=1, Secrets=[{"Name": "password"}], Placement=ONLY_B))
+        self.cluster.advance(10)
+        said = command_line(self.cluster.store, "why", "web.myapp").stdout
+        self.assertIn("it has no cluster key, which secrets need", said)
+        self.assertIn("start the agent of a node with --cluster-key", said)
+        (row,) = command_line(self.cluster.store, "status", "-o", "json").json["Services"]
+        self.assertIn("1 of 1 waits for a node: no node that has the key to its secrets meets", row["Reason"])
 
     def test_other_key(self) -> None:
         """A node with the key of another cluster is none that opens these secrets."""

@@ -27,9 +27,10 @@ class PresenceTests(SynchronousTestCase):
         self.host = memory_host(self.clock, self.engine, self.failures)
         self.refused = self.contested = ""
         self.keys: frozenset[str] = frozenset()
+        self.keyless = ""
         self.presence = Presence(
             node=NodeIdentity("a", {"zone": "x"}, frozenset({"binds"}), "m1"),
-            now=OfThisMoment(lambda: Whereabouts(("10.0.0.1",)), lambda: self.keys),
+            now=OfThisMoment(lambda: Whereabouts(("10.0.0.1",)), lambda: self.keys, lambda: self.keyless),
             cluster=self.cluster,
             host=self.host,
             failures=self.failures,
@@ -53,6 +54,8 @@ class PresenceTests(SynchronousTestCase):
         self.assertNotIn(b"Keys", before)
         self.keys = frozenset({"k2", "k1"})
         self.assertEqual(NodeRecord.decode(self.presence(True).encode()).keys, ("k1", "k2"))
+        self.keyless = "the cluster key /x cannot be read"
+        self.assertEqual(NodeRecord.decode(self.presence(True).encode()).keyless, self.keyless)
 
     def test_beats(self) -> None:
         """Without enough good beats it is not ready."""
