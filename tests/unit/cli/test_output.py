@@ -24,7 +24,7 @@ STATUS = """\
 n1 is frozen, it doubts this etcd: revision 9 was seen (daprdockrcmd trust-etcd shows what to do)
 nodes: 3
 SERVICE     WANTED   RUNNING   HEALTHY   CURRENT   HTTP                      REASON
-web.myapp   3        1         1         1         demo.test,www.demo.test   exit code 1
+web.myapp   3        1         1         1         demo.test,www.demo.test   exit code 1; 1 of 3 waits for a node
 nothing starts on n3: no space
 not usable: /daprdockr/services/myapp/bad: Name is missing
 """
@@ -45,7 +45,7 @@ STATUS_JSON = """\
       ],
       "Rollout": null,
       "Paused": null,
-      "Reason": "exit code 1"
+      "Reason": "exit code 1; 1 of 3 waits for a node"
     }
   ],
   "Broken": [
