@@ -1,0 +1,139 @@
+"""
+The records of the renewer: what became of the attempts to get the certificate of one host name, the order that is under
+way for it, and what every node answers to challenges.
+
+All but the last lie where nobody mirrors them: the renewer alone reads and writes them, and people ask for the first.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from attrs import field, frozen
+
+from daprdockr.model import reading
+from daprdockr.model.errors import BadInput
+from daprdockr.model.members import Members, all_members, changed_members, decode_members, encode_members
+
+LONGEST_REASON = 400
+"""Characters of an error that are kept."""
+
+
+@frozen
+class RenewalRecord:
+    """
+    What became of the attempts for one host name. All times are wall-clock seconds; 0.0: never, or not known.
+
+    :ivar failures: in a row.
+    :ivar error: why the last attempt failed; "" after one that did not.
+    :ivar time: of the last attempt.
+    :ivar next_attempt: not before this.
+    :ivar rehearsed: whether the name once passed the checks of the staging directory.
+    :ivar renewal_id: of the last certificate, by which its server knows it; "": it has none.
+    :ivar renew: when the server wants it to be renewed.
+    :ivar ask: when to ask the server again.
+    """
+
+    failures: int = 0
+    error: str = ""
+    time: float = 0.0
+    next_attempt: float = 0.0
+    rehearsed: bool = False
+    renewal_id: str = ""
+    renew: float = 0.0
+    ask: float = 0.0
+
+    @classmethod
+    def decode(cls, data: bytes) -> RenewalRecord:
+        """:raises BadInput: if ``data`` is not such a record."""
+        return cls(**decode_members(data, _RENEWAL))
+
+    def encode(self) -> bytes:
+        return encode_members(changed_members(self, RenewalRecord(), _RENEWAL))
+
+
+@frozen
+class OrderRecord:
+    """
+    An order that is under way; it is stored sealed, because of the key.
+
+    :ivar url: where the ACME server has it.
+    :ivar directory: of that server.
+    :ivar key: of the certificate to be, as PEM.
+    """
+
+    url: str
+    directory: str
+    key: str = field(repr=False)
+
+    @classmethod
+    def decode(cls, data: bytes) -> OrderRecord:
+        """:raises BadInput: if ``data`` is not such a record."""
+        return cls(**_complete(data, _ORDER))
+
+    def encode(self) -> bytes:
+        return encode_members(all_members(self, _ORDER))
+
+
+@frozen
+class ChallengeRecord:
+    """
+    What every node answers to the challenges of HTTP-01.
+
+    :ivar thumbprint: of the key of the account, which is no secret: each answer is a token and this.
+    """
+
+    thumbprint: str
+
+    @classmethod
+    def decode(cls, data: bytes) -> ChallengeRecord:
+        """:raises BadInput: if ``data`` is not such a record."""
+        return cls(**_complete(data, _CHALLENGE))
+
+    def encode(self) -> bytes:
+        return encode_members(all_members(self, _CHALLENGE))
+
+
+def bound_to_renewer(what: str) -> bytes:
+    """Return what a sealed value of the renewer is bound to, by its place below ``Keys.renewing``."""
+    return f"daprdockr acme {what}".encode()
+
+
+def _complete(data: bytes, members: Members) -> dict[str, Any]:
+    given = decode_members(data, members)
+    for key, (name, _) in members.items():
+        if name not in given:
+            raise BadInput(f"{key} is missing")
+    return given
+
+
+def _thumbprint(value: object, path: str) -> str:
+    text = reading.text(value, path)
+    if len(text) == 43 and text.isascii() and text.replace("-", "").replace("_", "").isalnum():
+        return text
+    raise BadInput(f"{path} is no thumbprint: 43 letters, digits, - and _")
+
+
+def _pem(value: object, path: str) -> str:
+    text = reading.free_text(value, path)
+    if text.isascii() and len(text) <= 4096:
+        return text
+    raise BadInput(f"{path} is no key as PEM")
+
+
+_RENEWAL: Members = {
+    "Failures": ("failures", reading.integer(0, 2**31)),
+    "Error": ("error", reading.free_text),
+    "Time": ("time", reading.moment),
+    "NextAttempt": ("next_attempt", reading.moment),
+    "Rehearsed": ("rehearsed", reading.boolean),
+    "RenewalId": ("renewal_id", reading.free_text),
+    "Renew": ("renew", reading.moment),
+    "Ask": ("ask", reading.moment),
+}
+_ORDER: Members = {
+    "Url": ("url", reading.line(2048)),
+    "Directory": ("directory", reading.line(2048)),
+    "Key": ("key", _pem),
+}
+_CHALLENGE: Members = {"Thumbprint": ("thumbprint", _thumbprint)}
