@@ -111,3 +111,35 @@ class DiskError(DaprdockrError):
 
 class ProxyError(DaprdockrError):
     """nginx is not there, refused a configuration, or did not take it up; the text is nginx's own if it gave one."""
+
+
+class AcmeError(DaprdockrError):
+    """
+    A request to an ACME server failed.
+
+    :ivar retry_after: seconds for which the server wants no further attempt; 0: it did not say.
+    """
+
+    def __init__(self, text: str, retry_after: float = 0.0) -> None:
+        super().__init__(text)
+        self.retry_after = retry_after
+
+
+class AcmeUnavailable(AcmeError):
+    """The ACME server did not answer in time, or with something that is no answer of such a server."""
+
+
+class AcmeRefused(AcmeError):
+    """
+    The ACME server answered and refused.
+
+    :ivar code: the kind of the problem, such as ``rateLimited`` (RFC 8555, 6.7).
+    """
+
+    def __init__(self, text: str, code: str = "", retry_after: float = 0.0) -> None:
+        super().__init__(text, retry_after)
+        self.code = code
+
+
+class OrderLost(AcmeRefused):
+    """No certificate will come of this order: the next attempt begins another one."""

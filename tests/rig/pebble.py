@@ -36,8 +36,8 @@ VERSIONS: Mapping[tuple[int, int], tuple[str, str]] = {
     (1, 17): ("v2.4.0", "-dns01"),
 }
 """
-By version of Go, the newest first: the version that this one and later ones can build, and how its DNS is told where to
-listen. Debian 12 has Go 1.19, whose Pebble says nothing of renewals (ARI).
+By version of Go, the newest first: the version that this one and later ones can build, and the flag for the address
+of its DNS. Debian 12 has Go 1.19, whose Pebble says nothing of renewals (ARI).
 """
 
 BUILT = Path(__file__).resolve().parents[2] / ".test" / "go"

@@ -1,6 +1,6 @@
 """
-The records of the renewer: what became of the attempts to get the certificate of one host name, the order that is under
-way for it, and what every node answers to challenges.
+The records of the renewer: the outcome of the attempts to get the certificate of one host name, the order that is under
+way for it, and the answer of every node to challenges.
 
 All but the last lie where nobody mirrors them: the renewer alone reads and writes them, and people ask for the first.
 """
@@ -22,7 +22,7 @@ LONGEST_REASON = 400
 @frozen
 class RenewalRecord:
     """
-    What became of the attempts for one host name. All times are wall-clock seconds; 0.0: never, or not known.
+    The outcome of the attempts for one host name. All times are wall-clock seconds; 0.0: never, or not known.
 
     :ivar failures: in a row.
     :ivar error: why the last attempt failed; "" after one that did not.
@@ -78,7 +78,7 @@ class OrderRecord:
 @frozen
 class ChallengeRecord:
     """
-    What every node answers to the challenges of HTTP-01.
+    The answer of every node to the challenges of HTTP-01.
 
     :ivar thumbprint: of the key of the account, which is no secret: each answer is a token and this.
     """

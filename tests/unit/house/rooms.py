@@ -12,6 +12,7 @@ ROOMS = {
     "relay": 1,
     "process": 2,
     "runtime": 2,
+    "acme": 3,
     "etcd": 3,
     "engine": 3,
     "dns": 3,
@@ -40,7 +41,7 @@ FLOORS: Mapping[str, tuple[tuple[str, ...], ...]] = {
         ("trouble",),
     ),
     "planning": (
-        ("attempts", "candidates", "steps"),
+        ("attempts", "candidates", "renewing", "steps"),
         ("outcome", "situation"),
         ("placing",),
         ("keeping",),

@@ -40,5 +40,5 @@ class RenewalTests(SynchronousTestCase):
         self.assertNotIn("PRIVATE", repr(ORDER))
 
     def test_bound(self) -> None:
-        """What is sealed for one place opens at no other."""
+        """A value that is sealed for one place opens at no other."""
         self.assertNotEqual(bound_to_renewer("account"), bound_to_renewer("orders/account"))
