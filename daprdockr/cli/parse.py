@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
 
 from daprdockr.arguments import goflags
 from daprdockr.arguments.access import ETCD_PARAMETERS, read_access
@@ -26,7 +27,7 @@ def read_request(words: Sequence[str], environment: Mapping[str, str]) -> Reques
     split = goflags.split(words, valued=_VALUED, boolean=_BOOLEAN)
     switches = {name for name, value in dict(split.flags).items() if value is True}
     values = {name: value for name, value in split.flags if isinstance(value, str)}
-    if switches & {"h", "help"}:
+    if switches & {"h", "help"} or "help" in split.others[:1]:
         return Request("help")
     command, others = load(_name(switches, split.others)), split.others[1:]
     _check_flags(command, (*sorted(switches - {"v"}), *values))
@@ -64,7 +65,7 @@ def _name(switches: set[str], others: Sequence[str]) -> str:
     actions = [name for name in ACTIONS if name in switches]
     if others:
         if others[0] not in WORDS:
-            raise BadInput(f"{shorten(others[0])} is not a known command: known are {', '.join(WORDS)}, and flags")
+            raise BadInput(f"{shorten(others[0])} is not a known command: {_known(others[0])}")
         actions.append(others[0])
     if actions == ["set", "stdin"]:
         return "set"
@@ -72,6 +73,14 @@ def _name(switches: set[str], others: Sequence[str]) -> str:
         first, second = (name if name in WORDS else f"-{name}" for name in actions[:2])
         raise BadInput(f"{first} and {second} cannot be given together: choose one")
     return actions[0] if actions else "get"
+
+
+def _known(word: str) -> str:
+    """What somebody meant who typed this, or all that may be typed."""
+    close = get_close_matches(word, WORDS, n=1)
+    if close:
+        return f"did you mean {close[0]}? daprdockrcmd help lists all"
+    return f"known are {', '.join(WORDS)}, and flags"
 
 
 def _check_flags(command: Command, given: Sequence[str]) -> None:

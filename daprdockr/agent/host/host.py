@@ -199,7 +199,7 @@ class Host(Service):
 
     def _lost(self, reason: str) -> None:
         if reason != line(self._unanswered):
-            self.log.warn("the Docker Engine does not answer: {reason}", reason=reason)
+            self.log.warn("{reason}", reason=reason)
         self.asked, self._unanswered = True, EngineLost(reason)
         if self.running and (self._retry is None or not self._retry.active()):
             self._retry = self._reactor.callLater(self._pause, self._list_now)

@@ -29,6 +29,7 @@ REFUSED = {
     "-del": "-del needs -svc",
     "frobnicate": "'frobnicate' is not a known command",
     "web.myapp": "'web.myapp' is not a known command",
+    "statsu": "'statsu' is not a known command: did you mean status?",
     "-svc Web..x": "'Web..x'",
     "-svc web": "'web'",
     "-svc a/b.c": "'a/b'",
@@ -122,7 +123,7 @@ class ReadTests(SynchronousTestCase):
 
     def test_help(self) -> None:
         """Help is help, whatever stands beside it."""
-        for line in ("-h", "-help", "--help", "ps -help", "-get -del -h"):
+        for line in ("-h", "-help", "--help", "ps -help", "-get -del -h", "help", "help ps"):
             self.assertEqual(read(line).command, "help")
 
 
