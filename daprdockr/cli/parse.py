@@ -76,7 +76,7 @@ def _name(switches: set[str], others: Sequence[str]) -> str:
 
 
 def _known(word: str) -> str:
-    """What somebody meant who typed this, or all that may be typed."""
+    """Return the command that is spelled most like ``word``, or all commands."""
     close = get_close_matches(word, WORDS, n=1)
     if close:
         return f"did you mean {close[0]}? daprdockrcmd help lists all"
