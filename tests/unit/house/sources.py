@@ -21,7 +21,7 @@ class Import:
     on_load: bool
 
 
-@frozen
+@frozen(eq=False)
 class Source:
     """A Python file of the checkout, by its dotted name."""
 
@@ -36,9 +36,12 @@ class Source:
     def functions(self) -> list[ast.FunctionDef | ast.AsyncFunctionDef]:
         return [node for node in ast.walk(self.tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
 
-    def imports(self) -> Iterator[Import]:
-        inside = {id(node) for function in self.functions() for node in ast.walk(function)}
-        for node in ast.walk(self.tree):
+    @cache  # noqa: B019  these few live as long as the process
+    def imports(self) -> tuple[Import, ...]:
+        return tuple(self._imports())
+
+    def _imports(self) -> Iterator[Import]:
+        for node, on_load in _statements(self.tree, True):
             if isinstance(node, ast.Import):
                 targets = [alias.name for alias in node.names]
             elif isinstance(node, ast.ImportFrom):
@@ -46,7 +49,16 @@ class Source:
             else:
                 continue
             for target in targets:
-                yield Import(node.lineno, target, id(node) not in inside)
+                yield Import(node.lineno, target, on_load)
+
+
+def _statements(parent: ast.AST, on_load: bool) -> Iterator[tuple[ast.stmt, bool]]:
+    """All statements below ``parent``, none of its expressions, and whether each runs when the file is imported."""
+    for node in ast.iter_child_nodes(parent):
+        if isinstance(node, ast.stmt):
+            yield node, on_load
+        if isinstance(node, ast.stmt | ast.ExceptHandler | ast.match_case):
+            yield from _statements(node, on_load and not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
 
 
 @cache
