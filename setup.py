@@ -52,6 +52,7 @@ setup(
         "daprdockr.agent.membership",
         "daprdockr.agent.mirror",
         "daprdockr.agent.reconcile",
+        "daprdockr.agent.renewing",
         "daprdockr.agent.reporting",
         "daprdockr.api",
         "daprdockr.arguments",

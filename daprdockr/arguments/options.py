@@ -18,6 +18,7 @@ from twisted.python import usage
 from daprdockr import __version__
 from daprdockr.arguments import parameter
 from daprdockr.arguments.access import ETCD_PARAMETERS, read_access
+from daprdockr.arguments.acme import ACME_PARAMETERS, read_acme
 from daprdockr.arguments.address import default_address
 from daprdockr.arguments.parameter import Address, Parameter
 from daprdockr.arguments.settings import Settings
@@ -124,6 +125,7 @@ PARAMETERS: tuple[Parameter, ...] = (
         read=parameter.absolute_path,
     ),
     Parameter("access-log", "FILE", "write a line of JSON for each HTTP request here", read=parameter.new_file),
+    *ACME_PARAMETERS,
     Parameter("nginx", "PATH", "the nginx program", default="nginx", read=parameter.program),
     Parameter(
         "api",
@@ -254,11 +256,17 @@ class Options(usage.Options):
         return self._settings
 
     def _read(self) -> Settings:
-        etcd = {row.name: self[row.name] for row in ETCD_PARAMETERS if self[row.name] is not None}
-        values = {row.name: self._value(row) for row in PARAMETERS if row not in ETCD_PARAMETERS}
+        etcd, acme = self._given(ETCD_PARAMETERS), self._given(ACME_PARAMETERS)
+        apart = (*ETCD_PARAMETERS, *ACME_PARAMETERS)
+        values = {row.name: self._value(row) for row in PARAMETERS if row not in apart}
         values |= {name: bool(self[name]) for name in FLAGS}
         values["host-given"] = self["host"] is not None
-        return Settings(etcd=read_access(etcd), **{name.replace("-", "_"): value for name, value in values.items()})
+        named = {name.replace("-", "_"): value for name, value in values.items()}
+        return Settings(etcd=read_access(etcd), acme=read_acme(acme), **named)
+
+    def _given(self, rows: tuple[Parameter, ...]) -> dict[str, str]:
+        """Return the values that stand for themselves, by name."""
+        return {row.name: self[row.name] for row in rows if self[row.name] is not None}
 
     def _value(self, row: Parameter) -> Any:
         text = self.get(row.name)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from attrs import frozen
 
+from daprdockr.arguments.acme import Acme
 from daprdockr.arguments.parameter import Address
 from daprdockr.dns.clients import Network
 from daprdockr.etcd.address import Access
@@ -55,6 +56,7 @@ class Settings:
     access_log: Path | None = None
     cluster_key: Path | None = None
     memory_dir: Path | None = None
+    acme: Acme | None = None
 
     def __attrs_post_init__(self) -> None:
         api = (self.api,) if self.api else ()

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from json.encoder import encode_basestring_ascii
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from daprdockr.model.errors import BadInput
 from daprdockr.proxy.routes import Route
@@ -29,11 +29,15 @@ class DoorState:
     The locations of each host name, longest path first, and the endpoints of each service, or of one more port of it,
     as JSON; and the pages of the services under maintenance. A route makes its own text once, so that a message costs
     little, however many routes there are.
+
+    :ivar thumbprint: by which challenges of ACME servers are answered; "": they are not; None, in a difference: as
+        before.
     """
 
     hosts: Mapping[str, str]
     services: Mapping[str, str]
     pages: Mapping[str, str] = field(factory=dict)
+    thumbprint: str | None = ""
 
 
 def door_state(routes: Iterable[Route]) -> DoorState:
@@ -57,7 +61,7 @@ def door_state(routes: Iterable[Route]) -> DoorState:
 
 def whole(state: DoorState, version: int) -> bytes:
     """Return the message that replaces the state of nginx, whatever that is, by ``state``."""
-    return _message(f'"version":{version},"whole":true', state)
+    return _message(f'"version":{version},"whole":true', evolve(state, thumbprint=state.thumbprint or None))
 
 
 def difference(before: DoorState, after: DoorState, version: int) -> bytes:
@@ -66,6 +70,7 @@ def difference(before: DoorState, after: DoorState, version: int) -> bytes:
         _changes(before.hosts, after.hosts),
         _changes(before.services, after.services),
         _changes(before.pages, after.pages),
+        after.thumbprint if after.thumbprint != before.thumbprint else None,
     )
     return _message(f'"version":{version},"from":{version - 1}', changes)
 
@@ -97,7 +102,9 @@ def _changes(before: Mapping[str, str], after: Mapping[str, str]) -> dict[str, s
 
 def _message(beginning: str, state: DoorState) -> bytes:
     pages = f',"pages":{_object(state.pages)}' if state.pages else ""
-    return f'{{{beginning},"hosts":{_object(state.hosts)},"services":{_object(state.services)}{pages}}}'.encode()
+    challenge = "" if state.thumbprint is None else f',"thumbprint":{encode_basestring_ascii(state.thumbprint)}'
+    found = f'"hosts":{_object(state.hosts)},"services":{_object(state.services)}{pages}{challenge}'
+    return f"{{{beginning},{found}}}".encode()
 
 
 def _object(members: Mapping[str, str]) -> str:

@@ -89,6 +89,8 @@ class Nginx(Service):
         self._program = program
         self._settings = settings
         self._led: tuple[Route, ...] = ()
+        self._thumbprint = ""
+        self._revision: int | None = None
         self._reactor = reactor
         self._run = run
         self._leave_running = leave_running
@@ -141,8 +143,18 @@ class Nginx(Service):
         :raises BadInput: as ``door_state``.
         """
         led = tuple(routes)
-        self._routes.want(door_state(led), revision)
-        self._led = led
+        self._routes.want(evolve(door_state(led), thumbprint=self._thumbprint), revision)
+        self._led, self._revision = led, revision
+
+    def answer_challenges(self, thumbprint: str) -> None:
+        """
+        Answer the challenges of ACME servers for the account with this thumbprint; "" for none. Before the first
+        ``publish`` nothing is changed.
+        """
+        if thumbprint != self._thumbprint:
+            self._thumbprint = thumbprint
+            if self._revision is not None:
+                self.publish(self._led, self._revision)
 
     @property
     def in_force(self) -> Signal[[]]:

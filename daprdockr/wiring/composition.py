@@ -27,6 +27,7 @@ from daprdockr.wiring.edges import Edges, edges
 from daprdockr.wiring.finding import Found, finding
 from daprdockr.wiring.foundation import Foundation, foundation, surroundings
 from daprdockr.wiring.outside import Outside
+from daprdockr.wiring.renewing import renewer
 from daprdockr.wiring.subscriptions import subscribe
 
 
@@ -55,7 +56,7 @@ def compose(settings: Settings, state: StateDir, outside: Outside) -> Compositio
     subscribe(base, outward, found, acting, reports)
     found.member.herald.update(around.whereabouts.value)
     judged = tuple(_judged(base, outward, found))
-    services = _services(base, outward, found, acting, reports)
+    services = (*_services(base, outward, found, acting, reports), renewer(base, found))
     ends = (_profile(settings), *services, _api(base, judged))
     return Composition(base, outward, found, acting, reports, tuple(part for part in ends if part is not None), judged)
 

@@ -86,20 +86,24 @@ class EnginePools:
 
 @frozen
 class Pools:
-    """``files`` is for reading the surroundings, ``nginx`` and ``guard`` for writing their files."""
+    """
+    ``files`` is for reading the surroundings, ``nginx`` and ``guard`` for writing their files, ``acme`` for ACME
+    servers, which may hang.
+    """
 
     etcd: EtcdPools
     engine: EnginePools
     files: Workers
     nginx: Workers
     guard: Workers
+    acme: Workers
 
     @property
     def all(self) -> tuple[Workers, ...]:
         """In the order in which they start."""
         etcd, engine = self.etcd, self.engine
         docker = (engine.work, engine.stops, engine.pulls, engine.checks, engine.ping)
-        return (etcd.calls, etcd.beats, *docker, self.files, self.nginx, self.guard)
+        return (etcd.calls, etcd.beats, *docker, self.files, self.nginx, self.guard, self.acme)
 
 
 @frozen

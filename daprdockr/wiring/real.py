@@ -30,6 +30,8 @@ from daprdockr.runtime.workers import Workers
 from daprdockr.wiring.outside import Chance, Clocks, Docker, EnginePools, Etcd, EtcdPools, Machine, Outside, Pools
 
 ETCD_THREADS, BEAT_THREADS, FILE_THREADS = 4, 1, 8
+ACME_THREADS = 8
+"""More than the attempts that are made at once: an attempt that was given up may hold its thread a little longer."""
 CALL_TIMEOUT = 2.0
 """
 The timeout of a call to etcd in seconds. Short, because a write to a member whose host is gone waits for all of it.
@@ -84,6 +86,8 @@ def pools(reactor: Any, docker_workers: int) -> Pools:
         # Its own, because a change of routes must not wait behind a slow call to Docker.
         nginx=pool("nginx", 1),
         guard=pool("guard", 1),
+        # Its own, because a server that hangs holds its threads, and nothing else waits for them.
+        acme=pool("acme", ACME_THREADS),
     )
 
 

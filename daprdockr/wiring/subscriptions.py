@@ -72,4 +72,5 @@ def _subscribe_edges(base: Foundation, outward: Edges, reports: Reporting) -> No
     if nginx is not None:
         reports.publish.routings.subscribe(lambda routing: nginx.publish(routing.routes, reports.publish.revision))
         base.signals.cluster_changed.subscribe(lambda changes: nginx.confirm())
+        base.signals.cluster_changed.subscribe(lambda changes: nginx.answer_challenges(base.cluster.thumbprint))
         nginx.in_force.subscribe(reports.followers.check)

@@ -106,6 +106,7 @@ def memory_pools() -> Pools:
         files=pool("files"),
         nginx=pool("nginx"),
         guard=pool("guard"),
+        acme=pool("acme"),
     )
 
 

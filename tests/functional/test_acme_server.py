@@ -16,6 +16,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from daprdockr.acme.keys import SigningKey, renewal_id
 from daprdockr.acme.network import MOST_BYTES
 from daprdockr.acme.orders import DNS, HTTP, Clocking, Enrolment
+from daprdockr.acme.reached import ask_address
 from daprdockr.acme.server import AcmeServer
 from daprdockr.model.errors import AcmeRefused, AcmeUnavailable, OrderLost
 from tests.build.ports import free_port
@@ -125,6 +126,15 @@ class PebbleTests(AcmeServerTestCase):
             self.server(pebble).order("a.example.com")
         bound = self.server(pebble, Enrolment(binding=("kid-1", known["kid-1"])))
         self.assertTrue(bound.look(bound.order("a.example.com")).challenges)
+
+
+class AskedAddressTests(AcmeServerTestCase):
+    def test_answer(self) -> None:
+        """An address that serves the path is asked; one where nobody listens gives no answer, and a long one is cut."""
+        port, path = self.web(b"{token}.print"), "/.well-known/acme-challenge/ff"
+        self.assertEqual(ask_address("127.0.0.1", "a.test", path, port), "ff.print")
+        self.assertEqual(ask_address("127.0.0.1", "a.test", path, free_port()), "")
+        self.assertEqual(len(ask_address("127.0.0.1", "a.test", path, self.web(b"x" * 5000))), 1024)
 
 
 class WrongServerTests(AcmeServerTestCase):

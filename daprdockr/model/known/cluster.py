@@ -147,6 +147,12 @@ class Cluster:
         """The records of the certificates in etcd, by the host name that each is stored under."""
         return self._contents.certificates
 
+    @property
+    def thumbprint(self) -> str:
+        """The second part of each answer to a challenge of an ACME server; "" where nobody uses ACME."""
+        challenge = self._contents.challenge
+        return "" if challenge is None else challenge.thumbprint
+
     def stamped(self, definition: Definition) -> Definition:
         """Return a definition with the stamps of the secrets that it uses, as those in ``services`` have them."""
         return self._contents.stamped(definition)

@@ -28,6 +28,7 @@ from daprdockr.model.stored.cordon import asks_to_drain
 from daprdockr.model.stored.entries import Change, Deleted, Entry
 from daprdockr.model.stored.keys import (
     CertificateKey,
+    ChallengeKey,
     CordonKey,
     NodeKey,
     PauseKey,
@@ -38,6 +39,7 @@ from daprdockr.model.stored.keys import (
 )
 from daprdockr.model.stored.node import NodeRecord
 from daprdockr.model.stored.pause import PauseRecord
+from daprdockr.model.stored.renewal import ChallengeRecord
 from daprdockr.model.stored.revisioned import Claim, Node, Service, Slot, StoppedRollout
 from daprdockr.model.stored.rollout import RolloutRecord
 from daprdockr.model.stored.sealed import SecretRecord
@@ -72,6 +74,8 @@ class Contents:
     """By name."""
     certificates: dict[str, CertificateRecord] = field(factory=dict)
     """By the host name that each is stored under."""
+    challenge: ChallengeRecord | None = None
+    """The answer of every node to challenges; None where nobody uses ACME."""
     users: dict[str, set[ServiceName]] = field(factory=dict)
     """By the secret that they name in ``Secrets``; no set is empty."""
     layout: Layout = field(init=False)
@@ -127,7 +131,7 @@ class Contents:
                 self._set_cordon(name.node, change)
             case PauseKey():
                 self._set_pause(name.service, change)
-            case SecretKey() | CertificateKey():
+            case SecretKey() | CertificateKey() | ChallengeKey():
                 self._set_sealed(name, change)
 
     def _read(self, entry: Entry, parse: Callable[[bytes], T]) -> T:
@@ -181,9 +185,11 @@ class Contents:
         present = {name: (record.stamp, record.key) for name, record in self.secrets.items()}
         return evolve(definition, secrets=stamped(definition.secrets, present))
 
-    def _set_sealed(self, name: SecretKey | CertificateKey, change: Change) -> None:
-        """Take over the record of what is sealed."""
-        if isinstance(name, SecretKey):
+    def _set_sealed(self, name: SecretKey | CertificateKey | ChallengeKey, change: Change) -> None:
+        """Take over the part of what is sealed that everybody may know."""
+        if isinstance(name, ChallengeKey):
+            self.challenge = ChallengeRecord.decode(change.value) if isinstance(change, Entry) else None
+        elif isinstance(name, SecretKey):
             self._set_secret(name.name, change)
         elif isinstance(change, Entry):
             self.certificates[name.name] = CertificateRecord.decode(change.value)

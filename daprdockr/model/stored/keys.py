@@ -52,6 +52,11 @@ class CertificateKey:
 
 
 @frozen
+class ChallengeKey:
+    """The key of the answer of every node to the challenges of ACME servers."""
+
+
+@frozen
 class IdentityKey:
     """The key of etcd's identity."""
 
@@ -90,14 +95,21 @@ class SlotKey:
 
 _OfService = ServiceName | InstanceName | SuccessorKey | SlotKey | RolloutKey | PauseKey
 
-Named = _OfService | NodeKey | CordonKey | SecretKey | CertificateKey | IdentityKey | MarksKey | TrustKey
+_Alone = ChallengeKey | IdentityKey | MarksKey | TrustKey
+
+Named = _OfService | NodeKey | CordonKey | SecretKey | CertificateKey | _Alone
 
 _MIRRORED = (
-    *("certificates/", "cordons/", "identity", "instances/", "marks", "nodes/", "pauses/", "rollouts/"),
+    *("certificates/", "challenge", "cordons/", "identity", "instances/", "marks", "nodes/", "pauses/", "rollouts/"),
     *("secrets/", "services/", "trust"),
 )
 
-_ALONE: Mapping[str, Named] = {"identity": IdentityKey(), "marks": MarksKey(), "trust": TrustKey()}
+_ALONE: Mapping[str, Named] = {
+    "challenge": ChallengeKey(),
+    "identity": IdentityKey(),
+    "marks": MarksKey(),
+    "trust": TrustKey(),
+}
 """Places that are one key each."""
 
 
@@ -217,6 +229,29 @@ class Keys:
     def certificate(self, name: str) -> str:
         """:param name: the host name, perhaps with ``*.`` before it."""
         return f"{self.certificates}{name}"
+
+    @property
+    def challenge(self) -> str:
+        """The key of the answer of every node to challenges: see ``renewal``, as for the next three."""
+        return self.root + "challenge"
+
+    @property
+    def renewals(self) -> str:
+        """The prefix of the outcomes of attempts to get certificates by ACME."""
+        return self.root + "renewals/"
+
+    def renewal(self, host_name: str) -> str:
+        return f"{self.renewals}{host_name}"
+
+    @property
+    def renewing(self) -> str:
+        """The prefix of what the renewer alone reads and writes."""
+        return self.sealed + "acme/"
+
+    @property
+    def renewer(self) -> str:
+        """The key that the renewer holds under its node's lease."""
+        return self.renewing + "renewer"
 
     @property
     def sealed(self) -> str:

@@ -61,7 +61,7 @@ FLOORS: Mapping[str, tuple[tuple[str, ...], ...]] = {
         ("holder",),
         ("statedir",),
         ("mirror", "host"),
-        ("membership", "guarding", "reporting"),
+        ("membership", "guarding", "renewing", "reporting"),
         ("reconcile", "ephemeral"),
     ),
 }

@@ -99,6 +99,14 @@ class MessageTests(SynchronousTestCase):
             },
         )
 
+    def test_challenges(self) -> None:
+        """The thumbprint for challenges is said when it is another one, and in each whole state that has one."""
+        before, after = door_state(ROUTES), evolve(door_state(ROUTES), thumbprint="print")
+        said = [json.loads(text).get("thumbprint") for text in (whole(before, 1), whole(after, 1))]
+        said += [json.loads(difference(*pair, 2)).get("thumbprint") for pair in ((before, after), (after, after))]
+        said.append(json.loads(difference(after, before, 2)).get("thumbprint"))
+        self.assertEqual(said, [None, "print", "print", None, ""])
+
     def test_difference(self) -> None:
         """A difference says what is other, and what is gone, and where it begins."""
         before = door_state(ROUTES)

@@ -102,6 +102,12 @@ function M.page(service)
     return read(pages, service)
 end
 
+-- The thumbprint that follows the token in the answer to a challenge of an ACME server; nil where we answer none.
+function M.thumbprint()
+    local found = dict:get("thumbprint")
+    return found ~= "" and found or nil
+end
+
 -- Nil until the agent, or its file, said anything.
 function M.version()
     return dict:get("version")
@@ -121,6 +127,13 @@ function M.apply(message)
             if not done then
                 return nil, why
             end
+        end
+    end
+    local thumbprint = message.thumbprint or message.whole and ""
+    if thumbprint then
+        local done, why = dict:safe_set("thumbprint", thumbprint)
+        if not done then
+            return nil, why
         end
     end
     if message.whole then

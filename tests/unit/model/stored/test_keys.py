@@ -10,6 +10,7 @@ from daprdockr.model.errors import BadInput
 from daprdockr.model.names import InstanceName, ServiceName
 from daprdockr.model.stored.keys import (
     CertificateKey,
+    ChallengeKey,
     CordonKey,
     IdentityKey,
     Keys,
@@ -84,11 +85,12 @@ class KeysTests(SynchronousTestCase):
             KEYS.pause(service): PauseKey(service),
             KEYS.certificate("*.example.com"): CertificateKey("*.example.com"),
             KEYS.identity: IdentityKey(),
+            KEYS.challenge: ChallengeKey(),
         }
         for key, name in named.items():
             self.assertEqual((KEYS.read(key), key.startswith(KEYS.mirrored)), (name, True))
-        sealed = KEYS.sealed_secret("password"), KEYS.sealed_certificate("example.com")
-        for key in (KEYS.event(node, 1), KEYS.revision(service, 1), *sealed):
+        sealed = KEYS.sealed_secret("password"), KEYS.sealed_certificate("example.com"), KEYS.renewer
+        for key in (KEYS.event(node, 1), KEYS.revision(service, 1), KEYS.renewal("a.test"), *sealed):
             self.assertFalse(key.startswith(KEYS.mirrored))
 
     def test_broken_keys(self) -> None:

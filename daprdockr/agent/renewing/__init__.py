@@ -1,0 +1,1 @@
+"""Renewing: one node of the cluster gets certificates by ACME for all."""

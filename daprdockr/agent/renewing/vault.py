@@ -1,0 +1,113 @@
+# -*- test-case-name: tests.unit.agent.renewing.test_renewer -*-
+"""Everything that the renewer keeps in etcd: read and opened, sealed and written under the fence of its term."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from attrs import frozen
+
+from daprdockr.acme.keys import SigningKey
+from daprdockr.agent.renewing.office import Term
+from daprdockr.model.errors import BadInput, DaprdockrError, NotFound
+from daprdockr.model.seams import Store
+from daprdockr.model.stored.entries import Condition, Delete, Operation, Put
+from daprdockr.model.stored.keys import Keys
+from daprdockr.model.stored.renewal import ChallengeRecord, OrderRecord, RenewalRecord, bound_to_renewer
+from daprdockr.model.stored.sealed import PublicKey, SealedValue
+from daprdockr.runtime.pool import Run
+from daprdockr.sealing.boxes import PrivateKey, seal
+
+STAMP = "acme"
+"""Of all sealed values of the renewer: they are bound to their places."""
+
+
+class TermEnded(DaprdockrError):
+    """A write was refused, because this node is not the renewer any more, or because somebody else wrote, too."""
+
+
+@frozen
+class Vault:
+    """:ivar private: returns the cluster keys that this node has now."""
+
+    store: Store
+    run: Run
+    keys: Keys
+    private: Callable[[], Sequence[PrivateKey]]
+
+    async def public(self) -> PublicKey:
+        """Return the key to seal to. :raises NotFound: there is none. :raises BadInput: this node cannot open it."""
+        entry = await self.run(self.store.get, self.keys.public_key)
+        if entry is None:
+            raise NotFound("certificates need a cluster key, and there is none: daprdockrcmd secret key FILE makes one")
+        key = PublicKey.decode(entry.value)
+        if all(one.public.id != key.id for one in self.private()):
+            raise BadInput(f"this node does not have the cluster key {key.id}, so another one has to be the renewer")
+        return key
+
+    async def account(self, term: Term) -> SigningKey:
+        """Return the key of the account, which is made, and its thumbprint published, unless that was done."""
+        public = await self.public()
+        found, sealed_to = await self._opened("account")
+        key = SigningKey.generate() if found is None else SigningKey(found)
+        written: list[Operation] = []
+        if sealed_to != public.id:
+            written.append(self._sealed(public, "account", key.pem))
+        answer = ChallengeRecord(key.thumbprint).encode()
+        entry = await self.run(self.store.get, self.keys.challenge)
+        if entry is None or entry.value != answer:
+            written.append(Put(self.keys.challenge, answer))
+        if written:
+            await self.commit(term, written)
+        return key
+
+    async def records(self) -> dict[str, RenewalRecord]:
+        """Return the outcomes of attempts, by host name; one that cannot be read counts for none."""
+        found: dict[str, RenewalRecord] = {}
+        for entry in (await self.run(self.store.list, self.keys.renewals)).entries:
+            try:
+                found[entry.key.removeprefix(self.keys.renewals)] = RenewalRecord.decode(entry.value)
+            except BadInput:
+                continue
+        return found
+
+    async def order(self, host_name: str) -> OrderRecord | None:
+        """Return the order that is under way for a name."""
+        found, _ = await self._opened(f"orders/{host_name}")
+        return None if found is None else OrderRecord.decode(found)
+
+    async def keep_order(self, term: Term, host_name: str, order: OrderRecord) -> None:
+        await self.commit(term, [self._sealed(await self.public(), f"orders/{host_name}", order.encode())])
+
+    async def keep(self, term: Term, host_name: str, record: RenewalRecord, *, drop_order: bool = False) -> None:
+        """Store the outcome of an attempt."""
+        dropped = [self.without_order(host_name)] if drop_order else []
+        await self.commit(term, [Put(self.keys.renewal(host_name), record.encode()), *dropped])
+
+    async def forget(self, term: Term, host_name: str) -> None:
+        """Delete everything about a name that nobody wants any more."""
+        await self.commit(term, [Delete(self.keys.renewal(host_name)), self.without_order(host_name)])
+
+    def without_order(self, host_name: str) -> Operation:
+        return Delete(f"{self.keys.renewing}orders/{host_name}")
+
+    async def commit(self, term: Term, operations: Sequence[Operation], conditions: Sequence[Condition] = ()) -> None:
+        """:raises TermEnded: nothing was written. See Note [One renewer] in ``office``."""
+        done = await self.run(self.store.commit, [term.fence, *conditions], operations)
+        if not done.succeeded:
+            raise TermEnded("a write of the renewer was refused")
+
+    async def _opened(self, place: str) -> tuple[bytes | None, str]:
+        """Return what is sealed at a place, and the id of its key; None: nothing, or nothing that opens here."""
+        entry = await self.run(self.store.get, self.keys.renewing + place)
+        if entry is None:
+            return None, ""
+        sealed = SealedValue.decode(entry.value)
+        key = next((key for key in self.private() if key.public.id == sealed.key), None)
+        if key is None:
+            raise BadInput(f"{place} is sealed to key {sealed.key}, which this node does not have")
+        return key.open(sealed.sealed, bound_to_renewer(place)), sealed.key
+
+    def _sealed(self, public: PublicKey, place: str, value: bytes) -> Operation:
+        sealed = SealedValue(public.id, STAMP, seal(public, value, bound_to_renewer(place)))
+        return Put(self.keys.renewing + place, sealed.encode())

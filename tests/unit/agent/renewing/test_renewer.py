@@ -1,0 +1,247 @@
+"""The renewer: certificates for the names of definitions, in time, and the pauses after failures."""
+
+from __future__ import annotations
+
+import json
+
+from attrs import evolve
+from twisted.trial.unittest import SynchronousTestCase
+
+from daprdockr.acme.keys import SigningKey
+from daprdockr.acme.orders import RenewalWindow
+from daprdockr.agent.renewing.obtaining import Chances, Reaching, Servers
+from daprdockr.agent.renewing.office import Office
+from daprdockr.agent.renewing.renewer import Renewer
+from daprdockr.agent.renewing.vault import Vault
+from daprdockr.model.errors import AcmeRefused, AcmeUnavailable, NotFound, OrderLost
+from daprdockr.model.known.cluster import Cluster
+from daprdockr.model.stored.certificate import CertificateFacts, CertificateRecord
+from daprdockr.model.stored.entries import Delete
+from daprdockr.model.stored.renewal import RenewalRecord
+from daprdockr.model.stored.sealed import SealedValue
+from daprdockr.sealing.boxes import PrivateKey
+from daprdockr.sealing.certificates import open_pair
+from tests.build.values import KEYS, WEB
+from tests.fakes.acme import LIFE, MemoryAcme
+from tests.fakes.run import LoopClock, run_at_once
+from tests.fakes.store import MemoryStore
+
+NAME = "a.test"
+KEY = PrivateKey.generate()
+DAY = 86400.0
+REFUSED = AcmeRefused("the ACME server refused (unauthorized): no", "unauthorized")
+
+
+class Node:
+    """One node that may be the renewer, at an etcd that others share."""
+
+    def __init__(self, case: RenewerTests, name: str) -> None:
+        self.lease = case.store.grant(6).id
+        self.cluster = case.cluster
+        store = case.store
+
+        def connect(key: SigningKey) -> tuple[Servers, Reaching]:
+            return Servers(case.usual, case.staging, run_at_once, case.clock), case.reaching
+
+        self.renewer = Renewer(
+            reactor=case.clock,
+            office=Office(store, run_at_once, key=KEYS.renewer, node=name, lease=lambda: self.lease),
+            vault=Vault(store, run_at_once, KEYS, lambda: (case.key,)),
+            connect=connect,
+            cluster=case.cluster,
+            chances=Chances(lambda: 0.0, lambda: 7, case.wall),
+            record_event=lambda subject, text: case.events.append(f"{subject}: {text}"),
+        )
+        self.renewer.startService()
+        case.addCleanup(self.renewer.stopService)
+
+
+class RenewerTests(SynchronousTestCase):
+    """An etcd with the cluster's key, one definition, and two ACME directories."""
+
+    def setUp(self) -> None:
+        self.clock, self.store, self.cluster = LoopClock(), MemoryStore(), Cluster(KEYS)
+        self.key, self.events = KEY, list[str]()
+        self.usual = MemoryAcme("https://ca.test/dir", self.wall)
+        self.staging: MemoryAcme | None = None
+        self.elsewhere: set[str] = set()
+        self.store.put(KEYS.public_key, KEY.public.encode())
+        self.define(NAME)
+
+    def wall(self) -> float:
+        return 1e9 + self.clock.seconds()
+
+    async def reaching(self, host_name: str, thumbprint: str) -> None:
+        if host_name in self.elsewhere:
+            raise NotFound(f"{host_name} has no address in DNS")
+
+    def define(self, *names: str) -> None:
+        http = {"HostName": ",".join(names), "ContainerPort": "80"}
+        definition = {"Name": WEB.service, "Group": WEB.group, "Container": {"Image": "x"}, "Http": http}
+        self.store.put(KEYS.service(WEB), json.dumps(definition).encode())
+
+    def pass_time(self, seconds: float) -> None:
+        """Time passes, the last few seconds of it one by one, and the mirror follows etcd."""
+        for step in (max(0.0, seconds - 3), *[1.0] * min(3, round(seconds))):
+            self.cluster.replace(self.store.list(KEYS.mirrored))
+            self.clock.advance(step)
+        self.cluster.replace(self.store.list(KEYS.mirrored))
+
+    def certificate(self, name: str = NAME) -> CertificateRecord | None:
+        entry = self.store.get(KEYS.certificate(name))
+        return None if entry is None else CertificateRecord.decode(entry.value)
+
+    def renewal(self, name: str = NAME) -> RenewalRecord:
+        entry = self.store.get(KEYS.renewal(name))
+        return RenewalRecord() if entry is None else RenewalRecord.decode(entry.value)
+
+    def test_certificate(self) -> None:
+        """A name gets a certificate: sealed, with its record and its outcome; no order is left, and it is one order."""
+        Node(self, "a")
+        self.pass_time(5)
+        record, entry = self.certificate(), self.store.get(KEYS.sealed_certificate(NAME))
+        assert record is not None and entry is not None
+        self.assertEqual((record.source, record.facts.names), ("acme", (NAME,)))
+        self.assertIn("BEGIN", open_pair((KEY,), NAME, SealedValue.decode(entry.value)).key)
+        self.assertEqual((self.renewal().failures, len(self.usual.orders)), (0, 1))
+        left = [one.key for one in self.store.list(KEYS.renewing).entries]
+        self.assertEqual(left, [KEYS.renewing + "account", KEYS.renewer])
+        self.assertEqual(self.events, [f"{NAME}: a new certificate is stored"])
+        self.assertEqual(len(self.cluster.thumbprint), 43)
+        self.pass_time(30)
+        self.assertEqual(len(self.usual.orders), 1)
+
+    def test_covered(self) -> None:
+        """A name that a certificate of the operator's covers gets none."""
+        facts = CertificateFacts(("*.test",), 0.0, 2e9)
+        self.store.put(KEYS.certificate("*.test"), CertificateRecord("1", KEY.public.id, facts).encode())
+        Node(self, "a")
+        self.pass_time(5)
+        self.assertEqual(self.usual.orders, {})
+
+    def test_table(self) -> None:
+        """A server that refuses is asked after 1, 2, 5 minutes, and so on; each failure is said once."""
+        self.usual.failing = REFUSED
+        Node(self, "a")
+        self.pass_time(3)
+        for number, minutes in enumerate((1, 2, 5, 10), 1):
+            self.pass_time(minutes * 60 - 5)
+            self.assertEqual((self.usual.asked.count("order"), len(self.events)), (number, number))
+            self.pass_time(6)
+        self.assertEqual((self.usual.asked.count("order"), len(self.events)), (5, 5))
+        self.assertEqual(self.events[1], f"{NAME}: no certificate: {REFUSED}; the next attempt is in 2 min")
+        found = self.renewal()
+        self.assertEqual((found.failures, found.error, found.next_attempt - found.time), (5, str(REFUSED), 1200.0))
+        self.usual.failing = None
+        self.pass_time(1201)
+        self.assertEqual((self.renewal().failures, self.renewal().error), (0, ""))
+
+    def test_wish(self) -> None:
+        """A server that asks for a longer pause gets it."""
+        self.usual.failing = AcmeRefused("too many", "rateLimited", 7200.0)
+        Node(self, "a")
+        self.pass_time(5)
+        self.assertEqual(self.renewal().next_attempt - self.renewal().time, 7200.0)
+
+    def test_killed(self) -> None:
+        """A renewer that ends at any step leaves its order to the next one, which goes on with it: one order in all."""
+        for step in ("look", "answer", "finish"):
+            self.usual.orders.clear()
+            self.usual.failing, self.usual.fails_at = AcmeUnavailable("the agent is killed here"), step
+            first = Node(self, "a")
+            self.pass_time(3)
+            self.assertEqual(len(self.usual.orders), 1)
+            first.renewer.stopService()
+            self.store.revoke(first.lease)
+            self.store.commit([], [Delete(KEYS.renewal(NAME))])
+            self.usual.failing = None
+            second = Node(self, "b")
+            self.pass_time(3)
+            self.assertEqual([order[2] for order in self.usual.orders.values()], ["valid"], step)
+            self.assertIsNotNone(self.certificate())
+            self.store.revoke(second.lease)
+            second.renewer.stopService()
+            self.store.commit([], [Delete(KEYS.certificate(NAME)), Delete(KEYS.renewal(NAME))])
+
+    def test_lost_order(self) -> None:
+        """An order that came to nothing is dropped, and the next attempt begins another one."""
+        self.usual.failing, self.usual.fails_at = OrderLost("refused (unauthorized): no answer"), "answer"
+        Node(self, "a")
+        self.pass_time(3)
+        self.assertEqual(self.renewal().failures, 1)
+        self.usual.failing = None
+        self.pass_time(61)
+        self.assertEqual([order[2] for order in self.usual.orders.values()], ["pending", "valid"])
+
+    def test_rehearsed(self) -> None:
+        """A new name passes the checks of the staging directory first, once, and gets no certificate there."""
+        self.staging = MemoryAcme("https://staging.test/dir", self.wall)
+        self.staging.failing, self.staging.fails_at = REFUSED, "answer"
+        Node(self, "a")
+        self.pass_time(3)
+        self.assertEqual((self.usual.orders, self.renewal().rehearsed), ({}, False))
+        self.staging.failing, self.usual.failing = None, REFUSED
+        self.pass_time(61)
+        self.assertEqual((self.renewal().rehearsed, self.renewal().failures), (True, 2))
+        self.usual.failing = None
+        self.pass_time(121)
+        self.assertEqual([order[2] for order in self.staging.orders.values()], ["pending", "ready"])
+        self.assertIsNotNone(self.certificate())
+
+    def test_elsewhere(self) -> None:
+        """For a name that leads elsewhere no order is made, and the reason is kept."""
+        self.elsewhere = {NAME}
+        Node(self, "a")
+        self.pass_time(5)
+        self.assertEqual((self.usual.orders, self.renewal().error), ({}, f"{NAME} has no address in DNS"))
+
+    def test_renewed(self) -> None:
+        """A certificate is renewed when its server wants that, and names the one that it replaces."""
+        begins = self.wall() + 10 * DAY
+        self.usual.window = RenewalWindow(begins, begins + DAY, 6 * 3600.0)
+        Node(self, "a")
+        self.pass_time(5)
+        self.assertEqual((self.renewal().renew, len(self.usual.orders)), (begins, 1))
+        self.pass_time(10 * DAY)
+        self.pass_time(5)
+        (_, second), replaced = self.usual.orders.values(), self.renewal().renewal_id
+        self.assertNotIn(second[1], ("", replaced))
+        self.assertGreater(second[1].count("."), 0)
+
+    def test_usual_renewal(self) -> None:
+        """Without such a wish a certificate is renewed when a third of its life is left."""
+        Node(self, "a")
+        self.pass_time(5)
+        self.pass_time(LIFE * 2 / 3 - 3600)
+        self.assertEqual(len(self.usual.orders), 1)
+        self.pass_time(2 * 3600)
+        self.assertEqual(len(self.usual.orders), 2)
+
+    def test_without_key(self) -> None:
+        """A cluster without a key, or a node without it, orders nothing and says so once."""
+        self.store.commit([], [Delete(KEYS.public_key)])
+        Node(self, "a")
+        self.pass_time(5)
+        self.assertEqual(len(self.events), 1)
+        self.assertIn("daprdockrcmd secret key", self.events[0])
+        self.store.put(KEYS.public_key, PrivateKey.generate().public.encode())
+        self.pass_time(5)
+        self.assertEqual((len(self.events), self.usual.asked), (2, []))
+
+    def test_forgotten(self) -> None:
+        """The outcomes for names that nobody wants any more are deleted by the next renewer."""
+        self.store.put(KEYS.renewal("gone.test"), evolve(RenewalRecord(), failures=3).encode())
+        Node(self, "a")
+        self.pass_time(5)
+        self.assertIsNone(self.store.get(KEYS.renewal("gone.test")))
+        self.assertIsNotNone(self.store.get(KEYS.renewal(NAME)))
+
+    def test_etcd_away(self) -> None:
+        """While etcd does not answer nothing is asked of the server, and the attempt goes on afterwards."""
+        Node(self, "a")
+        self.store.unavailable = True
+        self.clock.pump([1.0] * 5)
+        self.assertEqual(self.usual.asked, [])
+        self.store.unavailable = False
+        self.pass_time(5)
+        self.assertIsNotNone(self.certificate())

@@ -1,0 +1,38 @@
+"""Which host names should have a certificate."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from daprdockr.model.wanted.definition import Definition
+from daprdockr.planning.renewing.wanted import wanted_names
+
+
+def definition(name: str, *hosts: str) -> Definition:
+    http: Any = [{"HostName": host, "ContainerPort": "80", "Path": f"/{n}"} for n, host in enumerate(hosts)]
+    return Definition.read({"Name": name, "Group": "g", "Container": {"Image": "x"}, "Http": http})
+
+
+class WantedTests(SynchronousTestCase):
+    def wanted(self, *hosts: str, covered: str = "", wildcards: bool = False) -> tuple[str, ...]:
+        return wanted_names([definition("web", *hosts)], lambda name: name == covered, wildcards)
+
+    def test_all_once(self) -> None:
+        """Each name of each definition is wanted, once."""
+        definitions = [definition("web", "b.test,a.test", "a.test"), definition("api", "a.test"), definition("x")]
+        self.assertEqual(wanted_names(definitions, lambda name: False, wildcards=False), ("a.test", "b.test"))
+
+    def test_covered(self) -> None:
+        """A name with a certificate of the operator's own needs none."""
+        self.assertEqual(self.wanted("a.test,b.test", covered="a.test"), ("b.test",))
+
+    def test_wildcards(self) -> None:
+        """A wildcard is wanted where it can be proved."""
+        self.assertEqual(self.wanted("*.a.test"), ())
+        self.assertEqual(self.wanted("*.a.test", wildcards=True), ("*.a.test",))
+
+    def test_never_issued(self) -> None:
+        """Names for which no public server issues are not asked for: without a dot, with an underscore, addresses."""
+        self.assertEqual(self.wanted("localhost,a_b.test,10.0.0.1," + "a." * 120 + "test"), ())
