@@ -24,6 +24,7 @@ from daprdockr.agent.reconcile.rollouts import RolloutTimes
 from daprdockr.agent.reconcile.secret_files import MOUNTS, USUAL, SecretFiles
 from daprdockr.agent.reconcile.since import Since
 from daprdockr.agent.reconcile.slot_steps import SlotSteps
+from daprdockr.agent.reconcile.stopped_rollouts import StoppedRollouts
 from daprdockr.agent.reconcile.unanswered import Unanswered
 from daprdockr.agent.reconcile.under_way import UnderWay
 from daprdockr.agent.reconcile.withdrawals import Withdrawals
@@ -45,13 +46,14 @@ class Deciding:
     reconcile: Reconcile
     ephemeral: Ephemeral | None
     withdrawals: Withdrawals
+    stopped: StoppedRollouts
 
 
 def deciding(base: Foundation, outward: Edges, found: Found, reports: Reporting) -> Deciding:
     outside, unanswered, secrets = base.outside, Unanswered(), _secrets(base, found)
     roster = Roster(base.cluster)
     withdrawals = _withdrawals(base, found, reports)
-    rollouts = _rollout_times(base, found)
+    rollouts, stopped = _rollout_times(base, found), StoppedRollouts(base.cluster, base.journal.record)
     since = _since(base, found, roster, withdrawals, rollouts)
     gather = _gather(found, unanswered, roster, since)
     claims = ClaimSteps(
@@ -71,13 +73,13 @@ def deciding(base: Foundation, outward: Edges, found: Found, reports: Reporting)
         carry_out=CarryOut(
             claims,
             slots,
-            _rollout_steps(base, found, rollouts.under_way),
+            _rollout_steps(base, found, rollouts.under_way, stopped),
             _container_steps(base, outward, found, secrets),
         ),
         record_event=base.journal.record,
     )
     ephemeral = _ephemeral(base, found, secrets.files) if base.settings.ephemeral else None
-    return Deciding(gather, since, reconcile, ephemeral, withdrawals)
+    return Deciding(gather, since, reconcile, ephemeral, withdrawals, stopped)
 
 
 def _withdrawals(base: Foundation, found: Found, reports: Reporting) -> Withdrawals:
@@ -100,14 +102,16 @@ def _rollout_times(base: Foundation, found: Found) -> RolloutTimes:
     )
 
 
-def _rollout_steps(base: Foundation, found: Found, under_way: UnderWay) -> RolloutSteps:
+def _rollout_steps(
+    base: Foundation, found: Found, under_way: UnderWay, stopped: StoppedRollouts
+) -> RolloutSteps:
     outside = base.outside
     around = RolloutSurroundings(
         containers=found.local.host.containers,
         last_words=ReadLastWords(base.docker.engine, outside.pools.engine.checks),
         clock=outside.clocks.wall,
         under_way=under_way,
-        record_event=base.journal.record,
+        stopped=stopped,
     )
     return RolloutSteps(outside.etcd.store, outside.pools.etcd.calls, found.known.mirror, found.member.standing, around)
 

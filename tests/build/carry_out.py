@@ -22,6 +22,7 @@ from daprdockr.agent.reconcile.network import ContainerNetwork
 from daprdockr.agent.reconcile.rollout_steps import RolloutSteps, RolloutSurroundings
 from daprdockr.agent.reconcile.secret_files import SecretFiles
 from daprdockr.agent.reconcile.slot_steps import SlotSteps
+from daprdockr.agent.reconcile.stopped_rollouts import StoppedRollouts
 from daprdockr.agent.reconcile.unanswered import Unanswered
 from daprdockr.agent.reconcile.under_way import UnderWay
 from daprdockr.agent.statedir import StateDir
@@ -87,7 +88,10 @@ class CarryOutCase(SynchronousTestCase):
             state=StateDir(Path(self.mktemp())),
             draw_identity=lambda: 7,
             follow=lambda mirror: SteppedFollower(self.store, KEYS.root, mirror),
-            on_changes=lambda changes: None,
+            on_changes=lambda changes: self.stopped.on_changes(changes),
+        )
+        self.stopped = StoppedRollouts(
+            self.mirror.cluster, lambda subject, text, lines=(): self.told.append((subject, text))
         )
         self.failures = OpenFailures(clock=self.clock.seconds, chance=lambda: 0.0)
         self.host = memory_host(self.clock, self.engine, self.failures)
@@ -112,7 +116,7 @@ class CarryOutCase(SynchronousTestCase):
             last_words=ReadLastWords(self.engine, OnePool(run_at_once)),
             clock=lambda: 1000.0,
             under_way=self.under_way,
-            record_event=lambda subject, text, lines=(): self.told.append((subject, text)),
+            stopped=self.stopped,
         )
         self.secret_keys: list[PrivateKey] = []
         self.memory = Path(self.mktemp())

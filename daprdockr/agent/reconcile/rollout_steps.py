@@ -14,9 +14,9 @@ from attrs import evolve, frozen
 from twisted.logger import Logger
 
 from daprdockr.agent.host.containers import Containers
-from daprdockr.agent.host.deaths import Recording
 from daprdockr.agent.mirror.mirror import Mirror
 from daprdockr.agent.reconcile.claim_steps import ClaimLost, outcome
+from daprdockr.agent.reconcile.stopped_rollouts import StoppedRollouts
 from daprdockr.agent.reconcile.under_way import UnderWay
 from daprdockr.model.errors import EtcdForbidden
 from daprdockr.model.host import ContainerState
@@ -38,14 +38,14 @@ from daprdockr.runtime.pool import Run
 class RolloutSurroundings:
     """
     The parts beside etcd: ``containers`` of this host, and their ``last_words``; the wall ``clock``; ``under_way``,
-    which learns that definitions are marked; ``record_event``, which takes an event for people.
+    which learns that definitions are marked; ``stopped``, which learns of rollouts that are about to be stopped.
     """
 
     containers: Containers
     last_words: Callable[[ContainerState], Awaitable[LastWords]]
     clock: Callable[[], float]
     under_way: UnderWay
-    record_event: Recording
+    stopped: StoppedRollouts
 
 
 @frozen
@@ -96,7 +96,6 @@ class RolloutSteps:
                 raise
             record = evolve(record, state=RolloutState.PAUSED, before="", reason=f"{record.reason} ({self._lacking})")
             await self._end(step, history, None, record)
-        self.around.record_event(str(step.service), str(record), record.lines)
 
     async def _end(self, step: StopRollout, history: Revisions, back: Revision | None, record: RolloutRecord) -> None:
         """Write what becomes of the rollout; with a revision to go ``back`` to, the definition too."""
@@ -108,6 +107,7 @@ class RolloutSteps:
             present = RevisionRecord(service.definition.stated)
             conditions, operations = history.storing(keys, restored, step.revision, present)
         ended = Put(keys.rollout(step.service), record.encode())
+        self.around.stopped.stops(step.service, record.node, step.record)
         revision = await self._commit(step, [*conditions, Unchanged(ended.key, step.record)], [*operations, ended])
         notes = [Entry(ended.key, ended.value, revision, revision, 0)]
         if back is not None:

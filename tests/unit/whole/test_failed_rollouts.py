@@ -276,6 +276,18 @@ class RevertTests(FailedRolloutCase):
         self.assertIn("reverted once", record.reason)
         self.assertEqual(len(self.authors), 3)
 
+    def test_answer_lost(self) -> None:
+        """If the answer to the transaction is lost people hear of it all the same, once."""
+        self.provide()
+        self.dies_after = 0.1
+        self.change(wanted(NEW))
+        self.store.before = lambda operations: self.lose(operations)
+        self.advance(8)
+        self.assert_reverted("exit status 3")
+
+    def lose(self, operations: Sequence[Operation]) -> None:
+        self.store.loses_answers = any(one.key == KEYS.rollout(WEB) for one in operations)
+
     def test_no_rights(self) -> None:
         """An agent that may not write definitions pauses the rollout, and says once which right it lacks."""
         self.provide()

@@ -73,6 +73,21 @@ class RolloutStepsTests(CarryOutCase):
         self.assertEqual((len(self.history.numbers), self.told), (2, []))
         self.fails(StopRollout(WEB, self.revision + 1, FIRST, "exit status 3", reverts=True), ClaimLost)
 
+    def test_answer_lost(self) -> None:
+        """If etcd's answer is lost the event is recorded when the record is seen, once, and nothing is written twice."""
+        self.store.loses_answers = True
+        self.assertIsInstance(self.outcome(self.stop), Retry)
+        self.store.loses_answers = False
+        self.assertEqual((self.stored, self.told), (WEB_1, []))
+        self.assertIsInstance(self.outcome(self.stop), Retry)
+        for key in (KEYS.service(WEB), KEYS.rollout(WEB)):
+            entry = self.store.get(key)
+            assert entry is not None
+            self.mirror.note(entry)
+        self.assertEqual(self.told, [("web.myapp", str(self.record))])
+        self.assertIn("exit status 3", self.told[0][1])
+        self.assertEqual(len(self.history.numbers), 3)
+
     def test_forbidden(self) -> None:
         """Without the right to write definitions it is paused, and one event names the right."""
         self.store.forbidden = (KEYS.history(WEB),)
