@@ -17,6 +17,7 @@ from daprdockr.model.host import (
     LABEL_CLUSTER,
     LABEL_DEFINED,
     LABEL_DEFINITION,
+    LABEL_HEALTH,
     LABEL_INSTANCE,
     LABEL_NODE,
     LABEL_ON_PARTITION,
@@ -80,6 +81,7 @@ def container_state(answer: Mapping[str, Any]) -> ContainerState:
         cut_off=_cut_off(answer),
         made_as=made_as(labels, name),
         defined=_number(labels, LABEL_DEFINED, base=10),
+        check=labels.get(LABEL_HEALTH, ""),
     )
 
 

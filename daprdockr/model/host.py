@@ -34,6 +34,7 @@ LABEL_REVISION = LABEL_PREFIX + "revision"
 LABEL_DEFINED = LABEL_PREFIX + "defined"
 LABEL_ON_PARTITION = LABEL_PREFIX + "on-partition"
 LABEL_NAME = LABEL_PREFIX + "name"
+LABEL_HEALTH = LABEL_PREFIX + "health"
 
 
 class Status(enum.Enum):
@@ -103,6 +104,8 @@ class ContainerState:
     """The name that its label states, if that is not its name ("": it is): Note [The name is the mark]."""
     defined: int = 0
     """The revision of its definition (0: an older agent made it, and did not write it down)."""
+    check: str = ""
+    """The health check of its definition when it was created, as JSON ("": an older agent made it)."""
 
     @property
     def mark(self) -> str:

@@ -10,6 +10,7 @@ from attrs import Factory, field, frozen
 from daprdockr.model.host import ContainerState, Image
 from daprdockr.model.names import InstanceName, ServiceName
 from daprdockr.model.stored.revisioned import Claim, Service, Slot, StoppedRollout
+from daprdockr.model.wanted.health import Health
 from daprdockr.planning.attempts import NONE, Attempts
 from daprdockr.planning.candidates import Candidate
 from daprdockr.planning.steps import Lane
@@ -104,6 +105,8 @@ class OnHost:
     """By container id: how often in a row its health check failed."""
     unreached: Mapping[str, str] = field(factory=dict)
     """By container id: the reason of each that is unhealthy only because nginx, or the relay, cannot reach it."""
+    checks: Mapping[str, Health] = field(factory=dict)
+    """By container id: the health check of the definition that it was made from."""
     stopping: Collection[str] = frozenset()
     """The ids of the containers that are being stopped, though they may still run."""
 

@@ -18,6 +18,7 @@ from daprdockr.agent.reconcile.delivery import Delivery, SealedValues
 from daprdockr.agent.reconcile.engine_threads import EngineThreads
 from daprdockr.agent.reconcile.gather import Gather, GatherClaims, GatherHost
 from daprdockr.agent.reconcile.network import ContainerNetwork, container_network
+from daprdockr.agent.reconcile.own_checks import OwnChecks
 from daprdockr.agent.reconcile.reconcile import Informed, Reconcile
 from daprdockr.agent.reconcile.rollout_steps import RolloutSteps, RolloutSurroundings
 from daprdockr.agent.reconcile.rollouts import RolloutTimes
@@ -53,9 +54,10 @@ def deciding(base: Foundation, outward: Edges, found: Found, reports: Reporting)
     outside, unanswered, secrets = base.outside, Unanswered(), _secrets(base, found)
     roster = Roster(base.cluster)
     withdrawals = _withdrawals(base, found, reports)
-    rollouts, stopped = _rollout_times(base, found), StoppedRollouts(base.cluster, base.journal.record)
+    on_host = _on_host(base, found)
+    rollouts, stopped = _rollout_times(base, found, on_host), StoppedRollouts(base.cluster, base.journal.record)
     since = _since(base, found, roster, withdrawals, rollouts)
-    gather = _gather(found, unanswered, roster, since)
+    gather = _gather(found, unanswered, roster, since, on_host)
     claims = ClaimSteps(
         store=outside.etcd.store,
         run=outside.pools.etcd.calls,
@@ -92,19 +94,22 @@ def _withdrawals(base: Foundation, found: Found, reports: Reporting) -> Withdraw
     )
 
 
-def _rollout_times(base: Foundation, found: Found) -> RolloutTimes:
+def _on_host(base: Foundation, found: Found) -> GatherHost:
     local = found.local
+    return GatherHost(local.host, local.failures, local.health, OwnChecks(base.cluster, local.host.containers))
+
+
+def _rollout_times(base: Foundation, found: Found, on_host: GatherHost) -> RolloutTimes:
     return RolloutTimes(
         here=found.member.standing,
         cluster=base.cluster,
-        containers=local.host.containers,
-        on_host=GatherHost(local.host, local.failures, local.health),
+        containers=found.local.host.containers,
+        on_host=on_host,
+        checks=on_host.checks,
     )
 
 
-def _rollout_steps(
-    base: Foundation, found: Found, under_way: UnderWay, stopped: StoppedRollouts
-) -> RolloutSteps:
+def _rollout_steps(base: Foundation, found: Found, under_way: UnderWay, stopped: StoppedRollouts) -> RolloutSteps:
     outside = base.outside
     around = RolloutSurroundings(
         containers=found.local.host.containers,
@@ -128,13 +133,13 @@ def _since(base: Foundation, found: Found, roster: Roster, withdrawals: Withdraw
     )
 
 
-def _gather(found: Found, unanswered: Unanswered, roster: Roster, since: Since) -> Gather:
-    known, local = found.known, found.local
+def _gather(found: Found, unanswered: Unanswered, roster: Roster, since: Since, on_host: GatherHost) -> Gather:
+    known = found.known
     return Gather(
         here=found.member.standing,
         mirror=known.mirror,
         claims=GatherClaims(known.mirror, known.own_claims, unanswered),
-        on_host=GatherHost(local.host, local.failures, local.health),
+        on_host=on_host,
         candidates=roster,
         mass_expiry=known.mass_expiry,
         since=since,

@@ -34,6 +34,7 @@ from daprdockr.model.host import (
     LABEL_CLUSTER,
     LABEL_DEFINED,
     LABEL_DEFINITION,
+    LABEL_HEALTH,
     LABEL_INSTANCE,
     LABEL_NODE,
     LABEL_ON_PARTITION,
@@ -434,6 +435,7 @@ class MemoryEngine:
             ports=tuple(sorted(_port(key, wanted) for key, wanted in bindings.items())),
             stop_timeout=body.get("StopTimeout", 10),
             on_partition=labels.get(LABEL_ON_PARTITION, "keep"),
+            check=labels.get(LABEL_HEALTH, ""),
             made_as=made_as(labels, name),
             defined=int(labels.get(LABEL_DEFINED, "0")),
         )

@@ -21,6 +21,7 @@ def targets(
     containers: Mapping[int, Iterable[ContainerState]],
     address: str,
     claims: Mapping[int, Claim] = MappingProxyType({}),
+    checks: Mapping[str, Health] = MappingProxyType({}),
 ) -> dict[str, Target]:
     """
     Return the running containers of a service to be checked, by id: those with a health check, and those behind a
@@ -28,16 +29,17 @@ def targets(
 
     :param address: where this node reaches the ports that its containers publish.
     :param claims: those of the service's instances, by number.
+    :param checks: those of containers of former definitions, by id; all others are checked by the present one's.
     """
     if service is None:
         return {}
-    check = service.definition.check
+    check, present = service.definition.check, service.definition.digest
     running = (container for ones in containers.values() for container in ones if container.running)
     name = service.definition.name
     routed, router = _routed(service.definition)
     found = [
         evolve(
-            _target(one, check, name, address),
+            _target(one, check if one.definition == present else checks.get(one.id, check), name, address),
             routes=_routes(one, routed, address),
             router=router,
             started=one.started,
@@ -46,7 +48,7 @@ def targets(
         for one in running
         if one.status is not Status.PAUSED
     ]
-    return {target.container: target for target in found if target.routes or check.type not in ("none", "docker")}
+    return {one.container: one for one in found if one.routes or one.check.type not in ("none", "docker")}
 
 
 def _was_healthy(container: ContainerState, claim: Claim | None) -> bool:

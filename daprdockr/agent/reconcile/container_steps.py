@@ -30,7 +30,7 @@ from daprdockr.agent.reconcile.engine_threads import EngineThreads, registry
 from daprdockr.agent.reconcile.network import ContainerNetwork
 from daprdockr.agent.reconcile.whose_fault import whose_fault
 from daprdockr.model.errors import EngineError, EngineRefused, ImageAbsent, NameTaken, PortTaken, PullFailed
-from daprdockr.model.host import ContainerState, Image, Port, Status
+from daprdockr.model.host import LABEL_HEALTH, ContainerState, Image, Port, Status
 from daprdockr.model.names import InstanceName, shorten
 from daprdockr.model.wanted.definition import Definition
 from daprdockr.model.wanted.privileges import needed_for, refusal
@@ -179,7 +179,7 @@ class ContainerSteps:
                 if there is None or there.made_as:
                     continue  # another owner's, who may keep it
             else:
-                there = _created(container, name, step, here, ports)
+                there = _created(container, name, step, here, ports, labels[LABEL_HEALTH])
             self._host.containers.update(there)
             return
         raise NameTaken(f"{instance} has no name that is free: remove what is called like container {name}")
@@ -296,7 +296,9 @@ class ContainerSteps:
         return {(p.protocol, p.host): f"it is a host port of {c.instance}" for c in others for p in c.ports if p.host}
 
 
-def _created(container: str, name: str, step: CreateContainer, here: Here, ports: tuple[Port, ...]) -> ContainerState:
+def _created(
+    container: str, name: str, step: CreateContainer, here: Here, ports: tuple[Port, ...], check: str
+) -> ContainerState:
     """We already know the state of a container that we just created; inspecting it would add 10 % to the cost."""
     return ContainerState(
         id=container,
@@ -310,4 +312,5 @@ def _created(container: str, name: str, step: CreateContainer, here: Here, ports
         stop_timeout=step.definition.stop_timeout,
         on_partition=step.definition.on_partition,
         defined=step.defined,
+        check=check,
     )

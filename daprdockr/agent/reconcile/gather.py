@@ -17,6 +17,7 @@ from daprdockr.agent.mirror.mass_expiry import MassExpiry
 from daprdockr.agent.mirror.mirror import Mirror
 from daprdockr.agent.mirror.own_claims import OwnClaims
 from daprdockr.agent.mirror.roster import Roster
+from daprdockr.agent.reconcile.own_checks import OwnChecks
 from daprdockr.agent.reconcile.since import Since
 from daprdockr.agent.reconcile.unanswered import Unanswered
 from daprdockr.model.names import ServiceName
@@ -51,6 +52,7 @@ class GatherHost:
     host: Host
     failures: Failures
     health: HealthChecks
+    checks: OwnChecks
 
     def __call__(self, name: ServiceName, service: Service | None) -> OnHost:
         containers = dict(self.host.containers.of(name))
@@ -71,6 +73,7 @@ class GatherHost:
             verdicts={one: verdicts[one] for one in ids if one in verdicts},
             failed={one: failed[one] for one in ids if one in failed},
             unreached={one: unreached[one] for one in ids if one in unreached},
+            checks=self.checks.of(name),
             stopping=ids.intersection(self.host.containers.stopping_now),
         )
 

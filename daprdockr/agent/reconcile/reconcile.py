@@ -185,7 +185,7 @@ class Reconcile(Service):
             self._failures.forget(service)
         made = plan(seen, now)
         self._informed.withdrawals.wait(service, made.awaits)
-        checked = targets(seen.service, seen.host.containers, seen.here.local, seen.claims.owners)
+        checked = targets(seen.service, seen.host.containers, seen.here.local, seen.claims.owners, seen.host.checks)
         self._informed.health.follow(service, checked)
         again = [made.plan_again_at] if made.plan_again_at is not None else []
         for step in made.steps:

@@ -9,6 +9,7 @@ from attrs import evolve
 
 from daprdockr.agent.host.containers import Containers
 from daprdockr.agent.reconcile.first_seen import FirstSeen
+from daprdockr.agent.reconcile.own_checks import OwnChecks
 from daprdockr.agent.reconcile.under_way import UnderWay
 from daprdockr.model.known.cluster import Cluster
 from daprdockr.model.names import ServiceName
@@ -22,6 +23,7 @@ class RolloutTimes:
     """
     :param here: returns this node, as it is at the moment of the call.
     :param on_host: returns what this host has of a service.
+    :param checks: by which check each copy is judged, noted before its health is asked for.
     """
 
     def __init__(
@@ -31,17 +33,20 @@ class RolloutTimes:
         cluster: Cluster,
         containers: Containers,
         on_host: Callable[[ServiceName, Service | None], OnHost],
+        checks: OwnChecks,
     ) -> None:
         self._here = here
         self._cluster = cluster
         self._containers = containers
         self._on_host = on_host
+        self._checks = checks
         self._free = FirstSeen()
         self.under_way = UnderWay(here=here, cluster=cluster)
         self._well: dict[ServiceName, dict[tuple[str, float], float]] = {}
 
     def observe(self, service: ServiceName, now: float) -> None:
         """Record which slots of a service are free, and which of its copies healthy, at ``now`` (monotonic seconds)."""
+        self._checks.observe(service)
         self._free(service, self._free_now(service), now)
         self.under_way.observe(service, now)
         before = self._well.get(service, {})

@@ -10,6 +10,7 @@ from daprdockr.model.host import (
     LABEL_CLUSTER,
     LABEL_DEFINED,
     LABEL_DEFINITION,
+    LABEL_HEALTH,
     LABEL_INSTANCE,
     LABEL_NAME,
     LABEL_NODE,
@@ -18,6 +19,7 @@ from daprdockr.model.host import (
     Image,
     Port,
 )
+from daprdockr.model.members import encode_members
 from daprdockr.model.names import InstanceName
 from daprdockr.model.wanted.definition import Definition
 from daprdockr.model.wanted.engine_fields import CONFIG_FIELDS
@@ -83,6 +85,7 @@ def container_labels(
         LABEL_REVISION: str(fence),
         LABEL_DEFINED: str(defined),
         LABEL_ON_PARTITION: definition.on_partition,
+        LABEL_HEALTH: encode_members(definition.check.write()).decode(),
     }
 
 

@@ -19,6 +19,7 @@ from daprdockr.model.host import ContainerState, Status
 from daprdockr.model.names import InstanceName
 from daprdockr.model.stored.claim import ClaimRecord, State
 from daprdockr.model.wanted.definition import Definition
+from daprdockr.model.wanted.health import Health
 from daprdockr.planning.attempts import SETTLED
 from daprdockr.planning.keeping.replacing import is_due
 from daprdockr.planning.keeping.rolling import is_proven
@@ -100,12 +101,19 @@ def verdict(situation: Situation, container: ContainerState, definition: Definit
         container.id in situation.host.unreached and not situation.host.verdicts.get(container.id, True)
     ):
         return False
-    check = definition.check.type
+    check = _check_of(situation, container, definition).type
     if check == "docker":
         return {"": False, "healthy": True, "unhealthy": False}.get(container.health)
     if check == "none":
         return True if settled_at(situation, container) <= now else None
     return situation.host.verdicts.get(container.id)
+
+
+def _check_of(situation: Situation, container: ContainerState, definition: Definition) -> Health:
+    """Return the check by which a container is judged: that of its own definition, if that is known."""
+    if container.definition == definition.digest:
+        return definition.check
+    return situation.host.checks.get(container.id, definition.check)
 
 
 def settled_at(situation: Situation, container: ContainerState) -> float:
@@ -150,7 +158,7 @@ def _hindrance(container: ContainerState) -> str:
 
 def why_unhealthy(situation: Situation, container: ContainerState, definition: Definition) -> str:
     """Return why a running container is not healthy, as its check says it."""
-    check = definition.check
+    check = _check_of(situation, container, definition)
     known = _hindrance(container) or situation.host.unreached.get(container.id, "")
     if known:
         return known

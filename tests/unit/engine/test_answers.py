@@ -79,6 +79,13 @@ class ContainerStateTests(SynchronousTestCase):
         state = answers.container_state(labelled(**{"io.daprdockr.on-partition": "stop"}))
         self.assertEqual(state.on_partition, "stop")
 
+    def test_stated_check(self) -> None:
+        """The label of a container states the check that came with its definition; an older agent writes none."""
+        self.assertEqual(
+            answers.container_state(labelled(**{"io.daprdockr.health": '{"Type":"tcp"}'})).check, '{"Type":"tcp"}'
+        )
+        self.assertEqual(answers.container_state(inspected()).check, "")
+
     def test_failed_start(self) -> None:
         """An address that a failed start left behind is not reported."""
         state = answers.container_state(

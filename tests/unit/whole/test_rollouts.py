@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
@@ -10,9 +11,20 @@ from twisted.trial.unittest import SynchronousTestCase
 from daprdockr.model.wanted.definition import Definition
 from tests.build.values import HTTP, KEYS, WEB, definition
 from tests.build.whole import TTL
-from tests.fakes.agents import STEP, MemoryCluster
+from tests.fakes.agents import STEP, MemoryAgent, MemoryCluster
 
 WANTED = 4
+
+
+class Versions(dict[str, str]):
+    """The results of health checks: a container has the path of its definition, by digest, and no other."""
+
+    def __init__(self, agent: MemoryAgent, paths: Mapping[str, str]) -> None:
+        self.agent, self.paths = agent, paths
+
+    def get(self, container: str, default: object = None) -> Any:
+        (of,) = (one.definition for one in self.agent.docker.states if one.id == container)
+        return default if self.agent.looked[-1].check.path == self.paths[of] else "404"
 
 
 class RolloutTests(SynchronousTestCase):
@@ -85,6 +97,24 @@ class RolloutTests(SynchronousTestCase):
             self.advance(12)
             self.assert_runs(self.wanted("web:3"))
             self.assertEqual((self.most_slots, self.least_healthy), (1, WANTED))
+
+    def test_check_changes_too(self) -> None:
+        """If the new program has another health check the old ones are judged by theirs, and so at a new agent."""
+        paths = {self.wanted(image).digest: f"/{image}" for image in ("web:1", "web:2", "web:3")}
+        for agent in (self.a, self.b):
+            agent.unhealthy = Versions(agent, paths)
+        for image in ("web:1", "web:2", "web:3"):
+            checked = {"Type": "http", "Port": "8080", "Path": f"/{image}", "Interval": 0.5, "Retries": 2}
+            wanted = self.wanted(image, Health=checked)
+            self.cluster.define(wanted)
+            self.advance(2)
+            if image == "web:3":
+                self.cluster.stop(self.b)
+                self.b = self.cluster.succeed(self.b)
+                self.b.unhealthy = Versions(self.b, paths)
+            self.advance(12)
+            self.assert_runs(wanted)
+            self.assertEqual(self.least_healthy, WANTED)
 
     def test_new_one_never_healthy(self) -> None:
         """A container that does not come up stops the rollout there: all old ones go on serving."""

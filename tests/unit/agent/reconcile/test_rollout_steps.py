@@ -74,7 +74,7 @@ class RolloutStepsTests(CarryOutCase):
         self.fails(StopRollout(WEB, self.revision + 1, FIRST, "exit status 3", reverts=True), ClaimLost)
 
     def test_answer_lost(self) -> None:
-        """If etcd's answer is lost the event is recorded when the record is seen, once, and nothing is written twice."""
+        """If etcd's answer is lost the event is recorded when the record is seen, and nothing is written twice."""
         self.store.loses_answers = True
         self.assertIsInstance(self.outcome(self.stop), Retry)
         self.store.loses_answers = False

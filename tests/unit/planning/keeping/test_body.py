@@ -46,6 +46,7 @@ class NameAndLabelTests(SynchronousTestCase):
                 "io.daprdockr.revision": "40",
                 "io.daprdockr.defined": "30",
                 "io.daprdockr.on-partition": "keep",
+                "io.daprdockr.health": '{"Type":"none"}',
             },
         )
         guarded = container_labels(FIRST, definition(OnPartition="stop"), "name", "a", cluster=255, revisions=(40, 30))
