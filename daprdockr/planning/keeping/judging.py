@@ -121,8 +121,8 @@ def _state(situation: Situation, instance: InstanceName, definition: Definition,
     match verdict(situation, copy, definition, now):
         case True:
             return f"it was not healthy for {definition.update.min_healthy:g} s without a break"
-        case None:
-            return before or "its health check has no result"
+        case None if before or definition.check.type == "docker":
+            return before or "its HEALTHCHECK has no result"
     return why_unhealthy(situation, copy, definition)
 
 

@@ -9,15 +9,16 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.model.host import Status
 from daprdockr.model.stored.history import Revision, RevisionRecord, Revisions
-from daprdockr.model.stored.revisioned import StoppedRollout
+from daprdockr.model.stored.revisioned import Service, StoppedRollout
 from daprdockr.model.stored.rollout import RolloutRecord, RolloutState
+from daprdockr.model.wanted.health import Health
 from daprdockr.planning.attempts import STEADY, Attempts, Failure
 from daprdockr.planning.keeping.judging import former, has_failed, stopped_record
 from daprdockr.planning.plan import Plan, plan
 from daprdockr.planning.situation import Situation
 from daprdockr.planning.steps import MarkGood, OnRollout, StopRollout, TakeSlot
 from tests.build.plans import FIRST, OURS, RUNNING, PlanTestCase
-from tests.build.situations import DEFINED, NOW, OUT_OF_TOUCH, WEB_1, WEB_2, container, situation, slot
+from tests.build.situations import DEFINED, NOW, OUT_OF_TOUCH, WEB_1, WEB_2, changed, container, situation, slot
 from tests.build.values import WEB, definition
 
 DIED = Attempts(1, NOW, "exit status 3", of=WEB_2.digest, last=Failure(at=NOW - 1, lived=1))
@@ -93,6 +94,10 @@ class JudgeTests(PlanTestCase):
         assert isinstance(found, StopRollout)
         self.assertEqual(found.reason, "not healthy within 300 s: it was not healthy for 5 s without a break")
         self.assertEqual(stops(seen(new, well_since={"new": NOW - 5}, **late)), [])
+        checked = evolve(WEB_2, health=Health("exec", command=("true",)))
+        (found,) = stops(changed(seen(new, **late), service=Service(checked, DEFINED, DEFINED)))
+        assert isinstance(found, StopRollout)
+        self.assertEqual(found.reason, "not healthy within 300 s: the command true fails")
         (found,) = stops(seen(NEW, **late))
         assert isinstance(found, StopRollout)
         self.assertEqual(found.reason, "not healthy within 300 s: its container does not run")
