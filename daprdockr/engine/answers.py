@@ -32,6 +32,7 @@ from daprdockr.model.host import (
     made_as,
 )
 from daprdockr.model.names import InstanceName, shorten
+from daprdockr.model.wanted.pinned import repository
 
 _EXPOSE = re.compile(r"(?P<first>[0-9]{1,5})(?:-(?P<last>[0-9]{1,5}))?(?:/(?P<protocol>tcp|udp|sctp))?", re.ASCII)
 LEFT_TASK = re.compile("task [0-9a-f]{64}: already exists")
@@ -166,12 +167,14 @@ def _families(network: Mapping[str, Any]) -> Iterator[int]:
         yield 6
 
 
-def image(answer: Mapping[str, Any]) -> Image:
-    """Read an answer to ``ImageInspect``."""
+def image(answer: Mapping[str, Any], reference: str = "") -> Image:
+    """Read an answer to ``ImageInspect`` of a reference."""
     config: Mapping[str, Any] = answer.get("Config") or {}
     check = (config.get("Healthcheck") or {}).get("Test") or ["NONE"]
     ports = {port for key in config.get("ExposedPorts") or {} for port in _exposed(key)}
-    return Image(id=answer["Id"], exposed=tuple(sorted(ports)), has_healthcheck=check[0] != "NONE")
+    known = (name.rpartition("@") for name in answer.get("RepoDigests") or ())
+    digest = next((digest for name, _, digest in known if name == repository(reference)), "")
+    return Image(answer["Id"], tuple(sorted(ports)), has_healthcheck=check[0] != "NONE", digest=digest)
 
 
 def volume(answer: Mapping[str, Any]) -> Volume:

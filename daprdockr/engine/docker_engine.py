@@ -117,7 +117,7 @@ class DockerEngine:
         """Return the image, or None when it is not on this host."""
         try:
             with self._asking(f"inspect image {shorten(reference)}") as client:
-                return answers.image(client.inspect_image(reference))
+                return answers.image(client.inspect_image(reference), reference)
         except ImageAbsent:
             return None
 

@@ -172,13 +172,13 @@ def _standing(cluster: Cluster, definition: Definition, node: str, known: Eviden
 def _would(seen: Candidate | None, definition: Definition, needed: bool) -> str:
     if not needed:
         return "could take one more, none needs a node"
-    pulls = seen is not None and mark(definition.container.image) not in seen.images
+    pulls = seen is not None and mark(definition.image) not in seen.images
     return "can take one" + (", and has to pull the image first" if pulls else "")
 
 
 def _failed(events: Iterable[Event], definition: Definition, node: str, told: Iterable[str]) -> str:
     """Return since when and how a service fails on a node, and until when that counts."""
-    subjects = {str(definition.name), definition.container.image}
+    subjects = {str(definition.name), definition.image}
     about = [
         event
         for event in events

@@ -91,6 +91,8 @@ class OnHost:
     """The image of the definition (None: absent, as far as known)."""
     pulled_for: str = ""
     """The restart for which that image was last pulled; see ``PullImage``."""
+    resolved: str = ""
+    """The digest under which its registry gave that image for that restart ("": it gave none)."""
     pull: Attempts = NONE
     """How pulls of that image failed."""
     attempts: Mapping[Lane, Attempts] = field(factory=dict)
@@ -170,7 +172,8 @@ class Rollout:
     healthy, by container id, without a break since.
 
     ``goes_on`` from the change until the service has been healthy as a whole for a while, which it will have been at
-    ``settles_at``; ``unmarked`` says that this node has to note then that the definition is a good one. Failures from
+    ``settles_at``; ``unmarked`` says that this node has to note then that the definition is a good one,
+    ``unpinned`` that it may not write down the image of a restart. Failures from
     before ``since`` do not count. ``held_since`` is when this node began to hold a slot for an instance, without the
     time for which etcd was away. ``record`` says what became of the last rollout that did not end well.
     """
@@ -182,6 +185,7 @@ class Rollout:
     since: float = 0.0
     settles_at: float | None = None
     unmarked: bool = False
+    unpinned: bool = False
     held_since: Mapping[int, float] = field(factory=dict)
     record: StoppedRollout | None = None
 

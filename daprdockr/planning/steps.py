@@ -240,6 +240,16 @@ class MarkGood(OnRollout):
 
 
 @frozen
+class PinImage(OnRollout):
+    """Write down the ``digest`` to which a restart resolved the image: Note [One image for a restart]."""
+
+    digest: str
+
+    def __str__(self) -> str:
+        return f"restart {self.service} with {self.digest}"
+
+
+@frozen
 class PullImage:
     """
     Inspect the image of a reference on this host, and pull it if there is none, or if a person ``restarted`` a service
@@ -278,7 +288,7 @@ class CreateContainer(OnContainer):
         return Lane("container", self.instance, self.definition.digest)
 
     def __str__(self) -> str:
-        return f"create a container of {self.definition.container.image} for {self.instance}"
+        return f"create a container of {self.definition.image} for {self.instance}"
 
 
 @frozen
@@ -325,6 +335,6 @@ class RemoveContainer(OnContainer):
 
 ClaimStep = TakeClaim | ReadClaim | WriteClaim | ReleaseClaim | TakeSuccession | Succeed | DropSuccession
 SlotStep = TakeSlot | FreeSlot
-RolloutStep = StopRollout | MarkGood
+RolloutStep = StopRollout | MarkGood | PinImage
 ContainerStep = PullImage | CreateContainer | StartContainer | StopContainer | RemoveContainer
 Step = ClaimStep | SlotStep | RolloutStep | ContainerStep

@@ -20,12 +20,12 @@ from daprdockr.agent.reconcile.gather import Gather, GatherClaims, GatherHost
 from daprdockr.agent.reconcile.network import ContainerNetwork, container_network
 from daprdockr.agent.reconcile.own_checks import OwnChecks
 from daprdockr.agent.reconcile.reconcile import Informed, Reconcile
+from daprdockr.agent.reconcile.rollout_events import RolloutEvents
 from daprdockr.agent.reconcile.rollout_steps import RolloutSteps, RolloutSurroundings
 from daprdockr.agent.reconcile.rollouts import RolloutTimes
 from daprdockr.agent.reconcile.secret_files import MOUNTS, USUAL, SecretFiles
 from daprdockr.agent.reconcile.since import Since
 from daprdockr.agent.reconcile.slot_steps import SlotSteps
-from daprdockr.agent.reconcile.stopped_rollouts import StoppedRollouts
 from daprdockr.agent.reconcile.unanswered import Unanswered
 from daprdockr.agent.reconcile.under_way import UnderWay
 from daprdockr.agent.reconcile.withdrawals import Withdrawals
@@ -47,7 +47,7 @@ class Deciding:
     reconcile: Reconcile
     ephemeral: Ephemeral | None
     withdrawals: Withdrawals
-    stopped: StoppedRollouts
+    stopped: RolloutEvents
 
 
 def deciding(base: Foundation, outward: Edges, found: Found, reports: Reporting) -> Deciding:
@@ -55,7 +55,7 @@ def deciding(base: Foundation, outward: Edges, found: Found, reports: Reporting)
     roster = Roster(base.cluster)
     withdrawals = _withdrawals(base, found, reports)
     on_host = _on_host(base, found)
-    rollouts, stopped = _rollout_times(base, found, on_host), StoppedRollouts(base.cluster, base.journal.record)
+    rollouts, stopped = _rollout_times(base, found, on_host), RolloutEvents(base.cluster, base.journal.record)
     since = _since(base, found, roster, withdrawals, rollouts)
     gather = _gather(found, unanswered, roster, since, on_host)
     claims = ClaimSteps(
@@ -109,7 +109,7 @@ def _rollout_times(base: Foundation, found: Found, on_host: GatherHost) -> Rollo
     )
 
 
-def _rollout_steps(base: Foundation, found: Found, under_way: UnderWay, stopped: StoppedRollouts) -> RolloutSteps:
+def _rollout_steps(base: Foundation, found: Found, under_way: UnderWay, stopped: RolloutEvents) -> RolloutSteps:
     outside = base.outside
     around = RolloutSurroundings(
         containers=found.local.host.containers,

@@ -19,10 +19,10 @@ from daprdockr.agent.reconcile.container_steps import ContainerSteps, GivenToCon
 from daprdockr.agent.reconcile.delivery import Delivery, SealedValues
 from daprdockr.agent.reconcile.engine_threads import EngineThreads
 from daprdockr.agent.reconcile.network import ContainerNetwork
+from daprdockr.agent.reconcile.rollout_events import RolloutEvents
 from daprdockr.agent.reconcile.rollout_steps import RolloutSteps, RolloutSurroundings
 from daprdockr.agent.reconcile.secret_files import SecretFiles
 from daprdockr.agent.reconcile.slot_steps import SlotSteps
-from daprdockr.agent.reconcile.stopped_rollouts import StoppedRollouts
 from daprdockr.agent.reconcile.unanswered import Unanswered
 from daprdockr.agent.reconcile.under_way import UnderWay
 from daprdockr.agent.statedir import StateDir
@@ -90,7 +90,7 @@ class CarryOutCase(SynchronousTestCase):
             follow=lambda mirror: SteppedFollower(self.store, KEYS.root, mirror),
             on_changes=lambda changes: self.stopped.on_changes(changes),
         )
-        self.stopped = StoppedRollouts(
+        self.stopped = RolloutEvents(
             self.mirror.cluster, lambda subject, text, lines=(): self.told.append((subject, text))
         )
         self.failures = OpenFailures(clock=self.clock.seconds, chance=lambda: 0.0)

@@ -7,6 +7,7 @@ die, the Engine vanish, and pulls or starts fail.
 
 from __future__ import annotations
 
+import hashlib
 import queue
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -49,6 +50,7 @@ from daprdockr.model.host import (
     made_as,
 )
 from daprdockr.model.names import InstanceName
+from daprdockr.model.wanted.pinned import repository
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -177,7 +179,16 @@ class MemoryEngine:
         """An image on this host, or with ``local`` False one that a pull brings here; ``exposed`` are TCP ports."""
         ports = tuple(Port(container=number) for number in sorted(exposed))
         image = Image(id=f"sha256:{reference}", exposed=ports, has_healthcheck=healthcheck)
-        (self.images if local else self.registry)[reference] = image
+        if local:
+            self.images[reference] = image
+        else:
+            self.publish(reference, image)
+
+    def publish(self, reference: str, image: Image) -> None:
+        """A registry gives an image under this reference from now on, and under its digest."""
+        digest = f"sha256:{hashlib.sha256(repr(image).encode()).hexdigest()}"
+        given = evolve(image, digest=digest)
+        self.registry |= {reference: given, f"{repository(reference)}@{digest}": given}
 
     def crash(self, container: str, exit_code: int = 1, oom_killed: bool = False) -> None:
         """Its program ends by itself."""
@@ -207,6 +218,10 @@ class MemoryEngine:
             state = evolve(held.state, name=name, made_as=made_as(held.labels, name))
             self._containers[container] = evolve(held, state=state)
             self._tell("rename", container)
+
+    def body(self, container: str) -> Mapping[str, Any]:
+        """From what it was created."""
+        return self._find(container).body
 
     def duplicate(self, container: str, name: str) -> str:
         """A tool makes another one of all that the Engine shows of it; the id of that."""
@@ -301,7 +316,8 @@ class MemoryEngine:
             raise PullFailed(f"{reference!r} could not be pulled: no such host")
         if reference not in self.registry:
             raise ImageRefused(f"{reference!r} could not be pulled: manifest unknown")
-        self.images[reference] = self.registry[reference]
+        given = self.registry[reference]
+        self.images |= {reference: given, f"{repository(reference)}@{given.digest}": given}
 
     @_call
     def create(self, name: str, body: Mapping[str, Any]) -> str:

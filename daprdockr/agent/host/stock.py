@@ -19,6 +19,8 @@ class Stock:
         """The images that were inspected, by reference."""
         self.pulled_for: dict[str, str] = {}
         """By reference: the restart for which it was last pulled. A new agent does not know, and pulls again."""
+        self.resolved: dict[str, str] = {}
+        """By reference: the digest under which its registry gave it for that restart, if it did."""
         self.inventory = Inventory()
 
     def take(self, found: Inventory) -> bool:
@@ -26,10 +28,13 @@ class Stock:
         before, self.inventory = self.inventory, found
         return found.networks != before.networks
 
-    def pulled(self, reference: str, image: Image, restarted: str = "") -> None:
-        """Take note that an image is on this host, and of the restart for which it was pulled, if it was for one."""
+    def pulled(self, reference: str, image: Image, restarted: str = "", resolved: str = "") -> None:
+        """
+        Take note that an image is on this host, and of the restart for which it was pulled, if it was for one, and the
+        digest to which that ``resolved`` the reference.
+        """
         if restarted:
-            self.pulled_for[reference] = restarted
+            self.pulled_for[reference], self.resolved[reference] = restarted, resolved
         self.inventory = evolve(self.inventory, images=self.inventory.images | {reference})
         self.images[reference] = image
         self._on_image(reference)

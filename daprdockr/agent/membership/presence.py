@@ -125,7 +125,7 @@ class Presence:
             if does_not_come_up(
                 service.definition,
                 failures.of_service(name, service.definition.digest),
-                failures.of_image(service.definition.container.image),
+                failures.of_image(service.definition.image),
                 self.host.containers.of(name),
                 self.clock(),
             )
@@ -139,6 +139,6 @@ class Presence:
         """
         marks = {mark(reference) for reference in there}
         if len(marks) > MOST_IMAGES:
-            named = {mark(service.definition.container.image) for service in self.cluster.services.values()}
+            named = {mark(service.definition.image) for service in self.cluster.services.values()}
             marks = set(sorted(marks, key=lambda m: (m not in named, m))[:MOST_IMAGES])
         return tuple(sorted(marks))

@@ -140,17 +140,18 @@ class ContainerSteps:
     async def _pull(self, step: PullImage) -> None:
         run = self._threads.work.of(step.reference)
         image = await run(self._engine.image, step.reference)
+        resolves = False
         if image is None or step.restarted:
-            await self._pull_anyway(step, image)
+            resolves = await self._pull_anyway(step, image)
             image = await run(self._engine.image, step.reference)
         if image is None:
             raise ImageAbsent(f"image {step.reference} is not there after it was pulled")
-        self._host.stock.pulled(step.reference, image, step.restarted)
+        self._host.stock.pulled(step.reference, image, step.restarted, image.digest if resolves else "")
 
-    async def _pull_anyway(self, step: PullImage, image: Image | None) -> None:
+    async def _pull_anyway(self, step: PullImage, image: Image | None) -> bool:
         """
-        Pull, whatever is here. Of a restart an image that is here is good enough if none can be pulled, because it may
-        have been built here, or the registry may be away: a person learns of it.
+        Pull, whatever is here; return whether a registry gave it. Of a restart an image that is here is good enough if
+        none can be pulled, because it may have been built here, or the registry may be away: a person learns of it.
         """
         try:
             await self._threads.pulls.of(registry(step.reference))(self._engine.pull, step.reference)
@@ -158,6 +159,8 @@ class ContainerSteps:
             if image is None:
                 raise
             self._record_event(step.reference, f"restarted with the image that was here before: {error}")
+            return False
+        return True
 
     async def _create(self, step: CreateContainer) -> None:
         here, instance, definition = self._here(), step.instance, step.definition
@@ -205,7 +208,7 @@ class ContainerSteps:
         Return the image of the reference as it is now: since it was planned with, somebody may have built another under
         its tag.
         """
-        reference = definition.container.image
+        reference = definition.image
         image = await run(self._engine.image, reference)
         if image is None:
             self._host.stock.removed(reference)

@@ -61,11 +61,12 @@ class GatherHost:
         there = self.host.stock.inventory.networks if cut_off else ()
         failed = self.health.failed if self.host.condition is None else {}  # else nothing could be started anew
         verdicts, unreached = self.health.verdicts, self.health.unreached
-        image = service.definition.container.image if service is not None else ""
+        image = service.definition.image if service is not None else ""
         return OnHost(
             containers=containers,
             image=self.host.stock.images.get(image),
             pulled_for=self.host.stock.pulled_for.get(image, ""),
+            resolved=self.host.stock.resolved.get(image, ""),
             pull=self.failures.of_image(image) if image else NONE,
             attempts=self.failures.of_copies(name),
             lacking=self.failures.lacking.get(name, ""),
@@ -100,7 +101,7 @@ class Gather:
     def users_of(self, image: str) -> list[ServiceName]:
         """Return the services whose definition names this image."""
         services = self.mirror.cluster.services
-        return [name for name, service in services.items() if service.definition.container.image == image]
+        return [name for name, service in services.items() if service.definition.image == image]
 
     def dependents(self, names: Iterable[ServiceName]) -> set[ServiceName]:
         """Return the services that wait for one of these before their first start."""

@@ -1,4 +1,4 @@
-# -*- test-case-name: tests.unit.agent.reconcile.test_own_checks,tests.unit.whole.test_own_checks -*-
+# -*- test-case-name: tests.unit.agent.reconcile.test_own_checks,tests.unit.whole.test_rollouts -*-
 """
 By which health check each container is judged: that of the definition that it was made from.
 
@@ -24,7 +24,7 @@ from daprdockr.model.wanted.health import Health
 
 
 class OwnChecks:
-    """The loop has it look at a service before that is planned."""
+    """The memory of these checks, which is brought up to date before a service is planned."""
 
     def __init__(self, cluster: Cluster, containers: Containers) -> None:
         self._cluster = cluster

@@ -1,4 +1,4 @@
-# -*- test-case-name: tests.unit.agent.reconcile.test_stopped_rollouts,tests.unit.agent.reconcile.test_rollout_steps -*-
+# -*- test-case-name: tests.unit.agent.reconcile.test_rollout_events,tests.unit.agent.reconcile.test_rollout_steps -*-
 """
 The events of the rollouts that this node stopped.
 
@@ -19,7 +19,7 @@ from daprdockr.model.names import ServiceName
 
 
 @frozen
-class StoppedRollouts:
+class RolloutEvents:
     """:param record_event: takes an event for people."""
 
     cluster: Cluster

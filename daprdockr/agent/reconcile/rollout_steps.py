@@ -16,7 +16,7 @@ from twisted.logger import Logger
 from daprdockr.agent.host.containers import Containers
 from daprdockr.agent.mirror.mirror import Mirror
 from daprdockr.agent.reconcile.claim_steps import ClaimLost, outcome
-from daprdockr.agent.reconcile.stopped_rollouts import StoppedRollouts
+from daprdockr.agent.reconcile.rollout_events import RolloutEvents
 from daprdockr.agent.reconcile.under_way import UnderWay
 from daprdockr.model.errors import EtcdForbidden
 from daprdockr.model.host import ContainerState
@@ -27,10 +27,11 @@ from daprdockr.model.stored.entries import Condition, Entry, Operation, Put, Unc
 from daprdockr.model.stored.history import Revision, RevisionRecord, Revisions
 from daprdockr.model.stored.revisioned import Service
 from daprdockr.model.stored.rollout import RolloutRecord, RolloutState
+from daprdockr.model.wanted.pinned import pin
 from daprdockr.planning.keeping.judging import former, stopped_record
 from daprdockr.planning.outcome import Done, Retry
 from daprdockr.planning.situation import Here
-from daprdockr.planning.steps import MarkGood, OnRollout, RolloutStep, StopRollout
+from daprdockr.planning.steps import MarkGood, OnRollout, PinImage, RolloutStep, StopRollout
 from daprdockr.runtime.pool import Run
 
 
@@ -45,7 +46,7 @@ class RolloutSurroundings:
     last_words: Callable[[ContainerState], Awaitable[LastWords]]
     clock: Callable[[], float]
     under_way: UnderWay
-    stopped: StoppedRollouts
+    stopped: RolloutEvents
 
 
 @frozen
@@ -79,6 +80,8 @@ class RolloutSteps:
                 await self._stop(step)
             case MarkGood():
                 await self._mark(step)
+            case PinImage():
+                await self._pin(step)
             case _:
                 assert_never(step)
 
@@ -129,6 +132,28 @@ class RolloutSteps:
                     "a good revision of {service} was not marked: {reason}", service=step.service, reason=error
                 )
         self.around.under_way.marked(step.service)
+
+    async def _pin(self, step: PinImage) -> None:
+        """
+        See Note [One image for a restart] in ``daprdockr.model.wanted.pinned``. It is the same revision as before: the
+        person who asked for the restart is its author.
+        """
+        keys, service, newest = self.mirror.cluster.keys, self._service(step), (await self._history(step)).newest
+        stated = service.definition.stated
+        pinned = evolve(stated, restarted=pin(stated.restarted, stated.container.image, step.digest))
+        key, value = keys.service(step.service), pinned.encode()
+        conditions, operations = [Unchanged(key, step.revision)], [Put(key, value)]
+        if newest is not None and newest.record.definition == stated:
+            own = keys.revision(step.service, newest.number)
+            conditions.append(Unchanged(own, newest.modified))
+            operations.append(Put(own, evolve(newest.record, definition=pinned).encode()))
+        try:
+            revision = await self._commit(step, conditions, operations)
+        except EtcdForbidden as error:
+            self.log.info("the image of {service} is not written down: {reason}", service=step.service, reason=error)
+            self.around.under_way.not_pinned(step.service)
+        else:
+            self.mirror.note(Entry(key, value, service.created, revision, 0))
 
     def _service(self, step: OnRollout) -> Service:
         service = self.mirror.cluster.services.get(step.service)

@@ -31,6 +31,7 @@ class _Seen:
     since: float
     looked: float
     unmarked: bool = field(default=True, init=False)
+    unpinned: bool = field(default=False, init=False)
     away: bool = field(default=False, init=False)
     stopped: bool = field(default=False, init=False)
     goes_on: bool = field(default=False, init=False)
@@ -91,6 +92,7 @@ class UnderWay:
             since=seen.since,
             settles_at=settles_at,
             unmarked=seen.unmarked,
+            unpinned=seen.unpinned,
             held_since=dict(seen.held_since),
         )
 
@@ -98,6 +100,11 @@ class UnderWay:
         """Take note that the present definition is known to be a good one."""
         if name in self._services:
             self._services[name].unmarked = False
+
+    def not_pinned(self, name: ServiceName) -> None:
+        """Take note that this node may not write down the image of the present restart."""
+        if name in self._services:
+            self._services[name].unpinned = True
 
     def _is_whole(self, service: Service) -> bool:
         name = service.definition.name

@@ -22,6 +22,7 @@ from daprdockr.model.names import MAX_INSTANCES, ServiceName, check_label, short
 from daprdockr.model.wanted.container import Container
 from daprdockr.model.wanted.health import Health
 from daprdockr.model.wanted.http import Http, read_entries, write_entries
+from daprdockr.model.wanted.pinned import pinned
 from daprdockr.model.wanted.placement import Placement
 from daprdockr.model.wanted.port_routes import TcpRoute, UdpRoute, tcp_routes, udp_routes
 from daprdockr.model.wanted.secrets import SecretUses, check_variables, essence, secret_uses, stamped
@@ -34,8 +35,9 @@ class Definition:
     A service as it is wanted. ``stop_timeout`` is the seconds a container has between TERM and KILL;
     ``on_partition`` says whether a node that lost its claim keeps the container ("keep") or stops it ("stop").
     ``restarted`` is when a person last asked for other containers of the same definition, "" for never: any other value
-    makes another digest. ``after`` are the services that have to be healthy before its first start. ``secrets`` are as
-    ``secrets.stamped`` has them where the mirror is known, and another stamp makes another digest.
+    makes another digest; behind it may stand which image was found then (``pinned``). ``after`` are the services that
+    have to be healthy before its first start. ``secrets`` are as ``secrets.stamped`` has them where the mirror is
+    known, and another stamp makes another digest.
     """
 
     name: ServiceName
@@ -124,6 +126,16 @@ class Definition:
         host = self.health.host or (names[0] if names and self.health.type == "http" else "")
         return evolve(self.health, port=port, host=host)
 
+    @cached_property
+    def image(self) -> str:
+        """The reference of the image from which its containers are made."""
+        return pinned(self.restarted, self.container.image) or self.container.image
+
+    @property
+    def to_pull(self) -> str:
+        """The restart for which the image is to be pulled again, whatever is there; "" if none is."""
+        return self.restarted if self.image == self.container.image else ""
+
     @property
     def at_most_one(self) -> bool:
         """Whether two copies of an instance must never run at the same time, not even for a moment."""
@@ -202,7 +214,7 @@ def _restarted(value: object, path: str) -> str:
     return text
 
 
-_LONGEST_RESTARTED = 64
+_LONGEST_RESTARTED = 1024
 MOST_AFTER = 16
 
 _MEMBERS: Members = {

@@ -110,6 +110,7 @@ def container_body(
     host = {key: fields.pop(key) for key in list(fields) if key not in CONFIG_FIELDS}
     config: dict[str, Any] = {
         **fields,
+        "Image": definition.image,
         "Env": [*fields.get("Env", []), f"DAPRDOCKR_INSTANCE={instance}"],
         "Labels": {**fields.get("Labels", {}), **labels},
         "ExposedPorts": {f"{port.container}/{port.protocol}": {} for port in ports},

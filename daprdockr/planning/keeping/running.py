@@ -44,7 +44,7 @@ from daprdockr.planning.keeping.rolling import held, proven_at, take_slot
 from daprdockr.planning.keeping.withdrawing import Wait, Withdrawal, is_led_to, remove, withdraw
 from daprdockr.planning.placing.awaited import waits_for
 from daprdockr.planning.situation import Situation
-from daprdockr.planning.steps import CreateContainer, PullImage, StartContainer, Step, StopContainer
+from daprdockr.planning.steps import CreateContainer, PinImage, PullImage, StartContainer, Step, StopContainer
 
 
 def keep_running(
@@ -89,6 +89,8 @@ def _replace(
     slot = held(situation, claim.instance)
     if situation.claims.owners.get(claim.instance.number) != claim:  # to be taken over: nothing leads to it
         yield from withdraw(situation, old, changed, now)
+    elif definition.to_pull and situation.host.resolved and not situation.rollout.unpinned and situation.service:
+        yield PinImage(situation.name, situation.service.revision, situation.host.resolved)
     elif slot is None or slot.record.definition != definition.digest:
         yield from take_slot(situation, claim.instance, definition, now)
     elif stops_first(definition) or old.on_partition == "stop":
@@ -176,14 +178,13 @@ def _is_spoilt(container: ContainerState, attempts: Attempts) -> bool:
 
 
 def _pull(situation: Situation, definition: Definition, now: float) -> Iterator[Step | Wait]:
-    reference = definition.container.image
     retry_at = situation.host.pull.retry_at
-    yield PullImage(reference, definition.restarted) if retry_at <= now else Wait(retry_at)
+    yield PullImage(definition.image, definition.to_pull) if retry_at <= now else Wait(retry_at)
 
 
 def _is_to_pull(situation: Situation, definition: Definition) -> bool:
     """Return whether a container may not be made from the image that is here, or there is none."""
-    return situation.host.image is None or definition.restarted not in ("", situation.host.pulled_for)
+    return situation.host.image is None or definition.to_pull not in ("", situation.host.pulled_for)
 
 
 def host_ports(situation: Situation, claim: Claim, definition: Definition) -> tuple[Port, ...]:

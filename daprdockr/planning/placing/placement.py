@@ -109,7 +109,7 @@ def _in_order(
     Return the nodes in order: first those with the fewest claims of other services, and of these the ones that have the
     image; equal ones in the order they come.
     """
-    image = mark(definition.container.image)
+    image = mark(definition.image)
     keys = {
         candidate.name: (
             candidate.name in failing,

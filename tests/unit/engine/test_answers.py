@@ -228,6 +228,13 @@ class ImageTests(SynchronousTestCase):
         self.assertEqual(answers.image({"Id": "sha256:1", "Config": config}), Image(id="sha256:1"))
         self.assertEqual(answers.image({"Id": "sha256:1"}), Image(id="sha256:1"))
 
+    def test_digest(self) -> None:
+        """The digest is that of the reference's own repository: a mirror may know the image under another one."""
+        told = {"Id": "i", "RepoDigests": ["mirror:5000/web@sha256:b", "shop/web@sha256:a"]}
+        for reference, digest in (("shop/web:1", "sha256:a"), ("mirror:5000/web:1", "sha256:b"), ("web:1", "")):
+            self.assertEqual(answers.image(told, reference).digest, digest)
+        self.assertEqual(answers.image({"Id": "i", "RepoDigests": None}, "web:1").digest, "")
+
 
 class EpochSecondsTests(SynchronousTestCase):
     """``epoch_seconds``."""

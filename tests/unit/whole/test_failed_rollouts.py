@@ -277,7 +277,7 @@ class RevertTests(FailedRolloutCase):
         self.assertEqual(len(self.authors), 3)
 
     def test_answer_lost(self) -> None:
-        """If the answer to the transaction is lost people hear of it all the same, once."""
+        """If the answer to the transaction is lost its event is recorded nevertheless, once."""
         self.provide()
         self.dies_after = 0.1
         self.change(wanted(NEW))

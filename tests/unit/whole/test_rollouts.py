@@ -6,8 +6,10 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
+from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
+from daprdockr.model.host import Image
 from daprdockr.model.wanted.definition import Definition
 from tests.build.values import HTTP, KEYS, WEB, definition
 from tests.build.whole import TTL
@@ -115,6 +117,25 @@ class RolloutTests(SynchronousTestCase):
             self.advance(12)
             self.assert_runs(wanted)
             self.assertEqual(self.least_healthy, WANTED)
+
+    def test_restarted(self) -> None:
+        """A restart gives all instances one image, though the tag moves between the pulls of two nodes."""
+        first, second = (Image(id=one) for one in ("first", "second"))
+        for agent, image in ((self.a, first), (self.b, second)):
+            for one in (first, second):
+                agent.docker.publish("web:1", one)
+            agent.docker.publish("web:1", image)
+        self.cluster.define(self.wanted("web:1", Restarted="now"))
+        self.advance(15)
+        present = self.a.cluster.services[WEB].definition
+        self.assertIn(present.image, {f"web@{agent.docker.registry['web:1'].digest}" for agent in (self.a, self.b)})
+        self.assert_runs(present)
+        bodies = [agent.docker.body(one.id) for agent in (self.a, self.b) for one in agent.running]
+        self.assertEqual({body["Image"] for body in bodies}, {present.image})
+        self.assertEqual((self.most_slots, self.least_healthy), (1, WANTED))
+        self.cluster.define(evolve(present, instances=WANTED + 1))
+        self.cluster.advance(3)
+        self.assertEqual({one.definition for one in self.cluster.claims.values()}, {present.digest})
 
     def test_new_one_never_healthy(self) -> None:
         """A container that does not come up stops the rollout there: all old ones go on serving."""

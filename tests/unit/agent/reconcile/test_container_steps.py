@@ -41,13 +41,15 @@ class ImageTests(CarryOutCase):
         self.successResultOf(done)
         stock = self.host.stock
         self.assertEqual((stock.images["web:1"].exposed, stock.pulled_for), ((Port(81),), {"web:1": "now"}))
+        self.assertEqual(stock.resolved, {"web:1": stock.images["web:1"].digest})
+        self.assertNotEqual(stock.resolved, {"web:1": ""})
 
     def test_restarted_without_registry(self) -> None:
         """If it cannot be pulled for a restart, the image that is there will do, and people learn of it."""
         done = self.begin(PullImage("web:1", "now"))
         self.stops.end("pull")
         self.successResultOf(done)
-        self.assertEqual(self.host.stock.pulled_for, {"web:1": "now"})
+        self.assertEqual((self.host.stock.pulled_for, self.host.stock.resolved), ({"web:1": "now"}, {"web:1": ""}))
         said = "restarted with the image that was here before: 'web:1' could not be pulled: manifest unknown"
         self.assertEqual(self.told, [("web:1", said)])
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from daprdockr.agent.reconcile.stopped_rollouts import StoppedRollouts
+from daprdockr.agent.reconcile.rollout_events import RolloutEvents
 from daprdockr.model.known.changes import Changes
 from daprdockr.model.known.cluster import Cluster
 from daprdockr.model.stored.entries import Deleted, Entry
@@ -15,13 +15,13 @@ from tests.build.values import KEYS, WEB
 RECORD = RolloutRecord(RolloutState.PAUSED, to="d2", reason="exit status 3", node="a", lines=("bye",))
 
 
-class StoppedRolloutsTests(SynchronousTestCase):
+class RolloutEventsTests(SynchronousTestCase):
     """Node ``a`` is about to write the record of a rollout in the place of one of revision 4."""
 
     def setUp(self) -> None:
         self.told: list[tuple[str, str, tuple[str, ...]]] = []
         self.cluster = Cluster(KEYS)
-        self.stopped = StoppedRollouts(
+        self.stopped = RolloutEvents(
             self.cluster, lambda subject, text, lines=(): self.told.append((subject, text, tuple(lines)))
         )
         self.cluster.note(Entry(KEYS.service(WEB), WEB_1.encode(), 2, 2, 0))
@@ -46,13 +46,13 @@ class StoppedRolloutsTests(SynchronousTestCase):
         self.assertEqual(len(self.told), 1)
 
     def test_another_node(self) -> None:
-        """Another node was first, and tells of it itself."""
+        """Nothing is recorded here if another node was first."""
         self.see(RolloutRecord(RolloutState.REVERTED, node="b"), 5)
         self.see(RECORD, 6)
         self.assertEqual(self.told, [])
 
     def test_deleted(self) -> None:
-        """Of a service that was deleted meanwhile nothing is told."""
+        """Nothing is recorded of a service that was deleted meanwhile."""
         self.stopped.on_changes(self.cluster.note(Deleted(KEYS.service(WEB), 5)))
         self.see(RECORD, 6)
         self.assertEqual(self.told, [])

@@ -9,10 +9,12 @@ from daprdockr.model.stored.history import RevisionRecord, Revisions
 from daprdockr.model.stored.rollout import RolloutRecord, RolloutState
 from daprdockr.model.wanted.definition import Definition
 from daprdockr.planning.outcome import Done, Retry
-from daprdockr.planning.steps import MarkGood, StopRollout
+from daprdockr.planning.steps import MarkGood, PinImage, StopRollout
 from tests.build.carry_out import FIRST, CarryOutCase
 from tests.build.situations import WEB_1, WEB_2
-from tests.build.values import KEYS, WEB
+from tests.build.values import KEYS, WEB, definition
+
+DIGEST = "sha256:" + "a1" * 32
 
 
 class RolloutStepsTests(CarryOutCase):
@@ -95,6 +97,40 @@ class RolloutStepsTests(CarryOutCase):
         assert self.record is not None
         self.assertEqual((self.stored, self.record.state, self.record.before), (WEB_2, RolloutState.PAUSED, ""))
         self.assertIn("grant readwrite on /daprdockr/services/ and /daprdockr/history/", self.told[0][1])
+
+    def restart(self) -> PinImage:
+        """A person asks for a restart, of which the mirror knows."""
+        again = definition("web:2", Restarted="now")
+        self.store.put(KEYS.revision(WEB, 2), RevisionRecord(again, 1.0, "anna@desk").encode())
+        self.revision = self.store.put(KEYS.service(WEB), again.encode())
+        self.mirror.note(Entry(KEYS.service(WEB), again.encode(), self.revision, self.revision, 0))
+        return PinImage(WEB, self.revision, DIGEST)
+
+    def test_pin(self) -> None:
+        """The image of a restart is written into the definition and its revision, by one node, and the mirror knows."""
+        step, before = self.restart(), self.store.revision
+        self.do(step)
+        found = definition("web:2", Restarted=f"now web:2@{DIGEST}")
+        self.assertEqual((self.stored, self.store.revision), (found, before + 1))
+        self.assertEqual(self.mirror.cluster.services[WEB].definition, found)
+        newest = self.history.revisions[-1]
+        self.assertEqual((newest.number, newest.record), (2, RevisionRecord(found, 1.0, "anna@desk")))
+        self.fails(step, ClaimLost)
+
+    def test_pin_overtaken(self) -> None:
+        """A definition that a person stored meanwhile stays as it is."""
+        step = self.restart()
+        self.store.put(KEYS.service(WEB), WEB_1.encode())
+        self.fails(step, ClaimLost)
+        self.assertEqual(self.stored, WEB_1)
+
+    def test_pin_forbidden(self) -> None:
+        """Without the right to write definitions the restart goes on with the tag."""
+        step = self.restart()
+        self.store.forbidden = (KEYS.services,)
+        self.under_way.observe(WEB, 1.0)
+        self.assertEqual(self.outcome(step), Done())
+        self.assertTrue(self.under_way.of(WEB).unpinned)
 
     def test_all_forbidden(self) -> None:
         """If not even the record may be written the step fails."""

@@ -7,13 +7,27 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.model.host import ContainerState, Image, Port
 from daprdockr.model.stored.claim import State
+from daprdockr.model.wanted.pinned import pin
 from daprdockr.planning.attempts import Attempts
 from daprdockr.planning.keeping.running import host_ports
 from daprdockr.planning.plan import Plan, plan
-from daprdockr.planning.steps import PullImage, RemoveContainer, StartContainer, StopContainer, TakeSlot
+from daprdockr.planning.steps import PinImage, PullImage, RemoveContainer, StartContainer, StopContainer, TakeSlot
 from tests.build.plans import EXITED, FIRST, OURS, RUNNING, PlanTestCase
-from tests.build.situations import NOW, OUT_OF_TOUCH, PORT, WEB_2, changed, claim, container, running_record, situation
-from tests.build.values import definition, fixing
+from tests.build.situations import (
+    DEFINED,
+    NOW,
+    OUT_OF_TOUCH,
+    PORT,
+    WEB_2,
+    changed,
+    claim,
+    container,
+    running_record,
+    situation,
+)
+from tests.build.values import WEB, definition, fixing
+
+DIGEST = "sha256:" + "a1" * 32
 
 
 class RestartTests(PlanTestCase):
@@ -26,6 +40,17 @@ class RestartTests(PlanTestCase):
         self.assert_steps(pulled, TakeSlot(FIRST, 1, 0, again.digest))
         restarted = container("new", of=again)
         self.assert_steps(situation(again, (claim(running_record(restarted)),), (restarted,)))
+
+    def test_pinned(self) -> None:
+        """The digest that the registry gave is written down before a slot is taken, unless that is forbidden."""
+        again = definition("web:1", Restarted="now")
+        seen = situation(again, (OURS,), (RUNNING,), pulled_for="now", resolved=DIGEST)
+        self.assert_steps(seen, PinImage(WEB, DEFINED, DIGEST))
+        self.assert_steps(changed(seen, unpinned=True), TakeSlot(FIRST, 1, 0, again.digest))
+        found = definition("web:1", Restarted=pin("now", "web:1", DIGEST))
+        absent = situation(found, (OURS,), (RUNNING,), images={})
+        self.assert_steps(absent, PullImage(f"web@{DIGEST}"))
+        self.assert_steps(changed(absent, image=Image("i")), TakeSlot(FIRST, 1, 0, found.digest))
 
 
 class SpoiltTests(PlanTestCase):
