@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections import Counter
 from collections.abc import Mapping
 from typing import Any
@@ -16,6 +17,8 @@ from tests.build.whole import TTL
 from tests.fakes.agents import STEP, MemoryAgent, MemoryCluster
 
 WANTED = 4
+
+ROUNDS = 12
 
 
 class Versions(dict[str, str]):
@@ -136,6 +139,33 @@ class RolloutTests(SynchronousTestCase):
         self.cluster.define(evolve(present, instances=WANTED + 1))
         self.cluster.advance(3)
         self.assertEqual({one.definition for one in self.cluster.claims.values()}, {present.digest})
+
+    def test_two_within_a_second(self) -> None:
+        """Of two definitions that are stored at random moments within a second the last one runs, and no mixture."""
+        chance = random.Random(13)
+        made = {self.wanted("web:1").digest: ("web:1", "")}
+        for number in range(ROUNDS):
+            parallelism = chance.randint(1, 3)
+            for seconds in (chance.randint(0, 20) * STEP, STEP):
+                image, marked = f"web:{chance.randint(1, 3)}", f"N={len(made)}"
+                wanted = self.wanted(image, Update={"Parallelism": parallelism}, Container={"Env": [marked]})
+                made[wanted.digest] = image, marked
+                self.cluster.define(wanted)
+                self.advance(seconds)
+            for _ in range(10):
+                self.assert_unmixed(made)
+                self.advance(1)
+            self.assert_runs(wanted)
+            self.assertEqual((number, self.least_healthy), (number, WANTED))
+        self.assertLessEqual(self.most_slots, 3)
+
+    def assert_unmixed(self, made: Mapping[str, tuple[str, str]]) -> None:
+        """Each container is of one definition, in all its parts."""
+        for agent in (self.a, self.b):
+            for one in agent.running:
+                body = agent.docker.body(one.id)
+                marked = body["Env"][0] if len(body["Env"]) > 1 else ""
+                self.assertEqual(made[one.definition], (body["Image"], marked))
 
     def test_new_one_never_healthy(self) -> None:
         """A container that does not come up stops the rollout there: all old ones go on serving."""
