@@ -12,7 +12,8 @@ law                says
 ``claims``         never two holders of an instance at once, in etcd's order: ``laws_claims``
 ``stops``          no container is stopped, or restarted, without a cause: ``laws_stops``
 ``partition``      with ``OnPartition: stop`` two copies never run at the same time: ``laws_partition``
-``rollouts``       rollouts hold to their slots and take no instance out: ``laws_slots``, ``laws_rollouts``
+``rollouts``       rollouts hold to their slots, take no instance out, and go on: ``laws_slots``, ``laws_rollouts``,
+                   ``laws_going_on``
 ``settled``        after each fault all is well again in time: ``laws_settled``
 ``names``          DNS never names a host that has been dead for more than TTL + 2 s: ``laws_names``
 ``history``        the history is whole, and the checker understands it: here, and where its lines are read
@@ -35,6 +36,7 @@ from tests.chaos.evidence_runs import runs
 from tests.chaos.evidence_wishes import Digests, Wishes
 from tests.chaos.history import Line
 from tests.chaos.laws_claims import claims
+from tests.chaos.laws_going_on import going_on
 from tests.chaos.laws_names import Names
 from tests.chaos.laws_partition import partition
 from tests.chaos.laws_rollouts import Rollouts
@@ -72,6 +74,7 @@ def _violations(seen: Sequence[Seen], setting: Setting) -> Iterator[Violation]:
     yield from partition(lives, wishes)
     yield from slots(ordered, wishes, setting.silence)
     yield from kept_by_the_dead(ordered, done, away, setting)
+    yield from going_on(ordered, done, away, setting)
     yield from Rollouts(stops, digests, seen)()
     yield from settled(seen, setting)
     yield from Names(setting, done, away, timelines)(seen)

@@ -82,7 +82,7 @@ def kept_by_the_dead(
     changes: Sequence[Change], harms: Harms, away: Sequence[Span], setting: Setting
 ) -> Iterator[Violation]:
     """:param changes: all, in etcd's order. :param away: when etcd as a whole may have been away."""
-    for first, end in _lives(changes):
+    for first, end in lives(changes):
         for harm in harms.to(first.node, Trait.SILENCES):
             since = max(harm.begin, first.at)
             until = min(harm.healed, changes[-1].at if end is None else end.earliest)
@@ -92,7 +92,7 @@ def kept_by_the_dead(
                 yield _violation(told, first, *([end] if end else []))
 
 
-def _lives(changes: Iterable[Change]) -> Iterator[tuple[Change, Change | None]]:
+def lives(changes: Iterable[Change]) -> Iterator[tuple[Change, Change | None]]:
     """Each slot's first change, and its end; None if it was not seen to end."""
     alive: dict[str, Change] = {}
     for change in changes:
