@@ -23,7 +23,7 @@ from daprdockr.planning.candidates import Candidate, able, has_ports
 from daprdockr.planning.keeping.reporting import report
 from daprdockr.planning.keeping.withdrawing import Wait
 from daprdockr.planning.placing.failing import failing_now
-from daprdockr.planning.placing.leaving import takers
+from daprdockr.planning.placing.leaving import forbidden, takers
 from daprdockr.planning.placing.placement import rank, vacancies
 from daprdockr.planning.situation import Situation
 from daprdockr.planning.steps import Step, TakeClaim, TakeSuccession
@@ -106,7 +106,10 @@ def vacant(situation: Situation, now: float) -> Iterator[Step | Wait]:
     held = Counter(c.node for c in (*situation.claims.owners.values(), *situation.claims.successors.values()))
     bad = failing_now(situation, now)
     for (owner, healthy), numbers in _leavers(situation, definition).items():
-        ranking = rank(numbers, definition, held, takers(owner, situation.placing.candidates, healthy, bad), bad)
+        able_to = situation.placing.candidates
+        if forbidden(definition, owner, able_to):
+            able_to = tuple(candidate for candidate in able_to if candidate.name != owner)
+        ranking = rank(numbers, definition, held, takers(owner, able_to, healthy, bad), bad)
         for number in numbers:
             place = ranking.place(number, node)
             if place is not None:

@@ -102,8 +102,6 @@ class Since:
         """See ``planning.placing.leaving``; computed again only when the mirror changed."""
         cluster = self._cluster
         draining = here.node in cluster.draining
-        if not (draining or self._rebalance):
-            return {}
         if self._leavers[0] != cluster.generation:
             names = cluster.layout.placed.get(here.node, {}).keys()
             claims, successors = ({name: of(name) for name in names} for of in (cluster.claims, cluster.successors))

@@ -1,11 +1,12 @@
 """
 Which instances a node should hand over to another: all of them from a node that is drained, one service's after
-another; and one at a time from a node that has more than its share, when rebalancing is on.
+another, and so those of services whose constraints this node does not meet any more; and one at a time from a node that
+has more than its share, when rebalancing is on.
 
 An instance that keeps data on its node's disk does not leave: elsewhere it would start with nothing. One that is not
 healthy does not leave to even things out: it is unknown whether it ever would be elsewhere, and others wait behind it.
 One of a service with ``OnPartition: stop`` can only leave by stopping first, so it does that only from a node that is
-drained, and when all other instances of the service are healthy.
+drained, or that its constraints forbid, and when all other instances of the service are healthy.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from attrs import evolve
 from daprdockr.model.names import InstanceName, ServiceName
 from daprdockr.model.stored.revisioned import Claim, Service
 from daprdockr.model.wanted.definition import Definition
-from daprdockr.planning.candidates import Candidate, able, failing, no_port, room
+from daprdockr.planning.candidates import Candidate, able, failing, meets, no_port, room
 
 REBALANCE_AFTER = 5.0
 """Seconds that an imbalance must last: while a service is being placed, claim by claim, there is one for a moment."""
@@ -69,14 +70,30 @@ def leaving(
     candidates: tuple[Candidate, ...],
 ) -> frozenset[InstanceName]:
     """Return the instances of ``node`` that should leave it; ``claims`` are those of the services it has a part in."""
-    if draining:
-        return frozenset(_movable(node, draining, services, claims, successors, takers(node, candidates)))
+    misplaced = services if draining else _misplaced(node, services, claims, candidates)
+    if misplaced:
+        others = [candidate for candidate in candidates if candidate.name != node]
+        return frozenset(_movable(node, True, misplaced, claims, successors, others))
     if not (rebalance and _has_most(node, candidates)):  # checked first: it is the answer of all nodes but one
         return frozenset()
     fit = takers(node, _without_own_moves(node, claims, successors, candidates))
-    movable = _movable(node, draining, services, claims, successors, fit)
+    movable = _movable(node, False, services, claims, successors, fit)
     well = [instance for instance in movable if claims[instance.service][instance.number].record.healthy]
     return frozenset(sorted(well, key=lambda i: (i.number not in successors.get(i.service, {}), i))[:1])
+
+
+def forbidden(definition: Definition, node: str, candidates: Iterable[Candidate]) -> bool:
+    """Return whether the constraints of a definition keep its instances from a node, as far as its labels are known."""
+    here = (candidate for candidate in candidates if candidate.name == node)
+    return not all(meets(constraint, one) for one in here for constraint in definition.placement.constraints)
+
+
+def _misplaced(
+    node: str, services: Mapping[ServiceName, Service], claims: Claims, candidates: tuple[Candidate, ...]
+) -> dict[ServiceName, Service]:
+    """Return the services that may have no instance on this node any more."""
+    known = (name for name in claims if name in services and services[name].definition.placement.constraints)
+    return {name: services[name] for name in known if forbidden(services[name].definition, node, candidates)}
 
 
 def takers(
@@ -96,20 +113,24 @@ def takers(
 
 def _movable(
     node: str,
-    draining: bool,
+    must: bool,
     services: Mapping[ServiceName, Service],
     claims: Claims,
     successors: Claims,
     fit: Sequence[Candidate],
 ) -> Iterator[InstanceName]:
-    """Yield one instance of each service that another node can take, preferably one that is on its way."""
+    """
+    Yield one instance of each service that another node can take, preferably one that is on its way.
+
+    :param must: whether they have to leave, and do not only even out the load.
+    """
     for name in sorted(claims.keys() & services.keys()):
         definition = services[name].definition
         own = [n for n, c in claims[name].items() if c.node == node and n <= definition.instances]
-        if definition.at_most_one and not (draining and _others_are_well(node, definition, claims[name])):
+        if definition.at_most_one and not (must and _others_are_well(node, definition, claims[name])):
             continue
         held = Counter(claim.node for claim in claims[name].values())
-        bad = () if draining else failing(name, claims[name].values(), fit)
+        bad = () if must else failing(name, claims[name].values(), fit)
         there = before_moves(definition, own, successors.get(name, {}), [c for c in fit if c.name not in bad])
         if own and not why_not(definition, held, node, there):
             yield InstanceName(name, min(own, key=lambda number: (number not in successors.get(name, {}), number)))
