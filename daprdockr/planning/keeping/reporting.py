@@ -58,7 +58,7 @@ def _state_report(situation: Situation, instance: InstanceName, definition: Defi
     passed = verdict(situation, serving, definition, now)
     if passed is None:
         before = _before(situation, instance)
-        if (before.container, before.started) == (serving.id, serving.started):
+        if _is_reported(situation, serving):
             return before
         reason = situation.attempts(instance, serving.definition).reason
         return evolve(before, state=State.STARTING, healthy=False, reason=reason)
@@ -79,10 +79,27 @@ def _serving(situation: Situation, instance: InstanceName, definition: Definitio
     """Return the copy to report: Note [The healthy copy]."""
     # Ignore containers being stopped: if we reported one healthy, another node would stop its copy.
     running = [c for c in situation.of(instance) if c.running and c.id not in situation.host.stopping]
-    well = [c for c in running if verdict(situation, c, definition, now)]
+    well = [c for c in running if _is_well(situation, c, definition, now)]
     of_present = (c for c in well if c.definition == definition.digest)
     present = [c for c in of_present if is_proven(situation, c, definition, now)]
     return next(iter([*present, *well, *running]), None)
+
+
+def _is_well(situation: Situation, container: ContainerState, definition: Definition, now: float) -> bool:
+    """
+    Return whether a running copy is healthy, as far as known: an agent that has just begun, and knows of no failure,
+    goes by the record, or the first verdict would decide which copy it is that serves.
+    """
+    passed = verdict(situation, container, definition, now)
+    if passed is not None or situation.attempts(container.instance, container.definition).count:
+        return bool(passed)
+    return _is_reported(situation, container) and _before(situation, container.instance).healthy
+
+
+def _is_reported(situation: Situation, container: ContainerState) -> bool:
+    """Return whether the record reported last is about this run of a container."""
+    before = _before(situation, container.instance)
+    return (before.container, before.started) == (container.id, container.started)
 
 
 def _lacks(situation: Situation, serving: ContainerState, definition: Definition) -> str:

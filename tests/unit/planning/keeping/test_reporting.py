@@ -181,6 +181,14 @@ class TwoCopiesTests(SynchronousTestCase):
         """An agent that has just begun knows of neither: the record stands."""
         self.assertEqual(told(self.seen(), CHECKED), running_record(OLD))
 
+    def test_new_has_the_first_verdict(self) -> None:
+        """Nor does it turn to a new copy that passes its check before the old one has been asked, if that was well."""
+        first: dict[str, Any] = {"verdicts": {NEW.id: True}}
+        self.assertEqual(told(self.seen(**first), CHECKED), running_record(OLD))
+        proven = {**first, "well_since": {NEW.id: NOW - CHECKED.update.min_healthy}}
+        self.assertEqual(told(self.seen(**proven), CHECKED), running_record(NEW))
+        self.assertEqual(told(self.seen(evolve(OLD, started=1.0), **first), CHECKED), running_record(NEW))
+
     def test_old_is_stopped(self) -> None:
         """An old copy that is being stopped does not count, though it is well."""
         record = told(self.seen(verdicts={OLD.id: True}, stopping={OLD.id}), CHECKED)
