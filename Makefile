@@ -47,7 +47,7 @@ packaging: ## wheel, editable and source installations into an empty environment
 coverage: unit ## the lines the unit tests leave out
 	@$(PYTHON) -m coverage report --skip-covered --show-missing
 
-model: ## as root: check the model of the claim protocol with spin; four minutes on two cores
+model: ## as root: check the models of claims and rollouts with spin; five minutes on two cores
 	@scripts/install-packages test
 	@$(MAKE) --silent --no-print-directory venv
 	@$(PYTHON) -m tools.check_model

@@ -1,5 +1,5 @@
 """
-Check the model of the claim protocol, docs/model/claims.pml, with spin.
+Check the models of the claim protocol and of rollouts, docs/model/*.pml, with spin.
 
     .venv/bin/python -m tools.check_model               every search, then every mutant
     .venv/bin/python -m tools.check_model NAME ...      only these: names as the first column prints them
@@ -38,6 +38,18 @@ TRAILS = range(24, 84, 4)
 """Lengths at which a short way to a violation is looked for."""
 
 LAWS = {
+    "harmed[s]": "a claim turned from a copy that serves to one that is not proven",
+    "slow[": "a container was stopped to which a node still led",
+    "harmed[k]": "a healthy container was stopped for one that is not",
+    "harmed[0]": "fewer instances were healthy than wanted",
+    "!=i": "the dead kept a slot",
+    "etcd[4]": "a container was replaced without a slot",
+    "(v&64)&&": "a slot was freed that was meant for something newer",
+    "violated (v&64)": "a person's change was undone",
+    "(reverts==1)": "a rollout was reverted twice",
+    "(etcd[s]&3)==i": "a write changed another's claim or slot",
+    "(etcd[s]==0)": "a slot was left over",
+    "etcd[2]": "it settled with an instance that does not run what is stored",
     "(v&3)==i": "a write changed another's claim",
     "(v&3)&&(v&128)": "a claim changed hands without its owner's wish",
     "in_touch[": "a container was stopped while frozen",
@@ -55,7 +67,8 @@ class Check:
     """
     A search, or with ``law`` a mutant that must break it. ``faults`` None: as many as there are orders for.
 
-    ``renames`` says whether nodes and instances may change names, of which a search then keeps one order only.
+    ``of`` is the model. ``renames`` says whether nodes and instances may change names, of which a search of ``claims``
+    then keeps one order only.
     """
 
     name: str
@@ -67,9 +80,12 @@ class Check:
     cycles: bool = False
     law: str = ""
     renames: bool = True
+    of: str = "claims"
 
     @property
     def defines(self) -> list[str]:
+        if self.of == "rollouts":
+            return [f"-DFAULTS={self.faults}", *(f"-D{switch}" for switch in self.switches)]
         found = [f"-DNODES={self.nodes}", f"-DINSTANCES={self.instances}", f"-DLAG={self.lag}"]
         if self.faults is not None:
             found.append(f"-DFAULTS={self.faults}")
@@ -79,12 +95,24 @@ class Check:
 
     @property
     def bounds(self) -> str:
+        if self.of == "rollouts":
+            return f"2 nodes, 2 inst., {self.faults} faults"
         faults = "any" if self.faults is None else str(self.faults)
         return f"{self.nodes} nodes, {self.instances} inst., {faults} faults"
 
     @property
     def place(self) -> Path:
         return BUILD / self.name
+
+    @property
+    def model(self) -> str:
+        return f"{self.of}.pml"
+
+    @property
+    def compiling(self) -> list[str]:
+        """All state is shared, so partial order reduction finds nothing; COLLAPSE keeps each state, but small."""
+        found = ["-w", "-DNP" if self.cycles else "-DSAFETY", "-DNOREDUCE", "-DNOFAIR", f"-DMEMLIM={MEMORY_LIMIT}"]
+        return [*found, "-O1"] if self.of == "rollouts" else [*found, "-O2", "-DCOLLAPSE"]
 
 
 SEARCHES = [
@@ -99,11 +127,21 @@ SEARCHES = [
     Check("stop-settles", ("ON_PARTITION_STOP",), cycles=True),
     Check("last-copy", ("NO_DEATHS",), faults=4),
     Check("last-copy-any-faults", ("NO_DEATHS",), nodes=2, faults=None),
+    Check("rollout", of="rollouts", faults=1),
+    Check("rollout-two-slots", ("PARALLELISM=2",), of="rollouts", faults=1),
+    Check("rollout-bad", ("BAD=2",), of="rollouts", faults=1),
+    Check("rollout-superseded", ("CHANGES=2",), of="rollouts", faults=1),
+    Check("rollout-stop-first", ("STOP_FIRST",), of="rollouts", faults=1),
+    Check("rollout-bad-stop-first", ("STOP_FIRST", "BAD=2"), of="rollouts", faults=0),
 ]
 
 
 def mutant(name: str, law: str, *switches: str) -> Check:
     return Check(name, (*switches, name.upper().replace("-", "_")), law=law)
+
+
+def rollout_mutant(name: str, law: str, *switches: str, faults: int = 1) -> Check:
+    return replace(mutant(name, law, *switches), of="rollouts", faults=faults)
 
 
 MUTANTS = [
@@ -123,6 +161,17 @@ MUTANTS = [
     mutant("starts-any-time", "(found==1)", "ON_PARTITION_STOP"),
     mutant("start-first", "(found==1)", "ON_PARTITION_STOP"),
     mutant("ends-while-certain", "(found==1)", "ON_PARTITION_STOP"),
+    rollout_mutant("no-slot", "etcd[4]", faults=0),
+    rollout_mutant("takes-taken-slot", "etcd[4]"),
+    rollout_mutant("slot-without-lease", "!=i"),
+    rollout_mutant("no-slot-compared", "(v&64)&&", "CHANGES=2"),
+    rollout_mutant("stops-what-leads", "slow[", "STOP_FIRST", faults=0),
+    rollout_mutant("stops-unseen", "slow[", faults=0),
+    rollout_mutant("stops-unanswered", "harmed[s]", "CHANGES=2"),
+    rollout_mutant("claims-unproven", "harmed[s]", "BAD=2", faults=0),
+    rollout_mutant("forgets-what-served", "harmed[s]", "BAD=2"),
+    rollout_mutant("reverts-a-revert", "(reverts==1)", "BAD=2"),
+    rollout_mutant("no-definition-compared", "violated (v&64)", "BAD=2", "CHANGES=2"),
 ]
 
 
@@ -155,14 +204,11 @@ def build(check: Check, *more: str) -> str:
     """Write and compile the verifier; the complaint of the first program that fails."""
     shutil.rmtree(check.place, ignore_errors=True)
     check.place.mkdir(parents=True)
-    for source in ("claims.pml", "symmetry.c"):
+    for source in (check.model, "symmetry.c"):
         shutil.copy(SOURCES / source, check.place)
-    # All state is shared, so partial order reduction finds nothing; COLLAPSE keeps each state, but small.
-    search = "-DNP" if check.cycles else "-DSAFETY"
-    options = ["-O2", "-w", search, "-DCOLLAPSE", "-DNOREDUCE", "-DNOFAIR", f"-DMEMLIM={MEMORY_LIMIT}", *more]
     for command in (
-        ["spin", *check.defines, "-a", "claims.pml"],
-        ["gcc", *options, *check.defines, "-o", "pan", "pan.c"],
+        ["spin", *check.defines, "-a", check.model],
+        ["gcc", *check.compiling, *more, *check.defines, "-o", "pan", "pan.c"],
     ):
         done = subprocess.run(command, cwd=check.place, capture_output=True, text=True)
         if done.returncode:
@@ -209,8 +255,8 @@ def show_trail(check: Check) -> int:
         return 1
     for depth in TRAILS:
         subprocess.run(["./pan", f"-m{depth}", "-n"], cwd=short.place, capture_output=True)
-        if (short.place / "claims.pml.trail").exists():
-            return subprocess.run(["spin", *short.defines, "-t", "-T", "claims.pml"], cwd=short.place).returncode
+        if (short.place / f"{check.model}.trail").exists():
+            return subprocess.run(["spin", *short.defines, "-t", "-T", check.model], cwd=short.place).returncode
     print(f"no violation of {check.name} within {max(TRAILS)} steps", file=sys.stderr)
     return 1
 
@@ -243,7 +289,7 @@ def run(checks: Sequence[Check]) -> int:
 def main() -> int:
     known = {check.name: check for check in (*SEARCHES, *MUTANTS)}
     parser = argparse.ArgumentParser(
-        prog="tools.check_model", description="Check the model of the claim protocol with spin."
+        prog="tools.check_model", description="Check the models of the protocols with spin."
     )
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"one of {', '.join(known)}")
     parser.add_argument("--mutants", action="store_true", help="only the mutants")

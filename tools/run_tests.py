@@ -104,7 +104,7 @@ def steps() -> list[Step]:
         Step("demo", "the demo (make demo ONCE=1)", ["make", "--no-print-directory", "demo", "ONCE=1"]),
         Step(
             "model",
-            "the model of the claim protocol, searched by spin (four minutes)",
+            "the models of claims and rollouts, searched by spin (five minutes)",
             [PYTHON, "-m", "tools.check_model"],
         ),
         Step(
