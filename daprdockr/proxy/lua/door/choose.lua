@@ -4,10 +4,12 @@
 -- connection may be fine, as the request may be to blame; but one that breaks them all would always have the fewest
 -- requests, so others go before it for a while. An answer that came late says nothing of the endpoint.
 
--- Note [Requests under way]: beside the count of this worker, by which it chooses, there is one of all workers in a
--- shared dictionary. An endpoint is counted before it is certain that the request goes there (request.lua), so that
--- the agent, when it has taken an endpoint out of the routes and then finds the count at zero, knows that no request
--- is or comes there. A worker that was killed leaves its counts behind, which only delays the end of an instance.
+-- Note [Requests under way]: a worker counts the requests to each endpoint, and chooses by that; a shared dictionary
+-- has the number of workers that count any. An endpoint is counted before it is certain that the request goes there
+-- (request.lua), so that the agent, when it has taken an endpoint out of the routes and then finds that number at zero,
+-- knows that no request is or comes there. A worker that was killed leaves its counts behind, which only delays the end
+-- of an instance. The dictionary forgets what nobody looked at for longest, should it ever be full, so a worker looks
+-- at some of its endpoints now and then.
 
 local under_way = ngx.shared.under_way
 
@@ -15,10 +17,12 @@ local M = {}
 
 local LEFT_OUT = 2 -- seconds
 local PUT_BEHIND = 2 -- seconds
+local LOOK = 256 -- requests until it looks again
 
 local busy = {}
 local failed = {}
 local broke = {}
+local trouble = 0 -- until then, some endpoint is left out or put behind
 local turn = 0
 
 -- An endpoint is {address, port, local, name of the instance}.
@@ -31,12 +35,8 @@ local function place(endpoint)
     return key
 end
 
-local function is_behind(key)
-    local till = broke[key]
-    if till and till < ngx.now() then
-        broke[key], till = nil, nil
-    end
-    return till ~= nil
+local function is_in(entries, key)
+    return (entries[key] or 0) >= ngx.now()
 end
 
 -- Whether one goes before another: no table is made for either, for this is done for each request.
@@ -44,9 +44,8 @@ local function goes_before(near, key, rank, other_near, other_key, other_rank)
     if rank ~= other_rank then
         return rank > other_rank
     end
-    local behind = is_behind(key)
-    if behind ~= is_behind(other_key) then
-        return not behind
+    if trouble ~= 0 and is_in(broke, key) ~= is_in(broke, other_key) then
+        return is_in(broke, other_key)
     end
     local load, other_load = busy[key] or 0, busy[other_key] or 0
     if load ~= other_load then
@@ -58,7 +57,7 @@ end
 -- The better one of `found`, which may be nil, and an endpoint.
 local function better(found, endpoint, skipped, ranks, also_failed)
     local key = place(endpoint)
-    if skipped[key] or not also_failed and (failed[key] or 0) >= ngx.now() then
+    if skipped[key] or trouble ~= 0 and not also_failed and is_in(failed, key) then
         return found
     end
     if not found then
@@ -89,22 +88,40 @@ local function best(endpoints, skipped, ranks, also_failed)
     return found
 end
 
+local function forget_trouble()
+    failed, broke, trouble = {}, {}, 0
+end
+
+local function count(key)
+    local load = busy[key] or 0
+    busy[key] = load + 1
+    if load == 0 then
+        under_way:incr(key, 1, 0)
+    elseif turn % LOOK == 0 then
+        under_way:get(key)
+    end
+end
+
 -- Choose one that this request did not try yet; nil when there is none. `ranks` may give each of them its rank.
 function M.take(endpoints, tried, ranks)
+    if trouble ~= 0 and trouble < ngx.now() then
+        forget_trouble()
+    end
     local endpoint = best(endpoints, tried, ranks, false) or best(endpoints, tried, ranks, true)
     if not endpoint then
         return nil
     end
     local key = place(endpoint)
-    busy[key] = (busy[key] or 0) + 1
-    under_way:incr(key, 1, 0)
+    count(key)
     return endpoint, key
 end
 
 function M.release(key)
-    local left = (busy[key] or 1) - 1
+    local left = busy[key] - 1
     busy[key] = left > 0 and left or nil
-    under_way:incr(key, -1)
+    if left == 0 then
+        under_way:incr(key, -1)
+    end
 end
 
 -- The endpoints with requests of any worker under way, at most so many.
@@ -121,18 +138,17 @@ end
 -- No connection could be made to it.
 function M.leave_out(key)
     failed[key] = ngx.now() + LEFT_OUT
+    trouble = math.max(trouble, failed[key])
 end
 
 -- It ended a connection without an answer.
 function M.put_behind(key)
     broke[key] = ngx.now() + PUT_BEHIND
+    trouble = math.max(trouble, broke[key])
 end
 
--- Whether there is an endpoint that this request did not try yet.
+-- Whether there is an endpoint that this request, which has tried some, did not try yet.
 function M.any(endpoints, tried)
-    if next(tried) == nil then
-        return #endpoints > 0
-    end
     for _, endpoint in ipairs(endpoints) do
         if not tried[place(endpoint)] then
             return true
