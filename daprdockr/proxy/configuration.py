@@ -34,6 +34,8 @@ MEMORY = 32
 """MiB for routes, shared by all workers: 10,000 host names with three endpoints each take about 10."""
 
 _PLACEHOLDER = "\0"
+_LOGGED = ("time", "host", "path", "service", "instance", "instance_seconds", "tries")
+_VARIABLES = ("door_target", "door_prefix", "door_cookie", *(f"log_{name}" for name in _LOGGED))
 _GENERATION = re.compile(r'return 200 "([0-9a-f]{16})";', re.ASCII)
 _UNQUOTABLE = re.compile(r'[\x00-\x1f\x7f"\\$]')
 _MAX_SOCKET_PATH = 107  # bytes of sun_path without its end, unix(7)
@@ -155,7 +157,10 @@ class Configuration:
 def render(settings: NginxSettings) -> Configuration:
     """Render the whole configuration."""
     text = _environment.get_template("nginx.conf.j2").render(
-        settings=settings, generation=_PLACEHOLDER, aliases=[alias for name in OUR_HEADERS for alias in aliases(name)]
+        settings=settings,
+        generation=_PLACEHOLDER,
+        aliases=[alias for name in OUR_HEADERS for alias in aliases(name)],
+        variables=_VARIABLES,
     )
     generation = _digest(text)
     return Configuration(text.replace(_PLACEHOLDER, generation), generation)

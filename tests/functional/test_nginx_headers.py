@@ -123,6 +123,20 @@ class NameTests(HeaderCase):
             answer = await self.said(b"Cookie: " + b"c" * 30 * KIB, line, b"X-After: 1")
             self.assertTrue(answer.startswith(b"HTTP/1.1 400 "), (line, answer[:200]))
 
+    async def test_many_names(self) -> None:
+        """What nginx remembers of the names of earlier requests changes nothing, however many and long they were."""
+        await self.parrots()
+        for number in range(0, 1200, 100):
+            answer = await self.said(*[b"x-%d-%s: 1" % (n, b"n" * (n % 90)) for n in range(number, number + 100)])
+            self.assertTrue(answer.startswith(b"HTTP/1.1 200 "), answer[:200])
+        long = b"l" * 80
+        for _ in range(2):
+            for name in [b"a(b)", long + b"(b)", b"X.Forwarded-For"]:
+                answer = await self.said(name + b": 1")
+                self.assertTrue(answer.startswith(b"HTTP/1.1 400 "), (name, answer[:200]))
+            for name in [b"x-7-" + b"n" * 7, long, b"my.header"]:
+                self.assertIn(name + b": 1", await self.said(name + b": 1"))
+
     async def test_no_colon_needed_in_a_value(self) -> None:
         """Values may hold what names may not."""
         await self.parrots()

@@ -1,6 +1,7 @@
 -- The names of a request's headers. nginx would drop those with unusual characters silently, or pass on any.
 --
--- They are read where nginx has them: strings of names and values would cost several times as much.
+-- They are read where nginx has them: a table of names and values would cost several times as much. Most requests have
+-- names that others had before, so what is known of a name is kept.
 
 local base = require "resty.core.base"
 local ffi = require "ffi"
@@ -8,53 +9,73 @@ require "resty.core.request" -- it declares the functions and the type of C that
 
 local C = ffi.C
 local HEADERS = ffi.typeof("ngx_http_lua_ffi_table_elt_t[?]")
-local DOT = ("."):byte()
 
 local M = {}
 
--- Whether a byte may stand in a token (RFC 9110, 5.6.2). Some servers take other characters for spaces, so that such a
--- header could pass for one that we write.
-local in_token = ffi.new("bool[256]")
-for byte = 0, 255 do
-    in_token[byte] = string.char(byte):find("^[!#$%%&'*+.^_`|~0-9A-Za-z-]") ~= nil
-end
+-- A byte that may not stand in a token (RFC 9110, 5.6.2). Some servers take such ones for spaces, so that the header
+-- could pass for one that we write.
+local NO_TOKEN = "[^!#$%%&'*+.^_`|~0-9A-Za-z-]"
 
 -- The names that we write, with a dot in them, of which PHP and CGI make _ as of -. Those with _ are removed in
 -- nginx.conf, which cannot name dots.
 local OURS = [[^(?:X[-_.]Real[-_.]IP|X[-_.]Forwarded[-_.](?:For|Proto|Host|Port|Prefix|Scheme|Ssl)|]]
     .. [[Content[-_.]Length|Transfer[-_.]Encoding)$]]
 
+local USUAL, OF_BODY, HOST, UPGRADE, BAD = 0, 1, 2, 3, 4
+local MOST_KNOWN, LONGEST_KNOWN = 1000, 64
+
+local kinds = {} -- by name
+local known = 0
+
 local truncated = ffi.new("int[1]")
 local room = 100
 local found = HEADERS(room)
 
-local function is_bad(name, length)
-    local has_dot = false
-    for i = 0, length - 1 do
-        local byte = name[i]
-        if not in_token[byte] then
-            return true
-        end
-        has_dot = has_dot or byte == DOT
+local function judge(name)
+    local lower = name:lower()
+    if lower == "content-length" or lower == "transfer-encoding" then
+        return OF_BODY
     end
-    return length == 0 or has_dot and ngx.re.find(ffi.string(name, length), OURS, "ijo") ~= nil
+    if lower == "host" or lower == "upgrade" then
+        return lower == "host" and HOST or UPGRADE
+    end
+    local has_dot = name:find(".", 1, true)
+    local is_bad = name == "" or name:find(NO_TOKEN) or has_dot and ngx.re.find(name, OURS, "ijo")
+    return is_bad and BAD or USUAL
 end
 
--- Whether a name is none that HTTP allows, or pretends to be one of ours.
-function M.are_bad()
+local function learn(name)
+    local kind = judge(name)
+    if #name > LONGEST_KNOWN then
+        return kind
+    end
+    if known >= MOST_KNOWN then
+        kinds, known = {}, 0
+    end
+    kinds[name], known = kind, known + 1
+    return kind
+end
+
+-- Whether one of them is that of a body; whether one is Upgrade, or Host with more in it than the name that was routed
+-- by; and whether one has a name that HTTP does not allow, or pretends to be ours.
+function M.look(host)
     local request = base.get_request()
     local count = C.ngx_http_lua_ffi_req_get_headers_count(request, 0, truncated)
     if count > room then
         room, found = count, HEADERS(count)
     end
     C.ngx_http_lua_ffi_req_get_headers(request, found, count, 1)
+    local has_body, is_unusual, is_bad = false, false, false
     for i = 0, count - 1 do
-        local name = found[i].key
-        if is_bad(name.data, name.len) then
-            return true
+        local header = found[i]
+        local name = ffi.string(header.key.data, header.key.len)
+        local kind = kinds[name] or learn(name)
+        if kind ~= USUAL then
+            has_body, is_bad = has_body or kind == OF_BODY, is_bad or kind == BAD
+            is_unusual = is_unusual or kind == UPGRADE or kind == HOST and header.value.len ~= #host
         end
     end
-    return false
+    return has_body, is_unusual, is_bad
 end
 
 return M

@@ -6,7 +6,7 @@
 
 local M = {}
 
--- Return the locations by path, and how many segments the longest has.
+-- Return the locations by path, how many segments the longest has, and the one that gets every path, if it is so.
 function M.index(locations)
     local index = { by_path = {}, segments = 0 }
     if type(locations) ~= "table" then
@@ -20,6 +20,7 @@ function M.index(locations)
             index.segments = math.max(index.segments, segments)
         end
     end
+    index.anything = index.segments == 0 and index.by_path["/"] or nil
     return index
 end
 

@@ -18,7 +18,7 @@
 
 -- Note [Compiled]: LuaJIT compiles a function up to its end only if it makes no closure on its way, and comes to no
 -- loop that ends after a few turns. Interpreted, one takes several times as long. So what every request needs has
--- neither, but for the check of headers: that has a function of its own (M.pass_on), so that the others are compiled.
+-- neither.
 
 local balancer = require "ngx.balancer"
 local base = require "resty.core.base"
@@ -35,6 +35,7 @@ local M = {}
 
 local MOST_WAITING = 1000 -- requests that wait in one worker
 local MOST_OF_SERVICE = 500 -- of one service: a busy one that is paused leaves room for others
+local MOST_SPARE = 1000 -- records
 local MOST_RECEIVED = 2 -- endpoints that may get the same request: it may be what ends them
 local FIRST_PAUSE, LAST_PAUSE = 0.005, 0.1 -- seconds
 local BUSY = -3 -- NGX_BUSY: nginx takes it for "no live upstreams", answers 502, and so comes to readmit
@@ -55,6 +56,7 @@ local NONE = {} -- no endpoint was tried
 local waiting = 0
 local waiting_for = {} -- by service; none is 0
 local underway = {}
+local spare, spares = {}, 0 -- records for the next requests: to make each anew would cost more
 
 local function address()
     local number = tonumber(ffi.cast("uintptr_t", base.get_request()))
@@ -70,12 +72,7 @@ local function too_large(most, is_buffered)
     return (tonumber(ngx.var.http_content_length) or 0) > most and 413 or nil
 end
 
--- Whether there is a body that is known to be small; a chunked one may never end.
-local function has_small_body()
-    local length = tonumber(ngx.var.http_content_length)
-    return length ~= nil and length > 0 and length <= SMALL_BODY and not ngx.var.http_transfer_encoding
-end
-
+-- Whether the body of a request is not known to be small; a chunked one may never end.
 local function has_large_body()
     return ngx.var.http_transfer_encoding ~= nil or (tonumber(ngx.var.http_content_length) or 0) > SMALL_BODY
 end
@@ -88,12 +85,15 @@ local function ready(ctx)
     if version ~= ctx.version then
         ctx.endpoints, ctx.version, ctx.tried = endpoints, version, NONE
     end
+    if ctx.tried == NONE then
+        return #endpoints > 0
+    end
     return choose.any(endpoints, ctx.tried)
 end
 
 -- Where the request would go by now: its service may have been paused since it came.
 local function present_location()
-    return routes.location(ngx.var.host, ngx.var.uri) or NONE
+    return routes.location(ngx.var.host) or NONE
 end
 
 -- Answer a request that found no endpoint.
@@ -124,13 +124,12 @@ local function hold(ctx)
     return ready(ctx)
 end
 
--- Begin the record of a request. All members are here at first, because a table that grows costs more.
-local function known_of(location)
+-- A record without a request. All members are here at first, because a table that grows costs more.
+local function blank()
     return {
-        location = location,
-        service = location.service,
-        deadline = ngx.now() + location.hold,
-        is_ready = false, -- whether there was an endpoint as it came
+        location = NONE,
+        service = "",
+        deadline = 0,
         endpoints = false, -- those that were there last, and the version of that list
         version = false,
         tried = NONE,
@@ -145,22 +144,19 @@ local function known_of(location)
     }
 end
 
--- access phase of a request that comes in
-function M.admit()
-    local location = routes.location(ngx.var.host, ngx.var.uri)
-    if not location then
-        return pages.refuse(routes.version() and 404 or 503) -- nothing is known yet: what is asked for may well exist
+-- Begin the record of a request.
+local function begin(location)
+    local ctx = spare[spares]
+    if ctx then
+        spare[spares], spares = nil, spares - 1
+    else
+        ctx = blank()
     end
-    local status = location.max_body and too_large(location.max_body, location.buffer)
-    if status then
-        return ngx.exit(status) -- by nginx, so that the client is not asked for its body first
-    end
-    local ctx = known_of(location)
-    ctx.is_ready = ready(ctx)
+    ctx.location, ctx.service, ctx.deadline = location, location.service, ngx.now() + location.hold
+    ctx.version, ctx.received, ctx.tries, ctx.key, ctx.instance, ctx.late = false, 0, 0, false, "", false
+    ctx.room, ctx.is_reading = false, false
     underway[address()] = ctx
-    if has_small_body() then
-        ngx.req.read_body()
-    end
+    return ctx
 end
 
 local function strip(location)
@@ -170,23 +166,42 @@ local function strip(location)
     end
 end
 
--- access phase, of a request that was admitted: the rest, see Note [Compiled]
-function M.pass_on()
-    if headers.are_bad() then
+-- Take the body of a request that was admitted, if it is small; whether it is large and to be read whole.
+local function take_body(location)
+    local is_large = has_large_body()
+    if not is_large then
+        ngx.req.read_body()
+    end
+    return is_large and location.buffer
+end
+
+-- access phase of a request that comes in
+function M.admit()
+    local host = ngx.var.host
+    local location = routes.location(host)
+    if not location then
+        return pages.refuse(routes.version() and 404 or 503) -- nothing is known yet: what is asked for may well exist
+    end
+    local has_body, is_unusual, is_bad = headers.look(host)
+    local status = has_body and location.max_body and too_large(location.max_body, location.buffer)
+    if status then
+        return ngx.exit(status) -- by nginx, so that the client is not asked for its body first
+    end
+    if is_bad then
         return pages.refuse(400, BAD_HEADER)
     end
-    local ctx = underway[address()]
-    if ctx.location.buffer and has_large_body() then
-        strip(ctx.location)
+    local ctx = begin(location)
+    local is_ready = ready(ctx)
+    if has_body and take_body(location) then
+        strip(location)
         return ngx.exec("@buffered")
     end
-    if not ctx.is_ready and not hold(ctx) then
+    if not is_ready and not hold(ctx) then
         return give_up()
     end
-    local location = ctx.location
-    if location.strip then
+    if is_unusual or location.strip then
         strip(location)
-        return ngx.exec("@stripped")
+        return ngx.exec("@unusual")
     end
 end
 
@@ -334,7 +349,7 @@ function M.send()
     end
 end
 
--- log phase; what is known of the request, nil if it came to no service
+-- log phase; what is known of the request, till the next one comes; nil if it came to no service
 function M.done()
     local at = address()
     local ctx = underway[at]
@@ -348,6 +363,11 @@ function M.done()
         room.give_back(ctx.room, ctx.sender)
     end
     underway[at] = nil
+    ctx.location, ctx.endpoints, ctx.tried = NONE, false, NONE
+    if spares < MOST_SPARE then
+        spares = spares + 1
+        spare[spares] = ctx
+    end
     return ctx
 end
 

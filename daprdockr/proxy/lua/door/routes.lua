@@ -2,11 +2,12 @@
 --
 -- The shared dictionary holds them as JSON, written by the agent (control.lua) and read by all workers. A worker
 -- decodes an entry once and keeps it with the entry's version, and with the version of the whole at which it last
--- compared the two. So a request costs a few reads of one number. The version of the whole is written after the
--- entries: a worker that sees the new number reads the new entries.
+-- compared the two. So a request costs a few reads of one number (version.lua). The version of the whole is written
+-- after the entries: a worker that sees the new number reads the new entries.
 
 local cjson = require "cjson.safe"
 local match = require "door.match"
+local in_force = require "door.version"
 
 local LONGEST_NAME = 253
 
@@ -45,7 +46,7 @@ local function compared(entries, name, whole)
 end
 
 local function read(entries, name)
-    local whole = dict:get("version")
+    local whole = in_force.get()
     local known = entries.known[name]
     if known and known.whole == whole then
         return known.value, known.version
@@ -82,13 +83,17 @@ local function among_patterns(host, path)
     end
 end
 
--- The location of a path below a host name: of `a.b.example.com` itself; if that has none for this path of
--- `*.b.example.com`, and so on. The price does not depend on how many host names there are.
-function M.location(host, path)
+-- The location that a request is for, of `a.b.example.com` itself; if that has none for its path of `*.b.example.com`,
+-- and so on. The price does not depend on how many host names there are.
+function M.location(host)
     if #host > LONGEST_NAME then
         return nil
     end
     local index = read(hosts, host)
+    if index and index.anything then
+        return index.anything
+    end
+    local path = ngx.var.uri
     return index and match.find(index, path) or among_patterns(host, path)
 end
 
@@ -110,7 +115,7 @@ end
 
 -- Nil until the agent, or its file, said anything.
 function M.version()
-    return dict:get("version")
+    return in_force.get()
 end
 
 -- The parts of a message, by prefix; one of an older agent, or in its file, has no pages.
@@ -139,7 +144,7 @@ function M.apply(message)
     if message.whole then
         M.forget_others(message)
     end
-    dict:set("version", version)
+    in_force.set(version)
     return true
 end
 
