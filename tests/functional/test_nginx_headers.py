@@ -124,7 +124,7 @@ class NameTests(HeaderCase):
             self.assertTrue(answer.startswith(b"HTTP/1.1 400 "), (line, answer[:200]))
 
     async def test_many_names(self) -> None:
-        """What nginx remembers of the names of earlier requests changes nothing, however many and long they were."""
+        """A name is passed on or refused as before after a thousand others, however long they are."""
         await self.parrots()
         for number in range(0, 1200, 100):
             answer = await self.said(*[b"x-%d-%s: 1" % (n, b"n" * (n % 90)) for n in range(number, number + 100)])

@@ -8,8 +8,8 @@
 -- has the number of workers that count any. An endpoint is counted before it is certain that the request goes there
 -- (request.lua), so that the agent, when it has taken an endpoint out of the routes and then finds that number at zero,
 -- knows that no request is or comes there. A worker that was killed leaves its counts behind, which only delays the end
--- of an instance. The dictionary forgets what nobody looked at for longest, should it ever be full, so a worker looks
--- at some of its endpoints now and then.
+-- of an instance. A dictionary that is full drops what nobody read for longest, so a worker reads the numbers of its
+-- endpoints now and then.
 
 local under_way = ngx.shared.under_way
 
@@ -17,7 +17,7 @@ local M = {}
 
 local LEFT_OUT = 2 -- seconds
 local PUT_BEHIND = 2 -- seconds
-local LOOK = 256 -- requests until it looks again
+local READ_AGAIN = 256 -- requests until the number of an endpoint is read again
 
 local busy = {}
 local failed = {}
@@ -97,7 +97,7 @@ local function count(key)
     busy[key] = load + 1
     if load == 0 then
         under_way:incr(key, 1, 0)
-    elseif turn % LOOK == 0 then
+    elseif turn % READ_AGAIN == 0 then
         under_way:get(key)
     end
 end

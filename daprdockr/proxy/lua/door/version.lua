@@ -2,7 +2,7 @@
 --
 -- A read of a shared dictionary takes a lock, a hash and a search. So the number lies in memory of its own, which the
 -- master maps before it starts workers, and which they inherit. A reload runs this anew in the same master: the
--- dictionary, which is kept then, tells where the memory is.
+-- dictionary, which is kept then, has the address of the memory.
 
 local ffi = require "ffi"
 
