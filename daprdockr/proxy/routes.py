@@ -54,7 +54,8 @@ class Route:
     a request waits ``hold`` seconds for one.
 
     :ivar pool: names the instances at one port of the service; "": at the first port of its ``Http``.
-    :ivar strip_path: as ``Http`` has it, like ``max_body``, ``timeout``, ``sticky`` and ``buffer``.
+    :ivar strip_path: as ``Http`` has it, like ``max_header``, ``max_body``, ``timeout``, ``sticky`` and
+        ``buffer``.
     :ivar pause: the request of an operator that no request reaches the instances; None: there is none.
     """
 
@@ -65,6 +66,7 @@ class Route:
     path: str = "/"
     pool: str = ""
     strip_path: bool = False
+    max_header: int = 0
     max_body: int = 0
     timeout: float = TIMEOUT
     sticky: str = ""
@@ -217,6 +219,8 @@ def _location(route: Route) -> Iterator[tuple[str, object]]:
         yield "page", str(route.service)
     if route.strip_path and route.path != "/":
         yield "strip", True
+    if route.max_header:
+        yield "max_header", route.max_header
     if route.max_body:
         yield "max_body", route.max_body
     if route.timeout != TIMEOUT:
@@ -312,6 +316,7 @@ def _usable_routes(service: HttpService, refusals: set[Refusal]) -> Iterator[Rou
                 path=http.path,
                 pool=pool,
                 strip_path=http.strip_path,
+                max_header=http.max_header,
                 max_body=http.max_body,
                 timeout=http.timeout,
                 sticky=http.sticky,

@@ -69,6 +69,7 @@ _HTTP_ENTRY = _object(
         "ContainerPort": _PORT,
     },
     StripPath=st.booleans(),
+    MaxHeader=st.integers(0, 2**16),
     MaxBody=st.integers(0, 2**24),
     Timeout=SECONDS,
     Buffer=st.booleans(),

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from attrs import evolve
 from twisted.internet.protocol import Factory, Protocol
 
-from daprdockr.model.names import InstanceName
+from daprdockr.model.names import InstanceName, ServiceName
 from daprdockr.proxy.clients import HttpClients
 from daprdockr.proxy.configuration import HttpListener
 from daprdockr.proxy.routes import Upstream
@@ -14,6 +15,7 @@ from tests.build.ports import free_port
 from tests.rig.nginx_here import WEB, NginxTestCase, route
 
 NAME = "web.example.com"
+POSTS = ServiceName(group="shop", service="posts")
 KIB = 1024
 
 
@@ -76,6 +78,22 @@ class SizeTests(HeaderCase):
         self.assertTrue(answer.endswith(b"the URL is longer than 64 KiB\n"), answer)
         answer = await self.said(*[b"X-Line-%d: %s" % (number, b"v" * KIB) for number in range(150)])
         self.assertTrue(answer.startswith(b"HTTP/1.1 431 "), answer[:100])
+
+    async def test_of_a_route(self) -> None:
+        """A route may take less: its own limit counts the first line and all headers, but no byte of a body."""
+        place = Upstream(InstanceName(WEB, 1), "127.0.0.1", self.listen(Factory.forProtocol(Parrot)))
+        limited = evolve(route(NAME, place), max_header=2 * KIB)
+        posts = evolve(route("posts.example.com", self.upstream()), service=POSTS, max_header=2 * KIB)
+        await self.started(limited, route("other.example.com", place), posts)
+        self.assertIn(b"c" * KIB, await self.said(b"Cookie: " + b"c" * KIB))
+        posted = await self.get("posts.example.com", method="POST", data=b"b" * 4 * KIB)
+        self.assertEqual((posted.code, posted.seen["body"]), (200, 4 * KIB))
+        lines = [b"X-Line-%d: %s" % (number, b"v" * 50) for number in range(40)]
+        for refused in (await self.said(*lines), await self.said(path=b"/?" + b"u" * 2 * KIB)):
+            self.assertTrue(refused.startswith(b"HTTP/1.1 431 "), refused[:100])
+            self.assertTrue(refused.endswith(b"headers of the request are larger than this service takes\n"), refused)
+        other = b"GET / HTTP/1.1\r\nHost: other.example.com\r\nConnection: close\r\n" + b"\r\n".join(lines)
+        self.assertIn(lines[-1], await self.converse(other + b"\r\n\r\n", b"\r\n\r\n"))
 
     async def test_answer(self) -> None:
         """Headers of an answer pass up to 64 KiB; larger ones are 502, with the reason."""

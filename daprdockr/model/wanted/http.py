@@ -26,6 +26,9 @@ MOST_ENTRIES, MOST_HOST_NAMES = 100, 10_000
 MOST_BUFFERED = 16 * 1024 * 1024
 """Bytes of a body that nginx takes whole before it passes it on: it has them in memory."""
 
+MOST_HEADERS = 64 * 1024
+"""Bytes of headers for which nginx has room, whatever the service: it reads them before it knows which one it is."""
+
 _COOKIE_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
 _LONGEST_PATH = 255
 _ODD_SEGMENT = re.compile(r"/(?:\.{0,2}/|\.{1,2}\Z)")
@@ -88,6 +91,7 @@ class Http:
     :ivar hold: for how many seconds a request waits while no instance is healthy.
     :ivar path: requests below this path come here; of several entries the one with the longest path gets them.
     :ivar strip_path: whether instances see the path of a request without ``path``.
+    :ivar max_header: bytes that the first line and the headers of a request may have; 0: as many as nginx takes.
     :ivar max_body: bytes that the body of a request may have; 0: any number.
     :ivar timeout: how many seconds an instance may send nothing while a client waits for its answer, or for more of it.
     :ivar buffer: whether a body is read whole before an instance gets it, with its length.
@@ -99,6 +103,7 @@ class Http:
     hold: float = HOLD
     path: str = "/"
     strip_path: bool = False
+    max_header: int = 0
     max_body: int = 0
     timeout: float = TIMEOUT
     sticky: str = ""
@@ -145,6 +150,7 @@ _MEMBERS: Members = {
     "ContainerPort": ("container_port", reading.port),
     "Path": ("path", url_path),
     "StripPath": ("strip_path", reading.boolean),
+    "MaxHeader": ("max_header", reading.integer(0, MOST_HEADERS)),
     "MaxBody": ("max_body", reading.integer(0, 2**50)),
     "Timeout": ("timeout", reading.seconds(0.1, 86400)),
     "Sticky": ("sticky", cookie_name),

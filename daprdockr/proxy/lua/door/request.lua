@@ -47,6 +47,7 @@ local IDEMPOTENT = { GET = true, HEAD = true, OPTIONS = true, PUT = true, DELETE
 local BAD_HEADER = "a header has a name that HTTP does not allow, or one that the front door sets, written with a dot"
 local NO_ANSWER = "the instance of this service broke its answer off, or answered with something other than HTTP"
 local CUT_BODY = "the instance of this service ended the connection before it had taken the whole body"
+local LONG_HEADERS = "the headers of the request are larger than this service takes"
 local LONG_ANSWER = "the headers of the answer are larger than 64 KiB"
 local NO_ROOM = "too many uploads are under way: try again soon"
 local PAUSED = "this service is paused"
@@ -181,6 +182,10 @@ function M.admit()
     local location = routes.location(host)
     if not location then
         return pages.refuse(routes.version() and 404 or 503) -- nothing is known yet: what is asked for may well exist
+    end
+    -- No byte of the body was counted yet: it is read later.
+    if location.max_header and tonumber(ngx.var.request_length) > location.max_header then
+        return pages.refuse(431, LONG_HEADERS)
     end
     local has_body, is_unusual, is_bad = headers.look(host)
     local status = has_body and location.max_body and too_large(location.max_body, location.buffer)

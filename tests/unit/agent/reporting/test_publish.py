@@ -120,7 +120,7 @@ class RouteTests(PublishCase):
     def test_entries(self) -> None:
         """Each entry of ``Http`` leads to its own port of the instances, where that is published."""
         more = {"StripPath": True, "Hold": 0, "MaxBody": 9, "Timeout": 5, "Sticky": "who", "Buffer": True}
-        entries = [HTTP, {**HTTP, "Path": "/metrics", "ContainerPort": "9000", **more}]
+        entries = [HTTP, {**HTTP, "Path": "/metrics", "ContainerPort": "9000", "MaxHeader": 99, **more}]
         two = (Port(8080, "tcp", 20000), Port(9000, "tcp", 30000))
         self.change(self.defined(definition(instances=2, Http=entries)))
         self.change(self.claimed(1, record("a", ports=two)), self.claimed(2, record("b")))
@@ -128,6 +128,7 @@ class RouteTests(PublishCase):
         self.assertEqual((web.path, web.pool, [u.port for u in web.upstreams]), ("/", "", [20000, 20000]))
         self.assertEqual((metrics.pool, [u.port for u in metrics.upstreams]), ("web.myapp:9000", [30000]))
         self.assertEqual((metrics.path, metrics.strip_path, metrics.hold), ("/metrics", True, 0))
+        self.assertEqual((web.max_header, metrics.max_header), (0, 99))
         self.assertEqual((web.max_body, metrics.max_body), (0, 9))
         self.assertEqual((web.timeout, metrics.timeout), (3600, 5))
         self.assertEqual((web.sticky, metrics.sticky), ("", "who"))

@@ -53,6 +53,7 @@ BAD_MEMBERS: tuple[tuple[dict[str, Any], str], ...] = (
     ({"Http": {"HostName": "a.b"}}, "Http.ContainerPort is missing"),
     ({"Http": [{"HostName": "a.b"}]}, "Http[0].ContainerPort is missing"),
     ({"Http": {"HostName": "a.b", "ContainerPort": 80, "Path": "/a\nb"}}, "Http.Path: '/a\\nb'"),
+    ({"Http": {"HostName": "a.b", "ContainerPort": 80, "MaxHeader": 2**17}}, "Http.MaxHeader: 131072 is not usable"),
     ({"Http": {"HostName": "a.b", "ContainerPort": 80, "MaxBody": -1}}, "Http.MaxBody: -1"),
     ({"Http": {"HostName": "a.b", "ContainerPort": 80, "MaxBody": "1M"}}, "Http.MaxBody: '1M'"),
     ({"Http": {"HostName": "a.b", "ContainerPort": 80, "Buffer": 1}}, "Http.Buffer: 1"),
