@@ -1,14 +1,14 @@
 """
 The agent's door: how much one worker of its nginx carries, how soon a change is in force, and what is lost meanwhile.
 
-    .venv/bin/python -m tests.rig.engine run DIR -- .venv/bin/python -m benchmarks.http [--parts rate,force,lost]
+    .venv/bin/python -m tests.rig.engine run DIR -- .venv/bin/python -m benchmarks.http [--parts rate,force,lost,alone]
         [--peers nginx,haproxy] [--rounds 5] [--seconds 6] [--changes 1000] [--host-names 10,1000] [--rate 1000]
-        [--times 20]
+        [--times 20] [--kills 10]
 
 ``rate``: daprdockr beside an nginx that is configured by hand, HAProxy, Caddy and Traefik, with the same services
 behind them, in turns, round by round and each round in another order. The proxy has one processor core; wrk and the
-services have another one. ``force`` and ``lost``: see ``http_force`` and ``http_lost``. Prints tables with the goals;
-the exit status says only whether the measuring went well.
+services have another one. ``force``, ``lost`` and ``alone``: see ``http_force``, ``http_lost`` and ``http_alone``.
+Prints tables with the goals; the exit status says only whether the measuring went well.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from pathlib import Path
 
 from attrs import frozen
 
-from benchmarks import http_force, http_lost, http_report
+from benchmarks import http_alone, http_force, http_lost, http_report
 from benchmarks.clock import BenchFailed
 from benchmarks.converge import ignore_signals, machine, say, stopped
 from benchmarks.dns_process import machine_time
@@ -43,7 +43,7 @@ from tests.rig.etcd_members import EtcdMembers
 
 SERVICES = 3
 WARM_UP = 1.0
-PARTS = ("rate", "force", "lost")
+PARTS = ("rate", "force", "lost", "alone")
 TOOLS = ("wrk", "taskset", "setpriv", "nginx")
 
 
@@ -135,6 +135,9 @@ def run(options: argparse.Namespace, engine: str, result: Result) -> None:
             cluster = stack.enter_context(http_lost.two(members.urls, engine))
             for loss in http_lost.measure(cluster, wishes, say):
                 result.losses.append(loss)
+        if "alone" in options.parts:
+            say(f"{options.rate // 2} requests/s for one instance")
+            result.losses.append(http_alone.measure(members.urls, engine, options.rate // 2, options.kills, say))
 
 
 def measure_door(options: argparse.Namespace, engine: str, result: Result, lane: Lane, members: EtcdMembers) -> None:
@@ -188,8 +191,9 @@ def wishes(words: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, default=6.0, help="of one turn; 6")
     parser.add_argument("--changes", type=int, default=1000, help="of the part force, each time; 1000")
     parser.add_argument("--host-names", type=numbers, default=(10, 1000), help="of the part force; 10,1000")
-    parser.add_argument("--rate", type=int, default=1000, help="requests per second in the part lost; 1000")
+    parser.add_argument("--rate", type=int, default=1000, help="per second in the part lost, half of it in alone; 1000")
     parser.add_argument("--times", type=int, default=20, help="changes of each kind in the part lost; 20")
+    parser.add_argument("--kills", type=int, default=10, help="in the part alone; 10")
     parser.add_argument("--websockets", type=int, default=20, help="in the part lost; 20")
     return parser.parse_args(words)
 

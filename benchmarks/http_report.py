@@ -13,6 +13,7 @@ from attrs import Factory, frozen
 
 from benchmarks.dns_load import percentile
 from benchmarks.figures import Figures
+from benchmarks.http_alone import KIND as ALONE
 from benchmarks.http_contestants import CADDY, DAPRDOCKR, NGINX, TRAEFIK
 from benchmarks.http_force import Force
 from benchmarks.http_lost import Loss
@@ -30,6 +31,9 @@ LONGEST_FORCE = 0.010
 """Seconds, of 99 changes of 100."""
 
 MOST_GROWN = 10e6
+SLOWEST = 1.0
+"""Seconds that a request may wait for an instance that was killed."""
+
 LOSSLESS = ("scale changes", "drains", "agent restarts")
 MILLI, MICRO, MEGABYTE = 1e3, 1e6, 1e6
 
@@ -178,6 +182,10 @@ def _loss_goals(losses: Iterable[Loss]) -> list[str]:
             cut = sum(loss.taken.cut.values())
             goal = f"{loss.kind}: no request lost, no websocket cut"
             found.append(f"{goal}: {loss.taken.losses} and {cut}, {_judged(loss.taken.losses + cut == 0)}")
+        elif loss.kind == ALONE:
+            slowest, met = loss.taken.slowest, loss.taken.losses == 0 and loss.taken.slowest <= SLOWEST
+            goal = f"{ALONE}: no request lost, the slowest within {SLOWEST * MILLI:,.0f} ms"
+            found.append(f"{goal}: {loss.taken.losses} and {slowest * MILLI:,.0f} ms, {_judged(met)}")
     return found
 
 

@@ -52,6 +52,7 @@ class Wanted:
 
     :ivar rate: requests per second.
     :ivar websockets: how many stay open, at ``socket_targets`` or else at the same targets.
+    :ivar posts: whether every fifth request is a POST; otherwise all are GET.
     :ivar limit: seconds after which a request that is not answered is lost.
     """
 
@@ -60,6 +61,7 @@ class Wanted:
     websockets: int = 0
     socket_targets: tuple[Target, ...] = ()
     limit: float = 15.0
+    posts: bool = True
 
     def encode(self) -> str:
         return json.dumps(attrs.asdict(self))

@@ -93,7 +93,7 @@ class Load:
     def _send(self) -> None:
         number = self._number
         self._number += 1
-        method, kept = "GET" if number % 5 else "POST", number % 2 == 0
+        method, kept = "POST" if self.wanted.posts and number % 5 == 0 else "GET", number % 2 == 0
         which = number // 10 % len(self.wanted.targets)
         self.tally.sent += 1
         self.under_way += 1

@@ -11,6 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from benchmarks import http_report
 from benchmarks.clock import BenchFailed
 from benchmarks.http import parts, peers, wishes
+from benchmarks.http_alone import KIND as ALONE
 from benchmarks.http_contestants import CADDY, DAPRDOCKR, HAPROXY, HOST_NAME, NGINX, Setting, services
 from benchmarks.http_force import Force
 from benchmarks.http_load import read
@@ -144,6 +145,13 @@ class ReportTests(SynchronousTestCase):
         self.assertIn("scale changes: no request lost, no websocket cut: 0 and 0, met", text)
         self.assertIn("drains: 2 x GET on a kept connection: connection lost", text)
         self.assertIn("7 requests that were due were not sent", text)
+
+    def test_alone(self) -> None:
+        """The only instance may not cost a request when it is killed, nor more than a second."""
+        for lost, slowest, judged in (({}, 0.9, "met"), ({}, 1.1, "MISSED"), ({"GET": 1}, 0.9, "MISSED")):
+            taken = Taken(sent=1000, lost=lost, slowest=slowest)
+            told = report(Result(losses=[Loss(ALONE, 10, taken, 0.4)]), [])
+            self.assertIn(f"within 1,000 ms: {len(lost)} and {slowest * 1000:,.0f} ms, {judged}", told)
 
     def test_nothing(self) -> None:
         """Parts that were not measured leave nothing."""
