@@ -8,8 +8,10 @@ from attrs import evolve
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.task import deferLater
+from twisted.web.server import Site
 
 from daprdockr.proxy.routes import Route
+from tests.build.ports import free_port
 from tests.rig.nginx_here import Answer, Echo, NginxTestCase, route, until
 
 NAME = "web.example.com"
@@ -84,6 +86,20 @@ class HoldingTests(NginxTestCase):
         await deferLater(reactor, 0.3)
         await self.published(nginx, self.holding(self.upstream()))
         self.assertEqual((await asked).code, 200)
+
+    async def test_listens_again(self) -> None:
+        """So it is when nobody says that it is back, as while etcd is away."""
+        ports = [free_port() for _ in range(3)]
+        dead = [evolve(self.upstream(number), port=port) for number, port in enumerate(ports, 1)]
+        await self.started(self.holding(*dead))
+        asked = [self.ask(), self.ask(method="POST", data=b"x" * 5000)]
+        await deferLater(reactor, 0.3)
+        self.assertFalse(any(one.called for one in asked))
+        site: Any = Site(Echo("2.web.shop"))
+        listening: Any = reactor.listenTCP(ports[1], site, interface="127.0.0.1")
+        self.addCleanup(listening.stopListening)
+        answers = await gatherResults(asked)
+        self.assertEqual([(one.code, one.seen["name"]) for one in answers], [(200, "2.web.shop")] * 2)
 
     async def test_deleted(self) -> None:
         """Requests for a service that is deleted while they wait end with 503, others of its host name with 404."""

@@ -4,10 +4,12 @@
 -- Note [What is repeated]: nginx repeats a request on a second endpoint when nothing of it was sent or its method is
 -- idempotent (proxy_next_upstream), and we allow one more try. When that fails too, or there is only one endpoint, the
 -- request comes back through error_page and waits here for an endpoint that it did not try, as long as its service
--- holds requests. A new list of endpoints counts as untried: a container that was started anew may listen where the
--- old one did. A request with a body comes back only if no endpoint received any of it and we have all of it: nginx
--- reads the rest only once. No more than two endpoints receive the same request, which may be what ends them; and only
--- one that lets the route's timeout pass, for the other might do the same, and work on it twice as long.
+-- holds requests. A new list of endpoints counts as untried: a container that was started anew may listen where the old
+-- one did. As long as etcd is away there is no new list, so an endpoint that took no connection, and still stands in
+-- the list, is called again now and then: once it takes one, it counts as untried, too. A request with a body comes
+-- back only if no endpoint received any of it and we have all of it: nginx reads the rest only once. No more than two
+-- endpoints receive the same request, which may be what ends them; and only one that lets the route's timeout pass, for
+-- the other might do the same, and work on it twice as long.
 --
 -- Note [Under way]: an internal redirect takes ngx.ctx away, so what is known of a request is kept by the address of
 -- nginx's own record of it, which stays in its place until the log phase.
@@ -37,6 +39,8 @@ local MOST_WAITING = 1000 -- requests that wait in one worker
 local MOST_OF_SERVICE = 500 -- of one service: a busy one that is paused leaves room for others
 local MOST_SPARE = 1000 -- records
 local MOST_RECEIVED = 2 -- endpoints that may get the same request: it may be what ends them
+local FIRST_CALL, LAST_CALL = 1, 2 -- seconds between two calls of endpoints that took no connection
+local CALL_TIMEOUT = 500 -- milliseconds
 local FIRST_PAUSE, LAST_PAUSE = 0.005, 0.1 -- seconds
 local BUSY = -3 -- NGX_BUSY: nginx takes it for "no live upstreams", answers 502, and so comes to readmit
 local SMALL_BODY = 65536 -- bytes: read before the request goes on, so that it can be repeated
@@ -84,7 +88,7 @@ local function ready(ctx)
         return false
     end
     if version ~= ctx.version then
-        ctx.endpoints, ctx.version, ctx.tried = endpoints, version, NONE
+        ctx.endpoints, ctx.version, ctx.tried, ctx.refused = endpoints, version, NONE, NONE
     end
     if ctx.tried == NONE then
         return #endpoints > 0
@@ -106,6 +110,22 @@ local function give_up()
     return pages.refuse(503, location.paused and PAUSED or nil)
 end
 
+-- Call the endpoints that took no connection; those that do now count as untried.
+local function call_again(ctx)
+    for _, endpoint in ipairs(ctx.endpoints or NONE) do
+        local key = endpoint.key
+        if key and ctx.refused[key] then
+            local socket = ngx.socket.tcp()
+            socket:settimeout(CALL_TIMEOUT)
+            if socket:connect(endpoint[1], endpoint[2]) then
+                socket:close()
+                ctx.refused[key], ctx.tried[key] = nil, nil
+                return
+            end
+        end
+    end
+end
+
 -- Wait until an endpoint is there that was not tried, at most until `ctx.deadline`, and not under maintenance; whether
 -- there is one. A paused service has none.
 local function hold(ctx)
@@ -115,10 +135,16 @@ local function hold(ctx)
         return false
     end
     waiting, waiting_for[service] = waiting + 1, of_service + 1
-    local pause = FIRST_PAUSE
+    local pause, call = FIRST_PAUSE, FIRST_CALL
+    local call_at = ngx.now() + call
     while not ready(ctx) and not present_location().page and ngx.now() < ctx.deadline do
         ngx.sleep(math.min(pause, math.max(ctx.deadline - ngx.now(), 0.001)))
         pause = math.min(1.5 * pause, LAST_PAUSE)
+        if ngx.now() >= call_at and next(ctx.refused) then
+            call_again(ctx)
+            call = math.min(1.5 * call, LAST_CALL)
+            call_at = ngx.now() + call
+        end
     end
     waiting = waiting - 1
     waiting_for[service] = waiting_for[service] > 1 and waiting_for[service] - 1 or nil
@@ -134,6 +160,7 @@ local function blank()
         endpoints = false, -- those that were there last, and the version of that list
         version = false,
         tried = NONE,
+        refused = NONE, -- those of them that took no connection
         received = 0, -- how many endpoints got it
         tries = 0,
         key = false, -- of the endpoint that has it now
@@ -305,6 +332,10 @@ function M.note_failure(ctx)
             choose.put_behind(ctx.key)
         end
     else
+        if ctx.refused == NONE then
+            ctx.refused = {}
+        end
+        ctx.refused[ctx.key] = true
         choose.leave_out(ctx.key)
     end
     ctx.key = false
@@ -368,7 +399,7 @@ function M.done()
         room.give_back(ctx.room, ctx.sender)
     end
     underway[at] = nil
-    ctx.location, ctx.endpoints, ctx.tried = NONE, false, NONE
+    ctx.location, ctx.endpoints, ctx.tried, ctx.refused = NONE, false, NONE, NONE
     if spares < MOST_SPARE then
         spares = spares + 1
         spare[spares] = ctx
