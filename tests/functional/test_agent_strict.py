@@ -42,7 +42,7 @@ class HungTests(AgentTestCase):
         return bool(self.agent.instances(self.web)[0]["Healthy"]) and len(self.agent.served_by("web.test", 6)) == 3
 
     def some(self, client: StrictClient) -> Counter[str]:
-        """What is lost of enough requests to reach every instance."""
+        """Return what is lost of enough requests to reach every instance."""
         sent, lost = 0, Counter[str]()
         while sent < 2 * RATE:
             taken = client.take()

@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
+import socket
+import subprocess
 from collections.abc import Callable, Sequence
 
-from tests.rig.cluster.case import ClusterTestCase
+from tests.rig.cluster.case import WEB, ClusterTestCase
 from tests.rig.cluster.host import AGENT, ENGINE, ETCD, NGINX, Host
+
+DB = "db.myapp"
+TCP_PORT = 5432
 
 AGENTS_FIRST = [(number, part) for part in (AGENT, ENGINE, ETCD) for number in (1, 2, 3)]
 AGENTS_LAST = [(number, part) for part in (ETCD, ENGINE, AGENT) for number in (3, 1, 2)]
 MIXED = [(1, AGENT), (2, ETCD), (3, ENGINE), (2, AGENT), (1, ENGINE), (3, ETCD), (1, ETCD), (3, AGENT), (2, ENGINE)]
+
+
+def listens(host: Host, port: int) -> bool:
+    try:
+        socket.create_connection((host.address, port), timeout=5).close()
+    except OSError:
+        return False
+    return True
 
 
 class ColdStartTests(ClusterTestCase):
@@ -51,6 +64,55 @@ class ColdStartTests(ClusterTestCase):
         """Each host starts its parts in another order."""
         self.cut_power()
         self.recover(MIXED)
+
+    def test_without_etcd(self) -> None:
+        """
+        Hosts that boot where no etcd answers serve the last known names, and HTTP and TCP routes, before their agents
+        know any, and start what ran on them; when etcd is back, that is what runs.
+        """
+        http = {"HostName": f"{DB}.test", "ContainerPort": "8080"}
+        self.cluster.define(DB, 3, Http=http, Tcp=[{"Port": TCP_PORT, "ContainerPort": "8080"}])
+        self.cluster.until_settled(DB, 3)
+        self.until_serving()
+        self.until_tcp_is_served()
+        ran = self.cluster.running()
+        self.cut_power()
+        for host in self.cluster.hosts:
+            self.cluster.start_agent(host)
+        for host in self.cluster.hosts:
+            self.until_names(host)
+            self.cluster.until(lambda: listens(host, 80), f"nginx of {host.name} listens")  # noqa: B023
+        for host in self.cluster.hosts:
+            self.assertEqual(self.ask(host, 80, seconds=2).communicate()[0], "", "a request waits for an instance")
+        for host in self.cluster.hosts:
+            host.start_engine()
+        for host in self.cluster.hosts:
+            self.until_host_serves(host, self.addresses)
+        self.until_tcp_is_served()
+        self.assertEqual(self.cluster.running(), ran)
+        self.assertFalse(any(host.runs(ETCD) for host in self.cluster.hosts))
+        for host in self.cluster.hosts:
+            self.cluster.etcd.start(host)
+        self.cluster.until_well()
+        self.until_settled()
+        self.assertEqual(self.cluster.running(), ran, self.cluster.report())
+
+    def until_names(self, host: Host) -> None:
+        for service in (WEB, DB):
+            name = f"{service}.container"
+            self.cluster.until(lambda: host.asked.dig(name).split() == self.addresses, f"{host.name} names {service}")  # noqa: B023
+
+    def until_tcp_is_served(self) -> None:
+        for host in self.cluster.hosts:
+            self.cluster.until(
+                lambda: DB in self.ask(host, TCP_PORT).communicate()[0],  # noqa: B023
+                f"the TCP port of {host.name} leads to {DB}",
+            )
+
+    def ask(self, host: Host, port: int, seconds: int = 60) -> subprocess.Popen[str]:
+        """A request that is under way."""
+        command = ["curl", "-s", "-m", f"{seconds}", "-H", f"Host: {DB}.test", f"http://{host.address}:{port}/"]
+        return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
 
     def test_all_but_containers(self) -> None:
         """Containers that outlived their shim and their Engine are ended by the next Engine, and started again."""
