@@ -196,7 +196,7 @@ def _own(situation: Situation, claim: Claim, definition: Definition, now: float)
         yield ReleaseClaim(instance, claim.fence)
         return
     if leaves and definition.at_most_one:
-        reason = f"{instance} has to leave {here.node}" if drained else f"{instance} does not come up on {here.node}"
+        reason = f"it leaves {here.node}" if drained else f"{instance} does not come up on {here.node}"
         next_steps = [one for c in situation.of(instance) for one in withdraw(situation, c, reason, now)]
     else:
         next_steps = list(keep_running(situation, claim, definition, confirmed, now))

@@ -552,7 +552,7 @@ class AtMostOneTests(PlanTestCase):
 
     def test_leaves_by_stopping(self) -> None:
         """From a drained node it leaves by being withdrawn, stopped, removed, and released, in this order."""
-        told = withdrawn(self.mine, "1.web.myapp has to leave a")
+        told = withdrawn(self.mine, "it leaves a")
         fields: dict[str, Any] = {"here": self.drained, "leaving": {1: NOW}, "candidates": candidates("b")}
         self.assert_steps(
             situation(self.service, (claim(running_record(self.mine)),), (self.mine,), **fields),
@@ -560,13 +560,12 @@ class AtMostOneTests(PlanTestCase):
         )
         self.assert_steps(
             situation(self.service, (told,), (self.mine,), **fields),
-            StopContainer(FIRST, "c1", 3, "1.web.myapp has to leave a"),
+            StopContainer(FIRST, "c1", 3, "it leaves a"),
         )
         starting = claim(evolve(starting_record(), container="c1", definition=self.mine.definition, started=10.0))
         dead = evolve(self.mine, status=Status.EXITED)
         self.assert_steps(
-            situation(self.service, (starting,), (dead,), **fields),
-            RemoveContainer(FIRST, "c1", "1.web.myapp has to leave a"),
+            situation(self.service, (starting,), (dead,), **fields), RemoveContainer(FIRST, "c1", "it leaves a")
         )
         self.assert_steps(situation(self.service, (starting,), **fields), ReleaseClaim(FIRST, FENCE))
 
