@@ -19,7 +19,7 @@ from daprdockr.model.stored.keys import SuccessorKey
 from daprdockr.model.stored.marks import Mark, decode_marks, encode_marks
 from daprdockr.model.stored.node import NodeRecord
 from daprdockr.model.stored.pause import PauseMode, PauseRecord
-from daprdockr.model.stored.renewal import ChallengeRecord, RenewalRecord
+from daprdockr.model.stored.renewal import ChallengeRecord
 from daprdockr.model.stored.rollout import RolloutRecord, RolloutState
 from daprdockr.model.stored.sealed import SecretRecord
 from daprdockr.model.stored.slot import SlotRecord
@@ -68,7 +68,6 @@ REAL = {
     "secrets": SecretRecord(2, "5" * 12, 20, "a" * 16, 1e9, "anna@desk").encode(),
     "certificates": CertificateRecord("5" * 12, "a" * 16, CertificateFacts(("a.b",), 1, 2), by="anna@desk").encode(),
     "challenge": ChallengeRecord("9jg46WB3rR_AHD-EBXdN7cBkH1WOu0tA3M9fm21mqTI").encode(),
-    "renewals": RenewalRecord(1, "refused", 1e9, 1e9 + 60, True, "a.b", 2e9, 1e9).encode(),
     "history": RevisionRecord(DEFINITION, 1e9, "anna@desk", True).encode(),
     "events": Event(1e9, "a", "web.myapp", "it was started").encode(),
 }
@@ -179,6 +178,7 @@ class KeyFuzz:
             KEYS.pause(WEB),
             KEYS.pause(KEPT),
             KEYS.identity,
+            KEYS.challenge,
             KEYS.marks,
             KEYS.trust,
             KEYS.doubt("b"),
