@@ -47,6 +47,7 @@ setup(
         "daprdockr",
         "daprdockr.acme",
         "daprdockr.agent",
+        "daprdockr.agent.certifying",
         "daprdockr.agent.guarding",
         "daprdockr.agent.host",
         "daprdockr.agent.membership",

@@ -20,19 +20,13 @@ from daprdockr.arguments import parameter
 from daprdockr.arguments.access import ETCD_PARAMETERS, read_access
 from daprdockr.arguments.acme import ACME_PARAMETERS, read_acme
 from daprdockr.arguments.address import default_address
-from daprdockr.arguments.parameter import Address, Parameter
+from daprdockr.arguments.parameter import Parameter
 from daprdockr.arguments.settings import Settings
 from daprdockr.dns.clients import PRIVATE_NETWORKS
 from daprdockr.model.errors import BadInput, NotFound
 from daprdockr.model.names import check_label, shorten
 from daprdockr.model.stored.keys import Keys
 from daprdockr.proxy.clients import UNDER_WAY
-
-
-def _https(texts: Sequence[str]) -> tuple[Address, ...]:
-    if parameter.listeners(texts):
-        raise BadInput("TLS listeners cannot be opened yet, there is no source of certificates: leave it off")
-    return ()
 
 
 def _node(text: str) -> str:
@@ -91,12 +85,27 @@ PARAMETERS: tuple[Parameter, ...] = (
     Parameter(
         "http",
         "ADDR:PORT",
-        "let nginx listen here for HTTP, or off for no nginx",
+        "let nginx listen here for HTTP, or off",
         default="0.0.0.0:80",
         many=True,
         read=parameter.listeners,
     ),
-    Parameter("https", "ADDR:PORT", "let nginx listen here for TLS", default="off", many=True, read=_https),
+    Parameter(
+        "https", "ADDR:PORT", "let nginx listen here for TLS", default="off", many=True, read=parameter.listeners
+    ),
+    Parameter(
+        "certificates",
+        "DIR",
+        "directory with <host name>.crt and .key files, followed as they change",
+        read=parameter.absolute_path,
+    ),
+    Parameter(
+        "https-unknown",
+        "WHAT",
+        "what clients get that ask for a host name without a certificate: default, a self-signed one, or refuse",
+        default="default",
+        read=parameter.choice("default", "refuse"),
+    ),
     Parameter(
         "http-proxy-protocol",
         "ADDR:PORT",
@@ -144,13 +153,13 @@ PARAMETERS: tuple[Parameter, ...] = (
     Parameter(
         "cluster-key",
         "FILE",
-        "the key that opens secrets (default: cluster.key in the state directory, if there is one)",
+        "the key that opens secrets and certificates (default: cluster.key in the state directory, if there is one)",
         read=parameter.absolute_path,
     ),
     Parameter(
         "memory-dir",
         "DIR",
-        "directory in memory for files of secrets (default: /run/daprdockr, or /dev/shm/daprdockr)",
+        "directory in memory for secrets and keys of TLS (default: /run/daprdockr, or /dev/shm/daprdockr)",
         read=parameter.absolute_path,
     ),
     Parameter(

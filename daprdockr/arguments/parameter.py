@@ -76,6 +76,15 @@ def whole_number(low: int, high: int) -> Callable[[str], int]:
     return read
 
 
+def choice(*words: str) -> Callable[[str], str]:
+    def read(text: str) -> str:
+        if text in words:
+            return text
+        raise BadInput(f"{shorten(text)} is not usable, write {' or '.join(words)}")
+
+    return read
+
+
 def engine_url(text: str) -> str:
     if _ENGINE_URL.fullmatch(text):
         return text

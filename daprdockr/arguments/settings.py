@@ -23,7 +23,7 @@ class Settings:
     The settings of an agent. An empty tuple of listeners, or ``api`` None, is "off"; ``dns_upstream`` None means the
     servers of /etc/resolv.conf, empty means forward nothing; ``lease_ttl`` is seconds; without ``host_given`` ``host``
     is only its value at the start. ``cluster_key`` None is that of the state directory, if there is one, and
-    ``memory_dir`` None the first usual place that is in memory.
+    ``memory_dir`` None the first usual place that is in memory. ``https_unknown`` is "refuse" or "default".
     """
 
     etcd: Access
@@ -57,6 +57,8 @@ class Settings:
     cluster_key: Path | None = None
     memory_dir: Path | None = None
     acme: Acme | None = None
+    certificates: Path | None = None
+    https_unknown: str = "default"
 
     def __attrs_post_init__(self) -> None:
         api = (self.api,) if self.api else ()
@@ -67,5 +69,7 @@ class Settings:
                     f"{address} port {port} is given to more than one of "
                     "--dns, --http, --https, --http-proxy-protocol and --api"
                 )
+        if self.certificates and not self.https:
+            raise BadInput("--certificates has no use without TLS listeners: give --https ADDR:PORT as well")
         if self.http_proxy_protocol and not self.http_trust:
             raise BadInput("--http-proxy-protocol is for trusted proxies only: name their networks as --http-trust")

@@ -26,7 +26,7 @@ WORDS = (
     *("pause", "resume"),
     "secret",
     *("backup", "restore"),
-    *("drain", "cordon", "uncordon", "trust-etcd", "completion"),
+    *("drain", "cordon", "uncordon", "trust-etcd", "certificates", "completion"),
 )
 """Commands that are words; their modules have the same names, but for the dash."""
 

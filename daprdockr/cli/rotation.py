@@ -1,8 +1,8 @@
 # -*- test-case-name: tests.unit.cli.commands.test_rotate_key -*-
 """
 Replacing the cluster key, in two runs of one command: the first adds a new key to the file, which then has to be copied
-to all nodes; the second has the cluster use it and seals all secrets again. A run that was interrupted is repeated, and
-a third one does nothing: the key that was replaced, still in the file, shows that all is done.
+to all nodes; the second has the cluster use it and seals all secrets and certificates again. A run that was interrupted
+is repeated, and a third one does nothing: the key that was replaced, still in the file, shows that all is done.
 """
 
 from __future__ import annotations
@@ -19,9 +19,11 @@ from daprdockr.cli.stored import Transaction, change
 from daprdockr.model.errors import BadInput, DaprdockrError
 from daprdockr.model.known.cluster import Cluster
 from daprdockr.model.seams import Store
+from daprdockr.model.stored.certificate import CertificateRecord, certificate_puts
 from daprdockr.model.stored.entries import Entry, Put, Unchanged
 from daprdockr.model.stored.sealed import PublicKey, SealedValue, SecretRecord, bound_to
 from daprdockr.sealing.boxes import PrivateKey, seal
+from daprdockr.sealing.certificates import open_pair, seal_pair
 from daprdockr.sealing.key_file import add_key, read_keys
 
 
@@ -32,7 +34,7 @@ class KeyNotCopied(DaprdockrError):
 @frozen
 class Rotation:
     """
-    ``key`` is the newest in the file; ``added`` says that it is new, otherwise ``sealed`` secrets were sealed; or
+    ``key`` is the newest in the file; ``added`` says that it is new, otherwise so many values were ``sealed``; or
     nothing was to be ``done``.
     """
 
@@ -65,9 +67,10 @@ class KeyRotation:
         if present not in [key.public for key in keys]:
             raise OtherClusterKey(f"{self.path} does not have the key of this cluster, {present.id}")
         older = [name for name, record in self._records().items() if record.key != newest.id]
-        if present == newest and not older and len(keys) > 1 and not self.request.yes:
+        pairs = [name for name, record in self._certificates().items() if record.key != newest.id]
+        if present == newest and not older and not pairs and len(keys) > 1 and not self.request.yes:
             return Rotation(newest, done=False)
-        if present == newest and not older:
+        if present == newest and not older and not pairs:
             return Rotation(add_key(self.path, keys).public, added=True)
         self._check_copied(newest)
         if (
@@ -79,13 +82,22 @@ class KeyRotation:
             raise DaprdockrError("somebody else is replacing the cluster key: try again")
         for name in older:
             self._seal(name, keys)
-        return Rotation(newest, sealed=len(older))
+        for name in pairs:
+            self._seal_pair(name, keys)
+        return Rotation(newest, sealed=len(older) + len(pairs))
 
     def _records(self) -> dict[str, SecretRecord]:
         place, found = self.request.keys.secrets, {}
         for entry in self.store.list(place).entries:
             with contextlib.suppress(BadInput):  # of a newer version, which has to seal it
                 found[entry.key.removeprefix(place)] = SecretRecord.decode(entry.value)
+        return found
+
+    def _certificates(self) -> dict[str, CertificateRecord]:
+        place, found = self.request.keys.certificates, {}
+        for entry in self.store.list(place).entries:
+            with contextlib.suppress(BadInput):
+                found[entry.key.removeprefix(place)] = CertificateRecord.decode(entry.value)
         return found
 
     def _check_copied(self, newest: PublicKey) -> None:
@@ -122,3 +134,24 @@ class KeyRotation:
             return (Unchanged(entry.key, entry.mod_revision), Unchanged(sealed.key, sealed.mod_revision)), puts
 
         change(self.store, places.secret(name), transaction)
+
+    def _seal_pair(self, name: str, keys: Sequence[PrivateKey]) -> None:
+        """Seal a certificate to the newest key."""
+        places, newest = self.request.keys, keys[0].public
+
+        def transaction(entry: Entry | None) -> Transaction | None:
+            sealed = self.store.get(places.sealed_certificate(name))
+            if entry is None or sealed is None:
+                return None
+            record = CertificateRecord.decode(entry.value)
+            if record.key == newest.id:
+                return None
+            try:
+                pair = open_pair(keys, name, SealedValue.decode(sealed.value))
+            except BadInput as error:
+                raise BadInput(f"the certificate of {name} cannot be sealed again, {error}: store it again") from None
+            record = evolve(record, key=newest.id)
+            conditions = Unchanged(entry.key, entry.mod_revision), Unchanged(sealed.key, sealed.mod_revision)
+            return conditions, certificate_puts(places, name, record, seal_pair(newest, name, record, pair))
+
+        change(self.store, places.certificate(name), transaction)

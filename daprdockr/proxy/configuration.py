@@ -23,6 +23,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from daprdockr.model.errors import BadInput
 from daprdockr.model.names import shorten
+from daprdockr.model.stored.certificate import CertificatePair
 from daprdockr.proxy.clients import ALL_ALIKE, OUR_HEADERS, HttpClients, aliases
 from daprdockr.proxy.pages import Pages
 from daprdockr.proxy.routes import check_endpoint
@@ -30,12 +31,20 @@ from daprdockr.proxy.routes import check_endpoint
 LUA = str(Path(__file__).with_name("lua"))
 """The directory of the package's Lua."""
 
+_SEALS = ("AES128-GCM-SHA256", "AES256-GCM-SHA384", "CHACHA20-POLY1305")
+
 MEMORY = 32
 """MiB for routes, shared by all workers: 10,000 host names with three endpoints each take about 10."""
 
+CERTIFICATE_MEMORY = 32
+"""MiB for certificates, shared by all workers: a pair takes about 8 KiB."""
+
+CIPHERS = ":".join(f"ECDHE-{key}-{rest}" for rest in _SEALS for key in ("ECDSA", "RSA"))
+"""Those of TLS 1.2: each has forward secrecy and authenticates what it encrypts. TLS 1.3 has no others."""
+
 _PLACEHOLDER = "\0"
 _LOGGED = ("time", "host", "path", "service", "instance", "instance_seconds", "tries")
-_VARIABLES = ("door_target", "door_prefix", "door_cookie", *(f"log_{name}" for name in _LOGGED))
+_VARIABLES = ("door_target", "door_prefix", "door_cookie", "door_hsts", *(f"log_{name}" for name in _LOGGED))
 _GENERATION = re.compile(r'return 200 "([0-9a-f]{16})";', re.ASCII)
 _UNQUOTABLE = re.compile(r'[\x00-\x1f\x7f"\\$]')
 _MAX_SOCKET_PATH = 107  # bytes of sun_path without its end, unix(7)
@@ -55,12 +64,13 @@ _environment = Environment(
 class HttpListener:
     """
     An address and a port where nginx accepts HTTP; with ``proxy_protocol`` each connection begins with the header of
-    that protocol.
+    that protocol, with ``tls`` it is HTTP over TLS.
     """
 
     address: str
     port: int
     proxy_protocol: bool = False
+    tls: bool = False
     text: str = field(init=False, eq=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
@@ -83,6 +93,8 @@ class NginxSettings:
     :ivar clients: what clients are believed and granted.
     :ivar pages: the operator's pages, where there are any.
     :ivar access_log: absolute path of the access log; empty for none.
+    :ivar tls: absolute path of the directory in memory with the certificates; empty without TLS listeners.
+    :ivar default_pair: the certificate in the configuration, which no handshake shows.
     :ivar open_files: file descriptors that a worker may have.
     :ivar shutdown_timeout: seconds the workers of an older configuration are given to finish their connections.
     :raises BadInput: a value cannot stand in a configuration.
@@ -102,6 +114,9 @@ class NginxSettings:
     clients: HttpClients = ALL_ALIKE
     pages: Pages | None = None
     access_log: str = ""
+    tls: str = ""
+    certificate_memory: int = CERTIFICATE_MEMORY
+    default_pair: CertificatePair | None = field(default=None, repr=False)
 
     def __attrs_post_init__(self) -> None:
         if not self.directory.startswith("/") or _UNQUOTABLE.search(self.directory):
@@ -109,7 +124,7 @@ class NginxSettings:
                 f"directory {shorten(self.directory)} is not usable by nginx: "
                 'write an absolute path without ", \\, $ and control characters'
             )
-        named = (self.pages.directory if self.pages else "", self.access_log)
+        named = (self.pages.directory if self.pages else "", self.access_log, self.tls)
         for path in (self.lua, *self.modules, *filter(None, named)):
             if not path.startswith("/") or _UNQUOTABLE.search(path) or set(path) & set(";?"):
                 raise BadInput(f"{shorten(path)} is not usable by nginx: install it in a directory with a plain name")
@@ -123,6 +138,20 @@ class NginxSettings:
             raise BadInput("nginx needs an address to listen on: give --http ADDR:PORT")
         if not self.clients.trusted and any(listener.proxy_protocol for listener in self.listeners):
             raise BadInput("the PROXY protocol is spoken by trusted proxies only: name them with --http-trust CIDR")
+
+        if not self.tls and any(listener.tls for listener in self.listeners):
+            raise BadInput("TLS listeners need a directory in memory: name one as --memory-dir")
+
+    @property
+    def is_reached_by_tls(self) -> bool:
+        """Whether clients may have come by TLS, to this nginx or to a proxy before it."""
+        return bool(self.tls or self.clients.trusted)
+
+    @property
+    def redirect_port(self) -> int:
+        """The port of TLS that clients are sent to."""
+        ports = [listener.port for listener in self.listeners if listener.tls]
+        return 443 if 443 in ports or not ports else ports[0]
 
     @property
     def socket(self) -> str:
@@ -161,6 +190,7 @@ def render(settings: NginxSettings) -> Configuration:
         generation=_PLACEHOLDER,
         aliases=[alias for name in OUR_HEADERS for alias in aliases(name)],
         variables=_VARIABLES,
+        ciphers=CIPHERS,
     )
     generation = _digest(text)
     return Configuration(text.replace(_PLACEHOLDER, generation), generation)

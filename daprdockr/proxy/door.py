@@ -65,12 +65,14 @@ class DoorSocket:
     :ivar path: the unix socket of the configuration.
     :ivar timeout: the timeout of an answer, in seconds.
     :ivar whose: the program that answers.
+    :ivar what: what it is sent there, and the path of that.
     """
 
     path: str
     reactor: Any
     timeout: float = 2.0
     whose: str = "nginx"
+    what: str = "routes"
 
     async def generation(self) -> str:
         """Return the generation that nginx serves; empty when nginx does not answer."""
@@ -81,7 +83,7 @@ class DoorSocket:
         """
         Return the version of the routes that nginx holds; 0 when it holds none. :raises ProxyError: it does not answer.
         """
-        status, body = await self._ask(b"GET /routes HTTP/1.0\r\n\r\n")
+        status, body = await self._ask(f"GET /{self.what} HTTP/1.0\r\n\r\n".encode())
         return self._version(status, body)
 
     async def send(self, message: bytes) -> int:
@@ -91,8 +93,8 @@ class DoorSocket:
 
         :raises ProxyError: it does not answer, or has no room.
         """
-        head = b"POST /routes HTTP/1.0\r\nContent-Length: %d\r\n\r\n" % len(message)
-        return self._version(*await self._ask(head + message))
+        head = f"POST /{self.what} HTTP/1.0\r\nContent-Length: {len(message)}\r\n\r\n"
+        return self._version(*await self._ask(head.encode() + message))
 
     async def busy(self) -> frozenset[str]:
         """Return the endpoints that work on requests. :raises ProxyError: nginx does not answer."""
@@ -104,7 +106,7 @@ class DoorSocket:
     def _version(self, status: int, body: str) -> int:
         if status in (OK, CONFLICT) and body.isdigit():
             return int(body)
-        raise ProxyError(f"{self.whose} did not take the routes: {body.strip() or 'no answer'}")
+        raise ProxyError(f"{self.whose} did not take the {self.what}: {body.strip() or 'no answer'}")
 
     async def _ask(self, request: bytes) -> tuple[int, str]:
         factory = Factory.forProtocol(partial(Asking, request))

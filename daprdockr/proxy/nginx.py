@@ -30,6 +30,8 @@ from daprdockr.model.errors import DiskError, ProxyError
 from daprdockr.model.trouble import Trouble, line
 from daprdockr.model.troubles.http import FilesUnwritable, NginxDown, NginxNotStarted, NginxUnusable, RoutesNotServed
 from daprdockr.process.supervised import Hooks, Program, SupervisedProcess
+from daprdockr.proxy import certificates
+from daprdockr.proxy.certificates import CertificateState
 from daprdockr.proxy.configuration import NginxSettings
 from daprdockr.proxy.door import DoorSocket
 from daprdockr.proxy.files import ProxyFiles
@@ -39,6 +41,7 @@ from daprdockr.proxy.publisher import DISK_RETRY, Publisher
 from daprdockr.proxy.routes import Route, check_endpoint
 from daprdockr.proxy.table import Messages, RouteTable
 from daprdockr.proxy.taking_up import TakingUp
+from daprdockr.proxy.tls_files import TlsFiles
 from daprdockr.runtime.pool import Run
 from daprdockr.runtime.signal import Signal
 
@@ -108,10 +111,28 @@ class Nginx(Service):
             unanswered=self._not_answered,
             is_sure=is_sure,
         )
+        self._tls = TlsFiles(Path(settings.tls), settings.default_pair) if settings.default_pair else None
+        self._certificates = self._certificate_table(self._tls) if self._tls else None
         self._process: SupervisedProcess | None = None
         self._beginning: Deferred[None] | None = None
         self._generation = ""
         self._found: NginxUnusable | NginxDown | FilesUnwritable | None = None
+
+    def _certificate_table(self, files: TlsFiles) -> RouteTable[CertificateState]:
+        """Return the table of certificates: sure at once, as what this node has of them is all that it serves."""
+        return RouteTable(
+            socket=evolve(self._socket, what="certificates"),
+            files=files,
+            messages=Messages(certificates.whole, certificates.difference, "certificates"),
+            reactor=self._reactor,
+            run=self._run,
+            unanswered=self._not_answered,
+            is_sure=lambda: True,
+        )
+
+    @property
+    def _tables(self) -> tuple[RouteTable[Any], ...]:
+        return (self._routes,) if self._certificates is None else (self._routes, self._certificates)
 
     @property
     def pid(self) -> int | None:
@@ -121,8 +142,8 @@ class Nginx(Service):
     @property
     def condition(self) -> Trouble | None:
         """Why HTTP is not served, or not the latest routes."""
-        reason = self._configuring.reason or self._routes.reason
-        if reason:
+        reasons = (self._configuring.reason, *(table.reason for table in self._tables))
+        if reason := next(filter(None, reasons), ""):
             return RoutesNotServed(reason)
         return None if self.pid is not None else self._found or NginxNotStarted()
 
@@ -155,6 +176,21 @@ class Nginx(Service):
             self._thumbprint = thumbprint
             if self._revision is not None:
                 self.publish(self._led, self._revision)
+
+    def certify(self, state: CertificateState) -> None:
+        """Show these certificates and no others; the last call wins. A no-op without TLS listeners."""
+        if self._certificates is not None:
+            self._certificates.want(state)
+
+    @property
+    def tls(self) -> TlsFiles | None:
+        """The files of the TLS listeners; None without any."""
+        return self._tls
+
+    @property
+    def certified(self) -> int:
+        """How often new certificates came into force."""
+        return 0 if self._certificates is None else self._certificates.changes
 
     @property
     def in_force(self) -> Signal[[]]:
@@ -191,7 +227,8 @@ class Nginx(Service):
         """Leave nginx serving, or end it: the Deferred fires when everything that was to end is gone."""
         super().stopService()
         self._configuring.stop()
-        self._routes.stop()
+        for table in self._tables:
+            table.stop()
         if self._beginning is not None:
             self._beginning.cancel()
         return Deferred.fromCoroutine(self._end())
@@ -201,6 +238,8 @@ class Nginx(Service):
         await self._program.gone()
         if stopped is not None:
             await stopped
+        if self._tls is not None and not self._leave_running:
+            await self._run(self._tls.clear)
 
     async def _begin(self) -> None:
         """See Note [Serving the last known routes]."""
@@ -228,10 +267,16 @@ class Nginx(Service):
         """Return whether there is a configuration to start with; retried until the disk has room for the files."""
         while True:
             try:
-                return await self._run(self._files.prepare)
+                return await self._run(self._prepare_files)
             except OSError as error:
                 self._report(self._unwritable(error))
             await deferLater(self._reactor, DISK_RETRY)
+
+    def _prepare_files(self) -> bool:
+        """Prepare the directories; in a thread. :raises OSError: there is no room."""
+        if self._tls is not None:
+            self._tls.prepare()
+        return self._files.prepare()
 
     def _report(self, found: NginxUnusable | FilesUnwritable) -> None:
         """Log it once, not at every retry."""
@@ -262,12 +307,19 @@ class Nginx(Service):
             program=nginx,
             reactor=self._reactor,
             leave_running=self._leave_running,
-            hooks=Hooks(before_start=self._files.clear_socket, on_exit=self._exited),
+            hooks=Hooks(before_start=self._before_start, on_exit=self._exited),
         )
+
+    def _before_start(self) -> None:
+        """:raises OSError: nginx could not start: it would not bind, or find no certificate."""
+        self._files.clear_socket()
+        if self._tls is not None:
+            self._tls.restore()
 
     def _exited(self, reason: str) -> None:
         self._found = NginxDown(reason)
-        self._routes.begin_again()  # Note [An nginx that was restarted]
+        for table in self._tables:
+            table.begin_again()  # Note [An nginx that was restarted]
 
     async def _apply(self, settings: NginxSettings) -> None:
         """:raises DiskError: a file could not be written. :raises ProxyError: as ``TakingUp.serve``."""
@@ -277,7 +329,8 @@ class Nginx(Service):
         except OSError as error:
             raise DiskError(str(self._unwritable(error))) from None
         finally:
-            self._routes.start()  # not earlier: an nginx that starts does not answer yet, which is no fault
+            for table in self._tables:
+                table.start()  # not earlier: an nginx that starts does not answer yet, which is no fault
         self.log.info("nginx serves on {listeners}", listeners=", ".join(one.text for one in settings.listeners))
 
     def _not_answered(self) -> None:

@@ -25,7 +25,7 @@ from daprdockr.model.errors import BadInput
 from daprdockr.model.host_names import is_host_name
 from daprdockr.model.names import InstanceName, ServiceName, printable, shorten
 from daprdockr.model.stored.pause import PauseMode, PauseRecord
-from daprdockr.model.wanted.http import MOST_BUFFERED, TIMEOUT, Http, is_path
+from daprdockr.model.wanted.http import AUTO, MOST_BUFFERED, TIMEOUT, Http, is_path
 
 MOST_ROUTES = 20_000
 """Host names and paths that nginx is given: they take about half of its memory for routes."""
@@ -57,6 +57,7 @@ class Route:
     :ivar strip_path: as ``Http`` has it, like ``max_header``, ``max_body``, ``timeout``, ``sticky`` and
         ``buffer``.
     :ivar pause: the request of an operator that no request reaches the instances; None: there is none.
+    :ivar tls: as ``Http`` has it, like ``hsts``.
     """
 
     host_name: str
@@ -71,6 +72,8 @@ class Route:
     timeout: float = TIMEOUT
     sticky: str = ""
     buffer: bool = False
+    tls: str = AUTO
+    hsts: int = 0
     pause: PauseRecord | None = None
 
     @property
@@ -225,10 +228,18 @@ def _location(route: Route) -> Iterator[tuple[str, object]]:
         yield "max_body", route.max_body
     if route.timeout != TIMEOUT:
         yield "timeout", route.timeout
+    yield from _wishes_of_tls(route)
     if route.sticky:
         yield "sticky", route.sticky
     if route.buffer:
         yield "buffer", min(route.max_body or MOST_BUFFERED, MOST_BUFFERED)
+
+
+def _wishes_of_tls(route: Route) -> Iterator[tuple[str, object]]:
+    if route.tls != AUTO:
+        yield "tls", route.tls
+    if route.hsts:
+        yield "hsts", route.hsts
 
 
 def _endpoint(upstream: Upstream) -> tuple[str, int, bool, str]:
@@ -321,6 +332,8 @@ def _usable_routes(service: HttpService, refusals: set[Refusal]) -> Iterator[Rou
                 timeout=http.timeout,
                 sticky=http.sticky,
                 buffer=http.buffer,
+                tls=http.tls,
+                hsts=http.hsts,
                 pause=service.pause,
             )
 

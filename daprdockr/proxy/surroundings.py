@@ -13,6 +13,7 @@ from pathlib import Path
 from daprdockr.proxy.clients import ALL_ALIKE, HttpClients
 from daprdockr.proxy.configuration import LUA, HttpListener, NginxSettings
 from daprdockr.proxy.pages import pages_in
+from daprdockr.proxy.tls_files import TlsFiles
 
 _USERS = ("www-data", "nginx", "nobody")
 _MAX_OPEN_FILES = 65_536
@@ -24,6 +25,7 @@ def settings_here(
     clients: HttpClients = ALL_ALIKE,
     pages: Path | None = None,
     access_log: Path | None = None,
+    tls: TlsFiles | None = None,
 ) -> NginxSettings:
     """
     Return the settings for an nginx in ``directory`` on this machine; its version is detected when it starts.
@@ -31,6 +33,7 @@ def settings_here(
     A listener that is given twice is one: nginx would refuse the second.
 
     :param pages: the directory of the operator's pages.
+    :param tls: the files that TLS listeners need.
     :raises BadInput: the directory or the listeners cannot stand in a configuration, or a page cannot be used.
     """
     return NginxSettings(
@@ -43,6 +46,8 @@ def settings_here(
         clients=clients,
         pages=pages_in(pages) if pages else None,
         access_log=str(access_log or ""),
+        tls=str(tls.directory) if tls else "",
+        default_pair=tls.default if tls else None,
     )
 
 

@@ -60,10 +60,14 @@ class KeptRoutes(Protocol):
 
 @frozen
 class Messages(Generic[T]):
-    """How states become messages with a version: a whole one, and the difference from the one before."""
+    """
+    How states become messages with a version: a whole one, and the difference from the one before; ``what`` they are
+    about, for people.
+    """
 
     whole: Callable[[T, int], bytes]
     difference: Callable[[T, T, int], bytes]
+    what: str = "routes"
 
 
 class RouteTable(Generic[T]):
@@ -96,9 +100,9 @@ class RouteTable(Generic[T]):
         self.in_force: Signal[[]] = Signal()
         """Sent when ``reached`` may have changed."""
         self._giving: Publisher[T] = Publisher(
-            apply=self._give, clock=reactor, spacing=0.0, backoff=RETRIES, ended=self.in_force
+            apply=self._give, clock=reactor, spacing=0.0, backoff=RETRIES, ended=self.in_force, what=messages.what
         )
-        self._keeping: Publisher[T] = Publisher(apply=self._keep, clock=reactor, spacing=KEPT_EACH)
+        self._keeping: Publisher[T] = Publisher(apply=self._keep, clock=reactor, spacing=KEPT_EACH, what=messages.what)
         self._held: T | None = None
         self._asked = self._reached = 0
         self._restarts = 0
@@ -171,7 +175,7 @@ class RouteTable(Generic[T]):
         if restarts != self._restarts:
             return
         self._held, self._reached = wanted, asked
-        self.log.debug("version {version} of the routes is in force", version=self.version)
+        self.log.debug("version {version} of the {what} is in force", version=self.version, what=self._messages.what)
 
     async def _changed(self, held: T, wanted: T) -> bool:
         """

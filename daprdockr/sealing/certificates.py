@@ -6,12 +6,15 @@ it.
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Sequence
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from cryptography.x509.oid import NameOID
 
 from daprdockr.model.errors import BadInput
 from daprdockr.model.host_names import host_name
@@ -27,6 +30,9 @@ from daprdockr.model.stored.sealed import PublicKey, SealedValue
 from daprdockr.sealing.boxes import PrivateKey, seal
 
 _LEAST_RSA = 2048
+_TICKET_BYTES = 80
+_LIFE = datetime.timedelta(days=3650)
+_PEM = serialization.Encoding.PEM
 
 
 def read_pair(chain: bytes, key: bytes) -> CertificatePair:
@@ -41,10 +47,8 @@ def read_pair(chain: bytes, key: bytes) -> CertificatePair:
     public = _public(certificates[0])
     if private.public_key().public_numbers() != public.public_numbers():
         raise BadInput("the key does not belong to the certificate: give the key that it was requested with")
-    pem = serialization.Encoding.PEM
-    text = "".join(certificate.public_bytes(pem).decode() for certificate in certificates)
-    secret = private.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    pair = CertificatePair(text, secret.decode())
+    text = "".join(certificate.public_bytes(_PEM).decode() for certificate in certificates)
+    pair = CertificatePair(text, _text_of(private))
     facts_of(pair)
     return pair
 
@@ -72,6 +76,36 @@ def open_pair(keys: Sequence[PrivateKey], name: str, sealed: SealedValue) -> Cer
     if key is None:
         raise BadInput(f"it is sealed to key {sealed.key}, which this node does not have")
     return CertificatePair.decode(key.open(sealed.sealed, bound_to_certificate(name, sealed.stamp)))
+
+
+def self_signed(now: datetime.datetime) -> CertificatePair:
+    """Return a new pair for no host name in particular, which no client trusts, valid for ten years."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "daprdockr, no certificate for this name")])
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - datetime.timedelta(days=1))
+        .not_valid_after(now + _LIFE)
+        .sign(key, hashes.SHA256())
+    )
+    return CertificatePair(certificate.public_bytes(_PEM).decode(), _text_of(key))
+
+
+def ticket_key(secret: bytes, day: int) -> bytes:
+    """
+    Return the key of the session tickets of a day, as OpenSSL takes it: a name, then a key for HMAC and one for AES.
+    All that have the secret make the same one.
+    """
+    info = f"daprdockr session tickets {day}".encode()
+    return HKDF(algorithm=hashes.SHA256(), length=_TICKET_BYTES, salt=None, info=info).derive(secret)
+
+
+def _text_of(key: rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey) -> str:
+    return key.private_bytes(_PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()).decode()
 
 
 def _chain(data: bytes) -> list[x509.Certificate]:

@@ -50,7 +50,7 @@ def compose(settings: Settings, state: StateDir, outside: Outside) -> Compositio
     base = foundation(settings, state, outside)
     around = surroundings(base)
     outward = edges(base, around)
-    found = finding(base, around)
+    found = finding(base, around, outward)
     reports = reporting(base, outward, found)
     acting = deciding(base, outward, found, reports)
     subscribe(base, outward, found, acting, reports)
@@ -69,7 +69,7 @@ def _services(
     yield from (outward.embedded_etcd, *base.outside.pools.all)
     yield from (outward.dns, outward.nginx, outward.access_log, outward.relay, local.guarded, acting.ephemeral)
     yield from (base.journal, member.heartbeat, local.host, local.pulse, local.containerd)
-    yield from (known.mirror, local.witnesses, local.health, reports.followers, acting.reconcile)
+    yield from (known.mirror, outward.certifying, local.witnesses, local.health, reports.followers, acting.reconcile)
     yield from (known.marking, reports.doubting, known.ownerless, member.write_check, local.orphans)
     yield member.embedded_key
     yield from found.around.all

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from attrs import frozen
 
+from daprdockr.agent.certifying.certifying import Certifying
 from daprdockr.agent.host.ports import bound_to
 from daprdockr.dns.answering.whom import Whom
 from daprdockr.dns.endpoint import Endpoint
@@ -21,29 +22,36 @@ from daprdockr.proxy.program import NginxProgram
 from daprdockr.proxy.relay import Relay, RelaySocket, relay_process
 from daprdockr.proxy.relay_files import RelayFiles
 from daprdockr.proxy.surroundings import settings_here
+from daprdockr.wiring.certifying import certifying, tls_files
 from daprdockr.wiring.foundation import Foundation, Surroundings, own_addresses
 
 
 @frozen
 class Edges:
-    """Each is None when its options are off. The relay runs where there are TCP or UDP routes."""
+    """
+    Each is None when its options are off. The relay runs where there are TCP or UDP routes; ``certifying`` hands
+    certificates to an nginx with TLS listeners.
+    """
 
     embedded_etcd: EmbeddedEtcd | None
     dns: DnsServer | None
     nginx: Nginx | None
     access_log: AccessLog | None
     relay: Relay
+    certifying: Certifying | None = None
 
 
 def edges(base: Foundation, around: Surroundings) -> Edges:
     """:raises BadInput: an option does not fit this machine."""
     settings = base.settings
+    nginx = _nginx(base) if settings.http or settings.https or settings.http_proxy_protocol else None
     return Edges(
         embedded_etcd=_embedded_etcd(base) if settings.embedded_etcd else None,
         dns=_dns(base, around) if settings.dns else None,
-        nginx=_nginx(base) if settings.http or settings.http_proxy_protocol else None,
+        nginx=nginx,
         access_log=_access_log(base, settings.access_log) if settings.access_log else None,
         relay=_relay(base, around),
+        certifying=certifying(base, around, nginx) if nginx is not None and settings.https else None,
     )
 
 
@@ -83,13 +91,19 @@ def _access_log(base: Foundation, path: Path) -> AccessLog:
 def _nginx(base: Foundation) -> Nginx:
     settings, outside = base.settings, base.outside
     listeners = [HttpListener(*address) for address in settings.http]
+    listeners += [HttpListener(*address, tls=True) for address in settings.https]
     listeners += [HttpListener(*address, proxy_protocol=True) for address in settings.http_proxy_protocol]
     clients = HttpClients(trusted=tuple(map(str, settings.http_trust)), under_way=settings.http_per_client)
     environment = dict(outside.machine.environment)
     return Nginx(
         program=NginxProgram(path=settings.nginx, environment=environment, reactor=outside.reactor),
         settings=settings_here(
-            settings.state_dir / "nginx", listeners, clients, settings.http_pages, settings.access_log
+            settings.state_dir / "nginx",
+            listeners,
+            clients,
+            settings.http_pages,
+            settings.access_log,
+            tls_files(base),
         ),
         reactor=outside.reactor,
         run=outside.pools.nginx,

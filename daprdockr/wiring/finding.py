@@ -12,6 +12,7 @@ from functools import partial
 
 from attrs import frozen
 
+from daprdockr.agent.certifying.certifying import Certifying
 from daprdockr.agent.guarding.claimed import claimed_under
 from daprdockr.agent.guarding.guarded import Guarded
 from daprdockr.agent.host.containerd import ContainerdPulse
@@ -27,7 +28,7 @@ from daprdockr.agent.membership.contested import Contested
 from daprdockr.agent.membership.embedded_key import EmbeddedKey
 from daprdockr.agent.membership.heartbeat import Heartbeat
 from daprdockr.agent.membership.kept_lease import KeptLease
-from daprdockr.agent.membership.presence import NodeIdentity, Obstacles, OfThisMoment, Presence
+from daprdockr.agent.membership.presence import NodeIdentity, Obstacles, OfThisMoment, OwnCertificates, Presence
 from daprdockr.agent.membership.progress import OwnProgress
 from daprdockr.agent.membership.registration import Registration
 from daprdockr.agent.membership.standing import Standing
@@ -45,6 +46,7 @@ from daprdockr.model.host import ContainerState
 from daprdockr.planning.candidates import runs_elsewhere
 from daprdockr.runtime.connection import Connection
 from daprdockr.runtime.outage import Outage
+from daprdockr.wiring.edges import Edges
 from daprdockr.wiring.foundation import CLUSTER_KEY, Foundation, Surroundings
 
 
@@ -58,10 +60,10 @@ class Found:
     member: Membership
 
 
-def finding(base: Foundation, around: Surroundings) -> Found:
+def finding(base: Foundation, around: Surroundings, outward: Edges) -> Found:
     known = knowledge(base)
     local = on_this_host(base, known)
-    return Found(around, known, local, membership(base, around, known, local))
+    return Found(around, known, local, membership(base, around, known, local, outward.certifying))
 
 
 @frozen
@@ -231,7 +233,9 @@ class Membership:
     embedded_key: EmbeddedKey | None
 
 
-def membership(base: Foundation, around: Surroundings, known: Knowledge, local: OnThisHost) -> Membership:
+def membership(
+    base: Foundation, around: Surroundings, known: Knowledge, local: OnThisHost, certifying: Certifying | None
+) -> Membership:
     settings, outside, keys = base.settings, base.outside, base.cluster.keys
     write_check = WriteCheck(
         reactor=outside.reactor,
@@ -241,7 +245,12 @@ def membership(base: Foundation, around: Surroundings, known: Knowledge, local: 
         keys=keys.trials,
     )
     node = NodeIdentity(settings.node, settings.label, settings.allow, outside.machine.mark, base.state.holder.former)
-    now = OfThisMoment(lambda: around.whereabouts.value, around.key_ids, lambda: around.cluster_keys.trouble)
+    now = OfThisMoment(
+        lambda: around.whereabouts.value,
+        around.key_ids,
+        lambda: around.cluster_keys.trouble,
+        lambda: OwnCertificates() if certifying is None else OwnCertificates(certifying.files, certifying.troubles),
+    )
     presence = Presence(
         node=node,
         now=now,

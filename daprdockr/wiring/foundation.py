@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 from attrs import field, frozen
 
+from daprdockr.agent.certifying.given_pairs import GivenDirectory, GivenPairs
 from daprdockr.agent.holder import Holder
 from daprdockr.agent.membership.whereabouts import Whereabouts
 from daprdockr.agent.mirror.own_containers import OwnContainers
@@ -89,8 +90,8 @@ def foundation(settings: Settings, state: StateDir, outside: Outside) -> Foundat
 class Surroundings:
     """
     The surroundings that may change while the agent runs: where this node is, the keys that open secrets, the
-    certificates and the password for etcd (None: there are none), and the name servers of resolv.conf (None: others
-    were named, or there is no DNS).
+    certificates and the password for etcd (None: there are none), the name servers of resolv.conf (None: others were
+    named, or there is no DNS), and the operator's own certificates (None: there is no directory for them).
     """
 
     whereabouts: Followed[Whereabouts]
@@ -98,12 +99,14 @@ class Surroundings:
     certificates: Followed[bytes] | None
     password: Followed[str] | None
     upstreams: Followed[tuple[Endpoint, ...]] | None
+    given_pairs: Followed[GivenPairs] | None = None
 
     @property
     def all(self) -> tuple[Followed[Any], ...]:
         """Return all of them; each starts with the agent."""
         found: tuple[Followed[Any] | None, ...]
         found = (self.whereabouts, self.cluster_keys, self.certificates, self.password, self.upstreams)
+        found += (self.given_pairs,)
         return tuple(one for one in found if one is not None)
 
     def key_ids(self) -> frozenset[str]:
@@ -120,6 +123,7 @@ def surroundings(base: Foundation) -> Surroundings:
         certificates=_certificates(base) if secured else None,
         password=_password(base, settings.etcd.password_file) if settings.etcd.password_file else None,
         upstreams=_upstreams(base) if settings.dns and settings.dns_upstream is None else None,
+        given_pairs=_given_pairs(base, settings.certificates) if settings.certificates else None,
     )
 
 
@@ -177,6 +181,16 @@ def _certificates(base: Foundation) -> Followed[bytes]:
     except (OSError, BadInput):
         first = b""
     return _follow(base, "the certificates for etcd", read, first)
+
+
+def _given_pairs(base: Foundation, directory: Path) -> Followed[GivenPairs]:
+    """Follow the certificates of the operator's files."""
+    pairs = GivenDirectory(directory)
+    try:
+        first = pairs.read()
+    except OSError:
+        first = GivenPairs()  # the first poll says why
+    return _follow(base, f"the directory {directory}", pairs.read, first)
 
 
 def _password(base: Foundation, path: Path) -> Followed[str]:

@@ -41,6 +41,18 @@ def subscribe(base: Foundation, outward: Edges, found: Found, acting: Deciding, 
     signals.node_changed.subscribe(local.witnesses.compare)
     _subscribe_to_surroundings(base, outward, found, reports)
     _subscribe_edges(base, outward, reports)
+    _subscribe_certifying(base, outward, found)
+
+
+def _subscribe_certifying(base: Foundation, outward: Edges, found: Found) -> None:
+    certifying, around = outward.certifying, found.around
+    if certifying is None:
+        return
+    base.signals.cluster_changed.subscribe(certifying.on_changes)
+    certifying.told.subscribe(base.journal.record)
+    around.cluster_keys.subscribe(lambda keys: certifying.wake())
+    if around.given_pairs is not None:
+        around.given_pairs.subscribe(lambda pairs: certifying.wake())
 
 
 def _plan_waiting(acting: Deciding) -> None:

@@ -74,6 +74,8 @@ _HTTP_ENTRY = _object(
     Timeout=SECONDS,
     Buffer=st.booleans(),
     Sticky=st.sampled_from(["who", "__Host-x", "a_b-C"]),
+    Tls=st.sampled_from(["auto", "require"]),
+    Hsts=st.integers(0, 2**31 - 1),
     Hold=st.integers(0, 60),
 )
 _HTTP_PATHS = st.lists(st.sampled_from(["/", "/api", "/api/v1/", "/b\u00fccher", "/a%20b"]), max_size=3, unique=True)

@@ -130,7 +130,7 @@ class NginxTestCase(TestCase):
     def nginx(self, **changes: Any) -> Nginx:
         """An nginx that is ended after the test; not started."""
         listeners = [HttpListener("127.0.0.1", changes.pop("port", self.port)), *changes.pop("listeners", ())]
-        of_settings = {name: changes.pop(name) for name in ("clients", "pages", "access_log") if name in changes}
+        of_settings = {name: changes.pop(name) for name in ("clients", "pages", "access_log", "tls") if name in changes}
         settings = evolve(settings_here(self.directory, listeners, **of_settings), **changes.pop("settings", {}))
         program = NginxProgram(
             path=changes.pop("path", "nginx"), environment=changes.pop("environment", ENVIRONMENT), reactor=reactor

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from attrs import frozen
+from attrs import field, frozen
 
 from daprdockr import __version__
 from daprdockr.agent.host.failures import Failures
@@ -48,15 +48,26 @@ class Obstacles:
 
 
 @frozen
+class OwnCertificates:
+    """
+    Until when the certificates of the operator's files are valid, and why others cannot be used, by name.
+    """
+
+    files: Mapping[str, float] = field(factory=dict)
+    troubles: Mapping[str, str] = field(factory=dict)
+
+
+@frozen
 class OfThisMoment:
     """
-    ``where`` returns the addresses that the node publishes now, ``keys`` the ids of its cluster keys, and ``keyless``
-    why the file with them cannot be read, or "".
+    ``where`` returns the addresses that the node publishes now, ``keys`` the ids of its cluster keys, ``keyless`` why
+    the file with them cannot be read, or "", and ``certificates`` what there is to say of those.
     """
 
     where: Callable[[], Whereabouts]
     keys: Callable[[], frozenset[str]] = frozenset
     keyless: Callable[[], str] = str
+    certificates: Callable[[], OwnCertificates] = OwnCertificates
 
 
 @frozen
@@ -100,6 +111,8 @@ class Presence:
             machine=self.node.machine,
             keys=tuple(sorted(self.now.keys())),
             keyless=self.now.keyless(),
+            certificates=self.now.certificates().files,
+            uncertified=self.now.certificates().troubles,
         )
 
     def _unready(self, steady: bool) -> str:

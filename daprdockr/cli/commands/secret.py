@@ -103,8 +103,8 @@ def _rotate(path: Path, request: Request, store: Store, console: Console) -> Non
         console.say(f"copy the file to all nodes, and run this again: daprdockrcmd secret rotate-key {path}")
     else:
         announce(request, store, f"replaced by {author(request)}, now {done.key.id}", "cluster key")
-        secrets = "1 secret was" if done.sealed == 1 else f"{done.sealed} secrets were"
-        console.say(f"the cluster uses key {done.key.id}, {secrets} sealed to it again")
+        values = "1 value was" if done.sealed == 1 else f"{done.sealed} values were"
+        console.say(f"the cluster uses key {done.key.id}, {values} sealed to it again")
         console.say("the older keys in the file open nothing but backups of etcd from before")
 
 

@@ -51,7 +51,9 @@ class NodeRecord:
     machine ("": unknown), and ``since`` the revision at which the node began to publish its addresses (0: when the
     record was created): Note [Two machines, one address] in ``planning.placing.clashes``.
     ``keys`` are the ids of the cluster keys with which the node opens secrets, and ``keyless`` says why it cannot read
-    its file with them ("": it can, or has none). Placement considers no ``progress``.
+    its file with them ("": it can, or has none). ``certificates`` says until when (in wall-clock seconds) those of the
+    operator's files on the node are valid, and ``uncertified`` why others cannot be used, both by name. Placement
+    considers no ``progress``.
     """
 
     addresses: tuple[str, ...] = ()
@@ -72,6 +74,8 @@ class NodeRecord:
     since: int = 0
     keys: tuple[str, ...] = ()
     keyless: str = ""
+    certificates: Mapping[str, float] = field(factory=dict)
+    uncertified: Mapping[str, str] = field(factory=dict)
     progress: Progress = Progress()
 
     @classmethod
@@ -119,6 +123,8 @@ _OPTIONAL: Members = {
     "Since": ("since", _REVISION),
     "Keys": ("keys", _texts),
     "Keyless": ("keyless", reading.free_text),
+    "Certificates": ("certificates", reading.map_of(reading.moment)),
+    "Uncertified": ("uncertified", reading.map_of(reading.free_text)),
     "Progress": ("progress", Progress.read),
 }
 _MEMBERS: Members = {**_ALWAYS, **_OPTIONAL}

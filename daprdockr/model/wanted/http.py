@@ -20,6 +20,9 @@ HOLD = 10.0
 TIMEOUT = 3600.0
 """Seconds: websockets and long polls stay open, and clients have timeouts of their own."""
 
+AUTO, OFF, REQUIRE = TLS = ("auto", "off", "require")
+"""With TLS and without, never with TLS, or never without."""
+
 MOST_ENTRIES, MOST_HOST_NAMES = 100, 10_000
 """The most of a service: nginx keeps those of all services in memory of a fixed size."""
 
@@ -95,6 +98,8 @@ class Http:
     :ivar max_body: bytes that the body of a request may have; 0: any number.
     :ivar timeout: how many seconds an instance may send nothing while a client waits for its answer, or for more of it.
     :ivar buffer: whether a body is read whole before an instance gets it, with its length.
+    :ivar tls: one of ``TLS``.
+    :ivar hsts: for how many seconds browsers that came by TLS use nothing else; 0: nothing asks them to.
     :ivar sticky: the name of a cookie that brings a client back to its instance; "": none does.
     """
 
@@ -108,12 +113,16 @@ class Http:
     timeout: float = TIMEOUT
     sticky: str = ""
     buffer: bool = False
+    tls: str = AUTO
+    hsts: int = 0
 
     @classmethod
     def read(cls, value: object, path: str) -> Http:
         entry = cls(**read_members(value, path, _MEMBERS, required=("HostName", "ContainerPort")))
         if entry.buffer and entry.max_body > MOST_BUFFERED:
             raise BadInput(f"{path}.MaxBody: with Buffer it can be {MOST_BUFFERED} at most, or leave Buffer out")
+        if entry.hsts and entry.tls == OFF:
+            raise BadInput(f"{path}.Hsts: browsers cannot use TLS where Tls is off, leave one of them out")
         return entry
 
     def write(self) -> dict[str, Any]:
@@ -155,5 +164,7 @@ _MEMBERS: Members = {
     "Timeout": ("timeout", reading.seconds(0.1, 86400)),
     "Sticky": ("sticky", cookie_name),
     "Buffer": ("buffer", reading.boolean),
+    "Tls": ("tls", reading.one_of(*TLS)),
+    "Hsts": ("hsts", reading.integer(0, 2**31 - 1)),
     "Hold": ("hold", reading.seconds(0, 60)),
 }

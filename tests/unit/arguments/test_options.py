@@ -47,7 +47,9 @@ REFUSED = {
     ],
     "--dns-allow": ["", "10.0.0.0/99", "10.0.0.1/8", "all", "10.0.0.0/8;"],
     "--http": ["80", "0.0.0.0:65536", "0.0.0.0:80;"],
-    "--https": ["0.0.0.0:443", "yes"],
+    "--https": ["0.0.0.0", "yes"],
+    "--certificates": ["", "/a\0b"],
+    "--https-unknown": ["yes"],
     "--http-proxy-protocol": ["80", "localhost:80"],
     "--http-trust": ["", "10.0.0.1/8", "all", "none,10.0.0.0/8"],
     "--http-per-client": ["0", "65536", "many"],
@@ -100,6 +102,15 @@ class DefaultTests(SynchronousTestCase):
         self.assertIsNone(settings.cpuprofile)
         self.assertEqual((settings.cluster_key, settings.memory_dir), (None, None))
         self.assertFalse(settings.embedded_etcd or settings.ephemeral)
+
+    def test_tls(self) -> None:
+        """TLS has listeners, a directory of certificates, and a choice for unknown names."""
+        settings = read(
+            "--https", "0.0.0.0:443", "--https", "[::]:443", "--certificates", "tls", "--https-unknown=refuse"
+        )
+        self.assertEqual(settings.https, (("0.0.0.0", 443), ("::", 443)))
+        self.assertEqual((settings.certificates, settings.https_unknown), (Path("tls").absolute(), "refuse"))
+        self.assertEqual((read().certificates, read().https_unknown), (None, "default"))
 
     def test_secrets(self) -> None:
         """The key and the place for files of secrets are whole paths, whatever the working directory becomes."""
@@ -242,6 +253,10 @@ class RefusedTests(SynchronousTestCase):
     def test_listeners_meet(self) -> None:
         """Two parts of the agent cannot listen on one address and port."""
         self.assertIn("--api", self.refusal("--http", "127.0.0.1:80", "--api", "127.0.0.1:80"))
+
+    def test_certificates_of_nobody(self) -> None:
+        """Certificates without a listener for TLS are a mistake."""
+        self.assertIn("give --https", self.refusal("--certificates", "/etc/tls"))
 
     def test_proxy_protocol_of_nobody(self) -> None:
         """A listener for trusted proxies is refused while none is trusted."""

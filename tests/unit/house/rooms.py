@@ -61,7 +61,7 @@ FLOORS: Mapping[str, tuple[tuple[str, ...], ...]] = {
         ("holder",),
         ("statedir",),
         ("mirror", "host"),
-        ("membership", "guarding", "renewing", "reporting"),
+        ("membership", "guarding", "renewing", "reporting", "certifying"),
         ("reconcile", "ephemeral"),
     ),
 }
@@ -81,6 +81,7 @@ PURE = (
     "daprdockr.dns.zone.zone",
     "daprdockr.guard.orders",
     "daprdockr.model.backoff",
+    "daprdockr.proxy.certificates",
     "daprdockr.proxy.clients",
     "daprdockr.proxy.message",
     "daprdockr.proxy.ports",

@@ -25,6 +25,12 @@ SETTINGS = NginxSettings(
     code="0123456789abcdef",
 )
 
+WITH_TLS = evolve(
+    SETTINGS,
+    listeners=(*SETTINGS.listeners, HttpListener("0.0.0.0", 8443, tls=True)),
+    tls="/run/daprdockr/0123456789abcdef.tls",
+)
+
 
 class GoldenTests(SynchronousTestCase):
     """Whole texts, kept in files to be read."""
@@ -54,6 +60,21 @@ class GoldenTests(SynchronousTestCase):
     def test_logging(self) -> None:
         """An access log is written by all servers but the agent's own."""
         self.assert_golden("logging.conf", render(evolve(SETTINGS, access_log="/var/log/daprdockr/access.log")).text)
+
+    def test_tls(self) -> None:
+        """A listener for TLS speaks HTTP/2, in the server of the others; its certificates are in memory."""
+        self.assert_golden("tls.conf", render(WITH_TLS).text)
+        newer = render(evolve(WITH_TLS, version=(1, 25, 1))).text
+        self.assertIn("listen 0.0.0.0:8443 default_server ssl;", newer)
+        self.assertIn("http2 on;", newer)
+
+    def test_redirect(self) -> None:
+        """Clients are sent to the port for TLS, which is named unless it is the usual one."""
+        usual = evolve(WITH_TLS, listeners=(*WITH_TLS.listeners, HttpListener("::", 443, tls=True)))
+        found = [one.redirect_port for one in (SETTINGS, WITH_TLS, usual)]
+        self.assertEqual(found, [443, 8443, 443])
+        self.assertIn('port = ":8443"', render(WITH_TLS).text)
+        self.assertNotIn('port = ":', render(usual).text)
 
     def test_generation(self) -> None:
         """The generation stands in the text and differs between texts."""
@@ -93,13 +114,18 @@ class SettingsTests(SynchronousTestCase):
 
     def test_lua_is_read_at_the_start(self) -> None:
         """The master reads each Lua file of the package: a worker may not be allowed to read it later."""
-        begun = re.search(r"init_by_lua_block \{.*?\n    \}", render(SETTINGS).text, re.DOTALL)
+        begun = re.search(r"init_by_lua_block \{.*?\n    \}", render(WITH_TLS).text, re.DOTALL)
         assert begun is not None
         read = set(re.findall(r"door\.(\w+)", begun[0]))
         files = {path.stem: path.read_text() for path in Path(LUA, "door").glob("*.lua")}
         for _ in files:
             read |= {name for one in read for name in re.findall(r'require "door\.(\w+)"', files[one])}
         self.assertEqual(read, set(files))
+
+    def test_tls_needs_memory(self) -> None:
+        """TLS listeners without a directory for certificates are refused."""
+        with self.assertRaisesRegex(BadInput, "--memory-dir"):
+            evolve(WITH_TLS, tls="")
 
     def test_code(self) -> None:
         """A text that is no digest does not get into the configuration."""

@@ -76,6 +76,7 @@ class MessageTests(SynchronousTestCase):
         paths = ("/", "/api", "/api/v2")
         routes = [Route("a.com", WEB, (), path=path, strip_path=True, max_body=7) for path in paths]
         other = Route("a.com", WEB, (place(1),), path="/b", pool="web.shop:81", timeout=0.5, sticky="who", buffer=True)
+        other = evolve(other, tls="require", hsts=60)
         self.assertEqual(
             as_sent(door_state([*routes, other])),
             {
@@ -88,6 +89,8 @@ class MessageTests(SynchronousTestCase):
                             "service": "web.shop:81",
                             "hold": 0.0,
                             "timeout": 0.5,
+                            "tls": "require",
+                            "hsts": 60,
                             "sticky": "who",
                             "buffer": 2**24,
                         },

@@ -1,4 +1,4 @@
--- The agent's side of the door, on a unix socket: messages in, the version in force out.
+-- The agent's side of the door, on a unix socket: messages in, the version in force out, of routes or of certificates.
 --
 -- A message is whole ("whole": true), or holds what differs from version "from". One that does not begin where we are
 -- is answered 409 with our version, and the agent sends the whole state.
@@ -33,18 +33,20 @@ local function body()
     return text
 end
 
-function M.serve()
+-- `state` is what takes the messages over: routes.lua unless it is given.
+function M.serve(state)
+    state = state or routes
     if ngx.req.get_method() == "GET" then
-        return answer(200, tostring(routes.version() or 0))
+        return answer(200, tostring(state.version() or 0))
     end
     local message = cjson.decode(body() or "")
     if type(message) ~= "table" or type(message.version) ~= "number" then
         return answer(400, "no message")
     end
-    if not message.whole and message.from ~= routes.version() then
-        return answer(409, tostring(routes.version() or 0))
+    if not message.whole and message.from ~= state.version() then
+        return answer(409, tostring(state.version() or 0))
     end
-    local done, why = routes.apply(message)
+    local done, why = state.apply(message)
     if not done then
         return answer(507, why)
     end

@@ -31,6 +31,7 @@ local match = require "door.match"
 local pages = require "door.pages"
 local room = require "door.room"
 local routes = require "door.routes"
+local scheme = require "door.scheme"
 local sticky = require "door.sticky"
 
 local M = {}
@@ -47,6 +48,8 @@ local SMALL_BODY = 65536 -- bytes: read before the request goes on, so that it c
 local MOST_OF_ONE = 16777216 -- bytes of a body that is read whole: client_max_body_size of its location
 local MOST_HEADERS = 65536 -- bytes of an answer's headers: proxy_buffer_size
 local IDEMPOTENT = { GET = true, HEAD = true, OPTIONS = true, PUT = true, DELETE = true, TRACE = true }
+
+local BODILESS = { GET = true, HEAD = true, OPTIONS = true, DELETE = true, TRACE = true }
 
 local BAD_HEADER = "a header has a name that HTTP does not allow, or one that the front door sets, written with a dot"
 local NO_ANSWER = "the instance of this service broke its answer off, or answered with something other than HTTP"
@@ -68,10 +71,15 @@ local function address()
     return number
 end
 
+-- Whether a body of unknown length may come: with HTTP/2 no header shows it.
+local function has_body_of_any_length()
+    return ngx.req.http_version() >= 2 and not ngx.var.http_content_length and not BODILESS[ngx.req.get_method()]
+end
+
 -- The status to refuse a request with whose body is too large, or might be: only the Content-Length of a body bounds it
 -- before it was passed on.
 local function too_large(most, is_buffered)
-    if ngx.var.http_transfer_encoding then
+    if ngx.var.http_transfer_encoding or has_body_of_any_length() then
         return not is_buffered and 411 or nil
     end
     return (tonumber(ngx.var.http_content_length) or 0) > most and 413 or nil
@@ -215,9 +223,13 @@ function M.admit()
         return pages.refuse(431, LONG_HEADERS)
     end
     local has_body, is_unusual, is_bad = headers.look(host)
-    local status = has_body and location.max_body and too_large(location.max_body, location.buffer)
+    local may_have_body = has_body or location.max_body and has_body_of_any_length()
+    local status = may_have_body and location.max_body and too_large(location.max_body, location.buffer)
     if status then
         return ngx.exit(status) -- by nginx, so that the client is not asked for its body first
+    end
+    if location.tls or location.hsts then
+        scheme.enforce(location)
     end
     if is_bad then
         return pages.refuse(400, BAD_HEADER)

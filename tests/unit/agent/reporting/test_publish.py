@@ -134,6 +134,12 @@ class RouteTests(PublishCase):
         self.assertEqual((web.sticky, metrics.sticky), ("", "who"))
         self.assertEqual((web.buffer, metrics.buffer), (False, True))
 
+    def test_tls(self) -> None:
+        """A route has the wishes of its entry about TLS."""
+        self.change(self.defined(definition(Http=[HTTP, {**HTTP, "Path": "/x", "Tls": "require", "Hsts": 60}])))
+        found = [(route.tls, route.hsts) for route in self.routings[-1].routes]
+        self.assertEqual(found, [("auto", 0), ("require", 60)])
+
     def test_none_healthy(self) -> None:
         """A host name without healthy instances leads nowhere, and still is the service's."""
         self.change(self.defined(WITH_HTTP), self.claimed(1, record("a", healthy=False)))

@@ -58,7 +58,7 @@ class RotateTests(DefinitionCase):
         self.assertEqual((old, self.present), (self.first, old.public))
         self.assertEqual(self.opened(old), VALUES)
         self.assertEqual(self.file.stat().st_mode & 0o777, 0o600)
-        self.assertIn("2 secrets were sealed", self.rotate().stdout)
+        self.assertIn("2 values were sealed", self.rotate().stdout)
         self.assertEqual((self.present, self.opened(new)), (new.public, VALUES))
         for name, record in before.items():
             self.assertEqual((self.record(name).stamp, self.record(name).revision), (record.stamp, record.revision))
@@ -83,7 +83,7 @@ class RotateTests(DefinitionCase):
         """One secret is one secret."""
         self.run_line("secret", "rm", "token")
         self.rotate()
-        self.assertIn("1 secret was sealed to it again", self.rotate().stdout)
+        self.assertIn("1 value was sealed to it again", self.rotate().stdout)
 
     def test_not_copied(self) -> None:
         """The cluster does not use a key that a node does not have; one without any key does not count."""

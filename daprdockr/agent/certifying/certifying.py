@@ -1,0 +1,118 @@
+# -*- test-case-name: tests.unit.agent.certifying.test_certifying -*-
+"""
+The certificates of this node: chosen among those of files and of etcd, and handed to nginx, whenever one of them
+changes, and every half minute because of what the clock changes.
+
+A certificate that cannot be used, or has expired, is reported once as an event, and listed in the node's record.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from twisted.internet.defer import Deferred
+
+from daprdockr.agent.certifying.given_pairs import GivenPairs
+from daprdockr.agent.certifying.sealed_pairs import SealedPairs
+from daprdockr.model.known.changes import Changes
+from daprdockr.model.stored.certificate import CertificatePair
+from daprdockr.proxy.certificates import Certificate, CertificateState, certificate_state, chosen
+from daprdockr.runtime.periodic import Periodic
+from daprdockr.runtime.signal import Signal
+
+INTERVAL = 30.0
+"""Seconds between two readings of the clock, and between two attempts to read what could not be read."""
+
+DAY = 86400
+MOST_REPORTED = 64
+"""The most names of files, and the most troubles, in a node's record."""
+
+
+class Certifying(Periodic):
+    """
+    :param given: returns the pairs of the operator's files.
+    :param unknown: the pair for names that have none; None: they are refused.
+    :param serve: takes what nginx should hold.
+    :param clock: wall-clock seconds.
+    """
+
+    def __init__(
+        self,
+        *,
+        reactor: Any,
+        sealed: SealedPairs,
+        given: Callable[[], GivenPairs],
+        unknown: CertificatePair | None,
+        ticket: Callable[[int], bytes],
+        serve: Callable[[CertificateState], None],
+        clock: Callable[[], float],
+    ) -> None:
+        super().__init__(reactor=reactor, interval=INTERVAL, failing="certificates could not be read", at_once=True)
+        self._sealed = sealed
+        self._given = given
+        self._unknown = unknown
+        self._ticket = ticket
+        self._serve = serve
+        self._clock = clock
+        self._again = self._busy = False
+        self.troubles: Mapping[str, str] = {}
+        """Why certificates cannot be used, by name."""
+        self.files: Mapping[str, float] = {}
+        """Until when the certificates of the operator's files are valid, by name, in wall-clock seconds."""
+        self.told: Signal[[str, str]] = Signal()
+        """Sent for each certificate that begins to be of no use: its name, and one sentence."""
+
+    def on_changes(self, changes: Changes) -> None:
+        """Read those of etcd that changed."""
+        if changes.certificates:
+            self.wake()
+
+    def wake(self) -> None:
+        """Read what may have changed, now or after what is under way."""
+        self._again = True
+        if self.running and not self._busy:
+            Deferred.fromCoroutine(self._turn())
+
+    async def poll(self) -> None:
+        """:raises OSError: what was read cannot be kept."""
+        if self._busy:
+            return
+        self._busy = self._again = True
+        try:
+            while self._again:
+                self._again = False
+                await self._certify()
+        finally:
+            self._busy = False
+
+    async def _certify(self) -> None:
+        found = await self._sealed.certificates()
+        now, given = self._clock(), self._given()
+        served = chosen((*given.certificates, *found), now)
+        self._serve(certificate_state(served, self._unknown, self._ticket(int(now // DAY))))
+        self.files = {one.name: one.facts.not_after for one in given.certificates[:MOST_REPORTED]}
+        self._tell(given.troubles | self._sealed.troubles | _invalid((*given.certificates, *found), now))
+
+    def _tell(self, troubles: dict[str, str]) -> None:
+        """Report what is new among the troubles."""
+        before, self.troubles = self.troubles, dict(sorted(troubles.items())[:MOST_REPORTED])
+        for name, reason in self.troubles.items():
+            if before.get(name) != reason:
+                self.told(f"certificate {name}", f"it is not usable: {reason}")
+
+
+def _invalid(certificates: Iterable[Certificate], now: float) -> dict[str, str]:
+    """Return why certificates are not valid now, by name."""
+    found = {}
+    for one in certificates:
+        if now >= one.facts.not_after:
+            found[one.name] = f"it expired at {_day(one.facts.not_after)}"
+        elif now < one.facts.not_before:
+            found[one.name] = f"it is not valid before {_day(one.facts.not_before)}"
+    return found
+
+
+def _day(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%SZ")

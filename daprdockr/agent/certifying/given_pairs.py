@@ -1,0 +1,99 @@
+# -*- test-case-name: tests.unit.agent.certifying.test_given_pairs -*-
+"""
+The operator's own certificates: the pairs of ``<host name>.crt`` and ``<host name>.key`` in one directory. Blocking.
+
+A pair that cannot be used is reported, and disables none of the others. Files that did not change are not read again.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+
+from attrs import field, frozen
+
+from daprdockr.model.errors import BadInput
+from daprdockr.model.host_names import host_name
+from daprdockr.model.names import one_line
+from daprdockr.model.stored.certificate import FILE, MAX_PEM
+from daprdockr.process.given import read_given
+from daprdockr.proxy.certificates import Certificate
+from daprdockr.sealing.certificates import facts_of, read_pair
+
+MOST_PAIRS = 1000
+_CHAIN, _KEY = ".crt", ".key"
+_WILDCARD = "_."
+"""The beginning of the files of a ``*.`` name, if somebody avoids that sign in names of files."""
+
+Signature = tuple[int, int, int] | None
+
+
+@frozen
+class GivenPairs:
+    """
+    The pairs that can be used, by host name, and why others cannot be.
+    """
+
+    certificates: tuple[Certificate, ...] = ()
+    troubles: dict[str, str] = field(factory=dict)
+
+
+class GivenDirectory:
+    """:param path: the directory with the files."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._known: dict[str, tuple[tuple[Signature, Signature], Certificate | str]] = {}
+
+    def read(self) -> GivenPairs:
+        """Return what is there now. :raises OSError: the directory cannot be read."""
+        names = sorted({name[: -len(_CHAIN)] for name in os.listdir(self._path) if name.endswith((_CHAIN, _KEY))})
+        if len(names) > MOST_PAIRS:
+            raise OSError(errno.E2BIG, f"it has more than {MOST_PAIRS} pairs", str(self._path))
+        self._known = {stem: self._found(stem) for stem in names}
+        results = {stem: result for stem, (_, result) in self._known.items()}
+        return GivenPairs(
+            tuple(result for result in results.values() if isinstance(result, Certificate)),
+            {stem: result for stem, result in results.items() if isinstance(result, str)},
+        )
+
+    def _found(self, stem: str) -> tuple[tuple[Signature, Signature], Certificate | str]:
+        files = self._path / (stem + _CHAIN), self._path / (stem + _KEY)
+        signature = _signature(files[0]), _signature(files[1])
+        known = self._known.get(stem)
+        if known is not None and known[0] == signature:
+            return known
+        try:
+            return signature, _read(stem, *files)
+        except BadInput as error:
+            return signature, str(error)
+
+
+def _read(stem: str, chain: Path, key: Path) -> Certificate:
+    """:raises BadInput: the pair cannot be used."""
+    name = host_name("*." + stem.removeprefix(_WILDCARD) if stem.startswith(_WILDCARD) else stem)
+    pair = read_pair(_content(chain), _content(key))
+    facts = facts_of(pair)
+    if not facts.is_for(name):
+        raise BadInput(f"the certificate is for {one_line(', '.join(facts.names), 200)}, and not for {name}")
+    return Certificate(name, FILE, pair, facts)
+
+
+def _content(path: Path) -> bytes:
+    """:raises BadInput: it cannot be read."""
+    try:
+        content = read_given(path)
+    except OSError as error:
+        raise BadInput(f"{path.name} cannot be read: {error.strerror}") from None
+    if len(content) > MAX_PEM:
+        raise BadInput(f"{path.name} has more than {MAX_PEM // 1024} KiB")
+    return content
+
+
+def _signature(path: Path) -> Signature:
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_ino, status.st_size, status.st_mtime_ns

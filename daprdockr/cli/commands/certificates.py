@@ -1,0 +1,94 @@
+"""``certificates``: those that nodes show for host names, stored sealed or in files."""
+
+from __future__ import annotations
+
+import time
+
+from daprdockr.cli.announce import announce
+from daprdockr.cli.command import Command
+from daprdockr.cli.console import Console
+from daprdockr.cli.given_value import read_given
+from daprdockr.cli.request import Request
+from daprdockr.cli.snapshot import show, snapshot
+from daprdockr.model.errors import BadInput
+from daprdockr.model.host_names import host_name
+from daprdockr.model.names import shorten
+from daprdockr.model.seams import Store
+from daprdockr.model.stored.certificate import MAX_PEM
+from daprdockr.picture.certificates import DAY, certificate_table
+
+_WORDS = {"add": 2, "rm": 1}
+"""The words behind each action."""
+
+
+def certificates(request: Request, store: Store, console: Console) -> None:
+    """
+    :raises BadInput: the files are no pair that can be used.
+    :raises NotFound: there is no such certificate.
+    :raises NoClusterKey: there is nothing to seal to.
+    """
+    if not request.words:
+        show(request, console, certificate_table(snapshot(request, store), time.time()))
+        return
+    from daprdockr.cli.certificates import Certificates  # loads the cryptography, which a list does not need
+
+    stored, (action, *words) = Certificates(request, store, time.time), request.words
+    if action == "rm":
+        name = host_name(words[0])
+        stored.delete(name)
+        announce(request, store, "deleted", f"certificate {name}")
+        _done(request, console, f"the certificate of {name} is deleted", Name=name, Deleted=True)
+        return
+    chain, key = (
+        read_given(word, console, MAX_PEM, file=file, content=file)
+        for word, file in zip(words, ("certificate", "key"), strict=True)
+    )
+    name, record = stored.add(chain, key)
+    left = int((record.facts.not_after - time.time()) // DAY)
+    announce(request, store, f"stored by {record.by}, {left} days left", f"certificate {name}")
+    line = f"the certificate of {', '.join(record.facts.names)} is stored, {left} days left"
+    _done(request, console, line, Name=name, Names=list(record.facts.names), DaysLeft=left)
+
+
+def _done(request: Request, console: Console, line: str, **outcome: object) -> None:
+    if request.json:
+        console.print_json(outcome)
+    else:
+        console.say(line)
+
+
+def _check(request: Request) -> None:
+    if not request.words:
+        return
+    action, *words = request.words
+    if action not in _WORDS:
+        raise BadInput(f"{shorten(action)} is not what certificates can do: write add or rm, or nothing for the list")
+    if len(words) < _WORDS[action]:
+        lacking = "a certificate and a key, as files" if action == "add" else "the name of a certificate"
+        raise BadInput(f"certificates {action} needs {lacking}")
+    if len(words) > _WORDS[action]:
+        raise BadInput(f"{shorten(words[_WORDS[action]])} has no use with certificates {action}: leave it out")
+    if action == "rm":
+        host_name(words[0])
+
+
+COMMAND = Command(
+    name="certificates",
+    usage=(
+        ("certificates", "certificates: source, days left, names, nodes, next attempt, last error"),
+        ("certificates add CRT KEY", "store a certificate and its key, sealed, for all nodes"),
+        ("certificates rm NAME", "delete a stored certificate"),
+    ),
+    run=certificates,
+    flags=("o",),
+    word="ACTION ...",
+    check=_check,
+    reference=(
+        "certificates by name: where each comes from (``file``, ``stored`` or ``acme``), how many days it is valid, for"
+        " which host names, on which nodes its files are, when a CA is asked next, and why the last attempt failed or"
+        " nodes cannot use it",
+        "seal a certificate with its chain, and the key that belongs to it, both PEM, with the cluster key, and store"
+        " it under the first of its names. What was stored under that name is replaced; nodes show it within a second",
+        "delete the certificate that is stored under this name; nodes show it no more within a second",
+    ),
+)

@@ -1,0 +1,88 @@
+# -*- test-case-name: tests.unit.cli.commands.test_certificates -*-
+"""Certificates: those that etcd has, and those of the operator's files on each node."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
+
+from daprdockr.model.known.cluster import Cluster
+from daprdockr.model.stored.certificate import ACME, FILE, CertificateRecord
+from daprdockr.model.stored.renewal import RenewalRecord
+from daprdockr.picture.cells import moment
+from daprdockr.picture.table import Column, Row, Table
+
+DAY = 86400.0
+
+COLUMNS: tuple[Column, ...] = (
+    ("CERTIFICATE", lambda row: row["Name"]),
+    ("SOURCE", lambda row: row["Source"]),
+    ("DAYS LEFT", lambda row: "" if row["DaysLeft"] is None else str(row["DaysLeft"])),
+    ("NAMES", lambda row: ",".join(row["Names"])),
+    ("NODES", lambda row: ",".join(row["Nodes"])),
+    ("NEXT ATTEMPT", lambda row: moment(row["NextAttempt"])),
+    ("LAST ERROR", lambda row: row["LastError"]),
+)
+
+
+def certificate_table(
+    cluster: Cluster, now: float, renewals: Mapping[str, RenewalRecord] = MappingProxyType({})
+) -> Table:
+    """
+    Return the certificates by name. One that several nodes have in files, or that they cannot use for the same reason,
+    has one row for all of them.
+
+    :param renewals: what became of the attempts to get certificates by ACME, by host name.
+    """
+    rows = [_stored(name, record, now, renewals.get(name)) for name, record in cluster.certificates.items()]
+    rows += [_row(name, ACME, **_attempts(renewals[name])) for name in renewals if name not in cluster.certificates]
+    rows += _of_files(cluster, now)
+    rows += _unusable(cluster)
+    return Table(sorted(rows, key=lambda row: (row["Name"], row["Source"], row["Nodes"])), COLUMNS)
+
+
+def _stored(name: str, record: CertificateRecord, now: float, renewal: RenewalRecord | None) -> Row:
+    facts = record.facts
+    known = {"Names": list(facts.names), "DaysLeft": _days(facts.not_after, now), "NotAfter": facts.not_after}
+    return _row(name, record.source, **known, **_attempts(renewal))
+
+
+def _attempts(renewal: RenewalRecord | None) -> dict[str, object]:
+    return {} if renewal is None else {"NextAttempt": renewal.next_attempt, "LastError": renewal.error}
+
+
+def _of_files(cluster: Cluster, now: float) -> Iterator[Row]:
+    found: dict[tuple[str, float], list[str]] = {}
+    for node, known in sorted(cluster.nodes.items()):
+        for name, end in known.record.certificates.items():
+            found.setdefault((name, end), []).append(node)
+    for (name, end), nodes in found.items():
+        yield _row(name, FILE, Nodes=nodes, DaysLeft=_days(end, now), NotAfter=end)
+
+
+def _unusable(cluster: Cluster) -> Iterator[Row]:
+    found: dict[tuple[str, str], list[str]] = {}
+    for node, known in sorted(cluster.nodes.items()):
+        for name, reason in known.record.uncertified.items():
+            found.setdefault((name, reason), []).append(node)
+    for (name, reason), nodes in found.items():
+        record = cluster.certificates.get(name)
+        yield _row(name, FILE if record is None else record.source, Nodes=nodes, LastError=reason)
+
+
+def _days(end: float, now: float) -> int:
+    return int((end - now) // DAY)
+
+
+def _row(name: str, source: str, **members: object) -> Row:
+    default: Mapping[str, object] = {
+        "Name": name,
+        "Source": source,
+        "Names": [],
+        "Nodes": [],
+        "DaysLeft": None,
+        "NotAfter": 0.0,
+        "NextAttempt": 0.0,
+        "LastError": "",
+    }
+    return {**default, **members}

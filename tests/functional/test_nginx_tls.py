@@ -1,0 +1,246 @@
+"""HTTPS of a real nginx: which certificate a client gets, protocols, tickets, and what routes want of TLS."""
+
+from __future__ import annotations
+
+import datetime
+import os
+import re
+import shutil
+import socket
+import ssl
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from attrs import evolve
+from cryptography.hazmat.primitives.asymmetric import rsa
+from twisted.internet.threads import deferToThread
+
+from daprdockr.model.stored.certificate import FILE, CertificatePair
+from daprdockr.model.wanted.http import OFF, REQUIRE
+from daprdockr.proxy.certificates import Certificate, CertificateState, certificate_state, chosen
+from daprdockr.proxy.configuration import HttpListener
+from daprdockr.proxy.nginx import Nginx
+from daprdockr.proxy.tls_files import TlsFiles
+from daprdockr.sealing.certificates import facts_of, self_signed, ticket_key
+from tests.build.pairs import self_signed as pair_for
+from tests.build.ports import free_port
+from tests.rig.nginx_here import NginxTestCase, group_of, route, until
+
+NAME, OTHER = "web.example.com", "a.example.org"
+SECRET = b"of the cluster"
+
+
+def state_of(*pairs: CertificatePair, unknown: CertificatePair | None = None, day: int = 1) -> CertificateState:
+    found = [Certificate(facts_of(pair).names[0], FILE, pair, facts_of(pair)) for pair in pairs]
+    return certificate_state(chosen(found, time.time()), unknown, ticket_key(SECRET, day))
+
+
+def fingerprint(pair: CertificatePair) -> bytes:
+    return ssl.PEM_cert_to_DER_cert(pair.chain)
+
+
+class TlsTestCase(NginxTestCase):
+    """An nginx with a listener for TLS, and with certificates."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.default = self_signed(datetime.datetime.now(datetime.UTC))
+        self.tls_port = free_port()
+
+    def memory(self) -> Path:
+        directory = Path(tempfile.mkdtemp(prefix="dapr-tls-"))
+        self.addCleanup(shutil.rmtree, directory, True)
+        return directory
+
+    async def served(self, state: CertificateState, *routes: Any, **changes: Any) -> Nginx:
+        port = changes.pop("tls_port", self.tls_port)
+        files = TlsFiles(changes.pop("memory", None) or self.memory(), self.default)
+        listeners = [HttpListener("127.0.0.1", port, tls=True)]
+        nginx = await self.started(*routes, listeners=listeners, tls=files, **changes)
+        await self.certified(nginx, state)
+        return nginx
+
+    async def certified(self, nginx: Nginx, state: CertificateState) -> None:
+        before = nginx.certified
+        nginx.certify(state)
+        await until(lambda: nginx.certified > before)
+
+    async def shown(self, name: str | None, port: int = 0) -> bytes | None:
+        """The certificate that a handshake for this name gets; None: it fails."""
+        return await deferToThread(_shown, port or self.tls_port, name)
+
+    async def openssl(self, *arguments: str, port: int = 0, request: bytes = b"") -> str:
+        """Return the output of ``openssl s_client``; with a request it waits for the answer, and so for a ticket."""
+        words = ["openssl", "s_client", "-connect", f"127.0.0.1:{port or self.tls_port}", *arguments]
+        words += ["-ign_eof"] if request else []
+
+        def run() -> str:
+            done = subprocess.run(words, input=request, capture_output=True, timeout=20, check=False)
+            return (done.stdout + done.stderr).decode("utf-8", "replace")
+
+        return await deferToThread(run)
+
+    async def curl(self, *arguments: str, name: str = NAME, path: str = "/", stdin: bytes = b"") -> str:
+        words = ["curl", "-sSk", "--max-time", "10", "--resolve", f"{name}:{self.tls_port}:127.0.0.1", *arguments]
+
+        def run() -> str:
+            target = f"https://{name}:{self.tls_port}{path}"
+            done = subprocess.run([*words, target], input=stdin, capture_output=True, timeout=20, check=False)
+            return (done.stdout + done.stderr).decode("utf-8", "replace")
+
+        return await deferToThread(run)
+
+
+def _shown(port: int, name: str | None) -> bytes | None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as stream:
+        try:
+            with context.wrap_socket(stream, server_hostname=name) as connection:
+                return connection.getpeercert(binary_form=True)
+        except (ssl.SSLError, ConnectionError):
+            return None
+
+
+class CertificateTests(TlsTestCase):
+    async def test_by_name(self) -> None:
+        """A client gets the certificate of its name, that of the wildcard, or the default; RSA as well as ECDSA."""
+        exact = pair_for((NAME,))
+        wild = pair_for(("*.example.com", "example.com"), rsa.generate_private_key(65537, 2048))
+        await self.served(state_of(exact, wild, unknown=self.default))
+        for name, pair in (
+            (NAME, exact),
+            ("WEB.Example.COM", exact),
+            ("api.example.com", wild),
+            ("example.com", wild),
+            ("a.web.example.com", self.default),
+            ("example.org", self.default),
+            (None, self.default),
+        ):
+            self.assertEqual(await self.shown(name), fingerprint(pair), name)
+
+    async def test_refused(self) -> None:
+        """Where unknown names are refused their handshakes fail, and those of known ones do not."""
+        pair = pair_for((NAME,))
+        await self.served(state_of(pair))
+        self.assertEqual([await self.shown(name) for name in (NAME, OTHER, None)], [fingerprint(pair), None, None])
+
+    async def test_replaced(self) -> None:
+        """A replaced certificate is in force with the next handshake, in the same workers; a removed one is gone."""
+        first, second, other = pair_for((NAME,)), pair_for((NAME,)), pair_for((OTHER,))
+        nginx = await self.served(state_of(first, other))
+        assert nginx.pid is not None
+        workers = group_of(nginx.pid)
+        self.assertEqual([await self.shown(name) for name in (NAME, OTHER)], [fingerprint(first), fingerprint(other)])
+        await self.certified(nginx, state_of(second))
+        shown = {await self.shown(NAME) for _ in range(20)}
+        self.assertEqual((shown, await self.shown(OTHER)), ({fingerprint(second)}, None))
+        self.assertEqual(group_of(nginx.pid), workers)
+
+    async def test_alone(self) -> None:
+        """An nginx that is started anew has the certificates before any agent speaks; no key is in its directory."""
+        pair, memory = pair_for((NAME,)), self.memory()
+        nginx = await self.served(state_of(pair), memory=memory, leave_running=True)
+        await until(lambda: (memory / "certificates.json").exists())
+        pid = nginx.pid
+        assert pid is not None
+        await nginx.stopService()
+        os.killpg(pid, 9)
+        await until(lambda: not group_of(pid))
+        again = self.nginx(
+            listeners=[HttpListener("127.0.0.1", self.tls_port, tls=True)], tls=TlsFiles(memory, self.default)
+        )
+        again.startService()
+        await until(lambda: again.status.generation)
+        self.assertEqual(await self.shown(NAME), fingerprint(pair))
+        secret = pair.key.splitlines()[1].encode()
+        kept = [path.read_bytes() for path in self.directory.rglob("*") if path.is_file()]
+        self.assertTrue(kept)
+        self.assertFalse([content for content in kept if secret in content])
+        self.assertEqual([path.stat().st_mode & 0o777 for path in memory.iterdir()], [0o600] * 3)
+
+
+class ProtocolTests(TlsTestCase):
+    async def test_protocols(self) -> None:
+        """TLS 1.2 and 1.3 are spoken and nothing older, with ciphers that have forward secrecy and AEAD alone."""
+        pairs = pair_for((NAME,)), pair_for((OTHER,), rsa.generate_private_key(65537, 2048))
+        await self.served(state_of(*pairs))
+        for option, expected in (("-tls1_2", "TLSv1.2"), ("-tls1_3", "TLSv1.3")):
+            said = await self.openssl(option, "-servername", NAME)
+            self.assertIn(f"New, {expected}, Cipher is", said)
+        weak = "ALL:COMPLEMENTOFALL:!ECDHE+AESGCM:!ECDHE+CHACHA20:@SECLEVEL=0"
+        for name in (NAME, OTHER):
+            for option in ("-tls1", "-tls1_1"):
+                said = await self.openssl(option, "-servername", name, "-cipher", "ALL:@SECLEVEL=0")
+                self.assertIn("Cipher is (NONE)", said, option)
+            said = await self.openssl("-tls1_2", "-servername", name, "-cipher", weak)
+            self.assertIn("Cipher is (NONE)", said)
+            good = await self.openssl("-tls1_2", "-servername", name, "-cipher", "ALL:@SECLEVEL=0")
+            self.assertRegex(good, r"Cipher is ECDHE-(ECDSA|RSA)-(AES|CHACHA20)")
+
+    async def test_http2(self) -> None:
+        """Clients that can, speak HTTP/2; an instance learns that the request came by TLS."""
+        place = self.upstream()
+        await self.served(state_of(pair_for((NAME,))), route(NAME, place))
+        said = await self.curl("--http2", "-d", "x" * 100_000, "-w", "\n%{http_version} %{http_code}")
+        self.assertIn("\n2 200", said)
+        self.assertIn('"x-forwarded-proto": ["https"]', said)
+        self.assertIn('"body": 100000', said)
+        self.assertIn(f'"x-forwarded-port": ["{self.tls_port}"]', said)
+        self.assertIn("\n1.1 200", await self.curl("--http1.1", "-w", "\n%{http_version} %{http_code}"))
+
+    async def test_unknown_length(self) -> None:
+        """A body by HTTP/2 whose length is not stated passes, but where the size of bodies is bounded."""
+        place = self.upstream()
+        bounded = evolve(route(NAME, place), path="/bounded", max_body=1000)
+        await self.served(state_of(pair_for((NAME,))), route(NAME, place), bounded)
+        for path, size, status in (("/", 100_000, 200), ("/bounded", 10, 411)):
+            arguments = ("--http2", "-X", "POST", "-T", "-", "-w", "\n%{http_version} %{http_code}")
+            said = await self.curl(*arguments, path=path, stdin=b"x" * size)
+            self.assertIn(f"\n2 {status}", said)
+            self.assertEqual(f'"body": {size}' in said, status == 200)
+
+    async def test_tickets(self) -> None:
+        """A session is resumed by another node, but with the key of another day there is a full handshake."""
+        pair = pair_for((NAME,))
+        await self.served(state_of(pair))
+        other_port, first = free_port(), self.directory
+        self.directory, self.port = self.memory(), free_port()
+        other = await self.served(state_of(pair), tls_port=other_port)
+        for option in ("-tls1_2", "-tls1_3"):
+            session = str(first / f"session{option}")
+            arguments = (option, "-servername", NAME)
+            said = await self.openssl(*arguments, "-sess_out", session, request=b"GET / HTTP/1.0\r\n\r\n")
+            self.assertIn("New, ", said)
+            for port in (self.tls_port, other_port):
+                for _ in range(3):
+                    said = await self.openssl(*arguments, "-sess_in", session, port=port)
+                    self.assertIn("Reused, ", said)
+            await self.certified(other, state_of(pair, day=2))
+            self.assertIn("New, ", await self.openssl(*arguments, "-sess_in", session, port=other_port))
+            await self.certified(other, state_of(pair))
+
+
+class WishTests(TlsTestCase):
+    async def test_wishes(self) -> None:
+        """
+        ``require`` sends plain requests to TLS with method and target, but those of a CA; ``off`` is not there by TLS;
+        only by TLS browsers are asked to stay with it.
+        """
+        place = self.upstream()
+        plain = evolve(route("off.example.com", place), tls=OFF)
+        strict = evolve(route(NAME, place), tls=REQUIRE, hsts=31536000)
+        await self.served(state_of(pair_for(("*.example.com",))), strict, plain)
+        answer = await self.get(NAME, "/a%20b?c=d", allow_redirects=False, method="POST", data=b"x")
+        location = f"https://{NAME}:{self.tls_port}/a%20b?c=d"
+        self.assertEqual((answer.code, answer.headers["location"]), (308, location))
+        self.assertNotIn("strict-transport-security", answer.headers)
+        self.assertEqual((await self.get(NAME, "/.well-known/acme-challenge/x")).code, 200)
+        self.assertEqual((await self.get("off.example.com")).code, 200)
+        self.assertRegex(await self.curl("-i"), r"(?s)200.*strict-transport-security: max-age=31536000")
+        said = await self.curl("-i", name="off.example.com")
+        self.assertTrue(re.match(r"HTTP/2 404", said), said)
+        self.assertNotIn("strict-transport", said)

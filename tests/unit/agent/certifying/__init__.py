@@ -1,0 +1,1 @@
+"""Certificates on a node."""

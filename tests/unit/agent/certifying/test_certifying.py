@@ -1,0 +1,113 @@
+"""The loop that hands certificates to nginx, and reports those that cannot be used."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
+
+from daprdockr.agent.certifying.certifying import DAY, INTERVAL, Certifying
+from daprdockr.agent.certifying.given_pairs import GivenPairs
+from daprdockr.agent.certifying.sealed_pairs import KeptPairs, SealedPairs, Sources
+from daprdockr.model.known.changes import Changes
+from daprdockr.model.known.cluster import Cluster
+from daprdockr.model.stored.certificate import FILE, CertificatePair, CertificateRecord, certificate_puts
+from daprdockr.proxy.certificates import UNKNOWN, Certificate, CertificateState
+from daprdockr.sealing.boxes import PrivateKey
+from daprdockr.sealing.certificates import facts_of, seal_pair
+from tests.build.pairs import self_signed
+from tests.build.values import KEYS
+from tests.fakes.run import run_at_once
+from tests.fakes.store import MemoryStore
+
+KEY = PrivateKey.generate()
+NOW = 1000 * DAY
+NAME, OTHER = "example.com", "example.org"
+DEFAULT = self_signed(("default.test",))
+
+
+class CertifyingTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.reactor, self.store, self.cluster = Clock(), MemoryStore(), Cluster(KEYS)
+        self.given = GivenPairs()
+        self.served: list[CertificateState] = []
+        self.events: list[tuple[str, str]] = []
+        sources = Sources(self.store, run_at_once, self.cluster, lambda: (KEY,))
+        self.certifying = Certifying(
+            reactor=self.reactor,
+            sealed=SealedPairs(sources, KeptPairs(Path(self.mktemp())), run_at_once),
+            given=lambda: self.given,
+            unknown=DEFAULT,
+            ticket=lambda day: b"%d" % day,
+            serve=self.served.append,
+            clock=lambda: NOW + self.reactor.seconds(),
+        )
+        self.certifying.told.subscribe(lambda *event: self.events.append(event))
+        self.addCleanup(self.certifying.stopService)
+
+    def file(self, name: str, begin: float = NOW - DAY, days: float = 2) -> Certificate:
+        pair = self_signed((name,), begin=begin, days=days)
+        return Certificate(name, FILE, pair, facts_of(pair))
+
+    def put(self, pair: CertificatePair) -> None:
+        record = CertificateRecord("s1", KEY.public.id, facts_of(pair))
+        self.store.commit((), certificate_puts(KEYS, NAME, record, seal_pair(KEY.public, NAME, record, pair)))
+        self.certifying.on_changes(self.cluster.replace(self.store.list(KEYS.mirrored)))
+
+    def names(self) -> set[str]:
+        return set(self.served[-1].names)
+
+    def test_served(self) -> None:
+        """Those of files and of etcd are served, as soon as one changes; other changes concern nobody here."""
+        self.certifying.startService()
+        self.assertEqual(self.names(), {UNKNOWN})
+        self.given = GivenPairs((self.file(OTHER),))
+        self.certifying.wake()
+        self.assertEqual(self.names(), {UNKNOWN, OTHER})
+        self.put(self_signed((NAME,)))
+        self.assertEqual(self.names(), {UNKNOWN, NAME, OTHER})
+        times = len(self.served)
+        self.certifying.on_changes(Changes(nodes=True))
+        self.assertEqual(len(self.served), times)
+
+    def test_not_before_the_start(self) -> None:
+        """A change before the start is taken up at the start."""
+        self.put(self_signed((NAME,)))
+        self.assertEqual(self.served, [])
+        self.certifying.startService()
+        self.assertEqual(self.names(), {UNKNOWN, NAME})
+
+    def test_tickets(self) -> None:
+        """The key of tickets is another one each day."""
+        self.certifying.startService()
+        self.assertEqual(self.served[-1].ticket, b"1000".hex())
+        self.reactor.advance(DAY)
+        self.assertEqual(self.served[-1].ticket, b"1001".hex())
+
+    def test_troubles(self) -> None:
+        """A pair that cannot be used is reported once, and again when the reason is another one or comes back."""
+        self.given = GivenPairs((), {"bad.com": "no PEM"})
+        self.certifying.startService()
+        self.reactor.pump([INTERVAL] * 3)
+        told = [("certificate bad.com", "it is not usable: no PEM")]
+        self.assertEqual((self.events, self.certifying.troubles), (told, {"bad.com": "no PEM"}))
+        self.given = GivenPairs()
+        self.reactor.advance(INTERVAL)
+        self.assertEqual(self.certifying.troubles, {})
+        self.given = GivenPairs((), {"bad.com": "no PEM"})
+        self.reactor.advance(INTERVAL)
+        self.assertEqual(self.events, told * 2)
+
+    def test_expiry(self) -> None:
+        """A certificate that is not valid yet, or not any more, is served nevertheless, and reported once."""
+        soon = self.file("soon.com", begin=NOW + 100)
+        self.given = GivenPairs((self.file(NAME, days=1.001), soon))
+        self.certifying.startService()
+        self.assertEqual([subject for subject, _ in self.events], ["certificate soon.com"])
+        self.assertIn("not valid before", self.certifying.troubles["soon.com"])
+        self.reactor.pump([INTERVAL] * 5)
+        self.assertEqual([subject for subject, _ in self.events], ["certificate soon.com", f"certificate {NAME}"])
+        self.assertRegex(self.certifying.troubles[NAME], r"it expired at 19\d\d-\d\d-\d\d \d\d:\d\d:\d\dZ")
+        self.assertEqual(self.names(), {UNKNOWN, NAME, "soon.com"})
+        self.assertEqual(self.certifying.files["soon.com"], soon.facts.not_after)

@@ -1,0 +1,85 @@
+"""The operator's own certificates: found, followed, and refused one by one."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from daprdockr.agent.certifying import given_pairs
+from daprdockr.agent.certifying.given_pairs import GivenDirectory
+from daprdockr.model.stored.certificate import FILE, MAX_PEM, CertificatePair
+from tests.build.pairs import self_signed
+
+
+class GivenPairsTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.folder = Path(self.mktemp())
+        self.folder.mkdir()
+        self.directory = GivenDirectory(self.folder)
+
+    def put(self, stem: str, pair: CertificatePair) -> None:
+        (self.folder / f"{stem}.crt").write_text(pair.chain)
+        (self.folder / f"{stem}.key").write_text(pair.key)
+
+    def test_found(self) -> None:
+        """Pairs are found by their names, wildcards in both spellings; other files mean nothing."""
+        exact, wild, other = (self_signed((name,)) for name in ("example.com", "*.example.com", "*.example.org"))
+        self.put("Example.com", exact)
+        self.put("_.example.com", wild)
+        self.put("*.example.org", other)
+        (self.folder / "README").write_text("x")
+        found = self.directory.read()
+        self.assertEqual(
+            {one.name: (one.source, one.pair) for one in found.certificates},
+            {"example.com": (FILE, exact), "*.example.com": (FILE, wild), "*.example.org": (FILE, other)},
+        )
+        self.assertEqual(found.troubles, {})
+
+    def test_troubles(self) -> None:
+        """A pair that cannot be used has a reason, and takes nothing from the others."""
+        pair = self_signed(("example.com",))
+        self.put("example.com", pair)
+        self.put("other.com", pair)
+        self.put("mixed.com", CertificatePair(self_signed(("mixed.com",)).chain, pair.key))
+        self.put("broken.com", CertificatePair("x", "y"))
+        self.put("long.com", CertificatePair("x" * (MAX_PEM + 1), "y"))
+        self.put("no name", pair)
+        (self.folder / "alone.com.key").write_text(pair.key)
+        found = self.directory.read()
+        self.assertEqual([one.name for one in found.certificates], ["example.com"])
+        for name, said in (
+            ("other.com", "is for example.com, and not for other.com"),
+            ("mixed.com", "the key does not belong"),
+            ("broken.com", "is no PEM"),
+            ("long.com", "more than 64 KiB"),
+            ("no name", "is not usable"),
+            ("alone.com", "alone.com.crt cannot be read: No such file"),
+        ):
+            self.assertIn(said, found.troubles.pop(name))
+        self.assertEqual(found.troubles, {})
+
+    def test_followed(self) -> None:
+        """A file that changes is read again, one that does not is not; a pair that is gone is gone."""
+        first, second = self_signed(("example.com",)), self_signed(("example.com",))
+        self.put("example.com", first)
+        (before,) = self.directory.read().certificates
+        self.assertIs(self.directory.read().certificates[0], before)
+        self.put("example.com", second)
+        os.utime(self.folder / "example.com.crt", ns=(1, 1))
+        (after,) = self.directory.read().certificates
+        self.assertEqual((before.pair, after.pair), (first, second))
+        (self.folder / "example.com.crt").unlink()
+        (self.folder / "example.com.key").unlink()
+        self.assertEqual(self.directory.read().certificates, ())
+
+    def test_bounded(self) -> None:
+        """A directory of too many pairs, or none, is an error as a whole."""
+        self.patch(given_pairs, "MOST_PAIRS", 1)
+        for name in ("a.b", "b.b"):
+            self.put(name, CertificatePair("", ""))
+        with self.assertRaisesRegex(OSError, "more than 1 pairs"):
+            self.directory.read()
+        with self.assertRaises(FileNotFoundError):
+            GivenDirectory(self.folder / "absent").read()

@@ -1,0 +1,158 @@
+"""``certificates``: pairs are checked, sealed, listed and deleted, and no key is shown."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from daprdockr.model.known.cluster import Cluster
+from daprdockr.model.stored.certificate import ACME, CertificateFacts, CertificatePair, CertificateRecord
+from daprdockr.model.stored.entries import Entry, Listing
+from daprdockr.model.stored.node import NodeRecord
+from daprdockr.model.stored.renewal import RenewalRecord
+from daprdockr.model.stored.sealed import SealedValue
+from daprdockr.picture.certificates import certificate_table
+from daprdockr.sealing.certificates import open_pair
+from daprdockr.sealing.key_file import read_keys
+from tests.build.command_line import DefinitionCase
+from tests.build.pairs import DAY, self_signed
+from tests.build.values import KEYS
+from tests.fakes.command_line import Outcome
+
+NAME = "example.com"
+
+
+class CertificatesTests(DefinitionCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.folder = Path(self.mktemp())
+        self.folder.mkdir()
+        self.key = self.folder / "cluster.key"
+        self.run_line("secret", "key", str(self.key))
+
+    def add(self, pair: CertificatePair, *words: str) -> Outcome:
+        chain, key = self.folder / "a.crt", self.folder / "a.key"
+        chain.write_text(pair.chain)
+        key.write_text(pair.key)
+        return self.run_line("certificates", "add", str(chain), str(key), *words)
+
+    def record(self) -> CertificateRecord:
+        entry = self.store.get(KEYS.certificate(NAME))
+        assert entry is not None
+        return CertificateRecord.decode(entry.value)
+
+    def opened(self) -> CertificatePair:
+        entry = self.store.get(KEYS.sealed_certificate(NAME))
+        assert entry is not None
+        return open_pair(read_keys(self.key), NAME, SealedValue.decode(entry.value))
+
+    def test_added(self) -> None:
+        """A pair is sealed under the first of its names, whole; neither etcd nor the output shows its key."""
+        pair = self_signed((NAME, "*.example.com"), days=30)
+        done = self.add(pair)
+        self.assertEqual((done.status, done.stderr), (0, ""))
+        self.assertEqual(done.stdout, "the certificate of example.com, *.example.com is stored, 29 days left\n")
+        record = self.record()
+        self.assertEqual((record.source, record.facts.names), ("stored", (NAME, "*.example.com")))
+        self.assertEqual(self.opened(), pair)
+        everything = b"".join(entry.value for entry in self.store.list("/").entries)
+        self.assertNotIn(pair.key.splitlines()[1].encode(), everything)
+        (event,) = self.run_line("events", "-o", "json").json
+        self.assertEqual(event["Subject"], "certificate example.com")
+
+    def test_replaced(self) -> None:
+        """Another pair for the same name takes its place, with another stamp."""
+        self.add(self_signed((NAME,)))
+        before, newer = self.record(), self_signed((NAME,))
+        self.assertEqual(self.add(newer, "-o", "json").json["Names"], [NAME])
+        self.assertNotEqual(self.record().stamp, before.stamp)
+        self.assertEqual(self.opened(), newer)
+
+    def test_refused(self) -> None:
+        """A pair that cannot be used, or has expired, is not stored, and one line says why."""
+        pair, other = self_signed((NAME,)), self_signed((NAME,))
+        for given, said in (
+            (CertificatePair(pair.chain, other.key), "the key does not belong to the certificate"),
+            (CertificatePair("x", pair.key), "the certificate is no PEM"),
+            (self_signed((NAME,), begin=time.time() - 2 * DAY, days=1), "has expired"),
+        ):
+            done = self.add(given)
+            self.assertEqual((done.status, len(done.stderr.splitlines())), (1, 1))
+            self.assertIn(said, done.stderr)
+        done = self.run_line("certificates", "add", "/absent.crt", "/absent.key")
+        self.assertIn("the certificate '/absent.crt' cannot be read", done.stderr)
+        self.assertIsNone(self.store.get(KEYS.certificate(NAME)))
+
+    def test_no_key(self) -> None:
+        """Without a cluster key nothing is stored."""
+        self.store = type(self.store)()
+        done = self.add(self_signed((NAME,)))
+        self.assertEqual(done.status, 1)
+        self.assertIn("secret key FILE makes one", done.stderr)
+
+    def test_removed(self) -> None:
+        """A deleted certificate is gone with its sealed pair; one that is not there is not found."""
+        self.add(self_signed((NAME,)))
+        done = self.run_line("certificates", "rm", "Example.com")
+        self.assertEqual((done.status, done.stdout), (0, "the certificate of example.com is deleted\n"))
+        for key in (KEYS.certificate(NAME), KEYS.sealed_certificate(NAME)):
+            self.assertIsNone(self.store.get(key))
+        self.assertEqual(self.run_line("certificates", "rm", NAME).status, 3)
+
+    def test_listed(self) -> None:
+        """The list has what etcd stores, what nodes have in files, and what they cannot use, once for all of them."""
+        self.add(self_signed((NAME, "www.example.com"), days=30))
+        end = time.time() + 5.5 * DAY
+        for node in ("a", "b"):
+            record = NodeRecord(certificates={"files.com": end}, uncertified={"bad.com": "it is no PEM"})
+            self.store.put(KEYS.node(node), record.encode(), self.store.grant(60).id)
+        rows = self.run_line("certificates", "-o", "json").json
+        told = [
+            (row["Name"], row["Source"], row["DaysLeft"], row["Names"], row["Nodes"], row["LastError"]) for row in rows
+        ]
+        self.assertEqual(
+            told,
+            [
+                ("bad.com", "file", None, [], ["a", "b"], "it is no PEM"),
+                (NAME, "stored", 29, [NAME, "www.example.com"], [], ""),
+                ("files.com", "file", 5, [], ["a", "b"], ""),
+            ],
+        )
+        table = self.run_line("certificates").stdout
+        self.assertRegex(table, r"example\.com +stored +29 +example\.com,www\.example\.com")
+
+    def test_usage(self) -> None:
+        """Wrong usage is one line that says what is lacking."""
+        for words, said in (
+            (("show",), "write add or rm"),
+            (("add", "a.crt"), "needs a certificate and a key"),
+            (("rm",), "needs the name of a certificate"),
+            (("rm", "a.b", "c.d"), "has no use with certificates rm"),
+            (("rm", "a b"), "write host names"),
+        ):
+            done = self.run_line("certificates", *words)
+            self.assertEqual(done.status, 2)
+            self.assertIn(said, done.stderr)
+
+    def test_rotated(self) -> None:
+        """With another cluster key certificates are sealed again, too, with the same stamps."""
+        pair = self_signed((NAME,))
+        self.add(pair)
+        before = self.record()
+        self.run_line("secret", "rotate-key", str(self.key))
+        self.assertEqual(self.record(), before)
+        self.run_line("secret", "rotate-key", str(self.key))
+        after = self.record()
+        self.assertEqual(after.stamp, before.stamp)
+        self.assertEqual(after.key, read_keys(self.key)[0].public.id)
+        self.assertEqual(self.opened(), pair)
+
+    def test_renewals(self) -> None:
+        """A row says when a CA is asked next, and why the last attempt failed, without a certificate too."""
+        cluster = Cluster(KEYS)
+        record = CertificateRecord("s", "k", CertificateFacts((NAME,), 0, 10 * DAY), ACME)
+        cluster.replace(Listing(1, 2, (Entry(KEYS.certificate(NAME), record.encode(), 2, 2),)))
+        renewals = {NAME: RenewalRecord(next_attempt=5 * DAY), "new.com": RenewalRecord(3, "no such name", 1.0, 7.0)}
+        rows = certificate_table(cluster, DAY, renewals).rows
+        told = [(row["Name"], row["Source"], row["DaysLeft"], row["NextAttempt"], row["LastError"]) for row in rows]
+        self.assertEqual(told, [(NAME, "acme", 9, 5 * DAY, ""), ("new.com", "acme", None, 7.0, "no such name")])
