@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 
 from daprdockr.cli.announce import announce
 from daprdockr.cli.command import Command
@@ -15,6 +16,7 @@ from daprdockr.model.host_names import host_name
 from daprdockr.model.names import shorten
 from daprdockr.model.seams import Store
 from daprdockr.model.stored.certificate import MAX_PEM
+from daprdockr.model.stored.renewal import RenewalRecord
 from daprdockr.picture.certificates import DAY, certificate_table
 
 _WORDS = {"add": 2, "rm": 1}
@@ -28,7 +30,8 @@ def certificates(request: Request, store: Store, console: Console) -> None:
     :raises NoClusterKey: there is nothing to seal to.
     """
     if not request.words:
-        show(request, console, certificate_table(snapshot(request, store), time.time()))
+        table = certificate_table(snapshot(request, store), time.time(), _renewals(request, store))
+        show(request, console, table)
         return
     from daprdockr.cli.certificates import Certificates  # loads the cryptography, which a list does not need
 
@@ -48,6 +51,15 @@ def certificates(request: Request, store: Store, console: Console) -> None:
     announce(request, store, f"stored by {record.by}, {left} days left", f"certificate {name}")
     line = f"the certificate of {', '.join(record.facts.names)} is stored, {left} days left"
     _done(request, console, line, Name=name, Names=list(record.facts.names), DaysLeft=left)
+
+
+def _renewals(request: Request, store: Store) -> dict[str, RenewalRecord]:
+    """Return what became of the attempts to get certificates by ACME, by host name, as far as it can be read."""
+    place, found = request.keys.renewals, dict[str, RenewalRecord]()
+    for entry in store.list(place).entries:
+        with suppress(BadInput):
+            found[entry.key.removeprefix(place)] = RenewalRecord.decode(entry.value)
+    return found
 
 
 def _done(request: Request, console: Console, line: str, **outcome: object) -> None:

@@ -5,13 +5,10 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from daprdockr.model.known.cluster import Cluster
 from daprdockr.model.stored.certificate import ACME, CertificateFacts, CertificatePair, CertificateRecord
-from daprdockr.model.stored.entries import Entry, Listing
 from daprdockr.model.stored.node import NodeRecord
 from daprdockr.model.stored.renewal import RenewalRecord
 from daprdockr.model.stored.sealed import SealedValue
-from daprdockr.picture.certificates import certificate_table
 from daprdockr.sealing.certificates import open_pair
 from daprdockr.sealing.key_file import read_keys
 from tests.build.command_line import DefinitionCase
@@ -149,10 +146,12 @@ class CertificatesTests(DefinitionCase):
 
     def test_renewals(self) -> None:
         """A row says when a CA is asked next, and why the last attempt failed, without a certificate too."""
-        cluster = Cluster(KEYS)
-        record = CertificateRecord("s", "k", CertificateFacts((NAME,), 0, 10 * DAY), ACME)
-        cluster.replace(Listing(1, 2, (Entry(KEYS.certificate(NAME), record.encode(), 2, 2),)))
-        renewals = {NAME: RenewalRecord(next_attempt=5 * DAY), "new.com": RenewalRecord(3, "no such name", 1.0, 7.0)}
-        rows = certificate_table(cluster, DAY, renewals).rows
+        now = time.time()
+        record = CertificateRecord("s", "k", CertificateFacts((NAME,), 0, now + 9.5 * DAY), ACME)
+        self.store.put(KEYS.certificate(NAME), record.encode())
+        self.store.put(KEYS.renewal(NAME), RenewalRecord(next_attempt=5 * DAY).encode())
+        self.store.put(KEYS.renewal("new.com"), RenewalRecord(3, "no such name", 1.0, 7.0).encode())
+        self.store.put(KEYS.renewal("bad.com"), b"{")
+        rows = self.run_line("certificates", "-o", "json").json
         told = [(row["Name"], row["Source"], row["DaysLeft"], row["NextAttempt"], row["LastError"]) for row in rows]
         self.assertEqual(told, [(NAME, "acme", 9, 5 * DAY, ""), ("new.com", "acme", None, 7.0, "no such name")])
