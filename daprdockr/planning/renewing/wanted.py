@@ -1,10 +1,14 @@
-"""The host names that should have a certificate by ACME: those of definitions that no other certificate covers."""
+"""
+The host names that should have a certificate by ACME: those of definitions that are served by TLS, and that no other
+certificate covers.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
 from daprdockr.model.wanted.definition import Definition
+from daprdockr.model.wanted.http import OFF
 
 LONGEST_NAME = 253 - len("_acme-challenge.")
 """The name that DNS-01 asks for must be one, too."""
@@ -23,6 +27,7 @@ def wanted_names(
         name
         for definition in definitions
         for entry in definition.http
+        if entry.tls != OFF
         for name in entry.host_names
         if is_orderable(name) and (wildcards or not name.startswith("*."))
     }

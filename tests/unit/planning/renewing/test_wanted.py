@@ -10,8 +10,8 @@ from daprdockr.model.wanted.definition import Definition
 from daprdockr.planning.renewing.wanted import wanted_names
 
 
-def definition(name: str, *hosts: str) -> Definition:
-    http: Any = [{"HostName": host, "ContainerPort": "80", "Path": f"/{n}"} for n, host in enumerate(hosts)]
+def definition(name: str, *hosts: str, **more: Any) -> Definition:
+    http: Any = [{"HostName": host, "ContainerPort": "80", "Path": f"/{n}", **more} for n, host in enumerate(hosts)]
     return Definition.read({"Name": name, "Group": "g", "Container": {"Image": "x"}, "Http": http})
 
 
@@ -27,6 +27,13 @@ class WantedTests(SynchronousTestCase):
     def test_covered(self) -> None:
         """A name with a certificate of the operator's own needs none."""
         self.assertEqual(self.wanted("a.test,b.test", covered="a.test"), ("b.test",))
+
+    def test_not_by_tls(self) -> None:
+        """A name that is not served by TLS needs none, unless another service has it served."""
+        off = definition("web", "a.test", Tls="off")
+        self.assertEqual(wanted_names([off], lambda name: False, wildcards=False), ())
+        both = [off, definition("api", "a.test", Tls="require")]
+        self.assertEqual(wanted_names(both, lambda name: False, wildcards=False), ("a.test",))
 
     def test_wildcards(self) -> None:
         """A wildcard is wanted where it can be proved."""
