@@ -120,9 +120,9 @@ class Definitions:
             return ()
         with suppress(BadInput):
             record = RolloutRecord.decode(entry.value)
-            secrets = Cluster(self.request.keys)
-            secrets.replace(self.store.list(self.request.keys.secrets))
-            if record.state is RolloutState.PAUSED and record.concerns(secrets.stamped(wanted)):
+            known = Cluster(self.request.keys)
+            known.replace(self.store.list(self.request.keys.stamps))
+            if record.state is RolloutState.PAUSED and record.concerns(known.values.stamped(wanted)):
                 return ()
         return (Delete(key),)
 
@@ -144,7 +144,7 @@ class Definitions:
     def _is_well(self, definition: Definition) -> bool:
         keys, name = self.request.keys, definition.name
         cluster = Cluster(keys)
-        cluster.replace(self.store.list((keys.secrets, keys.service(name), keys.claims(name))))
+        cluster.replace(self.store.list((*keys.stamps, keys.service(name), keys.claims(name))))
         wanted = cluster.services.get(name)
         return wanted is not None and wanted.definition.instances > 0 and not unmet(cluster, name)
 

@@ -49,6 +49,15 @@ def decode_members(data: bytes, members: Members) -> dict[str, Any]:
     return known_members(reading.parse_json(data), "the record", members)
 
 
+def decode_whole(data: bytes, members: Members, required: tuple[str, ...]) -> dict[str, Any]:
+    """Read the JSON of a record as ``decode_members`` does. :raises BadInput: as that, or if a member is missing."""
+    given = decode_members(data, members)
+    for name in required:
+        if members[name][0] not in given:
+            raise BadInput(f"{name} is missing")
+    return given
+
+
 def encode_members(members: Mapping[str, object]) -> bytes:
     """Return the JSON of an object in UTF-8, in one line without spaces."""
     return json.dumps(members, ensure_ascii=False, separators=(",", ":")).encode()

@@ -6,6 +6,8 @@ A ``Check`` takes the value and its path in the document ("Http.ContainerPort"),
 
 from __future__ import annotations
 
+import base64
+import binascii
 import difflib
 import json
 import math
@@ -99,6 +101,14 @@ def line(longest: int) -> Check[str]:
 
 author = line(LONGEST_AUTHOR)
 """Accept the name of the person or node that did something, such as "anna@host"."""
+
+
+def octets(value: object, path: str) -> bytes:
+    """Accept bytes in base64."""
+    try:
+        return base64.b64decode(text(value, path), validate=True)
+    except (binascii.Error, ValueError):
+        raise BadInput(f"{path}: {shorten(value)} is not usable, it is no base64") from None
 
 
 def boolean(value: object, path: str) -> bool:

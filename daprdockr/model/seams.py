@@ -122,6 +122,9 @@ class Engine(Protocol):
     def start(self, container: str) -> ContainerState:
         """Start it (a no-op when it runs) and return its state after that."""
 
+    def signal(self, container: str, signal: str) -> None:
+        """Send a signal, such as "SIGHUP", to its main process; a no-op when it does not run or is gone."""
+
     def ask_to_stop(self, container: str) -> None:
         """Send it the signal that asks it to end, and return at once; a no-op when it does not run or is gone."""
 

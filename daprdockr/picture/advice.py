@@ -41,7 +41,8 @@ _REASONS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         ),
         ("command (was not found|cannot be executed)", "correct Container.Cmd, or use an image that has the program"),
         ("^waits for (?P<other>[^ ,]+)", "find out why that one is not healthy: daprdockrcmd why {other}"),
-        ("^secret (?P<other>[^ ,]+).* is not set", "set it: daprdockrcmd secret set {other}"),
+        ("^secrets? (?P<other>[^ ,]+).* not set", "set it: daprdockrcmd secret set {other}"),
+        ("^files? (?P<other>[^ ,]+).* not set", "set it: daprdockrcmd file set {other} FILE"),
         ("no HEALTHCHECK", "give the image a HEALTHCHECK, or choose another Health.Type"),
     )
 )

@@ -61,7 +61,7 @@ def node_table(cluster: Cluster, refused: str = "", doubted: Mapping[str, str] =
     :param doubted: why nodes are frozen.
     """
     loads, clashing = cluster.loads, clashes(cluster.nodes.values())
-    needed = {record.key for record in cluster.secrets.values()}
+    needed = {record.key for record in cluster.values.secrets.values()}
     rows = [
         {
             "Node": name,

@@ -62,9 +62,20 @@ class Wanted:
     @property
     def missing(self) -> str:
         """Why no container can be made as defined, because something that it names is not there; "" if all is."""
-        uses = self.service.definition.secrets if self.service is not None else ()
-        names = dict.fromkeys(use.name for use in uses if not use.stamp)
-        return f"secret {', '.join(names)} is not set: daprdockrcmd secret set" if names else ""
+        if self.service is None:
+            return ""
+        secrets, files = self.service.definition.secrets, self.service.definition.files
+        unset = (
+            ("secret", dict.fromkeys(use.name for use in secrets if not use.stamp)),
+            ("file", dict.fromkeys(use.name for use in files if not use.stamp)),
+        )
+        found = (
+            f"{kind}{'s' if len(names) > 1 else ''} {', '.join(names)} {'are' if len(names) > 1 else 'is'} not set:"
+            f" daprdockrcmd {kind} set"
+            for kind, names in unset
+            if names
+        )
+        return "; ".join(found)
 
 
 @frozen
@@ -109,6 +120,8 @@ class OnHost:
     """By container id: the reason of each that is unhealthy only because nginx, or the relay, cannot reach it."""
     checks: Mapping[str, Health] = field(factory=dict)
     """By container id: the health check of the definition that it was made from."""
+    renewed: Mapping[str, tuple[str, ...]] = field(factory=dict)
+    """By container id: the stamps of the contents that were put into its files and signalled, as far as known."""
     stopping: Collection[str] = frozenset()
     """The ids of the containers that are being stopped, though they may still run."""
 

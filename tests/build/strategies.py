@@ -124,6 +124,12 @@ _UPDATE = _object(
     Drain=SECONDS,
 )
 
+
+def _some(*objects: dict[str, Any]) -> Any:
+    """Some of these objects, in any order, each once."""
+    return st.permutations(objects).flatmap(lambda those: st.integers(0, len(those)).map(lambda most: those[:most]))
+
+
 DOCUMENTS: st.SearchStrategy[dict[str, Any]] = _object(
     {"Name": LABELS, "Group": LABELS, "Container": _CONTAINER},
     Instances=st.integers(0, MAX_INSTANCES),
@@ -135,6 +141,14 @@ DOCUMENTS: st.SearchStrategy[dict[str, Any]] = _object(
     Update=_UPDATE,
     OnPartition=st.sampled_from(["keep", "stop"]),
     StopTimeout=st.integers(0, 3600),
+    Secrets=_some(
+        {"Name": "password"}, {"Name": "a.pem", "Target": "/etc/a.pem", "OnChange": "HUP"}, {"Name": "b", "Env": "OF_B"}
+    ),
+    Files=_some(
+        {"Name": "x.conf", "Target": "/etc/x.conf"},
+        {"Name": "x.conf", "Target": "/etc/y.conf", "Mode": "0400", "OnChange": "HUP"},
+        {"Target": "/start.sh", "Content": "#!/bin/sh\nexec web\n", "Mode": "0555"},
+    ),
     After=st.lists(st.sampled_from(["after-1", "after-2", "after-1.other"]), max_size=3),
     Restarted=st.sampled_from(["2026-11-28T04:00:00.000000Z"]),
 )

@@ -14,6 +14,7 @@ from daprdockr.model.stored.cordon import asks_to_drain
 from daprdockr.model.stored.doubts import DoubtRecord, decode_trust, encode_trust
 from daprdockr.model.stored.entries import Delete, Entry
 from daprdockr.model.stored.events import Event
+from daprdockr.model.stored.files import FileRecord
 from daprdockr.model.stored.history import RevisionRecord
 from daprdockr.model.stored.keys import SuccessorKey
 from daprdockr.model.stored.marks import Mark, decode_marks, encode_marks
@@ -68,6 +69,7 @@ REAL = {
     "secrets": SecretRecord(2, "5" * 12, 20, "a" * 16, 1e9, "anna@desk").encode(),
     "certificates": CertificateRecord("5" * 12, "a" * 16, CertificateFacts(("a.b",), 1, 2), by="anna@desk").encode(),
     "challenge": ChallengeRecord("9jg46WB3rR_AHD-EBXdN7cBkH1WOu0tA3M9fm21mqTI").encode(),
+    "files": FileRecord(2, "5" * 16, 20, 1e9, "anna@desk").encode(),
     "history": RevisionRecord(DEFINITION, 1e9, "anna@desk", True).encode(),
     "events": Event(1e9, "a", "web.myapp", "it was started").encode(),
 }
@@ -93,6 +95,7 @@ READ: dict[str, Callable[[bytes], object]] = {
     "secrets": SecretRecord.decode,
     "certificates": CertificateRecord.decode,
     "challenge": ChallengeRecord.decode,
+    "files": FileRecord.decode,
 }
 
 

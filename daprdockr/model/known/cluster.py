@@ -33,6 +33,7 @@ from daprdockr.model.known.changes import Changes
 from daprdockr.model.known.contents import Contents, is_ownerless, is_progress
 from daprdockr.model.known.history import History
 from daprdockr.model.known.layout import Layout
+from daprdockr.model.known.values import Values
 from daprdockr.model.names import InstanceName, ServiceName
 from daprdockr.model.reading import MAX_DOCUMENT
 from daprdockr.model.stored.certificate import CertificateRecord
@@ -40,6 +41,7 @@ from daprdockr.model.stored.entries import Batch, Change, Deleted, Entry, Listin
 from daprdockr.model.stored.keys import (
     CertificateKey,
     CordonKey,
+    FileKey,
     IdentityKey,
     Keys,
     MarksKey,
@@ -53,8 +55,6 @@ from daprdockr.model.stored.keys import (
 )
 from daprdockr.model.stored.pause import PauseRecord
 from daprdockr.model.stored.revisioned import Broken, Claim, Node, Service, Slot, StoppedRollout
-from daprdockr.model.stored.sealed import SecretRecord
-from daprdockr.model.wanted.definition import Definition
 
 
 @define(eq=False)
@@ -138,11 +138,6 @@ class Cluster:
         return self._contents.dependents.get(service, frozenset())
 
     @property
-    def secrets(self) -> Mapping[str, SecretRecord]:
-        """The records of the secrets, by name."""
-        return self._contents.secrets
-
-    @property
     def certificates(self) -> Mapping[str, CertificateRecord]:
         """The records of the certificates in etcd, by the host name that each is stored under."""
         return self._contents.certificates
@@ -153,13 +148,10 @@ class Cluster:
         challenge = self._contents.challenge
         return "" if challenge is None else challenge.thumbprint
 
-    def stamped(self, definition: Definition) -> Definition:
-        """Return a definition with the stamps of the secrets that it uses, as those in ``services`` have them."""
-        return self._contents.stamped(definition)
-
-    def users(self, secret: str) -> AbstractSet[ServiceName]:
-        """Return the services whose definitions name it in ``Secrets``."""
-        return self._contents.users.get(secret, frozenset())
+    @property
+    def values(self) -> Values:
+        """The records of secrets and files; the definitions in ``services`` have their stamps."""
+        return self._contents.values
 
     def slots(self, service: ServiceName) -> Mapping[int, Slot]:
         """Return the slots of the rollout of a service that are taken, by number."""
@@ -274,8 +266,8 @@ class Cluster:
                 return (name,)
             case PauseKey(service) | RolloutKey(service) | SlotKey(service, _):
                 return (service,)
-            case SecretKey(secret):
-                return self.users(secret)
+            case SecretKey() | FileKey():
+                return self.values.users(name)
             case InstanceName(service, _) | SuccessorKey(InstanceName(service, _)):
                 return (service,)
         return ()

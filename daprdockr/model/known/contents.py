@@ -1,7 +1,7 @@
 # -*- test-case-name: tests.unit.model.known.test_cluster -*-
 """
 The values of the mirror's entries: definitions, claims, slots, ends of rollouts, nodes, cordons, pauses, and the
-records of secrets and certificates, each in its last readable form.
+records of secrets, files and certificates, each in its last readable form.
 
 Refuses to know where an entry came from, and whether it is news: ``cluster`` decides that.
 
@@ -21,6 +21,7 @@ from attrs import define, evolve, field
 
 from daprdockr.model.errors import BadInput
 from daprdockr.model.known.layout import Layout
+from daprdockr.model.known.values import ValueKey, Values
 from daprdockr.model.names import InstanceName, ServiceName
 from daprdockr.model.stored.certificate import CertificateRecord
 from daprdockr.model.stored.claim import ClaimRecord
@@ -30,6 +31,7 @@ from daprdockr.model.stored.keys import (
     CertificateKey,
     ChallengeKey,
     CordonKey,
+    FileKey,
     NodeKey,
     PauseKey,
     RolloutKey,
@@ -42,10 +44,8 @@ from daprdockr.model.stored.pause import PauseRecord
 from daprdockr.model.stored.renewal import ChallengeRecord
 from daprdockr.model.stored.revisioned import Claim, Node, Service, Slot, StoppedRollout
 from daprdockr.model.stored.rollout import RolloutRecord
-from daprdockr.model.stored.sealed import SecretRecord
 from daprdockr.model.stored.slot import SlotRecord
 from daprdockr.model.wanted.definition import Definition
-from daprdockr.model.wanted.secrets import SecretUse, stamped
 
 T = TypeVar("T")
 
@@ -70,14 +70,11 @@ class Contents:
     slots: dict[ServiceName, dict[int, Slot]] = field(factory=dict)
     """By service and number; no inner dictionary is empty."""
     rollouts: dict[ServiceName, StoppedRollout] = field(factory=dict)
-    secrets: dict[str, SecretRecord] = field(factory=dict)
-    """By name."""
+    values: Values = field(factory=Values)
     certificates: dict[str, CertificateRecord] = field(factory=dict)
     """By the host name that each is stored under."""
     challenge: ChallengeRecord | None = None
     """The answer of every node to challenges; None where nobody uses ACME."""
-    users: dict[str, set[ServiceName]] = field(factory=dict)
-    """By the secret that they name in ``Secrets``; no set is empty."""
     layout: Layout = field(init=False)
     _prepared: dict[str, tuple[Entry, object]] = field(factory=dict)
     """By key: an entry that was read in advance, and its value, or the ``BadInput`` that reading it raised."""
@@ -131,8 +128,8 @@ class Contents:
                 self._set_cordon(name.node, change)
             case PauseKey():
                 self._set_pause(name.service, change)
-            case SecretKey() | CertificateKey() | ChallengeKey():
-                self._set_sealed(name, change)
+            case SecretKey() | FileKey() | CertificateKey() | ChallengeKey():
+                self._set_record(name, change)
 
     def _read(self, entry: Entry, parse: Callable[[bytes], T]) -> T:
         """Parse a value, unless that was done in advance. :raises BadInput: if it cannot be read."""
@@ -146,16 +143,17 @@ class Contents:
     def _set_service(self, name: ServiceName, change: Change) -> None:
         if isinstance(change, Deleted):
             self._set_after(name, ())
-            self._set_uses(name, ())
-            self.services.pop(name, None)
+            before = self.services.pop(name, None)
+            self.values.used(name, before.definition if before is not None else None, None)
             self.layout.undefined(name)
             return
         definition = self._read(change, Definition.parse)
         if definition.name != name:
             raise BadInput(f"the definition calls itself {definition.name}")
         self._set_after(name, definition.after)
-        self._set_uses(name, definition.secrets)
-        self.services[name] = Service(self.stamped(definition), change.create_revision, change.mod_revision)
+        former = self.services.get(name)
+        self.values.used(name, former.definition if former is not None else None, definition)
+        self.services[name] = Service(self.values.stamped(definition), change.create_revision, change.mod_revision)
         self.layout.defined(name, change.mod_revision)
 
     def _set_after(self, name: ServiceName, after: Iterable[ServiceName]) -> None:
@@ -168,43 +166,22 @@ class Contents:
         for one in after:
             self.dependents.setdefault(one, set()).add(name)
 
-    def _set_uses(self, name: ServiceName, uses: Iterable[SecretUse]) -> None:
-        """Take note of the secrets that a service uses, before its definition is changed."""
-        before = self.services.get(name)
-        for secret in {use.name for use in before.definition.secrets} if before is not None else ():
-            self.users[secret].discard(name)
-            if not self.users[secret]:
-                del self.users[secret]
-        for use in uses:
-            self.users.setdefault(use.name, set()).add(name)
-
-    def stamped(self, definition: Definition) -> Definition:
-        """Return the definition with the stamps of the secrets that it uses."""
-        if not definition.secrets:
-            return definition
-        present = {name: (record.stamp, record.key) for name, record in self.secrets.items()}
-        return evolve(definition, secrets=stamped(definition.secrets, present))
-
-    def _set_sealed(self, name: SecretKey | CertificateKey | ChallengeKey, change: Change) -> None:
-        """Take over the part of what is sealed that everybody may know."""
-        if isinstance(name, ChallengeKey):
+    def _set_record(self, key: ValueKey | CertificateKey | ChallengeKey, change: Change) -> None:
+        """Take over a record; services that use the secret or the file depend on its stamp."""
+        if isinstance(key, ChallengeKey):
             self.challenge = ChallengeRecord.decode(change.value) if isinstance(change, Entry) else None
-        elif isinstance(name, SecretKey):
-            self._set_secret(name.name, change)
+        elif not isinstance(key, CertificateKey):
+            self._set_value(key, change)
         elif isinstance(change, Entry):
-            self.certificates[name.name] = CertificateRecord.decode(change.value)
+            self.certificates[key.name] = CertificateRecord.decode(change.value)
         else:
-            self.certificates.pop(name.name, None)
+            self.certificates.pop(key.name, None)
 
-    def _set_secret(self, name: str, change: Change) -> None:
-        """Take over a record, and have the services that use the secret need other containers."""
-        if isinstance(change, Entry):
-            self.secrets[name] = SecretRecord.decode(change.value)
-        else:
-            self.secrets.pop(name, None)
-        for user in self.users.get(name, ()):
+    def _set_value(self, key: ValueKey, change: Change) -> None:
+        self.values.set(key, change)
+        for user in self.values.users(key):
             service = self.services[user]
-            self.services[user] = evolve(service, definition=self.stamped(service.definition))
+            self.services[user] = evolve(service, definition=self.values.stamped(service.definition))
 
     def _set_claim(self, claims: ClaimsByService, instance: InstanceName, change: Change) -> None:
         record = self._read(change, ClaimRecord.decode) if isinstance(change, Entry) else None

@@ -51,6 +51,13 @@ class CertificateKey:
     name: str
 
 
+@frozen(order=True)
+class FileKey:
+    """The key of the record of a file."""
+
+    name: str
+
+
 @frozen
 class ChallengeKey:
     """The key of the answer of every node to the challenges of ACME servers."""
@@ -97,10 +104,11 @@ _OfService = ServiceName | InstanceName | SuccessorKey | SlotKey | RolloutKey | 
 
 _Alone = ChallengeKey | IdentityKey | MarksKey | TrustKey
 
-Named = _OfService | NodeKey | CordonKey | SecretKey | CertificateKey | _Alone
+Named = _OfService | NodeKey | CordonKey | SecretKey | CertificateKey | FileKey | _Alone
 
 _MIRRORED = (
-    *("certificates/", "challenge", "cordons/", "identity", "instances/", "marks", "nodes/", "pauses/", "rollouts/"),
+    *("certificates/", "challenge", "cordons/", "files/", "identity", "instances/", "marks", "nodes/", "pauses/"),
+    "rollouts/",
     *("secrets/", "services/", "trust"),
 )
 
@@ -254,6 +262,23 @@ class Keys:
         return self.renewing + "renewer"
 
     @property
+    def files(self) -> str:
+        """The prefix of the records of files."""
+        return self.root + "files/"
+
+    def file(self, name: str) -> str:
+        return f"{self.files}{name}"
+
+    def content(self, name: str) -> str:
+        """The key of the content of a file, which nobody mirrors: see ``files``."""
+        return f"{self.root}contents/{name}"
+
+    @property
+    def stamps(self) -> tuple[str, ...]:
+        """The prefixes of the records on which the digests of definitions depend."""
+        return self.secrets, self.files
+
+    @property
     def sealed(self) -> str:
         """The second root, for sealed values: nobody mirrors them, and who needs one reads it when it is needed."""
         return self.prefix + "-sealed/"
@@ -276,8 +301,8 @@ class Keys:
 
     def read(self, key: str) -> Named | None:
         """
-        Return what a key names; None for keys that other modules read (``events/``, ``history/``) or that a newer
-        agent wrote.
+        Return what a key names; None for keys that other modules read (``contents/``, ``events/``, ``history/``) or
+        that a newer agent wrote.
 
         :raises BadInput: for a key in one of our places whose parts are not names.
         """
@@ -289,11 +314,11 @@ class Keys:
                 return ServiceName(group=group, service=service)
             case (("instances" | "rollouts"), [group, service, *rest]):
                 return _numbered(place, group, service, rest)
-            case (("nodes" | "cordons" | "secrets" | "certificates"), [name]):
+            case (("nodes" | "cordons" | "secrets" | "files" | "certificates"), [name]):
                 return _one_name(place, name)
             case "pauses", [group, service]:
                 return PauseKey(ServiceName(group=group, service=service))
-            case (("services" | "nodes" | "cordons" | "pauses" | "secrets" | "certificates"), _):
+            case (("services" | "nodes" | "cordons" | "pauses" | "secrets" | "files" | "certificates"), _):
                 raise BadInput(f"key {shorten(key)} is not usable: it has too few or too many parts")
         return None
 
@@ -306,6 +331,8 @@ def _one_name(place: str, name: str) -> Named:
             return CordonKey(check_label(name, "node"))
         case "secrets":
             return SecretKey(check_value_name(name, "secret"))
+        case "files":
+            return FileKey(check_value_name(name, "file"))
     if is_host_name(name):
         return CertificateKey(name)
     raise BadInput(f"the certificate name {shorten(name)} is not usable: it is no host name in lower case")

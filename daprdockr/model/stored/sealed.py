@@ -9,16 +9,13 @@ needs it. One transaction writes both, and both have the same stamp.
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
-from typing import Any
 
 from attrs import frozen
 
 from daprdockr.model import reading
 from daprdockr.model.errors import BadInput
-from daprdockr.model.members import Members, all_members, decode_members, encode_members
-from daprdockr.model.names import shorten
+from daprdockr.model.members import Members, all_members, decode_whole, encode_members
 
 MAX_VALUE = 64 * 1024
 """The largest value of a secret, in bytes."""
@@ -53,7 +50,7 @@ class SecretRecord:
     @classmethod
     def decode(cls, data: bytes) -> SecretRecord:
         """:raises BadInput: if ``data`` is not such a record."""
-        return cls(**_complete(data, _MEMBERS, ("Revision", "Stamp", "Size", "Key")))
+        return cls(**decode_whole(data, _MEMBERS, ("Revision", "Stamp", "Size", "Key")))
 
     def encode(self) -> bytes:
         return encode_members(all_members(self, _MEMBERS))
@@ -70,7 +67,7 @@ class SealedValue:
     @classmethod
     def decode(cls, data: bytes) -> SealedValue:
         """:raises BadInput: if ``data`` is not such a value."""
-        return cls(**_complete(data, _SEALED, ("Key", "Stamp", "Sealed")))
+        return cls(**decode_whole(data, _SEALED, ("Key", "Stamp", "Sealed")))
 
     def encode(self) -> bytes:
         return encode_members(all_members(self, _SEALED) | {"Sealed": base64.b64encode(self.sealed).decode()})
@@ -89,7 +86,7 @@ class PublicKey:
     @classmethod
     def decode(cls, data: bytes) -> PublicKey:
         """:raises BadInput: if ``data`` is not such a key."""
-        key = cls(**_complete(data, _PUBLIC, ("Public",)))
+        key = cls(**decode_whole(data, _PUBLIC, ("Public",)))
         if len(key.public) != KEY_BYTES:
             raise BadInput(f"Public has {len(key.public)} bytes, a public key has {KEY_BYTES}")
         return key
@@ -109,21 +106,6 @@ def bound_to(name: str, stamp: str) -> bytes:
 KEY_BYTES = 32
 
 
-def _complete(data: bytes, members: Members, required: tuple[str, ...]) -> dict[str, Any]:
-    given = decode_members(data, members)
-    for name in required:
-        if members[name][0] not in given:
-            raise BadInput(f"{name} is missing")
-    return given
-
-
-def _octets(value: object, path: str) -> bytes:
-    try:
-        return base64.b64decode(reading.text(value, path), validate=True)
-    except (binascii.Error, ValueError):
-        raise BadInput(f"{path}: {shorten(value)} is not usable, it is no base64") from None
-
-
 _MEMBERS: Members = {
     "Revision": ("revision", reading.integer(1, 2**63 - 1)),
     "Stamp": ("stamp", reading.line(64)),
@@ -135,6 +117,6 @@ _MEMBERS: Members = {
 _SEALED: Members = {
     "Key": ("key", reading.line(64)),
     "Stamp": ("stamp", reading.line(64)),
-    "Sealed": ("sealed", _octets),
+    "Sealed": ("sealed", reading.octets),
 }
-_PUBLIC: Members = {"Public": ("public", _octets)}
+_PUBLIC: Members = {"Public": ("public", reading.octets)}

@@ -20,6 +20,7 @@ from daprdockr.model.host import Port
 from daprdockr.model.members import Members, encode_members, read_members
 from daprdockr.model.names import MAX_INSTANCES, ServiceName, check_label, shorten
 from daprdockr.model.wanted.container import Container
+from daprdockr.model.wanted.files import FileUses, essence_of_files, file_uses, with_stamps
 from daprdockr.model.wanted.health import Health
 from daprdockr.model.wanted.http import Http, read_entries, write_entries
 from daprdockr.model.wanted.pinned import pinned
@@ -27,6 +28,7 @@ from daprdockr.model.wanted.placement import Placement
 from daprdockr.model.wanted.port_routes import TcpRoute, UdpRoute, tcp_routes, udp_routes
 from daprdockr.model.wanted.secrets import SecretUses, check_variables, essence, secret_uses, stamped
 from daprdockr.model.wanted.update import Update
+from daprdockr.model.wanted.uses import refuse_twice
 
 
 @frozen
@@ -37,7 +39,8 @@ class Definition:
     ``restarted`` is when a person last asked for other containers of the same definition, "" for never: any other value
     makes another digest; behind it may stand which image was found then (``pinned``). ``after`` are the services that
     have to be healthy before its first start. ``secrets`` are as ``secrets.stamped`` has them where the mirror is
-    known, and another stamp makes another digest.
+    known, and another stamp makes another digest, unless a change is reported by a signal; ``files`` are the same for
+    what is not secret.
     """
 
     name: ServiceName
@@ -54,6 +57,7 @@ class Definition:
     restarted: str = ""
     after: tuple[ServiceName, ...] = ()
     secrets: SecretUses = ()
+    files: FileUses = ()
 
     @classmethod
     def parse(cls, data: bytes) -> Definition:
@@ -74,6 +78,8 @@ class Definition:
             listens = "every node listens on the port of a route, choose another one"
             raise BadInput(f"Container.PortBindings: {both.host}/{both.protocol} is a route as well: {listens}")
         check_variables(definition.secrets, definition.container.fields.get("Env", ()))
+        targets = [use.target for use in definition.secrets if use.target]
+        refuse_twice([*targets, *(use.target for use in definition.files)], "Secrets and Files")
         return definition
 
     def write(self) -> dict[str, Any]:
@@ -99,8 +105,8 @@ class Definition:
             written["StopTimeout"] = self.stop_timeout
         if self.after:
             written["After"] = [one.service if one.group == self.name.group else str(one) for one in self.after]
-        if self.secrets:
-            written["Secrets"] = [use.write() for use in self.secrets]
+        lists = (("Secrets", self.secrets), ("Files", self.files))
+        written |= {key: [use.write() for use in uses] for key, uses in lists if uses}
         if self.restarted:
             written["Restarted"] = self.restarted
         return written
@@ -175,13 +181,16 @@ class Definition:
         given = [dict(self.container.fields), ports, *([self.on_partition] if self.on_partition != "keep" else [])]
         given += [{"Restarted": self.restarted}] if self.restarted else []
         given += [{"Secrets": essence(self.secrets)}] if self.secrets else []
+        given += [{"Files": essence_of_files(self.files)}] if self.files else []
         text = json.dumps(given, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 
     @property
     def stated(self) -> Definition:
-        """The definition as it is stored, without what the mirror adds of secrets."""
-        return evolve(self, secrets=stamped(self.secrets, {})) if self.secrets else self
+        """The definition as it is stored, without what the mirror adds of secrets and files."""
+        if not (self.secrets or self.files):
+            return self
+        return evolve(self, secrets=stamped(self.secrets, {}), files=with_stamps(self.files, {}))
 
 
 def _service(value: object, path: str) -> str:
@@ -232,5 +241,6 @@ _MEMBERS: Members = {
     "StopTimeout": ("stop_timeout", reading.integer(0, 3600)),
     "After": ("after", reading.list_of(reading.text)),
     "Secrets": ("secrets", secret_uses),
+    "Files": ("files", file_uses),
     "Restarted": ("restarted", _restarted),
 }

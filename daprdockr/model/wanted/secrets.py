@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import posixpath
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -13,7 +12,8 @@ from attrs import evolve, frozen
 from daprdockr.model import reading
 from daprdockr.model.errors import BadInput
 from daprdockr.model.members import Members, read_members
-from daprdockr.model.names import check_value_name, shorten
+from daprdockr.model.names import shorten
+from daprdockr.model.wanted.uses import HUP, ROLL, on_change, refuse_twice, stored_name, target
 
 MOST_SECRETS = 32
 """The most secrets that one service uses."""
@@ -22,7 +22,6 @@ PLACE = "/run/secrets/"
 """The directory of a secret for which the definition names no place."""
 
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,254}", re.ASCII)
-_LONGEST_TARGET = 1024
 
 
 @frozen
@@ -38,6 +37,7 @@ class SecretUse:
     name: str
     target: str = ""
     env: str = ""
+    on_change: str = ROLL
     stamp: str = ""
     key: str = ""
 
@@ -46,12 +46,15 @@ class SecretUse:
         given = read_members(value, path, _MEMBERS, required=("Name",))
         if "target" in given and "env" in given:
             raise BadInput(f"{path} has Target and Env: write two entries to have it in both ways")
+        if "env" in given and given.get("on_change") == HUP:
+            raise BadInput(f"{path} has Env and OnChange HUP: a variable stays as it was at the start, use a Target")
         return cls(**given) if "env" in given else cls(**{"target": PLACE + given["name"], **given})
 
     def write(self) -> dict[str, Any]:
         if self.env:
-            return {"Name": self.name, "Env": self.env}
-        return {"Name": self.name} | ({"Target": self.target} if self.target != PLACE + self.name else {})
+            return {"Name": self.name, "Env": self.env}  # a change of it can only roll
+        written = {"Name": self.name} | ({"Target": self.target} if self.target != PLACE + self.name else {})
+        return written | ({"OnChange": self.on_change} if self.on_change != ROLL else {})
 
 
 SecretUses = tuple[SecretUse, ...]
@@ -61,10 +64,7 @@ def secret_uses(value: object, path: str) -> SecretUses:
     uses = tuple(reading.list_of(SecretUse.read)(value, path))
     if len(uses) > MOST_SECRETS:
         raise BadInput(f"{path} has {len(uses)} members, write at most {MOST_SECRETS}")
-    places = [use.target or use.env for use in uses]
-    twice = next((place for index, place in enumerate(places) if place in places[:index]), None)
-    if twice is not None:
-        raise BadInput(f"{path}: {shorten(twice)} is given twice, write each file and each variable once")
+    refuse_twice((use.target or use.env for use in uses), path)
     return uses
 
 
@@ -88,22 +88,7 @@ def stamped(uses: SecretUses, present: Mapping[str, tuple[str, str]]) -> SecretU
 
 def essence(uses: Iterable[SecretUse]) -> list[list[str]]:
     """Return what containers depend on: another digest needs other containers."""
-    return [[use.name, use.target, use.env, use.stamp] for use in uses]
-
-
-def _name(value: object, path: str) -> str:
-    try:
-        return check_value_name(value, "secret")
-    except BadInput as error:
-        raise BadInput(f"{path}: {error}") from None
-
-
-def _target(value: object, path: str) -> str:
-    place = reading.text(value, path)
-    plain = place.startswith("/") and not place.startswith("//") and posixpath.normpath(place) == place != "/"
-    if not plain or len(place) > _LONGEST_TARGET:
-        raise BadInput(f"{path}: {shorten(value)} is not usable, write the whole path of a file, such as /etc/token")
-    return place
+    return [[use.name, use.target, use.env, HUP if use.on_change == HUP else use.stamp] for use in uses]
 
 
 def _variable(value: object, path: str) -> str:
@@ -113,7 +98,8 @@ def _variable(value: object, path: str) -> str:
 
 
 _MEMBERS: Members = {
-    "Name": ("name", _name),
-    "Target": ("target", _target),
+    "Name": ("name", stored_name("secret")),
+    "Target": ("target", target),
     "Env": ("env", _variable),
+    "OnChange": ("on_change", on_change),
 }

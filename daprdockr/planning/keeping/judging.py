@@ -137,10 +137,10 @@ def _was_reverted(situation: Situation, definition: Definition) -> bool:
 def former(history: Revisions, definition: Definition) -> Revision | None:
     """
     Return the revision to go back to: the newest good one that makes another container. There is none if the present
-    one uses secrets and was good itself: then a secret is what changed.
+    one uses secrets or stored files and was good itself: then one of those is what changed.
     """
     newest, digest = history.newest, definition.stated.digest
-    if definition.secrets and newest is not None and newest.record.good and newest.record.digest == digest:
+    if _stored(definition) and newest is not None and newest.record.good and newest.record.digest == digest:
         return None
     return next((one for one in reversed(history.revisions) if one.record.good and one.record.digest != digest), None)
 
@@ -155,9 +155,16 @@ def stopped_record(step: StopRollout, definition: Definition, back: Revision | N
     if back is not None:
         state = RolloutState.REVERTED
     elif step.reverts:
-        secrets = ", if a secret changed, set it again" if definition.secrets else ""
-        state, reason = RolloutState.FAILED, f"{reason} (no other revision is known to be good{secrets})"
+        stored = _stored(definition)
+        again = f", if a {stored} changed, set it again" if stored else ""
+        state, reason = RolloutState.FAILED, f"{reason} (no other revision is known to be good{again})"
     elif definition.update.on_failure == "revert":
         state, reason = RolloutState.FAILED, f"{reason} (it was reverted once, which is not done again)"
     before = back.record.digest if back is not None else ""
     return RolloutRecord(state, before, definition.digest, reason, node, str(step.instance))
+
+
+def _stored(definition: Definition) -> str:
+    """Return what kinds of values a definition names that are stored apart from it; "" for none."""
+    kinds = ("secret", bool(definition.secrets)), ("file", any(use.content is None for use in definition.files))
+    return " or ".join(kind for kind, there in kinds if there)

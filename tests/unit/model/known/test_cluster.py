@@ -17,6 +17,8 @@ from daprdockr.model.known.history import ForeignEtcd
 from daprdockr.model.names import InstanceName, ServiceName
 from daprdockr.model.stored.certificate import CertificateFacts, CertificateRecord
 from daprdockr.model.stored.entries import Batch, Change, Deleted, Entry, Operation
+from daprdockr.model.stored.files import FileRecord
+from daprdockr.model.stored.keys import SecretKey
 from daprdockr.model.stored.node import NodeRecord, Progress
 from daprdockr.model.stored.pause import PauseMode, PauseRecord
 from daprdockr.model.stored.revisioned import Broken
@@ -192,8 +194,31 @@ class ChangesTests(SynchronousTestCase):
         self.assertEqual(cluster.services[WEB].revision, 2)
         self.assertEqual(cluster.apply(batch(entry(KEYS.secret("z"), 6, record.encode()))), Changes())
         changes = cluster.apply(batch(entry(KEYS.service(WEB), 7, build().encode())))
-        self.assertEqual((cluster.users("x"), cluster.users("y")), (set(), set()))
+        users = [cluster.values.users(SecretKey(name)) for name in ("x", "y")]
+        self.assertEqual(users, [set(), set()])
         self.assertEqual(cluster.services[WEB].definition.digest, build().digest)
+
+    def test_files(self) -> None:
+        """
+        A stored file that is set anew changes the digest of the services that use it, unless its changes are signalled;
+        either way they are planned again. One whose content the definition states depends on nothing.
+        """
+        cluster, other = Cluster(KEYS), ServiceName("myapp", "signalled")
+        using = build(Files=[{"Name": "x", "Target": "/x"}, {"Content": "c", "Target": "/c"}]).encode()
+        signalled = evolve(build(Files=[{"Name": "x", "Target": "/x", "OnChange": "HUP"}]), name=other).encode()
+        cluster.apply(batch(entry(KEYS.service(WEB), 2, using), entry(KEYS.service(other), 3, signalled)))
+        digests = []
+        for revision, stamp in enumerate(("s1", "s2"), 4):
+            changes = cluster.apply(batch(entry(KEYS.file("x"), revision, FileRecord(1, stamp, 5).encode())))
+            self.assertEqual(changes, Changes(frozenset({WEB, other})))
+            services = [cluster.services[name].definition for name in (WEB, other)]
+            self.assertEqual([one.files[0].stamp for one in services], [stamp, stamp])
+            digests.append([one.digest for one in services])
+        self.assertNotEqual(digests[0][0], digests[1][0])
+        self.assertEqual(digests[0][1], digests[1][1])
+        self.assertEqual(cluster.apply(batch(Deleted(KEYS.file("x"), 7))), Changes(frozenset({WEB, other})))
+        self.assertEqual(cluster.services[WEB].definition.files[0].stamp, "")
+        self.assertEqual(cluster.apply(batch(entry(KEYS.file("c"), 8, FileRecord(1, "s", 5).encode()))), Changes())
 
     def test_secret_first(self) -> None:
         """It makes no difference whether a secret or its service is known first; a broken record changes nothing."""

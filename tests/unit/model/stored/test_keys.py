@@ -12,6 +12,7 @@ from daprdockr.model.stored.keys import (
     CertificateKey,
     ChallengeKey,
     CordonKey,
+    FileKey,
     IdentityKey,
     Keys,
     NodeKey,
@@ -26,7 +27,7 @@ from tests.build.values import KEYS
 PARTS = st.one_of(
     st.sampled_from(
         [
-            *("services", "instances", "nodes", "cordons", "pauses", "rollouts", "events"),
+            *("services", "instances", "nodes", "cordons", "pauses", "rollouts", "events", "files"),
             *("next", "", "..", "1", "0", "10001"),
         ]
     ),
@@ -46,6 +47,7 @@ class KeysTests(SynchronousTestCase):
         self.assertEqual(KEYS.pause(instance.service), "/daprdockr/pauses/myapp/web")
         self.assertEqual(KEYS.revision(instance.service, 12), "/daprdockr/history/myapp/web/12")
         self.assertEqual(KEYS.rollout(instance.service), "/daprdockr/rollouts/myapp/web")
+        self.assertEqual((KEYS.file("x"), KEYS.content("x")), ("/daprdockr/files/x", "/daprdockr/contents/x"))
         self.assertEqual(KEYS.event("a", 7), "/daprdockr/events/00000000000000000007-a")
 
     @given(SERVICE_NAMES, INSTANCE_NAMES, LABELS)
@@ -57,6 +59,8 @@ class KeysTests(SynchronousTestCase):
             self.assertEqual(keys.read(keys.node(node)), NodeKey(node))
             self.assertEqual(keys.read(keys.cordon(node)), CordonKey(node))
             self.assertEqual(keys.read(keys.pause(service)), PauseKey(service))
+            self.assertEqual(keys.read(keys.file(node)), FileKey(node))
+            self.assertIsNone(keys.read(keys.content(node)))
 
     def test_what_others_read(self) -> None:
         """Events, revisions, and what a newer agent may write below a claim name nothing here."""

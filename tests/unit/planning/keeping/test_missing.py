@@ -29,6 +29,19 @@ class MissingTests(PlanTestCase):
         steps = plan(situation(WITH, (waits,)), NOW).steps
         self.assertTrue(any(isinstance(step, CreateContainer) for step in steps))
 
+    def test_all_named(self) -> None:
+        """Everything that is not set is named, by its kind."""
+        both = definition(
+            Secrets=[{"Name": "a"}, {"Name": "b"}],
+            Files=[{"Name": "f", "Target": "/f"}, {"Content": "", "Target": "/g"}],
+        )
+        (report,) = plan(situation(both, (claim(starting_record()),)), NOW).steps
+        assert isinstance(report, WriteClaim)
+        self.assertEqual(
+            report.record.reason,
+            "secrets a, b are not set: daprdockrcmd secret set; file f is not set: daprdockrcmd file set",
+        )
+
     def test_deleted(self) -> None:
         """A container that runs stays, healthy, and the claim says what is missing; no slot is taken to replace it."""
         running = container(of=WITH)
