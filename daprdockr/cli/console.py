@@ -43,6 +43,12 @@ class Console:
             line = _GAP.join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
             print(line.rstrip(), file=self.stdout)
 
+    def write(self, content: bytes) -> None:
+        """Print bytes as they are."""
+        self.stdout.flush()
+        self.stdout.buffer.write(content)
+        self.stdout.buffer.flush()
+
     def say(self, line: str) -> None:
         print(printable(line), file=self.stdout)
 

@@ -2,7 +2,8 @@
 """
 A backup of the wishes of people: definitions, cordons and pauses, as one JSON document with a version.
 
-It has no claims, nodes or events, which the agents make anew, no history, and no sealed values.
+It has no claims, nodes or events, which the agents make anew, no history, no files for containers, which ``file get``
+prints, and no sealed values.
 """
 
 from __future__ import annotations

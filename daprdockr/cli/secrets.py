@@ -17,8 +17,8 @@ from attrs import frozen
 from daprdockr.cli.definitions import author
 from daprdockr.cli.request import Request
 from daprdockr.cli.stored import Transaction, change
+from daprdockr.cli.users import users
 from daprdockr.model.errors import BadInput, DaprdockrError, NotFound
-from daprdockr.model.known.cluster import Cluster
 from daprdockr.model.seams import Store
 from daprdockr.model.stored.entries import Absent, Delete, Entry, Put, Unchanged
 from daprdockr.model.stored.sealed import PublicKey, SealedValue, SecretRecord, bound_to
@@ -106,10 +106,10 @@ class Secrets:
         :raises SecretInUse: services use it, and could not start again.
         """
         keys, found = self.request.keys, False
-        users = [] if self.request.yes else self.users().get(name, [])
-        if users and self.store.get(keys.secret(name)) is not None:
+        using = [] if self.request.yes else self.users().get(name, [])
+        if using and self.store.get(keys.secret(name)) is not None:
             raise SecretInUse(
-                f"secret {name} is used by {', '.join(users)}, which could start no container without it: change the"
+                f"secret {name} is used by {', '.join(using)}, which could start no container without it: change the"
                 " definition first, or add -yes"
             )
 
@@ -128,14 +128,8 @@ class Secrets:
             raise NotFound(f"secret {name} does not exist: daprdockrcmd secret ls lists what does")
 
     def users(self) -> dict[str, list[str]]:
-        """Return the services that use secrets, by secret; those that cannot be read count for none."""
-        cluster = Cluster(self.request.keys)
-        cluster.replace(self.store.list(self.request.keys.services))
-        found: dict[str, list[str]] = {}
-        for name, service in sorted(cluster.services.items()):
-            for secret in dict.fromkeys(use.name for use in service.definition.secrets):
-                found.setdefault(secret, []).append(str(name))
-        return found
+        """Return the services that use secrets, by secret."""
+        return users(self.request.keys, self.store, lambda definition: [use.name for use in definition.secrets])
 
     def known(self) -> dict[str, SecretRecord | None]:
         """Return the records of all secrets by name; None is one that this version cannot read."""

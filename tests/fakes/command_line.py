@@ -83,6 +83,8 @@ def command_line(
             store.lent += 1
         return store
 
-    stdout, stderr = io.StringIO(), io.StringIO()
+    written, stderr = io.BytesIO(), io.StringIO()
+    stdout = io.TextIOWrapper(written, "utf-8", "surrogateescape", newline="")
     status = main(words, environment or {}, io.BytesIO(stdin), stdout, stderr, connect)
-    return Outcome(status, stdout.getvalue(), stderr.getvalue())
+    stdout.flush()
+    return Outcome(status, written.getvalue().decode("utf-8", "surrogateescape"), stderr.getvalue())

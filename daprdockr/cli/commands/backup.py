@@ -35,7 +35,7 @@ COMMAND = Command(
     run=backup,
     reference=(
         "print all definitions, cordons and pauses as one JSON document for ``restore``, as they are at one moment;"
-        " history, events and sealed values are not in it. A stored value that cannot be read is left out and reported"
-        " (exit status 1)",
+        " history, events, files for containers and sealed values are not in it. A stored value that cannot be read is"
+        " left out and reported (exit status 1)",
     ),
 )

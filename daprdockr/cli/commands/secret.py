@@ -138,7 +138,7 @@ COMMAND = Command(
         " the services that use it, also of a secret that is not set. Nothing prints a value",
         "replace the cluster key. The first run adds a new key to FILE, which you then copy to all nodes; the second"
         " has the cluster use it and seals all secrets again, unless a node does not have it (``-yes`` ignores that)."
-        " No container is replaced",
+        " No container is replaced. Once more it does nothing, unless ``-yes`` asks for another rotation",
         "delete a secret. If services use it, only with ``-yes``: their containers run on, and no other one can be"
         " created until the secret is set again",
     ),

@@ -61,8 +61,12 @@ class FormTests(SynchronousTestCase):
         self.assertEqual(lines["ps"], "instances: where they are and how they are")
 
     def test_words(self) -> None:
-        """Behind ``completion`` there are the shells, behind ``secret`` what it can do."""
-        words = {"completion": SHELLS, "secret": ("key", "set", "ls", "rm", "rotate-key")}
+        """Behind ``completion`` there are the shells, behind ``secret`` and ``file`` what they can do."""
+        words = {
+            "completion": SHELLS,
+            "secret": ("key", "set", "ls", "rm", "rotate-key"),
+            "file": ("set", "get", "ls", "rm"),
+        }
         self.assertEqual({form.typed: form.words for form in forms() if form.words}, words)
 
     def test_no_placeholder(self) -> None:

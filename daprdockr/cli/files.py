@@ -1,0 +1,121 @@
+# -*- test-case-name: tests.unit.cli.commands.test_file -*-
+"""Files for containers in etcd as the command line sees them: set, listed, read back and deleted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+
+from attrs import frozen
+
+from daprdockr.cli.definitions import author
+from daprdockr.cli.request import Request
+from daprdockr.cli.stored import Transaction, change
+from daprdockr.cli.users import users
+from daprdockr.model.errors import BadInput, DaprdockrError, NotFound
+from daprdockr.model.seams import Store
+from daprdockr.model.stored.entries import Delete, Entry, Put, Unchanged
+from daprdockr.model.stored.files import FileContent, FileRecord
+from daprdockr.model.wanted.files import stamp_of
+
+
+class FileInUse(DaprdockrError):
+    """Services need the file."""
+
+
+@frozen
+class Files:
+    """:ivar clock: wall-clock seconds."""
+
+    request: Request
+    store: Store
+    clock: Callable[[], float]
+
+    def put(self, name: str, content: bytes) -> tuple[FileRecord, bool]:
+        """Store a content; return its record, and whether that is another one than before."""
+        keys, stamp = self.request.keys, stamp_of(content)
+        written: FileRecord | None = None
+        changed = False
+
+        def transaction(entry: Entry | None) -> Transaction | None:
+            nonlocal written, changed
+            before = _record(entry)
+            if before is not None and before.stamp == stamp:  # so a lost answer shows as what we want
+                written = before
+                return None
+            changed = True
+            number = before.revision + 1 if before is not None else 1
+            written = FileRecord(number, stamp, len(content), self.clock(), author(self.request))
+            puts = Put(keys.file(name), written.encode()), Put(keys.content(name), FileContent(content).encode())
+            return (_unchanged(keys.file(name), entry),), puts
+
+        change(self.store, keys.file(name), transaction)
+        assert written is not None
+        return written, changed
+
+    def get(self, name: str) -> bytes:
+        """
+        Return a content.
+
+        :raises NotFound: there is no such file.
+        :raises BadInput: this version cannot read it.
+        """
+        entry = self.store.get(self.request.keys.content(name))
+        if entry is None:
+            raise _absent(name)
+        try:
+            return FileContent.decode(entry.value).content
+        except BadInput as error:
+            raise BadInput(f"file {name} cannot be read ({error}): set it again") from None
+
+    def delete(self, name: str) -> None:
+        """
+        Delete a file; one that is in use only with ``-yes``.
+
+        :raises NotFound: there is no such file.
+        :raises FileInUse: services use it, and could not start again.
+        """
+        keys, found = self.request.keys, False
+        using = [] if self.request.yes else self.users().get(name, [])
+        if using and self.store.get(keys.file(name)) is not None:
+            raise FileInUse(
+                f"file {name} is used by {', '.join(using)}, which could start no container without it: change the"
+                " definition first, or add -yes"
+            )
+
+        def transaction(entry: Entry | None) -> Transaction | None:
+            nonlocal found
+            if entry is None:
+                return None
+            found = True
+            return (_unchanged(keys.file(name), entry),), (Delete(keys.file(name)), Delete(keys.content(name)))
+
+        change(self.store, keys.file(name), transaction)
+        if not found:
+            raise _absent(name)
+
+    def users(self) -> dict[str, list[str]]:
+        """Return the services that use stored files, by file."""
+        return users(
+            self.request.keys, self.store, lambda made: [use.name for use in made.files if use.content is None]
+        )
+
+    def known(self) -> dict[str, FileRecord | None]:
+        """Return the records of all files by name; None is one that this version cannot read."""
+        place = self.request.keys.files
+        entries = self.store.list(place).entries
+        return {entry.key.removeprefix(place): _record(entry) for entry in entries}
+
+
+def _record(entry: Entry | None) -> FileRecord | None:
+    with suppress(BadInput):
+        return None if entry is None else FileRecord.decode(entry.value)
+    return None
+
+
+def _unchanged(key: str, entry: Entry | None) -> Unchanged:
+    return Unchanged(key, entry.mod_revision if entry is not None else 0)
+
+
+def _absent(name: str) -> NotFound:
+    return NotFound(f"file {name} does not exist: daprdockrcmd file ls lists what does")
