@@ -227,6 +227,11 @@ class DockerEngine:
         since = self._left.get(container)
         return since is not None and self._clock() - since >= LEFT_SECONDS
 
+    def signal(self, container: str, signal: str) -> None:
+        """Send a signal to its main process; a no-op when it does not run or is gone."""
+        with suppress(ContainerAbsent), self._asking(f"signal container {container[:12]}") as client:
+            _signal(client, container, signal)
+
     def ask_to_stop(self, container: str) -> None:
         """Send the stop signal of its image or definition; a no-op when it does not run or is gone."""
         with suppress(ContainerAbsent), self._asking(f"signal container {container[:12]}") as client:

@@ -26,7 +26,8 @@ from daprdockr.model.wanted.definition import Definition
 class Lane:
     """
     The object that two steps must not work on at the same time: an instance's "claim", "container" or "slot" in a
-    rollout, or an "image". The "start" of an instance is a lane beside that of a container: Note [One start at a time].
+    rollout, the "files" that its container has mounted, or an "image". The "start" of an instance is a lane beside that
+    of a container: Note [One start at a time].
 
     ``generation`` is the digest of the definition a container was made from, which distinguishes the copies of an
     instance; "" where that is unknown.
@@ -307,6 +308,20 @@ class StartContainer(OnContainer):
 
 
 @frozen
+class RenewFiles(OnContainer):
+    """Put contents that changed into the mounted files of a running container, and signal that to its main process."""
+
+    container: str
+
+    @property
+    def lane(self) -> Lane:
+        return Lane("files", self.instance, self.generation)
+
+    def __str__(self) -> str:
+        return f"renew the files of container {self.container[:12]} of {self.instance}"
+
+
+@frozen
 class StopContainer(OnContainer):
     """
     Ask a container to stop and kill it after ``grace`` seconds. ``unhealthy`` says that it is stopped because its
@@ -336,5 +351,5 @@ class RemoveContainer(OnContainer):
 ClaimStep = TakeClaim | ReadClaim | WriteClaim | ReleaseClaim | TakeSuccession | Succeed | DropSuccession
 SlotStep = TakeSlot | FreeSlot
 RolloutStep = StopRollout | MarkGood | PinImage
-ContainerStep = PullImage | CreateContainer | StartContainer | StopContainer | RemoveContainer
+ContainerStep = PullImage | CreateContainer | StartContainer | RenewFiles | StopContainer | RemoveContainer
 Step = ClaimStep | SlotStep | RolloutStep | ContainerStep

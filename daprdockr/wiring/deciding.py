@@ -14,16 +14,16 @@ from daprdockr.agent.mirror.roster import Roster
 from daprdockr.agent.reconcile.carry_out import CarryOut
 from daprdockr.agent.reconcile.claim_steps import ClaimSteps
 from daprdockr.agent.reconcile.container_steps import ContainerSteps, GivenToContainers
-from daprdockr.agent.reconcile.delivery import Delivery, SealedValues
+from daprdockr.agent.reconcile.delivery import Delivery, StoredValues
 from daprdockr.agent.reconcile.engine_threads import EngineThreads
 from daprdockr.agent.reconcile.gather import Gather, GatherClaims, GatherHost
 from daprdockr.agent.reconcile.network import ContainerNetwork, container_network
 from daprdockr.agent.reconcile.own_checks import OwnChecks
+from daprdockr.agent.reconcile.places import MOUNTS, USUAL, InMemory, on_disk
 from daprdockr.agent.reconcile.reconcile import Informed, Reconcile
 from daprdockr.agent.reconcile.rollout_events import RolloutEvents
 from daprdockr.agent.reconcile.rollout_steps import RolloutSteps, RolloutSurroundings
 from daprdockr.agent.reconcile.rollouts import RolloutTimes
-from daprdockr.agent.reconcile.secret_files import MOUNTS, USUAL, SecretFiles
 from daprdockr.agent.reconcile.since import Since
 from daprdockr.agent.reconcile.slot_steps import SlotSteps
 from daprdockr.agent.reconcile.unanswered import Unanswered
@@ -51,10 +51,10 @@ class Deciding:
 
 
 def deciding(base: Foundation, outward: Edges, found: Found, reports: Reporting) -> Deciding:
-    outside, unanswered, secrets = base.outside, Unanswered(), _secrets(base, found)
+    outside, unanswered, delivery = base.outside, Unanswered(), _delivery(base, found)
     roster = Roster(base.cluster)
     withdrawals = _withdrawals(base, found, reports)
-    on_host = _on_host(base, found)
+    on_host = _on_host(base, found, delivery)
     rollouts, stopped = _rollout_times(base, found, on_host), RolloutEvents(base.cluster, base.journal.record)
     since = _since(base, found, roster, withdrawals, rollouts)
     gather = _gather(found, unanswered, roster, since, on_host)
@@ -76,11 +76,11 @@ def deciding(base: Foundation, outward: Edges, found: Found, reports: Reporting)
             claims,
             slots,
             _rollout_steps(base, found, rollouts.under_way, stopped),
-            _container_steps(base, outward, found, secrets),
+            _container_steps(base, outward, found, delivery),
         ),
         record_event=base.journal.record,
     )
-    ephemeral = _ephemeral(base, found, secrets.files) if base.settings.ephemeral else None
+    ephemeral = _ephemeral(base, found, delivery) if base.settings.ephemeral else None
     return Deciding(gather, since, reconcile, ephemeral, withdrawals, stopped)
 
 
@@ -94,9 +94,10 @@ def _withdrawals(base: Foundation, found: Found, reports: Reporting) -> Withdraw
     )
 
 
-def _on_host(base: Foundation, found: Found) -> GatherHost:
+def _on_host(base: Foundation, found: Found, delivery: Delivery) -> GatherHost:
     local = found.local
-    return GatherHost(local.host, local.failures, local.health, OwnChecks(base.cluster, local.host.containers))
+    checks = OwnChecks(base.cluster, local.host.containers)
+    return GatherHost(local.host, local.failures, local.health, checks, delivery.renewed)
 
 
 def _rollout_times(base: Foundation, found: Found, on_host: GatherHost) -> RolloutTimes:
@@ -146,32 +147,35 @@ def _gather(found: Found, unanswered: Unanswered, roster: Roster, since: Since, 
     )
 
 
-def _container_steps(base: Foundation, outward: Edges, found: Found, secrets: Delivery) -> ContainerSteps:
+def _container_steps(base: Foundation, outward: Edges, found: Found, delivery: Delivery) -> ContainerSteps:
     engine, local = base.outside.pools.engine, found.local
     return ContainerSteps(
         threads=EngineThreads(base.docker.engine, work=engine.work, stops=engine.stops, pulls=engine.pulls),
         host=local.host,
         failures=local.failures,
         here=found.member.standing,
-        given=GivenToContainers(partial(network, base, outward, found.around), secrets),
+        given=GivenToContainers(partial(network, base, outward, found.around), delivery),
         guarded=local.guarded,
         record_event=base.journal.record,
     )
 
 
-def _secrets(base: Foundation, found: Found) -> Delivery:
+def _delivery(base: Foundation, found: Found) -> Delivery:
     outside, settings = base.outside, base.settings
-    values = SealedValues(
-        outside.etcd.store, outside.pools.etcd.calls, base.cluster, lambda: found.around.cluster_keys.value
-    )
-    files = SecretFiles(
+    memory = InMemory(
         places=USUAL if settings.memory_dir is None else (settings.memory_dir,),
         agent=f"{settings.node} {settings.state_dir}",
         mounts=lambda: MOUNTS.read_text(encoding="utf-8"),
     )
     containers = found.local.host.containers
     return Delivery(
-        values, files, base.docker.engine, lambda: {one.mark for one in (*containers, *containers.held_back)}
+        values=StoredValues(
+            outside.etcd.store, outside.pools.etcd.calls, base.cluster, lambda: found.around.cluster_keys.value
+        ),
+        secrets=memory.files,
+        files=on_disk(settings.state_dir),
+        engine=base.docker.engine,
+        known=lambda: {one.mark for one in (*containers, *containers.held_back)},
     )
 
 
@@ -184,7 +188,7 @@ def network(base: Foundation, outward: Edges, around: Surroundings) -> Container
     return evolve(found, routes=frozenset(owners), held=not_to_fix(base.settings, owners))
 
 
-def _ephemeral(base: Foundation, found: Found, files: SecretFiles) -> Ephemeral:
+def _ephemeral(base: Foundation, found: Found, delivery: Delivery) -> Ephemeral:
     run, engine = base.outside.pools.engine.stops, base.docker.engine
     foreign = found.local.host.containers.holds_back
     return Ephemeral(
@@ -192,7 +196,7 @@ def _ephemeral(base: Foundation, found: Found, files: SecretFiles) -> Ephemeral:
         engine=engine,
         heartbeat=found.member.heartbeat,
         is_foreign=foreign,
-        clear=lambda container: files.remove(container.mark),
+        clear=lambda container: delivery.remove(container.mark),
     )
 
 

@@ -16,12 +16,12 @@ from daprdockr.agent.mirror.mirror import Mirror
 from daprdockr.agent.reconcile.carry_out import CarryOut
 from daprdockr.agent.reconcile.claim_steps import ClaimSteps
 from daprdockr.agent.reconcile.container_steps import ContainerSteps, GivenToContainers
-from daprdockr.agent.reconcile.delivery import Delivery, SealedValues
+from daprdockr.agent.reconcile.delivery import Delivery, StoredValues
 from daprdockr.agent.reconcile.engine_threads import EngineThreads
 from daprdockr.agent.reconcile.network import ContainerNetwork
+from daprdockr.agent.reconcile.places import InMemory, on_disk
 from daprdockr.agent.reconcile.rollout_events import RolloutEvents
 from daprdockr.agent.reconcile.rollout_steps import RolloutSteps, RolloutSurroundings
-from daprdockr.agent.reconcile.secret_files import SecretFiles
 from daprdockr.agent.reconcile.slot_steps import SlotSteps
 from daprdockr.agent.reconcile.unanswered import Unanswered
 from daprdockr.agent.reconcile.under_way import UnderWay
@@ -121,10 +121,11 @@ class CarryOutCase(SynchronousTestCase):
         self.secret_keys: list[PrivateKey] = []
         self.memory = Path(self.mktemp())
         self.delivery = Delivery(
-            SealedValues(self.store, run_at_once, self.mirror.cluster, lambda: self.secret_keys),
-            SecretFiles(places=(self.memory,), agent="a", mounts=lambda: "1 0 0:1 / / rw - tmpfs tmpfs rw"),
-            self.engine,
-            lambda: {container.mark for container in self.host.containers},
+            values=StoredValues(self.store, run_at_once, self.mirror.cluster, lambda: self.secret_keys),
+            secrets=InMemory((self.memory,), "a", lambda: "1 0 0:1 / / rw - tmpfs tmpfs rw").files,
+            files=on_disk(self.state.path),
+            engine=self.engine,
+            known=lambda: {container.mark for container in self.host.containers},
         )
         self.carry_out = CarryOut(
             ClaimSteps(

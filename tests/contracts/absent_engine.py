@@ -39,6 +39,7 @@ class AbsentEngineContract(_Case):
             lambda: engine.start("0" * 64),
             lambda: engine.stop("0" * 64, 1),
             lambda: engine.ask_to_stop("0" * 64),
+            lambda: engine.signal("0" * 64, "SIGHUP"),
             engine.ping,
             engine.ask_containerd,
             lambda: engine.remove("0" * 64),

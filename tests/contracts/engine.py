@@ -416,14 +416,19 @@ class EngineContract(_Case):
         """Asking a container to end that is paused ends it; one that does not run, or is gone, changes nothing."""
         container = self.create("asked")
         self.engine.ask_to_stop(container)
+        self.engine.signal(container, "SIGHUP")
         self.assertEqual(self.state(container).status, Status.CREATED)
         told = self.listen()
         self.engine.start(container)
+        self.engine.signal(container, "SIGHUP")  # its program ignores that
+        told.until("kill", container)
+        self.assertTrue(self.state(container).running)
         self.pause(self.engine, container)
         self.engine.ask_to_stop(container)
         told.until("die", container)
         for absent in (container, "0" * 64):
             self.engine.ask_to_stop(absent)
+            self.engine.signal(absent, "SIGHUP")
 
     def test_started_again(self) -> None:
         """A container started again keeps its host port and gets a new starting time; a list shows it too."""

@@ -132,7 +132,8 @@ class MemoryEngine:
     container, and while it ``starts_nothing`` nor does any other, as where a device is missing that is not among
     ``devices``;
     while it is ``silent``, or its containerd is ``stalled``, no start is answered in time. ``deaf_to_create`` loses
-    the answers to ``create``. ``stubborn_images`` ignore the signal that asks them to end.
+    the answers to ``create``. ``stubborn_images`` ignore the signal that asks them to end; ``signals``
+    are those that were sent for another purpose, each with its container.
     ``statuses`` are the exit statuses of commands run inside, 0 for any other; None: the command takes too long.
     ``now`` is the Engine's clock in seconds since the epoch; ``memory`` and ``cpus`` are the host's, ``networks`` and
     ``volumes`` the Engine's.
@@ -152,6 +153,7 @@ class MemoryEngine:
     silent: bool = False
     stalled: bool = False
     stubborn_images: set[str] = field(factory=set)
+    signals: list[tuple[str, str]] = field(factory=list)
     devices: set[str] = field(factory=set)
     statuses: dict[tuple[str, ...], int | None] = field(factory=dict)
     users: dict[str, int] = field(factory=lambda: {"root": 0, "www": 1000})
@@ -382,6 +384,13 @@ class MemoryEngine:
         )
         self._tell("start", container)
         return self._containers[container].state_for(self.node)
+
+    @_call
+    def signal(self, container: str, signal: str) -> None:
+        held = self._containers.get(container)
+        if held and held.state.running:
+            self._tell("kill", container)
+            self.signals.append((container, signal))
 
     @_call
     def ask_to_stop(self, container: str) -> None:

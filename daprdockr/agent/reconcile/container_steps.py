@@ -51,6 +51,7 @@ from daprdockr.planning.steps import (
     OnContainer,
     PullImage,
     RemoveContainer,
+    RenewFiles,
     StartContainer,
     StopContainer,
 )
@@ -59,10 +60,10 @@ from daprdockr.runtime.pool import Run
 
 @frozen
 class GivenToContainers:
-    """The network and the secrets that a container gets: ``network`` returns the settings as they are now."""
+    """The network, secrets and files that a container gets: ``network`` returns the settings as they are now."""
 
     network: Callable[[], ContainerNetwork]
-    secrets: Delivery
+    delivery: Delivery
 
 
 MOST_REFUSED = 64
@@ -74,7 +75,7 @@ class ContainerSteps:
     :param threads: services share ``work`` and ``stops``, registries ``pulls``.
     :param failures: learns what containers run without.
     :param here: returns this node, as it is at the moment of the call.
-    :param given: the network settings of containers, and their secrets.
+    :param given: the network settings of containers, and the delivery of their secrets and files.
     :param record_event: takes an event for people: its subject, and one sentence.
     :param guarded: allows the start of a container that may not outlive this node's lease.
     """
@@ -96,7 +97,7 @@ class ContainerSteps:
         self._failures = failures
         self._here = here
         self._network = given.network
-        self._secrets = given.secrets
+        self._delivery = given.delivery
         self._guarded = guarded
         self._record_event = record_event
         self._refused: deque[int] = deque(maxlen=MOST_REFUSED)
@@ -130,6 +131,8 @@ class ContainerSteps:
                 await self._create(step)
             case StartContainer():
                 await self._start(step)
+            case RenewFiles():
+                await self._renew(step)
             case StopContainer():
                 await self._stop(step)
             case RemoveContainer():
@@ -174,7 +177,7 @@ class ContainerSteps:
             revisions = step.fence, step.defined
             labels = container_labels(instance, definition, name, here.node, here.cluster, revisions)
             body = container_body(instance, definition, ports, labels, dns, network.addresses)
-            handed = await self._secrets.prepare(run, name, definition)
+            handed = await self._delivery.prepare(run, name, definition)
             try:
                 container = await run(self._engine.create, name, handed.added_to(body))
             except NameTaken:
@@ -240,7 +243,7 @@ class ContainerSteps:
         if guarded is not None:
             await self._guarded.admit(guarded)
         if (known := next((c for c in containers if c.id == step.container), None)) is not None:
-            await self._secrets.before_start(self._work(step), known)
+            await self._delivery.before_start(self._work(step), known)
         try:
             state = await self._work(step)(self._engine.start, step.container)
         except EngineError as error:
@@ -266,13 +269,19 @@ class ContainerSteps:
             await self._stop(StopContainer(step.instance, step.container, 0, blindness))
             raise EngineRefused(blindness)
 
+    async def _renew(self, step: RenewFiles) -> None:
+        containers = self._host.containers.of(step.instance.service).get(step.instance.number, ())
+        known = next((one for one in containers if one.id == step.container), None)
+        if known is not None and known.running:
+            await self._delivery.renew(self._work(step), known)
+
     async def _remove(self, step: RemoveContainer) -> None:
         containers = self._host.containers.of(step.instance.service).get(step.instance.number, ())
         await self._stops(step)(self._engine.remove, step.container)
         self._host.containers.forget(step.container)
         for one in containers:
             if one.id == step.container:
-                await self._work(step)(self._secrets.files.remove, one.mark)
+                await self._work(step)(self._delivery.remove, one.mark)
 
     async def _stop(self, step: StopContainer) -> None:
         """See Note [A stop waits without a thread]."""

@@ -1,34 +1,44 @@
 # -*- test-case-name: tests.unit.agent.reconcile.test_delivery -*-
 """
-The delivery of secrets to a container: read from etcd when they are needed, opened, and handed over as files or as
+The delivery of secrets and files to a container: read from etcd when they are needed, and handed over as files or as
 variables. No value is kept, logged, or part of an error.
 
-See Note [Files in memory] in ``secret_files``.
+See Note [Files on the host] in ``mounted_files``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
-from pathlib import Path
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
-from attrs import frozen
+from attrs import field, frozen
 
-from daprdockr.agent.reconcile.secret_files import SecretFiles
-from daprdockr.model.errors import BadInput, EngineRefused, EngineUnavailable, EtcdError
+from daprdockr.agent.reconcile.mounted_files import FileToMount, MountedFiles
+from daprdockr.model.errors import BadInput, EngineError, EngineRefused, EngineUnavailable, EtcdError
 from daprdockr.model.host import ContainerState
 from daprdockr.model.known.cluster import Cluster
 from daprdockr.model.seams import Engine, Store
+from daprdockr.model.stored.entries import Entry
+from daprdockr.model.stored.files import FileContent
 from daprdockr.model.stored.sealed import SealedValue, bound_to
 from daprdockr.model.wanted.definition import Definition
+from daprdockr.model.wanted.files import FileUse, stamp_of
 from daprdockr.model.wanted.secrets import SecretUse
+from daprdockr.model.wanted.uses import HUP
 from daprdockr.planning.keeping.handed import NOTHING, Handed
+from daprdockr.planning.keeping.renewing import renewable
 from daprdockr.runtime.pool import Run
 from daprdockr.sealing.boxes import PrivateKey
 
+SECRET_MODE = 0o400
+
+Use = SecretUse | FileUse
+
 
 @frozen
-class SealedValues:
+class StoredValues:
     """
+    The values of secrets and files.
+
     :param keys: returns the keys that this node has now.
     """
 
@@ -37,66 +47,77 @@ class SealedValues:
     cluster: Cluster
     keys: Callable[[], Sequence[PrivateKey]]
 
-    async def opened(self, uses: Iterable[SecretUse]) -> list[bytes]:
+    async def read(self, uses: Iterable[Use]) -> list[bytes]:
         """
         Return the values.
 
         :raises EngineUnavailable: one cannot be read now.
         :raises EngineRefused: one cannot be opened here.
         """
-        return [await self._opened(use) for use in uses]
+        return [await self._read(use) for use in uses]
 
-    async def _opened(self, use: SecretUse) -> bytes:
+    async def _read(self, use: Use) -> bytes:
+        if isinstance(use, FileUse) and use.content is not None:
+            return use.content.encode()
+        what, keys = f"{'secret' if isinstance(use, SecretUse) else 'file'} {use.name}", self.cluster.keys
+        key = keys.sealed_secret(use.name) if isinstance(use, SecretUse) else keys.content(use.name)
         try:
-            entry = await self.run(self.store.get, self.cluster.keys.sealed_secret(use.name))
+            entry = await self.run(self.store.get, key)
         except EtcdError as error:
-            raise EngineUnavailable(f"secret {use.name} cannot be read: {error}") from None
+            raise EngineUnavailable(f"{what} cannot be read: {error}") from None
         try:
-            value = SealedValue.decode(entry.value) if entry is not None else None
-            if value is None or value.stamp != use.stamp:
-                raise EngineUnavailable(f"secret {use.name} has just been changed: it is read again")
-            key = next((key for key in self.keys() if key.public.id == value.key), None)
-            if key is None:
-                raise EngineRefused(f"secret {use.name} is sealed to key {value.key}, which this node does not have")
-            return key.open(value.sealed, bound_to(use.name, use.stamp))
+            value = None if entry is None else self._of(use, entry)
         except BadInput as error:
-            raise EngineRefused(f"secret {use.name} cannot be opened: {error}") from None
+            raise EngineRefused(f"{what} cannot be opened: {error}") from None
+        if value is None:
+            raise EngineUnavailable(f"{what} has just been changed: it is read again")
+        return value
+
+    def _of(self, use: Use, entry: Entry) -> bytes | None:
+        """Return the value, None if it has another stamp. :raises BadInput, EngineRefused: it cannot be opened."""
+        if isinstance(use, FileUse):
+            content = FileContent.decode(entry.value).content
+            return content if stamp_of(content) == use.stamp else None
+        value = SealedValue.decode(entry.value)
+        if value.stamp != use.stamp:
+            return None
+        key = next((key for key in self.keys() if key.public.id == value.key), None)
+        if key is None:
+            raise EngineRefused(f"secret {use.name} is sealed to key {value.key}, which this node does not have")
+        return key.open(value.sealed, bound_to(use.name, use.stamp))
 
 
 @frozen
 class Delivery:
     """
-    ``values`` opens what ``files`` keeps in memory for containers of ``engine``.
+    ``values`` reads what ``secrets`` keeps in memory, and ``files`` on the disk, for containers of ``engine``.
 
     :param known: returns the names under which the containers of this host were created.
     """
 
-    values: SealedValues
-    files: SecretFiles
+    values: StoredValues
+    secrets: MountedFiles
+    files: MountedFiles
     engine: Engine
     known: Callable[[], Collection[str]]
+    renewed: dict[str, tuple[str, ...]] = field(factory=dict)
+    """By the same names: the stamps, as ``renewable`` lists them, of the contents of which the containers know."""
 
     async def prepare(self, run: Run, container: str, definition: Definition) -> Handed:
         """
         Write the files for a container that is to be created under this name, and return what its body needs.
 
-        :raises EngineError: as ``SealedValues.opened``, or because there is no memory for the files.
+        :raises EngineError: as ``StoredValues.read``, or because there is no room for the files.
         """
-        if not definition.secrets:
+        self.renewed.pop(container, None)
+        if not (definition.secrets or definition.files):
             return NOTHING
-        files = _files(definition)
         variables = [use for use in definition.secrets if use.env]
-        texts = [_text(use, value) for use, value in zip(variables, await self.values.opened(variables), strict=True)]
-        paths = await self._write(run, container, files) if files else []
-        return Handed(
-            tuple(f"{use.env}={text}" for use, text in zip(variables, texts, strict=True)),
-            tuple((str(path), use.target) for path, use in zip(paths, files, strict=True)),
-        )
-
-    async def _write(self, run: Run, container: str, files: Sequence[SecretUse]) -> list[Path]:
-        contents = await self.values.opened(files)
-        await run(self.files.keep_only, self.known())
-        return await run(self.files.write, container, contents)
+        texts = [_text(use, value) for use, value in zip(variables, await self.values.read(variables), strict=True)]
+        mounts: list[tuple[str, str]] = []
+        for at, uses in self._parts(definition):
+            mounts += await self._write(run, at, container, uses)
+        return Handed(tuple(f"{use.env}={text}" for use, text in zip(variables, texts, strict=True)), tuple(mounts))
 
     async def before_start(self, run: Run, container: ContainerState) -> None:
         """
@@ -105,18 +126,82 @@ class Delivery:
 
         :raises EngineError: as ``prepare``, or because its user is not known.
         """
-        service = self.values.cluster.services.get(container.instance.service)
-        files = _files(service.definition) if service and service.definition.digest == container.definition else []
-        if not files or await run(self.files.is_complete, container.mark):
+        definition = self._in_force(container)
+        for at, uses in self._parts(definition) if definition is not None else ():
+            if await run(at.is_complete, container.mark):
+                await self._catch_up(run, at, container, uses)
+                continue
+            user = await run(self.engine.user_id, container.id)
+            if not await run(at.are_there, container.mark, len(uses)):
+                await self._write(run, at, container.mark, uses)
+            await run(at.give, container.mark, user, [use.stamp for use in uses])
+
+    async def renew(self, run: Run, container: ContainerState) -> None:
+        """
+        Put contents that changed into the mounted files of a running container, and signal that to its main process:
+        Note [In its place] in ``mounted_files``.
+
+        :raises EngineError: as ``prepare``; or the signal could not be sent.
+        """
+        definition = self._in_force(container)
+        if definition is None:
             return
-        user = await run(self.engine.user_id, container.id)
-        if not await run(self.files.are_there, container.mark, len(files)):
-            await self._write(run, container.mark, files)
-        await run(self.files.give, container.mark, user)
+        changed = [
+            (at, uses) for at, uses in self._parts(definition) if await self._rewrite(run, at, container.mark, uses)
+        ]
+        if changed:
+            await run(self.engine.signal, container.id, "SIGHUP")
+        for at, uses in changed:
+            await run(at.mark, container.mark, [use.stamp for use in uses])
+        for gone in self.renewed.keys() - self.known():
+            del self.renewed[gone]
+        self.renewed[container.mark] = renewable(definition)
 
+    def remove(self, container: str) -> None:
+        """Remove the files of a container. Blocking."""
+        self.renewed.pop(container, None)
+        for at in (self.secrets, self.files):
+            at.remove(container)
 
-def _files(definition: Definition) -> list[SecretUse]:
-    return [use for use in definition.secrets if use.target]
+    def _parts(self, definition: Definition) -> Iterator[tuple[MountedFiles, Sequence[Use]]]:
+        """Yield what a definition mounts, by the place of the files."""
+        if secrets := [use for use in definition.secrets if use.target]:
+            yield self.secrets, secrets
+        if definition.files:
+            yield self.files, definition.files
+
+    def _in_force(self, container: ContainerState) -> Definition | None:
+        service = self.values.cluster.services.get(container.instance.service)
+        return service.definition if service and service.definition.digest == container.definition else None
+
+    async def _write(self, run: Run, at: MountedFiles, container: str, uses: Sequence[Use]) -> list[tuple[str, str]]:
+        """Write the files of a container; return the mounts."""
+        contents = await self.values.read(uses)
+        modes = [use.mode if isinstance(use, FileUse) else SECRET_MODE for use in uses]
+        await run(at.keep_only, self.known())
+        paths = await run(at.write, container, [FileToMount(*one) for one in zip(contents, modes, strict=True)])
+        return [(str(path), use.target) for path, use in zip(paths, uses, strict=True)]
+
+    async def _catch_up(self, run: Run, at: MountedFiles, container: ContainerState, uses: Sequence[Use]) -> None:
+        """Put contents that changed while a container did not run in their place; without etcd it runs on the old."""
+        try:
+            if await self._rewrite(run, at, container.mark, uses):
+                await run(at.mark, container.mark, [use.stamp for use in uses])
+        except EngineError:
+            pass  # it is renewed when it runs
+
+    async def _rewrite(self, run: Run, at: MountedFiles, container: str, uses: Sequence[Use]) -> bool:
+        """Write the files that changed, of those whose changes are signalled; return whether there are any."""
+        before = await run(at.stamps, container)
+        stale = {
+            number: use
+            for number, use in enumerate(uses)
+            if use.on_change == HUP and use.stamp and before[number : number + 1] != (use.stamp,)
+        }
+        if stale:
+            contents = await self.values.read(stale.values())
+            await run(at.rewrite, container, dict(zip(stale, contents, strict=True)))
+        return bool(stale)
 
 
 def _text(use: SecretUse, value: bytes) -> str:

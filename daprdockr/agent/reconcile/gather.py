@@ -6,9 +6,9 @@ It reads, and changes nothing; its cost is that of the service, whatever else th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
-from attrs import frozen
+from attrs import field, frozen
 
 from daprdockr.agent.host.failures import Failures
 from daprdockr.agent.host.health import HealthChecks
@@ -47,12 +47,13 @@ class GatherClaims:
 
 @frozen
 class GatherHost:
-    """Call it for what this host has of a service."""
+    """Call it for what this host has of a service; ``renewed`` is that of ``Delivery``."""
 
     host: Host
     failures: Failures
     health: HealthChecks
     checks: OwnChecks
+    renewed: Mapping[str, tuple[str, ...]] = field(factory=dict)
 
     def __call__(self, name: ServiceName, service: Service | None) -> OnHost:
         containers = dict(self.host.containers.of(name))
@@ -75,6 +76,12 @@ class GatherHost:
             failed={one: failed[one] for one in ids if one in failed},
             unreached={one: unreached[one] for one in ids if one in unreached},
             checks=self.checks.of(name),
+            renewed={
+                one.id: self.renewed[one.mark]
+                for ones in containers.values()
+                for one in ones
+                if one.mark in self.renewed
+            },
             stopping=ids.intersection(self.host.containers.stopping_now),
         )
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from daprdockr.model.errors import EngineError, EngineFailed, EngineSilent, EngineUnavailable, ImageRefused
 from daprdockr.planning.outcome import Fault, Retry, reason_of
-from daprdockr.planning.steps import ContainerStep, CreateContainer, Lane, PullImage, StartContainer
+from daprdockr.planning.steps import ContainerStep, CreateContainer, Lane, PullImage, RenewFiles, StartContainer
 
 
 def whose_fault(step: ContainerStep, error: EngineError, generation: str, away: bool) -> Retry | Fault:
@@ -32,5 +32,7 @@ def whose_fault(step: ContainerStep, error: EngineError, generation: str, away: 
             lane = Lane("container", step.instance, generation)
             event, of_host = f"could not {step}: {reason}", silent or isinstance(error, EngineFailed)
             return Fault(reason, lane, event, lasting=silent, of_host=of_host)
+        case RenewFiles():
+            return Retry(reason, once=True)
         case _:
             return Retry(reason)

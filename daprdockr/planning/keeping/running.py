@@ -15,10 +15,10 @@ Note [Out of touch]
     nothing is started either, because another node may be running it by now.
 
 Note [What is missing]
-    A definition may name a secret that is not set, or that was deleted while its containers run. Another container
-    could not be made then, so none is, and one that runs stays, of whatever generation: nothing that was deleted stops
-    what depends on it. The digest has changed, so when the secret is set again, with another stamp, the containers
-    are replaced.
+    A definition may name a secret or a file that is not set, or that was deleted while its containers run. Another
+    container could not be made then, so none is, and one that runs stays, of whatever generation: nothing that was
+    deleted stops what depends on it. The digest has changed, so when the secret is set again, with another stamp, the
+    containers are replaced.
 
 Note [A network that was taken]
     A container whose network was taken from it does not get it back when it is started again, nor when there is a
@@ -38,13 +38,22 @@ from daprdockr.model.wanted.definition import Definition
 from daprdockr.model.wanted.one_copy import stops_first
 from daprdockr.planning.attempts import SPOILT, Attempts
 from daprdockr.planning.keeping.body import published
+from daprdockr.planning.keeping.renewing import is_to_renew
 from daprdockr.planning.keeping.replacing import has_its_turn, is_due
 from daprdockr.planning.keeping.reporting import settled_at, verdict, why_unhealthy
 from daprdockr.planning.keeping.rolling import held, proven_at, take_slot
 from daprdockr.planning.keeping.withdrawing import Wait, Withdrawal, is_led_to, remove, withdraw
 from daprdockr.planning.placing.awaited import waits_for
 from daprdockr.planning.situation import Situation
-from daprdockr.planning.steps import CreateContainer, PinImage, PullImage, StartContainer, Step, StopContainer
+from daprdockr.planning.steps import (
+    CreateContainer,
+    PinImage,
+    PullImage,
+    RenewFiles,
+    StartContainer,
+    Step,
+    StopContainer,
+)
 
 
 def keep_running(
@@ -66,11 +75,7 @@ def keep_running(
         if confirmed and is_due(situation, current[0], definition) and has_its_turn(situation, current[0], definition):
             yield from _restart(situation, current[0], definition, now)
             return
-        for at in (settled_at(situation, current[0]), proven_at(situation, current[0], definition)):
-            if at is not None and at > now:
-                yield Wait(at)
-        if confirmed:
-            yield from _keep_one(situation, current[0], definition, now)
+        yield from _attend(situation, current[0], definition, confirmed, now)
     elif confirmed and not current and _is_to_pull(situation, definition):
         yield from _pull(situation, definition, now)
     elif containers and containers[0].running:
@@ -78,6 +83,19 @@ def keep_running(
             yield from _replace(situation, claim, definition, now)
     else:
         yield from _run(situation, claim, definition, confirmed, now)
+
+
+def _attend(
+    situation: Situation, container: ContainerState, definition: Definition, confirmed: bool, now: float
+) -> Iterator[Step | Wait | Withdrawal]:
+    """Go on with a container that runs as it should."""
+    for at in (settled_at(situation, container), proven_at(situation, container, definition)):
+        if at is not None and at > now:
+            yield Wait(at)
+    if confirmed:
+        if is_to_renew(situation, container, definition):
+            yield RenewFiles(container.instance, container.id, generation=container.definition)
+        yield from _keep_one(situation, container, definition, now)
 
 
 def _replace(

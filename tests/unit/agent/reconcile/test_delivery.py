@@ -1,4 +1,4 @@
-"""Secrets that are delivered to containers by the steps that create, start and remove them."""
+"""Secrets and files that are delivered to containers by the steps that create, start, renew and remove them."""
 
 from __future__ import annotations
 
@@ -12,15 +12,20 @@ from attrs import evolve
 from daprdockr.model.errors import EngineRefused, EngineUnavailable
 from daprdockr.model.host import ContainerState
 from daprdockr.model.stored.entries import Put
+from daprdockr.model.stored.files import FileContent, FileRecord
 from daprdockr.model.stored.sealed import SealedValue, SecretRecord, bound_to
 from daprdockr.model.wanted.definition import Definition
-from daprdockr.planning.steps import CreateContainer, RemoveContainer, StartContainer
+from daprdockr.model.wanted.files import stamp_of
+from daprdockr.planning.keeping.renewing import renewable
+from daprdockr.planning.outcome import Done, Retry
+from daprdockr.planning.steps import CreateContainer, RemoveContainer, RenewFiles, StartContainer
 from daprdockr.sealing.boxes import PrivateKey, seal
 from tests.build.carry_out import FIRST, CarryOutCase
 from tests.build.values import KEYS, WEB, definition
 
 KEY = PrivateKey.generate()
 VALUE = b"correct horse"
+AWAY = "the Docker Engine did not answer: the test took it away"
 SECRETS = [{"Name": "password"}, {"Name": "password", "Env": "PASSWORD"}]
 
 
@@ -67,9 +72,9 @@ class DeliveryTests(CarryOutCase):
     def test_started(self) -> None:
         """Before the start the file is given to the container's user."""
         container = self.made(Container={"User": str(os.geteuid())})
-        self.assertFalse(self.delivery.files.is_complete(container.name))
+        self.assertFalse(self.delivery.secrets.is_complete(container.name))
         self.do(StartContainer(FIRST, container.id))
-        self.assertTrue(self.delivery.files.is_complete(container.name))
+        self.assertTrue(self.delivery.secrets.is_complete(container.name))
         self.assertEqual(self.source.stat().st_uid, os.geteuid())
 
     def test_started_after_the_host(self) -> None:
@@ -129,3 +134,151 @@ class DeliveryTests(CarryOutCase):
             self.set_secret(value)
             said = self.fails(CreateContainer(FIRST, self.defined(), (), 40), EngineRefused)
             self.assertEqual(said, "secret password is no text, which variable PASSWORD needs: use it as a file")
+
+
+class FilesTests(CarryOutCase):
+    """Files that are not secret, and contents whose changes are signalled."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.set_file(b"old")
+
+    def set_file(self, content: bytes) -> None:
+        record = FileRecord(1, stamp_of(content), len(content))
+        self.store.commit(
+            (), (Put(KEYS.file("x"), record.encode()), Put(KEYS.content("x"), FileContent(content).encode()))
+        )
+        self.mirror.cluster.replace(self.store.list(KEYS.mirrored))
+
+    def made(self, *files: dict[str, Any], **members: Any) -> ContainerState:
+        """A container that was created, and not started."""
+        self.store.put(KEYS.service(WEB), definition(Files=list(files), **members).encode())
+        self.mirror.cluster.replace(self.store.list(KEYS.mirrored))
+        self.do(CreateContainer(FIRST, self.definition, (), 40))
+        (container,) = self.host.containers
+        return container
+
+    def running(self, *files: dict[str, Any], **members: Any) -> ContainerState:
+        made = self.made(*files, **members)
+        self.do(StartContainer(FIRST, made.id))
+        return made
+
+    @property
+    def definition(self) -> Definition:
+        return self.mirror.cluster.services[WEB].definition
+
+    @property
+    def sources(self) -> list[Path]:
+        """The files on the host that the last container has mounted."""
+        return [Path(mount["Source"]) for mount in self.engine.bodies[-1]["HostConfig"]["Mounts"]]
+
+    def test_created(self) -> None:
+        """A stored file and a stated one are mounted read-only from the state directory, with their permissions."""
+        self.running({"Name": "x", "Target": "/etc/x"}, {"Content": "echo\n", "Target": "/run.sh", "Mode": "0555"})
+        stored, stated = self.sources
+        self.assertEqual((stored.read_bytes(), stated.read_bytes()), (b"old", b"echo\n"))
+        self.assertEqual([path.stat().st_mode & 0o777 for path in (stored, stated)], [0o444, 0o555])
+        self.assertTrue(stored.is_relative_to(self.state.path))
+        mounts = self.engine.bodies[-1]["HostConfig"]["Mounts"]
+        self.assertEqual([(one["Target"], one["ReadOnly"]) for one in mounts], [("/etc/x", True), ("/run.sh", True)])
+
+    def test_after_a_power_cut(self) -> None:
+        """With its files on the disk a container is started without etcd; if they are lost they are written again."""
+        container = self.running({"Name": "x", "Target": "/x"})
+        self.store.unavailable = True
+        self.engine.crash(container.id)
+        self.do(StartContainer(FIRST, container.id))
+        self.engine.crash(container.id)
+        shutil.rmtree(self.sources[0].parent)
+        self.assertIn("file x cannot be read", self.fails(StartContainer(FIRST, container.id), EngineUnavailable))
+        self.store.unavailable = False
+        self.do(StartContainer(FIRST, container.id))
+        self.assertEqual(self.sources[0].read_bytes(), b"old")
+
+    def test_unreadable(self) -> None:
+        """A content that cannot be read is a fault of the service that uses it; one of another stamp is waited for."""
+        self.store.put(KEYS.content("x"), b"{}")
+        self.store.put(KEYS.service(WEB), definition(Files=[{"Name": "x", "Target": "/x"}]).encode())
+        self.mirror.cluster.replace(self.store.list(KEYS.mirrored))
+        step = CreateContainer(FIRST, self.definition, (), 40)
+        self.assertIn("file x cannot be opened", self.fails(step, EngineRefused))
+        self.store.put(KEYS.content("x"), FileContent(b"other").encode())
+        self.assertIn("file x has just been changed", self.fails(step, EngineUnavailable))
+
+    def test_renewed(self) -> None:
+        """
+        A content whose changes are signalled is put in its place, then its container gets the signal, once; others
+        stay as they are.
+        """
+        container = self.running(
+            {"Name": "x", "Target": "/x", "OnChange": "HUP"}, {"Content": "c", "Target": "/c"}, StopTimeout=1
+        )
+        step = RenewFiles(FIRST, container.id)
+        self.do(step)
+        self.assertEqual((self.engine.signals, self.delivery.renewed), ([], {container.mark: (stamp_of(b"old"),)}))
+        inode = self.sources[0].stat().st_ino
+        self.set_file(b"new content")
+        self.do(step)
+        self.assertEqual(self.engine.signals, [(container.id, "SIGHUP")])
+        self.assertEqual((self.sources[0].read_bytes(), self.sources[0].stat().st_ino), (b"new content", inode))
+        self.assertEqual(self.delivery.renewed[container.mark], renewable(self.definition))
+        self.do(step)
+        self.delivery.renewed.clear()  # as a new agent, which finds in the mark that all is done
+        self.do(step)
+        self.assertEqual(len(self.engine.signals), 1)
+
+    def test_signal_lost(self) -> None:
+        """If the signal cannot be sent the step is repeated, and sends it again."""
+        container = self.running({"Name": "x", "Target": "/x", "OnChange": "HUP"})
+        self.set_file(b"new")
+        self.engine.unavailable = True
+        self.assertEqual(
+            self.outcome(RenewFiles(FIRST, container.id)),
+            Retry("the Docker Engine did not answer: the test took it away", once=True),
+        )
+        self.assertEqual(self.delivery.renewed, {})
+        self.engine.unavailable = False
+        self.assertEqual(self.outcome(RenewFiles(FIRST, container.id)), Done())
+        self.assertEqual(self.engine.signals, [(container.id, "SIGHUP")])
+
+    def test_changed_while_it_was_down(self) -> None:
+        """A content that changed while a container did not run is in place when it starts, if etcd answers."""
+        container = self.running({"Name": "x", "Target": "/x", "OnChange": "HUP"})
+        for answers, found in ((False, b"old"), (True, b"new")):
+            self.engine.crash(container.id)
+            self.host.on_connected()
+            self.set_file(b"new")
+            self.store.unavailable = not answers
+            self.do(StartContainer(FIRST, container.id))
+            self.store.unavailable = False
+            self.assertEqual(self.sources[0].read_bytes(), found)
+        self.do(RenewFiles(FIRST, container.id))
+        self.assertEqual(self.engine.signals, [])
+
+    def test_secret_renewed(self) -> None:
+        """A secret can be put in its place too, in memory."""
+        self.secret_keys.append(KEY)
+        for stamp, value in (("s1", b"one"), ("s2", b"two")):
+            sealed = SealedValue(KEY.public.id, stamp, seal(KEY.public, value, bound_to("s", stamp)))
+            record = SecretRecord(1, stamp, len(value), KEY.public.id)
+            self.store.commit(
+                (), (Put(KEYS.secret("s"), record.encode()), Put(KEYS.sealed_secret("s"), sealed.encode()))
+            )
+            self.mirror.cluster.replace(self.store.list(KEYS.mirrored))
+            if stamp == "s1":
+                container = self.running(Secrets=[{"Name": "s", "OnChange": "HUP"}])
+            self.do(RenewFiles(FIRST, container.id))
+            self.assertEqual(self.sources[0].read_bytes(), value)
+        self.assertTrue(self.sources[0].is_relative_to(self.memory))
+        self.assertEqual(self.engine.signals, [(container.id, "SIGHUP")])
+
+    def test_forgotten(self) -> None:
+        """Files and memory go with the container."""
+        container = self.running({"Name": "x", "Target": "/x", "OnChange": "HUP"})
+        self.do(RenewFiles(FIRST, container.id))
+        source = self.sources[0]
+        self.begin(RemoveContainer(FIRST, container.id, "deleted"))
+        self.stops.end("remove")
+        self.assertEqual((source.exists(), self.delivery.renewed), (False, {}))
+        self.do(RenewFiles(FIRST, container.id))
+        self.assertEqual(self.engine.signals, [])
