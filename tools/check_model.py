@@ -132,7 +132,8 @@ SEARCHES = [
     Check("rollout-bad", ("BAD=2",), of="rollouts", faults=1),
     Check("rollout-superseded", ("CHANGES=2",), of="rollouts", faults=1),
     Check("rollout-stop-first", ("STOP_FIRST",), of="rollouts", faults=1),
-    Check("rollout-bad-stop-first", ("STOP_FIRST", "BAD=2"), of="rollouts", faults=0),
+    Check("rollout-bad-superseded", ("BAD=2", "CHANGES=2"), of="rollouts", faults=1),
+    Check("rollout-bad-stop-first", ("STOP_FIRST", "BAD=2"), of="rollouts", faults=1),
 ]
 
 
@@ -170,7 +171,7 @@ MUTANTS = [
     rollout_mutant("stops-unanswered", "harmed[s]", "CHANGES=2"),
     rollout_mutant("claims-unproven", "harmed[s]", "BAD=2", faults=0),
     rollout_mutant("forgets-what-served", "harmed[s]", "BAD=2"),
-    rollout_mutant("reverts-a-revert", "(reverts==1)", "BAD=2"),
+    rollout_mutant("reverts-a-revert", "(reverts==1)", "STOP_FIRST", "BAD=2"),
     rollout_mutant("no-definition-compared", "violated (v&64)", "BAD=2", "CHANGES=2"),
 ]
 

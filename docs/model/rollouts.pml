@@ -211,7 +211,7 @@ inline be_answered(i) {
     if
     :: found ->
         if
-        :: kind(v) == REVERT -> note(i, DEFINITION)
+        :: kind(v) == REVERT -> note(i, DEFINITION); failed[i - 1] = 0
         :: else
         fi;
         note(i, s)
@@ -396,7 +396,8 @@ inline stop(i, k, g_) {
     other = is_own(i, k) && gives_way(i, k, g_);
     copy(i, k, g_) = NONE;
     if
-    :: found && !other -> assert(is_served(k)) /* law: a healthy one goes only for another one that is led to */
+    /* law: a healthy one goes only for another one that is led to, or that its owner may stop first */
+    :: found && !other -> assert(is_served(k) || (STOPS_FIRST && has_slot_in_etcd(peer(i), k)))
     :: found && other -> assert(has_slot_in_etcd(i, k)) /* law: stop-first only with a slot */
     :: else
     fi;
