@@ -94,7 +94,7 @@ class SecretsTests(AgentTestCase):
 
         before = {name: self.agent.ids(name) for name in (file, variable, plain)}
         self.assertIn("has a new key", self.agent.command("secret", "rotate-key", str(self.key)))
-        until(lambda: "1 secret was sealed" in self.agent.run("secret", "rotate-key", str(self.key)).stdout)
+        until(lambda: "1 value was sealed" in self.agent.run("secret", "rotate-key", str(self.key)).stdout)
         self.wait(file, variable)
         self.assertEqual({name: self.agent.ids(name) for name in before}, before)
 
