@@ -111,8 +111,10 @@ class RolloutSteps:
             conditions, operations = history.storing(keys, restored, step.revision, present)
         ended = Put(keys.rollout(step.service), record.encode())
         self.around.stopped.stops(step.service, record.node, step.record)
+        earlier = self.mirror.cluster.rollout(step.service)
         revision = await self._commit(step, [*conditions, Unchanged(ended.key, step.record)], [*operations, ended])
-        notes = [Entry(ended.key, ended.value, revision, revision, 0)]
+        created = earlier.created if step.record and earlier is not None else revision
+        notes = [Entry(ended.key, ended.value, created, revision, 0)]
         if back is not None:
             value = back.record.definition.encode()
             notes.append(Entry(keys.service(step.service), value, service.created, revision, 0))

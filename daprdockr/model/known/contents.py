@@ -212,7 +212,8 @@ class Contents:
         if isinstance(change, Deleted):
             self.rollouts.pop(service, None)
         else:
-            self.rollouts[service] = StoppedRollout(RolloutRecord.decode(change.value), change.mod_revision)
+            record = RolloutRecord.decode(change.value)
+            self.rollouts[service] = StoppedRollout(record, change.create_revision, change.mod_revision)
 
     def _set_node(self, name: str, change: Change) -> None:
         before = self.nodes.get(name)

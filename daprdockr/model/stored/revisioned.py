@@ -50,9 +50,10 @@ class Slot:
 
 @frozen
 class StoppedRollout:
-    """The stored record of a rollout that did not end well."""
+    """The stored record of a rollout that did not end well: ``created`` and ``revision`` as for ``Service``."""
 
     record: RolloutRecord
+    created: int
     revision: int
 
 

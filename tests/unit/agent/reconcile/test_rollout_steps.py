@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from attrs import evolve
+
 from daprdockr.agent.reconcile.claim_steps import ClaimLost
 from daprdockr.model.errors import EtcdForbidden
 from daprdockr.model.stored.entries import Entry
@@ -63,6 +65,16 @@ class RolloutStepsTests(CarryOutCase):
         self.do(StopRollout(WEB, self.revision, FIRST, "exit status 3", reverts=False))
         self.assertEqual((self.stored, len(self.history.numbers)), (WEB_2, 2))
         self.assertEqual(self.record and self.record.state, RolloutState.FAILED)
+
+    def test_again(self) -> None:
+        """The record of an earlier rollout is written over, and the mirror knows it as etcd has it."""
+        earlier = RolloutRecord(RolloutState.FAILED, "", "c" * 12, "exit status 1", "b", "2.web.myapp").encode()
+        record = self.store.put(KEYS.rollout(WEB), earlier)
+        self.mirror.note(Entry(KEYS.rollout(WEB), earlier, record, record, 0))
+        self.do(evolve(self.stop, record=record))
+        mirrored = [entry for entry in self.mirror.cluster.entries if entry.key == KEYS.rollout(WEB)]
+        self.assertEqual(mirrored, [self.store.get(KEYS.rollout(WEB))])
+        self.assertEqual(mirrored[0].create_revision, record)
 
     def test_newer(self) -> None:
         """A newer definition, and a record that another node wrote, stay, and nothing is recorded."""
