@@ -6,6 +6,10 @@ import socket
 import subprocess
 from collections.abc import Callable, Sequence
 
+from daprdockr.model.names import ServiceName
+from daprdockr.model.stored.claim import ClaimRecord
+from daprdockr.model.stored.keys import Keys
+from daprdockr.model.stored.snapshot import decode_listing
 from tests.rig.cluster.case import WEB, ClusterTestCase
 from tests.rig.cluster.host import AGENT, ENGINE, ETCD, NGINX, Host
 
@@ -23,6 +27,13 @@ def listens(host: Host, port: int) -> bool:
     except OSError:
         return False
     return True
+
+
+def kept(host: Host) -> int:
+    """How many instances of ``DB`` are healthy as the state directory of the agent has it."""
+    listing = decode_listing((host.directory / "state" / "cluster.json").read_bytes())
+    claims = Keys().claims(ServiceName.parse(DB))
+    return sum(ClaimRecord.decode(one.value).healthy for one in listing.entries if one.key.startswith(claims))
 
 
 class ColdStartTests(ClusterTestCase):
@@ -75,6 +86,7 @@ class ColdStartTests(ClusterTestCase):
         self.cluster.until_settled(DB, 3)
         self.until_serving()
         self.until_tcp_is_served()
+        self.until_kept()
         ran = self.cluster.running()
         self.cut_power()
         for host in self.cluster.hosts:
@@ -96,6 +108,11 @@ class ColdStartTests(ClusterTestCase):
         self.cluster.until_well()
         self.until_settled()
         self.assertEqual(self.cluster.running(), ran, self.cluster.report())
+
+    def until_kept(self) -> None:
+        """The state directories know the newest claims, too: an agent writes what it learns a little later."""
+        for host in self.cluster.hosts:
+            self.cluster.until(lambda: kept(host) == 3, f"{host.name} keeps the claims of {DB}")  # noqa: B023
 
     def until_names(self, host: Host) -> None:
         for service in (WEB, DB):
