@@ -12,6 +12,7 @@ from pathlib import Path
 from daprdockr.agent.certifying.certifying import Certifying
 from daprdockr.agent.certifying.given_pairs import GivenPairs
 from daprdockr.agent.certifying.sealed_pairs import KeptPairs, SealedPairs, Sources
+from daprdockr.agent.reconcile.places import MOUNTS, USUAL, is_in_memory
 from daprdockr.agent.replaceable import replaceable
 from daprdockr.agent.statedir import CERTIFICATES
 from daprdockr.model.errors import BadInput
@@ -20,8 +21,6 @@ from daprdockr.proxy.tls_files import TlsFiles
 from daprdockr.sealing.certificates import self_signed, ticket_key
 from daprdockr.wiring.foundation import Foundation, Surroundings
 
-_PLACES = (Path("/run/daprdockr"), Path("/dev/shm/daprdockr"))
-_MOUNTS = Path("/proc/self/mountinfo")
 _DRAWS = 4
 """Numbers of 60 bits in a secret."""
 
@@ -35,9 +34,9 @@ def tls_files(base: Foundation) -> TlsFiles | None:
     settings = base.settings
     if not settings.https:
         return None
-    places = _PLACES if settings.memory_dir is None else (settings.memory_dir,)
-    mounts = _MOUNTS.read_text(encoding="utf-8")
-    place = next((one for one in places if _is_in_memory(one, mounts) and _is_writable(one)), None)
+    places = USUAL if settings.memory_dir is None else (settings.memory_dir,)
+    mounts = MOUNTS.read_text(encoding="utf-8")
+    place = next((one for one in places if is_in_memory(one, mounts) and _is_writable(one)), None)
     if place is None:
         raise BadInput(f"--https needs a directory in memory, and {places[0]} is on a disk: name one by --memory-dir")
     agent = hashlib.blake2s(f"{settings.node} {settings.state_dir}".encode(), digest_size=8).hexdigest()
@@ -45,17 +44,6 @@ def tls_files(base: Foundation) -> TlsFiles | None:
     if place.exists() and (other := replaceable(directory)):
         raise BadInput(f"no key may be in {place}, because {other}: name another --memory-dir")
     return TlsFiles(directory, self_signed(datetime.datetime.fromtimestamp(base.outside.clocks.wall(), datetime.UTC)))
-
-
-def _is_in_memory(place: Path, mounts: str) -> bool:
-    """:param mounts: as in ``/proc/self/mountinfo`` (proc(5)); of several at one place the last one counts."""
-    there, longest, kind = Path(os.path.realpath(place)), -1, ""
-    for line in mounts.splitlines():
-        before, _, after = line.partition(" - ")
-        point = Path(before.split()[4].encode().decode("unicode_escape")) if after else place
-        if after and there.is_relative_to(point) and len(point.parts) >= longest:
-            longest, kind = len(point.parts), after.split()[0]
-    return kind in ("tmpfs", "ramfs")
 
 
 def _is_writable(place: Path) -> bool:

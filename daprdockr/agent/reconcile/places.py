@@ -26,8 +26,6 @@ USUAL = (Path("/run/daprdockr"), Path("/dev/shm/daprdockr"))
 
 MOUNTS = Path("/proc/self/mountinfo")
 
-_IN_MEMORY = ("tmpfs", "ramfs")
-
 
 @frozen
 class InMemory:
@@ -57,7 +55,7 @@ class InMemory:
         """
         mounts, failed = self.mounts(), None
         for place in self.places:
-            if file_system(place, mounts) not in _IN_MEMORY:
+            if not is_in_memory(place, mounts):
                 continue
             folder = place / self._folder
             try:
@@ -82,6 +80,11 @@ def on_disk(state_dir: Path) -> MountedFiles:
         return place
 
     return MountedFiles(choose=choose, places=(place,))
+
+
+def is_in_memory(path: Path, mounts: str) -> bool:
+    """Return whether a path is on no disk, whether it exists or not. :param mounts: see ``file_system``."""
+    return file_system(path, mounts) in ("tmpfs", "ramfs")
 
 
 def file_system(path: Path, mounts: str) -> str:

@@ -30,7 +30,7 @@ class TlsTests(SynchronousTestCase):
         self.addCleanup(shutil.rmtree, self.folder)
         self.mounts = self.folder / "mountinfo"
         self.mounts.write_text(MEMORY)
-        self.patch(certifying, "_MOUNTS", self.mounts)
+        self.patch(certifying, "MOUNTS", self.mounts)
 
     def make(self, node: str = "a", **changed: Any) -> Composition:
         chosen = settings(node, self.folder / node, **{"memory_dir": self.folder / "m", "https": HTTPS, **changed})
