@@ -10,11 +10,11 @@ from attrs import frozen
 
 from daprdockr.cli.definitions import author
 from daprdockr.cli.request import Request
-from daprdockr.cli.stored import Transaction, change
+from daprdockr.cli.stored import Transaction, change, delete_both, unchanged
 from daprdockr.cli.users import users
 from daprdockr.model.errors import BadInput, DaprdockrError, NotFound
 from daprdockr.model.seams import Store
-from daprdockr.model.stored.entries import Delete, Entry, Put, Unchanged
+from daprdockr.model.stored.entries import Entry, Put
 from daprdockr.model.stored.files import FileContent, FileRecord
 from daprdockr.model.wanted.files import stamp_of
 
@@ -47,7 +47,7 @@ class Files:
             number = before.revision + 1 if before is not None else 1
             written = FileRecord(number, stamp, len(content), self.clock(), author(self.request))
             puts = Put(keys.file(name), written.encode()), Put(keys.content(name), FileContent(content).encode())
-            return (_unchanged(keys.file(name), entry),), puts
+            return (unchanged(keys.file(name), entry),), puts
 
         change(self.store, keys.file(name), transaction)
         assert written is not None
@@ -75,23 +75,14 @@ class Files:
         :raises NotFound: there is no such file.
         :raises FileInUse: services use it, and could not start again.
         """
-        keys, found = self.request.keys, False
+        keys = self.request.keys
         using = [] if self.request.yes else self.users().get(name, [])
         if using and self.store.get(keys.file(name)) is not None:
             raise FileInUse(
                 f"file {name} is used by {', '.join(using)}, which could start no container without it: change the"
                 " definition first, or add -yes"
             )
-
-        def transaction(entry: Entry | None) -> Transaction | None:
-            nonlocal found
-            if entry is None:
-                return None
-            found = True
-            return (_unchanged(keys.file(name), entry),), (Delete(keys.file(name)), Delete(keys.content(name)))
-
-        change(self.store, keys.file(name), transaction)
-        if not found:
+        if not delete_both(self.store, keys.file(name), keys.content(name)):
             raise _absent(name)
 
     def users(self) -> dict[str, list[str]]:
@@ -111,10 +102,6 @@ def _record(entry: Entry | None) -> FileRecord | None:
     with suppress(BadInput):
         return None if entry is None else FileRecord.decode(entry.value)
     return None
-
-
-def _unchanged(key: str, entry: Entry | None) -> Unchanged:
-    return Unchanged(key, entry.mod_revision if entry is not None else 0)
 
 
 def _absent(name: str) -> NotFound:

@@ -16,11 +16,11 @@ from attrs import frozen
 
 from daprdockr.cli.definitions import author
 from daprdockr.cli.request import Request
-from daprdockr.cli.stored import Transaction, change
+from daprdockr.cli.stored import Transaction, change, delete_both, unchanged
 from daprdockr.cli.users import users
 from daprdockr.model.errors import BadInput, DaprdockrError, NotFound
 from daprdockr.model.seams import Store
-from daprdockr.model.stored.entries import Absent, Delete, Entry, Put, Unchanged
+from daprdockr.model.stored.entries import Absent, Entry, Put
 from daprdockr.model.stored.sealed import PublicKey, SealedValue, SecretRecord, bound_to
 from daprdockr.sealing.boxes import PrivateKey, seal
 from daprdockr.sealing.key_file import create_keys, read_keys
@@ -90,7 +90,7 @@ class Secrets:
             public, number = _public(key), before.revision + 1 if before else 1
             written = SecretRecord(number, stamp, len(value), public.id, self.clock(), author(self.request))
             sealed = SealedValue(public.id, stamp, seal(public, value, bound_to(name, stamp)))
-            conditions = (_unchanged(keys.secret(name), entry), _unchanged(keys.public_key, key))
+            conditions = (unchanged(keys.secret(name), entry), unchanged(keys.public_key, key))
             puts = Put(keys.secret(name), written.encode()), Put(keys.sealed_secret(name), sealed.encode())
             return conditions, puts
 
@@ -105,26 +105,14 @@ class Secrets:
         :raises NotFound: there is no such secret.
         :raises SecretInUse: services use it, and could not start again.
         """
-        keys, found = self.request.keys, False
+        keys = self.request.keys
         using = [] if self.request.yes else self.users().get(name, [])
         if using and self.store.get(keys.secret(name)) is not None:
             raise SecretInUse(
                 f"secret {name} is used by {', '.join(using)}, which could start no container without it: change the"
                 " definition first, or add -yes"
             )
-
-        def transaction(entry: Entry | None) -> Transaction | None:
-            nonlocal found
-            if entry is None:
-                return None
-            found = True
-            return (_unchanged(keys.secret(name), entry),), (
-                Delete(keys.secret(name)),
-                Delete(keys.sealed_secret(name)),
-            )
-
-        change(self.store, keys.secret(name), transaction)
-        if not found:
+        if not delete_both(self.store, keys.secret(name), keys.sealed_secret(name)):
             raise NotFound(f"secret {name} does not exist: daprdockrcmd secret ls lists what does")
 
     def users(self) -> dict[str, list[str]]:
@@ -154,7 +142,3 @@ def _record(entry: Entry | None) -> SecretRecord | None:
         return None if entry is None else SecretRecord.decode(entry.value)
     except BadInput:
         return None
-
-
-def _unchanged(key: str, entry: Entry | None) -> Unchanged:
-    return Unchanged(key, entry.mod_revision if entry is not None else 0)

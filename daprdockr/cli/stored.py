@@ -18,10 +18,15 @@ from attrs import evolve
 from daprdockr.model.errors import BadInput, DaprdockrError, EtcdUnavailable, NotFound
 from daprdockr.model.names import ServiceName
 from daprdockr.model.seams import Store
-from daprdockr.model.stored.entries import Condition, Entry, Operation
+from daprdockr.model.stored.entries import Condition, Delete, Entry, Operation, Unchanged
 from daprdockr.model.wanted.definition import Definition
 
 ATTEMPTS = 8
+
+
+def unchanged(key: str, entry: Entry | None) -> Unchanged:
+    """Return the condition that a key is as it was read; None: it was absent."""
+    return Unchanged(key, entry.mod_revision if entry is not None else 0)
 
 
 def parse(entry: Entry, service: ServiceName) -> Definition:
@@ -84,3 +89,18 @@ def change(store: Store, key: str, decide: Callable[[Entry | None], Transaction 
         except EtcdUnavailable as error:
             lost = error
     raise lost or DaprdockrError(f"others keep changing {key}, {ATTEMPTS} attempts were in vain: try again")
+
+
+def delete_both(store: Store, record: str, value: str) -> bool:
+    """Delete the key of a record and that of its value at once; return whether the record was there."""
+    found = False
+
+    def transaction(entry: Entry | None) -> Transaction | None:
+        nonlocal found
+        if entry is None:
+            return None
+        found = True
+        return (unchanged(record, entry),), (Delete(record), Delete(value))
+
+    change(store, record, transaction)
+    return found
