@@ -39,7 +39,7 @@ check lint types unit properties functional packaging: venv
 check: ## before each commit, within a minute and a half: lint, types, unit tests
 lint: ## ruff: rules and format
 types: ## mypy, strict
-unit: ## tests that need nothing but .venv, with coverage; three minutes
+unit: ## tests that need nothing but .venv, with coverage; two minutes
 properties: ## laws of placement and claims on drawn inputs; a minute
 functional: ## as root: tests against a real etcd, Docker Engine and nginx
 packaging: ## wheel, editable and source installations into an empty environment
@@ -99,6 +99,6 @@ fuzz: venv ## random values for each key in etcd and each file of an agent; SEED
 	@$(PYTHON) -m tests.fuzz $(if $(SEED),--seed $(SEED)) $(if $(VALUES),--values $(VALUES))
 
 clean: ## remove what the other targets made
-	rm -rf .venv .demo .test _trial_temp* build dist daprdockr.egg-info .mypy_cache .ruff_cache .hypothesis .coverage
+	rm -rf .venv .demo .test _trial_temp* build dist daprdockr.egg-info .mypy_cache .ruff_cache .hypothesis .coverage .coverage.*
 	find . -name __pycache__ -prune -exec rm -rf {} +
 	rm -f twisted/plugins/dropin.cache

@@ -6,6 +6,9 @@ Run the stages of the tests, all in order or the named ones, and count.
     .venv/bin/python -m tools.run_tests check
 
 ``check`` is for each commit, within a minute and a half: lint, types and the unit tests in two processes.
+Steps that wait more than they compute run beside others: the tests of single parts beside those of whole agents and
+clusters, and after them the models, at the lowest priority. Their output is shown when they have ended.
+
 The first command that fails ends the run with its exit status. The last line is ``N passed, N failed``, with
 ``, N skipped`` if tests were skipped: each test that trial ran, and each other command (a linter, the type checker, the
 demo, the model, the faults) as one.
@@ -20,25 +23,11 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 
-CHECKOUT = Path(__file__).resolve().parent.parent
-PYTHON = ".venv/bin/python"
-TYPED = ["setup.py", "benchmarks", "daprdockr", "tests", "tools"]
-FAULTS, SEED = 10, 139
-"""A short run of the fault suite, the same each time; ``make chaos`` makes a long one."""
-WITH_ENGINE = [PYTHON, "-m", "tests.rig.engine", "run", ".test/engine", "--"]
-
-
-@dataclass(frozen=True)
-class Step:
-    """One command of a stage; ``trial`` says that it is a test run whose summary counts its tests."""
-
-    stage: str
-    title: str
-    command: list[str]
-    trial: bool = False
+from tools.stages import CHECKOUT, Step, check, steps
 
 
 @dataclass(frozen=True)
@@ -55,90 +44,6 @@ class Count:
     def __str__(self) -> str:
         skipped = f", {self.skipped} skipped" if self.skipped else ""
         return f"{self.passed} passed, {self.failed} failed{skipped}"
-
-
-def trial(stage: str, tests: list[str], *options: str) -> list[str]:
-    return [PYTHON, "-m", "twisted.trial", "--temp-directory", f".test/trial-{stage}", *options, *tests]
-
-
-def covered(command: list[str]) -> list[str]:
-    """The same command of Python, watched by coverage."""
-    return [command[0], "-m", "coverage", "run", *command[1:]]
-
-
-def check() -> list[Step]:
-    """The steps that are worth a minute before each commit."""
-    unit = trial("check", ["tests.unit", "tests.tools"], "--reporter=text", "-j2")
-    return [*(step for step in steps() if step.stage in ("lint", "types")), Step("check", "unit tests", unit, True)]
-
-
-def steps() -> list[Step]:
-    """All steps in the order in which a mistake is cheapest to find."""
-    found = sorted(path.stem for path in (CHECKOUT / "tests/functional").glob("test_*.py"))
-    modules = [f"tests.functional.{name}" for name in found if name != "test_packaging"]
-    several_hosts = [name for name in modules if ".test_cluster_" in name]
-    real_parts = [name for name in modules if name not in several_hosts]
-    return [
-        Step("lint", "rules (ruff check)", [PYTHON, "-m", "ruff", "check", "."]),
-        Step("lint", "format (ruff format)", [PYTHON, "-m", "ruff", "format", "--check", "."]),
-        Step("types", "types (mypy --strict)", [PYTHON, "-m", "mypy", *TYPED]),
-        Step("unit", "unit tests", covered(trial("unit", ["tests.unit", "tests.tools"], "--reporter=text")), True),
-        Step(
-            "coverage",
-            "lines and branches that the unit tests reach",
-            [PYTHON, "-m", "coverage", "report", "--skip-covered"],
-        ),
-        Step("properties", "laws on drawn inputs", trial("properties", ["tests.properties"], "--reporter=text"), True),
-        Step(
-            "functional",
-            "functional tests: a real etcd, Docker Engine and nginx",
-            WITH_ENGINE + trial("functional", real_parts, "--reporter=bwverbose"),
-            True,
-        ),
-        Step(
-            "packaging",
-            "packaging tests: wheel, source and editable installations (a minute or two)",
-            trial("packaging", ["tests.functional.test_packaging"], "--reporter=bwverbose"),
-            True,
-        ),
-        Step("demo", "the demo (make demo ONCE=1)", ["make", "--no-print-directory", "demo", "ONCE=1"]),
-        Step(
-            "model",
-            "the models of claims and rollouts, searched by spin (five minutes)",
-            [PYTHON, "-m", "tools.check_model"],
-        ),
-        Step(
-            "cluster",
-            "tests on a cluster of three hosts (ten minutes)",
-            trial("cluster", several_hosts, "--reporter=bwverbose"),
-            True,
-        ),
-        Step(
-            "chaos",
-            f"{FAULTS} random faults on a cluster of five hosts (some minutes)",
-            [PYTHON, "-m", "tests.chaos", "--seed", str(SEED), "--faults", str(FAULTS)],
-        ),
-    ]
-
-
-def run(command: list[str]) -> tuple[int, str]:
-    """Run a command, its output shown as it comes; its exit status (128 plus a signal's number) and output."""
-    output = bytearray()
-    environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
-    with subprocess.Popen(
-        command, cwd=CHECKOUT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
-    ) as child:
-        assert child.stdout is not None
-        try:
-            while chunk := os.read(child.stdout.fileno(), 65536):
-                output += chunk
-                sys.stdout.buffer.write(chunk)
-                sys.stdout.buffer.flush()
-        except SystemExit:  # ended by a signal: the command gets one too, and the time to tidy up
-            child.terminate()
-            raise
-        status = child.wait()
-    return (status if status >= 0 else 128 - status), output.decode(errors="replace")
 
 
 def counted(output: str) -> Count:
@@ -160,21 +65,105 @@ def outcome(step: Step, status: int, output: str) -> Count:
     return count + Count(failed=int(count.failed == 0))
 
 
-def run_stages(wanted: list[str]) -> int:
-    total = Count()
-    chosen = check() if wanted == ["check"] else [step for step in steps() if step.stage in wanted]
-    for position, step in enumerate(chosen, 1):
+class Children:
+    """The commands that run now."""
+
+    def __init__(self) -> None:
+        self.running: set[subprocess.Popen[bytes]] = set()
+        self.are_stopped = False
+
+    def run(self, command: list[str], is_shown: bool) -> tuple[int, str]:
+        """Run a command, and show its output as it comes, or not; its exit status and output."""
+        output = bytearray()
+        environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
+        with subprocess.Popen(
+            command, cwd=CHECKOUT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        ) as child:
+            self.running.add(child)
+            if self.are_stopped:
+                child.terminate()
+            assert child.stdout is not None
+            while chunk := os.read(child.stdout.fileno(), 65536):
+                output += chunk
+                if is_shown:
+                    sys.stdout.buffer.write(chunk)
+                    sys.stdout.buffer.flush()
+            status = child.wait()
+            self.running.discard(child)
+        return (status if status >= 0 else 128 - status), output.decode(errors="replace")
+
+    def stop(self) -> None:
+        """End each command by SIGTERM, and give it the time to tidy up."""
+        self.are_stopped = True
+        for child in list(self.running):
+            child.terminate()
+
+
+@dataclass(frozen=True)
+class Result:
+    """How a step ended."""
+
+    step: Step
+    status: int
+    output: str
+    seconds: float
+
+    @property
+    def count(self) -> Count:
+        return outcome(self.step, self.status, self.output)
+
+    @property
+    def has_failed(self) -> bool:
+        return self.status != 0 or self.count.failed != 0
+
+    def __str__(self) -> str:
+        return f"-- {self.step.title}: {self.count} ({self.seconds:.0f} s)"
+
+
+def run_step(children: Children, step: Step) -> Result:
+    began = time.monotonic()
+    status, output = children.run(step.command, is_shown=not step.beside)
+    return Result(step, status, output, time.monotonic() - began)
+
+
+def results(children: Children, steps: list[Step], beside: ThreadPoolExecutor) -> Iterator[Result]:
+    """The result of each step when it has ended; ends early if it is not asked for the next one."""
+    waiting: list[Future[Result]] = []
+    for step in steps:
+        if step.beside:
+            waiting.append(beside.submit(run_step, children, step))
+            continue
         print(f"\n== {step.title}", flush=True)
-        began = time.monotonic()
-        status, output = run(step.command)
-        count = outcome(step, status, output)
-        total += count
-        print(f"-- {step.title}: {count} ({time.monotonic() - began:.0f} s)", flush=True)
-        if status or count.failed:
-            left_out = [later.title for later in chosen[position:]]
-            print(f"\nstopped here; not run: {', '.join(left_out) or 'nothing'}")
-            print(total)
-            return status or 1
+        yield run_step(children, step)
+        while waiting and waiting[0].done():
+            yield shown(waiting.pop(0).result())
+    for future in waiting:
+        yield shown(future.result())
+
+
+def shown(result: Result) -> Result:
+    """Show the output of a step that ran beside others."""
+    print(f"\n== {result.step.title}\n{result.output}", flush=True)
+    return result
+
+
+def run_stages(wanted: list[str]) -> int:
+    chosen = check() if wanted == ["check"] else [step for step in steps() if step.stage in wanted]
+    left = list(chosen)
+    total, children = Count(), Children()
+    with ThreadPoolExecutor(1) as beside:
+        try:
+            for result in results(children, chosen, beside):
+                print(result, flush=True)
+                total += result.count
+                left.remove(result.step)
+                if result.has_failed:
+                    not_run = ", ".join(step.title for step in left) or "nothing"
+                    print(f"\nstopped here; not run to their end: {not_run}\n{total}")
+                    return result.status or 1
+        finally:
+            children.stop()
+            beside.shutdown(cancel_futures=True)
     print(f"\n{total}")
     return 0
 

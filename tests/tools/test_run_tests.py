@@ -1,10 +1,18 @@
-"""``tools.run_tests`` counts what trial said, and nothing else."""
+"""``tools.run_tests`` counts what trial said, and runs steps side by side."""
 
 from __future__ import annotations
 
+import contextlib
+import io
+import os
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
 from twisted.trial.unittest import SynchronousTestCase
 
-from tools.run_tests import Step, outcome
+from tools.run_tests import Children, Result, outcome, results
+from tools.stages import Step
 
 TRIAL = Step("unit", "a trial", [], True)
 COMMAND = Step("lint", "a command", [])
@@ -46,3 +54,46 @@ class CountTests(SynchronousTestCase):
         """Any other command is one test, and its output says nothing."""
         self.assert_counts(COMMAND, 0, "PASSED (successes=3)\n", "1 passed, 0 failed")
         self.assert_counts(COMMAND, 2, "PASSED (successes=3)\n", "0 passed, 1 failed")
+
+
+def python(title: str, code: str, beside: bool = False) -> Step:
+    return Step("stage", title, [sys.executable, "-c", code], beside=beside)
+
+
+class BesideTests(SynchronousTestCase):
+    """Steps that run beside others."""
+
+    def ended(self, steps: list[Step]) -> list[Result]:
+        with ThreadPoolExecutor(1) as beside, contextlib.redirect_stdout(io.TextIOWrapper(io.BytesIO())):
+            return list(results(Children(), steps, beside))
+
+    def test_side_by_side(self) -> None:
+        """A step goes on without the end of one beside it, whose result comes when it has ended, in full."""
+        pipe = os.path.abspath(self.mktemp())
+        waits = python(
+            "waits", f"import os; os.mkfifo({pipe!r}); print(open({pipe!r}).read(), flush=True)", beside=True
+        )
+        writes = (
+            f"import os, time\nwhile not os.path.exists({pipe!r}): time.sleep(0.01)\nopen({pipe!r}, 'w').write('met')"
+        )
+        found = self.ended([waits, python("writes", writes)])
+        self.assertEqual({"waits", "writes"}, {result.step.title for result in found})
+        self.assertEqual(["met\n"], [result.output for result in found if result.step is waits])
+
+    def test_failure(self) -> None:
+        """One that failed beside others has failed."""
+        found = self.ended([python("fails", "raise SystemExit(3)", beside=True), python("passes", "pass")])
+        self.assertEqual({"fails": 3, "passes": 0}, {result.step.title: result.status for result in found})
+        self.assertEqual({"fails": True, "passes": False}, {result.step.title: result.has_failed for result in found})
+
+    def test_stop(self) -> None:
+        """A stop ends what runs, and what is about to start."""
+        children, running = Children(), threading.Event()
+        sleeps = python("sleeps", "import time; print('up', flush=True); time.sleep(60)", beside=True)
+        with ThreadPoolExecutor(2) as beside:
+            first = beside.submit(children.run, sleeps.command, False)
+            while not children.running:
+                running.wait(0.01)
+            children.stop()
+            later = beside.submit(children.run, sleeps.command, False)
+            self.assertEqual([143, 143], [first.result(30)[0], later.result(30)[0]])

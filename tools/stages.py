@@ -1,0 +1,121 @@
+"""The stages of the tests: which commands, in which order, and which of them run beside others."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+CHECKOUT = Path(__file__).resolve().parent.parent
+PYTHON = ".venv/bin/python"
+TYPED = ["setup.py", "benchmarks", "daprdockr", "tests", "tools"]
+FAULTS, SEED = 10, 139
+"""A short run of the fault suite, the same each time; ``make chaos`` makes a long one."""
+IDLE = ["nice", "-n", "19"]
+
+
+def with_engine(home: str, command: list[str]) -> list[str]:
+    """The same command with a Docker Engine, a private one below ``home`` if none answers."""
+    return [PYTHON, "-m", "tests.rig.engine", "run", f".test/{home}", "--", *command]
+
+
+@dataclass(frozen=True)
+class Step:
+    """
+    One command of a stage.
+
+    ``trial`` says that it is a test run whose summary counts its tests; ``beside`` that only the next one of its kind
+    waits for its end.
+    """
+
+    stage: str
+    title: str
+    command: list[str]
+    trial: bool = False
+    beside: bool = False
+
+
+def trial(stage: str, tests: list[str], *options: str) -> list[str]:
+    return [PYTHON, "-m", "twisted.trial", "--temp-directory", f".test/trial-{stage}", *options, *tests]
+
+
+def covered(command: list[str]) -> list[str]:
+    """The same command of Python, watched by coverage."""
+    return [command[0], "-m", "coverage", "run", *command[1:]]
+
+
+def check() -> list[Step]:
+    """The steps that are worth a minute before each commit."""
+    unit = trial("check", ["tests.unit", "tests.tools"], "--reporter=text", "-j2")
+    return [*(step for step in steps() if step.stage in ("lint", "types")), Step("check", "unit tests", unit, True)]
+
+
+def steps() -> list[Step]:
+    """All steps in the order in which a mistake is cheapest to find."""
+    return [*quick_steps(), *real_steps()]
+
+
+def quick_steps() -> list[Step]:
+    """Return the steps that need no real part."""
+    unit = trial("unit", ["tests.unit", "tests.tools"], "--reporter=text", "-j2")
+    return [
+        Step("lint", "rules (ruff check)", [PYTHON, "-m", "ruff", "check", "."]),
+        Step("lint", "format (ruff format)", [PYTHON, "-m", "ruff", "format", "--check", "."]),
+        Step("types", "types (mypy --strict)", [PYTHON, "-m", "mypy", *TYPED]),
+        Step("unit", "forget what earlier runs reached", [PYTHON, "-m", "coverage", "erase"]),
+        Step("unit", "unit tests", covered(unit), True),
+        Step("unit", "what each process of theirs reached", [PYTHON, "-m", "coverage", "combine", "--quiet"]),
+        Step(
+            "coverage",
+            "lines and branches that the unit tests reach",
+            [PYTHON, "-m", "coverage", "report", "--skip-covered"],
+        ),
+        Step("properties", "laws on drawn inputs", trial("properties", ["tests.properties"], "--reporter=text"), True),
+    ]
+
+
+def real_steps() -> list[Step]:
+    """Return the steps that need real parts; those that run beside others come first."""
+    found = sorted(path.stem for path in (CHECKOUT / "tests/functional").glob("test_*.py"))
+    modules = [f"tests.functional.{name}" for name in found if name != "test_packaging"]
+    several_hosts = [name for name in modules if ".test_cluster_" in name]
+    agents = [name for name in modules if ".test_agent_" in name]
+    parts = [name for name in modules if name not in several_hosts + agents]
+    return [
+        Step(
+            "functional",
+            "functional tests of single parts: a real etcd, Docker Engine and nginx",
+            with_engine("engine-parts", trial("parts", parts, "--reporter=bwverbose")),
+            True,
+            beside=True,
+        ),
+        Step(
+            "model",
+            "the models of claims and rollouts, searched by spin",
+            [*IDLE, PYTHON, "-m", "tools.check_model"],
+            beside=True,
+        ),
+        Step(
+            "functional",
+            "functional tests of whole agents",
+            with_engine("engine-agents", trial("agents", agents, "--reporter=bwverbose")),
+            True,
+        ),
+        Step(
+            "packaging",
+            "packaging tests: wheel, source and editable installations (a minute or two)",
+            trial("packaging", ["tests.functional.test_packaging"], "--reporter=bwverbose"),
+            True,
+        ),
+        Step("demo", "the demo (make demo ONCE=1)", ["make", "--no-print-directory", "demo", "ONCE=1"]),
+        Step(
+            "cluster",
+            "tests on a cluster of three hosts (ten minutes)",
+            trial("cluster", several_hosts, "--reporter=bwverbose"),
+            True,
+        ),
+        Step(
+            "chaos",
+            f"{FAULTS} random faults on a cluster of five hosts (some minutes)",
+            [PYTHON, "-m", "tests.chaos", "--seed", str(SEED), "--faults", str(FAULTS)],
+        ),
+    ]
