@@ -7,6 +7,7 @@
 
 local cjson = require "cjson.safe"
 local match = require "door.match"
+local seed = require "door.seed"
 local in_force = require "door.version"
 
 local LONGEST_NAME = 253
@@ -160,24 +161,7 @@ end
 
 -- Begin with what the agent wrote to a file: a restarted nginx serves the last known routes before the agent knows any.
 function M.seed(path)
-    if M.version() then
-        return -- nginx was reloaded: the dictionary is still there
-    end
-    local file = io.open(path, "rb")
-    if not file then
-        return
-    end
-    local message = cjson.decode(file:read("*a"))
-    file:close()
-    if not message then
-        ngx.log(ngx.WARN, "the routes in ", path, " cannot be read: waiting for the agent")
-        return
-    end
-    message.whole, message.version = true, 0
-    local done, why = M.apply(message)
-    if not done then
-        ngx.log(ngx.ERR, "the routes in ", path, " do not fit: ", why)
-    end
+    seed.begin(M, "routes", path, { "hosts", "services" })
 end
 
 return M

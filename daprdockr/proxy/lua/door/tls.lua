@@ -12,6 +12,7 @@
 local base = require "resty.core.base"
 local cjson = require "cjson.safe"
 local ffi = require "ffi"
+local seed = require "door.seed"
 local ssl = require "ngx.ssl"
 
 ffi.cdef [[
@@ -109,7 +110,7 @@ end
 -- client hello phase: see Note [Tickets]
 function M.hello()
     local wanted = dict:get("ticket")
-    if wanted == ticket then
+    if wanted == ticket or type(wanted) ~= "string" then -- nginx has a key of its own
         return
     end
     local key = bytes(wanted)
@@ -177,24 +178,7 @@ end
 
 -- Begin with what the agent wrote to a file in memory: a restarted nginx has certificates before the agent speaks.
 function M.seed(path)
-    if M.version() then
-        return -- nginx was reloaded: the dictionary is still there
-    end
-    local file = io.open(path, "rb")
-    if not file then
-        return
-    end
-    local message = cjson.decode(file:read("*a"))
-    file:close()
-    if not message then
-        ngx.log(ngx.WARN, "the certificates in ", path, " cannot be read: waiting for the agent")
-        return
-    end
-    message.whole, message.version = true, 0
-    local done, why = M.apply(message)
-    if not done then
-        ngx.log(ngx.ERR, "the certificates in ", path, " do not fit: ", why)
-    end
+    seed.begin(M, "certificates", path, { "names", "pairs" })
 end
 
 return M
