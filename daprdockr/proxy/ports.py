@@ -15,7 +15,8 @@ from collections.abc import Iterable, Mapping
 from attrs import frozen
 
 from daprdockr.model.names import ServiceName
-from daprdockr.proxy.routes import Refusal, Upstream, check_endpoint, usable
+from daprdockr.proxy.routes import Upstream, check_endpoint
+from daprdockr.proxy.routing import Refusal, usable
 from daprdockr.relay.message import Destination, PortKey, PortRoute
 
 

@@ -18,7 +18,7 @@ from daprdockr.model.names import InstanceName, ServiceName
 from daprdockr.model.stored.claim import ClaimRecord, State
 from daprdockr.model.stored.entries import Batch, Change, Deleted, Entry
 from daprdockr.model.wanted.definition import Definition
-from daprdockr.proxy.routes import Routing
+from daprdockr.proxy.routing import Routing
 from tests.build.values import HTTP, KEYS, WEB, definition
 from tests.fakes.run import LoopClock
 

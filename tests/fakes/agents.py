@@ -48,7 +48,7 @@ from daprdockr.model.stored.entries import Delete
 from daprdockr.model.stored.keys import Keys
 from daprdockr.model.trouble import Trouble
 from daprdockr.model.wanted.definition import Definition
-from daprdockr.proxy.routes import Routing
+from daprdockr.proxy.routing import Routing
 from daprdockr.runtime.pool import Run
 from daprdockr.runtime.sequence import Sequence
 from daprdockr.runtime.workers import Workers

@@ -9,7 +9,8 @@ from typing import Any
 from daprdockr.model.errors import BadInput
 from daprdockr.model.names import ServiceName
 from daprdockr.model.wanted.definition import Definition
-from daprdockr.proxy.routes import HttpEntry, HttpService, Upstream, routing
+from daprdockr.proxy.routes import Upstream
+from daprdockr.proxy.routing import HttpEntry, HttpService, routing
 from tests.rig.nginx_here import NginxTestCase, route
 
 MARK = "dangerous"

@@ -16,7 +16,8 @@ from twisted.internet.threads import deferToThread
 from daprdockr.model.names import ServiceName
 from daprdockr.model.stored.pause import MAX_PAGE, PauseMode, PauseRecord
 from daprdockr.proxy.clients import HttpClients
-from daprdockr.proxy.routes import PAUSED, Route
+from daprdockr.proxy.routes import Route
+from daprdockr.proxy.routing import PAUSED
 from tests.rig.nginx_here import Answer, NginxTestCase, route, until
 
 NAME, OTHER = "web.example.com", "api.example.com"

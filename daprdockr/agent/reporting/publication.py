@@ -11,7 +11,8 @@ from twisted.internet.interfaces import IDelayedCall
 from daprdockr.model.known.cluster import Cluster
 from daprdockr.model.names import ServiceName
 from daprdockr.model.stored.revisioned import Claim
-from daprdockr.proxy.routes import Refusal, Upstream
+from daprdockr.proxy.routes import Upstream
+from daprdockr.proxy.routing import Refusal
 
 
 class ChangedServices:

@@ -22,7 +22,7 @@ from daprdockr.model.known.changes import Changes
 from daprdockr.model.known.cluster import Cluster
 from daprdockr.model.names import ServiceName
 from daprdockr.model.stored.revisioned import Claim
-from daprdockr.proxy.routes import Change, HttpEntry, HttpService, Routing, changed_routing
+from daprdockr.proxy.routing import Change, HttpEntry, HttpService, Routing, changed_routing
 from daprdockr.runtime.signal import Signal
 
 T = TypeVar("T")

@@ -86,5 +86,6 @@ PURE = (
     "daprdockr.proxy.message",
     "daprdockr.proxy.ports",
     "daprdockr.proxy.routes",
+    "daprdockr.proxy.routing",
     "daprdockr.relay.message",
 )

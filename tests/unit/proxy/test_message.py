@@ -15,7 +15,8 @@ from daprdockr.model.names import InstanceName, ServiceName
 from daprdockr.model.stored.pause import MAX_PAGE, PauseMode, PauseRecord
 from daprdockr.model.wanted.http import Http
 from daprdockr.proxy.message import MOST_PAGES, DoorState, difference, door_state, whole
-from daprdockr.proxy.routes import HttpEntry, HttpService, Route, Upstream, routing
+from daprdockr.proxy.routes import Route, Upstream
+from daprdockr.proxy.routing import HttpEntry, HttpService, routing
 
 WEB = ServiceName(group="shop", service="web")
 API = ServiceName(group="shop", service="api")

@@ -7,7 +7,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.model.names import InstanceName
 from daprdockr.proxy.ports import PortService, WantedPort, port_routing
-from daprdockr.proxy.routes import Refusal, Upstream
+from daprdockr.proxy.routes import Upstream
+from daprdockr.proxy.routing import Refusal
 from daprdockr.relay.message import Destination, PortRoute
 from tests.build.values import API, WEB
 

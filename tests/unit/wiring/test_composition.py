@@ -15,7 +15,7 @@ from daprdockr.dns.answering.whom import Whom
 from daprdockr.dns.endpoint import Endpoint
 from daprdockr.dns.zone.zone import Zone
 from daprdockr.model.errors import EtcdUnavailable
-from daprdockr.proxy.routes import Routing
+from daprdockr.proxy.routing import Routing
 from daprdockr.wiring.composition import Composition, compose
 from daprdockr.wiring.deciding import network
 from daprdockr.wiring.outside import Pools
