@@ -33,6 +33,7 @@ from daprdockr.dns.message.query import EDNS_SIZE, PLAIN_SIZE, Query, read_heade
 from daprdockr.dns.message.records import FORMERR, NOTIMP, REFUSED, SERVFAIL
 from daprdockr.dns.message.response import bare, cut
 from daprdockr.dns.message.wire import Malformed
+from daprdockr.dns.zone.challenge_zone import ChallengeZone
 from daprdockr.dns.zone.zone import Zone
 
 Way = Datagrams | Streams
@@ -87,6 +88,8 @@ class Authority(server.DNSServerFactory):
         self.rotation = rotation
         self._zone: Zone | None = None
         self._absent: AbsentNames | None = None
+        self.challenges: ChallengeZone | None = None
+        """The challenge zone, which answers from the next query on; its answers are never kept."""
         self._finished = {allowed: Finished() for allowed in (False, True)}
         self._second = 0
         self.counts = Counts()
@@ -201,7 +204,7 @@ class Authority(server.DNSServerFactory):
         recursion = self._recursion(address)
         keep = not way.stream and query.limit > 0 and may_be_kept(packet, query)
         whom = self._forwarder.whom if self._forwarder is not None else NOBODY
-        result = decide(query, self._zone, recursion, whom)
+        result = decide(query, self._zone, recursion, whom, self.challenges)
         if result is None:
             return self._forwarded(packet, query, way, address, keep)
         self.counts.refused += result.rcode == REFUSED

@@ -20,6 +20,7 @@ from daprdockr.dns.forwarding.exchange import SocketExchange
 from daprdockr.dns.forwarding.forward import Forwarder
 from daprdockr.dns.listening.batched import listen_datagrams
 from daprdockr.dns.listening.listen import DnsListeners
+from daprdockr.dns.zone.challenge_zone import ChallengeZone
 from daprdockr.dns.zone.zone import Zone
 
 
@@ -82,6 +83,10 @@ class DnsServer(MultiService):
     def publish(self, zone: Zone) -> None:
         """Answer from this zone from the next query on."""
         self._authority.publish(zone)
+
+    def publish_challenges(self, zone: ChallengeZone | None) -> None:
+        """Answer from this challenge zone, too, from the next query on; None: from none."""
+        self._authority.challenges = zone
 
     async def _stop(self) -> None:
         await super().stopService()

@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
+from typing import Protocol
 
 from attrs import evolve, frozen
 
@@ -31,6 +33,7 @@ from daprdockr.agent.reconcile.under_way import UnderWay
 from daprdockr.agent.reconcile.withdrawals import Withdrawals
 from daprdockr.agent.reporting.doubting import Doubting
 from daprdockr.agent.reporting.publish import Publish
+from daprdockr.agent.reporting.publish_challenges import PublishChallenges
 from daprdockr.agent.reporting.publish_ports import PublishPorts
 from daprdockr.wiring.edges import Edges
 from daprdockr.wiring.finding import Found
@@ -208,6 +211,7 @@ class Reporting:
     publish_ports: PublishPorts
     doubting: Doubting
     followers: Followers
+    publish_challenges: PublishChallenges
 
 
 def reporting(base: Foundation, outward: Edges, found: Found) -> Reporting:
@@ -239,8 +243,9 @@ def reporting(base: Foundation, outward: Edges, found: Found) -> Reporting:
         host=found.local.host,
         lease=lambda: heartbeat.lease,
     )
-    followers = _followers(base, found, serving(publish, publish_ports, outward))
-    return Reporting(publish, publish_ports, doubting, followers)
+    challenges = PublishChallenges(base.cluster)
+    followers = _followers(base, found, serving((publish, publish_ports, challenges), outward))
+    return Reporting(publish, publish_ports, doubting, followers, challenges)
 
 
 def _followers(base: Foundation, found: Found, served: Serving) -> Followers:
@@ -254,13 +259,21 @@ def _followers(base: Foundation, found: Found, served: Serving) -> Followers:
     )
 
 
-def serving(publish: Publish, ports: PublishPorts, outward: Edges) -> Serving:
+class Published(Protocol):
+    """Something that is published, up to a ``revision`` of the cluster."""
+
+    @property
+    def revision(self) -> int: ...
+
+
+def serving(published: Sequence[Published], outward: Edges) -> Serving:
     """Return what names and routes say of themselves."""
     nginx, relay = outward.nginx, outward.relay
 
     def reached() -> int:
         in_force = (relay.reached, None if nginx is None else nginx.reached)
-        return min(publish.revision, ports.revision, *(revision for revision in in_force if revision is not None))
+        found = [one.revision for one in published]
+        return min([*found, *(revision for revision in in_force if revision is not None)])
 
     return Serving(reached, _nothing if nginx is None else nginx.busy)
 

@@ -23,6 +23,7 @@ def subscribe(base: Foundation, outward: Edges, found: Found, acting: Deciding, 
     signals.cluster_changed.subscribe(member.heartbeat.on_changes)
     signals.cluster_changed.subscribe(reports.publish.on_changes)
     signals.cluster_changed.subscribe(reports.publish_ports.on_changes)
+    signals.cluster_changed.subscribe(reports.publish_challenges.on_changes)
     signals.cluster_changed.subscribe(acting.reconcile.on_changes)
     signals.cluster_changed.subscribe(acting.stopped.on_changes)
     signals.cluster_changed.subscribe(known.ownerless.on_changes)
@@ -78,6 +79,7 @@ def _subscribe_edges(base: Foundation, outward: Edges, reports: Reporting) -> No
     dns, nginx = outward.dns, outward.nginx
     if dns is not None:
         reports.publish.zones.subscribe(dns.publish)
+        reports.publish_challenges.zones.subscribe(dns.publish_challenges)
     ports = reports.publish_ports
     ports.routings.subscribe(lambda routing: outward.relay.publish(routing, ports.revision))
     outward.relay.in_force.subscribe(reports.followers.check)

@@ -55,6 +55,7 @@ DEFINITION = Definition.read(
         "After": ["other", "keep.safe"],
     }
 )
+DIGEST = "9jg46WB3rR_AHD-EBXdN7cBkH1WOu0tA3M9fm21mqTI"
 REAL = {
     "services": DEFINITION.encode(),
     "instances": ClaimRecord("b", addresses=("10.0.0.2",), container="c" * 64, reason="because").encode(),
@@ -68,7 +69,7 @@ REAL = {
     "rollouts": SlotRecord("b", InstanceName(WEB, 1), "c" * 12).encode(),
     "secrets": SecretRecord(2, "5" * 12, 20, "a" * 16, 1e9, "anna@desk").encode(),
     "certificates": CertificateRecord("5" * 12, "a" * 16, CertificateFacts(("a.b",), 1, 2), by="anna@desk").encode(),
-    "challenge": ChallengeRecord("9jg46WB3rR_AHD-EBXdN7cBkH1WOu0tA3M9fm21mqTI").encode(),
+    "challenge": ChallengeRecord(DIGEST, "acme.a.test", {"a.test": DIGEST}).encode(),
     "files": FileRecord(2, "5" * 16, 20, 1e9, "anna@desk").encode(),
     "history": RevisionRecord(DEFINITION, 1e9, "anna@desk", True).encode(),
     "events": Event(1e9, "a", "web.myapp", "it was started").encode(),

@@ -73,7 +73,7 @@ def answer_node(zone: Zone, question: Question, node: RRsets | None, apex: Label
 
     :param apex: the owner of the SOA in a negative answer.
     """
-    rrset = None if node is None else _choose(node, question.type)
+    rrset = None if node is None else choose(node, question.type)
     if rrset is None:
         soa = Owned(apex, zone.soa)
         return Answer(NXDOMAIN if node is None else NOERROR, True, authority=(soa,))
@@ -81,7 +81,8 @@ def answer_node(zone: Zone, question: Question, node: RRsets | None, apex: Label
     return Answer(NOERROR, True, answers=(owned,), additional=_additional(zone, rrset))
 
 
-def _choose(node: RRsets, kind: int) -> RRset | None:
+def choose(node: RRsets, kind: int) -> RRset | None:
+    """Return the set that answers a question of this type (RFC 8482: ANY gets one set)."""
     if kind == ANY:
         return next(iter(node.values()), None)
     return node.get(kind)

@@ -1,6 +1,7 @@
 # -*- test-case-name: tests.unit.dns.answering.test_absent,tests.unit.dns.test_authority -*-
 """
-Decides from which source a query is answered: the zone, an address of ours, a special name, an upstream, or none. Pure.
+Decides from which source a query is answered: the zone, the challenge zone, an address of ours, a special name, an
+upstream, or none. Pure.
 
 The order is that of ``docs/design/dns.rst``; each source has a module of its own.
 """
@@ -8,22 +9,27 @@ The order is that of ``docs/design/dns.rst``; each source has a module of its ow
 from __future__ import annotations
 
 from daprdockr.dns.answering.answer import Answer, answer, in_zone, refused
+from daprdockr.dns.answering.challenge import answer_challenge
 from daprdockr.dns.answering.finished import ABSENT, THE_ZONE, Owner
 from daprdockr.dns.answering.reverse import answer_reverse
 from daprdockr.dns.answering.special import answer_special
 from daprdockr.dns.answering.whom import Whom
 from daprdockr.dns.message.query import Query
 from daprdockr.dns.message.records import BADVERS, NOERROR, NXDOMAIN, REFUSED, SERVFAIL
+from daprdockr.dns.zone.challenge_zone import ChallengeZone
 from daprdockr.dns.zone.zone import Zone
 
 
-def decide(query: Query, zone: Zone | None, recursion: bool, whom: Whom) -> Answer | None:
+def decide(
+    query: Query, zone: Zone | None, recursion: bool, whom: Whom, challenges: ChallengeZone | None = None
+) -> Answer | None:
     """
     Return the answer to a query, or None when it has to be forwarded.
 
     :param zone: None before the first is published.
     :param recursion: whether this client may have other names forwarded.
     :param whom: the upstreams for other names.
+    :param challenges: None where there is none.
     """
     if query.edns is not None and query.edns.version > 0:
         return Answer(BADVERS)
@@ -33,6 +39,9 @@ def decide(query: Query, zone: Zone | None, recursion: bool, whom: Whom) -> Answ
     if in_zone(question):
         # An empty zone would be wrong: a name that we do not know yet must not be denied.
         return Answer(SERVFAIL) if zone is None else answer(zone, question)
+    proof = None if challenges is None else answer_challenge(challenges, question)
+    if proof is not None:
+        return proof
     pointer = None if zone is None else answer_reverse(zone, question)
     if pointer is not None:
         return pointer

@@ -19,7 +19,7 @@ from twisted.names import dns
 
 from daprdockr.dns.answering.answer import Answer, Owned
 from daprdockr.dns.message.query import Query
-from daprdockr.dns.message.records import AAAA, IN, NS, PTR, A, Data, Soa, Srv
+from daprdockr.dns.message.records import AAAA, IN, NS, PTR, TXT, A, Data, Soa, Srv
 from daprdockr.dns.message.response import STREAM_LIMIT, flags, opt
 from daprdockr.dns.message.wire import FIXED, HEADER, HEADER_SIZE, POINTER
 
@@ -135,6 +135,8 @@ def _payload(kind: int, ttl: int, data: Data) -> Any:
     if isinstance(data, Soa):
         times = (data.serial, data.refresh, data.retry, data.expire, data.minimum)
         return dns.Record_SOA(data.mname.encode(), data.rname.encode(), *times, ttl=ttl)
+    if kind == TXT:
+        return dns.Record_TXT(data.encode(), ttl=ttl)
     return _ADDRESSED[kind](data, ttl)
 
 

@@ -16,6 +16,7 @@ A = 1
 NS = 2
 SOA = 6
 PTR = 12
+TXT = 16
 AAAA = 28
 SRV = 33
 OPT = 41
@@ -58,7 +59,7 @@ class Soa:
 
 
 Data = str | Srv | Soa
-"""``str`` is the address of A and AAAA, and the name of NS and PTR."""
+"""``str`` is the address of A and AAAA, the name of NS and PTR, and the text of TXT, in ASCII."""
 
 
 @frozen

@@ -62,12 +62,12 @@ class ServiceTree:
         healthy = {running.instance.number: running for running in runnings if running.healthy}
         runnings = [healthy[number] for number in sorted(healthy)]
         addresses = tuple(dict.fromkeys(a for running in runnings for a in running.addresses))
-        tree: dict[Labels, RRsets] = {(): _addresses(addresses)}
+        tree: dict[Labels, RRsets] = {(): address_sets(addresses)}
         ports: dict[Labels, dict[Srv, None]] = {}
         published: list[tuple[str, str]] = []
         for running in runnings:
             own = (str(running.instance.number).encode(),)
-            tree[own] = _addresses(running.addresses)
+            tree[own] = address_sets(running.addresses)
             target = f"{running.instance}.{ZONE}"
             published += [(str(address), target) for rrset in tree[own].values() for address in rrset.data]
             for port in running.ports:
@@ -93,7 +93,7 @@ class Group:
     @cached_property
     def node(self) -> RRsets:
         """The addresses of all healthy instances of the group."""
-        return _addresses(dict.fromkeys(a for tree in self.services.values() for a in tree.addresses))
+        return address_sets(dict.fromkeys(a for tree in self.services.values() for a in tree.addresses))
 
 
 @frozen
@@ -185,7 +185,7 @@ def _own(addresses: Iterable[str]) -> Mapping[Labels, RRsets]:
         (): {NS: RRset(NS, APEX_TTL, (NAMESERVER,))},
         (b"dns",): {},
         (b"ns", b"dns"): {},
-        (b"a", b"ns", b"dns"): _addresses(addresses, APEX_TTL),
+        (b"a", b"ns", b"dns"): address_sets(addresses, APEX_TTL),
     }
 
 
@@ -197,8 +197,8 @@ def _port_labels(port: Port) -> Iterable[Labels]:
     return (number, protocol), (b"_" + number, b"_" + protocol)
 
 
-def _addresses(addresses: Iterable[str], ttl: int = INSTANCE_TTL) -> RRsets:
-    """Return A and AAAA sets of the addresses; a text from etcd that is no address of a host is left out."""
+def address_sets(addresses: Iterable[str], ttl: int = INSTANCE_TTL) -> RRsets:
+    """Return the A and AAAA sets of addresses; a text from etcd that is no address of a host is left out."""
     found: dict[int, dict[str, None]] = {A: {}, AAAA: {}}
     for text in addresses:
         kind, address = _canonical(text)

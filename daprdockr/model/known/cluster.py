@@ -54,6 +54,7 @@ from daprdockr.model.stored.keys import (
     SuccessorKey,
 )
 from daprdockr.model.stored.pause import PauseRecord
+from daprdockr.model.stored.renewal import ChallengeRecord
 from daprdockr.model.stored.revisioned import Broken, Claim, Node, Service, Slot, StoppedRollout
 
 
@@ -147,6 +148,11 @@ class Cluster:
         """The second part of each answer to a challenge of an ACME server; "" where nobody uses ACME."""
         challenge = self._contents.challenge
         return "" if challenge is None else challenge.thumbprint
+
+    @property
+    def challenge(self) -> ChallengeRecord | None:
+        """The answers of every node to challenges; None where nobody uses ACME."""
+        return self._contents.challenge
 
     @property
     def values(self) -> Values:

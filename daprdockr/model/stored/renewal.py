@@ -7,16 +7,26 @@ All but the last lie where nobody mirrors them: the renewer alone reads and writ
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 from attrs import field, frozen
 
 from daprdockr.model import reading
 from daprdockr.model.errors import BadInput
+from daprdockr.model.host_names import is_host_name
 from daprdockr.model.members import Members, all_members, changed_members, decode_members, encode_members
+from daprdockr.model.names import shorten
 
 LONGEST_REASON = 400
 """Characters of an error that are kept."""
+
+LONGEST_ZONE = 128
+"""Characters of the challenge zone: the names that are asked for lie below it."""
+
+MOST_TEXTS = 100
+"""The most text records of DNS-01 at one time."""
 
 
 @frozen
@@ -78,20 +88,27 @@ class OrderRecord:
 @frozen
 class ChallengeRecord:
     """
-    The answer of every node to the challenges of HTTP-01.
+    The answers of every node to challenges. None of them is a secret.
 
-    :ivar thumbprint: of the key of the account, which is no secret: each answer is a token and this.
+    :ivar thumbprint: of the key of the account: each answer of HTTP-01 is a token and this.
+    :ivar zone: the challenge zone, which every node answers for; "": there is none.
+    :ivar texts: the text records of DNS-01 that a server is going to look for now, by host name.
     """
 
     thumbprint: str
+    zone: str = ""
+    texts: Mapping[str, str] = MappingProxyType({})
 
     @classmethod
     def decode(cls, data: bytes) -> ChallengeRecord:
         """:raises BadInput: if ``data`` is not such a record."""
-        return cls(**_complete(data, _CHALLENGE))
+        found: dict[str, Any] = {"zone": "", "texts": {}} | decode_members(data, _CHALLENGE)
+        if "thumbprint" not in found:
+            raise BadInput("Thumbprint is missing")
+        return cls(**found)
 
     def encode(self) -> bytes:
-        return encode_members(all_members(self, _CHALLENGE))
+        return encode_members(all_members(self, _CHALLENGE) | {"Texts": dict(self.texts)})
 
 
 def bound_to_renewer(what: str) -> bytes:
@@ -111,7 +128,7 @@ def _thumbprint(value: object, path: str) -> str:
     text = reading.text(value, path)
     if len(text) == 43 and text.isascii() and text.replace("-", "").replace("_", "").isalnum():
         return text
-    raise BadInput(f"{path} is no thumbprint: 43 letters, digits, - and _")
+    raise BadInput(f"{path} is no digest in base64url: 43 letters, digits, - and _")
 
 
 def _pem(value: object, path: str) -> str:
@@ -119,6 +136,28 @@ def _pem(value: object, path: str) -> str:
     if text.isascii() and len(text) <= 4096:
         return text
     raise BadInput(f"{path} is no key as PEM")
+
+
+def _texts(value: object, path: str) -> Mapping[str, str]:
+    found = reading.map_of(_thumbprint)(value, path)
+    if len(found) > MOST_TEXTS:
+        raise BadInput(f"{path} has more than {MOST_TEXTS} text records")
+    for name in found:
+        _name(name, path)
+    return found
+
+
+def _zone(value: object, path: str) -> str:
+    name = reading.text(value, path)
+    if len(name) > LONGEST_ZONE:
+        raise BadInput(f"{path} is not usable, it has more than {LONGEST_ZONE} characters")
+    return name and _name(name, path)
+
+
+def _name(name: str, path: str) -> str:
+    if is_host_name(name) and not name.startswith("*."):
+        return name
+    raise BadInput(f"{path}: {shorten(name)} is no host name in lower case")
 
 
 _RENEWAL: Members = {
@@ -136,4 +175,8 @@ _ORDER: Members = {
     "Directory": ("directory", reading.line(2048)),
     "Key": ("key", _pem),
 }
-_CHALLENGE: Members = {"Thumbprint": ("thumbprint", _thumbprint)}
+_CHALLENGE: Members = {
+    "Thumbprint": ("thumbprint", _thumbprint),
+    "Zone": ("zone", _zone),
+    "Texts": ("texts", _texts),
+}

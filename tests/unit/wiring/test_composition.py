@@ -13,6 +13,7 @@ from daprdockr.agent.reconcile.reconcile import Reconcile
 from daprdockr.agent.statedir import StateDir
 from daprdockr.dns.answering.whom import Whom
 from daprdockr.dns.endpoint import Endpoint
+from daprdockr.dns.zone.challenge_zone import ChallengeZone
 from daprdockr.dns.zone.zone import Zone
 from daprdockr.model.errors import EtcdUnavailable
 from daprdockr.proxy.routing import Routing
@@ -35,9 +36,13 @@ class Bound:
 
     bound: tuple[Endpoint, ...] = ()
     zone: Zone | None = None
+    challenges: ChallengeZone | None = None
 
     def publish(self, zone: Zone) -> None:
         self.zone = zone
+
+    def publish_challenges(self, zone: ChallengeZone | None) -> None:
+        self.challenges = zone
 
 
 class PartsTests(SynchronousTestCase):
@@ -152,6 +157,9 @@ class PartsTests(SynchronousTestCase):
         subscribe(parts.base, evolve(parts.outward, dns=dns), parts.found, parts.acting, parts.reports)
         parts.reports.publish.zones(zone)
         self.assertIs(bound.zone, zone)
+        challenges = ChallengeZone.of("acme.test", thumbprint="x", texts={}, addresses=(), serial=1)
+        parts.reports.publish_challenges.zones(challenges)
+        self.assertIs(bound.challenges, challenges)
 
 
 class BeatGate:

@@ -34,7 +34,7 @@ class ServingTests(SynchronousTestCase):
     def served(self, nginx: Front | None, relay: Front) -> Serving:
         told = self.agent.parts.reports
         outward = evolve(self.agent.parts.outward, nginx=cast(Any, nginx), relay=cast(Any, relay))
-        return serving(told.publish, told.publish_ports, outward)
+        return serving((told.publish, told.publish_ports, told.publish_challenges), outward)
 
     def test_names_alone(self) -> None:
         """Where nothing else runs, or all routes are in force, the names count."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.model.errors import BadInput
@@ -9,6 +11,10 @@ from daprdockr.model.stored.renewal import ChallengeRecord, OrderRecord, Renewal
 
 ORDER = OrderRecord("https://ca.test/order/1", "https://ca.test/dir", "-----BEGIN PRIVATE KEY-----\n")
 CHALLENGE = ChallengeRecord("9jg46WB3rR_AHD-EBXdN7cBkH1WOu0tA3M9fm21mqTI")
+
+
+def challenge(**members: object) -> bytes:
+    return json.dumps({"Thumbprint": CHALLENGE.thumbprint, **members}).encode()
 
 
 class RenewalTests(SynchronousTestCase):
@@ -19,7 +25,11 @@ class RenewalTests(SynchronousTestCase):
         self.assertEqual(RenewalRecord.decode(b'{"Newer":1}'), RenewalRecord())
         self.assertEqual(RenewalRecord().encode(), b"{}")
         self.assertEqual(OrderRecord.decode(ORDER.encode()), ORDER)
-        self.assertEqual(ChallengeRecord.decode(CHALLENGE.encode()), CHALLENGE)
+        shown = ChallengeRecord(CHALLENGE.thumbprint, "acme.a.test", {"b.test": CHALLENGE.thumbprint})
+        for challenge in (CHALLENGE, shown):
+            self.assertEqual(ChallengeRecord.decode(challenge.encode()), challenge)
+        older = f'{{"Thumbprint":"{CHALLENGE.thumbprint}"}}'.encode()
+        self.assertEqual(ChallengeRecord.decode(older), CHALLENGE)
 
     def test_refused(self) -> None:
         """A member that is missing or unusable is named."""
@@ -31,6 +41,12 @@ class RenewalTests(SynchronousTestCase):
             (OrderRecord.decode, long.encode(), "Key"),
             (ChallengeRecord.decode, b"{}", "Thumbprint is missing"),
             (ChallengeRecord.decode, b'{"Thumbprint":"x\\"}"}', "Thumbprint"),
+            (ChallengeRecord.decode, challenge(Zone="*.a.test"), "Zone"),
+            (ChallengeRecord.decode, challenge(Zone="A.test"), "Zone"),
+            (ChallengeRecord.decode, challenge(Zone="a." * 64 + "test"), "Zone"),
+            (ChallengeRecord.decode, challenge(Texts={"b.test": "short"}), "b.test"),
+            (ChallengeRecord.decode, challenge(Texts={"b test": CHALLENGE.thumbprint}), "Texts"),
+            (ChallengeRecord.decode, challenge(Texts={f"b{n}.test": CHALLENGE.thumbprint for n in range(101)}), "100"),
         ):
             with self.assertRaisesRegex(BadInput, said):
                 read(text)
