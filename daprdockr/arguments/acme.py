@@ -11,7 +11,9 @@ from attrs import frozen
 
 from daprdockr.arguments.parameter import Parameter, absolute_path
 from daprdockr.model.errors import BadInput
+from daprdockr.model.host_names import host_name
 from daprdockr.model.names import shorten
+from daprdockr.model.stored.renewal import LONGEST_ZONE
 from daprdockr.process.given import read_given
 
 LETS_ENCRYPT = "https://acme-v02.api.letsencrypt.org/directory"
@@ -26,6 +28,9 @@ ACME_PARAMETERS = (
         "directory that a new name is tried at first, or none (default: that of Let's Encrypt, with its own directory)",
     ),
     Parameter("acme-ca", "FILE", "certificates to trust at the ACME server (default: those of this host)"),
+    Parameter(
+        "acme-zone", "ZONE", "zone that is delegated to the nodes, for the challenges of *. names (default: none)"
+    ),
     Parameter("acme-binding", "FILE", "file with the id and the key of an account that the ACME server asks for"),
 )
 
@@ -40,6 +45,7 @@ class Acme:
     Where certificates are ordered, and as whom.
 
     :ivar staging: a directory of the same server for trials; "": none.
+    :ivar zone: the challenge zone; "": none, so that there are no certificates for names with ``*.``.
     :ivar binding: the id and the key (base64url) of an account elsewhere.
     """
 
@@ -48,6 +54,7 @@ class Acme:
     staging: str = ""
     ca: Path | None = None
     binding: tuple[str, str] | None = None
+    zone: str = ""
 
 
 def read_acme(given: Mapping[str, str]) -> Acme | None:
@@ -58,7 +65,7 @@ def read_acme(given: Mapping[str, str]) -> Acme | None:
     """
     email, directory = given.get("acme-email", ""), given.get("acme-directory", LETS_ENCRYPT)
     if "acme-email" not in given:
-        for name in ("acme-staging", "acme-ca", "acme-binding"):
+        for name in ("acme-staging", "acme-ca", "acme-binding", "acme-zone"):
             if name in given:
                 raise BadInput(f"--{name} has no use alone: give --acme-email, which turns automatic certificates on")
         return None
@@ -72,6 +79,7 @@ def read_acme(given: Mapping[str, str]) -> Acme | None:
         staging="" if staging == "none" else _url(staging, "acme-staging"),
         ca=_file(given, "acme-ca"),
         binding=_binding(_file(given, "acme-binding")),
+        zone=_zone(given.get("acme-zone", "")),
     )
 
 
@@ -79,6 +87,19 @@ def _url(text: str, name: str) -> str:
     if _URL.fullmatch(text) and len(text) <= 2000:
         return text
     raise BadInput(f"--{name}: {shorten(text)} is not usable, write a URL such as {LETS_ENCRYPT}")
+
+
+def _zone(text: str) -> str:
+    """Return a zone that parents can delegate, which ``container`` and names below it are not."""
+    if not text:
+        return ""
+    try:
+        zone = host_name(text)
+    except BadInput:
+        zone = ""
+    if "." in zone and "*" not in zone and not zone.endswith(".container") and len(zone) <= LONGEST_ZONE:
+        return zone
+    raise BadInput(f"--acme-zone: {shorten(text)} is not usable, write a zone of your own such as acme.example.com")
 
 
 def _file(given: Mapping[str, str], name: str) -> Path | None:

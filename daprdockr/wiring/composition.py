@@ -56,7 +56,7 @@ def compose(settings: Settings, state: StateDir, outside: Outside) -> Compositio
     subscribe(base, outward, found, acting, reports)
     found.member.herald.update(around.whereabouts.value)
     judged = tuple(_judged(base, outward, found))
-    services = (*_services(base, outward, found, acting, reports), renewer(base, found))
+    services = (*_services(base, outward, found, acting, reports), renewer(base, found, reports.followers))
     ends = (_profile(settings), *services, _api(base, judged))
     return Composition(base, outward, found, acting, reports, tuple(part for part in ends if part is not None), judged)
 

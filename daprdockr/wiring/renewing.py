@@ -8,19 +8,22 @@ from functools import partial
 
 from daprdockr.acme.keys import SigningKey
 from daprdockr.acme.orders import Clocking, Enrolment
-from daprdockr.agent.renewing.obtaining import Chances, Reaching, Servers
+from daprdockr.agent.membership.awaited import Awaited
+from daprdockr.agent.membership.progress import Followers
+from daprdockr.agent.renewing.obtaining import Chances, Servers
 from daprdockr.agent.renewing.office import Office
-from daprdockr.agent.renewing.reaching import Reach
-from daprdockr.agent.renewing.renewer import Renewer
+from daprdockr.agent.renewing.reaching import Reach, ReachByEither, ReachByText
+from daprdockr.agent.renewing.renewer import Contacts, Renewer
+from daprdockr.agent.renewing.texts import Spread
 from daprdockr.agent.renewing.vault import Vault
 from daprdockr.arguments.acme import Acme
 from daprdockr.dns.endpoint import Endpoint
-from daprdockr.dns.lookup import addresses_of
+from daprdockr.dns.lookup import Lookup
 from daprdockr.wiring.finding import Found
 from daprdockr.wiring.foundation import Foundation
 
 
-def renewer(base: Foundation, found: Found) -> Renewer | None:
+def renewer(base: Foundation, found: Found, followers: Followers) -> Renewer | None:
     """Return the renewer; None where ACME is off."""
     settings, outside, keys = base.settings, base.outside, base.cluster.keys
     if settings.acme is None:
@@ -36,14 +39,14 @@ def renewer(base: Foundation, found: Found) -> Renewer | None:
         reactor=outside.reactor,
         office=Office(etcd, run, key=keys.renewer, node=settings.node, lease=lease),
         vault=Vault(etcd, run, keys, lambda: found.around.cluster_keys.value),
-        connect=partial(_connect, base, found, settings.acme),
+        connect=partial(_connect, base, found, followers, settings.acme),
         cluster=base.cluster,
         chances=Chances(outside.chance.fraction, outside.chance.secret, outside.clocks.wall),
         record_event=base.journal.record,
     )
 
 
-def _connect(base: Foundation, found: Found, acme: Acme, key: SigningKey) -> tuple[Servers, Reaching]:
+def _connect(base: Foundation, found: Found, followers: Followers, acme: Acme, key: SigningKey) -> Contacts:
     # The renewer alone loads these packages, which take time and memory.
     from daprdockr.acme.reached import ask_address
     from daprdockr.acme.server import AcmeServer
@@ -56,13 +59,14 @@ def _connect(base: Foundation, found: Found, acme: Acme, key: SigningKey) -> tup
 
     run = outside.pools.acme
     staging = server(acme.staging) if acme.staging else None
-    reach = Reach(base.cluster, partial(_addresses, base, found), ask_address, run, outside.chance.secret)
-    return Servers(server(acme.directory), staging, run, outside.reactor), reach
+    names = Lookup(partial(_upstreams, base, found), outside.reactor)
+    reach = Reach(key.thumbprint, base.cluster, names, ask_address, run, outside.chance.secret)
+    servers = Servers(server(acme.directory), staging, run, outside.reactor)
+    spread = Spread(acme.zone, Awaited(followers, outside.reactor))
+    return Contacts(servers, ReachByEither(reach, ReachByText(key.thumbprint, acme.zone, names)), spread)
 
 
-async def _addresses(base: Foundation, found: Found, name: str) -> tuple[str, ...] | None:
-    """Return the addresses of a name, asked of the upstreams; None where there are none."""
+def _upstreams(base: Foundation, found: Found) -> tuple[Endpoint, ...]:
     named = tuple(Endpoint(*address) for address in base.settings.dns_upstream or ())
     followed = found.around.upstreams
-    servers = named or (followed.value if followed is not None else ())
-    return await addresses_of(name, servers, base.outside.reactor) if servers else None
+    return named or (followed.value if followed is not None else ())

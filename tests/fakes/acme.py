@@ -9,10 +9,11 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from daprdockr.acme.orders import HTTP, Challenge, OrderStatus, RenewalWindow
+from daprdockr.acme.orders import DNS, HTTP, Challenge, OrderStatus, RenewalWindow
 from daprdockr.model.errors import OrderLost
 
 LIFE = 90 * 86400.0
+TEXT = "LPsIwTo7o8BoG0-vjCyGQGBWSVIPxI-i_X336eUOQZo"
 
 
 class MemoryAcme:
@@ -40,8 +41,10 @@ class MemoryAcme:
     def look(self, order: str) -> OrderStatus:
         self._fail("look")
         name, _, status = self._known(order)
-        challenges = (Challenge(f"{order}/challenge", HTTP, name),) if status == "pending" else ()
-        return OrderStatus(status, challenges)
+        challenge = Challenge(f"{order}/challenge", HTTP, name)
+        if name.startswith("*."):
+            challenge = Challenge(f"{order}/challenge", DNS, name.removeprefix("*."), TEXT)
+        return OrderStatus(status, (challenge,) if status == "pending" else ())
 
     def answer(self, order: str, answered: Sequence[Challenge], within: float) -> None:
         self._fail("answer")

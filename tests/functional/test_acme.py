@@ -2,72 +2,23 @@
 
 from __future__ import annotations
 
-import json
 import socket
 from contextlib import closing
 from typing import Any
 
-from twisted.trial.unittest import TestCase
-
-from daprdockr.etcd.store import EtcdStore
-from daprdockr.model.stored.certificate import ACME, CertificatePair, CertificateRecord
-from daprdockr.model.stored.keys import Keys
-from daprdockr.model.stored.renewal import RenewalRecord
+from daprdockr.model.stored.certificate import ACME, CertificatePair
 from daprdockr.model.stored.sealed import SealedValue
 from daprdockr.sealing.certificates import open_pair, read_pair
 from daprdockr.sealing.key_file import read_keys
 from tests.build.ports import free_port
-from tests.rig.agent_process import AgentProcess
-from tests.rig.docker_engine import engine_url, unique_prefix, until
-from tests.rig.etcd_members import missing, shared
-from tests.rig.pebble import Pebble
+from tests.rig.acme_case import AcmeTestCase
+from tests.rig.docker_engine import until
 
 NAMES = ("a.example.com", "b.example.com")
 
 
-class AcmeTests(TestCase):
+class AcmeTests(AcmeTestCase):
     """Two nodes with the cluster key and one without; Pebble asks the last one for its challenges."""
-
-    timeout = 300
-    skip = missing()
-
-    def setUp(self) -> None:
-        self.group = unique_prefix()
-        self.keys = Keys(f"/{self.group}")
-        self.store = EtcdStore(shared().access, 5.0)
-        self.addCleanup(self.store.close)
-
-    def agent(self, node: str, *options: str) -> AgentProcess:
-        agent = AgentProcess(shared().urls, engine_url(), *options, prefix=self.group, node=node)
-        self.addCleanup(agent.close)
-        return agent
-
-    def pebble(self, http_port: int, **modes: str) -> Pebble:
-        pebble = Pebble(http_port, modes)
-        self.addCleanup(pebble.close)
-        return pebble.__enter__()
-
-    def define(self, agent: AgentProcess, *names: str) -> None:
-        http = {"HostName": ",".join(names), "ContainerPort": "8080"}
-        definition = {"Name": "web", "Group": self.group, "Instances": 0, "Container": {"Image": "x"}, "Http": http}
-        agent.command("-stdin", stdin=json.dumps(definition))
-
-    def certificate(self, name: str) -> CertificateRecord | None:
-        entry = self.store.get(self.keys.certificate(name))
-        return None if entry is None else CertificateRecord.decode(entry.value)
-
-    def renewal(self, name: str) -> RenewalRecord:
-        entry = self.store.get(self.keys.renewal(name))
-        return RenewalRecord() if entry is None else RenewalRecord.decode(entry.value)
-
-    def renewer(self) -> str:
-        entry = self.store.get(self.keys.renewer)
-        return "" if entry is None else entry.value.decode()
-
-    def options(self, pebble: Pebble, key: str, **more: str) -> list[str]:
-        given = {"acme-email": "anna@example.com", "acme-directory": pebble.directory, "acme-ca": str(pebble.ca)}
-        given |= {"dns-upstream": f"127.0.0.1:{pebble.dns_port}", "cluster-key": key} | more
-        return [word for name, value in given.items() for word in (f"--{name}", value)]
 
     def test_certificates(self) -> None:
         """

@@ -94,6 +94,8 @@ class Pebble:
     def __init__(self, http_port: int, modes: Mapping[str, str] = QUICK, **settings: Any) -> None:
         self.home = Path(tempfile.mkdtemp(prefix="pebble-"))
         self.port, self._management, self.dns_port, self._dns_management = (free_port() for _ in range(4))
+        self.resolver = self.dns_port
+        """The port of the name server that it asks; its own, unless a test chooses another before the start."""
         self._environment = {**os.environ, **QUICK, **modes}
         self._http_port = http_port
         self._settings = settings
@@ -130,7 +132,7 @@ class Pebble:
         """Start the server; it has forgotten what an earlier one knew."""
         configuration = self.home / "pebble.json"
         configuration.write_text(json.dumps({"pebble": self._configuration()}))
-        command = ["pebble", "-config", str(configuration), "-dnsserver", f"127.0.0.1:{self.dns_port}"]
+        command = ["pebble", "-config", str(configuration), "-dnsserver", f"127.0.0.1:{self.resolver}"]
         self._spawn(programs(), command)
         until(self._answers)
 

@@ -17,8 +17,9 @@ from attrs import evolve, frozen
 from twisted.internet.defer import TimeoutError as DeferredTimeout
 
 from daprdockr.acme.keys import SigningKey, renewal_id
-from daprdockr.acme.orders import Ordering
+from daprdockr.acme.orders import DNS, Ordering
 from daprdockr.agent.renewing.office import Term
+from daprdockr.agent.renewing.texts import Texts
 from daprdockr.agent.renewing.vault import Vault
 from daprdockr.model.errors import AcmeUnavailable, BadInput, OrderLost
 from daprdockr.model.stored.certificate import ACME, CertificateRecord, certificate_puts
@@ -42,7 +43,7 @@ HARD = 120.0
 class Reaching(Protocol):
     """Checks whether the nodes are reached under a host name. :raises NotFound: they are not, with the reason."""
 
-    async def __call__(self, host_name: str, thumbprint: str) -> None: ...
+    async def __call__(self, host_name: str) -> None: ...
 
 
 @frozen
@@ -86,8 +87,8 @@ class Obtaining:
     term: Term
     vault: Vault
     servers: Servers
-    thumbprint: str
     reaching: Reaching
+    texts: Texts
     chances: Chances
     records: dict[str, RenewalRecord]
 
@@ -112,7 +113,7 @@ class Obtaining:
         present = await self.vault.order(host_name)
         if present is not None and present.directory == self.servers.usual.directory:
             return present
-        await self.reaching(host_name, self.thumbprint)
+        await self.reaching(host_name)
         await self._rehearse(host_name)
         former = self.record(host_name).renewal_id
         url = await self.servers.ask(self.servers.usual.order, host_name, former)
@@ -130,10 +131,18 @@ class Obtaining:
         await self.vault.keep(self.term, host_name, self.records[host_name])
 
     async def _fulfil(self, server: Ordering, url: str) -> None:
-        """Answer the challenges of an order that has open ones; every node does, for the account's thumbprint."""
+        """Answer the challenges of an order that has open ones: every node does."""
         status = await self.servers.ask(server.look, url)
-        if status.status == "pending":
+        if status.status != "pending":
+            return
+        texts = [challenge for challenge in status.challenges if challenge.kind == DNS]
+        try:
+            for challenge in texts:
+                await self.texts.show(challenge.host_name, challenge.value)
             await self.servers.ask(server.answer, url, status.challenges, WITHIN)
+        finally:
+            for challenge in texts:
+                await self.texts.hide(challenge.host_name)
 
     async def _store(self, host_name: str, chain: bytes, key: SigningKey) -> None:
         try:

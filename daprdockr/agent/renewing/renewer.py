@@ -16,6 +16,7 @@ from twisted.logger import Logger
 from daprdockr.acme.keys import SigningKey
 from daprdockr.agent.renewing.obtaining import Chances, Obtaining, Reaching, Servers
 from daprdockr.agent.renewing.office import Office, Term
+from daprdockr.agent.renewing.texts import Spread, Texts
 from daprdockr.agent.renewing.vault import TermEnded, Vault
 from daprdockr.model.errors import AcmeError, BadInput, EtcdError, NotFound, OrderLost
 from daprdockr.model.known.cluster import Cluster
@@ -40,6 +41,15 @@ ETCD_REST = 5.0
 
 
 @frozen
+class Contacts:
+    """The world of the renewer of an account: its servers, the check of its names, and the other nodes."""
+
+    servers: Servers
+    reaching: Reaching
+    spread: Spread
+
+
+@frozen
 class Desk:
     """The knowledge of the renewer in one term. :ivar after: the reactor's time before which nothing is begun."""
 
@@ -56,7 +66,7 @@ class Desk:
 
 class Renewer(Periodic):
     """
-    :param connect: returns the servers of an account.
+    :param connect: returns what there is for the key of an account.
     :param record_event: writes an event about a subject.
     """
 
@@ -68,7 +78,7 @@ class Renewer(Periodic):
         reactor: Any,
         office: Office,
         vault: Vault,
-        connect: Callable[[SigningKey], tuple[Servers, Reaching]],
+        connect: Callable[[SigningKey], Contacts],
         cluster: Cluster,
         chances: Chances,
         record_event: Callable[[str, str], None],
@@ -115,23 +125,24 @@ class Renewer(Periodic):
     async def _opened(self, term: Term) -> Desk:
         known = self._cluster.thumbprint
         key = await self._vault.account(term)
-        servers, reaching = self._connect(key)
-        thumbprint = key.thumbprint
+        contacts = self._connect(key)
+        texts = Texts(term, self._vault, key.thumbprint, contacts.spread)
+        await texts.begin()
         records = await self._vault.records()
-        obtain = Obtaining(term, self._vault, servers, thumbprint, reaching, self._chances, records)
+        obtain = Obtaining(term, self._vault, contacts.servers, contacts.reaching, texts, self._chances, records)
         wanted = self._wanted()
         for name in [name for name in records if name not in wanted and name not in self._cluster.certificates]:
             await self._vault.forget(term, name)
             del records[name]
         self.log.info("this node gets the certificates of the cluster")
         self._obstacle = ""
-        settled = self._reactor.seconds() + (0.0 if known == thumbprint else SETTLING)
+        settled = self._reactor.seconds() + (0.0 if known == key.thumbprint else SETTLING)
         return Desk(term, obtain, settled)
 
     def _wanted(self) -> tuple[str, ...]:
         others = [one.facts for one in self._cluster.certificates.values() if one.source != ACME]
         definitions = (service.definition for service in self._cluster.services.values())
-        return wanted_names(definitions, lambda name: any(facts.is_for(name) for facts in others), wildcards=False)
+        return wanted_names(definitions, lambda name: any(facts.is_for(name) for facts in others))
 
     def _begin(self) -> None:
         """Begin the attempts that are due, as many as may be under way."""

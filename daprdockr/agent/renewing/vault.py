@@ -46,20 +46,23 @@ class Vault:
         return key
 
     async def account(self, term: Term) -> SigningKey:
-        """Return the key of the account, which is made, and its thumbprint published, unless that was done."""
+        """Return the key of the account, which is made, or sealed to another key of the cluster, where need be."""
         public = await self.public()
         found, sealed_to = await self._opened("account")
         key = SigningKey.generate() if found is None else SigningKey(found)
-        written: list[Operation] = []
         if sealed_to != public.id:
-            written.append(self._sealed(public, "account", key.pem))
-        answer = ChallengeRecord(key.thumbprint).encode()
-        entry = await self.run(self.store.get, self.keys.challenge)
-        if entry is None or entry.value != answer:
-            written.append(Put(self.keys.challenge, answer))
-        if written:
-            await self.commit(term, written)
+            await self.commit(term, [self._sealed(public, "account", key.pem)])
         return key
+
+    async def challenge(self, term: Term, answer: ChallengeRecord) -> int:
+        """
+        Store the answers of every node to challenges, unless they are there; return the revision of their last change.
+        """
+        value = answer.encode()
+        entry = await self.run(self.store.get, self.keys.challenge)
+        if entry is not None and entry.value == value:
+            return entry.mod_revision
+        return await self.commit(term, [Put(self.keys.challenge, value)])
 
     async def records(self) -> dict[str, RenewalRecord]:
         """Return the outcomes of attempts, by host name; one that cannot be read counts for none."""
@@ -91,11 +94,12 @@ class Vault:
     def without_order(self, host_name: str) -> Operation:
         return Delete(f"{self.keys.renewing}orders/{host_name}")
 
-    async def commit(self, term: Term, operations: Sequence[Operation], conditions: Sequence[Condition] = ()) -> None:
-        """:raises TermEnded: nothing was written. See Note [One renewer] in ``office``."""
+    async def commit(self, term: Term, operations: Sequence[Operation], conditions: Sequence[Condition] = ()) -> int:
+        """Write, and return the revision. :raises TermEnded: nothing was: see Note [One renewer] in ``office``."""
         done = await self.run(self.store.commit, [term.fence, *conditions], operations)
         if not done.succeeded:
             raise TermEnded("a write of the renewer was refused")
+        return done.revision
 
     async def _opened(self, place: str) -> tuple[bytes | None, str]:
         """Return what is sealed at a place, and the id of its key; None: nothing, or nothing that opens here."""

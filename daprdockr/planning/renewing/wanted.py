@@ -14,14 +14,11 @@ LONGEST_NAME = 253 - len("_acme-challenge.")
 """The name that DNS-01 asks for must be one, too."""
 
 
-def wanted_names(
-    definitions: Iterable[Definition], is_covered: Callable[[str], bool], wildcards: bool
-) -> tuple[str, ...]:
+def wanted_names(definitions: Iterable[Definition], is_covered: Callable[[str], bool]) -> tuple[str, ...]:
     """
     Return the names in order.
 
     :param is_covered: whether a certificate of the operator's own is there for a name.
-    :param wildcards: whether names with ``*.`` can be proved.
     """
     found = {
         name
@@ -29,7 +26,7 @@ def wanted_names(
         for entry in definition.http
         if entry.tls != OFF
         for name in entry.host_names
-        if is_orderable(name) and (wildcards or not name.startswith("*."))
+        if is_orderable(name)
     }
     return tuple(sorted(name for name in found if not is_covered(name)))
 

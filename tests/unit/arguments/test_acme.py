@@ -35,6 +35,12 @@ class AcmeOptionTests(SynchronousTestCase):
         found = Acme("anna@example.com", "https://ca.test/dir", "", Path(ca).absolute(), bound)
         self.assertEqual(read_acme(given), found)
 
+    def test_zone(self) -> None:
+        """The challenge zone is a host name, in its one spelling."""
+        found = read_acme({**EMAIL, "acme-zone": "ACME.example.com."})
+        assert found is not None
+        self.assertEqual(found.zone, "acme.example.com")
+
     def test_refused(self) -> None:
         """A value that cannot be used is one line that names the option."""
         for given in (
@@ -45,6 +51,8 @@ class AcmeOptionTests(SynchronousTestCase):
             {**EMAIL, "acme-staging": "https://ca.test/a b"},
             {**EMAIL, "acme-ca": "/no/such/file"},
             {**EMAIL, "acme-binding": self.file(b"kid alone is too short")},
+            {**EMAIL, "acme-zone": "acme.container"},
+            {"acme-zone": "acme.example.com"},
             {"acme-ca": "/no/such/file"},
         ):
             option = next(name for name in (*given, "") if name not in EMAIL or len(given) == 1)

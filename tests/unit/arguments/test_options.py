@@ -60,6 +60,7 @@ REFUSED = {
     "--acme-staging": ["none"],
     "--acme-ca": ["/no/such/file"],
     "--acme-binding": ["/no/such/file"],
+    "--acme-zone": ["acme", "a.container", "*.example.com", "a b.example.com", f"{'a.' * 64}com"],
     "--nginx": ["", "./ngi\0nx"],
     "--api": ["", "5080", "127.0.0.1:-1"],
     "--state-dir": [""],

@@ -9,15 +9,16 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.acme.keys import SigningKey
 from daprdockr.acme.orders import RenewalWindow
-from daprdockr.agent.renewing.obtaining import Chances, Reaching, Servers
+from daprdockr.agent.renewing.obtaining import Chances, Servers
 from daprdockr.agent.renewing.office import Office
-from daprdockr.agent.renewing.renewer import Renewer
+from daprdockr.agent.renewing.renewer import Contacts, Renewer
+from daprdockr.agent.renewing.texts import Spread
 from daprdockr.agent.renewing.vault import Vault
 from daprdockr.model.errors import AcmeRefused, AcmeUnavailable, NotFound, OrderLost
 from daprdockr.model.known.cluster import Cluster
 from daprdockr.model.stored.certificate import CertificateFacts, CertificateRecord
 from daprdockr.model.stored.entries import Delete
-from daprdockr.model.stored.renewal import RenewalRecord
+from daprdockr.model.stored.renewal import ChallengeRecord, RenewalRecord
 from daprdockr.model.stored.sealed import SealedValue
 from daprdockr.sealing.boxes import PrivateKey
 from daprdockr.sealing.certificates import open_pair
@@ -27,6 +28,7 @@ from tests.fakes.run import LoopClock, run_at_once
 from tests.fakes.store import MemoryStore
 
 NAME = "a.test"
+ZONE = "acme.test"
 KEY = PrivateKey.generate()
 DAY = 86400.0
 REFUSED = AcmeRefused("the ACME server refused (unauthorized): no", "unauthorized")
@@ -40,8 +42,9 @@ class Node:
         self.cluster = case.cluster
         store = case.store
 
-        def connect(key: SigningKey) -> tuple[Servers, Reaching]:
-            return Servers(case.usual, case.staging, run_at_once, case.clock), case.reaching
+        def connect(key: SigningKey) -> Contacts:
+            servers = Servers(case.usual, case.staging, run_at_once, case.clock)
+            return Contacts(servers, case.reaching, Spread(ZONE, case.behind))
 
         self.renewer = Renewer(
             reactor=case.clock,
@@ -65,15 +68,24 @@ class RenewerTests(SynchronousTestCase):
         self.usual = MemoryAcme("https://ca.test/dir", self.wall)
         self.staging: MemoryAcme | None = None
         self.elsewhere: set[str] = set()
+        self.spread = list[dict[str, str]]()
+        self.slow: tuple[str, ...] = ()
         self.store.put(KEYS.public_key, KEY.public.encode())
         self.define(NAME)
 
     def wall(self) -> float:
         return 1e9 + self.clock.seconds()
 
-    async def reaching(self, host_name: str, thumbprint: str) -> None:
+    async def reaching(self, host_name: str) -> None:
         if host_name in self.elsewhere:
             raise NotFound(f"{host_name} has no address in DNS")
+
+    async def behind(self, revision: int) -> tuple[str, ...]:
+        """All nodes but ``self.slow`` take a record over, and what etcd has then is noted."""
+        entry = self.store.get(KEYS.challenge)
+        assert entry is not None and entry.mod_revision == revision
+        self.spread.append(dict(ChallengeRecord.decode(entry.value).texts))
+        return self.slow
 
     def define(self, *names: str) -> None:
         http = {"HostName": ",".join(names), "ContainerPort": "80"}
@@ -95,6 +107,11 @@ class RenewerTests(SynchronousTestCase):
         entry = self.store.get(KEYS.renewal(name))
         return RenewalRecord() if entry is None else RenewalRecord.decode(entry.value)
 
+    def challenge(self) -> ChallengeRecord:
+        entry = self.store.get(KEYS.challenge)
+        assert entry is not None
+        return ChallengeRecord.decode(entry.value)
+
     def test_certificate(self) -> None:
         """A name gets a certificate: sealed, with its record and its outcome; no order is left, and it is one order."""
         Node(self, "a")
@@ -110,6 +127,36 @@ class RenewerTests(SynchronousTestCase):
         self.assertEqual(len(self.cluster.thumbprint), 43)
         self.pass_time(30)
         self.assertEqual(len(self.usual.orders), 1)
+
+    def test_wildcard(self) -> None:
+        """A wildcard is proved by a text that every node has before the server is asked, and that is gone then."""
+        self.define("*.a.test", "*.b.test")
+        Node(self, "a")
+        self.pass_time(5)
+        self.assertIsNotNone(self.certificate("*.a.test"))
+        self.assertEqual([list(texts) for texts in self.spread], [["a.test"], ["b.test"]])
+        self.assertEqual(self.challenge(), ChallengeRecord(self.cluster.thumbprint, ZONE))
+
+    def test_text_not_taken_over(self) -> None:
+        """While a node lacks the text the server is not asked; the order stays, and the reason names the node."""
+        self.define("*.a.test")
+        self.slow = ("c",)
+        Node(self, "a")
+        self.pass_time(5)
+        self.assertIn("c did not take over the text record for a.test", self.renewal("*.a.test").error)
+        self.assertNotIn("answer", self.usual.asked)
+        self.assertEqual(dict(self.challenge().texts), {})
+        self.slow = ()
+        self.pass_time(61)
+        self.assertEqual([order[2] for order in self.usual.orders.values()], ["valid"])
+
+    def test_texts_of_a_dead_renewer(self) -> None:
+        """The texts that a renewer left are removed by the next one."""
+        digest = "9jg46WB3rR_AHD-EBXdN7cBkH1WOu0tA3M9fm21mqTI"
+        self.store.put(KEYS.challenge, ChallengeRecord(digest, ZONE, {"gone.test": digest}).encode())
+        Node(self, "a")
+        self.pass_time(5)
+        self.assertEqual(dict(self.challenge().texts), {})
 
     def test_covered(self) -> None:
         """A name that a certificate of the operator's covers gets none."""

@@ -16,13 +16,13 @@ def definition(name: str, *hosts: str, **more: Any) -> Definition:
 
 
 class WantedTests(SynchronousTestCase):
-    def wanted(self, *hosts: str, covered: str = "", wildcards: bool = False) -> tuple[str, ...]:
-        return wanted_names([definition("web", *hosts)], lambda name: name == covered, wildcards)
+    def wanted(self, *hosts: str, covered: str = "") -> tuple[str, ...]:
+        return wanted_names([definition("web", *hosts)], lambda name: name == covered)
 
     def test_all_once(self) -> None:
         """Each name of each definition is wanted, once."""
         definitions = [definition("web", "b.test,a.test", "a.test"), definition("api", "a.test"), definition("x")]
-        self.assertEqual(wanted_names(definitions, lambda name: False, wildcards=False), ("a.test", "b.test"))
+        self.assertEqual(wanted_names(definitions, lambda name: False), ("a.test", "b.test"))
 
     def test_covered(self) -> None:
         """A name with a certificate of the operator's own needs none."""
@@ -31,14 +31,13 @@ class WantedTests(SynchronousTestCase):
     def test_not_by_tls(self) -> None:
         """A name that is not served by TLS needs none, unless another service has it served."""
         off = definition("web", "a.test", Tls="off")
-        self.assertEqual(wanted_names([off], lambda name: False, wildcards=False), ())
+        self.assertEqual(wanted_names([off], lambda name: False), ())
         both = [off, definition("api", "a.test", Tls="require")]
-        self.assertEqual(wanted_names(both, lambda name: False, wildcards=False), ("a.test",))
+        self.assertEqual(wanted_names(both, lambda name: False), ("a.test",))
 
     def test_wildcards(self) -> None:
-        """A wildcard is wanted where it can be proved."""
-        self.assertEqual(self.wanted("*.a.test"), ())
-        self.assertEqual(self.wanted("*.a.test", wildcards=True), ("*.a.test",))
+        """A wildcard is wanted beside the name below which it is."""
+        self.assertEqual(self.wanted("*.a.test,a.test"), ("*.a.test", "a.test"))
 
     def test_never_issued(self) -> None:
         """Names for which no public server issues are not asked for: without a dot, with an underscore, addresses."""

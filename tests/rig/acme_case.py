@@ -1,0 +1,63 @@
+"""A test with real agents, etcd, nginx and Pebble."""
+
+from __future__ import annotations
+
+import json
+
+from twisted.trial.unittest import TestCase
+
+from daprdockr.etcd.store import EtcdStore
+from daprdockr.model.stored.certificate import CertificateRecord
+from daprdockr.model.stored.keys import Keys
+from daprdockr.model.stored.renewal import RenewalRecord
+from tests.rig.agent_process import AgentProcess
+from tests.rig.docker_engine import engine_url, unique_prefix
+from tests.rig.etcd_members import missing, shared
+from tests.rig.pebble import Pebble
+
+
+class AcmeTestCase(TestCase):
+    timeout = 300
+    skip = missing()
+
+    def setUp(self) -> None:
+        self.group = unique_prefix()
+        self.keys = Keys(f"/{self.group}")
+        self.store = EtcdStore(shared().access, 5.0)
+        self.addCleanup(self.store.close)
+
+    def agent(self, node: str, *options: str) -> AgentProcess:
+        agent = AgentProcess(shared().urls, engine_url(), *options, prefix=self.group, node=node)
+        self.addCleanup(agent.close)
+        return agent
+
+    def pebble(self, http_port: int, **modes: str) -> Pebble:
+        """One that runs."""
+        return self.idle_pebble(http_port, **modes).__enter__()
+
+    def idle_pebble(self, http_port: int, **modes: str) -> Pebble:
+        pebble = Pebble(http_port, modes)
+        self.addCleanup(pebble.close)
+        return pebble
+
+    def define(self, agent: AgentProcess, *names: str) -> None:
+        http = {"HostName": ",".join(names), "ContainerPort": "8080"}
+        definition = {"Name": "web", "Group": self.group, "Instances": 0, "Container": {"Image": "x"}, "Http": http}
+        agent.command("-stdin", stdin=json.dumps(definition))
+
+    def certificate(self, name: str) -> CertificateRecord | None:
+        entry = self.store.get(self.keys.certificate(name))
+        return None if entry is None else CertificateRecord.decode(entry.value)
+
+    def renewal(self, name: str) -> RenewalRecord:
+        entry = self.store.get(self.keys.renewal(name))
+        return RenewalRecord() if entry is None else RenewalRecord.decode(entry.value)
+
+    def renewer(self) -> str:
+        entry = self.store.get(self.keys.renewer)
+        return "" if entry is None else entry.value.decode()
+
+    def options(self, pebble: Pebble, key: str, **more: str) -> list[str]:
+        given = {"acme-email": "anna@example.com", "acme-directory": pebble.directory, "acme-ca": str(pebble.ca)}
+        given |= {"dns-upstream": f"127.0.0.1:{pebble.resolver}", "cluster-key": key} | more
+        return [word for name, value in given.items() for word in (f"--{name}", value)]
