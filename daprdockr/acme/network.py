@@ -6,6 +6,7 @@ of requests and of the ``acme`` package are classed here. Blocking.
 
 from __future__ import annotations
 
+import contextlib
 import ssl
 import time
 from pathlib import Path
@@ -17,6 +18,7 @@ from acme import errors, messages
 from acme.client import ClientNetwork
 from josepy.jwa import ES256
 from josepy.jwk import JWKEC
+from requests.adapters import HTTPAdapter
 
 from daprdockr import __version__
 from daprdockr.model.errors import AcmeRefused, AcmeUnavailable
@@ -29,6 +31,9 @@ MOST_BYTES = 1024 * 1024
 
 MOST_NONCES = 12
 """So often a request is signed anew because its nonce did not count; servers may forget nonces at any time."""
+
+MOST_CONNECTIONS = 20
+"""Connections that are kept for further requests."""
 
 NOT_FOUND = 404
 
@@ -73,6 +78,7 @@ class AcmeNetwork(ClientNetwork):
         user_agent = f"daprdockr/{__version__}"
         super().__init__(key, alg=ES256, user_agent=user_agent, timeout=silence)  # type: ignore[arg-type]
         self.session = BoundedSession()
+        self.session.mount("https://", HTTPAdapter(pool_maxsize=MOST_CONNECTIONS))
         self.verify_ssl = str(ca) if ca else _system_certificates()  # type: ignore[assignment]
 
     def post(self, *args: Any, **kwargs: Any) -> requests.Response:
@@ -94,6 +100,13 @@ class AcmeNetwork(ClientNetwork):
             raise AcmeUnavailable(f"the ACME server did not answer within {self._default_timeout:g} s") from None
         except requests.exceptions.RequestException as error:
             raise AcmeUnavailable(f"the ACME server cannot be reached: {_words(error)}") from None
+
+    def _get_nonce(self, url: str, new_nonce_url: str) -> str:
+        for _ in range(MOST_NONCES):
+            # The package takes one that it just saw there, which another thread may have taken meanwhile.
+            with contextlib.suppress(KeyError):
+                return super()._get_nonce(url, new_nonce_url)
+        raise AcmeUnavailable("the ACME server gives fewer nonces than there are requests")
 
     def _add_nonce(self, response: requests.Response) -> None:
         try:

@@ -11,10 +11,11 @@ from typing import Any
 
 from attrs import evolve
 from cryptography import x509
+from josepy.jwk import JWKEC
 from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.acme.keys import SigningKey, renewal_id
-from daprdockr.acme.network import MOST_BYTES
+from daprdockr.acme.network import MOST_BYTES, AcmeNetwork
 from daprdockr.acme.orders import DNS, HTTP, Clocking, Enrolment
 from daprdockr.acme.reached import ask_address
 from daprdockr.acme.server import AcmeServer
@@ -126,6 +127,34 @@ class PebbleTests(AcmeServerTestCase):
             self.server(pebble).order("a.example.com")
         bound = self.server(pebble, Enrolment(binding=("kid-1", known["kid-1"])))
         self.assertTrue(bound.look(bound.order("a.example.com")).challenges)
+
+
+class Taken(set[bytes]):
+    """Nonces of which another thread takes the first one that is asked for."""
+
+    def __init__(self, nonces: set[bytes], times: int) -> None:
+        super().__init__(nonces)
+        self._times = times
+
+    def pop(self) -> bytes:
+        self._times -= 1
+        if self._times >= 0:
+            raise KeyError("pop from an empty set")
+        return super().pop()
+
+
+class NonceTests(SynchronousTestCase):
+    def nonce(self, times: int) -> str:
+        key = JWKEC.load(KEY.pem)
+        assert isinstance(key, JWKEC)
+        network = AcmeNetwork(key, None, 1.0)
+        network._nonces = Taken({b"one", b"two"}, times)  # type: ignore[assignment]  # octets, whatever it declares
+        return network._get_nonce("https://ca.test/", "https://ca.test/nonce")
+
+    def test_taken(self) -> None:
+        """A nonce that another order took meanwhile costs no attempt; one that never is there ends as an error."""
+        self.assertIn(self.nonce(3), (b"one", b"two"))
+        self.assertRaises(AcmeUnavailable, self.nonce, 100)
 
 
 class AskedAddressTests(AcmeServerTestCase):
