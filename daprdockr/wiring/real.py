@@ -30,7 +30,7 @@ from daprdockr.runtime.workers import Workers
 from daprdockr.wiring.outside import Chance, Clocks, Docker, EnginePools, Etcd, EtcdPools, Machine, Outside, Pools
 
 ETCD_THREADS, BEAT_THREADS, FILE_THREADS = 4, 1, 8
-ACME_THREADS = 8
+ACME_THREADS = 20
 """More than the attempts that are made at once: an attempt that was given up may hold its thread a little longer."""
 CALL_TIMEOUT = 2.0
 """

@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import json
+import shutil
+import socket
+import ssl
+import tempfile
+from pathlib import Path
 
 from twisted.trial.unittest import TestCase
 
@@ -10,6 +15,7 @@ from daprdockr.etcd.store import EtcdStore
 from daprdockr.model.stored.certificate import CertificateRecord
 from daprdockr.model.stored.keys import Keys
 from daprdockr.model.stored.renewal import RenewalRecord
+from tests.build.ports import free_port
 from tests.rig.agent_process import AgentProcess
 from tests.rig.docker_engine import engine_url, unique_prefix
 from tests.rig.etcd_members import missing, shared
@@ -30,6 +36,13 @@ class AcmeTestCase(TestCase):
         agent = AgentProcess(shared().urls, engine_url(), *options, prefix=self.group, node=node)
         self.addCleanup(agent.close)
         return agent
+
+    def https_agent(self, node: str, *options: str) -> tuple[AgentProcess, int]:
+        """A node with a TLS listener, and the port of that."""
+        memory = Path(tempfile.mkdtemp(prefix="daprdockr-test-", dir="/dev/shm"))
+        self.addCleanup(shutil.rmtree, memory, True)
+        port = free_port()
+        return self.agent(node, "--https", f"127.0.0.1:{port}", "--memory-dir", str(memory), *options), port
 
     def pebble(self, http_port: int, **modes: str) -> Pebble:
         """One that runs."""
@@ -61,3 +74,14 @@ class AcmeTestCase(TestCase):
         given = {"acme-email": "anna@example.com", "acme-directory": pebble.directory, "acme-ca": str(pebble.ca)}
         given |= {"dns-upstream": f"127.0.0.1:{pebble.resolver}", "cluster-key": key} | more
         return [word for name, value in given.items() for word in (f"--{name}", value)]
+
+
+def is_served(port: int, name: str, root: bytes) -> bool:
+    """Whether a client that trusts this root can speak TLS with a host name at a port of the loopback address."""
+    trusting = ssl.create_default_context(cadata=root.decode())
+    try:
+        connection = socket.create_connection(("127.0.0.1", port), timeout=5)
+        with connection, trusting.wrap_socket(connection, server_hostname=name):
+            return True
+    except OSError:
+        return False

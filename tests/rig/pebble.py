@@ -115,6 +115,11 @@ class Pebble:
     def log(self) -> str:
         return (self.home / "pebble.log").read_text("utf-8", "replace")
 
+    @property
+    def orders(self) -> int:
+        """The number of orders that were begun, since the first start."""
+        return self.log.count("Added order ")
+
     def __enter__(self) -> Pebble:
         where = programs()
         try:

@@ -30,7 +30,7 @@ from daprdockr.runtime.periodic import Periodic
 POLL = 1.0
 """Seconds between two comparisons of what there should be with what there is."""
 
-MOST_AT_ONCE = 6
+MOST_AT_ONCE = 16
 """Attempts under way: a server that hangs holds so many threads."""
 
 SETTLING = 1.0
