@@ -38,13 +38,22 @@ from daprdockr.model.stored.revisioned import Claim
 from daprdockr.model.wanted.definition import Definition
 from daprdockr.planning.claiming import free, vacant
 from daprdockr.planning.keeping.judging import judge_rollout
+from daprdockr.planning.keeping.not_in_time import not_in_time
 from daprdockr.planning.keeping.reporting import report
 from daprdockr.planning.keeping.rolling import free_slots
 from daprdockr.planning.keeping.running import keep_running
 from daprdockr.planning.keeping.withdrawing import Wait, Withdrawal, remove, withdraw
-from daprdockr.planning.placing.failing import drops_out, gives_up
+from daprdockr.planning.placing.failing import drops_out, fails_here, gives_up, overdue_at
 from daprdockr.planning.situation import Here, Situation
-from daprdockr.planning.steps import DropSuccession, ReadClaim, ReleaseClaim, Step, Succeed, WriteClaim
+from daprdockr.planning.steps import (
+    DropSuccession,
+    GiveUpSuccession,
+    ReadClaim,
+    ReleaseClaim,
+    Step,
+    Succeed,
+    WriteClaim,
+)
 
 
 @frozen
@@ -103,7 +112,7 @@ def _instance(situation: Situation, instance: InstanceName, now: float) -> Itera
     moves = wanted and leaves and service is not None and not service.definition.at_most_one
     dropped = claim is not None and succeeding and moves and drops_out(situation, claim, now)
     if successor is not None and succeeding and (dropped or not moves):
-        yield from _drop(situation, successor)
+        yield from _drop(situation, successor, dropped, now)
     if service is None or not wanted:
         yield from _unwanted(situation, instance, claim, now)
     elif claim is None:
@@ -175,13 +184,22 @@ def _succeed(
     record = report(situation, claim.instance, definition, now)
     if confirmed and record.healthy and record.definition == definition.digest:
         yield Succeed(claim.instance, record, claim.fence, claim.lease, successor.fence)
+    yield from _until_overdue(situation, claim.instance, now)
     yield from keep_running(situation, successor, definition, confirmed, now)
 
 
-def _drop(situation: Situation, successor: Claim) -> Iterator[Step]:
-    """Take nothing over: the owner is gone, or keeps the instance, or it is not wanted any more."""
-    if situation.here.may_claim and successor.lease == situation.here.lease:
-        yield DropSuccession(successor.instance, successor.fence)
+def _drop(situation: Situation, successor: Claim, fails: bool, now: float) -> Iterator[Step]:
+    """
+    Take nothing over: the owner is gone, or keeps the instance, or it is not wanted any more, or it ``fails`` here.
+    """
+    service, instance = situation.service, successor.instance
+    if not situation.here.may_claim or successor.lease != situation.here.lease:
+        return
+    if service is not None and fails and instance not in fails_here(situation, now):  # its time is over
+        reason = not_in_time(situation, instance, service.definition, now)
+        yield GiveUpSuccession(instance, successor.fence, service.definition.digest, reason)
+    else:
+        yield DropSuccession(instance, successor.fence)
 
 
 def _own(situation: Situation, claim: Claim, definition: Definition, now: float) -> Iterator[Step | Wait | Withdrawal]:
@@ -206,7 +224,14 @@ def _own(situation: Situation, claim: Claim, definition: Definition, now: float)
             yield WriteClaim(instance, record, claim.fence, claim.revision)
         if leaves_at is not None and not leaves:
             yield Wait(leaves_at)
+        yield from _until_overdue(situation, instance, now)
     yield from next_steps
+
+
+def _until_overdue(situation: Situation, instance: InstanceName, now: float) -> Iterator[Wait]:
+    at = overdue_at(situation, instance)
+    if at is not None and at > now:
+        yield Wait(at)
 
 
 def _withdrawn(record: ClaimRecord, next_steps: Iterable[Step | Wait | Withdrawal]) -> ClaimRecord:

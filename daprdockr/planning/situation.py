@@ -150,10 +150,12 @@ class Moving:
     """
     The instances that move from one node to another: ``leaving`` are our instances that should get a successor, and
     from when on; ``surplus_since`` is when our copy of an instance was first seen to have a healthy owner elsewhere.
+    ``coming_up`` are the instances that this node is bringing up, as owner or successor, and since when.
     """
 
     leaving: Mapping[int, float] = field(factory=dict)
     surplus_since: Mapping[int, float] = field(factory=dict)
+    coming_up: Mapping[int, float] = field(factory=dict)
 
 
 @frozen

@@ -159,6 +159,21 @@ class DropSuccession(OnClaim):
 
 
 @frozen
+class GiveUpSuccession(OnClaim):
+    """
+    The same, because our copy, of the definition with the digest ``generation``, did not come up in time: it counts as
+    a lasting fault of that copy.
+    """
+
+    fence: int
+    generation: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"take over {self.instance}"
+
+
+@frozen
 class OnSlot:
     """
     A step about the slot of a rollout, of that ``number``, for an instance; compared with ``fence``, and with
@@ -348,7 +363,8 @@ class RemoveContainer(OnContainer):
         return f"remove container {self.container[:12]} of {self.instance}: {self.reason}"
 
 
-ClaimStep = TakeClaim | ReadClaim | WriteClaim | ReleaseClaim | TakeSuccession | Succeed | DropSuccession
+_Dropped = DropSuccession | GiveUpSuccession
+ClaimStep = TakeClaim | ReadClaim | WriteClaim | ReleaseClaim | TakeSuccession | Succeed | _Dropped
 SlotStep = TakeSlot | FreeSlot
 RolloutStep = StopRollout | MarkGood | PinImage
 ContainerStep = PullImage | CreateContainer | StartContainer | RenewFiles | StopContainer | RemoveContainer

@@ -194,9 +194,9 @@ class Failures:
         return reason != before.reason
 
     def _failed(self, before: Attempts, fault: Fault) -> Attempts:
-        after = before.failed(self._clock(), fault.reason, chance=self._chance())
-        last = evolve(after.last, refused=fault.refused)
-        return evolve(after, count=max(after.count, LASTING) if fault.lasting else after.count, last=last)
+        after = before.failed(self._clock(), fault.reason, ran=fault.unhealthy, chance=self._chance())
+        last, count = evolve(after.last, refused=fault.refused), max(after.count, LASTING * fault.lasting)
+        return evolve(after, count=count, unhealthy=fault.unhealthy, last=last)
 
     def _latest(self, lane: Lane) -> Attempts:
         """Return the latest failures of any generation."""

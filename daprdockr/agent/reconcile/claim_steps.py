@@ -16,11 +16,13 @@ from daprdockr.model.errors import DaprdockrError, EtcdError
 from daprdockr.model.names import InstanceName
 from daprdockr.model.seams import Store
 from daprdockr.model.stored.entries import Absent, Condition, Delete, Deleted, Entry, Fence, Operation, Put, Unchanged
-from daprdockr.planning.outcome import Done, Retry, reason_of
+from daprdockr.planning.outcome import Done, Fault, Retry, StepOutcome, reason_of
 from daprdockr.planning.situation import Here
 from daprdockr.planning.steps import (
     ClaimStep,
     DropSuccession,
+    GiveUpSuccession,
+    Lane,
     ReadClaim,
     ReleaseClaim,
     Succeed,
@@ -57,9 +59,14 @@ class ClaimSteps:
         self._here = here
         self._unanswered = unanswered
 
-    async def __call__(self, step: ClaimStep) -> Done | Retry:
+    async def __call__(self, step: ClaimStep) -> StepOutcome:
         """Carry out one step; return its outcome."""
-        return await outcome(self.attempt(step))
+        done = await outcome(self.attempt(step))
+        if not isinstance(step, GiveUpSuccession):
+            return done
+        lane = Lane("container", step.instance, step.generation)  # at fault, whatever became of the key
+        event = f"{self._here().node} does not take it over: {step.reason}"
+        return Fault(step.reason, lane, event, lasting=True, unhealthy=True)
 
     async def attempt(self, step: ClaimStep) -> None:
         """
@@ -81,7 +88,7 @@ class ClaimSteps:
                 await self._succeed(step)
             case ReleaseClaim():
                 await self._release(step.instance, self._keys.claim(step.instance), step.fence)
-            case DropSuccession():
+            case DropSuccession() | GiveUpSuccession():
                 await self._release(step.instance, self._keys.successor(step.instance), step.fence)
             case _:
                 assert_never(step)

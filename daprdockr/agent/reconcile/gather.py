@@ -134,7 +134,11 @@ class Gather:
                 free_since=self.since.free(name),
                 adopt_until=self.mass_expiry.until,
             ),
-            moving=Moving(leaving=self.since.leaving(name), surplus_since=self.since.surplus(name)),
+            moving=Moving(
+                leaving=self.since.leaving(name),
+                surplus_since=self.since.surplus(name),
+                coming_up=self.since.coming_up(name),
+            ),
             fronts=self.since.fronts(name),
             rollout=self.since.rollout(name),
         )

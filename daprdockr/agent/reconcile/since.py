@@ -1,13 +1,13 @@
 # -*- test-case-name: tests.unit.agent.reconcile.test_gather -*-
 """
-Since when instances of a service have been free, surplus, withdrawn or about to leave, as this node sees it.
+Since when instances of a service have been free, surplus, withdrawn, coming up or about to leave, as this node sees it.
 
 A memory of its own, because gathering only reads: the loop calls ``observe`` for a service once before that is planned.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from daprdockr.agent.host.host import Host
 from daprdockr.agent.mirror.roster import Roster
@@ -16,6 +16,7 @@ from daprdockr.agent.reconcile.rollouts import RolloutTimes
 from daprdockr.agent.reconcile.withdrawals import Withdrawals
 from daprdockr.model.known.cluster import Cluster
 from daprdockr.model.names import ServiceName
+from daprdockr.planning.placing.failing import brought_up
 from daprdockr.planning.placing.leaving import REBALANCE_AFTER, leaving
 from daprdockr.planning.situation import Fronts, Here, Rollout
 
@@ -46,6 +47,7 @@ class Since:
         self._rollouts = rollouts
         self._free = FirstSeen()
         self._surplus = FirstSeen()
+        self._coming_up = FirstSeen()
         self._leaving = FirstSeen()
         self._leavers: tuple[int, Mapping[ServiceName, list[int]]] = (-1, {})
 
@@ -54,6 +56,7 @@ class Since:
         here = self._here()
         self._free(service, self._free_now(service, here), now)
         self._surplus(service, self._surplus_now(service, here), now)
+        self._coming_up(service, self._coming_up_now(service, here), now)
         self._leaving(service, self._leaving_now(here).get(service, ()), now)
         self._withdrawals.observe(service, now)
         self._rollouts.observe(service, now)
@@ -73,6 +76,10 @@ class Since:
     def surplus(self, service: ServiceName) -> Mapping[int, float]:
         """Return the instances of which there is a copy here and a healthy owner elsewhere, and since when."""
         return self._surplus.of(service)
+
+    def coming_up(self, service: ServiceName) -> Mapping[int, float]:
+        """Return the instances that this node is bringing up, and since when; time without etcd does not count."""
+        return self._coming_up.of(service)
 
     def leaving(self, service: ServiceName) -> Mapping[int, float]:
         """Return which instances should leave, and from when on: out of a drained node at once."""
@@ -97,6 +104,11 @@ class Since:
             claim = claims.get(number)
             if claim is not None and claim.node != here.node and claim.record.healthy:
                 yield number
+
+    def _coming_up_now(self, name: ServiceName, here: Here) -> Iterable[int]:
+        if not here.may_claim:
+            return ()
+        return brought_up(here.node, self._cluster.claims(name), self._cluster.successors(name))
 
     def _leaving_now(self, here: Here) -> Mapping[ServiceName, list[int]]:
         """See ``planning.placing.leaving``; computed again only when the mirror changed."""

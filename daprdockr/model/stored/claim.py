@@ -30,7 +30,7 @@ class ClaimRecord:
     A claim as its owner reports it. ``addresses`` are the host's; ``ports`` have their host ports; ``started`` is the
     Engine's wall-clock time in seconds; ``reason`` says why the state is what it is, for people. ``leaving`` says that
     the owner wants another node to take the instance over, and ``due`` that it is going to replace the container, which
-    is unhealthy.
+    is unhealthy. ``overdue`` says that it has not come up in time, and that others need not wait for it.
     """
 
     node: str
@@ -44,6 +44,7 @@ class ClaimRecord:
     reason: str = ""
     leaving: bool = False
     due: bool = False
+    overdue: bool = False
 
     @property
     def fails(self) -> bool:
@@ -105,4 +106,5 @@ _MEMBERS: Members = {
     "Reason": ("reason", reading.free_text),
     "Leaving": ("leaving", reading.boolean),
     "Due": ("due", reading.boolean),
+    "Overdue": ("overdue", reading.boolean),
 }

@@ -37,7 +37,7 @@ from daprdockr.model.stored.history import Revision, Revisions
 from daprdockr.model.stored.rollout import RolloutRecord, RolloutState
 from daprdockr.model.wanted.definition import Definition
 from daprdockr.planning.attempts import SPOILT, STEADY, Attempts
-from daprdockr.planning.keeping.reporting import verdict, why_unhealthy
+from daprdockr.planning.keeping.not_in_time import not_in_time
 from daprdockr.planning.keeping.rolling import held, is_outdated, is_proven, is_stopped
 from daprdockr.planning.keeping.withdrawing import Wait
 from daprdockr.planning.situation import Situation
@@ -105,25 +105,11 @@ def _overdue(
     copies = [one for one in situation.of(instance) if one.definition == definition.digest]
     if any(one.running and is_proven(situation, one, definition, now) for one in copies):
         return
-    deadline = definition.update.deadline
-    due = since + deadline + definition.update.min_healthy
+    due = since + definition.update.deadline + definition.update.min_healthy
     if due > now:
         yield Wait(due)
         return
-    yield instance, f"not healthy within {deadline:g} s: {_state(situation, instance, definition, now)}"
-
-
-def _state(situation: Situation, instance: InstanceName, definition: Definition, now: float) -> str:
-    copies = (one for one in situation.of(instance) if one.definition == definition.digest and one.running)
-    copy, before = next(copies, None), situation.attempts(instance, definition.digest).reason
-    if copy is None:
-        return before or "its container does not run"
-    match verdict(situation, copy, definition, now):
-        case True:
-            return f"it was not healthy for {definition.update.min_healthy:g} s without a break"
-        case None if before or definition.check.type == "docker":
-            return before or "its HEALTHCHECK has no result"
-    return why_unhealthy(situation, copy, definition)
+    yield instance, not_in_time(situation, instance, definition, now)
 
 
 def _was_reverted(situation: Situation, definition: Definition) -> bool:

@@ -21,6 +21,11 @@ Note [Whose turn it is]
     instance over, the turn belongs to the copy there, and the owner's is left alone. A copy beside a healthy one of the
     same instance serves nobody, and needs no turn: such a successor, and the new copy in a rollout, which has a slot.
 
+    One whose claim says that it is ``Overdue`` takes no turn any more, and nobody waits for it (Note [Neither up nor
+    failed] in ``planning.placing.failing``): neither for one that comes up without an end, nor for one whose turn a
+    successor has, whose copy may be replaced without a turn from then on. When that is over its claim says so by a
+    later revision, and it is the last in the order.
+
 Note [Ever more seldom]
     Each replacement doubles the number of failures after which the next one is due, up to ``SELDOM`` seconds, so a
     program that starts more slowly than its check allows comes up in the end. An image's own HEALTHCHECK has its own
@@ -70,13 +75,15 @@ def has_its_turn(situation: Situation, container: ContainerState, definition: De
     owner, successor = situation.claims.owners.get(number), situation.claims.successors.get(number)
     if owner is None or (successor or owner).node != situation.here.node:
         return False
-    if owner.record.container != container.id and (owner.record.healthy or held(situation, container.instance)):
+    serves_nobody = owner.record.healthy or owner.record.overdue or held(situation, container.instance)
+    if owner.record.container != container.id and serves_nobody:
         return True
-    return owner.record.due and _turn_of(situation, owner, definition)
+    return owner.record.due and not owner.record.overdue and _turn_of(situation, owner, definition)
 
 
 def _turn_of(situation: Situation, claim: Claim, definition: Definition) -> bool:
     owners = [one for number, one in situation.claims.owners.items() if number <= definition.instances]
+    owners = [one for one in owners if not one.record.overdue]
     none_healthy = not any(one.record.healthy for one in owners)
     coming = [one for one in owners if _is_coming_up(one, none_healthy)]
     ahead = [one for one in owners if one.record.due and one.revision < claim.revision]

@@ -24,7 +24,7 @@ from daprdockr.planning.attempts import SETTLED
 from daprdockr.planning.keeping.replacing import is_due
 from daprdockr.planning.keeping.rolling import is_proven
 from daprdockr.planning.placing.awaited import waits_for
-from daprdockr.planning.placing.failing import gives_up
+from daprdockr.planning.placing.failing import gives_up, is_overdue
 from daprdockr.planning.situation import Situation
 
 
@@ -36,7 +36,10 @@ def report(situation: Situation, instance: InstanceName, definition: Definition,
     if claim is not None and claim.node == situation.here.node and not record.healthy:
         leaving = leaving or gives_up(situation, claim, now)
     return evolve(
-        record, leaving=leaving and not definition.at_most_one, due=_due(situation, instance, record, definition)
+        record,
+        leaving=leaving and not definition.at_most_one,
+        due=_due(situation, instance, record, definition),
+        overdue=not record.healthy and is_overdue(situation, instance, now),
     )
 
 

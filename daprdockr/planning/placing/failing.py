@@ -16,21 +16,32 @@ Note [Giving up]
     The failure of one definition says nothing about the node. A node on which several services, whose definitions are
     proven elsewhere or by an earlier start, failed by the Engine's own fault, and nothing started since, is ranked
     behind all others for every service: Note [Proven definitions] in ``agent.host.starts``.
+
+Note [Neither up nor failed]
+    A copy may neither become healthy nor fail: its start hangs, or its check has no result. Others wait for it
+    meanwhile, those that are due to be replaced (Note [Whose turn it is] in ``planning.keeping.replacing``) and those
+    that would move after it. So it has ``Update.Deadline`` and ``Update.MinHealthy`` seconds, without the time for
+    which etcd is away; they count anew for each definition. Then a successor gives up, which counts like ``LASTING``
+    failures on its node; and an owner writes into its claim that it is ``Overdue``, also for a successor elsewhere that
+    does not give up in time. An instance that is overdue goes on trying, but nobody waits for it, and it has no turn.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from daprdockr.model.host import ContainerState
 from daprdockr.model.names import InstanceName
+from daprdockr.model.stored.claim import State
 from daprdockr.model.stored.revisioned import Claim
 from daprdockr.model.wanted.definition import Definition
 from daprdockr.planning.attempts import STEADY, Attempts
 from daprdockr.planning.candidates import failing
 from daprdockr.planning.placing.leaving import why_not
 from daprdockr.planning.situation import Situation
+
+_COMING_UP = (State.STARTING, State.PULLING, State.BACKING_OFF)
 
 MOST_FAILS = 64
 """The most failing services that a node reports: its record must stay small."""
@@ -60,6 +71,32 @@ def does_not_come_up(
 def _runs(containers: Iterable[ContainerState], generation: str) -> bool:
     """Whether one of this generation does; of any, where that is not known."""
     return any(one.running and generation in ("", one.definition) for one in containers)
+
+
+def brought_up(node: str, owners: Mapping[int, Claim], successors: Mapping[int, Claim]) -> Iterator[int]:
+    """
+    Yield the instances that a node is bringing up: as their owner, also if its turn belongs to a successor elsewhere,
+    or as their successor.
+    """
+    for number, claim in owners.items():
+        begins = claim.record.state in _COMING_UP or (claim.record.due and number in successors)
+        if claim.node == node and begins and not claim.record.healthy:
+            yield number
+    yield from (number for number, claim in successors.items() if claim.node == node)
+
+
+def overdue_at(situation: Situation, instance: InstanceName) -> float | None:
+    """Return when the time is over in which this node must bring an instance up: Note [Neither up nor failed]."""
+    since = situation.moving.coming_up.get(instance.number)
+    if since is None or situation.service is None:
+        return None
+    update = situation.service.definition.update
+    return max(since, situation.rollout.since) + update.deadline + update.min_healthy
+
+
+def is_overdue(situation: Situation, instance: InstanceName, now: float) -> bool:
+    at = overdue_at(situation, instance)
+    return at is not None and at <= now
 
 
 def fails_here(situation: Situation, now: float) -> list[InstanceName]:
@@ -99,9 +136,10 @@ def drops_out(situation: Situation, claim: Claim, now: float) -> bool:
     """
     Return whether this node, which prepares an instance, should let another do so; from a drain only if one is there.
     """
-    if situation.service is None or claim.instance not in fails_here(situation, now):
+    fails = claim.instance in fails_here(situation, now) or is_overdue(situation, claim.instance, now)
+    if situation.service is None or not fails:
         return False
-    bad = failing_now(situation, now)
+    bad = failing_now(situation, now) | {situation.here.node}
     drained = claim.node not in {candidate.name for candidate in situation.placing.candidates}
     held = Counter(one.node for one in situation.claims.owners.values())
     others = [c for c in situation.placing.candidates if c.name not in bad]

@@ -10,8 +10,11 @@ from daprdockr.model.known.cluster import Cluster
 from daprdockr.model.stored.claim import ClaimRecord, State
 from daprdockr.model.stored.entries import Delete, Entry, Put
 from daprdockr.model.stored.revisioned import Claim
+from daprdockr.planning.outcome import Fault
 from daprdockr.planning.steps import (
     DropSuccession,
+    GiveUpSuccession,
+    Lane,
     ReadClaim,
     ReleaseClaim,
     Succeed,
@@ -245,6 +248,20 @@ class TransactionTests(CarryOutCase):
         self.assertEqual((self.store.get(NEXT_KEY), self.loads), (None, {"b": 1}))
         self.assertEqual(self.stored(KEY).mod_revision, self.owner)
         self.assert_as_in_etcd()
+
+    def test_give_up(self) -> None:
+        """One that is given up is dropped, and its copy is at fault, also if nobody knows what became of the key."""
+        step = GiveUpSuccession(FIRST, self.prepare(), "0123456789ab", "not healthy in time")
+        expected = Fault(
+            "not healthy in time",
+            Lane("container", FIRST, "0123456789ab"),
+            "a does not take it over: not healthy in time",
+            lasting=True,
+            unhealthy=True,
+        )
+        self.assertEqual((self.outcome(step), self.store.get(NEXT_KEY)), (expected, None))
+        self.store.unavailable = True
+        self.assertEqual(self.outcome(step), expected)
 
     def test_without_a_lease(self) -> None:
         """Without a lease nothing is tried."""

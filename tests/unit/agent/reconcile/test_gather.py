@@ -136,6 +136,19 @@ class SituationTests(GatherCase):
         (claim,) = self.agent.cluster.claims(WEB).values()
         self.assertTrue(claim.record.healthy)
 
+    def test_coming_up(self) -> None:
+        """An instance that waits for its first start comes up; the time begins anew when etcd was away."""
+        self.cluster.define(definition("web:1", After=["api"]))
+        self.cluster.advance(2)
+        (since,) = self.situation().moving.coming_up.values()
+        self.cluster.store.unavailable = True
+        self.cluster.advance(16)
+        self.assertEqual(self.situation().moving.coming_up, {})
+        self.cluster.store.unavailable = False
+        self.cluster.advance(5)
+        (after,) = self.situation().moving.coming_up.values()
+        self.assertGreater(after, since + 15)
+
     def test_users_of(self) -> None:
         """The users of an image are the services whose definitions name it."""
         self.cluster.define(definition("web:1"))

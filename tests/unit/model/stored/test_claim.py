@@ -26,6 +26,7 @@ CLAIM = {
     "Reason": "",
     "Leaving": False,
     "Due": False,
+    "Overdue": False,
 }
 
 

@@ -95,6 +95,12 @@ class TurnTests(SynchronousTestCase):
         self.assertFalse(stopped(other(2, State.BACKING_OFF, 50), other(3, State.UNHEALTHY, 51)))
         self.assertTrue(stopped(other(2, State.BACKING_OFF, 50, leaving=True), other(3, State.UNHEALTHY, 51)))
 
+    def test_overdue(self) -> None:
+        """Nobody waits for one that is overdue, and it has no turn itself."""
+        overdue = (other(2, State.STARTING, 30, overdue=True), other(3, State.UNHEALTHY, 31, due=True, overdue=True))
+        self.assertTrue(stopped(*overdue))
+        self.assertFalse(stopped(other(2, State.RUNNING, 50), record=evolve(SICK, overdue=True)))
+
     def test_waits_before_it_starts(self) -> None:
         """One that waits for some seconds before it is started anew is reported as starting, so it keeps its turn."""
         ended = evolve(OURS, status=Status.EXITED)
@@ -171,6 +177,11 @@ class SuccessorTests(SynchronousTestCase):
         self.assertEqual(self.seen(evolve(owner, due=False), ours=True), [])
         self.assertEqual(self.seen(owner, other(2, State.STARTING, 50), ours=True), [])
         self.assertEqual(self.seen(owner, other(2, State.UNHEALTHY, 30, due=True), ours=True), [])
+
+    def test_overdue(self) -> None:
+        """One whose owner is overdue needs no turn, because others do not wait for it any more."""
+        owner = evolve(SICK, node="b", leaving=True, container="theirs", overdue=True)
+        self.assertEqual(len(self.seen(owner, other(2, State.STARTING, 50), ours=True)), 1)
 
     def test_beside_a_healthy_one(self) -> None:
         """One that is prepared for a drain, beside an owner that is healthy, needs no turn."""

@@ -2,13 +2,29 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.model.host import ContainerState
+from daprdockr.model.stored.claim import ClaimRecord, State
+from daprdockr.model.wanted.health import Health
 from daprdockr.planning.attempts import LASTING, STEADY, Attempts
-from daprdockr.planning.placing.failing import fails_here
-from daprdockr.planning.steps import Lane
-from tests.build.situations import NOW, WEB_2, claim, container, running_record, situation
+from daprdockr.planning.placing.failing import brought_up, fails_here
+from daprdockr.planning.plan import Plan, plan
+from daprdockr.planning.steps import DropSuccession, GiveUpSuccession, Lane, WriteClaim
+from tests.build.situations import (
+    NOW,
+    WEB_1,
+    WEB_2,
+    candidates,
+    claim,
+    container,
+    running_record,
+    situation,
+    starting_record,
+)
 from tests.build.values import instance
 
 FIRST = instance(1)
@@ -33,3 +49,73 @@ class FailingCopyTests(SynchronousTestCase):
     def test_old(self) -> None:
         """Failures of the old copy do not count against the instance."""
         self.assertFalse(self.fails(OLD))
+
+
+CHECKED = evolve(WEB_1, health=Health("tcp", port=8080))
+LATER = NOW + 1000
+TIME = WEB_1.update.deadline + WEB_1.update.min_healthy
+LATE = {"coming_up": {1: LATER - TIME}}
+
+
+class BroughtUpTests(SynchronousTestCase):
+    """``brought_up``: what others may wait for."""
+
+    def of(self, successor: str = "", **fields: Any) -> list[int]:
+        taken = {1: claim(starting_record(successor))} if successor else {}
+        return list(brought_up("a", {1: claim(ClaimRecord("a", **fields))}, taken))
+
+    def test_owner(self) -> None:
+        """An own instance that is about to start, in a crash loop too; not one that is healthy, or only ill."""
+        coming = (State.STARTING, State.PULLING, State.BACKING_OFF)
+        self.assertEqual([state for state in State if self.of(state=state)], list(coming))
+        self.assertEqual(self.of(state=State.UNHEALTHY, due=True), [])
+        self.assertEqual(self.of(state=State.STARTING, healthy=True), [])
+
+    def test_successor(self) -> None:
+        """One that this node prepares, and an own one that is due, whose turn a successor elsewhere has."""
+        self.assertEqual(self.of("a", state=State.RUNNING, healthy=True), [1])
+        self.assertEqual(self.of("b", state=State.RUNNING, healthy=True, leaving=True), [])
+        self.assertEqual(self.of("b", state=State.UNHEALTHY, due=True), [1])
+
+    def test_another_node(self) -> None:
+        """Not what another node brings up."""
+        self.assertEqual(list(brought_up("b", {1: claim(starting_record("a"))}, {2: claim(starting_record("c"))})), [])
+
+
+class OverdueTests(SynchronousTestCase):
+    """Note [Neither up nor failed]."""
+
+    def owner(self, **fields: Any) -> list[WriteClaim]:
+        seen = situation(claims=(claim(starting_record("a")),), containers=(RUNNING,), service=CHECKED, **fields)
+        return [step for step in plan(seen, LATER).steps if isinstance(step, WriteClaim)]
+
+    def test_owner(self) -> None:
+        """The owner says so when its time is over, and not before."""
+        self.assertFalse(any(step.record.overdue for step in self.owner(coming_up={1: LATER - TIME + 1})))
+        self.assertTrue(all(step.record.overdue for step in self.owner(**LATE)))
+
+    def successor(self, *nodes: str, **fields: Any) -> Plan:
+        owner = evolve(claim(evolve(running_record(RUNNING), node="b", container="theirs", leaving=True)), lease=9)
+        known: dict[str, Any] = {"successors": {1: claim(starting_record("a"), fence=45)}, **fields}
+        return plan(situation(claims=(owner,), candidates=candidates(*nodes), **known), LATER)
+
+    def test_successor(self) -> None:
+        """A successor gives up when its time is over; the plan is made anew at that time."""
+        early = self.successor("a", "b", coming_up={1: LATER - TIME + 7})
+        self.assertEqual(early.plan_again_at, LATER + 7)
+        self.assertFalse(any(isinstance(step, GiveUpSuccession | DropSuccession) for step in early.steps))
+        (step,) = [step for step in self.successor("a", "b", **LATE).steps if isinstance(step, GiveUpSuccession)]
+        self.assertEqual((step.fence, step.generation), (45, WEB_1.digest))
+        self.assertEqual(step.reason, "not healthy within 300 s: its container does not run")
+
+    def test_definition_changed(self) -> None:
+        """A definition that was stored meanwhile has the whole time."""
+        for since, given_up in ((LATER - TIME + 1, False), (LATER - TIME, True)):
+            steps = self.successor("a", "b", since=since, **LATE).steps
+            self.assertEqual(any(isinstance(step, GiveUpSuccession) for step in steps), given_up)
+
+    def test_drained(self) -> None:
+        """From a node that is drained the last one that may take it goes on trying."""
+        for nodes, given_up in ((("a",), False), (("a", "c"), True)):
+            steps = self.successor(*nodes, **LATE).steps
+            self.assertEqual(any(isinstance(step, GiveUpSuccession) for step in steps), given_up)
