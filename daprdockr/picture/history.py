@@ -10,6 +10,7 @@ from typing import Any
 from daprdockr.model.names import shorten
 from daprdockr.model.stored.history import Revisions
 from daprdockr.model.wanted.definition import Definition
+from daprdockr.model.wanted.pinned import asked
 from daprdockr.picture.cells import moment, yes_or_no
 from daprdockr.picture.table import Column, Table
 
@@ -57,7 +58,7 @@ def changes(old: Definition, new: Definition) -> Iterator[str]:
     """Yield what differs, one member at a time, by its name; those of ``Container`` by the Engine's own."""
     before, after = (dict(_flat(definition.write(), "")) for definition in (old, new))
     for path in (*before, *(path for path in after if path not in before)):
-        if path == "Restarted" and after.get(path) not in (None, before.get(path)):
+        if path == "Restarted" and asked(after.get(path, "")) not in ("", before.get(path)):
             yield "restarted"
         elif path not in after:
             yield f"{path} removed"

@@ -257,9 +257,13 @@ class MarkGood(OnRollout):
 
 @frozen
 class PinImage(OnRollout):
-    """Write down the ``digest`` to which a restart resolved the image: Note [One image for a restart]."""
+    """
+    Write down the ``digest`` to which a restart resolved the image, and for the way back that which it had ``before``
+    ("": it is not known): Note [One image for a restart].
+    """
 
     digest: str
+    before: str = ""
 
     def __str__(self) -> str:
         return f"restart {self.service} with {self.digest}"

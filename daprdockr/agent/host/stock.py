@@ -21,6 +21,8 @@ class Stock:
         """By reference: the restart for which it was last pulled. A new agent does not know, and pulls again."""
         self.resolved: dict[str, str] = {}
         """By reference: the digest under which its registry gave it for that restart, if it did."""
+        self.before: dict[str, str] = {}
+        """By reference: the digest under which it was here before that, if it was another one."""
         self.inventory = Inventory()
 
     def take(self, found: Inventory) -> bool:
@@ -28,13 +30,14 @@ class Stock:
         before, self.inventory = self.inventory, found
         return found.networks != before.networks
 
-    def pulled(self, reference: str, image: Image, restarted: str = "", resolved: str = "") -> None:
+    def pulled(self, reference: str, image: Image, restarted: str = "", resolved: str = "", before: str = "") -> None:
         """
-        Take note that an image is on this host, and of the restart for which it was pulled, if it was for one, and the
-        digest to which that ``resolved`` the reference.
+        Take note that an image is on this host, and of the restart for which it was pulled, if it was for one, the
+        digest to which that ``resolved`` the reference, and the digest that it had ``before``.
         """
         if restarted:
             self.pulled_for[reference], self.resolved[reference] = restarted, resolved
+            self.before[reference] = before if before != resolved else ""
         self.inventory = evolve(self.inventory, images=self.inventory.images | {reference})
         self.images[reference] = image
         self._on_image(reference)

@@ -142,14 +142,15 @@ class ContainerSteps:
 
     async def _pull(self, step: PullImage) -> None:
         run = self._threads.work.of(step.reference)
-        image = await run(self._engine.image, step.reference)
+        image = before = await run(self._engine.image, step.reference)
         resolves = False
         if image is None or step.restarted:
             resolves = await self._pull_anyway(step, image)
             image = await run(self._engine.image, step.reference)
         if image is None:
             raise ImageAbsent(f"image {step.reference} is not there after it was pulled")
-        self._host.stock.pulled(step.reference, image, step.restarted, image.digest if resolves else "")
+        digests = image.digest if resolves else "", before.digest if before is not None else ""
+        self._host.stock.pulled(step.reference, image, step.restarted, *digests)
 
     async def _pull_anyway(self, step: PullImage, image: Image | None) -> bool:
         """

@@ -68,6 +68,7 @@ class GatherHost:
             image=self.host.stock.images.get(image),
             pulled_for=self.host.stock.pulled_for.get(image, ""),
             resolved=self.host.stock.resolved.get(image, ""),
+            before=self.host.stock.before.get(image, ""),
             pull=self.failures.of_image(image) if image else NONE,
             attempts=self.failures.of_copies(name),
             lacking=self.failures.lacking.get(name, ""),

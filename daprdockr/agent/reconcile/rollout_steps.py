@@ -27,8 +27,8 @@ from daprdockr.model.stored.entries import Condition, Entry, Operation, Put, Unc
 from daprdockr.model.stored.history import Revision, RevisionRecord, Revisions
 from daprdockr.model.stored.revisioned import Service
 from daprdockr.model.stored.rollout import RolloutRecord, RolloutState
-from daprdockr.model.wanted.pinned import pin
 from daprdockr.planning.keeping.judging import former, stopped_record
+from daprdockr.planning.keeping.pinning import pinning
 from daprdockr.planning.outcome import Done, Retry
 from daprdockr.planning.situation import Here
 from daprdockr.planning.steps import MarkGood, OnRollout, PinImage, RolloutStep, StopRollout
@@ -140,21 +140,15 @@ class RolloutSteps:
         See Note [One image for a restart] in ``daprdockr.model.wanted.pinned``. It is the same revision as before: the
         person who asked for the restart is its author.
         """
-        keys, service, newest = self.mirror.cluster.keys, self._service(step), (await self._history(step)).newest
-        stated = service.definition.stated
-        pinned = evolve(stated, restarted=pin(stated.restarted, stated.container.image, step.digest))
-        key, value = keys.service(step.service), pinned.encode()
-        conditions, operations = [Unchanged(key, step.revision)], [Put(key, value)]
-        if newest is not None and newest.record.definition == stated:
-            own = keys.revision(step.service, newest.number)
-            conditions.append(Unchanged(own, newest.modified))
-            operations.append(Put(own, evolve(newest.record, definition=pinned).encode()))
+        keys, service = self.mirror.cluster.keys, self._service(step)
+        definition, conditions, operations = pinning(keys, await self._history(step), service, step)
         try:
             revision = await self._commit(step, conditions, operations)
         except EtcdForbidden as error:
             self.log.info("the image of {service} is not written down: {reason}", service=step.service, reason=error)
             self.around.under_way.not_pinned(step.service)
         else:
+            key, value = keys.service(step.service), definition.encode()
             self.mirror.note(Entry(key, value, service.created, revision, 0))
 
     def _service(self, step: OnRollout) -> Service:

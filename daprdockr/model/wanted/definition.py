@@ -23,7 +23,7 @@ from daprdockr.model.wanted.container import Container
 from daprdockr.model.wanted.files import FileUses, essence_of_files, file_uses, with_stamps
 from daprdockr.model.wanted.health import Health
 from daprdockr.model.wanted.http import Http, read_entries, write_entries
-from daprdockr.model.wanted.pinned import pinned
+from daprdockr.model.wanted.pinned import asked, pinned
 from daprdockr.model.wanted.placement import Placement
 from daprdockr.model.wanted.port_routes import TcpRoute, UdpRoute, tcp_routes, udp_routes
 from daprdockr.model.wanted.secrets import SecretUses, check_variables, essence, secret_uses, stamped
@@ -140,7 +140,7 @@ class Definition:
     @property
     def to_pull(self) -> str:
         """The restart for which the image is to be pulled again, whatever is there; "" if none is."""
-        return self.restarted if self.image == self.container.image else ""
+        return asked(self.restarted) if self.image == self.container.image else ""
 
     @property
     def at_most_one(self) -> bool:
@@ -179,7 +179,7 @@ class Definition:
         """
         ports = [f"{port.container}/{port.protocol}" for port in self.ports]
         given = [dict(self.container.fields), ports, *([self.on_partition] if self.on_partition != "keep" else [])]
-        given += [{"Restarted": self.restarted}] if self.restarted else []
+        given += [{"Restarted": self.restarted}] if asked(self.restarted) else []
         given += [{"Secrets": essence(self.secrets)}] if self.secrets else []
         given += [{"Files": essence_of_files(self.files)}] if self.files else []
         text = json.dumps(given, sort_keys=True, separators=(",", ":"))

@@ -6,6 +6,11 @@ Note [One image for a restart]
     pulled the tag writes down, in ``Restarted`` of the definition behind the time, which digest that was, and all nodes
     make their containers from it, also those that come later. The reference is written down with it: when somebody
     changes ``Container.Image`` the digest does not count any more.
+
+    The way back needs the image from before, to which the tag does not lead any more. So that node also writes down, in
+    the revision to which a failed restart is reverted, which digest the tag had on its host before it pulled: with the
+    word ``never`` in the place of the time, which asks for no new containers. Those that run were made from the tag
+    when it still was that image.
 """
 
 from __future__ import annotations
@@ -16,9 +21,18 @@ _DIGEST = re.compile(r"[a-z0-9]+:[0-9a-f]{32,128}", re.ASCII)
 _TAG = re.compile(r":[^:/@]*\Z", re.ASCII)
 
 
+NEVER = "never"
+"""In the place of the time of a restart: there was none."""
+
+
 def repository(reference: str) -> str:
     """Return the reference of an image without its tag or digest."""
     return _TAG.sub("", reference.partition("@")[0])
+
+
+def asked(restarted: str) -> str:
+    """Return a restart as far as it asks for other containers; "" if it does not: Note [One image for a restart]."""
+    return "" if restarted.partition(" ")[0] == NEVER else restarted
 
 
 def pin(restarted: str, reference: str, digest: str) -> str:

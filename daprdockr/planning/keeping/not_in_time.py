@@ -1,5 +1,5 @@
 # -*- test-case-name: tests.unit.planning.keeping.test_judging,tests.unit.planning.placing.test_failing -*-
-"""What people are told of a new copy that was not healthy by its deadline."""
+"""The text for people about a new copy that was not healthy by its deadline."""
 
 from __future__ import annotations
 

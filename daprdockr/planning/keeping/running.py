@@ -108,7 +108,7 @@ def _replace(
     if situation.claims.owners.get(claim.instance.number) != claim:  # to be taken over: nothing leads to it
         yield from withdraw(situation, old, changed, now)
     elif definition.to_pull and situation.host.resolved and not situation.rollout.unpinned and situation.service:
-        yield PinImage(situation.name, situation.service.revision, situation.host.resolved)
+        yield PinImage(situation.name, situation.service.revision, situation.host.resolved, situation.host.before)
     elif slot is None or slot.record.definition != definition.digest:
         yield from take_slot(situation, claim.instance, definition, now)
     elif stops_first(definition) or old.on_partition == "stop":

@@ -9,6 +9,7 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from daprdockr.model.host import Image
 from daprdockr.model.stored.entries import Commit, Condition, Delete, Listing, Operation, Prefixes
 from daprdockr.model.stored.events import Event
 from daprdockr.model.stored.history import Revisions
@@ -191,6 +192,28 @@ class RevertTests(FailedRolloutCase):
         self.advance(5)
         self.assert_reverted("exit status 3")
         self.assertGreaterEqual(self.least_healthy, WANTED - 1)
+
+    def test_restarted(self) -> None:
+        """A restart with a bad image goes back to the one that ran before, not to the tag, and touches no other one."""
+        first, second = Image(id="first"), Image(id="second")
+        for agent in (self.a, self.b):
+            agent.docker.publish(OLD, first)
+            agent.docker.pull(OLD)
+            agent.docker.publish(OLD, second)
+        good = f"web@{self.a.docker.images[OLD].digest}"
+        before = {one.id for agent in (self.a, self.b) for one in agent.running}
+        self.dies_after = 0.1
+        self.assertEqual(self.line("restart", "web.myapp").status, 0)
+        self.advance(5)
+        self.assert_runs(wanted(OLD))
+        self.assertEqual({one.id for agent in (self.a, self.b) for one in agent.running}, before)
+        self.assertIn("second", [agent.docker.images[OLD].id for agent in (self.a, self.b)])
+        for agent in (self.a, self.b):
+            agent.docker.remove(agent.running[0].id)
+        self.advance(3)
+        bodies = [agent.docker.body(one.id) for agent in (self.a, self.b) for one in agent.running]
+        self.assertEqual(Counter(body["Image"] for body in bodies), {OLD: 2, good: 2})
+        self.assert_runs(wanted(OLD))
 
     def test_last_one_dies(self) -> None:
         """So is one that dies when all the others had been replaced."""

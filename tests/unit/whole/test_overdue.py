@@ -23,7 +23,7 @@ NO_RESULT = Unmade("no result")
 
 
 class Found(dict[str, str]):
-    """What is wrong with a container, by its id, decided when it is looked at."""
+    """The faults of containers, by id, as the test decides at each check."""
 
     def __init__(self, agent: MemoryAgent, verdicts: Sequence[Callable[[MemoryAgent, ContainerState], str | None]]):
         super().__init__()
@@ -120,7 +120,7 @@ class ReplacementTests(OverdueCase):
         self.until(replaced, 20)
 
     def test_never_a_verdict(self) -> None:
-        """One that was started anew, and of whose health nothing is known since, keeps nobody back for ever."""
+        """One that was started anew, and of whose health nothing is known since, keeps nobody back without an end."""
         started_anew = self.hang_this_run(1)
         self.hang(1, wrong=NO_RESULT)
         self.until(started_anew, 20)

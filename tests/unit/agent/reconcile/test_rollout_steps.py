@@ -16,7 +16,7 @@ from tests.build.carry_out import FIRST, CarryOutCase
 from tests.build.situations import WEB_1, WEB_2
 from tests.build.values import KEYS, WEB, definition
 
-DIGEST = "sha256:" + "a1" * 32
+DIGEST, BEFORE = "sha256:" + "a1" * 32, "sha256:" + "b2" * 32
 
 
 class RolloutStepsTests(CarryOutCase):
@@ -128,6 +128,26 @@ class RolloutStepsTests(CarryOutCase):
         newest = self.history.revisions[-1]
         self.assertEqual((newest.number, newest.record), (2, RevisionRecord(found, 1.0, "anna@desk")))
         self.fails(step, ClaimLost)
+
+    def test_pin_way_back(self) -> None:
+        """The good revision from before gets the image that the tag led to then, and makes the same containers."""
+        step = evolve(self.restart(), before=BEFORE)
+        before = definition("web:2")
+        self.store.put(KEYS.revision(WEB, 1), RevisionRecord(before, 1.0, "anna@desk", good=True).encode())
+        self.do(step)
+        first = self.history.revisions[0].record
+        way_back = definition("web:2", Restarted=f"never web:2@{BEFORE}")
+        self.assertEqual(first, RevisionRecord(way_back, 1.0, "anna@desk", good=True))
+        self.assertEqual((first.digest, first.definition.image), (before.digest, f"web@{BEFORE}"))
+
+    def test_pin_way_back_of_another_image(self) -> None:
+        """A revision of another reference, or of an earlier restart, stays as it is."""
+        for other in (definition("web:1"), definition("web:2", Restarted="before")):
+            step = evolve(self.restart(), before=BEFORE)
+            written = RevisionRecord(other, 1.0, "anna@desk", good=True)
+            self.store.put(KEYS.revision(WEB, 1), written.encode())
+            self.do(step)
+            self.assertEqual(self.history.revisions[0].record, written)
 
     def test_pin_overtaken(self) -> None:
         """A definition that a person stored meanwhile stays as it is."""

@@ -44,6 +44,13 @@ class PinnedTests(SynchronousTestCase):
         ):
             self.assertEqual(pinned(restarted, "web:1"), "", restarted)
 
+    def test_never(self) -> None:
+        """What was not restarted, and is held to a digest, makes the same containers as before, and pulls nothing."""
+        plain, held = definition("web:1"), definition("web:1", Restarted=pin("never", "web:1", DIGEST))
+        other = definition("web:2", Restarted=held.restarted)
+        self.assertEqual((held.digest, held.image, held.to_pull), (plain.digest, f"web@{DIGEST}", ""))
+        self.assertEqual((other.digest, other.image, other.to_pull), (definition("web:2").digest, "web:2", ""))
+
     def test_definition(self) -> None:
         """The containers are made from the digest, and nothing is pulled again; another image ends that."""
         plain, restarted = definition("web:1"), definition("web:1", Restarted=NOW)

@@ -1,0 +1,44 @@
+# -*- test-case-name: tests.unit.agent.reconcile.test_rollout_steps,tests.unit.whole.test_failed_rollouts -*-
+"""What is written for a restart whose image was resolved: Note [One image for a restart] in ``model.wanted.pinned``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from attrs import evolve
+
+from daprdockr.model.stored.entries import Condition, Operation, Put, Unchanged
+from daprdockr.model.stored.history import Revision, Revisions
+from daprdockr.model.stored.keys import Keys
+from daprdockr.model.stored.revisioned import Service
+from daprdockr.model.wanted.definition import Definition
+from daprdockr.model.wanted.pinned import NEVER, pin
+from daprdockr.planning.keeping.judging import former
+from daprdockr.planning.steps import PinImage
+
+
+def pinning(
+    keys: Keys, history: Revisions, service: Service, step: PinImage
+) -> tuple[Definition, list[Condition], list[Operation]]:
+    """Return the definition with the image by digest, and the transaction that writes it, and the way back."""
+    stated = service.definition.stated
+    definition = evolve(stated, restarted=pin(stated.restarted, stated.container.image, step.digest))
+    conditions: list[Condition] = [Unchanged(keys.service(step.service), step.revision)]
+    operations: list[Operation] = [Put(keys.service(step.service), definition.encode())]
+    for revision, of in _rewritten(history, stated, definition, step.before):
+        key = keys.revision(step.service, revision.number)
+        conditions.append(Unchanged(key, revision.modified))
+        operations.append(Put(key, evolve(revision.record, definition=of).encode()))
+    return definition, conditions, operations
+
+
+def _rewritten(
+    history: Revisions, stated: Definition, definition: Definition, before: str
+) -> Iterator[tuple[Revision, Definition]]:
+    newest, back = history.newest, former(history, stated)
+    if newest is not None and newest.record.definition == stated:
+        yield newest, definition
+    if back is not None and before:
+        of, image = back.record.definition, stated.container.image
+        if not of.restarted and of.container.image == image:
+            yield back, evolve(of, restarted=pin(NEVER, image, before))
