@@ -146,13 +146,14 @@ def _refused(route: Route, reason: str) -> Refusal:
 
 
 def _usable_routes(service: HttpService, refusals: set[Refusal]) -> Iterator[Route]:
-    pools: dict[int, tuple[str, tuple[Upstream, ...]]] = {}
+    pools: dict[tuple[int, tuple[Upstream, ...]], tuple[str, tuple[Upstream, ...]]] = {}
     for entry in service.entries:
-        http = entry.http
-        if http.container_port not in pools:
-            pool = f"{service.service}:{http.container_port}" if pools else ""
-            pools[http.container_port] = pool, tuple(usable(service.service, entry.upstreams, refusals))
-        pool, upstreams = pools[http.container_port]
+        http, key = entry.http, (entry.http.container_port, entry.upstreams)
+        if key not in pools:
+            again = sum(port == http.container_port for port, _ in pools)
+            pool = f"{service.service}:{http.container_port}{f'/{again}' if again else ''}" if pools else ""
+            pools[key] = pool, tuple(usable(service.service, entry.upstreams, refusals))
+        pool, upstreams = pools[key]
         for name in _usable_host_names(service, entry, refusals):
             yield Route(
                 host_name=name,

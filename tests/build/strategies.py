@@ -14,6 +14,7 @@ from daprdockr.model.names import MAX_INSTANCES, InstanceName, ServiceName
 from daprdockr.model.stored.claim import ClaimRecord, State
 from daprdockr.model.stored.node import NodeRecord, Progress
 from daprdockr.model.wanted.definition import Definition
+from daprdockr.model.wanted.routed_ports import RoutedPorts
 
 _INNER = string.ascii_lowercase + string.digits
 WORDS = st.text(string.ascii_letters + string.digits, min_size=1, max_size=12)
@@ -210,6 +211,7 @@ CLAIM_RECORDS = st.builds(
     definition=st.text("0123456789abcdef", max_size=12),
     started=st.floats(0, 1e12, allow_nan=False),
     reason=TEXTS,
+    routed=st.builds(RoutedPorts, http=st.lists(st.integers(1, 65535), max_size=3).map(tuple)),
 )
 
 

@@ -11,6 +11,7 @@ from twisted.internet.interfaces import IDelayedCall
 from daprdockr.model.known.cluster import Cluster
 from daprdockr.model.names import ServiceName
 from daprdockr.model.stored.revisioned import Claim
+from daprdockr.model.wanted.routed_ports import Kind
 from daprdockr.proxy.routes import Upstream
 from daprdockr.proxy.routing import Refusal
 
@@ -63,14 +64,17 @@ class RefusalEvents:
         self._known = found
 
 
-def upstreams(claims: Iterable[Claim], node: str, port: int, protocol: str = "tcp") -> tuple[Upstream, ...]:
-    """Return the healthy instances that publish this port of their containers, as ``node`` reaches them."""
-    found = (_upstream(claim, node, port, protocol) for claim in claims)
+def upstreams(claims: Iterable[Claim], node: str, kind: Kind, index: int, container_port: int) -> tuple[Upstream, ...]:
+    """
+    Return the healthy instances that publish the port of an entry, as ``node`` reaches them. The entry is the one at
+    ``index`` in that part of the definition: Note [The ports of its own definition].
+    """
+    found = (_upstream(claim, node, kind, claim.record.routed.led_to(kind, index, container_port)) for claim in claims)
     return tuple(upstream for upstream in found if upstream is not None)
 
 
-def _upstream(claim: Claim, node: str, port: int, protocol: str) -> Upstream | None:
-    record = claim.record
+def _upstream(claim: Claim, node: str, kind: Kind, port: int) -> Upstream | None:
+    record, protocol = claim.record, "udp" if kind == "udp" else "tcp"
     ports = [p.host for p in record.ports if (p.container, p.protocol) == (port, protocol) and p.host]
     if not (record.healthy and record.addresses and ports):
         return None

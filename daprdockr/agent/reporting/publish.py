@@ -129,8 +129,8 @@ class Publish:
         if known is None or not known.definition.http:
             return None
         claims = tuple(claims)
-        of_port = partial(upstreams, claims, self._node)
-        entries = tuple(HttpEntry(http, of_port(http.container_port)) for http in known.definition.http)
+        of_entry = partial(upstreams, claims, self._node, "http")
+        entries = tuple(HttpEntry(h, of_entry(i, h.container_port)) for i, h in enumerate(known.definition.http))
         return HttpService(service, entries, known.created, self._cluster.pauses.get(service))
 
 

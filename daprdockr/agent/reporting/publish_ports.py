@@ -7,6 +7,7 @@ As ``publish``, it needs nothing but the mirror's content, and computes only the
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import Any
 
 from daprdockr.agent.reporting.publication import ChangedServices, RefusalEvents, upstreams
@@ -14,7 +15,6 @@ from daprdockr.model.known.changes import Changes
 from daprdockr.model.known.cluster import Cluster
 from daprdockr.model.names import ServiceName
 from daprdockr.model.stored.revisioned import Claim
-from daprdockr.model.wanted.port_routes import TcpRoute, UdpRoute
 from daprdockr.proxy.ports import PortRouting, PortService, WantedPort, port_routing
 from daprdockr.relay.message import PortKey
 from daprdockr.runtime.signal import Signal
@@ -83,13 +83,14 @@ class PublishPorts:
         if known is None or not (known.definition.routed or known.definition.container.host_ports):
             return None
         claims = self._claims(service)
-        tcp = (self._port("tcp", route, claims, route.proxy_protocol) for route in known.definition.tcp)
-        udp = (self._port("udp", route, claims) for route in known.definition.udp)
+        of = partial(upstreams, claims, self._node)
+        tcp = (
+            WantedPort("tcp", route.port, of("tcp", index, route.container_port), route.proxy_protocol)
+            for index, route in enumerate(known.definition.tcp)
+        )
+        udp = (
+            WantedPort("udp", route.port, of("udp", index, route.container_port))
+            for index, route in enumerate(known.definition.udp)
+        )
         fixed = (WantedPort(p.protocol, p.host, (), fixed=True) for p in known.definition.container.host_ports)
         return PortService(service, (*tcp, *udp, *fixed), known.created)
-
-    def _port(
-        self, protocol: str, route: TcpRoute | UdpRoute, claims: Iterable[Claim], proxy_protocol: bool = False
-    ) -> WantedPort:
-        found = upstreams(claims, self._node, route.container_port, protocol)
-        return WantedPort(protocol, route.port, found, proxy_protocol)

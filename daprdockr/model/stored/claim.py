@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import enum
 
-from attrs import frozen
+from attrs import field, frozen
 
 from daprdockr.model import reading
 from daprdockr.model.errors import BadInput
 from daprdockr.model.host import Port
 from daprdockr.model.members import Members, all_members, decode_members, encode_members, known_members
 from daprdockr.model.names import check_label
+from daprdockr.model.wanted.routed_ports import RoutedPorts
 
 
 class State(enum.Enum):
@@ -30,7 +31,8 @@ class ClaimRecord:
     A claim as its owner reports it. ``addresses`` are the host's; ``ports`` have their host ports; ``started`` is the
     Engine's wall-clock time in seconds; ``reason`` says why the state is what it is, for people. ``leaving`` says that
     the owner wants another node to take the instance over, and ``due`` that it is going to replace the container, which
-    is unhealthy. ``overdue`` says that it has not come up in time, and that others need not wait for it.
+    is unhealthy. ``overdue`` says that it has not come up in time, and that others need not wait for it. ``routed`` are
+    the container ports to which routes lead, by the definition of the container.
     """
 
     node: str
@@ -45,6 +47,7 @@ class ClaimRecord:
     leaving: bool = False
     due: bool = False
     overdue: bool = False
+    routed: RoutedPorts = field(factory=RoutedPorts)
 
     @property
     def fails(self) -> bool:
@@ -61,7 +64,8 @@ class ClaimRecord:
 
     def encode(self) -> bytes:
         ports = [{"Container": port.container, "Protocol": port.protocol, "Host": port.host} for port in self.ports]
-        return encode_members(all_members(self, _MEMBERS) | {"State": self.state.value, "Ports": ports})
+        written = {"State": self.state.value, "Ports": ports, "Routed": self.routed.write()}
+        return encode_members(all_members(self, _MEMBERS) | written)
 
 
 def _node(value: object, path: str) -> str:
@@ -107,4 +111,5 @@ _MEMBERS: Members = {
     "Leaving": ("leaving", reading.boolean),
     "Due": ("due", reading.boolean),
     "Overdue": ("overdue", reading.boolean),
+    "Routed": ("routed", RoutedPorts.read),
 }

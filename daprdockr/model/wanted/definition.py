@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -26,6 +26,7 @@ from daprdockr.model.wanted.http import Http, read_entries, write_entries
 from daprdockr.model.wanted.pinned import asked, pinned
 from daprdockr.model.wanted.placement import Placement
 from daprdockr.model.wanted.port_routes import TcpRoute, UdpRoute, tcp_routes, udp_routes
+from daprdockr.model.wanted.routed_ports import RoutedPorts
 from daprdockr.model.wanted.secrets import SecretUses, check_variables, essence, secret_uses, stamped
 from daprdockr.model.wanted.update import Update
 from daprdockr.model.wanted.uses import refuse_twice
@@ -156,6 +157,12 @@ class Definition:
     def routed(self) -> frozenset[tuple[str, int]]:
         """The ports of its TCP and UDP routes, each with its protocol."""
         return frozenset((*(("tcp", one.port) for one in self.tcp), *(("udp", one.port) for one in self.udp)))
+
+    @cached_property
+    def routed_ports(self) -> RoutedPorts:
+        """The ports of the containers to which its routes lead."""
+        kinds: tuple[Iterable[Http | TcpRoute | UdpRoute], ...] = self.http, self.tcp, self.udp
+        return RoutedPorts(*(tuple(one.container_port for one in routes) for routes in kinds))
 
     @cached_property
     def ports(self) -> tuple[Port, ...]:

@@ -1,5 +1,5 @@
 # -*- test-case-name: tests.unit.agent.reconcile.test_rollout_steps,tests.unit.whole.test_failed_rollouts -*-
-"""What is written for a restart whose image was resolved: Note [One image for a restart] in ``model.wanted.pinned``."""
+"""The writes for a restart whose image was resolved: Note [One image for a restart] in ``model.wanted.pinned``."""
 
 from __future__ import annotations
 

@@ -20,6 +20,7 @@ from daprdockr.model.names import InstanceName
 from daprdockr.model.stored.claim import ClaimRecord, State
 from daprdockr.model.wanted.definition import Definition
 from daprdockr.model.wanted.health import Health
+from daprdockr.model.wanted.routed_ports import RoutedPorts
 from daprdockr.planning.attempts import SETTLED
 from daprdockr.planning.keeping.replacing import is_due
 from daprdockr.planning.keeping.rolling import is_proven
@@ -75,7 +76,16 @@ def _state_report(situation: Situation, instance: InstanceName, definition: Defi
         definition=serving.definition,
         started=serving.started,
         reason=_lacks(situation, serving, definition) if passed else why_unhealthy(situation, serving, definition),
+        routed=_routed(situation, serving, definition),
     )
+
+
+def _routed(situation: Situation, serving: ContainerState, definition: Definition) -> RoutedPorts:
+    """Return the ports to which routes lead in this container: Note [The ports of its own definition]."""
+    before = _before(situation, serving.instance)
+    if serving.definition == definition.digest:
+        return definition.routed_ports
+    return before.routed if before.container == serving.id else RoutedPorts()
 
 
 def _serving(situation: Situation, instance: InstanceName, definition: Definition, now: float) -> ContainerState | None:

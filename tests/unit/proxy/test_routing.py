@@ -209,6 +209,14 @@ class EntryTests(SynchronousTestCase):
             ),
         )
 
+    def test_one_port_of_two(self) -> None:
+        """Entries of one port whose instances listen at different ones, by an older definition, are a pool each."""
+        first, other = (place(1),), (place(1, port=9000),)
+        entries = (entry("a.com", places=first, port=80), entry("b.com", places=other, port=80))
+        found = routing([HttpService(WEB, (*entries, entry("c.com", places=first, port=80)), 1)]).routes
+        pools = [(route.pool, route.upstreams) for route in found]
+        self.assertEqual(pools, [("", first), ("web.shop:80/1", other), ("", first)])
+
     def test_paths(self) -> None:
         """A path that nginx would never compare with is refused alone."""
         for path in ["", "api", "/api/", "/a//b", "/./a", "/a/..", "/a%20b", "/a?b", "/a\nb", None, 1]:

@@ -94,7 +94,7 @@ class RefusedTests(AilingCase):
         self.cluster.define(definition(Container=ODD))
         self.cluster.advance(0.5)
         self.assertIn("unknown log opt 'odd'", self.cluster.claims[ONE].reason)
-        self.cluster.advance(80)  # a mark of etcd's history is written, and no other follows
+        self.cluster.advance(620)  # by then it is overdue, a mark of etcd's history is written, and no other follows
         revision = self.cluster.store.list(KEYS.root).revision
         tries = self.engine.calls["create"]
         self.cluster.advance(600)

@@ -121,6 +121,23 @@ class RolloutTests(SynchronousTestCase):
             self.assert_runs(wanted)
             self.assertEqual(self.least_healthy, WANTED)
 
+    def test_another_port(self) -> None:
+        """A port that changes together with the image: each container is led to by the port of its own definition."""
+        self.cluster.define(self.wanted("web:2", Http={**HTTP, "ContainerPort": "9090"}))
+        seen = set()
+        for _ in range(round(15 / STEP)):
+            self.advance(STEP)
+            assert self.a.routing is not None
+            led_to = sorted(upstream.port for upstream in self.a.routing.routes[0].upstreams)
+            self.assertEqual(led_to, self.published(8080, 9090))
+            seen.add(len(self.published(8080)))
+        self.assertEqual(seen, set(range(WANTED + 1)))
+
+    def published(self, *container_ports: int) -> list[int]:
+        """The host ports of the containers to which claims lead, for whichever of these ports they publish."""
+        healthy = [claim.record for claim in self.a.cluster.claims(WEB).values() if claim.record.healthy]
+        return sorted(port.host for record in healthy for port in record.ports if port.container in container_ports)
+
     def test_restarted(self) -> None:
         """A restart gives all instances one image, though the tag moves between the pulls of two nodes."""
         first, second = (Image(id=one) for one in ("first", "second"))

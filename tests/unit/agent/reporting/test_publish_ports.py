@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from daprdockr.agent.reporting.publish_ports import PublishPorts
 from daprdockr.model.stored.entries import Batch, Change
+from daprdockr.model.wanted.routed_ports import RoutedPorts
 from daprdockr.proxy.ports import PortRouting
 from daprdockr.relay.message import Destination, PortKey
 from tests.build.publish_case import PublishCase, record
@@ -62,6 +63,15 @@ class PublishPortsTests(PublishCase):
                 ("udp", 53): [Destination("10.0.0.1", 5, True), Destination("10.0.0.2", 5)],
             },
         )
+
+    def test_own_definition(self) -> None:
+        """A container of another definition is led to by its own port, for each protocol by itself."""
+        to = [{"Port": 5432, "ContainerPort": "9090"}], [{"Port": 53, "ContainerPort": "9090"}]
+        own = RoutedPorts(tcp=(8080,), udp=(53,))
+        old = self.claimed(1, record("a", routed=own))
+        self.change(self.defined(definition(instances=2, Tcp=to[0], Udp=to[1])), old, self.claimed(2, record("b")))
+        there = {key: [(one.address, one.port) for one in found] for key, found in self.led.items()}
+        self.assertEqual(there, {("tcp", 5432): [("10.0.0.1", 20_000)], ("udp", 53): [("10.0.0.1", 5)]})
 
     def test_proxy_protocol(self) -> None:
         """The route states whether an instance receives the client's address."""

@@ -27,6 +27,7 @@ CLAIM = {
     "Leaving": False,
     "Due": False,
     "Overdue": False,
+    "Routed": {"Http": [80]},
 }
 
 

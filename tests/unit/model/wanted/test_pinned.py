@@ -45,7 +45,7 @@ class PinnedTests(SynchronousTestCase):
             self.assertEqual(pinned(restarted, "web:1"), "", restarted)
 
     def test_never(self) -> None:
-        """What was not restarted, and is held to a digest, makes the same containers as before, and pulls nothing."""
+        """A definition that was not restarted, and is held to a digest, makes the same containers, and pulls none."""
         plain, held = definition("web:1"), definition("web:1", Restarted=pin("never", "web:1", DIGEST))
         other = definition("web:2", Restarted=held.restarted)
         self.assertEqual((held.digest, held.image, held.to_pull), (plain.digest, f"web@{DIGEST}", ""))
