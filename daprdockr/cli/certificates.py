@@ -11,11 +11,11 @@ from attrs import frozen
 from daprdockr.cli.definitions import author
 from daprdockr.cli.request import Request
 from daprdockr.cli.secrets import NoClusterKey
-from daprdockr.cli.stored import Transaction, change
+from daprdockr.cli.stored import Transaction, change, delete_both, unchanged
 from daprdockr.model.errors import BadInput, NotFound
 from daprdockr.model.seams import Store
 from daprdockr.model.stored.certificate import STORED, CertificatePair, CertificateRecord, certificate_puts
-from daprdockr.model.stored.entries import Delete, Entry, Unchanged
+from daprdockr.model.stored.entries import Entry
 from daprdockr.model.stored.sealed import PublicKey
 from daprdockr.sealing.certificates import facts_of, read_pair, seal_pair
 
@@ -56,8 +56,8 @@ class Certificates:
             public = PublicKey.decode(key.value)
             written = CertificateRecord(record.stamp, public.id, record.facts, record.source, record.time, record.by)
             conditions = (
-                Unchanged(keys.certificate(name), entry.mod_revision if entry is not None else 0),
-                Unchanged(keys.public_key, key.mod_revision),
+                unchanged(keys.certificate(name), entry),
+                unchanged(keys.public_key, key),
             )
             return conditions, certificate_puts(keys, name, written, seal_pair(public, name, written, pair))
 
@@ -66,18 +66,8 @@ class Certificates:
 
     def delete(self, name: str) -> None:
         """:raises NotFound: no certificate is stored under this name."""
-        keys, found = self.request.keys, False
-
-        def transaction(entry: Entry | None) -> Transaction | None:
-            nonlocal found
-            if entry is None:
-                return None
-            found = True
-            gone = Delete(keys.certificate(name)), Delete(keys.sealed_certificate(name))
-            return (Unchanged(entry.key, entry.mod_revision),), gone
-
-        change(self.store, keys.certificate(name), transaction)
-        if not found:
+        keys = self.request.keys
+        if not delete_both(self.store, keys.certificate(name), keys.sealed_certificate(name)):
             raise NotFound(f"no certificate is stored as {name}: daprdockrcmd certificates lists what there is")
 
 

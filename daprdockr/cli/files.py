@@ -10,17 +10,13 @@ from attrs import frozen
 
 from daprdockr.cli.definitions import author
 from daprdockr.cli.request import Request
-from daprdockr.cli.stored import Transaction, change, delete_both, unchanged
-from daprdockr.cli.users import users
-from daprdockr.model.errors import BadInput, DaprdockrError, NotFound
+from daprdockr.cli.stored import Transaction, change, unchanged
+from daprdockr.cli.users import absent_value, delete_value, users
+from daprdockr.model.errors import BadInput
 from daprdockr.model.seams import Store
 from daprdockr.model.stored.entries import Entry, Put
 from daprdockr.model.stored.files import FileContent, FileRecord
 from daprdockr.model.wanted.files import stamp_of
-
-
-class FileInUse(DaprdockrError):
-    """Services need the file."""
 
 
 @frozen
@@ -62,28 +58,16 @@ class Files:
         """
         entry = self.store.get(self.request.keys.content(name))
         if entry is None:
-            raise _absent(name)
+            raise absent_value(f"file {name}")
         try:
             return FileContent.decode(entry.value).content
         except BadInput as error:
             raise BadInput(f"file {name} cannot be read ({error}): set it again") from None
 
     def delete(self, name: str) -> None:
-        """
-        Delete a file; one that is in use only with ``-yes``.
-
-        :raises NotFound: there is no such file.
-        :raises FileInUse: services use it, and could not start again.
-        """
-        keys = self.request.keys
-        using = [] if self.request.yes else self.users().get(name, [])
-        if using and self.store.get(keys.file(name)) is not None:
-            raise FileInUse(
-                f"file {name} is used by {', '.join(using)}, which could start no container without it: change the"
-                " definition first, or add -yes"
-            )
-        if not delete_both(self.store, keys.file(name), keys.content(name)):
-            raise _absent(name)
+        """:raises NotFound, ValueInUse: as ``delete_value``."""
+        places = self.request.keys.file(name), self.request.keys.content(name)
+        delete_value(self.request, self.store, f"file {name}", places, self.users().get(name, []))
 
     def users(self) -> dict[str, list[str]]:
         """Return the services that use stored files, by file."""
@@ -102,7 +86,3 @@ def _record(entry: Entry | None) -> FileRecord | None:
     with suppress(BadInput):
         return None if entry is None else FileRecord.decode(entry.value)
     return None
-
-
-def _absent(name: str) -> NotFound:
-    return NotFound(f"file {name} does not exist: daprdockrcmd file ls lists what does")

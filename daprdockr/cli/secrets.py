@@ -16,9 +16,9 @@ from attrs import frozen
 
 from daprdockr.cli.definitions import author
 from daprdockr.cli.request import Request
-from daprdockr.cli.stored import Transaction, change, delete_both, unchanged
-from daprdockr.cli.users import users
-from daprdockr.model.errors import BadInput, DaprdockrError, NotFound
+from daprdockr.cli.stored import Transaction, change, unchanged
+from daprdockr.cli.users import delete_value, users
+from daprdockr.model.errors import BadInput, DaprdockrError
 from daprdockr.model.seams import Store
 from daprdockr.model.stored.entries import Absent, Entry, Put
 from daprdockr.model.stored.sealed import PublicKey, SealedValue, SecretRecord, bound_to
@@ -28,10 +28,6 @@ from daprdockr.sealing.key_file import create_keys, read_keys
 
 class NoClusterKey(DaprdockrError):
     """Nobody made a cluster key yet, so that nothing can be sealed."""
-
-
-class SecretInUse(DaprdockrError):
-    """Services need the secret."""
 
 
 class OtherClusterKey(DaprdockrError):
@@ -99,21 +95,9 @@ class Secrets:
         return written
 
     def delete(self, name: str) -> None:
-        """
-        Delete a secret; one that is in use only with ``-yes``.
-
-        :raises NotFound: there is no such secret.
-        :raises SecretInUse: services use it, and could not start again.
-        """
-        keys = self.request.keys
-        using = [] if self.request.yes else self.users().get(name, [])
-        if using and self.store.get(keys.secret(name)) is not None:
-            raise SecretInUse(
-                f"secret {name} is used by {', '.join(using)}, which could start no container without it: change the"
-                " definition first, or add -yes"
-            )
-        if not delete_both(self.store, keys.secret(name), keys.sealed_secret(name)):
-            raise NotFound(f"secret {name} does not exist: daprdockrcmd secret ls lists what does")
+        """:raises NotFound, ValueInUse: as ``delete_value``."""
+        places = self.request.keys.secret(name), self.request.keys.sealed_secret(name)
+        delete_value(self.request, self.store, f"secret {name}", places, self.users().get(name, []))
 
     def users(self) -> dict[str, list[str]]:
         """Return the services that use secrets, by secret."""

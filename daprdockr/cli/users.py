@@ -1,14 +1,21 @@
 # -*- test-case-name: tests.unit.cli.commands.test_secret,tests.unit.cli.commands.test_file -*-
-"""The services that use stored values."""
+"""The services that use stored values, secrets and files, and the deletion of a value that none of them needs."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
+from daprdockr.cli.request import Request
+from daprdockr.cli.stored import delete_both
+from daprdockr.model.errors import DaprdockrError, NotFound
 from daprdockr.model.known.cluster import Cluster
 from daprdockr.model.seams import Store
 from daprdockr.model.stored.keys import Keys
 from daprdockr.model.wanted.definition import Definition
+
+
+class ValueInUse(DaprdockrError):
+    """Services need the value."""
 
 
 def users(keys: Keys, store: Store, names: Callable[[Definition], Iterable[str]]) -> dict[str, list[str]]:
@@ -23,3 +30,26 @@ def users(keys: Keys, store: Store, names: Callable[[Definition], Iterable[str]]
         for value in dict.fromkeys(names(service.definition)):
             found.setdefault(value, []).append(str(name))
     return found
+
+
+def delete_value(request: Request, store: Store, named: str, keys: tuple[str, str], using: Sequence[str]) -> None:
+    """
+    Delete a value; one that is in use only with ``-yes``.
+
+    :param named: what it is called, such as "secret token".
+    :param keys: those of its record and of the value itself.
+    :raises NotFound: there is no such value.
+    :raises ValueInUse: services use it, and could not start again.
+    """
+    if using and not request.yes and store.get(keys[0]) is not None:
+        raise ValueInUse(
+            f"{named} is used by {', '.join(using)}, which could start no container without it: change the definition"
+            " first, or add -yes"
+        )
+    if not delete_both(store, *keys):
+        raise absent_value(named)
+
+
+def absent_value(named: str) -> NotFound:
+    """Return the error of a command for a value that does not exist."""
+    return NotFound(f"{named} does not exist: daprdockrcmd {named.partition(' ')[0]} ls lists what does")

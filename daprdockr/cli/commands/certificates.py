@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from contextlib import suppress
 
+from daprdockr.cli.action_words import ActionWords, check_action, say_done
 from daprdockr.cli.announce import announce
 from daprdockr.cli.command import Command
 from daprdockr.cli.console import Console
@@ -13,14 +14,15 @@ from daprdockr.cli.request import Request
 from daprdockr.cli.snapshot import show, snapshot
 from daprdockr.model.errors import BadInput
 from daprdockr.model.host_names import host_name
-from daprdockr.model.names import shorten
 from daprdockr.model.seams import Store
 from daprdockr.model.stored.certificate import MAX_PEM
 from daprdockr.model.stored.renewal import RenewalRecord
 from daprdockr.picture.certificates import DAY, certificate_table
 
-_WORDS = {"add": 2, "rm": 1}
-"""The words behind each action."""
+_WORDS = {
+    "add": ActionWords("a certificate and a key, as files", 2, 2),
+    "rm": ActionWords("the name of a certificate", 1, 1),
+}
 
 
 def certificates(request: Request, store: Store, console: Console) -> None:
@@ -40,7 +42,7 @@ def certificates(request: Request, store: Store, console: Console) -> None:
         name = host_name(words[0])
         stored.delete(name)
         announce(request, store, "deleted", f"certificate {name}")
-        _done(request, console, f"the certificate of {name} is deleted", Name=name, Deleted=True)
+        say_done(request, console, f"the certificate of {name} is deleted", Name=name, Deleted=True)
         return
     chain, key = (
         read_given(word, console, MAX_PEM, file=file, content=file)
@@ -50,7 +52,7 @@ def certificates(request: Request, store: Store, console: Console) -> None:
     left = int((record.facts.not_after - time.time()) // DAY)
     announce(request, store, f"stored by {record.by}, {left} days left", f"certificate {name}")
     line = f"the certificate of {', '.join(record.facts.names)} is stored, {left} days left"
-    _done(request, console, line, Name=name, Names=list(record.facts.names), DaysLeft=left)
+    say_done(request, console, line, Name=name, Names=list(record.facts.names), DaysLeft=left)
 
 
 def _renewals(request: Request, store: Store) -> dict[str, RenewalRecord]:
@@ -62,26 +64,10 @@ def _renewals(request: Request, store: Store) -> dict[str, RenewalRecord]:
     return found
 
 
-def _done(request: Request, console: Console, line: str, **outcome: object) -> None:
-    if request.json:
-        console.print_json(outcome)
-    else:
-        console.say(line)
-
-
 def _check(request: Request) -> None:
-    if not request.words:
-        return
-    action, *words = request.words
-    if action not in _WORDS:
-        raise BadInput(f"{shorten(action)} is not what certificates can do: write add or rm, or nothing for the list")
-    if len(words) < _WORDS[action]:
-        lacking = "a certificate and a key, as files" if action == "add" else "the name of a certificate"
-        raise BadInput(f"certificates {action} needs {lacking}")
-    if len(words) > _WORDS[action]:
-        raise BadInput(f"{shorten(words[_WORDS[action]])} has no use with certificates {action}: leave it out")
-    if action == "rm":
-        host_name(words[0])
+    check_action(request, _WORDS, otherwise="the list")
+    if request.words and request.words[0] == "rm":
+        host_name(request.words[1])
 
 
 COMMAND = Command(
@@ -94,6 +80,7 @@ COMMAND = Command(
     run=certificates,
     flags=("o",),
     word="ACTION ...",
+    choices=tuple(_WORDS),
     check=_check,
     reference=(
         "certificates by name: where each comes from (``file``, ``stored`` or ``acme``), how many days it is valid, for"

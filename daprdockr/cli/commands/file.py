@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import time
 
+from daprdockr.cli.action_words import ActionWords, check_action, say_done
 from daprdockr.cli.announce import announce
 from daprdockr.cli.command import Command
 from daprdockr.cli.console import Console
@@ -12,21 +13,25 @@ from daprdockr.cli.files import Files
 from daprdockr.cli.given_value import STDIN, read_given
 from daprdockr.cli.request import Request
 from daprdockr.cli.snapshot import show
-from daprdockr.model.errors import BadInput
-from daprdockr.model.names import check_value_name, shorten
+from daprdockr.model.names import check_value_name
 from daprdockr.model.seams import Store
 from daprdockr.model.wanted.files import MOST_BYTES
 from daprdockr.picture.files import file_table
 
-_WORDS = {"set": (1, 2), "get": (1, 1), "ls": (0, 0), "rm": (1, 1)}
-"""The fewest and the most words behind each action."""
+_NAME = "the name of a file for containers"
+_WORDS = {
+    "set": ActionWords(_NAME, 1, 2, "give the content on stdin, or in a file"),
+    "get": ActionWords(_NAME, 1, 1),
+    "ls": ActionWords(),
+    "rm": ActionWords(_NAME, 1, 1, sure=True),
+}
 
 
 def file(request: Request, store: Store, console: Console) -> None:
     """
     :raises BadInput: the content cannot be used.
     :raises NotFound: there is no such file.
-    :raises FileInUse: it cannot be deleted.
+    :raises ValueInUse: it cannot be deleted.
     """
     files, (action, *words) = Files(request, store, time.time), request.words
     if action == "set":
@@ -36,7 +41,7 @@ def file(request: Request, store: Store, console: Console) -> None:
     elif action == "rm":
         files.delete(words[0])
         announce(request, store, "deleted", f"file {words[0]}")
-        _done(request, console, f"file {words[0]} is deleted", Deleted=True)
+        say_done(request, console, f"file {words[0]} is deleted", Name=words[0], Deleted=True)
     else:
         show(request, console, file_table(files.known(), files.users()))
 
@@ -47,13 +52,8 @@ def _set(files: Files, name: str, source: str, console: Console) -> None:
     if changed:
         announce(request, files.store, f"set by {record.by}, revision {record.revision}", f"file {name}")
     said = "is set" if changed else "had this content already"
-    _done(
-        request,
-        console,
-        f"file {name} {said}, revision {record.revision}",
-        Revision=record.revision,
-        Changed=changed,
-    )
+    outcome = {"Name": name, "Revision": record.revision, "Changed": changed}
+    say_done(request, console, f"file {name} {said}, revision {record.revision}", **outcome)
 
 
 def _get(files: Files, name: str, console: Console) -> None:
@@ -65,32 +65,9 @@ def _get(files: Files, name: str, console: Console) -> None:
 
 
 def _check(request: Request) -> None:
-    if not request.words:
-        raise BadInput(f"file needs to know what to do: write {_listed()}")
-    action, *words = request.words
-    if action not in _WORDS:
-        raise BadInput(f"{shorten(action)} is not what file can do: write {_listed()}")
-    fewest, most = _WORDS[action]
-    if len(words) < fewest:
-        raise BadInput(f"file {action} needs the name of a file for containers")
-    if len(words) > most:
-        hint = "give the content on stdin, or in a file" if action == "set" else "leave it out"
-        raise BadInput(f"{shorten(words[most])} has no use with file {action}: {hint}")
-    if request.yes and action != "rm":
-        raise BadInput(f"-yes has no use with file {action}: leave it out")
-    if words:
-        check_value_name(words[0], "file")
-
-
-def _listed() -> str:
-    return f"{', '.join([*_WORDS][:-1])} or {[*_WORDS][-1]}"
-
-
-def _done(request: Request, console: Console, line: str, **outcome: object) -> None:
-    if request.json:
-        console.print_json({"Name": request.words[1], **outcome})
-    else:
-        console.say(line)
+    check_action(request, _WORDS)
+    if len(request.words) > 1:
+        check_value_name(request.words[1], "file")
 
 
 COMMAND = Command(

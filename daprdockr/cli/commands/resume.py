@@ -10,10 +10,10 @@ from daprdockr.cli.command import Command
 from daprdockr.cli.console import Console
 from daprdockr.cli.definitions import author
 from daprdockr.cli.request import Request
-from daprdockr.cli.stored import absent
+from daprdockr.cli.stored import absent, unchanged
 from daprdockr.model.errors import BadInput
 from daprdockr.model.seams import Store
-from daprdockr.model.stored.entries import Delete, Entry, Unchanged
+from daprdockr.model.stored.entries import Delete, Entry
 from daprdockr.model.stored.rollout import RolloutRecord, RolloutState
 
 
@@ -28,7 +28,7 @@ def resume(request: Request, store: Store, console: Console) -> None:
         announce(request, store, f"resumed by {author(request)}")
     elif store.get(request.keys.service(service)) is None:
         raise absent(service)
-    goes_on = rollout is not None and store.commit([_unchanged(rollout)], [Delete(rollout.key)]).succeeded
+    goes_on = rollout is not None and store.commit([unchanged(rollout.key, rollout)], [Delete(rollout.key)]).succeeded
     if goes_on:
         announce(request, store, f"rollout resumed by {author(request)}")
     if request.json:
@@ -51,10 +51,6 @@ def _stopped_rollout(request: Request, store: Store) -> Entry | None:
         if entry is not None and RolloutRecord.decode(entry.value).state is not RolloutState.REVERTED:
             return entry
     return None
-
-
-def _unchanged(entry: Entry) -> Unchanged:
-    return Unchanged(entry.key, entry.mod_revision)
 
 
 COMMAND = Command(

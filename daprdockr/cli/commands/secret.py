@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from daprdockr.cli.action_words import ActionWords, check_action, say_done
 from daprdockr.cli.announce import announce
 from daprdockr.cli.command import Command
 from daprdockr.cli.console import Console
@@ -13,16 +14,21 @@ from daprdockr.cli.definitions import author
 from daprdockr.cli.given_value import STDIN, read_value
 from daprdockr.cli.request import Request
 from daprdockr.cli.snapshot import show
-from daprdockr.model.errors import BadInput
-from daprdockr.model.names import check_value_name, shorten
+from daprdockr.model.names import check_value_name
 from daprdockr.model.seams import Store
 from daprdockr.model.stored.sealed import MAX_VALUE
 
 if TYPE_CHECKING:
     from daprdockr.cli.secrets import Secrets
 
-_WORDS = {"key": (1, 1), "set": (1, 2), "ls": (0, 0), "rm": (1, 1), "rotate-key": (1, 1)}
-"""The fewest and the most words behind each action."""
+_NAME, _FILE = "the name of a secret", "the name of a file"
+_WORDS = {
+    "key": ActionWords(_FILE, 1, 1),
+    "set": ActionWords(_NAME, 1, 2, "give the value on stdin, or in a file"),
+    "ls": ActionWords(),
+    "rm": ActionWords(_NAME, 1, 1, sure=True),
+    "rotate-key": ActionWords(_FILE, 1, 1, sure=True),
+}
 
 
 def secret(request: Request, store: Store, console: Console) -> None:
@@ -30,7 +36,7 @@ def secret(request: Request, store: Store, console: Console) -> None:
     :raises BadInput: the value or the key's file cannot be used.
     :raises NotFound: there is no such secret.
     :raises NoClusterKey: there is nothing to seal to.
-    :raises SecretInUse: it cannot be deleted.
+    :raises ValueInUse: it cannot be deleted.
     """
     from daprdockr.cli.secrets import Secrets  # loads the cryptography, which no other command needs
 
@@ -43,37 +49,16 @@ def secret(request: Request, store: Store, console: Console) -> None:
         value = read_value(words[1] if len(words) > 1 else STDIN, console, MAX_VALUE)
         record = secrets.put(words[0], value)
         announce(request, store, f"set by {record.by}, revision {record.revision}", f"secret {words[0]}")
-        _done(request, console, f"secret {words[0]} is set, revision {record.revision}", Revision=record.revision)
+        line = f"secret {words[0]} is set, revision {record.revision}"
+        say_done(request, console, line, Name=words[0], Revision=record.revision)
     elif action == "rm":
         secrets.delete(words[0])
         announce(request, store, "deleted", f"secret {words[0]}")
-        _done(request, console, f"secret {words[0]} is deleted", Deleted=True)
+        say_done(request, console, f"secret {words[0]} is deleted", Name=words[0], Deleted=True)
     else:
         from daprdockr.picture.secrets import secret_table
 
         show(request, console, secret_table(secrets.known(), secrets.users()))
-
-
-def _check(request: Request) -> None:
-    if not request.words:
-        raise BadInput(f"secret needs to know what to do: write {_listed()}")
-    action, *words = request.words
-    if action not in _WORDS:
-        raise BadInput(f"{shorten(action)} is not what secret can do: write {_listed()}")
-    fewest, most = _WORDS[action]
-    if len(words) < fewest:
-        raise BadInput(f"secret {action} needs the name of {'a file' if 'key' in action else 'a secret'}")
-    if len(words) > most:
-        hint = "give the value on stdin, or in a file" if action == "set" else "leave it out"
-        raise BadInput(f"{shorten(words[most])} has no use with secret {action}: {hint}")
-    if request.yes and action not in ("rm", "rotate-key"):
-        raise BadInput(f"-yes has no use with secret {action}: leave it out")
-    if action in ("set", "rm"):
-        check_value_name(words[0], "secret")
-
-
-def _listed() -> str:
-    return f"{', '.join([*_WORDS][:-1])} or {[*_WORDS][-1]}"
 
 
 def _key(secrets: Secrets, path: Path, request: Request, console: Console) -> None:
@@ -108,11 +93,10 @@ def _rotate(path: Path, request: Request, store: Store, console: Console) -> Non
         console.say("the older keys in the file open nothing but backups of etcd from before")
 
 
-def _done(request: Request, console: Console, line: str, **outcome: object) -> None:
-    if request.json:
-        console.print_json({"Name": request.words[1], **outcome})
-    else:
-        console.say(line)
+def _check(request: Request) -> None:
+    check_action(request, _WORDS)
+    if request.words[0] in ("set", "rm"):
+        check_value_name(request.words[1], "secret")
 
 
 COMMAND = Command(

@@ -61,11 +61,12 @@ class FormTests(SynchronousTestCase):
         self.assertEqual(lines["ps"], "instances: where they are and how they are")
 
     def test_words(self) -> None:
-        """Behind ``completion`` there are the shells, behind ``secret`` and ``file`` what they can do."""
+        """Behind ``completion`` there are the shells, behind ``secret``, ``file`` and ``certificates`` what they can do."""
         words = {
             "completion": SHELLS,
             "secret": ("key", "set", "ls", "rm", "rotate-key"),
             "file": ("set", "get", "ls", "rm"),
+            "certificates": ("add", "rm"),
         }
         self.assertEqual({form.typed: form.words for form in forms() if form.words}, words)
 
