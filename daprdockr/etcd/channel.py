@@ -18,15 +18,14 @@ from __future__ import annotations
 import logging
 import socket
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any
 
 from attrs import field, frozen
 
 from daprdockr.etcd.address import Access, EtcdEndpoint
+from daprdockr.etcd.credentials import CertificateFiles
 from daprdockr.etcd.stubs import AuthStub, KVStub, LeaseStub, WatchStub, grpc
 from daprdockr.model.errors import EtcdRefused, EtcdUnavailable
-from daprdockr.process.given import read_given
 
 _log = logging.getLogger(__name__)
 
@@ -69,11 +68,14 @@ class EtcdChannel:
             object.__setattr__(self, name, stub(self.channel))
 
 
-def open_lanes(access: Access, largest: int = MAX_MESSAGE) -> tuple[EtcdChannel, ...]:
+def open_lanes(
+    access: Access, largest: int = MAX_MESSAGE, files: CertificateFiles | None = None
+) -> tuple[EtcdChannel, ...]:
     """
     Open the channels that ``access`` describes; host names are resolved in the calling thread. See Note [Lanes].
 
     :param largest: the largest answer in bytes; a larger one is refused.
+    :param files: remembers the files of this access.
     :raises EtcdUnavailable: no host name can be resolved.
     :raises EtcdRefused: a file cannot be read.
     """
@@ -83,7 +85,10 @@ def open_lanes(access: Access, largest: int = MAX_MESSAGE) -> tuple[EtcdChannel,
     options = (*OPTIONS, ("grpc.max_receive_message_length", largest))
     if not access.secure:
         return tuple(EtcdChannel(grpc.insecure_channel(target(known), options=options)) for known in resolved.values())
-    credentials = grpc.ssl_channel_credentials(_read(access.ca), _read(access.key), _read(access.cert))
+    try:
+        credentials = grpc.ssl_channel_credentials(*(files or CertificateFiles()).read(access))
+    except OSError as error:
+        raise EtcdRefused(f"{error.filename} cannot be read ({error.strerror}): check the --etcd options") from error
     return tuple(
         EtcdChannel(grpc.secure_channel(target(known), credentials, options=(*options, _named(endpoint))))
         for endpoint, known in resolved.items()
@@ -117,12 +122,3 @@ def target(resolved: Iterable[EtcdEndpoint]) -> str:
 def _named(endpoint: EtcdEndpoint) -> tuple[str, str]:
     """Return the option that names the host whose certificate is expected."""
     return "grpc.default_authority", endpoint.host
-
-
-def _read(path: Path | None) -> bytes | None:
-    if path is None:
-        return None
-    try:
-        return read_given(path)
-    except OSError as error:
-        raise EtcdRefused(f"{path} cannot be read ({error.strerror}): check the --etcd options") from error

@@ -9,11 +9,40 @@ import hashlib
 import ssl
 from pathlib import Path
 
+from attrs import define, field
+
 from daprdockr.etcd.address import Access
 from daprdockr.model.errors import BadInput
 from daprdockr.process.given import read_given
 
 _MAX_PASSWORD = 4096
+
+Contents = tuple[bytes | None, bytes | None, bytes | None]
+"""Authority, key and certificate; None: there is none."""
+
+
+@define(eq=False)
+class CertificateFiles:
+    """
+    What connections are made with. While the files cannot be used, as between two writes of a renewal, what was used
+    last stays: connections are made again whenever etcd was away.
+    """
+
+    _last: Contents | None = field(init=False, default=None)
+
+    def read(self, access: Access) -> Contents:
+        """:raises OSError: a file cannot be read, and none was used before."""
+        try:
+            fingerprint(access)
+        except (OSError, BadInput):
+            return self._last or _contents(access)  # what is wrong with the first ones is the business of gRPC
+        self._last = _contents(access)
+        return self._last
+
+
+def _contents(access: Access) -> Contents:
+    ca, key, cert = (None if path is None else read_given(path) for path in (access.ca, access.key, access.cert))
+    return ca, key, cert
 
 
 def fingerprint(access: Access) -> bytes:

@@ -16,6 +16,7 @@ from typing import Any
 from daprdockr.etcd.address import Access
 from daprdockr.etcd.channel import MAX_MESSAGE, EtcdChannel, open_lanes
 from daprdockr.etcd.conversions import to_compares, to_entry, to_key, to_request
+from daprdockr.etcd.credentials import CertificateFiles
 from daprdockr.etcd.errors import code_of
 from daprdockr.etcd.failover import Failover
 from daprdockr.etcd.pages import Lister, Pace
@@ -52,7 +53,7 @@ class EtcdStore:
         failover: Failover | None = None,
         largest: int = MAX_MESSAGE,
     ) -> None:
-        opened = partial(open_lanes, largest=largest)
+        opened = partial(open_lanes, largest=largest, files=CertificateFiles())
         self._session = Session(access, timeout, clock, open_lanes=opened, failover=failover or Failover())
         self._lister = Lister(self._read, clock, Pace(slow=timeout / 4))
 

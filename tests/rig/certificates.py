@@ -29,12 +29,12 @@ class Authority:
         )
         (directory / "ca.pem").write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
 
-    def issue(self, name: str) -> None:
-        """A certificate for one host name or address, for servers and clients."""
+    def issue(self, name: str, end: datetime.datetime = _TOMORROW) -> None:
+        """A certificate for one host name or address, for servers and clients, valid until ``end``."""
         key = ec.generate_private_key(ec.SECP256R1())
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
         certificate = (
-            self._builder(subject, key.public_key())
+            self._builder(subject, key.public_key(), end)
             .add_extension(x509.SubjectAlternativeName([_general_name(name)]), critical=False)
             .add_extension(
                 x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]),
@@ -54,7 +54,9 @@ class Authority:
         """The paths of the root's certificate, and of the certificate and key for ``name``."""
         return self._directory / "ca.pem", self._directory / f"{name}.pem", self._directory / f"{name}.key"
 
-    def _builder(self, subject: x509.Name, key: ec.EllipticCurvePublicKey) -> x509.CertificateBuilder:
+    def _builder(
+        self, subject: x509.Name, key: ec.EllipticCurvePublicKey, end: datetime.datetime = _TOMORROW
+    ) -> x509.CertificateBuilder:
         return (
             x509.CertificateBuilder()
             .subject_name(subject)
@@ -62,7 +64,7 @@ class Authority:
             .public_key(key)
             .serial_number(x509.random_serial_number())
             .not_valid_before(_YESTERDAY)
-            .not_valid_after(_TOMORROW)
+            .not_valid_after(end)
         )
 
 

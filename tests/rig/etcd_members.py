@@ -8,6 +8,7 @@ Real etcd members for tests and benches, on ports and in a directory of their ow
 from __future__ import annotations
 
 import atexit
+import datetime
 import functools
 import json
 import os
@@ -204,7 +205,16 @@ class EtcdMembers:
         """Make etcd forget what was before ``revision``."""
         self.etcdctl("compaction", str(revision))
 
-    def etcdctl(self, *arguments: str, login: bool = True, only: int | None = None) -> str:
+    def issue(self, name: str, end: datetime.datetime | None = None) -> tuple[Path, Path, Path]:
+        """
+        Make a certificate for a client of this name, valid for a day unless ``end`` is given; the files of authority,
+        certificate and key.
+        """
+        assert self._authority is not None
+        self._authority.issue(name, *([] if end is None else [end]))
+        return self._authority.files(name)
+
+    def etcdctl(self, *arguments: str, login: bool = True, only: int | None = None, stdin: str = "") -> str:
         """Run etcdctl against the members that run, or the only one, and return what it prints."""
         running = [number for number, process in enumerate(self._processes) if process]
         urls = [self.url(number) for number in running if only in (None, number)]
@@ -215,7 +225,9 @@ class EtcdMembers:
         if self._password and login:
             command.append(f"--user=root:{self._password}")
         environment = os.environ | {"ETCDCTL_API": "3"}
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=30, check=True)
+        done = subprocess.run(
+            command, env=environment, input=stdin, capture_output=True, text=True, timeout=30, check=True
+        )
         return done.stdout
 
     def _command(self, number: int) -> list[str]:

@@ -11,7 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.agent.statedir import StateDir
 from daprdockr.etcd.address import Access
-from daprdockr.etcd.credentials import fingerprint, read_password
+from daprdockr.etcd.credentials import CertificateFiles, fingerprint, read_password
 from daprdockr.model.errors import BadInput
 from daprdockr.runtime.followed import INTERVAL
 from daprdockr.wiring.composition import compose
@@ -52,6 +52,20 @@ class CredentialsTests(SynchronousTestCase):
         self.assertRaises(BadInput, fingerprint, self.access)
         cert.unlink()
         self.assertRaises(OSError, fingerprint, self.access)
+
+    def test_last_ones_stay(self) -> None:
+        """Connections that are made again use the former files while the new ones cannot be used."""
+        files, (_, cert, key) = CertificateFiles(), self.authority.files("client")
+        first = files.read(self.access)
+        self.assertEqual(first[1:], (key.read_bytes(), cert.read_bytes()))
+        cert.write_text("no certificate")
+        self.assertEqual(files.read(self.access), first)
+        cert.unlink()
+        self.assertEqual(files.read(self.access), first)
+        self.authority.issue("client")
+        self.assertEqual(files.read(self.access)[2], cert.read_bytes())
+        cert.write_text("no certificate")
+        self.assertEqual(CertificateFiles().read(self.access)[2], b"no certificate")
 
     def test_agent(self) -> None:
         """Both stores of an agent take a new pair up, once, within seconds."""
