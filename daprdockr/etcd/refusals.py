@@ -19,7 +19,7 @@ def refusal(details: str, access: Access) -> EtcdRefused:
 
     :param details: etcd's text, without its ``etcdserver:``.
     """
-    who = f"user {access.user}" if access.user else "this client"
+    who = f"user {access.user}" if access.user else "the user of --etcd-cert" if access.cert else "this client"
     if "database space exceeded" in details:
         return EtcdReadOnly(f"etcd refuses all writes, for {_FULL}")
     if "corrupt cluster" in details:
@@ -34,6 +34,7 @@ def refusal(details: str, access: Access) -> EtcdRefused:
         return EtcdForbidden(f"etcd refuses {who} ({details}): check that all members have the same authentication")
     if "permission denied" in details:
         return EtcdForbidden(
-            f"etcd refuses {who} (permission denied): grant its role the rights that docs/guide/security.rst lists"
+            f"etcd refuses {who} (permission denied): people need the role reader, and operator to change something,"
+            " agents the role agent, as docs/reference/etcd-roles.rst has them"
         )
     return EtcdRefused(f"etcd refused: {details}")

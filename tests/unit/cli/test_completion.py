@@ -61,7 +61,7 @@ class FormTests(SynchronousTestCase):
         self.assertEqual(lines["ps"], "instances: where they are and how they are")
 
     def test_words(self) -> None:
-        """Behind ``completion`` there are the shells, behind ``secret``, ``file`` and ``certificates`` what they can do."""
+        """Behind ``completion`` there are the shells, behind ``secret`` and others what they can do."""
         words = {
             "completion": SHELLS,
             "secret": ("key", "set", "ls", "rm", "rotate-key"),

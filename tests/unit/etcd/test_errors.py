@@ -68,7 +68,7 @@ class ClassedTests(SynchronousTestCase):
             (Code.RESOURCE_EXHAUSTED, "mvcc: database space exceeded", EtcdReadOnly, "etcdctl alarm disarm"),
             (Code.DATA_LOSS, "corrupt cluster", EtcdReadOnly, "replace the member"),
             (Code.INVALID_ARGUMENT, "user name is empty", EtcdForbidden, "give --etcd-user"),
-            (Code.PERMISSION_DENIED, "permission denied", EtcdForbidden, "user ag (permission denied): grant its role"),
+            (Code.PERMISSION_DENIED, "permission denied", EtcdForbidden, "and operator to change something"),
             (
                 Code.UNAUTHENTICATED,
                 "authentication failed, invalid user ID or password",
