@@ -17,20 +17,20 @@ from daprdockr.process.given import read_given
 
 _MAX_PASSWORD = 4096
 
-Contents = tuple[bytes | None, bytes | None, bytes | None]
+TlsContents = tuple[bytes | None, bytes | None, bytes | None]
 """Authority, key and certificate; None: there is none."""
 
 
 @define(eq=False)
 class CertificateFiles:
     """
-    What connections are made with. While the files cannot be used, as between two writes of a renewal, what was used
+    Connections are made with these. While the files cannot be used, as between two writes of a renewal, what was used
     last stays: connections are made again whenever etcd was away.
     """
 
-    _last: Contents | None = field(init=False, default=None)
+    _last: TlsContents | None = field(init=False, default=None)
 
-    def read(self, access: Access) -> Contents:
+    def read(self, access: Access) -> TlsContents:
         """:raises OSError: a file cannot be read, and none was used before."""
         try:
             fingerprint(access)
@@ -40,7 +40,7 @@ class CertificateFiles:
         return self._last
 
 
-def _contents(access: Access) -> Contents:
+def _contents(access: Access) -> TlsContents:
     ca, key, cert = (None if path is None else read_given(path) for path in (access.ca, access.key, access.cert))
     return ca, key, cert
 
