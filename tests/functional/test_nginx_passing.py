@@ -9,7 +9,7 @@ from twisted.internet import reactor
 from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.threads import deferToThread
 
-from daprdockr.model.names import InstanceName
+from daprdockr.model.names import InstanceName, ServiceName
 from daprdockr.proxy.routes import Upstream
 from tests.rig.nginx_here import WEB, NginxTestCase, route, until
 
@@ -117,6 +117,22 @@ class AnswerTests(PassingCase):
         which it does not see where an answer ends.
         """
         await self.serving(Hinting)
+        await self.hinted()
+
+    async def test_later_interim(self) -> None:
+        """A worker that knows its configuration passes them on too, which takes another way through nginx."""
+        hinting = Upstream(InstanceName(WEB, 1), "127.0.0.1", self.listen(Factory.forProtocol(Hinting)))
+        other = ServiceName(group="shop", service="other")
+        plain = route("plain.example.com", self.upstream(service=other), service=other)
+        await self.started(route(NAME, hinting), plain, settings={"workers": 1})
+        for _ in range(3):
+            self.assertEqual((await self.get("plain.example.com")).code, 200)
+        for _ in range(3):
+            await self.hinted()
+            self.assertEqual((await self.get("plain.example.com")).code, 200)
+
+    async def hinted(self) -> None:
+        """Ask for an answer with interim ones before it."""
         with socket.create_connection(("127.0.0.1", self.port), timeout=20) as client:
             client.sendall(b"GET / HTTP/1.1\r\nHost: %s\r\n\r\n" % NAME.encode())
             answer = await deferToThread(_read, client, b"final")

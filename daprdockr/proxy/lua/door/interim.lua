@@ -3,10 +3,77 @@
 -- nginx before 1.29 takes one for the answer: it sends its head, and what follows as its body, which is the answer as
 -- it is. A client reads that rightly. But nginx does not see where it ends, and takes the client's next request only
 -- when the instance closes its connection. So we add to the answer that the connection is to be closed.
+--
+-- Note [Diverted]: only a body filter can do that, and Lua in one costs every answer two calls. So the location for
+-- most requests has a filter of headers instead, which costs one, and gives an interim answer to the configuration of
+-- another location, with the body filter: it changes `loc_conf` of nginx's record of the request, as nginx does when it
+-- finds a location. The beginning of that record has been the same for all versions that have Lua, and a worker checks
+-- it before it relies on it: it sends a request to that other location first, and sees that nginx changed this member
+-- and no other. Until that is so, all requests go there.
+
+local base = require "resty.core.base"
+local ffi = require "ffi"
+require "resty.core.misc" -- it declares the function for the status
+
+ffi.cdef [[
+typedef struct {
+    uint32_t signature;
+    void *connection;
+    void **ctx;
+    void **main_conf;
+    void **srv_conf;
+    void **loc_conf;
+} door_request_t;
+]]
+
+local C = ffi.C
+local REQUEST = ffi.typeof("door_request_t *")
+local SIGNATURE = 0x50545448 -- "HTTP"
 
 local M = {}
 
 local MOST_HEADERS = 65536
+
+local before = nil -- what a request was like that was sent to the other location
+local filtered = nil -- loc_conf there, once it is known
+
+local function record()
+    return ffi.cast(REQUEST, base.get_request())
+end
+
+-- Whether interim answers are handled for a request that stays in the location for most requests.
+function M.is_ready()
+    return filtered ~= nil
+end
+
+-- Remember a request that is now sent to another location, which has the body filter.
+function M.leave()
+    if filtered then
+        return
+    end
+    local request = record()
+    before = { request = request, main = request.main_conf, server = request.srv_conf, location = request.loc_conf }
+end
+
+-- See where the request that was remembered has come to.
+local function arrive(request)
+    if not before or before.request ~= request or request.signature ~= SIGNATURE then
+        return
+    end
+    local is_alike = before.main == request.main_conf and before.server == request.srv_conf
+    if is_alike and before.location ~= request.loc_conf then
+        filtered = request.loc_conf
+    end
+    before = nil
+end
+
+-- header filter phase: see Note [Diverted]
+function M.divert()
+    local status = C.ngx_http_lua_ffi_get_resp_status(base.get_request())
+    if status < 200 and status ~= 101 and filtered then
+        record().loc_conf = filtered
+    end
+end
 
 local function closing(head)
     local kept = head:gsub("\r\n[Cc][Oo][Nn][Nn][Ee][Cc][Tt][Ii][Oo][Nn]:[^\r\n]*", "")
@@ -34,6 +101,9 @@ end
 
 -- body filter phase
 function M.pass()
+    if not filtered then
+        arrive(record())
+    end
     if ngx.status >= 200 or ngx.status == 101 or ngx.ctx.after_interim then
         return
     end

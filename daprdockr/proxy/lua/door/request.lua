@@ -27,6 +27,7 @@ local base = require "resty.core.base"
 local choose = require "door.choose"
 local ffi = require "ffi"
 local headers = require "door.headers"
+local interim = require "door.interim"
 local match = require "door.match"
 local pages = require "door.pages"
 local room = require "door.room"
@@ -211,8 +212,8 @@ local function take_body(location)
     return is_large and location.buffer
 end
 
--- access phase of a request that comes in
-function M.admit()
+-- access phase of a request that comes in; `is_elsewhere` where the location that it came to passes none on
+function M.admit(is_elsewhere)
     local host = ngx.var.host
     local location = routes.location(host)
     if not location then
@@ -243,8 +244,9 @@ function M.admit()
     if not is_ready and not hold(ctx) then
         return give_up()
     end
-    if is_unusual or location.strip then
+    if is_unusual or is_elsewhere or location.strip or not interim.is_ready() then
         strip(location)
+        interim.leave()
         return ngx.exec("@unusual")
     end
 end
