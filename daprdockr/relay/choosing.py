@@ -1,4 +1,4 @@
-# -*- test-case-name: tests.unit.relay.test_streams -*-
+# -*- test-case-name: tests.unit.relay.test_choosing,tests.unit.relay.test_streams -*-
 """
 Which instance the next connection or client of a port goes to: the one with the fewest, of equal ones a local one.
 
@@ -15,7 +15,10 @@ from collections.abc import Callable, Collection
 from daprdockr.relay.message import Destination, PortRoute
 
 LEFT_OUT = 2.0
-"""Seconds in which a destination that took no connection is left out, unless there is no other."""
+"""
+Seconds in which a destination that took no connection is left out, unless there is no other; and in which, if it did
+not even refuse one, those at other addresses go before the others of its host, which may be away.
+"""
 
 Place = tuple[str, int]
 
@@ -32,6 +35,7 @@ class Choice:
         self._clock = clock
         self._used: Counter[Place] = Counter()
         self._left_out: dict[Place, float] = {}
+        self._silent: dict[str, float] = {}
         self._turn = 0
         self._waiting: set[asyncio.Future[None]] = set()
 
@@ -47,6 +51,8 @@ class Choice:
         self.route = route
         there = {_place(one) for one in route.destinations}
         self._left_out = {place: until for place, until in self._left_out.items() if place in there}
+        addresses = {address for address, _ in there}
+        self._silent = {address: until for address, until in self._silent.items() if address in addresses}
         for waiting in self._waiting:
             if not waiting.done():
                 waiting.set_result(None)
@@ -65,7 +71,7 @@ class Choice:
         self._turn += 1
         first = self._turn % len(usable)
         # the turn is only for those that are equal in all else
-        best = min(usable[first:] + usable[:first], key=lambda one: (self._used[_place(one)], not one.local))
+        best = min(usable[first:] + usable[:first], key=lambda one: self._rank(one, now))
         self._used[_place(best)] += 1
         return best
 
@@ -75,9 +81,16 @@ class Choice:
         if self._used[_place(destination)] <= 0:
             del self._used[_place(destination)]
 
-    def leave_out(self, destination: Destination) -> None:
-        """Take note that it took no connection."""
-        self._left_out[_place(destination)] = self._clock() + LEFT_OUT
+    def _rank(self, destination: Destination, now: float) -> tuple[bool, int, bool]:
+        is_silent = self._silent.get(destination.address, now) > now
+        return is_silent, self._used[_place(destination)], not destination.local
+
+    def leave_out(self, destination: Destination, silent: bool = False) -> None:
+        """Take note that it took no connection; ``silent``: that it did not even refuse one."""
+        until = self._clock() + LEFT_OUT
+        self._left_out[_place(destination)] = until
+        if silent:
+            self._silent[destination.address] = until
 
     async def changed(self, seconds: float) -> None:
         """Wait until there are other destinations, for so many seconds at most."""

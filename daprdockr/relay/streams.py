@@ -182,7 +182,7 @@ class ClientSide(Side):
             if getattr(error, "errno", None) in _OUR_FAULT:
                 self.reset()
                 return True
-            choice.leave_out(destination)
+            choice.leave_out(destination, silent=isinstance(error, TimeoutError))
             return False
         self._joined(other)
         return True

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import json
+import socket
 from collections import Counter
+from typing import Any
 
 from attrs import evolve
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.task import deferLater
+from twisted.trial.unittest import TestCase
+from twisted.web.resource import Resource
+from twisted.web.server import NOT_DONE_YET
 
 from daprdockr.model.names import InstanceName, ServiceName
 from daprdockr.proxy.routes import Upstream
-from tests.rig.nginx_here import WEB, NginxTestCase, route
+from tests.rig.nginx_here import WEB, NginxTestCase, route, until
 from tests.rig.upgrading import Upgrading
 
 API = ServiceName(group="shop", service="api")
@@ -80,12 +86,60 @@ class RoutingTests(NginxTestCase):
             answer = await self.get("web.example.com", method="POST", data=b"x" * 1000)
             self.assertEqual((answer.code, answer.seen["name"], answer.seen["body"]), (200, "2.web.shop", 1000))
 
+    async def test_a_silent_host(self) -> None:
+        """A request that waited for an instance of a host that is away goes to another host, though that is busier."""
+        held = Held("3.web.shop")
+        busy = self.upstream(3, resource=held)
+        log = self.directory / "access.log"
+        nginx = await self.started(route("web.example.com", busy), access_log=log, settings={"workers": 1})
+        first = Deferred.fromCoroutine(self.get("web.example.com", "/held"))
+        await until(lambda: held.requests)
+        away = [Upstream(InstanceName(WEB, number), "127.0.0.2", silent_port(self)) for number in (1, 2)]
+        await self.published(nginx, route("web.example.com", *away, busy))
+        self.assertEqual((await self.get("web.example.com")).text, "3.web.shop")
+        held.release()
+        await first
+        await until(lambda: log.read_bytes().count(b"\n") == 2)
+        self.assertEqual([json.loads(line)["tries"] for line in log.read_text().splitlines()], [2, 1])
+
     async def test_large_body(self) -> None:
         """A body of several megabytes passes whole, and leaves no file behind."""
         await self.started(route("web.example.com", self.upstream()))
         answer = await self.get("web.example.com", method="PUT", data=b"x" * 5_000_000)
         self.assertEqual(answer.seen["body"], 5_000_000)
         self.assertEqual([path for path in self.directory.glob("temp-*/*")], [])
+
+
+class Held(Resource):
+    """Answers with its name: requests for ``/held`` when they are released, others at once."""
+
+    isLeaf = True  # noqa: N815 - Twisted's name
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self.name = name.encode()
+        self.requests: list[Any] = []
+
+    def render(self, request: Any) -> bytes | int:
+        if request.path != b"/held":
+            return self.name
+        self.requests.append(request)
+        return NOT_DONE_YET
+
+    def release(self) -> None:
+        for request in self.requests:
+            request.write(self.name)
+            request.finish()
+
+
+def silent_port(case: TestCase) -> int:
+    """A port of 127.0.0.2 that neither takes a connection nor refuses one: nobody accepts, and its queue is full."""
+    listening = socket.create_server(("127.0.0.2", 0), backlog=0)
+    case.addCleanup(listening.close)
+    port: int = listening.getsockname()[1]
+    waiting = socket.create_connection(("127.0.0.2", port))
+    case.addCleanup(waiting.close)
+    return port
 
 
 class HeaderTests(NginxTestCase):

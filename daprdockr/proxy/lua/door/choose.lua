@@ -2,7 +2,9 @@
 -- one with the fewest requests of this worker under way; of equal ones one on this node, then the next in turn. An
 -- endpoint to which no connection could be made is left out for a while, unless no other is left. One that broke a
 -- connection may be fine, as the request may be to blame; but one that breaks them all would always have the fewest
--- requests, so others go before it for a while. An answer that came late says nothing of the endpoint.
+-- requests, so others go before it for a while. An endpoint that does not even refuse a connection may be on a host
+-- that is away, with others: those at other addresses go before them for a while, so that a request seldom waits for
+-- two of one host in turn. An answer that came late says nothing of the endpoint.
 
 -- Note [Requests under way]: a worker counts the requests to each endpoint, and chooses by that; a shared dictionary
 -- has the number of workers that count any. An endpoint is counted before it is certain that the request goes there
@@ -16,12 +18,13 @@ local under_way = ngx.shared.under_way
 local M = {}
 
 local LEFT_OUT = 2 -- seconds
-local PUT_BEHIND = 2 -- seconds
+local PUT_BEHIND = 2 -- seconds, also for the others of a host
 local READ_AGAIN = 256 -- requests until the number of an endpoint is read again
 
 local busy = {}
 local failed = {}
 local broke = {}
+local silent = {} -- by address
 local trouble = 0 -- until then, some endpoint is left out or put behind
 local turn = 0
 
@@ -40,9 +43,12 @@ local function is_in(entries, key)
 end
 
 -- Whether one goes before another: no table is made for either, for this is done for each request.
-local function goes_before(near, key, rank, other_near, other_key, other_rank)
+local function goes_before(endpoint, key, rank, other, other_key, other_rank)
     if rank ~= other_rank then
         return rank > other_rank
+    end
+    if trouble ~= 0 and is_in(silent, endpoint[1]) ~= is_in(silent, other[1]) then
+        return is_in(silent, other[1])
     end
     if trouble ~= 0 and is_in(broke, key) ~= is_in(broke, other_key) then
         return is_in(broke, other_key)
@@ -51,7 +57,7 @@ local function goes_before(near, key, rank, other_near, other_key, other_rank)
     if load ~= other_load then
         return load < other_load
     end
-    return near and not other_near
+    return endpoint[3] and not other[3]
 end
 
 -- The better one of `found`, which may be nil, and an endpoint.
@@ -64,7 +70,7 @@ local function better(found, endpoint, skipped, ranks, also_failed)
         return endpoint
     end
     local rank, other_rank = ranks and ranks(endpoint), ranks and ranks(found)
-    local goes_first = goes_before(endpoint[3], key, rank, found[3], place(found), other_rank)
+    local goes_first = goes_before(endpoint, key, rank, found, place(found), other_rank)
     return goes_first and endpoint or found
 end
 
@@ -89,7 +95,7 @@ local function best(endpoints, skipped, ranks, also_failed)
 end
 
 local function forget_trouble()
-    failed, broke, trouble = {}, {}, 0
+    failed, broke, silent, trouble = {}, {}, {}, 0
 end
 
 local function count(key)
@@ -139,6 +145,13 @@ end
 function M.leave_out(key)
     failed[key] = ngx.now() + LEFT_OUT
     trouble = math.max(trouble, failed[key])
+end
+
+-- An attempt to connect to it was not even refused.
+function M.suspect_host(key)
+    local address = key:match("^(.*):")
+    silent[address] = ngx.now() + PUT_BEHIND
+    trouble = math.max(trouble, silent[address])
 end
 
 -- It ended a connection without an answer.

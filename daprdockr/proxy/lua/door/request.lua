@@ -351,6 +351,9 @@ function M.note_failure(ctx)
         end
         ctx.refused[ctx.key] = true
         choose.leave_out(ctx.key)
+        if last("upstream_status") == "504" then
+            choose.suspect_host(ctx.key)
+        end
     end
     ctx.key = false
     return true
