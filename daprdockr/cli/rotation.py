@@ -1,8 +1,9 @@
 # -*- test-case-name: tests.unit.cli.commands.test_rotate_key -*-
 """
 Replacing the cluster key, in two runs of one command: the first adds a new key to the file, which then has to be copied
-to all nodes; the second has the cluster use it and seals all secrets and certificates again. A run that was interrupted
-is repeated, and a third one does nothing: the key that was replaced, still in the file, shows that all is done.
+to all nodes; the second has the cluster use it and seals all secrets and certificates again, and what the renewer
+keeps. A run that was interrupted is repeated, and a third one does nothing: the key that was replaced, still in the
+file, shows that all is done.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from daprdockr.model.known.cluster import Cluster
 from daprdockr.model.seams import Store
 from daprdockr.model.stored.certificate import CertificateRecord, certificate_puts
 from daprdockr.model.stored.entries import Entry, Put, Unchanged
+from daprdockr.model.stored.renewal import bound_to_renewer
 from daprdockr.model.stored.sealed import PublicKey, SealedValue, SecretRecord, bound_to
 from daprdockr.sealing.boxes import PrivateKey, seal
 from daprdockr.sealing.certificates import open_pair, seal_pair
@@ -68,9 +70,10 @@ class KeyRotation:
             raise OtherClusterKey(f"{self.path} does not have the key of this cluster, {present.id}")
         older = [name for name, record in self._records().items() if record.key != newest.id]
         pairs = [name for name, record in self._certificates().items() if record.key != newest.id]
-        if present == newest and not older and not pairs and len(keys) > 1 and not self.request.yes:
+        behind = older or pairs or self._of_renewer(newest)
+        if present == newest and not behind and len(keys) > 1 and not self.request.yes:
             return Rotation(newest, done=False)
-        if present == newest and not older and not pairs:
+        if present == newest and not behind:
             return Rotation(add_key(self.path, keys).public, added=True)
         self._check_copied(newest)
         if (
@@ -84,7 +87,10 @@ class KeyRotation:
             self._seal(name, keys)
         for name in pairs:
             self._seal_pair(name, keys)
-        return Rotation(newest, sealed=len(older) + len(pairs))
+        places = self._of_renewer(newest)  # it may have written with the former key until now
+        for place in places:
+            self._seal_of_renewer(place, keys)
+        return Rotation(newest, sealed=len(older) + len(pairs) + len(places))
 
     def _records(self) -> dict[str, SecretRecord]:
         place, found = self.request.keys.secrets, {}
@@ -98,6 +104,15 @@ class KeyRotation:
         for entry in self.store.list(place).entries:
             with contextlib.suppress(BadInput):
                 found[entry.key.removeprefix(place)] = CertificateRecord.decode(entry.value)
+        return found
+
+    def _of_renewer(self, newest: PublicKey) -> list[str]:
+        """Return the places of what the renewer keeps sealed to another key: its account, and orders."""
+        place, found = self.request.keys.renewing, []
+        for entry in self.store.list(place).entries:
+            with contextlib.suppress(BadInput):  # the key of its office is no sealed value
+                if SealedValue.decode(entry.value).key != newest.id:
+                    found.append(entry.key.removeprefix(place))
         return found
 
     def _check_copied(self, newest: PublicKey) -> None:
@@ -134,6 +149,26 @@ class KeyRotation:
             return (Unchanged(entry.key, entry.mod_revision), Unchanged(sealed.key, sealed.mod_revision)), puts
 
         change(self.store, places.secret(name), transaction)
+
+    def _seal_of_renewer(self, place: str, keys: Sequence[PrivateKey]) -> None:
+        """Seal an account or an order to the newest key; an order that is over meanwhile needs it no more."""
+        newest = keys[0].public
+
+        def transaction(entry: Entry | None) -> Transaction | None:
+            if entry is None:
+                return None
+            value, bound = SealedValue.decode(entry.value), bound_to_renewer(place)
+            key = next((key for key in keys if key.public.id == value.key), None)
+            if key is None:
+                raise BadInput(
+                    f"{entry.key} is sealed to key {value.key}, which is not in {self.path}: delete it in etcd"
+                )
+            if value.key == newest.id:
+                return None
+            again = SealedValue(newest.id, value.stamp, seal(newest, key.open(value.sealed, bound), bound))
+            return (Unchanged(entry.key, entry.mod_revision),), (Put(entry.key, again.encode()),)
+
+        change(self.store, self.request.keys.renewing + place, transaction)
 
     def _seal_pair(self, name: str, keys: Sequence[PrivateKey]) -> None:
         """Seal a certificate to the newest key."""

@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from daprdockr.model.stored.node import NodeRecord
+from daprdockr.model.stored.renewal import bound_to_renewer
 from daprdockr.model.stored.sealed import PublicKey, SealedValue, SecretRecord, bound_to
-from daprdockr.sealing.boxes import PrivateKey
+from daprdockr.sealing.boxes import PrivateKey, seal
 from daprdockr.sealing.key_file import create_keys, read_keys
 from tests.build.command_line import DefinitionCase
 from tests.build.values import KEYS
@@ -78,6 +79,35 @@ class RotateTests(DefinitionCase):
         self.file.unlink()
         create_keys(self.file, (new,))
         self.assertTrue(self.rotate("-o", "json").json["Added"])
+
+    def test_renewer(self) -> None:
+        """What the renewer of certificates keeps is sealed again with the rest: its account and its orders."""
+        places = {"account": b"an account", "orders/a.test": b"an order"}
+        for place, value in places.items():
+            sealed = SealedValue(self.first.public.id, "acme", seal(self.first.public, value, bound_to_renewer(place)))
+            self.store.put(KEYS.renewing + place, sealed.encode())
+        self.store.put(KEYS.renewer, b"n1")
+        self.rotate()
+        self.assertEqual(self.rotate("-o", "json").json["Sealed"], len(VALUES) + len(places))
+        new, _ = read_keys(self.file)
+        for place, value in places.items():
+            entry = self.store.get(KEYS.renewing + place)
+            assert entry is not None
+            found = SealedValue.decode(entry.value)
+            self.assertEqual((found.key, new.open(found.sealed, bound_to_renewer(place))), (new.public.id, value))
+        self.assertIn("all is done", self.rotate().stdout)
+
+    def test_renewer_late(self) -> None:
+        """An order that was sealed to the former key in the meantime is found by one more run."""
+        self.rotate()
+        self.rotate()
+        new, old = read_keys(self.file)
+        late = SealedValue(old.public.id, "acme", seal(old.public, b"an order", bound_to_renewer("orders/b.test")))
+        self.store.put(KEYS.renewing + "orders/b.test", late.encode())
+        self.assertEqual(self.rotate("-o", "json").json["Sealed"], 1)
+        entry = self.store.get(KEYS.renewing + "orders/b.test")
+        assert entry is not None
+        self.assertEqual(SealedValue.decode(entry.value).key, new.public.id)
 
     def test_one(self) -> None:
         """One secret is one secret."""
