@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 from twisted.internet.task import Clock
@@ -12,7 +13,7 @@ from daprdockr.agent.certifying.given_pairs import GivenPairs
 from daprdockr.agent.certifying.sealed_pairs import KeptPairs, SealedPairs, Sources
 from daprdockr.model.known.changes import Changes
 from daprdockr.model.known.cluster import Cluster
-from daprdockr.model.stored.certificate import FILE, CertificatePair, CertificateRecord, certificate_puts
+from daprdockr.model.stored.certificate import ACME, FILE, STORED, CertificatePair, CertificateRecord, certificate_puts
 from daprdockr.proxy.certificates import UNKNOWN, Certificate, CertificateState
 from daprdockr.sealing.boxes import PrivateKey
 from daprdockr.sealing.certificates import facts_of, seal_pair
@@ -29,14 +30,20 @@ DEFAULT = self_signed(("default.test",))
 
 class CertifyingTests(SynchronousTestCase):
     def setUp(self) -> None:
-        self.reactor, self.store, self.cluster = Clock(), MemoryStore(), Cluster(KEYS)
+        self.reactor, self.store = Clock(), MemoryStore()
+        self.kept = KeptPairs(Path(self.mktemp()))
         self.given = GivenPairs()
         self.served: list[CertificateState] = []
         self.events: list[tuple[str, str]] = []
+        self.begin()
+
+    def begin(self) -> None:
+        """An agent that is to be started, and that knows nothing but what is kept."""
+        self.cluster = Cluster(KEYS)
         sources = Sources(self.store, run_at_once, self.cluster, lambda: (KEY,))
         self.certifying = Certifying(
             reactor=self.reactor,
-            sealed=SealedPairs(sources, KeptPairs(Path(self.mktemp())), run_at_once),
+            sealed=SealedPairs(sources, self.kept, run_at_once),
             given=lambda: self.given,
             unknown=DEFAULT,
             ticket=lambda day: b"%d" % day,
@@ -50,8 +57,8 @@ class CertifyingTests(SynchronousTestCase):
         pair = self_signed((name,), begin=begin, days=days)
         return Certificate(name, FILE, pair, facts_of(pair))
 
-    def put(self, pair: CertificatePair) -> None:
-        record = CertificateRecord("s1", KEY.public.id, facts_of(pair))
+    def put(self, pair: CertificatePair, source: str = STORED) -> None:
+        record = CertificateRecord("s1", KEY.public.id, facts_of(pair), source)
         self.store.commit((), certificate_puts(KEYS, NAME, record, seal_pair(KEY.public, NAME, record, pair)))
         self.certifying.on_changes(self.cluster.replace(self.store.list(KEYS.mirrored)))
 
@@ -77,6 +84,25 @@ class CertifyingTests(SynchronousTestCase):
         self.assertEqual(self.served, [])
         self.certifying.startService()
         self.assertEqual(self.names(), {UNKNOWN, NAME})
+
+    def test_ten_minutes_without_etcd(self) -> None:
+        """A certificate by ACME is served while etcd is away, and from the state directory after a reboot."""
+        pair = self_signed((NAME,), begin=NOW - DAY, days=2)
+        self.certifying.startService()
+        self.put(pair, ACME)
+        self.store.unavailable = True
+        self.served.clear()
+        self.reactor.pump([INTERVAL] * 20)
+        self.certifying.stopService()
+        self.begin()
+        self.cluster.history.unbroken = False
+        self.certifying.startService()
+        self.reactor.pump([INTERVAL] * 20)
+        self.assertGreaterEqual(len(self.served), 40)
+        for state in self.served:
+            shown = json.loads(state.pairs[state.names[NAME]])
+            self.assertEqual((set(state.names), shown["chain"]), ({UNKNOWN, NAME}, pair.chain))
+        self.assertEqual(self.events, [])
 
     def test_tickets(self) -> None:
         """The key of tickets is another one each day."""
