@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-import socket
-from contextlib import closing
+import json
+import os
+from functools import partial
 from typing import Any
 
 from daprdockr.model.stored.certificate import ACME, CertificatePair
 from daprdockr.model.stored.sealed import SealedValue
 from daprdockr.sealing.certificates import open_pair, read_pair
 from daprdockr.sealing.key_file import read_keys
-from tests.build.ports import free_port
 from tests.rig.acme_case import AcmeTestCase
+from tests.rig.bad_acme import DETAIL, GARBAGE, HANG, REFUSE, BadAcme
 from tests.rig.docker_engine import until
 
+ATTEMPTS = int(os.environ.get("ATTEMPTS", "1"))
 NAMES = ("a.example.com", "b.example.com")
 
 
 class AcmeTests(AcmeTestCase):
     """Two nodes with the cluster key and one without; Pebble asks the last one for its challenges."""
+
+    timeout = 300 + 200 * ATTEMPTS
 
     def test_certificates(self) -> None:
         """
@@ -58,21 +62,36 @@ class AcmeTests(AcmeTestCase):
 
     def test_bad_servers(self) -> None:
         """
-        A server that is silent, and one that refuses everything, is asked once and then not before a minute is over;
-        the reason is kept, said once in the log, and HTTP goes on.
+        Of a server that refuses everything, that answers with garbage, or that is silent, the list of certificates says
+        why there is none, and when the next attempt is: after a minute, and ``ATTEMPTS=2`` waits for that. Each is said
+        once in the log, and HTTP goes on.
         """
-        agent = self.agent("a")
-        pebble = self.pebble(agent.http_port, PEBBLE_VA_NOSLEEP="1")
+        agent, server = self.agent("a"), BadAcme()
+        self.addCleanup(server.close)
         key = agent.home / "cluster.key"
         agent.command("secret", "key", str(key))
-        with closing(socket.create_server(("127.0.0.1", free_port()))) as silent:
-            url = f"http://127.0.0.1:{silent.getsockname()[1]}/dir"
-            agent.options = tuple(self.options(pebble, str(key), **{"acme-directory": url}))
-            agent.start()
-            self.define(agent, NAMES[0])
-            until(lambda: self.renewal(NAMES[0]).failures > 0)
+        given = {"acme-email": "anna@example.com", "acme-directory": server.directory, "cluster-key": str(key)}
+        agent.options = tuple(word for name, value in given.items() for word in (f"--{name}", value))
+        agent.start()
+        reasons = {REFUSE: f"refused (unauthorized): {DETAIL}", GARBAGE: "no JSON", HANG: "did not answer within 10 s"}
+        for manner in reasons:
+            server.manner = manner
+            self.define(agent, *(f"{one}.example.com" for one in reasons if server.asked[one] or one == manner))
+            until(partial(self.has_failed, f"{manner}.example.com", 1))
             self.assertIn("no service", agent.curl("nobody.example.com"))
-        record = self.renewal(NAMES[0])
-        self.assertIn("did not answer within 10 s", record.error)
-        self.assertTrue(60 <= record.next_attempt - record.time <= 67)
-        self.assertEqual(agent.log.count("no certificate"), 1)
+        rows = {row["Name"]: row for row in json.loads(agent.command("certificates", "-o", "json"))}
+        first = {manner: self.renewal(f"{manner}.example.com") for manner in reasons}
+        for manner, reason in reasons.items():
+            record, row = first[manner], rows[f"{manner}.example.com"]
+            self.assertIn(reason, row["LastError"])
+            self.assertTrue(60 <= row["NextAttempt"] - record.time <= 67)
+            self.assertEqual(agent.log.count(reason), 1)
+        for attempt in range(2, ATTEMPTS + 1):
+            for manner in reasons:
+                until(partial(self.has_failed, f"{manner}.example.com", attempt), 400)
+                self.assertEqual(agent.log.count(f"{manner}.example.com"), attempt)
+                later = self.renewal(f"{manner}.example.com").time - first[manner].time
+                print(f"{manner}: attempt {attempt} ended {later:.0f} s after the first one")
+
+    def has_failed(self, name: str, times: int) -> bool:
+        return self.renewal(name).failures >= times
