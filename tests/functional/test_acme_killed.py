@@ -23,7 +23,7 @@ class KilledTests(AcmeTestCase):
     timeout = 300 + 60 * KILLS
 
     def test_killed(self) -> None:
-        """Each order ends, whoever goes on with it, and all kills together cost one more order at most."""
+        """Each order ends, at one node or another, and all kills together cost one more order at most."""
         random = Random(SEED)
         nodes = {name: self.agent(name) for name in ("a", "b")}
         first = nodes["a"]

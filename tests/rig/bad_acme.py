@@ -19,7 +19,7 @@ class BadAcme:
         self.manner = REFUSE
         self.asked = {REFUSE: 0, HANG: 0, GARBAGE: 0}
         self._over = threading.Event()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._asked_by())
         self._server.daemon_threads = True
         self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
         self._thread.start()
@@ -49,10 +49,10 @@ class BadAcme:
         problem = {"type": "urn:ietf:params:acme:error:unauthorized", "detail": DETAIL}
         return 403, "application/problem+json", json.dumps(problem).encode()
 
-    def _handler(self) -> type[BaseHTTPRequestHandler]:
+    def _asked_by(self) -> type[BaseHTTPRequestHandler]:
         answer = self._answer
 
-        class Handler(BaseHTTPRequestHandler):
+        class Asking(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 status, kind, content = answer(self.path)
                 with suppress(OSError):  # the client waits no more
@@ -72,4 +72,4 @@ class BadAcme:
             def log_message(self, format: str, *args: Any) -> None:
                 """Say nothing."""
 
-        return Handler
+        return Asking

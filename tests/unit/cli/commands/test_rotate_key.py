@@ -81,7 +81,7 @@ class RotateTests(DefinitionCase):
         self.assertTrue(self.rotate("-o", "json").json["Added"])
 
     def test_renewer(self) -> None:
-        """What the renewer of certificates keeps is sealed again with the rest: its account and its orders."""
+        """The account and the orders of the renewer of certificates are sealed again with the rest."""
         places = {"account": b"an account", "orders/a.test": b"an order"}
         for place, value in places.items():
             sealed = SealedValue(self.first.public.id, "acme", seal(self.first.public, value, bound_to_renewer(place)))
