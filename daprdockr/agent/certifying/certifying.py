@@ -59,8 +59,11 @@ class Certifying(Periodic):
         self._again = self._busy = False
         self.troubles: Mapping[str, str] = {}
         """Why certificates cannot be used, by name."""
-        self.files: Mapping[str, float] = {}
-        """Until when the certificates of the operator's files are valid, by name, in wall-clock seconds."""
+        self.files: Mapping[str, float] = _ends(given())
+        """
+        Until when the certificates of the operator's files are valid, by name, in wall-clock seconds. They are known
+        before the start, because a record of this node without them would have the renewer order what they cover.
+        """
         self.told: Signal[[str, str]] = Signal()
         """Sent for each certificate that begins to be of no use: its name, and one sentence."""
 
@@ -92,7 +95,7 @@ class Certifying(Periodic):
         now, given = self._clock(), self._given()
         served = chosen((*given.certificates, *found), now)
         self._serve(certificate_state(served, self._unknown, self._ticket(int(now // DAY))))
-        self.files = {one.name: one.facts.not_after for one in given.certificates[:MOST_REPORTED]}
+        self.files = _ends(given)
         self._tell(given.troubles | self._sealed.troubles | _invalid((*given.certificates, *found), now))
 
     def _tell(self, troubles: dict[str, str]) -> None:
@@ -101,6 +104,10 @@ class Certifying(Periodic):
         for name, reason in self.troubles.items():
             if before.get(name) != reason:
                 self.told(f"certificate {name}", f"it is not usable: {reason}")
+
+
+def _ends(given: GivenPairs) -> dict[str, float]:
+    return {one.name: one.facts.not_after for one in given.certificates[:MOST_REPORTED]}
 
 
 def _invalid(certificates: Iterable[Certificate], now: float) -> dict[str, str]:

@@ -5,13 +5,40 @@ certificate covers.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 
+from attrs import frozen
+
+from daprdockr.model.stored.certificate import CertificateFacts
 from daprdockr.model.wanted.definition import Definition
 from daprdockr.model.wanted.http import OFF
 
 LONGEST_NAME = 253 - len("_acme-challenge.")
 """The name that DNS-01 asks for must be one, too."""
+
+
+@frozen
+class Covered:
+    """
+    The certificates of the operator's own.
+
+    :ivar stored: those that etcd has, which every node shows.
+    :ivar files: by node, those of its files: until when each is valid, by name.
+
+    A certificate in files is for its node alone. So a name counts as covered by files when those of each node that has
+    any cover it: otherwise some nodes would show none. One that is no longer valid covers nothing.
+    """
+
+    stored: Collection[CertificateFacts]
+    files: Collection[Mapping[str, float]]
+
+    def has(self, name: str, now: float) -> bool:
+        """Return whether a host name needs no certificate by ACME."""
+        if any(facts.is_for(name) and now < facts.not_after for facts in self.stored):
+            return True
+        having = [ends for ends in self.files if ends]
+        names = name, "*." + name.partition(".")[2]
+        return bool(having) and all(any(now < ends.get(one, now) for one in names) for ends in having)
 
 
 def wanted_names(definitions: Iterable[Definition], is_covered: Callable[[str], bool]) -> tuple[str, ...]:

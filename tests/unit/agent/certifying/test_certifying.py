@@ -78,6 +78,12 @@ class CertifyingTests(SynchronousTestCase):
         self.certifying.on_changes(Changes(nodes=True))
         self.assertEqual(len(self.served), times)
 
+    def test_files_at_once(self) -> None:
+        """The files are reported before the start already, so that no record of the node is without them."""
+        self.given = GivenPairs((self.file(OTHER),))
+        self.begin()
+        self.assertEqual(dict(self.certifying.files), {OTHER: NOW + DAY})
+
     def test_not_before_the_start(self) -> None:
         """A change before the start is taken up at the start."""
         self.put(self_signed((NAME,)))

@@ -18,6 +18,7 @@ from daprdockr.model.errors import AcmeRefused, AcmeUnavailable, NotFound, Order
 from daprdockr.model.known.cluster import Cluster
 from daprdockr.model.stored.certificate import CertificateFacts, CertificateRecord
 from daprdockr.model.stored.entries import Delete
+from daprdockr.model.stored.node import NodeRecord
 from daprdockr.model.stored.renewal import ChallengeRecord, RenewalRecord
 from daprdockr.model.stored.sealed import SealedValue
 from daprdockr.sealing.boxes import PrivateKey
@@ -165,6 +166,16 @@ class RenewerTests(SynchronousTestCase):
         Node(self, "a")
         self.pass_time(5)
         self.assertEqual(self.usual.orders, {})
+
+    def test_covered_by_files(self) -> None:
+        """A name in the files of the nodes gets none, until the file expires."""
+        record = NodeRecord(certificates={NAME: self.wall() + 60})
+        self.store.put(KEYS.node("b"), record.encode(), self.store.grant(6000).id)
+        Node(self, "a")
+        self.pass_time(30)
+        self.assertEqual(self.usual.orders, {})
+        self.pass_time(40)
+        self.assertEqual(len(self.usual.orders), 1)
 
     def test_table(self) -> None:
         """A server that refuses is asked after 1, 2, 5 minutes, and so on; each failure is said once."""

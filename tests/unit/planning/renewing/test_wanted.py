@@ -6,8 +6,9 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from daprdockr.model.stored.certificate import CertificateFacts
 from daprdockr.model.wanted.definition import Definition
-from daprdockr.planning.renewing.wanted import wanted_names
+from daprdockr.planning.renewing.wanted import Covered, wanted_names
 
 
 def definition(name: str, *hosts: str, **more: Any) -> Definition:
@@ -27,6 +28,33 @@ class WantedTests(SynchronousTestCase):
     def test_covered(self) -> None:
         """A name with a certificate of the operator's own needs none."""
         self.assertEqual(self.wanted("a.test,b.test", covered="a.test"), ("b.test",))
+
+    def covered(self, name: str, stored: dict[str, float], *files: dict[str, float]) -> bool:
+        facts = [CertificateFacts((one,), 0.0, end) for one, end in stored.items()]
+        return Covered(facts, files).has(name, 100.0)
+
+    def test_covered_by_etcd(self) -> None:
+        """A stored certificate covers its names, and one label below a wildcard, until it expires."""
+        for name, stored, found in (
+            ("a.test", {"a.test": 101.0}, True),
+            ("a.test", {"*.test": 101.0}, True),
+            ("*.a.test", {"*.a.test": 101.0}, True),
+            ("b.a.test", {"*.test": 101.0}, False),
+            ("a.test", {"a.test": 100.0}, False),
+            ("a.test", {}, False),
+        ):
+            self.assertEqual(self.covered(name, stored), found, (name, stored))
+
+    def test_covered_by_files(self) -> None:
+        """Files cover a name when each node that has files has one for it; nodes without files do not count."""
+        for files, found in (
+            (({"a.test": 101.0}, {"*.test": 101.0, "b.test": 1.0}, {}), True),
+            (({"a.test": 101.0}, {"b.test": 101.0}), False),
+            (({"a.test": 101.0}, {"a.test": 100.0}), False),
+            (({}, {}), False),
+            ((), False),
+        ):
+            self.assertEqual(self.covered("a.test", {}, *files), found, files)
 
     def test_not_by_tls(self) -> None:
         """A name that is not served by TLS needs none, unless another service has it served."""
