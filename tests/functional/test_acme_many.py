@@ -18,22 +18,28 @@ from tests.rig.agent_process import AgentProcess
 from tests.rig.docker_engine import until
 
 NAMES = [f"n{number}.example.com" for number in range(1, 21)]
+KEY_ID, MAC_KEY = "kid-1", "zWNDZM6eQGHWpSRTPal5eIUYFTu7EajVIoguysqZ9wG44nMEtx3MUAsUDkMTQ12W"
+BOUND = {"externalAccountBindingRequired": True, "externalAccountMACKeys": {KEY_ID: MAC_KEY}}
+"""The server gives an account only to those who have one elsewhere."""
+
 NOWHERE = "http://127.0.0.1:1"
 
 
 class ManyTests(AcmeTestCase):
     def test_twenty(self) -> None:
         """
-        All names of a definition, which is stored at once, are served by every node; each cost one order. Without etcd
-        a node whose agent is restarted serves them throughout, and one that is rebooted as soon as it is back.
+        All names of a definition, which is stored at once, are served by every node; each cost one order, of an account
+        that is bound to another one, as the server demands. Without etcd a node whose agent is restarted serves them
+        throughout, and one that is rebooted as soon as it is back.
         """
         nodes = [self.https_agent(name) for name in ("a", "b", "c")]
         (first, port), *_, (last, last_port) = nodes
-        pebble = self.pebble(first.http_port)
+        pebble = self.pebble(first.http_port, BOUND)
+        (binding := first.home / "binding").write_text(f"{KEY_ID} {MAC_KEY}\n")
         key = first.home / "cluster.key"
         first.command("secret", "key", str(key))
         for agent, _ in nodes:
-            agent.options = (*agent.options, *self.options(pebble, str(key)))
+            agent.options = (*agent.options, *self.options(pebble, str(key), **{"acme-binding": str(binding)}))
             agent.start()
         until(lambda: self.store.get(self.keys.challenge) is not None)
         self.define(first, *NAMES)

@@ -7,7 +7,10 @@ import shutil
 import socket
 import ssl
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 
 from twisted.trial.unittest import TestCase
 
@@ -44,12 +47,12 @@ class AcmeTestCase(TestCase):
         port = free_port()
         return self.agent(node, "--https", f"127.0.0.1:{port}", "--memory-dir", str(memory), *options), port
 
-    def pebble(self, http_port: int, **modes: str) -> Pebble:
+    def pebble(self, http_port: int, settings: Mapping[str, Any] = MappingProxyType({}), **modes: str) -> Pebble:
         """One that runs."""
-        return self.idle_pebble(http_port, **modes).__enter__()
+        return self.idle_pebble(http_port, settings, **modes).__enter__()
 
-    def idle_pebble(self, http_port: int, **modes: str) -> Pebble:
-        pebble = Pebble(http_port, modes)
+    def idle_pebble(self, http_port: int, settings: Mapping[str, Any] = MappingProxyType({}), **modes: str) -> Pebble:
+        pebble = Pebble(http_port, modes, **settings)
         self.addCleanup(pebble.close)
         return pebble
 
