@@ -73,6 +73,7 @@ setup(
         "daprdockr.model.stored",
         "daprdockr.model.troubles",
         "daprdockr.model.wanted",
+        "daprdockr.peer",
         "daprdockr.picture",
         "daprdockr.planning",
         "daprdockr.planning.keeping",

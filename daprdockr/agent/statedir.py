@@ -54,8 +54,10 @@ _SMALL = 64 * 1024
 _LOCK, _LISTING, _GUARD, _DOUBT = "lock", "cluster.json", "guard.json", "doubt.json"
 CERTIFICATES = "certificates.json"
 """The file of the sealed certificates: ``certifying.sealed_pairs``."""
+PEER = "peer.json"
+"""The file of the certificate that this node shows to its peers: ``peer.own``."""
 _LEASE_FILES = ("lease.json", "lease-copy.json")
-_FILES = (_LISTING, _GUARD, _DOUBT, CERTIFICATES, *_LEASE_FILES)
+_FILES = (_LISTING, _GUARD, _DOUBT, CERTIFICATES, PEER, *_LEASE_FILES)
 _ELSE = "choose a directory that root, or the agent's user, alone may change"
 _DIRECTORIES = ("etcd", "guard", "nginx", "relay")
 _BEFORE_US = ("cluster.key", "lost+found")

@@ -28,6 +28,9 @@ from daprdockr.model.names import check_label, shorten
 from daprdockr.model.stored.keys import Keys
 from daprdockr.proxy.clients import UNDER_WAY
 
+PEER_PORT = 5081
+"""The usual port for sessions."""
+
 
 def _node(text: str) -> str:
     return check_label(text, "node")
@@ -141,6 +144,12 @@ PARAMETERS: tuple[Parameter, ...] = (
         "ADDR:PORT",
         "serve /healthz here, or off",
         default="127.0.0.1:5080",
+        read=parameter.listener,
+    ),
+    Parameter(
+        "peer",
+        "ADDR:PORT",
+        "take daprdockrcmd logs, exec and forward here, or off (default: the first --host address, port 5081)",
         read=parameter.listener,
     ),
     Parameter(
@@ -270,6 +279,8 @@ class Options(usage.Options):
         values = {row.name: self._value(row) for row in PARAMETERS if row not in apart}
         values |= {name: bool(self[name]) for name in FLAGS}
         values["host-given"] = self["host"] is not None
+        if self["peer"] is None:
+            values["peer"] = (values["host"][0], PEER_PORT)
         named = {name.replace("-", "_"): value for name, value in values.items()}
         return Settings(etcd=read_access(etcd), acme=read_acme(acme), **named)
 

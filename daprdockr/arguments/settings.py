@@ -20,9 +20,9 @@ from daprdockr.proxy.clients import UNDER_WAY
 @frozen(kw_only=True)
 class Settings:
     """
-    The settings of an agent. An empty tuple of listeners, or ``api`` None, is "off"; ``dns_upstream`` None means the
-    servers of /etc/resolv.conf, empty means forward nothing; ``lease_ttl`` is seconds; without ``host_given`` ``host``
-    is only its value at the start. ``cluster_key`` None is that of the state directory, if there is one, and
+    The settings of an agent. An empty tuple of listeners, or ``api`` or ``peer`` None, is "off"; ``dns_upstream`` None
+    means the servers of /etc/resolv.conf, empty means forward nothing; ``lease_ttl`` is seconds; without ``host_given``
+    ``host`` is only its value at the start. ``cluster_key`` None is that of the state directory, if there is one, and
     ``memory_dir`` None the first usual place that is in memory. ``https_unknown`` is "refuse" or "default".
     """
 
@@ -59,15 +59,16 @@ class Settings:
     acme: Acme | None = None
     certificates: Path | None = None
     https_unknown: str = "default"
+    peer: Address | None = None
 
     def __attrs_post_init__(self) -> None:
-        api = (self.api,) if self.api else ()
-        listeners = (*self.dns, *self.http, *self.https, *self.http_proxy_protocol, *api)
+        single = tuple(one for one in (self.api, self.peer) if one is not None)
+        listeners = (*self.dns, *self.http, *self.https, *self.http_proxy_protocol, *single)
         for (address, port), count in Counter(listeners).items():
             if count > 1:
                 raise BadInput(
                     f"{address} port {port} is given to more than one of "
-                    "--dns, --http, --https, --http-proxy-protocol and --api"
+                    "--dns, --http, --https, --http-proxy-protocol, --api and --peer"
                 )
         if self.certificates and not self.https:
             raise BadInput("--certificates has no use without TLS listeners: give --https ADDR:PORT as well")

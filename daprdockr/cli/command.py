@@ -24,6 +24,7 @@ WORDS = (
     *("apply", "plan", "diff"),
     *("scale", "restart", "history", "rollback"),
     *("pause", "resume"),
+    "logs",
     *("secret", "file"),
     *("backup", "restore"),
     *("drain", "cordon", "uncordon", "trust-etcd", "certificates", "completion"),
@@ -40,7 +41,8 @@ class Command:
     :ivar flags: names of the flags that have a use with it, beside those of etcd.
     :ivar word: what it takes beside flags: "[SERVICE]" (may be left out), "SERVICE", "INSTANCE|SERVICE",
         "SERVICE [REVISION]", "SERVICE [FILE]", "SERVICE=N ...", "NODE" or "SHELL"; "" for nothing; "ACTION ..." for one
-        of ``choices`` and words that the command reads itself.
+        of ``choices`` and words that the command reads itself, as it does with "INSTANCE -- CMD ..." and
+        "LOCAL:INSTANCE:PORT".
     :ivar choices: the possible values of that word, where there are only a few.
     :ivar reference: the description of each form in the reference page, where the line of the help is too short for it.
     :ivar check: raises BadInput when a request lacks a flag, or has one without a use.

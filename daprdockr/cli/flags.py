@@ -90,6 +90,27 @@ OF_COMMANDS = (
         "let {commands} print its progress, and end when no instance is left that can leave",
     ),
     Flag(
+        "follow",
+        "",
+        "go on with what comes, from new instances too; -f for short",
+        "let ``logs`` go on with the lines that come, also from instances that are new or moved; ``-f`` for short",
+    ),
+    Flag("tail", "N", "only the last N lines of each instance"),
+    Flag(
+        "since",
+        "TIME",
+        "only lines since TIME: an age such as 10m or 1h30m, or 2026-11-28T10:00:00Z",
+        "only lines that are not older: an age such as ``90s``, ``10m`` or ``1h30m``, or a time such as"
+        " ``2026-11-28T10:00:00Z``",
+    ),
+    Flag(
+        "grep",
+        "TEXT",
+        "only lines with TEXT in them; the nodes search",
+        "only lines that have TEXT in them, as it stands: it is no pattern. The nodes search, so what is left out costs"
+        " no network",
+    ),
+    Flag(
         "maintenance",
         "",
         "answer requests for a paused service at once, with FILE (- is stdin) or a plain page",

@@ -14,17 +14,21 @@ from daprdockr.cli.flags import ALL, CHANGES, REACH, names
 from daprdockr.cli.request import Request
 from daprdockr.model.errors import BadInput
 from daprdockr.model.names import MAX_INSTANCES, InstanceName, ServiceName, check_label, shorten
+from daprdockr.model.session import MOST_TAIL
 from daprdockr.model.stored.keys import Keys
 
 _BOOLEAN = (*ACTIONS, "h", *(flag.name for flag in ALL if not flag.value))
+_OWN_WORDS = ("ACTION", "INSTANCE --", "LOCAL:")
+"""How the words of a command begin that reads them itself."""
 _USERS = ("SUDO_USER", "LOGNAME", "USER")
 """The variables that name the person, the best first."""
+_SHORT: Mapping[str, Mapping[str, tuple[str, ...]]] = {"logs": {"-f": ("-follow",)}}
 _VALUED = tuple(flag.name for flag in ALL if flag.value)
 
 
 def read_request(words: Sequence[str], environment: Mapping[str, str]) -> Request:
     """:raises BadInput: one line that says what is wrong with the command line."""
-    split = goflags.split(words, valued=_VALUED, boolean=_BOOLEAN)
+    split = goflags.split(_spelled_out(words), valued=_VALUED, boolean=_BOOLEAN)
     switches = {name for name, value in dict(split.flags).items() if value is True}
     values = {name: value for name, value in split.flags if isinstance(value, str)}
     if switches & {"h", "help"} or "help" in split.others[:1]:
@@ -43,12 +47,16 @@ def read_request(words: Sequence[str], environment: Mapping[str, str]) -> Reques
         files=tuple(value for name, value in split.flags if name == "f" and isinstance(value, str)),
         prune=check_label(values["prune"], "group") if "prune" in values else "",
         expected=_expected(values["check"]) if "check" in values else "",
-        words=tuple(others) if command.word.startswith("ACTION") else (),
+        words=tuple(others) if command.word.startswith(_OWN_WORDS) else (),
         node=_node(command, others) if command.word == "NODE" else "",
         shell=_shell(command, others) if command.word == "SHELL" else "",
         changes={name: values[name] for name in names(CHANGES) if name in values},
         stdin="stdin" in switches,
         json=_is_json(values.get("o", "table")),
+        follow="follow" in switches,
+        tail=_tail(values["tail"]) if "tail" in values else None,
+        since=values.get("since", ""),
+        grep=values.get("grep", ""),
         maintenance="maintenance" in switches,
         wait="wait" in switches,
         yes="yes" in switches,
@@ -59,6 +67,17 @@ def read_request(words: Sequence[str], environment: Mapping[str, str]) -> Reques
     )
     command.check(request)
     return request
+
+
+def _spelled_out(words: Sequence[str]) -> list[str]:
+    """Return the words with the flags of one letter written out that mean something else with another command."""
+    at = next((number for number, word in enumerate(words) if word in WORDS), len(words))
+    short = _SHORT.get(words[at], {}) if at < len(words) else {}
+    end = words.index("--", at) if "--" in words[at:] else len(words)
+    found = list(words[:at])
+    for word in words[at:end]:
+        found += short.get(word, (word,))
+    return [*found, *words[end:]]
 
 
 def _name(switches: set[str], others: Sequence[str]) -> str:
@@ -98,7 +117,7 @@ def _reach(values: Mapping[str, str], environment: Mapping[str, str]) -> dict[st
 
 
 def _service(command: Command, values: Mapping[str, str], words: Sequence[str]) -> ServiceName | None:
-    if command.word in ("NODE", "SHELL", "SERVICE=N ...") or command.word.startswith("ACTION"):
+    if command.word in ("NODE", "SHELL", "SERVICE=N ...") or command.word.startswith(_OWN_WORDS):
         return None
     most = {"": 0, "SERVICE [REVISION]": 2, "SERVICE [FILE]": 2}.get(command.word, 1)
     if len(words) > most:
@@ -162,6 +181,13 @@ def _shell(command: Command, words: Sequence[str]) -> str:
     if words[0] not in command.choices:
         raise BadInput(f"{shorten(words[0])} is not a shell that {command.name} knows: write {known}")
     return words[0]
+
+
+def _tail(text: str) -> int:
+    try:
+        return whole_number(0, MOST_TAIL)(text)
+    except BadInput as error:
+        raise BadInput(f"-tail: {error}") from None
 
 
 def _is_json(text: str) -> bool:

@@ -43,14 +43,24 @@ def read_pair(chain: bytes, key: bytes) -> CertificatePair:
     """
     if max(len(chain), len(key)) > MAX_PEM:
         raise BadInput(f"a certificate and a key have at most {MAX_PEM // 1024} KiB each")
+    pair = _belonging(chain, key)
+    facts_of(pair)
+    return pair
+
+
+def read_own(content: bytes) -> CertificatePair:
+    """Return a pair of our own, which may be for no host name. :raises BadInput: it is none that can be used."""
+    pair = CertificatePair.decode(content)
+    return _belonging(pair.chain.encode(), pair.key.encode())
+
+
+def _belonging(chain: bytes, key: bytes) -> CertificatePair:
     certificates, private = _chain(chain), _private(key)
     public = _public(certificates[0])
     if private.public_key().public_numbers() != public.public_numbers():
         raise BadInput("the key does not belong to the certificate: give the key that it was requested with")
     text = "".join(certificate.public_bytes(_PEM).decode() for certificate in certificates)
-    pair = CertificatePair(text, _text_of(private))
-    facts_of(pair)
-    return pair
+    return CertificatePair(text, _text_of(private))
 
 
 def facts_of(pair: CertificatePair) -> CertificateFacts:

@@ -27,8 +27,9 @@ from daprdockr.wiring.edges import Edges, edges
 from daprdockr.wiring.finding import Found, finding
 from daprdockr.wiring.foundation import Foundation, foundation, surroundings
 from daprdockr.wiring.outside import Outside
+from daprdockr.wiring.peer_listening import peer_listener
 from daprdockr.wiring.renewing import renewer
-from daprdockr.wiring.subscriptions import subscribe
+from daprdockr.wiring.subscriptions import subscribe, subscribe_peer
 
 
 @frozen
@@ -53,11 +54,14 @@ def compose(settings: Settings, state: StateDir, outside: Outside) -> Compositio
     found = finding(base, around, outward)
     reports = reporting(base, outward, found)
     acting = deciding(base, outward, found, reports)
+    peer = peer_listener(base, outward.peer, found)
     subscribe(base, outward, found, acting, reports)
+    if peer is not None:
+        subscribe_peer(base, peer)
     found.member.herald.update(around.whereabouts.value)
     judged = tuple(_judged(base, outward, found))
     services = (*_services(base, outward, found, acting, reports), renewer(base, found, reports.followers))
-    ends = (_profile(settings), *services, _api(base, judged))
+    ends = (_profile(settings), *services, peer, _api(base, judged))
     return Composition(base, outward, found, acting, reports, tuple(part for part in ends if part is not None), judged)
 
 

@@ -14,6 +14,7 @@ from daprdockr.dns.answering.whom import Whom
 from daprdockr.dns.endpoint import Endpoint
 from daprdockr.dns.server import DnsServer
 from daprdockr.etcd.embedded import EmbeddedEtcd
+from daprdockr.peer.own import OwnPeer
 from daprdockr.proxy.access_log import AccessLog
 from daprdockr.proxy.clients import HttpClients
 from daprdockr.proxy.configuration import HttpListener
@@ -24,13 +25,14 @@ from daprdockr.proxy.relay_files import RelayFiles
 from daprdockr.proxy.surroundings import settings_here
 from daprdockr.wiring.certifying import certifying, tls_files
 from daprdockr.wiring.foundation import Foundation, Surroundings, own_addresses
+from daprdockr.wiring.peering import own_peer
 
 
 @frozen
 class Edges:
     """
     Each is None when its options are off. The relay runs where there are TCP or UDP routes; ``certifying`` hands
-    certificates to an nginx with TLS listeners.
+    certificates to an nginx with TLS listeners. ``peer`` is what the listener for sessions shows.
     """
 
     embedded_etcd: EmbeddedEtcd | None
@@ -39,6 +41,7 @@ class Edges:
     access_log: AccessLog | None
     relay: Relay
     certifying: Certifying | None = None
+    peer: OwnPeer | None = None
 
 
 def edges(base: Foundation, around: Surroundings) -> Edges:
@@ -52,6 +55,7 @@ def edges(base: Foundation, around: Surroundings) -> Edges:
         access_log=_access_log(base, settings.access_log) if settings.access_log else None,
         relay=_relay(base, around),
         certifying=certifying(base, around, nginx) if nginx is not None and settings.https else None,
+        peer=own_peer(base, around),
     )
 
 

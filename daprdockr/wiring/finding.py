@@ -12,7 +12,6 @@ from functools import partial
 
 from attrs import frozen
 
-from daprdockr.agent.certifying.certifying import Certifying
 from daprdockr.agent.guarding.claimed import claimed_under
 from daprdockr.agent.guarding.guarded import Guarded
 from daprdockr.agent.host.containerd import ContainerdPulse
@@ -28,7 +27,14 @@ from daprdockr.agent.membership.contested import Contested
 from daprdockr.agent.membership.embedded_key import EmbeddedKey
 from daprdockr.agent.membership.heartbeat import Heartbeat
 from daprdockr.agent.membership.kept_lease import KeptLease
-from daprdockr.agent.membership.presence import NodeIdentity, Obstacles, OfThisMoment, OwnCertificates, Presence
+from daprdockr.agent.membership.presence import (
+    NodeIdentity,
+    Obstacles,
+    OfThisMoment,
+    OwnCertificates,
+    PeerPlace,
+    Presence,
+)
 from daprdockr.agent.membership.progress import OwnProgress
 from daprdockr.agent.membership.registration import Registration
 from daprdockr.agent.membership.standing import Standing
@@ -63,7 +69,7 @@ class Found:
 def finding(base: Foundation, around: Surroundings, outward: Edges) -> Found:
     known = knowledge(base)
     local = on_this_host(base, known)
-    return Found(around, known, local, membership(base, around, known, local, outward.certifying))
+    return Found(around, known, local, membership(base, around, known, local, outward))
 
 
 @frozen
@@ -234,7 +240,7 @@ class Membership:
 
 
 def membership(
-    base: Foundation, around: Surroundings, known: Knowledge, local: OnThisHost, certifying: Certifying | None
+    base: Foundation, around: Surroundings, known: Knowledge, local: OnThisHost, outward: Edges
 ) -> Membership:
     settings, outside, keys = base.settings, base.outside, base.cluster.keys
     write_check = WriteCheck(
@@ -245,12 +251,7 @@ def membership(
         keys=keys.trials,
     )
     node = NodeIdentity(settings.node, settings.label, settings.allow, outside.machine.mark, base.state.holder.former)
-    now = OfThisMoment(
-        lambda: around.whereabouts.value,
-        around.key_ids,
-        lambda: around.cluster_keys.trouble,
-        lambda: OwnCertificates() if certifying is None else OwnCertificates(certifying.files, certifying.troubles),
-    )
+    now = _of_this_moment(around, outward)
     presence = Presence(
         node=node,
         now=now,
@@ -269,6 +270,19 @@ def membership(
         standing=Standing(node, now.where, known.mirror, local.host, heartbeat, known.contested, around.key_ids),
         progress=progress,
         embedded_key=_embedded_key(base) if settings.embedded_etcd and settings.cluster_key is None else None,
+    )
+
+
+def _of_this_moment(around: Surroundings, outward: Edges) -> OfThisMoment:
+    certifying, peer = outward.certifying, outward.peer
+    return OfThisMoment(
+        where=lambda: around.whereabouts.value,
+        keys=around.key_ids,
+        keyless=lambda: around.cluster_keys.trouble,
+        certificates=lambda: (
+            OwnCertificates() if certifying is None else OwnCertificates(certifying.files, certifying.troubles)
+        ),
+        peer=lambda: PeerPlace() if peer is None else PeerPlace(peer.published, peer.fingerprint),
     )
 
 

@@ -54,6 +54,8 @@ def _own(settings: Settings) -> Iterator[tuple[PortKey, str]]:
             yield ("tcp", port), f"it is in use for {option}"
     if settings.api is not None:
         yield ("tcp", settings.api[1]), "it is in use for --api"
+    if settings.peer is not None:
+        yield ("tcp", settings.peer[1]), "it is in use for --peer"
     for endpoint in settings.etcd.endpoints:
         yield ("tcp", endpoint.port), "it is in use for --etcd"
 

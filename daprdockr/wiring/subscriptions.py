@@ -9,6 +9,7 @@ before subscribers] in ``daprdockr.agent.mirror.views``.
 
 from __future__ import annotations
 
+from daprdockr.peer.listener import PeerListener
 from daprdockr.wiring.deciding import Deciding, Reporting
 from daprdockr.wiring.edges import Edges, forwarding, listened
 from daprdockr.wiring.finding import Found
@@ -43,6 +44,11 @@ def subscribe(base: Foundation, outward: Edges, found: Found, acting: Deciding, 
     _subscribe_to_surroundings(base, outward, found, reports)
     _subscribe_edges(base, outward, reports)
     _subscribe_certifying(base, outward, found)
+
+
+def subscribe_peer(base: Foundation, peer: PeerListener) -> None:
+    """Subscribe the listener for sessions, where there is one."""
+    base.signals.services_changed.subscribe(peer.on_changes)
 
 
 def _subscribe_certifying(base: Foundation, outward: Edges, found: Found) -> None:

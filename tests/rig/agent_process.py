@@ -56,6 +56,7 @@ class AgentProcess:
         self.home = Path(tempfile.mkdtemp(prefix="agent-"))
         self.address = "127.0.0.1"
         self.dns_port, self.http_port, self.api_port = free_port(), free_port(), free_port()
+        self.peer_port = free_port()
         self.options = options
         self._within = within
         self._process: subprocess.Popen[bytes] | None = None
@@ -77,7 +78,14 @@ class AgentProcess:
         command = [*self._within, str(PROGRAMS / "twistd"), "-n", "--pidfile=", "daprdockr"]
         command += ["--etcd", self.etcd, "--docker", self.engine, "--node", self.node, "--host", self.address]
         command += ["--dns", f"127.0.0.1:{self.dns_port}", "--http", f"127.0.0.1:{self.http_port}"]
-        command += ["--api", f"127.0.0.1:{self.api_port}", "--state-dir", str(self.state)]
+        command += [
+            "--api",
+            f"127.0.0.1:{self.api_port}",
+            "--peer",
+            f"127.0.0.1:{self.peer_port}",
+            "--state-dir",
+            str(self.state),
+        ]
         command += ["--prefix", f"/{self.group}", "--lease-ttl", str(ttl), "--dns-upstream", "none", *self.options]
         with (self.home / "agent.log").open("ab") as log:
             self._process = subprocess.Popen(

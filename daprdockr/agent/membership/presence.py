@@ -58,16 +58,26 @@ class OwnCertificates:
 
 
 @frozen
+class PeerPlace:
+    """Where this node takes sessions ("": nowhere), and the fingerprint of the certificate that it shows there."""
+
+    address: str = ""
+    fingerprint: str = ""
+
+
+@frozen
 class OfThisMoment:
     """
     ``where`` returns the addresses that the node publishes now, ``keys`` the ids of its cluster keys, ``keyless`` why
-    the file with them cannot be read, or "", and ``certificates`` what there is to say of those.
+    the file with them cannot be read, or "", ``certificates`` what there is to say of those, and ``peer`` where
+    the node takes sessions.
     """
 
     where: Callable[[], Whereabouts]
     keys: Callable[[], frozenset[str]] = frozenset
     keyless: Callable[[], str] = str
     certificates: Callable[[], OwnCertificates] = OwnCertificates
+    peer: Callable[[], PeerPlace] = PeerPlace
 
 
 @frozen
@@ -113,6 +123,8 @@ class Presence:
             keyless=self.now.keyless(),
             certificates=self.now.certificates().files,
             uncertified=self.now.certificates().troubles,
+            peer=self.now.peer().address,
+            fingerprint=self.now.peer().fingerprint,
         )
 
     def _unready(self, steady: bool) -> str:

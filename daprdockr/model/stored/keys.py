@@ -295,13 +295,18 @@ class Keys:
         """The key of the sealed pair of chain and private key."""
         return f"{self.sealed}certificates/{name}"
 
+    def session(self, digest: str) -> str:
+        """The key of a token for a session with an agent, by its digest: see ``session``."""
+        return f"{self.root}sessions/{digest}"
+
     def event(self, node: str, number: int) -> str:
         """Return the key of an event. ``number`` only ever grows on one node, so that keys sort by time."""
         return f"{self.events}{number:020d}-{node}"
 
     def read(self, key: str) -> Named | None:
         """
-        Return what a key names; None for keys that other modules read (``contents/``, ``events/``, ``history/``) or
+        Return what a key names; None for keys that other modules read (``contents/``, ``events/``, ``history/``,
+        ``sessions/``) or
         that a newer agent wrote.
 
         :raises BadInput: for a key in one of our places whose parts are not names.

@@ -52,8 +52,9 @@ class NodeRecord:
     record was created): Note [Two machines, one address] in ``planning.placing.clashes``.
     ``keys`` are the ids of the cluster keys with which the node opens secrets, and ``keyless`` says why it cannot read
     its file with them ("": it can, or has none). ``certificates`` says until when (in wall-clock seconds) those of the
-    operator's files on the node are valid, and ``uncertified`` why others cannot be used, both by name. Placement
-    considers no ``progress``.
+    operator's files on the node are valid, and ``uncertified`` why others cannot be used, both by name. ``peer`` is
+    where the agent takes sessions, as <address>:<port> ("": nowhere), and ``fingerprint`` the SHA-256 of the
+    certificate that it shows there, in hex digits. Placement considers no ``progress``.
     """
 
     addresses: tuple[str, ...] = ()
@@ -76,6 +77,8 @@ class NodeRecord:
     keyless: str = ""
     certificates: Mapping[str, float] = field(factory=dict)
     uncertified: Mapping[str, str] = field(factory=dict)
+    peer: str = ""
+    fingerprint: str = ""
     progress: Progress = Progress()
 
     @classmethod
@@ -125,6 +128,8 @@ _OPTIONAL: Members = {
     "Keyless": ("keyless", reading.free_text),
     "Certificates": ("certificates", reading.map_of(reading.moment)),
     "Uncertified": ("uncertified", reading.map_of(reading.free_text)),
+    "Peer": ("peer", reading.text),
+    "Fingerprint": ("fingerprint", reading.text),
     "Progress": ("progress", Progress.read),
 }
 _MEMBERS: Members = {**_ALWAYS, **_OPTIONAL}

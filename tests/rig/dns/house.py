@@ -58,7 +58,18 @@ class House:
         """Start the agent, and wait until its DNS listens at 127.0.0.1."""
         command = [str(PROGRAMS / "twistd"), "-n", "--pidfile=", "daprdockr", "--etcd", "http://127.0.0.1:1"]
         command += ["--docker", f"unix://{self._home}/none.sock", "--node", "a", "--host", "127.0.0.1"]
-        command += ["--dns", "127.0.0.1:53", "--http", "off", "--api", "off", "--state-dir", f"{self._home}/state"]
+        command += [
+            "--dns",
+            "127.0.0.1:53",
+            "--http",
+            "off",
+            "--api",
+            "off",
+            "--peer",
+            "off",
+            "--state-dir",
+            f"{self._home}/state",
+        ]
         self._machine.spawn([*command, *options], self._home / "log")
         until(lambda: self.dig("localhost") == "127.0.0.1")
 

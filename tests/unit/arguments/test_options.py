@@ -62,6 +62,7 @@ REFUSED = {
     "--acme-binding": ["/no/such/file"],
     "--acme-zone": ["acme", "a.container", "*.example.com", "a b.example.com", f"{'a.' * 64}com"],
     "--nginx": ["", "./ngi\0nx"],
+    "--peer": ["", "5081", "127.0.0.1:-1", "a.test:5081"],
     "--api": ["", "5080", "127.0.0.1:-1"],
     "--state-dir": [""],
     "--lease-ttl": ["1", "0", "-6", "6.5", "x", "", "99999"],
@@ -254,6 +255,13 @@ class RefusedTests(SynchronousTestCase):
     def test_listeners_meet(self) -> None:
         """Two parts of the agent cannot listen on one address and port."""
         self.assertIn("--api", self.refusal("--http", "127.0.0.1:80", "--api", "127.0.0.1:80"))
+
+    def test_peer(self) -> None:
+        """Sessions are taken at the first address of the node, unless another is named; its port is nobody else's."""
+        self.assertEqual(read("--host", "192.0.2.1,192.0.2.2").peer, ("192.0.2.1", 5081))
+        self.assertEqual(read("--peer", "127.0.0.1:1").peer, ("127.0.0.1", 1))
+        self.assertIsNone(read("--peer", "off").peer)
+        self.assertIn("--peer", self.refusal("--http", "127.0.0.1:80", "--peer", "127.0.0.1:80"))
 
     def test_certificates_of_nobody(self) -> None:
         """Certificates without a listener for TLS are a mistake."""

@@ -22,6 +22,7 @@ ROOMS = {
     "arguments": 4,
     "picture": 4,
     "api": 5,
+    "peer": 5,
     "cli": 5,
     "wiring": 6,
     "tap": 7,

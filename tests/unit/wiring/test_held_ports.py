@@ -28,11 +28,12 @@ class HeldPortsTests(SynchronousTestCase):
             http=(("0.0.0.0", 80), ("10.0.0.1", 8080)),
             https=(("0.0.0.0", 443),),
             api=("127.0.0.1", 5080),
+            peer=("10.0.0.1", 5081),
         )
         held = held_ports(chosen, ())
         tcp = {port: text.rpartition(" ")[2] for (protocol, port), text in held.items() if protocol == "tcp"}
         expected = {5001: "--etcd", 5002: "--etcd", 53: "--dns", 80: "--http", 8080: "--http", 443: "--https"}
-        self.assertEqual(tcp, {**expected, 5080: "--api"})
+        self.assertEqual(tcp, {**expected, 5080: "--api", 5081: "--peer"})
         self.assertEqual([key for key in held if key[0] == "udp"], [("udp", 53)])
 
     def test_host_ports(self) -> None:

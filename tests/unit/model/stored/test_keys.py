@@ -48,6 +48,7 @@ class KeysTests(SynchronousTestCase):
         self.assertEqual(KEYS.revision(instance.service, 12), "/daprdockr/history/myapp/web/12")
         self.assertEqual(KEYS.rollout(instance.service), "/daprdockr/rollouts/myapp/web")
         self.assertEqual((KEYS.file("x"), KEYS.content("x")), ("/daprdockr/files/x", "/daprdockr/contents/x"))
+        self.assertEqual(KEYS.session("5f"), "/daprdockr/sessions/5f")
         self.assertEqual(KEYS.event("a", 7), "/daprdockr/events/00000000000000000007-a")
 
     @given(SERVICE_NAMES, INSTANCE_NAMES, LABELS)

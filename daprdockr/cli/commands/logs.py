@@ -1,0 +1,87 @@
+"""``logs``: what the instances of a service log, on whichever nodes, in the order of time."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+
+from daprdockr.cli.command import Command
+from daprdockr.cli.console import Console
+from daprdockr.cli.definitions import author
+from daprdockr.cli.log_streams import ClaimedPlaces, LogStreams
+from daprdockr.cli.log_text import as_json, as_text, moment_of
+from daprdockr.cli.merging import HOLD, Merging
+from daprdockr.cli.peer import SessionFailed, Sessions
+from daprdockr.cli.request import Request
+from daprdockr.model.errors import BadInput
+from daprdockr.model.names import InstanceName
+from daprdockr.model.seams import Store
+from daprdockr.model.session import LogsAsked
+
+
+def logs(request: Request, store: Store, console: Console) -> None:
+    """
+    :raises NotFound: there is no such service or instance.
+    :raises SessionFailed: not all nodes sent all that they have.
+    """
+    since = moment_of(request.since, time.time()) if request.since else 0.0
+
+    def asked(instance: InstanceName) -> LogsAsked:
+        return LogsAsked(instance, request.follow, request.tail, since, request.grep)
+
+    claims, merging = ClaimedPlaces(request, store), Merging(time.monotonic, not request.follow, _hold(request))
+    cluster = claims.read()
+    claims.check(cluster)
+    sessions = Sessions(store, request.keys, author(request), time.monotonic)
+    streams = LogStreams(sessions, asked, merging, console.complain)
+    streams.want(claims.places(cluster))
+    if request.follow:
+
+        def changed(cluster: object) -> None:
+            streams.want(claims.places(cluster))  # type: ignore[arg-type]
+
+        threading.Thread(target=claims.follow, args=(cluster, changed), daemon=True).start()
+    else:
+        merging.expect_no_more()
+    _print(merging, request, console)
+    if streams.failures:
+        raise SessionFailed(f"{streams.failures} of the logs are not whole, see above")
+
+
+def _hold(request: Request) -> float:
+    """A single instance has one stream, which nothing joins."""
+    return HOLD if request.follow and not request.number else 0.0
+
+
+def _print(merging: Merging, request: Request, console: Console) -> None:
+    on_terminal = console.stdout.isatty()
+    coloured = on_terminal and "NO_COLOR" not in os.environ
+    for lines in merging.batches():
+        if request.json:
+            console.write(as_json(lines))
+        else:
+            console.write(as_text(lines, not request.number, on_terminal, coloured))
+
+
+def _check(request: Request) -> None:
+    if request.since:
+        moment_of(request.since, 0.0)
+    if "\n" in request.grep:
+        raise BadInput("-grep: a line has no line feed in it, leave that out")
+
+
+COMMAND = Command(
+    name="logs",
+    usage=(("logs INSTANCE|SERVICE", "what instances logged, merged over all nodes"),),
+    run=logs,
+    flags=("follow", "tail", "since", "grep", "o"),
+    word="INSTANCE|SERVICE",
+    check=_check,
+    reference=(
+        "print what the containers of a service, or of one instance, logged, on all nodes, in the order of time; those"
+        " that have stopped too, as long as their node keeps them. A node that is lost is said on stderr, and the"
+        " others go on. The lines of a service begin with the names of its instances, in colours on a terminal. In"
+        " JSON each line is an object with its time and stream",
+    ),
+)

@@ -1,0 +1,197 @@
+# -*- test-case-name: tests.functional.test_peer_sessions -*-
+"""
+Sessions with the agents of nodes: docs/design/peer.rst.
+
+Note [Whom a command line trusts]
+    The certificate of a node is its own, signed by nobody. Its fingerprint stands in the node's record in etcd, and
+    nothing is sent before the certificate that the other side shows is found to be that one. The token then shows the
+    agent that the command line can write to etcd, which is what makes anybody root on the nodes anyway.
+"""
+
+from __future__ import annotations
+
+import hmac
+import secrets
+import socket
+import ssl
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from hashlib import sha256
+
+from attrs import define, field, frozen
+
+from daprdockr.model.errors import BadInput, DaprdockrError, NotFound
+from daprdockr.model.frames import MAX_FRAME, FrameKind, FrameReader, written
+from daprdockr.model.seams import Store
+from daprdockr.model.session import LIFE, SessionAsked, SessionRequest, token_digest
+from daprdockr.model.stored.keys import Keys
+from daprdockr.model.stored.node import NodeRecord
+from daprdockr.model.stored.session import SessionRecord
+
+CONNECT_TIMEOUT = 5.0
+ANSWER_TIMEOUT = 45.0
+"""Seconds until a session is accepted or refused: the node asks its etcd and its Docker Engine first."""
+
+
+class SessionFailed(DaprdockrError):
+    """A node does not answer, is not the one that it should be, refused, or was lost; the text names it."""
+
+
+@frozen
+class PeerSession:
+    """A session that was accepted: a connection that carries frames."""
+
+    node: str
+    connection: ssl.SSLSocket
+    reader: FrameReader
+    first: list[tuple[FrameKind, bytes]]
+    """Frames that came with the acceptance."""
+
+    def frames(self) -> Iterator[tuple[FrameKind, bytes]]:
+        """
+        Yield what comes, the status last.
+
+        :raises SessionFailed: the connection is lost, or the agent cannot go on.
+        """
+        for kind, content in self._all():
+            yield kind, content
+            if kind is FrameKind.STATUS:
+                return
+
+    def _all(self) -> Iterator[tuple[FrameKind, bytes]]:
+        yield from self._checked(self.first)
+        while True:
+            try:
+                data = self.connection.recv(MAX_FRAME)
+            except OSError as error:
+                raise SessionFailed(f"node {self.node} is lost: {_text(error)}") from None
+            if not data:
+                raise SessionFailed(f"node {self.node} is lost: its agent ended the connection")
+            yield from self._checked(self.reader.feed(data))
+
+    def _checked(self, frames: list[tuple[FrameKind, bytes]]) -> Iterator[tuple[FrameKind, bytes]]:
+        for kind, content in frames:
+            check_frame(self.node, kind, content)
+            yield kind, content
+
+    def close(self) -> None:
+        """Close it; may be called from any thread, and ends ``frames`` in another one."""
+        with suppress(OSError):  # the other side was first
+            self.connection.shutdown(socket.SHUT_RDWR)
+        self.connection.close()
+
+
+def check_frame(node: str, kind: FrameKind, content: bytes) -> None:
+    """:raises SessionFailed: with this frame the agent says that it cannot go on."""
+    if kind is FrameKind.REFUSED:
+        raise SessionFailed(content.decode("utf-8", "replace") or f"node {node} refused")
+
+
+@define
+class Sessions:
+    """
+    Opens sessions, from any thread.
+
+    :ivar by: who asks, as the nodes record it.
+    :ivar clock: monotonic seconds.
+    """
+
+    store: Store
+    keys: Keys
+    by: str
+    clock: Callable[[], float]
+    _lock: threading.Lock = field(factory=threading.Lock, init=False)
+    _lease: int = field(default=0, init=False)
+    _until: float = field(default=0.0, init=False)
+
+    def open(self, node: str, asked: SessionAsked, record: NodeRecord | None = None) -> PeerSession:
+        """
+        Ask a node for something. See Note [Whom a command line trusts].
+
+        :raises SessionFailed: the node does not answer, is another one, or refuses.
+        :raises NotFound: there is no such node.
+        :raises EtcdError: etcd does not take the token.
+        """
+        record = self._record(node) if record is None else record
+        connection = _connected(node, record)
+        try:
+            request = SessionRequest(self._token(node), asked)
+            connection.sendall(written(FrameKind.ASK, request.encode()))
+            return _accepted(node, connection)
+        except OSError as error:
+            connection.close()
+            raise SessionFailed(f"node {node} does not answer at {record.peer}: {_text(error)}") from None
+        except BaseException:
+            connection.close()
+            raise
+
+    def _record(self, node: str) -> NodeRecord:
+        entry = self.store.get(self.keys.node(node))
+        if entry is None:
+            raise NotFound(f"node {node} has no agent that reports: daprdockrcmd nodes lists those that have")
+        return NodeRecord.decode(entry.value)
+
+    def _token(self, node: str) -> str:
+        """Write a token to etcd, and return it."""
+        token = secrets.token_hex(32)
+        key = self.keys.session(token_digest(token))
+        self.store.put(key, SessionRecord(node, self.by).encode(), self._current_lease())
+        return token
+
+    def _current_lease(self) -> int:
+        with self._lock:
+            now = self.clock()
+            if now >= self._until:
+                self._lease, self._until = self.store.grant(LIFE).id, now + LIFE / 3
+            return self._lease
+
+
+def address_of(record: NodeRecord) -> tuple[str, int]:
+    """Return where a node takes sessions. :raises BadInput: its record does not say."""
+    host, _, port = record.peer.rpartition(":")
+    if not host or not port.isdigit():
+        raise BadInput("its record names no address")
+    return host.strip("[]"), int(port)
+
+
+def _connected(node: str, record: NodeRecord) -> ssl.SSLSocket:
+    if not record.peer:
+        raise SessionFailed(f"node {node} takes no sessions: its agent is an older one, or has --peer off")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = ssl.TLSVersion.TLSv1_3
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE  # it is compared by its fingerprint
+    try:
+        plain = socket.create_connection(address_of(record), CONNECT_TIMEOUT)
+        plain.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        connection = context.wrap_socket(plain)
+    except (OSError, BadInput) as error:
+        raise SessionFailed(f"node {node} does not answer at {record.peer}: {_text(error)}") from None
+    shown = sha256(connection.getpeercert(binary_form=True) or b"").hexdigest()
+    if not hmac.compare_digest(shown, record.fingerprint):
+        connection.close()
+        text = "shows another certificate than its record in etcd names: somebody may be in between, nothing was sent"
+        raise SessionFailed(f"{record.peer} of node {node} {text}")
+    return connection
+
+
+def _accepted(node: str, connection: ssl.SSLSocket) -> PeerSession:
+    """Return the session when the agent accepted it. :raises SessionFailed: it did not."""
+    connection.settimeout(ANSWER_TIMEOUT)
+    reader = FrameReader()
+    while True:
+        data = connection.recv(MAX_FRAME)
+        if not data:
+            raise SessionFailed(f"node {node} ended the connection: try again later")
+        frames = reader.feed(data)
+        if frames:
+            (kind, content), *rest = frames
+            check_frame(node, kind, content)
+            if kind is not FrameKind.ACCEPTED:
+                raise SessionFailed(f"node {node} does not answer as an agent does: use the same version on both sides")
+            connection.settimeout(None)
+            return PeerSession(node, connection, reader, rest)
+
+
+def _text(error: Exception) -> str:
+    return getattr(error, "strerror", None) or str(error) or type(error).__name__

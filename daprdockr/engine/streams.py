@@ -1,0 +1,265 @@
+"""
+Requests to the Docker Engine without a thread: for streams, which last as long as somebody reads them.
+
+Note [A stream has no thread]
+    docker-py blocks a thread as long as a stream lasts, and goes on reading into memory when nobody takes what it read.
+    A hundred people who follow logs would hold a hundred threads that the loops need. So streams are connections of the
+    reactor: one that is paused is not read, the kernel's buffers fill, and the Engine waits. Each request has a
+    connection of its own. Requests without an upgrade are HTTP/1.0, whose answer is not divided into chunks and ends
+    with the connection.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any, Protocol
+
+from twisted.internet.defer import Deferred
+from twisted.internet.endpoints import HostnameEndpoint, UNIXClientEndpoint
+from twisted.internet.error import ConnectError
+from twisted.internet.interfaces import IHalfCloseableProtocol
+from twisted.internet.protocol import Factory, connectionDone
+from twisted.internet.protocol import Protocol as TwistedProtocol
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from daprdockr.model.errors import ContainerAbsent, EngineError, EngineRefused, EngineSilent, EngineUnavailable
+from daprdockr.model.names import one_line
+
+CONNECT_TIMEOUT = 5
+ANSWER_TIMEOUT = 20.0
+"""Seconds until the Engine has begun to answer; a stream then lasts as long as it will."""
+
+# ruff: noqa: N802  names of Twisted's
+
+_LONGEST_HEAD = 16 * 1024
+_LONGEST_BODY = 4 * 1024 * 1024
+_STATUS = re.compile(rb"HTTP/1\.[01] (\d{3})")
+
+
+class StreamReader(Protocol):
+    """Takes what a stream brings, in the reactor's thread."""
+
+    def received(self, data: bytes) -> None: ...
+
+    def ended(self) -> None:
+        """Nothing more comes. The other side may still read until ``close``."""
+
+    def lost(self) -> None:
+        """The stream is closed in both directions."""
+
+
+@implementer(IHalfCloseableProtocol)
+class ByteStream(TwistedProtocol):
+    """A connection whose directions end by themselves. Its reader is set by ``begin``; nothing is read before that."""
+
+    transport: Any
+    _reader: StreamReader | None = None
+    _over = False
+    _closed = False
+
+    def connectionMade(self) -> None:
+        self.transport.pauseProducing()
+
+    def begin(self, reader: StreamReader) -> None:
+        """Let ``reader`` have everything."""
+        self._reader = reader
+        self.resume()
+
+    def write(self, data: bytes) -> None:
+        if not self._closed:
+            self.transport.write(data)
+
+    def feed_from(self, producer: Any) -> None:
+        """Pause ``producer`` while what was written is not sent."""
+        self.transport.registerProducer(producer, True)
+
+    def end_input(self) -> None:
+        """Write no more; the other side reads to the end."""
+        if not self._closed:
+            self.transport.unregisterProducer()
+            self.transport.loseWriteConnection()
+
+    def pause(self) -> None:
+        if not self._closed and not self._over:
+            self.transport.pauseProducing()
+
+    def resume(self) -> None:
+        if not self._closed and not self._over:
+            self.transport.resumeProducing()
+
+    def finish(self) -> None:
+        """Close it when all is written."""
+        if not self._closed:
+            self.transport.loseConnection()
+
+    def close(self) -> None:
+        """Close it at once; what waits to be written is lost."""
+        if not self._closed:
+            self.transport.abortConnection()
+
+    def dataReceived(self, data: bytes) -> None:
+        if self._reader is not None:
+            self._reader.received(data)
+
+    def readConnectionLost(self) -> None:
+        if not self._over:
+            self._over = True
+            if self._reader is not None:
+                self._reader.ended()
+
+    def writeConnectionLost(self) -> None:
+        pass
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        self.readConnectionLost()
+        self._closed = True
+        if self._reader is not None:
+            self._reader.lost()
+
+
+class EngineAnswer(ByteStream):
+    """
+    The answer to one request; ``began`` fires when its head is there, and fails if the Engine refuses.
+
+    :param doing: the request, as a phrase that continues "the Docker Engine refused to".
+    """
+
+    def __init__(self, request: bytes, doing: str) -> None:
+        self._request = request
+        self._doing = doing
+        self._head: bytearray | None = bytearray()
+        self._status = 0
+        self._body = bytearray()
+        self.began: Deferred[EngineAnswer] = Deferred(lambda _: self.close())
+        self.whole: Deferred[bytes] = Deferred()
+
+    def connectionMade(self) -> None:
+        self.transport.write(self._request)
+
+    def begin(self, reader: StreamReader) -> None:
+        kept, self._body = bytes(self._body), bytearray()
+        self._reader = reader
+        if kept:
+            reader.received(kept)
+        self.resume()
+
+    def read_whole(self) -> Deferred[bytes]:
+        """Return the body, when it has ended."""
+        self.resume()
+        return self.whole
+
+    def dataReceived(self, data: bytes) -> None:
+        if self._reader is not None:
+            self._reader.received(data)
+        elif self._head is None:
+            self._body += data
+            if len(self._body) > _LONGEST_BODY:
+                self.close()
+        else:
+            self._head += data
+            self._read_head(self._head)
+
+    def _read_head(self, head: bytearray) -> None:
+        end = head.find(b"\r\n\r\n")
+        if end < 0:
+            if len(head) > _LONGEST_HEAD:
+                self.close()
+            return
+        found = _STATUS.match(head)
+        self._status = int(found[1]) if found else 500
+        self._body, self._head = head[end + 4 :], None
+        if self._status < 300:
+            self.pause()
+            self._fire(self)
+
+    def readConnectionLost(self) -> None:
+        super().readConnectionLost()
+        if self._reader is None:
+            self.transport.loseConnection()
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        if self._head is not None:
+            self._fire(EngineUnavailable(f"the Docker Engine ended the connection when asked to {self._doing}"))
+        elif self._status >= 300:
+            self._fire(_refusal(self._status, bytes(self._body), self._doing))
+        elif self._reader is None:
+            self.whole.callback(bytes(self._body))
+        super().connectionLost(reason)
+
+    def _fire(self, result: EngineAnswer | EngineError) -> None:
+        if not self.began.called:
+            if isinstance(result, EngineError):
+                self.began.errback(result)
+            else:
+                self.began.callback(result)
+
+
+def _refusal(status: int, body: bytes, doing: str) -> EngineError:
+    try:
+        text = one_line(str(json.loads(body)["message"]))
+    except (ValueError, KeyError, TypeError):
+        text = f"status {status}"
+    if status == 404 and "no such container" in text.lower():
+        return ContainerAbsent(text)
+    kind = EngineUnavailable if status == 503 else EngineRefused
+    return kind(f"the Docker Engine refused to {doing}: {text}")
+
+
+class EngineStreams:
+    """
+    The requests to one Engine that need no thread. See Note [A stream has no thread].
+
+    :param url: as in DOCKER_HOST: ``unix:///path`` or ``tcp://host:port``.
+    """
+
+    def __init__(self, reactor: Any, url: str) -> None:
+        self._reactor = reactor
+        scheme, _, place = url.partition("://")
+        if scheme == "unix":
+            self._endpoint: Any = UNIXClientEndpoint(reactor, place, timeout=CONNECT_TIMEOUT)
+        else:
+            host, _, port = place.rpartition(":")
+            self._endpoint = HostnameEndpoint(reactor, host.strip("[]").encode(), int(port), timeout=CONNECT_TIMEOUT)
+
+    async def ask(self, doing: str, method: str, path: str, body: object = None) -> Any:
+        """Return the JSON of an answer, None where it has none. :raises EngineError: there is no such answer."""
+        answer = await self._begun(doing, _request(method, path, body, ("HTTP/1.0",)))
+        whole = answer.read_whole().addTimeout(ANSWER_TIMEOUT, self._reactor, lambda *_: answer.close())
+        content = await whole
+        try:
+            return json.loads(content) if content else None
+        except ValueError:
+            raise EngineUnavailable(f"the Docker Engine gave no usable answer when asked to {doing}") from None
+
+    async def read(self, doing: str, path: str) -> EngineAnswer:
+        """Return a stream that is only read. :raises EngineError: the Engine does not begin it."""
+        return await self._begun(doing, _request("GET", path, None, ("HTTP/1.0",)))
+
+    async def upgrade(self, doing: str, path: str, body: object) -> EngineAnswer:
+        """Return a stream in both directions. :raises EngineError: the Engine does not begin it."""
+        lines = ("HTTP/1.1", "Host: docker", "Connection: Upgrade", "Upgrade: tcp")
+        return await self._begun(doing, _request("POST", path, body, lines))
+
+    async def _begun(self, doing: str, request: bytes) -> EngineAnswer:
+        answer = EngineAnswer(request, doing)
+        try:
+            await self._endpoint.connect(Factory.forProtocol(lambda: answer))
+        except (ConnectError, OSError) as error:
+            text = f"the Docker Engine did not answer when asked to {doing}: {one_line(str(error))}"
+            raise EngineUnavailable(text) from None
+
+        def silent(*_: object) -> EngineAnswer:
+            raise EngineSilent(f"the Docker Engine did not answer within {ANSWER_TIMEOUT:g} s when asked to {doing}")
+
+        return await answer.began.addTimeout(ANSWER_TIMEOUT, self._reactor, silent)
+
+
+def _request(method: str, path: str, body: object, lines: tuple[str, ...]) -> bytes:
+    version, *headers = lines
+    content = b"" if body is None else json.dumps(body).encode()
+    if content:
+        headers += ["Content-Type: application/json"]
+    head = [f"{method} {path} {version}", *headers, f"Content-Length: {len(content)}", "", ""]
+    return "\r\n".join(head).encode() + content

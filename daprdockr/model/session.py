@@ -1,0 +1,150 @@
+"""The requests of a command line to the agent of a node, as the first frame of a session has them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from hashlib import sha256
+from typing import Any
+
+from attrs import frozen
+
+from daprdockr.model import reading
+from daprdockr.model.errors import BadInput
+from daprdockr.model.members import Members, all_members, decode_whole, encode_members, known_members
+from daprdockr.model.names import InstanceName
+
+LIFE = 30
+"""Seconds of the lease under which a command line writes a token; one that was used is gone at once."""
+
+MOST_TAIL = 10**9
+_TOKEN = re.compile("[0-9a-f]{64}", re.ASCII)
+
+
+@frozen
+class LogsAsked:
+    """
+    The log of an instance: the last ``tail`` lines of each of its containers (None: all), none from before ``since``
+    (seconds since the epoch), those with ``grep`` in them ("": all), and with ``follow`` the coming ones too.
+    """
+
+    instance: InstanceName
+    follow: bool = False
+    tail: int | None = None
+    since: float = 0.0
+    grep: str = ""
+
+
+@frozen
+class ExecAsked:
+    """A command in an instance: with a ``terminal`` of this size, or without; ``input`` says that some will come."""
+
+    instance: InstanceName
+    command: tuple[str, ...]
+    terminal: bool = False
+    input: bool = False
+    rows: int = 0
+    columns: int = 0
+
+
+@frozen
+class ForwardAsked:
+    """A connection to a port of an instance's container."""
+
+    instance: InstanceName
+    port: int
+
+
+SessionAsked = LogsAsked | ExecAsked | ForwardAsked
+
+
+@frozen
+class SessionRequest:
+    """The request, and the token that shows that one may ask: 64 hex digits, of which etcd has the digest."""
+
+    token: str
+    asked: SessionAsked
+
+    @classmethod
+    def decode(cls, data: bytes) -> SessionRequest:
+        """:raises BadInput: it asks for nothing that this agent knows."""
+        given = decode_whole(data, _REQUEST, ("Token",))
+        found = [given[name] for name in _KINDS if name in given]
+        if len(found) != 1:
+            raise BadInput("this agent does not know what is asked for: use the same version on both sides")
+        return cls(given["token"], found[0])
+
+    def encode(self) -> bytes:
+        (name, members), *_ = [(n, m) for n, (kind, m) in _KINDS.items() if isinstance(self.asked, kind)]
+        asked = all_members(self.asked, members) | {"Instance": str(self.asked.instance)}
+        known = {key: list(value) if isinstance(value, tuple) else value for key, value in asked.items()}
+        what = {key: value for key, value in known.items() if value is not None}
+        return encode_members({"Token": self.token, name: what})
+
+
+def token_digest(token: str) -> str:
+    """Return what etcd has of a token."""
+    return sha256(token.encode()).hexdigest()
+
+
+def _token(value: object, path: str) -> str:
+    found = reading.text(value, path)
+    if not _TOKEN.fullmatch(found):
+        raise BadInput("the token is not usable: it has 64 hex digits")
+    return found
+
+
+def _instance(value: object, path: str) -> InstanceName:
+    return InstanceName.parse(reading.text(value, path))
+
+
+def _command(value: object, path: str) -> tuple[str, ...]:
+    words = tuple(reading.list_of(reading.free_text)(value, path))
+    if not words or not words[0]:
+        raise BadInput("the command is missing")
+    return words
+
+
+def _moment(value: object, path: str) -> float:
+    return float(reading.moment(value, path))
+
+
+_SIZE = reading.integer(0, 65535)
+_LOGS: Members = {
+    "Instance": ("instance", _instance),
+    "Follow": ("follow", reading.boolean),
+    "Tail": ("tail", reading.integer(0, MOST_TAIL)),
+    "Since": ("since", _moment),
+    "Grep": ("grep", reading.free_text),
+}
+_EXEC: Members = {
+    "Instance": ("instance", _instance),
+    "Command": ("command", _command),
+    "Terminal": ("terminal", reading.boolean),
+    "Input": ("input", reading.boolean),
+    "Rows": ("rows", _SIZE),
+    "Columns": ("columns", _SIZE),
+}
+_FORWARD: Members = {"Instance": ("instance", _instance), "Port": ("port", reading.integer(1, 65535))}
+_KINDS: Mapping[str, tuple[type[Any], Members]] = {
+    "Logs": (LogsAsked, _LOGS),
+    "Exec": (ExecAsked, _EXEC),
+    "Forward": (ForwardAsked, _FORWARD),
+}
+
+
+def _of(name: str) -> reading.Check[Any]:
+    kind, members = _KINDS[name]
+    required = [key for key in members if key in ("Instance", "Command", "Port")]
+
+    def check(value: object, path: str) -> Any:
+        given = known_members(value, path, members)
+        for key in required:
+            if members[key][0] not in given:
+                raise BadInput(f"{path}.{key} is missing")
+        return kind(**given)
+
+    return check
+
+
+_REQUEST: Members = {"Token": ("token", _token), **{name: (name, _of(name)) for name in _KINDS}}

@@ -1,0 +1,120 @@
+"""
+The admission to sessions: for those that can write to etcd, as many as there is room for. See docs/design/peer.rst.
+
+Note [Used once]
+    The command line writes the digest of a random token under a lease of its own, and sends the token. The agent reads
+    the key of that digest, which names this node, so no other agent takes it. It remembers the digest, for much longer
+    than such leases last, and so refuses it the second time; and it deletes the key, which protects from a replay to
+    the next agent. But an agent's user in etcd needs no right to do that: with it, an agent that somebody has taken
+    over could write tokens, and ask the other nodes. etcd removes the key with its lease anyway; one without a lease
+    would never end, so it counts for nothing. The token is looked up by its digest, so how long that takes says nothing
+    about any token.
+
+Note [Those who are not known yet]
+    Anybody can connect, and each connection costs a question to etcd before it is known. So at most ``QUESTIONS`` are
+    asked at once, which leaves the other threads to the loops, and a token that is none is refused unasked.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from contextlib import suppress
+
+from twisted.internet.defer import Deferred, DeferredSemaphore
+
+from daprdockr.model.errors import BadInput, DaprdockrError, EtcdError
+from daprdockr.model.seams import Store
+from daprdockr.model.session import ExecAsked, ForwardAsked, LogsAsked, SessionAsked, token_digest
+from daprdockr.model.stored.entries import Delete, Entry, Unchanged
+from daprdockr.model.stored.keys import Keys
+from daprdockr.model.stored.session import SessionRecord
+from daprdockr.runtime.pool import Run
+
+QUESTIONS = 2
+
+REMEMBERED = 20_000
+"""Tokens that were used. A client that writes more of them within the life of a lease has all rights anyway."""
+
+MOST: Mapping[type[SessionAsked], int] = {LogsAsked: 128, ExecAsked: 32, ForwardAsked: 64}
+_NAMES: Mapping[type[SessionAsked], str] = {LogsAsked: "logs", ExecAsked: "commands", ForwardAsked: "connections"}
+
+
+class SessionRefused(DaprdockrError):
+    """The session does not begin, or cannot go on; the text is for the person who asked."""
+
+
+class Tokens:
+    """
+    The tokens for one node, in etcd.
+
+    :param run: runs a call to ``store`` in a thread.
+    """
+
+    def __init__(self, run: Run, store: Store, keys: Keys, node: str) -> None:
+        self._run = run
+        self._store = store
+        self._keys = keys
+        self._node = node
+        self._questions = DeferredSemaphore(QUESTIONS)
+        self._used: dict[str, None] = {}
+
+    async def use(self, token: str) -> SessionRecord:
+        """
+        Return the record of a token, which counts once: Note [Used once].
+
+        :raises SessionRefused: it is not that of somebody who can write to etcd.
+        """
+        return await self._questions.run(lambda: Deferred.fromCoroutine(self._use(token_digest(token))))
+
+    async def _use(self, digest: str) -> SessionRecord:
+        key = self._keys.session(digest)
+        try:
+            entry = await self._run(self._store.get, key)
+        except EtcdError as error:
+            raise SessionRefused(f"node {self._node} cannot ask etcd for the token: {error}") from None
+        record = _record(entry)
+        if entry is None or record is None or entry.lease == 0:
+            raise SessionRefused("the token is not known: it was used before, has expired, or is made up")
+        if record.node != self._node:
+            raise SessionRefused(f"the token is for node {record.node}, and this is {self._node}")
+        if digest in self._used:
+            raise SessionRefused("the token was used before")
+        self._remember(digest)
+        with suppress(EtcdError):
+            await self._run(self._store.commit, [Unchanged(key, entry.mod_revision)], [Delete(key)])
+        return record
+
+    def _remember(self, digest: str) -> None:
+        self._used[digest] = None
+        if len(self._used) > REMEMBERED:
+            del self._used[next(iter(self._used))]
+
+
+def _record(entry: Entry | None) -> SessionRecord | None:
+    try:
+        return SessionRecord.decode(entry.value) if entry is not None else None
+    except BadInput:
+        return None
+
+
+class Places:
+    """The room for sessions of each kind."""
+
+    def __init__(self, node: str, most: Mapping[type[SessionAsked], int] = MOST) -> None:
+        self._node = node
+        self._most = most
+        self._taken: Counter[type[SessionAsked]] = Counter()
+
+    def take(self, asked: SessionAsked) -> None:
+        """:raises SessionRefused: all are taken."""
+        kind = type(asked)
+        if self._taken[kind] >= self._most[kind]:
+            text = (
+                f"node {self._node} has {self._most[kind]} {_NAMES[kind]} under way, the most it takes: try again later"
+            )
+            raise SessionRefused(text)
+        self._taken[kind] += 1
+
+    def give_back(self, asked: SessionAsked) -> None:
+        self._taken[type(asked)] -= 1

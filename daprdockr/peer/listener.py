@@ -1,0 +1,148 @@
+"""
+The peer listener: sessions over TLS, for all who can write to etcd. docs/design/peer.rst has the reasons.
+
+An address that is taken, or not there yet, is tried again: an agent that cannot be asked for logs does all the rest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from attrs import frozen
+from twisted.application.service import Service
+from twisted.internet.defer import Deferred, succeed
+from twisted.internet.error import CannotListenError
+from twisted.internet.interfaces import IAddress, IListeningPort
+from twisted.internet.protocol import Factory
+from twisted.internet.task import LoopingCall
+from twisted.logger import Logger
+from twisted.protocols.tls import TLSMemoryBIOFactory
+
+from daprdockr.model.names import ServiceName
+from daprdockr.model.session import LogsAsked, SessionRequest
+from daprdockr.peer.admission import Places, SessionRefused, Tokens
+from daprdockr.peer.channel import OpenSession, PeerChannel
+from daprdockr.peer.logs import LogSession
+from daprdockr.peer.on_this_node import OnThisNode
+from daprdockr.peer.own import ListenAddress, OwnPeer
+from daprdockr.runtime.logged_once import LoggedOnce
+
+FOLLOW = 3.0
+"""Seconds between two attempts to listen."""
+
+MOST_UNKNOWN = 256
+"""Connections that have shown no token yet; of more the oldest is closed."""
+
+
+@frozen
+class Admission:
+    """The tokens that open a session, and the room for sessions."""
+
+    tokens: Tokens
+    places: Places
+
+
+class PeerListener(Service):
+    """Listens where ``own`` says, and opens the sessions that are asked for."""
+
+    log = Logger()
+
+    def __init__(self, *, reactor: Any, own: OwnPeer, admission: Admission, here: OnThisNode) -> None:
+        self._reactor = reactor
+        self._own = own
+        self._admission = admission
+        self._here = here
+        self._port: IListeningPort | None = None
+        self._bound: ListenAddress | None = None
+        self._follow = LoopingCall(self._listen)
+        self._follow.clock = reactor
+        self._channels: dict[PeerChannel, SessionRequest | None] = {}
+        self._followed: dict[PeerChannel, LogSession] = {}
+        self._untaken = LoggedOnce(lambda why: self.log.warn("sessions are not taken: {why}", why=why))
+
+    def startService(self) -> None:
+        super().startService()
+        self._follow.start(FOLLOW)
+
+    def stopService(self) -> Deferred[None]:
+        super().stopService()
+        self._follow.stop()
+        for channel in list(self._channels):
+            channel.abort()
+        return self._close()
+
+    def _close(self) -> Deferred[None]:
+        port, self._port, self._bound = self._port, None, None
+        stopped: Any = port.stopListening() if port is not None else None
+        return stopped if isinstance(stopped, Deferred) else succeed(None)
+
+    def _listen(self) -> Deferred[None] | None:
+        wanted, _ = self._own.where()
+        if wanted == self._bound:
+            return None
+        if self._port is not None:
+            return self._close()  # and listen at the next turn
+        address, number = wanted
+        factory: Any = TLSMemoryBIOFactory(self._own.options(), False, Channels(self))
+        try:
+            self._port = self._reactor.listenTCP(number, factory, interface=address)
+            self._bound = wanted
+            self._untaken.found("")
+        except CannotListenError as error:
+            self._untaken.found(f"{error}; give this agent another --peer")
+        return None
+
+    def on_changes(self, services: Iterable[ServiceName]) -> None:
+        """Take note that containers of these services came or went: who follows their logs reads the new ones too."""
+        if self._followed:
+            changed = set(services)
+            for logs in [one for one in self._followed.values() if one.instance.service in changed]:
+                logs.on_changes()
+
+    def channel(self) -> PeerChannel:
+        """Return the channel of a new connection."""
+        unknown = [channel for channel, request in self._channels.items() if request is None]
+        if len(unknown) >= MOST_UNKNOWN:
+            unknown[0].abort()
+        channel = PeerChannel(self._reactor, self._open, self._ended)
+        self._channels[channel] = None
+        return channel
+
+    def _open(self, channel: PeerChannel, request: SessionRequest) -> Deferred[OpenSession]:
+        return Deferred.fromCoroutine(self._begin(channel, request))
+
+    async def _begin(self, channel: PeerChannel, request: SessionRequest) -> OpenSession:
+        """:raises SessionRefused, EngineError: it does not begin."""
+        await self._admission.tokens.use(request.token)
+        if channel not in self._channels:
+            raise SessionRefused("the other side is gone")
+        self._admission.places.take(request.asked)
+        self._channels[channel] = request
+        channel.transport.setTcpKeepAlive(1)
+        asked = request.asked
+        if not isinstance(asked, LogsAsked):
+            raise SessionRefused("this agent only shows logs: use a newer one")
+        logs = LogSession(channel, asked, self._here, self._reactor)
+        logs.begin()
+        if asked.follow:
+            self._followed[channel] = logs
+        return logs
+
+    def _ended(self, channel: PeerChannel) -> None:
+        self._followed.pop(channel, None)
+        request = self._channels.pop(channel, None)
+        if request is not None:
+            self._admission.places.give_back(request.asked)
+
+
+class Channels(Factory):
+    """Makes the channel of each connection, within its TLS."""
+
+    noisy = False
+
+    def __init__(self, listener: PeerListener) -> None:
+        self._listener = listener
+
+    def buildProtocol(self, addr: IAddress | None) -> PeerChannel:
+        return self._listener.channel()

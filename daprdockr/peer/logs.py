@@ -1,0 +1,205 @@
+"""
+The log of an instance, sent as it comes.
+
+Each line is sent as the Engine has it, with the time at which the Engine read it. Lines that do not have the text that
+was asked for are left out here, so that they cost no network. The text is searched as it stands: a pattern that takes
+long would hold up the reactor.
+
+Containers of the instance that come while somebody follows join by themselves, from their beginning.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from twisted.internet.defer import Deferred
+from twisted.internet.task import LoopingCall
+from twisted.logger import Logger
+
+from daprdockr.engine.pieces import ERRORS, Lines, Pieces
+from daprdockr.engine.streams import EngineAnswer
+from daprdockr.model.errors import BadInput, EngineError
+from daprdockr.model.frames import MAX_CONTENT, FrameKind
+from daprdockr.model.host import ContainerState
+from daprdockr.model.names import InstanceName
+from daprdockr.model.session import LogsAsked
+from daprdockr.peer.admission import SessionRefused
+from daprdockr.peer.channel import PeerChannel
+from daprdockr.peer.on_this_node import OnThisNode
+
+POLL = 1.0
+"""Seconds between two look-ups of new containers, in case that none was reported."""
+
+
+class LogSession:
+    """One instance's log. See ``begin``."""
+
+    log = Logger()
+
+    def __init__(self, channel: PeerChannel, asked: LogsAsked, here: OnThisNode, reactor: Any) -> None:
+        self._channel = channel
+        self._asked = asked
+        self._here = here
+        self._seen: dict[str, float] = {}
+        self._open: dict[str, EngineAnswer] = {}
+        self._opening = 0
+        self._poll = LoopingCall(self._join)
+        self._poll.clock = reactor
+        self._is_paused = False
+        self._over = False
+
+    def begin(self) -> None:
+        """Send what there is. :raises SessionRefused: there is nothing of the instance."""
+        found = self._here.all_of(self._asked.instance)
+        if not found and not (self._asked.follow and self._here.is_claimed(self._asked.instance)):
+            raise SessionRefused(f"node {self._here.node} has no container of {self._asked.instance}")
+        self._channel.send(FrameKind.ACCEPTED)
+        if self._asked.follow:
+            for one in found:
+                self._seen[one.id] = one.started
+                self._read(one, self._asked.tail, self._asked.since)
+            self._poll.start(POLL, now=False)
+        else:
+            Deferred.fromCoroutine(self._one_by_one(found)).addErrback(self._failed)
+
+    def frame(self, kind: FrameKind, content: bytes) -> None:
+        raise BadInput("who reads a log sends nothing")
+
+    @property
+    def instance(self) -> InstanceName:
+        return self._asked.instance
+
+    def on_changes(self) -> None:
+        """Take note that containers of the service came or went."""
+        if self._poll.running:
+            self._join()
+
+    def pause(self) -> None:
+        self._is_paused = True
+        for stream in self._open.values():
+            stream.pause()
+
+    def resume(self) -> None:
+        self._is_paused = False
+        for stream in self._open.values():
+            stream.resume()
+
+    def gone(self) -> None:
+        self._over = True
+        if self._poll.running:
+            self._poll.stop()
+        for stream in list(self._open.values()):
+            stream.close()
+
+    async def _one_by_one(self, containers: list[ContainerState]) -> None:
+        for one in containers:
+            await self._read_to_end(one, self._asked.tail, self._asked.since)
+        self._finish()
+
+    def _join(self) -> None:
+        """
+        Read the log of each container that has started since, that of one that was started again from then on; end when
+        the instance is another node's.
+        """
+        for one in self._here.all_of(self._asked.instance):
+            before = self._seen.get(one.id)
+            if one.started and one.started != before and one.id not in self._open:
+                self._seen[one.id] = one.started
+                self._read(one, None, 0.0 if before is None else one.started)
+        if not self._open and not self._opening and not self._here.is_claimed(self._asked.instance):
+            self._finish()
+
+    def _read(self, container: ContainerState, tail: int | None, since: float) -> None:
+        Deferred.fromCoroutine(self._read_to_end(container, tail, since)).addErrback(self._failed)
+
+    def _failed(self, failure: Any) -> None:
+        self.log.failure("a log cannot be sent", failure)
+        self.gone()
+        self._channel.refuse("this is a fault of the agent, its log has more")
+
+    async def _read_to_end(self, container: ContainerState, tail: int | None, since: float) -> None:
+        self._opening += 1
+        try:
+            details = await self._here.inspected(container.id)
+            doing = f"give the log of container {container.id[:12]}"
+            stream = await self._here.engine.read(doing, self._path(container.id, tail, since))
+        except EngineError as error:
+            self._channel.send(FrameKind.NOTE, str(error).encode())
+            return
+        finally:
+            self._opening -= 1
+        if self._over:
+            stream.close()
+            return
+        self._open[container.id] = stream
+        ended: Deferred[None] = Deferred()
+        stream.begin(_Sending(self._channel, self._asked.grep.encode(), bool(details["Config"]["Tty"]), stream, ended))
+        if self._is_paused:
+            stream.pause()
+        await ended
+        del self._open[container.id]
+
+    def _path(self, container: str, tail: int | None, since: float) -> str:
+        query: dict[str, int | str] = {"stdout": 1, "stderr": 1, "timestamps": 1, "follow": int(self._asked.follow)}
+        query |= {"tail": "all" if tail is None else str(tail)}
+        if since:
+            query |= {"since": f"{since:.9f}"}
+        return f"/containers/{quote(container)}/logs?{urlencode(query)}"
+
+    def _finish(self) -> None:
+        if not self._over:
+            self.gone()
+            self._channel.finish(FrameKind.STATUS, b"0")
+
+
+class _Sending:
+    """Reads one container's log, and sends the lines of each piece of it that arrives in few frames."""
+
+    def __init__(
+        self, channel: PeerChannel, grep: bytes, raw: bool, stream: EngineAnswer, ended: Deferred[None]
+    ) -> None:
+        self._channel = channel
+        self._grep = grep
+        self._stream = stream
+        self._ended = ended
+        self._found: list[tuple[int, bytes]] = []
+        self._lines = Lines(self._keep)
+        self._pieces = None if raw else Pieces(self._lines.received, self._lines.end)
+
+    def received(self, data: bytes) -> None:
+        if self._pieces is None:
+            self._lines.received(1, data)
+        else:
+            self._pieces.received(data)
+        self._send()
+
+    def ended(self) -> None:
+        self._lines.end()
+        self._send()
+        self._stream.close()
+
+    def lost(self) -> None:
+        self._ended.callback(None)
+
+    def _keep(self, stream: int, line: bytes) -> None:
+        if self._grep in line.partition(b" ")[2]:
+            self._found.append((stream, line))
+
+    def _send(self) -> None:
+        for stream, lines in _grouped(self._found):
+            self._channel.send(FrameKind.ERRORS if stream == ERRORS else FrameKind.OUTPUT, lines)
+        self._found.clear()
+
+
+def _grouped(found: list[tuple[int, bytes]]) -> Iterator[tuple[int, bytes]]:
+    """Yield whole lines of one stream together, as many as fit a frame; a longer line is divided by the channel."""
+    stream, waiting = 0, b""
+    for number, line in found:
+        if waiting and (number != stream or len(waiting) + len(line) > MAX_CONTENT):
+            yield stream, waiting
+            waiting = b""
+        stream, waiting = number, waiting + line
+    if waiting:
+        yield stream, waiting

@@ -1,0 +1,28 @@
+# -*- test-case-name: tests.unit.wiring.test_peering -*-
+"""The listener for sessions."""
+
+from __future__ import annotations
+
+from daprdockr.engine.streams import EngineStreams
+from daprdockr.peer.admission import Places, Tokens
+from daprdockr.peer.listener import Admission, PeerListener
+from daprdockr.peer.on_this_node import OnThisNode
+from daprdockr.peer.own import OwnPeer
+from daprdockr.wiring.finding import Found
+from daprdockr.wiring.foundation import Foundation
+
+
+def peer_listener(base: Foundation, own: OwnPeer | None, found: Found) -> PeerListener | None:
+    """Return the listener; None where it is off."""
+    if own is None:
+        return None
+    settings, outside = base.settings, base.outside
+    tokens = Tokens(outside.pools.etcd.calls, outside.etcd.store, base.cluster.keys, settings.node)
+    here = OnThisNode(
+        node=settings.node,
+        containers=found.local.host.containers,
+        cluster=base.cluster,
+        engine=EngineStreams(outside.reactor, settings.docker),
+        record_event=base.journal.record,
+    )
+    return PeerListener(reactor=outside.reactor, own=own, admission=Admission(tokens, Places(settings.node)), here=here)

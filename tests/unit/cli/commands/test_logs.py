@@ -1,0 +1,199 @@
+"""``logs``: which nodes are asked for what, and how lines are printed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from daprdockr.cli.log_streams import ClaimedPlaces, LogStreams, Reading
+from daprdockr.cli.log_text import as_json, as_text, harmless, moment_of
+from daprdockr.cli.merging import LogLine, Merging
+from daprdockr.cli.parse import read_request
+from daprdockr.cli.peer import SessionFailed
+from daprdockr.cli.request import Request
+from daprdockr.model.errors import BadInput, NotFound
+from daprdockr.model.frames import FrameKind
+from daprdockr.model.names import InstanceName
+from daprdockr.model.session import LogsAsked, SessionAsked
+from daprdockr.model.stored.claim import ClaimRecord
+from tests.build.command_line import ShowCase
+from tests.build.values import KEYS, WEB, definition, instance
+from tests.fakes.command_line import command_line
+
+Frames = list[tuple[FrameKind, bytes]]
+END: Frames = [(FrameKind.STATUS, b"0")]
+
+
+def stamped(second: int, text: str) -> bytes:
+    return f"2026-11-28T10:00:{second:02}.000000000Z {text}\n".encode()
+
+
+class Scripted:
+    """The sessions of nodes, as the test has them: frames, and a loss where no status ends them."""
+
+    def __init__(self, frames: Frames) -> None:
+        self._frames = frames
+
+    def frames(self) -> Iterator[tuple[FrameKind, bytes]]:
+        yield from self._frames
+        raise SessionFailed("node a is lost: it ended the connection")
+
+    def close(self) -> None:
+        pass
+
+
+class Nodes:
+    """The answers of each node, one list of frames for each time that it is asked."""
+
+    def __init__(self, **answers: list[Frames]) -> None:
+        self.answers = answers
+        self.asked: list[tuple[str, SessionAsked]] = []
+
+    def open(self, node: str, asked: SessionAsked) -> Any:
+        self.asked.append((node, asked))
+        if not self.answers.get(node):
+            raise SessionFailed(f"node {node} does not answer")
+        return Scripted(self.answers[node].pop(0))
+
+
+class RequestTests(SynchronousTestCase):
+    def read(self, *words: str) -> Request:
+        return read_request(words, {})
+
+    def test_short(self) -> None:
+        """``-f`` follows, and is a file with other commands."""
+        self.assertTrue(self.read("logs", "-f", "web.myapp").follow)
+        self.assertTrue(self.read("-etcd", "http://a:1", "logs", "web.myapp", "-f").follow)
+        self.assertEqual(self.read("apply", "-f", "logs").files, ("logs",))
+
+    def test_flags(self) -> None:
+        """Lines are chosen by number, time and text."""
+        request = self.read("logs", "1.web.myapp", "-tail", "5", "-since", "10m", "-grep", "a b")
+        self.assertEqual((request.number, request.tail, request.since, request.grep), (1, 5, "10m", "a b"))
+        for words in (("-tail", "x"), ("-since", "soon"), ("-grep", "a\nb")):
+            self.assertRaises(BadInput, self.read, "logs", "web.myapp", *words)
+        self.assertRaises(BadInput, self.read, "logs")
+
+    def test_moments(self) -> None:
+        """A time is an age, or a date; one without a zone is UTC."""
+        self.assertEqual(moment_of("90s", 1000.0), 910.0)
+        self.assertEqual(moment_of("1d2h3m4s", 100_000.0), 100_000.0 - 93_784)
+        self.assertEqual(moment_of("1970-01-01T00:01:00Z", 0.0), 60.0)
+        self.assertEqual(moment_of("1970-01-01T00:01:00", 0.0), 60.0)
+        for text in ("", "h", "-1m", "yesterday", "1970-13-01"):
+            self.assertRaises(BadInput, moment_of, text, 0.0)
+
+
+class TextTests(SynchronousTestCase):
+    LINES = (LogLine("t", "1.web.myapp", "a\x1b[31mb\x1b[2J"), LogLine("u", "2.web.myapp", "c\udcff", True))
+
+    def test_plain(self) -> None:
+        """Lines that do not go to a terminal stay as the program wrote them, octet by octet."""
+        text = as_text(self.LINES, named=True, on_terminal=False, coloured=False)
+        self.assertEqual(text, b"1.web.myapp | a\x1b[31mb\x1b[2J\n2.web.myapp | c\xff\n")
+
+    def test_terminal(self) -> None:
+        """On a terminal a program's colours stay, and end with its line; nothing else reaches the terminal."""
+        self.assertEqual(harmless("a\x1b[31mb\x1b[2J\tc\x07"), "a\x1b[31mb\\x1b[2J\tc\\x07\x1b[0m")
+        self.assertEqual(harmless("plain"), "plain")
+        first, _ = as_text(self.LINES, named=True, on_terminal=True, coloured=True).splitlines()
+        self.assertTrue(first.startswith(b"\x1b["))
+        self.assertNotIn(b"\x1b[2J", first)
+
+    def test_json(self) -> None:
+        """Programs get an object for each line."""
+        first, second = map(json.loads, as_json(self.LINES).splitlines())
+        self.assertEqual((first["Instance"], first["Stream"], first["Time"]), ("1.web.myapp", "stdout", "t"))
+        self.assertEqual((second["Stream"], second["Line"]), ("stderr", "c\ufffd"))
+
+
+class PlacesTests(ShowCase):
+    def places(self, number: int = 0, follow: bool = False) -> ClaimedPlaces:
+        return ClaimedPlaces(Request("logs", service=WEB, number=number, follow=follow), self.store)
+
+    def test_places(self) -> None:
+        """The nodes that claim the instances are asked, and for one instance one node."""
+        self.claim(1, ClaimRecord("a"))
+        self.claim(2, ClaimRecord("b"))
+        found = self.places()
+        self.assertEqual(found.places(found.read()), {("a", instance(1)), ("b", instance(2))})
+        found = self.places(number=2)
+        self.assertEqual(found.places(found.read()), {("b", instance(2))})
+
+    def test_nowhere(self) -> None:
+        """A service that does not exist is an error; one that runs nowhere has no log, but may be followed."""
+        found = self.places()
+        self.assertRaises(NotFound, found.check, found.read())
+        self.store.put(KEYS.service(WEB), definition().encode())
+        refusal = self.assertRaises(NotFound, found.check, found.read())
+        self.assertIn("daprdockrcmd why web.myapp", str(refusal))
+        self.places(follow=True).check(found.read())
+
+    def test_older_agent(self) -> None:
+        """A node whose agent takes no sessions is said in a line, and the status is that of a failure."""
+        self.store.put(KEYS.service(WEB), definition().encode())
+        self.claim(1, ClaimRecord("a"))
+        self.store.put(KEYS.node("a"), b"{}", self.store.lease)
+        done = command_line(self.store, "logs", "web.myapp")
+        self.assertEqual((done.status, done.stdout), (1, ""))
+        self.assertIn("1.web.myapp: node a takes no sessions", done.stderr)
+
+
+class StreamsTests(SynchronousTestCase):
+    def read(self, nodes: Any, *places: tuple[str, InstanceName]) -> tuple[list[tuple[str, str]], list[str]]:
+        """The lines of these places, and the complaints."""
+        complaints: list[str] = []
+        merging = Merging(lambda: 0.0, is_bounded=True)
+        self.streams = LogStreams(nodes, LogsAsked, merging, complaints.append)
+        self.streams.want(set(places))
+        merging.expect_no_more()
+        return [(line.source, line.text) for batch in merging.batches() for line in batch], complaints
+
+    def test_merged(self) -> None:
+        """Lines of two nodes are merged by their times, wherever frames begin and end; errors are known as such."""
+        first = stamped(1, "one") + stamped(3, "three")
+        nodes = Nodes(
+            a=[
+                [
+                    (FrameKind.OUTPUT, first[:50]),
+                    (FrameKind.ERRORS, stamped(5, "five")),
+                    (FrameKind.OUTPUT, first[50:]),
+                    *END,
+                ]
+            ],
+            b=[[(FrameKind.OUTPUT, stamped(2, "two") + stamped(4, "four")), *END]],
+        )
+        lines, complaints = self.read(nodes, ("a", instance(1)), ("b", instance(2)))
+        self.assertEqual({text for _, text in lines}, {"one", "two", "three", "four", "five"})
+        self.assertEqual(lines[:2], [("1.web.myapp", "one"), ("2.web.myapp", "two")])
+        self.assertEqual(complaints, [])
+
+    def test_lost(self) -> None:
+        """The loss of one node is one line, and the others go on."""
+        nodes = Nodes(a=[[(FrameKind.OUTPUT, stamped(1, "one"))]], b=[[(FrameKind.OUTPUT, stamped(2, "two")), *END]])
+        lines, complaints = self.read(nodes, ("a", instance(1)), ("b", instance(2)), ("c", instance(3)))
+        self.assertEqual([text for _, text in lines], ["one", "two"])
+        self.assertEqual(len(complaints), 2)
+        self.assertEqual(self.streams.failures, 2)
+
+    def test_note(self) -> None:
+        """A note of an agent is a line beside the output."""
+        nodes = Nodes(a=[[(FrameKind.NOTE, b"cannot be read"), *END]])
+        self.assertEqual(self.read(nodes, ("a", instance(1))), ([], ["1.web.myapp: cannot be read"]))
+
+    def test_again(self) -> None:
+        """Lines that were read before a loss are not read twice."""
+        merging = Merging(lambda: 0.0, is_bounded=True)
+        source = merging.add("1.web.myapp")
+        reading = Reading(merging, source, self.fail)
+        first: Any = Scripted([(FrameKind.OUTPUT, stamped(1, "one"))])
+        self.assertRaises(SessionFailed, reading.read, first)
+        self.assertTrue(0 < 1795860001.0 - reading.since < 0.01, reading.since)
+        again: Any = Scripted([(FrameKind.OUTPUT, stamped(1, "one") + stamped(2, "two")), *END])
+        reading.read(again)
+        merging.end(source)
+        merging.expect_no_more()
+        self.assertEqual([line.text for batch in merging.batches() for line in batch], ["one", "two"])

@@ -1,0 +1,143 @@
+"""Requests to the Engine on connections of the reactor, over transports in memory."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.error import ConnectionDone, ConnectionRefusedError
+from twisted.internet.testing import MemoryReactorClock
+from twisted.python.failure import Failure
+from twisted.trial.unittest import SynchronousTestCase
+
+from daprdockr.engine.streams import ANSWER_TIMEOUT, EngineAnswer, EngineStreams
+from daprdockr.model.errors import ContainerAbsent, EngineRefused, EngineSilent, EngineUnavailable
+from tests.fakes.wire import Wire
+
+OK = b"HTTP/1.0 200 OK\r\nContent-Type: x\r\n\r\n"
+
+
+class Taking:
+    """A reader that keeps what it is given."""
+
+    def __init__(self) -> None:
+        self.data = b""
+        self.events: list[str] = []
+
+    def received(self, data: bytes) -> None:
+        self.data += data
+
+    def ended(self) -> None:
+        self.events.append("ended")
+
+    def lost(self) -> None:
+        self.events.append("lost")
+
+
+class StreamsTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.reactor: Any = MemoryReactorClock()
+        self.streams = EngineStreams(self.reactor, "unix:///run/docker.sock")
+        self.wire = Wire()
+
+    def answered(self, asked: Any) -> Deferred[Any]:
+        """Begin a request, and connect."""
+        self.asked: Deferred[Any] = Deferred.fromCoroutine(asked)
+        _, factory, *_ = self.reactor.unixClients.pop()
+        self.protocol = factory.buildProtocol(None)
+        self.protocol.makeConnection(self.wire)
+        return self.asked
+
+    @property
+    def answer(self) -> EngineAnswer:
+        found = self.protocol._wrappedProtocol
+        assert isinstance(found, EngineAnswer)
+        return found
+
+    def close(self) -> None:
+        self.answer.readConnectionLost()
+        self.protocol.connectionLost(Failure(ConnectionDone()))
+
+    def test_json(self) -> None:
+        """An answer is read to the end of its connection, and the request has its body."""
+        asked = self.answered(self.streams.ask("dance", "POST", "/x", {"A": 1}))
+        self.assertEqual(
+            self.wire.value(),
+            b'POST /x HTTP/1.0\r\nContent-Type: application/json\r\nContent-Length: 8\r\n\r\n{"A": 1}',
+        )
+        for part in (OK[:9], OK[9:] + b'{"B":', b" 2}"):
+            self.answer.dataReceived(part)
+        self.assertNoResult(asked)
+        self.close()
+        self.assertEqual(self.successResultOf(asked), {"B": 2})
+
+    def test_refused(self) -> None:
+        """A refusal has the Engine's own text; a container that is gone is said to be that."""
+        for status, text, kind in (
+            (409, "not running", EngineRefused),
+            (404, "No such container: x", ContainerAbsent),
+            (503, "ending", EngineUnavailable),
+        ):
+            self.wire = Wire()
+            asked = self.answered(self.streams.read("dance", "/x"))
+            self.answer.dataReceived(b'HTTP/1.0 %d No\r\n\r\n{"message": "%s"}' % (status, text.encode()))
+            self.close()
+            self.assertIn(text, str(self.failureResultOf(asked, kind).value))
+
+    def test_stream(self) -> None:
+        """A stream is not read before somebody takes it, and nothing that came with its head is lost."""
+        asked = self.answered(self.streams.read("dance", "/x"))
+        self.answer.dataReceived(OK + b"first")
+        stream = self.successResultOf(asked)
+        self.assertEqual(self.wire.producerState, "paused")
+        taking = Taking()
+        stream.begin(taking)
+        self.assertEqual((self.wire.producerState, taking.data), ("producing", b"first"))
+        stream.dataReceived(b" second")
+        stream.pause()
+        self.assertEqual(self.wire.producerState, "paused")
+        stream.resume()
+        self.close()
+        self.assertEqual((taking.data, taking.events), (b"first second", ["ended", "lost"]))
+
+    def test_both_directions(self) -> None:
+        """After an upgrade there is input too, which ends by itself."""
+        asked = self.answered(self.streams.upgrade("dance", "/x", {}))
+        self.assertIn(b"Upgrade: tcp", self.wire.value())
+        self.answer.dataReceived(b"HTTP/1.1 101 UPGRADED\r\nUpgrade: tcp\r\n\r\n")
+        stream = self.successResultOf(asked)
+        stream.begin(Taking())
+        self.wire.clear()
+        stream.feed_from(object())
+        stream.write(b"in")
+        stream.end_input()
+        self.assertEqual((self.wire.value(), self.wire.ended), (b"in", True))
+
+    def test_silent(self) -> None:
+        """An Engine that does not answer is given up, and its connection closed."""
+        asked = self.answered(self.streams.read("dance", "/x"))
+        self.reactor.advance(ANSWER_TIMEOUT)
+        self.failureResultOf(asked, EngineSilent)
+        self.assertTrue(self.wire.aborted)
+
+    def test_endless_head(self) -> None:
+        """An answer that is no HTTP is not kept."""
+        asked = self.answered(self.streams.read("dance", "/x"))
+        self.answer.dataReceived(b"x" * 20_000)
+        self.assertTrue(self.wire.aborted)
+        self.close()
+        self.failureResultOf(asked, EngineUnavailable)
+
+    def test_no_engine(self) -> None:
+        """An Engine that is down is one line."""
+        asked: Deferred[Any] = Deferred.fromCoroutine(self.streams.read("dance", "/x"))
+        _, factory, *_ = self.reactor.unixClients.pop()
+        factory.clientConnectionFailed(None, Failure(ConnectionRefusedError()))
+        self.failureResultOf(asked, EngineUnavailable)
+
+    def test_tcp(self) -> None:
+        """An Engine may be reached by TCP."""
+        streams = EngineStreams(self.reactor, "tcp://127.0.0.1:2375")
+        Deferred.fromCoroutine(streams.read("dance", "/x"))
+        self.reactor.advance(1)
+        self.assertEqual([client[:2] for client in self.reactor.tcpClients], [("127.0.0.1", 2375)])

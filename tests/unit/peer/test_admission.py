@@ -1,0 +1,117 @@
+"""The admission to sessions: by a token, as many as there is room for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.trial.unittest import SynchronousTestCase
+
+from daprdockr.model.session import ExecAsked, LogsAsked, token_digest
+from daprdockr.model.stored.session import SessionRecord
+from daprdockr.peer.admission import QUESTIONS, Places, SessionRefused, Tokens
+from daprdockr.runtime.pool import Run
+from tests.build.values import KEYS, instance
+from tests.fakes.run import HeldRun, run_at_once
+from tests.fakes.store import MemoryStore
+
+TOKEN = "5f" * 32
+KEY = KEYS.session(token_digest(TOKEN))
+
+
+class TokensTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.store = MemoryStore()
+
+    def write(self, record: bytes = SessionRecord("a", "anna@desk").encode(), leased: bool = True) -> None:
+        self.store.put(KEY, record, self.store.grant(30).id if leased else 0)
+
+    def use(self, run: Run = run_at_once) -> Deferred[SessionRecord]:
+        return Deferred.fromCoroutine(Tokens(run, self.store, KEYS, "a").use(TOKEN))
+
+    def refused(self) -> str:
+        return str(self.failureResultOf(self.use(), SessionRefused).value)
+
+    def test_once(self) -> None:
+        """A token counts once, and etcd has it no more."""
+        self.write()
+        self.assertEqual(self.successResultOf(self.use()).by, "anna@desk")
+        self.assertIsNone(self.store.get(KEY))
+        self.assertIn("is not known", self.refused())
+
+    def test_guessed(self) -> None:
+        """A token whose digest nobody wrote is none."""
+        self.assertIn("is not known", self.refused())
+
+    def test_expired(self) -> None:
+        """A token ends with its lease."""
+        self.write()
+        self.store.advance(31)
+        self.assertIn("is not known", self.refused())
+
+    def test_for_ever(self) -> None:
+        """A token that would never expire counts for nothing, and neither does a key with anything else in it."""
+        self.write(leased=False)
+        self.assertIn("is not known", self.refused())
+        self.write(b"anything")
+        self.assertIn("is not known", self.refused())
+
+    def test_elsewhere(self) -> None:
+        """A token for another node is refused, and stays that node's."""
+        self.write(SessionRecord("b").encode())
+        self.assertIn("for node b", self.refused())
+        self.assertIsNotNone(self.store.get(KEY))
+
+    def test_two_at_once(self) -> None:
+        """Of two that use the same token at the same time one is refused."""
+        self.write()
+        run = HeldRun()
+        tokens = Tokens(run, self.store, KEYS, "a")
+        both: list[Deferred[Any]] = [Deferred.fromCoroutine(tokens.use(TOKEN)) for _ in range(2)]
+        while run.waiting:
+            run.waiting.pop(0).arrive()
+        self.successResultOf(both[0])
+        self.assertIn("used before", str(self.failureResultOf(both[1], SessionRefused).value))
+
+    def test_no_right_to_delete(self) -> None:
+        """An agent whose user may not write there refuses a token the second time as well."""
+        self.write()
+        self.store.forbidden = (KEYS.root + "sessions/",)
+        tokens = Tokens(run_at_once, self.store, KEYS, "a")
+        self.successResultOf(Deferred.fromCoroutine(tokens.use(TOKEN)))
+        self.assertIsNotNone(self.store.get(KEY))
+        again = Deferred.fromCoroutine(tokens.use(TOKEN))
+        self.assertIn("used before", str(self.failureResultOf(again, SessionRefused).value))
+
+    def test_few_questions(self) -> None:
+        """Strangers take few threads, however many they are."""
+        run = HeldRun()
+        tokens = Tokens(run, self.store, KEYS, "a")
+        asked = [Deferred.fromCoroutine(tokens.use(TOKEN)) for _ in range(20)]
+        self.assertEqual(len(run.waiting), QUESTIONS)
+        while run.waiting:
+            run.waiting.pop().arrive()
+        for one in asked:
+            self.failureResultOf(one, SessionRefused)
+
+    def test_no_etcd(self) -> None:
+        """While etcd does not answer, nobody is let in."""
+        self.write()
+        self.store.unavailable = True
+        self.assertIn("cannot ask etcd", self.refused())
+
+
+class PlacesTests(SynchronousTestCase):
+    def test_bounded(self) -> None:
+        """Each kind has so many places; the next one is to try again, and a place that is free is given."""
+        logs, command = LogsAsked(instance(1)), ExecAsked(instance(1), ("true",))
+        places = Places("a", {LogsAsked: 2, ExecAsked: 1})
+        take: Callable[[], None] = lambda: places.take(logs)  # noqa: E731
+        take()
+        take()
+        self.assertIn("try again later", str(self.assertRaises(SessionRefused, take)))
+        places.take(command)
+        places.give_back(logs)
+        take()
+        self.assertRaises(SessionRefused, take)

@@ -1,0 +1,165 @@
+"""The peer listener: where it listens, whom it opens sessions for, and how many connections it keeps."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Callable, Mapping
+from typing import Any, cast
+
+from attrs import evolve
+from twisted.internet.error import CannotListenError, ConnectionDone
+from twisted.internet.testing import MemoryReactorClock
+from twisted.python.failure import Failure
+from twisted.trial.unittest import SynchronousTestCase
+
+from daprdockr.engine.streams import EngineStreams
+from daprdockr.model.frames import FrameKind, FrameReader, written
+from daprdockr.model.host import ContainerState
+from daprdockr.model.known.cluster import Cluster
+from daprdockr.model.names import ServiceName
+from daprdockr.model.session import LogsAsked, SessionRequest, token_digest
+from daprdockr.model.stored.claim import ClaimRecord
+from daprdockr.model.stored.entries import Batch, Entry
+from daprdockr.model.stored.session import SessionRecord
+from daprdockr.peer.admission import Places, Tokens
+from daprdockr.peer.channel import PeerChannel
+from daprdockr.peer.listener import FOLLOW, MOST_UNKNOWN, Admission, PeerListener
+from daprdockr.peer.on_this_node import OnThisNode
+from daprdockr.peer.own import ListenAddress, OwnPeer
+from daprdockr.sealing.certificates import self_signed
+from tests.build.values import API, KEYS, WEB, instance
+from tests.fakes.log_lines import LogLines
+from tests.fakes.run import run_at_once
+from tests.fakes.store import MemoryStore
+from tests.fakes.wire import Wire
+
+PAIR = self_signed(datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC))
+
+
+class Nothing:
+    """No container."""
+
+    def __init__(self) -> None:
+        self.looked_up = 0
+
+    def of(self, service: ServiceName) -> Mapping[int, tuple[ContainerState, ...]]:
+        self.looked_up += 1
+        return {}
+
+
+class TakenReactor(MemoryReactorClock):
+    """A reactor on whose machine ports may be taken."""
+
+    taken = False
+
+    def listenTCP(self, port: int, factory: Any, backlog: int = 50, interface: str = "") -> Any:  # noqa: N802  Twisted's name
+        if self.taken:
+            raise CannotListenError(interface, port, OSError("in use"))
+        return super().listenTCP(port, factory, backlog, interface)
+
+
+class ListenerTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.reactor: Any = TakenReactor()
+        self.store = MemoryStore()
+        self.place: ListenAddress = ("10.0.0.1", 5081)
+        self.nothing = Nothing()
+        cluster = Cluster(KEYS)
+        entry = Entry(KEYS.claim(instance(1)), ClaimRecord("a").encode(), 1, 5, 7)
+        cluster.apply(Batch(1, 5, (entry,)))
+        here = OnThisNode("a", self.nothing, cluster, cast(EngineStreams, None), lambda subject, text: None)
+        places = Places("a", {LogsAsked: 2})
+        tokens = Tokens(run_at_once, self.store, KEYS, "a")
+        own = OwnPeer(PAIR, lambda: (self.place, self.place))
+        self.listener = PeerListener(reactor=self.reactor, own=own, admission=Admission(tokens, places), here=here)
+
+    def connected(self) -> tuple[PeerChannel, Wire]:
+        channel, wire = self.listener.channel(), Wire()
+        channel.makeConnection(wire)
+        return channel, wire
+
+    def ask(self, number: int, follow: bool = True) -> tuple[PeerChannel, Wire]:
+        """Ask for the log of the first instance, with a token of one's own."""
+        token = f"{number:064x}"
+        self.store.put(KEYS.session(token_digest(token)), SessionRecord("a").encode(), self.store.grant(30).id)
+        channel, wire = self.connected()
+        request = SessionRequest(token, evolve(LogsAsked(instance(1)), follow=follow))
+        channel.dataReceived(written(FrameKind.ASK, request.encode()))
+        self.reactor.advance(0)
+        return channel, wire
+
+    def first(self, wire: Wire) -> tuple[FrameKind, str]:
+        (kind, content), *_ = FrameReader().feed(wire.value())
+        return kind, content.decode()
+
+    def test_listens(self) -> None:
+        """It listens at its address, and moves when that does."""
+        self.listener.startService()
+        self.assertEqual([(port, at) for port, _, _, at in self.reactor.tcpServers], [(5081, "10.0.0.1")])
+        self.place = ("10.0.0.2", 5081)
+        self.reactor.advance(FOLLOW)
+        self.reactor.advance(FOLLOW)
+        self.assertEqual(self.reactor.tcpServers[-1][3], "10.0.0.2")
+        self.listener.stopService()
+
+    def test_taken(self) -> None:
+        """A port that is taken is said once, and tried again."""
+        lines = LogLines(self)
+        self.reactor.taken = True
+        self.listener.startService()
+        self.reactor.advance(FOLLOW)
+        self.assertEqual(len(lines("give this agent another --peer")), 1)
+        self.reactor.taken = False
+        self.reactor.advance(FOLLOW)
+        self.assertEqual(len(self.reactor.tcpServers), 1)
+
+    def test_token(self) -> None:
+        """A session begins for a token that is in etcd, and for no other one."""
+        _, wire = self.ask(1)
+        self.assertEqual((self.first(wire)[0], wire.kept_alive), (FrameKind.ACCEPTED, True))
+        channel, wire = self.connected()
+        request = SessionRequest("5f" * 32, LogsAsked(instance(1)))
+        channel.dataReceived(written(FrameKind.ASK, request.encode()))
+        self.assertEqual(self.first(wire)[0], FrameKind.REFUSED)
+
+    def test_bounded(self) -> None:
+        """More than there are places for are refused in one line, until one is free; so it is after a refusal."""
+        self.ask(1, follow=False)
+        first, _ = self.ask(2)
+        self.ask(3)
+        _, wire = self.ask(4)
+        self.assertIn("try again later", self.first(wire)[1])
+        first.connectionLost(Failure(ConnectionDone()))
+        self.assertEqual(self.first(self.ask(5)[1])[0], FrameKind.ACCEPTED)
+
+    def test_strangers(self) -> None:
+        """Of too many connections that show no token the oldest is closed, and no session."""
+        _, session = self.ask(1)
+        wires = [self.connected()[1] for _ in range(MOST_UNKNOWN + 1)]
+        self.assertEqual([wire.aborted for wire in wires[:2]], [True, False])
+        self.assertFalse(session.aborted)
+
+    def test_changes(self) -> None:
+        """Those that follow a service look for new containers when it changes here, and only then."""
+        self.ask(1)
+        before = self.nothing.looked_up
+        self.listener.on_changes([API])
+        self.assertEqual(self.nothing.looked_up, before)
+        self.listener.on_changes([API, WEB])
+        self.assertTrue(self.nothing.looked_up > before)
+
+    def test_stopped(self) -> None:
+        """No connection outlives the agent."""
+        self.listener.startService()
+        _, wire = self.ask(1)
+        self.listener.stopService()
+        self.assertTrue(wire.aborted)
+
+    def test_gone_early(self) -> None:
+        """A connection that is gone before its token was looked up takes no place."""
+        held: list[Callable[[], None]] = []
+        channel, _ = self.connected()
+        channel.connectionLost(Failure(ConnectionDone()))
+        self.assertEqual(held, [])
+        for number in range(1, 3):
+            self.assertEqual(self.first(self.ask(number)[1])[0], FrameKind.ACCEPTED)

@@ -1,0 +1,48 @@
+"""The listener for sessions, made and left out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from daprdockr.agent.statedir import PEER, StateDir
+from daprdockr.model.stored.node import NodeRecord
+from daprdockr.peer.listener import PeerListener
+from daprdockr.wiring.composition import Composition, compose
+from daprdockr.wiring.real import real
+from tests.build.settings import settings
+from tests.fakes.run import LoopClock
+
+
+class PeeringTests(SynchronousTestCase):
+    def make(self, **changed: Any) -> Composition:
+        chosen = settings("a", Path(self.mktemp()).absolute(), **changed)
+        chosen.state_dir.mkdir()
+        state = StateDir(chosen.state_dir)
+        return compose(chosen, state, real(chosen, state, LoopClock()))
+
+    def record(self, parts: Composition) -> NodeRecord:
+        registration: Any = parts.found.member.heartbeat
+        found = registration._registration._record(True)
+        assert isinstance(found, NodeRecord)
+        return found
+
+    def test_on(self) -> None:
+        """The node's record says where sessions are taken, and which certificate is shown there."""
+        parts = self.make(peer=("10.0.0.1", 5081))
+        self.assertEqual(len([part for part in parts.services if isinstance(part, PeerListener)]), 1)
+        record = self.record(parts)
+        assert parts.outward.peer is not None
+        self.assertEqual((record.peer, record.fingerprint), ("10.0.0.1:5081", parts.outward.peer.fingerprint))
+        self.assertTrue((parts.base.settings.state_dir / PEER).exists())
+
+    def test_off(self) -> None:
+        """Without it there is neither listener nor certificate, and the record says nothing."""
+        parts = self.make()
+        self.assertEqual([part for part in parts.services if isinstance(part, PeerListener)], [])
+        record = self.record(parts)
+        self.assertEqual((record.peer, record.fingerprint), ("", ""))
+        self.assertNotIn(b"Peer", record.encode())
+        self.assertFalse((parts.base.settings.state_dir / PEER).exists())
