@@ -22,12 +22,13 @@ MOST_IDLE = 3 * STEADY
 @define
 class _Seen:
     """
-    The rollout to the definition with this ``digest``. ``looked`` is the time of the last look; etcd was ``away`` then,
-    and the rollout ``stopped``, or not. ``moved`` is when an
-    instance was last seen in transition. The others are as in ``Rollout``.
+    The rollout to the definition with this ``digest``, last stored with this ``revision``. ``looked`` is the time of
+    the last look; etcd was ``away`` then, and the rollout ``stopped``, or not. ``moved`` is when an instance was last
+    seen in transition. The others are as in ``Rollout``.
     """
 
     digest: str
+    revision: int
     since: float
     looked: float
     unmarked: bool = field(default=True, init=False)
@@ -61,7 +62,7 @@ class UnderWay:
         digest, before = service.definition.digest, self._services.get(name)
         if before is None and not self._here().in_touch:
             return  # what an agent finds in its state directory says nothing about the present
-        seen = before if before is not None and before.digest == digest else _Seen(digest, now, now)
+        seen = before if before is not None and before.digest == digest else _Seen(digest, service.revision, now, now)
         self._services[name] = seen
         self._count_slots(seen, service, now)
         whole = self._is_whole(service)
@@ -114,13 +115,14 @@ class UnderWay:
     def _count_slots(self, seen: _Seen, service: Service, now: float) -> None:
         """
         Record since when this node has held slots for the present definition. The time for which etcd was away does not
-        count, and a rollout that was stopped begins anew.
+        count, and a rollout that was stopped begins anew; so does one whose definition was stored once more, as
+        ``resume`` does: a view may have missed that it was stopped.
         """
         here, stopped = self._here(), stands_still(self._cluster.rollout(service.definition.name), service.definition)
-        if seen.stopped and not stopped:
+        if (seen.stopped and not stopped) or seen.revision != service.revision:
             seen.since, seen.held_since = now, {}
         skipped = now - seen.looked if seen.away or not here.in_touch else 0.0
         slots = [slot.record for slot in self._cluster.slots(service.definition.name).values()]
         own = [one.instance.number for one in slots if (one.node, one.definition) == (here.node, seen.digest)]
         seen.held_since = {number: seen.held_since.get(number, now - skipped) + skipped for number in own}
-        seen.looked, seen.away, seen.stopped = now, not here.in_touch, stopped
+        seen.looked, seen.away, seen.stopped, seen.revision = now, not here.in_touch, stopped, service.revision

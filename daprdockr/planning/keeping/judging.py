@@ -20,7 +20,8 @@ Note [A rollout that failed]
     and makes another container. It is put back once: if the way back fails too, or the same definition is stored again
     by a program that leaves the record as it is, the rollout waits for a person, as it does with ``OnFailure: pause``,
     or without a revision to go back to. While it waits no instance takes a slot; ``resume`` deletes the record, and the
-    failures from before do not count.
+    failures from before do not count, not even by a request that was made then (Note [Stopped again, too late] in
+    ``cli.commands.resume``).
 
 Note [Good revisions]
     ``daprdockrcmd`` marks a revision as good when it replaces it, if the service is healthy as a whole then. If a

@@ -10,7 +10,7 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.model.host import Image
-from daprdockr.model.stored.entries import Commit, Condition, Delete, Listing, Operation, Prefixes
+from daprdockr.model.stored.entries import Commit, Condition, Delete, Listing, Operation, Prefixes, Put
 from daprdockr.model.stored.events import Event
 from daprdockr.model.stored.history import Revisions
 from daprdockr.model.stored.rollout import RolloutRecord, RolloutState
@@ -348,6 +348,24 @@ class PauseTests(FailedRolloutCase):
         self.advance(30)
         self.assert_runs(wanted(NEW))
         self.assertIsNone(self.record)
+
+    def test_resumed_before_a_late_stop(self) -> None:
+        """A request to stop it that arrives only after a person has resumed it does not stop it again."""
+        self.provide()
+        self.dies_after = 0.1
+        self.change(wanted(NEW, Update={"OnFailure": "pause"}))
+        self.store.before = self.stop_and_resume
+        self.advance(10)
+        self.assertIsNone(self.record)
+        self.assert_runs(wanted(NEW))
+
+    def stop_and_resume(self, operations: Sequence[Operation]) -> None:
+        """While the first request is on its way, another node stops the rollout, and a person resumes it."""
+        written = [one for one in operations if one.key == KEYS.rollout(WEB) and isinstance(one, Put)]
+        if written:
+            self.store.before, self.dies_after = lambda operations: None, None
+            self.store.put(KEYS.rollout(WEB), written[0].value)
+            self.assertEqual(self.line("resume", "web.myapp").stdout, "the rollout of web.myapp goes on\n")
 
     def test_resumed_in_vain(self) -> None:
         """It is paused again if it fails again."""

@@ -134,6 +134,16 @@ class UnderWayTests(SynchronousTestCase):
         found = self.look(30)
         self.assertEqual((found.since, found.held_since), (30, {1: 30}))
 
+    def test_stored_once_more(self) -> None:
+        """So does one whose definition is stored once more: this node may not have seen that it was stopped."""
+        self.well()
+        self.define(WEB_2)
+        self.take_slot(WEB_2)
+        self.look(5)
+        self.define(WEB_2)
+        found = self.look(30)
+        self.assertEqual((found.since, found.held_since), (30, {1: 30}))
+
     def test_deleted(self) -> None:
         """Of a service that is deleted nothing is remembered."""
         self.define(WEB_1)
