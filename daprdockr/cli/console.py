@@ -25,8 +25,10 @@ class Console:
     stderr: TextIO
 
     def read_document(self) -> bytes:
-        """Return all of stdin. :raises BadInput: it is larger than a definition may be."""
+        """Return all of stdin. :raises BadInput: it is empty, or larger than a definition may be."""
         data = self.stdin.read(MAX_DOCUMENT + 1)
+        if not data.strip():
+            raise BadInput("stdin is empty: give it a definition, as in daprdockrcmd -stdin <web.json")
         if len(data) > MAX_DOCUMENT:
             raise BadInput(f"stdin holds more than the {MAX_DOCUMENT} bytes that a definition may have")
         return data

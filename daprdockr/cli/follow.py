@@ -30,6 +30,7 @@ class ClusterWait:
     """
     :ivar clock: monotonic seconds.
     :ivar pause: blocks for so many seconds.
+    :ivar deadline: when to give up, by this clock (None: after the request's timeout).
     :ivar cluster: the cluster as it is now.
     :ivar rollouts: the rollouts that did not end well.
     """
@@ -38,12 +39,13 @@ class ClusterWait:
     store: Store
     clock: Callable[[], float]
     pause: Callable[[float], None]
+    deadline: float | None = field(default=None, kw_only=True)
     cluster: Cluster = field(init=False)
     rollouts: Rollouts = field(init=False)
 
     def until(self, done: Callable[[], bool]) -> bool:
         """Return whether ``done`` held within the request's timeout; it is called after each change of ``cluster``."""
-        deadline = self.clock() + self.request.timeout
+        deadline = self.clock() + self.request.timeout if self.deadline is None else self.deadline
         self.cluster, self.rollouts = snapshot_with_rollouts(self.request, self.store)
         while not done():
             try:

@@ -1,5 +1,5 @@
 # -*- test-case-name: tests.unit.picture.test_tables -*-
-"""Events: the recent reports of the agents."""
+"""Events: the recent reports of the agents, and the decisions of people."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from daprdockr.picture.table import Column, Table
 
 COLUMNS: tuple[Column, ...] = (
     ("TIME", lambda row: moment(row["Time"])),
-    ("NODE", lambda row: row["Node"]),
+    ("WHO", lambda row: row.get("By") or row["Node"]),
     ("SUBJECT", lambda row: row["Subject"]),
     ("EVENT", lambda row: row["Text"]),
 )

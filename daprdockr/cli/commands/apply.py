@@ -39,7 +39,8 @@ def apply(request: Request, store: Store, console: Console) -> None:
     if request.expected and request.expected != check_revision(intents):
         raise NotAsPlanned(f"this is not what the plan with {request.expected} showed: nothing is stored, plan again")
     todo = [one for one in intents if one.action is not ChangeKind.NOTHING]
-    applying = Applying(request, store, console, time.monotonic() + request.timeout)
+    given = frozenset(one.name for one in intents if one.wanted is not None)
+    applying = Applying(request, store, console, time.monotonic() + request.timeout, given)
     try:
         for one in todo:
             applying.carry_out(one)
@@ -60,12 +61,15 @@ class Applying:
     The intents that were carried out.
 
     :ivar deadline: when to give up waiting, in monotonic seconds.
+    :ivar given: the services in the files, changed or not: one that was stored by an ``apply`` that was interrupted is
+        not changed any more.
     """
 
     request: Request
     store: Store
     console: Console
     deadline: float
+    given: frozenset[ServiceName]
     done: list[Intent] = field(factory=list)
     _well: set[ServiceName] = field(factory=set)
 
@@ -76,7 +80,7 @@ class Applying:
     def carry_out(self, intent: Intent) -> None:
         wanted = intent.wanted
         for name in wanted.after if wanted is not None else ():
-            if any(one.name == name for one in self.done):
+            if name in self.given:
                 self._await(name, intent.name)
         if wanted is None:
             self._delete(intent)
@@ -113,15 +117,14 @@ class Applying:
             raise NotAsPlanned(f"{intent.name} was changed meanwhile: plan again")
 
     def _await(self, name: ServiceName, waits: ServiceName) -> None:
-        """Wait until a service is healthy that was changed here."""
+        """Wait until a service is healthy that is in the files too."""
         if name in self._well:
             return
-        if not self.request.json:
-            self.console.say(f"{waits} waits until {name} is healthy")
-        left = max(0.0, self.deadline - time.monotonic())
         say = (lambda line: None) if self.request.json else self.console.say
-        request = evolve(self.request, service=name, timeout=left)
-        Waiting(request, self.store, time.monotonic, time.sleep, say).finish()
+        if any(one.name == name for one in self.done):
+            say(f"{waits} waits until {name} is healthy")
+        request = evolve(self.request, service=name)
+        Waiting(request, self.store, time.monotonic, time.sleep, say, deadline=self.deadline).finish()
         self._well.add(name)
 
 
@@ -134,6 +137,6 @@ COMMAND = Command(
     reference=(
         "put the definitions in the files in force, and print what it did with each service. Nothing is stored unless"
         " all of them can be used. A service is stored after those of its ``After``, once these are healthy, if they"
-        " were changed too",
+        " are in the files too",
     ),
 )

@@ -60,7 +60,12 @@ def _check(request: Request) -> None:
 
 COMMAND = Command(
     name="pause",
-    usage=(("pause SERVICE [FILE]", "let HTTP requests wait until resume, 30 s at most; DNS, TCP and UDP go on"),),
+    usage=(
+        (
+            "pause SERVICE [-maintenance [FILE]]",
+            "let HTTP requests wait until resume, 30 s at most; DNS, TCP and UDP go on",
+        ),
+    ),
     run=pause,
     flags=("maintenance", "o"),
     word="SERVICE [FILE]",

@@ -43,6 +43,8 @@ def restore(request: Request, store: Store, console: Console) -> None:
     :raises NotConfirmed: something would be overwritten; nothing is stored.
     """
     data = console.stdin.read(MAX_BYTES + 1)
+    if not data.strip():
+        raise BadInput("stdin is empty: give it a backup, as in daprdockrcmd restore <FILE")
     if len(data) > MAX_BYTES:
         raise BadInput(f"the backup has more than {MAX_BYTES} bytes")
     found = _compared(request.keys, store, read_backup(request.keys, data))

@@ -19,7 +19,8 @@ LIFE = 3600
 class Event:
     """
     Something that happened. ``time`` is wall-clock seconds since the epoch on ``node``; ``subject`` is the service,
-    instance, node or key concerned. ``lines`` are what a container logged before it ended.
+    instance, node or key concerned. ``lines`` are what a container logged before it ended. ``by`` is the person who did
+    it, such as "anna@desk"; "" for what an agent reports.
     """
 
     time: float
@@ -27,6 +28,7 @@ class Event:
     subject: str
     text: str
     lines: tuple[str, ...] = ()
+    by: str = ""
 
     @property
     def number(self) -> int:
@@ -47,8 +49,8 @@ class Event:
     def write(self) -> dict[str, Any]:
         """Return the JSON form; ``decode`` gives an equal event back."""
         written = all_members(self, _MEMBERS)
-        lines = written.pop("Lines")
-        return written | ({"Lines": list(lines)} if lines else {})
+        lines, by = written.pop("Lines"), written.pop("By")
+        return written | ({"Lines": list(lines)} if lines else {}) | ({"By": by} if by else {})
 
 
 def _lines(value: object, path: str) -> tuple[str, ...]:
@@ -61,4 +63,5 @@ _MEMBERS: Members = {
     "Subject": ("subject", reading.free_text),
     "Text": ("text", reading.free_text),
     "Lines": ("lines", _lines),
+    "By": ("by", lambda value, path: reading.free_text(value or "", path)),
 }

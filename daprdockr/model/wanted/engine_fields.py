@@ -29,7 +29,15 @@ from daprdockr.model.reading import (
     text,
 )
 
-_IMAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@-]{0,254}", re.ASCII)
+_COMPONENT = r"[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*"
+_REGISTRY = r"(?:localhost|(?=[^/]*[.:])[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?)(?::[0-9]+)?"
+_IMAGE = re.compile(
+    rf"(?:{_REGISTRY}/)?{_COMPONENT}(?:/{_COMPONENT})*(?::\w[\w.-]{{0,127}})?(?:@[a-z0-9]+:[0-9a-f]{{32,128}})?",
+    re.ASCII,
+)
+"""A reference as registries and the Engine read it: only the host of a registry, and a tag, may be in upper case."""
+
+_LONGEST_IMAGE = 255
 _NUMBER: Check[int] = integer(-1, 2**63 - 1)
 _TEXTS = list_of(free_text)
 _OBJECTS = list_of(map_of(anything))
@@ -40,9 +48,11 @@ MOST_BINDINGS, MOST_PORTS = 64, 256
 
 def image(value: object, path: str) -> str:
     """Accept an image reference such as ``registry:5000/name:tag`` or ``name@sha256:…``."""
-    if isinstance(value, str) and _IMAGE.fullmatch(value):
+    if isinstance(value, str) and len(value) <= _LONGEST_IMAGE and _IMAGE.fullmatch(value):
         return value
-    raise BadInput(f"{path}: {shorten(value)} is not usable, write an image such as nginx:1.25")
+    lower = isinstance(value, str) and value != value.lower() and _IMAGE.fullmatch(value.lower())
+    remedy = "write the repository in lower case, as in nginx:1.25" if lower else "write an image such as nginx:1.25"
+    raise BadInput(f"{path}: {shorten(value)} is not usable, {remedy}")
 
 
 def environment(value: object, path: str) -> list[str]:

@@ -81,9 +81,9 @@ n1 is frozen, it doubts this etcd: revision 9 was seen (daprdockrcmd trust-etcd 
 """
 
 EVENTS = """\
-TIME                   NODE   SUBJECT       EVENT
-2023-11-14 22:13:20Z   n1     web.myapp     web:1 cannot be pulled
-2023-11-14 22:13:21Z   n2     2.web.myapp   exit code 1
+TIME                   WHO   SUBJECT       EVENT
+2023-11-14 22:13:20Z   n1    web.myapp     web:1 cannot be pulled
+2023-11-14 22:13:21Z   n2    2.web.myapp   exit code 1
 """
 
 TRUST = """\

@@ -214,6 +214,14 @@ class ApplyTests(ApplyCase):
         self.assertIn("1.db.myapp is waiting for a node", done.stderr)
         self.assertEqual((self.stored("db"), self.stored("web")), (named("db"), None))
 
+    def test_again(self) -> None:
+        """Applied again, it waits as it did before, though what it waits for is stored by now."""
+        given = [named("web", After=["db"]), named("db")]
+        for _ in range(2):
+            done = self.run_line("apply", "-timeout", "0", given=given, status=4)
+            self.assertIn("not done after 0 s: 1.db.myapp is waiting for a node", done.stderr)
+            self.assertIsNone(self.stored("web"))
+
     def test_check(self) -> None:
         """With the check revision of a plan only that plan is carried out, and no later one."""
         self.define(definition(), named("old"))

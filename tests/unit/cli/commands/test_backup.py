@@ -127,7 +127,9 @@ class RestoreTests(BackupCase):
         before = self.values()
         good: dict[str, Any] = {"Version": VERSION, "Services": [named("x").write()]}
         for given, part in (
-            (b"", "not JSON"),
+            ("", "stdin is empty: give it a backup"),
+            (" \n", "stdin is empty"),
+            ("{", "not JSON"),
             ([], "it is no backup"),
             ({}, "it is no backup"),
             ({"Version": 99}, "use a newer daprdockrcmd"),
@@ -139,7 +141,7 @@ class RestoreTests(BackupCase):
             ({**good, "Pauses": {"x": {}}}, "Pauses.x: service 'x'"),
             ({**good, "Pauses": {"x.y": {"Mode": "z"}}}, "Pauses.x.y: "),
         ):
-            done = self.run_line("restore", given="" if given == b"" else given, status=1)
+            done = self.run_line("restore", given=given, status=1)
             self.assertIn(part, done.stderr)
             self.assertEqual((done.stdout, self.values()), ("", before))
 

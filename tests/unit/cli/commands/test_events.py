@@ -20,12 +20,20 @@ class EventsTests(ShowCase):
         self.assertEqual(
             self.cells("events"),
             [
-                ["TIME", "NODE", "SUBJECT", "EVENT"],
+                ["TIME", "WHO", "SUBJECT", "EVENT"],
                 ["2023-11-14 22:13:20Z", "n2", "web.myapp", "image ä is missing"],
                 ["2023-11-14 22:14:20Z", "n1", "1.web.myapp", "exit code 1"],
             ],
         )
         self.assertEqual([item["Node"] for item in command_line(self.store, "events", "-o", "json").json], ["n2", "n1"])
+
+    def test_person(self) -> None:
+        """An event that a person caused stands beside that person, not beside the machine."""
+        event = Event(1_700_000_000, "desk", "web.myapp", "paused by anna@desk", by="anna@desk")
+        self.store.put(KEYS.event("desk", 1), event.encode(), self.store.lease)
+        self.assertEqual(self.cells("events")[1][1:3], ["anna@desk", "web.myapp"])
+        (listed,) = command_line(self.store, "events", "-o", "json").json
+        self.assertEqual((listed["By"], listed["Node"]), ("anna@desk", "desk"))
 
     def test_lines(self) -> None:
         """Below the table stand the last lines of a container that ended: those of the latest event, without tricks."""

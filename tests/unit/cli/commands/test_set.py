@@ -6,13 +6,20 @@ from daprdockr.cli.stored import ATTEMPTS
 from daprdockr.model.reading import MAX_DOCUMENT
 from tests.build.command_line import DOCUMENT, KEY, DefinitionCase
 from tests.build.values import API, KEYS
-from tests.fakes.command_line import Outcome
+from tests.fakes.command_line import Outcome, command_line
 
 HTTP = {"HostName": "demo.test", "ContainerPort": "8080"}
 
 
 class SetTests(DefinitionCase):
     """Flags are merged over what is stored."""
+
+    def test_empty_stdin(self) -> None:
+        """Without anything on stdin nothing is stored, and one line says what belongs there."""
+        for given in (b"", b" \n"):
+            done = command_line(self.store, "-stdin", stdin=given)
+            self.assertEqual((done.status, done.stdout, done.stderr.count("\n")), (1, "", 1))
+            self.assertIn("stdin is empty: give it a definition", done.stderr)
 
     def test_new(self) -> None:
         """A service that does not exist is made, with one instance unless more are asked for."""

@@ -45,6 +45,12 @@ class WaitTests(SynchronousTestCase):
         waiting.finish()
         return waiting
 
+    def test_deadline(self) -> None:
+        """With a deadline of its own it gives up then, and says after how long it was asked to."""
+        request = Request("wait", service=WEB.name, timeout=60)
+        waiting = Waiting(request, self.store, lambda: self.now, self.pause, deadline=self.now - 1)
+        self.assertIn("not done after 60 s: ", str(self.assertRaises(TimedOut, waiting.finish)))
+
     def test_all_there(self) -> None:
         """When all is as it has to be nothing is waited for."""
         self.claim(1)

@@ -17,6 +17,9 @@ BAD_FIELDS: tuple[tuple[dict[str, Any], str], ...] = (
     ({"Image": "-web"}, "Container.Image"),
     ({"Image": "x" * 256}, "Container.Image"),
     ({"Image": ["web"]}, "Container.Image"),
+    ({"Image": "web:1:2"}, "Container.Image: 'web:1:2' is not usable, write an image such as nginx:1.25"),
+    ({"Image": "Shop/web"}, "Container.Image: 'Shop/web' is not usable, write the repository in lower case"),
+    ({"Image": "a.example:5000/Web:1"}, "Container.Image: 'a.example:5000/Web:1' is not usable, write the repository"),
     ({"Cmd": "sleep 1"}, "Container.Cmd"),
     ({"Cmd": ["a\0"]}, "Container.Cmd[0]"),
     ({"Env": ["A=1", "B"]}, "Container.Env[1]"),
@@ -84,6 +87,12 @@ class ContainerTests(SynchronousTestCase):
         self.assertEqual(
             Container.read({"image": "web", "hostconfig": {"MEMORY": 5}}), Container.read({"Image": "web", "Memory": 5})
         )
+
+    def test_images(self) -> None:
+        """The host of a registry and a tag may be in upper case; a digest, or an id, may stand behind or alone."""
+        digest = "sha256:" + "0a" * 32
+        for image in ("a__b-c.d/e:V1.2-x", "Registry.example:5000/a/b:1", "localhost/a", f"web:1@{digest}", digest):
+            self.assertEqual(Container.read({"Image": image}).image, image)
 
     def test_ports_in_every_form(self) -> None:
         """Exposed ports are given as numbers, texts or the API's object, and come out sorted and once."""
