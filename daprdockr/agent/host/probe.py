@@ -8,19 +8,20 @@ from typing import Any, Protocol
 
 import treq
 from attrs import field, frozen
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.endpoints import TCP4ClientEndpoint, TCP6ClientEndpoint
 from twisted.internet.error import ConnectError, ConnectingCancelledError, ConnectionAborted
 from twisted.internet.protocol import Factory, connectionDone
 from twisted.internet.protocol import Protocol as StreamProtocol
 from twisted.logger import Logger
 from twisted.python.failure import Failure
-from twisted.web._newclient import BODY, HTTP11ClientProtocol
+from twisted.web._newclient import BODY, HTTP11ClientProtocol, ParseError
 from twisted.web.client import (
     Agent,
     HTTPConnectionPool,
     ResponseDone,
     ResponseFailed,
+    ResponseNeverReceived,
 )
 from twisted.web.http import PotentialDataLoss
 from twisted.web.http_headers import Headers
@@ -149,7 +150,7 @@ class RealProbe:
         except ResponseFailed as error:
             if any(reason.check(ConnectionAborted) for reason in error.reasons):  # by ``_Bounded``, and by nothing else
                 raise ValueError(f"the answer has a head of more than {_MAX_HEAD} bytes") from None
-            raise
+            return _without_answer(error)
         return None if 200 <= response.code < 400 else f"status {response.code}"
 
     async def _exec(self, target: Target) -> str | None:
@@ -183,6 +184,16 @@ def _sent(check: Health) -> Iterator[tuple[str, str]]:
     yield from check.headers
     if check.host:
         yield "Host", check.host
+
+
+def _without_answer(error: ResponseFailed) -> str:
+    """Return what went wrong, in words: the text of the error itself is not for people."""
+    if any(reason.check(CancelledError) for reason in error.reasons):
+        return "there is no answer in time"
+    if any(reason.check(ParseError) for reason in error.reasons):
+        return "the answer is not HTTP"
+    is_silent = isinstance(error, ResponseNeverReceived)
+    return "it closed the connection without an answer" if is_silent else "the answer ended in the middle"
 
 
 def _pool(reactor: Any) -> HTTPConnectionPool:

@@ -13,7 +13,6 @@ from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.logger import capturedLogs
 from twisted.python.failure import Failure
 from twisted.trial.unittest import TestCase
-from twisted.web.client import ResponseFailed
 
 from daprdockr.agent.host.probe import RealProbe, Target, Unmade, Unreached
 from daprdockr.model.wanted.health import Health
@@ -174,10 +173,20 @@ class HttpTests(ProbeCase):
         await speaker.lost
 
     async def test_broken(self) -> None:
-        """An answer that is not HTTP, or ends in the middle, raises."""
-        for words in (b"SSH-2.0\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nx"):
-            with self.assertRaises(ResponseFailed):
-                await self.answer(words)
+        """An answer that does not come, is not HTTP or ends in the middle is a complaint that people can read."""
+        for words, complaint in (
+            (b"", "it closed the connection without an answer"),
+            (b"SSH-2.0\r\n", "the answer is not HTTP"),
+            (b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nx", "the answer ended in the middle"),
+            (b"HTTP/1.1 200 OK\r\nContent-", "the answer ended in the middle"),
+        ):
+            self.assertEqual(await self.answer(words), complaint)
+
+    async def test_silent(self) -> None:
+        """So is one that does not come in time."""
+        self.assertEqual(
+            await self.look(evolve(HTTP, timeout=0.05), self.listen(Place(stays=True))), "there is no answer in time"
+        )
 
 
 class TcpTests(ProbeCase):
