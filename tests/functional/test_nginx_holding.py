@@ -101,6 +101,23 @@ class HoldingTests(NginxTestCase):
         answers = await gatherResults(asked)
         self.assertEqual([(one.code, one.seen["name"]) for one in answers], [(200, "2.web.shop")] * 2)
 
+    async def test_many_away(self) -> None:
+        """Of many instances that take no connection a request tries all, and so comes to the one that does."""
+        away = [evolve(self.upstream(number), port=port) for number, port in enumerate(range(9, 39), 2)]
+        await self.started(self.holding(self.upstream(), *away))
+        answers = await gatherResults([self.ask(), self.ask(method="POST", data=b"x" * 5000)])
+        self.assertEqual([(one.code, one.seen["name"]) for one in answers], [(200, "1.web.shop")] * 2)
+
+    async def test_always_away(self) -> None:
+        """A request for which instances come that all take no connection gets our answer, and not that of nginx."""
+        nginx = await self.started(self.holding(evolve(self.upstream(), port=9)))
+        asked = self.ask()
+        for port in range(10, 23):
+            await deferLater(reactor, 0.15)
+            await self.published(nginx, self.holding(evolve(self.upstream(), port=port)))
+        answer = await asked
+        self.assertEqual((answer.code, answer.text), (503, "no instance of this service is healthy\n"))
+
     async def test_deleted(self) -> None:
         """Requests for a service that is deleted while they wait end with 503, others of its host name with 404."""
         nginx = await self.started(self.holding(seconds=1))

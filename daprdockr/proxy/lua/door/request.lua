@@ -2,14 +2,15 @@
 -- another.
 --
 -- Note [What is repeated]: nginx repeats a request on a second endpoint when nothing of it was sent or its method is
--- idempotent (proxy_next_upstream), and we allow one more try. When that fails too, or there is only one endpoint, the
--- request comes back through error_page and waits here for an endpoint that it did not try, as long as its service
--- holds requests. A new list of endpoints counts as untried: a container that was started anew may listen where the old
--- one did. As long as etcd is away there is no new list, so an endpoint that took no connection, and still stands in
--- the list, is called again now and then: once it takes one, it counts as untried, too. A request with a body comes
--- back only if no endpoint received any of it and we have all of it: nginx reads the rest only once. No more than two
--- endpoints receive the same request, which may be what ends them; and only one that lets the route's timeout pass, for
--- the other might do the same, and work on it twice as long.
+-- idempotent (proxy_next_upstream), and so on until each endpoint was tried. When all have failed the request comes
+-- back through error_page and waits here for an endpoint that it did not try, as long as its service holds requests. A
+-- new list of endpoints counts as untried: a container that was started anew may listen where the old one did. As long
+-- as etcd is away there is no new list, so an endpoint that took no connection, and still stands in the list, is called
+-- again now and then: once it takes one, it counts as untried, too. A request with a body comes back only if no
+-- endpoint received any of it and we have all of it: nginx reads the rest only once. No more than two endpoints receive
+-- the same request, which may be what ends them; and only one that lets the route's timeout pass, for the other might
+-- do the same, and work on it twice as long. nginx sends a request on to another location ten times, and answers by a
+-- page of its own then; so one that has come back eight times waits no more.
 --
 -- Note [Under way]: an internal redirect takes ngx.ctx away, so what is known of a request is kept by the address of
 -- nginx's own record of it, which stays in its place until the log phase.
@@ -40,6 +41,7 @@ local M = {}
 local MOST_WAITING = 1000 -- requests that wait in one worker
 local MOST_OF_SERVICE = 500 -- of one service: a busy one that is paused leaves room for others
 local MOST_SPARE = 1000 -- records
+local MOST_RETURNS = 8 -- of one request: see Note [What is repeated]
 local MOST_RECEIVED = 2 -- endpoints that may get the same request: it may be what ends them
 local FIRST_CALL, LAST_CALL = 1, 2 -- seconds between two calls of endpoints that took no connection
 local CALL_TIMEOUT = 500 -- milliseconds
@@ -172,6 +174,7 @@ local function blank()
         refused = NONE, -- those of them that took no connection
         received = 0, -- how many endpoints got it
         tries = 0,
+        returns = 0, -- how often it came back
         key = false, -- of the endpoint that has it now
         instance = "",
         late = false,
@@ -191,7 +194,7 @@ local function begin(location)
     end
     ctx.location, ctx.service, ctx.deadline = location, location.service, ngx.now() + location.hold
     ctx.version, ctx.received, ctx.tries, ctx.key, ctx.instance, ctx.late = false, 0, 0, false, "", false
-    ctx.room, ctx.is_reading = false, false
+    ctx.room, ctx.is_reading, ctx.returns = false, false, 0
     underway[address()] = ctx
     return ctx
 end
@@ -324,6 +327,10 @@ function M.readmit()
     if not repeatable(ctx) then
         return pages.refuse(502, is_cut() and CUT_BODY or nil)
     end
+    ctx.returns = ctx.returns + 1
+    if ctx.returns > MOST_RETURNS then
+        return give_up()
+    end
     if not ready(ctx) and not hold(ctx) then
         return give_up()
     end
@@ -387,7 +394,7 @@ function M.send()
     end
     ctx.key, ctx.instance, ctx.tries = key, endpoint[4], ctx.tries + 1
     if not again and #endpoints > 1 then
-        balancer.set_more_tries(1)
+        balancer.set_more_tries(#endpoints - 1)
     end
     if ctx.location.timeout then
         balancer.set_timeouts(nil, nil, ctx.location.timeout)
