@@ -140,7 +140,9 @@ class TakingUpTests(NginxTestCase):
         shutil.copytree(LUA, lua)
         request = lua / "door" / "request.lua"
         present = request.read_text()
-        request.write_text(present.replace("function M.admit()", "function M.admit() ngx.header.Older = 1", 1))
+        admit = "function M.admit(is_elsewhere)"
+        self.assertIn(admit, present)
+        request.write_text(present.replace(admit, f"{admit} ngx.header.Older = 1", 1))
         place = self.upstream()
         first = await self.with_lua(lua, place, leave_running=True)
         master, older = first.pid, await self.get("web.example.com")
