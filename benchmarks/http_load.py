@@ -17,7 +17,7 @@ CONNECTIONS = 64
 
 _UNITS = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0}
 _NUMBERS = re.compile(r"^ +(\d+) requests in ([\d.]+)(\w+),", re.MULTILINE)
-_PERCENTILES = re.compile(r"^ +(50|99)% +([\d.]+)(us|ms|s|m)$", re.MULTILINE)
+_PERCENTILES = re.compile(r"^ +(50|99)% +([\d.]+)(us|ms|s|m) *$", re.MULTILINE)
 _FAULTS = re.compile(r"^ +(Socket errors|Non-2xx or 3xx responses): (.+)$", re.MULTILINE)
 
 

@@ -54,6 +54,11 @@ class WrkTests(SynchronousTestCase):
         load = read(WRK)
         self.assertEqual((188506, 188506 / 6, 0.00195, 0.000987), (load.requests, load.rate, load.median, load.p99))
 
+    def test_long(self) -> None:
+        """From a second on wrk writes a space behind a percentile."""
+        load = read(WRK.replace("1.95ms", " 1.01s ").replace("987.00us", " 1.50s "))
+        self.assertEqual((1.01, 1.5), (load.median, load.p99))
+
     def test_faults(self) -> None:
         """A run in which requests failed is none."""
         for line in ["  Non-2xx or 3xx responses: 3\n", "  Socket errors: connect 0, read 3, write 0, timeout 0\n"]:
