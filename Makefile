@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo cluster test check venv lint types unit properties functional packaging coverage model bench-change bench-converge bench-dns bench-failover bench-http bench-rollout bench-scale bench-slowness chaos fuzz clean
+.PHONY: help demo cluster test check venv lint types unit properties functional packaging coverage model bench-change bench-converge bench-dns bench-failover bench-handshakes bench-http bench-rollout bench-scale bench-slowness chaos fuzz clean
 
 # A root shell opened with plain "su" does not look there for dockerd and nginx.
 export PATH := $(PATH):/usr/sbin:/sbin
@@ -84,6 +84,11 @@ bench-rollout: ## as root: a changed definition replaces 2, 10 and 40 instances;
 	@scripts/install-packages test
 	@$(MAKE) --silent --no-print-directory venv
 	@$(PYTHON) -m benchmarks.rollout $(ARGS)
+
+bench-handshakes: ## as root: TLS handshakes while certificates are renewed, and their cost; three minutes; ARGS="--renewals 5"
+	@scripts/install-packages test
+	@$(MAKE) --silent --no-print-directory venv
+	@$(WITH_ENGINE) .test/bench-engine -- $(PYTHON) -m benchmarks.handshakes $(ARGS)
 
 bench-http: ## as root: the agent's door beside other proxies, and what is lost; half an hour; ARGS="--parts rate --rounds 2"
 	@scripts/install-packages bench-http
