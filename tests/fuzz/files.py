@@ -8,11 +8,13 @@ import shutil
 from pathlib import Path
 from random import Random
 
+from daprdockr.agent.certifying.sealed_pairs import KeptPairs
 from daprdockr.agent.holder import Holder
 from daprdockr.guard.clock import boot_id
 from daprdockr.guard.orders import Orders
 from daprdockr.model.errors import BadInput
 from daprdockr.model.stored.doubts import Doubt
+from daprdockr.model.stored.sealed import SealedValue
 from daprdockr.process.pidfile import PidFile
 from daprdockr.proxy.configuration import HttpListener, NginxSettings, render
 from daprdockr.proxy.files import ProxyFiles
@@ -27,7 +29,8 @@ WHOLE = 0.02
 RECORD = json.dumps({"pid": 4711, "started": 123456, "boot": boot_id()}).encode()
 SMALL = ("lease.json", "lease-copy.json", "guard.json", "cluster.json")
 RECORDS = ("nginx/process.json", "etcd/process.json", "guard/process.json", "relay/process.json")
-PORTS, DOUBT = "relay/routes.json", "doubt.json"
+PORTS, DOUBT, PAIRS = "relay/routes.json", "doubt.json", "certificates.json"
+SEALED = {"a.example.com": SealedValue("a" * 16, "5" * 12, bytes(range(64))), "b.test": SealedValue("b", "6", b"")}
 STATE = RelayState(("10.0.0.1", "::1"), (PortRoute("tcp", 5432, "db.app", (Destination("10.0.0.2", 20_000, True),)),))
 CONFIGURATIONS = ("nginx/last-good.conf", "nginx/nginx.conf")
 
@@ -49,7 +52,7 @@ class FileFuzz:
         self._scene.settle(3)
         self._real = {name: (self._scene.path / name).read_bytes() for name in SMALL}
         self._real |= dict.fromkeys(RECORDS, RECORD) | dict.fromkeys(CONFIGURATIONS, self._configuration)
-        self._real |= {PORTS: encode_state(STATE, 7), DOUBT: Doubt(7, "this etcd went back").encode()}
+        self._real |= {PORTS: encode_state(STATE, 7), DOUBT: Doubt(7, "this etcd went back").encode(), PAIRS: _sealed()}
         self._mutations = Mutations(self._random, [value for value in self._real.values() if len(value) < 10_000])
 
     def try_one(self) -> None:
@@ -96,6 +99,8 @@ class FileFuzz:
             ProxyFiles(directory / "nginx").prepare()
         elif name == PORTS:
             RelayFiles(directory / "relay").needed()
+        elif name == PAIRS:
+            KeptPairs(directory / name).read()
         elif name == DOUBT:
             agent.read_doubt()
         elif name == "guard.json":
@@ -132,6 +137,11 @@ class FileFuzz:
             )
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError, BadInput):
             return False
+
+
+def _sealed() -> bytes:
+    """What an agent writes for ``SEALED``."""
+    return json.dumps({name: json.loads(value.encode()) for name, value in SEALED.items()}).encode()
 
 
 def _lease(content: bytes) -> tuple[object, Holder]:
