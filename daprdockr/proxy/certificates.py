@@ -20,7 +20,12 @@ from attrs import field, frozen
 from daprdockr.model.stored.certificate import SOURCES, CertificateFacts, CertificatePair
 
 MOST_BYTES = 20 * 1024 * 1024
-"""The room for pairs in nginx's memory for certificates, in bytes."""
+"""The room for names and pairs in nginx's memory for certificates, in bytes."""
+
+NAME_BYTES, PAGE_BYTES = 256, 4096
+"""What a host name takes of that room, and that of which a pair takes whole ones: nginx gives memory in pages."""
+
+_HEAD_BYTES = 128
 
 UNKNOWN = ""
 """The name of the pair for host names that have none."""
@@ -46,11 +51,14 @@ class CertificateState:
     """
     By host name the digest of its pair, by digest the pair as JSON, and the key of session tickets in hexadecimal
     digits; nothing prints the last two.
+
+    :ivar left_out: the certificates for which there was no room, by name.
     """
 
     names: Mapping[str, str] = field(factory=dict)
     pairs: Mapping[str, str] = field(factory=dict, repr=False)
     ticket: str = field(default="", repr=False)
+    left_out: tuple[str, ...] = ()
 
 
 def chosen(certificates: Iterable[Certificate], now: float) -> dict[str, Certificate]:
@@ -71,21 +79,27 @@ def certificate_state(
     certificates: Mapping[str, Certificate], unknown: CertificatePair | None, ticket: bytes
 ) -> CertificateState:
     """
-    Return what nginx should hold, as far as there is room.
+    Return what nginx should hold, as far as there is room: what does not fit leaves its room to others.
 
     :param unknown: the pair for other names; None: their handshakes are refused.
     """
-    served = {name: certificate.pair for name, certificate in sorted(certificates.items())}
-    room, names, pairs = MOST_BYTES, dict[str, str](), dict[str, str]()
-    others = {UNKNOWN: unknown} if unknown is not None else {}
-    for name, pair in (others | served).items():
+    room, names, pairs, left_out = MOST_BYTES, dict[str, str](), dict[str, str](), dict[str, None]()
+    served = [(UNKNOWN, UNKNOWN, unknown)] if unknown is not None else []
+    served += [(host, one.name, one.pair) for host, one in sorted(certificates.items())]
+    for host, name, pair in served:
         text = json.dumps({"chain": pair.chain, "key": pair.key}, separators=(",", ":"))
         digest = hashlib.sha256(text.encode()).hexdigest()[:32]
-        room -= len(text) if digest not in pairs else 0
-        if room < 0:
-            break
-        pairs[digest], names[name] = text, digest
-    return CertificateState(names, pairs, ticket.hex())
+        needed = NAME_BYTES + (0 if digest in pairs else _pages(len(text)))
+        if needed > room:
+            left_out[name] = None
+            continue
+        room -= needed
+        pairs[digest], names[host] = text, digest
+    return CertificateState(names, pairs, ticket.hex(), tuple(left_out))
+
+
+def _pages(length: int) -> int:
+    return -(-(length + _HEAD_BYTES) // PAGE_BYTES) * PAGE_BYTES
 
 
 def whole(state: CertificateState, version: int) -> bytes:

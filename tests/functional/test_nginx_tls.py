@@ -8,13 +8,16 @@ import re
 from attrs import evolve
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from daprdockr.model.stored.certificate import FILE, CertificatePair
 from daprdockr.model.wanted.http import OFF, REQUIRE
+from daprdockr.proxy.certificates import Certificate, certificate_state
 from daprdockr.proxy.configuration import HttpListener
 from daprdockr.proxy.tls_files import TlsFiles
+from daprdockr.sealing.certificates import facts_of, ticket_key
 from tests.build.pairs import self_signed as pair_for
 from tests.build.ports import free_port
 from tests.rig.nginx_here import group_of, route, until
-from tests.rig.tls_here import NAME, TlsTestCase, fingerprint, state_of
+from tests.rig.tls_here import NAME, SECRET, TlsTestCase, fingerprint, state_of
 
 OTHER = "a.example.org"
 
@@ -53,6 +56,25 @@ class CertificateTests(TlsTestCase):
         shown = {await self.shown(NAME) for _ in range(20)}
         self.assertEqual((shown, await self.shown(OTHER)), ({fingerprint(second)}, None))
         self.assertEqual(group_of(nginx.pid), workers)
+
+    async def test_full(self) -> None:
+        """
+        nginx has room for as much as it is given at most, be it in pairs or in names, also for the one in the place of
+        the other.
+        """
+        pair = pair_for((NAME,))
+        nginx = await self.served(state_of(pair))
+        facts = facts_of(pair)
+        many_pairs = {
+            f"{n}.b": Certificate(f"{n}.b", FILE, CertificatePair("c" * 5000, f"{n}"), facts) for n in range(3000)
+        }
+        many_names = {f"{n}.b": Certificate("b", FILE, CertificatePair("c", "k"), facts) for n in range(90_000)}
+        for given in (many_pairs, many_names):
+            state = certificate_state(given, pair, ticket_key(SECRET, 1))
+            self.assertTrue(state.left_out)
+            await self.certified(nginx, state)
+            self.assertEqual(await self.shown(NAME), fingerprint(pair))
+        self.assertEqual((nginx.status.failures, nginx.status.reason), (0, ""))
 
     async def test_alone(self) -> None:
         """An nginx that is started anew has the certificates before any agent speaks; no key is in its directory."""

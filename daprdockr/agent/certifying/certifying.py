@@ -3,7 +3,8 @@
 The certificates of this node: chosen among those of files and of etcd, and handed to nginx, whenever one of them
 changes, and every half minute because of what the clock changes.
 
-A certificate that cannot be used, or has expired, is reported once as an event, and listed in the node's record.
+A certificate that cannot be used, or has expired, is reported once as an event, and listed in the node's record. If
+nginx has no room for some, one event names them.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from daprdockr.agent.certifying.given_pairs import GivenPairs
 from daprdockr.agent.certifying.sealed_pairs import SealedPairs
 from daprdockr.model.known.changes import Changes
 from daprdockr.model.stored.certificate import CertificatePair
-from daprdockr.proxy.certificates import Certificate, CertificateState, certificate_state, chosen
+from daprdockr.proxy.certificates import MOST_BYTES, Certificate, CertificateState, certificate_state, chosen
 from daprdockr.runtime.periodic import Periodic
 from daprdockr.runtime.signal import Signal
 
@@ -28,6 +29,9 @@ INTERVAL = 30.0
 DAY = 86400
 MOST_REPORTED = 64
 """The most names of files, and the most troubles, in a node's record."""
+
+NO_ROOM = f"nginx's memory for certificates ({MOST_BYTES // 1024**2} MiB) is full"
+_MOST_NAMED = 10
 
 
 class Certifying(Periodic):
@@ -57,6 +61,7 @@ class Certifying(Periodic):
         self._serve = serve
         self._clock = clock
         self._again = self._busy = False
+        self._left_out: tuple[str, ...] = ()
         self.troubles: Mapping[str, str] = {}
         """Why certificates cannot be used, by name."""
         self.files: Mapping[str, float] = _ends(given())
@@ -94,16 +99,26 @@ class Certifying(Periodic):
         found = await self._sealed.certificates()
         now, given = self._clock(), self._given()
         served = chosen((*given.certificates, *found), now)
-        self._serve(certificate_state(served, self._unknown, self._ticket(int(now // DAY))))
+        state = certificate_state(served, self._unknown, self._ticket(int(now // DAY)))
+        self._serve(state)
         self.files = _ends(given)
-        self._tell(given.troubles | self._sealed.troubles | _invalid((*given.certificates, *found), now))
+        unusable = _invalid((*given.certificates, *found), now) | given.troubles | self._sealed.troubles
+        self._tell(dict.fromkeys(state.left_out, NO_ROOM) | unusable)
+        self._tell_left_out(state.left_out)
 
     def _tell(self, troubles: dict[str, str]) -> None:
         """Report what is new among the troubles."""
         before, self.troubles = self.troubles, dict(sorted(troubles.items())[:MOST_REPORTED])
         for name, reason in self.troubles.items():
-            if before.get(name) != reason:
+            if reason not in (before.get(name), NO_ROOM):
                 self.told(f"certificate {name}", f"it is not usable: {reason}")
+
+    def _tell_left_out(self, names: tuple[str, ...]) -> None:
+        """Report in one line which certificates nginx has no room for, if these are others than before."""
+        if names and names != self._left_out:
+            more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
+            self.told("certificates", f"{NO_ROOM}, so these are not shown: {', '.join(names[:_MOST_NAMED])}{more}")
+        self._left_out = names
 
 
 def _ends(given: GivenPairs) -> dict[str, float]:

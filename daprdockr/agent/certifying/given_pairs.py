@@ -3,6 +3,10 @@
 The operator's own certificates: the pairs of ``<host name>.crt`` and ``<host name>.key`` in one directory. Blocking.
 
 A pair that cannot be used is reported, and disables none of the others. Files that did not change are not read again.
+
+Note [Half a renewal]
+    Whoever renews a pair replaces one file after the other, or one link after the other. In between they do not belong
+    together, and a mistake may last longer. The former pair is served until they can be used again, or both are gone.
 """
 
 from __future__ import annotations
@@ -39,12 +43,21 @@ class GivenPairs:
     troubles: dict[str, str] = field(factory=dict)
 
 
+@frozen
+class _Found:
+    """What the files of one name hold; with a ``trouble``, a ``certificate`` is the former one."""
+
+    signature: tuple[Signature, Signature]
+    certificate: Certificate | None = None
+    trouble: str = ""
+
+
 class GivenDirectory:
     """:param path: the directory with the files."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._known: dict[str, tuple[tuple[Signature, Signature], Certificate | str]] = {}
+        self._known: dict[str, _Found] = {}
 
     def read(self) -> GivenPairs:
         """Return what is there now. :raises OSError: the directory cannot be read."""
@@ -52,22 +65,25 @@ class GivenDirectory:
         if len(names) > MOST_PAIRS:
             raise OSError(errno.E2BIG, f"it has more than {MOST_PAIRS} pairs", str(self._path))
         self._known = {stem: self._found(stem) for stem in names}
-        results = {stem: result for stem, (_, result) in self._known.items()}
+        found = self._known.values()
         return GivenPairs(
-            tuple(result for result in results.values() if isinstance(result, Certificate)),
-            {stem: result for stem, result in results.items() if isinstance(result, str)},
+            tuple(one.certificate for one in found if one.certificate is not None),
+            {stem: one.trouble for stem, one in self._known.items() if one.trouble},
         )
 
-    def _found(self, stem: str) -> tuple[tuple[Signature, Signature], Certificate | str]:
+    def _found(self, stem: str) -> _Found:
+        """See Note [Half a renewal]."""
         files = self._path / (stem + _CHAIN), self._path / (stem + _KEY)
         signature = _signature(files[0]), _signature(files[1])
         known = self._known.get(stem)
-        if known is not None and known[0] == signature:
+        if known is not None and known.signature == signature:
             return known
         try:
-            return signature, _read(stem, *files)
+            return _Found(signature, _read(stem, *files))
         except BadInput as error:
-            return signature, str(error)
+            former = known.certificate if known is not None else None
+            shown = ", so the former one is shown" if former is not None else ""
+            return _Found(signature, former, f"{error}{shown}")
 
 
 def _read(stem: str, chain: Path, key: Path) -> Certificate:

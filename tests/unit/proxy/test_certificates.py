@@ -8,7 +8,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.model.stored.certificate import ACME, FILE, STORED, CertificateFacts, CertificatePair
 from daprdockr.proxy import certificates
-from daprdockr.proxy.certificates import Certificate, CertificateState, certificate_state, chosen, difference, whole
+from daprdockr.proxy.certificates import Certificate, certificate_state, chosen, difference, whole
 
 NOW = 1000.0
 
@@ -73,9 +73,9 @@ class MessageTests(SynchronousTestCase):
         self.assertNotIn(b"ticket".hex(), repr(state))
 
     def test_bounded(self) -> None:
-        """More pairs than there is room for are left out, so that those before them have theirs."""
-        self.patch(certificates, "MOST_BYTES", 150)
-        many = {f"{letter}.x": certificate(f"{letter}.x") for letter in "abc"}
-        state = certificate_state(many, None, b"")
-        self.assertEqual((set(state.names), len(state.pairs)), ({"a.x", "b.x"}, 2))
-        self.assertNotEqual(state, CertificateState())
+        """What does not fit is left out and named, so that what comes before and after it has its room."""
+        self.patch(certificates, "MOST_BYTES", 2 * (certificates.NAME_BYTES + certificates.PAGE_BYTES))
+        many = {f"{letter}.x": certificate(f"{letter}.x") for letter in "abcd"}
+        long = Certificate("b.x", FILE, CertificatePair("c" * 5000, "k"), CertificateFacts(("b.x",), 0, 2000))
+        state = certificate_state(many | {"b.x": long}, None, b"")
+        self.assertEqual((set(state.names), len(state.pairs), state.left_out), ({"a.x", "c.x"}, 2, ("b.x", "d.x")))

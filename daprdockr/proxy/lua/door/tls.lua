@@ -154,8 +154,8 @@ local function forget_others(message)
     end
 end
 
--- Take over a message of the agent: pairs before the names that lead to them, and no pair goes before its names.
-function M.apply(message)
+-- Pairs come before the names that lead to them.
+local function take(message)
     local done, why = set_all("p/", message.pairs, false)
     for _, is_gone in ipairs({ false, true }) do
         if done then
@@ -165,12 +165,27 @@ function M.apply(message)
     if done and message.ticket then
         done, why = dict:safe_set("ticket", message.ticket)
     end
-    if not done then
-        return nil, why
-    end
+    return done, why
+end
+
+-- Remove what the message has no more.
+local function forget(message)
+    set_all("n/", message.names, true)
     set_all("p/", message.pairs, true)
     if message.whole then
         forget_others(message)
+    end
+end
+
+-- Take over a message of the agent. No pair goes before its names, unless the room of what goes is needed at once.
+function M.apply(message)
+    local done, why = take(message)
+    forget(message)
+    if not done then
+        done, why = take(message)
+    end
+    if not done then
+        return nil, why
     end
     dict:set("version", message.version)
     return true

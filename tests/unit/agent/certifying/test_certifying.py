@@ -14,6 +14,7 @@ from daprdockr.agent.certifying.sealed_pairs import KeptPairs, SealedPairs, Sour
 from daprdockr.model.known.changes import Changes
 from daprdockr.model.known.cluster import Cluster
 from daprdockr.model.stored.certificate import ACME, FILE, STORED, CertificatePair, CertificateRecord, certificate_puts
+from daprdockr.proxy import certificates
 from daprdockr.proxy.certificates import UNKNOWN, Certificate, CertificateState
 from daprdockr.sealing.boxes import PrivateKey
 from daprdockr.sealing.certificates import facts_of, seal_pair
@@ -130,6 +131,22 @@ class CertifyingTests(SynchronousTestCase):
         self.given = GivenPairs((), {"bad.com": "no PEM"})
         self.reactor.advance(INTERVAL)
         self.assertEqual(self.events, told * 2)
+
+    def test_no_room(self) -> None:
+        """If nginx has no room for some, one event names them, and ``troubles`` has each; no second one follows."""
+        self.patch(certificates, "MOST_BYTES", 16_000)
+        self.given = GivenPairs(tuple(self.file(f"{number:02}.com") for number in range(15)))
+        self.certifying.startService()
+        self.reactor.pump([INTERVAL] * 3)
+        shown = self.names() - {UNKNOWN}
+        ((subject, line),) = self.events
+        self.assertEqual((subject, 0 < len(shown) < 4), ("certificates", True))
+        self.assertIn("memory for certificates (20 MiB) is full, so these are not shown: ", line)
+        self.assertRegex(line, rf"shown: {len(shown):02}\.com, .* and {5 - len(shown)} more$")
+        self.assertEqual(set(self.certifying.troubles), {one.name for one in self.given.certificates} - shown)
+        self.given = GivenPairs(self.given.certificates[:1])
+        self.certifying.wake()
+        self.assertEqual((self.certifying.troubles, len(self.events)), ({}, 1))
 
     def test_expiry(self) -> None:
         """A certificate that is not valid yet, or not any more, is served nevertheless, and reported once."""

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import os
+import shutil
+import tempfile
 from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.agent.certifying import given_pairs
-from daprdockr.agent.certifying.given_pairs import GivenDirectory
+from daprdockr.agent.certifying.given_pairs import GivenDirectory, GivenPairs
 from daprdockr.model.stored.certificate import FILE, MAX_PEM, CertificatePair
 from tests.build.pairs import self_signed
+
+NOBODY = 65534
 
 
 class GivenPairsTests(SynchronousTestCase):
@@ -73,6 +77,57 @@ class GivenPairsTests(SynchronousTestCase):
         (self.folder / "example.com.crt").unlink()
         (self.folder / "example.com.key").unlink()
         self.assertEqual(self.directory.read().certificates, ())
+
+    def test_half_a_renewal(self) -> None:
+        """While the new files cannot be used the former pair stays, with the reason; it goes with both of them."""
+        first, second = self_signed(("example.com",)), self_signed(("example.com",))
+        self.put("example.com", first)
+        self.directory.read()
+        for path, content in (("crt", second.chain), ("key", "no key")):
+            (self.folder / f"example.com.{path}").write_text(content)
+            found = self.directory.read()
+            self.assertEqual([one.pair for one in found.certificates], [first])
+            self.assertIn("so the former one is shown", found.troubles["example.com"])
+        self.put("example.com", second)
+        found = self.directory.read()
+        self.assertEqual(([one.pair for one in found.certificates], found.troubles), ([second], {}))
+        (self.folder / "example.com.key").unlink()
+        self.assertEqual([one.pair for one in self.directory.read().certificates], [second])
+        (self.folder / "example.com.crt").unlink()
+        self.assertEqual(self.directory.read(), GivenPairs())
+
+    def test_links(self) -> None:
+        """Links that are replaced, as certbot does, lead to the new pair; one that leads nowhere is reported."""
+        pairs = [self_signed(("example.com",)) for _ in range(2)]
+        for number, pair in enumerate(pairs):
+            archive = self.folder / f"archive{number}"
+            archive.mkdir()
+            for part, content in (("crt", pair.chain), ("key", pair.key)):
+                (archive / part).write_text(content)
+            for part in ("crt", "key"):
+                link = self.folder / f"link.{part}"
+                link.symlink_to((archive / part).absolute())
+                link.rename(self.folder / f"example.com.{part}")
+            self.assertEqual([one.pair for one in self.directory.read().certificates], [pair])
+        (self.folder / "lost.com.crt").symlink_to("nowhere")
+        (self.folder / "lost.com.key").symlink_to("nowhere")
+        self.assertIn("lost.com.crt cannot be read: No such file", self.directory.read().troubles["lost.com"])
+
+    def test_no_permission(self) -> None:
+        """A file that this user may not read is reported, and takes nothing from the others."""
+        folder = Path(tempfile.mkdtemp())
+        self.addCleanup(shutil.rmtree, folder)
+        self.folder, self.directory = folder, GivenDirectory(folder)
+        folder.chmod(0o755)
+        for name in ("example.com", "other.com"):
+            self.put(name, self_signed((name,)))
+        (folder / "other.com.key").chmod(0)
+        if os.geteuid() == 0:
+            os.seteuid(NOBODY)
+            self.addCleanup(os.seteuid, 0)
+        found = self.directory.read()
+        self.assertEqual([one.name for one in found.certificates], ["example.com"])
+        self.assertEqual(found.troubles, {"other.com": "other.com.key cannot be read: Permission denied"})
 
     def test_bounded(self) -> None:
         """A directory of too many pairs, or none, is an error as a whole."""
