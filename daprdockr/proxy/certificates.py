@@ -23,7 +23,7 @@ MOST_BYTES = 20 * 1024 * 1024
 """The room for names and pairs in nginx's memory for certificates, in bytes."""
 
 NAME_BYTES, PAGE_BYTES = 256, 4096
-"""What a host name takes of that room, and that of which a pair takes whole ones: nginx gives memory in pages."""
+"""The bytes of that room that a host name takes, and the steps in which pairs take theirs: nginx gives pages."""
 
 _HEAD_BYTES = 128
 

@@ -140,7 +140,7 @@ class FileFuzz:
 
 
 def _sealed() -> bytes:
-    """What an agent writes for ``SEALED``."""
+    """The content that an agent writes for ``SEALED``."""
     return json.dumps({name: json.loads(value.encode()) for name, value in SEALED.items()}).encode()
 
 

@@ -5,8 +5,8 @@ The operator's own certificates: the pairs of ``<host name>.crt`` and ``<host na
 A pair that cannot be used is reported, and disables none of the others. Files that did not change are not read again.
 
 Note [Half a renewal]
-    Whoever renews a pair replaces one file after the other, or one link after the other. In between they do not belong
-    together, and a mistake may last longer. The former pair is served until they can be used again, or both are gone.
+    A renewal replaces one file after the other, or one link after the other. In between they do not belong together,
+    and a mistake may last longer. The former pair is served until they can be used again, or both are gone.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class GivenPairs:
 
 @frozen
 class _Found:
-    """What the files of one name hold; with a ``trouble``, a ``certificate`` is the former one."""
+    """The files of one name, as they were read last; with a ``trouble``, a ``certificate`` is the former one."""
 
     signature: tuple[Signature, Signature]
     certificate: Certificate | None = None

@@ -73,7 +73,7 @@ class MessageTests(SynchronousTestCase):
         self.assertNotIn(b"ticket".hex(), repr(state))
 
     def test_bounded(self) -> None:
-        """What does not fit is left out and named, so that what comes before and after it has its room."""
+        """A pair that does not fit is left out and named, and those before and after it have their room."""
         self.patch(certificates, "MOST_BYTES", 2 * (certificates.NAME_BYTES + certificates.PAGE_BYTES))
         many = {f"{letter}.x": certificate(f"{letter}.x") for letter in "abcd"}
         long = Certificate("b.x", FILE, CertificatePair("c" * 5000, "k"), CertificateFacts(("b.x",), 0, 2000))
