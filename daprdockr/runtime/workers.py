@@ -25,11 +25,13 @@ from twisted.application.service import Service
 from twisted.internet.defer import Deferred, fail
 from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 from twisted.python.threadpool import ThreadPool
 
 from daprdockr.model.errors import DaprdockrError
 from daprdockr.model.trouble import line
 from daprdockr.model.troubles.host import ThreadsBusy
+from daprdockr.runtime.durations import Durations
 from daprdockr.runtime.pool import Run
 
 T = TypeVar("T")
@@ -57,6 +59,8 @@ class Workers(Service):
 
     :param share: how many threads one owner may have; 0: all.
     :param grace: seconds that calls in flight are given when the service stops.
+    :ivar durations: of the calls that have ended, from the moment when a thread was free for them.
+    :ivar failed: how many of these raised an exception.
     """
 
     log = Logger()
@@ -72,6 +76,18 @@ class Workers(Service):
         self._queues: dict[Hashable, deque[_Call]] = {}
         self._in_flight: Counter[Hashable] = Counter()
         self._idle: Deferred[None] | None = None
+        self.durations = Durations()
+        self.failed = 0
+
+    @property
+    def in_flight(self) -> int:
+        """How many threads are busy now."""
+        return self._in_flight.total()
+
+    @property
+    def waiting(self) -> int:
+        """How many calls wait for a thread now."""
+        return sum(map(len, self._queues.values()))
 
     def __call__(self, call: Callable[..., T], /, *args: Any, **kwargs: Any) -> Deferred[T]:
         """Run a call in a thread. :raises Stopped: by the Deferred, when the service does not run."""
@@ -141,9 +157,11 @@ class Workers(Service):
                     self._queues[owner] = queue  # behind all others
                 self._in_flight[owner] += 1
                 made = deferToThreadPool(self._reactor, self._pool, call.make)
-                made.addBoth(self._landed, call)
+                made.addBoth(self._landed, call, self._reactor.seconds())
 
-    def _landed(self, result: Any, call: _Call) -> None:
+    def _landed(self, result: Any, call: _Call, begun: float) -> None:
+        self.durations.add(self._reactor.seconds() - begun)
+        self.failed += isinstance(result, Failure)
         self._in_flight[call.owner] -= 1
         if not self._in_flight[call.owner]:
             del self._in_flight[call.owner]

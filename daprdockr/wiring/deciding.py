@@ -16,6 +16,7 @@ from daprdockr.agent.mirror.roster import Roster
 from daprdockr.agent.reconcile.carry_out import CarryOut
 from daprdockr.agent.reconcile.claim_steps import ClaimSteps
 from daprdockr.agent.reconcile.container_steps import ContainerSteps, GivenToContainers
+from daprdockr.agent.reconcile.counted_steps import CountedSteps
 from daprdockr.agent.reconcile.delivery import Delivery, StoredValues
 from daprdockr.agent.reconcile.engine_threads import EngineThreads
 from daprdockr.agent.reconcile.gather import Gather, GatherClaims, GatherHost
@@ -48,6 +49,7 @@ class Deciding:
     gather: Gather
     since: Since
     reconcile: Reconcile
+    steps: CountedSteps
     ephemeral: Ephemeral | None
     withdrawals: Withdrawals
     stopped: RolloutEvents
@@ -69,22 +71,24 @@ def deciding(base: Foundation, outward: Edges, found: Found, reports: Reporting)
         unanswered=unanswered,
     )
     slots = SlotSteps(outside.etcd.store, outside.pools.etcd.calls, found.known.mirror, found.member.standing)
+    carry_out = CarryOut(
+        claims,
+        slots,
+        _rollout_steps(base, found, rollouts.under_way, stopped),
+        _container_steps(base, outward, found, delivery),
+    )
+    steps = CountedSteps(carry_out, outside.reactor.seconds)
     reconcile = Reconcile(
         reactor=outside.reactor,
         gather=gather,
         since=since,
         informed=Informed(found.local.health, withdrawals),
         failures=found.local.failures,
-        carry_out=CarryOut(
-            claims,
-            slots,
-            _rollout_steps(base, found, rollouts.under_way, stopped),
-            _container_steps(base, outward, found, delivery),
-        ),
+        carry_out=steps,
         record_event=base.journal.record,
     )
     ephemeral = _ephemeral(base, found, delivery) if base.settings.ephemeral else None
-    return Deciding(gather, since, reconcile, ephemeral, withdrawals, stopped)
+    return Deciding(gather, since, reconcile, steps, ephemeral, withdrawals, stopped)
 
 
 def _withdrawals(base: Foundation, found: Found, reports: Reporting) -> Withdrawals:

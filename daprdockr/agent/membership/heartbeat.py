@@ -95,6 +95,11 @@ class Heartbeat(Service):
         return self._lease if stands and self._reactor.seconds() < self._until else 0
 
     @property
+    def seconds_left(self) -> float:
+        """For how long the lease is certain; 0 without a certain one."""
+        return self._until - self._reactor.seconds() if self.lease else 0.0
+
+    @property
     def condition(self) -> Trouble | None:
         """Why there is no certain lease; None while there is one."""
         return None if self.lease else self._found or self._registration.condition or NoBeatYet()

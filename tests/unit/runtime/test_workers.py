@@ -54,6 +54,18 @@ class WorkersTests(TestCase):
         self.addCleanup(workers.stopService)
         return workers
 
+    async def test_counted(self) -> None:
+        """Calls that have ended are counted with their durations, and those that raised; so are those under way."""
+        workers = self.start()
+        waiting = [workers(self.release.wait), workers(divmod, 1, 0)]
+        self.assertEqual((workers.in_flight, workers.waiting, sum(workers.durations.read().counts)), (1, 1, 0))
+        self.release.set()
+        await waiting[0]
+        with self.assertRaises(ZeroDivisionError):
+            await waiting[1]
+        self.assertEqual((workers.in_flight, workers.waiting), (0, 0))
+        self.assertEqual((sum(workers.durations.read().counts), workers.failed), (2, 1))
+
     async def test_call(self) -> None:
         """A call runs in a daemon thread of the pool's name; its result arrives in the reactor's thread."""
         workers = self.start()

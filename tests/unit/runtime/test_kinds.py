@@ -1,0 +1,15 @@
+"""Kinds of values as words."""
+
+from __future__ import annotations
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from daprdockr.planning.outcome import Done
+from daprdockr.planning.steps import PullImage
+from daprdockr.runtime.kinds import kind_of
+
+
+class KindTests(SynchronousTestCase):
+    def test_words(self) -> None:
+        """The words of a type's name are joined by underscores."""
+        self.assertEqual([kind_of(Done()), kind_of(PullImage("web:1"))], ["done", "pull_image"])
