@@ -29,6 +29,7 @@ from daprdockr.dns.forwarding.forward import Forwarder
 from daprdockr.dns.forwarding.shares import Client
 from daprdockr.dns.listening.limit import Limiter, Verdict, stranger_limit
 from daprdockr.dns.listening.protocols import Datagrams, Streams
+from daprdockr.dns.message.outcome import ReplyOutcome, outcome_of
 from daprdockr.dns.message.query import EDNS_SIZE, PLAIN_SIZE, Query, read_header, read_query
 from daprdockr.dns.message.records import FORMERR, NOTIMP, REFUSED, SERVFAIL
 from daprdockr.dns.message.response import bare, cut
@@ -93,6 +94,8 @@ class Authority(server.DNSServerFactory):
         self._finished = {allowed: Finished() for allowed in (False, True)}
         self._second = 0
         self.counts = Counts()
+        self.outcomes: Counter[ReplyOutcome] = Counter()
+        """The replies since the start; those to many datagrams at once by a sample, see ``listening.batched``."""
 
     def publish(self, zone: Zone) -> None:
         """Answer from this zone from now on."""
@@ -240,6 +243,7 @@ class Authority(server.DNSServerFactory):
         self._send(reply, way, address)
 
     def _send(self, packet: bytes, way: Way, address: tuple[str, int]) -> None:
+        self.outcomes[outcome_of(packet)] += 1
         try:
             way.send(packet, address)
         except OSError:

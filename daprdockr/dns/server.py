@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from random import Random, SystemRandom
 from typing import Any
 
@@ -20,6 +20,7 @@ from daprdockr.dns.forwarding.exchange import SocketExchange
 from daprdockr.dns.forwarding.forward import Forwarder
 from daprdockr.dns.listening.batched import listen_datagrams
 from daprdockr.dns.listening.listen import DnsListeners
+from daprdockr.dns.message.outcome import ReplyOutcome
 from daprdockr.dns.zone.challenge_zone import ChallengeZone
 from daprdockr.dns.zone.zone import Zone
 
@@ -68,6 +69,11 @@ class DnsServer(MultiService):
     def counts(self) -> dict[str, int]:
         """The counts since the start, by name."""
         return {**asdict(self._authority.counts), **asdict(self._forwarder.counts)}
+
+    @property
+    def outcomes(self) -> Mapping[ReplyOutcome, int]:
+        """The replies since the start, by what was asked and answered."""
+        return self._authority.outcomes
 
     @property
     def whom(self) -> Whom:

@@ -17,6 +17,7 @@ from daprdockr.dns.authority import Authority
 from daprdockr.dns.listening.batched import RECEIVE_BUFFER, BatchedPort, listen_datagrams
 from daprdockr.dns.listening.mmsg import CAPACITY, NAME, SLOT, DatagramBatch
 from daprdockr.dns.listening.protocols import MAX_DATAGRAM, Datagrams
+from daprdockr.dns.message.records import NOERROR, A
 from daprdockr.dns.zone.zone import Zone
 from daprdockr.model.host import Port
 from tests.build.dns_samples import Asking, question, running, sample_zone
@@ -76,6 +77,9 @@ class Contract:
             self.assertTrue(message.is_response(reply), message)
         counts = self.authority.counts
         self.assertEqual((len(NAMES), len(asked) - len(NAMES)), (counts.queries, counts.finished))
+        self.assertEqual(
+            len(asked), self.authority.outcomes.total(), "each reply is counted, by a sample of each batch"
+        )
 
     async def test_gaps(self: Any) -> None:
         """A message that gets no reply, or a later one, does not change the order of the other replies."""
@@ -88,6 +92,7 @@ class Contract:
             self.client.send(message.to_wire())
         self.assertEqual(list(range(40)), [reply.id for reply in await self.replies(40)])
         self.assertEqual(0, self.authority.counts.unsent)
+        self.assertEqual({(A, NOERROR): 40}, self.authority.outcomes)
 
     async def test_later(self: Any) -> None:
         """A reply that has to be waited for goes to who asked."""
