@@ -103,6 +103,12 @@ class DoorSocket:
             raise ProxyError("nginx did not say which endpoints work on requests")
         return frozenset(body.split())
 
+    async def counts(self) -> dict[str, int]:
+        """Return what nginx counted, by name; nothing when it does not answer, or is that of an older agent."""
+        status, body = await self._ask(b"GET /counts HTTP/1.0\r\n\r\n")
+        pairs = (line.split() for line in body.splitlines()) if status == OK else ()
+        return {pair[0]: int(pair[1]) for pair in pairs if len(pair) == 2 and pair[1].isdecimal()}
+
     def _version(self, status: int, body: str) -> int:
         if status in (OK, CONFLICT) and body.isdigit():
             return int(body)

@@ -215,6 +215,15 @@ class Nginx(Service):
             return frozenset()
         return found.difference(check_endpoint(one.address, one.port) for route in self._led for one in route.upstreams)
 
+    @property
+    def led(self) -> tuple[Route, ...]:
+        """The routes that were published last."""
+        return self._led
+
+    async def counts(self) -> dict[str, int]:
+        """Return what nginx counted since it started, by name; nothing while it does not answer."""
+        return {} if self.pid is None else await self._socket.counts()
+
     def confirm(self) -> None:
         """Send routes that were not sure, if they are now: Note [Routes of an earlier agent] in ``table``."""
         self._routes.confirm()

@@ -5,6 +5,7 @@
 
 local choose = require "door.choose"
 local cjson = require "cjson.safe"
+local counts = require "door.counts"
 local routes = require "door.routes"
 
 local M = {}
@@ -56,6 +57,11 @@ end
 -- The endpoints with requests under way, one a line.
 function M.busy()
     return answer(200, table.concat(choose.busy(MOST_BUSY), "\n"))
+end
+
+-- What was counted, a name and a number a line.
+function M.counts()
+    return answer(200, table.concat(counts.lines(), "\n"))
 end
 
 return M

@@ -26,6 +26,7 @@
 local balancer = require "ngx.balancer"
 local base = require "resty.core.base"
 local choose = require "door.choose"
+local counts = require "door.counts"
 local ffi = require "ffi"
 local headers = require "door.headers"
 local interim = require "door.interim"
@@ -114,6 +115,7 @@ end
 
 -- Answer a request that found no endpoint.
 local function give_up()
+    counts.add("unserved")
     local location = present_location()
     if location.page then
         return pages.maintenance(routes.page(location.page))
@@ -145,6 +147,7 @@ local function hold(ctx)
     if waiting >= MOST_WAITING or of_service >= MOST_OF_SERVICE then
         return false
     end
+    counts.add("held")
     waiting, waiting_for[service] = waiting + 1, of_service + 1
     local pause, call = FIRST_PAUSE, FIRST_CALL
     local call_at = ngx.now() + call
@@ -391,6 +394,9 @@ function M.send()
     end
     if not endpoint then
         return ngx.exit(BUSY)
+    end
+    if ctx.tries > 0 then
+        counts.add("retried")
     end
     ctx.key, ctx.instance, ctx.tries = key, endpoint[4], ctx.tries + 1
     if not again and #endpoints > 1 then
