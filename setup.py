@@ -108,6 +108,7 @@ setup(
         "urllib3>=2.8",
         "idna>=3.7",
         "PyYAML>=6.0.2",
+        "prometheus-client>=0.26",
     ],
     extras_require={
         # ruff and mypy find more with each release, so a checkout stays with the one it was clean under.

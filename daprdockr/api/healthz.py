@@ -30,10 +30,3 @@ class Healthz(Resource):
     def render_HEAD(self, request: Request) -> bytes:
         request.setHeader(b"content-length", b"%d" % len(self.render_GET(request)))
         return b""
-
-
-def api(troubles: Troubles) -> Resource:
-    """The resource tree of the API port."""
-    root = Resource()
-    root.putChild(b"healthz", Healthz(troubles))
-    return root

@@ -142,7 +142,7 @@ PARAMETERS: tuple[Parameter, ...] = (
     Parameter(
         "api",
         "ADDR:PORT",
-        "serve /healthz here, or off",
+        "serve /healthz and /metrics here, or off",
         default="127.0.0.1:5080",
         read=parameter.listener,
     ),
@@ -151,6 +151,12 @@ PARAMETERS: tuple[Parameter, ...] = (
         "ADDR:PORT",
         "take daprdockrcmd logs, exec and forward here, or off (default: the first --host address, port 5081)",
         read=parameter.listener,
+    ),
+    Parameter(
+        "api-token-file",
+        "FILE",
+        "file whose first line is the bearer token that opens --api beyond loopback",
+        read=parameter.absolute_path,
     ),
     Parameter(
         "state-dir",

@@ -60,6 +60,7 @@ class Settings:
     certificates: Path | None = None
     https_unknown: str = "default"
     peer: Address | None = None
+    api_token_file: Path | None = None
 
     def __attrs_post_init__(self) -> None:
         single = tuple(one for one in (self.api, self.peer) if one is not None)

@@ -10,25 +10,23 @@ reactor, the clock, the environment and the source of random numbers.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from functools import partial
 
 from attrs import frozen
-from twisted.application.internet import TCPServer
 from twisted.application.service import Service
 
-from daprdockr.agent.reporting.conditions import HasCondition, lines
+from daprdockr.agent.reporting.conditions import HasCondition
 from daprdockr.agent.statedir import StateDir
-from daprdockr.api.bounded_site import BoundedSite
-from daprdockr.api.healthz import api
 from daprdockr.arguments.settings import Settings
 from daprdockr.runtime.profile import Profile
 from daprdockr.wiring.deciding import Deciding, Reporting, deciding, reporting
 from daprdockr.wiring.edges import Edges, edges
 from daprdockr.wiring.finding import Found, finding
 from daprdockr.wiring.foundation import Foundation, foundation, surroundings
+from daprdockr.wiring.measuring import Measured
 from daprdockr.wiring.outside import Outside
 from daprdockr.wiring.peer_listening import peer_listener
 from daprdockr.wiring.renewing import renewer
+from daprdockr.wiring.serving import listener
 from daprdockr.wiring.subscriptions import subscribe, subscribe_peer
 
 
@@ -61,7 +59,7 @@ def compose(settings: Settings, state: StateDir, outside: Outside) -> Compositio
     found.member.herald.update(around.whereabouts.value)
     judged = tuple(_judged(base, outward, found))
     services = (*_services(base, outward, found, acting, reports), renewer(base, found, reports.followers))
-    ends = (_profile(settings), *services, peer, _api(base, judged))
+    ends = (_profile(settings), *services, peer, listener(Measured(base, outward, found, acting, judged)))
     return Composition(base, outward, found, acting, reports, tuple(part for part in ends if part is not None), judged)
 
 
@@ -90,14 +88,3 @@ def _judged(base: Foundation, outward: Edges, found: Found) -> Iterable[HasCondi
 
 def _profile(settings: Settings) -> Profile | None:
     return Profile(settings.cpuprofile) if settings.cpuprofile else None
-
-
-def _api(base: Foundation, judged: tuple[HasCondition, ...]) -> TCPServer | None:
-    """Return the HTTP listener of the agent; None where that is off."""
-    if base.settings.api is None:
-        return None
-    address, port = base.settings.api
-    reactor = base.outside.reactor
-    return TCPServer(
-        port, BoundedSite(api(partial(lines, judged)), reactor=reactor), interface=address, reactor=reactor
-    )

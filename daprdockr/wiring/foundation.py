@@ -19,6 +19,7 @@ from daprdockr.agent.membership.whereabouts import Whereabouts
 from daprdockr.agent.mirror.own_containers import OwnContainers
 from daprdockr.agent.reporting.journal import Journal
 from daprdockr.agent.statedir import StateDir
+from daprdockr.api.admission import read_token
 from daprdockr.arguments.settings import Settings
 from daprdockr.dns.endpoint import Endpoint
 from daprdockr.dns.forwarding.resolvconf import lack, upstreams
@@ -91,7 +92,8 @@ class Surroundings:
     """
     The surroundings that may change while the agent runs: where this node is, the keys that open secrets, the
     certificates and the password for etcd (None: there are none), the name servers of resolv.conf (None: others were
-    named, or there is no DNS), and the operator's own certificates (None: there is no directory for them).
+    named, or there is no DNS), the operator's own certificates (None: there is no directory for them), and the token
+    that opens the API (None: there is no file for it).
     """
 
     whereabouts: Followed[Whereabouts]
@@ -100,13 +102,14 @@ class Surroundings:
     password: Followed[str] | None
     upstreams: Followed[tuple[Endpoint, ...]] | None
     given_pairs: Followed[GivenPairs] | None = None
+    api_token: Followed[str] | None = None
 
     @property
     def all(self) -> tuple[Followed[Any], ...]:
         """Return all of them; each starts with the agent."""
         found: tuple[Followed[Any] | None, ...]
         found = (self.whereabouts, self.cluster_keys, self.certificates, self.password, self.upstreams)
-        found += (self.given_pairs,)
+        found += (self.given_pairs, self.api_token)
         return tuple(one for one in found if one is not None)
 
     def key_ids(self) -> frozenset[str]:
@@ -124,6 +127,7 @@ def surroundings(base: Foundation) -> Surroundings:
         password=_password(base, settings.etcd.password_file) if settings.etcd.password_file else None,
         upstreams=_upstreams(base) if settings.dns and settings.dns_upstream is None else None,
         given_pairs=_given_pairs(base, settings.certificates) if settings.certificates else None,
+        api_token=_api_token(base, settings.api_token_file) if settings.api_token_file else None,
     )
 
 
@@ -200,6 +204,19 @@ def _password(base: Foundation, path: Path) -> Followed[str]:
         return read_password(path)
 
     return _follow(base, "the password for etcd", read, base.settings.etcd.password)
+
+
+def _api_token(base: Foundation, path: Path) -> Followed[str]:
+    """Follow the token that opens the API; "", which opens nothing, until it can be read."""
+
+    def read() -> str:
+        return read_token(path)
+
+    try:
+        first = read()
+    except (OSError, BadInput):
+        first = ""  # the first poll says why
+    return _follow(base, "the token of the API", read, first)
 
 
 def _upstreams(base: Foundation) -> Followed[tuple[Endpoint, ...]]:

@@ -41,5 +41,19 @@ class ApiDoorTests(TestCase):
         for client in idle:
             client.close()
 
+    def test_metrics(self) -> None:
+        """The counts of the agent and of nginx can be scraped; a page of another name reads nothing."""
+        self.agent.dig("nothing.container", "A")
+        url = f"http://127.0.0.1:{self.agent.api_port}/metrics"
+        found = self.agent.curl("", url)
+        for line in (
+            'daprdockr_dns_replies_total{result="nxdomain",type="A"} 1.0',
+            'daprdockr_loop_healthy{loop="nginx"} 1.0',
+            "daprdockr_http_held_requests_total 0.0",
+            'daprdockr_call_duration_seconds_count{pool="heartbeat"}',
+        ):
+            self.assertIn(f"\n{line}", found)
+        self.assertIn("ask for localhost", self.agent.curl("evil.example", url))
+
     def connected(self) -> socket.socket:
         return socket.create_connection(("127.0.0.1", self.agent.api_port), timeout=5)

@@ -10,9 +10,10 @@ from twisted.internet.testing import StringTransport
 from twisted.logger import capturedLogs
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
+from twisted.web.resource import Resource
 
 from daprdockr.api.bounded_site import LIFETIME, MOST_CONNECTIONS, BoundedSite
-from daprdockr.api.healthz import api
+from daprdockr.api.healthz import Healthz
 from tests.fakes.run import LoopClock
 
 GET = b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n"
@@ -23,7 +24,9 @@ class BoundedSiteTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         self.clock = LoopClock()
-        self.site = BoundedSite(api(lambda: ()), reactor=self.clock)
+        root = Resource()
+        root.putChild(b"healthz", Healthz(lambda: ()))
+        self.site = BoundedSite(root, reactor=self.clock)
         self.site.doStart()
         self.addCleanup(self.site.doStop)
 

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
-from twisted.web.resource import getChildForRequest
 from twisted.web.test.requesthelper import DummyRequest
 
-from daprdockr.api.healthz import api
+from daprdockr.api.healthz import Healthz
 
 
 class HealthzTests(SynchronousTestCase):
@@ -14,7 +13,7 @@ class HealthzTests(SynchronousTestCase):
 
     def ask(self, *troubles: str) -> DummyRequest:
         request = DummyRequest([b"healthz"])
-        body = getChildForRequest(api(lambda: troubles), request).render(request)
+        body = Healthz(lambda: troubles).render(request)
         request.write(body)
         return request
 

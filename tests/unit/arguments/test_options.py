@@ -76,6 +76,7 @@ REFUSED = {
     "--etcd-ca": ["/no/such/file"],
     "--etcd-user": ["somebody"],
     "--etcd-password-file": ["/no/such/file"],
+    "--api-token-file": [""],
 }
 
 

@@ -29,6 +29,7 @@ ONLY_IN: Mapping[str, tuple[str, ...]] = {
     "jinja2": ("daprdockr.proxy",),
     "cryptography": ("daprdockr.sealing", "daprdockr.acme.keys"),
     "idna": ("daprdockr.model.host_names",),
+    "prometheus_client": ("daprdockr.api.metrics",),
     "twisted.internet.reactor": ("daprdockr.tap", "daprdockr.wiring", "daprdockr.daemon"),
 }
 # Imported in one module at the most, whichever it is.

@@ -19,7 +19,7 @@ class DurationsTests(SynchronousTestCase):
         self.assertAlmostEqual(durations.read().seconds, 65.0021)
 
     def test_frozen(self) -> None:
-        """What was read does not change afterwards."""
+        """A distribution that was read does not change afterwards."""
         durations = Durations()
         before = durations.read()
         durations.add(1.0)

@@ -59,7 +59,7 @@ function M.busy()
     return answer(200, table.concat(choose.busy(MOST_BUSY), "\n"))
 end
 
--- What was counted, a name and a number a line.
+-- Answers the counts, a name and a number a line.
 function M.counts()
     return answer(200, table.concat(counts.lines(), "\n"))
 end

@@ -1,4 +1,4 @@
--- What all workers together counted since nginx was started: nothing that happens to every request.
+-- The counts of all workers together since nginx was started: of nothing that happens to every request.
 
 local counted = ngx.shared.counts
 

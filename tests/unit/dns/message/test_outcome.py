@@ -1,4 +1,4 @@
-"""What a reply says, from its octets."""
+"""The outcome of a reply, from its octets."""
 
 from __future__ import annotations
 

@@ -1,0 +1,153 @@
+"""
+The values of the metrics, read from the parts of an agent when somebody asks. Nothing is counted here, and nothing
+waits for a scrape: the parts hold all of it for their own ends, or count as they go along.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+
+from attrs import frozen
+
+from daprdockr import __version__
+from daprdockr.agent.reporting.conditions import HasCondition
+from daprdockr.api import metric
+from daprdockr.api.metric import Sample
+from daprdockr.dns.message.outcome import spelled
+from daprdockr.dns.server import DnsServer
+from daprdockr.model.known.cluster import Cluster
+from daprdockr.model.names import ServiceName
+from daprdockr.model.stored.claim import State
+from daprdockr.model.stored.rollout import RolloutState
+from daprdockr.picture.certificates import certificate_table
+from daprdockr.picture.nodes import node_table
+from daprdockr.picture.services import service_table
+from daprdockr.proxy.nginx import Nginx
+from daprdockr.runtime.kinds import kind_of
+from daprdockr.runtime.workers import Workers
+from daprdockr.wiring.deciding import Deciding
+from daprdockr.wiring.edges import Edges
+from daprdockr.wiring.finding import Found
+from daprdockr.wiring.foundation import Foundation
+
+
+@frozen
+class Measured:
+    """The parts that are measured, by ``daprdockr.wiring.composition``."""
+
+    base: Foundation
+    outward: Edges
+    found: Found
+    acting: Deciding
+    judged: tuple[HasCondition, ...]
+
+    async def __call__(self) -> list[Sample]:
+        """Return all values as they are now; nginx is asked for its own, and left out if it does not answer."""
+        nginx = self.outward.nginx
+        counts = {} if nginx is None else await nginx.counts()
+        found = [*self._agent(), *_pools(self.base.outside.pools.all), *self._steps()]
+        found += [*_cluster(self.base.cluster, self.base.settings.node)]
+        found += _certificates(self.base.cluster, self.base.outside.clocks.wall())
+        if self.outward.dns is not None:
+            found += _dns(self.outward.dns)
+        if nginx is not None:
+            found += _http(nginx, counts)
+        return found
+
+    def _agent(self) -> Iterator[Sample]:
+        settings, member, known = self.base.settings, self.found.member, self.found.known
+        yield Sample(metric.BUILD, 1, (__version__, settings.node))
+        for part in self.judged:
+            yield Sample(metric.HEALTHY, part.condition is None, (loop_of(part),))
+        yield Sample(metric.IN_TOUCH, known.mirror.in_touch)
+        yield Sample(metric.REVISION, self.base.cluster.revision)
+        yield Sample(metric.LEASE_LEFT, member.heartbeat.seconds_left)
+        yield Sample(metric.LEASE_TTL, settings.lease_ttl)
+
+    def _steps(self) -> Iterator[Sample]:
+        steps = self.acting.steps
+        for labels, count in sorted(steps.outcomes.items()):
+            yield Sample(metric.STEPS, count, labels)
+        for kind, durations in sorted(steps.durations.items()):
+            yield Sample(metric.STEP_DURATION, durations.read(), (kind,))
+
+
+def loop_of(part: HasCondition) -> str:
+    """Return the name of a part for people: a pool of threads has one of its own."""
+    return f"{part.name}_threads" if isinstance(part, Workers) else kind_of(part)
+
+
+def _pools(pools: Iterable[Workers]) -> Iterator[Sample]:
+    for pool in pools:
+        labels = (str(pool.name),)
+        yield Sample(metric.CALLS, pool.durations.read(), labels)
+        yield Sample(metric.CALL_FAILURES, pool.failed, labels)
+        yield Sample(metric.CALLS_ACTIVE, pool.in_flight, labels)
+        yield Sample(metric.CALLS_WAITING, pool.waiting, labels)
+
+
+def _cluster(cluster: Cluster, node: str) -> Iterator[Sample]:
+    """Yield what status, ps and nodes show: from the same tables."""
+    states = Counter(_state(row["Ready"], row["Draining"], row["Cordoned"]) for row in node_table(cluster).rows)
+    for state in ("ready", "cordoned", "draining", "not_ready"):
+        yield Sample(metric.NODES, states[state], (state,))
+    claims = [claim for name in cluster.claimed_services for claim in cluster.claims(name).values()]
+    own = Counter(claim.record.state for claim in claims if claim.node == node)
+    for of_claim in State:
+        yield Sample(metric.INSTANCES, own[of_claim], (of_claim.value.replace("-", "_"),))
+    for row in service_table(cluster).rows:
+        for of_service, member in ((metric.WANTED, "Wanted"), (metric.RUNNING, "Running")):
+            yield Sample(of_service, row[member], (row["Service"],))
+        yield Sample(metric.SERVICE_HEALTHY, row["Healthy"], (row["Service"],))
+    yield Sample(metric.UNUSABLE, len(cluster.broken))
+    yield from _rollouts(cluster)
+
+
+def _state(ready: bool, draining: bool, cordoned: bool) -> str:
+    if not ready:
+        return "not_ready"
+    return "draining" if draining else "cordoned" if cordoned else "ready"
+
+
+def _rollouts(cluster: Cluster) -> Iterator[Sample]:
+    yield Sample(metric.ROLLOUTS, sum(bool(cluster.slots(name)) for name in cluster.services), ("under_way",))
+    stopped = Counter(_stopped(cluster, name) for name in cluster.services)
+    for state in RolloutState:
+        yield Sample(metric.ROLLOUTS, stopped[state], (state.value,))
+
+
+def _stopped(cluster: Cluster, name: ServiceName) -> RolloutState | None:
+    found = cluster.rollout(name)
+    concerns = found is not None and found.record.concerns(cluster.services[name].definition)
+    return found.record.state if found is not None and concerns else None
+
+
+def _certificates(cluster: Cluster, now: float) -> Iterator[Sample]:
+    ends: dict[tuple[str, str], float] = {}
+    for row in certificate_table(cluster, now).rows:
+        if row["NotAfter"]:  # of files that differ from node to node, the first one to end counts
+            key = (row["Name"], row["Source"])
+            ends[key] = min(row["NotAfter"], ends.get(key, row["NotAfter"]))
+    return (Sample(metric.CERTIFICATE_END, end, key) for key, end in ends.items())
+
+
+def _dns(dns: DnsServer) -> Iterator[Sample]:
+    replies: Counter[tuple[str, str]] = Counter()
+    for outcome, count in dns.outcomes.items():
+        replies[spelled(outcome)] += count
+    for labels, count in sorted(replies.items()):
+        yield Sample(metric.DNS_REPLIES, count, labels)
+    for event, count in dns.counts.items():
+        yield Sample(metric.DNS_EVENTS, count, (event,))
+
+
+def _http(nginx: Nginx, counts: dict[str, int]) -> Iterator[Sample]:
+    status = nginx.status
+    yield Sample(metric.ROUTES, len(nginx.led))
+    yield Sample(metric.ROUTE_ENDPOINTS, sum(len(route.upstreams) for route in nginx.led))
+    yield Sample(metric.ROUTE_CHANGES, status.changes)
+    yield Sample(metric.ROUTE_FAILURES, status.failures)
+    for of_requests, name in ((metric.HELD, "held"), (metric.RETRIED, "retried"), (metric.UNSERVED, "unserved")):
+        if name in counts:
+            yield Sample(of_requests, counts[name])
