@@ -18,6 +18,7 @@ from twisted.internet.error import CannotListenError
 from daprdockr.agent.statedir import StateDir
 from daprdockr.arguments.options import Options
 from daprdockr.model.errors import BadInput
+from daprdockr.process.cores import keep_memory_out_of_cores
 from daprdockr.runtime.library_logs import join_logs
 from daprdockr.runtime.sequence import Sequence
 from daprdockr.wiring.composition import compose
@@ -53,6 +54,7 @@ class Agent(Sequence):
         self._state = state
 
     def privilegedStartService(self) -> None:
+        keep_memory_out_of_cores()
         try:
             super().privilegedStartService()
         except (CannotListenError, BadInput) as error:
