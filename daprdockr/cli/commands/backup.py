@@ -1,5 +1,5 @@
 # -*- test-case-name: tests.unit.cli.commands.test_backup -*-
-"""``backup``: the definitions, cordons and pauses as one JSON document, for ``restore``."""
+"""``backup``: definitions, files, cordons and pauses as one JSON document, for ``restore``."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ def backup(request: Request, store: Store, console: Console) -> None:
 
 COMMAND = Command(
     name="backup",
-    usage=(("backup > FILE", "print definitions, cordons and pauses as one document"),),
+    usage=(("backup > FILE", "print definitions, files, cordons and pauses as one document"),),
     run=backup,
     reference=(
-        "print all definitions, cordons and pauses as one JSON document for ``restore``, as they are at one moment;"
-        " history, events, files for containers and sealed values are not in it. A stored value that cannot be read is"
-        " left out and reported (exit status 1)",
+        "print all definitions, files for containers (``file set``), cordons and pauses as one JSON document for"
+        " ``restore``, as they are at one moment; history, events and sealed values, which are secrets and"
+        " certificates, are not in it. A stored value that cannot be read is left out and reported (exit status 1)",
     ),
 )

@@ -12,13 +12,15 @@ from daprdockr.cli.command import Command
 from daprdockr.cli.commands.trust_etcd import NotConfirmed
 from daprdockr.cli.console import Console
 from daprdockr.cli.definitions import Definitions
+from daprdockr.cli.files import Files
 from daprdockr.cli.request import Request
-from daprdockr.cli.saved import MAX_BYTES, Wish, encoded, places, read_backup, read_entries
+from daprdockr.cli.saved import MAX_BYTES, Wish, encoded, file_name, places, read_backup, read_entries
 from daprdockr.cli.wrapped import wrapped
 from daprdockr.model.errors import BadInput
 from daprdockr.model.names import ServiceName
 from daprdockr.model.seams import Store
 from daprdockr.model.stored.entries import Put
+from daprdockr.model.stored.files import FileContent
 from daprdockr.model.stored.keys import CordonKey, Keys, PauseKey
 from daprdockr.model.wanted.definition import Definition
 from daprdockr.picture.history import changes
@@ -83,6 +85,8 @@ def _lines(keys: Keys, found: Restoring) -> list[str]:
 
 
 def _named(keys: Keys, key: str) -> str:
+    if file := file_name(keys, key):
+        return f"file {file}"
     match keys.read(key):
         case CordonKey(node):
             return f"cordon of {node}"
@@ -94,10 +98,19 @@ def _named(keys: Keys, key: str) -> str:
 
 
 def _store(request: Request, store: Store, wishes: Mapping[str, Wish]) -> None:
-    """Store cordons and pauses first, so that no node takes instances that it should not have."""
-    others = [Put(key, encoded(wish)) for key, wish in wishes.items() if not isinstance(wish, Definition)]
+    """
+    Store cordons and pauses first, so that no node takes instances that it should not have, and then the files, which
+    containers wait for.
+    """
+    others = [
+        Put(key, encoded(wish)) for key, wish in wishes.items() if not isinstance(wish, (Definition, FileContent))
+    ]
     for start in range(0, len(others), _AT_ONCE):
         store.commit([], others[start : start + _AT_ONCE])
+    files = Files(request, store, time.time)
+    for key, wish in wishes.items():
+        if isinstance(wish, FileContent):
+            files.put(file_name(request.keys, key), wish.content)
     definitions = Definitions(request, store, time.time)
     for wish in wishes.values():
         if isinstance(wish, Definition):
@@ -114,8 +127,8 @@ COMMAND = Command(
     run=restore,
     flags=("yes", "o"),
     reference=(
-        "store the definitions, cordons and pauses that ``backup`` printed, and print which. The whole is checked"
-        " before anything is stored. If something is stored otherwise now, nothing is done without ``-yes``; all else"
-        " stays as it is",
+        "store the definitions, files, cordons and pauses that ``backup`` printed, and print which. The whole is"
+        " checked before anything is stored. If something is stored otherwise now, nothing is done without ``-yes``;"
+        " all else stays as it is",
     ),
 )

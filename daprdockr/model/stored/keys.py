@@ -271,7 +271,12 @@ class Keys:
 
     def content(self, name: str) -> str:
         """The key of the content of a file, which nobody mirrors: see ``files``."""
-        return f"{self.root}contents/{name}"
+        return f"{self.contents}{name}"
+
+    @property
+    def contents(self) -> str:
+        """The prefix of the contents of files."""
+        return self.root + "contents/"
 
     @property
     def stamps(self) -> tuple[str, ...]:

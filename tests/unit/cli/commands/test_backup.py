@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from typing import Any
 
@@ -9,13 +10,16 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.cli.saved import VERSION
 from daprdockr.model.stored.cordon import asking_to_drain
+from daprdockr.model.stored.files import FileContent, FileRecord
 from daprdockr.model.stored.history import Revisions
 from daprdockr.model.stored.node import NodeRecord
 from daprdockr.model.stored.pause import PauseMode, PauseRecord
 from daprdockr.model.wanted.definition import Definition
+from daprdockr.model.wanted.files import MOST_BYTES, stamp_of
 from tests.build.values import KEYS, WEB, definition, named
 from tests.fakes.command_line import LentStore, Outcome, command_line
 
+CONTENT = b"worker_processes 1;\n\xff\0"
 PAUSE = PauseRecord(PauseMode.MAINTENANCE, "<p>Back at five.</p>", 1_795_854_069.5, "anna@desk")
 
 
@@ -29,6 +33,9 @@ class BackupCase(SynchronousTestCase):
         self.store.put(KEYS.cordon("n1"), b"")
         self.store.put(KEYS.cordon("n2"), asking_to_drain())
         self.store.put(KEYS.pause(WEB), PAUSE.encode())
+        self.store.put(KEYS.file("x.conf"), FileRecord(3, stamp_of(CONTENT), len(CONTENT)).encode())
+        self.store.put(KEYS.content("x.conf"), FileContent(CONTENT).encode())
+        self.store.put(KEYS.sealed_secret("token"), b"sealed")
 
     def define(self, *wanted: Definition) -> None:
         for one in wanted:
@@ -36,7 +43,7 @@ class BackupCase(SynchronousTestCase):
 
     def values(self) -> dict[str, bytes]:
         """All that a backup has, as stored."""
-        places = (KEYS.services, f"{KEYS.root}cordons/", f"{KEYS.root}pauses/")
+        places = (KEYS.services, KEYS.contents, f"{KEYS.root}cordons/", f"{KEYS.root}pauses/")
         return {entry.key: entry.value for entry in self.store.list(places).entries}
 
     def run_line(self, *words: str, given: object = None, status: int = 0) -> Outcome:
@@ -50,7 +57,7 @@ class BackupTests(BackupCase):
     """The document."""
 
     def test_document(self) -> None:
-        """It has definitions, cordons and pauses with a version, and nothing that agents make."""
+        """It has definitions, files, cordons and pauses with a version, and nothing sealed or that agents make."""
         document = self.run_line("backup").json
         self.assertEqual((document.pop("Time") > 0, "@" in document.pop("By")), (True, True))
         pause = {"Mode": "maintenance", "Page": PAUSE.page, "Time": PAUSE.time, "By": PAUSE.by}
@@ -61,6 +68,7 @@ class BackupTests(BackupCase):
                 "Services": [named("db", 2).write(), definition().write()],
                 "Cordons": {"n1": {"Drain": False}, "n2": {"Drain": True}},
                 "Pauses": {"web.myapp": pause},
+                "Files": {"x.conf": base64.b64encode(CONTENT).decode()},
             },
         )
 
@@ -81,12 +89,14 @@ class RestoreTests(BackupCase):
         self.store = LentStore()
         shown = self.run_line("restore", given=saved).stdout
         self.assertIn("create cordon of n2\n", shown)
-        self.assertIn("5 created, 0 overwritten, 0 as in the backup already\n", shown)
+        self.assertIn("6 created, 0 overwritten, 0 as in the backup already\n", shown)
         self.assertEqual(self.values(), before)
+        record = self.store.get(KEYS.file("x.conf"))
+        self.assertEqual(FileRecord.decode(record.value).stamp if record else "", stamp_of(CONTENT))
         history = Revisions.read(KEYS, WEB, self.store.list(KEYS.history(WEB)).entries)
         self.assertTrue(history.newest and history.newest.record.by.startswith("restore by "))
         self.store.calls.clear()
-        self.assertIn("5 as in the backup already", self.run_line("restore", given=saved).stdout)
+        self.assertIn("6 as in the backup already", self.run_line("restore", given=saved).stdout)
         self.assertEqual([call for call in self.store.calls if call in ("put", "commit")], [])
 
     def test_asks_before_it_overwrites(self) -> None:
@@ -101,7 +111,7 @@ class RestoreTests(BackupCase):
         self.assertIn("add -yes to overwrite 2 of what is stored now", done.stderr)
         self.assertEqual(self.values(), before)
         found = self.run_line("restore", "-yes", "-o", "json", given=saved).json
-        self.assertEqual(found, {"Created": [], "Overwritten": ["web.myapp", "cordon of n1"], "Same": 3})
+        self.assertEqual(found, {"Created": [], "Overwritten": ["web.myapp", "cordon of n1"], "Same": 4})
         self.assertEqual(self.values()[KEYS.cordon("n1")], b"")
         self.assertEqual(self.values()[KEYS.service(WEB)], definition().encode())
         self.assertIn(KEYS.service(named("new").name), self.values())
@@ -138,6 +148,9 @@ class RestoreTests(BackupCase):
             ({**good, "Services": good["Services"] * 2}, "given twice"),
             ({**good, "Cordons": {"A b": {}}}, "node name 'A b'"),
             ({**good, "Cordons": {"a": {"Drain": 1}}}, "Cordons.a.Drain"),
+            ({**good, "Files": {"a/b": ""}}, "Files.a/b: "),
+            ({**good, "Files": {"a": 7}}, "Files.a: "),
+            ({**good, "Files": {"a": base64.b64encode(bytes(MOST_BYTES + 1)).decode()}}, "more than 64 KiB"),
             ({**good, "Pauses": {"x": {}}}, "Pauses.x: service 'x'"),
             ({**good, "Pauses": {"x.y": {"Mode": "z"}}}, "Pauses.x.y: "),
         ):
