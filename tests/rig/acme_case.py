@@ -65,6 +65,12 @@ class AcmeTestCase(TestCase):
         entry = self.store.get(self.keys.certificate(name))
         return None if entry is None else CertificateRecord.decode(entry.value)
 
+    def is_certified(self, name: str) -> bool:
+        return self.certificate(name) is not None
+
+    def has_failed(self, name: str, times: int) -> bool:
+        return self.renewal(name).failures >= times
+
     def renewal(self, name: str) -> RenewalRecord:
         entry = self.store.get(self.keys.renewal(name))
         return RenewalRecord() if entry is None else RenewalRecord.decode(entry.value)
