@@ -24,19 +24,23 @@ class Enrolment:
 
 @frozen
 class Challenge:
-    """:ivar value: of DNS-01: the text record that the server will look for."""
+    """
+    :ivar value: of DNS-01: the text record that the server will look for.
+    :ivar answered: whether the server was asked already to look.
+    """
 
     url: str
     kind: str
     host_name: str
     value: str = ""
+    answered: bool = False
 
 
 @frozen
 class OrderStatus:
     """
     :ivar status: as in RFC 8555, 7.1.6; never "invalid".
-    :ivar challenges: those to answer, one for each name that has none answered.
+    :ivar challenges: one for each name that is not proved yet.
     """
 
     status: str
@@ -86,7 +90,8 @@ class Ordering(Protocol):
 
     def answer(self, order: str, answered: Sequence[Challenge], within: float) -> None:
         """
-        Say that the challenges can be checked, and return when the order is ready for its certificate.
+        Say that the challenges can be checked, unless that was said before, and return when the order is ready for its
+        certificate.
 
         :raises OrderLost: the server found no answer, or another one.
         """

@@ -85,7 +85,8 @@ class AcmeServer:
         with self._classed():
             client = self._client()
             for one in answered:
-                _post(client, one.url, _GO)
+                if not one.answered:
+                    _post(client, one.url, _GO)
             self._await(client, order, (messages.STATUS_PENDING,), within)
 
     def finish(self, order: str, request: bytes, within: float) -> bytes:
@@ -189,10 +190,11 @@ class AcmeServer:
             return None
         name = authorization.identifier.value
         for body in authorization.challenges:
+            answered = body.status != messages.STATUS_PENDING  # servers refuse to be asked twice
             if authorization.wildcard and isinstance(body.chall, challenges.DNS01):
-                return Challenge(body.uri, DNS, name, body.chall.validation(client.net.key))
+                return Challenge(body.uri, DNS, name, body.chall.validation(client.net.key), answered)
             if not authorization.wildcard and isinstance(body.chall, challenges.HTTP01):
-                return Challenge(body.uri, HTTP, name)
+                return Challenge(body.uri, HTTP, name, answered=answered)
         kind = DNS if authorization.wildcard else HTTP
         raise OrderLost(f"the ACME server offers no challenge {kind} for {name}")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import threading
 import time
@@ -87,6 +88,17 @@ class PebbleTests(AcmeServerTestCase):
         if window is not None:  # an old Pebble says nothing of renewals
             self.assertTrue(time.time() < window.begins <= window.ends)
         self.assertNotEqual(server.order("a.example.com", former), server.order("a.example.com", former))
+
+    def test_looking(self) -> None:
+        """An order whose challenge the server is looking at goes on, though nothing of it may be sent twice."""
+        pebble = self.pebble(modes={"PEBBLE_VA_NOSLEEP": "0", "PEBBLE_VA_SLEEPTIME": "3"})
+        server = self.server(pebble)
+        order = server.order("a.example.com")
+        with contextlib.suppress(AcmeUnavailable):
+            server.answer(order, server.look(order).challenges, 0.0)
+        another = self.server(pebble)
+        another.answer(order, another.look(order).challenges, WITHIN)
+        self.assertEqual(another.look(order).status, "ready")
 
     def test_wildcard(self) -> None:
         """A wildcard is proved by a text record, and a name that fails says why."""

@@ -101,8 +101,11 @@ class Obtaining:
 
         :raises AcmeError, BadInput, NotFound: the attempt failed. :raises EtcdError, TermEnded: it may go on later.
         """
-        order = await self._order(host_name)
-        await self._fulfil(self.servers.usual, order.url)
+        try:
+            order = await self._order(host_name)
+            await self._fulfil(self.servers.usual, order.url)
+        finally:
+            await self.texts.hide(host_name.removeprefix("*."))
         key = SigningKey(order.key.encode())
         request = key.request(host_name)
         chain = await self.servers.ask(self.servers.usual.finish, order.url, request, WITHIN)
@@ -135,14 +138,10 @@ class Obtaining:
         status = await self.servers.ask(server.look, url)
         if status.status != "pending":
             return
-        texts = [challenge for challenge in status.challenges if challenge.kind == DNS]
-        try:
-            for challenge in texts:
+        for challenge in status.challenges:
+            if challenge.kind == DNS:
                 await self.texts.show(challenge.host_name, challenge.value)
-            await self.servers.ask(server.answer, url, status.challenges, WITHIN)
-        finally:
-            for challenge in texts:
-                await self.texts.hide(challenge.host_name)
+        await self.servers.ask(server.answer, url, status.challenges, WITHIN)
 
     async def _store(self, host_name: str, chain: bytes, key: SigningKey) -> None:
         try:

@@ -127,7 +127,7 @@ class Renewer(Periodic):
         key = await self._vault.account(term)
         contacts = self._connect(key)
         texts = Texts(term, self._vault, key.thumbprint, contacts.spread)
-        await texts.begin()
+        await texts.begin(await self._vault.under_way())
         records = await self._vault.records()
         obtain = Obtaining(term, self._vault, contacts.servers, contacts.reaching, texts, self._chances, records)
         wanted = self._wanted()

@@ -8,8 +8,8 @@ Note [Shown before it is asked]
     an instance waits for them: Note [Acknowledged, then stopped] in ``agent.membership.progress``. That costs one write
     of each node. To read the record back through DNS would reach one of the nodes, whichever the resolver chooses, and
     resolvers keep for a while that there is none; whether the two records of the person lead to the nodes is checked
-    before an order is made (``reaching``). Records are removed when the server has looked; those of a renewer that was
-    killed, by the next one.
+    before an order is made (``reaching``). Records are removed when the attempt has ended. Those of a renewer that was
+    killed stay until the next one has ended its orders: the server may be looking at this moment.
 
 Note [One writer]
     All records are in one value. Attempts run side by side, and two writes may arrive in another order than they were
@@ -19,7 +19,7 @@ Note [One writer]
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Container
 
 from attrs import field, frozen
 from twisted.internet.defer import DeferredLock
@@ -52,8 +52,11 @@ class Texts:
     _shown: dict[str, str] = field(factory=dict)
     _lock: DeferredLock = field(factory=DeferredLock)
 
-    async def begin(self) -> None:
-        """Have every node answer for this account, and with no text."""
+    async def begin(self, under_way: Container[str]) -> None:
+        """Have every node answer for this account, and with no texts of earlier terms but of orders under way."""
+        former = await self.vault.answered()
+        if former is not None and former.thumbprint == self.thumbprint:
+            self._shown.update({name: value for name, value in former.texts.items() if "*." + name in under_way})
         await self._write()
 
     async def show(self, host_name: str, value: str) -> None:

@@ -54,6 +54,20 @@ class Vault:
             await self.commit(term, [self._sealed(public, "account", key.pem)])
         return key
 
+    async def answered(self) -> ChallengeRecord | None:
+        """Return the answers of every node to challenges; None: there are none that can be read."""
+        entry = await self.run(self.store.get, self.keys.challenge)
+        try:
+            return None if entry is None else ChallengeRecord.decode(entry.value)
+        except BadInput:
+            return None
+
+    async def under_way(self) -> frozenset[str]:
+        """Return the names that have an order."""
+        place = f"{self.keys.renewing}orders/"
+        listing = await self.run(self.store.list, place)
+        return frozenset(entry.key.removeprefix(place) for entry in listing.entries)
+
     async def challenge(self, term: Term, answer: ChallengeRecord) -> int:
         """
         Store the answers of every node to challenges, unless they are there; return the revision of their last change.

@@ -24,7 +24,7 @@ from daprdockr.model.stored.sealed import SealedValue
 from daprdockr.sealing.boxes import PrivateKey
 from daprdockr.sealing.certificates import open_pair
 from tests.build.values import KEYS, WEB
-from tests.fakes.acme import LIFE, MemoryAcme
+from tests.fakes.acme import LIFE, TEXT, MemoryAcme
 from tests.fakes.run import LoopClock, run_at_once
 from tests.fakes.store import MemoryStore
 
@@ -152,12 +152,21 @@ class RenewerTests(SynchronousTestCase):
         self.assertEqual([order[2] for order in self.usual.orders.values()], ["valid"])
 
     def test_texts_of_a_dead_renewer(self) -> None:
-        """The texts that a renewer left are removed by the next one."""
-        digest = "9jg46WB3rR_AHD-EBXdN7cBkH1WOu0tA3M9fm21mqTI"
-        self.store.put(KEYS.challenge, ChallengeRecord(digest, ZONE, {"gone.test": digest}).encode())
-        Node(self, "a")
-        self.pass_time(5)
-        self.assertEqual(dict(self.challenge().texts), {})
+        """The texts that a renewer left are removed by the next one; one of an order under way stays until it ends."""
+        self.define("*.a.test")
+        self.usual.failing, self.usual.fails_at = AcmeUnavailable("the agent is killed here"), "answer"
+        first = Node(self, "a")
+        self.pass_time(3)
+        first.renewer.stopService()
+        self.store.revoke(first.lease)
+        left = {"a.test": TEXT, "gone.test": TEXT}
+        self.store.put(KEYS.challenge, ChallengeRecord(self.cluster.thumbprint, ZONE, left).encode())
+        Node(self, "b")
+        self.pass_time(3)
+        self.assertEqual(dict(self.challenge().texts), {"a.test": TEXT})
+        self.usual.failing = None
+        self.pass_time(61)
+        self.assertEqual((len(self.usual.orders), dict(self.challenge().texts)), (1, {}))
 
     def test_covered(self) -> None:
         """A name that a certificate of the operator's covers gets none."""
