@@ -24,7 +24,7 @@ WORDS = (
     *("apply", "plan", "diff"),
     *("scale", "restart", "history", "rollback"),
     *("pause", "resume"),
-    "logs",
+    *("logs", "exec", "forward"),
     *("secret", "file"),
     *("backup", "restore"),
     *("drain", "cordon", "uncordon", "trust-etcd", "certificates", "completion"),

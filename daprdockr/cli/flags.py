@@ -95,6 +95,15 @@ OF_COMMANDS = (
         "go on with what comes, from new instances too; -f for short",
         "let ``logs`` go on with the lines that come, also from instances that are new or moved; ``-f`` for short",
     ),
+    Flag(
+        "interactive",
+        "",
+        "pass stdin on to the command; -i for short",
+        "pass stdin on to the command of ``exec``; -i for short",
+    ),
+    Flag(
+        "tty", "", "give the command a terminal; -t for short", "give the command of ``exec`` a terminal; -t for short"
+    ),
     Flag("tail", "N", "only the last N lines of each instance"),
     Flag(
         "since",

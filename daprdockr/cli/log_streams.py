@@ -26,6 +26,7 @@ from daprdockr.model.known.cluster import Cluster
 from daprdockr.model.names import InstanceName, ServiceName
 from daprdockr.model.seams import Store
 from daprdockr.model.session import LogsAsked
+from daprdockr.model.stored.claim import ClaimRecord
 
 AGAIN = 2.0
 """Seconds until a node that was lost is asked again, or a watch that broke is opened anew."""
@@ -89,6 +90,14 @@ class ClaimedPlaces:
             except EtcdUnavailable:
                 continue
             changed(cluster)
+
+
+def place_of(request: Request, store: Store, instance: InstanceName) -> str:
+    """Return the node that has an instance. :raises NotFound: none has."""
+    entry = store.get(request.keys.claim(instance))
+    if entry is None:
+        raise NotFound(f"{instance} is on no node: daprdockrcmd why {instance}")
+    return ClaimRecord.decode(entry.value).node
 
 
 class LogStreams:

@@ -17,7 +17,7 @@ from typing import BinaryIO, TextIO
 from daprdockr.cli import manual
 from daprdockr.cli.command import load
 from daprdockr.cli.console import Console
-from daprdockr.cli.outcome import DONE, FAILED, INTERRUPTED, WRONG_USAGE, status_of
+from daprdockr.cli.outcome import DONE, FAILED, INTERRUPTED, WRONG_USAGE, CommandStatus, status_of
 from daprdockr.cli.parse import read_request
 from daprdockr.cli.request import Request
 from daprdockr.etcd.address import Access
@@ -51,6 +51,8 @@ def main(
         raise
     except KeyboardInterrupt:
         return INTERRUPTED
+    except CommandStatus as ended:
+        return ended.status
     except Exception as error:
         return _fail(error, request, console)
     return DONE

@@ -19,6 +19,14 @@ class TimedOut(DaprdockrError):
     """The timeout passed before everything was as required."""
 
 
+class CommandStatus(DaprdockrError):
+    """A command in an instance ended with this status, which is that of the whole."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__(f"status {status}")
+        self.status = status
+
+
 def status_of(error: Exception) -> int:
     """Return the exit status for an error that occurred while a request was carried out."""
     if isinstance(error, NotFound):

@@ -22,7 +22,10 @@ _OWN_WORDS = ("ACTION", "INSTANCE --", "LOCAL:")
 """How the words of a command begin that reads them itself."""
 _USERS = ("SUDO_USER", "LOGNAME", "USER")
 """The variables that name the person, the best first."""
-_SHORT: Mapping[str, Mapping[str, tuple[str, ...]]] = {"logs": {"-f": ("-follow",)}}
+_SHORT: Mapping[str, Mapping[str, tuple[str, ...]]] = {
+    "logs": {"-f": ("-follow",)},
+    "exec": {"-i": ("-interactive",), "-t": ("-tty",), **dict.fromkeys(("-it", "-ti"), ("-interactive", "-tty"))},
+}
 _VALUED = tuple(flag.name for flag in ALL if flag.value)
 
 
@@ -54,6 +57,8 @@ def read_request(words: Sequence[str], environment: Mapping[str, str]) -> Reques
         stdin="stdin" in switches,
         json=_is_json(values.get("o", "table")),
         follow="follow" in switches,
+        interactive="interactive" in switches,
+        tty="tty" in switches,
         tail=_tail(values["tail"]) if "tail" in values else None,
         since=values.get("since", ""),
         grep=values.get("grep", ""),

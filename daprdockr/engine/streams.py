@@ -207,6 +207,12 @@ def _refusal(status: int, body: bytes, doing: str) -> EngineError:
     return kind(f"the Docker Engine refused to {doing}: {text}")
 
 
+class QuietFactory(Factory):
+    """Logs no line for its start and end."""
+
+    noisy = False
+
+
 class EngineStreams:
     """
     The requests to one Engine that need no thread. See Note [A stream has no thread].
@@ -245,7 +251,7 @@ class EngineStreams:
     async def _begun(self, doing: str, request: bytes) -> EngineAnswer:
         answer = EngineAnswer(request, doing)
         try:
-            await self._endpoint.connect(Factory.forProtocol(lambda: answer))
+            await self._endpoint.connect(QuietFactory.forProtocol(lambda: answer))
         except (ConnectError, OSError) as error:
             text = f"the Docker Engine did not answer when asked to {doing}: {one_line(str(error))}"
             raise EngineUnavailable(text) from None

@@ -20,9 +20,11 @@ from twisted.logger import Logger
 from twisted.protocols.tls import TLSMemoryBIOFactory
 
 from daprdockr.model.names import ServiceName
-from daprdockr.model.session import LogsAsked, SessionRequest
+from daprdockr.model.session import ExecAsked, ForwardAsked, SessionRequest
 from daprdockr.peer.admission import Places, SessionRefused, Tokens
 from daprdockr.peer.channel import OpenSession, PeerChannel
+from daprdockr.peer.commands import CommandSession
+from daprdockr.peer.forwards import ForwardSession
 from daprdockr.peer.logs import LogSession
 from daprdockr.peer.on_this_node import OnThisNode
 from daprdockr.peer.own import ListenAddress, OwnPeer
@@ -67,7 +69,8 @@ class PeerListener(Service):
 
     def stopService(self) -> Deferred[None]:
         super().stopService()
-        self._follow.stop()
+        if self._follow.running:
+            self._follow.stop()
         for channel in list(self._channels):
             channel.abort()
         return self._close()
@@ -85,6 +88,7 @@ class PeerListener(Service):
             return self._close()  # and listen at the next turn
         address, number = wanted
         factory: Any = TLSMemoryBIOFactory(self._own.options(), False, Channels(self))
+        factory.noisy = False
         try:
             self._port = self._reactor.listenTCP(number, factory, interface=address)
             self._bound = wanted
@@ -114,15 +118,21 @@ class PeerListener(Service):
 
     async def _begin(self, channel: PeerChannel, request: SessionRequest) -> OpenSession:
         """:raises SessionRefused, EngineError: it does not begin."""
-        await self._admission.tokens.use(request.token)
+        record = await self._admission.tokens.use(request.token)
         if channel not in self._channels:
             raise SessionRefused("the other side is gone")
         self._admission.places.take(request.asked)
         self._channels[channel] = request
         channel.transport.setTcpKeepAlive(1)
         asked = request.asked
-        if not isinstance(asked, LogsAsked):
-            raise SessionRefused("this agent only shows logs: use a newer one")
+        if isinstance(asked, ExecAsked):
+            command = CommandSession(channel, asked, self._here, self._reactor)
+            await command.begin(record.by)
+            return command
+        if isinstance(asked, ForwardAsked):
+            forward = ForwardSession(channel, asked, self._here, self._reactor)
+            await forward.begin()
+            return forward
         logs = LogSession(channel, asked, self._here, self._reactor)
         logs.begin()
         if asked.follow:
