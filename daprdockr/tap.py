@@ -8,17 +8,22 @@ Note [Monotonic time]
 
 from __future__ import annotations
 
+import sys
 import time
 from typing import Any
 
 from twisted.application.service import IService
 from twisted.internet.defer import Deferred
 from twisted.internet.error import CannotListenError
+from twisted.logger import ILogObserver, Logger
+from twisted.python.components import Componentized
 
+from daprdockr import __version__
 from daprdockr.agent.statedir import StateDir
 from daprdockr.arguments.options import Options
 from daprdockr.model.errors import BadInput
 from daprdockr.process.cores import keep_memory_out_of_cores
+from daprdockr.runtime.agent_log import observer
 from daprdockr.runtime.library_logs import join_logs
 from daprdockr.runtime.sequence import Sequence
 from daprdockr.wiring.composition import compose
@@ -37,7 +42,8 @@ def makeService(options: Options, reactor: Any = None) -> IService:  # noqa: N80
     state = StateDir(settings.state_dir)
     try:
         state.lock()
-        agent = Agent(state)
+        log = None if options.parent is None else observer(settings.log_format, options.parent, reactor, sys.stdout)
+        agent = Agent(settings.node, state, log)
         for service in compose(settings, state, real(settings, state, reactor)).services:
             service.setServiceParent(agent)
     except BadInput as error:
@@ -47,11 +53,28 @@ def makeService(options: Options, reactor: Any = None) -> IService:  # noqa: N80
 
 
 class Agent(Sequence):
-    """All services of an agent, and its state directory, which is locked as long as they run."""
+    """
+    All services of an agent, and its state directory, which is locked as long as they run.
 
-    def __init__(self, state: StateDir) -> None:
+    :param log: writes the log of the application that the agent becomes a part of; None: what that has.
+    """
+
+    log = Logger()
+
+    def __init__(self, node: str, state: StateDir, log: ILogObserver | None = None) -> None:
         super().__init__()
+        self._node = node
         self._state = state
+        self._observer = log
+
+    def setServiceParent(self, parent: Any) -> None:
+        if self._observer is not None and isinstance(parent, Componentized):
+            parent.setComponent(ILogObserver, self._observer)
+        super().setServiceParent(parent)
+
+    def startService(self) -> None:
+        self.log.info("the agent of node {node} begins, version {version}", node=self._node, version=__version__)
+        super().startService()
 
     def privilegedStartService(self) -> None:
         keep_memory_out_of_cores()
@@ -61,4 +84,8 @@ class Agent(Sequence):
             raise SystemExit(f"daprdockr: {error}") from None
 
     def stopService(self) -> Deferred[None]:
-        return super().stopService().addCallback(lambda _: self._state.unlock())
+        return super().stopService().addCallback(lambda _: self._ended())
+
+    def _ended(self) -> None:
+        self._state.unlock()
+        self.log.info("the agent of node {node} has ended", node=self._node)

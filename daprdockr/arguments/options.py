@@ -159,6 +159,13 @@ PARAMETERS: tuple[Parameter, ...] = (
         read=parameter.absolute_path,
     ),
     Parameter(
+        "log-format",
+        "FORMAT",
+        "lines of the log: text, or json with the fields of each event by name",
+        default="text",
+        read=parameter.choice("text", "json"),
+    ),
+    Parameter(
         "state-dir",
         "DIR",
         "directory for all that this agent writes",

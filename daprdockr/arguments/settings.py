@@ -61,6 +61,7 @@ class Settings:
     https_unknown: str = "default"
     peer: Address | None = None
     api_token_file: Path | None = None
+    log_format: str = "text"
 
     def __attrs_post_init__(self) -> None:
         single = tuple(one for one in (self.api, self.peer) if one is not None)

@@ -171,7 +171,7 @@ class StopTests(TapCase):
         state = StateDir(self.state_dir)
         state.lock()
         self.addCleanup(state.unlock)
-        agent = Agent(state)
+        agent = Agent("a", state)
         self.assertRaises(BadInput, StateDir(self.state_dir).lock)
         self.successResultOf(agent.stopService())
         successor = StateDir(self.state_dir)

@@ -77,6 +77,7 @@ REFUSED = {
     "--etcd-user": ["somebody"],
     "--etcd-password-file": ["/no/such/file"],
     "--api-token-file": [""],
+    "--log-format": ["yaml"],
 }
 
 
