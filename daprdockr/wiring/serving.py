@@ -11,9 +11,11 @@ from twisted.web.resource import Resource
 from daprdockr.agent.reporting.conditions import lines
 from daprdockr.api.admission import GuardedRoot
 from daprdockr.api.bounded_site import BoundedSite
+from daprdockr.api.documents import JsonDocument
 from daprdockr.api.healthz import Healthz
 from daprdockr.api.metrics import Metrics
 from daprdockr.wiring.measuring import Measured
+from daprdockr.wiring.showing import documents
 
 
 def listener(measured: Measured) -> TCPServer | None:
@@ -33,4 +35,8 @@ def served(measured: Measured) -> Resource:
     root = GuardedRoot(lambda: None if token is None else token.value)
     root.putChild(b"healthz", Healthz(partial(lines, measured.judged)))
     root.putChild(b"metrics", Metrics(measured))
+    tables = Resource()
+    for name, make in documents(measured.base, measured.found).items():
+        tables.putChild(name.encode(), JsonDocument(make))
+    root.putChild(b"api", tables)
     return root

@@ -53,6 +53,8 @@ class ApiDoorTests(TestCase):
             'daprdockr_call_duration_seconds_count{pool="heartbeat"}',
         ):
             self.assertIn(f"\n{line}", found)
+        status = self.agent.curl("", url.replace("metrics", "api/status"))
+        self.assertIn(f'"Node":"{self.agent.node}","InTouch":true', status)
         self.assertIn("ask for localhost", self.agent.curl("evil.example", url))
 
     def connected(self) -> socket.socket:
