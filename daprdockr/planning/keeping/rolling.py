@@ -17,7 +17,8 @@ Note [Slots of a rollout]
     instance follows it.
 
     A definition that is stored meanwhile supersedes the rollout at once: who has a slot goes on with it for the newer
-    definition, and the container of the one in between goes. An instance of which nothing runs needs no slot.
+    definition, and the container of the one in between goes. A container that dies meanwhile: Note [The
+    former copy died] in ``former_copy``.
 """
 
 from __future__ import annotations

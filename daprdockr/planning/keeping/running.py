@@ -38,10 +38,11 @@ from daprdockr.model.wanted.definition import Definition
 from daprdockr.model.wanted.one_copy import stops_first
 from daprdockr.planning.attempts import SPOILT, Attempts
 from daprdockr.planning.keeping.body import published
+from daprdockr.planning.keeping.former_copy import former_copy, start_again
 from daprdockr.planning.keeping.renewing import is_to_renew
 from daprdockr.planning.keeping.replacing import has_its_turn, is_due
 from daprdockr.planning.keeping.reporting import settled_at, verdict, why_unhealthy
-from daprdockr.planning.keeping.rolling import held, proven_at, take_slot
+from daprdockr.planning.keeping.rolling import held, is_proven, proven_at, take_slot
 from daprdockr.planning.keeping.withdrawing import Wait, Withdrawal, is_led_to, remove, withdraw
 from daprdockr.planning.placing.awaited import waits_for
 from daprdockr.planning.situation import Situation
@@ -67,6 +68,7 @@ def keep_running(
     instance = claim.instance
     containers = situation.of(instance)
     current = [c for c in containers if c.definition == definition.digest]
+    former = former_copy(situation, claim, definition, confirmed)
     if current and current[0].running:
         if confirmed and current[0].cut_off in situation.host.networks:  # Note [A network that was taken]
             taken = f"network {current[0].cut_off} was taken from it, and is there"
@@ -76,6 +78,10 @@ def keep_running(
             yield from _restart(situation, current[0], definition, now)
             return
         yield from _attend(situation, current[0], definition, confirmed, now)
+        if former is not None and _is_unproven(situation, current[0], definition, now):
+            yield from start_again(situation, former, now)
+    elif former is not None:
+        yield from start_again(situation, former, now)
     elif confirmed and not current and _is_to_pull(situation, definition):
         yield from _pull(situation, definition, now)
     elif containers and containers[0].running:
@@ -138,14 +144,20 @@ def _keep_one(
     reason = "another container of this instance runs"
     claim = situation.own(kept.instance)
     proving = held(situation, kept.instance) is not None and (claim is None or claim.record.container != kept.id)
+    unproven = _is_unproven(situation, kept, definition, now)
     for other in situation.of(kept.instance):
         led_to = is_led_to(situation.here.node, situation.service, situation.claims, other)
         if other != kept and definition.at_most_one:
             yield remove(other, reason)
-        elif other == kept or led_to or (proving and other.running):
+        elif other == kept or led_to or (proving if other.running else unproven):
             continue
         elif not other.running or _may_go(situation, other, definition, now):
             yield from withdraw(situation, other, reason, now)
+
+
+def _is_unproven(situation: Situation, copy: ContainerState, definition: Definition, now: float) -> bool:
+    """Return whether this copy got a slot, and has to show yet that it comes up."""
+    return held(situation, copy.instance) is not None and not is_proven(situation, copy, definition, now)
 
 
 def _may_go(situation: Situation, other: ContainerState, definition: Definition, now: float) -> bool:

@@ -358,18 +358,15 @@ class ChangedDefinitionTests(PlanTestCase):
     def test_then_the_new_one(self) -> None:
         """The new container is created beside the old one, on the same host ports, and started."""
         service = definition("web:2", Container={"ExposedPorts": [8080]})
-        told = claim(evolve(running_record(RUNNING), state=State.STARTING, healthy=False))
+        told = claim(evolve(running_record(RUNNING), state=State.STARTING, healthy=False, container="gone"))
         again = CreateContainer(FIRST, service, (PORT,), FENCE, DEFINED)
         self.assert_steps(situation(service, (told,), (EXITED,)), again)
         self.assert_steps(situation(WEB_2, (told,), (EXITED, self.NEW_CREATED)), StartContainer(FIRST, "new"))
 
     def test_the_old_one_goes_last(self) -> None:
         """The old container is removed when the new one runs."""
-        told = claim(running_record(self.NEW_RUNS))
-        self.assert_steps(
-            situation(WEB_2, (told,), (EXITED, self.NEW_RUNS)),
-            RemoveContainer(FIRST, "c1", "another container of this instance runs"),
-        )
+        seen = situation(WEB_2, (claim(running_record(self.NEW_RUNS)),), (EXITED, self.NEW_RUNS))
+        self.assert_steps(seen, RemoveContainer(FIRST, "c1", "another container of this instance runs"))
 
     def test_back_again(self) -> None:
         """A definition that is changed back finds its container still there."""
@@ -377,16 +374,17 @@ class ChangedDefinitionTests(PlanTestCase):
         self.assert_steps(seen, StartContainer(FIRST, "c1"))
 
     def test_out_of_touch(self) -> None:
-        """Out of touch the running generation stays, and no second one is started beside it."""
-        for containers in ((RUNNING,), (RUNNING, self.NEW_CREATED), (EXITED,)):
-            self.assertEqual(plan(situation(WEB_2, (OURS,), containers, OUT_OF_TOUCH), NOW), Plan())
+        """Out of touch the running generation stays alone, and is started again if it ended."""
+        for ones in ((RUNNING,), (RUNNING, self.NEW_CREATED)):
+            self.assertEqual(plan(situation(WEB_2, (OURS,), ones, OUT_OF_TOUCH), NOW), Plan())
+        self.assert_steps(situation(WEB_2, (OURS,), (EXITED,), OUT_OF_TOUCH), StartContainer(FIRST, "c1"))
 
     def test_ports_of_the_latest(self) -> None:
         """Among several containers the host ports of the latest are taken, and none that was never chosen."""
         service = definition("web:2", Container={"ExposedPorts": [8080]})
         older = container("older", started=1.0, status=Status.EXITED, ports=(Port(8080, "tcp", 29999),))
         never = container("never", started=0.0, status=Status.CREATED, of=definition("web:3"), ports=(Port(8080),))
-        record = evolve(running_record(RUNNING), state=State.STARTING, healthy=False)
+        record = evolve(running_record(RUNNING), state=State.STARTING, healthy=False, container="gone")
         for containers in ((older, EXITED, never), (never, EXITED, older)):
             (step,) = plan(situation(service, (claim(record),), containers), NOW).steps
             self.assertEqual(step, CreateContainer(FIRST, service, (PORT,), FENCE, DEFINED))

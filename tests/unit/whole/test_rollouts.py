@@ -192,6 +192,55 @@ class RolloutTests(SynchronousTestCase):
         self.assertEqual(running, {self.wanted("web:1").digest: WANTED, self.wanted("web:2").digest: 1})
         self.assertEqual(self.slots, 1)
 
+    def never_healthy(self) -> None:
+        """Begin a rollout that does not get beyond its first instance."""
+        self.cluster.define(self.wanted("web:2", Health={"Type": "docker"}))
+        self.advance(5)
+
+    def assert_stands(self) -> None:
+        """One instance has a new container, and all have their former one."""
+        running = Counter(one.definition for agent in self.cluster.agents for one in agent.running)
+        self.assertEqual(running, {self.wanted("web:1").digest: WANTED, self.wanted("web:2").digest: 1})
+        self.assertEqual(self.slots, 1)
+
+    def kill_former(self, agent: MemoryAgent) -> None:
+        for one in agent.running:
+            if one.definition == self.wanted("web:1").digest:
+                agent.docker.crash(one.id, exit_code=137)
+
+    def test_former_ones_die(self) -> None:
+        """Former containers that die in a rollout are started again: none goes over to an unproven one by that."""
+        self.never_healthy()
+        for _ in range(2):
+            for agent in (self.a, self.b):
+                self.kill_former(agent)
+            self.advance(12)
+            self.assert_stands()
+
+    def test_former_ones_end_with_their_host(self) -> None:
+        """After the reboot of its host, within the lease, a former container is started again."""
+        self.never_healthy()
+        for agent in (self.a, self.b):
+            self.cluster.crash(agent)
+            for one in agent.running:
+                agent.docker.crash(one.id, exit_code=137)
+        self.cluster.advance(1)
+        self.a, self.b = self.cluster.succeed(self.a), self.cluster.succeed(self.b)
+        self.advance(15)
+        self.assert_stands()
+
+    def test_former_one_fails(self) -> None:
+        """A former container that goes on failing gives way to the present definition, which may be the remedy."""
+        former = [(agent, one.id) for agent in (self.a, self.b) for one in agent.running]
+        self.cluster.define(self.wanted("web:2", Update={"MinHealthy": 60, "Deadline": 300}))
+        for _ in range(20):
+            for agent, container in former:
+                if any(one.id == container for one in agent.running):
+                    agent.docker.crash(container)
+            self.advance(1)
+        running = Counter(one.definition for agent in self.cluster.agents for one in agent.running)
+        self.assertEqual(running, {self.wanted("web:2").digest: WANTED})
+
     def test_holder_dies(self) -> None:
         """The slot of a node that is gone is free with its lease, and the others go on."""
         self.cluster.define(self.wanted("web:2"))

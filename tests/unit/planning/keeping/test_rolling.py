@@ -70,9 +70,9 @@ class TakeTests(PlanTestCase):
         self.assertEqual(plan(seen(RUNNING, slots={1: slot(WANTED, lease=76)}), NOW), Plan())
 
     def test_nothing_runs(self) -> None:
-        """An instance of which nothing runs needs no slot."""
+        """An instance of which nothing runs, and whose claim leads to nothing here, needs no slot."""
         ended = evolve(RUNNING, status=Status.EXITED)
-        record = evolve(running_record(RUNNING), state=State.STARTING, healthy=False)
+        record = evolve(running_record(RUNNING), state=State.STARTING, healthy=False, container="gone")
         found = seen(ended, first=claim(record), slots={})
         self.assert_steps(found, CreateContainer(FIRST, WANTED, (), FENCE, DEFINED))
 

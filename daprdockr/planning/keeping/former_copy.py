@@ -1,0 +1,58 @@
+# -*- test-case-name: tests.unit.planning.keeping.test_former_copy,tests.unit.whole.test_rollouts -*-
+"""
+The copy of the former definition that serves until a rollout comes to its instance, and what happens when it dies.
+
+Note [The former copy died]
+    Nobody knows yet whether containers of a changed definition come up. If each instance whose container dies went over
+    to it, a crash or the reboot of a host would bypass the slots: with a bad definition more than ``Parallelism``
+    instances would be out of service, and while a rollout is paused nothing would bring them back. So the former copy
+    is started again, as without a rollout, and its instance is changed when it has a slot. It is the copy that the
+    claim leads to. After a reboot the claim is a new one and leads to none; then it is the one on the host that has run
+    for longest.
+
+    One that has failed ``LASTING`` times in a row is given up, and the present definition, which may be the remedy,
+    starts at once without a slot. So does an instance of which no former container is left, or that moves to another
+    node. While a slot is held, the former copy is started again too, unless it was stopped to make room
+    (``stops_first``); and it is kept until the new one is proven, for it is the way back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from daprdockr.model.host import ContainerState, Status
+from daprdockr.model.stored.revisioned import Claim
+from daprdockr.model.wanted.definition import Definition
+from daprdockr.model.wanted.one_copy import stops_first
+from daprdockr.planning.keeping.rolling import held
+from daprdockr.planning.keeping.withdrawing import Wait
+from daprdockr.planning.situation import Situation
+from daprdockr.planning.steps import StartContainer, Step
+
+
+def former_copy(situation: Situation, claim: Claim, definition: Definition, confirmed: bool) -> ContainerState | None:
+    """Return the copy of the former definition that is to be started again: Note [The former copy died]."""
+    others = [one for one in situation.of(claim.instance) if one.definition != definition.digest]
+    if situation.wanted.missing or any(one.running for one in others):
+        return None
+    led_to = claim.record.container
+    found = [one for one in others if one.id == led_to or (one.started and not led_to)]
+    found.sort(key=lambda one: one.started)
+    return next((one for one in found if _is_usable(situation, one, definition, confirmed)), None)
+
+
+def start_again(situation: Situation, copy: ContainerState, now: float) -> Iterator[Step | Wait]:
+    """Yield the start of the former copy, when it is time."""
+    retry_at = situation.attempts(copy.instance, copy.definition).retry_at
+    start = StartContainer(copy.instance, copy.id, generation=copy.definition)
+    yield start if retry_at <= now else Wait(retry_at)
+
+
+def _is_usable(situation: Situation, copy: ContainerState, definition: Definition, confirmed: bool) -> bool:
+    at_most_one = definition.at_most_one or copy.on_partition == "stop"
+    if situation.attempts(copy.instance, copy.definition).lasting or copy.error or copy.cut_off:
+        return False
+    if copy.status in (Status.DEAD, Status.REMOVING) or (at_most_one and not confirmed):
+        return False
+    is_stopped_for_room = stops_first(definition) or at_most_one
+    return held(situation, copy.instance) is None or not is_stopped_for_room
