@@ -54,8 +54,9 @@ class SecretsTests(AgentTestCase):
     def test_path(self) -> None:
         """
         A secret reaches the container's user as a file and another service as a variable, and nobody else: a new value
-        replaces the containers that use it and no others, and no request is lost; a new cluster key replaces none. A
-        node without the key runs none of them, and no log, state directory, event, environment of an agent, or file of
+        replaces the containers that use it and no others, and no request is lost; a new cluster key replaces none, and
+        one that cannot be read is reported once, while the former one opens. A node without the key runs none of them,
+        takes over none from a node that died, and no log, state directory, event, environment of an agent, or file of
         etcd has the value; ``docker inspect`` has that of the variable alone.
         """
         group = self.agent.group
@@ -93,16 +94,24 @@ class SecretsTests(AgentTestCase):
         until(lambda: len(list(self.memory.glob("*/*"))) == 2)
 
         before = {name: self.agent.ids(name) for name in (file, variable, plain)}
-        self.assertIn("has a new key", self.agent.command("secret", "rotate-key", str(self.key)))
-        until(lambda: "1 value was sealed" in self.agent.run("secret", "rotate-key", str(self.key)).stdout)
-        self.wait(file, variable)
+        with StrictClient(Wanted((target,), rate=RATE)) as client:
+            self.assertIn("has a new key", self.agent.command("secret", "rotate-key", str(self.key)))
+            until(lambda: "1 value was sealed" in self.agent.run("secret", "rotate-key", str(self.key)).stdout)
+            self.wait(file, variable)
+            taken = client.take()
+        self.assertEqual(({}, True), (taken.lost, taken.sent > 0))
         self.assertEqual({name: self.agent.ids(name) for name in before}, before)
 
         self.agent.command("secret", "rm", "password", "-yes")
         until(lambda: "is not set" in str(self.agent.instances(file)[0]["Reason"]))
         self.assertEqual(self.inside(file, "cat", "/run/secrets/password"), SECOND)
+        good = self.key.read_bytes()
+        self.key.write_text("no key\n")
+        until(lambda: "the cluster key cannot be read, the last value stands" in self.agent.log)
         self.agent.command("secret", "set", "password", stdin=FIRST)
         self.wait(file, variable)
+        self.assertEqual(self.agent.log.count("the cluster key cannot be read"), 1)
+        self.key.write_bytes(good)
 
         other = AgentProcess(shared().urls, self.agent.engine, prefix=group, node=f"{group}-b")
         self.addCleanup(other.close)
@@ -116,6 +125,10 @@ class SecretsTests(AgentTestCase):
         self.assertEqual((len(self.agent.ids(file)), other.ids(file)), (4, []))
         for value in (FIRST, SECOND):
             self.check_found_nowhere(value, in_environment_of=variable)
+
+        self.agent.kill()
+        until(lambda: len(other.ids(plain)) == 4)
+        self.assertEqual((other.ids(file), other.ids(variable)), ([], []))
 
     def test_files(self) -> None:
         """
@@ -204,6 +217,7 @@ class SecretsTests(AgentTestCase):
         self.assertEqual(found, [])
         for process in self.processes():
             self.assertNotIn(value, _shown(int(process.name), "environ") + _shown(int(process.name), "cmdline"))
+            self.assertIn(_shown(int(process.name), "coredump_filter"), ("00000000\n", ""), process)
         said = self.agent.command("events", "-o", "json") + self.agent.command("secret", "ls", "-o", "json")
         self.assertNotIn(value, said + self.agent.run("-v", "secret", "rm", "none").stderr)
         with closing(APIClient(base_url=self.agent.engine, version="auto")) as client:
