@@ -59,11 +59,13 @@ def _revision(cluster: Cluster, name: ServiceName) -> int:
 
 
 def _pruned(group: str, given: Iterable[Given], cluster: Cluster) -> list[ServiceName]:
-    """:raises BadInput: no definition is of the group, so that all of it would be deleted."""
-    names = {one.definition.name for one in given}
+    """:raises BadInput: nothing is of the group, or no definition is, so that all of it would be deleted."""
+    names, stored = {one.definition.name for one in given}, {*cluster.services, *_held(cluster)}
+    if not any(name.group == group for name in {*names, *stored}):
+        raise BadInput(f"-prune {group}: there is no such group")
     if not any(name.group == group for name in names):
         raise BadInput(f"-prune {group} would delete the whole group, because no definition is of it: use -del")
-    return sorted(name for name in {*cluster.services, *_held(cluster)} if name.group == group and name not in names)
+    return sorted(name for name in stored if name.group == group and name not in names)
 
 
 def _held(cluster: Cluster) -> list[ServiceName]:

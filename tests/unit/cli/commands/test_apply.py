@@ -185,6 +185,8 @@ class ApplyTests(ApplyCase):
         self.assertEqual(left, [KEYS.service(definition().name), KEYS.service(other.name)])
         done = self.run_line("apply", "-prune", "myapp", given=[other], status=1)
         self.assertIn("would delete the whole group", done.stderr)
+        done = self.run_line("apply", "-prune", "myap", given=[other], status=1)
+        self.assertIn("-prune myap: there is no such group", done.stderr)
 
     def test_needed_by_what_stays(self) -> None:
         """A service cannot wait for one that is pruned."""
