@@ -65,7 +65,7 @@ def one_line(text: str, limit: int = 300) -> str:
     return line if len(line) <= limit else line[: limit - 1] + "…"
 
 
-@frozen(order=True)
+@frozen(order=True, cache_hash=True)
 class ServiceName:
     """A service of a group; written ``<service>.<group>``, as in ``web.myapp``."""
 
@@ -88,7 +88,7 @@ class ServiceName:
         return f"{self.service}.{self.group}"
 
 
-@frozen(order=True)
+@frozen(order=True, cache_hash=True)
 class InstanceName:
     """A numbered place of a service; written ``<number>.<service>.<group>``, as in ``1.web.myapp``."""
 

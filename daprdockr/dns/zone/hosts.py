@@ -56,7 +56,8 @@ class Hosts:
             return self
         names = dict(self._names)
         for address in changed:
-            services = {other: name for other, name in names.get(address, {}).items() if other != service}
+            services = dict(names.get(address, {}))  # a copy hashes no name again, of which there may be thousands
+            services.pop(service, None)
             if address in after:
                 services[service] = after[address]
             if services:
