@@ -7,8 +7,8 @@ Note [The former copy died]
     to it, a crash or the reboot of a host would bypass the slots: with a bad definition more than ``Parallelism``
     instances would be out of service, and while a rollout is paused nothing would bring them back. So the former copy
     is started again, as without a rollout, and its instance is changed when it has a slot. It is the copy that the
-    claim leads to. After a reboot the claim is a new one and leads to none; then it is the one on the host that has run
-    for longest.
+    claim leads to. After a reboot the claim is a new one and leads to none; then it is the one that ran first, if there
+    is no copy of the present definition.
 
     One that has failed ``LASTING`` times in a row is given up, and the present definition, which may be the remedy,
     starts at once without a slot. So does an instance of which no former container is left, or that moves to another
@@ -32,11 +32,13 @@ from daprdockr.planning.steps import StartContainer, Step
 
 def former_copy(situation: Situation, claim: Claim, definition: Definition, confirmed: bool) -> ContainerState | None:
     """Return the copy of the former definition that is to be started again: Note [The former copy died]."""
-    others = [one for one in situation.of(claim.instance) if one.definition != definition.digest]
+    copies = situation.of(claim.instance)
+    others = [one for one in copies if one.definition != definition.digest]
     if situation.wanted.missing or any(one.running for one in others):
         return None
     led_to = claim.record.container
-    found = [one for one in others if one.id == led_to or (one.started and not led_to)]
+    is_new = not led_to and len(others) == len(copies)
+    found = [one for one in others if one.id == led_to or (is_new and one.started)]
     found.sort(key=lambda one: one.started)
     return next((one for one in found if _is_usable(situation, one, definition, confirmed)), None)
 

@@ -76,8 +76,9 @@ class FormerCopyTests(PlanTestCase):
         self.assertIn(gone, self.planned(self.seen(new, well_since={"new": NOW - 100}, **fields)))
 
     def test_after_a_reboot(self) -> None:
-        """A new claim leads to none: then it is the copy that ran first; one that never ran is none."""
+        """A new claim leads to none: then it is the copy that ran first, unless there is a present one."""
         new = claim(evolve(DIED.record, container=""))
         between = container("between", of=definition("web:3"), status=Status.EXITED, started=EXITED.started + 5)
         self.assert_steps(self.seen(between, claim=new), AGAIN)
         self.assert_left(self.seen(ended=evolve(EXITED, status=Status.CREATED, started=0.0), claim=new))
+        self.assert_left(self.seen(evolve(NEW, status=Status.EXITED), claim=new))
