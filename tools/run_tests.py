@@ -6,8 +6,8 @@ Run the stages of the tests, all in order or the named ones, and count.
     .venv/bin/python -m tools.run_tests check
 
 ``check`` is for each commit, within a minute and a half: lint, types and the unit tests in two processes.
-Steps that wait more than they compute run beside others: the tests of single parts beside those of whole agents and
-clusters, and after them the models, at the lowest priority. Their output is shown when they have ended.
+The models are searched at the lowest priority beside the steps that need real parts and wait more than they compute.
+Their output is shown when they have ended.
 
 The first command that fails ends the run with its exit status. The last line is ``N passed, N failed``, with
 ``, N skipped`` if tests were skipped: each test that trial ran, and each other command (a linter, the type checker, the

@@ -74,7 +74,7 @@ def quick_steps() -> list[Step]:
 
 
 def real_steps() -> list[Step]:
-    """Return the steps that need real parts; those that run beside others come first."""
+    """Return the steps that need real parts; the models, which need a processor and time, are searched beside them."""
     found = sorted(path.stem for path in (CHECKOUT / "tests/functional").glob("test_*.py"))
     modules = [f"tests.functional.{name}" for name in found if name != "test_packaging"]
     several_hosts = [name for name in modules if ".test_cluster_" in name]
@@ -82,17 +82,16 @@ def real_steps() -> list[Step]:
     parts = [name for name in modules if name not in several_hosts + agents]
     return [
         Step(
-            "functional",
-            "functional tests of single parts: a real etcd, Docker Engine and nginx",
-            with_engine("engine-parts", trial("parts", parts, "--reporter=bwverbose")),
-            True,
-            beside=True,
-        ),
-        Step(
             "model",
             "the models of claims and rollouts, searched by spin",
             [*IDLE, PYTHON, "-m", "tools.check_model"],
             beside=True,
+        ),
+        Step(
+            "functional",
+            "functional tests of single parts: a real etcd, Docker Engine and nginx",
+            with_engine("engine-parts", trial("parts", parts, "--reporter=bwverbose")),
+            True,
         ),
         Step(
             "functional",

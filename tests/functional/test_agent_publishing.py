@@ -40,12 +40,10 @@ class PublishingTests(AgentTestCase):
         return reference
 
     def bindings(self) -> dict[str, dict[str, Any]]:
-        """By instance: container port and protocol, and what they are bound to."""
-        names = {one["Id"]: one["Labels"]["io.daprdockr.instance"] for one in self.agent.containers()}
-        return {
-            name: self.client.inspect_container(container)["NetworkSettings"]["Ports"]
-            for container, name in names.items()
-        }
+        """By instance that runs: container port and protocol, and what they are bound to."""
+        there = {one["Id"]: one["Labels"]["io.daprdockr.instance"] for one in self.agent.containers()}
+        seen = [(name, self.client.inspect_container(container)) for container, name in there.items()]
+        return {name: one["NetworkSettings"]["Ports"] for name, one in seen if one["State"]["Running"]}
 
     def test_many_exposed(self) -> None:
         """Of an image's 40 ports 16 are published beside the named one, on the node's address; an event says so."""
