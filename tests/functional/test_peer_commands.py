@@ -90,7 +90,7 @@ class CommandsTests(TestCase):
     def setUp(self) -> None:
         self.agent = AgentProcess(shared().urls, engine_url())
         self.addCleanup(self.agent.close)
-        self.agent.start()
+        self.agent.start(ttl=20)
         web = ServiceName(self.agent.group, "web")
         self.agent.define(str(web), 1, sample_image())
         self.instance = InstanceName(web, 1)
@@ -135,7 +135,7 @@ class CommandsTests(TestCase):
         assert waiting.stdout is not None
         self.assertEqual(waiting.stdout.readline(), b"ready\n")
         waiting.send_signal(signal.SIGTERM)
-        self.assertEqual(waiting.wait(30), 9)
+        self.assertEqual(waiting.wait(60), 9)
         waiting.stdout.close()
         events = json.loads(self.agent.command("events", "-o", "json"))
         texts = [event["Text"] for event in events if event["Subject"] == str(self.instance)]

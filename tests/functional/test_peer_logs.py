@@ -50,6 +50,11 @@ class LogsTests(TestCase):
         for agent in self.agents:
             until(agent.is_well, seen=lambda: self.agents[0].log[-3000:])
         self.group = group
+        until(self.are_ready)  # or instances would move to those that are ready later, and log anew
+
+    def are_ready(self) -> bool:
+        nodes = json.loads(self.agents[0].command("nodes", "-o", "json"))
+        return [node["Ready"] for node in nodes] == [True] * len(self.agents)
 
     def define(self, service: str, instances: int, program: str, **more: Any) -> str:
         container = {"Image": sample_image(), "Entrypoint": ["sh", "-c", program]}
