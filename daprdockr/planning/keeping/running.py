@@ -68,7 +68,6 @@ def keep_running(
     instance = claim.instance
     containers = situation.of(instance)
     current = [c for c in containers if c.definition == definition.digest]
-    former = former_copy(situation, claim, definition, confirmed)
     if current and current[0].running:
         if confirmed and current[0].cut_off in situation.host.networks:  # Note [A network that was taken]
             taken = f"network {current[0].cut_off} was taken from it, and is there"
@@ -78,9 +77,10 @@ def keep_running(
             yield from _restart(situation, current[0], definition, now)
             return
         yield from _attend(situation, current[0], definition, confirmed, now)
-        if former is not None and _is_unproven(situation, current[0], definition, now):
-            yield from start_again(situation, former, now)
-    elif former is not None:
+        if _is_unproven(situation, current[0], definition, now):
+            former = former_copy(situation, claim, definition, confirmed)
+            yield from start_again(situation, former, now) if former is not None else ()
+    elif (former := former_copy(situation, claim, definition, confirmed)) is not None:
         yield from start_again(situation, former, now)
     elif confirmed and not current and _is_to_pull(situation, definition):
         yield from _pull(situation, definition, now)
