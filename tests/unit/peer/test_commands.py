@@ -22,26 +22,8 @@ from daprdockr.peer.commands import GRACE, SETTLE_STEP, CommandSession
 from daprdockr.peer.on_this_node import OnThisNode
 from tests.build.situations import container
 from tests.build.values import KEYS, instance
+from tests.fakes.peer_channel import SentFrames
 from tests.fakes.run import LoopClock
-
-
-class Sent:
-    """A channel that keeps what is sent."""
-
-    client = "192.0.2.1"
-
-    def __init__(self) -> None:
-        self.frames: list[tuple[FrameKind, bytes]] = []
-        self.over = ""
-
-    def send(self, kind: FrameKind, content: bytes = b"") -> None:
-        self.frames.append((kind, content))
-
-    def finish(self, kind: FrameKind, content: bytes = b"") -> None:
-        self.over = f"{kind.name} {content.decode()}"
-
-    def refuse(self, reason: str) -> None:
-        self.over = reason
 
 
 class Stream:
@@ -101,7 +83,7 @@ class Found:
 
 class CommandTests(SynchronousTestCase):
     def setUp(self) -> None:
-        self.clock, self.sent, self.engine = LoopClock(), Sent(), Engine()
+        self.clock, self.sent, self.engine = LoopClock(), SentFrames(), Engine()
         self.events: list[tuple[str, str]] = []
         self.containers = Found(container())
 

@@ -23,26 +23,10 @@ from daprdockr.peer.logs import POLL, LogSession
 from daprdockr.peer.on_this_node import OnThisNode
 from tests.build.situations import container
 from tests.build.values import KEYS, WEB, instance
+from tests.fakes.peer_channel import SentFrames
 from tests.fakes.run import LoopClock
 
 STAMP = b"2026-11-28T10:00:00.000000001Z "
-
-
-class Sent:
-    """A channel that keeps what is sent."""
-
-    def __init__(self) -> None:
-        self.frames: list[tuple[FrameKind, bytes]] = []
-        self.over = ""
-
-    def send(self, kind: FrameKind, content: bytes = b"") -> None:
-        self.frames.append((kind, content))
-
-    def finish(self, kind: FrameKind, content: bytes = b"") -> None:
-        self.over = f"{kind.name} {content.decode()}"
-
-    def refuse(self, reason: str) -> None:
-        self.over = reason
 
 
 class Stream:
@@ -111,7 +95,7 @@ class OnePlace:
 
 class LogsTests(SynchronousTestCase):
     def setUp(self) -> None:
-        self.clock, self.sent, self.engine = LoopClock(), Sent(), ToldEngine()
+        self.clock, self.sent, self.engine = LoopClock(), SentFrames(), ToldEngine()
         self.old = evolve(container("old"), started=1.0, status=Status.EXITED)
         self.place = OnePlace(evolve(container("new"), started=2.0), self.old)
         self.cluster = Cluster(KEYS)

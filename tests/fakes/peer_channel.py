@@ -1,0 +1,24 @@
+"""The channel of a session at the peer listener, which keeps what is sent."""
+
+from __future__ import annotations
+
+from daprdockr.model.frames import FrameKind
+
+
+class SentFrames:
+    """``frames`` are those that were sent, ``over`` is how the session ended."""
+
+    client = "192.0.2.1"
+
+    def __init__(self) -> None:
+        self.frames: list[tuple[FrameKind, bytes]] = []
+        self.over = ""
+
+    def send(self, kind: FrameKind, content: bytes = b"") -> None:
+        self.frames.append((kind, content))
+
+    def finish(self, kind: FrameKind, content: bytes = b"") -> None:
+        self.over = f"{kind.name} {content.decode()}"
+
+    def refuse(self, reason: str) -> None:
+        self.over = reason
