@@ -26,6 +26,11 @@ class Update:
     on_failure: str = "revert"
     drain: float = 10
 
+    @property
+    def longest_start(self) -> float:
+        """The seconds in which a new copy has to be proven: healthy by the deadline, and for long enough."""
+        return self.deadline + self.min_healthy
+
     @classmethod
     def read(cls, value: object, path: str) -> Update:
         return cls(**read_members(value, path, _MEMBERS))

@@ -106,7 +106,7 @@ def _overdue(
     copies = [one for one in situation.of(instance) if one.definition == definition.digest]
     if any(one.running and is_proven(situation, one, definition, now) for one in copies):
         return
-    due = since + definition.update.deadline + definition.update.min_healthy
+    due = since + definition.update.longest_start
     if due > now:
         yield Wait(due)
         return

@@ -90,8 +90,7 @@ def overdue_at(situation: Situation, instance: InstanceName) -> float | None:
     since = situation.moving.coming_up.get(instance.number)
     if since is None or situation.service is None:
         return None
-    update = situation.service.definition.update
-    return max(since, situation.rollout.since) + update.deadline + update.min_healthy
+    return max(since, situation.rollout.since) + situation.service.definition.update.longest_start
 
 
 def is_overdue(situation: Situation, instance: InstanceName, now: float) -> bool:
