@@ -1,6 +1,8 @@
 -- The answer to a client when no instance answers it: a small page for browsers, one line for everybody else. Files of
 -- the operator take their place.
 
+local file = require "door.file"
+
 local M = {}
 
 local TITLES = {
@@ -65,22 +67,12 @@ local HTML_TYPE = "text/html; charset=utf-8"
 
 local files = {}
 
-local function content(path)
-    local file = io.open(path, "rb")
-    if not file then
-        return nil
-    end
-    local text = file:read("*a")
-    file:close()
-    return text
-end
-
 -- Take over the files of the operator, `404.html`, `404.txt` and so on; what is not there keeps its own page.
 function M.load(directory)
     for status in pairs(TITLES) do
         files[status] = {
-            html = content(directory .. "/" .. status .. ".html"),
-            text = content(directory .. "/" .. status .. ".txt"),
+            html = file.read(directory .. "/" .. status .. ".html"),
+            text = file.read(directory .. "/" .. status .. ".txt"),
         }
     end
 end

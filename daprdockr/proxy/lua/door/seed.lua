@@ -2,18 +2,9 @@
 -- before the agent speaks. It may be of another version, or cut off: then nginx starts without it, and says so once.
 
 local cjson = require "cjson.safe"
+local file = require "door.file"
 
 local M = {}
-
-local function content(path)
-    local file = io.open(path, "rb")
-    if not file then
-        return nil
-    end
-    local text = file:read("*a")
-    file:close()
-    return text or ""
-end
 
 local function has_all(message, parts)
     for _, part in ipairs(parts) do
@@ -30,11 +21,11 @@ function M.begin(state, what, path, parts)
     if state.version() then
         return -- nginx was reloaded: the dictionary is still there
     end
-    local text = content(path)
-    if not text then
+    local text, is_there = file.read(path)
+    if not is_there then
         return
     end
-    local message = cjson.decode(text)
+    local message = cjson.decode(text or "")
     local read, done, why = type(message) == "table" and has_all(message, parts), nil, nil
     if read then
         message.whole, message.version = true, 0
