@@ -35,7 +35,7 @@ from daprdockr.proxy.certificates import CertificateState
 from daprdockr.proxy.configuration import NginxSettings
 from daprdockr.proxy.door import DoorSocket
 from daprdockr.proxy.files import ProxyFiles
-from daprdockr.proxy.message import difference, door_state, whole
+from daprdockr.proxy.message import DoorState, changed_state, difference, whole
 from daprdockr.proxy.program import NginxProgram, arguments
 from daprdockr.proxy.publisher import DISK_RETRY, Publisher
 from daprdockr.proxy.routes import Route, check_endpoint
@@ -92,6 +92,7 @@ class Nginx(Service):
         self._program = program
         self._settings = settings
         self._led: tuple[Route, ...] = ()
+        self._state = DoorState({}, {})
         self._thumbprint = ""
         self._revision: int | None = None
         self._reactor = reactor
@@ -164,8 +165,9 @@ class Nginx(Service):
         :raises BadInput: as ``door_state``.
         """
         led = tuple(routes)
-        self._routes.want(evolve(door_state(led), thumbprint=self._thumbprint), revision)
+        self._state = changed_state(self._state, self._led, led)
         self._led, self._revision = led, revision
+        self._routes.want(evolve(self._state, thumbprint=self._thumbprint), revision)
 
     def answer_challenges(self, thumbprint: str) -> None:
         """

@@ -14,9 +14,9 @@ from daprdockr.model.errors import BadInput
 from daprdockr.model.names import InstanceName, ServiceName
 from daprdockr.model.stored.pause import MAX_PAGE, PauseMode, PauseRecord
 from daprdockr.model.wanted.http import Http
-from daprdockr.proxy.message import MOST_PAGES, DoorState, difference, door_state, whole
+from daprdockr.proxy.message import MOST_PAGES, DoorState, changed_state, difference, door_state, whole
 from daprdockr.proxy.routes import Route, Upstream
-from daprdockr.proxy.routing import HttpEntry, HttpService, routing
+from daprdockr.proxy.routing import HttpEntry, HttpService, changed_routing, routing
 
 WEB = ServiceName(group="shop", service="web")
 API = ServiceName(group="shop", service="api")
@@ -138,6 +138,32 @@ class MessageTests(SynchronousTestCase):
         ]
         before, after = (door_state(routing(some).routes) for some in (services[:cut], services[1:]))
         self.assertEqual(taken_over(as_sent(before), json.loads(difference(before, after, 2))), as_sent(after))
+
+    @given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3), st.sampled_from([None, *PauseMode])), max_size=6))
+    def test_changed_state(self, drawn: list[tuple[int, int, PauseMode | None]]) -> None:
+        """From the state before a change one gets to the same state as from all routes."""
+        services: dict[int, HttpService] = {}
+        known, state = routing(()), door_state(())
+        for n, many, mode in drawn:
+            upstreams = tuple(map(place, range(1, many + 1)))
+            https = [Http((f"h{n}.com", "shared.com"), 80, path=f"/{n}"), Http((f"h{n}.com",), 80 + n)]
+            name = ServiceName(group="g", service=f"s{n}")
+            pause = PauseRecord(mode) if mode else None
+            after = HttpService(name, tuple(HttpEntry(http, upstreams) for http in https), n, pause)
+            changes = [(services.get(n), after)]
+            services[n] = after
+            before, known = known, changed_routing(known, changes, services.values())
+            state = changed_state(state, before.routes, known.routes)
+            self.assertEqual(state, door_state(known.routes))
+
+    def test_changed_state_makes_no_text_of_others(self) -> None:
+        """What did not change is not looked at again: a change costs little, however many routes there are."""
+        unusable = Route("not a name", API, ())
+        moved = evolve(ROUTES[1], upstreams=(place(7),))
+        state = changed_state(DoorState({}, {}), (unusable, ROUTES[1]), (unusable, moved))
+        self.assertEqual(list(state.hosts), ["example.com"])
+        with self.assertRaises(BadInput):
+            changed_state(DoorState({}, {}), (ROUTES[1], unusable), (moved, evolve(unusable, path="/x")))
 
     def test_order(self) -> None:
         """Neither the order of the routes nor that of the instances matters."""
