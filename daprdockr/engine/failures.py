@@ -45,7 +45,8 @@ _PORT_TAKEN = re.compile(
 # require 'docker login'", "no matching manifest for linux/arm64". One that limits its clients' rate refuses nothing.
 _REFUSED = re.compile(
     r"manifest unknown|no matching manifest|name unknown|not known to registry|: not found|repository .*not found|"
-    r"does not exist|denied|unauthorized|authentication required|no basic auth credentials|invalid reference format"
+    r"does not exist|denied|unauthorized|authentication required|no basic auth credentials|invalid reference format",
+    re.IGNORECASE,
 )
 
 # docker-py has only Python's text for these.

@@ -114,6 +114,14 @@ class PullFailureTests(SynchronousTestCase):
             (answer(404, "pull access denied for web", ImageNotFound), ImageRefused),
             (answer(404, "manifest for web:9 not found: manifest unknown", ImageNotFound), ImageRefused),
             (answer(500, "unauthorized: authentication required"), ImageRefused),
+            (
+                answer(
+                    500,
+                    "Head https://r.invalid/v2/web/manifests/1: received unexpected HTTP status: 403 Forbidden: Denied",
+                ),
+                ImageRefused,
+            ),
+            (answer(500, "error parsing HTTP 401 response body: Unauthorized"), ImageRefused),
             (answer(429, "toomanyrequests: You have reached your pull rate limit"), PullFailed),
             (answer(500, "Get https://web.invalid/v2/: received unexpected HTTP status: 502 Bad Gateway"), PullFailed),
             (answer(500, "Get https://registry.invalid/v2/: no such host"), PullFailed),
