@@ -49,10 +49,12 @@ def is_current(wanted: Service | None, claim: Claim) -> bool:
 def _lack(wanted: Service, claim: Claim | None, waiting: str) -> str:
     if claim is None:
         return f"waiting for a node ({waiting})" if waiting else "waiting for a node"
+    reason = f" ({claim.record.reason})" if claim.record.reason else ""
     if claim.record.state is not State.RUNNING or not claim.record.healthy:
-        reason = f" ({claim.record.reason})" if claim.record.reason else ""
         return f"{claim.record.state.value} on {claim.node}{reason}"
-    return "" if is_current(wanted, claim) else f"of an older definition on {claim.node}{_stopped_first(wanted)}"
+    if is_current(wanted, claim):
+        return ""
+    return f"of an older definition on {claim.node}{reason or _stopped_first(wanted)}"
 
 
 def _stopped_first(wanted: Service) -> str:

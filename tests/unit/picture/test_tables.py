@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.model.known.cluster import Cluster
@@ -56,6 +57,13 @@ class InstanceTests(SynchronousTestCase):
             unmet(cluster(defined(WEB, 5)), WEB.name),
             [(InstanceName(WEB.name, 1), "waiting for a node (no node is ready)")],
         )
+
+    def test_why_still_older(self) -> None:
+        """An instance that runs on by an older definition says why the new one does not start."""
+        for reason, said in (("", ""), ("there is no image web:2", " (there is no image web:2)")):
+            older = evolve(RUNNING, definition="older", reason=reason)
+            found = unmet(cluster(defined(WEB, 5), claimed(instance(1), older, 6)), WEB.name)
+            self.assertEqual(found, [(InstanceName(WEB.name, 1), f"of an older definition on n1{said}")])
 
     def test_surplus(self) -> None:
         """A claim of a service that is not defined has a row, which says that nothing leads to it any more."""
