@@ -4,11 +4,13 @@ The rules by which the agent's HTTP listener answers or refuses a request.
 Note [Rebinding]
     A page in the browser of somebody on this host may have its own name lead to 127.0.0.1, and would then read what we
     serve there as if it were its own. It cannot have the browser write another name than its own into ``Host``: so on
-    loopback only ``localhost`` and addresses are answered. Elsewhere a token is needed, which no such page has.
+    loopback only ``localhost`` and addresses are answered. Elsewhere a token is needed, which no such page has: a
+    browser that was given it as a password sends it to the name and port that asked for it, and to no other.
 """
 
 from __future__ import annotations
 
+import base64
 import hmac
 import ipaddress
 import re
@@ -26,7 +28,6 @@ OPEN = b"healthz"
 """The path that everybody may read: load balancers have no token."""
 
 _LEAST_OCTETS = 16
-_SCHEME = b"bearer "
 _PORT = re.compile(r":[0-9]*$", re.ASCII)
 
 
@@ -91,13 +92,29 @@ class GuardedRoot(Resource):
         token = self._token()
         if not token:
             return Refused(403, "only /healthz is served here: give --api-token-file, or ask on 127.0.0.1")
-        return None if _has(request, token) else Refused(401, "send the token of --api-token-file as a bearer token")
+        return (
+            None
+            if _has(request, token)
+            else Refused(401, "send the token of --api-token-file as a bearer token, or as the password of any user")
+        )
 
 
 def _has(request: Request, token: str) -> bool:
-    given = request.getHeader(b"authorization") or b""
-    scheme, value = given[: len(_SCHEME)].lower(), given[len(_SCHEME) :].strip()
-    return scheme == _SCHEME and hmac.compare_digest(value, token.encode())
+    """Return whether a request brings the token: as a bearer token, or, from a browser, as the password of any user."""
+    scheme, _, value = (request.getHeader(b"authorization") or b"").partition(b" ")
+    value = value.strip()
+    if scheme.lower() == b"basic":
+        value = _password(value)
+    elif scheme.lower() != b"bearer":
+        return False
+    return hmac.compare_digest(value, token.encode())
+
+
+def _password(credentials: bytes) -> bytes:
+    try:
+        return base64.b64decode(credentials, validate=True).partition(b":")[2]
+    except ValueError:
+        return b""
 
 
 class Refused(Resource):
@@ -115,5 +132,6 @@ class Refused(Resource):
         request.setHeader(b"content-type", b"text/plain; charset=utf-8")
         request.setHeader(b"cache-control", b"no-store")
         if self._status == 401:
-            request.setHeader(b"www-authenticate", b"Bearer")
+            asked = [b"Bearer", b'Basic realm="daprdockr: any user, the token as password", charset="UTF-8"']
+            request.responseHeaders.setRawHeaders(b"www-authenticate", asked)
         return f"{self._text}\n".encode()

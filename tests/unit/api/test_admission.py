@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from pathlib import Path
 
 from twisted.internet.address import IPv4Address
@@ -64,6 +65,20 @@ class GuardedRootTests(SynchronousTestCase):
         for wrong in (f"Bearer {TOKEN}0", "Bearer ", "Bearer", f"Basic {TOKEN}", TOKEN, "Bearer \u00e9"):
             self.assertEqual(self.ask("10.0.0.1", authorization=wrong), 401)
         self.assertEqual(self.ask("10.0.0.1"), 401)
+
+    def test_browser(self) -> None:
+        """A browser is asked for a user and a password: the token is the password, and the user may be any."""
+        for user in ("", "anna", "é"):
+            given = base64.b64encode(f"{user}:{TOKEN}".encode()).decode()
+            self.assertEqual(self.ask("10.0.0.1", authorization=f"Basic {given}"), 200)
+        for wrong in (f"{TOKEN}:", TOKEN, f"anna:{TOKEN}0", "anna:", ""):
+            given = base64.b64encode(wrong.encode()).decode()
+            self.assertEqual(self.ask("10.0.0.1", authorization=f"Basic {given}"), 401)
+        self.assertEqual(self.ask("10.0.0.1", authorization="Basic %%%"), 401)
+        request = Arrived("10.0.0.1", "secret")
+        getChildForRequest(self.root, request).render(request)
+        schemes = [one.partition(b" ")[0] for one in request.responseHeaders.getRawHeaders(b"www-authenticate") or []]
+        self.assertEqual(schemes, [b"Bearer", b"Basic"])
 
     def test_no_token(self) -> None:
         """Without a file, or while it cannot be read, nothing opens it."""
