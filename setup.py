@@ -73,6 +73,7 @@ setup(
         "daprdockr.model.stored",
         "daprdockr.model.troubles",
         "daprdockr.model.wanted",
+        "daprdockr.page",
         "daprdockr.peer",
         "daprdockr.picture",
         "daprdockr.planning",
@@ -88,7 +89,11 @@ setup(
         "twisted.plugins",
     ],
     package_dir={"": "."},
-    package_data={"daprdockr": ["py.typed"], "daprdockr.proxy": ["*.j2", "lua/door/*.lua"]},
+    package_data={
+        "daprdockr": ["py.typed"],
+        "daprdockr.page": ["static/*", "templates/*.j2"],
+        "daprdockr.proxy": ["*.j2", "lua/door/*.lua"],
+    },
     zip_safe=False,
     # Lower bounds are the oldest versions the tests passed with: DNS over TCP needs the DNSProtocol of Twisted 26.10,
     # hostile messages a protobuf that limits recursion. The reasons are in docs/design/dependencies.rst.

@@ -15,6 +15,7 @@ from daprdockr.api.documents import JsonDocument
 from daprdockr.api.healthz import Healthz
 from daprdockr.api.metrics import Metrics
 from daprdockr.wiring.measuring import Measured
+from daprdockr.wiring.paging import put_page
 from daprdockr.wiring.showing import documents
 
 
@@ -39,4 +40,5 @@ def served(measured: Measured) -> Resource:
     for name, make in documents(measured.base, measured.found).items():
         tables.putChild(name.encode(), JsonDocument(make))
     root.putChild(b"api", tables)
+    put_page(root, measured)
     return root

@@ -4,8 +4,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 
 from daprdockr.api.documents import Make
+from daprdockr.model.known.cluster import Cluster
 from daprdockr.model.names import ServiceName
 from daprdockr.model.stored.rollout import RolloutRecord
 from daprdockr.picture.instances import instance_table
@@ -16,16 +18,22 @@ from daprdockr.wiring.finding import Found
 from daprdockr.wiring.foundation import Foundation
 
 
+def stopped_rollouts(cluster: Cluster) -> dict[ServiceName, RolloutRecord]:
+    """Return the rollouts that did not end well, of the services whose definition is still the one concerned."""
+    known = ((name, cluster.rollout(name), service) for name, service in cluster.services.items())
+    return {name: one.record for name, one, service in known if one and one.record.concerns(service.definition)}
+
+
+def known_doubts(base: Foundation, found: Found) -> dict[str, str]:
+    """Return why nodes are frozen, as far as this agent knows: itself."""
+    doubt = found.known.mirror.doubt
+    return {base.settings.node: doubt.reason} if doubt is not None else {}
+
+
 def documents(base: Foundation, found: Found) -> Mapping[str, Make]:
     """Return the functions that make the documents, by name."""
     cluster, mirror, node = base.cluster, found.known.mirror, base.settings.node
-
-    def stopped() -> dict[ServiceName, RolloutRecord]:
-        known = ((name, cluster.rollout(name), service) for name, service in cluster.services.items())
-        return {name: one.record for name, one, service in known if one and one.record.concerns(service.definition)}
-
-    def doubted() -> dict[str, str]:
-        return {node: mirror.doubt.reason} if mirror.doubt is not None else {}
+    stopped, doubted = partial(stopped_rollouts, cluster), partial(known_doubts, base, found)
 
     def status() -> object:
         seen = {"Node": node, "InTouch": mirror.in_touch, "Revision": cluster.revision}

@@ -22,6 +22,7 @@ ROOMS = {
     "arguments": 4,
     "picture": 4,
     "api": 5,
+    "page": 5,
     "peer": 5,
     "cli": 5,
     "wiring": 6,
@@ -71,6 +72,7 @@ FLOORS: Mapping[str, tuple[tuple[str, ...], ...]] = {
 # Values in, values out: the same question has the same answer at any time on any machine.
 PURE = (
     "daprdockr.model",
+    "daprdockr.page",
     "daprdockr.picture",
     "daprdockr.planning",
     "daprdockr.dns.answering.answer",

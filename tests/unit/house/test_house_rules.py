@@ -26,7 +26,7 @@ ONLY_IN: Mapping[str, tuple[str, ...]] = {
     "josepy": ("daprdockr.acme",),
     "requests": ("daprdockr.engine", "daprdockr.acme"),
     "urllib3": ("daprdockr.engine", "daprdockr.acme"),
-    "jinja2": ("daprdockr.proxy",),
+    "jinja2": ("daprdockr.page", "daprdockr.proxy"),
     "cryptography": ("daprdockr.sealing", "daprdockr.acme.keys"),
     "idna": ("daprdockr.model.host_names",),
     "prometheus_client": ("daprdockr.api.metrics",),

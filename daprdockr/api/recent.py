@@ -1,0 +1,107 @@
+"""
+What happened lately and who changed what, as etcd has it: read when somebody wants to see it, and not more often than
+every ``REST`` seconds, however many want to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from twisted.internet.defer import Deferred, TimeoutError, succeed
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from daprdockr.model.errors import EtcdError
+from daprdockr.model.known.cluster import Cluster
+from daprdockr.model.names import ServiceName
+from daprdockr.model.seams import Store
+from daprdockr.model.stored.entries import Entry
+from daprdockr.model.stored.history import Revisions
+from daprdockr.picture.events import read_events
+from daprdockr.picture.timeline import Happening, timeline
+from daprdockr.runtime.pool import Run
+
+REST = 2.0
+"""Seconds for which a reading counts."""
+
+PATIENCE = 1.0
+"""Seconds that a page waits for it."""
+
+MOST = 60
+"""Happenings that are kept."""
+
+MOST_SERVICES = 20
+"""Services whose histories are read: those of which the definition was stored last."""
+
+
+class Recent:
+    """
+    :param reactor: its clock, and a timer for those who wait.
+    :param run: runs a call to ``store`` in a thread.
+    """
+
+    log = Logger()
+
+    def __init__(self, *, reactor: Any, run: Run, store: Store, cluster: Cluster) -> None:
+        self._reactor = reactor
+        self._run = run
+        self._store = store
+        self._cluster = cluster
+        self._next = 0.0
+        self._reading: Deferred[None] | None = None
+        self._waiting: list[Deferred[None]] = []
+        self._histories: dict[ServiceName, tuple[int, Revisions]] = {}
+        self.happened: tuple[Happening, ...] = ()
+        self.unread = "etcd was not asked yet"
+
+    def refresh(self) -> Deferred[None]:
+        """
+        Read again what is older than ``REST``. The result comes after ``PATIENCE`` seconds at the latest, and is never
+        a failure: what was read last stays, and ``unread`` says why.
+        """
+        if self._reading is None and self._reactor.seconds() < self._next:
+            return succeed(None)
+        waiting: Deferred[None] = Deferred()
+        self._waiting.append(waiting)
+        if self._reading is None:
+            self._reading = Deferred.fromCoroutine(self._read())
+            self._reading.addErrback(self._failed).addBoth(self._done)
+        return waiting.addTimeout(PATIENCE, self._reactor).addErrback(self._late)
+
+    def _done(self, _: object) -> None:
+        self._reading, self._next = None, self._reactor.seconds() + REST
+        waiting, self._waiting = self._waiting, []
+        for one in waiting:
+            if not one.called:
+                one.callback(None)
+
+    def _late(self, failure: Failure) -> None:
+        failure.trap(TimeoutError)
+        self.unread = "it is not of now: etcd does not answer in time"
+
+    def _failed(self, failure: Failure) -> None:
+        self.log.failure("the timeline was not read", failure)
+        self.unread = "it is not of now: the agent's log says why"
+
+    async def _read(self) -> None:
+        latest = sorted(self._cluster.services.items(), key=lambda item: -item[1].revision)[:MOST_SERVICES]
+        wanted = {name: service.revision for name, service in latest}
+        changed = [name for name, revision in wanted.items() if self._histories.get(name, (0,))[0] != revision]
+        keys = self._cluster.keys
+        try:
+            found = await self._run(self._store.list, (keys.events, *map(keys.history, changed)))
+        except EtcdError as error:
+            self.unread = f"it is not of now: {error}"
+            return
+        entries = found.entries
+        known = {name: self._histories[name] for name in wanted if name not in changed}
+        read = {name: (wanted[name], Revisions.read(keys, name, entries)) for name in changed}
+        self._histories = known | read
+        self._take(entries)
+
+    def _take(self, entries: Iterable[Entry]) -> None:
+        place = self._cluster.keys.events
+        events = read_events(entry for entry in entries if entry.key.startswith(place))
+        self.happened = timeline(events, (history for _, history in self._histories.values()), MOST)
+        self.unread = ""

@@ -1,0 +1,79 @@
+"""
+The text of the page, and of its fragments. Whatever is put into a template is text there: nothing that an agent knows
+is markup.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from daprdockr.model.names import printable
+from daprdockr.page.assets import ASSETS
+from daprdockr.page.fragments import Fragment, FragmentKind
+from daprdockr.page.seen import Seen
+from daprdockr.page.signs import Badge, Sign
+from daprdockr.picture.cells import moment
+
+POLICY = "; ".join(
+    (
+        "default-src 'none'",
+        *(f"{kind}-src 'self'" for kind in ("style", "script", "connect", "img")),
+        *(f"{kind} 'none'" for kind in ("base-uri", "form-action", "frame-ancestors")),
+    )
+)
+"""The Content-Security-Policy of each page: files of the package, and nothing inline."""
+
+LEGEND = (
+    Badge(Sign.OK, "healthy"),
+    Badge(Sign.BUSY, "starting, or being replaced"),
+    Badge(Sign.WARN, "waiting, or limited"),
+    Badge(Sign.BAD, "failing"),
+    Badge(Sign.IDLE, "withdrawn"),
+)
+
+
+def _printable(value: object) -> object:
+    """Spell out what turns the direction of a line, or what no page may have: whoever wrote it meant no good."""
+    return printable(value) if isinstance(value, str) and not hasattr(value, "__html__") else value
+
+
+_environment = Environment(
+    loader=PackageLoader("daprdockr.page", "templates"),
+    finalize=_printable,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+    autoescape=True,
+)
+
+
+def written(fragment: Fragment) -> str:
+    """Return the element of a fragment."""
+    return str(getattr(_environment.get_template("fragments.html.j2").module, fragment.kind.value)(*fragment.shown))
+
+
+def page(seen: Seen, texts: Mapping[Fragment, str], at: str) -> str:
+    """
+    Return the whole page.
+
+    :param texts: the fragments in their order, each with its element.
+    :param at: the number of the update that this page has.
+    """
+    parts = {kind.value: _of(kind, texts) for kind in FragmentKind}
+    return _write("page.html.j2", seen=seen, at=at, parts=parts, time=moment(seen.time), legend=LEGEND)
+
+
+def _of(kind: FragmentKind, texts: Mapping[Fragment, str]) -> list[str]:
+    return [text for fragment, text in texts.items() if fragment.kind is kind]
+
+
+def _write(template: str, **values: object) -> str:
+    paths = {name: asset.path for name, asset in ASSETS.items()}
+    return _environment.get_template(template).render(assets=paths, **values)
+
+
+def texts_of(fragments: Iterable[Fragment]) -> dict[Fragment, str]:
+    """Return the fragments with their elements."""
+    return {fragment: written(fragment) for fragment in fragments}

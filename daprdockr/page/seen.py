@@ -1,0 +1,35 @@
+# -*- test-case-name: tests.unit.page.test_render -*-
+"""The knowledge of one agent at one time: what the page shows, and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from attrs import frozen
+
+from daprdockr.picture.overview import Overview
+from daprdockr.picture.table import Row
+from daprdockr.picture.timeline import Happening
+
+
+@frozen
+class Seen:
+    """
+    :ivar node: of the agent that knows it.
+    :ivar time: wall-clock seconds.
+    :ivar in_touch: whether the agent follows etcd; if not, all is what it knew last.
+    :ivar troubles: what is wrong with the agent itself, a line each.
+    :ivar happened: the latest first.
+    :ivar unread: why the timeline is not of now; "" if it is.
+    """
+
+    node: str
+    time: float
+    in_touch: bool
+    troubles: Sequence[str]
+    overview: Overview
+    nodes: Sequence[Row]
+    instances: Sequence[Row]
+    certificates: Sequence[Row]
+    happened: Sequence[Happening] = ()
+    unread: str = ""

@@ -1,0 +1,70 @@
+"""The resource of a page, and the files that it refers to."""
+
+from __future__ import annotations
+
+from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
+from twisted.trial.unittest import SynchronousTestCase
+from twisted.web.server import Request
+from twisted.web.test.requesthelper import DummyChannel, DummyRequest
+
+from daprdockr.api.page import PageDocument, UnchangingFile
+
+
+class PageDocumentTests(SynchronousTestCase):
+    """``GET /``"""
+
+    def setUp(self) -> None:
+        self.writing: Deferred[str] = Deferred()
+        self.request = DummyRequest([b""])
+        self.request.render(PageDocument(self.write, "default-src 'none'"))
+
+    async def write(self) -> str:
+        return await self.writing
+
+    def header(self, name: bytes) -> list[bytes]:
+        return list(self.request.responseHeaders.getRawHeaders(name) or [])
+
+    def test_answer(self) -> None:
+        """The page follows when it is written, with its policy, and no browser keeps it."""
+        self.assertEqual(self.request.finished, 0)
+        self.writing.callback("<p>é")
+        self.assertEqual((self.request.finished, b"".join(self.request.written)), (1, "<p>é".encode()))
+        self.assertEqual(self.header(b"content-type"), [b"text/html; charset=utf-8"])
+        self.assertEqual(self.header(b"content-security-policy"), [b"default-src 'none'"])
+        self.assertEqual(self.header(b"cache-control"), [b"no-store"])
+        self.assertEqual(self.header(b"content-length"), [b"5"])
+
+    def test_gone(self) -> None:
+        """A client that left is written nothing."""
+        self.request.processingFailed(Failure(ConnectionError()))
+        self.assertEqual(self.request.written, [])
+        self.assertEqual(self.flushLoggedErrors(), [])
+
+    def test_fault(self) -> None:
+        """A page that cannot be written is an error of the server, and of the log."""
+        self.writing.errback(ValueError("a fault"))
+        self.assertEqual((self.request.responseCode, self.request.finished), (500, 1))
+        self.assertEqual(len(self.flushLoggedErrors(ValueError)), 1)
+
+
+class UnchangingFileTests(SynchronousTestCase):
+    def ask(self, **headers: str) -> tuple[bytes, Request]:
+        request = Request(DummyChannel())
+        request.method = b"GET"
+        for name, value in headers.items():
+            request.requestHeaders.setRawHeaders(name.replace("_", "-").encode(), [value.encode()])
+        return UnchangingFile("text/css", "abc", b"p {}").render_GET(request), request
+
+    def test_kept_for_good(self) -> None:
+        """It is kept by who asked for it, without asking again."""
+        content, request = self.ask()
+        self.assertEqual(content, b"p {}")
+        (kept,) = request.responseHeaders.getRawHeaders(b"cache-control") or []
+        self.assertIn(b"immutable", kept)
+        self.assertEqual(request.responseHeaders.getRawHeaders(b"content-type"), [b"text/css"])
+
+    def test_unchanged(self) -> None:
+        """Who has it is not sent it again."""
+        content, request = self.ask(if_none_match='"abc"')
+        self.assertEqual((content, request.code), (b"", 304))

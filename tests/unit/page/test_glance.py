@@ -1,0 +1,68 @@
+"""The top of the page: headline, figures, and what needs a person."""
+
+from __future__ import annotations
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from daprdockr.page.glance import MOST_WORRIES, glance
+from daprdockr.page.signs import Sign
+from daprdockr.picture.certificates import DAY
+from tests.build.history import defined, entry
+from tests.build.page import NOW, nodes, seen, showcase, well
+from tests.build.values import KEYS, WEB, named
+
+
+class GlanceTests(SynchronousTestCase):
+    def test_well(self) -> None:
+        """Nothing is wrong: one line says so, and the figures are whole."""
+        found = glance(seen(*well()))
+        self.assertEqual((found.headline.sign, found.headline.words), (Sign.OK, "All is well"))
+        figures = [(figure.name, figure.sign, f"{figure.value} {figure.unit}") for figure in found.figures]
+        self.assertEqual(
+            figures,
+            [
+                ("Nodes", Sign.OK, "3 of 3 ready"),
+                ("Services", Sign.OK, "1 of 1 well"),
+                ("Instances", Sign.OK, "3 of 3 healthy"),
+                ("Rollouts", Sign.OK, "0 under way"),
+                ("Certificates", Sign.IDLE, "0 valid"),
+            ],
+        )
+        self.assertEqual((found.worries, found.unsaid), ((), 0))
+
+    def test_worries(self) -> None:
+        """What is wrong is said with its reason, once, the worst first."""
+        found = glance(showcase())
+        self.assertEqual(found.headline.words, "5 things need attention")
+        self.assertEqual(
+            [(worry.about, worry.text) for worry in found.worries],
+            [
+                ("batch.myapp", "down: 3 of 3 wait for a node: no node meets disk == ssd"),
+                ("mail.myapp", "down: it exited with status 1 at once, 4 times; the next start is at 20:00:40"),
+                ("node host-c", "cordoned"),
+                ("cache.myapp", "under maintenance by anna@desk"),
+                ("certificate shop.example.com", "ends soon"),
+            ],
+        )
+        self.assertEqual(found.figures[-1].value, "9")
+
+    def test_agent(self) -> None:
+        """An agent that does not follow etcd says that what it shows is old, and why it is not well."""
+        found = glance(seen(*well(), in_touch=False, troubles=["no lease for 9 s"]))
+        self.assertEqual({worry.about for worry in found.worries}, {"node host-a"})
+        self.assertIn("last state", found.worries[0].text)
+        self.assertEqual(found.worries[1].text, "no lease for 9 s")
+        self.assertEqual(glance(seen(in_touch=False)).headline.words, "One thing needs attention")
+
+    def test_bounded(self) -> None:
+        """Of a hundred worries a few are said, and the rest is counted."""
+        found = glance(seen(*nodes(), *(defined(named(f"s{n}"), 9) for n in range(100))))
+        self.assertEqual((len(found.worries), found.unsaid), (MOST_WORRIES, 100 - MOST_WORRIES))
+
+    def test_unreadable(self) -> None:
+        """A value that cannot be read, a rollout that stopped, and a certificate that ended are worries."""
+        found = seen(*well(), entry(KEYS.service(WEB), 30, b"{"))
+        self.assertIn("cannot be read", glance(found).worries[0].text)
+        row = {"Name": "a", "DaysLeft": -3, "LastError": "", "Names": [], "Nodes": [], "Source": "file", "NotAfter": 0}
+        ended = glance(seen(*well(), certificates=[{**row, "NotAfter": NOW - 3 * DAY}]))
+        self.assertEqual((ended.figures[-1].value, ended.figures[-1].sign), ("0", Sign.BAD))

@@ -1,0 +1,62 @@
+"""The page of an agent in memory: what it runs, what happened, and what etcd's absence changes."""
+
+from __future__ import annotations
+
+from twisted.internet.address import IPv4Address
+from twisted.internet.defer import Deferred
+from twisted.web.resource import getChildForRequest
+from twisted.web.test.requesthelper import DummyRequest
+
+from daprdockr.api.page import UnchangingFile
+from daprdockr.page.assets import ASSETS
+from daprdockr.wiring.measuring import Measured
+from daprdockr.wiring.paging import Paging, paging
+from daprdockr.wiring.serving import served
+from tests.build.values import definition
+from tests.build.whole import WholeCase
+
+
+class LocalRequest(DummyRequest):
+    """A request that came by loopback."""
+
+    def getHost(self) -> IPv4Address:  # noqa: N802  Twisted's name
+        return IPv4Address("TCP", "127.0.0.1", 5080)
+
+
+class PagingTests(WholeCase):
+    def setUp(self) -> None:
+        super().setUp()
+        parts = self.agent.parts
+        self.measured = Measured(parts.base, parts.outward, parts.found, parts.acting, parts.judged)
+
+    def written(self, parts: Paging) -> str:
+        return self.successResultOf(Deferred.fromCoroutine(parts.write()))
+
+    def test_page(self) -> None:
+        """Services, instances and nodes are there as they are in etcd now."""
+        self.cluster.define(definition(instances=2))
+        self.cluster.advance(3)
+        text = self.written(paging(self.measured))
+        for words in ('id="node-a"', 'id="service-web.myapp"', "2 of 2 healthy", "All is well"):
+            self.assertIn(words, text)
+
+    def test_out_of_touch(self) -> None:
+        """While etcd is away the page says that it shows the last known state, which stays."""
+        self.cluster.define(definition())
+        self.cluster.advance(3)
+        self.cluster.store.unavailable = True
+        self.cluster.advance(8)
+        text = self.written(paging(self.measured))
+        self.assertIn("does not follow etcd now", text)
+        self.assertIn("1 of 1 healthy", text)
+        self.assertIn("not of now", text)
+
+    def test_served(self) -> None:
+        """The listener has the page at its root, and the files of the page below it."""
+        root = served(self.measured)
+        request = LocalRequest([b""])
+        request.render(getChildForRequest(root, request))
+        self.assertIn(b"<!DOCTYPE html>", b"".join(request.written))
+        for asset in ASSETS.values():
+            found = LocalRequest([part.encode() for part in asset.path.strip("/").split("/")])
+            self.assertIsInstance(getChildForRequest(root, found), UnchangingFile)
