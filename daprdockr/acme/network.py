@@ -1,4 +1,4 @@
-# -*- test-case-name: tests.functional.test_acme_server -*-
+# -*- test-case-name: tests.unit.acme.test_network,tests.functional.test_acme_server -*-
 """
 HTTP to an ACME server, bounded: every answer has a largest size and a latest time, whatever the server does. The errors
 of requests and of the ``acme`` package are classed here. Blocking.
@@ -7,6 +7,7 @@ of requests and of the ``acme`` package are classed here. Blocking.
 from __future__ import annotations
 
 import contextlib
+import re
 import ssl
 import time
 from pathlib import Path
@@ -16,6 +17,7 @@ import requests
 import urllib3
 from acme import errors, messages
 from acme.client import ClientNetwork
+from josepy.errors import Error as JoseError
 from josepy.jwa import ES256
 from josepy.jwk import JWKEC
 from requests.adapters import HTTPAdapter
@@ -39,6 +41,8 @@ NOT_FOUND = 404
 
 LONGEST_TEXT = 300
 """Characters of a server's own words that are kept."""
+
+_KIND = re.compile(r"urn:ietf:params:acme:error:([A-Za-z]{1,60})")
 
 
 class BoundedSession(requests.Session):
@@ -120,6 +124,8 @@ class AcmeNetwork(ClientNetwork):
             return super()._check_response(response, content_type)
         except messages.Error as error:
             raise refused(error, wanted_pause(response)) from None
+        except errors.ConflictError:
+            raise _conflict(response) from None
         except errors.Error:
             if response.status_code == NOT_FOUND:
                 raise AcmeRefused("the ACME server does not know what it was asked for", "notFound") from None
@@ -129,9 +135,20 @@ class AcmeNetwork(ClientNetwork):
 
 def refused(error: messages.Error, retry_after: float = 0.0) -> AcmeRefused:
     """Return a problem that a server reported as an error of ours."""
-    code = error.code or ""
+    found = _KIND.fullmatch(str(error.typ))  # the package knows fewer kinds than servers
+    code = found[1] if found else ""
     text = one_line(str(error.detail or error.title or "it gave no reason"), LONGEST_TEXT)
     return AcmeRefused(f"the ACME server refused ({code or 'no known reason'}): {text}", code, retry_after)
+
+
+def _conflict(response: requests.Response) -> AcmeRefused:
+    """Return what a server says of a conflict, of which the package keeps nothing but an address."""
+    pause = wanted_pause(response)
+    with contextlib.suppress(ValueError, TypeError, AttributeError, JoseError):
+        error = refused(messages.Error.from_json(response.json()), pause)
+        if error.code:
+            return error
+    return AcmeRefused("the ACME server refused (conflict): it gave no reason", "conflict", pause)
 
 
 def wanted_pause(response: requests.Response) -> float:
