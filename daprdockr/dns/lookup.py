@@ -1,4 +1,4 @@
-# -*- test-case-name: tests.functional.test_acme -*-
+# -*- test-case-name: tests.unit.dns.test_lookup,tests.functional.test_acme -*-
 """The records of a name, asked of name servers as a client of theirs."""
 
 from __future__ import annotations

@@ -19,7 +19,8 @@ TEXT = "LPsIwTo7o8BoG0-vjCyGQGBWSVIPxI-i_X336eUOQZo"
 class MemoryAcme:
     """
     ``orders`` has the name, what it replaces, and the status of each order by URL; ``failing``, unless it is None, is
-    raised by the method named ``fails_at``. Certificates begin ``now``.
+    raised by the method named ``fails_at``, after what happens ``meanwhile``; ``chain``, unless it is None, is sent for
+    each certificate. Certificates begin now.
     """
 
     def __init__(self, directory: str, clock: Callable[[], float]) -> None:
@@ -28,6 +29,8 @@ class MemoryAcme:
         self.asked: list[str] = []
         self.failing: Exception | None = None
         self.fails_at = "order"
+        self.meanwhile: Callable[[], None] = lambda: None
+        self.chain: bytes | None = None
         self.window: RenewalWindow | None = None
         self._clock = clock
         self._issuer = ec.generate_private_key(ec.SECP256R1())
@@ -54,7 +57,7 @@ class MemoryAcme:
         self._fail("finish")
         known = self._known(order)
         known[2] = "valid"
-        return self._issued(x509.load_pem_x509_csr(request))
+        return self.chain if self.chain is not None else self._issued(x509.load_pem_x509_csr(request))
 
     def renewal(self, renewal_id: str) -> RenewalWindow | None:
         self._fail("renewal")
@@ -62,8 +65,10 @@ class MemoryAcme:
 
     def _fail(self, method: str) -> None:
         self.asked.append(method)
-        if self.failing is not None and self.fails_at == method:
-            raise self.failing
+        if self.fails_at == method:
+            self.meanwhile()
+            if self.failing is not None:
+                raise self.failing
 
     def _known(self, order: str) -> list[str]:
         if order not in self.orders:

@@ -102,7 +102,7 @@ class Renewer(Periodic):
             elif self._desk is None or self._desk.term != term:
                 self._desk = await self._opened(term)
         except TermEnded:
-            self._office.lose()
+            self._lose()
         except EtcdError:
             pass  # others report that; nothing is begun meanwhile
         except (BadInput, NotFound) as error:
@@ -115,6 +115,11 @@ class Renewer(Periodic):
         desk, self._desk = self._desk, None
         for attempt in list(desk.under_way.values()) if desk is not None else ():
             attempt.cancel()
+
+    def _lose(self) -> None:
+        """Begin nothing more: another node is the renewer, and goes on with the orders of this one."""
+        self._office.lose()
+        self._desk = None
 
     def _report_obstacle(self, text: str) -> None:
         """Report once why this node cannot do the work of its office."""
@@ -177,7 +182,7 @@ class Renewer(Periodic):
             await desk.obtain(name)
             self._record_event(name, "a new certificate is stored")
         except TermEnded:
-            self._office.lose()
+            self._lose()
         except EtcdError:
             desk.records[name] = evolve(desk.obtain.record(name), next_attempt=self._chances.wall() + ETCD_REST)
         except (AcmeError, BadInput, NotFound) as error:
@@ -196,7 +201,7 @@ class Renewer(Periodic):
         try:
             await self._vault.keep(desk.term, name, record, drop_order=isinstance(error, OrderLost))
         except TermEnded:
-            self._office.lose()
+            self._lose()
         except EtcdError as lost:
             self.log.info("the outcome for {name} was not stored: {reason}", name=name, reason=lost)
 
@@ -215,6 +220,6 @@ class Renewer(Periodic):
         try:
             await self._vault.keep(desk.term, name, found)
         except TermEnded:
-            self._office.lose()
+            self._lose()
         except EtcdError:
             return  # it is asked again by the next renewer, at worst

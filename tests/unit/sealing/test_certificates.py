@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
+import datetime
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.model.errors import BadInput
-from daprdockr.model.stored.certificate import MAX_PEM, CertificateFacts, CertificateRecord
+from daprdockr.model.stored.certificate import MAX_PEM, CertificateFacts, CertificatePair, CertificateRecord
 from daprdockr.sealing.boxes import PrivateKey
-from daprdockr.sealing.certificates import facts_of, open_pair, read_pair, seal_pair
+from daprdockr.sealing.certificates import facts_of, open_pair, read_own, read_pair, seal_pair, ticket_key
+from daprdockr.sealing.certificates import self_signed as unnamed
 from tests.build.pairs import DAY, pem_of, self_signed
 
 KEY, OTHER = PrivateKey.generate(), PrivateKey.generate()
 PAIR = self_signed(("example.com", "*.EXAMPLE.com", "example.com"), begin=1000.0, days=2)
+PEM = serialization.Encoding.PEM
 CHAIN, SECRET = PAIR.chain.encode(), PAIR.key.encode()
 
 
@@ -54,6 +60,19 @@ class PairTests(SynchronousTestCase):
             with self.assertRaisesRegex(BadInput, said):
                 read_pair(chain, key)
 
+    def test_odd_certificates(self) -> None:
+        """A certificate of a kind of key that nginx is not given, or whose names cannot be read, is refused."""
+        key, name, now = ec.generate_private_key(ec.SECP256R1()), x509.Name([]), datetime.datetime(2026, 1, 1)
+        garbage = x509.UnrecognizedExtension(x509.SubjectAlternativeName.oid, b"no names")
+        for public, said in (
+            (ed25519.Ed25519PrivateKey.generate().public_key(), "the certificate's key is not usable"),
+            (key.public_key(), "names cannot be read"),
+        ):
+            builder = x509.CertificateBuilder(name, name, public, 1, now, now + datetime.timedelta(1))
+            made = builder.add_extension(garbage, critical=False).sign(key, hashes.SHA256())
+            with self.assertRaisesRegex(BadInput, said):
+                read_pair(made.public_bytes(PEM), pem_of(key))
+
 
 class SealedPairTests(SynchronousTestCase):
     record = CertificateRecord("0a1b", KEY.public.id, facts_of(PAIR))
@@ -71,3 +90,23 @@ class SealedPairTests(SynchronousTestCase):
             open_pair((OTHER,), "example.com", sealed)
         with self.assertRaisesRegex(BadInput, "damaged"):
             open_pair((KEY,), "example.org", sealed)
+
+
+class OwnPairTests(SynchronousTestCase):
+    def test_default(self) -> None:
+        """The pair for unknown names lasts ten years and is for no name; it is read back as it was kept."""
+        now = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
+        pair = unnamed(now)
+        certificate = x509.load_pem_x509_certificate(pair.chain.encode())
+        self.assertTrue(certificate.not_valid_before_utc < now < certificate.not_valid_after_utc)
+        self.assertGreater(certificate.not_valid_after_utc, now + datetime.timedelta(days=3649))
+        self.assertEqual(read_own(pair.encode()), pair)
+        self.assertRaises(BadInput, facts_of, pair)
+        for damaged in (b"", b"{}", CertificatePair(pair.chain, unnamed(now).key).encode()):
+            self.assertRaises(BadInput, read_own, damaged)
+
+    def test_ticket_key(self) -> None:
+        """All that have the secret make the same key of a day, of 80 octets; another day gives another one."""
+        keys = [ticket_key(secret, day) for secret in (b"a" * 32, b"b" * 32) for day in (1, 2)]
+        self.assertEqual(({len(key) for key in keys}, len(set(keys))), ({80}, 4))
+        self.assertEqual(ticket_key(b"a" * 32, 1), keys[0])

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from typing import Any
 
 from attrs import evolve
+from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.acme.keys import SigningKey
 from daprdockr.acme.orders import RenewalWindow
-from daprdockr.agent.renewing.obtaining import Chances, Servers
+from daprdockr.agent.renewing.obtaining import HARD, Chances, Servers
 from daprdockr.agent.renewing.office import Office
-from daprdockr.agent.renewing.renewer import Contacts, Renewer
+from daprdockr.agent.renewing.renewer import ETCD_REST, MOST_AT_ONCE, Contacts, Renewer
 from daprdockr.agent.renewing.texts import Spread
 from daprdockr.agent.renewing.vault import Vault
 from daprdockr.model.errors import AcmeRefused, AcmeUnavailable, NotFound, OrderLost
@@ -21,8 +24,10 @@ from daprdockr.model.stored.entries import Delete
 from daprdockr.model.stored.node import NodeRecord
 from daprdockr.model.stored.renewal import ChallengeRecord, RenewalRecord
 from daprdockr.model.stored.sealed import SealedValue
+from daprdockr.runtime.pool import Run
 from daprdockr.sealing.boxes import PrivateKey
 from daprdockr.sealing.certificates import open_pair
+from tests.build.pairs import self_signed
 from tests.build.values import KEYS, WEB
 from tests.fakes.acme import LIFE, TEXT, MemoryAcme
 from tests.fakes.run import LoopClock, run_at_once
@@ -38,13 +43,13 @@ REFUSED = AcmeRefused("the ACME server refused (unauthorized): no", "unauthorize
 class Node:
     """One node that may be the renewer, at an etcd that others share."""
 
-    def __init__(self, case: RenewerTests, name: str) -> None:
+    def __init__(self, case: RenewerCase, name: str) -> None:
         self.lease = case.store.grant(6).id
         self.cluster = case.cluster
         store = case.store
 
         def connect(key: SigningKey) -> Contacts:
-            servers = Servers(case.usual, case.staging, run_at_once, case.clock)
+            servers = Servers(case.usual, case.staging, case.asking, case.clock)
             return Contacts(servers, case.reaching, Spread(ZONE, case.behind))
 
         self.renewer = Renewer(
@@ -60,7 +65,7 @@ class Node:
         case.addCleanup(self.renewer.stopService)
 
 
-class RenewerTests(SynchronousTestCase):
+class RenewerCase(SynchronousTestCase):
     """An etcd with the cluster's key, one definition, and two ACME directories."""
 
     def setUp(self) -> None:
@@ -71,6 +76,7 @@ class RenewerTests(SynchronousTestCase):
         self.elsewhere: set[str] = set()
         self.spread = list[dict[str, str]]()
         self.slow: tuple[str, ...] = ()
+        self.asking: Run = run_at_once
         self.store.put(KEYS.public_key, KEY.public.encode())
         self.define(NAME)
 
@@ -113,6 +119,8 @@ class RenewerTests(SynchronousTestCase):
         assert entry is not None
         return ChallengeRecord.decode(entry.value)
 
+
+class RenewerTests(RenewerCase):
     def test_certificate(self) -> None:
         """A name gets a certificate: sealed, with its record and its outcome; no order is left, and it is one order."""
         Node(self, "a")
@@ -312,3 +320,175 @@ class RenewerTests(SynchronousTestCase):
         self.store.unavailable = False
         self.pass_time(5)
         self.assertIsNotNone(self.certificate())
+
+    def test_unusable_certificate(self) -> None:
+        """What is no certificate, or one for another name, ends the order, and nothing of it is stored or shown."""
+        for chain, said in ((b"no PEM", "no usable certificate"), (self_signed(("b.test",)).chain.encode(), "key")):
+            self.usual.chain = chain
+            node = Node(self, "a")
+            self.pass_time(5)
+            self.assertIn(said, self.renewal().error)
+            self.assertIsNone(self.certificate())
+            self.assertEqual([one.key for one in self.store.list(KEYS.renewing + "orders/").entries], [])
+            node.renewer.stopService()
+            self.store.revoke(node.lease)
+            self.store.commit([], [Delete(KEYS.renewal(NAME))])
+
+    def test_damaged_records(self) -> None:
+        """An outcome and an answer to challenges that cannot be read count for none, and are written anew."""
+        self.store.put(KEYS.renewal(NAME), b"no JSON")
+        self.store.put(KEYS.challenge, b"no JSON")
+        Node(self, "a")
+        self.pass_time(5)
+        self.assertIsNotNone(self.certificate())
+        self.assertEqual(self.challenge().thumbprint, self.cluster.thumbprint)
+
+    def test_account_of_another_key(self) -> None:
+        """An account that this node cannot open is not replaced, and the reason is said once."""
+        Node(self, "a").renewer.stopService()
+        self.store.revoke(1)
+        self.store.put(KEYS.renewing + "account", SealedValue("0badc0de0badc0de", "acme", b"x" * 80).encode())
+        Node(self, "b")
+        before = len(self.events)
+        self.pass_time(10)
+        (said,) = self.events[before - 1 :]
+        self.assertIn("account is sealed to key 0badc0de0badc0de, which this node does not have", said)
+
+
+class OustedTests(RenewerCase):
+    """The lease of a renewer ends while it waits for the server, and another node takes the office."""
+
+    def ousted(self, at: str, failing: Exception | None = None) -> None:
+        """The first renewer gets as far as this, and the second one goes on."""
+        first = Node(self, "a")
+
+        def lost() -> None:
+            if first.lease:
+                self.store.revoke(first.lease)
+            first.lease = 0
+
+        self.usual.fails_at, self.usual.meanwhile, self.usual.failing = at, lost, failing
+        self.pass_time(3)
+        self.assertIsNone(self.certificate())
+        self.usual.failing = None
+        Node(self, "b")
+        self.pass_time(3)
+        self.assertIsNotNone(self.certificate())
+
+    def test_order(self) -> None:
+        """An order whose place could not be stored any more is the one that is lost."""
+        self.ousted("order")
+        self.assertEqual([order[2] for order in self.usual.orders.values()], ["pending", "valid"])
+
+    def test_later(self) -> None:
+        """One whose place was stored is ended by the next renewer: what the first one does counts for nothing."""
+        for step in ("answer", "finish"):
+            self.setUp()
+            self.ousted(step)
+            self.assertEqual([order[2] for order in self.usual.orders.values()], ["valid"])
+            self.assertEqual(self.events, [f"{NAME}: a new certificate is stored"])
+
+    def test_failed(self) -> None:
+        """The failure of an attempt by a node that is the renewer no more holds nobody back."""
+        self.ousted("order", REFUSED)
+        self.assertEqual(self.renewal().failures, 0)
+
+    def test_asked(self) -> None:
+        """Nor does what it hears of renewals."""
+        first = Node(self, "a")
+        self.pass_time(3)
+        before, begins = self.renewal(), self.wall() + DAY
+        self.usual.fails_at, self.usual.window = "renewal", RenewalWindow(begins, begins, 3600.0)
+        self.usual.meanwhile = lambda: self.store.revoke(first.lease)
+        self.pass_time(DAY / 2)
+        self.assertEqual(self.renewal(), before)
+
+    def test_waits(self) -> None:
+        """A node that is not the renewer asks nobody for anything."""
+        Node(self, "a")
+        self.pass_time(5)
+        asked = len(self.usual.asked)
+        Node(self, "b")
+        self.pass_time(60)
+        self.assertEqual((len(self.usual.asked), len(self.usual.orders)), (asked, 1))
+
+
+class HeldTests(RenewerCase):
+    """A server, or etcd, that does not answer in the middle of an attempt."""
+
+    def hold(self) -> list[tuple[Callable[[], Any], Deferred[Any]]]:
+        """The requests wait, each with what it would be."""
+        held: list[tuple[Callable[[], Any], Deferred[Any]]] = []
+
+        def asking(call: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Deferred[Any]:
+            waiting: Deferred[Any] = Deferred()
+            held.append((lambda: call(*args, **kwargs), waiting))
+            return waiting
+
+        self.asking = asking
+        return held
+
+    def test_hangs(self) -> None:
+        """A request that does not end is given up, with a line that says so, and the attempt counts as failed."""
+        self.hold()
+        Node(self, "a")
+        self.pass_time(3)
+        self.pass_time(HARD + 3)
+        self.assertIn("keeps us waiting for more than 120 s", self.renewal().error)
+        self.assertEqual(self.renewal().failures, 1)
+
+    def test_many(self) -> None:
+        """So many attempts are under way at once, and the end of one makes room for another."""
+        self.define(*[f"a{number:02}.test" for number in range(MOST_AT_ONCE + 4)])
+        held = self.hold()
+        Node(self, "a")
+        self.pass_time(5)
+        self.assertEqual(len(held), MOST_AT_ONCE)
+        held[0][1].errback(REFUSED)
+        self.clock.advance(0)
+        self.assertEqual(len(held), MOST_AT_ONCE + 1)
+
+    def test_stopped(self) -> None:
+        """An agent that stops leaves its attempts where they stand: none counts as failed."""
+        held = self.hold()
+        node = Node(self, "a")
+        self.pass_time(3)
+        node.renewer.stopService()
+        self.assertTrue(all(waiting.called for _, waiting in held))
+        self.pass_time(300)
+        self.assertEqual((self.renewal(), self.events), (RenewalRecord(), []))
+
+    def away(self, at: str, failing: Exception | None = None) -> None:
+        """etcd does not answer any more when the attempt is this far; half a minute later it does."""
+        self.usual.fails_at, self.usual.failing = at, failing
+        self.usual.meanwhile = lambda: setattr(self.store, "unavailable", True)
+        Node(self, "a")
+        self.cluster.replace(self.store.list(KEYS.mirrored))
+        self.clock.pump([1.0] * 30)
+        self.usual.meanwhile, self.usual.failing = (lambda: None), None
+        self.store.unavailable = False
+
+    def test_etcd_lost(self) -> None:
+        """An attempt that etcd kept from its end goes on a few seconds after, with the same order."""
+        self.away("answer")
+        self.pass_time(ETCD_REST + 2)
+        self.assertIsNotNone(self.certificate())
+        self.assertEqual((len(self.usual.orders), self.renewal().failures), (1, 0))
+
+    def test_failure_not_stored(self) -> None:
+        """A failure that could not be stored counts all the same: the server is left alone for as long."""
+        self.away("order", REFUSED)
+        self.pass_time(25)
+        self.assertEqual(self.usual.asked.count("order"), 1)
+        self.pass_time(10)
+        self.assertEqual(self.usual.asked.count("order"), 2)
+
+    def test_question_failed(self) -> None:
+        """A server that does not say when to renew is asked again as it wants, and no certificate suffers."""
+        self.usual.fails_at, self.usual.failing = "renewal", AcmeRefused("too many", "rateLimited", 7200.0)
+        Node(self, "a")
+        self.pass_time(5)
+        for hours, times in ((1.9, 1), (0.2, 2), (1.6, 2), (0.5, 3)):
+            self.pass_time(hours * 3600)
+            self.assertEqual(self.usual.asked.count("renewal"), times)
+        self.assertEqual((self.renewal().failures, self.renewal().error), (0, ""))
