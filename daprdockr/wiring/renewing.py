@@ -1,4 +1,4 @@
-# -*- test-case-name: tests.unit.wiring.test_composition -*-
+# -*- test-case-name: tests.unit.wiring.test_renewing -*-
 """The renewer of certificates, where ACME is on."""
 
 from __future__ import annotations

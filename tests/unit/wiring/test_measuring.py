@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+from typing import Any, cast
+
+from attrs import evolve
+
 from daprdockr.api import metric
 from daprdockr.api.metric import METRICS, Metric, MetricKind, Sample
 from daprdockr.api.metrics import exposition
+from daprdockr.model.stored.cordon import asking_to_drain
+from daprdockr.model.stored.node import NodeRecord
+from daprdockr.proxy.nginx import ProxyStatus
 from daprdockr.runtime.durations import Distribution
+from daprdockr.wiring.edges import Edges
 from daprdockr.wiring.measuring import Measured
 from tests.build.values import KEYS, definition
 from tests.build.whole import WholeCase
@@ -25,14 +34,21 @@ LATER: tuple[Metric, ...] = (
 """Those of parts that an agent in memory does not have."""
 
 
-class MeasuredTests(WholeCase):
+class MeasuredCase(WholeCase):
+    """``outward`` takes the place of the agent's own parts of this kind."""
+
+    outward: Edges | None = None
+
     def measured(self) -> list[Sample]:
         parts = self.agent.parts
-        return self.successResultOf(Measured(parts.base, parts.outward, parts.found, parts.acting, parts.judged)())
+        outward = self.outward or parts.outward
+        return self.successResultOf(Measured(parts.base, outward, parts.found, parts.acting, parts.judged)())
 
     def values(self, of: Metric) -> dict[tuple[str, ...], float | Distribution]:
         return {sample.labels: sample.value for sample in self.measured() if sample.metric is of}
 
+
+class MeasuredTests(MeasuredCase):
     def test_instances(self) -> None:
         """Services, instances and steps are counted as they come to run; a start is one duration."""
         self.cluster.define(definition(instances=2))
@@ -65,6 +81,23 @@ class MeasuredTests(WholeCase):
         self.assertEqual(self.values(metric.LEASE_LEFT), {(): 0.0})
         self.assertEqual(self.values(metric.HEALTHY)["heartbeat",], 0)
 
+    def test_certificates(self) -> None:
+        """Of the files of a name on several nodes the first one to expire counts."""
+        for node, end in (("b", 2e9), ("c", 1.9e9)):
+            record = NodeRecord(certificates={"a.test": end})
+            self.cluster.store.put(KEYS.node(node), record.encode(), self.cluster.store.grant(60).id)
+        self.cluster.advance(1)
+        self.assertEqual(self.values(metric.CERTIFICATE_END), {("a.test", "file"): 1.9e9})
+
+    def test_node_states(self) -> None:
+        """A node that is drained is cordoned too, and counts once; one that is not ready counts as that."""
+        self.cluster.store.put(KEYS.cordon("a"), asking_to_drain())
+        self.cluster.store.put(KEYS.node("b"), NodeRecord().encode(), self.cluster.store.grant(60).id)
+        self.cluster.advance(1)
+        counted = {state: count for (state,), count in self.values(metric.NODES).items()}
+        self.assertEqual(sum(cast(Any, count) for count in counted.values()), 2)
+        self.assertEqual((counted["draining"], counted["cordoned"]), (1, 0))
+
     def test_all(self) -> None:
         """Each metric has a value, with its labels, in a text that is not long."""
         self.cluster.define(definition())
@@ -75,3 +108,38 @@ class MeasuredTests(WholeCase):
             self.assertEqual(len(sample.labels), len(sample.metric.labels), sample)
             self.assertEqual(isinstance(sample.value, Distribution), sample.metric.kind is MetricKind.HISTOGRAM)
         self.assertLess(len(exposition(samples)), 64 * 1024)
+
+
+class Front:
+    """In the place of nginx: what it leads where, and what it counted."""
+
+    def __init__(self, counts: dict[str, int]) -> None:
+        upstream = cast(Any, object())
+        self.led = (SimpleNamespace(upstreams=(upstream, upstream)), SimpleNamespace(upstreams=(upstream,)))
+        self.status = ProxyStatus(True, None, "", changes=7, failures=2)
+        self._counts = counts
+
+    async def counts(self) -> dict[str, int]:
+        return self._counts
+
+
+class OutwardTests(MeasuredCase):
+    """The values of nginx and of the DNS server."""
+
+    def test_http(self) -> None:
+        """Routes and endpoints are counted, and what nginx counted itself; what it did not say is left out."""
+        front = cast(Any, Front({"held": 3, "retried": 4}))
+        self.outward = evolve(self.agent.parts.outward, nginx=front)
+        self.assertEqual((self.values(metric.ROUTES), self.values(metric.ROUTE_ENDPOINTS)), ({(): 2}, {(): 3}))
+        self.assertEqual((self.values(metric.ROUTE_CHANGES), self.values(metric.ROUTE_FAILURES)), ({(): 7}, {(): 2}))
+        self.assertEqual((self.values(metric.HELD), self.values(metric.RETRIED)), ({(): 3}, {(): 4}))
+        self.assertEqual(self.values(metric.UNSERVED), {})
+
+    def test_dns(self) -> None:
+        """Replies are counted by type and result in few words, whatever was asked for; so are events."""
+        outcomes = {(1, 0): 5, (1, 3): 1, (99, 0): 2, (98, 0): 4}
+        server = SimpleNamespace(outcomes=outcomes, counts={"dropped": 9})
+        self.outward = evolve(self.agent.parts.outward, dns=cast(Any, server))
+        expected = {("A", "noerror"): 5, ("A", "nxdomain"): 1, ("other", "noerror"): 6}
+        self.assertEqual(self.values(metric.DNS_REPLIES), expected)
+        self.assertEqual(self.values(metric.DNS_EVENTS), {("dropped",): 9})
