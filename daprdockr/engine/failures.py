@@ -56,6 +56,10 @@ _UNREACHED = {
     "Permission denied": "this user may not use its socket: run the agent as root",
 }
 
+# "read udp 10.0.0.3:56607->10.0.0.53:53: i/o timeout": our side has another port at each attempt, and the same failure
+# would be a new event each time.
+_OWN_END = re.compile(r"\b(?:read|write) (?:udp|tcp)[46]? \S+->\S+: ")
+
 _NAME_TAKEN = re.compile(r"container name .* is already in use")
 
 
@@ -116,4 +120,5 @@ def pull_failure(error: BaseException, reference: str) -> EngineError:
 def not_pulled(reference: str, text: str) -> PullFailed:
     """Return the error for a pull that ended with this text of the Engine, which passes on the registry's answer."""
     failed = ImageRefused if _REFUSED.search(text) else PullFailed
+    text = _OWN_END.sub("", text)
     return failed(f"{shorten(reference)} could not be pulled: {one_line(text)}")

@@ -18,25 +18,31 @@ MOST_BYTES = 4096
 _SIGNALS = 128
 _COLOURS = re.compile("\x1b\\[[0-9;?]*[ -/]*[@-~]")
 _WORDS = {
-    0: "ended by itself",
+    0: "exit status 0, as if its work were done",
     126: "its command cannot be executed",
     127: "its command was not found",
     _SIGNALS + signal.SIGABRT: "aborted (SIGABRT)",
     _SIGNALS + signal.SIGKILL: "killed (SIGKILL)",
     _SIGNALS + signal.SIGSEGV: "segmentation fault",
-    _SIGNALS + signal.SIGTERM: "ended by SIGTERM",
+    _SIGNALS + signal.SIGTERM: "stopped by SIGTERM",
 }
 
 
 @frozen
 class LastWords:
-    """``status`` says how it ended, or that it runs; ``lines`` are the last that it logged, oldest first."""
+    """
+    ``status`` says how it ended, or that it runs; ``lines`` are the last that it logged, oldest first, and ``silent``
+    says that there are none: its log was read, and is empty.
+    """
 
     status: str
     lines: tuple[str, ...] = ()
+    silent: bool = False
 
     def __str__(self) -> str:
         """Return one sentence."""
+        if self.silent:
+            return f"{self.status}, and it logged nothing"
         return f"{self.status}: {self.lines[-1]}" if self.lines else self.status
 
 
@@ -51,7 +57,7 @@ def how_it_ended(state: ContainerState) -> str:
 
 def _signal(status: int) -> str:
     try:
-        return f"ended by {signal.Signals(status - _SIGNALS).name}"
+        return f"killed by {signal.Signals(status - _SIGNALS).name}"
     except ValueError:
         return ""
 

@@ -148,7 +148,7 @@ class Failures:
         """Take note of what a container said before it ended; return whether that is the reason now."""
         lane = Lane("container", state.instance, state.definition)
         attempts = self._faults.get(lane.about, {}).get(lane)
-        if attempts is None or attempts.reason != words.status or not words.lines:
+        if attempts is None or attempts.reason != words.status or str(words) == words.status:
             return False
         self._faults[lane.about][lane] = evolve(attempts, reason=str(words))
         return True

@@ -23,10 +23,11 @@ class ReadLastWords:
     pool: Pool
 
     async def __call__(self, state: ContainerState) -> LastWords:
-        """Return how it ended and what it logged last: nothing if it is gone, or its log cannot be read."""
+        """Return how it ended and what it logged last: no lines if it is gone, or its log cannot be read."""
         status = how_it_ended(state)
         try:
             log = await self.pool.of(state.instance.service)(self.engine.log_tail, state)
         except EngineError:
             return LastWords(status)
-        return LastWords(status, last_lines(log))
+        lines = last_lines(log)
+        return LastWords(status, lines, silent=not lines)

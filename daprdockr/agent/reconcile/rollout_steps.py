@@ -88,10 +88,12 @@ class RolloutSteps:
     async def _stop(self, step: StopRollout) -> None:
         service = self._service(step)
         copy = self._copy(step.instance, service.definition.digest)
-        lines = (await self.around.last_words(copy)).lines if copy is not None else ()
+        words = await self.around.last_words(copy) if copy is not None else LastWords("")
         history = await self._history(step)
         back = former(history, service.definition) if step.reverts else None
-        record = evolve(stopped_record(step, service.definition, back, self.here().node), lines=lines)
+        record = stopped_record(step, service.definition, back, self.here().node)
+        reason = str(words) if record.reason == words.status else record.reason
+        record = evolve(record, reason=reason, lines=words.lines)
         try:
             await self._end(step, history, back, record)
         except EtcdForbidden:

@@ -16,6 +16,12 @@ from daprdockr.model.errors import EngineError, EngineFailed, EngineSilent, Engi
 from daprdockr.planning.outcome import Fault, Retry, reason_of
 from daprdockr.planning.steps import ContainerStep, CreateContainer, Lane, PullImage, RenewFiles, StartContainer
 
+_FAILED = {
+    CreateContainer: "its container could not be created",
+    StartContainer: "its container could not be started",
+}
+"""The beginnings of events. Their subject is the instance, which therefore is not named again."""
+
 
 def whose_fault(step: ContainerStep, error: EngineError, generation: str, away: bool) -> Retry | Fault:
     """
@@ -30,7 +36,7 @@ def whose_fault(step: ContainerStep, error: EngineError, generation: str, away: 
             return Fault(reason, step.lane, reason, refused=isinstance(error, ImageRefused))
         case CreateContainer() | StartContainer() if silent or not isinstance(error, EngineUnavailable):
             lane = Lane("container", step.instance, generation)
-            event, of_host = f"could not {step}: {reason}", silent or isinstance(error, EngineFailed)
+            event, of_host = f"{_FAILED[type(step)]}: {reason}", silent or isinstance(error, EngineFailed)
             return Fault(reason, lane, event, lasting=silent, of_host=of_host)
         case RenewFiles():
             return Retry(reason, once=True)

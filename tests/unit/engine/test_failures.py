@@ -131,3 +131,9 @@ class PullFailureTests(SynchronousTestCase):
         ]
         for error, kind in errors:
             self.assertIs(type(pull_failure(error, "web:1")), kind)
+
+    def test_same_text(self) -> None:
+        """The text is the same at each attempt, though our side has another port each time."""
+        text = "dial tcp: lookup r.invalid on 10.0.0.53:53: read udp 10.0.0.3:{port}->10.0.0.53:53: i/o timeout"
+        said = {str(pull_failure(answer(500, text.format(port=port)), "web:1")) for port in (40001, 40002)}
+        self.assertEqual(said, {"'web:1' could not be pulled: dial tcp: lookup r.invalid on 10.0.0.53:53: i/o timeout"})

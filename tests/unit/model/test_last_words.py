@@ -20,14 +20,14 @@ class StatusTests(SynchronousTestCase):
     def test_words(self) -> None:
         """The exit statuses that mean something are given in words, and the others as numbers."""
         words = {
-            0: "ended by itself",
+            0: "exit status 0, as if its work were done",
             1: "exit status 1",
             126: "its command cannot be executed",
             127: "its command was not found",
-            129: "ended by SIGHUP",
+            129: "killed by SIGHUP",
             137: "killed (SIGKILL)",
             139: "segmentation fault",
-            143: "ended by SIGTERM",
+            143: "stopped by SIGTERM",
             255: "exit status 255",
             -1: "exit status -1",
         }
@@ -68,3 +68,4 @@ class LinesTests(SynchronousTestCase):
         """The last words are one sentence, with the last line if there is one."""
         self.assertEqual(str(LastWords("exit status 1", ("a", "no database"))), "exit status 1: no database")
         self.assertEqual(str(LastWords("exit status 1")), "exit status 1")
+        self.assertEqual(str(LastWords("exit status 1", silent=True)), "exit status 1, and it logged nothing")

@@ -163,7 +163,7 @@ class RevertTests(FailedRolloutCase):
         self.dies_after = 0.1
         self.change(wanted(NEW))
         self.advance(2)
-        record = self.assert_reverted("exit status 3")
+        record = self.assert_reverted("exit status 3: two")
         self.assertEqual((record.lines, record.instance), (("one", "two"), "1.web.myapp"))
         self.assertEqual(self.least_healthy, WANTED)
         for words in (("wait", "web.myapp"), ("status", "web.myapp")):

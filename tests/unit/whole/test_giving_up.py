@@ -118,7 +118,7 @@ class BlackHoleTests(GivingUpCase):
         self.run_services(definition(instances=2), named("api", 2))
         told = self.events()
         self.assertTrue(any(t.startswith("b: no container starts on this node") for t in told), told)
-        self.assertTrue(any("could not start container" in t and "no space left" in t for t in told), told)
+        self.assertTrue(any("container could not be started" in t and "no space left" in t for t in told), told)
 
     def test_at_most_one(self) -> None:
         """An instance of which there may only be one copy leaves by being released."""

@@ -158,7 +158,9 @@ class DeathTests(WholeCase):
         self.cluster.advance(60)
         self.assertTrue(5 <= engine.calls["start"] <= 9, engine.calls)
         told = self.cluster.claims[ONE]
-        self.assertEqual((told.state, told.healthy, told.reason), (State.BACKING_OFF, False, "exit status 1"))
+        self.assertEqual(
+            (told.state, told.healthy, told.reason), (State.BACKING_OFF, False, "exit status 1, and it logged nothing")
+        )
         engine.doomed = False
         self.cluster.advance(90)
         self.assertTrue(self.cluster.claims[ONE].healthy)

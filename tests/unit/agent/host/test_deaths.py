@@ -28,6 +28,7 @@ class DeathsTests(SynchronousTestCase):
         self.told: list[tuple[str, str, Sequence[str]]] = []
         self.changes: list[ServiceName] = []
         self.lines: tuple[str, ...] = ("begin", "no database")
+        self.silent = False
         self.failures = OpenFailures(clock=clock.seconds, chance=lambda: 0.0)
         deaths = Deaths(
             last_words=self.last_words,
@@ -45,7 +46,7 @@ class DeathsTests(SynchronousTestCase):
         self.state = evolve(container(), started=1000.0)
 
     async def last_words(self, state: ContainerState) -> LastWords:
-        return LastWords(how_it_ended(state), self.lines)
+        return LastWords(how_it_ended(state), self.lines, self.silent)
 
     def crash(self, exit_code: int = 1, lived: float = 1.0) -> None:
         """It is started, and ends by itself."""
@@ -114,6 +115,12 @@ class DeathsTests(SynchronousTestCase):
         self.containers.stopping(self.state.id)
         self.containers.update(evolve(self.state, status=Status.EXITED, exit_code=143, finished=1009.0))
         self.assertEqual((self.told, self.failures.attempts), ([], {}))
+
+    def test_silent(self) -> None:
+        """That it logged nothing is part of the reason."""
+        self.lines, self.silent = (), True
+        self.crash()
+        self.assertEqual((self.reason, self.changes), ("exit status 1, and it logged nothing", [WEB]))
 
     def test_no_lines(self) -> None:
         """Without a log the reason is the status."""

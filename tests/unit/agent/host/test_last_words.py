@@ -25,12 +25,12 @@ class MuteEngine(MemoryEngine):
 class LastWordsTests(SynchronousTestCase):
     """``ReadLastWords``."""
 
-    def last_words(self, engine: MemoryEngine) -> LastWords:
+    def last_words(self, engine: MemoryEngine, log: bytes = b"begin\nno database\n") -> LastWords:
         """Those of a container that logged two lines and ended with status 3."""
         engine.add_image("web:1")
         container = engine.create("one", {"Image": "web:1", "Labels": marked("one", "a", str(instance(1)))})
         engine.start(container)
-        engine.log(container, b"begin\nno database\n")
+        engine.log(container, log)
         engine.crash(container, 3)
         state = engine.inspect(container)
         assert state is not None
@@ -40,6 +40,10 @@ class LastWordsTests(SynchronousTestCase):
     def test_lines(self) -> None:
         """They say how it ended, and have the lines that it logged last."""
         self.assertEqual(self.last_words(MemoryEngine(node="a")), LastWords("exit status 3", ("begin", "no database")))
+
+    def test_nothing_logged(self) -> None:
+        """They say that it logged nothing, which they cannot know without its log."""
+        self.assertEqual(self.last_words(MemoryEngine(node="a"), b""), LastWords("exit status 3", silent=True))
 
     def test_no_log(self) -> None:
         """Without a log that can be read they say how it ended."""

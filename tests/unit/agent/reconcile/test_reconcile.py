@@ -482,7 +482,7 @@ class FailureTests(ReconcileCase):
             (self.failures.attempts[instance(1)].count, self.failures.attempts[instance(1)].reason),
             (1, "port 80 is taken"),
         )
-        self.assertEqual(self.told, [("1.web.myapp", "could not start container c1 of 1.web.myapp: port 80 is taken")])
+        self.assertEqual(self.told, [("1.web.myapp", "its container could not be started: port 80 is taken")])
 
     def test_the_same_fault_again(self) -> None:
         """A fault is reported once for each instance, however often it is met, and again when it is another one."""

@@ -31,6 +31,10 @@ from tests.build.values import instance
 FIRST = instance(1)
 CREATE, START = CreateContainer(FIRST, WEB_1, (), 40), StartContainer(FIRST, "c1")
 LANE = Lane("container", FIRST, WEB_1.digest)
+EVENTS = (
+    (CREATE, "its container could not be created: no"),
+    (START, "its container could not be started: no"),
+)
 
 
 class WhoseFaultTests(SynchronousTestCase):
@@ -40,21 +44,19 @@ class WhoseFaultTests(SynchronousTestCase):
         return whose_fault(step, error, WEB_1.digest, away)
 
     def test_container(self) -> None:
-        """A refusal by the Engine is counted for that generation of the container, and the event names the step."""
-        for step in (CREATE, START):
+        """A refusal by the Engine is counted for that generation of the container; the event says which call it was."""
+        for step, event in EVENTS:
             for error in (EngineRefused("no"), ContainerAbsent("no")):
-                self.assertEqual(self.became(step, error), Fault("no", LANE, f"could not {step}: no"))
+                self.assertEqual(self.became(step, error), Fault("no", LANE, event))
 
     def test_host(self) -> None:
         """A failure that the Engine calls its own may be this host's."""
-        self.assertEqual(
-            self.became(START, EngineFailed("no")), Fault("no", LANE, f"could not {START}: no", of_host=True)
-        )
+        self.assertEqual(self.became(START, EngineFailed("no")), Fault("no", LANE, EVENTS[1][1], of_host=True))
 
     def test_silent(self) -> None:
         """One call that is never answered while others are counts as several, and may be this host's fault."""
-        for step in (CREATE, START):
-            expected = Fault("no", LANE, f"could not {step}: no", lasting=True, of_host=True)
+        for step, event in EVENTS:
+            expected = Fault("no", LANE, event, lasting=True, of_host=True)
             self.assertEqual(self.became(step, EngineSilent("no")), expected)
             self.assertEqual(self.became(step, EngineSilent("no"), away=True), Retry("no"))
 
