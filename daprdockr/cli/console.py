@@ -4,16 +4,16 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Sequence
 from typing import BinaryIO, TextIO
 
 from attrs import frozen
 
+from daprdockr.cli.wrapped import columns
 from daprdockr.model.errors import BadInput
 from daprdockr.model.names import printable
 from daprdockr.model.reading import MAX_DOCUMENT
-
-_GAP = "   "
 
 
 @frozen
@@ -38,12 +38,16 @@ class Console:
         print(json.dumps(value, indent=2), file=self.stdout)
 
     def print_table(self, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-        """Print columns as wide as their widest cell."""
-        cells = [[printable(cell) for cell in row] for row in (header, *rows)]
-        widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-        for row in cells:
-            line = _GAP.join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-            print(line.rstrip(), file=self.stdout)
+        """Print columns as wide as their widest cell; the last one is folded to the width of a terminal."""
+        for line in columns([[printable(cell) for cell in row] for row in (header, *rows)], self._width()):
+            print(line, file=self.stdout)
+
+    def _width(self) -> int:
+        """Return the columns of the terminal; 0 if stdout is none, so that each row stays one line for programs."""
+        try:
+            return os.get_terminal_size(self.stdout.fileno()).columns
+        except OSError:
+            return 0
 
     def write(self, content: bytes) -> None:
         """Print bytes as they are."""

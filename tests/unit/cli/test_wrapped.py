@@ -1,0 +1,55 @@
+"""Tables that fit a terminal."""
+
+from __future__ import annotations
+
+import fcntl
+import io
+import os
+import struct
+import termios
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from daprdockr.cli.console import Console
+from daprdockr.cli.wrapped import columns
+
+ROWS = [["NODE", "REASON"], ["host1", "the image could not be pulled: no route to the registry"], ["host2", "-"]]
+WHOLE = [
+    "NODE    REASON",
+    "host1   the image could not be pulled: no route to the registry",
+    "host2   -",
+]
+
+
+class ColumnsTests(SynchronousTestCase):
+    """``columns``."""
+
+    def test_no_limit(self) -> None:
+        """Without a width, and where there is room, each row is one line."""
+        for width in (0, 63):
+            self.assertEqual(list(columns(ROWS, width)), WHOLE)
+
+    def test_folded(self) -> None:
+        """A reason that is too long goes on below itself."""
+        folded = ["host1   the image could not be pulled:", "        no route to the registry"]
+        self.assertEqual(list(columns(ROWS, 40)), [WHOLE[0], *folded, WHOLE[2]])
+
+    def test_below(self) -> None:
+        """Where the other columns leave no room for it, it stands below its row, also when no word is short enough."""
+        rows = [[*ROWS[1][:1], "a" * 20, "b" * 30]]
+        self.assertEqual(list(columns(rows, 40)), ["host1   " + "a" * 20, "    " + "b" * 30])
+        self.assertEqual(list(columns(rows, 10)), ["host1   " + "a" * 20, "    " + "b" * 24, "    " + "b" * 6])
+
+
+class TerminalTests(SynchronousTestCase):
+    """A table on a terminal."""
+
+    def test_width(self) -> None:
+        """It takes the width of the terminal."""
+        ours, theirs = os.openpty()
+        self.addCleanup(os.close, ours)
+        fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 40, 0, 0))
+        with open(theirs, "w", encoding="utf-8") as stdout:
+            Console(io.BytesIO(), stdout, io.StringIO()).print_table(ROWS[0], ROWS[1:])
+            stdout.flush()
+            self.assertEqual(os.read(ours, 4096).decode().splitlines(), list(columns(ROWS, 40)))
