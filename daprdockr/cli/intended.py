@@ -42,7 +42,9 @@ def _intent(cluster: Cluster, given: Given) -> Intent:
     name = given.definition.name
     stored = cluster.services.get(name)
     before = stored.definition if stored is not None else None
-    return Intent(name, before, as_restarted(given.definition, before), _revision(cluster, name), given.place)
+    wanted, revision = as_restarted(given.definition, before), _revision(cluster, name)
+    made = any(claim.record.container for claim in cluster.claims(name).values())
+    return Intent(name, before, wanted, revision, given.place, fresh=before is not None and not made)
 
 
 def _deletion(cluster: Cluster, name: ServiceName) -> Intent:

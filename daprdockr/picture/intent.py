@@ -35,6 +35,7 @@ class Intent:
     """
     The change of one service. ``before`` is what is stored (None: nothing that can be read), at the mod ``revision`` of
     its key (0: nothing at all); ``wanted`` is to be stored instead (None: to be deleted), and stands in ``place``.
+    ``fresh``: no container of it was made yet, so none has to be replaced.
     """
 
     name: ServiceName
@@ -42,6 +43,7 @@ class Intent:
     wanted: Definition | None
     revision: int
     place: str = ""
+    fresh: bool = False
 
     @property
     def action(self) -> ChangeKind:
@@ -50,9 +52,9 @@ class Intent:
             return ChangeKind.DELETE
         if not self.revision:
             return ChangeKind.CREATE
-        if before is None or before.digest != wanted.digest:
-            return ChangeKind.ROLL
-        if before.instances != wanted.instances:
+        if self.renews:
+            return ChangeKind.CHANGE if self.fresh else ChangeKind.ROLL
+        if before is not None and before.instances != wanted.instances:
             return ChangeKind.SCALE
         return ChangeKind.NOTHING if before == wanted else ChangeKind.CHANGE
 
@@ -60,6 +62,12 @@ class Intent:
     def stops_first(self) -> str:
         """Why each old container stops before the new one starts; "" if it does not, or no container is replaced."""
         return stops_first(self.wanted) if self.wanted is not None and self.action is ChangeKind.ROLL else ""
+
+    @property
+    def renews(self) -> bool:
+        """Whether containers of the stored definition cannot serve the wanted one."""
+        before, wanted = self.before, self.wanted
+        return bool(self.revision and wanted and (before is None or before.digest != wanted.digest))
 
     @property
     def changed(self) -> list[str]:
@@ -84,7 +92,8 @@ class Intent:
                 order = f"stop-first, because {self.stops_first}" if self.stops_first else "start-first"
                 return f"{order}: {'; '.join(self.changed) or 'the stored definition cannot be read'}"
             case ChangeKind.CHANGE:
-                return f"without a restart: {'; '.join(self.changed)}"
+                how = "before its first container" if self.renews else "without a restart"
+                return f"{how}: {'; '.join(self.changed)}"
         return ""
 
 
@@ -106,12 +115,10 @@ def _step(intent: Intent, number: int, claim: Claim | None, wanted: bool) -> str
         return f"stops on {claim.node}" if claim is not None else ""
     if claim is None:
         before = intent.before.instances if intent.before is not None else 0
-        return "is created" if number > before or intent.action is ChangeKind.ROLL else ""
-    if intent.action is not ChangeKind.ROLL or intent.wanted is None:
+        return "is created" if number > before or intent.renews else ""
+    if not intent.renews or intent.wanted is None or claim.record.definition == intent.wanted.digest:
         return ""
-    if claim.record.definition == intent.wanted.digest:
-        return ""
-    return f"is replaced on {claim.node}"
+    return f"is replaced on {claim.node}" if claim.record.container else f"is created on {claim.node}"
 
 
 def check_revision(intents: Iterable[Intent]) -> str:

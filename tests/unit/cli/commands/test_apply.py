@@ -29,7 +29,7 @@ class ApplyCase(SynchronousTestCase):
             self.store.put(KEYS.service(one.name), one.encode())
 
     def claim(self, wanted: Definition, *numbers: int, **record: Any) -> None:
-        members = {"state": State.RUNNING, "healthy": True, "definition": wanted.digest, **record}
+        members = {"state": State.RUNNING, "healthy": True, "definition": wanted.digest, "container": "c1", **record}
         for number in numbers:
             key = KEYS.claim(InstanceName(wanted.name, number))
             self.store.put(key, ClaimRecord(node="n1", **members).encode(), self.store.lease)
@@ -98,6 +98,23 @@ class PlanTests(ApplyCase):
         actions = [one["Action"] for one in found["Services"]]
         self.assertEqual(actions, ["roll", "roll", "scale", "nothing", "change", "create", "delete"])
 
+    def test_never_ran(self) -> None:
+        """A service of which no container was made yet is not rolled: nothing is there that could be stopped first."""
+        db = named("db", 2, image="no-such:1", Container=fixing(5432))
+        self.define(db)
+        self.store.put(
+            KEYS.claim(InstanceName(db.name, 1)), ClaimRecord("n1", State.PULLING).encode(), self.store.lease
+        )
+        lines = self.run_line("plan", given=[named("db", 2, Container=fixing(5432))]).stdout.splitlines()
+        self.assertEqual(
+            lines[:-1],
+            [
+                "change db.myapp: before its first container: Image no-such:1 -> web:1",
+                "       1.db.myapp is created on n1",
+                "       2.db.myapp is created",
+            ],
+        )
+
     def test_same(self) -> None:
         """A plan of what is stored already says so; a restart that a person asked for is no change."""
         self.define(definition(Restarted="2026-11-28T08:00:00Z"))
@@ -152,6 +169,7 @@ class ApplyTests(ApplyCase):
         """Definitions are stored as revisions with their author, and each is said; a second time nothing is done."""
         given = [definition("web:2", instances=2), named("db")]
         self.define(definition())
+        self.claim(definition(), 1)
         done = self.run_line("apply", given=given)
         self.assertEqual(
             done.stdout,
