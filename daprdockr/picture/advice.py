@@ -32,7 +32,7 @@ _REASONS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
     for pattern, sentence in (
         ("out of memory", "raise Container.Memory, or find what the program fills it with"),
         (
-            r"port \d+ of this host is taken",
+            r"port \d+ of this host is taken|host port \S+ is not free on this node",
             "end what listens there (ss -ltnp on the node says what), or choose another HostPort",
         ),
         (
@@ -48,11 +48,13 @@ _REASONS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
 )
 
 _STATES: Mapping[State, str] = {
-    State.BACKING_OFF: "read the last lines, and go back to what was healthy: daprdockrcmd rollback {service}",
+    State.BACKING_OFF: "read what it logged, and correct the program or its definition: daprdockrcmd logs {service}",
     State.UNHEALTHY: "see whether the program serves what Health checks, and give it a Health.StartPeriod to begin",
     State.PULLING: "wait until the image is there: daprdockrcmd wait {service}",
     State.STARTING: "wait until it is healthy: daprdockrcmd wait {service}",
 }
+
+_GO_BACK = "read the last lines, and go back to what was healthy: daprdockrcmd rollback {service}"
 
 _OUTDATED = "wait until the change has reached it: daprdockrcmd wait {service}"
 
@@ -63,13 +65,19 @@ def about_node(refusal: Hindrance, definition: Definition) -> str:
     return _BARS.get(refusal.bar, "").format(service=definition.name, privileges=privileges)
 
 
-def about_instance(definition: Definition, state: State, reason: str, current: bool) -> str:
-    """Return what helps an instance that a node has and that is not as wanted."""
+def about_instance(definition: Definition, state: State, reason: str, current: bool, way_back: bool) -> str:
+    """
+    Return what helps an instance that a node has and that is not as wanted.
+
+    :param way_back: whether another definition of the service was healthy once.
+    """
     names = {"service": str(definition.name), "image": definition.container.image}
     for pattern, sentence in _REASONS:
         if match := pattern.search(reason):
             return sentence.format(**names, **match.groupdict())
     outdated = state is State.RUNNING and not current
+    if state is State.BACKING_OFF and way_back:
+        return _GO_BACK.format(**names)
     return (_OUTDATED if outdated else _STATES.get(state, "")).format(**names)
 
 

@@ -32,12 +32,14 @@ class Evidence:
     :ivar events: the latest last.
     :ivar rollout: the rollout of the service, if it did not end well.
     :ivar revision: the present definition as a revision.
+    :ivar way_back: whether another definition was healthy once.
     :ivar mute: why nodes can do nothing, by name: etcd refuses their writes, or they doubt it.
     """
 
     events: Sequence[Event] = ()
     rollout: RolloutRecord | None = None
     revision: Revision | None = None
+    way_back: bool = False
     mute: Mapping[str, str] = field(default=MappingProxyType({}))
 
 
@@ -131,7 +133,7 @@ def why(cluster: Cluster, service: ServiceName, known: Evidence, only: int | Non
     wanted = cluster.services[service]
     numbers = range(1, wanted.definition.instances + 1) if only is None else [only]
     lacking = dict(unmet(cluster, service))
-    looks = [_look(cluster, InstanceName(service, number), lacking, known.events) for number in numbers]
+    looks = [_look(cluster, InstanceName(service, number), lacking, known) for number in numbers]
     needed = any(look.lack and not look.node for look in looks)
     standings = [_standing(cluster, wanted.definition, node, known, needed) for node in sorted(cluster.nodes)]
     paused = cluster.pauses.get(service)
@@ -140,16 +142,15 @@ def why(cluster: Cluster, service: ServiceName, known: Evidence, only: int | Non
     return Why(service, looks, standings, known, str(paused or ""), replaced)
 
 
-def _look(
-    cluster: Cluster, name: InstanceName, lacking: Mapping[InstanceName, str], events: Sequence[Event]
-) -> InstanceView:
+def _look(cluster: Cluster, name: InstanceName, lacking: Mapping[InstanceName, str], known: Evidence) -> InstanceView:
     wanted, claim = cluster.services[name.service], cluster.claims(name.service).get(name.number)
     lack = lacking.get(name, "")
     if claim is None:
         return InstanceView(name, "", lack, "", None)
     state, reason = claim.record.state, claim.record.reason
-    helps = advice.about_instance(wanted.definition, state, reason, is_current(wanted, claim)) if lack else ""
-    last = [event for event in events if event.subject == str(name) and event.lines] if lack else []
+    current = is_current(wanted, claim)
+    helps = advice.about_instance(wanted.definition, state, reason, current, known.way_back) if lack else ""
+    last = [event for event in known.events if event.subject == str(name) and event.lines] if lack else []
     return InstanceView(name, claim.node, lack, helps, last[-1] if last else None)
 
 

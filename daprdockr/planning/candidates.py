@@ -195,7 +195,7 @@ def why_nowhere(definition: Definition, candidates: Iterable[Candidate]) -> str:
     if not there:
         return "no node is ready"
     if fit := able(definition, there):
-        return no_port(definition, fit, "node")
+        return no_port(definition, fit, "node") or _no_room(definition, fit)
     needed = definition.container.privileges
     allowing = [candidate for candidate in there if allows(candidate, needed)]
     if not allowing:
@@ -205,6 +205,16 @@ def why_nowhere(definition: Definition, candidates: Iterable[Candidate]) -> str:
         return "no node that may run it has the key to its secrets: copy the cluster key to the nodes"
     node = "node that has the key to its secrets" if definition.secrets else "node"
     return f"no {node} meets {', '.join(constraint.write() for constraint in definition.placement.constraints)}"
+
+
+def _no_room(definition: Definition, candidates: Iterable[Candidate]) -> str:
+    """Return that no node of these has the memory and the processors left; "" if one has."""
+    if any(room(definition, candidates).values()):
+        return ""
+    memory, cpus = definition.container.memory, definition.container.cpus
+    stated = [f"{_mebibytes(memory)} of memory"] if memory else []
+    stated += [f"{cpus:g} processors"] if cpus else []
+    return f"no node has {' and '.join(stated)} left"
 
 
 def room(definition: Definition, candidates: Iterable[Candidate]) -> dict[str, float]:

@@ -60,6 +60,7 @@ def _known(request: Request, store: Store, cluster: Cluster, rollout: RolloutRec
         events=read_events(entry for entry in entries if entry.key.startswith(keys.events)),
         rollout=rollout,
         revision=next(present, None),
+        way_back=history.newest_good(unlike=wanted) is not None,
         mute=_mute(
             cluster,
             refused_to_all(request, store),

@@ -84,6 +84,14 @@ class CandidatesTests(SynchronousTestCase):
         reason = "no node has host port 5432/tcp free: each node has it for one instance"
         self.assertEqual(why_nowhere(fixed, seen[:2]), reason)
 
+    def test_no_room(self) -> None:
+        """Memory and processors that no node has left are the reason, with the numbers."""
+        wish = definition(Container={"Memory": 2 * GIB, "NanoCpus": 1_500_000_000})
+        nodes = node("a", memory=GIB, cpus=8), node("b", memory=8 * GIB, cpus=1)
+        reason = "no node has 2048 MiB of memory and 1.5 processors left"
+        self.assertEqual(why_nowhere(wish, candidates(cluster(*nodes))), reason)
+        self.assertEqual(why_nowhere(wish, candidates(cluster(*nodes, node("c", memory=2 * GIB, cpus=2)))), "")
+
     def test_images(self) -> None:
         """The images that a node has are recognized by their marks."""
         (found,) = candidates(cluster(node("a", images=(mark("web:1"),))))
