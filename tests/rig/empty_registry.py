@@ -1,7 +1,12 @@
-"""A registry of images on loopback that answers every request, and has no image."""
+"""
+A registry of images on loopback that answers every request, and has no image.
+
+``python -m tests.rig.empty_registry PORT`` serves it on all addresses until it is killed.
+"""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -43,3 +48,7 @@ def empty_registry() -> Iterator[str]:
         server.shutdown()
         server.server_close()
         thread.join()
+
+
+if __name__ == "__main__":
+    ThreadingHTTPServer(("0.0.0.0", int(sys.argv[1])), _Answer).serve_forever()
