@@ -9,7 +9,8 @@ Note [A command that nobody waits for]
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from signal import Signals
 from typing import Any
 from urllib.parse import quote
 
@@ -31,22 +32,34 @@ from daprdockr.peer.on_this_node import OnThisNode
 
 GRACE, HANG_UP_STEP = 10.0, 0.5
 SETTLE, SETTLE_STEP = 5.0, 0.05
-"""Seconds in which the Engine has to know the exit status after the output has ended, and between two questions."""
+"""Seconds in which the Engine has to know the process, or the exit status, and between two questions."""
 
 _LONGEST = 200
 """The most characters of a command in its event."""
 
 
 class CommandSession:
-    """One command. See ``begin``."""
+    """
+    One command. See ``begin``.
+
+    :param send: sends a signal to the process of an execution; returns whether there was one.
+    """
 
     log = Logger()
 
-    def __init__(self, channel: PeerChannel, asked: ExecAsked, here: OnThisNode, reactor: Any) -> None:
+    def __init__(
+        self,
+        channel: PeerChannel,
+        asked: ExecAsked,
+        here: OnThisNode,
+        reactor: Any,
+        send: Callable[[Mapping[str, Any], Signals], bool] = send_signal,
+    ) -> None:
         self._channel = channel
         self._asked = asked
         self._here = here
         self._reactor = reactor
+        self._send_signal = send
         self._execution = ""
         self._stream: EngineAnswer | None = None
         self._pieces = None if asked.terminal else Pieces(self._send)
@@ -168,8 +181,12 @@ class CommandSession:
             self.log.debug("a terminal keeps its size: {reason}", reason=error)
 
     async def _signal(self, name: str) -> None:
-        if name in KNOWN:
-            send_signal(await self._inspected(), KNOWN[name])
+        """Send it as soon as the command has a process, which the Engine may report after the first output."""
+        for _ in range(int(SETTLE / SETTLE_STEP) if name in KNOWN else 0):
+            found = await self._inspected()
+            if found.get("ExitCode") is not None or self._send_signal(found, KNOWN[name]):
+                return
+            await deferLater(self._reactor, SETTLE_STEP)
 
     async def _hang_up(self) -> None:
         """
@@ -187,9 +204,9 @@ class CommandSession:
                 return
             now = self._reactor.seconds()
             if not hung_up:
-                hung_up = now if send_signal(found, KNOWN["HUP"]) else 0.0
+                hung_up = now if self._send_signal(found, KNOWN["HUP"]) else 0.0
             elif now - hung_up >= GRACE:
-                send_signal(found, KNOWN["KILL"])
+                self._send_signal(found, KNOWN["KILL"])
             await deferLater(self._reactor, HANG_UP_STEP)
 
     def _spawn(self, work: Any) -> None:

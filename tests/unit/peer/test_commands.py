@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from signal import Signals
 from typing import Any, cast
 
 from attrs import evolve
@@ -86,6 +87,7 @@ class CommandTests(SynchronousTestCase):
         self.clock, self.sent, self.engine = LoopClock(), SentFrames(), Engine()
         self.events: list[tuple[str, str]] = []
         self.containers = Found(container())
+        self.signals: list[str] = []
 
     def begin(self, **asked: Any) -> CommandSession:
         here = OnThisNode(
@@ -96,9 +98,14 @@ class CommandTests(SynchronousTestCase):
             lambda *event: self.events.append(event),
         )
         wanted = evolve(ExecAsked(instance(1), ("sh", "-c", "a b")), **asked)
-        self.session = CommandSession(cast(PeerChannel, self.sent), wanted, here, self.clock)
+        self.session = CommandSession(cast(PeerChannel, self.sent), wanted, here, self.clock, self.send)
         self.successResultOf(Deferred.fromCoroutine(self.session.begin("anna@desk")))
         return self.session
+
+    def send(self, execution: Mapping[str, Any], number: Signals) -> bool:
+        if execution.get("Pid"):
+            self.signals.append(number.name)
+        return bool(execution.get("Pid"))
 
     def end(self, status: int | None = 0) -> None:
         self.engine.known = {"Running": False, "ExitCode": status}
@@ -150,6 +157,34 @@ class CommandTests(SynchronousTestCase):
         self.assertEqual(self.engine.stream.state, "paused")
         session.resume()
         self.assertEqual(self.engine.stream.state, "open")
+
+    def test_signal(self) -> None:
+        """A signal waits until the Engine knows the process, which may have written something by then."""
+        session = self.begin()
+        session.received(b"\1\0\0\0\0\0\0\5ready")
+        session.frame(FrameKind.SIGNAL, b"TERM")
+        session.frame(FrameKind.SIGNAL, b"no signal")
+        self.assertEqual(self.signals, [])
+        self.engine.known["Pid"] = 7
+        self.clock.pump([SETTLE_STEP] * 3)
+        self.assertEqual(self.signals, ["SIGTERM"])
+
+    def test_signal_to_none(self) -> None:
+        """A signal to a command that has ended, or whose process never appears, goes nowhere."""
+        self.begin().frame(FrameKind.SIGNAL, b"TERM")
+        self.clock.pump([SETTLE_STEP] * 150)
+        self.assertEqual((self.signals, self.clock.getDelayedCalls()), ([], []))
+        self.engine.known = {"Running": False, "ExitCode": 0, "Pid": 7}
+        self.session.frame(FrameKind.SIGNAL, b"TERM")
+        self.assertEqual((self.signals, self.clock.getDelayedCalls()), ([], []))
+
+    def test_hung_up(self) -> None:
+        """The command of a lost session gets HUP, and KILL when it runs on."""
+        session = self.begin()
+        session.gone()
+        self.engine.known["Pid"] = 7
+        self.clock.pump([0.5] * int(2 * GRACE + 4))
+        self.assertEqual((self.signals[0], self.signals[1]), ("SIGHUP", "SIGKILL"))
 
     def test_gone(self) -> None:
         """The command of a lost session is followed to its end, however late the Engine knows it."""
