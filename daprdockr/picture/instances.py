@@ -13,6 +13,7 @@ from daprdockr.model.wanted.one_copy import stops_first
 from daprdockr.picture.cells import moment, published, yes_or_no
 from daprdockr.picture.table import Column, Row, Table
 from daprdockr.planning.candidates import candidates, why_nowhere
+from daprdockr.planning.keeping.renewing import awaits_signal
 
 COLUMNS: tuple[Column, ...] = (
     ("INSTANCE", lambda row: row["Instance"]),
@@ -32,7 +33,10 @@ def instance_table(cluster: Cluster, only: ServiceName | None) -> Table:
 
 
 def unmet(cluster: Cluster, service: ServiceName) -> list[tuple[InstanceName, str]]:
-    """Return the wanted instances that do not run healthy and as defined, each with its present state."""
+    """
+    Return the wanted instances that do not run healthy and as defined, or lack the signal for a changed content, each
+    with its present state.
+    """
     wanted = cluster.services[service]
     claims = cluster.claims(service)
     numbers = range(1, wanted.definition.instances + 1)
@@ -53,7 +57,8 @@ def _lack(wanted: Service, claim: Claim | None, waiting: str) -> str:
     if claim.record.state is not State.RUNNING or not claim.record.healthy:
         return f"{claim.record.state.value} on {claim.node}{reason}"
     if is_current(wanted, claim):
-        return ""
+        signalled = not awaits_signal(wanted.definition, claim.record.delivered)
+        return "" if signalled else f"without the signal for a changed content on {claim.node}"
     return f"of an older definition on {claim.node}{reason or _stopped_first(wanted)}"
 
 

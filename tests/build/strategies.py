@@ -212,6 +212,7 @@ CLAIM_RECORDS = st.builds(
     started=st.floats(0, 1e12, allow_nan=False),
     reason=TEXTS,
     routed=st.builds(RoutedPorts, http=st.lists(st.integers(1, 65535), max_size=3).map(tuple)),
+    delivered=st.none() | st.text("0123456789abcdef", max_size=12),
 )
 
 

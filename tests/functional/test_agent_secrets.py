@@ -148,6 +148,8 @@ class SecretsTests(AgentTestCase):
         self.assertEqual(self.inside(rolled, "stat", "-c", "%a", "/etc/x.conf"), "444")
         before = {name: self.agent.ids(name) for name in (rolled, signalled)}
         self.agent.command("file", "set", "x.conf", stdin="the second")
+        self.wait(signalled)
+        self.assertEqual(self.inside(signalled, "cat", "/etc/x.conf"), "the second")
         until(lambda: self.inside(signalled, "cat", "/tmp/seen") == "t1 the second")
         self.agent.command("secret", "set", "token", stdin="t2")
         until(lambda: self.inside(signalled, "cat", "/tmp/seen") == "t2 the second")

@@ -81,7 +81,8 @@ COMMAND = Command(
     flags=("timeout",),
     word="[SERVICE]",
     reference=(
-        "wait until all wanted instances run, are healthy, and match the definition; exit status 1, with the reason and"
+        "wait until all wanted instances run, are healthy, match the definition, and got the signal for changed"
+        " contents with ``OnChange: HUP``; exit status 1, with the reason and"
         " the last lines of the instance, if a rollout was reverted or stands still",
     ),
 )

@@ -32,7 +32,9 @@ class ClaimRecord:
     Engine's wall-clock time in seconds; ``reason`` says why the state is what it is, for people. ``leaving`` says that
     the owner wants another node to take the instance over, and ``due`` that it is going to replace the container, which
     is unhealthy. ``overdue`` says that it has not come up in time, and that others need not wait for it. ``routed`` are
-    the container ports to which routes lead, by the definition of the container.
+    the container ports to which routes lead, by the definition of the container. ``delivered`` is the digest of the
+    contents of which the container got the signal ("": not known yet); None: it asks for no signal, or an older agent
+    says nothing of that.
     """
 
     node: str
@@ -48,6 +50,7 @@ class ClaimRecord:
     due: bool = False
     overdue: bool = False
     routed: RoutedPorts = field(factory=RoutedPorts)
+    delivered: str | None = None
 
     @property
     def fails(self) -> bool:
@@ -65,7 +68,8 @@ class ClaimRecord:
     def encode(self) -> bytes:
         ports = [{"Container": port.container, "Protocol": port.protocol, "Host": port.host} for port in self.ports]
         written = {"State": self.state.value, "Ports": ports, "Routed": self.routed.write()}
-        return encode_members(all_members(self, _MEMBERS) | written)
+        found = all_members(self, _MEMBERS) | written
+        return encode_members({name: value for name, value in found.items() if value is not None})
 
 
 def _node(value: object, path: str) -> str:
@@ -112,4 +116,5 @@ _MEMBERS: Members = {
     "Due": ("due", reading.boolean),
     "Overdue": ("overdue", reading.boolean),
     "Routed": ("routed", RoutedPorts.read),
+    "Delivered": ("delivered", reading.text),
 }

@@ -22,6 +22,7 @@ from daprdockr.model.wanted.definition import Definition
 from daprdockr.model.wanted.health import Health
 from daprdockr.model.wanted.routed_ports import RoutedPorts
 from daprdockr.planning.attempts import SETTLED
+from daprdockr.planning.keeping.renewing import delivery_digest, renewable
 from daprdockr.planning.keeping.replacing import is_due
 from daprdockr.planning.keeping.rolling import is_proven
 from daprdockr.planning.placing.awaited import waits_for
@@ -77,7 +78,19 @@ def _state_report(situation: Situation, instance: InstanceName, definition: Defi
         started=serving.started,
         reason=_lacks(situation, serving, definition) if passed else why_unhealthy(situation, serving, definition),
         routed=_routed(situation, serving, definition),
+        delivered=_delivered(situation, serving, definition),
     )
+
+
+def _delivered(situation: Situation, serving: ContainerState, definition: Definition) -> str | None:
+    """Return of which contents a container got the signal; what was reported of it stands until more is known."""
+    if not renewable(definition):
+        return None
+    stamps = situation.host.renewed.get(serving.id)
+    if stamps is not None:
+        return delivery_digest(stamps)
+    before = _before(situation, serving.instance)
+    return before.delivered or "" if before.container == serving.id else ""
 
 
 def _routed(situation: Situation, serving: ContainerState, definition: Definition) -> RoutedPorts:

@@ -19,6 +19,7 @@ from daprdockr.picture.instances import instance_table, unmet
 from daprdockr.picture.overview import overview
 from daprdockr.picture.services import service_table
 from daprdockr.picture.table import Table
+from daprdockr.planning.keeping.renewing import delivery_digest, renewable
 from tests.build.history import claimed, defined, present
 from tests.build.values import HTTP, KEYS, definition, instance
 
@@ -64,6 +65,20 @@ class InstanceTests(SynchronousTestCase):
             older = evolve(RUNNING, definition="older", reason=reason)
             found = unmet(cluster(defined(WEB, 5), claimed(instance(1), older, 6)), WEB.name)
             self.assertEqual(found, [(InstanceName(WEB.name, 1), f"of an older definition on n1{said}")])
+
+    def test_not_signalled(self) -> None:
+        """An instance whose container has not got the signal for a changed content is not as wanted, and says so."""
+        web = definition(Files=[{"Content": "new", "Target": "/c", "OnChange": "HUP"}])
+        running = evolve(RUNNING, definition=web.digest)
+        for delivered, said in (
+            ("", ["without the signal for a changed content on n1"]),
+            (delivery_digest(renewable(web)), []),
+            (None, []),
+        ):
+            found = unmet(
+                cluster(defined(web, 5), claimed(instance(1), evolve(running, delivered=delivered), 6)), web.name
+            )
+            self.assertEqual([lack for _, lack in found], said)
 
     def test_surplus(self) -> None:
         """A claim of a service that is not defined has a row, which says that nothing leads to it any more."""

@@ -7,6 +7,8 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from daprdockr.model.names import ServiceName
+from daprdockr.picture.instances import unmet
 from tests.build.values import definition, named
 from tests.fakes.agents import MemoryAgent, MemoryCluster
 from tests.fakes.command_line import LentStore, Outcome, command_line
@@ -59,6 +61,27 @@ class FilesTests(SynchronousTestCase):
         self.assertEqual({name for name in before if before[name] != after[name]}, {"rolled"})
         self.assertEqual([self.content(after[name]) for name in ("rolled", "signalled")], [b"new", b"new"])
         self.assertEqual(self.a.docker.signals, [(after["signalled"], "SIGHUP")])
+
+    def lacks(self, service: str) -> list[str]:
+        """What ``wait`` waits for."""
+        return [lack for _, lack in unmet(self.a.cluster, ServiceName("myapp", service))]
+
+    def test_waited_for(self) -> None:
+        """A changed content is waited for until the container got the signal, also after the agent was replaced."""
+        self.using("signalled", OnChange="HUP")
+        self.cluster.advance(10)
+        self.assertEqual(self.lacks("signalled"), [])
+        self.a.docker.unavailable = True
+        self.set_file(b"new")
+        self.cluster.advance(5)
+        self.assertEqual(self.lacks("signalled"), ["without the signal for a changed content on a"])
+        self.a.docker.unavailable = False
+        self.cluster.advance(60)
+        self.assertEqual((self.lacks("signalled"), len(self.a.docker.signals)), ([], 1))
+        self.cluster.crash(self.a)
+        self.a = self.cluster.succeed(self.a)
+        self.cluster.advance(20)
+        self.assertEqual((self.lacks("signalled"), len(self.a.docker.signals)), ([], 1))
 
     def test_new_agent(self) -> None:
         """An agent that begins anew signals a change that its predecessor did not see, and no other one."""

@@ -37,6 +37,8 @@ class ClaimRecordTests(SynchronousTestCase):
         record = ClaimRecord.decode(as_bytes(CLAIM))
         self.assertEqual(record.ports, (Port(80, "tcp", 20000),))
         self.assertEqual(json.loads(record.encode()), CLAIM)
+        signalled = CLAIM | {"Delivered": "9f86d081884c"}
+        self.assertEqual(json.loads(ClaimRecord.decode(as_bytes(signalled)).encode()), signalled)
 
     @given(CLAIM_RECORDS)
     def test_reads_what_it_writes(self, record: ClaimRecord) -> None:
