@@ -1,4 +1,4 @@
-# -*- test-case-name: tests.unit.wiring.test_composition -*-
+# -*- test-case-name: tests.unit.wiring.test_foundation -*-
 """
 The foundation of all parts of an agent: its settings, the outside world, the mirror's content, signals and the journal;
 and the parts of the surroundings that are polled.

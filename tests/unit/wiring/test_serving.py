@@ -1,4 +1,4 @@
-"""Which revision a node has reached, from what its parts say."""
+"""Which revision a node has reached, from what its parts say; and the HTTP listener with what it serves."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.agent.membership.progress import Serving
 from daprdockr.wiring.deciding import serving
+from daprdockr.wiring.measuring import Measured
+from daprdockr.wiring.serving import listener, served
 from tests.fakes.agents import MemoryCluster
 
 
@@ -52,3 +54,28 @@ class ServingTests(SynchronousTestCase):
         for nginx, found in ((Front(), {"10.0.0.1:1"}), (None, set())):
             asked = Deferred.fromCoroutine(cast(Any, self.served(nginx, Front()).busy()))
             self.assertEqual(self.successResultOf(asked), found)
+
+
+class ListenerTests(SynchronousTestCase):
+    """The HTTP listener of an agent."""
+
+    def measured(self, **changed: Any) -> Measured:
+        cluster = MemoryCluster(self)
+        parts = cluster.make("a", **changed).parts
+        return Measured(parts.base, parts.outward, parts.found, parts.acting, parts.judged)
+
+    def test_off(self) -> None:
+        """Where the API is off nothing listens."""
+        self.assertIsNone(listener(self.measured()))
+
+    def test_served(self) -> None:
+        """It has the state of the agent, the metrics, and each document below ``api``."""
+        tree = served(self.measured())
+        self.assertLessEqual({b"healthz", b"metrics", b"api"}, set(tree.children))
+        self.assertLessEqual({b"status", b"nodes", b"services", b"instances"}, set(tree.children[b"api"].children))
+
+    def test_listens(self) -> None:
+        """It listens at the address of the settings and at no other one."""
+        found = listener(self.measured(api=("127.0.0.1", 5080)))
+        assert found is not None
+        self.assertEqual((found.args[0], found.kwargs["interface"]), (5080, "127.0.0.1"))
