@@ -1,4 +1,4 @@
-# -*- test-case-name: tests.unit.acme.test_reached,tests.functional.test_acme_server -*-
+# -*- test-case-name: tests.unit.acme.test_reached,tests.functional.test_acme -*-
 """The question of an ACME server, asked beforehand: what answers on port 80 at an address. Blocking."""
 
 from __future__ import annotations
