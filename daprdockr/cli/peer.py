@@ -1,4 +1,3 @@
-# -*- test-case-name: tests.functional.test_peer_sessions -*-
 """
 Sessions with the agents of nodes: docs/design/peer.rst.
 

@@ -1,4 +1,4 @@
-# -*- test-case-name: tests.functional.test_guard -*-
+# -*- test-case-name: tests.unit.guard.test_program -*-
 """
 The guard as a program: ``python -m daprdockr.guard STATE_DIR``. Started, adopted and restarted by the agent.
 

@@ -1,4 +1,4 @@
-# -*- test-case-name: tests.functional.test_guard -*-
+# -*- test-case-name: tests.unit.guard.test_program -*-
 """The time that agent and guard share: seconds of CLOCK_BOOTTIME (clock_gettime(2)), and the boot they count from."""
 
 from __future__ import annotations

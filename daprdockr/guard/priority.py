@@ -1,4 +1,4 @@
-# -*- test-case-name: tests.functional.test_guard -*-
+# -*- test-case-name: tests.unit.guard.test_program -*-
 """
 The priority of the guard over everything else on its machine: if a node falls silent because it has no memory or no
 processor time left, its guard must still act in time.

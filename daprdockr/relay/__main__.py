@@ -1,4 +1,4 @@
-# -*- test-case-name: tests.functional.test_relay -*-
+# -*- test-case-name: tests.unit.relay.test_program -*-
 """
 The relay as a program: ``python -m daprdockr.relay DIRECTORY``. Started, adopted and restarted by the agent.
 
@@ -13,6 +13,7 @@ import resource
 import signal
 import sys
 from pathlib import Path
+from typing import NamedTuple
 
 from daprdockr.relay.control import Control
 from daprdockr.relay.datagrams import IDLE, UdpSessions
@@ -24,16 +25,24 @@ MOST_FILES = 65_536
 SPARE_FILES = 512
 """For ports, and for all that is no connection."""
 
-SWEEP = 5.0
-"""Seconds between two searches for sessions that were not used."""
-
-ANSWERABLE = 1.0
-"""Seconds between two checks that the unix socket is there."""
-
 ROUTES, SOCKET = "routes.json", "relay.sock"
 
 NAME = "daprd-relay"
 """The name of the process in ``ps`` and ``top``, at most 15 bytes: ``comm`` in proc(5)."""
+
+
+class Upkeep(NamedTuple):
+    """
+    Seconds between two checks that the unix socket is there, two attempts to bind ports that are taken, and two
+    searches for sessions of UDP that were not used.
+    """
+
+    answerable: float = 1.0
+    retry: float = RETRY
+    sweep: float = 5.0
+
+
+UPKEEP = Upkeep()
 
 
 def main(directory: Path) -> None:
@@ -42,7 +51,7 @@ def main(directory: Path) -> None:
     asyncio.run(serve(directory))
 
 
-async def serve(directory: Path) -> None:
+async def serve(directory: Path, pauses: Upkeep = UPKEEP) -> None:
     """Serve the last known routes at once, and those of the agent when it gives some, until TERM."""
     loop = asyncio.get_running_loop()
     ended = asyncio.Event()
@@ -51,16 +60,18 @@ async def serve(directory: Path) -> None:
     listeners = Listeners(ClientCount(min(MOST_STREAMS, max(8, open_files() * 7 // 8 - SPARE_FILES) // 2)), sessions)
     control = Control(listeners)
     await control.seed(directory / ROUTES)
-    upkeep = [
-        asyncio.ensure_future(task)
-        for task in (_answer(control, directory / SOCKET), _retry(listeners), _sweep(sessions))
-    ]
+    tasks = (
+        _answer(control, directory / SOCKET, pauses.answerable),
+        _retry(listeners, pauses.retry),
+        _sweep(sessions, pauses.sweep),
+    )
+    upkeep = [asyncio.ensure_future(task) for task in tasks]
     await ended.wait()
     for task in upkeep:
         task.cancel()
 
 
-async def _answer(control: Control, path: Path) -> None:
+async def _answer(control: Control, path: Path, pause: float) -> None:
     """Listen on the unix socket, and again if somebody removed it: a restart would cut all connections."""
     server: asyncio.AbstractServer | None = None
     while True:
@@ -69,18 +80,18 @@ async def _answer(control: Control, path: Path) -> None:
                 server.close()
             path.unlink(missing_ok=True)
             server = await asyncio.start_unix_server(control.serve, path)
-        await asyncio.sleep(ANSWERABLE)
+        await asyncio.sleep(pause)
 
 
-async def _retry(listeners: Listeners) -> None:
+async def _retry(listeners: Listeners, pause: float) -> None:
     while True:
-        await asyncio.sleep(RETRY)
+        await asyncio.sleep(pause)
         await listeners.retry()
 
 
-async def _sweep(sessions: UdpSessions) -> None:
+async def _sweep(sessions: UdpSessions, pause: float) -> None:
     while True:
-        await asyncio.sleep(SWEEP)
+        await asyncio.sleep(pause)
         sessions.end_idle(asyncio.get_running_loop().time() - IDLE)
 
 

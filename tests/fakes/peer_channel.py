@@ -6,13 +6,14 @@ from daprdockr.model.frames import FrameKind
 
 
 class SentFrames:
-    """``frames`` are those that were sent, ``over`` is how the session ended."""
+    """``frames`` are those that were sent, ``over`` is how the session ended, ``input`` what was done to its input."""
 
     client = "192.0.2.1"
 
     def __init__(self) -> None:
         self.frames: list[tuple[FrameKind, bytes]] = []
         self.over = ""
+        self.input: list[str] = []
 
     def send(self, kind: FrameKind, content: bytes = b"") -> None:
         self.frames.append((kind, content))
@@ -22,3 +23,9 @@ class SentFrames:
 
     def refuse(self, reason: str) -> None:
         self.over = reason
+
+    def pauseInput(self) -> None:  # noqa: N802  as PeerChannel has it
+        self.input.append("paused")
+
+    def resumeInput(self) -> None:  # noqa: N802
+        self.input.append("resumed")

@@ -7,6 +7,8 @@ import sys
 import time
 from contextlib import ExitStack
 
+from attrs import frozen
+
 from daprdockr.cli.command import Command
 from daprdockr.cli.console import Console
 from daprdockr.cli.definitions import author
@@ -22,45 +24,57 @@ from daprdockr.model.names import InstanceName
 from daprdockr.model.seams import Store
 from daprdockr.model.session import ExecAsked
 
-_STDIN, _STDOUT, _STDERR = 0, 1, 2
+
+@frozen
+class Descriptors:
+    """The descriptors that a command's input is read from, and its output goes to."""
+
+    stdin: int = 0
+    stdout: int = 1
+    stderr: int = 2
 
 
 def execute(request: Request, store: Store, console: Console) -> None:
+    """As ``attend``, with the streams of this process."""
+    console.stdout.flush()
+    attend(request, store, Descriptors())
+
+
+def attend(request: Request, store: Store, here: Descriptors) -> None:
     """
     :raises NotFound: the instance is on no node.
     :raises SessionFailed: the node does not answer, has too many commands, or is lost.
     :raises CommandStatus: the command ended with another status than 0.
     """
     instance = InstanceName.parse(request.words[0])
-    rows, columns = size_of(_STDOUT) if request.tty else (0, 0)
+    rows, columns = size_of(here.stdout) if request.tty else (0, 0)
     asked = ExecAsked(
         instance, request.words[1:], terminal=request.tty, input=request.interactive, rows=rows, columns=columns
     )
     node = place_of(request, store, instance)
     session = Sessions(store, request.keys, author(request), time.monotonic).open(node, asked)
-    console.stdout.flush()
     try:
-        sinks = {FrameKind.OUTPUT: Sink(_STDOUT, lasts=True), FrameKind.ERRORS: Sink(_STDERR)}
-        duplex = Duplex(session, _STDIN if request.interactive else None, sinks)
-        status = _attended(duplex, request)
+        sinks = {FrameKind.OUTPUT: Sink(here.stdout, lasts=True), FrameKind.ERRORS: Sink(here.stderr)}
+        duplex = Duplex(session, here.stdin if request.interactive else None, sinks)
+        status = _attended(duplex, request, here)
     finally:
         session.close()
     if status:
         raise CommandStatus(status)
 
 
-def _attended(duplex: Duplex, request: Request) -> int:
+def _attended(duplex: Duplex, request: Request, here: Descriptors) -> int:
     """Run it, with the signals and the size of the terminal passed on, and the terminal restored at the end."""
 
     def take(name: str) -> None:
         if name == "WINCH":
-            duplex.send(FrameKind.WINDOW, window(*size_of(_STDOUT)))
+            duplex.send(FrameKind.WINDOW, window(*size_of(here.stdout)))
         else:
             duplex.send(FrameKind.SIGNAL, name.encode())
 
     with ExitStack() as stack:
-        if request.tty and request.interactive and os.isatty(_STDIN):
-            stack.enter_context(raw(_STDIN))
+        if request.tty and request.interactive and os.isatty(here.stdin):
+            stack.enter_context(raw(here.stdin))
         names = ("WINCH",) if request.tty else PASSED_ON
         wake, hand_over = stack.enter_context(caught(names, take))
         return duplex.run(wake, hand_over)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import os
 import re
 import socket
 import threading
@@ -64,25 +65,32 @@ def forward(request: Request, store: Store, console: Console) -> None:
     """
     wish = ForwardWish.parse(request.words[0])
     place_of(request, store, wish.asked.instance)
-    sessions = Sessions(store, request.keys, author(request), time.monotonic)
-    with closing(_listening(wish)) as listener:
+    with closing(listening(wish)) as listener:
         address, port, *_ = listener.getsockname()
         console.say(f"{address} port {port} leads to port {wish.asked.port} of {wish.asked.instance}; Ctrl-C ends that")
         console.stdout.flush()
-        places = threading.Semaphore(MOST)
-        while True:
-            places.acquire()
-            local, _ = listener.accept()
-            relaying = Relaying(local, wish, request, store, console)
-            threading.Thread(target=relaying.run, args=(sessions, places), daemon=True).start()
+        accept_all(listener, request, store, console)
 
 
-def _listening(wish: ForwardWish) -> socket.socket:
+def accept_all(listener: socket.socket, request: Request, store: Store, console: Console) -> None:
+    """Relay each connection. :raises OSError: the listener was shut down."""
+    wish = ForwardWish.parse(request.words[0])
+    sessions = Sessions(store, request.keys, author(request), time.monotonic)
+    places = threading.Semaphore(MOST)
+    while True:
+        places.acquire()
+        local, _ = listener.accept()
+        relaying = Relaying(local, wish, request, store, console)
+        threading.Thread(target=relaying.run, args=(sessions, places), daemon=True).start()
+
+
+def listening(wish: ForwardWish) -> socket.socket:
+    """:raises BadInput: there is no such address here, or the port is taken."""
     family = socket.AF_INET6 if ":" in wish.address else socket.AF_INET
     try:
         return socket.create_server((wish.address, wish.port), family=family)
     except OSError as error:
-        raise BadInput(f"cannot listen at {wish.address} port {wish.port}: {error.strerror}") from None
+        raise BadInput(f"cannot listen at {wish.address} port {wish.port}: {os.strerror(error.errno or 0)}") from None
 
 
 @frozen

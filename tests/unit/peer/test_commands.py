@@ -19,7 +19,7 @@ from daprdockr.model.names import ServiceName
 from daprdockr.model.session import ExecAsked
 from daprdockr.peer.admission import SessionRefused
 from daprdockr.peer.channel import PeerChannel
-from daprdockr.peer.commands import GRACE, SETTLE_STEP, CommandSession
+from daprdockr.peer.commands import GRACE, SETTLE, SETTLE_STEP, CommandSession
 from daprdockr.peer.on_this_node import OnThisNode
 from tests.build.situations import container
 from tests.build.values import KEYS, instance
@@ -37,7 +37,7 @@ class Stream:
         self.reader = reader
 
     def feed_from(self, producer: object) -> None:
-        pass
+        self.fed_from = producer
 
     def write(self, data: bytes) -> None:
         self.written += data
@@ -218,3 +218,43 @@ class CommandTests(SynchronousTestCase):
     def test_misused(self) -> None:
         """A frame without a use is refused."""
         self.assertRaises(BadInput, self.begin().frame, FrameKind.OUTPUT, b"")
+
+    def test_no_size(self) -> None:
+        """A size that is not known, or that the Engine does not set, changes nothing, and the command goes on."""
+        session = self.begin(terminal=True)
+        self.engine.is_down = True
+        session.frame(FrameKind.WINDOW, window(40, 120))
+        self.assertEqual(self.sent.over, "")
+        self.assertEqual([path for _, path, _ in self.engine.asked if "resize" in path], ["/exec/e1/resize?h=40&w=120"])
+
+    def test_never_known(self) -> None:
+        """An Engine that does not know the status in time is a failure in one line."""
+        self.begin()
+        self.end(None)
+        self.clock.pump([SETTLE_STEP] * (int(SETTLE / SETTLE_STEP) + 1))
+        self.assertIn("did not report the exit status", self.sent.over)
+
+    def test_once(self) -> None:
+        """The end of the output, the loss of its stream and the loss of the session are one end."""
+        session = self.begin()
+        self.end(0)
+        session.lost()
+        session.gone()
+        self.assertEqual([path for _, path, _ in self.engine.asked].count("/exec/e1/json"), 1)
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_fault_of_ours(self) -> None:
+        """An error that nobody thought of is in the log of the agent, and harms no other session."""
+        session = self.begin()
+        self.engine.known = {"Running": False, "ExitCode": "none"}
+        session.ended()
+        self.assertEqual(len(self.flushLoggedErrors(ValueError)), 1)
+
+    def test_input_stalls(self) -> None:
+        """While the command takes no input, none is read from the other side."""
+        self.begin(input=True)
+        producer: Any = self.engine.stream.fed_from
+        producer.pauseProducing()
+        producer.resumeProducing()
+        producer.stopProducing()
+        self.assertEqual(self.sent.input, ["paused", "resumed"])

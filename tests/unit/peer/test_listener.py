@@ -6,7 +6,6 @@ import datetime
 from collections.abc import Callable, Mapping
 from typing import Any, cast
 
-from attrs import evolve
 from twisted.internet.error import CannotListenError, ConnectionDone
 from twisted.internet.testing import MemoryReactorClock
 from twisted.python.failure import Failure
@@ -17,7 +16,7 @@ from daprdockr.model.frames import FrameKind, FrameReader, written
 from daprdockr.model.host import ContainerState
 from daprdockr.model.known.cluster import Cluster
 from daprdockr.model.names import ServiceName
-from daprdockr.model.session import LogsAsked, SessionRequest, token_digest
+from daprdockr.model.session import ExecAsked, ForwardAsked, LogsAsked, SessionAsked, SessionRequest, token_digest
 from daprdockr.model.stored.claim import ClaimRecord
 from daprdockr.model.stored.entries import Batch, Entry
 from daprdockr.model.stored.session import SessionRecord
@@ -58,17 +57,27 @@ class TakenReactor(MemoryReactorClock):
         return super().listenTCP(port, factory, backlog, interface)
 
 
+class LookedUp(MemoryStore):
+    """A store in which something happens while it is asked."""
+
+    during: Callable[[], object] = staticmethod(lambda: None)
+
+    def get(self, key: str) -> Entry | None:
+        self.during()
+        return super().get(key)
+
+
 class ListenerTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.reactor: Any = TakenReactor()
-        self.store = MemoryStore()
+        self.store = LookedUp()
         self.place: ListenAddress = ("10.0.0.1", 5081)
         self.nothing = Nothing()
         cluster = Cluster(KEYS)
         entry = Entry(KEYS.claim(instance(1)), ClaimRecord("a").encode(), 1, 5, 7)
         cluster.apply(Batch(1, 5, (entry,)))
         here = OnThisNode("a", self.nothing, cluster, cast(EngineStreams, None), lambda subject, text: None)
-        places = Places("a", {LogsAsked: 2})
+        places = Places("a", {LogsAsked: 2, ExecAsked: 1, ForwardAsked: 1})
         tokens = Tokens(run_at_once, self.store, KEYS, "a")
         own = OwnPeer(PAIR, lambda: (self.place, self.place))
         self.listener = PeerListener(reactor=self.reactor, own=own, admission=Admission(tokens, places), here=here)
@@ -78,12 +87,16 @@ class ListenerTests(SynchronousTestCase):
         channel.makeConnection(wire)
         return channel, wire
 
-    def ask(self, number: int, follow: bool = True) -> tuple[PeerChannel, Wire]:
-        """Ask for the log of the first instance, with a token of one's own."""
+    def ask(
+        self, number: int, follow: bool = True, asked: SessionAsked | None = None, channels: Any = None
+    ) -> tuple[PeerChannel, Wire]:
+        """Ask for the log of the first instance, or something else, with a token of one's own."""
         token = f"{number:064x}"
         self.store.put(KEYS.session(token_digest(token)), SessionRecord("a").encode(), self.store.grant(30).id)
         channel, wire = self.connected()
-        request = SessionRequest(token, evolve(LogsAsked(instance(1)), follow=follow))
+        if channels is not None:
+            channels.append(channel)
+        request = SessionRequest(token, asked or LogsAsked(instance(1), follow=follow))
         channel.dataReceived(written(FrameKind.ASK, request.encode()))
         self.reactor.advance(0)
         return channel, wire
@@ -157,9 +170,18 @@ class ListenerTests(SynchronousTestCase):
 
     def test_gone_early(self) -> None:
         """A connection that is gone before its token was looked up takes no place."""
-        held: list[Callable[[], None]] = []
-        channel, _ = self.connected()
-        channel.connectionLost(Failure(ConnectionDone()))
-        self.assertEqual(held, [])
-        for number in range(1, 3):
+        channels: list[PeerChannel] = []
+        self.store.during = lambda: channels[0].connectionLost(Failure(ConnectionDone()))
+        _, wire = self.ask(1, channels=channels)
+        self.assertEqual(wire.value(), b"")
+        self.store.during = lambda: None
+        for number in range(2, 4):
             self.assertEqual(self.first(self.ask(number)[1])[0], FrameKind.ACCEPTED)
+
+    def test_purposes(self) -> None:
+        """A command and a forward need a container that runs here; without one they are refused in one line each."""
+        both: list[SessionAsked] = [ExecAsked(instance(1), ("sh",)), ForwardAsked(instance(1), 80)]
+        for number, asked in enumerate(both, 1):
+            kind, text = self.first(self.ask(number, asked=asked)[1])
+            self.assertEqual(kind, FrameKind.REFUSED)
+            self.assertIn("1.web.myapp has no container that runs on a", text)
