@@ -16,7 +16,7 @@ from daprdockr.model.errors import BadInput, NotFound
 from daprdockr.model.seams import Store
 from daprdockr.model.stored.certificate import STORED, CertificatePair, CertificateRecord, certificate_puts
 from daprdockr.model.stored.entries import Entry
-from daprdockr.model.stored.sealed import PublicKey
+from daprdockr.model.stored.sealed import public_key
 from daprdockr.sealing.certificates import facts_of, read_pair, seal_pair
 
 
@@ -53,7 +53,7 @@ class Certificates:
             key = self.store.get(keys.public_key)
             if key is None:
                 raise NoClusterKey("there is no cluster key to seal it to: daprdockrcmd secret key FILE makes one")
-            public = PublicKey.decode(key.value)
+            public = public_key(key)
             written = CertificateRecord(record.stamp, public.id, record.facts, record.source, record.time, record.by)
             conditions = (
                 unchanged(keys.certificate(name), entry),

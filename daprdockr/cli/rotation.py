@@ -9,7 +9,7 @@ file, shows that all is done.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from attrs import evolve, frozen
@@ -23,10 +23,13 @@ from daprdockr.model.seams import Store
 from daprdockr.model.stored.certificate import CertificateRecord, certificate_puts
 from daprdockr.model.stored.entries import Entry, Put, Unchanged
 from daprdockr.model.stored.renewal import bound_to_renewer
-from daprdockr.model.stored.sealed import PublicKey, SealedValue, SecretRecord, bound_to
+from daprdockr.model.stored.sealed import PublicKey, SealedValue, SecretRecord, bound_to, public_key
 from daprdockr.sealing.boxes import PrivateKey, seal
 from daprdockr.sealing.certificates import open_pair, seal_pair
 from daprdockr.sealing.key_file import add_key, read_keys
+
+MOST_TOLD = 5
+"""So many values that cannot be sealed again are named at a time."""
 
 
 class KeyNotCopied(DaprdockrError):
@@ -59,13 +62,14 @@ class KeyRotation:
         Do the next of the two things.
 
         :raises NoClusterKey, OtherClusterKey: the file does not have the key that the cluster uses.
+        :raises BadInput: some values could not be sealed again; all others were.
         :raises KeyNotCopied: nodes could not open the secrets any more; ``-yes`` ignores that, and begins another
             rotation where one is over.
         """
         keys, entry = read_keys(self.path), self.store.get(self.request.keys.public_key)
         if entry is None:
             raise NoClusterKey("there is no cluster key yet: daprdockrcmd secret key FILE makes one")
-        present, newest = PublicKey.decode(entry.value), keys[0].public
+        present, newest = public_key(entry), keys[0].public
         if present not in [key.public for key in keys]:
             raise OtherClusterKey(f"{self.path} does not have the key of this cluster, {present.id}")
         older = [name for name, record in self._records().items() if record.key != newest.id]
@@ -83,13 +87,12 @@ class KeyRotation:
             ).succeeded
         ):
             raise DaprdockrError("somebody else is replacing the cluster key: try again")
-        for name in older:
-            self._seal(name, keys)
-        for name in pairs:
-            self._seal_pair(name, keys)
+        failed = [*_failures(self._seal, older, keys), *_failures(self._seal_pair, pairs, keys)]
         places = self._of_renewer(newest)  # it may have written with the former key until now
-        for place in places:
-            self._seal_of_renewer(place, keys)
+        failed += _failures(self._seal_of_renewer, places, keys)
+        if failed:
+            more = f"; and so for {len(failed) - MOST_TOLD} more" if len(failed) > MOST_TOLD else ""
+            raise BadInput("; ".join(failed[:MOST_TOLD]) + more)
         return Rotation(newest, sealed=len(older) + len(pairs) + len(places))
 
     def _records(self) -> dict[str, SecretRecord]:
@@ -134,38 +137,37 @@ class KeyRotation:
             sealed = self.store.get(places.sealed_secret(name))
             if entry is None or sealed is None:
                 return None
-            record, value = SecretRecord.decode(entry.value), SealedValue.decode(sealed.value)
+            record = SecretRecord.decode(entry.value)
             if record.key == newest.id:
                 return None
-            key = next((key for key in keys if key.public.id == value.key), None)
-            if key is None:
-                raise BadInput(f"secret {name} is sealed to key {value.key}, which is not in {self.path}: set it again")
-            bound = bound_to(name, value.stamp)
-            again = seal(newest, key.open(value.sealed, bound), bound)
-            puts = (
-                Put(entry.key, evolve(record, key=newest.id).encode()),
-                Put(sealed.key, SealedValue(newest.id, value.stamp, again).encode()),
-            )
+            try:
+                again = self._sealed_again(sealed, keys, lambda stamp: bound_to(name, stamp))
+            except BadInput as error:
+                raise BadInput(f"secret {name} cannot be sealed again, {_reason(error)}: set it again") from None
+            puts = Put(entry.key, evolve(record, key=newest.id).encode()), Put(sealed.key, again.encode())
             return (Unchanged(entry.key, entry.mod_revision), Unchanged(sealed.key, sealed.mod_revision)), puts
 
         change(self.store, places.secret(name), transaction)
 
+    def _sealed_again(self, entry: Entry, keys: Sequence[PrivateKey], bound_by: Callable[[str], bytes]) -> SealedValue:
+        """Return what a value is when it is sealed to the newest key. :raises BadInput: no key here opens it."""
+        value, newest = SealedValue.decode(entry.value), keys[0].public
+        key = next((key for key in keys if key.public.id == value.key), None)
+        if key is None:
+            raise BadInput(f"it is sealed to key {value.key}, which is not in {self.path}")
+        bound = bound_by(value.stamp)
+        return SealedValue(newest.id, value.stamp, seal(newest, key.open(value.sealed, bound), bound))
+
     def _seal_of_renewer(self, place: str, keys: Sequence[PrivateKey]) -> None:
         """Seal an account or an order to the newest key; an order that is over meanwhile needs it no more."""
-        newest = keys[0].public
 
         def transaction(entry: Entry | None) -> Transaction | None:
             if entry is None:
                 return None
-            value, bound = SealedValue.decode(entry.value), bound_to_renewer(place)
-            key = next((key for key in keys if key.public.id == value.key), None)
-            if key is None:
-                raise BadInput(
-                    f"{entry.key} is sealed to key {value.key}, which is not in {self.path}: delete it in etcd"
-                )
-            if value.key == newest.id:
-                return None
-            again = SealedValue(newest.id, value.stamp, seal(newest, key.open(value.sealed, bound), bound))
+            try:
+                again = self._sealed_again(entry, keys, lambda stamp: bound_to_renewer(place))
+            except BadInput as error:
+                raise BadInput(f"{entry.key} cannot be sealed again, {_reason(error)}: delete it in etcd") from None
             return (Unchanged(entry.key, entry.mod_revision),), (Put(entry.key, again.encode()),)
 
         change(self.store, self.request.keys.renewing + place, transaction)
@@ -184,9 +186,28 @@ class KeyRotation:
             try:
                 pair = open_pair(keys, name, SealedValue.decode(sealed.value))
             except BadInput as error:
-                raise BadInput(f"the certificate of {name} cannot be sealed again, {error}: store it again") from None
+                reason = _reason(error)
+                raise BadInput(f"the certificate of {name} cannot be sealed again, {reason}: store it again") from None
             record = evolve(record, key=newest.id)
             conditions = Unchanged(entry.key, entry.mod_revision), Unchanged(sealed.key, sealed.mod_revision)
             return conditions, certificate_puts(places, name, record, seal_pair(newest, name, record, pair))
 
         change(self.store, places.certificate(name), transaction)
+
+
+def _failures(
+    seal_again: Callable[[str, Sequence[PrivateKey]], None], names: Iterable[str], keys: Sequence[PrivateKey]
+) -> list[str]:
+    """Seal all that can be sealed again; return why the others cannot. One that is damaged holds no other one back."""
+    found = []
+    for name in names:
+        try:
+            seal_again(name, keys)
+        except BadInput as error:
+            found.append(str(error))
+    return found
+
+
+def _reason(error: BadInput) -> str:
+    """Return why, without what to do."""
+    return str(error).partition(": ")[0]

@@ -21,7 +21,7 @@ from daprdockr.cli.users import delete_value, users
 from daprdockr.model.errors import BadInput, DaprdockrError
 from daprdockr.model.seams import Store
 from daprdockr.model.stored.entries import Absent, Entry, Put
-from daprdockr.model.stored.sealed import PublicKey, SealedValue, SecretRecord, bound_to
+from daprdockr.model.stored.sealed import PublicKey, SealedValue, SecretRecord, bound_to, public_key
 from daprdockr.sealing.boxes import PrivateKey, seal
 from daprdockr.sealing.key_file import create_keys, read_keys
 
@@ -83,7 +83,7 @@ class Secrets:
             key = self.store.get(keys.public_key)
             if key is None:
                 raise NoClusterKey("there is no cluster key to seal it to: daprdockrcmd secret key FILE makes one")
-            public, number = _public(key), before.revision + 1 if before else 1
+            public, number = public_key(key), before.revision + 1 if before else 1
             written = SecretRecord(number, stamp, len(value), public.id, self.clock(), author(self.request))
             sealed = SealedValue(public.id, stamp, seal(public, value, bound_to(name, stamp)))
             conditions = (unchanged(keys.secret(name), entry), unchanged(keys.public_key, key))
@@ -111,14 +111,7 @@ class Secrets:
 
     def _stored_key(self) -> PublicKey | None:
         entry = self.store.get(self.request.keys.public_key)
-        return None if entry is None else _public(entry)
-
-
-def _public(entry: Entry) -> PublicKey:
-    try:
-        return PublicKey.decode(entry.value)
-    except BadInput as error:
-        raise BadInput(f"the public key in etcd is not usable: {error}") from None
+        return None if entry is None else public_key(entry)
 
 
 def _record(entry: Entry | None) -> SecretRecord | None:

@@ -14,7 +14,7 @@ from daprdockr.model.seams import Store
 from daprdockr.model.stored.entries import Condition, Delete, Operation, Put
 from daprdockr.model.stored.keys import Keys
 from daprdockr.model.stored.renewal import ChallengeRecord, OrderRecord, RenewalRecord, bound_to_renewer
-from daprdockr.model.stored.sealed import PublicKey, SealedValue
+from daprdockr.model.stored.sealed import PublicKey, SealedValue, public_key
 from daprdockr.runtime.pool import Run
 from daprdockr.sealing.boxes import PrivateKey, seal
 
@@ -40,7 +40,7 @@ class Vault:
         entry = await self.run(self.store.get, self.keys.public_key)
         if entry is None:
             raise NotFound("certificates need a cluster key, and there is none: daprdockrcmd secret key FILE makes one")
-        key = PublicKey.decode(entry.value)
+        key = public_key(entry)
         if all(one.public.id != key.id for one in self.private()):
             raise BadInput(f"this node does not have the cluster key {key.id}, so another one has to be the renewer")
         return key

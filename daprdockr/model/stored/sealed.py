@@ -16,6 +16,7 @@ from attrs import frozen
 from daprdockr.model import reading
 from daprdockr.model.errors import BadInput
 from daprdockr.model.members import Members, all_members, decode_whole, encode_members
+from daprdockr.model.stored.entries import Entry
 
 MAX_VALUE = 64 * 1024
 """The largest value of a secret, in bytes."""
@@ -93,6 +94,17 @@ class PublicKey:
 
     def encode(self) -> bytes:
         return encode_members({"Public": base64.b64encode(self.public).decode()})
+
+
+def public_key(entry: Entry) -> PublicKey:
+    """Return the public key of the cluster from its key in etcd. :raises BadInput: it is none; and what to do."""
+    try:
+        return PublicKey.decode(entry.value)
+    except BadInput as error:
+        raise BadInput(
+            f"the public key in etcd is not usable ({error}): delete {entry.key}, then daprdockrcmd secret key FILE,"
+            " with the file of a node, puts it there again"
+        ) from None
 
 
 def bound_to(name: str, stamp: str) -> bytes:

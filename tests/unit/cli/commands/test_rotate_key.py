@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from daprdockr.model.stored.entries import Delete
 from daprdockr.model.stored.node import NodeRecord
 from daprdockr.model.stored.renewal import bound_to_renewer
 from daprdockr.model.stored.sealed import PublicKey, SealedValue, SecretRecord, bound_to
@@ -143,6 +144,49 @@ class RotateTests(DefinitionCase):
         self.store.before = lambda: None
         self.assertEqual(self.rotate("-o", "json").json["Sealed"], 1)
         self.assertEqual((self.opened(new), len(read_keys(self.file))), (VALUES, 2))
+
+    def test_damaged(self) -> None:
+        """A value that cannot be opened is named, with what to do, and holds no other one back."""
+        places = {KEYS.sealed_secret("password"), KEYS.renewing + "account"}
+        lost = SealedValue("0badc0de0badc0de", "acme", b"x" * 60).encode()
+        for damaged, reason in (
+            (b"no JSON", "not JSON"),
+            (SealedValue(self.first.public.id, "0", b"x" * 60).encode(), "the sealed value is damaged"),
+            (lost, "it is sealed to key 0badc0de0badc0de, which is not in"),
+        ):
+            self.rotate("-yes")
+            for place in places:
+                self.store.put(place, damaged)
+            done, newest = self.rotate(), read_keys(self.file)[0].public
+            self.assertEqual((done.status, done.stderr.count("\n")), (1, 1))
+            self.assertIn(f"secret password cannot be sealed again, {reason}", done.stderr)
+            self.assertIn(": set it again", done.stderr)
+            self.assertEqual((self.present, self.record("token").key), (newest, newest.id))
+            self.run_line("secret", "set", "password", stdin=VALUES["password"])
+            self.store.commit([], [Delete(KEYS.renewing + "account")])
+        self.store.put(KEYS.renewing + "account", lost)
+        self.assertRegex(self.rotate().stderr, "acme/account cannot be sealed again, .*: delete it in etcd")
+
+    def test_many_damaged(self) -> None:
+        """Of very many such values the line names some, and says how many more there are."""
+        for number in range(9):
+            self.run_line("secret", "set", f"s{number}", stdin=b"x")
+            self.store.put(KEYS.sealed_secret(f"s{number}"), b"no JSON")
+        self.rotate()
+        said = self.rotate().stderr
+        self.assertEqual((said.count("cannot be sealed again"), said.count("\n")), (5, 1))
+        self.assertIn("and so for 4 more", said)
+
+    def test_damaged_public_key(self) -> None:
+        """A public key that cannot be read is told with what to do, which helps."""
+        self.store.put(KEYS.public_key, b"no JSON")
+        for done in (self.rotate(), self.run_line("secret", "set", "password", stdin=b"x")):
+            self.assertEqual(done.status, 1)
+            self.assertIn("the public key in etcd is not usable (not JSON", done.stderr)
+            self.assertIn(f"delete {KEYS.public_key}, then daprdockrcmd secret key FILE", done.stderr)
+        self.store.commit([], [Delete(KEYS.public_key)])
+        self.assertEqual(self.run_line("secret", "key", str(self.file)).status, 0)
+        self.assertEqual(self.present, self.first.public)
 
     def test_other_file(self) -> None:
         """A file that does not have the cluster's key, and a cluster that has none, are refused."""
