@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Iterable
+from pathlib import PurePosixPath
 
 from daprdockr.model import reading
 from daprdockr.model.errors import BadInput
@@ -42,9 +43,13 @@ def target(value: object, path: str) -> str:
 
 
 def refuse_twice(places: Iterable[str], path: str) -> None:
-    """:raises BadInput: two uses have one place."""
+    """:raises BadInput: two uses have one place, or a file lies below another file."""
     seen: set[str] = set()
     for place in places:
         if place in seen:
             raise BadInput(f"{path}: {shorten(place)} is given twice, write each file and each variable once")
         seen.add(place)
+    for place in sorted(seen):
+        above = next((str(one) for one in PurePosixPath(place).parents if str(one) in seen), None)
+        if above is not None and place.startswith("/"):
+            raise BadInput(f"{path}: {shorten(place)} lies below {shorten(above)}, which is a file: write another path")

@@ -49,6 +49,10 @@ class FilesTests(SynchronousTestCase):
             ([{"Name": "a", "Target": "/a", "Mode": "4755"}], "octal permissions"),
             ([{"Name": "a", "Target": "/a", "OnChange": "TERM"}], "write one of roll, HUP"),
             ([{"Name": "a", "Target": "/a"}, {"Name": "b", "Target": "/a"}], "'/a' is given twice"),
+            (
+                [{"Name": "a", "Target": "/a/b/c"}, {"Name": "b", "Target": "/a"}],
+                "'/a/b/c' lies below '/a', which is a",
+            ),
             ([{"Name": "a", "Target": f"/{number}"} for number in range(MOST_FILES + 1)], "write at most 32"),
             ([{"Content": half, "Target": "/a"}, {"Content": half, "Target": "/b"}], "more than 64 KiB of Content"),
         ):
