@@ -1,4 +1,4 @@
-# -*- test-case-name: tests.unit.agent.renewing.test_renewer -*-
+# -*- test-case-name: tests.unit.agent.renewing.test_renewer,tests.unit.agent.renewing.test_ousted -*-
 """
 The renewer: while this node holds the office, it gets a certificate for each host name that should have one, and renews
 it in time. On the other nodes it only waits for the office.
@@ -10,8 +10,9 @@ from collections.abc import Callable
 from typing import Any
 
 from attrs import evolve, field, frozen
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 from daprdockr.acme.keys import SigningKey
 from daprdockr.agent.renewing.obtaining import Chances, Obtaining, Reaching, Servers
@@ -172,8 +173,14 @@ class Renewer(Periodic):
                 attempt.addBoth(self._ended, desk, name)
 
     def _ended(self, result: object, desk: Desk, name: str) -> None:
-        """The end of an attempt makes room for another one."""
+        """The end of an attempt makes room for another one; one that failed by a fault of ours is not begun at once."""
         desk.under_way.pop(name, None)
+        if isinstance(result, Failure) and not result.check(CancelledError):
+            self.log.failure("the attempt for {name} failed unexpectedly", result, name=name)
+            record, now = desk.obtain.record(name), self._chances.wall()
+            failures = record.failures + 1
+            rest = pause(failures, self._chances.fraction())
+            desk.records[name] = evolve(record, failures=failures, next_attempt=now + rest, ask=now + ask_after(0.0))
         if self.running and desk is self._desk:
             self._reactor.callLater(0, self._begin)
 

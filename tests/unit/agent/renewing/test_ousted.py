@@ -1,0 +1,175 @@
+"""A renewer that loses its office, and a server, or etcd, that does not answer, in the middle of an attempt."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet.defer import Deferred
+
+from daprdockr.acme.orders import RenewalWindow
+from daprdockr.agent.renewing.obtaining import HARD
+from daprdockr.agent.renewing.renewer import ETCD_REST, MOST_AT_ONCE
+from daprdockr.model.errors import AcmeRefused
+from daprdockr.model.stored.renewal import RenewalRecord
+from tests.build.renewing import DAY, NAME, REFUSED, Node, RenewerCase
+from tests.build.values import KEYS
+
+
+class OustedTests(RenewerCase):
+    """The lease of a renewer ends while it waits for the server, and another node takes the office."""
+
+    def ousted(self, at: str, failing: Exception | None = None) -> None:
+        """The first renewer gets as far as this, and the second one goes on."""
+        first = Node(self, "a")
+
+        def lost() -> None:
+            if first.lease:
+                self.store.revoke(first.lease)
+            first.lease = 0
+
+        self.usual.fails_at, self.usual.meanwhile, self.usual.failing = at, lost, failing
+        self.pass_time(3)
+        self.assertIsNone(self.certificate())
+        self.usual.failing = None
+        Node(self, "b")
+        self.pass_time(3)
+        self.assertIsNotNone(self.certificate())
+
+    def test_order(self) -> None:
+        """An order whose place could not be stored any more is the one that is lost."""
+        self.ousted("order")
+        self.assertEqual([order[2] for order in self.usual.orders.values()], ["pending", "valid"])
+
+    def test_later(self) -> None:
+        """One whose place was stored is ended by the next renewer: what the first one does counts for nothing."""
+        for step in ("answer", "finish"):
+            self.setUp()
+            self.ousted(step)
+            self.assertEqual([order[2] for order in self.usual.orders.values()], ["valid"])
+            self.assertEqual(self.events, [f"{NAME}: a new certificate is stored"])
+
+    def test_failed(self) -> None:
+        """The failure of an attempt by a node that is the renewer no more holds nobody back."""
+        self.ousted("order", REFUSED)
+        self.assertEqual(self.renewal().failures, 0)
+
+    def test_asked(self) -> None:
+        """Nor does what it hears of renewals."""
+        first = Node(self, "a")
+        self.pass_time(3)
+        before, begins = self.renewal(), self.wall() + DAY
+        self.usual.fails_at, self.usual.window = "renewal", RenewalWindow(begins, begins, 3600.0)
+        self.usual.meanwhile = lambda: self.store.revoke(first.lease)
+        self.pass_time(DAY / 2)
+        self.assertEqual(self.renewal(), before)
+
+    def test_waits(self) -> None:
+        """A node that is not the renewer asks nobody for anything."""
+        Node(self, "a")
+        self.pass_time(5)
+        asked = len(self.usual.asked)
+        Node(self, "b")
+        self.pass_time(60)
+        self.assertEqual((len(self.usual.asked), len(self.usual.orders)), (asked, 1))
+
+
+class HeldTests(RenewerCase):
+    """A server, or etcd, that does not answer in the middle of an attempt."""
+
+    def hold(self) -> list[tuple[Callable[[], Any], Deferred[Any]]]:
+        """The requests wait, each with what it would be."""
+        held: list[tuple[Callable[[], Any], Deferred[Any]]] = []
+
+        def asking(call: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Deferred[Any]:
+            waiting: Deferred[Any] = Deferred()
+            held.append((lambda: call(*args, **kwargs), waiting))
+            return waiting
+
+        self.asking = asking
+        return held
+
+    def test_hangs(self) -> None:
+        """A request that does not end is given up, with a line that says so, and the attempt counts as failed."""
+        self.hold()
+        Node(self, "a")
+        self.pass_time(3)
+        self.pass_time(HARD + 3)
+        self.assertIn("keeps us waiting for more than 120 s", self.renewal().error)
+        self.assertEqual(self.renewal().failures, 1)
+
+    def test_unexpected(self) -> None:
+        """An error that nobody foresaw is logged once, and the attempt rests like others that failed."""
+        for step, times in (("order", 1), ("renewal", 1)):
+            self.setUp()
+            self.usual.fails_at, self.usual.failing = step, ZeroDivisionError()
+            node = Node(self, "a")
+            self.pass_time(50)
+            self.assertEqual(self.usual.asked.count(step), times)
+            self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+            node.renewer.stopService()
+        self.usual.failing = None
+        self.setUp()
+        self.usual.fails_at, self.usual.failing = "order", ZeroDivisionError()
+        Node(self, "a")
+        self.pass_time(30)
+        self.usual.failing = None
+        self.pass_time(61)
+        self.assertIsNotNone(self.certificate())
+        self.flushLoggedErrors(ZeroDivisionError)
+
+    def test_many(self) -> None:
+        """So many attempts are under way at once, and the end of one makes room for another."""
+        self.define(*[f"a{number:02}.test" for number in range(MOST_AT_ONCE + 4)])
+        held = self.hold()
+        Node(self, "a")
+        self.pass_time(5)
+        self.assertEqual(len(held), MOST_AT_ONCE)
+        held[0][1].errback(REFUSED)
+        self.clock.advance(0)
+        self.assertEqual(len(held), MOST_AT_ONCE + 1)
+
+    def test_stopped(self) -> None:
+        """An agent that stops leaves its attempts where they stand: none counts as failed."""
+        held = self.hold()
+        node = Node(self, "a")
+        self.pass_time(3)
+        node.renewer.stopService()
+        self.assertTrue(all(waiting.called for _, waiting in held))
+        self.pass_time(300)
+        self.assertEqual((self.renewal(), self.events), (RenewalRecord(), []))
+
+    def away(self, at: str, failing: Exception | None = None) -> None:
+        """etcd does not answer any more when the attempt is this far; half a minute later it does."""
+        self.usual.fails_at, self.usual.failing = at, failing
+        self.usual.meanwhile = lambda: setattr(self.store, "unavailable", True)
+        Node(self, "a")
+        self.cluster.replace(self.store.list(KEYS.mirrored))
+        self.clock.pump([1.0] * 30)
+        self.usual.meanwhile, self.usual.failing = (lambda: None), None
+        self.store.unavailable = False
+
+    def test_etcd_lost(self) -> None:
+        """An attempt that etcd kept from its end goes on a few seconds after, with the same order."""
+        self.away("answer")
+        self.pass_time(ETCD_REST + 2)
+        self.assertIsNotNone(self.certificate())
+        self.assertEqual((len(self.usual.orders), self.renewal().failures), (1, 0))
+
+    def test_failure_not_stored(self) -> None:
+        """A failure that could not be stored counts all the same: the server is left alone for as long."""
+        self.away("order", REFUSED)
+        self.pass_time(25)
+        self.assertEqual(self.usual.asked.count("order"), 1)
+        self.pass_time(10)
+        self.assertEqual(self.usual.asked.count("order"), 2)
+
+    def test_question_failed(self) -> None:
+        """A server that does not say when to renew is asked again as it wants, and no certificate suffers."""
+        self.usual.fails_at, self.usual.failing = "renewal", AcmeRefused("too many", "rateLimited", 7200.0)
+        Node(self, "a")
+        self.pass_time(5)
+        for hours, times in ((1.9, 1), (0.2, 2), (1.6, 2), (0.5, 3)):
+            self.pass_time(hours * 3600)
+            self.assertEqual(self.usual.asked.count("renewal"), times)
+        self.assertEqual((self.renewal().failures, self.renewal().error), (0, ""))
