@@ -6,7 +6,8 @@ Note [One short request for each connection]
     that in a file that grows until the disk is full. No request here takes a body, so a request that announces one is
     answered when its header is there, and everything after it is dropped unread. Each connection carries one request
     and is aborted after ``LIFETIME``, however slowly the request arrives or the answer is read. When there are
-    ``MOST_CONNECTIONS`` the oldest is closed, so that idle ones keep no client out.
+    ``MOST_CONNECTIONS`` the oldest is closed, so that idle ones keep no client out. A resource that answers for longer
+    has the connection ``stay``, and bounds by itself how many do.
 """
 
 from __future__ import annotations
@@ -48,6 +49,12 @@ class BoundedChannel(HTTPChannel):
     def abort(self) -> None:
         """Close it without waiting for a client that does not read."""
         self.transport.abortConnection()
+
+    def stay(self) -> None:
+        """Stay open until the resource or the client ends it. See Note [One short request for each connection]."""
+        if self._end is not None and self._end.active():
+            self._end.cancel()
+        self.site.closed(self)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         if self._end is not None and self._end.active():

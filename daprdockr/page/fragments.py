@@ -25,11 +25,6 @@ class FragmentKind(enum.Enum):
     TIMELINE = "timeline"
     CERTIFICATES = "certificates"
 
-    @property
-    def is_listed(self) -> bool:
-        """Whether there are any number of its kind, which stand in a list."""
-        return self in (FragmentKind.NODE, FragmentKind.SERVICE)
-
 
 @frozen
 class Fragment:

@@ -5,7 +5,7 @@ is markup.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
@@ -72,8 +72,3 @@ def _of(kind: FragmentKind, texts: Mapping[Fragment, str]) -> list[str]:
 def _write(template: str, **values: object) -> str:
     paths = {name: asset.path for name, asset in ASSETS.items()}
     return _environment.get_template(template).render(assets=paths, **values)
-
-
-def texts_of(fragments: Iterable[Fragment]) -> dict[Fragment, str]:
-    """Return the fragments with their elements."""
-    return {fragment: written(fragment) for fragment in fragments}

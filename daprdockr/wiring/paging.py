@@ -3,16 +3,19 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+
 from attrs import frozen
 from twisted.web.resource import Resource
 
 from daprdockr.agent.reporting.conditions import lines
 from daprdockr.api.page import PageDocument, UnchangingFile
+from daprdockr.api.readers import Readers, Stream
 from daprdockr.api.recent import Recent
 from daprdockr.page.assets import ASSETS
-from daprdockr.page.fragments import fragments
-from daprdockr.page.render import POLICY, page, texts_of
+from daprdockr.page.render import POLICY
 from daprdockr.page.seen import Seen
+from daprdockr.page.updates import ShownPage, beat
 from daprdockr.picture.certificates import certificate_table
 from daprdockr.picture.instances import instance_table
 from daprdockr.picture.nodes import node_table
@@ -46,11 +49,37 @@ class Paging:
             unread=self.recent.unread,
         )
 
+    @cached_property
+    def shown(self) -> ShownPage:
+        """The page as its readers have it; made when somebody asks for it first."""
+        return ShownPage(f"{self.measured.base.outside.clocks.wall() * 1000:.0f}", self.seen())
+
+    @cached_property
+    def readers(self) -> Readers:
+        return Readers(self.measured.base.outside.reactor, self)
+
+    # What readers follow.
+
+    @property
+    def at(self) -> str:
+        return self.shown.at
+
+    def update(self) -> bytes | None:
+        self.recent.refresh()
+        update = self.shown.take(self.seen())
+        return None if update is None else update.encode()
+
+    def whole(self) -> bytes:
+        return self.shown.whole().encode()
+
+    def beat(self) -> bytes:
+        return beat(self.measured.base.outside.clocks.wall())
+
     async def write(self) -> str:
         """Return the page."""
         await self.recent.refresh()
-        seen = self.seen()
-        return page(seen, texts_of(fragments(seen)), at="")
+        self.readers.refresh()
+        return self.shown.page()
 
 
 def paging(measured: Measured) -> Paging:
@@ -66,6 +95,7 @@ def put_page(root: Resource, measured: Measured) -> None:
     """Add the page to the tree of resources."""
     parts = paging(measured)
     files = Resource()
+    files.putChild(b"stream", Stream(parts.readers))
     for asset in ASSETS.values():
         files.putChild(asset.path.rpartition("/")[2].encode(), UnchangingFile(asset.type, asset.digest, asset.content))
     root.putChild(b"", PageDocument(parts.write, POLICY))

@@ -9,7 +9,7 @@ from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.page.fragments import fragments
-from daprdockr.page.render import POLICY, page, texts_of
+from daprdockr.page.render import POLICY, page, written
 from daprdockr.page.seen import Seen
 from daprdockr.picture.timeline import Happening
 from tests.build.history import entry
@@ -52,7 +52,7 @@ class Elements(HTMLParser):
 
 
 def write(found: Seen) -> str:
-    return page(found, texts_of(fragments(found)), "a.1")
+    return page(found, {fragment: written(fragment) for fragment in fragments(found)}, "a.1")
 
 
 class PageTests(SynchronousTestCase):

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from twisted.internet.address import IPv4Address
 from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
 from twisted.web.resource import getChildForRequest
 from twisted.web.test.requesthelper import DummyRequest
 
@@ -21,6 +24,16 @@ class LocalRequest(DummyRequest):
 
     def getHost(self) -> IPv4Address:  # noqa: N802  Twisted's name
         return IPv4Address("TCP", "127.0.0.1", 5080)
+
+
+class Streamed(LocalRequest):
+    """A request of one who follows."""
+
+    args: dict[bytes, list[bytes]] = {}
+    channel = None
+
+    def registerProducer(self, producer: Any, streaming: bool) -> None:  # noqa: N802  Twisted's name
+        """The transport in memory never stalls."""
 
 
 class PagingTests(WholeCase):
@@ -50,6 +63,19 @@ class PagingTests(WholeCase):
         self.assertIn("does not follow etcd now", text)
         self.assertIn("1 of 1 healthy", text)
         self.assertIn("not of now", text)
+
+    def test_followed(self) -> None:
+        """Those who follow the page get what changes of it, at most twice a second."""
+        root = served(self.measured)
+        request = Streamed([b"page", b"stream"])
+        request.render(getChildForRequest(root, request))
+        self.assertIn(b"event: update", request.written[0])
+        self.cluster.define(definition())
+        self.cluster.advance(3)
+        updates = [event for event in request.written[1:] if b"event: update" in event]
+        self.assertIn(b"service-web.myapp", updates[0])
+        self.assertLessEqual(len(updates), 7)
+        request.processingFailed(Failure(ConnectionError()))
 
     def test_served(self) -> None:
         """The listener has the page at its root, and the files of the page below it."""
