@@ -128,6 +128,8 @@ setup(
             "mypy-zope~=1.0.17",
             "pre-commit>=4.7",
             "ruff~=0.17.6",
+            "selenium>=4.51",
+            "selenium-axe-python~=2.2.0",
             "towncrier>=26.9",
             "types-docker>=7.2",
             "types-docutils>=0.23",

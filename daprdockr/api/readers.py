@@ -36,7 +36,7 @@ MOST_READERS = 16
 
 
 class Live(Protocol):
-    """What is followed. Each method returns server-sent events."""
+    """The page, as readers follow it. Each method returns server-sent events."""
 
     @property
     def at(self) -> str:

@@ -1,6 +1,6 @@
 """
-What happened lately and who changed what, as etcd has it: read when somebody wants to see it, and not more often than
-every ``REST`` seconds, however many want to.
+The latest events and changes of definitions, as etcd has them: read when somebody wants to see them, and not more often
+than every ``REST`` seconds, however many want to.
 """
 
 from __future__ import annotations

@@ -1,6 +1,5 @@
 """
-The text of the page, and of its fragments. Whatever is put into a template is text there: nothing that an agent knows
-is markup.
+The text of the page, and of its fragments. All values are text in a template: nothing that an agent knows is markup.
 """
 
 from __future__ import annotations
@@ -35,7 +34,7 @@ LEGEND = (
 
 
 def _printable(value: object) -> object:
-    """Spell out what turns the direction of a line, or what no page may have: whoever wrote it meant no good."""
+    """Spell out the characters that turn the direction of a line, or that no page may have."""
     return printable(value) if isinstance(value, str) and not hasattr(value, "__html__") else value
 
 

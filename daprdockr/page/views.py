@@ -1,5 +1,5 @@
 # -*- test-case-name: tests.unit.page.test_views -*-
-"""What the page says of each thing, as values for the templates: no markup, and nothing left to decide there."""
+"""The values for the templates: the text about each thing, without markup, and nothing left to decide there."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ from daprdockr.wiring.showing import known_doubts, stopped_rollouts
 
 @frozen
 class Paging:
-    """What the page is made from."""
+    """The page of an agent, with the parts that it is made from."""
 
     measured: Measured
     recent: Recent
@@ -58,7 +58,7 @@ class Paging:
     def readers(self) -> Readers:
         return Readers(self.measured.base.outside.reactor, self)
 
-    # What readers follow.
+    # The page, as readers follow it.
 
     @property
     def at(self) -> str:

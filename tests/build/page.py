@@ -35,7 +35,7 @@ HOSTILE = '<img src=x onerror="alert(1)"><script>alert(1)</script>\u202e\x1b[31m
 
 
 def seen(*entries: Entry, **changed: Any) -> Seen:
-    """What an agent knows of the cluster with these entries."""
+    """The knowledge of an agent of the cluster with these entries."""
     cluster = Cluster(KEYS)
     cluster.replace(listing(100, *entries))
     whole = Seen(

@@ -18,7 +18,7 @@ from tests.fakes.run import LoopClock
 
 
 class FakeLive:
-    """What is followed: ``news`` are the updates to come; an exception is raised."""
+    """A page in the hands of a test: ``news`` are the updates to come; an exception is raised."""
 
     def __init__(self) -> None:
         self.at = "e.1"
@@ -79,7 +79,7 @@ class ReadersTests(SynchronousTestCase):
         return request
 
     def test_updates(self) -> None:
-        """What changes is written to all, once, and not more often than the pace."""
+        """A change is written to all, once, and not more often than the pace."""
         one, other = self.follow(), self.follow()
         self.assertEqual(one.take(), [b"retry: 2000\n\n"])
         other.take()
@@ -150,7 +150,7 @@ class ReadersTests(SynchronousTestCase):
         self.assertIn(b"news", one.take())
 
     def test_asked_for_a_page(self) -> None:
-        """A request for the page examines it too, at the same pace, and tells those who follow."""
+        """A request for the page examines it too, at the same pace, and those who follow are written to."""
         one = self.follow()
         one.take()
         self.live.news = [b"news"]

@@ -1,4 +1,4 @@
-"""What happened lately, read from etcd on demand."""
+"""The latest events and changes, read from etcd on demand."""
 
 from __future__ import annotations
 

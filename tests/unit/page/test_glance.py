@@ -31,7 +31,7 @@ class GlanceTests(SynchronousTestCase):
         self.assertEqual((found.worries, found.unsaid), ((), 0))
 
     def test_worries(self) -> None:
-        """What is wrong is said with its reason, once, the worst first."""
+        """Each thing that is wrong is said with its reason, once, the worst first."""
         found = glance(showcase())
         self.assertEqual(found.headline.words, "5 things need attention")
         self.assertEqual(

@@ -16,7 +16,7 @@ class InstanceSignTests(SynchronousTestCase):
         return badge.sign, badge.words
 
     def test_running(self) -> None:
-        """What is healthy and current is well; what is not yet so is under way."""
+        """An instance that is healthy and current is well; one that is not yet so is under way."""
         self.assertEqual(self.sign("running", True), (Sign.OK, "healthy"))
         self.assertEqual(self.sign("running"), (Sign.BUSY, "running, not healthy yet"))
         self.assertEqual(self.sign("running", True, False), (Sign.BUSY, "healthy, of an older definition"))

@@ -1,4 +1,4 @@
-"""What changes of the page, and what a reader gets that has missed something."""
+"""The changes of the page, and the whole for a reader that has missed something."""
 
 from __future__ import annotations
 

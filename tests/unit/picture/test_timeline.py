@@ -22,7 +22,7 @@ class TimelineTests(SynchronousTestCase):
         return [(one.who, one.text) for one in timeline(events, histories, most)]
 
     def test_order(self) -> None:
-        """What happened and what people changed stand in one order, the latest first, and no more than is asked for."""
+        """Events and changes by people stand in one order, the latest first, and no more of them than asked for."""
         events = (Event(3.0, "a", "1.web.myapp", "died", ("bye",)), Event(9.0, "d", "x", "paused", by="ben@d"))
         changed = history((definition(), 1.0), (definition(instances=2), 5.0))
         found = timeline(events, [changed], 9)

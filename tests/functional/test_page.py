@@ -1,0 +1,114 @@
+"""
+The status page of a real agent, over a real etcd, in Chromium: as it changes, in light and dark, without scripts, and
+with texts that are no friends of ours.
+"""
+
+from __future__ import annotations
+
+import atexit
+import functools
+import socket
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from daprdockr.etcd.store import EtcdStore
+from daprdockr.model.stored.entries import Delete
+from daprdockr.model.stored.events import Event
+from daprdockr.model.stored.keys import Keys
+from tests.build.page import HOSTILE
+from tests.build.values import named
+from tests.rig import browser, etcd_members
+from tests.rig.agent_process import AgentProcess
+from tests.rig.docker_engine import engine_url, until
+from tests.rig.seeded import ONLY_SEEDED, Seeded
+
+FOLLOWS = "#state.live"
+WEB = named("web", 2, Placement=ONLY_SEEDED)
+
+
+@functools.cache
+def stage() -> tuple[AgentProcess, Seeded]:
+    """An agent for all tests, beside nodes that exist in etcd alone; it ends with Python."""
+    members = etcd_members.shared()
+    agent = AgentProcess(members.urls, engine_url())
+    atexit.register(agent.close)
+    seeded = Seeded(EtcdStore(members.access, timeout=5), Keys(f"/{agent.group}"))
+    agent.start()
+    return agent, seeded
+
+
+class PageTests(SynchronousTestCase):
+    """Two nodes run ``web.myapp``, and a third one nothing."""
+
+    skip = etcd_members.missing() or browser.missing()
+
+    def setUp(self) -> None:
+        self.agent, self.seeded = stage()
+        for node in ("one", "two", "three"):
+            self.seeded.node(node)
+            self.addCleanup(self.seeded.lose, node)
+        self.seeded.define(WEB)
+        self.seeded.claim(WEB, (1,), "one")
+        self.seeded.claim(WEB, (2,), "two")
+        self.browser = browser.shared()
+        self.url = f"http://127.0.0.1:{self.agent.api_port}/"
+        until(lambda: "2 of 2 healthy" in self.agent.curl("", self.url), 15)
+
+    def test_live(self) -> None:
+        """A scaled service, a lost node and a person's change are shown as they happen; nothing is loaded again."""
+        self.browser.open(self.url)
+        self.browser.until(FOLLOWS, "Live")
+        self.browser.run("window.loadedOnce = true")
+        self.assertIn("2 of 2 healthy", self.browser.words("[id='service-web.myapp']")[0])
+        self.agent.command("scale", "web.myapp=3")
+        self.browser.until("[id='service-web.myapp']", "2 of 3 healthy")
+        self.browser.until("#timeline", "Instances 2 -> 3")
+        self.browser.until("#headline", "One thing needs attention")
+        self.seeded.claim(named("web", 3, Placement=ONLY_SEEDED), (3,), "three")
+        self.browser.until("#node-three", "3✓ healthy")
+        self.browser.until("#headline", "All is well")
+        self.seeded.lose("two")
+        until(lambda: self.browser.words("#node-two") == [], 15)
+        self.browser.until("#nowhere", "web.myapp 2!")
+        self.assertIs(self.browser.run("window.loadedOnce"), True)
+        self.assertEqual(self.browser.said(), [])
+
+    def test_hostile_and_accessible(self) -> None:
+        """Markup that others wrote is shown as text; axe-core finds nothing, in light, in dark and on a telephone."""
+        lease = self.seeded.store.grant(60).id
+        event = Event(1.7e9, HOSTILE, HOSTILE, HOSTILE, (HOSTILE,), by=HOSTILE)
+        self.seeded.store.put(self.seeded.keys.event("one", event.number), event.encode(), lease)
+        unreadable = f"{self.seeded.keys.services}myapp/{HOSTILE}"
+        self.seeded.store.put(unreadable, HOSTILE.encode())
+        self.addCleanup(self.seeded.store.commit, [], [Delete(unreadable)])
+        for width, dark in ((1440, False), (1440, True), (390, False), (390, True)):
+            self.browser.open(self.url, width=width, dark=dark)
+            self.browser.until(FOLLOWS, "Live")
+            self.assertIn("<img src=x onerror=", self.browser.words("#timeline")[0])
+            self.assertIn("<img src=x onerror=", self.browser.words("#glance")[0])
+            self.assertEqual(self.browser.words("img"), [])
+            self.assertFalse(self.browser.overflows())
+            self.assertEqual(self.browser.violations(), [])
+            self.assertEqual(self.browser.said(), [])
+
+    def test_without_scripts(self) -> None:
+        """A browser that runs no scripts shows the same, as it was when it asked."""
+        self.browser.open(self.url, scripts=False)
+        self.assertEqual(self.browser.words("#state"), ["As it was"])
+        self.assertIn("All is well", self.browser.words("#headline")[0])
+        self.assertIn("web.myapp 1✓", self.browser.words("#node-one")[0])
+        self.assertIn("2 of 2 healthy", self.browser.words("#services")[0])
+
+    def test_stalled_reader(self) -> None:
+        """Readers that read nothing cost the agent nothing, and keep nobody from the page."""
+        before = self.agent.resident()
+        for _ in range(20):
+            stalled = socket.create_connection(("127.0.0.1", self.agent.api_port))
+            self.addCleanup(stalled.close)
+            stalled.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            stalled.sendall(b"GET /page/stream HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        for number in range(40):
+            self.seeded.claim(WEB, (1,), "one", healthy=number % 2 == 1)
+        until(lambda: "2 of 2 healthy" in self.agent.curl("", self.url), 15)
+        self.assertLess(self.agent.resident() - before, 16 << 20)
+        self.assertIn("16 readers", self.agent.curl("", f"{self.url}page/stream"))
