@@ -10,6 +10,7 @@ import contextlib
 import re
 import ssl
 import time
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any
 
@@ -152,9 +153,15 @@ def _conflict(response: requests.Response) -> AcmeRefused:
 
 
 def wanted_pause(response: requests.Response) -> float:
-    """Return the seconds that a server wants us to wait; 0: it did not say, or named a date."""
+    """Return the seconds that a server wants us to wait, maybe until a date by its own clock; 0: it did not say."""
     text = response.headers.get("Retry-After", "")
-    return float(text) if text.isascii() and text.isdigit() and len(text) < 9 else 0.0
+    if text.isascii() and text.isdigit():
+        return float(text) if len(text) < 9 else 0.0
+    try:
+        until, now = (parsedate_to_datetime(one) for one in (text, response.headers.get("Date", "")))
+        return max(0.0, (until - now).total_seconds())
+    except (ValueError, TypeError, OverflowError):  # no dates, or one without its zone
+        return 0.0
 
 
 def _words(error: Exception) -> str:

@@ -143,18 +143,23 @@ class NetworkTests(SynchronousTestCase):
             self.network().get(f"http://127.0.0.1:{free_port()}/dir")
 
     def test_pauses(self) -> None:
-        """A pause is a number of seconds; a date, and whatever else is there, is none."""
-        for text, seconds in (
-            ("0", 0),
-            ("90", 90),
-            ("Wed, 21 Oct 2026 07:28:00 GMT", 0),
-            ("-1", 0),
-            ("9" * 20, 0),
-            ("٣", 0),
+        """A pause is a number of seconds, or until a date by the server's clock; whatever else is there is none."""
+        date = "Wed, 21 Oct 2026 07:28:00 GMT"
+        for text, now, seconds in (
+            ("0", date, 0),
+            ("90", date, 90),
+            ("-1", date, 0),
+            ("9" * 20, date, 0),
+            ("\N{ARABIC-INDIC DIGIT THREE}", date, 0),
+            (date, "Wed, 21 Oct 2026 06:28:00 GMT", 3600),
+            (date, "Wed, 21 Oct 2026 08:28:00 GMT", 0),
+            (date, "Wed, 21 Oct 2026 06:28:00", 0),
+            (date, "", 0),
+            ("soon", date, 0),
         ):
             answer = Response()
-            answer.headers["Retry-After"] = text
-            self.assertEqual(wanted_pause(answer), seconds, text)
+            answer.headers.update({"Retry-After": text, "Date": now})
+            self.assertEqual(wanted_pause(answer), seconds, (text, now))
 
 
 class Fine(BaseHTTPRequestHandler):
