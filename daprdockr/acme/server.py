@@ -32,6 +32,9 @@ FIRST_PAUSE, LONGEST_PAUSE = 0.1, 10.0
 _GO = challenges.HTTP01Response(key_authorization="")
 """Says that a challenge can be checked: an empty object, of whatever kind it is (RFC 8555, 7.5.1)."""
 
+_NOT_REPLACED = ("alreadyReplaced", "malformed", "conflict", "unauthorized", "notFound")
+"""The words of servers for a certificate that this order cannot replace: one of another account, or of another CA."""
+
 _ENDED = ("malformed", "notFound", "orderDoesNotExist", "unauthorized")
 """The words of servers for an order that they have forgotten, or that is another account's."""
 
@@ -68,7 +71,7 @@ class AcmeServer:
             try:
                 return self._ordered(client, host_name, named)
             except AcmeRefused as error:
-                if not named or error.code not in ("alreadyReplaced", "malformed", "conflict"):
+                if not named or error.code not in _NOT_REPLACED:
                     raise
                 return self._ordered(client, host_name, "")
 

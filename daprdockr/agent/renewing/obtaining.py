@@ -36,6 +36,9 @@ WITHIN = 60.0
 REST = 60.0
 """Seconds after a new certificate in which no other one is ordered: the mirror may not know of it yet."""
 
+REHEARSALS = 3
+"""After so many failures a name does without the checks of a staging directory that does not answer."""
+
 HARD = 120.0
 """Seconds after which a request is given up whatever its thread is doing."""
 
@@ -129,7 +132,12 @@ class Obtaining:
         staging, record = self.servers.staging, self.record(host_name)
         if staging is None or record.rehearsed:
             return
-        await self._fulfil(staging, await self.servers.ask(staging.order, host_name, ""))
+        try:
+            await self._fulfil(staging, await self.servers.ask(staging.order, host_name, ""))
+        except AcmeUnavailable:
+            if record.failures < REHEARSALS:
+                raise
+            return  # it is for trials alone, and may be away when the usual one is not
         self.records[host_name] = evolve(record, rehearsed=True)
         await self.vault.keep(self.term, host_name, self.records[host_name])
 

@@ -166,6 +166,8 @@ class NewOrderTests(AcmeServerCase):
             problem("alreadyReplaced", 409),
             problem("alreadyReplaced", 400),
             problem("malformed"),
+            problem("unauthorized", 403, "the account did not request the certificate being replaced"),
+            Scripted(b"", 404),
             Scripted(b"", 409),
             Scripted([], 409),
         ):

@@ -162,6 +162,17 @@ class RenewerTests(RenewerCase):
         self.assertEqual([order[2] for order in self.staging.orders.values()], ["pending", "ready"])
         self.assertIsNotNone(self.certificate())
 
+    def test_staging_away(self) -> None:
+        """A staging directory that does not answer holds a new name back for some attempts, and not for good."""
+        self.staging = MemoryAcme("https://staging.test/dir", self.wall)
+        self.staging.failing = AcmeUnavailable("the ACME server cannot be reached")
+        Node(self, "a")
+        self.pass_time(3)
+        for failures in (1, 2, 3):
+            self.assertEqual((self.usual.orders, self.renewal().failures), ({}, failures))
+            self.pass_time(301)
+        self.assertIsNotNone(self.certificate())
+
     def test_elsewhere(self) -> None:
         """For a name that leads elsewhere no order is made, and the reason is kept."""
         self.elsewhere = {NAME}
