@@ -3,9 +3,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cached_property
 
-from attrs import frozen
+from attrs import define, frozen
 from twisted.web.resource import Resource
 
 from daprdockr.agent.reporting.conditions import lines
@@ -23,6 +24,26 @@ from daprdockr.picture.overview import overview
 from daprdockr.wiring.measuring import Measured
 from daprdockr.wiring.showing import known_doubts, stopped_rollouts
 
+REST = 30.0
+"""Seconds after which the page is examined even if nothing has changed: certificates grow old."""
+
+
+@define
+class Examined:
+    """The last examination of what there is to show, which costs more the larger the cluster is."""
+
+    seconds: Callable[[], float]
+    _sources: object = None
+    _next: float = 0.0
+
+    def is_due(self, sources: object) -> bool:
+        """Return whether the sources differ from those of the last time, or ``REST`` seconds have passed."""
+        now = self.seconds()
+        if sources == self._sources and now < self._next:
+            return False
+        self._sources, self._next = sources, now + REST
+        return True
+
 
 @frozen
 class Paging:
@@ -30,6 +51,7 @@ class Paging:
 
     measured: Measured
     recent: Recent
+    examined: Examined
 
     def seen(self) -> Seen:
         """Return all that the agent knows now."""
@@ -66,8 +88,16 @@ class Paging:
 
     def update(self) -> bytes | None:
         self.recent.refresh()
+        if not self.examined.is_due(self._sources()):
+            return None
         update = self.shown.take(self.seen())
         return None if update is None else update.encode()
+
+    def _sources(self) -> tuple[object, ...]:
+        """Return what differs if anything that is shown does, but for what time alone changes."""
+        mirror, cluster = self.measured.found.known.mirror, self.measured.base.cluster
+        troubles = tuple(lines(self.measured.judged))
+        return cluster.generation, mirror.in_touch, mirror.doubt, troubles, self.recent.happened, self.recent.unread
 
     def whole(self) -> bytes:
         return self.shown.whole().encode()
@@ -88,7 +118,7 @@ def paging(measured: Measured) -> Paging:
     recent = Recent(
         reactor=outside.reactor, run=outside.pools.etcd.calls, store=outside.etcd.store, cluster=base.cluster
     )
-    return Paging(measured, recent)
+    return Paging(measured, recent, Examined(outside.reactor.seconds))
 
 
 def put_page(root: Resource, measured: Measured) -> None:

@@ -38,7 +38,12 @@ def seen(*entries: Entry, **changed: Any) -> Seen:
     """The knowledge of an agent of the cluster with these entries."""
     cluster = Cluster(KEYS)
     cluster.replace(listing(100, *entries))
-    whole = Seen(
+    return evolve(seen_in(cluster), **changed)
+
+
+def seen_in(cluster: Cluster) -> Seen:
+    """The same of a mirror."""
+    return Seen(
         node="host-a",
         time=NOW,
         in_touch=True,
@@ -48,7 +53,6 @@ def seen(*entries: Entry, **changed: Any) -> Seen:
         instances=instance_table(cluster, None).rows,
         certificates=certificate_table(cluster, NOW).rows,
     )
-    return evolve(whole, **changed)
 
 
 def nodes(names: Iterable[str] = NODES, **members: Any) -> list[Entry]:

@@ -101,7 +101,7 @@ class Browser:
 
     def picture(self, path: Path, height: int = 900) -> None:
         """Write what it shows to a file."""
-        width = self.run("document.documentElement.clientWidth")
+        width = self.run("window.innerWidth")
         clip = {"x": 0, "y": 0, "width": width, "height": height, "scale": 1}
         answer = self.command("Page.captureScreenshot", captureBeyondViewport=True, clip=clip)
         path.write_bytes(base64.b64decode(answer["data"]))

@@ -6,14 +6,16 @@ from typing import Any
 
 from twisted.internet.address import IPv4Address
 from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock
 from twisted.python.failure import Failure
+from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.resource import getChildForRequest
 from twisted.web.test.requesthelper import DummyRequest
 
 from daprdockr.api.page import UnchangingFile
 from daprdockr.page.assets import ASSETS
 from daprdockr.wiring.measuring import Measured
-from daprdockr.wiring.paging import Paging, paging
+from daprdockr.wiring.paging import REST, Examined, Paging, paging
 from daprdockr.wiring.serving import served
 from tests.build.values import definition
 from tests.build.whole import WholeCase
@@ -34,6 +36,16 @@ class Streamed(LocalRequest):
 
     def registerProducer(self, producer: Any, streaming: bool) -> None:  # noqa: N802  Twisted's name
         """The transport in memory never stalls."""
+
+
+class ExaminedTests(SynchronousTestCase):
+    def test_due(self) -> None:
+        """A page is examined when a source of it has changed, and once in a while."""
+        clock = Clock()
+        examined = Examined(clock.seconds)
+        self.assertEqual([examined.is_due(source) for source in (1, 1, 2, 2)], [True, False, True, False])
+        clock.advance(REST)
+        self.assertEqual([examined.is_due(2), examined.is_due(2)], [True, False])
 
 
 class PagingTests(WholeCase):
