@@ -77,6 +77,7 @@ setup(
         "daprdockr.peer",
         "daprdockr.picture",
         "daprdockr.planning",
+        "daprdockr.planning.jobs",
         "daprdockr.planning.keeping",
         "daprdockr.planning.placing",
         "daprdockr.planning.renewing",
@@ -113,6 +114,8 @@ setup(
         "urllib3>=2.8",
         "idna>=3.7",
         "PyYAML>=6.0.2",
+        "cronsim>=2.7",
+        "tzdata>=2025.2",
         "prometheus-client>=0.26",
     ],
     extras_require={

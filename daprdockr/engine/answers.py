@@ -22,6 +22,7 @@ from daprdockr.model.host import (
     LABEL_NODE,
     LABEL_ON_PARTITION,
     LABEL_REVISION,
+    LABEL_RUN,
     ContainerState,
     EngineNetwork,
     Image,
@@ -83,6 +84,7 @@ def container_state(answer: Mapping[str, Any]) -> ContainerState:
         made_as=made_as(labels, name),
         defined=_number(labels, LABEL_DEFINED, base=10),
         check=labels.get(LABEL_HEALTH, ""),
+        run=_number(labels, LABEL_RUN, base=10),
     )
 
 

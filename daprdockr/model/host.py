@@ -35,6 +35,7 @@ LABEL_DEFINED = LABEL_PREFIX + "defined"
 LABEL_ON_PARTITION = LABEL_PREFIX + "on-partition"
 LABEL_NAME = LABEL_PREFIX + "name"
 LABEL_HEALTH = LABEL_PREFIX + "health"
+LABEL_RUN = LABEL_PREFIX + "run"
 
 
 class Status(enum.Enum):
@@ -104,6 +105,8 @@ class ContainerState:
     """The name that its label states, if that is not its name ("": it is): Note [The name is the mark]."""
     defined: int = 0
     """The revision of its definition (0: an older agent made it, and did not write it down)."""
+    run: int = 0
+    """The number of the run that it carries out (0: it is a copy of an instance)."""
     check: str = ""
     """The health check of its definition when it was created, as JSON ("": an older agent made it)."""
 

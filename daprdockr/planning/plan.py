@@ -37,6 +37,7 @@ from daprdockr.model.stored.claim import ClaimRecord, State
 from daprdockr.model.stored.revisioned import Claim
 from daprdockr.model.wanted.definition import Definition
 from daprdockr.planning.claiming import free, vacant
+from daprdockr.planning.jobs.job import plan_runs
 from daprdockr.planning.keeping.judging import judge_rollout
 from daprdockr.planning.keeping.not_in_time import not_in_time
 from daprdockr.planning.keeping.reporting import report
@@ -79,6 +80,7 @@ def plan(situation: Situation, now: float) -> Plan:
         found.extend(free_slots(situation, now))
         found.extend(free(situation, now))
         found.extend(vacant(situation, now))
+        found.extend(plan_runs(situation, now))
     steps: dict[object, Step] = {}
     for step in found:
         if not isinstance(step, Wait | Withdrawal):

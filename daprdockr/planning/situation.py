@@ -9,7 +9,7 @@ from attrs import Factory, field, frozen
 
 from daprdockr.model.host import ContainerState, Image
 from daprdockr.model.names import InstanceName, ServiceName
-from daprdockr.model.stored.revisioned import Claim, Service, Slot, StoppedRollout
+from daprdockr.model.stored.revisioned import Claim, Run, Service, Slot, StoppedRollout
 from daprdockr.model.wanted.health import Health
 from daprdockr.planning.attempts import NONE, Attempts
 from daprdockr.planning.candidates import Candidate
@@ -208,6 +208,24 @@ class Rollout:
 
 
 @frozen
+class Runs:
+    """
+    The runs of a job: the ``records`` that are remembered, by number, the ``containers`` here that carry out one, and
+    the ``wall`` clock, in seconds since the epoch, as far as it is believed. By the monotonic clock, and by number:
+    ``claimed_since`` and ``running_since`` are for runs of this node, ``waiting_since`` is for those that wait, with 0
+    for the job as a whole if its time is to begin anew, and ``away_since`` for runs under way whose node is away.
+    """
+
+    records: Mapping[int, Run] = field(factory=dict)
+    containers: tuple[ContainerState, ...] = ()
+    wall: float = 0.0
+    claimed_since: Mapping[int, float] = field(factory=dict)
+    running_since: Mapping[int, float] = field(factory=dict)
+    waiting_since: Mapping[int, float] = field(factory=dict)
+    away_since: Mapping[int, float] = field(factory=dict)
+
+
+@frozen
 class Situation:
     """One service, now: nothing of any other, and nothing that changes after it was gathered."""
 
@@ -220,6 +238,7 @@ class Situation:
     moving: Moving = Moving()
     fronts: Fronts = Fronts()
     rollout: Rollout = Rollout()
+    runs: Runs = Runs()
 
     @property
     def service(self) -> Service | None:

@@ -19,6 +19,7 @@ from attrs import field, frozen
 from daprdockr.model.host import Port
 from daprdockr.model.names import InstanceName, ServiceName
 from daprdockr.model.stored.claim import ClaimRecord
+from daprdockr.model.stored.run import RunRecord, RunState
 from daprdockr.model.wanted.definition import Definition
 
 
@@ -26,8 +27,8 @@ from daprdockr.model.wanted.definition import Definition
 class Lane:
     """
     The object that two steps must not work on at the same time: an instance's "claim", "container" or "slot" in a
-    rollout, the "files" that its container has mounted, or an "image". The "start" of an instance is a lane beside that
-    of a container: Note [One start at a time].
+    rollout, the "files" that its container has mounted, a "run", or an "image". The "start" of an instance is a lane
+    beside that of a container: Note [One start at a time].
 
     ``generation`` is the digest of the definition a container was made from, which distinguishes the copies of an
     instance; "" where that is unknown.
@@ -270,6 +271,55 @@ class PinImage(OnRollout):
 
 
 @frozen
+class OnRun:
+    """A step about a run of a job, of that ``number``; several are a step about the first of them."""
+
+    service: ServiceName
+    number: int
+
+    @property
+    def lane(self) -> Lane:
+        return Lane("run", f"{self.service} {self.number}")
+
+    @property
+    def lanes(self) -> tuple[Lane, ...]:
+        return (self.lane,)
+
+
+@frozen
+class WriteRun(OnRun):
+    """
+    Write the record of a run. That of a known one is compared with ``revision``, that of its last write; a new one,
+    for which that is 0, with the number and revision of the newest one, ``after``: Note [Each run once] in
+    ``model.stored.run``. ``defined`` is the mod revision that the definition must have (0: not compared). The records
+    ``pruned`` are deleted; ``ended`` is a container whose last lines are kept with the record ("": none).
+    """
+
+    record: RunRecord
+    revision: int = 0
+    after: tuple[int, int] = (0, 0)
+    defined: int = 0
+    pruned: tuple[int, ...] = ()
+    ended: str = ""
+
+    def __str__(self) -> str:
+        if self.record.state is RunState.SET:
+            return f"note from when on {self.service} has runs"
+        because = f" ({self.record.reason})" if self.record.reason else ""
+        return f"note that run {self.number} of {self.service} is {self.record.state.value}{because}"
+
+
+@frozen
+class ForgetRuns(OnRun):
+    """Delete the records of the runs of a service that was deleted."""
+
+    numbers: tuple[int, ...]
+
+    def __str__(self) -> str:
+        return f"forget the runs of {self.service}"
+
+
+@frozen
 class PullImage:
     """
     Inspect the image of a reference on this host, and pull it if there is none, or if a person ``restarted`` a service
@@ -295,13 +345,16 @@ class PullImage:
 class CreateContainer(OnContainer):
     """
     Create a container for a claimed instance. ``ports`` are to be published, where possible on their host port;
-    ``fence`` and ``defined`` are the revisions of the claim and of the definition.
+    ``fence`` and ``defined`` are the revisions of the claim and of the definition. With the number of a ``run`` it is
+    for that, and ``fence`` is the revision of its record; ``command`` takes the place of the definition's ``Cmd``.
     """
 
     definition: Definition
     ports: tuple[Port, ...]
     fence: int
     defined: int = 0
+    run: int = 0
+    command: tuple[str, ...] = ()
 
     @property
     def lane(self) -> Lane:
@@ -371,5 +424,6 @@ _Dropped = DropSuccession | GiveUpSuccession
 ClaimStep = TakeClaim | ReadClaim | WriteClaim | ReleaseClaim | TakeSuccession | Succeed | _Dropped
 SlotStep = TakeSlot | FreeSlot
 RolloutStep = StopRollout | MarkGood | PinImage
+RunStep = WriteRun | ForgetRuns
 ContainerStep = PullImage | CreateContainer | StartContainer | RenewFiles | StopContainer | RemoveContainer
-Step = ClaimStep | SlotStep | RolloutStep | ContainerStep
+Step = ClaimStep | SlotStep | RolloutStep | RunStep | ContainerStep

@@ -27,10 +27,13 @@ from daprdockr.agent.reconcile.reconcile import Informed, Reconcile
 from daprdockr.agent.reconcile.rollout_events import RolloutEvents
 from daprdockr.agent.reconcile.rollout_steps import RolloutSteps, RolloutSurroundings
 from daprdockr.agent.reconcile.rollouts import RolloutTimes
-from daprdockr.agent.reconcile.since import Since
+from daprdockr.agent.reconcile.run_steps import RunSteps
+from daprdockr.agent.reconcile.run_times import RunTimes
+from daprdockr.agent.reconcile.since import OtherTimes, Since
 from daprdockr.agent.reconcile.slot_steps import SlotSteps
 from daprdockr.agent.reconcile.unanswered import Unanswered
 from daprdockr.agent.reconcile.under_way import UnderWay
+from daprdockr.agent.reconcile.wall import BelievedWall
 from daprdockr.agent.reconcile.withdrawals import Withdrawals
 from daprdockr.agent.reporting.doubting import Doubting
 from daprdockr.agent.reporting.publish import Publish
@@ -75,6 +78,7 @@ def deciding(base: Foundation, outward: Edges, found: Found, reports: Reporting)
         claims,
         slots,
         _rollout_steps(base, found, rollouts.under_way, stopped),
+        _run_steps(base, found),
         _container_steps(base, outward, found, delivery),
     )
     steps = CountedSteps(carry_out, outside.reactor.seconds)
@@ -129,6 +133,28 @@ def _rollout_steps(base: Foundation, found: Found, under_way: UnderWay, stopped:
     return RolloutSteps(outside.etcd.store, outside.pools.etcd.calls, found.known.mirror, found.member.standing, around)
 
 
+def _run_steps(base: Foundation, found: Found) -> RunSteps:
+    outside = base.outside
+    return RunSteps(
+        store=outside.etcd.store,
+        run=outside.pools.etcd.calls,
+        mirror=found.known.mirror,
+        containers=found.local.host.containers,
+        last_words=ReadLastWords(base.docker.engine, outside.pools.engine.checks),
+        record_event=base.journal.record,
+    )
+
+
+def _run_times(base: Foundation, found: Found) -> RunTimes:
+    outside = base.outside
+    return RunTimes(
+        here=found.member.standing,
+        cluster=base.cluster,
+        containers=found.local.host.containers,
+        wall=BelievedWall(outside.clocks.wall, outside.reactor.seconds),
+    )
+
+
 def _since(base: Foundation, found: Found, roster: Roster, withdrawals: Withdrawals, rollouts: RolloutTimes) -> Since:
     return Since(
         here=found.member.standing,
@@ -136,8 +162,7 @@ def _since(base: Foundation, found: Found, roster: Roster, withdrawals: Withdraw
         host=found.local.host,
         candidates=roster,
         rebalance=not base.settings.no_rebalance,
-        withdrawals=withdrawals,
-        rollouts=rollouts,
+        others=OtherTimes(withdrawals, rollouts, _run_times(base, found)),
     )
 
 

@@ -22,6 +22,7 @@ from daprdockr.agent.reconcile.network import ContainerNetwork
 from daprdockr.agent.reconcile.places import InMemory, on_disk
 from daprdockr.agent.reconcile.rollout_events import RolloutEvents
 from daprdockr.agent.reconcile.rollout_steps import RolloutSteps, RolloutSurroundings
+from daprdockr.agent.reconcile.run_steps import RunSteps
 from daprdockr.agent.reconcile.slot_steps import SlotSteps
 from daprdockr.agent.reconcile.unanswered import Unanswered
 from daprdockr.agent.reconcile.under_way import UnderWay
@@ -31,7 +32,7 @@ from daprdockr.model.known.cluster import Cluster
 from daprdockr.model.stored.revisioned import Claim
 from daprdockr.planning.outcome import StepOutcome
 from daprdockr.planning.situation import Here
-from daprdockr.planning.steps import CreateContainer, OnClaim, OnRollout, OnSlot, Step
+from daprdockr.planning.steps import CreateContainer, OnClaim, OnRollout, OnRun, OnSlot, Step
 from daprdockr.runtime.connection import Connection
 from daprdockr.runtime.outage import Outage
 from daprdockr.sealing.boxes import PrivateKey
@@ -137,6 +138,14 @@ class CarryOutCase(SynchronousTestCase):
             ),
             SlotSteps(self.store, run_at_once, self.mirror, lambda: self.here),
             RolloutSteps(self.store, run_at_once, self.mirror, lambda: self.here, self.around),
+            RunSteps(
+                store=self.store,
+                run=run_at_once,
+                mirror=self.mirror,
+                containers=self.host.containers,
+                last_words=self.around.last_words,
+                record_event=lambda subject, text, lines: self.told.append((subject, text)),
+            ),
             ContainerSteps(
                 threads=EngineThreads(self.engine, OnePool(run_at_once), OnePool(self.stops), OnePool(self.stops)),
                 host=self.host,
@@ -161,6 +170,8 @@ class CarryOutCase(SynchronousTestCase):
             return Deferred.fromCoroutine(self.carry_out.claims.attempt(step))
         if isinstance(step, OnRollout):
             return Deferred.fromCoroutine(self.carry_out.rollouts.attempt(step))
+        if isinstance(step, OnRun):
+            return Deferred.fromCoroutine(self.carry_out.runs.attempt(step))
         if isinstance(step, OnSlot):
             return Deferred.fromCoroutine(self.carry_out.slots.attempt(step))
         return Deferred.fromCoroutine(self.carry_out.containers.attempt(step))

@@ -11,7 +11,6 @@ from __future__ import annotations
 import json
 import os
 import random
-import time
 from collections.abc import Callable, Hashable
 from functools import cached_property, partial
 from pathlib import Path
@@ -114,7 +113,8 @@ class MemoryAgent:
     """
     One node's agent. ``docker`` is its host's Docker Engine; ``unhealthy`` says what health checks find wrong, by
     container, and ``looked`` has the checks that were made; ``zone`` and ``routing`` are what was published last.
-    ``interfaces`` are the addresses of its host, and ``routed_from`` is that of its default route.
+    ``interfaces`` are the addresses of its host, and ``routed_from`` is that of its default route. Its wall clock is
+    that of the Engine, ``off`` by so many seconds.
 
     Its parts are made when they are first asked for; until then a test may put others in the place of ``machine``,
     ``store`` and ``beat_store``.
@@ -124,6 +124,7 @@ class MemoryAgent:
         self.settings = chosen
         self.state = StateDir(chosen.state_dir)
         self.clock = LoopClock()
+        self.off = 0.0
         self.machine = "m1"
         self.interfaces: frozenset[str] = frozenset()
         self.routed_from = "10.0.0.1"
@@ -228,7 +229,7 @@ class MemoryAgent:
         pools = memory_pools()
         return Outside(
             reactor=self.clock,
-            clocks=Clocks(wall=time.time, boottime=lambda: self.docker.now, boot=boot_id()),
+            clocks=Clocks(wall=lambda: self.docker.now + self.off, boottime=lambda: self.docker.now, boot=boot_id()),
             chance=Chance(fraction=lambda: 0.0, secret=lambda: random.SystemRandom().randrange(1, 2**60)),
             machine=self._machine(pools.guard),
             pools=pools,

@@ -40,6 +40,7 @@ from daprdockr.model.host import (
     LABEL_NODE,
     LABEL_ON_PARTITION,
     LABEL_REVISION,
+    LABEL_RUN,
     ContainerState,
     EngineNetwork,
     Image,
@@ -461,6 +462,7 @@ class MemoryEngine:
             stop_timeout=body.get("StopTimeout", 10),
             on_partition=labels.get(LABEL_ON_PARTITION, "keep"),
             check=labels.get(LABEL_HEALTH, ""),
+            run=int(labels.get(LABEL_RUN, "0")),
             made_as=made_as(labels, name),
             defined=int(labels.get(LABEL_DEFINED, "0")),
         )

@@ -75,6 +75,7 @@ class Containers:
         self._waiting: dict[str, ContainerState] = {}
         self._containers: dict[str, ContainerState] = {}
         self._services: dict[ServiceName, dict[int, tuple[ContainerState, ...]]] = {}
+        self._of_runs: dict[ServiceName, dict[str, ContainerState]] = {}
         self._inspected: dict[str, int] = {}
         self._stopping: dict[str, str] = {}
         self.inspections = 0
@@ -97,11 +98,19 @@ class Containers:
     @property
     def services(self) -> Iterable[ServiceName]:
         """The services that have a container here."""
-        return self._services.keys()
+        return self._services.keys() | self._of_runs.keys()
 
     def of(self, service: ServiceName) -> Mapping[int, tuple[ContainerState, ...]]:
-        """Return the containers of a service by instance number."""
+        """Return the copies of instances of a service, by instance number."""
         return self._services.get(service, {})
+
+    def runs_of(self, service: ServiceName) -> Iterable[ContainerState]:
+        """Return the containers that carry out runs of a service."""
+        return self._of_runs.get(service, {}).values()
+
+    def get(self, container: str) -> ContainerState | None:
+        """Return one container by its id."""
+        return self._containers.get(container)
 
     def digest_of(self, container: str) -> str:
         """Return the digest of its definition; "" when there is no such container."""
@@ -169,7 +178,7 @@ class Containers:
         if state.cut_off and (old is None or not old.cut_off):
             self._on_cut_off(state.cut_off)
         self._containers[state.id] = state
-        self._index(state.instance)
+        self._index(state)
         if not state.running:
             self._endings.over(state.id)
 
@@ -189,17 +198,19 @@ class Containers:
         self._inspected[container] = self.inspections
         state = self._containers.pop(container, None)
         if state is not None:
-            if state.running:
+            if state.running and not state.run:
                 self.log.warn("container {id} of {instance} is gone", id=container[:12], instance=state.instance)
                 if container not in self._stopping:
                     self._failures.died(state, "its container was removed by somebody", BRIEF, killed=True)
-            self._index(state.instance)
+            self._index(state)
             self._adopt()
         self._stopping.pop(container, None)
         self._endings.over(container)
 
     def _ended(self, state: ContainerState) -> None:
-        """See Note [Deaths]."""
+        """See Note [Deaths]. The end of a run is what it was begun for, and its record says how it ended."""
+        if state.run:
+            return
         unhealthy = self._stopping.get(state.id)
         if unhealthy is None:
             self._died(state)
@@ -213,16 +224,30 @@ class Containers:
         killed = state.exit_code in KILLED and not state.oom_killed
         self._on_death(state, self._failures.died(state, how, lived, killed), "")
 
-    def _index(self, instance: InstanceName) -> None:
+    def _index(self, changed: ContainerState) -> None:
+        if changed.run:
+            self._index_run(changed)
+        else:
+            self._index_instance(changed.instance)
+        self._on_changes([changed.instance.service])
+
+    def _index_run(self, changed: ContainerState) -> None:
+        runs = self._of_runs.setdefault(changed.instance.service, {})
+        runs.pop(changed.id, None)
+        if changed.id in self._containers:
+            runs[changed.id] = changed
+        if not runs:
+            del self._of_runs[changed.instance.service]
+
+    def _index_instance(self, instance: InstanceName) -> None:
         service = self._services.setdefault(instance.service, {})
-        states = tuple(state for state in self._containers.values() if state.instance == instance)
+        states = tuple(one for one in self._containers.values() if one.instance == instance and not one.run)
         if states:
             service[instance.number] = states
         else:
             service.pop(instance.number, None)
             if not service:
                 del self._services[instance.service]
-        self._on_changes([instance.service])
 
 
 def _is_older(state: ContainerState, known: ContainerState) -> bool:

@@ -233,8 +233,8 @@ class Mirror(Service):
             self._state.holder = self._state.holder.in_cluster(self.cluster.identity)
 
     def known_services(self) -> frozenset[Any]:
-        """Return every service that has a definition or a claim."""
-        return frozenset(self.cluster.services).union(self.cluster.claimed_services)
+        """Return every service that has a definition, a claim or a run."""
+        return frozenset(self.cluster.services).union(self.cluster.claimed_services, self.cluster.with_runs)
 
     def _publish(self, changes: Changes) -> None:
         if changes != Changes():

@@ -9,9 +9,10 @@ from attrs import frozen
 from daprdockr.agent.reconcile.claim_steps import ClaimSteps
 from daprdockr.agent.reconcile.container_steps import ContainerSteps
 from daprdockr.agent.reconcile.rollout_steps import RolloutSteps
+from daprdockr.agent.reconcile.run_steps import RunSteps
 from daprdockr.agent.reconcile.slot_steps import SlotSteps
 from daprdockr.planning.outcome import StepOutcome
-from daprdockr.planning.steps import OnClaim, OnContainer, OnRollout, OnSlot, PullImage, Step
+from daprdockr.planning.steps import OnClaim, OnContainer, OnRollout, OnRun, OnSlot, PullImage, Step
 
 
 @frozen
@@ -21,6 +22,7 @@ class CarryOut:
     claims: ClaimSteps
     slots: SlotSteps
     rollouts: RolloutSteps
+    runs: RunSteps
     containers: ContainerSteps
 
     async def __call__(self, step: Step) -> StepOutcome:
@@ -31,6 +33,8 @@ class CarryOut:
                 return await self.slots(step)
             case OnRollout():
                 return await self.rollouts(step)
+            case OnRun():
+                return await self.runs(step)
             case PullImage() | OnContainer():
                 return await self.containers(step)
             case _:

@@ -30,7 +30,7 @@ from daprdockr.agent.reconcile.engine_threads import EngineThreads, registry
 from daprdockr.agent.reconcile.network import ContainerNetwork
 from daprdockr.agent.reconcile.whose_fault import whose_fault
 from daprdockr.model.errors import EngineError, EngineRefused, ImageAbsent, NameTaken, PortTaken, PullFailed
-from daprdockr.model.host import LABEL_HEALTH, ContainerState, Image, Port, Status
+from daprdockr.model.host import LABEL_HEALTH, LABEL_RUN, ContainerState, Image, Port, Status
 from daprdockr.model.names import InstanceName, shorten
 from daprdockr.model.wanted.definition import Definition
 from daprdockr.model.wanted.privileges import needed_for, refusal
@@ -177,7 +177,9 @@ class ContainerSteps:
         for name in container_names(instance, definition, here.node, here.cluster):
             revisions = step.fence, step.defined
             labels = container_labels(instance, definition, name, here.node, here.cluster, revisions)
+            labels |= {LABEL_RUN: str(step.run)} if step.run else {}
             body = container_body(instance, definition, ports, labels, dns, network.addresses)
+            body |= {"Cmd": list(step.command)} if step.command else {}
             handed = await self._delivery.prepare(run, name, definition)
             try:
                 container = await run(self._engine.create, name, handed.added_to(body))
@@ -239,11 +241,11 @@ class ContainerSteps:
         return tuple(sorted([*fixed.values(), *await run(choose_ports, step.instance, wanted, taken, free)]))
 
     async def _start(self, step: StartContainer) -> None:
-        containers = self._host.containers.of(step.instance.service).get(step.instance.number, ())
-        guarded = next((c for c in containers if c.id == step.container and c.on_partition == "stop"), None)
+        known = self._host.containers.get(step.container)
+        guarded = known if known is not None and known.on_partition == "stop" else None
         if guarded is not None:
             await self._guarded.admit(guarded)
-        if (known := next((c for c in containers if c.id == step.container), None)) is not None:
+        if known is not None:
             await self._delivery.before_start(self._work(step), known)
         try:
             state = await self._work(step)(self._engine.start, step.container)
@@ -271,18 +273,16 @@ class ContainerSteps:
             raise EngineRefused(blindness)
 
     async def _renew(self, step: RenewFiles) -> None:
-        containers = self._host.containers.of(step.instance.service).get(step.instance.number, ())
-        known = next((one for one in containers if one.id == step.container), None)
+        known = self._host.containers.get(step.container)
         if known is not None and known.running:
             await self._delivery.renew(self._work(step), known)
 
     async def _remove(self, step: RemoveContainer) -> None:
-        containers = self._host.containers.of(step.instance.service).get(step.instance.number, ())
+        known = self._host.containers.get(step.container)
         await self._stops(step)(self._engine.remove, step.container)
         self._host.containers.forget(step.container)
-        for one in containers:
-            if one.id == step.container:
-                await self._work(step)(self._delivery.remove, one.mark)
+        if known is not None:
+            await self._work(step)(self._delivery.remove, known.mark)
 
     async def _stop(self, step: StopContainer) -> None:
         """See Note [A stop waits without a thread]."""
@@ -325,5 +325,6 @@ def _created(
         stop_timeout=step.definition.stop_timeout,
         on_partition=step.definition.on_partition,
         defined=step.defined,
+        run=step.run,
         check=check,
     )

@@ -83,8 +83,13 @@ class GatherHost:
                 for one in ones
                 if one.mark in self.renewed
             },
-            stopping=ids.intersection(self.host.containers.stopping_now),
+            stopping=self._stopping(name, ids),
         )
+
+    def _stopping(self, name: ServiceName, copies: Iterable[str]) -> frozenset[str]:
+        """Return which of the containers of a service are being stopped, those of its runs too."""
+        runs = (one.id for one in self.host.containers.runs_of(name))
+        return frozenset((*copies, *runs)).intersection(self.host.containers.stopping_now)
 
 
 @frozen
@@ -142,4 +147,5 @@ class Gather:
             ),
             fronts=self.since.fronts(name),
             rollout=self.since.rollout(name),
+            runs=self.since.runs(name),
         )

@@ -9,16 +9,28 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
+from attrs import frozen
+
 from daprdockr.agent.host.host import Host
 from daprdockr.agent.mirror.roster import Roster
 from daprdockr.agent.reconcile.first_seen import FirstSeen
 from daprdockr.agent.reconcile.rollouts import RolloutTimes
+from daprdockr.agent.reconcile.run_times import RunTimes
 from daprdockr.agent.reconcile.withdrawals import Withdrawals
 from daprdockr.model.known.cluster import Cluster
 from daprdockr.model.names import ServiceName
 from daprdockr.planning.placing.failing import brought_up
 from daprdockr.planning.placing.leaving import REBALANCE_AFTER, leaving
-from daprdockr.planning.situation import Fronts, Here, Rollout
+from daprdockr.planning.situation import Fronts, Here, Rollout, Runs
+
+
+@frozen
+class OtherTimes:
+    """The memories of what is no instance: withdrawn copies, rollouts, and the runs of jobs."""
+
+    withdrawals: Withdrawals
+    rollouts: RolloutTimes
+    runs: RunTimes
 
 
 class Since:
@@ -35,16 +47,14 @@ class Since:
         host: Host,
         candidates: Roster,
         rebalance: bool,
-        withdrawals: Withdrawals,
-        rollouts: RolloutTimes,
+        others: OtherTimes,
     ) -> None:
         self._here = here
         self._cluster = cluster
         self._host = host
         self._candidates = candidates
         self._rebalance = rebalance
-        self._withdrawals = withdrawals
-        self._rollouts = rollouts
+        self._others = others
         self._free = FirstSeen()
         self._surplus = FirstSeen()
         self._coming_up = FirstSeen()
@@ -58,16 +68,21 @@ class Since:
         self._surplus(service, self._surplus_now(service, here), now)
         self._coming_up(service, self._coming_up_now(service, here), now)
         self._leaving(service, self._leaving_now(here).get(service, ()), now)
-        self._withdrawals.observe(service, now)
-        self._rollouts.observe(service, now)
+        self._others.withdrawals.observe(service, now)
+        self._others.rollouts.observe(service, now)
+        self._others.runs.observe(service, now)
 
     def fronts(self, service: ServiceName) -> Fronts:
         """Return which copies of a service were withdrawn, and how far all nodes are."""
-        return self._withdrawals.of(service)
+        return self._others.withdrawals.of(service)
 
     def rollout(self, service: ServiceName) -> Rollout:
         """Return how far the rollout of a service is."""
-        return self._rollouts.of(service)
+        return self._others.rollouts.of(service)
+
+    def runs(self, service: ServiceName) -> Runs:
+        """Return the runs of a job."""
+        return self._others.runs.of(service)
 
     def free(self, service: ServiceName) -> Mapping[int, float]:
         """Return the instances that this node may claim or prepare to take over, and since when."""

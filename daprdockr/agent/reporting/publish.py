@@ -113,7 +113,8 @@ class Publish:
         return [claim for claim in claims if known is None or claim.instance.number <= known.definition.instances]
 
     def _set_names(self, service: ServiceName, claims: Iterable[Claim]) -> None:
-        declared = self._cluster.is_declared(service)
+        known = self._cluster.services.get(service)
+        declared = self._cluster.is_declared(service) and (known is None or known.definition.schedule is None)
         running = tuple(_running(claim) for claim in claims if claim.record.healthy) if declared else None
         if _note(self._named, service, running):
             self._zone = self._zone.replace(service, running or (), declared=declared)

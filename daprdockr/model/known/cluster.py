@@ -49,13 +49,14 @@ from daprdockr.model.stored.keys import (
     NodeKey,
     PauseKey,
     RolloutKey,
+    RunKey,
     SecretKey,
     SlotKey,
     SuccessorKey,
 )
 from daprdockr.model.stored.pause import PauseRecord
 from daprdockr.model.stored.renewal import ChallengeRecord
-from daprdockr.model.stored.revisioned import Broken, Claim, Node, Service, Slot, StoppedRollout
+from daprdockr.model.stored.revisioned import Broken, Claim, Node, Run, Service, Slot, StoppedRollout
 
 
 @define(eq=False)
@@ -162,6 +163,15 @@ class Cluster:
     def slots(self, service: ServiceName) -> Mapping[int, Slot]:
         """Return the slots of the rollout of a service that are taken, by number."""
         return self._contents.slots.get(service, {})
+
+    def runs(self, service: ServiceName) -> Mapping[int, Run]:
+        """Return the runs of a job that are remembered, by number."""
+        return self._contents.runs.get(service, {})
+
+    @property
+    def with_runs(self) -> AbstractSet[ServiceName]:
+        """The services of which a run is remembered, defined or not."""
+        return self._contents.runs.keys()
 
     def rollout(self, service: ServiceName) -> StoppedRollout | None:
         """Return what became of the last rollout of a service, if it did not end well."""
@@ -270,7 +280,7 @@ class Cluster:
         match name:
             case ServiceName():
                 return (name,)
-            case PauseKey(service) | RolloutKey(service) | SlotKey(service, _):
+            case PauseKey(service) | RolloutKey(service) | SlotKey(service, _) | RunKey(service, _):
                 return (service,)
             case SecretKey() | FileKey():
                 return self.values.users(name)

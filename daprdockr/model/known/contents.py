@@ -35,6 +35,7 @@ from daprdockr.model.stored.keys import (
     NodeKey,
     PauseKey,
     RolloutKey,
+    RunKey,
     SecretKey,
     SlotKey,
     SuccessorKey,
@@ -42,8 +43,9 @@ from daprdockr.model.stored.keys import (
 from daprdockr.model.stored.node import NodeRecord
 from daprdockr.model.stored.pause import PauseRecord
 from daprdockr.model.stored.renewal import ChallengeRecord
-from daprdockr.model.stored.revisioned import Claim, Node, Service, Slot, StoppedRollout
+from daprdockr.model.stored.revisioned import Claim, Node, Run, Service, Slot, StoppedRollout
 from daprdockr.model.stored.rollout import RolloutRecord
+from daprdockr.model.stored.run import RunRecord
 from daprdockr.model.stored.slot import SlotRecord
 from daprdockr.model.wanted.definition import Definition
 
@@ -70,6 +72,8 @@ class Contents:
     slots: dict[ServiceName, dict[int, Slot]] = field(factory=dict)
     """By service and number; no inner dictionary is empty."""
     rollouts: dict[ServiceName, StoppedRollout] = field(factory=dict)
+    runs: dict[ServiceName, dict[int, Run]] = field(factory=dict)
+    """By service and number; no inner dictionary is empty."""
     values: Values = field(factory=Values)
     certificates: dict[str, CertificateRecord] = field(factory=dict)
     """By the host name that each is stored under."""
@@ -118,10 +122,8 @@ class Contents:
                 self._set_claim(self.claims, name, change)
             case SuccessorKey(instance):
                 self._set_claim(self.successors, instance, change)
-            case SlotKey():
-                self._set_slot(name, change)
-            case RolloutKey():
-                self._set_rollout(name.service, change)
+            case SlotKey() | RunKey() | RolloutKey():
+                self._set_way(name, change)
             case NodeKey():
                 self._set_node(name.node, change)
             case CordonKey():
@@ -196,6 +198,16 @@ class Contents:
             del claims[instance.service]
         self.layout.recount(instance.service, None if old is None else old.record, record)
 
+    def _set_way(self, name: SlotKey | RunKey | RolloutKey, change: Change) -> None:
+        """Take over how far a rollout, or a run, is on its way."""
+        match name:
+            case SlotKey():
+                self._set_slot(name, change)
+            case RunKey():
+                self._set_run(name, change)
+            case RolloutKey():
+                self._set_rollout(name.service, change)
+
     def _set_slot(self, name: SlotKey, change: Change) -> None:
         record = self._read(change, SlotRecord.decode) if isinstance(change, Entry) else None
         if record is not None and record.instance.service != name.service:
@@ -207,6 +219,15 @@ class Contents:
             of_service[name.number] = Slot(name.number, record, *revisions, change.lease)
         if not of_service:
             del self.slots[name.service]
+
+    def _set_run(self, name: RunKey, change: Change) -> None:
+        record = self._read(change, RunRecord.decode) if isinstance(change, Entry) else None
+        of_service = self.runs.setdefault(name.service, {})
+        of_service.pop(name.number, None)
+        if isinstance(change, Entry) and record is not None:
+            of_service[name.number] = Run(name.number, record, change.create_revision, change.mod_revision)
+        if not of_service:
+            del self.runs[name.service]
 
     def _set_rollout(self, service: ServiceName, change: Change) -> None:
         if isinstance(change, Deleted):
@@ -254,6 +275,7 @@ _PARSERS: Mapping[type, Callable[[bytes], Any]] = {
     InstanceName: ClaimRecord.decode,
     SuccessorKey: ClaimRecord.decode,
     SlotKey: SlotRecord.decode,
+    RunKey: RunRecord.decode,
     NodeKey: NodeRecord.decode,
 }
 

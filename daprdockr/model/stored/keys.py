@@ -15,6 +15,8 @@ _PREFIX = re.compile(r"(?:/[A-Za-z0-9._-]{1,63}){1,8}", re.ASCII)
 
 _NUMBER = re.compile(r"[1-9][0-9]{0,4}", re.ASCII)
 
+_RUN = re.compile(r"[1-9][0-9]{0,17}", re.ASCII)
+
 
 @frozen(order=True)
 class NodeKey:
@@ -100,7 +102,15 @@ class SlotKey:
     number: int
 
 
-_OfService = ServiceName | InstanceName | SuccessorKey | SlotKey | RolloutKey | PauseKey
+@frozen(order=True)
+class RunKey:
+    """The key of a run of a job."""
+
+    service: ServiceName
+    number: int
+
+
+_OfService = RunKey | ServiceName | InstanceName | SuccessorKey | SlotKey | RolloutKey | PauseKey
 
 _Alone = ChallengeKey | IdentityKey | MarksKey | TrustKey
 
@@ -108,7 +118,7 @@ Named = _OfService | NodeKey | CordonKey | SecretKey | CertificateKey | FileKey 
 
 _MIRRORED = (
     *("certificates/", "challenge", "cordons/", "files/", "identity", "instances/", "marks", "nodes/", "pauses/"),
-    "rollouts/",
+    *("rollouts/", "runs/"),
     *("secrets/", "services/", "trust"),
 )
 
@@ -184,6 +194,20 @@ class Keys:
     def history(self, name: ServiceName) -> str:
         """The prefix of the revisions of a service: see ``history``."""
         return f"{self.root}history/{name.group}/{name.service}/"
+
+    def runs(self, name: ServiceName) -> str:
+        """The prefix of the runs of a job: see ``run``."""
+        return f"{self.root}runs/{name.group}/{name.service}/"
+
+    def run(self, name: ServiceName, number: int) -> str:
+        return f"{self.runs(name)}{number}"
+
+    def outputs(self, name: ServiceName) -> str:
+        """The prefix of what the runs of a job logged last, which nobody mirrors."""
+        return f"{self.root}outputs/{name.group}/{name.service}/"
+
+    def output(self, name: ServiceName, number: int) -> str:
+        return f"{self.outputs(name)}{number}"
 
     @property
     def rollouts(self) -> str:
@@ -311,8 +335,7 @@ class Keys:
     def read(self, key: str) -> Named | None:
         """
         Return what a key names; None for keys that other modules read (``contents/``, ``events/``, ``history/``,
-        ``sessions/``) or
-        that a newer agent wrote.
+        ``outputs/``, ``sessions/``) or that a newer agent wrote.
 
         :raises BadInput: for a key in one of our places whose parts are not names.
         """
@@ -322,7 +345,7 @@ class Keys:
                 return _ALONE[place]
             case "services", [group, service]:
                 return ServiceName(group=group, service=service)
-            case (("instances" | "rollouts"), [group, service, *rest]):
+            case (("instances" | "rollouts" | "runs"), [group, service, *rest]):
                 return _numbered(place, group, service, rest)
             case (("nodes" | "cordons" | "secrets" | "files" | "certificates"), [name]):
                 return _one_name(place, name)
@@ -354,6 +377,8 @@ def _numbered(place: str, group: str, service: str, rest: list[str]) -> Named | 
             return InstanceName(ServiceName(group=group, service=service), int(number))
         case "instances", [number, "next"] if _NUMBER.fullmatch(number):
             return SuccessorKey(InstanceName(ServiceName(group=group, service=service), int(number)))
+        case "runs", [number] if _RUN.fullmatch(number):
+            return RunKey(ServiceName(group=group, service=service), int(number))
         case "rollouts", []:
             return RolloutKey(ServiceName(group=group, service=service))
         case "rollouts", ["slots", number] if _NUMBER.fullmatch(number):

@@ -9,6 +9,7 @@ from daprdockr.model.names import InstanceName
 from daprdockr.model.stored.claim import ClaimRecord
 from daprdockr.model.stored.node import NodeRecord
 from daprdockr.model.stored.rollout import RolloutRecord
+from daprdockr.model.stored.run import RunRecord
 from daprdockr.model.stored.slot import SlotRecord
 from daprdockr.model.wanted.definition import Definition
 
@@ -53,6 +54,19 @@ class StoppedRollout:
     """The stored record of a rollout that did not end well: ``created`` and ``revision`` as for ``Service``."""
 
     record: RolloutRecord
+    created: int
+    revision: int
+
+
+@frozen
+class Run:
+    """
+    A run of a job, with its number; ``created`` as for ``Service``, and ``revision`` is the mod revision that every
+    later write compares.
+    """
+
+    number: int
+    record: RunRecord
     created: int
     revision: int
 

@@ -27,6 +27,7 @@ from daprdockr.model.wanted.pinned import asked, pinned
 from daprdockr.model.wanted.placement import Placement
 from daprdockr.model.wanted.port_routes import TcpRoute, UdpRoute, tcp_routes, udp_routes
 from daprdockr.model.wanted.routed_ports import RoutedPorts
+from daprdockr.model.wanted.schedule import Schedule
 from daprdockr.model.wanted.secrets import SecretUses, check_variables, essence, secret_uses, stamped
 from daprdockr.model.wanted.update import Update
 from daprdockr.model.wanted.uses import refuse_twice
@@ -41,7 +42,7 @@ class Definition:
     makes another digest; behind it may stand which image was found then (``pinned``). ``after`` are the services that
     have to be healthy before its first start. ``secrets`` are as ``secrets.stamped`` has them where the mirror is
     known, and another stamp makes another digest, unless a change is reported by a signal; ``files`` are the same for
-    what is not secret.
+    what is not secret. With a ``schedule`` it is a job: it has runs, and no instances.
     """
 
     name: ServiceName
@@ -59,6 +60,7 @@ class Definition:
     after: tuple[ServiceName, ...] = ()
     secrets: SecretUses = ()
     files: FileUses = ()
+    schedule: Schedule | None = None
 
     @classmethod
     def parse(cls, data: bytes) -> Definition:
@@ -71,7 +73,9 @@ class Definition:
         given = read_members(value, "", _MEMBERS, required=("Name", "Group", "Container"))
         name = ServiceName(group=given.pop("group"), service=given.pop("service"))
         after = _services_of(given.pop("after", ()), name)
-        definition = cls(name=name, after=after, **{"instances": 1, **given})
+        if "schedule" in given:
+            _refuse_for_job(given.keys())
+        definition = cls(name=name, after=after, **{"instances": 0 if "schedule" in given else 1, **given})
         if definition.check.type in ("http", "tcp") and not definition.check.port:
             raise BadInput("Health.Port is missing: there is no ContainerPort of Http or Tcp to check instead")
         both = next((p for p in definition.container.host_ports if (p.protocol, p.host) in definition.routed), None)
@@ -88,7 +92,7 @@ class Definition:
         written: dict[str, Any] = {
             "Name": self.name.service,
             "Group": self.name.group,
-            "Instances": self.instances,
+            **({"Instances": self.instances} if self.schedule is None else {}),
         }
         written["Container"] = dict(self.container.fields)
         if self.http:
@@ -108,6 +112,8 @@ class Definition:
             written["After"] = [one.service if one.group == self.name.group else str(one) for one in self.after]
         lists = (("Secrets", self.secrets), ("Files", self.files))
         written |= {key: [use.write() for use in uses] for key, uses in lists if uses}
+        if self.schedule is not None:
+            written["Schedule"] = self.schedule.write()
         if self.restarted:
             written["Restarted"] = self.restarted
         return written
@@ -189,6 +195,7 @@ class Definition:
         given += [{"Restarted": self.restarted}] if asked(self.restarted) else []
         given += [{"Secrets": essence(self.secrets)}] if self.secrets else []
         given += [{"Files": essence_of_files(self.files)}] if self.files else []
+        given += [{"Job": True}] if self.schedule is not None else []
         text = json.dumps(given, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 
@@ -224,6 +231,13 @@ def _services_of(texts: Sequence[str], name: ServiceName) -> tuple[ServiceName, 
     return tuple(found)
 
 
+def _refuse_for_job(given: Iterable[str]) -> None:
+    """:raises BadInput: a member is given that speaks of instances, which a job has not."""
+    for member, (attribute, _) in _MEMBERS.items():
+        if attribute in _NOT_FOR_JOBS and attribute in given:
+            raise BadInput(f"{member} does not go with Schedule: leave it out, a job has runs and no instances")
+
+
 def _restarted(value: object, path: str) -> str:
     if len(text := reading.text(value, path)) > _LONGEST_RESTARTED:
         raise BadInput(f"{path}: {shorten(value)} is not usable, write at most {_LONGEST_RESTARTED} characters")
@@ -232,6 +246,7 @@ def _restarted(value: object, path: str) -> str:
 
 _LONGEST_RESTARTED = 1024
 MOST_AFTER = 16
+_NOT_FOR_JOBS = frozenset({"instances", "http", "tcp", "udp", "health", "update", "on_partition", "after"})
 
 _MEMBERS: Members = {
     "Name": ("service", _service),
@@ -249,5 +264,6 @@ _MEMBERS: Members = {
     "After": ("after", reading.list_of(reading.text)),
     "Secrets": ("secrets", secret_uses),
     "Files": ("files", file_uses),
+    "Schedule": ("schedule", Schedule.read),
     "Restarted": ("restarted", _restarted),
 }

@@ -47,7 +47,7 @@ FLOORS: Mapping[str, tuple[tuple[str, ...], ...]] = {
         ("outcome", "situation"),
         ("placing",),
         ("keeping",),
-        ("claiming",),
+        ("claiming", "jobs"),
         ("plan",),
     ),
     "dns": (

@@ -24,6 +24,7 @@ from daprdockr.planning.steps import (
     Lane,
     OnClaim,
     OnRollout,
+    OnRun,
     OnSlot,
     PullImage,
     RemoveContainer,
@@ -118,7 +119,7 @@ class Hand:
                 ended.callback(Done())
             case ClaimLost() | EtcdError():
                 ended.callback(claim_failed(error))
-            case EngineError() if not isinstance(step, OnClaim | OnRollout | OnSlot):
+            case EngineError() if not isinstance(step, OnClaim | OnRollout | OnRun | OnSlot):
                 ended.callback(whose_fault(step, error, "", away=False))
             case _:
                 ended.errback(error)

@@ -1,0 +1,75 @@
+# -*- test-case-name: tests.unit.whole.test_jobs -*-
+"""Since when the runs of a job have been in their states, as this node sees them, by the monotonic clock."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from daprdockr.agent.host.containers import Containers
+from daprdockr.agent.reconcile.first_seen import FirstSeen
+from daprdockr.model.known.cluster import Cluster
+from daprdockr.model.names import ServiceName
+from daprdockr.model.stored.run import RunRecord, RunState
+from daprdockr.planning.jobs.beginning import begins_anew, newest_of
+from daprdockr.planning.situation import Here, Runs
+
+
+class RunTimes:
+    """
+    :param here: returns this node, as it is at the moment of the call.
+    :param wall: the wall clock as far as it is believed: ``BelievedWall``.
+    """
+
+    def __init__(
+        self, *, here: Callable[[], Here], cluster: Cluster, containers: Containers, wall: Callable[[], float]
+    ) -> None:
+        self._here = here
+        self._cluster = cluster
+        self._containers = containers
+        self._wall = wall
+        self._claimed = FirstSeen()
+        self._running = FirstSeen()
+        self._waiting = FirstSeen()
+        self._away = FirstSeen()
+
+    def observe(self, name: ServiceName, now: float) -> None:
+        """Record the states of a service's runs at ``now`` (monotonic seconds)."""
+        here = self._here()
+        self._claimed(name, self._own(name, here, RunState.CLAIMED, RunState.RUNNING), now)
+        self._running(name, (one.run for one in self._containers.runs_of(name) if one.running), now)
+        self._waiting(name, self._waiting_now(name) if here.may_claim else (), now)
+        self._away(name, self._away_now(name, here) if here.may_claim else (), now)
+
+    def of(self, name: ServiceName) -> Runs:
+        """Return the runs of a service, and since when they have been in their states."""
+        return Runs(
+            records=dict(self._cluster.runs(name)),
+            containers=tuple(sorted(self._containers.runs_of(name), key=lambda one: (one.run, one.id))),
+            wall=self._wall(),
+            claimed_since=self._claimed.of(name),
+            running_since=self._running.of(name),
+            waiting_since=self._waiting.of(name),
+            away_since=self._away.of(name),
+        )
+
+    def _own(self, name: ServiceName, here: Here, *states: RunState) -> Iterator[int]:
+        for number, run in self._cluster.runs(name).items():
+            if run.record.node == here.node and run.record.state in states:
+                yield number
+
+    def _waiting_now(self, name: ServiceName) -> Iterator[int]:
+        service, runs = self._cluster.services.get(name), self._cluster.runs(name)
+        yield from (number for number, run in runs.items() if run.record.state is RunState.WAITING)
+        schedule = service.definition.schedule if service is not None else None
+        if service is None or (schedule is not None and begins_anew(service, schedule, newest_of(runs))):
+            yield 0
+
+    def _away_now(self, name: ServiceName, here: Here) -> Iterator[int]:
+        for number, run in self._cluster.runs(name).items():
+            if run.record.under_way and run.record.node != here.node and self._is_away(run.record):
+                yield number
+
+    def _is_away(self, record: RunRecord) -> bool:
+        """Return whether the node of a run is gone, or cannot begin what it has claimed."""
+        node = self._cluster.nodes.get(record.node)
+        return node is None or (record.state is RunState.CLAIMED and not node.record.ready)

@@ -1,0 +1,1 @@
+"""Jobs: when their runs begin, on which node, and what becomes of them."""

@@ -1,0 +1,34 @@
+# -*- test-case-name: tests.unit.planning.jobs.test_beginning,tests.unit.planning.jobs.test_tending -*-
+"""The next steps of this node for the runs of one service."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from daprdockr.planning.jobs.beginning import begin
+from daprdockr.planning.jobs.tending import clear, tend
+from daprdockr.planning.jobs.turns import bookkeeping
+from daprdockr.planning.keeping.withdrawing import Wait
+from daprdockr.planning.situation import Situation
+from daprdockr.planning.steps import ForgetRuns, Step
+
+
+def plan_runs(situation: Situation, now: float) -> Iterator[Step | Wait]:
+    """Yield the next steps, whether the service is a job, is none any more, or was deleted."""
+    service, here = situation.service, situation.here
+    schedule = service.definition.schedule if service is not None else None
+    if service is not None and schedule is not None:
+        yield from tend(situation, service, schedule, now)
+        if here.may_claim:
+            yield from begin(situation, service, schedule, now)
+    elif service is None and here.may_claim and situation.runs.records:
+        yield from _forget(situation, now)
+    yield from clear(situation)
+
+
+def _forget(situation: Situation, now: float) -> Iterator[Step | Wait]:
+    numbers = tuple(sorted(situation.runs.records))
+    delay = bookkeeping(situation, numbers[-1])
+    at = situation.runs.waiting_since.get(0, now) + (delay or 0.0)
+    if delay is not None:
+        yield ForgetRuns(situation.name, numbers[0], numbers) if at <= now else Wait(at)

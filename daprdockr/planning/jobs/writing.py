@@ -1,0 +1,44 @@
+# -*- test-case-name: tests.unit.planning.jobs.test_tending -*-
+"""The steps that write records of runs: how one ends, and what a new one takes over from the newest."""
+
+from __future__ import annotations
+
+from attrs import evolve
+
+from daprdockr.model.names import one_line
+from daprdockr.model.stored.revisioned import Run, Service
+from daprdockr.model.stored.run import KEPT, LONGEST_REASON, RunRecord, RunState
+from daprdockr.model.wanted.schedule import Schedule
+from daprdockr.planning.situation import Situation
+from daprdockr.planning.steps import WriteRun
+
+
+def rewritten(situation: Situation, run: Run, record: RunRecord, last: str = "", defined: int = 0) -> WriteRun:
+    """Return the step that writes another record of a run; ``last`` is the container whose last lines are kept."""
+    told = evolve(record, reason=one_line(record.reason, LONGEST_REASON))
+    return WriteRun(situation.name, run.number, told, revision=run.revision, defined=defined, ended=last)
+
+
+def begun(situation: Situation, service: Service, newest: Run | None, record: RunRecord) -> WriteRun:
+    """Return the step that creates the next number after the newest one; the oldest records go."""
+    number = newest.number + 1 if newest is not None else 1
+    after = (newest.number, newest.revision) if newest is not None else (0, 0)
+    old = (one for one, run in situation.runs.records.items() if one <= number - KEPT and not run.record.is_open)
+    pruned = tuple(sorted(old))
+    return WriteRun(situation.name, number, record, after=after, defined=service.revision, pruned=pruned)
+
+
+def failed(
+    situation: Situation, run: Run, schedule: Schedule, state: RunState, reason: str, last: str = "", status: int = -1
+) -> WriteRun:
+    """
+    Return the step that ends an attempt that did not succeed, of which the container ``last`` is there: another one
+    follows, as long as ``Retries`` allow.
+    """
+    record = run.record
+    if record.attempt <= schedule.retries:
+        what = f"attempt {record.attempt} on {record.node}: {reason}"
+        again = evolve(record, state=RunState.WAITING, attempt=record.attempt + 1, container="", reason=what)
+        return rewritten(situation, run, evolve(again, status=status), last)
+    ended = evolve(record, state=state, ended=situation.runs.wall, status=status, reason=reason)
+    return rewritten(situation, run, ended, last)

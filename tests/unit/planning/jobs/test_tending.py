@@ -1,0 +1,182 @@
+"""What becomes of the runs that a node has claimed, and of their containers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from attrs import evolve
+from twisted.trial.unittest import SynchronousTestCase
+
+from daprdockr.model.host import ContainerState, Status
+from daprdockr.model.stored.run import RunRecord, RunState, place_of
+from daprdockr.model.wanted.definition import Definition
+from daprdockr.planning.attempts import NONE, Failure
+from daprdockr.planning.plan import Plan, plan
+from daprdockr.planning.situation import Here, OnHost
+from daprdockr.planning.steps import (
+    CreateContainer,
+    Lane,
+    PullImage,
+    RemoveContainer,
+    StartContainer,
+    Step,
+    StopContainer,
+    WriteRun,
+)
+from tests.build.jobs import DEFINED, REPORT, carrying, job, record, situation_of
+from tests.build.situations import IMAGES, NOW
+
+CLAIMED = record(RunState.CLAIMED, node="a", due=600)
+RUNNING = record(RunState.RUNNING, node="a", due=600, container="c1")
+FIRST = place_of(REPORT, 1)
+
+
+class TendCase(SynchronousTestCase):
+    def plan(
+        self, one: RunRecord, *containers: ContainerState, definition: Definition | None = None, **given: Any
+    ) -> Plan:
+        return plan(situation_of(definition or job(), one, containers=containers, **given), NOW)
+
+    def step(self, *args: Any, **given: Any) -> Step:
+        (step,) = self.plan(*args, **given).steps
+        return step
+
+    def written(self, *args: Any, **given: Any) -> RunRecord:
+        step = self.step(*args, **given)
+        assert isinstance(step, WriteRun)
+        return step.record
+
+
+class PrepareTests(TendCase):
+    """Note [Claimed, then started]: nothing is started before etcd knows the container."""
+
+    def test_create(self) -> None:
+        """A container is created from the present definition, with the arguments of this run."""
+        asked = evolve(CLAIMED, arguments=("--all",))
+        expected = CreateContainer(FIRST, job(), (), 11, defined=DEFINED, run=1, command=("--all",))
+        self.assertEqual(self.step(asked), expected)
+
+    def test_recorded(self) -> None:
+        """The container that was made for this claim is recorded; another one goes."""
+        made = carrying(1, Status.CREATED, revision=11)
+        expected = evolve(RUNNING, started=630.0, definition="d")
+        self.assertEqual(self.written(CLAIMED, made), expected)
+        older = self.plan(CLAIMED, carrying(1, Status.CREATED, revision=10)).steps
+        self.assertEqual([type(one) for one in older], [CreateContainer, RemoveContainer])
+
+    def test_image(self) -> None:
+        """A missing image is pulled; the attempt has failed when that failed often, or the registry has none."""
+        lane = NONE.failed(NOW - 1, "no such host")
+        self.assertEqual(self.step(CLAIMED, host=OnHost()), PullImage("web:1"))
+        later = evolve(lane, retry_at=NOW + 5)
+        self.assertEqual(self.plan(CLAIMED, host=OnHost(pull=later)), Plan((), NOW + 5))
+        for pull in (evolve(lane, count=3), evolve(lane, last=Failure(NOW, refused=True))):
+            ended = self.written(CLAIMED, host=OnHost(pull=pull), claimed_since={1: NOW - 5})
+            self.assertEqual((ended.state, ended.reason), (RunState.FAILED, "no such host"))
+        old = self.step(CLAIMED, host=OnHost(pull=evolve(lane, count=3)), claimed_since={1: NOW})
+        self.assertIsInstance(old, PullImage)
+
+    def test_impossible(self) -> None:
+        """A container that the Engine refuses to create, or whose secret is not set, ends the attempt."""
+        refused = NONE.failed(NOW - 1, "no such option")
+        host = OnHost(image=IMAGES["web:1"], attempts={Lane("container", FIRST, job().digest): refused})
+        ended = self.written(CLAIMED, host=host, claimed_since={1: NOW - 5})
+        self.assertEqual((ended.state, ended.reason), (RunState.FAILED, "no such option"))
+        secret = Definition.read({**job().write(), "Secrets": [{"Name": "token", "Env": "TOKEN"}]})
+        ended = self.written(CLAIMED, definition=secret)
+        self.assertIn("token is not set", ended.reason)
+
+    def test_frozen(self) -> None:
+        """Without etcd, or a lease, nothing is prepared or started."""
+        for here in (Here("a", lease=0, in_touch=True), Here("a", lease=5)):
+            self.assertEqual(self.plan(CLAIMED, here=here), Plan())
+            self.assertEqual(self.plan(RUNNING, carrying(1, Status.CREATED), here=here), Plan())
+            self.assertEqual(self.plan(RUNNING, carrying(1, Status.EXITED), here=here).steps, ())
+
+
+class AttendTests(TendCase):
+    """The container that etcd knows."""
+
+    def test_start(self) -> None:
+        self.assertEqual(self.step(RUNNING, carrying(1, Status.CREATED)), StartContainer(FIRST, "c1"))
+
+    def test_not_startable(self) -> None:
+        """A start that failed ends the attempt, with its last lines if there are any."""
+        step = self.plan(RUNNING, carrying(1, Status.CREATED, error="no such file")).steps[0]
+        assert isinstance(step, WriteRun)
+        self.assertEqual((step.record.state, step.record.reason), (RunState.FAILED, "no such file"))
+        self.assertEqual(step.ended, "c1")
+
+    def test_goes_on(self) -> None:
+        """While it runs nothing is done until the deadline, if there is one."""
+        self.assertEqual(self.plan(RUNNING, carrying(1)).steps, ())
+        timed = {"definition": job(Deadline=20), "running_since": {1: NOW - 15}}
+        self.assertEqual(self.plan(RUNNING, carrying(1), **timed), Plan((), NOW + 5))
+        timed["running_since"] = {1: NOW - 20}
+        stop = self.step(RUNNING, carrying(1), **timed)
+        self.assertEqual(stop, StopContainer(FIRST, "c1", 10, "run 1 takes longer than its Deadline of 20 s"))
+        being_stopped = OnHost(image=IMAGES["web:1"], stopping=("c1",))
+        self.assertEqual(self.plan(RUNNING, carrying(1), host=being_stopped, **timed).steps, ())
+
+    def test_done(self) -> None:
+        """Exit status 0 is success; the record names the container whose last lines are kept."""
+        step = self.step(RUNNING, carrying(1, Status.EXITED))
+        done = evolve(RUNNING, state=RunState.DONE, ended=630.0, status=0)
+        self.assertEqual(step, WriteRun(REPORT, 1, done, revision=11, ended="c1"))
+
+    def test_failed(self) -> None:
+        """Any other end is a failure, with its reason: the status, the memory, or the deadline."""
+        for changed, reason in (
+            ({"exit_code": 3}, "exit status 3"),
+            ({"exit_code": 137, "oom_killed": True}, "killed: out of memory"),
+            (
+                {"exit_code": 137, "started": 5.0, "finished": 26.0},
+                "it took longer than its Deadline of 20 s: killed (SIGKILL)",
+            ),
+        ):
+            ended = self.written(RUNNING, carrying(1, Status.EXITED, **changed), definition=job(Deadline=20))
+            self.assertEqual((ended.state, ended.reason), (RunState.FAILED, reason))
+            self.assertEqual(ended.status, changed["exit_code"])
+
+    def test_retries(self) -> None:
+        """With retries left the run waits for its next attempt."""
+        exited, definition = carrying(1, Status.EXITED, exit_code=3), job(Retries=1)
+        again = self.written(RUNNING, exited, definition=definition)
+        self.assertEqual((again.state, again.attempt, again.container), (RunState.WAITING, 2, ""))
+        self.assertEqual(again.reason, "attempt 1 on a: exit status 3")
+        last = self.written(evolve(RUNNING, attempt=2), exited, definition=definition)
+        self.assertEqual((last.state, last.reason), (RunState.FAILED, "exit status 3"))
+
+    def test_removed(self) -> None:
+        """A container that is gone without having been seen to end makes the run lost, which is said."""
+        self.assertEqual(self.written(RUNNING).state, RunState.LOST)
+
+    def test_back_again(self) -> None:
+        """Note [A node that comes back]: a run that was written off goes on, or has ended after all."""
+        lost = evolve(RUNNING, state=RunState.LOST, ended=620.0, reason="node a went away")
+        self.assertEqual(self.written(lost, carrying(1)), RUNNING)
+        self.assertEqual(self.written(lost, carrying(1, Status.EXITED)).state, RunState.DONE)
+        self.assertEqual(self.plan(lost).steps, ())
+        self.assertIsInstance(self.step(lost, carrying(1, Status.CREATED)), RemoveContainer)
+
+
+class ClearTests(TendCase):
+    """Containers that carry out no run any more."""
+
+    def test_ended(self) -> None:
+        """When a run has ended, its container goes; one that runs is stopped first."""
+        done = evolve(RUNNING, state=RunState.DONE)
+        self.assertIsInstance(self.step(done, carrying(1, Status.EXITED)), RemoveContainer)
+        elsewhere = evolve(RUNNING, node="b", attempt=2, container="c9")
+        stop = self.step(elsewhere, carrying(1))
+        self.assertEqual(
+            stop, StopContainer(FIRST, "c1", 10, "run 1 of report.myapp is not carried out by it any more")
+        )
+
+    def test_deleted(self) -> None:
+        """Those of a job that was deleted go, too, but only by the word of an etcd that knew them."""
+        for changed, expected in (({}, 1), ({"cluster": 2}, 0), ({"revision": 101}, 0)):
+            seen = situation_of(None, RUNNING, containers=(carrying(1, **changed),), nodes="b")
+            self.assertEqual(len(plan(seen, NOW).steps), expected, changed)
+        frozen = situation_of(None, RUNNING, containers=(carrying(1),), here=Here("a", cluster=1, revision=100))
+        self.assertEqual(plan(frozen, NOW).steps, ())
