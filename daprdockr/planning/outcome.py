@@ -8,7 +8,7 @@ from attrs import frozen
 from daprdockr.model.backoff import Backoff
 from daprdockr.model.names import one_line
 from daprdockr.planning.attempts import DELAYS
-from daprdockr.planning.steps import Lane
+from daprdockr.planning.lanes import Lane
 
 LONGEST_REASON = 500
 

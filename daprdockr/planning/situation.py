@@ -9,11 +9,11 @@ from attrs import Factory, field, frozen
 
 from daprdockr.model.host import ContainerState, Image
 from daprdockr.model.names import InstanceName, ServiceName
-from daprdockr.model.stored.revisioned import Claim, Run, Service, Slot, StoppedRollout
+from daprdockr.model.stored.revisioned import Claim, KnownRun, Service, Slot, StoppedRollout
 from daprdockr.model.wanted.health import Health
 from daprdockr.planning.attempts import NONE, Attempts
 from daprdockr.planning.candidates import Candidate
-from daprdockr.planning.steps import Lane
+from daprdockr.planning.lanes import Lane
 
 
 @frozen
@@ -216,7 +216,7 @@ class Runs:
     for the job as a whole if its time is to begin anew, and ``away_since`` for runs under way whose node is away.
     """
 
-    records: Mapping[int, Run] = field(factory=dict)
+    records: Mapping[int, KnownRun] = field(factory=dict)
     containers: tuple[ContainerState, ...] = ()
     wall: float = 0.0
     claimed_since: Mapping[int, float] = field(factory=dict)

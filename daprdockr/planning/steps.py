@@ -19,29 +19,9 @@ from attrs import field, frozen
 from daprdockr.model.host import Port
 from daprdockr.model.names import InstanceName, ServiceName
 from daprdockr.model.stored.claim import ClaimRecord
-from daprdockr.model.stored.run import RunRecord, RunState
 from daprdockr.model.wanted.definition import Definition
-
-
-@frozen
-class Lane:
-    """
-    The object that two steps must not work on at the same time: an instance's "claim", "container" or "slot" in a
-    rollout, the "files" that its container has mounted, a "run", or an "image". The "start" of an instance is a lane
-    beside that of a container: Note [One start at a time].
-
-    ``generation`` is the digest of the definition a container was made from, which distinguishes the copies of an
-    instance; "" where that is unknown.
-    """
-
-    kind: str
-    subject: InstanceName | str
-    generation: str = ""
-
-    @property
-    def about(self) -> ServiceName | str:
-        """The service, or the reference of an image, that the lane is about."""
-        return self.subject.service if isinstance(self.subject, InstanceName) else self.subject
+from daprdockr.planning.lanes import Lane
+from daprdockr.planning.run_steps import RunStep
 
 
 @frozen
@@ -271,55 +251,6 @@ class PinImage(OnRollout):
 
 
 @frozen
-class OnRun:
-    """A step about a run of a job, of that ``number``; several are a step about the first of them."""
-
-    service: ServiceName
-    number: int
-
-    @property
-    def lane(self) -> Lane:
-        return Lane("run", f"{self.service} {self.number}")
-
-    @property
-    def lanes(self) -> tuple[Lane, ...]:
-        return (self.lane,)
-
-
-@frozen
-class WriteRun(OnRun):
-    """
-    Write the record of a run. That of a known one is compared with ``revision``, that of its last write; a new one,
-    for which that is 0, with the number and revision of the newest one, ``after``: Note [Each run once] in
-    ``model.stored.run``. ``defined`` is the mod revision that the definition must have (0: not compared). The records
-    ``pruned`` are deleted; ``ended`` is a container whose last lines are kept with the record ("": none).
-    """
-
-    record: RunRecord
-    revision: int = 0
-    after: tuple[int, int] = (0, 0)
-    defined: int = 0
-    pruned: tuple[int, ...] = ()
-    ended: str = ""
-
-    def __str__(self) -> str:
-        if self.record.state is RunState.SET:
-            return f"note from when on {self.service} has runs"
-        because = f" ({self.record.reason})" if self.record.reason else ""
-        return f"note that run {self.number} of {self.service} is {self.record.state.value}{because}"
-
-
-@frozen
-class ForgetRuns(OnRun):
-    """Delete the records of the runs of a service that was deleted."""
-
-    numbers: tuple[int, ...]
-
-    def __str__(self) -> str:
-        return f"forget the runs of {self.service}"
-
-
-@frozen
 class PullImage:
     """
     Inspect the image of a reference on this host, and pull it if there is none, or if a person ``restarted`` a service
@@ -424,6 +355,5 @@ _Dropped = DropSuccession | GiveUpSuccession
 ClaimStep = TakeClaim | ReadClaim | WriteClaim | ReleaseClaim | TakeSuccession | Succeed | _Dropped
 SlotStep = TakeSlot | FreeSlot
 RolloutStep = StopRollout | MarkGood | PinImage
-RunStep = WriteRun | ForgetRuns
 ContainerStep = PullImage | CreateContainer | StartContainer | RenewFiles | StopContainer | RemoveContainer
 Step = ClaimStep | SlotStep | RolloutStep | RunStep | ContainerStep

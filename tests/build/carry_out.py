@@ -31,8 +31,9 @@ from daprdockr.model.host import ContainerState
 from daprdockr.model.known.cluster import Cluster
 from daprdockr.model.stored.revisioned import Claim
 from daprdockr.planning.outcome import StepOutcome
+from daprdockr.planning.run_steps import OnRun
 from daprdockr.planning.situation import Here
-from daprdockr.planning.steps import CreateContainer, OnClaim, OnRollout, OnRun, OnSlot, Step
+from daprdockr.planning.steps import CreateContainer, OnClaim, OnRollout, OnSlot, Step
 from daprdockr.runtime.connection import Connection
 from daprdockr.runtime.outage import Outage
 from daprdockr.sealing.boxes import PrivateKey

@@ -6,7 +6,7 @@ from typing import Any
 
 from daprdockr.model.host import ContainerState, Status
 from daprdockr.model.names import ServiceName
-from daprdockr.model.stored.revisioned import Run, Service
+from daprdockr.model.stored.revisioned import KnownRun, Service
 from daprdockr.model.stored.run import RunRecord, RunState, place_of
 from daprdockr.model.wanted.definition import Definition
 from daprdockr.planning.situation import Here, OnHost, Placing, Runs, Situation, Wanted
@@ -53,7 +53,7 @@ def situation_of(
     **runs: Any,
 ) -> Situation:
     """The job on node ``a``; its records are numbered from 1 on, and have the revisions 11, 12, and so on."""
-    known = {n: Run(n, one, 10 + n, 10 + n) for n, one in enumerate(records, 1)}
+    known = {n: KnownRun(n, one, 10 + n, 10 + n) for n, one in enumerate(records, 1)}
     return Situation(
         here=here or Here("a", lease=5, in_touch=True, cluster=1, revision=100),
         name=REPORT,

@@ -16,9 +16,9 @@ from daprdockr.model.stored.slot import SlotRecord
 from daprdockr.model.wanted.definition import Definition
 from daprdockr.planning.attempts import NONE, Attempts
 from daprdockr.planning.candidates import Candidate
+from daprdockr.planning.lanes import Lane
 from daprdockr.planning.placing.placement import Ranking
 from daprdockr.planning.situation import Fronts, Here, KnownClaims, Moving, OnHost, Placing, Rollout, Situation, Wanted
-from daprdockr.planning.steps import Lane
 from tests.build.values import WEB, definition, instance
 
 NOW = 100.0

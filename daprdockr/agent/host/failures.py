@@ -26,8 +26,8 @@ from daprdockr.model.host import ContainerState
 from daprdockr.model.last_words import LastWords
 from daprdockr.model.names import InstanceName, ServiceName
 from daprdockr.planning.attempts import ATTEMPTS_KEPT, LASTING, NONE, Attempts
+from daprdockr.planning.lanes import Lane
 from daprdockr.planning.outcome import Done, Fault, Retry, StepOutcome
-from daprdockr.planning.steps import Lane
 
 MOST_GENERATIONS = 2
 """The most generations of one instance: the present definition and the one before it, of which a copy may still run."""

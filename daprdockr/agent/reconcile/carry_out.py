@@ -12,7 +12,8 @@ from daprdockr.agent.reconcile.rollout_steps import RolloutSteps
 from daprdockr.agent.reconcile.run_steps import RunSteps
 from daprdockr.agent.reconcile.slot_steps import SlotSteps
 from daprdockr.planning.outcome import StepOutcome
-from daprdockr.planning.steps import OnClaim, OnContainer, OnRollout, OnRun, OnSlot, PullImage, Step
+from daprdockr.planning.run_steps import OnRun
+from daprdockr.planning.steps import OnClaim, OnContainer, OnRollout, OnSlot, PullImage, Step
 
 
 @frozen

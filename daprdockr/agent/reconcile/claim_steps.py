@@ -16,13 +16,13 @@ from daprdockr.model.errors import DaprdockrError, EtcdError
 from daprdockr.model.names import InstanceName
 from daprdockr.model.seams import Store
 from daprdockr.model.stored.entries import Absent, Condition, Delete, Deleted, Entry, Fence, Operation, Put, Unchanged
+from daprdockr.planning.lanes import Lane
 from daprdockr.planning.outcome import Done, Fault, Retry, StepOutcome, reason_of
 from daprdockr.planning.situation import Here
 from daprdockr.planning.steps import (
     ClaimStep,
     DropSuccession,
     GiveUpSuccession,
-    Lane,
     ReadClaim,
     ReleaseClaim,
     Succeed,

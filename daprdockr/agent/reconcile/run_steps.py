@@ -22,7 +22,7 @@ from daprdockr.model.seams import Store
 from daprdockr.model.stored.entries import Absent, Condition, Delete, Deleted, Entry, Operation, Put, Unchanged
 from daprdockr.model.stored.run import RunOutput, RunRecord, RunState
 from daprdockr.planning.outcome import Done, Retry
-from daprdockr.planning.steps import ForgetRuns, OnRun, RunStep, WriteRun
+from daprdockr.planning.run_steps import ForgetRuns, OnRun, RunStep, WriteRun
 from daprdockr.runtime.pool import Run
 
 _TOLD = {

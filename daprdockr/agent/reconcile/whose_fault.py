@@ -13,8 +13,9 @@ Note [Whose fault]
 from __future__ import annotations
 
 from daprdockr.model.errors import EngineError, EngineFailed, EngineSilent, EngineUnavailable, ImageRefused
+from daprdockr.planning.lanes import Lane
 from daprdockr.planning.outcome import Fault, Retry, reason_of
-from daprdockr.planning.steps import ContainerStep, CreateContainer, Lane, PullImage, RenewFiles, StartContainer
+from daprdockr.planning.steps import ContainerStep, CreateContainer, PullImage, RenewFiles, StartContainer
 
 _FAILED = {
     CreateContainer: "its container could not be created",

@@ -56,7 +56,7 @@ from daprdockr.model.stored.keys import (
 )
 from daprdockr.model.stored.pause import PauseRecord
 from daprdockr.model.stored.renewal import ChallengeRecord
-from daprdockr.model.stored.revisioned import Broken, Claim, Node, Run, Service, Slot, StoppedRollout
+from daprdockr.model.stored.revisioned import Broken, Claim, KnownRun, Node, Service, Slot, StoppedRollout
 
 
 @define(eq=False)
@@ -164,7 +164,7 @@ class Cluster:
         """Return the slots of the rollout of a service that are taken, by number."""
         return self._contents.slots.get(service, {})
 
-    def runs(self, service: ServiceName) -> Mapping[int, Run]:
+    def runs(self, service: ServiceName) -> Mapping[int, KnownRun]:
         """Return the runs of a job that are remembered, by number."""
         return self._contents.runs.get(service, {})
 

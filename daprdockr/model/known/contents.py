@@ -43,7 +43,7 @@ from daprdockr.model.stored.keys import (
 from daprdockr.model.stored.node import NodeRecord
 from daprdockr.model.stored.pause import PauseRecord
 from daprdockr.model.stored.renewal import ChallengeRecord
-from daprdockr.model.stored.revisioned import Claim, Node, Run, Service, Slot, StoppedRollout
+from daprdockr.model.stored.revisioned import Claim, KnownRun, Node, Service, Slot, StoppedRollout
 from daprdockr.model.stored.rollout import RolloutRecord
 from daprdockr.model.stored.run import RunRecord
 from daprdockr.model.stored.slot import SlotRecord
@@ -72,7 +72,7 @@ class Contents:
     slots: dict[ServiceName, dict[int, Slot]] = field(factory=dict)
     """By service and number; no inner dictionary is empty."""
     rollouts: dict[ServiceName, StoppedRollout] = field(factory=dict)
-    runs: dict[ServiceName, dict[int, Run]] = field(factory=dict)
+    runs: dict[ServiceName, dict[int, KnownRun]] = field(factory=dict)
     """By service and number; no inner dictionary is empty."""
     values: Values = field(factory=Values)
     certificates: dict[str, CertificateRecord] = field(factory=dict)
@@ -225,7 +225,7 @@ class Contents:
         of_service = self.runs.setdefault(name.service, {})
         of_service.pop(name.number, None)
         if isinstance(change, Entry) and record is not None:
-            of_service[name.number] = Run(name.number, record, change.create_revision, change.mod_revision)
+            of_service[name.number] = KnownRun(name.number, record, change.create_revision, change.mod_revision)
         if not of_service:
             del self.runs[name.service]
 

@@ -59,7 +59,7 @@ class StoppedRollout:
 
 
 @frozen
-class Run:
+class KnownRun:
     """
     A run of a job, with its number; ``created`` as for ``Service``, and ``revision`` is the mod revision that every
     later write compares.

@@ -5,8 +5,8 @@ Note [Local time]
     A cron expression speaks of local time, which has holes and repeats. It is read as Debian's cron reads it: a fixed
     time that does not exist, because clocks go forward, is due at the first moment that does, and one that comes twice
     is due the first time. An expression whose minutes or hours begin with a star follows the time that passes, and so
-    is due in both of two equal hours. Whatever the expression, due times are compared in UTC, in which none comes twice
-    and each is later than the one before: the runs of a job are named by that.
+    is due in both of two equal hours. In either case due times are compared in UTC, in which none comes twice,
+    and each is later than the one before.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ class Schedule:
 
     @property
     def text(self) -> str:
-        """What says when runs are due: as long as it stays the same, the runs go on from the last one."""
+        """The text that states when runs are due: while it stays the same, the runs go on from the last one."""
         return f"{self.cron} {self.time_zone}" if self.cron else "once"
 
     def due_after(self, after: float) -> Iterator[int]:

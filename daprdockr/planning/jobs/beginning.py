@@ -21,7 +21,7 @@ from collections.abc import Iterator, Mapping
 from attrs import evolve
 
 from daprdockr.model.backoff import Backoff
-from daprdockr.model.stored.revisioned import Run, Service
+from daprdockr.model.stored.revisioned import KnownRun, Service
 from daprdockr.model.stored.run import RunRecord, RunState
 from daprdockr.model.wanted.definition import Definition
 from daprdockr.model.wanted.schedule import Schedule
@@ -55,11 +55,11 @@ def begin(situation: Situation, service: Service, schedule: Schedule, now: float
         yield from _due(situation, service, schedule, newest, now)
 
 
-def newest_of(records: Mapping[int, Run]) -> Run | None:
+def newest_of(records: Mapping[int, KnownRun]) -> KnownRun | None:
     return records[max(records)] if records else None
 
 
-def begins_anew(service: Service, schedule: Schedule, newest: Run | None) -> bool:
+def begins_anew(service: Service, schedule: Schedule, newest: KnownRun | None) -> bool:
     """Return whether the runs that are remembered are those of another definition, or of another schedule."""
     expected = (_text(schedule, service.definition), service.created)
     return newest is None or (newest.record.schedule, newest.record.job) != expected
@@ -70,7 +70,7 @@ def _text(schedule: Schedule, definition: Definition) -> str:
 
 
 def _anew(
-    situation: Situation, service: Service, schedule: Schedule, newest: Run | None, now: float
+    situation: Situation, service: Service, schedule: Schedule, newest: KnownRun | None, now: float
 ) -> Iterator[Step | Wait]:
     number = newest.number + 1 if newest is not None else 1
     wall, text = int(situation.runs.wall), _text(schedule, service.definition)
@@ -84,7 +84,9 @@ def _anew(
     yield from _after(delay, situation.runs.waiting_since.get(0, now), begun(situation, service, newest, record), now)
 
 
-def _due(situation: Situation, service: Service, schedule: Schedule, newest: Run, now: float) -> Iterator[Step | Wait]:
+def _due(
+    situation: Situation, service: Service, schedule: Schedule, newest: KnownRun, now: float
+) -> Iterator[Step | Wait]:
     wall, record = situation.runs.wall, newest.record
     if record.state is RunState.SET and record.until > wall + AHEAD:  # Note [Clocks of jobs]
         yield rewritten(situation, newest, evolve(record, until=int(wall)))

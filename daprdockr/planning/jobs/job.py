@@ -9,8 +9,9 @@ from daprdockr.planning.jobs.beginning import begin
 from daprdockr.planning.jobs.tending import clear, tend
 from daprdockr.planning.jobs.turns import bookkeeping
 from daprdockr.planning.keeping.withdrawing import Wait
+from daprdockr.planning.run_steps import ForgetRuns
 from daprdockr.planning.situation import Situation
-from daprdockr.planning.steps import ForgetRuns, Step
+from daprdockr.planning.steps import Step
 
 
 def plan_runs(situation: Situation, now: float) -> Iterator[Step | Wait]:

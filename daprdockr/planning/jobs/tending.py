@@ -1,5 +1,5 @@
 """
-What becomes of the runs that this node has claimed, and of the containers that carry them out.
+The fate of the runs that this node has claimed, and of the containers that carry them out.
 
 Note [Claimed, then started]
     A container is started only when etcd holds a record that says which one it is. Before that the run has not begun,
@@ -21,7 +21,7 @@ from attrs import evolve
 
 from daprdockr.model.host import ContainerState, Status
 from daprdockr.model.last_words import how_it_ended
-from daprdockr.model.stored.revisioned import Run, Service
+from daprdockr.model.stored.revisioned import KnownRun, Service
 from daprdockr.model.stored.run import RunState, place_of
 from daprdockr.model.wanted.schedule import Schedule
 from daprdockr.planning.jobs.writing import failed, rewritten
@@ -53,7 +53,7 @@ def clear(situation: Situation) -> Iterator[Step]:
             yield remove(container, f"run {container.run} of {situation.name} is not carried out by it any more")
 
 
-def _carries_out(situation: Situation, run: Run | None, container: ContainerState) -> bool:
+def _carries_out(situation: Situation, run: KnownRun | None, container: ContainerState) -> bool:
     """Return whether a container is that of a run which has not ended."""
     if run is None or situation.service is None or run.record.node != situation.here.node:
         return False
@@ -65,7 +65,9 @@ def _carries_out(situation: Situation, run: Run | None, container: ContainerStat
     return expected and run.record.state is RunState.RUNNING
 
 
-def _prepare(situation: Situation, run: Run, service: Service, schedule: Schedule, now: float) -> Iterator[Step | Wait]:
+def _prepare(
+    situation: Situation, run: KnownRun, service: Service, schedule: Schedule, now: float
+) -> Iterator[Step | Wait]:
     definition, host = service.definition, situation.host
     made = next((one for one in _containers(situation, run) if one.revision == run.revision), None)
     if made is not None:
@@ -89,7 +91,7 @@ def _prepare(situation: Situation, run: Run, service: Service, schedule: Schedul
         yield PullImage(definition.image) if host.pull.retry_at <= now else Wait(host.pull.retry_at)
 
 
-def _attend(situation: Situation, run: Run, schedule: Schedule, now: float) -> Iterator[Step | Wait]:
+def _attend(situation: Situation, run: KnownRun, schedule: Schedule, now: float) -> Iterator[Step | Wait]:
     here = situation.here
     own = next((one for one in _containers(situation, run) if one.id == run.record.container), None)
     lost = run.record.state is RunState.LOST
@@ -108,7 +110,7 @@ def _attend(situation: Situation, run: Run, schedule: Schedule, now: float) -> I
         yield from _until_deadline(situation, run, own, schedule, now)
 
 
-def _start(situation: Situation, run: Run, container: ContainerState, schedule: Schedule) -> Iterator[Step]:
+def _start(situation: Situation, run: KnownRun, container: ContainerState, schedule: Schedule) -> Iterator[Step]:
     why = container.error or _fault(situation, run, container.definition)
     if why:
         yield failed(situation, run, schedule, RunState.FAILED, why, container.id)
@@ -117,7 +119,7 @@ def _start(situation: Situation, run: Run, container: ContainerState, schedule: 
 
 
 def _until_deadline(
-    situation: Situation, run: Run, container: ContainerState, schedule: Schedule, now: float
+    situation: Situation, run: KnownRun, container: ContainerState, schedule: Schedule, now: float
 ) -> Iterator[Step | Wait]:
     at = situation.runs.running_since.get(run.number, now) + schedule.deadline
     if at > now:
@@ -128,7 +130,7 @@ def _until_deadline(
         yield StopContainer(container.instance, container.id, grace, reason, generation=container.definition)
 
 
-def _end(situation: Situation, run: Run, container: ContainerState, schedule: Schedule) -> Step:
+def _end(situation: Situation, run: KnownRun, container: ContainerState, schedule: Schedule) -> Step:
     """Return the step that writes down how a run ended."""
     status = min(max(container.exit_code, 0), 255)
     if not status and not container.oom_killed and not container.error:
@@ -140,15 +142,15 @@ def _end(situation: Situation, run: Run, container: ContainerState, schedule: Sc
     return failed(situation, run, schedule, RunState.FAILED, reason, container.id, status)
 
 
-def _containers(situation: Situation, run: Run) -> Iterator[ContainerState]:
+def _containers(situation: Situation, run: KnownRun) -> Iterator[ContainerState]:
     return (one for one in situation.runs.containers if one.run == run.number)
 
 
-def _since(situation: Situation, run: Run) -> float:
+def _since(situation: Situation, run: KnownRun) -> float:
     return situation.runs.claimed_since.get(run.number, 0.0)
 
 
-def _fault(situation: Situation, run: Run, digest: str) -> str:
+def _fault(situation: Situation, run: KnownRun, digest: str) -> str:
     """Return why no container could be created or started for this attempt; "" if nothing is known against it."""
     attempts = situation.attempts(place_of(situation.name, run.number), digest)
     return attempts.reason if attempts.count and attempts.last.at >= _since(situation, run) else ""

@@ -6,20 +6,20 @@ from __future__ import annotations
 from attrs import evolve
 
 from daprdockr.model.names import one_line
-from daprdockr.model.stored.revisioned import Run, Service
+from daprdockr.model.stored.revisioned import KnownRun, Service
 from daprdockr.model.stored.run import KEPT, LONGEST_REASON, RunRecord, RunState
 from daprdockr.model.wanted.schedule import Schedule
+from daprdockr.planning.run_steps import WriteRun
 from daprdockr.planning.situation import Situation
-from daprdockr.planning.steps import WriteRun
 
 
-def rewritten(situation: Situation, run: Run, record: RunRecord, last: str = "", defined: int = 0) -> WriteRun:
+def rewritten(situation: Situation, run: KnownRun, record: RunRecord, last: str = "", defined: int = 0) -> WriteRun:
     """Return the step that writes another record of a run; ``last`` is the container whose last lines are kept."""
     told = evolve(record, reason=one_line(record.reason, LONGEST_REASON))
     return WriteRun(situation.name, run.number, told, revision=run.revision, defined=defined, ended=last)
 
 
-def begun(situation: Situation, service: Service, newest: Run | None, record: RunRecord) -> WriteRun:
+def begun(situation: Situation, service: Service, newest: KnownRun | None, record: RunRecord) -> WriteRun:
     """Return the step that creates the next number after the newest one; the oldest records go."""
     number = newest.number + 1 if newest is not None else 1
     after = (newest.number, newest.revision) if newest is not None else (0, 0)
@@ -29,7 +29,13 @@ def begun(situation: Situation, service: Service, newest: Run | None, record: Ru
 
 
 def failed(
-    situation: Situation, run: Run, schedule: Schedule, state: RunState, reason: str, last: str = "", status: int = -1
+    situation: Situation,
+    run: KnownRun,
+    schedule: Schedule,
+    state: RunState,
+    reason: str,
+    last: str = "",
+    status: int = -1,
 ) -> WriteRun:
     """
     Return the step that ends an attempt that did not succeed, of which the container ``last`` is there: another one

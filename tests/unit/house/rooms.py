@@ -43,6 +43,8 @@ FLOORS: Mapping[str, tuple[tuple[str, ...], ...]] = {
         ("trouble",),
     ),
     "planning": (
+        ("lanes",),
+        ("run_steps",),
         ("attempts", "candidates", "renewing", "steps"),
         ("outcome", "situation"),
         ("placing",),

@@ -44,7 +44,7 @@ from tests.unit.house.sources import CHECKOUT, sources
 BREAKS = "<>|;&"
 A_FILE_OF_OURS = re.compile(r"[a-z][\w.-]*(?:/[\w.-]+)+\.(?:py|rst|json|env|service|j2)", re.ASCII)
 A_NOTE = re.compile(r"^Note \[(.+?)\]$", re.MULTILINE)
-OPTIONAL_PARTS = ("Http", "Health", "Placement", "Update")
+OPTIONAL_PARTS = ("Http", "Health", "Placement", "Update", "Schedule")
 LEAST = {"Name": "web", "Group": "myapp", "Container": {"Image": "x"}}
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from daprdockr.model.names import InstanceName
 from daprdockr.model.stored.run import KEPT, RunOutput, RunRecord, RunState
 from daprdockr.planning.jobs.beginning import AWAY
-from daprdockr.planning.steps import CreateContainer, WriteRun
+from daprdockr.planning.run_steps import WriteRun
+from daprdockr.planning.steps import CreateContainer
 from tests.build.carry_out import CarryOutCase
 from tests.build.jobs import REPORT, end_runs, job, record, records_in
 from tests.build.values import KEYS
@@ -206,7 +207,7 @@ class OutageTests(JobCase):
         self.assertEqual(self.agent.docker.calls["create"], 1)
 
     def test_clock_jumps(self) -> None:
-        """A jump of the clock that is undone in time changes nothing; one that lasts makes runs missed, and is told."""
+        """A jump of the clock that is undone in time changes nothing."""
         self.define()
         for off in (3600.0, -3600.0):
             self.agent.off = off

@@ -8,8 +8,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from daprdockr.agent.host.failures import MOST_GENERATIONS
 from daprdockr.model.names import InstanceName
 from daprdockr.planning.attempts import ATTEMPTS_KEPT, LASTING, NONE
+from daprdockr.planning.lanes import Lane
 from daprdockr.planning.outcome import Done, Fault, Retry
-from daprdockr.planning.steps import Lane
 from tests.build.situations import WEB_1, WEB_2, container
 from tests.build.values import API, WEB, instance
 from tests.fakes.failures import OpenFailures

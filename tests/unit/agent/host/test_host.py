@@ -16,8 +16,8 @@ from daprdockr.model.errors import EngineUnavailable
 from daprdockr.model.host import ContainerState, Image, Status
 from daprdockr.model.names import ServiceName
 from daprdockr.planning.attempts import NONE, STEADY
+from daprdockr.planning.lanes import Lane
 from daprdockr.planning.outcome import Fault
-from daprdockr.planning.steps import Lane
 from daprdockr.runtime.pool import Run
 from tests.build.situations import WEB_2, container
 from tests.build.values import WEB, instance

@@ -10,11 +10,11 @@ from daprdockr.model.known.cluster import Cluster
 from daprdockr.model.stored.claim import ClaimRecord, State
 from daprdockr.model.stored.entries import Delete, Entry, Put
 from daprdockr.model.stored.revisioned import Claim
+from daprdockr.planning.lanes import Lane
 from daprdockr.planning.outcome import Fault
 from daprdockr.planning.steps import (
     DropSuccession,
     GiveUpSuccession,
-    Lane,
     ReadClaim,
     ReleaseClaim,
     Succeed,

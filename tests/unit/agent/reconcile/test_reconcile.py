@@ -17,14 +17,14 @@ from daprdockr.model.host import Status
 from daprdockr.model.known.changes import Changes
 from daprdockr.model.names import InstanceName, ServiceName
 from daprdockr.planning.attempts import Attempts
+from daprdockr.planning.lanes import Lane
 from daprdockr.planning.outcome import LONGEST_REASON, Done, Fault, StepOutcome
+from daprdockr.planning.run_steps import OnRun
 from daprdockr.planning.situation import Situation
 from daprdockr.planning.steps import (
     CreateContainer,
-    Lane,
     OnClaim,
     OnRollout,
-    OnRun,
     OnSlot,
     PullImage,
     RemoveContainer,

@@ -15,11 +15,11 @@ from daprdockr.model.errors import (
     ImageRefused,
     PullFailed,
 )
+from daprdockr.planning.lanes import Lane
 from daprdockr.planning.outcome import LONGEST_REASON, Fault, Retry
 from daprdockr.planning.steps import (
     ContainerStep,
     CreateContainer,
-    Lane,
     PullImage,
     RemoveContainer,
     StartContainer,

@@ -12,6 +12,7 @@ from tests.build.jobs import REPORT
 
 class RunRecordTests(SynchronousTestCase):
     def test_read_back(self) -> None:
+        """Each record is read as it was written."""
         whole = RunRecord(
             state=RunState.FAILED,
             due=1_763_817_600,
@@ -49,6 +50,7 @@ class RunRecordTests(SynchronousTestCase):
         self.assertEqual([s.value for s in RunState if RunRecord(s).under_way], ["claimed", "running"])
 
     def test_output(self) -> None:
+        """So are the last lines of a run."""
         self.assertEqual(RunOutput.decode(RunOutput(("one", "two")).encode()), RunOutput(("one", "two")))
 
     def test_places(self) -> None:

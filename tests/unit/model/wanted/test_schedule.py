@@ -25,7 +25,7 @@ def local(schedule: Schedule, *begin: int, count: int) -> list[str]:
 
 class ReadTests(SynchronousTestCase):
     def test_written_back(self) -> None:
-        """What is read is written as it was, without defaults."""
+        """A schedule is written as it was read, without defaults."""
         for given in (
             {"Cron": "*/5 * * * *"},
             {"Once": True, "Retries": 2},
@@ -34,7 +34,7 @@ class ReadTests(SynchronousTestCase):
             self.assertEqual(Schedule.read(given, "Schedule").write(), given)
 
     def test_refused(self) -> None:
-        """What cannot be meant is refused with one line that names the place."""
+        """A schedule that nobody can mean is refused with one line that names the place."""
         daily = "0 3 * * *"
         for given, expected in (
             ({}, "Schedule.Cron is missing"),

@@ -12,8 +12,9 @@ from daprdockr.model.wanted.definition import Definition
 from daprdockr.planning.jobs.beginning import AWAY, PAUSES
 from daprdockr.planning.jobs.turns import TURN
 from daprdockr.planning.plan import Plan, plan
+from daprdockr.planning.run_steps import ForgetRuns, WriteRun
 from daprdockr.planning.situation import Here
-from daprdockr.planning.steps import ForgetRuns, Step, WriteRun
+from daprdockr.planning.steps import Step
 from tests.build.jobs import CREATED, DEFINED, REPORT, job, record, situation_of
 from tests.build.situations import NOW
 
@@ -89,6 +90,7 @@ class AnewTests(BeginCase):
     """The time of a job begins when a node sees it first, or with another schedule."""
 
     def test_first(self) -> None:
+        """The first record of a job says from when on it has runs."""
         step = self.written(job(), wall=630.5, waiting_since={0: NOW})
         self.assertEqual(step, WriteRun(REPORT, 1, record(RunState.SET, until=630), defined=DEFINED))
         self.assertEqual(str(step), "note from when on report.myapp has runs")

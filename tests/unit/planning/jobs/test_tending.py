@@ -1,4 +1,4 @@
-"""What becomes of the runs that a node has claimed, and of their containers."""
+"""The fate of the runs that a node has claimed, and of their containers."""
 
 from __future__ import annotations
 
@@ -11,18 +11,11 @@ from daprdockr.model.host import ContainerState, Status
 from daprdockr.model.stored.run import RunRecord, RunState, place_of
 from daprdockr.model.wanted.definition import Definition
 from daprdockr.planning.attempts import NONE, Failure
+from daprdockr.planning.lanes import Lane
 from daprdockr.planning.plan import Plan, plan
+from daprdockr.planning.run_steps import WriteRun
 from daprdockr.planning.situation import Here, OnHost
-from daprdockr.planning.steps import (
-    CreateContainer,
-    Lane,
-    PullImage,
-    RemoveContainer,
-    StartContainer,
-    Step,
-    StopContainer,
-    WriteRun,
-)
+from daprdockr.planning.steps import CreateContainer, PullImage, RemoveContainer, StartContainer, Step, StopContainer
 from tests.build.jobs import DEFINED, REPORT, carrying, job, record, situation_of
 from tests.build.situations import IMAGES, NOW
 
@@ -98,6 +91,7 @@ class AttendTests(TendCase):
     """The container that etcd knows."""
 
     def test_start(self) -> None:
+        """A container that etcd knows is started."""
         self.assertEqual(self.step(RUNNING, carrying(1, Status.CREATED)), StartContainer(FIRST, "c1"))
 
     def test_not_startable(self) -> None:
@@ -110,7 +104,7 @@ class AttendTests(TendCase):
     def test_goes_on(self) -> None:
         """While it runs nothing is done until the deadline, if there is one."""
         self.assertEqual(self.plan(RUNNING, carrying(1)).steps, ())
-        timed = {"definition": job(Deadline=20), "running_since": {1: NOW - 15}}
+        timed: dict[str, Any] = {"definition": job(Deadline=20), "running_since": {1: NOW - 15}}
         self.assertEqual(self.plan(RUNNING, carrying(1), **timed), Plan((), NOW + 5))
         timed["running_since"] = {1: NOW - 20}
         stop = self.step(RUNNING, carrying(1), **timed)
@@ -126,14 +120,15 @@ class AttendTests(TendCase):
 
     def test_failed(self) -> None:
         """Any other end is a failure, with its reason: the status, the memory, or the deadline."""
-        for changed, reason in (
+        cases: tuple[tuple[dict[str, Any], str], ...] = (
             ({"exit_code": 3}, "exit status 3"),
             ({"exit_code": 137, "oom_killed": True}, "killed: out of memory"),
             (
                 {"exit_code": 137, "started": 5.0, "finished": 26.0},
                 "it took longer than its Deadline of 20 s: killed (SIGKILL)",
             ),
-        ):
+        )
+        for changed, reason in cases:
             ended = self.written(RUNNING, carrying(1, Status.EXITED, **changed), definition=job(Deadline=20))
             self.assertEqual((ended.state, ended.reason), (RunState.FAILED, reason))
             self.assertEqual(ended.status, changed["exit_code"])
@@ -175,7 +170,8 @@ class ClearTests(TendCase):
 
     def test_deleted(self) -> None:
         """Those of a job that was deleted go, too, but only by the word of an etcd that knew them."""
-        for changed, expected in (({}, 1), ({"cluster": 2}, 0), ({"revision": 101}, 0)):
+        cases: tuple[tuple[dict[str, Any], int], ...] = (({}, 1), ({"cluster": 2}, 0), ({"revision": 101}, 0))
+        for changed, expected in cases:
             seen = situation_of(None, RUNNING, containers=(carrying(1, **changed),), nodes="b")
             self.assertEqual(len(plan(seen, NOW).steps), expected, changed)
         frozen = situation_of(None, RUNNING, containers=(carrying(1),), here=Here("a", cluster=1, revision=100))
