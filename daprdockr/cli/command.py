@@ -25,7 +25,7 @@ WORDS = (
     *("scale", "restart", "history", "rollback"),
     *("pause", "resume"),
     *("logs", "exec", "forward"),
-    *("secret", "file"),
+    *("secret", "file", "job"),
     *("backup", "restore"),
     *("drain", "cordon", "uncordon", "trust-etcd", "certificates", "completion"),
 )

@@ -19,7 +19,7 @@ StoppedRollouts = Mapping[ServiceName, RolloutRecord]
 
 COLUMNS: tuple[Column, ...] = (
     ("SERVICE", lambda row: row["Service"]),
-    ("WANTED", lambda row: str(row["Wanted"])),
+    ("WANTED", lambda row: "job" if row["Schedule"] else str(row["Wanted"])),
     ("RUNNING", lambda row: str(row["Running"])),
     ("HEALTHY", lambda row: str(row["Healthy"])),
     ("CURRENT", lambda row: str(row["Current"])),
@@ -52,6 +52,7 @@ def _row(
     return {
         "Service": str(name),
         "Wanted": service.definition.instances,
+        "Schedule": service.definition.schedule.text if service.definition.schedule is not None else None,
         "Running": len(running),
         "Healthy": sum(claim.record.healthy for claim in running),
         "Current": sum(is_current(service, claim) for claim in running),
@@ -62,8 +63,17 @@ def _row(
         ],
         "Rollout": stopped.write() if stopped is not None else None,
         "Paused": paused.shown() if paused is not None else None,
-        "Reason": "; ".join(filter(None, (str(paused or ""), reason, waiting))),
+        "Reason": "; ".join(filter(None, (str(paused or ""), reason, waiting, _last_run(cluster, name)))),
     }
+
+
+def _last_run(cluster: Cluster, name: ServiceName) -> str:
+    """Return what went wrong with the last run of a job; "" if nothing."""
+    runs = cluster.runs(name)
+    last = runs[max(runs)] if runs else None
+    if last is None or not last.record.reason:
+        return ""
+    return f"run {last.number} is {last.record.state.value}: {last.record.reason}"
 
 
 def _waiting(cluster: Cluster, service: Service, nodes: Iterable[Candidate]) -> str:

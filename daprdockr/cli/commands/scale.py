@@ -11,7 +11,7 @@ from daprdockr.cli.console import Console
 from daprdockr.cli.definitions import Definitions
 from daprdockr.cli.request import Request
 from daprdockr.cli.stored import existing
-from daprdockr.model.errors import DaprdockrError, EtcdError, NotFound
+from daprdockr.model.errors import BadInput, DaprdockrError, EtcdError, NotFound
 from daprdockr.model.names import ServiceName
 from daprdockr.model.seams import Store
 from daprdockr.model.stored.entries import Entry
@@ -53,6 +53,8 @@ def _scale(definitions: Definitions, service: ServiceName, number: int) -> int:
     def decide(entry: Entry | None) -> Definition:
         nonlocal before
         definition = existing(entry, service)
+        if definition.schedule is not None:
+            raise BadInput(f"{service} is a job, which has no instances: leave it out")
         if before is None or definition.instances != number:  # a lost answer shows as what we want
             before = definition.instances
         return evolve(definition, instances=number)

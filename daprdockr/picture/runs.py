@@ -1,0 +1,89 @@
+# -*- test-case-name: tests.unit.cli.commands.test_job -*-
+"""Jobs, and their runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from daprdockr.model.known.cluster import Cluster
+from daprdockr.model.names import ServiceName
+from daprdockr.model.stored.revisioned import KnownRun
+from daprdockr.model.stored.run import RunState
+from daprdockr.picture.cells import moment
+from daprdockr.picture.table import Column, Row, Table
+
+JOB_COLUMNS: tuple[Column, ...] = (
+    ("JOB", lambda row: row["Job"]),
+    ("SCHEDULE", lambda row: row["Schedule"]),
+    ("NEXT", lambda row: moment(row["Next"])),
+    ("RUN", lambda row: str(row["Run"] or "")),
+    ("STATE", lambda row: row["State"]),
+    ("DUE", lambda row: moment(row["Due"])),
+    ("NODE", lambda row: row["Node"]),
+    ("REASON", lambda row: row["Reason"]),
+)
+
+RUN_COLUMNS: tuple[Column, ...] = (
+    ("RUN", lambda row: str(row["Run"])),
+    ("DUE", lambda row: _due(row)),
+    ("STATE", lambda row: row["State"]),
+    ("NODE", lambda row: row["Node"]),
+    ("STARTED", lambda row: moment(row["Started"])),
+    ("ENDED", lambda row: moment(row["Ended"])),
+    ("STATUS", lambda row: "" if row["Status"] is None else str(row["Status"])),
+    ("REASON", lambda row: row["Reason"]),
+)
+
+
+def job_table(cluster: Cluster, now: float) -> Table:
+    """Return every job, with the time after ``now`` at which it is due, and its last run."""
+    return Table(list(filter(None, (_job(cluster, name, now) for name in sorted(cluster.services)))), JOB_COLUMNS)
+
+
+def run_table(runs: Mapping[int, KnownRun]) -> Table:
+    """Return the runs of a job, oldest first."""
+    return Table([run_row(run) for _, run in sorted(runs.items()) if _is_run(run)], RUN_COLUMNS)
+
+
+def run_row(run: KnownRun) -> Row:
+    """Return one run; its status is None as long as there is none."""
+    record = run.record
+    return {
+        "Run": run.number,
+        "State": record.state.value,
+        "Due": record.due,
+        "Last": record.last or record.due,
+        "Count": record.count or 1,
+        "Node": record.node,
+        "Attempt": record.attempt,
+        "Started": record.started,
+        "Ended": record.ended,
+        "Status": record.status if record.status >= 0 else None,
+        "Reason": record.reason,
+        "Arguments": list(record.arguments),
+        "By": record.by,
+    }
+
+
+def _job(cluster: Cluster, name: ServiceName, now: float) -> Row | None:
+    schedule = cluster.services[name].definition.schedule
+    if schedule is None:
+        return None
+    runs = [run for _, run in sorted(cluster.runs(name).items()) if _is_run(run)]
+    last: Row = run_row(runs[-1]) if runs else {"Run": 0, "State": "", "Due": 0, "Node": "", "Reason": ""}
+    return {
+        "Job": str(name),
+        "Schedule": schedule.text,
+        "Next": next(schedule.due_after(now), 0),
+        **{key: last[key] for key in ("Run", "State", "Due", "Node", "Reason")},
+    }
+
+
+def _is_run(run: KnownRun) -> bool:
+    return run.record.state is not RunState.SET
+
+
+def _due(row: Row) -> str:
+    if not row["Due"]:
+        return f"asked for by {row['By']}" if row["By"] else ""
+    return moment(row["Due"]) if row["Count"] == 1 else f"{row['Count']} times to {moment(row['Last'])}"

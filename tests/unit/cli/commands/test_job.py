@@ -1,0 +1,176 @@
+"""``job``: jobs and their runs as people see them, and a run that somebody asks for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from attrs import evolve
+
+from daprdockr.model.stored.entries import Delete
+from daprdockr.model.stored.run import KEPT, RunOutput, RunRecord, RunState
+from tests.build.command_line import DefinitionCase
+from tests.build.jobs import REPORT, job, record, records_in
+from tests.build.values import KEYS, definition
+from tests.fakes.command_line import EventfulStore, InterruptedStore, LentStore, Outcome
+
+NAME = "report.myapp"
+
+
+class JobCase(DefinitionCase):
+    store: Any
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.store = EventfulStore()
+        self.store.put(KEYS.service(REPORT), job().encode())
+
+    def keep(self, number: int, one: RunRecord, *lines: str) -> None:
+        self.store.put(KEYS.run(REPORT, number), one.encode())
+        if lines:
+            self.store.put(KEYS.output(REPORT, number), RunOutput(lines).encode())
+
+
+class ListTests(JobCase):
+    def test_jobs(self) -> None:
+        """Jobs are listed with their next time and their last run; other services are not."""
+        self.store.put(KEYS.service(definition().name), definition().encode())
+        (row,) = self.run_line("job", "ls", "-o", "json").json
+        self.assertEqual((row["Job"], row["Schedule"], row["Run"]), (NAME, "* * * * * UTC", 0))
+        self.assertEqual(row["Next"] % 60, 0)
+        self.keep(1, record(RunState.FAILED, due=600, node="a", reason="exit status 3", status=3))
+        shown = self.run_line("job", "ls").stdout
+        self.assertIn("failed", shown)
+        self.assertIn("exit status 3", shown)
+
+    def test_history(self) -> None:
+        """Each run has its line: when it was due, or who asked for it, and how it ended."""
+        self.keep(1, record(RunState.SET))
+        self.keep(2, record(RunState.DONE, due=600, node="a", status=0, started=600.5, ended=601.5))
+        self.keep(3, record(RunState.MISSED, due=660, last=720, count=2, reason="no node began it in time"))
+        self.keep(4, record(RunState.WAITING, by="anna@desk", arguments=("--all",)))
+        rows = self.run_line("job", "history", NAME, "-o", "json").json
+        found = [(row["Run"], row["Status"], row["Count"]) for row in rows]
+        self.assertEqual(found, [(2, 0, 1), (3, None, 2), (4, None, 1)])
+        shown = self.run_line("job", "history", NAME).stdout
+        for text in ("1970-01-01 00:10:00Z", "2 times to 1970-01-01 00:12:00Z", "asked for by anna@desk"):
+            self.assertIn(text, shown)
+
+    def test_logs(self) -> None:
+        """The last lines of a run are those that were kept with its record."""
+        self.keep(2, record(RunState.DONE), "one", "two")
+        self.assertEqual(self.run_line("job", "logs", NAME, "2").stdout, "one\ntwo\n")
+        self.assertEqual(self.run_line("job", "logs", NAME, "2", "-o", "json").json, ["one", "two"])
+        done = self.run_line("job", "logs", NAME, "7")
+        self.assertEqual(done.status, 3)
+        self.assertIn("run 7 of report.myapp is not remembered", done.stderr)
+
+    def test_usage(self) -> None:
+        """Wrong words are named."""
+        self.store.put(KEYS.service(definition().name), definition().encode())
+        for words, status, text in (
+            ((), 2, "job needs to know what to do"),
+            (("run",), 2, "job run needs the name of a job"),
+            (("run", "report"), 2, "service 'report' is not usable"),
+            (("logs", NAME, "last"), 2, "run 'last' is not usable"),
+            (("run", "none.myapp"), 3, "none.myapp does not exist"),
+            (("history", "web.myapp"), 1, "web.myapp is no job"),
+        ):
+            done = self.run_line("job", *words)
+            self.assertEqual(done.status, status, words)
+            self.assertIn(text, done.stderr)
+
+
+class RunTests(JobCase):
+    """``job run``: the run ends when somebody watches for it."""
+
+    def run_until(self, *words: str, number: int = 1, lines: tuple[str, ...] = (), **ended: Any) -> Outcome:
+        def end() -> None:
+            asked = records_in(self.store)[number]
+            self.keep(number, evolve(asked, node="a", **ended), *lines)
+
+        self.store.coming.append(end)
+        return self.run_line("job", "run", NAME, *words)
+
+    def test_done(self) -> None:
+        """It asks, waits for the end, and prints what the run logged last."""
+        done = self.run_until("--", "--all", "two words", state=RunState.DONE, status=0, lines=("counted 7",))
+        self.assertEqual((done.status, done.stdout, done.stderr), (0, "counted 7\n", ""))
+        (asked,) = records_in(self.store).values()
+        self.assertEqual(asked.arguments, ("--all", "two words"))
+        self.assertIn("@", asked.by)
+
+    def test_status(self) -> None:
+        """Its exit status is that of the run."""
+        done = self.run_until(state=RunState.FAILED, status=7, reason="exit status 7")
+        self.assertEqual((done.status, done.stdout), (7, ""))
+        self.assertEqual(done.stderr, "daprdockrcmd: run 1 of report.myapp failed on a: exit status 7\n")
+
+    def test_no_status(self) -> None:
+        """A run that has none is a failure, with its reason."""
+        for state, text in ((RunState.LOST, "is lost"), (RunState.FAILED, "failed")):
+            number = len(records_in(self.store)) + 1
+            done = self.run_until(number=number, state=state, reason="node a went away")
+            self.assertEqual(done.status, 1)
+            self.assertIn(f"run {number} of report.myapp {text}: node a went away", done.stderr)
+
+    def test_json(self) -> None:
+        """In JSON it is the record, with its lines."""
+        done = self.run_until("-o", "json", state=RunState.DONE, status=0, lines=("x",))
+        self.assertEqual((done.json["State"], done.json["Lines"], done.json["Status"]), ("done", ["x"], 0))
+
+    def test_goes_on(self) -> None:
+        """It takes over from the newest record up to when due times are settled, and prunes the oldest."""
+        for number in range(1, KEPT + 1):
+            self.keep(number, record(RunState.DONE, until=1200), "x")
+        self.run_until(number=KEPT + 1, state=RunState.DONE, status=0)
+        kept = records_in(self.store)
+        self.assertEqual((min(kept), max(kept)), (2, KEPT + 1))
+        newest = kept[KEPT + 1]
+        self.assertEqual((newest.until, newest.schedule, newest.job), (1200, "* * * * * UTC", 6))
+        self.assertEqual(len(self.store.list(KEYS.outputs(REPORT)).entries), KEPT - 1)
+
+    def test_deleted(self) -> None:
+        """A record that goes away meanwhile is said."""
+        self.store.coming.append(lambda: self.store.commit([], [Delete(KEYS.run(REPORT, 1))]))
+        done = self.run_line("job", "run", NAME)
+        self.assertEqual((done.status, done.stderr), (1, "daprdockrcmd: run 1 of report.myapp was deleted\n"))
+
+
+class AskedTests(JobCase):
+    """Asking while others write, too."""
+
+    def ended_soon(self, store: LentStore) -> None:
+        """Whatever is asked for has ended when it is read again."""
+        self.store = store
+        store.put(KEYS.service(REPORT), job().encode())
+
+    def test_lost_answer(self) -> None:
+        """A request whose answer was lost is not made twice."""
+        store = InterruptedStore()
+        self.ended_soon(store)
+        store.loses = 1
+        commit = store.commit
+
+        def first(conditions: Any, operations: Any) -> Any:
+            try:
+                return commit(conditions, operations)
+            finally:
+                asked = records_in(store)[1]
+                self.keep(1, evolve(asked, state=RunState.DONE, status=0))
+
+        store.commit = first  # type: ignore[method-assign]
+        self.assertEqual(self.run_line("job", "run", NAME).status, 0)
+        self.assertEqual(list(records_in(store)), [1])
+
+    def test_others_first(self) -> None:
+        """Who is always too late says so."""
+        store = InterruptedStore()
+        self.ended_soon(store)
+
+        def other() -> None:
+            self.keep(len(records_in(store)) + 1, record(RunState.DONE))
+
+        store.before = other
+        done = self.run_line("job", "run", NAME)
+        self.assertEqual(done.status, 1)
+        self.assertIn("the runs of report.myapp keep changing", done.stderr)
