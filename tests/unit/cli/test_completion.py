@@ -66,6 +66,7 @@ class FormTests(SynchronousTestCase):
             "completion": SHELLS,
             "secret": ("key", "set", "ls", "rm", "rotate-key"),
             "file": ("set", "get", "ls", "rm"),
+            "job": ("ls", "run", "history", "logs"),
             "certificates": ("add", "rm"),
         }
         self.assertEqual({form.typed: form.words for form in forms() if form.words}, words)
