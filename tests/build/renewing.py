@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -31,9 +32,9 @@ REFUSED = AcmeRefused("the ACME server refused (unauthorized): no", "unauthorize
 
 
 class Node:
-    """One node that may be the renewer, at an etcd that others share."""
+    """One node that may be the renewer, at an etcd that others share; ``keys`` are its own, if it has others."""
 
-    def __init__(self, case: RenewerCase, name: str) -> None:
+    def __init__(self, case: RenewerCase, name: str, keys: Sequence[PrivateKey] | None = None) -> None:
         self.lease = case.store.grant(6).id
         self.cluster = case.cluster
         store = case.store
@@ -45,7 +46,7 @@ class Node:
         self.renewer = Renewer(
             reactor=case.clock,
             office=Office(store, run_at_once, key=KEYS.renewer, node=name, lease=lambda: self.lease),
-            vault=Vault(store, run_at_once, KEYS, lambda: (case.key,)),
+            vault=Vault(store, run_at_once, KEYS, lambda: (case.key,) if keys is None else keys),
             connect=connect,
             cluster=case.cluster,
             chances=Chances(lambda: 0.0, lambda: 7, case.wall),

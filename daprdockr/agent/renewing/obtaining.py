@@ -116,7 +116,7 @@ class Obtaining:
 
     async def _order(self, host_name: str) -> OrderRecord:
         """Return the order to go on with, or a new one. See Note [One order]."""
-        present = await self.vault.order(host_name)
+        present = await self._present(host_name)
         if present is not None and present.directory == self.servers.usual.directory:
             return present
         await self.reaching(host_name)
@@ -126,6 +126,15 @@ class Obtaining:
         order = OrderRecord(url, self.servers.usual.directory, SigningKey.generate().pem.decode())
         await self.vault.keep_order(self.term, host_name, order)
         return order
+
+    async def _present(self, host_name: str) -> OrderRecord | None:
+        """Return the order that is under way. :raises OrderLost: what is stored of it cannot be read any more."""
+        try:
+            return await self.vault.order(host_name)
+        except BadInput as error:
+            await self.vault.public()  # a node without the cluster's present key leaves the order to another one
+            reason = str(error).partition(": ")[0]
+            raise OrderLost(f"the order under way cannot be read, so another one is begun next: {reason}") from None
 
     async def _rehearse(self, host_name: str) -> None:
         """Have a new name pass the checks of the staging directory, which has more patience with names that fail."""

@@ -6,7 +6,8 @@ Note [One renewer]
     The renewer is the node that created one key under its own lease. The key ends with the lease, and then another node
     creates it. A node may believe that it holds the office when it does not any more; so each write of a renewer
     compares the create revision and the lease of the key, and one of an ended term changes nothing. An agent that is
-    started again under the same lease goes on with the term of the one before it.
+    started again under the same lease goes on with the term of the one before it. One that lacks a key that it needs
+    leaves the office to another node, and does not ask for it for a while.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from collections.abc import Callable
 from attrs import frozen
 
 from daprdockr.model.seams import Store
-from daprdockr.model.stored.entries import Absent, Fence, Put
+from daprdockr.model.stored.entries import Absent, Delete, Fence, Put
 from daprdockr.runtime.pool import Run
 
 
@@ -58,6 +59,12 @@ class Office:
         elif entry.lease == lease and entry.value == self._value:
             self._term = Term(Fence(self._key, entry.create_revision, lease))
         return self._term
+
+    async def resign(self) -> None:
+        """Leave the office to another node, which takes it as soon as it asks."""
+        term, self._term = self._term, None
+        if term is not None:
+            await self._run(self._store.commit, [term.fence], [Delete(self._key)])
 
     def lose(self) -> None:
         """Forget the term: a write was refused."""

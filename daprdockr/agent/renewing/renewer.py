@@ -7,6 +7,7 @@ it in time. On the other nodes it only waits for the office.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from attrs import evolve, field, frozen
@@ -18,7 +19,7 @@ from daprdockr.acme.keys import SigningKey
 from daprdockr.agent.renewing.obtaining import Chances, Obtaining, Reaching, Servers
 from daprdockr.agent.renewing.office import Office, Term
 from daprdockr.agent.renewing.texts import Spread, Texts
-from daprdockr.agent.renewing.vault import TermEnded, Vault
+from daprdockr.agent.renewing.vault import NoSuchKey, TermEnded, Vault
 from daprdockr.model.errors import AcmeError, BadInput, EtcdError, NotFound, OrderLost
 from daprdockr.model.known.cluster import Cluster
 from daprdockr.model.names import one_line
@@ -36,6 +37,9 @@ MOST_AT_ONCE = 16
 
 SETTLING = 1.0
 """Seconds in which every node learns what to answer to challenges, when that is new."""
+
+REST = 10.0
+"""Seconds in which a node does not ask for the office that it could not fill, so that another one gets it."""
 
 ETCD_REST = 5.0
 """Seconds until an attempt goes on that etcd kept from its end."""
@@ -94,8 +98,11 @@ class Renewer(Periodic):
         self._record_event = record_event
         self._desk: Desk | None = None
         self._obstacle = ""
+        self._resting = 0.0
 
     async def poll(self) -> None:
+        if self._reactor.seconds() < self._resting:
+            return
         try:
             term = await self._office.hold()
             if term is None:
@@ -106,6 +113,8 @@ class Renewer(Periodic):
             self._lose()
         except EtcdError:
             pass  # others report that; nothing is begun meanwhile
+        except NoSuchKey as error:
+            await self._resign(str(error))
         except (BadInput, NotFound) as error:
             self._report_obstacle(str(error))
         else:
@@ -122,6 +131,13 @@ class Renewer(Periodic):
         self._office.lose()
         self._desk = None
 
+    async def _resign(self, reason: str) -> None:
+        """Leave the work to a node that can do it; if there is none, this one tries again."""
+        self._report_obstacle(reason)
+        self._desk, self._resting = None, self._reactor.seconds() + REST
+        with suppress(EtcdError):  # then it still is the renewer afterwards, and tries this again
+            await self._office.resign()
+
     def _report_obstacle(self, text: str) -> None:
         """Report once why this node cannot do the work of its office."""
         if text != self._obstacle:
@@ -129,8 +145,7 @@ class Renewer(Periodic):
         self._obstacle = text
 
     async def _opened(self, term: Term) -> Desk:
-        known = self._cluster.thumbprint
-        key = await self._vault.account(term)
+        known, key = self._cluster.thumbprint, await self._vault.account(term)
         contacts = self._connect(key)
         texts = Texts(term, self._vault, key.thumbprint, contacts.spread)
         await texts.begin(await self._vault.under_way())
@@ -178,9 +193,8 @@ class Renewer(Periodic):
         if isinstance(result, Failure) and not result.check(CancelledError):
             self.log.failure("the attempt for {name} failed unexpectedly", result, name=name)
             record, now = desk.obtain.record(name), self._chances.wall()
-            failures = record.failures + 1
-            rest = pause(failures, self._chances.fraction())
-            desk.records[name] = evolve(record, failures=failures, next_attempt=now + rest, ask=now + ask_after(0.0))
+            rested = now + pause(record.failures + 1, self._chances.fraction())
+            desk.records[name] = evolve(record, failures=record.failures + 1, next_attempt=rested, ask=rested)
         if self.running and desk is self._desk:
             self._reactor.callLater(0, self._begin)
 
@@ -190,6 +204,8 @@ class Renewer(Periodic):
             self._record_event(name, "a new certificate is stored")
         except TermEnded:
             self._lose()
+        except NoSuchKey as error:
+            await self._resign(str(error))
         except EtcdError:
             desk.records[name] = evolve(desk.obtain.record(name), next_attempt=self._chances.wall() + ETCD_REST)
         except (AcmeError, BadInput, NotFound) as error:

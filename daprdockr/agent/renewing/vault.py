@@ -26,6 +26,10 @@ class TermEnded(DaprdockrError):
     """A write was refused, because this node is not the renewer any more, or because somebody else wrote, too."""
 
 
+class NoSuchKey(BadInput):
+    """This node does not have the key that the work needs; another one may have it."""
+
+
 @frozen
 class Vault:
     """:ivar private: returns the cluster keys that this node has now."""
@@ -36,13 +40,13 @@ class Vault:
     private: Callable[[], Sequence[PrivateKey]]
 
     async def public(self) -> PublicKey:
-        """Return the key to seal to. :raises NotFound: there is none. :raises BadInput: this node cannot open it."""
+        """Return the key to seal to. :raises NotFound: there is none. :raises NoSuchKey: this node cannot open it."""
         entry = await self.run(self.store.get, self.keys.public_key)
         if entry is None:
             raise NotFound("certificates need a cluster key, and there is none: daprdockrcmd secret key FILE makes one")
         key = public_key(entry)
         if all(one.public.id != key.id for one in self.private()):
-            raise BadInput(f"this node does not have the cluster key {key.id}, so another one has to be the renewer")
+            raise NoSuchKey(f"this node does not have the cluster key {key.id}, so another one has to be the renewer")
         return key
 
     async def account(self, term: Term) -> SigningKey:
@@ -123,7 +127,8 @@ class Vault:
         sealed = SealedValue.decode(entry.value)
         key = next((key for key in self.private() if key.public.id == sealed.key), None)
         if key is None:
-            raise BadInput(f"{place} is sealed to key {sealed.key}, which this node does not have")
+            place = self.keys.renewing + place
+            raise NoSuchKey(f"{place} is sealed to key {sealed.key}, which this node does not have: copy its file here")
         return key.open(sealed.sealed, bound_to_renewer(place)), sealed.key
 
     def _sealed(self, public: PublicKey, place: str, value: bytes) -> Operation:

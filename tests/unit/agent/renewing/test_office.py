@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.agent.renewing.office import Office, Term
@@ -53,6 +54,17 @@ class OfficeTests(SynchronousTestCase):
         term = self.hold(self.office("a", self.lease))
         self.assertEqual(self.hold(self.office("a", self.lease)), term)
         self.assertIsNone(self.hold(self.office("b", self.lease)))
+
+    def test_resigned(self) -> None:
+        """A renewer that resigns leaves the office to whoever asks first; one that is none takes it from nobody."""
+        first, second = self.office("a", self.lease), self.office("b", self.store.grant(60).id)
+        term = self.hold(first)
+        self.successResultOf(Deferred.fromCoroutine(second.resign()))
+        self.assertTrue(self.is_writable(term))
+        self.successResultOf(Deferred.fromCoroutine(first.resign()))
+        self.assertFalse(self.is_writable(term))
+        self.assertTrue(self.is_writable(self.hold(second)))
+        self.assertIsNone(self.hold(first))
 
     def test_lost(self) -> None:
         """A renewer whose write was refused asks again whether it is one."""

@@ -9,10 +9,13 @@ from twisted.internet.defer import Deferred
 
 from daprdockr.acme.orders import RenewalWindow
 from daprdockr.agent.renewing.obtaining import HARD
-from daprdockr.agent.renewing.renewer import ETCD_REST, MOST_AT_ONCE
-from daprdockr.model.errors import AcmeRefused
+from daprdockr.agent.renewing.renewer import ETCD_REST, MOST_AT_ONCE, REST
+from daprdockr.model.errors import AcmeRefused, EtcdUnavailable
+from daprdockr.model.stored.entries import Delete
 from daprdockr.model.stored.renewal import RenewalRecord
-from tests.build.renewing import DAY, NAME, REFUSED, Node, RenewerCase
+from daprdockr.model.stored.sealed import SealedValue
+from daprdockr.sealing.boxes import PrivateKey
+from tests.build.renewing import DAY, KEY, NAME, REFUSED, Node, RenewerCase
 from tests.build.values import KEYS
 
 
@@ -72,6 +75,79 @@ class OustedTests(RenewerCase):
         Node(self, "b")
         self.pass_time(60)
         self.assertEqual((len(self.usual.asked), len(self.usual.orders)), (asked, 1))
+
+
+class ResigningTests(RenewerCase):
+    """A renewer that lacks a key, beside a node that has it."""
+
+    def test_other_key(self) -> None:
+        """A node with another key than the cluster's leaves the office to one that has it, and says so once."""
+        Node(self, "a", (PrivateKey.generate(),))
+        self.pass_time(2)
+        Node(self, "b")
+        self.pass_time(30)
+        self.assertIsNotNone(self.certificate())
+        (said, _) = self.events
+        self.assertIn("another one has to be the renewer", said)
+
+    def test_alone(self) -> None:
+        """A node that is alone tries again, and goes on when it has the key."""
+        keys = [PrivateKey.generate()]
+        Node(self, "a", keys)
+        self.pass_time(60)
+        self.assertEqual(len(self.events), 1)
+        keys.append(KEY)
+        self.pass_time(REST + 5)
+        self.assertIsNotNone(self.certificate())
+
+    def test_rotated(self) -> None:
+        """A renewer that lacks the new key of the cluster leaves the office in the middle of its work."""
+        new = PrivateKey.generate()
+        Node(self, "a")
+        self.pass_time(5)
+        Node(self, "b", (new, KEY))
+        self.store.put(KEYS.public_key, new.public.encode())
+        self.define(NAME, "b.test")
+        self.pass_time(30)
+        record = self.certificate("b.test")
+        assert record is not None
+        self.assertEqual((record.key, self.renewal("b.test").failures), (new.public.id, 0))
+
+    def test_etcd_away(self) -> None:
+        """If etcd does not take the resignation, the node is the renewer still, and resigns later."""
+        self.store.put(KEYS.public_key, PrivateKey.generate().public.encode())
+        first = Node(self, "a")
+        commit = self.store.commit
+
+        def away(conditions: Any, operations: Any) -> Any:
+            if any(isinstance(one, Delete) for one in operations):
+                raise EtcdUnavailable("etcd did not answer")
+            return commit(conditions, operations)
+
+        self.patch(self.store, "commit", away)
+        self.pass_time(5)
+        entry = self.store.get(KEYS.renewer)
+        assert entry is not None
+        self.assertEqual(entry.lease, first.lease)
+        self.patch(self.store, "commit", commit)
+        self.pass_time(REST)
+        self.assertIsNone(self.store.get(KEYS.renewer))
+
+
+class LostOrderTests(RenewerCase):
+    def test_unreadable(self) -> None:
+        """An order that cannot be read, or is sealed to a key that is lost, is dropped, and another one is made."""
+        place = f"{KEYS.renewing}orders/{NAME}"
+        for stored in (b"no JSON", SealedValue("0badc0de0badc0de", "acme", b"x" * 60).encode()):
+            self.setUp()
+            self.store.put(place, stored)
+            node = Node(self, "a")
+            self.pass_time(3)
+            self.assertIn("the order under way cannot be read", self.renewal().error)
+            self.assertIsNone(self.store.get(place))
+            self.pass_time(61)
+            self.assertIsNotNone(self.certificate())
+            node.renewer.stopService()
 
 
 class HeldTests(RenewerCase):
