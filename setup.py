@@ -59,6 +59,7 @@ setup(
         "daprdockr.arguments",
         "daprdockr.cli",
         "daprdockr.cli.commands",
+        "daprdockr.compose",
         "daprdockr.dns",
         "daprdockr.dns.answering",
         "daprdockr.dns.forwarding",
@@ -116,6 +117,7 @@ setup(
         "PyYAML>=6.0.2",
         "cronsim>=2.7",
         "tzdata>=2025.2",
+        "python-dotenv>=1.2.4",
         "prometheus-client>=0.26",
     ],
     extras_require={

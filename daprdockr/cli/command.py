@@ -21,7 +21,7 @@ ACTIONS = {"get": "get", "set": "set", "stdin": "set", "del": "delete", "ip": "i
 """Commands that are flags, as the first users type them, and their modules."""
 WORDS = (
     *("status", "ps", "nodes", "events", "why", "wait"),
-    *("apply", "plan", "diff"),
+    *("apply", "plan", "diff", "import"),
     *("scale", "restart", "history", "rollback"),
     *("pause", "resume"),
     *("logs", "exec", "forward"),
@@ -41,7 +41,7 @@ class Command:
     :ivar flags: names of the flags that have a use with it, beside those of etcd.
     :ivar word: what it takes beside flags: "[SERVICE]" (may be left out), "SERVICE", "INSTANCE|SERVICE",
         "SERVICE [REVISION]", "SERVICE [FILE]", "SERVICE=N ...", "NODE" or "SHELL"; "" for nothing; "ACTION ..." for one
-        of ``choices`` and words that the command reads itself, as it does with "INSTANCE -- CMD ..." and
+        of ``choices`` and words that the command reads itself, as it does with "FILE ...", "INSTANCE -- CMD ..." and
         "LOCAL:INSTANCE:PORT".
     :ivar choices: the possible values of that word, where there are only a few.
     :ivar reference: the description of each form in the reference page, where the line of the help is too short for it.

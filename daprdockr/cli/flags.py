@@ -70,6 +70,18 @@ OF_COMMANDS = (
         " ``-f`` are read together",
     ),
     Flag(
+        "profile",
+        "NAMES",
+        "services of Compose files that are there with these profiles alone",
+        "take the services of Compose files too that have one of these profiles, separated by commas; ``*`` is all",
+    ),
+    Flag(
+        "group",
+        "GROUP",
+        "the group of the definitions, in place of the project's name",
+        "the group of the definitions that {commands} prints, in place of the name of the Compose project",
+    ),
+    Flag(
         "prune",
         "GROUP",
         "delete the services of the group that the files do not define",

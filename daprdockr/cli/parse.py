@@ -18,7 +18,7 @@ from daprdockr.model.session import MOST_TAIL
 from daprdockr.model.stored.keys import Keys
 
 _BOOLEAN = (*ACTIONS, "h", *(flag.name for flag in ALL if not flag.value))
-_OWN_WORDS = ("ACTION", "INSTANCE --", "LOCAL:")
+_OWN_WORDS = ("ACTION", "FILE", "INSTANCE --", "LOCAL:")
 """How the words of a command begin that reads them itself."""
 _USERS = ("SUDO_USER", "LOGNAME", "USER")
 """The variables that name the person, the best first."""
@@ -50,6 +50,9 @@ def read_request(words: Sequence[str], environment: Mapping[str, str]) -> Reques
         files=tuple(value for name, value in split.flags if name == "f" and isinstance(value, str)),
         prune=check_label(values["prune"], "group") if "prune" in values else "",
         expected=_expected(values["check"]) if "check" in values else "",
+        profiles=_profiles(split.flags),
+        group=check_label(values["group"], "group") if "group" in values else "",
+        environment=dict(environment) if "profile" in command.flags else {},
         words=tuple(others) if command.word.startswith(_OWN_WORDS) else (),
         node=_node(command, others) if command.word == "NODE" else "",
         shell=_shell(command, others) if command.word == "SHELL" else "",
@@ -72,6 +75,11 @@ def read_request(words: Sequence[str], environment: Mapping[str, str]) -> Reques
     )
     command.check(request)
     return request
+
+
+def _profiles(flags: Sequence[tuple[str, object]]) -> tuple[str, ...]:
+    given = (value for name, value in flags if name == "profile" and isinstance(value, str))
+    return tuple(one.strip() for value in given for one in value.split(",") if one.strip())
 
 
 def _spelled_out(words: Sequence[str]) -> list[str]:

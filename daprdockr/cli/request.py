@@ -20,8 +20,10 @@ class Request:
     and ``shell`` are "" where none is meant; ``number`` is that of one instance of the service, 0 for all; ``revision``
     is one of the service, None for none; ``numbers`` are the instances that services are to have; ``words`` are those
     behind a command that reads them itself; ``file`` is the name of one to read, "-" for stdin, and ``files`` are those
-    of ``-f``; ``prune`` is a group, and ``expected`` the check revision of a plan, "" for none. ``tail``
-    is a number of lines, None for all, ``since`` a time or an age as it is typed, and ``grep`` a text, "" for none.
+    of ``-f``; ``profiles`` are those of Compose files, in which ``group`` takes the place of a project's name, "" for
+    none, and ``environment`` has the variables; ``prune`` is a group, and ``expected`` the check revision of a plan, ""
+    for none. ``tail`` is a number of lines, None for all, ``since`` a time or an age as it is typed, and ``grep`` a
+    text, "" for none.
     ``host`` is the environment's HOST_IP, ``user`` the person as the environment has it, "" if it does not.
     """
 
@@ -40,6 +42,9 @@ class Request:
     json: bool = False
     file: str = ""
     files: tuple[str, ...] = ()
+    profiles: tuple[str, ...] = ()
+    group: str = ""
+    environment: Mapping[str, str] = field(factory=dict)
     prune: str = ""
     expected: str = ""
     follow: bool = False

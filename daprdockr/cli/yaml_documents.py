@@ -10,7 +10,7 @@ keys work; how much they can multiply is bounded.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib import import_module
 from typing import Any
 
@@ -35,12 +35,26 @@ _PLAIN_NUMBER = re.compile(r"[-+]?(0|[1-9]\d*)", re.ASCII)
 _NUMBER = re.compile(r"[-+]?(\d+|(\.\d+|\d+(\.\d*)?)([eE][-+]?\d+)?)", re.ASCII)
 
 
+def is_text(word: str) -> bool:
+    """Return whether a plain word is a text here."""
+    return word not in _WORDS and not _NUMBER.fullmatch(word)
+
+
 def read_yaml(text: str) -> list[object]:
     """Return the documents. :raises BadInput: one line that names the place."""
+    return read_by(text, YamlValues)
+
+
+def read_by(text: str, reader: Callable[[Any, int], YamlValues]) -> list[object]:
+    """
+    Return the documents as a reader makes values of them.
+
+    :raises BadInput: one line that names the place.
+    """
     yaml: Any = import_module("yaml")  # here, because only who applies a file of YAML waits for it
     try:
         nodes = list(yaml.compose_all(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)))
-        values = [_Values(yaml, MOST_VALUES).read(node) for node in nodes if node is not None]
+        values = [reader(yaml, MOST_VALUES).read(node) for node in nodes if node is not None]
         return [value for value in values if value is not None]
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
@@ -51,8 +65,12 @@ def read_yaml(text: str) -> list[object]:
 
 
 @define
-class _Values:
-    """From nodes to values."""
+class YamlValues:
+    """
+    From nodes to values.
+
+    :ivar left: how many more values there may be.
+    """
 
     yaml: Any
     left: int
@@ -62,16 +80,20 @@ class _Values:
         if self.left < 0:
             raise BadInput(f"not usable: the YAML stands for more than {MOST_VALUES} values")
         if not depth:
-            raise self._bad(node, f"it is nested deeper than {MAX_NESTING} levels")
+            raise self.bad(node, f"it is nested deeper than {MAX_NESTING} levels")
         if node.tag not in _TAGS:
-            raise self._bad(node, f"the tag {shorten(node.tag)} means nothing in a definition")
+            return self.tagged(node, depth)
         if isinstance(node, self.yaml.ScalarNode):
-            return self._scalar(node)
+            return self.scalar(node)
         if isinstance(node, self.yaml.SequenceNode):
             return [self.read(item, depth - 1) for item in node.value]
-        return self._mapping(node, depth)
+        return self.mapping(node, depth)
 
-    def _scalar(self, node: Any) -> object:
+    def tagged(self, node: Any, depth: int) -> object:
+        """Return what a node with a tag of its own stands for."""
+        raise self.bad(node, f"the tag {shorten(node.tag)} means nothing in a definition")
+
+    def scalar(self, node: Any) -> object:
         text = str(node.value)
         if node.style in _QUOTED or (node.tag == f"{_CORE}str" and _PLAIN_NUMBER.fullmatch(text)):
             return text  # quoted, or tagged as text
@@ -82,19 +104,19 @@ class _Values:
         try:
             return int(text) if text.lstrip("+-").isdigit() else float(text)
         except ValueError as error:  # a number with thousands of digits
-            raise self._bad(node, str(error)) from None
+            raise self.bad(node, str(error)) from None
 
-    def _mapping(self, node: Any, depth: int) -> dict[str, object]:
+    def mapping(self, node: Any, depth: int) -> dict[str, object]:
         found: dict[str, object] = {}
         merged: dict[str, object] = {}
         for key, item in node.value:
             if not isinstance(key, self.yaml.ScalarNode):
-                raise self._bad(key, "a key has to be text")
+                raise self.bad(key, "a key has to be text")
             if key.value == "<<" and key.style not in _QUOTED:
                 for part in self._merged(item, depth):
                     merged = part | merged
             elif key.value in found:
-                raise self._bad(key, f"key {shorten(key.value)} is given twice")
+                raise self.bad(key, f"key {shorten(key.value)} is given twice")
             else:
                 found[key.value] = self.read(item, depth - 1)
         return merged | found
@@ -103,9 +125,9 @@ class _Values:
         for part in node.value if isinstance(node, self.yaml.SequenceNode) else [node]:
             value = self.read(part, depth - 1)
             if not isinstance(value, dict):
-                raise self._bad(part, "<< takes an object, or a list of them")
+                raise self.bad(part, "<< takes an object, or a list of them")
             yield value
 
-    def _bad(self, node: Any, reason: str) -> BadInput:
+    def bad(self, node: Any, reason: str) -> BadInput:
         mark = node.start_mark
         return BadInput(f"{reason} (line {mark.line + 1}, column {mark.column + 1})")

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 ROOMS = {
     "model": 0,
     "planning": 1,
+    "compose": 1,
     "guard": 1,
     "relay": 1,
     "process": 2,
@@ -77,6 +78,7 @@ PURE = (
     "daprdockr.page",
     "daprdockr.picture",
     "daprdockr.planning",
+    "daprdockr.compose",
     "daprdockr.dns.answering.answer",
     "daprdockr.dns.forwarding.cache",
     "daprdockr.dns.answering.challenge",

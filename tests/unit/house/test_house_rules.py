@@ -28,6 +28,7 @@ ONLY_IN: Mapping[str, tuple[str, ...]] = {
     "urllib3": ("daprdockr.engine", "daprdockr.acme"),
     "jinja2": ("daprdockr.page", "daprdockr.proxy"),
     "cryptography": ("daprdockr.sealing", "daprdockr.acme.keys"),
+    "dotenv": ("daprdockr.compose.variables",),
     "idna": ("daprdockr.model.host_names",),
     "prometheus_client": ("daprdockr.api.metrics",),
     "twisted.internet.reactor": ("daprdockr.tap", "daprdockr.wiring", "daprdockr.daemon"),

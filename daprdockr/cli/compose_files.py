@@ -1,0 +1,67 @@
+# -*- test-case-name: tests.unit.cli.commands.test_import -*-
+"""Compose files of this machine: read whole, within bounds, and as definitions."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import BinaryIO
+
+from daprdockr.cli.compose_yaml import MOST_BYTES, read_compose
+from daprdockr.compose.definitions import Imported, definitions
+from daprdockr.compose.loading import ComposeSources, load
+from daprdockr.model.errors import BadInput
+from daprdockr.model.names import shorten
+
+STDIN = "-"
+_CALLED = "stdin"
+
+
+def import_files(
+    names: Sequence[str], stdin: BinaryIO, environment: Mapping[str, str], profiles: Sequence[str], group: str = ""
+) -> Imported:
+    """
+    Return the definitions of Compose files that are merged, each over the one before.
+
+    :param names: files; ``-`` is stdin.
+    :param group: in place of the project's name.
+    :raises BadInput: one line with file, line and key.
+    """
+    given = dict(environment)
+    home = os.getcwd()
+    paths = [os.path.join(home, _CALLED) if name == STDIN else os.path.abspath(name) for name in names]
+    content = {paths[number]: _bounded(stdin, _CALLED) for number, name in enumerate(names) if name == STDIN}
+
+    def read(path: str) -> bytes | None:
+        return content[path] if path in content else read_file(path)
+
+    def called(path: str) -> str:
+        """Return a path as a person would write it here."""
+        return _CALLED if path in content else path.removeprefix(f"{home}/")
+
+    sources = ComposeSources(read, lambda data, name: read_compose(data, called(name)), given)
+    project = load(paths, sources, profiles, group)
+    return definitions(project, read)
+
+
+def read_file(path: str) -> bytes | None:
+    """Return the content of a regular file; None if there is none. :raises BadInput: it cannot be read."""
+    try:
+        if not stat.S_ISREG(os.stat(path).st_mode):
+            return None
+        with Path(path).open("rb") as file:
+            return _bounded(file, path)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or "no file has such a name"
+        raise BadInput(f"{shorten(path)} cannot be read: {reason}") from None
+
+
+def _bounded(file: BinaryIO, name: str) -> bytes:
+    data = file.read(MOST_BYTES + 1)
+    if len(data) > MOST_BYTES:
+        raise BadInput(f"{shorten(name)} has more than {MOST_BYTES} bytes: make it smaller")
+    return data

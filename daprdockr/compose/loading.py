@@ -1,0 +1,213 @@
+"""From files to one project: variables, ``extends``, several files over each other, ``include`` and profiles."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+from attrs import define, field, frozen
+
+from daprdockr.compose.interpolation import Interpolation
+from daprdockr.compose.merging import as_table, merged
+from daprdockr.compose.paths import local, rebased
+from daprdockr.compose.tree import Finding, LinePlace, PlacedMap, wrong
+from daprdockr.compose.units import text, texts
+from daprdockr.compose.variables import ReadFile, read_variables
+from daprdockr.model.errors import BadInput
+from daprdockr.model.names import shorten
+
+MOST_FILES = 100
+"""The most files of one project, each time one is read."""
+MOST_SERVICES = 1_000
+DEEPEST = 16
+"""How many ``extends``, or ``include``, may lead from one to the next."""
+
+_PARTS = ("services", "volumes", "networks", "configs", "secrets")
+
+
+@frozen
+class ComposeSources:
+    """
+    The world that files are read from.
+
+    :ivar read: the content of a file by its path; None if there is none.
+    :ivar parse: the one document of a file of YAML, whose name is for the places of keys.
+    :ivar environment: its variables.
+    """
+
+    read: ReadFile
+    parse: Callable[[bytes, str], PlacedMap]
+    environment: Mapping[str, str]
+
+
+@frozen
+class Project:
+    """
+    :ivar tree: all files as one, every service that is wanted in it.
+    :ivar variables: those of the environment and of ``.env``.
+    :ivar findings: variables that are used and not set.
+    """
+
+    name: str
+    tree: PlacedMap
+    variables: Mapping[str, str]
+    findings: Sequence[Finding]
+
+    @property
+    def services(self) -> Mapping[str, PlacedMap]:
+        return {name: as_table(one) for name, one in as_table(self.tree.get("services")).items()}
+
+    def named(self, part: str) -> Mapping[str, PlacedMap]:
+        """Return the volumes, networks, configs or secrets by their names."""
+        return {name: as_table(one) for name, one in as_table(self.tree.get(part)).items()}
+
+
+def load(files: Sequence[str], sources: ComposeSources, profiles: Sequence[str] = (), name: str = "") -> Project:
+    """
+    :param name: in place of the one that the files give.
+    :raises BadInput: one line with file, line and key.
+    """
+    directory = posixpath.dirname(files[0]) or "."
+    loading = Loading(sources)
+    variables = {**loading.variables([posixpath.join(directory, ".env")], sources.environment), **sources.environment}
+    tree = loading.project(files, directory, variables)
+    wanted = [*profiles, *variables.get("COMPOSE_PROFILES", "").split(",")]
+    _choose(tree, {one.strip() for one in wanted if one.strip()})
+    name = name or text(tree.get("name") or variables.get("COMPOSE_PROJECT_NAME") or posixpath.basename(directory))
+    unset = [
+        Finding(place, path, f"variable {one} is not set, it counts as empty: set it, or write ${{{one}:-}}", True)
+        for one, (place, path) in loading.unset.items()
+    ]
+    return Project(re.sub(r"[^a-z0-9_-]", "", name.lower()).lstrip("_-"), tree, variables, unset)
+
+
+def _choose(tree: PlacedMap, profiles: set[str]) -> None:
+    """Leave out the services that only profiles have which are not wanted."""
+    services = as_table(tree.get("services"))
+    for name, one in list(services.items()):
+        own = set(texts(as_table(one).get("profiles") or []))
+        if own and not own & profiles and "*" not in profiles:
+            del services[name]
+
+
+@define
+class Loading:
+    """The files that were read so far."""
+
+    sources: ComposeSources
+    unset: dict[str, tuple[LinePlace, str]] = field(factory=dict)
+    _read: int = 0
+
+    def variables(self, files: Sequence[str], known: Mapping[str, str]) -> dict[str, str]:
+        """Return the variables of files of which any may be missing."""
+        found: dict[str, str] = {}
+        for name in files:
+            data = self.sources.read(name)
+            if data is not None:
+                read = read_variables(data, name, {**found, **known})
+                found |= {key: value for key, value in read.items() if value is not None}
+        return found
+
+    def project(
+        self, files: Sequence[str], directory: str, variables: Mapping[str, str], depth: int = DEEPEST
+    ) -> PlacedMap:
+        """Return files over each other, and what they include."""
+        if not depth:
+            raise BadInput(f"{files[0]}: include leads through more than {DEEPEST} files: it goes round in a circle")
+        tree = PlacedMap()
+        for name in files:
+            tree = as_table(merged(tree, self._file(name, directory, variables)))
+        _check_parts(tree)
+        place, included = tree.at("include"), tree.pop("include", None)
+        for one in included if isinstance(included, list) else []:
+            paths, below, own = self._included(one, directory, variables, place)
+            _add(tree, self.project(paths, below, own, depth - 1))
+        if len(as_table(tree.get("services"))) > MOST_SERVICES:
+            raise BadInput(f"{files[0]}: there are more than {MOST_SERVICES} services: divide it")
+        return tree
+
+    def _included(
+        self, one: object, directory: str, variables: Mapping[str, str], place: LinePlace
+    ) -> tuple[list[str], str, dict[str, str]]:
+        """Return the files of an entry of ``include``, the directory where its paths begin, and its variables."""
+        entry = one if isinstance(one, PlacedMap) else PlacedMap([("path", one)])
+        paths = [str(local(directory, path)) for path in texts(entry.get("path") or [])]
+        if not paths:
+            raise wrong(place, "include", "path is missing: name a file")
+        stated = entry.get("project_directory")
+        below = str(local(directory, text(stated))) if stated else posixpath.dirname(paths[0])
+        files = [str(local(directory, name)) for name in texts(entry.get("env_file") or [])]
+        return paths, below, {**self.variables(files or [posixpath.join(below, ".env")], variables), **variables}
+
+    def _file(self, name: str, directory: str, variables: Mapping[str, str]) -> PlacedMap:
+        tree = self._parsed(name, directory, variables)
+        services = tree.get("services")
+        if isinstance(services, PlacedMap):
+            for service in list(services):
+                services[service] = self._extended(service, tree, name, directory, variables, DEEPEST)
+        return tree
+
+    def _parsed(self, name: str, directory: str, variables: Mapping[str, str]) -> PlacedMap:
+        self._read += 1
+        if self._read > MOST_FILES:
+            raise BadInput(f"{name}: more than {MOST_FILES} files are read: leave some out")
+        data = self.sources.read(name)
+        if data is None:
+            raise BadInput(f"{shorten(name)} cannot be read: there is no such file")
+        interpolation = Interpolation(variables, self.unset)
+        tree = interpolation.tree(self.sources.parse(data, name))
+        assert isinstance(tree, PlacedMap)
+        rebased(tree, directory)
+        return tree
+
+    def _extended(
+        self, service: str, tree: PlacedMap, name: str, directory: str, variables: Mapping[str, str], depth: int
+    ) -> object:
+        """Return a service with what it extends below it."""
+        own = as_table(tree.get("services")).get(service)
+        if not isinstance(own, PlacedMap) or "extends" not in own:
+            return own
+        place, path = own.at("extends"), f"services.{service}.extends"
+        if not depth:
+            raise wrong(place, path, f"it leads through more than {DEEPEST} services: it goes round in a circle")
+        extends = own["extends"] if isinstance(own["extends"], PlacedMap) else PlacedMap([("service", own["extends"])])
+        base, file = text(extends.get("service") or ""), extends.get("file")
+        if file is not None:
+            name = text(file)
+            directory = posixpath.dirname(name)
+            tree = self._parsed(name, directory, variables)
+        if base not in as_table(tree.get("services")):
+            raise wrong(place, path, f"there is no service {shorten(base)} in {name}: name one")
+        below = self._extended(base, tree, name, directory, variables, depth - 1)
+        rest = PlacedMap(((key, one) for key, one in own.items() if key != "extends"), own.places)
+        return merged(below, rest, "services.*")
+
+
+def _check_parts(tree: PlacedMap) -> None:
+    """:raises BadInput: the file is none of Compose, or a part of it is no mapping, or a service is none."""
+    for part in _PARTS:
+        value = tree.get(part)
+        if value is None:
+            continue
+        if not isinstance(value, PlacedMap):
+            raise wrong(tree.at(part), part, "is not usable, write a mapping of names")
+        for name, one in value.items():
+            if not (isinstance(one, PlacedMap) or (one is None and part != "services")):
+                raise wrong(value.at(name), f"{part}.{name}", "is not usable, write a mapping")
+
+
+def _add(tree: PlacedMap, included: PlacedMap) -> None:
+    """:raises BadInput: something is in both under the same name, and is not the same."""
+    for part, name, one, place in _resources(included):
+        whole = as_table(tree.setdefault(part, PlacedMap()))
+        if name in whole and whole[name] != one:
+            raise wrong(place, f"{part}.{name}", "it is defined in the file too that includes it: rename one of them")
+        whole.put(name, one, place)
+
+
+def _resources(tree: PlacedMap) -> Iterator[tuple[str, str, object, LinePlace]]:
+    for part in _PARTS:
+        named = as_table(tree.get(part))
+        for name, one in named.items():
+            yield part, name, one, named.at(name)

@@ -1,0 +1,192 @@
+# -*- test-case-name: tests.unit.compose.test_definitions -*-
+"""
+How services find each other.
+
+With Compose, ``db:5432`` is any port of the service ``db``, on a network of the project. Here ``db`` is found in the
+domain of the group, and leads to nodes: so a port that others use becomes a route of the same number. It is stated by
+``expose``, or others write it into their variables, their command or their check, or it is usual for the image.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+
+from daprdockr.compose import units
+from daprdockr.compose.merging import uniform
+from daprdockr.compose.publishing import AGENTS, add_route, expose
+from daprdockr.compose.service import ComposeService
+from daprdockr.compose.tree import PlacedMap
+from daprdockr.model.errors import BadInput
+from daprdockr.model.names import shorten
+
+USUAL: Mapping[str, int] = {
+    **{"postgres": 5432, "postgis": 5432, "pgvector": 5432, "timescaledb": 5432, "mysql": 3306, "mariadb": 3306},
+    **{"redis": 6379, "valkey": 6379, "memcached": 11211, "mongo": 27017, "rabbitmq": 5672, "nats": 4222},
+    **{"elasticsearch": 9200, "opensearch": 9200, "minio": 9000, "clickhouse-server": 8123, "mosquitto": 1883},
+}
+"""The port of images by the last part of their names."""
+
+SCHEMES: Mapping[str, int] = {
+    **{"postgres": 5432, "postgresql": 5432, "mysql": 3306, "mariadb": 3306, "redis": 6379, "mongodb": 27017},
+    **{"amqp": 5672, "nats": 4222, "mqtt": 1883, "http": 80, "https": 443},
+}
+"""The port of an address that has none, by its scheme."""
+
+_EXPOSED = re.compile(r"(?P<ports>[\d-]+)(?:/(?P<protocol>tcp|udp))?", re.ASCII)
+_COMPLETED = "service_completed_successfully"
+
+
+def reaching(services: Sequence[ComposeService]) -> None:
+    """Carry over by which names and ports services of one file find each other, and for which they wait."""
+    by_name = {service.name: service for service in services}
+    taken = {(kind, one["Port"]): s.name for s in services for kind in ("Tcp", "Udp") for one in _routes(s, kind)}
+    for service in services:
+        _exposed(service, taken)
+        _after(service, by_name)
+    for service in services:
+        for other in services:
+            if other is not service:
+                _used(service, other, taken)
+    for service in services:
+        _found(service, services)
+
+
+def _routes(service: ComposeService, kind: str) -> Sequence[Mapping[str, object]]:
+    return list(service.definition.get(kind, ()))
+
+
+def _exposed(service: ComposeService, taken: dict[tuple[str, object], str]) -> None:
+    for number, one in enumerate(service.read("expose", units.texts) or []):
+        key = f"expose[{number}]"
+        for port, protocol in service.taken(key, one, _ports):
+            _route(service, service, key, port, protocol, taken)
+
+
+def _ports(value: object) -> list[tuple[int, str]]:
+    found = _EXPOSED.fullmatch(units.text(value))
+    if found is None:
+        raise BadInput(f"{shorten(value)} is not usable, write a port such as 5432, or 53/udp")
+    return [(port, found["protocol"] or "tcp") for port in units.ports(found["ports"])]
+
+
+def _route(
+    service: ComposeService,
+    says: ComposeService,
+    key: str,
+    port: int,
+    protocol: str,
+    taken: dict[tuple[str, object], str],
+) -> None:
+    """Let a port of every node lead to a service; ``says`` is the one whose key wants it."""
+    kind, weighty, remedy = "Tcp" if protocol == "tcp" else "Udp", says is not service, "let it listen on another one"
+    if _has(service, kind, port) or (weighty and _has(service, "Udp", port)):
+        return
+    if port in AGENTS:
+        says.find(key, f"{service.name}: port {port} of every node is its agent's: {remedy}", weighty)
+    elif (owner := taken.setdefault((kind, port), service.name)) != service.name:
+        says.find(key, f"{service.name}: port {port} of every node leads to {owner}: {remedy}", weighty)
+    else:
+        add_route(service, protocol, port, port)
+        return
+    expose(service, port, protocol)
+
+
+def _has(service: ComposeService, kind: str, port: int) -> bool:
+    """Return whether a port leads to a service already, on every node or on that of an instance."""
+    bindings = service.container.get("PortBindings", {}).get(f"{port}/{kind.lower()}", ())
+    return any(one["Port"] == port for one in _routes(service, kind)) or any(
+        one["HostPort"] == str(port) for one in bindings
+    )
+
+
+def _after(service: ComposeService, by_name: Mapping[str, ComposeService]) -> None:
+    waits: list[str] = []
+    for name, given in _dependencies(service):
+        condition = given.get("condition") or "service_started"
+        if name not in by_name:
+            if given.get("required") is not None and not units.boolean(given["required"]):
+                continue
+            service.taken("depends_on", name, _no_service)
+        if condition == _COMPLETED:
+            service.find(f"depends_on.{name}", f"{name} never ends: run it by hand before, and leave it out")
+            continue
+        other = by_name[name]
+        if condition == "service_healthy" and "Health" not in other.definition:
+            other.definition["Health"] = {"Type": "docker"}
+        waits.append(other.label)
+    if waits:
+        service.definition["After"] = list(dict.fromkeys(waits))
+
+
+def _dependencies(service: ComposeService) -> Iterator[tuple[str, PlacedMap]]:
+    value = uniform(service.get("depends_on"), "services.*.depends_on")
+    for name, one in value.items() if isinstance(value, PlacedMap) else ():
+        yield name, one if isinstance(one, PlacedMap) else PlacedMap()
+    for number, line in enumerate(service.read("links", units.texts) or []):
+        name, _, alias = line.partition(":")
+        if alias not in ("", name):
+            service.find(f"links[{number}]", f"{name} has no other name: use {name} in place of {alias}")
+        yield name, PlacedMap()
+
+
+def _no_service(name: object) -> object:
+    raise BadInput(f"there is no service {shorten(name)}: define it, or give its profile by -profile")
+
+
+def _used(service: ComposeService, other: ComposeService, taken: dict[tuple[str, object], str]) -> None:
+    """Give ``other`` the routes that a service uses."""
+    found = {port: key for key, line in _texts(service) for port in _mentioned(line, other.name)}
+    for port, key in found.items():
+        _route(other, service, key, port, "tcp", taken)
+    mentioned = bool(found) or other.label in service.definition.get("After", ())
+    if not mentioned:
+        return
+    if other.label != other.name:
+        service.find("depends_on", f"service {other.name} is called {other.label} here: use that name in addresses")
+    if not found and not _has_port(other):
+        port = _usual(other)
+        if port:
+            _route(other, service, "depends_on", port, "tcp", taken)
+        elif service.name != other.name:
+            text = f"no port of {other.name} is known: if {service.name} connects to it, give it expose"
+            service.find("depends_on", text, weighty=False)
+
+
+def _has_port(service: ComposeService) -> bool:
+    stated = {"ExposedPorts", "PortBindings"} & service.container.keys()
+    return bool(stated or {"Tcp", "Udp"} & service.definition.keys())
+
+
+def _usual(service: ComposeService) -> int:
+    image = str(service.container.get("Image", "")).partition("@")[0].rpartition("/")[2].partition(":")[0]
+    return USUAL.get(image, 0)
+
+
+def _texts(service: ComposeService) -> Iterator[tuple[str, str]]:
+    """Yield the texts in which a service may name others, each with its key."""
+    for line in service.container.get("Env", ()):
+        yield "environment", line
+    for key, name in (("command", "Cmd"), ("entrypoint", "Entrypoint")):
+        yield from ((key, word) for word in service.container.get(name, ()))
+    yield from (("healthcheck", word) for word in service.definition.get("Health", {}).get("Cmd", ()))
+    yield from (("configs", str(one.get("Content", ""))) for one in service.definition.get("Files", ()))
+
+
+def _mentioned(line: str, name: str) -> Iterator[int]:
+    """Yield the ports at which a text addresses a service."""
+    exact = rf"(?<![\w.-]){re.escape(name)}"
+    for found in re.finditer(rf"{exact}:(\d{{1,5}})(?!\d)", line):
+        if 1 <= int(found[1]) <= 65535:
+            yield int(found[1])
+    for found in re.finditer(rf"([a-z][a-z+]*)://(?:[^\s/@]*@)?{re.escape(name)}(?=[/?\"'\s]|$)", line):
+        port = SCHEMES.get(found[1].partition("+")[0])
+        if port:
+            yield port
+
+
+def _found(service: ComposeService, services: Sequence[ComposeService]) -> None:
+    """Let a service find the others by their short names."""
+    if len(services) > 1 and "NetworkMode" not in service.container:
+        domain = f"{service.definition['Group']}.container"
+        service.container["DnsSearch"] = [domain, *service.container.get("DnsSearch", ())]

@@ -1,0 +1,60 @@
+"""Files of variables: ``.env``, ``env_file`` and ``label_file``."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Mapping
+
+from daprdockr.compose.interpolation import Interpolation
+from daprdockr.model.errors import BadInput
+
+ReadFile = Callable[[str], bytes | None]
+"""Returns the content of a file, None if there is none. :raises BadInput: it cannot be read, or is too large."""
+
+
+def read_variables(data: bytes, name: str, known: Mapping[str, str], raw: bool = False) -> dict[str, str | None]:
+    """
+    Return the variables of a file; None for a name without a value, which is for the environment to give.
+
+    :param known: values for ``$NAME`` in a value, beside those above it in the file; in single quotes it stays.
+    :param raw: values are taken as they stand, quotes and dollars included.
+    :raises BadInput: a line is none.
+    """
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise BadInput(f"{name}: byte {error.start} is not UTF-8") from None
+    return _raw(text, name) if raw else _read(text, name, known)
+
+
+def _read(text: str, name: str, known: Mapping[str, str]) -> dict[str, str | None]:
+    from dotenv.parser import parse_stream  # only a Compose file needs it
+
+    found: dict[str, str | None] = {}
+    for one in parse_stream(io.StringIO(text)):
+        if one.error:
+            raise BadInput(f"{name}:{one.original.line}: not usable, write NAME=value")
+        if one.key is None:
+            continue
+        quoted = one.original.string.partition("=")[2].lstrip().startswith("'")
+        if one.value is None or quoted:
+            found[one.key] = one.value
+            continue
+        above = {key: value for key, value in found.items() if value is not None}
+        try:
+            found[one.key] = Interpolation({**above, **known}).text(one.value)[0]
+        except BadInput as error:
+            raise BadInput(f"{name}:{one.original.line}: {one.key}: {error}") from None
+    return found
+
+
+def _raw(text: str, name: str) -> dict[str, str | None]:
+    found: dict[str, str | None] = {}
+    for number, line in enumerate(text.splitlines(), 1):
+        if not line.strip() or line.startswith("#"):
+            continue
+        key, equals, value = line.partition("=")
+        if not key.strip():
+            raise BadInput(f"{name}:{number}: not usable, write NAME=value")
+        found[key.strip()] = value if equals else None
+    return found

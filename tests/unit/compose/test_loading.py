@@ -1,0 +1,92 @@
+"""From files to one project."""
+
+from __future__ import annotations
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from daprdockr.compose.loading import DEEPEST
+from daprdockr.model.errors import BadInput
+from tests.build.compose_samples import project
+
+WEB = "services: {web: {image: web}}"
+
+
+class LoadingTests(SynchronousTestCase):
+    """Files in memory."""
+
+    def names(
+        self, text: str, files: dict[str, str] | None = None, profiles: str = "", **environment: str
+    ) -> list[str]:
+        found = project({"compose.yaml": text, **(files or {})}, environment, profiles)
+        return [str(one.name) for one in found.definitions]
+
+    def wrong(self, text: str, files: dict[str, str] | None = None) -> str:
+        return str(self.assertRaises(BadInput, project, {"compose.yaml": text, **(files or {})}))
+
+    def test_name(self) -> None:
+        """The group is the file's own name, the environment's, or the directory's."""
+        self.assertEqual(["web.my-app"], self.names(f"name: My_App\n{WEB}"))
+        self.assertEqual(["web.other"], self.names(WEB, COMPOSE_PROJECT_NAME="other"))
+        self.assertEqual(["web.dotted"], self.names(WEB, {".env": "COMPOSE_PROJECT_NAME=dotted"}))
+        self.assertEqual(["web.shop"], self.names(WEB))
+
+    def test_environment_first(self) -> None:
+        """A variable of the environment has precedence over the one of ``.env``."""
+        text = "name: ${N}\n" + WEB
+        self.assertEqual(["web.e"], self.names(text, {".env": "N=f"}, N="e"))
+        self.assertEqual(["web.f"], self.names(text, {".env": "N=f"}))
+
+    def test_profiles(self) -> None:
+        """A service with profiles is there if one of them is wanted."""
+        text = "services: {web: {image: a}, lab: {image: b, profiles: [lab, x]}}"
+        self.assertEqual(["web.shop"], self.names(text))
+        for profiles, environment in (("lab", {}), ("*", {}), ("", {"COMPOSE_PROFILES": "y, x"})):
+            self.assertEqual(["web.shop", "lab.shop"], self.names(text, None, profiles, **environment))
+        self.assertIn("there is no service", self.wrong("services: {lab: {image: b, profiles: [lab]}}"))
+
+    def test_extends(self) -> None:
+        """A service that another one extends has to be there, and must not go round in a circle."""
+        self.assertEqual(
+            "compose.yaml:1: services.web.extends: there is no service 'no' in /shop/compose.yaml: name one",
+            self.wrong("services: {web: {extends: no}}"),
+        )
+        circle = "services: {a: {extends: b}, b: {extends: {service: a}}}"
+        self.assertIn(f"more than {DEEPEST} services", self.wrong(circle))
+        self.assertIn(
+            "'/shop/base.yaml' cannot be read", self.wrong("services: {a: {extends: {file: base.yaml, service: b}}}")
+        )
+
+    def test_include(self) -> None:
+        """An included service must not be defined otherwise, and files must not go round in a circle."""
+        self.assertEqual(["web.shop"], self.names(f"include: [a.yaml]\n{WEB}", {"a.yaml": WEB}))
+        other = "services:\n  web: {image: other}"
+        self.assertEqual(
+            "a.yaml:2: services.web: it is defined in the file too that includes it: rename one of them",
+            self.wrong(f"include: [a.yaml]\n{WEB}", {"a.yaml": other}),
+        )
+        self.assertIn("goes round in a circle", self.wrong("include: [compose.yaml]"))
+        self.assertIn("include: path is missing", self.wrong("include: [{env_file: a}]"))
+
+    def test_bounds(self) -> None:
+        """The number of files and of services is bounded."""
+        many = "include: [" + "a.yaml, " * 101 + "]"
+        self.assertIn("more than 100 files", self.wrong(many, {"a.yaml": "name: a"}))
+        services = "".join(f"  s{number}: {{image: a}}\n" for number in range(1001))
+        self.assertIn("more than 1000 services", self.wrong(f"services:\n{services}"))
+
+    def test_forms(self) -> None:
+        """Parts of a file are mappings."""
+        self.assertEqual(
+            "compose.yaml:1: services: is not usable, write a mapping of names", self.wrong("services: [a]")
+        )
+        self.assertEqual("compose.yaml:1: services.a: is not usable, write a mapping", self.wrong("services: {a: }"))
+        self.assertIn("there is no service", self.wrong("volumes: {a: }"))
+
+    def test_unset(self) -> None:
+        """A variable that is not set is found, with its first place."""
+        found = project({"compose.yaml": "services:\n  web:\n    image: web:1\n    user: $WHO\n    hostname: $WHO"})
+        (one,) = found.weighty
+        self.assertEqual(
+            "compose.yaml:4: services.web.user: variable WHO is not set, it counts as empty: set it, or write ${WHO:-}",
+            str(one),
+        )

@@ -1,0 +1,44 @@
+"""Files of variables."""
+
+from __future__ import annotations
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from daprdockr.compose.variables import read_variables
+from daprdockr.model.errors import BadInput
+
+TEXT = b"""\
+# a comment
+export A=1 # another
+B='$A stays'
+C="x\\n$A"
+D=$A-$HOME_OF
+E=
+F
+"""
+
+
+class VariablesTests(SynchronousTestCase):
+    """The two formats."""
+
+    def test_usual(self) -> None:
+        """Quotes, comments, ``export`` and variables work as in Compose; in single quotes a dollar stays."""
+        found = read_variables(TEXT, ".env", {"HOME_OF": "h"})
+        self.assertEqual({"A": "1", "B": "$A stays", "C": "x\n1", "D": "1-h", "E": "", "F": None}, found)
+
+    def test_raw(self) -> None:
+        """In the raw format a value is what stands there."""
+        found = read_variables(b"# c\n\nA='$B' # d\nC\n", "x.env", {}, raw=True)
+        self.assertEqual({"A": "'$B' # d", "C": None}, found)
+
+    def test_wrong(self) -> None:
+        """An error has file and line."""
+        cases = {
+            b"A=1\n\xff": "x.env: byte 4 is not UTF-8",
+            b"A=1\n'B\n": "x.env:2: not usable, write NAME=value",
+            b"A=1\nB=${C:?give it}\n": "x.env:2: B: variable C is not set: give it",
+        }
+        for data, expected in cases.items():
+            self.assertEqual(expected, str(self.assertRaises(BadInput, read_variables, data, "x.env", {})))
+        error = self.assertRaises(BadInput, read_variables, b"\n=1", "x.env", {}, raw=True)
+        self.assertEqual("x.env:2: not usable, write NAME=value", str(error))
