@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo cluster test check venv lint types unit properties functional packaging coverage model bench-change bench-converge bench-dns bench-failover bench-handshakes bench-http bench-page bench-rollout bench-scale bench-slowness chaos fuzz clean
+.PHONY: help demo cluster test check venv lint types unit properties functional packaging coverage model bench-change bench-converge bench-dns bench-failover bench-handshakes bench-http bench-page bench-reads bench-rollout bench-scale bench-slowness chaos fuzz clean
 
 # A root shell opened with plain "su" does not look there for dockerd and nginx.
 export PATH := $(PATH):/usr/sbin:/sbin
@@ -84,6 +84,11 @@ bench-failover: ## as root: a host is cut off, its instances run elsewhere; besi
 	@scripts/install-packages test
 	@$(MAKE) --silent --no-print-directory venv
 	@$(PYTHON) -m benchmarks.failover $(if $(TTL),--ttl $(TTL)) $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(ELECTION),--election $(ELECTION)) $(if $(TUNED),--tuned)
+
+bench-reads: ## commands that read 1,000 instances, by the agent of their machine and by etcd; two minutes
+	@scripts/install-packages test
+	@$(MAKE) --silent --no-print-directory venv
+	@$(PYTHON) -m benchmarks.reads $(ARGS)
 
 bench-rollout: ## as root: a changed definition replaces 2, 10 and 40 instances; beside Swarm; ARGS="--rollouts 20 --rate 1000"
 	@scripts/install-packages test

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from daprdockr.arguments.parameter import Parameter, absolute_path
 from daprdockr.etcd.address import Access
-from daprdockr.etcd.credentials import read_password
 from daprdockr.model.errors import BadInput
 
 ETCD_PARAMETERS = (
@@ -51,6 +50,10 @@ def _path(given: Mapping[str, str], name: str) -> Path | None:
 
 def _password(path: Path | None) -> str:
     try:
-        return "" if path is None else read_password(path)
+        if path is None:
+            return ""
+        from daprdockr.etcd.credentials import read_password  # which loads the library of TLS
+
+        return read_password(path)
     except OSError as error:
         raise BadInput(f"--etcd-password-file {path} cannot be read: {error.strerror}") from None

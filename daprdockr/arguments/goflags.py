@@ -7,7 +7,6 @@ after other words; ``--`` ends them. argparse and getopt abbreviate ``-svc`` and
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Collection, Iterator, Sequence
 
 from attrs import frozen
@@ -72,5 +71,7 @@ def _next(name: str, rest: Iterator[str]) -> str:
 
 
 def _nearest(name: str, known: Sequence[str]) -> str:
+    import difflib
+
     near = difflib.get_close_matches(name, known, n=1)
     return f", did you mean -{near[0]}?" if near else ": -help lists them all"

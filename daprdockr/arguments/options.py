@@ -20,6 +20,7 @@ from daprdockr.arguments import parameter
 from daprdockr.arguments.access import ETCD_PARAMETERS, read_access
 from daprdockr.arguments.acme import ACME_PARAMETERS, read_acme
 from daprdockr.arguments.address import default_address
+from daprdockr.arguments.local_reads import STATE_DIR
 from daprdockr.arguments.parameter import Parameter
 from daprdockr.arguments.settings import Settings
 from daprdockr.dns.clients import PRIVATE_NETWORKS
@@ -169,7 +170,7 @@ PARAMETERS: tuple[Parameter, ...] = (
         "state-dir",
         "DIR",
         "directory for all that this agent writes",
-        default="/var/lib/daprdockr",
+        default=STATE_DIR,
         read=parameter.absolute_path,
     ),
     Parameter(

@@ -10,12 +10,15 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from importlib import import_module
+from typing import TYPE_CHECKING
 
 from attrs import frozen
 
 from daprdockr.cli.console import Console
 from daprdockr.cli.request import Request
-from daprdockr.model.seams import Store
+
+if TYPE_CHECKING:
+    from daprdockr.model.seams import Store
 
 ACTIONS = {"get": "get", "set": "set", "stdin": "set", "del": "delete", "ip": "ip"}
 """Commands that are flags, as the first users type them, and their modules."""
@@ -37,6 +40,7 @@ class Command:
     """
     :ivar usage: the forms in which it is typed, each with one line about its effect; an action has its dash.
     :ivar run: carries a request out.
+    :ivar local: answers a request from the agent of this machine; returns whether it did.
     :ivar offline: the same for a command that needs no etcd.
     :ivar flags: names of the flags that have a use with it, beside those of etcd.
     :ivar word: what it takes beside flags: "[SERVICE]" (may be left out), "SERVICE", "INSTANCE|SERVICE",
@@ -52,6 +56,7 @@ class Command:
     usage: tuple[tuple[str, str], ...]
     run: Callable[[Request, Store, Console], None] | None = None
     offline: Callable[[Request, Console], None] | None = None
+    local: Callable[[Request, Console], bool] | None = None
     flags: tuple[str, ...] = ()
     word: str = ""
     choices: tuple[str, ...] = ()

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import BinaryIO, TextIO
 
 from attrs import frozen
@@ -54,6 +54,13 @@ class Console:
         self.stdout.flush()
         self.stdout.buffer.write(content)
         self.stdout.buffer.flush()
+
+    def say_doubts(self, doubted: Mapping[str, str]) -> None:
+        """Print a line for each node that doubts this etcd, and therefore does nothing, with its reason."""
+        from daprdockr.model.stored.doubts import COMMAND
+
+        for node, reason in doubted.items():
+            self.say(f"{node} is frozen, it doubts this etcd: {reason} ({COMMAND} shows what to do)")
 
     def say(self, line: str) -> None:
         print(printable(line), file=self.stdout)

@@ -12,17 +12,19 @@ import io
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from typing import BinaryIO, TextIO
+from typing import TYPE_CHECKING, BinaryIO, TextIO
 
-from daprdockr.cli import manual
+from daprdockr.arguments.local_reads import STATE_DIR
 from daprdockr.cli.command import load
 from daprdockr.cli.console import Console
 from daprdockr.cli.outcome import DONE, FAILED, INTERRUPTED, WRONG_USAGE, CommandStatus, status_of
-from daprdockr.cli.parse import read_request
+from daprdockr.cli.parse import STATE, read_request
 from daprdockr.cli.request import Request
 from daprdockr.etcd.address import Access
 from daprdockr.model.errors import BadInput, DaprdockrError
-from daprdockr.model.seams import Store
+
+if TYPE_CHECKING:
+    from daprdockr.model.seams import Store
 
 
 def main(
@@ -60,12 +62,16 @@ def main(
 
 def _carry_out(request: Request, console: Console, connect: Callable[[Access], Store]) -> None:
     if request.command == "help":
+        from daprdockr.cli import manual
+
         console.stdout.write(manual.text())
         return
     command = load(request.command)
     if command.offline is not None:
         command.offline(request, console)
     if command.run is None or request.access is None:
+        return
+    if command.local is not None and command.local(request, console):
         return
     store = connect(request.access)
     try:
@@ -106,7 +112,7 @@ def run() -> None:
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
-        sys.exit(main(sys.argv[1:], os.environ, stdin, sys.stdout, sys.stderr, _connect))
+        sys.exit(main(sys.argv[1:], {STATE: STATE_DIR, **os.environ}, stdin, sys.stdout, sys.stderr, _connect))
     except BrokenPipeError:
         # The interpreter flushes stdout once more at its exit, and would complain.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

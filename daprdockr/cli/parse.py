@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from difflib import get_close_matches
 
 from daprdockr.arguments import goflags
 from daprdockr.arguments.access import ETCD_PARAMETERS, read_access
+from daprdockr.arguments.local_reads import SOCKET
 from daprdockr.arguments.parameter import whole_number
 from daprdockr.cli.command import ACTIONS, WORDS, Command, load
 from daprdockr.cli.flags import ALL, CHANGES, REACH, names
 from daprdockr.cli.request import Request
 from daprdockr.model.errors import BadInput
-from daprdockr.model.names import MAX_INSTANCES, InstanceName, ServiceName, check_label, shorten
-from daprdockr.model.session import MOST_TAIL
+from daprdockr.model.names import MAX_INSTANCES, MOST_TAIL, InstanceName, ServiceName, check_label, shorten
 from daprdockr.model.stored.keys import Keys
 
 _BOOLEAN = (*ACTIONS, "h", *(flag.name for flag in ALL if not flag.value))
 _OWN_WORDS = ("ACTION", "FILE", "INSTANCE --", "LOCAL:")
 """How the words of a command begin that reads them itself."""
+STATE = "DAPRDOCKR_STATE_DIR"
+"""The variable that names the state directory of this machine's agent."""
 _USERS = ("SUDO_USER", "LOGNAME", "USER")
 """The variables that name the person, the best first."""
 _SHORT: Mapping[str, Mapping[str, tuple[str, ...]]] = {
@@ -71,6 +72,7 @@ def read_request(words: Sequence[str], environment: Mapping[str, str]) -> Reques
         timeout=_timeout(values.get("timeout", "60")),
         verbose="v" in switches,
         host=environment.get("HOST_IP", ""),
+        local=f"{environment[STATE]}/{SOCKET}" if environment.get(STATE) else "",
         user=next(filter(None, map(environment.get, _USERS)), ""),
     )
     command.check(request)
@@ -109,6 +111,8 @@ def _name(switches: set[str], others: Sequence[str]) -> str:
 
 def _known(word: str) -> str:
     """Return the command that is spelled most like ``word``, or all commands."""
+    from difflib import get_close_matches
+
     close = get_close_matches(word, WORDS, n=1)
     if close:
         return f"did you mean {close[0]}? daprdockrcmd help lists all"

@@ -23,7 +23,7 @@ class Request:
     of ``-f``; ``profiles`` are those of Compose files, in which ``group`` takes the place of a project's name, "" for
     none, and ``environment`` has the variables; ``prune`` is a group, and ``expected`` the check revision of a plan, ""
     for none. ``tail`` is a number of lines, None for all, ``since`` a time or an age as it is typed, and ``grep`` a
-    text, "" for none.
+    text, "" for none. ``local`` is the socket of this machine's agent, "" for none.
     ``host`` is the environment's HOST_IP, ``user`` the person as the environment has it, "" if it does not.
     """
 
@@ -60,3 +60,4 @@ class Request:
     verbose: bool = False
     host: str = ""
     user: str = ""
+    local: str = ""

@@ -12,7 +12,7 @@ from daprdockr.model.errors import BadInput, DaprdockrError, EtcdError, EtcdRead
 from daprdockr.model.known.cluster import Cluster
 from daprdockr.model.names import ServiceName
 from daprdockr.model.seams import Store
-from daprdockr.model.stored.doubts import COMMAND, DoubtRecord
+from daprdockr.model.stored.doubts import DoubtRecord
 from daprdockr.model.stored.entries import trial
 from daprdockr.model.stored.rollout import RolloutRecord
 from daprdockr.picture.doubts import read_doubts
@@ -54,12 +54,6 @@ def doubts(request: Request, store: Store) -> dict[str, DoubtRecord]:
     """Return the reports of the nodes that doubt this etcd, by node."""
     place = request.keys.doubts
     return read_doubts(store.list(place).entries, place)
-
-
-def say_doubts(doubted: Mapping[str, str], console: Console) -> None:
-    """Print a line for each node that doubts this etcd, and therefore does nothing, with its reason."""
-    for node, reason in doubted.items():
-        console.say(f"{node} is frozen, it doubts this etcd: {reason} ({COMMAND} shows what to do)")
 
 
 def check_exists(cluster: Cluster, service: ServiceName) -> None:

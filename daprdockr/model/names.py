@@ -15,6 +15,8 @@ from daprdockr.model.errors import BadInput
 _LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?", re.ASCII)
 
 MAX_INSTANCES = 10_000
+MOST_TAIL = 10**9
+"""The most last lines of a log that can be asked for."""
 
 
 def check_label(label: object, what: str) -> str:

@@ -12,12 +12,11 @@ from attrs import frozen
 from daprdockr.model import reading
 from daprdockr.model.errors import BadInput
 from daprdockr.model.members import Members, all_members, decode_whole, encode_members, known_members
-from daprdockr.model.names import InstanceName
+from daprdockr.model.names import MOST_TAIL, InstanceName
 
 LIFE = 30
 """Seconds of the lease under which a command line writes a token; one that was used is gone at once."""
 
-MOST_TAIL = 10**9
 _TOKEN = re.compile("[0-9a-f]{64}", re.ASCII)
 
 

@@ -18,6 +18,7 @@ from daprdockr.agent.reporting.conditions import HasCondition
 from daprdockr.agent.statedir import StateDir
 from daprdockr.arguments.settings import Settings
 from daprdockr.runtime.profile import Profile
+from daprdockr.wiring.answering import ReadSocket
 from daprdockr.wiring.deciding import Deciding, Reporting, deciding, reporting
 from daprdockr.wiring.edges import Edges, edges
 from daprdockr.wiring.finding import Found, finding
@@ -59,7 +60,8 @@ def compose(settings: Settings, state: StateDir, outside: Outside) -> Compositio
     found.member.herald.update(around.whereabouts.value)
     judged = tuple(_judged(base, outward, found))
     services = (*_services(base, outward, found, acting, reports), renewer(base, found, reports.followers))
-    ends = (_profile(settings), *services, peer, listener(Measured(base, outward, found, acting, judged)))
+    measured = Measured(base, outward, found, acting, judged)
+    ends = (_profile(settings), *services, peer, listener(measured), ReadSocket(measured))
     return Composition(base, outward, found, acting, reports, tuple(part for part in ends if part is not None), judged)
 
 

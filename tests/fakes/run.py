@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 from twisted.internet.defer import Deferred, execute
 from twisted.internet.task import Clock
+from twisted.internet.testing import MemoryReactor
 
 from daprdockr.runtime.pool import Run
 
@@ -16,10 +17,16 @@ _NOT_YET = object()
 
 
 class LoopClock(Clock):
-    """A clock that takes calls from threads as the reactor does: they happen in its next turn."""
+    """
+    A clock that takes calls from threads as the reactor does: they happen in its next turn. Nobody connects to the unix
+    sockets that it listens on.
+    """
 
     def callFromThread(self, call: Callable[..., object], *args: Any, **kwargs: Any) -> None:  # noqa: N802
         self.callLater(0, call, *args, **kwargs)
+
+    def listenUNIX(self, address: str, factory: Any, mode: int = 0o666) -> Any:  # noqa: N802
+        return MemoryReactor().listenUNIX(address, factory, mode=mode)
 
 
 def run_at_once(call: Callable[..., T], /, *args: Any, **kwargs: Any) -> Deferred[T]:

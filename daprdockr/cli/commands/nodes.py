@@ -2,25 +2,39 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from daprdockr.cli.command import Command
 from daprdockr.cli.console import Console
+from daprdockr.cli.local_agent import show_local
 from daprdockr.cli.request import Request
-from daprdockr.cli.snapshot import doubts, refused_to_all, say_doubts, show, snapshot
-from daprdockr.model.seams import Store
-from daprdockr.picture.nodes import node_table
+
+if TYPE_CHECKING:
+    from daprdockr.model.seams import Store
+
+
+def local_nodes(request: Request, console: Console) -> bool:
+    found = show_local(request, console, "nodes")
+    if found is not None and not request.json:
+        console.say_doubts(found["Doubts"])
+    return found is not None
 
 
 def nodes(request: Request, store: Store, console: Console) -> None:
+    from daprdockr.cli.snapshot import doubts, refused_to_all, show, snapshot
+    from daprdockr.picture.nodes import node_table
+
     doubted = {node: record.reason for node, record in doubts(request, store).items()}
     show(request, console, node_table(snapshot(request, store), refused_to_all(request, store), doubted))
     if not request.json:
-        say_doubts(doubted, console)
+        console.say_doubts(doubted)
 
 
 COMMAND = Command(
     name="nodes",
     usage=(("nodes", "nodes: addresses, labels, load"),),
     run=nodes,
+    local=local_nodes,
     flags=("o",),
     reference=(
         "nodes that hold a lease: whether they are ready for instances (three good beats and an Engine that "

@@ -2,25 +2,39 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
 from daprdockr.cli.command import Command
 from daprdockr.cli.console import Console
+from daprdockr.cli.local_agent import local_answer
 from daprdockr.cli.request import Request
-from daprdockr.cli.snapshot import (
-    check_exists,
-    check_rollouts,
-    doubts,
-    refused_to_all,
-    say_doubts,
-    snapshot_with_rollouts,
-)
 from daprdockr.model.errors import DaprdockrError
 from daprdockr.model.names import one_line
-from daprdockr.model.seams import Store
-from daprdockr.picture.overview import Overview, overview
+
+if TYPE_CHECKING:
+    from daprdockr.model.seams import Store
 
 
 class Mute(DaprdockrError):
     """Nodes run, and can claim and report nothing."""
+
+
+def local_status(request: Request, console: Console) -> bool:
+    """:raises Mute: as ``status``; and etcd is away, so nobody can claim and report anything."""
+    found = local_answer(request, console, "status")
+    if found is None:
+        return False
+    document = found["Document"]
+    if request.json:
+        console.print_json(document)
+    else:
+        _print(console, document, found["Header"], found["Cells"])
+    if document["Refused"] or found["Mute"]:
+        raise Mute(document["Refused"] or "; ".join(found["Mute"]))
+    if not found["InTouch"]:
+        raise Mute(f"node {found['Node']} is out of touch with etcd")
+    return True
 
 
 def status(request: Request, store: Store, console: Console) -> None:
@@ -31,6 +45,9 @@ def status(request: Request, store: Store, console: Console) -> None:
     :raises RolloutStopped: the rollout of the one service that is meant was reverted, or stands still.
     :raises NotFound: there is no such service.
     """
+    from daprdockr.cli.snapshot import check_exists, check_rollouts, doubts, refused_to_all, snapshot_with_rollouts
+    from daprdockr.picture.overview import overview
+
     only = request.service
     cluster, rollouts = snapshot_with_rollouts(request, store)
     if only is not None:
@@ -41,7 +58,7 @@ def status(request: Request, store: Store, console: Console) -> None:
     if request.json:
         console.print_json(whole.write())
     else:
-        _print(console, whole)
+        _print(console, whole.write(), whole.services.header, whole.services.cells)
     if refused or whole.mute:
         raise Mute(refused or "; ".join(whole.mute))
     if only is not None and only in stopped:
@@ -52,22 +69,24 @@ MOST_SHOWN = 100
 """Stored values that cannot be read, as far as people are shown them."""
 
 
-def _print(console: Console, whole: Overview) -> None:
-    say_doubts(whole.doubted, console)
-    console.say(f"nodes: {whole.nodes}")
-    console.print_table(whole.services.header, whole.services.cells)
-    for node, reason in whole.dark.items():
+def _print(console: Console, whole: Mapping[str, Any], header: Sequence[str], cells: Sequence[Sequence[str]]) -> None:
+    """:param whole: the form for programs; the table of services is beside it."""
+    console.say_doubts(whole["Doubts"])
+    console.say(f"nodes: {whole['Nodes']}")
+    console.print_table(header, cells)
+    for node, reason in whole["Dark"].items():
         console.say(f"nothing starts on {node}: {reason}")
-    for item in whole.broken[:MOST_SHOWN]:
+    for item in whole["Broken"][:MOST_SHOWN]:
         console.say(f"not usable: {one_line(item['Key'])}: {item['Reason']}")
-    if len(whole.broken) > MOST_SHOWN:
-        console.say(f"not usable: {len(whole.broken) - MOST_SHOWN} more: see -o json")
+    if len(whole["Broken"]) > MOST_SHOWN:
+        console.say(f"not usable: {len(whole['Broken']) - MOST_SHOWN} more: see -o json")
 
 
 COMMAND = Command(
     name="status",
     usage=(("status [SERVICE]", "services: wanted, running and healthy instances"),),
     run=status,
+    local=local_status,
     flags=("o",),
     word="[SERVICE]",
     reference=(

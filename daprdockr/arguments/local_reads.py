@@ -1,0 +1,8 @@
+# -*- test-case-name: tests.unit.cli.test_local_agent -*-
+"""Where an agent answers the commands of its machine that read."""
+
+from __future__ import annotations
+
+STATE_DIR = "/var/lib/daprdockr"
+SOCKET = "api.sock"
+"""The name of the unix socket in the state directory."""

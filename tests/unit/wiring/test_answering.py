@@ -1,0 +1,133 @@
+"""The agent's answers to the commands of its machine: as etcd would answer, or none."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, NoReturn
+
+from attrs import evolve
+from twisted.internet.defer import Deferred
+from twisted.internet.error import CannotListenError
+from twisted.internet.testing import MemoryReactorClock
+
+from daprdockr.arguments.local_reads import SOCKET
+from daprdockr.model.errors import EtcdReadOnly, EtcdRefused, NotFound
+from daprdockr.model.stored.doubts import DoubtRecord
+from daprdockr.wiring.answering import Answers, ReadSocket
+from daprdockr.wiring.measuring import Measured
+from tests.build.values import KEYS, definition
+from tests.build.whole import WholeCase
+from tests.fakes.command_line import command_line
+from tests.fakes.log_lines import LogLines
+
+
+class AnswersTests(WholeCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.cluster.define(definition(instances=2))
+        self.cluster.advance(3)
+        self.answers = Answers(self.measured)
+        self.cluster.store.close = lambda: None  # type: ignore[method-assign]  # command lines are lent it
+
+    @property
+    def measured(self) -> Measured:
+        parts = self.agent.parts
+        return Measured(parts.base, parts.outward, parts.found, parts.acting, parts.judged)
+
+    def fields(self, **changed: str) -> Mapping[str, str]:
+        settings = self.agent.settings
+        own = {"prefix": settings.prefix, "etcd": f"elsewhere:1,{settings.etcd.endpoints[0]}", "service": ""}
+        return {**own, "form": "json", **changed}
+
+    def answer(self, ask: Callable[[Mapping[str, str]], Awaitable[Any]], **changed: str) -> Any:
+        asked: Any = ask(self.fields(**changed))
+        return self.successResultOf(Deferred.fromCoroutine(asked))
+
+    def refusal(self, ask: Callable[[Mapping[str, str]], Awaitable[Any]], **changed: str) -> None:
+        asked: Any = ask(self.fields(**changed))
+        self.failureResultOf(Deferred.fromCoroutine(asked), NotFound)
+
+    def test_as_etcd(self) -> None:
+        """Rows and documents are those that the commands print when they ask etcd, and so are the cells."""
+        for ask, word, member in (
+            (self.answers.ps, "ps", "Rows"),
+            (self.answers.nodes, "nodes", "Rows"),
+            (self.answers.status, "status", "Document"),
+        ):
+            found = self.answer(ask)
+            self.assertEqual(found[member], command_line(self.cluster.store, word, "-o", "json").json)
+            self.assertEqual((found["Node"], found["InTouch"]), ("a", True))
+            found = self.answer(ask, form="table")
+            header = command_line(self.cluster.store, word).stdout.splitlines()
+            self.assertIn(found["Header"][0], " ".join(header))
+            self.assertEqual(len(found["Cells"]), {"ps": 2, "nodes": 1, "status": 1}[word])
+
+    def test_one_service(self) -> None:
+        """Of one service its rows alone are shown; etcd is asked about one that this agent knows nothing of."""
+        for ask, member in ((self.answers.ps, "Cells"), (self.answers.status, "Cells")):
+            self.assertTrue(self.answer(ask, service="web.myapp", form="table")[member])
+            self.refusal(ask, service="db.myapp")
+            self.refusal(ask, service="no service")
+
+    def test_another_etcd(self) -> None:
+        """An agent of another cluster does not answer."""
+        for ask in (self.answers.ps, self.answers.nodes, self.answers.status):
+            self.refusal(ask, prefix="/other")
+            self.refusal(ask, etcd="elsewhere:1")
+
+    def test_reports(self) -> None:
+        """Nodes that doubt etcd, and a write that it refuses to all, are in the answer; no agent mirrors them."""
+        record = DoubtRecord(1, "its revisions went back")
+        self.cluster.store.put(KEYS.doubts + "b", record.encode(), self.cluster.store.grant(60).id)
+        self.assertEqual(self.answer(self.answers.nodes)["Doubts"], {"b": "its revisions went back"})
+        self.assertEqual(self.answer(self.answers.status)["Mute"], ["node b is frozen"])
+        errors: list[EtcdRefused] = [EtcdRefused("this user may not write"), EtcdReadOnly("etcd has no room left")]
+
+        def refuse(*_: object) -> NoReturn:
+            raise errors.pop()
+
+        self.cluster.store.commit = refuse  # type: ignore[method-assign, assignment]
+        refused = [self.answer(self.answers.status)["Document"]["Refused"] for _ in range(2)]
+        self.assertEqual(refused, ["etcd has no room left", ""])
+
+    def test_away(self) -> None:
+        """While etcd is away the last known state is the answer, which says so."""
+        self.cluster.store.unavailable = True
+        self.refusal(self.answers.nodes)  # it is not known to be away yet
+        self.cluster.advance(8)
+        for ask in (self.answers.ps, self.answers.nodes, self.answers.status):
+            self.assertFalse(self.answer(ask)["InTouch"])
+        self.assertEqual(len(self.answer(self.answers.ps)["Rows"]), 2)
+
+
+class SocketTests(WholeCase):
+    """The unix socket, as the reactor is asked for it."""
+
+    def socket(self, reactor: Any, **changed: Any) -> ReadSocket:
+        parts = self.agent.parts
+        base = evolve(parts.base, outside=evolve(parts.base.outside, reactor=reactor))
+        return ReadSocket(Measured(base, parts.outward, parts.found, parts.acting, parts.judged))
+
+    def test_listens(self) -> None:
+        """It lies in the state directory, closed to other users, in the place of one that a killed agent left."""
+        reactor: Any = MemoryReactorClock()
+        path = self.agent.settings.state_dir / SOCKET
+        path.write_text("left")
+        service = self.socket(reactor)
+        service.startService()
+        ((at, _, _, mode, _),) = [(*one, None)[:5] for one in reactor.unixServers]
+        self.assertEqual((at, mode, path.exists()), (str(path), 0o600, False))
+        service.stopService()
+
+    def test_not_possible(self) -> None:
+        """An agent whose state directory has too long a path for a socket says so and does all the rest."""
+
+        class Refusing(MemoryReactorClock):
+            def listenUNIX(self, address: Any, *others: Any, **named: Any) -> Any:  # noqa: N802  Twisted's name
+                raise CannotListenError(None, address, OSError("AF_UNIX path too long"))
+
+        lines = LogLines(self)
+        service = self.socket(Refusing())
+        service.startService()
+        self.assertEqual(len(lines("commands on this machine ask etcd")), 1)
+        self.successResultOf(service.stopService())
