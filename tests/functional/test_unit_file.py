@@ -1,8 +1,8 @@
 """
 ``etc/daprdockr.service``: systemd reads it and calls it well closed, and an agent with the rights that it gives works.
 
-systemd itself need not run here. The capabilities are taken away as it would take them, by setpriv(1); its mounts and
-its filter of system calls are not tried.
+systemd itself need not run here. The capabilities are taken away as it would take them, by setpriv(1), and processes
+hidden by a /proc of its own; other mounts and its filter of system calls are not tried.
 """
 
 from __future__ import annotations
@@ -18,8 +18,12 @@ from tests.rig.docker_engine import engine_url, sample_image, until
 from tests.rig.etcd_members import missing, shared
 
 UNIT = Path(__file__).parents[2] / "etc/daprdockr.service"
-MOST_EXPOSED = 40
+SECURITY = Path(__file__).parents[2] / "docs/guide/security.rst"
+MOST_EXPOSED = 32
 """Tenths of the score of ``systemd-analyze security``, of 100."""
+
+HIDDEN = 'mount -t proc -o hidepid=invisible proc /proc && umask 077 && exec "$@"'
+"""``ProtectProc=invisible`` and ``UMask=0077``, in a mount namespace."""
 
 
 def capabilities() -> list[str]:
@@ -43,10 +47,13 @@ class UnitFileTests(SynchronousTestCase):
         """Its exposure is that of a service which was thought about."""
         done = self.analyze("security", "--offline=true", "--no-pager", f"--threshold={MOST_EXPOSED}", str(UNIT))
         self.assertEqual(done.returncode, 0, done.stdout[-300:] + done.stderr)
+        self.assertIn(f" {MOST_EXPOSED / 10} ", done.stdout.splitlines()[-1])
+        self.assertIn(f"an exposure of {MOST_EXPOSED / 10} of 10", " ".join(SECURITY.read_text().split()))
+        self.assertIn("ProtectProc=invisible\n", UNIT.read_text())
 
 
 class CapabilitiesTests(TestCase):
-    """An agent with the unit's capabilities, without new privileges, and with its umask."""
+    """An agent with the unit's capabilities and /proc, without new privileges, and with its umask."""
 
     timeout = 300
     skip = missing()
@@ -55,7 +62,7 @@ class CapabilitiesTests(TestCase):
         """It serves DNS and HTTP, and its guard sees containers and may end them."""
         kept = ",".join(["-all", *(f"+{name}" for name in capabilities())])
         rights = ["setpriv", "--no-new-privs", f"--bounding-set={kept}"]
-        within = ["sh", "-c", 'umask 077 && exec "$@"', "sh", *rights]
+        within = ["unshare", "--mount", "sh", "-c", HIDDEN, "sh", *rights]
         agent = AgentProcess(shared().urls, engine_url(), within=within)
         self.addCleanup(agent.close)
         agent.start()
