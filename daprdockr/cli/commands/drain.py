@@ -74,7 +74,9 @@ class Draining(ClusterWait):
             staying = [{"Instance": str(instance), "Reason": reason} for instance, reason in stay]
             self.console.print_json({"Node": node, "Leaving": leaving, "Staying": staying})
             return
-        self.console.say(f"{node} is cordoned: {len(self._left)} instances leave it, {len(stay)} stay")
+        leave = "1 instance leaves" if len(self._left) == 1 else f"{len(self._left)} instances leave"
+        stays = "stays" if len(stay) == 1 else "stay"
+        self.console.say(f"{node} is cordoned: {leave} it, {len(stay)} {stays}")
         for instance, reason in stay:
             self.console.say(f"{instance} stays: {reason}")
 

@@ -57,7 +57,7 @@ class DrainTests(DrainCase):
         self.define(named("web", 3))
         self.store.put(KEYS.service(instance(1).service), named("web", 1).encode())
         self.define(named("api", 2), node="n2")
-        self.assertIn("1 instances leave it, 0 stay", self.run_line("drain n1").stdout)
+        self.assertIn("1 instance leaves it, 0 stay", self.run_line("drain n1").stdout)
 
     def test_absent(self) -> None:
         """A node that does not exist is not cordoned."""

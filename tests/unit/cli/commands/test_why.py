@@ -105,6 +105,25 @@ class TroubleTests(WhyCase):
         self.assertIn("1.web.myapp is backing-off on n1 (port 80 of this host is taken", shown)
         self.assertIn("- end what listens there (ss -ltnp on the node says what)", shown)
 
+    def test_port_of_another_program(self) -> None:
+        """So is one that the agent found taken before it asked the Engine."""
+        wanted = self.define(named("web", Container=fixing(80)))
+        reason = "host port 80/tcp is not free on this node: another program has it"
+        self.claim(wanted, state=State.BACKING_OFF, healthy=False, container="", reason=reason)
+        self.assertIn("- end what listens there (ss -ltnp on the node says what)", self.text("web.myapp"))
+
+    def test_way_back(self) -> None:
+        """A person is led back to what was healthy, if anything ever was."""
+        wanted = self.define(named("web", image="web:2"))
+        self.claim(wanted, state=State.BACKING_OFF, healthy=False, reason="exit status 1")
+        self.store.put(KEYS.revision(wanted.name, 1), RevisionRecord(named("web"), TIME, "anna@desk").encode())
+        shown = self.text("web.myapp")
+        self.assertIn("correct the program or its definition: daprdockrcmd logs web.myapp", shown)
+        self.assertNotIn("rollback", shown)
+        good = RevisionRecord(named("web"), TIME, "anna@desk", good=True)
+        self.store.put(KEYS.revision(wanted.name, 1), good.encode())
+        self.assertIn("go back to what was healthy: daprdockrcmd rollback web.myapp", self.text("web.myapp"))
+
     def test_image(self) -> None:
         """An image that cannot be pulled is named with the registry's answer and the node that asked."""
         wanted = self.define(named("web", image="no-such:9"))
