@@ -15,6 +15,8 @@ law                says
 ``rollouts``       rollouts hold to their slots, take no instance out, and go on: ``laws_slots``, ``laws_rollouts``,
                    ``laws_going_on``
 ``settled``        after each fault all is well again in time: ``laws_settled``
+``agreement``      then ``status``, ``ps``, JSON, metrics and page say what etcd and the Engines have:
+                   ``laws_agreement``
 ``names``          DNS never names a host that has been dead for more than TTL + 2 s: ``laws_names``
 ``history``        the history is whole, and the checker understands it: here, and where its lines are read
 =================  ===================================================================================================
@@ -35,6 +37,7 @@ from tests.chaos.evidence_harms import harms, unknown_harms
 from tests.chaos.evidence_runs import runs
 from tests.chaos.evidence_wishes import Digests, Wishes
 from tests.chaos.history import Line
+from tests.chaos.laws_agreement import agreement
 from tests.chaos.laws_claims import claims
 from tests.chaos.laws_going_on import going_on
 from tests.chaos.laws_names import Names
@@ -77,4 +80,5 @@ def _violations(seen: Sequence[Seen], setting: Setting) -> Iterator[Violation]:
     yield from going_on(ordered, done, away, setting)
     yield from Rollouts(stops, digests, seen)()
     yield from settled(seen, setting)
+    yield from agreement(seen)
     yield from Names(setting, done, away, timelines)(seen)

@@ -28,6 +28,11 @@ http
     ``host`` asked, ``service``, ``ok``, ``status``, ``by`` (the instance that answered), ``seconds``, ``error``.
 dns
     ``host`` asked, ``name``, ``rcode``, ``addresses``, ``seconds``, ``error``.
+reports
+    ``known``: what etcd and the Engines have; ``reports``: what each said of it, by name; ``quiet``: whether nothing
+    moved meanwhile. All of them have ``places`` (nodes by instance), ``containers`` (ids by instance) and ``counts``
+    (of each service: wanted, running, healthy), as far as they say so; metrics have ``own``: how many instances the
+    node itself has.
 end
     ``settled``.
 """

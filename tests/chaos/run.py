@@ -14,7 +14,7 @@ from pathlib import Path
 
 from attrs import frozen
 
-from tests.chaos import settled
+from tests.chaos import reports, settled
 from tests.chaos.container_watch import ContainerWatch
 from tests.chaos.etcd_watch import EtcdWatch
 from tests.chaos.faults import Fault
@@ -148,8 +148,14 @@ class Run:
             self._say(f"      NOT well again after {seconds:.0f} s: {lack}")
         else:
             note(phase="settled", hosts=hosts, seconds=round(seconds, 1))
+            self._note_reports()
             self._say(f"      well again after {seconds:.1f} s")
         return not lack
+
+    def _note_reports(self) -> None:
+        """Write down all reports, now that it is quiet."""
+        found = reports.moment(self._scene)
+        self._history.note("reports", known=found.known, reports=found.reports, quiet=found.quiet)
 
     def _keep_logs(self) -> None:
         for log in self._cluster.home.path.glob("host*/*.log"):
