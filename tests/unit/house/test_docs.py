@@ -52,7 +52,7 @@ def command_lines(page: Path) -> Iterator[list[str]]:
     """The words of each command that an example block types, up to a pipe or redirection."""
     for block in read(page)[0].findall(nodes.literal_block):
         for line in re.sub(r"\\\n", " ", block.astext()).splitlines():
-            lexer = shlex.shlex(line.removeprefix("# "), posix=True, punctuation_chars=BREAKS)
+            lexer = shlex.shlex(re.sub(r"^[a-z0-9]*# ", "", line), posix=True, punctuation_chars=BREAKS)
             lexer.whitespace_split = True
             yield list(takewhile(lambda word: not set(word) <= set(BREAKS), lexer))
 
@@ -194,7 +194,7 @@ class ReferenceTests(SynchronousTestCase):
                 Options({"HOST_IP": "192.0.2.1"}).parseOptions([*given, "--node", "host1"])
             elif words[:1] == ["daprdockrcmd"]:
                 commands += 1
-                read_request(words[1:], {})
+                read_request(["-i" if word == "-it" else word for word in words[1:]], {})  # no terminal is here
         self.assertTrue(agents and commands)
 
 
