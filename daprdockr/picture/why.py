@@ -135,7 +135,10 @@ def why(cluster: Cluster, service: ServiceName, known: Evidence, only: int | Non
     lacking = dict(unmet(cluster, service))
     looks = [_look(cluster, InstanceName(service, number), lacking, known) for number in numbers]
     needed = any(look.lack and not look.node for look in looks)
-    standings = [_standing(cluster, wanted.definition, node, known, needed) for node in sorted(cluster.nodes)]
+    said = {look.node for look in looks if look.lack}
+    standings = [
+        _standing(cluster, wanted.definition, node, known, needed, node in said) for node in sorted(cluster.nodes)
+    ]
     paused = cluster.pauses.get(service)
     slots = sorted(cluster.slots(service).items())
     replaced = {str(slot.record.instance): slot.record.node for _, slot in slots}
@@ -154,8 +157,13 @@ def _look(cluster: Cluster, name: InstanceName, lacking: Mapping[InstanceName, s
     return InstanceView(name, claim.node, lack, helps, last[-1] if last else None)
 
 
-def _standing(cluster: Cluster, definition: Definition, node: str, known: Evidence, needed: bool) -> NodeView:
-    """:param needed: whether an instance has no node."""
+def _standing(
+    cluster: Cluster, definition: Definition, node: str, known: Evidence, needed: bool, said: bool
+) -> NodeView:
+    """
+    :param needed: whether an instance has no node.
+    :param said: whether the reason of an instance that fails there is said already.
+    """
     claims = cluster.claims(definition.name)
     has = tuple(str(claim.instance) for _, claim in sorted(claims.items()) if claim.node == node)
     if node in known.mute:
@@ -166,7 +174,7 @@ def _standing(cluster: Cluster, definition: Definition, node: str, known: Eviden
     reason = found.text
     if found.bar is Bar.FAILING:
         told = [claim.record.reason for claim in claims.values() if claim.node == node and claim.record.fails]
-        reason += _failed(known.events, definition, node, told)
+        reason += _failed(known.events, definition, node, told, said)
     return NodeView(node, has, found.bar.value, reason, advice.about_node(found, definition))
 
 
@@ -177,7 +185,7 @@ def _would(seen: Candidate | None, definition: Definition, needed: bool) -> str:
     return "can take one" + (", and has to pull the image first" if pulls else "")
 
 
-def _failed(events: Iterable[Event], definition: Definition, node: str, told: Iterable[str]) -> str:
+def _failed(events: Iterable[Event], definition: Definition, node: str, told: Iterable[str], said: bool) -> str:
     """Return since when and how a service fails on a node, and until when that counts."""
     subjects = {str(definition.name), definition.image}
     about = [
@@ -186,6 +194,6 @@ def _failed(events: Iterable[Event], definition: Definition, node: str, told: It
         if event.node == node and (event.subject in subjects or event.subject.endswith(f".{definition.name}"))
     ]
     since = f" since {moment(about[-1].time)}" if about else ""
-    reason = next(filter(None, told), about[-1].text if about else "")
+    reason = "" if said else next(filter(None, told), about[-1].text if about else "")
     counts = f"ranked last until {ATTEMPTS_KEPT / 60:g} minutes pass without a failure"
     return f"{since}{f' ({reason})' if reason else ''}, {counts}"

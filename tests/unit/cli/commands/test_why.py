@@ -132,11 +132,15 @@ class TroubleTests(WhyCase):
         self.event("no-such:9", reason)
         shown = self.text("1.web.myapp")
         self.assertIn("1.web.myapp is pulling on n1 ('no-such:9' could not be pulled: manifest unknown)", shown)
-        failing = "n1 has 1.web.myapp; it does not come up there since 2026-11-28 08:21:09Z ('no-such:9' could not be"
+        failing = "n1 has 1.web.myapp; it does not come up there since 2026-11-28 08:21:09Z, ranked last until"
         self.assertIn(failing, shown)
         self.assertIn("ranked last until 10 minutes pass without a failure", shown)
         self.assertIn("n2 could take one more, none needs a node", shown)
         self.assertIn("try docker pull no-such:9 there", shown)
+        self.node("n2", fails=("web.myapp",))
+        self.event("no-such:9", reason, node="n2")
+        failing = "n2 it does not come up there since 2026-11-28 08:21:09Z ('no-such:9' could not be pulled: manifest"
+        self.assertIn(failing, self.text("1.web.myapp"))
 
     def test_crash_loop(self) -> None:
         """A container that ends by itself is shown with how it ended and what it logged last."""
