@@ -9,8 +9,8 @@ from daprdockr.arguments.options import FLAGS, PARAMETERS
 from daprdockr.cli.command import ACTIONS, WORDS
 from daprdockr.cli.parse import read_request
 from daprdockr.model.wanted.engine_fields import CONFIG_FIELDS, HOST_FIELDS
+from tests.unit.house.keys import OPTIONAL_PARTS, known_keys
 from tests.unit.house.pages import GUIDE, literals, section
-from tests.unit.house.test_docs import OPTIONAL_PARTS, known_keys
 
 (PAGE,) = (page for page in GUIDE if page.name == "coming-from.rst")
 KEYS = {key for part in ("", *OPTIONAL_PARTS) for key in known_keys(part)}

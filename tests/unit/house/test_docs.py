@@ -17,11 +17,11 @@ from daprdockr.cli import outcome, reference
 from daprdockr.cli.command import ACTIONS, WORDS
 from daprdockr.cli.flags import ALL
 from daprdockr.cli.parse import read_request
-from daprdockr.model.errors import BadInput
 from daprdockr.model.wanted.definition import Definition
 from daprdockr.model.wanted.engine_fields import CONFIG_FIELDS, HOST_FIELDS
 from daprdockr.model.wanted.health import Health
 from daprdockr.model.wanted.update import Update
+from tests.unit.house.keys import OPTIONAL_PARTS, known_keys
 from tests.unit.house.pages import (
     AGENT,
     ARCHITECTURE,
@@ -44,8 +44,6 @@ from tests.unit.house.sources import CHECKOUT, sources
 BREAKS = "<>|;&"
 A_FILE_OF_OURS = re.compile(r"[a-z][\w.-]*(?:/[\w.-]+)+\.(?:py|rst|json|env|service|j2)", re.ASCII)
 A_NOTE = re.compile(r"^Note \[(.+?)\]$", re.MULTILINE)
-OPTIONAL_PARTS = ("Http", "Health", "Placement", "Update", "Schedule")
-LEAST = {"Name": "web", "Group": "myapp", "Container": {"Image": "x"}}
 
 
 def command_lines(page: Path) -> Iterator[list[str]]:
@@ -55,16 +53,6 @@ def command_lines(page: Path) -> Iterator[list[str]]:
             lexer = shlex.shlex(re.sub(r"^[a-z0-9]*# ", "", line), posix=True, punctuation_chars=BREAKS)
             lexer.whitespace_split = True
             yield list(takewhile(lambda word: not set(word) <= set(BREAKS), lexer))
-
-
-def known_keys(part: str) -> set[str]:
-    """The keys of a part of a definition, as its reader lists them for a key it does not know; "" is the whole."""
-    unknown = {"0": 0}
-    try:
-        Definition.read({**LEAST, **({part: unknown} if part else unknown)})
-    except BadInput as error:
-        return {f"{part}.{key}".lstrip(".") for key in str(error).partition("known are ")[2].split(", ")}
-    raise AssertionError(f"{part} takes any key")
 
 
 def distribution(argument: str) -> object:
