@@ -21,7 +21,7 @@ from daprdockr.model.wanted.definition import Definition
 from daprdockr.model.wanted.engine_fields import CONFIG_FIELDS, HOST_FIELDS
 from daprdockr.model.wanted.health import Health
 from daprdockr.model.wanted.update import Update
-from tests.unit.house.keys import OPTIONAL_PARTS, known_keys
+from tests.unit.house.keys import LEAST, OPTIONAL_PARTS, known_keys
 from tests.unit.house.pages import (
     AGENT,
     ARCHITECTURE,
