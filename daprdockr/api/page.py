@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
@@ -10,8 +11,17 @@ from twisted.web.http import CACHED, Request
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET
 
-WritePage = Callable[[], Awaitable[str]]
-"""Returns the text of a page, as it is now."""
+from daprdockr.model.errors import BadInput
+from daprdockr.model.names import ServiceName
+
+WritePage = Callable[[], Awaitable[str | None]]
+"""Returns the text of a page, as it is now; None: there is none."""
+
+WriteServicePage = Callable[[ServiceName], Awaitable[str | None]]
+"""The same of the page of a service."""
+
+
+_NOTHING = "there is no such service, or its definition cannot be used\n"
 
 
 class PageDocument(Resource):
@@ -37,8 +47,11 @@ class PageDocument(Resource):
         return NOT_DONE_YET
 
     async def _answer(self, request: Request) -> None:
-        text = (await self._write()).encode()
-        request.setHeader(b"content-type", b"text/html; charset=utf-8")
+        found = await self._write()
+        text = (_NOTHING if found is None else found).encode()
+        request.setResponseCode(404 if found is None else 200)
+        kind = b"text/plain" if found is None else b"text/html"
+        request.setHeader(b"content-type", kind + b"; charset=utf-8")
         request.setHeader(b"content-length", b"%d" % len(text))
         request.setHeader(b"cache-control", b"no-store")
         request.setHeader(b"content-security-policy", self._policy)
@@ -53,6 +66,26 @@ class PageDocument(Resource):
         self.log.failure("the page could not be written")
         request.setResponseCode(500)
         request.finish()
+
+
+class ServicePages(Resource):
+    """The pages of all services, by name."""
+
+    def __init__(self, write: WriteServicePage, policy: str) -> None:
+        super().__init__()
+        self._write = write
+        self._policy = policy
+
+    def getChild(self, path: bytes, request: Request) -> PageDocument:
+        try:
+            name = ServiceName.parse(path.decode("utf-8", "replace"))
+        except BadInput:
+            return PageDocument(_nothing, self._policy)
+        return PageDocument(partial(self._write, name), self._policy)
+
+
+async def _nothing() -> None:
+    return None
 
 
 class UnchangingFile(Resource):

@@ -17,6 +17,7 @@ from daprdockr.model.known.cluster import Cluster
 from daprdockr.model.names import ServiceName
 from daprdockr.model.seams import Store
 from daprdockr.model.stored.entries import Entry
+from daprdockr.model.stored.events import Event
 from daprdockr.model.stored.history import Revisions
 from daprdockr.picture.events import read_events
 from daprdockr.picture.timeline import Happening, timeline
@@ -52,6 +53,9 @@ class Recent:
         self._reading: Deferred[None] | None = None
         self._waiting: list[Deferred[None]] = []
         self._histories: dict[ServiceName, tuple[int, Revisions]] = {}
+        self._latest: list[ServiceName] = []
+        self._asked: dict[ServiceName, None] = {}
+        self.events: list[Event] = []
         self.happened: tuple[Happening, ...] = ()
         self.unread = "etcd was not asked yet"
 
@@ -69,6 +73,25 @@ class Recent:
             self._reading.addErrback(self._failed).addBoth(self._done)
         return waiting.addTimeout(PATIENCE, self._reactor).addErrback(self._late)
 
+    def ask_for(self, service: ServiceName) -> None:
+        """Have the history of a service read too, at the next ``refresh``."""
+        self._asked.pop(service, None)
+        self._asked[service] = None
+        if len(self._asked) > MOST_SERVICES:
+            del self._asked[next(iter(self._asked))]
+        if service not in self._histories:
+            self._next = 0.0
+
+    def history(self, service: ServiceName) -> Revisions:
+        """Return the history of a service that was asked for, as it was read last."""
+        return self._histories.get(service, (0, Revisions(service)))[1]
+
+    def about(self, service: ServiceName) -> tuple[Happening, ...]:
+        """Return what happened to a service that was asked for, and to its instances."""
+        name = str(service)
+        events = (event for event in self.events if event.subject == name or event.subject.endswith(f".{name}"))
+        return timeline(events, [self.history(service)], MOST)
+
     def _done(self, _: object) -> None:
         self._reading, self._next = None, self._reactor.seconds() + REST
         waiting, self._waiting = self._waiting, []
@@ -85,8 +108,11 @@ class Recent:
         self.unread = "it is not of now: the agent's log says why"
 
     async def _read(self) -> None:
-        latest = sorted(self._cluster.services.items(), key=lambda item: -item[1].revision)[:MOST_SERVICES]
+        services = self._cluster.services
+        latest = sorted(services.items(), key=lambda item: -item[1].revision)[:MOST_SERVICES]
+        self._latest = [name for name, _ in latest]
         wanted = {name: service.revision for name, service in latest}
+        wanted |= {name: services[name].revision for name in self._asked if name in services}
         changed = [name for name, revision in wanted.items() if self._histories.get(name, (0,))[0] != revision]
         keys = self._cluster.keys
         try:
@@ -102,6 +128,6 @@ class Recent:
 
     def _take(self, entries: Iterable[Entry]) -> None:
         place = self._cluster.keys.events
-        events = read_events(entry for entry in entries if entry.key.startswith(place))
-        self.happened = timeline(events, (history for _, history in self._histories.values()), MOST)
+        self.events = read_events(entry for entry in entries if entry.key.startswith(place))
+        self.happened = timeline(self.events, map(self.history, self._latest), MOST)
         self.unread = ""

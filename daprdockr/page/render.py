@@ -61,13 +61,14 @@ def page(seen: Seen, texts: Mapping[Fragment, str], at: str) -> str:
     :param at: the number of the update that this page has.
     """
     parts = {kind.value: _of(kind, texts) for kind in FragmentKind}
-    return _write("page.html.j2", seen=seen, at=at, parts=parts, time=moment(seen.time), legend=LEGEND)
+    return written_page("page.html.j2", seen=seen, at=at, parts=parts, time=moment(seen.time), legend=LEGEND)
 
 
 def _of(kind: FragmentKind, texts: Mapping[Fragment, str]) -> list[str]:
     return [text for fragment, text in texts.items() if fragment.kind is kind]
 
 
-def _write(template: str, **values: object) -> str:
+def written_page(template: str, **values: object) -> str:
+    """Return a document from one of the templates."""
     paths = {name: asset.path for name, asset in ASSETS.items()}
     return _environment.get_template(template).render(assets=paths, **values)

@@ -104,8 +104,8 @@ class HappeningShown:
 
 
 def service_href(name: object) -> str:
-    """Return where the row of a service is."""
-    return f"#service-{quote(str(name), safe='')}"
+    """Return where the page of a service is."""
+    return f"/page/service/{quote(str(name), safe='')}"
 
 
 def nodes(seen: Seen) -> Iterator[NodeShown]:

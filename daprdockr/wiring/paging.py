@@ -10,17 +10,21 @@ from attrs import define, frozen
 from twisted.web.resource import Resource
 
 from daprdockr.agent.reporting.conditions import lines
-from daprdockr.api.page import PageDocument, UnchangingFile
+from daprdockr.api.page import PageDocument, ServicePages, UnchangingFile
 from daprdockr.api.readers import Readers, Stream
 from daprdockr.api.recent import Recent
+from daprdockr.model.names import ServiceName
 from daprdockr.page.assets import ASSETS
 from daprdockr.page.render import POLICY
 from daprdockr.page.seen import Seen
+from daprdockr.page.service import ServiceSeen, service_page
 from daprdockr.page.updates import ShownPage, beat
 from daprdockr.picture.certificates import certificate_table
 from daprdockr.picture.instances import instance_table
 from daprdockr.picture.nodes import node_table
 from daprdockr.picture.overview import overview
+from daprdockr.picture.services import service_table
+from daprdockr.picture.why import Evidence, why
 from daprdockr.wiring.measuring import Measured
 from daprdockr.wiring.showing import known_doubts, stopped_rollouts
 
@@ -111,6 +115,33 @@ class Paging:
         self.readers.refresh()
         return self.shown.page()
 
+    async def write_service(self, service: ServiceName) -> str | None:
+        """Return the page of a service, None if it has no definition that can be used."""
+        base, found = self.measured.base, self.measured.found
+        cluster, doubted = base.cluster, known_doubts(base, found)
+        if service not in cluster.services:
+            return None
+        self.recent.ask_for(service)
+        await self.recent.refresh()
+        if service not in cluster.services:
+            return None
+        stopped = stopped_rollouts(cluster)
+        mute = {name: node.record.refused for name, node in cluster.nodes.items() if node.record.refused} | doubted
+        known = Evidence(events=self.recent.events, rollout=stopped.get(service), mute=mute)
+        (row,) = service_table(cluster, stopped, service).rows
+        return service_page(
+            ServiceSeen(
+                node=base.settings.node,
+                time=base.outside.clocks.wall(),
+                in_touch=found.known.mirror.in_touch,
+                row=row,
+                instances=instance_table(cluster, service).rows,
+                why=why(cluster, service, known),
+                happened=self.recent.about(service),
+                unread=self.recent.unread,
+            )
+        )
+
 
 def paging(measured: Measured) -> Paging:
     base = measured.base
@@ -126,6 +157,7 @@ def put_page(root: Resource, measured: Measured) -> None:
     parts = paging(measured)
     files = Resource()
     files.putChild(b"stream", Stream(parts.readers))
+    files.putChild(b"service", ServicePages(parts.write_service, POLICY))
     for asset in ASSETS.values():
         files.putChild(asset.path.rpartition("/")[2].encode(), UnchangingFile(asset.type, asset.digest, asset.content))
     root.putChild(b"", PageDocument(parts.write, POLICY))

@@ -91,6 +91,18 @@ class PageTests(SynchronousTestCase):
             self.assertEqual(self.browser.violations(), [])
             self.assertEqual(self.browser.said(), [])
 
+    def test_service(self) -> None:
+        """The page of a service says what each instance does and why, and is read again by itself."""
+        for width, dark in ((1440, True), (390, False)):
+            self.browser.open(f"{self.url}page/service/web.myapp", width=width, dark=dark)
+            self.browser.until("#headline", "web.myapp")
+            self.assertFalse(self.browser.overflows())
+            self.assertEqual(self.browser.violations(), [])
+        self.seeded.lose("two")
+        self.browser.until("tbody", "2.web.myapp ! waiting for a node")
+        self.browser.until(FOLLOWS, "Live")
+        self.assertEqual(self.browser.said(), [])
+
     def test_without_scripts(self) -> None:
         """A browser that runs no scripts shows the same, as it was when it asked."""
         self.browser.open(self.url, scripts=False)

@@ -4,7 +4,7 @@
   const byId = (id) => document.getElementById(id);
   const SILENT = 30000, HIDDEN = 60000, AGAIN = 10000;
   const template = document.createElement("template");
-  let stream = null, at = document.body.dataset.at, heard = 0, hiding = 0;
+  let stream = null, at = document.body.dataset.at, heard = 0, hiding = 0, last = "";
 
   const say = (kind, words) => {
     const state = byId("state");
@@ -78,15 +78,39 @@
     });
   };
 
-  setInterval(() => {
+  const watch = () => {
     if (stream && heard && Date.now() - heard > SILENT) { say("lost", "Not live: nothing comes; as it was"); close(); follow(); }
-  }, 5000);
+  };
   // A tab that nobody sees for a while gives its place to somebody else.
-  document.addEventListener("visibilitychange", () => {
+  const see = () => {
     clearTimeout(hiding);
     if (document.hidden) hiding = setTimeout(close, HIDDEN);
     else follow();
-  });
-  headline();
-  follow();
+  };
+
+  // The page of one service is asked for again, and taken over if it differs.
+  const again = async () => {
+    if (document.hidden) return;
+    try {
+      const answer = await fetch(location.href);
+      if (!answer.ok) throw new Error(answer.status);
+      template.innerHTML = await answer.text();
+      const fresh = template.content.querySelector("main"), old = byId("main");
+      const text = fresh.innerHTML;
+      if (text !== last) replace(old, fresh);
+      last = text;
+      wellKnown(template.content.querySelector("#time").textContent);
+    } catch {
+      say("lost", "Not live: the agent does not answer; as it was");
+    }
+  };
+
+  if (document.body.dataset.stream) {
+    setInterval(watch, 5000);
+    document.addEventListener("visibilitychange", see);
+    headline();
+    follow();
+  } else {
+    setInterval(again, document.body.dataset.again * 1000);
+  }
 })();

@@ -5,10 +5,13 @@ from __future__ import annotations
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
+from twisted.web.resource import getChildForRequest
 from twisted.web.server import Request
 from twisted.web.test.requesthelper import DummyChannel, DummyRequest
 
-from daprdockr.api.page import PageDocument, UnchangingFile
+from daprdockr.api.page import PageDocument, ServicePages, UnchangingFile
+from daprdockr.model.names import ServiceName
+from tests.build.values import WEB
 
 
 class PageDocumentTests(SynchronousTestCase):
@@ -46,6 +49,28 @@ class PageDocumentTests(SynchronousTestCase):
         self.writing.errback(ValueError("a fault"))
         self.assertEqual((self.request.responseCode, self.request.finished), (500, 1))
         self.assertEqual(len(self.flushLoggedErrors(ValueError)), 1)
+
+
+class ServicePagesTests(SynchronousTestCase):
+    """``GET /page/service/NAME``"""
+
+    async def write(self, service: ServiceName) -> str | None:
+        return f"the page of {service}" if service == WEB else None
+
+    def ask(self, name: bytes) -> tuple[int, bytes]:
+        request = DummyRequest([name])
+        request.render(getChildForRequest(ServicePages(self.write, "p"), request))
+        return request.responseCode or 200, b"".join(request.written)
+
+    def test_known(self) -> None:
+        """A service has its page."""
+        self.assertEqual(self.ask(b"web.myapp"), (200, b"the page of web.myapp"))
+
+    def test_unknown(self) -> None:
+        """A service that there is not, and a name that none can have, get one line."""
+        for name in (b"api.myapp", b"<script>", b"\xff", b""):
+            status, text = self.ask(name)
+            self.assertEqual((status, text.count(b"\n")), (404, 1))
 
 
 class UnchangingFileTests(SynchronousTestCase):

@@ -8,11 +8,11 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from daprdockr.api.recent import PATIENCE, REST, Recent
+from daprdockr.api.recent import MOST_SERVICES, PATIENCE, REST, Recent
 from daprdockr.model.known.cluster import Cluster
 from daprdockr.model.stored.events import Event
 from daprdockr.model.stored.history import RevisionRecord
-from tests.build.values import KEYS, WEB, definition
+from tests.build.values import KEYS, WEB, definition, named
 from tests.fakes.run import run_at_once
 from tests.fakes.store import MemoryStore
 
@@ -65,6 +65,28 @@ class RecentTests(SynchronousTestCase):
         self.clock.advance(REST)
         self.assertIn("Instances 1 -> 3 (revision 2)", self.refreshed())
         self.assertEqual(self.calls[2:], [(KEYS.events, KEYS.history(WEB))])
+
+    def test_service(self) -> None:
+        """The timeline of one service has its own events and history, which is read at once when somebody asks for it."""
+        self.change(1, 2)
+        self.happen("died")
+        self.store.put(KEYS.event("b", 9), Event(9.0, "b", "1.web.myapp", "fell").encode(), self.lease())
+        self.store.put(KEYS.event("c", 9), Event(9.0, "c", "1.myweb.myapp", "rose").encode(), self.lease())
+        self.recent.ask_for(WEB)
+        self.refreshed()
+        texts = [one.text for one in self.recent.about(WEB)]
+        self.assertEqual(texts, ["fell", "died", "created with 2 instances (revision 1)"])
+
+    def test_asked_for(self) -> None:
+        """A service is read at once though others were read just now; so many are kept, and no more."""
+        self.refreshed()
+        for number in range(MOST_SERVICES + 5):
+            self.recent.ask_for(named(f"s{number}").name)
+        self.change(1, 2)
+        self.recent.ask_for(WEB)
+        self.refreshed()
+        self.assertEqual(len(self.recent.about(WEB)), 1)
+        self.assertEqual(self.recent.history(named("s0").name).revisions, ())
 
     def test_unavailable(self) -> None:
         """While etcd is away the last reading stays, and says that it is not of now."""

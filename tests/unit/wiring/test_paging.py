@@ -17,7 +17,7 @@ from daprdockr.page.assets import ASSETS
 from daprdockr.wiring.measuring import Measured
 from daprdockr.wiring.paging import REST, Examined, Paging, paging
 from daprdockr.wiring.serving import served
-from tests.build.values import definition
+from tests.build.values import API, WEB, definition
 from tests.build.whole import WholeCase
 
 
@@ -64,6 +64,26 @@ class PagingTests(WholeCase):
         text = self.written(paging(self.measured))
         for words in ('id="node-a"', 'id="service-web.myapp"', "2 of 2 healthy", "All is well"):
             self.assertIn(words, text)
+
+    def test_service(self) -> None:
+        """The page of a service has its instances; one that is not defined has none."""
+        self.cluster.define(definition(instances=2))
+        self.cluster.advance(3)
+        parts = paging(self.measured)
+        text = self.successResultOf(Deferred.fromCoroutine(parts.write_service(WEB)))
+        self.assertIn("2 of 2 instances are healthy", str(text))
+        self.assertIsNone(self.successResultOf(Deferred.fromCoroutine(parts.write_service(API))))
+
+    def test_deleted_meanwhile(self) -> None:
+        """A service that is deleted while its history is read has no page any more."""
+        self.cluster.define(definition())
+        self.cluster.advance(3)
+        parts, reading = paging(self.measured), Deferred[None]()
+        parts.recent.refresh = lambda: reading  # type: ignore[method-assign]
+        writing = Deferred.fromCoroutine(parts.write_service(WEB))
+        del self.agent.cluster.services[WEB]
+        reading.callback(None)
+        self.assertIsNone(self.successResultOf(writing))
 
     def test_out_of_touch(self) -> None:
         """While etcd is away the page says that it shows the last known state, which stays."""
