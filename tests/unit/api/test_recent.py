@@ -67,7 +67,7 @@ class RecentTests(SynchronousTestCase):
         self.assertEqual(self.calls[2:], [(KEYS.events, KEYS.history(WEB))])
 
     def test_service(self) -> None:
-        """The timeline of one service has its own events and history, which is read at once when somebody asks for it."""
+        """The timeline of one service has its own events and history, read at once when somebody asks for it."""
         self.change(1, 2)
         self.happen("died")
         self.store.put(KEYS.event("b", 9), Event(9.0, "b", "1.web.myapp", "fell").encode(), self.lease())
