@@ -168,20 +168,42 @@ class ReadersTests(SynchronousTestCase):
 class StayingTests(SynchronousTestCase):
     """A stream at the real listener, which ends other connections."""
 
-    def test_outlives(self) -> None:
-        """A stream stays open, and is neither the oldest that goes nor ended after a while."""
-        clock, root = LoopClock(), Resource()
-        root.putChild(b"stream", Stream(Readers(clock, FakeLive())))
-        site = BoundedSite(root, reactor=clock)
+    def setUp(self) -> None:
+        self.clock, self.live, root = LoopClock(), FakeLive(), Resource()
+        root.putChild(b"stream", Stream(Readers(self.clock, self.live)))
+        site = BoundedSite(root, reactor=self.clock)
         site.doStart()
         self.addCleanup(site.doStop)
-        channel: Any = site.buildProtocol(None)
-        transport = StringTransport()
-        channel.makeConnection(transport)
-        channel.dataReceived(b"GET /stream?at=e.1 HTTP/1.1\r\nHost: localhost\r\n\r\n")
-        clock.pump([1.0] * int(2 * LIFETIME))
-        self.assertFalse(transport.disconnecting or transport.disconnected)
-        self.assertIn(b"text/event-stream", transport.value())
-        self.assertIn(b"beat", transport.value())
-        channel.stay()
-        channel.connectionLost(Failure(ConnectionDone()))
+        self.channel: Any = site.buildProtocol(None)
+        self.transport: Any = StringTransport()
+        self.channel.makeConnection(self.transport)
+        self.channel.dataReceived(b"GET /stream?at=e.1 HTTP/1.1\r\nHost: localhost\r\n\r\n")
+
+    def test_outlives(self) -> None:
+        """A stream is not ended after a while, and ends when its client goes."""
+        self.clock.pump([1.0] * int(2 * LIFETIME))
+        self.assertFalse(self.transport.disconnecting or self.transport.disconnected)
+        self.assertIn(b"text/event-stream", self.transport.value())
+        self.assertIn(b"beat", self.transport.value())
+        self.channel.stay()
+        self.channel.connectionLost(Failure(ConnectionDone()))
+
+    def test_stalled(self) -> None:
+        """A transport that takes no more is written nothing, and is aborted in the end."""
+        self.transport.producer.pauseProducing()
+        before = self.transport.value()
+        self.live.news = [b"news"]
+        self.clock.pump([PACE] * int(PATIENCE / PACE + 2))
+        self.assertEqual(self.transport.value(), before)
+        self.assertTrue(self.transport.disconnected)
+        self.channel.connectionLost(Failure(ConnectionDone()))
+
+    def test_caught_up(self) -> None:
+        """A transport that takes more again is written the whole."""
+        self.transport.producer.pauseProducing()
+        self.live.news = [b"news"]
+        self.clock.pump([PACE] * 3)
+        self.transport.producer.resumeProducing()
+        self.assertIn(b"whole", self.transport.value())
+        self.assertNotIn(b"news", self.transport.value())
+        self.channel.connectionLost(Failure(ConnectionDone()))
