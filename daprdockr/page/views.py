@@ -53,7 +53,10 @@ class NodeShown:
 
 @frozen
 class ServiceShown:
-    """A service; ``done`` is how many instances are of the present definition while it is being rolled out."""
+    """
+    A service; ``done`` is how many instances are of the present definition while it is being rolled out, ``schedule``
+    that of a job, which has no instances ("": it is none).
+    """
 
     name: str
     href: str
@@ -63,6 +66,7 @@ class ServiceShown:
     done: int | None
     hosts: tuple[str, ...]
     reason: str
+    schedule: str
 
 
 @frozen
@@ -153,6 +157,7 @@ def service(row: Row) -> ServiceShown:
         done,
         tuple(row["HostNames"]),
         row["Reason"],
+        row["Schedule"] or "",
     )
 
 

@@ -64,7 +64,7 @@ class NodeSignTests(SynchronousTestCase):
 class ServiceSignTests(SynchronousTestCase):
     def words(self, wanted: int = 2, healthy: int = 2, current: int = 2, **changed: Any) -> tuple[Sign, str]:
         row = {"Wanted": wanted, "Healthy": healthy, "Current": current, "Running": healthy}
-        badge = of_service({**row, "Rollout": None, "Paused": None, **changed})
+        badge = of_service({**row, "Rollout": None, "Paused": None, "Schedule": None, "Reason": "", **changed})
         return badge.sign, badge.words
 
     def test_words(self) -> None:
@@ -74,6 +74,8 @@ class ServiceSignTests(SynchronousTestCase):
         self.assertEqual(self.words(2, 2, 1), (Sign.BUSY, "rolling out"))
         self.assertEqual(self.words(2, 1, 1), (Sign.WARN, "1 missing"))
         self.assertEqual(self.words(2, 0, 0), (Sign.BAD, "down"))
+        self.assertEqual(self.words(0, 0, 0, Schedule="@daily"), (Sign.OK, "job"))
+        self.assertEqual(self.words(0, 0, 0, Schedule="@daily", Reason="run 1 failed"), (Sign.WARN, "job, went wrong"))
         self.assertEqual(self.words(Rollout={"State": "reverted"}), (Sign.BAD, "rollout reverted"))
         self.assertEqual(self.words(Paused={"Mode": "hold"}), (Sign.WARN, "paused"))
         self.assertEqual(self.words(Paused={"Mode": "maintenance"}), (Sign.WARN, "under maintenance"))

@@ -5,12 +5,19 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.model.names import InstanceName
+from daprdockr.model.wanted.definition import Definition
 from daprdockr.page import views
 from daprdockr.page.signs import Sign
 from daprdockr.picture.timeline import Happening
 from tests.build.history import claimed, defined
 from tests.build.page import NOW, healthy, nodes, running, seen, showcase
 from tests.build.values import WEB, definition, named
+
+
+def nightly() -> Definition:
+    return Definition.read(
+        {"Name": "tidy", "Group": "myapp", "Container": {"Image": "a"}, "Schedule": {"Cron": "0 3 * * *"}}
+    )
 
 
 class NodeViewTests(SynchronousTestCase):
@@ -39,6 +46,11 @@ class ServiceViewTests(SynchronousTestCase):
         found = {service.name: service for service in views.services(showcase())}
         self.assertEqual((found["shop.myapp"].done, found["shop.myapp"].wanted), (2, 4))
         self.assertEqual((found["web.myapp"].done, found["web.myapp"].hosts), (None, ("example.com",)))
+
+    def test_job(self) -> None:
+        """A job has a schedule in the place of instances."""
+        (job,) = views.services(seen(*nodes(), defined(nightly(), 9)))
+        self.assertEqual((job.schedule, job.badge.words), ("0 3 * * * UTC", "job"))
 
 
 class InstanceViewTests(SynchronousTestCase):
