@@ -57,7 +57,12 @@ CHANGES = (
 
 EVERYWHERE = (
     Flag("v", "", "on an error print the traceback too", "print the traceback of an error too"),
-    Flag("help", "", "print this and exit", "print one page and exit"),
+    Flag(
+        "help",
+        "",
+        "print this and exit",
+        "print one page, or the help of the command that is given, and exit; ``-h`` for short",
+    ),
 )
 
 OF_COMMANDS = (
@@ -94,7 +99,7 @@ OF_COMMANDS = (
         "let ``apply`` store nothing unless files and stored definitions are those that ``plan`` showed with this check"
         " revision",
     ),
-    Flag("o", "table|json", "how {commands} print", "``table`` or ``json``, for {commands}"),
+    Flag("o", "table|json", "the form of the output of {commands}", "``table`` or ``json``, for {commands}"),
     Flag(
         "wait",
         "",

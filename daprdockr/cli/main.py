@@ -64,7 +64,7 @@ def _carry_out(request: Request, console: Console, connect: Callable[[Access], S
     if request.command == "help":
         from daprdockr.cli import manual
 
-        console.stdout.write(manual.text())
+        console.stdout.write(manual.of_command(*request.words) if request.words else manual.text())
         return
     command = load(request.command)
     if command.offline is not None:

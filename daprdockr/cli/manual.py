@@ -1,12 +1,13 @@
-"""The one page of help, made from the declarations of commands and flags."""
+"""The one page of help, and that of each command, made from the declarations of commands and flags."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from textwrap import TextWrapper
+from textwrap import TextWrapper, wrap
 
 from daprdockr.cli.command import ACTIONS, WORDS, load
-from daprdockr.cli.flags import CHANGES, EVERYWHERE, OF_COMMANDS, REACH, Flag
+from daprdockr.cli.examples import EXAMPLES
+from daprdockr.cli.flags import ALL, CHANGES, EVERYWHERE, OF_COMMANDS, REACH, Flag
 
 _WIDTH = 100
 
@@ -14,6 +15,21 @@ _WIDTH = 100
 def text() -> str:
     """Return the page, 100 columns at most."""
     return "\n".join(_lines()) + "\n"
+
+
+def of_command(name: str) -> str:
+    """Return the help of one command, one of ``WORDS``."""
+    command = load(name)
+    texts = command.reference or tuple(line for _, line in command.usage)
+    lines: list[str] = []
+    for (form, _), full in zip(command.usage, texts, strict=True):
+        plain = f"{full[:1].upper()}{full[1:]}.".replace("``", "")
+        lines += [f"Usage: daprdockrcmd {form}", "", *wrap(plain, _WIDTH, break_on_hyphens=False), ""]
+    taken = [flag for flag in ALL if flag.name in command.flags]
+    if taken:
+        lines += ["Flags:", *_table((flag.usage, flag.about.format(commands=name)) for flag in taken), ""]
+    lines += ["Example:", f"  daprdockrcmd {EXAMPLES[name]}", "", "daprdockrcmd -help lists all commands and flags."]
+    return "\n".join(lines) + "\n"
 
 
 def _lines() -> Iterator[str]:

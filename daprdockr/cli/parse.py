@@ -36,7 +36,8 @@ def read_request(words: Sequence[str], environment: Mapping[str, str]) -> Reques
     switches = {name for name, value in dict(split.flags).items() if value is True}
     values = {name: value for name, value in split.flags if isinstance(value, str)}
     if switches & {"h", "help"} or "help" in split.others[:1]:
-        return Request("help")
+        asked = [word for word in split.others if word != "help"][:1]
+        return Request("help", words=tuple(word for word in asked if word in WORDS))
     command, others = load(_name(switches, split.others)), split.others[1:]
     _check_flags(command, (*sorted(switches - {"v"}), *values))
     request = Request(

@@ -1,12 +1,19 @@
-"""The one page of help."""
+"""The one page of help, and that of each command."""
 
 from __future__ import annotations
+
+import re
+import shlex
 
 from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.cli import manual
-from daprdockr.cli.command import ACTIONS, WORDS
+from daprdockr.cli.command import ACTIONS, WORDS, load
+from daprdockr.cli.examples import EXAMPLES
 from daprdockr.cli.flags import ALL
+from daprdockr.cli.parse import read_request
+from tests.fakes.command_line import command_line
+from tests.fakes.store import MemoryStore
 
 
 class ManualTests(SynchronousTestCase):
@@ -23,3 +30,30 @@ class ManualTests(SynchronousTestCase):
     def test_width(self) -> None:
         """It fits a terminal of 100 columns."""
         self.assertLessEqual(max(map(len, manual.text().splitlines())), 100)
+
+
+class CommandTests(SynchronousTestCase):
+    """The help of one command."""
+
+    def test_each(self) -> None:
+        """Each command has its forms, its own flags and an example there, within 100 columns, and without markup."""
+        for name in WORDS:
+            page = manual.of_command(name)
+            command = load(name)
+            self.assertEqual([form for form, _ in command.usage if f"Usage: daprdockrcmd {form}\n" not in page], [])
+            self.assertEqual([flag for flag in command.flags if f"  -{flag}" not in page], [])
+            self.assertLessEqual(max(map(len, page.splitlines())), 100)
+            self.assertNotIn("``", page)
+
+    def test_examples(self) -> None:
+        """The example of a command is a command line of it that can be read."""
+        self.assertEqual(set(EXAMPLES), set(WORDS))
+        for name, line in EXAMPLES.items():
+            self.assertEqual(read_request(shlex.split(re.split(" [<>] ", line)[0]), {}).command, name)
+
+    def test_asked(self) -> None:
+        """A command with -h, -help or behind help prints its own help; the rest prints the one page."""
+        for line in ("ps -h", "help ps", "-help ps", "ps web.myapp --help"):
+            self.assertEqual(command_line(MemoryStore(), *line.split()).stdout, manual.of_command("ps"), line)
+        for line in ("-h", "help", "-set -h", "help nonsense"):
+            self.assertEqual(command_line(MemoryStore(), *line.split()).stdout, manual.text(), line)
