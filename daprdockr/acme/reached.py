@@ -2,7 +2,7 @@
 """
 The question of an ACME server, asked beforehand: what answers on port 80 at an address. Blocking.
 
-Whoever has the address may be a stranger, so the whole answer has a latest time, however slowly it comes.
+A stranger may have the address, so the whole answer has a latest time, however slowly it comes.
 """
 
 from __future__ import annotations

@@ -22,7 +22,7 @@ LISTS: Mapping[FragmentKind, str] = {FragmentKind.NODE: "nodes", FragmentKind.SE
 
 
 @frozen
-class Update:
+class PageUpdate:
     """
     :ivar at: the number of what a reader has who got it.
     :ivar time: of what is shown, for people.
@@ -65,7 +65,7 @@ class ShownPage:
     def at(self) -> str:
         return f"{self.epoch}.{self._number}"
 
-    def take(self, seen: Seen) -> Update | None:
+    def take(self, seen: Seen) -> PageUpdate | None:
         """Show this from now on; return what changes of it, None if nothing does."""
         before, self.seen = self._texts, seen
         self._texts = {one.key: self._written(one) for one in fragments(seen)}
@@ -76,11 +76,11 @@ class ShownPage:
         if not changed and not orders:
             return None
         self._number += 1
-        return Update(self.at, moment(seen.time), changed, orders)
+        return PageUpdate(self.at, moment(seen.time), changed, orders)
 
-    def whole(self) -> Update:
+    def whole(self) -> PageUpdate:
         """Return all of it, for a reader who may have anything."""
-        return Update(
+        return PageUpdate(
             self.at, moment(self.seen.time), {key: text for key, (_, text) in self._texts.items()}, self._orders()
         )
 

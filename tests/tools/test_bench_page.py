@@ -1,4 +1,4 @@
-"""What ``make bench-page`` changes in its cluster, and how it reports."""
+"""``make bench-page`` changes its cluster as it says, and reports what it measured."""
 
 from __future__ import annotations
 

@@ -112,7 +112,7 @@ class NetworkTests(SynchronousTestCase):
         self.assertIn("it gave no reason", str(self.assertRaises(AcmeRefused, self.post, acme)))
 
     def test_status(self) -> None:
-        """An error page is told by its status, with the pause that it asks for."""
+        """An error page is reported by its status, with the pause that it asks for."""
         acme = self.acme()
         acme.script["/x"] = [Scripted(b"<html>", 503, {"Retry-After": "120"})]
         error = self.assertRaises(AcmeUnavailable, self.post, acme)
@@ -192,7 +192,7 @@ class TrustTests(SynchronousTestCase):
         self.url = f"https://localhost:{server.server_address[1]}/dir"
 
     def test_not_trusted(self) -> None:
-        """A server whose certificate this host does not trust is told as such, and asked nothing."""
+        """A server whose certificate this host does not trust is reported as such, and asked nothing."""
         with self.assertRaisesRegex(AcmeUnavailable, "is not trusted"):
             AcmeNetwork(KEY, None, 5.0).get(self.url)
 

@@ -1,4 +1,4 @@
-"""What answers at an address, before an ACME server asks the same."""
+"""An agent asks what answers at an address before an ACME server asks the same."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class AskedAddressTests(SynchronousTestCase):
             self.assertEqual(ask_address("127.0.0.1", "a.test", PATH, slow.getsockname()[1], within=0.2), "")
 
     def test_nonsense(self) -> None:
-        """What is no answer of a web server is none."""
+        """Bytes that are no answer of a web server count as none."""
         self.assertEqual(self.ask(Scripted(b"", 200, {"Content-Length": "many"})), "")
         self.assertEqual(self.ask(Scripted(b"x", 200, {"Transfer-Encoding": "chunked"})), "")
 

@@ -209,7 +209,7 @@ class LookTests(AcmeServerCase):
         self.assertEqual(self.server.look(self.place), OrderStatus("pending"))
 
     def test_answered(self) -> None:
-        """A challenge that the server looks at is known as answered."""
+        """A challenge that the server validates is known as answered."""
         self.script["/authz"] = [authorization(challenge(HTTP, "processing"))]
         (found,) = self.server.look(self.place).challenges
         self.assertTrue(found.answered)
@@ -252,7 +252,7 @@ class LookTests(AcmeServerCase):
 
 class AnswerTests(AcmeServerCase):
     def test_answer(self) -> None:
-        """The server is told once of each challenge, and is asked ever more seldom until it has looked."""
+        """The server is notified once of each challenge, and polled ever more seldom until it has validated it."""
         found = Challenge(f"{self.acme.base}/{HTTP}", HTTP, NAME)
         self.script[f"/{HTTP}"] = [Scripted(challenge(HTTP, "processing"))]
         self.script["/order"] = [*[order("pending")] * 9, order("ready")]

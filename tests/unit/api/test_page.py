@@ -90,6 +90,6 @@ class UnchangingFileTests(SynchronousTestCase):
         self.assertEqual(request.responseHeaders.getRawHeaders(b"content-type"), [b"text/css"])
 
     def test_unchanged(self) -> None:
-        """Who has it is not sent it again."""
+        """A browser that has it does not get it again."""
         content, request = self.ask(if_none_match='"abc"')
         self.assertEqual((content, request.code), (b"", 304))

@@ -35,7 +35,7 @@ class ColumnsTests(SynchronousTestCase):
         self.assertEqual(list(columns(ROWS, 40)), [WHOLE[0], *folded, WHOLE[2]])
 
     def test_below(self) -> None:
-        """Where the other columns leave no room for it, it stands below its row, also when no word is short enough."""
+        """Where the other columns leave no room for it, it stands below its row, also when every word is too long."""
         rows = [[*ROWS[1][:1], "a" * 20, "b" * 30]]
         self.assertEqual(list(columns(rows, 40)), ["host1   " + "a" * 20, "    " + "b" * 30])
         self.assertEqual(list(columns(rows, 10)), ["host1   " + "a" * 20, "    " + "b" * 24, "    " + "b" * 6])

@@ -8,13 +8,13 @@ from typing import Any
 from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
-from daprdockr.page.updates import ShownPage, Update, beat
+from daprdockr.page.updates import PageUpdate, ShownPage, beat
 from daprdockr.picture.timeline import Happening
 from tests.build.page import NODES, NOW, nodes, running, seen, well
 from tests.build.values import named
 
 
-def applied(shown: dict[str, str], update: Update) -> dict[str, str]:
+def applied(shown: dict[str, str], update: PageUpdate) -> dict[str, str]:
     """The elements of a reader after an update, as the script of the page has them."""
     found = {**shown, **update.texts}
     listed = {key for key in found if key.startswith(("node-", "service-")) or key == "nowhere"}
@@ -28,7 +28,7 @@ class ShownPageTests(SynchronousTestCase):
         self.shown = ShownPage("e", seen(*well()))
         self.reader = dict(self.shown.whole().texts)
 
-    def take(self, *entries: Any, **changed: Any) -> Update | None:
+    def take(self, *entries: Any, **changed: Any) -> PageUpdate | None:
         update = self.shown.take(seen(*entries, **changed))
         if update is not None:
             self.reader = applied(self.reader, update)
@@ -83,7 +83,7 @@ class ShownPageTests(SynchronousTestCase):
 class EncodingTests(SynchronousTestCase):
     def test_event(self) -> None:
         """An update is one event, whatever the texts have in them."""
-        update = Update("e.1", "now", {"a": "<p>\r\n\n\u2028data: x</p>"}, {"nodes": ["a"]})
+        update = PageUpdate("e.1", "now", {"a": "<p>\r\n\n\u2028data: x</p>"}, {"nodes": ["a"]})
         head, event, data, *rest = update.encode().split(b"\n")
         self.assertEqual((head, event, rest), (b"id: e.1", b"event: update", [b"", b""]))
         found = json.loads(data.removeprefix(b"data: "))

@@ -157,7 +157,7 @@ class MessageTests(SynchronousTestCase):
             self.assertEqual(state, door_state(known.routes))
 
     def test_changed_state_makes_no_text_of_others(self) -> None:
-        """What did not change is not looked at again: a change costs little, however many routes there are."""
+        """Routes that did not change are not read again: a change costs little, however many routes there are."""
         unusable = Route("not a name", API, ())
         moved = evolve(ROUTES[1], upstreams=(place(7),))
         state = changed_state(DoorState({}, {}), (unusable, ROUTES[1]), (unusable, moved))

@@ -63,7 +63,7 @@ class FilesTests(SynchronousTestCase):
         self.assertEqual(self.a.docker.signals, [(after["signalled"], "SIGHUP")])
 
     def lacks(self, service: str) -> list[str]:
-        """What ``wait`` waits for."""
+        """Return what ``wait`` waits for."""
         return [lack for _, lack in unmet(self.a.cluster, ServiceName("myapp", service))]
 
     def test_waited_for(self) -> None:

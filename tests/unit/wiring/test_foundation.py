@@ -47,7 +47,7 @@ class SurroundingsTests(SynchronousTestCase):
         return path
 
     def test_nothing(self) -> None:
-        """What was not asked for is not followed; there is no key while there is no file."""
+        """An option that is not given follows nothing; there is no key while there is no file."""
         around = self.around()
         followed = (around.certificates, around.password, around.upstreams, around.given_pairs, around.api_token)
         self.assertEqual((followed, around.key_ids()), ((None,) * 5, frozenset()))
@@ -62,7 +62,7 @@ class SurroundingsTests(SynchronousTestCase):
         self.assertEqual(self.around(cluster_key=damaged).key_ids(), frozenset())
 
     def test_certificates(self) -> None:
-        """The certificates for etcd are known by their content; those that cannot be read are followed all the same."""
+        """The certificates for etcd are known by their content; those that cannot be read are followed as well."""
         ca = self.written("ca.pem", self_signed(("etcd.test",)).chain)
         access = evolve(Access.parse("https://127.0.0.1:1"), ca=ca)
         followed = self.around(etcd=access).certificates

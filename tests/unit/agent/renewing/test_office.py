@@ -56,7 +56,7 @@ class OfficeTests(SynchronousTestCase):
         self.assertIsNone(self.hold(self.office("b", self.lease)))
 
     def test_resigned(self) -> None:
-        """A renewer that resigns leaves the office to whoever asks first; one that is none takes it from nobody."""
+        """A renewer that resigns leaves the office to the first node that asks; any other takes it from nobody."""
         first, second = self.office("a", self.lease), self.office("b", self.store.grant(60).id)
         term = self.hold(first)
         self.successResultOf(Deferred.fromCoroutine(second.resign()))

@@ -58,7 +58,7 @@ class OustedTests(RenewerCase):
         self.assertEqual(self.renewal().failures, 0)
 
     def test_asked(self) -> None:
-        """Nor does what it hears of renewals."""
+        """Nor does what the server says of renewals."""
         first = Node(self, "a")
         self.pass_time(3)
         before, begins = self.renewal(), self.wall() + DAY
@@ -233,7 +233,7 @@ class HeldTests(RenewerCase):
         self.assertEqual((len(self.usual.orders), self.renewal().failures), (1, 0))
 
     def test_failure_not_stored(self) -> None:
-        """A failure that could not be stored counts all the same: the server is left alone for as long."""
+        """A failure that could not be stored still counts: the server is left alone for as long."""
         self.away("order", REFUSED)
         self.pass_time(25)
         self.assertEqual(self.usual.asked.count("order"), 1)

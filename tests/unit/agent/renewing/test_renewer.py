@@ -232,7 +232,7 @@ class RenewerTests(RenewerCase):
         self.assertIsNotNone(self.certificate())
 
     def test_unusable_certificate(self) -> None:
-        """What is no certificate, or one for another name, ends the order, and nothing of it is stored or shown."""
+        """An answer without a certificate for the name ends the order, and nothing of it is stored or shown."""
         for chain, said in ((b"no PEM", "no usable certificate"), (self_signed(("b.test",)).chain.encode(), "key")):
             self.usual.chain = chain
             node = Node(self, "a")

@@ -140,7 +140,7 @@ class AskedTests(JobCase):
     """Asking while others write, too."""
 
     def ended_soon(self, store: LentStore) -> None:
-        """Whatever is asked for has ended when it is read again."""
+        """Each run that is asked for has ended when it is read again."""
         self.store = store
         store.put(KEYS.service(REPORT), job().encode())
 
@@ -163,7 +163,7 @@ class AskedTests(JobCase):
         self.assertEqual(list(records_in(store)), [1])
 
     def test_others_first(self) -> None:
-        """Who is always too late says so."""
+        """A command that is always too late says so."""
         store = InterruptedStore()
         self.ended_soon(store)
 

@@ -178,7 +178,7 @@ class RotateTests(DefinitionCase):
         self.assertIn("and so for 4 more", said)
 
     def test_damaged_public_key(self) -> None:
-        """A public key that cannot be read is told with what to do, which helps."""
+        """A public key that cannot be read is reported with what to do, which helps."""
         self.store.put(KEYS.public_key, b"no JSON")
         for done in (self.rotate(), self.run_line("secret", "set", "password", stdin=b"x")):
             self.assertEqual(done.status, 1)

@@ -49,7 +49,7 @@ class RenewingTests(PlanTestCase):
         self.assertIn("file x is not set: daprdockrcmd file set", report)
 
     def told(self, wanted: Definition, renewed: tuple[str, ...] | None, before: str | None = None) -> str | None:
-        """What the node says of the contents in a container, which it said ``before``, too."""
+        """Return what the node says of the contents in a container, which it said ``before``, too."""
         running = container(of=wanted)
         known = {} if renewed is None else {running.id: renewed}
         record = running_record(running, delivered=before)
@@ -66,7 +66,7 @@ class RenewingTests(PlanTestCase):
         self.assertIsNone(self.told(definition(), ("s1",), "0123"))
 
     def test_told_of_another_container(self) -> None:
-        """What was said of a former container is not said of the next one."""
+        """A report about a former container is not repeated for the next one."""
         wanted = having("s1")
         former = running_record(container("old", of=wanted), delivered=delivery_digest(("s1",)))
         seen = situation(wanted, (claim(former),), (container("new", of=wanted),))
