@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import BinaryIO
@@ -42,16 +42,23 @@ class Given:
     definition: Definition
 
 
-def read_definitions(names: Sequence[str], stdin: BinaryIO) -> tuple[list[Given], list[BadInput]]:
+ComposeReader = Callable[[str, bytes], Sequence[object]]
+"""Returns the definitions of a Compose file, by its name and content. :raises BadInput: with its place."""
+
+
+def read_definitions(
+    names: Sequence[str], stdin: BinaryIO, compose: ComposeReader | None = None
+) -> tuple[list[Given], list[BadInput]]:
     """
     Return the definitions in their order, and what is wrong with others, each with its place.
 
     :param names: files, directories, or ``STDIN``.
+    :param compose: reads the files that are no definitions, but of Compose.
     :raises BadInput: something cannot be read, or there is none.
     """
     given: dict[ServiceName, Given] = {}
     wrong: list[BadInput] = []
-    values = list(islice((found for name in names for found in _values(name, stdin)), MOST_DEFINITIONS + 1))
+    values = list(islice((found for name in names for found in _values(name, stdin, compose)), MOST_DEFINITIONS + 1))
     if len(values) > MOST_DEFINITIONS:
         raise BadInput(f"there are more than {MOST_DEFINITIONS} definitions: apply them in parts")
     for place, value in values:
@@ -75,15 +82,22 @@ def _checked(value: object) -> Definition:
     return definition
 
 
-def _values(name: str, stdin: BinaryIO) -> Iterator[tuple[str, object]]:
+def _values(name: str, stdin: BinaryIO, compose: ComposeReader | None) -> Iterator[tuple[str, object]]:
     """Yield what stands for a definition each, with its place."""
     for place, data in _texts(name, stdin):
         try:
-            values = [one for document in _documents(place, data) for one in _each(document)]
+            values: Sequence[object] = [one for document in _documents(place, data) for one in _each(document)]
         except BadInput as error:
             raise BadInput(f"{place}: {error}") from None
+        if compose is not None and any(is_compose(one) for one in values):
+            values = compose(place, data)
         for number, value in enumerate(values, 1):
             yield (place if len(values) == 1 else f"{place}[{number}]"), value
+
+
+def is_compose(document: object) -> bool:
+    """Return whether a document is of Compose: it has ``services`` at its top, which no definition has."""
+    return isinstance(document, dict) and isinstance(document.get("services"), dict)
 
 
 def _each(document: object) -> list[object]:

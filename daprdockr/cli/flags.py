@@ -81,6 +81,13 @@ OF_COMMANDS = (
         "take the services of Compose files too that have one of these profiles, separated by commas; ``*`` is all",
     ),
     Flag(
+        "incomplete",
+        "",
+        "put a Compose file in force though it would mean something else",
+        "let {commands} take a Compose file though it has keys that are not carried over, and without which its"
+        " services mean something else",
+    ),
+    Flag(
         "group",
         "GROUP",
         "the group of the definitions, in place of the project's name",

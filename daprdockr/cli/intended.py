@@ -8,6 +8,7 @@ from contextlib import suppress
 from graphlib import CycleError, TopologicalSorter
 
 from daprdockr.cli.after import check_named
+from daprdockr.cli.compose_given import ComposeGiven
 from daprdockr.cli.console import Console
 from daprdockr.cli.documents import Given, read_definitions
 from daprdockr.cli.request import Request
@@ -26,7 +27,7 @@ def intended(request: Request, store: Store, console: Console) -> tuple[Sequence
 
     :raises BadInput: a definition cannot be used. The others that cannot are reported before.
     """
-    given, wrong = read_definitions(request.files, console.stdin)
+    given, wrong = read_definitions(request.files, console.stdin, ComposeGiven(request, console))
     cluster = snapshot(request, store)
     pruned = _pruned(request.prune, given, cluster) if request.prune and not wrong else []
     intents = [*(_intent(cluster, one) for one in given), *(_deletion(cluster, name) for name in pruned)]

@@ -54,6 +54,7 @@ def read_request(words: Sequence[str], environment: Mapping[str, str]) -> Reques
         expected=_expected(values["check"]) if "check" in values else "",
         profiles=_profiles(split.flags),
         group=check_label(values["group"], "group") if "group" in values else "",
+        incomplete="incomplete" in switches,
         environment=dict(environment) if "profile" in command.flags else {},
         words=tuple(others) if command.word.startswith(_OWN_WORDS) else (),
         node=_node(command, others) if command.word == "NODE" else "",

@@ -21,9 +21,10 @@ class Request:
     is one of the service, None for none; ``numbers`` are the instances that services are to have; ``words`` are those
     behind a command that reads them itself; ``file`` is the name of one to read, "-" for stdin, and ``files`` are those
     of ``-f``; ``profiles`` are those of Compose files, in which ``group`` takes the place of a project's name, "" for
-    none, and ``environment`` has the variables; ``prune`` is a group, and ``expected`` the check revision of a plan, ""
-    for none. ``tail`` is a number of lines, None for all, ``since`` a time or an age as it is typed, and ``grep`` a
-    text, "" for none. ``local`` is the socket of this machine's agent, "" for none.
+    none, and ``environment`` has the variables; with ``incomplete`` a key of theirs may be left out that has weight;
+    ``prune`` is a group, and ``expected`` the check revision of a plan, "" for none. ``tail`` is a number of lines,
+    None for all, ``since`` a time or an age as it is typed, and ``grep`` a text, "" for none. ``local`` is the socket
+    of this machine's agent, "" for none.
     ``host`` is the environment's HOST_IP, ``user`` the person as the environment has it, "" if it does not.
     """
 
@@ -44,6 +45,7 @@ class Request:
     files: tuple[str, ...] = ()
     profiles: tuple[str, ...] = ()
     group: str = ""
+    incomplete: bool = False
     environment: Mapping[str, str] = field(factory=dict)
     prune: str = ""
     expected: str = ""

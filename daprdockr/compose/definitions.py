@@ -30,6 +30,7 @@ from daprdockr.model.wanted.definition import Definition
 OWN = "x-daprdockr"
 """An extension of ours: members of the definition, which replace what the rest of the service gives."""
 
+_NOT_OF_A_JOB = ("Instances", "Tcp", "Udp", "Health", "Update", "After")
 _STEPS: tuple[Callable[[ComposeService], None], ...] = (fields, devices, deploying, checking, storing, mounting)
 
 
@@ -106,6 +107,8 @@ def _definition(service: ComposeService) -> Definition:
     inside = next((one for key, one in own.items() if key.lower() == "container"), None)
     if isinstance(inside, PlacedMap):
         members["Container"] = _replaced(members["Container"], inside)
+    if any(key.lower() == "schedule" for key in members):
+        members = {key: one for key, one in members.items() if key not in _NOT_OF_A_JOB}
     try:
         return Definition.read(_plain(members))
     except BadInput as error:

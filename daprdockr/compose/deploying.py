@@ -12,7 +12,7 @@ from daprdockr.model.names import shorten
 _CONSTRAINT = re.compile(
     r"(?P<label>node\.hostname|node\.labels\.[\w./-]+)\s*(?P<sign>==|!=)\s*(?P<value>\S+)", re.ASCII
 )
-_NO_END = "every container is started again when it ends: run what ends by itself by hand, outside of the file"
+_NO_JOB = "a service with ports is started again when it ends: leave it out, or leave the ports out to make it a job"
 _ALWAYS = "a container is started again whatever its exit status is: leave it out"
 
 
@@ -21,6 +21,14 @@ def deploying(service: ComposeService) -> None:
     _placement(service)
     _update(service)
     _restart(service)
+
+
+def make_job(service: ComposeService, key: str) -> None:
+    """Let a service run once; ``key`` is the one that says that its container ends."""
+    if service.get("ports") or service.get("expose"):
+        service.find(key, _NO_JOB)
+    else:
+        service.definition["Schedule"] = {"Once": True}
 
 
 def _instances(service: ComposeService) -> None:
@@ -35,7 +43,7 @@ def _instances(service: ComposeService) -> None:
             "deploy.mode", "nothing follows the number of nodes: set replicas to it, OnePerNode is set already"
         )
     elif mode not in (None, "replicated"):
-        service.find("deploy.mode", f"{shorten(mode)} is a job, and services never end: {_NO_END}")
+        make_job(service, "deploy.mode")
     if service.get("deploy.endpoint_mode") == "vip":
         service.find("deploy.endpoint_mode", "there are no virtual addresses: publish a port, which is a route", False)
 
@@ -92,11 +100,11 @@ def _update(service: ComposeService) -> None:
 def _restart(service: ComposeService) -> None:
     policy = service.read("restart", units.text)
     if policy in ("no", "false"):
-        service.find("restart", _NO_END)
+        make_job(service, "restart")
     elif policy is not None and policy.startswith("on-failure"):
         service.find("restart", _ALWAYS, weighty=False)
     condition = service.read("deploy.restart_policy.condition", units.text)
     if condition == "none":
-        service.find("deploy.restart_policy.condition", _NO_END)
+        make_job(service, "deploy.restart_policy.condition")
     elif condition == "on-failure":
         service.find("deploy.restart_policy.condition", _ALWAYS, weighty=False)

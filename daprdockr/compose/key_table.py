@@ -141,12 +141,12 @@ services.*.configs[].source | the config
 services.*.configs[].target | ``Files.Target``
 services.*.configs[].mode | ``Files.Mode``
 services.*.depends_on | ``After``: the first start waits until they are healthy
-services.*.depends_on.*.condition | each waits for health; ``service_completed_successfully`` is refused: none ends
+services.*.depends_on.*.condition | each waits for health; ``service_completed_successfully`` makes the other one a job
 services.*.depends_on.*.required | one that is not required and not there is left out
 services.*.deploy.endpoint_mode | names give all healthy instances, which is ``dnsrr``; ``vip`` is left out: use a route
-services.*.deploy.mode | ``global`` is ``Placement.OnePerNode``, but ``Instances`` is yours to set; jobs are refused
+services.*.deploy.mode | ``global`` is ``Placement.OnePerNode``, but ``Instances`` is yours; a job is ``Schedule``
 services.*.deploy.placement.max_replicas_per_node | 1 is ``Placement.OnePerNode``; more is left out
-services.*.deploy.restart_policy.condition | containers are always started again; ``none`` is refused
+services.*.deploy.restart_policy.condition | containers are always started again; ``none`` is a job: ``Schedule.Once``
 services.*.deploy.update_config.delay | ``Update.MinHealthy``, together with ``monitor``: the larger one
 services.*.deploy.update_config.monitor | ``Update.MinHealthy``
 services.*.expose | ``Tcp`` and ``Udp``: the same port of every node, see `Names and networks`_
@@ -166,7 +166,7 @@ services.*.ports[].mode | ``host`` is ``Container.PortBindings``, ``ingress`` a 
 services.*.ports[].protocol | ``tcp`` and ``udp``; ``sctp`` only without a published port
 services.*.ports[].published | the port of every node
 services.*.ports[].target | the port in the container
-services.*.restart | containers are always started again; ``no`` is refused, because no service ends
+services.*.restart | containers are always started again; ``no`` is a job: ``Schedule.Once``, if it has no ports
 services.*.secrets | ``Secrets``
 services.*.secrets[].source | the secret
 services.*.secrets[].target | ``Secrets.Target``
@@ -218,7 +218,7 @@ services.*.networks.*.use_service_name_alias | a service always has its name: le
 """
 
 REFUSED = """
-jobs | services never end: run a job by the host's cron, or have its image run on a schedule of its own
+jobs | a schedule is written otherwise: make it a service, with x-daprdockr: {Schedule: {Cron: ...}}
 models | there are no AI models: run the model as a service, with its own image
 services.*.models | there are no AI models: run the model as a service, with its own image
 networks.*.internal | containers reach the outside: keep them from it by the host's firewall

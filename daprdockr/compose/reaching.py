@@ -13,6 +13,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from daprdockr.compose import units
+from daprdockr.compose.deploying import make_job
 from daprdockr.compose.merging import uniform
 from daprdockr.compose.publishing import AGENTS, add_route, expose
 from daprdockr.compose.service import ComposeService
@@ -49,7 +50,7 @@ def reaching(services: Sequence[ComposeService]) -> None:
             if other is not service:
                 _used(service, other, taken)
     for service in services:
-        _found(service, services)
+        _found(service)
 
 
 def _routes(service: ComposeService, kind: str) -> Sequence[Mapping[str, object]]:
@@ -108,14 +109,20 @@ def _after(service: ComposeService, by_name: Mapping[str, ComposeService]) -> No
             if given.get("required") is not None and not units.boolean(given["required"]):
                 continue
             service.taken("depends_on", name, _no_service)
-        if condition == _COMPLETED:
-            service.find(f"depends_on.{name}", f"{name} never ends: run it by hand before, and leave it out")
-            continue
         other = by_name[name]
+        if condition == _COMPLETED:
+            make_job(other, "depends_on")
+        if "Schedule" in other.definition:
+            text = f"{name} is a job, for which nothing waits: let {service.name} try again until it has run"
+            service.find(f"depends_on.{name}", text)
+            continue
         if condition == "service_healthy" and "Health" not in other.definition:
             other.definition["Health"] = {"Type": "docker"}
         waits.append(other.label)
-    if waits:
+    if waits and "Schedule" in service.definition:
+        text = f"{service.name} is a job, which waits for nothing: give it Retries, by x-daprdockr with Schedule"
+        service.find("depends_on", text, weighty=False)
+    elif waits:
         service.definition["After"] = list(dict.fromkeys(waits))
 
 
@@ -185,8 +192,7 @@ def _mentioned(line: str, name: str) -> Iterator[int]:
             yield port
 
 
-def _found(service: ComposeService, services: Sequence[ComposeService]) -> None:
-    """Let a service find the others by their short names."""
-    if len(services) > 1 and "NetworkMode" not in service.container:
-        domain = f"{service.definition['Group']}.container"
-        service.container["DnsSearch"] = [domain, *service.container.get("DnsSearch", ())]
+def _found(service: ComposeService) -> None:
+    """Let a service find the others by their short names, those too that the file gets later."""
+    domain = f"{service.definition['Group']}.container"
+    service.container["DnsSearch"] = [domain, *service.container.get("DnsSearch", ())]

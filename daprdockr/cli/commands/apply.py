@@ -132,7 +132,7 @@ COMMAND = Command(
     name="apply",
     usage=(("apply -f FILE", "put the definitions in files in force"),),
     run=apply,
-    flags=("f", "prune", "check", "timeout", "o"),
+    flags=("f", "profile", "incomplete", "prune", "check", "timeout", "o"),
     check=needs_files,
     reference=(
         "put the definitions in the files in force, and print what it did with each service. Nothing is stored unless"

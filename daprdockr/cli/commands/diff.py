@@ -40,7 +40,7 @@ COMMAND = Command(
     name="diff",
     usage=(("diff -f FILE", "what apply would change, line by line"),),
     run=diff,
-    flags=("f", "prune", "o"),
+    flags=("f", "profile", "incomplete", "prune", "o"),
     check=needs_files,
     reference=(
         "a unified diff between the stored definitions and those in the files, both as ``-get`` prints them; nothing if"

@@ -57,7 +57,7 @@ COMMAND = Command(
     name="plan",
     usage=(("plan -f FILE", "the changes that apply would make, instance by instance"),),
     run=plan,
-    flags=("f", "prune", "o"),
+    flags=("f", "profile", "incomplete", "prune", "o"),
     check=needs_files,
     reference=(
         "the changes that ``apply`` would make: which services are created, rolled (with the old container beside the"

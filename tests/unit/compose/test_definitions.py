@@ -103,7 +103,7 @@ class DeployTests(ServiceCase):
             "! deploy.update_config.failure_action: a rollout stops",
             self.found(deploy={"update_config": {"failure_action": "continue"}})[0],
         )
-        self.assertIn("! restart: every container is started again", self.found(restart=False)[0])
+        self.assertIn("! restart: a service with ports is started again", self.found(restart=False, ports=["1:1"])[0])
         self.assertEqual(
             [], self.found(restart="always", deploy={"mode": "replicated", "restart_policy": {"condition": "any"}})
         )
@@ -226,6 +226,21 @@ class ReachTests(ServiceCase):
         health = {"depends_on": {"db": {"condition": "service_healthy"}}}
         found = self.services(web={"image": "a", **health}, db={"image": "postgres"})
         self.assertEqual({"Type": "docker"}, found.definitions[1].write()["Health"])
+
+    def test_jobs(self) -> None:
+        """A service that ends is a job, which has no instances; the others do not wait for it."""
+        done = {"migrate": {"condition": "service_completed_successfully"}}
+        found = self.services(
+            web={"image": "a", "depends_on": done},
+            migrate={"image": "b", "depends_on": ["db"], "scale": 2},
+            db={"image": "postgres"},
+        )
+        web, job = (one.write() for one in found.definitions[:2])
+        self.assertEqual(({"Once": True}, False, False), (job["Schedule"], "After" in job, "After" in web))
+        self.assertEqual([True, False], [one.weighty for one in found.findings])
+        self.assertEqual({"Once": True}, self.definition(restart="no")["Schedule"])
+        own: dict[str, Any] = {"x-daprdockr": {"Schedule": {"Cron": "5 4 * * *"}}, "scale": 3}
+        self.assertEqual({"Cron": "5 4 * * *"}, self.definition(**own)["Schedule"])
 
     def test_networks(self) -> None:
         """Networks that keep services from each other are named."""

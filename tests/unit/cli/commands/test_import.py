@@ -14,7 +14,17 @@ from tests.fakes.command_line import Outcome, command_line
 from tests.fakes.store import MemoryStore
 
 WEB = "services:\n  web:\n    image: web:${TAG:-1}\n    env_file: web.env\n"
-PRINTED = "Name: web\nGroup: {group}\nInstances: 1\nContainer:\n  Env:\n  - A=1\n  Image: web:{tag}\n"
+PRINTED = """\
+Name: web
+Group: {group}
+Instances: 1
+Container:
+  DnsSearch:
+  - {group}.container
+  Env:
+  - A=1
+  Image: web:{tag}
+"""
 
 
 class ImportTests(SynchronousTestCase):
