@@ -61,7 +61,7 @@ EVERYWHERE = (
         "help",
         "",
         "print this and exit",
-        "print one page, or the help of the command that is given, and exit; ``-h`` for short",
+        "print one page, or the help of the command that is given, and exit; -h for short",
     ),
 )
 
