@@ -27,6 +27,7 @@ from daprdockr.model.host import (
     LABEL_NODE,
     LABEL_ON_PARTITION,
     LABEL_REVISION,
+    LABEL_RUN,
     ContainerState,
     EngineNetwork,
     Port,
@@ -187,7 +188,7 @@ class EngineContract(_Case):
     def test_created(self) -> None:
         """A created container is returned with the content of its labels, and with its host port before it ever ran."""
         port = self.free_port()
-        labels = {LABEL_ON_PARTITION: "stop", LABEL_DEFINED: "41"}
+        labels = {LABEL_ON_PARTITION: "stop", LABEL_DEFINED: "41", LABEL_RUN: "7"}
         container = self.create("made", self.publishing(port, StopTimeout=3, labels=labels))
         expected = ContainerState(
             id=container,
@@ -201,6 +202,7 @@ class EngineContract(_Case):
             stop_timeout=3,
             on_partition="stop",
             defined=41,
+            run=7,
         )
         self.assertEqual((self.state(container), list(self.listed())), (expected, [expected]))
 

@@ -22,6 +22,7 @@ from daprdockr.picture.doubts import read_doubts
 from daprdockr.picture.events import read_events
 from daprdockr.picture.rollouts import story
 from daprdockr.picture.why import Evidence, InstanceView, NodeView, Why, why
+from daprdockr.planning.jobs.beginning import newest_of
 
 _MOST_NAMED = 3
 _MOST_QUOTED = 3
@@ -45,9 +46,22 @@ def answer(request: Request, store: Store, console: Console) -> None:
     found = why(cluster, service, known, request.number or None)
     if request.json:
         console.print_json(found.write())
-    else:
-        for line in _lines(found):
-            console.say(line)
+        return
+    for line in (*_runs(cluster, service), *_lines(found)):
+        console.say(line)
+
+
+def _runs(cluster: Cluster, service: ServiceName) -> Iterator[str]:
+    """Yield how the last run of a job ended, or of the command before a rollout."""
+    definition, last = cluster.services[service].definition, newest_of(cluster.runs(service))
+    if definition.schedule is not None:
+        yield f"{service} is a job, which has runs and no instances: daprdockrcmd job history {service}"
+    if last is not None and definition.runs is not None:
+        record = last.record
+        on = f" on {record.node}" if record.node else ""
+        yield from wrapped(
+            f"run {last.number} is {record.state.value}{on}{f': {record.reason}' if record.reason else ''}"
+        )
 
 
 def _known(request: Request, store: Store, cluster: Cluster, rollout: RolloutRecord | None) -> Evidence:

@@ -80,6 +80,12 @@ class ServiceSignTests(SynchronousTestCase):
         self.assertEqual(self.words(Paused={"Mode": "hold"}), (Sign.WARN, "paused"))
         self.assertEqual(self.words(Paused={"Mode": "maintenance"}), (Sign.WARN, "under maintenance"))
 
+    def test_job(self) -> None:
+        """A job has no instances; it is well unless its last run was not."""
+        job = {"Schedule": "0 3 * * * UTC"}
+        self.assertEqual(self.words(0, 0, 0, Reason="", **job), (Sign.OK, "job"))
+        self.assertEqual(self.words(0, 0, 0, Reason="run 3 is lost", **job), (Sign.WARN, "last run did not end well"))
+
 
 class CertificateSignTests(SynchronousTestCase):
     def test_words(self) -> None:
