@@ -31,13 +31,14 @@ class AskedRun:
     store: Store
     service: ServiceName
 
-    def check(self) -> None:
+    def check(self, to_run: bool) -> None:
         """
+        :param to_run: whether somebody wants to run it now, which does not go with a command before a rollout.
         :raises NotFound: there is no such service.
         :raises BadInput: it is no job.
         """
-        entry = self.store.get(self.request.keys.service(self.service))
-        if existing(entry, self.service).schedule is None:
+        definition = existing(self.store.get(self.request.keys.service(self.service)), self.service)
+        if definition.schedule is None and (to_run or definition.before is None):
             raise BadInput(f"{self.service} is no job: its definition has no Schedule")
 
     def known(self) -> dict[int, KnownRun]:

@@ -173,7 +173,8 @@ class ContainerSteps:
         run, network = self._work(step), self._network()
         await self._check_volumes(run, definition, here)
         image = await self._image(run, definition)
-        ports, dns = await self._choose(run, step, image, network), self._resolvers(step, network)
+        ports = () if step.run else await self._choose(run, step, image, network)
+        dns = self._resolvers(step, network)
         for name in container_names(instance, definition, here.node, here.cluster):
             revisions = step.fence, step.defined
             labels = container_labels(instance, definition, name, here.node, here.cluster, revisions)

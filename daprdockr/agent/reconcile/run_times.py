@@ -60,8 +60,7 @@ class RunTimes:
     def _waiting_now(self, name: ServiceName) -> Iterator[int]:
         service, runs = self._cluster.services.get(name), self._cluster.runs(name)
         yield from (number for number, run in runs.items() if run.record.state is RunState.WAITING)
-        schedule = service.definition.schedule if service is not None else None
-        if service is None or (schedule is not None and begins_anew(service, schedule, newest_of(runs))):
+        if service is None or (service.definition.runs is not None and begins_anew(service, newest_of(runs))):
             yield 0
 
     def _away_now(self, name: ServiceName, here: Here) -> Iterator[int]:

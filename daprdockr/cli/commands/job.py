@@ -42,7 +42,7 @@ def job(request: Request, store: Store, console: Console) -> None:
         show(request, console, job_table(snapshot(request, store), time.time()))
         return
     runs = AskedRun(request, store, ServiceName.parse(words[0]))
-    runs.check()
+    runs.check(to_run=action == "run")
     if action == "run":
         _run(runs, tuple(words[1:]), console)
     elif action == "history":
@@ -95,7 +95,7 @@ COMMAND = Command(
     usage=(
         ("job ls", "jobs: when each is due, and how its last run ended"),
         ("job run SERVICE [-- ARGS ...]", "run a job now, wait for its end, and exit with its status"),
-        ("job history SERVICE", "the last twenty runs of a job"),
+        ("job history SERVICE", "the last twenty runs of a job, or of a command before rollouts"),
         ("job logs SERVICE RUN", "the last lines that a run logged"),
     ),
     run=job,

@@ -119,9 +119,18 @@ class RunOutput:
         return encode_members({"Lines": list(self.lines)})
 
 
-def place_of(service: ServiceName, number: int) -> InstanceName:
-    """Return the name of the container of a run; numbers begin anew when those of instances are used up."""
+def place_of(service: ServiceName, number: int, beside: bool = False) -> InstanceName:
+    """
+    Return the name of the container of a run; numbers begin anew when those of instances are used up.
+
+    :param beside: whether the service has instances, too: then the numbers are the last ones.
+    """
+    if beside:
+        return InstanceName(service, MAX_INSTANCES - (number - 1) % _BESIDE)
     return InstanceName(service, (number - 1) % MAX_INSTANCES + 1)
+
+
+_BESIDE = 1000
 
 
 def _lines(value: object, path: str) -> tuple[str, ...]:

@@ -19,6 +19,7 @@ from daprdockr.model.errors import BadInput
 from daprdockr.model.host import Port
 from daprdockr.model.members import Members, encode_members, read_members
 from daprdockr.model.names import MAX_INSTANCES, ServiceName, check_label, shorten
+from daprdockr.model.wanted.before import Before
 from daprdockr.model.wanted.container import Container
 from daprdockr.model.wanted.files import FileUses, essence_of_files, file_uses, with_stamps
 from daprdockr.model.wanted.health import Health
@@ -43,6 +44,7 @@ class Definition:
     have to be healthy before its first start. ``secrets`` are as ``secrets.stamped`` has them where the mirror is
     known, and another stamp makes another digest, unless a change is reported by a signal; ``files`` are the same for
     what is not secret. With a ``schedule`` it is a job: it has runs, and no instances.
+    ``before`` runs before a change of its containers is rolled out.
     """
 
     name: ServiceName
@@ -61,6 +63,7 @@ class Definition:
     secrets: SecretUses = ()
     files: FileUses = ()
     schedule: Schedule | None = None
+    before: Before | None = None
 
     @classmethod
     def parse(cls, data: bytes) -> Definition:
@@ -112,8 +115,8 @@ class Definition:
             written["After"] = [one.service if one.group == self.name.group else str(one) for one in self.after]
         lists = (("Secrets", self.secrets), ("Files", self.files))
         written |= {key: [use.write() for use in uses] for key, uses in lists if uses}
-        if self.schedule is not None:
-            written["Schedule"] = self.schedule.write()
+        parts = ("Schedule", self.schedule), ("Before", self.before)
+        written |= {key: part.write() for key, part in parts if part is not None}
         if self.restarted:
             written["Restarted"] = self.restarted
         return written
@@ -200,6 +203,11 @@ class Definition:
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 
     @property
+    def runs(self) -> Schedule | None:
+        """How its runs are carried out, as a job, or before a rollout; None if it has none."""
+        return self.before.schedule if self.before is not None else self.schedule
+
+    @property
     def stated(self) -> Definition:
         """The definition as it is stored, without what the mirror adds of secrets and files."""
         if not (self.secrets or self.files):
@@ -246,7 +254,7 @@ def _restarted(value: object, path: str) -> str:
 
 _LONGEST_RESTARTED = 1024
 MOST_AFTER = 16
-_NOT_FOR_JOBS = frozenset({"instances", "http", "tcp", "udp", "health", "update", "on_partition", "after"})
+_NOT_FOR_JOBS = frozenset({"instances", "http", "tcp", "udp", "health", "update", "on_partition", "after", "before"})
 
 _MEMBERS: Members = {
     "Name": ("service", _service),
@@ -265,5 +273,6 @@ _MEMBERS: Members = {
     "Secrets": ("secrets", secret_uses),
     "Files": ("files", file_uses),
     "Schedule": ("schedule", Schedule.read),
+    "Before": ("before", Before.read),
     "Restarted": ("restarted", _restarted),
 }

@@ -23,10 +23,10 @@ from attrs import evolve
 from daprdockr.model.backoff import Backoff
 from daprdockr.model.stored.revisioned import KnownRun, Service
 from daprdockr.model.stored.run import RunRecord, RunState
-from daprdockr.model.wanted.definition import Definition
 from daprdockr.model.wanted.schedule import Schedule
 from daprdockr.planning.jobs.turns import bookkeeping, turn
 from daprdockr.planning.jobs.writing import begun, failed, rewritten
+from daprdockr.planning.keeping.preceding import text_of_runs
 from daprdockr.planning.keeping.withdrawing import Wait
 from daprdockr.planning.situation import Situation
 from daprdockr.planning.steps import Step
@@ -49,7 +49,7 @@ def begin(situation: Situation, service: Service, schedule: Schedule, now: float
     newest = newest_of(situation.runs.records)
     yield from _written_off(situation, schedule, now)
     yield from _claim_waiting(situation, service, schedule, now)
-    if newest is None or begins_anew(service, schedule, newest):
+    if newest is None or begins_anew(service, newest):
         yield from _anew(situation, service, schedule, newest, now)
     elif schedule.cron:
         yield from _due(situation, service, schedule, newest, now)
@@ -59,21 +59,17 @@ def newest_of(records: Mapping[int, KnownRun]) -> KnownRun | None:
     return records[max(records)] if records else None
 
 
-def begins_anew(service: Service, schedule: Schedule, newest: KnownRun | None) -> bool:
+def begins_anew(service: Service, newest: KnownRun | None) -> bool:
     """Return whether the runs that are remembered are those of another definition, or of another schedule."""
-    expected = (_text(schedule, service.definition), service.created)
+    expected = (text_of_runs(service.definition), service.created)
     return newest is None or (newest.record.schedule, newest.record.job) != expected
-
-
-def _text(schedule: Schedule, definition: Definition) -> str:
-    return schedule.text if schedule.cron else f"{schedule.text} {definition.digest}"
 
 
 def _anew(
     situation: Situation, service: Service, schedule: Schedule, newest: KnownRun | None, now: float
 ) -> Iterator[Step | Wait]:
     number = newest.number + 1 if newest is not None else 1
-    wall, text = int(situation.runs.wall), _text(schedule, service.definition)
+    wall, text = int(situation.runs.wall), text_of_runs(service.definition)
     record = RunRecord(RunState.SET, until=wall, schedule=text, job=service.created)
     delay = bookkeeping(situation, number)
     if not schedule.cron:

@@ -21,6 +21,7 @@ from attrs import evolve
 
 from daprdockr.model.host import ContainerState, Status
 from daprdockr.model.last_words import how_it_ended
+from daprdockr.model.names import InstanceName
 from daprdockr.model.stored.revisioned import KnownRun, Service
 from daprdockr.model.stored.run import RunState, place_of
 from daprdockr.model.wanted.schedule import Schedule
@@ -77,13 +78,13 @@ def _prepare(
         yield failed(situation, run, schedule, RunState.FAILED, why)
     elif host.image is not None:
         yield CreateContainer(
-            place_of(situation.name, run.number),
+            _place(situation, run),
             definition,
             (),
             run.revision,
             defined=service.revision,
             run=run.number,
-            command=run.record.arguments,
+            command=run.record.arguments or (definition.before.command if definition.before is not None else ()),
         )
     elif host.pull.last.at >= _since(situation, run) and (host.pull.last.refused or host.pull.count >= PULLS):
         yield failed(situation, run, schedule, RunState.FAILED, host.pull.reason)
@@ -146,11 +147,16 @@ def _containers(situation: Situation, run: KnownRun) -> Iterator[ContainerState]
     return (one for one in situation.runs.containers if one.run == run.number)
 
 
+def _place(situation: Situation, run: KnownRun) -> InstanceName:
+    service = situation.service
+    return place_of(situation.name, run.number, beside=service is not None and service.definition.schedule is None)
+
+
 def _since(situation: Situation, run: KnownRun) -> float:
     return situation.runs.claimed_since.get(run.number, 0.0)
 
 
 def _fault(situation: Situation, run: KnownRun, digest: str) -> str:
     """Return why no container could be created or started for this attempt; "" if nothing is known against it."""
-    attempts = situation.attempts(place_of(situation.name, run.number), digest)
+    attempts = situation.attempts(_place(situation, run), digest)
     return attempts.reason if attempts.count and attempts.last.at >= _since(situation, run) else ""

@@ -39,6 +39,7 @@ from daprdockr.model.stored.rollout import RolloutRecord, RolloutState
 from daprdockr.model.wanted.definition import Definition
 from daprdockr.planning.attempts import SPOILT, STEADY, Attempts
 from daprdockr.planning.keeping.not_in_time import not_in_time
+from daprdockr.planning.keeping.preceding import failure
 from daprdockr.planning.keeping.rolling import held, is_outdated, is_proven, is_stopped
 from daprdockr.planning.keeping.withdrawing import Wait
 from daprdockr.planning.situation import Situation
@@ -53,7 +54,7 @@ def judge_rollout(situation: Situation, now: float) -> Iterator[Step | Wait]:
     if service is None or not situation.here.may_claim or is_stopped(situation):
         return
     definition = service.definition
-    for found in _failures(situation, definition, now) if rollout.goes_on else ():
+    for found in _all_failures(situation, definition, now):
         if isinstance(found, Wait):
             yield found
             continue
@@ -68,6 +69,16 @@ def judge_rollout(situation: Situation, now: float) -> Iterator[Step | Wait]:
         yield Wait(rollout.settles_at)
     elif rollout.settles_at is not None and rollout.unmarked:
         yield MarkGood(situation.name, service.revision)
+
+
+def _all_failures(situation: Situation, definition: Definition, now: float) -> Iterator[_Failed | Wait]:
+    """Yield what failed before the rollout began, as long as that is owed, and while it goes on."""
+    reason, owners = failure(situation, definition), situation.claims.owners
+    first = next((number for number, one in sorted(owners.items()) if one.node == situation.here.node), None)
+    if reason and first is not None:
+        yield owners[first].instance, reason
+    elif situation.rollout.goes_on:
+        yield from _failures(situation, definition, now)
 
 
 def _failures(situation: Situation, definition: Definition, now: float) -> Iterator[_Failed | Wait]:

@@ -22,6 +22,7 @@ from daprdockr.model.wanted.definition import Definition
 from daprdockr.model.wanted.health import Health
 from daprdockr.model.wanted.routed_ports import RoutedPorts
 from daprdockr.planning.attempts import SETTLED
+from daprdockr.planning.keeping.preceding import owed
 from daprdockr.planning.keeping.renewing import delivery_digest, renewable
 from daprdockr.planning.keeping.replacing import is_due
 from daprdockr.planning.keeping.rolling import is_proven
@@ -176,7 +177,9 @@ def _report_absent(situation: Situation, instance: InstanceName, definition: Def
         return evolve(before, state=State.PULLING, healthy=False, reason=pull.reason)
     if not attempts.unhealthy and (attempts.retry_at > now or attempts.count > 1):
         return evolve(before, state=State.BACKING_OFF, healthy=False, reason=attempts.reason)
-    reason = situation.wanted.missing or attempts.reason or waits_for(situation, instance)
+    reason = (
+        situation.wanted.missing or attempts.reason or waits_for(situation, instance) or owed(situation, definition)
+    )
     return evolve(before, state=State.STARTING, healthy=False, reason=reason)
 
 

@@ -39,6 +39,7 @@ from daprdockr.model.wanted.one_copy import stops_first
 from daprdockr.planning.attempts import SPOILT, Attempts
 from daprdockr.planning.keeping.body import published
 from daprdockr.planning.keeping.former_copy import former_copy, start_again
+from daprdockr.planning.keeping.preceding import owed
 from daprdockr.planning.keeping.renewing import is_to_renew
 from daprdockr.planning.keeping.replacing import has_its_turn, is_due
 from daprdockr.planning.keeping.reporting import settled_at, verdict, why_unhealthy
@@ -115,6 +116,8 @@ def _replace(
         yield from withdraw(situation, old, changed, now)
     elif definition.to_pull and situation.host.resolved and not situation.rollout.unpinned and situation.service:
         yield PinImage(situation.name, situation.service.revision, situation.host.resolved, situation.host.before)
+    elif owed(situation, definition):  # Note [Before a rollout] in ``preceding``
+        return
     elif slot is None or slot.record.definition != definition.digest:
         yield from take_slot(situation, claim.instance, definition, now)
     elif stops_first(definition) or old.on_partition == "stop":
@@ -186,8 +189,13 @@ def _run(
         yield Wait(attempts.retry_at)
     elif current is not None and (confirmed or not definition.at_most_one):
         yield StartContainer(claim.instance, current.id, generation=current.definition)
-    elif confirmed and not (situation.wanted.missing or waits_for(situation, claim.instance)):
+    elif confirmed and not _is_kept_back(situation, claim, definition):
         yield _create(situation, claim, definition)
+
+
+def _is_kept_back(situation: Situation, claim: Claim, definition: Definition) -> bool:
+    """Return whether no container may be created yet."""
+    return bool(situation.wanted.missing or waits_for(situation, claim.instance) or owed(situation, definition))
 
 
 def _create(situation: Situation, claim: Claim, definition: Definition) -> Step:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from daprdockr.model.errors import BadInput
 from daprdockr.model.wanted.definition import Definition
 
-OPTIONAL_PARTS = ("Http", "Health", "Placement", "Update", "Schedule")
+OPTIONAL_PARTS = ("Http", "Health", "Placement", "Update", "Schedule", "Before")
 LEAST = {"Name": "web", "Group": "myapp", "Container": {"Image": "x"}}
 
 

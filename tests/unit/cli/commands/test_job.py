@@ -64,6 +64,13 @@ class ListTests(JobCase):
         self.assertEqual(done.status, 3)
         self.assertIn("run 7 of report.myapp is not remembered", done.stderr)
 
+    def test_before(self) -> None:
+        """The runs of a command before rollouts are shown, too, but nobody can run it by hand."""
+        web = definition(Before={"Cmd": ["migrate"]})
+        self.store.put(KEYS.service(web.name), web.encode())
+        self.assertEqual(self.run_line("job", "history", "web.myapp", "-o", "json").json, [])
+        self.assertIn("web.myapp is no job", self.run_line("job", "run", "web.myapp").stderr)
+
     def test_usage(self) -> None:
         """Wrong words are named."""
         self.store.put(KEYS.service(definition().name), definition().encode())
@@ -174,3 +181,22 @@ class AskedTests(JobCase):
         done = self.run_line("job", "run", NAME)
         self.assertEqual(done.status, 1)
         self.assertIn("the runs of report.myapp keep changing", done.stderr)
+
+
+class WhyTests(JobCase):
+    """``why`` and ``status`` of a job."""
+
+    def test_last_run(self) -> None:
+        """They say how the last run ended, and where to read more."""
+        self.keep(1, record(RunState.FAILED, due=600, node="a", reason="exit status 3", status=3))
+        why = self.run_line("why", NAME).stdout
+        self.assertIn("report.myapp is a job, which has runs and no instances: daprdockrcmd job history", why)
+        self.assertIn("run 1 is failed on a: exit status 3", why)
+        status = self.run_line("status", NAME, "-o", "json").json
+        self.assertIn("run 1 is failed: exit status 3", str(status))
+
+    def test_scale(self) -> None:
+        """A job cannot be scaled."""
+        done = self.run_line("scale", f"{NAME}=2")
+        self.assertEqual((done.status, done.stdout), (1, ""))
+        self.assertIn("report.myapp is a job, which has no instances", done.stderr)
