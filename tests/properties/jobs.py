@@ -58,7 +58,7 @@ class Faults:
 
 @define(eq=False)
 class Evidence:
-    """What happened: the ``begun`` containers by run, and each record as it was last seen."""
+    """The facts: the ``begun`` containers by run, and each record as it was last seen."""
 
     begun: dict[Place, list[str]] = field(factory=lambda: defaultdict(list))
     records: dict[Place, RunRecord] = field(factory=dict)

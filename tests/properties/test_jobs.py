@@ -35,7 +35,7 @@ class CheckerTests(SynchronousTestCase):
         return list(evidence.breaches([SERVICE], 60 + 45 + 61))
 
     def test_found(self) -> None:
-        """A due time that was forgotten, settled twice, or begun twice is a breach; one that is told is none."""
+        """A due time that was forgotten, settled twice, or begun twice is a breach; a missed one is none."""
         done, missed = RunRecord(RunState.DONE, due=60), RunRecord(RunState.MISSED, due=60, last=60, count=1)
         self.assertEqual(self.breaches(done, begun=(2,)), [])
         self.assertEqual(self.breaches(missed), [])

@@ -23,7 +23,7 @@ _FAILED = frozenset({RunState.FAILED, RunState.LOST, RunState.MISSED})
 
 
 def text_of_runs(definition: Definition) -> str:
-    """Return the text that tells the runs of a definition from those of another one: see ``RunRecord.schedule``."""
+    """Return the text by which the runs of a definition differ from others: see ``RunRecord.schedule``."""
     if definition.before is not None:
         return f"before {definition.digest} {definition.before.mark}"
     schedule = definition.schedule

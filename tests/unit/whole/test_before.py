@@ -12,7 +12,7 @@ from daprdockr.model.wanted.definition import Definition
 from tests.build.values import KEYS, WEB, definition
 from tests.build.whole import WholeCase
 
-MIGRATE = {"Before": {"Cmd": ["migrate"]}}
+MIGRATE: dict[str, Any] = {"Before": {"Cmd": ["migrate"]}}
 
 
 class BeforeTests(WholeCase):

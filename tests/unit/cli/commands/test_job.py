@@ -147,7 +147,7 @@ class AskedTests(JobCase):
     """Asking while others write, too."""
 
     def ended_soon(self, store: LentStore) -> None:
-        """Each run that is asked for has ended when it is read again."""
+        """Lend another store, in which there is the job, too."""
         self.store = store
         store.put(KEYS.service(REPORT), job().encode())
 

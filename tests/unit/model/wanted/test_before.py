@@ -21,7 +21,11 @@ class BeforeTests(SynchronousTestCase):
 
     def test_refused(self) -> None:
         """Without a command, and for a job, it is refused."""
-        for given, text in (({}, "Before.Cmd is missing"), ({"Cmd": []}, "Before.Cmd is empty")):
+        cases: tuple[tuple[dict[str, object], str], ...] = (
+            ({}, "Before.Cmd is missing"),
+            ({"Cmd": []}, "Before.Cmd is empty"),
+        )
+        for given, text in cases:
             self.assertIn(text, str(self.assertRaises(BadInput, Before.read, given, "Before")))
         job = {"Name": "r", "Group": "g", "Container": {"Image": "x"}, "Schedule": {"Once": True}}
         error = self.assertRaises(BadInput, Definition.read, {**job, "Before": {"Cmd": ["x"]}})
