@@ -30,7 +30,7 @@ from daprdockr.agent.reconcile.engine_threads import EngineThreads, registry
 from daprdockr.agent.reconcile.network import ContainerNetwork
 from daprdockr.agent.reconcile.whose_fault import whose_fault
 from daprdockr.model.errors import EngineError, EngineRefused, ImageAbsent, NameTaken, PortTaken, PullFailed
-from daprdockr.model.host import LABEL_HEALTH, LABEL_RUN, ContainerState, Image, Port, Status
+from daprdockr.model.host import LABEL_HEALTH, LABEL_ON_PARTITION, LABEL_RUN, ContainerState, Image, Port, Status
 from daprdockr.model.names import InstanceName, shorten
 from daprdockr.model.wanted.definition import Definition
 from daprdockr.model.wanted.privileges import needed_for, refusal
@@ -178,7 +178,7 @@ class ContainerSteps:
         for name in container_names(instance, definition, here.node, here.cluster):
             revisions = step.fence, step.defined
             labels = container_labels(instance, definition, name, here.node, here.cluster, revisions)
-            labels |= {LABEL_RUN: str(step.run)} if step.run else {}
+            labels |= _of_run(step)
             body = container_body(instance, definition, ports, labels, dns, network.addresses)
             body |= {"Cmd": list(step.command)} if step.command else {}
             handed = await self._delivery.prepare(run, name, definition)
@@ -310,6 +310,11 @@ class ContainerSteps:
         return {(p.protocol, p.host): f"it is a host port of {c.instance}" for c in others for p in c.ports if p.host}
 
 
+def _of_run(step: CreateContainer) -> dict[str, str]:
+    """Return the labels of the container of a run, which needs no guard: it is begun once, whatever its node does."""
+    return {LABEL_RUN: str(step.run), LABEL_ON_PARTITION: "keep"} if step.run else {}
+
+
 def _created(
     container: str, name: str, step: CreateContainer, here: Here, ports: tuple[Port, ...], check: str
 ) -> ContainerState:
@@ -324,7 +329,7 @@ def _created(
         revision=step.fence,
         ports=ports,
         stop_timeout=step.definition.stop_timeout,
-        on_partition=step.definition.on_partition,
+        on_partition="keep" if step.run else step.definition.on_partition,
         defined=step.defined,
         run=step.run,
         check=check,

@@ -99,6 +99,13 @@ class BeforeTests(WholeCase):
         self.end()
         self.assertEqual(len(self.serving()), 1)
 
+    def test_on_partition_stop(self) -> None:
+        """It needs no guard where instances do: it is begun once, whatever becomes of its node."""
+        self.store(definition(instances=1, OnPartition="stop", **MIGRATE), 1)
+        self.assertEqual([one.on_partition for one in self.before()], ["keep"])
+        self.end()
+        self.assertEqual([one.on_partition for one in self.serving()], ["stop"])
+
     def test_agent_killed(self) -> None:
         """An agent that is killed meanwhile does not run it twice."""
         self.store(definition(instances=1, **MIGRATE), 1)
