@@ -93,6 +93,7 @@ setup(
     package_dir={"": "."},
     package_data={
         "daprdockr": ["py.typed"],
+        "daprdockr.cli": ["daprdockr.service"],
         "daprdockr.page": ["static/*", "templates/*.j2"],
         "daprdockr.proxy": ["*.j2", "lua/door/*.lua"],
     },

@@ -59,7 +59,7 @@ PEER = "peer.json"
 _LEASE_FILES = ("lease.json", "lease-copy.json")
 _FILES = (_LISTING, _GUARD, _DOUBT, CERTIFICATES, PEER, *_LEASE_FILES)
 _ELSE = "choose a directory that root, or the agent's user, alone may change"
-_DIRECTORIES = ("etcd", "guard", "nginx", "relay")
+_DIRECTORIES = ("cluster", "etcd", "guard", "nginx", "relay")
 _BEFORE_US = ("cluster.key", "lost+found")
 """These may be in a directory before an agent uses it."""
 

@@ -26,6 +26,21 @@ ETCD_PARAMETERS = (
 )
 
 
+def access_of_host(given: Mapping[str, str], state_dir: Path) -> Access | None:
+    """
+    Return the access to the cluster that ``daprdockrcmd init`` or ``join`` made this host a part of; None where it is
+    part of none, or where option values name another etcd.
+
+    :raises BadInput: its files are damaged.
+    """
+    usual = {row.name: row.default for row in ETCD_PARAMETERS if row.default}
+    if {name: text for name, text in given.items() if text} != usual:
+        return None
+    from daprdockr.etcd.cluster_files import ClusterFiles  # most command lines name their etcd
+
+    return ClusterFiles(state_dir).access()
+
+
 def read_access(given: Mapping[str, str]) -> Access:
     """
     Return the access that option values by name describe; an empty one counts as not given.

@@ -1,7 +1,8 @@
 """
 The options of an agent: one table, read by ``twistd daprdockr``, turned into one ``Settings`` value.
 
-It opens nothing but ``--etcd-password-file``; ``daprdockr.tap`` uses the settings.
+It opens nothing but ``--etcd-password-file`` and the files of the cluster in the state directory; ``daprdockr.tap``
+uses the settings.
 """
 
 from __future__ import annotations
@@ -17,9 +18,9 @@ from twisted.python import usage
 
 from daprdockr import __version__
 from daprdockr.arguments import parameter
-from daprdockr.arguments.access import ETCD_PARAMETERS, read_access
+from daprdockr.arguments.access import ETCD_PARAMETERS, access_of_host, read_access
 from daprdockr.arguments.acme import ACME_PARAMETERS, read_acme
-from daprdockr.arguments.address import default_address
+from daprdockr.arguments.address import default_address, short_host_name
 from daprdockr.arguments.local_reads import STATE_DIR
 from daprdockr.arguments.parameter import Parameter
 from daprdockr.arguments.settings import Settings
@@ -296,7 +297,8 @@ class Options(usage.Options):
         if self["peer"] is None:
             values["peer"] = (values["host"][0], PEER_PORT)
         named = {name.replace("-", "_"): value for name, value in values.items()}
-        return Settings(etcd=read_access(etcd), acme=read_acme(acme), **named)
+        own = access_of_host(etcd, values["state-dir"])
+        return Settings(etcd=own or read_access(etcd), founded=own is not None, acme=read_acme(acme), **named)
 
     def _given(self, rows: tuple[Parameter, ...]) -> dict[str, str]:
         """Return the values that stand for themselves, by name."""
@@ -316,11 +318,6 @@ class Options(usage.Options):
 
 def _origin(row: Parameter) -> str:
     return f" (or {row.variable})" if row.variable else ""
-
-
-def short_host_name(host_name: str) -> str:
-    """Return the node name for a host name. :raises BadInput: it is no DNS label."""
-    return check_label(host_name.partition(".")[0].lower(), "node")
 
 
 _COMPUTED: Mapping[str, Callable[[], object]] = {

@@ -23,7 +23,8 @@ class Settings:
     The settings of an agent. An empty tuple of listeners, or ``api`` or ``peer`` None, is "off"; ``dns_upstream`` None
     means the servers of /etc/resolv.conf, empty means forward nothing; ``lease_ttl`` is seconds; without ``host_given``
     ``host`` is only its value at the start. ``cluster_key`` None is that of the state directory, if there is one, and
-    ``memory_dir`` None the first usual place that is in memory. ``https_unknown`` is "refuse" or "default".
+    ``memory_dir`` None the first usual place that is in memory. ``https_unknown`` is "refuse" or "default". ``founded``
+    says that ``etcd`` is the cluster of ``daprdockrcmd init``, as the state directory has it.
     """
 
     etcd: Access
@@ -56,6 +57,7 @@ class Settings:
     access_log: Path | None = None
     cluster_key: Path | None = None
     memory_dir: Path | None = None
+    founded: bool = False
     acme: Acme | None = None
     certificates: Path | None = None
     https_unknown: str = "default"

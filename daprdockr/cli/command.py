@@ -30,6 +30,7 @@ WORDS = (
     *("logs", "exec", "forward"),
     *("secret", "file", "job"),
     *("backup", "restore"),
+    *("init", "invite", "join"),
     *("drain", "cordon", "uncordon", "trust-etcd", "certificates", "completion"),
 )
 """Commands that are words; their modules have the same names, but for the dash."""
@@ -45,8 +46,8 @@ class Command:
     :ivar flags: names of the flags that have a use with it, beside those of etcd.
     :ivar word: what it takes beside flags: "[SERVICE]" (may be left out), "SERVICE", "INSTANCE|SERVICE",
         "SERVICE [REVISION]", "SERVICE [FILE]", "SERVICE=N ...", "NODE" or "SHELL"; "" for nothing; "ACTION ..." for one
-        of ``choices`` and words that the command reads itself, as it does with "FILE ...", "INSTANCE -- CMD ..." and
-        "LOCAL:INSTANCE:PORT".
+        of ``choices`` and words that the command reads itself, as it does with "FILE ...", "INSTANCE -- CMD ...",
+        "LOCAL:INSTANCE:PORT" and "TOKEN".
     :ivar choices: the possible values of that word, where there are only a few.
     :ivar reference: the description of each form in the reference page, where the line of the help is too short for it.
     :ivar check: raises BadInput when a request lacks a flag, or has one without a use.

@@ -161,6 +161,13 @@ OF_COMMANDS = (
 
 REACH = (
     *(Flag(row.name, row.value, _about(row), f"as ``--{row.name}`` of the agent") for row in ETCD_PARAMETERS),
+    Flag(
+        "state-dir",
+        "DIR",
+        "state directory of the agent here, whose cluster is meant when -etcd is absent",
+        "as ``--state-dir`` of the agent: where neither ``-etcd`` nor ``ETCD_HOSTS`` is given, the cluster is meant"
+        " that ``init`` or ``join`` made this host a part of",
+    ),
     Flag("prefix", "KEY", f"root of the keys (default {Keys().prefix})", "as ``--prefix`` of the agent"),
 )
 """The flags for the connection to etcd, and for the prefix of all keys."""

@@ -93,16 +93,9 @@ def _fail(error: Exception, request: Request, console: Console) -> int:
 
 
 def _connect(access: Access) -> Store:
-    import logging
-    import time
+    from daprdockr.cli.connect import connect
 
-    from daprdockr.cli.patient import PatientStore
-    from daprdockr.etcd.failover import Failover
-    from daprdockr.etcd.store import EtcdStore
-
-    # Warnings would otherwise go to stderr, beside the one line about the error.
-    logging.getLogger("daprdockr").addHandler(logging.NullHandler())
-    return PatientStore(EtcdStore(access, failover=Failover(os.getpid())), time.monotonic, time.sleep)
+    return connect(access)
 
 
 def run() -> None:

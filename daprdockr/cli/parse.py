@@ -1,4 +1,7 @@
-"""From the words of a command line and the environment to a request. Touches nothing."""
+"""
+From the words of a command line and the environment to a request. Reads no more than the files that say how to reach
+etcd, and changes nothing.
+"""
 
 from __future__ import annotations
 
@@ -6,18 +9,19 @@ import re
 from collections.abc import Mapping, Sequence
 
 from daprdockr.arguments import goflags
-from daprdockr.arguments.access import ETCD_PARAMETERS, read_access
+from daprdockr.arguments.access import ETCD_PARAMETERS, access_of_host, read_access
 from daprdockr.arguments.local_reads import SOCKET
-from daprdockr.arguments.parameter import whole_number
+from daprdockr.arguments.parameter import absolute_path, whole_number
 from daprdockr.cli.command import ACTIONS, WORDS, Command, load
 from daprdockr.cli.flags import ALL, CHANGES, REACH, names
 from daprdockr.cli.request import Request
+from daprdockr.etcd.address import Access
 from daprdockr.model.errors import BadInput
 from daprdockr.model.names import MAX_INSTANCES, MOST_TAIL, InstanceName, ServiceName, check_label, shorten
 from daprdockr.model.stored.keys import Keys
 
 _BOOLEAN = (*ACTIONS, "h", *(flag.name for flag in ALL if not flag.value))
-_OWN_WORDS = ("ACTION", "FILE", "INSTANCE --", "LOCAL:")
+_OWN_WORDS = ("ACTION", "FILE", "INSTANCE --", "LOCAL:", "TOKEN")
 """How the words of a command begin that reads them itself."""
 STATE = "DAPRDOCKR_STATE_DIR"
 """The variable that names the state directory of this machine's agent."""
@@ -40,9 +44,11 @@ def read_request(words: Sequence[str], environment: Mapping[str, str]) -> Reques
         return Request("help", words=tuple(word for word in asked if word in WORDS))
     command, others = load(_name(switches, split.others)), split.others[1:]
     _check_flags(command, (*sorted(switches - {"v"}), *values))
+    state = values.get("state-dir") or environment.get(STATE, "")
     request = Request(
         command=command.name,
-        access=read_access(_reach(values, environment)) if command.run else None,
+        access=_access(values, environment, state) if command.run else None,
+        state_dir=absolute_path(state) if state else Request("").state_dir,
         keys=Keys(values.get("prefix", Keys().prefix)),
         service=_service(command, values, others),
         number=InstanceName.parse(others[0]).number if _names_instance(command, others) else 0,
@@ -74,7 +80,7 @@ def read_request(words: Sequence[str], environment: Mapping[str, str]) -> Reques
         timeout=_timeout(values.get("timeout", "60")),
         verbose="v" in switches,
         host=environment.get("HOST_IP", ""),
-        local=f"{environment[STATE]}/{SOCKET}" if environment.get(STATE) else "",
+        local=f"{state}/{SOCKET}" if state else "",
         user=next(filter(None, map(environment.get, _USERS)), ""),
     )
     command.check(request)
@@ -133,6 +139,12 @@ def _check_flags(command: Command, given: Sequence[str]) -> None:
 def _reach(values: Mapping[str, str], environment: Mapping[str, str]) -> dict[str, str]:
     given = {row.name: values.get(row.name) or environment.get(row.variable) or row.default for row in ETCD_PARAMETERS}
     return {name: text for name, text in given.items() if text is not None}
+
+
+def _access(values: Mapping[str, str], environment: Mapping[str, str], state: str) -> Access:
+    given = _reach(values, environment)
+    own = access_of_host(given, absolute_path(state)) if state else None
+    return own or read_access(given)
 
 
 def _service(command: Command, values: Mapping[str, str], words: Sequence[str]) -> ServiceName | None:

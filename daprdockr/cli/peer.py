@@ -113,17 +113,7 @@ class Sessions:
         :raises EtcdError: etcd does not take the token.
         """
         record = self._record(node) if record is None else record
-        connection = _connected(node, record)
-        try:
-            request = SessionRequest(self._token(node), asked)
-            connection.sendall(written(FrameKind.ASK, request.encode()))
-            return _accepted(node, connection)
-        except OSError as error:
-            connection.close()
-            raise SessionFailed(f"node {node} does not answer at {record.peer}: {_text(error)}") from None
-        except BaseException:
-            connection.close()
-            raise
+        return open_session(node, record, lambda: SessionRequest(self._token(node), asked))
 
     def _record(self, node: str) -> NodeRecord:
         entry = self.store.get(self.keys.node(node))
@@ -144,6 +134,25 @@ class Sessions:
             if now >= self._until:
                 self._lease, self._until = self.store.grant(LIFE).id, now + LIFE / 3
             return self._lease
+
+
+def open_session(node: str, record: NodeRecord, request: Callable[[], SessionRequest]) -> PeerSession:
+    """
+    Ask a node for something. See Note [Whom a command line trusts].
+
+    :param request: returns the request, when the node has shown that it is the right one.
+    :raises SessionFailed: the node does not answer, is another one, or refuses.
+    """
+    connection = _connected(node, record)
+    try:
+        connection.sendall(written(FrameKind.ASK, request().encode()))
+        return _accepted(node, connection)
+    except OSError as error:
+        connection.close()
+        raise SessionFailed(f"node {node} does not answer at {record.peer}: {_text(error)}") from None
+    except BaseException:
+        connection.close()
+        raise
 
 
 def address_of(record: NodeRecord) -> tuple[str, int]:

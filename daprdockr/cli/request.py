@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 
 from attrs import field, frozen
 
@@ -24,8 +25,8 @@ class Request:
     none, and ``environment`` has the variables; with ``incomplete`` a key of theirs may be left out that has weight;
     ``prune`` is a group, and ``expected`` the check revision of a plan, "" for none. ``tail`` is a number of lines,
     None for all, ``since`` a time or an age as it is typed, and ``grep`` a text, "" for none. ``local`` is the socket
-    of this machine's agent, "" for none.
-    ``host`` is the environment's HOST_IP, ``user`` the person as the environment has it, "" if it does not.
+    of this machine's agent, "" for none, and ``state_dir`` its state directory. ``host`` is the environment's HOST_IP,
+    ``user`` the person as the environment has it, "" if it does not.
     """
 
     command: str
@@ -60,6 +61,7 @@ class Request:
     yes: bool = False
     timeout: float = 60
     verbose: bool = False
+    state_dir: Path = Path("/var/lib/daprdockr")
     host: str = ""
     user: str = ""
     local: str = ""

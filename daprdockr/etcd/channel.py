@@ -24,7 +24,7 @@ from attrs import field, frozen
 
 from daprdockr.etcd.address import Access, EtcdEndpoint
 from daprdockr.etcd.credentials import CertificateFiles
-from daprdockr.etcd.stubs import AuthStub, KVStub, LeaseStub, WatchStub, grpc
+from daprdockr.etcd.stubs import AuthStub, ClusterStub, KVStub, LeaseStub, WatchStub, grpc, promotion
 from daprdockr.model.errors import EtcdRefused, EtcdUnavailable
 
 _log = logging.getLogger(__name__)
@@ -52,6 +52,15 @@ OPTIONS = (
     ("grpc.enable_http_proxy", 0),
 )
 
+_STUBS = {
+    "auth": AuthStub,
+    "kv": KVStub,
+    "lease": LeaseStub,
+    "watch": WatchStub,
+    "cluster": ClusterStub,
+    "promote": promotion,
+}
+
 
 @frozen
 class EtcdChannel:
@@ -62,9 +71,11 @@ class EtcdChannel:
     kv: Any = field(init=False)
     lease: Any = field(init=False)
     watch: Any = field(init=False)
+    cluster: Any = field(init=False)
+    promote: Any = field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        for name, stub in (("auth", AuthStub), ("kv", KVStub), ("lease", LeaseStub), ("watch", WatchStub)):
+        for name, stub in _STUBS.items():
             object.__setattr__(self, name, stub(self.channel))
 
 

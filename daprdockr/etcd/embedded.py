@@ -1,6 +1,7 @@
 """
-The private one-member etcd of ``--embedded-etcd`` and its command line. ``daprdockr.process`` keeps it running, and the
-store talks to it as to any other etcd.
+The etcd beside an agent: the private one of ``--embedded-etcd``, whose command line is here too, or the member of a
+cluster, whose command line ``member_flags`` has. ``daprdockr.process`` keeps it running, and the store talks to it as
+to any other etcd.
 
 Note [A cluster of its own]
     etcd derives the id of a new cluster from its token and the peer URL its members advertise. Ours advertises a URL
@@ -16,10 +17,11 @@ import os
 import secrets
 import shutil
 import socket
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from attrs import evolve
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
@@ -35,10 +37,11 @@ _PEER = "http://127.0.0.1:2380"
 
 class EmbeddedEtcd(Service):
     """
-    One etcd on the first endpoint of ``access``, which writes below ``directory`` only.
+    One etcd on this host, which writes below ``directory`` only.
 
+    :param flags: returns its command line, before each start, for the directory of its data.
     :param stop_at_exit: whether it ends with this service; otherwise the next agent adopts it.
-    :raises BadInput: etcd is not installed, or cannot listen on that endpoint.
+    :raises BadInput: etcd is not installed.
     """
 
     log = Logger()
@@ -46,7 +49,7 @@ class EmbeddedEtcd(Service):
     def __init__(
         self,
         *,
-        access: Access,
+        flags: Callable[[Path], list[str]],
         directory: Path,
         reactor: Any,
         environment: Mapping[str, str],
@@ -54,12 +57,14 @@ class EmbeddedEtcd(Service):
     ) -> None:
         self._data = directory / "data"
         self._output = directory / "etcd.log"
-        program = shutil.which("etcd", path=environment.get("PATH", os.defpath))
-        if program is None:
-            raise BadInput("--embedded-etcd needs the program etcd: install the Debian package etcd-server")
+        self._flags = flags
+        found = shutil.which("etcd", path=environment.get("PATH", os.defpath))
+        if found is None:
+            raise BadInput("the program etcd is missing: install the Debian package etcd-server")
+        self._program: str = found
         etcd = Program(
             name="embedded etcd",
-            argv=[program, *flags(listening(access), self._data, secrets.token_hex(8))],
+            argv=[self._program],
             identity=f"--data-dir={self._data} ",
             pidfile=directory / "process.json",
             # Any flag of etcd can also be set by a variable, such as ETCD_CERT_FILE.
@@ -70,7 +75,7 @@ class EmbeddedEtcd(Service):
             program=etcd,
             reactor=reactor,
             leave_running=not stop_at_exit,
-            hooks=Hooks(before_start=self._make_directory, on_exit=self._exited),
+            hooks=Hooks(before_start=self._prepare, on_exit=self._exited),
         )
 
     @property
@@ -84,14 +89,26 @@ class EmbeddedEtcd(Service):
 
     def stopService(self) -> Deferred[None] | None:
         super().stopService()
-        return self._process.stopService()
+        return self.retire()
 
-    def _make_directory(self) -> None:
+    def retire(self) -> Deferred[None] | None:
+        """Start it no more; a process that runs is let go of, or ended as at an exit."""
+        return self._process.stopService() if self._process.running else None
+
+    def _prepare(self) -> None:
+        """:raises BadInput, OSError: it cannot be started now."""
         private_directory(self._data.parent)
         self._data.mkdir(mode=0o700, exist_ok=True)
+        self._process.program = evolve(self._process.program, argv=[self._program, *self._flags(self._data)])
 
     def _exited(self, reason: str) -> None:
         self.log.warn("embedded etcd {reason}; it may say why in {path}", reason=reason, path=str(self._output))
+
+
+def private_flags(access: Access) -> Callable[[Path], list[str]]:
+    """Return the flags of a private etcd on the first endpoint. :raises BadInput: it cannot listen there."""
+    endpoint, token = listening(access), secrets.token_hex(8)
+    return lambda data: flags(endpoint, data, token)
 
 
 def listening(access: Access) -> EtcdEndpoint:

@@ -25,7 +25,7 @@ from typing import Any
 
 from attrs import define, evolve, field
 
-from daprdockr.etcd.address import Access
+from daprdockr.etcd.address import Access, EtcdEndpoint
 from daprdockr.etcd.channel import EtcdChannel, open_lanes
 from daprdockr.etcd.errors import classed, is_lost_token, is_never_sent, is_unreachable
 from daprdockr.etcd.failover import Failover
@@ -125,6 +125,12 @@ class Session:
     def use_password(self, password: str) -> None:
         """Fetch later tokens with this password; the present one is good until etcd forgets it."""
         self.access = evolve(self.access, password=password)
+
+    def move(self, endpoints: tuple[EtcdEndpoint, ...]) -> None:
+        """Use these endpoints from the next call on; calls in progress end as they began."""
+        if endpoints != self.access.endpoints:
+            self.access = evolve(self.access, endpoints=endpoints)
+            self.reopen()
 
     def metadata(self, token: str) -> Metadata:
         return (("token", token),) if token else ()

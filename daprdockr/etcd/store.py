@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
-from daprdockr.etcd.address import Access
+from daprdockr.etcd.address import Access, EtcdEndpoint
 from daprdockr.etcd.channel import MAX_MESSAGE, EtcdChannel, open_lanes
 from daprdockr.etcd.conversions import to_compares, to_entry, to_key, to_request
 from daprdockr.etcd.credentials import CertificateFiles
@@ -108,6 +108,10 @@ class EtcdStore:
         on.
         """
         self._session.reopen()
+
+    def move(self, endpoints: tuple[EtcdEndpoint, ...]) -> None:
+        """Use these endpoints from now on: the members of etcd are others."""
+        self._session.move(endpoints)
 
     def use_password(self, password: str) -> None:
         """Sign in with this password from now on, whenever etcd asks for that."""

@@ -24,6 +24,7 @@ try:
     from etcd3.etcdrpc import (
         AuthenticateRequest,
         AuthStub,
+        ClusterStub,
         Compare,
         DeleteRangeRequest,
         KVStub,
@@ -31,6 +32,10 @@ try:
         LeaseKeepAliveRequest,
         LeaseRevokeRequest,
         LeaseStub,
+        MemberAddRequest,
+        MemberListRequest,
+        MemberListResponse,
+        MemberRemoveRequest,
         PutRequest,
         RangeRequest,
         RangeResponse,
@@ -52,6 +57,7 @@ except TypeError as error:  # from protobuf, about code that an old compiler mad
 __all__ = [
     "AuthStub",
     "AuthenticateRequest",
+    "ClusterStub",
     "Compare",
     "DeleteRangeRequest",
     "KVStub",
@@ -59,6 +65,10 @@ __all__ = [
     "LeaseKeepAliveRequest",
     "LeaseRevokeRequest",
     "LeaseStub",
+    "MemberAddRequest",
+    "MemberListRequest",
+    "MemberListResponse",
+    "MemberRemoveRequest",
     "PutRequest",
     "RangeRequest",
     "RangeResponse",
@@ -71,8 +81,11 @@ __all__ = [
     "WatchStub",
     "grpc",
     "in_parts",
+    "is_learner",
     "is_part",
     "kv",
+    "learning",
+    "promotion",
 ]
 
 _FRAGMENT_OF_REQUEST = b"\x40\x01"
@@ -94,3 +107,31 @@ def in_parts(create: Any) -> Any:
 def is_part(response: Any) -> bool:
     """Return whether more of the same follows a ``WatchResponse``: see ``in_parts``."""
     return any(unknown.field_number == _FRAGMENT_OF_RESPONSE and unknown.data for unknown in UnknownFieldSet(response))
+
+
+_LEARNER_OF_REQUEST = b"\x10\x01"
+"""Field 2, true; see ``learning``."""
+
+_LEARNER_OF_MEMBER = 5
+
+
+def learning(add: Any) -> Any:
+    """Return the request for a new member that copies and does not vote: a field that is younger than the messages."""
+    return MemberAddRequest.FromString(add.SerializeToString() + _LEARNER_OF_REQUEST)
+
+
+def is_learner(member: Any) -> bool:
+    """Return whether a ``Member`` only copies and does not vote."""
+    return any(unknown.field_number == _LEARNER_OF_MEMBER and unknown.data for unknown in UnknownFieldSet(member))
+
+
+def promotion(channel: Any) -> Any:
+    """
+    Return the call that gives a learner its vote, since etcd 3.4. Its messages have the fields of those that remove a
+    member and list all.
+    """
+    return channel.unary_unary(
+        "/etcdserverpb.Cluster/MemberPromote",
+        request_serializer=MemberRemoveRequest.SerializeToString,
+        response_deserializer=MemberListResponse.FromString,
+    )

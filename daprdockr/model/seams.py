@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
+from daprdockr.model.etcd_member import EtcdMember
 from daprdockr.model.host import ContainerState, Image, Inventory, Volume
 from daprdockr.model.stored.entries import Batch, Commit, Condition, Entry, Lease, Listing, Operation, Prefixes
 
@@ -25,6 +26,24 @@ class Watch(Protocol):
     def __iter__(self) -> Iterator[Batch]: ...
 
     def close(self) -> None: ...
+
+
+class MemberList(Protocol):
+    """
+    The members of etcd and their changes.
+
+    :raises EtcdUnavailable, EtcdRefused: by any method.
+    """
+
+    def list(self) -> tuple[EtcdMember, ...]: ...
+
+    def add_learner(self, url: str) -> None:
+        """Have etcd expect a new member there, which copies and does not vote."""
+
+    def promote(self, member: int) -> None:
+        """Give a learner its vote; refused until it has caught up."""
+
+    def remove(self, member: int) -> None: ...
 
 
 class Store(Protocol):

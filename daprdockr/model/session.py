@@ -11,8 +11,9 @@ from attrs import frozen
 
 from daprdockr.model import reading
 from daprdockr.model.errors import BadInput
+from daprdockr.model.etcd_member import check_address
 from daprdockr.model.members import Members, all_members, decode_whole, encode_members, known_members
-from daprdockr.model.names import MOST_TAIL, InstanceName
+from daprdockr.model.names import MOST_TAIL, InstanceName, check_label
 
 LIFE = 30
 """Seconds of the lease under which a command line writes a token; one that was used is gone at once."""
@@ -54,7 +55,16 @@ class ForwardAsked:
     port: int
 
 
-SessionAsked = LogsAsked | ExecAsked | ForwardAsked
+@frozen
+class JoinAsked:
+    """A host would join the cluster: the name and address of its node, and its request for a certificate, as PEM."""
+
+    node: str
+    address: str
+    request: str
+
+
+SessionAsked = LogsAsked | ExecAsked | ForwardAsked | JoinAsked
 
 
 @frozen
@@ -75,10 +85,16 @@ class SessionRequest:
 
     def encode(self) -> bytes:
         (name, members), *_ = [(n, m) for n, (kind, m) in _KINDS.items() if isinstance(self.asked, kind)]
-        asked = all_members(self.asked, members) | {"Instance": str(self.asked.instance)}
-        known = {key: list(value) if isinstance(value, tuple) else value for key, value in asked.items()}
+        asked = all_members(self.asked, members)
+        known = {key: _written(value) for key, value in asked.items()}
         what = {key: value for key, value in known.items() if value is not None}
         return encode_members({"Token": self.token, name: what})
+
+
+def _written(value: object) -> object:
+    if isinstance(value, InstanceName):
+        return str(value)
+    return list(value) if isinstance(value, tuple) else value
 
 
 def token_digest(token: str) -> str:
@@ -95,6 +111,10 @@ def _token(value: object, path: str) -> str:
 
 def _instance(value: object, path: str) -> InstanceName:
     return InstanceName.parse(reading.text(value, path))
+
+
+def _node(value: object, path: str) -> str:
+    return check_label(value, "node")
 
 
 def _command(value: object, path: str) -> tuple[str, ...]:
@@ -125,16 +145,24 @@ _EXEC: Members = {
     "Columns": ("columns", _SIZE),
 }
 _FORWARD: Members = {"Instance": ("instance", _instance), "Port": ("port", reading.integer(1, 65535))}
+_JOIN: Members = {
+    "Node": ("node", _node),
+    "Address": ("address", check_address),
+    "Request": ("request", reading.free_text),
+}
 _KINDS: Mapping[str, tuple[type[Any], Members]] = {
     "Logs": (LogsAsked, _LOGS),
     "Exec": (ExecAsked, _EXEC),
     "Forward": (ForwardAsked, _FORWARD),
+    "Join": (JoinAsked, _JOIN),
 }
+
+_REQUIRED = ("Instance", "Command", "Port", "Node", "Address", "Request")
 
 
 def _of(name: str) -> reading.Check[Any]:
     kind, members = _KINDS[name]
-    required = [key for key in members if key in ("Instance", "Command", "Port")]
+    required = [key for key in members if key in _REQUIRED]
 
     def check(value: object, path: str) -> Any:
         given = known_members(value, path, members)

@@ -25,8 +25,9 @@ from twisted.internet.defer import Deferred, DeferredSemaphore
 
 from daprdockr.model.errors import BadInput, DaprdockrError, EtcdError
 from daprdockr.model.seams import Store
-from daprdockr.model.session import ExecAsked, ForwardAsked, LogsAsked, SessionAsked, token_digest
+from daprdockr.model.session import ExecAsked, ForwardAsked, JoinAsked, LogsAsked, SessionAsked, token_digest
 from daprdockr.model.stored.entries import Delete, Entry, Unchanged
+from daprdockr.model.stored.invitation import InvitationRecord
 from daprdockr.model.stored.keys import Keys
 from daprdockr.model.stored.session import SessionRecord
 from daprdockr.runtime.pool import Run
@@ -36,8 +37,13 @@ QUESTIONS = 2
 REMEMBERED = 20_000
 """Tokens that were used. A client that writes more of them within the life of a lease has all rights anyway."""
 
-MOST: Mapping[type[SessionAsked], int] = {LogsAsked: 128, ExecAsked: 32, ForwardAsked: 64}
-_NAMES: Mapping[type[SessionAsked], str] = {LogsAsked: "logs", ExecAsked: "commands", ForwardAsked: "connections"}
+MOST: Mapping[type[SessionAsked], int] = {LogsAsked: 128, ExecAsked: 32, ForwardAsked: 64, JoinAsked: 4}
+_NAMES: Mapping[type[SessionAsked], str] = {
+    LogsAsked: "logs",
+    ExecAsked: "commands",
+    ForwardAsked: "connections",
+    JoinAsked: "hosts that join",
+}
 
 
 class SessionRefused(DaprdockrError):
@@ -66,6 +72,29 @@ class Tokens:
         :raises SessionRefused: it is not that of somebody who can write to etcd.
         """
         return await self._questions.run(lambda: Deferred.fromCoroutine(self._use(token_digest(token))))
+
+    async def invited(self, token: str) -> InvitationRecord:
+        """
+        Return the record of a token with which hosts may join. It counts until its lease ends, not once: one line is
+        typed on several hosts, and again where it was interrupted.
+
+        :raises SessionRefused: it has expired, or never was one.
+        """
+        return await self._questions.run(lambda: Deferred.fromCoroutine(self._invited(token_digest(token))))
+
+    async def _invited(self, digest: str) -> InvitationRecord:
+        try:
+            entry = await self._run(self._store.get, self._keys.invitation(digest))
+            record = InvitationRecord.decode(entry.value) if entry is not None and entry.lease else None
+        except EtcdError as error:
+            raise SessionRefused(f"node {self._node} cannot ask etcd for the token: {error}") from None
+        except BadInput:
+            record = None
+        if record is None or record.node != self._node:
+            raise SessionRefused(
+                "the token has expired: daprdockrcmd invite on a host of the cluster prints a new line"
+            )
+        return record
 
     async def _use(self, digest: str) -> SessionRecord:
         key = self._keys.session(digest)

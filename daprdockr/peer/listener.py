@@ -6,7 +6,7 @@ An address that is taken, or not there yet, is tried again: an agent that cannot
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from attrs import frozen
@@ -20,11 +20,12 @@ from twisted.logger import Logger
 from twisted.protocols.tls import TLSMemoryBIOFactory
 
 from daprdockr.model.names import ServiceName
-from daprdockr.model.session import ExecAsked, ForwardAsked, SessionRequest
+from daprdockr.model.session import ExecAsked, ForwardAsked, JoinAsked, SessionRequest
 from daprdockr.peer.admission import Places, SessionRefused, Tokens
 from daprdockr.peer.channel import OpenSession, PeerChannel
 from daprdockr.peer.commands import CommandSession
 from daprdockr.peer.forwards import ForwardSession
+from daprdockr.peer.joining import JoinSession
 from daprdockr.peer.logs import LogSession
 from daprdockr.peer.on_this_node import OnThisNode
 from daprdockr.peer.own import ListenAddress, OwnPeer
@@ -39,10 +40,14 @@ MOST_UNKNOWN = 256
 
 @frozen
 class Admission:
-    """The tokens that open a session, and the room for sessions."""
+    """
+    The tokens that open a session, and the room for sessions; ``joining`` returns a session in which a host joins, or
+    is None where this node admits none.
+    """
 
     tokens: Tokens
     places: Places
+    joining: Callable[[PeerChannel, JoinAsked], JoinSession] | None = None
 
 
 class PeerListener(Service):
@@ -118,6 +123,8 @@ class PeerListener(Service):
 
     async def _begin(self, channel: PeerChannel, request: SessionRequest) -> OpenSession:
         """:raises SessionRefused, EngineError: it does not begin."""
+        if isinstance(request.asked, JoinAsked):
+            return await self._begin_joining(channel, request, request.asked)
         record = await self._admission.tokens.use(request.token)
         if channel not in self._channels:
             raise SessionRefused("the other side is gone")
@@ -138,6 +145,16 @@ class PeerListener(Service):
         if asked.follow:
             self._followed[channel] = logs
         return logs
+
+    async def _begin_joining(self, channel: PeerChannel, request: SessionRequest, asked: JoinAsked) -> OpenSession:
+        if self._admission.joining is None:
+            raise SessionRefused("this node admits no hosts: it has no member of etcd")
+        await self._admission.tokens.invited(request.token)
+        self._admission.places.take(asked)
+        self._channels[channel] = request
+        session = self._admission.joining(channel, asked)
+        session.begin()
+        return session
 
     def _ended(self, channel: PeerChannel) -> None:
         self._followed.pop(channel, None)

@@ -24,6 +24,7 @@ from daprdockr.proxy.relay import Relay, RelaySocket, relay_process
 from daprdockr.proxy.relay_files import RelayFiles
 from daprdockr.proxy.surroundings import settings_here
 from daprdockr.wiring.certifying import certifying, tls_files
+from daprdockr.wiring.embedding import embedded_etcd
 from daprdockr.wiring.foundation import Foundation, Surroundings, own_addresses
 from daprdockr.wiring.peering import own_peer
 
@@ -49,24 +50,13 @@ def edges(base: Foundation, around: Surroundings) -> Edges:
     settings = base.settings
     nginx = _nginx(base) if settings.http or settings.https or settings.http_proxy_protocol else None
     return Edges(
-        embedded_etcd=_embedded_etcd(base) if settings.embedded_etcd else None,
+        embedded_etcd=embedded_etcd(base),
         dns=_dns(base, around) if settings.dns else None,
         nginx=nginx,
         access_log=_access_log(base, settings.access_log) if settings.access_log else None,
         relay=_relay(base, around),
         certifying=certifying(base, around, nginx) if nginx is not None and settings.https else None,
         peer=own_peer(base, around),
-    )
-
-
-def _embedded_etcd(base: Foundation) -> EmbeddedEtcd:
-    settings = base.settings
-    return EmbeddedEtcd(
-        access=settings.etcd,
-        directory=settings.state_dir / "etcd",
-        stop_at_exit=settings.ephemeral,
-        reactor=base.outside.reactor,
-        environment=base.outside.machine.environment,
     )
 
 

@@ -27,6 +27,7 @@ from daprdockr.agent.membership.contested import Contested
 from daprdockr.agent.membership.embedded_key import EmbeddedKey
 from daprdockr.agent.membership.heartbeat import Heartbeat
 from daprdockr.agent.membership.kept_lease import KeptLease
+from daprdockr.agent.membership.own_member import OwnMember
 from daprdockr.agent.membership.presence import (
     NodeIdentity,
     Obstacles,
@@ -54,6 +55,7 @@ from daprdockr.runtime.connection import Connection
 from daprdockr.runtime.outage import Outage
 from daprdockr.wiring.edges import Edges
 from daprdockr.wiring.foundation import CLUSTER_KEY, Foundation, Surroundings
+from daprdockr.wiring.joining import own_member
 
 
 @frozen
@@ -237,6 +239,7 @@ class Membership:
     standing: Standing
     progress: OwnProgress
     embedded_key: EmbeddedKey | None
+    own_member: OwnMember | None = None
 
 
 def membership(
@@ -251,7 +254,8 @@ def membership(
         keys=keys.trials,
     )
     node = NodeIdentity(settings.node, settings.label, settings.allow, outside.machine.mark, base.state.holder.former)
-    now = _of_this_moment(around, outward)
+    followed = own_member(base, outward.embedded_etcd)
+    now = _of_this_moment(around, outward, followed)
     presence = Presence(
         node=node,
         now=now,
@@ -269,11 +273,14 @@ def membership(
         heartbeat=heartbeat,
         standing=Standing(node, now.where, known.mirror, local.host, heartbeat, known.contested, around.key_ids),
         progress=progress,
-        embedded_key=_embedded_key(base) if settings.embedded_etcd and settings.cluster_key is None else None,
+        embedded_key=_embedded_key(base)
+        if (settings.embedded_etcd or settings.founded) and settings.cluster_key is None
+        else None,
+        own_member=followed,
     )
 
 
-def _of_this_moment(around: Surroundings, outward: Edges) -> OfThisMoment:
+def _of_this_moment(around: Surroundings, outward: Edges, followed: OwnMember | None) -> OfThisMoment:
     certifying, peer = outward.certifying, outward.peer
     return OfThisMoment(
         where=lambda: around.whereabouts.value,
@@ -283,6 +290,7 @@ def _of_this_moment(around: Surroundings, outward: Edges) -> OfThisMoment:
             OwnCertificates() if certifying is None else OwnCertificates(certifying.files, certifying.troubles)
         ),
         peer=lambda: PeerPlace() if peer is None else PeerPlace(peer.published, peer.fingerprint),
+        etcd=lambda: "" if followed is None else followed.role,
     )
 
 

@@ -19,8 +19,9 @@ from daprdockr.agent.host.host import Listening
 from daprdockr.agent.host.probe import Probe
 from daprdockr.agent.mirror.mirror import Following
 from daprdockr.engine.events import EventConsumer
+from daprdockr.etcd.address import EtcdEndpoint
 from daprdockr.etcd.follow import Listener
-from daprdockr.model.seams import Engine, Store
+from daprdockr.model.seams import Engine, MemberList, Store
 from daprdockr.runtime.workers import Workers
 
 
@@ -111,7 +112,7 @@ class Etcd:
     """
     ``store`` and ``beats`` share nothing that one could keep busy for the other. ``follow`` makes the follower that
     reports all changes to a listener; ``renew`` has the connections take up new certificates, ``use_password`` another
-    password.
+    password, ``move`` other endpoints. ``members`` is None where no member of etcd is ours.
     """
 
     store: Store
@@ -119,6 +120,8 @@ class Etcd:
     follow: Callable[[Listener], Following]
     renew: Callable[[], None]
     use_password: Callable[[str], None]
+    members: MemberList | None = None
+    move: Callable[[tuple[EtcdEndpoint, ...]], None] = lambda endpoints: None
 
 
 @frozen

@@ -21,6 +21,8 @@ from daprdockr.arguments.settings import Settings
 from daprdockr.dns.listening.addresses import host_addresses
 from daprdockr.engine.docker_engine import DockerEngine
 from daprdockr.engine.events import EventConsumer, EventListener
+from daprdockr.etcd.address import EtcdEndpoint
+from daprdockr.etcd.etcd_members import EtcdMembers
 from daprdockr.etcd.failover import Failover
 from daprdockr.etcd.follow import Follower, Listener
 from daprdockr.etcd.store import EtcdStore
@@ -125,7 +127,23 @@ def _etcd(settings: Settings) -> Etcd:
         for one in (store, beats):
             one.use_password(password)
 
-    return Etcd(store=store, beats=beats, follow=follow, renew=renew, use_password=use_password)
+    members = EtcdMembers(settings.etcd, CALL_TIMEOUT, failover) if settings.founded else None
+
+    def move(endpoints: tuple[EtcdEndpoint, ...]) -> None:
+        store.move(endpoints)
+        beats.move(endpoints)
+        if members is not None:
+            members.move(endpoints)
+
+    return Etcd(
+        store=store,
+        beats=beats,
+        follow=follow,
+        renew=renew,
+        use_password=use_password,
+        members=members,
+        move=move,
+    )
 
 
 def _docker(settings: Settings, reactor: Any, checks: Workers, former: tuple[str, ...]) -> Docker:

@@ -12,7 +12,7 @@ from twisted.internet.threads import deferToThread
 from twisted.trial.unittest import TestCase
 
 from daprdockr.etcd.address import Access
-from daprdockr.etcd.embedded import EmbeddedEtcd
+from daprdockr.etcd.embedded import EmbeddedEtcd, private_flags
 from daprdockr.etcd.store import EtcdStore
 from daprdockr.model.errors import EtcdUnavailable
 from tests.build.ports import free_port
@@ -34,7 +34,7 @@ class EmbeddedEtcdTests(TestCase):
 
     def embedded(self, *, stop_at_exit: bool = True, directory: Path | None = None) -> EmbeddedEtcd:
         return EmbeddedEtcd(
-            access=self.access,
+            flags=private_flags(self.access),
             directory=directory or self.directory,
             reactor=reactor,
             environment=dict(os.environ),

@@ -69,8 +69,8 @@ class PeerPlace:
 class OfThisMoment:
     """
     ``where`` returns the addresses that the node publishes now, ``keys`` the ids of its cluster keys, ``keyless`` why
-    the file with them cannot be read, or "", ``certificates`` what there is to say of those, and ``peer`` where
-    the node takes sessions.
+    the file with them cannot be read, or "", ``certificates`` what there is to say of those, ``peer`` where the
+    node takes sessions, and ``etcd`` what the member of etcd does that stands beside the agent, or "".
     """
 
     where: Callable[[], Whereabouts]
@@ -78,6 +78,7 @@ class OfThisMoment:
     keyless: Callable[[], str] = str
     certificates: Callable[[], OwnCertificates] = OwnCertificates
     peer: Callable[[], PeerPlace] = PeerPlace
+    etcd: Callable[[], str] = str
 
 
 @frozen
@@ -125,6 +126,7 @@ class Presence:
             uncertified=self.now.certificates().troubles,
             peer=self.now.peer().address,
             fingerprint=self.now.peer().fingerprint,
+            etcd=self.now.etcd(),
         )
 
     def _unready(self, steady: bool) -> str:

@@ -328,6 +328,10 @@ class Keys:
         """The key of a token for a session with an agent, by its digest: see ``session``."""
         return f"{self.root}sessions/{digest}"
 
+    def invitation(self, digest: str) -> str:
+        """The key of a token with which hosts join, by its digest: see ``invitation``."""
+        return f"{self.root}invitations/{digest}"
+
     def event(self, node: str, number: int) -> str:
         """Return the key of an event. ``number`` only ever grows on one node, so that keys sort by time."""
         return f"{self.events}{number:020d}-{node}"
@@ -335,7 +339,7 @@ class Keys:
     def read(self, key: str) -> Named | None:
         """
         Return what a key names; None for keys that other modules read (``contents/``, ``events/``, ``history/``,
-        ``outputs/``, ``sessions/``) or that a newer agent wrote.
+        ``invitations/``, ``outputs/``, ``sessions/``) or that a newer agent wrote.
 
         :raises BadInput: for a key in one of our places whose parts are not names.
         """

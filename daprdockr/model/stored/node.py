@@ -54,7 +54,8 @@ class NodeRecord:
     its file with them ("": it can, or has none). ``certificates`` says until when (in wall-clock seconds) those of the
     operator's files on the node are valid, and ``uncertified`` why others cannot be used, both by name. ``peer`` is
     where the agent takes sessions, as <address>:<port> ("": nowhere), and ``fingerprint`` the SHA-256 of the
-    certificate that it shows there, in hex digits. Placement considers no ``progress``.
+    certificate that it shows there, in hex digits. ``etcd`` is what its member of etcd does, "votes" or "copies" ("":
+    it has none of ours). Placement considers no ``progress``.
     """
 
     addresses: tuple[str, ...] = ()
@@ -79,6 +80,7 @@ class NodeRecord:
     uncertified: Mapping[str, str] = field(factory=dict)
     peer: str = ""
     fingerprint: str = ""
+    etcd: str = ""
     progress: Progress = Progress()
 
     @classmethod
@@ -130,6 +132,7 @@ _OPTIONAL: Members = {
     "Uncertified": ("uncertified", reading.map_of(reading.free_text)),
     "Peer": ("peer", reading.text),
     "Fingerprint": ("fingerprint", reading.text),
+    "Etcd": ("etcd", reading.text),
     "Progress": ("progress", Progress.read),
 }
 _MEMBERS: Members = {**_ALWAYS, **_OPTIONAL}

@@ -12,8 +12,8 @@ from pathlib import Path
 from twisted.python import usage
 from twisted.trial.unittest import SynchronousTestCase
 
-from daprdockr.arguments.address import default_address
-from daprdockr.arguments.options import FLAGS, PARAMETERS, Options, short_host_name
+from daprdockr.arguments.address import default_address, short_host_name
+from daprdockr.arguments.options import FLAGS, PARAMETERS, Options
 from daprdockr.arguments.settings import Settings
 from daprdockr.etcd.address import EtcdEndpoint
 from daprdockr.model.errors import BadInput

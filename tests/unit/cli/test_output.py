@@ -74,10 +74,10 @@ INSTANCE      NODE   STATE         HEALTHY   PORTS                           STA
 """
 
 NODES = """\
-NODE   READY   ADDRESSES               INSTANCES   CORDONED   LABELS            ALLOWS          VERSION   REASON
-n1     no      192.0.2.1,2001:db8::1   1           no         disk=ssd,zone=a   binds,runtime   1.0       frozen: revision 9 was seen
-n2     no      -                       2           yes        -                 all             -         not ready: it has just begun, or its Docker Engine does not answer; web.myapp cannot start
-n3     yes     -                       0           no         -                 -               -         nothing starts: no space
+NODE   READY   ADDRESSES               INSTANCES   CORDONED   ETCD   LABELS            ALLOWS          VERSION   REASON
+n1     no      192.0.2.1,2001:db8::1   1           no         -      disk=ssd,zone=a   binds,runtime   1.0       frozen: revision 9 was seen
+n2     no      -                       2           yes        -      -                 all             -         not ready: it has just begun, or its Docker Engine does not answer; web.myapp cannot start
+n3     yes     -                       0           no         -      -                 -               -         nothing starts: no space
 n1 is frozen, it doubts this etcd: revision 9 was seen (daprdockrcmd trust-etcd shows what to do)
 """
 

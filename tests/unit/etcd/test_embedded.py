@@ -8,7 +8,7 @@ from pathlib import Path
 from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.etcd.address import Access, EtcdEndpoint
-from daprdockr.etcd.embedded import EmbeddedEtcd, flags, listening
+from daprdockr.etcd.embedded import EmbeddedEtcd, flags, listening, private_flags
 from daprdockr.model.errors import BadInput
 from tests.fakes.process import ProcessReactor
 
@@ -57,7 +57,7 @@ class EmbeddedEtcdTests(SynchronousTestCase):
 
     def embedded(self, path: str, **more: str) -> EmbeddedEtcd:
         return EmbeddedEtcd(
-            access=Access.parse("127.0.0.1:5001"),
+            flags=private_flags(Access.parse("127.0.0.1:5001")),
             directory=self.directory / "etcd",
             reactor=self.reactor,
             environment={"PATH": path, **more},
@@ -82,3 +82,14 @@ class EmbeddedEtcdTests(SynchronousTestCase):
         assert gone is not None
         process.end()
         self.assertIsNone(self.successResultOf(gone))
+        self.assertIn("--listen-client-urls=http://127.0.0.1:5001", process.argv)
+
+    def test_retired(self) -> None:
+        """One that has no place any more is ended, and the end of the agent has nothing left to do."""
+        etcd = self.embedded(f"{self.programs}:{os.defpath}")
+        etcd.startService()
+        gone = etcd.retire()
+        assert gone is not None
+        self.reactor.processes[0].end()
+        self.successResultOf(gone)
+        self.assertIsNone(etcd.stopService())

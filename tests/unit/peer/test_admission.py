@@ -9,6 +9,7 @@ from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.model.session import ExecAsked, LogsAsked, token_digest
+from daprdockr.model.stored.invitation import InvitationRecord
 from daprdockr.model.stored.session import SessionRecord
 from daprdockr.peer.admission import QUESTIONS, Places, SessionRefused, Tokens
 from daprdockr.runtime.pool import Run
@@ -100,6 +101,26 @@ class TokensTests(SynchronousTestCase):
         self.write()
         self.store.unavailable = True
         self.assertIn("cannot ask etcd", self.refused())
+
+    def test_invited(self) -> None:
+        """A token with which hosts join counts as often as they try, until its lease ends, and on its node alone."""
+        key = KEYS.invitation(token_digest(TOKEN))
+        tokens = Tokens(run_at_once, self.store, KEYS, "a")
+
+        def invited() -> Deferred[InvitationRecord]:
+            return Deferred.fromCoroutine(tokens.invited(TOKEN))
+
+        self.store.put(key, InvitationRecord("a", "anna").encode(), self.store.grant(3600).id)
+        self.assertEqual([self.successResultOf(invited()).by for _ in range(2)], ["anna", "anna"])
+        self.store.unavailable = True
+        self.assertIn("cannot ask etcd", str(self.failureResultOf(invited(), SessionRefused).value))
+        self.store.unavailable = False
+        for value, leased in ((b"anything", True), (InvitationRecord("b").encode(), True), (b"", False)):
+            self.store.put(key, value, self.store.grant(3600).id if leased else 0)
+            self.assertIn("has expired", str(self.failureResultOf(invited(), SessionRefused).value))
+        self.store.put(key, InvitationRecord("a").encode(), self.store.grant(3600).id)
+        self.store.advance(3601)
+        self.assertIn("has expired", str(self.failureResultOf(invited(), SessionRefused).value))
 
 
 class PlacesTests(SynchronousTestCase):

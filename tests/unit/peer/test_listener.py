@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Callable, Mapping
+from types import SimpleNamespace
 from typing import Any, cast
 
+from twisted.internet.defer import Deferred
 from twisted.internet.error import CannotListenError, ConnectionDone
 from twisted.internet.testing import MemoryReactorClock
 from twisted.python.failure import Failure
@@ -16,12 +18,22 @@ from daprdockr.model.frames import FrameKind, FrameReader, written
 from daprdockr.model.host import ContainerState
 from daprdockr.model.known.cluster import Cluster
 from daprdockr.model.names import ServiceName
-from daprdockr.model.session import ExecAsked, ForwardAsked, LogsAsked, SessionAsked, SessionRequest, token_digest
+from daprdockr.model.session import (
+    ExecAsked,
+    ForwardAsked,
+    JoinAsked,
+    LogsAsked,
+    SessionAsked,
+    SessionRequest,
+    token_digest,
+)
 from daprdockr.model.stored.claim import ClaimRecord
 from daprdockr.model.stored.entries import Batch, Entry
+from daprdockr.model.stored.invitation import InvitationRecord
 from daprdockr.model.stored.session import SessionRecord
 from daprdockr.peer.admission import Places, Tokens
 from daprdockr.peer.channel import PeerChannel
+from daprdockr.peer.joining import JoinSession
 from daprdockr.peer.listener import FOLLOW, MOST_UNKNOWN, Admission, PeerListener
 from daprdockr.peer.on_this_node import OnThisNode
 from daprdockr.peer.own import ListenAddress, OwnPeer
@@ -77,10 +89,24 @@ class ListenerTests(SynchronousTestCase):
         entry = Entry(KEYS.claim(instance(1)), ClaimRecord("a").encode(), 1, 5, 7)
         cluster.apply(Batch(1, 5, (entry,)))
         here = OnThisNode("a", self.nothing, cluster, cast(EngineStreams, None), lambda subject, text: None)
-        places = Places("a", {LogsAsked: 2, ExecAsked: 1, ForwardAsked: 1})
+        places = Places("a", {LogsAsked: 2, ExecAsked: 1, ForwardAsked: 1, JoinAsked: 1})
         tokens = Tokens(run_at_once, self.store, KEYS, "a")
         own = OwnPeer(PAIR, lambda: (self.place, self.place))
-        self.listener = PeerListener(reactor=self.reactor, own=own, admission=Admission(tokens, places), here=here)
+        self.listener = PeerListener(
+            reactor=self.reactor, own=own, admission=Admission(tokens, places, self.joining), here=here
+        )
+
+    joining: Any = None
+
+    def join(self) -> tuple[FrameKind, str]:
+        """Ask to join, with a token that was handed out; what comes first."""
+        token = "5f" * 32
+        key = KEYS.invitation(token_digest(token))
+        self.store.put(key, InvitationRecord("a").encode(), self.store.grant(3600).id)
+        channel, wire = self.connected()
+        request = SessionRequest(token, JoinAsked("b", "10.0.0.2", "request"))
+        channel.dataReceived(written(FrameKind.ASK, request.encode()))
+        return self.first(wire)
 
     def connected(self) -> tuple[PeerChannel, Wire]:
         channel, wire = self.listener.channel(), Wire()
@@ -185,3 +211,24 @@ class ListenerTests(SynchronousTestCase):
             kind, text = self.first(self.ask(number, asked=asked)[1])
             self.assertEqual(kind, FrameKind.REFUSED)
             self.assertIn("1.web.myapp has no container that runs on a", text)
+
+    def test_join_nowhere(self) -> None:
+        """A node without a member of etcd admits no hosts."""
+        self.assertEqual(self.join(), (FrameKind.REFUSED, "this node admits no hosts: it has no member of etcd"))
+
+
+class JoiningListenerTests(ListenerTests):
+    """A listener that admits hosts does all the rest too."""
+
+    def joining(self, channel: PeerChannel, asked: JoinAsked) -> JoinSession:
+        never: Any = SimpleNamespace(admit=None)
+        return JoinSession(channel, asked, never, lambda call, *words: Deferred())
+
+    def test_join_nowhere(self) -> None:
+        """A host with a token is let in, as many at once as there are places; without one it is not."""
+        self.assertEqual(self.join()[0], FrameKind.ACCEPTED)
+        self.assertIn("try again later", self.join()[1])
+        channel, wire = self.connected()
+        request = SessionRequest("6a" * 32, JoinAsked("b", "10.0.0.2", "request"))
+        channel.dataReceived(written(FrameKind.ASK, request.encode()))
+        self.assertIn("has expired", self.first(wire)[1])

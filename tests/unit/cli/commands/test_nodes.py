@@ -15,7 +15,7 @@ class NodesTests(ShowCase):
     def test_table(self) -> None:
         """A node shows its addresses, its labels, its claims, if it may be given instances, if it is cordoned."""
         record = NodeRecord(
-            ("192.0.2.1", "2001:db8::1"), {"zone": "a", "disk": "ssd"}, "1.0", allow=("binds", "runtime")
+            ("192.0.2.1", "2001:db8::1"), {"zone": "a", "disk": "ssd"}, "1.0", allow=("binds", "runtime"), etcd="votes"
         )
         self.store.put(KEYS.node("n1"), record.encode(), self.store.lease)
         self.store.put(KEYS.node("n2"), NodeRecord(ready=False, fails=("web.myapp",)).encode(), self.store.lease)
@@ -27,10 +27,32 @@ class NodesTests(ShowCase):
         self.assertEqual(
             self.cells("nodes"),
             [
-                ["NODE", "READY", "ADDRESSES", "INSTANCES", "CORDONED", "LABELS", "ALLOWS", "VERSION", "REASON"],
-                ["n1", "yes", "192.0.2.1,2001:db8::1", "1", "no", "disk=ssd,zone=a", "binds,runtime", "1.0", "-"],
-                ["n2", "no", "-", "0", "yes", "-", "all", "-", f"not ready: {UNKNOWN}; web.myapp cannot start"],
-                ["n3", "yes", "-", "0", "no", "-", "-", "-", "nothing starts: no space"],
+                [
+                    "NODE",
+                    "READY",
+                    "ADDRESSES",
+                    "INSTANCES",
+                    "CORDONED",
+                    "ETCD",
+                    "LABELS",
+                    "ALLOWS",
+                    "VERSION",
+                    "REASON",
+                ],
+                [
+                    "n1",
+                    "yes",
+                    "192.0.2.1,2001:db8::1",
+                    "1",
+                    "no",
+                    "votes",
+                    "disk=ssd,zone=a",
+                    "binds,runtime",
+                    "1.0",
+                    "-",
+                ],
+                ["n2", "no", "-", "0", "yes", "-", "-", "all", "-", f"not ready: {UNKNOWN}; web.myapp cannot start"],
+                ["n3", "yes", "-", "0", "no", "-", "-", "-", "-", "nothing starts: no space"],
             ],
         )
 
@@ -66,5 +88,7 @@ class TableTests(ShowCase):
         """A table of nothing is its header."""
         self.assertEqual(
             command_line(self.store, "nodes"),
-            Outcome(0, "NODE   READY   ADDRESSES   INSTANCES   CORDONED   LABELS   ALLOWS   VERSION   REASON\n", ""),
+            Outcome(
+                0, "NODE   READY   ADDRESSES   INSTANCES   CORDONED   ETCD   LABELS   ALLOWS   VERSION   REASON\n", ""
+            ),
         )

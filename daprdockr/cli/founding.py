@@ -1,0 +1,108 @@
+# -*- test-case-name: tests.unit.cli.test_founding -*-
+"""
+The first host of a cluster: its files, made one after the other, so that an interrupted ``init`` goes on.
+See Note [The last file counts] in ``daprdockr.etcd.cluster_files``.
+"""
+
+from __future__ import annotations
+
+import datetime
+import os
+import secrets
+from collections.abc import Callable
+from pathlib import Path
+
+from attrs import frozen
+
+from daprdockr.etcd.cluster_files import ClusterFiles
+from daprdockr.model.errors import BadInput, DaprdockrError
+from daprdockr.model.etcd_member import HostPart, client_url, member_url
+from daprdockr.planning.founding import Founding, to_make
+from daprdockr.sealing.authority import new_authority, new_key, request_of, signed, uses_of
+from daprdockr.sealing.boxes import PrivateKey
+from daprdockr.sealing.key_file import create_keys
+
+
+class InCluster(DaprdockrError):
+    """This host belongs to a cluster already."""
+
+
+def refuse_private_data(files: ClusterFiles) -> None:
+    """:raises BadInput: this host has the data of another etcd, which would be lost."""
+    data = files.state / "etcd" / "data"
+    if data.is_dir() and any(data.iterdir()):
+        raise BadInput(
+            f"{data} has the data of another etcd, such as that of --embedded-etcd: save it with daprdockrcmd backup,"
+            " remove the directory, and use daprdockrcmd restore afterwards"
+        )
+
+
+@frozen
+class FirstHost:
+    """
+    :ivar now: returns the time, from which certificates are valid.
+    :ivar say: prints a line.
+    """
+
+    files: ClusterFiles
+    node: str
+    address: str
+    now: Callable[[], datetime.datetime]
+    say: Callable[[str], None]
+
+    def found(self) -> None:
+        """
+        Make what is missing.
+
+        :raises InCluster: this host joined another one's cluster.
+        :raises BadInput: a file cannot be written or used.
+        """
+        part = self.files.part()
+        if part is not None and not part.cluster:
+            raise InCluster(f"this host is {part.node} of a cluster already: daprdockrcmd invite admits others to it")
+        if part is None:
+            refuse_private_data(self.files)
+        for what in to_make(self._there()):
+            self._make(what)
+            self.say(f"made {what.value}: {self._place(what)}")
+
+    def _place(self, what: Founding) -> Path:
+        files = self.files
+        return {
+            Founding.AUTHORITY: files.authority,
+            Founding.HOST_KEY: files.host_key,
+            Founding.CERTIFICATES: files.agent_certificate,
+            Founding.CLUSTER_KEY: files.cluster_key,
+            Founding.ENDPOINTS: files.endpoints,
+            Founding.PART: files.host,
+        }[what]
+
+    def _there(self) -> list[Founding]:
+        return [what for what in Founding if os.path.lexists(self._place(what))]
+
+    def _make(self, what: Founding) -> None:
+        files, node, address = self.files, self.node, self.address
+        match what:
+            case Founding.AUTHORITY:
+                authority = new_authority(self.now())
+                files.write(files.authority_key, authority.key.encode())
+                files.write(files.authority, authority.chain.encode())
+            case Founding.HOST_KEY:
+                files.write(files.host_key, new_key().encode())
+            case Founding.CERTIFICATES:
+                self._sign()
+            case Founding.CLUSTER_KEY:
+                create_keys(files.cluster_key, (PrivateKey.generate(),))
+            case Founding.ENDPOINTS:
+                files.write_endpoints((client_url(address),))
+            case Founding.PART:
+                part = HostPart(node, address, (f"{node}={member_url(address)}",), secrets.token_hex(8))
+                files.write(files.host, part.encode())
+
+    def _sign(self) -> None:
+        files = self.files
+        authority = files.authority_pair()
+        request = request_of((files.read(files.host_key) or b"").decode())
+        member, agent = (signed(authority, request, use, self.now()) for use in uses_of(self.node, self.address))
+        files.write(files.member_certificate, member.encode())
+        files.write(files.agent_certificate, agent.encode())

@@ -1,0 +1,121 @@
+"""
+The files by which a host belongs to a cluster that ``daprdockrcmd init`` made, below ``cluster`` in its state
+directory. Blocking.
+
+Note [The last file counts]
+    ``init`` and ``join`` write one file after the other, each whole or not at all, and ``host.json`` last: a host that
+    has it belongs to the cluster, and one that has only the others was interrupted. The same command goes on then with
+    what is there, so that a key is never made twice.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from attrs import field, frozen
+
+from daprdockr.etcd.address import Access
+from daprdockr.model.errors import BadInput
+from daprdockr.model.etcd_member import HostPart
+from daprdockr.model.reading import list_of, parse_json, text
+from daprdockr.model.stored.certificate import CertificatePair
+from daprdockr.process.atomic import replace_file
+
+FOLDER = "cluster"
+_LONGEST = 64 * 1024
+
+
+@frozen
+class ClusterFiles:
+    """:param state: the state directory of the agent."""
+
+    state: Path
+    directory: Path = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        object.__setattr__(self, "directory", self.state / FOLDER)
+
+    @property
+    def authority(self) -> Path:
+        """The certificate of the authority that signed all others."""
+        return self.directory / "ca.pem"
+
+    @property
+    def authority_key(self) -> Path:
+        """The authority's key: on hosts with a member alone, because they admit others."""
+        return self.directory / "ca.key"
+
+    @property
+    def host_key(self) -> Path:
+        """The private key of this host, which was made here and stays here."""
+        return self.directory / "host.key"
+
+    @property
+    def cluster_key(self) -> Path:
+        """The keys that open secrets, beside the directory, where every agent has them."""
+        return self.state / "cluster.key"
+
+    @property
+    def member_certificate(self) -> Path:
+        return self.directory / "member.pem"
+
+    @property
+    def agent_certificate(self) -> Path:
+        return self.directory / "agent.pem"
+
+    @property
+    def host(self) -> Path:
+        return self.directory / "host.json"
+
+    @property
+    def endpoints(self) -> Path:
+        return self.directory / "endpoints.json"
+
+    def write(self, path: Path, content: bytes) -> None:
+        """:raises BadInput: it cannot be written; it is as before then."""
+        try:
+            self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            replace_file(path, content, synced=True)
+        except OSError as error:
+            raise BadInput(f"{path} cannot be written: {error.strerror}") from None
+
+    def read(self, path: Path) -> bytes | None:
+        """Return the content of one of these files; None where there is none. :raises BadInput: it cannot be read."""
+        try:
+            with path.open("rb") as file:
+                return file.read(_LONGEST)
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise BadInput(f"{path} cannot be read: {error.strerror}") from None
+
+    def authority_pair(self) -> CertificatePair:
+        """Return the authority of the cluster. :raises BadInput: this host has not got it, because it has no member."""
+        chain, key = self.read(self.authority), self.read(self.authority_key)
+        if chain is None or key is None:
+            raise BadInput(f"{self.authority_key} is missing: ask a host that has a member of etcd")
+        return CertificatePair(chain.decode(), key.decode())
+
+    def part(self) -> HostPart | None:
+        """Return this host's part in the cluster; None: it has none. :raises BadInput: the file cannot be read."""
+        content = self.read(self.host)
+        return None if content is None else HostPart.decode(content)
+
+    def write_endpoints(self, urls: tuple[str, ...]) -> None:
+        self.write(self.endpoints, json.dumps(urls).encode())
+
+    def access(self) -> Access | None:
+        """
+        Return the way to the members of the cluster; None where this host belongs to none, or the user may not know.
+
+        :raises BadInput: a file is damaged.
+        """
+        try:
+            content = self.read(self.endpoints)
+        except BadInput:
+            return None  # it is root's, and somebody else asks
+        if content is None:
+            return None
+        urls = list_of(text)(parse_json(content), str(self.endpoints))
+        return Access.parse(",".join(urls), ca=self.authority, cert=self.agent_certificate, key=self.host_key)

@@ -1,0 +1,98 @@
+"""
+Hosts with a member of etcd, and members that vote: decisions, from what etcd lists.
+
+Note [How many vote]
+    One host, or two: one member votes. Three or four: three vote. Five or more: five. An even number of votes survives
+    no more losses than one less, and each of them can be lost. So the member of an even host copies and does not vote
+    (etcd calls it a learner) until the next host joins. Etcd takes one learner at a time: before the next member comes
+    the waiting one is given its vote. Further hosts are clients.
+
+Note [Replaced by the next]
+    A member that does not answer, and whose agent does not report either, is taken out when the next host joins, which
+    takes its place. Nobody takes it out before: a host that boots again within the hour goes on with its member. If it
+    comes back after it was replaced, its agent goes on as a client.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+from attrs import frozen
+
+from daprdockr.model.errors import BadInput
+from daprdockr.model.etcd_member import EtcdMember
+
+MOST_MEMBERS = 5
+
+
+@frozen
+class RemoveMember:
+    member: EtcdMember
+
+    def __str__(self) -> str:
+        return f"take out the member {self.member.name or self.member.peers[0]}"
+
+
+@frozen
+class PromoteMember:
+    member: EtcdMember
+
+    def __str__(self) -> str:
+        return f"give the member {self.member.name or self.member.peers[0]} its vote"
+
+
+@frozen
+class AddLearner:
+    url: str
+
+    def __str__(self) -> str:
+        return f"add a member at {self.url}"
+
+
+MemberStep = RemoveMember | PromoteMember | AddLearner
+
+
+def admission(members: Sequence[EtcdMember], node: str, url: str, silent: Collection[int]) -> tuple[MemberStep, ...]:
+    """
+    Return the steps by which a node joins that would have its member at ``url``; none that adds one where it is to be a
+    client, or where an interrupted attempt has added it.
+
+    :param silent: the numbers of members that do not answer and whose agents do not report.
+    :raises BadInput: another host has this name or address.
+    """
+    own = [one for one in members if one.name == node or url in one.peers]
+    if any(not one.name for one in own):
+        return ()
+    living = [one for one in own if one.id not in silent]
+    if living:
+        raise BadInput(
+            f"{living[0].name} at {living[0].peers[0]} is a member already, and answers: choose another name or address"
+        )
+    gone = own or [one for one in members if one.id in silent and one.name][:1]
+    rest = [one for one in members if one not in gone]
+    steps: list[MemberStep] = [RemoveMember(one) for one in gone]
+    if len(rest) < MOST_MEMBERS:
+        steps += [PromoteMember(one) for one in rest if one.learner]
+        steps.append(AddLearner(url))
+    return tuple(steps)
+
+
+def votes_wanted(members: int) -> int:
+    """Return how many of so many members vote: Note [How many vote]."""
+    return members if members % 2 else members - 1
+
+
+def may_vote(members: Sequence[EtcdMember]) -> bool:
+    """Return whether one more learner is to vote."""
+    return sum(not one.learner for one in members) < votes_wanted(len(members))
+
+
+def voters_urls(members: Sequence[EtcdMember]) -> tuple[str, ...]:
+    """Return where clients reach the members that vote: a learner answers no client."""
+    return tuple(sorted(url for one in members if not one.learner for url in one.clients[:1]))
+
+
+def begins_with(members: Sequence[EtcdMember], node: str, url: str) -> tuple[str, ...]:
+    """Return the members as the new one of ``node`` at ``url`` is started with them."""
+    others = [f"{one.name or one.id}={peer}" for one in members for peer in one.peers if peer != url]
+    return (*sorted(others), f"{node}={url}")

@@ -1,0 +1,48 @@
+# -*- test-case-name: tests.unit.wiring.test_embedding -*-
+"""The etcd beside this agent, where there is one: a private one, or the member of a cluster."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from daprdockr.etcd.cluster_files import ClusterFiles
+from daprdockr.etcd.embedded import EmbeddedEtcd, private_flags
+from daprdockr.etcd.member_flags import member_flags
+from daprdockr.model.errors import BadInput
+from daprdockr.wiring.foundation import Foundation
+
+
+def embedded_etcd(base: Foundation) -> EmbeddedEtcd | None:
+    """:raises BadInput: etcd is not installed, or cannot listen where it should."""
+    settings = base.settings
+    if settings.founded:
+        files = ClusterFiles(settings.state_dir)
+        part = files.part()
+        if part is None or not part.is_member:
+            return None
+        flags = flags_of_member(files)
+    elif settings.embedded_etcd:
+        flags = private_flags(settings.etcd)
+    else:
+        return None
+    return EmbeddedEtcd(
+        flags=flags,
+        directory=settings.state_dir / "etcd",
+        stop_at_exit=settings.ephemeral,
+        reactor=base.outside.reactor,
+        environment=base.outside.machine.environment,
+    )
+
+
+def flags_of_member(files: ClusterFiles) -> Callable[[Path], list[str]]:
+    """Return what reads the flags anew before each start: a host may lose its member."""
+
+    def flags(data: Path) -> list[str]:
+        """:raises BadInput: this host has no member any more."""
+        part = files.part()
+        if part is None or not part.is_member:
+            raise BadInput("this host has no member of etcd any more")
+        return member_flags(part, files, data)
+
+    return flags

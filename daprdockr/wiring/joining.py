@@ -1,0 +1,84 @@
+# -*- test-case-name: tests.unit.wiring.test_joining -*-
+"""The part of this host in the cluster that ``daprdockrcmd init`` made: it admits hosts, and follows the members."""
+
+from __future__ import annotations
+
+import datetime
+import socket
+import time
+from collections.abc import Callable
+from functools import partial
+from urllib.parse import urlsplit
+
+from daprdockr.agent.membership.own_member import OwnMember
+from daprdockr.etcd.cluster_files import ClusterFiles
+from daprdockr.etcd.embedded import EmbeddedEtcd
+from daprdockr.model.errors import EtcdError
+from daprdockr.model.etcd_member import EtcdMember
+from daprdockr.model.seams import Store
+from daprdockr.model.session import JoinAsked
+from daprdockr.model.stored.keys import Keys
+from daprdockr.peer.channel import PeerChannel
+from daprdockr.peer.joining import HostAdmission, JoinSession
+from daprdockr.wiring.foundation import CLUSTER_KEY, Foundation
+
+CONNECT_TIMEOUT = 2.0
+
+
+def admitting(base: Foundation) -> Callable[[PeerChannel, JoinAsked], JoinSession] | None:
+    """Return what makes the session in which a host joins; None where this host admits none."""
+    settings, outside = base.settings, base.outside
+    if not settings.founded or outside.etcd.members is None:
+        return None
+    admission = HostAdmission(
+        files=ClusterFiles(settings.state_dir),
+        cluster_key=settings.cluster_key or settings.state_dir / CLUSTER_KEY,
+        members=outside.etcd.members,
+        is_silent=partial(is_silent, outside.etcd.store, base.cluster.keys, answers),
+        now=lambda: datetime.datetime.fromtimestamp(outside.clocks.wall(), datetime.UTC),
+        clock=time.monotonic,
+        pause=time.sleep,
+    )
+    return lambda channel, asked: JoinSession(channel, asked, admission, outside.pools.files)
+
+
+def is_silent(store: Store, keys: Keys, answer: Callable[[str], bool], member: EtcdMember) -> bool:
+    """
+    Return whether a member does not answer, and the agent beside it does not report. Blocking.
+
+    :param answer: whether something listens at a URL.
+    """
+    if not member.name:
+        return False  # it has not begun yet
+    try:
+        if store.get(keys.node(member.name)) is not None:
+            return False
+    except EtcdError:
+        return False
+    return not any(answer(url) for url in member.clients)
+
+
+def answers(url: str) -> bool:
+    """Return whether something listens there. Blocking, for two seconds at most."""
+    place = urlsplit(url)
+    try:
+        socket.create_connection((place.hostname or "", place.port or 0), CONNECT_TIMEOUT).close()
+    except OSError:
+        return False
+    return True
+
+
+def own_member(base: Foundation, embedded: EmbeddedEtcd | None) -> OwnMember | None:
+    """Return what follows the members of etcd; None where this host belongs to no cluster of ``init``."""
+    settings, outside = base.settings, base.outside
+    members = outside.etcd.members
+    if not settings.founded or members is None:
+        return None
+    return OwnMember(
+        reactor=outside.reactor,
+        run=outside.pools.etcd.calls,
+        members=members,
+        files=ClusterFiles(settings.state_dir),
+        move=outside.etcd.move,
+        retire=embedded.retire if embedded is not None else lambda: None,
+    )

@@ -1,0 +1,96 @@
+"""
+A cluster made of hosts that have an Engine and nothing else, by ``daprdockrcmd init`` and ``join``: HTTP from every
+host, one host lost and replaced. etcd, Engines, agents and nginx are real.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from daprdockr.etcd.cluster_files import ClusterFiles
+from tests.rig.cluster.cluster import missing
+from tests.rig.cluster.founding import FoundingHosts
+from tests.rig.cluster.host import Host
+from tests.rig.docker_engine import SAMPLE
+
+WEB = {
+    "Name": "web",
+    "Group": "myapp",
+    "Instances": 3,
+    "Container": {"Image": SAMPLE},
+    "Http": {"HostName": "web.test", "ContainerPort": "8080"},
+}
+EVERYONE = {f"{number}.web.myapp 1" for number in (1, 2, 3)}
+
+
+class JoiningTests(SynchronousTestCase):
+    """Four hosts: three make a cluster, the last takes the place of one that is lost."""
+
+    skip = missing()
+
+    def setUp(self) -> None:
+        self.hosts = FoundingHosts(4)
+        self.addCleanup(self.hosts.close)
+        self.hosts.open()
+
+    def make_part(self, host: Host, *words: str) -> list[str]:
+        """Run ``init`` or ``join``, and start the agent as soon as the host has its part; the lines printed."""
+        running = self.hosts.begin(host, *words)
+        files = ClusterFiles(Path(self.hosts.state(host)))
+        self.hosts.until(lambda: files.host.exists() or running.poll() is not None, f"{host.name} has its part")
+        self.hosts.start_agent(host)
+        printed, complaint = running.communicate(timeout=120)
+        self.assertEqual(running.returncode, 0, f"{host.name}: {printed}{complaint}{self.hosts.report()}")
+        return printed.splitlines()
+
+    def until_vote(self, asked: Host, names: list[str]) -> None:
+        """Wait until the members of these nodes vote, and there are no other nodes."""
+
+        def is_so() -> bool:
+            rows = self.hosts.rows(asked, "nodes")
+            return [(row["Node"], row["Etcd"]) for row in rows] == [(name, "votes") for name in names]
+
+        self.hosts.until(is_so, f"{names} vote")
+
+    def until_served(self, hosts: list[Host]) -> None:
+        for host in hosts:
+            served: set[str] = set()
+
+            def all_served(asked: Host = host, found: set[str] = served) -> bool:
+                found.update(asked.asked.served_by("web.test", 24))
+                return found >= EVERYONE
+
+            self.hosts.until(all_served, f"{host.name} serves all instances")
+
+    def test_made_and_mended(self) -> None:
+        """
+        Two commands make a cluster that any host serves. The second host's member only copies until the third comes. A
+        lost host needs nobody; the next that joins takes its place in etcd. A host that has its part is refused.
+        """
+        one, two, three, four = self.hosts.hosts
+        line = self.make_part(one, "init")[-1].split()
+        self.assertEqual(line[:2], ["daprdockrcmd", "join"])
+        self.make_part(two, *line[1:])
+        self.hosts.until(lambda: [r["Etcd"] for r in self.hosts.rows(one, "nodes")] == ["votes", "copies"], "a copy")
+        self.make_part(three, *line[1:])
+        self.until_vote(three, ["host1", "host2", "host3"])
+        self.assertIn("of a cluster already", self.hosts.command(two, *line[1:], status=1))
+
+        self.hosts.command(three, "-stdin", stdin=json.dumps(WEB))
+        self.hosts.command(three, "wait", "web.myapp")
+        self.until_served([one, two, three])
+
+        before = {id: start for host in (two, three) for id, start in host.starts().items()}
+        one.cut_power()
+        self.until_vote(two, ["host2", "host3"])
+        self.hosts.command(two, "wait", "web.myapp")
+        self.until_served([two, three])
+        now = {id: start for host in (two, three) for id, start in host.starts().items()}
+        self.assertEqual({id: now.get(id) for id in before}, before)
+
+        self.make_part(four, *self.hosts.command(two, "invite").split()[1:])
+        self.until_vote(three, ["host2", "host3", "host4"])
+        self.until_served([two, three, four])

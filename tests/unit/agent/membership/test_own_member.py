@@ -1,0 +1,121 @@
+"""An agent follows the members of etcd, and has the one beside it vote when it is its turn."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from attrs import evolve
+from twisted.trial.unittest import SynchronousTestCase
+
+from daprdockr.agent.membership.own_member import ABSENT, COPIES, INTERVAL, VOTES, OwnMember
+from daprdockr.etcd.address import EtcdEndpoint
+from daprdockr.etcd.cluster_files import ClusterFiles
+from daprdockr.model.etcd_member import HostPart
+from tests.fakes.etcd_members import MemoryMembers, member
+from tests.fakes.log_lines import LogLines
+from tests.fakes.run import LoopClock, run_at_once
+
+A, B, C = (member(number, name) for number, name in enumerate("abc", 1))
+LEARNER = evolve(C, learner=True)
+
+
+class OwnMemberTests(SynchronousTestCase):
+    """The agent of ``c``, at 10.0.0.3."""
+
+    def setUp(self) -> None:
+        self.lines = LogLines(self)
+        self.clock = LoopClock()
+        self.files = ClusterFiles(Path(self.mktemp()).absolute())
+        for path in (self.files.authority, self.files.agent_certificate, self.files.host_key):
+            self.files.write(path, b"pem")
+        self.write(HostPart("c", "10.0.0.3", ("a=x", "c=y")))
+        self.members = MemoryMembers([A, B, LEARNER])
+        self.moves: list[tuple[EtcdEndpoint, ...]] = []
+        self.retired: list[bool] = []
+        self.own = OwnMember(
+            reactor=self.clock,
+            run=run_at_once,
+            members=self.members,
+            files=self.files,
+            move=self.moves.append,
+            retire=lambda: self.retired.append(True),
+        )
+        self.own.startService()
+        self.addCleanup(self.own.stopService)
+
+    def write(self, part: HostPart) -> None:
+        self.files.write(self.files.host, part.encode())
+
+    def turn(self) -> None:
+        self.clock.advance(INTERVAL)
+
+    def test_votes(self) -> None:
+        """The third member asks for its vote until it has caught up."""
+        self.members.behind.add(3)
+        self.turn()
+        self.assertEqual(self.own.role, COPIES)
+        self.members.behind.clear()
+        self.turn()
+        self.assertEqual((self.own.role, self.members.asked), (VOTES, ["promote 3", "promote 3"]))
+        self.turn()
+        self.assertEqual((self.own.role, len(self.members.asked)), (VOTES, 2))
+
+    def test_waits(self) -> None:
+        """The second member copies until a third one comes."""
+        self.members.members = [A, LEARNER]
+        self.turn()
+        self.assertEqual((self.own.role, self.members.asked), (COPIES, []))
+
+    def test_endpoints(self) -> None:
+        """The connections move to the members that vote, once, and the next agent knows them too."""
+        self.turn()
+        self.turn()
+        self.assertEqual(self.moves[0], (EtcdEndpoint("10.0.0.1", 2379), EtcdEndpoint("10.0.0.2", 2379)))
+        self.assertEqual(len(self.moves), 2)  # the second time with its own
+        access = self.files.access()
+        assert access is not None
+        self.assertEqual(access.endpoints, self.moves[-1])
+
+    def test_unwritable(self) -> None:
+        """Endpoints that cannot be noted are said, and tried again."""
+        self.files.endpoints.mkdir()
+        self.turn()
+        self.assertEqual((self.moves, len(self.lines("were not noted"))), ([], 1))
+        self.files.endpoints.rmdir()
+        self.turn()
+        self.assertEqual(len(self.moves), 1)
+
+    def test_no_answer(self) -> None:
+        """Nothing is concluded while etcd does not answer."""
+        self.members.unavailable = True
+        for _ in range(2 * ABSENT):
+            self.turn()
+        self.assertEqual((self.moves, self.retired, self.own.role), ([], [], ""))
+
+    def test_client(self) -> None:
+        """A client has no member, and follows the others."""
+        self.write(HostPart("c", "10.0.0.3"))
+        self.turn()
+        self.assertEqual((self.own.role, self.members.asked, len(self.moves)), ("", [], 1))
+
+    def test_taken_out(self) -> None:
+        """A member that is in no list any more runs no more, and its host goes on as a client."""
+        self.members.members = [A, B]
+        for _ in range(ABSENT - 1):
+            self.turn()
+        self.assertEqual(self.retired, [])
+        self.turn()
+        part = self.files.part()
+        assert part is not None
+        self.assertEqual((self.retired, part.is_member, self.own.role), ([True], False, ""))
+        self.assertEqual(len(self.lines("was taken out")), 1)
+
+    def test_old_list(self) -> None:
+        """A member that is absent from an old list alone stays."""
+        for _ in range(3):
+            self.members.members = [A, B]
+            for _ in range(ABSENT - 1):
+                self.turn()
+            self.members.members = [A, B, C]
+            self.turn()
+        self.assertEqual((self.retired, self.own.role), ([], VOTES))

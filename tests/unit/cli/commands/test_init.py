@@ -1,0 +1,109 @@
+"""``init`` and ``invite``: the first host, and the line for others."""
+
+from __future__ import annotations
+
+import datetime
+from pathlib import Path
+
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
+
+from daprdockr.cli.agent_unit import AgentUnit
+from daprdockr.cli.commands.init import Initializing, address_of_host
+from daprdockr.cli.founding import FirstHost
+from daprdockr.cli.outcome import TimedOut
+from daprdockr.cli.request import Request
+from daprdockr.etcd.cluster_files import ClusterFiles
+from daprdockr.model.errors import BadInput
+from daprdockr.model.etcd_member import HostPart
+from daprdockr.model.joining import JoinToken
+from daprdockr.model.session import token_digest
+from daprdockr.model.stored.invitation import InvitationRecord
+from daprdockr.model.stored.node import NodeRecord
+from tests.build.values import KEYS
+from tests.fakes.command_line import LentStore, command_line
+
+RECORD = NodeRecord(("10.0.0.1",), peer="10.0.0.1:5081", fingerprint="ab" * 32)
+
+
+class InitTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.store = LentStore()
+        self.clock = Clock()
+        self.said: list[str] = []
+        state = Path(self.mktemp()).absolute()
+        self.files = ClusterFiles(state)
+        now = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
+        host = FirstHost(self.files, "a", "10.0.0.1", lambda: now, self.said.append)
+        unit = AgentUnit(state, self.said.append)
+        self.run_it = Initializing(
+            Request("init", timeout=5), host, unit, lambda access: self.store, self.clock.seconds, self.pause
+        ).run
+        self.starts_after = 2.0
+
+    def pause(self, seconds: float) -> None:
+        self.clock.advance(seconds)
+        self.store.unavailable = self.clock.seconds() < self.starts_after / 2
+        if self.clock.seconds() >= self.starts_after:
+            self.store.put(KEYS.node("a"), RECORD.encode(), self.store.lease)
+
+    def test_line(self) -> None:
+        """When the agent reports, the line for others comes last, and etcd has its digest for an hour."""
+        self.store.unavailable = True
+        self.run_it()
+        token = JoinToken.parse(self.said[-1].removeprefix("daprdockrcmd join "))
+        self.assertEqual((token.peer, token.fingerprint), (RECORD.peer, RECORD.fingerprint))
+        key = KEYS.invitation(token_digest(token.secret))
+        entry = self.store.get(key)
+        assert entry is not None
+        self.assertEqual(InvitationRecord.decode(entry.value).node, "a")
+        self.store.advance(3601)
+        self.assertIsNone(self.store.get(key))
+
+    def test_no_agent(self) -> None:
+        """An agent that does not come is waited for as long as asked; the same command goes on later."""
+        self.starts_after = 100
+        self.assertIn("run the same again", str(self.assertRaises(TimedOut, self.run_it)))
+        self.starts_after = 0
+        self.run_it()
+        self.assertTrue(self.said[-1].startswith("daprdockrcmd join dj"), self.said)
+
+    def test_not_root(self) -> None:
+        """Files that cannot be read are named."""
+        self.run_it()
+        self.files.endpoints.unlink()
+        self.files.endpoints.mkdir()
+        self.assertIn("as root", str(self.assertRaises(BadInput, self.run_it)))
+
+    def test_address(self) -> None:
+        """HOST_IP says where others reach this host."""
+        self.assertEqual(address_of_host(Request("init", host="10.0.0.7,::1")), "10.0.0.7")
+        self.assertRaises(BadInput, address_of_host, Request("init", host="here"))
+        self.assertTrue(address_of_host(Request("init")))
+
+
+class InviteTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.store = LentStore()
+        self.state = Path(self.mktemp()).absolute()
+        self.files = ClusterFiles(self.state)
+        self.files.write(self.files.host, HostPart("a", "10.0.0.1", ("a=x",), "5f").encode())
+
+    def invite(self) -> tuple[int, str]:
+        done = command_line(self.store, "invite", "-state-dir", str(self.state))
+        return done.status, done.stdout + done.stderr
+
+    def test_line(self) -> None:
+        """A host with a member prints the line."""
+        self.store.put(KEYS.node("a"), RECORD.encode(), self.store.lease)
+        status, printed = self.invite()
+        self.assertEqual(status, 0)
+        self.assertTrue(JoinToken.parse(printed.removeprefix("daprdockrcmd join ")))
+
+    def test_cannot(self) -> None:
+        """A host whose agent does not run, takes no sessions, or has no member, cannot."""
+        self.assertEqual(self.invite()[0], 3)
+        self.store.put(KEYS.node("a"), NodeRecord(("10.0.0.1",)).encode(), self.store.lease)
+        self.assertIn("--peer off", self.invite()[1])
+        self.files.write(self.files.host, HostPart("a", "10.0.0.1").encode())
+        self.assertIn("no member of etcd", self.invite()[1])

@@ -1,0 +1,80 @@
+"""``join``: this host becomes a part of a cluster."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from attrs import evolve
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
+
+from daprdockr.cli.agent_unit import AgentUnit
+from daprdockr.cli.commands.join import Joining
+from daprdockr.cli.founding import InCluster
+from daprdockr.cli.joining import JoiningHost
+from daprdockr.cli.outcome import TimedOut
+from daprdockr.cli.request import Request
+from daprdockr.etcd.cluster_files import ClusterFiles
+from daprdockr.model.errors import BadInput
+from daprdockr.model.joining import JoinAnswer, JoinToken
+from daprdockr.model.stored.node import NodeRecord
+from tests.build.values import KEYS
+from tests.fakes.command_line import LentStore, command_line
+
+TOKEN = JoinToken("10.0.0.1:5081", "ab" * 32, "cd" * 32)
+MEMBER = JoinAnswer("ca", "agent", "key", ("https://10.0.0.1:2379",), "member", ("a=x", "b=y"), "ca key")
+
+
+class JoinTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.store = LentStore()
+        self.said: list[str] = []
+        self.files = ClusterFiles(Path(self.mktemp()).absolute())
+
+    def join(self, answer: JoinAnswer = MEMBER, starts: bool = True) -> None:
+        clock = Clock()
+
+        def pause(seconds: float) -> None:
+            clock.advance(seconds)
+            if starts:
+                self.store.put(KEYS.node("b"), NodeRecord(("10.0.0.2",)).encode(), self.store.lease)
+
+        host = JoiningHost(self.files, "b", "10.0.0.2", lambda token, asked: answer, self.said.append)
+        unit = AgentUnit(self.files.state, self.said.append)
+        request = Request("join", words=(str(TOKEN),), timeout=5)
+        Joining(request, host, unit, lambda access: self.store, clock.seconds, pause).run()
+        self.assertEqual(self.store.lent, -1)
+
+    def test_member(self) -> None:
+        """It ends when the agent reports, and says what the host is."""
+        self.join()
+        self.assertIn("b is in the cluster: its member of etcd votes when", self.said[-1])
+
+    def test_client(self) -> None:
+        """A client is said to be one."""
+        self.join(evolve(MEMBER, initial=()))
+        self.assertEqual(self.said[-1], "b is in the cluster, as a client of etcd")
+
+    def test_twice(self) -> None:
+        """A host that is in the cluster is refused in one line; one whose agent did not start goes on."""
+        self.assertRaises(TimedOut, self.join, starts=False)
+        self.store.lent = 0
+        self.join()
+        self.store.lent = 0
+        self.assertIn("of a cluster already", str(self.assertRaises(InCluster, self.join)))
+
+    def test_not_root(self) -> None:
+        """Files that cannot be read are named."""
+        self.join()
+        self.files.endpoints.unlink()
+        self.files.endpoints.mkdir()
+        self.assertIn("as root", str(self.assertRaises(BadInput, self.join)))
+
+    def test_usage(self) -> None:
+        """It takes one token, which is checked before anything is done."""
+        for words in ((), ("a", "b")):
+            self.assertEqual(command_line(self.store, "join", *words).status, 2)
+        state = self.mktemp()
+        environment = {"HOST_IP": "10.0.0.2"}
+        done = command_line(self.store, "join", "djx", "-state-dir", state, environment=environment)
+        self.assertEqual((done.status, "copy the line" in done.stderr, Path(state).exists()), (1, True, False))

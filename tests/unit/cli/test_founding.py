@@ -1,0 +1,72 @@
+"""The first host of a cluster: what it makes, and how an interrupted attempt goes on."""
+
+from __future__ import annotations
+
+import datetime
+from pathlib import Path
+
+from cryptography import x509
+from twisted.trial.unittest import SynchronousTestCase
+
+from daprdockr.cli.founding import FirstHost, InCluster
+from daprdockr.etcd.cluster_files import ClusterFiles
+from daprdockr.model.errors import BadInput
+from daprdockr.model.etcd_member import HostPart
+from daprdockr.sealing.key_file import read_keys
+
+NOW = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
+
+
+class FirstHostTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.files = ClusterFiles(Path(self.mktemp()).absolute())
+        self.said: list[str] = []
+        self.host = FirstHost(self.files, "a", "10.0.0.1", lambda: NOW, self.said.append)
+
+    def test_founded(self) -> None:
+        """All that a member and an agent need is made, each with a line."""
+        self.host.found()
+        part = self.files.part()
+        assert part is not None
+        self.assertEqual((part.node, part.initial), ("a", ("a=https://10.0.0.1:2380",)))
+        self.assertEqual(len(part.cluster), 16)
+        self.assertEqual(len(read_keys(self.files.cluster_key)), 1)
+        self.assertEqual(len(self.said), 6)
+        issuer = x509.load_pem_x509_certificate(self.files.authority.read_bytes())
+        for path in (self.files.member_certificate, self.files.agent_certificate):
+            x509.load_pem_x509_certificate(path.read_bytes()).verify_directly_issued_by(issuer)
+        access = self.files.access()
+        self.assertEqual(str(access), "https://10.0.0.1:2379")
+
+    def test_again(self) -> None:
+        """A second time nothing is made."""
+        self.host.found()
+        before = {path: path.read_bytes() for path in self.files.directory.iterdir()}
+        self.said.clear()
+        self.host.found()
+        self.assertEqual(
+            ({path: path.read_bytes() for path in self.files.directory.iterdir()}, self.said), (before, [])
+        )
+
+    def test_interrupted(self) -> None:
+        """An attempt that ended early goes on, with the keys that it made."""
+        self.host.found()
+        key, cluster = self.files.host_key.read_bytes(), self.files.cluster_key.read_bytes()
+        self.files.host.unlink()
+        self.files.agent_certificate.unlink()
+        self.host.found()
+        self.assertIsNotNone(self.files.part())
+        self.assertEqual((self.files.host_key.read_bytes(), self.files.cluster_key.read_bytes()), (key, cluster))
+
+    def test_joined(self) -> None:
+        """A host that joined another cluster is refused in one line."""
+        self.files.write(self.files.host, HostPart("b", "10.0.0.1").encode())
+        self.assertIn("is b of a cluster already", str(self.assertRaises(InCluster, self.host.found)))
+
+    def test_private_data(self) -> None:
+        """The data of a private etcd are not lost."""
+        data = self.files.state / "etcd" / "data"
+        data.mkdir(parents=True)
+        (data / "member").mkdir()
+        self.assertIn("daprdockrcmd backup", str(self.assertRaises(BadInput, self.host.found)))
+        self.assertEqual(self.said, [])

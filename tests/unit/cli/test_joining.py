@@ -1,0 +1,107 @@
+"""A host that joins: what it asks for and writes, and how an interrupted attempt goes on."""
+
+from __future__ import annotations
+
+import socket
+from pathlib import Path
+from typing import Any, cast
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from daprdockr.cli.founding import InCluster
+from daprdockr.cli.joining import JoiningHost, answer_of, ask_to_join
+from daprdockr.cli.peer import PeerSession, SessionFailed
+from daprdockr.etcd.cluster_files import ClusterFiles
+from daprdockr.model.errors import BadInput
+from daprdockr.model.etcd_member import HostPart
+from daprdockr.model.frames import FrameKind
+from daprdockr.model.joining import JoinAnswer, JoinToken
+from daprdockr.model.session import JoinAsked
+
+TOKEN = JoinToken("10.0.0.1:5081", "ab" * 32, "cd" * 32)
+ENDPOINTS = ("https://10.0.0.1:2379",)
+MEMBER = JoinAnswer("ca", "agent", "key", ENDPOINTS, "member", ("a=x", "b=y"), "ca key")
+CLIENT = JoinAnswer("ca", "agent", "key", ENDPOINTS)
+
+
+class JoiningHostTests(SynchronousTestCase):
+    """``b`` at 10.0.0.2."""
+
+    def setUp(self) -> None:
+        self.files = ClusterFiles(Path(self.mktemp()).absolute())
+        self.said: list[str] = []
+        self.asked: list[JoinAsked] = []
+        self.answer: JoinAnswer | None = MEMBER
+        self.host = JoiningHost(self.files, "b", "10.0.0.2", self.ask, self.said.append)
+
+    def ask(self, token: JoinToken, asked: JoinAsked) -> JoinAnswer:
+        self.asked.append(asked)
+        if self.answer is None:
+            raise SessionFailed("the other side is lost")
+        return self.answer
+
+    def test_member(self) -> None:
+        """A host with a member has all files at the end, and its private key never left it."""
+        part = self.host.join(TOKEN)
+        self.assertEqual(part, HostPart("b", "10.0.0.2", ("a=x", "b=y")))
+        self.assertEqual(self.files.part(), part)
+        self.assertEqual(self.files.authority_pair().key, "ca key")
+        self.assertEqual(self.files.cluster_key.read_text(), "key")
+        self.assertIn("BEGIN CERTIFICATE REQUEST", self.asked[0].request)
+        self.assertEqual(str(self.files.access()), ENDPOINTS[0])
+
+    def test_client(self) -> None:
+        """A client receives no more than it needs."""
+        self.answer = CLIENT
+        self.assertFalse(self.host.join(TOKEN).is_member)
+        self.assertFalse(self.files.authority_key.exists() or self.files.member_certificate.exists())
+
+    def test_interrupted(self) -> None:
+        """An attempt that was lost is made again with the same key; one that is done asks nobody."""
+        self.answer = None
+        self.assertRaises(SessionFailed, self.host.join, TOKEN)
+        self.assertIsNone(self.files.part())
+        key = self.files.host_key.read_bytes()
+        self.answer = MEMBER
+        self.host.join(TOKEN)
+        self.host.join(TOKEN)
+        self.assertEqual((self.files.host_key.read_bytes(), len(self.asked)), (key, 2))
+
+    def test_first(self) -> None:
+        """The first host of a cluster joins no other one."""
+        self.files.write(self.files.host, HostPart("a", "10.0.0.1", ("a=x",), "5f").encode())
+        self.assertIn("of a cluster already", str(self.assertRaises(InCluster, self.host.join, TOKEN)))
+
+    def test_other_key(self) -> None:
+        """The cluster key of another cluster is not lost."""
+        self.files.write(self.files.cluster_key, b"other")
+        self.assertIn("another cluster", str(self.assertRaises(BadInput, self.host.join, TOKEN)))
+        self.assertEqual((self.files.cluster_key.read_bytes(), self.files.part()), (b"other", None))
+
+    def test_private_data(self) -> None:
+        """The data of another etcd are not lost, and nobody is asked."""
+        (self.files.state / "etcd" / "data" / "member").mkdir(parents=True)
+        self.assertRaises(BadInput, self.host.join, TOKEN)
+        self.assertEqual(self.asked, [])
+
+
+class AskTests(SynchronousTestCase):
+    def answer(self, *frames: tuple[FrameKind, bytes]) -> JoinAnswer:
+        session: Any = type("Frames", (), {"node": "10.0.0.1:5081", "frames": lambda self: iter(frames)})()
+        return answer_of(cast(PeerSession, session))
+
+    def test_answer(self) -> None:
+        """An answer may come in several frames; what is none is said to be none."""
+        data = MEMBER.encode()
+        parts = ((FrameKind.OUTPUT, data[:10]), (FrameKind.OUTPUT, data[10:]), (FrameKind.STATUS, b"0"))
+        self.assertEqual(self.answer(*parts), MEMBER)
+        self.assertRaises(SessionFailed, self.answer, (FrameKind.STATUS, b"0"))
+
+    def test_nobody(self) -> None:
+        """A host that does not answer is named."""
+        with socket.socket() as taken:
+            taken.bind(("127.0.0.1", 0))
+            place = f"127.0.0.1:{taken.getsockname()[1]}"
+            token = JoinToken(place, "ab" * 32, "cd" * 32)
+            error = self.assertRaises(SessionFailed, ask_to_join, token, JoinAsked("b", "10.0.0.2", ""))
+        self.assertIn(place, str(error))

@@ -1,0 +1,78 @@
+"""The part of a host in a cluster of ``init``: what it makes an agent do."""
+
+from __future__ import annotations
+
+import socket
+from pathlib import Path
+from typing import Any
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from daprdockr.agent.statedir import StateDir
+from daprdockr.etcd.cluster_files import ClusterFiles
+from daprdockr.model.errors import BadInput
+from daprdockr.model.etcd_member import HostPart
+from daprdockr.wiring.embedding import flags_of_member
+from daprdockr.wiring.foundation import Foundation, foundation
+from daprdockr.wiring.joining import admitting, answers, is_silent, own_member
+from daprdockr.wiring.real import real
+from tests.build.settings import settings
+from tests.fakes.etcd_members import member
+from tests.fakes.run import LoopClock
+from tests.fakes.store import MemoryStore
+
+FIRST = HostPart("a", "127.0.0.1", ("a=https://127.0.0.1:2380",), "5f")
+
+
+class JoiningTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.files = ClusterFiles(Path(self.mktemp()).absolute())
+        self.files.write(self.files.host, FIRST.encode())
+
+    def base(self, **changed: Any) -> Foundation:
+        chosen = settings("a", self.files.state, **changed)
+        state = StateDir(chosen.state_dir)
+        return foundation(chosen, state, real(chosen, state, LoopClock()))
+
+    def test_founded(self) -> None:
+        """An agent of such a cluster admits hosts and follows the members; any other one does neither."""
+        base = self.base(founded=True)
+        make = admitting(base)
+        assert make is not None and own_member(base, None) is not None
+        session: Any = make(None, None)  # type: ignore[arg-type]
+        self.assertEqual(session._admission.now().tzname(), "UTC")
+        base.outside.etcd.move(base.settings.etcd.endpoints)
+        other = self.base()
+        self.assertEqual((admitting(other), own_member(other, None)), (None, None))
+        other.outside.etcd.move(other.settings.etcd.endpoints)
+
+    def test_answers(self) -> None:
+        """A member answers where something listens."""
+        with socket.socket() as taken:
+            taken.bind(("127.0.0.1", 0))
+            url = f"https://127.0.0.1:{taken.getsockname()[1]}"
+            self.assertFalse(answers(url))
+            taken.listen()
+            self.assertTrue(answers(url))
+
+    def test_silent(self) -> None:
+        """A silent member has begun, does not answer, and its agent does not report to an etcd that answers."""
+        store, base = MemoryStore(), self.base(founded=True)
+        gone, keys = member(1, "b"), base.cluster.keys
+        told = lambda one: is_silent(store, keys, lambda url: False, one)  # noqa: E731
+        self.assertTrue(told(gone))
+        self.assertFalse(told(member(1)))
+        self.assertFalse(is_silent(store, keys, lambda url: True, gone))
+        store.unavailable = True
+        self.assertFalse(told(gone))
+        store.unavailable = False
+        store.put(keys.node("b"), b"{}")
+        self.assertFalse(told(gone))
+
+    def test_flags(self) -> None:
+        """The flags of the member are read before each start: it may have been taken out."""
+        flags = flags_of_member(self.files)
+        data = self.files.state / "etcd" / "data"
+        self.assertIn("--initial-cluster-token=5f", flags(data))
+        self.files.write(self.files.host, HostPart("a", "127.0.0.1").encode())
+        self.assertRaises(BadInput, flags, data)
