@@ -55,13 +55,6 @@ class AgentUnit:
         self.run(["systemctl", "daemon-reload"])
         self.run(["systemctl", "enable", "--now", UNIT])
 
-    def stop(self) -> None:
-        """Have systemd run no agent any more. :raises BadInput: it does not obey."""
-        if self.is_possible:
-            self.run(["systemctl", "disable", "--now", UNIT])
-        else:
-            self.say("stop the agent of this host, and have it started no more")
-
     @property
     def line(self) -> str:
         """The command that runs the agent in the foreground."""

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import datetime
 import socket
+import ssl
+import threading
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, cast
 
@@ -14,9 +18,10 @@ from daprdockr.cli.peer import PeerSession, SessionFailed
 from daprdockr.etcd.cluster_files import ClusterFiles
 from daprdockr.model.errors import BadInput
 from daprdockr.model.etcd_member import HostPart
-from daprdockr.model.frames import FrameKind
+from daprdockr.model.frames import FrameKind, FrameReader, written
 from daprdockr.model.joining import JoinAnswer, JoinToken
-from daprdockr.model.session import JoinAsked
+from daprdockr.model.session import JoinAsked, SessionRequest
+from daprdockr.sealing.certificates import self_signed
 
 TOKEN = JoinToken("10.0.0.1:5081", "ab" * 32, "cd" * 32)
 ENDPOINTS = ("https://10.0.0.1:2379",)
@@ -96,6 +101,31 @@ class AskTests(SynchronousTestCase):
         parts = ((FrameKind.OUTPUT, data[:10]), (FrameKind.OUTPUT, data[10:]), (FrameKind.STATUS, b"0"))
         self.assertEqual(self.answer(*parts), MEMBER)
         self.assertRaises(SessionFailed, self.answer, (FrameKind.STATUS, b"0"))
+
+    def test_asked(self) -> None:
+        """The token's secret is sent to the host with the fingerprint, and its answer comes back."""
+        pair = self_signed(datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC))
+        path = Path(self.mktemp())
+        path.write_text(pair.chain + pair.key)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(path)
+        received: list[bytes] = []
+        with socket.create_server(("127.0.0.1", 0)) as listening:
+
+            def serve() -> None:
+                with context.wrap_socket(listening.accept()[0], server_side=True) as connection:
+                    received.append(connection.recv(65536))
+                    frames = ((FrameKind.ACCEPTED, b""), (FrameKind.OUTPUT, MEMBER.encode()), (FrameKind.STATUS, b"0"))
+                    connection.sendall(b"".join(written(kind, content) for kind, content in frames))
+
+            server = threading.Thread(target=serve)
+            server.start()
+            shown = sha256(ssl.PEM_cert_to_DER_cert(pair.chain)).hexdigest()
+            token = JoinToken(f"127.0.0.1:{listening.getsockname()[1]}", shown, "cd" * 32)
+            self.assertEqual(ask_to_join(token, JoinAsked("b", "10.0.0.2", "request")), MEMBER)
+            server.join()
+        ((_, asked),) = FrameReader().feed(received[0])
+        self.assertEqual(SessionRequest.decode(asked).token, "cd" * 32)
 
     def test_nobody(self) -> None:
         """A host that does not answer is named."""
