@@ -106,11 +106,16 @@ class Relaying:
     def run(self, sessions: Sessions, places: threading.Semaphore) -> None:
         try:
             with closing(self.local):
-                self._relay(sessions)
-        except DaprdockrError as error:
-            self.console.complain(str(error))
+                self._relay_or_complain(sessions)
         finally:
             places.release()
+
+    def _relay_or_complain(self, sessions: Sessions) -> None:
+        """Say why a connection was refused before it is closed."""
+        try:
+            self._relay(sessions)
+        except DaprdockrError as error:
+            self.console.complain(str(error))
 
     def _relay(self, sessions: Sessions) -> None:
         node = place_of(self.request, self.store, self.wish.asked.instance)

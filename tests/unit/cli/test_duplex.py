@@ -134,6 +134,9 @@ class DuplexTests(SynchronousTestCase):
         done: list[int] = []
         running = threading.Thread(target=lambda: done.append(duplex.run()), daemon=True)
         running.start()
+        deadline = time.monotonic() + PATIENCE
+        while time.monotonic() < deadline and not out.waiting:
+            time.sleep(0.01)
         self.assertFalse(sent.wait(0.3), "the node did not have to wait")
         most = len(out.waiting)
         while came < size:
