@@ -75,6 +75,14 @@ class InitTests(SynchronousTestCase):
         self.files.endpoints.mkdir()
         self.assertIn("as root", str(self.assertRaises(BadInput, self.run_it)))
 
+    def test_private_data(self) -> None:
+        """A host with the data of a private etcd is refused in one line, and nothing is made."""
+        (self.files.state / "etcd" / "data" / "member").mkdir(parents=True)
+        words = ("init", "-state-dir", str(self.files.state))
+        done = command_line(self.store, *words, environment={"HOST_IP": "10.0.0.1"})
+        self.assertEqual((done.status, done.stdout, done.stderr.count("\n")), (1, "", 1))
+        self.assertFalse(self.files.directory.exists())
+
     def test_address(self) -> None:
         """HOST_IP says where others reach this host."""
         self.assertEqual(address_of_host(Request("init", host="10.0.0.7,::1")), "10.0.0.7")
