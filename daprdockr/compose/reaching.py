@@ -45,10 +45,11 @@ def reaching(services: Sequence[ComposeService]) -> None:
     for service in services:
         _exposed(service, taken)
         _after(service, by_name)
-    for service in services:
-        for other in services:
-            if other is not service:
-                _used(service, other, taken)
+    pairs = [(service, other) for service in services for other in services if other is not service]
+    used = {(one.name, other.name) for one, other in pairs if _used(one, other, taken)}
+    for service, other in pairs:
+        if (service.name, other.name) in used or other.label in service.definition.get("After", ()):
+            _named(service, other, taken)
     for service in services:
         _found(service)
 
@@ -141,23 +142,26 @@ def _no_service(name: object) -> object:
     raise BadInput(f"there is no service {shorten(name)}: define it, or give its profile by -profile")
 
 
-def _used(service: ComposeService, other: ComposeService, taken: dict[tuple[str, object], str]) -> None:
-    """Give ``other`` the routes that a service uses."""
+def _used(service: ComposeService, other: ComposeService, taken: dict[tuple[str, object], str]) -> bool:
+    """Give ``other`` the routes that a service addresses; return whether there are any."""
     found = {port: key for key, line in _texts(service) for port in _mentioned(line, other.name)}
     for port, key in found.items():
         _route(other, service, key, port, "tcp", taken)
-    mentioned = bool(found) or other.label in service.definition.get("After", ())
-    if not mentioned:
-        return
+    return bool(found)
+
+
+def _named(service: ComposeService, other: ComposeService, taken: dict[tuple[str, object], str]) -> None:
+    """Give ``other``, which a service uses, its usual port if nothing else is known."""
     if other.label != other.name:
         service.find("depends_on", f"service {other.name} is called {other.label} here: use that name in addresses")
-    if not found and not _has_port(other):
-        port = _usual(other)
-        if port:
-            _route(other, service, "depends_on", port, "tcp", taken)
-        elif service.name != other.name:
-            text = f"no port of {other.name} is known: if {service.name} connects to it, give it expose"
-            service.find("depends_on", text, weighty=False)
+    if _has_port(other):
+        return
+    port = _usual(other)
+    if port:
+        _route(other, service, "depends_on", port, "tcp", taken)
+    else:
+        text = f"no port of {other.name} is known: if {service.name} connects to it, give it expose"
+        service.find("depends_on", text, weighty=False)
 
 
 def _has_port(service: ComposeService) -> bool:

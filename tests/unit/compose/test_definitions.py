@@ -208,6 +208,13 @@ class ReachTests(ServiceCase):
             self.found(depends_on=["db"], others="db"),
         )
 
+    def test_port_that_a_later_service_names(self) -> None:
+        """A port that any service names is known to all, wherever that one stands in the file."""
+        found = self.services(
+            web={"image": "a", "depends_on": ["db"]}, db={"image": "b"}, peer={"image": "c", "command": "x db:99"}
+        )
+        self.assertEqual([], found.findings)
+
     def test_renamed(self) -> None:
         """A name that is no DNS label is changed, which others have to know."""
         self.assertIn(
