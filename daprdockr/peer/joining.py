@@ -20,7 +20,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from daprdockr.etcd.cluster_files import ClusterFiles
-from daprdockr.model.errors import BadInput, DaprdockrError, EtcdRefused
+from daprdockr.model.errors import BadInput, DaprdockrError, EtcdError, EtcdRefused
 from daprdockr.model.etcd_member import EtcdMember, member_url
 from daprdockr.model.frames import FrameKind
 from daprdockr.model.joining import JoinAnswer
@@ -75,8 +75,7 @@ class HostAdmission:
             signed(authority, asked.request, use, self.now()) for use in uses_of(asked.node, asked.address)
         )
         key = self._cluster_key()
-        for step in self._steps(asked.node, url):
-            self._patiently(step)
+        self._change_members(asked.node, url)
         found = self.members.list()
         answer = JoinAnswer(authority.chain, agent, key, voters_urls(found))
         if not any(url in one.peers for one in found):
@@ -101,14 +100,18 @@ class HostAdmission:
         except (OSError, ValueError):
             raise BadInput(f"the cluster key {self.cluster_key} cannot be read on this node") from None
 
-    def _patiently(self, step: MemberStep) -> None:
+    def _change_members(self, node: str, url: str) -> None:
+        """Take the steps; after a failure those that are left, because one that failed may have happened."""
         end = self.clock() + PATIENCE
         while True:
+            steps = self._steps(node, url)
             try:
-                self._take(step)
-            except EtcdRefused as error:
+                for step in steps:
+                    self._take(step)
+            except EtcdError as error:
                 if self.clock() >= end:
-                    raise EtcdRefused(f"etcd does not {step} ({error}): try again when all its members run") from None
+                    text = f"etcd does not {step} ({error}): try again when all its members run"
+                    raise EtcdRefused(text) from None
             else:
                 return
             self.pause(PAUSE)

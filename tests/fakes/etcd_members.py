@@ -49,4 +49,4 @@ class MemoryMembers:
         self.asked.append(what)
         if self.refusals:
             self.refusals -= 1
-            raise EtcdRefused("unhealthy cluster")
+            raise EtcdUnavailable("unhealthy cluster")
