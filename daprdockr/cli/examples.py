@@ -1,5 +1,5 @@
 # -*- test-case-name: tests.unit.cli.test_manual -*-
-"""One example of each command that is a word, for its own help."""
+"""An example of each command, for its own help."""
 
 from __future__ import annotations
 
