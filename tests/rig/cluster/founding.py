@@ -77,8 +77,10 @@ class FoundingHosts:
         return [*enter, COMMAND, *words, "-state-dir", self.state(host)]
 
     def rows(self, host: Host, *words: str) -> list[dict[str, Any]]:
-        """The rows of a table that a command prints."""
-        return list(json.loads(self.command(host, *words, "-o", "json")))
+        """The rows of a table that a command prints; a warning beside them, as while etcd elects, does no harm."""
+        printed, complaint = self.begin(host, *words, "-o", "json").communicate(timeout=120)
+        assert printed, f"{host.name}: {words}: {complaint}\n{self.report()}"
+        return list(json.loads(printed))
 
     def until(self, condition: Callable[[], bool], what: str, seconds: float = PATIENCE) -> None:
         """:raises AssertionError: with the state of the hosts."""
