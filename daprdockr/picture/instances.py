@@ -13,7 +13,7 @@ from daprdockr.model.wanted.one_copy import stops_first
 from daprdockr.picture.cells import moment, published, yes_or_no
 from daprdockr.picture.table import Column, Row, Table
 from daprdockr.planning.candidates import candidates, why_nowhere
-from daprdockr.planning.keeping.renewing import awaits_signal
+from daprdockr.planning.keeping.delivered import awaits_signal
 
 COLUMNS: tuple[Column, ...] = (
     ("INSTANCE", lambda row: row["Instance"]),

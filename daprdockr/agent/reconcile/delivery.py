@@ -24,8 +24,8 @@ from daprdockr.model.wanted.definition import Definition
 from daprdockr.model.wanted.files import FileUse, stamp_of
 from daprdockr.model.wanted.secrets import SecretUse
 from daprdockr.model.wanted.uses import HUP
+from daprdockr.planning.keeping.delivered import renewable
 from daprdockr.planning.keeping.handed import NOTHING, Handed
-from daprdockr.planning.keeping.renewing import renewable
 from daprdockr.runtime.pool import Run
 from daprdockr.sealing.boxes import PrivateKey
 

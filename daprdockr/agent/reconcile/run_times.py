@@ -9,8 +9,9 @@ from daprdockr.agent.host.containers import Containers
 from daprdockr.agent.reconcile.first_seen import FirstSeen
 from daprdockr.model.known.cluster import Cluster
 from daprdockr.model.names import ServiceName
+from daprdockr.model.stored.revisioned import newest_of
 from daprdockr.model.stored.run import RunRecord, RunState
-from daprdockr.planning.jobs.beginning import begins_anew, newest_of
+from daprdockr.planning.jobs.beginning import begins_anew
 from daprdockr.planning.situation import Here, Runs
 
 

@@ -16,13 +16,13 @@ from daprdockr.model.names import ServiceName
 from daprdockr.model.seams import Store
 from daprdockr.model.stored.doubts import DoubtRecord
 from daprdockr.model.stored.history import Revisions
+from daprdockr.model.stored.revisioned import newest_of
 from daprdockr.model.stored.rollout import RolloutRecord
 from daprdockr.picture.cells import moment
 from daprdockr.picture.doubts import read_doubts
 from daprdockr.picture.events import read_events
 from daprdockr.picture.rollouts import story
 from daprdockr.picture.why import Evidence, InstanceView, NodeView, Why, why
-from daprdockr.planning.jobs.beginning import newest_of
 
 _MOST_NAMED = 3
 _MOST_QUOTED = 3

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from attrs import frozen
 
 from daprdockr.model.names import InstanceName
@@ -69,6 +71,11 @@ class KnownRun:
     record: RunRecord
     created: int
     revision: int
+
+
+def newest_of(runs: Mapping[int, KnownRun]) -> KnownRun | None:
+    """Return the run with the highest number; None if there is none."""
+    return runs[max(runs)] if runs else None
 
 
 @frozen

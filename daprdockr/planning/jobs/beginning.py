@@ -16,12 +16,12 @@ Note [Written off]
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 from attrs import evolve
 
 from daprdockr.model.backoff import Backoff
-from daprdockr.model.stored.revisioned import KnownRun, Service
+from daprdockr.model.stored.revisioned import KnownRun, Service, newest_of
 from daprdockr.model.stored.run import RunRecord, RunState
 from daprdockr.model.wanted.schedule import Schedule
 from daprdockr.planning.jobs.turns import bookkeeping, turn
@@ -53,10 +53,6 @@ def begin(situation: Situation, service: Service, schedule: Schedule, now: float
         yield from _anew(situation, service, schedule, newest, now)
     elif schedule.cron:
         yield from _due(situation, service, schedule, newest, now)
-
-
-def newest_of(records: Mapping[int, KnownRun]) -> KnownRun | None:
-    return records[max(records)] if records else None
 
 
 def begins_anew(service: Service, newest: KnownRun | None) -> bool:

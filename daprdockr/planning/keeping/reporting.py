@@ -22,8 +22,8 @@ from daprdockr.model.wanted.definition import Definition
 from daprdockr.model.wanted.health import Health
 from daprdockr.model.wanted.routed_ports import RoutedPorts
 from daprdockr.planning.attempts import SETTLED
+from daprdockr.planning.keeping.delivered import delivery_digest, renewable
 from daprdockr.planning.keeping.preceding import owed
-from daprdockr.planning.keeping.renewing import delivery_digest, renewable
 from daprdockr.planning.keeping.replacing import is_due
 from daprdockr.planning.keeping.rolling import is_proven
 from daprdockr.planning.placing.awaited import waits_for

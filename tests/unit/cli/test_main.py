@@ -96,6 +96,15 @@ class ImportTests(SynchronousTestCase):
     def test_nothing_heavy(self) -> None:
         """Neither Twisted, gRPC nor the parts of other commands are loaded to read a command line."""
         heavy = {"twisted", "grpc", "etcd3", "docker", "argparse", "daprdockr.model.wanted.definition"}
-        source = f"import sys, daprdockr.cli.main; print(sorted({heavy}.intersection(sys.modules)))"
-        done = subprocess.run([sys.executable, "-c", source], capture_output=True, text=True, check=True)
-        self.assertEqual(done.stdout, "[]\n")
+        self.assertEqual(self.loaded("main", heavy), "[]\n")
+
+    def test_no_plan_for_reading(self) -> None:
+        """A command that reads loads nothing of what plans are made of."""
+        for command in ("ps", "status", "why", "wait"):
+            found = self.loaded(f"commands.{command}", {"daprdockr.planning.situation", "daprdockr.planning.steps"})
+            self.assertEqual(found, "[]\n", command)
+
+    def loaded(self, module: str, heavy: set[str]) -> str:
+        """Return which of these a module of the command line loads."""
+        source = f"import sys, daprdockr.cli.{module}; print(sorted({heavy}.intersection(sys.modules)))"
+        return subprocess.run([sys.executable, "-c", source], capture_output=True, text=True, check=True).stdout

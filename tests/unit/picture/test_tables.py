@@ -19,7 +19,7 @@ from daprdockr.picture.instances import instance_table, unmet
 from daprdockr.picture.overview import overview
 from daprdockr.picture.services import service_table
 from daprdockr.picture.table import Table
-from daprdockr.planning.keeping.renewing import delivery_digest, renewable
+from daprdockr.planning.keeping.delivered import delivery_digest, renewable
 from tests.build.history import claimed, defined, present
 from tests.build.values import HTTP, KEYS, definition, instance
 

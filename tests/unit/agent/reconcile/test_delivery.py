@@ -16,7 +16,7 @@ from daprdockr.model.stored.files import FileContent, FileRecord
 from daprdockr.model.stored.sealed import SealedValue, SecretRecord, bound_to
 from daprdockr.model.wanted.definition import Definition
 from daprdockr.model.wanted.files import stamp_of
-from daprdockr.planning.keeping.renewing import renewable
+from daprdockr.planning.keeping.delivered import renewable
 from daprdockr.planning.outcome import Done, Retry
 from daprdockr.planning.steps import CreateContainer, RemoveContainer, RenewFiles, StartContainer
 from daprdockr.sealing.boxes import PrivateKey, seal

@@ -9,7 +9,7 @@ from attrs import evolve
 from daprdockr.model.host import Status
 from daprdockr.model.wanted.definition import Definition
 from daprdockr.model.wanted.files import with_stamps
-from daprdockr.planning.keeping.renewing import awaits_signal, delivery_digest, renewable
+from daprdockr.planning.keeping.delivered import awaits_signal, delivery_digest, renewable
 from daprdockr.planning.keeping.reporting import report
 from daprdockr.planning.plan import plan
 from daprdockr.planning.steps import RenewFiles
