@@ -83,11 +83,9 @@ def why_not(row: Row) -> str:
 
 def of_service(row: Row) -> Badge:
     """Return the badge of a row of the table of services."""
-    if row.get("Schedule"):
+    if row["Schedule"]:
         return Badge(Sign.WARN, "last run did not end well") if row["Reason"] else Badge(Sign.OK, "job")
     wanted, healthy = row["Wanted"], row["Healthy"]
-    if row["Schedule"]:
-        return Badge(Sign.WARN, "job, went wrong") if row["Reason"] else Badge(Sign.OK, "job")
     if wanted and not healthy:
         return Badge(Sign.BAD, "down")
     if row["Rollout"] is not None:

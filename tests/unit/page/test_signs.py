@@ -74,8 +74,6 @@ class ServiceSignTests(SynchronousTestCase):
         self.assertEqual(self.words(2, 2, 1), (Sign.BUSY, "rolling out"))
         self.assertEqual(self.words(2, 1, 1), (Sign.WARN, "1 missing"))
         self.assertEqual(self.words(2, 0, 0), (Sign.BAD, "down"))
-        self.assertEqual(self.words(0, 0, 0, Schedule="@daily"), (Sign.OK, "job"))
-        self.assertEqual(self.words(0, 0, 0, Schedule="@daily", Reason="run 1 failed"), (Sign.WARN, "job, went wrong"))
         self.assertEqual(self.words(Rollout={"State": "reverted"}), (Sign.BAD, "rollout reverted"))
         self.assertEqual(self.words(Paused={"Mode": "hold"}), (Sign.WARN, "paused"))
         self.assertEqual(self.words(Paused={"Mode": "maintenance"}), (Sign.WARN, "under maintenance"))
