@@ -1,8 +1,8 @@
 # -*- test-case-name: tests.unit.planning.keeping.test_renewing -*-
 """
-What a claim says of the contents that a running container was signalled for. Pure.
+The digest, in a claim, of the contents for which a running container got its signal. Pure.
 
-Apart from ``renewing``: the command line asks this, too, and what a plan is made of would take longer to import.
+It stands apart from ``renewing`` because the command line needs it, too, and imports no part of a plan.
 """
 
 from __future__ import annotations

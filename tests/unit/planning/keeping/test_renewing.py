@@ -10,6 +10,7 @@ from daprdockr.model.host import Status
 from daprdockr.model.wanted.definition import Definition
 from daprdockr.model.wanted.files import with_stamps
 from daprdockr.planning.keeping.delivered import awaits_signal, delivery_digest, renewable
+from daprdockr.planning.keeping.renewing import is_to_renew
 from daprdockr.planning.keeping.reporting import report
 from daprdockr.planning.plan import plan
 from daprdockr.planning.steps import RenewFiles
@@ -42,6 +43,13 @@ class RenewingTests(PlanTestCase):
         self.assertEqual(self.steps(having("s2"), ("s1",)), expected)
         self.assertEqual(self.steps(having("s1"), None), expected)
         self.assertEqual(self.steps(having("s1"), ("s1",)), [])
+
+    def test_paused(self) -> None:
+        """A container that is paused could not handle the signal, so its files wait until it runs on."""
+        for status, expected in ((Status.RUNNING, True), (Status.PAUSED, False)):
+            one = container(of=having("s1"), status=status)
+            seen = situation(having("s2"), (), (one,), renewed={one.id: ("s1",)})
+            self.assertIs(is_to_renew(seen, one, having("s2")), expected)
 
     def test_missing(self) -> None:
         """A file that is not set any more is left as it is in a container that runs; only the claim says so."""
