@@ -28,7 +28,7 @@ TLS = "/etc/daprdockr/tls"
 def walk_through() -> str:
     """The commands of the guide for three nodes, each on one line."""
     text = (CHECKOUT / "docs/guide/installing.rst").read_text()
-    return text[text.index("\nThree nodes\n") :].replace("\\\n", " ")
+    return text[text.index("\nThree nodes with an etcd of your own\n") :].replace("\\\n", " ")
 
 
 def make(directory: Path, *hosts: str) -> subprocess.CompletedProcess[str]:
