@@ -25,17 +25,18 @@ def turn(situation: Situation, definition: Definition, number: int, not_again: s
     Return how long this node leaves a run to others, in seconds, or None if it may not begin it.
 
     A node on which the service fails, or which the run left (``not_again``), comes last; one that has the image comes
-    first. Runs count nothing in the load of a node.
+    first, then one with room left. Runs count nothing in the load of a node, so one that is full may begin them.
     """
     fit = able(definition, situation.placing.candidates)
     left = room(definition, fit)
     image, service = mark(definition.image), str(situation.name)
     order = sorted(
-        (one for one in fit if left[one.name]),
+        fit,
         key=lambda one: (
             one.dark or service in one.fails,
             one.name == not_again,
             image not in one.images,
+            not left[one.name],
             _draw(service, number, one.name),
         ),
     )

@@ -69,6 +69,13 @@ class BeforeTests(WholeCase):
         self.assertEqual(len({one.id for one in self.serving()} - old), 2)
         self.assertEqual(len(self.runs()), 1)
 
+    def test_full(self) -> None:
+        """It runs though the only node has no room for another instance: the host port is that of the old one."""
+        port: dict[str, Any] = {"Container": {"HostConfig": {"PortBindings": {"80/tcp": [{"HostPort": "8080"}]}}}}
+        self.store(definition(instances=1, **port), 1, good=True)
+        self.store(definition("web:2", instances=1, **port, **MIGRATE), 2)
+        self.assertEqual(len(self.before()), 1)
+
     def test_fails(self) -> None:
         """If it fails, the rollout does not begin: the former definition is put back, and its containers go on."""
         first = definition(instances=2)
