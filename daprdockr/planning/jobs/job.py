@@ -11,6 +11,7 @@ from daprdockr.planning.jobs.tending import clear, tend
 from daprdockr.planning.jobs.turns import bookkeeping
 from daprdockr.planning.keeping.preceding import owed
 from daprdockr.planning.keeping.withdrawing import Wait
+from daprdockr.planning.placing.awaited import is_kept_back
 from daprdockr.planning.run_steps import ForgetRuns
 from daprdockr.planning.situation import Situation
 from daprdockr.planning.steps import Step
@@ -33,6 +34,8 @@ def _is_to_begin(situation: Situation, definition: Definition) -> bool:
     """Return whether it is a job, or owes a command that may run now: a restart has to find its image first."""
     if definition.before is None:
         return True
+    if is_kept_back(situation):
+        return False
     found = not definition.to_pull or (situation.host.pulled_for == definition.to_pull and not situation.host.resolved)
     return found and definition.instances > 0 and owed(situation, definition) != ""
 

@@ -39,8 +39,13 @@ def _lack(name: ServiceName, cluster: Cluster) -> str | None:
 
 def waits_for(situation: Situation, instance: InstanceName) -> str:
     """Return why a container of the instance may not be created yet, or "": Note [The first start]."""
-    claims = situation.claims
-    known = (*claims.owners.values(), *claims.successors.values(), *claims.lost.values())
-    if not situation.wanted.awaited or situation.of(instance) or any(claim.record.container for claim in known):
+    if situation.of(instance) or not is_kept_back(situation):
         return ""
     return f"waits for {', '.join(situation.wanted.awaited)}"
+
+
+def is_kept_back(situation: Situation) -> bool:
+    """Return whether the service waits for others, as no claim of it names a container: Note [The first start]."""
+    claims = situation.claims
+    known = (*claims.owners.values(), *claims.successors.values(), *claims.lost.values())
+    return bool(situation.wanted.awaited) and not any(claim.record.container for claim in known)

@@ -9,7 +9,7 @@ from daprdockr.model.stored.history import RevisionRecord
 from daprdockr.model.stored.rollout import RolloutRecord, RolloutState
 from daprdockr.model.stored.run import RunRecord
 from daprdockr.model.wanted.definition import Definition
-from tests.build.values import KEYS, WEB, definition
+from tests.build.values import KEYS, WEB, definition, named
 from tests.build.whole import WholeCase
 
 MIGRATE: dict[str, Any] = {"Before": {"Cmd": ["migrate"]}}
@@ -68,6 +68,15 @@ class BeforeTests(WholeCase):
         self.cluster.advance(40)
         self.assertEqual(len({one.id for one in self.serving()} - old), 2)
         self.assertEqual(len(self.runs()), 1)
+
+    def test_after(self) -> None:
+        """Before the first start it waits for the services in ``After``, as instances do."""
+        self.store(definition(instances=1, After=["db"], **MIGRATE), 1)
+        self.cluster.advance(10)
+        self.assertEqual(self.runs(), [])
+        self.cluster.define(named("db", 1, "web:1"))
+        self.cluster.advance(30)
+        self.assertEqual(len(self.before()), 1)
 
     def test_full(self) -> None:
         """It runs though the only node has no room for another instance: the host port is that of the old one."""
