@@ -9,6 +9,7 @@ from daprdockr.model.wanted.definition import Definition
 from daprdockr.planning.jobs.beginning import begin
 from daprdockr.planning.jobs.tending import clear, tend
 from daprdockr.planning.jobs.turns import bookkeeping
+from daprdockr.planning.jobs.writing import MOST_DELETED
 from daprdockr.planning.keeping.preceding import owed
 from daprdockr.planning.keeping.withdrawing import Wait
 from daprdockr.planning.placing.awaited import is_kept_back
@@ -41,7 +42,7 @@ def _is_to_begin(situation: Situation, definition: Definition) -> bool:
 
 
 def _forget(situation: Situation, now: float) -> Iterator[Step | Wait]:
-    numbers = tuple(sorted(situation.runs.records))
+    numbers = tuple(sorted(situation.runs.records))[:MOST_DELETED]
     delay = bookkeeping(situation, numbers[-1])
     at = situation.runs.waiting_since.get(0, now) + (delay or 0.0)
     if delay is not None:

@@ -12,6 +12,9 @@ from daprdockr.model.wanted.schedule import Schedule
 from daprdockr.planning.run_steps import WriteRun
 from daprdockr.planning.situation import Situation
 
+MOST_DELETED = 40
+"""Records that one transaction deletes, each with its lines: etcd takes 128 operations. The next one takes others."""
+
 
 def rewritten(situation: Situation, run: KnownRun, record: RunRecord, last: str = "", defined: int = 0) -> WriteRun:
     """Return the step that writes another record of a run; ``last`` is the container whose last lines are kept."""
@@ -24,7 +27,7 @@ def begun(situation: Situation, service: Service, newest: KnownRun | None, recor
     number = newest.number + 1 if newest is not None else 1
     after = (newest.number, newest.revision) if newest is not None else (0, 0)
     old = (one for one, run in situation.runs.records.items() if one <= number - KEPT and not run.record.is_open)
-    pruned = tuple(sorted(old))
+    pruned = tuple(sorted(old))[:MOST_DELETED]
     return WriteRun(situation.name, number, record, after=after, defined=service.revision, pruned=pruned)
 
 

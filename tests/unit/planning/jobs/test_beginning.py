@@ -85,6 +85,13 @@ class DueTests(BeginCase):
         step = self.written(job(Overlap=True), *records, wall=661.0)
         self.assertEqual((step.number, step.pruned), (KEPT + 3, (2, 3)))
 
+    def test_many(self) -> None:
+        """One transaction deletes no more records than etcd takes operations for; the next one deletes others."""
+        records, oldest = [DONE] * 100, tuple(range(1, 41))
+        self.assertEqual(self.written(job(), *records, wall=661.0).pruned, oldest)
+        made = self.plan(None, *records, waiting_since={0: NOW})
+        self.assertEqual(made.steps, (ForgetRuns(REPORT, 1, oldest),))
+
 
 class AnewTests(BeginCase):
     """The time of a job begins when a node sees it first, or with another schedule."""
