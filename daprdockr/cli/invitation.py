@@ -16,8 +16,8 @@ from daprdockr.model.errors import BadInput, EtcdUnavailable
 from daprdockr.model.joining import TOKEN_LIFE, JoinToken
 from daprdockr.model.seams import Store
 from daprdockr.model.session import token_digest
-from daprdockr.model.stored.invitation import InvitationRecord
 from daprdockr.model.stored.node import NodeRecord
+from daprdockr.model.stored.token import TokenRecord
 
 PAUSE = 0.5
 """Seconds between two questions whether the agent runs."""
@@ -28,7 +28,7 @@ def invite(request: Request, store: Store, node: str, record: NodeRecord) -> str
     if not record.peer:
         raise BadInput(f"node {node} cannot admit others: its agent has --peer off")
     token = JoinToken(record.peer, record.fingerprint, secrets.token_hex(32))
-    invitation = InvitationRecord(node, author(request))
+    invitation = TokenRecord(node, author(request))
     store.put(request.keys.invitation(token_digest(token.secret)), invitation.encode(), store.grant(TOKEN_LIFE).id)
     return f"daprdockrcmd join {token}"
 

@@ -26,7 +26,7 @@ from daprdockr.model.seams import Store
 from daprdockr.model.session import LIFE, SessionAsked, SessionRequest, token_digest
 from daprdockr.model.stored.keys import Keys
 from daprdockr.model.stored.node import NodeRecord
-from daprdockr.model.stored.session import SessionRecord
+from daprdockr.model.stored.token import TokenRecord
 
 CONNECT_TIMEOUT = 5.0
 ANSWER_TIMEOUT = 45.0
@@ -125,7 +125,7 @@ class Sessions:
         """Write a token to etcd, and return it."""
         token = secrets.token_hex(32)
         key = self.keys.session(token_digest(token))
-        self.store.put(key, SessionRecord(node, self.by).encode(), self._current_lease())
+        self.store.put(key, TokenRecord(node, self.by).encode(), self._current_lease())
         return token
 
     def _current_lease(self) -> int:

@@ -27,9 +27,8 @@ from daprdockr.model.errors import BadInput, DaprdockrError, EtcdError
 from daprdockr.model.seams import Store
 from daprdockr.model.session import ExecAsked, ForwardAsked, JoinAsked, LogsAsked, SessionAsked, token_digest
 from daprdockr.model.stored.entries import Delete, Entry, Unchanged
-from daprdockr.model.stored.invitation import InvitationRecord
 from daprdockr.model.stored.keys import Keys
-from daprdockr.model.stored.session import SessionRecord
+from daprdockr.model.stored.token import TokenRecord
 from daprdockr.runtime.pool import Run
 
 QUESTIONS = 2
@@ -65,7 +64,7 @@ class Tokens:
         self._questions = DeferredSemaphore(QUESTIONS)
         self._used: dict[str, None] = {}
 
-    async def use(self, token: str) -> SessionRecord:
+    async def use(self, token: str) -> TokenRecord:
         """
         Return the record of a token, which counts once: Note [Used once].
 
@@ -73,7 +72,7 @@ class Tokens:
         """
         return await self._questions.run(lambda: Deferred.fromCoroutine(self._use(token_digest(token))))
 
-    async def invited(self, token: str) -> InvitationRecord:
+    async def invited(self, token: str) -> TokenRecord:
         """
         Return the record of a token with which hosts may join. It counts until its lease ends, not once: one line is
         typed on several hosts, and again where it was interrupted.
@@ -82,28 +81,20 @@ class Tokens:
         """
         return await self._questions.run(lambda: Deferred.fromCoroutine(self._invited(token_digest(token))))
 
-    async def _invited(self, digest: str) -> InvitationRecord:
-        try:
-            entry = await self._run(self._store.get, self._keys.invitation(digest))
-            record = InvitationRecord.decode(entry.value) if entry is not None and entry.lease else None
-        except EtcdError as error:
-            raise SessionRefused(f"node {self._node} cannot ask etcd for the token: {error}") from None
-        except BadInput:
-            record = None
+    async def _invited(self, digest: str) -> TokenRecord:
+        entry = await self._stored(self._keys.invitation(digest))
+        record = _record(entry)
         if record is None or record.node != self._node:
             raise SessionRefused(
                 "the token has expired: daprdockrcmd invite on a host of the cluster prints a new line"
             )
         return record
 
-    async def _use(self, digest: str) -> SessionRecord:
+    async def _use(self, digest: str) -> TokenRecord:
         key = self._keys.session(digest)
-        try:
-            entry = await self._run(self._store.get, key)
-        except EtcdError as error:
-            raise SessionRefused(f"node {self._node} cannot ask etcd for the token: {error}") from None
+        entry = await self._stored(key)
         record = _record(entry)
-        if entry is None or record is None or entry.lease == 0:
+        if entry is None or record is None:
             raise SessionRefused("the token is not known: it was used before, has expired, or is made up")
         if record.node != self._node:
             raise SessionRefused(f"the token is for node {record.node}, and this is {self._node}")
@@ -114,15 +105,22 @@ class Tokens:
             await self._run(self._store.commit, [Unchanged(key, entry.mod_revision)], [Delete(key)])
         return record
 
+    async def _stored(self, key: str) -> Entry | None:
+        try:
+            return await self._run(self._store.get, key)
+        except EtcdError as error:
+            raise SessionRefused(f"node {self._node} cannot ask etcd for the token: {error}") from None
+
     def _remember(self, digest: str) -> None:
         self._used[digest] = None
         if len(self._used) > REMEMBERED:
             del self._used[next(iter(self._used))]
 
 
-def _record(entry: Entry | None) -> SessionRecord | None:
+def _record(entry: Entry | None) -> TokenRecord | None:
+    """Return the record of a token, which counts as long as its lease; None where there is none."""
     try:
-        return SessionRecord.decode(entry.value) if entry is not None else None
+        return TokenRecord.decode(entry.value) if entry is not None and entry.lease else None
     except BadInput:
         return None
 

@@ -17,7 +17,7 @@ from daprdockr.model.names import InstanceName, ServiceName
 from daprdockr.model.session import LogsAsked, SessionRequest, token_digest
 from daprdockr.model.stored.keys import Keys
 from daprdockr.model.stored.node import NodeRecord
-from daprdockr.model.stored.session import SessionRecord
+from daprdockr.model.stored.token import TokenRecord
 from tests.rig.agent_process import AgentProcess
 from tests.rig.docker_engine import engine_url, sample_image, until
 from tests.rig.etcd_members import missing, shared
@@ -66,7 +66,7 @@ class SessionsTests(TestCase):
     def token(self, node: str, ttl: int = 30) -> str:
         token = secrets.token_hex(32)
         lease = self.store.grant(ttl).id
-        self.store.put(self.keys.session(token_digest(token)), SessionRecord(node).encode(), lease)
+        self.store.put(self.keys.session(token_digest(token)), TokenRecord(node).encode(), lease)
         return token
 
     def said(self, session: PeerSession) -> str:

@@ -13,7 +13,7 @@ from daprdockr.model.errors import BadInput, NotFound
 from daprdockr.model.frames import FrameKind
 from daprdockr.model.session import LIFE, ExecAsked, SessionRequest, token_digest
 from daprdockr.model.stored.node import NodeRecord
-from daprdockr.model.stored.session import SessionRecord
+from daprdockr.model.stored.token import TokenRecord
 from tests.build.values import KEYS, instance
 from tests.fakes.peer_node import PeerConnection, PeerNode
 from tests.fakes.store import MemoryStore
@@ -57,7 +57,7 @@ class TrustTests(SessionCase):
         (request,) = asked
         entry = self.store.get(KEYS.session(token_digest(request.token)))
         assert entry is not None
-        self.assertEqual(SessionRecord.decode(entry.value), SessionRecord("a", "anna@desk"))
+        self.assertEqual(TokenRecord.decode(entry.value), TokenRecord("a", "anna@desk"))
         self.assertEqual((request.asked, entry.lease != 0), (ASKED, True))
 
     def test_another_certificate(self) -> None:

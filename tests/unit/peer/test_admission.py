@@ -9,8 +9,7 @@ from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.model.session import ExecAsked, LogsAsked, token_digest
-from daprdockr.model.stored.invitation import InvitationRecord
-from daprdockr.model.stored.session import SessionRecord
+from daprdockr.model.stored.token import TokenRecord
 from daprdockr.peer.admission import QUESTIONS, Places, SessionRefused, Tokens
 from daprdockr.runtime.pool import Run
 from tests.build.values import KEYS, instance
@@ -25,10 +24,10 @@ class TokensTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.store = MemoryStore()
 
-    def write(self, record: bytes = SessionRecord("a", "anna@desk").encode(), leased: bool = True) -> None:
+    def write(self, record: bytes = TokenRecord("a", "anna@desk").encode(), leased: bool = True) -> None:
         self.store.put(KEY, record, self.store.grant(30).id if leased else 0)
 
-    def use(self, run: Run = run_at_once) -> Deferred[SessionRecord]:
+    def use(self, run: Run = run_at_once) -> Deferred[TokenRecord]:
         return Deferred.fromCoroutine(Tokens(run, self.store, KEYS, "a").use(TOKEN))
 
     def refused(self) -> str:
@@ -60,7 +59,7 @@ class TokensTests(SynchronousTestCase):
 
     def test_elsewhere(self) -> None:
         """A token for another node is refused, and stays that node's."""
-        self.write(SessionRecord("b").encode())
+        self.write(TokenRecord("b").encode())
         self.assertIn("for node b", self.refused())
         self.assertIsNotNone(self.store.get(KEY))
 
@@ -107,18 +106,18 @@ class TokensTests(SynchronousTestCase):
         key = KEYS.invitation(token_digest(TOKEN))
         tokens = Tokens(run_at_once, self.store, KEYS, "a")
 
-        def invited() -> Deferred[InvitationRecord]:
+        def invited() -> Deferred[TokenRecord]:
             return Deferred.fromCoroutine(tokens.invited(TOKEN))
 
-        self.store.put(key, InvitationRecord("a", "anna").encode(), self.store.grant(3600).id)
+        self.store.put(key, TokenRecord("a", "anna").encode(), self.store.grant(3600).id)
         self.assertEqual([self.successResultOf(invited()).by for _ in range(2)], ["anna", "anna"])
         self.store.unavailable = True
         self.assertIn("cannot ask etcd", str(self.failureResultOf(invited(), SessionRefused).value))
         self.store.unavailable = False
-        for value, leased in ((b"anything", True), (InvitationRecord("b").encode(), True), (b"", False)):
+        for value, leased in ((b"anything", True), (TokenRecord("b").encode(), True), (b"", False)):
             self.store.put(key, value, self.store.grant(3600).id if leased else 0)
             self.assertIn("has expired", str(self.failureResultOf(invited(), SessionRefused).value))
-        self.store.put(key, InvitationRecord("a").encode(), self.store.grant(3600).id)
+        self.store.put(key, TokenRecord("a").encode(), self.store.grant(3600).id)
         self.store.advance(3601)
         self.assertIn("has expired", str(self.failureResultOf(invited(), SessionRefused).value))
 

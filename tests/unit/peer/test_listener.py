@@ -29,8 +29,7 @@ from daprdockr.model.session import (
 )
 from daprdockr.model.stored.claim import ClaimRecord
 from daprdockr.model.stored.entries import Batch, Entry
-from daprdockr.model.stored.invitation import InvitationRecord
-from daprdockr.model.stored.session import SessionRecord
+from daprdockr.model.stored.token import TokenRecord
 from daprdockr.peer.admission import Places, Tokens
 from daprdockr.peer.channel import PeerChannel
 from daprdockr.peer.joining import JoinSession
@@ -102,7 +101,7 @@ class ListenerTests(SynchronousTestCase):
         """Ask to join, with a token that was handed out; what comes first."""
         token = "5f" * 32
         key = KEYS.invitation(token_digest(token))
-        self.store.put(key, InvitationRecord("a").encode(), self.store.grant(3600).id)
+        self.store.put(key, TokenRecord("a").encode(), self.store.grant(3600).id)
         channel, wire = self.connected()
         request = SessionRequest(token, JoinAsked("b", "10.0.0.2", "request"))
         channel.dataReceived(written(FrameKind.ASK, request.encode()))
@@ -118,7 +117,7 @@ class ListenerTests(SynchronousTestCase):
     ) -> tuple[PeerChannel, Wire]:
         """Ask for the log of the first instance, or something else, with a token of one's own."""
         token = f"{number:064x}"
-        self.store.put(KEYS.session(token_digest(token)), SessionRecord("a").encode(), self.store.grant(30).id)
+        self.store.put(KEYS.session(token_digest(token)), TokenRecord("a").encode(), self.store.grant(30).id)
         channel, wire = self.connected()
         if channels is not None:
             channels.append(channel)

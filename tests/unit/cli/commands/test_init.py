@@ -18,8 +18,8 @@ from daprdockr.model.errors import BadInput
 from daprdockr.model.etcd_member import HostPart
 from daprdockr.model.joining import JoinToken
 from daprdockr.model.session import token_digest
-from daprdockr.model.stored.invitation import InvitationRecord
 from daprdockr.model.stored.node import NodeRecord
+from daprdockr.model.stored.token import TokenRecord
 from tests.build.values import KEYS
 from tests.fakes.command_line import LentStore, command_line
 
@@ -56,7 +56,7 @@ class InitTests(SynchronousTestCase):
         key = KEYS.invitation(token_digest(token.secret))
         entry = self.store.get(key)
         assert entry is not None
-        self.assertEqual(InvitationRecord.decode(entry.value).node, "a")
+        self.assertEqual(TokenRecord.decode(entry.value).node, "a")
         self.store.advance(3601)
         self.assertIsNone(self.store.get(key))
 

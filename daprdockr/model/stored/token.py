@@ -1,4 +1,7 @@
-"""The record of a token in etcd, which shows that a command line can write there: docs/design/peer.rst."""
+"""
+The record of a token in etcd: of one that shows that a command line can write there, for a session
+(docs/design/peer.rst), or of one with which hosts may join (docs/design/joining.rst).
+"""
 
 from __future__ import annotations
 
@@ -10,14 +13,14 @@ from daprdockr.model.names import check_label
 
 
 @frozen
-class SessionRecord:
+class TokenRecord:
     """The node for which a token is meant, and who wrote it, for people."""
 
     node: str
     by: str = ""
 
     @classmethod
-    def decode(cls, data: bytes) -> SessionRecord:
+    def decode(cls, data: bytes) -> TokenRecord:
         """:raises BadInput: if ``data`` is not such a record."""
         return cls(**decode_whole(data, _MEMBERS, ("Node",)))
 
