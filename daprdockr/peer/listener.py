@@ -20,7 +20,8 @@ from twisted.logger import Logger
 from twisted.protocols.tls import TLSMemoryBIOFactory
 
 from daprdockr.model.names import ServiceName
-from daprdockr.model.session import ExecAsked, ForwardAsked, JoinAsked, SessionRequest
+from daprdockr.model.session import ExecAsked, ForwardAsked, JoinAsked, SessionAsked, SessionRequest
+from daprdockr.model.stored.token import TokenRecord
 from daprdockr.peer.admission import Places, SessionRefused, Tokens
 from daprdockr.peer.channel import OpenSession, PeerChannel
 from daprdockr.peer.commands import CommandSession
@@ -123,15 +124,23 @@ class PeerListener(Service):
 
     async def _begin(self, channel: PeerChannel, request: SessionRequest) -> OpenSession:
         """:raises SessionRefused, EngineError: it does not begin."""
-        if isinstance(request.asked, JoinAsked):
-            return await self._begin_joining(channel, request, request.asked)
-        record = await self._admission.tokens.use(request.token)
+        asked, tokens = request.asked, self._admission.tokens
+        if isinstance(asked, JoinAsked) and self._admission.joining is None:
+            raise SessionRefused("this node admits no hosts: it has no member of etcd")
+        record = await (tokens.invited if isinstance(asked, JoinAsked) else tokens.use)(request.token)
         if channel not in self._channels:
             raise SessionRefused("the other side is gone")
-        self._admission.places.take(request.asked)
+        self._admission.places.take(asked)
         self._channels[channel] = request
         channel.transport.setTcpKeepAlive(1)
-        asked = request.asked
+        return await self._session(channel, asked, record)
+
+    async def _session(self, channel: PeerChannel, asked: SessionAsked, record: TokenRecord) -> OpenSession:
+        if isinstance(asked, JoinAsked):
+            assert self._admission.joining is not None
+            joining = self._admission.joining(channel, asked)
+            joining.begin()
+            return joining
         if isinstance(asked, ExecAsked):
             command = CommandSession(channel, asked, self._here, self._reactor)
             await command.begin(record.by)
@@ -145,16 +154,6 @@ class PeerListener(Service):
         if asked.follow:
             self._followed[channel] = logs
         return logs
-
-    async def _begin_joining(self, channel: PeerChannel, request: SessionRequest, asked: JoinAsked) -> OpenSession:
-        if self._admission.joining is None:
-            raise SessionRefused("this node admits no hosts: it has no member of etcd")
-        await self._admission.tokens.invited(request.token)
-        self._admission.places.take(asked)
-        self._channels[channel] = request
-        session = self._admission.joining(channel, asked)
-        session.begin()
-        return session
 
     def _ended(self, channel: PeerChannel) -> None:
         self._followed.pop(channel, None)

@@ -97,15 +97,20 @@ class ListenerTests(SynchronousTestCase):
 
     joining: Any = None
 
-    def join(self) -> tuple[FrameKind, str]:
-        """Ask to join, with a token that was handed out; what comes first."""
+    def join(self, during: Callable[[PeerChannel], object] = lambda channel: None) -> tuple[FrameKind, str] | None:
+        """
+        Ask to join, with a token that was handed out; what comes first, None if nothing does.
+
+        :param during: happens while the token is looked up.
+        """
         token = "5f" * 32
         key = KEYS.invitation(token_digest(token))
         self.store.put(key, TokenRecord("a").encode(), self.store.grant(3600).id)
         channel, wire = self.connected()
         request = SessionRequest(token, JoinAsked("b", "10.0.0.2", "request"))
+        self.store.during = lambda: during(channel)
         channel.dataReceived(written(FrameKind.ASK, request.encode()))
-        return self.first(wire)
+        return self.first(wire) if wire.value() else None
 
     def connected(self) -> tuple[PeerChannel, Wire]:
         channel, wire = self.listener.channel(), Wire()
@@ -225,9 +230,16 @@ class JoiningListenerTests(ListenerTests):
 
     def test_join_nowhere(self) -> None:
         """A host with a token is let in, as many at once as there are places; without one it is not."""
-        self.assertEqual(self.join()[0], FrameKind.ACCEPTED)
-        self.assertIn("try again later", self.join()[1])
+        self.assertEqual(self.join(), (FrameKind.ACCEPTED, ""))
+        refused = self.join()
+        assert refused is not None
+        self.assertIn("try again later", refused[1])
         channel, wire = self.connected()
         request = SessionRequest("6a" * 32, JoinAsked("b", "10.0.0.2", "request"))
         channel.dataReceived(written(FrameKind.ASK, request.encode()))
         self.assertIn("has expired", self.first(wire)[1])
+
+    def test_join_gone_early(self) -> None:
+        """A host that is gone before its token was looked up takes no place."""
+        self.assertIsNone(self.join(lambda channel: channel.connectionLost(Failure(ConnectionDone()))))
+        self.assertEqual(self.join(), (FrameKind.ACCEPTED, ""))
