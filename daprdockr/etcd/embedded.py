@@ -34,6 +34,15 @@ from daprdockr.process.supervised import Hooks, Program, SupervisedProcess
 
 _PEER = "http://127.0.0.1:2380"
 
+USUAL = (
+    # Short: a client that missed more lists again, which is cheap at this size.
+    "--auto-compaction-mode=periodic",
+    "--auto-compaction-retention=5m",
+    "--logger=zap",
+    "--log-level=warn",
+)
+"""The flags of every etcd beside an agent."""
+
 
 class EmbeddedEtcd(Service):
     """
@@ -133,11 +142,7 @@ def flags(endpoint: EtcdEndpoint, data: Path, token: str) -> list[str]:
         f"--initial-advertise-peer-urls={_PEER}",
         f"--initial-cluster=embedded={_PEER}",
         f"--initial-cluster-token={token}",
-        # Short: a client that missed more lists again, which is cheap at this size.
-        "--auto-compaction-mode=periodic",
-        "--auto-compaction-retention=5m",
-        "--logger=zap",
-        "--log-level=warn",
+        *USUAL,
     ]
 
 

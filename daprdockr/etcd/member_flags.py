@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from daprdockr.etcd.cluster_files import ClusterFiles
+from daprdockr.etcd.embedded import USUAL
 from daprdockr.model.etcd_member import MEMBER_NAME, HostPart, client_url, member_url
 
 
@@ -32,8 +33,5 @@ def member_flags(part: HostPart, files: ClusterFiles, data: Path) -> list[str]:
         f"--peer-key-file={files.host_key}",
         # A client's certificate makes nobody a member.
         f"--peer-cert-allowed-cn={MEMBER_NAME}",
-        "--auto-compaction-mode=periodic",
-        "--auto-compaction-retention=5m",
-        "--logger=zap",
-        "--log-level=warn",
+        *USUAL,
     ]
