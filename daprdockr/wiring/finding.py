@@ -49,12 +49,13 @@ from daprdockr.agent.mirror.ownerless import Ownerless
 from daprdockr.agent.mirror.views import Views
 from daprdockr.agent.mirror.witnesses import Witnesses
 from daprdockr.agent.reporting.orphans import Orphans
+from daprdockr.etcd.cluster_files import ClusterFiles
 from daprdockr.model.host import ContainerState
 from daprdockr.planning.candidates import runs_elsewhere
 from daprdockr.runtime.connection import Connection
 from daprdockr.runtime.outage import Outage
 from daprdockr.wiring.edges import Edges
-from daprdockr.wiring.foundation import CLUSTER_KEY, Foundation, Surroundings
+from daprdockr.wiring.foundation import Foundation, Surroundings
 from daprdockr.wiring.joining import own_member
 
 
@@ -301,7 +302,7 @@ def _embedded_key(base: Foundation) -> EmbeddedKey:
         run=outside.pools.etcd.calls,
         store=outside.etcd.store,
         place=base.cluster.keys.public_key,
-        path=base.settings.state_dir / CLUSTER_KEY,
+        path=ClusterFiles(base.settings.state_dir).cluster_key,
     )
 
 

@@ -23,6 +23,7 @@ from daprdockr.api.admission import read_token
 from daprdockr.arguments.settings import Settings
 from daprdockr.dns.endpoint import Endpoint
 from daprdockr.dns.forwarding.resolvconf import lack, upstreams
+from daprdockr.etcd.cluster_files import ClusterFiles
 from daprdockr.etcd.credentials import fingerprint, read_password
 from daprdockr.model.errors import BadInput, NotFound
 from daprdockr.model.known.changes import Changes
@@ -37,9 +38,6 @@ from daprdockr.sealing.key_file import read_keys
 from daprdockr.wiring.outside import Docker, Machine, Outside
 
 T = TypeVar("T")
-
-CLUSTER_KEY = "cluster.key"
-"""The usual file of the keys that open secrets, in the state directory."""
 
 
 @frozen
@@ -158,7 +156,7 @@ def _whereabouts(base: Foundation) -> Followed[Whereabouts]:
 
 def _cluster_keys(base: Foundation) -> Followed[tuple[PrivateKey, ...]]:
     """Follow the keys that open secrets; none while there is no file, unless the settings name it."""
-    given, usual = base.settings.cluster_key, base.settings.state_dir / CLUSTER_KEY
+    given, usual = base.settings.cluster_key, ClusterFiles(base.settings.state_dir).cluster_key
 
     def read() -> tuple[PrivateKey, ...]:
         """:raises BadInput: it cannot be read, or is no such file."""

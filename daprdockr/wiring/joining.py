@@ -20,7 +20,7 @@ from daprdockr.model.session import JoinAsked
 from daprdockr.model.stored.keys import Keys
 from daprdockr.peer.channel import PeerChannel
 from daprdockr.peer.joining import HostAdmission, JoinSession
-from daprdockr.wiring.foundation import CLUSTER_KEY, Foundation
+from daprdockr.wiring.foundation import Foundation
 
 CONNECT_TIMEOUT = 2.0
 
@@ -30,9 +30,10 @@ def admitting(base: Foundation) -> Callable[[PeerChannel, JoinAsked], JoinSessio
     settings, outside = base.settings, base.outside
     if not settings.founded or outside.etcd.members is None:
         return None
+    files = ClusterFiles(settings.state_dir)
     admission = HostAdmission(
-        files=ClusterFiles(settings.state_dir),
-        cluster_key=settings.cluster_key or settings.state_dir / CLUSTER_KEY,
+        files=files,
+        cluster_key=settings.cluster_key or files.cluster_key,
         members=outside.etcd.members,
         is_silent=partial(is_silent, outside.etcd.store, base.cluster.keys, answers),
         now=lambda: datetime.datetime.fromtimestamp(outside.clocks.wall(), datetime.UTC),
