@@ -14,7 +14,7 @@ import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -80,11 +80,8 @@ class HostAdmission:
         answer = JoinAnswer(authority.chain, agent, key, voters_urls(found))
         if not any(url in one.peers for one in found):
             return answer  # a client
-        return JoinAnswer(
-            answer.authority,
-            agent,
-            key,
-            answer.endpoints,
+        return evolve(
+            answer,
             member_certificate=member,
             initial=begins_with(found, asked.node, url),
             authority_key=authority.key,
