@@ -10,12 +10,9 @@ from prometheus_client.core import Metric as Family
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
 from prometheus_client.process_collector import ProcessCollector
 from prometheus_client.registry import Collector
-from twisted.internet.defer import Deferred
-from twisted.logger import Logger
 from twisted.web.http import Request
-from twisted.web.resource import Resource
-from twisted.web.server import NOT_DONE_YET
 
+from daprdockr.api.awaited import AwaitedDocument
 from daprdockr.api.metric import Metric, MetricKind, Sample
 from daprdockr.runtime.durations import Distribution
 
@@ -71,33 +68,19 @@ def _add(family: Family, sample: Sample) -> None:
         family.add_metric(sample.labels, sample.value)
 
 
-class Metrics(Resource):
+class Metrics(AwaitedDocument):
     """:param read: asked at every request."""
 
-    log = Logger()
-    isLeaf = True  # noqa: N815  Twisted's name
+    failing = "the metrics could not be read"
 
     def __init__(self, read: Read) -> None:
         super().__init__()
         self._read = read
 
-    def render_GET(self, request: Request) -> int:
-        """Answer HEAD as well, whose body twisted.web leaves out."""
-        gone = request.notifyFinish()
-        answering = Deferred.fromCoroutine(self._answer(request))
-        gone.addErrback(lambda _: answering.cancel())
-        answering.addErrback(lambda failure: None if gone.called else self._failed(request))
-        return NOT_DONE_YET
-
-    async def _answer(self, request: Request) -> None:
+    async def answer(self, request: Request) -> None:
         text = exposition(await self._read())
         request.setHeader(b"content-type", CONTENT_TYPE_PLAIN_0_0_4.encode())
         request.setHeader(b"cache-control", b"no-store")
         request.setHeader(b"content-length", b"%d" % len(text))
         request.write(text)
-        request.finish()
-
-    def _failed(self, request: Request) -> None:
-        self.log.failure("the metrics could not be read")
-        request.setResponseCode(500)
         request.finish()

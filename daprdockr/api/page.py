@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from functools import partial
 
-from twisted.internet.defer import Deferred
-from twisted.logger import Logger
 from twisted.web.http import CACHED, Request
 from twisted.web.resource import Resource
-from twisted.web.server import NOT_DONE_YET
 
+from daprdockr.api.awaited import AwaitedDocument
 from daprdockr.model.errors import BadInput
 from daprdockr.model.names import ServiceName
 
@@ -24,29 +22,20 @@ WriteServicePage = Callable[[ServiceName], Awaitable[str | None]]
 _NOTHING = "there is no such service, or its definition cannot be used\n"
 
 
-class PageDocument(Resource):
+class PageDocument(AwaitedDocument):
     """
     :param write: asked at every request.
     :param policy: the Content-Security-Policy.
     """
 
-    log = Logger()
-    isLeaf = True  # noqa: N815  Twisted's name
+    failing = "the page could not be written"
 
     def __init__(self, write: WritePage, policy: str) -> None:
         super().__init__()
         self._write = write
         self._policy = policy.encode()
 
-    def render_GET(self, request: Request) -> int:
-        """Answer HEAD as well, whose body twisted.web leaves out."""
-        gone = request.notifyFinish()
-        answering = Deferred.fromCoroutine(self._answer(request))
-        gone.addErrback(lambda _: answering.cancel())
-        answering.addErrback(lambda failure: None if gone.called else self._failed(request))
-        return NOT_DONE_YET
-
-    async def _answer(self, request: Request) -> None:
+    async def answer(self, request: Request) -> None:
         found = await self._write()
         text = (_NOTHING if found is None else found).encode()
         request.setResponseCode(404 if found is None else 200)
@@ -60,11 +49,6 @@ class PageDocument(Resource):
         request.setHeader(b"cross-origin-opener-policy", b"same-origin")
         request.setHeader(b"cross-origin-resource-policy", b"same-origin")
         request.write(text)
-        request.finish()
-
-    def _failed(self, request: Request) -> None:
-        self.log.failure("the page could not be written")
-        request.setResponseCode(500)
         request.finish()
 
 
