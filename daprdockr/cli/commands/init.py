@@ -5,56 +5,29 @@ from __future__ import annotations
 import datetime
 import socket
 import time
-from collections.abc import Callable
-
-from attrs import frozen
 
 from daprdockr.arguments.address import default_address, short_host_name
 from daprdockr.cli.agent_unit import AgentUnit
 from daprdockr.cli.command import Command
 from daprdockr.cli.console import Console
 from daprdockr.cli.founding import FirstHost
-from daprdockr.cli.invitation import await_agent, invite
+from daprdockr.cli.invitation import invite
+from daprdockr.cli.own_agent import OwnAgent
 from daprdockr.cli.request import Request
-from daprdockr.etcd.address import Access
 from daprdockr.etcd.cluster_files import ClusterFiles
-from daprdockr.model.errors import BadInput
 from daprdockr.model.etcd_member import check_address
-from daprdockr.model.seams import Store
 
 
-@frozen
-class Initializing:
-    """
-    :ivar unit: has the agent run.
-    :ivar connect: opens the connection to etcd.
-    :ivar clock: monotonic seconds, and ``pause`` blocks for so many.
-    """
-
-    request: Request
-    host: FirstHost
-    unit: AgentUnit
-    connect: Callable[[Access], Store]
-    clock: Callable[[], float]
-    pause: Callable[[float], None]
-
-    def run(self) -> None:
-        """:raises DaprdockrError: it is not done, and can be run again."""
-        say = self.host.say
-        self.host.found()
-        self.unit.start()
-        access = self.host.files.access()
-        if access is None:
-            raise BadInput(f"{self.host.files.directory} cannot be read: run this as root")
-        store = self.connect(access)
-        try:
-            say(f"waiting for the agent of {self.host.node}")
-            record = await_agent(self.request, store, self.host.node, self.clock, self.pause)
-            line = invite(self.request, store, self.host.node, record)
-        finally:
-            store.close()
-        say("the cluster has its first host. On each further host, within an hour:")
-        say(line)
+def found_cluster(host: FirstHost, agent: OwnAgent) -> None:
+    """:raises DaprdockrError: it is not done, and can be run again."""
+    host.found()
+    agent.unit.start()
+    with agent.etcd(host.files) as store:
+        host.say(f"waiting for the agent of {host.node}")
+        record = agent.awaited(store, host.node)
+        line = invite(agent.request, store, host.node, record)
+    host.say("the cluster has its first host. On each further host, within an hour:")
+    host.say(line)
 
 
 def address_of_host(request: Request) -> str:
@@ -73,7 +46,7 @@ def init(request: Request, console: Console) -> None:
         say=console.say,
     )
     unit = AgentUnit(request.state_dir, console.say)
-    Initializing(request, host, unit, connect, time.monotonic, time.sleep).run()
+    found_cluster(host, OwnAgent(request, unit, connect, time.monotonic, time.sleep))
 
 
 COMMAND = Command(

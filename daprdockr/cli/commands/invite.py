@@ -5,7 +5,8 @@ from __future__ import annotations
 
 from daprdockr.cli.command import Command
 from daprdockr.cli.console import Console
-from daprdockr.cli.invitation import invite, record_of
+from daprdockr.cli.invitation import invite
+from daprdockr.cli.own_agent import record_of
 from daprdockr.cli.request import Request
 from daprdockr.etcd.cluster_files import ClusterFiles
 from daprdockr.model.errors import BadInput, NotFound

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import socket
 import time
-from collections.abc import Callable
-
-from attrs import frozen
 
 from daprdockr.arguments.address import short_host_name
 from daprdockr.cli.agent_unit import AgentUnit
@@ -14,50 +11,27 @@ from daprdockr.cli.command import Command
 from daprdockr.cli.commands.init import address_of_host
 from daprdockr.cli.console import Console
 from daprdockr.cli.founding import InCluster
-from daprdockr.cli.invitation import await_agent, record_of
 from daprdockr.cli.joining import JoiningHost, ask_to_join
+from daprdockr.cli.own_agent import OwnAgent, record_of
 from daprdockr.cli.request import Request
-from daprdockr.etcd.address import Access
 from daprdockr.etcd.cluster_files import ClusterFiles
 from daprdockr.model.errors import BadInput
 from daprdockr.model.etcd_member import HostPart
 from daprdockr.model.joining import JoinToken
-from daprdockr.model.seams import Store
 
 
-@frozen
-class Joining:
-    """
-    :ivar unit: has the agent run.
-    :ivar connect: opens the connection to etcd.
-    :ivar clock: monotonic seconds, and ``pause`` blocks for so many.
-    """
-
-    request: Request
-    host: JoiningHost
-    unit: AgentUnit
-    connect: Callable[[Access], Store]
-    clock: Callable[[], float]
-    pause: Callable[[float], None]
-
-    def run(self) -> None:
-        """:raises DaprdockrError: it is not done, and can be run again."""
-        token = JoinToken.parse(self.request.words[0])
-        was_there = self.host.files.part() is not None
-        part = self.host.join(token)
-        access = self.host.files.access()
-        if access is None:
-            raise BadInput(f"{self.host.files.directory} cannot be read: run this as root")
-        store = self.connect(access)
-        try:
-            if was_there and record_of(self.request, store, part.node) is not None:
-                raise InCluster(f"this host is {part.node} of a cluster already: daprdockrcmd nodes shows it")
-            self.unit.start()
-            self.host.say(f"waiting for the agent of {part.node}")
-            await_agent(self.request, store, part.node, self.clock, self.pause)
-        finally:
-            store.close()
-        self.host.say(f"{part.node} is in the cluster{_as_what(part)}")
+def join_cluster(host: JoiningHost, agent: OwnAgent) -> None:
+    """:raises DaprdockrError: it is not done, and can be run again."""
+    token = JoinToken.parse(agent.request.words[0])
+    was_there = host.files.part() is not None
+    part = host.join(token)
+    with agent.etcd(host.files) as store:
+        if was_there and record_of(agent.request, store, part.node) is not None:
+            raise InCluster(f"this host is {part.node} of a cluster already: daprdockrcmd nodes shows it")
+        agent.unit.start()
+        host.say(f"waiting for the agent of {part.node}")
+        agent.awaited(store, part.node)
+    host.say(f"{part.node} is in the cluster{_as_what(part)}")
 
 
 def _as_what(part: HostPart) -> str:
@@ -71,7 +45,8 @@ def join(request: Request, console: Console) -> None:
 
     node, address = short_host_name(socket.gethostname()), address_of_host(request)
     host = JoiningHost(ClusterFiles(request.state_dir), node, address, ask_to_join, console.say)
-    Joining(request, host, AgentUnit(request.state_dir, console.say), connect, time.monotonic, time.sleep).run()
+    unit = AgentUnit(request.state_dir, console.say)
+    join_cluster(host, OwnAgent(request, unit, connect, time.monotonic, time.sleep))
 
 
 def _check(request: Request) -> None:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import datetime
+from functools import partial
 from pathlib import Path
 
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.cli.agent_unit import AgentUnit
-from daprdockr.cli.commands.init import Initializing, address_of_host
+from daprdockr.cli.commands.init import address_of_host, found_cluster
 from daprdockr.cli.founding import FirstHost
 from daprdockr.cli.outcome import TimedOut
+from daprdockr.cli.own_agent import OwnAgent
 from daprdockr.cli.request import Request
 from daprdockr.etcd.cluster_files import ClusterFiles
 from daprdockr.model.errors import BadInput
@@ -36,9 +38,9 @@ class InitTests(SynchronousTestCase):
         now = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
         host = FirstHost(self.files, "a", "10.0.0.1", lambda: now, self.said.append)
         unit = AgentUnit(state, self.said.append)
-        self.run_it = Initializing(
-            Request("init", timeout=5), host, unit, lambda access: self.store, self.clock.seconds, self.pause
-        ).run
+        request = Request("init", timeout=5)
+        agent = OwnAgent(request, unit, lambda access: self.store, self.clock.seconds, self.pause)
+        self.run_it = partial(found_cluster, host, agent)
         self.starts_after = 2.0
 
     def pause(self, seconds: float) -> None:

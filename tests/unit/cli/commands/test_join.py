@@ -9,10 +9,11 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.cli.agent_unit import AgentUnit
-from daprdockr.cli.commands.join import Joining
+from daprdockr.cli.commands.join import join_cluster
 from daprdockr.cli.founding import InCluster
 from daprdockr.cli.joining import JoiningHost
 from daprdockr.cli.outcome import TimedOut
+from daprdockr.cli.own_agent import OwnAgent
 from daprdockr.cli.request import Request
 from daprdockr.etcd.cluster_files import ClusterFiles
 from daprdockr.model.errors import BadInput
@@ -42,7 +43,7 @@ class JoinTests(SynchronousTestCase):
         host = JoiningHost(self.files, "b", "10.0.0.2", lambda token, asked: answer, self.said.append)
         unit = AgentUnit(self.files.state, self.said.append)
         request = Request("join", words=(str(TOKEN),), timeout=5)
-        Joining(request, host, unit, lambda access: self.store, clock.seconds, pause).run()
+        join_cluster(host, OwnAgent(request, unit, lambda access: self.store, clock.seconds, pause))
         self.assertEqual(self.store.lent, -1)
 
     def test_member(self) -> None:
