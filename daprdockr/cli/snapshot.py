@@ -8,12 +8,11 @@ from collections.abc import Callable, Mapping
 from daprdockr.cli.console import Console
 from daprdockr.cli.request import Request
 from daprdockr.cli.stored import absent
-from daprdockr.model.errors import BadInput, DaprdockrError, EtcdError, EtcdReadOnly
+from daprdockr.model.errors import BadInput, DaprdockrError
 from daprdockr.model.known.cluster import Cluster
 from daprdockr.model.names import ServiceName
 from daprdockr.model.seams import Store
 from daprdockr.model.stored.doubts import DoubtRecord
-from daprdockr.model.stored.entries import trial
 from daprdockr.model.stored.rollout import RolloutRecord
 from daprdockr.picture.doubts import read_doubts
 from daprdockr.picture.rollouts import Rollouts, story
@@ -32,22 +31,6 @@ def snapshot_with_rollouts(request: Request, store: Store) -> tuple[Cluster, Rol
     cluster.replace(listing)
     rollouts.take(listing.entries)
     return cluster, rollouts
-
-
-def refused_to_all(request: Request, store: Store) -> str:
-    """
-    Return why no node can write to etcd, or "".
-
-    In that case no node can report it in its record either. A refusal that concerns this user alone says nothing of the
-    nodes.
-    """
-    try:
-        store.commit(*trial(*request.keys.trials))
-    except EtcdReadOnly as error:
-        return str(error)
-    except EtcdError:
-        pass
-    return ""
 
 
 def doubts(request: Request, store: Store) -> dict[str, DoubtRecord]:

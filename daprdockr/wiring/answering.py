@@ -24,9 +24,9 @@ from twisted.web.resource import Resource
 from daprdockr.api.bounded_site import BoundedSite
 from daprdockr.api.tables import TableDocument
 from daprdockr.arguments.local_reads import SOCKET
-from daprdockr.model.errors import BadInput, EtcdError, EtcdReadOnly, NotFound
+from daprdockr.etcd.trying import refused_to_all
+from daprdockr.model.errors import BadInput, EtcdError, NotFound
 from daprdockr.model.names import ServiceName
-from daprdockr.model.stored.entries import trial
 from daprdockr.picture.doubts import read_doubts
 from daprdockr.picture.instances import instance_table
 from daprdockr.picture.nodes import node_table
@@ -91,23 +91,13 @@ class Answers:
 
         def ask() -> tuple[str, dict[str, str]]:
             doubted = read_doubts(etcd.list(keys.doubts).entries, keys.doubts)
-            return _refused(etcd, keys.trials), {node: record.reason for node, record in doubted.items()}
+            return refused_to_all(etcd, keys), {node: record.reason for node, record in doubted.items()}
 
         try:
             asked: Deferred[tuple[str, dict[str, str]]] = calls(ask)
             return await asked.addTimeout(PATIENCE, base.outside.reactor)
         except (EtcdError, TimeoutError):
             raise NotFound("etcd does not answer in time") from None
-
-
-def _refused(etcd: Any, keys: tuple[str, ...]) -> str:
-    try:
-        etcd.commit(*trial(*keys))
-    except EtcdReadOnly as error:
-        return str(error)
-    except EtcdError:
-        pass
-    return ""
 
 
 def _service(fields: Mapping[str, str]) -> ServiceName | None:

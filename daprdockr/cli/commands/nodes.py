@@ -21,11 +21,12 @@ def local_nodes(request: Request, console: Console) -> bool:
 
 
 def nodes(request: Request, store: Store, console: Console) -> None:
-    from daprdockr.cli.snapshot import doubts, refused_to_all, show, snapshot
+    from daprdockr.cli.snapshot import doubts, show, snapshot
+    from daprdockr.etcd.trying import refused_to_all
     from daprdockr.picture.nodes import node_table
 
     doubted = {node: record.reason for node, record in doubts(request, store).items()}
-    show(request, console, node_table(snapshot(request, store), refused_to_all(request, store), doubted))
+    show(request, console, node_table(snapshot(request, store), refused_to_all(store, request.keys), doubted))
     if not request.json:
         console.say_doubts(doubted)
 

@@ -45,14 +45,15 @@ def status(request: Request, store: Store, console: Console) -> None:
     :raises RolloutStopped: the rollout of the one service that is meant was reverted, or stands still.
     :raises NotFound: there is no such service.
     """
-    from daprdockr.cli.snapshot import check_exists, check_rollouts, doubts, refused_to_all, snapshot_with_rollouts
+    from daprdockr.cli.snapshot import check_exists, check_rollouts, doubts, snapshot_with_rollouts
+    from daprdockr.etcd.trying import refused_to_all
     from daprdockr.picture.overview import overview
 
     only = request.service
     cluster, rollouts = snapshot_with_rollouts(request, store)
     if only is not None:
         check_exists(cluster, only)
-    refused, stopped = refused_to_all(request, store), rollouts.stopped(cluster)
+    refused, stopped = refused_to_all(store, request.keys), rollouts.stopped(cluster)
     doubted = {node: record.reason for node, record in doubts(request, store).items()}
     whole = overview(cluster, refused, doubted, stopped, only)
     if request.json:

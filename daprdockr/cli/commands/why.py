@@ -7,9 +7,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from daprdockr.cli.command import Command
 from daprdockr.cli.console import Console
 from daprdockr.cli.request import Request
-from daprdockr.cli.snapshot import refused_to_all, snapshot_with_rollouts
+from daprdockr.cli.snapshot import snapshot_with_rollouts
 from daprdockr.cli.stored import absent
 from daprdockr.cli.wrapped import WIDTH, wrapped
+from daprdockr.etcd.trying import refused_to_all
 from daprdockr.model.errors import NotFound
 from daprdockr.model.known.cluster import Cluster
 from daprdockr.model.names import ServiceName
@@ -77,7 +78,7 @@ def _known(request: Request, store: Store, cluster: Cluster, rollout: RolloutRec
         way_back=history.newest_good(unlike=wanted) is not None,
         mute=_mute(
             cluster,
-            refused_to_all(request, store),
+            refused_to_all(store, request.keys),
             read_doubts((entry for entry in entries if entry.key.startswith(keys.doubts)), keys.doubts),
         ),
     )
