@@ -16,8 +16,8 @@ from daprdockr.model.known.cluster import Cluster
 from daprdockr.model.names import ServiceName
 from daprdockr.model.seams import Store
 from daprdockr.model.stored.entries import Condition, Delete, Operation, Put, Unchanged
-from daprdockr.model.stored.revisioned import KnownRun
-from daprdockr.model.stored.run import KEPT, RunOutput, RunRecord, RunState
+from daprdockr.model.stored.revisioned import KnownRun, newest_of, outdated_runs
+from daprdockr.model.stored.run import RunOutput, RunRecord, RunState
 
 PATIENCE = 7 * 86400.0
 """Seconds for which a command waits for the end of a run: a person ends it sooner."""
@@ -65,7 +65,7 @@ class AskedRun:
             runs = self.known()
             if lost is not None and number in runs and _is_same(runs[number].record, record):
                 return number
-            newest = runs[max(runs)] if runs else None
+            newest = newest_of(runs)
             number = newest.number + 1 if newest is not None else 1
             try:
                 if self.store.commit(*self._transaction(number, newest, runs, record)).succeeded:
@@ -99,7 +99,7 @@ class AskedRun:
         if newest is not None:
             conditions.append(Unchanged(keys.run(self.service, newest.number), newest.revision))
         whole = evolve(record, until=former.until, schedule=former.schedule, job=former.job)
-        old = [one for one, run in runs.items() if one <= number - KEPT and not run.record.is_open]
+        old = outdated_runs(runs, number)
         gone = [Delete(key) for n in old for key in (keys.run(self.service, n), keys.output(self.service, n))]
         return conditions, [Put(keys.run(self.service, number), whole.encode()), *gone]
 

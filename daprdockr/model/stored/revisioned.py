@@ -11,7 +11,7 @@ from daprdockr.model.names import InstanceName
 from daprdockr.model.stored.claim import ClaimRecord
 from daprdockr.model.stored.node import NodeRecord
 from daprdockr.model.stored.rollout import RolloutRecord
-from daprdockr.model.stored.run import RunRecord
+from daprdockr.model.stored.run import KEPT, MOST_DELETED, RunRecord
 from daprdockr.model.stored.slot import SlotRecord
 from daprdockr.model.wanted.definition import Definition
 
@@ -76,6 +76,12 @@ class KnownRun:
 def newest_of(runs: Mapping[int, KnownRun]) -> KnownRun | None:
     """Return the run with the highest number; None if there is none."""
     return runs[max(runs)] if runs else None
+
+
+def outdated_runs(runs: Mapping[int, KnownRun], number: int) -> tuple[int, ...]:
+    """Return the numbers of the oldest records, which go when run ``number`` is written."""
+    old = (one for one, run in runs.items() if one <= number - KEPT and not run.record.is_open)
+    return tuple(sorted(old))[:MOST_DELETED]
 
 
 @frozen

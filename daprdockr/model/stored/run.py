@@ -23,6 +23,9 @@ from daprdockr.model.names import MAX_INSTANCES, InstanceName, ServiceName
 KEPT = 20
 """The newest records of a job that are kept."""
 
+MOST_DELETED = 40
+"""Records that one transaction deletes, each with its lines: etcd takes 128 operations. The next one takes others."""
+
 LONGEST_REASON = 300
 MOST_ARGUMENTS = 256
 

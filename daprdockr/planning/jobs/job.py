@@ -5,11 +5,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from daprdockr.model.stored.run import MOST_DELETED
 from daprdockr.model.wanted.definition import Definition
 from daprdockr.planning.jobs.beginning import begin
 from daprdockr.planning.jobs.tending import clear, tend
 from daprdockr.planning.jobs.turns import bookkeeping
-from daprdockr.planning.jobs.writing import MOST_DELETED
 from daprdockr.planning.keeping.preceding import owed
 from daprdockr.planning.keeping.withdrawing import Wait
 from daprdockr.planning.placing.awaited import is_kept_back

@@ -6,14 +6,11 @@ from __future__ import annotations
 from attrs import evolve
 
 from daprdockr.model.names import one_line
-from daprdockr.model.stored.revisioned import KnownRun, Service
-from daprdockr.model.stored.run import KEPT, LONGEST_REASON, RunRecord, RunState
+from daprdockr.model.stored.revisioned import KnownRun, Service, outdated_runs
+from daprdockr.model.stored.run import LONGEST_REASON, RunRecord, RunState
 from daprdockr.model.wanted.schedule import Schedule
 from daprdockr.planning.run_steps import WriteRun
 from daprdockr.planning.situation import Situation
-
-MOST_DELETED = 40
-"""Records that one transaction deletes, each with its lines: etcd takes 128 operations. The next one takes others."""
 
 
 def rewritten(situation: Situation, run: KnownRun, record: RunRecord, last: str = "", defined: int = 0) -> WriteRun:
@@ -26,8 +23,7 @@ def begun(situation: Situation, service: Service, newest: KnownRun | None, recor
     """Return the step that creates the next number after the newest one; the oldest records go."""
     number = newest.number + 1 if newest is not None else 1
     after = (newest.number, newest.revision) if newest is not None else (0, 0)
-    old = (one for one, run in situation.runs.records.items() if one <= number - KEPT and not run.record.is_open)
-    pruned = tuple(sorted(old))[:MOST_DELETED]
+    pruned = outdated_runs(situation.runs.records, number)
     return WriteRun(situation.name, number, record, after=after, defined=service.revision, pruned=pruned)
 
 

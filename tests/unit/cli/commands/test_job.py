@@ -7,7 +7,7 @@ from typing import Any
 from attrs import evolve
 
 from daprdockr.model.stored.entries import Delete
-from daprdockr.model.stored.run import KEPT, RunOutput, RunRecord, RunState
+from daprdockr.model.stored.run import KEPT, MOST_DELETED, RunOutput, RunRecord, RunState
 from tests.build.command_line import DefinitionCase
 from tests.build.jobs import REPORT, job, record, records_in
 from tests.build.values import KEYS, definition
@@ -141,6 +141,13 @@ class RunTests(JobCase):
         self.store.coming.append(lambda: self.store.commit([], [Delete(KEYS.run(REPORT, 1))]))
         done = self.run_line("job", "run", NAME)
         self.assertEqual((done.status, done.stderr), (1, "daprdockrcmd: run 1 of report.myapp was deleted\n"))
+
+    def test_many_before(self) -> None:
+        """The transaction that asks deletes the oldest records, no more than etcd takes operations for."""
+        for number in range(1, 101):
+            self.keep(number, record(RunState.DONE, status=0))
+        self.assertEqual(self.run_until(state=RunState.DONE, status=0, number=101).status, 0)
+        self.assertEqual(sorted(records_in(self.store)), list(range(1 + MOST_DELETED, 102)))
 
 
 class AskedTests(JobCase):
