@@ -9,7 +9,7 @@ from types import MappingProxyType
 from daprdockr.model.known.cluster import Cluster
 from daprdockr.model.names import ServiceName
 from daprdockr.model.stored.claim import State
-from daprdockr.model.stored.revisioned import Service
+from daprdockr.model.stored.revisioned import Service, newest_of
 from daprdockr.model.stored.rollout import RolloutRecord
 from daprdockr.picture.instances import is_current
 from daprdockr.picture.table import Column, Row, Table
@@ -69,8 +69,7 @@ def _row(
 
 def _last_run(cluster: Cluster, name: ServiceName) -> str:
     """Return what went wrong with the last run of a job; "" if nothing."""
-    runs = cluster.runs(name)
-    last = runs[max(runs)] if runs else None
+    last = newest_of(cluster.runs(name))
     if last is None or not last.record.reason:
         return ""
     return f"run {last.number} is {last.record.state.value}: {last.record.reason}"
