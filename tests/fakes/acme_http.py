@@ -49,6 +49,31 @@ class Asked:
     agent: str = ""
 
 
+class AcmeRequest(BaseHTTPRequestHandler):
+    """A request to an ACME server; ``do_GET`` answers those of every method, and no log is written."""
+
+    def do_GET(self) -> None:
+        raise NotImplementedError
+
+    def do_POST(self) -> None:
+        self.do_GET()
+
+    def do_HEAD(self) -> None:
+        self.do_GET()
+
+    def reply(self, status: int, headers: dict[str, str], content: bytes) -> None:
+        """Send an answer, to a client that may be gone."""
+        with suppress(OSError):  # the client waits no more
+            self.send_response(status)
+            for name, value in headers.items():
+                self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(b"" if self.command == "HEAD" else content)
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Say nothing."""
+
+
 class ScriptedAcme:
     """``script`` has the answers of each path in their order, of which the last one stays."""
 
@@ -97,31 +122,17 @@ def _part(text: str) -> Any:
 
 
 def _asking(acme: ScriptedAcme) -> type[BaseHTTPRequestHandler]:
-    class Asking(BaseHTTPRequestHandler):
+    class Asking(AcmeRequest):
         def do_GET(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
             signed = json.loads(body) if body else {"protected": "", "payload": ""}
             protected, payload = _part(signed["protected"]) or {}, _part(signed["payload"])
             asked = Asked(self.command, self.path, protected, payload, self.headers.get("User-Agent", ""))
             answer, nonce = acme.answer(asked)
-            content = answer.octets(acme.base)
-            with suppress(OSError):  # the client waits no more
-                self.send_response(answer.status)
-                for name, value in answer.headers.items():
-                    self.send_header(name, value.replace("{base}", acme.base))
-                self.send_header("Content-Type", answer.kind)
-                if answer.nonce:
-                    self.send_header("Replay-Nonce", nonce)
-                self.end_headers()
-                self.wfile.write(b"" if self.command == "HEAD" else content)
-
-        def do_POST(self) -> None:
-            self.do_GET()
-
-        def do_HEAD(self) -> None:
-            self.do_GET()
-
-        def log_message(self, format: str, *args: Any) -> None:
-            """Say nothing."""
+            headers = {name: value.replace("{base}", acme.base) for name, value in answer.headers.items()}
+            headers["Content-Type"] = answer.kind
+            if answer.nonce:
+                headers["Replay-Nonce"] = nonce
+            self.reply(answer.status, headers, answer.octets(acme.base))
 
     return Asking

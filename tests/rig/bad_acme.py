@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import threading
-from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+
+from tests.fakes.acme_http import AcmeRequest
 
 REFUSE, HANG, GARBAGE = "refuse", "hang", "garbage"
 DETAIL = "this account may not order anything"
@@ -52,24 +52,11 @@ class BadAcme:
     def _asked_by(self) -> type[BaseHTTPRequestHandler]:
         answer = self._answer
 
-        class Asking(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
+        class Asking(AcmeRequest):
+            def do_GET(self) -> None:  # noqa: N802  the name in http.server
                 status, kind, content = answer(self.path)
-                with suppress(OSError):  # the client waits no more
-                    self.send_response(status)
-                    self.send_header("Content-Type", kind)
-                    self.send_header("Content-Length", str(len(content)))
-                    self.send_header("Replay-Nonce", "bm9uY2U")
-                    self.end_headers()
-                    self.wfile.write(b"" if self.command == "HEAD" else content)
-
-            def do_POST(self) -> None:
-                self.do_GET()
-
-            def do_HEAD(self) -> None:
-                self.do_GET()
-
-            def log_message(self, format: str, *args: Any) -> None:
-                """Say nothing."""
+                length = str(len(content))
+                headers = {"Content-Type": kind, "Content-Length": length, "Replay-Nonce": "bm9uY2U"}
+                self.reply(status, headers, content)
 
         return Asking
