@@ -9,7 +9,6 @@ from attrs import frozen
 from daprdockr.model import reading
 from daprdockr.model.errors import BadInput
 from daprdockr.model.members import Members, all_members, decode_whole, encode_members
-from daprdockr.model.names import check_label
 
 CLIENT_PORT, MEMBER_PORT = 2379, 2380
 """The ports of each member: for clients, and for the other members."""
@@ -55,7 +54,7 @@ class HostPart:
         return cls(**decode_whole(data, _MEMBERS, ("Node", "Address")))
 
     def encode(self) -> bytes:
-        return encode_members(all_members(self, _MEMBERS) | {"Initial": list(self.initial)})
+        return encode_members(all_members(self, _MEMBERS))
 
 
 def client_url(address: str) -> str:
@@ -83,17 +82,9 @@ def check_address(value: object, path: str) -> str:
     return str(address)
 
 
-def _node(value: object, path: str) -> str:
-    return check_label(value, "node")
-
-
-def _texts(value: object, path: str) -> tuple[str, ...]:
-    return tuple(reading.list_of(reading.text)(value, path))
-
-
 _MEMBERS: Members = {
-    "Node": ("node", _node),
+    "Node": ("node", reading.node_name),
     "Address": ("address", check_address),
-    "Initial": ("initial", _texts),
+    "Initial": ("initial", reading.texts),
     "Cluster": ("cluster", reading.text),
 }

@@ -103,20 +103,15 @@ class JoinAnswer:
         return cls(**decode_whole(data, _ANSWER, ("Authority", "AgentCertificate", "ClusterKey", "Endpoints")))
 
     def encode(self) -> bytes:
-        given = all_members(self, _ANSWER)
-        return encode_members({key: list(value) if isinstance(value, tuple) else value for key, value in given.items()})
-
-
-def _texts(value: object, path: str) -> tuple[str, ...]:
-    return tuple(reading.list_of(reading.text)(value, path))
+        return encode_members(all_members(self, _ANSWER))
 
 
 _ANSWER: Members = {
     "Authority": ("authority", reading.free_text),
     "AgentCertificate": ("agent_certificate", reading.free_text),
     "ClusterKey": ("cluster_key", reading.free_text),
-    "Endpoints": ("endpoints", _texts),
+    "Endpoints": ("endpoints", reading.texts),
     "MemberCertificate": ("member_certificate", reading.free_text),
-    "Initial": ("initial", _texts),
+    "Initial": ("initial", reading.texts),
     "AuthorityKey": ("authority_key", reading.free_text),
 }

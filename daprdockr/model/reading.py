@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping, Sized
 from typing import Any, TypeVar
 
 from daprdockr.model.errors import BadInput
-from daprdockr.model.names import one_line, shorten
+from daprdockr.model.names import check_label, one_line, shorten
 
 T = TypeVar("T")
 Check = Callable[[object, str], T]
@@ -171,6 +171,14 @@ def list_of(check: Check[T], most: int | None = None) -> Check[list[T]]:
         raise BadInput(f"{path}: {shorten(value)} is not usable, write a list in [ ]")
 
     return check_list
+
+
+def texts(value: object, path: str) -> tuple[str, ...]:
+    return tuple(list_of(text)(value, path))
+
+
+def node_name(value: object, path: str) -> str:
+    return check_label(value, "node")
 
 
 def map_of(check: Check[T]) -> Check[dict[str, T]]:

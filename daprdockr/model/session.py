@@ -13,7 +13,7 @@ from daprdockr.model import reading
 from daprdockr.model.errors import BadInput
 from daprdockr.model.etcd_member import check_address
 from daprdockr.model.members import Members, all_members, decode_whole, encode_members, known_members
-from daprdockr.model.names import MOST_TAIL, InstanceName, check_label
+from daprdockr.model.names import MOST_TAIL, InstanceName
 
 LIFE = 30
 """Seconds of the lease under which a command line writes a token; one that was used is gone at once."""
@@ -113,10 +113,6 @@ def _instance(value: object, path: str) -> InstanceName:
     return InstanceName.parse(reading.text(value, path))
 
 
-def _node(value: object, path: str) -> str:
-    return check_label(value, "node")
-
-
 def _command(value: object, path: str) -> tuple[str, ...]:
     words = tuple(reading.list_of(reading.free_text)(value, path))
     if not words or not words[0]:
@@ -146,7 +142,7 @@ _EXEC: Members = {
 }
 _FORWARD: Members = {"Instance": ("instance", _instance), "Port": ("port", reading.integer(1, 65535))}
 _JOIN: Members = {
-    "Node": ("node", _node),
+    "Node": ("node", reading.node_name),
     "Address": ("address", check_address),
     "Request": ("request", reading.free_text),
 }

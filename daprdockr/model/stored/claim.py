@@ -10,7 +10,6 @@ from daprdockr.model import reading
 from daprdockr.model.errors import BadInput
 from daprdockr.model.host import Port
 from daprdockr.model.members import Members, all_members, decode_members, encode_members, known_members
-from daprdockr.model.names import check_label
 from daprdockr.model.wanted.routed_ports import RoutedPorts
 
 
@@ -72,10 +71,6 @@ class ClaimRecord:
         return encode_members({name: value for name, value in found.items() if value is not None})
 
 
-def _node(value: object, path: str) -> str:
-    return check_label(value, "node")
-
-
 def _state(value: object, path: str) -> State:
     """Read a state that only a newer agent knows as starting: it is not served, and not ours to touch."""
     text = reading.text(value, path)
@@ -103,7 +98,7 @@ _PORT_MEMBERS: Members = {
     "Host": ("host", reading.integer(0, 65535)),
 }
 _MEMBERS: Members = {
-    "Node": ("node", _node),
+    "Node": ("node", reading.node_name),
     "State": ("state", _state),
     "Healthy": ("healthy", reading.boolean),
     "Addresses": ("addresses", _addresses),

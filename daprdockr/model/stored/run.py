@@ -17,7 +17,7 @@ from attrs import field, frozen
 
 from daprdockr.model import reading
 from daprdockr.model.last_words import LONGEST_LINE, MOST_LINES
-from daprdockr.model.members import Members, all_members, decode_members, decode_whole, encode_members
+from daprdockr.model.members import Members, changed_members, decode_members, decode_whole, encode_members
 from daprdockr.model.names import MAX_INSTANCES, InstanceName, ServiceName
 
 KEPT = 20
@@ -100,8 +100,7 @@ class RunRecord:
 
     def write(self) -> dict[str, Any]:
         """Return the JSON form, without members at their defaults; ``decode`` gives an equal record back."""
-        plain = all_members(RunRecord(self.state), _MEMBERS)
-        given = {key: item for key, item in all_members(self, _MEMBERS).items() if item != plain[key]}
+        given = changed_members(self, RunRecord(self.state), _MEMBERS)
         if self.arguments:
             given["Arguments"] = list(self.arguments)
         return {"State": self.state.value, **given}

@@ -8,7 +8,7 @@ from attrs import frozen
 from daprdockr.model import reading
 from daprdockr.model.errors import BadInput
 from daprdockr.model.members import Members, all_members, decode_members, encode_members
-from daprdockr.model.names import InstanceName, check_label
+from daprdockr.model.names import InstanceName
 
 
 @frozen
@@ -32,16 +32,12 @@ class SlotRecord:
         return encode_members(all_members(self, _MEMBERS) | {"Instance": str(self.instance)})
 
 
-def _node(value: object, path: str) -> str:
-    return check_label(value, "node")
-
-
 def _instance(value: object, path: str) -> InstanceName:
     return InstanceName.parse(reading.text(value, path))
 
 
 _MEMBERS: Members = {
-    "Node": ("node", _node),
+    "Node": ("node", reading.node_name),
     "Instance": ("instance", _instance),
     "Definition": ("definition", reading.text),
 }

@@ -9,7 +9,6 @@ from attrs import frozen
 
 from daprdockr.model import reading
 from daprdockr.model.members import Members, all_members, decode_whole, encode_members
-from daprdockr.model.names import check_label
 
 
 @frozen
@@ -28,8 +27,4 @@ class TokenRecord:
         return encode_members(all_members(self, _MEMBERS))
 
 
-def _node(value: object, path: str) -> str:
-    return check_label(value, "node")
-
-
-_MEMBERS: Members = {"Node": ("node", _node), "By": ("by", reading.author)}
+_MEMBERS: Members = {"Node": ("node", reading.node_name), "By": ("by", reading.author)}
