@@ -108,7 +108,8 @@ class Obtaining:
             order = await self._order(host_name)
             await self._fulfil(self.servers.usual, order.url)
         finally:
-            await self.texts.hide(host_name.removeprefix("*."))
+            if host_name.startswith("*."):  # an attempt for the bare name may run beside it, and has no text
+                await self.texts.hide(host_name.removeprefix("*."))
         key = SigningKey(order.key.encode())
         request = key.request(host_name)
         chain = await self.servers.ask(self.servers.usual.finish, order.url, request, WITHIN)

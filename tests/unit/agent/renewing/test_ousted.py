@@ -7,7 +7,7 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 
-from daprdockr.acme.orders import RenewalWindow
+from daprdockr.acme.orders import DNS, RenewalWindow
 from daprdockr.agent.renewing.obtaining import HARD
 from daprdockr.agent.renewing.renewer import ETCD_REST, MOST_AT_ONCE, REST
 from daprdockr.model.errors import AcmeRefused, EtcdUnavailable
@@ -17,6 +17,8 @@ from daprdockr.model.stored.sealed import SealedValue
 from daprdockr.sealing.boxes import PrivateKey
 from tests.build.renewing import DAY, KEY, NAME, REFUSED, Node, RenewerCase
 from tests.build.values import KEYS
+from tests.fakes.acme import TEXT
+from tests.fakes.run import HeldCall
 
 
 class OustedTests(RenewerCase):
@@ -173,6 +175,29 @@ class HeldTests(RenewerCase):
         self.pass_time(HARD + 3)
         self.assertIn("keeps us waiting for more than 120 s", self.renewal().error)
         self.assertEqual(self.renewal().failures, 1)
+
+    def test_bare_name_beside_wildcard(self) -> None:
+        """The text for a wildcard stays while the server looks for it, also when the bare name is done meanwhile."""
+        self.define("a.test", "*.a.test")
+        looking = list[HeldCall]()
+
+        def asking(call: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Deferred[Any]:
+            held = HeldCall(lambda: call(*args, **kwargs), call.__name__)
+            if held.name == "answer" and args[1][0].kind == DNS:
+                looking.append(held)
+            else:
+                held.arrive()
+            return held.arrived
+
+        self.asking = asking
+        Node(self, "a")
+        self.pass_time(5)
+        self.assertIsNotNone(self.certificate("a.test"))
+        self.assertEqual(dict(self.challenge().texts), {"a.test": TEXT})
+        looking.pop().arrive()
+        self.pass_time(3)
+        self.assertIsNotNone(self.certificate("*.a.test"))
+        self.assertEqual(dict(self.challenge().texts), {})
 
     def test_unexpected(self) -> None:
         """An error that nobody foresaw is logged once, and the attempt rests like others that failed."""
