@@ -6,8 +6,8 @@ Run the stages of the tests, all in order or the named ones, and count.
     .venv/bin/python -m tools.run_tests check
 
 ``check`` is for each commit, within a minute and a half: lint, types and the unit tests in two processes.
-The models are searched at the lowest priority beside the steps that need real parts and wait more than they compute.
-Their output is shown when they have ended.
+Steps of several lanes run side by side (``tools.stages``); the output of those beside the main lane is shown when they
+have ended.
 
 The first command that fails ends the run with its exit status. The last line is ``N passed, N failed``, with
 ``, N skipped`` if tests were skipped: each test that trial ran, and each other command (a linter, the type checker, the
@@ -122,23 +122,47 @@ class Result:
 
 def run_step(children: Children, step: Step) -> Result:
     began = time.monotonic()
-    status, output = children.run(step.command, is_shown=not step.beside)
+    status, output = children.run(step.command, is_shown=not step.lane)
     return Result(step, status, output, time.monotonic() - began)
 
 
-def results(children: Children, steps: list[Step], beside: ThreadPoolExecutor) -> Iterator[Result]:
+class Lanes:
+    """The lanes beside the main one, and the steps in them whose results were not yet given."""
+
+    def __init__(self, children: Children) -> None:
+        self._children = children
+        self._threads: dict[str, ThreadPoolExecutor] = {}
+        self._waiting: list[tuple[str, Future[Result]]] = []
+
+    def add(self, step: Step) -> None:
+        thread = self._threads.setdefault(step.lane, ThreadPoolExecutor(1))
+        self._waiting.append((step.lane, thread.submit(run_step, self._children, step)))
+
+    def ended(self, *lanes: str) -> Iterator[Result]:
+        """The results of the steps that have ended, and of all in the named lanes when they have."""
+        for lane, future in list(self._waiting):
+            if future.done() or lane in lanes:
+                self._waiting.remove((lane, future))
+                yield shown(future.result())
+
+    def all_ended(self) -> Iterator[Result]:
+        yield from self.ended(*self._threads)
+
+    def close(self) -> None:
+        for thread in self._threads.values():
+            thread.shutdown(cancel_futures=True)
+
+
+def results(children: Children, steps: list[Step], lanes: Lanes) -> Iterator[Result]:
     """The result of each step when it has ended; ends early if it is not asked for the next one."""
-    waiting: list[Future[Result]] = []
     for step in steps:
-        if step.beside:
-            waiting.append(beside.submit(run_step, children, step))
+        if step.lane:
+            lanes.add(step)
             continue
+        yield from lanes.ended(step.after)
         print(f"\n== {step.title}", flush=True)
         yield run_step(children, step)
-        while waiting and waiting[0].done():
-            yield shown(waiting.pop(0).result())
-    for future in waiting:
-        yield shown(future.result())
+    yield from lanes.all_ended()
 
 
 def shown(result: Result) -> Result:
@@ -151,19 +175,19 @@ def run_stages(wanted: list[str]) -> int:
     chosen = check() if wanted == ["check"] else [step for step in steps() if step.stage in wanted]
     left = list(chosen)
     total, children = Count(), Children()
-    with ThreadPoolExecutor(1) as beside:
-        try:
-            for result in results(children, chosen, beside):
-                print(result, flush=True)
-                total += result.count
-                left.remove(result.step)
-                if result.has_failed:
-                    not_run = ", ".join(step.title for step in left) or "nothing"
-                    print(f"\nstopped here; not run to their end: {not_run}\n{total}")
-                    return result.status or 1
-        finally:
-            children.stop()
-            beside.shutdown(cancel_futures=True)
+    lanes = Lanes(children)
+    try:
+        for result in results(children, chosen, lanes):
+            print(result, flush=True)
+            total += result.count
+            left.remove(result.step)
+            if result.has_failed:
+                not_run = ", ".join(step.title for step in left) or "nothing"
+                print(f"\nstopped here; not run to their end: {not_run}\n{total}")
+                return result.status or 1
+    finally:
+        children.stop()
+        lanes.close()
     print(f"\n{total}")
     return 0
 

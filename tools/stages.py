@@ -23,15 +23,17 @@ class Step:
     """
     One command of a stage.
 
-    ``trial`` says that it is a test run whose summary counts its tests; ``beside`` that only the next one of its kind
-    waits for its end.
+    ``trial`` says that it is a test run whose summary counts its tests. The steps of one ``lane`` run in their order,
+    beside those of other lanes; "" is the lane whose output is shown as it comes. A step begins when all of the lane
+    ``after`` have ended.
     """
 
     stage: str
     title: str
     command: list[str]
     trial: bool = False
-    beside: bool = False
+    lane: str = ""
+    after: str = ""
 
 
 def trial(stage: str, tests: list[str], *options: str) -> list[str]:
@@ -74,7 +76,12 @@ def quick_steps() -> list[Step]:
 
 
 def real_steps() -> list[Step]:
-    """Return the steps that need real parts; the models, which need a processor and time, are searched beside them."""
+    """
+    Return the steps that need real parts.
+
+    Most of them wait more than they compute: single parts and whole agents are tested side by side, each with an Engine
+    of its own, and the models are searched at the lowest priority beside all of them.
+    """
     found = sorted(path.stem for path in (CHECKOUT / "tests/functional").glob("test_*.py"))
     modules = [f"tests.functional.{name}" for name in found if name != "test_packaging"]
     several_hosts = [name for name in modules if ".test_cluster_" in name]
@@ -85,7 +92,27 @@ def real_steps() -> list[Step]:
             "model",
             "the models of claims and rollouts, searched by spin",
             [*IDLE, PYTHON, "-m", "tools.check_model"],
-            beside=True,
+            lane="models",
+        ),
+        Step(
+            "functional",
+            "functional tests of whole agents",
+            with_engine("engine-agents", trial("agents", agents, "--reporter=bwverbose")),
+            True,
+            lane="agents",
+        ),
+        Step(
+            "packaging",
+            "packaging tests: wheel, source and editable installations (a minute or two)",
+            trial("packaging", ["tests.functional.test_packaging"], "--reporter=bwverbose"),
+            True,
+            lane="agents",
+        ),
+        Step(
+            "demo",
+            "the demo (make demo ONCE=1)",
+            ["make", "--no-print-directory", "demo", "ONCE=1"],
+            lane="agents",
         ),
         Step(
             "functional",
@@ -94,23 +121,11 @@ def real_steps() -> list[Step]:
             True,
         ),
         Step(
-            "functional",
-            "functional tests of whole agents",
-            with_engine("engine-agents", trial("agents", agents, "--reporter=bwverbose")),
-            True,
-        ),
-        Step(
-            "packaging",
-            "packaging tests: wheel, source and editable installations (a minute or two)",
-            trial("packaging", ["tests.functional.test_packaging"], "--reporter=bwverbose"),
-            True,
-        ),
-        Step("demo", "the demo (make demo ONCE=1)", ["make", "--no-print-directory", "demo", "ONCE=1"]),
-        Step(
             "cluster",
-            "tests on a cluster of three hosts (ten minutes)",
+            "tests on a cluster of three hosts (a quarter of an hour)",
             trial("cluster", several_hosts, "--reporter=bwverbose"),
             True,
+            after="agents",
         ),
         Step(
             "chaos",

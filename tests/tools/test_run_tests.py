@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tools.run_tests import Children, Result, outcome, results
+from tools.run_tests import Children, Lanes, Result, outcome, results
 from tools.stages import Step
 
 TRIAL = Step("unit", "a trial", [], True)
@@ -56,22 +56,24 @@ class CountTests(SynchronousTestCase):
         self.assert_counts(COMMAND, 2, "PASSED (successes=3)\n", "0 passed, 1 failed")
 
 
-def python(title: str, code: str, beside: bool = False) -> Step:
-    return Step("stage", title, [sys.executable, "-c", code], beside=beside)
+def python(title: str, code: str, lane: str = "", after: str = "") -> Step:
+    return Step("stage", title, [sys.executable, "-c", code], lane=lane, after=after)
 
 
 class BesideTests(SynchronousTestCase):
     """Steps that run beside others."""
 
     def ended(self, steps: list[Step]) -> list[Result]:
-        with ThreadPoolExecutor(1) as beside, contextlib.redirect_stdout(io.TextIOWrapper(io.BytesIO())):
-            return list(results(Children(), steps, beside))
+        lanes = Lanes(children := Children())
+        self.addCleanup(lanes.close)
+        with contextlib.redirect_stdout(io.TextIOWrapper(io.BytesIO())):
+            return list(results(children, steps, lanes))
 
     def test_side_by_side(self) -> None:
         """A step goes on without the end of one beside it, whose result comes when it has ended, in full."""
         pipe = os.path.abspath(self.mktemp())
         waits = python(
-            "waits", f"import os; os.mkfifo({pipe!r}); print(open({pipe!r}).read(), flush=True)", beside=True
+            "waits", f"import os; os.mkfifo({pipe!r}); print(open({pipe!r}).read(), flush=True)", lane="beside"
         )
         writes = (
             f"import os, time\nwhile not os.path.exists({pipe!r}): time.sleep(0.01)\nopen({pipe!r}, 'w').write('met')"
@@ -82,14 +84,30 @@ class BesideTests(SynchronousTestCase):
 
     def test_failure(self) -> None:
         """One that failed beside others has failed."""
-        found = self.ended([python("fails", "raise SystemExit(3)", beside=True), python("passes", "pass")])
+        found = self.ended([python("fails", "raise SystemExit(3)", lane="beside"), python("passes", "pass")])
         self.assertEqual({"fails": 3, "passes": 0}, {result.step.title: result.status for result in found})
         self.assertEqual({"fails": True, "passes": False}, {result.step.title: result.has_failed for result in found})
+
+    def test_after(self) -> None:
+        """A step begins when those of the lane that it waits for have ended, whatever runs in other lanes."""
+        pipe, file = os.path.abspath(self.mktemp()), os.path.abspath(self.mktemp())
+        os.mkfifo(pipe)
+        found = self.ended(
+            [
+                python("other", f"open({pipe!r}).read()", lane="b"),
+                python("first", "import time; time.sleep(0.3)", lane="a"),
+                python("second", f"open({file!r}, 'w').close()", lane="a"),
+                python("last", f"open({file!r}); open({pipe!r}, 'w').close()", after="a"),
+            ]
+        )
+        self.assertEqual(
+            {"other": 0, "first": 0, "second": 0, "last": 0}, {one.step.title: one.status for one in found}
+        )
 
     def test_stop(self) -> None:
         """A stop ends what runs, and what is about to start."""
         children, running = Children(), threading.Event()
-        sleeps = python("sleeps", "import time; print('up', flush=True); time.sleep(60)", beside=True)
+        sleeps = python("sleeps", "import time; print('up', flush=True); time.sleep(60)", lane="beside")
         with ThreadPoolExecutor(2) as beside:
             first = beside.submit(children.run, sleeps.command, False)
             while not children.running:
