@@ -97,14 +97,14 @@ def real_steps() -> list[Step]:
         Step(
             "functional",
             "functional tests of whole agents",
-            with_engine("engine-agents", trial("agents", agents, "--reporter=bwverbose")),
+            with_engine("engine-agents", trial("agents", agents, "--reporter=timing")),
             True,
             lane="agents",
         ),
         Step(
             "packaging",
             "packaging tests: wheel, source and editable installations (a minute or two)",
-            trial("packaging", ["tests.functional.test_packaging"], "--reporter=bwverbose"),
+            trial("packaging", ["tests.functional.test_packaging"], "--reporter=timing"),
             True,
             lane="agents",
         ),
@@ -117,13 +117,13 @@ def real_steps() -> list[Step]:
         Step(
             "functional",
             "functional tests of single parts: a real etcd, Docker Engine and nginx",
-            with_engine("engine-parts", trial("parts", parts, "--reporter=bwverbose")),
+            with_engine("engine-parts", trial("parts", parts, "--reporter=timing")),
             True,
         ),
         Step(
             "cluster",
             "tests on a cluster of three hosts (a quarter of an hour)",
-            trial("cluster", several_hosts, "--reporter=bwverbose"),
+            trial("cluster", several_hosts, "--reporter=timing"),
             True,
             after="agents",
         ),
