@@ -35,7 +35,7 @@ class Console:
 
     def print_json(self, value: object) -> None:
         """Print pure ASCII, so that no locale, and no control character in somebody's definition, upsets a terminal."""
-        print(json.dumps(value, indent=2), file=self.stdout)
+        print(json.dumps(value, indent=2), file=self.stdout, flush=True)
 
     def print_table(self, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         """Print columns as wide as their widest cell; the last one is folded to the width of a terminal."""
@@ -63,7 +63,8 @@ class Console:
             self.say(f"{node} is frozen, it doubts this etcd: {reason} ({COMMAND} shows what to do)")
 
     def say(self, line: str) -> None:
-        print(printable(line), file=self.stdout)
+        """Print a line at once, into a pipe too: whoever reads it may be waiting for just this one."""
+        print(printable(line), file=self.stdout, flush=True)
 
     def complain(self, line: str) -> None:
         print(f"daprdockrcmd: {printable(line)}", file=self.stderr)

@@ -68,7 +68,6 @@ def forward(request: Request, store: Store, console: Console) -> None:
     with closing(listening(wish)) as listener:
         address, port, *_ = listener.getsockname()
         console.say(f"{address} port {port} leads to port {wish.asked.port} of {wish.asked.instance}; Ctrl-C ends that")
-        console.stdout.flush()
         accept_all(listener, request, store, console)
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import io
+
 from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
+from daprdockr.cli.console import Console
 from daprdockr.model.host import Port
 from daprdockr.model.names import InstanceName, ServiceName
 from daprdockr.model.stored.claim import ClaimRecord, State
@@ -156,3 +159,15 @@ class OutputTests(SynchronousTestCase):
     def test_trust_etcd(self) -> None:
         """``trust-etcd -yes -o json`` prints this."""
         self.assertEqual(command_line(self.store, "trust-etcd", "-yes", "-o", "json"), Outcome(0, TRUST, ""))
+
+
+class AtOnceTests(SynchronousTestCase):
+    """What is printed into a pipe, by a command that goes on for a while."""
+
+    def test_line(self) -> None:
+        """Each line, and each document, is there before the next is made: a program may act on it."""
+        for say in (lambda console: console.say("a line"), lambda console: console.print_json({"a": 1})):
+            pipe = io.BytesIO()
+            console = Console(io.BytesIO(), io.TextIOWrapper(pipe, "utf-8"), io.StringIO())
+            say(console)
+            self.assertEqual(pipe.getvalue()[-1:], b"\n")
