@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo cluster test check venv lint types unit properties functional packaging coverage model bench-change bench-converge bench-dns bench-failover bench-handshakes bench-http bench-page bench-reads bench-rollout bench-scale bench-slowness chaos fuzz clean
+.PHONY: help demo cluster fresh test check venv lint types unit properties functional packaging coverage model bench-change bench-converge bench-dns bench-failover bench-handshakes bench-http bench-page bench-reads bench-rollout bench-scale bench-slowness chaos fuzz clean
 
 # A root shell opened with plain "su" does not look there for dockerd and nginx.
 export PATH := $(PATH):/usr/sbin:/sbin
@@ -104,6 +104,11 @@ bench-http: ## as root: the agent's door beside other proxies, and what is lost;
 	@scripts/install-packages bench-http
 	@$(MAKE) --silent --no-print-directory venv
 	@$(WITH_ENGINE) .test/bench-engine -- $(PYTHON) -m benchmarks.http $(ARGS)
+
+fresh: ## as root: a cluster by init and join on three hosts of a fresh Debian 12; four minutes
+	@scripts/install-packages fresh
+	@$(MAKE) --silent --no-print-directory venv
+	@$(PYTHON) -m tests.fresh $(ARGS)
 
 chaos: ## as root: random faults on five hosts under load; SEED=7 FAULTS=100, else a seed is drawn and FAULTS is 10
 	@scripts/install-packages test
