@@ -63,7 +63,7 @@ class Console:
             self.say(f"{node} is frozen, it doubts this etcd: {reason} ({COMMAND} shows what to do)")
 
     def say(self, line: str) -> None:
-        """Print a line at once, into a pipe too: whoever reads it may be waiting for just this one."""
+        """Print a line at once, into a pipe too: its reader may be waiting for just this one."""
         print(printable(line), file=self.stdout, flush=True)
 
     def complain(self, line: str) -> None:

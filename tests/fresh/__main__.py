@@ -47,7 +47,7 @@ class FreshCluster:
             host.boot(self._debian)
         for host in self.hosts:
             until(partial(host.succeeds, "docker info"))
-            host.type("cd /root/daprdockr; /opt/daprdockr/bin/python -m tools.build_image")
+            host.type("cd /usr/src/daprdockr; /opt/daprdockr/bin/python -m tools.build_image")
         self._began = time.monotonic()
 
     def close(self) -> None:

@@ -79,7 +79,7 @@ def make_debian(place: Path) -> None:
         elif found.exists():
             shutil.copyfile(found, copy)
     shutil.copyfile("/etc/resolv.conf", place / "etc/resolv.conf")
-    checkout = place / "root/daprdockr"
+    checkout = place / "usr/src/daprdockr"
     checkout.mkdir()
     files = subprocess.run(["git", "archive", "HEAD"], cwd=CHECKOUT, stdout=subprocess.PIPE, check=True).stdout
     subprocess.run(["tar", "-x"], cwd=checkout, input=files, check=True)
@@ -93,7 +93,7 @@ def _in(root: Path, command: str) -> None:
     wishes = {name: value for name, value in os.environ.items() if name.startswith("PIP_") and name != "PIP_FIND_LINKS"}
     environment = {**wishes, "PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "DEBIAN_FRONTEND": "noninteractive"}
     done = subprocess.run(
-        ["chroot", root, "sh", "-ec", f"cd /root/daprdockr; {command}"],
+        ["chroot", root, "sh", "-ec", f"cd /usr/src/daprdockr; {command}"],
         env=environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -123,7 +123,7 @@ class FreshHost:
         self.machine.spawn(engine, self.directory / "dockerd.log")
 
     def type(self, command: str, timeout: float = 180.0) -> str:
-        """What a command prints that a person types, errors too. :raises AssertionError: it failed."""
+        """Return what a typed command prints, errors too. :raises AssertionError: it failed."""
         running = self.begin(command)
         printed, _ = running.communicate(timeout=timeout)
         assert running.returncode == 0, f"{self.name}# {command}\n{printed}"

@@ -162,7 +162,7 @@ class OutputTests(SynchronousTestCase):
 
 
 class AtOnceTests(SynchronousTestCase):
-    """What is printed into a pipe, by a command that goes on for a while."""
+    """A command that takes a while prints into a pipe."""
 
     def test_line(self) -> None:
         """Each line, and each document, is there before the next is made: a program may act on it."""
