@@ -9,11 +9,13 @@ from contextlib import closing
 from docker import APIClient
 
 from daprdockr.etcd.store import EtcdStore
+from daprdockr.model.stored.keys import Keys
 from tests.build.ports import free_port
 from tests.rig.agent_case import HTTP, AgentTestCase
 from tests.rig.agent_process import AgentProcess
 from tests.rig.docker_engine import PrivateEngine, engine_url, sample_image, until
 from tests.rig.etcd_members import EtcdMembers, shared
+from tests.rig.kept import healthy_kept
 
 
 class DeathTests(AgentTestCase):
@@ -103,6 +105,7 @@ class EtcdAwayTests(AgentTestCase):
 
     def test_nothing_stops(self) -> None:
         """No container stops, names and routes stay, a dead container restarts; the next definition is carried out."""
+        until(lambda: healthy_kept(self.agent.state, Keys(f"/{self.agent.group}"), self.web) == 2)
         ids = self.agent.ids(self.web)
         for number in range(3):
             self.members.stop(number)

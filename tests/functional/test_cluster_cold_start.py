@@ -6,12 +6,10 @@ import socket
 import subprocess
 from collections.abc import Callable, Sequence
 
-from daprdockr.model.names import ServiceName
-from daprdockr.model.stored.claim import ClaimRecord
 from daprdockr.model.stored.keys import Keys
-from daprdockr.model.stored.snapshot import decode_listing
 from tests.rig.cluster.case import WEB, ClusterTestCase
 from tests.rig.cluster.host import AGENT, ENGINE, ETCD, NGINX, Host
+from tests.rig.kept import healthy_kept
 
 DB = "db.myapp"
 TCP_PORT = 5432
@@ -31,9 +29,7 @@ def listens(host: Host, port: int) -> bool:
 
 def kept(host: Host) -> int:
     """How many instances of ``DB`` are healthy as the state directory of the agent has it."""
-    listing = decode_listing((host.directory / "state" / "cluster.json").read_bytes())
-    claims = Keys().claims(ServiceName.parse(DB))
-    return sum(ClaimRecord.decode(one.value).healthy for one in listing.entries if one.key.startswith(claims))
+    return healthy_kept(host.directory / "state", Keys(), DB)
 
 
 class ColdStartTests(ClusterTestCase):
