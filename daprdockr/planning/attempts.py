@@ -51,7 +51,7 @@ _MADE_UP = re.compile(r"[0-9a-f]{7,}")
 class Failure:
     """
     The last of them: when it happened, and after how many seconds of running; it may be that a container was ``killed``
-    from outside, and that a registry ``refused`` an image, which it does not have.
+    from outside, and that a registry ``refused`` an image, which it does not have, or the Engine what is defined.
     """
 
     at: float = -math.inf

@@ -36,8 +36,8 @@ class Fault:
     """
     The object of the step is at fault: an image, or one generation of a container. It is counted under ``lane``, where
     the planner finds it, and people get ``event``. ``lasting`` says that it counts as several failures, ``of_host``
-    that it may be this host's fault, ``refused`` that a registry has no such image, ``unhealthy`` that the container
-    may run, but did not become healthy.
+    that it may be this host's fault, ``refused`` that a registry has no such image, or that the Engine does not take
+    what is defined, ``unhealthy`` that the container may run, but did not become healthy.
     """
 
     reason: str

@@ -12,7 +12,16 @@ Note [Whose fault]
 
 from __future__ import annotations
 
-from daprdockr.model.errors import EngineError, EngineFailed, EngineSilent, EngineUnavailable, ImageRefused
+from daprdockr.model.errors import (
+    EngineError,
+    EngineFailed,
+    EngineRefused,
+    EngineSilent,
+    EngineUnavailable,
+    ImageRefused,
+    NameTaken,
+    PortTaken,
+)
 from daprdockr.planning.lanes import Lane
 from daprdockr.planning.outcome import Fault, Retry, reason_of
 from daprdockr.planning.steps import ContainerStep, CreateContainer, PullImage, RenewFiles, StartContainer
@@ -38,8 +47,13 @@ def whose_fault(step: ContainerStep, error: EngineError, generation: str, away: 
         case CreateContainer() | StartContainer() if silent or not isinstance(error, EngineUnavailable):
             lane = Lane("container", step.instance, generation)
             event, of_host = f"{_FAILED[type(step)]}: {reason}", silent or isinstance(error, EngineFailed)
-            return Fault(reason, lane, event, lasting=silent, of_host=of_host)
+            return Fault(reason, lane, event, lasting=silent, of_host=of_host, refused=_is_refused(error))
         case RenewFiles():
             return Retry(reason, once=True)
         case _:
             return Retry(reason)
+
+
+def _is_refused(error: EngineError) -> bool:
+    """Return whether an Engine does not take what is defined, whatever else there is on its host."""
+    return isinstance(error, EngineRefused) and not isinstance(error, EngineFailed | NameTaken | PortTaken)

@@ -13,6 +13,8 @@ from daprdockr.model.errors import (
     EngineSilent,
     EngineUnavailable,
     ImageRefused,
+    NameTaken,
+    PortTaken,
     PullFailed,
 )
 from daprdockr.planning.lanes import Lane
@@ -46,8 +48,9 @@ class WhoseFaultTests(SynchronousTestCase):
     def test_container(self) -> None:
         """A refusal by the Engine is counted for that generation of the container; the event says which call it was."""
         for step, event in EVENTS:
-            for error in (EngineRefused("no"), ContainerAbsent("no")):
-                self.assertEqual(self.became(step, error), Fault("no", LANE, event))
+            for error in (EngineRefused("no"), ContainerAbsent("no"), NameTaken("no"), PortTaken("no", 80)):
+                refused = type(error) is EngineRefused  # the others may be otherwise the next time
+                self.assertEqual(self.became(step, error), Fault("no", LANE, event, refused=refused))
 
     def test_host(self) -> None:
         """A failure that the Engine calls its own may be this host's."""
