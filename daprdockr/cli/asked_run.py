@@ -15,12 +15,16 @@ from daprdockr.model.errors import BadInput, DaprdockrError, EtcdUnavailable
 from daprdockr.model.known.cluster import Cluster
 from daprdockr.model.names import ServiceName
 from daprdockr.model.seams import Store
-from daprdockr.model.stored.entries import Condition, Delete, Operation, Put, Unchanged
-from daprdockr.model.stored.revisioned import KnownRun, newest_of, outdated_runs
-from daprdockr.model.stored.run import RunOutput, RunRecord, RunState
+from daprdockr.model.stored.entries import Condition, Operation, Put, Unchanged
+from daprdockr.model.stored.revisioned import KnownRun, is_crowded, newest_of, outdated_runs
+from daprdockr.model.stored.run import MOST_OPEN, RunOutput, RunRecord, RunState, deletions
 
 PATIENCE = 7 * 86400.0
 """Seconds for which a command waits for the end of a run: a person ends it sooner."""
+
+
+class TooManyRuns(DaprdockrError):
+    """So many runs of a job wait or go on that nobody may ask for another."""
 
 
 @frozen
@@ -35,10 +39,10 @@ class AskedRun:
         """
         :param to_run: whether somebody wants to run it now, which does not go with a command before a rollout.
         :raises NotFound: there is no such service.
-        :raises BadInput: it is no job.
+        :raises BadInput: it is no job, nor was one.
         """
         definition = existing(self.store.get(self.request.keys.service(self.service)), self.service)
-        if definition.schedule is None and (to_run or definition.before is None):
+        if definition.schedule is None and (to_run or (definition.before is None and not self.known())):
             raise BadInput(f"{self.service} is no job: its definition has no Schedule")
 
     def known(self) -> dict[int, KnownRun]:
@@ -56,6 +60,7 @@ class AskedRun:
         """
         Ask for a run, and return its number. One whose answer is lost is found by its record.
 
+        :raises TooManyRuns: too many have not ended yet.
         :raises DaprdockrError: others are always first.
         """
         record = RunRecord(RunState.WAITING, arguments=arguments, by=author(self.request))
@@ -65,6 +70,11 @@ class AskedRun:
             runs = self.known()
             if lost is not None and number in runs and _is_same(runs[number].record, record):
                 return number
+            if is_crowded(runs):
+                raise TooManyRuns(
+                    f"{MOST_OPEN} runs of {self.service} wait or go on, which are as many as may:"
+                    f" try again when some have ended (daprdockrcmd job history {self.service})"
+                )
             newest = newest_of(runs)
             number = newest.number + 1 if newest is not None else 1
             try:
@@ -99,8 +109,7 @@ class AskedRun:
         if newest is not None:
             conditions.append(Unchanged(keys.run(self.service, newest.number), newest.revision))
         whole = evolve(record, until=former.until, schedule=former.schedule, job=former.job)
-        old = outdated_runs(runs, number)
-        gone = [Delete(key) for n in old for key in (keys.run(self.service, n), keys.output(self.service, n))]
+        gone = deletions(keys, self.service, outdated_runs(runs, number))
         return conditions, [Put(keys.run(self.service, number), whole.encode()), *gone]
 
 

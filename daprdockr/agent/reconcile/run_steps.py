@@ -19,8 +19,8 @@ from daprdockr.agent.reconcile.claim_steps import ClaimLost, outcome
 from daprdockr.model.host import ContainerState
 from daprdockr.model.last_words import LastWords
 from daprdockr.model.seams import Store
-from daprdockr.model.stored.entries import Absent, Condition, Delete, Deleted, Entry, Operation, Put, Unchanged
-from daprdockr.model.stored.run import RunOutput, RunRecord, RunState
+from daprdockr.model.stored.entries import Absent, Condition, Deleted, Entry, Operation, Put, Unchanged
+from daprdockr.model.stored.run import RunOutput, RunRecord, RunState, deletions
 from daprdockr.planning.outcome import Done, Retry
 from daprdockr.planning.run_steps import ForgetRuns, OnRun, RunStep, WriteRun
 from daprdockr.runtime.pool import Run
@@ -74,18 +74,19 @@ class RunSteps:
         operations: list[Operation] = [Put(key, value)]
         if lines:
             operations.append(Put(keys.output(step.service, step.number), RunOutput(lines).encode()))
-        operations += self._deletions(step, step.pruned)
-        revision = await self._commit(step, list(self._conditions(step)), operations)
+        operations += deletions(keys, step.service, step.pruned)
         known = self.mirror.cluster.runs(step.service).get(step.number)
+        revision = await self._commit(step, list(self._conditions(step)), operations)
         pruned = (Deleted(keys.run(step.service, number), revision) for number in step.pruned)
         created = revision if known is None else known.created
         self.mirror.note(Entry(key, value, created, revision), *pruned)
-        if (text := _text(step.number, step.record)) != "":
+        goes_on = known is not None and known.record.state is step.record.state  # which was told when it began
+        if (text := _text(step.number, step.record)) != "" and not goes_on:
             self.record_event(str(step.service), text, lines)
 
     async def _forget(self, step: ForgetRuns) -> None:
         keys = self.mirror.cluster.keys
-        operations = self._deletions(step, step.numbers)
+        operations = deletions(keys, step.service, step.numbers)
         revision = await self._commit(step, [Absent(keys.service(step.service))], operations)
         self.mirror.note(*(Deleted(keys.run(step.service, number), revision) for number in step.numbers))
 
@@ -98,10 +99,6 @@ class RunSteps:
             yield Unchanged(keys.run(step.service, number), revision)
         if step.defined:
             yield Unchanged(keys.service(step.service), step.defined)
-
-    def _deletions(self, step: OnRun, numbers: Sequence[int]) -> list[Operation]:
-        keys = self.mirror.cluster.keys
-        return [Delete(key) for n in numbers for key in (keys.run(step.service, n), keys.output(step.service, n))]
 
     async def _commit(self, step: OnRun, conditions: Sequence[Condition], operations: Sequence[Operation]) -> int:
         commit = await self.run(self.store.commit, conditions, operations)

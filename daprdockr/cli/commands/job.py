@@ -27,6 +27,9 @@ _WORDS = {
 }
 
 
+_ENDED = {RunState.FAILED: "failed", RunState.MISSED: "was not begun"}
+
+
 class RunNotDone(DaprdockrError):
     """A run ended without an exit status."""
 
@@ -63,7 +66,7 @@ def _run(runs: AskedRun, arguments: tuple[str, ...], console: Console) -> None:
             console.say(line)
     if record.state is RunState.DONE:
         return
-    text = f"run {number} of {runs.service} {'failed' if record.state is RunState.FAILED else 'is lost'}"
+    text = f"run {number} of {runs.service} {_ENDED.get(record.state, 'is lost')}"
     if record.status <= 0:
         raise RunNotDone(f"{text}: {record.reason}")
     console.complain(f"{text} on {record.node}: {record.reason}")

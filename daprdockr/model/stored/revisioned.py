@@ -11,7 +11,7 @@ from daprdockr.model.names import InstanceName
 from daprdockr.model.stored.claim import ClaimRecord
 from daprdockr.model.stored.node import NodeRecord
 from daprdockr.model.stored.rollout import RolloutRecord
-from daprdockr.model.stored.run import KEPT, MOST_DELETED, RunRecord
+from daprdockr.model.stored.run import KEPT, MOST_DELETED, MOST_OPEN, RunRecord
 from daprdockr.model.stored.slot import SlotRecord
 from daprdockr.model.wanted.definition import Definition
 
@@ -76,6 +76,11 @@ class KnownRun:
 def newest_of(runs: Mapping[int, KnownRun]) -> KnownRun | None:
     """Return the run with the highest number; None if there is none."""
     return runs[max(runs)] if runs else None
+
+
+def is_crowded(runs: Mapping[int, KnownRun]) -> bool:
+    """Return whether so many runs wait or go on that no other may be added."""
+    return sum(run.record.is_open for run in runs.values()) >= MOST_OPEN
 
 
 def outdated_runs(runs: Mapping[int, KnownRun], number: int) -> tuple[int, ...]:

@@ -11,6 +11,7 @@ Note [Each run once]
 from __future__ import annotations
 
 import enum
+from collections.abc import Iterable
 from typing import Any
 
 from attrs import field, frozen
@@ -19,9 +20,14 @@ from daprdockr.model import reading
 from daprdockr.model.last_words import LONGEST_LINE, MOST_LINES
 from daprdockr.model.members import Members, changed_members, decode_members, decode_whole, encode_members
 from daprdockr.model.names import MAX_INSTANCES, InstanceName, ServiceName
+from daprdockr.model.stored.entries import Delete, Operation
+from daprdockr.model.stored.keys import Keys
 
 KEPT = 20
 """The newest records of a job that are kept."""
+
+MOST_OPEN = 50
+"""The most runs of a job that wait or go on at a time."""
 
 MOST_DELETED = 40
 """Records that one transaction deletes, each with its lines: etcd takes 128 operations. The next one takes others."""
@@ -133,6 +139,11 @@ def place_of(service: ServiceName, number: int, beside: bool = False) -> Instanc
 
 
 _BESIDE = 1000
+
+
+def deletions(keys: Keys, service: ServiceName, numbers: Iterable[int]) -> list[Operation]:
+    """Return what deletes the records of runs, with what they logged."""
+    return [Delete(key) for n in numbers for key in (keys.run(service, n), keys.output(service, n))]
 
 
 def _lines(value: object, path: str) -> tuple[str, ...]:

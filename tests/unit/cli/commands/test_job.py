@@ -7,7 +7,7 @@ from typing import Any
 from attrs import evolve
 
 from daprdockr.model.stored.entries import Delete
-from daprdockr.model.stored.run import KEPT, MOST_DELETED, RunOutput, RunRecord, RunState
+from daprdockr.model.stored.run import KEPT, MOST_DELETED, MOST_OPEN, RunOutput, RunRecord, RunState
 from tests.build.command_line import DefinitionCase
 from tests.build.jobs import REPORT, job, record, records_in
 from tests.build.values import KEYS, definition
@@ -71,6 +71,14 @@ class ListTests(JobCase):
         self.assertEqual(self.run_line("job", "history", "web.myapp", "-o", "json").json, [])
         self.assertIn("web.myapp is no job", self.run_line("job", "run", "web.myapp").stderr)
 
+    def test_no_job_any_more(self) -> None:
+        """The runs of a service that was a job are shown."""
+        self.store.put(KEYS.service(REPORT), evolve(job(), schedule=None, instances=1).encode())
+        self.keep(2, record(RunState.DONE, due=600, node="a", status=0))
+        (row,) = self.run_line("job", "history", NAME, "-o", "json").json
+        self.assertEqual((row["Run"], row["State"]), (2, "done"))
+        self.assertIn("is no job", self.run_line("job", "run", NAME).stderr)
+
     def test_usage(self) -> None:
         """Wrong words are named."""
         self.store.put(KEYS.service(definition().name), definition().encode())
@@ -114,7 +122,11 @@ class RunTests(JobCase):
 
     def test_no_status(self) -> None:
         """A run that has none is a failure, with its reason."""
-        for state, text in ((RunState.LOST, "is lost"), (RunState.FAILED, "failed")):
+        for state, text in (
+            (RunState.LOST, "is lost"),
+            (RunState.FAILED, "failed"),
+            (RunState.MISSED, "was not begun"),
+        ):
             number = len(records_in(self.store)) + 1
             done = self.run_until(number=number, state=state, reason="node a went away")
             self.assertEqual(done.status, 1)
@@ -141,6 +153,15 @@ class RunTests(JobCase):
         self.store.coming.append(lambda: self.store.commit([], [Delete(KEYS.run(REPORT, 1))]))
         done = self.run_line("job", "run", NAME)
         self.assertEqual((done.status, done.stderr), (1, "daprdockrcmd: run 1 of report.myapp was deleted\n"))
+
+    def test_too_many(self) -> None:
+        """Nobody asks for another run while as many wait or go on as may."""
+        for number in range(1, MOST_OPEN + 1):
+            self.keep(number, record(RunState.WAITING))
+        done = self.run_line("job", "run", NAME)
+        self.assertEqual((done.status, done.stdout), (1, ""))
+        self.assertIn(f"{MOST_OPEN} runs of report.myapp wait or go on, which are as many as may", done.stderr)
+        self.assertEqual(len(records_in(self.store)), MOST_OPEN)
 
     def test_many_before(self) -> None:
         """The transaction that asks deletes the oldest records, no more than etcd takes operations for."""
