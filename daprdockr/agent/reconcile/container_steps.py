@@ -10,6 +10,10 @@ Note [A stop waits without a thread]
     another service's container would not be stopped meanwhile. So the Engine is only asked to send the signal; its
     events report that the container ended, or a list if those were lost, and after its grace it is killed. An agent
     that ends in between leaves it to the next one, which finds the container running and begins again.
+
+Note [Started once]
+    The answer to a start may be lost, and the container run and end before the next attempt, which would run it again.
+    The container of a run may not: it is started only if the Engine says, immediately before, that it never was.
 """
 
 from __future__ import annotations
@@ -243,6 +247,8 @@ class ContainerSteps:
 
     async def _start(self, step: StartContainer) -> None:
         known = self._host.containers.get(step.container)
+        if known is not None and known.run and await self._was_started(step):
+            return
         guarded = known if known is not None and known.on_partition == "stop" else None
         if guarded is not None:
             await self._guarded.admit(guarded)
@@ -258,6 +264,14 @@ class ContainerSteps:
         self._host.containers.update(state)
         if guarded is not None and state.running:
             await self._check_guarded(step, state)
+
+    async def _was_started(self, step: StartContainer) -> bool:
+        """See Note [Started once]."""
+        there = await self._work(step)(self._engine.inspect, step.container)
+        if there is None or there.status is Status.CREATED:
+            return False
+        self._host.containers.update(there)
+        return True
 
     async def _check_guarded(self, step: StartContainer, before: ContainerState) -> None:
         """
