@@ -12,7 +12,8 @@ from daprdockr.model.names import ServiceName
 from daprdockr.model.stored.revisioned import newest_of
 from daprdockr.model.stored.run import RunRecord, RunState
 from daprdockr.planning.jobs.beginning import begins_anew
-from daprdockr.planning.situation import Here, Runs
+from daprdockr.planning.keeping.preceding import owed
+from daprdockr.planning.situation import Here, KnownClaims, OnHost, Rollout, Runs, Situation, Wanted
 
 
 class RunTimes:
@@ -36,7 +37,7 @@ class RunTimes:
     def observe(self, name: ServiceName, now: float) -> None:
         """Record the states of a service's runs at ``now`` (monotonic seconds)."""
         here = self._here()
-        self._claimed(name, self._own(name, here, RunState.CLAIMED, RunState.RUNNING), now)
+        self._claimed(name, self._own(name, here), now)
         self._running(name, (one.run for one in self._containers.runs_of(name) if one.running), now)
         self._waiting(name, self._waiting_now(name) if here.may_claim else (), now)
         self._away(name, self._away_now(name, here) if here.may_claim else (), now)
@@ -53,9 +54,20 @@ class RunTimes:
             away_since=self._away.of(name),
         )
 
-    def _own(self, name: ServiceName, here: Here, *states: RunState) -> Iterator[int]:
+    def owes(self, name: ServiceName) -> bool:
+        """Return whether a command has still to succeed before a container of a service may be created."""
+        service, cluster = self._cluster.services.get(name), self._cluster
+        if service is None or service.definition.before is None:
+            return False
+        claims = KnownClaims(dict(cluster.claims(name)), dict(cluster.successors(name)))
+        host = OnHost(containers=dict(self._containers.of(name)))
+        rollout, runs = Rollout(record=cluster.rollout(name)), Runs(dict(cluster.runs(name)))
+        seen = Situation(self._here(), name, Wanted(service), claims, host, rollout=rollout, runs=runs)
+        return owed(seen) != ""
+
+    def _own(self, name: ServiceName, here: Here) -> Iterator[int]:
         for number, run in self._cluster.runs(name).items():
-            if run.record.node == here.node and run.record.state in states:
+            if run.record.node == here.node and run.record.under_way:
                 yield number
 
     def _waiting_now(self, name: ServiceName) -> Iterator[int]:

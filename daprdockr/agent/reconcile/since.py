@@ -93,7 +93,7 @@ class Since:
         return self._surplus.of(service)
 
     def coming_up(self, service: ServiceName) -> Mapping[int, float]:
-        """Return the instances that this node is bringing up, and since when; time without etcd does not count."""
+        """Return the instances this node brings up, and since when; time without etcd, or for ``Before``, is none."""
         return self._coming_up.of(service)
 
     def leaving(self, service: ServiceName) -> Mapping[int, float]:
@@ -121,7 +121,7 @@ class Since:
                 yield number
 
     def _coming_up_now(self, name: ServiceName, here: Here) -> Iterable[int]:
-        if not here.may_claim:
+        if not here.may_claim or self._others.runs.owes(name):
             return ()
         return brought_up(here.node, self._cluster.claims(name), self._cluster.successors(name))
 

@@ -11,6 +11,11 @@ Note [A node that comes back]
     A run whose node went away is written off as lost by the others, without knowing how it ended; it may go on. When
     the node is back, and finds the container of such a run, its end is what the record says in the end. If another node
     was allowed to begin it anew meanwhile, the container here is stopped instead.
+
+Note [An Engine's fault]
+    Neither a container that could not be created nor one that could not be started has carried out anything, so the
+    Engine is asked again, each time later. The attempt ends when the Engine refuses what is defined, or says that the
+    program cannot be started; and if its fault lasts, after ``PATIENCE`` seconds, or with the run's window.
 """
 
 from __future__ import annotations
@@ -25,10 +30,15 @@ from daprdockr.model.names import InstanceName
 from daprdockr.model.stored.revisioned import KnownRun, Service
 from daprdockr.model.stored.run import RunState, place_of
 from daprdockr.model.wanted.schedule import Schedule
+from daprdockr.planning.attempts import NONE, Attempts
+from daprdockr.planning.jobs.settling import is_outdated, not_begun
 from daprdockr.planning.jobs.writing import failed, rewritten
 from daprdockr.planning.keeping.withdrawing import Wait, remove
 from daprdockr.planning.situation import Situation
 from daprdockr.planning.steps import CreateContainer, PullImage, StartContainer, Step, StopContainer
+
+PATIENCE = 30.0
+"""Seconds after which an attempt ends for which the Engine makes or starts no container."""
 
 PULLS = 3
 """So many pulls that failed end an attempt."""
@@ -69,27 +79,35 @@ def _carries_out(situation: Situation, run: KnownRun | None, container: Containe
 def _prepare(
     situation: Situation, run: KnownRun, service: Service, schedule: Schedule, now: float
 ) -> Iterator[Step | Wait]:
-    definition, host = service.definition, situation.host
     made = next((one for one in _containers(situation, run) if one.revision == run.revision), None)
-    if made is not None:
+    attempts = _attempts(situation, run, service.definition.digest)
+    if is_outdated(service, run):
+        yield not_begun(situation, service, run)
+    elif made is not None:
         begins = evolve(run.record, state=RunState.RUNNING, container=made.id, definition=made.definition)
         yield rewritten(situation, run, evolve(begins, started=situation.runs.wall, reason=""))
-    elif why := situation.wanted.missing or _fault(situation, run, definition.digest):
+    elif why := situation.wanted.missing or _given_up(situation, run, attempts, schedule, now):
         yield failed(situation, run, schedule, RunState.FAILED, why)
-    elif host.image is not None:
-        yield CreateContainer(
-            _place(situation, run),
-            definition,
-            (),
-            run.revision,
-            defined=service.revision,
-            run=run.number,
-            command=run.record.arguments or (definition.before.command if definition.before is not None else ()),
-        )
-    elif host.pull.last.at >= _since(situation, run) and (host.pull.last.refused or host.pull.count >= PULLS):
-        yield failed(situation, run, schedule, RunState.FAILED, host.pull.reason)
+    elif attempts.retry_at > now:
+        yield Wait(attempts.retry_at)
+    elif situation.host.image is not None:
+        yield _create(situation, run, service)
     else:
-        yield PullImage(definition.image) if host.pull.retry_at <= now else Wait(host.pull.retry_at)
+        yield _pull(situation, run, service, schedule, now)
+
+
+def _create(situation: Situation, run: KnownRun, service: Service) -> Step:
+    definition = service.definition
+    command = run.record.arguments or (definition.before.command if definition.before is not None else ())
+    place, defined = _place(situation, run), service.revision
+    return CreateContainer(place, definition, (), run.revision, defined=defined, run=run.number, command=command)
+
+
+def _pull(situation: Situation, run: KnownRun, service: Service, schedule: Schedule, now: float) -> Step | Wait:
+    pull = situation.host.pull
+    if pull.last.at >= _since(situation, run) and (pull.last.refused or pull.count >= PULLS):
+        return failed(situation, run, schedule, RunState.FAILED, pull.reason)
+    return PullImage(service.definition.image) if pull.retry_at <= now else Wait(pull.retry_at)
 
 
 def _attend(situation: Situation, run: KnownRun, schedule: Schedule, now: float) -> Iterator[Step | Wait]:
@@ -102,7 +120,7 @@ def _attend(situation: Situation, run: KnownRun, schedule: Schedule, now: float)
         reason = "its container was removed by somebody before it was seen to end"
         yield failed(situation, run, schedule, RunState.LOST, reason)
     elif own.status is Status.CREATED:
-        yield from _start(situation, run, own, schedule)
+        yield from _start(situation, run, own, schedule, now)
     elif not own.running:
         yield _end(situation, run, own, schedule)
     elif lost:
@@ -111,10 +129,14 @@ def _attend(situation: Situation, run: KnownRun, schedule: Schedule, now: float)
         yield from _until_deadline(situation, run, own, schedule, now)
 
 
-def _start(situation: Situation, run: KnownRun, container: ContainerState, schedule: Schedule) -> Iterator[Step]:
-    why = container.error or _fault(situation, run, container.definition)
-    if why:
+def _start(
+    situation: Situation, run: KnownRun, container: ContainerState, schedule: Schedule, now: float
+) -> Iterator[Step | Wait]:
+    attempts = _attempts(situation, run, container.definition)
+    if why := container.error or _given_up(situation, run, attempts, schedule, now):
         yield failed(situation, run, schedule, RunState.FAILED, why, container.id)
+    elif attempts.retry_at > now:
+        yield Wait(attempts.retry_at)
     else:
         yield StartContainer(container.instance, container.id, generation=container.definition)
 
@@ -156,7 +178,15 @@ def _since(situation: Situation, run: KnownRun) -> float:
     return situation.runs.claimed_since.get(run.number, 0.0)
 
 
-def _fault(situation: Situation, run: KnownRun, digest: str) -> str:
-    """Return why no container could be created or started for this attempt; "" if nothing is known against it."""
+def _attempts(situation: Situation, run: KnownRun, digest: str) -> Attempts:
+    """Return how often no container could be created or started since this node claimed the run."""
     attempts = situation.attempts(_place(situation, run), digest)
-    return attempts.reason if attempts.count and attempts.last.at >= _since(situation, run) else ""
+    return attempts if attempts.count and attempts.last.at >= _since(situation, run) else NONE
+
+
+def _given_up(situation: Situation, run: KnownRun, attempts: Attempts, schedule: Schedule, now: float) -> str:
+    """Return why the Engine is not asked again for a container of this attempt, or "": Note [An Engine's fault]."""
+    due = run.record.due
+    late = bool(schedule.cron and due and due + schedule.window < situation.runs.wall)
+    lasts = attempts.lasting and (late or now >= _since(situation, run) + PATIENCE)
+    return attempts.reason if attempts.last.refused or lasts else ""

@@ -2,16 +2,22 @@
 """
 Which node begins a run, and which one writes down what all of them see. The same answer on every node that sees the
 same state; a node whose turn is later acts only if the earlier ones did not.
+
+Note [Nodes that take no instances]
+    A cordoned node begins no run of a job. But it goes on with the instances it has, also through a rollout, so it may
+    begin the command before that, after all other nodes. Any node that has a lease may write down what becomes of runs.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from daprdockr.model.wanted.definition import Definition
-from daprdockr.planning.candidates import able, mark, room
+from daprdockr.planning.candidates import Candidate, able, mark, room
+from daprdockr.planning.keeping.withdrawing import Wait
 from daprdockr.planning.situation import Situation
+from daprdockr.planning.steps import Step
 
 TURN = 0.5
 """Seconds between the turns of two nodes."""
@@ -40,13 +46,31 @@ def turn(situation: Situation, definition: Definition, number: int, not_again: s
             _draw(service, number, one.name),
         ),
     )
-    return _delay(situation.here.node, (one.name for one in order))
+    return _delay(situation.here.node, [*(one.name for one in order), *_staying(situation, definition, number)])
 
 
-def bookkeeping(situation: Situation, number: int) -> float | None:
-    """Return how long this node leaves a note about a run to others, or None if it takes no part."""
+def bookkeeping(situation: Situation, number: int) -> float:
+    """Return how long this node leaves a note about a run to others."""
     nodes = [one.name for one in situation.placing.candidates]
-    return _delay(situation.here.node, sorted(nodes, key=lambda node: _draw(str(situation.name), number, node)))
+    delay = _delay(situation.here.node, sorted(nodes, key=lambda node: _draw(str(situation.name), number, node)))
+    return LATEST * TURN if delay is None else delay
+
+
+def in_turn(delay: float | None, since: float, step: Step, now: float) -> Iterator[Step | Wait]:
+    """Yield a step when it is this node's turn, ``delay`` seconds after ``since``; None: it never is."""
+    if delay is not None:
+        yield step if since + delay <= now else Wait(since + delay)
+
+
+def _staying(situation: Situation, definition: Definition, number: int) -> list[str]:
+    """Return the nodes that have instances of the service and take no more: Note [Nodes that take no instances]."""
+    here, service = situation.here, str(situation.name)
+    owners = {claim.node for claim in situation.claims.owners.values()}
+    owners.difference_update(one.name for one in situation.placing.candidates)
+    itself = Candidate(here.node, here.labels, 0, allow=here.allow, keys=here.keys)
+    if not here.cordoned or not able(definition, [itself]):
+        owners.discard(here.node)
+    return sorted(owners, key=lambda node: _draw(service, number, node))
 
 
 def _delay(node: str, order: Iterable[str]) -> float | None:

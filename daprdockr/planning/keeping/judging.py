@@ -73,7 +73,7 @@ def judge_rollout(situation: Situation, now: float) -> Iterator[Step | Wait]:
 
 def _all_failures(situation: Situation, definition: Definition, now: float) -> Iterator[_Failed | Wait]:
     """Yield what failed before the rollout began, as long as that is owed, and while it goes on."""
-    reason, owners = failure(situation, definition), situation.claims.owners
+    reason, owners = failure(situation), situation.claims.owners
     first = next((number for number, one in sorted(owners.items()) if one.node == situation.here.node), None)
     if reason and first is not None:
         yield owners[first].instance, reason

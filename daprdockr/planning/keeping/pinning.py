@@ -1,5 +1,5 @@
 # -*- test-case-name: tests.unit.agent.reconcile.test_rollout_steps,tests.unit.whole.test_failed_rollouts -*-
-"""The writes for a restart whose image was resolved: Note [One image for a restart] in ``model.wanted.pinned``."""
+"""A restart whose image was resolved, and its writes: Note [One image for a restart] in ``model.wanted.pinned``."""
 
 from __future__ import annotations
 
@@ -14,7 +14,16 @@ from daprdockr.model.stored.revisioned import Service
 from daprdockr.model.wanted.definition import Definition
 from daprdockr.model.wanted.pinned import NEVER, pin
 from daprdockr.planning.keeping.judging import former
+from daprdockr.planning.situation import Situation
 from daprdockr.planning.steps import PinImage
+
+
+def pin_first(situation: Situation) -> PinImage | None:
+    """Return the step that has to come before any container of a restart, if this node has to take it."""
+    service, host = situation.service, situation.host
+    if service is None or not service.definition.to_pull or not host.resolved or situation.rollout.unpinned:
+        return None
+    return PinImage(situation.name, service.revision, host.resolved, host.before)
 
 
 def pinning(

@@ -177,9 +177,7 @@ def _report_absent(situation: Situation, instance: InstanceName, definition: Def
         return evolve(before, state=State.PULLING, healthy=False, reason=pull.reason)
     if not attempts.unhealthy and (attempts.retry_at > now or attempts.count > 1):
         return evolve(before, state=State.BACKING_OFF, healthy=False, reason=attempts.reason)
-    reason = (
-        situation.wanted.missing or attempts.reason or waits_for(situation, instance) or owed(situation, definition)
-    )
+    reason = situation.wanted.missing or attempts.reason or waits_for(situation, instance) or owed(situation)
     return evolve(before, state=State.STARTING, healthy=False, reason=reason)
 
 

@@ -39,6 +39,7 @@ from daprdockr.model.wanted.one_copy import stops_first
 from daprdockr.planning.attempts import SPOILT, Attempts
 from daprdockr.planning.keeping.body import published
 from daprdockr.planning.keeping.former_copy import former_copy, start_again
+from daprdockr.planning.keeping.pinning import pin_first
 from daprdockr.planning.keeping.preceding import owed
 from daprdockr.planning.keeping.renewing import is_to_renew
 from daprdockr.planning.keeping.replacing import has_its_turn, is_due
@@ -49,7 +50,6 @@ from daprdockr.planning.placing.awaited import waits_for
 from daprdockr.planning.situation import Situation
 from daprdockr.planning.steps import (
     CreateContainer,
-    PinImage,
     PullImage,
     RenewFiles,
     StartContainer,
@@ -114,9 +114,9 @@ def _replace(
     slot = held(situation, claim.instance)
     if situation.claims.owners.get(claim.instance.number) != claim:  # to be taken over: nothing leads to it
         yield from withdraw(situation, old, changed, now)
-    elif definition.to_pull and situation.host.resolved and not situation.rollout.unpinned and situation.service:
-        yield PinImage(situation.name, situation.service.revision, situation.host.resolved, situation.host.before)
-    elif owed(situation, definition):  # Note [Before a rollout] in ``preceding``
+    elif (image := pin_first(situation)) is not None:
+        yield image
+    elif owed(situation):  # Note [Before a rollout] in ``preceding``
         return
     elif slot is None or slot.record.definition != definition.digest:
         yield from take_slot(situation, claim.instance, definition, now)
@@ -189,13 +189,15 @@ def _run(
         yield Wait(attempts.retry_at)
     elif current is not None and (confirmed or not definition.at_most_one):
         yield StartContainer(claim.instance, current.id, generation=current.definition)
-    elif confirmed and not _is_kept_back(situation, claim, definition):
+    elif confirmed and owed(situation) and (image := pin_first(situation)) is not None:
+        yield image  # the command before the first start waits for it
+    elif confirmed and not _is_kept_back(situation, claim):
         yield _create(situation, claim, definition)
 
 
-def _is_kept_back(situation: Situation, claim: Claim, definition: Definition) -> bool:
+def _is_kept_back(situation: Situation, claim: Claim) -> bool:
     """Return whether no container may be created yet."""
-    return bool(situation.wanted.missing or waits_for(situation, claim.instance) or owed(situation, definition))
+    return bool(situation.wanted.missing or waits_for(situation, claim.instance) or owed(situation))
 
 
 def _create(situation: Situation, claim: Claim, definition: Definition) -> Step:

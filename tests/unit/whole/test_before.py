@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from daprdockr.model.host import ContainerState
+from attrs import evolve
+
+from daprdockr.model.host import ContainerState, Image
 from daprdockr.model.stored.history import RevisionRecord
 from daprdockr.model.stored.rollout import RolloutRecord, RolloutState
-from daprdockr.model.stored.run import RunRecord
+from daprdockr.model.stored.run import RunRecord, RunState
 from daprdockr.model.wanted.definition import Definition
+from daprdockr.planning.keeping.preceding import owed
 from tests.build.values import KEYS, WEB, definition, named
 from tests.build.whole import WholeCase
 
@@ -37,6 +40,12 @@ class BeforeTests(WholeCase):
     def runs(self) -> list[RunRecord]:
         entries = self.cluster.store.list(KEYS.runs(WEB)).entries
         return [RunRecord.decode(one.value) for one in entries]
+
+    def wanted(self) -> Definition:
+        """The definition that is stored now."""
+        entry = self.cluster.store.get(KEYS.service(WEB))
+        assert entry is not None
+        return Definition.parse(entry.value)
 
     def end(self, status: int = 0) -> None:
         for one in self.before():
@@ -114,6 +123,115 @@ class BeforeTests(WholeCase):
         self.store(definition("web:2", instances=1, **MIGRATE), 2)
         self.end()
         self.assertEqual(len(self.serving()), 1)
+
+    def test_stored_again(self) -> None:
+        """The same definition, stored again when the database was mended, gets a run of its own."""
+        first, second = definition(instances=1), definition("web:2", instances=1, **MIGRATE)
+        self.store(first, 1, good=True)
+        self.store(second, 2)
+        self.end(status=3)
+        self.cluster.advance(10)
+        self.assertEqual(self.wanted(), first)
+        self.store(second, 3)
+        self.assertEqual(len(self.before()), 1)
+        self.end()
+        self.cluster.advance(30)
+        self.assertEqual([one.state for one in self.runs()], [RunState.FAILED, RunState.DONE])
+        self.assertEqual([one.definition for one in self.serving()], [second.digest])
+        self.assertEqual(self.wanted(), second)
+
+    def test_returns(self) -> None:
+        """It runs again for a definition that comes back, by whichever way a person goes."""
+        first, second = definition(instances=1), definition("web:2", instances=1, **MIGRATE)
+        for number, wanted in enumerate((first, second, first), 1):
+            self.store(wanted, number, good=True)
+            self.end()
+            self.cluster.advance(40)
+        self.assertEqual((len(self.runs()), self.before()), (1, []))
+        self.store(second, 4)
+        self.assertEqual([one.definition for one in self.serving()], [first.digest])
+        self.assertEqual((len(self.runs()), len(self.before())), (2, 1))
+
+    def test_way_back(self) -> None:
+        """The definition that is put back because a rollout failed runs no command, though nothing of it is left."""
+        first = definition(instances=1, Update={"Order": "stop-first"}, **MIGRATE)
+        self.store(first, 1, good=True)
+        self.end()
+        self.cluster.advance(80)
+        self.agent.docker.broken_images.add("web:2")
+        self.store(evolve(first, container=definition("web:2").container, before=None), 2)
+        self.cluster.advance(60)
+        self.assertEqual(self.wanted(), first)
+        self.assertEqual([one.definition for one in self.serving()], [first.digest])
+        self.assertEqual(len(self.runs()), 1)
+
+    def test_scaled(self) -> None:
+        """One that serves is scaled without it, and started without it when nothing of it is left anywhere."""
+        self.store(definition(instances=1, **MIGRATE), 1)
+        self.end()
+        self.store(definition(instances=2, **MIGRATE), 2)
+        self.assertEqual((len(self.serving()), len(self.runs())), (2, 1))
+        self.cluster.crash(self.agent)
+        self.agent = self.cluster.add("b")
+        self.cluster.advance(30)
+        self.assertEqual((len(self.serving()), len(self.runs())), (2, 1))
+
+    def test_cordoned(self) -> None:
+        """It runs on a cordoned node that has instances, where no other can: the rollout goes on there, too."""
+        self.store(definition(instances=1), 1, good=True)
+        self.cluster.store.put(KEYS.cordon("a"), b"{}")
+        self.cluster.advance(1)
+        self.store(definition("web:2", instances=1, **MIGRATE), 2)
+        self.assertEqual(len(self.before()), 1)
+
+    def test_nowhere(self) -> None:
+        """Why no node may run it is said."""
+        self.store(definition(instances=1), 1, good=True)
+        self.store(definition("web:2", instances=1, Placement={"Constraints": ["zone == x"]}, **MIGRATE), 2)
+        self.assertEqual(self.before(), [])
+        situation = self.agent.gather.situation(WEB)
+        self.assertEqual(owed(situation), "waits for its Before: no node meets zone == x")
+
+    def test_restarted(self) -> None:
+        """A first rollout that failed is begun anew by a restart, whose image is resolved first."""
+        self.agent.docker.publish("web:1", Image(id="first"))
+        self.store(definition(instances=1, **MIGRATE), 1)
+        self.end(status=3)
+        self.cluster.advance(30)
+        self.assertEqual((self.serving(), len(self.runs())), ([], 1))
+        self.store(definition(instances=1, Restarted="2026-11-29T00:00:00Z", **MIGRATE), 2)
+        self.cluster.advance(5)
+        self.assertIn("@sha256:", self.wanted().image)
+        self.assertEqual(len(self.before()), 1)
+        self.end()
+        self.cluster.advance(5)
+        self.assertEqual(len(self.serving()), 1)
+
+    def test_long(self) -> None:
+        """Its time is none in which an instance has to come up."""
+        self.store(definition(instances=1, Update={"Deadline": 20}, **MIGRATE), 1)
+        self.cluster.advance(60)
+        self.assertEqual([one.overdue for one in self.cluster.claims.values()], [False])
+        self.end()
+        self.cluster.advance(10)
+        self.assertEqual([one.overdue for one in self.cluster.claims.values()], [False])
+        self.assertEqual(len(self.serving()), 1)
+
+    def test_removed(self) -> None:
+        """One that goes on when it is taken out of the definition ends as it does, with its own deadline."""
+        self.store(definition(instances=1), 1, good=True)
+        self.store(definition("web:2", instances=1, **MIGRATE), 2)
+        self.store(definition(instances=1), 3)
+        self.assertEqual(len(self.before()), 1)
+        self.end(status=4)
+        self.assertEqual([one.status for one in self.runs()], [4])
+        self.assertEqual([one.run for one in self.agent.docker.states], [0])
+
+    def test_file_is_missing(self) -> None:
+        """It does not begin before what the definition names is there, as instances do not."""
+        self.store(definition(instances=1, Files=[{"Name": "app.conf", "Target": "/app.conf"}], **MIGRATE), 1)
+        self.cluster.advance(10)
+        self.assertEqual(self.runs(), [])
 
     def test_on_partition_stop(self) -> None:
         """It needs no guard where instances do: it is begun once, whatever becomes of its node."""

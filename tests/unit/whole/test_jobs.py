@@ -2,19 +2,37 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
+from attrs import evolve
+
+from daprdockr.model.errors import EngineFailed
+from daprdockr.model.host import Status
 from daprdockr.model.names import InstanceName
 from daprdockr.model.stored.run import KEPT, RunOutput, RunRecord, RunState
-from daprdockr.planning.jobs.beginning import AWAY
+from daprdockr.planning.jobs.settling import AWAY
 from daprdockr.planning.run_steps import WriteRun
-from daprdockr.planning.steps import CreateContainer
+from daprdockr.planning.steps import CreateContainer, StartContainer
 from tests.build.carry_out import CarryOutCase
 from tests.build.jobs import REPORT, end_runs, job, record, records_in
 from tests.build.values import KEYS
 from tests.build.whole import TTL, WholeCase, resolved
 from tests.fakes.agents import STEP, MemoryAgent
+from tests.fakes.engine import MemoryEngine
 
 DUE = 1_000_020
 """The first due time after a test began, which is some seconds earlier."""
+
+
+class FlawedEngine(MemoryEngine):
+    """It fails twice before it creates a container."""
+
+    def create(self, name: str, body: Mapping[str, Any]) -> str:
+        self.calls["tried"] += 1
+        if self.calls["tried"] <= 2:
+            raise EngineFailed("no space left on device")
+        return MemoryEngine.create(self, name, body)
 
 
 class JobCase(WholeCase):
@@ -145,6 +163,50 @@ class RunTests(JobCase):
         self.cluster.advance(2)
         self.assertEqual((self.records(), self.agent.docker.states), ({}, []))
         self.assertEqual(self.cluster.store.list(KEYS.outputs(REPORT)).entries, ())
+
+    def test_no_job_any_more(self) -> None:
+        """A run that goes on while its service becomes another one ends as it does, and its container goes."""
+        self.define()
+        self.cluster.define(evolve(job(), schedule=None, instances=1))
+        self.cluster.advance(5)
+        self.assertEqual(sorted(one.run for one in self.agent.running), [0, 2])
+        end_runs(self.agent, status=3)
+        self.cluster.advance(2)
+        self.assertEqual((self.newest().state, self.newest().reason), (RunState.FAILED, "exit status 3"))
+        self.assertEqual([one.run for one in self.agent.docker.states], [0])
+
+    def test_no_job_and_lost(self) -> None:
+        """So it is with one whose node went away: it is lost."""
+        self.define()
+        self.cluster.define(evolve(job(), schedule=None, instances=0))
+        self.cluster.add("b")
+        self.kill(self.agent)
+        self.cluster.advance(TTL + AWAY + 2)
+        self.assertEqual(self.newest().state, RunState.LOST)
+
+    def test_long(self) -> None:
+        """Due times that pass while a run goes on are one record, and one event."""
+        self.define(Window=10)
+        self.cluster.advance(600)
+        self.assertEqual(self.states(), ["set", "running", "missed"])
+        self.assertEqual((self.newest().due, self.newest().last), (DUE + 60, DUE + 540))
+        self.assertEqual(self.newest().count, 9)
+        self.assertEqual(self.events, ["run 3 was missed: another run was under way"])
+        end_runs(self.agent)
+        self.cluster.advance(60)
+        self.assertEqual(self.states(), ["set", "done", "missed", "running"])
+
+    def on_engine(self, engine: MemoryEngine) -> None:
+        """Set the job where this is the only Engine."""
+        self.cluster.stop(self.agent)
+        self.agent = self.cluster.add("b", engine)
+        self.define()
+
+    def test_engine_fails(self) -> None:
+        """A container that could not be created is created a little later, for the same run."""
+        self.on_engine(FlawedEngine(node="b"))
+        self.cluster.advance(5)
+        self.assertEqual((self.states(), self.agent.docker.calls["start"]), (["set", "running"], 1))
 
     def test_history(self) -> None:
         """The newest records are kept, with what their runs logged."""
@@ -331,3 +393,14 @@ class StepTests(CarryOutCase):
         (made,) = self.host.containers.runs_of(REPORT)
         self.assertEqual((made.run, made.revision, made.instance.number), (3, 9, 3))
         self.assertEqual(self.host.containers.of(REPORT), {})
+
+    def test_started_once(self) -> None:
+        """The container of a run whose start was not answered, and which ended since, is not started again."""
+        self.do(CreateContainer(InstanceName(REPORT, 3), job(), (), 9, run=3))
+        (made,) = self.host.containers.runs_of(REPORT)
+        self.engine.start(made.id)
+        self.engine.crash(made.id, 0)
+        self.do(StartContainer(made.instance, made.id))
+        self.assertEqual(self.engine.calls["start"], 1)
+        (known,) = self.host.containers.runs_of(REPORT)
+        self.assertEqual(known.status, Status.EXITED)

@@ -7,9 +7,9 @@ from typing import Any
 from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
-from daprdockr.model.stored.run import KEPT, RunRecord, RunState
+from daprdockr.model.stored.run import KEPT, MOST_OPEN, RunRecord, RunState
 from daprdockr.model.wanted.definition import Definition
-from daprdockr.planning.jobs.beginning import AWAY, PAUSES
+from daprdockr.planning.jobs.beginning import PAUSES
 from daprdockr.planning.jobs.turns import TURN
 from daprdockr.planning.plan import Plan, plan
 from daprdockr.planning.run_steps import ForgetRuns, WriteRun
@@ -78,6 +78,23 @@ class DueTests(BeginCase):
         missed = self.written(job(), running, wall=961.0)
         self.assertEqual((missed.record.state, missed.record.reason), (RunState.MISSED, "another run was under way"))
         self.assertEqual(self.written(job(Overlap=True), running, wall=661.0).record.state, RunState.CLAIMED)
+
+    def test_joined(self) -> None:
+        """What is missed for the same reason as what was missed last is added to that record."""
+        reason = "another run was under way"
+        missed = record(RunState.MISSED, due=540, last=600, count=2, ended=900.0, reason=reason)
+        running = record(RunState.RUNNING, node="b", due=480)
+        step = self.written(job(), running, missed, wall=961.0)
+        more = evolve(missed, last=660, until=660, count=3, ended=961.0)
+        self.assertEqual(step, WriteRun(REPORT, 2, more, revision=12, defined=DEFINED))
+        other = self.written(job(), running, evolve(missed, reason="no node began it in time"), wall=961.0)
+        self.assertEqual((other.number, other.record.due, other.record.count), (3, 660, 1))
+
+    def test_crowded(self) -> None:
+        """Where runs may overlap, no more go on than a job may have."""
+        running = [record(RunState.RUNNING, node="b", due=600)] * MOST_OPEN
+        step = self.written(job(Overlap=True), *running, wall=961.0)
+        self.assertEqual(step.record.reason, f"{MOST_OPEN} runs were under way, or waited")
 
     def test_pruned(self) -> None:
         """The transaction that adds a record deletes the oldest, but none of a run that goes on."""
@@ -172,45 +189,3 @@ class WaitingTests(BeginCase):
             ):
                 found = self.claims(job(), again, nodes=nodes, waiting_since={1: NOW - waited})
                 self.assertEqual(len(found), begun, (attempt, waited, nodes))
-
-
-class WrittenOffTests(BeginCase):
-    """Runs whose node is away."""
-
-    def away(self, one: RunRecord, seconds: float = AWAY, **schedule: Any) -> Plan:
-        return self.plan(job(**schedule), one, wall=630.0, away_since={1: NOW - seconds})
-
-    def test_lost(self) -> None:
-        """A run that had begun is lost, after a while in which an agent may be started again."""
-        running = record(RunState.RUNNING, node="b", due=600, container="c1")
-        self.assertEqual(self.away(running, AWAY - 1), Plan((), NOW + 1))
-        (step,) = self.away(running).steps
-        assert isinstance(step, WriteRun)
-        reason = "node b went away, so nobody knows how it ended"
-        self.assertEqual(step.record, evolve(running, state=RunState.LOST, ended=630.0, reason=reason))
-
-    def test_tried_again(self) -> None:
-        """With retries left it waits for another attempt, which no container belongs to."""
-        running = record(RunState.RUNNING, node="b", due=600, container="c1")
-        (step,) = self.away(running, Retries=1).steps
-        assert isinstance(step, WriteRun)
-        expected = evolve(running, state=RunState.WAITING, attempt=2, container="")
-        reason = "attempt 1 on b: node b went away, so nobody knows how it ended"
-        self.assertEqual(step.record, evolve(expected, reason=reason))
-
-    def test_not_begun(self) -> None:
-        """A run that was only claimed is handed on, as the same attempt, or missed when its window is over."""
-        claimed = record(RunState.CLAIMED, node="b", due=600)
-        (step,) = self.away(claimed).steps
-        assert isinstance(step, WriteRun)
-        self.assertEqual(
-            step.record, evolve(claimed, state=RunState.WAITING, reason="node b went away before it began")
-        )
-        (step,) = self.away(claimed, Window=20).steps
-        assert isinstance(step, WriteRun)
-        missed = evolve(claimed, state=RunState.MISSED, last=600, count=1, ended=630.0)
-        self.assertEqual(step.record, evolve(missed, reason="node b went away before it began"))
-
-    def test_ended(self) -> None:
-        """A run that has ended is not touched, though its node is remembered as away."""
-        self.assertEqual(self.away(record(RunState.DONE, node="b")).steps, ())

@@ -8,15 +8,17 @@ from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.model.host import ContainerState, Status
+from daprdockr.model.stored.revisioned import Service
 from daprdockr.model.stored.run import RunRecord, RunState, place_of
 from daprdockr.model.wanted.definition import Definition
-from daprdockr.planning.attempts import NONE, Failure
+from daprdockr.planning.attempts import NONE, Attempts, Failure
+from daprdockr.planning.jobs.tending import PATIENCE
 from daprdockr.planning.lanes import Lane
 from daprdockr.planning.plan import Plan, plan
 from daprdockr.planning.run_steps import WriteRun
-from daprdockr.planning.situation import Here, OnHost
+from daprdockr.planning.situation import Here, OnHost, Wanted
 from daprdockr.planning.steps import CreateContainer, PullImage, RemoveContainer, StartContainer, Step, StopContainer
-from tests.build.jobs import DEFINED, REPORT, carrying, job, record, situation_of
+from tests.build.jobs import CREATED, DEFINED, REPORT, carrying, job, record, situation_of
 from tests.build.situations import IMAGES, NOW
 
 CLAIMED = record(RunState.CLAIMED, node="a", due=600)
@@ -71,13 +73,47 @@ class PrepareTests(TendCase):
 
     def test_impossible(self) -> None:
         """A container that the Engine refuses to create, or whose secret is not set, ends the attempt."""
-        refused = NONE.failed(NOW - 1, "no such option")
-        host = OnHost(image=IMAGES["web:1"], attempts={Lane("container", FIRST, job().digest): refused})
-        ended = self.written(CLAIMED, host=host, claimed_since={1: NOW - 5})
+        refused = evolve(NONE.failed(NOW - 1, "no such option"), last=Failure(NOW - 1, refused=True))
+        ended = self.written(CLAIMED, host=self.tried(refused), claimed_since={1: NOW - 5})
         self.assertEqual((ended.state, ended.reason), (RunState.FAILED, "no such option"))
         secret = Definition.read({**job().write(), "Secrets": [{"Name": "token", "Env": "TOKEN"}]})
         ended = self.written(CLAIMED, definition=secret)
         self.assertIn("token is not set", ended.reason)
+
+    def test_engine_fails(self) -> None:
+        """Note [An Engine's fault]: what may be otherwise the next time is tried again, until it lasts."""
+        once = NONE.failed(NOW - 1, "no space left on device")
+        again = self.step(CLAIMED, host=self.tried(once), claimed_since={1: NOW - 5})
+        self.assertIsInstance(again, CreateContainer)
+        later = evolve(once, count=5, retry_at=NOW + 4)
+        since: dict[str, Any] = {"claimed_since": {1: NOW - PATIENCE + 1}}
+        self.assertEqual(self.plan(CLAIMED, host=self.tried(later), **since), Plan((), NOW + 4))
+        since = {"claimed_since": {1: NOW - PATIENCE}}
+        self.assertEqual(self.written(CLAIMED, host=self.tried(later), **since).reason, "no space left on device")
+        late: dict[str, Any] = {"claimed_since": {1: NOW - 5}, "definition": job(Window=20)}
+        self.assertEqual(self.written(CLAIMED, host=self.tried(later), **late).state, RunState.FAILED)
+        old: dict[str, Any] = {"claimed_since": {1: NOW}}
+        self.assertIsInstance(self.step(CLAIMED, host=self.tried(later), **old), CreateContainer)
+
+    def test_another_definition(self) -> None:
+        """A run that was claimed for another schedule, or asked for of another definition, does not begin."""
+        other, reason = evolve(CLAIMED, schedule="0 3 * * * UTC"), "the definition changed before it began"
+        missed = evolve(other, state=RunState.MISSED, last=600, count=1, ended=630.0, reason=reason)
+        expected = WriteRun(REPORT, 1, missed, revision=11, defined=DEFINED)
+        self.assertEqual(self.plan(other).steps[0], expected)
+        made = self.plan(other, carrying(1, Status.CREATED, revision=11)).steps
+        self.assertEqual(made[0], expected)
+        asked = evolve(CLAIMED, due=0, by="anna@desk")
+        self.assertIsInstance(self.step(asked), CreateContainer)
+        seen = situation_of(job(), asked)
+        changed = evolve(seen, wanted=Wanted(Service(job(Window=20), CREATED, 99)))
+        (step,) = plan(changed, NOW).steps
+        assert isinstance(step, WriteRun)
+        self.assertEqual((step.record.state, step.record.reason, step.defined), (RunState.MISSED, reason, 99))
+
+    def tried(self, attempts: Attempts) -> OnHost:
+        """A host on which no container of the run could be made."""
+        return OnHost(image=IMAGES["web:1"], attempts={Lane("container", FIRST, job().digest): attempts})
 
     def test_frozen(self) -> None:
         """Without etcd, or a lease, nothing is prepared or started."""
@@ -100,6 +136,15 @@ class AttendTests(TendCase):
         assert isinstance(step, WriteRun)
         self.assertEqual((step.record.state, step.record.reason), (RunState.FAILED, "no such file"))
         self.assertEqual(step.ended, "c1")
+
+    def test_start_fails(self) -> None:
+        """A start that was not answered is made again, each time later."""
+        since: dict[str, Any] = {"claimed_since": {1: NOW - 5}}
+        attempts, lane, there = NONE.failed(NOW - 1, "no"), Lane("container", FIRST, "d"), carrying(1, Status.CREATED)
+        host = OnHost(image=IMAGES["web:1"], attempts={lane: attempts})
+        self.assertEqual(self.step(RUNNING, there, host=host, **since), StartContainer(FIRST, "c1"))
+        host = evolve(host, attempts={lane: evolve(attempts, retry_at=NOW + 2)})
+        self.assertEqual(self.plan(RUNNING, there, host=host, **since), Plan((), NOW + 2))
 
     def test_goes_on(self) -> None:
         """While it runs nothing is done until the deadline, if there is one."""

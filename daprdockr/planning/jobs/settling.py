@@ -1,0 +1,86 @@
+# -*- test-case-name: tests.unit.planning.jobs.test_settling -*-
+"""
+What becomes of the runs that nobody carries out any more, written down by whichever node has its turn.
+
+Note [Written off]
+    A run whose node has been away for ``AWAY`` seconds, much longer than its lease, so that an agent which is started
+    again finds its runs its own, is lost: it is tried again if ``Retries`` allow it, though the node may only be cut
+    off, and the container go on there. A run that was only claimed has not begun: another node takes it over.
+
+Note [Another definition]
+    A run carries out what was due when it was due, or what a person asked for. If the schedule, the command before a
+    rollout, or for a job that runs once its container, is another one by the time it would begin, or none, it is
+    missed: what is due now gets a run of its own. What a person asked for is what the job was then, so any change
+    ends that: whoever asked is told, and may ask again. Of a due run with the same schedule the present definition is
+    carried out, as of any later one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from attrs import evolve
+
+from daprdockr.model.stored.revisioned import KnownRun, Service
+from daprdockr.model.stored.run import RunState
+from daprdockr.model.wanted.schedule import Schedule
+from daprdockr.planning.jobs.turns import bookkeeping, in_turn
+from daprdockr.planning.jobs.writing import failed, rewritten
+from daprdockr.planning.keeping.preceding import belongs, to_renew
+from daprdockr.planning.keeping.withdrawing import Wait
+from daprdockr.planning.run_steps import WriteRun
+from daprdockr.planning.situation import Situation
+from daprdockr.planning.steps import Step
+
+AWAY = 30.0
+"""Seconds after which a run is written off whose node is away."""
+
+
+def settle(situation: Situation, service: Service, schedule: Schedule, now: float) -> Iterator[Step | Wait]:
+    """Yield the next steps about runs that nobody carries out, or that have ended."""
+    yield from _written_off(situation, schedule, now)
+    for number, run in sorted(situation.runs.records.items()):
+        if run.record.state is RunState.WAITING and is_outdated(service, run):
+            since = situation.runs.waiting_since.get(number, now)
+            yield from in_turn(bookkeeping(situation, number), since, not_begun(situation, service, run), now)
+    first = min(situation.claims.owners.items(), default=None)
+    renewed = to_renew(situation, service)
+    if renewed is not None and first is not None and first[1].node == situation.here.node:
+        yield rewritten(situation, renewed, renewed.record, defined=service.revision)
+
+
+def is_outdated(service: Service, run: KnownRun) -> bool:
+    """Return whether a run that has not begun would carry out another definition: Note [Another definition]."""
+    return not belongs(service, run) if run.record.due else service.revision > run.created
+
+
+def not_begun(situation: Situation, service: Service, run: KnownRun) -> WriteRun:
+    """Return the step that ends a run, or its next attempt, which would carry out another definition."""
+    record, wall = run.record, situation.runs.wall
+    if record.attempt > 1:
+        reason = f"{record.reason}; the definition changed before it was tried again"
+        ended = evolve(record, state=RunState.FAILED, reason=reason, ended=wall)
+    else:
+        reason = "the definition changed before it began"
+        ended = evolve(record, state=RunState.MISSED, reason=reason, ended=wall)
+        ended = evolve(ended, last=record.due, count=1) if record.due else ended
+    return rewritten(situation, run, ended, defined=service.revision)
+
+
+def _written_off(situation: Situation, schedule: Schedule, now: float) -> Iterator[Step | Wait]:
+    """See Note [Written off]."""
+    for number, since in sorted(situation.runs.away_since.items()):
+        run = situation.runs.records.get(number)
+        if run is None or not run.record.under_way:
+            continue
+        reason = f"node {run.record.node} went away"
+        late = run.record.due and run.record.due + schedule.window < situation.runs.wall and schedule.cron
+        if run.record.state is RunState.RUNNING:
+            step = failed(situation, run, schedule, RunState.LOST, f"{reason}, so nobody knows how it ended")
+        elif late:
+            missed = evolve(run.record, state=RunState.MISSED, last=run.record.due, count=1, ended=situation.runs.wall)
+            step = rewritten(situation, run, evolve(missed, reason=f"{reason} before it began"))
+        else:
+            waits = evolve(run.record, state=RunState.WAITING, reason=f"{reason} before it began")
+            step = rewritten(situation, run, waits)
+        yield from in_turn(bookkeeping(situation, number), since + AWAY, step, now)
