@@ -80,7 +80,7 @@ class RunSteps:
         pruned = (Deleted(keys.run(step.service, number), revision) for number in step.pruned)
         created = revision if known is None else known.created
         self.mirror.note(Entry(key, value, created, revision), *pruned)
-        goes_on = known is not None and known.record.state is step.record.state  # which was told when it began
+        goes_on = known is not None and known.record.state is step.record.state  # it is an event already
         if (text := _text(step.number, step.record)) != "" and not goes_on:
             self.record_event(str(step.service), text, lines)
 

@@ -1,6 +1,6 @@
 # -*- test-case-name: tests.unit.planning.jobs.test_settling -*-
 """
-What becomes of the runs that nobody carries out any more, written down by whichever node has its turn.
+The ends of runs that nobody carries out any more, written down by whichever node has its turn.
 
 Note [Written off]
     A run whose node has been away for ``AWAY`` seconds, much longer than its lease, so that an agent which is started
@@ -10,9 +10,9 @@ Note [Written off]
 Note [Another definition]
     A run carries out what was due when it was due, or what a person asked for. If the schedule, the command before a
     rollout, or for a job that runs once its container, is another one by the time it would begin, or none, it is
-    missed: what is due now gets a run of its own. What a person asked for is what the job was then, so any change
-    ends that: whoever asked is told, and may ask again. Of a due run with the same schedule the present definition is
-    carried out, as of any later one.
+    missed: what is due now gets a run of its own. A person asks for what the job is then, so any change ends that, too:
+    whoever asked learns it, and may ask again. Of a due run with the same schedule the present definition is carried
+    out, as of any later one.
 """
 
 from __future__ import annotations

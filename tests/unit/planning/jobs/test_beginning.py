@@ -80,7 +80,7 @@ class DueTests(BeginCase):
         self.assertEqual(self.written(job(Overlap=True), running, wall=661.0).record.state, RunState.CLAIMED)
 
     def test_joined(self) -> None:
-        """What is missed for the same reason as what was missed last is added to that record."""
+        """Due times that are missed for the same reason as the last ones are added to their record."""
         reason = "another run was under way"
         missed = record(RunState.MISSED, due=540, last=600, count=2, ended=900.0, reason=reason)
         running = record(RunState.RUNNING, node="b", due=480)
