@@ -11,7 +11,7 @@ Note [Another definition]
     A run carries out what was due when it was due, or what a person asked for. If the schedule, the command before a
     rollout, or for a job that runs once its container, is another one by the time it would begin, or none, it is
     missed: what is due now gets a run of its own. A person asks for what the job is then, so any change ends that, too:
-    whoever asked learns it, and may ask again. Of a due run with the same schedule the present definition is carried
+    that person learns it, and may ask again. Of a due run with the same schedule the present definition is carried
     out, as of any later one.
 """
 
