@@ -10,10 +10,10 @@ from typing import BinaryIO, TextIO
 
 from attrs import frozen
 
-from daprdockr.cli.wrapped import columns
 from daprdockr.model.errors import BadInput
 from daprdockr.model.names import printable
 from daprdockr.model.reading import MAX_DOCUMENT
+from daprdockr.picture.wrapped import columns
 
 
 @frozen

@@ -31,6 +31,7 @@ def local_answer(request: Request, console: Console, name: str) -> Mapping[str, 
         "prefix": request.keys.prefix,
         "etcd": ",".join(str(endpoint) for endpoint in request.access.endpoints),
         "service": str(request.service or ""),
+        "number": str(request.number),
         "form": "json" if request.json else "table",
     }
     query = "&".join(f"{key}={_quoted(value)}" for key, value in fields.items())

@@ -10,8 +10,9 @@ Note [As etcd would answer]
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from typing import Any, TypeVar
 
 from attrs import frozen
 from twisted.application.service import Service
@@ -27,13 +28,24 @@ from daprdockr.arguments.local_reads import SOCKET
 from daprdockr.etcd.trying import refused_to_all
 from daprdockr.model.errors import BadInput, EtcdError, NotFound
 from daprdockr.model.names import ServiceName
+from daprdockr.model.seams import Store
+from daprdockr.model.stored.entries import Entry
+from daprdockr.model.stored.history import Revisions
+from daprdockr.model.wanted.definition import Definition
 from daprdockr.picture.doubts import read_doubts
+from daprdockr.picture.events import event_table, latest_lines
+from daprdockr.picture.evidence import evidence_keys, read_evidence
+from daprdockr.picture.history import history_table
 from daprdockr.picture.instances import instance_table
 from daprdockr.picture.nodes import node_table
 from daprdockr.picture.overview import overview
 from daprdockr.picture.table import Table
+from daprdockr.picture.why import why
+from daprdockr.picture.why_text import why_lines
 from daprdockr.wiring.measuring import Measured
 from daprdockr.wiring.showing import stopped_rollouts
+
+T = TypeVar("T")
 
 PATIENCE = 1.0
 """Seconds that an answer waits for etcd."""
@@ -69,6 +81,40 @@ class Answers:
         table = {"Header": whole.services.header, "Cells": whole.services.cells}
         return {**self._seen(), "Document": whole.write(), "Mute": list(whole.mute), **table}
 
+    async def why(self, fields: Mapping[str, str]) -> object:
+        self._check(fields)
+        cluster, service = self.measured.base.cluster, _service(fields)
+        if service is None or service not in cluster.services:
+            raise NotFound("more is to be said of it")
+        number, wanted = _number(fields), cluster.services[service].definition
+        if number > max([wanted.instances, *cluster.claims(service)]):
+            raise NotFound("there is no such instance")
+        keys = evidence_keys(cluster.keys, service)
+        nothing: tuple[Sequence[Entry], str] = ((), "")
+        entries, refused = await self._asked(lambda etcd: (etcd.list(keys).entries, self._refused(etcd)), nothing)
+        rollout = stopped_rollouts(cluster).get(service)
+        found = why(cluster, service, read_evidence(cluster, service, entries, rollout, refused), number or None)
+        form = {"Document": found.write()} if _is_json(fields) else {"Lines": list(why_lines(cluster, found))}
+        return {**self._seen(), **form}
+
+    async def events(self, fields: Mapping[str, str]) -> object:
+        self._check(fields)
+        keys = self.measured.base.cluster.keys
+        table = event_table(await self._asked(lambda etcd: etcd.list(keys.events).entries))
+        return {**self._seen(), **_written(table, fields), "Lines": list(latest_lines(table))}
+
+    async def history(self, fields: Mapping[str, str]) -> object:
+        self._check(fields)
+        keys, service = self.measured.base.cluster.keys, _service(fields)
+        if service is None:
+            raise NotFound("no service is meant")
+        place, former = keys.service(service), keys.history(service)
+        entry, entries = await self._asked(lambda etcd: (etcd.get(place), etcd.list(former).entries))
+        found, present = Revisions.read(keys, service, entries), _present(entry)
+        if present is None or not found.ends_with(present) or len(found.numbers) > len(found.revisions):
+            raise NotFound("more is to be said of it")
+        return {**self._seen(), **_written(history_table(found, present), fields)}
+
     def _check(self, fields: Mapping[str, str]) -> None:
         """:raises NotFound: etcd is to be asked."""
         settings, mirror = self.measured.base.settings, self.measured.found.known.mirror
@@ -84,17 +130,30 @@ class Answers:
 
     async def _reports(self) -> tuple[str, dict[str, str]]:
         """Return the write that etcd refuses all nodes, and why nodes are frozen; nothing of both while it is away."""
+        keys = self.measured.base.cluster.keys
+
+        def ask(etcd: Store) -> tuple[str, dict[str, str]]:
+            doubted = read_doubts(etcd.list(keys.doubts).entries, keys.doubts)
+            return self._refused(etcd), {node: record.reason for node, record in doubted.items()}
+
+        return await self._asked(ask, ("", {}))
+
+    def _refused(self, etcd: Store) -> str:
+        return refused_to_all(etcd, self.measured.base.cluster.keys)
+
+    async def _asked(self, ask: Callable[[Store], T], while_away: T | None = None) -> T:
+        """
+        Return what is read from etcd; ``while_away`` while it is away.
+
+        :raises NotFound: it does not answer in time, or nothing can be said without it.
+        """
         base, found = self.measured.base, self.measured.found
         if not found.known.mirror.in_touch:
-            return "", {}
-        calls, etcd, keys = base.outside.pools.etcd.calls, base.outside.etcd.store, base.cluster.keys
-
-        def ask() -> tuple[str, dict[str, str]]:
-            doubted = read_doubts(etcd.list(keys.doubts).entries, keys.doubts)
-            return refused_to_all(etcd, keys), {node: record.reason for node, record in doubted.items()}
-
+            if while_away is None:
+                raise NotFound("etcd is away")
+            return while_away
         try:
-            asked: Deferred[tuple[str, dict[str, str]]] = calls(ask)
+            asked: Deferred[T] = base.outside.pools.etcd.calls(ask, base.outside.etcd.store)
             return await asked.addTimeout(PATIENCE, base.outside.reactor)
         except (EtcdError, TimeoutError):
             raise NotFound("etcd does not answer in time") from None
@@ -107,8 +166,25 @@ def _service(fields: Mapping[str, str]) -> ServiceName | None:
         raise NotFound("there is no such service") from None
 
 
+def _number(fields: Mapping[str, str]) -> int:
+    try:
+        return int(fields.get("number", "0"))
+    except ValueError:
+        raise NotFound("there is no such instance") from None
+
+
+def _present(entry: Entry | None) -> Definition | None:
+    with suppress(BadInput):
+        return Definition.parse(entry.value) if entry is not None else None
+    return None
+
+
+def _is_json(fields: Mapping[str, str]) -> bool:
+    return fields.get("form") == "json"
+
+
 def _written(table: Table, fields: Mapping[str, str]) -> dict[str, object]:
-    if fields.get("form") == "json":
+    if _is_json(fields):
         return {"Rows": list(table.rows)}
     return {"Header": table.header, "Cells": table.cells}
 
@@ -142,7 +218,7 @@ class ReadSocket(Service):
 def answering(measured: Measured) -> Resource:
     """Return the tree of resources."""
     answers, root, tables = Answers(measured), Resource(), Resource()
-    for name, answer in (("ps", answers.ps), ("nodes", answers.nodes), ("status", answers.status)):
-        tables.putChild(name.encode(), TableDocument(answer))
+    for answer in (answers.ps, answers.nodes, answers.status, answers.why, answers.events, answers.history):
+        tables.putChild(answer.__name__.encode(), TableDocument(answer))
     root.putChild(b"tables", tables)
     return root

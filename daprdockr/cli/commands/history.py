@@ -3,20 +3,29 @@
 from __future__ import annotations
 
 import time
+from typing import TYPE_CHECKING
 
 from daprdockr.cli.command import Command
 from daprdockr.cli.console import Console
-from daprdockr.cli.definitions import Definitions
+from daprdockr.cli.local_agent import show_local
 from daprdockr.cli.request import Request
-from daprdockr.cli.snapshot import show
-from daprdockr.cli.stored import parse
-from daprdockr.model.errors import BadInput
-from daprdockr.model.seams import Store
-from daprdockr.picture.history import history_table
+
+if TYPE_CHECKING:
+    from daprdockr.model.seams import Store
+
+
+def local_history(request: Request, console: Console) -> bool:
+    return show_local(request, console, "history") is not None
 
 
 def history(request: Request, store: Store, console: Console) -> None:
     """:raises NotFound: there is no such service, and no history of it."""
+    from daprdockr.cli.definitions import Definitions
+    from daprdockr.cli.snapshot import show
+    from daprdockr.cli.stored import parse
+    from daprdockr.model.errors import BadInput
+    from daprdockr.picture.history import history_table
+
     service = request.service
     assert service is not None
     entry, found = Definitions(request, store, time.time).known(service)
@@ -40,6 +49,7 @@ COMMAND = Command(
     name="history",
     usage=(("history SERVICE", "revisions: the last ten definitions, and who stored them"),),
     run=history,
+    local=local_history,
     flags=("o",),
     word="SERVICE",
     reference=(

@@ -9,10 +9,10 @@ from daprdockr.cli.command import Command
 from daprdockr.cli.console import Console
 from daprdockr.cli.intended import intended, needs_files
 from daprdockr.cli.request import Request
-from daprdockr.cli.wrapped import wrapped
 from daprdockr.model.known.cluster import Cluster
 from daprdockr.model.seams import Store
 from daprdockr.picture.intent import ChangeKind, Intent, check_revision, steps, written
+from daprdockr.picture.wrapped import wrapped
 
 MOST_STEPS = 10
 """Instances of one service that people are shown; ``-o json`` has all."""

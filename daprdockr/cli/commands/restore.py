@@ -15,7 +15,6 @@ from daprdockr.cli.definitions import Definitions
 from daprdockr.cli.files import Files
 from daprdockr.cli.request import Request
 from daprdockr.cli.saved import MAX_BYTES, Wish, encoded, file_name, places, read_backup, read_entries
-from daprdockr.cli.wrapped import wrapped
 from daprdockr.model.errors import BadInput
 from daprdockr.model.names import ServiceName
 from daprdockr.model.seams import Store
@@ -24,6 +23,7 @@ from daprdockr.model.stored.files import FileContent
 from daprdockr.model.stored.keys import CordonKey, Keys, PauseKey
 from daprdockr.model.wanted.definition import Definition
 from daprdockr.picture.history import changes
+from daprdockr.picture.wrapped import wrapped
 
 _AT_ONCE = 16
 """Cordons and pauses of one transaction: etcd limits its operations to 128, and its bytes to 1.5 MiB."""

@@ -85,6 +85,17 @@ class ShownTests(LocalCase):
         done = self.run_line("status", "-o", "json")
         self.assertEqual((done.status, done.json), (0, dark))
 
+    def test_lines(self) -> None:
+        """The lines of ``why``, and of containers in ``events``, are printed as they are; the JSON has none."""
+        self.given({**SEEN, **PS, "Document": {"Well": True}, "Lines": ["all is", "well"]})
+        self.assertEqual(self.run_line("why", "2.web.myapp").stdout, "all is\nwell\n")
+        self.assertEqual(self.run_line("why", "web.myapp", "-o", "json").json, {"Well": True})
+        self.assertEqual(self.run_line("events").stdout, "INSTANCE      NODE\n1.web.myapp   a\nall is\nwell\n")
+        self.assertEqual(self.run_line("events", "-o", "json").json, PS["Rows"])
+        self.assertEqual(self.run_line("history", "web.myapp").stdout, "INSTANCE      NODE\n1.web.myapp   a\n")
+        self.assertIn("&number=%32&", self.targets[0])
+        self.assertEqual(self.store.calls, [])
+
     def test_mute(self) -> None:
         """Nodes that can claim nothing are exit status 1, after all else."""
         self.given({**STATUS, "Mute": ["node b is frozen"]})

@@ -13,6 +13,7 @@ from twisted.internet.testing import MemoryReactorClock
 from daprdockr.arguments.local_reads import SOCKET
 from daprdockr.model.errors import EtcdReadOnly, EtcdRefused, NotFound
 from daprdockr.model.stored.doubts import DoubtRecord
+from daprdockr.model.stored.events import Event
 from daprdockr.wiring.answering import Answers, ReadSocket
 from daprdockr.wiring.measuring import Measured
 from tests.build.values import KEYS, definition
@@ -47,6 +48,11 @@ class AnswersTests(WholeCase):
         asked: Any = ask(self.fields(**changed))
         self.failureResultOf(Deferred.fromCoroutine(asked), NotFound)
 
+    def away(self) -> None:
+        self.cluster.store.unavailable = True
+        self.refusal(self.answers.nodes)  # it is not known to be away yet
+        self.cluster.advance(8)
+
     def test_as_etcd(self) -> None:
         """Rows and documents are those that the commands print when they ask etcd, and so are the cells."""
         for ask, word, member in (
@@ -68,6 +74,43 @@ class AnswersTests(WholeCase):
             self.assertTrue(self.answer(ask, service="web.myapp", form="table")[member])
             self.refusal(ask, service="db.myapp")
             self.refusal(ask, service="no service")
+
+    def test_why(self) -> None:
+        """The answer about a service, or an instance of it, is that of the command; none about what is not there."""
+        for number, name in (("0", "web.myapp"), ("2", "2.web.myapp")):
+            found = self.answer(self.answers.why, service="web.myapp", number=number)
+            self.assertEqual(found["Document"], command_line(self.cluster.store, "why", name, "-o", "json").json)
+            found = self.answer(self.answers.why, service="web.myapp", number=number, form="table")
+            self.assertEqual(found["Lines"], command_line(self.cluster.store, "why", name).stdout.splitlines())
+        for changed in ({"service": "db.myapp"}, {}, {"service": "web.myapp", "number": "3"}, {"number": "x"}):
+            self.refusal(self.answers.why, **changed)
+        self.refusal(self.answers.why, service="web.myapp", number="x")
+
+    def test_events(self) -> None:
+        """They are those in etcd, with the last lines of containers; without etcd there is no answer."""
+        event = Event(1e9, "b", "1.web.myapp", "it ended", ("last words",))
+        self.cluster.store.put(KEYS.event("b", event.number), event.encode(), self.cluster.store.grant(60).id)
+        expected = command_line(self.cluster.store, "events", "-o", "json").json
+        self.assertEqual((self.answer(self.answers.events)["Rows"], len(expected)), (expected, 1))
+        self.assertIn("  last words", self.answer(self.answers.events, form="table")["Lines"])
+        self.away()
+        self.refusal(self.answers.events)
+
+    def test_history(self) -> None:
+        """Revisions are those of the command, which has more to say of a service that is deleted, or was changed."""
+        name, store = "web.myapp", self.cluster.store
+        self.refusal(self.answers.history)
+        self.refusal(self.answers.history, service="db.myapp")
+        for words in (("-svc", name, "-set", "-instances", "3"), ("-svc", name, "-set", "-instances", "1")):
+            self.assertEqual(command_line(store, *words).status, 0)
+        expected = command_line(store, "history", name, "-o", "json").json
+        self.assertEqual(self.answer(self.answers.history, service=name)["Rows"], expected)
+        self.cluster.define(definition(instances=2))
+        self.refusal(self.answers.history, service=name)
+        store.put(KEYS.service(definition().name), b"no definition")
+        self.refusal(self.answers.history, service=name)
+        self.assertEqual(command_line(store, "-svc", name, "-del").status, 0)
+        self.refusal(self.answers.history, service=name)
 
     def test_another_etcd(self) -> None:
         """An agent of another cluster does not answer."""
@@ -92,9 +135,8 @@ class AnswersTests(WholeCase):
 
     def test_away(self) -> None:
         """While etcd is away the last known state is the answer, which says so."""
-        self.cluster.store.unavailable = True
-        self.refusal(self.answers.nodes)  # it is not known to be away yet
-        self.cluster.advance(8)
+        self.away()
+        self.assertEqual(self.answer(self.answers.why, service="web.myapp")["Document"]["Well"], True)
         for ask in (self.answers.ps, self.answers.nodes, self.answers.status):
             self.assertFalse(self.answer(ask)["InTouch"])
         self.assertEqual(len(self.answer(self.answers.ps)["Rows"]), 2)

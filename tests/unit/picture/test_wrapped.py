@@ -11,7 +11,7 @@ import termios
 from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.cli.console import Console
-from daprdockr.cli.wrapped import columns
+from daprdockr.picture.wrapped import columns
 
 ROWS = [["NODE", "REASON"], ["host1", "the image could not be pulled: no route to the registry"], ["host2", "-"]]
 WHOLE = [

@@ -1,4 +1,4 @@
-# -*- test-case-name: tests.unit.cli.commands.test_why,tests.unit.cli.test_wrapped -*-
+# -*- test-case-name: tests.unit.cli.commands.test_why,tests.unit.picture.test_wrapped -*-
 """Lines and tables for people, no wider than a terminal."""
 
 from __future__ import annotations

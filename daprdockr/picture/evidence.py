@@ -1,0 +1,52 @@
+# -*- test-case-name: tests.unit.cli.commands.test_why -*-
+"""Reads from the keys that no agent mirrors the evidence about one service."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from daprdockr.model.known.cluster import Cluster
+from daprdockr.model.names import ServiceName
+from daprdockr.model.stored.doubts import DoubtRecord
+from daprdockr.model.stored.entries import Entry
+from daprdockr.model.stored.history import Revisions
+from daprdockr.model.stored.keys import Keys
+from daprdockr.model.stored.rollout import RolloutRecord
+from daprdockr.picture.doubts import read_doubts
+from daprdockr.picture.events import read_events
+from daprdockr.picture.why import Evidence
+
+
+def evidence_keys(keys: Keys, service: ServiceName) -> tuple[str, ...]:
+    """Return the prefixes of the keys that ``read_evidence`` reads."""
+    return (keys.doubts, keys.events, keys.history(service))
+
+
+def read_evidence(
+    cluster: Cluster, service: ServiceName, entries: Sequence[Entry], rollout: RolloutRecord | None, refused: str
+) -> Evidence:
+    """
+    Return the evidence about a service that has a definition.
+
+    :param entries: those below ``evidence_keys``.
+    :param rollout: the rollout of the service, if it did not end well.
+    :param refused: why etcd refuses the writes of all nodes; "": it does not.
+    """
+    keys, wanted = cluster.keys, cluster.services[service].definition
+    history = Revisions.read(keys, service, entries)
+    present = (one for one in reversed(history.revisions) if one.record.definition == wanted)
+    doubted = read_doubts((entry for entry in entries if entry.key.startswith(keys.doubts)), keys.doubts)
+    return Evidence(
+        events=read_events(entry for entry in entries if entry.key.startswith(keys.events)),
+        rollout=rollout,
+        revision=next(present, None),
+        way_back=history.newest_good(unlike=wanted) is not None,
+        mute=_mute(cluster, refused, doubted),
+    )
+
+
+def _mute(cluster: Cluster, refused: str, doubts: Mapping[str, DoubtRecord]) -> dict[str, str]:
+    """Return why nodes can claim and report nothing, by name."""
+    found = {name: node.record.refused or refused for name, node in cluster.nodes.items()}
+    found |= {node: f"frozen, it doubts this etcd: {record.reason}" for node, record in doubts.items()}
+    return {node: reason for node, reason in found.items() if reason}

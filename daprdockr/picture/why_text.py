@@ -1,0 +1,116 @@
+# -*- test-case-name: tests.unit.cli.commands.test_why -*-
+"""The answer to ``why`` as people read it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from daprdockr.model.known.cluster import Cluster
+from daprdockr.model.names import ServiceName
+from daprdockr.model.stored.revisioned import newest_of
+from daprdockr.picture.cells import moment
+from daprdockr.picture.rollouts import story
+from daprdockr.picture.why import InstanceView, NodeView, Why
+from daprdockr.picture.wrapped import WIDTH, wrapped
+
+_MOST_NAMED = 3
+_MOST_QUOTED = 3
+"""Instances of which the last lines are shown; those of the others are in ``-o json``."""
+
+
+def why_lines(cluster: Cluster, found: Why) -> Iterator[str]:
+    """Yield the lines of an answer about a service of this cluster."""
+    yield from _runs(cluster, found.service)
+    yield from _lines(found)
+
+
+def _runs(cluster: Cluster, service: ServiceName) -> Iterator[str]:
+    """Yield how the last run of a job ended, or of the command before a rollout."""
+    definition, last = cluster.services[service].definition, newest_of(cluster.runs(service))
+    if definition.schedule is not None:
+        yield f"{service} is a job, which has runs and no instances: daprdockrcmd job history {service}"
+    if last is not None and definition.runs is not None:
+        record = last.record
+        on = f" on {record.node}" if record.node else ""
+        yield from wrapped(
+            f"run {last.number} is {record.state.value}{on}{f': {record.reason}' if record.reason else ''}"
+        )
+
+
+def _lines(found: Why) -> Iterator[str]:
+    yield from _head(found)
+    groups = _alike(found.lacking)
+    for looks, lack in groups:
+        yield from wrapped(f"{_named(looks)} {'is' if len(looks) == 1 else 'are'} {lack}")
+    for looks, _ in groups[:_MOST_QUOTED]:
+        yield from _last_words(looks)
+    if found.known.rollout is not None:
+        yield from wrapped(str(found.known.rollout))
+        yield from story(found.known.rollout)
+    yield ""
+    yield from _nodes(found.standings)
+    yield from advice_lines(found.advice)
+
+
+def _head(found: Why) -> Iterator[str]:
+    well = len(found.looks) - len(found.lacking)
+    if len(found.looks) == 1 and well:
+        yield f"{found.looks[0].name} is well on {found.looks[0].node}"
+    elif len(found.looks) != 1:
+        yield f"{found.service}: {well} of {len(found.looks)} wanted instances are well"
+    if found.known.revision is not None:
+        record = found.known.revision.record
+        when = f", stored {moment(record.time)}" if record.time else ""
+        yield from wrapped(f"revision {found.known.revision.number}{when}: {record.by}")
+    if found.paused:
+        yield f"its HTTP requests do not reach it: {found.paused}"
+    for instance, node in found.replaced.items():
+        yield f"{instance} is being replaced on {node}"
+
+
+def _alike(looks: list[InstanceView]) -> list[tuple[list[InstanceView], str]]:
+    """Return the instances that lack the same, together."""
+    found: dict[str, list[InstanceView]] = {}
+    for look in looks:
+        found.setdefault(look.lack, []).append(look)
+    return [(group, lack) for lack, group in found.items()]
+
+
+def _named(looks: list[InstanceView]) -> str:
+    names = [str(look.name) for look in looks[:_MOST_NAMED]]
+    more = len(looks) - len(names)
+    if more:
+        return f"{', '.join(names)} and {more} more"
+    return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
+
+
+def _last_words(looks: list[InstanceView]) -> Iterator[str]:
+    event = max((look.event for look in looks if look.event is not None), default=None)
+    if event is not None:
+        yield f"last lines of {event.subject}, on {event.node} at {moment(event.time)}:"
+        yield from (f"  {line}" for line in event.lines)
+
+
+def _nodes(standings: Sequence[NodeView]) -> Iterator[str]:
+    if not standings:
+        yield "no node has an agent that reports"
+        return
+    width = max(len("NODE"), *(len(one.node) for one in standings)) + 3
+    yield f"{'NODE':<{width}}WHY IT RUNS NO MORE OF IT"
+    for one in standings:
+        more = f" and {len(one.has) - _MOST_NAMED} more" if len(one.has) > _MOST_NAMED else ""
+        has = f"has {', '.join(one.has[:_MOST_NAMED])}{more}; " if one.has else ""
+        yield from wrapped(f"{has}{one.reason}", f"{one.node:<{width}}", " " * width)
+
+
+def advice_lines(sentences: list[str]) -> Iterator[str]:
+    """Yield what a person can do; nothing without any."""
+    if sentences:
+        yield from ("", "What you can do:")
+    for sentence in sentences:
+        text, colon, command = sentence.partition(": ")
+        if not colon or len(sentence) + 2 <= WIDTH:
+            yield from wrapped(sentence, "- ", "  ")
+        else:
+            yield from wrapped(f"{text}:", "- ", "  ")
+            yield f"    {command}"
