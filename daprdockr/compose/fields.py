@@ -135,18 +135,14 @@ def _namespace(service: ComposeService, key: str, name: str) -> None:
 
 
 def _environment(service: ComposeService) -> None:
-    found = dict(_read_files(service, "env_file"))
-    found |= service.read("environment", units.pairs) or {}
+    listed: Mapping[str, str | None] = service.read("environment", units.pairs) or {}
+    found = {**_read_files(service, "env_file"), **listed}
     known = {name: service.project.variables.get(name) if value is None else value for name, value in found.items()}
-    for name in (name for name, value in known.items() if value is None and name in as_pairs(service)):
+    for name in (name for name, value in known.items() if value is None and name in listed):
         service.find("environment", f"{name} has no value here: set it, or write {name}=", weighty=False)
     lines = [f"{name}={value}" for name, value in known.items() if value is not None]
     if lines:
         service.container["Env"] = lines
-
-
-def as_pairs(service: ComposeService) -> Mapping[str, str | None]:
-    return service.read("environment", units.pairs) or {}
 
 
 def _read_files(service: ComposeService, key: str) -> Mapping[str, str | None]:
