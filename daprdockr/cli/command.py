@@ -50,6 +50,7 @@ class Command:
         "LOCAL:INSTANCE:PORT" and "TOKEN".
     :ivar choices: the possible values of that word, where there are only a few.
     :ivar reference: the description of each form in the reference page, where the line of the help is too short for it.
+    :ivar only_waiting: names of the flags that have a use only beside -wait.
     :ivar check: raises BadInput when a request lacks a flag, or has one without a use.
     """
 
@@ -62,6 +63,7 @@ class Command:
     word: str = ""
     choices: tuple[str, ...] = ()
     reference: tuple[str, ...] = ()
+    only_waiting: tuple[str, ...] = ()
     check: Callable[[Request], None] = lambda request: None
 
     @property

@@ -110,8 +110,9 @@ OF_COMMANDS = (
     Flag(
         "wait",
         "",
-        "let drain report its progress and end when nothing is left that can leave",
-        "let {commands} print its progress, and end when no instance is left that can leave",
+        "go on until instances are where, and as, they are wanted",
+        "let ``drain`` print its progress, and end when no instance is left that can leave; let ``apply`` end when all"
+        " services in the files are healthy, and fail if a rollout does not end well",
     ),
     Flag(
         "follow",
@@ -155,7 +156,8 @@ OF_COMMANDS = (
         "timeout",
         "SECONDS",
         "how long wait, apply and drain -wait wait (default 60)",
-        "seconds that ``wait``, ``drain -wait`` and, for what ``After`` names, ``apply`` wait; 60 by default",
+        "seconds that ``wait``, ``drain -wait`` and ``apply`` wait, without ``-wait`` for what ``After`` names; 60 by"
+        " default",
     ),
 )
 

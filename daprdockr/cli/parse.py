@@ -132,8 +132,8 @@ def _check_flags(command: Command, given: Sequence[str]) -> None:
     for name in given:
         if name not in taken:
             raise BadInput(f"-{name} has no use with {command.spelled}: leave it out")
-    if "timeout" in given and "wait" in command.flags and "wait" not in given:
-        raise BadInput(f"-timeout has no use with {command.spelled} unless it waits: add -wait")
+        if name in command.only_waiting and "wait" not in given:
+            raise BadInput(f"-{name} has no use with {command.spelled} unless it waits: add -wait")
 
 
 def _reach(values: Mapping[str, str], environment: Mapping[str, str]) -> dict[str, str]:

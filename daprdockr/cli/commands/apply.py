@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 
 from attrs import define, evolve, field
@@ -33,7 +34,7 @@ def apply(request: Request, store: Store, console: Console) -> None:
     """
     :raises BadInput: a definition cannot be used, so nothing is stored; all that cannot are reported.
     :raises NotAsPlanned: something was changed since the plan.
-    :raises TimedOut, RolloutStopped: a service that others wait for did not become healthy.
+    :raises TimedOut, RolloutStopped: a service that others, or the request, wait for did not become healthy.
     """
     intents, _ = intended(request, store, console)
     if request.expected and request.expected != check_revision(intents):
@@ -44,6 +45,8 @@ def apply(request: Request, store: Store, console: Console) -> None:
     try:
         for one in todo:
             applying.carry_out(one)
+        if request.wait:
+            applying.await_all(intents)
     except BaseException:
         applying.say_what_is_left(todo)
         raise
@@ -81,7 +84,9 @@ class Applying:
         wanted = intent.wanted
         for name in wanted.after if wanted is not None else ():
             if name in self.given:
-                self._await(name, intent.name)
+                if any(one.name == name for one in self.done) and not self.request.json:
+                    self.console.say(f"{intent.name} waits until {name} is healthy")
+                self._await(name)
         if wanted is None:
             self._delete(intent)
         else:
@@ -91,9 +96,17 @@ class Applying:
             for line in said(intent):
                 self.console.say(line)
 
+    def await_all(self, intents: Sequence[Intent]) -> None:
+        """Wait until all services in the files are healthy; in the order in which they are stored."""
+        for one in intents:
+            if one.wanted is not None:
+                self._await(one.name)
+
     def say_what_is_left(self, todo: list[Intent]) -> None:
         """Complain about the services that were not reached."""
         left = [str(one.name) for one in todo if one not in self.done]
+        if not left:
+            return
         more = [f"{len(left) - _MOST_NAMED} more"] if len(left) > _MOST_NAMED else []
         self.console.complain(f"not applied: {', '.join(left[:_MOST_NAMED] + more)}")
 
@@ -116,15 +129,15 @@ class Applying:
         if self.request.expected and intent.revision != (entry.mod_revision if entry is not None else 0):
             raise NotAsPlanned(f"{intent.name} was changed meanwhile: plan again")
 
-    def _await(self, name: ServiceName, waits: ServiceName) -> None:
-        """Wait until a service is healthy that is in the files too."""
+    def _await(self, name: ServiceName) -> None:
+        """Wait until a service in the files is healthy."""
         if name in self._well:
             return
         say = (lambda line: None) if self.request.json else self.console.say
-        if any(one.name == name for one in self.done):
-            say(f"{waits} waits until {name} is healthy")
         request = evolve(self.request, service=name)
-        Waiting(request, self.store, time.monotonic, time.sleep, say, deadline=self.deadline).finish()
+        waiting = Waiting(request, self.store, time.monotonic, time.sleep, say, deadline=self.deadline)
+        waiting.finish()
+        say(f"{name}: {waiting.cluster.services[name].definition.instances} healthy")
         self._well.add(name)
 
 
@@ -132,11 +145,11 @@ COMMAND = Command(
     name="apply",
     usage=(("apply -f FILE", "put the definitions in files in force"),),
     run=apply,
-    flags=("f", "profile", "incomplete", "prune", "check", "timeout", "o"),
+    flags=("f", "profile", "incomplete", "prune", "check", "wait", "timeout", "o"),
     check=needs_files,
     reference=(
         "put the definitions in the files in force, and print what it did with each service. Nothing is stored unless"
         " all of them can be used. A service is stored after those of its ``After``, once these are healthy, if they"
-        " are in the files too",
+        " are in the files too. With ``-wait`` it ends when all of them are healthy",
     ),
 )

@@ -113,6 +113,7 @@ COMMAND = Command(
     usage=(("drain NODE", "move the node's instances to others, one of each service at a time"),),
     run=drain,
     flags=("wait", "timeout", "o"),
+    only_waiting=("timeout",),
     word="NODE",
     reference=(
         "give the node no more instances, and move those it has to others: each is started there before it is"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -233,6 +234,29 @@ class ApplyTests(ApplyCase):
         self.assertIn("daprdockrcmd: not applied: web.myapp\n", done.stderr)
         self.assertIn("1.db.myapp is waiting for a node", done.stderr)
         self.assertEqual((self.stored("db"), self.stored("web")), (named("db"), None))
+
+    def test_wait(self) -> None:
+        """With ``-wait`` it ends when all that is in the files is healthy, also what is stored already."""
+        db, web = named("db"), named("web")
+        self.define(db)
+        steps: list[str] = []
+
+        def healthy(wanted: Definition) -> None:
+            steps.append(wanted.name.service)
+            self.claim(wanted, 1)
+
+        self.store.coming = [partial(healthy, web), partial(healthy, db)]
+        shown = self.run_line("apply", "-wait", given=[web, db]).stdout
+        self.assertEqual(steps, ["web", "db"])
+        self.assertIn("web.myapp: 0 of 1 instances are as wanted\nweb.myapp: 1 healthy\n", shown)
+        self.assertEqual(shown.splitlines()[-1], "1 applied, 1 as given already")
+
+    def test_wait_in_vain(self) -> None:
+        """If one does not become healthy that is the error; all of it is stored."""
+        done = self.run_line("apply", "-wait", "-timeout", "0", "-o", "json", given=[named("web")], status=4)
+        self.assertIn("not done after 0 s: 1.web.myapp is waiting for a node", done.stderr)
+        self.assertNotIn("not applied", done.stderr)
+        self.assertEqual(done.json, [{"Service": "web.myapp", "Action": "create"}])
 
     def test_again(self) -> None:
         """Applied again, it waits as it did before, though what it waits for is stored by now."""
