@@ -17,6 +17,7 @@ from daprdockr.model.stored.revisioned import Claim
 from daprdockr.model.wanted.definition import Definition
 from daprdockr.model.wanted.one_copy import stops_first
 from daprdockr.picture.history import changes
+from daprdockr.planning.candidates import candidates, why_nowhere
 
 
 class ChangeKind(enum.Enum):
@@ -105,9 +106,17 @@ def steps(intent: Intent, cluster: Cluster) -> Iterator[tuple[InstanceName, str]
     """Yield the fate of each instance that does not stay as it is."""
     claims = cluster.claims(intent.name)
     wanted = 0 if intent.wanted is None else intent.wanted.instances
+    waits = _waits(intent, cluster)
     for number in sorted({*claims, *range(1, wanted + 1)}):
-        if step := _step(intent, number, claims.get(number), number <= wanted):
-            yield InstanceName(intent.name, number), step
+        claim = claims.get(number)
+        if step := _step(intent, number, claim, number <= wanted):
+            yield InstanceName(intent.name, number), f"{step}{waits if claim is None else ''}"
+
+
+def _waits(intent: Intent, cluster: Cluster) -> str:
+    """Return why an instance that has no node gets none, behind the word for its step; "" if it gets one."""
+    reason = "" if intent.wanted is None else why_nowhere(intent.wanted, candidates(cluster))
+    return f" as soon as a node may run it: {reason}" if reason else ""
 
 
 def _step(intent: Intent, number: int, claim: Claim | None, wanted: bool) -> str:

@@ -48,7 +48,8 @@ def said(intent: Intent) -> list[str]:
 
 def _steps(intent: Intent, cluster: Cluster) -> Iterator[str]:
     found = [f"{name} {step}" for name, step in steps(intent, cluster)]
-    yield from (f"       {line}" for line in found[:MOST_STEPS])
+    for line in found[:MOST_STEPS]:
+        yield from wrapped(line, " " * 7, " " * 9)
     if len(found) > MOST_STEPS:
         yield f"       and {len(found) - MOST_STEPS} more"
 

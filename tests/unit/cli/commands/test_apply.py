@@ -112,9 +112,26 @@ class PlanTests(ApplyCase):
             [
                 "change db.myapp: before its first container: Image no-such:1 -> web:1",
                 "       1.db.myapp is created on n1",
-                "       2.db.myapp is created",
+                "       2.db.myapp is created as soon as a node may run it: no node has host port",
+                "         5432/tcp free: each node has it for one instance",
             ],
         )
+
+    def test_no_node(self) -> None:
+        """Of an instance that no node may run the plan says why, as ``why`` would; those that run are not concerned."""
+        reason = "is created as soon as a node may run it: no node meets disk == ssd"
+        constrained = named("web", 2, Placement={"Constraints": ["disk==ssd"]})
+        shown = " ".join(self.run_line("plan", given=[constrained]).stdout.split())
+        self.assertIn(f"1.web.myapp {reason} 2.web.myapp {reason}", shown)
+        document = self.run_line("plan", "-o", "json", given=[constrained]).json
+        self.assertEqual(document["Services"][0]["Instances"][0]["Step"], reason)
+        bound = named("db", Container={"Image": "x", "Volumes": ["/srv:/srv"]})
+        self.assertIn("no node allows bind", self.run_line("plan", given=[bound]).stdout)
+        self.claim(fixed := named("api", Container=fixing(80)), 1)
+        self.define(fixed)
+        other = named("api2", Container=fixing(80))
+        self.assertIn("no node has host port 80/tcp", self.run_line("plan", given=[other]).stdout)
+        self.assertNotIn("as soon as", self.run_line("plan", given=[fixed]).stdout)
 
     def test_same(self) -> None:
         """A plan of what is stored already says so; a restart that a person asked for is no change."""
