@@ -125,12 +125,13 @@ class PlanTests(ApplyCase):
         self.assertIn(f"1.web.myapp {reason} 2.web.myapp {reason}", shown)
         document = self.run_line("plan", "-o", "json", given=[constrained]).json
         self.assertEqual(document["Services"][0]["Instances"][0]["Step"], reason)
+        self.store.put(KEYS.node("n1"), NodeRecord(allow=()).encode(), self.store.lease)
         bound = named("db", Container={"Image": "x", "Volumes": ["/srv:/srv"]})
         self.assertIn("no node allows bind", self.run_line("plan", given=[bound]).stdout)
         self.claim(fixed := named("api", Container=fixing(80)), 1)
         self.define(fixed)
         other = named("api2", Container=fixing(80))
-        self.assertIn("no node has host port 80/tcp", self.run_line("plan", given=[other]).stdout)
+        self.assertIn("80/tcp free: each node has it", self.run_line("plan", given=[other]).stdout)
         self.assertNotIn("as soon as", self.run_line("plan", given=[fixed]).stdout)
 
     def test_same(self) -> None:
