@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo cluster fresh test check venv lint types unit properties functional packaging coverage model bench-change bench-converge bench-dns bench-failover bench-handshakes bench-http bench-page bench-reads bench-rollout bench-scale bench-slowness chaos fuzz clean
+.PHONY: help demo cluster fresh test check venv lint types unit properties functional packaging coverage model bench-change bench-converge bench-dns bench-failover bench-handshakes bench-http bench-memory bench-page bench-reads bench-rollout bench-scale bench-slowness chaos fuzz clean
 
 # A root shell opened with plain "su" does not look there for dockerd and nginx.
 export PATH := $(PATH):/usr/sbin:/sbin
@@ -74,6 +74,11 @@ bench-scale: ## as root: 100 and 1,000 agents in one process; an hour on two cor
 
 bench-change: venv ## what one change in the cluster costs an agent; five minutes; ARGS="--nodes 100"
 	@$(PYTHON) -m benchmarks.change $(ARGS)
+
+bench-memory: ## as root: memory and idle processor time of an agent, without services and with 1,000; three minutes
+	@scripts/install-packages test
+	@$(MAKE) --silent --no-print-directory venv
+	@$(WITH_ENGINE) .test/bench-engine -- $(PYTHON) -m benchmarks.memory $(ARGS)
 
 bench-page: ## as root: the status page of 1,000 instances in Chromium; half a minute; ARGS="--instances 100"
 	@scripts/install-packages test
