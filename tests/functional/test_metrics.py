@@ -7,7 +7,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from daprdockr.api.metrics import exposition
+from daprdockr.api.exposition import exposition
 from daprdockr.wiring.measuring import Measured
 from tests.build.values import definition
 from tests.build.whole import WholeCase

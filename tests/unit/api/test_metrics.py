@@ -11,7 +11,8 @@ from twisted.web.test.requesthelper import DummyRequest
 
 from daprdockr.api import metric
 from daprdockr.api.metric import Sample
-from daprdockr.api.metrics import Metrics, exposition
+from daprdockr.api.exposition import exposition
+from daprdockr.api.metrics import Metrics
 from daprdockr.runtime.durations import Durations
 
 

@@ -30,7 +30,7 @@ ONLY_IN: Mapping[str, tuple[str, ...]] = {
     "cryptography": ("daprdockr.sealing", "daprdockr.acme.keys"),
     "dotenv": ("daprdockr.compose.variables",),
     "idna": ("daprdockr.model.host_names",),
-    "prometheus_client": ("daprdockr.api.metrics",),
+    "prometheus_client": ("daprdockr.api.exposition",),
     "twisted.internet.reactor": ("daprdockr.tap", "daprdockr.wiring", "daprdockr.daemon"),
 }
 # Imported in one module at the most, whichever it is.
