@@ -21,10 +21,14 @@ from daprdockr.agent.reconcile.own_checks import OwnChecks
 from daprdockr.agent.reconcile.since import Since
 from daprdockr.agent.reconcile.unanswered import Unanswered
 from daprdockr.model.names import ServiceName
-from daprdockr.model.stored.revisioned import Service
+from daprdockr.model.stored.revisioned import Claim, Service
 from daprdockr.planning.attempts import NONE
 from daprdockr.planning.placing.awaited import lacking
 from daprdockr.planning.situation import Here, KnownClaims, Moving, OnHost, Placing, Situation, Wanted
+
+
+def _is_well(claim: Claim) -> bool:
+    return claim.record.healthy and not claim.record.leaving
 
 
 @frozen
@@ -110,6 +114,23 @@ class Gather:
     def services(self) -> frozenset[ServiceName]:
         """Return every service that is defined, claimed, or has a container here."""
         return self.mirror.known_services().union(self.on_host.host.containers.services)
+
+    def unsettled(self) -> frozenset[ServiceName]:
+        """Return every service for which this node may have something to do although no event says so."""
+        node, near = self.here().node, self.on_host.host.containers.services
+        return frozenset(name for name in self.services() if name in near or not self._is_settled(name, node))
+
+    def _is_settled(self, name: ServiceName, node: str) -> bool:
+        """Return whether a service of which this node has no container is as it should be on other nodes."""
+        cluster = self.mirror.cluster
+        service, claims = cluster.services.get(name), cluster.claims(name)
+        return (
+            service is not None
+            and service.definition.schedule is None
+            and len(claims) == service.definition.instances
+            and not (cluster.successors(name) or cluster.slots(name) or self.claims.own_claims.lost(name))
+            and all(_is_well(claim) and claim.node != node for claim in claims.values())
+        )
 
     def users_of(self, image: str) -> list[ServiceName]:
         """Return the services whose definition names this image."""

@@ -7,7 +7,8 @@ Note [Dirty services, busy lanes]
     start at once, each in its lane, many side by side. A lane carries out one step at a time, and planning goes on
     while it does: the step of a busy lane is dropped, because the end of the running step marks the service dirty
     again, and the plan made then knows more. So no wake is lost, nothing waits for an unrelated step, and cost follows
-    change. A sweep over all services, now and then, repairs what no event reported.
+    change. A sweep over the services that are not settled elsewhere, now and then, repairs what no event reported; one
+    over all services, which costs more the larger the cluster is, comes seldom.
 
 Note [Failed steps]
     The module that carries out a step returns its outcome as a ``StepOutcome``; ``Failures`` counts it, and says how
@@ -41,7 +42,10 @@ from daprdockr.planning.steps import PullImage, Step
 from daprdockr.runtime.workers import Stopped
 
 SWEEP = 15.0
-"""Seconds between two sweeps over all services."""
+"""Seconds between two sweeps over the services that are not settled elsewhere."""
+
+WHOLE_SWEEP = 20
+"""Of so many sweeps one goes over all services: every five minutes."""
 
 AT_ONCE = 50
 """Services that are planned in one turn of the reactor: some milliseconds."""
@@ -54,6 +58,8 @@ class Gathering(Protocol):
     """The source of situations; it changes nothing. ``Gather`` implements it."""
 
     def services(self) -> Iterable[ServiceName]: ...
+
+    def unsettled(self) -> Iterable[ServiceName]: ...
 
     def users_of(self, image: str) -> Iterable[ServiceName]: ...
 
@@ -128,7 +134,8 @@ class Reconcile(Service):
         self._timers: dict[ServiceName, IDelayedCall] = {}
         self._busy: dict[Lane, Deferred[None]] = {}
         self._nothing_starts = False
-        self._sweep = LoopingCall(self.mark_all_dirty)
+        self._sweeps = 0
+        self._sweep = LoopingCall(self._mark_at_sweep)
         self._sweep.clock = reactor
 
     def startService(self) -> None:
@@ -164,8 +171,16 @@ class Reconcile(Service):
         self.mark_dirty(changes.services.union(self._gather.dependents(changes.services)))
 
     def mark_all_dirty(self) -> None:
+        self._mark(self._gather.services())
+
+    def _mark_at_sweep(self) -> None:
+        is_whole = self._sweeps % WHOLE_SWEEP == 0
+        self._sweeps += 1
+        self._mark(self._gather.services() if is_whole else self._gather.unsettled())
+
+    def _mark(self, services: Iterable[ServiceName]) -> None:
         self._failures.forget_old_rests(2 * SWEEP)
-        self.mark_dirty(self._gather.services())
+        self.mark_dirty(services)
 
     def _plan_dirty(self) -> None:
         dirty = sorted(self._dirty, key=str)[:AT_ONCE]

@@ -88,6 +88,17 @@ class SituationTests(GatherCase):
         self.agent.host.containers.update(evolve(container(), cluster=0))
         self.assertEqual(self.agent.gather.services(), {WEB})
 
+    def test_unsettled(self) -> None:
+        """A service is settled when other nodes have all of its instances, and these are well."""
+        self.cluster.define(definition(instances=2, Placement={"Constraints": ["zone == x"]}))
+        other = self.cluster.add("b")
+        self.cluster.advance(3)
+        self.assertEqual(self.agent.gather.unsettled(), {WEB})  # it runs here
+        self.assertEqual(other.gather.unsettled(), frozenset())
+        self.cluster.define(definition(instances=3, Placement={"Constraints": ["zone == y"]}))
+        self.cluster.advance(1)
+        self.assertEqual(other.gather.unsettled(), {WEB})  # an instance is free
+
     def test_candidates(self) -> None:
         """Candidates are the nodes that hold a lease, with labels and number of claims, without cordoned ones."""
         self.cluster.add("b")
