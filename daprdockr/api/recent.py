@@ -57,6 +57,7 @@ class Recent:
         self._asked: dict[ServiceName, None] = {}
         self.events: list[Event] = []
         self.happened: tuple[Happening, ...] = ()
+        self.ever_read = False
         self.unread = "etcd was not asked yet"
 
     def refresh(self) -> Deferred[None]:
@@ -130,4 +131,4 @@ class Recent:
         place = self._cluster.keys.events
         self.events = read_events(entry for entry in entries if entry.key.startswith(place))
         self.happened = timeline(self.events, map(self.history, self._latest), MOST)
-        self.unread = ""
+        self.ever_read, self.unread = True, ""

@@ -152,9 +152,8 @@ def paging(measured: Measured) -> Paging:
     return Paging(measured, recent, Examined(outside.reactor.seconds))
 
 
-def put_page(root: Resource, measured: Measured) -> None:
+def put_page(root: Resource, parts: Paging) -> None:
     """Add the page to the tree of resources."""
-    parts = paging(measured)
     files = Resource()
     files.putChild(b"stream", Stream(parts.readers))
     files.putChild(b"service", ServicePages(parts.write_service, POLICY))

@@ -12,10 +12,12 @@ from daprdockr.agent.reporting.conditions import lines
 from daprdockr.api.admission import GuardedRoot
 from daprdockr.api.bounded_site import BoundedSite
 from daprdockr.api.documents import JsonDocument
+from daprdockr.api.events import EventsDocument
 from daprdockr.api.healthz import Healthz
 from daprdockr.api.metrics import Metrics
+from daprdockr.api.openapi import description
 from daprdockr.wiring.measuring import Measured
-from daprdockr.wiring.paging import put_page
+from daprdockr.wiring.paging import paging, put_page
 from daprdockr.wiring.showing import documents
 
 
@@ -39,6 +41,9 @@ def served(measured: Measured) -> Resource:
     tables = Resource()
     for name, make in documents(measured.base, measured.found).items():
         tables.putChild(name.encode(), JsonDocument(make))
+    parts = paging(measured)
+    tables.putChild(b"events", EventsDocument(parts.recent))
+    tables.putChild(b"openapi.json", JsonDocument(description))
     root.putChild(b"api", tables)
-    put_page(root, measured)
+    put_page(root, parts)
     return root

@@ -10,8 +10,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.test.requesthelper import DummyRequest
 
 from daprdockr.api import metric
-from daprdockr.api.metric import Sample
 from daprdockr.api.exposition import exposition
+from daprdockr.api.metric import Sample
 from daprdockr.api.metrics import Metrics
 from daprdockr.runtime.durations import Durations
 

@@ -8,8 +8,8 @@ from typing import Any, cast
 from attrs import evolve
 
 from daprdockr.api import metric
-from daprdockr.api.metric import METRICS, Metric, MetricKind, Sample
 from daprdockr.api.exposition import exposition
+from daprdockr.api.metric import METRICS, Metric, MetricKind, Sample
 from daprdockr.model.stored.cordon import asking_to_drain
 from daprdockr.model.stored.node import NodeRecord
 from daprdockr.proxy.nginx import ProxyStatus

@@ -72,7 +72,9 @@ class ListenerTests(SynchronousTestCase):
         """It has the state of the agent, the metrics, and each document below ``api``."""
         tree = served(self.measured())
         self.assertLessEqual({b"healthz", b"metrics", b"api"}, set(tree.children))
-        self.assertLessEqual({b"status", b"nodes", b"services", b"instances"}, set(tree.children[b"api"].children))
+        self.assertLessEqual(
+            {b"status", b"nodes", b"services", b"instances", b"events"}, set(tree.children[b"api"].children)
+        )
 
     def test_listens(self) -> None:
         """It listens at the address of the settings and at no other one."""

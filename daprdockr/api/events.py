@@ -1,0 +1,38 @@
+"""``GET /api/events``: what agents reported lately, as etcd had it when it was read last."""
+
+from __future__ import annotations
+
+import json
+
+from twisted.web.http import Request
+
+from daprdockr.api.awaited import AwaitedDocument
+from daprdockr.api.recent import Recent
+
+MOST_EVENTS = 500
+"""Events of one answer, the latest ones."""
+
+
+class EventsDocument(AwaitedDocument):
+    """:param recent: read again for a request, unless that was done just now; the pages share it."""
+
+    failing = "the events were not written"
+
+    def __init__(self, recent: Recent) -> None:
+        super().__init__()
+        self._recent = recent
+
+    async def answer(self, request: Request) -> None:
+        """Write the last known events while etcd is away; 503 and one line if none were ever read."""
+        await self._recent.refresh()
+        request.setHeader(b"cache-control", b"no-store")
+        request.setHeader(b"x-content-type-options", b"nosniff")
+        if not self._recent.ever_read:
+            request.setResponseCode(503)
+            request.setHeader(b"content-type", b"text/plain; charset=utf-8")
+            request.write(b"the events are not known: etcd has not answered yet\n")
+        else:
+            rows = [event.write() for event in self._recent.events[-MOST_EVENTS:]]
+            request.setHeader(b"content-type", b"application/json")
+            request.write(json.dumps(rows, ensure_ascii=False, separators=(",", ":")).encode() + b"\n")
+        request.finish()

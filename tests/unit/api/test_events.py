@@ -1,0 +1,62 @@
+"""``/api/events``: the latest events, and what is answered while etcd is away."""
+
+from __future__ import annotations
+
+import json
+
+from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
+from twisted.web.test.requesthelper import DummyRequest
+
+from daprdockr.api.events import MOST_EVENTS, EventsDocument
+from daprdockr.api.recent import REST, Recent
+from daprdockr.model.known.cluster import Cluster
+from daprdockr.model.stored.events import Event
+from tests.build.values import KEYS
+from tests.fakes.run import run_at_once
+from tests.fakes.store import MemoryStore
+
+
+class EventsTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.store, self.clock = MemoryStore(), Clock()
+        recent = Recent(reactor=self.clock, run=run_at_once, store=self.store, cluster=Cluster(KEYS))
+        self.document = EventsDocument(recent)
+
+    def happen(self, *times: int) -> None:
+        lease = self.store.grant(60).id
+        for time in times:
+            self.store.put(KEYS.event("a", time), Event(float(time), "a", "web.myapp", "died").encode(), lease)
+
+    def asked(self) -> DummyRequest:
+        request = DummyRequest([b"events"])
+        finished: Deferred[None] = request.notifyFinish()
+        self.document.render(request)
+        self.successResultOf(finished)
+        return request
+
+    def times(self) -> list[float]:
+        return [row["Time"] for row in json.loads(b"".join(self.asked().written))]
+
+    def test_latest(self) -> None:
+        """The latest events are there, oldest first, and no more than a certain number of them."""
+        self.happen(2, 1)
+        self.assertEqual(self.times(), [1.0, 2.0])
+        self.happen(*range(3, MOST_EVENTS + 3))
+        self.clock.advance(REST)
+        self.assertEqual(self.times(), [float(time) for time in range(3, MOST_EVENTS + 3)])
+
+    def test_away(self) -> None:
+        """While etcd is away the last known events stay; without any there is no answer, which is not an empty list."""
+        self.store.unavailable = True
+        request = self.asked()
+        self.assertEqual(request.responseCode, 503)
+        self.assertIn(b"etcd has not answered", request.written[0])
+        self.store.unavailable = False
+        self.happen(1)
+        self.clock.advance(REST)
+        self.assertEqual(self.times(), [1.0])
+        self.store.unavailable = True
+        self.clock.advance(REST)
+        self.assertEqual(self.times(), [1.0])
