@@ -1,12 +1,13 @@
 """
 Completion of command lines in a shell, made from the declarations of commands and flags.
 
-The scripts know words and flags, not the contents of a cluster: they are read once, when a shell starts, and send no
-request.
+The scripts know words and flags, and are read once, when a shell starts. Names of services, instances and nodes they
+get from ``daprdockrcmd names`` when one is asked for, and do without after a second: no key may hang a shell.
 """
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
@@ -27,12 +28,14 @@ class Form:
 
     :ivar flags: the flags that may stand beside it.
     :ivar words: the words that may stand behind it.
+    :ivar kinds: the kinds of things whose names may stand there.
     """
 
     typed: str
     about: str
     flags: tuple[Flag, ...]
     words: tuple[str, ...]
+    kinds: tuple[str, ...] = ()
 
 
 def script(shell: str) -> str:
@@ -55,7 +58,13 @@ def _form(name: str) -> Form:
     typed = name if name in WORDS else f"-{name}"
     lines = [line for form, line in command.usage if typed in spoken(form)]
     taken = tuple(flag for flag in ALL if flag.name in command.flags and flag.name != name)
-    return Form(typed, lines[0], (*taken, *EVERYWHERE, *REACH), command.choices)
+    return Form(typed, lines[0], (*taken, *EVERYWHERE, *REACH), command.choices, _kinds(command.word))
+
+
+def _kinds(word: str) -> tuple[str, ...]:
+    """Return the kinds of the names that a command takes first, by its declaration."""
+    found = {"SERVICE": "services", "INSTANCE": "instances", "NODE": "nodes"}
+    return tuple(found[part] for part in re.findall("[A-Z]+", word.split(" ")[0]) if part in found)
 
 
 def _actions() -> list[Form]:
@@ -96,8 +105,11 @@ def _patterns() -> dict[str, str]:
 
 _BASH = """\
 # Completes daprdockrcmd in bash. Made by: daprdockrcmd completion bash
+_daprdockrcmd_names() {
+    [[ ! $* ]] || timeout 1 daprdockrcmd names "$@" 2>/dev/null </dev/null
+}
 _daprdockrcmd() {
-    local current=${COMP_WORDS[COMP_CWORD]} command= flag= glued= given= flags= words= word name dash i
+    local current=${COMP_WORDS[COMP_CWORD]} command= flag= glued= given= flags= words= kinds= word name dash i
     COMPREPLY=()
     for ((i = 1; i < COMP_CWORD; i++)); do
         word=${COMP_WORDS[i]}
@@ -122,6 +134,7 @@ _daprdockrcmd() {
     fi
     case $flag in
 @CHOICES@
+        svc) words=$(_daprdockrcmd_names services) ;;
         @FILES@)
             compopt -o filenames
             mapfile -t COMPREPLY < <(compgen -f -- "$current")
@@ -143,7 +156,7 @@ _daprdockrcmd() {
         [[ $current == --* ]] && dash=-- || dash=-
         COMPREPLY=($(compgen -P "$dash" -W "$flags" -- "${current#"$dash"}"))
     elif [[ ! $given ]]; then
-        COMPREPLY=($(compgen -W "$words" -- "$current"))
+        COMPREPLY=($(compgen -W "$words $(_daprdockrcmd_names $kinds)" -- "$current"))
     fi
 }
 complete -F _daprdockrcmd daprdockrcmd
@@ -152,7 +165,7 @@ complete -F _daprdockrcmd daprdockrcmd
 
 def _bash() -> str:
     choices = [f'        {flag.name}) words="{" ".join(_choices(flag))}" ;;' for flag in _flags() if _choices(flag)]
-    arms = [f'        {form.typed}) flags="{_names(form.flags)}" words="{" ".join(form.words)}" ;;' for form in forms()]
+    arms = [f'        {form.typed}) flags="{_names(form.flags)}" {_bash_words(form)} ;;' for form in forms()]
     return _filled(
         _BASH,
         **_patterns(),
@@ -163,12 +176,19 @@ def _bash() -> str:
     )
 
 
+def _bash_words(form: Form) -> str:
+    return f'words="{" ".join(form.words)}" kinds="{" ".join(form.kinds)}"'
+
+
 _ZSH = """\
 #compdef daprdockrcmd
 # Completes daprdockrcmd in zsh. Made by: daprdockrcmd completion zsh
+_daprdockrcmd_names() {
+    (( ! $# )) || timeout 1 daprdockrcmd names "$@" 2>/dev/null </dev/null
+}
 _daprdockrcmd() {
     local command flag given word name dash i
-    local -a flags arguments described
+    local -a flags arguments described kinds
     local -A about=(
 @ABOUT@
     )
@@ -194,6 +214,7 @@ _daprdockrcmd() {
     fi
     case $flag in
 @CHOICES@
+        (svc) compadd -- ${(f)"$(_daprdockrcmd_names services)"}; return ;;
         (@FILES@) _files; return ;;
         (?*) return 1 ;;
     esac
@@ -211,6 +232,7 @@ _daprdockrcmd() {
         for name in $flags; do described+=("$dash$name:$about[$name]"); done
         _describe -o flag described
     elif [[ -z $given ]]; then
+        arguments+=(${(f)"$(_daprdockrcmd_names $kinds)"})
         _describe argument arguments
     fi
 }
@@ -223,7 +245,9 @@ def _zsh() -> str:
     lines = {form.typed[1:]: form.about for form in _actions()} | {flag.name: about(flag) for flag in _flags()}
     choices = [f"        ({f.name}) compadd -- {' '.join(_choices(f))}; return ;;" for f in _flags() if _choices(f)]
     arms = [
-        f"        ({form.typed}) flags=({_names(form.flags)}) arguments=({' '.join(form.words)}) ;;" for form in forms()
+        f"        ({form.typed}) flags=({_names(form.flags)}) arguments=({' '.join(form.words)})"
+        f" kinds=({' '.join(form.kinds)}) ;;"
+        for form in forms()
     ]
     return _filled(
         _ZSH,
@@ -256,6 +280,9 @@ function __daprdockrcmd_is
     end
     contains -- $command $argv
 end
+function __daprdockrcmd_names
+    timeout 1 daprdockrcmd names $argv 2>/dev/null </dev/null
+end
 complete -c daprdockrcmd -f
 """
 
@@ -270,12 +297,16 @@ def _fish_lines() -> Iterator[str]:
         yield _fish_line(["none"], f"-a {form.typed}", form.about)
         for word in form.words:
             yield _fish_line([form.typed], f"-a {word}")
+        if form.kinds:
+            yield _fish_line([form.typed], f"-a '(__daprdockrcmd_names {' '.join(form.kinds)})'")
     for form in _actions():
         takers = [taker.typed for taker in forms() if form.typed[1:] in {flag.name for flag in taker.flags}]
         yield _fish_line(["none", *takers], _fish_flag(form.typed[1:]), form.about)
     for flag in _flags():
         takers = [form.typed for form in forms() if flag in form.flags]
-        value = {"": "", "FILE": " -r -F"}.get(flag.value, f" -x -a '{' '.join(_choices(flag))}'")
+        value = {"": "", "FILE": " -r -F", "SERVICE": " -x -a '(__daprdockrcmd_names services)'"}.get(
+            flag.value, f" -x -a '{' '.join(_choices(flag))}'"
+        )
         yield _fish_line(["none", *takers], _fish_flag(flag.name) + value, about(flag))
 
 

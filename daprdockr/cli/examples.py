@@ -37,4 +37,5 @@ EXAMPLES = {
     "trust-etcd": "trust-etcd",
     "certificates": "certificates add web.crt web.key",
     "completion": "completion bash",
+    "names": "names services",
 }

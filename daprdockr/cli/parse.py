@@ -21,7 +21,7 @@ from daprdockr.model.names import MAX_INSTANCES, MOST_TAIL, InstanceName, Servic
 from daprdockr.model.stored.keys import Keys
 
 _BOOLEAN = (*ACTIONS, "h", *(flag.name for flag in ALL if not flag.value))
-_OWN_WORDS = ("ACTION", "FILE", "INSTANCE --", "LOCAL:", "TOKEN")
+_OWN_WORDS = ("ACTION", "FILE", "INSTANCE --", "KIND", "LOCAL:", "TOKEN")
 """How the words of a command begin that reads them itself."""
 STATE = "DAPRDOCKR_STATE_DIR"
 """The variable that names the state directory of this machine's agent."""

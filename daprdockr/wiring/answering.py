@@ -37,6 +37,7 @@ from daprdockr.picture.events import event_table, latest_lines
 from daprdockr.picture.evidence import evidence_keys, read_evidence
 from daprdockr.picture.history import history_table
 from daprdockr.picture.instances import instance_table
+from daprdockr.picture.known_names import known_names
 from daprdockr.picture.nodes import node_table
 from daprdockr.picture.overview import overview
 from daprdockr.picture.table import Table
@@ -114,6 +115,10 @@ class Answers:
         if present is None or not found.ends_with(present) or len(found.numbers) > len(found.revisions):
             raise NotFound("more is to be said of it")
         return {**self._seen(), **_written(history_table(found, present), fields)}
+
+    async def names(self, fields: Mapping[str, str]) -> object:
+        self._check(fields)
+        return {**self._seen(), **known_names(self.measured.base.cluster)}
 
     def _check(self, fields: Mapping[str, str]) -> None:
         """:raises NotFound: etcd is to be asked."""
@@ -218,7 +223,8 @@ class ReadSocket(Service):
 def answering(measured: Measured) -> Resource:
     """Return the tree of resources."""
     answers, root, tables = Answers(measured), Resource(), Resource()
-    for answer in (answers.ps, answers.nodes, answers.status, answers.why, answers.events, answers.history):
+    tables_of = (answers.ps, answers.nodes, answers.status, answers.why, answers.events, answers.history)
+    for answer in (*tables_of, answers.names):
         tables.putChild(answer.__name__.encode(), TableDocument(answer))
     root.putChild(b"tables", tables)
     return root

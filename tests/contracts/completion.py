@@ -13,6 +13,18 @@ from tests.rig.shell import ENTER, TypedShell
 COMMAND = str(Path(sys.executable).parent / "daprdockrcmd")
 TAB = "\t"
 
+NAMES = """#!/bin/sh
+[ "$1" = names ] || exit 1
+shift
+for kind; do
+    case $kind in
+        services) echo web.myapp ;;
+        instances) echo 1.db.myapp ;;
+        nodes) sleep 5; echo host1 ;;
+    esac
+done
+"""
+
 
 class CompletionContract(SynchronousTestCase):
     """Where there is one way to go on, the shell goes it. ``start`` is for the host class to call."""
@@ -23,8 +35,17 @@ class CompletionContract(SynchronousTestCase):
         path.write_bytes(subprocess.run([COMMAND, "completion", name], stdout=subprocess.PIPE, check=True).stdout)
         self.shell = TypedShell(shell, r"GOT<([^>%]*)>")
         self.addCleanup(self.shell.close)
-        for line in (*lines, f"source {path}"):
+        for line in (*lines, f"export PATH={self.names()}:$PATH", f"source {path}"):
             self.shell.answer(f"{line}; echo 'GOT''<>'{ENTER}")
+
+    def names(self) -> Path:
+        """A directory with a ``daprdockrcmd`` that knows some names at once, and nodes too late."""
+        place = Path(self.mktemp()).absolute()
+        place.mkdir()
+        program = place / "daprdockrcmd"
+        program.write_text(NAMES)
+        program.chmod(0o755)
+        return place
 
     def completed(self, line: str, key: str = TAB) -> str:
         """The words of the line after the key was pressed behind it."""
@@ -46,6 +67,14 @@ class CompletionContract(SynchronousTestCase):
         self.assertEqual(self.completed("completion z"), "completion zsh")
         self.assertEqual(self.completed("ps -o j"), "ps -o json")
         self.assertEqual(self.completed("-o=t"), "-o=table")
+
+    def test_names(self) -> None:
+        """Names are those that the command itself says; a shell does not wait for slow ones."""
+        self.assertEqual(self.completed("ps we"), "ps web.myapp")
+        self.assertEqual([self.completed("why 1"), self.completed("why w")], ["why 1.db.myapp", "why web.myapp"])
+        self.assertEqual(self.completed("-get -svc w"), "-get -svc web.myapp")
+        self.assertEqual(self.completed("exec w"), "exec w")
+        self.assertEqual(self.completed("drain ho"), "drain ho")
 
     def test_command_behind_flags(self) -> None:
         """Words before the command do not hide it, not even a URL with colons in it."""

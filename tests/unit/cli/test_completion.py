@@ -68,8 +68,16 @@ class FormTests(SynchronousTestCase):
             "file": ("set", "get", "ls", "rm"),
             "job": ("ls", "run", "history", "logs"),
             "certificates": ("add", "rm"),
+            "names": ("services", "instances", "nodes"),
         }
         self.assertEqual({form.typed: form.words for form in forms() if form.words}, words)
+
+    def test_kinds(self) -> None:
+        """Where a command takes a service, an instance or a node, their names are asked for."""
+        kinds = {form.typed: form.kinds for form in forms()}
+        self.assertEqual([kinds[one] for one in ("ps", "scale", "drain")], [("services",)] * 2 + [("nodes",)])
+        self.assertEqual([kinds[one] for one in ("why", "exec")], [("instances", "services"), ("instances",)])
+        self.assertEqual([kinds[one] for one in ("secret", "apply", "join", "-set")], [()] * 4)
 
     def test_no_placeholder(self) -> None:
         """A flag of several commands names them, and not the place where their names are put."""

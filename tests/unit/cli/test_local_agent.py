@@ -96,6 +96,12 @@ class ShownTests(LocalCase):
         self.assertIn("&number=%32&", self.targets[0])
         self.assertEqual(self.store.calls, [])
 
+    def test_names(self) -> None:
+        """Names are those that the agent knows, of the kinds that are asked for."""
+        self.given({**SEEN, "services": ["web.myapp"], "instances": ["1.web.myapp"], "nodes": ["a"]})
+        self.assertEqual(self.run_line("names", "nodes", "services").stdout, "a\nweb.myapp\n")
+        self.assertEqual(self.store.calls, [])
+
     def test_mute(self) -> None:
         """Nodes that can claim nothing are exit status 1, after all else."""
         self.given({**STATUS, "Mute": ["node b is frozen"]})

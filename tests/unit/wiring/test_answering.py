@@ -112,6 +112,13 @@ class AnswersTests(WholeCase):
         self.assertEqual(command_line(store, "-svc", name, "-del").status, 0)
         self.refusal(self.answers.history, service=name)
 
+    def test_names(self) -> None:
+        """They are those of the command."""
+        found = self.answer(self.answers.names)
+        expected = command_line(self.cluster.store, "names", "instances", "nodes").stdout.split()
+        self.assertEqual(found["instances"] + found["nodes"], expected)
+        self.assertEqual((len(expected), found["services"]), (3, ["web.myapp"]))
+
     def test_another_etcd(self) -> None:
         """An agent of another cluster does not answer."""
         for ask in (self.answers.ps, self.answers.nodes, self.answers.status):

@@ -1,0 +1,55 @@
+# -*- test-case-name: tests.unit.cli.commands.test_names -*-
+"""``names``: what services, instances and nodes are called, for the completion of command lines."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from daprdockr.cli.command import Command
+from daprdockr.cli.console import Console
+from daprdockr.cli.local_agent import local_answer
+from daprdockr.cli.request import Request
+from daprdockr.model.errors import BadInput
+
+if TYPE_CHECKING:
+    from daprdockr.model.seams import Store
+
+KINDS = ("services", "instances", "nodes")
+
+
+def local_names(request: Request, console: Console) -> bool:
+    found = local_answer(request, console, "names")
+    for kind in request.words if found is not None else ():
+        for name in found[kind] if found is not None else ():
+            console.say(name)
+    return found is not None
+
+
+def say_names(request: Request, store: Store, console: Console) -> None:
+    from daprdockr.cli.snapshot import snapshot
+    from daprdockr.picture.known_names import known_names
+
+    found = known_names(snapshot(request, store))
+    for kind in request.words:
+        for name in found[kind]:
+            console.say(name)
+
+
+def _check(request: Request) -> None:
+    if not request.words or not set(request.words) <= set(KINDS):
+        raise BadInput(f"names takes one of these, or several: {', '.join(KINDS)}")
+
+
+COMMAND = Command(
+    name="names",
+    usage=(("names KIND ...", "print the names of services, instances or nodes, for programs"),),
+    run=say_names,
+    local=local_names,
+    word="KIND ...",
+    choices=KINDS,
+    check=_check,
+    reference=(
+        "print the names of ``services``, ``instances`` or ``nodes``, one on a line; of an instance that is wanted and"
+        " of one that still runs. The scripts of ``completion`` call it",
+    ),
+)
