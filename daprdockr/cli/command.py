@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 ACTIONS = {"get": "get", "set": "set", "stdin": "set", "del": "delete", "ip": "ip"}
 """Commands that are flags, as the first users type them, and their modules."""
 WORDS = (
-    *("status", "ps", "nodes", "events", "why", "wait"),
+    *("status", "services", "ps", "nodes", "events", "why", "wait"),
     *("apply", "plan", "diff", "import"),
     *("scale", "restart", "history", "rollback"),
     *("pause", "resume"),

@@ -38,4 +38,5 @@ EXAMPLES = {
     "certificates": "certificates add web.crt web.key",
     "completion": "completion bash",
     "names": "names services",
+    "services": "services -o json",
 }

@@ -40,6 +40,7 @@ from daprdockr.picture.instances import instance_table
 from daprdockr.picture.known_names import known_names
 from daprdockr.picture.nodes import node_table
 from daprdockr.picture.overview import overview
+from daprdockr.picture.services import service_table
 from daprdockr.picture.table import Table
 from daprdockr.picture.why import why
 from daprdockr.picture.why_text import why_lines
@@ -64,6 +65,14 @@ class Answers:
         if service is not None and not cluster.claims(service):
             raise NotFound("nothing of it runs")
         return {**self._seen(), **_written(instance_table(cluster, service), fields)}
+
+    async def services(self, fields: Mapping[str, str]) -> object:
+        self._check(fields)
+        cluster, service = self.measured.base.cluster, _service(fields)
+        if service is not None and service not in cluster.services:
+            raise NotFound("more is to be said of it")
+        table = service_table(cluster, stopped_rollouts(cluster), service)
+        return {**self._seen(), **_written(table, fields)}
 
     async def nodes(self, fields: Mapping[str, str]) -> object:
         self._check(fields)
@@ -223,8 +232,8 @@ class ReadSocket(Service):
 def answering(measured: Measured) -> Resource:
     """Return the tree of resources."""
     answers, root, tables = Answers(measured), Resource(), Resource()
-    tables_of = (answers.ps, answers.nodes, answers.status, answers.why, answers.events, answers.history)
-    for answer in (*tables_of, answers.names):
+    of_all = (answers.status, answers.services, answers.ps, answers.nodes, answers.events, answers.names)
+    for answer in (*of_all, answers.why, answers.history):
         tables.putChild(answer.__name__.encode(), TableDocument(answer))
     root.putChild(b"tables", tables)
     return root

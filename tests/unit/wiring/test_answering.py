@@ -57,6 +57,7 @@ class AnswersTests(WholeCase):
         """Rows and documents are those that the commands print when they ask etcd, and so are the cells."""
         for ask, word, member in (
             (self.answers.ps, "ps", "Rows"),
+            (self.answers.services, "services", "Rows"),
             (self.answers.nodes, "nodes", "Rows"),
             (self.answers.status, "status", "Document"),
         ):
@@ -66,12 +67,12 @@ class AnswersTests(WholeCase):
             found = self.answer(ask, form="table")
             header = command_line(self.cluster.store, word).stdout.splitlines()
             self.assertIn(found["Header"][0], " ".join(header))
-            self.assertEqual(len(found["Cells"]), {"ps": 2, "nodes": 1, "status": 1}[word])
+            self.assertEqual(len(found["Cells"]), {"ps": 2, "services": 1, "nodes": 1, "status": 1}[word])
 
     def test_one_service(self) -> None:
         """Of one service its rows alone are shown; etcd is asked about one that this agent knows nothing of."""
-        for ask, member in ((self.answers.ps, "Cells"), (self.answers.status, "Cells")):
-            self.assertTrue(self.answer(ask, service="web.myapp", form="table")[member])
+        for ask in (self.answers.ps, self.answers.services, self.answers.status):
+            self.assertTrue(self.answer(ask, service="web.myapp", form="table")["Cells"])
             self.refusal(ask, service="db.myapp")
             self.refusal(ask, service="no service")
 
