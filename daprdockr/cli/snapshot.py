@@ -47,7 +47,7 @@ def check_exists(cluster: Cluster, service: ServiceName) -> None:
     if cluster.is_held(service):
         raise BadInput(f"the stored definition of {service} is not usable: daprdockrcmd status says why")
     if service not in cluster.services:
-        raise absent(service)
+        raise absent(service, cluster.services)
 
 
 _MOST_NAMED = 3

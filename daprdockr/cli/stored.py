@@ -10,8 +10,9 @@ Note [Reading back]
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
+from difflib import get_close_matches
 
 from attrs import evolve
 
@@ -66,8 +67,15 @@ def existing(entry: Entry | None, service: ServiceName) -> Definition:
     return parse(entry, service)
 
 
-def absent(service: ServiceName) -> NotFound:
-    """Return the error of a command for a service that does not exist."""
+def absent(service: ServiceName, known: Iterable[ServiceName] = ()) -> NotFound:
+    """
+    Return the error of a command for a service that does not exist.
+
+    :param known: those that do, as far as the command knows: one with nearly this name is meant.
+    """
+    near = get_close_matches(str(service), map(str, known), n=1)
+    if near:
+        return NotFound(f"{service} does not exist, did you mean {near[0]}? daprdockrcmd status lists all")
     return NotFound(f"{service} does not exist: daprdockrcmd status lists what does")
 
 

@@ -73,7 +73,7 @@ def _say_without_definition(cluster: Cluster, request: Request, console: Console
     elif cluster.claims(service):
         text, helps = "it is deleted, and its last instances stop", ""
     else:
-        raise absent(service)
+        raise absent(service, cluster.services)
     if request.json:
         console.print_json({"Service": str(service), "Well": False, "Reason": text, "Advice": [helps] if helps else []})
         return

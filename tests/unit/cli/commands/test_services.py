@@ -29,4 +29,11 @@ class ServicesTests(SynchronousTestCase):
         self.store.put(KEYS.node("n1"), NodeRecord(refused="etcd has no room").encode(), self.store.lease)
         self.assertEqual(command_line(self.store, "status").status, 1)
         self.assertEqual(command_line(self.store, "services").status, 0)
-        self.assertEqual(command_line(self.store, "services", "no.myapp").status, 3)
+        self.assertEqual(command_line(self.store, "services", "no.other").status, 3)
+
+    def test_misspelt(self) -> None:
+        """A service with nearly the same name is named."""
+        for command in ("services", "status", "ps", "why", "wait"):
+            done = command_line(self.store, command, "wbe.myapp")
+            self.assertEqual(done.status, 3)
+            self.assertIn("wbe.myapp does not exist, did you mean web.myapp?", done.stderr)
