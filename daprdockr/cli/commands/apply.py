@@ -8,6 +8,7 @@ from contextlib import suppress
 
 from attrs import define, evolve, field
 
+from daprdockr.cli.announce import announce
 from daprdockr.cli.command import Command
 from daprdockr.cli.commands.plan import said
 from daprdockr.cli.commands.wait import Waiting
@@ -123,6 +124,7 @@ class Applying:
         self._insist(intent, self.store.get(self.request.keys.service(intent.name)))
         with suppress(NotFound):
             Definitions(self.request, self.store, time.time).delete(intent.name)
+            announce(self.request, self.store, "deleted by apply", str(intent.name))
 
     def _insist(self, intent: Intent, entry: Entry | None) -> None:
         """:raises NotAsPlanned: the service was changed since the plan, and the plan was insisted on."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+from daprdockr.cli.announce import announce
 from daprdockr.cli.command import Command
 from daprdockr.cli.console import Console
 from daprdockr.cli.definitions import Definitions
@@ -16,6 +17,7 @@ def delete(request: Request, store: Store, console: Console) -> None:
     """Delete a definition, readable or not; its history is kept for a while."""
     assert request.service is not None
     Definitions(request, store, time.time).delete(request.service)
+    announce(request, store, "deleted")
 
 
 def _check(request: Request) -> None:

@@ -14,6 +14,7 @@ from daprdockr.model.stored.claim import ClaimRecord, State
 from daprdockr.model.stored.history import Revisions
 from daprdockr.model.stored.node import NodeRecord
 from daprdockr.model.wanted.definition import Definition
+from daprdockr.picture.events import read_events
 from tests.build.values import KEYS, definition, fixing, named
 from tests.fakes.command_line import EventfulStore, Outcome, command_line
 
@@ -220,6 +221,8 @@ class ApplyTests(ApplyCase):
         self.run_line("apply", "-prune", "myapp", given=[definition()])
         left = [entry.key for entry in self.store.list(KEYS.services).entries]
         self.assertEqual(left, [KEYS.service(definition().name), KEYS.service(other.name)])
+        told = [event.text for event in read_events(self.store.list(KEYS.events).entries)]
+        self.assertEqual(told, ["deleted by apply"] * 2)
         done = self.run_line("apply", "-prune", "myapp", given=[other], status=1)
         self.assertIn("would delete the whole group", done.stderr)
         done = self.run_line("apply", "-prune", "myap", given=[other], status=1)

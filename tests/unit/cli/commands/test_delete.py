@@ -15,6 +15,14 @@ class DeleteTests(DefinitionCase):
         self.assertEqual(self.run_line("-del", "-svc", "web.myapp"), Outcome(0, "", ""))
         self.assertIsNone(self.stored())
 
+    def test_told(self) -> None:
+        """A deletion is an event with the person in it."""
+        self.given()
+        self.run_line("-del", "-svc", "web.myapp")
+        (told,) = self.run_line("events", "-o", "json").json
+        self.assertEqual((told["Subject"], told["Text"]), ("web.myapp", "deleted"))
+        self.assertIn("@", told["By"])
+
     def test_absent(self) -> None:
         """A service that does not exist cannot be deleted, and the exit status is 3."""
         self.assertEqual(self.run_line("-del", "-svc", "web.myapp").status, 3)
