@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from attrs import frozen
 
 from daprdockr.page.seen import Seen
-from daprdockr.page.signs import Badge, Sign, of_certificate, of_node, of_service, why_not
-from daprdockr.page.views import service_href
+from daprdockr.page.signs import Badge, Sign, of_certificate, of_gone, of_node, of_service, why_not
+from daprdockr.page.views import lease_ended, service_href
 
 MOST_WORRIES = 12
 """Worries that are written out; the others are counted."""
@@ -61,10 +61,7 @@ def _worries(seen: Seen) -> Iterator[Worry]:
         text = "this agent does not follow etcd now: what you see is the last state that it knew"
         yield Worry(Sign.BAD, f"node {seen.node}", text, "")
     yield from (Worry(Sign.BAD, f"node {seen.node}", text, "") for text in seen.troubles)
-    for row in seen.nodes:
-        badge = of_node(row)
-        if badge.sign.rank >= Sign.WARN.rank:
-            yield Worry(badge.sign, f"node {row['Node']}", why_not(row) or badge.words, f"#node-{row['Node']}")
+    yield from _about_nodes(seen)
     for row in seen.overview.services.rows:
         badge = of_service(row)
         if badge.sign.rank >= Sign.WARN.rank:
@@ -78,6 +75,17 @@ def _worries(seen: Seen) -> Iterator[Worry]:
             yield Worry(badge.sign, f"certificate {row['Name']}", text, "#certificates")
 
 
+def _about_nodes(seen: Seen) -> Iterator[Worry]:
+    for row in seen.nodes:
+        badge = of_node(row)
+        if badge.sign.rank >= Sign.WARN.rank:
+            yield Worry(badge.sign, f"node {row['Node']}", why_not(row) or badge.words, f"#node-{row['Node']}")
+    for one in seen.gone:
+        if not one.is_meant:
+            badge = of_gone(one.is_meant)
+            yield Worry(badge.sign, f"node {one.name}", f"{badge.words}: {lease_ended(one)}", f"#node-{one.name}")
+
+
 def _because(badge: Badge, reason: str) -> str:
     """Return what is wrong, with the reason, which may say the same."""
     return reason if reason.startswith(badge.words) else f"{badge.words}: {reason}" if reason else badge.words
@@ -86,7 +94,8 @@ def _because(badge: Badge, reason: str) -> str:
 def _figures(seen: Seen) -> Iterator[Figure]:
     rows = seen.overview.services.rows
     ready = sum(of_node(row).sign is not Sign.BAD for row in seen.nodes)
-    yield _share("Nodes", ready, len(seen.nodes), "ready")
+    lost = sum(not one.is_meant for one in seen.gone)
+    yield _share("Nodes", ready, len(seen.nodes) + lost, "ready")
     well = sum(of_service(row).sign.rank < Sign.WARN.rank for row in rows)
     yield _share("Services", well, len(rows), "well")
     yield _share("Instances", sum(row["Healthy"] for row in rows), sum(row["Wanted"] for row in rows), "healthy")

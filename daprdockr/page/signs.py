@@ -52,6 +52,11 @@ _STATES = {
 _WHY_NOT = dict(NODE_COLUMNS)["REASON"]
 
 
+def of_gone(is_meant: bool) -> Badge:
+    """Return the badge of a node whose lease has ended."""
+    return Badge(Sign.IDLE, "left") if is_meant else Badge(Sign.BAD, "lost")
+
+
 def of_instance(row: Row) -> Badge:
     """Return the badge of a row of the table of instances."""
     if row["State"] == State.PULLING.value and row["Reason"]:

@@ -11,8 +11,8 @@ from attrs import frozen
 
 from daprdockr.model.errors import BadInput
 from daprdockr.model.names import InstanceName, ServiceName
-from daprdockr.page.seen import Seen
-from daprdockr.page.signs import Badge, Sign, of_certificate, of_instance, of_node, of_service, why_not
+from daprdockr.page.seen import Gone, Seen
+from daprdockr.page.signs import Badge, Sign, of_certificate, of_gone, of_instance, of_node, of_service, why_not
 from daprdockr.picture.cells import moment, published
 from daprdockr.picture.table import Row
 from daprdockr.picture.timeline import Happening
@@ -113,12 +113,13 @@ def service_href(name: object) -> str:
 
 
 def nodes(seen: Seen) -> Iterator[NodeShown]:
-    """Yield the nodes with what they run, and at last what no node runs, if anything."""
+    """Yield the nodes with what they run, those that are gone too, and at last what no node runs, if anything."""
     found: dict[str, list[Row]] = defaultdict(list)
     for row in seen.instances:
         found[row["Node"]].append(row)
-    for row in seen.nodes:
-        yield _node(row, found.pop(row["Node"], []))
+    shown = [_node(row, found.pop(row["Node"], [])) for row in seen.nodes]
+    shown += [_gone(one, found.pop(one.name, [])) for one in seen.gone]
+    yield from sorted(shown, key=lambda node: node.name)
     for name in sorted(found, key=lambda name: (name == NOWHERE, name)):
         words = "waiting for a node" if name == NOWHERE else "does not report"
         badge = Badge(Sign.WARN if name == NOWHERE else Sign.BAD, words)
@@ -129,6 +130,15 @@ def _node(row: Row, instances: Sequence[Row]) -> NodeShown:
     labels = (f"{key}={value}" for key, value in sorted(row["Labels"].items()))
     facts = tuple(filter(None, (*row["Addresses"], *labels, row["Version"] and f"version {row['Version']}")))
     return NodeShown(row["Node"], of_node(row), facts, why_not(row), len(instances), _groups(instances))
+
+
+def _gone(one: Gone, instances: Sequence[Row]) -> NodeShown:
+    return NodeShown(one.name, of_gone(one.is_meant), (), lease_ended(one), len(instances), _groups(instances))
+
+
+def lease_ended(one: Gone) -> str:
+    """Return since when a node is gone, in words."""
+    return f"its lease ended at {moment(one.time)}"
 
 
 def _groups(instances: Iterable[Row]) -> tuple[Grouped, ...]:

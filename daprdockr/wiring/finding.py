@@ -48,6 +48,7 @@ from daprdockr.agent.mirror.own_claims import OwnClaims
 from daprdockr.agent.mirror.ownerless import Ownerless
 from daprdockr.agent.mirror.views import Views
 from daprdockr.agent.mirror.witnesses import Witnesses
+from daprdockr.agent.reporting.lost_nodes import LostNodes
 from daprdockr.agent.reporting.orphans import Orphans
 from daprdockr.etcd.cluster_files import ClusterFiles
 from daprdockr.model.host import ContainerState
@@ -86,6 +87,7 @@ class Knowledge:
     marking: Marking
     ownerless: Ownerless
     outage: Outage
+    lost_nodes: LostNodes
 
 
 def knowledge(base: Foundation) -> Knowledge:
@@ -95,9 +97,9 @@ def knowledge(base: Foundation) -> Knowledge:
     contested = Contested(node=node, cluster=cluster)
     outage = Outage(seconds)
     mirror = _mirror(base, Views((own_claims, mass_expiry, contested), base.signals.cluster_changed), outage)
-    return Knowledge(
-        own_claims, mass_expiry, contested, mirror, _marking(base, mirror), _ownerless(base, mirror), outage
-    )
+    lost_nodes = LostNodes(cluster, base.outside.clocks.wall)
+    loops = _marking(base, mirror), _ownerless(base, mirror)
+    return Knowledge(own_claims, mass_expiry, contested, mirror, *loops, outage, lost_nodes)
 
 
 def _mirror(base: Foundation, views: Views, outage: Outage) -> Mirror:

@@ -16,7 +16,7 @@ from daprdockr.api.recent import Recent
 from daprdockr.model.names import ServiceName
 from daprdockr.page.assets import ASSETS
 from daprdockr.page.render import POLICY
-from daprdockr.page.seen import Seen
+from daprdockr.page.seen import Gone, Seen
 from daprdockr.page.service import ServiceSeen, service_page
 from daprdockr.page.updates import ShownPage, beat
 from daprdockr.picture.certificates import certificate_table
@@ -69,6 +69,7 @@ class Paging:
             troubles=lines(self.measured.judged),
             overview=overview(cluster, doubted=doubted, stopped=stopped_rollouts(cluster)),
             nodes=node_table(cluster, doubted=doubted).rows,
+            gone=tuple(Gone(name, at, name in cluster.cordoned) for name, at in found.known.lost_nodes),
             instances=instance_table(cluster, None).rows,
             certificates=certificate_table(cluster, now).rows,
             happened=self.recent.happened,

@@ -28,6 +28,7 @@ def subscribe(base: Foundation, outward: Edges, found: Found, acting: Deciding, 
     signals.cluster_changed.subscribe(acting.reconcile.on_changes)
     signals.cluster_changed.subscribe(acting.stopped.on_changes)
     signals.cluster_changed.subscribe(known.ownerless.on_changes)
+    signals.cluster_changed.subscribe(known.lost_nodes.on_changes)
     signals.cluster_changed.subscribe(reports.followers.on_changes)
     signals.cluster_changed.subscribe(lambda changes: _plan_waiting(acting) if changes.progress else None)
     reports.followers.advanced.subscribe(lambda: _plan_waiting(acting))

@@ -68,7 +68,7 @@ class PageTests(SynchronousTestCase):
         self.browser.until("#node-three", "3✓ healthy")
         self.browser.until("#headline", "All is well")
         self.seeded.lose("two")
-        until(lambda: self.browser.words("#node-two") == [], 15)
+        self.browser.until("#node-two", "its lease ended at")
         self.browser.until("#nowhere", "web.myapp 2!")
         self.assertIs(self.browser.run("window.loadedOnce"), True)
         self.assertEqual(self.browser.said(), [])

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.page.glance import MOST_WORRIES, glance
+from daprdockr.page.seen import Gone
 from daprdockr.page.signs import Sign
 from daprdockr.picture.certificates import DAY
 from tests.build.history import defined, entry
@@ -45,6 +47,15 @@ class GlanceTests(SynchronousTestCase):
             ],
         )
         self.assertEqual(found.figures[-1].value, "9")
+
+    def test_lost_node(self) -> None:
+        """A node that is lost needs a person, and counts; one that was drained before it went does not."""
+        found = glance(evolve(seen(*well()), gone=(Gone("b", NOW), Gone("d", NOW, is_meant=True))))
+        self.assertEqual(
+            [(worry.about, worry.text, worry.href) for worry in found.worries],
+            [("node b", "lost: its lease ended at 2026-11-28 20:00:00Z", "#node-b")],
+        )
+        self.assertEqual(f"{found.figures[0].value} {found.figures[0].unit}", "3 of 4 ready")
 
     def test_agent(self) -> None:
         """An agent that does not follow etcd says that what it shows is old, and why it is not well."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.model.names import InstanceName
 from daprdockr.model.wanted.definition import Definition
 from daprdockr.page import views
+from daprdockr.page.seen import Gone
 from daprdockr.page.signs import Sign
 from daprdockr.picture.timeline import Happening
 from tests.build.history import claimed, defined
@@ -38,6 +40,15 @@ class NodeViewTests(SynchronousTestCase):
         found = seen(*nodes(["a"]), defined(definition(), 9), claimed(InstanceName(WEB, 1), healthy("z", ""), 20))
         (_, gone) = views.nodes(found)
         self.assertEqual((gone.name, gone.badge.words, gone.count), ("z", "does not report", 1))
+
+    def test_gone(self) -> None:
+        """A node whose lease has ended stays in its place, as lost or, if it was cordoned, as one that left."""
+        found = evolve(seen(*nodes(["a", "c"])), gone=(Gone("b", NOW), Gone("d", NOW, is_meant=True)))
+        shown = [(node.name, node.badge.words, node.badge.sign) for node in views.nodes(found)]
+        self.assertEqual(shown[1], ("b", "lost", Sign.BAD))
+        self.assertEqual(shown[3], ("d", "left", Sign.IDLE))
+        self.assertEqual([name for name, *_ in shown], ["a", "b", "c", "d"])
+        self.assertEqual(list(views.nodes(found))[1].reason, "its lease ended at 2026-11-28 20:00:00Z")
 
 
 class ServiceViewTests(SynchronousTestCase):

@@ -96,6 +96,20 @@ class PagingTests(WholeCase):
         self.assertIn("1 of 1 healthy", text)
         self.assertIn("not of now", text)
 
+    def test_lost_node(self) -> None:
+        """A node that is lost stays on the page, until it is back."""
+        other = self.cluster.add("b")
+        self.cluster.advance(2)
+        parts = paging(self.measured)
+        self.assertNotIn("its lease ended", self.written(parts))
+        self.cluster.crash(other)
+        self.cluster.advance(10)
+        (gone,) = parts.seen().gone
+        self.assertEqual((gone.name, gone.is_meant), ("b", False))
+        self.cluster.succeed(other)
+        self.cluster.advance(5)
+        self.assertEqual(parts.seen().gone, ())
+
     def test_followed(self) -> None:
         """Those who follow the page get what changes of it, at most twice a second."""
         root = served(self.measured)

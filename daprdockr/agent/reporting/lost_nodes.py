@@ -1,0 +1,39 @@
+"""The nodes that this agent saw go: in etcd nothing is left of a node whose lease has ended."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from daprdockr.model.known.changes import Changes
+from daprdockr.model.known.cluster import Cluster
+
+KEPT = 86_400.0
+"""Seconds for which a node that does not come back is remembered."""
+
+MOST = 50
+
+
+class LostNodes:
+    """:param wall_clock: seconds since the epoch, for people to read."""
+
+    def __init__(self, cluster: Cluster, wall_clock: Callable[[], float]) -> None:
+        self._cluster = cluster
+        self._wall_clock = wall_clock
+        self._there: frozenset[str] = frozenset()
+        self._gone: dict[str, float] = {}
+
+    def on_changes(self, changes: Changes) -> None:
+        """Take note of nodes that went or came back."""
+        if not changes.nodes:
+            return
+        there = frozenset(self._cluster.nodes)
+        now = self._wall_clock()
+        self._gone |= dict.fromkeys(self._there - there, now)
+        latest = sorted(self._gone.items(), key=lambda item: -item[1])[:MOST]
+        self._gone = {name: at for name, at in latest if name not in there}
+        self._there = there
+
+    def __iter__(self) -> Iterator[tuple[str, float]]:
+        """Yield the nodes that are gone, each with the time at which its lease ended."""
+        oldest = self._wall_clock() - KEPT
+        yield from ((name, at) for name, at in sorted(self._gone.items()) if at >= oldest)

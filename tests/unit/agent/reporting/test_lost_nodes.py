@@ -1,0 +1,53 @@
+"""Nodes that go are remembered until they are back, for a day at most."""
+
+from __future__ import annotations
+
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
+
+from daprdockr.agent.reporting.lost_nodes import KEPT, MOST, LostNodes
+from daprdockr.model.known.changes import Changes
+from daprdockr.model.known.cluster import Cluster
+from tests.build.history import listing
+from tests.build.page import nodes
+from tests.build.values import KEYS
+
+
+class LostNodesTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.clock, self.cluster, self.revision = Clock(), Cluster(KEYS), 100
+        self.lost = LostNodes(self.cluster, self.clock.seconds)
+
+    def there(self, *names: str) -> list[tuple[str, float]]:
+        """These nodes hold a lease now; return those that are remembered."""
+        self.revision += 1
+        self.cluster.replace(listing(self.revision, *nodes(names)))
+        self.lost.on_changes(Changes(nodes=True))
+        return list(self.lost)
+
+    def test_gone(self) -> None:
+        """A node that goes is there with the time, and no more when it is back."""
+        self.assertEqual(self.there("a", "b", "c"), [])
+        self.clock.advance(5)
+        self.assertEqual(self.there("c"), [("a", 5.0), ("b", 5.0)])
+        self.clock.advance(5)
+        self.assertEqual(self.there("b", "c"), [("a", 5.0)])
+        self.assertEqual(self.there("a", "b", "c"), [])
+
+    def test_other_changes(self) -> None:
+        """Changes of services say nothing about nodes."""
+        self.there("a")
+        self.cluster.replace(listing(200))
+        self.lost.on_changes(Changes())
+        self.assertEqual(list(self.lost), [])
+
+    def test_bounded(self) -> None:
+        """A node that does not come back is forgotten after a day, and of very many the earliest."""
+        self.there("first")
+        self.clock.advance(1)
+        many = [f"n{number:03d}" for number in range(MOST)]
+        self.assertEqual(len(self.there(*many)), 1)
+        self.clock.advance(1)
+        self.assertEqual([name for name, _ in self.there()], many)
+        self.clock.advance(KEPT + 1)
+        self.assertEqual(list(self.lost), [])
