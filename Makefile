@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo cluster fresh test check venv lint types unit properties functional packaging coverage model bench-change bench-converge bench-dns bench-failover bench-handshakes bench-http bench-memory bench-page bench-reads bench-rollout bench-scale bench-slowness chaos fuzz clean
+.PHONY: help demo cluster fresh test check venv lint types unit properties functional packaging coverage model bench-change bench-converge bench-dns bench-failover bench-handshakes bench-http bench-memory bench-page bench-reads bench-rollout bench-scale bench-slowness bench-stalled chaos fuzz clean
 
 # A root shell opened with plain "su" does not look there for dockerd and nginx.
 export PATH := $(PATH):/usr/sbin:/sbin
@@ -61,6 +61,11 @@ bench-slowness: ## as root: the repair of one service while others hang; eight m
 	@scripts/install-packages test
 	@$(MAKE) --silent --no-print-directory venv
 	@$(WITH_ENGINE) .test/bench-engine -- $(PYTHON) -m benchmarks.slowness
+
+bench-stalled: ## as root: what a reader of logs that stalls for a minute costs agents and other readers; two minutes
+	@scripts/install-packages test
+	@$(MAKE) --silent --no-print-directory venv
+	@$(WITH_ENGINE) .test/bench-engine -- $(PYTHON) -m benchmarks.stalled $(ARGS)
 
 bench-dns: ## as root: DNS on one core beside Knot, BIND and others; twenty minutes; ARGS="--rounds 1 --scenarios mix"
 	@scripts/install-packages bench
