@@ -1,11 +1,5 @@
 """
 The wall clock jumps while an agent runs: nothing changes, because whatever is timed is timed by other clocks.
-
-Note [Whose clock jumps]
-    libfaketime stands before the agent's C library and shifts the wall clock that it reads; monotonic clocks and
-    the times of files are left alone, as they are when somebody sets the clock of a machine. The processes that the
-    agent starts get the shift too. The Docker Engine and etcd do not, for Go asks the kernel and no library: so here
-    the agent's clock is also an hour away from theirs.
 """
 
 from __future__ import annotations
@@ -17,7 +11,6 @@ from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from http.client import HTTPConnection
-from pathlib import Path
 from time import monotonic
 
 from attrs import frozen
@@ -29,8 +22,8 @@ from tests.rig.agent_case import HTTP, AgentTestCase
 from tests.rig.agent_process import AgentProcess
 from tests.rig.docker_engine import engine_url, sample_image, until
 from tests.rig.etcd_members import shared
+from tests.rig.wall_clock import Clock, library
 
-LIBRARIES = Path("/usr/lib")
 FORWARD, BACK = timedelta(hours=1), timedelta(hours=-1)
 TTL = 6
 """Seconds of the lease: a machine that is busy with other tests may be slow for half of it."""
@@ -39,41 +32,11 @@ NEAR = timedelta(minutes=10)
 """The longest time that a busy machine may take to answer; it is much less than a jump."""
 
 
-def library() -> str:
-    """The preloaded part of libfaketime; "" without it."""
-    return next(iter(map(str, sorted(LIBRARIES.glob("*/faketime/libfaketimeMT.so.1")))), "")
-
-
 def missing() -> str | None:
     """Why these tests are skipped; None to run them, which fails loudly where ``CI`` is set."""
     if library() or os.environ.get("CI"):
         return etcd_members.missing()
     return "not installed: libfaketime (Debian)"
-
-
-class Clock:
-    """The wall clock of one agent: ahead of the real one by an offset that can be changed at any time."""
-
-    def __init__(self, file: Path) -> None:
-        self._file = file
-        self.ahead(timedelta())
-
-    @property
-    def environment(self) -> dict[str, str]:
-        """See /usr/share/doc/libfaketime/README.gz."""
-        return {
-            "LD_PRELOAD": library(),
-            "FAKETIME_TIMESTAMP_FILE": str(self._file),
-            "FAKETIME_NO_CACHE": "1",
-            "FAKETIME_DONT_FAKE_MONOTONIC": "1",
-            "NO_FAKE_STAT": "1",
-        }
-
-    def ahead(self, offset: timedelta) -> None:
-        """Whole at any moment, because the file is read whenever anybody asks what time it is."""
-        fresh = self._file.with_suffix(".new")
-        fresh.write_text(f"{offset.total_seconds():+.0f}")
-        fresh.replace(self._file)
 
 
 @frozen
