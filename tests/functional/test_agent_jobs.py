@@ -1,11 +1,14 @@
-"""Jobs on a real Engine and etcd: the agent is killed while a run goes on, and a person runs one by hand."""
+"""
+Jobs on a real Engine and etcd: the agent is killed while a run goes on, a person runs one by hand, and the command
+before a rollout fails.
+"""
 
 from __future__ import annotations
 
 import json
 from typing import Any
 
-from tests.rig.agent_case import AgentTestCase
+from tests.rig.agent_case import HTTP, AgentTestCase
 from tests.rig.docker_engine import sample_image, until
 
 SLOW = "echo began; sleep 4; echo counted 7; echo once >&2; exit 5"
@@ -50,3 +53,19 @@ class JobTests(AgentTestCase):
         self.assertEqual([run["Status"] for run in self.runs()], [9, 0])
         (job,) = json.loads(self.agent.command("job", "ls", "-o", "json"))
         self.assertEqual((job["Job"], job["State"], job["Next"] % 86400), (self.report, "done", 0))
+
+    def test_before_fails(self) -> None:
+        """The rollout does not begin, the container of the former definition serves throughout, and people see why."""
+        self.agent.define(self.web, 1, sample_image(), Http=HTTP)
+        until(lambda: self.agent.served_by("demo.test") == {f"1.{self.web} 1"}, seen=self.agent.story)
+        ids, (name, group) = self.agent.ids(self.web), self.web.split(".")
+        container = {"Image": sample_image(), "Entrypoint": ["sh", "-c"], "Cmd": ["exit 3"]}
+        changed = {"Name": name, "Group": group, "Container": container, "Http": HTTP}
+        changed["Before"] = {"Cmd": ["echo no such table; exit 7"]}
+        with self.agent.asked_all_the_time("demo.test") as answers:
+            self.agent.command("-stdin", stdin=json.dumps(changed))
+            waited = self.agent.run("wait", self.web)
+        self.assertEqual((answers, self.agent.ids(self.web)), ({f"1.{self.web} 1"}, ids))
+        self.assertIn("Before failed: exit status 7", waited.stderr)
+        self.assertIn("Before failed: exit status 7", self.agent.command("status"))
+        self.assertEqual(self.agent.command("job", "logs", self.web, "1"), "no such table\n")
