@@ -11,12 +11,13 @@ import os
 import shutil
 import signal
 import sys
+from collections.abc import Mapping
 from contextlib import closing
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from attrs import frozen
+from attrs import field, frozen
 from docker import APIClient
 
 from tests.rig.cluster.asked import Asked
@@ -48,11 +49,12 @@ class Member:
 
 @frozen
 class Wishes:
-    """The settings that all agents share."""
+    """The settings that all agents share; ``environment`` has other variables of the process."""
 
     etcd: str
     ttl: int
     options: tuple[str, ...] = ()
+    environment: Mapping[str, str] = field(factory=dict)
 
 
 class Host:
@@ -140,7 +142,8 @@ class Host:
         command = [TWISTD, "-n", "--pidfile=", "daprdockr", "--etcd", wishes.etcd, "--docker", self.engine]
         command += ["--host", self.address, "--api", "0.0.0.0:5080", "--dns-upstream", "none"]
         command += ["--state-dir", str(self.directory / "state"), "--lease-ttl", str(wishes.ttl), *wishes.options]
-        self.machine.spawn(command, self.directory / f"{AGENT}.log")
+        changed = [f"{name}={value}" for name, value in wishes.environment.items()]
+        self.machine.spawn(["env", *changed, *command], self.directory / f"{AGENT}.log")
 
     def load_image(self) -> None:
         """Have the sample image, as soon as the Engine answers."""
