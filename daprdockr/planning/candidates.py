@@ -207,6 +207,12 @@ def why_nowhere(definition: Definition, candidates: Iterable[Candidate]) -> str:
     return f"no {node} meets {', '.join(constraint.write() for constraint in definition.placement.constraints)}"
 
 
+def why_unable(definition: Definition, candidates: Iterable[Candidate]) -> str:
+    """Return why no node has what a definition asks for, whatever room is left; "" if one has."""
+    there = list(candidates)
+    return "" if able(definition, there) else why_nowhere(definition, there)
+
+
 def _no_room(definition: Definition, candidates: Iterable[Candidate]) -> str:
     """Return that no node of these has the memory and the processors left; "" if one has."""
     if any(room(definition, candidates).values()):

@@ -13,13 +13,16 @@ from daprdockr.model.errors import BadInput
 from daprdockr.model.members import Members, read_members
 from daprdockr.model.wanted.schedule import Schedule
 
+USUAL_DEADLINE = 600.0
+"""Seconds, where none is stated."""
+
 
 @frozen
 class Before:
     """The ``command`` runs once for each rollout, in a container of the new definition; ``deadline`` in seconds."""
 
     command: tuple[str, ...]
-    deadline: float = 600
+    deadline: float = USUAL_DEADLINE
 
     @classmethod
     def read(cls, value: object, path: str) -> Before:
@@ -30,7 +33,7 @@ class Before:
         return cls(**given | {"command": tuple(given["command"])})
 
     def write(self) -> dict[str, Any]:
-        return {"Cmd": list(self.command), **({"Deadline": self.deadline} if self.deadline != 600 else {})}
+        return {"Cmd": list(self.command), **({"Deadline": self.deadline} if self.deadline != USUAL_DEADLINE else {})}
 
     @property
     def schedule(self) -> Schedule:

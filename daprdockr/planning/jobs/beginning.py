@@ -19,6 +19,7 @@ from daprdockr.model.backoff import Backoff
 from daprdockr.model.stored.revisioned import KnownRun, Service, is_crowded, newest_of
 from daprdockr.model.stored.run import MOST_OPEN, RunRecord, RunState
 from daprdockr.model.wanted.schedule import Schedule
+from daprdockr.planning.candidates import why_unable
 from daprdockr.planning.jobs.settling import is_outdated
 from daprdockr.planning.jobs.turns import bookkeeping, in_turn, turn
 from daprdockr.planning.jobs.writing import begun, rewritten
@@ -80,7 +81,8 @@ def _due(
     shift = now - wall  # from the wall clock to the monotonic one
     kept_back = _kept_back(situation, schedule)
     if late:
-        step = _told(situation, service, newest, late, kept_back or "no node began it in time")
+        why = kept_back or why_unable(service.definition, situation.placing.candidates) or "no node began it in time"
+        step = _told(situation, service, newest, late, why)
         at = late[-1] + schedule.window + shift
         yield from in_turn(bookkeeping(situation, step.number), at, step, now)
     elif following is not None and following <= wall and kept_back:

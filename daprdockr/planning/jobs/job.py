@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from daprdockr.model.stored.run import MOST_DELETED
-from daprdockr.model.wanted.before import Before
+from daprdockr.model.wanted.before import USUAL_DEADLINE
 from daprdockr.model.wanted.definition import Definition
 from daprdockr.model.wanted.schedule import Schedule
 from daprdockr.planning.jobs.beginning import begin
@@ -48,7 +48,8 @@ def plan_runs(situation: Situation, now: float) -> Iterator[Step | Wait]:
 def _left(situation: Situation) -> Schedule:
     """Return how runs are carried out of which the definition says nothing any more: Note [Runs that are left]."""
     texts = [run.record.schedule for run in situation.runs.records.values() if run.record.is_open]
-    return Before(("left",)).schedule if any(text.startswith("before ") for text in texts) else Schedule(once=True)
+    of_before = any(text.startswith("before ") for text in texts)
+    return Schedule(once=True, deadline=USUAL_DEADLINE if of_before else 0)
 
 
 def _is_to_begin(situation: Situation, definition: Definition) -> bool:

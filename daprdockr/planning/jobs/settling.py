@@ -7,6 +7,10 @@ Note [Written off]
     again finds its runs its own, is lost: it is tried again if ``Retries`` allow it, though the node may only be cut
     off, and the container go on there. A run that was only claimed has not begun: another node takes it over.
 
+Note [Nobody may run it]
+    A run that a person asked for waits for one that is under way, however long. But if no node has what it needs, it
+    is missed when the window is over, with the reason: the person waits for it.
+
 Note [Another definition]
     A run carries out what was due when it was due, or what a person asked for. If the schedule, the command before a
     rollout, or for a job that runs once its container, is another one by the time it would begin, or none, it is
@@ -24,8 +28,9 @@ from attrs import evolve
 from daprdockr.model.stored.revisioned import KnownRun, Service
 from daprdockr.model.stored.run import RunState
 from daprdockr.model.wanted.schedule import Schedule
+from daprdockr.planning.candidates import why_unable
 from daprdockr.planning.jobs.turns import bookkeeping, in_turn
-from daprdockr.planning.jobs.writing import failed, rewritten
+from daprdockr.planning.jobs.writing import failed, missed, rewritten
 from daprdockr.planning.keeping.preceding import belongs, to_renew
 from daprdockr.planning.keeping.withdrawing import Wait
 from daprdockr.planning.run_steps import WriteRun
@@ -40,9 +45,14 @@ def settle(situation: Situation, service: Service, schedule: Schedule, now: floa
     """Yield the next steps about runs that nobody carries out, or that have ended."""
     yield from _written_off(situation, schedule, now)
     for number, run in sorted(situation.runs.records.items()):
-        if run.record.state is RunState.WAITING and is_outdated(service, run):
-            since = situation.runs.waiting_since.get(number, now)
+        since = situation.runs.waiting_since.get(number, now)
+        if run.record.state is not RunState.WAITING:
+            continue
+        if is_outdated(service, run):
             yield from in_turn(bookkeeping(situation, number), since, not_begun(situation, service, run), now)
+        elif not run.record.due and (why := why_unable(service.definition, situation.placing.candidates)):
+            step = rewritten(situation, run, missed(situation, run.record, why))
+            yield from in_turn(bookkeeping(situation, number), since + schedule.window, step, now)
     first = min(situation.claims.owners.items(), default=None)
     renewed = to_renew(situation, service)
     if renewed is not None and first is not None and first[1].node == situation.here.node:
@@ -56,14 +66,12 @@ def is_outdated(service: Service, run: KnownRun) -> bool:
 
 def not_begun(situation: Situation, service: Service, run: KnownRun) -> WriteRun:
     """Return the step that ends a run, or its next attempt, which would carry out another definition."""
-    record, wall = run.record, situation.runs.wall
+    record = run.record
     if record.attempt > 1:
         reason = f"{record.reason}; the definition changed before it was tried again"
-        ended = evolve(record, state=RunState.FAILED, reason=reason, ended=wall)
+        ended = evolve(record, state=RunState.FAILED, reason=reason, ended=situation.runs.wall)
     else:
-        reason = "the definition changed before it began"
-        ended = evolve(record, state=RunState.MISSED, reason=reason, ended=wall)
-        ended = evolve(ended, last=record.due, count=1) if record.due else ended
+        ended = missed(situation, record, "the definition changed before it began")
     return rewritten(situation, run, ended, defined=service.revision)
 
 
@@ -78,8 +86,7 @@ def _written_off(situation: Situation, schedule: Schedule, now: float) -> Iterat
         if run.record.state is RunState.RUNNING:
             step = failed(situation, run, schedule, RunState.LOST, f"{reason}, so nobody knows how it ended")
         elif late:
-            missed = evolve(run.record, state=RunState.MISSED, last=run.record.due, count=1, ended=situation.runs.wall)
-            step = rewritten(situation, run, evolve(missed, reason=f"{reason} before it began"))
+            step = rewritten(situation, run, missed(situation, run.record, f"{reason} before it began"))
         else:
             waits = evolve(run.record, state=RunState.WAITING, reason=f"{reason} before it began")
             step = rewritten(situation, run, waits)

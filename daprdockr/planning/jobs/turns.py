@@ -65,6 +65,8 @@ def in_turn(delay: float | None, since: float, step: Step, now: float) -> Iterat
 def _staying(situation: Situation, definition: Definition, number: int) -> list[str]:
     """Return the nodes that have instances of the service and take no more: Note [Nodes that take no instances]."""
     here, service = situation.here, str(situation.name)
+    if definition.before is None:
+        return []
     owners = {claim.node for claim in situation.claims.owners.values()}
     owners.difference_update(one.name for one in situation.placing.candidates)
     itself = Candidate(here.node, here.labels, 0, allow=here.allow, keys=here.keys)

@@ -27,6 +27,12 @@ def begun(situation: Situation, service: Service, newest: KnownRun | None, recor
     return WriteRun(situation.name, number, record, after=after, defined=service.revision, pruned=pruned)
 
 
+def missed(situation: Situation, record: RunRecord, reason: str) -> RunRecord:
+    """Return the record of a run that will not begin any more; one that a person asked for was not due."""
+    ended = evolve(record, state=RunState.MISSED, reason=reason, ended=situation.runs.wall)
+    return evolve(ended, last=record.due, count=1) if record.due else ended
+
+
 def failed(
     situation: Situation,
     run: KnownRun,

@@ -25,7 +25,7 @@ from daprdockr.model.stored.revisioned import KnownRun, Service
 from daprdockr.model.stored.rollout import RolloutState
 from daprdockr.model.stored.run import RunState
 from daprdockr.model.wanted.definition import Definition
-from daprdockr.planning.candidates import able, why_nowhere
+from daprdockr.planning.candidates import why_unable
 from daprdockr.planning.situation import Situation
 
 _FAILED = frozenset({RunState.FAILED, RunState.LOST, RunState.MISSED})
@@ -59,8 +59,9 @@ def owed(situation: Situation) -> str:
     if service is None or not _is_needed(situation, service):
         return ""
     run = _latest(situation, service)
-    if run is None or not counts(service, run):
-        return f"waits for its Before{_nowhere(situation, service.definition)}"
+    if run is None or run.record.state is RunState.WAITING or not counts(service, run):
+        why = _nowhere(situation, service.definition)
+        return f"waits for its Before: {why}" if why else "waits for its Before"
     if run.record.is_open:
         return "waits for its Before"
     return "" if run.record.state is RunState.DONE else _told(run)
@@ -91,7 +92,7 @@ def _nowhere(situation: Situation, definition: Definition) -> str:
     """Return why no node may begin it, for people; "" if one may: Note [Nodes that take no instances] in ``turns``."""
     candidates = situation.placing.candidates
     others = {claim.node for claim in situation.claims.owners.values()}.difference(one.name for one in candidates)
-    return "" if others or able(definition, candidates) else f": {why_nowhere(definition, candidates)}"
+    return "" if others else why_unable(definition, candidates)
 
 
 def _latest(situation: Situation, service: Service) -> KnownRun | None:

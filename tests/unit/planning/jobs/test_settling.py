@@ -84,3 +84,24 @@ class AnotherDefinitionTests(SynchronousTestCase):
         self.assertEqual(self.written(plain, waits, waiting_since={1: NOW}).record.state, RunState.MISSED)
         seen = situation_of(plain, waits, nodes="", waiting_since={1: NOW})
         self.assertEqual(plan(seen, NOW), Plan((), NOW + LATEST * TURN))
+
+
+class NobodyTests(SynchronousTestCase):
+    """Note [Nobody may run it]."""
+
+    def test_asked_for(self) -> None:
+        """A run that a person asked for, and no node may carry out, is missed after the window, with the reason."""
+        nowhere = Definition.read({**job(Window=60).write(), "Placement": {"Constraints": ["zone == x"]}})
+        asked = record(RunState.WAITING, by="anna@desk")
+        seen = situation_of(nowhere, asked, waiting_since={1: NOW - 59})
+        self.assertEqual(plan(seen, NOW).steps, ())
+        (step,) = plan(situation_of(nowhere, asked, waiting_since={1: NOW - 60}), NOW).steps
+        missed = evolve(asked, state=RunState.MISSED, ended=630.0, reason="no node meets zone == x")
+        self.assertEqual(step, WriteRun(REPORT, 1, missed, revision=11))
+
+    def test_due(self) -> None:
+        """Of one that was due the reason is the same."""
+        nowhere = Definition.read({**job(Window=60).write(), "Placement": {"Constraints": ["zone == x"]}})
+        (step,) = plan(situation_of(nowhere, record(RunState.DONE), wall=721.0), NOW).steps
+        assert isinstance(step, WriteRun)
+        self.assertEqual(step.record.reason, "no node meets zone == x")
