@@ -10,8 +10,8 @@ from daprdockr.acme.keys import SigningKey
 from daprdockr.acme.orders import Clocking, Enrolment
 from daprdockr.agent.membership.awaited import Awaited
 from daprdockr.agent.membership.progress import Followers
+from daprdockr.agent.office import Office
 from daprdockr.agent.renewing.obtaining import Chances, Servers
-from daprdockr.agent.renewing.office import Office
 from daprdockr.agent.renewing.reaching import Reach, ReachByEither, ReachByText
 from daprdockr.agent.renewing.renewer import Contacts, Renewer
 from daprdockr.agent.renewing.texts import Spread

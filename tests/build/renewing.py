@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.acme.keys import SigningKey
+from daprdockr.agent.office import Office
 from daprdockr.agent.renewing.obtaining import Chances, Servers
-from daprdockr.agent.renewing.office import Office
 from daprdockr.agent.renewing.renewer import Contacts, Renewer
 from daprdockr.agent.renewing.texts import Spread
 from daprdockr.agent.renewing.vault import Vault

@@ -18,7 +18,7 @@ from twisted.internet.defer import TimeoutError as DeferredTimeout
 
 from daprdockr.acme.keys import SigningKey, renewal_id
 from daprdockr.acme.orders import DNS, Ordering
-from daprdockr.agent.renewing.office import Term
+from daprdockr.agent.office import Term
 from daprdockr.agent.renewing.texts import Texts
 from daprdockr.agent.renewing.vault import Vault
 from daprdockr.model.errors import AcmeUnavailable, BadInput, OrderLost

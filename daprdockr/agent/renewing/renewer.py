@@ -16,8 +16,8 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from daprdockr.acme.keys import SigningKey
+from daprdockr.agent.office import Office, Term
 from daprdockr.agent.renewing.obtaining import Chances, Obtaining, Reaching, Servers
-from daprdockr.agent.renewing.office import Office, Term
 from daprdockr.agent.renewing.texts import Spread, Texts
 from daprdockr.agent.renewing.vault import NoSuchKey, TermEnded, Vault
 from daprdockr.model.errors import AcmeError, BadInput, EtcdError, NotFound, OrderLost

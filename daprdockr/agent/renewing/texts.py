@@ -14,7 +14,7 @@ Note [Shown before it is asked]
 Note [One writer]
     All records are in one value. Attempts run side by side, and two writes may arrive in another order than they were
     sent: so one write is made at a time, of what is to be shown then. Of another node no write can come: see
-    Note [One renewer] in ``office``.
+    Note [One holder] in ``office``.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from collections.abc import Awaitable, Callable, Container
 from attrs import field, frozen
 from twisted.internet.defer import DeferredLock
 
-from daprdockr.agent.renewing.office import Term
+from daprdockr.agent.office import Term
 from daprdockr.agent.renewing.vault import Vault
 from daprdockr.model.errors import NotFound
 from daprdockr.model.stored.renewal import ChallengeRecord

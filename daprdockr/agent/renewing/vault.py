@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from attrs import frozen
 
 from daprdockr.acme.keys import SigningKey
-from daprdockr.agent.renewing.office import Term
+from daprdockr.agent.office import Term
 from daprdockr.model.errors import BadInput, DaprdockrError, NotFound
 from daprdockr.model.seams import Store
 from daprdockr.model.stored.entries import Condition, Delete, Operation, Put
@@ -113,7 +113,7 @@ class Vault:
         return Delete(f"{self.keys.renewing}orders/{host_name}")
 
     async def commit(self, term: Term, operations: Sequence[Operation], conditions: Sequence[Condition] = ()) -> int:
-        """Write, and return the revision. :raises TermEnded: nothing was: see Note [One renewer] in ``office``."""
+        """Write, and return the revision. :raises TermEnded: nothing was: see Note [One holder] in ``office``."""
         done = await self.run(self.store.commit, [term.fence, *conditions], operations)
         if not done.succeeded:
             raise TermEnded("a write of the renewer was refused")

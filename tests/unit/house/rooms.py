@@ -64,7 +64,7 @@ FLOORS: Mapping[str, tuple[tuple[str, ...], ...]] = {
     ),
     "agent": (
         ("holder",),
-        ("statedir",),
+        ("statedir", "office"),
         ("mirror", "host"),
         ("membership", "guarding", "renewing", "reporting", "certifying"),
         ("reconcile", "ephemeral"),

@@ -12,7 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from daprdockr.acme.keys import SigningKey
 from daprdockr.acme.server import AcmeServer
 from daprdockr.agent.membership.progress import Followers
-from daprdockr.agent.renewing.office import Term
+from daprdockr.agent.office import Term
 from daprdockr.agent.renewing.reaching import ReachByEither
 from daprdockr.agent.renewing.renewer import Contacts
 from daprdockr.arguments.acme import LETS_ENCRYPT, STAGING, Acme

@@ -1,13 +1,14 @@
-# -*- test-case-name: tests.unit.agent.renewing.test_office -*-
+# -*- test-case-name: tests.unit.agent.test_office -*-
 """
-The office of the renewer: which node holds it, and for how long.
+An office of the cluster, such as the renewer's: which node holds it, and for how long.
 
-Note [One renewer]
-    The renewer is the node that created one key under its own lease. The key ends with the lease, and then another node
-    creates it. A node may believe that it holds the office when it does not any more; so each write of a renewer
-    compares the create revision and the lease of the key, and one of an ended term changes nothing. An agent that is
-    started again under the same lease goes on with the term of the one before it. One that lacks a key that it needs
-    leaves the office to another node, and does not ask for it for a while.
+Note [One holder]
+    The holder is the node that created one key under its own lease. The key ends with the lease, and then another node
+    creates it. A node may believe that it holds the office when it does not any more; so each write of a holder
+    compares the create revision and the lease of the key, and one of an ended term changes nothing. A step that
+    writes no key, such as a compaction, compares nothing: the holder asks right before it (``confirm``), and it must do
+    no harm if another one does the same. An agent that is started again under the same lease goes on with the
+    former term. One that lacks what it needs leaves the office to another node, and does not ask for it for a while.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from daprdockr.runtime.pool import Run
 
 @frozen
 class Term:
-    """The time in which a node is the renewer. :ivar fence: what each of its writes compares."""
+    """The time in which a node holds the office. :ivar fence: what each of its writes compares."""
 
     fence: Fence
 
@@ -59,6 +60,16 @@ class Office:
         elif entry.lease == lease and entry.value == self._value:
             self._term = Term(Fence(self._key, entry.create_revision, lease))
         return self._term
+
+    async def confirm(self) -> bool:
+        """Ask etcd whether the term of this node goes on; it is lost if not."""
+        term = self._term
+        if term is None:
+            return False
+        entry = await self._run(self._store.get, self._key)
+        if entry is None or (entry.create_revision, entry.lease) != (term.fence.create_revision, term.fence.lease):
+            self._term = None
+        return self._term is not None
 
     async def resign(self) -> None:
         """Leave the office to another node, which takes it as soon as it asks."""

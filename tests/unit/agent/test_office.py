@@ -1,12 +1,12 @@
-"""The office of the renewer: one node has it at a time."""
+"""An office of the cluster, the renewer's: one node has it at a time."""
 
 from __future__ import annotations
 
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
-from daprdockr.agent.renewing.office import Office, Term
-from daprdockr.model.stored.entries import Put
+from daprdockr.agent.office import Office, Term
+from daprdockr.model.stored.entries import Delete, Put
 from tests.build.values import KEYS
 from tests.fakes.run import run_at_once
 from tests.fakes.store import MemoryStore
@@ -65,6 +65,20 @@ class OfficeTests(SynchronousTestCase):
         self.assertFalse(self.is_writable(term))
         self.assertTrue(self.is_writable(self.hold(second)))
         self.assertIsNone(self.hold(first))
+
+    def test_confirmed(self) -> None:
+        """A holder learns from etcd that its term is over, and a node without a term is no holder."""
+        office = self.office("a", self.lease)
+        confirm = lambda: self.successResultOf(Deferred.fromCoroutine(office.confirm()))  # noqa: E731
+        self.assertFalse(confirm())
+        self.hold(office)
+        self.assertTrue(confirm())
+        self.store.commit([], [Delete(KEYS.renewer)])
+        self.assertEqual((confirm(), confirm()), (False, False))
+        self.hold(office)
+        self.store.commit([], [Delete(KEYS.renewer)])
+        self.store.commit([], [Put(KEYS.renewer, b"b")])
+        self.assertFalse(confirm())
 
     def test_lost(self) -> None:
         """A renewer whose write was refused asks again whether it is one."""
