@@ -214,6 +214,7 @@ PARAMETERS: tuple[Parameter, ...] = (
 )
 FLAGS = {
     "embedded-etcd": "run a private one-member etcd on the first --etcd endpoint",
+    "no-etcd-upkeep": "leave etcd's compaction and defragmentation, and a full etcd, to others",
     "no-rebalance": "keep instances where they are when nodes join, however uneven that is",
     "ephemeral": "at exit take down containers, nginx, relay and embedded etcd",
 }

@@ -49,6 +49,7 @@ class Settings:
     embedded_etcd: bool
     no_rebalance: bool
     ephemeral: bool
+    no_etcd_upkeep: bool = False
     host_given: bool = True
     http_proxy_protocol: tuple[Address, ...] = ()
     http_trust: tuple[Network, ...] = ()

@@ -24,7 +24,7 @@ from attrs import field, frozen
 
 from daprdockr.etcd.address import Access, EtcdEndpoint
 from daprdockr.etcd.credentials import CertificateFiles
-from daprdockr.etcd.stubs import AuthStub, ClusterStub, KVStub, LeaseStub, WatchStub, grpc, promotion
+from daprdockr.etcd.stubs import AuthStub, ClusterStub, KVStub, LeaseStub, MaintenanceStub, WatchStub, grpc, promotion
 from daprdockr.model.errors import EtcdRefused, EtcdUnavailable
 
 _log = logging.getLogger(__name__)
@@ -58,6 +58,7 @@ _STUBS = {
     "lease": LeaseStub,
     "watch": WatchStub,
     "cluster": ClusterStub,
+    "maintenance": MaintenanceStub,
     "promote": promotion,
 }
 
@@ -72,6 +73,7 @@ class EtcdChannel:
     lease: Any = field(init=False)
     watch: Any = field(init=False)
     cluster: Any = field(init=False)
+    maintenance: Any = field(init=False)
     promote: Any = field(init=False)
 
     def __attrs_post_init__(self) -> None:

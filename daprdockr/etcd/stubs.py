@@ -22,16 +22,20 @@ import grpc
 
 try:
     from etcd3.etcdrpc import (
+        AlarmRequest,
         AuthenticateRequest,
         AuthStub,
         ClusterStub,
+        CompactionRequest,
         Compare,
+        DefragmentRequest,
         DeleteRangeRequest,
         KVStub,
         LeaseGrantRequest,
         LeaseKeepAliveRequest,
         LeaseRevokeRequest,
         LeaseStub,
+        MaintenanceStub,
         MemberAddRequest,
         MemberListRequest,
         MemberListResponse,
@@ -41,6 +45,9 @@ try:
         RangeResponse,
         RequestOp,
         ResponseHeader,
+        SnapshotRequest,
+        StatusRequest,
+        StatusResponse,
         TxnRequest,
         WatchCreateRequest,
         WatchRequest,
@@ -55,16 +62,20 @@ except TypeError as error:  # from protobuf, about code that an old compiler mad
     ) from error
 
 __all__ = [
+    "AlarmRequest",
     "AuthStub",
     "AuthenticateRequest",
     "ClusterStub",
+    "CompactionRequest",
     "Compare",
+    "DefragmentRequest",
     "DeleteRangeRequest",
     "KVStub",
     "LeaseGrantRequest",
     "LeaseKeepAliveRequest",
     "LeaseRevokeRequest",
     "LeaseStub",
+    "MaintenanceStub",
     "MemberAddRequest",
     "MemberListRequest",
     "MemberListResponse",
@@ -74,6 +85,9 @@ __all__ = [
     "RangeResponse",
     "RequestOp",
     "ResponseHeader",
+    "SnapshotRequest",
+    "StatusRequest",
+    "StatusResponse",
     "TxnRequest",
     "WatchCreateRequest",
     "WatchRequest",
@@ -86,6 +100,7 @@ __all__ = [
     "kv",
     "learning",
     "promotion",
+    "used_bytes",
 ]
 
 _FRAGMENT_OF_REQUEST = b"\x40\x01"
@@ -135,3 +150,12 @@ def promotion(channel: Any) -> Any:
         request_serializer=MemberRemoveRequest.SerializeToString,
         response_deserializer=MemberListResponse.FromString,
     )
+
+
+_USED_OF_STATUS = 9
+
+
+def used_bytes(status: Any) -> int:
+    """Return the part of its database that a member uses: a field that is younger than the messages; 0 if absent."""
+    found = (unknown.data for unknown in UnknownFieldSet(status) if unknown.field_number == _USED_OF_STATUS)
+    return next((int(number) for number in found), 0)

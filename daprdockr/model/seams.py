@@ -9,9 +9,10 @@ through a ``Run`` of ``daprdockr.runtime.pool``.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
+from daprdockr.model.etcd_look import EtcdLook
 from daprdockr.model.etcd_member import EtcdMember
 from daprdockr.model.host import ContainerState, Image, Inventory, Volume
 from daprdockr.model.stored.entries import Batch, Commit, Condition, Entry, Lease, Listing, Operation, Prefixes
@@ -44,6 +45,25 @@ class MemberList(Protocol):
         """Give a learner its vote; refused until it has caught up."""
 
     def remove(self, member: int) -> None: ...
+
+
+class EtcdUpkeep(Protocol):
+    """
+    The maintenance of etcd. Blocking; each call may take minutes.
+
+    :raises EtcdUnavailable, EtcdRefused: by any method.
+    """
+
+    def look(self) -> EtcdLook: ...
+
+    def compact(self, revision: int) -> None:
+        """Forget all that was before this revision; a no-op if that has been done."""
+
+    def defragment(self, member: int) -> None:
+        """Have a member write its database anew, without unused room; it answers nothing meanwhile."""
+
+    def disarm(self, members: Collection[int]) -> None:
+        """Have etcd take writes again: the databases of these members have room."""
 
 
 class Store(Protocol):

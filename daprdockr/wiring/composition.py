@@ -29,6 +29,7 @@ from daprdockr.wiring.peer_listening import peer_listener
 from daprdockr.wiring.renewing import renewer
 from daprdockr.wiring.serving import listener
 from daprdockr.wiring.subscriptions import subscribe, subscribe_peer
+from daprdockr.wiring.upkeep import upkeep
 
 
 @frozen
@@ -59,7 +60,8 @@ def compose(settings: Settings, state: StateDir, outside: Outside) -> Compositio
         subscribe_peer(base, peer)
     found.member.herald.update(around.whereabouts.value)
     judged = tuple(_judged(base, outward, found))
-    services = (*_services(base, outward, found, acting, reports), renewer(base, found, reports.followers))
+    offices = renewer(base, found, reports.followers), upkeep(base, found)
+    services = (*_services(base, outward, found, acting, reports), *offices)
     measured = Measured(base, outward, found, acting, judged)
     ends = (_profile(settings), *services, peer, listener(measured), ReadSocket(measured))
     return Composition(base, outward, found, acting, reports, tuple(part for part in ends if part is not None), judged)

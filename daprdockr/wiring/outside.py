@@ -21,7 +21,7 @@ from daprdockr.agent.mirror.mirror import Following
 from daprdockr.engine.events import EventConsumer
 from daprdockr.etcd.address import EtcdEndpoint
 from daprdockr.etcd.follow import Listener
-from daprdockr.model.seams import Engine, MemberList, Store
+from daprdockr.model.seams import Engine, EtcdUpkeep, MemberList, Store
 from daprdockr.runtime.workers import Workers
 
 
@@ -108,11 +108,22 @@ class Pools:
 
 
 @frozen
+class Administration:
+    """
+    The members of etcd themselves: ``members`` changes them, and is None where none is ours; ``upkeep`` keeps their
+    databases in order, and is None where nobody here does.
+    """
+
+    members: MemberList | None = None
+    upkeep: EtcdUpkeep | None = None
+
+
+@frozen
 class Etcd:
     """
     ``store`` and ``beats`` share nothing that one could keep busy for the other. ``follow`` makes the follower that
     reports all changes to a listener; ``renew`` has the connections take up new certificates, ``use_password`` another
-    password, ``move`` other endpoints. ``members`` is None where no member of etcd is ours.
+    password, ``move`` other endpoints.
     """
 
     store: Store
@@ -120,8 +131,13 @@ class Etcd:
     follow: Callable[[Listener], Following]
     renew: Callable[[], None]
     use_password: Callable[[str], None]
-    members: MemberList | None = None
+    administration: Administration = Administration()
     move: Callable[[tuple[EtcdEndpoint, ...]], None] = lambda endpoints: None
+
+    @property
+    def members(self) -> MemberList | None:
+        """Those of ``administration``."""
+        return self.administration.members
 
 
 @frozen

@@ -25,11 +25,23 @@ from daprdockr.etcd.address import EtcdEndpoint
 from daprdockr.etcd.etcd_members import EtcdMembers
 from daprdockr.etcd.failover import Failover
 from daprdockr.etcd.follow import Follower, Listener
+from daprdockr.etcd.maintenance import EtcdMaintenance
 from daprdockr.etcd.store import EtcdStore
 from daprdockr.guard.clock import boot_id, boottime
 from daprdockr.model.stored.keys import Keys
 from daprdockr.runtime.workers import Workers
-from daprdockr.wiring.outside import Chance, Clocks, Docker, EnginePools, Etcd, EtcdPools, Machine, Outside, Pools
+from daprdockr.wiring.outside import (
+    Administration,
+    Chance,
+    Clocks,
+    Docker,
+    EnginePools,
+    Etcd,
+    EtcdPools,
+    Machine,
+    Outside,
+    Pools,
+)
 
 ETCD_THREADS, BEAT_THREADS, FILE_THREADS = 4, 1, 8
 ACME_THREADS = 20
@@ -124,14 +136,16 @@ def _etcd(settings: Settings) -> Etcd:
             one.reopen()
 
     def use_password(password: str) -> None:
-        for one in (store, beats):
+        for one in (store, beats, maintenance):
             one.use_password(password)
 
+    maintenance = EtcdMaintenance(settings.etcd, CALL_TIMEOUT)
     members = EtcdMembers(settings.etcd, CALL_TIMEOUT, failover) if settings.founded else None
 
     def move(endpoints: tuple[EtcdEndpoint, ...]) -> None:
         store.move(endpoints)
         beats.move(endpoints)
+        maintenance.move(endpoints)
         if members is not None:
             members.move(endpoints)
 
@@ -141,7 +155,7 @@ def _etcd(settings: Settings) -> Etcd:
         follow=follow,
         renew=renew,
         use_password=use_password,
-        members=members,
+        administration=Administration(members, maintenance),
         move=move,
     )
 

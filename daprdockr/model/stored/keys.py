@@ -286,6 +286,11 @@ class Keys:
         return self.renewing + "renewer"
 
     @property
+    def upkeep(self) -> str:
+        """The key that the node holds, under its lease, that keeps etcd in order; nobody mirrors it."""
+        return self.root + "upkeep"
+
+    @property
     def files(self) -> str:
         """The prefix of the records of files."""
         return self.root + "files/"
@@ -339,7 +344,7 @@ class Keys:
     def read(self, key: str) -> Named | None:
         """
         Return what a key names; None for keys that other modules read (``contents/``, ``events/``, ``history/``,
-        ``invitations/``, ``outputs/``, ``sessions/``) or that a newer agent wrote.
+        ``invitations/``, ``outputs/``, ``sessions/``, ``upkeep``) or that a newer agent wrote.
 
         :raises BadInput: for a key in one of our places whose parts are not names.
         """

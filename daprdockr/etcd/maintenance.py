@@ -1,0 +1,130 @@
+"""
+The maintenance of etcd's members, each asked for itself. Opens channels for each call: it is needed once a minute.
+
+Messages of python3-etcd3 are older than some of etcd's fields; ``stubs`` reads these.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from attrs import evolve
+
+from daprdockr.etcd.address import Access, EtcdEndpoint
+from daprdockr.etcd.channel import EtcdChannel, open_lanes
+from daprdockr.etcd.etcd_members import Opening
+from daprdockr.etcd.session import Session
+from daprdockr.etcd.stubs import (
+    AlarmRequest,
+    CompactionRequest,
+    DefragmentRequest,
+    MemberListRequest,
+    StatusRequest,
+    is_learner,
+    used_bytes,
+)
+from daprdockr.model.errors import BadInput, EtcdHistoryLost, EtcdUnavailable
+from daprdockr.model.etcd_look import EtcdLook, MemberStatus
+
+LONGEST = 120.0
+"""Seconds until a compaction or a defragmentation is not waited for any more; etcd goes on with it."""
+
+GET, DISARM = 0, 2
+"""Actions of etcd's call for alarms."""
+
+NOSPACE, CORRUPT = 1, 2
+"""Kinds of alarms."""
+
+
+class EtcdMaintenance:
+    """
+    etcd's upkeep: a ``daprdockr.model.seams.EtcdUpkeep``. One call at a time.
+
+    :param timeout: of each short call, in seconds.
+    """
+
+    def __init__(self, access: Access, timeout: float = 3.0, opening: Opening = open_lanes) -> None:
+        self._access = access
+        self._timeout = timeout
+        self._opening = opening
+        self._places: dict[int, EtcdEndpoint] = {}
+
+    def look(self) -> EtcdLook:
+        """Ask all members that vote, at the endpoints that are known and at those that etcd names."""
+        with self._session(self._access) as session:
+            members = self._ask(session, lambda lane: lane.cluster.MemberList, MemberListRequest()).members
+            alarms = self._ask(session, lambda lane: lane.maintenance.Alarm, AlarmRequest(action=GET)).alarms
+        voters = {one.ID: one for one in members if not is_learner(one)}
+        named = [endpoint for one in voters.values() for url in one.clientURLs for endpoint in _endpoints(url)]
+        found: dict[int, MemberStatus] = {}
+        for endpoint in dict.fromkeys((*self._access.endpoints, *named)):
+            if found.keys() < voters.keys() and (status := self._status(endpoint)) and status.member in voters:
+                found[status.member] = status
+                self._places[status.member] = endpoint
+        return EtcdLook(
+            voters=frozenset(voters),
+            statuses=tuple(found[member] for member in sorted(found)),
+            full=frozenset(one.memberID for one in alarms if one.alarm == NOSPACE),
+            corrupt=any(one.alarm == CORRUPT for one in alarms),
+        )
+
+    def compact(self, revision: int) -> None:
+        request = CompactionRequest(revision=revision, physical=True)
+        try:
+            with self._session(self._access, LONGEST) as session:
+                self._ask(session, lambda lane: lane.kv.Compact, request)
+        except EtcdHistoryLost:
+            return  # it has been, by etcd itself or by somebody else
+
+    def defragment(self, member: int) -> None:
+        with self._session(self._at(self._places[member]), LONGEST) as session:
+            self._ask(session, lambda lane: lane.maintenance.Defragment, DefragmentRequest())
+
+    def disarm(self, members: Collection[int]) -> None:
+        with self._session(self._access) as session:
+            for member in members:
+                request = AlarmRequest(action=DISARM, memberID=member, alarm=NOSPACE)
+                self._ask(session, lambda lane: lane.maintenance.Alarm, request)
+
+    def move(self, endpoints: tuple[EtcdEndpoint, ...]) -> None:
+        """Use these endpoints from now on."""
+        self._access = evolve(self._access, endpoints=endpoints)
+
+    def use_password(self, password: str) -> None:
+        """Sign in with this password from now on."""
+        self._access = evolve(self._access, password=password)
+
+    def _status(self, endpoint: EtcdEndpoint) -> MemberStatus | None:
+        """Return the status of the member there; None: nobody answers."""
+        try:
+            with self._session(self._at(endpoint)) as session:
+                told = self._ask(session, lambda lane: lane.maintenance.Status, StatusRequest())
+        except EtcdUnavailable:
+            return None
+        used = used_bytes(told) or told.dbSize
+        return MemberStatus(told.header.member_id, told.leader, told.header.revision, told.dbSize, used)
+
+    def _at(self, endpoint: EtcdEndpoint) -> Access:
+        return evolve(self._access, endpoints=(endpoint,))
+
+    @contextmanager
+    def _session(self, access: Access, timeout: float = 0.0) -> Iterator[Session]:
+        session = Session(access, timeout or self._timeout, time.monotonic, open_lanes=self._opening)
+        try:
+            yield session
+        finally:
+            session.close()
+
+    def _ask(self, session: Session, method: Callable[[EtcdChannel], Any], request: Any) -> Any:
+        return session.call(method, request, deadline=session.deadline())
+
+
+def _endpoints(url: str) -> tuple[EtcdEndpoint, ...]:
+    """Return the endpoint in a URL that a member advertises; none if it cannot be used."""
+    try:
+        return Access.parse(url).endpoints
+    except BadInput:
+        return ()
