@@ -46,12 +46,13 @@ from daprdockr.model.stored.doubts import Doubt
 from daprdockr.model.stored.entries import Listing
 from daprdockr.model.stored.snapshot import MAX_BYTES, decode_listing, encode_listing
 from daprdockr.process.atomic import is_full, overwrite, replace_file
+from daprdockr.process.held import LOCK
 from daprdockr.process.kept import SUFFIX, read_kept, set_mode, tidy, tidy_file
 
 _LEASE = integer(0, 2**63 - 1)
 _ROOM = 4096
 _SMALL = 64 * 1024
-_LOCK, _LISTING, _GUARD, _DOUBT = "lock", "cluster.json", "guard.json", "doubt.json"
+_LISTING, _GUARD, _DOUBT = "cluster.json", "guard.json", "doubt.json"
 CERTIFICATES = "certificates.json"
 """The file of the sealed certificates: ``certifying.sealed_pairs``."""
 PEER = "peer.json"
@@ -116,7 +117,7 @@ class StateDir:
             return
         names = sorted(os.listdir(self.path))
         foreign = [name for name in names if name not in (*_DIRECTORIES, *_BEFORE_US)]
-        if foreign and not any(name.removesuffix(".new") in (_LOCK, *_FILES) for name in names):
+        if foreign and not any(name.removesuffix(".new") in (LOCK, *_FILES) for name in names):
             raise BadInput(
                 f"--state-dir {self.path} has files that are no agent's, such as {shorten(foreign[0])}, and would be "
                 "closed to their users: name an empty directory"
@@ -141,7 +142,7 @@ class StateDir:
         """
         Open the lock file. The file itself excludes another agent: if it has a second name elsewhere it stays as it is.
         """
-        path = self.path / _LOCK
+        path = self.path / LOCK
         if os.path.lexists(path) and not stat.S_ISREG(path.lstat().st_mode):
             tidy_file(path)
         flags = os.O_NOFOLLOW | os.O_CLOEXEC

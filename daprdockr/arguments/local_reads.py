@@ -6,3 +6,5 @@ from __future__ import annotations
 STATE_DIR = "/var/lib/daprdockr"
 SOCKET = "api.sock"
 """The name of the unix socket in the state directory."""
+CONTAINERS = "containers"
+"""The question for the containers that an agent has on its host."""

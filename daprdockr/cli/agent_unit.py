@@ -11,6 +11,7 @@ from pathlib import Path
 from attrs import frozen
 
 from daprdockr.model.errors import BadInput
+from daprdockr.process.held import is_held
 
 UNIT = "daprdockr.service"
 USUAL_STATE = Path("/var/lib/daprdockr")
@@ -54,6 +55,18 @@ class AgentUnit:
             self.say(f"made {path}; options of the agent belong in /etc/daprdockr/daprdockr.env")
         self.run(["systemctl", "daemon-reload"])
         self.run(["systemctl", "enable", "--now", UNIT])
+
+    def stop(self) -> None:
+        """Have systemd end the agent, and start it no more. :raises BadInput: it does not."""
+        if self.is_possible:
+            self.run(["systemctl", "disable", "--now", UNIT])
+        elif self.runs:
+            self.say("end the agent of this host, and have it started no more; this waits for its end")
+
+    @property
+    def runs(self) -> bool:
+        """Return whether an agent runs with the state directory."""
+        return is_held(self.state)
 
     @property
     def line(self) -> str:

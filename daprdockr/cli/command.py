@@ -30,7 +30,7 @@ WORDS = (
     *("logs", "exec", "forward"),
     *("secret", "file", "job"),
     *("backup", "restore"),
-    *("init", "invite", "join"),
+    *("init", "invite", "join", "leave", "recover"),
     *("drain", "cordon", "uncordon", "trust-etcd", "certificates", "completion", "names"),
 )
 """Commands that are words; their modules have the same names, but for the dash."""

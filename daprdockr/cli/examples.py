@@ -30,6 +30,8 @@ EXAMPLES = {
     "init": "init",
     "invite": "invite",
     "join": "join djAdkw3aOkdsS4DeJNHCtGc4mm9wGGxBcujI7StR8vO7cKNKgPN7dRyRtGiY",
+    "leave": "leave",
+    "recover": "recover",
     "restore": "restore < cluster.json",
     "drain": "drain host1 -wait",
     "cordon": "cordon host1",

@@ -72,6 +72,31 @@ class ClusterFiles:
     def endpoints(self) -> Path:
         return self.directory / "endpoints.json"
 
+    @property
+    def etcd_process(self) -> Path:
+        """The record of the process of the member."""
+        return self.state / "etcd" / "process.json"
+
+    @property
+    def recovery(self) -> Path:
+        """The request that the member goes on alone at its next start: Note [Alone at one start]."""
+        return self.directory / "recover"
+
+    @property
+    def leaving(self) -> Path:
+        """The mark of a host that has nothing to hand over any more, and leaves."""
+        return self.directory / "leaving"
+
+    def take_recovery(self) -> bool:
+        """Return whether the member is to go on alone, once. :raises BadInput: the request cannot be removed."""
+        try:
+            self.recovery.unlink()
+        except FileNotFoundError:
+            return False
+        except OSError as error:
+            raise BadInput(f"{self.recovery} cannot be removed: {error.strerror}") from None
+        return True
+
     def write(self, path: Path, content: bytes) -> None:
         """:raises BadInput: it cannot be written; it is as before then."""
         try:

@@ -10,7 +10,14 @@ from daprdockr.etcd.address import Access, EtcdEndpoint
 from daprdockr.etcd.channel import EtcdChannel, open_lanes
 from daprdockr.etcd.failover import Failover
 from daprdockr.etcd.session import Session
-from daprdockr.etcd.stubs import MemberAddRequest, MemberListRequest, MemberRemoveRequest, is_learner, learning
+from daprdockr.etcd.stubs import (
+    MemberAddRequest,
+    MemberListRequest,
+    MemberRemoveRequest,
+    RangeRequest,
+    is_learner,
+    learning,
+)
 from daprdockr.model.etcd_member import EtcdMember
 
 Opening = Callable[[Access], tuple[EtcdChannel, ...]]
@@ -32,6 +39,11 @@ class EtcdMembers:
         """Return the members as the one that answers knows them, by their numbers."""
         answer = self._call(lambda lane: lane.cluster.MemberList, MemberListRequest(), repeatable=True)
         return tuple(sorted(_member(one) for one in answer.members))
+
+    def revision(self) -> int:
+        """Return the revision that the answering member has: it asks no other, so it needs no quorum and no vote."""
+        asked = RangeRequest(key=b"\0", serializable=True, keys_only=True)
+        return int(self._call(lambda lane: lane.kv.Range, asked, repeatable=True).header.revision)
 
     def add_learner(self, url: str) -> None:
         """Have etcd expect a new member there, which copies and does not vote."""

@@ -9,8 +9,12 @@ from daprdockr.etcd.embedded import USUAL
 from daprdockr.model.etcd_member import MEMBER_NAME, HostPart, client_url, member_url
 
 
-def member_flags(part: HostPart, files: ClusterFiles, data: Path) -> list[str]:
-    """Return etcd's flags. Those that begin with "initial" count only for a member without data."""
+def member_flags(part: HostPart, files: ClusterFiles, data: Path, alone: bool = False) -> list[str]:
+    """
+    Return etcd's flags. Those that begin with "initial" count only for a member without data.
+
+    :param alone: whether it gives up all other members, and goes on with its data.
+    """
     client, peer = client_url(part.address), member_url(part.address)
     begins = ["--initial-cluster-state=new", f"--initial-cluster-token={part.cluster}"]
     return [
@@ -33,5 +37,6 @@ def member_flags(part: HostPart, files: ClusterFiles, data: Path) -> list[str]:
         f"--peer-key-file={files.host_key}",
         # A client's certificate makes nobody a member.
         f"--peer-cert-allowed-cn={MEMBER_NAME}",
+        *(["--force-new-cluster"] if alone else []),
         *USUAL,
     ]

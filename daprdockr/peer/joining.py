@@ -5,6 +5,14 @@ A host joins the cluster: its member of etcd is announced, and it receives certi
 Note [Joined again]
     Nothing here has to be undone when the connection is lost. A member that was announced, and never began, is found
     by its address when the same host asks again; the certificates are signed anew.
+
+Note [Announced, and never begun]
+    Etcd takes no other learner while one is expected. A host that was announced and is given up would so block all
+    others: when this agent has seen it not begun for ``BEGIN_WITHIN`` seconds, the next host takes its place.
+
+Note [One place for one host]
+    A host takes the place of one silent member at the most, however often it asks, so that somebody who repeats a
+    ``join`` that fails does not take out one member after the other.
 """
 
 from __future__ import annotations
@@ -12,6 +20,7 @@ from __future__ import annotations
 import datetime
 import threading
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 from attrs import evolve, field, frozen
@@ -20,29 +29,22 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from daprdockr.etcd.cluster_files import ClusterFiles
-from daprdockr.model.errors import BadInput, DaprdockrError, EtcdError, EtcdRefused
+from daprdockr.etcd.member_change import MemberChanges
+from daprdockr.model.errors import BadInput, DaprdockrError
 from daprdockr.model.etcd_member import EtcdMember, member_url
 from daprdockr.model.frames import FrameKind
 from daprdockr.model.joining import JoinAnswer
-from daprdockr.model.seams import MemberList
 from daprdockr.model.session import JoinAsked
 from daprdockr.peer.channel import PeerChannel
-from daprdockr.planning.etcd_membership import (
-    AddLearner,
-    MemberStep,
-    PromoteMember,
-    RemoveMember,
-    admission,
-    begins_with,
-    voters_urls,
-)
+from daprdockr.planning.etcd_membership import MemberStep, RemoveMember, admission, begins_with, voters_urls
 from daprdockr.runtime.pool import Run
 from daprdockr.sealing.authority import signed, uses_of
 
-PATIENCE = 30.0
-"""Seconds in which etcd may refuse a step that it takes a little later: a member has just come, or catches up."""
+BEGIN_WITHIN = 60.0
+"""See Note [Announced, and never begun]."""
 
-PAUSE = 1.0
+REMEMBERED = 100
+"""Hosts whose places are remembered."""
 
 
 @frozen
@@ -52,17 +54,18 @@ class HostAdmission:
 
     :ivar is_silent: whether a member does not answer, and the agent beside it does not report.
     :ivar now: returns the time, from which certificates are valid.
-    :ivar clock: monotonic seconds, and ``pause`` blocks for so many.
     """
 
     files: ClusterFiles
     cluster_key: Path
-    members: MemberList
+    changes: MemberChanges
     is_silent: Callable[[EtcdMember], bool]
     now: Callable[[], datetime.datetime]
-    clock: Callable[[], float]
-    pause: Callable[[float], None]
     _one_by_one: threading.Lock = field(factory=threading.Lock, init=False)
+    _unbegun: dict[int, float] = field(factory=dict, init=False)
+    """When members were first seen that have not begun, by number."""
+    _places: dict[str, int] = field(factory=dict, init=False)
+    """The member whose place each host takes, by the host's URL."""
 
     def admit(self, asked: JoinAsked) -> JoinAnswer:
         """:raises DaprdockrError: it does not join, and may try again."""
@@ -75,8 +78,8 @@ class HostAdmission:
             signed(authority, asked.request, use, self.now()) for use in uses_of(asked.node, asked.address)
         )
         key = self._cluster_key()
-        self._change_members(asked.node, url)
-        found = self.members.list()
+        self.changes.carry_out(partial(self._steps, asked.node, url))
+        found = self.changes.members.list()
         answer = JoinAnswer(authority.chain, agent, key, voters_urls(found))
         if not any(url in one.peers for one in found):
             return answer  # a client
@@ -88,39 +91,38 @@ class HostAdmission:
         )
 
     def _steps(self, node: str, url: str) -> Sequence[MemberStep]:
-        found = self.members.list()
-        return admission(found, node, url, [one.id for one in found if self.is_silent(one)])
+        found = self.changes.members.list()
+        self._note_unbegun(found)
+        silent = [one for one in found if self._is_overdue(one) or self.is_silent(one)]
+        if url in self._places:
+            own = [one for one in silent if one.name == node or url in one.peers]
+            silent = [one for one in silent if one in own or one.id == self._places[url]]
+        steps = admission(found, node, url, [one.id for one in silent])
+        for step in steps:
+            if isinstance(step, RemoveMember):
+                self._take_place(url, step.member.id)
+        return steps
+
+    def _note_unbegun(self, found: Sequence[EtcdMember]) -> None:
+        known = {one.id: self._unbegun.get(one.id, self.changes.clock()) for one in found if not one.name}
+        self._unbegun.clear()
+        self._unbegun.update(known)
+
+    def _is_overdue(self, member: EtcdMember) -> bool:
+        """See Note [Announced, and never begun]."""
+        return self.changes.clock() - self._unbegun.get(member.id, self.changes.clock()) >= BEGIN_WITHIN
+
+    def _take_place(self, url: str, member: int) -> None:
+        """See Note [One place for one host]."""
+        self._places[url] = member
+        if len(self._places) > REMEMBERED:
+            del self._places[next(iter(self._places))]
 
     def _cluster_key(self) -> str:
         try:
             return self.cluster_key.read_text("ascii")
         except (OSError, ValueError):
             raise BadInput(f"the cluster key {self.cluster_key} cannot be read on this node") from None
-
-    def _change_members(self, node: str, url: str) -> None:
-        """Take the steps; after a failure those that are left, because one that failed may have happened."""
-        end = self.clock() + PATIENCE
-        while True:
-            steps = self._steps(node, url)
-            try:
-                for step in steps:
-                    self._take(step)
-            except EtcdError as error:
-                if self.clock() >= end:
-                    text = f"etcd does not {step} ({error}): try again when all its members run"
-                    raise EtcdRefused(text) from None
-            else:
-                return
-            self.pause(PAUSE)
-
-    def _take(self, step: MemberStep) -> None:
-        match step:
-            case RemoveMember(member):
-                self.members.remove(member.id)
-            case PromoteMember(member):
-                self.members.promote(member.id)
-            case AddLearner(url):
-                self.members.add_learner(url)
 
 
 class JoinSession:

@@ -57,7 +57,8 @@ def admission(members: Sequence[EtcdMember], node: str, url: str, silent: Collec
     Return the steps by which a node joins that would have its member at ``url``; none that adds one where it is to be a
     client, or where an interrupted attempt has added it.
 
-    :param silent: the numbers of members that do not answer and whose agents do not report.
+    :param silent: the numbers of members that do not answer and whose agents do not report, or that were announced
+        long ago and have not begun.
     :raises BadInput: another host has this name or address.
     """
     own = [one for one in members if one.name == node or url in one.peers]
@@ -68,7 +69,7 @@ def admission(members: Sequence[EtcdMember], node: str, url: str, silent: Collec
         raise BadInput(
             f"{living[0].name} at {living[0].peers[0]} is a member already, and answers: choose another name or address"
         )
-    gone = own or [one for one in members if one.id in silent and one.name][:1]
+    gone = own or [one for one in members if one.id in silent][:1]
     rest = [one for one in members if one not in gone]
     steps: list[MemberStep] = [RemoveMember(one) for one in gone]
     if len(rest) < MOST_MEMBERS:

@@ -129,6 +129,12 @@ class Answers:
         self._check(fields)
         return {**self._seen(), **known_names(self.measured.base.cluster)}
 
+    async def containers(self, fields: Mapping[str, str]) -> object:
+        """Return the containers of this agent that run; None until the Engine has listed them."""
+        host = self.measured.found.local.host
+        names = sorted(str(one.instance) for one in host.containers if one.running)
+        return {"Node": self.measured.base.settings.node, "InTouch": True, "Containers": names if host.listed else None}
+
     def _check(self, fields: Mapping[str, str]) -> None:
         """:raises NotFound: etcd is to be asked."""
         settings, mirror = self.measured.base.settings, self.measured.found.known.mirror
@@ -233,7 +239,7 @@ def answering(measured: Measured) -> Resource:
     """Return the tree of resources."""
     answers, root, tables = Answers(measured), Resource(), Resource()
     of_all = (answers.status, answers.services, answers.ps, answers.nodes, answers.events, answers.names)
-    for answer in (*of_all, answers.why, answers.history):
+    for answer in (*of_all, answers.why, answers.history, answers.containers):
         tables.putChild(answer.__name__.encode(), TableDocument(answer))
     root.putChild(b"tables", tables)
     return root

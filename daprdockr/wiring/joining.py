@@ -4,15 +4,15 @@
 from __future__ import annotations
 
 import datetime
-import socket
 import time
 from collections.abc import Callable
 from functools import partial
-from urllib.parse import urlsplit
 
 from daprdockr.agent.membership.own_member import OwnMember
+from daprdockr.etcd.answering import is_up, listens
 from daprdockr.etcd.cluster_files import ClusterFiles
 from daprdockr.etcd.embedded import EmbeddedEtcd
+from daprdockr.etcd.member_change import MemberChanges
 from daprdockr.model.errors import EtcdError
 from daprdockr.model.etcd_member import EtcdMember
 from daprdockr.model.seams import Store
@@ -21,8 +21,6 @@ from daprdockr.model.stored.keys import Keys
 from daprdockr.peer.channel import PeerChannel
 from daprdockr.peer.joining import HostAdmission, JoinSession
 from daprdockr.wiring.foundation import Foundation
-
-CONNECT_TIMEOUT = 2.0
 
 
 def admitting(base: Foundation) -> Callable[[PeerChannel, JoinAsked], JoinSession] | None:
@@ -34,13 +32,11 @@ def admitting(base: Foundation) -> Callable[[PeerChannel, JoinAsked], JoinSessio
     admission = HostAdmission(
         files=files,
         cluster_key=settings.cluster_key or files.cluster_key,
-        members=outside.etcd.members,
-        is_silent=partial(is_silent, outside.etcd.store, base.cluster.keys, answers),
+        changes=MemberChanges(outside.etcd.members, partial(is_up, settings.etcd), time.monotonic, time.sleep),
+        is_silent=partial(is_silent, outside.etcd.store, base.cluster.keys, listens),
         now=lambda: datetime.datetime.fromtimestamp(outside.clocks.wall(), datetime.UTC),
-        clock=time.monotonic,
-        pause=time.sleep,
     )
-    return lambda channel, asked: JoinSession(channel, asked, admission, outside.pools.files)
+    return lambda channel, asked: JoinSession(channel, asked, admission, outside.pools.joining)
 
 
 def is_silent(store: Store, keys: Keys, answer: Callable[[str], bool], member: EtcdMember) -> bool:
@@ -59,16 +55,6 @@ def is_silent(store: Store, keys: Keys, answer: Callable[[str], bool], member: E
     return not any(answer(url) for url in member.clients)
 
 
-def answers(url: str) -> bool:
-    """Return whether something listens there. Blocking, for two seconds at most."""
-    place = urlsplit(url)
-    try:
-        socket.create_connection((place.hostname or "", place.port or 0), CONNECT_TIMEOUT).close()
-    except OSError:
-        return False
-    return True
-
-
 def own_member(base: Foundation, embedded: EmbeddedEtcd | None) -> OwnMember | None:
     """Return what follows the members of etcd; None where this host belongs to no cluster of ``init``."""
     settings, outside = base.settings, base.outside
@@ -81,5 +67,6 @@ def own_member(base: Foundation, embedded: EmbeddedEtcd | None) -> OwnMember | N
         members=members,
         files=ClusterFiles(settings.state_dir),
         move=outside.etcd.move,
+        is_up=partial(is_up, settings.etcd),
         retire=embedded.retire if embedded is not None else lambda: None,
     )

@@ -89,7 +89,7 @@ class EnginePools:
 class Pools:
     """
     ``files`` is for reading the surroundings, ``nginx`` and ``guard`` for writing their files, ``acme`` for ACME
-    servers, which may hang.
+    servers, which may hang, and ``joining`` for hosts that join, which wait for etcd.
     """
 
     etcd: EtcdPools
@@ -98,13 +98,14 @@ class Pools:
     nginx: Workers
     guard: Workers
     acme: Workers
+    joining: Workers
 
     @property
     def all(self) -> tuple[Workers, ...]:
         """In the order in which they start."""
         etcd, engine = self.etcd, self.engine
         docker = (engine.work, engine.stops, engine.pulls, engine.checks, engine.ping)
-        return (etcd.calls, etcd.beats, *docker, self.files, self.nginx, self.guard, self.acme)
+        return (etcd.calls, etcd.beats, *docker, self.files, self.nginx, self.guard, self.acme, self.joining)
 
 
 @frozen

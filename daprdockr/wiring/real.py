@@ -102,6 +102,8 @@ def pools(reactor: Any, docker_workers: int) -> Pools:
         guard=pool("guard", 1),
         # Its own, because a server that hangs holds its threads, and nothing else waits for them.
         acme=pool("acme", ACME_THREADS),
+        # Its own, because one host joins after the other, and each may wait half a minute for etcd.
+        joining=pool("joining", 1),
     )
 
 

@@ -7,7 +7,8 @@ from io import BytesIO, StringIO
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from daprdockr.cli.commands.trust_etcd import NotConfirmed, trust_etcd
+from daprdockr.cli.commands.trust_etcd import trust_etcd
+from daprdockr.cli.confirmed import NotConfirmed
 from daprdockr.cli.console import Console
 from daprdockr.cli.request import Request
 from daprdockr.model.wanted.definition import Definition

@@ -106,6 +106,7 @@ def memory_pools() -> Pools:
         nginx=pool("nginx"),
         guard=pool("guard"),
         acme=pool("acme"),
+        joining=pool("joining"),
     )
 
 

@@ -1,11 +1,13 @@
 """
 A cluster made of hosts that have an Engine and nothing else, by ``daprdockrcmd init`` and ``join``: HTTP from every
-host, one host lost and replaced. etcd, Engines, agents and nginx are real.
+host, one host lost and replaced, two of three lost and recovered from, one that leaves. etcd, Engines, agents and nginx
+are real.
 """
 
 from __future__ import annotations
 
 import json
+import signal
 from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
@@ -13,7 +15,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from daprdockr.etcd.cluster_files import ClusterFiles
 from tests.rig.cluster.cluster import missing
 from tests.rig.cluster.founding import FoundingHosts
-from tests.rig.cluster.host import Host
+from tests.rig.cluster.host import AGENT, ETCD, NGINX, RELAY, Host
 from tests.rig.docker_engine import SAMPLE
 
 WEB = {
@@ -27,7 +29,7 @@ EVERYONE = {f"{number}.web.myapp 1" for number in (1, 2, 3)}
 
 
 class JoiningTests(SynchronousTestCase):
-    """Four hosts: three make a cluster, the last takes the place of one that is lost."""
+    """Four hosts: three make a cluster, the last takes the place of one that is lost. Two more come at the end."""
 
     skip = missing()
 
@@ -94,3 +96,48 @@ class JoiningTests(SynchronousTestCase):
         self.make_part(four, *self.hosts.command(two, "invite").split()[1:])
         self.until_vote(three, ["host2", "host3", "host4"])
         self.until_served([two, three, four])
+        self.recovered(four, lost=[two, three])
+
+    def recovered(self, left: Host, lost: list[Host]) -> None:
+        """
+        Two of three are lost for good: ``recover`` has etcd go on with the one that is left, where no container is
+        stopped, and two new hosts make it three again. Then one of them leaves.
+        """
+        known = ClusterFiles(Path(self.hosts.state(left))).endpoints
+        self.hosts.until(lambda: left.address in known.read_text(), f"{left.name} knows that its member votes")
+        self.assertIn("answers, and nothing is given up", self.hosts.command(left, "recover", "-yes", status=1))
+        before = left.starts()
+        for host in lost:
+            host.machine.pull_plug()
+        for host in lost:
+            host.cut_power()
+        self.assertIn("add -yes", self.hosts.command(left, "recover", status=1))
+        printed = self.hosts.command(left, "recover", "-yes")
+        self.assertIn(f"etcd goes on with {left.name} alone", printed)
+        for host in lost:
+            self.assertIn(f"{host.name} at https://{host.address}:2379 is given up", printed)
+        self.until_vote(left, [left.name])
+        new = self.hosts.more(2)
+        line = self.hosts.command(left, "invite").split()[1:]
+        for host in new:
+            self.make_part(host, *line)
+        self.until_vote(left, sorted(host.name for host in (left, *new)))
+        self.hosts.command(left, "wait", "web.myapp")
+        self.until_served([left, *new])
+        now = left.starts()
+        self.assertEqual({id: now.get(id) for id in before}, before)
+        self.left(new[1], stay=[left, new[0]])
+
+    def left(self, host: Host, stay: list[Host]) -> None:
+        """A host that leaves hands over what it has; nothing of the cluster runs there, and the others serve on."""
+        running = self.hosts.begin(host, "leave")
+        state = ClusterFiles(Path(self.hosts.state(host)))
+        self.hosts.until(lambda: state.leaving.exists() or running.poll() is not None, f"{host.name} has handed over")
+        host.machine.signal(AGENT, signal.SIGTERM)
+        printed, complaint = running.communicate(timeout=120)
+        self.assertEqual(running.returncode, 0, f"{printed}{complaint}{self.hosts.report()}")
+        self.assertEqual([part for part in (AGENT, ETCD, NGINX, RELAY) if host.runs(part)], [])
+        self.assertEqual((host.containers(), list(state.state.iterdir())), ([], []))
+        self.until_vote(stay[0], sorted(one.name for one in stay))
+        self.until_served(stay)
+        self.assertIn("in no cluster", self.hosts.command(host, "leave"))

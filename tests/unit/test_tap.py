@@ -74,7 +74,20 @@ class TapCase(SynchronousTestCase):
 class OrderTests(TapCase):
     """Which services, in which order."""
 
-    THREADS = ["etcd", "heartbeat", "docker", "stops", "pulls", "checks", "ping", "files", "nginx", "guard", "acme"]
+    THREADS = [
+        "etcd",
+        "heartbeat",
+        "docker",
+        "stops",
+        "pulls",
+        "checks",
+        "ping",
+        "files",
+        "nginx",
+        "guard",
+        "acme",
+        "joining",
+    ]
     LOOPS = ["Journal", "Heartbeat", "Host", "Pulse", "ContainerdPulse", "Mirror", "Witnesses", "HealthChecks"]
     LOOPS += ["Followers", "Reconcile"]
     LOOPS += ["Marking", "Doubting", "Ownerless", "WriteCheck", "Orphans", "Followed", "Followed"]

@@ -3,7 +3,8 @@ The member of etcd on this host, and those on others: the agent asks for its vot
 
 Note [Its own promotion]
     Each agent asks etcd to give the member beside it a vote, when it is its turn (Note [How many vote] in
-    ``planning.etcd_membership``). Etcd refuses until the member has caught up, so the agent asks again. Nobody leads.
+    ``planning.etcd_membership``), while that answers: Note [A vote for those that answer] in ``etcd.member_change``.
+    Etcd refuses until the member has caught up, so the agent asks again. Nobody leads.
 
 Note [Taken out]
     A member that was replaced while its host was off is in no list any more, and etcd does not let it come back. The
@@ -41,6 +42,7 @@ VOTES, COPIES = "votes", "copies"
 class OwnMember(Periodic):
     """
     :param move: has the connections of this agent use other endpoints.
+    :param is_up: whether a member answers; blocking.
     :param retire: has the member of this host run no more.
     """
 
@@ -54,6 +56,7 @@ class OwnMember(Periodic):
         members: MemberList,
         files: ClusterFiles,
         move: Callable[[tuple[EtcdEndpoint, ...]], None],
+        is_up: Callable[[EtcdMember], bool],
         retire: Callable[[], object],
     ) -> None:
         super().__init__(reactor=reactor, interval=INTERVAL, failing="the members of etcd cannot be followed")
@@ -61,6 +64,7 @@ class OwnMember(Periodic):
         self._members = members
         self._files = files
         self._move = move
+        self._is_up = is_up
         self._retire = retire
         self._known: tuple[str, ...] = ()
         self._absent = 0
@@ -84,7 +88,7 @@ class OwnMember(Periodic):
             return
         self._absent = 0
         self.role = COPIES if own.learner else VOTES
-        if own.learner and may_vote(found):
+        if own.learner and may_vote(found) and await self._run(self._is_up, own):
             await self._promote(own)
 
     def _follow(self, urls: tuple[str, ...]) -> None:

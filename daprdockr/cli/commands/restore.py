@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from attrs import frozen
 
 from daprdockr.cli.command import Command
-from daprdockr.cli.commands.trust_etcd import NotConfirmed
+from daprdockr.cli.confirmed import NotConfirmed
 from daprdockr.cli.console import Console
 from daprdockr.cli.definitions import Definitions
 from daprdockr.cli.files import Files

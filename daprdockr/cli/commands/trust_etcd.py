@@ -6,17 +6,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from daprdockr.cli.command import Command
+from daprdockr.cli.confirmed import confirm
 from daprdockr.cli.console import Console
 from daprdockr.cli.request import Request
 from daprdockr.cli.snapshot import doubts, snapshot
-from daprdockr.model.errors import DaprdockrError
 from daprdockr.model.seams import Store
 from daprdockr.model.stored.doubts import DoubtRecord, encode_trust
 from daprdockr.picture.doubts import Outcome, doubt_row, outcome
-
-
-class NotConfirmed(DaprdockrError):
-    """Nobody confirmed the decision."""
 
 
 def trust_etcd(request: Request, store: Store, console: Console) -> None:
@@ -30,8 +26,12 @@ def trust_etcd(request: Request, store: Store, console: Console) -> None:
         _show(found, outcomes, console)
     if not found:
         return
-    if not request.yes:
-        _confirm(request, console)
+    confirm(
+        request,
+        console,
+        "Set what is missing again first, or type yes to go on without it: ",
+        "set what is missing again, or add -yes to go on without it",
+    )
     store.put(request.keys.trust, encode_trust(record.number for record in found.values()))
     if not request.json:
         console.say(f"{', '.join(sorted(found))}: they go on with this etcd within a minute")
@@ -54,15 +54,6 @@ def _show(found: Mapping[str, DoubtRecord], outcomes: Mapping[str, Outcome], con
             console.say(f"{node} would leave {len(effect.left_alone)} alone, which are of another etcd")
         if record.unlisted:
             console.say(f"{node} runs {record.unlisted} more containers, which are not listed here")
-
-
-def _confirm(request: Request, console: Console) -> None:
-    if request.json or not console.stdin.isatty():
-        raise NotConfirmed("nothing was changed: set what is missing again, or add -yes to go on without it")
-    console.stdout.write("Set what is missing again first, or type yes to go on without it: ")
-    console.stdout.flush()
-    if console.stdin.readline(64).strip() != b"yes":
-        raise NotConfirmed("nothing was changed")
 
 
 COMMAND = Command(

@@ -32,11 +32,18 @@ class FoundingHosts:
 
     def open(self) -> None:
         self.network.open()
-        self.hosts = [Host(number, self.home, self.network) for number in range(1, self._count + 1)]
-        for host in self.hosts:
+        self.more(self._count)
+
+    def more(self, count: int) -> list[Host]:
+        """Boot so many further hosts, and return them."""
+        number = len(self.hosts) + 1
+        new = [Host(number, self.home, self.network) for number in range(number, number + count)]
+        self.hosts += new
+        for host in new:
             host.boot()
             host.start_engine()
-        in_parallel(Host.load_image, self.hosts)
+        in_parallel(Host.load_image, new)
+        return new
 
     def close(self) -> None:
         """End it all and leave nothing."""

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from daprdockr.agent.statedir import StateDir
 from daprdockr.cli import agent_unit
 from daprdockr.cli.agent_unit import UNIT, USUAL_STATE, AgentUnit, run_program
 from daprdockr.model.errors import BadInput
@@ -51,6 +52,20 @@ class AgentUnitTests(SynchronousTestCase):
         self.assertIn("daprdockrd --state-dir /srv/x", self.said[0])
         self.assertTrue(self.said[1].endswith("daprdockrd"), self.said)
         self.assertEqual(self.ran, [])
+
+    def test_stopped(self) -> None:
+        """With systemd the agent ends, and is started no more; else the person who started it is asked to end it."""
+        self.unit().stop()
+        self.assertEqual(self.ran, [["systemctl", "disable", "--now", UNIT]])
+        state = StateDir(self.directory / "state")
+        other = self.unit(state.path)
+        other.stop()
+        self.assertEqual((self.said, other.runs), ([], False))
+        state.lock()
+        other.stop()
+        self.assertIn("end the agent", self.said[0])
+        self.assertTrue(other.runs)
+        state.unlock()
 
     def test_run(self) -> None:
         """A program that fails is named with what it says."""

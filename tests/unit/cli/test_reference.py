@@ -40,7 +40,9 @@ class TableTests(SynchronousTestCase):
         """A form is described in the words of its own, and a flag names the commands that take it."""
         said = " ".join(table().split())
         self.assertIn("``-stdin`` store the definition read from stdin in place of the old one", said)
-        self.assertIn("``-yes`` let ``secret``, ``file``, ``restore`` and ``trust-etcd`` go on without asking", said)
+        self.assertIn(
+            "``-yes`` let ``secret``, ``file``, ``restore``, ``recover`` and ``trust-etcd`` go on without asking", said
+        )
         self.assertIn("``-del`` delete a service", said)
 
     def test_width(self) -> None:

@@ -37,7 +37,8 @@ class EtcdMembersTests(SynchronousTestCase):
         names = ("MemberAdd", "MemberRemove", "MemberList")
         cluster = SimpleNamespace(**{name: self.call(name) for name in names})
         channel = SimpleNamespace(close=lambda: None)
-        return (SimpleNamespace(cluster=cluster, promote=self.call("MemberPromote"), channel=channel),)
+        kv = SimpleNamespace(Range=self.call("Range"))
+        return (SimpleNamespace(cluster=cluster, kv=kv, promote=self.call("MemberPromote"), channel=channel),)
 
     def call(self, name: str) -> Callable[..., Any]:
         def send(request: Any, **options: Any) -> Any:
@@ -61,6 +62,11 @@ class EtcdMembersTests(SynchronousTestCase):
         self.assertEqual((add, promote, remove), ("MemberAdd", "MemberPromote", "MemberRemove"))
         self.assertTrue(first.SerializeToString().endswith(b"\x10\x01"))
         self.assertEqual((second.ID, third.ID), (7, 3))
+
+    def test_revision(self) -> None:
+        """The revision is asked of one member, which asks no other."""
+        self.assertEqual(self.members.revision(), 0)
+        self.assertTrue(self.sent[0][1].serializable)
 
     def test_move(self) -> None:
         """Other endpoints are used from the next call on; after the end there is none."""

@@ -30,6 +30,11 @@ class MemberFlagsTests(SynchronousTestCase):
         self.assertIn("--initial-cluster-state=existing", found)
         self.assertIn("--initial-cluster=a=https://10.0.0.1:2380,b=https://10.0.0.2:2380", found)
 
+    def test_alone(self) -> None:
+        """A member that is left goes on alone where that is asked for, and only there."""
+        found = [member_flags(FIRST, FILES, DATA, alone) for alone in (False, True)]
+        self.assertEqual(["--force-new-cluster" in flags for flags in found], [False, True])
+
     def test_closed(self) -> None:
         """Clients and members show certificates, and a client's certificate makes nobody a member."""
         found = member_flags(FIRST, FILES, DATA)

@@ -6,18 +6,20 @@ import datetime
 from pathlib import Path
 from typing import Any, cast
 
+from attrs import evolve
 from twisted.internet.defer import Deferred, fail
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.etcd.cluster_files import ClusterFiles
+from daprdockr.etcd.member_change import PATIENCE, MemberChanges
 from daprdockr.model.errors import BadInput, EtcdRefused
 from daprdockr.model.etcd_member import EtcdMember
 from daprdockr.model.frames import FrameKind
 from daprdockr.model.joining import JoinAnswer
 from daprdockr.model.session import JoinAsked
 from daprdockr.peer.channel import PeerChannel
-from daprdockr.peer.joining import PATIENCE, HostAdmission, JoinSession
+from daprdockr.peer.joining import BEGIN_WITHIN, REMEMBERED, HostAdmission, JoinSession
 from daprdockr.sealing.authority import new_authority, new_key, request_of
 from tests.fakes.etcd_members import MemoryMembers, member
 from tests.fakes.peer_channel import SentFrames
@@ -39,16 +41,18 @@ class JoiningCase(SynchronousTestCase):
         self.files.write(self.files.cluster_key, b"daprdockr-key:x\n")
         self.members = MemoryMembers([member(1, "a")])
         self.silent: set[int] = set()
+        self.down: set[int] = set()
         self.clock = Clock()
         self.admission = HostAdmission(
             files=self.files,
             cluster_key=self.files.cluster_key,
-            members=self.members,
+            changes=MemberChanges(self.members, self.is_up, self.clock.seconds, self.clock.advance),
             is_silent=self.is_silent,
             now=lambda: NOW,
-            clock=self.clock.seconds,
-            pause=self.clock.advance,
         )
+
+    def is_up(self, member: EtcdMember) -> bool:
+        return member.id not in self.down
 
     def is_silent(self, member: EtcdMember) -> bool:
         return member.id in self.silent
@@ -85,6 +89,48 @@ class HostAdmissionTests(JoiningCase):
         self.silent.add(3)
         self.admission.admit(ASKED)
         self.assertEqual(self.members.asked, ["remove 3", f"add {URL}"])
+
+    def test_one_place(self) -> None:
+        """A host takes one silent member's place, however often it asks; one that is installed anew its own."""
+        self.members.members = [member(number, name) for number, name in enumerate("abcd", 1)]
+        self.members.members.append(member(5, "e", learner=True))
+        self.silent.update({2, 3})
+        self.members.behind.add(5)
+        for _ in range(2):
+            self.assertRaises(EtcdRefused, self.admission.admit, ASKED)
+        self.assertEqual([line for line in self.members.asked if "remove" in line], ["remove 2"])
+        self.members.behind.clear()
+        self.admission.admit(ASKED)
+        self.assertEqual([one.id for one in self.members.members][:3], [1, 3, 4])
+        self.members.members[-1] = evolve(self.members.members[-1], name="x")
+        self.silent.add(self.members.members[-1].id)
+        self.admission.admit(ASKED)
+        self.assertIn(3, [one.id for one in self.members.members])
+
+    def test_remembered(self) -> None:
+        """The places of so many hosts are remembered."""
+        for number in range(REMEMBERED + 5):
+            self.members.members = [member(1, "a"), member(2, "b"), member(3, "c")]
+            self.silent.add(2)
+            self.admission.admit(evolve(ASKED, address=f"10.1.0.{number}"))
+        self.assertEqual(len(self.admission._places), REMEMBERED)
+
+    def test_down(self) -> None:
+        """A learner that had caught up and does not answer gets no vote, with which there might be no quorum."""
+        self.members.members.append(member(2, "b", learner=True))
+        self.down.add(2)
+        error = self.assertRaises(EtcdRefused, self.admission.admit, ASKED)
+        self.assertIn("b its vote (it does not answer)", str(error))
+        self.assertEqual(self.members.asked, [])
+
+    def test_never_begun(self) -> None:
+        """A host that was announced and does not begin within a minute gives way to the next."""
+        self.members.members.append(member(8, learner=True))
+        self.down.add(8)
+        self.assertRaises(EtcdRefused, self.admission.admit, ASKED)
+        self.clock.advance(BEGIN_WITHIN - self.clock.seconds() - 1)
+        self.admission.admit(ASKED)
+        self.assertEqual(self.members.asked, ["remove 8", f"add {URL}"])
 
     def test_again(self) -> None:
         """A host that asks again gets another answer, and no other member."""

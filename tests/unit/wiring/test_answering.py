@@ -53,6 +53,13 @@ class AnswersTests(WholeCase):
         self.refusal(self.answers.nodes)  # it is not known to be away yet
         self.cluster.advance(8)
 
+    def test_containers(self) -> None:
+        """A host that leaves learns which containers run here."""
+        found = self.answer(self.answers.containers)
+        self.assertEqual(found["Containers"], ["1.web.myapp", "2.web.myapp"])
+        self.agent.parts.found.local.host.listed = False
+        self.assertIsNone(self.answer(self.answers.containers)["Containers"])
+
     def test_as_etcd(self) -> None:
         """Rows and documents are those that the commands print when they ask etcd, and so are the cells."""
         for ask, word, member in (

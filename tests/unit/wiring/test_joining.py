@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ from daprdockr.model.errors import BadInput
 from daprdockr.model.etcd_member import HostPart
 from daprdockr.wiring.embedding import flags_of_member
 from daprdockr.wiring.foundation import Foundation, foundation
-from daprdockr.wiring.joining import admitting, answers, is_silent, own_member
+from daprdockr.wiring.joining import admitting, is_silent, own_member
 from daprdockr.wiring.real import real
 from tests.build.settings import settings
 from tests.fakes.etcd_members import member
@@ -46,15 +45,6 @@ class JoiningTests(SynchronousTestCase):
         self.assertEqual((admitting(other), own_member(other, None)), (None, None))
         other.outside.etcd.move(other.settings.etcd.endpoints)
 
-    def test_answers(self) -> None:
-        """A member answers where something listens."""
-        with socket.socket() as taken:
-            taken.bind(("127.0.0.1", 0))
-            url = f"https://127.0.0.1:{taken.getsockname()[1]}"
-            self.assertFalse(answers(url))
-            taken.listen()
-            self.assertTrue(answers(url))
-
     def test_silent(self) -> None:
         """A silent member has begun, does not answer, and its agent does not report to an etcd that answers."""
         store, base = MemoryStore(), self.base(founded=True)
@@ -74,5 +64,7 @@ class JoiningTests(SynchronousTestCase):
         flags = flags_of_member(self.files)
         data = self.files.state / "etcd" / "data"
         self.assertIn("--initial-cluster-token=5f", flags(data))
+        self.files.write(self.files.recovery, b"")
+        self.assertEqual(["--force-new-cluster" in flags(data) for _ in range(2)], [True, False])
         self.files.write(self.files.host, HostPart("a", "127.0.0.1").encode())
         self.assertRaises(BadInput, flags, data)

@@ -32,12 +32,14 @@ class OwnMemberTests(SynchronousTestCase):
         self.members = MemoryMembers([A, B, LEARNER])
         self.moves: list[tuple[EtcdEndpoint, ...]] = []
         self.retired: list[bool] = []
+        self.is_down = False
         self.own = OwnMember(
             reactor=self.clock,
             run=run_at_once,
             members=self.members,
             files=self.files,
             move=self.moves.append,
+            is_up=lambda member: not self.is_down,
             retire=lambda: self.retired.append(True),
         )
         self.own.startService()
@@ -59,6 +61,15 @@ class OwnMemberTests(SynchronousTestCase):
         self.assertEqual((self.own.role, self.members.asked), (VOTES, ["promote 3", "promote 3"]))
         self.turn()
         self.assertEqual((self.own.role, len(self.members.asked)), (VOTES, 2))
+
+    def test_down(self) -> None:
+        """A member that does not answer gets no vote until it does."""
+        self.is_down = True
+        self.turn()
+        self.assertEqual((self.own.role, self.members.asked), (COPIES, []))
+        self.is_down = False
+        self.turn()
+        self.assertEqual(self.own.role, VOTES)
 
     def test_waits(self) -> None:
         """The second member copies until a third one comes."""

@@ -1,0 +1,148 @@
+"""A host that leaves: what is refused, the order of the steps, and how an interrupted attempt goes on."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+from attrs import evolve
+from twisted.internet.task import Clock
+
+from daprdockr.cli.agent_unit import AgentUnit
+from daprdockr.cli.console import Console
+from daprdockr.cli.leaving import Leaving, for_node
+from daprdockr.cli.outcome import TimedOut
+from daprdockr.cli.request import Request
+from daprdockr.etcd.cluster_files import ClusterFiles
+from daprdockr.etcd.member_change import MemberChanges
+from daprdockr.model.errors import BadInput
+from daprdockr.model.etcd_member import EtcdMember, HostPart
+from daprdockr.model.stored.entries import Delete
+from daprdockr.process.held import LOCK
+from tests.build.command_line import DrainCase
+from tests.build.values import KEYS, named
+from tests.fakes.command_line import command_line
+from tests.fakes.etcd_members import MemoryMembers, member
+
+PART = HostPart("n1", "10.0.0.1", ("n1=x",), "5f")
+
+
+class LeavingTests(DrainCase):
+    """``n1`` leaves, with the member 1 of three."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.files = ClusterFiles(Path(self.mktemp()).absolute())
+        self.files.write(self.files.host, PART.encode())
+        files = self.files
+        for path in (files.authority, files.authority_key, files.agent_certificate, files.host_key):
+            self.files.write(path, b"pem")
+        self.files.write_endpoints(("https://10.0.0.2:2379",))
+        for name in ("cluster.key", "lease.json", LOCK):
+            (self.files.state / name).write_text("x")
+        for name in ("etcd/data", "nginx", "lost+found"):
+            (self.files.state / name).mkdir(parents=True)
+        self.members = MemoryMembers([member(number, f"n{number}") for number in (1, 2, 3)])
+        self.up = {1, 2, 3}
+        self.here: list[list[str]] = [["1.web.myapp"], []]
+        self.ended: list[str] = []
+        self.out = io.StringIO()
+        self.clock = Clock()
+
+    def leave(self) -> str:
+        console = Console(io.BytesIO(), self.out, self.out)
+        Leaving(
+            request=for_node(Request("leave", timeout=5, state_dir=self.files.state), PART, self.files),
+            console=console,
+            part=PART,
+            unit=AgentUnit(self.files.state, console.say),
+            changes=MemberChanges(self.members, self.is_up, self.clock.seconds, self.clock.advance),
+            containers=lambda: self.here.pop(0) if self.here else None,
+            end=self.end,
+        ).leave(self.store)
+        return self.out.getvalue()
+
+    def is_up(self, one: EtcdMember) -> bool:
+        return one.id in self.up
+
+    def end(self, path: Path) -> bool:
+        self.ended.append(path.parent.name)
+        return path.parent.name == "etcd"
+
+    def test_left(self) -> None:
+        """At the end neither etcd nor the host has anything of it, and directories of others stay."""
+        printed = self.leave()
+        self.assertEqual(self.members.asked, ["remove 1"])
+        self.assertEqual([self.store.get(key) for key in (KEYS.node("n1"), KEYS.cordon("n1"))], [None, None])
+        self.assertEqual(self.ended, ["nginx", "relay", "guard", "etcd"])
+        self.assertEqual([path.name for path in self.files.state.iterdir()], ["lost+found"])
+        self.assertIn("n1 is cordoned: 0 instances leave it", printed)
+        self.assertIn("etcd was ended", printed)
+        self.assertIn("n1 has left the cluster", printed)
+
+    def test_client(self) -> None:
+        """A client has no member to take out."""
+        self.members.members = [member(2, "n2")]
+        self.files.write(self.files.host, evolve(PART, initial=()).encode())
+        self.leave()
+        self.assertEqual(self.members.asked, [])
+
+    def test_quorum(self) -> None:
+        """Where etcd would have no quorum, nothing is changed."""
+        self.up = {1, 2}
+        self.assertIn("no quorum", str(self.assertRaises(BadInput, self.leave)))
+        self.assertIsNone(self.store.get(KEYS.cordon("n1")))
+
+    def test_stays(self) -> None:
+        """Where an instance cannot leave, nothing is changed."""
+        self.define(named("db", Container={"Volumes": ["data:/data"]}))
+        self.assertIn(
+            "1 instance cannot leave n1, such as 1.db.myapp (it keeps", str(self.assertRaises(BadInput, self.leave))
+        )
+        self.define(named("dc", Container={"Volumes": ["data:/data"]}))
+        self.assertIn("2 instances", str(self.assertRaises(BadInput, self.leave)))
+        self.assertIsNone(self.store.get(KEYS.cordon("n1")))
+
+    def test_still_running(self) -> None:
+        """Containers that run on keep everything as it is; the same goes on later."""
+        self.here = []
+        self.assertIn("containers still run", str(self.assertRaises(TimedOut, self.leave)))
+        self.assertEqual((self.members.asked, self.files.leaving.exists()), ([], False))
+        self.here = [[]]
+        self.leave()
+
+    def test_no_agent(self) -> None:
+        """Without its agent nothing can move, unless it has moved before."""
+        self.store.commit([], [Delete(KEYS.node("n1"))])
+        self.assertIn("does not report", str(self.assertRaises(BadInput, self.leave)))
+        self.files.write(self.files.leaving, b"")
+        self.members.members.pop(0)
+        self.leave()
+        self.assertEqual(self.members.asked, [])
+
+    def test_agent_runs_on(self) -> None:
+        """An agent that does not end keeps its member of etcd."""
+        import fcntl
+
+        with (self.files.state / LOCK).open() as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            self.assertIn("the agent of this host runs still", str(self.assertRaises(TimedOut, self.leave)))
+        self.assertIn("end the agent of this host", self.out.getvalue())
+        self.assertEqual(self.members.asked, [])
+
+    def test_unremovable(self) -> None:
+        """A file that cannot be removed is named, and the host goes on leaving."""
+        self.files.authority_key.unlink()
+        (self.files.state / "nginx").rmdir()
+        blocked = self.files.state / "nginx"
+        blocked.symlink_to(self.files.state / "nowhere")
+        self.leave()
+        self.assertFalse(blocked.is_symlink())
+
+    def test_command(self) -> None:
+        """A host that is in no cluster has nothing to do; one whose files cannot be read is refused."""
+        done = command_line(self.store, "leave", "-state-dir", str(self.files.state / "other"))
+        self.assertEqual((done.status, done.stdout), (0, "this host is in no cluster\n"))
+        self.files.endpoints.unlink()
+        done = command_line(self.store, "leave", "-state-dir", str(self.files.state))
+        self.assertIn("as root", done.stderr)
