@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from daprdockr.agent.host.containers import Containers
 from daprdockr.agent.reconcile.first_seen import FirstSeen
@@ -11,6 +11,7 @@ from daprdockr.model.known.cluster import Cluster
 from daprdockr.model.names import ServiceName
 from daprdockr.model.stored.revisioned import newest_of
 from daprdockr.model.stored.run import RunRecord, RunState
+from daprdockr.planning.candidates import candidates, why_unable
 from daprdockr.planning.jobs.beginning import begins_anew
 from daprdockr.planning.keeping.preceding import owed
 from daprdockr.planning.situation import Here, KnownClaims, OnHost, Rollout, Runs, Situation, Wanted
@@ -33,6 +34,7 @@ class RunTimes:
         self._running = FirstSeen()
         self._waiting = FirstSeen()
         self._away = FirstSeen()
+        self._stuck = FirstSeen()
 
     def observe(self, name: ServiceName, now: float) -> None:
         """Record the states of a service's runs at ``now`` (monotonic seconds)."""
@@ -41,6 +43,7 @@ class RunTimes:
         self._running(name, (one.run for one in self._containers.runs_of(name) if one.running), now)
         self._waiting(name, self._waiting_now(name) if here.may_claim else (), now)
         self._away(name, self._away_now(name, here) if here.may_claim else (), now)
+        self._stuck(name, self._stuck_now(name) if here.may_claim else (), now)
 
     def of(self, name: ServiceName) -> Runs:
         """Return the runs of a service, and since when they have been in their states."""
@@ -52,6 +55,7 @@ class RunTimes:
             running_since=self._running.of(name),
             waiting_since=self._waiting.of(name),
             away_since=self._away.of(name),
+            stuck_since=self._stuck.of(name),
         )
 
     def owes(self, name: ServiceName) -> bool:
@@ -80,6 +84,12 @@ class RunTimes:
         for number, run in self._cluster.runs(name).items():
             if run.record.under_way and run.record.node != here.node and self._is_away(run.record):
                 yield number
+
+    def _stuck_now(self, name: ServiceName) -> Iterable[int]:
+        service, runs = self._cluster.services.get(name), self._cluster.runs(name)
+        asked = [number for number, one in runs.items() if one.record.state is RunState.WAITING and not one.record.due]
+        unable = service is not None and asked and why_unable(service.definition, candidates(self._cluster))
+        return asked if unable else ()
 
     def _is_away(self, record: RunRecord) -> bool:
         """Return whether the node of a run is gone, or cannot begin what it has claimed."""

@@ -8,8 +8,8 @@ Note [Written off]
     off, and the container go on there. A run that was only claimed has not begun: another node takes it over.
 
 Note [Nobody may run it]
-    A run that a person asked for waits for one that is under way, however long. But if no node has what it needs, it
-    is missed when the window is over, with the reason: the person waits for it.
+    A run that a person asked for waits for one that is under way, however long. But if no node has had what it needs
+    for as long as the window, it is missed, with the reason: the person waits for it.
 
 Note [Another definition]
     A run carries out what was due when it was due, or what a person asked for. If the schedule, the command before a
@@ -50,9 +50,10 @@ def settle(situation: Situation, service: Service, schedule: Schedule, now: floa
             continue
         if is_outdated(service, run):
             yield from in_turn(bookkeeping(situation, number), since, not_begun(situation, service, run), now)
-        elif not run.record.due and (why := why_unable(service.definition, situation.placing.candidates)):
-            step = rewritten(situation, run, missed(situation, run.record, why))
-            yield from in_turn(bookkeeping(situation, number), since + schedule.window, step, now)
+        elif number in situation.runs.stuck_since:
+            why = why_unable(service.definition, situation.placing.candidates) or "no node could carry it out"
+            step, at = rewritten(situation, run, missed(situation, run.record, why)), situation.runs.stuck_since[number]
+            yield from in_turn(bookkeeping(situation, number), at + schedule.window, step, now)
     first = min(situation.claims.owners.items(), default=None)
     renewed = to_renew(situation, service)
     if renewed is not None and first is not None and first[1].node == situation.here.node:

@@ -11,6 +11,7 @@ from daprdockr.model.errors import EngineFailed
 from daprdockr.model.host import Status
 from daprdockr.model.names import InstanceName
 from daprdockr.model.stored.run import KEPT, RunOutput, RunRecord, RunState
+from daprdockr.model.wanted.placement import Placement
 from daprdockr.planning.jobs.settling import AWAY
 from daprdockr.planning.run_steps import WriteRun
 from daprdockr.planning.steps import CreateContainer, StartContainer
@@ -183,6 +184,18 @@ class RunTests(JobCase):
         self.kill(self.agent)
         self.cluster.advance(TTL + AWAY + 2)
         self.assertEqual(self.newest().state, RunState.LOST)
+
+    def test_nobody(self) -> None:
+        """A run that a person asked for is missed when no node has had what it needs for as long as the window."""
+        zoned = Placement.read({"Constraints": ["zone == x"]}, "Placement")
+        self.cluster.define(evolve(job(Cron="0 0 1 1 *", Window=60), placement=zoned))
+        self.cluster.advance(2)
+        self.cluster.store.put(KEYS.run(REPORT, 2), record(RunState.WAITING, by="anna@desk").encode())
+        self.cluster.advance(50)
+        self.assertEqual(self.records()[2].state, RunState.WAITING)
+        self.cluster.advance(20)
+        missed = self.records()[2]
+        self.assertEqual((missed.state, missed.reason), (RunState.MISSED, "no node meets zone == x"))
 
     def test_long(self) -> None:
         """Due times that pass while a run goes on are one record, and one event."""

@@ -93,9 +93,9 @@ class NobodyTests(SynchronousTestCase):
         """A run that a person asked for, and no node may carry out, is missed after the window, with the reason."""
         nowhere = Definition.read({**job(Window=60).write(), "Placement": {"Constraints": ["zone == x"]}})
         asked = record(RunState.WAITING, by="anna@desk")
-        seen = situation_of(nowhere, asked, waiting_since={1: NOW - 59})
+        seen = situation_of(nowhere, asked, stuck_since={1: NOW - 59})
         self.assertEqual(plan(seen, NOW).steps, ())
-        (step,) = plan(situation_of(nowhere, asked, waiting_since={1: NOW - 60}), NOW).steps
+        (step,) = plan(situation_of(nowhere, asked, stuck_since={1: NOW - 60}), NOW).steps
         missed = evolve(asked, state=RunState.MISSED, ended=630.0, reason="no node meets zone == x")
         self.assertEqual(step, WriteRun(REPORT, 1, missed, revision=11))
 
