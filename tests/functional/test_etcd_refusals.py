@@ -17,7 +17,7 @@ from tests.rig.docker_engine import engine_url, sample_image, until
 from tests.rig.etcd_members import EtcdMembers, missing
 
 HEALED = 150.0
-"""Seconds until etcd takes writes again: 45 on a machine without other work."""
+"""The limit in seconds until etcd takes writes again, on a slow machine too."""
 
 
 def fill(store: EtcdStore, keys: int = 100) -> None:
