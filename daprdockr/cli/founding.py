@@ -18,9 +18,19 @@ from daprdockr.etcd.cluster_files import ClusterFiles
 from daprdockr.model.errors import BadInput, DaprdockrError
 from daprdockr.model.etcd_member import HostPart, client_url, member_url
 from daprdockr.planning.founding import Founding, to_make
+from daprdockr.process.held import is_held
 from daprdockr.sealing.authority import new_authority, new_key, request_of, signed, uses_of
 from daprdockr.sealing.boxes import PrivateKey
 from daprdockr.sealing.key_file import create_keys
+
+
+def refuse_running(files: ClusterFiles) -> None:
+    """:raises BadInput: an agent runs here, with another etcd, which would go on unaware of the cluster."""
+    if is_held(files.state):
+        raise BadInput(
+            f"an agent runs already with {files.state}: end it first (systemctl disable --now daprdockr), and remove"
+            " etcd from its settings"
+        )
 
 
 class InCluster(DaprdockrError):
@@ -61,6 +71,7 @@ class FirstHost:
         if part is not None and not part.cluster:
             raise InCluster(f"this host is {part.node} of a cluster already: daprdockrcmd invite admits others to it")
         if part is None:
+            refuse_running(self.files)
             refuse_private_data(self.files)
         for what in to_make(self._there()):
             self._make(what)

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from attrs import frozen
 
-from daprdockr.cli.founding import InCluster, refuse_private_data
+from daprdockr.cli.founding import InCluster, refuse_private_data, refuse_running
 from daprdockr.cli.peer import PeerSession, SessionFailed, open_session
 from daprdockr.etcd.cluster_files import ClusterFiles
 from daprdockr.model.errors import BadInput
@@ -72,6 +72,7 @@ class JoiningHost:
             if part.cluster:
                 raise InCluster(f"this host is {part.node} of a cluster already: daprdockrcmd nodes shows it")
             return part
+        refuse_running(self.files)
         refuse_private_data(self.files)
         asked = JoinAsked(self.node, self.address, request_of(self._own_key()))
         self.say(f"asking {token.peer} to admit {self.node} at {self.address}")

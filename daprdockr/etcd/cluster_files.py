@@ -73,6 +73,20 @@ class ClusterFiles:
         return self.directory / "endpoints.json"
 
     @property
+    def began(self) -> Path:
+        """The mark of a host whose member was seen among the others, and so had data."""
+        return self.directory / "began"
+
+    def check_data(self) -> None:
+        """:raises BadInput: the first host's data are gone, and etcd would make an empty cluster in their place."""
+        if self.began.exists() and not (self.state / "etcd" / "data" / "member").exists():
+            raise BadInput(
+                f"the data of etcd in {self.state}/etcd/data are gone, and an empty cluster would take their place: if"
+                " other hosts have a member, move this state directory away and join; if none has, remove"
+                f" {self.began}, and restore a backup afterwards"
+            )
+
+    @property
     def etcd_process(self) -> Path:
         """The record of the process of the member."""
         return self.state / "etcd" / "process.json"

@@ -15,6 +15,7 @@ Note [Taken out]
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from attrs import evolve
@@ -87,6 +88,7 @@ class OwnMember(Periodic):
             await self._miss(part)
             return
         self._absent = 0
+        await self._run(self._mark_begun)
         self.role = COPIES if own.learner else VOTES
         if own.learner and may_vote(found) and await self._run(self._is_up, own):
             await self._promote(own)
@@ -105,6 +107,12 @@ class OwnMember(Periodic):
             self._move(access.endpoints)
             self._known = urls
             self.log.info("the members of etcd are {urls}", urls=", ".join(urls))
+
+    def _mark_begun(self) -> None:
+        """Note that this member had data. Blocking."""
+        if not self._files.began.exists():
+            with suppress(BadInput):  # on a full disk; it is tried again
+                self._files.write(self._files.began, b"")
 
     async def _promote(self, own: EtcdMember) -> None:
         try:

@@ -19,10 +19,16 @@ from daprdockr.model.errors import BadInput
 from daprdockr.model.etcd_member import HostPart
 from daprdockr.model.joining import JoinToken
 
+MOST_READ = 1024
+"""The most bytes that are read as a token."""
 
-def join_cluster(host: JoiningHost, agent: OwnAgent) -> None:
-    """:raises DaprdockrError: it is not done, and can be run again."""
-    token = JoinToken.parse(agent.request.words[0])
+
+def join_cluster(host: JoiningHost, agent: OwnAgent, given: str = "") -> None:
+    """
+    :param given: the token, where it is not a word of the command line.
+    :raises DaprdockrError: it is not done, and can be run again.
+    """
+    token = JoinToken.parse(given or agent.request.words[0])
     was_there = host.files.part() is not None
     part = host.join(token)
     with agent.etcd(host.files) as store:
@@ -46,7 +52,8 @@ def join(request: Request, console: Console) -> None:
     node, address = short_host_name(socket.gethostname()), address_of_host(request)
     host = JoiningHost(ClusterFiles(request.state_dir), node, address, ask_to_join, console.say)
     unit = AgentUnit(request.state_dir, console.say)
-    join_cluster(host, OwnAgent(request, unit, connect, time.monotonic, time.sleep))
+    given = console.stdin.readline(MOST_READ).decode("ascii", "replace") if request.words[0] == "-" else ""
+    join_cluster(host, OwnAgent(request, unit, connect, time.monotonic, time.sleep), given)
 
 
 def _check(request: Request) -> None:
@@ -62,7 +69,8 @@ COMMAND = Command(
     word="TOKEN",
     check=_check,
     reference=(
-        "make this host a part of the cluster whose ``init`` or ``invite`` printed the token: it makes a private key,"
+        "make this host a part of the cluster whose ``init`` or ``invite`` printed the token (``-``: a line of stdin,"
+        " which no list of processes shows): it makes a private key,"
         " receives certificates and the cluster key, starts a member of etcd (up to five hosts have one), and waits"
         " until its agent reports. Run again it goes on where it was interrupted",
     ),

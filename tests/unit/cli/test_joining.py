@@ -12,6 +12,7 @@ from typing import Any, cast
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from daprdockr.agent.statedir import StateDir
 from daprdockr.cli.founding import InCluster
 from daprdockr.cli.joining import JoiningHost, answer_of, ask_to_join
 from daprdockr.cli.peer import PeerSession, SessionFailed
@@ -82,6 +83,15 @@ class JoiningHostTests(SynchronousTestCase):
         self.files.write(self.files.cluster_key, b"other")
         self.assertIn("another cluster", str(self.assertRaises(BadInput, self.host.join, TOKEN)))
         self.assertEqual((self.files.cluster_key.read_bytes(), self.files.part()), (b"other", None))
+
+    def test_agent_runs(self) -> None:
+        """Beside an agent with another etcd nothing is made, and nobody is asked."""
+        state = StateDir(self.files.state)
+        state.lock()
+        self.assertIn("an agent runs already", str(self.assertRaises(BadInput, self.host.join, TOKEN)))
+        state.unlock()
+        self.assertEqual((self.asked, self.files.directory.exists()), ([], False))
+        self.host.join(TOKEN)
 
     def test_private_data(self) -> None:
         """The data of another etcd are not lost, and nobody is asked."""

@@ -64,6 +64,9 @@ class JoiningTests(SynchronousTestCase):
         flags = flags_of_member(self.files)
         data = self.files.state / "etcd" / "data"
         self.assertIn("--initial-cluster-token=5f", flags(data))
+        self.files.write(self.files.began, b"")
+        self.assertIn("are gone", str(self.assertRaises(BadInput, flags, data)))
+        (data / "member").mkdir(parents=True)
         self.files.write(self.files.recovery, b"")
         self.assertEqual(["--force-new-cluster" in flags(data) for _ in range(2)], [True, False])
         self.files.write(self.files.host, HostPart("a", "127.0.0.1").encode())

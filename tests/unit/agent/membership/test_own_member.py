@@ -61,6 +61,7 @@ class OwnMemberTests(SynchronousTestCase):
         self.assertEqual((self.own.role, self.members.asked), (VOTES, ["promote 3", "promote 3"]))
         self.turn()
         self.assertEqual((self.own.role, len(self.members.asked)), (VOTES, 2))
+        self.assertTrue(self.files.began.exists())
 
     def test_down(self) -> None:
         """A member that does not answer gets no vote until it does."""

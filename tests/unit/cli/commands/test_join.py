@@ -71,6 +71,15 @@ class JoinTests(SynchronousTestCase):
         self.files.endpoints.mkdir()
         self.assertIn("as root", str(self.assertRaises(BadInput, self.join)))
 
+    def test_stdin(self) -> None:
+        """A token may come by stdin, so that no list of processes shows it."""
+        words = ("join", "-", "-state-dir", self.mktemp())
+        done = command_line(self.store, *words, stdin=b"djx\n", environment={"HOST_IP": "10.0.0.2"})
+        self.assertEqual((done.status, "not whole" in done.stderr), (1, True))
+        token = str(JoinToken("127.0.0.1:1", "ab" * 32, "cd" * 32)).encode()
+        done = command_line(self.store, *words, stdin=token + b"\n", environment={"HOST_IP": "10.0.0.2"})
+        self.assertIn("asking 127.0.0.1:1 to admit", done.stdout)
+
     def test_usage(self) -> None:
         """It takes one token, which is checked before anything is done."""
         for words in ((), ("a", "b")):
