@@ -6,6 +6,11 @@ Note [The last file counts]
     ``init`` and ``join`` write one file after the other, each whole or not at all, and ``host.json`` last: a host that
     has it belongs to the cluster, and one that has only the others was interrupted. The same command goes on then with
     what is there, so that a key is never made twice.
+
+Note [Alone at one start]
+    ``daprdockrcmd recover`` has etcd give up all other members at its next start. At a later start that would give up
+    the members that joined since, so the request is removed before etcd is started with it. An etcd that does not come
+    up then keeps all its members, and the command is given again.
 """
 
 from __future__ import annotations

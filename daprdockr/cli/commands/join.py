@@ -25,7 +25,7 @@ MOST_READ = 1024
 
 def join_cluster(host: JoiningHost, agent: OwnAgent, given: str = "") -> None:
     """
-    :param given: the token, where it is not a word of the command line.
+    :param given: the token, where the command line has none.
     :raises DaprdockrError: it is not done, and can be run again.
     """
     token = JoinToken.parse(given or agent.request.words[0])
