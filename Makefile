@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo cluster fresh test check venv lint types unit properties functional packaging coverage model bench-change bench-converge bench-dns bench-failover bench-handshakes bench-http bench-memory bench-page bench-reads bench-rollout bench-scale bench-slowness bench-stalled chaos fuzz clean
+.PHONY: help demo cluster fresh test check venv lint types unit properties functional packaging coverage model bench-change bench-converge bench-dns bench-failover bench-handshakes bench-http bench-memory bench-page bench-reads bench-rollout bench-scale bench-slowness bench-stalled chaos fuzz release clean
 
 # A root shell opened with plain "su" does not look there for dockerd and nginx.
 export PATH := $(PATH):/usr/sbin:/sbin
@@ -127,6 +127,9 @@ chaos: ## as root: random faults on five hosts under load; SEED=7 FAULTS=100, el
 
 fuzz: venv ## random values for each key in etcd and each file of an agent; SEED=7 VALUES=100000; ten minutes
 	@$(PYTHON) -m tests.fuzz $(if $(SEED),--seed $(SEED)) $(if $(VALUES),--values $(VALUES))
+
+release: venv ## source distribution, wheel, SBOM and checksums of this commit into dist, the same bytes each time
+	@$(PYTHON) -m tools.release
 
 clean: ## remove what the other targets made
 	rm -rf .venv .demo .test _trial_temp* build dist daprdockr.egg-info .mypy_cache .ruff_cache .hypothesis .coverage .coverage.*

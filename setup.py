@@ -127,6 +127,7 @@ setup(
         "dev": [
             "build>=1.2",
             "coverage>=7.17",
+            "cyclonedx-bom>=7.5",
             "dnspython>=2.9",
             "docutils>=0.23",
             "gunicorn>=27",
@@ -139,6 +140,8 @@ setup(
             "ruff~=0.17.6",
             "selenium>=4.51",
             "selenium-axe-python~=2.2.0",
+            # Its release stands in each wheel that it builds.
+            "setuptools==84.2.1",
             "towncrier>=26.9",
             "types-docker>=7.2",
             "types-docutils>=0.23",

@@ -15,9 +15,12 @@ from pathlib import Path
 from attrs import frozen
 from twisted.trial.unittest import SynchronousTestCase
 
+from tools.release import build
+
 CHECKOUT = Path(__file__).resolve().parents[2]
 # Neither what other stages write while this one runs, nor what an earlier installation left.
 NOT_COPIED = shutil.ignore_patterns(".*_cache", ".[!c]*", "*.egg-info", "__pycache__", "_trial_temp*", "build", "dist")
+EPOCH = 1_700_000_000
 PLUGIN = "twisted/plugins/daprdockr_plugin.py"
 DATA = """
 from importlib.resources import files
@@ -68,8 +71,7 @@ def environment() -> Environment:
     atexit.register(shutil.rmtree, home, ignore_errors=True)
     source, built = home / "source", home / "built"
     shutil.copytree(CHECKOUT, source, ignore=NOT_COPIED)
-    run(sys.executable, "-m", "build", "--outdir", str(built), str(source), cwd=home)
-    (wheel,), (sdist,) = built.glob("*.whl"), built.glob("*.tar.gz")
+    wheel, sdist = build(source, built, EPOCH)
     run(sys.executable, "-m", "venv", str(home / "venv"), cwd=home)
     made = Environment(home=home, source=source, wheel=wheel, sdist=sdist)
     made.pip("install", "--quiet", str(wheel))
@@ -126,3 +128,20 @@ class InstallationTests(SynchronousTestCase):
         listed = installed.program("twistd", "--help")
         self.assertNotIn("daprdockr", listed)
         self.assertIn("dns", listed)
+
+
+class ReproducibleTests(SynchronousTestCase):
+    """A release that is built again has the same files."""
+
+    def test_same_bytes(self) -> None:
+        """Another copy of the checkout, at another path with other times and another umask, gives the same bytes."""
+        first = environment()
+        source = first.home / "elsewhere/below/source"
+        shutil.copytree(CHECKOUT, source, ignore=NOT_COPIED)
+        for path in source.rglob("*"):
+            path.chmod(path.stat().st_mode & 0o700)
+            os.utime(path, (EPOCH, EPOCH))
+        again = build(source, source.parent / "built", EPOCH)
+        for one, other in zip((first.wheel, first.sdist), again, strict=True):
+            self.assertEqual(one.name, other.name)
+            self.assertTrue(one.read_bytes() == other.read_bytes(), f"{one.name} differs")
