@@ -116,7 +116,7 @@ setup(
         "requests>=2.34",
         "urllib3>=2.8",
         "idna>=3.7",
-        "PyYAML>=6.0.2",
+        "PyYAML>=6.0.4",
         "cronsim>=2.7",
         "tzdata>=2025.2",
         "python-dotenv>=1.2.4",
