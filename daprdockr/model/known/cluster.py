@@ -256,6 +256,8 @@ class Cluster:
         nodes = progress = certificates = False
         broken = []
         for change in changes:
+            if isinstance(change, Deleted) and change.key.startswith(self.keys.services):
+                self.history.note_end(change)
             name = self._name(change.key) if self._is_news(change) else None
             if name is None or (isinstance(name, MarksKey) and not self.history.unbroken):
                 continue  # it is known; or the key belongs to another module, or to a newer agent

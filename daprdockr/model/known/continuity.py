@@ -8,7 +8,8 @@ Note [No restored history passes]
 
     1. Its revision is not smaller than the one known.
     2. Its content does not contradict the known one: no key is older than it was seen, or another value of the same
-       revision, or a definition from before the revision known that was not there then.
+       revision, or a definition from before the revision known that was not there then and may have been deleted:
+       Note [A lost report] in ``history``.
     3. The newest mark known is in its chain: Note [Marks] in ``daprdockr.model.stored.marks``.
     4. Every known key that is gone, or has changed, was part of this history. A younger mark that is known shows it;
        keys that are younger than all marks are read again at the revision known, where they must be as they are known.
@@ -20,7 +21,7 @@ Note [No restored history passes]
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from daprdockr.model.errors import BadInput
 from daprdockr.model.names import ServiceName
@@ -31,18 +32,26 @@ Known = Mapping[str, Entry]
 """All that is known below our prefix, by key."""
 
 
-def contradiction(known: Known, revision: int, listing: Listing, keys: Keys) -> str:
+def contradiction(
+    known: Known,
+    revision: int,
+    listing: Listing,
+    keys: Keys,
+    was_deleted: Callable[[str], bool] = lambda key: True,
+) -> str:
     """
     Return as text how a list contradicts the known history; "" if it does not. Conditions 1 and 2.
 
     :param revision: the revision up to which everything is known; 0: unknown.
+    :param was_deleted: whether a definition that is not known, by its key, may have been deleted.
     """
     if listing.revision < revision:
         return f"this etcd went back from revision {revision} to {listing.revision}"
     for entry in listing.entries:
         seen = known.get(entry.key)
         if seen is None:
-            if entry.mod_revision <= revision and isinstance(_named(keys, entry.key), ServiceName):
+            of_before = entry.mod_revision <= revision and isinstance(_named(keys, entry.key), ServiceName)
+            if of_before and was_deleted(entry.key):
                 return f"this etcd holds {entry.key} of revision {entry.mod_revision}, which was deleted later"
         elif entry.mod_revision < seen.mod_revision <= listing.revision:
             return (

@@ -13,16 +13,25 @@ Note [Marks of an unbroken history]
     reports are true nevertheless, and each deletion is evidence; but a mark from another history would attest to things
     that history never contained. So marks are taken only from a list that was judged, and from the watch that followed
     it until that watch broke.
+
+Note [A lost report]
+    Servers of etcd lose the report of a change now and then (its issues 17529 and 20655). A definition whose creation
+    was lost looks in the next list like one that was deleted, and that a restored etcd brings back. So the deletions
+    since the newest mark are remembered. A definition that is not among them was not deleted after the mark, and an
+    etcd that holds the mark holds every deletion before it: so it never was deleted, and is taken over. Of deletions
+    that an earlier agent saw nothing is known, so this counts from the first mark after the start on.
 """
 
 from __future__ import annotations
 
-from attrs import define
+from functools import partial
+
+from attrs import define, field
 
 from daprdockr.model.errors import BadInput, DaprdockrError
 from daprdockr.model.known.continuity import Known, contradiction, unexplained
 from daprdockr.model.names import ServiceName
-from daprdockr.model.stored.entries import Change, Entry, Listing
+from daprdockr.model.stored.entries import Change, Deleted, Entry, Listing
 from daprdockr.model.stored.identity import identity_in, read_identity
 from daprdockr.model.stored.keys import IdentityKey, Keys, MarksKey
 from daprdockr.model.stored.marks import Marks, attested, decode_marks, marks_in
@@ -56,6 +65,10 @@ class History:
     """The revision of the last change of anything but the marks."""
     defined_at: int = 0
     """The revision of the last change of a definition."""
+    complete_from: int | None = None
+    """The revision from which on every deletion is known; None until anything is known."""
+    _ended: dict[str, int] = field(factory=dict)
+    """The definitions that were deleted since the newest mark, with the revision. See Note [A lost report]."""
 
     def judge(self, known: Known, listing: Listing, keys: Keys) -> tuple[Entry, ...]:
         """
@@ -64,13 +77,24 @@ class History:
         :raises ForeignEtcd, BrokenHistory: the list must not be taken over.
         """
         self.check(listing, keys)
-        reason = contradiction(known, self.revision if self.identity else 0, listing, keys)
+        shown = attested(self.marks, marks_in(listing, keys.marks))
+        revision = self.revision if self.identity else 0
+        reason = contradiction(known, revision, listing, keys, partial(self._may_have_ended, shown or 0))
         if reason:
             raise BrokenHistory(reason)
-        shown = attested(self.marks, marks_in(listing, keys.marks))
         if shown is None:
             raise BrokenHistory(f"this etcd does not hold mark {self.marks[-1].number} of the history known here")
         return unexplained(known, self.revision, shown, listing, keys)
+
+    def _may_have_ended(self, shown: int, key: str) -> bool:
+        """
+        Return whether a definition that is not known may have been deleted: Note [A lost report].
+
+        :param shown: the revision up to which an etcd is attested to have the history known here.
+        """
+        newest = self.marks[-1].revision if self.marks else 0
+        is_complete = self.complete_from is not None and self.complete_from <= newest
+        return not (is_complete and newest <= shown and key not in self._ended)
 
     def check(self, listing: Listing, keys: Keys) -> None:
         """:raises ForeignEtcd, BrokenHistory: cluster id, identity or revision shows another history."""
@@ -86,6 +110,8 @@ class History:
     def continue_with(self, listing: Listing) -> None:
         """Record that a list is being taken over."""
         self.cluster_id, self.unbroken = listing.cluster_id, True
+        if self.complete_from is None:
+            self.complete_from = listing.revision
 
     def begin_anew(self, listing: Listing) -> None:
         """Give up this history for that of a list."""
@@ -94,6 +120,7 @@ class History:
         self.cluster_id, self.revision, self.unbroken = listing.cluster_id, 0, True
         self.identity, self.marks = 0, ()
         self.changed_at = self.defined_at = 0
+        self.complete_from, self._ended = listing.revision, {}
 
     def note_write(self, name: object, revision: int) -> None:
         """Record that the key of that name was written or deleted at ``revision``."""
@@ -101,6 +128,10 @@ class History:
             self.changed_at = max(self.changed_at, revision)
         if isinstance(name, ServiceName):
             self.defined_at = max(self.defined_at, revision)
+
+    def note_end(self, deleted: Deleted) -> None:
+        """Record that a definition was deleted, whether it was known or not."""
+        self._ended[deleted.key] = max(deleted.mod_revision, self._ended.get(deleted.key, 0))
 
     def set(self, name: IdentityKey | MarksKey, change: Change) -> None:
         """Take over a change of identity or marks. :raises BadInput: if no agent wrote the value."""
@@ -110,3 +141,5 @@ class History:
             self.identity = read_identity(change)
         else:
             self.marks = decode_marks(change.value) if isinstance(change, Entry) else ()
+            attested_to = self.marks[-1].revision if self.marks else 0
+            self._ended = {key: revision for key, revision in self._ended.items() if revision > attested_to}

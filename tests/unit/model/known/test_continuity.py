@@ -16,7 +16,7 @@ from daprdockr.model.known.cluster import Cluster
 from daprdockr.model.known.continuity import contradiction, refutation, unexplained
 from daprdockr.model.known.history import BrokenHistory
 from daprdockr.model.names import ServiceName
-from daprdockr.model.stored.entries import Delete, Entry, Operation, Put
+from daprdockr.model.stored.entries import Batch, Delete, Deleted, Entry, Listing, Operation, Put
 from daprdockr.model.stored.marks import encode_marks, with_another
 from tests.build.history import listing
 from tests.build.situations import starting_record
@@ -92,6 +92,73 @@ WRITES = st.lists(
 )
 
 
+class LostReportTests(SynchronousTestCase):
+    """The report of a new definition is lost, and the reports after it come: Note [A lost report] in ``history``."""
+
+    def setUp(self) -> None:
+        self.store, self.agent = MemoryStore(), Cluster(KEYS)
+        self.store.put(KEYS.identity, b"7")
+        self.agent.replace(self.store.list(KEYS.mirrored))
+
+    def write(self, key: str, value: bytes | None, is_lost: bool = False) -> None:
+        """Write or delete a key; the agent learns of it, or only of the revision."""
+        self.store.commit([], [Delete(key) if value is None else Put(key, value)])
+        entry, revision = self.store.get(key), self.store.revision
+        change = Deleted(key, revision) if entry is None else entry
+        self.agent.apply(Batch(self.agent.cluster_id, revision, () if is_lost else (change,)))
+
+    def mark(self) -> None:
+        self.write(KEYS.marks, encode_marks(with_another(self.agent.history.marks, self.agent.revision, 1)))
+
+    def lose(self) -> None:
+        self.write(KEYS.service(WEB), definition().encode(), is_lost=True)
+
+    def judged(self) -> str:
+        try:
+            return "".join(one.key for one in self.agent.judge(self.store.list(KEYS.mirrored)))
+        except BrokenHistory as error:
+            return str(error)
+
+    def test_taken_over(self) -> None:
+        """With a mark, older than the definition or younger, the next list is believed, and has the definition."""
+        for steps in ((self.mark, self.lose), (self.lose, self.mark)):
+            self.setUp()
+            for step in steps:
+                step()
+            self.assertNotIn(WEB, self.agent.services)
+            self.assertEqual(self.judged(), "")
+            self.agent.replace(self.store.list(KEYS.mirrored))
+            self.assertIn(WEB, self.agent.services)
+
+    def test_no_mark(self) -> None:
+        """Without a mark since the agent began nothing tells it from a restored etcd."""
+        self.lose()
+        self.assertIn("was deleted later", self.judged())
+        self.mark()
+        fresh = Cluster(KEYS)
+        fresh.replace(Listing(self.agent.cluster_id, self.agent.revision, tuple(self.agent.entries)))
+        self.agent = fresh
+        self.assertIn("was deleted later", self.judged())
+
+    def test_without_the_mark(self) -> None:
+        """A history that lacks the newest mark is not believed to hold what was deleted before that."""
+        self.write(KEYS.service(WEB), definition().encode())
+        snapshot = self.store.snapshot()
+        self.write(KEYS.service(WEB), None)
+        self.mark()
+        self.store.restore(snapshot, 9)
+        self.assertIn("was deleted later", self.judged())
+
+    def test_deleted_since(self) -> None:
+        """One that was deleted after the newest mark is not believed to be back, though its creation was lost too."""
+        self.mark()
+        self.lose()
+        snapshot = self.store.snapshot()
+        self.write(KEYS.service(WEB), None)
+        self.store.restore(snapshot, 9)
+        self.assertIn("was deleted later", self.judged())
+
+
 class HistoryTests(SynchronousTestCase):
     """Any history, a snapshot anywhere in it, and any history that goes on from there."""
 
@@ -151,6 +218,21 @@ class HistoryTests(SynchronousTestCase):
         held.update(name for name, instances in (w for w in others if isinstance(w, tuple)) if instances)
         now = set(self.follower(store).services)
         if known - now - held:
+            self.assertNotEqual(self.judged(agent, store), "")
+
+    @given(WRITES, WRITES, WRITES, st.integers(0, 30))
+    def test_nothing_comes_back(self, first: Any, lost: Any, others: Any, bump: int) -> None:
+        """A definition that the agent saw deleted, and that a restored history holds from before, is never believed."""
+        store, agent = MemoryStore(), Cluster(KEYS)
+        store.put(KEYS.identity, b"7")
+        self.play(store, [*first, "mark"], agent)
+        snapshot = store.snapshot()
+        self.play(store, lost, agent)
+        store.restore(snapshot, bump)
+        self.play(store, others, None)
+        known, now = set(agent.services), store.list(KEYS.services).entries
+        back = [one for one in now if one.mod_revision <= agent.revision and KEYS.read(one.key) not in known]
+        if back:
             self.assertNotEqual(self.judged(agent, store), "")
 
     @given(WRITES, WRITES)
