@@ -30,6 +30,8 @@ exec sleep 1000
 """
 """Every instance logs 340 lines a second for three seconds, so six of them 2,040."""
 ORDER = 0.05
+TTL = 10
+"""Seconds; an agent that misses its lease in the rush of lines would have an instance log anew elsewhere."""
 
 
 class LogsTests(TestCase):
@@ -46,7 +48,7 @@ class LogsTests(TestCase):
         ]
         for agent in self.agents:
             self.addCleanup(agent.close)
-            agent.spawn()
+            agent.spawn(TTL)
         for agent in self.agents:
             until(agent.is_well, seen=lambda: self.agents[0].log[-3000:])
         self.group = group
