@@ -131,7 +131,7 @@ class LostReportTests(SynchronousTestCase):
             self.assertIn(WEB, self.agent.services)
 
     def test_no_mark(self) -> None:
-        """Without a mark since the agent began nothing tells it from a restored etcd."""
+        """An agent that has seen no mark since its start does not believe the list: a restored etcd looks the same."""
         self.lose()
         self.assertIn("was deleted later", self.judged())
         self.mark()
