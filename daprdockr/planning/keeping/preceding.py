@@ -48,9 +48,10 @@ def belongs(service: Service, run: KnownRun) -> bool:
 
 def counts(service: Service, run: KnownRun) -> bool:
     """Return whether a run counts for the definition as it was stored last: Note [Before a rollout]."""
-    if service.definition.before is None or not belongs(service, run):
-        return belongs(service, run)
-    return (run.created if run.record.state in _FAILED else run.revision) > service.revision
+    if not belongs(service, run):
+        return False
+    since = run.created if run.record.state in _FAILED else run.revision
+    return service.definition.before is None or since > service.revision
 
 
 def owed(situation: Situation) -> str:
@@ -101,11 +102,13 @@ def _latest(situation: Situation, service: Service) -> KnownRun | None:
 
 
 def _is_needed(situation: Situation, service: Service) -> bool:
-    definition, stopped = service.definition, situation.rollout.record
+    """Return whether the command has to succeed at some time: Note [Before a rollout]."""
+    definition = service.definition
     if definition.before is None or _serves(situation, definition):
         return False
-    back = stopped is not None and stopped.record.state is RolloutState.REVERTED
-    return stopped is None or not back or not stopped.record.concerns(definition)
+    if (stopped := situation.rollout.record) is None:
+        return True
+    return stopped.record.state is not RolloutState.REVERTED or not stopped.record.concerns(definition)
 
 
 def _serves(situation: Situation, definition: Definition) -> bool:
