@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from daprdockr.cli.command import Command
 from daprdockr.cli.console import Console
@@ -19,9 +20,8 @@ KINDS = ("services", "instances", "nodes")
 
 def local_names(request: Request, console: Console) -> bool:
     found = local_answer(request, console, "names")
-    for kind in request.words if found is not None else ():
-        for name in found[kind] if found is not None else ():
-            console.say(name)
+    if found is not None:
+        _print(found, request, console)
     return found is not None
 
 
@@ -29,7 +29,10 @@ def say_names(request: Request, store: Store, console: Console) -> None:
     from daprdockr.cli.snapshot import snapshot
     from daprdockr.picture.known_names import known_names
 
-    found = known_names(snapshot(request, store))
+    _print(known_names(snapshot(request, store)), request, console)
+
+
+def _print(found: Mapping[str, Any], request: Request, console: Console) -> None:
     for kind in request.words:
         for name in found[kind]:
             console.say(name)
