@@ -35,9 +35,9 @@ def is_up(access: Access, member: EtcdMember) -> bool:
     """
     if not member.clients or not listens(member.clients[0]):
         return False
-    own = Access.parse(member.clients[0], ca=access.ca, cert=access.cert, key=access.key)
+    own = evolve(access, endpoints=Access.parse(member.clients[0]).endpoints)
     try:
-        with closing(EtcdMembers(evolve(access, endpoints=own.endpoints), CONNECT_TIMEOUT)) as asked:
+        with closing(EtcdMembers(own, CONNECT_TIMEOUT)) as asked:
             asked.revision()
     except EtcdError:
         return False
