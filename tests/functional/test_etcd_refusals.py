@@ -56,18 +56,23 @@ class FullTests(TestCase):
     timeout = 300
     skip = missing()
 
-    def test_agent(self) -> None:
-        """
-        ``/healthz``, ``status``, ``nodes`` and the log say that etcd is full of keys, and what helps; when they are
-        deleted the agent does the rest. Its container runs throughout, under the same lease.
-        """
-        members = EtcdMembers(1, flags=("--quota-backend-bytes=4194304",))
+    def begin(self, count: int) -> tuple[EtcdMembers, EtcdStore, AgentProcess]:
+        """Start so many members with little room, and an agent."""
+        members = EtcdMembers(count, flags=("--quota-backend-bytes=4194304",))
         self.enterContext(members)
         store = EtcdStore(members.access, timeout=5)
         self.addCleanup(store.close)
         agent = AgentProcess(members.urls, engine_url())
         self.addCleanup(agent.close)
         agent.start()
+        return members, store, agent
+
+    def test_agent(self) -> None:
+        """
+        ``/healthz``, ``status``, ``nodes`` and the log say that etcd is full of keys, and what helps; when they are
+        deleted the agent does the rest. Its container runs throughout, under the same lease.
+        """
+        members, store, agent = self.begin(1)
         until(lambda: json.loads(agent.command("nodes", "-o", "json"))[0]["Ready"])
         self.assertEqual(agent.run("status").returncode, 0)
         before = run_one(agent, store)
@@ -88,13 +93,7 @@ class FullTests(TestCase):
 
     def test_history(self) -> None:
         """Three members that are full of history take writes again by themselves, and no container is stopped."""
-        members = EtcdMembers(3, flags=("--quota-backend-bytes=4194304",))
-        self.enterContext(members)
-        store = EtcdStore(members.access, timeout=5)
-        self.addCleanup(store.close)
-        agent = AgentProcess(members.urls, engine_url())
-        self.addCleanup(agent.close)
-        agent.start()
+        members, store, agent = self.begin(3)
         before = run_one(agent, store)
         fill(store, keys=1)
         self.assertRaises(EtcdReadOnly, store.put, "/junk/0", b"")
