@@ -17,9 +17,10 @@ from contextlib import suppress
 
 from attrs import evolve, frozen
 
+from daprdockr.cli.absent import NoSuchService
 from daprdockr.cli.request import Request
 from daprdockr.cli.stored import Transaction, change, parse, readable
-from daprdockr.model.errors import BadInput, EtcdReadOnly, NotFound
+from daprdockr.model.errors import BadInput, EtcdReadOnly
 from daprdockr.model.known.cluster import Cluster
 from daprdockr.model.names import ServiceName, one_line
 from daprdockr.model.seams import Store
@@ -79,7 +80,7 @@ class Definitions:
             if entry is None:
                 if attempted:
                     return None
-                raise NotFound(f"{service} does not exist: nothing to delete")
+                raise NoSuchService(service)
             attempted = True
             history, present = self._judged(entry, self.history(service))
             lease = lease or self.store.grant(LEFT).id
@@ -103,7 +104,7 @@ class Definitions:
         """
         entry, history = self.store.get(self.request.keys.service(service)), self.history(service)
         if entry is None and not history.numbers:
-            raise NotFound(f"{service} does not exist, and has no history: daprdockrcmd status lists what exists")
+            raise NoSuchService(service, "does not exist, and has no history")
         return entry, history
 
     def history(self, service: ServiceName) -> Revisions:

@@ -16,10 +16,10 @@ from collections.abc import Callable
 
 from attrs import evolve, frozen
 
+from daprdockr.cli.absent import NoSuchService
 from daprdockr.cli.merging import LogLine, LogSource, Merging
 from daprdockr.cli.peer import PeerSession, Sessions
 from daprdockr.cli.request import Request
-from daprdockr.cli.stored import absent
 from daprdockr.model.errors import DaprdockrError, EtcdHistoryLost, EtcdUnavailable, NotFound
 from daprdockr.model.frames import FrameKind
 from daprdockr.model.known.cluster import Cluster
@@ -69,7 +69,7 @@ class ClaimedPlaces:
         """:raises NotFound: there is no such service, or no such instance of it."""
         service, number = self._service, self.request.number
         if not cluster.claims(service) and service not in cluster.services and not cluster.is_held(service):
-            raise absent(service)
+            raise NoSuchService(service)
         if not self.places(cluster) and not self.request.follow:
             name = f"{number}.{service}" if number else str(service)
             raise NotFound(f"{name} is on no node: daprdockrcmd why {name}")
@@ -93,9 +93,11 @@ class ClaimedPlaces:
 
 
 def place_of(request: Request, store: Store, instance: InstanceName) -> str:
-    """Return the node that has an instance. :raises NotFound: none has."""
+    """Return the node that has an instance. :raises NotFound: none has, or there is no such service."""
     entry = store.get(request.keys.claim(instance))
     if entry is None:
+        if store.get(request.keys.service(instance.service)) is None:
+            raise NoSuchService(instance.service)
         raise NotFound(f"{instance} is on no node: daprdockrcmd why {instance}")
     return ClaimRecord.decode(entry.value).node
 

@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, BinaryIO, TextIO
 
 from daprdockr.arguments.local_reads import STATE_DIR
+from daprdockr.cli.absent import NoSuchService, with_likely
 from daprdockr.cli.command import load
 from daprdockr.cli.console import Console
 from daprdockr.cli.outcome import DONE, FAILED, INTERRUPTED, WRONG_USAGE, CommandStatus, status_of
@@ -76,6 +77,8 @@ def _carry_out(request: Request, console: Console, connect: Callable[[Access], S
     store = connect(request.access)
     try:
         command.run(request, store, console)
+    except NoSuchService as error:
+        raise with_likely(error, request, store) from None
     finally:
         store.close()
 

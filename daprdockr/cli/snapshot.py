@@ -5,9 +5,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from daprdockr.cli.absent import NoSuchService
 from daprdockr.cli.console import Console
 from daprdockr.cli.request import Request
-from daprdockr.cli.stored import absent
 from daprdockr.model.errors import BadInput, DaprdockrError
 from daprdockr.model.known.cluster import Cluster
 from daprdockr.model.names import ServiceName
@@ -41,13 +41,13 @@ def doubts(request: Request, store: Store) -> dict[str, DoubtRecord]:
 
 def check_exists(cluster: Cluster, service: ServiceName) -> None:
     """
-    :raises NotFound: there is no such service.
+    :raises NoSuchService: there is none.
     :raises BadInput: its definition cannot be read.
     """
     if cluster.is_held(service):
         raise BadInput(f"the stored definition of {service} is not usable: daprdockrcmd status says why")
     if service not in cluster.services:
-        raise absent(service, cluster.services)
+        raise NoSuchService(service)
 
 
 _MOST_NAMED = 3

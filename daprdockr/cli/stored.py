@@ -10,13 +10,13 @@ Note [Reading back]
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from difflib import get_close_matches
 
 from attrs import evolve
 
-from daprdockr.model.errors import BadInput, DaprdockrError, EtcdUnavailable, NotFound
+from daprdockr.cli.absent import NoSuchService
+from daprdockr.model.errors import BadInput, DaprdockrError, EtcdUnavailable
 from daprdockr.model.names import ServiceName
 from daprdockr.model.seams import Store
 from daprdockr.model.stored.entries import Condition, Delete, Entry, Operation, Unchanged
@@ -59,24 +59,12 @@ def existing(entry: Entry | None, service: ServiceName) -> Definition:
     """
     Return the stored definition of a service that has to exist.
 
-    :raises NotFound: it does not.
+    :raises NoSuchService: it does not.
     :raises BadInput: as ``parse``.
     """
     if entry is None:
-        raise absent(service)
+        raise NoSuchService(service)
     return parse(entry, service)
-
-
-def absent(service: ServiceName, known: Iterable[ServiceName] = ()) -> NotFound:
-    """
-    Return the error of a command for a service that does not exist.
-
-    :param known: those that do, as far as the command knows: one with nearly this name is meant.
-    """
-    near = get_close_matches(str(service), map(str, known), n=1)
-    if near:
-        return NotFound(f"{service} does not exist, did you mean {near[0]}? daprdockrcmd status lists all")
-    return NotFound(f"{service} does not exist: daprdockrcmd status lists what does")
 
 
 Transaction = tuple[Sequence[Condition], Sequence[Operation]]

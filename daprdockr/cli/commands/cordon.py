@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from daprdockr.cli.absent import no_such_node
 from daprdockr.cli.command import Command
 from daprdockr.cli.console import Console
 from daprdockr.cli.request import Request
 from daprdockr.cli.snapshot import snapshot
-from daprdockr.model.errors import NotFound
 from daprdockr.model.seams import Store
 
 
@@ -18,7 +18,7 @@ def cordon(request: Request, store: Store, console: Console) -> None:
     """
     node, cluster = request.node, snapshot(request, store)
     if node not in cluster.nodes:
-        raise NotFound(f"node {node} does not exist: daprdockrcmd nodes lists those that do")
+        raise no_such_node(node, cluster.nodes)
     store.put(request.keys.cordon(node), b"")
     if request.json:
         console.print_json({"Node": node, "Cordoned": True, "Draining": False})

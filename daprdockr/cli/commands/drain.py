@@ -7,13 +7,14 @@ from collections import Counter
 
 from attrs import define, field
 
+from daprdockr.cli.absent import no_such_node
 from daprdockr.cli.command import Command
 from daprdockr.cli.console import Console
 from daprdockr.cli.follow import ClusterWait
 from daprdockr.cli.outcome import TimedOut, not_done
 from daprdockr.cli.request import Request
 from daprdockr.cli.snapshot import snapshot
-from daprdockr.model.errors import DaprdockrError, NotFound
+from daprdockr.model.errors import DaprdockrError
 from daprdockr.model.known.cluster import Cluster
 from daprdockr.model.names import InstanceName
 from daprdockr.model.seams import Store
@@ -32,8 +33,9 @@ def drain(request: Request, store: Store, console: Console) -> None:
     :raises TimedOut, CalledOff: the end of the drain was awaited, and did not come.
     """
     node = request.node
-    if node not in snapshot(request, store).nodes:
-        raise NotFound(f"node {node} does not exist: daprdockrcmd nodes lists those that do")
+    known = snapshot(request, store).nodes
+    if node not in known:
+        raise no_such_node(node, known)
     store.put(request.keys.cordon(node), asking_to_drain())
     draining = Draining(request, store, time.monotonic, time.sleep, console)
     draining.cluster = snapshot(request, store)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from daprdockr.cli.absent import NoSuchService
 from daprdockr.cli.command import Command
 from daprdockr.cli.console import Console
 from daprdockr.cli.request import Request
 from daprdockr.cli.stored import parse
-from daprdockr.model.errors import BadInput, NotFound
+from daprdockr.model.errors import BadInput
 from daprdockr.model.names import ServiceName
 from daprdockr.model.seams import Store
 
@@ -18,7 +19,7 @@ def get(request: Request, store: Store, console: Console) -> None:
         return
     entry = store.get(request.keys.service(request.service))
     if entry is None:
-        raise NotFound(f"{request.service} does not exist: -get without -svc lists what does")
+        raise NoSuchService(request.service)
     console.print_json(parse(entry, request.service).write())
 
 

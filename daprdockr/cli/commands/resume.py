@@ -12,12 +12,13 @@ from __future__ import annotations
 
 from contextlib import suppress
 
+from daprdockr.cli.absent import NoSuchService
 from daprdockr.cli.announce import announce
 from daprdockr.cli.command import Command
 from daprdockr.cli.console import Console
 from daprdockr.cli.definitions import author
 from daprdockr.cli.request import Request
-from daprdockr.cli.stored import Transaction, absent, change, unchanged
+from daprdockr.cli.stored import Transaction, change, unchanged
 from daprdockr.model.errors import BadInput
 from daprdockr.model.names import ServiceName
 from daprdockr.model.seams import Store
@@ -35,7 +36,7 @@ def resume(request: Request, store: Store, console: Console) -> None:
         store.commit([], [Delete(key)])
         announce(request, store, f"resumed by {author(request)}")
     elif store.get(request.keys.service(service)) is None:
-        raise absent(service)
+        raise NoSuchService(service)
     goes_on = _go_on(request, store, service)
     if goes_on:
         announce(request, store, f"rollout resumed by {author(request)}")

@@ -60,7 +60,7 @@ def _say_without_definition(cluster: Cluster, request: Request, console: Console
 
     :raises NotFound: there is nothing of it.
     """
-    from daprdockr.cli.stored import absent
+    from daprdockr.cli.absent import NoSuchService
     from daprdockr.picture.why_text import advice_lines
     from daprdockr.picture.wrapped import wrapped
 
@@ -73,7 +73,7 @@ def _say_without_definition(cluster: Cluster, request: Request, console: Console
     elif cluster.claims(service):
         text, helps = "it is deleted, and its last instances stop", ""
     else:
-        raise absent(service, cluster.services)
+        raise NoSuchService(service)
     if request.json:
         console.print_json({"Service": str(service), "Well": False, "Reason": text, "Advice": [helps] if helps else []})
         return

@@ -20,7 +20,7 @@ from daprdockr.model.frames import FrameKind, window
 from daprdockr.model.session import ExecAsked, SessionAsked
 from daprdockr.model.stored.claim import ClaimRecord
 from tests.build.command_line import ShowCase
-from tests.build.values import KEYS, instance
+from tests.build.values import KEYS, instance, named
 from tests.fakes.command_line import command_line
 from tests.fakes.peer_node import PeerConnection, PeerNode, pipe
 
@@ -42,6 +42,7 @@ class WordsTests(SynchronousTestCase):
 class StatusTests(ShowCase):
     def test_nowhere(self) -> None:
         """An instance on no node is exit status 3; a node that takes no sessions is a failure."""
+        self.store.put(KEYS.service(named("web").name), named("web").encode())
         done = command_line(self.store, "exec", "1.web.myapp", "--", "true")
         self.assertEqual((done.status, "on no node" in done.stderr), (3, True))
         self.claim(1, ClaimRecord("a"))

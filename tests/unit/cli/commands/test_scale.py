@@ -29,7 +29,7 @@ class ScaleTests(DefinitionCase):
         self.given()
         done = self.run_line("scale", "api.myapp=1", "web.myapp=3")
         self.assertEqual((done.status, done.stdout), (3, "web.myapp: 3 instances, 2 before\n"))
-        self.assertEqual(done.stderr, "daprdockrcmd: api.myapp does not exist: daprdockrcmd status lists what does\n")
+        self.assertEqual(done.stderr, "daprdockrcmd: api.myapp does not exist: daprdockrcmd status lists all\n")
 
     def test_one_broken(self) -> None:
         """Of different failures each has its line, and the one that a person has to mend gives the exit status."""
