@@ -154,7 +154,7 @@ setup(
     },
     entry_points={
         "console_scripts": [
-            "daprdockrcmd = daprdockr.cli.main:run",
+            "daprdockrcmd = daprdockr.cli.start:run",
             "daprdockrd = daprdockr.daemon:run",
         ],
     },

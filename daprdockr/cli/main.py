@@ -7,25 +7,24 @@ Imports are deferred until they are needed: connecting to etcd costs most of the
 
 from __future__ import annotations
 
-import gc
-import io
-import os
-import sys
+import errno
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, BinaryIO, TextIO
 
-from daprdockr.arguments.local_reads import STATE_DIR
 from daprdockr.cli.absent import NoSuchService, with_likely
 from daprdockr.cli.command import load
 from daprdockr.cli.console import Console
-from daprdockr.cli.outcome import DONE, FAILED, INTERRUPTED, WRONG_USAGE, CommandStatus, status_of
-from daprdockr.cli.parse import STATE, read_request
+from daprdockr.cli.outcome import DONE, INTERRUPTED, WRONG_USAGE, CommandStatus, status_of
+from daprdockr.cli.parse import read_request
 from daprdockr.cli.request import Request
 from daprdockr.etcd.address import Access
 from daprdockr.model.errors import BadInput, DaprdockrError
 
 if TYPE_CHECKING:
     from daprdockr.model.seams import Store
+
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"""A disk, or what this user may have of it, is full."""
 
 
 def main(
@@ -90,26 +89,15 @@ def _fail(error: Exception, request: Request, console: Console) -> int:
         traceback.print_exception(error, file=console.stderr)
     if isinstance(error, DaprdockrError):
         console.complain(str(error))
+    elif isinstance(error, OSError) and error.errno in _FULL:
+        console.complain(f"nothing more can be written: {error.strerror}")
     else:
         console.complain(f"this is a fault of ours, -v shows where: {type(error).__name__}: {error}")
     return status_of(error)
 
 
-def _connect(access: Access) -> Store:
+def connect_late(access: Access) -> Store:
+    """Connect to etcd, by modules that are loaded only then."""
     from daprdockr.cli.connect import connect
 
     return connect(access)
-
-
-def run() -> None:
-    """The console script."""
-    gc.disable()  # The process ends before a cycle matters; searching for them while importing is a tenth of its life.
-    stdin = sys.stdin.buffer if sys.stdin else io.BytesIO()
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")
-    try:
-        sys.exit(main(sys.argv[1:], {STATE: STATE_DIR, **os.environ}, stdin, sys.stdout, sys.stderr, _connect))
-    except BrokenPipeError:
-        # The interpreter flushes stdout once more at its exit, and would complain.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(FAILED)

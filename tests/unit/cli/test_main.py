@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import subprocess
 import sys
@@ -76,6 +77,11 @@ class MainTests(SynchronousTestCase):
         """Ctrl-C ends it without any output, with the exit status shells expect."""
         done = command_line(Faulty(KeyboardInterrupt()), "-get", "-svc", "web.myapp")
         self.assertEqual(done, Outcome(130, "", ""))
+
+    def test_full(self) -> None:
+        """A full disk is no fault of ours."""
+        done = command_line(Faulty(OSError(errno.ENOSPC, "No space left on device")), "-get", "-svc", "web.myapp")
+        self.assertEqual(done, Outcome(1, "", "daprdockrcmd: nothing more can be written: No space left on device\n"))
 
     def test_nobody_reads(self) -> None:
         """A closed pipe is the caller's affair."""

@@ -1,0 +1,47 @@
+"""
+The console script ``daprdockrcmd``: the streams and the environment of the process in, its exit status out.
+
+This module loads nothing of the program by itself, and little else, so that Ctrl-C in the first quarter of a second,
+while the program is loaded, prints no traceback of it.
+"""
+
+from __future__ import annotations
+
+import gc
+import io
+import os
+import sys
+from collections.abc import Callable
+
+
+def run() -> None:
+    gc.disable()  # The process ends before a cycle matters; searching for them while importing is a tenth of its life.
+    sys.exit(ended(begin))
+
+
+def ended(begun: Callable[[], int]) -> int:
+    """Return the exit status of the program that ``begun`` is, also where a person or a pipe ends it."""
+    try:
+        return begun()
+    except KeyboardInterrupt:
+        return 130  # INTERRUPTED of daprdockr.cli.outcome, which may not be loaded yet
+    except BrokenPipeError:
+        # The interpreter flushes stdout once more at its exit, and would complain.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+
+
+def begin() -> int:
+    """Carry out the command line of this process."""
+    from daprdockr.arguments.local_reads import STATE_DIR
+    from daprdockr.cli.main import connect_late, main
+    from daprdockr.cli.parse import STATE
+
+    stdin = sys.stdin.buffer if sys.stdin else io.BytesIO()
+    stderr = sys.stderr or io.StringIO()
+    if sys.stdout is None:
+        print("daprdockrcmd: stdout is closed: redirect it, to /dev/null at least", file=stderr)
+        return 1
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
+    return main(sys.argv[1:], {STATE: STATE_DIR, **os.environ}, stdin, sys.stdout, stderr, connect_late)
