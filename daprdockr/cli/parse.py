@@ -41,7 +41,7 @@ def read_request(words: Sequence[str], environment: Mapping[str, str]) -> Reques
     values = {name: value for name, value in split.flags if isinstance(value, str)}
     if switches & {"h", "help"} or "help" in split.others[:1]:
         asked = [word for word in split.others if word != "help"][:1]
-        return Request("help", words=tuple(word for word in asked if word in WORDS))
+        return Request("help", words=tuple(word for word in map(_known_word, asked) if word in WORDS))
     command, others = load(_name(switches, split.others)), split.others[1:]
     _check_flags(command, (*sorted(switches - {"v"}), *values))
     state = values.get("state-dir") or environment.get(STATE, "")
@@ -106,9 +106,9 @@ def _spelled_out(words: Sequence[str]) -> list[str]:
 def _name(switches: set[str], others: Sequence[str]) -> str:
     actions = [name for name in ACTIONS if name in switches]
     if others:
-        if others[0] not in WORDS:
-            raise BadInput(f"{shorten(others[0])} is not a known command: {_known(others[0])}")
-        actions.append(others[0])
+        if others[0] in ACTIONS:
+            raise BadInput(f"{others[0]} is written with a dash: -{others[0]}")
+        actions.append(_known_word(others[0]))
     if actions == ["set", "stdin"]:
         return "set"
     if len(actions) > 1:
@@ -117,14 +117,14 @@ def _name(switches: set[str], others: Sequence[str]) -> str:
     return actions[0] if actions else "get"
 
 
-def _known(word: str) -> str:
-    """Return the command that is spelled most like ``word``, or all commands."""
+def _known_word(word: str) -> str:
+    """Return a command. :raises BadInput: it is none; says which is spelled most like it."""
     from difflib import get_close_matches
 
-    close = get_close_matches(word, WORDS, n=1)
-    if close:
-        return f"did you mean {close[0]}? daprdockrcmd help lists all"
-    return f"known are {', '.join(WORDS)}, and flags"
+    if word in WORDS or word in ACTIONS:
+        return word
+    close = "".join(f"did you mean {name}? " for name in get_close_matches(word, WORDS, n=1))
+    raise BadInput(f"{shorten(word)} is not a known command: {close}daprdockrcmd help lists all")
 
 
 def _check_flags(command: Command, given: Sequence[str]) -> None:
@@ -152,7 +152,8 @@ def _service(command: Command, values: Mapping[str, str], words: Sequence[str]) 
         return None
     most = {"": 0, "SERVICE [REVISION]": 2, "SERVICE [FILE]": 2}.get(command.word, 1)
     if len(words) > most:
-        raise BadInput(f"{shorten(words[most])} has no use with {command.spelled}: leave it out")
+        remedy = f"write -f {words[most]}" if "f" in command.flags else "leave it out"
+        raise BadInput(f"{shorten(words[most])} has no use with {command.spelled}: {remedy}")
     if _names_instance(command, words):
         return InstanceName.parse(words[0]).service
     if not words and "SERVICE" in command.word and not command.word.startswith("["):

@@ -52,8 +52,8 @@ class CommandTests(SynchronousTestCase):
             self.assertEqual(read_request(shlex.split(re.split(" [<>] ", line)[0]), {}).command, name)
 
     def test_asked(self) -> None:
-        """A command with -h, -help or behind help prints its own help; the rest prints the one page."""
+        """A command with -h, -help or behind help prints its own help; an action, and nothing, the one page."""
         for line in ("ps -h", "help ps", "-help ps", "ps web.myapp --help"):
             self.assertEqual(command_line(MemoryStore(), *line.split()).stdout, manual.of_command("ps"), line)
-        for line in ("-h", "help", "-set -h", "help nonsense"):
+        for line in ("-h", "help", "-set -h", "help set"):
             self.assertEqual(command_line(MemoryStore(), *line.split()).stdout, manual.text(), line)
