@@ -27,7 +27,7 @@ def diff(request: Request, store: Store, console: Console) -> None:
 
 def _diff(intent: Intent) -> list[str]:
     """Return the lines of a unified diff of the JSON that ``-get`` prints."""
-    before = f"{intent.name} as stored"
+    before = f"{intent.name} as stored" if intent.before is not None else f"{intent.name} not stored"
     after = f"{intent.name} in {intent.place}" if intent.wanted is not None else f"{intent.name} deleted"
     return list(unified_diff(_text(intent.before), _text(intent.wanted), before, after, lineterm=""))
 

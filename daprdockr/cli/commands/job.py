@@ -74,7 +74,8 @@ def _run(runs: AskedRun, arguments: tuple[str, ...], console: Console) -> None:
 
 
 def _logs(runs: AskedRun, number: int, console: Console) -> None:
-    if number not in runs.known():
+    run = runs.known().get(number)
+    if run is None or run.record.state is RunState.SET:
         raise NotFound(f"run {number} of {runs.service} is not remembered: daprdockrcmd job history {runs.service}")
     lines = runs.lines(number)
     if runs.request.json:

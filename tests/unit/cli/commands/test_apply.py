@@ -177,6 +177,7 @@ class DiffTests(ApplyCase):
         self.assertIn('-    "Image": "web:1"', lines)
         self.assertIn('+    "Image": "web:2"', lines)
         self.assertIn('+  "Name": "new",', lines)
+        self.assertIn("--- new.myapp not stored", lines)
         self.assertEqual(self.run_line("diff", given=[definition()]).stdout, "")
         (found,) = self.run_line("diff", "-o", "json", given=[definition("web:2")]).json
         self.assertEqual((found["Service"], found["Diff"][0]), ("web.myapp", "--- web.myapp as stored"))

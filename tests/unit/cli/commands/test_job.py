@@ -64,6 +64,12 @@ class ListTests(JobCase):
         self.assertEqual(done.status, 3)
         self.assertIn("run 7 of report.myapp is not remembered", done.stderr)
 
+    def test_no_run(self) -> None:
+        """The record with which the time of a job begins anew is no run, and logged nothing."""
+        self.keep(1, record(RunState.SET))
+        done = self.run_line("job", "logs", NAME, "1")
+        self.assertEqual((done.status, "run 1 of report.myapp is not remembered" in done.stderr), (3, True))
+
     def test_before(self) -> None:
         """The runs of a command before rollouts are shown, too, but nobody can run it by hand."""
         web = definition(Before={"Cmd": ["migrate"]})
