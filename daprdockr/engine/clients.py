@@ -63,6 +63,9 @@ class EngineClient(APIClient):
     def mount(self, prefix: str | bytes, adapter: BaseAdapter) -> None:
         if isinstance(adapter, UnixHTTPAdapter):
             adapter = _OneConnection(f"http+unix:/{adapter.socket_path}", adapter.timeout)
+            self.trust_env = (
+                False  # No proxy and no ~/.netrc is meant for a socket; looking for them each time is slow.
+            )
         super().mount(prefix, adapter)
 
     def send(self, request: PreparedRequest, **kwargs: Any) -> Response:

@@ -66,3 +66,12 @@ class LossTests(AdapterCase):
             self.engine.containers()
         with self.assertRaises(EngineUnavailable):
             list(self.engine.events())
+
+    def test_netrc(self) -> None:
+        """What ~/.netrc holds for other programs' hosts is not sent to an Engine at a socket."""
+        netrc = self.directory / "netrc"
+        netrc.write_text("default login somebody password of-another-host\n")
+        self.set_environment("NETRC", str(netrc))
+        self.hold()
+        self.engine.containers()
+        self.assertEqual([asked.headers.get("Authorization") for asked in self.server.asked], [None, None])
