@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from functools import lru_cache
 from pathlib import Path
 
 _LOCAL = re.compile(r"\|-- (\S+)\n\s+/32 host LOCAL")
@@ -14,11 +15,13 @@ _UNUSABLE = 0x40 | 0x08
 """IFA_F_TENTATIVE and IFA_F_DADFAILED of ``linux/if_addr.h``: such an address cannot be bound."""
 
 
+@lru_cache(maxsize=1)  # They are read some times a second, and change hardly ever.
 def parse_fib_trie(text: str) -> frozenset[str]:
     """Return the host's IPv4 addresses in a ``/proc/net/fib_trie``: leaves of 32 bits in the table of local routes."""
     return frozenset(_LOCAL.findall(text))
 
 
+@lru_cache(maxsize=1)
 def parse_if_inet6(text: str) -> frozenset[str]:
     """
     Return the host's IPv6 addresses in a ``/proc/net/if_inet6``, without link-local ones, which need a zone to be used.
