@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import BinaryIO, TextIO
 
 from attrs import frozen
@@ -37,10 +37,21 @@ class Console:
         """Print pure ASCII, so that no locale, and no control character in somebody's definition, upsets a terminal."""
         print(json.dumps(value, indent=2), file=self.stdout, flush=True)
 
+    def print_json_lines(self, values: Iterable[object]) -> None:
+        """Print each in a line of its own, at once."""
+        for value in values:
+            print(json.dumps(value), file=self.stdout, flush=True)
+
     def print_table(self, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         """Print columns as wide as their widest cell; the last one is folded to the width of a terminal."""
         for line in columns([[printable(cell) for cell in row] for row in (header, *rows)], self._width()):
             print(line, file=self.stdout)
+
+    def print_rows(self, rows: Sequence[Sequence[str]], least: Sequence[int]) -> None:
+        """Print rows of a table at once, below others that were printed with these least widths of its columns."""
+        for row in rows:
+            for line in columns([[printable(cell) for cell in row]], self._width(), least):
+                print(line, file=self.stdout, flush=True)
 
     def _width(self) -> int:
         """Return the columns of the terminal; 0 if stdout is none, so that each row stays one line for programs."""

@@ -7,7 +7,7 @@ EXAMPLES = {
     "status": "status web.myapp",
     "ps": "ps web.myapp -o json",
     "nodes": "nodes",
-    "events": "events",
+    "events": "events -f web.myapp -since 10m",
     "why": "why 1.web.myapp",
     "wait": "wait web.myapp -timeout 120",
     "apply": "apply -f services/ -prune myapp",

@@ -118,7 +118,8 @@ OF_COMMANDS = (
         "follow",
         "",
         "go on with what comes, from new instances too; -f for short",
-        "let ``logs`` go on with the lines that come, also from instances that are new or moved; ``-f`` for short",
+        "let ``logs`` go on with the lines that come, also from instances that are new or moved, and ``events`` with"
+        " those that come; ``-f`` for short",
     ),
     Flag(
         "interactive",
@@ -133,9 +134,9 @@ OF_COMMANDS = (
     Flag(
         "since",
         "TIME",
-        "only lines since TIME: an age such as 10m or 1h30m, or 2026-11-28T10:00:00Z",
-        "only lines that are not older: an age such as ``90s``, ``10m`` or ``1h30m``, or a time such as"
-        " ``2026-11-28T10:00:00Z``",
+        "only what is since TIME: an age such as 10m or 1h30m, or 2026-11-28T10:00:00Z",
+        "only lines of ``logs``, and ``events``, that are not older: an age such as ``90s``, ``10m`` or ``1h30m``, or a"
+        " time such as ``2026-11-28T10:00:00Z``",
     ),
     Flag(
         "grep",

@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import json
 import socket
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
+
+from attrs import evolve
 
 from daprdockr.cli.console import Console
 from daprdockr.cli.request import Request
@@ -58,6 +60,12 @@ def show_local(request: Request, console: Console, name: str) -> Mapping[str, An
     elif found is not None:
         console.print_table(found["Header"], found["Cells"])
     return found
+
+
+def rows_of_agent(request: Request, console: Console, name: str) -> Sequence[Mapping[str, Any]] | None:
+    """Return the rows of a table of the agent, in whichever form they are to be printed; None: ask etcd."""
+    found = local_answer(evolve(request, json=True), console, name)
+    return None if found is None else found["Rows"]
 
 
 def _quoted(text: str) -> str:

@@ -21,7 +21,7 @@ from daprdockr.model.names import MAX_INSTANCES, MOST_TAIL, InstanceName, Servic
 from daprdockr.model.stored.keys import Keys
 
 _BOOLEAN = (*ACTIONS, "h", *(flag.name for flag in ALL if not flag.value))
-_OWN_WORDS = ("ACTION", "FILE", "INSTANCE --", "KIND", "LOCAL:", "TOKEN")
+_OWN_WORDS = ("ACTION", "FILE", "INSTANCE --", "KIND", "LOCAL:", "TOKEN", "[INSTANCE|SERVICE|NODE]")
 """How the words of a command begin that reads them itself."""
 STATE = "DAPRDOCKR_STATE_DIR"
 """The variable that names the state directory of this machine's agent."""
@@ -29,6 +29,7 @@ _USERS = ("SUDO_USER", "LOGNAME", "USER")
 """The variables that name the person, the best first."""
 _SHORT: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "logs": {"-f": ("-follow",)},
+    "events": {"-f": ("-follow",)},
     "exec": {"-i": ("-interactive",), "-t": ("-tty",), **dict.fromkeys(("-it", "-ti"), ("-interactive", "-tty"))},
 }
 _VALUED = tuple(flag.name for flag in ALL if flag.value)

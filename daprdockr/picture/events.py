@@ -4,13 +4,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
+
+from attrs import frozen
 
 from daprdockr.model.errors import BadInput
-from daprdockr.model.names import one_line
+from daprdockr.model.names import InstanceName, ServiceName, check_label, one_line
 from daprdockr.model.stored.entries import Entry
 from daprdockr.model.stored.events import Event
+from daprdockr.model.stored.keys import CordonKey, Keys, NodeKey, PauseKey, RolloutKey, RunKey
 from daprdockr.picture.cells import moment
-from daprdockr.picture.table import Column, Table
+from daprdockr.picture.table import Column, Row, Table
 
 COLUMNS: tuple[Column, ...] = (
     ("TIME", lambda row: moment(row["Time"])),
@@ -18,6 +22,53 @@ COLUMNS: tuple[Column, ...] = (
     ("SUBJECT", lambda row: row["Subject"]),
     ("EVENT", lambda row: row["Text"]),
 )
+
+
+@frozen
+class EventsAsked:
+    """
+    Which events are meant: from ``since`` on, by seconds since the epoch; and, unless ``name`` is "", those about a
+    service and its instances, about one instance, or by or about a node.
+    """
+
+    keys: Keys
+    name: str = ""
+    since: float = 0.0
+
+    def check(self) -> None:
+        """:raises BadInput: the name can be none of a service, an instance or a node."""
+        if self.name.count(".") == 2:
+            InstanceName.parse(self.name)
+        elif "." in self.name:
+            ServiceName.parse(self.name)
+        elif self.name:
+            check_label(self.name, "node")
+
+    def take(self, rows: Iterable[Row]) -> list[Row]:
+        """Return the rows of events that are meant."""
+        return [row for row in rows if row["Time"] >= self.since and self._concerns(row)]
+
+    def _concerns(self, row: Row) -> bool:
+        if not self.name:
+            return True
+        subject = self._subject(row["Subject"])
+        if "." not in self.name:
+            return self.name in (row["Node"], subject)
+        own = self.name.count(".") == 1 and subject.partition(".")[2] == self.name
+        return subject == self.name or own
+
+    def _subject(self, subject: str) -> str:
+        """Return what the subject is called, also if it is a key in etcd, whose value cannot be read."""
+        if subject.startswith(self.keys.root):
+            with suppress(BadInput):
+                match self.keys.read(subject):
+                    case InstanceName() | ServiceName() as name:
+                        return str(name)
+                    case NodeKey(node) | CordonKey(node):
+                        return node
+                    case PauseKey(service) | RolloutKey(service) | RunKey(service, _):
+                        return str(service)
+        return subject
 
 
 def event_table(entries: Iterable[Entry]) -> Table:

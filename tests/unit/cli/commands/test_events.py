@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator
+
+from attrs import frozen
+from twisted.trial.unittest import SynchronousTestCase
+
+from daprdockr.cli.event_stream import PATIENCE, PAUSE, EventStream
+from daprdockr.model.errors import EtcdUnavailable
+from daprdockr.model.names import InstanceName
+from daprdockr.model.stored.entries import Batch, Delete, Prefixes
 from daprdockr.model.stored.events import Event
-from tests.build.command_line import ShowCase
+from tests.build.command_line import WEB, ShowCase
 from tests.build.values import KEYS
-from tests.fakes.command_line import command_line
+from tests.fakes.command_line import EventfulStore, Outcome, command_line
+from tests.fakes.store import MemoryWatch
 
 
 class EventsTests(ShowCase):
@@ -51,3 +62,226 @@ class EventsTests(ShowCase):
         """A time beyond the calendar is not shown."""
         self.store.put(KEYS.event("n1", 1), Event(1e12, "n1", "x", "y").encode(), self.store.lease)
         self.assertEqual(self.cells("events")[1], ["-", "n1", "x", "y"])
+
+    def test_of_one(self) -> None:
+        """With a name there are those of a service with its instances, of an instance, or of and by a node."""
+        subjects = [
+            "web.myapp",
+            "1.web.myapp",
+            "2.web.myapp",
+            "db.myapp",
+            "n1",
+            KEYS.service(WEB.name),
+            KEYS.node("n1"),
+        ]
+        subjects += [
+            KEYS.pause(WEB.name),
+            KEYS.claim(InstanceName(WEB.name, 1)),
+            KEYS.services + "x",
+            KEYS.secret("n1"),
+        ]
+        for number, subject in enumerate(subjects):
+            event = Event(1_700_000_000 + number, "n2", subject, "y")
+            self.store.put(KEYS.event("n2", number), event.encode(), self.store.lease)
+        for name, numbers in (
+            ("web.myapp", [0, 1, 2, 5, 7, 8]),
+            ("1.web.myapp", [1, 8]),
+            ("db.myapp", [3]),
+            ("n1", [4, 6]),
+            ("n2", range(11)),
+            ("no.such", []),
+        ):
+            rows = command_line(self.store, "events", name, "-o", "json").json
+            self.assertEqual([row["Subject"] for row in rows], [subjects[number] for number in numbers], name)
+
+    def test_since(self) -> None:
+        """With a time the older ones are left out, with those lines that their containers logged."""
+        for time in (1_700_000_000, 1_700_000_060):
+            event = Event(time, "n1", "1.web.myapp", "its container ended", (f"at {time}",))
+            self.store.put(KEYS.event("n1", time), event.encode(), self.store.lease)
+        said = command_line(self.store, "events", "-since", "2023-11-14T22:14:00Z").stdout
+        self.assertEqual((said.count("22:14:20Z"), said.count("22:13:20Z"), said.count("  at 17")), (1, 0, 1))
+        self.assertEqual(command_line(self.store, "events", "-since=10m", "-o=json").json, [])
+
+    def test_wrong(self) -> None:
+        """A name that nothing can have, a time that is none, and a second name are refused."""
+        for words, said in (
+            (["A"], "node name 'A' is not usable"),
+            (["x.Y"], "group name 'Y' is not usable"),
+            (["0.a.b"], "instance '0.a.b' is not usable"),
+            (["-since", "soon"], "-since: 'soon' is not usable"),
+            (["a", "b"], "'b' has no use with events: leave it out"),
+        ):
+            done = command_line(self.store, "events", *words)
+            self.assertEqual(done.status, 2)
+            self.assertIn(said, done.stderr)
+
+
+def _event(number: int, subject: str = "web.myapp") -> Event:
+    return Event(1_700_000_000 + number, "n1", subject, f"text {number}")
+
+
+class StreamTests(SynchronousTestCase):
+    """The stream, in time that passes only while it pauses."""
+
+    def setUp(self) -> None:
+        self.store = EventfulStore()
+        self.now = 0.0
+        self.said: list[str] = []
+        self.at_return: list[int] = []
+        self.emit(1)
+        self.stream = EventStream(self.store, KEYS, lambda: self.now, self.pause, self.said.append)
+        self.found = iter(self.stream)
+        self.assertEqual(self.next(), ["text 1"])
+
+    def emit(self, number: int) -> None:
+        self.store.put(KEYS.event("n1", number), _event(number).encode(), self.store.lease)
+
+    def pause(self, seconds: float) -> None:
+        self.now += seconds
+        if self.now > PATIENCE * 3:
+            self.store.unavailable = False
+            while self.at_return:
+                self.emit(self.at_return.pop())
+
+    def next(self) -> list[str]:
+        return [event.text for event in next(self.found)]
+
+    def test_each_once(self) -> None:
+        """Those that come are found, each once, also when one is written again or is no event."""
+        self.emit(2)
+        self.assertEqual(self.next(), ["text 2"])
+        self.emit(2)
+        self.store.commit([], [Delete(KEYS.event("n1", 1))])
+        self.store.put(KEYS.event("n1", 3), b"x", self.store.lease)
+        self.emit(4)
+        self.assertEqual(self.next(), ["text 4"])
+
+    def test_outage(self) -> None:
+        """After an outage it goes on behind what it had found, though some ended meanwhile, and says so once."""
+        self.emit(2)
+        self.next()
+        for number in (3, 4):
+            self.emit(number)
+        self.store.commit([], [Delete(KEYS.event("n1", 3))])
+        self.store.unavailable = True
+        self.assertEqual((self.next(), self.next()), (["text 3"], ["text 4"]))
+        self.assertEqual(len(self.said), 1)
+        self.assertIn("etcd did not answer", self.said[0])
+        self.now, self.store.unavailable, self.at_return = 0.0, True, [5]
+        self.assertEqual((self.next(), len(self.said)), (["text 5"], 2))
+
+    def test_election(self) -> None:
+        """A watch that breaks, and is opened again soon, is not worth a line."""
+
+        def die() -> None:
+            self.emit(2)
+            raise EtcdUnavailable("etcd ended the watch")
+
+        self.store.coming = [die, die]
+        self.assertEqual((self.next(), self.said, self.now), (["text 2"], [], PAUSE * 2))
+
+    def test_history_lost(self) -> None:
+        """Where etcd has no history since then, what is new in a list is found."""
+        self.emit(2)
+        self.store.compact(self.store.revision + 1)
+        self.assertEqual(self.next(), ["text 2"])
+        self.emit(3)
+        self.assertEqual(self.next(), ["text 3"])
+
+    def test_away_while_listing(self) -> None:
+        """An outage in which etcd also loses its history is borne likewise."""
+
+        def lose() -> None:
+            self.emit(2)
+            self.store.compact(self.store.revision + 1)
+            self.store.unavailable = True
+
+        self.store.coming = [lose]
+        self.assertEqual(self.next(), ["text 2"])
+
+    def test_another_etcd(self) -> None:
+        """An etcd that was emptied, or put back to an earlier backup, is listed."""
+        early = self.store.snapshot()
+        for number in (2, 2, 5):
+            self.emit(number)
+        self.assertEqual((self.next(), self.next()), (["text 2"], ["text 5"]))
+        self.store.restore(early)
+        self.emit(3)
+        self.assertEqual(self.next(), ["text 3"])
+        self.store.wipe()
+        self.store.lease = self.store.grant(1000).id
+        for number in range(4, 30):
+            self.emit(number)
+        self.assertEqual(len(self.next()), 26)
+
+    def test_closed(self) -> None:
+        """It ends when it is closed, at any time."""
+        self.store.coming = [self.stream.close]
+        self.assertRaises(StopIteration, next, self.found)
+        self.assertRaises(StopIteration, next, self.found)
+
+    def test_closed_while_away(self) -> None:
+        """It ends also while etcd is away."""
+
+        def close() -> None:
+            self.stream.close()
+            raise EtcdUnavailable("etcd ended the watch")
+
+        self.store.coming = [close]
+        self.assertRaises(StopIteration, next, self.found)
+
+
+@frozen
+class InterruptedWatch:
+    """A watch during which a person presses Ctrl-C, as soon as it has no more changes."""
+
+    store: EventfulStore
+    prefixes: Prefixes
+    watch: MemoryWatch
+
+    def __iter__(self) -> Iterator[Batch]:
+        for batch in self.watch:
+            yield batch
+            if self.store.since(self.prefixes, batch.revision + 1) is None:
+                raise KeyboardInterrupt
+
+    def close(self) -> None:
+        self.watch.close()
+
+
+class InterruptedStore(EventfulStore):
+    def watch(self, prefixes: Prefixes, revision: int) -> InterruptedWatch:  # type: ignore[override]
+        return InterruptedWatch(self, prefixes, super().watch(prefixes, revision))
+
+
+class FollowTests(SynchronousTestCase):
+    """``events -f`` until Ctrl-C."""
+
+    def follow(self, *words: str) -> Outcome:
+        store = InterruptedStore()
+
+        def emit(*events: Event) -> None:
+            for event in events:
+                store.put(KEYS.event("n1", event.number), event.encode(), store.lease)
+
+        emit(_event(1), _event(2, "db.myapp"))
+        store.coming = [lambda: emit(_event(3, "1.web.myapp"), _event(4, "db.myapp"))]
+        done = command_line(store, "events", "-f", *words)
+        self.assertEqual((done.status, done.stderr, store.lent), (130, "", 0))
+        return done
+
+    def test_table(self) -> None:
+        """The lines that come stand in the columns of those that were there."""
+        self.assertEqual(self.follow("web.myapp").stdout.splitlines(), [
+            "TIME                   WHO            SUBJECT                    EVENT",
+            "2023-11-14 22:13:21Z   n1             web.myapp                  text 1",
+            "2023-11-14 22:13:23Z   n1             1.web.myapp                text 3",
+        ])  # fmt: skip
+
+    def test_json(self) -> None:
+        """In JSON each event is an object in a line of its own."""
+        lines = self.follow("-o", "json").stdout.splitlines()
+        self.assertEqual([json.loads(line)["Text"] for line in lines], [f"text {number}" for number in range(1, 5)])
+        since = self.follow("-o", "json", "-since", "2023-11-14T22:13:24Z").stdout.splitlines()
+        self.assertEqual(since, lines[3:])
