@@ -68,7 +68,7 @@ class LossTests(AdapterCase):
             list(self.engine.events())
 
     def test_netrc(self) -> None:
-        """What ~/.netrc holds for other programs' hosts is not sent to an Engine at a socket."""
+        """Credentials in ~/.netrc, which are for other hosts, are not sent to an Engine at a socket."""
         netrc = self.directory / "netrc"
         netrc.write_text("default login somebody password of-another-host\n")
         self.set_environment("NETRC", str(netrc))
