@@ -28,7 +28,7 @@ WORDS = (
     *("scale", "restart", "history", "rollback"),
     *("pause", "resume"),
     *("logs", "exec", "forward"),
-    *("secret", "file", "job"),
+    *("secret", "file", "job", "volume"),
     *("backup", "restore"),
     *("init", "invite", "join", "leave", "recover"),
     *("drain", "cordon", "uncordon", "trust-etcd", "certificates", "completion", "names"),

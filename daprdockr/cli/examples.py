@@ -26,6 +26,7 @@ EXAMPLES = {
     "secret": "secret ls",
     "file": "file ls",
     "job": "job run nightly.myapp",
+    "volume": "volume ls",
     "backup": "backup > cluster.json",
     "init": "init",
     "invite": "invite",

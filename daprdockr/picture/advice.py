@@ -6,7 +6,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from daprdockr.model.names import ServiceName
+from daprdockr.model.names import InstanceName, ServiceName
 from daprdockr.model.stored.claim import State
 from daprdockr.model.wanted.definition import Definition
 from daprdockr.planning.candidates import Bar, Hindrance
@@ -79,6 +79,10 @@ def about_instance(definition: Definition, state: State, reason: str, current: b
     if state is State.BACKING_OFF and way_back:
         return _GO_BACK.format(**names)
     return (_OUTDATED if outdated else _STATES.get(state, "")).format(**names)
+
+
+def about_volumes(instance: InstanceName, node: str) -> str:
+    return f"bring {node} back, or start it without that data: daprdockrcmd volume move {instance} NODE"
 
 
 def about_rollout(service: ServiceName) -> str:

@@ -14,6 +14,8 @@ from daprdockr.picture.cells import moment, published, yes_or_no
 from daprdockr.picture.table import Column, Row, Table
 from daprdockr.planning.candidates import candidates, why_nowhere
 from daprdockr.planning.keeping.delivered import awaits_signal
+from daprdockr.planning.placing.placement import vacancies
+from daprdockr.planning.placing.tied import ties
 
 COLUMNS: tuple[Column, ...] = (
     ("INSTANCE", lambda row: row["Instance"]),
@@ -41,8 +43,22 @@ def unmet(cluster: Cluster, service: ServiceName) -> list[tuple[InstanceName, st
     claims = cluster.claims(service)
     numbers = range(1, wanted.definition.instances + 1)
     waiting = why_nowhere(wanted.definition, candidates(cluster))
-    found = [(InstanceName(service, number), _lack(wanted, claims.get(number), waiting)) for number in numbers]
+    tied = waiting_for_volumes(cluster, service)
+    found = [(InstanceName(service, n), tied.get(n) or _lack(wanted, claims.get(n), waiting)) for n in numbers]
     return [(instance, lack) for instance, lack in found if lack]
+
+
+def waiting_for_volumes(cluster: Cluster, service: ServiceName) -> dict[int, str]:
+    """Return, by number, the instances without a node that wait for the one which has their data, as text."""
+    definition, stored = cluster.services[service].definition, cluster.volumes(service)
+    tied = ties(definition, stored)
+    found = {}
+    for number in vacancies(definition, cluster.claims(service)):
+        if number in tied:
+            record, limit = stored[number].record, definition.placement.wait_for_volume
+            late = f" for more than {limit} s" if record.overdue else ""
+            found[number] = f"waiting{late} for {record.node}, which has its volume {', '.join(record.volumes)}"
+    return found
 
 
 def is_current(wanted: Service | None, claim: Claim) -> bool:
@@ -73,11 +89,12 @@ def _rows(cluster: Cluster, name: ServiceName) -> Iterable[Row]:
     claims = cluster.claims(name)
     numbers = {*claims, *range(1, wanted.definition.instances + 1 if wanted else 1)}
     waiting = why_nowhere(wanted.definition, candidates(cluster)) if wanted and len(claims) < len(numbers) else ""
+    tied = waiting_for_volumes(cluster, name) if wanted else {}
     for number in sorted(numbers):
         claim = claims.get(number)
         instance = InstanceName(name, number)
         if claim is None:
-            yield _unclaimed(instance, waiting)
+            yield _unclaimed(instance, tied.get(number, waiting))
         else:
             row = _claimed(instance, claim, is_current(wanted, claim))
             yield {**row, **_outdated(wanted, row), **_unwanted(cluster, instance)}

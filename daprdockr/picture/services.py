@@ -7,11 +7,11 @@ from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
 from daprdockr.model.known.cluster import Cluster
-from daprdockr.model.names import ServiceName
+from daprdockr.model.names import InstanceName, ServiceName
 from daprdockr.model.stored.claim import State
 from daprdockr.model.stored.revisioned import Service, newest_of
 from daprdockr.model.stored.rollout import RolloutRecord
-from daprdockr.picture.instances import is_current
+from daprdockr.picture.instances import is_current, waiting_for_volumes
 from daprdockr.picture.table import Column, Row, Table
 from daprdockr.planning.candidates import Candidate, candidates, why_nowhere
 
@@ -81,5 +81,10 @@ def _waiting(cluster: Cluster, service: Service, nodes: Iterable[Candidate]) -> 
     free = wanted - sum(number <= wanted for number in cluster.claims(service.definition.name))
     if not free:
         return ""
+    tied = waiting_for_volumes(cluster, service.definition.name)
+    if len(tied) == free:
+        number, text = min(tied.items())
+        more = f", and {free - 1} more wait for their data" if free > 1 else ""
+        return f"{InstanceName(service.definition.name, number)} is {text}{more}"
     reason = why_nowhere(service.definition, nodes)
     return f"{free} of {wanted} wait{'s' if free == 1 else ''} for a node{f': {reason}' if reason else ''}"

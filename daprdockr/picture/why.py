@@ -22,6 +22,7 @@ from daprdockr.picture.table import Row
 from daprdockr.planning.attempts import ATTEMPTS_KEPT
 from daprdockr.planning.candidates import Bar, Candidate, candidate, mark
 from daprdockr.planning.placing.refusing import refusal
+from daprdockr.planning.placing.tied import ties
 
 
 @frozen
@@ -133,7 +134,8 @@ def why(cluster: Cluster, service: ServiceName, known: Evidence, only: int | Non
     wanted = cluster.services[service]
     numbers = range(1, wanted.definition.instances + 1) if only is None else [only]
     lacking = dict(unmet(cluster, service))
-    looks = [_look(cluster, InstanceName(service, number), lacking, known) for number in numbers]
+    tied = ties(wanted.definition, cluster.volumes(service))
+    looks = [_look(cluster, InstanceName(service, number), lacking, known, tied) for number in numbers]
     needed = any(look.lack and not look.node for look in looks)
     said = {look.node for look in looks if look.lack}
     standings = [
@@ -145,11 +147,18 @@ def why(cluster: Cluster, service: ServiceName, known: Evidence, only: int | Non
     return Why(service, looks, standings, known, str(paused or ""), replaced)
 
 
-def _look(cluster: Cluster, name: InstanceName, lacking: Mapping[InstanceName, str], known: Evidence) -> InstanceView:
+def _look(
+    cluster: Cluster,
+    name: InstanceName,
+    lacking: Mapping[InstanceName, str],
+    known: Evidence,
+    tied: Mapping[int, str],
+) -> InstanceView:
     wanted, claim = cluster.services[name.service], cluster.claims(name.service).get(name.number)
     lack = lacking.get(name, "")
     if claim is None:
-        return InstanceView(name, "", lack, "", None)
+        helps = advice.about_volumes(name, tied[name.number]) if name.number in tied else ""
+        return InstanceView(name, "", lack, helps, None)
     state, reason = claim.record.state, claim.record.reason
     current = is_current(wanted, claim)
     helps = advice.about_instance(wanted.definition, state, reason, current, known.way_back) if lack else ""

@@ -40,6 +40,7 @@ class Bar(enum.Enum):
     PRIVILEGE = "privilege"
     KEY = "key"
     CONSTRAINT = "constraint"
+    VOLUME = "volume"
     ONE_PER_NODE = "one-per-node"
     PORT = "port"
     MEMORY = "memory"

@@ -23,8 +23,10 @@ from daprdockr.planning.candidates import Candidate, able, has_ports
 from daprdockr.planning.keeping.reporting import report
 from daprdockr.planning.keeping.withdrawing import Wait
 from daprdockr.planning.placing.failing import failing_now
+from daprdockr.planning.placing.home import at_home
 from daprdockr.planning.placing.leaving import forbidden, takers
 from daprdockr.planning.placing.placement import rank, vacancies
+from daprdockr.planning.placing.tied import ties
 from daprdockr.planning.situation import Situation
 from daprdockr.planning.steps import Step, TakeClaim, TakeSuccession
 
@@ -40,8 +42,16 @@ def free(situation: Situation, now: float) -> Iterator[Step | Wait]:
     due = _due(situation, definition, now)
     # Build records only for claims that are due now; others will take most of the rest.
     for instance in (InstanceName(situation.name, number) for number, at in due.items() if at <= now):
-        yield TakeClaim(instance, report(situation, instance, definition, now))
+        yield TakeClaim(instance, report(situation, instance, definition, now), _compared(situation, instance))
     yield from (Wait(at) for at in sorted(at for at in due.values() if at > now)[:1])
+
+
+def _compared(situation: Situation, instance: InstanceName) -> int | None:
+    """Return the revision of the record that a claim depends on: Note [Tied to a node] in ``placing.tied``."""
+    if situation.service is None or not situation.service.definition.container.kept_volumes:
+        return None
+    stored = situation.claims.volumes.get(instance.number)
+    return 0 if stored is None else stored.revision
 
 
 def _due(situation: Situation, definition: Definition, now: float) -> dict[int, float]:
@@ -49,16 +59,21 @@ def _due(situation: Situation, definition: Definition, now: float) -> dict[int, 
     Return the free instances that this node may claim, by number, with the time from which it may; the best first.
     """
     node, since, adopt_until = situation.here.node, situation.placing.free_since, situation.placing.adopt_until
-    wanted = vacancies(definition, situation.claims.owners)
+    tied, vacant = ties(definition, situation.claims.volumes), vacancies(definition, situation.claims.owners)
+    wanted = [number for number in vacant if tied.get(number, node) == node]
     preferred = [number for number in wanted if _has_precedence(situation, definition, number, now)]
     held = Counter(claim.node for claim in situation.claims.owners.values())
     room = max(0, 1 - held[node]) if definition.one_per_node else len(wanted)
     held[node] += len(preferred)
+    waiting = [number for number in vacant if number in tied and number not in preferred]
+    held.update(tied[number] for number in waiting)
     bad = failing_now(situation, now)
-    ranking = rank(set(wanted).difference(preferred), definition, held, situation.placing.offered, bad)
+    ranking = rank(set(wanted).difference(preferred, waiting), definition, held, situation.placing.offered, bad)
     first = () if situation.here.cordoned or _lacks_port(situation, definition) else ranking.first
     places = sorted((place, number) for number in first if (place := ranking.place(number, node)) is not None)
     due = {number: since.get(number, now) for number in preferred}
+    home = at_home(situation, definition, [number for number in waiting if tied[number] == node])
+    due |= {number: max(since.get(number, now), adopt_until) for number in home}
     due |= {n: max(since.get(n, now), adopt_until) + place * CLAIM_DELAY for place, n in places}
     return dict(islice(due.items(), room))
 
@@ -124,7 +139,10 @@ def _leavers(situation: Situation, definition: Definition) -> dict[tuple[str, bo
     they are healthy: several that one owner gives up are ranked together, or all of them would go to the same node.
     """
     found: dict[tuple[str, bool], list[int]] = {}
+    tied = ties(definition, situation.claims.volumes)
     for number, claim in sorted(situation.claims.owners.items()):
+        if number in tied:
+            continue
         if claim.record.leaving and number not in situation.claims.successors and number <= definition.instances:
             found.setdefault((claim.node, claim.record.healthy), []).append(number)
     return found

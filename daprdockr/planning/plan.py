@@ -40,11 +40,13 @@ from daprdockr.planning.claiming import free, vacant
 from daprdockr.planning.jobs.job import plan_runs
 from daprdockr.planning.keeping.judging import judge_rollout
 from daprdockr.planning.keeping.not_in_time import not_in_time
+from daprdockr.planning.keeping.recording import keep_books, kept
 from daprdockr.planning.keeping.reporting import report
 from daprdockr.planning.keeping.rolling import free_slots
 from daprdockr.planning.keeping.running import keep_running
 from daprdockr.planning.keeping.withdrawing import Wait, Withdrawal, remove, withdraw
 from daprdockr.planning.placing.failing import drops_out, fails_here, gives_up, overdue_at
+from daprdockr.planning.placing.home import tied_elsewhere
 from daprdockr.planning.situation import Here, Situation
 from daprdockr.planning.steps import (
     DropSuccession,
@@ -80,6 +82,7 @@ def plan(situation: Situation, now: float) -> Plan:
         found.extend(free_slots(situation, now))
         found.extend(free(situation, now))
         found.extend(vacant(situation, now))
+        found.extend(keep_books(situation, now))
         found.extend(plan_runs(situation, now))
     steps: dict[object, Step] = {}
     for step in found:
@@ -212,7 +215,8 @@ def _own(situation: Situation, claim: Claim, definition: Definition, now: float)
     leaves_at = situation.moving.leaving.get(instance.number)
     drained = leaves_at is not None and leaves_at <= now
     leaves = confirmed and (drained or (definition.at_most_one and gives_up(situation, claim, now)))
-    if leaves and definition.at_most_one and not situation.of(instance):
+    gone = (leaves and definition.at_most_one) or (confirmed and tied_elsewhere(situation, instance.number))
+    if gone and not situation.of(instance):
         yield ReleaseClaim(instance, claim.fence)
         return
     if leaves and definition.at_most_one:
@@ -227,7 +231,15 @@ def _own(situation: Situation, claim: Claim, definition: Definition, now: float)
         if leaves_at is not None and not leaves:
             yield Wait(leaves_at)
         yield from _until_overdue(situation, instance, now)
+        yield from _adopted(situation, claim, definition)
     yield from next_steps
+
+
+def _adopted(situation: Situation, claim: Claim, definition: Definition) -> Iterator[Step]:
+    """Write down that the data is here of a container that is here already: Note [Tied to a node]."""
+    if any(container.definition == definition.digest for container in situation.of(claim.instance)):
+        step = kept(situation, claim, definition)
+        yield from () if step is None else (step,)
 
 
 def _until_overdue(situation: Situation, instance: InstanceName, now: float) -> Iterator[Wait]:

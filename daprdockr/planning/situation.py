@@ -9,7 +9,7 @@ from attrs import Factory, field, frozen
 
 from daprdockr.model.host import ContainerState, Image
 from daprdockr.model.names import InstanceName, ServiceName
-from daprdockr.model.stored.revisioned import Claim, KnownRun, Service, Slot, StoppedRollout
+from daprdockr.model.stored.revisioned import Claim, KnownRun, Service, Slot, StoppedRollout, StoredVolumes
 from daprdockr.model.wanted.health import Health
 from daprdockr.planning.attempts import NONE, Attempts
 from daprdockr.planning.candidates import Candidate
@@ -83,13 +83,15 @@ class KnownClaims:
     """
     The owners of instances, by number. ``successors`` are the claims that take instances over from their ``owners``;
     ``lost`` are claims that were this node's and are nobody's now; ``unanswered`` are instances about which a write of
-    ours is in progress, or its answer was lost, so that we may own them without knowing it.
+    ours is in progress, or its answer was lost, so that we may own them without knowing it; ``volumes`` says where the
+    data of instances is, claimed or not: Note [Tied to a node] in ``planning.placing.tied``.
     """
 
     owners: Mapping[int, Claim] = field(factory=dict)
     successors: Mapping[int, Claim] = field(factory=dict)
     lost: Mapping[int, Claim] = field(factory=dict)
     unanswered: Collection[int] = frozenset()
+    volumes: Mapping[int, StoredVolumes] = field(factory=dict)
 
 
 @frozen

@@ -22,6 +22,7 @@ from daprdockr.model.stored.claim import ClaimRecord
 from daprdockr.model.wanted.definition import Definition
 from daprdockr.planning.lanes import Lane
 from daprdockr.planning.run_steps import RunStep
+from daprdockr.planning.volume_steps import VolumeStep
 
 
 @frozen
@@ -61,9 +62,13 @@ class OnContainer:
 
 @frozen
 class TakeClaim(OnClaim):
-    """Become the owner of a free instance: create its key under this node's lease."""
+    """
+    Become the owner of a free instance: create its key under this node's lease. ``volumes`` is the revision of the
+    record of its volumes by which that was decided, 0 for none (None: it keeps no data, so it is not compared).
+    """
 
     record: ClaimRecord
+    volumes: int | None = None
 
     def __str__(self) -> str:
         return f"claim {self.instance}"
@@ -356,4 +361,4 @@ ClaimStep = TakeClaim | ReadClaim | WriteClaim | ReleaseClaim | TakeSuccession |
 SlotStep = TakeSlot | FreeSlot
 RolloutStep = StopRollout | MarkGood | PinImage
 ContainerStep = PullImage | CreateContainer | StartContainer | RenewFiles | StopContainer | RemoveContainer
-Step = ClaimStep | SlotStep | RolloutStep | RunStep | ContainerStep
+Step = ClaimStep | SlotStep | RolloutStep | RunStep | VolumeStep | ContainerStep

@@ -33,6 +33,7 @@ from daprdockr.agent.reconcile.since import OtherTimes, Since
 from daprdockr.agent.reconcile.slot_steps import SlotSteps
 from daprdockr.agent.reconcile.unanswered import Unanswered
 from daprdockr.agent.reconcile.under_way import UnderWay
+from daprdockr.agent.reconcile.volume_steps import VolumeSteps
 from daprdockr.agent.reconcile.wall import BelievedWall
 from daprdockr.agent.reconcile.withdrawals import Withdrawals
 from daprdockr.agent.reporting.doubting import Doubting
@@ -79,6 +80,7 @@ def deciding(base: Foundation, outward: Edges, found: Found, reports: Reporting)
         slots,
         _rollout_steps(base, found, rollouts.under_way, stopped),
         _run_steps(base, found),
+        _volume_steps(base, found),
         _container_steps(base, outward, found, delivery),
     )
     steps = CountedSteps(carry_out, outside.reactor.seconds)
@@ -141,6 +143,17 @@ def _run_steps(base: Foundation, found: Found) -> RunSteps:
         mirror=found.known.mirror,
         containers=found.local.host.containers,
         last_words=ReadLastWords(base.docker.engine, outside.pools.engine.checks),
+        record_event=base.journal.record,
+    )
+
+
+def _volume_steps(base: Foundation, found: Found) -> VolumeSteps:
+    outside = base.outside
+    return VolumeSteps(
+        store=outside.etcd.store,
+        run=outside.pools.etcd.calls,
+        mirror=found.known.mirror,
+        here=found.member.standing,
         record_event=base.journal.record,
     )
 

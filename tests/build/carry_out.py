@@ -26,6 +26,7 @@ from daprdockr.agent.reconcile.run_steps import RunSteps
 from daprdockr.agent.reconcile.slot_steps import SlotSteps
 from daprdockr.agent.reconcile.unanswered import Unanswered
 from daprdockr.agent.reconcile.under_way import UnderWay
+from daprdockr.agent.reconcile.volume_steps import VolumeSteps
 from daprdockr.agent.statedir import StateDir
 from daprdockr.model.host import ContainerState
 from daprdockr.model.known.cluster import Cluster
@@ -34,6 +35,7 @@ from daprdockr.planning.outcome import StepOutcome
 from daprdockr.planning.run_steps import OnRun
 from daprdockr.planning.situation import Here
 from daprdockr.planning.steps import CreateContainer, OnClaim, OnRollout, OnSlot, Step
+from daprdockr.planning.volume_steps import OnVolumes
 from daprdockr.runtime.connection import Connection
 from daprdockr.runtime.outage import Outage
 from daprdockr.sealing.boxes import PrivateKey
@@ -147,6 +149,13 @@ class CarryOutCase(SynchronousTestCase):
                 last_words=self.around.last_words,
                 record_event=lambda subject, text, lines: self.told.append((subject, text)),
             ),
+            VolumeSteps(
+                store=self.store,
+                run=run_at_once,
+                mirror=self.mirror,
+                here=lambda: self.here,
+                record_event=lambda subject, text: self.told.append((subject, text)),
+            ),
             ContainerSteps(
                 threads=EngineThreads(self.engine, OnePool(run_at_once), OnePool(self.stops), OnePool(self.stops)),
                 host=self.host,
@@ -175,6 +184,8 @@ class CarryOutCase(SynchronousTestCase):
             return Deferred.fromCoroutine(self.carry_out.runs.attempt(step))
         if isinstance(step, OnSlot):
             return Deferred.fromCoroutine(self.carry_out.slots.attempt(step))
+        if isinstance(step, OnVolumes):
+            return Deferred.fromCoroutine(self.carry_out.volumes.attempt(step))
         return Deferred.fromCoroutine(self.carry_out.containers.attempt(step))
 
     def outcome(self, step: Step) -> StepOutcome:

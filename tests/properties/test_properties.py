@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from typing import Any
 
 from attrs import evolve
 from hypothesis import given, settings
@@ -11,7 +12,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.model.host import Port, Status
 from daprdockr.model.stored.claim import ClaimRecord, State
-from daprdockr.model.stored.revisioned import Claim
+from daprdockr.model.stored.revisioned import Claim, StoredVolumes
+from daprdockr.model.stored.volume import VolumeRecord
 from daprdockr.planning.attempts import Attempts
 from daprdockr.planning.candidates import Candidate
 from daprdockr.planning.plan import Plan, plan
@@ -24,6 +26,7 @@ from daprdockr.planning.steps import (
     StartContainer,
     StopContainer,
     TakeClaim,
+    TakeSuccession,
     WriteClaim,
 )
 from tests.build.situations import CLUSTER, IMAGES, LEASE, NOW, PORT, changed, container, situation
@@ -32,19 +35,32 @@ from tests.build.values import definition, instance
 NODES = st.sampled_from("abc")
 NUMBERS = range(1, 4)
 TIMES = st.sampled_from([0.0, NOW - 1.5, NOW, NOW + 1.5])
-GENERATIONS = (definition("web:1"), definition("web:2"))
+KEPT: dict[str, Any] = {"Volumes": ["data:/data"]}
+GENERATIONS = (definition("web:1"), definition("web:2"), definition("web:1", Container=KEPT))
 ATTEMPTS = st.builds(Attempts, count=st.integers(0, 4), retry_at=TIMES, reason=st.just("died"))
 WANTED = st.sampled_from(
     [
-        definition(image, instances, Health=health, Placement={"Constraints": constraints, "OnePerNode": one_per_node})
-        for image, instances, health, constraints, one_per_node in itertools.product(
+        definition(
+            image,
+            instances,
+            Health=health,
+            Placement={"Constraints": constraints, "OnePerNode": one_per_node},
+            Container=container,
+        )
+        for image, instances, health, constraints, one_per_node, container in itertools.product(
             ("web:1", "web:2"),
             range(4),
             (None, {"Type": "tcp", "Port": 8080}, {"Type": "docker"}),
             ([], ["node != a"], ["zone == x"]),
             (False, True),
+            ({}, KEPT),
         )
     ]
+)
+VOLUMES = st.builds(
+    StoredVolumes,
+    record=st.builds(VolumeRecord, node=NODES, volumes=st.sampled_from([("data",), ("logs",)]), overdue=st.booleans()),
+    revision=st.integers(1, 50),
 )
 CONTAINERS = st.sampled_from(
     [
@@ -99,6 +115,7 @@ def situations(draw: st.DrawFn) -> Situation:
         verdicts=draw(st.dictionaries(st.sampled_from(["c0", "c1", "c2"]), st.booleans(), max_size=2)),
         candidates=tuple(Candidate(n, {"zone": "xyx"["abc".index(n)]}, 1) for n in draw(st.lists(NODES, unique=True))),
         free_since=draw(st.dictionaries(st.integers(1, 3), TIMES, max_size=2)),
+        volumes=draw(st.dictionaries(st.integers(1, 3), VOLUMES, max_size=3)),
     )
 
 
@@ -129,6 +146,8 @@ class PlanPropertyTests(SynchronousTestCase):
             match step:
                 case TakeClaim():
                     self._takes(seen, step)
+                case TakeSuccession():
+                    self._has_its_data(seen, step.instance.number)
                 case CreateContainer():
                     self._creates(seen, step)
                 case StartContainer():
@@ -150,25 +169,42 @@ class PlanPropertyTests(SynchronousTestCase):
         self.assertLessEqual(step.instance.number, seen.service.definition.instances)
         self.assertNotIn(step.instance.number, seen.claims.owners)
         self.assertEqual(step.record.node, "a")
+        self._has_its_data(seen, step.instance.number)
         if seen.service.definition.placement.one_per_node:
             held = sum(claim.node == "a" for claim in seen.claims.owners.values())
             taken = sum(isinstance(other, TakeClaim) for other in plan(seen, NOW).steps)
             self.assertLessEqual(held + taken, 1)
+
+    def _has_its_data(self, seen: Situation, number: int) -> None:
+        """An instance whose volumes are on another node is claimed, created and taken over by none but that."""
+        assert seen.service is not None
+        kept = seen.service.definition.container.fields.get("Volumes") == KEPT["Volumes"]
+        stored = seen.claims.volumes.get(number)
+        if kept and stored is not None and stored.record.volumes == ("data",):
+            self.assertEqual(stored.record.node, "a")
 
     def _creates(self, seen: Situation, step: CreateContainer) -> None:
         """A container is created under a claim of the present lease, from a known image, beside none that runs."""
         claim = seen.claims.owners[step.instance.number]
         self.assertEqual((claim.node, claim.lease, claim.fence), ("a", LEASE, step.fence))
         self.assertIsNotNone(seen.host.image)
+        self._has_its_data(seen, step.instance.number)
+        if seen.service is not None and step.definition.container.kept_volumes:
+            self.assertEqual(seen.claims.volumes[step.instance.number].record, VolumeRecord("a", ("data",)))
         self.assertFalse(any(c.running for c in seen.of(step.instance)))
 
     def _starts(self, seen: Situation, step: StartContainer) -> None:
-        """A container that is started is current, of an own and wanted instance, and no other one of it runs."""
+        """
+        A container that is started is of an own and wanted instance, current or the former copy to which the claim
+        leads (to none after a reboot), and no other one of it runs.
+        """
         assert seen.service is not None
         states = {c.id: c for c in seen.of(step.instance)}
-        self.assertEqual(seen.claims.owners[step.instance.number].node, "a")
+        claim = seen.claims.owners[step.instance.number]
+        self.assertEqual(claim.node, "a")
         self.assertLessEqual(step.instance.number, seen.service.definition.instances)
-        self.assertEqual(states[step.container].definition, seen.service.definition.digest)
+        if states[step.container].definition != seen.service.definition.digest:
+            self.assertIn(claim.record.container, ("", step.container))
         self.assertFalse(any(c.running for c in states.values()))
 
     def _ends(self, seen: Situation, step: StopContainer | RemoveContainer) -> None:

@@ -234,7 +234,8 @@ class Mirror(Service):
 
     def known_services(self) -> frozenset[Any]:
         """Return every service that has a definition, a claim or a run."""
-        return frozenset(self.cluster.services).union(self.cluster.claimed_services, self.cluster.with_runs)
+        cluster = self.cluster
+        return frozenset(cluster.services).union(cluster.claimed_services, cluster.with_runs, cluster.with_volumes)
 
     def _publish(self, changes: Changes) -> None:
         if changes != Changes():

@@ -11,9 +11,11 @@ from daprdockr.agent.reconcile.container_steps import ContainerSteps
 from daprdockr.agent.reconcile.rollout_steps import RolloutSteps
 from daprdockr.agent.reconcile.run_steps import RunSteps
 from daprdockr.agent.reconcile.slot_steps import SlotSteps
+from daprdockr.agent.reconcile.volume_steps import VolumeSteps
 from daprdockr.planning.outcome import StepOutcome
 from daprdockr.planning.run_steps import OnRun
 from daprdockr.planning.steps import OnClaim, OnContainer, OnRollout, OnSlot, PullImage, Step
+from daprdockr.planning.volume_steps import OnVolumes
 
 
 @frozen
@@ -24,6 +26,7 @@ class CarryOut:
     slots: SlotSteps
     rollouts: RolloutSteps
     runs: RunSteps
+    volumes: VolumeSteps
     containers: ContainerSteps
 
     async def __call__(self, step: Step) -> StepOutcome:
@@ -36,6 +39,8 @@ class CarryOut:
                 return await self.rollouts(step)
             case OnRun():
                 return await self.runs(step)
+            case OnVolumes():
+                return await self.volumes(step)
             case PullImage() | OnContainer():
                 return await self.containers(step)
             case _:

@@ -77,7 +77,8 @@ class ClaimSteps:
         """
         match step:
             case TakeClaim():
-                await self._take(step.instance, self._keys.claim(step.instance), step.record.encode())
+                kept = () if step.volumes is None else (Unchanged(self._keys.volumes(step.instance), step.volumes),)
+                await self._take(step.instance, self._keys.claim(step.instance), step.record.encode(), kept)
             case TakeSuccession():
                 await self._take(step.instance, self._keys.successor(step.instance), step.record.encode())
             case ReadClaim():
@@ -93,9 +94,9 @@ class ClaimSteps:
             case _:
                 assert_never(step)
 
-    async def _take(self, instance: InstanceName, key: str, value: bytes) -> None:
+    async def _take(self, instance: InstanceName, key: str, value: bytes, also: Sequence[Condition] = ()) -> None:
         lease = self._here().lease
-        revision = await self._commit(instance, [Absent(key)], [Put(key, value, lease)])
+        revision = await self._commit(instance, [Absent(key), *also], [Put(key, value, lease)])
         self._mirror.note(Entry(key, value, revision, revision, lease))
 
     async def _read(self, instance: InstanceName) -> None:

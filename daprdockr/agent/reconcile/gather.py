@@ -46,6 +46,7 @@ class GatherClaims:
             successors=dict(cluster.successors(name)),
             lost=dict(self.own_claims.lost(name)),
             unanswered=self.unanswered.of(name),
+            volumes=dict(cluster.volumes(name)),
         )
 
 

@@ -56,7 +56,17 @@ from daprdockr.model.stored.keys import (
 )
 from daprdockr.model.stored.pause import PauseRecord
 from daprdockr.model.stored.renewal import ChallengeRecord
-from daprdockr.model.stored.revisioned import Broken, Claim, KnownRun, Node, Service, Slot, StoppedRollout
+from daprdockr.model.stored.revisioned import (
+    Broken,
+    Claim,
+    KnownRun,
+    Node,
+    Service,
+    Slot,
+    StoppedRollout,
+    StoredVolumes,
+)
+from daprdockr.model.stored.volume import VolumeKey
 
 
 @define(eq=False)
@@ -167,6 +177,15 @@ class Cluster:
     def runs(self, service: ServiceName) -> Mapping[int, KnownRun]:
         """Return the runs of a job that are remembered, by number."""
         return self._contents.runs.get(service, {})
+
+    def volumes(self, service: ServiceName) -> Mapping[int, StoredVolumes]:
+        """Return where the data of a service's instances is, by number, as far as any has named volumes."""
+        return self._contents.volumes.get(service, {})
+
+    @property
+    def with_volumes(self) -> AbstractSet[ServiceName]:
+        """The services of which an instance has volumes, defined or not."""
+        return self._contents.volumes.keys()
 
     @property
     def with_runs(self) -> AbstractSet[ServiceName]:
@@ -286,7 +305,9 @@ class Cluster:
                 return (service,)
             case SecretKey() | FileKey():
                 return self.values.users(name)
-            case InstanceName(service, _) | SuccessorKey(InstanceName(service, _)):
+            case (
+                InstanceName(service, _) | SuccessorKey(InstanceName(service, _)) | VolumeKey(InstanceName(service, _))
+            ):
                 return (service,)
         return ()
 

@@ -43,10 +43,11 @@ from daprdockr.model.stored.keys import (
 from daprdockr.model.stored.node import NodeRecord
 from daprdockr.model.stored.pause import PauseRecord
 from daprdockr.model.stored.renewal import ChallengeRecord
-from daprdockr.model.stored.revisioned import Claim, KnownRun, Node, Service, Slot, StoppedRollout
+from daprdockr.model.stored.revisioned import Claim, KnownRun, Node, Service, Slot, StoppedRollout, StoredVolumes
 from daprdockr.model.stored.rollout import RolloutRecord
 from daprdockr.model.stored.run import RunRecord
 from daprdockr.model.stored.slot import SlotRecord
+from daprdockr.model.stored.volume import VolumeKey, VolumeRecord
 from daprdockr.model.wanted.definition import Definition
 
 T = TypeVar("T")
@@ -74,6 +75,8 @@ class Contents:
     rollouts: dict[ServiceName, StoppedRollout] = field(factory=dict)
     runs: dict[ServiceName, dict[int, KnownRun]] = field(factory=dict)
     """By service and number; no inner dictionary is empty."""
+    volumes: dict[ServiceName, dict[int, StoredVolumes]] = field(factory=dict)
+    """By service and instance number; no inner dictionary is empty."""
     values: Values = field(factory=Values)
     certificates: dict[str, CertificateRecord] = field(factory=dict)
     """By the host name that each is stored under."""
@@ -122,6 +125,8 @@ class Contents:
                 self._set_claim(self.claims, name, change)
             case SuccessorKey(instance):
                 self._set_claim(self.successors, instance, change)
+            case VolumeKey(instance):
+                self._set_volumes(instance, change)
             case SlotKey() | RunKey() | RolloutKey():
                 self._set_way(name, change)
             case NodeKey():
@@ -197,6 +202,16 @@ class Contents:
         if not of_service:
             del claims[instance.service]
         self.layout.recount(instance.service, None if old is None else old.record, record)
+
+    def _set_volumes(self, instance: InstanceName, change: Change) -> None:
+        record = VolumeRecord.decode(change.value) if isinstance(change, Entry) else None
+        of_service = self.volumes.setdefault(instance.service, {})
+        of_service.pop(instance.number, None)
+        if record is not None:
+            of_service[instance.number] = StoredVolumes(record, change.mod_revision)
+        if not of_service:
+            del self.volumes[instance.service]
+        self.layout.tied()
 
     def _set_way(self, name: SlotKey | RunKey | RolloutKey, change: Change) -> None:
         """Take over how far a rollout, or a run, is on its way."""

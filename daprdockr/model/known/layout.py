@@ -72,6 +72,10 @@ class Layout:
         else:
             self.changed.pop(node, None)
 
+    def tied(self) -> None:
+        """Record that where the data of an instance is changed: other nodes may take it, or none."""
+        self.version += 1
+
     def _touch_holders(self, service: ServiceName) -> None:
         self.version += 1
         for node, counts in self.placed.items():

@@ -10,6 +10,7 @@ from attrs import frozen
 from daprdockr.model.errors import BadInput
 from daprdockr.model.host_names import is_host_name
 from daprdockr.model.names import InstanceName, ServiceName, check_label, check_value_name, shorten
+from daprdockr.model.stored.volume import VolumeKey
 
 _PREFIX = re.compile(r"(?:/[A-Za-z0-9._-]{1,63}){1,8}", re.ASCII)
 
@@ -110,7 +111,7 @@ class RunKey:
     number: int
 
 
-_OfService = RunKey | ServiceName | InstanceName | SuccessorKey | SlotKey | RolloutKey | PauseKey
+_OfService = RunKey | ServiceName | InstanceName | SuccessorKey | VolumeKey | SlotKey | RolloutKey | PauseKey
 
 _Alone = ChallengeKey | IdentityKey | MarksKey | TrustKey
 
@@ -232,6 +233,9 @@ class Keys:
 
     def successor(self, instance: InstanceName) -> str:
         return f"{self.claim(instance)}/next"
+
+    def volumes(self, instance: InstanceName) -> str:
+        return f"{self.claim(instance)}/volumes"
 
     def node(self, node: str) -> str:
         return f"{self.root}nodes/{node}"
@@ -365,16 +369,15 @@ class Keys:
         return None
 
 
+_OF_NODES: Mapping[str, type[NodeKey] | type[CordonKey]] = {"nodes": NodeKey, "cordons": CordonKey}
+
+
 def _one_name(place: str, name: str) -> Named:
-    match place:
-        case "nodes":
-            return NodeKey(check_label(name, "node"))
-        case "cordons":
-            return CordonKey(check_label(name, "node"))
-        case "secrets":
-            return SecretKey(check_value_name(name, "secret"))
-        case "files":
-            return FileKey(check_value_name(name, "file"))
+    if made := _OF_NODES.get(place):
+        return made(check_label(name, "node"))
+    if place in ("secrets", "files"):
+        kind = place.removesuffix("s")
+        return (SecretKey if kind == "secret" else FileKey)(check_value_name(name, kind))
     if is_host_name(name):
         return CertificateKey(name)
     raise BadInput(f"the certificate name {shorten(name)} is not usable: it is no host name in lower case")
@@ -384,8 +387,9 @@ def _numbered(place: str, group: str, service: str, rest: list[str]) -> Named | 
     match place, rest:
         case "instances", [number] if _NUMBER.fullmatch(number):
             return InstanceName(ServiceName(group=group, service=service), int(number))
-        case "instances", [number, "next"] if _NUMBER.fullmatch(number):
-            return SuccessorKey(InstanceName(ServiceName(group=group, service=service), int(number)))
+        case "instances", [number, "next" | "volumes" as kind] if _NUMBER.fullmatch(number):
+            made = SuccessorKey if kind == "next" else VolumeKey
+            return made(InstanceName(ServiceName(group=group, service=service), int(number)))
         case "runs", [number] if _RUN.fullmatch(number):
             return RunKey(ServiceName(group=group, service=service), int(number))
         case "rollouts", []:

@@ -13,6 +13,7 @@ from daprdockr.model.stored.node import NodeRecord
 from daprdockr.model.stored.rollout import RolloutRecord
 from daprdockr.model.stored.run import KEPT, MOST_DELETED, MOST_OPEN, RunRecord
 from daprdockr.model.stored.slot import SlotRecord
+from daprdockr.model.stored.volume import VolumeRecord
 from daprdockr.model.wanted.definition import Definition
 
 
@@ -70,6 +71,14 @@ class KnownRun:
     number: int
     record: RunRecord
     created: int
+    revision: int
+
+
+@frozen
+class StoredVolumes:
+    """The record of an instance's volumes; ``revision`` is the mod revision that every later write compares."""
+
+    record: VolumeRecord
     revision: int
 
 

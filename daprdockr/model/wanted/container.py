@@ -16,6 +16,7 @@ from daprdockr.model.errors import BadInput
 from daprdockr.model.host import Port
 from daprdockr.model.reading import record
 from daprdockr.model.wanted.engine_fields import CONFIG_FIELDS, HOST_FIELDS
+from daprdockr.model.wanted.kept_volumes import kept_volumes
 from daprdockr.model.wanted.privileges import named_volumes, needed
 
 
@@ -67,6 +68,11 @@ class Container:
     def named_volumes(self) -> list[str]:
         """The names of the volumes that it shares with other containers."""
         return named_volumes(self.fields)
+
+    @cached_property
+    def kept_volumes(self) -> tuple[str, ...]:
+        """The named volumes whose data lies on the node's disk, and that keep an instance on its node."""
+        return kept_volumes(self.fields)
 
     @property
     def exposed(self) -> tuple[Port, ...]:

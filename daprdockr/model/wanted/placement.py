@@ -19,6 +19,9 @@ _CONSTRAINT = re.compile(
 MOST_CONSTRAINTS = 64
 """The most constraints of a definition: each node tries them against each node, whenever it ranks them."""
 
+WAIT_FOR_VOLUME = 300
+"""Seconds: a host that is only started anew is back by then, and nobody needs to know."""
+
 
 @frozen
 class Constraint:
@@ -41,10 +44,14 @@ class Constraint:
 
 @frozen
 class Placement:
-    """Where instances may run: on nodes that meet all constraints, and at most one on each if ``one_per_node``."""
+    """
+    Where instances may run: on nodes that meet all constraints, and at most one on each if ``one_per_node``. One that
+    waits for the node with its volumes counts as overdue after ``wait_for_volume`` seconds.
+    """
 
     constraints: tuple[Constraint, ...] = ()
     one_per_node: bool = False
+    wait_for_volume: int = WAIT_FOR_VOLUME
 
     @classmethod
     def read(cls, value: object, path: str) -> Placement:
@@ -56,6 +63,8 @@ class Placement:
             written["Constraints"] = [constraint.write() for constraint in self.constraints]
         if self.one_per_node:
             written["OnePerNode"] = True
+        if self.wait_for_volume != WAIT_FOR_VOLUME:
+            written["WaitForVolume"] = self.wait_for_volume
         return written
 
 
@@ -66,4 +75,5 @@ def _constraints(value: object, path: str) -> tuple[Constraint, ...]:
 _MEMBERS: Members = {
     "Constraints": ("constraints", _constraints),
     "OnePerNode": ("one_per_node", reading.boolean),
+    "WaitForVolume": ("wait_for_volume", reading.integer(0, 86400)),
 }

@@ -28,6 +28,7 @@ from daprdockr.planning.keeping.replacing import is_due
 from daprdockr.planning.keeping.rolling import is_proven
 from daprdockr.planning.placing.awaited import waits_for
 from daprdockr.planning.placing.failing import gives_up, is_overdue
+from daprdockr.planning.placing.home import why_tied
 from daprdockr.planning.situation import Situation
 
 
@@ -177,7 +178,8 @@ def _report_absent(situation: Situation, instance: InstanceName, definition: Def
         return evolve(before, state=State.PULLING, healthy=False, reason=pull.reason)
     if not attempts.unhealthy and (attempts.retry_at > now or attempts.count > 1):
         return evolve(before, state=State.BACKING_OFF, healthy=False, reason=attempts.reason)
-    reason = situation.wanted.missing or attempts.reason or waits_for(situation, instance) or owed(situation)
+    waits = waits_for(situation, instance) or why_tied(situation, instance.number) or owed(situation)
+    reason = situation.wanted.missing or attempts.reason or waits
     return evolve(before, state=State.STARTING, healthy=False, reason=reason)
 
 

@@ -41,12 +41,14 @@ from daprdockr.planning.keeping.body import published
 from daprdockr.planning.keeping.former_copy import former_copy, start_again
 from daprdockr.planning.keeping.pinning import pin_first
 from daprdockr.planning.keeping.preceding import owed
+from daprdockr.planning.keeping.recording import kept
 from daprdockr.planning.keeping.renewing import is_to_renew
 from daprdockr.planning.keeping.replacing import has_its_turn, is_due
 from daprdockr.planning.keeping.reporting import settled_at, verdict, why_unhealthy
 from daprdockr.planning.keeping.rolling import held, is_proven, proven_at, take_slot
 from daprdockr.planning.keeping.withdrawing import Wait, Withdrawal, is_led_to, remove, withdraw
 from daprdockr.planning.placing.awaited import waits_for
+from daprdockr.planning.placing.home import tied_elsewhere
 from daprdockr.planning.situation import Situation
 from daprdockr.planning.steps import (
     CreateContainer,
@@ -192,12 +194,13 @@ def _run(
     elif confirmed and owed(situation) and (image := pin_first(situation)) is not None:
         yield image  # the command before the first start waits for it
     elif confirmed and not _is_kept_back(situation, claim):
-        yield _create(situation, claim, definition)
+        yield kept(situation, claim, definition) or _create(situation, claim, definition)
 
 
 def _is_kept_back(situation: Situation, claim: Claim) -> bool:
     """Return whether no container may be created yet."""
-    return bool(situation.wanted.missing or waits_for(situation, claim.instance) or owed(situation))
+    waits = waits_for(situation, claim.instance) or tied_elsewhere(situation, claim.instance.number)
+    return bool(situation.wanted.missing or waits or owed(situation))
 
 
 def _create(situation: Situation, claim: Claim, definition: Definition) -> Step:

@@ -13,8 +13,11 @@ from collections import Counter
 from attrs import evolve
 
 from daprdockr.model.known.cluster import Cluster
+from daprdockr.model.names import InstanceName
 from daprdockr.model.wanted.definition import Definition
 from daprdockr.planning.candidates import Bar, Hindrance, barred, candidate, failing, full, unavailable
+from daprdockr.planning.placing.placement import vacancies
+from daprdockr.planning.placing.tied import ties
 
 
 def refusal(cluster: Cluster, definition: Definition, node: str) -> Hindrance | None:
@@ -30,6 +33,8 @@ def refusal(cluster: Cluster, definition: Definition, node: str) -> Hindrance | 
         return unavailable(cluster, node)
     if found := barred(definition, seen):
         return found
+    if found := _tied(cluster, definition, node):
+        return found
     if definition.one_per_node and held[node]:
         return Hindrance(Bar.ONE_PER_NODE, f"it has one already: {_one_because(definition)}")
     if found := full(definition, seen):
@@ -39,6 +44,20 @@ def refusal(cluster: Cluster, definition: Definition, node: str) -> Hindrance | 
     if node in failing(definition.name, claims.values(), [seen]):
         return Hindrance(Bar.FAILING, "it does not come up there")
     return None
+
+
+def _tied(cluster: Cluster, definition: Definition, node: str) -> Hindrance | None:
+    """Return the refusal where every instance that has no node waits for the data of another one."""
+    tied, vacant = (
+        ties(definition, cluster.volumes(definition.name)),
+        vacancies(definition, cluster.claims(definition.name)),
+    )
+    away = [number for number in vacant if tied.get(number, node) != node]
+    if not vacant or len(away) < len(vacant):
+        return None
+    names = ", ".join(f"{InstanceName(definition.name, number)} on {tied[number]}" for number in away[:_MOST_NAMED])
+    more = len(away) - _MOST_NAMED
+    return Hindrance(Bar.VOLUME, f"the data is elsewhere: of {names}{f' and {more} more' if more > 0 else ''}")
 
 
 def _with_holders(cluster: Cluster, definition: Definition, node: str, found: Hindrance) -> Hindrance:
@@ -53,6 +72,8 @@ def _with_holders(cluster: Cluster, definition: Definition, node: str, found: Hi
     texts = [f"host port {port} is taken there by {' and '.join(names)}" for port, names in taken.items()]
     return evolve(found, text="; ".join(texts) or found.text)
 
+
+_MOST_NAMED = 3
 
 RANKED_LAST = (Bar.FAILING, Bar.DARK)
 

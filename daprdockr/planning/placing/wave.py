@@ -25,6 +25,7 @@ from daprdockr.model.names import ServiceName
 from daprdockr.model.wanted.definition import Definition
 from daprdockr.planning.candidates import Candidate, failing
 from daprdockr.planning.placing.placement import rank, vacancies
+from daprdockr.planning.placing.tied import ties
 
 MOST = 100
 """The most services with free instances: 30 ms on 100 nodes."""
@@ -46,10 +47,13 @@ def offers(cluster: Cluster, candidates: tuple[Candidate, ...]) -> Mapping[Servi
             break
         definition, claims = cluster.services[name].definition, cluster.claims(name)
         counted.add(definition, fresh[name])
-        free = vacancies(definition, claims)
-        if free:
+        tied = ties(definition, cluster.volumes(name))
+        vacant = vacancies(definition, claims)
+        waiting = Counter(tied[number] for number in vacant if number in tied)
+        counted.add(definition, waiting)
+        if free := [number for number in vacant if number not in tied]:
             offered[name] = counted.onto(candidates)
-            held = Counter(claim.node for claim in claims.values())
+            held = Counter(claim.node for claim in claims.values()) + waiting
             ranking = rank(free, definition, held, offered[name], failing(name, claims.values(), candidates))
             counted.add(definition, Counter(ranking.first.values()))
     return offered

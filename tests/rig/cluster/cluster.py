@@ -164,7 +164,8 @@ class Cluster:
         name, group = service.split(".")
         start = f"instances/{group}/{name}/"
         found = {key.partition(start)[2]: json.loads(value) for key, value in self.stored(start).items()}
-        wanted = {key: value for key, value in found.items() if key.endswith("/next") == successors}
+        kind = "next" if successors else ""
+        wanted = {key: value for key, value in found.items() if key.partition("/")[2] == kind}
         return {f"{key.partition('/')[0]}.{service}": value for key, value in wanted.items()}
 
     def stored(self, below: str) -> dict[str, bytes]:

@@ -67,6 +67,7 @@ class FormTests(SynchronousTestCase):
             "secret": ("key", "set", "ls", "rm", "rotate-key"),
             "file": ("set", "get", "ls", "rm"),
             "job": ("ls", "run", "history", "logs"),
+            "volume": ("ls", "move"),
             "certificates": ("add", "rm"),
             "names": ("services", "instances", "nodes"),
         }

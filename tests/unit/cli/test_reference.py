@@ -41,7 +41,7 @@ class TableTests(SynchronousTestCase):
         said = " ".join(table().split())
         self.assertIn("``-stdin`` store the definition read from stdin in place of the old one", said)
         self.assertIn(
-            "``-yes`` let ``secret``, ``file``, ``restore``, ``recover`` and ``trust-etcd`` go on without asking", said
+            "``-yes`` let ``secret``, ``file``, ``volume``, ``restore``, ``recover`` and ``trust-etcd`` go on", said
         )
         self.assertIn("``-del`` delete a service", said)
 

@@ -45,7 +45,7 @@ FLOORS: Mapping[str, tuple[tuple[str, ...], ...]] = {
     ),
     "planning": (
         ("lanes",),
-        ("run_steps",),
+        ("run_steps", "volume_steps"),
         ("attempts", "candidates", "renewing", "steps"),
         ("outcome", "situation"),
         ("placing",),

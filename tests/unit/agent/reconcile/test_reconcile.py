@@ -33,6 +33,7 @@ from daprdockr.planning.steps import (
     TakeClaim,
     WriteClaim,
 )
+from daprdockr.planning.volume_steps import OnVolumes
 from daprdockr.runtime.workers import Stopped
 from tests.build.situations import WEB_1, WEB_2, changed, claim, container, running_record, situation, starting_record
 from tests.build.values import API, WEB, definition, instance
@@ -123,7 +124,7 @@ class Hand:
                 ended.callback(Done())
             case ClaimLost() | EtcdError():
                 ended.callback(claim_failed(error))
-            case EngineError() if not isinstance(step, OnClaim | OnRollout | OnRun | OnSlot):
+            case EngineError() if not isinstance(step, OnClaim | OnRollout | OnRun | OnSlot | OnVolumes):
                 ended.callback(whose_fault(step, error, "", away=False))
             case _:
                 ended.errback(error)

@@ -21,6 +21,7 @@ from daprdockr.model.stored.keys import (
     SlotKey,
     SuccessorKey,
 )
+from daprdockr.model.stored.volume import VolumeKey
 from tests.build.strategies import INSTANCE_NAMES, LABELS, SERVICE_NAMES
 from tests.build.values import KEYS
 
@@ -83,6 +84,7 @@ class KeysTests(SynchronousTestCase):
             KEYS.service(service): service,
             KEYS.claim(instance): instance,
             KEYS.successor(instance): SuccessorKey(instance),
+            KEYS.volumes(instance): VolumeKey(instance),
             KEYS.slot(service, 2): SlotKey(service, 2),
             KEYS.rollout(service): RolloutKey(service),
             KEYS.node(node): NodeKey(node),

@@ -1,0 +1,107 @@
+"""``volume``: where the data of instances is, and the decision of a person to leave it there."""
+
+from __future__ import annotations
+
+from daprdockr.cli.absent import no_such_node
+from daprdockr.cli.action_words import ActionWords, check_action, say_done
+from daprdockr.cli.announce import announce
+from daprdockr.cli.command import Command
+from daprdockr.cli.confirmed import confirm
+from daprdockr.cli.console import Console
+from daprdockr.cli.request import Request
+from daprdockr.cli.snapshot import check_exists, show, snapshot
+from daprdockr.model.errors import DaprdockrError, NotFound
+from daprdockr.model.known.cluster import Cluster
+from daprdockr.model.names import InstanceName, check_label
+from daprdockr.model.seams import Store
+from daprdockr.model.stored.entries import Absent, Put, Unchanged
+from daprdockr.model.stored.volume import VolumeRecord
+from daprdockr.picture.volumes import volume_table
+from daprdockr.planning.placing.tied import ties
+
+_WORDS = {
+    "ls": ActionWords(),
+    "move": ActionWords("an instance, and the node on which it is to start", 2, 2, sure=True),
+}
+
+
+class NotMoved(DaprdockrError):
+    """An instance is not moved: it has a node, or somebody else was first."""
+
+
+def volume(request: Request, store: Store, console: Console) -> None:
+    """
+    :raises NotFound: there is no such service or node, or the instance has no volume.
+    :raises NotMoved, NotConfirmed: nothing was changed.
+    """
+    action, *words = request.words
+    cluster = snapshot(request, store)
+    if action == "ls":
+        show(request, console, volume_table(cluster))
+    else:
+        _move(request, store, console, cluster, InstanceName.parse(words[0]), words[1])
+
+
+def _move(
+    request: Request, store: Store, console: Console, cluster: Cluster, instance: InstanceName, node: str
+) -> None:
+    _check_move(cluster, instance, node)
+    stored = cluster.volumes(instance.service)[instance.number]
+    before, names = stored.record.node, ", ".join(stored.record.volumes)
+    what = f"{instance} starts on {node} with what volume {names} has there, and the data on {before} stays behind"
+    without = f"{what}; daprdockrcmd volume move {instance} {node} -yes does that"
+    confirm(request, console, f"{what}. Type yes to go on: ", without)
+    keys = request.keys
+    conditions = Absent(keys.claim(instance)), Unchanged(keys.volumes(instance), stored.revision)
+    moved = Put(keys.volumes(instance), VolumeRecord(node, stored.record.volumes).encode())
+    if not store.commit(conditions, (moved,)).succeeded:
+        raise NotMoved(f"{instance} got a node at this moment: see daprdockrcmd ps {instance.service}")
+    announce(request, store, f"starts on {node}, and its data on {before} stays behind", str(instance))
+    line = f"{instance} starts on {node}; its data on {before} stays there"
+    say_done(request, console, line, Instance=str(instance), Node=node, Before=before)
+
+
+def _check_move(cluster: Cluster, instance: InstanceName, node: str) -> None:
+    """:raises NotFound, NotMoved: it cannot be moved to this node, or need not be."""
+    service = instance.service
+    check_exists(cluster, service)
+    home = ties(cluster.services[service].definition, cluster.volumes(service)).get(instance.number)
+    if home is None:
+        raise NotFound(f"{instance} has no named volume on any node: nothing keeps it from starting elsewhere")
+    if node not in cluster.nodes:
+        raise no_such_node(node, cluster.nodes)
+    if node == home:
+        raise NotMoved(f"the data of {instance} is on {node} already: daprdockrcmd why {instance} says what it lacks")
+    claim = cluster.claims(service).get(instance.number)
+    if claim is not None:
+        scale = f"daprdockrcmd scale {service}={instance.number - 1}"
+        raise NotMoved(f"{instance} is on {claim.node} with its data: {scale}, move it, and scale it back")
+
+
+def _check(request: Request) -> None:
+    check_action(request, _WORDS)
+    action, *words = request.words
+    if action == "move":
+        InstanceName.parse(words[0])
+        check_label(words[1], "node")
+
+
+COMMAND = Command(
+    name="volume",
+    usage=(
+        ("volume ls", "the volumes of instances, and the nodes that have them"),
+        ("volume move INSTANCE NODE [-yes]", "start an instance elsewhere, and leave its data behind"),
+    ),
+    run=volume,
+    flags=("yes", "o"),
+    word="ACTION ...",
+    choices=tuple(_WORDS),
+    check=_check,
+    reference=(
+        "the named volumes of all instances: the node that has each, and how the instance is, or whether it waits for"
+        " that node",
+        "have an instance that waits for the node with its volumes start on NODE, with what volumes of these names"
+        " hold there, perhaps nothing. The data on the other node stays there, and is not used. Asks first, and not"
+        " with -yes. An instance that has a node is not moved",
+    ),
+)

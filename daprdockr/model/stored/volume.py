@@ -1,0 +1,53 @@
+# -*- test-case-name: tests.unit.model.stored.test_volume -*-
+"""
+The record of where the data of an instance is: its node, and the named volumes that it has there.
+
+It stands under no lease, because it outlives its node's. Its key lies below that of the claim, so that one watch brings
+both in etcd's order: a node that sees an instance become free has seen before where its data is.
+"""
+
+from __future__ import annotations
+
+from attrs import frozen
+
+from daprdockr.model import reading
+from daprdockr.model.members import Members, all_members, decode_whole, encode_members
+from daprdockr.model.names import InstanceName
+
+
+@frozen(order=True)
+class VolumeKey:
+    """The key of the record of an instance's volumes."""
+
+    instance: InstanceName
+
+
+@frozen
+class VolumeRecord:
+    """
+    ``node`` has the ``volumes`` of an instance, by their names there. ``overdue``: the instance has waited for that
+    node longer than its definition's ``WaitForVolume``, and people were notified.
+    """
+
+    node: str
+    volumes: tuple[str, ...]
+    overdue: bool = False
+
+    @classmethod
+    def decode(cls, data: bytes) -> VolumeRecord:
+        """:raises BadInput: if ``data`` is not such a record."""
+        return cls(**decode_whole(data, _MEMBERS, ("Node", "Volumes")))
+
+    def encode(self) -> bytes:
+        return encode_members(all_members(self, _MEMBERS) | {"Volumes": list(self.volumes)})
+
+
+def _volumes(value: object, path: str) -> tuple[str, ...]:
+    return tuple(reading.list_of(reading.text)(value, path))
+
+
+_MEMBERS: Members = {
+    "Node": ("node", reading.node_name),
+    "Volumes": ("volumes", _volumes),
+    "Overdue": ("overdue", reading.boolean),
+}

@@ -1,0 +1,139 @@
+"""Whole agents with instances that have named volumes: the node with the data dies, comes back, or is given up."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from daprdockr.model.stored.cordon import asking_to_drain
+from daprdockr.model.stored.entries import Delete
+from daprdockr.model.stored.revisioned import StoredVolumes
+from daprdockr.model.stored.volume import VolumeRecord
+from daprdockr.model.wanted.definition import Definition
+from tests.build.values import KEYS, WEB, definition, instance
+from tests.fakes.agents import MemoryAgent, MemoryCluster
+
+KEPT: dict[str, Any] = {"Volumes": ["data:/data"]}
+LEASE_OVER = 10
+FIRST = "1.web.myapp"
+
+
+class VolumeCase(SynchronousTestCase):
+    """Nodes ``a``, ``b`` and ``c``, and one instance with a volume."""
+
+    def setUp(self) -> None:
+        self.cluster = MemoryCluster(self)
+        self.agents = {name: self.cluster.add(name) for name in "abc"}
+        self.cluster.advance(1)
+        self.cluster.define(self.db())
+        self.cluster.advance(3)
+        self.home = self.cluster.claims[FIRST].node
+        self.other = min(set("abc") - {self.home})
+
+    def db(self, instances: int = 1, **members: Any) -> Definition:
+        return definition(instances=instances, Container=KEPT, Placement={"WaitForVolume": 60}, **members)
+
+    def lose(self) -> MemoryAgent:
+        """The host with the data dies, and its lease ends."""
+        lost = self.agents[self.home]
+        self.cluster.crash(lost)
+        for container in lost.docker.states:
+            lost.docker.crash(container.id)
+        self.cluster.advance(LEASE_OVER)
+        return lost
+
+    @property
+    def running(self) -> list[str]:
+        return [name for name, agent in self.agents.items() if agent.running]
+
+    @property
+    def record(self) -> VolumeRecord | None:
+        stored: StoredVolumes | None = self.agents[self.other].cluster.volumes(WEB).get(1)
+        return None if stored is None else stored.record
+
+
+class WaitTests(VolumeCase):
+    def test_recorded(self) -> None:
+        """The node that created the container is written down, under no lease."""
+        entry = self.cluster.store.get(KEYS.volumes(instance(1)))
+        assert entry is not None
+        self.assertEqual((entry.lease, self.record), (0, VolumeRecord(self.home, ("data",))))
+
+    def test_waits(self) -> None:
+        """When its node dies the instance is started nowhere else; after the time that is said once."""
+        self.lose()
+        self.cluster.advance(40)
+        self.assertEqual((self.cluster.claims, self.record), ({}, VolumeRecord(self.home, ("data",))))
+        self.cluster.advance(40)
+        self.assertEqual((self.cluster.claims, self.record), ({}, VolumeRecord(self.home, ("data",), overdue=True)))
+        events = [e.value for e in self.cluster.store.list(KEYS.events).entries if b"still waits for" in e.value]
+        self.assertEqual(len(events), 1)
+        self.assertEqual(self.running, [])
+
+    def test_comes_back(self) -> None:
+        """The node comes back, without the container but with its data: the instance goes on there."""
+        lost = self.lose()
+        for container in lost.docker.states:
+            lost.docker.remove(container.id)
+        self.cluster.advance(80)
+        self.agents[self.home] = self.cluster.succeed(lost)
+        self.cluster.advance(5)
+        self.assertEqual((self.running, self.cluster.claims[FIRST].node), ([self.home], self.home))
+        self.assertEqual(self.record, VolumeRecord(self.home, ("data",)))
+
+    def test_moved(self) -> None:
+        """A person writes another node into the record: it starts there, and the old node takes nothing back."""
+        lost = self.lose()
+        self.cluster.store.put(KEYS.volumes(instance(1)), VolumeRecord(self.other, ("data",)).encode())
+        self.cluster.advance(5)
+        self.assertEqual((self.running, self.cluster.claims[FIRST].node), ([self.other], self.other))
+        self.agents[self.home] = self.cluster.succeed(lost)
+        self.cluster.advance(15)
+        self.assertEqual((self.running, lost.docker.states), ([self.other], []))
+
+    def test_others_move(self) -> None:
+        """An instance without data beside it moves as before, and a new one goes to another node than the lost one."""
+        self.cluster.define(self.db(2))
+        self.cluster.advance(3)
+        second = self.cluster.claims["2.web.myapp"].node
+        self.assertNotEqual(second, self.home)
+        self.lose()
+        self.assertEqual(list(self.cluster.claims), ["2.web.myapp"])
+
+
+class EndTests(VolumeCase):
+    def test_scaled_down(self) -> None:
+        """An instance that was scaled down comes back to its data."""
+        self.cluster.define(self.db(0))
+        self.cluster.advance(15)
+        self.assertEqual((self.running, self.record), ([], VolumeRecord(self.home, ("data",))))
+        self.cluster.store.put(KEYS.cordon(self.other), b"")
+        self.cluster.define(self.db(1))
+        self.cluster.advance(3)
+        self.assertEqual(self.cluster.claims[FIRST].node, self.home)
+
+    def test_deleted(self) -> None:
+        """With the service the record goes, also when the node with the data is away."""
+        self.lose()
+        self.cluster.delete(WEB)
+        self.cluster.advance(5)
+        self.assertIsNone(self.cluster.store.get(KEYS.volumes(instance(1))))
+
+    def test_drained(self) -> None:
+        """A drained node keeps the instance, which goes on; killed, it is started again."""
+        self.cluster.store.put(KEYS.cordon(self.home), asking_to_drain())
+        self.cluster.advance(20)
+        self.assertEqual((self.running, self.cluster.claims[FIRST].node), ([self.home], self.home))
+        self.cluster.store.commit([], [Delete(KEYS.cordon(self.home))])
+
+    def test_rollout(self) -> None:
+        """A changed definition is rolled out on the same node, the old container stopped before the new one starts."""
+        for agent in self.agents.values():
+            agent.docker.add_image("web:2")
+        self.cluster.define(self.db(image="web:2"))
+        self.cluster.advance(25)
+        claim = self.cluster.claims[FIRST]
+        self.assertEqual((claim.node, claim.healthy), (self.home, True))
+        self.assertEqual(claim.definition, self.db(image="web:2").digest)
+        self.assertEqual(self.running, [self.home])
