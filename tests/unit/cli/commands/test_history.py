@@ -118,6 +118,13 @@ class HistoryTests(HistoryCase):
             rows = self.rows()[-2:]
             self.assertEqual([(row["By"] == "", row["Good"]) for row in rows], [(True, healthy), (False, False)])
 
+    def test_none_yet(self) -> None:
+        """Of a service that an older version defined, and nobody changed since, there is none to show yet."""
+        self.store.put(KEY, definition().encode())
+        done = self.run_line("history", "web.myapp")
+        self.assertEqual((done.status, done.stderr, self.rows()), (0, "", []))
+        self.assertIn("is no revision yet", done.stdout)
+
     def test_good(self) -> None:
         """A revision under which all is well when it is replaced is good, whether or not an agent marked it."""
         self.image("web:1", "-instances", "2")
