@@ -11,10 +11,15 @@ Note [Serving the last known routes]
 Note [An nginx that was restarted]
     It has the routes that were written to the disk last, which may be older than those it was given. So the end of the
     process makes the agent forget the state of nginx, and send the whole state until it is taken.
+
+Note [An nginx without routes]
+    The configuration of version 0.1.0 had the routes in it. An nginx that takes up a present one in its place would
+    know none, and answer 503 until it is given some. So the routes are stored first, and nginx begins with them.
 """
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -22,6 +27,7 @@ from typing import Any
 from attrs import evolve, frozen
 from twisted.application.service import Service
 from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.defer import TimeoutError as DeferredTimeout
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -47,6 +53,9 @@ from daprdockr.runtime.signal import Signal
 
 ABSENT_RETRY = 30.0
 """Seconds between two searches for a program that is not installed."""
+
+FIRST_ROUTES = 30.0
+"""The longest wait for routes to store: Note [An nginx without routes]."""
 
 
 @frozen
@@ -95,6 +104,7 @@ class Nginx(Service):
         self._state = DoorState({}, {})
         self._thumbprint = ""
         self._revision: int | None = None
+        self._published: Deferred[None] = Deferred()
         self._reactor = reactor
         self._run = run
         self._leave_running = leave_running
@@ -168,6 +178,8 @@ class Nginx(Service):
         self._state = changed_state(self._state, self._led, led)
         self._led, self._revision = led, revision
         self._routes.want(evolve(self._state, thumbprint=self._thumbprint), revision)
+        if not self._published.called:
+            self._published.callback(None)
 
     def answer_challenges(self, thumbprint: str) -> None:
         """
@@ -259,8 +271,17 @@ class Nginx(Service):
         self._process = self._supervised()
         if startable:
             self._process.startService()
+            await self._store_first_routes()
         self._configuring.want(self._settings)
         self._configuring.start()
+
+    async def _store_first_routes(self) -> None:
+        """See Note [An nginx without routes]."""
+        if await self._run(self._files.routes.exists):
+            return
+        with contextlib.suppress(DeferredTimeout, OSError):  # then it has to do without
+            await self._published.addTimeout(FIRST_ROUTES, self._reactor)
+            await self._run(self._files.keep_routes, whole(evolve(self._state, thumbprint=self._thumbprint), 0))
 
     async def _usable(self) -> NginxSettings:
         """

@@ -25,7 +25,7 @@ from daprdockr.model.names import InstanceName, ServiceName
 from daprdockr.model.troubles.http import FilesUnwritable, NginxDown, NginxNotStarted, NginxUnusable, RoutesNotServed
 from daprdockr.process.supervised import SupervisedProcess
 from daprdockr.proxy.configuration import HttpListener, NginxSettings
-from daprdockr.proxy.nginx import ABSENT_RETRY, Nginx
+from daprdockr.proxy.nginx import ABSENT_RETRY, FIRST_ROUTES, Nginx
 from daprdockr.proxy.program import NginxProgram
 from daprdockr.proxy.publisher import DISK_RETRY
 from daprdockr.proxy.routes import Route, Upstream
@@ -244,6 +244,48 @@ class NginxTests(SynchronousTestCase):
         second = self.nginx()
         second.startService()
         self.assertIsNotNone(second.pid)
+
+    def succeeding(self, **changes: Any) -> Nginx:
+        """An agent with another listener, whose nginx is one of a version that stored no routes."""
+        self.stop(self.started("a.com"))
+        (self.directory / "routes.json").unlink()
+        nginx = self.nginx(port=81, **changes)
+        nginx.startService()
+        self.pass_time(1)
+        self.assertEqual((nginx.pid, self.master.signals), (self.master.pid, []))
+        self.assertIn("127.0.0.1:80", self.installed())
+        return nginx
+
+    def test_without_routes(self) -> None:
+        """An nginx without stored routes takes up another configuration when there are routes that it can read then."""
+        nginx = self.succeeding()
+        nginx.publish([route("b.com")])
+        kept = json.loads((self.directory / "routes.json").read_text())
+        self.assertEqual((list(kept["hosts"]), kept["version"]), (["b.com"], 0))
+        self.pass_time(1)
+        self.assertIn("127.0.0.1:81", self.installed())
+        self.assertEqual((nginx.status.reason, self.reactor.held), ("", {"b.com"}))
+        nginx.publish([route("c.com")])
+        self.pass_time(1)
+        self.assertEqual(self.reactor.held, {"c.com"})
+
+    def test_without_any_routes(self) -> None:
+        """If there are none for long, it takes up its configuration nevertheless."""
+        self.succeeding()
+        self.pass_time(FIRST_ROUTES)
+        self.assertIn("127.0.0.1:81", self.installed())
+
+    def test_no_room_for_routes(self) -> None:
+        """A full disk keeps no configuration back."""
+
+        def run(call: Callable[..., T], *arguments: Any) -> Deferred[T]:
+            if call.__name__ == "keep_routes":
+                return fail(OSError(errno.ENOSPC, "No space left on device"))
+            return execute(call, *arguments)
+
+        self.succeeding(run=run).publish([route("b.com")])
+        self.pass_time(1)
+        self.assertIn("127.0.0.1:81", self.installed())
 
     def test_change(self) -> None:
         """New routes are given to the nginx that runs: no test, no signal, no other file; and kept for the next one."""
