@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo cluster fresh test check venv lint types unit properties functional packaging coverage model bench-change bench-converge bench-dns bench-failover bench-handshakes bench-http bench-memory bench-page bench-reads bench-rollout bench-scale bench-slowness bench-stalled chaos fuzz release clean
+.PHONY: help demo cluster fresh oldest test check venv lint types unit properties functional packaging coverage model bench-change bench-converge bench-dns bench-failover bench-handshakes bench-http bench-memory bench-page bench-reads bench-rollout bench-scale bench-slowness bench-stalled chaos fuzz release clean
 
 # A root shell opened with plain "su" does not look there for dockerd and nginx.
 export PATH := $(PATH):/usr/sbin:/sbin
@@ -119,6 +119,9 @@ fresh: ## as root: a cluster by init and join on three hosts of a fresh Debian 1
 	@scripts/install-packages fresh
 	@$(MAKE) --silent --no-print-directory venv
 	@$(PYTHON) -m tests.fresh $(ARGS)
+
+oldest: venv ## unit tests with the oldest packages that setup.py allows; two minutes
+	@$(PYTHON) -m tools.oldest $(TESTS)
 
 chaos: ## as root: random faults on five hosts under load; SEED=7 FAULTS=100, else a seed is drawn and FAULTS is 10
 	@scripts/install-packages test

@@ -2,7 +2,7 @@
 Run the stages of the tests, all in order or the named ones, and count.
 
     .venv/bin/python -m tools.run_tests [lint] [types] [unit] [properties] [coverage] [functional] [packaging] [demo]
-                                        [model] [cluster] [chaos]
+                                        [model] [oldest] [cluster] [chaos]
     .venv/bin/python -m tools.run_tests check
 
 ``check`` is for each commit, within a minute and a half: lint, types and the unit tests in two processes.

@@ -95,6 +95,13 @@ def real_steps() -> list[Step]:
             lane="models",
         ),
         Step(
+            "oldest",
+            "unit tests of what imports a package, with the oldest ones that setup.py allows",
+            [*IDLE, PYTHON, "-m", "tools.oldest", "--adapters"],
+            True,
+            lane="models",
+        ),
+        Step(
             "functional",
             "functional tests of whole agents",
             with_engine("engine-agents", trial("agents", agents, "--reporter=timing")),
