@@ -5,4 +5,4 @@ The rooms, from the values at the bottom to the wiring at the top, and what each
 ``docs/design/architecture.rst``; ``tests/unit/house/test_house_rules.py`` holds them to it.
 """
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
