@@ -27,7 +27,7 @@ from tools.stages import CHECKOUT
 
 PLACE = CHECKOUT / ".test/oldest"
 FOR_TESTS = ("dnspython", "docutils", "hypothesis", "jsonschema", "openapi-spec-validator")
-"""What the unit tests import beside the packages of the agent."""
+"""These the unit tests import beside the packages of the agent."""
 
 OURS = {"daprdockr", "attr", "attrs", "twisted", "zope", *sys.stdlib_module_names}
 

@@ -11,7 +11,7 @@ from tools.stages import CHECKOUT
 
 
 class OldestTests(SynchronousTestCase):
-    """What is installed, and what is tested with it."""
+    """The choice of packages and of tests."""
 
     def test_lower_bounds(self) -> None:
         """Each package that an installation needs is taken in the version that its bound names, and no tool is."""
