@@ -34,7 +34,7 @@ def history_table(history: Revisions, present: Definition | None) -> Table:
     :param present: the definition that is in force.
     """
     records = [one.record for one in history.revisions]
-    changed = [[] for _ in records[:1]]  # one that an older version stored has no revision yet
+    changed: list[list[str]] = [[] for _ in records[:1]]  # one that an older version stored has no revision yet
     changed += [list(changes(old.definition, new.definition)) for old, new in pairwise(records)]
     last = next((one.number for one in reversed(history.revisions) if one.record.definition == present), 0)
     return Table(
