@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterable
 from pathlib import Path
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from daprdockr.model.errors import BadInput
 from daprdockr.model.names import shorten
@@ -65,6 +66,10 @@ class Access:
         scheme = "https" if self.secure else "http"
         return ", ".join(f"{scheme}://{endpoint}" for endpoint in self.endpoints)
 
+    def alone(self, endpoint: EtcdEndpoint) -> Access:
+        """Return the access to one member alone, with the same credentials."""
+        return evolve(self, endpoints=(endpoint,))
+
     @classmethod
     def parse(
         cls,
@@ -94,6 +99,17 @@ class Access:
             raise BadInput(f"--etcd {shorten(urls)} mixes http and https: write all endpoints alike")
         endpoints = tuple(dict.fromkeys(endpoint for _, endpoint in parsed))
         return cls(endpoints, schemes.pop(), ca, cert, key, user, password, password_file)
+
+
+def advertised(urls: Iterable[str]) -> tuple[EtcdEndpoint, ...]:
+    """Return the endpoints in URLs that a member advertises, without those that cannot be used."""
+    found: list[EtcdEndpoint] = []
+    for url in urls:
+        try:
+            found += Access.parse(url).endpoints
+        except BadInput:
+            continue
+    return tuple(found)
 
 
 def _parse_endpoint(part: str) -> tuple[bool, EtcdEndpoint]:

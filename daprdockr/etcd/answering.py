@@ -6,9 +6,7 @@ import socket
 from contextlib import closing
 from urllib.parse import urlsplit
 
-from attrs import evolve
-
-from daprdockr.etcd.address import Access
+from daprdockr.etcd.address import Access, advertised
 from daprdockr.etcd.etcd_members import EtcdMembers
 from daprdockr.model.errors import EtcdError
 from daprdockr.model.etcd_member import EtcdMember
@@ -33,11 +31,11 @@ def is_up(access: Access, member: EtcdMember) -> bool:
 
     :param access: the credentials.
     """
-    if not member.clients or not listens(member.clients[0]):
+    own = advertised(member.clients[:1])
+    if not own or not listens(member.clients[0]):
         return False
-    own = evolve(access, endpoints=Access.parse(member.clients[0]).endpoints)
     try:
-        with closing(EtcdMembers(own, CONNECT_TIMEOUT)) as asked:
+        with closing(EtcdMembers(access.alone(own[0]), CONNECT_TIMEOUT)) as asked:
             asked.revision()
     except EtcdError:
         return False

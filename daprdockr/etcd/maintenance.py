@@ -13,7 +13,7 @@ from typing import Any
 
 from attrs import evolve
 
-from daprdockr.etcd.address import Access, EtcdEndpoint
+from daprdockr.etcd.address import Access, EtcdEndpoint, advertised
 from daprdockr.etcd.channel import EtcdChannel, open_lanes
 from daprdockr.etcd.etcd_members import Opening
 from daprdockr.etcd.session import Session
@@ -26,7 +26,7 @@ from daprdockr.etcd.stubs import (
     is_learner,
     used_bytes,
 )
-from daprdockr.model.errors import BadInput, EtcdHistoryLost, EtcdUnavailable
+from daprdockr.model.errors import EtcdHistoryLost, EtcdUnavailable
 from daprdockr.model.etcd_look import EtcdLook, MemberStatus
 
 LONGEST = 120.0
@@ -58,7 +58,7 @@ class EtcdMaintenance:
             members = self._ask(session, lambda lane: lane.cluster.MemberList, MemberListRequest()).members
             alarms = self._ask(session, lambda lane: lane.maintenance.Alarm, AlarmRequest(action=GET)).alarms
         voters = {one.ID: one for one in members if not is_learner(one)}
-        named = [endpoint for one in voters.values() for url in one.clientURLs for endpoint in _endpoints(url)]
+        named = [endpoint for one in voters.values() for endpoint in advertised(one.clientURLs)]
         found: dict[int, MemberStatus] = {}
         for endpoint in dict.fromkeys((*self._access.endpoints, *named)):
             if found.keys() < voters.keys() and (status := self._status(endpoint)) and status.member in voters:
@@ -80,7 +80,7 @@ class EtcdMaintenance:
             return  # it has been, by etcd itself or by somebody else
 
     def defragment(self, member: int) -> None:
-        with self._session(self._at(self._places[member]), LONGEST) as session:
+        with self._session(self._access.alone(self._places[member]), LONGEST) as session:
             self._ask(session, lambda lane: lane.maintenance.Defragment, DefragmentRequest())
 
     def disarm(self, members: Collection[int]) -> None:
@@ -100,15 +100,12 @@ class EtcdMaintenance:
     def _status(self, endpoint: EtcdEndpoint) -> MemberStatus | None:
         """Return the status of the member there; None: nobody answers."""
         try:
-            with self._session(self._at(endpoint)) as session:
+            with self._session(self._access.alone(endpoint)) as session:
                 told = self._ask(session, lambda lane: lane.maintenance.Status, StatusRequest())
         except EtcdUnavailable:
             return None
         used = used_bytes(told) or told.dbSize
         return MemberStatus(told.header.member_id, told.leader, told.header.revision, told.dbSize, used)
-
-    def _at(self, endpoint: EtcdEndpoint) -> Access:
-        return evolve(self._access, endpoints=(endpoint,))
 
     @contextmanager
     def _session(self, access: Access, timeout: float = 0.0) -> Iterator[Session]:
@@ -120,11 +117,3 @@ class EtcdMaintenance:
 
     def _ask(self, session: Session, method: Callable[[EtcdChannel], Any], request: Any) -> Any:
         return session.call(method, request, deadline=session.deadline())
-
-
-def _endpoints(url: str) -> tuple[EtcdEndpoint, ...]:
-    """Return the endpoint in a URL that a member advertises; none if it cannot be used."""
-    try:
-        return Access.parse(url).endpoints
-    except BadInput:
-        return ()

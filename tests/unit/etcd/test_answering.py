@@ -30,6 +30,7 @@ class AnsweringTests(SynchronousTestCase):
         """A member that has not begun, is down, or accepts connections and says nothing, is not up."""
         access = Access.parse("http://127.0.0.1:1")
         self.assertFalse(is_up(access, member(1)))
+        self.assertFalse(is_up(access, evolve(member(1, "a"), clients=("unix://localhost:1",))))
         one = evolve(member(1, "a"), clients=(f"http://{self.place}",))
         self.assertFalse(is_up(access, one))
         self.socket.listen()
