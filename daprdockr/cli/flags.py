@@ -152,6 +152,13 @@ OF_COMMANDS = (
         "let ``pause`` have each request answered with 503 at once, and with the page in FILE, at most 64 KiB of text"
         " or HTML; ``-`` is stdin. Without FILE a plain page says that the service is under maintenance",
     ),
+    Flag(
+        "snapshot",
+        "FILE",
+        "save all of etcd in FILE, for etcdctl snapshot restore",
+        "let ``backup`` save all that etcd has in FILE, whole and checked or not at all, for ``etcdctl snapshot"
+        " restore``; a file of that name is replaced",
+    ),
     Flag("yes", "", "let {commands} go on without asking"),
     Flag(
         "timeout",

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from daprdockr.arguments import goflags
 from daprdockr.arguments.access import ETCD_PARAMETERS, access_of_host, read_access
@@ -82,6 +83,7 @@ def read_request(words: Sequence[str], environment: Mapping[str, str]) -> Reques
         verbose="v" in switches,
         host=environment.get("HOST_IP", ""),
         local=f"{state}/{SOCKET}" if state else "",
+        snapshot=Path(values["snapshot"]) if "snapshot" in values else None,
         user=next(filter(None, map(environment.get, _USERS)), ""),
     )
     command.check(request)

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 
-def replace_file(path: Path, content: bytes | Iterable[bytes], synced: bool) -> None:
+def replace_file(path: Path, content: bytes | Iterable[bytes], synced: bool, draft: Path | None = None) -> None:
     """
     Write a draft beside ``path`` and rename it, so that a reader finds the old content or the new.
 
@@ -19,9 +19,10 @@ def replace_file(path: Path, content: bytes | Iterable[bytes], synced: bool) -> 
     :param content: all of it, or its parts one by one.
     :param synced: whether the new content survives a power failure. A rename does once the directory is synced
         (rename(2), fsync(2)), and the disk may need some time for both.
-    :raises OSError: nothing was replaced, and no draft is left to fill the disk.
+    :param draft: another name for it, in the same directory.
+    :raises OSError: nothing was replaced, and no draft is left to fill the disk; the same with an error of ``content``.
     """
-    draft = path.with_name(path.name + ".new")
+    draft = draft or path.with_name(path.name + ".new")
     draft.unlink(missing_ok=True)
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     try:
@@ -31,7 +32,7 @@ def replace_file(path: Path, content: bytes | Iterable[bytes], synced: bool) -> 
                 file.flush()
                 os.fsync(file.fileno())
         os.replace(draft, path)
-    except OSError:
+    except BaseException:
         with contextlib.suppress(OSError):
             draft.unlink()
         raise

@@ -1,5 +1,7 @@
 # -*- test-case-name: tests.unit.cli.commands.test_backup -*-
-"""``backup``: definitions, files, cordons and pauses as one JSON document, for ``restore``."""
+"""
+``backup``: definitions, files, cordons and pauses as one JSON document, for ``restore``; or a snapshot of all of etcd.
+"""
 
 from __future__ import annotations
 
@@ -21,6 +23,11 @@ class Incomplete(DaprdockrError):
 
 def backup(request: Request, store: Store, console: Console) -> None:
     """:raises Incomplete: something is missing in what was printed."""
+    if request.snapshot is not None and request.access is not None:
+        from daprdockr.cli.etcd_snapshot import save_snapshot
+
+        save_snapshot(request.snapshot, request.access, console)
+        return
     found, unreadable = read_entries(request.keys, store.list(places(request.keys)).entries)
     console.print_json(write_backup(request.keys, found, time.time(), author(request)))
     for key, reason in unreadable.items():
@@ -31,11 +38,18 @@ def backup(request: Request, store: Store, console: Console) -> None:
 
 COMMAND = Command(
     name="backup",
-    usage=(("backup > FILE", "print definitions, files, cordons and pauses as one document"),),
+    usage=(
+        ("backup > FILE", "print definitions, files, cordons and pauses as one document"),
+        ("backup -snapshot FILE", "save all of etcd, secrets and roles too, in FILE"),
+    ),
     run=backup,
+    flags=("snapshot",),
     reference=(
         "print all definitions, files for containers (``file set``), cordons and pauses as one JSON document for"
         " ``restore``, as they are at one moment; history, events and sealed values, which are secrets and"
         " certificates, are not in it. A stored value that cannot be read is left out and reported (exit status 1)",
+        "save all that a member of etcd has, also secrets, certificates, history and roles, in FILE, which only its"
+        " owner can read: for ``etcdctl snapshot restore``. It is compared with etcd's checksum, and FILE is replaced"
+        " by the whole or left as it was. With authentication in etcd it takes a user with etcd's role ``root``",
     ),
 )

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from daprdockr.etcd.address import Access, EtcdEndpoint
+from daprdockr.etcd.address import Access, EtcdEndpoint, advertised
 from daprdockr.model.errors import BadInput
 
 
@@ -66,6 +66,16 @@ class ParseTests(SynchronousTestCase):
         """http and https together are refused."""
         error = self.assertRaises(BadInput, Access.parse, "https://a:1,b:2")
         self.assertIn("mixes http and https", str(error))
+
+    def test_advertised(self) -> None:
+        """The places that members advertise are read, but for those that nobody here can use."""
+        found = advertised(["http://a:1", "unix://localhost:1", "https://b:2"])
+        self.assertEqual(found, (EtcdEndpoint("a", 1), EtcdEndpoint("b", 2)))
+
+    def test_alone(self) -> None:
+        """One member is reached with the same credentials."""
+        access = Access.parse("https://a:1,https://b:2", user="u", password="p")
+        self.assertEqual(access.alone(access.endpoints[1]), Access.parse("https://b:2", user="u", password="p"))
 
     @given(st.text(max_size=40))
     def test_any_text(self, text: str) -> None:
