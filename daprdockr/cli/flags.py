@@ -153,6 +153,12 @@ OF_COMMANDS = (
         " or HTML; ``-`` is stdin. Without FILE a plain page says that the service is under maintenance",
     ),
     Flag(
+        "token-file",
+        "FILE",
+        "a file with the token, or with the whole line, in place of TOKEN",
+        "let ``join`` read the token from a file, in which the whole line of ``init`` or ``invite`` may stand too",
+    ),
+    Flag(
         "snapshot",
         "FILE",
         "save all of etcd in FILE, for etcdctl snapshot restore",

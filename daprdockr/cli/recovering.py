@@ -7,20 +7,31 @@ Note [Recovered by a restart]
     Only the agent starts etcd. So the command leaves a request beside the files of the host and ends etcd; the agent
     starts it again within seconds, and gives it the flag once: Note [Alone at one start] in ``etcd.cluster_files``. The
     agent and all containers go on meanwhile, as in any outage of etcd.
+
+Note [What is lost may be missed]
+    An agent that had seen a write of the lost members alone finds that it is missing, and freezes. It finds out when it
+    lists etcd again: at once if the revision went back, else within a minute. So the doubts are looked at for a while,
+    and if there is none, the last line says where one would be seen.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 
 from attrs import frozen
 
-from daprdockr.cli.own_agent import OwnAgent
+from daprdockr.cli.own_agent import PAUSE, OwnAgent
+from daprdockr.cli.snapshot import doubts
 from daprdockr.etcd.cluster_files import ClusterFiles
-from daprdockr.model.errors import BadInput, EtcdError, EtcdRefused
+from daprdockr.model.errors import BadInput, EtcdError, EtcdRefused, EtcdUnavailable
 from daprdockr.model.etcd_member import EtcdMember, HostPart, client_url
 from daprdockr.model.seams import Store
+from daprdockr.model.stored.doubts import COMMAND, DoubtRecord
 from daprdockr.planning.etcd_departure import given_up
+
+LOOK = 5.0
+"""Seconds in which agents may report that they doubt: Note [What is lost may be missed]."""
 
 
 @frozen
@@ -85,4 +96,19 @@ class Recovery:
             raise EtcdRefused("etcd has all its members still: run the same again")
         self.files.write_endpoints((self.url,))
         self.say(f"etcd goes on with {self.part.node} alone")
+        self._say_doubts(agent, store)
         self.say("the line for new hosts: daprdockrcmd invite. Those given up must not come back: wipe them")
+
+    def _say_doubts(self, agent: OwnAgent, store: Store) -> None:
+        """See Note [What is lost may be missed]."""
+        end, found = agent.clock() + LOOK, dict[str, DoubtRecord]()
+        while not found and agent.clock() < end:
+            agent.pause(PAUSE)
+            with suppress(EtcdUnavailable):
+                found = doubts(agent.request, store)
+        for node, record in sorted(found.items()):
+            self.say(f"{node} is frozen, it doubts this etcd: {record.reason}")
+        if found:
+            self.say(f"{COMMAND} shows what these nodes would stop, and lets them go on: run it next")
+        else:
+            self.say(f"no agent doubts this etcd so far; if daprdockrcmd nodes shows one in a minute, run {COMMAND}")

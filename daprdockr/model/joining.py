@@ -19,10 +19,12 @@ TOKEN_LIFE = 3600
 """Seconds for which a token admits hosts."""
 
 LONGEST_TOKEN = 256
+TOKEN_MARK = "dj"
+"""A token begins so."""
+
 _VERSION = 1
 _DIGEST = 32
 _SECRET = 32
-_MARK = "dj"
 
 
 @frozen
@@ -39,7 +41,7 @@ class JoinToken:
     def __str__(self) -> str:
         place = self.peer.encode()
         body = bytes([_VERSION]) + bytes.fromhex(self.fingerprint) + bytes.fromhex(self.secret) + place
-        return _MARK + base64.urlsafe_b64encode(body + _sum(body)).decode().rstrip("=")
+        return TOKEN_MARK + base64.urlsafe_b64encode(body + _sum(body)).decode().rstrip("=")
 
     @classmethod
     def parse(cls, text: str) -> JoinToken:
@@ -59,9 +61,9 @@ class JoinToken:
 
 def _body(text: str) -> bytes:
     code = text.strip()
-    if not code.startswith(_MARK) or len(code) > LONGEST_TOKEN:
+    if not code.startswith(TOKEN_MARK) or len(code) > LONGEST_TOKEN:
         raise _not_whole()
-    code = code.removeprefix(_MARK)
+    code = code.removeprefix(TOKEN_MARK)
     try:
         data = base64.b64decode(code + "=" * (-len(code) % 4), altchars=b"-_", validate=True)
     except (binascii.Error, ValueError):

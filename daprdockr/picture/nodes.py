@@ -3,10 +3,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from types import MappingProxyType
+from urllib.parse import urlsplit
 
+from daprdockr.model.etcd_member import EtcdMember
 from daprdockr.model.known.cluster import Cluster
+from daprdockr.model.stored.node import NodeRecord
 from daprdockr.picture.cells import yes_or_no
 from daprdockr.picture.table import Column, Row, Table
 from daprdockr.planning.candidates import UNKNOWN
@@ -54,41 +57,78 @@ COLUMNS: tuple[Column, ...] = (
 )
 
 
-def node_table(cluster: Cluster, refused: str = "", doubted: Mapping[str, str] = MappingProxyType({})) -> Table:
+LOST = "lost"
+"""What a member of etcd does whose host does not report."""
+
+_AWAY = (
+    "its agent does not report; start it, or if this host is gone for good, let another one join in its place"
+    " (daprdockrcmd invite on a host with a member)"
+)
+
+
+def node_table(
+    cluster: Cluster,
+    refused: str = "",
+    doubted: Mapping[str, str] = MappingProxyType({}),
+    members: Iterable[EtcdMember] = (),
+) -> Table:
     """
-    Return every node that holds a lease.
+    Return every node that holds a lease, and those that hold none and have a member of etcd.
 
     :param refused: the write that etcd refuses all of them, though none can report it.
     :param doubted: why nodes are frozen.
+    :param members: those of etcd.
     """
     loads, clashing = cluster.loads, clashes(cluster.nodes.values())
     needed = {record.key for record in cluster.values.secrets.values()}
+    lost = lost_members(cluster, members)
+    records = {**{name: node.record for name, node in cluster.nodes.items()}, **lost}
     rows = [
         {
             "Node": name,
-            "Ready": node.record.ready and name not in doubted,
-            "Addresses": list(node.record.addresses),
-            "Labels": dict(node.record.labels),
+            "Ready": record.ready and name not in doubted,
+            "Addresses": list(record.addresses),
+            "Labels": dict(record.labels),
             "Instances": loads[name],
             "Cordoned": name in cluster.cordoned,
             "Draining": name in cluster.draining,
-            "Etcd": node.record.etcd,
-            "Version": node.record.version,
-            "Allow": None if node.record.allow is None else list(node.record.allow),
-            "Fails": list(node.record.fails),
-            "Missing": list(node.record.missing),
-            "Trouble": node.record.trouble,
-            "Unready": node.record.unready,
-            "Refused": node.record.refused or refused,
+            "Etcd": record.etcd,
+            "Version": record.version,
+            "Allow": None if record.allow is None else list(record.allow),
+            "Fails": list(record.fails),
+            "Missing": list(record.missing),
+            "Trouble": record.trouble,
+            "Unready": record.unready,
+            "Refused": record.refused or ("" if name in lost else refused),
             "Clash": clashing.get(name, ""),
             "Doubts": doubted.get(name, ""),
-            "Keys": list(node.record.keys),
-            "Keyless": node.record.keyless,
-            "KeysMissing": sorted(needed.difference(node.record.keys)),
+            "Keys": list(record.keys),
+            "Keyless": record.keyless,
+            "KeysMissing": [] if name in lost else sorted(needed.difference(record.keys)),
         }
-        for name, node in sorted(cluster.nodes.items())
+        for name, record in sorted(records.items())
     ]
     return Table(rows, COLUMNS)
+
+
+def lost_members(cluster: Cluster, members: Iterable[EtcdMember]) -> dict[str, NodeRecord]:
+    """
+    Return what can be said of the nodes that have a member of etcd and do not report.
+
+    Where no agent that reports has a member, etcd is somebody else's, and its members need not be nodes.
+    """
+    if not any(node.record.etcd for node in cluster.nodes.values()):
+        return {}
+    return {
+        one.name: NodeRecord(_hosts(one), ready=False, allow=(), unready=_AWAY, etcd=LOST)
+        for one in members
+        if one.name and one.name not in cluster.nodes
+    }
+
+
+def _hosts(member: EtcdMember) -> tuple[str, ...]:
+    """Return the addresses at which its clients reach a member."""
+    return tuple(host for host in (urlsplit(url).hostname for url in member.clients) if host)
 
 
 def dark(cluster: Cluster) -> dict[str, str]:

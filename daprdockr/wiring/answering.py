@@ -77,7 +77,9 @@ class Answers:
     async def nodes(self, fields: Mapping[str, str]) -> object:
         self._check(fields)
         refused, doubted = await self._reports()
-        table = node_table(self.measured.base.cluster, refused, doubted)
+        followed = self.measured.found.member.own_member
+        members = followed.members if followed is not None else ()
+        table = node_table(self.measured.base.cluster, refused, doubted, members)
         return {**self._seen(), "Doubts": doubted, **_written(table, fields)}
 
     async def status(self, fields: Mapping[str, str]) -> object:

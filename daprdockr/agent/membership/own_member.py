@@ -69,6 +69,8 @@ class OwnMember(Periodic):
         self._retire = retire
         self._known: tuple[str, ...] = ()
         self._absent = 0
+        self.members: tuple[EtcdMember, ...] = ()
+        """All members, as etcd listed them last."""
         self.role = ""
         """The part of the member of this host: ``VOTES``, ``COPIES``, or "" where there is none."""
 
@@ -78,6 +80,7 @@ class OwnMember(Periodic):
             found = await self._run(self._members.list)
         except EtcdError:
             return
+        self.members = found
         await self._run(self._follow, voters_urls(found))
         part = await self._run(self._files.part)
         if part is None or not part.is_member:

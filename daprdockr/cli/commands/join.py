@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import time
+from pathlib import Path
 
 from daprdockr.arguments.address import short_host_name
 from daprdockr.cli.agent_unit import AgentUnit
@@ -52,12 +53,30 @@ def join(request: Request, console: Console) -> None:
     node, address = short_host_name(socket.gethostname()), address_of_host(request)
     host = JoiningHost(ClusterFiles(request.state_dir), node, address, ask_to_join, console.say)
     unit = AgentUnit(request.state_dir, console.say)
-    given = console.stdin.readline(MOST_READ).decode("ascii", "replace") if request.words[0] == "-" else ""
-    join_cluster(host, OwnAgent(request, unit, connect, time.monotonic, time.sleep), given)
+    join_cluster(host, OwnAgent(request, unit, connect, time.monotonic, time.sleep), given_token(request, console))
+
+
+def given_token(request: Request, console: Console) -> str:
+    """
+    Return the token that stands in a file or on stdin, where the whole line is taken too; "" if it is a word.
+
+    :raises BadInput: the file cannot be read.
+    """
+    if request.token_file:
+        try:
+            with Path(request.token_file).open("rb") as file:
+                line = file.readline(MOST_READ)
+        except OSError as error:
+            raise BadInput(f"-token-file {request.token_file} cannot be read: {error.strerror}") from None
+    elif request.words[0] == "-":
+        line = console.stdin.readline(MOST_READ)
+    else:
+        return ""
+    return line.decode("ascii", "replace").strip().rpartition(" ")[2] or "-"
 
 
 def _check(request: Request) -> None:
-    if len(request.words) != 1:
+    if len(request.words) + bool(request.token_file) != 1:
         raise BadInput("join needs one token: copy the line that daprdockrcmd init or invite printed")
 
 
@@ -65,12 +84,12 @@ COMMAND = Command(
     name="join",
     usage=(("join TOKEN", "make this host a part of the cluster that the token is from"),),
     offline=join,
-    flags=("timeout",),
+    flags=("timeout", "token-file"),
     word="TOKEN",
     check=_check,
     reference=(
         "make this host a part of the cluster whose ``init`` or ``invite`` printed the token (``-``: a line of stdin,"
-        " which no list of processes shows): it makes a private key,"
+        " which no list of processes shows; or ``-token-file FILE``): it makes a private key,"
         " receives certificates and the cluster key, starts a member of etcd (up to five hosts have one), and waits"
         " until its agent reports. Run again it goes on where it was interrupted",
     ),

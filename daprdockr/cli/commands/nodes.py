@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 from daprdockr.cli.command import Command
 from daprdockr.cli.console import Console
 from daprdockr.cli.local_agent import show_local
 from daprdockr.cli.request import Request
+from daprdockr.model.errors import EtcdError
 
 if TYPE_CHECKING:
+    from daprdockr.model.etcd_member import EtcdMember
     from daprdockr.model.seams import Store
 
 
@@ -26,9 +29,23 @@ def nodes(request: Request, store: Store, console: Console) -> None:
     from daprdockr.picture.nodes import node_table
 
     doubted = {node: record.reason for node, record in doubts(request, store).items()}
-    show(request, console, node_table(snapshot(request, store), refused_to_all(store, request.keys), doubted))
+    cluster, refused = snapshot(request, store), refused_to_all(store, request.keys)
+    members = _members(request) if any(node.record.etcd for node in cluster.nodes.values()) else ()
+    show(request, console, node_table(cluster, refused, doubted, members))
     if not request.json:
         console.say_doubts(doubted)
+
+
+def _members(request: Request) -> tuple[EtcdMember, ...]:
+    """Return the members of etcd; none if it does not say."""
+    from daprdockr.etcd.etcd_members import EtcdMembers
+
+    assert request.access is not None, "nodes reads etcd"
+    try:
+        with closing(EtcdMembers(request.access)) as etcd:
+            return etcd.list()
+    except EtcdError:
+        return ()
 
 
 COMMAND = Command(
@@ -40,6 +57,7 @@ COMMAND = Command(
     reference=(
         "nodes that hold a lease: whether they are ready for instances (three good beats and an Engine that "
         "answers) and why not, addresses, number of instances, cordoned or draining, labels, version; the "
-        "services (or all) that do not start there, or why it cannot write to etcd",
+        "services (or all) that do not start there, or why it cannot write to etcd. Where ``init`` made etcd: what the "
+        "member of each node does there, and the nodes that have one and do not report (``lost``), with what to do",
     ),
 )

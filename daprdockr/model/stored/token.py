@@ -8,15 +8,18 @@ from __future__ import annotations
 from attrs import frozen
 
 from daprdockr.model import reading
-from daprdockr.model.members import Members, all_members, decode_whole, encode_members
+from daprdockr.model.members import Members, all_members, changed_members, decode_whole, encode_members
 
 
 @frozen
 class TokenRecord:
-    """The node for which a token is meant, and who wrote it, for people."""
+    """
+    The node for which a token is meant; and, for people, who wrote it, and when by the clock there (0: unknown).
+    """
 
     node: str
     by: str = ""
+    time: float = 0.0
 
     @classmethod
     def decode(cls, data: bytes) -> TokenRecord:
@@ -24,7 +27,9 @@ class TokenRecord:
         return cls(**decode_whole(data, _MEMBERS, ("Node",)))
 
     def encode(self) -> bytes:
-        return encode_members(all_members(self, _MEMBERS))
+        return encode_members(all_members(self, _ALWAYS) | changed_members(self, TokenRecord(""), _SINCE))
 
 
-_MEMBERS: Members = {"Node": ("node", reading.node_name), "By": ("by", reading.author)}
+_ALWAYS: Members = {"Node": ("node", reading.node_name), "By": ("by", reading.author)}
+_SINCE: Members = {"Time": ("time", reading.moment)}
+_MEMBERS: Members = {**_ALWAYS, **_SINCE}

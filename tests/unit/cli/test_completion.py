@@ -69,6 +69,7 @@ class FormTests(SynchronousTestCase):
             "job": ("ls", "run", "history", "logs"),
             "volume": ("ls", "move"),
             "certificates": ("add", "rm"),
+            "invite": ("ls", "rm"),
             "names": ("services", "instances", "nodes"),
         }
         self.assertEqual({form.typed: form.words for form in forms() if form.words}, words)

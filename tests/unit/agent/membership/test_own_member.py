@@ -55,7 +55,7 @@ class OwnMemberTests(SynchronousTestCase):
         """The third member asks for its vote until it has caught up."""
         self.members.behind.add(3)
         self.turn()
-        self.assertEqual(self.own.role, COPIES)
+        self.assertEqual((self.own.role, self.own.members), (COPIES, tuple(self.members.members)))
         self.members.behind.clear()
         self.turn()
         self.assertEqual((self.own.role, self.members.asked), (VOTES, ["promote 3", "promote 3"]))

@@ -76,13 +76,30 @@ class JoinTests(SynchronousTestCase):
         words = ("join", "-", "-state-dir", self.mktemp())
         done = command_line(self.store, *words, stdin=b"djx\n", environment={"HOST_IP": "10.0.0.2"})
         self.assertEqual((done.status, "not whole" in done.stderr), (1, True))
+        done = command_line(self.store, *words, environment={"HOST_IP": "10.0.0.2"})
+        self.assertIn("not whole", done.stderr)
         token = str(JoinToken("127.0.0.1:1", "ab" * 32, "cd" * 32)).encode()
         done = command_line(self.store, *words, stdin=token + b"\n", environment={"HOST_IP": "10.0.0.2"})
         self.assertIn("asking 127.0.0.1:1 to admit", done.stdout)
 
+    def test_file(self) -> None:
+        """A token may come from a file, and the whole line too; a file that has none, or is absent, is told so."""
+        token, path = JoinToken("127.0.0.1:1", "ab" * 32, "cd" * 32), Path(self.mktemp())
+        words = ("join", "-token-file", str(path), "-state-dir", self.mktemp())
+        for line in (f"{token}\n", f"daprdockrcmd join {token}\nmore"):
+            path.write_text(line)
+            done = command_line(self.store, *words, environment={"HOST_IP": "10.0.0.2"})
+            self.assertIn("asking 127.0.0.1:1 to admit", done.stdout)
+        path.write_text("")
+        done = command_line(self.store, *words, environment={"HOST_IP": "10.0.0.2"})
+        self.assertEqual((done.status, "not whole" in done.stderr), (1, True))
+        path.unlink()
+        done = command_line(self.store, *words, environment={"HOST_IP": "10.0.0.2"})
+        self.assertIn(f"-token-file {path} cannot be read: No such file", done.stderr)
+
     def test_usage(self) -> None:
         """It takes one token, which is checked before anything is done."""
-        for words in ((), ("a", "b")):
+        for words in ((), ("a", "b"), ("a", "-token-file", "b")):
             self.assertEqual(command_line(self.store, "join", *words).status, 2)
         state = self.mktemp()
         environment = {"HOST_IP": "10.0.0.2"}

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from daprdockr.cli.request import Request
+from daprdockr.cli.snapshot import snapshot
 from daprdockr.model.stored.node import NodeRecord
+from daprdockr.picture.nodes import node_table
 from daprdockr.planning.candidates import UNKNOWN
 from tests.build.command_line import RUNNING, ShowCase
 from tests.build.values import KEYS
 from tests.fakes.command_line import Outcome, command_line
+from tests.fakes.etcd_members import member
+
+LOST_ROWS = [("b", True, "votes"), ("c", False, "lost")]
 
 
 class NodesTests(ShowCase):
@@ -66,6 +72,23 @@ class NodesTests(ShowCase):
             self.store.put(KEYS.node(name), record.encode(), self.store.lease)
         reasons = [line[-1] for line in self.cells("nodes")[1:]]
         self.assertEqual(reasons, ["not ready: its Docker Engine hangs", f"not ready: {UNKNOWN}", "cannot write x"])
+
+    def test_lost_member(self) -> None:
+        """A node with a member of etcd that does not report is shown with what to do; one that copies or is new too."""
+        for name in ("a", "b"):
+            self.store.put(KEYS.node(name), NodeRecord(etcd="votes").encode(), self.store.lease)
+        cluster = snapshot(Request("nodes"), self.store)
+        members = member(1, "a"), member(2, "b"), member(3, "c"), member(4)
+        rows = node_table(cluster, "no write is taken", members=members).rows
+        self.assertEqual([(row["Node"], row["Ready"], row["Etcd"]) for row in rows][1:], LOST_ROWS)
+        cells = node_table(cluster, members=members).cells[-1]
+        self.assertEqual((cells[2], "daprdockrcmd invite" in cells[-1]), ("10.0.0.3", True))
+
+    def test_members_of_others(self) -> None:
+        """The members of an etcd that is not ours need not be nodes, and are not asked for."""
+        self.store.put(KEYS.node("a"), NodeRecord().encode(), self.store.lease)
+        rows = node_table(snapshot(Request("nodes"), self.store), members=(member(3, "c"),)).rows
+        self.assertEqual([row["Node"] for row in rows], ["a"])
 
     def test_json(self) -> None:
         """Programs get the labels as an object."""

@@ -20,6 +20,7 @@ from daprdockr.etcd.address import Access
 from daprdockr.etcd.cluster_files import ClusterFiles
 from daprdockr.model.errors import BadInput, EtcdError, EtcdRefused, EtcdUnavailable
 from daprdockr.model.etcd_member import EtcdMember, HostPart
+from daprdockr.model.stored.doubts import DoubtRecord
 from daprdockr.model.stored.node import NodeRecord
 from tests.build.values import KEYS
 from tests.fakes.command_line import LentStore, command_line
@@ -51,6 +52,7 @@ class RecoverTests(SynchronousTestCase):
         self.ended = 0
         self.obeys = True
         self.silent = False
+        self.doubt: DoubtRecord | None = None
 
     def ask(self) -> OwnKnowledge:
         if self.silent:
@@ -64,6 +66,8 @@ class RecoverTests(SynchronousTestCase):
         if self.files.take_recovery() and self.obeys:
             self.known = ALL[2:]
             self.store.put(KEYS.node("c"), NodeRecord().encode(), self.store.lease)
+            if self.doubt is not None:
+                self.store.put(f"{KEYS.doubts}c", self.doubt.encode(), self.store.lease)
 
     def recover(self, yes: bool = True, stdin: io.BytesIO | None = None) -> str:
         console = Console(stdin or io.BytesIO(), self.out, self.out)
@@ -90,6 +94,7 @@ class RecoverTests(SynchronousTestCase):
         self.assertIn("that of c goes on alone from revision 42", printed)
         self.assertIn("start the agent of this host", printed)
         self.assertIn("etcd goes on with c alone", printed)
+        self.assertIn("no agent doubts this etcd so far", printed)
         access = self.files.access()
         assert access is not None
         self.assertEqual((self.ended, [str(one) for one in access.endpoints]), (1, ["10.0.0.3:2379"]))
@@ -101,6 +106,14 @@ class RecoverTests(SynchronousTestCase):
         printed = self.recover()
         self.assertIn("of etcd at https://10.0.0.1:2379 is given up", printed)
         self.assertIn("from the newest revision that it has", printed)
+
+    def test_doubted(self) -> None:
+        """An agent that misses what only the lost members had is named, with what to run next."""
+        self.doubt = DoubtRecord(7, "this etcd went back from revision 43 to 42")
+        printed = self.recover()
+        self.assertIn("c is frozen, it doubts this etcd: this etcd went back from revision 43 to 42\n", printed)
+        self.assertIn("daprdockrcmd trust-etcd shows what these nodes would stop", printed)
+        self.assertNotIn("no agent doubts", printed)
 
     def test_asked(self) -> None:
         """Nothing is done without a yes: at a terminal it is asked for, elsewhere one line says what to give."""
