@@ -48,6 +48,13 @@ HEALTHY = _metric(
 )
 IN_TOUCH = _metric(_GAUGE, "etcd_in_touch", "1 while the mirror follows etcd; 0 while the agent is frozen, too")
 REVISION = _metric(_GAUGE, "etcd_revision", "The revision of etcd that the mirror has reached")
+ETCD_MEMBERS = _metric(_GAUGE, "etcd_members", "Members of etcd that vote: those that answer, and all", "state")
+ETCD_SIZE = _metric(_GAUGE, "etcd_database_bytes", "The size of the largest database of a member of etcd")
+ETCD_QUOTA = _metric(_GAUGE, "etcd_quota_bytes", "The size at which etcd takes no more writes; 0 if it does not say")
+ETCD_ALARM = _metric(
+    _GAUGE, "etcd_alarm", "1 while etcd has this alarm: nospace, it is full; corrupt, its members disagree", "alarm"
+)
+ETCD_COMPACTED = _metric(_GAUGE, "etcd_compacted_revision", "The revision up to which etcd has forgotten its history")
 LEASE_LEFT = _metric(
     _GAUGE, "lease_remaining_seconds", "Seconds for which this node's lease is certain; 0 without a certain one"
 )

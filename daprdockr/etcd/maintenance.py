@@ -16,6 +16,7 @@ from attrs import evolve
 from daprdockr.etcd.address import Access, EtcdEndpoint, advertised
 from daprdockr.etcd.channel import EtcdChannel, open_lanes
 from daprdockr.etcd.etcd_members import Opening
+from daprdockr.etcd.member_figures import MemberFigures, member_figures
 from daprdockr.etcd.session import Session
 from daprdockr.etcd.stubs import (
     AlarmRequest,
@@ -44,12 +45,20 @@ class EtcdMaintenance:
     etcd's upkeep: a ``daprdockr.model.seams.EtcdUpkeep``. One call at a time.
 
     :param timeout: of each short call, in seconds.
+    :param figures: returns what a member tells in its metrics, within so many seconds.
     """
 
-    def __init__(self, access: Access, timeout: float = 3.0, opening: Opening = open_lanes) -> None:
+    def __init__(
+        self,
+        access: Access,
+        timeout: float = 3.0,
+        opening: Opening = open_lanes,
+        figures: Callable[[Access, float], MemberFigures] = member_figures,
+    ) -> None:
         self._access = access
         self._timeout = timeout
         self._opening = opening
+        self._figures = figures
         self._places: dict[int, EtcdEndpoint] = {}
 
     def look(self) -> EtcdLook:
@@ -64,11 +73,15 @@ class EtcdMaintenance:
             if found.keys() < voters.keys() and (status := self._status(endpoint)) and status.member in voters:
                 found[status.member] = status
                 self._places[status.member] = endpoint
+        first = [self._access.alone(self._places[member]) for member in sorted(found)[:1]]
+        told = self._figures(first[0], self._timeout) if first else MemberFigures()
         return EtcdLook(
             voters=frozenset(voters),
             statuses=tuple(found[member] for member in sorted(found)),
             full=frozenset(one.memberID for one in alarms if one.alarm == NOSPACE),
             corrupt=any(one.alarm == CORRUPT for one in alarms),
+            quota=told.quota,
+            compacted=told.compacted,
         )
 
     def compact(self, revision: int) -> None:

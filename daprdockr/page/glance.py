@@ -9,6 +9,7 @@ from attrs import frozen
 from daprdockr.page.seen import Seen
 from daprdockr.page.signs import Badge, Sign, of_certificate, of_gone, of_node, of_service, why_not
 from daprdockr.page.views import lease_ended, service_href
+from daprdockr.picture.etcd_room import room_line
 
 MOST_WORRIES = 12
 """Worries that are written out; the others are counted."""
@@ -36,12 +37,13 @@ class Figure:
 
 @frozen
 class Glance:
-    """The top of the page; ``unsaid`` is how many worries are not written out."""
+    """The top of the page; ``unsaid`` is how many worries are not written out, and ``etcd`` a line about its room."""
 
     headline: Badge
     figures: tuple[Figure, ...]
     worries: tuple[Worry, ...]
     unsaid: int
+    etcd: str = ""
 
 
 def glance(seen: Seen) -> Glance:
@@ -53,7 +55,9 @@ def glance(seen: Seen) -> Glance:
     else:
         headline = Badge(Sign.OK, "All is well")
     kept = tuple(found[:MOST_WORRIES])
-    return Glance(headline, tuple(_figures(seen)), kept, len(found) - len(kept))
+    room = seen.overview.etcd
+    etcd = room_line(room) if room is not None else ""
+    return Glance(headline, tuple(_figures(seen)), kept, len(found) - len(kept), etcd)
 
 
 def _worries(seen: Seen) -> Iterator[Worry]:
@@ -61,6 +65,8 @@ def _worries(seen: Seen) -> Iterator[Worry]:
         text = "this agent does not follow etcd now: what you see is the last state that it knew"
         yield Worry(Sign.BAD, f"node {seen.node}", text, "")
     yield from (Worry(Sign.BAD, f"node {seen.node}", text, "") for text in seen.troubles)
+    if seen.overview.etcd is not None:
+        yield from (Worry(Sign.WARN, "etcd", text, "") for text in seen.overview.etcd.troubles)
     yield from _about_nodes(seen)
     for row in seen.overview.services.rows:
         badge = of_service(row)

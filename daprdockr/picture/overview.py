@@ -8,8 +8,10 @@ from types import MappingProxyType
 
 from attrs import frozen
 
+from daprdockr.model.etcd_look import KnownRoom
 from daprdockr.model.known.cluster import Cluster
 from daprdockr.model.names import ServiceName
+from daprdockr.picture.etcd_room import room_row
 from daprdockr.picture.nodes import dark
 from daprdockr.picture.services import StoppedRollouts, service_table
 from daprdockr.picture.table import Row, Table
@@ -23,6 +25,7 @@ class Overview:
     :ivar dark: the nodes on which nothing starts, each with the reason.
     :ivar refused: the write that etcd refuses all nodes.
     :ivar doubted: why nodes are frozen.
+    :ivar etcd: the room in etcd, as an agent knows it; None: nobody has looked.
     :ivar mute: one line for each node that runs, and can claim and report nothing.
     """
 
@@ -33,6 +36,7 @@ class Overview:
     refused: str
     doubted: Mapping[str, str]
     mute: Sequence[str]
+    etcd: KnownRoom | None = None
 
     def write(self) -> Row:
         """Return the form for programs."""
@@ -43,6 +47,7 @@ class Overview:
             "Dark": dict(self.dark),
             "Refused": self.refused,
             "Doubts": dict(self.doubted),
+            "Etcd": None if self.etcd is None else room_row(self.etcd),
         }
 
 
@@ -52,6 +57,7 @@ def overview(
     doubted: Mapping[str, str] = MappingProxyType({}),
     stopped: StoppedRollouts = MappingProxyType({}),
     only: ServiceName | None = None,
+    etcd: KnownRoom | None = None,
 ) -> Overview:
     """
     Return the overview.
@@ -60,6 +66,7 @@ def overview(
     :param stopped: the rollouts that did not end well.
     :param refused: the write that etcd refuses all nodes, though none can report it.
     :param doubted: why nodes are frozen.
+    :param etcd: the room in etcd, as an agent knows it.
     """
     nodes = sorted(cluster.nodes.items())
     return Overview(
@@ -71,4 +78,5 @@ def overview(
         doubted=doubted,
         mute=[f"node {name} {node.record.refused}" for name, node in nodes if node.record.refused]
         + [f"node {name} is frozen" for name in sorted(doubted)],
+        etcd=etcd,
     )

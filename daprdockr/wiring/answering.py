@@ -33,6 +33,7 @@ from daprdockr.model.stored.entries import Entry
 from daprdockr.model.stored.history import Revisions
 from daprdockr.model.wanted.definition import Definition
 from daprdockr.picture.doubts import read_doubts
+from daprdockr.picture.etcd_room import room_line
 from daprdockr.picture.events import event_table, latest_lines
 from daprdockr.picture.evidence import evidence_keys, read_evidence
 from daprdockr.picture.history import history_table
@@ -45,7 +46,7 @@ from daprdockr.picture.table import Table
 from daprdockr.picture.why import why
 from daprdockr.picture.why_text import why_lines
 from daprdockr.wiring.measuring import Measured
-from daprdockr.wiring.showing import stopped_rollouts
+from daprdockr.wiring.showing import known_room, stopped_rollouts
 
 T = TypeVar("T")
 
@@ -89,8 +90,10 @@ class Answers:
         if service is not None and (service not in cluster.services or service in stopped):
             raise NotFound("more is to be said of it")
         refused, doubted = await self._reports()
-        whole = overview(cluster, refused, doubted, stopped, service)
+        room = known_room(self.measured.found)
+        whole = overview(cluster, refused, doubted, stopped, service, room)
         table = {"Header": whole.services.header, "Cells": whole.services.cells}
+        table["Etcd"] = room_line(room) if room is not None else ""
         return {**self._seen(), "Document": whole.write(), "Mute": list(whole.mute), **table}
 
     async def why(self, fields: Mapping[str, str]) -> object:

@@ -25,6 +25,7 @@ from daprdockr.agent.host.pulse import Pulse
 from daprdockr.agent.host.stock import Stock
 from daprdockr.agent.membership.contested import Contested
 from daprdockr.agent.membership.embedded_key import EmbeddedKey
+from daprdockr.agent.membership.etcd_room import EtcdRoom
 from daprdockr.agent.membership.heartbeat import Heartbeat
 from daprdockr.agent.membership.kept_lease import KeptLease
 from daprdockr.agent.membership.own_member import OwnMember
@@ -243,6 +244,7 @@ class Membership:
     progress: OwnProgress
     embedded_key: EmbeddedKey | None
     own_member: OwnMember | None = None
+    room: EtcdRoom | None = None
 
 
 def membership(
@@ -280,7 +282,16 @@ def membership(
         if (settings.embedded_etcd or settings.founded) and settings.cluster_key is None
         else None,
         own_member=followed,
+        room=_room(base),
     )
+
+
+def _room(base: Foundation) -> EtcdRoom | None:
+    outside = base.outside
+    etcd = outside.etcd.administration.upkeep
+    if etcd is None:
+        return None
+    return EtcdRoom(reactor=outside.reactor, run=outside.pools.etcd.calls, etcd=etcd, wall=outside.clocks.wall)
 
 
 def _of_this_moment(around: Surroundings, outward: Edges, followed: OwnMember | None) -> OfThisMoment:

@@ -16,6 +16,7 @@ from daprdockr.api import metric
 from daprdockr.api.metric import Sample
 from daprdockr.dns.message.outcome import spelled
 from daprdockr.dns.server import DnsServer
+from daprdockr.model.etcd_look import KnownRoom
 from daprdockr.model.known.cluster import Cluster
 from daprdockr.model.names import ServiceName
 from daprdockr.model.stored.claim import State
@@ -62,6 +63,8 @@ class Measured:
             yield Sample(metric.HEALTHY, part.condition is None, (loop_of(part),))
         yield Sample(metric.IN_TOUCH, known.mirror.in_touch)
         yield Sample(metric.REVISION, self.base.cluster.revision)
+        if member.room is not None and member.room.known is not None:
+            yield from _room(member.room.known)
         yield Sample(metric.LEASE_LEFT, member.heartbeat.seconds_left)
         yield Sample(metric.LEASE_TTL, settings.lease_ttl)
 
@@ -71,6 +74,17 @@ class Measured:
             yield Sample(metric.STEPS, count, labels)
         for kind, durations in sorted(steps.durations.items()):
             yield Sample(metric.STEP_DURATION, durations.read(), (kind,))
+
+
+def _room(known: KnownRoom) -> Iterator[Sample]:
+    look = known.look
+    for state, number in (("answering", len(look.statuses)), ("all", len(look.voters))):
+        yield Sample(metric.ETCD_MEMBERS, number, (state,))
+    yield Sample(metric.ETCD_SIZE, look.largest)
+    yield Sample(metric.ETCD_QUOTA, look.quota)
+    for alarm, is_on in (("nospace", bool(look.full)), ("corrupt", look.corrupt)):
+        yield Sample(metric.ETCD_ALARM, is_on, (alarm,))
+    yield Sample(metric.ETCD_COMPACTED, look.compacted)
 
 
 def loop_of(part: HasCondition) -> str:

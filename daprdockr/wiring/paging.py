@@ -26,7 +26,7 @@ from daprdockr.picture.overview import overview
 from daprdockr.picture.services import service_table
 from daprdockr.picture.why import Evidence, why
 from daprdockr.wiring.measuring import Measured
-from daprdockr.wiring.showing import known_doubts, stopped_rollouts
+from daprdockr.wiring.showing import known_doubts, known_room, stopped_rollouts
 
 REST = 30.0
 """Seconds after which the page is examined even if nothing has changed: certificates grow old."""
@@ -67,7 +67,7 @@ class Paging:
             time=now,
             in_touch=found.known.mirror.in_touch,
             troubles=lines(self.measured.judged),
-            overview=overview(cluster, doubted=doubted, stopped=stopped_rollouts(cluster)),
+            overview=overview(cluster, doubted=doubted, stopped=stopped_rollouts(cluster), etcd=known_room(found)),
             nodes=node_table(cluster, doubted=doubted).rows,
             gone=tuple(Gone(name, at, name in cluster.cordoned) for name, at in found.known.lost_nodes),
             instances=instance_table(cluster, None).rows,

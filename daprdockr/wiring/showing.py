@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from functools import partial
 
 from daprdockr.api.documents import Make
+from daprdockr.model.etcd_look import KnownRoom
 from daprdockr.model.known.cluster import Cluster
 from daprdockr.model.names import ServiceName
 from daprdockr.model.stored.rollout import RolloutRecord
@@ -30,6 +31,11 @@ def known_doubts(base: Foundation, found: Found) -> dict[str, str]:
     return {base.settings.node: doubt.reason} if doubt is not None else {}
 
 
+def known_room(found: Found) -> KnownRoom | None:
+    """Return the room in etcd, as this agent has seen it last; None: it has not, or leaves that to others."""
+    return None if found.member.room is None else found.member.room.known
+
+
 def documents(base: Foundation, found: Found) -> Mapping[str, Make]:
     """Return the functions that make the documents, by name."""
     cluster, mirror, node = base.cluster, found.known.mirror, base.settings.node
@@ -37,7 +43,7 @@ def documents(base: Foundation, found: Found) -> Mapping[str, Make]:
 
     def status() -> object:
         seen = {"Node": node, "InTouch": mirror.in_touch, "Revision": cluster.revision}
-        return {**seen, **overview(cluster, doubted=doubted(), stopped=stopped()).write()}
+        return {**seen, **overview(cluster, doubted=doubted(), stopped=stopped(), etcd=known_room(found)).write()}
 
     return {
         "status": status,

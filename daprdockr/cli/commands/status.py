@@ -30,6 +30,8 @@ def local_status(request: Request, console: Console) -> bool:
         console.print_json(document)
     else:
         _print(console, document, found["Header"], found["Cells"])
+        if found.get("Etcd"):
+            console.say(found["Etcd"])
     if document["Refused"] or found["Mute"]:
         raise Mute(document["Refused"] or "; ".join(found["Mute"]))
     if not found["InTouch"]:
@@ -93,6 +95,8 @@ COMMAND = Command(
     reference=(
         "services: wanted, running, healthy and current instances, and the reason if something is wrong; "
         "stored values that cannot be read; nodes that cannot write to etcd, or doubt it (exit status 1). Of one "
-        "service also the last lines of the instance for which its rollout was stopped (exit status 1)",
+        "service also the last lines of the instance for which its rollout was stopped (exit status 1). On a host with "
+        "an agent it ends with a line about etcd: members that answer, the size of the database and its quota, the "
+        "last compaction, and what is wrong",
     ),
 )

@@ -85,6 +85,12 @@ class ShownTests(LocalCase):
         done = self.run_line("status", "-o", "json")
         self.assertEqual((done.status, done.json), (0, dark))
 
+    def test_etcd(self) -> None:
+        """What the agent has seen of etcd is the last line."""
+        self.given({**STATUS, "Etcd": "etcd: 3 of 3 members answer"})
+        self.assertTrue(self.run_line("status").stdout.endswith("\netcd: 3 of 3 members answer\n"))
+        self.assertEqual(self.run_line("status", "-o", "json").json, DOCUMENT)
+
     def test_lines(self) -> None:
         """The lines of ``why``, and of containers in ``events``, are printed as they are; the JSON has none."""
         self.given({**SEEN, **PS, "Document": {"Well": True}, "Lines": ["all is", "well"]})

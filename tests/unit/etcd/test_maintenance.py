@@ -11,6 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.etcd.address import Access, EtcdEndpoint
 from daprdockr.etcd.maintenance import CORRUPT, NOSPACE, EtcdMaintenance
+from daprdockr.etcd.member_figures import MemberFigures
 from daprdockr.etcd.stubs import MemberListResponse, StatusResponse, grpc
 from daprdockr.model.errors import EtcdUnavailable
 from daprdockr.model.etcd_look import EtcdLook, MemberStatus
@@ -44,7 +45,14 @@ class MaintenanceTests(SynchronousTestCase):
         self.alarms: list[SimpleNamespace] = []
         self.urls = list(PLACES)
         self.used = USED
-        self.made = EtcdMaintenance(Access.parse("http://10.0.0.1,http://10.0.0.2"), opening=self.open)
+        self.told = MemberFigures(100, 8)
+        self.asked_for_figures: list[str] = []
+        access = Access.parse("http://10.0.0.1,http://10.0.0.2")
+        self.made = EtcdMaintenance(access, opening=self.open, figures=self.figures)
+
+    def figures(self, access: Access, timeout: float) -> MemberFigures:
+        self.asked_for_figures.append(str(access))
+        return self.told
 
     def open(self, access: Access) -> Any:
         """The lanes to these endpoints."""
@@ -92,7 +100,8 @@ class MaintenanceTests(SynchronousTestCase):
         self.alarms += [SimpleNamespace(memberID=2, alarm=NOSPACE)]
         found = self.made.look()
         statuses = MemberStatus(1, 1, 9, 50, 7), MemberStatus(2, 1, 9, 50, 7)
-        self.assertEqual(found, EtcdLook(frozenset({1, 2}), statuses, frozenset({2})))
+        self.assertEqual(found, EtcdLook(frozenset({1, 2}), statuses, frozenset({2}), quota=100, compacted=8))
+        self.assertEqual(self.asked_for_figures, ["http://10.0.0.1:2379"])
         self.assertEqual(len(self.asked("Status")), 2)
         self.alarms.append(SimpleNamespace(memberID=1, alarm=CORRUPT))
         self.assertTrue(self.made.look().corrupt)
@@ -104,6 +113,13 @@ class MaintenanceTests(SynchronousTestCase):
         self.failing["http://10.0.0.2:2379", "Status"] = Failed("UNAVAILABLE", "Socket closed")
         found = self.made.look()
         self.assertEqual((found.voters, [one.member for one in found.statuses]), (frozenset({1, 2}), [1]))
+
+    def test_nobody(self) -> None:
+        """While no member tells its status, none is asked for more."""
+        for url in PLACES:
+            self.failing[url, "Status"] = Failed("UNAVAILABLE", "Socket closed")
+        found = self.made.look()
+        self.assertEqual((found.statuses, found.quota, self.asked_for_figures), ((), 0, []))
 
     def test_unusable_url(self) -> None:
         """A URL that cannot be used is left out, and so is a size in use that the member does not tell."""

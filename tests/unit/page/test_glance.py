@@ -5,13 +5,16 @@ from __future__ import annotations
 from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
+from daprdockr.model.etcd_look import KnownRoom
 from daprdockr.page.glance import MOST_WORRIES, glance
 from daprdockr.page.seen import Gone
 from daprdockr.page.signs import Sign
 from daprdockr.picture.certificates import DAY
+from daprdockr.picture.etcd_room import room_line
 from tests.build.history import defined, entry
 from tests.build.page import NOW, nodes, seen, showcase, well
 from tests.build.values import KEYS, WEB, named
+from tests.fakes.etcd_upkeep import MIB, looked, status
 
 
 class GlanceTests(SynchronousTestCase):
@@ -56,6 +59,18 @@ class GlanceTests(SynchronousTestCase):
             [("node b", "lost: its lease ended at 2026-11-28 20:00:00Z", "#node-b")],
         )
         self.assertEqual(f"{found.figures[0].value} {found.figures[0].unit}", "3 of 4 ready")
+
+    def test_etcd(self) -> None:
+        """A line says how much room etcd has; an alarm needs a person."""
+        room = KnownRoom(evolve(looked(*(status(member) for member in (1, 2, 3))), quota=100 * MIB), NOW)
+        here = seen(*well())
+        found = glance(evolve(here, overview=evolve(here.overview, etcd=room)))
+        self.assertEqual((found.worries, found.etcd), ((), room_line(room)))
+        full = evolve(room, look=evolve(room.look, full=frozenset({1})))
+        found = glance(evolve(here, overview=evolve(here.overview, etcd=full)))
+        self.assertEqual([worry.about for worry in found.worries], ["etcd"])
+        self.assertIn("alarm NOSPACE", found.worries[0].text)
+        self.assertEqual(glance(here).etcd, "")
 
     def test_agent(self) -> None:
         """An agent that does not follow etcd says that what it shows is old, and why it is not well."""

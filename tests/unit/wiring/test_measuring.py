@@ -10,6 +10,7 @@ from attrs import evolve
 from daprdockr.api import metric
 from daprdockr.api.exposition import exposition
 from daprdockr.api.metric import METRICS, Metric, MetricKind, Sample
+from daprdockr.model.etcd_look import KnownRoom
 from daprdockr.model.stored.cordon import asking_to_drain
 from daprdockr.model.stored.node import NodeRecord
 from daprdockr.proxy.nginx import ProxyStatus
@@ -18,6 +19,7 @@ from daprdockr.wiring.edges import Edges
 from daprdockr.wiring.measuring import Measured
 from tests.build.values import KEYS, definition
 from tests.build.whole import WholeCase
+from tests.fakes.etcd_upkeep import MIB, looked, status
 
 LATER: tuple[Metric, ...] = (
     metric.DNS_REPLIES,
@@ -30,6 +32,11 @@ LATER: tuple[Metric, ...] = (
     metric.RETRIED,
     metric.UNSERVED,
     metric.CERTIFICATE_END,
+    metric.ETCD_MEMBERS,
+    metric.ETCD_SIZE,
+    metric.ETCD_QUOTA,
+    metric.ETCD_ALARM,
+    metric.ETCD_COMPACTED,
 )
 """Those of parts that an agent in memory does not have."""
 
@@ -69,6 +76,27 @@ class MeasuredTests(MeasuredCase):
         self.cluster.advance(1)
         self.assertEqual(self.values(metric.NODES)["ready",], 0)
         self.assertEqual(self.values(metric.NODES)["cordoned",], 1)
+
+    def test_room(self) -> None:
+        """The room in etcd is told as soon as it was seen."""
+        self.assertEqual(self.values(metric.ETCD_SIZE), {})
+        look = evolve(looked(status(1), status(2), full={2}), quota=20 * MIB, compacted=7)
+        found = self.agent.parts.found
+        room = SimpleNamespace(known=KnownRoom(look, 1.0))
+        parts = self.agent.parts
+        seen = evolve(found, member=evolve(found.member, room=cast(Any, room)))
+        samples = self.successResultOf(Measured(parts.base, parts.outward, seen, parts.acting, parts.judged)())
+        told = {(one.metric, *one.labels): one.value for one in samples if one.metric.name.startswith("daprdockr_etcd")}
+        wanted = {
+            (metric.ETCD_MEMBERS, "answering"): 2,
+            (metric.ETCD_MEMBERS, "all"): 3,
+            (metric.ETCD_SIZE,): 10 * MIB,
+            (metric.ETCD_QUOTA,): 20 * MIB,
+            (metric.ETCD_ALARM, "nospace"): True,
+            (metric.ETCD_ALARM, "corrupt"): False,
+            (metric.ETCD_COMPACTED,): 7,
+        }
+        self.assertEqual({key: told[key] for key in wanted}, wanted)
 
     def test_lease(self) -> None:
         """The lease is certain for at most its TTL, and for no time once etcd was silent for longer."""

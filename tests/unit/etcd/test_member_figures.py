@@ -1,0 +1,58 @@
+"""The figures that a member tells in its metrics alone."""
+
+from __future__ import annotations
+
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+
+from attrs import evolve
+from twisted.trial.unittest import SynchronousTestCase
+
+from daprdockr.etcd.address import Access
+from daprdockr.etcd.member_figures import MemberFigures, member_figures, read_figures
+
+PAGE = """\
+# HELP etcd_server_quota_backend_bytes Current backend storage quota size in bytes.
+etcd_server_quota_backend_bytes 2.147483648e+09
+etcd_debugging_mvcc_compact_revision 3811
+etcd_debugging_mvcc_compact_revision_of_another 5
+"""
+
+
+class Told(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        self.send_response(200 if self.path == "/metrics" else 404)
+        self.end_headers()
+        self.wfile.write(PAGE.encode())
+
+    def log_message(self, *words: object) -> None:
+        """Nothing is logged."""
+
+
+class FiguresTests(SynchronousTestCase):
+    def test_read(self) -> None:
+        """They are found by name; what is absent or no number is 0."""
+        self.assertEqual(read_figures(PAGE), MemberFigures(2**31, 3811))
+        self.assertEqual(read_figures(""), MemberFigures())
+        for value in ("NaN", "+Inf", "1e999", "1.2.3", "-1", ""):
+            self.assertEqual(read_figures(f"etcd_server_quota_backend_bytes {value}\n"), MemberFigures(), value)
+
+    def test_asked(self) -> None:
+        """The first endpoint is asked, whatever the environment says of proxies."""
+        with HTTPServer(("127.0.0.1", 0), Told) as server:
+            thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+            thread.start()
+            self.addCleanup(thread.join)
+            self.addCleanup(server.shutdown)
+            access = Access.parse(f"http://127.0.0.1:{server.server_port}")
+            self.assertEqual(member_figures(access, 5.0), MemberFigures(2**31, 3811))
+            self.assertEqual(member_figures(evolve(access, secure=True), 5.0), MemberFigures())
+
+    def test_nobody(self) -> None:
+        """A member that does not answer, or files that cannot be used, tell nothing."""
+        self.assertEqual(member_figures(Access.parse("http://127.0.0.1:1"), 1.0), MemberFigures())
+        path = Path(self.mktemp())
+        path.write_text("no certificate")
+        access = Access.parse("https://127.0.0.1:1", cert=path, key=path)
+        self.assertEqual(member_figures(access, 1.0), MemberFigures())
