@@ -10,8 +10,8 @@ Note [Recovered by a restart]
 
 Note [What is lost may be missed]
     An agent that had seen a write of the lost members alone finds that it is missing, and freezes. It finds out when it
-    lists etcd again: at once if the revision went back, else within a minute. So the doubts are looked at for a while,
-    and if there is none, the last line says where one would be seen.
+    lists etcd again: at once if the revision went back, else within a minute. So the command waits a little for
+    doubts, and if there is none, the last line says where one would be seen.
 """
 
 from __future__ import annotations

@@ -45,7 +45,7 @@ class EtcdMaintenance:
     etcd's upkeep: a ``daprdockr.model.seams.EtcdUpkeep``. One call at a time.
 
     :param timeout: of each short call, in seconds.
-    :param figures: returns what a member tells in its metrics, within so many seconds.
+    :param figures: returns the figures in a member's metrics, within so many seconds.
     """
 
     def __init__(

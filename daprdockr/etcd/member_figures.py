@@ -1,5 +1,5 @@
 """
-Two figures that etcd tells in its metrics alone: the quota of its database, and what it has compacted. Blocking.
+Two figures that stand in etcd's metrics alone: the quota of its database, and what it has compacted. Blocking.
 
 A member answers ``/metrics`` at its clients' address, by plain HTTP or by TLS as it does their calls, and asks nobody
 for a role. The names are etcd's own, of 3.4 and younger; that of the compacted revision is one that etcd may change.
@@ -31,7 +31,7 @@ class MemberFigures:
 
 
 def member_figures(access: Access, timeout: float) -> MemberFigures:
-    """Return the figures of the member at the first endpoint; nothing of what it does not tell."""
+    """Return the figures of the member at the first endpoint, as far as it has them."""
     try:
         return read_figures(_asked(access, timeout))
     except (OSError, ValueError):

@@ -7,7 +7,7 @@ Note [Whole, and checked]
     was cut off without an error does not have them.
 
 Note [Nothing that is missing]
-    A member that is behind gives an old snapshot without a word. A linearizable read of it before makes it catch up
+    A member that is behind gives an old snapshot, and no warning. A linearizable read of it before makes it catch up
     first, and shows that it has a quorum. If none of the members has one, the first that answers gives what it has: on
     the day when the others are lost for good, that is all there is.
 """

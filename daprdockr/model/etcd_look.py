@@ -53,7 +53,7 @@ NEARLY_FULL = 0.8
 @frozen
 class KnownRoom:
     """
-    What an agent has seen of the members, and when in wall-clock seconds; ``compacted_at`` is when it saw a compaction
+    The members as an agent has seen them, and when in wall-clock seconds; ``compacted_at`` is when it saw a compaction
     last (0: none since it runs).
     """
 
@@ -68,7 +68,7 @@ class KnownRoom:
 
     @property
     def troubles(self) -> tuple[str, ...]:
-        """What needs a person, a line each, the worst first."""
+        """The troubles that need a person, a line each, the worst first."""
         look = self.look
         found = {
             "its members disagree (alarm CORRUPT): replace the one that differs": look.corrupt,

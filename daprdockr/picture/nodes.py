@@ -58,7 +58,7 @@ COLUMNS: tuple[Column, ...] = (
 
 
 LOST = "lost"
-"""What a member of etcd does whose host does not report."""
+"""In place of the part that a member of etcd plays, where its host does not report."""
 
 _AWAY = (
     "its agent does not report; start it, or if this host is gone for good, let another one join in its place"

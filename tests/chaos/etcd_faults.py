@@ -1,5 +1,5 @@
 """
-What each command takes while etcd, a disk or a clock fails in a way that lasts, and whether a container stops.
+The time that each command takes while etcd, a disk or a clock fails in a way that lasts, and the containers that stop.
 
     .venv/bin/python -m tests.chaos.etcd_faults [--report FILE]
 
@@ -127,7 +127,7 @@ class Scenery:
 
 @frozen
 class Situation:
-    """What is done, and what undoes it."""
+    """A fault, and the way back from it."""
 
     name: str
     begin: Callable[[], object]
@@ -186,7 +186,7 @@ def fsync_of(host: Host) -> tuple[float, float]:
 
 def suffer(cluster: Cluster, situation: Situation, number: int) -> Findings:
     """Have it last, give each command, and undo it."""
-    before, host, lines = cluster.starts(), cluster.hosts[-1], list[str]()
+    before, places, host, lines = cluster.starts(), names(cluster), cluster.hosts[-1], list[str]()
     total, count = fsync_of(host)
     took: dict[str, tuple[float, int]] = {}
     situation.begin()
@@ -205,10 +205,20 @@ def suffer(cluster: Cluster, situation: Situation, number: int) -> Findings:
     cluster.start_missing()
     cluster.until_well()
     cluster.until_settled(PROBE, number if took["-set"][1] == OK else len(cluster.claims(PROBE)))
+    cluster.until_settled(WEB, COUNT)
     healed = time.monotonic() - began
     after = cluster.starts()
-    stopped = sum(after.get(container) != start for container, start in before.items())
-    return Findings(took, stopped, healed, total / count if count > 0 else 0.0, lines)
+    stopped = [places[container] for container, start in before.items() if after.get(container) != start]
+    if stopped:
+        lines += [f"stopped: {', '.join(stopped)}", cluster.command("events")]
+    return Findings(took, len(stopped), healed, total / count if count > 0 else 0.0, lines)
+
+
+def names(cluster: Cluster) -> dict[str, str]:
+    """Return the instance and the host of each container that runs."""
+    return {
+        container: f"{instance} on {host}" for instance, found in cluster.running().items() for host, container in found
+    }
 
 
 def table(found: dict[str, Findings]) -> str:

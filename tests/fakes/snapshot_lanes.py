@@ -35,7 +35,7 @@ REFUSED = CallFailed("PERMISSION_DENIED", "etcdserver: permission denied")
 
 
 def pieces_of(database: bytes) -> list[bytes]:
-    """What etcd sends of a database."""
+    """The messages in which etcd sends a database."""
     pieces = [database[at : at + PIECE] for at in range(0, len(database), PIECE)]
     return [*pieces, hashlib.sha256(database).digest()]
 

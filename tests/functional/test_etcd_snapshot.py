@@ -52,8 +52,8 @@ class SnapshotTests(SynchronousTestCase):
 
     def test_restored(self) -> None:
         """
-        What is restored from the file of root's snapshot has the definition, the users and no more; one whom etcd
-        refuses learns whom to ask, and gets no file.
+        An etcd that is restored from the file of root's snapshot has the definition, the users and no more. A user
+        whom etcd refuses learns which role it takes, and gets no file.
         """
         self.assertEqual(self.command("anna", "-stdin", stdin=json.dumps(DEFINITION)).returncode, 0)
         done = self.command("anna", "backup", "-snapshot", str(self.saved))

@@ -2,7 +2,8 @@
 How much room etcd has left, as this agent has seen it: for the status, the page and the metrics.
 
 Each agent asks for itself, because an agent that keeps etcd in order may be on another node, and one that etcd does not
-let write tells nobody. It asks seldom, since the answer changes slowly: that etcd is full is known from refused writes.
+let write cannot report anything. It asks seldom, since the answer changes slowly: that etcd is full is known from
+refused writes.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ class EtcdRoom(Periodic):
         self._wall = wall
         self._due = 0.0
         self.known: KnownRoom | None = None
-        """What was seen last; None until etcd has answered."""
+        """The room that was seen last; None until etcd has answered."""
 
     async def poll(self) -> None:
         now = self._reactor.seconds()
@@ -43,7 +44,7 @@ class EtcdRoom(Periodic):
         try:
             look = await self._run(self._etcd.look)
         except EtcdError:
-            return  # an etcd that does not answer is told by others; what was seen last stays
+            return  # other parts report an etcd that does not answer; the room that was seen last stays
         self.known = self._seen(look)
         self._due = now + (TROUBLED if self.known.troubles else INTERVAL)
 

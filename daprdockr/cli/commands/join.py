@@ -58,7 +58,7 @@ def join(request: Request, console: Console) -> None:
 
 def given_token(request: Request, console: Console) -> str:
     """
-    Return the token that stands in a file or on stdin, where the whole line is taken too; "" if it is a word.
+    Return the token in a file or on stdin, where the whole line may stand too; "" if the command line has it.
 
     :raises BadInput: the file cannot be read.
     """
@@ -89,7 +89,7 @@ COMMAND = Command(
     check=_check,
     reference=(
         "make this host a part of the cluster whose ``init`` or ``invite`` printed the token (``-``: a line of stdin,"
-        " which no list of processes shows; or ``-token-file FILE``): it makes a private key,"
+        " which no list of processes shows; or ``-token-file``): it makes a private key,"
         " receives certificates and the cluster key, starts a member of etcd (up to five hosts have one), and waits"
         " until its agent reports. Run again it goes on where it was interrupted",
     ),

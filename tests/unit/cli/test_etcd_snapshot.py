@@ -66,13 +66,13 @@ class SaveTests(SynchronousTestCase):
         self.assertEqual((self.stdout.getvalue(), self.stderr.getvalue()), (line, ""))
 
     def test_large(self) -> None:
-        """A large one is told in MiB."""
+        """The size of a large one is in MiB."""
         self.lanes = SnapshotLanes(pieces=pieces_of(DATABASE * 30))
         self.save()
         self.assertIn(": 3.7 MiB from", self.stdout.getvalue())
 
     def test_no_quorum(self) -> None:
-        """What a member without a quorum has is saved, with a warning."""
+        """A member without a quorum is saved, with a warning."""
         self.lanes.alone = True
         self.save()
         self.assertIn("etcd has no quorum: this is what http://a:1 has", self.stderr.getvalue())
@@ -96,7 +96,7 @@ class SaveTests(SynchronousTestCase):
             self.assert_files(**before)
 
     def test_no_file(self) -> None:
-        """What is no file is not replaced, nor is anything where a directory is missing."""
+        """Nothing but a file is replaced, and nothing is made where a directory is missing."""
         for path in (self.directory, Path("/dev/null"), Path("")):
             self.assertIn("is no file", self.refused(BadInput, path))
         self.assertIn("No such file or directory", self.refused(DiskError, self.directory / "none" / "x"))

@@ -86,7 +86,7 @@ class ShownTests(LocalCase):
         self.assertEqual((done.status, done.json), (0, dark))
 
     def test_etcd(self) -> None:
-        """What the agent has seen of etcd is the last line."""
+        """The last line says what the agent has seen of etcd."""
         self.given({**STATUS, "Etcd": "etcd: 3 of 3 members answer"})
         self.assertTrue(self.run_line("status").stdout.endswith("\netcd: 3 of 3 members answer\n"))
         self.assertEqual(self.run_line("status", "-o", "json").json, DOCUMENT)

@@ -115,7 +115,7 @@ class MaintenanceTests(SynchronousTestCase):
         self.assertEqual((found.voters, [one.member for one in found.statuses]), (frozenset({1, 2}), [1]))
 
     def test_nobody(self) -> None:
-        """While no member tells its status, none is asked for more."""
+        """While no member answers, none is asked for more."""
         for url in PLACES:
             self.failing[url, "Status"] = Failed("UNAVAILABLE", "Socket closed")
         found = self.made.look()

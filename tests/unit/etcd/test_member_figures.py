@@ -1,4 +1,4 @@
-"""The figures that a member tells in its metrics alone."""
+"""The figures that stand in the metrics of a member alone."""
 
 from __future__ import annotations
 

@@ -83,13 +83,13 @@ class SnapshotTests(SynchronousTestCase):
         self.assertIn("its checksum is wrong", self.refused(EtcdUnavailable))
 
     def test_root_alone(self) -> None:
-        """A user without the role root is told so, whichever call etcd refuses."""
+        """A user without the role root learns that, whichever call etcd refuses."""
         for call in ("Range", "Snapshot"):
             self.lanes.refusing = {call: REFUSED}
             self.assertIn("role root alone: add -etcd-user root", self.refused(EtcdForbidden))
 
     def test_refused(self) -> None:
-        """Another refusal is told as it is."""
+        """Another refusal is passed on as it is."""
         self.lanes.refusing = {"Snapshot": CallFailed("UNIMPLEMENTED", "unknown method Snapshot")}
         self.assertIn("unknown method", self.refused(EtcdError))
 

@@ -25,14 +25,14 @@ class RoomTests(SynchronousTestCase):
         self.assertEqual(WELL.troubles, ())
 
     def test_unknown(self) -> None:
-        """What etcd did not say, and a compaction before the agent began, are left out."""
+        """Figures that etcd did not give, and a compaction before the agent began, are left out."""
         line = room_line(evolve(WELL, look=evolve(WELL.look, quota=0), compacted_at=0.0))
         self.assertIn("its database has 12.0 MiB, compacted up to revision 3811", line)
         line = room_line(evolve(WELL, look=evolve(WELL.look, compacted=0)))
         self.assertTrue(line.endswith("2.0 GiB"), line)
 
     def test_troubles(self) -> None:
-        """An alarm, a database that is nearly full, and a silent member are told, and what to do."""
+        """An alarm, a database that is nearly full, and a silent member are named, with what to do."""
         for change, word in (
             ({"full": frozenset({1})}, "takes no writes (alarm NOSPACE)"),
             ({"corrupt": True}, "disagree (alarm CORRUPT)"),
@@ -52,6 +52,6 @@ class RoomTests(SynchronousTestCase):
         self.assertEqual((row["Compacted"], row["CompactedTime"], row["Time"]), (3811, 60.0, 7.0))
 
     def test_size(self) -> None:
-        self.assertEqual(
-            [size(one) for one in (0, 20480, 12 * MIB, 3 * 2**29)], ["0 KiB", "20 KiB", "12.0 MiB", "1.5 GiB"]
-        )
+        """A number of bytes has a unit that suits it."""
+        sizes = {0: "0 KiB", 20480: "20 KiB", 12 * MIB: "12.0 MiB", 3 * 2**29: "1.5 GiB"}
+        self.assertEqual({number: size(number) for number in sizes}, sizes)

@@ -78,7 +78,7 @@ class MeasuredTests(MeasuredCase):
         self.assertEqual(self.values(metric.NODES)["cordoned",], 1)
 
     def test_room(self) -> None:
-        """The room in etcd is told as soon as it was seen."""
+        """The room in etcd is among them as soon as it was seen."""
         self.assertEqual(self.values(metric.ETCD_SIZE), {})
         look = evolve(looked(status(1), status(2), full={2}), quota=20 * MIB, compacted=7)
         found = self.agent.parts.found

@@ -24,7 +24,7 @@ class RoomTests(SynchronousTestCase):
         self.clock.pump([POLL] * int(seconds / POLL))
 
     def test_seldom(self) -> None:
-        """It is looked at soon after the start, and then seldom; something that is wrong is followed."""
+        """Etcd is asked soon after the start, and then seldom, but more often while something is wrong."""
         self.assertIsNone(self.room.known)
         self.turns(INTERVAL)
         self.assertEqual(len(self.etcd.asked), 1)

@@ -69,7 +69,7 @@ class InvitationsTests(SynchronousTestCase):
         self.assertEqual((self.left(), self.invite("rm", "all").stdout), (["0000"], "there is no invitation\n"))
 
     def test_not_found(self) -> None:
-        """What is taken back already, or never was, is not found; what names two, or cannot name any, is refused."""
+        """An invitation that is gone, or never was, is not found; an id that is not clear, or no id, is refused."""
         self.invite("rm", self.digests[0])
         self.assertIn("its hour is over", self.invite("rm", self.digests[0], status=3).stderr)
         for unusable in ("abc", "ABCD12", "none", "djx"):

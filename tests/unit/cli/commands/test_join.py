@@ -83,7 +83,7 @@ class JoinTests(SynchronousTestCase):
         self.assertIn("asking 127.0.0.1:1 to admit", done.stdout)
 
     def test_file(self) -> None:
-        """A token may come from a file, and the whole line too; a file that has none, or is absent, is told so."""
+        """A token may come from a file, and the whole line too; a file that has none, or is absent, is named."""
         token, path = JoinToken("127.0.0.1:1", "ab" * 32, "cd" * 32), Path(self.mktemp())
         words = ("join", "-token-file", str(path), "-state-dir", self.mktemp())
         for line in (f"{token}\n", f"daprdockrcmd join {token}\nmore"):
