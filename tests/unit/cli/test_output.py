@@ -64,7 +64,8 @@ STATUS_JSON = """\
   "Refused": "",
   "Doubts": {
     "n1": "revision 9 was seen"
-  }
+  },
+  "Etcd": null
 }
 """
 
