@@ -8,7 +8,7 @@ cost more than most of them take.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -31,7 +31,7 @@ WORDS = (
     *("secret", "file", "job", "volume"),
     *("backup", "restore"),
     *("init", "invite", "join", "leave", "recover"),
-    *("drain", "cordon", "uncordon", "trust-etcd", "certificates", "completion", "names"),
+    *("drain", "cordon", "uncordon", "trust-etcd", "certificates", "completion", "names", "version"),
 )
 """Commands that are words; their modules have the same names, but for the dash."""
 
@@ -49,7 +49,9 @@ class Command:
         of ``choices`` and words that the command reads itself, as it does with "FILE ...", "INSTANCE -- CMD ...",
         "KIND ...", "LOCAL:INSTANCE:PORT", "TOKEN" and "[INSTANCE|SERVICE|NODE]".
     :ivar choices: the possible values of that word, where there are only a few.
+    :ivar kinds: by one of ``choices``, the kind of the name that stands behind it; the kinds are those of ``names``.
     :ivar reference: the description of each form in the reference page, where the line of the help is too short for it.
+    :ivar only_json: whether what it prints is JSON anyway.
     :ivar only_waiting: names of the flags that have a use only beside -wait.
     :ivar check: raises BadInput when a request lacks a flag, or has one without a use.
     """
@@ -62,7 +64,9 @@ class Command:
     flags: tuple[str, ...] = ()
     word: str = ""
     choices: tuple[str, ...] = ()
+    kinds: Mapping[str, str] = {}
     reference: tuple[str, ...] = ()
+    only_json: bool = False
     only_waiting: tuple[str, ...] = ()
     check: Callable[[Request], None] = lambda request: None
 

@@ -1,15 +1,15 @@
 """
 Completion of command lines in a shell, made from the declarations of commands and flags.
 
-The scripts know words and flags, and are read once, when a shell starts. Names of services, instances and nodes they
-get from ``daprdockrcmd names`` when one is asked for, and do without after a second: no key may hang a shell.
+The scripts know words and flags, and are read once, when a shell starts. Names of services, nodes and others they get
+from ``daprdockrcmd names`` when one is asked for, and do without after a second: no key may hang a shell.
 """
 
 from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 
 from attrs import frozen
@@ -29,6 +29,7 @@ class Form:
     :ivar flags: the flags that may stand beside it.
     :ivar words: the words that may stand behind it.
     :ivar kinds: the kinds of things whose names may stand there.
+    :ivar behind: by one of ``words``, the kind of things whose names may stand behind it.
     """
 
     typed: str
@@ -36,6 +37,7 @@ class Form:
     flags: tuple[Flag, ...]
     words: tuple[str, ...]
     kinds: tuple[str, ...] = ()
+    behind: Mapping[str, str] = {}
 
 
 def script(shell: str) -> str:
@@ -58,7 +60,7 @@ def _form(name: str) -> Form:
     typed = name if name in WORDS else f"-{name}"
     lines = [line for form, line in command.usage if typed in spoken(form)]
     taken = tuple(flag for flag in ALL if flag.name in command.flags and flag.name != name)
-    return Form(typed, lines[0], (*taken, *EVERYWHERE, *REACH), command.choices, _kinds(command.word))
+    return Form(typed, lines[0], (*taken, *EVERYWHERE, *REACH), command.choices, _kinds(command.word), command.kinds)
 
 
 def _kinds(word: str) -> tuple[str, ...]:
@@ -109,7 +111,7 @@ _daprdockrcmd_names() {
     [[ ! $* ]] || timeout 1 daprdockrcmd names "$@" 2>/dev/null </dev/null
 }
 _daprdockrcmd() {
-    local current=${COMP_WORDS[COMP_CWORD]} command= flag= glued= given= flags= words= kinds= word name dash i
+    local current=${COMP_WORDS[COMP_CWORD]} command= flag= glued= given= more= flags= words= kinds= word name dash i
     COMPREPLY=()
     for ((i = 1; i < COMP_CWORD; i++)); do
         word=${COMP_WORDS[i]}
@@ -124,7 +126,8 @@ _daprdockrcmd() {
                 @VALUED@) flag=$name ;;
             esac
         elif [[ $command ]]; then
-            given=1
+            more=$given
+            given=${given:-$word}
         else
             command=$word
         fi
@@ -157,6 +160,12 @@ _daprdockrcmd() {
         COMPREPLY=($(compgen -P "$dash" -W "$flags" -- "${current#"$dash"}"))
     elif [[ ! $given ]]; then
         COMPREPLY=($(compgen -W "$words $(_daprdockrcmd_names $kinds)" -- "$current"))
+    elif [[ ! $more ]]; then
+        kinds=
+        case "$command $given" in
+@BEHIND@
+        esac
+        COMPREPLY=($(compgen -W "$(_daprdockrcmd_names $kinds)" -- "$current"))
     fi
 }
 complete -F _daprdockrcmd daprdockrcmd
@@ -173,7 +182,13 @@ def _bash() -> str:
         forms="\n".join(arms),
         all=" ".join((*ACTIONS, _names(_flags()))),
         commands=" ".join(WORDS),
+        behind="\n".join(f"            '{place}') kinds={kind} ;;" for place, kind in _behind()),
     )
+
+
+def _behind() -> Iterator[tuple[str, str]]:
+    """Yield a command with its first word, and the kind of the names that may stand behind them."""
+    return ((f"{form.typed} {word}", kind) for form in forms() for word, kind in form.behind.items())
 
 
 def _bash_words(form: Form) -> str:
@@ -187,7 +202,7 @@ _daprdockrcmd_names() {
     (( ! $# )) || timeout 1 daprdockrcmd names "$@" 2>/dev/null </dev/null
 }
 _daprdockrcmd() {
-    local command flag given word name dash i
+    local command flag given more word name dash i
     local -a flags arguments described kinds
     local -A about=(
 @ABOUT@
@@ -203,7 +218,8 @@ _daprdockrcmd() {
                 (@VALUED@) [[ $word == *=* ]] || flag=$name ;;
             esac
         elif [[ -n $command ]]; then
-            given=1
+            more=$given
+            given=${given:-$word}
         else
             command=$word
         fi
@@ -234,6 +250,10 @@ _daprdockrcmd() {
     elif [[ -z $given ]]; then
         arguments+=(${(f)"$(_daprdockrcmd_names $kinds)"})
         _describe argument arguments
+    elif [[ -z $more ]]; then
+        case "$command $given" in
+@BEHIND@
+        esac
     fi
 }
 compdef _daprdockrcmd daprdockrcmd
@@ -256,29 +276,46 @@ def _zsh() -> str:
         choices="\n".join(choices),
         forms="\n".join(arms),
         all=" ".join(lines),
+        behind="\n".join(
+            f"            ('{place}') compadd -- ${{(f)\"$(_daprdockrcmd_names {kind})\"}} ;;"
+            for place, kind in _behind()
+        ),
         commands="\n".join(f"                {shlex.quote(f'{form.typed}:{form.about}')}" for form in _commands()),
     )
 
 
 _FISH = """\
 # Completes daprdockrcmd in fish. Made by: daprdockrcmd completion fish
-function __daprdockrcmd_is
-    # Whether the command that was typed is one of these; "none" stands for no command.
+function __daprdockrcmd_typed
+    # Prints the command that was typed, "none" for no command, and the words behind it.
     set -l command none
+    set -l given
     set -l flag
     for word in (commandline -opc)[2..]
         set -l name (string replace -r '^--?' '' -- $word)
         if test -n "$flag"
             set flag
         else if not string match -q -- '-*' $word
-            test $command = none; and set command $word
+            if test $command = none
+                set command $word
+            else
+                set -a given $word
+            end
         else if contains -- $name @ACTIONS@
             set command -$name
         else if contains -- $name @VALUED@
             set flag 1
         end
     end
-    contains -- $command $argv
+    printf '%s\\n' $command $given
+end
+function __daprdockrcmd_is
+    # Whether the command that was typed is one of these.
+    contains -- (__daprdockrcmd_typed)[1] $argv
+end
+function __daprdockrcmd_behind
+    # Whether these words, and no more, were typed.
+    test (string join ' ' -- (__daprdockrcmd_typed)) = "$argv"
 end
 function __daprdockrcmd_names
     timeout 1 daprdockrcmd names $argv 2>/dev/null </dev/null
@@ -296,9 +333,11 @@ def _fish_lines() -> Iterator[str]:
     for form in _commands():
         yield _fish_line(["none"], f"-a {form.typed}", form.about)
         for word in form.words:
-            yield _fish_line([form.typed], f"-a {word}")
+            yield _fish_line([form.typed], f"-a {word}", test="behind")
+        for word, kind in form.behind.items():
+            yield _fish_line([form.typed, word], f"-a '(__daprdockrcmd_names {kind})'", test="behind")
         if form.kinds:
-            yield _fish_line([form.typed], f"-a '(__daprdockrcmd_names {' '.join(form.kinds)})'")
+            yield _fish_line([form.typed], f"-a '(__daprdockrcmd_names {' '.join(form.kinds)})'", test="behind")
     for form in _actions():
         takers = [taker.typed for taker in forms() if form.typed[1:] in {flag.name for flag in taker.flags}]
         yield _fish_line(["none", *takers], _fish_flag(form.typed[1:]), form.about)
@@ -318,7 +357,7 @@ def _fish_flag(name: str) -> str:
     return f"-o {name} -l {name}"
 
 
-def _fish_line(commands: Sequence[str], what: str, line: str = "") -> str:
+def _fish_line(commands: Sequence[str], what: str, line: str = "", test: str = "is") -> str:
     quoted = line.replace("\\", "\\\\").replace("'", "\\'")
     described = f" -d '{quoted}'" if line else ""
-    return f"complete -c daprdockrcmd -n '__daprdockrcmd_is {' '.join(commands)}' {what}{described}"
+    return f"complete -c daprdockrcmd -n '__daprdockrcmd_{test} {' '.join(commands)}' {what}{described}"

@@ -23,6 +23,8 @@ for kind; do
     case $kind in
         services) echo web.myapp ;;
         instances) echo 1.db.myapp ;;
+        secrets) echo db-password ;;
+        jobs) echo nightly.myapp ;;
         nodes) sleep 60; echo host1 ;;
     esac
 done
@@ -83,6 +85,13 @@ class CompletionContract(SynchronousTestCase):
         self.assertEqual(self.named("-get -svc w"), "-get -svc web.myapp")
         self.assertEqual(self.completed("exec w"), "exec w")
         self.assertEqual(self.completed("drain ho"), "drain ho")
+
+    def test_names_behind_an_action(self) -> None:
+        """Behind an action, as in ``secret rm``, stand the names of what it is done with, once."""
+        self.assertEqual(self.named("secret rm d"), "secret rm db-password")
+        self.assertEqual(self.named("job -v run n"), "job -v run nightly.myapp")
+        self.assertEqual(self.completed("secret rm x d"), "secret rm x d")
+        self.assertEqual(self.completed("job ls n"), "job ls n")
 
     def test_command_behind_flags(self) -> None:
         """Words before the command do not hide it, not even a URL with colons in it."""

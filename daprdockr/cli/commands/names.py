@@ -1,5 +1,5 @@
 # -*- test-case-name: tests.unit.cli.commands.test_names -*-
-"""``names``: what services, instances and nodes are called, for the completion of command lines."""
+"""``names``: what services, instances, nodes and others are called, for the completion of command lines."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from daprdockr.model.errors import BadInput
 if TYPE_CHECKING:
     from daprdockr.model.seams import Store
 
-KINDS = ("services", "instances", "nodes")
+KINDS = ("services", "instances", "nodes", "jobs", "secrets", "files", "certificates")
 
 
 def local_names(request: Request, console: Console) -> bool:
@@ -33,6 +33,9 @@ def say_names(request: Request, store: Store, console: Console) -> None:
 
 
 def _print(found: Mapping[str, Any], request: Request, console: Console) -> None:
+    if request.json:
+        console.print_json({kind: found[kind] for kind in request.words})
+        return
     for kind in request.words:
         for name in found[kind]:
             console.say(name)
@@ -45,14 +48,16 @@ def _check(request: Request) -> None:
 
 COMMAND = Command(
     name="names",
-    usage=(("names KIND ...", "print the names of services, instances or nodes, for programs"),),
+    usage=(("names KIND ...", "print the names of services, instances, nodes and others, for programs"),),
     run=say_names,
     local=local_names,
+    flags=("o",),
     word="KIND ...",
     choices=KINDS,
     check=_check,
     reference=(
-        "print the names of ``services``, ``instances`` or ``nodes``, one on a line; of an instance that is wanted and"
-        " of one that still runs. The scripts of ``completion`` call it",
+        "print the names of ``services``, ``instances``, ``nodes``, ``jobs``, ``secrets``, ``files`` or stored"
+        " ``certificates``, one on a line; of an instance that is wanted and of one that still runs; of a secret, or a"
+        " file, that is set and of one that a service uses. The scripts of ``completion`` call it",
     ),
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.cli.command import ACTIONS, WORDS
+from daprdockr.cli.commands.names import KINDS
 from daprdockr.cli.completion import SHELLS, forms, script
 from daprdockr.cli.flags import ALL, OF_COMMANDS, REACH
 from daprdockr.cli.parse import read_request
@@ -46,12 +47,12 @@ class FormTests(SynchronousTestCase):
     def test_flags(self) -> None:
         """A command has its own flags and those that reach etcd, and no flag of another command."""
         taken = {form.typed: {flag.name for flag in form.flags} for form in forms()}
-        everywhere = {"v", "help", *(flag.name for flag in REACH)}
+        everywhere = {"v", "help", "version", *(flag.name for flag in REACH)}
         self.assertEqual(taken["drain"], {"wait", "timeout", "o"} | everywhere)
         self.assertEqual(
-            taken["-set"] - everywhere, {"svc", "stdin", "image", "instances", "cmd", "http-host", "http-port"}
+            taken["-set"] - everywhere, {"svc", "o", "stdin", "image", "instances", "cmd", "http-host", "http-port"}
         )
-        self.assertEqual(taken["-ip"], everywhere)
+        self.assertEqual(taken["-ip"], {"o"} | everywhere)
 
     def test_lines(self) -> None:
         """Each has the line of the help that is its own."""
@@ -70,7 +71,7 @@ class FormTests(SynchronousTestCase):
             "volume": ("ls", "move"),
             "certificates": ("add", "rm"),
             "invite": ("ls", "rm"),
-            "names": ("services", "instances", "nodes"),
+            "names": ("services", "instances", "nodes", "jobs", "secrets", "files", "certificates"),
         }
         self.assertEqual({form.typed: form.words for form in forms() if form.words}, words)
 
@@ -80,6 +81,13 @@ class FormTests(SynchronousTestCase):
         self.assertEqual([kinds[one] for one in ("ps", "scale", "drain")], [("services",)] * 2 + [("nodes",)])
         self.assertEqual([kinds[one] for one in ("why", "exec")], [("instances", "services"), ("instances",)])
         self.assertEqual([kinds[one] for one in ("secret", "apply", "join", "-set")], [()] * 4)
+
+    def test_behind(self) -> None:
+        """Behind an action, as in ``secret rm``, the names of a known kind are asked for."""
+        behind = {form.typed: dict(form.behind) for form in forms() if form.behind}
+        self.assertEqual(behind["secret"], {"set": "secrets", "rm": "secrets"})
+        self.assertEqual(set(behind), {"secret", "file", "job", "certificates"})
+        self.assertEqual({kind for one in behind.values() for kind in one.values()} - set(KINDS), set())
 
     def test_no_placeholder(self) -> None:
         """A flag of several commands names them, and not the place where their names are put."""

@@ -6,7 +6,9 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.model.names import InstanceName
 from daprdockr.model.stored.claim import ClaimRecord
+from daprdockr.model.stored.files import FileRecord
 from daprdockr.model.stored.node import NodeRecord
+from tests.build.jobs import job
 from tests.build.values import KEYS, named
 from tests.fakes.command_line import LentStore, command_line
 
@@ -26,6 +28,22 @@ class NamesTests(SynchronousTestCase):
         found = command_line(self.store, "names", "instances", "services").stdout.split()
         instances = ["1.db.myapp", "1.web.myapp", "2.web.myapp", "10.web.myapp"]
         self.assertEqual(found, [*instances, "db.myapp", "web.myapp"])
+
+    def test_values(self) -> None:
+        """Jobs, secrets, files and certificates have names too; what a service uses has one before it is set."""
+        self.store.put(KEYS.service(job().name), job().encode())
+        uses = named("app", Secrets=[{"Name": "token", "Env": "T"}], Files=[{"Name": "conf", "Target": "/conf"}])
+        self.store.put(KEYS.service(uses.name), uses.encode())
+        self.store.put(KEYS.file("app.ini"), FileRecord(1, "s", 5).encode())
+        self.assertEqual(
+            command_line(self.store, "names", "jobs", "secrets", "files", "certificates", "-o", "json").json,
+            {"jobs": ["report.myapp"], "secrets": ["token"], "files": ["app.ini", "conf"], "certificates": []},
+        )
+
+    def test_json(self) -> None:
+        """In JSON there is a list for each kind."""
+        found = command_line(self.store, "names", "nodes", "services", "-o", "json").json
+        self.assertEqual(found, {"nodes": ["n1", "n2"], "services": ["db.myapp", "web.myapp"]})
 
     def test_bad_input(self) -> None:
         """No kind, or an unknown one, is one line that says which there are."""
