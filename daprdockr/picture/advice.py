@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from daprdockr.model.names import InstanceName, ServiceName
 from daprdockr.model.stored.claim import State
 from daprdockr.model.wanted.definition import Definition
+from daprdockr.picture.table import Row
 from daprdockr.planning.candidates import Bar, Hindrance
 
 _BARS: Mapping[Bar, str] = {
@@ -63,6 +64,15 @@ def about_node(refusal: Hindrance, definition: Definition) -> str:
     """Return what would let a node take an instance of the service, "" if nothing that is done to the node would."""
     privileges = ",".join(sorted(definition.container.privileges))
     return _BARS.get(refusal.bar, "").format(service=definition.name, privileges=privileges)
+
+
+def about_job(service: ServiceName, job: Row, ended_badly: bool) -> list[str]:
+    """Return what helps a job whose last run ended badly; what it needs is in the reason, or in what it logged."""
+    if not ended_badly:
+        return []
+    run, was_begun = job["Run"], bool(job["Node"])
+    read = [f"read what run {run} logged: daprdockrcmd job logs {service} {run}"] if was_begun else []
+    return [*read, f"run it now: daprdockrcmd job run {service}"]
 
 
 def about_instance(definition: Definition, state: State, reason: str, current: bool, way_back: bool) -> str:

@@ -37,7 +37,7 @@ RUN_COLUMNS: tuple[Column, ...] = (
 
 def job_table(cluster: Cluster, now: float) -> Table:
     """Return every job, with the time after ``now`` at which it is due, and its last run."""
-    return Table(list(filter(None, (_job(cluster, name, now) for name in sorted(cluster.services)))), JOB_COLUMNS)
+    return Table(list(filter(None, (job_row(cluster, name, now) for name in sorted(cluster.services)))), JOB_COLUMNS)
 
 
 def run_table(runs: Mapping[int, KnownRun]) -> Table:
@@ -65,17 +65,18 @@ def run_row(run: KnownRun) -> Row:
     }
 
 
-def _job(cluster: Cluster, name: ServiceName, now: float) -> Row | None:
+def job_row(cluster: Cluster, name: ServiceName, now: float) -> Row | None:
+    """Return one job, as ``job_table`` has it; None if the service is none."""
     schedule = cluster.services[name].definition.schedule
     if schedule is None:
         return None
     runs = [run for _, run in sorted(cluster.runs(name).items()) if _is_run(run)]
-    last: Row = run_row(runs[-1]) if runs else {"Run": 0, "State": "", "Due": 0, "Node": "", "Reason": ""}
+    last: Row = run_row(runs[-1]) if runs else {"Run": 0, "State": "", "Due": 0, "Node": "", "Ended": 0, "Reason": ""}
     return {
         "Job": str(name),
         "Schedule": schedule.text,
         "Next": next(schedule.due_after(now), 0),
-        **{key: last[key] for key in ("Run", "State", "Due", "Node", "Reason")},
+        **{key: last[key] for key in ("Run", "State", "Due", "Node", "Ended", "Reason")},
     }
 
 

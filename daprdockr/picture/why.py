@@ -14,15 +14,19 @@ from daprdockr.model.names import InstanceName, ServiceName
 from daprdockr.model.stored.events import Event
 from daprdockr.model.stored.history import Revision
 from daprdockr.model.stored.rollout import RolloutRecord
+from daprdockr.model.stored.run import RunState
 from daprdockr.model.wanted.definition import Definition
 from daprdockr.picture import advice
 from daprdockr.picture.cells import moment
 from daprdockr.picture.instances import is_current, unmet
+from daprdockr.picture.runs import job_row
 from daprdockr.picture.table import Row
 from daprdockr.planning.attempts import ATTEMPTS_KEPT
 from daprdockr.planning.candidates import Bar, Candidate, candidate, mark
 from daprdockr.planning.placing.refusing import refusal
 from daprdockr.planning.placing.tied import ties
+
+_ENDED_BADLY = (RunState.FAILED.value, RunState.LOST.value, RunState.MISSED.value)
 
 
 @frozen
@@ -90,18 +94,29 @@ class Why:
     paused: str = ""
     replaced: Mapping[str, str] = field(default=MappingProxyType({}))
     """By instance: the node that replaces its container now."""
+    job: Row | None = None
+    """Of a job: when it is due, and its last run."""
 
     @property
     def lacking(self) -> list[InstanceView]:
         return [look for look in self.looks if look.lack]
 
     @property
+    def ended_badly(self) -> bool:
+        """Whether the last run of the job did not do what it should."""
+        return self.job is not None and self.job["State"] in _ENDED_BADLY
+
+    @property
     def advice(self) -> list[str]:
         """Advice to a person, each once; about nodes only where an instance needs one."""
         found = [look.advice for look in self.lacking]
+        if self.job is not None:
+            found += advice.about_job(self.service, self.job, self.ended_badly)
         if self.known.rollout is not None:
             found.append(advice.about_rollout(self.service))
-        if any(not look.node for look in self.lacking) and all(standing.bar for standing in self.standings):
+        if (self.job or any(not look.node for look in self.lacking)) and all(
+            standing.bar for standing in self.standings
+        ):
             found += [standing.advice for standing in self.standings]
             found += [] if self.standings else ["start an agent: no node has one"]
         found += [f"let its HTTP requests through again: daprdockrcmd resume {self.service}"] if self.paused else []
@@ -112,7 +127,8 @@ class Why:
         known, record = self.known, self.known.revision
         return {
             "Service": str(self.service),
-            "Well": not self.lacking,
+            "Well": not self.lacking and not self.ended_badly,
+            "Job": self.job,
             "Instances": [look.write() for look in self.looks],
             "Nodes": [standing.write() for standing in self.standings],
             "Rollout": None if known.rollout is None else known.rollout.write(),
@@ -125,18 +141,20 @@ class Why:
         }
 
 
-def why(cluster: Cluster, service: ServiceName, known: Evidence, only: int | None = None) -> Why:
+def why(cluster: Cluster, service: ServiceName, known: Evidence, only: int | None = None, *, now: float) -> Why:
     """
     Return the answer about a service that has a definition.
 
     :param only: the number of the one instance that is meant.
+    :param now: wall-clock seconds, after which a job is due next.
     """
     wanted = cluster.services[service]
     numbers = range(1, wanted.definition.instances + 1) if only is None else [only]
     lacking = dict(unmet(cluster, service))
     tied = ties(wanted.definition, cluster.volumes(service))
     looks = [_look(cluster, InstanceName(service, number), lacking, known, tied) for number in numbers]
-    needed = any(look.lack and not look.node for look in looks)
+    job = job_row(cluster, service, now)
+    needed = job is not None or any(look.lack and not look.node for look in looks)
     said = {look.node for look in looks if look.lack}
     standings = [
         _standing(cluster, wanted.definition, node, known, needed, node in said) for node in sorted(cluster.nodes)
@@ -144,7 +162,7 @@ def why(cluster: Cluster, service: ServiceName, known: Evidence, only: int | Non
     paused = cluster.pauses.get(service)
     slots = sorted(cluster.slots(service).items())
     replaced = {str(slot.record.instance): slot.record.node for _, slot in slots}
-    return Why(service, looks, standings, known, str(paused or ""), replaced)
+    return Why(service, looks, standings, known, str(paused or ""), replaced, job)
 
 
 def _look(

@@ -10,6 +10,7 @@ from daprdockr.model.names import ServiceName
 from daprdockr.model.stored.revisioned import newest_of
 from daprdockr.picture.cells import moment
 from daprdockr.picture.rollouts import story
+from daprdockr.picture.table import Row
 from daprdockr.picture.why import InstanceView, NodeView, Why
 from daprdockr.picture.wrapped import WIDTH, wrapped
 
@@ -25,11 +26,9 @@ def why_lines(cluster: Cluster, found: Why) -> Iterator[str]:
 
 
 def _runs(cluster: Cluster, service: ServiceName) -> Iterator[str]:
-    """Yield how the last run of a job ended, or of the command before a rollout."""
+    """Yield how the last run of the command before a rollout ended."""
     definition, last = cluster.services[service].definition, newest_of(cluster.runs(service))
-    if definition.schedule is not None:
-        yield f"{service} is a job, which has runs and no instances: daprdockrcmd job history {service}"
-    if last is not None and definition.runs is not None:
+    if last is not None and definition.runs is not None and definition.schedule is None:
         record = last.record
         on = f" on {record.node}" if record.node else ""
         yield from wrapped(
@@ -37,7 +36,22 @@ def _runs(cluster: Cluster, service: ServiceName) -> Iterator[str]:
         )
 
 
+def _job(job: Row) -> Iterator[str]:
+    """Yield when a job is due, and how its last run ended."""
+    due = f"it is due next at {moment(job['Next'])}" if job["Next"] else "it is not due again"
+    yield from wrapped(f"{job['Job']} is a job ({job['Schedule']}): {due}")
+    if not job["Run"]:
+        yield "it had no run yet"
+        return
+    on = f" on {job['Node']}" if job["Node"] else ""
+    at = f", at {moment(job['Ended'])}" if job["Ended"] else ""
+    reason = f": {job['Reason']}" if job["Reason"] else ""
+    yield from wrapped(f"run {job['Run']} is {job['State']}{on}{at}{reason}")
+
+
 def _lines(found: Why) -> Iterator[str]:
+    if found.job is not None:
+        yield from _job(found.job)
     yield from _head(found)
     groups = _alike(found.lacking)
     for looks, lack in groups:
@@ -48,7 +62,7 @@ def _lines(found: Why) -> Iterator[str]:
         yield from wrapped(str(found.known.rollout))
         yield from story(found.known.rollout)
     yield ""
-    yield from _nodes(found.standings)
+    yield from _nodes(found.standings, "WHY IT RUNS NO MORE OF IT" if found.job is None else "CAN IT TAKE A RUN")
     yield from advice_lines(found.advice)
 
 
@@ -56,7 +70,7 @@ def _head(found: Why) -> Iterator[str]:
     well = len(found.looks) - len(found.lacking)
     if len(found.looks) == 1 and well:
         yield f"{found.looks[0].name} is well on {found.looks[0].node}"
-    elif len(found.looks) != 1:
+    elif len(found.looks) != 1 and found.job is None:
         yield f"{found.service}: {well} of {len(found.looks)} wanted instances are well"
     if found.known.revision is not None:
         record = found.known.revision.record
@@ -91,12 +105,12 @@ def _last_words(looks: list[InstanceView]) -> Iterator[str]:
         yield from (f"  {line}" for line in event.lines)
 
 
-def _nodes(standings: Sequence[NodeView]) -> Iterator[str]:
+def _nodes(standings: Sequence[NodeView], heading: str) -> Iterator[str]:
     if not standings:
         yield "no node has an agent that reports"
         return
     width = max(len("NODE"), *(len(one.node) for one in standings)) + 3
-    yield f"{'NODE':<{width}}WHY IT RUNS NO MORE OF IT"
+    yield f"{'NODE':<{width}}{heading}"
     for one in standings:
         more = f" and {len(one.has) - _MOST_NAMED} more" if len(one.has) > _MOST_NAMED else ""
         has = f"has {', '.join(one.has[:_MOST_NAMED])}{more}; " if one.has else ""

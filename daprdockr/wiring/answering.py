@@ -108,7 +108,8 @@ class Answers:
         nothing: tuple[Sequence[Entry], str] = ((), "")
         entries, refused = await self._asked(lambda etcd: (etcd.list(keys).entries, self._refused(etcd)), nothing)
         rollout = stopped_rollouts(cluster).get(service)
-        found = why(cluster, service, read_evidence(cluster, service, entries, rollout, refused), number or None)
+        known = read_evidence(cluster, service, entries, rollout, refused)
+        found = why(cluster, service, known, number or None, now=self.measured.base.outside.clocks.wall())
         form = {"Document": found.write()} if _is_json(fields) else {"Lines": list(why_lines(cluster, found))}
         return {**self._seen(), **form}
 

@@ -137,7 +137,7 @@ class Paging:
                 in_touch=found.known.mirror.in_touch,
                 row=row,
                 instances=instance_table(cluster, service).rows,
-                why=why(cluster, service, known),
+                why=why(cluster, service, known, now=base.outside.clocks.wall()),
                 happened=self.recent.about(service),
                 unread=self.recent.unread,
             )

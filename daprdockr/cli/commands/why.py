@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 from daprdockr.cli.command import Command
@@ -46,7 +47,7 @@ def answer(request: Request, store: Store, console: Console) -> None:
         raise NotFound(f"{request.number}.{service} does not exist: {service} wants {wanted.instances} instances")
     entries, rollout = store.list(evidence_keys(request.keys, service)).entries, rollouts.stopped(cluster).get(service)
     known = read_evidence(cluster, service, entries, rollout, refused_to_all(store, request.keys))
-    found = why(cluster, service, known, request.number or None)
+    found = why(cluster, service, known, request.number or None, now=time.time())
     if request.json:
         console.print_json(found.write())
         return

@@ -24,7 +24,9 @@ def seen(*entries: Any, **changed: Any) -> ServiceSeen:
     cluster = Cluster(KEYS)
     cluster.replace(listing(100, *entries))
     (row,) = service_table(cluster, only=WEB).rows
-    found = ServiceSeen("a", NOW, True, row, instance_table(cluster, WEB).rows, why(cluster, WEB, Evidence()), (), "")
+    found = ServiceSeen(
+        "a", NOW, True, row, instance_table(cluster, WEB).rows, why(cluster, WEB, Evidence(), now=NOW), (), ""
+    )
     return evolve(found, **changed)
 
 

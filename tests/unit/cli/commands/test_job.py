@@ -222,12 +222,35 @@ class WhyTests(JobCase):
 
     def test_last_run(self) -> None:
         """They say how the last run ended, and where to read more."""
-        self.keep(1, record(RunState.FAILED, due=600, node="a", reason="exit status 3", status=3))
+        self.keep(1, record(RunState.FAILED, due=600, ended=660.0, node="a", reason="exit status 3", status=3))
         why = self.run_line("why", NAME).stdout
-        self.assertIn("report.myapp is a job, which has runs and no instances: daprdockrcmd job history", why)
-        self.assertIn("run 1 is failed on a: exit status 3", why)
+        self.assertRegex(why, r"report.myapp is a job \(\* \* \* \* \* UTC\): it is due next at 20\d\d-.*:00Z")
+        self.assertIn("run 1 is failed on a, at 1970-01-01 00:11:00Z: exit status 3", why)
+        self.assertIn("- read what run 1 logged: daprdockrcmd job logs report.myapp 1\n", why)
+        self.assertIn("- run it now: daprdockrcmd job run report.myapp\n", why)
+        self.assertNotIn("0 of 0", why)
+        written = self.run_line("why", NAME, "-o", "json").json
+        self.assertEqual((written["Well"], written["Job"]["Run"], written["Job"]["State"]), (False, 1, "failed"))
         status = self.run_line("status", NAME, "-o", "json").json
         self.assertIn("run 1 is failed: exit status 3", str(status))
+
+    def test_well(self) -> None:
+        """A job without a run says so, and one whose last run is done needs nothing."""
+        self.assertIn("\nit had no run yet\n", self.run_line("why", NAME).stdout)
+        self.keep(1, record(RunState.DONE, due=600, node="a"))
+        why = self.run_line("why", NAME).stdout
+        self.assertIn("\nrun 1 is done on a\n", why)
+        self.assertNotIn("job run", why)
+        self.assertTrue(self.run_line("why", NAME, "-o", "json").json["Well"])
+
+    def test_once(self) -> None:
+        """A job that runs once, and has run, is not due; of a run that was missed there is no log to be read."""
+        self.store.put(KEYS.service(job().name), job(Once=True).encode())
+        self.keep(1, record(RunState.MISSED, due=600, reason="no node is ready"))
+        why = self.run_line("why", NAME).stdout
+        self.assertIn("report.myapp is a job (once): it is not due again", why)
+        self.assertIn("run 1 is missed: no node is ready", why)
+        self.assertNotIn("job logs", why)
 
     def test_scale(self) -> None:
         """A job cannot be scaled."""
