@@ -41,5 +41,6 @@ EXAMPLES = {
     "certificates": "certificates add web.crt web.key",
     "completion": "completion bash",
     "names": "names services",
+    "version": "version -o json",
     "services": "services -o json",
 }

@@ -63,6 +63,7 @@ EVERYWHERE = (
         "print this and exit",
         "print one page, or the help of the command that is given, and exit; -h for short",
     ),
+    Flag("version", "", "print the version and exit"),
 )
 
 OF_COMMANDS = (

@@ -44,8 +44,9 @@ def read_request(words: Sequence[str], environment: Mapping[str, str]) -> Reques
     if switches & {"h", "help"} or "help" in split.others[:1]:
         asked = [word for word in split.others if word != "help"][:1]
         return Request("help", words=tuple(word for word in map(_known_word, asked) if word in WORDS))
-    command, others = load(_name(switches, split.others)), split.others[1:]
-    _check_flags(command, (*sorted(switches - {"v"}), *values))
+    name = "version" if "version" in switches else _name(switches, split.others)
+    command, others = load(name), split.others[1:]
+    _check_flags(command, (*sorted(switches - {"v", "version"}), *values))
     state = values.get("state-dir") or environment.get(STATE, "")
     request = Request(
         command=command.name,
@@ -69,7 +70,7 @@ def read_request(words: Sequence[str], environment: Mapping[str, str]) -> Reques
         shell=_shell(command, others) if command.word == "SHELL" else "",
         changes={name: values[name] for name in names(CHANGES) if name in values},
         stdin="stdin" in switches,
-        json=_is_json(values.get("o", "table")),
+        json=_is_json(command, values["o"]) if "o" in values else command.only_json,
         follow="follow" in switches,
         interactive="interactive" in switches,
         tty="tty" in switches,
@@ -226,9 +227,11 @@ def _tail(text: str) -> int:
         raise BadInput(f"-tail: {error}") from None
 
 
-def _is_json(text: str) -> bool:
+def _is_json(command: Command, text: str) -> bool:
     if text not in ("table", "json"):
         raise BadInput(f"-o: {shorten(text)} is not usable, write table or json")
+    if command.only_json and text != "json":
+        raise BadInput(f"-o: {command.spelled} prints JSON alone, write json or leave it out")
     return text == "json"
 
 

@@ -43,7 +43,8 @@ COMMAND = Command(
         ("backup -snapshot FILE", "save all of etcd, secrets and roles too, in FILE"),
     ),
     run=backup,
-    flags=("snapshot",),
+    flags=("snapshot", "o"),
+    only_json=True,
     reference=(
         "print all definitions, files for containers (``file set``), cordons and pauses as one JSON document for"
         " ``restore``, as they are at one moment; history, events and sealed values, which are secrets and"

@@ -18,6 +18,8 @@ def delete(request: Request, store: Store, console: Console) -> None:
     assert request.service is not None
     Definitions(request, store, time.time).delete(request.service)
     announce(request, store, "deleted")
+    if request.json:
+        console.print_json({"Service": str(request.service), "Deleted": True})
 
 
 def _check(request: Request) -> None:
@@ -29,6 +31,6 @@ COMMAND = Command(
     name="del",
     usage=(("-del -svc SERVICE", "delete a service"),),
     run=delete,
-    flags=("svc",),
+    flags=("svc", "o"),
     check=_check,
 )

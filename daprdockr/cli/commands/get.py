@@ -42,6 +42,7 @@ COMMAND = Command(
     name="get",
     usage=(("[-get] [-svc SERVICE]", "print a definition, or a list of all"),),
     run=get,
-    flags=("svc",),
+    flags=("svc", "o"),
+    only_json=True,
     reference=("print the definition of ``-svc``, or a list of all services",),
 )

@@ -12,12 +12,17 @@ from daprdockr.cli.request import Request
 
 def ip(request: Request, console: Console) -> None:
     """:raises BadInput: HOST_IP is no address."""
-    console.say(",".join(host_addresses(request.host)) if request.host else default_address())
+    addresses = host_addresses(request.host) if request.host else [default_address()]
+    if request.json:
+        console.print_json({"Addresses": list(addresses)})
+    else:
+        console.say(",".join(addresses))
 
 
 COMMAND = Command(
     name="ip",
     usage=(("-ip", "print what --host of an agent here defaults to"),),
     offline=ip,
+    flags=("o",),
     reference=("print the default of ``--host`` for an agent on this machine",),
 )

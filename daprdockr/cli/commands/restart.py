@@ -34,6 +34,8 @@ COMMAND = Command(
     name="restart",
     usage=(("restart SERVICE", "pull the image again and replace all containers"),),
     run=restart,
+    flags=("o",),
+    only_json=True,
     word="SERVICE",
     reference=(
         "replace all containers of the service as if its definition had changed, and print the definition: each node"

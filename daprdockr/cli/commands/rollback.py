@@ -71,6 +71,8 @@ COMMAND = Command(
     name="rollback",
     usage=(("rollback SERVICE [REVISION]", "put an earlier definition in force again"),),
     run=rollback,
+    flags=("o",),
+    only_json=True,
     word="SERVICE [REVISION]",
     reference=(
         "put a revision of ``history`` in force again, and print it: the given one, or the last one that was healthy"

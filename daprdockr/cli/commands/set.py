@@ -101,7 +101,8 @@ COMMAND = Command(
         ("-stdin [-svc SERVICE] [FLAGS]", "store the definition read from stdin"),
     ),
     run=set_definition,
-    flags=("svc", "stdin", *names(CHANGES)),
+    flags=("svc", "stdin", *names(CHANGES), "o"),
+    only_json=True,
     check=_check,
     reference=(
         "merge flags over the stored definition, or over none, and print the result",

@@ -96,6 +96,7 @@ COMMAND = Command(
     flags=("yes", "o"),
     word="ACTION ...",
     choices=tuple(_WORDS),
+    kinds={"move": "instances"},
     check=_check,
     reference=(
         "the named volumes of all instances: the node that has each, and how the instance is, or whether it waits for"

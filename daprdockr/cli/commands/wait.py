@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from attrs import define
 
@@ -12,7 +12,7 @@ from daprdockr.cli.console import Console
 from daprdockr.cli.follow import ClusterWait
 from daprdockr.cli.outcome import TimedOut, not_done
 from daprdockr.cli.request import Request
-from daprdockr.cli.snapshot import check_exists, check_rollouts
+from daprdockr.cli.snapshot import RolloutStopped, check_exists, check_rollouts
 from daprdockr.model.names import InstanceName, ServiceName
 from daprdockr.model.seams import Store
 from daprdockr.picture.instances import unmet
@@ -24,10 +24,18 @@ def wait(request: Request, store: Store, console: Console) -> None:
     :raises RolloutStopped: a rollout was reverted, or stands still.
     :raises NotFound: the service does not exist, or not any more.
     """
-    waiting = Waiting(request, store, time.monotonic, time.sleep, console.say)
-    waiting.finish()
+    say = (lambda line: None) if request.json else console.say
+    waiting = Waiting(request, store, time.monotonic, time.sleep, say)
+    try:
+        waiting.finish()
+    except (TimedOut, RolloutStopped):
+        if request.json:
+            console.print_json(waiting.written(done=False))
+        raise
+    if request.json:
+        console.print_json(waiting.written(done=True))
     for name in waiting.services:
-        console.say(f"{name}: {waiting.cluster.services[name].definition.instances} healthy")
+        say(f"{name}: {waiting.wanted(name)} healthy")
 
 
 @define(eq=False)
@@ -55,6 +63,17 @@ class Waiting(ClusterWait):
     def unmet(self) -> list[tuple[InstanceName, str]]:
         return [lack for name in self.services for lack in unmet(self.cluster, name)]
 
+    def wanted(self, service: ServiceName) -> int:
+        return self.cluster.services[service].definition.instances
+
+    def written(self, done: bool) -> Mapping[str, object]:
+        """Return the services, how many instances each has, and those that are not as wanted, for programs."""
+        return {
+            "Done": done,
+            "Services": [{"Service": str(name), "Wanted": self.wanted(name)} for name in self.services],
+            "Lacking": [{"Instance": str(instance), "Reason": lack} for instance, lack in self.unmet],
+        }
+
     def finish(self) -> None:
         if not self.until(self._has_ended):
             raise TimedOut(not_done(self.request.timeout, self.unmet))
@@ -68,7 +87,7 @@ class Waiting(ClusterWait):
         return not lacking
 
     def _report(self, service: ServiceName, lacking: int) -> None:
-        wanted = self.cluster.services[service].definition.instances
+        wanted = self.wanted(service)
         if wanted - lacking != self._done:
             self._done = wanted - lacking
             self.say(f"{service}: {self._done} of {wanted} instances are as wanted")
@@ -78,11 +97,12 @@ COMMAND = Command(
     name="wait",
     usage=(("wait [SERVICE]", "wait until all wanted instances run, healthy and up to date"),),
     run=wait,
-    flags=("timeout",),
+    flags=("timeout", "o"),
     word="[SERVICE]",
     reference=(
         "wait until all wanted instances run, are healthy, match the definition, and got the signal for changed"
         " contents with ``OnChange: HUP``; exit status 1, with the reason and"
-        " the last lines of the instance, if a rollout was reverted or stands still",
+        " the last lines of the instance, if a rollout was reverted or stands still. In JSON one object at the end,"
+        " with the services, and the instances that lack something",
     ),
 )

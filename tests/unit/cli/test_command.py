@@ -24,6 +24,14 @@ class DeclarationTests(SynchronousTestCase):
             self.assertTrue((command.run is None) != (command.offline is None), name)
             self.assertIn(command.spelled, " ".join(form for form, _ in command.usage))
 
+    def test_json(self) -> None:
+        """
+        Each prints JSON with ``-o json``, but for those that pass streams on, print a script, or are a talk with the
+        person at this host.
+        """
+        without = {name for name in (*ACTIONS, *WORDS) if "o" not in load(name).flags}
+        self.assertEqual(without, {"exec", "forward", "completion", "init", "join", "leave", "recover"})
+
     def test_every_module(self) -> None:
         """No module of the commands is left out of the list of commands."""
         modules = {module.name for module in iter_modules(commands.__path__)}

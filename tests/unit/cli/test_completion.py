@@ -86,7 +86,7 @@ class FormTests(SynchronousTestCase):
         """Behind an action, as in ``secret rm``, the names of a known kind are asked for."""
         behind = {form.typed: dict(form.behind) for form in forms() if form.behind}
         self.assertEqual(behind["secret"], {"set": "secrets", "rm": "secrets"})
-        self.assertEqual(set(behind), {"secret", "file", "job", "certificates"})
+        self.assertEqual(set(behind), {"secret", "file", "job", "certificates", "volume"})
         self.assertEqual({kind for one in behind.values() for kind in one.values()} - set(KINDS), set())
 
     def test_no_placeholder(self) -> None:

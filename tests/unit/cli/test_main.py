@@ -9,6 +9,7 @@ import sys
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from daprdockr import __version__
 from daprdockr.arguments.address import default_address
 from daprdockr.cli import manual
 from daprdockr.cli.main import main
@@ -42,6 +43,23 @@ class MainTests(SynchronousTestCase):
         self.assertEqual(command_line(MemoryStore(), "-ip").stdout, default_address() + "\n")
         given = {"HOST_IP": "192.0.2.1, 2001:DB8::1"}
         self.assertEqual(command_line(MemoryStore(), "-ip", environment=given).stdout, "192.0.2.1,2001:db8::1\n")
+        found = command_line(MemoryStore(), "-ip", "-o", "json", environment=given).json
+        self.assertEqual(found, {"Addresses": ["192.0.2.1", "2001:db8::1"]})
+
+    def test_version(self) -> None:
+        """Every usual way to ask for the version gives it, and no etcd is asked."""
+        for line in ("version", "-version", "--version", "ps -version"):
+            done = command_line(Faulty(RuntimeError()), *line.split())
+            self.assertEqual((done.status, done.stdout.partition(",")[0]), (0, f"daprdockr {__version__}"), line)
+        self.assertEqual(command_line(MemoryStore(), "--version", "-o=json").json["Version"], __version__)
+
+    def test_json_alone(self) -> None:
+        """A command that prints JSON anyway takes the flag that asks for it, and refuses the one for a table."""
+        self.assertEqual(command_line(MemoryStore(), "-get", "-o", "json").json, [])
+        for line in ("-get", "-set -svc web.myapp -image x", "backup", "restart web.myapp", "rollback web.myapp"):
+            done = command_line(MemoryStore(), *line.split(), "-o", "table")
+            self.assertEqual((done.status, done.stdout), (2, ""))
+            self.assertIn("prints JSON alone, write json or leave it out", done.stderr)
 
     def test_bad_address(self) -> None:
         """HOST_IP that is no address is refused."""

@@ -19,7 +19,7 @@ REFUSED = {
     "-image x -svc web.myapp": "-image has no use with -get",
     "-del -svc web.myapp -instances 3": "-instances has no use with -del",
     "-ip -svc web.myapp": "-svc has no use with -ip",
-    "-o json": "-o has no use with -get",
+    "-o table": "-o: -get prints JSON alone",
     "status -timeout 3": "-timeout has no use with status",
     "ps -svc web.myapp": "-svc has no use with ps",
     "nodes web.myapp": "'web.myapp' has no use with nodes",

@@ -15,6 +15,12 @@ class DeleteTests(DefinitionCase):
         self.assertEqual(self.run_line("-del", "-svc", "web.myapp"), Outcome(0, "", ""))
         self.assertIsNone(self.stored())
 
+    def test_json(self) -> None:
+        """With -o json it says what it did."""
+        self.given()
+        done = self.run_line("-del", "-svc", "web.myapp", "-o", "json")
+        self.assertEqual(done.json, {"Service": "web.myapp", "Deleted": True})
+
     def test_told(self) -> None:
         """A deletion is an event with the person in it."""
         self.given()

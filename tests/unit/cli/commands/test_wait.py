@@ -147,6 +147,17 @@ class WaitTests(SynchronousTestCase):
             "web.myapp: 2 healthy",
         ])  # fmt: skip
 
+    def test_json(self) -> None:
+        """In JSON it is one object at the end, whatever came before, also where the time is over."""
+        self.store.coming = [self.claim_both]
+        self.assertEqual(command_line(self.store, "wait", "web.myapp", "-o", "json").json, {
+            "Done": True, "Services": [{"Service": "web.myapp", "Wanted": 2}], "Lacking": [],
+        })  # fmt: skip
+        self.claim(2, evolve(RUNNING, healthy=False))
+        done = command_line(self.store, "wait", "-timeout", "0", "-o", "json")
+        self.assertEqual((done.status, done.stderr.count("\n"), done.json["Done"]), (4, 1, False))
+        self.assertEqual([one["Instance"] for one in done.json["Lacking"]], ["2.web.myapp"])
+
     def test_reverted(self) -> None:
         """It ends with the reason and exit status 1 when the definition was reverted, healthy as that may be."""
         record = RolloutRecord(
@@ -166,6 +177,7 @@ class WaitTests(SynchronousTestCase):
             "web.myapp:   no file",
             "web.myapp:   bye",
         ]))  # fmt: skip
+        self.assertFalse(command_line(self.store, "wait", "-o", "json").json["Done"])
         said = "daprdockrcmd: web.myapp: the rollout was reverted: 2.web.myapp on n1: exited with 1\n"
         self.assertEqual(done.stderr, said)
         self.assertEqual(command_line(self.store, "wait"), Outcome(1, "".join(done.stdout.splitlines(True)[1:]), said))
