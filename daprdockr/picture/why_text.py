@@ -15,6 +15,8 @@ from daprdockr.picture.why import InstanceView, NodeView, Why
 from daprdockr.picture.wrapped import WIDTH, wrapped
 
 _MOST_NAMED = 3
+_WIDEST = 40
+"""The widest column of nodes that leaves room for a reason beside it."""
 _MOST_QUOTED = 3
 """Instances of which the last lines are shown; those of the others are in ``-o json``."""
 
@@ -110,11 +112,21 @@ def _nodes(standings: Sequence[NodeView], heading: str) -> Iterator[str]:
         yield "no node has an agent that reports"
         return
     width = max(len("NODE"), *(len(one.node) for one in standings)) + 3
+    if width > _WIDEST:
+        yield "NODE"
+        yield f"    {heading}"
+        for one in standings:
+            yield one.node
+            yield from wrapped(_standing(one), "    ", "    ")
+        return
     yield f"{'NODE':<{width}}{heading}"
     for one in standings:
-        more = f" and {len(one.has) - _MOST_NAMED} more" if len(one.has) > _MOST_NAMED else ""
-        has = f"has {', '.join(one.has[:_MOST_NAMED])}{more}; " if one.has else ""
-        yield from wrapped(f"{has}{one.reason}", f"{one.node:<{width}}", " " * width)
+        yield from wrapped(_standing(one), f"{one.node:<{width}}", " " * width)
+
+
+def _standing(one: NodeView) -> str:
+    more = f" and {len(one.has) - _MOST_NAMED} more" if len(one.has) > _MOST_NAMED else ""
+    return f"has {', '.join(one.has[:_MOST_NAMED])}{more}; {one.reason}" if one.has else one.reason
 
 
 def advice_lines(sentences: list[str]) -> Iterator[str]:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from daprdockr.picture.events import EventsAsked
     from daprdockr.picture.table import Row
 
-_LEAST = (20, 12, 24, 0)
+_LEAST = (20, 10, 16, 0)
 """The least widths of the columns, where it is not known yet what comes."""
 
 

@@ -36,9 +36,30 @@ class ColumnsTests(SynchronousTestCase):
 
     def test_below(self) -> None:
         """Where the other columns leave no room for it, it stands below its row, also when every word is too long."""
-        rows = [[*ROWS[1][:1], "a" * 20, "b" * 30]]
-        self.assertEqual(list(columns(rows, 40)), ["host1   " + "a" * 20, "    " + "b" * 30])
-        self.assertEqual(list(columns(rows, 10)), ["host1   " + "a" * 20, "    " + "b" * 24, "    " + "b" * 6])
+        rows = [[*ROWS[1][:1], "a" * 20, "b" * 30], ["host2", "c", "-"], ["host3", "d", "short"]]
+        below = ["host2   c", "host3   d", "    short"]
+        self.assertEqual(list(columns(rows, 40)), ["host1   " + "a" * 20, "    " + "b" * 30, *below])
+        narrow = ["host1  " + "a" * 20, "    " + "b" * 24, "    " + "b" * 6, "host2  c", "host3  d", "    short"]
+        self.assertEqual(list(columns(rows, 10)), narrow)
+
+    def test_long_names(self) -> None:
+        """Long names lose their middle as far as the last column needs it; lists and times go on below themselves."""
+        name = "checkout-service-of-the-" + "q" * 39
+        row = [f"1.{name}.shop", name, "32768->8080/tcp,32769->53/udp", "2023-11-14 22:13:20Z", "exit code 1"]
+        self.assertEqual(list(columns([row], 80)), [
+            "1.chec….shop  checko…qqqqq  32768->8080/tcp,  2023-11-14 22:13:20Z  exit code 1",
+            "                            32769->53/udp",
+        ])  # fmt: skip
+        for width in (60, 80, 100, 120, 160):
+            lines = list(columns([["INSTANCE", "NODE", "PORTS", "STARTED", "REASON"], row], width))
+            self.assertLessEqual(max(map(len, lines)), width)
+        uncut = list(columns([[name, "a reason for which there is no room"]], 80))
+        self.assertEqual(uncut, [name, "    a reason for which there is no room"])
+        self.assertEqual(list(columns([row], 0)), ["   ".join(row)])
+
+    def test_columns_of_others(self) -> None:
+        """Rows that are printed later stand in the columns of the earlier ones."""
+        self.assertEqual(list(columns([["a", "b"]], 80, (5, 0))), ["a       b"])
 
 
 class TerminalTests(SynchronousTestCase):

@@ -274,9 +274,9 @@ class FollowTests(SynchronousTestCase):
     def test_table(self) -> None:
         """The lines that come stand in the columns of those that were there."""
         self.assertEqual(self.follow("web.myapp").stdout.splitlines(), [
-            "TIME                   WHO            SUBJECT                    EVENT",
-            "2023-11-14 22:13:21Z   n1             web.myapp                  text 1",
-            "2023-11-14 22:13:23Z   n1             1.web.myapp                text 3",
+            "TIME                   WHO          SUBJECT            EVENT",
+            "2023-11-14 22:13:21Z   n1           web.myapp          text 1",
+            "2023-11-14 22:13:23Z   n1           1.web.myapp        text 3",
         ])  # fmt: skip
 
     def test_json(self) -> None:

@@ -78,6 +78,14 @@ class TroubleTests(WhyCase):
             "  Placement.Constraints\n",
         )
 
+    def test_long_node(self) -> None:
+        """Below a node with a long name there is room for its reason."""
+        self.node(long := "n" * 60)
+        self.define(named("web", Placement={"Constraints": ["zone == b"]}))
+        found = self.why("web.myapp").stdout
+        self.assertIn("NODE\n    WHY IT RUNS NO MORE OF IT\nn1\n    zone == b is not met: its zone is a\n", found)
+        self.assertIn(f"\n{long}\n    zone == b is not met: it has no label zone\n", found)
+
     def test_memory(self) -> None:
         """A node without room says what is needed and what is left."""
         self.define(named("web", Container={"Memory": 1500 * MIB}))
