@@ -12,6 +12,7 @@ from typing import TypeVar
 
 from attrs import frozen
 
+from daprdockr.cli.slow_calls import SlowCalls
 from daprdockr.model.errors import EtcdUnavailable
 from daprdockr.model.seams import Store, Watch
 from daprdockr.model.stored.entries import Commit, Condition, Entry, Lease, Listing, Operation, Prefixes
@@ -30,11 +31,13 @@ class PatientStore:
     """
     :ivar clock: monotonic seconds.
     :ivar pause: blocks for so many seconds.
+    :ivar slow_calls: says that etcd is waited for.
     """
 
     store: Store
     clock: Callable[[], float]
     pause: Callable[[float], None]
+    slow_calls: SlowCalls
 
     def get(self, key: str) -> Entry | None:
         return self._patiently(lambda: self.store.get(key))
@@ -50,17 +53,17 @@ class PatientStore:
         Commit. A commit with conditions is not repeated: it may have happened, and then they do not hold any more.
         """
         if conditions:
-            return self.store.commit(conditions, operations)
+            return self._once(lambda: self.store.commit(conditions, operations))
         return self._patiently(lambda: self.store.commit(conditions, operations))
 
     def grant(self, ttl: int) -> Lease:
-        return self.store.grant(ttl)
+        return self._once(lambda: self.store.grant(ttl))
 
     def keep_alive(self, lease: int) -> int:
-        return self.store.keep_alive(lease)
+        return self._once(lambda: self.store.keep_alive(lease))
 
     def revoke(self, lease: int) -> None:
-        self.store.revoke(lease)
+        self._once(lambda: self.store.revoke(lease))
 
     def watch(self, prefixes: Prefixes, revision: int) -> Watch:
         return self.store.watch(prefixes, revision)
@@ -68,7 +71,14 @@ class PatientStore:
     def close(self) -> None:
         self.store.close()
 
+    def _once(self, call: Callable[[], T]) -> T:
+        with self.slow_calls.shown():
+            return call()
+
     def _patiently(self, call: Callable[[], T]) -> T:
+        return self._once(lambda: self._repeated(call))
+
+    def _repeated(self, call: Callable[[], T]) -> T:
         deadline = self.clock() + TIMEOUT
         while True:
             try:

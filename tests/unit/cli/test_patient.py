@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from twisted.trial.unittest import SynchronousTestCase
 
 from daprdockr.cli.patient import PAUSE, TIMEOUT, PatientStore
+from daprdockr.cli.slow_calls import SlowCalls
 from daprdockr.model.errors import EtcdUnavailable
 from daprdockr.model.stored.entries import Absent, Commit, Condition, Entry, Operation, Put
 from tests.fakes.store import MemoryStore
@@ -40,7 +41,7 @@ class PatienceTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.pauses = 0
         self.etcd = ElectingStore()
-        self.store = PatientStore(self.etcd, lambda: self.pauses * PAUSE, self.pause)
+        self.store = PatientStore(self.etcd, lambda: self.pauses * PAUSE, self.pause, SlowCalls(self.fail, ""))
 
     def pause(self, seconds: float) -> None:
         self.assertEqual(seconds, PAUSE)
